@@ -1,0 +1,201 @@
+//! Names and ids: what a record, a domain, a hub, a run and an operation are called.
+//!
+//! All of them are checked once, where they come in, and are cheap to clone.
+
+use std::fmt;
+use std::sync::Arc;
+
+use thiserror::Error;
+
+use crate::limits::{NAME_BYTES_MAX, RECORD_ID_BYTES_MAX};
+
+/// Why a text is not a name or an id.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum IdError {
+    /// The text is empty.
+    #[error("a {kind} must not be empty")]
+    Empty {
+        /// What the text should have named.
+        kind: &'static str,
+    },
+    /// The text is longer than its kind allows.
+    #[error("a {kind} has {bytes} bytes; at most {bytes_max} are accepted")]
+    TooLong {
+        /// What the text should have named.
+        kind: &'static str,
+        /// Length found, in bytes.
+        bytes: usize,
+        /// Longest accepted, in bytes.
+        bytes_max: usize,
+    },
+    /// The text holds a control character.
+    #[error("a {kind} holds a control character at byte {offset}")]
+    Control {
+        /// What the text should have named.
+        kind: &'static str,
+        /// Where the character starts, in bytes.
+        offset: usize,
+    },
+}
+
+impl IdError {
+    /// Returns the stable code of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Empty { .. } | Self::TooLong { .. } | Self::Control { .. } => "ID_INVALID",
+        }
+    }
+}
+
+fn check(kind: &'static str, text: &str, bytes_max: usize) -> Result<(), IdError> {
+    if text.is_empty() {
+        return Err(IdError::Empty { kind });
+    }
+    if text.len() > bytes_max {
+        return Err(IdError::TooLong { kind, bytes: text.len(), bytes_max });
+    }
+    match text.char_indices().find(|(_, c)| c.is_control()) {
+        Some((offset, _)) => Err(IdError::Control { kind, offset }),
+        None => Ok(()),
+    }
+}
+
+macro_rules! name {
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $bytes_max:expr) => {
+        $(#[$doc])*
+        #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(Arc<str>);
+
+        impl $name {
+            /// Checks `text` and takes it as it is.
+            ///
+            /// # Errors
+            ///
+            /// [`IdError`] if it is empty, too long or holds a control character.
+            pub fn new(text: &str) -> Result<Self, IdError> {
+                check($kind, text, $bytes_max)?;
+                Ok(Self(text.into()))
+            }
+
+            /// Returns the text.
+            pub fn as_str(&self) -> &str {
+                &self.0
+            }
+        }
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str(&self.0)
+            }
+        }
+
+        impl fmt::Debug for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "{:?}", &*self.0)
+            }
+        }
+    };
+}
+
+name! {
+    /// The id of a record within its entity: an opaque text, at most
+    /// [`RECORD_ID_BYTES_MAX`] bytes.
+    RecordId, "record id", RECORD_ID_BYTES_MAX
+}
+name! {
+    /// The name of a type of record: `contacts`, `tasks`.
+    EntityName, "entity name", NAME_BYTES_MAX
+}
+name! {
+    /// The name of a place that holds records: `personal`, `business`.
+    DomainName, "domain name", NAME_BYTES_MAX
+}
+name! {
+    /// Who wrote a value: the name of a domain, a client or a hub.
+    Writer, "writer", NAME_BYTES_MAX
+}
+name! {
+    /// The name of a client that sends operations.
+    ClientId, "client id", NAME_BYTES_MAX
+}
+name! {
+    /// The id of one run: sorts by time, unique among all runs of a hub.
+    RunId, "run id", NAME_BYTES_MAX
+}
+
+impl From<&DomainName> for Writer {
+    fn from(domain: &DomainName) -> Self {
+        Self(domain.0.clone())
+    }
+}
+
+impl From<&ClientId> for Writer {
+    fn from(client: &ClientId) -> Self {
+        Self(client.0.clone())
+    }
+}
+
+/// The id of one operation: a client and its counter, which only rises.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct OperationId {
+    /// Who made the operation.
+    pub client: ClientId,
+    /// Which of its operations, counted from 1.
+    pub counter: u64,
+}
+
+/// The identity of a hub's incarnation among hubs.
+///
+/// Random; a hub takes a new one after a restore, a copy or lost state, so that no stamp is ever
+/// given twice (requirement I23).
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SiteId(pub u64);
+
+impl fmt::Display for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:016x}", self.0)
+    }
+}
+
+impl fmt::Debug for SiteId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}", self.0)
+    }
+}
+
+/// A part of a hub with its own writer and its own order of changes. An embedded hub has one, 0.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct PartitionId(pub u16);
+
+/// A place in the log of one partition. The first change is at 1; 0 stands before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Position(pub u64);
+
+impl Position {
+    /// Returns the place after this one.
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_is_checked_where_it_comes_in() {
+        let long = "x".repeat(RECORD_ID_BYTES_MAX + 1);
+        let cases = [
+            ("empty", "", false),
+            ("plain", "contact-001", true),
+            ("unicode", "жмых/é", true),
+            ("one past the bound", long.as_str(), false),
+            ("at the bound", &long[1..], true),
+            ("control character", "a\u{7}b", false),
+        ];
+        for (name, text, accepted) in cases {
+            assert_eq!(RecordId::new(text).is_ok(), accepted, "case: {name}");
+        }
+    }
+}
