@@ -10,6 +10,9 @@
 //! | what a record, a domain, a hub, a run is called | [`id`] |
 //! | the stamp put on every change | [`clock`] |
 //! | what a hub or a record has seen | [`version`] |
+//! | where a reader of the log stands | [`cursor`] |
+//! | the alphabet of every stored form | [`codec`] |
+//! | the envelope round every value at rest | [`envelope`] |
 //! | every bound, with its reason | [`limits`] |
 //!
 //! # Example
@@ -29,6 +32,9 @@
 //! ```
 
 pub mod clock;
+pub mod codec;
+pub mod cursor;
+pub mod envelope;
 pub mod id;
 pub mod limits;
 pub mod version;

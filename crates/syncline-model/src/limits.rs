@@ -15,3 +15,18 @@ pub const CLOCK_MS_MAX: u64 = (1 << 48) - 1;
 
 /// Most hops that a change may have travelled between hubs before it is refused as a loop.
 pub const HOPS_MAX: usize = 32;
+
+/// Most partitions that a cursor follows. Enough for one hub on PostgreSQL; keeps the token short.
+pub const CURSOR_PARTITIONS_MAX: usize = 256;
+
+/// Longest text of a cursor, in bytes. Fits with its URL into the 8 KiB request line that servers
+/// accept, and holds the widest cursor: 23 bytes and 13 for each partition, in base64.
+pub const CURSOR_TEXT_BYTES_MAX: usize = 4_608;
+
+const _: () = assert!((23 + 13 * CURSOR_PARTITIONS_MAX).div_ceil(3) * 4 <= CURSOR_TEXT_BYTES_MAX);
+
+/// Most bytes in the id of the key that seals a value.
+pub const ENVELOPE_KEY_ID_BYTES_MAX: usize = 128;
+
+/// Most bytes in the nonce of a sealed value. Ciphers in use need 12 to 24.
+pub const ENVELOPE_NONCE_BYTES_MAX: usize = 32;
