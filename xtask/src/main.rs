@@ -1,2 +1,75 @@
-//! Under construction.
-fn main() {}
+//! The project's own commands: `cargo xtask {ci,tidy,test,demo,bench,sim}`.
+//!
+//! Nothing here is part of what users get. It has no dependencies, so that the first command on
+//! a fresh clone answers within seconds, and it decides nothing that a workflow file or a script
+//! would decide differently: continuous integration only calls it.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | a rule of the repository | [`tidy`] |
+//! | what continuous integration runs | [`ci`] |
+//! | how tests are run and counted | [`suite`] |
+//! | what the demo plays | [`demo`] |
+#![expect(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "this program talks to a person"
+)]
+
+mod arguments;
+mod bench;
+mod ci;
+mod demo;
+mod failure;
+mod manifest;
+mod process;
+mod repo;
+mod rust_source;
+mod sim;
+mod suite;
+mod tidy;
+
+use arguments::Request;
+use failure::Failure;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    match arguments::parse(&arguments).and_then(answer) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("{failure}");
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+fn answer(request: Request) -> Result<ExitCode, Failure> {
+    if let Request::Help(text) = request {
+        println!("{text}");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let folder = std::env::current_dir()?;
+    let Some(root) = repo::find_root(&folder) else {
+        return Err(Failure::new("run this inside the repository"));
+    };
+    match request {
+        Request::Help(_) => unreachable!("answered above"),
+        Request::Ci => return Ok(counted(ci::run_all(&root))),
+        Request::Test => return Ok(counted(suite::test(&root)?)),
+        Request::Tidy => tidy::run(&root)?,
+        Request::Demo => demo::play(&root)?,
+        Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
+        Request::Sim { arguments } => sim::start(&root, &arguments)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Prints the tally as the last line of standard output and answers with the exit code it means.
+fn counted(tally: suite::Tally) -> ExitCode {
+    println!("{tally}");
+    match tally.is_good() {
+        true => ExitCode::SUCCESS,
+        false => ExitCode::FAILURE,
+    }
+}

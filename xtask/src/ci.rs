@@ -1,0 +1,159 @@
+//! The whole continuous integration, in one command that runs anywhere.
+
+use crate::failure::Failure;
+use crate::process::{cargo, is_installed, run};
+use crate::suite::{self, Tally};
+use crate::tidy;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// One row of the table at the end.
+struct Row {
+    name: &'static str,
+    took: Duration,
+    outcome: Outcome,
+}
+
+/// How a step ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Outcome {
+    Passed,
+    Failed,
+    NotInstalled,
+}
+
+/// Runs every step, even behind a failed one, and prints the table and then the tally.
+///
+/// Every failed step adds one to the failures of the last line, so that the line alone says
+/// whether all is well.
+pub(crate) fn run_all(root: &Path) -> Tally {
+    let mut rows = Vec::new();
+    let mut step = |name: &'static str, work: &mut dyn FnMut() -> Result<Outcome, Failure>| {
+        println!("\n── {name}");
+        let started = Instant::now();
+        let outcome = work().unwrap_or_else(|failure| {
+            println!("{failure}");
+            Outcome::Failed
+        });
+        rows.push(Row {
+            name,
+            took: started.elapsed(),
+            outcome,
+        });
+    };
+    let mut tally = Tally::default();
+    step("fmt", &mut || {
+        passed(run(cargo(root).args(["fmt", "--all", "--check"])))
+    });
+    step("tidy", &mut || passed(tidy::run(root)));
+    step("clippy", &mut || passed(run(cargo(root).args(CLIPPY))));
+    step("deny", &mut || deny(root));
+    step("test", &mut || {
+        tally = suite::test(root)?;
+        Ok(if tally.is_good() {
+            Outcome::Passed
+        } else {
+            Outcome::Failed
+        })
+    });
+    print_table(&rows);
+    tally.failed += failed_besides_tests(&rows, tally);
+    tally
+}
+
+const CLIPPY: [&str; 6] = [
+    "clippy",
+    "--workspace",
+    "--all-targets",
+    "--",
+    "-D",
+    "warnings",
+];
+
+/// A failed test step is counted by its tests, and as one where no test could be counted.
+fn failed_besides_tests(rows: &[Row], tests: Tally) -> usize {
+    rows.iter()
+        .filter(|row| row.outcome == Outcome::Failed)
+        .filter(|row| row.name != "test" || tests.failed == 0)
+        .count()
+}
+
+fn passed(result: Result<(), Failure>) -> Result<Outcome, Failure> {
+    result.map(|()| Outcome::Passed)
+}
+
+/// Advisories need a database from the network and are not part of this.
+fn deny(root: &Path) -> Result<Outcome, Failure> {
+    if !is_installed("cargo-deny") {
+        println!("NOT INSTALLED: cargo install cargo-deny");
+        println!("tidy has checked licences, sources and bans from the same deny.toml");
+        return Ok(Outcome::NotInstalled);
+    }
+    passed(run(
+        cargo(root).args(["deny", "check", "licenses", "bans", "sources"])
+    ))
+}
+
+fn print_table(rows: &[Row]) {
+    println!("\n{:<8} {:<14} {:>8}", "step", "outcome", "seconds");
+    for row in rows {
+        let outcome = match row.outcome {
+            Outcome::Passed => "passed",
+            Outcome::Failed => "FAILED",
+            Outcome::NotInstalled => "not installed",
+        };
+        println!(
+            "{:<8} {outcome:<14} {:>8.1}",
+            row.name,
+            row.took.as_secs_f64()
+        );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_step_shows_in_the_last_line() {
+        let row = |name, outcome| Row {
+            name,
+            took: Duration::ZERO,
+            outcome,
+        };
+        let tests = |passed, failed| Tally {
+            passed,
+            failed,
+            skipped: 0,
+        };
+        let cases = [
+            ("all good", Outcome::Passed, Outcome::Passed, tests(3, 0), 0),
+            ("format", Outcome::Failed, Outcome::Passed, tests(3, 0), 1),
+            (
+                "tests count themselves",
+                Outcome::Passed,
+                Outcome::Failed,
+                tests(3, 2),
+                0,
+            ),
+            (
+                "tests never ran",
+                Outcome::Passed,
+                Outcome::Failed,
+                tests(0, 0),
+                1,
+            ),
+            (
+                "a missing tool is no failure",
+                Outcome::NotInstalled,
+                Outcome::Passed,
+                tests(3, 0),
+                0,
+            ),
+        ];
+        for (name, fmt, test, tally, expected) in cases {
+            let rows = [row("fmt", fmt), row("test", test)];
+            assert_eq!(failed_besides_tests(&rows, tally), expected, "case: {name}");
+        }
+    }
+}

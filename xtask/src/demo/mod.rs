@@ -1,0 +1,12 @@
+//! The main job on shipped example data, headless: copies the data, runs the steps, shows what
+//! each one did, and leaves the folder to look at.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | what is played, in which order | [`steps`] |
+//! | how a step is run and judged | [`play`] |
+
+mod play;
+mod steps;
+
+pub(crate) use play::play;
