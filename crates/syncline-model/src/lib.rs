@@ -13,6 +13,8 @@
 //! | where a reader of the log stands | [`cursor`] |
 //! | the alphabet of every stored form | [`codec`] |
 //! | the envelope round every value at rest | [`envelope`] |
+//! | JSON values, numbers, leaves and their canonical form | [`json`] |
+//! | where a field is in a record | [`path`] |
 //! | every bound, with its reason | [`limits`] |
 //!
 //! # Example
@@ -36,5 +38,7 @@ pub mod codec;
 pub mod cursor;
 pub mod envelope;
 pub mod id;
+pub mod json;
 pub mod limits;
+pub mod path;
 pub mod version;

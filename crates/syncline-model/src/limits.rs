@@ -30,3 +30,25 @@ pub const ENVELOPE_KEY_ID_BYTES_MAX: usize = 128;
 
 /// Most bytes in the nonce of a sealed value. Ciphers in use need 12 to 24.
 pub const ENVELOPE_NONCE_BYTES_MAX: usize = 32;
+
+/// Most arrays and objects inside one another in a JSON text. Far beyond real records, and small
+/// enough for readers that recurse (here and in databases and browsers).
+pub const DEPTH_MAX: usize = 64;
+
+/// Most significant digits of a number. PostgreSQL's `numeric` declares at most 1,000.
+pub const NUMBER_DIGITS_MAX: usize = 1_000;
+
+/// Most bytes in a number as it is written, with zeros that do not count.
+pub const NUMBER_TEXT_BYTES_MAX: usize = 1_100;
+
+/// Largest exponent, up or down, of a number's first digit. Beyond decimal128 (6,144).
+pub const NUMBER_EXPONENT_MAX: i64 = 9_999;
+
+// The canonical text of a number within the limits is within them too: sign, point, `e+9999`.
+const _: () = assert!(NUMBER_DIGITS_MAX + 8 <= NUMBER_TEXT_BYTES_MAX);
+
+/// Most segments of a path: a field of the deepest object that a JSON text may hold.
+pub const PATH_SEGMENTS_MAX: usize = DEPTH_MAX;
+
+/// Most bytes in a path, with its escapes. Paths are index keys and travel in every change.
+pub const PATH_BYTES_MAX: usize = 4_096;

@@ -1,0 +1,367 @@
+//! One field's value, as the merge state stores it.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
+
+use super::error::JsonError;
+use super::number::{self, Number};
+use super::parse::read_value;
+use super::raw;
+use super::scan::Scanner;
+use super::text::write_string;
+use super::value::Json;
+
+/// One JSON value as compact text: small, shared, cheap to clone.
+///
+/// The text has no whitespace and the shortest escapes; digits of numbers and the order of members
+/// are as they were. Equality, order and hash are those of the [canonical](Self::canonical) text,
+/// so `1.0` equals `1` and `{"a":1,"b":2}` equals `{"b":2,"a":1}`. The order is that of the texts'
+/// bytes: total and the same everywhere, but not the order of numbers; use
+/// [`as_number`](Self::as_number) for that.
+#[derive(Clone)]
+pub struct Leaf {
+    text: Arc<str>,
+}
+
+/// What kind of value a JSON text holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// `null`.
+    Null,
+    /// `true` or `false`.
+    Bool,
+    /// A number.
+    Number,
+    /// A string.
+    String,
+    /// An array.
+    Array,
+    /// An object.
+    Object,
+}
+
+impl Kind {
+    /// Returns the kind's name as JSON Schema spells it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Null => "null",
+            Self::Bool => "boolean",
+            Self::Number => "number",
+            Self::String => "string",
+            Self::Array => "array",
+            Self::Object => "object",
+        }
+    }
+
+    /// Returns the kind of the value that begins with this byte.
+    const fn of(first: u8) -> Self {
+        match first {
+            b'n' => Self::Null,
+            b't' | b'f' => Self::Bool,
+            b'"' => Self::String,
+            b'[' => Self::Array,
+            b'{' => Self::Object,
+            _ => Self::Number,
+        }
+    }
+}
+
+impl Leaf {
+    /// Returns `null`.
+    pub fn null() -> Self {
+        Self {
+            text: "null".into(),
+        }
+    }
+
+    /// Returns `{}`.
+    pub fn empty_object() -> Self {
+        Self { text: "{}".into() }
+    }
+
+    /// Returns the string that says `text`. To read JSON use [`Leaf::parse`].
+    pub fn string(text: &str) -> Self {
+        let mut out = String::with_capacity(text.len() + 2);
+        write_string(text, &mut out);
+        Self { text: out.into() }
+    }
+
+    /// Reads a JSON value of any kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](super::parse).
+    pub fn parse(text: &str) -> Result<Self, JsonError> {
+        Self::from_raw(text.as_bytes())
+    }
+
+    /// Reads a JSON value of any kind from bytes that were not checked.
+    ///
+    /// # Errors
+    ///
+    /// As [`parse`](super::parse).
+    pub fn from_raw(bytes: &[u8]) -> Result<Self, JsonError> {
+        raw::validate(bytes)?;
+        Self::read(&mut Scanner::strict(bytes)?)
+    }
+
+    /// Takes a value from a tree.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError::TooDeep`] if it has too many levels to be read back; a tree that was read from
+    /// a text never has.
+    pub fn from_json(value: &Json) -> Result<Self, JsonError> {
+        let text = value.to_compact_string();
+        raw::validate(text.as_bytes())?;
+        Ok(Self { text: text.into() })
+    }
+
+    /// Reads the next value of a text that was validated.
+    pub(super) fn read(scanner: &mut Scanner<'_>) -> Result<Self, JsonError> {
+        Ok(match scanner.peek()? {
+            b'{' | b'[' => {
+                let mut out = String::new();
+                compact(scanner, &mut out)?;
+                Self { text: out.into() }
+            }
+            b'"' => {
+                let token = scanner.string()?;
+                if token.escaped {
+                    let mut out = String::with_capacity(token.span.len());
+                    write_string(&scanner.string_text(token)?, &mut out);
+                    Self { text: out.into() }
+                } else {
+                    Self {
+                        text: scanner.text(token.span)?.into(),
+                    }
+                }
+            }
+            _ => {
+                let span = scanner.skip_value()?;
+                Self {
+                    text: scanner.text(span)?.into(),
+                }
+            }
+        })
+    }
+
+    /// Returns the compact text, which is valid JSON.
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// Returns what kind of value it is.
+    pub fn kind(&self) -> Kind {
+        Kind::of(self.text.as_bytes().first().copied().unwrap_or_default())
+    }
+
+    /// Returns the value as a tree.
+    pub fn to_json(&self) -> Json {
+        self.read_checked(read_value)
+    }
+
+    /// Returns the canonical text; equal leaves have the same one. Scalars rarely cost anything.
+    pub fn canonical(&self) -> Cow<'_, str> {
+        let owned = match self.kind() {
+            Kind::Null | Kind::Bool | Kind::String => return Cow::Borrowed(&self.text),
+            Kind::Number if number::is_canonical(&self.text) => return Cow::Borrowed(&self.text),
+            Kind::Number => number::canonical(&self.text),
+            Kind::Array | Kind::Object if self.text.len() == 2 => {
+                return Cow::Borrowed(&self.text);
+            }
+            Kind::Array | Kind::Object => self.to_json().to_canonical_string(),
+        };
+        if owned == *self.text {
+            Cow::Borrowed(&self.text)
+        } else {
+            Cow::Owned(owned)
+        }
+    }
+
+    /// Returns the number, if it is one.
+    pub fn as_number(&self) -> Option<Number> {
+        (self.kind() == Kind::Number).then(|| Number::from_checked(&self.text))
+    }
+
+    /// Returns the string, if it is one.
+    pub fn as_string(&self) -> Option<Cow<'_, str>> {
+        if self.kind() != Kind::String {
+            return None;
+        }
+        Some(self.read_checked(|scanner| {
+            let token = scanner.string()?;
+            scanner.string_text(token)
+        }))
+    }
+
+    /// Returns the truth value, if it is one.
+    pub fn as_bool(&self) -> Option<bool> {
+        (self.kind() == Kind::Bool).then(|| &*self.text == "true")
+    }
+
+    /// Tells whether it is `null`.
+    pub fn is_null(&self) -> bool {
+        self.kind() == Kind::Null
+    }
+
+    /// Tells whether it is `{}`, the only object that is a leaf of a record.
+    pub fn is_empty_object(&self) -> bool {
+        &*self.text == "{}"
+    }
+
+    /// Returns how many arrays and objects are nested in it; 0 for a scalar.
+    pub(super) fn levels(&self) -> usize {
+        let (mut level, mut deepest) = (0_usize, 0);
+        let mut bytes = self.text.bytes();
+        while let Some(byte) = bytes.next() {
+            match byte {
+                b'[' | b'{' => {
+                    level += 1;
+                    deepest = deepest.max(level);
+                }
+                b']' | b'}' => level -= 1,
+                b'"' => skip_string(&mut bytes),
+                _ => {}
+            }
+        }
+        deepest
+    }
+
+    fn read_checked<'t, T>(
+        &'t self,
+        read: impl FnOnce(&mut Scanner<'t>) -> Result<T, JsonError>,
+    ) -> T {
+        Scanner::strict(self.text.as_bytes())
+            .and_then(|mut scanner| read(&mut scanner))
+            .expect("invariant: the text of a leaf was validated when it was made")
+    }
+}
+
+/// Goes past the rest of a string whose opening quote was taken.
+fn skip_string(bytes: &mut std::str::Bytes<'_>) {
+    while let Some(byte) = bytes.next() {
+        match byte {
+            b'"' => return,
+            b'\\' => {
+                bytes.next();
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Appends the next value of a validated text without its whitespace.
+fn compact(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), JsonError> {
+    match scanner.peek()? {
+        b'{' => {
+            out.push('{');
+            let mut more = scanner.open_object()?;
+            while more {
+                let token = scanner.key()?;
+                write_string(&scanner.string_text(token)?, out);
+                out.push(':');
+                compact(scanner, out)?;
+                more = scanner.next_member()?;
+                out.push_str(if more { "," } else { "" });
+            }
+            out.push('}');
+        }
+        b'[' => {
+            out.push('[');
+            let mut more = scanner.open_array()?;
+            while more {
+                compact(scanner, out)?;
+                more = scanner.next_element()?;
+                out.push_str(if more { "," } else { "" });
+            }
+            out.push(']');
+        }
+        b'"' => {
+            let token = scanner.string()?;
+            write_string(&scanner.string_text(token)?, out);
+        }
+        _ => {
+            let span = scanner.skip_value()?;
+            out.push_str(scanner.text(span)?);
+        }
+    }
+    Ok(())
+}
+
+impl PartialEq for Leaf {
+    fn eq(&self, other: &Self) -> bool {
+        self.text == other.text
+            || (self.kind() == other.kind() && self.canonical() == other.canonical())
+    }
+}
+
+impl Eq for Leaf {}
+
+impl PartialOrd for Leaf {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Leaf {
+    fn cmp(&self, other: &Self) -> Ordering {
+        if self.text == other.text {
+            return Ordering::Equal;
+        }
+        self.canonical().cmp(&other.canonical())
+    }
+}
+
+impl Hash for Leaf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.canonical().hash(state);
+    }
+}
+
+impl fmt::Display for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl fmt::Debug for Leaf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Leaf({})", self.text)
+    }
+}
+
+impl From<bool> for Leaf {
+    fn from(value: bool) -> Self {
+        Self {
+            text: if value { "true" } else { "false" }.into(),
+        }
+    }
+}
+
+impl From<i64> for Leaf {
+    fn from(value: i64) -> Self {
+        Self {
+            text: value.to_string().into(),
+        }
+    }
+}
+
+impl From<u64> for Leaf {
+    fn from(value: u64) -> Self {
+        Self {
+            text: value.to_string().into(),
+        }
+    }
+}
+
+impl From<&Number> for Leaf {
+    fn from(value: &Number) -> Self {
+        Self {
+            text: value.as_str().into(),
+        }
+    }
+}
