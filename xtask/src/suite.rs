@@ -109,7 +109,6 @@ fn ensure_programs(root: &Path) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    println!("tests need {}; running {INSTALLER}", missing.join(", "));
     if !is_root() {
         let message = format!(
             "tests need {}; run `{INSTALLER}` as root, or install them yourself",
@@ -117,6 +116,7 @@ fn ensure_programs(root: &Path) -> Result<(), Failure> {
         );
         return Err(Failure::new(message));
     }
+    println!("tests need {}; running {INSTALLER}", missing.join(", "));
     run(&mut Command::new(root.join(INSTALLER)))?;
     match missing_programs() {
         left if left.is_empty() => Ok(()),
