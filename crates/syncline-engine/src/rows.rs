@@ -1,0 +1,721 @@
+//! Rows: what the hub keeps, as keys with types and values that only the engine understands.
+//!
+//! A store keeps rows and knows nothing of their meaning; the engine decides with rows and knows
+//! nothing of where they lie. This module is the border between the two: [`Key`] names a row,
+//! [`Scan`] names a stretch of rows, [`Batch`] is what one decision writes.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+
+use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use thiserror::Error;
+
+/// Most characters in the id of a conflict: a 256-bit digest in hexadecimal.
+pub const CONFLICT_ID_CHARS_MAX: usize = 64;
+
+/// The kinds of rows, in the order of their keys. The names are the glossary's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Table {
+    /// The state of each record.
+    Records,
+    /// The ordered changes.
+    Log,
+    /// What became of each operation.
+    Results,
+    /// What is known of each client: its high-water mark and window of results.
+    Clients,
+    /// What each domain was last known to hold.
+    Bases,
+    /// Concurrent different values, settled or open.
+    Conflicts,
+    /// The report of each run.
+    Runs,
+    /// Each domain's cursor and health.
+    Domains,
+    /// Writes to domains that a crash may have cut in two.
+    Journal,
+    /// The leaves and heads of the audit.
+    Audit,
+    /// The versions of each entity's schema.
+    Schemas,
+    /// Single facts about the hub itself.
+    Meta,
+}
+
+impl Table {
+    /// All tables, in the order of their keys.
+    pub const ALL: [Self; 12] = [
+        Self::Records,
+        Self::Log,
+        Self::Results,
+        Self::Clients,
+        Self::Bases,
+        Self::Conflicts,
+        Self::Runs,
+        Self::Domains,
+        Self::Journal,
+        Self::Audit,
+        Self::Schemas,
+        Self::Meta,
+    ];
+
+    /// Returns the table's name, as a person sees it in the store's file.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Log => "log",
+            Self::Results => "results",
+            Self::Clients => "clients",
+            Self::Bases => "bases",
+            Self::Conflicts => "conflicts",
+            Self::Runs => "runs",
+            Self::Domains => "domains",
+            Self::Journal => "journal",
+            Self::Audit => "audit",
+            Self::Schemas => "schemas",
+            Self::Meta => "meta",
+        }
+    }
+}
+
+/// Why a text is not part of a key.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The id of a conflict is not 1 to 64 lower-case hexadecimal digits.
+    #[error(
+        "a conflict id has 1 to {CONFLICT_ID_CHARS_MAX} digits of 0-9 and a-f, this has {chars} characters"
+    )]
+    ConflictId {
+        /// Characters found.
+        chars: usize,
+    },
+    /// The name of a fact is not 1 to 64 characters of `a-z`, `0-9`, `_`, `.` and `-`.
+    #[error(
+        "the name of a fact has 1 to {META_NAME_CHARS_MAX} characters of a-z, 0-9, _, . and -, this has {chars} characters"
+    )]
+    MetaName {
+        /// Characters found.
+        chars: usize,
+    },
+}
+
+impl KeyError {
+    /// Returns the stable code of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::ConflictId { .. } => "CONFLICT_ID_INVALID",
+            Self::MetaName { .. } => "META_NAME_INVALID",
+        }
+    }
+}
+
+/// The id of a conflict: 1 to 64 lower-case hexadecimal digits, the same at every site.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ConflictId(Arc<str>);
+
+impl ConflictId {
+    /// Checks `text` and takes it as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::ConflictId`] if it is empty, longer than [`CONFLICT_ID_CHARS_MAX`] or holds
+    /// anything but `0-9` and `a-f`.
+    pub fn new(text: &str) -> Result<Self, KeyError> {
+        let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+        if text.is_empty() || text.len() > CONFLICT_ID_CHARS_MAX || !hex {
+            return Err(KeyError::ConflictId {
+                chars: text.chars().count(),
+            });
+        }
+        Ok(Self(text.into()))
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for ConflictId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for ConflictId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Most characters in the name of a fact about the hub.
+pub const META_NAME_CHARS_MAX: usize = 64;
+
+/// The name of a single fact about the hub: `site`, `clock`, `incarnation`.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct MetaName(Cow<'static, str>);
+
+impl MetaName {
+    /// Takes a name that is written in the program.
+    ///
+    /// # Panics
+    ///
+    /// While the program is compiled, where the result is a constant, if the name is not 1 to
+    /// [`META_NAME_CHARS_MAX`] characters of `a-z`, `0-9`, `_`, `.` and `-`.
+    pub const fn literal(name: &'static str) -> Self {
+        assert!(
+            is_meta_name(name.as_bytes()),
+            "the name of a fact is a short lower-case word"
+        );
+        Self(Cow::Borrowed(name))
+    }
+
+    /// Checks a name that was read.
+    ///
+    /// # Errors
+    ///
+    /// [`KeyError::MetaName`] if [`MetaName::literal`] would not take it.
+    pub fn new(name: &str) -> Result<Self, KeyError> {
+        if !is_meta_name(name.as_bytes()) {
+            return Err(KeyError::MetaName {
+                chars: name.chars().count(),
+            });
+        }
+        Ok(Self(Cow::Owned(name.to_owned())))
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for MetaName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+const fn is_meta_name(name: &[u8]) -> bool {
+    if name.is_empty() || name.len() > META_NAME_CHARS_MAX {
+        return false;
+    }
+    let mut rest = name;
+    while let Some((first, tail)) = rest.split_first() {
+        if !matches!(first, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'.' | b'-') {
+            return false;
+        }
+        rest = tail;
+    }
+    true
+}
+
+/// The name of one row.
+///
+/// Ordered by table, then by the parts of the key in the order in which they are written here;
+/// texts by their UTF-8 bytes, numbers as numbers. Every store keeps this order.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Key {
+    /// The state of one record.
+    Record {
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+    },
+    /// One change of the log.
+    Log(Position),
+    /// What became of one operation.
+    Result {
+        /// Who sent the operation.
+        client: ClientId,
+        /// Which of its operations.
+        counter: u64,
+    },
+    /// What is known of one client.
+    Client(ClientId),
+    /// What a domain was last known to hold of one record.
+    Base {
+        /// The domain.
+        domain: DomainName,
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+    },
+    /// One conflict of a record.
+    Conflict {
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+        /// Which of its conflicts.
+        conflict: ConflictId,
+    },
+    /// The report of one run.
+    Run(RunId),
+    /// The state of a domain, or of one entity within it.
+    Domain {
+        /// The domain.
+        domain: DomainName,
+        /// The entity, or nothing for what concerns the domain as a whole.
+        entity: Option<EntityName>,
+    },
+    /// A write to a domain that is under way.
+    Journal {
+        /// The run that writes.
+        run: RunId,
+        /// The domain written to.
+        domain: DomainName,
+        /// The entity written.
+        entity: EntityName,
+    },
+    /// One entry of the audit, by its number.
+    Audit(u64),
+    /// One version of an entity's schema.
+    Schema {
+        /// The type of record.
+        entity: EntityName,
+        /// Which version.
+        version: u32,
+    },
+    /// A single fact about the hub.
+    Meta(MetaName),
+}
+
+impl Key {
+    /// Returns the table that the row lies in.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::Record { .. } => Table::Records,
+            Self::Log(_) => Table::Log,
+            Self::Result { .. } => Table::Results,
+            Self::Client(_) => Table::Clients,
+            Self::Base { .. } => Table::Bases,
+            Self::Conflict { .. } => Table::Conflicts,
+            Self::Run(_) => Table::Runs,
+            Self::Domain { .. } => Table::Domains,
+            Self::Journal { .. } => Table::Journal,
+            Self::Audit(_) => Table::Audit,
+            Self::Schema { .. } => Table::Schemas,
+            Self::Meta(_) => Table::Meta,
+        }
+    }
+
+    /// Returns the length of the key's texts and numbers, in bytes.
+    pub fn bytes(&self) -> usize {
+        match self {
+            Self::Record { entity, id } => entity.as_str().len() + id.as_str().len(),
+            Self::Log(_) | Self::Audit(_) => size_of::<u64>(),
+            Self::Result { client, .. } => client.as_str().len() + size_of::<u64>(),
+            Self::Client(client) => client.as_str().len(),
+            Self::Base { domain, entity, id } => {
+                domain.as_str().len() + entity.as_str().len() + id.as_str().len()
+            }
+            Self::Conflict {
+                entity,
+                id,
+                conflict,
+            } => entity.as_str().len() + id.as_str().len() + conflict.as_str().len(),
+            Self::Run(run) => run.as_str().len(),
+            Self::Domain { domain, entity } => {
+                domain.as_str().len() + entity.as_ref().map_or(0, |entity| entity.as_str().len())
+            }
+            Self::Journal {
+                run,
+                domain,
+                entity,
+            } => run.as_str().len() + domain.as_str().len() + entity.as_str().len(),
+            Self::Schema { entity, .. } => entity.as_str().len() + size_of::<u32>(),
+            Self::Meta(name) => name.as_str().len(),
+        }
+    }
+
+    /// Returns whether the numbers of the key fit the signed 64-bit integers of SQL.
+    ///
+    /// A client chooses its counters, so a store meets numbers beyond them and refuses the row.
+    pub fn fits(&self) -> bool {
+        let number = match self {
+            Self::Log(Position(number)) | Self::Audit(number) => *number,
+            Self::Result { counter, .. } => *counter,
+            _ => 0,
+        };
+        i64::try_from(number).is_ok()
+    }
+}
+
+/// A stretch of rows of one table, in the order of their keys or, where so named, latest first.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Scan {
+    /// The records of one entity, by id.
+    Records {
+        /// The type of record.
+        entity: EntityName,
+    },
+    /// All records, by entity and id.
+    AllRecords,
+    /// The log from a position on, that one included.
+    Log {
+        /// Where to start.
+        from: Position,
+    },
+    /// The log, latest first.
+    LogLatest,
+    /// The results of one client, by counter.
+    Results {
+        /// Who sent the operations.
+        client: ClientId,
+    },
+    /// What a domain was last known to hold of one entity, by id.
+    Bases {
+        /// The domain.
+        domain: DomainName,
+        /// The type of record.
+        entity: EntityName,
+    },
+    /// All conflicts, by entity, record and id.
+    Conflicts,
+    /// The conflicts of one record, by id.
+    ConflictsOf {
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+    },
+    /// The runs, by id, which is by time.
+    Runs,
+    /// The runs, latest first.
+    RunsLatest,
+    /// The domains and their entities; a domain's own row comes first.
+    Domains,
+    /// The whole journal, by run, domain and entity.
+    Journal,
+    /// The audit from an entry on, that one included.
+    Audit {
+        /// Where to start.
+        from: u64,
+    },
+    /// The audit, latest first.
+    AuditLatest,
+    /// The versions of one entity's schema, lowest first.
+    Schemas {
+        /// The type of record.
+        entity: EntityName,
+    },
+    /// All single facts, by name.
+    Meta,
+}
+
+impl Scan {
+    /// Returns the table that the rows lie in.
+    pub const fn table(&self) -> Table {
+        match self {
+            Self::Records { .. } | Self::AllRecords => Table::Records,
+            Self::Log { .. } | Self::LogLatest => Table::Log,
+            Self::Results { .. } => Table::Results,
+            Self::Bases { .. } => Table::Bases,
+            Self::Conflicts | Self::ConflictsOf { .. } => Table::Conflicts,
+            Self::Runs | Self::RunsLatest => Table::Runs,
+            Self::Domains => Table::Domains,
+            Self::Journal => Table::Journal,
+            Self::Audit { .. } | Self::AuditLatest => Table::Audit,
+            Self::Schemas { .. } => Table::Schemas,
+            Self::Meta => Table::Meta,
+        }
+    }
+
+    /// Returns whether the rows come latest first.
+    pub const fn is_backward(&self) -> bool {
+        matches!(self, Self::LogLatest | Self::RunsLatest | Self::AuditLatest)
+    }
+
+    /// Returns whether a row belongs to the stretch.
+    pub fn contains(&self, key: &Key) -> bool {
+        match (self, key) {
+            (Self::Records { entity: wanted }, Key::Record { entity, .. })
+            | (Self::Schemas { entity: wanted }, Key::Schema { entity, .. }) => wanted == entity,
+            (Self::Log { from }, Key::Log(position)) => position >= from,
+            (Self::Audit { from }, Key::Audit(number)) => number >= from,
+            (Self::Results { client: wanted }, Key::Result { client, .. }) => wanted == client,
+            (
+                Self::Bases {
+                    domain: wanted_domain,
+                    entity: wanted,
+                },
+                Key::Base { domain, entity, .. },
+            ) => wanted_domain == domain && wanted == entity,
+            (
+                Self::ConflictsOf {
+                    entity: wanted,
+                    id: wanted_id,
+                },
+                Key::Conflict { entity, id, .. },
+            ) => wanted == entity && wanted_id == id,
+            _ => self.is_whole_table() && self.table() == key.table(),
+        }
+    }
+
+    /// Returns a key that stands before every row of a forward stretch, or is its first row.
+    ///
+    /// No text of a key is empty or holds a control character, so none stands before a space.
+    pub fn first_key(&self) -> Key {
+        let entity = || EntityName::new(" ").expect("invariant: a space is a name");
+        let domain = || DomainName::new(" ").expect("invariant: a space is a name");
+        let id = || RecordId::new(" ").expect("invariant: a space is an id");
+        let run = || RunId::new(" ").expect("invariant: a space is an id");
+        let conflict = || ConflictId(Arc::from("0"));
+        match self {
+            Self::Records { entity } => Key::Record {
+                entity: entity.clone(),
+                id: id(),
+            },
+            Self::AllRecords => Key::Record {
+                entity: entity(),
+                id: id(),
+            },
+            Self::Log { from } => Key::Log(*from),
+            Self::LogLatest => Key::Log(Position(0)),
+            Self::Results { client } => Key::Result {
+                client: client.clone(),
+                counter: 0,
+            },
+            Self::Bases { domain, entity } => Key::Base {
+                domain: domain.clone(),
+                entity: entity.clone(),
+                id: id(),
+            },
+            Self::Conflicts => Key::Conflict {
+                entity: entity(),
+                id: id(),
+                conflict: conflict(),
+            },
+            Self::ConflictsOf { entity, id } => Key::Conflict {
+                entity: entity.clone(),
+                id: id.clone(),
+                conflict: conflict(),
+            },
+            Self::Runs | Self::RunsLatest => Key::Run(run()),
+            Self::Domains => Key::Domain {
+                domain: domain(),
+                entity: None,
+            },
+            Self::Journal => Key::Journal {
+                run: run(),
+                domain: domain(),
+                entity: entity(),
+            },
+            Self::Audit { from } => Key::Audit(*from),
+            Self::AuditLatest => Key::Audit(0),
+            Self::Schemas { entity } => Key::Schema {
+                entity: entity.clone(),
+                version: 0,
+            },
+            Self::Meta => Key::Meta(MetaName(Cow::Borrowed("-"))),
+        }
+    }
+
+    /// Returns whether every row of the table belongs to the stretch.
+    pub const fn is_whole_table(&self) -> bool {
+        matches!(
+            self,
+            Self::AllRecords
+                | Self::LogLatest
+                | Self::Conflicts
+                | Self::Runs
+                | Self::RunsLatest
+                | Self::Domains
+                | Self::Journal
+                | Self::AuditLatest
+                | Self::Meta
+        )
+    }
+}
+
+/// What one decision writes: rows put or deleted, all of them or none.
+///
+/// Where a key is written more than once, the last write counts.
+///
+/// ```
+/// use syncline_engine::rows::{Batch, Key, MetaName};
+///
+/// let site = Key::Meta(MetaName::literal("site"));
+/// let mut batch = Batch::new();
+/// batch.put(site.clone(), b"7".to_vec()).delete(site.clone());
+/// assert_eq!(batch.writes(), [(&site, None)]);
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Batch {
+    writes: Vec<(Key, Option<Vec<u8>>)>,
+    bytes: usize,
+}
+
+impl Batch {
+    /// Returns a batch that writes nothing.
+    pub const fn new() -> Self {
+        Self {
+            writes: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Adds a row, in the place of one that may be there.
+    pub fn put(&mut self, key: Key, value: Vec<u8>) -> &mut Self {
+        self.bytes += key.bytes() + value.len();
+        self.writes.push((key, Some(value)));
+        self
+    }
+
+    /// Removes a row, which need not be there.
+    pub fn delete(&mut self, key: Key) -> &mut Self {
+        self.bytes += key.bytes();
+        self.writes.push((key, None));
+        self
+    }
+
+    /// Adds all writes of `later`, after those already here.
+    pub fn append(&mut self, mut later: Self) -> &mut Self {
+        self.bytes += later.bytes;
+        self.writes.append(&mut later.writes);
+        self
+    }
+
+    /// Returns whether nothing is written.
+    pub const fn is_empty(&self) -> bool {
+        self.writes.is_empty()
+    }
+
+    /// Returns how many writes were added; a key written twice counts twice.
+    pub const fn len(&self) -> usize {
+        self.writes.len()
+    }
+
+    /// Returns the length of all keys and values added, in bytes.
+    pub const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// Returns the writes in the order in which they were added; `None` deletes.
+    pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
+        self.writes
+            .iter()
+            .map(|(key, value)| (key, value.as_deref()))
+    }
+
+    /// Returns the writes in the order of their keys, each key once, with its last value; `None`
+    /// deletes. Costs a sort.
+    pub fn writes(&self) -> Vec<(&Key, Option<&[u8]>)> {
+        let mut sorted: Vec<(&Key, Option<&[u8]>)> = self
+            .writes
+            .iter()
+            .rev()
+            .map(|(key, value)| (key, value.as_deref()))
+            .collect();
+        // Latest first, and the sort keeps the order of equals: the first of each key is its last write.
+        sorted.sort_by_key(|(key, _)| *key);
+        sorted.dedup_by_key(|(key, _)| *key);
+        sorted
+    }
+}
+
+/// Shows names and sizes, never a value.
+impl fmt::Debug for Batch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let sizes =
+            |(key, value): &(Key, Option<Vec<u8>>)| (key.clone(), value.as_ref().map(Vec::len));
+        f.debug_map()
+            .entries(self.writes.iter().map(sizes))
+            .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn meta(name: &str) -> Key {
+        Key::Meta(MetaName::new(name).unwrap())
+    }
+
+    #[test]
+    fn the_last_write_of_a_key_counts_and_keys_come_sorted() {
+        let mut later = Batch::new();
+        later.put(meta("a"), vec![3]);
+        let mut batch = Batch::new();
+        batch
+            .put(meta("b"), vec![1])
+            .put(meta("a"), vec![2])
+            .delete(meta("b"));
+        batch.append(later);
+        let (a, b) = (meta("a"), meta("b"));
+        assert_eq!(batch.writes(), [(&a, Some(&[3][..])), (&b, None)]);
+        assert_eq!((batch.len(), batch.bytes()), (4, 7));
+    }
+
+    #[test]
+    fn a_batch_shows_sizes_and_no_values() {
+        let mut batch = Batch::new();
+        batch.put(meta("a"), b"secret".to_vec()).delete(meta("b"));
+        assert_eq!(format!("{batch:?}"), "{Meta(a): Some(6), Meta(b): None}");
+    }
+
+    #[test]
+    fn names_within_keys_are_checked() {
+        let long = "a".repeat(65);
+        let cases = [
+            ("empty", "", false, false),
+            ("digits of hex", "0af9", true, true),
+            ("a word", "site.clock-1_x", false, true),
+            ("upper case", "AB", false, false),
+            ("one past the bound", long.as_str(), false, false),
+            ("at the bound", &long[1..], true, true),
+        ];
+        for (name, text, conflict, meta) in cases {
+            assert_eq!(ConflictId::new(text).is_ok(), conflict, "case: {name}");
+            assert_eq!(MetaName::new(text).is_ok(), meta, "case: {name}");
+        }
+    }
+
+    #[test]
+    fn a_number_beyond_sql_does_not_fit() {
+        let client = ClientId::new("phone").unwrap();
+        let cases = [
+            (i64::MAX as u64, true),
+            (i64::MAX as u64 + 1, false),
+            (u64::MAX, false),
+        ];
+        for (number, fits) in cases {
+            assert_eq!(Key::Log(Position(number)).fits(), fits, "{number}");
+            assert_eq!(Key::Audit(number).fits(), fits, "{number}");
+            assert_eq!(
+                Key::Result {
+                    client: client.clone(),
+                    counter: number
+                }
+                .fits(),
+                fits
+            );
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn a_batch_is_a_map_written_in_order(
+            writes in prop::collection::vec(("[a-d]", prop::option::of(0u8..9)), 0..20)
+        ) {
+            let mut batch = Batch::new();
+            let mut model = std::collections::BTreeMap::new();
+            for (name, value) in &writes {
+                match value {
+                    Some(value) => batch.put(meta(name), vec![*value]),
+                    None => batch.delete(meta(name)),
+                };
+                model.insert(meta(name), value.map(|value| vec![value]));
+            }
+            let expected: Vec<_> = model.iter().map(|(key, value)| (key, value.as_deref())).collect();
+            prop_assert_eq!(batch.writes(), expected);
+        }
+    }
+}

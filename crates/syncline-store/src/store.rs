@@ -1,0 +1,116 @@
+//! What every store promises.
+
+use std::ops::ControlFlow;
+
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_model::id::PartitionId;
+
+use crate::StoreError;
+use crate::limits::{BATCH_BYTES_MAX, VALUE_BYTES_MAX};
+
+/// How often a store has been opened: each opener is later than all before it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Epoch(pub u64);
+
+/// Reads rows of one partition.
+pub trait Read {
+    /// Returns the value of a row, or nothing where there is no such row.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Stopped`] after a failed commit; [`StoreError::Damaged`] or
+    /// [`StoreError::Sqlite`] if the disk cannot be read.
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError>;
+
+    /// Returns the values of several rows, in the order of `keys`, all as of one moment.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`].
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError>;
+
+    /// Shows `row` the rows of a stretch in its order, until `limit` rows were shown or `row`
+    /// breaks; all as of one moment.
+    ///
+    /// - `after`: shows only rows that come after this key in the order of the stretch; to read
+    ///   page by page, give the last key of the page before. It need not be a row, nor of the
+    ///   stretch.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`]. Rows may have been shown before.
+    fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&Key>,
+        limit: usize,
+        row: &mut dyn FnMut(&Key, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError>;
+}
+
+/// Reads and writes rows of one partition: a handle is the only writer of its store.
+pub trait Store: Read + Send {
+    /// Writes the whole batch or nothing, and answers when it is on disk.
+    ///
+    /// # Errors
+    ///
+    /// - [`StoreError::Unknown`] if the disk failed on the way: the batch may be there or not.
+    ///   Every later call of this handle answers [`StoreError::Stopped`]; opening the store again
+    ///   recovers every batch that was answered with `Ok`.
+    /// - [`StoreError::Fenced`] if another opener took over; this handle never writes again.
+    /// - Any other error means that nothing was applied; [`StoreError::advice`] says what to do.
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Returns a reader that sees the rows as they are now, whatever is committed later.
+    ///
+    /// A reader holds back the tidying of the store while it lives: keep it for seconds.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`].
+    fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError>;
+
+    /// Returns the epoch that this opener started.
+    fn epoch(&self) -> Epoch;
+
+    /// Returns the partition that the handle reads and writes.
+    fn partition(&self) -> PartitionId;
+
+    /// Tidies up and closes. What was committed is safe without it, too.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Sqlite`] if tidying failed; nothing is lost by that.
+    fn close(self: Box<Self>) -> Result<(), StoreError>;
+}
+
+/// Checks that a batch keeps within the limits, before anything of it is written.
+///
+/// # Errors
+///
+/// [`StoreError::KeyRange`] or [`StoreError::TooLarge`].
+pub fn check(batch: &Batch) -> Result<(), StoreError> {
+    if batch.bytes() > BATCH_BYTES_MAX {
+        return Err(StoreError::TooLarge {
+            what: "a batch".to_owned(),
+            bytes: batch.bytes(),
+            bytes_max: BATCH_BYTES_MAX,
+        });
+    }
+    for (key, value) in batch.iter() {
+        if !key.fits() {
+            return Err(StoreError::KeyRange {
+                table: key.table().name(),
+            });
+        }
+        let bytes = value.map_or(0, <[u8]>::len);
+        if bytes > VALUE_BYTES_MAX {
+            return Err(StoreError::TooLarge {
+                what: format!("a value of {}", key.table().name()),
+                bytes,
+                bytes_max: VALUE_BYTES_MAX,
+            });
+        }
+    }
+    Ok(())
+}
