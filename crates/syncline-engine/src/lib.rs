@@ -1,3 +1,4 @@
 //! Under construction.
 
+pub mod audit;
 pub mod rows;
