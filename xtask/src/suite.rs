@@ -6,14 +6,21 @@
 use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
 use std::fmt;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
 
 /// Programs that tests start; see `scripts/install-test-packages.sh`.
 const PROGRAMS: &[&str] = &["node", "strace"];
 /// Installs them.
 const INSTALLER: &str = "scripts/install-test-packages.sh";
+/// How long the output may stay open in silence after the tests have ended.
+const LEFT_BEHIND_WAIT: Duration = Duration::from_secs(2);
+/// Most lines that wait to be shown; then the tests wait.
+const LINES_WAITING_MAX: usize = 1_024;
 
 /// How many tests ended in which way.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -80,15 +87,28 @@ fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tally, Failur
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().expect("invariant: stdout was piped");
     let mut tally = Tally::default();
-    let mut reader = BufReader::new(output);
-    let mut line = Vec::new();
-    while reader.read_until(b'\n', &mut line)? > 0 {
-        shown.write_all(&line)?;
-        shown.flush()?;
-        tally.read_line(String::from_utf8_lossy(&line).trim_end());
-        line.clear();
-    }
+    let lines = lines_of(output);
+    let left_behind = loop {
+        match lines.recv_timeout(LEFT_BEHIND_WAIT) {
+            Ok(line) => {
+                let line = line?;
+                shown.write_all(&line)?;
+                shown.flush()?;
+                tally.read_line(String::from_utf8_lossy(&line).trim_end());
+            }
+            Err(RecvTimeoutError::Disconnected) => break false,
+            Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => break true,
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    };
     let status = child.wait()?;
+    if left_behind {
+        writeln!(
+            shown,
+            "a test left a process behind; counted as one failure"
+        )?;
+        tally.failed += 1;
+    }
     if !status.success() && tally.failed == 0 {
         // It did not compile, or a test binary died before it could report.
         writeln!(
@@ -101,6 +121,24 @@ fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tally, Failur
         writeln!(shown, "no test ran; that is a failure")?;
     }
     Ok(tally)
+}
+
+/// Reads lines, with their ends, on a thread of their own: a process that a test left behind may
+/// hold the output open for ever, and must not hold us.
+fn lines_of(output: impl Read + Send + 'static) -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, lines) = mpsc::sync_channel(LINES_WAITING_MAX);
+    thread::spawn(move || {
+        let mut reader = BufReader::new(output);
+        loop {
+            let mut line = Vec::new();
+            let read = reader.read_until(b'\n', &mut line);
+            let is_last = !matches!(read, Ok(length) if length > 0);
+            if matches!(read, Ok(0)) || sender.send(read.map(|_| line)).is_err() || is_last {
+                break;
+            }
+        }
+    });
+    lines
 }
 
 /// Installs what tests start, when something is missing and we may.
@@ -222,5 +260,11 @@ mod tests {
         let mut shown = Vec::new();
         stream(Command::new("printf").arg("a\\n\\377\\nno end"), &mut shown).unwrap();
         assert_eq!(shown, b"a\n\xff\nno endno test ran; that is a failure\n");
+    }
+
+    #[test]
+    fn a_process_that_a_test_left_behind_does_not_hold_the_run() {
+        let tally = tally_of(&format!("echo '{}'; sleep 20 &", result_line(1, 0, 0)));
+        assert_eq!((tally.passed, tally.failed), (1, 1));
     }
 }
