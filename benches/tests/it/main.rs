@@ -3,4 +3,5 @@
 #![expect(clippy::print_stderr, reason = "a skipped test says so")]
 
 mod fixtures;
+mod odd_files;
 mod peer;
