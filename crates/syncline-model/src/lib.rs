@@ -10,6 +10,7 @@
 //! | what a record, a domain, a hub, a run is called | [`id`] |
 //! | the stamp put on every change | [`clock`] |
 //! | what a hub or a record has seen | [`version`] |
+//! | versions of a schema and the ways between them | [`schema`] |
 //! | where a reader of the log stands | [`cursor`] |
 //! | the alphabet of every stored form | [`codec`] |
 //! | the envelope round every value at rest | [`envelope`] |
@@ -41,4 +42,5 @@ pub mod id;
 pub mod json;
 pub mod limits;
 pub mod path;
+pub mod schema;
 pub mod version;

@@ -52,3 +52,12 @@ pub const PATH_SEGMENTS_MAX: usize = DEPTH_MAX;
 
 /// Most bytes in a path, with its escapes. Paths are index keys and travel in every change.
 pub const PATH_BYTES_MAX: usize = 4_096;
+
+/// Most steps of one migration. More than a schema has fields.
+pub const SCHEMA_STEPS_MAX: usize = 1_000;
+
+/// Most pairs of values that one step maps.
+pub const SCHEMA_PAIRS_MAX: usize = 1_000;
+
+/// Most versions of one entity's schema. A way between two is looked for among all of them.
+pub const SCHEMA_VERSIONS_MAX: usize = 256;
