@@ -6,6 +6,7 @@
 //! The `_lenient` functions serve files in which one bad record must not hold up the others: a
 //! fault that stays inside one part ([`JsonError::is_contained`]) is reported beside that part.
 //! Any other fault means that the borders of the parts cannot be trusted, and fails the whole.
+//! Every part is judged as [`validate`] judges it alone: its levels are counted from itself.
 //!
 //! # Example
 //!
@@ -96,7 +97,9 @@ pub fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, JsonError> {
     let mut scanner = Scanner::strict(bytes)?;
     let mut more = scanner.open_object()?;
     while more {
-        found.push(read_member(&mut scanner, Scanner::skip_value)?.0);
+        let key = read_key(&mut scanner)?;
+        let value_span = scanner.skip_value()?;
+        found.push(key.with_value(&scanner, value_span));
         more = scanner.next_member()?;
     }
     check_unique(&found)?;
@@ -114,9 +117,12 @@ pub fn members_lenient(bytes: &[u8]) -> Result<Vec<LenientMember<'_>>, JsonError
     let mut scanner = Scanner::lenient(bytes)?;
     let mut more = scanner.open_object()?;
     while more {
-        let (member, _) = read_member(&mut scanner, |scanner| lenient_value(scanner))?;
-        let fault = scanner.take_fault(member.value_span);
-        found.push((member, fault.map_or(Ok(()), Err)));
+        let key = read_key(&mut scanner)?;
+        let (value_span, fault) = scanner.skip_value_lenient()?;
+        found.push((
+            key.with_value(&scanner, value_span),
+            fault.map_or(Ok(()), Err),
+        ));
         more = scanner.next_member()?;
     }
     check_unique(found.iter().map(|(member, _)| member))?;
@@ -196,22 +202,25 @@ pub fn collections(bytes: &[u8]) -> Result<Vec<Collection<'_>>, JsonError> {
     let mut scanner = Scanner::lenient(bytes)?;
     let mut more = scanner.open_object()?;
     while more {
-        let mut content = Content::Other(Ok(()));
-        let (member, is_array) = read_member(&mut scanner, |scanner| {
-            if scanner.peek()? != b'[' {
-                return lenient_value(scanner);
-            }
+        let key = read_key(&mut scanner)?;
+        let (value_span, content) = if scanner.peek()? == b'[' {
             let start = scanner.position();
-            content = Content::Elements(read_elements_lenient(scanner)?);
-            Ok(Span {
-                start,
-                end: scanner.position(),
-            })
-        })?;
-        if !is_array && let Some(fault) = scanner.take_fault(member.value_span) {
-            content = Content::Other(Err(fault));
-        }
-        found.push(Collection { member, content });
+            let elements = read_elements_lenient(&mut scanner)?;
+            (
+                Span {
+                    start,
+                    end: scanner.position(),
+                },
+                Content::Elements(elements),
+            )
+        } else {
+            let (span, fault) = scanner.skip_value_lenient()?;
+            (span, Content::Other(fault.map_or(Ok(()), Err)))
+        };
+        found.push(Collection {
+            member: key.with_value(&scanner, value_span),
+            content,
+        });
         more = scanner.next_member()?;
     }
     check_unique(found.iter().map(|collection| &collection.member))?;
@@ -219,39 +228,38 @@ pub fn collections(bytes: &[u8]) -> Result<Vec<Collection<'_>>, JsonError> {
     Ok(found)
 }
 
-/// Reads a key strictly and its value by `read_value`; tells also whether the value is an array.
-fn read_member<'a>(
-    scanner: &mut Scanner<'a>,
-    read_value: impl FnOnce(&mut Scanner<'a>) -> Result<Span, JsonError>,
-) -> Result<(Member<'a>, bool), JsonError> {
-    scanner.set_lenient(false);
-    let token = scanner.key()?;
-    let key = scanner.string_text(token)?;
-    let is_array = scanner.peek()? == b'[';
-    let value_span = read_value(scanner)?;
-    let value = scanner.slice(value_span);
-    Ok((
-        Member {
-            key,
-            key_span: token.span,
-            value,
-            value_span,
-        },
-        is_array,
-    ))
+/// A key whose value is to be read next.
+struct ReadKey<'a> {
+    text: Cow<'a, str>,
+    span: Span,
 }
 
-fn lenient_value(scanner: &mut Scanner<'_>) -> Result<Span, JsonError> {
-    scanner.set_lenient(true);
-    scanner.skip_value()
+impl<'a> ReadKey<'a> {
+    fn with_value(self, scanner: &Scanner<'a>, value_span: Span) -> Member<'a> {
+        let value = scanner.slice(value_span);
+        Member {
+            key: self.text,
+            key_span: self.span,
+            value,
+            value_span,
+        }
+    }
+}
+
+fn read_key<'a>(scanner: &mut Scanner<'a>) -> Result<ReadKey<'a>, JsonError> {
+    let token = scanner.key()?;
+    Ok(ReadKey {
+        text: scanner.string_text(token)?,
+        span: token.span,
+    })
 }
 
 fn read_elements_lenient(scanner: &mut Scanner<'_>) -> Result<Vec<LenientElement>, JsonError> {
     let mut found = Vec::new();
     let mut more = scanner.open_array()?;
     while more {
-        let span = lenient_value(scanner)?;
-        found.push((span, scanner.take_fault(span).map_or(Ok(()), Err)));
+        let (span, fault) = scanner.skip_value_lenient()?;
+        found.push((span, fault.map_or(Ok(()), Err)));
         more = scanner.next_element()?;
     }
     Ok(found)

@@ -36,8 +36,8 @@ enum Frame {
 
 /// A cursor over one JSON text.
 ///
-/// Strict by default: the first fault ends the scan. A lenient scan notes the first *contained*
-/// fault ([`JsonError::is_contained`]) and goes on; [`Scanner::take_fault`] returns it.
+/// The first fault ends the scan, but for [`Scanner::skip_value_lenient`], which notes the first
+/// *contained* fault ([`JsonError::is_contained`]) and goes on.
 pub(super) struct Scanner<'a> {
     bytes: &'a [u8],
     /// The same bytes, once they are known to be UTF-8.
@@ -51,20 +51,21 @@ pub(super) struct Scanner<'a> {
 }
 
 impl<'a> Scanner<'a> {
-    /// Starts a strict scan at the first byte that is not whitespace.
+    /// Starts at the first byte that is not whitespace; all bytes have to be UTF-8.
     pub(super) fn strict(bytes: &'a [u8]) -> Result<Self, JsonError> {
         let text = std::str::from_utf8(bytes).map_err(|error| JsonError::InvalidUtf8 {
             offset: error.valid_up_to(),
         })?;
-        Self::start(bytes, Some(text), false)
+        Self::start(bytes, Some(text))
     }
 
-    /// Starts a lenient scan at the first byte that is not whitespace.
+    /// Starts at the first byte that is not whitespace; strings may hold bytes that are not UTF-8
+    /// where they are read by [`Scanner::skip_value_lenient`].
     pub(super) fn lenient(bytes: &'a [u8]) -> Result<Self, JsonError> {
-        Self::start(bytes, std::str::from_utf8(bytes).ok(), true)
+        Self::start(bytes, std::str::from_utf8(bytes).ok())
     }
 
-    fn start(bytes: &'a [u8], text: Option<&'a str>, lenient: bool) -> Result<Self, JsonError> {
+    fn start(bytes: &'a [u8], text: Option<&'a str>) -> Result<Self, JsonError> {
         if bytes.starts_with(b"\xEF\xBB\xBF") {
             return Err(JsonError::ByteOrderMark);
         }
@@ -73,7 +74,7 @@ impl<'a> Scanner<'a> {
             text,
             position: 0,
             depth: 0,
-            lenient,
+            lenient: false,
             fault: None,
             frames: Vec::new(),
             keys: Vec::new(),
@@ -131,18 +132,20 @@ impl<'a> Scanner<'a> {
         })
     }
 
-    /// Returns the first contained fault since the last call; `value` is what was read meanwhile.
-    pub(super) fn take_fault(&mut self, value: Span) -> Option<JsonError> {
+    /// Reads a whole value as a strict scan would read it alone, but passes over contained faults;
+    /// returns where it stands and the first of them.
+    pub(super) fn skip_value_lenient(&mut self) -> Result<(Span, Option<JsonError>), JsonError> {
+        let depth = std::mem::take(&mut self.depth);
+        self.lenient = true;
+        let span = self.skip_value();
+        self.lenient = false;
+        self.depth = depth;
+        let span = span?;
         let fault = self.fault.take();
         if fault.is_none() && self.text.is_none() {
-            return self.text(value).err();
+            return Ok((span, self.text(span).err()));
         }
-        fault
-    }
-
-    /// Makes what follows strict or lenient.
-    pub(super) const fn set_lenient(&mut self, lenient: bool) {
-        self.lenient = lenient;
+        Ok((span, fault))
     }
 
     /// Ends the scan with a contained fault, or notes it.
