@@ -1,0 +1,385 @@
+//! Applying one operation to the state: what it covers goes, what it says comes.
+
+use std::collections::BTreeMap;
+
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::{SiteId, Writer};
+use syncline_model::json::{Leaf, Number};
+use syncline_model::limits::DRIFT_MS_MAX;
+use syncline_model::path::Path;
+
+use crate::display;
+use crate::dots::Dots;
+use crate::error::Refusal;
+use crate::fault::{Fault, is_planted};
+use crate::operation::{Effect, FieldOperation, Operation};
+use crate::rules::{Deletion, EntityRules, Rule, Shape};
+use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Text, Zero};
+use crate::text::crdt::TextState;
+use crate::text::ot::TextOperation;
+use crate::token::Context;
+
+/// Applies `operation` as the change `stamp`, and takes note of it in the record's version.
+///
+/// `now_ms` bounds the claimed edit time. The caller has checked that the record holds what the
+/// writer had seen; on an error the record is to be thrown away.
+pub(crate) fn apply(
+    record: &mut Record,
+    operation: &Operation,
+    context: &Context,
+    stamp: Stamp,
+    now_ms: u64,
+    rules: &EntityRules,
+) -> Result<(), Refusal> {
+    let claimed = operation.edited.min(Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0));
+    let change = Change { writer: &operation.writer, claimed, context, stamp, rules };
+    match &operation.effect {
+        Effect::Delete => change.delete(record),
+        Effect::Write(fields) => change.write(record, fields)?,
+    }
+    note(record, stamp);
+    Ok(())
+}
+
+/// Takes note of a change made here, also where paths have versions of their own.
+pub(crate) fn note(record: &mut Record, stamp: Stamp) {
+    record.version.observe(stamp);
+    for version in record.exceptions.values_mut() {
+        version.observe(stamp);
+    }
+}
+
+/// One operation on its way into the state.
+struct Change<'a> {
+    writer: &'a Writer,
+    claimed: Clock,
+    context: &'a Context,
+    stamp: Stamp,
+    rules: &'a EntityRules,
+}
+
+impl Change<'_> {
+    fn delete(&self, record: &mut Record) {
+        record.live.retain(|dot| !self.context.covers_record(*dot));
+        record.deletes.retain(|dot| !self.context.covers_record(*dot));
+        record.deletes.insert(self.stamp);
+    }
+
+    fn write(&self, record: &mut Record, fields: &[FieldOperation]) -> Result<(), Refusal> {
+        let creates = self.context.creates();
+        if creates && !is_planted(Fault::OldFieldsShown) {
+            self.clear(&mut record.body, &Path::root());
+        }
+        record.live.retain(|dot| !self.context.covers_record(*dot));
+        record.live.insert(self.stamp);
+        if creates || self.rules.deletion != Deletion::Review {
+            record.deletes.retain(|dot| !self.context.covers_record(*dot));
+        }
+        self.fields(&mut record.body, &Path::root(), fields)
+    }
+
+    fn fields(
+        &self,
+        body: &mut Body,
+        within: &Path,
+        fields: &[FieldOperation],
+    ) -> Result<(), Refusal> {
+        for (index, field) in fields.iter().enumerate() {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            self.field(body, within, index, field)?;
+        }
+        Ok(())
+    }
+
+    fn field(
+        &self,
+        body: &mut Body,
+        within: &Path,
+        index: u32,
+        field: &FieldOperation,
+    ) -> Result<(), Refusal> {
+        let full = within.join(field.path());
+        let path = field.path().clone();
+        match field {
+            FieldOperation::Set { value, .. } => {
+                let register = body.registers.entry(path).or_default();
+                self.set(register, &full, Some(value.clone()));
+            }
+            FieldOperation::Unset { .. } => self.unset(body, path, &full),
+            FieldOperation::Increment { by, .. } => self.increment(body, path, &full, by)?,
+            FieldOperation::Floor { value, .. } => self.floor(body, path, value),
+            FieldOperation::Reset { .. } => {
+                self.take_sum_away(body, &path, &full);
+                self.floor(body, path, &Number::from(0_i64));
+            }
+            FieldOperation::Add { element, .. } => {
+                let dots = body.unions.entry(path).or_default().entry(element.clone()).or_default();
+                self.refresh(dots, &full);
+            }
+            FieldOperation::Remove { element, .. } => self.remove(body, &path, &full, element),
+            FieldOperation::PutMember { key, create, fields, .. } => {
+                let member = body.keyed.entry(path).or_default().entry(key.clone()).or_default();
+                self.put_member(member, &full.within_key(key), *create, fields)?;
+            }
+            FieldOperation::RemoveMember { key, .. } => {
+                self.remove_member(body, &path, &full, key);
+            }
+            FieldOperation::Append { value, id, .. } => {
+                let id = id.unwrap_or(ElementId::Stamped(self.stamp, index));
+                self.append(body, path, &full, id, value);
+            }
+            FieldOperation::BeginText { text, .. } => self.begin_text(body, path, &full, text)?,
+            FieldOperation::EditText { edit, .. } => self.edit_text(body, &path, &full, edit)?,
+        }
+        Ok(())
+    }
+
+    /// Replaces what the writer had seen by one value.
+    ///
+    /// Under review the writer replaces only what it was shown, so that an open conflict stays
+    /// open until it is settled.
+    fn set(&self, register: &mut Register, full: &Path, value: Option<Leaf>) {
+        let review = matches!(self.rules.rule(full), Rule::Review);
+        let covered: Vec<Stamp> = if is_planted(Fault::LosersDropped) {
+            register.keys().copied().collect()
+        } else if review && !self.context.creates() {
+            let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
+            let replaced = |dot: &Stamp| {
+                self.context.is_own(*dot) || shown.is_some_and(|dots| dots.contains(*dot))
+            };
+            register.keys().filter(|dot| replaced(dot)).copied().collect()
+        } else {
+            register.keys().filter(|dot| self.context.covers(full, **dot)).copied().collect()
+        };
+        let edited_covered = covered.iter().filter_map(|dot| register.remove(dot));
+        let edited_after = edited_covered.map(|entry| Clock(entry.edited.0.saturating_add(1))).max();
+        let edited = self.claimed.max(edited_after.unwrap_or_default());
+        register.insert(self.stamp, Entry { value, edited, writer: self.writer.clone() });
+    }
+
+    /// Removes a field: a register is given the value "absent", other shapes lose what was seen.
+    fn unset(&self, body: &mut Body, path: Path, full: &Path) {
+        let other_shape = self.drop_shapes(body, &path, full);
+        if !other_shape || body.registers.contains_key(&path) {
+            let register = body.registers.entry(path).or_default();
+            self.set(register, full, None);
+        }
+    }
+
+    /// Drops what the writer had seen of a field in every shape but the register; answers whether
+    /// there was any.
+    fn drop_shapes(&self, body: &mut Body, path: &Path, full: &Path) -> bool {
+        let mut found = false;
+        if let Some(elements) = body.unions.get_mut(path) {
+            found = true;
+            for dots in elements.values_mut() {
+                self.drop_covered(dots, full);
+            }
+            elements.retain(|_, dots| !dots.is_empty());
+        }
+        if let Some(members) = body.keyed.get_mut(path) {
+            found = true;
+            for member in members.values_mut() {
+                self.drop_covered(&mut member.live, full);
+            }
+        }
+        if let Some(elements) = body.appends.get_mut(path) {
+            found = true;
+            for element in elements.values_mut() {
+                self.drop_covered(&mut element.dots, full);
+            }
+            elements.retain(|_, element| !element.dots.is_empty());
+        }
+        if let Some(texts) = body.texts.get_mut(path) {
+            found = true;
+            self.drop_texts(texts, full);
+        }
+        if body.sums.contains_key(path) {
+            found = true;
+            self.take_sum_away(body, path, full);
+        }
+        found
+    }
+
+    fn increment(
+        &self,
+        body: &mut Body,
+        path: Path,
+        full: &Path,
+        by: &Number,
+    ) -> Result<(), Refusal> {
+        let sum = body.sums.entry(path).or_default();
+        let total = match sum.adds.get(&self.stamp.site) {
+            Some((_, total)) => total.checked_add(by),
+            None => Ok(by.clone()),
+        };
+        let total = total.map_err(|_| Refusal::SumOverflow { path: full.clone() })?;
+        sum.adds.insert(self.stamp.site, (self.stamp.clock, total));
+        display::sum_value(sum).ok_or_else(|| Refusal::SumOverflow { path: full.clone() })?;
+        Ok(())
+    }
+
+    fn floor(&self, body: &mut Body, path: Path, value: &Number) {
+        body.sums.entry(path).or_default().floors.insert(self.stamp, value.clone());
+    }
+
+    /// Takes away what the writer had seen: floors are dropped, additions are remembered as taken.
+    ///
+    /// Never a subtraction, which two concurrent resets would make twice.
+    fn take_sum_away(&self, body: &mut Body, path: &Path, full: &Path) {
+        let Some(sum) = body.sums.get_mut(path) else { return };
+        sum.floors.retain(|dot, _| !self.context.covers(full, *dot));
+        let seen = self.context.base.as_ref().and_then(|token| token.sums.get(full));
+        for (site, (clock, total)) in &sum.adds {
+            let whole = self.context.covers(full, Stamp::new(*clock, *site));
+            let entry = if whole {
+                Some((*clock, total.clone()))
+            } else {
+                seen.and_then(|seen| seen.get(site)).cloned()
+            };
+            if let Some((clock, total)) = entry {
+                take_away(&mut sum.zeros, *site, Zero { clock, total, stamp: self.stamp });
+            }
+        }
+    }
+
+    fn remove(&self, body: &mut Body, path: &Path, full: &Path, element: &Leaf) {
+        let Some(elements) = body.unions.get_mut(path) else { return };
+        if let Some(dots) = elements.get_mut(element) {
+            self.drop_covered(dots, full);
+        }
+        elements.retain(|_, dots| !dots.is_empty());
+    }
+
+    fn put_member(
+        &self,
+        member: &mut Member,
+        full: &Path,
+        create: bool,
+        fields: &[FieldOperation],
+    ) -> Result<(), Refusal> {
+        if create {
+            self.clear(&mut member.body, full);
+        }
+        self.refresh(&mut member.live, full);
+        self.fields(&mut member.body, full, fields)
+    }
+
+    fn remove_member(&self, body: &mut Body, path: &Path, full: &Path, key: &str) {
+        let Some(members) = body.keyed.get_mut(path) else { return };
+        let Some(member) = members.get_mut(key) else { return };
+        self.drop_covered(&mut member.live, &full.within_key(key));
+        if is_planted(Fault::MembersTorn) {
+            self.clear(&mut member.body, &full.within_key(key));
+        }
+    }
+
+    fn append(&self, body: &mut Body, path: Path, full: &Path, id: ElementId, value: &Leaf) {
+        let elements = body.appends.entry(path).or_default();
+        let element = elements
+            .entry(id)
+            .or_insert_with(|| Element { value: value.clone(), dots: Dots::new() });
+        self.refresh(&mut element.dots, full);
+        if let Shape::Append { keep } = self.rules.shape(full) {
+            trim(elements, *keep);
+        }
+    }
+
+    fn begin_text(
+        &self,
+        body: &mut Body,
+        path: Path,
+        full: &Path,
+        text: &str,
+    ) -> Result<(), Refusal> {
+        let texts = body.texts.entry(path).or_default();
+        self.drop_texts(texts, full);
+        let mut state = TextState::new();
+        let refused = || Refusal::TextEdit { path: full.clone() };
+        let whole = TextOperation::from_diff("", text).map_err(|_| refused())?;
+        state.apply_operation(&whole, self.stamp).map_err(|_| refused())?;
+        let (edited, writer) = (self.claimed, self.writer.clone());
+        texts.insert(self.stamp, Text { live: Dots::one(self.stamp), edited, writer, state });
+        Ok(())
+    }
+
+    fn edit_text(
+        &self,
+        body: &mut Body,
+        path: &Path,
+        full: &Path,
+        edit: &TextOperation,
+    ) -> Result<(), Refusal> {
+        let refused = || Refusal::TextEdit { path: full.clone() };
+        let knows = |dot| self.context.covers(full, dot);
+        let texts = body.texts.get_mut(path).ok_or_else(refused)?;
+        let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth));
+        let text = seen.max_by_key(|(birth, text)| (text.edited, **birth));
+        let (_, text) = text.ok_or_else(refused)?;
+        text.state.apply_operation_at(edit, self.stamp, knows).map_err(|_| refused())?;
+        self.refresh(&mut text.live, full);
+        text.edited = self.claimed.max(Clock(text.edited.0.saturating_add(1)));
+        text.writer = self.writer.clone();
+        Ok(())
+    }
+
+    fn drop_texts(&self, texts: &mut BTreeMap<Stamp, Text>, full: &Path) {
+        for text in texts.values_mut() {
+            self.drop_covered(&mut text.live, full);
+        }
+        texts.retain(|_, text| !text.live.is_empty());
+    }
+
+    /// Removes all that the writer had seen of the fields: a new life does not show an old one.
+    fn clear(&self, body: &mut Body, within: &Path) {
+        for (path, register) in &mut body.registers {
+            let full = within.join(path);
+            register.retain(|dot, _| !self.context.covers(&full, *dot));
+        }
+        body.registers.retain(|_, register| !register.is_empty());
+        let shaped = body.unions.keys().chain(body.appends.keys()).chain(body.texts.keys());
+        let paths: Vec<Path> = shaped.chain(body.sums.keys()).cloned().collect();
+        for path in paths {
+            self.drop_shapes(body, &path, &within.join(&path));
+        }
+        for (path, members) in &mut body.keyed {
+            for (key, member) in members.iter_mut() {
+                let full = within.join(path).within_key(key);
+                self.drop_covered(&mut member.live, &full);
+                self.clear(&mut member.body, &full);
+            }
+            members.retain(|_, member| !(member.live.is_empty() && member.body.is_empty()));
+        }
+    }
+
+    fn refresh(&self, dots: &mut Dots, full: &Path) {
+        self.drop_covered(dots, full);
+        dots.insert(self.stamp);
+    }
+
+    fn drop_covered(&self, dots: &mut Dots, full: &Path) {
+        dots.retain(|dot| !self.context.covers(full, *dot));
+    }
+}
+
+/// Keeps of two resets of one site the one that had seen more.
+fn take_away(zeros: &mut BTreeMap<SiteId, Zero>, site: SiteId, zero: Zero) {
+    let newer = |present: &Zero| (present.clock, present.stamp) < (zero.clock, zero.stamp);
+    if zeros.get(&site).is_none_or(newer) {
+        zeros.insert(site, zero);
+    }
+}
+
+/// Drops the oldest elements beyond `keep`. Done by the hub that appends, as a removal that it has
+/// seen: a join never trims, since trimming does not commute with removal.
+fn trim(elements: &mut BTreeMap<ElementId, Element>, keep: u32) {
+    let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+    if elements.len() <= keep {
+        return;
+    }
+    let mut order: Vec<ElementId> = display::element_order(elements);
+    order.truncate(elements.len() - keep);
+    for id in order {
+        elements.remove(&id);
+    }
+}

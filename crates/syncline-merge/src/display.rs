@@ -1,0 +1,342 @@
+//! What is shown of a state: one visible value per field, by the rules, without touching the state.
+
+use std::borrow::Cow;
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::Writer;
+use syncline_model::json::fields::unflatten;
+use syncline_model::json::{Json, Leaf, Number, Object};
+use syncline_model::path::Path;
+
+use crate::dots::Dots;
+use crate::rules::{Deletion, EntityRules, Rule, Shape};
+use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text};
+
+/// The visible fields of a record, sorted by path; no leaf stands above another.
+pub type Fields = Vec<(Path, Leaf)>;
+
+/// What is shown of a register.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shown<'a> {
+    /// The value; `None` where the field is absent.
+    pub value: Option<Cow<'a, Leaf>>,
+    /// The stamps of the entries that say so. A computed value is said by all.
+    pub dots: Dots,
+    /// Order among what else claims the same place: the greatest edit time and stamp shown.
+    pub weight: (Clock, Stamp),
+    /// Whether a person is to decide.
+    pub open: bool,
+    /// Whether different values are concurrent.
+    pub contested: bool,
+}
+
+/// Returns whether the record exists for those who look at it.
+pub fn is_visible(record: &Record, deletion: Deletion) -> bool {
+    !record.live.is_empty() && (deletion != Deletion::DeleteWins || record.deletes.is_empty())
+}
+
+/// Returns what a viewer sees of a record; `None` where it does not exist.
+///
+/// `viewer` matters only for fields under review: while a conflict is open, every writer goes on
+/// seeing the value that it wrote itself.
+pub fn visible(record: &Record, rules: &EntityRules, viewer: Option<&Writer>) -> Option<Fields> {
+    if !is_visible(record, rules.deletion) {
+        return None;
+    }
+    Some(Viewer { rules, viewer }.body(&record.body, &Path::root()))
+}
+
+/// Returns what is shown of a register; `None` if it is empty.
+pub fn shown<'a>(
+    register: &'a Register,
+    rule: &Rule,
+    viewer: Option<&Writer>,
+) -> Option<Shown<'a>> {
+    if let (1, Some((stamp, entry))) = (register.len(), register.first_key_value()) {
+        return Some(Shown {
+            value: entry.value.as_ref().map(Cow::Borrowed),
+            dots: Dots::one(*stamp),
+            weight: (entry.edited, *stamp),
+            open: false,
+            contested: false,
+        });
+    }
+    let mut entries: Vec<(&Stamp, &Entry)> = register.iter().collect();
+    entries.sort_by_key(|(stamp, entry)| (entry.edited, **stamp));
+    let latest = entries.last()?;
+    let weight = (latest.1.edited, *latest.0);
+    let contested = entries.windows(2).any(|pair| pair[0].1.value != pair[1].1.value);
+    let all = || entries.iter().map(|(stamp, _)| **stamp).collect();
+    let computed = match rule {
+        Rule::Concat { separator } if contested => concat(&entries, separator),
+        Rule::Custom(rule) if contested => {
+            let values: Vec<&Leaf> = entries.iter().filter_map(|(_, e)| e.value.as_ref()).collect();
+            rule.compute(&values)
+        }
+        _ => None,
+    };
+    if let Some(value) = computed {
+        let value = Some(Cow::Owned(value));
+        return Some(Shown { value, dots: all(), weight, open: false, contested });
+    }
+    let open = contested && matches!(rule, Rule::Review | Rule::Custom(_));
+    let winner = if open { reviewed(&entries, viewer) } else { chosen(&entries, rule) }?;
+    let value = winner.1.value.as_ref();
+    let same = entries.iter().filter(|(_, entry)| entry.value.as_ref() == value);
+    let dots = same.map(|(stamp, _)| **stamp).collect();
+    let weight = (winner.1.edited, *winner.0);
+    Some(Shown { value: value.map(Cow::Borrowed), dots, weight, open, contested })
+}
+
+type Pair<'a> = (&'a Stamp, &'a Entry);
+
+/// Under review a writer sees its own latest value; others see the latest of all.
+fn reviewed<'a>(entries: &[Pair<'a>], viewer: Option<&Writer>) -> Option<Pair<'a>> {
+    let own = entries.iter().rev().find(|(_, entry)| Some(&entry.writer) == viewer);
+    own.or(entries.last()).copied()
+}
+
+/// Chooses among entries in order of (edit time, stamp), a strict total order.
+fn chosen<'a>(entries: &[Pair<'a>], rule: &Rule) -> Option<Pair<'a>> {
+    let by = |better: &dyn Fn(&Entry, &Entry) -> Ordering| {
+        entries.iter().copied().max_by(|a, b| {
+            better(a.1, b.1).then((a.1.edited, a.0).cmp(&(b.1.edited, b.0)))
+        })
+    };
+    match rule {
+        Rule::Max => by(&|a, b| by_value(a.value.as_ref(), b.value.as_ref())),
+        Rule::Min => by(&|a, b| match (&a.value, &b.value) {
+            (Some(a), Some(b)) => by_value(Some(b), Some(a)),
+            (a, b) => a.is_some().cmp(&b.is_some()),
+        }),
+        Rule::Priority(writers) => {
+            let rank = |entry: &Entry| {
+                writers.iter().position(|w| *w == entry.writer).unwrap_or(usize::MAX)
+            };
+            by(&|a, b| rank(b).cmp(&rank(a)))
+        }
+        _ => entries.last().copied(),
+    }
+}
+
+/// Orders values: numbers by size, all else by kind and canonical text; absence comes first.
+fn by_value(a: Option<&Leaf>, b: Option<&Leaf>) -> Ordering {
+    match (a.and_then(Leaf::as_number), b.and_then(Leaf::as_number)) {
+        (Some(a), Some(b)) => a.cmp(&b),
+        _ => a.map(Leaf::kind).cmp(&b.map(Leaf::kind)).then_with(|| a.cmp(&b)),
+    }
+}
+
+/// Joins the distinct values as one text, in order of (edit time, stamp).
+fn concat(entries: &[Pair<'_>], separator: &str) -> Option<Leaf> {
+    let mut parts: Vec<String> = Vec::new();
+    for value in entries.iter().filter_map(|(_, entry)| entry.value.as_ref()) {
+        let part = value.as_string().unwrap_or_else(|| value.canonical()).into_owned();
+        if !parts.contains(&part) {
+            parts.push(part);
+        }
+    }
+    Leaf::from_json(&Json::String(parts.join(separator))).ok()
+}
+
+/// Returns the value of a sum, or `None` if it has too many digits.
+pub fn sum_value(sum: &Sum) -> Option<Number> {
+    let floor = sum.floors.values().max().cloned();
+    let mut value = floor.unwrap_or_else(|| Number::from(0_i64));
+    for (_, total) in sum.adds.values() {
+        value = value.checked_add(total).ok()?;
+    }
+    for zero in sum.zeros.values() {
+        value = value.checked_sub(&zero.total).ok()?;
+    }
+    Some(value)
+}
+
+/// Returns whether a sum says anything that no reset took away.
+fn sum_is_visible(sum: &Sum) -> bool {
+    let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.clock >= clock);
+    !sum.floors.is_empty() || sum.adds.iter().any(|(site, (clock, _))| !taken(site, *clock))
+}
+
+/// Returns the elements of an append list in the order shown: least stamp, then index.
+pub(crate) fn element_order(elements: &BTreeMap<ElementId, Element>) -> Vec<ElementId> {
+    let index = |id: &ElementId| match id {
+        ElementId::Content(_, index) | ElementId::Stamped(_, index) => *index,
+    };
+    let mut order: Vec<ElementId> = elements.keys().copied().collect();
+    order.sort_by_key(|id| (elements.get(id).and_then(|e| e.dots.least()), index(id), *id));
+    order
+}
+
+/// Returns which of several texts is shown: the one edited last.
+pub(crate) fn shown_text(texts: &BTreeMap<Stamp, Text>) -> Option<Stamp> {
+    texts.iter().max_by_key(|(birth, text)| (text.edited, **birth)).map(|(birth, _)| *birth)
+}
+
+/// Returns the members of a keyed array that exist, in the order shown: least stamp, then key.
+pub(crate) fn members_shown(members: &BTreeMap<Box<str>, Member>) -> Vec<(&str, &Member)> {
+    let alive = members.iter().filter(|(_, member)| !member.live.is_empty());
+    let mut shown: Vec<(&str, &Member)> = alive.map(|(key, member)| (&**key, member)).collect();
+    shown.sort_by_key(|(key, member)| (member.live.least(), *key));
+    shown
+}
+
+type Weighed = (Path, Leaf, (Clock, Stamp));
+
+struct Viewer<'a> {
+    rules: &'a EntityRules,
+    viewer: Option<&'a Writer>,
+}
+
+impl Viewer<'_> {
+    fn body(&self, body: &Body, within: &Path) -> Fields {
+        let mut fields = Vec::with_capacity(body.registers.len());
+        for (path, register) in &body.registers {
+            let shown = shown(register, self.rules.rule(&within.join(path)), self.viewer);
+            if let Some(Shown { value: Some(value), weight, .. }) = shown {
+                fields.push((path.clone(), value.into_owned(), weight));
+            }
+        }
+        let plain = fields.len();
+        self.shaped(body, within, &mut fields);
+        if fields.len() > plain {
+            fields.sort_by(|a, b| a.0.cmp(&b.0).then(a.2.cmp(&b.2)));
+            fields.reverse();
+            fields.dedup_by(|later, kept| later.0 == kept.0);
+            fields.reverse();
+        }
+        without_overlaps(fields)
+    }
+
+    fn shaped(&self, body: &Body, within: &Path, fields: &mut Vec<Weighed>) {
+        for (path, sum) in body.sums.iter().filter(|(_, sum)| sum_is_visible(sum)) {
+            let stamps = sum.adds.iter().map(|(site, (clock, _))| Stamp::new(*clock, *site));
+            let stamp = stamps.chain(sum.floors.keys().copied()).max();
+            if let (Some(stamp), Some(value)) = (stamp, sum_value(sum))
+                && let Ok(leaf) = Leaf::from_json(&Json::Number(value))
+            {
+                fields.push((path.clone(), leaf, (stamp.clock, stamp)));
+            }
+        }
+        for (path, elements) in &body.unions {
+            let mut shown: Vec<(Option<Stamp>, &Leaf)> =
+                elements.iter().map(|(element, dots)| (dots.least(), element)).collect();
+            shown.sort();
+            let stamp = elements.values().flat_map(Dots::as_slice).max().copied();
+            push_array(fields, path, stamp, shown.iter().map(|(_, leaf)| leaf.as_str()));
+        }
+        for (path, elements) in &body.appends {
+            let order = element_order(elements);
+            let keep = match self.rules.shape(&within.join(path)) {
+                Shape::Append { keep } => usize::try_from(*keep).unwrap_or(usize::MAX),
+                _ => usize::MAX,
+            };
+            let kept = order.iter().skip(order.len().saturating_sub(keep));
+            let stamp = elements.values().flat_map(|e| e.dots.as_slice()).max().copied();
+            push_array(fields, path, stamp, kept.map(|id| elements[id].value.as_str()));
+        }
+        for (path, members) in &body.keyed {
+            let shown = members_shown(members);
+            let stamp = shown.iter().flat_map(|(_, member)| member.live.as_slice()).max().copied();
+            let full = within.join(path);
+            let objects: Vec<String> =
+                shown.iter().map(|(key, member)| self.member(member, &full.within_key(key))).collect();
+            push_array(fields, path, stamp, objects.iter().map(String::as_str));
+        }
+        for (path, texts) in &body.texts {
+            let Some((birth, text)) = shown_text(texts).and_then(|d| texts.get_key_value(&d)) else {
+                continue;
+            };
+            if let Ok(leaf) = Leaf::from_json(&Json::String(text.state.text())) {
+                fields.push((path.clone(), leaf, (text.edited, *birth)));
+            }
+        }
+    }
+
+    fn member(&self, member: &Member, full: &Path) -> String {
+        Json::Object(to_object(&self.body(&member.body, full))).to_compact_string()
+    }
+}
+
+/// Returns visible fields as a JSON object, members in order of path.
+pub fn to_object(fields: &Fields) -> Object {
+    let pairs = fields.iter().map(|(path, leaf)| (path, leaf));
+    unflatten(pairs).expect("invariant: visible fields never overlap")
+}
+
+fn push_array<'a>(
+    fields: &mut Vec<Weighed>,
+    path: &Path,
+    stamp: Option<Stamp>,
+    elements: impl Iterator<Item = &'a str>,
+) {
+    let Some(stamp) = stamp else { return };
+    let mut text = String::from("[");
+    for (index, element) in elements.enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(element);
+    }
+    text.push(']');
+    if let Ok(leaf) = Leaf::parse(&text) {
+        fields.push((path.clone(), leaf, (stamp.clock, stamp)));
+    }
+}
+
+/// Decides where a leaf and leaves below it are both live: the side with the greatest weight is
+/// shown, and the other stays in the state. An empty object gives way to whatever is below it.
+///
+/// `fields` are sorted by path, so that what is below a path follows it directly.
+fn without_overlaps(fields: Vec<Weighed>) -> Fields {
+    let mut visible = Fields::with_capacity(fields.len());
+    let mut shadow: Option<Path> = None;
+    for (index, (path, leaf, weight)) in fields.iter().enumerate() {
+        if shadow.as_ref().is_some_and(|above| above.is_prefix_of(path)) {
+            continue;
+        }
+        let below = fields.iter().skip(index + 1).take_while(|(p, ..)| path.is_prefix_of(p));
+        let heaviest = below.map(|(_, _, weight)| *weight).max();
+        if heaviest.is_some_and(|below| leaf.is_empty_object() || below > *weight) {
+            continue;
+        }
+        if heaviest.is_some() {
+            shadow = Some(path.clone());
+        }
+        visible.push((path.clone(), leaf.clone()));
+    }
+    visible
+}
+
+/// Returns whether two values of a field say the same by its shape: the order of a union's or a
+/// keyed array's elements says nothing.
+pub fn same_by_shape(shape: &Shape, a: &Leaf, b: &Leaf) -> bool {
+    if a == b {
+        return true;
+    }
+    if !matches!(shape, Shape::Union | Shape::Keyed { .. }) {
+        return false;
+    }
+    match (elements_sorted(a), elements_sorted(b)) {
+        (Some(a), Some(b)) => a == b,
+        _ => false,
+    }
+}
+
+/// Returns whether two renderings of a record say the same.
+pub fn same_fields(rules: &EntityRules, a: &Fields, b: &Fields) -> bool {
+    a.len() == b.len()
+        && a.iter().zip(b).all(|((path_a, leaf_a), (path_b, leaf_b))| {
+            path_a == path_b && same_by_shape(rules.shape(path_a), leaf_a, leaf_b)
+        })
+}
+
+fn elements_sorted(array: &Leaf) -> Option<Vec<String>> {
+    let Json::Array(elements) = array.to_json() else { return None };
+    let mut texts: Vec<String> = elements.iter().map(Json::to_canonical_string).collect();
+    texts.sort();
+    texts.dedup();
+    Some(texts)
+}

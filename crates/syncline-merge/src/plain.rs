@@ -1,0 +1,301 @@
+//! Plain writers: files, rows and forms, which know only values.
+//!
+//! What a plain writer was last known to hold is its *base*. What differs from the base is what the
+//! writer did; what the hub meant to write there is kept as an *intent* until it is known whether
+//! it was written, so that a crash in between is never taken for an edit.
+
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::Writer;
+use syncline_model::json::Number;
+use syncline_model::path::Path;
+
+use crate::commit::{Capped, Site, operate};
+use crate::diff::{difference, statement};
+use crate::display::{Fields, is_visible, same_fields, sum_value, visible};
+use crate::dots::Dots;
+use crate::error::Refusal;
+use crate::fault::{Fault, is_planted};
+use crate::operation::{Effect, FieldOperation, Operation};
+use crate::rules::EntityRules;
+use crate::state::{Body, Record, Sum};
+use crate::token::{Context, Token};
+
+/// What a plain writer is known to hold of a record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Base {
+    /// What it held; `None` if it did not hold the record.
+    pub rendering: Option<Fields>,
+    /// What the writer had seen when the hub wrote the rendering; empty if the hub never wrote.
+    pub token: Token,
+    /// The writer's own changes since.
+    pub own: Dots,
+    /// What the hub meant to write and does not know to be written.
+    pub intent: Option<Intent>,
+}
+
+/// What a hub is about to write to a plain writer.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Intent {
+    /// The rendering; `None` to remove the record.
+    pub rendering: Option<Fields>,
+    /// What the writer has seen once it is written.
+    pub token: Token,
+}
+
+/// What a plain writer holds now.
+#[derive(Clone, Copy, Debug)]
+pub struct Reading<'a> {
+    /// The record, of paths that the link can see; `None` if it is not there.
+    pub fields: Option<&'a Fields>,
+    /// Who wrote it.
+    pub writer: &'a Writer,
+    /// When, as far as can be told.
+    pub edited: Clock,
+    /// Whether an open intent was written, where the adapter knows.
+    pub written: Option<bool>,
+}
+
+/// What a reading came to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Taken {
+    /// The record with the writer's change, if there is a record.
+    pub record: Option<Record>,
+    /// The base after the reading; `None` if the writer never held the record.
+    pub base: Option<Base>,
+    /// The change; `None` if the writer did nothing.
+    pub change: Option<(Stamp, Operation)>,
+    /// Registers that were settled at their bound.
+    pub capped: Vec<Capped>,
+    /// What a person should know.
+    pub notices: Vec<Notice>,
+}
+
+/// Something that a reading did not turn into a change, and that a person should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// The writer holds, without a base, a record that the hub knows as deleted. It is not created
+    /// again by itself.
+    DeletedHere,
+    /// The writer removed elements from an append list.
+    RemovedFromAppend {
+        /// The field.
+        path: Path,
+    },
+}
+
+impl Base {
+    /// Closes an open intent, once the writer was read again: it was written if the adapter knows
+    /// so, or else if the writer holds it or shows its value on a path that it meant to change.
+    pub fn close_intent(&mut self, reading: &Reading<'_>) {
+        let Some(intent) = self.intent.take() else { return };
+        if is_planted(Fault::IntentForgotten) {
+            return;
+        }
+        let written = reading.written.unwrap_or_else(|| {
+            intent.rendering.as_ref() == reading.fields
+                || shows_meant_value(self.rendering.as_ref(), &intent, reading.fields)
+        });
+        if written {
+            self.rendering = intent.rendering;
+            self.token = intent.token;
+            self.own = Dots::new();
+        }
+    }
+}
+
+/// Returns whether the writer shows what was to be written on a path that was to be changed.
+fn shows_meant_value(before: Option<&Fields>, intent: &Intent, now: Option<&Fields>) -> bool {
+    let nothing = Fields::new();
+    let (before, now) = (before.unwrap_or(&nothing), now.unwrap_or(&nothing));
+    let holds = |fields: &Fields, field| fields.binary_search(field).is_ok();
+    let meant = intent.rendering.iter().flatten().filter(|field| !holds(before, field));
+    let mut meant = meant.peekable();
+    meant.peek().is_some() && meant.any(|field| holds(now, field))
+}
+
+/// Takes in what a plain writer holds now.
+///
+/// # Errors
+///
+/// As [`operate`]; a base that was forgotten is dropped and the reading taken without one.
+pub fn take(
+    record: Option<Record>,
+    base: Option<Base>,
+    reading: &Reading<'_>,
+    rules: &EntityRules,
+    site: &mut Site<'_>,
+) -> Result<Taken, Refusal> {
+    let mut base = base;
+    if let Some(base) = &mut base {
+        base.close_intent(reading);
+        if same(rules, base.rendering.as_ref(), reading.fields) {
+            let base = Some(std::mem::take(base));
+            return Ok(Taken { record, base, change: None, capped: vec![], notices: vec![] });
+        }
+    }
+    let kept = record.clone();
+    match take_change(record, base, reading, rules, site) {
+        Err(Refusal::Rebase) => take_change(kept, None, reading, rules, site),
+        taken => taken,
+    }
+}
+
+fn same(rules: &EntityRules, a: Option<&Fields>, b: Option<&Fields>) -> bool {
+    match (a, b) {
+        (Some(a), Some(b)) => same_fields(rules, a, b),
+        (None, None) => true,
+        _ => false,
+    }
+}
+
+fn take_change(
+    record: Option<Record>,
+    base: Option<Base>,
+    reading: &Reading<'_>,
+    rules: &EntityRules,
+    site: &mut Site<'_>,
+) -> Result<Taken, Refusal> {
+    let mut taken = Taken { record, base, change: None, capped: vec![], notices: vec![] };
+    let context = context(taken.base.as_ref());
+    let effect = match (&taken.base, reading.fields) {
+        (None, None) => return Ok(taken),
+        (None, Some(new)) => match without_base(taken.record.as_ref(), new, reading, rules) {
+            Blind::DeletedHere => {
+                taken.notices.push(Notice::DeletedHere);
+                return Ok(taken);
+            }
+            Blind::Same => {
+                let record = taken.record.as_ref();
+                let token = record.map(|record| Token::of(record, rules, Some(reading.writer), &[]));
+                let (rendering, token) = (Some(new.clone()), token.unwrap_or_default());
+                taken.base = Some(Base { rendering, token, ..Base::default() });
+                return Ok(taken);
+            }
+            Blind::States(operations) => Effect::Write(operations),
+        },
+        (Some(base), None) if base.rendering.is_some() => Effect::Delete,
+        (Some(_), None) => return Ok(taken),
+        (Some(base), Some(new)) => {
+            let nothing = Fields::new();
+            let found = difference(rules, base.rendering.as_ref().unwrap_or(&nothing), new);
+            let removed = found.removed_from_append.into_iter();
+            taken.notices.extend(removed.map(|path| Notice::RemovedFromAppend { path }));
+            if found.operations.is_empty() && base.rendering.is_some() {
+                return Ok(taken);
+            }
+            Effect::Write(found.operations)
+        }
+    };
+    let writer = reading.writer.clone();
+    let operation = Operation { effect, writer, edited: reading.edited };
+    let committed = commit(taken.record.take(), operation, &context, reading, rules, site)?;
+    let base = taken.base.get_or_insert_default();
+    base.rendering = reading.fields.cloned();
+    base.own.insert(committed.1.0);
+    taken.record = Some(committed.0);
+    taken.change = Some(committed.1);
+    taken.capped = committed.2;
+    Ok(taken)
+}
+
+type CommittedPlain = (Record, (Stamp, Operation), Vec<Capped>);
+
+/// Commits the operation; a text edit that does not fit what the writer had seen becomes a whole
+/// text of its own, so that nothing typed is lost.
+fn commit(
+    record: Option<Record>,
+    operation: Operation,
+    context: &Context,
+    reading: &Reading<'_>,
+    rules: &EntityRules,
+    site: &mut Site<'_>,
+) -> Result<CommittedPlain, Refusal> {
+    let kept = record.clone();
+    match operate(record, &operation, context, rules, site) {
+        Ok(done) => Ok((done.record, (done.stamp, operation), done.capped)),
+        Err(Refusal::TextEdit { .. }) => {
+            let operation = whole_texts(operation, reading.fields);
+            let done = operate(kept, &operation, context, rules, site)?;
+            Ok((done.record, (done.stamp, operation), done.capped))
+        }
+        Err(refusal) => Err(refusal),
+    }
+}
+
+fn whole_texts(operation: Operation, new: Option<&Fields>) -> Operation {
+    let Effect::Write(mut fields) = operation.effect else { return operation };
+    for field in &mut fields {
+        if let FieldOperation::EditText { path, .. } = field {
+            let leaf = new.into_iter().flatten().find(|(p, _)| p == path);
+            let text = leaf.and_then(|(_, leaf)| leaf.as_string()).unwrap_or_default().into_owned();
+            *field = FieldOperation::BeginText { path: path.clone(), text };
+        }
+    }
+    Operation { effect: Effect::Write(fields), ..operation }
+}
+
+/// Returns what the writer had seen.
+fn context(base: Option<&Base>) -> Context {
+    let Some(base) = base else { return Context::default() };
+    let token = Token { invisible: base.rendering.is_none(), ..base.token.clone() };
+    Context { base: (!token.version.is_empty()).then_some(token), own: base.own.clone() }
+}
+
+/// What a writer without a base says of a record.
+enum Blind {
+    /// The hub knows the record as deleted.
+    DeletedHere,
+    /// It says what the hub shows.
+    Same,
+    /// It states something.
+    States(Vec<FieldOperation>),
+}
+
+fn without_base(
+    record: Option<&Record>,
+    new: &Fields,
+    reading: &Reading<'_>,
+    rules: &EntityRules,
+) -> Blind {
+    let Some(record) = record else {
+        return Blind::States(statement(rules, &Fields::new(), new).operations);
+    };
+    if !is_visible(record, rules.deletion) {
+        return Blind::DeletedHere;
+    }
+    let shown = visible(record, rules, Some(reading.writer)).unwrap_or_default();
+    let mut operations = statement(rules, &shown, new).operations;
+    operations.retain_mut(|operation| states_more(&record.body, operation));
+    if operations.is_empty() { Blind::Same } else { Blind::States(operations) }
+}
+
+/// A blind statement of a sum counts only above what is known to have been added, and above what
+/// was stated before. Answers whether the operation says anything.
+fn states_more(body: &Body, operation: &mut FieldOperation) -> bool {
+    match operation {
+        FieldOperation::Floor { path, value } => {
+            body.sums.get(path).is_none_or(|sum| floor_is_higher(sum, value))
+        }
+        FieldOperation::PutMember { path, key, fields, .. } => {
+            let member = body.keyed.get(path).and_then(|members| members.get(key));
+            let Some(member) = member else { return true };
+            fields.retain_mut(|field| states_more(&member.body, field));
+            !fields.is_empty() || member.live.is_empty()
+        }
+        _ => true,
+    }
+}
+
+/// Turns the stated value into a floor; answers whether it is above the greatest one.
+fn floor_is_higher(sum: &Sum, value: &mut Number) -> bool {
+    let floor = sum.floors.values().max();
+    let added = sum_value(sum).and_then(|whole| match floor {
+        Some(floor) => whole.checked_sub(floor).ok(),
+        None => Some(whole),
+    });
+    let Some(stated) = added.and_then(|added| value.checked_sub(&added).ok()) else { return true };
+    let higher = floor.is_none_or(|floor| stated > *floor);
+    *value = stated;
+    higher
+}

@@ -1,0 +1,152 @@
+//! How the fields of an entity merge: the shape of their state, the rule of their display.
+
+use std::fmt;
+use std::sync::Arc;
+
+use syncline_model::id::Writer;
+use syncline_model::json::{Leaf, Number};
+use syncline_model::path::{Path, Pattern};
+
+/// What the state of a field is. Part of the schema: changing it is a migration.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Shape {
+    /// The concurrent values; only causality removes one.
+    #[default]
+    Register,
+    /// A number to which concurrent additions add up.
+    Sum {
+        /// The least value allowed; crossing it is a conflict.
+        minimum: Option<Number>,
+    },
+    /// An array of distinct values; concurrent additions and removals are all kept.
+    Union,
+    /// An array of objects told apart by the member `key`, whose members merge as fields.
+    Keyed {
+        /// Name of the member that identifies an object within the array.
+        key: Arc<str>,
+    },
+    /// An array that only grows at its end, of which the `keep` latest elements stay.
+    Append {
+        /// Number of elements kept.
+        keep: u32,
+    },
+    /// A text in which concurrent edits are interwoven.
+    Text,
+}
+
+/// Which of a register's concurrent values is shown. It never touches the state.
+#[derive(Clone, Debug, Default)]
+pub enum Rule {
+    /// The greatest edit time, then stamp.
+    #[default]
+    Latest,
+    /// The greatest value.
+    Max,
+    /// The least value.
+    Min,
+    /// The value of the writer named first; writers not named come last.
+    Priority(Arc<[Writer]>),
+    /// All values as one text, in order of edit time.
+    Concat {
+        /// What stands between two values.
+        separator: Arc<str>,
+    },
+    /// A computed value; an error means [`Rule::Review`].
+    Custom(CustomRule),
+    /// A person decides; until then every writer keeps seeing its own value.
+    Review,
+}
+
+/// Computes what is shown of concurrent values, given in order of (edit time, stamp).
+///
+/// Must depend on nothing but its argument: hubs compare what they show.
+#[derive(Clone)]
+pub struct CustomRule {
+    name: Arc<str>,
+    compute: Arc<ComputeFn>,
+}
+
+type ComputeFn = dyn Fn(&[&Leaf]) -> Option<Leaf> + Send + Sync;
+
+impl CustomRule {
+    /// Builds a rule from its name and its function; `None` means that it cannot decide.
+    pub fn new(
+        name: &str,
+        compute: impl Fn(&[&Leaf]) -> Option<Leaf> + Send + Sync + 'static,
+    ) -> Self {
+        Self { name: name.into(), compute: Arc::new(compute) }
+    }
+
+    /// Returns what to show, or `None` where the rule cannot decide.
+    pub fn compute(&self, values: &[&Leaf]) -> Option<Leaf> {
+        (self.compute)(values)
+    }
+}
+
+impl fmt::Debug for CustomRule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CustomRule({:?})", self.name)
+    }
+}
+
+/// Who wins when one side deletes a record and the other edits it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletion {
+    /// The record stays, with the edit.
+    #[default]
+    EditWins,
+    /// The record goes.
+    DeleteWins,
+    /// The record stays until a person decides.
+    Review,
+}
+
+/// The rules of one entity: the first entry whose pattern matches a path decides.
+///
+/// A path that nothing matches is a register shown by `rule_default`.
+#[derive(Clone, Debug, Default)]
+pub struct EntityRules {
+    /// Entries in order of precedence.
+    pub fields: Vec<FieldRules>,
+    /// The rule of registers that no entry names.
+    pub rule_default: Rule,
+    /// What a deletion against an edit comes to.
+    pub deletion: Deletion,
+}
+
+/// The shape and the rule of the fields that a pattern matches.
+#[derive(Clone, Debug)]
+pub struct FieldRules {
+    /// Which fields.
+    pub pattern: Pattern,
+    /// What their state is.
+    pub shape: Shape,
+    /// What is shown of a register.
+    pub rule: Rule,
+}
+
+/// A path as the state sees it: the field that holds it, and what is inside that field.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// Path of the field whose shape is not a plain register, or of the leaf itself.
+    pub root: Path,
+    /// The shape at `root`.
+    pub shape: Shape,
+}
+
+impl EntityRules {
+    /// Returns the shape of the field at exactly `path`.
+    pub fn shape(&self, path: &Path) -> &Shape {
+        const REGISTER: &Shape = &Shape::Register;
+        self.entry(path).map_or(REGISTER, |entry| &entry.shape)
+    }
+
+    /// Returns the rule by which the register at `path` is shown.
+    pub fn rule(&self, path: &Path) -> &Rule {
+        self.entry(path).map_or(&self.rule_default, |entry| &entry.rule)
+    }
+
+    fn entry(&self, path: &Path) -> Option<&FieldRules> {
+        self.fields.iter().find(|entry| entry.pattern.matches(path))
+    }
+}

@@ -1,0 +1,174 @@
+//! The state of a record: what is known of it, in a form that can be joined in any order.
+//!
+//! `docs/design/0003-merge.md` defines every part; the names here are the same.
+
+use std::collections::BTreeMap;
+
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::{SiteId, Writer};
+use syncline_model::json::{Leaf, Number};
+use syncline_model::path::Path;
+use syncline_model::version::Version;
+
+use crate::dots::Dots;
+use crate::text::crdt::TextState;
+
+/// Everything that a hub knows of one record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Record {
+    /// Every change seen, per site.
+    pub version: Version,
+    /// The floor when this hub began the record anew; what is below it was forgotten.
+    pub born: Version,
+    /// What is known of a path and all below it, where that differs from `version`.
+    pub exceptions: BTreeMap<Path, Version>,
+    /// The writes that keep the record alive.
+    pub live: Dots,
+    /// The deletions that no later write has seen.
+    pub deletes: Dots,
+    /// The fields.
+    pub body: Body,
+}
+
+/// Fields by shape. A path stands in the map of its shape, and only while something is known of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Body {
+    /// Registers: the concurrent values by the stamp of their change.
+    pub registers: BTreeMap<Path, Register>,
+    /// Sums.
+    pub sums: BTreeMap<Path, Sum>,
+    /// Unions: element → the additions that keep it.
+    pub unions: BTreeMap<Path, BTreeMap<Leaf, Dots>>,
+    /// Keyed arrays: key → member.
+    pub keyed: BTreeMap<Path, BTreeMap<Box<str>, Member>>,
+    /// Append lists.
+    pub appends: BTreeMap<Path, BTreeMap<ElementId, Element>>,
+    /// Texts by the stamp of the change that began them.
+    pub texts: BTreeMap<Path, BTreeMap<Stamp, Text>>,
+}
+
+/// The concurrent values of a field.
+pub type Register = BTreeMap<Stamp, Entry>;
+
+/// One value of a register.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The value; `None` says that the field was removed.
+    pub value: Option<Leaf>,
+    /// When it was written, by the writer's clock as the first hub accepted it.
+    pub edited: Clock,
+    /// Who wrote it.
+    pub writer: Writer,
+}
+
+/// A number to which sites add: greatest floor + additions − what resets took away.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sum {
+    /// Values that writers without a base stated.
+    pub floors: BTreeMap<Stamp, Number>,
+    /// Per site the clock of its last addition and the total of all of them.
+    pub adds: BTreeMap<SiteId, (Clock, Number)>,
+    /// Per site the entry of `adds` that the last reset had seen, and the reset's stamp.
+    pub zeros: BTreeMap<SiteId, Zero>,
+}
+
+/// What a reset had seen of one site's additions.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Zero {
+    /// Clock of the entry that was seen.
+    pub clock: Clock,
+    /// Its total.
+    pub total: Number,
+    /// The reset.
+    pub stamp: Stamp,
+}
+
+/// An object in a keyed array: it lives and dies as a record does.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Member {
+    /// The writes that keep it; empty once it is removed.
+    pub live: Dots,
+    /// Its fields, by paths relative to the member. They stay after a removal.
+    pub body: Body,
+}
+
+/// The name of an element of an append list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ElementId {
+    /// By what it says, where the writer had no base: hash and occurrence.
+    Content([u8; 16], u32),
+    /// By the change that appended it, and the index in that change.
+    Stamped(Stamp, u32),
+}
+
+/// An element of an append list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Element {
+    /// What was appended.
+    pub value: Leaf,
+    /// The appends that keep it.
+    pub dots: Dots,
+}
+
+/// One text: concurrent beginnings of the same field are several texts.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Text {
+    /// The edits that keep it.
+    pub live: Dots,
+    /// Time of the last edit.
+    pub edited: Clock,
+    /// Who edited last.
+    pub writer: Writer,
+    /// The characters, in a form that joins.
+    pub state: TextState,
+}
+
+impl Record {
+    /// Returns a record of which nothing is known but that everything below `floor` was forgotten.
+    pub fn begun(floor: &Version) -> Self {
+        Self { version: floor.clone(), born: floor.clone(), ..Self::default() }
+    }
+
+    /// Returns what was seen of `path`: the exception of its nearest ancestor, or the version.
+    pub fn effective(&self, path: &Path) -> &Version {
+        nearest(&self.exceptions, path).unwrap_or(&self.version)
+    }
+
+    /// Returns whether nothing is known of the record but what it has seen.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.deletes.is_empty() && self.body.is_empty()
+    }
+
+    /// Returns the greatest clock that the state names.
+    pub fn clock_max(&self) -> Clock {
+        let exceptions = self.exceptions.values().map(Version::clock_max);
+        exceptions.fold(self.version.clock_max(), Clock::max)
+    }
+}
+
+impl Body {
+    /// Returns whether no field is known.
+    pub fn is_empty(&self) -> bool {
+        self.registers.is_empty()
+            && self.sums.is_empty()
+            && self.unions.is_empty()
+            && self.keyed.is_empty()
+            && self.appends.is_empty()
+            && self.texts.is_empty()
+    }
+}
+
+/// Returns the entry of `path` or of its nearest ancestor.
+pub(crate) fn nearest<'a, V>(map: &'a BTreeMap<Path, V>, path: &Path) -> Option<&'a V> {
+    if map.is_empty() {
+        return None;
+    }
+    let mut at = Some(path.clone());
+    while let Some(path) = at {
+        if let Some(found) = map.get(&path) {
+            return Some(found);
+        }
+        at = path.parent();
+    }
+    None
+}

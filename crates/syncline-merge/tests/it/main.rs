@@ -1,0 +1,3 @@
+//! Tests of merging through its public operations.
+
+mod plain;

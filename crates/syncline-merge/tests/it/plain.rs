@@ -1,0 +1,217 @@
+//! Plain writers at one hub: what a person sees who keeps the same records in two places.
+
+use syncline_merge::commit::Site;
+use syncline_merge::conflict::{Decision, conflicts, settle};
+use syncline_merge::display::{Fields, to_object, visible};
+use syncline_merge::plain::{Base, Intent, Notice, Reading, take};
+use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
+use syncline_merge::state::Record;
+use syncline_merge::token::Token;
+use syncline_model::clock::Clock;
+use syncline_model::id::{SiteId, Writer};
+use syncline_model::json::Json;
+use syncline_model::json::fields::flatten;
+use syncline_model::path::Pattern;
+use syncline_model::version::Version;
+
+/// One record at one hub, and any number of plain writers that are read and written in turn.
+struct Desk {
+    rules: EntityRules,
+    record: Option<Record>,
+    clock: Clock,
+    now_ms: u64,
+    bases: Vec<(Writer, Option<Base>)>,
+    notices: Vec<Notice>,
+}
+
+impl Desk {
+    fn new(rules: EntityRules) -> Self {
+        let clock = Clock::default();
+        Self { rules, record: None, clock, now_ms: 1_000, bases: vec![], notices: vec![] }
+    }
+
+    fn base(&mut self, writer: &str) -> &mut Option<Base> {
+        let name = Writer::new(writer).unwrap();
+        if !self.bases.iter().any(|(w, _)| *w == name) {
+            self.bases.push((name.clone(), None));
+        }
+        &mut self.bases.iter_mut().find(|(w, _)| *w == name).unwrap().1
+    }
+
+    /// Reads what a writer holds.
+    fn read(&mut self, writer: &str, holds: Option<&str>) {
+        self.now_ms += 10;
+        let name = Writer::new(writer).unwrap();
+        let fields = holds.map(|text| flatten(text.as_bytes()).unwrap());
+        let base = self.base(writer).take();
+        let edited = Clock::new(self.now_ms, 0);
+        let reading = Reading { fields: fields.as_ref(), writer: &name, edited, written: None };
+        let floor = Version::new();
+        let mut site = Site {
+            id: SiteId(1),
+            clock: &mut self.clock,
+            now_ms: self.now_ms,
+            floor: &floor,
+            lost: &[],
+        };
+        let taken = take(self.record.take(), base, &reading, &self.rules, &mut site).unwrap();
+        self.record = taken.record;
+        self.notices.extend(taken.notices);
+        *self.base(writer) = taken.base;
+    }
+
+    fn shown(&self, writer: &str) -> Option<Fields> {
+        let name = Writer::new(writer).unwrap();
+        self.record.as_ref().and_then(|record| visible(record, &self.rules, Some(&name)))
+    }
+
+    /// Writes what the hub shows to a writer and confirms it; answers what the writer holds.
+    fn write(&mut self, writer: &str) -> Option<String> {
+        let name = Writer::new(writer).unwrap();
+        let rendering = self.shown(writer);
+        let token = Token::of(self.record.as_ref().unwrap(), &self.rules, Some(&name), &[]);
+        *self.base(writer) =
+            Some(Base { rendering: rendering.clone(), token, ..Base::default() });
+        rendering.map(|fields| Json::Object(to_object(&fields)).to_compact_string())
+    }
+}
+
+fn rules(fields: &[(&str, Shape, Rule)]) -> EntityRules {
+    let fields = fields.iter().cloned().map(|(pattern, shape, rule)| FieldRules {
+        pattern: Pattern::parse(pattern).unwrap(),
+        shape,
+        rule,
+    });
+    EntityRules { fields: fields.collect(), ..EntityRules::default() }
+}
+
+/// One row: rules, what both held at first, what each holds now, what both hold in the end.
+#[test]
+fn two_writers_merge_field_by_field() {
+    let sum = || Shape::Sum { minimum: None };
+    let keyed = || Shape::Keyed { key: "k".into() };
+    #[rustfmt::skip]
+    let cases: Vec<(&str, EntityRules, &str, Option<&str>, Option<&str>, Option<&str>)> = vec![
+        ("disjoint edits both survive", rules(&[]),
+            r#"{"a":1,"b":1}"#, Some(r#"{"a":2,"b":1}"#), Some(r#"{"a":1,"b":2}"#), Some(r#"{"a":2,"b":2}"#)),
+        ("the later of two edits is shown", rules(&[]),
+            r#"{"a":1}"#, Some(r#"{"a":2}"#), Some(r#"{"a":3}"#), Some(r#"{"a":3}"#)),
+        ("a field removed here and untouched there is removed", rules(&[]),
+            r#"{"a":1,"b":1}"#, Some(r#"{"a":1}"#), Some(r#"{"a":1,"b":1}"#), Some(r#"{"a":1}"#)),
+        ("a deletion of an untouched record deletes", rules(&[]),
+            r#"{"a":1}"#, None, Some(r#"{"a":1}"#), None),
+        ("an edit wins over a deletion", rules(&[]),
+            r#"{"a":1,"b":1}"#, None, Some(r#"{"a":2,"b":1}"#), Some(r#"{"a":2,"b":1}"#)),
+        ("increments add up", rules(&[("/n", sum(), Rule::Latest)]),
+            r#"{"n":10}"#, Some(r#"{"n":13}"#), Some(r#"{"n":8}"#), Some(r#"{"n":11}"#)),
+        ("unions keep additions and removals", rules(&[("/t", Shape::Union, Rule::Latest)]),
+            r#"{"t":["a","b"]}"#, Some(r#"{"t":["a","b","c"]}"#), Some(r#"{"t":["b"]}"#), Some(r#"{"t":["b","c"]}"#)),
+        ("members of keyed arrays merge field by field", rules(&[("/p", keyed(), Rule::Latest)]),
+            r#"{"p":[{"k":"h","n":1,"m":1}]}"#, Some(r#"{"p":[{"k":"h","n":2,"m":1}]}"#),
+            Some(r#"{"p":[{"k":"h","n":1,"m":3},{"k":"w","n":9}]}"#),
+            Some(r#"{"p":[{"k":"h","m":3,"n":2},{"k":"w","n":9}]}"#)),
+        ("an edited member survives its removal whole", rules(&[("/p", keyed(), Rule::Latest)]),
+            r#"{"p":[{"k":"h","n":1,"m":1}]}"#, Some(r#"{"p":[]}"#), Some(r#"{"p":[{"k":"h","n":2,"m":1}]}"#),
+            Some(r#"{"p":[{"k":"h","m":1,"n":2}]}"#)),
+        ("appends of both sides are kept", rules(&[("/l", Shape::Append { keep: 10 }, Rule::Latest)]),
+            r#"{"l":["x"]}"#, Some(r#"{"l":["x","y"]}"#), Some(r#"{"l":["x","z"]}"#), Some(r#"{"l":["x","y","z"]}"#)),
+        ("texts interweave", rules(&[("/t", Shape::Text, Rule::Latest)]),
+            r#"{"t":"one two"}"#, Some(r#"{"t":"ONE two"}"#), Some(r#"{"t":"one two three"}"#),
+            Some(r#"{"t":"ONE two three"}"#)),
+        ("the greatest is shown", rules(&[("/n", Shape::Register, Rule::Max)]),
+            r#"{"n":9}"#, Some(r#"{"n":100}"#), Some(r#"{"n":20}"#), Some(r#"{"n":100}"#)),
+        ("the least is shown", rules(&[("/n", Shape::Register, Rule::Min)]),
+            r#"{"n":9}"#, Some(r#"{"n":100}"#), Some(r#"{"n":20}"#), Some(r#"{"n":20}"#)),
+        ("a writer has priority", rules(&[("/n", Shape::Register,
+                Rule::Priority([Writer::new("a").unwrap()].into()))]),
+            r#"{"n":9}"#, Some(r#"{"n":1}"#), Some(r#"{"n":2}"#), Some(r#"{"n":1}"#)),
+        ("both texts are shown in order of time", rules(&[("/n", Shape::Register,
+                Rule::Concat { separator: "; ".into() })]),
+            r#"{"n":"x"}"#, Some(r#"{"n":"y"}"#), Some(r#"{"n":"z"}"#), Some(r#"{"n":"y; z"}"#)),
+        ("a value that no shape holds is kept", rules(&[("/t", Shape::Union, Rule::Latest)]),
+            r#"{"t":["a"]}"#, Some(r#"{"t":"none"}"#), Some(r#"{"t":["a"]}"#), Some(r#"{"t":"none"}"#)),
+        ("a leaf becomes an object", rules(&[]),
+            r#"{"n":"Ann Lee"}"#, Some(r#"{"n":{"first":"Ann"}}"#), Some(r#"{"n":"Ann Lee"}"#),
+            Some(r#"{"n":{"first":"Ann"}}"#)),
+    ];
+    for (name, rules, base, a, b, expected) in cases {
+        let mut desk = Desk::new(rules);
+        desk.read("a", Some(base));
+        desk.read("b", Some(base));
+        desk.write("a");
+        desk.write("b");
+        desk.read("a", a);
+        desk.read("b", b);
+        assert_eq!(desk.write("a").as_deref(), expected, "a: {name}");
+        assert_eq!(desk.write("b").as_deref(), expected, "b: {name}");
+        let before = desk.record.clone();
+        desk.read("a", expected);
+        desk.read("b", expected);
+        assert_eq!(desk.record, before, "an echo is no change: {name}");
+    }
+}
+
+#[test]
+fn under_review_each_side_keeps_its_value_until_a_person_decides() {
+    let rules = rules(&[("/**", Shape::Register, Rule::Review)]);
+    let mut desk = Desk::new(rules.clone());
+    desk.read("a", Some(r#"{"n":1}"#));
+    desk.read("b", Some(r#"{"n":1}"#));
+    desk.write("a");
+    desk.write("b");
+    desk.read("a", Some(r#"{"n":2}"#));
+    desk.read("b", Some(r#"{"n":3}"#));
+    assert_eq!(desk.write("a").as_deref(), Some(r#"{"n":2}"#));
+    assert_eq!(desk.write("b").as_deref(), Some(r#"{"n":3}"#));
+    desk.read("a", Some(r#"{"n":4}"#));
+    assert_eq!(desk.write("b").as_deref(), Some(r#"{"n":3}"#), "an edit does not settle");
+    let record = desk.record.as_mut().unwrap();
+    let found = conflicts(record, &rules);
+    assert_eq!(found.len(), 1);
+    assert!(found[0].open && found[0].sides.len() == 2);
+    let floor = Version::new();
+    let mut site =
+        Site { id: SiteId(1), clock: &mut desk.clock, now_ms: 5_000, floor: &floor, lost: &[] };
+    let chosen = Decision::Value(found[0].sides[0].value.clone());
+    let me = Writer::new("me").unwrap();
+    let (path, stamps) = (&found[0].path, &found[0].stamps);
+    settle(record, path, stamps, chosen.clone(), &me, &mut site).unwrap();
+    assert!(settle(record, path, stamps, chosen, &me, &mut site).is_err(), "stale the second time");
+    assert!(conflicts(desk.record.as_ref().unwrap(), &rules).is_empty());
+    assert_eq!(desk.write("a"), desk.write("b"));
+}
+
+#[test]
+fn without_a_base_nothing_is_deleted_and_differences_are_conflicts() {
+    let mut desk = Desk::new(EntityRules::default());
+    desk.read("a", Some(r#"{"a":1,"b":1,"only-a":1}"#));
+    desk.read("b", Some(r#"{"a":1,"b":2,"only-b":1}"#));
+    let expected = r#"{"a":1,"b":2,"only-a":1,"only-b":1}"#;
+    assert_eq!(desk.write("a").as_deref(), Some(expected));
+    let found = conflicts(desk.record.as_ref().unwrap(), &desk.rules);
+    assert_eq!(found.len(), 1, "only /b differs");
+    // Lost state: the bases are gone, one side still holds what was deleted.
+    desk.write("b");
+    desk.read("a", None);
+    assert_eq!(desk.write("b"), None);
+    *desk.base("b") = None;
+    desk.read("b", Some(expected));
+    assert_eq!(desk.notices, [Notice::DeletedHere]);
+    assert_eq!(desk.shown("b"), None, "a deleted record does not come back by itself");
+}
+
+#[test]
+fn a_crash_between_writing_and_confirming_is_not_taken_for_an_edit() {
+    let mut desk = Desk::new(rules(&[("/n", Shape::Sum { minimum: None }, Rule::Latest)]));
+    desk.read("a", Some(r#"{"n":1}"#));
+    desk.read("b", Some(r#"{"n":1}"#));
+    desk.write("a");
+    desk.write("b");
+    desk.read("a", Some(r#"{"n":5}"#));
+    let token = Token::of(desk.record.as_ref().unwrap(), &desk.rules, None, &[]);
+    let rendering = desk.shown("b");
+    desk.base("b").as_mut().unwrap().intent = Some(Intent { rendering, token });
+    // The write happened, its confirmation did not: 5 is not an addition of 4.
+    desk.read("b", Some(r#"{"n":5}"#));
+    assert_eq!(desk.write("a").as_deref(), Some(r#"{"n":5}"#));
+}
