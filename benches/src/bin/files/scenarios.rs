@@ -78,7 +78,7 @@ impl Bench {
 
     /// (a) Both sides are met for the first time.
     pub(crate) fn first_sync(&self) -> io::Result<Finding> {
-        let [ours, peer] = self.contenders("first", &[]);
+        let [ours, peer] = self.contenders("first", self.items, None);
         let outcome = duel([&ours, &peer], self.rounds, self.quiet, |folder, _| {
             self.renew(folder)
         })?;
@@ -88,7 +88,7 @@ impl Bench {
 
     /// (b) A second run, and a third …
     pub(crate) fn nothing_changed(&self) -> io::Result<Finding> {
-        let [ours, peer] = self.contenders("same", &[]);
+        let [ours, peer] = self.contenders("same", self.items, None);
         self.settle(&ours)?;
         self.settle(&peer)?;
         let outcome = duel([&ours, &peer], self.rounds, self.quiet, |_, _| Ok(()))?;
@@ -102,7 +102,7 @@ impl Bench {
 
     /// (c) One record in a hundred was edited on each side.
     pub(crate) fn one_percent_changed(&self) -> io::Result<Finding> {
-        let [ours, peer] = self.contenders("some", &[]);
+        let [ours, peer] = self.contenders("some", self.items, None);
         self.settle(&ours)?;
         self.settle(&peer)?;
         let outcome = duel([&ours, &peer], self.rounds, self.quiet, edit_both_sides)?;
@@ -114,13 +114,7 @@ impl Bench {
     pub(crate) fn growth(&self, size: u64, rounds: u32) -> io::Result<Finding> {
         fs::remove_dir_all(self.pristine()).or_else(ignore_missing)?;
         self.write_plan(&self.plan(Entity::Contacts, size))?;
-        let limits = [
-            "--max-items".to_owned(),
-            (2 * size).to_string(),
-            "--max-bytes".to_owned(),
-            "8GB".to_owned(),
-        ];
-        let [ours, peer] = self.contenders("growth", &limits);
+        let [ours, peer] = self.contenders("growth", size, Some(Entity::Contacts));
         let outcome = duel([&ours, &peer], rounds, self.quiet, |folder, _| {
             self.renew(folder)
         })?;
@@ -225,8 +219,11 @@ impl Bench {
         plan.write_file(Side::Target, &data, "business")
     }
 
-    /// Returns both programs; `limits` are flags for ours alone, and mean one entity for both.
-    fn contenders(&self, scenario: &str, limits: &[String]) -> [Contender; 2] {
+    /// Returns both programs.
+    ///
+    /// - `items`: records per entity and side at the start; a side may hold twice as many after.
+    /// - `entity`: the only one to sync; all five if `None`.
+    fn contenders(&self, scenario: &str, items: u64, entity: Option<Entity>) -> [Contender; 2] {
         let mut job: Vec<String> = [
             "--source",
             "personal",
@@ -237,8 +234,8 @@ impl Bench {
         ]
         .map(str::to_owned)
         .to_vec();
-        if !limits.is_empty() {
-            job.extend(["--entities", "contacts"].map(str::to_owned));
+        if let Some(entity) = entity {
+            job.extend(["--entities", entity.name()].map(str::to_owned));
         }
         let mut peer_arguments = vec![self.peer_script.display().to_string()];
         peer_arguments.extend(job.iter().cloned());
@@ -252,7 +249,9 @@ impl Bench {
             Some(binary) => {
                 let mut arguments = vec!["sync".to_owned()];
                 arguments.extend(job);
-                arguments.extend_from_slice(limits);
+                let items_max = (2 * items).to_string();
+                arguments
+                    .extend(["--max-items", &items_max, "--max-bytes", "8GB"].map(str::to_owned));
                 Program {
                     executable: binary.clone(),
                     arguments,
