@@ -64,7 +64,7 @@ const COMMANDS: &[Command] = &[
         name: "demo",
         form: "demo",
         summary: "Play the main job on shipped example data",
-        details: "Copies examples/demo/data to demo-output/, runs the steps there, and leaves the folder.",
+        details: "Copies examples/personal-business to demo-output/, runs the steps there, and leaves the folder.",
     },
     Command {
         name: "bench",

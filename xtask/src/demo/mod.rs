@@ -4,9 +4,11 @@
 //! | You want | Read |
 //! |---|---|
 //! | what is played, in which order | [`steps`] |
-//! | how a step is run and judged | [`play`] |
+//! | how a step is run and judged | [`play`](mod@play) |
+//! | the folder it plays in | [`stage`] |
 
 mod play;
+mod stage;
 mod steps;
 
 pub(crate) use play::play;

@@ -1,17 +1,18 @@
 //! Runs the steps and judges them.
 
-use super::steps::{STEPS, Step};
+use super::stage::Stage;
+use super::steps::{Action, Run, STEPS};
 use crate::failure::Failure;
 use crate::process::{cargo, run};
-use std::fs;
-use std::io;
 use std::path::Path;
 use std::process::Command;
 
-/// The example data, from the root of the repository.
-const DATA: &str = "examples/demo/data";
+/// The example, from the root of the repository.
+const EXAMPLE: &str = "examples/personal-business";
 /// Where the demo plays, from the root of the repository; left behind to look at.
 const STAGE: &str = "demo-output";
+/// The side that must not learn what the policy forbids.
+const SIDE_GUARDED: &str = "business";
 /// Package and binary of the command.
 const COMMAND: &str = "syncline";
 
@@ -21,73 +22,77 @@ const COMMAND: &str = "syncline";
 ///
 /// Fails when something is missing or a step does not do what it says.
 pub(crate) fn play(root: &Path) -> Result<(), Failure> {
-    let data = root.join(DATA);
-    if !data.is_dir() {
+    let example = root.join(EXAMPLE);
+    if !example.join("data").is_dir() {
         return Err(Failure::new(format!(
-            "the demo cannot play yet: {DATA} is missing"
+            "the demo cannot play: {EXAMPLE}/data is missing"
         )));
     }
     run(cargo(root).args(["build", "--quiet", "--package", COMMAND, "--bin", COMMAND]))?;
     // Cargo puts both programs into the same folder: same profile, same workspace.
     let program = std::env::current_exe()?.with_file_name(COMMAND);
-    let stage = root.join(STAGE);
-    if stage.exists() {
-        fs::remove_dir_all(&stage)?;
-    }
-    copy_folder(&data, &stage.join("data"))?;
+    let mut stage = Stage::set(&example, &root.join(STAGE))?;
     for (index, step) in STEPS.iter().enumerate() {
         println!("\n{}. {}", index + 1, step.title);
-        println!("   $ {COMMAND} {}", step.arguments.join(" "));
-        play_step(&program, &stage, step)?;
-    }
-    println!("\nThe demo is over; look at {STAGE}/.");
-    Ok(())
-}
-
-fn play_step(program: &Path, stage: &Path, step: &Step) -> Result<(), Failure> {
-    let output = Command::new(program)
-        .args(step.arguments)
-        .current_dir(stage)
-        .output()?;
-    let shown = String::from_utf8_lossy(&output.stdout).into_owned();
-    for line in shown
-        .lines()
-        .chain(String::from_utf8_lossy(&output.stderr).lines())
-    {
-        println!("   {line}");
-    }
-    judge(step, output.status.code(), &shown)
-}
-
-fn judge(step: &Step, exit_code: Option<i32>, shown: &str) -> Result<(), Failure> {
-    if exit_code != Some(step.exit_code) {
-        let message = format!(
-            "`{}`: exit code {exit_code:?}, expected {}",
-            step.title, step.exit_code
-        );
-        return Err(Failure::new(message));
-    }
-    match step.shows.iter().find(|words| !shown.contains(**words)) {
-        None => Ok(()),
-        Some(words) => Err(Failure::new(format!(
-            "`{}` does not show `{words}`",
-            step.title
-        ))),
-    }
-}
-
-fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_folder(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
+        for action in step.actions {
+            act(&program, &mut stage, action)
+                .map_err(|failure| Failure::new(format!("step {}: {failure}", index + 1)))?;
         }
     }
+    println!("\nThe demo is over and did what it says. Look at {STAGE}/.");
     Ok(())
+}
+
+fn act(program: &Path, stage: &mut Stage, action: &Action) -> Result<(), Failure> {
+    match action {
+        Action::Run(run) => {
+            println!("   $ {COMMAND} {}", run.arguments.join(" "));
+            let output = Command::new(program)
+                .args(run.arguments)
+                .current_dir(stage.folder())
+                .output()?;
+            let shown = [output.stdout, output.stderr].concat();
+            let shown = String::from_utf8_lossy(&shown).into_owned();
+            shown.lines().for_each(|line| println!("   {line}"));
+            judge(run, output.status.code(), &shown)?;
+            match stage.find_word(SIDE_GUARDED, run.hides) {
+                None => Ok(()),
+                Some(word) => Err(Failure::new(format!("`{word}` reached {SIDE_GUARDED}"))),
+            }
+        }
+        Action::Edit(folder) => {
+            println!("   (edits of {folder} are made)");
+            Ok(stage.edit(folder)?)
+        }
+        Action::Keep => Ok(stage.keep()?),
+        Action::PutBack => {
+            println!("   (the files are put back)");
+            Ok(stage.put_back()?)
+        }
+        Action::SameAsKept => match stage.first_difference()? {
+            None => Ok(()),
+            Some(file) => Err(Failure::new(format!("{file} is not what it was"))),
+        },
+    }
+}
+
+fn judge(run: &Run, exit_code: Option<i32>, shown: &str) -> Result<(), Failure> {
+    if exit_code != Some(run.exit_code) {
+        let found = exit_code.map_or("a signal".to_owned(), |code| code.to_string());
+        return Err(Failure::new(format!(
+            "ended with {found}, expected {}",
+            run.exit_code
+        )));
+    }
+    if let Some(word) = run.shows.iter().find(|word| !shown.contains(**word)) {
+        return Err(Failure::new(format!("the output does not say `{word}`")));
+    }
+    match run.hides.iter().find(|word| shown.contains(**word)) {
+        None => Ok(()),
+        Some(word) => Err(Failure::new(format!(
+            "the output says `{word}`, which is forbidden"
+        ))),
+    }
 }
 
 #[cfg(test)]
@@ -95,22 +100,28 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_step_that_does_something_else_fails_the_demo() {
-        let step = Step {
-            title: "A",
+    fn a_command_that_does_something_else_fails_the_demo() {
+        let run = Run {
             arguments: &[],
             exit_code: 4,
             shows: &["contacts", "merged"],
+            hides: &["secret"],
         };
         let cases = [
             ("as told", Some(4), "contacts c1 merged", true),
             ("other exit code", Some(0), "contacts c1 merged", false),
             ("killed", None, "contacts c1 merged", false),
-            ("words missing", Some(4), "contacts c1 deleted", false),
+            ("word missing", Some(4), "contacts c1 deleted", false),
+            (
+                "forbidden word",
+                Some(4),
+                "contacts c1 merged: secret",
+                false,
+            ),
         ];
         for (name, exit_code, shown, expected) in cases {
             assert_eq!(
-                judge(&step, exit_code, shown).is_ok(),
+                judge(&run, exit_code, shown).is_ok(),
                 expected,
                 "case: {name}"
             );
