@@ -12,8 +12,8 @@ use super::ot::{Builder, OperationError, TextOperation};
 impl TextOperation {
     /// Returns an edit that turns `old` into `new`; the identity if they are equal.
     ///
-    /// It is deterministic and short, not the shortest possible. Texts with more than
-    /// [`DIFF_LINES_MAX`] lines become one replacement.
+    /// It is deterministic and short, not the shortest possible. What is beyond
+    /// [`DIFF_LINES_MAX`] and [`DIFF_WORDS_MAX`] becomes one replacement.
     ///
     /// # Errors
     ///
@@ -24,10 +24,13 @@ impl TextOperation {
     /// Myers, "An O(ND) Difference Algorithm and Its Variations" (1986), with the search limit of
     /// the `similar` crate.
     pub fn from_diff(old: &str, new: &str) -> Result<Self, OperationError> {
-        let mut fine = Builder::default();
-        match diff_lines(&mut fine, old, new) {
+        let mut fine = Differ {
+            builder: Builder::default(),
+            words_left: DIFF_WORDS_MAX,
+        };
+        match fine.diff_lines(old, new) {
             Err(OperationError::TooManyComponents { .. }) => {}
-            result => return result.map(|()| fine.finish()),
+            result => return result.map(|()| fine.builder.finish()),
         }
         let mut coarse = Builder::default();
         replace_middle(&mut coarse, old, new)?;
@@ -37,43 +40,59 @@ impl TextOperation {
 
 const _: () = assert!(COMPONENTS_MAX >= 4, "one replacement must always fit");
 
-fn diff_lines(builder: &mut Builder, old: &str, new: &str) -> Result<(), OperationError> {
-    let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
-    let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
-    if old_lines.len() + new_lines.len() > DIFF_LINES_MAX {
-        return replace_middle(builder, old, new);
-    }
-    diff_tokens(builder, &old_lines, &new_lines, diff_words)
+/// An edit in the making, and how many words may still be compared for it.
+struct Differ {
+    builder: Builder,
+    words_left: usize,
 }
 
-fn diff_words(builder: &mut Builder, old: &str, new: &str) -> Result<(), OperationError> {
-    let old_words = words(old);
-    let new_words = words(new);
-    if old_words.len() + new_words.len() > DIFF_WORDS_MAX {
-        return replace_middle(builder, old, new);
-    }
-    diff_tokens(builder, &old_words, &new_words, replace_middle)
-}
-
-/// Compares tokens; what was replaced is handed on to `refine`.
-fn diff_tokens(
-    builder: &mut Builder,
-    old: &[&str],
-    new: &[&str],
-    refine: fn(&mut Builder, &str, &str) -> Result<(), OperationError>,
-) -> Result<(), OperationError> {
-    for op in capture_diff_slices(Algorithm::Myers, old, new) {
-        let (tag, old_range, new_range) = op.as_tag_tuple();
-        let gone = old.get(old_range).unwrap_or_default();
-        let come = new.get(new_range).unwrap_or_default();
-        match tag {
-            DiffTag::Equal => builder.retain(chars_of(gone))?,
-            DiffTag::Delete => builder.delete(chars_of(gone))?,
-            DiffTag::Insert => builder.insert(&come.concat())?,
-            DiffTag::Replace => refine(builder, &gone.concat(), &come.concat())?,
+impl Differ {
+    fn diff_lines(&mut self, old: &str, new: &str) -> Result<(), OperationError> {
+        let old_lines: Vec<&str> = old.split_inclusive('\n').collect();
+        let new_lines: Vec<&str> = new.split_inclusive('\n').collect();
+        if old_lines.len() + new_lines.len() > DIFF_LINES_MAX {
+            return self.diff_words(old, new);
         }
+        self.diff_tokens(&old_lines, &new_lines, Self::diff_words)
     }
-    Ok(())
+
+    fn diff_words(&mut self, old: &str, new: &str) -> Result<(), OperationError> {
+        let old_words = words(old);
+        let new_words = words(new);
+        let Some(left) = self
+            .words_left
+            .checked_sub(old_words.len() + new_words.len())
+        else {
+            return self.replace(old, new);
+        };
+        self.words_left = left;
+        self.diff_tokens(&old_words, &new_words, Self::replace)
+    }
+
+    fn replace(&mut self, old: &str, new: &str) -> Result<(), OperationError> {
+        replace_middle(&mut self.builder, old, new)
+    }
+
+    /// Compares tokens; what was replaced is handed on to `refine`.
+    fn diff_tokens(
+        &mut self,
+        old: &[&str],
+        new: &[&str],
+        refine: fn(&mut Self, &str, &str) -> Result<(), OperationError>,
+    ) -> Result<(), OperationError> {
+        for op in capture_diff_slices(Algorithm::Myers, old, new) {
+            let (tag, old_range, new_range) = op.as_tag_tuple();
+            let gone = old.get(old_range).unwrap_or_default();
+            let come = new.get(new_range).unwrap_or_default();
+            match tag {
+                DiffTag::Equal => self.builder.retain(chars_of(gone))?,
+                DiffTag::Delete => self.builder.delete(chars_of(gone))?,
+                DiffTag::Insert => self.builder.insert(&come.concat())?,
+                DiffTag::Replace => refine(self, &gone.concat(), &come.concat())?,
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Keeps the common start and end, and replaces what lies between.
@@ -177,6 +196,21 @@ mod tests {
             assert_eq!(diff.components(), expected, "case: {name}");
             assert_eq!(diff.apply(old).unwrap(), new, "case: {name}");
         }
+    }
+
+    #[test]
+    fn a_long_line_is_still_compared_by_words() {
+        let old: String = (0..10_000).map(|word| format!("{word} ")).collect();
+        let new = old
+            .replacen("17 ", "seventeen ", 1)
+            .replacen("9998 ", "", 1);
+        let diff = TextOperation::from_diff(&old, &new).unwrap();
+        let dropped = diff.components().iter().map(|component| match component {
+            Delete(len) => *len,
+            Insert(_) | Retain(_) => 0,
+        });
+        assert_eq!(dropped.sum::<usize>(), "17".len() + "9998 ".len());
+        assert_eq!(diff.apply(&old).unwrap(), new);
     }
 
     #[test]

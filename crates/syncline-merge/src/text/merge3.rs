@@ -47,10 +47,6 @@ pub fn merge3(base: &str, local: &str, remote: &str, tie: Side) -> Result<String
 
 /// Appends two insertions at one place, in this order, and what they have in common once.
 fn push_both(merged: &mut String, first: &str, second: &str) {
-    if first == second {
-        merged.push_str(first);
-        return;
-    }
     let (first, second) = (lines(first), lines(second));
     let start = first
         .iter()
