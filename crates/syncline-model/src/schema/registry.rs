@@ -278,6 +278,8 @@ impl Migrations {
 
     /// Returns what a replica whose records are of version `known` does with a change of version
     /// `found`.
+    ///
+    /// It looks for a chain: ask once for a batch of one version, not for every change.
     pub fn readiness(&self, known: SchemaVersion, found: SchemaVersion) -> Readiness<'_> {
         if known == found {
             return Readiness::Apply;

@@ -59,17 +59,20 @@ fn a_change_of_an_unknown_version_waits() {
         .expect("a new version");
     let cases = [
         ("own version", 2, 2, "apply"),
-        ("older client", 2, 1, "migrate"),
-        ("newer client, older hub", 1, 2, "migrate"),
+        ("older client", 2, 1, "migrate [1, 2]"),
+        ("newer client, older hub", 1, 2, "migrate [2, 1]"),
         ("version never heard of", 2, 3, "wait"),
         ("schema known, migration missing", 2, 7, "wait"),
         ("version 0", 2, 0, "wait"),
     ];
     for (name, known, found, expected) in cases {
         let readiness = match registry.readiness(SchemaVersion(known), SchemaVersion(found)) {
-            Readiness::Apply => "apply",
-            Readiness::Migrate(_) => "migrate",
-            Readiness::StoreAndWait => "wait",
+            Readiness::Apply => "apply".to_owned(),
+            Readiness::Migrate(chain) => {
+                let versions: Vec<u32> = chain.versions().map(|version| version.0).collect();
+                format!("migrate {versions:?}")
+            }
+            Readiness::StoreAndWait => "wait".to_owned(),
         };
         assert_eq!(readiness, expected, "case: {name}");
     }
@@ -169,46 +172,20 @@ fn a_removed_name_is_not_given_to_another_field() {
     };
     let (gone, new) = (|| vec![remove("/x", None)], || vec![add("/x", None)]);
     let inside = || vec![add("/x/y", None)];
+    #[rustfmt::skip]
     let cases = [
-        (
-            "removed, then added",
-            vec![migration(1, 2, gone()), migration(2, 3, new())],
-            true,
-        ),
-        (
-            "registered the other way round",
-            vec![migration(2, 3, new()), migration(1, 2, gone())],
-            true,
-        ),
-        (
-            "inside of it",
-            vec![migration(1, 2, gone()), migration(2, 3, inside())],
-            true,
-        ),
-        (
-            "in one migration",
-            vec![migration(1, 2, [gone(), new()].concat())],
-            true,
-        ),
-        (
-            "joined by a migration between",
-            vec![
-                migration(1, 2, gone()),
-                migration(3, 4, new()),
-                migration(2, 3, vec![]),
-            ],
-            true,
-        ),
-        (
-            "added, then removed",
-            vec![migration(1, 2, new()), migration(2, 3, gone())],
-            false,
-        ),
-        (
-            "in another branch",
-            vec![migration(1, 2, gone()), migration(1, 3, new())],
-            false,
-        ),
+        ("removed, then added", vec![migration(1, 2, gone()), migration(2, 3, new())], true),
+        ("removed last of all", vec![migration(2, 3, new()), migration(1, 2, gone())], true),
+        ("added two versions later",
+            vec![migration(1, 2, gone()), migration(2, 3, vec![]), migration(3, 4, new())], true),
+        ("removed two versions before",
+            vec![migration(2, 3, vec![]), migration(3, 4, new()), migration(1, 2, gone())], true),
+        ("joined by a migration between",
+            vec![migration(1, 2, gone()), migration(3, 4, new()), migration(2, 3, vec![])], true),
+        ("inside of it", vec![migration(1, 2, gone()), migration(2, 3, inside())], true),
+        ("in one migration", vec![migration(1, 2, [gone(), new()].concat())], true),
+        ("added, then removed", vec![migration(1, 2, new()), migration(2, 3, gone())], false),
+        ("in another branch", vec![migration(1, 2, gone()), migration(1, 3, new())], false),
     ];
     for (name, migrations, expected) in cases {
         assert_eq!(is_refused(migrations), expected, "case: {name}");

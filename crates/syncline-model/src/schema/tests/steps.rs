@@ -193,6 +193,25 @@ fn an_empty_object_that_is_filled_is_kept_for_the_way_back() {
     assert_eq!(chain(2, 1).fields(after.clone()), Ok(before));
     drop_filled_objects(&mut after);
     assert_eq!(after, record(r#"{"address":{"city":"X"},"other":{}}"#));
+
+    // A value that stands where an object should be is not dropped: somebody has to decide.
+    let before = record(r#"{"address":"12 High Street","city":"X"}"#);
+    let mut after = chain(1, 2).fields(before).expect("a record that migrates");
+    drop_filled_objects(&mut after);
+    assert_eq!(after.len(), 2);
+}
+
+#[test]
+fn a_default_goes_into_an_empty_object() {
+    let registry = registry([migration(1, 2, vec![add("/n/x", Some("0"))])]);
+    let chain = registry
+        .chain(SchemaVersion(1), SchemaVersion(2))
+        .expect("a chain");
+    let mut after = chain
+        .fields(record(r#"{"n":{}}"#))
+        .expect("a record that migrates");
+    drop_filled_objects(&mut after);
+    assert_eq!(after, record(r#"{"n":{"x":0}}"#));
 }
 
 #[test]
