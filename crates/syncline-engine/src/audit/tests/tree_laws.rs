@@ -249,6 +249,17 @@ fn assert_no_forged_growth(old: &Head, new: &Head, path: &[Hash], bit: usize) {
             "path {place}: {case}"
         );
     }
+    // A root does not fix the size, but a taller tree needs a longer path.
+    if old.size > 0 && old.size < new.size {
+        let taller = Head {
+            size: 2 * new.size,
+            ..*new
+        };
+        assert!(
+            !verify_consistency(old, &taller, path),
+            "taller tree: {case}"
+        );
+    }
     let longer = [path, &[old.root]].concat();
     assert!(
         !verify_consistency(old, new, &longer),
