@@ -31,8 +31,18 @@ pub(crate) fn apply(
     now_ms: u64,
     rules: &EntityRules,
 ) -> Result<(), Refusal> {
-    let claimed = operation.edited.min(Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0));
-    let change = Change { writer: &operation.writer, claimed, context, stamp, rules };
+    let claimed = operation
+        .edited
+        .min(Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0));
+    let (writer, timed) = (&operation.writer, operation.timed);
+    let change = Change {
+        writer,
+        claimed,
+        timed,
+        context,
+        stamp,
+        rules,
+    };
     match &operation.effect {
         Effect::Delete => change.delete(record),
         Effect::Write(fields) => change.write(record, fields)?,
@@ -53,6 +63,7 @@ pub(crate) fn note(record: &mut Record, stamp: Stamp) {
 struct Change<'a> {
     writer: &'a Writer,
     claimed: Clock,
+    timed: bool,
     context: &'a Context,
     stamp: Stamp,
     rules: &'a EntityRules,
@@ -61,7 +72,9 @@ struct Change<'a> {
 impl Change<'_> {
     fn delete(&self, record: &mut Record) {
         record.live.retain(|dot| !self.context.covers_record(*dot));
-        record.deletes.retain(|dot| !self.context.covers_record(*dot));
+        record
+            .deletes
+            .retain(|dot| !self.context.covers_record(*dot));
         record.deletes.insert(self.stamp);
     }
 
@@ -73,7 +86,9 @@ impl Change<'_> {
         record.live.retain(|dot| !self.context.covers_record(*dot));
         record.live.insert(self.stamp);
         if creates || self.rules.deletion != Deletion::Review {
-            record.deletes.retain(|dot| !self.context.covers_record(*dot));
+            record
+                .deletes
+                .retain(|dot| !self.context.covers_record(*dot));
         }
         self.fields(&mut record.body, &Path::root(), fields)
     }
@@ -113,12 +128,27 @@ impl Change<'_> {
                 self.floor(body, path, &Number::from(0_i64));
             }
             FieldOperation::Add { element, .. } => {
-                let dots = body.unions.entry(path).or_default().entry(element.clone()).or_default();
+                let dots = body
+                    .unions
+                    .entry(path)
+                    .or_default()
+                    .entry(element.clone())
+                    .or_default();
                 self.refresh(dots, &full);
             }
             FieldOperation::Remove { element, .. } => self.remove(body, &path, &full, element),
-            FieldOperation::PutMember { key, create, fields, .. } => {
-                let member = body.keyed.entry(path).or_default().entry(key.clone()).or_default();
+            FieldOperation::PutMember {
+                key,
+                create,
+                fields,
+                ..
+            } => {
+                let member = body
+                    .keyed
+                    .entry(path)
+                    .or_default()
+                    .entry(key.clone())
+                    .or_default();
                 self.put_member(member, &full.within_key(key), *create, fields)?;
             }
             FieldOperation::RemoveMember { key, .. } => {
@@ -139,22 +169,45 @@ impl Change<'_> {
     /// Under review the writer replaces only what it was shown, so that an open conflict stays
     /// open until it is settled.
     fn set(&self, register: &mut Register, full: &Path, value: Option<Leaf>) {
-        let review = matches!(self.rules.rule(full), Rule::Review);
+        let shown = self
+            .context
+            .base
+            .as_ref()
+            .and_then(|token| token.shown.get(full));
+        let review = shown.is_some() || matches!(self.rules.rule(full), Rule::Review);
         let covered: Vec<Stamp> = if is_planted(Fault::LosersDropped) {
             register.keys().copied().collect()
         } else if review && !self.context.creates() {
-            let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
             let replaced = |dot: &Stamp| {
                 self.context.is_own(*dot) || shown.is_some_and(|dots| dots.contains(*dot))
             };
-            register.keys().filter(|dot| replaced(dot)).copied().collect()
+            register
+                .keys()
+                .filter(|dot| replaced(dot))
+                .copied()
+                .collect()
         } else {
-            register.keys().filter(|dot| self.context.covers(full, **dot)).copied().collect()
+            register
+                .keys()
+                .filter(|dot| self.context.covers(full, **dot))
+                .copied()
+                .collect()
         };
         let edited_covered = covered.iter().filter_map(|dot| register.remove(dot));
-        let edited_after = edited_covered.map(|entry| Clock(entry.edited.0.saturating_add(1))).max();
+        let edited_after = edited_covered
+            .map(|entry| Clock(entry.edited.0.saturating_add(1)))
+            .max();
         let edited = self.claimed.max(edited_after.unwrap_or_default());
-        register.insert(self.stamp, Entry { value, edited, writer: self.writer.clone() });
+        let (timed, writer) = (self.timed, self.writer.clone());
+        register.insert(
+            self.stamp,
+            Entry {
+                value,
+                edited,
+                timed,
+                writer,
+            },
+        );
     }
 
     /// Removes a field: a register is given the value "absent", other shapes lose what was seen.
@@ -220,16 +273,26 @@ impl Change<'_> {
     }
 
     fn floor(&self, body: &mut Body, path: Path, value: &Number) {
-        body.sums.entry(path).or_default().floors.insert(self.stamp, value.clone());
+        body.sums
+            .entry(path)
+            .or_default()
+            .floors
+            .insert(self.stamp, value.clone());
     }
 
     /// Takes away what the writer had seen: floors are dropped, additions are remembered as taken.
     ///
     /// Never a subtraction, which two concurrent resets would make twice.
     fn take_sum_away(&self, body: &mut Body, path: &Path, full: &Path) {
-        let Some(sum) = body.sums.get_mut(path) else { return };
+        let Some(sum) = body.sums.get_mut(path) else {
+            return;
+        };
         sum.floors.retain(|dot, _| !self.context.covers(full, *dot));
-        let seen = self.context.base.as_ref().and_then(|token| token.sums.get(full));
+        let seen = self
+            .context
+            .base
+            .as_ref()
+            .and_then(|token| token.sums.get(full));
         for (site, (clock, total)) in &sum.adds {
             let whole = self.context.covers(full, Stamp::new(*clock, *site));
             let entry = if whole {
@@ -238,13 +301,23 @@ impl Change<'_> {
                 seen.and_then(|seen| seen.get(site)).cloned()
             };
             if let Some((clock, total)) = entry {
-                take_away(&mut sum.zeros, *site, Zero { clock, total, stamp: self.stamp });
+                take_away(
+                    &mut sum.zeros,
+                    *site,
+                    Zero {
+                        clock,
+                        total,
+                        stamp: self.stamp,
+                    },
+                );
             }
         }
     }
 
     fn remove(&self, body: &mut Body, path: &Path, full: &Path, element: &Leaf) {
-        let Some(elements) = body.unions.get_mut(path) else { return };
+        let Some(elements) = body.unions.get_mut(path) else {
+            return;
+        };
         if let Some(dots) = elements.get_mut(element) {
             self.drop_covered(dots, full);
         }
@@ -266,8 +339,12 @@ impl Change<'_> {
     }
 
     fn remove_member(&self, body: &mut Body, path: &Path, full: &Path, key: &str) {
-        let Some(members) = body.keyed.get_mut(path) else { return };
-        let Some(member) = members.get_mut(key) else { return };
+        let Some(members) = body.keyed.get_mut(path) else {
+            return;
+        };
+        let Some(member) = members.get_mut(key) else {
+            return;
+        };
         self.drop_covered(&mut member.live, &full.within_key(key));
         if is_planted(Fault::MembersTorn) {
             self.clear(&mut member.body, &full.within_key(key));
@@ -276,9 +353,10 @@ impl Change<'_> {
 
     fn append(&self, body: &mut Body, path: Path, full: &Path, id: ElementId, value: &Leaf) {
         let elements = body.appends.entry(path).or_default();
-        let element = elements
-            .entry(id)
-            .or_insert_with(|| Element { value: value.clone(), dots: Dots::new() });
+        let element = elements.entry(id).or_insert_with(|| Element {
+            value: value.clone(),
+            dots: Dots::new(),
+        });
         self.refresh(&mut element.dots, full);
         if let Shape::Append { keep } = self.rules.shape(full) {
             trim(elements, *keep);
@@ -297,9 +375,19 @@ impl Change<'_> {
         let mut state = TextState::new();
         let refused = || Refusal::TextEdit { path: full.clone() };
         let whole = TextOperation::from_diff("", text).map_err(|_| refused())?;
-        state.apply_operation(&whole, self.stamp).map_err(|_| refused())?;
+        state
+            .apply_operation(&whole, self.stamp)
+            .map_err(|_| refused())?;
         let (edited, writer) = (self.claimed, self.writer.clone());
-        texts.insert(self.stamp, Text { live: Dots::one(self.stamp), edited, writer, state });
+        texts.insert(
+            self.stamp,
+            Text {
+                live: Dots::one(self.stamp),
+                edited,
+                writer,
+                state,
+            },
+        );
         Ok(())
     }
 
@@ -316,7 +404,9 @@ impl Change<'_> {
         let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth));
         let text = seen.max_by_key(|(birth, text)| (text.edited, **birth));
         let (_, text) = text.ok_or_else(refused)?;
-        text.state.apply_operation_at(edit, self.stamp, knows).map_err(|_| refused())?;
+        text.state
+            .apply_operation_at(edit, self.stamp, knows)
+            .map_err(|_| refused())?;
         self.refresh(&mut text.live, full);
         text.edited = self.claimed.max(Clock(text.edited.0.saturating_add(1)));
         text.writer = self.writer.clone();
@@ -337,7 +427,11 @@ impl Change<'_> {
             register.retain(|dot, _| !self.context.covers(&full, *dot));
         }
         body.registers.retain(|_, register| !register.is_empty());
-        let shaped = body.unions.keys().chain(body.appends.keys()).chain(body.texts.keys());
+        let shaped = body
+            .unions
+            .keys()
+            .chain(body.appends.keys())
+            .chain(body.texts.keys());
         let paths: Vec<Path> = shaped.chain(body.sums.keys()).cloned().collect();
         for path in paths {
             self.drop_shapes(body, &path, &within.join(&path));

@@ -5,6 +5,7 @@
 //! of randomness, and never decides by the order in which changes arrive.
 
 mod apply;
+pub mod codec;
 pub mod commit;
 pub mod conflict;
 pub mod diff;

@@ -17,6 +17,9 @@ pub struct Operation {
     pub writer: Writer,
     /// When, as the writer claims; cut to the hub's clock plus the drift, never refused.
     pub edited: Clock,
+    /// Whether that time can be trusted to decide between concurrent values; where it cannot,
+    /// [`Rule::Latest`](crate::rules::Rule::Latest) leaves the decision to a person.
+    pub timed: bool,
 }
 
 /// The effect of an operation.

@@ -51,6 +51,8 @@ pub struct Reading<'a> {
     pub writer: &'a Writer,
     /// When, as far as can be told.
     pub edited: Clock,
+    /// Whether that time can be trusted to decide.
+    pub timed: bool,
     /// Whether an open intent was written, where the adapter knows.
     pub written: Option<bool>,
 }
@@ -88,7 +90,9 @@ impl Base {
     /// Closes an open intent, once the writer was read again: it was written if the adapter knows
     /// so, or else if the writer holds it or shows its value on a path that it meant to change.
     pub fn close_intent(&mut self, reading: &Reading<'_>) {
-        let Some(intent) = self.intent.take() else { return };
+        let Some(intent) = self.intent.take() else {
+            return;
+        };
         if is_planted(Fault::IntentForgotten) {
             return;
         }
@@ -109,7 +113,11 @@ fn shows_meant_value(before: Option<&Fields>, intent: &Intent, now: Option<&Fiel
     let nothing = Fields::new();
     let (before, now) = (before.unwrap_or(&nothing), now.unwrap_or(&nothing));
     let holds = |fields: &Fields, field| fields.binary_search(field).is_ok();
-    let meant = intent.rendering.iter().flatten().filter(|field| !holds(before, field));
+    let meant = intent
+        .rendering
+        .iter()
+        .flatten()
+        .filter(|field| !holds(before, field));
     let mut meant = meant.peekable();
     meant.peek().is_some() && meant.any(|field| holds(now, field))
 }
@@ -131,7 +139,13 @@ pub fn take(
         base.close_intent(reading);
         if same(rules, base.rendering.as_ref(), reading.fields) {
             let base = Some(std::mem::take(base));
-            return Ok(Taken { record, base, change: None, capped: vec![], notices: vec![] });
+            return Ok(Taken {
+                record,
+                base,
+                change: None,
+                capped: vec![],
+                notices: vec![],
+            });
         }
     }
     let kept = record.clone();
@@ -156,7 +170,13 @@ fn take_change(
     rules: &EntityRules,
     site: &mut Site<'_>,
 ) -> Result<Taken, Refusal> {
-    let mut taken = Taken { record, base, change: None, capped: vec![], notices: vec![] };
+    let mut taken = Taken {
+        record,
+        base,
+        change: None,
+        capped: vec![],
+        notices: vec![],
+    };
     let context = context(taken.base.as_ref());
     let effect = match (&taken.base, reading.fields) {
         (None, None) => return Ok(taken),
@@ -167,9 +187,14 @@ fn take_change(
             }
             Blind::Same => {
                 let record = taken.record.as_ref();
-                let token = record.map(|record| Token::of(record, rules, Some(reading.writer), &[]));
+                let token =
+                    record.map(|record| Token::of(record, rules, Some(reading.writer), &[]));
                 let (rendering, token) = (Some(new.clone()), token.unwrap_or_default());
-                taken.base = Some(Base { rendering, token, ..Base::default() });
+                taken.base = Some(Base {
+                    rendering,
+                    token,
+                    ..Base::default()
+                });
                 return Ok(taken);
             }
             Blind::States(operations) => Effect::Write(operations),
@@ -180,7 +205,9 @@ fn take_change(
             let nothing = Fields::new();
             let found = difference(rules, base.rendering.as_ref().unwrap_or(&nothing), new);
             let removed = found.removed_from_append.into_iter();
-            taken.notices.extend(removed.map(|path| Notice::RemovedFromAppend { path }));
+            taken
+                .notices
+                .extend(removed.map(|path| Notice::RemovedFromAppend { path }));
             if found.operations.is_empty() && base.rendering.is_some() {
                 return Ok(taken);
             }
@@ -188,8 +215,21 @@ fn take_change(
         }
     };
     let writer = reading.writer.clone();
-    let operation = Operation { effect, writer, edited: reading.edited };
-    let committed = commit(taken.record.take(), operation, &context, reading, rules, site)?;
+    let (edited, timed) = (reading.edited, reading.timed);
+    let operation = Operation {
+        effect,
+        writer,
+        edited,
+        timed,
+    };
+    let committed = commit(
+        taken.record.take(),
+        operation,
+        &context,
+        reading,
+        rules,
+        site,
+    )?;
     let base = taken.base.get_or_insert_default();
     base.rendering = reading.fields.cloned();
     base.own.insert(committed.1.0);
@@ -224,22 +264,41 @@ fn commit(
 }
 
 fn whole_texts(operation: Operation, new: Option<&Fields>) -> Operation {
-    let Effect::Write(mut fields) = operation.effect else { return operation };
+    let Effect::Write(mut fields) = operation.effect else {
+        return operation;
+    };
     for field in &mut fields {
         if let FieldOperation::EditText { path, .. } = field {
             let leaf = new.into_iter().flatten().find(|(p, _)| p == path);
-            let text = leaf.and_then(|(_, leaf)| leaf.as_string()).unwrap_or_default().into_owned();
-            *field = FieldOperation::BeginText { path: path.clone(), text };
+            let text = leaf
+                .and_then(|(_, leaf)| leaf.as_string())
+                .unwrap_or_default()
+                .into_owned();
+            *field = FieldOperation::BeginText {
+                path: path.clone(),
+                text,
+            };
         }
     }
-    Operation { effect: Effect::Write(fields), ..operation }
+    Operation {
+        effect: Effect::Write(fields),
+        ..operation
+    }
 }
 
 /// Returns what the writer had seen.
 fn context(base: Option<&Base>) -> Context {
-    let Some(base) = base else { return Context::default() };
-    let token = Token { invisible: base.rendering.is_none(), ..base.token.clone() };
-    Context { base: (!token.version.is_empty()).then_some(token), own: base.own.clone() }
+    let Some(base) = base else {
+        return Context::default();
+    };
+    let token = Token {
+        invisible: base.rendering.is_none(),
+        ..base.token.clone()
+    };
+    Context {
+        base: (!token.version.is_empty()).then_some(token),
+        own: base.own.clone(),
+    }
 }
 
 /// What a writer without a base says of a record.
@@ -267,17 +326,24 @@ fn without_base(
     let shown = visible(record, rules, Some(reading.writer)).unwrap_or_default();
     let mut operations = statement(rules, &shown, new).operations;
     operations.retain_mut(|operation| states_more(&record.body, operation));
-    if operations.is_empty() { Blind::Same } else { Blind::States(operations) }
+    if operations.is_empty() {
+        Blind::Same
+    } else {
+        Blind::States(operations)
+    }
 }
 
 /// A blind statement of a sum counts only above what is known to have been added, and above what
 /// was stated before. Answers whether the operation says anything.
 fn states_more(body: &Body, operation: &mut FieldOperation) -> bool {
     match operation {
-        FieldOperation::Floor { path, value } => {
-            body.sums.get(path).is_none_or(|sum| floor_is_higher(sum, value))
-        }
-        FieldOperation::PutMember { path, key, fields, .. } => {
+        FieldOperation::Floor { path, value } => body
+            .sums
+            .get(path)
+            .is_none_or(|sum| floor_is_higher(sum, value)),
+        FieldOperation::PutMember {
+            path, key, fields, ..
+        } => {
             let member = body.keyed.get(path).and_then(|members| members.get(key));
             let Some(member) = member else { return true };
             fields.retain_mut(|field| states_more(&member.body, field));
@@ -294,7 +360,9 @@ fn floor_is_higher(sum: &Sum, value: &mut Number) -> bool {
         Some(floor) => whole.checked_sub(floor).ok(),
         None => Some(whole),
     });
-    let Some(stated) = added.and_then(|added| value.checked_sub(&added).ok()) else { return true };
+    let Some(stated) = added.and_then(|added| value.checked_sub(&added).ok()) else {
+        return true;
+    };
     let higher = floor.is_none_or(|floor| stated > *floor);
     *value = stated;
     higher

@@ -37,7 +37,7 @@ pub enum Shape {
 /// Which of a register's concurrent values is shown. It never touches the state.
 #[derive(Clone, Debug, Default)]
 pub enum Rule {
-    /// The greatest edit time, then stamp.
+    /// The greatest edit time, then stamp; as [`Rule::Review`] while a time cannot be trusted.
     #[default]
     Latest,
     /// The greatest value.
@@ -74,7 +74,10 @@ impl CustomRule {
         name: &str,
         compute: impl Fn(&[&Leaf]) -> Option<Leaf> + Send + Sync + 'static,
     ) -> Self {
-        Self { name: name.into(), compute: Arc::new(compute) }
+        Self {
+            name: name.into(),
+            compute: Arc::new(compute),
+        }
     }
 
     /// Returns what to show, or `None` where the rule cannot decide.
@@ -143,7 +146,8 @@ impl EntityRules {
 
     /// Returns the rule by which the register at `path` is shown.
     pub fn rule(&self, path: &Path) -> &Rule {
-        self.entry(path).map_or(&self.rule_default, |entry| &entry.rule)
+        self.entry(path)
+            .map_or(&self.rule_default, |entry| &entry.rule)
     }
 
     fn entry(&self, path: &Path) -> Option<&FieldRules> {

@@ -57,6 +57,8 @@ pub struct Entry {
     pub value: Option<Leaf>,
     /// When it was written, by the writer's clock as the first hub accepted it.
     pub edited: Clock,
+    /// Whether that time can be trusted to decide between concurrent values.
+    pub timed: bool,
     /// Who wrote it.
     pub writer: Writer,
 }
@@ -126,7 +128,11 @@ pub struct Text {
 impl Record {
     /// Returns a record of which nothing is known but that everything below `floor` was forgotten.
     pub fn begun(floor: &Version) -> Self {
-        Self { version: floor.clone(), born: floor.clone(), ..Self::default() }
+        Self {
+            version: floor.clone(),
+            born: floor.clone(),
+            ..Self::default()
+        }
     }
 
     /// Returns what was seen of `path`: the exception of its nearest ancestor, or the version.

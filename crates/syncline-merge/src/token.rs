@@ -23,7 +23,8 @@ pub struct Token {
     pub exceptions: BTreeMap<Path, Version>,
     /// Whether the record was not visible: a write with this token creates it anew.
     pub invisible: bool,
-    /// The values shown of fields under review: a write replaces these and no others.
+    /// The values shown of fields under review, or whose conflict is open: a write replaces these
+    /// and no others.
     pub shown: BTreeMap<Path, Dots>,
     /// The additions seen of each sum: what a reset or a new creation takes away.
     pub sums: BTreeMap<Path, BTreeMap<SiteId, (Clock, Number)>>,
@@ -46,7 +47,9 @@ impl Token {
             ..Self::default()
         };
         for path in withheld {
-            token.exceptions.retain(|inner, _| !path.is_prefix_of(inner));
+            token
+                .exceptions
+                .retain(|inner, _| !path.is_prefix_of(inner));
             token.exceptions.insert(path.clone(), Version::new());
         }
         token.look_at(&record.body, &Path::root(), rules, viewer);
@@ -63,9 +66,10 @@ impl Token {
         for (path, register) in &body.registers {
             let full = within.join(path);
             let rule = rules.rule(&full);
-            if matches!(rule, Rule::Review)
-                && let Some(shown) = display::shown(register, rule, viewer)
-            {
+            let Some(shown) = display::shown(register, rule, viewer) else {
+                continue;
+            };
+            if matches!(rule, Rule::Review) || shown.open {
                 self.shown.insert(full, shown.dots);
             }
         }
@@ -107,13 +111,19 @@ impl Context {
     /// Returns whether the writer had seen the change `stamp` of `path`.
     pub fn covers(&self, path: &Path, stamp: Stamp) -> bool {
         self.is_own(stamp)
-            || self.base.as_ref().is_some_and(|token| token.effective(path).covers(stamp))
+            || self
+                .base
+                .as_ref()
+                .is_some_and(|token| token.effective(path).covers(stamp))
     }
 
     /// Returns whether the writer had seen the change `stamp` of the record's existence.
     pub fn covers_record(&self, stamp: Stamp) -> bool {
         self.is_own(stamp)
-            || self.base.as_ref().is_some_and(|token| token.version.covers(stamp))
+            || self
+                .base
+                .as_ref()
+                .is_some_and(|token| token.version.covers(stamp))
     }
 
     /// Returns whether `stamp` is an earlier change of the same writer.
@@ -123,13 +133,21 @@ impl Context {
 
     /// Returns whether the writer had seen nothing of the record.
     pub fn is_blind(&self) -> bool {
-        self.base.as_ref().is_none_or(|token| token.version.is_empty())
+        self.base
+            .as_ref()
+            .is_none_or(|token| token.version.is_empty())
     }
 
     /// Returns whether `version` holds all that the writer had seen of `path`.
     pub fn is_within(&self, path: &Path, version: &Version) -> bool {
-        self.base.as_ref().is_none_or(|token| version.includes(token.effective(path)))
-            && self.own.as_slice().iter().all(|stamp| version.covers(*stamp))
+        self.base
+            .as_ref()
+            .is_none_or(|token| version.includes(token.effective(path)))
+            && self
+                .own
+                .as_slice()
+                .iter()
+                .all(|stamp| version.covers(*stamp))
     }
 
     /// Returns whether the writer saw the record as not existing.

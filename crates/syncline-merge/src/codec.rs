@@ -1,0 +1,658 @@
+//! The stored form of a record's state and of a base: compact where nothing is concurrent.
+//!
+//! Sites, writers and changes stand once, in tables at the front, and are named by index after
+//! that. A record that one change wrote costs one entry in each table and one byte per field.
+//! The first byte is [`STATE_FORMAT`]; golden files in `fixtures/merge/` hold each version.
+
+use std::collections::BTreeMap;
+
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
+use syncline_model::id::{SiteId, Writer};
+use syncline_model::json::{Leaf, Number};
+use syncline_model::path::Path;
+use syncline_model::version::Version;
+
+use crate::display::Fields;
+use crate::dots::Dots;
+use crate::limits::KEYED_DEPTH_MAX;
+use crate::plain::{Base, Intent};
+use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text, Zero};
+use crate::text::crdt::TextState;
+use crate::token::Token;
+
+/// The version of the stored forms. Bump it with every change of the encoding, keep the old reader.
+pub const STATE_FORMAT: u8 = 1;
+
+/// Encodes the state of a record.
+pub fn encode_record(record: &Record) -> Vec<u8> {
+    let mut tables = Tables::default();
+    let mut out = Bytes::with_capacity(256);
+    tables.record(record, &mut out);
+    tables.finish(&out)
+}
+
+/// Decodes the state of a record. The bytes may come from anywhere.
+///
+/// # Errors
+///
+/// [`DecodeError`] with the place of the damage; the offset counts from the start of the part that
+/// is damaged.
+pub fn decode_record(bytes: &[u8]) -> Result<Record, DecodeError> {
+    let (tables, mut reader) = Names::read(bytes)?;
+    let record = tables.record(&mut reader)?;
+    reader.finish()?;
+    Ok(record)
+}
+
+/// Encodes what a plain writer is known to hold.
+pub fn encode_base(base: &Base) -> Vec<u8> {
+    let mut tables = Tables::default();
+    let mut out = Bytes::with_capacity(256);
+    rendering(base.rendering.as_ref(), &mut out);
+    tables.token(&base.token, &mut out);
+    tables.dots(&base.own, &mut out);
+    out.u8(u8::from(base.intent.is_some()));
+    if let Some(intent) = &base.intent {
+        rendering(intent.rendering.as_ref(), &mut out);
+        tables.token(&intent.token, &mut out);
+    }
+    tables.finish(&out)
+}
+
+/// Decodes what a plain writer is known to hold.
+///
+/// # Errors
+///
+/// As [`decode_record`].
+pub fn decode_base(bytes: &[u8]) -> Result<Base, DecodeError> {
+    let (tables, mut reader) = Names::read(bytes)?;
+    let rendering = read_rendering(&mut reader)?;
+    let token = tables.token(&mut reader)?;
+    let own = tables.dots(&mut reader)?;
+    let mut intent = None;
+    if flag(&mut reader)? {
+        let rendering = read_rendering(&mut reader)?;
+        intent = Some(Intent {
+            rendering,
+            token: tables.token(&mut reader)?,
+        });
+    }
+    reader.finish()?;
+    Ok(Base {
+        rendering,
+        token,
+        own,
+        intent,
+    })
+}
+
+/// Encodes a token, as it is given to a client.
+pub fn encode_token(token: &Token) -> Vec<u8> {
+    let mut tables = Tables::default();
+    let mut out = Bytes::new();
+    tables.token(token, &mut out);
+    tables.finish(&out)
+}
+
+/// Decodes a token.
+///
+/// # Errors
+///
+/// As [`decode_record`].
+pub fn decode_token(bytes: &[u8]) -> Result<Token, DecodeError> {
+    let (tables, mut reader) = Names::read(bytes)?;
+    let token = tables.token(&mut reader)?;
+    reader.finish()?;
+    Ok(token)
+}
+
+/// The tables of names while a state is written.
+#[derive(Default)]
+struct Tables {
+    sites: Vec<SiteId>,
+    writers: Vec<Writer>,
+    stamps: Vec<Stamp>,
+}
+
+fn index_in<T: PartialEq + Clone>(table: &mut Vec<T>, item: &T) -> u64 {
+    let found = table.iter().position(|known| known == item);
+    let index = found.unwrap_or_else(|| {
+        table.push(item.clone());
+        table.len() - 1
+    });
+    index as u64
+}
+
+impl Tables {
+    /// Puts the tables before what was written with them.
+    fn finish(mut self, body: &Bytes) -> Vec<u8> {
+        let stamps = std::mem::take(&mut self.stamps);
+        let mut head = Bytes::with_capacity(64 + body.as_bytes().len());
+        let mut table = Bytes::new();
+        table.count(stamps.len());
+        for stamp in &stamps {
+            table.varint(index_in(&mut self.sites, &stamp.site));
+            table.varint(stamp.clock.0);
+        }
+        head.u8(STATE_FORMAT);
+        head.count(self.sites.len());
+        for site in &self.sites {
+            head.u64_be(site.0);
+        }
+        head.count(self.writers.len());
+        for writer in &self.writers {
+            head.str(writer.as_str());
+        }
+        head.raw(table.as_bytes());
+        head.raw(body.as_bytes());
+        head.into_bytes()
+    }
+
+    fn record(&mut self, record: &Record, out: &mut Bytes) {
+        self.version(&record.version, out);
+        self.version(&record.born, out);
+        self.exceptions(&record.exceptions, out);
+        self.dots(&record.live, out);
+        self.dots(&record.deletes, out);
+        self.body(&record.body, out);
+    }
+
+    fn token(&mut self, token: &Token, out: &mut Bytes) {
+        self.version(&token.version, out);
+        self.exceptions(&token.exceptions, out);
+        out.u8(u8::from(token.invisible));
+        map(&token.shown, out, |dots, out| self.dots(dots, out));
+        map(&token.sums, out, |sites, out| self.adds(sites, out));
+    }
+
+    fn version(&mut self, version: &Version, out: &mut Bytes) {
+        out.count(version.entries().len());
+        for (site, clock) in version.entries() {
+            out.varint(index_in(&mut self.sites, site));
+            out.varint(clock.0);
+        }
+    }
+
+    fn exceptions(&mut self, exceptions: &BTreeMap<Path, Version>, out: &mut Bytes) {
+        map(exceptions, out, |version, out| self.version(version, out));
+    }
+
+    fn stamp(&mut self, stamp: Stamp, out: &mut Bytes) {
+        out.varint(index_in(&mut self.stamps, &stamp));
+    }
+
+    fn dots(&mut self, dots: &Dots, out: &mut Bytes) {
+        out.count(dots.as_slice().len());
+        for stamp in dots.as_slice() {
+            self.stamp(*stamp, out);
+        }
+    }
+
+    fn body(&mut self, body: &Body, out: &mut Bytes) {
+        map(&body.registers, out, |register, out| {
+            out.count(register.len());
+            for (stamp, entry) in register {
+                self.stamp(*stamp, out);
+                self.entry(*stamp, entry, out);
+            }
+        });
+        let shapes = [
+            !body.sums.is_empty(),
+            !body.unions.is_empty(),
+            !body.keyed.is_empty(),
+            !body.appends.is_empty(),
+            !body.texts.is_empty(),
+        ];
+        let flags = shapes
+            .iter()
+            .enumerate()
+            .map(|(bit, set)| u8::from(*set) << bit);
+        out.u8(flags.sum());
+        if !body.sums.is_empty() {
+            map(&body.sums, out, |sum, out| self.sum(sum, out));
+        }
+        if !body.unions.is_empty() {
+            map(&body.unions, out, |elements, out| {
+                out.count(elements.len());
+                for (element, dots) in elements {
+                    out.str(element.as_str());
+                    self.dots(dots, out);
+                }
+            });
+        }
+        if !body.keyed.is_empty() {
+            map(&body.keyed, out, |members, out| {
+                out.count(members.len());
+                for (key, member) in members {
+                    out.str(key);
+                    self.dots(&member.live, out);
+                    self.body(&member.body, out);
+                }
+            });
+        }
+        if !body.appends.is_empty() {
+            map(&body.appends, out, |elements, out| {
+                self.elements(elements, out)
+            });
+        }
+        if !body.texts.is_empty() {
+            map(&body.texts, out, |texts, out| self.texts(texts, out));
+        }
+    }
+
+    /// An edit time is mostly that of the change: then it costs nothing.
+    fn entry(&mut self, stamp: Stamp, entry: &Entry, out: &mut Bytes) {
+        let writer = index_in(&mut self.writers, &entry.writer);
+        let own_time = entry.edited != stamp.clock;
+        let flags = u8::from(entry.value.is_some())
+            | u8::from(entry.timed) << 1
+            | u8::from(own_time) << 2
+            | u8::from(writer != 0) << 3;
+        out.u8(flags);
+        if own_time {
+            out.varint(entry.edited.0);
+        }
+        if writer != 0 {
+            out.varint(writer);
+        }
+        if let Some(value) = &entry.value {
+            out.str(value.as_str());
+        }
+    }
+
+    fn sum(&mut self, sum: &Sum, out: &mut Bytes) {
+        out.count(sum.floors.len());
+        for (stamp, value) in &sum.floors {
+            self.stamp(*stamp, out);
+            out.str(value.as_str());
+        }
+        self.adds(&sum.adds, out);
+        out.count(sum.zeros.len());
+        for (site, zero) in &sum.zeros {
+            out.varint(index_in(&mut self.sites, site));
+            out.varint(zero.clock.0);
+            out.str(zero.total.as_str());
+            self.stamp(zero.stamp, out);
+        }
+    }
+
+    fn adds(&mut self, adds: &BTreeMap<SiteId, (Clock, Number)>, out: &mut Bytes) {
+        out.count(adds.len());
+        for (site, (clock, total)) in adds {
+            out.varint(index_in(&mut self.sites, site));
+            out.varint(clock.0);
+            out.str(total.as_str());
+        }
+    }
+
+    fn elements(&mut self, elements: &BTreeMap<ElementId, Element>, out: &mut Bytes) {
+        out.count(elements.len());
+        for (id, element) in elements {
+            match id {
+                ElementId::Content(hash, occurrence) => {
+                    out.u8(0);
+                    out.raw(hash);
+                    out.varint(u64::from(*occurrence));
+                }
+                ElementId::Stamped(stamp, index) => {
+                    out.u8(1);
+                    self.stamp(*stamp, out);
+                    out.varint(u64::from(*index));
+                }
+            }
+            out.str(element.value.as_str());
+            self.dots(&element.dots, out);
+        }
+    }
+
+    fn texts(&mut self, texts: &BTreeMap<Stamp, Text>, out: &mut Bytes) {
+        out.count(texts.len());
+        for (birth, text) in texts {
+            self.stamp(*birth, out);
+            self.dots(&text.live, out);
+            out.varint(text.edited.0);
+            out.varint(index_in(&mut self.writers, &text.writer));
+            out.bytes(&text.state.to_bytes());
+        }
+    }
+}
+
+fn map<V>(map: &BTreeMap<Path, V>, out: &mut Bytes, mut value: impl FnMut(&V, &mut Bytes)) {
+    out.count(map.len());
+    for (path, item) in map {
+        out.str(path.as_str());
+        value(item, out);
+    }
+}
+
+fn rendering(fields: Option<&Fields>, out: &mut Bytes) {
+    out.u8(u8::from(fields.is_some()));
+    if let Some(fields) = fields {
+        out.count(fields.len());
+        for (path, leaf) in fields {
+            out.str(path.as_str());
+            out.str(leaf.as_str());
+        }
+    }
+}
+
+/// The tables of names while a state is read.
+struct Names {
+    sites: Vec<SiteId>,
+    writers: Vec<Writer>,
+    stamps: Vec<Stamp>,
+}
+
+const fn damaged(offset: usize, damage: Damage) -> DecodeError {
+    Reader::damaged_at(offset, damage)
+}
+
+/// Refuses what is well-formed bytes but not a value of its kind.
+fn invalid(offset: usize) -> DecodeError {
+    damaged(
+        offset,
+        Damage::NotAcceptable {
+            what: "item of a state",
+        },
+    )
+}
+
+fn flag(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    let at = reader.offset();
+    match reader.u8()? {
+        0 => Ok(false),
+        1 => Ok(true),
+        tag => Err(damaged(at, Damage::UnknownTag { tag })),
+    }
+}
+
+fn read_path(reader: &mut Reader<'_>) -> Result<Path, DecodeError> {
+    let at = reader.offset();
+    Path::parse(reader.str()?).map_err(|_| invalid(at))
+}
+
+fn read_leaf(reader: &mut Reader<'_>) -> Result<Leaf, DecodeError> {
+    let at = reader.offset();
+    Leaf::parse(reader.str()?).map_err(|_| invalid(at))
+}
+
+fn read_number(reader: &mut Reader<'_>) -> Result<Number, DecodeError> {
+    let at = reader.offset();
+    Number::parse(reader.str()?).map_err(|_| invalid(at))
+}
+
+fn read_u32(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
+    let at = reader.offset();
+    u32::try_from(reader.varint()?).map_err(|_| invalid(at))
+}
+
+fn read_rendering(reader: &mut Reader<'_>) -> Result<Option<Fields>, DecodeError> {
+    if !flag(reader)? {
+        return Ok(None);
+    }
+    let count = reader.count(2)?;
+    let mut fields = Fields::with_capacity(count);
+    for _ in 0..count {
+        let at = reader.offset();
+        let path = read_path(reader)?;
+        if fields.last().is_some_and(|(last, _)| *last >= path) {
+            return Err(invalid(at));
+        }
+        fields.push((path, read_leaf(reader)?));
+    }
+    Ok(Some(fields))
+}
+
+/// Reads a map whose keys must ascend, so that equal values have equal bytes.
+fn read_map<K: Ord, V>(
+    reader: &mut Reader<'_>,
+    item_bytes_min: usize,
+    mut item: impl FnMut(&mut Reader<'_>) -> Result<(K, V), DecodeError>,
+) -> Result<BTreeMap<K, V>, DecodeError> {
+    let count = reader.count(item_bytes_min)?;
+    let mut map = BTreeMap::new();
+    for _ in 0..count {
+        let at = reader.offset();
+        let (key, value) = item(reader)?;
+        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+            return Err(invalid(at));
+        }
+        map.insert(key, value);
+    }
+    Ok(map)
+}
+
+impl Names {
+    fn read(bytes: &[u8]) -> Result<(Self, Reader<'_>), DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let tag = reader.u8()?;
+        if tag != STATE_FORMAT {
+            return Err(damaged(0, Damage::UnknownTag { tag }));
+        }
+        let count = reader.count(8)?;
+        let sites = (0..count).map(|_| Ok(SiteId(reader.u64_be()?)));
+        let mut names = Self {
+            sites: sites.collect::<Result<_, _>>()?,
+            writers: vec![],
+            stamps: vec![],
+        };
+        for _ in 0..reader.count(2)? {
+            let at = reader.offset();
+            let writer = Writer::new(reader.str()?).map_err(|_| invalid(at))?;
+            names.writers.push(writer);
+        }
+        for _ in 0..reader.count(2)? {
+            let site = names.site(&mut reader)?;
+            names.stamps.push(Stamp::new(Clock(reader.varint()?), site));
+        }
+        Ok((names, reader))
+    }
+
+    fn site(&self, reader: &mut Reader<'_>) -> Result<SiteId, DecodeError> {
+        pick(&self.sites, reader).copied()
+    }
+
+    fn stamp(&self, reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
+        pick(&self.stamps, reader).copied()
+    }
+
+    fn record(&self, reader: &mut Reader<'_>) -> Result<Record, DecodeError> {
+        Ok(Record {
+            version: self.version(reader)?,
+            born: self.version(reader)?,
+            exceptions: self.exceptions(reader)?,
+            live: self.dots(reader)?,
+            deletes: self.dots(reader)?,
+            body: self.body(reader, 0)?,
+        })
+    }
+
+    fn token(&self, reader: &mut Reader<'_>) -> Result<Token, DecodeError> {
+        Ok(Token {
+            version: self.version(reader)?,
+            exceptions: self.exceptions(reader)?,
+            invisible: flag(reader)?,
+            shown: read_map(reader, 2, |r| Ok((read_path(r)?, self.dots(r)?)))?,
+            sums: read_map(reader, 2, |r| Ok((read_path(r)?, self.adds(r)?)))?,
+        })
+    }
+
+    fn version(&self, reader: &mut Reader<'_>) -> Result<Version, DecodeError> {
+        let count = reader.count(2)?;
+        let mut entries = Vec::with_capacity(count);
+        for _ in 0..count {
+            entries.push((self.site(reader)?, Clock(reader.varint()?)));
+        }
+        Ok(entries.into_iter().collect())
+    }
+
+    fn exceptions(&self, reader: &mut Reader<'_>) -> Result<BTreeMap<Path, Version>, DecodeError> {
+        read_map(reader, 2, |r| Ok((read_path(r)?, self.version(r)?)))
+    }
+
+    fn dots(&self, reader: &mut Reader<'_>) -> Result<Dots, DecodeError> {
+        (0..reader.count(1)?).map(|_| self.stamp(reader)).collect()
+    }
+
+    fn body(&self, reader: &mut Reader<'_>, depth: usize) -> Result<Body, DecodeError> {
+        let at = reader.offset();
+        if depth > KEYED_DEPTH_MAX {
+            return Err(invalid(at));
+        }
+        let registers = read_map(reader, 3, |r| Ok((read_path(r)?, self.register(r)?)))?;
+        let mut body = Body {
+            registers,
+            ..Body::default()
+        };
+        let at = reader.offset();
+        let flags = reader.u8()?;
+        if flags >> 5 != 0 {
+            return Err(damaged(at, Damage::UnknownTag { tag: flags }));
+        }
+        if flags & 1 != 0 {
+            body.sums = read_map(reader, 4, |r| Ok((read_path(r)?, self.sum(r)?)))?;
+        }
+        if flags & 2 != 0 {
+            body.unions = read_map(reader, 2, |r| {
+                Ok((
+                    read_path(r)?,
+                    read_map(r, 2, |r| Ok((read_leaf(r)?, self.dots(r)?)))?,
+                ))
+            })?;
+        }
+        if flags & 4 != 0 {
+            body.keyed = read_map(reader, 2, |r| {
+                let path = read_path(r)?;
+                Ok((
+                    path,
+                    read_map(r, 4, |r| Ok((r.str()?.into(), self.member(r, depth)?)))?,
+                ))
+            })?;
+        }
+        if flags & 8 != 0 {
+            body.appends = read_map(reader, 2, |r| {
+                Ok((
+                    read_path(r)?,
+                    read_map(r, 4, |r| Ok((self.element_id(r)?, self.element(r)?)))?,
+                ))
+            })?;
+        }
+        if flags & 16 != 0 {
+            body.texts = read_map(reader, 2, |r| {
+                Ok((
+                    read_path(r)?,
+                    read_map(r, 4, |r| Ok((self.stamp(r)?, self.text(r)?)))?,
+                ))
+            })?;
+        }
+        Ok(body)
+    }
+
+    fn member(&self, reader: &mut Reader<'_>, depth: usize) -> Result<Member, DecodeError> {
+        Ok(Member {
+            live: self.dots(reader)?,
+            body: self.body(reader, depth + 1)?,
+        })
+    }
+
+    fn register(&self, reader: &mut Reader<'_>) -> Result<Register, DecodeError> {
+        read_map(reader, 2, |reader| {
+            let stamp = self.stamp(reader)?;
+            let at = reader.offset();
+            let flags = reader.u8()?;
+            if flags >> 4 != 0 {
+                return Err(damaged(at, Damage::UnknownTag { tag: flags }));
+            }
+            let edited = if flags & 4 != 0 {
+                Clock(reader.varint()?)
+            } else {
+                stamp.clock
+            };
+            let writer = match flags & 8 {
+                0 => self.writers.first().ok_or_else(|| invalid(at))?,
+                _ => pick(&self.writers, reader)?,
+            };
+            let value = (flags & 1 != 0).then(|| read_leaf(reader)).transpose()?;
+            let (timed, writer) = (flags & 2 != 0, writer.clone());
+            Ok((
+                stamp,
+                Entry {
+                    value,
+                    edited,
+                    timed,
+                    writer,
+                },
+            ))
+        })
+    }
+
+    fn sum(&self, reader: &mut Reader<'_>) -> Result<Sum, DecodeError> {
+        Ok(Sum {
+            floors: read_map(reader, 2, |r| Ok((self.stamp(r)?, read_number(r)?)))?,
+            adds: self.adds(reader)?,
+            zeros: read_map(reader, 4, |r| {
+                let site = self.site(r)?;
+                let clock = Clock(r.varint()?);
+                let total = read_number(r)?;
+                Ok((
+                    site,
+                    Zero {
+                        clock,
+                        total,
+                        stamp: self.stamp(r)?,
+                    },
+                ))
+            })?,
+        })
+    }
+
+    fn adds(
+        &self,
+        reader: &mut Reader<'_>,
+    ) -> Result<BTreeMap<SiteId, (Clock, Number)>, DecodeError> {
+        read_map(reader, 3, |r| {
+            let site = self.site(r)?;
+            Ok((site, (Clock(r.varint()?), read_number(r)?)))
+        })
+    }
+
+    fn element_id(&self, reader: &mut Reader<'_>) -> Result<ElementId, DecodeError> {
+        let at = reader.offset();
+        match reader.u8()? {
+            0 => Ok(ElementId::Content(reader.array()?, read_u32(reader)?)),
+            1 => Ok(ElementId::Stamped(self.stamp(reader)?, read_u32(reader)?)),
+            tag => Err(damaged(at, Damage::UnknownTag { tag })),
+        }
+    }
+
+    fn element(&self, reader: &mut Reader<'_>) -> Result<Element, DecodeError> {
+        Ok(Element {
+            value: read_leaf(reader)?,
+            dots: self.dots(reader)?,
+        })
+    }
+
+    fn text(&self, reader: &mut Reader<'_>) -> Result<Text, DecodeError> {
+        let live = self.dots(reader)?;
+        let edited = Clock(reader.varint()?);
+        let writer = pick(&self.writers, reader)?.clone();
+        let at = reader.offset();
+        let state = TextState::from_bytes(reader.bytes()?).map_err(|_| invalid(at))?;
+        Ok(Text {
+            live,
+            edited,
+            writer,
+            state,
+        })
+    }
+}
+
+fn pick<'a, T>(table: &'a [T], reader: &mut Reader<'_>) -> Result<&'a T, DecodeError> {
+    let at = reader.offset();
+    let index = reader.varint()?;
+    usize::try_from(index)
+        .ok()
+        .and_then(|i| table.get(i))
+        .ok_or_else(|| invalid(at))
+}
