@@ -37,6 +37,7 @@
 mod error;
 pub mod limits;
 pub mod memory;
+pub mod sqlite;
 mod store;
 
 pub use error::{Advice, StoreError};

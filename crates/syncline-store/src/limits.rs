@@ -9,3 +9,18 @@ pub const VALUE_BYTES_MAX: usize = 64 << 20;
 pub const BATCH_BYTES_MAX: usize = 1 << 30;
 
 const _: () = assert!(VALUE_BYTES_MAX < BATCH_BYTES_MAX);
+
+/// Size of a page of a new SQLite store, in bytes. Every row changed costs one page in the log.
+pub const PAGE_BYTES: i64 = 4096;
+
+/// Memory for pages of one SQLite connection, in KiB.
+pub const CACHE_KIB: i64 = 64 << 10;
+
+/// How far the write-ahead log may grow before its pages are moved into the database, in frames of
+/// one page: a page that changes often is moved once, and opening after a crash reads no more.
+pub const LOG_FRAMES_PER_CHECKPOINT: i64 = 4_096;
+
+/// How long the file of the write-ahead log may stay once its pages were moved, in bytes.
+pub const LOG_BYTES_KEPT_MAX: i64 = 64 << 20;
+
+const _: () = assert!(LOG_FRAMES_PER_CHECKPOINT * PAGE_BYTES <= LOG_BYTES_KEPT_MAX);

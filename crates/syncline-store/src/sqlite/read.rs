@@ -1,0 +1,186 @@
+//! Reading rows over one connection.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use rusqlite::types::ValueRef;
+use rusqlite::{CachedStatement, Connection};
+use syncline_engine::rows::{Key, Scan};
+use syncline_model::id::PartitionId;
+
+use super::open::failed;
+use super::tables::{Parts, key, statements};
+use crate::{Read, StoreError};
+
+/// The rows of one partition, seen over one connection.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) connection: Connection,
+    pub(super) partition: PartitionId,
+    path: PathBuf,
+}
+
+/// Where a scan starts.
+enum Start {
+    /// At the first row of the stretch.
+    First,
+    /// Behind this key.
+    Behind(Key),
+    /// Nowhere: no row of the stretch comes after the given key.
+    Nowhere,
+}
+
+impl Rows {
+    pub(super) fn new(connection: Connection, partition: PartitionId, path: &Path) -> Self {
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+        Self {
+            connection,
+            partition,
+            path: path.to_owned(),
+        }
+    }
+
+    /// Returns a statement with the partition and the key bound.
+    pub(super) fn bound(&self, sql: &str, key: &Key) -> rusqlite::Result<CachedStatement<'_>> {
+        let mut statement = self.connection.prepare_cached(sql)?;
+        self.bind(&mut statement, key)?;
+        Ok(statement)
+    }
+
+    /// Binds the partition and the parts of a key; returns the number of the next parameter.
+    pub(super) fn bind(
+        &self,
+        statement: &mut CachedStatement<'_>,
+        key: &Key,
+    ) -> rusqlite::Result<usize> {
+        statement.raw_bind_parameter(1, self.partition.0)?;
+        let mut index = 2;
+        for part in Parts::of(key).as_slice() {
+            statement.raw_bind_parameter(index, part)?;
+            index += 1;
+        }
+        Ok(index)
+    }
+
+    /// Reads several things as of one moment, and takes the database's read lock only once.
+    pub(super) fn in_one_moment<T>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, StoreError>,
+    ) -> Result<T, StoreError> {
+        if !self.connection.is_autocommit() {
+            return read(self);
+        }
+        let run = |sql| {
+            let mut statement = self.connection.prepare_cached(sql)?;
+            statement.execute(()).map(|_| ())
+        };
+        run("BEGIN").map_err(|source| self.failed(source))?;
+        let answer = read(self);
+        run("COMMIT").map_err(|source| self.failed(source))?;
+        answer
+    }
+
+    fn failed(&self, source: rusqlite::Error) -> StoreError {
+        failed(&self.path, "read rows", source)
+    }
+
+    fn damaged(&self, table: &'static str) -> StoreError {
+        let reason = format!("table {table} holds a row that this program never writes");
+        StoreError::Damaged {
+            path: self.path.clone(),
+            reason,
+        }
+    }
+
+    fn read_value(&self, key: &Key) -> rusqlite::Result<Option<Vec<u8>>> {
+        let mut statement = self.bound(&statements(key.table()).get, key)?;
+        let mut found = statement.raw_query();
+        match found.next()? {
+            Some(row) => row.get(0).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn start(scan: &Scan, after: Option<&Key>) -> Start {
+        let Some(after) = after else {
+            return Start::First;
+        };
+        if scan.contains(after) {
+            return match (after.fits(), scan.is_backward()) {
+                (true, _) => Start::Behind(after.clone()),
+                // No row has a number that does not fit: the key stands behind all of them.
+                (false, true) => Start::First,
+                (false, false) => Start::Nowhere,
+            };
+        }
+        // The rows of a stretch lie side by side, so the key is before all of them or behind all.
+        if (*after < scan.first_key()) == scan.is_backward() {
+            Start::Nowhere
+        } else {
+            Start::First
+        }
+    }
+}
+
+/// Statements kept prepared: get, put, delete and a few scans of every table.
+const STATEMENTS_CACHED: usize = 96;
+
+impl Read for Rows {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        if !key.fits() {
+            return Ok(None);
+        }
+        self.read_value(key).map_err(|source| self.failed(source))
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        keys.iter().map(|key| self.get(key)).collect()
+    }
+
+    fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&Key>,
+        limit: usize,
+        row: &mut dyn FnMut(&Key, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        let (bound, comparison) = match (Self::start(scan, after), scan.is_backward()) {
+            (Start::Nowhere, _) => return Ok(()),
+            (Start::First, true) => (scan.first_key(), None),
+            (Start::First, false) => (scan.first_key(), Some(">=")),
+            (Start::Behind(key), true) => (key, Some("<")),
+            (Start::Behind(key), false) => (key, Some(">")),
+        };
+        if !bound.fits() {
+            return Ok(());
+        }
+        let table = statements(scan.table());
+        let sql = table.scan(fixed_parts(scan), comparison, scan.is_backward());
+        let fail = |source| self.failed(source);
+        let mut statement = self.bound(&sql, &bound).map_err(fail)?;
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        statement
+            .raw_bind_parameter(table.key_columns() + 2, limit)
+            .map_err(fail)?;
+        let mut found = statement.raw_query();
+        while let Some(columns) = found.next().map_err(fail)? {
+            let value = columns.get_ref(table.key_columns()).map_err(fail)?;
+            let (Some(key), ValueRef::Blob(value)) = (key(scan.table(), columns), value) else {
+                return Err(self.damaged(scan.table().name()));
+            };
+            if row(&key, value).is_break() {
+                break;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Returns how many leading parts of the key are the same in every row of the stretch.
+const fn fixed_parts(scan: &Scan) -> usize {
+    match scan {
+        Scan::Records { .. } | Scan::Results { .. } | Scan::Schemas { .. } => 1,
+        Scan::Bases { .. } | Scan::ConflictsOf { .. } => 2,
+        _ => 0,
+    }
+}

@@ -1,0 +1,295 @@
+//! The tables: how a key lies in columns, and the statements over them.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
+use syncline_engine::rows::{ConflictId, Key, MetaName, Table};
+use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+
+/// One part of a key, as SQL holds it.
+#[derive(Clone, Copy)]
+pub(super) enum Part<'a> {
+    Text(&'a str),
+    Number(u64),
+}
+
+impl ToSql for Part<'_> {
+    fn to_sql(&self) -> rusqlite::Result<ToSqlOutput<'_>> {
+        Ok(match *self {
+            Self::Text(text) => text.into(),
+            // Callers check `Key::fits` first; a number beyond is no row of any table.
+            Self::Number(number) => i64::try_from(number).unwrap_or(i64::MAX).into(),
+        })
+    }
+}
+
+/// The parts of a key: at most three.
+pub(super) struct Parts<'a> {
+    parts: [Part<'a>; 3],
+    len: usize,
+}
+
+impl<'a> Parts<'a> {
+    fn new<const N: usize>(given: [Part<'a>; N]) -> Self {
+        let mut parts = [Part::Number(0); 3];
+        for (slot, part) in parts.iter_mut().zip(given) {
+            *slot = part;
+        }
+        Self {
+            parts,
+            len: N.min(3),
+        }
+    }
+
+    /// Takes a key apart, in the order of its columns.
+    pub(super) fn of(key: &'a Key) -> Self {
+        use Part::{Number, Text};
+        match key {
+            Key::Record { entity, id } => Self::new([Text(entity.as_str()), Text(id.as_str())]),
+            Key::Log(Position(number)) | Key::Audit(number) => Self::new([Number(*number)]),
+            Key::Result { client, counter } => Self::new([Text(client.as_str()), Number(*counter)]),
+            Key::Client(client) => Self::new([Text(client.as_str())]),
+            Key::Base { domain, entity, id } => Self::new([
+                Text(domain.as_str()),
+                Text(entity.as_str()),
+                Text(id.as_str()),
+            ]),
+            Key::Conflict {
+                entity,
+                id,
+                conflict,
+            } => Self::new([
+                Text(entity.as_str()),
+                Text(id.as_str()),
+                Text(conflict.as_str()),
+            ]),
+            Key::Run(run) => Self::new([Text(run.as_str())]),
+            Key::Domain { domain, entity } => {
+                let entity = entity.as_ref().map_or("", EntityName::as_str);
+                Self::new([Text(domain.as_str()), Text(entity)])
+            }
+            Key::Journal {
+                run,
+                domain,
+                entity,
+            } => Self::new([
+                Text(run.as_str()),
+                Text(domain.as_str()),
+                Text(entity.as_str()),
+            ]),
+            Key::Schema { entity, version } => {
+                Self::new([Text(entity.as_str()), Number(u64::from(*version))])
+            }
+            Key::Meta(name) => Self::new([Text(name.as_str())]),
+        }
+    }
+
+    /// Returns the parts, in the order of their columns.
+    pub(super) fn as_slice(&self) -> &[Part<'a>] {
+        self.parts.get(..self.len).unwrap_or(&[])
+    }
+}
+
+/// Puts a key together from its columns, which start at `row`'s first; `None` if they hold none.
+pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
+    let text = |index| match row.get_ref(index) {
+        Ok(ValueRef::Text(bytes)) => std::str::from_utf8(bytes).ok(),
+        _ => None,
+    };
+    let number = |index| match row.get_ref(index) {
+        Ok(ValueRef::Integer(number)) => u64::try_from(number).ok(),
+        _ => None,
+    };
+    let entity = |index| EntityName::new(text(index)?).ok();
+    let domain = |index| DomainName::new(text(index)?).ok();
+    let id = |index| RecordId::new(text(index)?).ok();
+    Some(match table {
+        Table::Records => Key::Record {
+            entity: entity(0)?,
+            id: id(1)?,
+        },
+        Table::Log => Key::Log(Position(number(0)?)),
+        Table::Results => Key::Result {
+            client: ClientId::new(text(0)?).ok()?,
+            counter: number(1)?,
+        },
+        Table::Clients => Key::Client(ClientId::new(text(0)?).ok()?),
+        Table::Bases => Key::Base {
+            domain: domain(0)?,
+            entity: entity(1)?,
+            id: id(2)?,
+        },
+        Table::Conflicts => Key::Conflict {
+            entity: entity(0)?,
+            id: id(1)?,
+            conflict: ConflictId::new(text(2)?).ok()?,
+        },
+        Table::Runs => Key::Run(RunId::new(text(0)?).ok()?),
+        Table::Domains => Key::Domain {
+            domain: domain(0)?,
+            entity: if text(1)?.is_empty() {
+                None
+            } else {
+                Some(entity(1)?)
+            },
+        },
+        Table::Journal => Key::Journal {
+            run: RunId::new(text(0)?).ok()?,
+            domain: domain(1)?,
+            entity: entity(2)?,
+        },
+        Table::Audit => Key::Audit(number(0)?),
+        Table::Schemas => Key::Schema {
+            entity: entity(0)?,
+            version: u32::try_from(number(1)?).ok()?,
+        },
+        Table::Meta => Key::Meta(MetaName::new(text(0)?).ok()?),
+    })
+}
+
+/// Returns the columns of a table's key, with their types, and the column of its value.
+const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'static str) {
+    match table {
+        Table::Records => (&[("entity", "TEXT"), ("id", "TEXT")], "state"),
+        Table::Log => (&[("position", "INTEGER")], "entry"),
+        Table::Results => (&[("client", "TEXT"), ("counter", "INTEGER")], "outcome"),
+        Table::Clients => (&[("client", "TEXT")], "window"),
+        Table::Bases => (
+            &[("domain", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")],
+            "base",
+        ),
+        Table::Conflicts => (
+            &[("entity", "TEXT"), ("id", "TEXT"), ("conflict", "TEXT")],
+            "state",
+        ),
+        Table::Runs => (&[("run", "TEXT")], "report"),
+        Table::Domains => (&[("domain", "TEXT"), ("entity", "TEXT")], "state"),
+        Table::Journal => (
+            &[("run", "TEXT"), ("domain", "TEXT"), ("entity", "TEXT")],
+            "entry",
+        ),
+        Table::Audit => (&[("number", "INTEGER")], "entry"),
+        Table::Schemas => (&[("entity", "TEXT"), ("version", "INTEGER")], "schema"),
+        Table::Meta => (&[("name", "TEXT")], "value"),
+    }
+}
+
+/// The statements over one table. `?1` is the partition, then come the parts of the key.
+pub(super) struct Statements {
+    pub(super) create: String,
+    pub(super) get: String,
+    pub(super) put: String,
+    pub(super) delete: String,
+    table: Table,
+    names: Vec<&'static str>,
+    value: &'static str,
+}
+
+impl Statements {
+    fn new(table: Table) -> Self {
+        let (key, value) = columns(table);
+        let name = table.name();
+        let names: Vec<&str> = key.iter().map(|(column, _)| *column).collect();
+        let list = names.join(", ");
+        let typed: String = key.iter().fold(String::new(), |mut text, (column, kind)| {
+            let _ = write!(text, "\n  {column} {kind} NOT NULL,");
+            text
+        });
+        let marks: String = (0..=key.len())
+            .map(|index| format!(", ?{}", index + 2))
+            .collect();
+        let equals: String =
+            names
+                .iter()
+                .enumerate()
+                .fold(String::new(), |mut text, (i, column)| {
+                    let _ = write!(text, " AND {column} = ?{}", i + 2);
+                    text
+                });
+        Self {
+            create: format!(
+                "CREATE TABLE {name} (\n  partition INTEGER NOT NULL,{typed}\n  \
+                 {value} BLOB NOT NULL,\n  PRIMARY KEY (partition, {list})\n) STRICT, WITHOUT ROWID"
+            ),
+            get: format!("SELECT {value} FROM {name} WHERE partition = ?1{equals}"),
+            put: format!(
+                "INSERT INTO {name} (partition, {list}, {value}) VALUES (?1{marks}) \
+                 ON CONFLICT (partition, {list}) DO UPDATE SET {value} = excluded.{value}"
+            ),
+            delete: format!("DELETE FROM {name} WHERE partition = ?1{equals}"),
+            table,
+            names,
+            value,
+        }
+    }
+
+    /// Returns a statement over the rows on one side of a key, in key order or backward.
+    ///
+    /// - `fixed`: how many leading parts of the key are the same in every row.
+    /// - `comparison`: how the rest compares with the given key; nothing for all rows.
+    ///
+    /// The parameter behind the key's parts is the limit.
+    pub(super) fn scan(&self, fixed: usize, comparison: Option<&str>, backward: bool) -> String {
+        let (same, rest) = self.names.split_at(fixed.min(self.names.len()));
+        let mut text = format!(
+            "SELECT {}, {} FROM {} WHERE partition = ?1",
+            self.names.join(", "),
+            self.value,
+            self.table.name(),
+        );
+        for (index, column) in same.iter().enumerate() {
+            let _ = write!(text, " AND {column} = ?{}", index + 2);
+        }
+        if let Some(comparison) = comparison {
+            let marks: Vec<String> = (0..rest.len())
+                .map(|index| format!("?{}", fixed + index + 2))
+                .collect();
+            let _ = write!(
+                text,
+                " AND ({}) {comparison} ({})",
+                rest.join(", "),
+                marks.join(", ")
+            );
+        }
+        let order = if backward { " DESC" } else { "" };
+        let sorted: Vec<String> = rest
+            .iter()
+            .map(|column| format!("{column}{order}"))
+            .collect();
+        let _ = write!(
+            text,
+            " ORDER BY {} LIMIT ?{}",
+            sorted.join(", "),
+            self.names.len() + 2
+        );
+        text
+    }
+
+    /// Returns how many columns the key has, the partition left aside.
+    pub(super) const fn key_columns(&self) -> usize {
+        self.names.len()
+    }
+}
+
+static STATEMENTS: LazyLock<Vec<Statements>> =
+    LazyLock::new(|| Table::ALL.into_iter().map(Statements::new).collect());
+
+/// Returns the statements over one table.
+pub(super) fn statements(table: Table) -> &'static Statements {
+    let found = STATEMENTS
+        .iter()
+        .find(|statements| statements.table == table);
+    found.expect("invariant: every table has its statements")
+}
+
+/// Returns the statements that make a new store's tables.
+pub(super) fn schema() -> String {
+    let mut text = String::from(
+        "CREATE TABLE epochs (\n  partition INTEGER PRIMARY KEY,\n  epoch INTEGER NOT NULL\n) STRICT;\n",
+    );
+    for table in Table::ALL {
+        let _ = writeln!(text, "{};", statements(table).create);
+    }
+    text
+}

@@ -1,0 +1,159 @@
+//! Stores to test, and short words for keys.
+
+use std::ops::ControlFlow;
+
+use syncline_engine::rows::{Batch, ConflictId, Key, MetaName, Scan};
+use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use syncline_store::memory::{MemoryDisk, MemoryStore};
+use syncline_store::sqlite::{LOCK_FILE, Options, SqliteStore};
+use syncline_store::{Read, Store};
+use tempfile::TempDir;
+
+/// A place where one store after the other is opened.
+pub(crate) trait Place {
+    /// Opens the store that lies here; the one before must be gone.
+    fn open(&self) -> Box<dyn Store>;
+
+    /// Opens it although another handle is alive, past any lock.
+    fn take_over(&self) -> Box<dyn Store>;
+}
+
+impl Place for MemoryDisk {
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(MemoryStore::open(self))
+    }
+
+    fn take_over(&self) -> Box<dyn Store> {
+        self.open()
+    }
+}
+
+impl Place for TempDir {
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(SqliteStore::open(self.path(), &Options::default()).unwrap())
+    }
+
+    fn take_over(&self) -> Box<dyn Store> {
+        std::fs::remove_file(self.path().join(LOCK_FILE)).unwrap();
+        self.open()
+    }
+}
+
+/// Runs a check on a fresh place of every kind.
+pub(crate) fn on_every_store(check: impl Fn(&dyn Place)) {
+    check(&MemoryDisk::new());
+    check(&tempfile::tempdir().unwrap());
+}
+
+pub(crate) fn entity(name: &str) -> EntityName {
+    EntityName::new(name).unwrap()
+}
+
+pub(crate) fn domain(name: &str) -> DomainName {
+    DomainName::new(name).unwrap()
+}
+
+pub(crate) fn client(name: &str) -> ClientId {
+    ClientId::new(name).unwrap()
+}
+
+pub(crate) fn record_id(id: &str) -> RecordId {
+    RecordId::new(id).unwrap()
+}
+
+pub(crate) fn record(name: &str, id: &str) -> Key {
+    Key::Record {
+        entity: entity(name),
+        id: record_id(id),
+    }
+}
+
+pub(crate) fn log(position: u64) -> Key {
+    Key::Log(Position(position))
+}
+
+pub(crate) fn run(id: &str) -> Key {
+    Key::Run(RunId::new(id).unwrap())
+}
+
+pub(crate) fn meta(name: &str) -> Key {
+    Key::Meta(MetaName::new(name).unwrap())
+}
+
+pub(crate) fn result(name: &str, counter: u64) -> Key {
+    Key::Result {
+        client: client(name),
+        counter,
+    }
+}
+
+pub(crate) fn base(of: &str, name: &str, id: &str) -> Key {
+    Key::Base {
+        domain: domain(of),
+        entity: entity(name),
+        id: record_id(id),
+    }
+}
+
+pub(crate) fn conflict(name: &str, id: &str, hex: &str) -> Key {
+    Key::Conflict {
+        entity: entity(name),
+        id: record_id(id),
+        conflict: ConflictId::new(hex).unwrap(),
+    }
+}
+
+pub(crate) fn domain_state(of: &str, name: Option<&str>) -> Key {
+    Key::Domain {
+        domain: domain(of),
+        entity: name.map(entity),
+    }
+}
+
+pub(crate) fn journal(id: &str, of: &str, name: &str) -> Key {
+    Key::Journal {
+        run: RunId::new(id).unwrap(),
+        domain: domain(of),
+        entity: entity(name),
+    }
+}
+
+pub(crate) fn schema(name: &str, version: u32) -> Key {
+    Key::Schema {
+        entity: entity(name),
+        version,
+    }
+}
+
+/// Returns a batch that puts each key with its own position in the list as value.
+pub(crate) fn puts(keys: &[Key]) -> Batch {
+    let mut batch = Batch::new();
+    for (index, key) in keys.iter().enumerate() {
+        batch.put(key.clone(), index.to_string().into_bytes());
+    }
+    batch
+}
+
+/// Returns the keys that a scan shows.
+pub(crate) fn keys(store: &dyn Read, scan: &Scan, after: Option<&Key>, limit: usize) -> Vec<Key> {
+    rows(store, scan, after, limit)
+        .into_iter()
+        .map(|(key, _)| key)
+        .collect()
+}
+
+/// Returns the rows that a scan shows.
+pub(crate) fn rows(
+    store: &dyn Read,
+    scan: &Scan,
+    after: Option<&Key>,
+    limit: usize,
+) -> Vec<(Key, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut take = |key: &Key, value: &[u8]| {
+        found.push((key.clone(), value.to_vec()));
+        ControlFlow::Continue(())
+    };
+    store.scan(scan, after, limit, &mut take).unwrap();
+    found
+}

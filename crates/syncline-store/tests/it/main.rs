@@ -1,0 +1,14 @@
+//! What every store promises, and what the store on disk survives.
+//!
+//! [`contract`] runs one suite over every store; [`laws`] compares them with a map; [`files`] is
+//! about opening: locks, epochs, formats, permissions; [`durability`] traces, cuts, kills and
+//! starves real files. The programs that are killed there are this test binary itself, started
+//! again: see [`child`].
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod child;
+mod contract;
+mod durability;
+mod files;
+mod fixture;
+mod laws;
