@@ -40,11 +40,12 @@ pub(super) fn check(repo: &Repo) -> Result<Vec<Finding>, Failure> {
         let answer = clippy_on(repo, fence, &planted.join("\n    "))?;
         findings.extend(let_through(&path, &answer));
     }
-    println!(
-        "tidy: {} fences of {} pure crates fire",
-        seen.len(),
-        pure_crates(repo).len()
-    );
+    if findings.is_empty() {
+        println!(
+            "tidy: the fences of {} pure crates fire",
+            pure_crates(repo).len()
+        );
+    }
     Ok(findings)
 }
 
