@@ -1,0 +1,189 @@
+//! Folders and files: whether domains are there, apart, readable, writable and small enough.
+
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use super::super::error::At;
+use super::super::settings::{Config, Direction, Domain, Link};
+use super::finding::{Fault, Findings};
+
+pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
+    for domain in &config.domains {
+        folder(config, domain, findings);
+    }
+    overlaps(config, findings);
+    state(config, findings);
+    for link in &config.links {
+        entity_files(config, link, findings);
+    }
+}
+
+fn at(domain: &Domain) -> At {
+    At::new("domains").key(domain.name.as_str())
+}
+
+fn folder(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
+    let at = at(domain).key("path");
+    let Ok(metadata) = fs::metadata(&domain.path) else {
+        let what = "the folder does not exist";
+        let why = "a run stops at a domain that is not there: it is not taken for an empty one";
+        return findings.add(
+            Fault::DomainMissing,
+            &at,
+            what,
+            why,
+            "create it or correct the path",
+        );
+    };
+    if !metadata.is_dir() || fs::read_dir(&domain.path).is_err() {
+        let what = "is not a folder that can be listed";
+        let why = "its records cannot be read";
+        let mend = "correct the path, or let this user read the folder";
+        return findings.add(Fault::DomainUnreadable, &at, what, why, mend);
+    }
+    let is_written = config.links.iter().any(|link| writes_into(link, domain));
+    if metadata.permissions().readonly() && is_written && domain.writable {
+        let why = "a link writes here, and files are replaced by new ones in the folder";
+        let mend = "let this user write the folder, or set `writable = false`";
+        findings.add(
+            Fault::DomainUnwritable,
+            &at,
+            "the folder is read-only",
+            why,
+            mend,
+        );
+    }
+}
+
+/// Returns whether records flow into this domain.
+pub(super) fn writes_into(link: &Link, domain: &Domain) -> bool {
+    match link.direction {
+        Direction::Bidirectional => link.source == domain.name || link.target == domain.name,
+        Direction::SourceToTarget => link.target == domain.name,
+        Direction::TargetToSource => link.source == domain.name,
+    }
+}
+
+/// Returns the real place of a path, or the path without `.` and `..` where nothing is there yet.
+fn place(path: &Path) -> PathBuf {
+    if let Ok(real) = fs::canonicalize(path) {
+        return real;
+    }
+    let mut plain = PathBuf::new();
+    for component in std::path::absolute(path)
+        .unwrap_or_else(|_| path.to_owned())
+        .components()
+    {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => drop(plain.pop()),
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+fn overlaps(config: &Config, findings: &mut Findings<'_>) {
+    let places: Vec<_> = config
+        .domains
+        .iter()
+        .map(|domain| place(&domain.path))
+        .collect();
+    let placed: Vec<_> = config.domains.iter().zip(&places).collect();
+    for (index, (domain, place)) in placed.iter().enumerate() {
+        for (other, other_place) in placed.iter().take(index) {
+            if place.starts_with(other_place) || other_place.starts_with(place) {
+                let what = format!(
+                    "is the folder of `{}`, or lies in it or around it",
+                    other.name
+                );
+                let why = "both domains would write the same files, and a delete would meet itself";
+                let mend = "give every domain a folder of its own";
+                findings.add(
+                    Fault::DomainsOverlap,
+                    &at(domain).key("path"),
+                    what,
+                    why,
+                    mend,
+                );
+            }
+        }
+    }
+}
+
+fn state(config: &Config, findings: &mut Findings<'_>) {
+    let at = At::new("state");
+    let state = place(&config.state);
+    if config
+        .domains
+        .iter()
+        .any(|domain| place(&domain.path) == state)
+    {
+        let why = "the hub's files and the records would lie among each other";
+        let mend = "give the state a folder of its own";
+        findings.add(
+            Fault::StateInDomain,
+            &at,
+            "is the folder of a domain",
+            why,
+            mend,
+        );
+    }
+    if is_exposed(&config.state) {
+        let what = "other users can look into the state folder";
+        let why = "it holds the records of all domains, those too that a policy keeps apart";
+        findings.add(Fault::StateExposed, &at, what, why, "run `chmod 700` on it");
+    }
+}
+
+#[cfg(unix)]
+fn is_exposed(folder: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt;
+    fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn is_exposed(_folder: &Path) -> bool {
+    false
+}
+
+/// Looks at the files of a link: whether they are there, and whether one run may read them.
+fn entity_files(config: &Config, link: &Link, findings: &mut Findings<'_>) {
+    let at = At::new("links").key(&link.name);
+    let sides: Vec<_> = config
+        .domains
+        .iter()
+        .filter(|domain| domain.name == link.source || domain.name == link.target)
+        .collect();
+    if sides.iter().any(|domain| !domain.path.is_dir()) {
+        return; // It is reported as missing; its files are no news.
+    }
+    let mut bytes = 0_u64;
+    for entity in config
+        .entities
+        .iter()
+        .filter(|entity| link.entities.contains(&entity.name))
+    {
+        let sizes = sides
+            .iter()
+            .map(|domain| fs::metadata(domain.path.join(&entity.file)));
+        let sizes: Vec<_> = sizes
+            .filter_map(Result::ok)
+            .map(|found| found.len())
+            .collect();
+        if sizes.is_empty() {
+            let what = format!("no domain of this link holds `{}`", entity.name);
+            let why = "a misspelt file or entity looks like one without records";
+            let mend = "correct `file`, or leave the entity out of the link's `entities`";
+            findings.add(Fault::EntityNowhere, &at.key("entities"), what, why, mend);
+        }
+        bytes = bytes.saturating_add(sizes.iter().sum());
+    }
+    if bytes > config.limits.bytes_per_run {
+        let bytes_max = config.limits.bytes_per_run;
+        let what = format!("its files hold {bytes} bytes; a run reads at most {bytes_max}");
+        let why = "a run stops before it reads them (LIMIT_BYTES)";
+        let mend = "raise `limits.bytes_per_run`, or sync fewer entities at once";
+        findings.add(Fault::FileTooLarge, &at, what, why, mend);
+    }
+}

@@ -1,0 +1,26 @@
+//! Runs all checks.
+
+use super::super::load::Loaded;
+use super::finding::{Finding, Findings};
+use super::{links, places, rules, safety};
+
+/// Returns what is unsafe, slow or forgotten in a configuration; the gravest first, then in the
+/// order of the file.
+///
+/// It lists folders and asks for the size of files; it opens no record and writes nothing.
+pub fn check(loaded: &Loaded) -> Vec<Finding> {
+    let mut findings = Findings::new(loaded.text.as_deref());
+    let config = &loaded.config;
+    places::check(config, &mut findings);
+    rules::check(config, &mut findings);
+    links::check(config, &mut findings);
+    safety::check(loaded, &mut findings);
+    let mut found = findings.found;
+    found.sort_by_key(|finding| {
+        let line = finding
+            .position
+            .map_or((usize::MAX, 0), |at| (at.line, at.column));
+        (std::cmp::Reverse(finding.severity), line)
+    });
+    found
+}

@@ -1,0 +1,44 @@
+//! The configuration: `syncline.toml`, the two files of spec 001, or nothing at all.
+//!
+//! # Where to look
+//!
+//! | You want | Read |
+//! |---|---|
+//! | the configuration of a folder | [`Config::load`], [`Loaded`] |
+//! | what a run uses | [`Config`] and the types beside it |
+//! | why a file was refused | [`ConfigError`] |
+//! | what is unsafe, slow or forgotten in it | [`check`] |
+//! | the published JSON Schema | [`SCHEMA`] |
+//!
+//! # What this module promises
+//!
+//! - **Nothing is guessed.** A member, word or name that is not known is refused with its line.
+//! - **No name leads out of a folder.** Domains and entities have names of `[A-Za-z0-9_-]{1,64}`,
+//!   and the file of an entity is one plain file name.
+//! - **Silent.** Errors and findings name members, never the values of secrets or records.
+
+pub mod check;
+mod cross_domain;
+mod document;
+mod error;
+mod limits;
+mod load;
+mod locate;
+mod names;
+mod resolve;
+mod settings;
+mod units;
+mod words;
+
+pub use error::{ConfigError, Invalid, Position};
+pub use load::{CROSS_DOMAIN_FILE, FILE, Loaded, MAPPINGS_FILE};
+pub use settings::{
+    Config, Deletion, Direction, Domain, DomainKind, Entity, FieldRule, Filter, Link, Notify,
+    OnConflict, Rename, Rule, Shape,
+};
+
+/// The JSON Schema of `syncline.toml`, as it is published.
+pub const SCHEMA: &str = include_str!("../../schemas/syncline.toml.schema.json");
+
+#[cfg(test)]
+mod tests;

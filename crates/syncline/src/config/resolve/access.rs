@@ -1,0 +1,143 @@
+//! Permissions, limits, guards and who is told.
+
+use syncline_model::id::DomainName;
+use syncline_policy::{Grant, Guard, Limits, Permissions, Threshold};
+
+use super::super::document::{LimitsText, NotifyText, NumberOrText, PermissionText};
+use super::super::error::{At, Refusal};
+use super::super::settings::{Entity, Notify};
+use super::super::units;
+use super::entities::defined;
+use super::links::domain;
+use super::unknown_word;
+
+pub(super) fn permissions(
+    texts: &[PermissionText],
+    domains: &[DomainName],
+    entities: &[Entity],
+) -> Result<Permissions, Refusal> {
+    let entities: Vec<_> = entities.iter().map(|entity| entity.name.clone()).collect();
+    let mut permissions = Permissions::default();
+    for (index, text) in texts.iter().enumerate() {
+        let at = At::new("permissions").index(index);
+        if text.user.is_empty() {
+            let why = "every grant belongs to one user";
+            return Err(Refusal::new(
+                at.key("user"),
+                "is empty",
+                why,
+                "name the user",
+            ));
+        }
+        let domain = match text.domain.as_deref() {
+            None | Some("*") => None,
+            Some(name) => Some(domain(name, &at.key("domain"), domains)?),
+        };
+        let granted = text.entities.as_ref().map(|listed| {
+            let at = at.key("entities");
+            let listed = listed.iter().enumerate();
+            listed
+                .map(|(index, name)| defined(name, &at.index(index), &entities))
+                .collect()
+        });
+        let mut grant = Grant {
+            domain,
+            entities: granted.transpose()?,
+            read: false,
+            write: false,
+        };
+        for (index, word) in text.allow.iter().enumerate() {
+            match word.as_str() {
+                "read" => grant.read = true,
+                "write" => grant.write = true,
+                _ => {
+                    let at = at.key("allow").index(index);
+                    return Err(unknown_word(at, "permission", "read, write"));
+                }
+            }
+        }
+        permissions.grant(&text.user, grant);
+    }
+    Ok(permissions)
+}
+
+pub(super) fn limits(text: &LimitsText) -> Result<Limits, Refusal> {
+    let at = At::new("limits");
+    let mut limits = Limits::default();
+    if let Some(items) = text.items_per_entity {
+        limits.items_per_entity = positive(Some(items), &at.key("items_per_entity"), "10000")?;
+    }
+    if let Some(size) = &text.bytes_per_run {
+        let bytes = match size {
+            NumberOrText::Number(bytes) => Some(*bytes),
+            NumberOrText::Text(text) => units::bytes(text),
+        };
+        limits.bytes_per_run = positive(bytes, &at.key("bytes_per_run"), "\"100MB\"")?;
+    }
+    if let Some(duration) = &text.run_time {
+        limits.run_ms = positive(units::millis(duration), &at.key("run_time"), "\"5m\"")?;
+    }
+    Ok(limits)
+}
+
+/// Refuses what could not be read and zero, which would stop every run.
+fn positive(value: Option<u64>, at: &At, example: &str) -> Result<u64, Refusal> {
+    let next = format!("write it such as {example}");
+    value.filter(|value| *value > 0).ok_or_else(|| {
+        Refusal::new(
+            at.clone(),
+            "is not a limit",
+            "a limit is a number above zero",
+            &next,
+        )
+    })
+}
+
+pub(super) fn guard(text: &LimitsText) -> Result<Guard, Refusal> {
+    let threshold = |name: &str, given: &Option<NumberOrText>, usual: Threshold| match given {
+        None => Ok(usual),
+        Some(text) => text
+            .to_string()
+            .parse()
+            .map_err(|error: syncline_policy::ThresholdError| {
+                let why = "a guard allows a number of records, or a share of them";
+                let next = "write it such as 99 or \"20%\"";
+                Refusal::new(At::new("limits").key(name), error.to_string(), why, next)
+            }),
+    };
+    let usual = Guard::default();
+    Ok(Guard {
+        max_delete: threshold("max_delete", &text.max_delete, usual.max_delete)?,
+        max_change: threshold("max_change", &text.max_change, usual.max_change)?,
+        ..usual
+    })
+}
+
+pub(super) fn notify(text: &NotifyText) -> Result<Notify, Refusal> {
+    if text.command.first().is_some_and(String::is_empty) {
+        let at = At::new("notify").key("command").index(0);
+        return Err(Refusal::new(
+            at,
+            "is empty",
+            "it names a program",
+            "name the program first",
+        ));
+    }
+    let known = ["http://", "https://", "env:", "file:"];
+    if text
+        .url
+        .as_ref()
+        .is_some_and(|url| !known.iter().any(|scheme| url.starts_with(scheme)))
+    {
+        return Err(Refusal::new(
+            At::new("notify").key("url"),
+            "is not an address that a report can be posted to",
+            "reports go to `https://…`, or to the address found in `env:NAME` or `file:PATH`",
+            "write a full address",
+        ));
+    }
+    Ok(Notify {
+        command: text.command.clone(),
+        url: text.url.clone(),
+    })
+}

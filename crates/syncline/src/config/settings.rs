@@ -1,0 +1,280 @@
+//! The configuration as the rest of the program uses it: typed, complete, checked.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use syncline_model::id::{DomainName, EntityName};
+use syncline_model::path::{Path, Pattern};
+use syncline_policy::{Condition, DomainPolicy, Guard, Limits, Permissions};
+
+/// Everything that a run needs to know before it reads a record.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The folder of the hub's state; relative paths were joined with the configuration's folder.
+    pub state: PathBuf,
+    /// All domains, in the order in which they are written.
+    pub domains: Vec<Domain>,
+    /// All entities, in the order in which they are written.
+    pub entities: Vec<Entity>,
+    /// All links, in the order in which they are written.
+    pub links: Vec<Link>,
+    /// Who may read and write what.
+    pub permissions: Permissions,
+    /// What one run may read and how long it may take.
+    pub limits: Limits,
+    /// What stops a run before it writes.
+    pub guard: Guard,
+    /// Who is told when a run fails or something waits for a person.
+    pub notify: Notify,
+}
+
+/// A named place that holds records.
+#[derive(Clone, Debug)]
+pub struct Domain {
+    /// Its name.
+    pub name: DomainName,
+    /// What kind of place it is.
+    pub kind: DomainKind,
+    /// Its folder; relative paths were joined with the configuration's folder.
+    pub path: PathBuf,
+    /// Whether anything may be written into it.
+    pub writable: bool,
+    /// What may cross between it and the hub.
+    pub policy: DomainPolicy,
+    /// How many of the policy's rules were written; those behind them keep ids crossing.
+    pub(super) policy_rules_written: usize,
+    /// Fields that have another name in this domain, by entity.
+    pub renames: BTreeMap<EntityName, Vec<Rename>>,
+}
+
+/// The kinds of domain that this build knows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DomainKind {
+    /// A folder with one JSON file per entity.
+    Files,
+}
+
+/// A field that has another name in one domain.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rename {
+    /// Its path in the hub.
+    pub hub: Path,
+    /// Its path in the domain.
+    pub domain: Path,
+}
+
+/// A named type of record.
+#[derive(Clone, Debug)]
+pub struct Entity {
+    /// Its name.
+    pub name: EntityName,
+    /// The name of its file in a folder; never a path.
+    pub file: String,
+    /// Where a record holds its id.
+    pub id: Path,
+    /// Where a record holds the time of its last edit, if it does.
+    pub time: Option<Path>,
+    /// What happens when one side deletes what the other edits.
+    pub deletion: Deletion,
+    /// How concurrent values become one; the first pattern that matches a path decides, and a field
+    /// that none matches is a register under `latest`.
+    pub fields: Vec<FieldRule>,
+}
+
+/// How the concurrent values of the fields under a pattern become one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldRule {
+    /// The fields.
+    pub pattern: Pattern,
+    /// How their state is kept.
+    pub shape: Shape,
+    /// Which of a register's values is shown; [`Rule::Latest`] for every other shape.
+    pub rule: Rule,
+}
+
+/// How the state of a field is kept. Changing it later is a migration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// One value.
+    Register,
+    /// A number whose increments add up.
+    Sum,
+    /// An array as a set.
+    Union,
+    /// An array of objects, told apart by one member.
+    Keyed {
+        /// The member that names an object.
+        key: String,
+    },
+    /// An array that only grows at its end.
+    Append {
+        /// How many of the newest elements are kept; all if `None`.
+        keep: Option<u32>,
+    },
+    /// A text that is merged by characters.
+    Text,
+}
+
+/// Which of a register's concurrent values is shown.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// The one that was edited last.
+    Latest,
+    /// The greatest.
+    Max,
+    /// The least.
+    Min,
+    /// That of the domain that stands first.
+    Priority(Vec<DomainName>),
+    /// All of them in one text.
+    Concat {
+        /// What stands between two values.
+        separator: String,
+    },
+    /// None: a person decides.
+    Review,
+}
+
+/// What happens when one side deletes what the other edits.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Deletion {
+    /// The edit keeps the record.
+    #[default]
+    EditWins,
+    /// The record goes.
+    DeleteWins,
+    /// A person decides.
+    Review,
+}
+
+/// What flows between two domains through the hub.
+#[derive(Clone, Debug)]
+pub struct Link {
+    /// Its name.
+    pub name: String,
+    /// The domain that is called the source.
+    pub source: DomainName,
+    /// The domain that is called the target.
+    pub target: DomainName,
+    /// What flows; each of them is in [`Config::entities`].
+    pub entities: Vec<EntityName>,
+    /// In which direction.
+    pub direction: Direction,
+    /// Which side wins a true conflict.
+    pub on_conflict: OnConflict,
+    /// Which records take part: those that meet every condition for their entity.
+    pub filter: Vec<Filter>,
+}
+
+/// One condition on the records that take part in a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Filter {
+    /// The entity; `None` is every entity of the link.
+    pub entity: Option<EntityName>,
+    /// What a record must meet.
+    pub condition: Condition,
+}
+
+/// The direction of a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Direction {
+    /// Both sides take what the other has.
+    #[default]
+    Bidirectional,
+    /// The target becomes a mirror of the source.
+    SourceToTarget,
+    /// The source becomes a mirror of the target.
+    TargetToSource,
+}
+
+impl Direction {
+    /// Returns the same flow with source and target exchanged.
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Bidirectional => Self::Bidirectional,
+            Self::SourceToTarget => Self::TargetToSource,
+            Self::TargetToSource => Self::SourceToTarget,
+        }
+    }
+}
+
+/// Which side wins where both changed one field to different values.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum OnConflict {
+    /// The rule of the field decides.
+    #[default]
+    Merge,
+    /// The source; the loser is kept in the conflict.
+    Source,
+    /// The target; the loser is kept in the conflict.
+    Target,
+    /// The one edited last; the loser is kept in the conflict.
+    Newer,
+    /// A person decides.
+    Review,
+}
+
+impl OnConflict {
+    /// Returns the same preference with source and target exchanged.
+    pub const fn reversed(self) -> Self {
+        match self {
+            Self::Source => Self::Target,
+            Self::Target => Self::Source,
+            other => other,
+        }
+    }
+}
+
+/// Who is told when a run fails or something waits for a person.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Notify {
+    /// A program and its arguments, started without a shell; empty if none.
+    pub command: Vec<String>,
+    /// Where a report is posted to. `env:NAME` and `file:PATH` name where the address is found.
+    pub url: Option<String>,
+}
+
+impl Notify {
+    /// Returns whether anybody is told.
+    pub fn is_set(&self) -> bool {
+        !self.command.is_empty() || self.url.is_some()
+    }
+}
+
+impl Config {
+    /// Returns the domain of this name.
+    pub fn domain(&self, name: &str) -> Option<&Domain> {
+        self.domains
+            .iter()
+            .find(|domain| domain.name.as_str() == name)
+    }
+
+    /// Returns the entity of this name.
+    pub fn entity(&self, name: &str) -> Option<&Entity> {
+        self.entities
+            .iter()
+            .find(|entity| entity.name.as_str() == name)
+    }
+
+    /// Returns the link between two domains, turned so that its source is `source`.
+    ///
+    /// A link that is written the other way round is found too: its direction and its preference
+    /// are then exchanged, so that what is asked for on the command line means the same. A link
+    /// written in the asked order wins over one that has to be turned.
+    pub fn link_for(&self, source: &str, target: &str) -> Option<Link> {
+        let joins =
+            |link: &&Link, a: &str, b: &str| link.source.as_str() == a && link.target.as_str() == b;
+        if let Some(link) = self.links.iter().find(|link| joins(link, source, target)) {
+            return Some(link.clone());
+        }
+        let turned = self.links.iter().find(|link| joins(link, target, source))?;
+        Some(Link {
+            source: turned.target.clone(),
+            target: turned.source.clone(),
+            direction: turned.direction.reversed(),
+            on_conflict: turned.on_conflict.reversed(),
+            ..turned.clone()
+        })
+    }
+}
