@@ -100,6 +100,17 @@ impl Path {
         })
     }
 
+    /// Takes a pointer that is well-formed and within the limits.
+    pub(crate) fn from_checked(pointer: &str) -> Self {
+        debug_assert!(
+            check_pointer(pointer, b"01").is_ok(),
+            "a checked pointer is well-formed"
+        );
+        Self {
+            text: pointer.into(),
+        }
+    }
+
     /// Reads the pointer of a field.
     ///
     /// # Errors
@@ -176,7 +187,9 @@ impl Path {
         match (self.is_root(), inner.is_root()) {
             (true, _) => inner.clone(),
             (_, true) => self.clone(),
-            _ => Self { text: [&*self.text, &*inner.text].concat().into() },
+            _ => Self {
+                text: [&*self.text, &*inner.text].concat().into(),
+            },
         }
     }
 

@@ -10,7 +10,7 @@ use super::error::JsonError;
 use super::number::{self, Number};
 use super::parse::read_value;
 use super::raw;
-use super::scan::Scanner;
+use super::scan::{Scanner, StringToken};
 use super::text::write_string;
 use super::value::Json;
 
@@ -132,7 +132,7 @@ impl Leaf {
                 let token = scanner.string()?;
                 if token.escaped {
                     let mut out = String::with_capacity(token.span.len());
-                    write_string(&scanner.string_text(token)?, &mut out);
+                    push_string(scanner, token, &mut out)?;
                     Self { text: out.into() }
                 } else {
                     Self {
@@ -262,7 +262,7 @@ fn compact(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), JsonError>
             let mut more = scanner.open_object()?;
             while more {
                 let token = scanner.key()?;
-                write_string(&scanner.string_text(token)?, out);
+                push_string(scanner, token, out)?;
                 out.push(':');
                 compact(scanner, out)?;
                 more = scanner.next_member()?;
@@ -282,12 +282,26 @@ fn compact(scanner: &mut Scanner<'_>, out: &mut String) -> Result<(), JsonError>
         }
         b'"' => {
             let token = scanner.string()?;
-            write_string(&scanner.string_text(token)?, out);
+            push_string(scanner, token, out)?;
         }
         _ => {
             let span = scanner.skip_value()?;
             out.push_str(scanner.text(span)?);
         }
+    }
+    Ok(())
+}
+
+/// Appends a string of a validated text with the shortest escapes.
+fn push_string(
+    scanner: &Scanner<'_>,
+    token: StringToken,
+    out: &mut String,
+) -> Result<(), JsonError> {
+    if token.escaped {
+        write_string(&scanner.string_text(token)?, out);
+    } else {
+        out.push_str(scanner.text(token.span)?);
     }
     Ok(())
 }

@@ -89,6 +89,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Returns the next byte.
+    #[inline(always)]
     pub(super) fn peek(&self) -> Result<u8, JsonError> {
         let next = self.bytes.get(self.position).copied();
         next.ok_or(JsonError::UnexpectedEnd {
@@ -162,18 +163,31 @@ impl<'a> Scanner<'a> {
     }
 
     /// Passes over spaces, tabs and line ends.
-    #[inline]
+    #[inline(always)]
     pub(super) fn skip_whitespace(&mut self) {
+        if self
+            .bytes
+            .get(self.position)
+            .is_some_and(|&byte| byte <= b' ')
+        {
+            self.skip_whitespace_run();
+        }
+    }
+
+    /// The same where there probably is some: mostly one space, or a line end and an indentation.
+    #[inline]
+    fn skip_whitespace_run(&mut self) {
         while let Some(&byte) = self.bytes.get(self.position) {
             match byte {
-                b' ' => self.position = spaces_end(self.bytes, self.position),
-                b'\n' | b'\r' | b'\t' => self.position += 1,
+                b'\n' => self.position = spaces_end(self.bytes, self.position + 1),
+                b' ' | b'\r' | b'\t' => self.position += 1,
                 _ => return,
             }
         }
     }
 
     /// Opens an array or object at its bracket; tells whether anything is in it.
+    #[inline(always)]
     fn open(&mut self, closing: u8) -> Result<bool, JsonError> {
         if self.depth >= DEPTH_MAX {
             self.refuse(JsonError::TooDeep {
@@ -190,12 +204,14 @@ impl<'a> Scanner<'a> {
         Ok(!empty)
     }
 
+    #[inline(always)]
     fn close(&mut self) {
         self.position += 1;
         self.depth -= 1;
     }
 
     /// Goes to the next part of an array or object, or past its end; tells which.
+    #[inline(always)]
     fn advance(&mut self, closing: u8, expected: &'static str) -> Result<bool, JsonError> {
         self.skip_whitespace();
         let byte = self.peek()?;
@@ -215,6 +231,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Opens the object that begins here; tells whether a member follows.
+    #[inline(always)]
     pub(super) fn open_object(&mut self) -> Result<bool, JsonError> {
         if self.peek()? != b'{' {
             return Err(JsonError::NotAnObject {
@@ -225,11 +242,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes past the value of a member; tells whether another member follows.
+    #[inline(always)]
     pub(super) fn next_member(&mut self) -> Result<bool, JsonError> {
         self.advance(b'}', "`,` or `}`")
     }
 
     /// Opens the array that begins here; tells whether an element follows.
+    #[inline(always)]
     pub(super) fn open_array(&mut self) -> Result<bool, JsonError> {
         if self.peek()? != b'[' {
             return Err(JsonError::NotAnArray {
@@ -240,11 +259,13 @@ impl<'a> Scanner<'a> {
     }
 
     /// Goes past an element; tells whether another follows.
+    #[inline(always)]
     pub(super) fn next_element(&mut self) -> Result<bool, JsonError> {
         self.advance(b']', "`,` or `]`")
     }
 
     /// Reads a key and its colon; the value follows.
+    #[inline(always)]
     pub(super) fn key(&mut self) -> Result<StringToken, JsonError> {
         if self.peek()? != b'"' {
             return Err(JsonError::UnexpectedByte {
@@ -266,7 +287,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads the string that begins here.
-    #[inline]
+    #[inline(always)]
     pub(super) fn string(&mut self) -> Result<StringToken, JsonError> {
         let start = self.position;
         let mut escaped = false;
@@ -430,6 +451,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Reads a scalar or opens a container; tells whether a value inside of it is to be read next.
+    #[inline(always)]
     fn enter_value(&mut self) -> Result<bool, JsonError> {
         match self.peek()? {
             b'"' => {
@@ -467,6 +489,7 @@ impl<'a> Scanner<'a> {
     }
 
     /// Closes what ends here; tells whether another value follows, else the outermost has ended.
+    #[inline(always)]
     fn leave_value(&mut self) -> Result<bool, JsonError> {
         while let Some(&frame) = self.frames.last() {
             match frame {
@@ -489,6 +512,7 @@ impl<'a> Scanner<'a> {
         Ok(false)
     }
 
+    #[inline(always)]
     fn remember_key(&mut self) -> Result<(), JsonError> {
         let token = self.key()?;
         let inner = inner_span(token.span);
@@ -513,6 +537,9 @@ impl<'a> Scanner<'a> {
         let keys = self.keys.get(first_key..).unwrap_or_default();
         let key_count = keys.len();
         let duplicate = if key_count <= PAIRWISE_KEYS_MAX {
+            if certainly_differ(keys) {
+                return Ok(());
+            }
             self.duplicate_by_pairs(keys)
         } else {
             self.duplicate_by_sorting(keys)
@@ -558,6 +585,24 @@ impl<'a> Scanner<'a> {
             _ => Cow::Borrowed(raw),
         }
     }
+}
+
+/// Tells in one pass whether all fingerprints differ; now and then it does not see that they do.
+///
+/// It is a Bloom filter with one bit per key, large enough that it rarely fails.
+#[inline(always)]
+fn certainly_differ(keys: &[Key]) -> bool {
+    let mut seen = [0_u64; 16];
+    keys.iter().all(|key| {
+        let hash = key.fingerprint.wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 54;
+        let bit = 1 << (hash % 64);
+        let Some(word) = seen.get_mut((hash / 64) as usize) else {
+            return false;
+        };
+        let is_new = *word & bit == 0;
+        *word |= bit;
+        is_new
+    })
 }
 
 /// Returns the span between the quotes of a string token.
@@ -663,24 +708,20 @@ fn spaces_end(bytes: &[u8], mut position: usize) -> usize {
 
 /// Returns the first position from `position` on that holds a quote, a backslash or a control
 /// character, or the end.
-///
-/// # Source
-///
-/// Sean Eron Anderson, "Bit Twiddling Hacks", "determine if a word has a zero byte" and "a byte
-/// less than n". The marks are right up to the lowest one, which is all that is used.
-#[inline]
-fn plain_end(bytes: &[u8], mut position: usize) -> usize {
-    const QUOTES: u64 = ONES * b'"' as u64;
-    const BACKSLASHES: u64 = ONES * b'\\' as u64;
-    while let Some(chunk) = load(bytes, position) {
-        let quotes = (chunk ^ QUOTES).wrapping_sub(ONES) & !(chunk ^ QUOTES);
-        let backslashes = (chunk ^ BACKSLASHES).wrapping_sub(ONES) & !(chunk ^ BACKSLASHES);
-        let controls = chunk.wrapping_sub(SPACES) & !chunk;
-        let marks = (quotes | backslashes | controls) & HIGH_BITS;
-        if marks != 0 {
-            return position + unmarked(marks);
+#[inline(always)]
+pub(super) fn plain_end(bytes: &[u8], mut position: usize) -> usize {
+    // Two words at a time: most keys and values end within them, without a branch between.
+    while let (Some(low), Some(high)) = (load(bytes, position), load(bytes, position + 8)) {
+        let (low, high) = (special_marks(low), special_marks(high));
+        if low | high != 0 {
+            return position
+                + if low != 0 {
+                    unmarked(low)
+                } else {
+                    8 + unmarked(high)
+                };
         }
-        position += 8;
+        position += 16;
     }
     while bytes
         .get(position)
@@ -689,6 +730,22 @@ fn plain_end(bytes: &[u8], mut position: usize) -> usize {
         position += 1;
     }
     position
+}
+
+/// Marks the quotes, backslashes and control characters among eight bytes.
+///
+/// # Source
+///
+/// Sean Eron Anderson, "Bit Twiddling Hacks", "determine if a word has a zero byte" and "a byte
+/// less than n". The marks are right up to the lowest one, which is all that is used.
+#[inline(always)]
+const fn special_marks(chunk: u64) -> u64 {
+    let quotes = chunk ^ (ONES * b'"' as u64);
+    let backslashes = chunk ^ (ONES * b'\\' as u64);
+    let quotes = quotes.wrapping_sub(ONES) & !quotes;
+    let backslashes = backslashes.wrapping_sub(ONES) & !backslashes;
+    let controls = chunk.wrapping_sub(SPACES) & !chunk;
+    (quotes | backslashes | controls) & HIGH_BITS
 }
 
 /// Returns a number that is equal for equal keys and nearly always differs for others.

@@ -1,5 +1,6 @@
 //! From tree to text: compact, pretty and canonical.
 
+use super::scan::plain_end;
 use super::value::{Json, Object};
 
 /// How a tree is written.
@@ -114,11 +115,12 @@ fn break_line(style: Style, level: usize, out: &mut String) {
 pub(super) fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut plain_from = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= b' ' && byte != b'"' && byte != b'\\' {
-            continue;
-        }
+    loop {
+        let at = plain_end(text.as_bytes(), plain_from);
         out.push_str(text.get(plain_from..at).unwrap_or_default());
+        let Some(&byte) = text.as_bytes().get(at) else {
+            break;
+        };
         plain_from = at + 1;
         match byte {
             b'"' => out.push_str("\\\""),
@@ -136,6 +138,5 @@ pub(super) fn write_string(text: &str, out: &mut String) {
             }
         }
     }
-    out.push_str(text.get(plain_from..).unwrap_or_default());
     out.push('"');
 }
