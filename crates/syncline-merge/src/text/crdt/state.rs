@@ -137,7 +137,8 @@ impl TextState {
     /// # Errors
     ///
     /// - [`TextError::Operation`] if the operation was made for a text of another length.
-    /// - [`TextError::StampNotNew`] if the clock of `stamp` is not above every clock in the text.
+    /// - [`TextError::StampNotNew`] if the clock of `stamp` is not above every clock in the text. A
+    ///   change that edits one text twice composes its operations first.
     /// - [`TextError::StateFull`] if the history has grown beyond the bound; the text should be
     ///   written anew, as a new state.
     pub fn apply_operation(
