@@ -401,7 +401,9 @@ impl Change<'_> {
         let refused = || Refusal::TextEdit { path: full.clone() };
         let knows = |dot| self.context.covers(full, dot);
         let texts = body.texts.get_mut(path).ok_or_else(refused)?;
-        let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth));
+        let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
+        let meant = |birth: Stamp| shown.is_none_or(|dots| dots.contains(birth));
+        let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth) && meant(**birth));
         let text = seen.max_by_key(|(birth, text)| (text.edited, **birth));
         let (_, text) = text.ok_or_else(refused)?;
         text.state

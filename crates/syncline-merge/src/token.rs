@@ -23,8 +23,8 @@ pub struct Token {
     pub exceptions: BTreeMap<Path, Version>,
     /// Whether the record was not visible: a write with this token creates it anew.
     pub invisible: bool,
-    /// The values shown of fields under review, or whose conflict is open: a write replaces these
-    /// and no others.
+    /// The values shown of fields under review, or whose conflict is open, and the text shown where
+    /// there are several: a write replaces these and no others.
     pub shown: BTreeMap<Path, Dots>,
     /// The additions seen of each sum: what a reset or a new creation takes away.
     pub sums: BTreeMap<Path, BTreeMap<SiteId, (Clock, Number)>>,
@@ -71,6 +71,11 @@ impl Token {
             };
             if matches!(rule, Rule::Review) || shown.open {
                 self.shown.insert(full, shown.dots);
+            }
+        }
+        for (path, texts) in body.texts.iter().filter(|(_, texts)| texts.len() > 1) {
+            if let Some(birth) = display::shown_text(texts) {
+                self.shown.insert(within.join(path), Dots::one(birth));
             }
         }
         for (path, sum) in &body.sums {
