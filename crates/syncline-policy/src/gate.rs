@@ -393,13 +393,16 @@ mod tests {
         }
     }
 
+    /// A name, the rules in their order, a field, the kind of its value, and how it crosses.
+    type Row<'a> = (&'a str, &'a [(&'a str, Action)], &'a str, Kind, &'a str);
+
     /// One row per way in which a pattern and a field can lie to each other.
     #[test]
     fn a_rule_holds_for_everything_inside_of_its_field() {
         use Action::{Allow, Deny};
         let (string, array) = (Kind::String, Kind::Array);
         #[rustfmt::skip]
-        let cases: &[(&str, &[(&str, Action)], &str, Kind, &str)] = &[
+        let cases: &[Row<'_>] = &[
             ("the field itself",       &[("/a", Deny)],                   "/a",     string, "--"),
             ("inside of it",           &[("/a", Deny)],                   "/a/b/c", string, "--"),
             ("beside it",              &[("/a", Deny)],                   "/ab",    string, "++"),

@@ -26,19 +26,18 @@ mod load;
 mod locate;
 mod names;
 mod resolve;
+mod schema;
 mod settings;
 mod units;
 mod words;
 
 pub use error::{ConfigError, Invalid, Position};
 pub use load::{CROSS_DOMAIN_FILE, FILE, Loaded, MAPPINGS_FILE};
+pub use schema::SCHEMA;
 pub use settings::{
     Config, Deletion, Direction, Domain, DomainKind, Entity, FieldRule, Filter, Link, Notify,
     OnConflict, Rename, Rule, Shape,
 };
-
-/// The JSON Schema of `syncline.toml`, as it is published.
-pub const SCHEMA: &str = include_str!("../../schemas/syncline.toml.schema.json");
 
 #[cfg(test)]
 mod tests;
