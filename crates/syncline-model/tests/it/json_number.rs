@@ -109,6 +109,7 @@ proptest! {
 #[test]
 fn results_beyond_the_limits_are_refused() {
     let nines = "9".repeat(1_000);
+    let borrowed = format!("9.{}e+999", "9".repeat(999));
     #[rustfmt::skip]
     let cases = [
         // name                          a            b              expected
@@ -116,6 +117,7 @@ fn results_beyond_the_limits_are_refused() {
         ("one digit too many",           &*nines,     "0.1",         Err(NumberError::TooLong)),
         ("as many digits as fit",        "1e999",     "1",           Ok("")),
         ("one place too far apart",      "1e1000",    "1",           Err(NumberError::TooLong)),
+        ("a borrow saves a place",       "1e1000",    "-1",          Ok(&*borrowed)),
         ("far apart",                    "1e9999",    "1e-9999",     Err(NumberError::TooLong)),
         ("far apart, but zero",          "1e9999",    "0e-5",        Ok("1e+9999")),
         ("exponent too large",           "9e9999",    "1e9999",      Err(NumberError::OutOfRange)),

@@ -276,6 +276,22 @@ fn keys_are_told_apart_by_all_their_bytes() {
     }
 }
 
+/// Of several keys that stand twice, the first second one is named, few or many as they are.
+#[test]
+fn the_first_duplicate_is_named() {
+    for count in [3_usize, 100] {
+        let keys: Vec<String> = (0..count).map(|n| format!("\"k{n}\":0")).collect();
+        let text = format!("{{{},\"k2\":0,\"k1\":0,\"k2\":0}}", keys.join(","));
+        let offset = keys.join(",").len() + 2;
+        let expected = Err(JsonError::DuplicateKey {
+            offset,
+            key_count: count + 3,
+        });
+        assert_eq!(raw::validate(text.as_bytes()), expected);
+        assert_eq!(raw::members(text.as_bytes()).map(|_| ()), expected);
+    }
+}
+
 /// Every special byte is seen wherever it stands in the eight bytes that are looked at together.
 #[test]
 fn a_string_ends_where_it_ends_at_every_alignment() {
