@@ -1,0 +1,193 @@
+//! What can go wrong with files.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use super::access::WriteError;
+use crate::Advice;
+
+/// What was being done to a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Step {
+    /// Finding it and looking at its size and rights.
+    Inspect,
+    /// Reading it.
+    Read,
+    /// Creating it.
+    Create,
+    /// Writing it.
+    Write,
+    /// Waiting for its bytes to be durable.
+    Sync,
+    /// Keeping the old file under another name.
+    Keep,
+    /// Putting it in place of the old one.
+    Replace,
+    /// Waiting for its name to be durable.
+    SyncFolder,
+    /// Removing it.
+    Remove,
+    /// Listing the folder.
+    List,
+}
+
+impl fmt::Display for Step {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Inspect => "looked at",
+            Self::Read => "read",
+            Self::Create => "created",
+            Self::Write => "written",
+            Self::Sync => "synced",
+            Self::Keep => "kept for undo",
+            Self::Replace => "replaced",
+            Self::SyncFolder => "made durable in its folder",
+            Self::Remove => "removed",
+            Self::List => "listed",
+        })
+    }
+}
+
+/// Why a file could not be read or written. It names paths and sizes, never content.
+///
+/// Unless [`outcome_is_unknown`](Self::outcome_is_unknown), the file still is what it was.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DiskError {
+    /// The folder of the domain is not there.
+    #[error("{path}: the folder is not there")]
+    FolderMissing {
+        /// The file that should be in it.
+        path: PathBuf,
+    },
+    /// A symbolic link leads to nothing.
+    #[error("{path}: the symbolic link leads nowhere")]
+    BrokenLink {
+        /// The link.
+        path: PathBuf,
+    },
+    /// It is a folder, a device or a pipe.
+    #[error("{path} is not a regular file")]
+    NotAFile {
+        /// What was to be read.
+        path: PathBuf,
+    },
+    /// It is larger than is read.
+    #[error("{path} has {bytes} bytes; at most {bytes_max} are read")]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size, in bytes; where it grew while it was read, at least that.
+        bytes: u64,
+        /// The limit, in bytes.
+        bytes_max: u64,
+    },
+    /// It is not what was read any more, or does not stop changing.
+    #[error("{path} was changed by somebody else meanwhile")]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The system does not let this user do it.
+    #[error("{path} could not be {step}: no permission")]
+    Denied {
+        /// The file.
+        path: PathBuf,
+        /// What was to be done.
+        step: Step,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The disk could not do it.
+    #[error("{path} could not be {step}: {source}")]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What was to be done.
+        step: Step,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+    /// The file was replaced, but not durably for certain.
+    #[error("{path} was replaced, but it is unknown whether that lasts: {source}")]
+    OutcomeUnknown {
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
+}
+
+impl DiskError {
+    /// Makes the error of a step out of the system's.
+    pub(super) fn at(step: Step, path: impl Into<PathBuf>, source: io::Error) -> Self {
+        let path = path.into();
+        match source.kind() {
+            io::ErrorKind::PermissionDenied => Self::Denied { path, step, source },
+            _ => Self::Io { path, step, source },
+        }
+    }
+
+    /// Makes the error of writing a new file.
+    pub(super) fn writing(path: impl Into<PathBuf>, error: WriteError) -> Self {
+        match error {
+            WriteError::Create(source) => Self::at(Step::Create, path, source),
+            WriteError::Write(source) => Self::at(Step::Write, path, source),
+            WriteError::Sync(source) => Self::at(Step::Sync, path, source),
+        }
+    }
+
+    /// Returns the stable code; codes are never renamed or used again.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::FolderMissing { .. } => "DOMAIN_NOT_FOUND",
+            Self::NotAFile { .. } => "DATA_FORMAT_INVALID",
+            Self::TooLarge { .. } => "LIMIT_BYTES",
+            Self::Changed { .. } => "FILE_CHANGED",
+            Self::Denied { .. } => "PERMISSION_DENIED",
+            Self::BrokenLink { .. } | Self::Io { .. } | Self::OutcomeUnknown { .. } => {
+                "STORAGE_ERROR"
+            }
+        }
+    }
+
+    /// Returns what the caller should do.
+    ///
+    /// An error of syncing is never retried: the disk may have dropped what it could not write, and
+    /// a second try would succeed without it.
+    pub fn advice(&self) -> Advice {
+        match self {
+            Self::Changed { .. } => Advice::Retry,
+            Self::Io {
+                step: Step::Sync | Step::SyncFolder,
+                ..
+            } => Advice::AskHuman,
+            Self::Io { source, .. } if is_transient(source) => Advice::Retry,
+            _ => Advice::AskHuman,
+        }
+    }
+
+    /// Tells whether the file may be the new one or, after a crash, the old one again.
+    pub const fn outcome_is_unknown(&self) -> bool {
+        matches!(self, Self::OutcomeUnknown { .. })
+    }
+}
+
+fn is_transient(error: &io::Error) -> bool {
+    use io::ErrorKind as Kind;
+    matches!(
+        error.kind(),
+        Kind::Interrupted
+            | Kind::WouldBlock
+            | Kind::TimedOut
+            | Kind::ResourceBusy
+            | Kind::StaleNetworkFileHandle
+    )
+}

@@ -1,0 +1,69 @@
+//! A replacement that a crash cut off, finished.
+//!
+//! The caller notes an [`Entry`] durably after staging and before publishing, and strikes it out
+//! when the file is published or the attempt was given up.
+
+use std::path::PathBuf;
+
+use super::access::Disk;
+use super::error::DiskError;
+use super::reading::{Digest, seen};
+use super::staging::{Staged, remove_if_there};
+
+/// What a run is about to do to one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The file and its staged content.
+    pub staged: Staged,
+    /// Digest of what the file held when it was read; nothing if it was missing.
+    pub old: Option<Digest>,
+    /// Where the old file was to be kept.
+    pub keep: Option<PathBuf>,
+}
+
+/// How a noted replacement stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The file has the new content.
+    AlreadyPublished,
+    /// The file had the old content and the staged one was whole: it is in its place now.
+    PublishedNow,
+    /// Neither. Nothing was touched; the file has to be read anew like any other.
+    Unknown {
+        /// Digest of what the file holds; nothing if it is missing. If it is the old one, the
+        /// replacement did not happen and its staged content is gone.
+        found: Option<Digest>,
+    },
+}
+
+/// Finishes one noted replacement.
+///
+/// It goes on only if nobody touched the file since, and only with the very content that was
+/// staged. Doing it twice is the same as once.
+///
+/// # Errors
+///
+/// [`DiskError`] if the disk does not tell. The entry has to stay then.
+pub fn recover(disk: &dyn Disk, entry: &Entry) -> Result<Outcome, DiskError> {
+    let staged = &entry.staged;
+    let digest_of = |path| Ok::<_, DiskError>(seen(disk, path)?.map(|(digest, _)| digest));
+    let found = digest_of(&staged.target)?;
+    if found == Some(staged.digest) {
+        staged.make_durable(disk)?;
+        remove_if_there(disk, &staged.path)?;
+        return Ok(Outcome::AlreadyPublished);
+    }
+    if found != entry.old || digest_of(&staged.path)? != Some(staged.digest) {
+        return Ok(Outcome::Unknown { found });
+    }
+    match staged
+        .clone()
+        .publish(disk, entry.old, entry.keep.as_deref())
+    {
+        Ok(_) => Ok(Outcome::PublishedNow),
+        Err(DiskError::Changed { .. }) => Ok(Outcome::Unknown {
+            found: digest_of(&staged.target)?,
+        }),
+        Err(error) => Err(error),
+    }
+}
