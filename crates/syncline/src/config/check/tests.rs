@@ -133,6 +133,9 @@ fn each_fault_of_a_link_is_found() {
     }
     let guarded = link("direction = \"source_to_target\"");
     assert!(findings_in(dir.path(), &guarded).is_empty());
+    // Only a mirror needs the guard: elsewhere a person may turn it off.
+    let both_ways = link("") + "[limits]\nmax_delete = \"100%\"";
+    assert!(findings_in(dir.path(), &both_ways).is_empty());
 }
 
 /// Faults of the folders themselves: what is done to them, and what is then found.
@@ -177,7 +180,7 @@ fn read_only(folder: &Path) {
 fn expose(folder: &Path) {
     use std::os::unix::fs::PermissionsExt;
     fs::create_dir(folder).unwrap();
-    fs::set_permissions(folder, fs::Permissions::from_mode(0o755)).unwrap();
+    fs::set_permissions(folder, fs::Permissions::from_mode(0o750)).unwrap();
 }
 
 #[test]
