@@ -1,4 +1,24 @@
-//! Under construction.
+//! The hub's decisions: what a command makes of the rows that a shell has loaded.
+//!
+//! Load → decide → save: a shell loads rows, calls a function of this crate, saves the writes that
+//! it answers with in one transaction, and only then acts. Nothing here reads a clock, a file, a
+//! socket or a source of randomness.
+//!
+//! # Where to look
+//!
+//! | You want | Read |
+//! |---|---|
+//! | what is stored where | [`rows`] |
+//! | what flows between two domains | [`link`] |
+//! | what a synchronisation does to one record | [`sync`] |
+//! | what the log says | [`log`] |
+//! | how it can be proved later | [`audit`] |
 
 pub mod audit;
+pub mod conflicts;
+pub mod facts;
+pub mod index;
+pub mod link;
+pub mod log;
 pub mod rows;
+pub mod sync;

@@ -1,1 +1,29 @@
-//! Under construction.
+//! A hub that runs: engine, store and domains put together, without HTTP.
+//!
+//! This crate loads rows and files, lets the engine decide, saves what it answers in one
+//! transaction, and only then writes to the domains. All decisions are the engine's.
+//!
+//! # Where to look
+//!
+//! | You want | Read |
+//! |---|---|
+//! | open a hub | [`Hub`] |
+//! | synchronise two folders of files | [`Hub::sync`], [`SyncRequest`] |
+//! | what can go wrong | [`HubError`] |
+
+mod environment;
+mod error;
+mod hub;
+pub mod limits;
+mod outcome;
+mod request;
+mod sync;
+
+pub use environment::{Environment, Machine};
+pub use error::HubError;
+pub use hub::{Hub, HubOptions, Parts, Place};
+pub use outcome::{
+    Action, ActionKind, FieldChange, FoundConflict, HistoryEntry, RecordView, SyncOutcome,
+    UndoOutcome,
+};
+pub use request::{Actor, FileDomain, FileEntity, Progress, Silent, SyncRequest};

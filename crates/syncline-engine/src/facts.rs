@@ -1,0 +1,18 @@
+//! The single facts of a hub that stand in the table `meta`.
+
+use crate::rows::MetaName;
+
+/// The hub's site: 8 bytes, big end first.
+pub const SITE: MetaName = MetaName::literal("site");
+/// The hub's clock, above every clock in its store: 8 bytes, big end first.
+pub const CLOCK: MetaName = MetaName::literal("clock");
+/// The last position of the log: 8 bytes, big end first.
+pub const POSITION: MetaName = MetaName::literal("position");
+/// The frontier of the audit's tree.
+pub const AUDIT_FRONTIER: MetaName = MetaName::literal("audit.frontier");
+/// The head of the audit, as text.
+pub const AUDIT_HEAD: MetaName = MetaName::literal("audit.head");
+/// Where the store was when the site was given: a copy elsewhere gets a site of its own.
+pub const PLACE: MetaName = MetaName::literal("place");
+/// The cursor's incarnation: 16 bytes.
+pub const INCARNATION: MetaName = MetaName::literal("incarnation");

@@ -1,0 +1,83 @@
+//! What a file domain held of an entity after the last run: the digest of the file, and of each
+//! record in it.
+//!
+//! With it a run finds what has changed without loading what has not.
+
+use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
+use syncline_model::id::{Position, RecordId};
+
+/// The version of the stored form. Bump it with every change, keep the old reader.
+pub const INDEX_FORMAT: u8 = 1;
+
+/// The digest of a record's bytes in its file.
+pub type ItemDigest = [u8; 16];
+
+/// What a domain held of one entity after the last run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct DomainIndex {
+    /// Digest of the whole file; `None` if there was no file.
+    pub file: Option<[u8; 32]>,
+    /// Digest of the rules and policies that the run obeyed.
+    pub rules: [u8; 16],
+    /// The end of the log when the run was over.
+    pub position: Position,
+    /// The records, sorted by id.
+    pub items: Vec<(RecordId, ItemDigest)>,
+}
+
+impl DomainIndex {
+    /// Returns the digest of a record as it was after the last run.
+    pub fn get(&self, id: &RecordId) -> Option<&ItemDigest> {
+        let found = self.items.binary_search_by(|(known, _)| known.cmp(id));
+        found.ok().and_then(|index| self.items.get(index)).map(|(_, digest)| digest)
+    }
+
+    /// Encodes the index.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Bytes::with_capacity(80 + self.items.len() * 40);
+        out.u8(INDEX_FORMAT);
+        out.u8(u8::from(self.file.is_some()));
+        if let Some(file) = &self.file {
+            out.raw(file);
+        }
+        out.raw(&self.rules);
+        out.varint(self.position.0);
+        out.count(self.items.len());
+        for (id, digest) in &self.items {
+            out.str(id.as_str());
+            out.raw(digest);
+        }
+        out.into_bytes()
+    }
+
+    /// Decodes an index. The bytes may come from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] with the place of the damage.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        let unacceptable = |at| Reader::damaged_at(at, Damage::NotAcceptable { what: "index" });
+        if reader.u8()? != INDEX_FORMAT {
+            return Err(unacceptable(0));
+        }
+        let file = match reader.u8()? {
+            0 => None,
+            _ => Some(reader.array()?),
+        };
+        let rules = reader.array()?;
+        let position = Position(reader.varint()?);
+        let count = reader.count(18)?;
+        let mut items: Vec<(RecordId, ItemDigest)> = Vec::with_capacity(count);
+        for _ in 0..count {
+            let at = reader.offset();
+            let id = RecordId::new(reader.str()?).map_err(|_| unacceptable(at))?;
+            if items.last().is_some_and(|(last, _)| *last >= id) {
+                return Err(unacceptable(at));
+            }
+            items.push((id, reader.array()?));
+        }
+        reader.finish()?;
+        Ok(Self { file, rules, position, items })
+    }
+}

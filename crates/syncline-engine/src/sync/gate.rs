@@ -1,0 +1,132 @@
+//! The gate of one domain: what of a record comes out of it, and what goes into it.
+
+use syncline_merge::display::Fields;
+use syncline_merge::state::Record;
+use syncline_model::clock::Stamp;
+use syncline_model::id::Writer;
+use syncline_model::json::{Json, Leaf};
+use syncline_model::path::Path;
+use syncline_policy::{Crossing, Direction, EntityGate};
+
+/// What a gate lets a record's fields do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Passage {
+    /// Both directions.
+    Open,
+    /// Neither; the domain keeps what it has.
+    Closed,
+    /// Out of the domain only.
+    Out,
+    /// Into the domain only, as it is or masked.
+    In,
+}
+
+/// The gate of one entity between one domain and the hub.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    policy: EntityGate,
+}
+
+impl Gate {
+    /// Takes the compiled policy.
+    pub const fn new(policy: EntityGate) -> Self {
+        Self { policy }
+    }
+
+    /// Returns whether the record never crosses, by its values.
+    pub fn keeps_back(&self, fields: &Fields) -> bool {
+        self.policy.keeps_back(|path| {
+            let found = fields.binary_search_by(|(p, _)| p.cmp(path));
+            found.ok().and_then(|index| fields.get(index)).map(|(_, leaf)| leaf)
+        })
+    }
+
+    fn passage(&self, path: &Path, leaf: &Leaf) -> Passage {
+        let judge = |direction| self.policy.judge_value(path, leaf.kind(), direction);
+        let out = judge(Direction::FromDomain) == Crossing::Pass;
+        let into = judge(Direction::ToDomain) != Crossing::Withhold;
+        match (out, into) {
+            (true, true) => Passage::Open,
+            (true, false) => Passage::Out,
+            (false, true) => Passage::In,
+            (false, false) => Passage::Closed,
+        }
+    }
+
+    /// Returns the fields of a domain's record that the hub deals with: all but the closed ones.
+    pub fn held(&self, fields: &Fields) -> Fields {
+        if self.policy.passes_every_field() {
+            return fields.clone();
+        }
+        let held = fields.iter().filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
+        held.cloned().collect()
+    }
+
+    /// Returns what the domain says of a record: where its edits are not taken it is read as if it
+    /// had not touched them.
+    pub fn reading(&self, held: &Fields, base: Option<&Fields>) -> Fields {
+        if self.policy.passes_every_field() {
+            return held.clone();
+        }
+        let taken = |(path, leaf): &&(Path, Leaf)| self.passage(path, leaf) != Passage::In;
+        let untouched = base.into_iter().flatten().filter(|field| !taken(field));
+        let mut reading: Fields = held.iter().filter(taken).chain(untouched).cloned().collect();
+        reading.sort();
+        reading.dedup_by(|a, b| a.0 == b.0);
+        reading
+    }
+
+    /// Returns what the domain is to hold of a record that shows `visible`.
+    ///
+    /// - `held`: what it holds now; fields that only leave it stay as they are there.
+    pub fn rendering(&self, visible: &Fields, held: &Fields) -> Fields {
+        if self.policy.passes_every_field() {
+            return visible.clone();
+        }
+        let mut rendering = Fields::with_capacity(visible.len());
+        for (path, leaf) in visible {
+            match self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) {
+                Crossing::Pass => rendering.push((path.clone(), leaf.clone())),
+                Crossing::Mask(text) => {
+                    let mask = Leaf::from_json(&Json::from(text));
+                    rendering.extend(mask.ok().map(|mask| (path.clone(), mask)));
+                }
+                Crossing::Withhold => {}
+            }
+        }
+        let own = held.iter().filter(|(path, leaf)| self.passage(path, leaf) == Passage::Out);
+        rendering.extend(own.cloned());
+        rendering.sort();
+        rendering.dedup_by(|a, b| a.0 == b.0);
+        rendering
+    }
+
+    /// Returns the visible fields whose values the domain does not get to see.
+    pub fn withheld(&self, visible: &Fields) -> Vec<Path> {
+        if self.policy.passes_every_field() {
+            return Vec::new();
+        }
+        let shown = |path: &Path, leaf: &Leaf| {
+            self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) == Crossing::Pass
+        };
+        visible.iter().filter(|(path, leaf)| !shown(path, leaf)).map(|(p, _)| p.clone()).collect()
+    }
+
+    /// Returns the domain's own changes of fields that it does not get to see: its next edit
+    /// replaces these, and no one else's.
+    pub fn own_changes(&self, record: &Record, writer: &Writer) -> Vec<Stamp> {
+        if self.policy.passes_every_field() {
+            return Vec::new();
+        }
+        let mut own = Vec::new();
+        for (path, register) in &record.body.registers {
+            for (stamp, entry) in register.iter().filter(|(_, entry)| entry.writer == *writer) {
+                let leaf = entry.value.clone().unwrap_or_else(Leaf::null);
+                if self.passage(path, &leaf) == Passage::Out {
+                    own.push(*stamp);
+                }
+            }
+        }
+        own
+    }
+}

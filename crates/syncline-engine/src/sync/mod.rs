@@ -1,0 +1,17 @@
+//! Synchronising two domains through the hub: pure planning, record by record.
+//!
+//! The plan is the run: what is planned here is what is committed and written, and a dry run only
+//! holds the writes back.
+
+mod gate;
+mod record;
+mod report;
+pub mod time;
+mod transaction;
+
+pub use gate::Gate;
+pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
+pub use report::{
+    EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA,
+};
+pub use transaction::{ConflictTally, RunFacts, Transaction, base_key, changed, commitment_of};

@@ -1,0 +1,311 @@
+//! Planning one record: what its domains say of it is taken in, and what each is to hold comes out.
+
+use syncline_merge::commit::Site;
+use syncline_merge::conflict::{Conflict, conflicts};
+use syncline_merge::display::{Fields, is_visible, same_fields, visible};
+use syncline_merge::error::Refusal;
+use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
+use syncline_merge::state::Record;
+use syncline_merge::token::Token;
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+
+use super::gate::Gate;
+use crate::link::{Direction, LinkedDomain, LinkedEntity, Side};
+
+/// One domain of the link, as far as one entity is concerned.
+#[derive(Clone, Debug)]
+pub struct Party<'a> {
+    /// The domain.
+    pub domain: &'a LinkedDomain,
+    /// Its gate for the entity.
+    pub gate: Gate,
+}
+
+/// What a domain holds of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Held {
+    /// These fields, without the id.
+    Present {
+        /// All fields, sorted by path.
+        fields: Fields,
+        /// Time of the last edit of the file, in milliseconds; used where the record names none.
+        file_ms: Option<u64>,
+    },
+    /// Nothing, and that is certain.
+    Absent,
+    /// Nobody knows: it could not be read, or it is none of the hub's business.
+    Unknown,
+}
+
+/// What is known of a record before planning.
+#[derive(Clone, Debug)]
+pub struct Known {
+    /// The state at the hub.
+    pub record: Option<Record>,
+    /// What each domain holds now.
+    pub held: [Held; 2],
+    /// What each domain was last known to hold.
+    pub bases: [Option<Base>; 2],
+    /// Whether an open intent was written, where that is known.
+    pub written: [Option<bool>; 2],
+}
+
+/// What a domain is to do with a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Write {
+    /// What it holds now, of the fields that the hub deals with; `None` if it lacks the record.
+    pub before: Option<Fields>,
+    /// What it is to hold; `None` to remove the record.
+    pub after: Option<Fields>,
+}
+
+/// One change that a domain made.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    /// The change.
+    pub stamp: Stamp,
+    /// Whose.
+    pub side: Side,
+    /// What the hub showed before; `None` if there was no record.
+    pub before: Option<Fields>,
+    /// What the hub shows after; `None` if the record is gone.
+    pub after: Option<Fields>,
+}
+
+/// The plan for one record.
+#[derive(Clone, Debug, Default)]
+pub struct RecordPlan {
+    /// The state after the changes.
+    pub record: Option<Record>,
+    /// Whether the state differs from the one that is stored.
+    pub changed: bool,
+    /// The changes, in order.
+    pub changes: Vec<Change>,
+    /// What each domain is to do; `None` for nothing.
+    pub writes: [Option<Write>; 2],
+    /// What is to be stored as known of each domain.
+    pub bases: [Option<Base>; 2],
+    /// The conflicts of the state.
+    pub conflicts: Vec<Conflict>,
+    /// Values that the parties' bases held at contested paths, for those who decide.
+    pub base_values: Vec<(Path, Leaf)>,
+    /// What a person should know.
+    pub notices: Vec<(Side, Notice)>,
+    /// Whether a record was kept back by policy, by side.
+    pub kept_back: [bool; 2],
+}
+
+/// The part of the plan that is the same for all records of an entity.
+#[derive(Debug)]
+pub struct Planner<'a> {
+    /// The entity.
+    pub entity: &'a LinkedEntity,
+    /// Source and target.
+    pub parties: [Party<'a>; 2],
+    /// Which way changes flow.
+    pub direction: Direction,
+}
+
+impl Planner<'_> {
+    /// Plans one record.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`] where the state does not allow what a domain says. The record is left out of the
+    /// run and reported; nothing of it is changed.
+    pub fn record(&self, known: Known, site: &mut Site<'_>) -> Result<RecordPlan, Refusal> {
+        let Known { record, mut held, bases, written } = known;
+        let mut plan = RecordPlan { record, bases, ..RecordPlan::default() };
+        for side in Side::BOTH {
+            if let Held::Present { fields, .. } = &held[side.index()]
+                && self.party(side).gate.keeps_back(fields)
+            {
+                plan.kept_back[side.index()] = true;
+                held[side.index()] = Held::Unknown;
+            }
+        }
+        for side in Side::BOTH {
+            if self.direction.gives(side) {
+                self.take(side, &held, written[side.index()], &mut plan, site)?;
+            }
+        }
+        for side in Side::BOTH {
+            self.give(side, &held[side.index()], &mut plan);
+        }
+        if let Some(record) = &plan.record {
+            plan.conflicts = conflicts(record, &self.entity.rules);
+            plan.conflicts.retain(|conflict| Some(&conflict.path) != self.entity.time_path.as_ref());
+        }
+        Ok(plan)
+    }
+
+    fn party(&self, side: Side) -> &Party<'_> {
+        &self.parties[side.index()]
+    }
+
+    /// Takes in what one domain says.
+    fn take(
+        &self,
+        side: Side,
+        held: &[Held; 2],
+        written: Option<bool>,
+        plan: &mut RecordPlan,
+        site: &mut Site<'_>,
+    ) -> Result<(), Refusal> {
+        let party = self.party(side);
+        let base = &plan.bases[side.index()];
+        let (fields, edited_ms) = match &held[side.index()] {
+            Held::Unknown => return Ok(()),
+            Held::Absent => (None, None),
+            Held::Present { fields, file_ms } => {
+                let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
+                (Some(party.gate.reading(&party.gate.held(fields), rendering)), *file_ms)
+            }
+        };
+        let time = fields.as_ref().and_then(|fields| self.time(fields, base.as_ref()));
+        let edited_ms = time.or(edited_ms).unwrap_or(site.now_ms);
+        let reading = Reading {
+            fields: fields.as_ref(),
+            writer: &party.domain.writer,
+            edited: Clock::new(edited_ms, 0),
+            timed: time.is_some(),
+            written,
+        };
+        let shown_before = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
+        remember_base(base.as_ref(), &mut plan.base_values);
+        let base = plan.bases[side.index()].take();
+        let taken = take(plan.record.take(), base, &reading, &self.entity.rules, site)?;
+        let Taken { record, base, change, capped, notices } = taken;
+        plan.record = record;
+        plan.bases[side.index()] = base;
+        plan.notices.extend(notices.into_iter().map(|notice| (side, notice)));
+        if let Some((stamp, _)) = change {
+            plan.changed = true;
+            let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
+            plan.changes.push(Change { stamp, side, before: shown_before, after });
+        }
+        debug_assert!(capped.is_empty() || plan.changed, "a cap comes with a change");
+        Ok(())
+    }
+
+    /// Returns when the record says that it was edited, if that can be trusted: an edit that left
+    /// the time as it was says nothing about when it was made.
+    fn time(&self, fields: &Fields, base: Option<&Base>) -> Option<u64> {
+        let path = self.entity.time_path.as_ref()?;
+        let at = |fields: &Fields| fields.iter().find(|(p, _)| p == path).map(|(_, l)| l.clone());
+        let time = at(fields)?;
+        let before = base.and_then(|base| base.rendering.as_ref()).and_then(at);
+        if before.as_ref() == Some(&time) {
+            return None;
+        }
+        super::time::milliseconds(&time)
+    }
+
+    /// Decides what one domain is to hold, and what is known of it then.
+    fn give(&self, side: Side, held: &Held, plan: &mut RecordPlan) {
+        let party = self.party(side);
+        let Some(now) = self.held_now(party, held, plan, side) else { return };
+        let rules = &self.entity.rules;
+        let shown = match &plan.record {
+            Some(record) if is_visible(record, rules.deletion) => {
+                // A mirror shows what its source holds, also where a conflict is open.
+                let viewer = match self.direction.mirrors(side) {
+                    true => &self.party(side.other()).domain.writer,
+                    false => &party.domain.writer,
+                };
+                visible(record, rules, Some(viewer))
+            }
+            _ => None,
+        };
+        let deleted_here =
+            plan.notices.iter().any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
+        if deleted_here {
+            return;
+        }
+        let nothing = Fields::new();
+        let mut after =
+            shown.as_ref().map(|shown| party.gate.rendering(shown, now.as_ref().unwrap_or(&nothing)));
+        if after.as_ref().is_some_and(|after| party.gate.keeps_back(after)) {
+            plan.kept_back[side.index()] = true;
+            return;
+        }
+        keep_reported(side, plan, now.as_ref(), after.as_mut());
+        let same = match (&now, &after) {
+            (Some(now), Some(after)) => same_fields(rules, now, after),
+            (None, None) => true,
+            _ => false,
+        };
+        let may_write = self.direction.takes(side) && party.domain.writable;
+        if !same && !may_write {
+            return;
+        }
+        let Some(record) = &plan.record else {
+            // A mirror holds a record that no one else has.
+            if !same {
+                plan.writes[side.index()] = Some(Write { before: now, after: None });
+            }
+            return;
+        };
+        let withheld = shown.as_ref().map(|shown| party.gate.withheld(shown)).unwrap_or_default();
+        let token = Token::of(record, rules, Some(&party.domain.writer), &withheld);
+        if same {
+            let known = plan.bases[side.index()].is_some() || now.is_some();
+            let own = party.gate.own_changes(record, &party.domain.writer).into_iter().collect();
+            let base = Base { rendering: now, token, own, intent: None };
+            plan.bases[side.index()] = known.then_some(base);
+        } else {
+            let mut base = plan.bases[side.index()].take().unwrap_or_default();
+            base.intent = Some(Intent { rendering: after.clone(), token });
+            plan.bases[side.index()] = Some(base);
+            plan.writes[side.index()] = Some(Write { before: now, after });
+        }
+    }
+
+    /// Returns what a domain holds, as far as the hub deals with it; nothing if nobody knows.
+    fn held_now(
+        &self,
+        party: &Party<'_>,
+        held: &Held,
+        plan: &RecordPlan,
+        side: Side,
+    ) -> Option<Option<Fields>> {
+        match held {
+            Held::Unknown => None,
+            Held::Absent => Some(None),
+            Held::Present { fields, .. } => {
+                let held = party.gate.held(fields);
+                debug_assert!(!plan.kept_back[side.index()], "kept back means unknown");
+                Some(Some(held))
+            }
+        }
+    }
+}
+
+/// Leaves an append list as it is in a domain that removed elements from it: that is reported.
+fn keep_reported(
+    side: Side,
+    plan: &RecordPlan,
+    now: Option<&Fields>,
+    after: Option<&mut Fields>,
+) {
+    let Some(after) = after else { return };
+    for (at, notice) in &plan.notices {
+        let Notice::RemovedFromAppend { path } = notice else { continue };
+        let held = now.into_iter().flatten().find(|(p, _)| p == path);
+        if let (true, Some(held)) = (*at == side, held)
+            && let Some(field) = after.iter_mut().find(|(p, _)| p == path)
+        {
+            *field = held.clone();
+        }
+    }
+}
+
+/// Keeps what a base held, for those who decide conflicts; the first base that knows a path wins.
+fn remember_base(base: Option<&Base>, values: &mut Vec<(Path, Leaf)>) {
+    if !values.is_empty() {
+        return;
+    }
+    values.extend(base.and_then(|base| base.rendering.as_ref()).into_iter().flatten().cloned());
+}

@@ -1,0 +1,256 @@
+//! The writes of one run, gathered record by record and saved as one batch.
+
+use std::collections::BTreeMap;
+
+use sha2::{Digest, Sha256};
+use syncline_merge::codec::{encode_base, encode_record};
+use syncline_merge::conflict::Conflict;
+use syncline_merge::display::Fields;
+use syncline_model::clock::Stamp;
+use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, Writer};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+
+use super::record::{Change, Planner, RecordPlan, Write};
+use crate::audit::{FieldError, Hash, RecordFacts, Salt, commit as commitment};
+use crate::audit::Canonical as _;
+use crate::conflicts::{ConflictRow, Status};
+use crate::link::Side;
+use crate::log::{ChangeKind, LogEntry, digest, images};
+use crate::rows::{Batch, ConflictId, Key};
+
+/// Who and what a run is, as far as each of its changes says so.
+#[derive(Clone, Debug)]
+pub struct RunFacts {
+    /// The run.
+    pub id: RunId,
+    /// When it began, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// A random number from which the salts of the run's commitments are made; stored nowhere.
+    pub secret: [u8; 32],
+}
+
+/// The writes of one run.
+#[derive(Debug)]
+pub struct Transaction {
+    /// The rows to save.
+    pub batch: Batch,
+    /// The end of the log with the run's changes.
+    pub position: Position,
+    /// The commitments to the run's changes, in order of position.
+    pub commitments: Vec<Hash>,
+    run: RunFacts,
+}
+
+/// What a record's conflicts came to in this run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConflictTally {
+    /// Conflicts found now that a rule has settled.
+    pub settled: u64,
+    /// Conflicts found now that a person is to decide.
+    pub open: u64,
+}
+
+impl Transaction {
+    /// Begins a transaction behind `position`, the present end of the log.
+    pub const fn new(run: RunFacts, position: Position) -> Self {
+        Self { batch: Batch::new(), position, commitments: Vec::new(), run }
+    }
+
+    /// Returns the run.
+    pub const fn run(&self) -> &RunFacts {
+        &self.run
+    }
+
+    /// Adds what one record's plan stores.
+    ///
+    /// `listed` are the conflicts of the record that are stored.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if a name is too long for the audit, which no accepted name is.
+    pub fn add_record(
+        &mut self,
+        planner: &Planner<'_>,
+        id: &RecordId,
+        plan: &RecordPlan,
+        listed: &[ConflictRow],
+    ) -> Result<ConflictTally, FieldError> {
+        let entity = &planner.entity.name;
+        for change in &plan.changes {
+            let origin = &planner.parties[change.side.index()].domain.writer;
+            self.add_change(entity, id, change, origin)?;
+        }
+        if let (true, Some(record)) = (plan.changed, &plan.record) {
+            let key = Key::Record { entity: entity.clone(), id: id.clone() };
+            self.batch.put(key, encode_record(record));
+        }
+        for side in Side::BOTH {
+            let domain = &planner.parties[side.index()].domain.name;
+            if let Some(base) = &plan.bases[side.index()] {
+                let key = base_key(domain, entity, id);
+                self.batch.put(key, encode_base(base));
+            }
+            if let (true, Some(write)) =
+                (planner.direction.mirrors(side), &plan.writes[side.index()])
+            {
+                self.add_overwrite(planner, id, plan, write)?;
+            }
+        }
+        Ok(self.add_conflicts(entity, id, plan, listed))
+    }
+
+    fn add_change(
+        &mut self,
+        entity: &EntityName,
+        id: &RecordId,
+        change: &Change,
+        origin: &Writer,
+    ) -> Result<(), FieldError> {
+        let (before, after) = changed(change.before.as_ref(), change.after.as_ref());
+        self.add_entry(LogEntry {
+            stamp: change.stamp,
+            kind: ChangeKind::Write,
+            entity: entity.clone(),
+            id: id.clone(),
+            origin: origin.clone(),
+            run: Some(self.run.id.clone()),
+            at_ms: self.run.at_ms,
+            hops: Vec::new(),
+            schema_version: 0,
+            before,
+            after,
+            salt: Salt::new([0; 32]),
+        })
+    }
+
+    /// Logs what a mirror replaces, so that it is nowhere lost.
+    fn add_overwrite(
+        &mut self,
+        planner: &Planner<'_>,
+        id: &RecordId,
+        plan: &RecordPlan,
+        write: &Write,
+    ) -> Result<(), FieldError> {
+        let Some(replaced) = &write.before else { return Ok(()) };
+        let (before, after) = changed(Some(replaced), write.after.as_ref());
+        let stamps = plan.record.as_ref().map(|record| record.version.clock_max());
+        let side = Side::BOTH.into_iter().find(|side| planner.direction.gives(*side));
+        let origin = &planner.parties[side.unwrap_or(Side::Source).index()].domain.writer;
+        let site = plan.changes.first().map(|change| change.stamp.site);
+        self.add_entry(LogEntry {
+            stamp: Stamp::new(stamps.unwrap_or_default(), site.unwrap_or(syncline_model::id::SiteId(0))),
+            kind: ChangeKind::Overwrite,
+            entity: planner.entity.name.clone(),
+            id: id.clone(),
+            origin: origin.clone(),
+            run: Some(self.run.id.clone()),
+            at_ms: self.run.at_ms,
+            hops: Vec::new(),
+            schema_version: 0,
+            before,
+            after,
+            salt: Salt::new([0; 32]),
+        })
+    }
+
+    /// Adds an entry at the end of the log, with a salt of its own and a commitment to it.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if a name is too long for the audit.
+    pub fn add_entry(&mut self, mut entry: LogEntry) -> Result<(), FieldError> {
+        self.position = self.position.next();
+        let mut hash = Sha256::new();
+        hash.update(self.run.secret);
+        hash.update(self.position.0.to_be_bytes());
+        entry.salt = Salt::new(hash.finalize().into());
+        self.commitments.push(commitment_of(&entry)?);
+        self.batch.put(Key::Log(self.position), entry.encode());
+        Ok(())
+    }
+
+    /// Lists the conflicts that are new, and closes those that are no more.
+    fn add_conflicts(
+        &mut self,
+        entity: &EntityName,
+        id: &RecordId,
+        plan: &RecordPlan,
+        listed: &[ConflictRow],
+    ) -> ConflictTally {
+        let mut tally = ConflictTally::default();
+        let mut present: BTreeMap<String, &Conflict> = BTreeMap::new();
+        for conflict in &plan.conflicts {
+            present.insert(conflict.id(entity, id), conflict);
+        }
+        for row in listed {
+            let known = row.conflict_id();
+            let status = match present.remove(&known) {
+                Some(conflict) if conflict.open => Status::Open,
+                Some(_) => Status::Settled,
+                None if row.status == Status::Resolved => Status::Resolved,
+                None => Status::Closed,
+            };
+            if status != row.status {
+                self.put_conflict(&ConflictRow { status, ..row.clone() });
+            }
+        }
+        for conflict in present.into_values() {
+            let status = if conflict.open { Status::Open } else { Status::Settled };
+            match status {
+                Status::Open => tally.open += 1,
+                _ => tally.settled += 1,
+            }
+            self.put_conflict(&ConflictRow {
+                entity: entity.clone(),
+                id: id.clone(),
+                conflict: conflict.clone(),
+                status,
+                base: base_value(&plan.base_values, &conflict.path),
+                found: Some(self.run.id.clone()),
+                decision: None,
+            });
+        }
+        tally
+    }
+
+    /// Stores a conflict as it is listed now.
+    pub fn put_conflict(&mut self, row: &ConflictRow) {
+        let Ok(conflict) = ConflictId::new(&row.conflict_id()) else { return };
+        let key = Key::Conflict { entity: row.entity.clone(), id: row.id.clone(), conflict };
+        self.batch.put(key, row.encode());
+    }
+}
+
+/// Returns the commitment of the audit to one change.
+///
+/// # Errors
+///
+/// [`FieldError`] if a name is too long for the audit.
+pub fn commitment_of(entry: &LogEntry) -> Result<Hash, FieldError> {
+    let before = entry.before.as_ref().map(digest);
+    let after = entry.after.as_ref().map(digest);
+    let (entity, id) = (entry.entity.as_str(), entry.id.as_str());
+    let facts = RecordFacts::new(entity, id, &entry.stamp_bytes(), before, after)?;
+    Ok(commitment(&entry.salt, &facts.canonical()))
+}
+
+/// Returns the key of what a domain is known to hold of a record.
+pub fn base_key(domain: &DomainName, entity: &EntityName, id: &RecordId) -> Key {
+    Key::Base { domain: domain.clone(), entity: entity.clone(), id: id.clone() }
+}
+
+/// Returns the images of what changed; a record that comes or goes keeps one of them whole.
+pub fn changed(before: Option<&Fields>, after: Option<&Fields>) -> (Option<Fields>, Option<Fields>) {
+    match (before, after) {
+        (Some(before), Some(after)) => {
+            let (before, after) = images(before, after);
+            (Some(before), Some(after))
+        }
+        (before, after) => (before.cloned(), after.cloned()),
+    }
+}
+
+fn base_value(values: &[(Path, Leaf)], path: &Path) -> Option<Leaf> {
+    values.iter().find(|(p, _)| p == path).map(|(_, leaf)| leaf.clone())
+}

@@ -1,0 +1,154 @@
+//! Why a hub could not do what it was asked to.
+
+use syncline_model::codec::DecodeError;
+use syncline_policy::SafetyStop;
+use syncline_store::StoreError;
+use thiserror::Error;
+
+/// Why a hub could not do what it was asked to. Nothing was changed, unless the variant says so.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum HubError {
+    /// The store failed.
+    #[error("the hub's store failed")]
+    Store(#[from] StoreError),
+    /// The state folder cannot be used.
+    #[error("the state folder cannot be used")]
+    StateFolder {
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Stored bytes are damaged.
+    #[error("a stored row of `{table}` is damaged")]
+    Damaged {
+        /// The table.
+        table: &'static str,
+        /// What is wrong.
+        #[source]
+        source: DecodeError,
+    },
+    /// A stored row cannot be understood.
+    #[error("a stored row of `{table}` is damaged")]
+    Row {
+        /// The table.
+        table: &'static str,
+    },
+    /// A guard or a limit stopped the run.
+    #[error(transparent)]
+    Safety(#[from] SafetyStop),
+    /// A file could not be read or written.
+    #[error("{domain}/{entity}: {problem}")]
+    File {
+        /// The domain.
+        domain: String,
+        /// The entity.
+        entity: String,
+        /// The stable code of the problem.
+        code: &'static str,
+        /// What is wrong.
+        problem: String,
+        /// Whether trying again may help.
+        transient: bool,
+    },
+    /// The domain's folder does not exist.
+    #[error("domain `{domain}` has no folder")]
+    DomainNotFound {
+        /// The domain.
+        domain: String,
+    },
+    /// The inputs have moved since the plan was made.
+    #[error("the plan is stale: files or records have changed since it was made")]
+    StalePlan,
+    /// The run would have left a conflict open, and was told not to.
+    #[error("{count} conflict(s) would wait for a decision")]
+    WouldConflict {
+        /// How many.
+        count: u64,
+    },
+    /// There is no such run.
+    #[error("there is no run `{id}`")]
+    RunNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// The run cannot be undone.
+    #[error("run `{id}` cannot be undone: {reason}")]
+    NotUndoable {
+        /// The run.
+        id: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// There is no such conflict.
+    #[error("there is no conflict `{id}`")]
+    ConflictNotFound {
+        /// What was asked for.
+        id: String,
+    },
+    /// The conflict has changed since it was shown.
+    #[error("conflict `{id}` has changed since it was shown")]
+    ConflictStale {
+        /// The conflict.
+        id: String,
+    },
+    /// The decision does not fit the conflict.
+    #[error("conflict `{id}` cannot be decided that way: {reason}")]
+    DecisionUnfit {
+        /// The conflict.
+        id: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The person asked to stop; nothing was written.
+    #[error("stopped before anything was written")]
+    Cancelled,
+    /// The audit is damaged.
+    #[error("the audit is damaged at {place}")]
+    Audit {
+        /// Which entry or part.
+        place: String,
+        /// The stable code of the damage.
+        code: &'static str,
+    },
+    /// The hub's clock cannot go on.
+    #[error("the hub's clock has reached its end")]
+    ClockExhausted,
+    /// The machine gave no random numbers.
+    #[error("the machine gives no random numbers")]
+    Random,
+}
+
+impl HubError {
+    /// Returns the stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(error) => error.code(),
+            Self::Damaged { source, .. } => source.code(),
+            Self::Row { .. } => "ROW_DAMAGED",
+            Self::StateFolder { .. } => "STORAGE_ERROR",
+            Self::Safety(stop) => stop.code(),
+            Self::File { code, .. } | Self::Audit { code, .. } => code,
+            Self::DomainNotFound { .. } => "DOMAIN_NOT_FOUND",
+            Self::StalePlan => "PLAN_STALE",
+            Self::WouldConflict { .. } => "SYNC_CONFLICT",
+            Self::RunNotFound { .. } => "RUN_NOT_FOUND",
+            Self::NotUndoable { .. } => "RUN_NOT_UNDOABLE",
+            Self::ConflictNotFound { .. } => "CONFLICT_NOT_FOUND",
+            Self::ConflictStale { .. } => "CONFLICT_STALE",
+            Self::DecisionUnfit { .. } => "DECISION_UNFIT",
+            Self::Cancelled => "CANCELLED",
+            Self::ClockExhausted => "CLOCK_EXHAUSTED",
+            Self::Random => "RANDOM_UNAVAILABLE",
+        }
+    }
+
+    /// Returns whether the same request may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::File { transient, .. } => *transient,
+            Self::Store(error) => error.advice() == syncline_store::Advice::Retry,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,319 @@
+//! The hub: a store, the identity and clock of the site, and the end of its log.
+
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use syncline_domains::files::disk::{Disk, SystemDisk};
+use syncline_engine::audit::{
+    Actor as AuditActor, AuditEntry, BatchFacts, Details, FieldError, Frontier, Head, Salt, Shreddable,
+    inner_root,
+};
+use syncline_engine::facts;
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::sync::RunFacts;
+use syncline_model::clock::Clock;
+use syncline_model::id::{Position, RunId, SiteId};
+use syncline_store::sqlite::{Check, Options, SqliteStore};
+use syncline_store::{Read, Store};
+
+use crate::environment::{Environment, Machine};
+use crate::error::HubError;
+use crate::request::Actor;
+
+/// Where a hub is and how it is opened.
+#[derive(Clone, Debug)]
+pub struct HubOptions {
+    /// The folder of the store, of undo copies and of records of runs.
+    pub state_folder: PathBuf,
+    /// Whether the store is checked before anything is read.
+    pub check_store: bool,
+}
+
+/// What a hub is made of, for those who bring their own parts.
+pub struct Parts {
+    /// Where rows are kept.
+    pub store: Box<dyn Store>,
+    /// Where files are.
+    pub disk: Arc<dyn Disk>,
+    /// Time and random numbers.
+    pub environment: Box<dyn Environment>,
+    /// The folder of undo copies.
+    pub state_folder: PathBuf,
+    /// Where the store is: path and identity of its file. A store that was copied or restored is
+    /// somewhere else and takes a site of its own.
+    pub place: Place,
+}
+
+/// Where a store is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The path of the store.
+    pub path: String,
+    /// The identity of its file: device and inode, or whatever changes with a copy.
+    pub identity: String,
+}
+
+/// A hub of one site: the only writer of its store.
+pub struct Hub {
+    pub(crate) store: Box<dyn Store>,
+    pub(crate) disk: Arc<dyn Disk>,
+    pub(crate) environment: Box<dyn Environment>,
+    pub(crate) state_folder: PathBuf,
+    pub(crate) site: SiteId,
+    pub(crate) clock: Clock,
+    pub(crate) position: Position,
+    pub(crate) frontier: Frontier,
+}
+
+impl Hub {
+    /// Opens the hub whose state is in a folder, and makes it if there is none. Interrupted writes
+    /// are finished.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Store`] if the store is locked, damaged or too new.
+    pub fn open(options: &HubOptions) -> Result<Self, HubError> {
+        let folder = &options.state_folder;
+        let store = SqliteStore::open(folder, &store_options(options))?;
+        let place = place_of(folder);
+        make_undo_folder(folder)?;
+        Self::with_parts(Parts {
+            store: Box::new(store),
+            disk: Arc::new(SystemDisk),
+            environment: Box::new(Machine),
+            state_folder: folder.clone(),
+            place,
+        })
+    }
+
+    /// Returns whether there is a store in a folder.
+    pub fn exists(state_folder: &Path) -> bool {
+        state_folder.join(syncline_store::sqlite::DATABASE_FILE).is_file()
+    }
+
+    /// Opens a hub on the given parts. Interrupted writes are finished.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::open`].
+    pub fn with_parts(parts: Parts) -> Result<Self, HubError> {
+        let Parts { store, disk, environment, state_folder, place } = parts;
+        let mut hub = Self {
+            site: SiteId(0),
+            clock: Clock(fact(&*store, &facts::CLOCK)?.unwrap_or_default()),
+            position: Position(fact(&*store, &facts::POSITION)?.unwrap_or_default()),
+            frontier: Frontier::new(),
+            store,
+            disk,
+            environment,
+            state_folder,
+        };
+        if let Some(bytes) = hub.store.get(&Key::Meta(facts::AUDIT_FRONTIER))? {
+            let damaged = |_| HubError::Row { table: "meta" };
+            hub.frontier = Frontier::decode(&bytes).map_err(damaged)?;
+        }
+        hub.take_site(&place)?;
+        hub.recover()?;
+        Ok(hub)
+    }
+
+    /// Takes the stored site, or a new one where the store is new, was copied or was restored.
+    fn take_site(&mut self, place: &Place) -> Result<(), HubError> {
+        let text = format!("{}\n{}", place.path, place.identity);
+        let stored = self.store.get(&Key::Meta(facts::PLACE))?;
+        let site = fact(&*self.store, &facts::SITE)?;
+        if let (Some(site), Some(stored)) = (site, &stored)
+            && stored == text.as_bytes()
+        {
+            self.site = SiteId(site);
+            return Ok(());
+        }
+        let random = self.environment.random()?;
+        let (first, _) = random.split_first_chunk::<8>().ok_or(HubError::Random)?;
+        self.site = SiteId(u64::from_be_bytes(*first));
+        let mut batch = Batch::new();
+        batch.put(Key::Meta(facts::SITE), self.site.0.to_be_bytes().to_vec());
+        batch.put(Key::Meta(facts::PLACE), text.into_bytes());
+        let moved = stored.is_some_and(|stored| {
+            String::from_utf8_lossy(&stored).split_once('\n').is_some_and(|(_, identity)| {
+                identity == place.identity
+            })
+        });
+        if !moved {
+            // A copied or restored store knows an older past of its domains: its bases are none.
+            for scan in [Scan::Domains] {
+                self.for_each(&scan, |key, _| {
+                    batch.delete(key.clone());
+                    Ok(())
+                })?;
+            }
+            self.drop_bases(&mut batch)?;
+        }
+        Ok(self.store.commit(&batch)?)
+    }
+
+    fn drop_bases(&self, batch: &mut Batch) -> Result<(), HubError> {
+        let mut pairs = Vec::new();
+        self.for_each(&Scan::Domains, |key, _| {
+            if let Key::Domain { domain, entity: Some(entity) } = key {
+                pairs.push((domain.clone(), entity.clone()));
+            }
+            Ok(())
+        })?;
+        for (domain, entity) in pairs {
+            self.for_each(&Scan::Bases { domain, entity }, |key, _| {
+                batch.delete(key.clone());
+                Ok(())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Returns the site.
+    pub const fn site(&self) -> SiteId {
+        self.site
+    }
+
+    /// Returns the end of the log.
+    pub const fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Returns the head of the audit.
+    pub fn audit_head(&self) -> Head {
+        self.frontier.head()
+    }
+
+    /// Returns the store, to read from.
+    pub fn rows(&self) -> &dyn Read {
+        &*self.store
+    }
+
+    /// Closes the hub.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Store`] if tidying failed; nothing is lost by that.
+    pub fn close(self) -> Result<(), HubError> {
+        Ok(self.store.close()?)
+    }
+
+    /// Shows every row of a stretch to `row`, in its order.
+    pub(crate) fn for_each(
+        &self,
+        scan: &Scan,
+        mut row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
+    ) -> Result<(), HubError> {
+        let mut failed = None;
+        self.store.scan(scan, None, usize::MAX, &mut |key, value| match row(key, value) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+
+    /// Returns the facts of a new run: its id sorts by time.
+    pub(crate) fn begin_run(&mut self) -> Result<RunFacts, HubError> {
+        let at_ms = self.environment.now_ms();
+        let secret = self.environment.random()?;
+        let (tail, _) = secret.split_first_chunk::<10>().ok_or(HubError::Random)?;
+        let tail: String = tail.iter().map(|byte| format!("{byte:02x}")).collect();
+        let id = RunId::new(&format!("{at_ms:012x}-{tail}"));
+        let id = id.expect("invariant: hexadecimal digits are a run id");
+        // The number that makes the salts must not be known to who knows the id.
+        Ok(RunFacts { id, at_ms, secret: self.environment.random()? })
+    }
+
+    /// Adds an entry to the audit, and the hub's new facts, to a batch; answers the frontier that
+    /// holds once the batch is committed.
+    pub(crate) fn add_audit(
+        &mut self,
+        batch: &mut Batch,
+        mut facts_of: BatchFacts,
+        commitments: &[syncline_engine::audit::Hash],
+        actor: &Actor,
+        details: &str,
+    ) -> Result<Frontier, HubError> {
+        facts_of.record_count = commitments.len() as u64;
+        facts_of.inner_root = inner_root(commitments);
+        let field = |_: FieldError| HubError::Row { table: "audit" };
+        let who = AuditActor::new(actor.user.as_deref(), actor.session.as_deref()).map_err(field)?;
+        let who = Shreddable::open(Salt::new(self.environment.random()?), who);
+        let details = Details::new(details).map_err(field)?;
+        let details = Shreddable::open(Salt::new(self.environment.random()?), details);
+        let index = self.frontier.size();
+        let entry = AuditEntry::new(index, facts_of, who, details).map_err(field)?;
+        let mut frontier = self.frontier.clone();
+        frontier.append(entry.leaf_hash());
+        batch.put(Key::Audit(index), entry.encode());
+        batch.put(Key::Meta(facts::AUDIT_FRONTIER), frontier.encode());
+        batch.put(Key::Meta(facts::AUDIT_HEAD), frontier.head().to_string().into_bytes());
+        Ok(frontier)
+    }
+
+    /// Commits a batch together with the hub's clock and position, and takes them over.
+    pub(crate) fn commit(
+        &mut self,
+        mut batch: Batch,
+        clock: Clock,
+        position: Position,
+        frontier: Frontier,
+    ) -> Result<(), HubError> {
+        if clock != self.clock {
+            batch.put(Key::Meta(facts::CLOCK), clock.0.to_be_bytes().to_vec());
+        }
+        if position != self.position {
+            batch.put(Key::Meta(facts::POSITION), position.0.to_be_bytes().to_vec());
+        }
+        self.store.commit(&batch)?;
+        self.clock = clock;
+        self.position = position;
+        self.frontier = frontier;
+        Ok(())
+    }
+}
+
+fn store_options(options: &HubOptions) -> Options {
+    let check = if options.check_store { Check::Pages } else { Check::Header };
+    Options { check, ..Options::default() }
+}
+
+/// Reads a number among the hub's facts.
+fn fact(
+    store: &dyn Store,
+    name: &syncline_engine::rows::MetaName,
+) -> Result<Option<u64>, HubError> {
+    let Some(bytes) = store.get(&Key::Meta(name.clone()))? else { return Ok(None) };
+    let bytes = <[u8; 8]>::try_from(bytes.as_slice());
+    bytes.map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| HubError::Row { table: "meta" })
+}
+
+/// Makes the folder of undo copies, for the eyes of its owner only.
+fn make_undo_folder(state_folder: &Path) -> Result<(), HubError> {
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(state_folder.join("undo")).map_err(|source| HubError::StateFolder { source })
+}
+
+fn place_of(folder: &Path) -> Place {
+    let path = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
+    let file = path.join(syncline_store::sqlite::DATABASE_FILE);
+    Place { path: path.to_string_lossy().into_owned(), identity: identity_of(&file) }
+}
+
+#[cfg(unix)]
+fn identity_of(file: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    std::fs::metadata(file).map_or_else(|_| String::new(), |m| format!("{}:{}", m.dev(), m.ino()))
+}
+
+#[cfg(not(unix))]
+fn identity_of(_file: &Path) -> String {
+    String::new()
+}

@@ -1,0 +1,131 @@
+//! What a hub answers.
+
+use syncline_engine::link::Side;
+use syncline_engine::sync::RunReport;
+use syncline_merge::display::Fields;
+use syncline_model::id::{EntityName, RecordId, Writer};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+use syncline_policy::SafetyStop;
+
+/// What a synchronisation came to, or would come to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SyncOutcome {
+    /// The report, as it is stored.
+    pub report: RunReport,
+    /// What was written, or would be, in order of entity, side and id.
+    pub actions: Vec<Action>,
+    /// Conflicts found in this run, in order of entity, id and path.
+    pub conflicts: Vec<FoundConflict>,
+    /// What the plan was made of, as one digest: a saved plan is stale once this differs.
+    pub inputs: String,
+    /// Whether anything was written to a domain.
+    pub wrote: bool,
+    /// What would stop the run, where this is only a plan.
+    pub stop: Option<SafetyStop>,
+}
+
+/// One thing done to one record in one domain.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Action {
+    /// The entity.
+    pub entity: EntityName,
+    /// The record.
+    pub id: RecordId,
+    /// Where.
+    pub side: Side,
+    /// What.
+    pub kind: ActionKind,
+    /// The fields that change, in order of path, as this domain may see them.
+    pub fields: Vec<FieldChange>,
+    /// Who caused it, where one writer did.
+    pub origin: Option<Writer>,
+}
+
+/// What is done to a record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum ActionKind {
+    /// It is added.
+    Add,
+    /// Some of its fields are written.
+    Update,
+    /// It is removed.
+    Delete,
+}
+
+/// One field that changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FieldChange {
+    /// The field.
+    pub path: Path,
+    /// What is there; `None` for nothing.
+    pub from: Option<Leaf>,
+    /// What will be there; `None` for nothing.
+    pub to: Option<Leaf>,
+}
+
+/// A conflict found in a run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FoundConflict {
+    /// The conflict's id, 32 hexadecimal digits.
+    pub conflict: String,
+    /// The entity.
+    pub entity: EntityName,
+    /// The record.
+    pub id: RecordId,
+    /// The field; the root where a deletion meets an edit.
+    pub path: Path,
+    /// What both sides had before, where that is known.
+    pub base: Option<Leaf>,
+    /// What each side says: who, and the value or nothing.
+    pub sides: Vec<(Option<Writer>, Option<Leaf>)>,
+    /// What is shown now.
+    pub shown: Option<Leaf>,
+    /// Whether a person is to decide.
+    pub open: bool,
+}
+
+/// What an undo came to, or would come to.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UndoOutcome {
+    /// The run that was undone.
+    pub sync_id: String,
+    /// The report of the undo itself, as it is stored.
+    pub report: RunReport,
+    /// Records restored, by side.
+    pub restored: [u64; 2],
+    /// Files restored byte for byte, as `<domain>/<entity>`.
+    pub files_exact: Vec<String>,
+    /// Records that were edited since and stay as they are.
+    pub left: Vec<(Side, EntityName, RecordId)>,
+}
+
+/// A record's history, latest change first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HistoryEntry {
+    /// Position in the log.
+    pub position: u64,
+    /// What kind of change, in a word.
+    pub kind: &'static str,
+    /// Who.
+    pub origin: Writer,
+    /// When, in milliseconds since the Unix epoch.
+    pub at_ms: u64,
+    /// The run, if one brought it.
+    pub run: Option<String>,
+    /// The changed fields before.
+    pub before: Option<Fields>,
+    /// The changed fields after.
+    pub after: Option<Fields>,
+}
+
+/// A record as the hub and its domains have it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RecordView {
+    /// What the hub shows; `None` if the record does not exist.
+    pub hub: Option<Fields>,
+    /// What each domain was last known to hold.
+    pub bases: [Option<Fields>; 2],
+    /// What each domain holds now.
+    pub held: [Option<Fields>; 2],
+}

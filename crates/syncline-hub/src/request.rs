@@ -1,0 +1,93 @@
+//! What is asked of a hub.
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
+use syncline_model::id::{EntityName, RecordId};
+use syncline_policy::{Guard, Limits};
+
+/// A synchronisation of two file domains.
+#[derive(Clone, Debug)]
+pub struct SyncRequest {
+    /// The source and its folder.
+    pub source: FileDomain,
+    /// The target and its folder.
+    pub target: FileDomain,
+    /// What to synchronise, in this order.
+    pub entities: Vec<FileEntity>,
+    /// Which way changes flow.
+    pub direction: Direction,
+    /// Bounds on what is read.
+    pub limits: Limits,
+    /// Bounds on what is written.
+    pub guard: Guard,
+    /// Only these records; `None` for all.
+    pub only: Option<BTreeSet<RecordId>>,
+    /// Who asks.
+    pub actor: Actor,
+    /// Whether to refuse the run, with nothing written, if it would leave a conflict open.
+    pub fail_on_conflict: bool,
+    /// The inputs that a saved plan was made of: the run is refused if they have moved.
+    pub expected_inputs: Option<String>,
+}
+
+/// A domain that is a folder of files.
+#[derive(Clone, Debug)]
+pub struct FileDomain {
+    /// Name, policy, whether it may be written.
+    pub domain: LinkedDomain,
+    /// The folder.
+    pub folder: PathBuf,
+}
+
+/// An entity that is a file in each domain's folder.
+#[derive(Clone, Debug)]
+pub struct FileEntity {
+    /// Name, rules, where id and time stand.
+    pub entity: LinkedEntity,
+    /// The file's name in both folders, such as `contacts.json`.
+    pub file: String,
+}
+
+/// Who acts, as the audit names them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Actor {
+    /// The user.
+    pub user: Option<String>,
+    /// The session.
+    pub session: Option<String>,
+}
+
+impl SyncRequest {
+    /// Returns the domain at a side.
+    pub const fn domain(&self, side: Side) -> &FileDomain {
+        match side {
+            Side::Source => &self.source,
+            Side::Target => &self.target,
+        }
+    }
+}
+
+/// What is told while a run goes on.
+pub trait Progress {
+    /// An entity's turn begins.
+    fn entity_started(&mut self, entity: &EntityName);
+    /// An entity's plan is made: how many records were looked at.
+    fn entity_planned(&mut self, entity: &EntityName, records: u64);
+    /// Returns whether the person asked to stop; a run stops between two entities, before anything
+    /// is written.
+    fn is_cancelled(&self) -> bool;
+}
+
+/// Tells nothing.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Silent;
+
+impl Progress for Silent {
+    fn entity_started(&mut self, _entity: &EntityName) {}
+    fn entity_planned(&mut self, _entity: &EntityName, _records: u64) {}
+    fn is_cancelled(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,416 @@
+//! Planning one entity: every changed record is planned, counted, and gathered into the run.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_domains::files::document::{Change, Document};
+use syncline_domains::files::patch::patch;
+use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::link::Side;
+use syncline_engine::rows::Key;
+use syncline_engine::sync::{
+    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key,
+};
+use syncline_merge::codec::{decode_base, decode_record};
+use syncline_merge::commit::Site;
+use syncline_merge::display::{Fields, is_visible, visible};
+use syncline_merge::plain::Notice;
+use syncline_model::clock::Clock;
+use syncline_model::id::{EntityName, RecordId};
+use syncline_model::json::{Json, Leaf, Object, parse};
+use syncline_model::path::Path;
+use syncline_model::version::Version;
+use syncline_policy::Toll;
+
+use super::input::{EntityInput, problems};
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
+use crate::request::{FileEntity, SyncRequest};
+
+/// Records loaded from the store at once.
+const RECORDS_PER_LOAD: usize = 1_000;
+
+/// The plan of one entity.
+pub(crate) struct EntityPlan {
+    /// The entity.
+    pub(crate) name: EntityName,
+    /// Where a record says what its id is.
+    pub(crate) id_path: Path,
+    /// What was read.
+    pub(crate) input: EntityInput,
+    /// What it comes to.
+    pub(crate) report: EntityReport,
+    /// What is done to single records.
+    pub(crate) actions: Vec<Action>,
+    /// Conflicts found.
+    pub(crate) conflicts: Vec<FoundConflict>,
+    /// What is written to each file.
+    pub(crate) changes: [Vec<Change>; 2],
+    /// Records that could not be dealt with: they are looked at again in the next run.
+    pub(crate) unfinished: BTreeSet<RecordId>,
+    /// What went wrong with single records.
+    pub(crate) problems: Vec<Problem>,
+    /// What a person should know.
+    pub(crate) notices: Vec<Problem>,
+}
+
+/// What is stored of the conflicts, by record.
+pub(crate) type ListedConflicts = BTreeMap<(EntityName, RecordId), Vec<ConflictRow>>;
+
+impl Hub {
+    /// Plans one entity and adds what is to be stored to the transaction.
+    pub(crate) fn plan_entity(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        input: EntityInput,
+        listed: &ListedConflicts,
+        transaction: &mut Transaction,
+        clock: &mut Clock,
+    ) -> Result<EntityPlan, HubError> {
+        let name = entity.entity.name.clone();
+        let party = |side: Side| {
+            let domain = &request.domain(side).domain;
+            Party { domain, gate: Gate::new(domain.policy.gate(&name)) }
+        };
+        let planner = Planner {
+            entity: &entity.entity,
+            parties: [party(Side::Source), party(Side::Target)],
+            direction: request.direction,
+        };
+        let mut plan = EntityPlan {
+            problems: problems(&input, request, &name),
+            name,
+            id_path: entity.entity.id_path.clone(),
+            input,
+            report: EntityReport::default(),
+            actions: Vec::new(),
+            conflicts: Vec::new(),
+            changes: [Vec::new(), Vec::new()],
+            unfinished: BTreeSet::new(),
+            notices: Vec::new(),
+        };
+        plan.report.failed = plan.problems.len() as u64;
+        if plan.input.unchanged {
+            count_known(&mut plan);
+            return Ok(plan);
+        }
+        let changed = self.changed_records(&plan.input, &plan.name)?;
+        let (taken, put_off): (BTreeSet<_>, BTreeSet<_>) = changed
+            .into_iter()
+            .partition(|id| request.only.as_ref().is_none_or(|only| only.contains(id)));
+        plan.unfinished.extend(put_off.iter().cloned());
+        count_unchanged(&mut plan, &taken);
+        let ids: Vec<RecordId> = taken.into_iter().collect();
+        for chunk in ids.chunks(RECORDS_PER_LOAD) {
+            for (id, known) in self.load(&planner, &plan.input, chunk)? {
+                let listed = listed.get(&(plan.name.clone(), id.clone()));
+                let listed = listed.map(Vec::as_slice).unwrap_or_default();
+                plan.record(&planner, &id, known, listed, transaction, clock, self)?;
+            }
+        }
+        Ok(plan)
+    }
+
+    /// Loads what is known of some records.
+    fn load(
+        &self,
+        planner: &Planner<'_>,
+        input: &EntityInput,
+        ids: &[RecordId],
+    ) -> Result<Vec<(RecordId, Known)>, HubError> {
+        let entity = &planner.entity.name;
+        let mut keys = Vec::with_capacity(ids.len() * 3);
+        for id in ids {
+            keys.push(Key::Record { entity: entity.clone(), id: id.clone() });
+            for party in &planner.parties {
+                keys.push(base_key(&party.domain.name, entity, id));
+            }
+        }
+        let mut rows = self.store.get_many(&keys)?.into_iter();
+        let mut loaded = Vec::with_capacity(ids.len());
+        for id in ids {
+            let record = decoded(rows.next().flatten(), "records", decode_record)?;
+            let bases = [
+                decoded(rows.next().flatten(), "bases", decode_base)?,
+                decoded(rows.next().flatten(), "bases", decode_base)?,
+            ];
+            let side = |side: Side| &input.sides[side.index()];
+            let held = Side::BOTH.map(|at| side(at).held(id, &planner.entity.id_path));
+            let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
+            loaded.push((id.clone(), Known { record, held, bases, written }));
+        }
+        Ok(loaded)
+    }
+}
+
+fn decoded<T>(
+    bytes: Option<Vec<u8>>,
+    table: &'static str,
+    decode: impl Fn(&[u8]) -> Result<T, syncline_model::codec::DecodeError>,
+) -> Result<Option<T>, HubError> {
+    let row = bytes.map(|bytes| decode(&bytes)).transpose();
+    row.map_err(|source| HubError::Damaged { table, source })
+}
+
+/// Counts the records of files that nobody has changed, from what the last run left.
+fn count_known(plan: &mut EntityPlan) {
+    let [source, target] = plan.input.sides.each_ref().map(|side| &side.index);
+    plan.report.read = [source.items.len() as u64, target.items.len() as u64];
+    let only_target = target.items.iter().filter(|(id, _)| source.get(id).is_none()).count();
+    plan.report.merged = plan.report.read[0] + only_target as u64;
+    plan.report.unchanged = plan.report.merged;
+}
+
+/// Counts the records that nobody has changed.
+fn count_unchanged(plan: &mut EntityPlan, taken: &BTreeSet<RecordId>) {
+    let [source, target] = &plan.input.sides;
+    for side in Side::BOTH {
+        plan.report.read[side.index()] =
+            plan.input.sides[side.index()].document.items().len() as u64;
+    }
+    let only_target = target.items().filter(|item| source.item(&item.id).is_none());
+    let union = source.items().chain(only_target);
+    plan.report.unchanged = union.filter(|item| !taken.contains(&item.id)).count() as u64;
+    plan.report.merged = plan.report.unchanged;
+}
+
+impl EntityPlan {
+    /// Plans one record.
+    #[expect(clippy::too_many_arguments, reason = "one call, from the loop over all records")]
+    fn record(
+        &mut self,
+        planner: &Planner<'_>,
+        id: &RecordId,
+        known: Known,
+        listed: &[ConflictRow],
+        transaction: &mut Transaction,
+        clock: &mut Clock,
+        hub: &Hub,
+    ) -> Result<(), HubError> {
+        let now_ms = transaction.run().at_ms;
+        let floor = Version::new();
+        let mut site = Site { id: hub.site, clock, now_ms, floor: &floor, lost: &[] };
+        let plan = match planner.record(known, &mut site) {
+            Ok(plan) => plan,
+            Err(refusal) => {
+                self.unfinished.insert(id.clone());
+                self.report.failed += 1;
+                self.problems.push(Problem {
+                    code: refusal.code().to_owned(),
+                    domain: None,
+                    entity: Some(self.name.clone()),
+                    item: Some(id.as_str().to_owned()),
+                    reason: refusal.to_string(),
+                    fix: "the record is left as it is on both sides; see the error's page".to_owned(),
+                });
+                return Ok(());
+            }
+        };
+        self.count(planner, id, &plan);
+        let tally = transaction
+            .add_record(planner, id, &plan, listed)
+            .map_err(|_| HubError::Row { table: "audit" })?;
+        if tally.settled + tally.open > 0 {
+            self.report.conflicts += 1;
+            self.report.manual += u64::from(tally.open > 0);
+            self.found(planner, id, &plan, listed);
+        }
+        for side in Side::BOTH {
+            if let Some(write) = &plan.writes[side.index()] {
+                self.write(planner, side, id, write, &plan);
+            }
+        }
+        Ok(())
+    }
+
+    fn count(&mut self, planner: &Planner<'_>, id: &RecordId, plan: &RecordPlan) {
+        let deletion = planner.entity.rules.deletion;
+        let exists = plan.record.as_ref().is_some_and(|record| is_visible(record, deletion));
+        self.report.merged += u64::from(exists);
+        for side in Side::BOTH {
+            self.report.filtered += u64::from(plan.kept_back[side.index()]);
+        }
+        let idle = plan.changes.is_empty() && plan.writes.iter().all(Option::is_none);
+        self.report.unchanged += u64::from(idle && exists);
+        let (name, domains) = (&self.name, &planner.parties);
+        for (side, notice) in &plan.notices {
+            let (code, reason, fix) = match notice {
+                Notice::DeletedHere => (
+                    "DELETED_HERE",
+                    "the record was deleted and this domain still holds it; it is not created again by itself",
+                    "delete it here, or give it a new id to keep it",
+                ),
+                Notice::RemovedFromAppend { .. } => (
+                    "REMOVED_FROM_APPEND",
+                    "elements were removed from a list that only grows",
+                    "nothing was written back; change the field's shape if elements may be removed",
+                ),
+                _ => continue,
+            };
+            self.notices.push(Problem {
+                code: code.to_owned(),
+                domain: Some(domains[side.index()].domain.name.clone()),
+                entity: Some(name.clone()),
+                item: Some(id.as_str().to_owned()),
+                reason: reason.to_owned(),
+                fix: fix.to_owned(),
+            });
+        }
+    }
+
+    /// Notes the conflicts that are new, for those who look at the plan.
+    fn found(
+        &mut self,
+        planner: &Planner<'_>,
+        id: &RecordId,
+        plan: &RecordPlan,
+        listed: &[ConflictRow],
+    ) {
+        let known: BTreeSet<String> = listed.iter().map(ConflictRow::conflict_id).collect();
+        let fields = plan.record.as_ref().and_then(|r| visible(r, &planner.entity.rules, None));
+        for conflict in &plan.conflicts {
+            let name = conflict.id(&self.name, id);
+            if known.contains(&name) {
+                continue;
+            }
+            let value = |fields: &Fields| {
+                fields.iter().find(|(path, _)| *path == conflict.path).map(|(_, leaf)| leaf.clone())
+            };
+            self.conflicts.push(FoundConflict {
+                conflict: name,
+                entity: self.name.clone(),
+                id: id.clone(),
+                path: conflict.path.clone(),
+                base: value(&plan.base_values),
+                sides: conflict.sides.iter().map(|s| (s.writer.clone(), s.value.clone())).collect(),
+                shown: fields.as_ref().and_then(value),
+                open: conflict.open,
+            });
+        }
+    }
+
+    /// Notes what is written to one domain.
+    fn write(
+        &mut self,
+        planner: &Planner<'_>,
+        side: Side,
+        id: &RecordId,
+        write: &Write,
+        plan: &RecordPlan,
+    ) {
+        let at = side.index();
+        let (kind, count) = match (&write.before, &write.after) {
+            (None, _) => (ActionKind::Add, &mut self.report.added[at]),
+            (Some(_), Some(_)) => (ActionKind::Update, &mut self.report.updated[at]),
+            (Some(_), None) => (ActionKind::Delete, &mut self.report.deleted[at]),
+        };
+        *count += 1;
+        let origins: BTreeSet<Side> = plan.changes.iter().map(|change| change.side).collect();
+        let origin = match (origins.len(), origins.first()) {
+            (1, Some(side)) => Some(planner.parties[side.index()].domain.writer.clone()),
+            _ => None,
+        };
+        self.actions.push(Action {
+            entity: self.name.clone(),
+            id: id.clone(),
+            side,
+            kind,
+            fields: field_changes(write),
+            origin,
+        });
+        let change = match &write.after {
+            Some(after) => {
+                let own = object(&self.input.sides[at].document, self.input.sides[at].item(id));
+                let other = &self.input.sides[side.other().index()];
+                let template = object(&other.document, other.item(id));
+                let nothing = Fields::new();
+                let before = write.before.as_ref().unwrap_or(&nothing);
+                let mut after = after.clone();
+                if own.is_none() {
+                    after.push((self.id_path.clone(), id_leaf(id, template.as_ref(), &self.id_path)));
+                    after.sort();
+                }
+                match patch(own.as_ref(), template.as_ref(), before, &after) {
+                    Ok(object) => Change::put(id.clone(), object),
+                    Err(error) => return self.unwritable(id, error.code(), &error.to_string()),
+                }
+            }
+            None => Change::remove(id.clone()),
+        };
+        self.changes[at].push(change);
+    }
+
+    /// Notes a record that cannot be written; it is looked at again in the next run.
+    fn unwritable(&mut self, id: &RecordId, code: &str, reason: &str) {
+        self.unfinished.insert(id.clone());
+        self.report.failed += 1;
+        self.problems.push(Problem {
+            code: code.to_owned(),
+            domain: None,
+            entity: Some(self.name.clone()),
+            item: Some(id.as_str().to_owned()),
+            reason: reason.to_owned(),
+            fix: "the record stays as it is in this domain".to_owned(),
+        });
+    }
+
+    /// Returns what a guard has to judge, for one side.
+    pub(crate) fn toll<'a>(&'a self, request: &'a SyncRequest, side: Side) -> Toll<'a> {
+        let at = side.index();
+        let index = &self.input.sides[at].index;
+        let updates = self.actions.iter().filter(|action| {
+            action.side == side && action.kind == ActionKind::Update && index.get(&action.id).is_some()
+        });
+        Toll {
+            entity: self.name.as_str(),
+            side: request.domain(side).domain.name.as_str(),
+            size_before: self.input.sides[at].document.items().len() as u64,
+            deletes: self.report.deleted[at],
+            changes: updates.count() as u64,
+            origin_emptied: self.input.sides[side.other().index()].was_emptied(),
+        }
+    }
+}
+
+/// Returns the id as it is written: as the other domain spells it, else as a text.
+fn id_leaf(id: &RecordId, template: Option<&Object>, id_path: &Path) -> Leaf {
+    let spelled = template.cloned().map(Json::Object);
+    let spelled = spelled.as_ref().and_then(|object| object.at(id_path));
+    let leaf = spelled.and_then(|id| Leaf::from_json(id).ok());
+    leaf.unwrap_or_else(|| Leaf::string(id.as_str()))
+}
+
+fn object(
+    document: &Document<'_>,
+    item: Option<&syncline_domains::files::document::Item>,
+) -> Option<Object> {
+    match parse(document.raw(item?)) {
+        Ok(Json::Object(object)) => Some(object),
+        _ => None,
+    }
+}
+
+fn field_changes(write: &Write) -> Vec<FieldChange> {
+    let nothing = Fields::new();
+    let before = write.before.as_ref().unwrap_or(&nothing);
+    let after = write.after.as_ref().unwrap_or(&nothing);
+    let find = |fields: &Fields, path: &Path| {
+        let found = fields.binary_search_by(|(known, _)| known.cmp(path));
+        found.ok().map(|index| fields[index].1.clone())
+    };
+    let mut changes: Vec<FieldChange> = Vec::new();
+    for (path, from) in before {
+        let to = find(after, path);
+        if to.as_ref() != Some(from) {
+            changes.push(FieldChange { path: path.clone(), from: Some(from.clone()), to });
+        }
+    }
+    for (path, to) in after {
+        if find(before, path).is_none() {
+            changes.push(FieldChange { path: path.clone(), from: None, to: Some(to.clone()) });
+        }
+    }
+    changes.sort_by(|a, b| a.path.cmp(&b.path));
+    changes
+}
