@@ -5,14 +5,17 @@
 //! over a number of ids and appends as many log entries of 300 bytes. Rows count records only.
 //!
 //! ```text
-//! cargo run --release -p syncline-store --example store_rates -- [ids] [seconds per row]
+//! cargo run --release -p syncline-store --example store_rates -- [ids] [seconds per row] [name]
 //! ```
+//!
+//! With a name, only the ways whose names contain it are measured.
 #![expect(
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a tool for people, run by hand"
 )]
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -23,7 +26,13 @@ use syncline_store::Store;
 use syncline_store::sqlite::{Options, SqliteStore};
 
 const BATCHES: [u64; 3] = [1, 100, 1_000];
-const VALUE: [u8; 300] = [0x5a; 300];
+
+/// Returns a value that no other position has: SQLite does not write what is there already.
+fn value(position: u64) -> Vec<u8> {
+    let mut value = vec![0x5a; 300];
+    value[..8].copy_from_slice(&position.to_le_bytes());
+    value
+}
 
 /// A sequence that is the same in every run (splitmix64).
 struct Random(u64);
@@ -60,11 +69,45 @@ impl Way for OurStore {
                     entity: entity.clone(),
                     id,
                 },
-                VALUE.to_vec(),
+                value(position),
             );
-            batch.put(Key::Log(Position(position)), VALUE.to_vec());
+            batch.put(Key::Log(Position(position)), value(position));
         }
         self.0.commit(&batch).unwrap();
+    }
+}
+
+/// The log is committed at once; records gather in memory and are applied behind it.
+struct Behind {
+    store: SqliteStore,
+    dirty: BTreeMap<u64, u64>,
+    dirty_max: usize,
+}
+
+impl Way for Behind {
+    fn commit(&mut self, ids: &[u64], first_position: u64) {
+        let mut batch = Batch::new();
+        for (position, number) in (first_position..).zip(ids) {
+            batch.put(Key::Log(Position(position)), value(position));
+            self.dirty.insert(*number, position);
+        }
+        self.store.commit(&batch).unwrap();
+        if self.dirty.len() < self.dirty_max {
+            return;
+        }
+        let entity = EntityName::new("contacts").unwrap();
+        let mut batch = Batch::new();
+        for (number, position) in std::mem::take(&mut self.dirty) {
+            let id = RecordId::new(&id(number)).unwrap();
+            batch.put(
+                Key::Record {
+                    entity: entity.clone(),
+                    id,
+                },
+                value(position),
+            );
+        }
+        self.store.commit(&batch).unwrap();
     }
 }
 
@@ -147,7 +190,7 @@ impl Raw {
 
 impl Way for Raw {
     fn commit(&mut self, ids: &[u64], first_position: u64) {
-        let mut order: Vec<u64> = ids.to_vec();
+        let mut order: Vec<(u64, u64)> = ids.iter().copied().zip(first_position..).collect();
         if self.sorted {
             order.sort_unstable();
         }
@@ -158,8 +201,9 @@ impl Way for Raw {
                 "INSERT INTO records VALUES (0, ?1, ?2, ?3) ON CONFLICT (partition, entity, id)
                        DO UPDATE SET state = excluded.state";
             let mut put = connection.prepare_cached(sql).unwrap();
-            for number in order {
-                put.execute(("contacts", id(number), &VALUE[..])).unwrap();
+            for (number, position) in order {
+                put.execute(("contacts", id(number), value(position)))
+                    .unwrap();
             }
         }
         if self.log {
@@ -167,7 +211,7 @@ impl Way for Raw {
             let mut append = connection.prepare_cached(sql).unwrap();
             for (position, _) in (first_position..).zip(ids) {
                 append
-                    .execute((position.cast_signed(), &VALUE[..]))
+                    .execute((position.cast_signed(), value(position)))
                     .unwrap();
             }
         }
@@ -182,10 +226,28 @@ impl Way for Raw {
     }
 }
 
-/// Fills the table once, then measures; returns records per second.
-fn rate(way: &mut dyn Way, ids: u64, batch: u64, time: Duration, position: &mut u64) -> f64 {
+/// Records per second of the clock and of the processor.
+#[derive(Clone, Copy)]
+struct Rate {
+    wall: f64,
+    cpu: f64,
+}
+
+/// Returns the processor time of this process, in seconds, to a hundredth.
+fn cpu_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let behind_name = stat.rsplit(')').next().unwrap();
+    let ticks = behind_name
+        .split_whitespace()
+        .skip(11)
+        .take(2)
+        .map(|word| word.parse::<f64>().unwrap());
+    ticks.sum::<f64>() / 100.0
+}
+
+fn rate(way: &mut dyn Way, ids: u64, batch: u64, time: Duration, position: &mut u64) -> Rate {
     let mut random = Random(batch);
-    let start = Instant::now();
+    let (start, cpu) = (Instant::now(), cpu_seconds());
     let mut rows = 0;
     while start.elapsed() < time {
         let chosen: Vec<u64> = (0..batch).map(|_| random.below(ids)).collect();
@@ -193,9 +255,14 @@ fn rate(way: &mut dyn Way, ids: u64, batch: u64, time: Duration, position: &mut 
         *position += batch;
         rows += batch;
     }
-    rows as f64 / start.elapsed().as_secs_f64()
+    let rows = rows as f64;
+    Rate {
+        wall: rows / start.elapsed().as_secs_f64(),
+        cpu: rows / (cpu_seconds() - cpu).max(0.01),
+    }
 }
 
+/// Fills the table once, then measures each size of batch.
 fn measure(name: &str, way: &mut dyn Way, ids: u64, time: Duration) {
     let mut position = 1;
     let all: Vec<u64> = (0..ids).collect();
@@ -203,19 +270,38 @@ fn measure(name: &str, way: &mut dyn Way, ids: u64, time: Duration) {
         way.commit(part, position);
         position += part.len() as u64;
     }
-    let rates = BATCHES.map(|batch| rate(way, ids, batch, time, &mut position));
-    println!(
-        "{name:<52}{:>10.0}{:>10.0}{:>10.0}",
-        rates[0], rates[1], rates[2]
-    );
+    print!("{name:<44}");
+    for batch in BATCHES {
+        let Rate { wall, cpu } = rate(way, ids, batch, time, &mut position);
+        print!("{wall:>9.0} {cpu:>9.0}");
+    }
+    println!();
 }
 
+#[rustfmt::skip]
+const LAYOUTS: [(&str, Layout); 11] = [
+    ("raw, by key, sorted", PLAIN),
+    ("raw, by key, unsorted", Layout { sorted: false, ..PLAIN }),
+    ("raw, by key, log alone", Layout { records: false, ..PLAIN }),
+    ("raw, by key, records alone", Layout { log: false, ..PLAIN }),
+    ("raw, by key, 8 KiB pages", Layout { page_bytes: 8192, ..PLAIN }),
+    ("raw, by key, 2 KiB pages", Layout { page_bytes: 2048, ..PLAIN }),
+    ("raw, numbered rows", Layout { numbered: true, ..PLAIN }),
+    ("raw, numbered rows, 2 KiB pages", Layout { numbered: true, page_bytes: 2048, ..PLAIN }),
+    ("raw, numbered rows, 1 KiB pages", Layout { numbered: true, page_bytes: 1024, ..PLAIN }),
+    ("raw, by key, log moved at 16,384 frames", Layout { frames_max: 16_384, ..PLAIN }),
+    ("raw, by key, log moved at 1,000 frames", Layout { frames_max: 1_000, ..PLAIN }),
+];
+
 fn main() {
-    let mut arguments = std::env::args()
-        .skip(1)
-        .map(|word| word.parse::<u64>().unwrap());
-    let ids = arguments.next().unwrap_or(100_000);
-    let time = Duration::from_secs(arguments.next().unwrap_or(2));
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let number = |index: usize, otherwise| {
+        words
+            .get(index)
+            .map_or(otherwise, |word| word.parse::<u64>().unwrap())
+    };
+    let (ids, time) = (number(0, 100_000), Duration::from_secs(number(1, 2)));
+    let wanted = |name: &str| words.get(2).is_none_or(|word| name.contains(word));
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
     println!(
         "{ids} ids, SQLite {}, load {}",
@@ -223,28 +309,35 @@ fn main() {
         load.trim()
     );
     println!(
-        "{:<52}{:>10}{:>10}{:>10}",
-        "records/s at a batch of", 1, 100, 1_000
+        "{:<44}{:>19}{:>19}{:>19}",
+        "records/s by clock, by processor; batch of", 1, 100, 1_000
     );
-    #[rustfmt::skip]
-    let layouts = [
-        ("raw, by key, sorted", PLAIN),
-        ("raw, by key, unsorted", Layout { sorted: false, ..PLAIN }),
-        ("raw, by key, sorted, log alone", Layout { records: false, ..PLAIN }),
-        ("raw, by key, sorted, records alone", Layout { log: false, ..PLAIN }),
-        ("raw, by key, 8 KiB pages", Layout { page_bytes: 8192, ..PLAIN }),
-        ("raw, by key, 2 KiB pages", Layout { page_bytes: 2048, ..PLAIN }),
-        ("raw, numbered rows", Layout { numbered: true, ..PLAIN }),
-        ("raw, numbered rows, 1 KiB pages", Layout { numbered: true, page_bytes: 1024, ..PLAIN }),
-        ("raw, by key, log moved at 16,384 frames", Layout { frames_max: 16_384, ..PLAIN }),
-        ("raw, by key, log moved at 1,000 frames", Layout { frames_max: 1_000, ..PLAIN }),
-    ];
     for round in 1..=2 {
         println!("round {round}");
-        let folder = tempfile::tempdir().unwrap();
-        let store = SqliteStore::open(folder.path(), &Options::default()).unwrap();
-        measure("this store", &mut OurStore(store), ids, time);
-        for (name, layout) in layouts {
+        let open = |folder: &Path| SqliteStore::open(folder, &Options::default()).unwrap();
+        if wanted("store, one transaction") {
+            let folder = tempfile::tempdir().unwrap();
+            measure(
+                "store, one transaction",
+                &mut OurStore(open(folder.path())),
+                ids,
+                time,
+            );
+        }
+        for dirty_max in [4_096, 32_768] {
+            let name = format!("store, records behind, {dirty_max} dirty");
+            if wanted(&name) {
+                let folder = tempfile::tempdir().unwrap();
+                let store = open(folder.path());
+                let mut way = Behind {
+                    store,
+                    dirty: BTreeMap::new(),
+                    dirty_max,
+                };
+                measure(&name, &mut way, ids, time);
+            }
+        }
+        for (name, layout) in LAYOUTS.into_iter().filter(|(name, _)| wanted(name)) {
             let folder = tempfile::tempdir().unwrap();
             measure(name, &mut Raw::open(folder.path(), layout), ids, time);
         }

@@ -1,5 +1,7 @@
 //! One commit: one transaction, synced; and the moving of pages from the log afterwards.
 
+use std::time::Duration;
+
 use rusqlite::{Connection, ErrorCode};
 use syncline_engine::rows::{Batch, Key, Table};
 
@@ -19,7 +21,7 @@ enum Stage {
 
 /// Writes the batch in one transaction and answers when it is synced.
 pub(super) fn commit(rows: &Rows, epoch: u64, batch: &Batch) -> Result<(), StoreError> {
-    let fail = |stage| move |source| settle(&rows.connection, stage, source);
+    let fail = |stage| move |source| settle(rows, stage, source);
     run(&rows.connection, "BEGIN IMMEDIATE").map_err(fail(Stage::Begin))?;
     let found = current_epoch(rows).map_err(fail(Stage::Write))?;
     if found != epoch {
@@ -75,7 +77,8 @@ fn write_table(
 }
 
 /// Rolls back what is open and says what the failure means for the batch.
-fn settle(connection: &Connection, stage: Stage, source: rusqlite::Error) -> StoreError {
+fn settle(rows: &Rows, stage: Stage, source: rusqlite::Error) -> StoreError {
+    let connection = &rows.connection;
     let rolled_back = connection.is_autocommit() || run(connection, "ROLLBACK").is_ok();
     match (source.sqlite_error_code(), stage) {
         // A full disk cuts the write of the log short: without its last frame no commit is there.
@@ -88,6 +91,9 @@ fn settle(connection: &Connection, stage: Stage, source: rusqlite::Error) -> Sto
                 action: "commit",
                 source,
             }
+        }
+        (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) if rolled_back => {
+            failed(&rows.path, "commit", source)
         }
         _ => StoreError::Unknown { source },
     }
@@ -127,9 +133,12 @@ impl Checkpoints {
     }
 }
 
-/// Moves all pages and shortens the log to nothing, unless a reader still needs it.
+/// Moves all pages and shortens the log to nothing, unless a reader still needs it: nobody waits.
 pub(super) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
-    match checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)") {
+    let truncated = connection
+        .busy_timeout(Duration::ZERO)
+        .and_then(|()| checkpoint(connection, "PRAGMA wal_checkpoint(TRUNCATE)"));
+    match truncated {
         Ok(_) => Ok(()),
         // A reader holds the log; the next opener tidies up.
         Err(error) if error.sqlite_error_code() == Some(ErrorCode::DatabaseBusy) => Ok(()),

@@ -17,7 +17,7 @@ use crate::{Read, StoreError};
 pub(super) struct Rows {
     pub(super) connection: Connection,
     pub(super) partition: PartitionId,
-    path: PathBuf,
+    pub(super) path: PathBuf,
 }
 
 /// Where a scan starts.
@@ -182,5 +182,69 @@ const fn fixed_parts(scan: &Scan) -> usize {
         Scan::Records { .. } | Scan::Results { .. } | Scan::Schemas { .. } => 1,
         Scan::Bases { .. } | Scan::ConflictsOf { .. } => 2,
         _ => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sqlite::tables::schema;
+    use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId};
+
+    /// A scan that sorted, or walked the table, would take the longer the more rows there are.
+    #[test]
+    fn every_scan_walks_its_stretch_by_the_key() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&schema()).unwrap();
+        let entity = || EntityName::new("contacts").unwrap();
+        let scans = [
+            Scan::Records { entity: entity() },
+            Scan::AllRecords,
+            Scan::Log { from: Position(1) },
+            Scan::LogLatest,
+            Scan::Results {
+                client: ClientId::new("phone").unwrap(),
+            },
+            Scan::Bases {
+                domain: DomainName::new("personal").unwrap(),
+                entity: entity(),
+            },
+            Scan::Conflicts,
+            Scan::ConflictsOf {
+                entity: entity(),
+                id: RecordId::new("a").unwrap(),
+            },
+            Scan::Runs,
+            Scan::RunsLatest,
+            Scan::Domains,
+            Scan::Journal,
+            Scan::Audit { from: 1 },
+            Scan::AuditLatest,
+            Scan::Schemas { entity: entity() },
+            Scan::Meta,
+        ];
+        for scan in &scans {
+            let comparisons: &[Option<&str>] = if scan.is_backward() {
+                &[None, Some("<")]
+            } else {
+                &[Some(">="), Some(">")]
+            };
+            for comparison in comparisons {
+                let backward = scan.is_backward();
+                let sql = statements(scan.table()).scan(fixed_parts(scan), *comparison, backward);
+                let sql = format!("EXPLAIN QUERY PLAN {sql}");
+                let mut statement = connection.prepare(&sql).unwrap();
+                let mut steps: Vec<String> = Vec::new();
+                let mut found = statement.raw_query();
+                while let Some(row) = found.next().unwrap() {
+                    steps.push(row.get(3).unwrap());
+                }
+                let expected = format!("SEARCH {} USING PRIMARY KEY", scan.table().name());
+                assert!(
+                    steps.len() == 1 && steps[0].starts_with(&expected),
+                    "{scan:?}: {steps:?}"
+                );
+            }
+        }
     }
 }

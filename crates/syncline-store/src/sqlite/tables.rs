@@ -154,7 +154,7 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
         Table::Records => (&[("entity", "TEXT"), ("id", "TEXT")], "state"),
         Table::Log => (&[("position", "INTEGER")], "entry"),
         Table::Results => (&[("client", "TEXT"), ("counter", "INTEGER")], "outcome"),
-        Table::Clients => (&[("client", "TEXT")], "window"),
+        Table::Clients => (&[("client", "TEXT")], "state"),
         Table::Bases => (
             &[("domain", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")],
             "base",

@@ -264,3 +264,19 @@ fn the_log_stays_bounded_while_no_reader_holds_it() {
         0
     );
 }
+
+/// The layout of the file is a promise to every later version of the program.
+#[test]
+fn the_layout_of_format_1_stays_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    open(folder.path()).map(Box::new).unwrap().close().unwrap();
+    let connection = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+    let sql = "SELECT group_concat(sql || ';', char(10)) || char(10) FROM
+               (SELECT sql FROM sqlite_schema WHERE sql IS NOT NULL ORDER BY name)";
+    let layout: String = connection.query_one(sql, (), |row| row.get(0)).unwrap();
+    let golden = include_str!("golden/layout-1.sql");
+    assert!(
+        layout.trim() == golden.trim(),
+        "bump FORMAT, migrate, and keep the old layout:\n{layout}"
+    );
+}
