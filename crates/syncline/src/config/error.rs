@@ -190,3 +190,22 @@ impl Refusal {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Editors count characters; parsers count bytes.
+    #[test]
+    fn a_column_counts_characters_and_a_place_past_the_end_is_the_end() {
+        let text = "a\né = 1\n";
+        let of = |offset| {
+            let Position { line, column } = Position::of(text, offset);
+            (line, column)
+        };
+        assert_eq!(
+            [of(0), of(2), of(7), of(99)],
+            [(1, 1), (2, 1), (2, 5), (3, 1)]
+        );
+    }
+}
