@@ -74,9 +74,15 @@ pub fn stage(
     let path = staged_path(&target, run);
     // Only this run writes under this name: what is there is its own, from before a crash.
     remove_if_there(disk, &path)?;
-    disk.write_new(&path, bytes, mode).map_err(|error| {
+    let written = disk
+        .write_new(&path, bytes, mode)
+        .map_err(|error| DiskError::writing(&path, error));
+    // Its name has to last, too: a journal entry will rely on it.
+    let durable = written.and_then(|()| {
+        sync_folder_of(disk, &path).map_err(|error| DiskError::at(Step::SyncFolder, &path, error))
+    });
+    durable.inspect_err(|_| {
         let _ = disk.remove(&path);
-        DiskError::writing(&path, error)
     })?;
     Ok(Staged {
         target,
@@ -198,43 +204,44 @@ impl Staged {
         }
     }
 
-    /// Keeps the old file; an earlier attempt may have kept it already.
+    /// Keeps the old file; an earlier attempt, cut off by a crash, may have kept it already.
     fn keep(&self, disk: &dyn Disk, old: Digest, keep: &Path) -> Result<Kept, DiskError> {
-        let path = keep.to_owned();
         let failed = |error| DiskError::at(Step::Keep, keep, error);
-        let is_new = match disk.link(&self.target, keep) {
-            Ok(()) => true,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                return match regular_facts(disk, &self.target)? {
-                    None => Err(DiskError::Changed {
-                        path: self.target.clone(),
-                    }),
-                    Some(_) => Err(failed(error)),
-                };
-            }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                let found = seen(disk, keep)?.map(|(digest, _)| digest);
-                if found != Some(old) {
-                    return Err(failed(error));
-                }
-                false
-            }
-            Err(_) => {
-                self.copy(disk, keep)?;
-                true
-            }
+        let is_new = match seen(disk, keep)? {
+            Some((found, _)) if found == old => false,
+            Some(_) => return Err(failed(io::ErrorKind::AlreadyExists.into())),
+            None => true,
         };
+        if is_new && disk.link(&self.target, keep).is_err() {
+            self.copy(disk, old, keep)?;
+        }
+        let path = keep.to_owned();
         sync_folder_of(disk, keep).map_err(failed)?;
         Ok(Kept { path, is_new })
     }
 
-    fn copy(&self, disk: &dyn Disk, keep: &Path) -> Result<(), DiskError> {
+    /// Keeps the old file as a copy, which has its name only once it is whole.
+    fn copy(&self, disk: &dyn Disk, old: Digest, keep: &Path) -> Result<(), DiskError> {
+        let changed = || DiskError::Changed {
+            path: self.target.clone(),
+        };
+        regular_facts(disk, &self.target)?.ok_or_else(changed)?;
         let mut bytes = Vec::new();
         disk.read_into(&self.target, &mut bytes)
             .map_err(|error| DiskError::at(Step::Read, &self.target, error))?;
-        disk.write_new(keep, &bytes, MODE_NEW).map_err(|error| {
-            let _ = disk.remove(keep);
-            DiskError::writing(keep, error)
+        if Digest::of(&bytes) != old {
+            return Err(changed());
+        }
+        let part = part_path(keep);
+        remove_if_there(disk, &part)?;
+        let written = disk.write_new(&part, &bytes, MODE_NEW);
+        let written = written.map_err(|error| DiskError::writing(&part, error));
+        let named = written.and_then(|()| {
+            disk.rename(&part, keep)
+                .map_err(|error| DiskError::at(Step::Keep, keep, error))
+        });
+        named.inspect_err(|_| {
+            let _ = disk.remove(&part);
         })
     }
 
@@ -286,6 +293,12 @@ fn staged_path(target: &Path, run: &RunId) -> PathBuf {
         .collect();
     let file = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{file}{MARK}{run}"))
+}
+
+/// Returns where a copy is made of a file that is kept.
+fn part_path(keep: &Path) -> PathBuf {
+    let file = keep.file_name().unwrap_or_default().to_string_lossy();
+    keep.with_file_name(format!(".{file}{MARK}part"))
 }
 
 /// A staged file that its run left behind.

@@ -1,0 +1,260 @@
+//! Files replaced on a disk that crashes, fails and is shared with others.
+
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use syncline_domains::files::disk::journal::{Entry, Outcome, recover};
+use syncline_domains::files::disk::{Digest, Disk, DiskError, Published, leftovers, stage};
+use syncline_model::id::RunId;
+
+use crate::sim_disk::{Event, Left, SimDisk};
+
+const TARGET: &str = "/d/contacts.json";
+const KEEP: &str = "/d/kept";
+const OLD: &[u8] = b"the old content";
+const NEW: &[u8] = b"the new content, which is longer";
+const OTHER: &[u8] = b"somebody else's";
+
+fn run() -> RunId {
+    RunId::new("run/1").unwrap()
+}
+
+fn disk(old: bool, event: Option<(usize, Event)>, links: bool) -> SimDisk {
+    let disk = SimDisk::new(event, links);
+    if old {
+        disk.put(TARGET, OLD);
+    }
+    disk
+}
+
+fn expected(old: bool) -> Option<Digest> {
+    old.then(|| Digest::of(OLD))
+}
+
+/// Does what a run does to a file; also returns the journal entry, if it got that far.
+fn replace(disk: &SimDisk, old: bool) -> (Option<Entry>, Result<Published, DiskError>) {
+    let staged = match stage(disk, Path::new(TARGET), NEW, &run()) {
+        Ok(staged) => staged,
+        Err(error) => return (None, Err(error)),
+    };
+    let keep = Some(PathBuf::from(KEEP));
+    let entry = Entry {
+        staged: staged.clone(),
+        old: expected(old),
+        keep,
+    };
+    let result = staged.publish(disk, expected(old), Some(Path::new(KEEP)));
+    (Some(entry), result)
+}
+
+/// Rows: whether there is an old file, whether the disk knows links.
+const WORLDS: [(bool, bool); 4] = [(true, true), (true, false), (false, true), (false, false)];
+
+fn operations_of(old: bool, links: bool) -> usize {
+    let disk = disk(old, None, links);
+    let (_, result) = replace(&disk, old);
+    let published = result.unwrap();
+    assert_eq!(disk.content(TARGET).unwrap(), NEW);
+    assert_eq!(published.kept.is_some(), old);
+    assert_eq!(disk.content(KEEP), old.then(|| OLD.to_vec()));
+    assert!(!published.late_edit);
+    assert!(leftovers(&disk, Path::new("/d")).unwrap().is_empty());
+    disk.operations()
+}
+
+/// All that a crash may leave of what is pending.
+fn all_left(disk: &SimDisk) -> impl Iterator<Item = Left> + use<> {
+    let names_max = disk.pending();
+    (0..=names_max).flat_map(|names| {
+        [0, 7, usize::MAX]
+            .into_iter()
+            .map(move |bytes| Left { names, bytes })
+    })
+}
+
+/// The target is the old file or the new one, whole.
+fn check_whole(disk: &SimDisk, old: bool, what: &str) {
+    let content = disk.content(TARGET);
+    let is_old = content == old.then(|| OLD.to_vec());
+    assert!(
+        is_old || content.as_deref() == Some(NEW),
+        "{what}: {content:?}"
+    );
+}
+
+/// Goal: no crash leaves half a file, and what was noted in the journal is finished, also when
+/// recovery itself crashes. Method: a crash at every operation, with every combination of what it
+/// may leave, and in each of them a second crash at every operation of the recovery.
+#[test]
+fn a_crash_at_any_moment_leaves_a_whole_file_and_recovery_finishes() {
+    for (old, links) in WORLDS {
+        for at in 0..operations_of(old, links) {
+            let disk = disk(old, Some((at, Event::Crash)), links);
+            let (entry, result) = replace(&disk, old);
+            // Removing the staged file of a new target is best effort and comes before the sync.
+            assert!(result.is_err(), "{old} {links} {at}");
+            for left in all_left(&disk) {
+                let what = format!("old {old}, links {links}, crash at {at}, {left:?}");
+                let found = disk.after_crash(left, None);
+                check_whole(&found, old, &what);
+                let Some(entry) = &entry else {
+                    assert_eq!(found.content(TARGET), old.then(|| OLD.to_vec()), "{what}");
+                    continue;
+                };
+                check_recovery(&found, entry, old, &what);
+                for second in 0..8 {
+                    let found = disk.after_crash(left, Some((second, Event::Crash)));
+                    let _ = recover(&found, entry);
+                    for left in all_left(&found) {
+                        let again = found.after_crash(left, None);
+                        check_recovery(&again, entry, old, &format!("{what}, then {second}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn check_recovery(disk: &SimDisk, entry: &Entry, old: bool, what: &str) {
+    check_whole(disk, old, what);
+    let outcome = recover(disk, entry).unwrap();
+    assert!(
+        matches!(outcome, Outcome::AlreadyPublished | Outcome::PublishedNow),
+        "{what}: {outcome:?}"
+    );
+    assert_eq!(disk.content(TARGET).as_deref(), Some(NEW), "{what}");
+    if old {
+        assert_eq!(disk.content(KEEP).as_deref(), Some(OLD), "{what}");
+    }
+    assert!(
+        leftovers(disk, Path::new("/d")).unwrap().is_empty(),
+        "{what}"
+    );
+    assert_eq!(
+        recover(disk, entry).unwrap(),
+        Outcome::AlreadyPublished,
+        "{what}"
+    );
+}
+
+/// A disk that is full, broken or read-only: the old file stays, nothing else is left, and where
+/// that is not certain the error says so.
+#[test]
+fn an_error_at_any_moment_leaves_the_old_file_or_says_that_it_does_not_know() {
+    let kinds = [
+        ErrorKind::StorageFull,
+        ErrorKind::PermissionDenied,
+        ErrorKind::Other,
+    ];
+    for (old, links) in WORLDS {
+        for at in 0..operations_of(old, links) {
+            for kind in kinds {
+                let what = format!("old {old}, links {links}, {kind} at {at}");
+                let disk = disk(old, Some((at, Event::Fail(kind))), links);
+                match replace(&disk, old).1 {
+                    // A link that fails is made up for; a staged file that stays is harmless.
+                    Ok(_) => assert_eq!(disk.content(TARGET).as_deref(), Some(NEW), "{what}"),
+                    Err(error) if error.outcome_is_unknown() => {
+                        assert_eq!(error.code(), "STORAGE_ERROR", "{what}");
+                        assert_eq!(disk.content(TARGET).as_deref(), Some(NEW), "{what}");
+                    }
+                    Err(error) => {
+                        let denied = kind == ErrorKind::PermissionDenied;
+                        let code = if denied {
+                            "PERMISSION_DENIED"
+                        } else {
+                            "STORAGE_ERROR"
+                        };
+                        assert_eq!(error.code(), code, "{what}");
+                        assert_eq!(disk.content(TARGET), old.then(|| OLD.to_vec()), "{what}");
+                        let staged = leftovers(&disk, Path::new("/d")).unwrap();
+                        assert!(staged.is_empty(), "{what}: {staged:?}");
+                        assert!(replace(&disk, old).1.is_ok(), "{what}: the second try");
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Somebody saves the file at any moment: either their text stays in place, or it came after
+/// everything, or it is in the kept file.
+#[test]
+fn somebody_elses_save_is_never_lost() {
+    let target = || PathBuf::from(TARGET);
+    for (old, links) in WORLDS {
+        let operations = operations_of(old, links);
+        for at in 0..operations {
+            for event in [
+                Event::Replace(target(), OTHER),
+                Event::WriteInto(target(), OTHER),
+            ] {
+                let what = format!("old {old}, links {links}, {event:?} at {at}");
+                let replaces = matches!(event, Event::Replace(..));
+                let disk = disk(old, Some((at, event)), links);
+                let result = replace(&disk, old).1;
+                let in_place = disk.content(TARGET).as_deref() == Some(OTHER);
+                match result {
+                    Err(error) => {
+                        assert_eq!(error.code(), "FILE_CHANGED", "{what}");
+                        assert!(in_place, "{what}");
+                        assert_eq!(disk.names(), [TARGET], "{what}");
+                    }
+                    Ok(published) if published.late_edit => {
+                        assert_eq!(disk.content(KEEP).as_deref(), Some(OTHER), "{what}");
+                    }
+                    Ok(_) => {
+                        // What is saved right before the renaming, after the comparison, is the
+                        // known gap. A new file is put in place by a link, which has none.
+                        let in_gap = at == operations - 2 && (old || !links);
+                        let had_no_file = !old && !replaces;
+                        assert!(in_place || in_gap || had_no_file, "{what}");
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_journal_entry_of_another_file_touches_nothing() {
+    for (old, links) in WORLDS {
+        let disk = disk(old, None, links);
+        let staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
+        let entry = Entry {
+            staged,
+            old: expected(old),
+            keep: None,
+        };
+        disk.put(TARGET, OTHER);
+        let found = Some(Digest::of(OTHER));
+        assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
+        assert_eq!(disk.content(TARGET).as_deref(), Some(OTHER));
+        assert_eq!(leftovers(&disk, Path::new("/d")).unwrap().len(), 1);
+    }
+    let disk = disk(true, None, true);
+    let staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
+    let entry = Entry {
+        staged: staged.clone(),
+        old: expected(true),
+        keep: None,
+    };
+    staged.discard(&disk).unwrap();
+    let found = expected(true);
+    assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
+    disk.write_new(&entry.staged.path, &NEW[..9], 0o600)
+        .unwrap();
+    assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
+    assert_eq!(disk.content(TARGET).as_deref(), Some(OLD));
+}
+
+#[test]
+fn leftovers_name_the_file_and_the_run() {
+    let disk = disk(true, None, true);
+    let _staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
+    disk.put("/d/.hidden", b"");
+    disk.put("/d/.x.json.syncline-", b"");
+    let found = leftovers(&disk, Path::new("/d")).unwrap();
+    let names: Vec<(&str, &str)> = found.iter().map(|it| (&*it.file, &*it.run)).collect();
+    assert_eq!(names, [("contacts.json", "run-1"), ("x.json", "")]);
+}
