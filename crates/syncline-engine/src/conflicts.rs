@@ -126,7 +126,11 @@ impl ConflictRow {
         row.insert("path", self.conflict.path.as_str());
         row.insert("kind", kind_word(self.conflict.kind));
         row.insert("status", self.status.as_str());
-        let stamps = self.conflict.stamps.iter().map(|stamp| Json::from(stamp_text(*stamp)));
+        let stamps = self
+            .conflict
+            .stamps
+            .iter()
+            .map(|stamp| Json::from(stamp_text(*stamp)));
         row.insert("stamps", Json::Array(stamps.collect()));
         if let Some(shown) = self.conflict.shown {
             row.insert("shown", stamp_text(shown));
@@ -134,7 +138,10 @@ impl ConflictRow {
         if let Some(base) = &self.base {
             row.insert("base", base.to_json());
         }
-        row.insert("sides", Json::Array(self.conflict.sides.iter().map(side_json).collect()));
+        row.insert(
+            "sides",
+            Json::Array(self.conflict.sides.iter().map(side_json).collect()),
+        );
         if let Some(found) = &self.found {
             row.insert("foundBy", found.as_str());
         }
@@ -150,7 +157,9 @@ impl ConflictRow {
 
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
-        Json::Object(self.to_json()).to_compact_string().into_bytes()
+        Json::Object(self.to_json())
+            .to_compact_string()
+            .into_bytes()
     }
 
     /// Decodes a row. The bytes may come from anywhere.
@@ -160,18 +169,25 @@ impl ConflictRow {
     /// [`RowError`] names the first member that is not acceptable.
     pub fn decode(bytes: &[u8]) -> Result<Self, RowError> {
         let damaged = |member| RowError { member };
-        let Ok(Json::Object(row)) = parse(bytes) else { return Err(damaged("row")) };
+        let Ok(Json::Object(row)) = parse(bytes) else {
+            return Err(damaged("row"));
+        };
         let text = |member| row.get(member).and_then(Json::as_str);
         let shown = match text("shown") {
             Some(shown) => Some(parse_stamp(shown).ok_or(damaged("shown"))?),
             None => None,
         };
-        let stamps = array(&row, "stamps").iter().map(|stamp| stamp.as_str().and_then(parse_stamp));
+        let stamps = array(&row, "stamps")
+            .iter()
+            .map(|stamp| stamp.as_str().and_then(parse_stamp));
         let sides = array(&row, "sides").iter().map(read_side);
-        let status = text("status").and_then(|word| Status::ALL.into_iter().find(|s| s.as_str() == word));
+        let status =
+            text("status").and_then(|word| Status::ALL.into_iter().find(|s| s.as_str() == word));
         let status = status.ok_or(damaged("status"))?;
         let conflict = Conflict {
-            path: text("path").and_then(|p| Path::parse(p).ok()).ok_or(damaged("path"))?,
+            path: text("path")
+                .and_then(|p| Path::parse(p).ok())
+                .ok_or(damaged("path"))?,
             kind: text("kind").and_then(kind_of).ok_or(damaged("kind"))?,
             stamps: stamps.collect::<Option<_>>().ok_or(damaged("stamps"))?,
             sides: sides.collect::<Option<_>>().ok_or(damaged("sides"))?,
@@ -179,8 +195,12 @@ impl ConflictRow {
             open: status == Status::Open,
         };
         Ok(Self {
-            entity: text("entity").and_then(|n| EntityName::new(n).ok()).ok_or(damaged("entity"))?,
-            id: text("id").and_then(|id| RecordId::new(id).ok()).ok_or(damaged("id"))?,
+            entity: text("entity")
+                .and_then(|n| EntityName::new(n).ok())
+                .ok_or(damaged("entity"))?,
+            id: text("id")
+                .and_then(|id| RecordId::new(id).ok())
+                .ok_or(damaged("id"))?,
             conflict,
             status,
             base: row.get("base").and_then(|base| Leaf::from_json(base).ok()),
@@ -213,7 +233,9 @@ fn side_json(side: &Side) -> Json {
 }
 
 fn read_side(json: &Json) -> Option<Side> {
-    let Json::Object(object) = json else { return None };
+    let Json::Object(object) = json else {
+        return None;
+    };
     let text = |member| object.get(member).and_then(Json::as_str);
     let writer = match text("writer") {
         Some(writer) => Some(Writer::new(writer).ok()?),
@@ -231,7 +253,9 @@ fn read_side(json: &Json) -> Option<Side> {
 }
 
 fn read_decision(json: &Json) -> Option<Decided> {
-    let Json::Object(object) = json else { return None };
+    let Json::Object(object) = json else {
+        return None;
+    };
     let at_ms = match object.get("atMs")? {
         Json::Number(number) => u64::try_from(number.to_i64()?).ok()?,
         _ => return None,

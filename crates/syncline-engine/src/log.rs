@@ -33,8 +33,14 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    const ALL: [Self; 6] =
-        [Self::Write, Self::Settlement, Self::Cap, Self::Undo, Self::Join, Self::Overwrite];
+    const ALL: [Self; 6] = [
+        Self::Write,
+        Self::Settlement,
+        Self::Cap,
+        Self::Undo,
+        Self::Join,
+        Self::Overwrite,
+    ];
 
     /// Returns the word for it, as in reports.
     pub const fn as_str(self) -> &'static str {
@@ -134,15 +140,29 @@ impl LogEntry {
             after: read_image(reader)?,
             salt: Salt::new(reader.array()?),
         };
-        if reader.is_empty() { Ok(entry) } else { Err(unacceptable(reader.offset())) }
+        if reader.is_empty() {
+            Ok(entry)
+        } else {
+            Err(unacceptable(reader.offset()))
+        }
     }
 
-    /// Returns the facts that the audit commits to.
-    pub fn stamp_bytes(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        let (clock, site) = bytes.split_at_mut(8);
+    /// Returns what names the change in the audit: its stamp, and a digest of all that the entry
+    /// says beside its images, so that no byte of it can change unseen.
+    pub fn name_bytes(&self) -> [u8; 48] {
+        use sha2::{Digest, Sha256};
+        let bare = Self {
+            before: None,
+            after: None,
+            salt: Salt::new([0; 32]),
+            ..self.clone()
+        };
+        let mut bytes = [0; 48];
+        let (stamp, digest) = bytes.split_at_mut(16);
+        let (clock, site) = stamp.split_at_mut(8);
         clock.copy_from_slice(&self.stamp.clock.0.to_be_bytes());
         site.copy_from_slice(&self.stamp.site.0.to_be_bytes());
+        digest.copy_from_slice(&Sha256::digest(bare.encode()));
         bytes
     }
 }
@@ -166,7 +186,10 @@ pub fn digest(fields: &Fields) -> Hash {
 /// Both are sorted by path, and so are the results.
 pub fn images(before: &Fields, after: &Fields) -> (Fields, Fields) {
     let only = |a: &Fields, b: &Fields| -> Fields {
-        a.iter().filter(|field| b.binary_search(field).is_err()).cloned().collect()
+        a.iter()
+            .filter(|field| b.binary_search(field).is_err())
+            .cloned()
+            .collect()
     };
     (only(before, after), only(after, before))
 }
@@ -196,11 +219,16 @@ fn read_image(reader: &mut Reader<'_>) -> Result<Option<Fields>, DecodeError> {
         let path = text(reader, |text| Path::parse(text).ok())?;
         Ok((path, text(reader, |text| Leaf::parse(text).ok())?))
     };
-    (0..count).map(|_| field(reader)).collect::<Result<_, _>>().map(Some)
+    (0..count)
+        .map(|_| field(reader))
+        .collect::<Result<_, _>>()
+        .map(Some)
 }
 
 fn hops(reader: &mut Reader<'_>) -> Result<Vec<SiteId>, DecodeError> {
-    (0..reader.count(8)?).map(|_| reader.u64_be().map(SiteId)).collect()
+    (0..reader.count(8)?)
+        .map(|_| reader.u64_be().map(SiteId))
+        .collect()
 }
 
 fn number(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
@@ -226,5 +254,10 @@ fn tagged<T>(
 }
 
 fn unacceptable(at: usize) -> DecodeError {
-    Reader::damaged_at(at, Damage::NotAcceptable { what: "item of a log entry" })
+    Reader::damaged_at(
+        at,
+        Damage::NotAcceptable {
+            what: "item of a log entry",
+        },
+    )
 }

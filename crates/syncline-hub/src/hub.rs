@@ -6,8 +6,8 @@ use std::sync::Arc;
 
 use syncline_domains::files::disk::{Disk, SystemDisk};
 use syncline_engine::audit::{
-    Actor as AuditActor, AuditEntry, BatchFacts, Details, FieldError, Frontier, Head, Salt, Shreddable,
-    inner_root,
+    Actor as AuditActor, AuditEntry, BatchFacts, Details, FieldError, Frontier, Head, Salt,
+    Shreddable, inner_root,
 };
 use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -89,7 +89,9 @@ impl Hub {
 
     /// Returns whether there is a store in a folder.
     pub fn exists(state_folder: &Path) -> bool {
-        state_folder.join(syncline_store::sqlite::DATABASE_FILE).is_file()
+        state_folder
+            .join(syncline_store::sqlite::DATABASE_FILE)
+            .is_file()
     }
 
     /// Opens a hub on the given parts. Interrupted writes are finished.
@@ -98,7 +100,13 @@ impl Hub {
     ///
     /// As [`Hub::open`].
     pub fn with_parts(parts: Parts) -> Result<Self, HubError> {
-        let Parts { store, disk, environment, state_folder, place } = parts;
+        let Parts {
+            store,
+            disk,
+            environment,
+            state_folder,
+            place,
+        } = parts;
         let mut hub = Self {
             site: SiteId(0),
             clock: Clock(fact(&*store, &facts::CLOCK)?.unwrap_or_default()),
@@ -136,9 +144,9 @@ impl Hub {
         batch.put(Key::Meta(facts::SITE), self.site.0.to_be_bytes().to_vec());
         batch.put(Key::Meta(facts::PLACE), text.into_bytes());
         let moved = stored.is_some_and(|stored| {
-            String::from_utf8_lossy(&stored).split_once('\n').is_some_and(|(_, identity)| {
-                identity == place.identity
-            })
+            String::from_utf8_lossy(&stored)
+                .split_once('\n')
+                .is_some_and(|(_, identity)| identity == place.identity)
         });
         if !moved {
             // A copied or restored store knows an older past of its domains: its bases are none.
@@ -156,7 +164,11 @@ impl Hub {
     fn drop_bases(&self, batch: &mut Batch) -> Result<(), HubError> {
         let mut pairs = Vec::new();
         self.for_each(&Scan::Domains, |key, _| {
-            if let Key::Domain { domain, entity: Some(entity) } = key {
+            if let Key::Domain {
+                domain,
+                entity: Some(entity),
+            } = key
+            {
                 pairs.push((domain.clone(), entity.clone()));
             }
             Ok(())
@@ -206,13 +218,18 @@ impl Hub {
         mut row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
     ) -> Result<(), HubError> {
         let mut failed = None;
-        self.store.scan(scan, None, usize::MAX, &mut |key, value| match row(key, value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
+        self.store.scan(
+            scan,
+            None,
+            usize::MAX,
+            &mut |key, value| match row(key, value) {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failed = Some(error);
+                    ControlFlow::Break(())
+                }
+            },
+        )?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -225,7 +242,11 @@ impl Hub {
         let id = RunId::new(&format!("{at_ms:012x}-{tail}"));
         let id = id.expect("invariant: hexadecimal digits are a run id");
         // The number that makes the salts must not be known to who knows the id.
-        Ok(RunFacts { id, at_ms, secret: self.environment.random()? })
+        Ok(RunFacts {
+            id,
+            at_ms,
+            secret: self.environment.random()?,
+        })
     }
 
     /// Adds an entry to the audit, and the hub's new facts, to a batch; answers the frontier that
@@ -241,7 +262,8 @@ impl Hub {
         facts_of.record_count = commitments.len() as u64;
         facts_of.inner_root = inner_root(commitments);
         let field = |_: FieldError| HubError::Row { table: "audit" };
-        let who = AuditActor::new(actor.user.as_deref(), actor.session.as_deref()).map_err(field)?;
+        let who =
+            AuditActor::new(actor.user.as_deref(), actor.session.as_deref()).map_err(field)?;
         let who = Shreddable::open(Salt::new(self.environment.random()?), who);
         let details = Details::new(details).map_err(field)?;
         let details = Shreddable::open(Salt::new(self.environment.random()?), details);
@@ -251,7 +273,10 @@ impl Hub {
         frontier.append(entry.leaf_hash());
         batch.put(Key::Audit(index), entry.encode());
         batch.put(Key::Meta(facts::AUDIT_FRONTIER), frontier.encode());
-        batch.put(Key::Meta(facts::AUDIT_HEAD), frontier.head().to_string().into_bytes());
+        batch.put(
+            Key::Meta(facts::AUDIT_HEAD),
+            frontier.head().to_string().into_bytes(),
+        );
         Ok(frontier)
     }
 
@@ -267,7 +292,10 @@ impl Hub {
             batch.put(Key::Meta(facts::CLOCK), clock.0.to_be_bytes().to_vec());
         }
         if position != self.position {
-            batch.put(Key::Meta(facts::POSITION), position.0.to_be_bytes().to_vec());
+            batch.put(
+                Key::Meta(facts::POSITION),
+                position.0.to_be_bytes().to_vec(),
+            );
         }
         self.store.commit(&batch)?;
         self.clock = clock;
@@ -278,8 +306,15 @@ impl Hub {
 }
 
 fn store_options(options: &HubOptions) -> Options {
-    let check = if options.check_store { Check::Pages } else { Check::Header };
-    Options { check, ..Options::default() }
+    let check = if options.check_store {
+        Check::Pages
+    } else {
+        Check::Header
+    };
+    Options {
+        check,
+        ..Options::default()
+    }
 }
 
 /// Reads a number among the hub's facts.
@@ -287,9 +322,13 @@ fn fact(
     store: &dyn Store,
     name: &syncline_engine::rows::MetaName,
 ) -> Result<Option<u64>, HubError> {
-    let Some(bytes) = store.get(&Key::Meta(name.clone()))? else { return Ok(None) };
+    let Some(bytes) = store.get(&Key::Meta(name.clone()))? else {
+        return Ok(None);
+    };
     let bytes = <[u8; 8]>::try_from(bytes.as_slice());
-    bytes.map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| HubError::Row { table: "meta" })
+    bytes
+        .map(|bytes| Some(u64::from_be_bytes(bytes)))
+        .map_err(|_| HubError::Row { table: "meta" })
 }
 
 /// Makes the folder of undo copies, for the eyes of its owner only.
@@ -298,13 +337,18 @@ fn make_undo_folder(state_folder: &Path) -> Result<(), HubError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(state_folder.join("undo")).map_err(|source| HubError::StateFolder { source })
+    builder
+        .create(state_folder.join("undo"))
+        .map_err(|source| HubError::StateFolder { source })
 }
 
 fn place_of(folder: &Path) -> Place {
     let path = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let file = path.join(syncline_store::sqlite::DATABASE_FILE);
-    Place { path: path.to_string_lossy().into_owned(), identity: identity_of(&file) }
+    Place {
+        path: path.to_string_lossy().into_owned(),
+        identity: identity_of(&file),
+    }
 }
 
 #[cfg(unix)]

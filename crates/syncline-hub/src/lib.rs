@@ -11,14 +11,20 @@
 //! | synchronise two folders of files | [`Hub::sync`], [`SyncRequest`] |
 //! | what can go wrong | [`HubError`] |
 
+mod audit;
+mod conflicts;
 mod environment;
 mod error;
 mod hub;
 pub mod limits;
 mod outcome;
 mod request;
+mod runs;
 mod sync;
+mod undo;
 
+pub use audit::ChangeProof;
+pub use conflicts::Choice;
 pub use environment::{Environment, Machine};
 pub use error::HubError;
 pub use hub::{Hub, HubOptions, Parts, Place};

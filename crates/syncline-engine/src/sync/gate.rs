@@ -37,7 +37,10 @@ impl Gate {
     pub fn keeps_back(&self, fields: &Fields) -> bool {
         self.policy.keeps_back(|path| {
             let found = fields.binary_search_by(|(p, _)| p.cmp(path));
-            found.ok().and_then(|index| fields.get(index)).map(|(_, leaf)| leaf)
+            found
+                .ok()
+                .and_then(|index| fields.get(index))
+                .map(|(_, leaf)| leaf)
         })
     }
 
@@ -58,7 +61,9 @@ impl Gate {
         if self.policy.passes_every_field() {
             return fields.clone();
         }
-        let held = fields.iter().filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
+        let held = fields
+            .iter()
+            .filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
         held.cloned().collect()
     }
 
@@ -70,7 +75,12 @@ impl Gate {
         }
         let taken = |(path, leaf): &&(Path, Leaf)| self.passage(path, leaf) != Passage::In;
         let untouched = base.into_iter().flatten().filter(|field| !taken(field));
-        let mut reading: Fields = held.iter().filter(taken).chain(untouched).cloned().collect();
+        let mut reading: Fields = held
+            .iter()
+            .filter(taken)
+            .chain(untouched)
+            .cloned()
+            .collect();
         reading.sort();
         reading.dedup_by(|a, b| a.0 == b.0);
         reading
@@ -85,7 +95,10 @@ impl Gate {
         }
         let mut rendering = Fields::with_capacity(visible.len());
         for (path, leaf) in visible {
-            match self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) {
+            match self
+                .policy
+                .judge_value(path, leaf.kind(), Direction::ToDomain)
+            {
                 Crossing::Pass => rendering.push((path.clone(), leaf.clone())),
                 Crossing::Mask(text) => {
                     let mask = Leaf::from_json(&Json::from(text));
@@ -94,7 +107,9 @@ impl Gate {
                 Crossing::Withhold => {}
             }
         }
-        let own = held.iter().filter(|(path, leaf)| self.passage(path, leaf) == Passage::Out);
+        let own = held
+            .iter()
+            .filter(|(path, leaf)| self.passage(path, leaf) == Passage::Out);
         rendering.extend(own.cloned());
         rendering.sort();
         rendering.dedup_by(|a, b| a.0 == b.0);
@@ -107,9 +122,15 @@ impl Gate {
             return Vec::new();
         }
         let shown = |path: &Path, leaf: &Leaf| {
-            self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) == Crossing::Pass
+            self.policy
+                .judge_value(path, leaf.kind(), Direction::ToDomain)
+                == Crossing::Pass
         };
-        visible.iter().filter(|(path, leaf)| !shown(path, leaf)).map(|(p, _)| p.clone()).collect()
+        visible
+            .iter()
+            .filter(|(path, leaf)| !shown(path, leaf))
+            .map(|(p, _)| p.clone())
+            .collect()
     }
 
     /// Returns the domain's own changes of fields that it does not get to see: its next edit

@@ -11,7 +11,5 @@ mod transaction;
 
 pub use gate::Gate;
 pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
-pub use report::{
-    EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA,
-};
+pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA};
 pub use transaction::{ConflictTally, RunFacts, Transaction, base_key, changed, commitment_of};

@@ -116,8 +116,17 @@ impl Planner<'_> {
     /// [`Refusal`] where the state does not allow what a domain says. The record is left out of the
     /// run and reported; nothing of it is changed.
     pub fn record(&self, known: Known, site: &mut Site<'_>) -> Result<RecordPlan, Refusal> {
-        let Known { record, mut held, bases, written } = known;
-        let mut plan = RecordPlan { record, bases, ..RecordPlan::default() };
+        let Known {
+            record,
+            mut held,
+            bases,
+            written,
+        } = known;
+        let mut plan = RecordPlan {
+            record,
+            bases,
+            ..RecordPlan::default()
+        };
         for side in Side::BOTH {
             if let Held::Present { fields, .. } = &held[side.index()]
                 && self.party(side).gate.keeps_back(fields)
@@ -136,7 +145,8 @@ impl Planner<'_> {
         }
         if let Some(record) = &plan.record {
             plan.conflicts = conflicts(record, &self.entity.rules);
-            plan.conflicts.retain(|conflict| Some(&conflict.path) != self.entity.time_path.as_ref());
+            plan.conflicts
+                .retain(|conflict| Some(&conflict.path) != self.entity.time_path.as_ref());
         }
         Ok(plan)
     }
@@ -161,10 +171,15 @@ impl Planner<'_> {
             Held::Absent => (None, None),
             Held::Present { fields, file_ms } => {
                 let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
-                (Some(party.gate.reading(&party.gate.held(fields), rendering)), *file_ms)
+                (
+                    Some(party.gate.reading(&party.gate.held(fields), rendering)),
+                    *file_ms,
+                )
             }
         };
-        let time = fields.as_ref().and_then(|fields| self.time(fields, base.as_ref()));
+        let time = fields
+            .as_ref()
+            .and_then(|fields| self.time(fields, base.as_ref()));
         let edited_ms = time.or(edited_ms).unwrap_or(site.now_ms);
         let reading = Reading {
             fields: fields.as_ref(),
@@ -173,20 +188,41 @@ impl Planner<'_> {
             timed: time.is_some(),
             written,
         };
-        let shown_before = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
+        let shown_before = plan
+            .record
+            .as_ref()
+            .and_then(|r| visible(r, &self.entity.rules, None));
         remember_base(base.as_ref(), &mut plan.base_values);
         let base = plan.bases[side.index()].take();
         let taken = take(plan.record.take(), base, &reading, &self.entity.rules, site)?;
-        let Taken { record, base, change, capped, notices } = taken;
+        let Taken {
+            record,
+            base,
+            change,
+            capped,
+            notices,
+        } = taken;
         plan.record = record;
         plan.bases[side.index()] = base;
-        plan.notices.extend(notices.into_iter().map(|notice| (side, notice)));
+        plan.notices
+            .extend(notices.into_iter().map(|notice| (side, notice)));
         if let Some((stamp, _)) = change {
             plan.changed = true;
-            let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
-            plan.changes.push(Change { stamp, side, before: shown_before, after });
+            let after = plan
+                .record
+                .as_ref()
+                .and_then(|r| visible(r, &self.entity.rules, None));
+            plan.changes.push(Change {
+                stamp,
+                side,
+                before: shown_before,
+                after,
+            });
         }
-        debug_assert!(capped.is_empty() || plan.changed, "a cap comes with a change");
+        debug_assert!(
+            capped.is_empty() || plan.changed,
+            "a cap comes with a change"
+        );
         Ok(())
     }
 
@@ -194,7 +230,12 @@ impl Planner<'_> {
     /// the time as it was says nothing about when it was made.
     fn time(&self, fields: &Fields, base: Option<&Base>) -> Option<u64> {
         let path = self.entity.time_path.as_ref()?;
-        let at = |fields: &Fields| fields.iter().find(|(p, _)| p == path).map(|(_, l)| l.clone());
+        let at = |fields: &Fields| {
+            fields
+                .iter()
+                .find(|(p, _)| p == path)
+                .map(|(_, l)| l.clone())
+        };
         let time = at(fields)?;
         let before = base.and_then(|base| base.rendering.as_ref()).and_then(at);
         if before.as_ref() == Some(&time) {
@@ -206,7 +247,9 @@ impl Planner<'_> {
     /// Decides what one domain is to hold, and what is known of it then.
     fn give(&self, side: Side, held: &Held, plan: &mut RecordPlan) {
         let party = self.party(side);
-        let Some(now) = self.held_now(party, held, plan, side) else { return };
+        let Some(now) = self.held_now(party, held, plan, side) else {
+            return;
+        };
         let rules = &self.entity.rules;
         let shown = match &plan.record {
             Some(record) if is_visible(record, rules.deletion) => {
@@ -219,15 +262,23 @@ impl Planner<'_> {
             }
             _ => None,
         };
-        let deleted_here =
-            plan.notices.iter().any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
+        let deleted_here = plan
+            .notices
+            .iter()
+            .any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
         if deleted_here {
             return;
         }
         let nothing = Fields::new();
-        let mut after =
-            shown.as_ref().map(|shown| party.gate.rendering(shown, now.as_ref().unwrap_or(&nothing)));
-        if after.as_ref().is_some_and(|after| party.gate.keeps_back(after)) {
+        let mut after = shown.as_ref().map(|shown| {
+            party
+                .gate
+                .rendering(shown, now.as_ref().unwrap_or(&nothing))
+        });
+        if after
+            .as_ref()
+            .is_some_and(|after| party.gate.keeps_back(after))
+        {
             plan.kept_back[side.index()] = true;
             return;
         }
@@ -244,20 +295,38 @@ impl Planner<'_> {
         let Some(record) = &plan.record else {
             // A mirror holds a record that no one else has.
             if !same {
-                plan.writes[side.index()] = Some(Write { before: now, after: None });
+                plan.writes[side.index()] = Some(Write {
+                    before: now,
+                    after: None,
+                });
             }
             return;
         };
-        let withheld = shown.as_ref().map(|shown| party.gate.withheld(shown)).unwrap_or_default();
+        let withheld = shown
+            .as_ref()
+            .map(|shown| party.gate.withheld(shown))
+            .unwrap_or_default();
         let token = Token::of(record, rules, Some(&party.domain.writer), &withheld);
         if same {
             let known = plan.bases[side.index()].is_some() || now.is_some();
-            let own = party.gate.own_changes(record, &party.domain.writer).into_iter().collect();
-            let base = Base { rendering: now, token, own, intent: None };
+            let own = party
+                .gate
+                .own_changes(record, &party.domain.writer)
+                .into_iter()
+                .collect();
+            let base = Base {
+                rendering: now,
+                token,
+                own,
+                intent: None,
+            };
             plan.bases[side.index()] = known.then_some(base);
         } else {
             let mut base = plan.bases[side.index()].take().unwrap_or_default();
-            base.intent = Some(Intent { rendering: after.clone(), token });
+            base.intent = Some(Intent {
+                rendering: after.clone(),
+                token,
+            });
             plan.bases[side.index()] = Some(base);
             plan.writes[side.index()] = Some(Write { before: now, after });
         }
@@ -284,15 +353,12 @@ impl Planner<'_> {
 }
 
 /// Leaves an append list as it is in a domain that removed elements from it: that is reported.
-fn keep_reported(
-    side: Side,
-    plan: &RecordPlan,
-    now: Option<&Fields>,
-    after: Option<&mut Fields>,
-) {
+fn keep_reported(side: Side, plan: &RecordPlan, now: Option<&Fields>, after: Option<&mut Fields>) {
     let Some(after) = after else { return };
     for (at, notice) in &plan.notices {
-        let Notice::RemovedFromAppend { path } = notice else { continue };
+        let Notice::RemovedFromAppend { path } = notice else {
+            continue;
+        };
         let held = now.into_iter().flatten().find(|(p, _)| p == path);
         if let (true, Some(held)) = (*at == side, held)
             && let Some(field) = after.iter_mut().find(|(p, _)| p == path)
@@ -307,5 +373,10 @@ fn remember_base(base: Option<&Base>, values: &mut Vec<(Path, Leaf)>) {
     if !values.is_empty() {
         return;
     }
-    values.extend(base.and_then(|base| base.rendering.as_ref()).into_iter().flatten().cloned());
+    values.extend(
+        base.and_then(|base| base.rendering.as_ref())
+            .into_iter()
+            .flatten()
+            .cloned(),
+    );
 }

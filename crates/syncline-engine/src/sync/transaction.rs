@@ -12,8 +12,8 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
 use super::record::{Change, Planner, RecordPlan, Write};
-use crate::audit::{FieldError, Hash, RecordFacts, Salt, commit as commitment};
 use crate::audit::Canonical as _;
+use crate::audit::{FieldError, Hash, RecordFacts, Salt, commit as commitment};
 use crate::conflicts::{ConflictRow, Status};
 use crate::link::Side;
 use crate::log::{ChangeKind, LogEntry, digest, images};
@@ -54,7 +54,12 @@ pub struct ConflictTally {
 impl Transaction {
     /// Begins a transaction behind `position`, the present end of the log.
     pub const fn new(run: RunFacts, position: Position) -> Self {
-        Self { batch: Batch::new(), position, commitments: Vec::new(), run }
+        Self {
+            batch: Batch::new(),
+            position,
+            commitments: Vec::new(),
+            run,
+        }
     }
 
     /// Returns the run.
@@ -82,7 +87,10 @@ impl Transaction {
             self.add_change(entity, id, change, origin)?;
         }
         if let (true, Some(record)) = (plan.changed, &plan.record) {
-            let key = Key::Record { entity: entity.clone(), id: id.clone() };
+            let key = Key::Record {
+                entity: entity.clone(),
+                id: id.clone(),
+            };
             self.batch.put(key, encode_record(record));
         }
         for side in Side::BOTH {
@@ -132,14 +140,26 @@ impl Transaction {
         plan: &RecordPlan,
         write: &Write,
     ) -> Result<(), FieldError> {
-        let Some(replaced) = &write.before else { return Ok(()) };
+        let Some(replaced) = &write.before else {
+            return Ok(());
+        };
         let (before, after) = changed(Some(replaced), write.after.as_ref());
-        let stamps = plan.record.as_ref().map(|record| record.version.clock_max());
-        let side = Side::BOTH.into_iter().find(|side| planner.direction.gives(*side));
-        let origin = &planner.parties[side.unwrap_or(Side::Source).index()].domain.writer;
+        let stamps = plan
+            .record
+            .as_ref()
+            .map(|record| record.version.clock_max());
+        let side = Side::BOTH
+            .into_iter()
+            .find(|side| planner.direction.gives(*side));
+        let origin = &planner.parties[side.unwrap_or(Side::Source).index()]
+            .domain
+            .writer;
         let site = plan.changes.first().map(|change| change.stamp.site);
         self.add_entry(LogEntry {
-            stamp: Stamp::new(stamps.unwrap_or_default(), site.unwrap_or(syncline_model::id::SiteId(0))),
+            stamp: Stamp::new(
+                stamps.unwrap_or_default(),
+                site.unwrap_or(syncline_model::id::SiteId(0)),
+            ),
             kind: ChangeKind::Overwrite,
             entity: planner.entity.name.clone(),
             id: id.clone(),
@@ -192,11 +212,18 @@ impl Transaction {
                 None => Status::Closed,
             };
             if status != row.status {
-                self.put_conflict(&ConflictRow { status, ..row.clone() });
+                self.put_conflict(&ConflictRow {
+                    status,
+                    ..row.clone()
+                });
             }
         }
         for conflict in present.into_values() {
-            let status = if conflict.open { Status::Open } else { Status::Settled };
+            let status = if conflict.open {
+                Status::Open
+            } else {
+                Status::Settled
+            };
             match status {
                 Status::Open => tally.open += 1,
                 _ => tally.settled += 1,
@@ -216,8 +243,14 @@ impl Transaction {
 
     /// Stores a conflict as it is listed now.
     pub fn put_conflict(&mut self, row: &ConflictRow) {
-        let Ok(conflict) = ConflictId::new(&row.conflict_id()) else { return };
-        let key = Key::Conflict { entity: row.entity.clone(), id: row.id.clone(), conflict };
+        let Ok(conflict) = ConflictId::new(&row.conflict_id()) else {
+            return;
+        };
+        let key = Key::Conflict {
+            entity: row.entity.clone(),
+            id: row.id.clone(),
+            conflict,
+        };
         self.batch.put(key, row.encode());
     }
 }
@@ -231,17 +264,24 @@ pub fn commitment_of(entry: &LogEntry) -> Result<Hash, FieldError> {
     let before = entry.before.as_ref().map(digest);
     let after = entry.after.as_ref().map(digest);
     let (entity, id) = (entry.entity.as_str(), entry.id.as_str());
-    let facts = RecordFacts::new(entity, id, &entry.stamp_bytes(), before, after)?;
+    let facts = RecordFacts::new(entity, id, &entry.name_bytes(), before, after)?;
     Ok(commitment(&entry.salt, &facts.canonical()))
 }
 
 /// Returns the key of what a domain is known to hold of a record.
 pub fn base_key(domain: &DomainName, entity: &EntityName, id: &RecordId) -> Key {
-    Key::Base { domain: domain.clone(), entity: entity.clone(), id: id.clone() }
+    Key::Base {
+        domain: domain.clone(),
+        entity: entity.clone(),
+        id: id.clone(),
+    }
 }
 
 /// Returns the images of what changed; a record that comes or goes keeps one of them whole.
-pub fn changed(before: Option<&Fields>, after: Option<&Fields>) -> (Option<Fields>, Option<Fields>) {
+pub fn changed(
+    before: Option<&Fields>,
+    after: Option<&Fields>,
+) -> (Option<Fields>, Option<Fields>) {
     match (before, after) {
         (Some(before), Some(after)) => {
             let (before, after) = images(before, after);
@@ -252,5 +292,8 @@ pub fn changed(before: Option<&Fields>, after: Option<&Fields>) -> (Option<Field
 }
 
 fn base_value(values: &[(Path, Leaf)], path: &Path) -> Option<Leaf> {
-    values.iter().find(|(p, _)| p == path).map(|(_, leaf)| leaf.clone())
+    values
+        .iter()
+        .find(|(p, _)| p == path)
+        .map(|(_, leaf)| leaf.clone())
 }

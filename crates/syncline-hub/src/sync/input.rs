@@ -14,9 +14,9 @@ use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
 
+use super::publish::is_transient;
 use crate::error::HubError;
 use crate::hub::Hub;
-use super::publish::is_transient;
 use crate::request::{FileDomain, FileEntity, SyncRequest};
 
 /// One file of an entity, as it was read.
@@ -41,13 +41,17 @@ impl SideInput {
     /// Returns the item of a record.
     pub(crate) fn item(&self, id: &RecordId) -> Option<&Item> {
         let items = self.document.items();
-        let found = self.by_id.binary_search_by(|index| items[*index].id.cmp(id));
+        let found = self
+            .by_id
+            .binary_search_by(|index| items[*index].id.cmp(id));
         found.ok().map(|at| &items[self.by_id[at]])
     }
 
     /// Returns the items, sorted by id.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
-        self.by_id.iter().map(|index| &self.document.items()[*index])
+        self.by_id
+            .iter()
+            .map(|index| &self.document.items()[*index])
     }
 
     /// Returns what the domain holds of a record.
@@ -56,7 +60,10 @@ impl SideInput {
             Some(item) => match flatten(self.document.raw(item)) {
                 Ok(mut fields) => {
                     fields.retain(|(path, _)| path != id_path);
-                    Held::Present { fields, file_ms: self.modified_ms }
+                    Held::Present {
+                        fields,
+                        file_ms: self.modified_ms,
+                    }
                 }
                 Err(_) => Held::Unknown,
             },
@@ -100,7 +107,13 @@ impl Opened {
     ) -> Result<SideInput, HubError> {
         let name = &entity.entity.name;
         let id_path = &entity.entity.id_path;
-        let Self { side, path, file, index, unknown_writes } = self;
+        let Self {
+            side,
+            path,
+            file,
+            index,
+            unknown_writes,
+        } = self;
         let digest = file.as_ref().map(|file| file.digest.0);
         let modified_ms = file.as_ref().map(|file| file.modified_ms);
         let document = match file {
@@ -114,7 +127,15 @@ impl Opened {
         let items = document.items();
         let mut by_id: Vec<usize> = (0..items.len()).collect();
         by_id.sort_by(|a, b| items[*a].id.cmp(&items[*b].id));
-        Ok(SideInput { path, digest, modified_ms, document, by_id, index, unknown_writes })
+        Ok(SideInput {
+            path,
+            digest,
+            modified_ms,
+            document,
+            by_id,
+            index,
+            unknown_writes,
+        })
     }
 }
 
@@ -125,8 +146,17 @@ fn file_error(
     problem: String,
     transient: bool,
 ) -> HubError {
-    let (domain, entity) = (domain.domain.name.as_str().to_owned(), entity.as_str().to_owned());
-    HubError::File { domain, entity, code, problem, transient }
+    let (domain, entity) = (
+        domain.domain.name.as_str().to_owned(),
+        entity.as_str().to_owned(),
+    );
+    HubError::File {
+        domain,
+        entity,
+        code,
+        problem,
+        transient,
+    }
 }
 
 /// Both files of one entity.
@@ -156,9 +186,15 @@ impl Hub {
         let opened = [source?, target?];
         // Nothing was changed anywhere: then nothing has to be understood either.
         let unchanged = request.only.is_none()
-            && opened.iter().all(|side| side.is_unchanged(rules, self.position));
+            && opened
+                .iter()
+                .all(|side| side.is_unchanged(rules, self.position));
         let [source, target] = opened.map(|side| side.understand(request, entity, unchanged));
-        Ok(EntityInput { sides: [source?, target?], rules, unchanged })
+        Ok(EntityInput {
+            sides: [source?, target?],
+            rules,
+            unchanged,
+        })
     }
 
     fn open_side(
@@ -181,14 +217,24 @@ impl Hub {
         let index = self.domain_index(request, side, name)?;
         let mut unknown_writes = Vec::new();
         self.for_each(&Scan::Journal, |key, _| {
-            if let Key::Journal { run, domain: d, entity: e } = key
+            if let Key::Journal {
+                run,
+                domain: d,
+                entity: e,
+            } = key
                 && (d, e) == (&domain.domain.name, name)
             {
                 unknown_writes.push(run.clone());
             }
             Ok(())
         })?;
-        Ok(Opened { side, path, file, index, unknown_writes })
+        Ok(Opened {
+            side,
+            path,
+            file,
+            index,
+            unknown_writes,
+        })
     }
 
     fn domain_index(
@@ -198,10 +244,15 @@ impl Hub {
         entity: &EntityName,
     ) -> Result<DomainIndex, HubError> {
         let domain = request.domain(side).domain.name.clone();
-        let key = Key::Domain { domain, entity: Some(entity.clone()) };
+        let key = Key::Domain {
+            domain,
+            entity: Some(entity.clone()),
+        };
         match self.store.get(&key)? {
-            Some(bytes) => DomainIndex::decode(&bytes)
-                .map_err(|source| HubError::Damaged { table: "domains", source }),
+            Some(bytes) => DomainIndex::decode(&bytes).map_err(|source| HubError::Damaged {
+                table: "domains",
+                source,
+            }),
             None => Ok(DomainIndex::default()),
         }
     }
@@ -218,23 +269,35 @@ impl Hub {
             let everything = side.index.rules != input.rules || !side.unknown_writes.is_empty();
             differing(side, everything, &mut changed);
         }
-        let since = input.sides.iter().map(|side| side.index.position).min().unwrap_or_default();
+        let since = input
+            .sides
+            .iter()
+            .map(|side| side.index.position)
+            .min()
+            .unwrap_or_default();
         if since < self.position && since > Position(0) {
             self.for_each(&Scan::Log { from: since.next() }, |_, bytes| {
-                let entry = LogEntry::decode(bytes)
-                    .map_err(|source| HubError::Damaged { table: "log", source })?;
+                let entry = LogEntry::decode(bytes).map_err(|source| HubError::Damaged {
+                    table: "log",
+                    source,
+                })?;
                 if entry.entity == *entity {
                     changed.insert(entry.id);
                 }
                 Ok(())
             })?;
         } else if since == Position(0) {
-            self.for_each(&Scan::Records { entity: entity.clone() }, |key, _| {
-                if let Key::Record { id, .. } = key {
-                    changed.insert(id.clone());
-                }
-                Ok(())
-            })?;
+            self.for_each(
+                &Scan::Records {
+                    entity: entity.clone(),
+                },
+                |key, _| {
+                    if let Key::Record { id, .. } = key {
+                        changed.insert(id.clone());
+                    }
+                    Ok(())
+                },
+            )?;
         }
         Ok(changed)
     }
@@ -247,7 +310,9 @@ fn differing(side: &SideInput, everything: bool, changed: &mut BTreeSet<RecordId
         while let Some((id, _)) = known.next_if(|(id, _)| *id < item.id) {
             changed.insert(id.clone());
         }
-        let same = known.next_if(|(id, _)| *id == item.id).is_some_and(|(_, d)| *d == item.digest);
+        let same = known
+            .next_if(|(id, _)| *id == item.id)
+            .is_some_and(|(_, d)| *d == item.digest);
         if !same || everything {
             changed.insert(item.id.clone());
         }
@@ -310,6 +375,9 @@ fn rules_digest(request: &SyncRequest, entity: &FileEntity) -> [u8; 16] {
     );
     let digest = Digest::of(parts.as_bytes()).0;
     let mut rules = [0; 16];
-    rules.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
+    rules
+        .iter_mut()
+        .zip(digest)
+        .for_each(|(to, from)| *to = from);
     rules
 }

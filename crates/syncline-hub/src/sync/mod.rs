@@ -20,6 +20,9 @@ use syncline_model::clock::Clock;
 use syncline_policy::{SafetyStop, guard};
 
 use prepare::{EntityPlan, ListedConflicts};
+pub(crate) use publish::{audit_details, put_report};
+pub(crate) use recover::encode_journal;
+pub(crate) use report::timestamp;
 
 use crate::error::HubError;
 use crate::hub::Hub;
@@ -51,7 +54,11 @@ impl Hub {
         if let Some(stop) = prepared.stop.take() {
             return Err(stop.into());
         }
-        let open: u64 = prepared.entities.iter().map(|entity| entity.report.manual).sum();
+        let open: u64 = prepared
+            .entities
+            .iter()
+            .map(|entity| entity.report.manual)
+            .sum();
         if request.fail_on_conflict && open > 0 {
             return Err(HubError::WouldConflict { count: open });
         }
@@ -107,13 +114,16 @@ impl Hub {
             let input = match self.read_entity(request, entity) {
                 Ok(input) => input,
                 Err(error) => {
-                    prepared.problems.push(file_problem(error, entity.entity.name.clone())?);
+                    prepared
+                        .problems
+                        .push(file_problem(error, entity.entity.name.clone())?);
                     continue;
                 }
             };
-            let Prepared { transaction, clock, .. } = &mut prepared;
-            let plan =
-                self.plan_entity(request, entity, input, &listed, transaction, clock)?;
+            let Prepared {
+                transaction, clock, ..
+            } = &mut prepared;
+            let plan = self.plan_entity(request, entity, input, &listed, transaction, clock)?;
             for side in Side::BOTH {
                 let items = plan.input.sides[side.index()].document.items().len() as u64;
                 request.limits.check_items(plan.name.as_str(), items)?;
@@ -157,7 +167,10 @@ impl Hub {
         self.for_each(&Scan::Conflicts, |_, bytes| {
             let row = ConflictRow::decode(bytes);
             let row = row.map_err(|_| HubError::Row { table: "conflicts" })?;
-            listed.entry((row.entity.clone(), row.id.clone())).or_default().push(row);
+            listed
+                .entry((row.entity.clone(), row.id.clone()))
+                .or_default()
+                .push(row);
             Ok(())
         })?;
         Ok(listed)
@@ -199,7 +212,13 @@ fn file_problem(
     entity: syncline_model::id::EntityName,
 ) -> Result<Problem, HubError> {
     match error {
-        HubError::File { domain, code, problem, transient, .. } => Ok(Problem {
+        HubError::File {
+            domain,
+            code,
+            problem,
+            transient,
+            ..
+        } => Ok(Problem {
             code: code.to_owned(),
             domain: syncline_model::id::DomainName::new(&domain).ok(),
             entity: Some(entity),
@@ -215,13 +234,18 @@ fn file_problem(
 }
 
 fn is_folder(disk: &dyn Disk, path: &std::path::Path) -> bool {
-    let Ok(Place::Found(place)) = disk.place(path) else { return false };
-    disk.facts(&place).is_ok_and(|facts| facts.kind == FileKind::Folder)
+    let Ok(Place::Found(place)) = disk.place(path) else {
+        return false;
+    };
+    disk.facts(&place)
+        .is_ok_and(|facts| facts.kind == FileKind::Folder)
 }
 
 /// Returns the length of a file; nothing for one that is not there, which is told later.
 fn length(disk: &dyn Disk, path: &std::path::Path) -> u64 {
-    let Ok(Place::Found(place)) = disk.place(path) else { return 0 };
+    let Ok(Place::Found(place)) = disk.place(path) else {
+        return 0;
+    };
     disk.facts(&place).map_or(0, |facts| facts.len)
 }
 

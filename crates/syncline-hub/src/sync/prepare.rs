@@ -71,7 +71,10 @@ impl Hub {
         let name = entity.entity.name.clone();
         let party = |side: Side| {
             let domain = &request.domain(side).domain;
-            Party { domain, gate: Gate::new(domain.policy.gate(&name)) }
+            Party {
+                domain,
+                gate: Gate::new(domain.policy.gate(&name)),
+            }
         };
         let planner = Planner {
             entity: &entity.entity,
@@ -122,7 +125,10 @@ impl Hub {
         let entity = &planner.entity.name;
         let mut keys = Vec::with_capacity(ids.len() * 3);
         for id in ids {
-            keys.push(Key::Record { entity: entity.clone(), id: id.clone() });
+            keys.push(Key::Record {
+                entity: entity.clone(),
+                id: id.clone(),
+            });
             for party in &planner.parties {
                 keys.push(base_key(&party.domain.name, entity, id));
             }
@@ -138,7 +144,15 @@ impl Hub {
             let side = |side: Side| &input.sides[side.index()];
             let held = Side::BOTH.map(|at| side(at).held(id, &planner.entity.id_path));
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
-            loaded.push((id.clone(), Known { record, held, bases, written }));
+            loaded.push((
+                id.clone(),
+                Known {
+                    record,
+                    held,
+                    bases,
+                    written,
+                },
+            ));
         }
         Ok(loaded)
     }
@@ -157,7 +171,11 @@ fn decoded<T>(
 fn count_known(plan: &mut EntityPlan) {
     let [source, target] = plan.input.sides.each_ref().map(|side| &side.index);
     plan.report.read = [source.items.len() as u64, target.items.len() as u64];
-    let only_target = target.items.iter().filter(|(id, _)| source.get(id).is_none()).count();
+    let only_target = target
+        .items
+        .iter()
+        .filter(|(id, _)| source.get(id).is_none())
+        .count();
     plan.report.merged = plan.report.read[0] + only_target as u64;
     plan.report.unchanged = plan.report.merged;
 }
@@ -169,7 +187,9 @@ fn count_unchanged(plan: &mut EntityPlan, taken: &BTreeSet<RecordId>) {
         plan.report.read[side.index()] =
             plan.input.sides[side.index()].document.items().len() as u64;
     }
-    let only_target = target.items().filter(|item| source.item(&item.id).is_none());
+    let only_target = target
+        .items()
+        .filter(|item| source.item(&item.id).is_none());
     let union = source.items().chain(only_target);
     plan.report.unchanged = union.filter(|item| !taken.contains(&item.id)).count() as u64;
     plan.report.merged = plan.report.unchanged;
@@ -177,7 +197,10 @@ fn count_unchanged(plan: &mut EntityPlan, taken: &BTreeSet<RecordId>) {
 
 impl EntityPlan {
     /// Plans one record.
-    #[expect(clippy::too_many_arguments, reason = "one call, from the loop over all records")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call, from the loop over all records"
+    )]
     fn record(
         &mut self,
         planner: &Planner<'_>,
@@ -190,7 +213,13 @@ impl EntityPlan {
     ) -> Result<(), HubError> {
         let now_ms = transaction.run().at_ms;
         let floor = Version::new();
-        let mut site = Site { id: hub.site, clock, now_ms, floor: &floor, lost: &[] };
+        let mut site = Site {
+            id: hub.site,
+            clock,
+            now_ms,
+            floor: &floor,
+            lost: &[],
+        };
         let plan = match planner.record(known, &mut site) {
             Ok(plan) => plan,
             Err(refusal) => {
@@ -202,7 +231,8 @@ impl EntityPlan {
                     entity: Some(self.name.clone()),
                     item: Some(id.as_str().to_owned()),
                     reason: refusal.to_string(),
-                    fix: "the record is left as it is on both sides; see the error's page".to_owned(),
+                    fix: "the record is left as it is on both sides; see the error's page"
+                        .to_owned(),
                 });
                 return Ok(());
             }
@@ -226,7 +256,10 @@ impl EntityPlan {
 
     fn count(&mut self, planner: &Planner<'_>, id: &RecordId, plan: &RecordPlan) {
         let deletion = planner.entity.rules.deletion;
-        let exists = plan.record.as_ref().is_some_and(|record| is_visible(record, deletion));
+        let exists = plan
+            .record
+            .as_ref()
+            .is_some_and(|record| is_visible(record, deletion));
         self.report.merged += u64::from(exists);
         for side in Side::BOTH {
             self.report.filtered += u64::from(plan.kept_back[side.index()]);
@@ -268,14 +301,20 @@ impl EntityPlan {
         listed: &[ConflictRow],
     ) {
         let known: BTreeSet<String> = listed.iter().map(ConflictRow::conflict_id).collect();
-        let fields = plan.record.as_ref().and_then(|r| visible(r, &planner.entity.rules, None));
+        let fields = plan
+            .record
+            .as_ref()
+            .and_then(|r| visible(r, &planner.entity.rules, None));
         for conflict in &plan.conflicts {
             let name = conflict.id(&self.name, id);
             if known.contains(&name) {
                 continue;
             }
             let value = |fields: &Fields| {
-                fields.iter().find(|(path, _)| *path == conflict.path).map(|(_, leaf)| leaf.clone())
+                fields
+                    .iter()
+                    .find(|(path, _)| *path == conflict.path)
+                    .map(|(_, leaf)| leaf.clone())
             };
             self.conflicts.push(FoundConflict {
                 conflict: name,
@@ -283,7 +322,11 @@ impl EntityPlan {
                 id: id.clone(),
                 path: conflict.path.clone(),
                 base: value(&plan.base_values),
-                sides: conflict.sides.iter().map(|s| (s.writer.clone(), s.value.clone())).collect(),
+                sides: conflict
+                    .sides
+                    .iter()
+                    .map(|s| (s.writer.clone(), s.value.clone()))
+                    .collect(),
                 shown: fields.as_ref().and_then(value),
                 open: conflict.open,
             });
@@ -321,14 +364,20 @@ impl EntityPlan {
         });
         let change = match &write.after {
             Some(after) => {
-                let own = object(&self.input.sides[at].document, self.input.sides[at].item(id));
+                let own = object(
+                    &self.input.sides[at].document,
+                    self.input.sides[at].item(id),
+                );
                 let other = &self.input.sides[side.other().index()];
                 let template = object(&other.document, other.item(id));
                 let nothing = Fields::new();
                 let before = write.before.as_ref().unwrap_or(&nothing);
                 let mut after = after.clone();
                 if own.is_none() {
-                    after.push((self.id_path.clone(), id_leaf(id, template.as_ref(), &self.id_path)));
+                    after.push((
+                        self.id_path.clone(),
+                        id_leaf(id, template.as_ref(), &self.id_path),
+                    ));
                     after.sort();
                 }
                 match patch(own.as_ref(), template.as_ref(), before, &after) {
@@ -360,7 +409,9 @@ impl EntityPlan {
         let at = side.index();
         let index = &self.input.sides[at].index;
         let updates = self.actions.iter().filter(|action| {
-            action.side == side && action.kind == ActionKind::Update && index.get(&action.id).is_some()
+            action.side == side
+                && action.kind == ActionKind::Update
+                && index.get(&action.id).is_some()
         });
         Toll {
             entity: self.name.as_str(),
@@ -403,12 +454,20 @@ fn field_changes(write: &Write) -> Vec<FieldChange> {
     for (path, from) in before {
         let to = find(after, path);
         if to.as_ref() != Some(from) {
-            changes.push(FieldChange { path: path.clone(), from: Some(from.clone()), to });
+            changes.push(FieldChange {
+                path: path.clone(),
+                from: Some(from.clone()),
+                to,
+            });
         }
     }
     for (path, to) in after {
         if find(before, path).is_none() {
-            changes.push(FieldChange { path: path.clone(), from: None, to: Some(to.clone()) });
+            changes.push(FieldChange {
+                path: path.clone(),
+                from: None,
+                to: Some(to.clone()),
+            });
         }
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));

@@ -62,7 +62,10 @@ impl Hub {
                 batch.delete(write.key.clone());
             }
             self.add_indexes(request, &prepared.entities, &writes, &mut batch)?;
-            report.duration_ms = self.environment.now_ms().saturating_sub(report_began(&prepared));
+            report.duration_ms = self
+                .environment
+                .now_ms()
+                .saturating_sub(report_began(&prepared));
             put_report(&mut batch, &report);
             self.store.commit(&batch)?;
             self.prune_undo();
@@ -120,18 +123,34 @@ impl Hub {
             .document
             .rewrite(changes)
             .map_err(|error| file_error(error.code(), with_causes(&error), false))?;
-        let staged = stage(&*self.disk, &input.path, &bytes, run).map_err(|error| {
-            file_error(error.code(), with_causes(&error), is_transient(&error))
-        })?;
+        let staged = stage(&*self.disk, &input.path, &bytes, run)
+            .map_err(|error| file_error(error.code(), with_causes(&error), is_transient(&error)))?;
         let keep = self.undo_path(run, domain.as_str(), plan.name.as_str());
-        let entry = journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep) };
-        let key = Key::Journal { run: run.clone(), domain, entity: plan.name.clone() };
-        Ok(Write { entity, side, key, entry, bytes, done: false })
+        let entry = journal::Entry {
+            staged,
+            old: input.digest.map(Digest),
+            keep: Some(keep),
+        };
+        let key = Key::Journal {
+            run: run.clone(),
+            domain,
+            entity: plan.name.clone(),
+        };
+        Ok(Write {
+            entity,
+            side,
+            key,
+            entry,
+            bytes,
+            done: false,
+        })
     }
 
     /// Returns where the old file of a run is kept for undo.
     pub(crate) fn undo_path(&self, run: &RunId, domain: &str, entity: &str) -> PathBuf {
-        self.state_folder.join("undo").join(format!("{}.{domain}.{entity}.json", run.as_str()))
+        self.state_folder
+            .join("undo")
+            .join(format!("{}.{domain}.{entity}.json", run.as_str()))
     }
 
     /// Commits the hub's rows, together with what is about to be written.
@@ -177,11 +196,14 @@ impl Hub {
             let trouble = match published {
                 Ok(published) => {
                     write.done = true;
-                    published.late_edit.then(|| (
-                        "FILE_CHANGED",
-                        "somebody wrote into the file in the moment in which it was replaced".to_owned(),
-                        "their text is in the undo folder of the state folder".to_owned(),
-                    ))
+                    published.late_edit.then(|| {
+                        (
+                            "FILE_CHANGED",
+                            "somebody wrote into the file in the moment in which it was replaced"
+                                .to_owned(),
+                            "their text is in the undo folder of the state folder".to_owned(),
+                        )
+                    })
                 }
                 Err(error @ DiskError::OutcomeUnknown { .. }) => {
                     return Err(HubError::File {
@@ -247,13 +269,20 @@ impl Hub {
                 let domain = request.domain(side).domain.name.clone();
                 let new = new_index(plan, side, write, position)?;
                 if new != plan.input.sides[side.index()].index {
-                    let key = Key::Domain { domain: domain.clone(), entity: Some(plan.name.clone()) };
+                    let key = Key::Domain {
+                        domain: domain.clone(),
+                        entity: Some(plan.name.clone()),
+                    };
                     batch.put(key, new.encode());
                 }
                 for run in &plan.input.sides[side.index()].unknown_writes {
                     let (run, domain, entity) = (run.clone(), domain.clone(), plan.name.clone());
                     if plan.unfinished.is_empty() {
-                        batch.delete(Key::Journal { run, domain, entity });
+                        batch.delete(Key::Journal {
+                            run,
+                            domain,
+                            entity,
+                        });
                     }
                 }
             }
@@ -264,7 +293,9 @@ impl Hub {
     /// Removes the oldest undo copies beyond the bound.
     fn prune_undo(&self) {
         let folder = self.state_folder.join("undo");
-        let Ok(mut names) = self.disk.list(&folder) else { return };
+        let Ok(mut names) = self.disk.list(&folder) else {
+            return;
+        };
         names.sort();
         let surplus = names.len().saturating_sub(UNDO_FILES_MAX);
         for name in names.into_iter().take(surplus) {
@@ -285,7 +316,10 @@ fn new_index(
     let input = &plan.input.sides[side.index()];
     let old = &input.index;
     if plan.input.unchanged {
-        return Ok(DomainIndex { position, ..old.clone() });
+        return Ok(DomainIndex {
+            position,
+            ..old.clone()
+        });
     }
     let rewritten;
     let (document, digest) = match write {
@@ -304,14 +338,20 @@ fn new_index(
         .map(|item| (item.id.clone(), item.digest))
         .collect();
     let kept = old.items.iter().filter(|(id, _)| {
-        plan.unfinished.contains(id) || (document.is_withheld(id) || document.has_unnamed() && !has(document, id))
+        plan.unfinished.contains(id)
+            || (document.is_withheld(id) || document.has_unnamed() && !has(document, id))
     });
     items.extend(kept.cloned());
     items.sort();
     items.dedup_by(|a, b| a.0 == b.0);
     let whole = plan.unfinished.is_empty() && plan.problems.is_empty();
     let file = if whole { digest } else { None };
-    Ok(DomainIndex { file, rules: plan.input.rules, position, items })
+    Ok(DomainIndex {
+        file,
+        rules: plan.input.rules,
+        position,
+        items,
+    })
 }
 
 fn has(document: &Document<'_>, id: &syncline_model::id::RecordId) -> bool {
@@ -345,4 +385,3 @@ pub(crate) fn audit_details(report: &RunReport) -> String {
 pub(crate) fn is_transient(error: &DiskError) -> bool {
     error.advice() == syncline_domains::Advice::Retry
 }
-

@@ -26,9 +26,13 @@ impl Hub {
         let mut batch = Batch::new();
         let mut told = Vec::new();
         for (key, entry) in found {
-            let Key::Journal { domain, entity, .. } = &key else { continue };
+            let Key::Journal { domain, entity, .. } = &key else {
+                continue;
+            };
             let name = format!("{domain}/{entity}");
-            let Some(entry) = entry else { return Err(HubError::Row { table: "journal" }) };
+            let Some(entry) = entry else {
+                return Err(HubError::Row { table: "journal" });
+            };
             match journal::recover(&*self.disk, &entry) {
                 Ok(journal::Outcome::AlreadyPublished) => {
                     told.push(format!("{name}: was written; confirmed"));
@@ -50,7 +54,7 @@ impl Hub {
 }
 
 /// Encodes what is about to be done to a file.
-pub(super) fn encode_journal(entry: &journal::Entry) -> Vec<u8> {
+pub(crate) fn encode_journal(entry: &journal::Entry) -> Vec<u8> {
     let mut row = Object::new();
     row.insert("target", entry.staged.target.to_string_lossy().as_ref());
     row.insert("staged", entry.staged.path.to_string_lossy().as_ref());
@@ -65,7 +69,9 @@ pub(super) fn encode_journal(entry: &journal::Entry) -> Vec<u8> {
 }
 
 fn decode_journal(bytes: &[u8]) -> Option<journal::Entry> {
-    let Ok(Json::Object(row)) = parse(bytes) else { return None };
+    let Ok(Json::Object(row)) = parse(bytes) else {
+        return None;
+    };
     let text = |name| row.get(name).and_then(Json::as_str);
     let old = match text("old") {
         Some(old) => Some(digest(old)?),
@@ -76,7 +82,11 @@ fn decode_journal(bytes: &[u8]) -> Option<journal::Entry> {
         path: PathBuf::from(text("staged")?),
         digest: digest(text("digest")?)?,
     };
-    Some(journal::Entry { staged, old, keep: text("keep").map(PathBuf::from) })
+    Some(journal::Entry {
+        staged,
+        old,
+        keep: text("keep").map(PathBuf::from),
+    })
 }
 
 fn digest(text: &str) -> Option<Digest> {

@@ -35,7 +35,10 @@ impl Desk {
             limits: Limits::default(),
             guard: Guard::default(),
             only: None,
-            actor: Actor { user: Some("ann".into()), session: Some("s1".into()) },
+            actor: Actor {
+                user: Some("ann".into()),
+                session: Some("s1".into()),
+            },
             fail_on_conflict: false,
             expected_inputs: None,
         };
@@ -62,7 +65,11 @@ impl Desk {
 
     pub(crate) fn hub(&self) -> Hub {
         let state_folder = self.path(".syncline");
-        Hub::open(&HubOptions { state_folder, check_store: false }).unwrap()
+        Hub::open(&HubOptions {
+            state_folder,
+            check_store: false,
+        })
+        .unwrap()
     }
 
     pub(crate) fn sync(&self) -> Result<SyncOutcome, HubError> {
@@ -74,7 +81,11 @@ impl Desk {
         use syncline_model::json::{Json, parse};
         let text = self.read(&format!("{domain}/contacts.json"));
         let file = parse(text.as_bytes()).unwrap();
-        let items = file.at(&Pointer::parse("/contacts").unwrap()).unwrap().as_array().unwrap();
+        let items = file
+            .at(&Pointer::parse("/contacts").unwrap())
+            .unwrap()
+            .as_array()
+            .unwrap();
         let mut items: Vec<String> = items.iter().map(Json::to_canonical_string).collect();
         items.sort();
         items

@@ -1,0 +1,261 @@
+//! Conflicts: listing them, and deciding them.
+
+use syncline_engine::audit::{BatchFacts, inner_root};
+use syncline_engine::conflicts::{ConflictRow, Decided, Status};
+use syncline_engine::link::LinkedEntity;
+use syncline_engine::log::{ChangeKind, LogEntry};
+use syncline_engine::rows::{Key, Scan};
+use syncline_engine::sync::{Transaction, changed};
+use syncline_merge::codec::{decode_record, encode_record};
+use syncline_merge::commit::Site;
+use syncline_merge::conflict::{ConflictKind, Decision, Side, settle};
+use syncline_merge::display::visible;
+use syncline_merge::error::Refusal;
+use syncline_model::id::Writer;
+use syncline_model::json::{Json, Leaf, Object};
+use syncline_model::version::Version;
+
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::request::Actor;
+
+/// How a person decides a conflict.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Choice {
+    /// Takes what this writer says.
+    Writer(Writer),
+    /// Takes this value; `None` removes the field.
+    Value(Option<Leaf>),
+    /// Takes all values: texts with the separator between them, arrays as one.
+    Both {
+        /// What stands between two texts.
+        separator: String,
+    },
+    /// Keeps the record that one side has deleted.
+    Keep,
+    /// Deletes the record that one side has edited.
+    Delete,
+}
+
+impl Hub {
+    /// Returns all conflicts, also those that are settled, resolved or closed, by entity and record.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if one cannot be understood.
+    pub fn conflicts(&self) -> Result<Vec<ConflictRow>, HubError> {
+        let mut rows = Vec::new();
+        self.for_each(&Scan::Conflicts, |_, bytes| {
+            let row = ConflictRow::decode(bytes);
+            rows.push(row.map_err(|_| HubError::Row { table: "conflicts" })?);
+            Ok(())
+        })?;
+        Ok(rows)
+    }
+
+    /// Returns the conflict with an id, or with an id that begins so and is the only one.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::ConflictNotFound`] if there is none, or more than one.
+    pub fn conflict(&self, id: &str) -> Result<ConflictRow, HubError> {
+        let mut found: Vec<ConflictRow> = self.conflicts()?;
+        found.retain(|row| !id.is_empty() && row.conflict_id().starts_with(id));
+        match found.len() {
+            1 => Ok(found.remove(0)),
+            _ => Err(HubError::ConflictNotFound { id: id.to_owned() }),
+        }
+    }
+
+    /// Decides a conflict. The decision is a change like any other: it is written to the domains
+    /// by the next run, and can be undone.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::ConflictStale`] if the values in conflict are others by now, or
+    /// [`HubError::DecisionUnfit`] if the choice does not fit.
+    pub fn resolve(
+        &mut self,
+        id: &str,
+        choice: &Choice,
+        actor: &Actor,
+        entities: &[LinkedEntity],
+    ) -> Result<ConflictRow, HubError> {
+        let row = self.conflict(id)?;
+        let name = row.conflict_id();
+        let decision = decide(&row, choice).map_err(|reason| HubError::DecisionUnfit {
+            id: name.clone(),
+            reason,
+        })?;
+        let stale = || HubError::ConflictStale { id: name.clone() };
+        let entity = entities.iter().find(|entity| entity.name == row.entity);
+        let rules = entity
+            .map(|entity| entity.rules.clone())
+            .unwrap_or_default();
+        let key = Key::Record {
+            entity: row.entity.clone(),
+            id: row.id.clone(),
+        };
+        let bytes = self.store.get(&key)?.ok_or_else(stale)?;
+        let mut record = decode_record(&bytes).map_err(|source| HubError::Damaged {
+            table: "records",
+            source,
+        })?;
+        let before = visible(&record, &rules, None);
+        let run = self.begin_run()?;
+        let by = actor
+            .user
+            .as_deref()
+            .and_then(|user| Writer::new(user).ok());
+        let by = by.unwrap_or_else(|| Writer::new("reviewer").expect("invariant: a short name"));
+        let mut clock = self.clock;
+        let floor = Version::new();
+        let mut site = Site {
+            id: self.site,
+            clock: &mut clock,
+            now_ms: run.at_ms,
+            floor: &floor,
+            lost: &[],
+        };
+        let conflict = &row.conflict;
+        let settled = settle(
+            &mut record,
+            &conflict.path,
+            &conflict.stamps,
+            decision,
+            &by,
+            &mut site,
+        );
+        let stamp = settled.map_err(|refusal| match refusal {
+            Refusal::ClockExhausted => HubError::ClockExhausted,
+            _ => stale(),
+        })?;
+        let (before, after) = changed(before.as_ref(), visible(&record, &rules, None).as_ref());
+        let mut transaction = Transaction::new(run.clone(), self.position);
+        let entry = LogEntry {
+            stamp,
+            kind: ChangeKind::Settlement,
+            entity: row.entity.clone(),
+            id: row.id.clone(),
+            origin: by.clone(),
+            run: Some(run.id.clone()),
+            at_ms: run.at_ms,
+            hops: Vec::new(),
+            schema_version: 0,
+            before,
+            after,
+            salt: syncline_engine::audit::Salt::new([0; 32]),
+        };
+        transaction
+            .add_entry(entry)
+            .map_err(|_| HubError::Row { table: "audit" })?;
+        transaction.batch.put(key, encode_record(&record));
+        let decided = Decided {
+            by,
+            at_ms: run.at_ms,
+            stamp,
+        };
+        let row = ConflictRow {
+            status: Status::Resolved,
+            decision: Some(decided),
+            ..row
+        };
+        transaction.put_conflict(&row);
+        let mut details = Object::new();
+        details.insert("conflict", name.as_str());
+        details.insert("entity", row.entity.as_str());
+        details.insert("record", row.id.as_str());
+        details.insert("path", row.conflict.path.as_str());
+        self.commit_noted(
+            transaction,
+            clock,
+            "REVIEW",
+            "CONFLICT_RESOLVED",
+            actor,
+            details,
+        )?;
+        Ok(row)
+    }
+
+    /// Commits a transaction with its entry in the audit.
+    pub(crate) fn commit_noted(
+        &mut self,
+        mut transaction: Transaction,
+        clock: syncline_model::clock::Clock,
+        category: &str,
+        action: &str,
+        actor: &Actor,
+        details: Object,
+    ) -> Result<(), HubError> {
+        let facts = BatchFacts {
+            at_ms: transaction.run().at_ms,
+            category: category.to_owned(),
+            action: action.to_owned(),
+            origin: "hub".to_owned(),
+            run: Some(transaction.run().id.as_str().to_owned()),
+            record_count: 0,
+            inner_root: inner_root(&[]),
+        };
+        let mut batch = std::mem::take(&mut transaction.batch);
+        let details = Json::Object(details).to_compact_string();
+        let commitments = &transaction.commitments;
+        let frontier = self.add_audit(&mut batch, facts, commitments, actor, &details)?;
+        self.commit(batch, clock, transaction.position, frontier)
+    }
+}
+
+/// Turns a choice into the decision of one conflict.
+fn decide(row: &ConflictRow, choice: &Choice) -> Result<Decision, &'static str> {
+    let conflict = &row.conflict;
+    if matches!(row.status, Status::Resolved | Status::Closed) {
+        return Err("it is decided already");
+    }
+    match (conflict.kind, choice) {
+        (ConflictKind::Deletion, Choice::Keep) => Ok(Decision::Keep),
+        (ConflictKind::Deletion, Choice::Delete) => Ok(Decision::Delete),
+        (ConflictKind::Deletion, _) => {
+            Err("a deletion meets an edit: keep the record or delete it")
+        }
+        (ConflictKind::Values, Choice::Value(value)) => Ok(Decision::Value(value.clone())),
+        (ConflictKind::Values, Choice::Writer(writer)) => {
+            let own = conflict
+                .sides
+                .iter()
+                .filter(|side| side.writer.as_ref() == Some(writer));
+            let latest = own.max_by_key(|side| (side.edited, side.stamp));
+            let latest = latest.ok_or("none of the values is from there")?;
+            Ok(Decision::Value(latest.value.clone()))
+        }
+        (ConflictKind::Values, Choice::Both { separator }) => {
+            both(&conflict.sides, separator).map(|value| Decision::Value(Some(value)))
+        }
+        (ConflictKind::Values, Choice::Keep | Choice::Delete) => {
+            Err("it is about a value, not about the record")
+        }
+        _ => Err("edit the field instead"),
+    }
+}
+
+/// Returns all values as one: arrays as their union, texts with the separator between them.
+fn both(sides: &[Side], separator: &str) -> Result<Leaf, &'static str> {
+    let values: Vec<Json> = sides
+        .iter()
+        .filter_map(|side| side.value.as_ref())
+        .map(Leaf::to_json)
+        .collect();
+    let arrays: Option<Vec<&[Json]>> = values.iter().map(Json::as_array).collect();
+    if let Some(arrays) = arrays.filter(|arrays| !arrays.is_empty()) {
+        let mut union: Vec<Json> = Vec::new();
+        for element in arrays.into_iter().flatten() {
+            if !union.contains(element) {
+                union.push(element.clone());
+            }
+        }
+        return Leaf::from_json(&Json::Array(union)).map_err(|_| "the values are too deep");
+    }
+    let texts: Option<Vec<&str>> = values.iter().map(Json::as_str).collect();
+    let texts = texts.filter(|texts| !texts.is_empty());
+    let mut texts = texts.ok_or("only texts and arrays can be put together")?;
+    texts.dedup();
+    Ok(Leaf::string(&texts.join(separator)))
+}

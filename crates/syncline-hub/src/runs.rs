@@ -1,0 +1,168 @@
+//! Looking back: runs, the history of a record, and what is known of it now.
+
+use syncline_engine::link::{LinkedEntity, Side};
+use syncline_engine::log::LogEntry;
+use syncline_engine::rows::{Key, Scan};
+use syncline_engine::sync::{Held, base_key};
+use syncline_merge::codec::{decode_base, decode_record};
+use syncline_merge::display::{Fields, visible};
+use syncline_merge::plain::Base;
+use syncline_model::id::{EntityName, Position, RecordId};
+use syncline_model::json::{Json, Object, parse};
+
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::outcome::{HistoryEntry, RecordView};
+use crate::request::SyncRequest;
+
+impl Hub {
+    /// Returns the reports of the latest runs, latest first.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if one cannot be understood.
+    pub fn runs(&self, limit: usize) -> Result<Vec<Object>, HubError> {
+        let mut runs = Vec::new();
+        let mut failed = false;
+        self.store
+            .scan(&Scan::RunsLatest, None, limit, &mut |_, bytes| {
+                match parse(bytes) {
+                    Ok(Json::Object(run)) => runs.push(run),
+                    _ => failed = true,
+                }
+                std::ops::ControlFlow::Continue(())
+            })?;
+        if failed {
+            Err(HubError::Row { table: "runs" })
+        } else {
+            Ok(runs)
+        }
+    }
+
+    /// Returns the report of the run with this name or id.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::RunNotFound`] if there is none.
+    pub fn run(&self, id: &str) -> Result<Object, HubError> {
+        let is = |run: &Object, member| run.get(member).and_then(Json::as_str) == Some(id);
+        let runs = self.runs(usize::MAX)?;
+        let found = runs
+            .into_iter()
+            .find(|run| is(run, "syncId") || is(run, "runId"));
+        found.ok_or_else(|| HubError::RunNotFound { id: id.to_owned() })
+    }
+
+    /// Returns the changes of a record, latest first.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Damaged`] if the log is damaged.
+    pub fn history(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+        limit: usize,
+    ) -> Result<Vec<HistoryEntry>, HubError> {
+        let mut history = Vec::new();
+        self.for_each(&Scan::LogLatest, |key, bytes| {
+            let entry = decode_entry(bytes)?;
+            if let (Key::Log(Position(position)), true) = (
+                key,
+                entry.entity == *entity && entry.id == *id && history.len() < limit,
+            ) {
+                history.push(HistoryEntry {
+                    position: *position,
+                    kind: entry.kind.as_str(),
+                    origin: entry.origin,
+                    at_ms: entry.at_ms,
+                    run: entry.run.map(|run| run.as_str().to_owned()),
+                    before: entry.before,
+                    after: entry.after,
+                });
+            }
+            Ok(())
+        })?;
+        Ok(history)
+    }
+
+    /// Returns a record as the hub shows it, as the domains were last known to hold it, and as they
+    /// hold it now.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::File`] if a file cannot be read.
+    pub fn record(
+        &self,
+        entity: &LinkedEntity,
+        id: &RecordId,
+        request: &SyncRequest,
+    ) -> Result<RecordView, HubError> {
+        let key = Key::Record {
+            entity: entity.name.clone(),
+            id: id.clone(),
+        };
+        let record = self
+            .store
+            .get(&key)?
+            .map(|bytes| decode_record(&bytes))
+            .transpose();
+        let record = record.map_err(|source| HubError::Damaged {
+            table: "records",
+            source,
+        })?;
+        let mut bases = [None, None];
+        for side in Side::BOTH {
+            let key = base_key(&request.domain(side).domain.name, &entity.name, id);
+            let base = self
+                .store
+                .get(&key)?
+                .map(|bytes| decode_base(&bytes))
+                .transpose();
+            let base = base.map_err(|source| HubError::Damaged {
+                table: "bases",
+                source,
+            })?;
+            bases[side.index()] = rendering_of(base);
+        }
+        let file = request
+            .entities
+            .iter()
+            .find(|file| file.entity.name == entity.name);
+        let held = match file {
+            Some(file) => {
+                let input = self.read_entity(
+                    &SyncRequest {
+                        only: Some([id.clone()].into()),
+                        ..request.clone()
+                    },
+                    file,
+                )?;
+                Side::BOTH.map(
+                    |side| match input.sides[side.index()].held(id, &entity.id_path) {
+                        Held::Present { fields, .. } => Some(fields),
+                        _ => None,
+                    },
+                )
+            }
+            None => [None, None],
+        };
+        let hub = record.and_then(|record| visible(&record, &entity.rules, None));
+        Ok(RecordView { hub, bases, held })
+    }
+}
+
+/// Returns what a domain holds once an open write is done.
+fn rendering_of(base: Option<Base>) -> Option<Fields> {
+    base.and_then(|base| match base.intent {
+        Some(intent) => intent.rendering,
+        None => base.rendering,
+    })
+}
+
+pub(crate) fn decode_entry(bytes: &[u8]) -> Result<LogEntry, HubError> {
+    LogEntry::decode(bytes).map_err(|source| HubError::Damaged {
+        table: "log",
+        source,
+    })
+}
