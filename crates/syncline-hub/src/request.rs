@@ -1,9 +1,10 @@
 //! What is asked of a hub.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
+use syncline_engine::sync::Rename;
 use syncline_model::id::{EntityName, RecordId};
 use syncline_policy::{Guard, Limits};
 
@@ -39,6 +40,15 @@ pub struct FileDomain {
     pub domain: LinkedDomain,
     /// The folder.
     pub folder: PathBuf,
+    /// Fields that have other names here than at the hub, by entity.
+    pub renames: BTreeMap<EntityName, Vec<Rename>>,
+}
+
+impl FileDomain {
+    /// Returns the fields that have other names in this domain.
+    pub(crate) fn renames(&self, entity: &EntityName) -> &[Rename] {
+        self.renames.get(entity).map(Vec::as_slice).unwrap_or_default()
+    }
 }
 
 /// An entity that is a file in each domain's folder.

@@ -9,7 +9,7 @@ use syncline_engine::index::DomainIndex;
 use syncline_engine::link::Side;
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{Held, Problem};
+use syncline_engine::sync::{Held, Problem, Rename, to_hub};
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
@@ -35,6 +35,8 @@ pub(crate) struct SideInput {
     pub(crate) index: DomainIndex,
     /// Runs whose writes to this file nobody knows to be done.
     pub(crate) unknown_writes: Vec<RunId>,
+    /// Fields that have other names in this domain.
+    pub(crate) renames: Vec<Rename>,
 }
 
 impl SideInput {
@@ -61,7 +63,7 @@ impl SideInput {
                 Ok(mut fields) => {
                     fields.retain(|(path, _)| path != id_path);
                     Held::Present {
-                        fields,
+                        fields: to_hub(&self.renames, fields),
                         file_ms: self.modified_ms,
                     }
                 }
@@ -135,6 +137,7 @@ impl Opened {
             by_id,
             index,
             unknown_writes,
+            renames: request.domain(side).renames(name).to_vec(),
         })
     }
 }
@@ -364,13 +367,15 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 /// Returns a digest of all that decides what a run does with unchanged files.
 fn rules_digest(request: &SyncRequest, entity: &FileEntity) -> [u8; 16] {
     let parts = format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
         request.direction,
         entity.entity,
         request.source.domain,
         request.target.domain,
         request.source.folder,
         request.target.folder,
+        request.source.renames,
+        request.target.renames,
         entity.file,
     );
     let digest = Digest::of(parts.as_bytes()).0;

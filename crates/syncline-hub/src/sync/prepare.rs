@@ -8,7 +8,7 @@ use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
 use syncline_engine::sync::{
-    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key,
+    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key, to_domain,
 };
 use syncline_merge::codec::{decode_base, decode_record};
 use syncline_merge::commit::Site;
@@ -371,8 +371,10 @@ impl EntityPlan {
                 let other = &self.input.sides[side.other().index()];
                 let template = object(&other.document, other.item(id));
                 let nothing = Fields::new();
+                let renames = &self.input.sides[at].renames;
                 let before = write.before.as_ref().unwrap_or(&nothing);
-                let mut after = after.clone();
+                let before = to_domain(renames, before.clone());
+                let mut after = to_domain(renames, after.clone());
                 if own.is_none() {
                     after.push((
                         self.id_path.clone(),
@@ -380,7 +382,7 @@ impl EntityPlan {
                     ));
                     after.sort();
                 }
-                match patch(own.as_ref(), template.as_ref(), before, &after) {
+                match patch(own.as_ref(), template.as_ref(), &before, &after) {
                     Ok(object) => Change::put(id.clone(), object),
                     Err(error) => return self.unwritable(id, error.code(), &error.to_string()),
                 }

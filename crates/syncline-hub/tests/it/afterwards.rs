@@ -242,6 +242,22 @@ fn a_report_never_holds_values() {
     }
 }
 
+#[test]
+fn a_field_with_another_name_in_one_domain_is_the_same_field() {
+    let mut desk = Desk::new();
+    let path = |text| syncline_model::path::Path::parse(text).unwrap();
+    let rename = syncline_engine::sync::Rename { hub: path("/phone"), domain: path("/tel") };
+    let contacts = EntityName::new("contacts").unwrap();
+    desk.request.target.renames = [(contacts, vec![rename])].into();
+    desk.contacts("personal", &[r#"{"id":"1","phone":"1"}"#]);
+    desk.contacts("business", &[r#"{"id":"1","tel":"1","phone":"internal"}"#]);
+    assert_eq!(desk.sync().unwrap().report.entities[0].1.conflicts, 0);
+    desk.contacts("business", &[r#"{"id":"1","tel":"2","phone":"internal"}"#]);
+    desk.sync().unwrap();
+    assert_eq!(desk.held("personal"), [r#"{"id":"1","phone":"2"}"#]);
+    assert_eq!(desk.held("business"), [r#"{"id":"1","phone":"internal","tel":"2"}"#]);
+}
+
 trait ParseLeaf {
     fn parse_leaf(&self) -> syncline_model::json::Leaf;
 }

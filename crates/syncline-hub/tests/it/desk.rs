@@ -25,6 +25,7 @@ impl Desk {
             FileDomain {
                 domain: LinkedDomain::open(DomainName::new(name).unwrap()),
                 folder: folder.path().join(name),
+                renames: Default::default(),
             }
         };
         let request = SyncRequest {
