@@ -14,7 +14,7 @@ use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::operation::{Effect, FieldOperation, Operation};
 use crate::rules::{Deletion, EntityRules, Rule, Shape};
-use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Text, Zero};
+use crate::state::{Addition, Body, Element, ElementId, Entry, Member, Record, Register, Text, Zero};
 use crate::text::crdt::TextState;
 use crate::text::ot::TextOperation;
 use crate::token::Context;
@@ -79,7 +79,7 @@ impl Change<'_> {
     }
 
     fn write(&self, record: &mut Record, fields: &[FieldOperation]) -> Result<(), Refusal> {
-        let creates = self.context.creates();
+        let creates = self.context.creates;
         if creates && !is_planted(Fault::OldFieldsShown) {
             self.clear(&mut record.body, &Path::root());
         }
@@ -90,7 +90,9 @@ impl Change<'_> {
                 .deletes
                 .retain(|dot| !self.context.covers_record(*dot));
         }
-        self.fields(&mut record.body, &Path::root(), fields)
+        self.fields(&mut record.body, &Path::root(), fields)?;
+        drop_empty(&mut record.body);
+        Ok(())
     }
 
     fn fields(
@@ -177,7 +179,7 @@ impl Change<'_> {
         let review = shown.is_some() || matches!(self.rules.rule(full), Rule::Review);
         let covered: Vec<Stamp> = if is_planted(Fault::LosersDropped) {
             register.keys().copied().collect()
-        } else if review && !self.context.creates() {
+        } else if review && !self.context.creates {
             let replaced = |dot: &Stamp| {
                 self.context.is_own(*dot) || shown.is_some_and(|dots| dots.contains(*dot))
             };
@@ -262,12 +264,20 @@ impl Change<'_> {
         by: &Number,
     ) -> Result<(), Refusal> {
         let sum = body.sums.entry(path).or_default();
-        let total = match sum.adds.get(&self.stamp.site) {
-            Some((_, total)) => total.checked_add(by),
-            None => Ok(by.clone()),
+        let clock = self.stamp.clock;
+        let (begun, total) = match sum.adds.get(&self.stamp.site) {
+            Some(added) => (added.begun, added.total.checked_add(by)),
+            None => (clock, Ok(by.clone())),
         };
         let total = total.map_err(|_| Refusal::SumOverflow { path: full.clone() })?;
-        sum.adds.insert(self.stamp.site, (self.stamp.clock, total));
+        sum.adds.insert(
+            self.stamp.site,
+            Addition {
+                begun,
+                clock,
+                total,
+            },
+        );
         display::sum_value(sum).ok_or_else(|| Refusal::SumOverflow { path: full.clone() })?;
         Ok(())
     }
@@ -293,24 +303,9 @@ impl Change<'_> {
             .base
             .as_ref()
             .and_then(|token| token.sums.get(full));
-        for (site, (clock, total)) in &sum.adds {
-            let whole = self.context.covers(full, Stamp::new(*clock, *site));
-            let entry = if whole {
-                Some((*clock, total.clone()))
-            } else {
-                seen.and_then(|seen| seen.get(site)).cloned()
-            };
-            if let Some((clock, total)) = entry {
-                take_away(
-                    &mut sum.zeros,
-                    *site,
-                    Zero {
-                        clock,
-                        total,
-                        stamp: self.stamp,
-                    },
-                );
-            }
+        for (site, seen) in seen.into_iter().flatten() {
+            let (seen, stamp) = (seen.clone(), self.stamp);
+            take_away(&mut sum.zeros, *site, Zero { seen, stamp });
         }
     }
 
@@ -401,8 +396,13 @@ impl Change<'_> {
         let refused = || Refusal::TextEdit { path: full.clone() };
         let knows = |dot| self.context.covers(full, dot);
         let texts = body.texts.get_mut(path).ok_or_else(refused)?;
+        // The text that the writer has begun itself, else the one that it was shown.
+        let own = texts.keys().rev().find(|birth| self.context.is_own(**birth)).copied();
         let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
-        let meant = |birth: Stamp| shown.is_none_or(|dots| dots.contains(birth));
+        let meant = |birth: Stamp| match own {
+            Some(own) => own == birth,
+            None => shown.is_none_or(|dots| dots.contains(birth)),
+        };
         let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth) && meant(**birth));
         let text = seen.max_by_key(|(birth, text)| (text.edited, **birth));
         let (_, text) = text.ok_or_else(refused)?;
@@ -444,8 +444,8 @@ impl Change<'_> {
                 self.drop_covered(&mut member.live, &full);
                 self.clear(&mut member.body, &full);
             }
-            members.retain(|_, member| !(member.live.is_empty() && member.body.is_empty()));
         }
+        drop_empty(body);
     }
 
     fn refresh(&self, dots: &mut Dots, full: &Path) {
@@ -458,9 +458,26 @@ impl Change<'_> {
     }
 }
 
+/// Drops fields of which nothing is left: equal states have equal forms.
+fn drop_empty(body: &mut Body) {
+    body.registers.retain(|_, register| !register.is_empty());
+    body.sums
+        .retain(|_, sum| !(sum.floors.is_empty() && sum.adds.is_empty() && sum.zeros.is_empty()));
+    body.unions.retain(|_, elements| !elements.is_empty());
+    body.appends.retain(|_, elements| !elements.is_empty());
+    body.texts.retain(|_, texts| !texts.is_empty());
+    for members in body.keyed.values_mut() {
+        members
+            .values_mut()
+            .for_each(|member| drop_empty(&mut member.body));
+        members.retain(|_, member| !(member.live.is_empty() && member.body.is_empty()));
+    }
+    body.keyed.retain(|_, members| !members.is_empty());
+}
+
 /// Keeps of two resets of one site the one that had seen more.
 fn take_away(zeros: &mut BTreeMap<SiteId, Zero>, site: SiteId, zero: Zero) {
-    let newer = |present: &Zero| (present.clock, present.stamp) < (zero.clock, zero.stamp);
+    let newer = |present: &Zero| (present.seen.clock, present.stamp) < (zero.seen.clock, zero.stamp);
     if zeros.get(&site).is_none_or(newer) {
         zeros.insert(site, zero);
     }

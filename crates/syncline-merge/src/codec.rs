@@ -17,7 +17,7 @@ use crate::display::Fields;
 use crate::dots::Dots;
 use crate::limits::KEYED_DEPTH_MAX;
 use crate::plain::{Base, Intent};
-use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text, Zero};
+use crate::state::{Addition, Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text, Zero};
 use crate::text::crdt::TextState;
 use crate::token::Token;
 
@@ -271,18 +271,16 @@ impl Tables {
         out.count(sum.zeros.len());
         for (site, zero) in &sum.zeros {
             out.varint(index_in(&mut self.sites, site));
-            out.varint(zero.clock.0);
-            out.str(zero.total.as_str());
+            addition(&zero.seen, out);
             self.stamp(zero.stamp, out);
         }
     }
 
-    fn adds(&mut self, adds: &BTreeMap<SiteId, (Clock, Number)>, out: &mut Bytes) {
+    fn adds(&mut self, adds: &BTreeMap<SiteId, Addition>, out: &mut Bytes) {
         out.count(adds.len());
-        for (site, (clock, total)) in adds {
+        for (site, added) in adds {
             out.varint(index_in(&mut self.sites, site));
-            out.varint(clock.0);
-            out.str(total.as_str());
+            addition(added, out);
         }
     }
 
@@ -324,6 +322,24 @@ fn map<V>(map: &BTreeMap<Path, V>, out: &mut Bytes, mut value: impl FnMut(&V, &m
         out.str(path.as_str());
         value(item, out);
     }
+}
+
+/// The last clock is written as its distance from the first, which is mostly small.
+fn addition(added: &Addition, out: &mut Bytes) {
+    out.varint(added.begun.0);
+    out.varint(added.clock.0.saturating_sub(added.begun.0));
+    out.str(added.total.as_str());
+}
+
+fn read_addition(reader: &mut Reader<'_>) -> Result<Addition, DecodeError> {
+    let at = reader.offset();
+    let begun = reader.varint()?;
+    let clock = begun.checked_add(reader.varint()?);
+    Ok(Addition {
+        begun: Clock(begun),
+        clock: Clock(clock.ok_or_else(|| invalid(at))?),
+        total: read_number(reader)?,
+    })
 }
 
 fn rendering(fields: Option<&Fields>, out: &mut Bytes) {
@@ -593,16 +609,8 @@ impl Names {
             adds: self.adds(reader)?,
             zeros: read_map(reader, 4, |r| {
                 let site = self.site(r)?;
-                let clock = Clock(r.varint()?);
-                let total = read_number(r)?;
-                Ok((
-                    site,
-                    Zero {
-                        clock,
-                        total,
-                        stamp: self.stamp(r)?,
-                    },
-                ))
+                let (seen, stamp) = (read_addition(r)?, self.stamp(r)?);
+                Ok((site, Zero { seen, stamp }))
             })?,
         })
     }
@@ -610,11 +618,8 @@ impl Names {
     fn adds(
         &self,
         reader: &mut Reader<'_>,
-    ) -> Result<BTreeMap<SiteId, (Clock, Number)>, DecodeError> {
-        read_map(reader, 3, |r| {
-            let site = self.site(r)?;
-            Ok((site, (Clock(r.varint()?), read_number(r)?)))
-        })
+    ) -> Result<BTreeMap<SiteId, Addition>, DecodeError> {
+        read_map(reader, 4, |r| Ok((self.site(r)?, read_addition(r)?)))
     }
 
     fn element_id(&self, reader: &mut Reader<'_>) -> Result<ElementId, DecodeError> {

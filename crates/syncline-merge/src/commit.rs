@@ -83,11 +83,8 @@ pub fn operate(
     site: &mut Site<'_>,
 ) -> Result<Committed, Refusal> {
     let mut context = context.clone();
-    let mut record = match record {
-        Some(record) => record,
-        None if context.is_blind() && context.own.is_empty() => Record::begun(site.floor),
-        None => return Err(unknown(&context, site.floor)),
-    };
+    let is_unknown = record.is_none();
+    let mut record = record.unwrap_or_else(|| Record::begun(site.floor));
     if let Some(token) = &mut context.base {
         for lost in site.lost {
             token.cut_to(*lost, &record);
@@ -98,6 +95,9 @@ pub fn operate(
         context
             .own
             .retain(|stamp| stamp.site != *lost || stamp.clock <= here);
+    }
+    if is_unknown && !(context.is_blind() && context.own.is_empty()) {
+        return Err(unknown(&context, site.floor));
     }
     check(&mut record, operation, &context)?;
     let stamp = site.tick()?;
@@ -155,7 +155,7 @@ fn check(record: &mut Record, operation: &Operation, context: &Context) -> Resul
     }
     let behind = match &operation.effect {
         Effect::Delete => false,
-        Effect::Write(_) if context.creates() => record
+        Effect::Write(_) if context.creates => record
             .exceptions
             .iter()
             .any(|(path, version)| !within(path, version)),

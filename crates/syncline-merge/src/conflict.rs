@@ -161,7 +161,7 @@ fn in_body(body: &Body, within: &Path, rules: &EntityRules, found: &mut Vec<Conf
             let adds = sum
                 .adds
                 .iter()
-                .map(|(site, (clock, _))| Stamp::new(*clock, *site));
+                .map(|(site, added)| Stamp::new(added.clock, *site));
             let stamps: Dots = adds.chain(sum.floors.keys().copied()).collect();
             let (kind, stamps) = (ConflictKind::Minimum, stamps.as_slice().to_vec());
             found.push(Conflict {

@@ -187,23 +187,24 @@ fn concat(entries: &[Pair<'_>], separator: &str) -> Option<Leaf> {
 pub fn sum_value(sum: &Sum) -> Option<Number> {
     let floor = sum.floors.values().max().cloned();
     let mut value = floor.unwrap_or_else(|| Number::from(0_i64));
-    for (_, total) in sum.adds.values() {
-        value = value.checked_add(total).ok()?;
-    }
-    for zero in sum.zeros.values() {
-        value = value.checked_sub(&zero.total).ok()?;
+    for (site, added) in &sum.adds {
+        value = value.checked_add(&added.total).ok()?;
+        let zero = sum.zeros.get(site);
+        if let Some(zero) = zero.filter(|zero| zero.seen.begun == added.begun) {
+            value = value.checked_sub(&zero.seen.total).ok()?;
+        }
     }
     Some(value)
 }
 
 /// Returns whether a sum says anything that no reset took away.
 fn sum_is_visible(sum: &Sum) -> bool {
-    let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.clock >= clock);
+    let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.seen.clock >= clock);
     !sum.floors.is_empty()
         || sum
             .adds
             .iter()
-            .any(|(site, (clock, _))| !taken(site, *clock))
+            .any(|(site, added)| !taken(site, added.clock))
 }
 
 /// Returns the elements of an append list in the order shown: least stamp, then index.
@@ -275,7 +276,7 @@ impl Viewer<'_> {
             let stamps = sum
                 .adds
                 .iter()
-                .map(|(site, (clock, _))| Stamp::new(*clock, *site));
+                .map(|(site, added)| Stamp::new(added.clock, *site));
             let stamp = stamps.chain(sum.floors.keys().copied()).max();
             if let (Some(stamp), Some(value)) = (stamp, sum_value(sum))
                 && let Ok(leaf) = Leaf::from_json(&Json::Number(value))
@@ -326,7 +327,7 @@ impl Viewer<'_> {
             let full = within.join(path);
             let objects: Vec<String> = shown
                 .iter()
-                .map(|(key, member)| self.member(member, &full.within_key(key)))
+                .map(|(key, member)| self.member(key, member, &full))
                 .collect();
             push_array(fields, path, stamp, objects.iter().map(String::as_str));
         }
@@ -341,8 +342,16 @@ impl Viewer<'_> {
         }
     }
 
-    fn member(&self, member: &Member, full: &Path) -> String {
-        Json::Object(to_object(&self.body(&member.body, full))).to_compact_string()
+    /// Returns a member as JSON. It always names its key, also where a concurrent change has
+    /// dropped the field that says so: without it the array could not be read back.
+    fn member(&self, key: &str, member: &Member, array: &Path) -> String {
+        let mut object = to_object(&self.body(&member.body, &array.within_key(key)));
+        if let Shape::Keyed { key: name } = self.rules.shape(array)
+            && object.get(name).is_none()
+        {
+            object.insert(&**name, Json::String(key.into()));
+        }
+        Json::Object(object).to_compact_string()
     }
 }
 

@@ -162,9 +162,9 @@ impl Sides<'_> {
         let (version_a, version_b) = self.effective(full);
         let floors = join_dotted(&a.floors, version_a, &b.floors, version_b);
         let adds = join_maps(&a.adds, &b.adds, |site, a, b| match (a, b) {
-            (Some(a), Some(b)) => Some(if a.0 >= b.0 { a } else { b }.clone()),
-            (Some(only), None) => unforgotten(only, Stamp::new(only.0, *site), version_b),
-            (None, Some(only)) => unforgotten(only, Stamp::new(only.0, *site), version_a),
+            (Some(a), Some(b)) => Some(if a.clock >= b.clock { a } else { b }.clone()),
+            (Some(only), None) => unforgotten(only, Stamp::new(only.clock, *site), version_b),
+            (None, Some(only)) => unforgotten(only, Stamp::new(only.clock, *site), version_a),
             (None, None) => None,
         });
         let zeros = join_maps(&a.zeros, &b.zeros, |_, a, b| match (a, b) {
@@ -288,7 +288,7 @@ fn unforgotten<T: Clone>(entry: &T, stamp: Stamp, other: &Version) -> Option<T> 
 
 /// Of two resets of one site, the one that had seen more; ties go to the later stamp.
 fn later<'a>(a: &'a Zero, b: &'a Zero) -> &'a Zero {
-    if (a.clock, a.stamp) >= (b.clock, b.stamp) {
+    if (a.seen.clock, a.stamp) >= (b.seen.clock, b.stamp) {
         a
     } else {
         b

@@ -87,6 +87,12 @@ pub enum Notice {
 }
 
 impl Base {
+    /// Returns whether the writer never held the record and the hub never wrote it there: such a
+    /// base is none.
+    fn says_nothing(&self) -> bool {
+        self.rendering.is_none() && self.token.version.is_empty() && self.own.is_empty()
+    }
+
     /// Closes an open intent, once the writer was read again: it was written if the adapter knows
     /// so, or else if the writer holds it or shows its value on a path that it meant to change.
     pub fn close_intent(&mut self, reading: &Reading<'_>) {
@@ -137,6 +143,9 @@ pub fn take(
     let mut base = base;
     if let Some(base) = &mut base {
         base.close_intent(reading);
+    }
+    base = base.filter(|base| !base.says_nothing());
+    if let Some(base) = &mut base {
         if same(rules, base.rendering.as_ref(), reading.fields) {
             let base = Some(std::mem::take(base));
             return Ok(Taken {
@@ -222,6 +231,7 @@ fn take_change(
         edited,
         timed,
     };
+    let before = taken.record.clone();
     let committed = commit(
         taken.record.take(),
         operation,
@@ -233,6 +243,9 @@ fn take_change(
     let base = taken.base.get_or_insert_default();
     base.rendering = reading.fields.cloned();
     base.own.insert(committed.1.0);
+    let id = committed.1.0.site;
+    base.token
+        .note_own_additions(before.as_ref(), &committed.0, id);
     taken.record = Some(committed.0);
     taken.change = Some(committed.1);
     taken.capped = committed.2;
@@ -291,13 +304,10 @@ fn context(base: Option<&Base>) -> Context {
     let Some(base) = base else {
         return Context::default();
     };
-    let token = Token {
-        invisible: base.rendering.is_none(),
-        ..base.token.clone()
-    };
     Context {
-        base: (!token.version.is_empty()).then_some(token),
+        base: Some(base.token.clone()),
         own: base.own.clone(),
+        creates: base.rendering.is_none(),
     }
 }
 

@@ -68,19 +68,29 @@ pub struct Entry {
 pub struct Sum {
     /// Values that writers without a base stated.
     pub floors: BTreeMap<Stamp, Number>,
-    /// Per site the clock of its last addition and the total of all of them.
-    pub adds: BTreeMap<SiteId, (Clock, Number)>,
+    /// Per site what it has added.
+    pub adds: BTreeMap<SiteId, Addition>,
     /// Per site the entry of `adds` that the last reset had seen, and the reset's stamp.
     pub zeros: BTreeMap<SiteId, Zero>,
+}
+
+/// What one site has added to a sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Addition {
+    /// Clock of the first addition: a site that has forgotten its additions begins to count anew,
+    /// and what a reset took of the old count says nothing of the new one.
+    pub begun: Clock,
+    /// Clock of the last addition.
+    pub clock: Clock,
+    /// The total of all of them.
+    pub total: Number,
 }
 
 /// What a reset had seen of one site's additions.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Zero {
-    /// Clock of the entry that was seen.
-    pub clock: Clock,
-    /// Its total.
-    pub total: Number,
+    /// The entry that was seen.
+    pub seen: Addition,
     /// The reset.
     pub stamp: Stamp,
 }

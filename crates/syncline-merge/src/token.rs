@@ -2,9 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use syncline_model::clock::{Clock, Stamp};
+use syncline_model::clock::Stamp;
 use syncline_model::id::{SiteId, Writer};
-use syncline_model::json::Number;
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
@@ -12,7 +11,7 @@ use crate::display::{self, is_visible};
 use crate::dots::Dots;
 use crate::fault::{Fault, is_planted};
 use crate::rules::{EntityRules, Rule};
-use crate::state::{Body, Record, nearest};
+use crate::state::{Addition, Body, Record, Sum, nearest};
 
 /// What a writer had seen of a record when it was given the record.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -27,7 +26,7 @@ pub struct Token {
     /// there are several: a write replaces these and no others.
     pub shown: BTreeMap<Path, Dots>,
     /// The additions seen of each sum: what a reset or a new creation takes away.
-    pub sums: BTreeMap<Path, BTreeMap<SiteId, (Clock, Number)>>,
+    pub sums: BTreeMap<Path, BTreeMap<SiteId, Addition>>,
 }
 
 impl Token {
@@ -53,7 +52,42 @@ impl Token {
             token.exceptions.insert(path.clone(), Version::new());
         }
         token.look_at(&record.body, &Path::root(), rules, viewer);
+        let is_withheld = |path: &Path| withheld.iter().any(|above| above.is_prefix_of(path));
+        token.shown.retain(|path, _| !is_withheld(path));
+        token.sums.retain(|path, _| !is_withheld(path));
         token
+    }
+
+    /// Takes note of what the writer itself has added to sums at `site`, by the change that led
+    /// from `before` to `after`.
+    ///
+    /// Only where nobody else has added there since the writer looked: what it takes away later is
+    /// what the site had added up to some change, and must hold nothing that it has not seen.
+    pub fn note_own_additions(&mut self, before: Option<&Record>, after: &Record, site: SiteId) {
+        let nothing = Body::default();
+        let before = before.map_or(&nothing, |record| &record.body);
+        self.note_additions(&Path::root(), before, &after.body, site);
+    }
+
+    fn note_additions(&mut self, within: &Path, before: &Body, after: &Body, site: SiteId) {
+        for (path, sum) in &after.sums {
+            let old = before.sums.get(path).and_then(|sum: &Sum| sum.adds.get(&site));
+            let new = sum.adds.get(&site);
+            let full = within.join(path);
+            let seen = self.sums.get(&full).and_then(|seen| seen.get(&site));
+            if let Some(new) = new.filter(|new| Some(*new) != old && seen == old) {
+                self.sums.entry(full).or_default().insert(site, new.clone());
+            }
+        }
+        let nothing = Body::default();
+        for (path, members) in &after.keyed {
+            let known = before.keyed.get(path);
+            for (key, member) in members {
+                let before = known.and_then(|known| known.get(key)).map_or(&nothing, |m| &m.body);
+                let full = within.join(path).within_key(key);
+                self.note_additions(&full, before, &member.body, site);
+            }
+        }
     }
 
     fn look_at(
@@ -94,12 +128,21 @@ impl Token {
         nearest(&self.exceptions, path).unwrap_or(&self.version)
     }
 
-    /// Cuts the clocks of a site that was declared lost to what `record` has of it.
+    /// Cuts the clocks of a site that was declared lost to what `record` has of it, of the record
+    /// and of every path of which it has seen something else.
     pub fn cut_to(&mut self, site: SiteId, record: &Record) {
-        self.version.cut(site, record.version.get(site));
+        for (path, version) in &record.exceptions {
+            let here = version.get(site);
+            if self.effective(path).get(site) > here {
+                let mut cut = self.effective(path).clone();
+                cut.cut(site, here);
+                self.exceptions.insert(path.clone(), cut);
+            }
+        }
         for (path, version) in &mut self.exceptions {
             version.cut(site, record.effective(path).get(site));
         }
+        self.version.cut(site, record.version.get(site));
     }
 }
 
@@ -110,6 +153,10 @@ pub struct Context {
     pub base: Option<Token>,
     /// Stamps of the same writer's earlier operations on the record.
     pub own: Dots,
+    /// Whether the writer sees no record: in its base, or since an own deletion after it. A write
+    /// then begins a new life and drops what was seen of the old one. An own write after the base
+    /// ends this, so that queued operations do not drop each other's fields.
+    pub creates: bool,
 }
 
 impl Context {
@@ -153,10 +200,5 @@ impl Context {
                 .as_slice()
                 .iter()
                 .all(|stamp| version.covers(*stamp))
-    }
-
-    /// Returns whether the writer saw the record as not existing.
-    pub fn creates(&self) -> bool {
-        self.base.as_ref().is_some_and(|token| token.invisible)
     }
 }

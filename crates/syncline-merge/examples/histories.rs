@@ -1,0 +1,40 @@
+//! Plays random histories against the causal oracle, as the tests do, but many of them.
+//!
+//! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n]`
+//!
+//! Prints the first history that fails, with as few actions as can be, and ends with exit code 1.
+#![expect(clippy::print_stdout, reason = "the figures are its output")]
+
+#[path = "../tests/it/oracle/mod.rs"]
+mod oracle;
+#[path = "../tests/it/world/mod.rs"]
+mod world;
+
+use std::process::ExitCode;
+
+use world::{Wish, minimised, play};
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().collect();
+    let number = |name: &str| {
+        let at = arguments.iter().position(|argument| argument == name)?;
+        arguments.get(at + 1)?.parse::<u64>().ok()
+    };
+    let histories = number("--histories").unwrap_or(10_000);
+    let first = number("--seed").unwrap_or(0);
+    let (mut changes, mut longest) = (0, 0);
+    for seed in first..first.saturating_add(histories) {
+        match play(seed, &Wish::default()) {
+            Ok(world) => {
+                changes += world.oracle.changes.len();
+                longest = longest.max(world.oracle.changes.len());
+            }
+            Err(failure) => {
+                println!("{}", minimised(failure));
+                return ExitCode::FAILURE;
+            }
+        }
+    }
+    println!("{histories} histories from seed {first} agree: {changes} changes, {longest} at most");
+    ExitCode::SUCCESS
+}

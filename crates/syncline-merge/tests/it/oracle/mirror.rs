@@ -1,0 +1,291 @@
+//! What an operation adds and drops, by the sets that its writer had seen.
+
+use std::collections::BTreeMap;
+
+use syncline_merge::operation::{Effect, FieldOperation, Operation};
+use syncline_merge::rules::{Deletion, EntityRules, Rule};
+use syncline_merge::state::ElementId;
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::json::{Leaf, Number};
+use syncline_model::limits::DRIFT_MS_MAX;
+use syncline_model::path::Path;
+
+use super::set::Set;
+use super::{Change, Drop, ELEMENTS, GROUPS, Item, KEEP, KEYS, Known, Oracle, Reach, SUMS, Seen};
+use super::{Slot, TOPS, group, intern};
+
+/// Who commits what, and what they had seen.
+pub struct Writing<'a> {
+    pub record: usize,
+    /// What the hub has.
+    pub known: &'a Known,
+    /// What the writer had seen, its own changes with it.
+    pub seen: Seen,
+    /// The writer's own changes.
+    pub own: Set,
+    /// The values that were shown of fields whose conflicts are open, or under review.
+    pub shown: &'a BTreeMap<&'static str, Set>,
+    /// Which of several texts was shown.
+    pub texts: &'a BTreeMap<&'static str, Stamp>,
+    /// Whether the writer saw no record.
+    pub creates: bool,
+    pub stamp: Stamp,
+    pub now_ms: u64,
+    pub rules: &'a EntityRules,
+    /// Whether the operation was committed before: it must not count twice.
+    pub repeated: bool,
+}
+
+/// Puts the change that an operation comes to at the end of the oracle's list.
+pub fn commit(oracle: &mut Oracle, writing: &Writing<'_>, operation: &Operation) -> usize {
+    let index = oracle.changes.len();
+    let (stamp, record) = (writing.stamp, writing.record);
+    oracle.changes.push(Change { stamp, record, added: vec![], dropped: vec![] });
+    let mut known = writing.known.clone();
+    known.note(index);
+    let mut mirror = Mirror { oracle, writing, operation, index, known };
+    match &operation.effect {
+        Effect::Delete => {
+            mirror.drop_slot(Slot::Live, writing.seen[0]);
+            mirror.drop_slot(Slot::Deletes, writing.seen[0]);
+            mirror.add(Slot::Deletes, Item::Dot);
+        }
+        Effect::Write(fields) => mirror.write(fields),
+    }
+    index
+}
+
+struct Mirror<'a> {
+    oracle: &'a mut Oracle,
+    writing: &'a Writing<'a>,
+    operation: &'a Operation,
+    index: usize,
+    known: Known,
+}
+
+impl Mirror<'_> {
+    fn add(&mut self, slot: Slot, item: Item) {
+        self.oracle.changes[self.index].added.push((slot, item));
+    }
+
+    fn drop(&mut self, reach: Reach, changes: Set) {
+        self.oracle.changes[self.index].dropped.push(Drop { reach, changes });
+    }
+
+    fn drop_slot(&mut self, slot: Slot, changes: Set) {
+        self.drop(Reach::Slot(slot), changes);
+    }
+
+    fn items(&self, slot: Slot) -> Vec<(usize, Item)> {
+        let items = self.oracle.items(self.writing.record, &self.known, slot);
+        items.into_iter().map(|(change, item)| (change, item.clone())).collect()
+    }
+
+    fn write(&mut self, fields: &[FieldOperation]) {
+        let seen = self.writing.seen;
+        if self.writing.creates {
+            for part in 1..GROUPS {
+                self.drop(Reach::Below(TOPS[part]), seen[part]);
+            }
+            for path in SUMS {
+                self.take_additions(path);
+            }
+        }
+        self.drop_slot(Slot::Live, seen[0]);
+        self.add(Slot::Live, Item::Dot);
+        if self.writing.creates || self.writing.rules.deletion != Deletion::Review {
+            self.drop_slot(Slot::Deletes, seen[0]);
+        }
+        self.fields("", fields);
+    }
+
+    fn fields(&mut self, within: &str, fields: &[FieldOperation]) {
+        for (index, field) in fields.iter().enumerate() {
+            let path = intern(&format!("{within}{}", field.path()));
+            self.field(path, index, field);
+        }
+    }
+
+    fn field(&mut self, path: &'static str, index: usize, field: &FieldOperation) {
+        let seen = self.writing.seen[group(path)];
+        match field {
+            FieldOperation::Set { value, .. } => self.set(path, Some(value.clone())),
+            FieldOperation::Unset { .. } => self.unset(path, seen),
+            FieldOperation::Increment { by, .. } => {
+                let zero = Number::from(0_i64);
+                let by = if self.writing.repeated { zero } else { by.clone() };
+                self.add(Slot::Addition(path), Item::Number(by));
+            }
+            FieldOperation::Floor { value, .. } => {
+                self.add(Slot::Floor(path), Item::Number(value.clone()));
+            }
+            FieldOperation::Reset { .. } => {
+                self.drop_slot(Slot::Floor(path), seen);
+                self.take_additions(path);
+                self.add(Slot::Floor(path), Item::Number(Number::from(0_i64)));
+            }
+            FieldOperation::Add { element, .. } => {
+                let slot = Slot::Element(path, known_element(element));
+                self.drop_slot(slot, seen);
+                self.add(slot, Item::Dot);
+            }
+            FieldOperation::Remove { element, .. } => {
+                self.drop_slot(Slot::Element(path, known_element(element)), seen);
+            }
+            FieldOperation::PutMember { key, create, fields, .. } => {
+                let member = intern(&format!("{path}/{key}"));
+                if *create {
+                    self.drop(Reach::Inside(member), seen);
+                    self.take_additions(intern(&format!("{member}/n")));
+                }
+                self.drop_slot(Slot::Member(member), seen);
+                self.add(Slot::Member(member), Item::Dot);
+                self.fields(member, fields);
+            }
+            FieldOperation::RemoveMember { key, .. } => {
+                self.drop_slot(Slot::Member(intern(&format!("{path}/{key}"))), seen);
+            }
+            FieldOperation::Append { value, id, .. } => {
+                let index = u32::try_from(index).unwrap();
+                let id = id.unwrap_or(ElementId::Stamped(self.writing.stamp, index));
+                let slot = Slot::Appended(path, id);
+                self.drop_slot(slot, seen);
+                self.add(slot, Item::Appended(value.clone()));
+                self.trim(path);
+            }
+            FieldOperation::BeginText { .. } => {
+                for slot in self.slots(path) {
+                    if matches!(slot, Slot::Text(..)) {
+                        self.drop_slot(slot, seen);
+                    }
+                }
+                self.add(Slot::Text(path, self.writing.stamp), Item::Dot);
+            }
+            FieldOperation::EditText { .. } => {
+                let slot = Slot::Text(path, self.text(path));
+                self.drop_slot(slot, seen);
+                self.add(slot, Item::Dot);
+            }
+        }
+    }
+
+    /// The text that the writer edits: the last that it began itself, else the one it was shown.
+    fn text(&self, path: &'static str) -> Stamp {
+        let births = self.slots(path).into_iter().filter_map(|slot| match slot {
+            Slot::Text(_, birth) => Some(birth),
+            _ => None,
+        });
+        let own = births.filter(|birth| {
+            self.oracle.by_stamp(*birth).is_some_and(|change| self.writing.own.has(change))
+        });
+        own.max().or(self.writing.texts.get(path).copied()).expect("a text was seen")
+    }
+
+    fn slots(&self, path: &'static str) -> Vec<Slot> {
+        let slots = self.oracle.slots(self.writing.record, &self.known.seen);
+        let here = slots.into_iter().filter(|slot| slot.path() == Some(path));
+        here.filter(|slot| !self.items(*slot).is_empty()).collect()
+    }
+
+    fn set(&mut self, path: &'static str, value: Option<Leaf>) {
+        let writing = self.writing;
+        let shown = writing.shown.get(path);
+        let rule = writing.rules.rule(&Path::parse(path).unwrap());
+        let review = shown.is_some() || matches!(rule, Rule::Review);
+        let mut covered = writing.seen[group(path)];
+        if review && !writing.creates {
+            covered = writing.own;
+            covered.add(&shown.copied().unwrap_or_default());
+        }
+        let slot = Slot::Register(path);
+        let replaced = self.items(slot).into_iter().filter(|(change, _)| covered.has(*change));
+        let after = replaced.filter_map(|(_, item)| match item {
+            Item::Value { edited, .. } => Some(Clock(edited.0 + 1)),
+            _ => None,
+        });
+        let after = after.max().unwrap_or_default();
+        let edited = self.claimed().max(after);
+        self.drop_slot(slot, covered);
+        let (timed, writer) = (self.operation.timed, self.operation.writer.clone());
+        self.add(slot, Item::Value { value, edited, timed, writer });
+    }
+
+    fn claimed(&self) -> Clock {
+        self.operation.edited.min(Clock::new(self.writing.now_ms + DRIFT_MS_MAX, 0))
+    }
+
+    /// Removes a field. Where something of another shape is known, that goes; a register becomes
+    /// absent.
+    fn unset(&mut self, path: &'static str, seen: Set) {
+        let ever = self.oracle.slots(self.writing.record, &self.known.seen);
+        let part = group(path);
+        let is_known = |slot: &Slot| {
+            let adds = |change: usize| {
+                let added = &self.oracle.changes[change];
+                added.record == self.writing.record && added.added.iter().any(|(own, _)| own == slot)
+            };
+            let there = self.known.seen[part].without(&self.known.gone[part]);
+            match slot {
+                Slot::Addition(_) => there.iter().any(adds),
+                _ => !self.items(*slot).is_empty(),
+            }
+        };
+        let inside = |slot: &&Slot| match (slot.path(), slot) {
+            (Some(own), Slot::Register(_)) => own != path && path == "/k" && group(own) == part,
+            (Some(own), _) => own == path || (path == "/k" && group(own) == part),
+            _ => false,
+        };
+        let others = ever.iter().filter(inside).any(is_known);
+        let register = !self.items(Slot::Register(path)).is_empty();
+        if others {
+            self.drop_other_shapes(path, seen);
+        }
+        if !others || register {
+            self.set(path, None);
+        }
+    }
+
+    fn drop_other_shapes(&mut self, path: &'static str, seen: Set) {
+        for slot in self.slots(path) {
+            if !matches!(slot, Slot::Register(_) | Slot::Addition(_)) {
+                self.drop_slot(slot, seen);
+            }
+        }
+        if path == "/k" {
+            for key in KEYS {
+                self.drop_slot(Slot::Member(intern(&format!("{path}/{key}"))), seen);
+            }
+        }
+        if SUMS.contains(&path) {
+            self.take_additions(path);
+        }
+    }
+
+    fn take_additions(&mut self, path: &'static str) {
+        let by = &self.writing.seen[group(path)];
+        let taken = self.oracle.taken(self.writing.record, path, &self.known, by);
+        self.drop_slot(Slot::Addition(path), taken);
+    }
+
+    /// The hub that appends drops the oldest elements beyond what is kept, and only these dots.
+    fn trim(&mut self, path: &'static str) {
+        let mut elements: Vec<(Stamp, u32, ElementId, Set)> = Vec::new();
+        for slot in self.slots(path) {
+            let Slot::Appended(_, id) = slot else { continue };
+            let changes: Set = self.items(slot).iter().map(|(change, _)| *change).collect();
+            let stamps = changes.iter().map(|change| self.oracle.changes[change].stamp);
+            let (ElementId::Content(_, index) | ElementId::Stamped(_, index)) = id;
+            elements.push((stamps.min().unwrap(), index, id, changes));
+        }
+        elements.sort_by_key(|(least, index, id, _)| (*least, *index, *id));
+        let surplus = elements.len().saturating_sub(KEEP as usize);
+        for (_, _, id, changes) in elements.into_iter().take(surplus) {
+            self.drop_slot(Slot::Appended(path, id), changes);
+        }
+    }
+}
+
+fn known_element(element: &Leaf) -> &'static str {
+    let canonical = element.canonical();
+    ELEMENTS.into_iter().find(|known| *known == canonical).expect("an element of this world")
+}

@@ -1,0 +1,280 @@
+//! What hubs send each other: batches that are late, doubled, lost or out of order.
+
+use std::rc::Rc;
+
+use syncline_merge::commit::cap;
+use syncline_merge::exchange::{Batch, receive, withhold};
+use syncline_merge::fault::{Fault, is_planted};
+use syncline_merge::join::join;
+use syncline_merge::state::Record;
+use syncline_model::clock::Clock;
+use syncline_model::id::{Position, SiteId};
+use syncline_model::limits::DRIFT_MS_MAX;
+use syncline_model::path::Path;
+
+use super::hub::Peer;
+use super::random::Random;
+use super::{RECORDS, World};
+use crate::oracle::{GROUPS, Known, TOPS};
+
+/// A batch on its way.
+#[derive(Clone)]
+pub struct Message {
+    from: usize,
+    to: usize,
+    site: SiteId,
+    batch: Batch<usize>,
+    /// What the sender had received of each record sent, and the parts that it withheld.
+    known: Vec<Known>,
+    withheld: Vec<usize>,
+    /// What the sender has no record of, at a first reading after a restore.
+    lacks: Vec<(usize, Known)>,
+}
+
+impl World {
+    pub(super) fn hub_sends(&mut self, random: &mut Random) -> Result<(), String> {
+        let (from, to) = (random.below(self.hubs.len()), random.below(self.hubs.len()));
+        if from == to {
+            return Ok(());
+        }
+        let message = self.message(from, to, Some(random));
+        if random.chance(15) {
+            self.network.push(message.clone());
+        }
+        self.network.push(message);
+        self.note(|| format!("hub {from} sends to {to}"));
+        Ok(())
+    }
+
+    /// Packs what a peer needs: the records changed since its cursor, as they are now.
+    fn message(&mut self, from: usize, to: usize, random: Option<&mut Random>) -> Message {
+        self.acknowledge(from);
+        let Peer { site, cursor, anew } = self.hubs[to].peers[from];
+        let sender = &self.hubs[from];
+        let start = if site == sender.site { cursor } else { 0 };
+        let mut end = sender.log.len();
+        let mut hidden = false;
+        if let Some(random) = random {
+            if !anew && random.chance(40) {
+                end = start + random.below(end.saturating_sub(start) + 1);
+            }
+            hidden = is_planted(Fault::FieldDeltasWithoutStart) && random.chance(50);
+        }
+        let current = end >= sender.log.len();
+        let knowledge = if current { &sender.knowledge } else { &*sender.earlier[end] };
+        let parts: Vec<usize> = (1..GROUPS)
+            .filter(|part| self.withheld.contains(&(from, to, *part)))
+            .collect();
+        let paths: Vec<Path> = parts.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
+        let mut states = Vec::new();
+        let mut known = Vec::new();
+        for record in (0..RECORDS).filter(|r| sender.log[start.min(end)..end].contains(r)) {
+            let Some(real) = &sender.records[record] else { continue };
+            if self.skips(to, real) {
+                continue;
+            }
+            let mut state = withhold(real, &paths);
+            if hidden {
+                state.body.registers.pop_first();
+            }
+            states.push((record, state));
+            known.push(sender.known[record].clone());
+        }
+        let lacks = (0..RECORDS).filter(|r| anew && current && sender.records[*r].is_none());
+        Message {
+            from,
+            to,
+            site: sender.site,
+            lacks: lacks.map(|record| (record, sender.known[record].clone())).collect(),
+            batch: Batch {
+                from: Position(start as u64),
+                to: Position(end as u64),
+                states,
+                knowledge: knowledge.clone(),
+            },
+            known,
+            withheld: parts,
+        }
+    }
+
+    /// Fails on purpose: takes a record for known if its greatest clock is.
+    fn skips(&self, to: usize, record: &Record) -> bool {
+        is_planted(Fault::HighestClockSkips)
+            && record.version.clock_max() <= self.hubs[to].knowledge.known.clock_max()
+    }
+
+    pub(super) fn network_delivers(&mut self, random: &mut Random) -> Result<(), String> {
+        if self.network.is_empty() {
+            return Ok(());
+        }
+        let at = random.below(self.network.len());
+        let message = if random.chance(20) {
+            self.network[at].clone()
+        } else {
+            self.network.swap_remove(at)
+        };
+        if random.chance(8) {
+            return Ok(());
+        }
+        self.deliver(message).map(|_| ())
+    }
+
+    /// Takes a batch in, whole or not at all; answers whether it changed anything.
+    fn deliver(&mut self, message: Message) -> Result<bool, String> {
+        let (from, to) = (message.from, message.to);
+        let peer = &mut self.hubs[to].peers[from];
+        if message.site > peer.site {
+            *peer = Peer { site: message.site, cursor: 0, ..*peer };
+        }
+        let fits = message.site == peer.site && message.batch.from.0 == peer.cursor as u64;
+        if !fits || (peer.anew && message.batch.from.0 != 0) {
+            return Ok(false);
+        }
+        let now_ms = self.hubs[to].now_ms(self.now_ms);
+        let ahead = message.batch.states.iter().any(|(_, state)| {
+            state.clock_max().millis() > now_ms.saturating_add(DRIFT_MS_MAX)
+        });
+        if ahead {
+            self.note(|| format!("hub {to} refuses a clock of hub {from}"));
+            return Ok(false);
+        }
+        self.take_batch(message)
+    }
+
+    fn take_batch(&mut self, message: Message) -> Result<bool, String> {
+        let (from, to) = (message.from, message.to);
+        let length = self.hubs[to].log.len();
+        let states = message.batch.states.iter().zip(&message.known);
+        for ((record, state), known) in states {
+            let at = &mut self.hubs[to];
+            let floor = at.knowledge.floor.clone();
+            let now_ms = at.now_ms(self.now_ms);
+            let mine = at.records[*record].as_ref();
+            let joined = match receive(mine, state, &floor, now_ms) {
+                Ok(joined) => joined,
+                Err(error) => return Err(format!("hub {to} refuses record {record}: {error}")),
+            };
+            let forgotten = mine.is_none() && joined.is_none();
+            at.known[*record].join(known, &message.withheld);
+            if forgotten {
+                at.known[*record].forget();
+            }
+            at.clock = at.clock.max(state.clock_max());
+            if let Some(joined) = joined {
+                at.records[*record] = Some(joined);
+                at.log(*record);
+            }
+            self.cap_joined(to, *record)?;
+            self.note(|| format!("hub {to} takes record {record} from hub {from}"));
+            self.check(to, *record)?;
+            self.settle_by_rule(to, *record)?;
+        }
+        self.join_forgotten(to, &message)?;
+        let at = &mut self.hubs[to];
+        at.knowledge.join(&message.batch.knowledge);
+        at.clock = at.clock.max(message.batch.knowledge.known.clock_max());
+        at.peers[from].cursor = usize::try_from(message.batch.to.0).unwrap();
+        at.peers[from].anew = false;
+        Ok(at.log.len() > length)
+    }
+
+    /// After a restore: what a peer has forgotten is joined with nothing at the peer's floor.
+    fn join_forgotten(&mut self, to: usize, message: &Message) -> Result<(), String> {
+        if !self.hubs[to].peers[message.from].anew {
+            return Ok(());
+        }
+        for (record, known) in &message.lacks {
+            let at = &mut self.hubs[to];
+            let Some(mine) = &at.records[*record] else { continue };
+            let nothing = Record::begun(&message.batch.knowledge.floor);
+            let joined = join(mine, &nothing).map_err(|error| error.to_string())?;
+            at.known[*record].join(known, &[]);
+            if joined.is_empty() {
+                at.records[*record] = None;
+                at.known[*record].forget();
+            } else {
+                at.records[*record] = Some(joined);
+            }
+            at.log(*record);
+            self.note(|| format!("hub {to} learns that record {record} was forgotten"));
+            self.check(to, *record)?;
+        }
+        Ok(())
+    }
+
+    fn cap_joined(&mut self, hub: usize, record: usize) -> Result<(), String> {
+        let lost = self.lost.clone();
+        let (real, rules, mut site) = self.hubs[hub].desk(record, self.now_ms, &lost);
+        let Some(mut real) = real else { return Ok(()) };
+        let capped = cap(&mut real, &rules, &mut site).map_err(|error| error.to_string())?;
+        if !capped.is_empty() {
+            self.hubs[hub].records[record] = Some(real);
+            self.hubs[hub].log(record);
+            self.cap(hub, record, &capped);
+        }
+        Ok(())
+    }
+
+    /// Withholds a part from a peer, or no longer: then every record is sent again.
+    pub(super) fn policy_changes(&mut self, random: &mut Random) -> Result<(), String> {
+        let (from, to) = (random.below(self.hubs.len()), random.below(self.hubs.len()));
+        let part = 1 + random.below(GROUPS - 1);
+        if from == to {
+            return Ok(());
+        }
+        self.note(|| format!("hub {from} withholds {} from hub {to}, or no longer", TOPS[part]));
+        if self.withheld.contains(&(from, to, part)) {
+            self.withheld.retain(|entry| *entry != (from, to, part));
+            self.send_again(from);
+        } else {
+            self.withheld.push((from, to, part));
+        }
+        Ok(())
+    }
+
+    fn send_again(&mut self, hub: usize) {
+        let at = &mut self.hubs[hub];
+        (0..RECORDS).filter(|r| at.records[*r].is_some()).for_each(|record| {
+            at.earlier.push(Rc::new(at.knowledge.clone()));
+            at.log.push(record);
+        });
+    }
+
+    /// Ends all withholding and sets every clock right.
+    pub(super) fn open_up(&mut self) {
+        self.network.clear();
+        self.withheld.clear();
+        self.site_is_declared_lost(&mut Random::new(0, 0)).unwrap();
+        let latest = self.hubs.iter().map(|hub| hub.clock).max().unwrap_or(Clock(0));
+        self.now_ms = self.now_ms.max(latest.millis() + 1);
+        for hub in 0..self.hubs.len() {
+            self.hubs[hub].skew_ms = 0;
+            self.send_again(hub);
+        }
+    }
+
+    /// Exchanges until nothing is new.
+    pub(super) fn exchange_all(&mut self) -> Result<(), String> {
+        let hubs = self.hubs.len();
+        let rounds_max = 3 * hubs + 4;
+        for _ in 0..rounds_max {
+            let mut changed = false;
+            for from in 0..hubs {
+                for to in (0..hubs).filter(|to| *to != from) {
+                    let message = self.message(from, to, None);
+                    changed |= self.deliver(message)?;
+                    if self.hubs[to].peers[from].site != self.hubs[from].site {
+                        changed = true;
+                    }
+                }
+            }
+            if self.is_full() {
+                return Err("changes without end".into());
+            }
+            if !changed {
+                return Ok(());
+            }
+        }
+        Err(format!("the exchange has not ended after {rounds_max} rounds"))
+    }
+}

@@ -1,0 +1,336 @@
+//! Plain writers: a file with two records, which somebody edits, and which a hub reads and writes,
+//! sometimes crashing between the write and its confirmation.
+
+use syncline_merge::display::{Fields, visible};
+use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
+use syncline_model::id::Writer;
+
+use super::clients::claimed;
+use super::random::Random;
+use super::reading::{edit, effect_of, meant_value_is_there, statement_of};
+use super::seeing::Seeing;
+use super::{RECORDS, World};
+use crate::oracle::mirror::{self, Writing};
+use crate::oracle::set::Set;
+use syncline_merge::operation::{Effect, FieldOperation, Operation};
+
+/// A file, and what its hub keeps about it.
+pub struct PlainWriter {
+    name: Writer,
+    pub hub: usize,
+    /// Whether its times can be trusted.
+    timed: bool,
+    /// What it really holds.
+    pub files: Vec<Option<Fields>>,
+    pub bases: Vec<Option<Base>>,
+    /// What the oracle takes the hub to believe.
+    pub believed: Vec<Option<Believed>>,
+    /// Whether the last write really happened, where its confirmation was lost.
+    written: Vec<bool>,
+    /// Open reports that the record was deleted here.
+    open: Vec<bool>,
+    /// Whether nothing was read since the bases were lost.
+    unread: Vec<bool>,
+}
+
+/// What a base says, told in sets.
+#[derive(Clone, Default)]
+pub struct Believed {
+    content: Option<Fields>,
+    seeing: Seeing,
+    own: Set,
+    intent: Option<(Option<Fields>, Seeing)>,
+}
+
+impl PlainWriter {
+    pub fn new(index: usize, hub: usize, timed: bool) -> Self {
+        Self {
+            name: Writer::new(&format!("file-{index}")).unwrap(),
+            hub,
+            timed,
+            files: vec![None; RECORDS],
+            bases: vec![None; RECORDS],
+            believed: vec![None; RECORDS],
+            written: vec![false; RECORDS],
+            open: vec![false; RECORDS],
+            unread: vec![false; RECORDS],
+        }
+    }
+
+    /// Whether a record must not be forgotten for its sake.
+    pub fn holds(&self, record: usize) -> bool {
+        self.open[record] || self.unread[record]
+    }
+
+    /// Whether it holds what its hub should take away once the record is gone.
+    pub fn keeps_copy(&self, record: usize) -> bool {
+        self.files[record].is_some()
+            || self.believed[record].as_ref().is_some_and(|b| b.content.is_some())
+    }
+
+    pub fn lose_bases(&mut self) {
+        for record in 0..RECORDS {
+            self.bases[record] = None;
+            self.believed[record] = None;
+            self.open[record] = false;
+            self.unread[record] = self.files[record].is_some();
+        }
+    }
+}
+
+impl World {
+    pub(super) fn writer_edits(&mut self, random: &mut Random) -> Result<(), String> {
+        let (writer, record) = (random.below(self.writers.len()), random.below(RECORDS));
+        let before = self.writers[writer].files[record].clone();
+        let after = edit(before, self, random);
+        self.note(|| format!("file {writer}, record {record} is edited: {after:?}"));
+        self.writers[writer].files[record] = after;
+        Ok(())
+    }
+
+    pub(super) fn writer_is_read(&mut self, random: &mut Random) -> Result<(), String> {
+        let (writer, record) = (random.below(self.writers.len()), random.below(RECORDS));
+        self.read(writer, record, random).map(|_| ())
+    }
+
+    /// Reads a file; answers whether it said anything new.
+    pub(super) fn read(
+        &mut self,
+        writer: usize,
+        record: usize,
+        random: &mut Random,
+    ) -> Result<bool, String> {
+        let edited = claimed(self.now_ms, random);
+        let at = &mut self.writers[writer];
+        let (hub, name, timed) = (at.hub, at.name.clone(), at.timed);
+        let file = at.files[record].clone();
+        let written = random.chance(40).then_some(at.written[record]);
+        let base = at.bases[record].take();
+        let believed = at.believed[record].take().map(|b| b.closed(written, file.as_ref()));
+        at.unread[record] = false;
+        let fields = file.as_ref();
+        let reading = Reading { fields, writer: &name, edited, timed, written };
+        let lost = self.lost.clone();
+        let (real, rules, mut site) = self.hubs[hub].desk(record, self.now_ms, &lost);
+        let now_ms = site.now_ms;
+        let before = real.clone();
+        let taken = take(real, base, &reading, &rules, &mut site)
+            .map_err(|refusal| format!("file {writer} at hub {hub}: {refusal}"))?;
+        self.note(|| {
+            let said = taken.change.as_ref().map(|(stamp, op)| (stamp, &op.effect));
+            format!("file {writer}, record {record} at hub {hub} is read: {said:?}")
+        });
+        self.writers[writer].open[record] = taken.notices.contains(&Notice::DeletedHere);
+        let expected = self.expect_reading(hub, record, believed, file.as_ref(), &name)?;
+        let Some((believed, effect)) = expected else {
+            return self.expect_silence(writer, record, before, taken);
+        };
+        let Some(effect) = effect else {
+            self.writers[writer].believed[record] = Some(believed);
+            return self.expect_silence(writer, record, before, taken);
+        };
+        let Taken { record: real, base, change, capped, .. } = taken;
+        let (Some(real), Some((stamp, said))) = (real, change) else {
+            return Err(format!("file {writer}, record {record}: {effect:?} was not understood"));
+        };
+        let effect = with_text_of(effect, &said.effect);
+        let operation = Operation { effect, writer: name, edited, timed };
+        let mut seen = believed.seeing.seen;
+        seen.iter_mut().for_each(|part| part.add(&believed.own));
+        let known = self.hubs[hub].known[record].clone();
+        let writing = Writing {
+            record,
+            known: &known,
+            seen: self.without_lost(&seen, &known.seen),
+            own: believed.own,
+            shown: &believed.seeing.shown,
+            texts: &believed.seeing.texts,
+            creates: believed.content.is_none() && believed.was_known(),
+            stamp,
+            now_ms,
+            rules: &rules,
+            repeated: false,
+        };
+        let change = mirror::commit(&mut self.oracle, &writing, &operation);
+        let mut believed = believed;
+        believed.own.insert(change);
+        believed.content = file;
+        self.writers[writer].believed[record] = Some(believed);
+        self.writers[writer].bases[record] = base;
+        self.keep(hub, record, real, change, &capped)?;
+        Ok(true)
+    }
+
+    fn expect_silence(
+        &mut self,
+        writer: usize,
+        record: usize,
+        before: Option<syncline_merge::state::Record>,
+        taken: Taken,
+    ) -> Result<bool, String> {
+        if let Some((_, operation)) = taken.change {
+            let effect = operation.effect;
+            return Err(format!("file {writer}, record {record} said nothing, not {effect:?}"));
+        }
+        if taken.record != before {
+            return Err(format!("file {writer}, record {record}: a silent reading changed it"));
+        }
+        self.writers[writer].bases[record] = taken.base;
+        Ok(false)
+    }
+
+    /// What a reading must come to: the base that it is compared with, and the effect; nothing at
+    /// all where there is no base afterwards.
+    fn expect_reading(
+        &mut self,
+        hub: usize,
+        record: usize,
+        believed: Option<Believed>,
+        file: Option<&Fields>,
+        name: &Writer,
+    ) -> Result<Option<(Believed, Option<Effect>)>, String> {
+        let known = &self.hubs[hub].known[record];
+        let believed = believed.filter(|b| !b.is_nothing());
+        if let Some(believed) = believed {
+            let effect = effect_of(believed.content.as_ref(), file);
+            let born = self.hubs[hub].records[record].as_ref().map(|real| &real.born);
+            let seen = self.without_lost(&believed.seeing.seen, &known.seen);
+            let forgotten = believed.was_shown()
+                && born.is_some_and(|born| !born.is_empty())
+                && seen[0].is_within(&known.gone[0]);
+            if effect.is_none() || !forgotten {
+                return Ok(Some((believed, effect)));
+            }
+        }
+        let Some(file) = file else { return Ok(None) };
+        let at = &self.hubs[hub];
+        let Some(real) = &at.records[record] else {
+            let effect = statement_of(None, &Fields::new(), file);
+            return Ok(Some((Believed::default(), Some(Effect::Write(effect)))));
+        };
+        let Some(shown) = visible(real, &at.rules, Some(name)) else { return Ok(None) };
+        let effect = statement_of(Some(real), &shown, file);
+        if !effect.is_empty() {
+            return Ok(Some((Believed::default(), Some(Effect::Write(effect)))));
+        }
+        let seeing = self.show(hub, record, name, &[])?.unwrap_or_default();
+        let believed = Believed { content: Some(file.clone()), seeing, ..Believed::default() };
+        Ok(Some((believed, None)))
+    }
+
+    pub(super) fn writer_is_written(&mut self, random: &mut Random) -> Result<(), String> {
+        let (writer, record) = (random.below(self.writers.len()), random.below(RECORDS));
+        if random.chance(80) {
+            self.read(writer, record, random)?;
+        }
+        let crash = random.below(10);
+        self.write(writer, record, crash, random).map(|_| ())
+    }
+
+    /// Writes what the hub shows to a file; answers whether the file was changed.
+    pub(super) fn write(
+        &mut self,
+        writer: usize,
+        record: usize,
+        crash: usize,
+        random: &mut Random,
+    ) -> Result<bool, String> {
+        let at = &self.writers[writer];
+        let (hub, name, file) = (at.hub, at.name.clone(), at.files[record].clone());
+        let base = at.bases[record].clone();
+        let agreed = base.as_ref().is_none_or(|base| base.intent.is_none());
+        let known = base.is_some() || file.is_none();
+        let Some(real) = self.hubs[hub].records[record].as_ref().filter(|_| agreed && known) else {
+            return Ok(false);
+        };
+        let rendering = visible(real, &self.hubs[hub].rules, Some(&name));
+        let seeing = self.show(hub, record, &name, &[])?.unwrap_or_default();
+        let token = seeing.token.clone();
+        // Somebody may edit the file just now: the compare-and-swap fails then.
+        if crash == 1 {
+            let raced = edit(file.clone(), self, random);
+            self.writers[writer].files[record] = raced;
+        }
+        let held = base.as_ref().and_then(|base| base.rendering.clone());
+        let swaps = held == self.writers[writer].files[record] && crash != 2;
+        let at = &mut self.writers[writer];
+        at.written[record] = swaps;
+        if swaps {
+            at.files[record].clone_from(&rendering);
+        }
+        let mut base = base.unwrap_or_default();
+        let mut believed = at.believed[record].take().unwrap_or_default();
+        if swaps && crash > 3 {
+            base = Base { rendering: rendering.clone(), token, ..Base::default() };
+            believed = Believed { content: rendering.clone(), seeing, ..Believed::default() };
+        } else {
+            base.intent = Some(Intent { rendering: rendering.clone(), token });
+            believed.intent = Some((rendering.clone(), seeing));
+        }
+        at.bases[record] = Some(base);
+        at.believed[record] = Some(believed);
+        self.note(|| {
+            format!("file {writer}, record {record} is written: {swaps}, {crash}, {rendering:?}")
+        });
+        Ok(swaps && held != rendering)
+    }
+
+    /// Somebody decides that what was deleted here is deleted there too.
+    pub(super) fn settle_deleted_here(&mut self) {
+        for writer in &mut self.writers {
+            for record in 0..RECORDS {
+                if std::mem::take(&mut writer.open[record]) {
+                    writer.files[record] = None;
+                }
+            }
+        }
+    }
+
+    pub(super) fn writers(&self) -> usize {
+        self.writers.len()
+    }
+}
+
+impl Believed {
+    fn was_known(&self) -> bool {
+        self.was_shown() || !self.own.is_empty()
+    }
+
+    /// Whether the hub has ever written there.
+    fn was_shown(&self) -> bool {
+        !self.seeing.token.version.is_empty()
+    }
+
+    /// Whether the writer never held the record, and nobody wrote it there.
+    fn is_nothing(&self) -> bool {
+        self.content.is_none() && !self.was_shown() && self.own.is_empty()
+    }
+
+    /// Takes an open intent as written or not, as far as can be told.
+    fn closed(mut self, written: Option<bool>, file: Option<&Fields>) -> Self {
+        let Some((content, seeing)) = self.intent.take() else { return self };
+        let written = written.unwrap_or_else(|| {
+            content.as_ref() == file
+                || meant_value_is_there(self.content.as_ref(), content.as_ref(), file)
+        });
+        if written {
+            return Self { content, seeing, ..Self::default() };
+        }
+        self
+    }
+}
+
+/// Takes the text operation from what was really done: the oracle does not compare texts itself.
+fn with_text_of(effect: Effect, said: &Effect) -> Effect {
+    let (Effect::Write(mut fields), Effect::Write(said)) = (effect.clone(), said) else {
+        return effect;
+    };
+    for field in &mut fields {
+        if matches!(field, FieldOperation::BeginText { .. })
+            && let Some(real) = said.iter().find(|real| real.path() == field.path())
+        {
+            *field = real.clone();
+        }
+    }
+    Effect::Write(fields)
+}

@@ -1,0 +1,60 @@
+//! The rules of the world: shapes are fixed, what is shown is drawn.
+
+use syncline_merge::rules::{CustomRule, Deletion, EntityRules, FieldRules, Rule, Shape};
+use syncline_model::id::Writer;
+use syncline_model::path::Pattern;
+
+use super::World;
+use super::random::Random;
+use crate::oracle::KEEP;
+
+/// Draws the rules of registers and deletions.
+pub fn draw(random: &mut Random) -> EntityRules {
+    let mut fields = vec![entry("/v", Shape::Register, review_or_other(random))];
+    fields.push(entry("/r", Shape::Register, rule(random)));
+    fields.push(entry("/k/*/n", Shape::Sum { minimum: None }, Rule::Latest));
+    fields.push(entry("/k/*/x", Shape::Register, rule(random)));
+    fields.push(entry("/n", Shape::Sum { minimum: None }, Rule::Latest));
+    fields.push(entry("/u", Shape::Union, Rule::Latest));
+    fields.push(entry("/k", Shape::Keyed { key: "id".into() }, Rule::Latest));
+    fields.push(entry("/l", Shape::Append { keep: KEEP }, Rule::Latest));
+    fields.push(entry("/t", Shape::Text, Rule::Latest));
+    let deletion = random.pick(&[Deletion::EditWins, Deletion::DeleteWins, Deletion::Review]);
+    EntityRules { fields, rule_default: Rule::Latest, deletion }
+}
+
+fn entry(pattern: &str, shape: Shape, rule: Rule) -> FieldRules {
+    FieldRules { pattern: Pattern::parse(pattern).unwrap(), shape, rule }
+}
+
+fn review_or_other(random: &mut Random) -> Rule {
+    if random.chance(70) { Rule::Review } else { rule(random) }
+}
+
+fn rule(random: &mut Random) -> Rule {
+    match random.below(8) {
+        0 => Rule::Max,
+        1 => Rule::Min,
+        2 => Rule::Priority([Writer::new("client-1").unwrap()].into()),
+        3 => Rule::Concat { separator: "; ".into() },
+        4 => Rule::Custom(CustomRule::new("first", |values| Some((**values.first()?).clone()))),
+        5 => Rule::Custom(CustomRule::new("undecided", |_| None)),
+        6 => Rule::Review,
+        _ => Rule::Latest,
+    }
+}
+
+impl World {
+    /// One hub, or all of them, show by other rules from now on.
+    pub(super) fn rules_change(&mut self, random: &mut Random) -> Result<(), String> {
+        let rules = draw(random);
+        let one = random.chance(50).then(|| random.below(self.hubs.len()));
+        for (index, hub) in self.hubs.iter_mut().enumerate() {
+            if one.is_none_or(|one| one == index) {
+                hub.rules = rules.clone();
+            }
+        }
+        self.note(|| format!("rules of {one:?} change"));
+        Ok(())
+    }
+}

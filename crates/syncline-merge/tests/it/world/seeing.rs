@@ -1,0 +1,154 @@
+//! What a writer has seen once it was shown a record: the token, and the same told in sets.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_merge::dots::Dots;
+use syncline_merge::rules::Rule;
+use syncline_merge::state::Record;
+use syncline_merge::token::Token;
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::Writer;
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+
+use super::World;
+use crate::oracle::set::Set;
+use crate::oracle::{GROUPS, Item, KEYS, Seen, Slot, TOPS, group, intern};
+
+/// What was seen.
+#[derive(Clone, Default)]
+pub struct Seeing {
+    pub token: Token,
+    pub seen: Seen,
+    pub shown: BTreeMap<&'static str, Set>,
+    pub texts: BTreeMap<&'static str, Stamp>,
+    /// The text that was shown.
+    pub text: Option<String>,
+    /// Members that were shown.
+    pub members: BTreeSet<&'static str>,
+    pub elements: Vec<Leaf>,
+}
+
+impl World {
+    /// Shows a record to a writer who may not see some parts.
+    pub fn show(
+        &mut self,
+        hub: usize,
+        record: usize,
+        viewer: &Writer,
+        hidden: &[usize],
+    ) -> Result<Option<Seeing>, String> {
+        let at = &self.hubs[hub];
+        let Some(real) = &at.records[record] else { return Ok(None) };
+        let paths: Vec<Path> =
+            hidden.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
+        let token = Token::of(real, &at.rules, Some(viewer), &paths);
+        let mut seen = at.known[record].seen;
+        hidden.iter().for_each(|part| seen[*part] = Set::default());
+        let mut shown = self.shown(hub, record, viewer);
+        shown.retain(|path, _| !hidden.contains(&group(path)));
+        let hides = |top| hidden.contains(&group(top));
+        self.compare_shown(&token, &shown)?;
+        let text = shown_text(real).filter(|_| !hides("/t"));
+        let mut members = BTreeSet::new();
+        if !token.invisible && !hides("/k") {
+            members.extend(KEYS.into_iter().filter(|key| {
+                let slot = Slot::Member(intern(&format!("/k/{key}")));
+                !self.oracle.items(record, &at.known[record], slot).is_empty()
+            }));
+        }
+        let elements = real.body.unions.values().flat_map(BTreeMap::keys);
+        let elements = elements.filter(|_| !hides("/u")).cloned().collect();
+        Ok(Some(Seeing {
+            texts: text.iter().map(|(birth, _)| ("/t", *birth)).collect(),
+            text: text.filter(|_| !token.invisible).map(|(_, text)| text),
+            token,
+            seen,
+            shown,
+            members,
+            elements,
+        }))
+    }
+
+    /// What is shown of registers whose conflict a person decides.
+    fn shown(&self, hub: usize, record: usize, viewer: &Writer) -> BTreeMap<&'static str, Set> {
+        let at = &self.hubs[hub];
+        let known = &at.known[record];
+        let mut shown = BTreeMap::new();
+        for slot in self.oracle.slots(record, &known.seen) {
+            let Slot::Register(path) = slot else { continue };
+            let mut values: Vec<(Clock, Stamp, usize, &Option<Leaf>, bool, &Writer)> = Vec::new();
+            for (change, item) in self.oracle.items(record, known, slot) {
+                if let Item::Value { value, edited, timed, writer } = item {
+                    let stamp = self.oracle.changes[change].stamp;
+                    values.push((*edited, stamp, change, value, *timed, writer));
+                }
+            }
+            values.sort_by_key(|value| (value.0, value.1));
+            let Some(latest) = values.last() else { continue };
+            let rule = at.rules.rule(&Path::parse(path).unwrap());
+            let contested = values.iter().any(|value| value.3 != latest.3);
+            let undecided = match rule {
+                Rule::Review => true,
+                Rule::Custom(rule) => {
+                    let present: Vec<&Leaf> = values.iter().filter_map(|v| v.3.as_ref()).collect();
+                    rule.compute(&present).is_none()
+                }
+                Rule::Latest => values.iter().any(|value| !value.4),
+                _ => false,
+            };
+            if !matches!(rule, Rule::Review) && !(contested && undecided) {
+                continue;
+            }
+            let own = values.iter().rev().find(|value| value.5 == viewer);
+            let winner = own.filter(|_| contested).unwrap_or(latest).3;
+            let same = values.iter().filter(|value| value.3 == winner);
+            shown.insert(path, same.map(|value| value.2).collect());
+        }
+        shown
+    }
+
+    fn compare_shown(
+        &self,
+        token: &Token,
+        shown: &BTreeMap<&'static str, Set>,
+    ) -> Result<(), String> {
+        let dots = |set: &Set| -> Dots {
+            set.iter().map(|change| self.oracle.changes[change].stamp).collect()
+        };
+        let expected: BTreeMap<Path, Dots> = shown
+            .iter()
+            .map(|(path, set)| (Path::parse(path).unwrap(), dots(set)))
+            .collect();
+        let real: BTreeMap<Path, Dots> = token
+            .shown
+            .iter()
+            .filter(|(path, _)| path.as_str() != "/t")
+            .map(|(path, dots)| (path.clone(), dots.clone()))
+            .collect();
+        if real == expected {
+            return Ok(());
+        }
+        Err(format!("shown for review: {real:?}, expected {expected:?}"))
+    }
+
+    /// Cuts what was seen of lost sites to what a hub has of them.
+    pub fn without_lost(&self, seen: &Seen, at: &Seen) -> Seen {
+        let mut cut = *seen;
+        for part in 0..GROUPS {
+            let gone = cut[part].without(&at[part]);
+            let lost = gone.iter().filter(|change| {
+                self.lost.contains(&self.oracle.changes[*change].stamp.site)
+            });
+            cut[part] = cut[part].without(&lost.collect());
+        }
+        cut
+    }
+}
+
+/// The text that is shown, and the change that began it.
+pub fn shown_text(record: &Record) -> Option<(Stamp, String)> {
+    let texts = record.body.texts.get(&Path::parse("/t").unwrap())?;
+    let (birth, text) = texts.iter().max_by_key(|(birth, text)| (text.edited, **birth))?;
+    Some((*birth, text.state.text()))
+}
