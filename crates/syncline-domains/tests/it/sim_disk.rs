@@ -7,29 +7,36 @@ use std::sync::Mutex;
 
 use syncline_domains::files::disk::{Disk, Facts, FileIdentity, FileKind, Place, WriteError};
 
-/// What happens at one operation, counted from 0. Only operations that change something count.
+/// What happens at one operation, counted from 0. Reading counts, looking at facts does not.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// The power goes: the operation is done in part, all later ones fail.
     Crash,
     /// The operation fails with this error, once; a write leaves half a file.
     Fail(io::ErrorKind),
-    /// Somebody writes into a file just before.
+    /// Somebody writes into a file just before; where a file is read, just after.
     WriteInto(PathBuf, &'static [u8]),
-    /// Somebody replaces a file just before.
+    /// Somebody replaces a file just then.
     Replace(PathBuf, &'static [u8]),
 }
 
 /// How much of what was not synced a crash leaves.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Left {
-    /// How many of the pending changes of names last, in their order.
+    /// How many of the pending changes of names in the target's folder last, in their order.
     pub(crate) names: usize,
+    /// The same of all other folders.
+    pub(crate) other_names: usize,
     /// How many bytes of a file that was not synced.
     pub(crate) bytes: usize,
 }
 
-type Names = BTreeMap<PathBuf, u64>;
+/// A change of names that is not durable: what each name led to before.
+#[derive(Clone)]
+struct Pending {
+    folder: PathBuf,
+    before: Vec<(PathBuf, Option<u64>)>,
+}
 
 #[derive(Clone, Default)]
 struct File {
@@ -41,9 +48,8 @@ struct File {
 #[derive(Clone, Default)]
 struct State {
     files: BTreeMap<u64, File>,
-    names: Names,
-    /// Names as they were at each change since the last sync; the first is durable.
-    pending: Vec<Names>,
+    names: BTreeMap<PathBuf, u64>,
+    pending: Vec<Pending>,
     operations: usize,
     event: Option<(usize, Event)>,
     crashed: bool,
@@ -51,7 +57,7 @@ struct State {
     clock: u64,
 }
 
-/// One folder, `/d`, in memory.
+/// A disk in memory.
 pub(crate) struct SimDisk(Mutex<State>);
 
 impl SimDisk {
@@ -66,9 +72,7 @@ impl SimDisk {
 
     /// Puts a durable file there.
     pub(crate) fn put(&self, path: &str, bytes: &[u8]) {
-        let mut state = self.0.lock().unwrap();
-        state.replace(Path::new(path), bytes);
-        state.pending.clear();
+        self.0.lock().unwrap().replace(Path::new(path), bytes);
     }
 
     pub(crate) fn content(&self, path: &str) -> Option<Vec<u8>> {
@@ -90,17 +94,31 @@ impl SimDisk {
         self.0.lock().unwrap().operations
     }
 
-    /// Returns how many changes of names may be lost.
-    pub(crate) fn pending(&self) -> usize {
-        self.0.lock().unwrap().pending.len()
+    /// Returns how many changes of names in a folder may be lost.
+    pub(crate) fn pending(&self, folder: &str) -> usize {
+        let state = self.0.lock().unwrap();
+        let is_inside = |pending: &&Pending| pending.folder == Path::new(folder);
+        state.pending.iter().filter(is_inside).count()
     }
 
     /// Returns the disk as it is found after the power came back.
     pub(crate) fn after_crash(&self, left: Left, event: Option<(usize, Event)>) -> Self {
         let mut state = self.0.lock().unwrap().clone();
-        state.pending.push(state.names.clone());
-        state.names = state.pending[left.names.min(state.pending.len() - 1)].clone();
-        state.pending.clear();
+        let (mut names, mut other_names) = (left.names, left.other_names);
+        let mut lost = std::mem::take(&mut state.pending);
+        lost.retain(|pending| {
+            let here = pending.folder == Path::new("/d");
+            let lasting = if here { &mut names } else { &mut other_names };
+            let is_lost = *lasting == 0;
+            *lasting = lasting.saturating_sub(1);
+            is_lost
+        });
+        for (path, number) in lost.into_iter().rev().flat_map(|pending| pending.before) {
+            match number {
+                Some(number) => state.names.insert(path, number),
+                None => state.names.remove(&path),
+            };
+        }
         for file in state.files.values_mut().filter(|file| !file.synced) {
             file.bytes.truncate(left.bytes);
             file.synced = true;
@@ -144,15 +162,19 @@ impl SimDisk {
         work(&mut state, event.as_ref())
     }
 
-    /// An operation on names: it happens, and then the power goes; or it fails.
-    fn rename_like(&self, work: impl FnOnce(&mut State) -> io::Result<()>) -> io::Result<()> {
+    /// An operation on names of one folder: it happens, and then the power goes; or it fails.
+    fn rename_like(
+        &self,
+        paths: &[&Path],
+        work: impl FnOnce(&mut State) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.operate(|state, event| {
             if let Some(Event::Fail(kind)) = event {
                 return Err((*kind).into());
             }
-            let before = state.names.clone();
+            let pending = state.note(paths);
             work(state)?;
-            state.pending.push(before);
+            state.pending.push(pending);
             if state.crashed {
                 Err(io::ErrorKind::Other.into())
             } else {
@@ -163,19 +185,36 @@ impl SimDisk {
 }
 
 impl State {
+    /// Notes what names lead to; the last one says in which folder they are.
+    fn note(&self, paths: &[&Path]) -> Pending {
+        let folder = paths.last().and_then(|path| path.parent()).unwrap();
+        let before = |path: &&Path| ((*path).to_owned(), self.names.get(*path).copied());
+        Pending {
+            folder: folder.to_owned(),
+            before: paths.iter().map(before).collect(),
+        }
+    }
+
+    /// Puts a durable file there.
     fn replace(&mut self, path: &Path, bytes: &[u8]) {
+        let number = self.create(path, bytes, true);
+        for pending in &mut self.pending {
+            pending.before.retain(|(known, _)| known != path);
+        }
+        debug_assert_eq!(self.names.get(path), Some(&number));
+    }
+
+    fn create(&mut self, path: &Path, bytes: &[u8], synced: bool) -> u64 {
         self.clock += 1;
         let number = self.files.len() as u64;
         let file = File {
             bytes: bytes.to_vec(),
-            synced: true,
+            synced,
             modified_ns: self.clock,
         };
         self.files.insert(number, file);
         self.names.insert(path.to_owned(), number);
-        for names in &mut self.pending {
-            names.insert(path.to_owned(), number);
-        }
+        number
     }
 
     fn file(&self, path: &Path) -> io::Result<(u64, &File)> {
@@ -208,6 +247,11 @@ impl Disk for SimDisk {
 
     fn read_into(&self, path: &Path, sink: &mut dyn io::Write) -> io::Result<()> {
         let bytes = self.0.lock().unwrap().file(path)?.1.bytes.clone();
+        self.operate(|state, event| match event {
+            Some(Event::Fail(kind)) => Err((*kind).into()),
+            _ if state.crashed => Err(io::ErrorKind::Other.into()),
+            _ => Ok(()),
+        })?;
         sink.write_all(&bytes)
     }
 
@@ -216,32 +260,21 @@ impl Disk for SimDisk {
             if state.names.contains_key(path) {
                 return Err(io::ErrorKind::AlreadyExists.into());
             }
-            let before = state.names.clone();
-            state.replace(path, bytes);
-            for names in &mut state.pending {
-                names.remove(path);
-            }
-            state.pending.push(before);
-            let number = state.names[path];
+            let pending = state.note(&[path]);
+            state.pending.push(pending);
             let fails = match event {
                 Some(Event::Fail(kind)) => Some(*kind),
                 _ if state.crashed => Some(io::ErrorKind::Other),
                 _ => None,
             };
-            let file = state.files.get_mut(&number).unwrap();
-            match fails {
-                Some(kind) => {
-                    file.synced = false;
-                    Err(kind.into())
-                }
-                None => Ok(()),
-            }
+            state.create(path, bytes, fails.is_none());
+            fails.map_or(Ok(()), |kind| Err(kind.into()))
         });
         written.map_err(WriteError::Sync)
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.rename_like(|state| {
+        self.rename_like(&[from, to], |state| {
             let number = state.names.remove(from).ok_or(io::ErrorKind::NotFound)?;
             state.names.insert(to.to_owned(), number);
             Ok(())
@@ -249,7 +282,7 @@ impl Disk for SimDisk {
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.rename_like(|state| {
+        self.rename_like(&[to], |state| {
             if !state.links {
                 return Err(io::ErrorKind::CrossesDevices.into());
             }
@@ -262,19 +295,19 @@ impl Disk for SimDisk {
         })
     }
 
-    fn sync_folder(&self, _folder: &Path) -> io::Result<()> {
+    fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         self.operate(|state, event| match event {
             Some(Event::Fail(kind)) => Err((*kind).into()),
             _ if state.crashed => Err(io::ErrorKind::Other.into()),
             _ => {
-                state.pending.clear();
+                state.pending.retain(|pending| pending.folder != folder);
                 Ok(())
             }
         })
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.rename_like(|state| {
+        self.rename_like(&[path], |state| {
             state.names.remove(path).ok_or(io::ErrorKind::NotFound)?;
             Ok(())
         })

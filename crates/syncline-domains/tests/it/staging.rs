@@ -4,13 +4,15 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
 use syncline_domains::files::disk::journal::{Entry, Outcome, recover};
-use syncline_domains::files::disk::{Digest, Disk, DiskError, Published, leftovers, stage};
+use syncline_domains::files::disk::{
+    Digest, Disk, DiskError, Published, Reading, leftovers, read, stage,
+};
 use syncline_model::id::RunId;
 
 use crate::sim_disk::{Event, Left, SimDisk};
 
 const TARGET: &str = "/d/contacts.json";
-const KEEP: &str = "/d/kept";
+const KEEP: &str = "/k/kept";
 const OLD: &[u8] = b"the old content";
 const NEW: &[u8] = b"the new content, which is longer";
 const OTHER: &[u8] = b"somebody else's";
@@ -64,11 +66,16 @@ fn operations_of(old: bool, links: bool) -> usize {
 
 /// All that a crash may leave of what is pending.
 fn all_left(disk: &SimDisk) -> impl Iterator<Item = Left> + use<> {
-    let names_max = disk.pending();
-    (0..=names_max).flat_map(|names| {
-        [0, 7, usize::MAX]
-            .into_iter()
-            .map(move |bytes| Left { names, bytes })
+    let (names_max, other_names_max) = (disk.pending("/d"), disk.pending("/k"));
+    (0..=names_max).flat_map(move |names| {
+        (0..=other_names_max).flat_map(move |other_names| {
+            let left = move |bytes| Left {
+                names,
+                other_names,
+                bytes,
+            };
+            [0, 7, usize::MAX].into_iter().map(left)
+        })
     })
 }
 
@@ -102,7 +109,7 @@ fn a_crash_at_any_moment_leaves_a_whole_file_and_recovery_finishes() {
                     continue;
                 };
                 check_recovery(&found, entry, old, &what);
-                for second in 0..8 {
+                for second in 0..12 {
                     let found = disk.after_crash(left, Some((second, Event::Crash)));
                     let _ = recover(&found, entry);
                     for left in all_left(&found) {
@@ -205,8 +212,10 @@ fn somebody_elses_save_is_never_lost() {
                     }
                     Ok(_) => {
                         // What is saved right before the renaming, after the comparison, is the
-                        // known gap. A new file is put in place by a link, which has none.
-                        let in_gap = at == operations - 2 && (old || !links);
+                        // known gap. A new file is put in place by a link, which has none, and a
+                        // file with a second name keeps what is written into it there.
+                        let has_gap = if old { replaces || !links } else { !links };
+                        let in_gap = has_gap && at == operations - 2;
                         let had_no_file = !old && !replaces;
                         assert!(in_place || in_gap || had_no_file, "{what}");
                     }
@@ -257,4 +266,49 @@ fn leftovers_name_the_file_and_the_run() {
     let found = leftovers(&disk, Path::new("/d")).unwrap();
     let names: Vec<(&str, &str)> = found.iter().map(|it| (&*it.file, &*it.run)).collect();
     assert_eq!(names, [("contacts.json", "run-1"), ("x.json", "")]);
+}
+
+#[test]
+fn a_name_for_undo_that_is_taken_is_never_overwritten() {
+    for links in [true, false] {
+        let disk = disk(true, None, links);
+        disk.put(KEEP, OTHER);
+        let error = replace(&disk, true).1.unwrap_err();
+        assert_eq!(error.code(), "STORAGE_ERROR");
+        assert_eq!(disk.content(KEEP).as_deref(), Some(OTHER));
+        assert_eq!(disk.content(TARGET).as_deref(), Some(OLD));
+        assert!(leftovers(&disk, Path::new("/d")).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn a_file_that_changes_while_it_is_read_is_read_again() {
+    let target = PathBuf::from(TARGET);
+    for event in [
+        Event::WriteInto(target.clone(), OTHER),
+        Event::Replace(target, OTHER),
+    ] {
+        let disk = disk(true, Some((0, event)), true);
+        match read(&disk, Path::new(TARGET), 100).unwrap() {
+            Reading::Present(found) => {
+                assert_eq!(
+                    (found.bytes.as_slice(), found.digest),
+                    (OTHER, Digest::of(OTHER))
+                );
+            }
+            Reading::Missing => panic!("it is there"),
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_too_large_is_not_even_opened() {
+    let disk = disk(true, None, true);
+    let error = read(&disk, Path::new(TARGET), 14).unwrap_err();
+    assert_eq!(error.code(), "LIMIT_BYTES");
+    assert_eq!(disk.operations(), 0);
+    assert!(matches!(
+        read(&disk, Path::new(TARGET), 15),
+        Ok(Reading::Present(_))
+    ));
 }

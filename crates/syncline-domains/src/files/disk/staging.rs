@@ -99,8 +99,9 @@ impl Staged {
     ///   same file where the device is the same, else a copy.
     ///
     /// The comparison is made right before the file is replaced. An editor that saves within that
-    /// moment by replacing the file itself cannot be seen; one that writes into it can, see
-    /// [`Published::late_edit`].
+    /// moment by replacing the file itself cannot be seen; one that writes into it can, where the
+    /// old file is kept under a second name, see [`Published::late_edit`]. Where no file was, none
+    /// is ever replaced, but on file systems without second names.
     ///
     /// # Errors
     ///
