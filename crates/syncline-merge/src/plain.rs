@@ -93,6 +93,16 @@ impl Base {
         self.rendering.is_none() && self.token.version.is_empty() && self.own.is_empty()
     }
 
+    /// Returns the base after a write that was given up before it began; `None` if nothing is left.
+    #[must_use]
+    pub fn without_intent(self) -> Option<Self> {
+        let base = Self {
+            intent: None,
+            ..self
+        };
+        (!base.says_nothing()).then_some(base)
+    }
+
     /// Closes an open intent, once the writer was read again: it was written if the adapter knows
     /// so, or else if the writer holds it or shows its value on a path that it meant to change.
     pub fn close_intent(&mut self, reading: &Reading<'_>) {

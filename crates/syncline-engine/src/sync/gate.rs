@@ -67,13 +67,15 @@ impl Gate {
         held.cloned().collect()
     }
 
-    /// Returns what the domain says of a record: where its edits are not taken it is read as if it
-    /// had not touched them.
+    /// Returns what the domain says of a record. A field whose edits are not taken, or that has left
+    /// the domain's scope since, is read as if the domain had not touched it: never as removed.
     pub fn reading(&self, held: &Fields, base: Option<&Fields>) -> Fields {
         if self.policy.passes_every_field() {
             return held.clone();
         }
-        let taken = |(path, leaf): &&(Path, Leaf)| self.passage(path, leaf) != Passage::In;
+        let taken = |(path, leaf): &&(Path, Leaf)| {
+            !matches!(self.passage(path, leaf), Passage::In | Passage::Closed)
+        };
         let untouched = base.into_iter().flatten().filter(|field| !taken(field));
         let mut reading: Fields = held
             .iter()

@@ -97,6 +97,16 @@ pub struct RecordPlan {
     pub kept_back: [bool; 2],
 }
 
+impl RecordPlan {
+    /// Takes back what `side` was to do: it cannot be done. The domain is known to hold what it
+    /// holds, and the next run tries again.
+    pub fn give_up(&mut self, side: Side) {
+        self.writes[side.index()] = None;
+        let base = self.bases[side.index()].take();
+        self.bases[side.index()] = base.and_then(Base::without_intent);
+    }
+}
+
 /// The part of the plan that is the same for all records of an entity.
 #[derive(Debug)]
 pub struct Planner<'a> {
@@ -141,6 +151,11 @@ impl Planner<'_> {
             }
         }
         for side in Side::BOTH {
+            // A mirror removes only what its source certainly does not hold.
+            let origin_unknown = held[side.other().index()] == Held::Unknown;
+            if self.direction.mirrors(side) && origin_unknown && plan.record.is_none() {
+                continue;
+            }
             self.give(side, &held[side.index()], &mut plan);
         }
         if let Some(record) = &plan.record {
@@ -251,17 +266,7 @@ impl Planner<'_> {
             return;
         };
         let rules = &self.entity.rules;
-        let shown = match &plan.record {
-            Some(record) if is_visible(record, rules.deletion) => {
-                // A mirror shows what its source holds, also where a conflict is open.
-                let viewer = match self.direction.mirrors(side) {
-                    true => &self.party(side.other()).domain.writer,
-                    false => &party.domain.writer,
-                };
-                visible(record, rules, Some(viewer))
-            }
-            _ => None,
-        };
+        let shown = self.shown_to(side, plan.record.as_ref());
         let deleted_here = plan
             .notices
             .iter()
@@ -275,10 +280,13 @@ impl Planner<'_> {
                 .gate
                 .rendering(shown, now.as_ref().unwrap_or(&nothing))
         });
-        if after
-            .as_ref()
-            .is_some_and(|after| party.gate.keeps_back(after))
-        {
+        // The field that decides may itself be hidden from the domain.
+        let kept_back = |fields: &Option<Fields>| {
+            fields
+                .as_ref()
+                .is_some_and(|fields| party.gate.keeps_back(fields))
+        };
+        if kept_back(&shown) || kept_back(&after) {
             plan.kept_back[side.index()] = true;
             return;
         }
@@ -307,29 +315,36 @@ impl Planner<'_> {
             .map(|shown| party.gate.withheld(shown))
             .unwrap_or_default();
         let token = Token::of(record, rules, Some(&party.domain.writer), &withheld);
-        if same {
-            let known = plan.bases[side.index()].is_some() || now.is_some();
-            let own = party
-                .gate
-                .own_changes(record, &party.domain.writer)
-                .into_iter()
-                .collect();
-            let base = Base {
+        let earlier = plan.bases[side.index()].take();
+        plan.bases[side.index()] = if same {
+            let known = earlier.is_some() || now.is_some();
+            let own = party.gate.own_changes(record, &party.domain.writer);
+            known.then(|| Base {
                 rendering: now,
                 token,
-                own,
+                own: own.into_iter().collect(),
                 intent: None,
-            };
-            plan.bases[side.index()] = known.then_some(base);
+            })
         } else {
-            let mut base = plan.bases[side.index()].take().unwrap_or_default();
-            base.intent = Some(Intent {
-                rendering: after.clone(),
-                token,
-            });
-            plan.bases[side.index()] = Some(base);
+            let rendering = after.clone();
             plan.writes[side.index()] = Some(Write { before: now, after });
-        }
+            Some(Base {
+                intent: Some(Intent { rendering, token }),
+                ..earlier.unwrap_or_default()
+            })
+        };
+    }
+
+    /// Returns the record as one domain may see it, before its gate; nothing if it is deleted.
+    fn shown_to(&self, side: Side, record: Option<&Record>) -> Option<Fields> {
+        let rules = &self.entity.rules;
+        let record = record.filter(|record| is_visible(record, rules.deletion))?;
+        // A mirror shows what its source holds, also where a conflict is open.
+        let viewer = match self.direction.mirrors(side) {
+            true => side.other(),
+            false => side,
+        };
+        visible(record, rules, Some(&self.party(viewer).domain.writer))
     }
 
     /// Returns what a domain holds, as far as the hub deals with it; nothing if nobody knows.

@@ -69,9 +69,18 @@ impl SideInput {
                 }
                 Err(_) => Held::Unknown,
             },
-            None if self.document.is_gone(id) => Held::Absent,
+            None if self.is_absent(id) => Held::Absent,
             None => Held::Unknown,
         }
+    }
+
+    /// Returns whether a record that is not among the items is certainly not in the file.
+    ///
+    /// An item whose id cannot be read may be any record that the domain held before, and none
+    /// that it never held: those can come although such an item is there.
+    fn is_absent(&self, id: &RecordId) -> bool {
+        let never_held = self.index.get(id).is_none() && !self.document.is_withheld(id);
+        self.document.is_gone(id) || never_held
     }
 
     /// Returns whether the domain held records after the last run and holds none now.
@@ -268,8 +277,12 @@ impl Hub {
         entity: &EntityName,
     ) -> Result<BTreeSet<RecordId>, HubError> {
         let mut changed = BTreeSet::new();
+        // What one side still lacks may be told by the other side's items only.
+        let stale = |side: &SideInput| {
+            side.index.rules != input.rules || !side.unknown_writes.is_empty()
+        };
+        let everything = input.sides.iter().any(stale);
         for side in &input.sides {
-            let everything = side.index.rules != input.rules || !side.unknown_writes.is_empty();
             differing(side, everything, &mut changed);
         }
         let since = input

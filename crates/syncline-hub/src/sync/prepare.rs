@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_domains::files::document::{Change, Document};
-use syncline_domains::files::patch::patch;
+use syncline_domains::files::patch::{PatchError, patch};
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
@@ -220,7 +220,7 @@ impl EntityPlan {
             floor: &floor,
             lost: &[],
         };
-        let plan = match planner.record(known, &mut site) {
+        let mut plan = match planner.record(known, &mut site) {
             Ok(plan) => plan,
             Err(refusal) => {
                 self.unfinished.insert(id.clone());
@@ -237,6 +237,19 @@ impl EntityPlan {
                 return Ok(());
             }
         };
+        // Before anything is stored: what cannot be written must not be known as about to be.
+        for side in Side::BOTH {
+            let Some(write) = &plan.writes[side.index()] else {
+                continue;
+            };
+            match self.change(side, id, write) {
+                Ok(change) => self.changes[side.index()].push(change),
+                Err(error) => {
+                    self.unwritable(id, error.code(), &error.to_string());
+                    plan.give_up(side);
+                }
+            }
+        }
         self.count(planner, id, &plan);
         let tally = transaction
             .add_record(planner, id, &plan, listed)
@@ -362,34 +375,26 @@ impl EntityPlan {
             fields: field_changes(write),
             origin,
         });
-        let change = match &write.after {
-            Some(after) => {
-                let own = object(
-                    &self.input.sides[at].document,
-                    self.input.sides[at].item(id),
-                );
-                let other = &self.input.sides[side.other().index()];
-                let template = object(&other.document, other.item(id));
-                let nothing = Fields::new();
-                let renames = &self.input.sides[at].renames;
-                let before = write.before.as_ref().unwrap_or(&nothing);
-                let before = to_domain(renames, before.clone());
-                let mut after = to_domain(renames, after.clone());
-                if own.is_none() {
-                    after.push((
-                        self.id_path.clone(),
-                        id_leaf(id, template.as_ref(), &self.id_path),
-                    ));
-                    after.sort();
-                }
-                match patch(own.as_ref(), template.as_ref(), &before, &after) {
-                    Ok(object) => Change::put(id.clone(), object),
-                    Err(error) => return self.unwritable(id, error.code(), &error.to_string()),
-                }
-            }
-            None => Change::remove(id.clone()),
+    }
+
+    /// Returns the change of the file that writes a record.
+    fn change(&self, side: Side, id: &RecordId, write: &Write) -> Result<Change, PatchError> {
+        let Some(after) = &write.after else {
+            return Ok(Change::remove(id.clone()));
         };
-        self.changes[at].push(change);
+        let input = &self.input.sides[side.index()];
+        let own = object(&input.document, input.item(id));
+        let other = &self.input.sides[side.other().index()];
+        let template = object(&other.document, other.item(id));
+        let before = to_domain(&input.renames, write.before.clone().unwrap_or_default());
+        let mut after = to_domain(&input.renames, after.clone());
+        if own.is_none() {
+            let spelled = id_leaf(id, template.as_ref(), &self.id_path);
+            after.push((self.id_path.clone(), spelled));
+            after.sort();
+        }
+        let object = patch(own.as_ref(), template.as_ref(), &before, &after)?;
+        Ok(Change::put(id.clone(), object))
     }
 
     /// Notes a record that cannot be written; it is looked at again in the next run.
