@@ -106,6 +106,7 @@ fn patches_of_one_record() {
         ("a hidden value is not overwritten", r#"{"a":1}"#, r#"{}"#, r#"{"a":2}"#, None),
         ("a hidden value is not built over", r#"{"a":1}"#, r#"{}"#, r#"{"a":{"b":2}}"#, None),
         ("a hidden object is not replaced", r#"{"a":{"h":1}}"#, r#"{}"#, r#"{"a":2}"#, None),
+        ("more than was seen is not removed", r#"{"a":{"h":1}}"#, r#"{"a":{}}"#, r#"{}"#, Some(r#"{"a":{"h":1}}"#)),
         ("keys are unescaped", r#"{"a/b":1}"#, r#"{"a/b":1}"#, r#"{"a/b":2,"":3}"#, Some(r#"{"a/b":2,"":3}"#)),
     ];
     let read = |text: &str| {

@@ -123,10 +123,8 @@ impl Staged {
             let _ = disk.remove(&self.path);
         })?;
         self.make_durable(disk)?;
-        let facts = regular_facts(disk, &self.target)?;
-        let facts = facts.ok_or_else(|| DiskError::Changed {
-            path: self.target.clone(),
-        })?;
+        let facts = disk.facts(&self.target);
+        let facts = facts.map_err(|source| self.outcome_unknown(source))?;
         Ok(Published {
             target: self.target,
             digest: self.digest,
@@ -247,10 +245,12 @@ impl Staged {
     }
 
     pub(super) fn make_durable(&self, disk: &dyn Disk) -> Result<(), DiskError> {
-        sync_folder_of(disk, &self.target).map_err(|source| DiskError::OutcomeUnknown {
-            path: self.target.clone(),
-            source,
-        })
+        sync_folder_of(disk, &self.target).map_err(|source| self.outcome_unknown(source))
+    }
+
+    fn outcome_unknown(&self, source: io::Error) -> DiskError {
+        let path = self.target.clone();
+        DiskError::OutcomeUnknown { path, source }
     }
 }
 

@@ -82,7 +82,7 @@ impl Document<'_> {
         Ok(writer.finish())
     }
 
-    /// Returns the elements of the array in their order; only those that can be changed have an id.
+    /// Returns the elements of the array in their order; a withheld id has no change.
     fn elements(&self) -> impl Iterator<Item = Element<'_>> {
         let mut items = self.items().iter().peekable();
         let mut rejected = self.rejected().iter().peekable();
@@ -99,13 +99,9 @@ impl Document<'_> {
                 });
             }
             let rejected = rejected.next()?;
-            let id = rejected
-                .id
-                .as_ref()
-                .filter(|_| !rejected.reason.withholds());
             Some(Element {
                 span: rejected.span,
-                id,
+                id: rejected.id.as_ref(),
                 id_is_number: None,
             })
         })
