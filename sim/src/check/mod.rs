@@ -1,0 +1,29 @@
+//! What must never happen: the requirements, checked on the history and on what the hubs hold.
+//!
+//! | Requirement | Where |
+//! |---|---|
+//! | I1 convergence, I5 redelivery, I9 order of winners, I10 conflicts kept, I21 liveness | [`agreement`] |
+//! | I2 nothing lost, I3 nothing resurrected, I6 once, I8 intentions, I15 unknown fields | [`model`] |
+//! | I4 causality, I11 audit, I14 clocks, I16 cursors and positions | [`hub`] |
+//! | I2, I17, I19, I20, I22 with files | `world::files` |
+
+mod agreement;
+mod hub;
+mod model;
+
+pub(crate) use hub::{after_start, causality, drift};
+
+use crate::world::World;
+
+/// Checks everything once the world has come to rest.
+pub(crate) fn at_the_end(world: &mut World) {
+    agreement::liveness(world);
+    if !world.history.violations.is_empty() {
+        return;
+    }
+    for index in 0..world.sites.len() {
+        hub::after_start(world, index);
+    }
+    agreement::check(world);
+    model::check(world);
+}

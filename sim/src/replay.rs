@@ -1,0 +1,69 @@
+//! Seeds run twice, and seeds that once failed.
+
+use crate::fault::PlantedFault;
+use crate::world::{Outcome, run};
+
+/// What two runs of one seed came to.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// The first run.
+    pub outcome: Outcome,
+    /// The hash of the second run, if it differs: something depends on more than the seed.
+    pub second_hash: Option<u64>,
+}
+
+impl Verdict {
+    /// Returns whether every requirement was met, twice in the same way.
+    pub fn is_clean(&self) -> bool {
+        self.outcome.violations.is_empty() && self.second_hash.is_none()
+    }
+}
+
+/// Runs a seed twice.
+pub fn run_twice(seed: u64, fault: Option<PlantedFault>) -> Verdict {
+    let outcome = run(seed, fault);
+    let second = run(seed, fault).hash;
+    let second_hash = (second != outcome.hash).then_some(second);
+    Verdict {
+        outcome,
+        second_hash,
+    }
+}
+
+/// Returns the first of `seeds` on which a planted fault is found; nothing if none finds it.
+pub fn first_seed_that_finds(
+    fault: PlantedFault,
+    seeds: std::ops::Range<u64>,
+) -> Option<(u64, Outcome)> {
+    let mut runs = seeds.map(|seed| (seed, run(seed, Some(fault))));
+    runs.find(|(_, outcome)| !outcome.violations.is_empty())
+}
+
+/// Reads the seeds of a file: one number a line; what follows a `#` says what broke.
+///
+/// # Errors
+///
+/// The first line that holds no number.
+pub fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
+    let lines = text
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    let seeds = lines.filter(|line| !line.is_empty());
+    seeds
+        .map(|line| line.parse().map_err(|_| line.to_owned()))
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_of_seeds_has_numbers_and_remarks() {
+        assert_eq!(
+            parse_seeds("# lost\n7 # acknowledged\n\n12\n"),
+            Ok(vec![7, 12])
+        );
+        assert_eq!(parse_seeds("seven"), Err("seven".to_owned()));
+    }
+}

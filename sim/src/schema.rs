@@ -1,0 +1,89 @@
+//! The entities that every site of a simulated world knows, and their rules.
+
+use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
+use syncline_model::id::EntityName;
+use syncline_model::path::{Path, Pattern};
+
+use crate::random::Random;
+
+/// The entities and their rules.
+#[derive(Debug)]
+pub struct Schema {
+    /// Written by clients only: what is known of it is compared with an exact model.
+    pub tasks: EntityName,
+    /// Written by clients and held by two folders of files.
+    pub contacts: EntityName,
+    task_rules: EntityRules,
+    contact_rules: EntityRules,
+}
+
+/// Fields of a task that rules name, and some that none does.
+pub mod field {
+    /// A register shown by `latest`.
+    pub const TITLE: &str = "/title";
+    /// A register shown by `max`.
+    pub const PRICE: &str = "/price";
+    /// A register that a person decides.
+    pub const STAGE: &str = "/stage";
+    /// A sum.
+    pub const VIEWS: &str = "/views";
+    /// A union.
+    pub const TAGS: &str = "/tags";
+    /// A field of a newer version of the schema.
+    pub const UNKNOWN: &str = "/x/later";
+}
+
+impl Schema {
+    /// Draws a schema: the rule about deletions differs from seed to seed.
+    pub fn draw(random: &mut Random) -> Self {
+        let deletions = [Deletion::EditWins, Deletion::DeleteWins, Deletion::Review];
+        let deletion = random.pick(&deletions).copied().unwrap_or_default();
+        let name = |text| EntityName::new(text).expect("invariant: a word is a name");
+        Self {
+            tasks: name("tasks"),
+            contacts: name("contacts"),
+            task_rules: EntityRules {
+                fields: task_fields(),
+                deletion,
+                ..EntityRules::default()
+            },
+            contact_rules: EntityRules::default(),
+        }
+    }
+
+    /// Returns the rules of an entity.
+    pub fn rules(&self, entity: &EntityName) -> &EntityRules {
+        if *entity == self.tasks {
+            &self.task_rules
+        } else {
+            &self.contact_rules
+        }
+    }
+
+    /// Returns whether the schema names a field, of any entity.
+    pub fn names(&self, path: &Path) -> bool {
+        !path.as_str().starts_with("/x")
+    }
+}
+
+fn task_fields() -> Vec<FieldRules> {
+    let entry = |path, shape, rule| {
+        let pattern = Pattern::parse(path).expect("invariant: a pointer is a pattern");
+        FieldRules {
+            pattern,
+            shape,
+            rule,
+        }
+    };
+    vec![
+        entry(field::PRICE, Shape::Register, Rule::Max),
+        entry(field::STAGE, Shape::Register, Rule::Review),
+        entry(field::VIEWS, Shape::Sum { minimum: None }, Rule::Latest),
+        entry(field::TAGS, Shape::Union, Rule::Latest),
+    ]
+}
+
+/// Returns a path that is written in the program.
+pub fn path(text: &str) -> Path {
+    Path::parse(text).expect("invariant: a pointer is a path")
+}

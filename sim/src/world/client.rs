@@ -1,0 +1,567 @@
+//! Clients: they look at records, write operations, and send again what was not answered.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use syncline_merge::conflict::{Conflict, ConflictKind, Decision, conflicts};
+use syncline_merge::display::visible;
+use syncline_merge::dots::Dots;
+use syncline_merge::operation::{Effect, FieldOperation, Operation};
+use syncline_merge::token::{Context, Token};
+use syncline_model::clock::Clock;
+use syncline_model::id::{ClientId, OperationId, RecordId, Writer};
+use syncline_model::json::{Leaf, Number};
+
+use super::{EPOCH_MS, Event, World};
+use crate::check;
+use crate::history::{Did, FieldDid, RecordKey, Seen, Stamps, Written};
+use crate::network::Endpoint;
+use crate::schema::{field, path};
+use crate::server::{Answer, Effects, Fail, Pull, Reply, Request, Settlement};
+
+/// How long a client waits for an answer before it sends again, in milliseconds.
+const RETRY_MS: u64 = 3_000;
+
+/// What travels over the network.
+#[derive(Clone, Debug)]
+pub(crate) enum Message {
+    /// A client asks for a record.
+    Look { number: u64, key: RecordKey },
+    /// What it gets.
+    Looked {
+        number: u64,
+        key: RecordKey,
+        view: Rc<View>,
+    },
+    /// A client sends an operation.
+    Operate {
+        request: Rc<Request>,
+        written: Rc<Written>,
+    },
+    /// What became of it.
+    Answered { id: OperationId, answer: Answer },
+    /// A hub asks a peer.
+    Pull(Pull),
+    /// What the peer answers.
+    Reply(Sent),
+}
+
+/// A peer's answer, with what the world knows about it.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) reply: Rc<Reply>,
+    /// By state: the exact set of changes in it.
+    pub(crate) seen: Vec<Rc<Stamps>>,
+}
+
+/// What a client has seen of a record.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct View {
+    token: Option<Token>,
+    looked: Rc<Stamps>,
+    conflicts: Vec<Conflict>,
+    exists: bool,
+}
+
+/// What a client is waiting for.
+#[derive(Clone, Debug)]
+struct Waiting {
+    request: Rc<Request>,
+    written: Rc<Written>,
+    site: usize,
+}
+
+/// One client.
+#[derive(Debug)]
+pub(crate) struct Client {
+    index: usize,
+    id: ClientId,
+    home: usize,
+    counter: u64,
+    look_next: u64,
+    views: BTreeMap<RecordKey, (u64, Rc<View>)>,
+    own: BTreeMap<RecordKey, Stamps>,
+    waiting: Option<Waiting>,
+    pub(crate) offset_ms: i64,
+}
+
+impl Client {
+    pub(crate) fn new(index: usize, sites: usize) -> Self {
+        Self {
+            index,
+            id: ClientId::new(&format!("client-{index}")).expect("invariant: a word is a name"),
+            home: index % sites,
+            counter: 0,
+            look_next: 1,
+            views: BTreeMap::new(),
+            own: BTreeMap::new(),
+            waiting: None,
+            offset_ms: 0,
+        }
+    }
+
+    /// Returns whether nothing is unanswered.
+    pub(crate) const fn is_idle(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    fn edited(&self, now_ms: u64) -> Clock {
+        Clock::new((EPOCH_MS + now_ms).saturating_add_signed(self.offset_ms), 0)
+    }
+}
+
+impl World {
+    /// A client looks, writes, or sends again.
+    pub(crate) fn client_acts(&mut self, index: usize) {
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        if let Some(waiting) = client.waiting.clone() {
+            self.send_operation(index, &waiting);
+            self.after(RETRY_MS, Event::ClientActs(index));
+            return;
+        }
+        if !self.healing {
+            let key = self.draw_key();
+            let site = self.draw_site(index);
+            if self.random.chance(450) {
+                self.look(index, site, key);
+            } else {
+                self.write(index, site, &key);
+            }
+        }
+        self.after(self.swarm.client_pause_ms, Event::ClientActs(index));
+    }
+
+    fn draw_key(&mut self) -> RecordKey {
+        let number = self.random.below(self.swarm.records);
+        let files = self.swarm.sync_pause_ms > 0 && self.random.chance(300);
+        let entity = if files {
+            &self.schema.contacts
+        } else {
+            &self.schema.tasks
+        };
+        let id = RecordId::new(&format!("r{number}")).expect("invariant: a word is an id");
+        (entity.clone(), id)
+    }
+
+    fn draw_site(&mut self, index: usize) -> usize {
+        if self.random.chance(self.swarm.roaming) {
+            return self.random.index(self.sites.len());
+        }
+        self.clients.get(index).map_or(0, |client| client.home)
+    }
+
+    fn look(&mut self, index: usize, site: usize, key: RecordKey) {
+        let Some(client) = self.clients.get_mut(index) else {
+            return;
+        };
+        let number = client.look_next;
+        client.look_next += 1;
+        self.send(
+            Endpoint::Client(index),
+            Endpoint::Site(site),
+            &Message::Look { number, key },
+        );
+    }
+
+    /// Makes an operation from what the client knows, and sends it for the first time.
+    fn write(&mut self, index: usize, site: usize, key: &RecordKey) {
+        let blind = self.random.chance(self.swarm.blind);
+        let Some(client) = self.clients.get(index) else {
+            return;
+        };
+        let view = client
+            .views
+            .get(key)
+            .map(|(_, view)| Rc::clone(view))
+            .filter(|_| !blind);
+        let own = client.own.get(key).cloned().unwrap_or_default();
+        let view = view.unwrap_or_default();
+        let creates = view.token.as_ref().is_some_and(|token| token.invisible);
+        if creates && own.iter().any(|stamp| !view.looked.contains(stamp)) {
+            // It has written since it saw that nothing is there: it looks again first.
+            return;
+        }
+        let (id, edited) = (client.id.clone(), client.edited(self.now_ms));
+        let conflict = self.random.pick(&view.conflicts).cloned();
+        let settles = conflict.filter(|_| self.random.chance(500));
+        let (did, effect, settlement) = match settles {
+            Some(conflict) => match self.draw_settlement(&conflict) {
+                Some((did, settlement)) => (did, Effect::Delete, Some(settlement)),
+                None => return,
+            },
+            None => {
+                let (did, effect) = self.draw_effect(view.exists);
+                (did, effect, None)
+            }
+        };
+        let context = Context {
+            base: view.token.clone(),
+            own: own.iter().copied().collect::<Dots>(),
+            creates,
+        };
+        let shown = view.token.as_ref().map(|token| {
+            let shown = token.shown.iter();
+            shown
+                .map(|(path, dots)| (path.clone(), dots.as_slice().iter().copied().collect()))
+                .collect()
+        });
+        let looked = if view.token.is_some() {
+            Rc::clone(&view.looked)
+        } else {
+            Rc::default()
+        };
+        let seen = Seen {
+            looked,
+            own,
+            shown: shown.unwrap_or_default(),
+            creates,
+        };
+        let Some(client) = self.clients.get_mut(index) else {
+            return;
+        };
+        client.counter += 1;
+        let operation_id = OperationId {
+            client: id.clone(),
+            counter: client.counter,
+        };
+        let operation = Operation {
+            effect,
+            writer: Writer::from(&id),
+            edited,
+            timed: true,
+        };
+        let request = Request {
+            id: operation_id.clone(),
+            entity: key.0.clone(),
+            record: key.1.clone(),
+            operation,
+            context,
+            settlement,
+        };
+        let written = Written {
+            key: key.clone(),
+            did,
+            seen,
+            operation: Some(operation_id.clone()),
+        };
+        let waiting = Waiting {
+            request: Rc::new(request),
+            written: Rc::new(written),
+            site,
+        };
+        client.waiting = Some(waiting.clone());
+        self.history
+            .fates
+            .insert(operation_id.clone(), crate::history::Fate::default());
+        self.note(format_args!(
+            "c{index} writes {}#{} to s{site}: {} {} {:?}",
+            operation_id.client, operation_id.counter, key.0, key.1, waiting.written.did
+        ));
+        self.send_operation(index, &waiting);
+    }
+
+    fn send_operation(&mut self, index: usize, waiting: &Waiting) {
+        let (request, written) = (Rc::clone(&waiting.request), Rc::clone(&waiting.written));
+        let message = Message::Operate { request, written };
+        self.send(
+            Endpoint::Client(index),
+            Endpoint::Site(waiting.site),
+            &message,
+        );
+    }
+
+    fn draw_settlement(&mut self, conflict: &Conflict) -> Option<(Did, Settlement)> {
+        let covered: Stamps = conflict.stamps.iter().copied().collect();
+        let (did, decision) = match conflict.kind {
+            ConflictKind::Values => {
+                let value = self.random.pick(&conflict.sides)?.value.clone();
+                let (path, decided) = (conflict.path.clone(), value.clone());
+                (
+                    Did::Settle {
+                        path,
+                        value: decided,
+                        covered,
+                    },
+                    Decision::Value(value),
+                )
+            }
+            ConflictKind::Deletion => {
+                let keep = self.random.chance(500);
+                let decision = if keep {
+                    Decision::Keep
+                } else {
+                    Decision::Delete
+                };
+                (Did::SettleExistence { keep, covered }, decision)
+            }
+            _ => return None,
+        };
+        let (path, stamps) = (conflict.path.clone(), conflict.stamps.clone());
+        Some((
+            did,
+            Settlement {
+                path,
+                stamps,
+                decision,
+            },
+        ))
+    }
+
+    fn draw_effect(&mut self, exists: bool) -> (Did, Effect) {
+        if exists && self.random.chance(120) {
+            return (Did::Delete, Effect::Delete);
+        }
+        let (mut did, mut fields) = (Vec::new(), Vec::new());
+        for _ in 0..self.random.between(1, 3) {
+            let (one, field) = self.draw_field();
+            let taken = fields
+                .iter()
+                .any(|other: &FieldOperation| other.path() == field.path());
+            if !taken {
+                did.push(one);
+                fields.push(field);
+            }
+        }
+        (Did::Write(did), Effect::Write(fields))
+    }
+
+    fn draw_field(&mut self) -> (FieldDid, FieldOperation) {
+        let fresh = self.fresh_value();
+        let text = |text: &str| Leaf::string(&format!("{text}{fresh}"));
+        let set = |at: &str, value: Leaf| {
+            let path = path(at);
+            (
+                FieldDid::Set(path.clone(), Some(value.clone())),
+                FieldOperation::Set { path, value },
+            )
+        };
+        match self.random.below(10) {
+            0 => {
+                let path = path(field::TITLE);
+                (
+                    FieldDid::Set(path.clone(), None),
+                    FieldOperation::Unset { path },
+                )
+            }
+            1 | 2 => set(
+                field::PRICE,
+                Leaf::parse(&fresh.to_string()).expect("invariant: a number"),
+            ),
+            3 => set(field::STAGE, text("stage-")),
+            4 | 5 => {
+                let by = i64::try_from(1 + fresh % 5).unwrap_or(1);
+                let path = path(field::VIEWS);
+                let operation = FieldOperation::Increment {
+                    path: path.clone(),
+                    by: Number::from(by),
+                };
+                (FieldDid::Increment(path, by), operation)
+            }
+            6 => {
+                let (path, element) = (
+                    path(field::TAGS),
+                    Leaf::string(&format!("tag-{}", fresh % 4)),
+                );
+                let did = FieldDid::Add(path.clone(), element.clone());
+                (did, FieldOperation::Add { path, element })
+            }
+            7 => {
+                let (path, element) = (
+                    path(field::TAGS),
+                    Leaf::string(&format!("tag-{}", fresh % 4)),
+                );
+                let did = FieldDid::Remove(path.clone(), element.clone());
+                (did, FieldOperation::Remove { path, element })
+            }
+            8 => {
+                // What an older program does not know must come back byte for byte.
+                let odd = format!("[1.50, {{\"n\" : {fresh}.0e0}}, \"\\u0041\"]");
+                set(field::UNKNOWN, Leaf::parse(&odd).expect("invariant: JSON"))
+            }
+            _ => set(field::TITLE, text("title-")),
+        }
+    }
+
+    /// A message arrives.
+    pub(crate) fn deliver(&mut self, to: Endpoint, from: Endpoint, message: Message) {
+        match (to, message) {
+            (Endpoint::Site(site), Message::Look { number, key }) => {
+                self.show(site, from, number, key)
+            }
+            (Endpoint::Site(site), Message::Operate { request, written }) => {
+                self.operate(site, from, &request, &written);
+            }
+            (Endpoint::Site(site), Message::Pull(pull)) => self.handle_pull(site, from, pull),
+            (Endpoint::Site(site), Message::Reply(sent)) => self.handle_reply(site, from, &sent),
+            (Endpoint::Client(client), Message::Looked { number, key, view }) => {
+                let Some(client) = self.clients.get_mut(client) else {
+                    return;
+                };
+                let known = client.views.get(&key).map_or(0, |known| known.0);
+                if number > known {
+                    client.views.insert(key, (number, view));
+                }
+            }
+            (Endpoint::Client(client), Message::Answered { id, answer }) => {
+                self.answered(client, &id, &answer);
+            }
+            _ => {}
+        }
+    }
+
+    /// A site shows a record to a client.
+    fn show(&mut self, index: usize, from: Endpoint, number: u64, key: RecordKey) {
+        let rules = self.schema.rules(&key.0).clone();
+        let Endpoint::Client(client) = from else {
+            return;
+        };
+        let Some(writer) = self
+            .clients
+            .get(client)
+            .map(|client| Writer::from(&client.id))
+        else {
+            return;
+        };
+        let Some(site) = self.sites.get(index) else {
+            return;
+        };
+        let Some(server) = &site.server else { return };
+        let Ok(record) = server.record(&key.0, &key.1) else {
+            return;
+        };
+        let looked = self
+            .history
+            .shadows
+            .get(index)
+            .map(|shadow| shadow.seen(&key))
+            .unwrap_or_default();
+        let view = record.map_or_else(View::default, |record| View {
+            token: Some(Token::of(&record, &rules, Some(&writer), &[])),
+            looked,
+            conflicts: conflicts(&record, &rules),
+            exists: visible(&record, &rules, None).is_some(),
+        });
+        self.count("look");
+        let message = Message::Looked {
+            number,
+            key,
+            view: Rc::new(view),
+        };
+        self.send(Endpoint::Site(index), from, &message);
+    }
+
+    /// A site gets an operation.
+    fn operate(&mut self, index: usize, from: Endpoint, request: &Request, written: &Rc<Written>) {
+        let now_ms = self.now_ms;
+        let Some(wall_ms) = self.sites.get(index).map(|site| site.wall_ms(now_ms)) else {
+            return;
+        };
+        let schema = Rc::clone(&self.schema);
+        let Some(server) = self.reached(index) else {
+            return;
+        };
+        let epoch = syncline_store::Store::epoch(server.rows()).0;
+        let (outcome, effects) = server.handle_request(request, &schema, wall_ms);
+        self.note(format_args!(
+            "s{index}/{epoch} operates {}#{}: {outcome:?} {:?}",
+            request.id.client,
+            request.id.counter,
+            effects.as_ref().map(|e| (e.position.0, e.stamp))
+        ));
+        if let Some(effects) = effects.as_ref().filter(|_| may_be_saved(&outcome)) {
+            self.remember(index, written, effects, outcome.is_ok());
+        }
+        match outcome {
+            Ok(answer) => {
+                self.count("operation answered");
+                let message = Message::Answered {
+                    id: request.id.clone(),
+                    answer,
+                };
+                self.send(Endpoint::Site(index), from, &message);
+            }
+            Err(Fail::Store(error)) if error.code() == "STORE_FENCED" => self.end_stale(index),
+            Err(fail) => self.failed(index, &fail),
+        }
+    }
+
+    /// Takes note of a change that a site was about to save.
+    fn remember(&mut self, index: usize, written: &Rc<Written>, effects: &Effects, saved: bool) {
+        let key = &written.key;
+        let mut stamps = Stamps::from([effects.stamp]);
+        if saved {
+            check::causality(self, index, written);
+        }
+        self.history
+            .written
+            .insert(effects.stamp, (**written).clone());
+        for (path, stamp, covered) in &effects.capped {
+            stamps.insert(*stamp);
+            let did = Did::Cap {
+                path: path.clone(),
+                covered: covered.iter().copied().collect(),
+            };
+            let capped = Written {
+                key: key.clone(),
+                did,
+                seen: Seen::default(),
+                operation: None,
+            };
+            self.history.written.insert(*stamp, capped);
+        }
+        if let Some(shadow) = self.history.shadows.get_mut(index) {
+            shadow.push(effects.position, key, Rc::new(stamps));
+        }
+        if saved {
+            if let Some(acknowledged) = self.history.acknowledged.get_mut(index) {
+                *acknowledged = (*acknowledged).max(effects.position);
+            }
+            self.observe(index, key);
+        }
+    }
+
+    /// A client is told what became of its operation.
+    fn answered(&mut self, index: usize, id: &OperationId, answer: &Answer) {
+        let Some(client) = self.clients.get_mut(index) else {
+            return;
+        };
+        let Some(waiting) = client
+            .waiting
+            .as_ref()
+            .filter(|waiting| waiting.request.id == *id)
+        else {
+            return;
+        };
+        let key = waiting.written.key.clone();
+        let fate = self.history.fates.entry(id.clone()).or_default();
+        match answer {
+            Answer::Applied(stamp) | Answer::Duplicate(stamp) => {
+                fate.acknowledged = Some(*stamp);
+                client.own.entry(key).or_default().insert(*stamp);
+                client.waiting = None;
+            }
+            // The site lacks what the client has seen; that arrives with the exchange.
+            Answer::Refused("BEHIND") => {}
+            Answer::Refused(code) => {
+                fate.refused = Some(code);
+                client.waiting = None;
+            }
+        }
+        let number = client.index;
+        self.note(format_args!(
+            "c{number} is told of {}#{}: {answer:?}",
+            id.client, id.counter
+        ));
+    }
+}
+
+/// Returns whether a change is saved, or may be: only an unknown outcome leaves that open.
+pub(crate) fn may_be_saved<T>(outcome: &Result<T, Fail>) -> bool {
+    match outcome {
+        Ok(_) => true,
+        Err(Fail::Store(error)) => error.code() == "STORE_UNKNOWN",
+        Err(Fail::Row(_)) => false,
+    }
+}
