@@ -10,6 +10,7 @@ mod oracle;
 #[path = "../tests/it/world/mod.rs"]
 mod world;
 
+use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use world::{Wish, minimised, play};
@@ -23,10 +24,14 @@ fn main() -> ExitCode {
     let histories = number("--histories").unwrap_or(10_000);
     let first = number("--seed").unwrap_or(0);
     let (mut changes, mut longest) = (0, 0);
+    let mut counts = BTreeMap::new();
     for seed in first..first.saturating_add(histories) {
         match play(seed, &Wish::default()) {
             Ok(world) => {
                 changes += world.oracle.changes.len();
+                for (what, count) in world.counts {
+                    *counts.entry(what).or_insert(0) += count;
+                }
                 longest = longest.max(world.oracle.changes.len());
             }
             Err(failure) => {
@@ -36,5 +41,8 @@ fn main() -> ExitCode {
         }
     }
     println!("{histories} histories from seed {first} agree: {changes} changes, {longest} at most");
+    for (what, count) in counts {
+        println!("{count:>10} {what}");
+    }
     ExitCode::SUCCESS
 }

@@ -131,6 +131,23 @@ fn expect_item(stamp: Stamp, slot: Slot, item: &Item, found: &mut Contents) {
     };
 }
 
+/// Returns letters that somebody typed, that nobody who saw them removed, and that are not there.
+pub fn lost_letters(oracle: &Oracle, record: usize, known: &Known, real: &Record) -> String {
+    let mut lost = String::new();
+    for slot in oracle.slots(record, &known.seen) {
+        let Slot::Text(path, birth) = slot else { continue };
+        let texts = real.body.texts.iter().find(|(own, _)| own.as_str() == path);
+        let text = texts.and_then(|(_, texts)| texts.get(&birth));
+        let text = text.map(|text| text.state.text()).unwrap_or_default();
+        for (_, item) in oracle.items(record, known, slot) {
+            if let Item::Typed(typed) = item {
+                lost.extend(typed.chars().filter(|letter| !text.contains(*letter)));
+            }
+        }
+    }
+    lost
+}
+
 /// Says where a real state and the expected one differ; empty if they agree.
 pub fn difference(real: &Contents, expected: &Contents) -> String {
     let mut said = String::new();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 use syncline_merge::rules::{Deletion, EntityRules, Rule};
 use syncline_merge::state::ElementId;
+use syncline_merge::text::ot::Component;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::json::{Leaf, Number};
 use syncline_model::limits::DRIFT_MS_MAX;
@@ -153,18 +154,23 @@ impl Mirror<'_> {
                 self.add(slot, Item::Appended(value.clone()));
                 self.trim(path);
             }
-            FieldOperation::BeginText { .. } => {
+            FieldOperation::BeginText { text, .. } => {
                 for slot in self.slots(path) {
                     if matches!(slot, Slot::Text(..)) {
                         self.drop_slot(slot, seen);
                     }
                 }
-                self.add(Slot::Text(path, self.writing.stamp), Item::Dot);
+                self.add(Slot::Text(path, self.writing.stamp), Item::Typed(text.clone()));
             }
-            FieldOperation::EditText { .. } => {
+            FieldOperation::EditText { edit, .. } => {
                 let slot = Slot::Text(path, self.text(path));
+                let typed = edit.components().iter().filter_map(|component| match component {
+                    Component::Insert(text) => Some(text.as_str()),
+                    _ => None,
+                });
+                let typed = typed.collect();
                 self.drop_slot(slot, seen);
-                self.add(slot, Item::Dot);
+                self.add(slot, Item::Typed(typed));
             }
         }
     }

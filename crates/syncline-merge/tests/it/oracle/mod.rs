@@ -91,6 +91,8 @@ pub enum Item {
     Value { value: Option<Leaf>, edited: Clock, timed: bool, writer: Writer },
     Number(Number),
     Appended(Leaf),
+    /// What an edit has typed.
+    Typed(String),
 }
 
 /// The items that a change drops.

@@ -51,7 +51,7 @@ impl World {
         self.acknowledge(from);
         let Peer { site, cursor, anew } = self.hubs[to].peers[from];
         let sender = &self.hubs[from];
-        let start = if site == sender.site { cursor } else { 0 };
+        let start = if site == sender.site { cursor.min(sender.log.len()) } else { 0 };
         let mut end = sender.log.len();
         let mut hidden = false;
         if let Some(random) = random {
@@ -135,9 +135,14 @@ impl World {
             state.clock_max().millis() > now_ms.saturating_add(DRIFT_MS_MAX)
         });
         if ahead {
+            self.count("states refused for their clock");
             self.note(|| format!("hub {to} refuses a clock of hub {from}"));
             return Ok(false);
         }
+        if !message.withheld.is_empty() {
+            self.count("batches with withheld paths");
+        }
+        self.count("batches");
         self.take_batch(message)
     }
 
@@ -196,6 +201,7 @@ impl World {
                 at.records[*record] = Some(joined);
             }
             at.log(*record);
+            self.count("records that were forgotten before a restore");
             self.note(|| format!("hub {to} learns that record {record} was forgotten"));
             self.check(to, *record)?;
         }
@@ -211,6 +217,7 @@ impl World {
             self.hubs[hub].records[record] = Some(real);
             self.hubs[hub].log(record);
             self.cap(hub, record, &capped);
+            self.count("caps after a join");
         }
         Ok(())
     }
@@ -228,6 +235,36 @@ impl World {
             self.send_again(from);
         } else {
             self.withheld.push((from, to, part));
+        }
+        Ok(())
+    }
+
+    /// A quiet time: nearly everything reaches everyone, tokens expire, and some hubs forget.
+    pub(super) fn quiet_time(&mut self, random: &mut Random) -> Result<(), String> {
+        self.note(|| "a quiet time".into());
+        for writer in 0..self.writers() {
+            for record in 0..RECORDS {
+                self.read(writer, record, random)?;
+                self.write(writer, record, 9, random)?;
+            }
+        }
+        for _ in 0..3 {
+            for from in 0..self.hubs.len() {
+                for to in (0..self.hubs.len()).filter(|to| *to != from) {
+                    let message = self.message(from, to, None);
+                    self.deliver(message)?;
+                }
+            }
+            for record in 0..RECORDS {
+                self.tokens_expire(record);
+            }
+        }
+        for hub in 0..self.hubs.len() {
+            for record in 0..RECORDS {
+                if random.chance(50) {
+                    self.forget(hub, record)?;
+                }
+            }
         }
         Ok(())
     }
@@ -259,14 +296,14 @@ impl World {
         let rounds_max = 3 * hubs + 4;
         for _ in 0..rounds_max {
             let mut changed = false;
-            for from in 0..hubs {
-                for to in (0..hubs).filter(|to| *to != from) {
-                    let message = self.message(from, to, None);
-                    changed |= self.deliver(message)?;
-                    if self.hubs[to].peers[from].site != self.hubs[from].site {
-                        changed = true;
-                    }
-                }
+            let pairs = (0..hubs).flat_map(|from| (0..hubs).map(move |to| (from, to)));
+            let pairs: Vec<(usize, usize)> = pairs.filter(|(from, to)| from != to).collect();
+            // All at once, so that what two hubs do at the same time meets on the way.
+            let messages: Vec<Message> =
+                pairs.iter().map(|(from, to)| self.message(*from, *to, None)).collect();
+            for message in messages {
+                changed |= self.hubs[message.to].peers[message.from].site != message.site;
+                changed |= self.deliver(message)?;
             }
             if self.is_full() {
                 return Err("changes without end".into());

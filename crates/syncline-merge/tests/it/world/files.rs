@@ -129,6 +129,7 @@ impl World {
             self.writers[writer].believed[record] = Some(believed);
             return self.expect_silence(writer, record, before, taken);
         };
+        self.count(if believed.was_known() { "readings with a base" } else { "blind readings" });
         let Taken { record: real, base, change, capped, .. } = taken;
         let (Some(real), Some((stamp, said))) = (real, change) else {
             return Err(format!("file {writer}, record {record}: {effect:?} was not understood"));
@@ -264,6 +265,7 @@ impl World {
             base = Base { rendering: rendering.clone(), token, ..Base::default() };
             believed = Believed { content: rendering.clone(), seeing, ..Believed::default() };
         } else {
+            self.counts.entry("open intents").and_modify(|n| *n += 1).or_insert(1);
             base.intent = Some(Intent { rendering: rendering.clone(), token });
             believed.intent = Some((rendering.clone(), seeing));
         }

@@ -15,7 +15,7 @@ use syncline_model::version::Version;
 
 use super::random::Random;
 use super::{RECORDS, World};
-use crate::oracle::expect::{contents, difference, expected};
+use crate::oracle::expect::{contents, difference, expected, lost_letters};
 use crate::oracle::set::Set;
 use crate::oracle::{Change, Drop, Item, Known, Reach, Slot, intern};
 
@@ -114,6 +114,7 @@ impl World {
     /// Tells the oracle of registers that were settled at their bound.
     pub(super) fn cap(&mut self, hub: usize, record: usize, capped: &[Capped]) {
         let Some(first) = capped.first() else { return };
+        self.count("caps");
         let at = &mut self.hubs[hub];
         let index = self.oracle.changes.len();
         let mut change =
@@ -148,6 +149,12 @@ impl World {
         let wanted = expected(&self.oracle, record, &at.known[record]);
         if let (Some(kept), Some(real)) = (&mut self.kept, &at.records[record]) {
             kept.push(real.clone());
+        }
+        if let Some(real) = &at.records[record] {
+            let lost = lost_letters(&self.oracle, record, &at.known[record], real);
+            if !lost.is_empty() {
+                return Err(format!("hub {hub} record {record} has lost what was typed: {lost}"));
+            }
         }
         if real == wanted {
             return Ok(());
@@ -216,6 +223,7 @@ impl World {
             writer.bases[record] = None;
             writer.believed[record] = None;
         }
+        self.count("records forgotten");
         self.note(|| format!("hub {hub} forgets record {record}"));
         self.check(hub, record)
     }
@@ -247,6 +255,7 @@ impl World {
         for writer in self.writers.iter_mut().filter(|writer| writer.hub == hub) {
             writer.lose_bases();
         }
+        self.count("restores");
         self.note(|| format!("hub {hub} is restored, site {old} is now {fresh}"));
         Ok(())
     }

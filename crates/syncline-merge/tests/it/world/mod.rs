@@ -14,7 +14,7 @@ mod reading;
 mod rules;
 mod seeing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_model::id::SiteId;
 
@@ -52,6 +52,8 @@ pub struct World {
     /// States that were met on the way, where somebody wants them.
     pub kept: Option<Vec<syncline_merge::state::Record>>,
     trace: Option<Vec<String>>,
+    /// How often the rare things happened.
+    pub counts: BTreeMap<&'static str, u64>,
 }
 
 /// Why a history failed, and how to see it again.
@@ -72,7 +74,7 @@ struct Rates {
 type Action = fn(&mut World, &mut Random) -> Result<(), String>;
 
 /// Kinds of actions, and how often each happens in the middle.
-const KINDS: [(&str, usize, Action); 18] = [
+const KINDS: [(&str, usize, Action); 19] = [
     ("client", 30, World::client_acts),
     ("edit", 14, World::writer_edits),
     ("read", 12, World::writer_is_read),
@@ -80,17 +82,18 @@ const KINDS: [(&str, usize, Action); 18] = [
     ("send", 22, World::hub_sends),
     ("deliver", 22, World::network_delivers),
     ("forget", 4, World::hub_forgets),
-    ("backup", 1, World::hub_is_backed_up),
-    ("restore", 1, World::hub_is_restored),
+    ("backup", 2, World::hub_is_backed_up),
+    ("restore", 2, World::hub_is_restored),
     ("rules", 2, World::rules_change),
     ("settle", 6, World::somebody_settles),
-    ("withhold", 1, World::policy_changes),
+    ("withhold", 2, World::policy_changes),
     ("burst", 1, World::strangers_write),
     ("roam", 5, World::client_roams),
     ("clock", 1, World::clock_jumps),
     ("lost", 1, World::site_is_declared_lost),
     ("expire", 2, World::token_expires),
     ("time", 6, World::time_passes),
+    ("quiet", 4, World::quiet_time),
 ];
 
 impl Rates {
@@ -134,6 +137,7 @@ impl World {
             operations: 0,
             kept: None,
             trace: None,
+            counts: BTreeMap::new(),
         };
         let rules = rules::draw(&mut random);
         for _ in 0..hubs {
@@ -159,6 +163,10 @@ impl World {
         if let Some(trace) = &mut self.trace {
             trace.push(what());
         }
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.counts.entry(what).or_default() += 1;
     }
 
     fn is_full(&self) -> bool {
