@@ -1,6 +1,6 @@
 //! Conflicts: listing them, and deciding them.
 
-use syncline_engine::audit::{BatchFacts, inner_root};
+use syncline_engine::audit::{BatchFacts, Salt, inner_root};
 use syncline_engine::conflicts::{ConflictRow, Decided, Status};
 use syncline_engine::link::LinkedEntity;
 use syncline_engine::log::{ChangeKind, LogEntry};
@@ -8,9 +8,11 @@ use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Transaction, changed};
 use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::commit::Site;
-use syncline_merge::conflict::{ConflictKind, Decision, Side, settle};
+use syncline_merge::conflict::{Conflict, ConflictKind, Decision, Side, settle};
 use syncline_merge::display::visible;
 use syncline_merge::error::Refusal;
+use syncline_merge::state::Record;
+use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::Writer;
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::version::Version;
@@ -103,30 +105,13 @@ impl Hub {
         })?;
         let before = visible(&record, &rules, None);
         let run = self.begin_run()?;
-        let by = actor
+        let user = actor
             .user
             .as_deref()
             .and_then(|user| Writer::new(user).ok());
-        let by = by.unwrap_or_else(|| Writer::new("reviewer").expect("invariant: a short name"));
-        let mut clock = self.clock;
-        let floor = Version::new();
-        let mut site = Site {
-            id: self.site,
-            clock: &mut clock,
-            now_ms: run.at_ms,
-            floor: &floor,
-            lost: &[],
-        };
-        let conflict = &row.conflict;
-        let settled = settle(
-            &mut record,
-            &conflict.path,
-            &conflict.stamps,
-            decision,
-            &by,
-            &mut site,
-        );
-        let stamp = settled.map_err(|refusal| match refusal {
+        let by = user.unwrap_or_else(|| Writer::new("reviewer").expect("invariant: a short name"));
+        let settled = self.settle(&mut record, &row.conflict, decision, &by, run.at_ms);
+        let (stamp, clock) = settled.map_err(|refusal| match refusal {
             Refusal::ClockExhausted => HubError::ClockExhausted,
             _ => stale(),
         })?;
@@ -144,7 +129,7 @@ impl Hub {
             schema_version: 0,
             before,
             after,
-            salt: syncline_engine::audit::Salt::new([0; 32]),
+            salt: Salt::new([0; 32]),
         };
         transaction
             .add_entry(entry)
@@ -161,27 +146,38 @@ impl Hub {
             ..row
         };
         transaction.put_conflict(&row);
-        let mut details = Object::new();
-        details.insert("conflict", name.as_str());
-        details.insert("entity", row.entity.as_str());
-        details.insert("record", row.id.as_str());
-        details.insert("path", row.conflict.path.as_str());
-        self.commit_noted(
-            transaction,
-            clock,
-            "REVIEW",
-            "CONFLICT_RESOLVED",
-            actor,
-            details,
-        )?;
+        let (category, action) = ("REVIEW", "CONFLICT_RESOLVED");
+        self.commit_noted(transaction, clock, category, action, actor, details(&row))?;
         Ok(row)
+    }
+
+    /// Puts the decision into the record; returns its stamp and the clock after it.
+    fn settle(
+        &self,
+        record: &mut Record,
+        conflict: &Conflict,
+        decision: Decision,
+        by: &Writer,
+        now_ms: u64,
+    ) -> Result<(Stamp, Clock), Refusal> {
+        let (mut clock, floor) = (self.clock, Version::new());
+        let mut site = Site {
+            id: self.site,
+            clock: &mut clock,
+            now_ms,
+            floor: &floor,
+            lost: &[],
+        };
+        let (path, stamps) = (&conflict.path, &conflict.stamps);
+        let stamp = settle(record, path, stamps, decision, by, &mut site)?;
+        Ok((stamp, clock))
     }
 
     /// Commits a transaction with its entry in the audit.
     pub(crate) fn commit_noted(
         &mut self,
         mut transaction: Transaction,
-        clock: syncline_model::clock::Clock,
+        clock: Clock,
         category: &str,
         action: &str,
         actor: &Actor,
@@ -202,6 +198,16 @@ impl Hub {
         let frontier = self.add_audit(&mut batch, facts, commitments, actor, &details)?;
         self.commit(batch, clock, transaction.position, frontier)
     }
+}
+
+/// Names what was decided, for the audit.
+fn details(row: &ConflictRow) -> Object {
+    let mut details = Object::new();
+    details.insert("conflict", row.conflict_id());
+    details.insert("entity", row.entity.as_str());
+    details.insert("record", row.id.as_str());
+    details.insert("path", row.conflict.path.as_str());
+    details
 }
 
 /// Turns a choice into the decision of one conflict.

@@ -5,7 +5,7 @@
 //! an edit again. Records that were edited since the run stay as they are and are listed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use syncline_domains::files::disk::{Digest, Reading, Staged, journal, read, stage};
 use syncline_domains::files::document::{Change, Document, Item};
@@ -33,7 +33,7 @@ use syncline_model::version::Version;
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::outcome::UndoOutcome;
-use crate::request::{FileEntity, SyncRequest};
+use crate::request::{FileDomain, FileEntity, SyncRequest};
 use crate::runs::decode_entry;
 use crate::sync::{encode_journal, hex, put_report, timestamp};
 
@@ -180,20 +180,11 @@ impl Hub {
         }
         let path = domain.folder.join(&entity.file);
         let current = self.bytes_of(request, entity, side)?;
-        let old = match &before {
-            Some(_) => {
-                let keep = self.undo_path(run_id, domain.domain.name.as_str(), name.as_str());
-                let gone = HubError::NotUndoable {
-                    id: run_id.as_str().to_owned(),
-                    reason: "its undo copies are gone",
-                };
-                match read(&*self.disk, &keep, request.limits.bytes_per_run) {
-                    Ok(Reading::Present(file)) => Some(file.bytes),
-                    _ => return Err(gone),
-                }
-            }
-            None => None,
-        };
+        let old = before.as_ref().map(|_| {
+            let keep = self.undo_path(run_id, domain.domain.name.as_str(), name.as_str());
+            self.kept_copy(&keep, request, run_id)
+        });
+        let old = old.transpose()?;
         let changed_since = |id: &RecordId| {
             touched
                 .get(&(name.clone(), id.clone()))
@@ -217,41 +208,12 @@ impl Hub {
             return Ok(Some(back));
         }
         // Edited since: what was not touched goes back record by record.
-        let current_bytes = current.unwrap_or_default();
-        let id_path = &entity.entity.id_path;
-        let parsed = |bytes: Vec<u8>| {
-            if bytes.is_empty() {
-                return Ok(Document::empty(name.as_str(), id_path));
-            }
-            Document::parse(bytes, name.as_str(), id_path).map_err(|error| HubError::File {
-                domain: domain.domain.name.as_str().to_owned(),
-                entity: name.as_str().to_owned(),
-                code: error.code(),
-                problem: error.to_string(),
-                transient: false,
-            })
-        };
-        let (now, old) = (parsed(current_bytes)?, parsed(old.unwrap_or_default())?);
+        let now = parsed(domain, entity, current.unwrap_or_default())?;
+        let old = parsed(domain, entity, old.unwrap_or_default())?;
         let index = self.index_of(request, side, name)?;
-        let mut changes = Vec::new();
-        for id in ids {
-            let (item, earlier) = (find(&now, id), find(&old, id));
-            let untouched = item.map(|item| &item.digest) == index.get(id);
-            if changed_since(id) || !untouched || now.is_withheld(id) {
-                left.insert((side, name.clone(), id.clone()));
-                continue;
-            }
-            match (item, earlier) {
-                (Some(now), Some(old)) if now.digest == old.digest => {}
-                (_, Some(item)) => {
-                    if let Ok(Json::Object(object)) = parse(old.raw(item)) {
-                        changes.push(Change::put(id.clone(), object));
-                    }
-                }
-                (Some(_), None) => changes.push(Change::remove(id.clone())),
-                (None, None) => {}
-            }
-        }
+        let changes = changes_back(&now, &old, &index, ids, changed_since, |id| {
+            left.insert((side, name.clone(), id.clone()));
+        });
         let restored = changes.len() as u64;
         let bytes = now
             .rewrite(changes)
@@ -266,6 +228,22 @@ impl Hub {
             exact: false,
             restored,
         }))
+    }
+
+    /// Reads the copy that a run kept of a file.
+    fn kept_copy(
+        &self,
+        keep: &Path,
+        request: &SyncRequest,
+        run_id: &RunId,
+    ) -> Result<Vec<u8>, HubError> {
+        match read(&*self.disk, keep, request.limits.bytes_per_run) {
+            Ok(Reading::Present(file)) => Ok(file.bytes),
+            _ => Err(HubError::NotUndoable {
+                id: run_id.as_str().to_owned(),
+                reason: "its undo copies are gone",
+            }),
+        }
     }
 
     fn bytes_of(
@@ -652,6 +630,57 @@ fn file_change(run: &Object, label: &str) -> Option<(Option<String>, Option<Stri
     };
     let digest = |member| file.get(member).and_then(Json::as_str).map(str::to_owned);
     Some((digest("before"), digest("after")))
+}
+
+/// Reads a file as records; one that is not there has none.
+fn parsed(
+    domain: &FileDomain,
+    entity: &FileEntity,
+    bytes: Vec<u8>,
+) -> Result<Document<'static>, HubError> {
+    let (name, id_path) = (&entity.entity.name, &entity.entity.id_path);
+    if bytes.is_empty() {
+        return Ok(Document::empty(name.as_str(), id_path));
+    }
+    Document::parse(bytes, name.as_str(), id_path).map_err(|error| HubError::File {
+        domain: domain.domain.name.as_str().to_owned(),
+        entity: name.as_str().to_owned(),
+        code: error.code(),
+        problem: error.to_string(),
+        transient: false,
+    })
+}
+
+/// Returns what brings the records of a file back to what they were, except those that were
+/// touched since, which it hands to `leave`.
+fn changes_back<'a>(
+    now: &Document<'_>,
+    old: &Document<'_>,
+    index: &DomainIndex,
+    ids: impl Iterator<Item = &'a RecordId>,
+    changed_since: impl Fn(&RecordId) -> bool,
+    mut leave: impl FnMut(&RecordId),
+) -> Vec<Change> {
+    let mut changes = Vec::new();
+    for id in ids {
+        let (item, earlier) = (find(now, id), find(old, id));
+        let untouched = item.map(|item| &item.digest) == index.get(id);
+        if changed_since(id) || !untouched || now.is_withheld(id) {
+            leave(id);
+            continue;
+        }
+        match (item, earlier) {
+            (Some(now), Some(old)) if now.digest == old.digest => {}
+            (_, Some(item)) => {
+                if let Ok(Json::Object(object)) = parse(old.raw(item)) {
+                    changes.push(Change::put(id.clone(), object));
+                }
+            }
+            (Some(_), None) => changes.push(Change::remove(id.clone())),
+            (None, None) => {}
+        }
+    }
+    changes
 }
 
 fn find<'d>(document: &'d Document<'_>, id: &RecordId) -> Option<&'d Item> {

@@ -14,7 +14,7 @@ use syncline_model::json::Json;
 use super::input::with_causes;
 use super::prepare::EntityPlan;
 use super::recover::encode_journal;
-use super::{Prepared, audit_facts, hex, outcome};
+use super::run::{Prepared, audit_facts, hex, outcome};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::limits::UNDO_FILES_MAX;

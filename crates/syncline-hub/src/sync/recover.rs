@@ -6,7 +6,7 @@ use syncline_domains::files::disk::{Digest, Staged, journal};
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::json::{Json, Object, parse};
 
-use super::hex;
+use super::run::hex;
 use crate::error::HubError;
 use crate::hub::Hub;
 

@@ -7,7 +7,7 @@ use syncline_engine::rows::Scan;
 use syncline_engine::sync::{FileChange, RunReport};
 use syncline_model::json::{Json, parse};
 
-use super::{Prepared, hex, status};
+use super::run::{Prepared, hex, status};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::SyncRequest;

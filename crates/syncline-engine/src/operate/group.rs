@@ -1,0 +1,374 @@
+//! Deciding a group of operations.
+
+use std::collections::BTreeMap;
+
+use syncline_merge::codec::encode_record;
+use syncline_merge::commit::{Capped, Committed, Site, operate};
+use syncline_merge::conflict::{Conflict, ConflictKind, Side, conflicts};
+use syncline_merge::display::{Fields, visible};
+use syncline_merge::dots::Dots;
+use syncline_merge::operation::{Effect, FieldOperation, Operation};
+use syncline_merge::rules::EntityRules;
+use syncline_merge::state::Record;
+use syncline_merge::token::{Context, Token};
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::{ClientId, EntityName, SiteId, Writer};
+use syncline_model::version::Version;
+
+use super::rows::{Loaded, RecordKey};
+use super::{Answer, Applied, ClientOperation, Rejection, Rows, STATE_BYTES_MAX};
+use crate::audit::Salt;
+use crate::conflicts::{ConflictRow, Status};
+use crate::log::{ChangeKind, LogEntry};
+use crate::results::{ClientResults, Fate, Known, OperationResult};
+use crate::rows::Key;
+use crate::sync::{Transaction, changed};
+
+/// What a group of operations is decided with, beside the rows.
+#[derive(Clone, Copy, Debug)]
+pub struct GroupFacts<'a> {
+    /// The entities that the hub knows, with their rules.
+    pub rules: &'a BTreeMap<EntityName, EntityRules>,
+    /// The hub's incarnation.
+    pub site: SiteId,
+    /// What the hub has forgotten.
+    pub floor: &'a Version,
+    /// Sites that an operator declared lost.
+    pub lost: &'a [SiteId],
+}
+
+/// A group of operations on its way.
+///
+/// Hand the operations to [`Group::handle_operation`] in the order in which they came, for as long
+/// as [`Group::bytes`] allows; then save what [`Group::finish`] answers with.
+#[derive(Debug)]
+pub struct Group<'a> {
+    facts: GroupFacts<'a>,
+    clock: Clock,
+    rows: Rows,
+    transaction: Transaction,
+    applied: u64,
+    rejected: BTreeMap<&'static str, u64>,
+}
+
+/// What a group came to.
+#[derive(Debug)]
+pub struct Decided {
+    /// The rows to save, the end of the log and the commitments to the changes.
+    pub transaction: Transaction,
+    /// The hub's clock after the group.
+    pub clock: Clock,
+    /// What is known of the clients once the rows are saved.
+    pub clients: BTreeMap<ClientId, ClientResults>,
+    /// How many operations were applied.
+    pub applied: u64,
+    /// How many were rejected, by code.
+    pub rejected: BTreeMap<&'static str, u64>,
+}
+
+impl<'a> Group<'a> {
+    /// Begins a group on the given rows. The transaction says where the log ends and when it is.
+    pub const fn new(
+        facts: GroupFacts<'a>,
+        clock: Clock,
+        rows: Rows,
+        transaction: Transaction,
+    ) -> Self {
+        Self {
+            facts,
+            clock,
+            rows,
+            transaction,
+            applied: 0,
+            rejected: BTreeMap::new(),
+        }
+    }
+
+    /// Returns how much is to be saved so far, in bytes.
+    pub const fn bytes(&self) -> usize {
+        self.transaction.batch.bytes()
+    }
+
+    /// Decides one operation.
+    pub fn handle_operation(&mut self, operation: ClientOperation) -> Answer {
+        let client = operation.id.client.clone();
+        let mut results = self.rows.clients.remove(&client).unwrap_or_default();
+        let answer = self.decide(operation, &mut results);
+        self.rows.clients.insert(client, results);
+        match &answer {
+            Answer::Applied(_) => self.applied += 1,
+            Answer::Duplicate(_) => {}
+            Answer::Rejected(why) => *self.rejected.entry(why.code()).or_default() += 1,
+        }
+        answer
+    }
+
+    fn decide(&mut self, operation: ClientOperation, results: &mut ClientResults) -> Answer {
+        let counter = operation.id.counter;
+        match results.get(counter) {
+            Known::Answered(result) => return Answer::Duplicate(result.clone()),
+            Known::TooOld if counter > 0 => {
+                let floor = results.floor();
+                return Answer::Rejected(Rejection::TooOld { counter, floor });
+            }
+            Known::TooOld | Known::Nothing => {}
+        }
+        let (client, entity) = (operation.id.client.clone(), operation.entity.clone());
+        let id = operation.record.clone();
+        let deletes = matches!(operation.effect, Effect::Delete);
+        let (fate, answer) = match self.apply(operation, results) {
+            Ok(applied) if deletes => (Fate::Deleted(applied.stamp), Ok(applied)),
+            Ok(applied) => (Fate::Written(applied.stamp), Ok(applied)),
+            Err(why) if why.is_final() => {
+                let code = why.code().into();
+                (Fate::Refused { code }, Err(why))
+            }
+            Err(why) => return Answer::Rejected(why),
+        };
+        let result = OperationResult { entity, id, fate };
+        results.put(&client, counter, result, &mut self.transaction.batch);
+        answer.map_or_else(Answer::Rejected, Answer::Applied)
+    }
+
+    fn apply(
+        &mut self,
+        operation: ClientOperation,
+        results: &ClientResults,
+    ) -> Result<Box<Applied>, Rejection> {
+        check(&operation, results)?;
+        let facts = self.facts;
+        let rules = facts.rules.get(&operation.entity);
+        let rules = rules.ok_or(Rejection::EntityUnknown)?;
+        let key: RecordKey = (operation.entity.clone(), operation.record.clone());
+        let mut loaded = self.rows.records.remove(&key).unwrap_or_default();
+        let done = self.change(operation, results, rules, &key, &mut loaded);
+        if done.is_err() {
+            // The refused operation took the state apart.
+            loaded.read();
+        }
+        self.rows.records.insert(key, loaded);
+        done
+    }
+
+    fn change(
+        &mut self,
+        operation: ClientOperation,
+        results: &ClientResults,
+        rules: &EntityRules,
+        key: &RecordKey,
+        loaded: &mut Loaded,
+    ) -> Result<Box<Applied>, Rejection> {
+        if loaded.damaged {
+            return Err(Rejection::Damaged);
+        }
+        let context = context(operation.base, results, key);
+        let has_seen_all = loaded
+            .record
+            .as_ref()
+            .is_none_or(|record| has_seen(&context, record));
+        let before = loaded.shown.take().unwrap_or_else(|| {
+            let record = loaded.record.as_ref();
+            record.and_then(|record| visible(record, rules, None))
+        });
+        let operation = Operation {
+            effect: operation.effect,
+            writer: Writer::from(&operation.id.client),
+            edited: operation.edited,
+            timed: true,
+        };
+        let mut clock = self.clock;
+        let mut site = Site {
+            id: self.facts.site,
+            clock: &mut clock,
+            now_ms: self.transaction.run().at_ms,
+            floor: self.facts.floor,
+            lost: self.facts.lost,
+        };
+        let committed = operate(loaded.record.take(), &operation, &context, rules, &mut site)?;
+        let bytes = encode_record(&committed.record);
+        if bytes.len() > STATE_BYTES_MAX {
+            return Err(Rejection::TooLarge { bytes: bytes.len() });
+        }
+        let Committed {
+            record,
+            stamp,
+            capped,
+        } = committed;
+        let after = visible(&record, rules, None);
+        let writer = &operation.writer;
+        self.log(key, writer, stamp, (before.as_ref(), after.as_ref()))?;
+        let position = self.transaction.position;
+        self.log_capped(key, writer, &capped)?;
+        let conflicts = self.list(key, &record, rules, loaded);
+        self.clock = clock;
+        let merged = (!has_seen_all).then(|| shown_at(&operation.effect, after.as_ref()));
+        let token = Token::of(&record, rules, Some(writer), &[]);
+        loaded.shown = Some(after);
+        loaded.bytes = Some(bytes);
+        loaded.record = Some(record);
+        loaded.changed = true;
+        Ok(Box::new(Applied {
+            stamp,
+            position,
+            token,
+            merged,
+            conflicts,
+        }))
+    }
+
+    /// Adds a change to the log.
+    fn log(
+        &mut self,
+        (entity, id): &RecordKey,
+        origin: &Writer,
+        stamp: Stamp,
+        (before, after): (Option<&Fields>, Option<&Fields>),
+    ) -> Result<(), Rejection> {
+        let (before, after) = changed(before, after);
+        let entry = LogEntry {
+            stamp,
+            kind: ChangeKind::Write,
+            entity: entity.clone(),
+            id: id.clone(),
+            origin: origin.clone(),
+            run: Some(self.transaction.run().id.clone()),
+            at_ms: self.transaction.run().at_ms,
+            hops: Vec::new(),
+            schema_version: 0,
+            before,
+            after,
+            salt: Salt::new([0; 32]),
+        };
+        // The names were checked where they came in, and the audit takes longer ones.
+        self.transaction
+            .add_entry(entry)
+            .map_err(|_| Rejection::EntityUnknown)
+    }
+
+    /// Logs registers that were settled at their bound, and lists what they held as conflicts.
+    fn log_capped(
+        &mut self,
+        key: &RecordKey,
+        origin: &Writer,
+        capped: &[Capped],
+    ) -> Result<(), Rejection> {
+        let nothing = Fields::new();
+        for register in capped {
+            let sides = register.covered.iter().map(|(stamp, entry)| Side {
+                stamp: *stamp,
+                value: entry.value.clone(),
+                edited: entry.edited,
+                writer: Some(entry.writer.clone()),
+            });
+            let conflict = Conflict {
+                path: register.path.clone(),
+                kind: ConflictKind::Values,
+                stamps: register.covered.keys().copied().collect(),
+                sides: sides.collect(),
+                shown: None,
+                open: false,
+            };
+            self.transaction.put_conflict(&ConflictRow {
+                entity: key.0.clone(),
+                id: key.1.clone(),
+                conflict,
+                status: Status::Closed,
+                base: None,
+                found: Some(self.transaction.run().id.clone()),
+                decision: None,
+            });
+            self.log(key, origin, register.stamp, (Some(&nothing), Some(&nothing)))?;
+        }
+        Ok(())
+    }
+
+    /// Brings the listed conflicts of a record up to date; answers the ids of the new ones.
+    fn list(
+        &mut self,
+        (entity, id): &RecordKey,
+        record: &Record,
+        rules: &EntityRules,
+        loaded: &mut Loaded,
+    ) -> Vec<String> {
+        let present = conflicts(record, rules);
+        if present.is_empty() && loaded.listed.is_empty() {
+            return Vec::new();
+        }
+        let known = loaded.listed.len();
+        let listed = &mut loaded.listed;
+        self.transaction
+            .list_conflicts((entity, id), &present, &[], listed);
+        listed.iter().skip(known).map(ConflictRow::conflict_id).collect()
+    }
+
+    /// Ends the group: the states that were changed are added to what is to be saved.
+    pub fn finish(mut self) -> Decided {
+        for ((entity, id), loaded) in self.rows.records {
+            if let (true, Some(bytes)) = (loaded.changed, loaded.bytes) {
+                let key = Key::Record { entity, id };
+                self.transaction.batch.put(key, bytes);
+            }
+        }
+        Decided {
+            transaction: self.transaction,
+            clock: self.clock,
+            clients: self.rows.clients,
+            applied: self.applied,
+            rejected: self.rejected,
+        }
+    }
+}
+
+/// Checks what can be said without the record.
+fn check(operation: &ClientOperation, results: &ClientResults) -> Result<(), Rejection> {
+    let counter = operation.id.counter;
+    if counter == 0 || i64::try_from(counter).is_err() {
+        return Err(Rejection::Counter);
+    }
+    for &counter in &operation.after {
+        match results.get(counter) {
+            Known::Nothing => return Err(Rejection::Waits { counter }),
+            Known::Answered(result) if result.fate.stamp().is_none() => {
+                return Err(Rejection::AfterRefused { counter });
+            }
+            // What was dropped from the window was answered long ago.
+            Known::Answered(_) | Known::TooOld => {}
+        }
+    }
+    Ok(())
+}
+
+/// Returns what the client had seen: its base, and its own changes since.
+fn context(base: Option<Token>, results: &ClientResults, (entity, id): &RecordKey) -> Context {
+    let nothing = Version::new();
+    let seen = base.as_ref().map_or(&nothing, |base| &base.version);
+    let mut own = results.own(entity, id, seen).peekable();
+    let creates = match own.peek() {
+        // An own deletion after the base leaves no record; an own write leaves one.
+        Some((_, deleted)) => *deleted,
+        None => base.as_ref().is_some_and(|base| base.invisible),
+    };
+    let own: Dots = own.map(|(stamp, _)| stamp).collect();
+    Context { base, own, creates }
+}
+
+/// Returns whether the client had seen every change of the record.
+fn has_seen(context: &Context, record: &Record) -> bool {
+    record.version.entries().iter().all(|(site, clock)| {
+        let seen = context.base.as_ref().map(|base| base.version.get(*site));
+        seen.unwrap_or_default() >= *clock || context.own.contains(Stamp::new(*clock, *site))
+    })
+}
+
+/// Returns what is shown of the paths that an operation writes.
+fn shown_at(effect: &Effect, shown: Option<&Fields>) -> Fields {
+    let Effect::Write(writes) = effect else {
+        return Fields::new();
+    };
+    let is_written = |shown| {
+        let mut paths = writes.iter().map(FieldOperation::path);
+        paths.any(|path| path.is_prefix_of(shown))
+    };
+    let fields = shown.into_iter().flatten();
+    fields.filter(|(path, _)| is_written(path)).cloned().collect()
+}

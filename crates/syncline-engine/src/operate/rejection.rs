@@ -1,0 +1,86 @@
+//! Why an operation was not applied.
+
+use syncline_merge::error::{Advice, Refusal};
+use thiserror::Error;
+
+use super::STATE_BYTES_MAX;
+
+/// Why an operation was not applied. Nothing of it was.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Rejection {
+    /// The record's state does not allow it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// Its result is not kept any more: whether it was applied is unknown.
+    #[error("operation {counter} is too old: results up to {floor} are not kept any more")]
+    TooOld {
+        /// The operation's counter.
+        counter: u64,
+        /// The highest counter whose result is not kept.
+        floor: u64,
+    },
+    /// A counter is not between 1 and 2^63 - 1.
+    #[error("a counter lies between 1 and 2^63 - 1")]
+    Counter,
+    /// The hub does not know the entity.
+    #[error("the hub does not know this entity")]
+    EntityUnknown,
+    /// An operation that must come first has not arrived yet.
+    #[error("operation {counter}, which must come first, has not been applied")]
+    Waits {
+        /// The operation that is missing.
+        counter: u64,
+    },
+    /// An operation that must come first was refused for good.
+    #[error("operation {counter}, which must come first, was refused")]
+    AfterRefused {
+        /// The operation that was refused.
+        counter: u64,
+    },
+    /// The record would grow beyond its bound.
+    #[error("the record would have {bytes} bytes; at most {STATE_BYTES_MAX} are accepted")]
+    TooLarge {
+        /// Length of its state with the operation, in bytes.
+        bytes: usize,
+    },
+    /// What the hub holds of the record cannot be read.
+    #[error("what the hub holds of the record is damaged")]
+    Damaged,
+}
+
+impl Rejection {
+    /// Returns the stable code of the rejection.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::TooOld { .. } => "OPERATION_TOO_OLD",
+            Self::Counter => "OPERATION_COUNTER_INVALID",
+            Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
+            Self::Waits { .. } => "OPERATION_WAITS",
+            Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
+            Self::TooLarge { .. } => "RECORD_TOO_LARGE",
+            Self::Damaged => "RECORD_DAMAGED",
+        }
+    }
+
+    /// Returns what the client should do.
+    pub const fn advice(&self) -> Advice {
+        match self {
+            Self::Refused(refusal) => refusal.advice(),
+            Self::Waits { .. } | Self::Damaged => Advice::Retry,
+            Self::TooOld { .. } => Advice::ReadAgain,
+            Self::Counter
+            | Self::EntityUnknown
+            | Self::AfterRefused { .. }
+            | Self::TooLarge { .. } => Advice::GiveUp,
+        }
+    }
+
+    /// Returns whether the rejection is kept as the operation's result: it can never succeed, and
+    /// the entity and the counter can be stored.
+    pub(super) const fn is_final(&self) -> bool {
+        let storable = !matches!(self, Self::Counter | Self::EntityUnknown);
+        storable && matches!(self.advice(), Advice::GiveUp)
+    }
+}
