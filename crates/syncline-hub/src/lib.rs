@@ -9,6 +9,7 @@
 //! |---|---|
 //! | open a hub | [`Hub`] |
 //! | synchronise two folders of files | [`Hub::sync`], [`SyncRequest`] |
+//! | commit operations of clients, in groups | [`Writer`], [`Handle`] |
 //! | what can go wrong | [`HubError`] |
 
 mod audit;
@@ -22,6 +23,7 @@ mod request;
 mod runs;
 mod sync;
 mod undo;
+mod writer;
 
 pub use audit::ChangeProof;
 pub use conflicts::Choice;
@@ -33,3 +35,4 @@ pub use outcome::{
     UndoOutcome,
 };
 pub use request::{Actor, FileDomain, FileEntity, Progress, Silent, SyncRequest};
+pub use writer::{Handle, Pending, Writer, WriterError};

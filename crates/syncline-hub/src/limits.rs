@@ -8,3 +8,18 @@ pub const COMMANDS_WAITING_MAX: usize = 4_096;
 
 /// Most operations committed as one group. Source: design §6.
 pub const GROUP_OPERATIONS_MAX: usize = 1_000;
+
+/// How long a group waits for more operations under load, in milliseconds. Source: design §6.
+pub const GROUP_WINDOW_MS: u64 = 2;
+
+/// How much one group saves, in bytes, before the rest waits for the next one: far below what a
+/// batch of the store may hold, and little enough to stay in memory twice.
+pub const GROUP_BYTES_MAX: usize = 64 << 20;
+
+const _: () = assert!(
+    GROUP_BYTES_MAX + 4 * syncline_engine::operate::STATE_BYTES_MAX
+        < syncline_store::limits::BATCH_BYTES_MAX
+);
+
+/// Clients whose results are held in memory: 256 with a full window take some 50 MiB.
+pub const CLIENTS_CACHED_MAX: usize = 256;

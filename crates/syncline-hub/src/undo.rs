@@ -35,7 +35,7 @@ use crate::hub::Hub;
 use crate::outcome::UndoOutcome;
 use crate::request::{FileDomain, FileEntity, SyncRequest};
 use crate::runs::decode_entry;
-use crate::sync::{encode_journal, hex, put_report, timestamp};
+use crate::sync::{hex, put_report, timestamp};
 
 /// What a run did to one record, and whether anything came after.
 struct Touched {
@@ -363,7 +363,7 @@ impl Hub {
                     domain,
                     entity,
                 };
-                transaction.batch.put(key, encode_journal(entry));
+                transaction.batch.put(key, entry.encode());
             }
         }
         let batch = &mut transaction.batch;

@@ -278,9 +278,8 @@ impl Hub {
     ) -> Result<BTreeSet<RecordId>, HubError> {
         let mut changed = BTreeSet::new();
         // What one side still lacks may be told by the other side's items only.
-        let stale = |side: &SideInput| {
-            side.index.rules != input.rules || !side.unknown_writes.is_empty()
-        };
+        let stale =
+            |side: &SideInput| side.index.rules != input.rules || !side.unknown_writes.is_empty();
         let everything = input.sides.iter().any(stale);
         for side in &input.sides {
             differing(side, everything, &mut changed);

@@ -12,6 +12,5 @@ mod report;
 mod run;
 
 pub(crate) use publish::{audit_details, put_report};
-pub(crate) use recover::encode_journal;
 pub(crate) use report::timestamp;
 pub(crate) use run::hex;

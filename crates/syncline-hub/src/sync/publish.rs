@@ -1,19 +1,19 @@
 //! Carrying a plan out: stage, commit, put in place, confirm.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use syncline_domains::files::disk::{Digest, DiskError, Staged, journal, stage};
 use syncline_domains::files::document::Document;
-use syncline_engine::index::DomainIndex;
+use syncline_engine::index::{DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::{Problem, RunReport, RunStatus};
-use syncline_model::id::{Position, RunId};
+use syncline_model::id::{Position, RecordId, RunId};
 use syncline_model::json::Json;
 
 use super::input::with_causes;
 use super::prepare::EntityPlan;
-use super::recover::encode_journal;
 use super::run::{Prepared, audit_facts, hex, outcome};
 use crate::error::HubError;
 use crate::hub::Hub;
@@ -168,7 +168,7 @@ impl Hub {
         let frontier = self.add_audit(&mut batch, facts, commitments, &request.actor, &details)?;
         report.audit_head = frontier.head().to_string();
         for write in writes {
-            batch.put(write.key.clone(), encode_journal(&write.entry));
+            batch.put(write.key.clone(), write.entry.encode());
         }
         if writes.is_empty() {
             let position = prepared.transaction.position;
@@ -305,8 +305,11 @@ impl Hub {
     }
 }
 
-/// Returns what a domain holds after the run. Records that were not dealt with keep what they had,
-/// so that the next run looks at them again.
+/// Stands for the digest of a record that has to be looked at in the next run, whatever it is.
+const DIGEST_UNKNOWN: ItemDigest = [0; 16];
+
+/// Returns what a domain holds after the run. The domain is known to have held the records that
+/// were not dealt with, and the next run looks at them again.
 fn new_index(
     plan: &EntityPlan,
     side: Side,
@@ -331,31 +334,32 @@ fn new_index(
         }
         None => (&input.document, input.digest),
     };
+    let present: BTreeSet<&RecordId> = document.items().iter().map(|item| &item.id).collect();
     let mut items: Vec<_> = document
         .items()
         .iter()
         .filter(|item| !plan.unfinished.contains(&item.id))
         .map(|item| (item.id.clone(), item.digest))
         .collect();
-    let kept = old.items.iter().filter(|(id, _)| {
+    let uncertain = old.items.iter().filter(|(id, _)| {
         plan.unfinished.contains(id)
-            || (document.is_withheld(id) || document.has_unnamed() && !has(document, id))
+            || document.is_withheld(id)
+            || (document.has_unnamed() && !present.contains(id))
     });
-    items.extend(kept.cloned());
+    items.extend(uncertain.map(|(id, _)| (id.clone(), DIGEST_UNKNOWN)));
     items.sort();
     items.dedup_by(|a, b| a.0 == b.0);
-    let whole = plan.unfinished.is_empty() && plan.problems.is_empty();
+    let finished = plan.unfinished.is_empty();
+    let whole = finished && plan.problems.is_empty();
     let file = if whole { digest } else { None };
+    // What was put off may have changed at the hub alone: the log is read again from there.
+    let position = if finished { position } else { old.position };
     Ok(DomainIndex {
         file,
         rules: plan.input.rules,
         position,
         items,
     })
-}
-
-fn has(document: &Document<'_>, id: &syncline_model::id::RecordId) -> bool {
-    document.items().iter().any(|item| item.id == *id)
 }
 
 fn file_name(request: &SyncRequest, side: Side, plan: &EntityPlan) -> String {

@@ -2,5 +2,8 @@
 #![cfg(test)]
 
 mod afterwards;
+mod convergence;
 mod desk;
+mod hunt;
+mod hunt_kit;
 mod sync;

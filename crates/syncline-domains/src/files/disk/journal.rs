@@ -5,6 +5,8 @@
 
 use std::path::PathBuf;
 
+use syncline_model::json::{Json, Object, parse};
+
 use super::access::Disk;
 use super::error::DiskError;
 use super::reading::{Digest, seen};
@@ -19,6 +21,39 @@ pub struct Entry {
     pub old: Option<Digest>,
     /// Where the old file was to be kept.
     pub keep: Option<PathBuf>,
+}
+
+impl Entry {
+    /// Encodes the entry, as it is noted: a JSON object of paths and hexadecimal digests.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut row = Object::new();
+        row.insert("target", self.staged.target.to_string_lossy().as_ref());
+        row.insert("staged", self.staged.path.to_string_lossy().as_ref());
+        row.insert("digest", self.staged.digest.to_string());
+        if let Some(old) = &self.old {
+            row.insert("old", old.to_string());
+        }
+        if let Some(keep) = &self.keep {
+            row.insert("keep", keep.to_string_lossy().as_ref());
+        }
+        Json::Object(row).to_compact_string().into_bytes()
+    }
+
+    /// Decodes an entry; nothing if the bytes are not one. They may come from anywhere.
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let Ok(Json::Object(row)) = parse(bytes) else { return None };
+        let text = |name| row.get(name).and_then(Json::as_str);
+        let old = match text("old") {
+            Some(old) => Some(Digest::from_hex(old)?),
+            None => None,
+        };
+        let staged = Staged {
+            target: PathBuf::from(text("target")?),
+            path: PathBuf::from(text("staged")?),
+            digest: Digest::from_hex(text("digest")?)?,
+        };
+        Some(Self { staged, old, keep: text("keep").map(PathBuf::from) })
+    }
 }
 
 /// How a noted replacement stands.

@@ -1,0 +1,30 @@
+//! Fuzz targets: everything that reads bytes from outside, and the merge against a plain oracle.
+//!
+//! Each target takes any bytes and panics only if the code under test is wrong. The corpora in
+//! `fuzz/corpus/<target>/` are replayed by this crate's tests on every run, together with seeded
+//! mutations of them; `fuzz/libfuzzer/` drives the same targets with coverage feedback, where a
+//! nightly toolchain is at hand (`cargo +nightly fuzz run --fuzz-dir fuzz/libfuzzer json`).
+
+mod decoders;
+mod merge;
+mod text;
+
+/// A fuzz target: its name, which is that of its corpus, and what it does with bytes.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// All targets, by name.
+pub const TARGETS: &[Target] = &[
+    ("audit_entry", decoders::audit_entry),
+    ("conflict_row", decoders::conflict_row),
+    ("cursor", decoders::cursor),
+    ("document", decoders::document),
+    ("domain_index", decoders::domain_index),
+    ("journal", decoders::journal),
+    ("json", decoders::json),
+    ("log_entry", decoders::log_entry),
+    ("path", decoders::path),
+    ("record_state", decoders::record_state),
+    ("text_operation", text::operations),
+    ("text_state", text::state),
+    ("three_way_merge", merge::three_way),
+];
