@@ -11,6 +11,7 @@
 //! | what is stored where | [`rows`] |
 //! | what flows between two domains | [`link`] |
 //! | what a synchronisation does to one record | [`sync`] |
+//! | what a client's operations come to | [`operate`], [`results`] |
 //! | what the log says | [`log`] |
 //! | how it can be proved later | [`audit`] |
 
@@ -20,5 +21,7 @@ pub mod facts;
 pub mod index;
 pub mod link;
 pub mod log;
+pub mod operate;
+pub mod results;
 pub mod rows;
 pub mod sync;

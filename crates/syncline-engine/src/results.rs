@@ -118,7 +118,10 @@ fn change(tag: u8, stamp: Stamp, out: &mut Bytes) {
 }
 
 fn read_stamp(reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
-    Ok(Stamp::new(Clock(reader.varint()?), SiteId(reader.u64_be()?)))
+    Ok(Stamp::new(
+        Clock(reader.varint()?),
+        SiteId(reader.u64_be()?),
+    ))
 }
 
 fn format(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
@@ -283,14 +286,14 @@ mod tests {
             refused,
         ];
         for fate in fates {
-            let stored = OperationResult {
-                fate,
-                ..result(1)
-            };
+            let stored = OperationResult { fate, ..result(1) };
             let bytes = stored.encode();
             assert_eq!(OperationResult::decode(&bytes).unwrap(), stored);
             for end in 0..bytes.len() {
-                assert!(OperationResult::decode(&bytes[..end]).is_err(), "cut at {end}");
+                assert!(
+                    OperationResult::decode(&bytes[..end]).is_err(),
+                    "cut at {end}"
+                );
             }
         }
     }

@@ -47,6 +47,7 @@ pub struct Group<'a> {
     clock: Clock,
     rows: Rows,
     transaction: Transaction,
+    states_bytes: usize,
     applied: u64,
     rejected: BTreeMap<&'static str, u64>,
 }
@@ -79,14 +80,16 @@ impl<'a> Group<'a> {
             clock,
             rows,
             transaction,
+            states_bytes: 0,
             applied: 0,
             rejected: BTreeMap::new(),
         }
     }
 
-    /// Returns how much is to be saved so far, in bytes.
+    /// Returns how much is to be saved so far, in bytes, or more: a state counts as often as it was
+    /// changed.
     pub const fn bytes(&self) -> usize {
-        self.transaction.batch.bytes()
+        self.transaction.batch.bytes() + self.states_bytes
     }
 
     /// Decides one operation.
@@ -203,6 +206,7 @@ impl<'a> Group<'a> {
         self.clock = clock;
         let merged = (!has_seen_all).then(|| shown_at(&operation.effect, after.as_ref()));
         let token = Token::of(&record, rules, Some(writer), &[]);
+        self.states_bytes += bytes.len();
         loaded.shown = Some(after);
         loaded.bytes = Some(bytes);
         loaded.record = Some(record);
@@ -277,7 +281,12 @@ impl<'a> Group<'a> {
                 found: Some(self.transaction.run().id.clone()),
                 decision: None,
             });
-            self.log(key, origin, register.stamp, (Some(&nothing), Some(&nothing)))?;
+            self.log(
+                key,
+                origin,
+                register.stamp,
+                (Some(&nothing), Some(&nothing)),
+            )?;
         }
         Ok(())
     }
@@ -298,7 +307,11 @@ impl<'a> Group<'a> {
         let listed = &mut loaded.listed;
         self.transaction
             .list_conflicts((entity, id), &present, &[], listed);
-        listed.iter().skip(known).map(ConflictRow::conflict_id).collect()
+        listed
+            .iter()
+            .skip(known)
+            .map(ConflictRow::conflict_id)
+            .collect()
     }
 
     /// Ends the group: the states that were changed are added to what is to be saved.
@@ -370,5 +383,8 @@ fn shown_at(effect: &Effect, shown: Option<&Fields>) -> Fields {
         paths.any(|path| path.is_prefix_of(shown))
     };
     let fields = shown.into_iter().flatten();
-    fields.filter(|(path, _)| is_written(path)).cloned().collect()
+    fields
+        .filter(|(path, _)| is_written(path))
+        .cloned()
+        .collect()
 }

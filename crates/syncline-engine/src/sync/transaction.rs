@@ -105,7 +105,9 @@ impl Transaction {
                 self.add_overwrite(planner, id, plan, write)?;
             }
         }
-        Ok(self.add_conflicts(entity, id, plan, listed))
+        let (present, values) = (&plan.conflicts, &plan.base_values);
+        let mut listed = listed.to_vec();
+        Ok(self.list_conflicts((entity, id), present, values, &mut listed))
     }
 
     fn add_change(
@@ -190,53 +192,51 @@ impl Transaction {
         Ok(())
     }
 
-    /// Lists the conflicts that are new, and closes those that are no more.
-    fn add_conflicts(
+    /// Lists the conflicts of a record that are new, and closes those that are no more.
+    ///
+    /// - `present`: the conflicts of the state as it is now.
+    /// - `base_values`: what the sides had before, where that is known.
+    /// - `listed`: the conflicts of the record that are stored; brought up to date, the new ones
+    ///   come last.
+    pub fn list_conflicts(
         &mut self,
-        entity: &EntityName,
-        id: &RecordId,
-        plan: &RecordPlan,
-        listed: &[ConflictRow],
+        (entity, id): (&EntityName, &RecordId),
+        present: &[Conflict],
+        base_values: &[(Path, Leaf)],
+        listed: &mut Vec<ConflictRow>,
     ) -> ConflictTally {
         let mut tally = ConflictTally::default();
-        let mut present: BTreeMap<String, &Conflict> = BTreeMap::new();
-        for conflict in &plan.conflicts {
-            present.insert(conflict.id(entity, id), conflict);
+        let mut new: BTreeMap<String, &Conflict> = BTreeMap::new();
+        for conflict in present {
+            new.insert(conflict.id(entity, id), conflict);
         }
-        for row in listed {
-            let known = row.conflict_id();
-            let status = match present.remove(&known) {
-                Some(conflict) if conflict.open => Status::Open,
-                Some(_) => Status::Settled,
+        for row in listed.iter_mut() {
+            let status = match new.remove(&row.conflict_id()) {
+                Some(conflict) => status_of(conflict),
                 None if row.status == Status::Resolved => Status::Resolved,
                 None => Status::Closed,
             };
             if status != row.status {
-                self.put_conflict(&ConflictRow {
-                    status,
-                    ..row.clone()
-                });
+                row.status = status;
+                self.put_conflict(row);
             }
         }
-        for conflict in present.into_values() {
-            let status = if conflict.open {
-                Status::Open
-            } else {
-                Status::Settled
-            };
-            match status {
+        for conflict in new.into_values() {
+            match status_of(conflict) {
                 Status::Open => tally.open += 1,
                 _ => tally.settled += 1,
             }
-            self.put_conflict(&ConflictRow {
+            let row = ConflictRow {
                 entity: entity.clone(),
                 id: id.clone(),
                 conflict: conflict.clone(),
-                status,
-                base: base_value(&plan.base_values, &conflict.path),
+                status: status_of(conflict),
+                base: base_value(base_values, &conflict.path),
                 found: Some(self.run.id.clone()),
                 decision: None,
-            });
+            };
+            self.put_conflict(&row);
+            listed.push(row);
         }
         tally
     }
@@ -288,6 +288,14 @@ pub fn changed(
             (Some(before), Some(after))
         }
         (before, after) => (before.cloned(), after.cloned()),
+    }
+}
+
+const fn status_of(conflict: &Conflict) -> Status {
+    if conflict.open {
+        Status::Open
+    } else {
+        Status::Settled
     }
 }
 
