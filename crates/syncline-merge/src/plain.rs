@@ -103,6 +103,20 @@ impl Base {
         (!base.says_nothing()).then_some(base)
     }
 
+    /// Returns the base after a write that is known to be done.
+    #[must_use]
+    pub fn with_intent_written(self) -> Self {
+        match self.intent {
+            Some(intent) => Self {
+                rendering: intent.rendering,
+                token: intent.token,
+                own: Dots::new(),
+                intent: None,
+            },
+            None => self,
+        }
+    }
+
     /// Closes an open intent, once the writer was read again: it was written if the adapter knows
     /// so, or else if the writer holds it or shows its value on a path that it meant to change.
     pub fn close_intent(&mut self, reading: &Reading<'_>) {
@@ -155,17 +169,17 @@ pub fn take(
         base.close_intent(reading);
     }
     base = base.filter(|base| !base.says_nothing());
-    if let Some(base) = &mut base {
-        if same(rules, base.rendering.as_ref(), reading.fields) {
-            let base = Some(std::mem::take(base));
-            return Ok(Taken {
-                record,
-                base,
-                change: None,
-                capped: vec![],
-                notices: vec![],
-            });
-        }
+    if let Some(base) = &mut base
+        && same(rules, base.rendering.as_ref(), reading.fields)
+    {
+        let base = Some(std::mem::take(base));
+        return Ok(Taken {
+            record,
+            base,
+            change: None,
+            capped: vec![],
+            notices: vec![],
+        });
     }
     let kept = record.clone();
     match take_change(record, base, reading, rules, site) {
@@ -233,8 +247,7 @@ fn take_change(
             Effect::Write(found.operations)
         }
     };
-    let writer = reading.writer.clone();
-    let (edited, timed) = (reading.edited, reading.timed);
+    let (writer, edited, timed) = (reading.writer.clone(), reading.edited, reading.timed);
     let operation = Operation {
         effect,
         writer,
@@ -242,7 +255,7 @@ fn take_change(
         timed,
     };
     let before = taken.record.clone();
-    let committed = commit(
+    let (record, change, capped) = commit(
         taken.record.take(),
         operation,
         &context,
@@ -252,13 +265,13 @@ fn take_change(
     )?;
     let base = taken.base.get_or_insert_default();
     base.rendering = reading.fields.cloned();
-    base.own.insert(committed.1.0);
-    let id = committed.1.0.site;
+    let stamp = change.0;
+    base.own.insert(stamp);
     base.token
-        .note_own_additions(before.as_ref(), &committed.0, id);
-    taken.record = Some(committed.0);
-    taken.change = Some(committed.1);
-    taken.capped = committed.2;
+        .note_own_additions(before.as_ref(), &record, stamp.site);
+    taken.record = Some(record);
+    taken.change = Some(change);
+    taken.capped = capped;
     Ok(taken)
 }
 
