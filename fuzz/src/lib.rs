@@ -7,24 +7,7 @@
 
 mod decoders;
 mod merge;
+mod targets;
 mod text;
 
-/// A fuzz target: its name, which is that of its corpus, and what it does with bytes.
-pub type Target = (&'static str, fn(&[u8]));
-
-/// All targets, by name.
-pub const TARGETS: &[Target] = &[
-    ("audit_entry", decoders::audit_entry),
-    ("conflict_row", decoders::conflict_row),
-    ("cursor", decoders::cursor),
-    ("document", decoders::document),
-    ("domain_index", decoders::domain_index),
-    ("journal", decoders::journal),
-    ("json", decoders::json),
-    ("log_entry", decoders::log_entry),
-    ("path", decoders::path),
-    ("record_state", decoders::record_state),
-    ("text_operation", text::operations),
-    ("text_state", text::state),
-    ("three_way_merge", merge::three_way),
-];
+pub use targets::{TARGETS, Target};

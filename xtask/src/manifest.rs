@@ -11,6 +11,8 @@ pub(crate) struct Manifest {
     pub(crate) target_paths: Vec<String>,
     /// Whether the lints of the workspace apply.
     pub(crate) inherits_lints: bool,
+    /// Whether it is the root of a workspace.
+    pub(crate) is_workspace: bool,
 }
 
 /// One line of a dependency section.
@@ -30,6 +32,7 @@ impl Manifest {
         for line in text.lines().map(str::trim) {
             if let Some(header) = line.strip_prefix('[').filter(|_| line.ends_with(']')) {
                 section = header.trim_matches(['[', ']']).to_owned();
+                manifest.is_workspace |= section == "workspace";
                 manifest.take_header(&section);
             } else if let Some((key, value)) = line.split_once('=') {
                 manifest.take_key(&section, key.trim(), value.trim());

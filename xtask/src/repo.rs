@@ -121,14 +121,15 @@ impl Repo {
             .filter(|(path, _)| endings.iter().any(|ending| path.ends_with(ending)))
     }
 
-    /// Returns the crates: every folder below the root that has a manifest with a package.
+    /// Returns the crates: every folder below the root that has a manifest with a package, but no
+    /// workspace of its own, which other tools build by other rules.
     pub(crate) fn crates(&self) -> Vec<Crate> {
         self.texts(&["/Cargo.toml"])
             .map(|(path, text)| Crate {
                 folder: parent(path).to_owned(),
                 manifest: Manifest::parse(text),
             })
-            .filter(|found| !found.manifest.name.is_empty())
+            .filter(|found| !found.manifest.name.is_empty() && !found.manifest.is_workspace)
             .collect()
     }
 
@@ -216,6 +217,19 @@ mod tests {
         assert_eq!(repo.text("crates/a/golden.bin"), None);
         assert_eq!(find_root(&root.join("crates/a/src")), Some(root.clone()));
         std::fs::remove_dir_all(&root).unwrap();
+    }
+
+    #[test]
+    fn a_workspace_inside_the_repository_is_none_of_its_crates() {
+        let repo = Repo::from_files(&[
+            ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n"),
+            (
+                "fuzz/b/Cargo.toml",
+                "[package]\nname = \"b\"\n[workspace]\n",
+            ),
+        ]);
+        let folders: Vec<String> = repo.crates().into_iter().map(|one| one.folder).collect();
+        assert_eq!(folders, ["crates/a"]);
     }
 
     #[test]
