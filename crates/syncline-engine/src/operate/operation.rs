@@ -1,0 +1,82 @@
+//! An operation of a client, and what it comes to.
+
+use syncline_merge::display::Fields;
+use syncline_merge::operation::Effect;
+use syncline_merge::token::Token;
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::{EntityName, OperationId, Position, RecordId};
+
+use super::Rejection;
+use crate::results::OperationResult;
+
+/// Longest state of one record, in bytes. Images of it in the log, and its values listed in a
+/// conflict, must fit in one row of the store (64 MiB) even where each byte is written as six.
+pub const STATE_BYTES_MAX: usize = 8 << 20;
+
+/// One operation of a client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ClientOperation {
+    /// Who made it, and which of its operations it is.
+    pub id: OperationId,
+    /// The type of record.
+    pub entity: EntityName,
+    /// Which record.
+    pub record: RecordId,
+    /// What the client had seen of the record; `None` if nothing.
+    pub base: Option<Token>,
+    /// What it does.
+    pub effect: Effect,
+    /// When, as the client claims; cut to the hub's clock plus the drift.
+    pub edited: Clock,
+    /// Counters of the same client that must have been applied before.
+    pub after: Vec<u64>,
+}
+
+/// What an operation came to.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Answer {
+    /// It was applied now.
+    Applied(Box<Applied>),
+    /// It was answered before: this is what became of it.
+    Duplicate(OperationResult),
+    /// It was not applied.
+    Rejected(Rejection),
+}
+
+/// An operation that was applied.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Applied {
+    /// The change that it became.
+    pub stamp: Stamp,
+    /// Where the change stands in the log.
+    pub position: Position,
+    /// What a client has seen that is shown the record now.
+    pub token: Token,
+    /// What is shown of the written paths, where the record held changes that the client had not
+    /// seen; `None` where it had seen all of them.
+    pub merged: Option<Fields>,
+    /// The ids of the conflicts that the operation brought about.
+    pub conflicts: Vec<String>,
+}
+
+impl Answer {
+    /// Returns the change that the operation is, whether it was applied now or before.
+    pub const fn stamp(&self) -> Option<Stamp> {
+        match self {
+            Self::Applied(applied) => Some(applied.stamp),
+            Self::Duplicate(result) => result.fate.stamp(),
+            Self::Rejected(_) => None,
+        }
+    }
+
+    /// Returns the word of the protocol for it.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Applied(applied) if !applied.conflicts.is_empty() => "conflict",
+            Self::Applied(applied) if applied.merged.is_some() => "merged",
+            Self::Applied(_) => "applied",
+            Self::Duplicate(_) => "duplicate",
+            Self::Rejected(_) => "rejected",
+        }
+    }
+}
