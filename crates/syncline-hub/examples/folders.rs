@@ -17,11 +17,22 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&root);
     let mut names: Vec<String> = arguments.collect();
     if names.is_empty() {
-        names = ["contacts", "calendar", "tasks", "documents", "communications"].map(str::to_owned).into();
+        names = [
+            "contacts",
+            "calendar",
+            "tasks",
+            "documents",
+            "communications",
+        ]
+        .map(str::to_owned)
+        .into();
     }
     let began = Instant::now();
     let state_folder = root.join(".syncline");
-    let mut hub = Hub::open(&HubOptions { state_folder, check_store: false })?;
+    let mut hub = Hub::open(&HubOptions {
+        state_folder,
+        check_store: false,
+    })?;
     let opened = began.elapsed();
     let domain = |name: &str| -> Result<FileDomain, Box<dyn std::error::Error>> {
         Ok(FileDomain {
@@ -33,8 +44,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let first: std::sync::Arc<[Writer]> = [Writer::new("personal")?].into();
     let mut entities = Vec::new();
     for name in names {
-        let rules =
-            EntityRules { rule_default: Rule::Priority(first.clone()), ..EntityRules::default() };
+        let rules = EntityRules {
+            rule_default: Rule::Priority(first.clone()),
+            ..EntityRules::default()
+        };
         entities.push(FileEntity {
             entity: LinkedEntity {
                 name: EntityName::new(&name)?,
@@ -50,7 +63,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         target: domain("business")?,
         entities,
         direction: Direction::Bidirectional,
-        limits: Limits { items_per_entity: u64::MAX, bytes_per_run: 8 << 30, run_ms: u64::MAX },
+        limits: Limits {
+            items_per_entity: u64::MAX,
+            bytes_per_run: 8 << 30,
+            run_ms: u64::MAX,
+        },
         guard: Guard::default(),
         only: None,
         actor: Actor::default(),
@@ -63,7 +80,11 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     #[expect(clippy::print_stdout, reason = "an example speaks to a person")]
     {
         println!("{:?}", outcome.report.status);
-        println!("open {opened:?}, sync {:?}, close {:?}", synced - opened, began.elapsed() - synced);
+        println!(
+            "open {opened:?}, sync {:?}, close {:?}",
+            synced - opened,
+            began.elapsed() - synced
+        );
     }
     Ok(())
 }

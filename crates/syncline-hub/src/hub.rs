@@ -150,12 +150,10 @@ impl Hub {
         });
         if !moved {
             // A copied or restored store knows an older past of its domains: its bases are none.
-            for scan in [Scan::Domains] {
-                self.for_each(&scan, |key, _| {
-                    batch.delete(key.clone());
-                    Ok(())
-                })?;
-            }
+            self.for_each(&Scan::Domains, |key, _| {
+                batch.delete(key.clone());
+                Ok(())
+            })?;
             self.drop_bases(&mut batch)?;
         }
         Ok(self.store.commit(&batch)?)

@@ -388,16 +388,13 @@ impl Hub {
             entity: name.clone(),
             id: id.clone(),
         };
-        let record = self
-            .store
-            .get(&key)?
-            .map(|bytes| decode_record(&bytes))
-            .transpose();
-        let record = record.map_err(|source| HubError::Damaged {
+        let Some(bytes) = self.store.get(&key)? else {
+            return Ok(());
+        };
+        let record = decode_record(&bytes).map_err(|source| HubError::Damaged {
             table: "records",
             source,
         })?;
-        let Some(record) = record else { return Ok(()) };
         let now = visible(&record, rules, None);
         let earlier = earlier(now.clone(), &touched.entries);
         let origin = Writer::from(&request.source.domain.name);

@@ -31,6 +31,10 @@ use crate::outcome::SyncOutcome;
 use crate::request::{Silent, SyncRequest};
 
 /// What waits for the writer.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly every command is an operation: a box would be an allocation for each"
+)]
 enum Command {
     /// One operation of a client.
     Operation(Waiting),

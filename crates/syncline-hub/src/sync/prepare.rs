@@ -8,7 +8,8 @@ use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
 use syncline_engine::sync::{
-    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key, to_domain,
+    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key,
+    to_domain,
 };
 use syncline_merge::codec::{decode_base, decode_record};
 use syncline_merge::commit::Site;
