@@ -41,27 +41,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             renames: Default::default(),
         })
     };
-    let first: std::sync::Arc<[Writer]> = [Writer::new("personal")?].into();
-    let mut entities = Vec::new();
-    for name in names {
-        let rules = EntityRules {
-            rule_default: Rule::Priority(first.clone()),
-            ..EntityRules::default()
-        };
-        entities.push(FileEntity {
-            entity: LinkedEntity {
-                name: EntityName::new(&name)?,
-                rules,
-                id_path: Pointer::parse("/id")?,
-                time_path: Some(Pointer::parse("/lastModified")?),
-            },
-            file: format!("{name}.json"),
-        });
-    }
     let request = SyncRequest {
         source: domain("personal")?,
         target: domain("business")?,
-        entities,
+        entities: names
+            .iter()
+            .map(|name| entity(name))
+            .collect::<Result<_, _>>()?,
         direction: Direction::Bidirectional,
         limits: Limits {
             items_per_entity: u64::MAX,
@@ -87,4 +73,20 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         );
     }
     Ok(())
+}
+
+/// Describes an entity whose conflicts the personal side wins.
+fn entity(name: &str) -> Result<FileEntity, Box<dyn std::error::Error>> {
+    Ok(FileEntity {
+        entity: LinkedEntity {
+            name: EntityName::new(name)?,
+            rules: EntityRules {
+                rule_default: Rule::Priority([Writer::new("personal")?].into()),
+                ..EntityRules::default()
+            },
+            id_path: Pointer::parse("/id")?,
+            time_path: Some(Pointer::parse("/lastModified")?),
+        },
+        file: format!("{name}.json"),
+    })
 }
