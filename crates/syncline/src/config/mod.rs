@@ -28,7 +28,7 @@ mod names;
 mod resolve;
 mod schema;
 mod settings;
-mod units;
+pub(crate) mod units;
 mod words;
 
 pub use error::{ConfigError, Invalid, Position};

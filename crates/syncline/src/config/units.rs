@@ -1,7 +1,7 @@
 //! Sizes and durations as people write them: `"100MB"`, `"5m"`.
 
 /// Returns the bytes of a size such as `100MB`, `64KiB` or `1000`; `None` if it is not one.
-pub(super) fn bytes(text: &str) -> Option<u64> {
+pub(crate) fn bytes(text: &str) -> Option<u64> {
     #[rustfmt::skip]
     let factor = |unit: &str| Some(match unit {
         "" | "B" => 1,
@@ -13,7 +13,7 @@ pub(super) fn bytes(text: &str) -> Option<u64> {
 }
 
 /// Returns the milliseconds of a duration such as `300s`, `5m` or `1h`; `None` if it is not one.
-pub(super) fn millis(text: &str) -> Option<u64> {
+pub(crate) fn millis(text: &str) -> Option<u64> {
     #[rustfmt::skip]
     let factor = |unit: &str| Some(match unit {
         "ms" => 1, "s" => 1_000, "m" | "min" => 60_000, "h" => 3_600_000,

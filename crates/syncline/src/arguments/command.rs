@@ -1,0 +1,147 @@
+//! The commands, and what holds for all of them.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+
+use super::cross_domain::CrossDomain;
+use super::decide::ConflictsCommand;
+use super::run::{Apply, Diff, Log, Plan, Status, Sync, Undo, Watch};
+use super::trail::Audit;
+use super::value;
+use crate::exit::Exit;
+
+/// Keeps records the same wherever they live.
+#[derive(Debug, Parser)]
+#[command(
+    name = "syncline",
+    version,
+    about = "Keeps records the same wherever they live",
+    long_about = "Keeps records the same wherever they live: merges edits of both sides field by field, \
+leaves to you only what no rule can decide, and proves afterwards what happened.",
+    after_long_help = Exit::table(),
+    max_term_width = 100,
+    disable_help_subcommand = true
+)]
+pub struct Arguments {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Global {
+    /// Configuration file; without it `syncline.toml` here, or spec 001's two files, or defaults
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print one JSON document and nothing else
+    #[arg(long, global = true, conflicts_with = "jsonl")]
+    pub json: bool,
+    /// Print one JSON document per line
+    #[arg(long, global = true)]
+    pub jsonl: bool,
+    /// Print only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print every record and field
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// When to use colours; NO_COLOR is obeyed too
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: ColorWhen,
+    /// Show no progress
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Longest time that a run may take
+    #[arg(long, global = true, value_name = "TIME", value_parser = value::millis)]
+    pub timeout: Option<u64>,
+    /// Wait so long for another process to finish
+    #[arg(long, global = true, value_name = "TIME", value_parser = value::millis)]
+    pub wait_lock: Option<u64>,
+    /// Answer every question with yes
+    #[arg(short = 'y', long, global = true)]
+    pub yes: bool,
+    /// Ask nothing
+    #[arg(long, global = true)]
+    pub no_input: bool,
+    /// Who acts, for permissions and the audit [default: SYNCLINE_USER, else the user of the system]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub user: Option<String>,
+    /// In which session, for the audit [default: SYNCLINE_SESSION, else a new one]
+    #[arg(long, global = true, value_name = "NAME")]
+    pub session: Option<String>,
+}
+
+/// When output has colours.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ColorWhen {
+    /// On a terminal.
+    #[default]
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Write a first configuration and the folders that it names
+    Init,
+    /// Bring both sides together
+    Sync(Box<Sync>),
+    /// Show what a sync would do, and write nothing
+    Plan(Box<Plan>),
+    /// Do exactly what a saved plan says, or nothing if anything moved since
+    Apply(Apply),
+    /// Compare a record as it was last agreed on, and as each side has it
+    Diff(Box<Diff>),
+    /// Show how each domain stands
+    Status(Box<Status>),
+    /// List the runs, the latest first
+    Log(Log),
+    /// Show one run
+    Show {
+        /// The run: its sync id, such as sync-20260112-100530
+        run: String,
+    },
+    /// Take a run back
+    Undo(Undo),
+    /// See and decide conflicts
+    #[command(subcommand)]
+    Conflicts(ConflictsCommand),
+    /// Sync whenever something changes, until Ctrl-C
+    Watch(Box<Watch>),
+    /// Look for damage, and mend it with --repair
+    Doctor {
+        /// Mend what can be mended
+        #[arg(long)]
+        repair: bool,
+    },
+    /// Look for what is invalid, unsafe, slow or forgotten in the configuration
+    Check,
+    /// Verify, export and prove what happened
+    #[command(subcommand)]
+    Audit(Audit),
+    /// Print completions for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual, or write all its pages into a folder
+    Man {
+        /// Write one page per command into this folder
+        #[arg(short, long, value_name = "FOLDER")]
+        output: Option<PathBuf>,
+    },
+    /// Print the version
+    Version,
+    /// Sync as spec 001 spells it
+    CrossDomainSync(CrossDomain),
+}

@@ -1,0 +1,24 @@
+//! The arguments of the command, as one definition: help, completions and the manual come from it.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | the commands and the global options | [`Arguments`], [`Command`], [`Global`] |
+//! | what a run is told | [`SyncOptions`] |
+//! | conflicts, audit | `decide.rs`, `trail.rs` |
+//! | sizes, durations, words | `value.rs` |
+//! | spec 001's spelling | [`CrossDomain`] |
+
+mod command;
+mod cross_domain;
+mod decide;
+mod run;
+mod trail;
+pub mod value;
+
+pub use command::{Arguments, ColorWhen, Command, Global};
+pub use cross_domain::{CrossDomain, CrossDomainProgram};
+pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};
+pub use run::{
+    Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Undo, Watch,
+};
+pub use trail::{Audit, AuditExport, Prove};

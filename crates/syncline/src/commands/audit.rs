@@ -1,0 +1,132 @@
+//! `syncline audit`: verify, export and prove what happened.
+
+use syncline_engine::audit::{Actor, AuditEntry, Details};
+use syncline_hub::Hub;
+use syncline_model::id::{EntityName, RecordId};
+use syncline_model::json::{Json, Object, parse};
+
+use super::sync::write_text;
+use crate::arguments::{Audit, AuditExport, Prove};
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::output::table::count;
+use crate::run::Context;
+
+/// Entries that are read at a time.
+const ENTRIES_AT_ONCE: usize = 1_000;
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// [`syncline_hub::HubError::Audit`] names the first damaged entry.
+pub fn run(context: &Context, audit: &Audit) -> Result<Exit, Failure> {
+    let config = context.load()?.config;
+    let hub = context.open_existing_hub(&config.state)?;
+    match audit {
+        Audit::Verify => verify(context, &hub),
+        Audit::Export(options) => export(context, &hub, options),
+        Audit::Prove(options) => prove(context, &hub, options),
+    }
+}
+
+fn verify(context: &Context, hub: &Hub) -> Result<Exit, Failure> {
+    let head = hub.audit_verify()?;
+    let mut document = Object::new();
+    document.insert("schema", "audit-verify/1");
+    document.insert("intact", Json::Bool(true));
+    document.insert("entries", Json::Number(head.size.into()));
+    document.insert("head", head.to_string());
+    context.output.json(document);
+    let entries = count(head.size, "entry", "entries");
+    context.output.line(&format!(
+        "Intact: {entries}, none changed, moved or removed.\nHead: {head}"
+    ));
+    Ok(Exit::Ok)
+}
+
+fn export(context: &Context, hub: &Hub, options: &AuditExport) -> Result<Exit, Failure> {
+    let mut lines = String::new();
+    let mut from = 0;
+    loop {
+        let entries = hub.audit_entries(from, ENTRIES_AT_ONCE)?;
+        let Some(last) = entries.last() else { break };
+        from = last.index() + 1;
+        for entry in &entries {
+            lines.push_str(&Json::Object(to_json(entry)).to_compact_string());
+            lines.push('\n');
+        }
+    }
+    match &options.output {
+        Some(path) => write_text(path, &lines)?,
+        None => context.output.raw(&lines),
+    }
+    Ok(Exit::Ok)
+}
+
+fn to_json(entry: &AuditEntry) -> Object {
+    let facts = entry.facts();
+    let mut object = Object::new();
+    object.insert("schema", "audit-entry/1");
+    object.insert("index", Json::Number(entry.index().into()));
+    object.insert("atMs", Json::Number(facts.at_ms.into()));
+    object.insert("category", facts.category.as_str());
+    object.insert("action", facts.action.as_str());
+    object.insert("origin", facts.origin.as_str());
+    if let Some(run) = &facts.run {
+        object.insert("runId", run.as_str());
+    }
+    let optional = |text: Option<&str>| text.map_or(Json::Null, Json::from);
+    object.insert("user", optional(entry.actor().and_then(Actor::user)));
+    object.insert("session", optional(entry.actor().and_then(Actor::session)));
+    let details = entry.details().map(Details::as_json).unwrap_or_default();
+    object.insert("details", parse(details.as_bytes()).unwrap_or(Json::Null));
+    object.insert("records", Json::Number(facts.record_count.into()));
+    object.insert("leaf", entry.leaf_hash().to_string());
+    object
+}
+
+fn prove(context: &Context, hub: &Hub, options: &Prove) -> Result<Exit, Failure> {
+    let unfit = |error: syncline_model::id::IdError| {
+        Refusal::usage(error.to_string(), "syncline audit prove <entity> <id>")
+    };
+    let entity = EntityName::new(&options.entity).map_err(unfit)?;
+    let id = RecordId::new(&options.id).map_err(unfit)?;
+    let run = match &options.run {
+        Some(name) => hub
+            .run(name)?
+            .get("runId")
+            .and_then(Json::as_str)
+            .map(str::to_owned),
+        None => None,
+    };
+    let proved = hub.audit_prove(&entity, &id, run.as_deref())?;
+    let proof = parse(proved.proof.to_json().as_bytes()).unwrap_or(Json::Null);
+    let optional = |hash: Option<syncline_engine::audit::Hash>| {
+        hash.map_or(Json::Null, |hash| Json::from(hash.to_string()))
+    };
+    let stamp: String = proved
+        .facts
+        .stamp()
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let mut document = Object::new();
+    document.insert("schema", "audit-proof/1");
+    document.insert("entity", entity.as_str());
+    document.insert("id", id.as_str());
+    document.insert("stamp", stamp);
+    document.insert("before", optional(proved.facts.before()));
+    document.insert("after", optional(proved.facts.after()));
+    document.insert("entry", Json::Number(proved.entry.into()));
+    document.insert("head", proved.head.to_string());
+    document.insert("proof", proof);
+    // A proof is a document for machines, whatever the form of other results.
+    match context.output.is_text() {
+        true => context
+            .output
+            .raw(&format!("{}\n", Json::Object(document).to_pretty_string())),
+        false => context.output.json(document),
+    }
+    Ok(Exit::Ok)
+}

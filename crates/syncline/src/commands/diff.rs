@@ -1,0 +1,155 @@
+//! `syncline diff`: a record as it was last agreed on, and as each side has it now.
+
+use std::collections::BTreeSet;
+
+use syncline_hub::{Hub, RecordView};
+use syncline_model::id::RecordId;
+use syncline_model::json::{Json, Leaf, Object};
+use syncline_model::path::Path;
+
+use crate::arguments::{Diff, SyncOptions};
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::output::Paint;
+use crate::output::table::{columns, field, printable, value};
+use crate::run::{Context, Prepared, prepare};
+
+/// Most records that are compared, unless all are asked for with `-v`.
+const RECORDS_SHOWN_MAX: usize = 50;
+
+/// The fields of a record that are compared.
+type Fields = Vec<(Path, Leaf)>;
+
+/// Runs the command: of one record, or of every record that a sync would touch.
+///
+/// # Errors
+///
+/// [`Refusal::EntityUnsupported`] if the entity is not part of the link, and any other [`Failure`]
+/// of the hub.
+pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
+    let config = context.load()?.config;
+    let options = SyncOptions {
+        entities: vec![diff.entity.clone()],
+        ..diff.options.clone()
+    };
+    let prepared = prepare(context, &config, &options)?;
+    let mut hub = context.open_hub(&config.state, false)?;
+    let ids = match &diff.id {
+        Some(id) => vec![record_id(id)?],
+        None => touched(context, &mut hub, &prepared)?,
+    };
+    let Some(entity) = prepared.request.entities.first() else {
+        return Ok(Exit::Ok);
+    };
+    let shown_max = if context.output.verbose {
+        usize::MAX
+    } else {
+        RECORDS_SHOWN_MAX
+    };
+    let mut documents = Vec::new();
+    for id in ids.iter().take(shown_max) {
+        let view = hub.record(&entity.entity, id, &prepared.request)?;
+        print(context, &prepared, id, &view);
+        documents.push(to_json(&diff.entity, id, &view));
+    }
+    context.output.json_list("diff/1", "records", documents);
+    match ids.len().saturating_sub(shown_max) {
+        0 if ids.is_empty() => context.output.line("No record differs."),
+        0 => {}
+        rest => context
+            .output
+            .line(&format!("… and {rest} more (-v shows all)")),
+    }
+    Ok(Exit::Ok)
+}
+
+fn record_id(text: &str) -> Result<RecordId, Refusal> {
+    RecordId::new(text)
+        .map_err(|error| Refusal::usage(error.to_string(), "give the id of a record"))
+}
+
+/// Returns the records that a sync would touch.
+fn touched(
+    context: &Context,
+    hub: &mut Hub,
+    prepared: &Prepared,
+) -> Result<Vec<RecordId>, Failure> {
+    let outcome = hub.plan(&prepared.request, &mut context.progress())?;
+    let ids: BTreeSet<RecordId> = outcome
+        .actions
+        .iter()
+        .map(|action| action.id.clone())
+        .chain(outcome.conflicts.iter().map(|found| found.id.clone()))
+        .collect();
+    Ok(ids.into_iter().collect())
+}
+
+/// Returns what both sides were last known to agree on: the base of whichever domain has one.
+fn base(view: &RecordView) -> Option<&Fields> {
+    view.bases.iter().flatten().next()
+}
+
+fn print(context: &Context, prepared: &Prepared, id: &RecordId, view: &RecordView) {
+    let output = &context.output;
+    let sides = [base(view), view.held[0].as_ref(), view.held[1].as_ref()];
+    let mut rows = vec![vec![
+        String::new(),
+        "base".to_owned(),
+        prepared.link.source.to_string(),
+        prepared.link.target.to_string(),
+    ]];
+    let at = |fields: Option<&Fields>, path: &Path| -> Option<Leaf> {
+        fields?
+            .iter()
+            .find(|(own, _)| own == path)
+            .map(|(_, leaf)| leaf.clone())
+    };
+    let paths: BTreeSet<&Path> = sides
+        .iter()
+        .copied()
+        .flatten()
+        .flatten()
+        .map(|(path, _)| path)
+        .collect();
+    for path in paths {
+        let [base, source, target] = sides.map(|fields| at(fields, path));
+        let is_same = source == target && (base == source || sides[0].is_none());
+        if is_same && !output.verbose {
+            continue;
+        }
+        let cells = [&base, &source, &target].map(|leaf| match leaf {
+            Some(leaf) => value(Some(leaf)),
+            None => "-".to_owned(),
+        });
+        let mut row = vec![format!("  {}", field(path))];
+        row.extend(cells);
+        rows.push(row);
+    }
+    output.line(&output.paint(Paint::Bold, &printable(id.as_str())));
+    match rows.len() {
+        1 if sides.iter().all(Option::is_none) => output.line("  nobody has this record"),
+        1 => output.line("  no field differs"),
+        _ => output.text(&columns(&rows)),
+    }
+}
+
+fn to_json(entity: &str, id: &RecordId, view: &RecordView) -> Object {
+    let fields = |fields: Option<&Fields>| match fields {
+        None => Json::Null,
+        Some(fields) => {
+            let mut object = Object::new();
+            for (path, leaf) in fields {
+                object.insert(path.as_str(), leaf.to_json());
+            }
+            Json::Object(object)
+        }
+    };
+    let mut document = Object::new();
+    document.insert("entity", entity);
+    document.insert("id", id.as_str());
+    document.insert("hub", fields(view.hub.as_ref()));
+    document.insert("base", fields(base(view)));
+    document.insert("source", fields(view.held[0].as_ref()));
+    document.insert("target", fields(view.held[1].as_ref()));
+    document
+}

@@ -1,0 +1,16 @@
+//! The commands, one module each. A command loads, asks the hub, prints, and answers an exit code.
+
+pub mod audit;
+pub mod check;
+pub mod conflicts;
+mod decisions;
+pub mod describe;
+pub mod diff;
+pub mod doctor;
+pub mod init;
+pub mod log;
+pub mod plan;
+pub mod status;
+pub mod sync;
+pub mod undo;
+pub mod watch;

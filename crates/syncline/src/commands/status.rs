@@ -1,0 +1,236 @@
+//! `syncline status`: how each domain stands.
+
+use std::thread;
+use std::time::Duration;
+
+use syncline_engine::conflicts::Status as ConflictStatus;
+use syncline_engine::link::Side;
+use syncline_hub::{Hub, SyncOutcome};
+use syncline_model::json::{Json, Object};
+
+use crate::arguments::Status;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::output::table::{columns, count};
+use crate::output::{Format, Paint};
+use crate::run::{Context, Prepared, prepare};
+
+/// How often `--watch` looks.
+const WATCH_PAUSE: Duration = Duration::from_secs(2);
+/// How often a pause looks whether Ctrl-C was pressed.
+const WATCH_STEP: Duration = Duration::from_millis(100);
+
+/// How an entity stands.
+struct Standing {
+    entity: String,
+    counts: [u64; 2],
+    pending: [u64; 2],
+    open: u64,
+    failed: u64,
+}
+
+impl Standing {
+    /// Returns how it stands in a word or two.
+    const fn verdict(&self) -> &'static str {
+        match (
+            self.open > 0,
+            self.failed > 0,
+            self.pending[0] + self.pending[1] > 0,
+        ) {
+            (true, ..) => "needs a decision",
+            (_, true, _) => "failing",
+            (_, _, true) => "changes pending",
+            _ if self.counts[0] + self.counts[1] == 0 => "idle",
+            _ => "healthy",
+        }
+    }
+}
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Any [`Failure`] of the hub.
+pub fn run(context: &Context, status: &Status) -> Result<Exit, Failure> {
+    if status.watch && context.output.format == Format::Json {
+        let next = "use --jsonl: one document per look";
+        return Err(Refusal::usage("--watch never ends, so it is not one document", next).into());
+    }
+    let mut shown = String::new();
+    loop {
+        let config = context.load()?.config;
+        let prepared = prepare(context, &config, &status.options)?;
+        let text = look(context, &config, &prepared)?;
+        if text != shown {
+            if status.watch && !shown.is_empty() {
+                context.output.line("");
+            }
+            context.output.text(&text);
+            shown = text;
+        }
+        if !status.watch || paused(context) {
+            return Ok(Exit::Ok);
+        }
+    }
+}
+
+/// Waits for the next look; answers whether Ctrl-C ended it.
+fn paused(context: &Context) -> bool {
+    let mut waited = Duration::ZERO;
+    while waited < WATCH_PAUSE && !context.is_interrupted() {
+        thread::sleep(WATCH_STEP);
+        waited += WATCH_STEP;
+    }
+    context.is_interrupted()
+}
+
+fn look(context: &Context, config: &Config, prepared: &Prepared) -> Result<String, Failure> {
+    let mut hub = context.open_hub(&config.state, false)?;
+    let outcome = hub.plan(&prepared.request, &mut context.progress())?;
+    let last = hub.runs(1)?.into_iter().next();
+    let standings = standings(&hub, &outcome)?;
+    drop(hub);
+    context
+        .output
+        .json(to_json(prepared, &standings, last.as_ref(), &outcome));
+    Ok(text(context, prepared, &standings, last.as_ref(), &outcome))
+}
+
+fn standings(hub: &Hub, outcome: &SyncOutcome) -> Result<Vec<Standing>, Failure> {
+    let conflicts = hub.conflicts()?;
+    let of = |name: &syncline_model::id::EntityName| {
+        let open = conflicts
+            .iter()
+            .filter(|row| row.entity == *name && row.status == ConflictStatus::Open);
+        open.count() as u64
+    };
+    let one = |(name, report): &(_, syncline_engine::sync::EntityReport)| {
+        let pending = Side::BOTH.map(|side| {
+            let actions = outcome.actions.iter();
+            actions
+                .filter(|action| action.entity == *name && action.side == side)
+                .count() as u64
+        });
+        let open = of(name).max(report.manual);
+        Standing {
+            entity: name.to_string(),
+            counts: report.read,
+            pending,
+            open,
+            failed: report.failed,
+        }
+    };
+    Ok(outcome.report.entities.iter().map(one).collect())
+}
+
+fn last_text(last: Option<&Object>) -> String {
+    let text = |member| last.and_then(|run| run.get(member)).and_then(Json::as_str);
+    match (text("syncId"), text("timestamp"), text("status")) {
+        (Some(id), Some(at), Some(status)) => format!("last run {at}, {status} ({id})"),
+        _ => "never synchronised".to_owned(),
+    }
+}
+
+fn text(
+    context: &Context,
+    prepared: &Prepared,
+    standings: &[Standing],
+    last: Option<&Object>,
+    outcome: &SyncOutcome,
+) -> String {
+    let output = &context.output;
+    let (source, target) = (&prepared.link.source, &prepared.link.target);
+    let heading = format!("{source} and {target}");
+    let mut text = format!(
+        "{}: {}\n",
+        output.paint(Paint::Bold, &heading),
+        last_text(last)
+    );
+    let mut rows = vec![vec![
+        String::new(),
+        source.to_string(),
+        target.to_string(),
+        format!("to {source}"),
+        format!("to {target}"),
+        "to decide".to_owned(),
+        "verdict".to_owned(),
+    ]];
+    for standing in standings {
+        rows.push(vec![
+            format!("  {}", standing.entity),
+            standing.counts[0].to_string(),
+            standing.counts[1].to_string(),
+            standing.pending[0].to_string(),
+            standing.pending[1].to_string(),
+            standing.open.to_string(),
+            standing.verdict().to_owned(),
+        ]);
+    }
+    text.push_str(&columns(&rows));
+    if let Some(stop) = &outcome.stop {
+        text.push_str(&format!(
+            "{} {stop}\n",
+            output.paint(Paint::Yellow, "a sync would stop:")
+        ));
+    }
+    let open: u64 = standings.iter().map(|standing| standing.open).sum();
+    let pending: u64 = standings.iter().flat_map(|standing| standing.pending).sum();
+    if open > 0 {
+        let waiting = count(open, "conflict waits", "conflicts wait");
+        text.push_str(&format!(
+            "{waiting} for your decision: syncline conflicts list\n"
+        ));
+    }
+    if pending > 0 {
+        text.push_str(&format!(
+            "{} pending: syncline plan\n",
+            count(pending, "change", "changes")
+        ));
+    }
+    text
+}
+
+fn to_json(
+    prepared: &Prepared,
+    standings: &[Standing],
+    last: Option<&Object>,
+    outcome: &SyncOutcome,
+) -> Object {
+    let number = |value: u64| Json::Number(value.into());
+    let both = |pair: [u64; 2]| {
+        let mut both = Object::new();
+        both.insert("source", number(pair[0]));
+        both.insert("target", number(pair[1]));
+        both
+    };
+    let mut document = Object::new();
+    document.insert("schema", "status/1");
+    document.insert("sourceDomain", prepared.link.source.as_str());
+    document.insert("targetDomain", prepared.link.target.as_str());
+    let member = |name| {
+        last.and_then(|run| run.get(name))
+            .cloned()
+            .unwrap_or(Json::Null)
+    };
+    document.insert("lastRun", member("syncId"));
+    document.insert("lastRunAt", member("timestamp"));
+    document.insert("lastStatus", member("status"));
+    let entities = standings.iter().map(|standing| {
+        let mut entity = Object::new();
+        entity.insert("entity", standing.entity.as_str());
+        entity.insert("records", both(standing.counts));
+        entity.insert("pending", both(standing.pending));
+        entity.insert("openConflicts", number(standing.open));
+        entity.insert("failed", number(standing.failed));
+        entity.insert("verdict", standing.verdict());
+        Json::Object(entity)
+    });
+    document.insert("entities", Json::Array(entities.collect()));
+    let stop = outcome
+        .stop
+        .as_ref()
+        .map_or(Json::Null, |stop| Json::from(stop.code()));
+    document.insert("wouldStop", stop);
+    document
+}

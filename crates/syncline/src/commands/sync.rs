@@ -1,0 +1,277 @@
+//! `syncline sync`: bring both sides together.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use syncline_engine::sync::{RunReport, RunStatus};
+use syncline_hub::{Hub, HubError, SyncOutcome, SyncRequest};
+use syncline_model::json::{Json, Object};
+
+use crate::arguments::Sync;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::output::run_text;
+use crate::run::notice::{self, Receiver};
+use crate::run::{Context, Prepared, plan_file, prepare, retrying};
+
+/// Runs the command.
+///
+/// # Errors
+///
+/// Any [`Failure`]; whoever is to be told is told first.
+pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
+    let config = context.load()?.config;
+    if sync.dry_run {
+        return dry_run(context, &config, sync);
+    }
+    let receivers = notice::receivers(sync.notify.as_deref(), &config.notify)?;
+    let result = sync_once(context, &config, sync);
+    tell_if_needed(context, &receivers, &result);
+    let (outcome, exit) = result?;
+    context.output.json(outcome.report.to_json());
+    Ok(exit)
+}
+
+fn sync_once(
+    context: &Context,
+    config: &Config,
+    sync: &Sync,
+) -> Result<(SyncOutcome, Exit), Failure> {
+    let prepared = permitted(context, config, prepare(context, config, &sync.options))?;
+    let mut hub = context.open_hub(&config.state, false)?;
+    let outcome = synchronise(context, &mut hub, &prepared.request)?;
+    print(context, &prepared, &outcome);
+    let exit = finish(context, config, &outcome.report, sync.report.as_deref())?;
+    Ok((outcome, exit))
+}
+
+/// Synchronises once, with another try after a passing failure; a stop leaves an audit entry.
+///
+/// # Errors
+///
+/// Any [`Failure`] of the hub.
+pub fn synchronise(
+    context: &Context,
+    hub: &mut Hub,
+    request: &SyncRequest,
+) -> Result<SyncOutcome, Failure> {
+    retrying(context, || {
+        let mut progress = context.progress();
+        Ok(hub.sync(request, &mut progress)?)
+    })
+}
+
+/// Passes a prepared request on; a refused permission leaves an audit entry first.
+pub(super) fn permitted(
+    context: &Context,
+    config: &Config,
+    prepared: Result<Prepared, Failure>,
+) -> Result<Prepared, Failure> {
+    if let Err(Failure::Permission(denied)) = &prepared
+        && let Ok(mut hub) = context.open_hub(&config.state, false)
+    {
+        let mut details = Object::new();
+        details.insert("code", denied.code());
+        details.insert("domain", denied.domain.as_str());
+        details.insert("entity", denied.entity.as_str());
+        // The refusal stands whether or not it can be noted.
+        let _ = hub.audit_note("CROSS_DOMAIN", "REFUSED", &context.actor(), details);
+    }
+    prepared
+}
+
+fn print(context: &Context, prepared: &Prepared, outcome: &SyncOutcome) {
+    let output = &context.output;
+    output.text(&run_text::entities(
+        output,
+        outcome,
+        &prepared.request.entities,
+    ));
+    output.text(&run_text::ending(output, outcome));
+}
+
+/// Prints what went wrong, writes the reports that are asked for or needed, and answers the exit
+/// code of the run.
+///
+/// # Errors
+///
+/// [`Refusal::File`] if the report that was asked for cannot be written.
+pub fn finish(
+    context: &Context,
+    config: &Config,
+    report: &RunReport,
+    asked: Option<&Path>,
+) -> Result<Exit, Failure> {
+    let output = &context.output;
+    for notice in &report.notices {
+        output.note(&format!("note {}", run_text::problem(notice)));
+    }
+    for problem in &report.problems {
+        output.warn(&run_text::problem(problem));
+    }
+    if !report.problems.is_empty() {
+        let path = error_report(config, report)?;
+        output.note(&format!("error report: {}", path.display()));
+    }
+    if let Some(path) = asked {
+        write_json(path, report.to_json())?;
+    }
+    Ok(exit_of(report.status))
+}
+
+/// Returns the exit code of a run that ended so.
+pub const fn exit_of(status: RunStatus) -> Exit {
+    match status {
+        RunStatus::Success | RunStatus::RolledBack => Exit::Ok,
+        RunStatus::Partial => Exit::Partial,
+        RunStatus::Conflicts => Exit::Conflicts,
+        RunStatus::Failed => Exit::Unexpected,
+    }
+}
+
+/// Writes what went wrong into a file of its own, for a person to go through.
+fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refusal> {
+    let mut whole = report.to_json();
+    let mut errors = Object::new();
+    errors.insert("schema", "error-report/1");
+    errors.insert("syncId", report.sync_id.as_str());
+    errors.insert("timestamp", report.timestamp.as_str());
+    errors.insert(
+        "errors",
+        whole.remove("errors").unwrap_or(Json::Array(Vec::new())),
+    );
+    let path = config
+        .state
+        .join("reports")
+        .join(format!("{}.errors.json", report.sync_id));
+    write_json(&path, errors)?;
+    Ok(path)
+}
+
+/// Writes a JSON document for people: two spaces, a line end. The folder is made if need be.
+///
+/// # Errors
+///
+/// [`Refusal::File`] if that fails.
+pub fn write_json(path: &Path, document: Object) -> Result<(), Refusal> {
+    write_text(
+        path,
+        &format!("{}\n", Json::Object(document).to_pretty_string()),
+    )
+}
+
+/// Writes a file; the folder is made if need be.
+///
+/// # Errors
+///
+/// [`Refusal::File`] if that fails.
+pub fn write_text(path: &Path, text: &str) -> Result<(), Refusal> {
+    let made = match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder),
+        _ => Ok(()),
+    };
+    let written = made.and_then(|()| fs::write(path, text));
+    written.map_err(|source| Refusal::File {
+        action: "write",
+        path: path.to_owned(),
+        source,
+    })
+}
+
+fn dry_run(context: &Context, config: &Config, sync: &Sync) -> Result<Exit, Failure> {
+    let prepared = prepare(context, config, &sync.options)?;
+    let outcome = planned(context, config, &prepared)?;
+    context
+        .output
+        .json(plan_file::to_json(&outcome, &sync.options));
+    print_plan(
+        context,
+        &prepared,
+        &outcome,
+        &plan_file::command_line(&sync.options),
+    );
+    Ok(exit_of_plan(&outcome, sync.exit_code))
+}
+
+/// Plans once; nothing is written.
+pub(super) fn planned(
+    context: &Context,
+    config: &Config,
+    prepared: &Prepared,
+) -> Result<SyncOutcome, Failure> {
+    let mut hub = context.open_hub(&config.state, false)?;
+    retrying(context, || {
+        let mut progress = context.progress();
+        Ok(hub.plan(&prepared.request, &mut progress)?)
+    })
+}
+
+/// Prints a plan for people.
+pub(super) fn print_plan(
+    context: &Context,
+    prepared: &Prepared,
+    outcome: &SyncOutcome,
+    apply: &str,
+) {
+    let output = &context.output;
+    output.text(&run_text::entities(
+        output,
+        outcome,
+        &prepared.request.entities,
+    ));
+    output.text(&run_text::dry_ending(outcome, apply));
+    if let Some(stop) = &outcome.stop {
+        output.failure_text(&Failure::from(HubError::from(stop.clone())));
+    }
+    for problem in &outcome.report.problems {
+        output.warn(&run_text::problem(problem));
+    }
+}
+
+/// Returns the exit code of a plan: 6 if a guard would stop it, 10 for pending changes if that was
+/// asked for.
+pub(super) const fn exit_of_plan(outcome: &SyncOutcome, asked: bool) -> Exit {
+    match (&outcome.stop, asked && !outcome.actions.is_empty()) {
+        (Some(_), _) => Exit::Safety,
+        (None, true) => Exit::Changes,
+        (None, false) => Exit::Ok,
+    }
+}
+
+/// Tells the receivers if the run failed or something waits for a person.
+pub fn tell_if_needed<T>(
+    context: &Context,
+    receivers: &[Receiver],
+    result: &Result<(T, Exit), Failure>,
+) where
+    T: std::borrow::Borrow<SyncOutcome>,
+{
+    let mut notice = Object::new();
+    notice.insert("schema", "notice/1");
+    let exit = match result {
+        Ok((_, Exit::Ok)) => return,
+        Err(failure) if failure.exit() == Exit::Interrupted => return,
+        Ok((outcome, exit)) => {
+            let report = &outcome.borrow().report;
+            notice.insert("code", report.status.as_str());
+            notice.insert("syncId", report.sync_id.as_str());
+            notice.insert(
+                "errors",
+                Json::Number((report.problems.len() as u64).into()),
+            );
+            *exit
+        }
+        Err(failure) => {
+            notice.insert("code", failure.code());
+            notice.insert("what", failure.to_string());
+            failure.exit()
+        }
+    };
+    notice.insert("exit", Json::Number(u64::from(exit.number()).into()));
+    for receiver in receivers {
+        if let Err(error) = notice::tell(receiver, &notice) {
+            context.output.warn(&format!("{}: {error}", error.code()));
+        }
+    }
+}

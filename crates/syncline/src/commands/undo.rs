@@ -1,0 +1,144 @@
+//! `syncline undo`: take a run back.
+
+use std::io::{self, BufRead, IsTerminal};
+
+use syncline_hub::UndoOutcome;
+use syncline_model::json::{Json, Object};
+
+use super::sync::permitted;
+use crate::arguments::{SyncOptions, Undo};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::output::table::{count, printable};
+use crate::run::{Context, Prepared, prepare};
+
+/// Most records that were edited since which are named.
+const LEFT_NAMED_MAX: usize = 20;
+
+/// Runs the command; it asks first, unless `--yes` was given.
+///
+/// # Errors
+///
+/// [`Refusal::ConfirmationNeeded`] if nobody can be asked, [`Refusal::Declined`] if the answer is
+/// no, and any other [`Failure`] of the hub.
+pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
+    let config = context.load()?.config;
+    let mut hub = context.open_existing_hub(&config.state)?;
+    let run = hub.run(&undo.run)?;
+    drop(hub);
+    let prepared = permitted(context, &config, request_of(context, &config, &run))?;
+    hub = context.open_existing_hub(&config.state)?;
+    let outlook = hub.undo(&undo.run, &prepared.request, true)?;
+    if undo.plan {
+        context.output.json(to_json(&outlook, false));
+        context
+            .output
+            .text(&text(&prepared, &outlook, "Would restore"));
+        context.output.line(&format!(
+            "Nothing written. Do it: syncline undo {}",
+            undo.run
+        ));
+        return Ok(Exit::Ok);
+    }
+    context.output.text(&text(&prepared, &outlook, "Restores"));
+    confirm(context)?;
+    let outcome = hub.undo(&undo.run, &prepared.request, false)?;
+    context.output.json(to_json(&outcome, true));
+    context
+        .output
+        .line(&format!("Undone by {}.", outcome.report.sync_id));
+    Ok(Exit::Ok)
+}
+
+/// Returns the request of the run that is taken back: its domains and entities.
+fn request_of(context: &Context, config: &Config, run: &Object) -> Result<Prepared, Failure> {
+    let text = |member| run.get(member).and_then(Json::as_str).map(str::to_owned);
+    let entities = run
+        .get("entities")
+        .and_then(Json::as_array)
+        .unwrap_or_default();
+    let options = SyncOptions {
+        source: text("sourceDomain"),
+        target: text("targetDomain"),
+        entities: entities
+            .iter()
+            .filter_map(Json::as_str)
+            .map(str::to_owned)
+            .collect(),
+        ..SyncOptions::default()
+    };
+    prepare(context, config, &options)
+}
+
+fn confirm(context: &Context) -> Result<(), Refusal> {
+    if context.global.yes {
+        return Ok(());
+    }
+    if context.global.no_input || !io::stdin().is_terminal() {
+        return Err(Refusal::ConfirmationNeeded);
+    }
+    context.output.note("Proceed? [y/N]");
+    let mut answer = String::new();
+    let read = io::stdin().lock().read_line(&mut answer);
+    match (read, answer.trim().to_ascii_lowercase().as_str()) {
+        (Ok(_), "y" | "yes") => Ok(()),
+        _ => Err(Refusal::Declined),
+    }
+}
+
+fn text(prepared: &Prepared, outcome: &UndoOutcome, verb: &str) -> String {
+    let (source, target) = (&prepared.link.source, &prepared.link.target);
+    let [in_source, in_target] = outcome.restored;
+    let total = count(in_source + in_target, "record", "records");
+    let mut text = format!("{verb} {total} ({source} {in_source}, {target} {in_target}).\n");
+    for file in &outcome.files_exact {
+        text.push_str(&format!("  {file}: byte for byte\n"));
+    }
+    if !outcome.left.is_empty() {
+        let names = outcome.left.iter().take(LEFT_NAMED_MAX);
+        let names: Vec<String> = names
+            .map(|(_, entity, id)| format!("{entity} {}", printable(id.as_str())))
+            .collect();
+        let rest = outcome.left.len().saturating_sub(LEFT_NAMED_MAX);
+        let more = if rest > 0 {
+            format!(" and {rest} more")
+        } else {
+            String::new()
+        };
+        let edited = outcome.left.len();
+        text.push_str(&format!(
+            "  {edited} edited since, left as they are: {}{more}\n",
+            names.join(", ")
+        ));
+    }
+    text
+}
+
+fn to_json(outcome: &UndoOutcome, is_done: bool) -> Object {
+    let number = |value: u64| Json::Number(value.into());
+    let mut document = Object::new();
+    document.insert("schema", "undo/1");
+    document.insert("undone", outcome.sync_id.as_str());
+    document.insert("done", Json::Bool(is_done));
+    if is_done {
+        document.insert("syncId", outcome.report.sync_id.as_str());
+    }
+    let mut restored = Object::new();
+    restored.insert("source", number(outcome.restored[0]));
+    restored.insert("target", number(outcome.restored[1]));
+    document.insert("restored", restored);
+    let files = outcome
+        .files_exact
+        .iter()
+        .map(|file| Json::from(file.as_str()));
+    document.insert("filesExact", Json::Array(files.collect()));
+    let left = outcome.left.iter().map(|(_, entity, id)| {
+        let mut one = Object::new();
+        one.insert("entity", entity.as_str());
+        one.insert("id", id.as_str());
+        Json::Object(one)
+    });
+    document.insert("left", Json::Array(left.collect()));
+    document
+}

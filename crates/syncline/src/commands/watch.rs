@@ -1,0 +1,205 @@
+//! `syncline watch`: sync whenever something changes.
+//!
+//! The system reports changes; a look at sizes and times every few seconds is the safety net where
+//! it does not. After a run that wrote, a plan tells whether a person edited meanwhile, so that our
+//! own writes cause no further run and no edit is overlooked.
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant, SystemTime};
+
+use notify::{RecursiveMode, Watcher};
+use syncline_engine::link::Side;
+use syncline_hub::{Hub, SyncOutcome, SyncRequest};
+
+use super::sync::{finish, permitted, synchronise, tell_if_needed};
+use crate::arguments::Watch;
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::output::{Format, run_text};
+use crate::run::notice::{self, Receiver as NoticeReceiver};
+use crate::run::{Context, prepare};
+
+/// Quiet time after which a burst of changes is over.
+const QUIET: Duration = Duration::from_millis(100);
+/// Longest that a burst is waited for, so that steady edits cannot put off a run for ever.
+const BURST_MAX: Duration = Duration::from_millis(400);
+/// How often a wait looks whether Ctrl-C was pressed.
+const STEP: Duration = Duration::from_millis(100);
+
+/// Size and time of every file of the link: what tells that something may have changed.
+type Signature = Vec<Option<(u64, Option<SystemTime>, u64)>>;
+
+/// What a watch needs.
+struct Watching<'a> {
+    context: &'a Context,
+    config: &'a Config,
+    request: &'a SyncRequest,
+    receivers: &'a [NoticeReceiver],
+    files: Vec<PathBuf>,
+    poll: Duration,
+}
+
+/// Runs the command, until Ctrl-C.
+///
+/// # Errors
+///
+/// [`Refusal::Watch`] if nothing can be watched; a run that fails is told and tried again after the
+/// next change.
+pub fn run(context: &Context, watch: &Watch) -> Result<Exit, Failure> {
+    if context.output.format == Format::Json {
+        let next = "use --jsonl: one document per run";
+        return Err(Refusal::usage("a watch never ends, so it is not one document", next).into());
+    }
+    let config = context.load()?.config;
+    let receivers = notice::receivers(watch.notify.as_deref(), &config.notify)?;
+    let prepared = permitted(context, &config, prepare(context, &config, &watch.options))?;
+    let request = &prepared.request;
+    let mut hub = context.open_hub(&config.state, false)?;
+    let (sender, events) = mpsc::channel();
+    let mut watcher = notify::recommended_watcher(move |event| {
+        // A receiver that is gone means that the watch has ended.
+        let _ = sender.send(event);
+    })
+    .map_err(|source| Refusal::Watch { source })?;
+    for side in Side::BOTH {
+        let folder = &request.domain(side).folder;
+        if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
+            let seconds = watch.poll / 1_000;
+            context
+                .output
+                .warn(&format!("{error}; looking every {seconds} s instead"));
+        }
+    }
+    let files = Side::BOTH.into_iter().flat_map(|side| {
+        let folder = &request.domain(side).folder;
+        request
+            .entities
+            .iter()
+            .map(move |entity| folder.join(&entity.file))
+    });
+    let watching = Watching {
+        context,
+        config: &config,
+        request,
+        receivers: &receivers,
+        files: files.collect(),
+        poll: Duration::from_millis(watch.poll.max(1)),
+    };
+    let (source, target) = (&prepared.link.source, &prepared.link.target);
+    context
+        .output
+        .note(&format!("watching {source} and {target}; Ctrl-C ends it"));
+    watching.go_on(&mut hub, &events);
+    drop(watcher);
+    context.output.note("stopped; nothing is half done");
+    Ok(Exit::Interrupted)
+}
+
+impl Watching<'_> {
+    fn go_on(&self, hub: &mut Hub, events: &Receiver<notify::Result<notify::Event>>) {
+        let mut seen = self.sync_until_settled(hub);
+        while self.wait(events, &seen) {
+            seen = self.sync_until_settled(hub);
+        }
+    }
+
+    /// Waits until a file differs from what was seen and the burst is over; false once Ctrl-C was
+    /// pressed.
+    fn wait(&self, events: &Receiver<notify::Result<notify::Event>>, seen: &Signature) -> bool {
+        let mut looked = Instant::now();
+        loop {
+            if self.context.is_interrupted() {
+                return false;
+            }
+            let is_woken = match events.recv_timeout(STEP.min(self.poll)) {
+                Ok(_) => true,
+                Err(RecvTimeoutError::Timeout) => looked.elapsed() >= self.poll,
+                Err(RecvTimeoutError::Disconnected) => {
+                    std::thread::sleep(STEP);
+                    looked.elapsed() >= self.poll
+                }
+            };
+            if is_woken {
+                looked = Instant::now();
+                if self.signature() != *seen {
+                    let burst = Instant::now();
+                    while burst.elapsed() < BURST_MAX && events.recv_timeout(QUIET).is_ok() {}
+                    return !self.context.is_interrupted();
+                }
+            }
+        }
+    }
+
+    /// Syncs, and again while a person edits meanwhile; answers what the files looked like before
+    /// the last look at their content.
+    fn sync_until_settled(&self, hub: &mut Hub) -> Signature {
+        loop {
+            let before = self.signature();
+            let has_written = self.sync(hub);
+            if !has_written || self.context.is_interrupted() {
+                return before;
+            }
+            let after = self.signature();
+            match hub.plan(self.request, &mut self.context.progress()) {
+                Ok(plan) if !plan.actions.is_empty() && plan.stop.is_none() => {}
+                // What cannot be planned now is told when the next change wakes us.
+                _ => return after,
+            }
+        }
+    }
+
+    /// Syncs once, prints and tells; answers whether files were written.
+    fn sync(&self, hub: &mut Hub) -> bool {
+        let result = self.sync_and_finish(hub);
+        tell_if_needed(self.context, self.receivers, &result);
+        match result {
+            Ok((outcome, _)) => outcome.wrote,
+            Err(failure) => {
+                self.context.output.failure(&failure);
+                false
+            }
+        }
+    }
+
+    fn sync_and_finish(&self, hub: &mut Hub) -> Result<(SyncOutcome, Exit), Failure> {
+        let outcome = synchronise(self.context, hub, self.request)?;
+        let output = &self.context.output;
+        output.json(outcome.report.to_json());
+        if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {
+            output.text(&run_text::entities(
+                output,
+                &outcome,
+                &self.request.entities,
+            ));
+            output.text(&run_text::ending(output, &outcome));
+        }
+        let exit = finish(self.context, self.config, &outcome.report, None)?;
+        Ok((outcome, exit))
+    }
+
+    fn signature(&self) -> Signature {
+        let of = |path: &PathBuf| {
+            let metadata = fs::metadata(path).ok()?;
+            Some((
+                metadata.len(),
+                metadata.modified().ok(),
+                file_number(&metadata),
+            ))
+        };
+        self.files.iter().map(of).collect()
+    }
+}
+
+/// Returns the number of a file, which changes when it is replaced.
+#[cfg(unix)]
+fn file_number(metadata: &fs::Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(metadata)
+}
+
+#[cfg(not(unix))]
+fn file_number(_metadata: &fs::Metadata) -> u64 {
+    0
+}

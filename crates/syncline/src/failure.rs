@@ -1,0 +1,395 @@
+//! Why a command failed: a code, what, why, what to do next, and the exit code that follows.
+
+use std::io;
+use std::path::PathBuf;
+
+use syncline_engine::audit::ProofTextError;
+use syncline_hub::HubError;
+use syncline_model::json::{Json, Object};
+use syncline_policy::{PermissionDenied, SafetyStop};
+use syncline_store::StoreError;
+use thiserror::Error;
+
+use crate::config::ConfigError;
+use crate::exit::Exit;
+
+/// Why a command failed. It never holds the value of a field.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Failure {
+    /// The configuration is missing or wrong.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A user may not do what was asked.
+    #[error(transparent)]
+    Permission(#[from] PermissionDenied),
+    /// The hub could not do it.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// A proof of the audit is no proof.
+    #[error("the proof cannot be read")]
+    Proof(#[from] ProofTextError),
+    /// The command itself refuses.
+    #[error(transparent)]
+    Command(#[from] Refusal),
+}
+
+/// Why the command itself refuses.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// Arguments that do not fit together.
+    #[error("{what}")]
+    Usage {
+        /// What does not fit.
+        what: String,
+        /// What to write instead.
+        next: String,
+    },
+    /// A domain that is asked for does not exist.
+    #[error("{side} domain '{name}' not found")]
+    DomainNotFound {
+        /// `Source` or `Target`.
+        side: &'static str,
+        /// What was asked for.
+        name: String,
+        /// The domains that there are.
+        known: Vec<String>,
+    },
+    /// Source and target are the same domain.
+    #[error("source and target are the same domain, '{name}'")]
+    DomainsEqual {
+        /// The domain.
+        name: String,
+        /// The domains that there are.
+        known: Vec<String>,
+    },
+    /// An entity that is asked for is not known.
+    #[error("entity '{name}' is not supported")]
+    EntityUnsupported {
+        /// What was asked for.
+        name: String,
+        /// The entities that there are.
+        known: Vec<String>,
+    },
+    /// There is no link of that name, or more than one to choose from.
+    #[error("{what}")]
+    LinkUnknown {
+        /// What is wrong.
+        what: String,
+        /// The links that there are.
+        known: Vec<String>,
+    },
+    /// The configuration asks for something that this build does not do.
+    #[error("{what} is configured, and this version cannot do it")]
+    Unsupported {
+        /// What.
+        what: String,
+    },
+    /// A file could not be read or written.
+    #[error("cannot {action} {}", path.display())]
+    File {
+        /// What was tried: `read`, `write`.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A file exists and would be overwritten.
+    #[error("{} exists already", path.display())]
+    FileExists {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A plan file is no plan.
+    #[error("{} is not a plan: {reason}", path.display())]
+    PlanInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file of decisions cannot be taken.
+    #[error("decision {index} cannot be taken: {reason}")]
+    DecisionInvalid {
+        /// Number of the decision in the file, from 1.
+        index: usize,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A question that nobody can answer.
+    #[error("this needs a yes, and nobody can be asked")]
+    ConfirmationNeeded,
+    /// The person said no.
+    #[error("not confirmed; nothing was changed")]
+    Declined,
+    /// There is no hub yet.
+    #[error("there is no state in {}", folder.display())]
+    NoState {
+        /// The folder of the state.
+        folder: PathBuf,
+    },
+    /// A notice could not be sent.
+    #[error("the notice could not be sent: {reason}")]
+    Notice {
+        /// Why.
+        reason: String,
+    },
+    /// Watching the folders failed.
+    #[error("the folders cannot be watched")]
+    Watch {
+        /// What the system said.
+        #[source]
+        source: notify::Error,
+    },
+}
+
+impl Refusal {
+    /// Builds a refusal of arguments.
+    pub fn usage(what: impl Into<String>, next: impl Into<String>) -> Self {
+        let (what, next) = (what.into(), next.into());
+        Self::Usage { what, next }
+    }
+
+    /// Returns the stable code, which has a page in `docs/errors/`.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Usage { .. } => "USAGE_INVALID",
+            Self::DomainNotFound { .. } => "DOMAIN_NOT_FOUND",
+            Self::DomainsEqual { .. } => "DOMAINS_EQUAL",
+            Self::EntityUnsupported { .. } => "ENTITY_TYPE_UNSUPPORTED",
+            Self::LinkUnknown { .. } => "LINK_UNKNOWN",
+            Self::Unsupported { .. } => "NOT_SUPPORTED",
+            Self::File { .. } => "FILE_UNUSABLE",
+            Self::FileExists { .. } => "FILE_EXISTS",
+            Self::PlanInvalid { .. } => "PLAN_INVALID",
+            Self::DecisionInvalid { .. } => "DECISION_INVALID",
+            Self::ConfirmationNeeded => "CONFIRMATION_NEEDED",
+            Self::Declined => "DECLINED",
+            Self::NoState { .. } => "STATE_MISSING",
+            Self::Notice { .. } => "NOTICE_FAILED",
+            Self::Watch { .. } => "WATCH_FAILED",
+        }
+    }
+
+    /// Returns the exit code that follows.
+    pub const fn exit(&self) -> Exit {
+        match self {
+            Self::Usage { .. }
+            | Self::DomainsEqual { .. }
+            | Self::EntityUnsupported { .. }
+            | Self::LinkUnknown { .. }
+            | Self::FileExists { .. }
+            | Self::PlanInvalid { .. }
+            | Self::DecisionInvalid { .. }
+            | Self::ConfirmationNeeded
+            | Self::Declined => Exit::Usage,
+            Self::DomainNotFound { .. } | Self::Unsupported { .. } | Self::NoState { .. } => {
+                Exit::Config
+            }
+            Self::File { .. } | Self::Notice { .. } | Self::Watch { .. } => Exit::Transient,
+        }
+    }
+
+    fn why(&self) -> String {
+        match self {
+            Self::Usage { .. } => "what is not understood is never guessed".to_owned(),
+            Self::DomainNotFound { known, .. } | Self::DomainsEqual { known, .. } => {
+                format!("valid domains: {}", known.join(", "))
+            }
+            Self::EntityUnsupported { known, .. } => {
+                format!("supported entities: {}", known.join(", "))
+            }
+            Self::LinkUnknown { known, .. } if known.is_empty() => {
+                "the configuration has no link".to_owned()
+            }
+            Self::LinkUnknown { known, .. } => format!("known links: {}", known.join(", ")),
+            Self::Unsupported { .. } => "leaving it out could let something cross".to_owned(),
+            Self::File { source, .. } => source.to_string(),
+            Self::FileExists { .. } => "nothing that you wrote is overwritten".to_owned(),
+            Self::PlanInvalid { .. } => "a plan is applied as it was saved, or not".to_owned(),
+            Self::DecisionInvalid { .. } => "all decisions are taken, or none".to_owned(),
+            Self::ConfirmationNeeded => "there is no terminal, or --no-input was given".to_owned(),
+            Self::Declined => "the answer was not yes".to_owned(),
+            Self::NoState { .. } => "nothing was ever synchronised here".to_owned(),
+            Self::Notice { .. } => "the run itself is not affected".to_owned(),
+            Self::Watch { source } => source.to_string(),
+        }
+    }
+
+    fn next(&self) -> String {
+        let text = match self {
+            Self::Usage { next, .. } => return next.clone(),
+            Self::DomainNotFound { .. } => "name a valid domain, or create its folder",
+            Self::DomainsEqual { .. } => "name two different domains",
+            Self::EntityUnsupported { .. } => "name supported entities, or define it",
+            Self::LinkUnknown { .. } => "name one with --link, or --source and --target",
+            Self::Unsupported { .. } => "take it out of the configuration",
+            Self::File { .. } => "check the path, who may use it, and the room on the disk",
+            Self::FileExists { .. } => "remove it first, or work with it",
+            Self::PlanInvalid { .. } => "save a new one: syncline plan -o plan.json",
+            Self::DecisionInvalid { .. } => "export again: syncline conflicts export -o f.json",
+            Self::ConfirmationNeeded => "add --yes",
+            Self::Declined => "run it again and answer y, or add --yes",
+            Self::NoState { .. } => "syncline sync",
+            Self::Notice { .. } => "check the command or address of --notify",
+            Self::Watch { .. } => "run `syncline sync` from a timer instead",
+        };
+        text.to_owned()
+    }
+}
+
+impl Failure {
+    /// Returns the stable code, which has a page in `docs/errors/`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Config(error) => error.code(),
+            Self::Permission(error) => error.code(),
+            Self::Hub(error) => error.code(),
+            Self::Proof(error) => error.code(),
+            Self::Command(error) => error.code(),
+        }
+    }
+
+    /// Returns the exit code that follows.
+    pub fn exit(&self) -> Exit {
+        match self {
+            Self::Config(_) | Self::Permission(_) => Exit::Config,
+            Self::Hub(error) => hub_exit(error),
+            Self::Proof(_) => Exit::Integrity,
+            Self::Command(error) => error.exit(),
+        }
+    }
+
+    /// Returns whether the same may succeed a little later.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Self::Hub(error) if error.is_transient())
+    }
+
+    /// Returns why, in one sentence.
+    pub fn why(&self) -> String {
+        match self {
+            Self::Config(error) => error.why(),
+            Self::Permission(_) => "whatever is not granted is refused".to_owned(),
+            Self::Hub(error) => hub_why(error),
+            Self::Proof(error) => error.to_string(),
+            Self::Command(error) => error.why(),
+        }
+    }
+
+    /// Returns what to do next, in one sentence or command.
+    pub fn next(&self) -> String {
+        match self {
+            Self::Config(error) => error.next(),
+            Self::Permission(_) => "ask who keeps the configuration for a grant".to_owned(),
+            Self::Hub(error) => hub_next(error).to_owned(),
+            Self::Proof(_) => "make a new one: syncline audit prove <entity> <id>".to_owned(),
+            Self::Command(error) => error.next(),
+        }
+    }
+
+    /// Returns the failure as a JSON document.
+    pub fn to_json(&self) -> Object {
+        let mut object = Object::new();
+        object.insert("schema", "error/1");
+        object.insert("code", self.code());
+        object.insert("what", self.to_string());
+        object.insert("why", self.why());
+        object.insert("next", self.next());
+        object.insert("exit", Json::Number(u64::from(self.exit().number()).into()));
+        object
+    }
+}
+
+fn hub_exit(error: &HubError) -> Exit {
+    match error {
+        HubError::Store(error) => store_exit(error),
+        HubError::Safety(SafetyStop::Time { .. }) | HubError::Random => Exit::Transient,
+        HubError::Safety(_)
+        | HubError::StalePlan
+        | HubError::NotUndoable { .. }
+        | HubError::ConflictStale { .. } => Exit::Safety,
+        HubError::File {
+            transient, code, ..
+        } => match *transient || code.contains("STORAGE") {
+            true => Exit::Transient,
+            false => Exit::Config,
+        },
+        HubError::DomainNotFound { .. } => Exit::Config,
+        HubError::WouldConflict { .. } => Exit::Conflicts,
+        HubError::RunNotFound { .. }
+        | HubError::ConflictNotFound { .. }
+        | HubError::DecisionUnfit { .. } => Exit::Usage,
+        HubError::Cancelled => Exit::Interrupted,
+        HubError::Damaged { .. }
+        | HubError::Row { .. }
+        | HubError::Audit { .. }
+        | HubError::ClockExhausted => Exit::Integrity,
+        _ => Exit::Unexpected,
+    }
+}
+
+const fn store_exit(error: &StoreError) -> Exit {
+    match error {
+        StoreError::Locked { .. } => Exit::Locked,
+        StoreError::TooNew { .. } => Exit::Config,
+        StoreError::Damaged { .. } => Exit::Integrity,
+        StoreError::KeyRange { .. } | StoreError::TooLarge { .. } => Exit::Unexpected,
+        _ => Exit::Transient,
+    }
+}
+
+fn hub_why(error: &HubError) -> String {
+    match error {
+        HubError::Store(error) => error.to_string(),
+        HubError::Safety(SafetyStop::Emptied { .. }) => {
+            "a list is emptied by a failed export more often than by its owner".to_owned()
+        }
+        HubError::Safety(SafetyStop::Deletes { .. } | SafetyStop::Changes { .. }) => {
+            "so much at once is an accident more often than work".to_owned()
+        }
+        HubError::Safety(_) => "every run has bounds".to_owned(),
+        HubError::File { .. } => {
+            "a file that is not read whole is never taken for a list".to_owned()
+        }
+        HubError::DomainNotFound { .. } => "its folder does not exist".to_owned(),
+        HubError::StalePlan => "a plan is applied only to what it was made of".to_owned(),
+        HubError::WouldConflict { .. } => "`--on-conflict fail` was asked for".to_owned(),
+        HubError::Cancelled => "Ctrl-C".to_owned(),
+        other => std::error::Error::source(other)
+            .map_or_else(|| "nothing was changed".to_owned(), ToString::to_string),
+    }
+}
+
+fn hub_next(error: &HubError) -> &'static str {
+    match error {
+        HubError::Store(error) => error.remedy(),
+        HubError::Safety(SafetyStop::Emptied { .. }) => {
+            "look: syncline plan    allow once: --allow-emptied --max-delete 100%"
+        }
+        HubError::Safety(SafetyStop::Deletes { .. }) => {
+            "look: syncline plan    allow once: --max-delete <number>"
+        }
+        HubError::Safety(SafetyStop::Changes { .. }) => {
+            "look: syncline plan    allow once: --max-change <number>"
+        }
+        HubError::Safety(SafetyStop::Items { .. }) => "raise it: --max-items <number>",
+        HubError::Safety(SafetyStop::Bytes { .. }) => "raise it: --max-bytes <size>",
+        HubError::Safety(_) => "run it again; raise it: --timeout 10m",
+        HubError::File { .. } => "mend the file, then run again; nothing was written",
+        HubError::DomainNotFound { .. } => "create its folder, or correct its path",
+        HubError::StalePlan => "make a new one: syncline plan -o plan.json",
+        HubError::WouldConflict { .. } => "look: syncline plan    or leave out --on-conflict fail",
+        HubError::RunNotFound { .. } => "list them: syncline log",
+        HubError::NotUndoable { .. } => "look: syncline show <run>",
+        HubError::ConflictNotFound { .. } | HubError::ConflictStale { .. } => {
+            "list them: syncline conflicts list"
+        }
+        HubError::DecisionUnfit { .. } => "look: syncline conflicts show <id>",
+        HubError::Cancelled => "run it again when it suits",
+        HubError::Random => "run it again",
+        _ => "syncline doctor",
+    }
+}

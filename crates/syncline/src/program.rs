@@ -1,0 +1,102 @@
+//! From the words of the command line to an exit code.
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::ExitCode;
+
+use clap::Parser;
+use clap::error::ErrorKind;
+
+use crate::arguments::{Arguments, Command, CrossDomainProgram};
+use crate::commands;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::run::{Context, watch_for_interrupts};
+use crate::spec001;
+
+/// Runs the program: `words` are its name and its arguments.
+///
+/// Called as `cross_domain_sync`, it takes spec 001's arguments and answers as spec 001 does.
+pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
+    let words: Vec<OsString> = words.collect();
+    let exit = match is_cross_domain(&words) {
+        true => match CrossDomainProgram::try_parse_from(&words) {
+            Ok(program) => spec001::run(&Context::new(program.global), &program.options),
+            Err(error) => not_understood(&error),
+        },
+        false => match Arguments::try_parse_from(&words) {
+            Ok(arguments) => run_command(Context::new(arguments.global), &arguments.command),
+            Err(error) => not_understood(&error),
+        },
+    };
+    exit.into()
+}
+
+/// Returns whether the program was called by spec 001's name.
+fn is_cross_domain(words: &[OsString]) -> bool {
+    let name = words.first().and_then(|word| Path::new(word).file_stem());
+    name.is_some_and(|name| name == "cross_domain_sync")
+}
+
+/// Prints what clap says: help and version are results, everything else is an error.
+fn not_understood(error: &clap::Error) -> Exit {
+    // Nothing can be done about an output that is closed.
+    let _ = error.print();
+    match error.kind() {
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
+        _ => Exit::Usage,
+    }
+}
+
+fn run_command(context: Context, command: &Command) -> Exit {
+    if let Command::CrossDomainSync(options) = command {
+        return spec001::run(&context, options);
+    }
+    match dispatch(context.clone(), command) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            context.output.failure(&failure);
+            failure.exit()
+        }
+    }
+}
+
+fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
+    if takes_time(command) {
+        context.interrupted = watch_for_interrupts();
+    }
+    match command {
+        Command::Init => commands::init::run(&context),
+        Command::Sync(sync) => commands::sync::run(&context, sync),
+        Command::Plan(plan) => commands::plan::run(&context, plan),
+        Command::Apply(apply) => commands::plan::apply(&context, apply),
+        Command::Diff(diff) => commands::diff::run(&context, diff),
+        Command::Status(status) => commands::status::run(&context, status),
+        Command::Log(log) => commands::log::run(&context, log),
+        Command::Show { run } => commands::log::show(&context, run),
+        Command::Undo(undo) => commands::undo::run(&context, undo),
+        Command::Conflicts(conflicts) => commands::conflicts::run(&context, conflicts),
+        Command::Watch(watch) => commands::watch::run(&context, watch),
+        Command::Doctor { repair } => commands::doctor::run(&context, *repair),
+        Command::Check => commands::check::run(&context),
+        Command::Audit(audit) => commands::audit::run(&context, audit),
+        Command::Completions { shell } => commands::describe::completions(&context, *shell),
+        Command::Man { output } => commands::describe::manual(&context, output.as_deref()),
+        Command::Version => commands::describe::version(&context),
+        Command::CrossDomainSync(options) => Ok(spec001::run(&context, options)),
+    }
+}
+
+/// Returns whether Ctrl-C is to be answered with care.
+const fn takes_time(command: &Command) -> bool {
+    matches!(
+        command,
+        Command::Sync(_)
+            | Command::Plan(_)
+            | Command::Apply(_)
+            | Command::Undo(_)
+            | Command::Watch(_)
+            | Command::Status(_)
+            | Command::Diff(_)
+    )
+}

@@ -1,0 +1,108 @@
+//! What every command has at hand.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use syncline_hub::{Actor, Hub, HubError, HubOptions};
+use syncline_store::StoreError;
+
+use super::actor;
+use super::retry::retrying;
+use crate::arguments::Global;
+use crate::config::{Config, Loaded};
+use crate::failure::{Failure, Refusal};
+use crate::output::{Output, ProgressLine};
+
+/// How often a lock is tried while waiting for it.
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What every command has at hand.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// Options of every command.
+    pub global: Global,
+    /// Where lines go.
+    pub output: Output,
+    /// Set by Ctrl-C.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+impl Context {
+    /// Gathers it.
+    pub fn new(global: Global) -> Self {
+        let output = Output::new(&global);
+        Self {
+            global,
+            output,
+            interrupted: Arc::default(),
+        }
+    }
+
+    /// Returns whether the person asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+
+    /// Returns the configuration of this folder.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Config`] if it is there and cannot be understood.
+    pub fn load(&self) -> Result<Loaded, Failure> {
+        Ok(Config::load(Path::new("."), self.global.config.as_deref())?)
+    }
+
+    /// Returns who acts.
+    pub fn actor(&self) -> Actor {
+        actor::actor(&self.global)
+    }
+
+    /// Returns a fresh progress line.
+    pub fn progress(&self) -> ProgressLine {
+        ProgressLine::new(&self.output, Arc::clone(&self.interrupted))
+    }
+
+    /// Opens the hub, waiting for another process as long as `--wait-lock` allows.
+    ///
+    /// # Errors
+    ///
+    /// [`Failure::Hub`] if the state is locked, damaged or too new.
+    pub fn open_hub(&self, state: &Path, check_store: bool) -> Result<Hub, Failure> {
+        let started = Instant::now();
+        let wait = Duration::from_millis(self.global.wait_lock.unwrap_or_default());
+        let options = HubOptions {
+            state_folder: state.to_owned(),
+            check_store,
+        };
+        loop {
+            let opened = retrying(self, || Ok(Hub::open(&options)?));
+            let is_locked = matches!(
+                &opened,
+                Err(Failure::Hub(HubError::Store(StoreError::Locked { .. })))
+            );
+            if !is_locked || started.elapsed() >= wait || self.is_interrupted() {
+                return opened;
+            }
+            thread::sleep(LOCK_PAUSE);
+        }
+    }
+
+    /// Opens the hub of a folder where something was synchronised before.
+    ///
+    /// # Errors
+    ///
+    /// - [`Refusal::NoState`] if there is none; nothing is created.
+    /// - As [`Context::open_hub`].
+    pub fn open_existing_hub(&self, state: &Path) -> Result<Hub, Failure> {
+        if !Hub::exists(state) {
+            return Err(Refusal::NoState {
+                folder: state.to_owned(),
+            }
+            .into());
+        }
+        self.open_hub(state, false)
+    }
+}

@@ -1,0 +1,24 @@
+//! What commands share: the context, the request to the hub, waiting, retrying, telling somebody.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | options, configuration, who acts, the open hub | [`Context`] |
+//! | from arguments and configuration to a request | [`prepare`], [`Prepared`] |
+//! | another try after a passing failure | `retry.rs` |
+//! | telling somebody | [`notice`] |
+//! | plans as files | [`plan_file`] |
+
+mod actor;
+mod context;
+mod interrupt;
+pub mod notice;
+mod only;
+pub mod plan_file;
+mod request;
+mod retry;
+mod rules;
+
+pub use context::Context;
+pub use interrupt::watch_for_interrupts;
+pub use request::{Prepared, prepare};
+pub use retry::retrying;

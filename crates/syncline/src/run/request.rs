@@ -1,0 +1,255 @@
+//! From arguments and configuration to a request.
+
+use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
+use syncline_engine::sync::Rename;
+use syncline_hub::{FileDomain, FileEntity, SyncRequest};
+use syncline_model::id::Writer;
+use syncline_policy::{Access, Guard, Limits};
+
+use super::context::Context;
+use super::only;
+use super::rules::{Decider, rules};
+use crate::arguments::{DirectionWord, Mode, Preference, SyncOptions};
+use crate::config::{Config, Direction as ConfiguredDirection, Domain, Entity, Link};
+use crate::failure::{Failure, Refusal};
+
+/// A request, and the link that it is for.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    /// The link, turned as it was asked for.
+    pub link: Link,
+    /// The request.
+    pub request: SyncRequest,
+}
+
+/// Makes a request of what was asked for and what is configured, and judges the permissions.
+///
+/// # Errors
+///
+/// [`Failure::Command`] if domains, entities or the link are not known, and
+/// [`Failure::Permission`] if the user may not do this.
+pub fn prepare(
+    context: &Context,
+    config: &Config,
+    options: &SyncOptions,
+) -> Result<Prepared, Failure> {
+    let link = link(config, options)?;
+    let names: Vec<String> = config
+        .domains
+        .iter()
+        .map(|domain| domain.name.to_string())
+        .collect();
+    let side = |side: &'static str, name: &str| {
+        let found = config.domain(name).filter(|domain| domain.path.exists());
+        found.ok_or_else(|| Refusal::DomainNotFound {
+            side,
+            name: name.to_owned(),
+            known: names.clone(),
+        })
+    };
+    let source = side("Source", link.source.as_str())?;
+    let target = side("Target", link.target.as_str())?;
+    let decider = match options.on_conflict {
+        None | Some(Preference::Fail) => Decider::of(link.on_conflict, &link.source, &link.target),
+        Some(Preference::Ask) => Decider::Person,
+        Some(Preference::Source) => Decider::Side(link.source.clone()),
+        Some(Preference::Target) => Decider::Side(link.target.clone()),
+        Some(Preference::Newer) => Decider::Newer,
+        Some(Preference::Both) => Decider::Both,
+    };
+    let entities = entities(config, &link, options)?;
+    let mut entities: Vec<FileEntity> = entities
+        .into_iter()
+        .map(|entity| file_entity(entity, &decider))
+        .collect();
+    let (source, target) = (file_domain(source), file_domain(target));
+    let request = SyncRequest {
+        only: only::ids(&options.only, [&source, &target], &mut entities)?,
+        source,
+        target,
+        entities,
+        direction: direction(&link, options),
+        limits: limits(context, config, options),
+        guard: guard(config, options),
+        actor: context.actor(),
+        fail_on_conflict: options.on_conflict == Some(Preference::Fail),
+        expected_inputs: None,
+    };
+    judge(config, &request)?;
+    Ok(Prepared { link, request })
+}
+
+fn link(config: &Config, options: &SyncOptions) -> Result<Link, Refusal> {
+    let known = || {
+        config
+            .links
+            .iter()
+            .map(|link| link.name.clone())
+            .collect::<Vec<_>>()
+    };
+    let unknown = |what: String| Refusal::LinkUnknown {
+        what,
+        known: known(),
+    };
+    let found = match (&options.link, &options.source, &options.target) {
+        (Some(name), ..) => {
+            let found = config.links.iter().find(|link| link.name == *name).cloned();
+            found.ok_or_else(|| unknown(format!("there is no link `{name}`")))?
+        }
+        (None, Some(source), Some(target)) => between(config, source, target)?
+            .ok_or_else(|| unknown(format!("no link joins `{source}` and `{target}`")))?,
+        _ => match config.links.as_slice() {
+            [link] => link.clone(),
+            [] => return Err(unknown("there is no link".to_owned())),
+            _ => return Err(unknown("there are several links".to_owned())),
+        },
+    };
+    match found.filter.is_empty() {
+        true => Ok(found),
+        false => Err(Refusal::Unsupported {
+            what: format!("`filter` of link `{}`", found.name),
+        }),
+    }
+}
+
+/// Returns the link between two domains, both of which must be known and differ.
+fn between(config: &Config, source: &str, target: &str) -> Result<Option<Link>, Refusal> {
+    let known: Vec<String> = config
+        .domains
+        .iter()
+        .map(|domain| domain.name.to_string())
+        .collect();
+    for (side, name) in [("Source", source), ("Target", target)] {
+        if config.domain(name).is_none() {
+            return Err(Refusal::DomainNotFound {
+                side,
+                name: name.to_owned(),
+                known,
+            });
+        }
+    }
+    if source == target {
+        return Err(Refusal::DomainsEqual {
+            name: source.to_owned(),
+            known,
+        });
+    }
+    Ok(config.link_for(source, target))
+}
+
+/// Returns the entities that are asked for, in the order asked for, else all of the link.
+fn entities<'c>(
+    config: &'c Config,
+    link: &Link,
+    options: &SyncOptions,
+) -> Result<Vec<&'c Entity>, Refusal> {
+    let known = || {
+        link.entities
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
+    };
+    let asked = if options.entities.is_empty() {
+        known()
+    } else {
+        options.entities.clone()
+    };
+    let mut found: Vec<&Entity> = Vec::new();
+    for name in asked {
+        let is_linked = link.entities.iter().any(|entity| entity.as_str() == name);
+        let entity = config.entity(&name).filter(|_| is_linked);
+        let entity = entity.ok_or_else(|| Refusal::EntityUnsupported {
+            name,
+            known: known(),
+        })?;
+        if found.iter().all(|known| known.name != entity.name) {
+            found.push(entity);
+        }
+    }
+    Ok(found)
+}
+
+fn file_entity(entity: &Entity, decider: &Decider) -> FileEntity {
+    FileEntity {
+        entity: LinkedEntity {
+            name: entity.name.clone(),
+            rules: rules(entity, decider),
+            id_path: entity.id.clone(),
+            time_path: entity.time.clone(),
+        },
+        file: entity.file.clone(),
+    }
+}
+
+fn file_domain(domain: &Domain) -> FileDomain {
+    let renames = domain.renames.iter().map(|(entity, renames)| {
+        let renames = renames.iter().map(|rename| {
+            let (hub, domain) = (rename.hub.clone(), rename.domain.clone());
+            Rename { hub, domain }
+        });
+        (entity.clone(), renames.collect())
+    });
+    FileDomain {
+        domain: LinkedDomain {
+            name: domain.name.clone(),
+            writer: Writer::from(&domain.name),
+            writable: domain.writable,
+            policy: domain.policy.clone(),
+        },
+        folder: domain.path.clone(),
+        renames: renames.collect(),
+    }
+}
+
+fn direction(link: &Link, options: &SyncOptions) -> Direction {
+    match (options.direction, options.mode) {
+        (Some(DirectionWord::Bidirectional), _) | (None, Some(Mode::Merge)) => {
+            Direction::Bidirectional
+        }
+        (Some(DirectionWord::SourceToTarget), _) | (None, Some(Mode::Mirror)) => {
+            Direction::SourceToTarget
+        }
+        (Some(DirectionWord::TargetToSource), _) => Direction::TargetToSource,
+        (None, None) => match link.direction {
+            ConfiguredDirection::Bidirectional => Direction::Bidirectional,
+            ConfiguredDirection::SourceToTarget => Direction::SourceToTarget,
+            ConfiguredDirection::TargetToSource => Direction::TargetToSource,
+        },
+    }
+}
+
+fn limits(context: &Context, config: &Config, options: &SyncOptions) -> Limits {
+    Limits {
+        items_per_entity: options.max_items.unwrap_or(config.limits.items_per_entity),
+        bytes_per_run: options.max_bytes.unwrap_or(config.limits.bytes_per_run),
+        run_ms: context.global.timeout.unwrap_or(config.limits.run_ms),
+    }
+}
+
+fn guard(config: &Config, options: &SyncOptions) -> Guard {
+    Guard {
+        max_delete: options.max_delete.unwrap_or(config.guard.max_delete),
+        max_change: options.max_change.unwrap_or(config.guard.max_change),
+        allow_emptied: options.allow_emptied || config.guard.allow_emptied,
+    }
+}
+
+/// Judges whether the user may read both domains, and write those that take changes.
+fn judge(config: &Config, request: &SyncRequest) -> Result<(), Failure> {
+    let user = request.actor.user.as_deref().unwrap_or_default();
+    for side in Side::BOTH {
+        let domain = &request.domain(side).domain;
+        for entity in &request.entities {
+            let name = &entity.entity.name;
+            config
+                .permissions
+                .judge(user, &domain.name, name, Access::Read)?;
+            if request.direction.takes(side) && domain.writable {
+                config
+                    .permissions
+                    .judge(user, &domain.name, name, Access::Write)?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,76 @@
+//! A sync as spec 001 spells it.
+
+use syncline_hub::SyncOutcome;
+
+use super::{record, text};
+use crate::arguments::{CrossDomain, Preference, SyncOptions};
+use crate::commands::sync::{exit_of, tell_if_needed, write_json};
+use crate::config::Config;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::run_text;
+use crate::run::{Context, notice, prepare, retrying, watch_for_interrupts};
+
+/// Runs a sync as spec 001 spells it, prints what spec 001 prints, and answers the exit code.
+pub fn run(context: &Context, options: &CrossDomain) -> Exit {
+    let context = Context {
+        interrupted: watch_for_interrupts(),
+        ..context.clone()
+    };
+    match try_run(&context, options) {
+        Ok(exit) => exit,
+        Err(failure) => {
+            context.output.error_text(&text::failure(&failure));
+            context.output.json(failure.to_json());
+            failure.exit()
+        }
+    }
+}
+
+fn try_run(context: &Context, options: &CrossDomain) -> Result<Exit, Failure> {
+    let config = context.load()?.config;
+    let receivers = notice::receivers(None, &config.notify)?;
+    let result = synchronise(context, &config, options);
+    tell_if_needed(context, &receivers, &result);
+    let (outcome, exit) = result?;
+    context.output.json(record::record(&outcome.report));
+    Ok(exit)
+}
+
+fn synchronise(
+    context: &Context,
+    config: &Config,
+    options: &CrossDomain,
+) -> Result<(SyncOutcome, Exit), Failure> {
+    let prepared = prepare(context, config, &sync_options(options))?;
+    let output = &context.output;
+    output.line(&text::banner(options));
+    let mut hub = context.open_hub(&config.state, false)?;
+    let mut lines = text::Lines::new(output, context.interrupted.clone());
+    let outcome = retrying(context, || Ok(hub.sync(&prepared.request, &mut lines)?))?;
+    let report = &outcome.report;
+    let path = config
+        .state
+        .join("records")
+        .join(format!("{}.json", report.sync_id));
+    write_json(&path, record::record(report))?;
+    output.text(&text::results(report));
+    for problem in &report.problems {
+        output.error_text(&format!("Error: {}\n", run_text::problem(problem)));
+    }
+    Ok((outcome.clone(), exit_of(report.status)))
+}
+
+/// Returns what spec 001 asks for: the source wins, and both sides are written unless a direction
+/// is named.
+fn sync_options(options: &CrossDomain) -> SyncOptions {
+    use crate::arguments::DirectionWord;
+    SyncOptions {
+        source: Some(options.source.clone()),
+        target: Some(options.target.clone()),
+        entities: options.entities.clone(),
+        direction: Some(options.direction.unwrap_or(DirectionWord::Bidirectional)),
+        on_conflict: Some(Preference::Source),
+        ..SyncOptions::default()
+    }
+}

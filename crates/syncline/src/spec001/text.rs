@@ -1,0 +1,153 @@
+//! What spec 001 prints, line by line.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use syncline_engine::sync::{EntityReport, RunReport, RunStatus};
+use syncline_hub::Progress;
+use syncline_model::id::EntityName;
+
+use crate::arguments::CrossDomain;
+use crate::failure::{Failure, Refusal};
+use crate::output::Output;
+use crate::output::table::seconds;
+
+/// Returns the first line; the direction is named only if it was asked for.
+pub(super) fn banner(options: &CrossDomain) -> String {
+    let direction = options
+        .direction
+        .and_then(|word| clap::ValueEnum::to_possible_value(&word));
+    let direction = direction
+        .map(|word| format!(" ({})", word.get_name()))
+        .unwrap_or_default();
+    format!(
+        "Synchronizing data from {} to {}{direction}",
+        options.source, options.target
+    )
+}
+
+/// Prints one line per entity, once, however often a run is tried.
+pub(super) struct Lines<'a> {
+    output: &'a Output,
+    cancelled: Arc<AtomicBool>,
+    told: Vec<EntityName>,
+}
+
+impl<'a> Lines<'a> {
+    pub(super) fn new(output: &'a Output, cancelled: Arc<AtomicBool>) -> Self {
+        Self {
+            output,
+            cancelled,
+            told: Vec::new(),
+        }
+    }
+}
+
+impl Progress for Lines<'_> {
+    fn entity_started(&mut self, entity: &EntityName) {
+        if !self.told.contains(entity) {
+            self.output.line(&format!("Syncing {entity} entities..."));
+            self.told.push(entity.clone());
+        }
+    }
+
+    fn entity_planned(&mut self, _entity: &EntityName, _records: u64) {}
+
+    fn is_cancelled(&self) -> bool {
+        self.cancelled.load(Ordering::Relaxed)
+    }
+}
+
+/// Returns what is printed after the entities: example 1's form for one, example 2's for several.
+pub(super) fn results(report: &RunReport) -> String {
+    let mut text = match report.entities.as_slice() {
+        [(name, entity)] => single(name, entity, report),
+        entities => several(entities, report),
+    };
+    text.push_str(match report.status {
+        RunStatus::Partial | RunStatus::Failed => "Sync completed with errors\n",
+        RunStatus::Conflicts => {
+            "Sync completed; conflicts need a decision: syncline conflicts list\n"
+        }
+        RunStatus::Success | RunStatus::RolledBack => "Sync completed successfully\n",
+    });
+    if report.entities.len() == 1 {
+        let duration = seconds(report.duration_ms);
+        text.push_str(&format!(
+            "Sync ID: {}\nDuration: {duration} seconds\n",
+            report.sync_id
+        ));
+    }
+    text
+}
+
+fn single(name: &EntityName, entity: &EntityReport, report: &RunReport) -> String {
+    let ended = match report.problems.is_empty() {
+        true => format!("Successfully synced {name} entities"),
+        false => format!(
+            "Synced {name} entities with {} errors",
+            report.problems.len()
+        ),
+    };
+    format!(
+        "{ended}\n\nResults:\n- Source Count: {} {name}\n- Target Count: {} {name}\n\
+         - Merged Count: {} {name}\n- Conflicts Resolved: {}\n\n",
+        entity.read[0],
+        entity.read[1],
+        entity.merged,
+        entity.conflicts.saturating_sub(entity.manual)
+    )
+}
+
+fn several(entities: &[(EntityName, EntityReport)], report: &RunReport) -> String {
+    let items: u64 = entities.iter().map(|(_, entity)| entity.read[0]).sum();
+    let mut text = format!(
+        "\nResults:\nTotal Entities Synced: {}\nTotal Items Synced: {items}\nTotal Errors: {}\n\n\
+         Sync Summary:\n",
+        entities.len(),
+        report.problems.len()
+    );
+    for (name, entity) in entities {
+        text.push_str(&format!(
+            "- {name}: {} → {} items\n",
+            entity.read[0], entity.merged
+        ));
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns what is printed on standard error when a sync fails.
+pub(super) fn failure(failure: &Failure) -> String {
+    match failure {
+        Failure::Command(Refusal::DomainNotFound { side, name, known }) => format!(
+            "Error: Invalid domain specified\nValid domains: {}\n{side} domain '{name}' not found\n",
+            known.join(", ")
+        ),
+        Failure::Command(Refusal::DomainsEqual { known, .. }) => format!(
+            "Error: Invalid domain specified\nValid domains: {}\n\
+             Source and target domains must be different\n",
+            known.join(", ")
+        ),
+        Failure::Command(Refusal::EntityUnsupported { name, known }) => format!(
+            "Error: Unsupported entity type specified\nSupported entity types: {}\n\
+             Entity type '{name}' not supported\n",
+            known.join(", ")
+        ),
+        other => format!(
+            "Error: {}: {other}\n{}\nNext: {}\n",
+            code(other),
+            other.why(),
+            other.next()
+        ),
+    }
+}
+
+/// Returns spec 001's code for a failure, where it names one.
+pub(super) fn code(failure: &Failure) -> &'static str {
+    match failure.code() {
+        "STORE_FILE" | "STORE_FULL" | "STORE_SQLITE" | "STORE_UNKNOWN" | "STORE_STOPPED"
+        | "FILE_UNUSABLE" => "STORAGE_ERROR",
+        code => code,
+    }
+}
