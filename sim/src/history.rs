@@ -11,6 +11,8 @@ use syncline_model::id::{EntityName, OperationId, Position, RecordId, SiteId};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
+use crate::lineage::Lineage;
+
 /// Which record.
 pub type RecordKey = (EntityName, RecordId);
 /// A set of changes.
@@ -134,6 +136,11 @@ impl Shadow {
         }
     }
 
+    /// Returns the last place of the log that was noted.
+    pub fn end(&self) -> Position {
+        self.entries.iter().map(|entry| entry.0).max().unwrap_or_default()
+    }
+
     /// Returns the entries up to a place in the log.
     pub fn entries_to(&self, position: Position) -> impl Iterator<Item = (&RecordKey, &Stamps)> {
         let entries = self
@@ -163,6 +170,8 @@ pub struct History {
     pub conflicts_seen: Vec<BTreeSet<String>>,
     /// By site and peer: the last cursor seen.
     pub cursors: BTreeMap<(usize, SiteId), Position>,
+    /// Values of records that files hold.
+    pub lineage: Lineage,
     /// What was found to be wrong, in order.
     pub violations: Vec<Violation>,
 }

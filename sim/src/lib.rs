@@ -4,6 +4,7 @@ mod check;
 pub mod disk;
 pub mod fault;
 pub mod history;
+pub mod lineage;
 pub mod network;
 pub mod random;
 pub mod replay;

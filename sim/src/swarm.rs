@@ -53,6 +53,8 @@ pub struct Swarm {
     pub sync_crash: u64,
     /// Edits that leave a file broken, emptied or half-written.
     pub broken_edit: u64,
+    /// Whether people's programs say when a record was edited: without it, hubs leave more to them.
+    pub timed_edits: bool,
 }
 
 impl Swarm {
@@ -64,7 +66,7 @@ impl Swarm {
             sites,
             clients,
             records: random.between(1, 4),
-            chaos_ms: random.between(60_000, 400_000),
+            chaos_ms: random.between(30_000, 200_000),
             client_pause_ms: random.between(1_000, 10_000),
             exchange_pause_ms: random.between(2_000, 20_000),
             loss: some(random, 300),
@@ -89,6 +91,7 @@ impl Swarm {
             edit_pause_ms: random.between(5_000, 30_000),
             sync_crash: some(random, 500),
             broken_edit: some(random, 300),
+            timed_edits: random.chance(700),
         }
     }
 }

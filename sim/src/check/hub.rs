@@ -24,7 +24,9 @@ use crate::world::World;
 type Finding = (&'static str, String);
 
 /// Checks what a hub holds after a start: nothing acknowledged is gone, and everything agrees.
-pub(crate) fn after_start(world: &mut World, index: usize) {
+///
+/// - `whole`: also reads the log and the audit from their first entries on.
+pub(crate) fn after_start(world: &mut World, index: usize, whole: bool) {
     let Some(server) = world.sites.get(index).and_then(|site| site.server.as_ref()) else {
         return;
     };
@@ -42,8 +44,10 @@ pub(crate) fn after_start(world: &mut World, index: usize) {
             format!("the log ends at {found}, and {promised} was acknowledged"),
         ));
     }
-    findings.extend(log_and_audit(server));
-    findings.extend(cursors(world, server, index));
+    if whole {
+        findings.extend(log_and_audit(server));
+        findings.extend(cursors(world, server, index));
+    }
     let conflicts = listed_conflicts(server);
     if let Some(seen) = world.history.conflicts_seen.get_mut(index) {
         let gone = seen.difference(&conflicts).count();
@@ -74,11 +78,11 @@ fn listed_conflicts(server: &Server) -> std::collections::BTreeSet<String> {
     found
 }
 
-/// Returns the entries of a hub's log, in order.
-pub(crate) fn log(server: &Server) -> Vec<(Position, LogEntry)> {
+/// Returns the entries of a hub's log from a place on, in order.
+pub(crate) fn log(server: &Server, from: Position) -> Vec<(Position, LogEntry)> {
     let mut entries = Vec::new();
     let scanned = server.rows().scan(
-        &Scan::Log { from: Position(0) },
+        &Scan::Log { from },
         None,
         usize::MAX,
         &mut |key, bytes| {
@@ -96,7 +100,7 @@ pub(crate) fn log(server: &Server) -> Vec<(Position, LogEntry)> {
 /// the entries of the log.
 fn log_and_audit(server: &Server) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let entries = log(server);
+    let entries = log(server, Position(0));
     let gap = entries
         .iter()
         .zip(1..)

@@ -5,13 +5,16 @@
 //! | I1 convergence, I5 redelivery, I9 order of winners, I10 conflicts kept, I21 liveness | [`agreement`] |
 //! | I2 nothing lost, I3 nothing resurrected, I6 once, I8 intentions, I15 unknown fields | [`model`] |
 //! | I4 causality, I11 audit, I14 clocks, I16 cursors and positions | [`hub`] |
-//! | I2, I17, I19, I20, I22 with files | `world::files` |
+//! | I2, I3, I17 with files | [`files`] |
+//! | I1, I19, I20, I22 with files | `world::sync` |
 
 mod agreement;
+mod files;
 mod hub;
 mod model;
 
-pub(crate) use hub::{after_start, causality, drift};
+pub(crate) use agreement::records;
+pub(crate) use hub::{after_start, causality, drift, log};
 
 use crate::world::World;
 
@@ -22,8 +25,10 @@ pub(crate) fn at_the_end(world: &mut World) {
         return;
     }
     for index in 0..world.sites.len() {
-        hub::after_start(world, index);
+        after_start(world, index, true);
     }
     agreement::check(world);
     model::check(world);
+    files::check(world);
+    world.check_undo();
 }

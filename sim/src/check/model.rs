@@ -7,7 +7,7 @@ use syncline_merge::display::sum_value;
 use syncline_merge::rules::{Deletion, Rule};
 use syncline_merge::state::{Record, Register};
 use syncline_model::clock::Stamp;
-use syncline_model::id::OperationId;
+use syncline_model::id::{OperationId, Position};
 use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 
@@ -70,7 +70,7 @@ pub(crate) fn check(world: &mut World) {
 fn happened(world: &World) -> Stamps {
     let mut happened = Stamps::new();
     for server in world.sites.iter().filter_map(|site| site.server.as_ref()) {
-        let own = log(server).into_iter().filter(|(_, entry)| {
+        let own = log(server, Position(0)).into_iter().filter(|(_, entry)| {
             let own = matches!(entry.kind, ChangeKind::Write | ChangeKind::Settlement);
             own && entry.stamp.site == server.site()
         });

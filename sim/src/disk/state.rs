@@ -383,6 +383,16 @@ impl SimDisk {
         content.map(|content| content.seen.clone())
     }
 
+    /// Lets a user of the machine lose a file, durably and without any fault.
+    pub fn lose(&self, path: &Path) {
+        let mut state = self.state();
+        state.names.remove(path);
+        for change in &mut state.unsynced_names {
+            change.entries.retain(|(name, _)| name != path);
+        }
+        state.durable_names.remove(path);
+    }
+
     /// Lets a user of the machine save a file, durably and without any fault.
     pub fn poke(&self, path: &Path, bytes: &[u8]) {
         let mut state = self.state();

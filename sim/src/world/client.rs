@@ -8,10 +8,11 @@ use syncline_merge::display::visible;
 use syncline_merge::dots::Dots;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 use syncline_merge::token::{Context, Token};
-use syncline_model::clock::Clock;
+use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{ClientId, OperationId, RecordId, Writer};
 use syncline_model::json::{Leaf, Number};
 
+use super::files::FIELDS;
 use super::{EPOCH_MS, Event, World};
 use crate::check;
 use crate::history::{Did, FieldDid, RecordKey, Seen, Stamps, Written};
@@ -192,7 +193,7 @@ impl World {
                 None => return,
             },
             None => {
-                let (did, effect) = self.draw_effect(view.exists);
+                let (did, effect) = self.draw_effect(key, view.exists);
                 (did, effect, None)
             }
         };
@@ -309,9 +310,15 @@ impl World {
         ))
     }
 
-    fn draw_effect(&mut self, exists: bool) -> (Did, Effect) {
+    fn draw_effect(&mut self, key: &RecordKey, exists: bool) -> (Did, Effect) {
         if exists && self.random.chance(120) {
             return (Did::Delete, Effect::Delete);
+        }
+        if key.0 == self.schema.contacts {
+            let name = self.random.pick(&FIELDS).copied().unwrap_or("name");
+            let (path, value) = (path(&format!("/{name}")), Leaf::string(&format!("v{}", self.fresh_value())));
+            let did = Did::Write(vec![FieldDid::Set(path.clone(), Some(value.clone()))]);
+            return (did, Effect::Write(vec![FieldOperation::Set { path, value }]));
         }
         let (mut did, mut fields) = (Vec::new(), Vec::new());
         for _ in 0..self.random.between(1, 3) {
@@ -519,6 +526,39 @@ impl World {
                 *acknowledged = (*acknowledged).max(effects.position);
             }
             self.observe(index, key);
+        }
+        if key.0 == self.schema.contacts {
+            self.replaced_by_client(written, effects.stamp);
+        }
+    }
+
+    /// Takes note of which values of files a client's change has replaced, and of its own.
+    fn replaced_by_client(&mut self, written: &Written, stamp: Stamp) {
+        let lineage = &mut self.history.lineage;
+        let covers = |stamp: &Stamp| match &written.did {
+            Did::Settle { covered, .. } | Did::SettleExistence { covered, .. } => covered.contains(stamp),
+            _ => written.seen.covers(*stamp),
+        };
+        let of_record = lineage.stamps.iter().filter(|(value, stamp)| {
+            lineage.records.get(*value) == Some(&written.key) && covers(stamp)
+        });
+        let known: Vec<String> = of_record.map(|(value, _)| value.clone()).collect();
+        match &written.did {
+            Did::Delete | Did::SettleExistence { keep: false, .. } => lineage.removed(&written.key, &known),
+            Did::SettleExistence { .. } | Did::Cap { .. } => {}
+            Did::Settle { .. } => lineage.replaced.extend(known),
+            // Values of the record's other fields stay; that they count as replaced asks for less.
+            Did::Write(fields) => {
+                lineage.replaced.extend(known);
+                for field in fields {
+                    if let FieldDid::Set(_, Some(value)) = field
+                        && let Some(value) = value.as_string()
+                    {
+                        lineage.records.insert(value.clone().into_owned(), written.key.clone());
+                        lineage.stamps.insert(value.into_owned(), stamp);
+                    }
+                }
+            }
         }
     }
 

@@ -8,11 +8,13 @@
 //! | the loop, and the end of chaos | this module |
 //! | hubs: starts, crashes, clocks, exchange | [`site`] |
 //! | clients: what they read, write and send again | [`client`] |
-//! | folders of files, their users, and runs over them | [`files`] |
+//! | folders of files and their users | [`files`] |
+//! | runs of the hub over them | [`sync`] |
 
 mod client;
 mod files;
 mod site;
+mod sync;
 
 use std::collections::BTreeMap;
 use std::rc::Rc;
@@ -106,6 +108,7 @@ pub struct World {
     faults: BTreeMap<&'static str, u64>,
     work: BTreeMap<&'static str, u64>,
     value_next: u64,
+    starts: u64,
 }
 
 /// Runs the world of a seed to its end, and checks it.
@@ -150,6 +153,7 @@ impl World {
             faults: BTreeMap::new(),
             work: BTreeMap::new(),
             value_next: 0,
+            starts: 0,
         };
         world.begin();
         world
@@ -206,10 +210,8 @@ impl World {
         }
         self.now_ms += SETTLING_MS;
         let deadline = self.now_ms + LIVENESS_MS;
-        self.sync_until_still();
         self.run_until(deadline);
         self.sync_until_still();
-        self.run_until(deadline + LIVENESS_MS);
     }
 
     /// Takes events out of the heap until none is left before `until_ms`.
@@ -291,7 +293,7 @@ impl World {
     }
 
     /// Returns whether every client has its answers and every hub has its peers' news.
-    fn is_quiet(&self) -> bool {
+    pub(crate) fn is_quiet(&self) -> bool {
         self.clients.iter().all(Client::is_idle) && self.is_exchanged()
     }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::rc::Rc;
 
+use syncline_engine::log::LogEntry;
 use syncline_merge::conflict::{ConflictKind, conflicts};
 use syncline_merge::state::Record;
 use syncline_model::id::{Position, SiteId};
@@ -10,7 +11,7 @@ use syncline_model::id::{Position, SiteId};
 use super::{EPOCH_MS, Event, World};
 use crate::check;
 use crate::disk::{CrashKind, SimDisk};
-use crate::history::{Did, RecordKey, Seen, Stamps, Written};
+use crate::history::{Did, RecordKey, Seen, Shadow, Stamps, Written};
 use crate::network::Endpoint;
 use crate::random::Random;
 use crate::server::{Fail, Pull, Server, ServerOptions};
@@ -18,6 +19,8 @@ use crate::world::client::{Message, Sent, may_be_saved};
 
 /// How long a site stays down after a crash, at most, in milliseconds.
 const DOWN_MS_MAX: u64 = 30_000;
+/// One start in so many is checked from the first entry of the log on; the end always is.
+const WHOLE_CHECK_EACH: u64 = 5;
 /// One hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -134,11 +137,31 @@ impl World {
         if let Some(known) = self.history.identities.get_mut(index) {
             *known = Some(id);
         }
+        let end = self.history.shadows.get(index).map(Shadow::end).unwrap_or_default();
+        let entries = check::log(server, end.min(position).next());
         if let Some(shadow) = self.history.shadows.get_mut(index) {
             shadow.truncate(position);
         }
+        self.adopt(index, &entries);
         self.note(format_args!("s{index} starts at {}", position.0));
-        check::after_start(self, index);
+        self.starts += 1;
+        let whole = self.starts.is_multiple_of(WHOLE_CHECK_EACH);
+        check::after_start(self, index, whole);
+    }
+
+    /// Takes note of what a run over folders has brought: its log says so.
+    fn adopt(&mut self, index: usize, entries: &[(Position, LogEntry)]) {
+        let Some(shadow) = self.history.shadows.get_mut(index) else { return };
+        let end = shadow.end();
+        for (position, entry) in entries.iter().filter(|(position, _)| *position > end) {
+            let key: RecordKey = (entry.entity.clone(), entry.id.clone());
+            shadow.push(*position, &key, Rc::new(Stamps::from([entry.stamp])));
+            for (_, leaf) in entry.after.iter().flatten() {
+                if let Some(value) = leaf.as_string() {
+                    self.history.lineage.stamps.entry(value.into_owned()).or_insert(entry.stamp);
+                }
+            }
+        }
     }
 
     /// A server has failed, and its process ends. If the machine has stopped, it starts anew.

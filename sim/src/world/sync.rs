@@ -1,0 +1,318 @@
+//! Runs of the real hub over a site's two folders.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
+use syncline_hub::{
+    Actor, Environment, FileDomain, FileEntity, Hub, HubError, Parts, Place, Silent, SyncOutcome,
+    SyncRequest,
+};
+use syncline_merge::conflict::conflicts;
+use syncline_model::id::DomainName;
+use syncline_model::path::Pattern;
+use syncline_policy::{Action, DomainPolicy, Fallback, Guard, Limits, Rule, Threshold};
+
+use super::files::{FIELDS, FILE, Harm, file, folder, items, text};
+use super::{Event, World};
+use crate::check::records;
+use crate::fault::PlantedFault;
+use crate::random::Random;
+use crate::schema::path;
+use crate::store::SimStore;
+
+/// Most rounds of runs over all sites until nothing may be left to do.
+const ROUNDS_MAX: usize = 30;
+
+/// Time and random numbers of one run.
+struct SimEnvironment {
+    now_ms: u64,
+    random: Random,
+}
+
+impl Environment for SimEnvironment {
+    fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    fn random(&mut self) -> Result<[u8; 32], HubError> {
+        Ok(self.random.bytes())
+    }
+}
+
+/// What the files of a site hold: records by id, by side; nothing for a file that cannot be read.
+type Held = [Option<BTreeMap<String, Vec<String>>>; 2];
+
+impl World {
+    /// Runs the hub over the folders of a site, as a person or a timer would.
+    pub(crate) fn sync_folders(&mut self, index: usize) {
+        self.after(self.swarm.sync_pause_ms, Event::Sync(index));
+        if self.sites.get(index).is_none_or(|site| site.server.is_none()) {
+            return;
+        }
+        if self.random.chance(100)
+            && let Some(folders) = self.folders.get_mut(index)
+        {
+            folders.withholds = !folders.withholds;
+        }
+        if self.random.chance(self.swarm.sync_crash) {
+            let operations = self.random.below(60);
+            if let Some(site) = self.sites.get(index) {
+                site.disk.stop_after(operations);
+            }
+        }
+        let guard = match self.fault {
+            Some(PlantedFault::EmptiedFileDeletes) => unlimited(),
+            _ => Guard::default(),
+        };
+        self.sync(index, guard);
+        let Some(site) = self.sites.get(index) else { return };
+        if site.disk.is_stopped() {
+            self.restart_machine(index);
+        } else {
+            site.disk.stop_never();
+            self.start_site(index);
+        }
+    }
+
+    /// Runs the hub once; answers whether it wrote anything or found a change, if it came to an end.
+    fn sync(&mut self, index: usize, guard: Guard) -> Option<bool> {
+        let before = self.held(index);
+        let request = self.request(index, guard);
+        let mut hub = self.open_hub(index)?;
+        let position = hub.position();
+        let outcome = hub.sync(&request, &mut Silent);
+        let moved = hub.position() != position;
+        drop(hub);
+        let after = self.held(index);
+        let ended = outcome.as_ref().map(|outcome| (outcome.wrote, outcome.report.status.as_str()));
+        let ended = ended.map_err(HubError::code);
+        self.note(format_args!("s{index} synchronises: {ended:?}, moved {moved}"));
+        self.count("run over folders");
+        self.check_harmed(index, &before, &after);
+        let outcome = outcome.ok()?;
+        if outcome.report.problems.is_empty() {
+            self.count("run over folders without a problem");
+            self.taken(index, &outcome, &before);
+        }
+        Some(outcome.wrote || moved)
+    }
+
+    /// Opens the real hub on the simulated store and disk; the server has ended before.
+    fn open_hub(&mut self, index: usize) -> Option<Hub> {
+        let fault = self.fault.and_then(PlantedFault::of_store);
+        let now_ms = self.now_ms;
+        let site = self.sites.get_mut(index)?;
+        site.server = None;
+        let environment = SimEnvironment { now_ms: site.wall_ms(now_ms), random: site.split_random() };
+        let store = SimStore::open(&site.disk, &site.folder, fault).ok()?;
+        let hub = Hub::with_parts(Parts {
+            store: Box::new(store),
+            disk: Arc::new(site.disk.clone()),
+            environment: Box::new(environment),
+            state_folder: site.folder.clone(),
+            place: Place { path: "store.log".to_owned(), identity: "simulated".to_owned() },
+        });
+        match hub {
+            Ok(hub) => Some(hub),
+            Err(error) => {
+                let code = error.code();
+                self.note(format_args!("s{index}: the hub does not open: {code}"));
+                if let HubError::Row { table } | HubError::Damaged { table, .. } = error {
+                    self.row_damaged(index, table);
+                }
+                None
+            }
+        }
+    }
+
+    fn request(&self, index: usize, guard: Guard) -> SyncRequest {
+        let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
+        let domain = |side: Side, name: &str| {
+            let name = DomainName::new(&format!("{name}-{index}")).expect("invariant: a name");
+            let mut domain = LinkedDomain::open(name);
+            if withholds && side == Side::Target {
+                let mut policy = DomainPolicy::new(Fallback::Allow);
+                let pattern = Pattern::parse("/x-note").expect("invariant: a pattern");
+                policy.add_rule(Rule { entity: None, pattern, action: Action::Deny });
+                domain.policy = policy;
+            }
+            FileDomain { domain, folder: folder(side), renames: BTreeMap::new() }
+        };
+        let entity = LinkedEntity {
+            name: self.schema.contacts.clone(),
+            rules: self.schema.rules(&self.schema.contacts).clone(),
+            id_path: path("/id"),
+            time_path: Some(path("/at")),
+        };
+        SyncRequest {
+            source: domain(Side::Source, "personal"),
+            target: domain(Side::Target, "business"),
+            entities: vec![FileEntity { entity, file: FILE.to_owned() }],
+            direction: Direction::Bidirectional,
+            limits: Limits { run_ms: u64::MAX, ..Limits::default() },
+            guard,
+            only: None,
+            actor: Actor { user: Some("somebody".to_owned()), session: None },
+            fail_on_conflict: false,
+            expected_inputs: None,
+        }
+    }
+
+    /// Returns what a site's files hold, as their owners see it.
+    fn held(&self, index: usize) -> Held {
+        Side::BOTH.map(|side| {
+            let bytes = self.sites.get(index)?.disk.peek(&file(side))?;
+            let values = |item: &syncline_model::json::Object| {
+                let id = text(item, "id")?.to_owned();
+                Some((id, FIELDS.iter().filter_map(|field| text(item, field)).map(str::to_owned).collect()))
+            };
+            Some(items(&bytes)?.iter().filter_map(values).collect())
+        })
+    }
+
+    /// Checks that a file that came to harm was left alone, and took nothing from the other one.
+    fn check_harmed(&mut self, index: usize, before: &Held, after: &Held) {
+        for side in Side::BOTH {
+            let harmed = self.folders.get(index).and_then(|folders| folders.harmed[side.index()].clone());
+            let Some(Harm { bad, .. }) = harmed else { continue };
+            let other = side.other().index();
+            let (Some(before), Some(after)) = (&before[other], &after[other]) else { continue };
+            let gone = before.keys().filter(|id| !after.contains_key(*id)).count();
+            if gone > 0 {
+                let len = bad.as_ref().map(Vec::len);
+                let finding = format!(
+                    "site {index}: a file of {len:?} bytes deleted {gone} of {} records of the other",
+                    before.len()
+                );
+                let words = vec![format!("s{index}"), format!("u{index}")];
+                self.history.violate("I19", finding, words);
+            }
+        }
+    }
+
+    /// Takes note of what a run has taken in: from now on it must not be lost.
+    fn taken(&mut self, index: usize, outcome: &SyncOutcome, before: &Held) {
+        let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
+        let _ = outcome;
+        for side in Side::BOTH {
+            let harmed = self.folders.get(index).is_some_and(|f| f.harmed[side.index()].is_some());
+            // What the target is not to see, it does not give either.
+            if harmed || (withholds && side == Side::Target) {
+                continue;
+            }
+            for values in before[side.index()].iter().flat_map(BTreeMap::values) {
+                self.history.lineage.acknowledged.extend(values.iter().cloned());
+            }
+        }
+    }
+
+    /// Once everything is healed: runs over all folders, and lets the hubs exchange, until nothing
+    /// is left to do.
+    pub(crate) fn sync_until_still(&mut self) {
+        if self.swarm.sync_pause_ms == 0 {
+            return;
+        }
+        for index in 0..self.sites.len() {
+            for side in Side::BOTH {
+                self.repair(index, side);
+            }
+            if let Some(folders) = self.folders.get_mut(index) {
+                folders.withholds = false;
+            }
+        }
+        for _ in 0..ROUNDS_MAX {
+            let deadline = self.now_ms + super::LIVENESS_MS;
+            self.run_until(deadline);
+            let mut still = true;
+            for index in 0..self.sites.len() {
+                // A person has looked, and lets the deletions pass.
+                still &= self.sync(index, unlimited()) == Some(false);
+                self.start_site(index);
+            }
+            if still && self.is_quiet() {
+                return self.check_folders();
+            }
+        }
+        let finding = format!("runs over folders still find changes after {ROUNDS_MAX} rounds");
+        self.history.violate("I22", finding, vec!["synchronises".to_owned()]);
+    }
+
+    /// Checks that both files of each site hold the same records.
+    fn check_folders(&mut self) {
+        let open = self.open_conflicts();
+        let mut all: BTreeSet<BTreeMap<String, Vec<String>>> = BTreeSet::new();
+        for index in 0..self.sites.len() {
+            let [Some(mut source), Some(mut target)] = self.held(index) else {
+                let finding = format!("site {index}: a file cannot be read at the end");
+                self.history.violate("I1", finding, vec![format!("u{index}")]);
+                continue;
+            };
+            // While a conflict is open, every writer keeps what it wrote.
+            source.retain(|id, _| !open.contains(id));
+            target.retain(|id, _| !open.contains(id));
+            if source != target {
+                let differing = source.iter().find(|(id, values)| target.get(*id) != Some(values));
+                let differing = differing.or_else(|| target.iter().find(|(id, _)| !source.contains_key(*id)));
+                let (id, _) = differing.map_or((String::new(), Vec::new()), |(id, v)| (id.clone(), v.clone()));
+                let finding = format!("site {index}: the files differ in {id}");
+                self.history.violate("I1", finding, vec![id, format!("s{index} synchronises")]);
+            }
+            all.insert(source);
+        }
+        if all.len() > 1 {
+            let finding = "the files of two sites differ at the end".to_owned();
+            self.history.violate("I1", finding, vec!["synchronises".to_owned()]);
+        }
+    }
+
+    /// Returns the contacts of which a conflict waits for a person, at any site.
+    fn open_conflicts(&self) -> BTreeSet<String> {
+        let mut open = BTreeSet::new();
+        for server in self.sites.iter().filter_map(|site| site.server.as_ref()) {
+            for (key, record) in records(server) {
+                let found = conflicts(&record, self.schema.rules(&key.0));
+                if found.iter().any(|conflict| conflict.open) {
+                    open.insert(key.1.as_str().to_owned());
+                }
+            }
+        }
+        open
+    }
+
+    /// Edits both files of a site, runs, and undoes the run: both must be as they were.
+    pub(crate) fn check_undo(&mut self) {
+        if self.swarm.sync_pause_ms == 0 || !self.history.violations.is_empty() {
+            return;
+        }
+        for side in Side::BOTH {
+            for _ in 0..self.random.between(1, 3) {
+                self.edit(0, side);
+            }
+        }
+        let bytes = |world: &Self| {
+            Side::BOTH.map(|side| world.sites.first().and_then(|site| site.disk.peek(&file(side))))
+        };
+        let before = bytes(self);
+        let request = self.request(0, unlimited());
+        let Some(mut hub) = self.open_hub(0) else { return };
+        let Ok(outcome) = hub.sync(&request, &mut Silent) else { return };
+        let undone = hub.undo(&outcome.report.sync_id, &request, false);
+        drop(hub);
+        let exact = before == bytes(self);
+        let problem = match undone {
+            Ok(undone) if !undone.left.is_empty() => Some(format!("undo left {} records", undone.left.len())),
+            Ok(_) if !exact => Some("undo did not restore the files byte for byte".to_owned()),
+            Ok(_) => None,
+            Err(error) => Some(format!("undo failed: {}", error.code())),
+        };
+        self.count("undo");
+        if let Some(problem) = problem {
+            self.history.violate("I20", format!("site 0: {problem}"), vec!["u0".to_owned(), "s0 synch".to_owned()]);
+        }
+    }
+}
+
+fn unlimited() -> Guard {
+    Guard { max_delete: Threshold::UNLIMITED, max_change: Threshold::UNLIMITED, allow_emptied: true }
+}
