@@ -228,7 +228,10 @@ impl Desk {
     fn run(mut self) -> Hub {
         let mut group_last = 0;
         let mut course = Course::GoOn;
-        while let (Course::GoOn, Ok(first)) = (course, self.commands.recv()) {
+        while course == Course::GoOn {
+            let Ok(first) = self.commands.recv() else {
+                break;
+            };
             let mut group = Vec::new();
             let behind = match first {
                 Command::Operation(waiting) => {

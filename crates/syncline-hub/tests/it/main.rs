@@ -3,7 +3,9 @@
 
 mod afterwards;
 mod convergence;
+mod crash;
 mod desk;
 mod hunt;
 mod hunt_kit;
 mod sync;
+mod writer;
