@@ -1,5 +1,7 @@
 //! Conflicts: an index over the state, computed, never stored as truth; and their settlement.
 
+use std::collections::BTreeMap;
+
 use sha2::{Digest, Sha256};
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{EntityName, RecordId, Writer};
@@ -8,11 +10,11 @@ use syncline_model::path::Path;
 
 use crate::apply::note;
 use crate::commit::Site;
-use crate::display::{is_visible, shown, shown_text, sum_value};
+use crate::display::{hidden, is_visible, shown, shown_text, sum_value};
 use crate::dots::Dots;
 use crate::error::Refusal;
 use crate::rules::{Deletion, EntityRules, Shape};
-use crate::state::{Body, Entry, Record, Register};
+use crate::state::{Body, Entry, Record, Register, Text};
 
 /// Concurrent, different changes of one field, or of a record's existence.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,12 +143,15 @@ fn in_body(body: &Body, within: &Path, rules: &EntityRules, found: &mut Vec<Conf
             });
         }
     }
+    for (path, leaf) in hidden(body, within, rules) {
+        found.extend(hidden_conflict(body, within, path, leaf));
+    }
     for (path, texts) in body.texts.iter().filter(|(_, texts)| texts.len() > 1) {
         found.push(Conflict {
             path: within.join(path),
             kind: ConflictKind::Texts,
             stamps: texts.keys().copied().collect(),
-            sides: Vec::new(),
+            sides: text_sides(texts),
             shown: shown_text(texts),
             open: false,
         });
@@ -194,6 +199,33 @@ fn sides(register: &Register) -> Vec<Side> {
         writer: Some(entry.writer.clone()),
     };
     register.iter().map(side).collect()
+}
+
+/// Returns the conflict of a value that is live and not shown, since a value above or below it is.
+/// Where the field has concurrent values it is listed for these already.
+fn hidden_conflict(body: &Body, within: &Path, path: Path, leaf: Leaf) -> Option<Conflict> {
+    let register = body.registers.get(&path)?;
+    let listed = register
+        .values()
+        .any(|entry| entry.value.as_ref() != Some(&leaf));
+    (!listed).then(|| Conflict {
+        path: within.join(&path),
+        kind: ConflictKind::Values,
+        stamps: register.keys().copied().collect(),
+        sides: sides(register),
+        shown: None,
+        open: false,
+    })
+}
+
+fn text_sides(texts: &BTreeMap<Stamp, Text>) -> Vec<Side> {
+    let side = |(birth, text): (&Stamp, &Text)| Side {
+        stamp: *birth,
+        value: Some(Leaf::string(&text.state.text())),
+        edited: text.edited,
+        writer: Some(text.writer.clone()),
+    };
+    texts.iter().map(side).collect()
 }
 
 /// What a person decides.

@@ -199,7 +199,11 @@ pub fn sum_value(sum: &Sum) -> Option<Number> {
 
 /// Returns whether a sum says anything that no reset took away.
 fn sum_is_visible(sum: &Sum) -> bool {
-    let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.seen.clock >= clock);
+    let taken = |site, clock| {
+        sum.zeros
+            .get(site)
+            .is_some_and(|zero| zero.seen.clock >= clock)
+    };
     !sum.floors.is_empty()
         || sum
             .adds
@@ -241,6 +245,51 @@ pub(crate) fn members_shown(members: &BTreeMap<Box<str>, Member>) -> Vec<(&str, 
 
 type Weighed = (Path, Leaf, (Clock, Stamp));
 
+/// Returns the fields that are live and not visible, because a leaf stands above or below them. An
+/// empty object that gave way to what is below it is none of them.
+pub(crate) fn hidden(body: &Body, within: &Path, rules: &EntityRules) -> Fields {
+    if !may_overlap(body) {
+        return Fields::new();
+    }
+    let viewer = Viewer {
+        rules,
+        viewer: None,
+    };
+    let all = viewer.weighed(body, within);
+    let seen = without_overlaps(all.clone());
+    let is_hidden = |path: &Path| seen.binary_search_by(|(known, _)| known.cmp(path)).is_err();
+    let hidden = all
+        .into_iter()
+        .filter(|(path, leaf, _)| !leaf.is_empty_object() && is_hidden(path));
+    hidden.map(|(path, leaf, _)| (path, leaf)).collect()
+}
+
+/// Returns whether one field stands above another, in a state or as an absent value. Cheap: nearly
+/// no record has such fields.
+fn may_overlap(body: &Body) -> bool {
+    let shaped = body.unions.keys().chain(body.appends.keys());
+    let shaped = shaped.chain(body.keyed.keys()).chain(body.texts.keys());
+    let mut shaped = shaped.chain(body.sums.keys()).peekable();
+    if shaped.peek().is_none() {
+        return any_inside(body.registers.keys());
+    }
+    let mut paths: Vec<&Path> = body.registers.keys().chain(shaped).collect();
+    paths.sort_unstable();
+    any_inside(paths.into_iter())
+}
+
+/// Returns whether one of the paths, which are sorted, is inside of the one before it.
+fn any_inside<'p>(paths: impl Iterator<Item = &'p Path>) -> bool {
+    let mut above: Option<&Path> = None;
+    for path in paths {
+        if above.is_some_and(|above| above.is_prefix_of(path)) {
+            return true;
+        }
+        above = Some(path);
+    }
+    false
+}
+
 struct Viewer<'a> {
     rules: &'a EntityRules,
     viewer: Option<&'a Writer>,
@@ -248,6 +297,11 @@ struct Viewer<'a> {
 
 impl Viewer<'_> {
     fn body(&self, body: &Body, within: &Path) -> Fields {
+        without_overlaps(self.weighed(body, within))
+    }
+
+    /// Returns what every field says, sorted by path, also where one hides another.
+    fn weighed(&self, body: &Body, within: &Path) -> Vec<Weighed> {
         let mut fields = Vec::with_capacity(body.registers.len());
         for (path, register) in &body.registers {
             let shown = shown(register, self.rules.rule(&within.join(path)), self.viewer);
@@ -268,7 +322,7 @@ impl Viewer<'_> {
             fields.dedup_by(|later, kept| later.0 == kept.0);
             fields.reverse();
         }
-        without_overlaps(fields)
+        fields
     }
 
     fn shaped(&self, body: &Body, within: &Path, fields: &mut Vec<Weighed>) {

@@ -39,6 +39,9 @@ impl Hub {
         request: &SyncRequest,
         mut prepared: Prepared,
     ) -> Result<SyncOutcome, HubError> {
+        for side in Side::BOTH {
+            self.sweep(&request.domain(side).folder)?;
+        }
         let mut writes = self.stage_all(request, &mut prepared)?;
         let mut report = self.report(request, &prepared)?;
         for write in &writes {
@@ -58,8 +61,8 @@ impl Hub {
         if !writes.is_empty() {
             self.publish_all(request, &prepared, &mut writes, &mut report)?;
             let mut batch = Batch::new();
-            for write in writes.iter().filter(|write| write.done) {
-                batch.delete(write.key.clone());
+            for write in &writes {
+                self.note_written(write, &prepared, &mut batch)?;
             }
             self.add_indexes(request, &prepared.entities, &writes, &mut batch)?;
             report.duration_ms = self
@@ -71,6 +74,26 @@ impl Hub {
             self.prune_undo();
         }
         Ok(outcome(prepared, report, !writes.is_empty()))
+    }
+
+    /// Strikes a write out of the journal: it is done, or it is known that it was refused.
+    fn note_written(
+        &self,
+        write: &Write,
+        prepared: &Prepared,
+        batch: &mut Batch,
+    ) -> Result<(), HubError> {
+        let plan = &prepared.entities[write.entity];
+        let only_one = plan.input.sides[write.side.index()]
+            .unknown_writes
+            .is_empty();
+        if write.done {
+            batch.delete(write.key.clone());
+        } else if let (true, Key::Journal { domain, entity, .. }) = (only_one, &write.key) {
+            self.close_intents(domain, entity, false, batch)?;
+            batch.delete(write.key.clone());
+        }
+        Ok(())
     }
 
     /// Writes the new files beside the old ones.

@@ -1,9 +1,10 @@
 //! Finishing what a crash cut off.
 
-use syncline_domains::files::disk::journal;
+use syncline_domains::files::disk::{Digest, Disk, Place, Reading, journal, leftovers, read};
 use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_merge::codec::{decode_base, encode_base};
+use syncline_model::id::{DomainName, EntityName};
 
-use super::run::hex;
 use crate::error::HubError;
 use crate::hub::Hub;
 
@@ -22,10 +23,16 @@ impl Hub {
         })?;
         let mut batch = Batch::new();
         let mut told = Vec::new();
+        let mut files: Vec<(DomainName, EntityName)> = Vec::new();
+        for (key, _) in &found {
+            files.extend(file_of(key));
+        }
         for (key, entry) in found {
-            let Key::Journal { domain, entity, .. } = &key else {
+            let Some((domain, entity)) = file_of(&key) else {
                 continue;
             };
+            let file = (domain.clone(), entity.clone());
+            let is_only_one = files.iter().filter(|other| **other == file).count() == 1;
             let name = format!("{domain}/{entity}");
             let Some(entry) = entry else {
                 return Err(HubError::Row { table: "journal" });
@@ -39,7 +46,21 @@ impl Hub {
                     told.push(format!("{name}: interrupted write finished"));
                     batch.delete(key);
                 }
-                Ok(_) => told.push(format!("{name}: changed since; read anew in the next run")),
+                Ok(outcome) => {
+                    told.push(format!("{name}: changed since; read anew in the next run"));
+                    let found = match outcome {
+                        journal::Outcome::Unknown { found } => found,
+                        _ => None,
+                    };
+                    if let (true, Some(written)) =
+                        (is_only_one, was_written(&*self.disk, &entry, found))
+                    {
+                        self.close_intents(&domain, &entity, written, &mut batch)?;
+                        // Best effort: what is left of a run that is over is removed by the next.
+                        let _ = entry.staged.discard(&*self.disk);
+                        batch.delete(key);
+                    }
+                }
                 Err(error) => told.push(format!("{name}: cannot be looked at: {error}")),
             }
         }
@@ -47,5 +68,88 @@ impl Hub {
             self.store.commit(&batch)?;
         }
         Ok(told)
+    }
+
+    /// Takes note of what became of a file that was about to be written: what its records were
+    /// meant to hold is what they held, or never was.
+    pub(crate) fn close_intents(
+        &self,
+        domain: &DomainName,
+        entity: &EntityName,
+        written: bool,
+        batch: &mut Batch,
+    ) -> Result<(), HubError> {
+        let (domain, entity) = (domain.clone(), entity.clone());
+        self.for_each(&Scan::Bases { domain, entity }, |key, bytes| {
+            let base = decode_base(bytes).map_err(|source| HubError::Damaged {
+                table: "bases",
+                source,
+            })?;
+            if base.intent.is_none() {
+                return Ok(());
+            }
+            let base = match written {
+                true => Some(base.with_intent_written()),
+                false => base.without_intent(),
+            };
+            match base {
+                Some(base) => batch.put(key.clone(), encode_base(&base)),
+                None => batch.delete(key.clone()),
+            };
+            Ok(())
+        })
+    }
+
+    /// Removes staged files in a folder that no run will ever put in place.
+    pub(crate) fn sweep(&self, folder: &std::path::Path) -> Result<(), HubError> {
+        // Best effort: a folder that cannot be listed is told by the reading of its files.
+        let Ok(found) = leftovers(&*self.disk, folder) else {
+            return Ok(());
+        };
+        let mut working = Vec::new();
+        self.for_each(&Scan::Journal, |key, _| {
+            if let Key::Journal { run, .. } = key {
+                working.push(run.as_str().to_owned());
+            }
+            Ok(())
+        })?;
+        for leftover in found {
+            if !working.contains(&leftover.run) {
+                let _ = self.disk.remove(&leftover.path);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn file_of(key: &Key) -> Option<(DomainName, EntityName)> {
+    match key {
+        Key::Journal { domain, entity, .. } => Some((domain.clone(), entity.clone())),
+        _ => None,
+    }
+}
+
+/// Tells whether a file that somebody has changed since was replaced before that; `None` where it
+/// cannot be told.
+///
+/// The staged file takes the file's place, and the old one is kept before: so what is there tells
+/// how far the replacement came.
+fn was_written(disk: &dyn Disk, entry: &journal::Entry, found: Option<Digest>) -> Option<bool> {
+    let old = entry.old?;
+    if found == Some(old) {
+        return Some(false);
+    }
+    match disk.place(&entry.staged.path) {
+        Ok(Place::Found(_)) => return Some(false),
+        Ok(Place::Missing(_)) => {}
+        _ => return None,
+    }
+    match disk.place(entry.keep.as_deref()?) {
+        Ok(Place::Found(keep)) => match read(disk, &keep, u64::MAX) {
+            Ok(Reading::Present(kept)) => (kept.digest == old).then_some(true),
+            _ => None,
+        },
+        Ok(Place::Missing(_)) => Some(false),
+        _ => None,
     }
 }

@@ -158,7 +158,9 @@ impl World {
     /// Brings a record back that this side does not have and the other may have.
     fn add_deleted_again(&mut self, side: usize) {
         let here: BTreeSet<String> = self.files[side].iter().map(id_of).collect();
-        let known = (1..=self.count).filter(|n| n % 3 != 0).map(|n| format!("r{n}"));
+        let known = (1..=self.count)
+            .filter(|n| n % 3 != 0)
+            .map(|n| format!("r{n}"));
         let gone: Vec<String> = known.filter(|id| !here.contains(id)).collect();
         let used: Vec<String> = gone
             .into_iter()
@@ -195,7 +197,11 @@ impl World {
     fn touch(&mut self, object: &mut Object) {
         if self.timed {
             self.count += 1;
-            let text = format!("2020-01-01T{:02}:{:02}:00Z", self.count / 60 % 24, self.count % 60);
+            let text = format!(
+                "2020-01-01T{:02}:{:02}:00Z",
+                self.count / 60 % 24,
+                self.count % 60
+            );
             object.insert("lastModified", text.as_str());
         }
     }
@@ -229,7 +235,10 @@ impl World {
             }
             13 => {
                 let token = self.type_in(side, &id, "text");
-                let before = object.get("text").and_then(Json::as_str).unwrap_or_default();
+                let before = object
+                    .get("text")
+                    .and_then(Json::as_str)
+                    .unwrap_or_default();
                 let text = format!("{before} {token}");
                 object.insert("text", text.as_str());
             }
@@ -341,7 +350,7 @@ impl World {
                     };
                     parts.push(format!("{}:{text}", Json::String(key).to_compact_string()));
                 }
-                let separator = ["," , ", ", ",\n  "][self.random.below(3)];
+                let separator = [",", ", ", ",\n  "][self.random.below(3)];
                 format!("{{{}}}", parts.join(separator))
             }
             Json::Array(elements) => {
@@ -372,7 +381,11 @@ impl World {
         let desk = &self.desk;
         let hub = self.hub.get_or_insert_with(|| desk.hub());
         let outcome = hub.sync(&desk.request, &mut Silent).unwrap();
-        assert!(outcome.report.problems.is_empty(), "{:?}", outcome.report.problems);
+        assert!(
+            outcome.report.problems.is_empty(),
+            "{:?}",
+            outcome.report.problems
+        );
         hub.conflicts().unwrap()
     }
 
@@ -434,15 +447,23 @@ impl World {
             // An edit that only one side made is no conflict: it is live on both sides.
             let other = 1 - typed.side;
             let field = |items: &BTreeMap<String, Object>| {
-                items.get(&typed.id).and_then(|item| item.get(&typed.field)).cloned()
+                items
+                    .get(&typed.id)
+                    .and_then(|item| item.get(&typed.field))
+                    .cloned()
             };
             let lacked_before = self.agreed[other].get(&typed.id).is_none();
             let untouched = field(&read[other]) == field(&self.agreed[other]);
             let open = of_record.clone().any(|row| row.status == Status::Open);
             let other_has = read[other].contains_key(&typed.id) || lacked_before;
             if untouched && !open && other_has {
-                let everywhere = held.iter().all(|held| text(held, &typed.id).contains(&typed.token));
-                assert!(everywhere, "a disjoint edit did not arrive: {typed:?} {context}");
+                let everywhere = held
+                    .iter()
+                    .all(|held| text(held, &typed.id).contains(&typed.token));
+                assert!(
+                    everywhere,
+                    "a disjoint edit did not arrive: {typed:?} {context}"
+                );
             }
         }
     }
@@ -479,11 +500,7 @@ impl World {
 }
 
 /// Both sides hold the same, but for fields of which an open conflict is listed.
-fn check_equal(
-    held: &[BTreeMap<String, Object>; 2],
-    conflicts: &[ConflictRow],
-    context: &str,
-) {
+fn check_equal(held: &[BTreeMap<String, Object>; 2], conflicts: &[ConflictRow], context: &str) {
     let ids: BTreeSet<&String> = held.iter().flat_map(BTreeMap::keys).collect();
     for id in ids {
         let [a, b] = [held[0].get(id), held[1].get(id)];
@@ -496,9 +513,13 @@ fn check_equal(
         };
         let fields: BTreeSet<&str> = a.keys().chain(b.keys()).collect();
         for field in fields {
-            let is_open = open
-                .iter()
-                .any(|row| row.conflict.path.segments().next().is_some_and(|key| key == field));
+            let is_open = open.iter().any(|row| {
+                row.conflict
+                    .path
+                    .segments()
+                    .next()
+                    .is_some_and(|key| key == field)
+            });
             let is_time = field == "lastModified" && !open.is_empty();
             let same = in_any_order(a, field) == in_any_order(b, field);
             if !is_open && !is_time && !same {
@@ -523,7 +544,10 @@ fn in_any_order(item: &Object, field: &str) -> Option<Json> {
 }
 
 fn by_id(items: &[Object]) -> BTreeMap<String, Object> {
-    items.iter().map(|item| (id_of(item), item.clone())).collect()
+    items
+        .iter()
+        .map(|item| (id_of(item), item.clone()))
+        .collect()
 }
 
 fn array(object: &Object, field: &str) -> Vec<Json> {
@@ -532,7 +556,11 @@ fn array(object: &Object, field: &str) -> Vec<Json> {
 }
 
 fn explore(name: &'static str, rules: impl Fn() -> EntityRules, timed: bool, shaped: bool) {
-    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let number = |name| {
+        std::env::var(name)
+            .ok()
+            .and_then(|text| text.parse::<u64>().ok())
+    };
     let seeds = match number("CONVERGENCE_SEED") {
         Some(seed) => seed..seed + 1,
         None => 1..number("CONVERGENCE_SEEDS").unwrap_or(SEEDS) + 1,
@@ -605,7 +633,16 @@ fn under_computed_values_both_sides_converge() {
     explore("max", || by(Rule::Max), false, false);
     explore("min", || by(Rule::Min), true, false);
     let separator = || " | ".into();
-    explore("concat", || by(Rule::Concat { separator: separator() }), false, false);
+    explore(
+        "concat",
+        || {
+            by(Rule::Concat {
+                separator: separator(),
+            })
+        },
+        false,
+        false,
+    );
 }
 
 #[test]
