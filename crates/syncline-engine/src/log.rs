@@ -92,6 +92,15 @@ impl LogEntry {
     /// Encodes the entry.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(256);
+        self.head(&mut out);
+        image(self.before.as_ref(), &mut out);
+        image(self.after.as_ref(), &mut out);
+        out.raw(self.salt.as_bytes());
+        out.into_bytes()
+    }
+
+    /// Encodes everything but the images and the salt.
+    fn head(&self, out: &mut Bytes) {
         out.u8(LOG_FORMAT);
         out.u8(self.kind as u8);
         out.varint(self.stamp.clock.0);
@@ -106,10 +115,6 @@ impl LogEntry {
             out.u64_be(hop.0);
         }
         out.varint(u64::from(self.schema_version));
-        image(self.before.as_ref(), &mut out);
-        image(self.after.as_ref(), &mut out);
-        out.raw(self.salt.as_bytes());
-        out.into_bytes()
     }
 
     /// Decodes an entry. The bytes may come from anywhere.
@@ -151,18 +156,14 @@ impl LogEntry {
     /// says beside its images, so that no byte of it can change unseen.
     pub fn name_bytes(&self) -> [u8; 48] {
         use sha2::{Digest, Sha256};
-        let bare = Self {
-            before: None,
-            after: None,
-            salt: Salt::new([0; 32]),
-            ..self.clone()
-        };
+        let mut head = Bytes::with_capacity(128);
+        self.head(&mut head);
         let mut bytes = [0; 48];
         let (stamp, digest) = bytes.split_at_mut(16);
         let (clock, site) = stamp.split_at_mut(8);
         clock.copy_from_slice(&self.stamp.clock.0.to_be_bytes());
         site.copy_from_slice(&self.stamp.site.0.to_be_bytes());
-        digest.copy_from_slice(&Sha256::digest(bare.encode()));
+        digest.copy_from_slice(&Sha256::digest(head.as_bytes()));
         bytes
     }
 }

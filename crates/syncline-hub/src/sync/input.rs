@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use syncline_domains::files::disk::{Digest, Present, Reading, read};
+use syncline_domains::files::disk::{Digest, Reading, digest, read};
 use syncline_domains::files::document::{Document, Item};
 use syncline_engine::index::DomainIndex;
-use syncline_engine::link::Side;
+use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Held, Problem, Rename, to_hub};
@@ -89,64 +89,78 @@ impl SideInput {
     }
 }
 
-/// One file, read and not yet understood.
+/// One file of which only is known where it is and what was there after the last run.
 struct Opened {
     side: Side,
     path: PathBuf,
-    file: Option<Present>,
     index: DomainIndex,
     unknown_writes: Vec<RunId>,
 }
 
 impl Opened {
     /// Returns whether the file is what the last run left, under the same rules, and nothing has
-    /// changed at the hub since.
-    fn is_unchanged(&self, rules: [u8; 16], position: Position) -> bool {
-        let found = self.file.as_ref().map(|file| file.digest);
-        found.is_some()
-            && found == self.index.file.map(Digest)
-            && self.index.rules == rules
-            && self.index.position == position
-            && self.unknown_writes.is_empty()
+    /// changed at the hub since. Its bytes are digested, never held.
+    fn is_unchanged(&self, hub: &Hub, rules: [u8; 16]) -> bool {
+        let same = self.index.rules == rules
+            && self.index.position == hub.position
+            && self.unknown_writes.is_empty();
+        // What cannot be read is read again where errors are told.
+        let found = || digest(&*hub.disk, &self.path).ok().flatten();
+        same && self.index.file.is_some() && found() == self.index.file.map(Digest)
     }
 
-    fn understand(
+    /// Takes the file as it was after the last run, without looking into it.
+    fn as_known(self, request: &SyncRequest, entity: &FileEntity) -> SideInput {
+        let LinkedEntity { name, id_path, .. } = &entity.entity;
+        SideInput {
+            path: self.path,
+            digest: self.index.file,
+            modified_ms: None,
+            document: Document::empty(name.as_str(), id_path),
+            by_id: Vec::new(),
+            index: self.index,
+            unknown_writes: self.unknown_writes,
+            renames: request.domain(self.side).renames(name).to_vec(),
+        }
+    }
+
+    fn read(
         self,
+        hub: &Hub,
         request: &SyncRequest,
         entity: &FileEntity,
-        unchanged: bool,
     ) -> Result<SideInput, HubError> {
-        let name = &entity.entity.name;
-        let id_path = &entity.entity.id_path;
-        let Self {
-            side,
-            path,
-            file,
-            index,
-            unknown_writes,
-        } = self;
+        let LinkedEntity { name, id_path, .. } = &entity.entity;
+        let domain = request.domain(self.side);
+        let bytes_max = request.limits.bytes_per_run;
+        let reading = read(&*hub.disk, &self.path, bytes_max).map_err(|error| {
+            let (code, transient) = (error.code(), is_transient(&error));
+            file_error(domain, name, code, with_causes(&error), transient)
+        })?;
+        let file = match reading {
+            Reading::Missing => None,
+            Reading::Present(file) => Some(file),
+        };
         let digest = file.as_ref().map(|file| file.digest.0);
         let modified_ms = file.as_ref().map(|file| file.modified_ms);
         let document = match file {
-            Some(file) if !unchanged => Document::parse(file.bytes, name.as_str(), id_path)
-                .map_err(|error| {
-                    let domain = request.domain(side);
-                    file_error(domain, name, error.code(), with_causes(&error), false)
-                })?,
-            _ => Document::empty(name.as_str(), id_path),
+            Some(file) => Document::parse(file.bytes, name.as_str(), id_path).map_err(|error| {
+                file_error(domain, name, error.code(), with_causes(&error), false)
+            })?,
+            None => Document::empty(name.as_str(), id_path),
         };
         let items = document.items();
         let mut by_id: Vec<usize> = (0..items.len()).collect();
         by_id.sort_by(|a, b| items[*a].id.cmp(&items[*b].id));
         Ok(SideInput {
-            path,
+            path: self.path,
             digest,
             modified_ms,
             document,
             by_id,
-            index,
-            unknown_writes,
-            renames: request.domain(side).renames(name).to_vec(),
+            index: self.index,
+            unknown_writes: self.unknown_writes,
+            renames: domain.renames(name).to_vec(),
         })
     }
 }
@@ -197,16 +211,15 @@ impl Hub {
         let [source, target] = Side::BOTH.map(|side| self.open_side(request, entity, side));
         let opened = [source?, target?];
         // Nothing was changed anywhere: then nothing has to be understood either.
-        let unchanged = request.only.is_none()
-            && opened
-                .iter()
-                .all(|side| side.is_unchanged(rules, self.position));
-        let [source, target] = opened.map(|side| side.understand(request, entity, unchanged));
-        Ok(EntityInput {
-            sides: [source?, target?],
-            rules,
-            unchanged,
-        })
+        let unchanged =
+            request.only.is_none() && opened.iter().all(|side| side.is_unchanged(self, rules));
+        let sides = if unchanged {
+            opened.map(|side| side.as_known(request, entity))
+        } else {
+            let [source, target] = opened.map(|side| side.read(self, request, entity));
+            [source?, target?]
+        };
+        Ok(EntityInput { sides, rules, unchanged })
     }
 
     fn open_side(
@@ -218,14 +231,6 @@ impl Hub {
         let domain = request.domain(side);
         let name = &entity.entity.name;
         let path = domain.folder.join(&entity.file);
-        let reading = read(&*self.disk, &path, request.limits.bytes_per_run).map_err(|error| {
-            let (code, transient) = (error.code(), is_transient(&error));
-            file_error(domain, name, code, with_causes(&error), transient)
-        })?;
-        let file = match reading {
-            Reading::Missing => None,
-            Reading::Present(file) => Some(file),
-        };
         let index = self.domain_index(request, side, name)?;
         let mut unknown_writes = Vec::new();
         self.for_each(&Scan::Journal, |key, _| {
@@ -243,7 +248,6 @@ impl Hub {
         Ok(Opened {
             side,
             path,
-            file,
             index,
             unknown_writes,
         })

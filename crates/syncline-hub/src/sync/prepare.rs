@@ -56,7 +56,7 @@ pub(crate) struct EntityPlan {
 }
 
 /// What is stored of the conflicts, by record.
-pub(crate) type ListedConflicts = BTreeMap<(EntityName, RecordId), Vec<ConflictRow>>;
+pub(crate) type ListedConflicts = BTreeMap<RecordId, Vec<ConflictRow>>;
 
 impl Hub {
     /// Plans one entity and adds what is to be stored to the transaction.
@@ -65,7 +65,6 @@ impl Hub {
         request: &SyncRequest,
         entity: &FileEntity,
         input: EntityInput,
-        listed: &ListedConflicts,
         transaction: &mut Transaction,
         clock: &mut Clock,
     ) -> Result<EntityPlan, HubError> {
@@ -106,9 +105,10 @@ impl Hub {
         plan.unfinished.extend(put_off.iter().cloned());
         count_unchanged(&mut plan, &taken);
         let ids: Vec<RecordId> = taken.into_iter().collect();
+        let listed = self.listed_conflicts(&plan.name, &ids)?;
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
             for (id, known) in self.load(&planner, &plan.input, chunk)? {
-                let listed = listed.get(&(plan.name.clone(), id.clone()));
+                let listed = listed.get(&id);
                 let listed = listed.map(Vec::as_slice).unwrap_or_default();
                 plan.record(&planner, &id, known, listed, transaction, clock, self)?;
             }

@@ -6,10 +6,10 @@ use syncline_domains::files::disk::{Digest, Disk, FileKind, Place};
 use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
-use syncline_engine::rows::Scan;
+use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Problem, RunReport, RunStatus, Transaction};
 use syncline_model::clock::Clock;
-use syncline_model::id::{DomainName, EntityName};
+use syncline_model::id::{DomainName, EntityName, RecordId};
 use syncline_policy::{SafetyStop, guard};
 
 use super::prepare::{EntityPlan, ListedConflicts};
@@ -17,6 +17,9 @@ use crate::error::HubError;
 use crate::hub::Hub;
 use crate::outcome::SyncOutcome;
 use crate::request::{Progress, SyncRequest};
+
+/// Most records whose conflicts are asked for one by one; for more, all conflicts are read once.
+const RECORDS_ASKED_MAX: usize = 256;
 
 /// A run that is planned and not yet committed.
 pub(super) struct Prepared {
@@ -86,7 +89,6 @@ impl Hub {
         }
         self.check_bytes(request)?;
         let run = self.begin_run()?;
-        let listed = self.listed_conflicts()?;
         let mut prepared = Prepared {
             transaction: Transaction::new(run, self.position),
             clock: self.clock,
@@ -112,7 +114,7 @@ impl Hub {
             let Prepared {
                 transaction, clock, ..
             } = &mut prepared;
-            let plan = self.plan_entity(request, entity, input, &listed, transaction, clock)?;
+            let plan = self.plan_entity(request, entity, input, transaction, clock)?;
             for side in Side::BOTH {
                 let items = plan.input.sides[side.index()].document.items().len() as u64;
                 request.limits.check_items(plan.name.as_str(), items)?;
@@ -150,18 +152,29 @@ impl Hub {
         Ok(request.limits.check_time(elapsed)?)
     }
 
-    /// Returns the stored conflicts, by record.
-    pub(crate) fn listed_conflicts(&self) -> Result<ListedConflicts, HubError> {
+    /// Returns the stored conflicts of some records of an entity, by record.
+    pub(super) fn listed_conflicts(
+        &self,
+        entity: &EntityName,
+        ids: &[RecordId],
+    ) -> Result<ListedConflicts, HubError> {
         let mut listed = ListedConflicts::new();
-        self.for_each(&Scan::Conflicts, |_, bytes| {
+        let mut list = |_: &Key, bytes: &[u8]| {
             let row = ConflictRow::decode(bytes);
             let row = row.map_err(|_| HubError::Row { table: "conflicts" })?;
-            listed
-                .entry((row.entity.clone(), row.id.clone()))
-                .or_default()
-                .push(row);
+            if row.entity == *entity {
+                listed.entry(row.id.clone()).or_insert_with(Vec::new).push(row);
+            }
             Ok(())
-        })?;
+        };
+        if ids.len() > RECORDS_ASKED_MAX {
+            self.for_each(&Scan::Conflicts, &mut list)?;
+        } else {
+            for id in ids {
+                let (entity, id) = (entity.clone(), id.clone());
+                self.for_each(&Scan::ConflictsOf { entity, id }, &mut list)?;
+            }
+        }
         Ok(listed)
     }
 
