@@ -53,6 +53,8 @@ pub struct Swarm {
     pub sync_crash: u64,
     /// Edits that leave a file broken, emptied or half-written.
     pub broken_edit: u64,
+    /// Runs before which the field that the target may see changes.
+    pub scope_change: u64,
     /// Whether people's programs say when a record was edited: without it, hubs leave more to them.
     pub timed_edits: bool,
 }
@@ -91,6 +93,7 @@ impl Swarm {
             edit_pause_ms: random.between(5_000, 30_000),
             sync_crash: some(random, 500),
             broken_edit: some(random, 300),
+            scope_change: some(random, 300),
             timed_edits: random.chance(700),
         }
     }

@@ -180,8 +180,12 @@ impl World {
     pub(crate) fn repair(&mut self, index: usize, side: Side) -> bool {
         let harmed = self.folders.get_mut(index).and_then(|folders| folders.harmed[side.index()].take());
         let (Some(harm), Some(site)) = (harmed, self.sites.get(index)) else { return false };
-        site.disk.poke(&file(side), &harm.good);
-        self.note(format_args!("u{index}: the file at {side:?} is repaired"));
-        true
+        // A hub that never held this file takes the harmed one for new, and may have written it.
+        let untouched = site.disk.peek(&file(side)) == harm.bad;
+        if untouched {
+            site.disk.poke(&file(side), &harm.good);
+            self.note(format_args!("u{index}: the file at {side:?} is repaired"));
+        }
+        untouched
     }
 }

@@ -10,6 +10,7 @@ use syncline_hub::{
 };
 use syncline_merge::conflict::conflicts;
 use syncline_model::id::DomainName;
+use syncline_model::json::Leaf;
 use syncline_model::path::Pattern;
 use syncline_policy::{Action, DomainPolicy, Fallback, Guard, Limits, Rule, Threshold};
 
@@ -50,7 +51,7 @@ impl World {
         if self.sites.get(index).is_none_or(|site| site.server.is_none()) {
             return;
         }
-        if self.random.chance(100)
+        if self.random.chance(self.swarm.scope_change)
             && let Some(folders) = self.folders.get_mut(index)
         {
             folders.withholds = !folders.withholds;
@@ -87,7 +88,22 @@ impl World {
         let after = self.held(index);
         let ended = outcome.as_ref().map(|outcome| (outcome.wrote, outcome.report.status.as_str()));
         let ended = ended.map_err(HubError::code);
-        self.note(format_args!("s{index} synchronises: {ended:?}, moved {moved}"));
+        let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
+        let scope = if withholds { ", x-note withheld" } else { "" };
+        self.note(format_args!("s{index} synchronises: {ended:?}, moved {moved}{scope}"));
+        let actions = outcome.iter().flat_map(|outcome| &outcome.actions);
+        for action in actions {
+            let (id, side, kind) = (&action.id, action.side, action.kind);
+            let fields: Vec<String> = action
+                .fields
+                .iter()
+                .map(|field| {
+                    let text = |leaf: &Option<Leaf>| leaf.as_ref().map_or("-".to_owned(), |leaf| leaf.as_str().to_owned());
+                    format!("{} {} -> {}", field.path, text(&field.from), text(&field.to))
+                })
+                .collect();
+            self.trace.note(self.now_ms, format_args!("  s{index} {kind:?} {id} at {side:?}: {}", fields.join(", ")));
+        }
         self.count("run over folders");
         self.check_harmed(index, &before, &after);
         let outcome = outcome.ok()?;
@@ -176,6 +192,11 @@ impl World {
         for side in Side::BOTH {
             let harmed = self.folders.get(index).and_then(|folders| folders.harmed[side.index()].clone());
             let Some(Harm { bad, .. }) = harmed else { continue };
+            let now = self.sites.get(index).and_then(|site| site.disk.peek(&file(side)));
+            if bad.as_deref().is_some_and(|bad| items(bad).is_none()) && now != bad {
+                let finding = format!("site {index}: a file that cannot be read was replaced");
+                self.history.violate("I19", finding, vec![format!("s{index}"), format!("u{index}")]);
+            }
             let other = side.other().index();
             let (Some(before), Some(after)) = (&before[other], &after[other]) else { continue };
             let gone = before.keys().filter(|id| !after.contains_key(*id)).count();
