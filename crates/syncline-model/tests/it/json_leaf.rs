@@ -112,3 +112,14 @@ fn a_tree_that_could_not_be_read_back_is_no_leaf() {
 fn a_leaf_is_two_words() {
     assert_eq!(size_of::<Leaf>(), 2 * size_of::<usize>());
 }
+
+proptest! {
+    #[test]
+    fn the_short_way_for_plain_strings_reads_what_the_strict_way_reads(
+        text in r#""?[a-z"\\ \x00-\x22\x7f-\u{a0}é😀u0-9]{0,6}"?"#
+    ) {
+        let (short, strict) = (Leaf::parse(&text), Leaf::from_raw(text.as_bytes()));
+        let texts = |leaf: &Leaf| leaf.as_str().to_owned();
+        prop_assert_eq!(short.as_ref().map(texts).ok(), strict.as_ref().map(texts).ok());
+    }
+}
