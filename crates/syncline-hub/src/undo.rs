@@ -57,6 +57,17 @@ struct Return {
     restored: u64,
 }
 
+/// What is known when the return of a file is planned.
+struct ReturnPlan<'a> {
+    /// The report of the run that is undone.
+    run: &'a Object,
+    run_id: &'a RunId,
+    /// What the run did, by record.
+    touched: &'a BTreeMap<(EntityName, RecordId), Touched>,
+    /// Records that stay as they are on both sides.
+    kept: &'a BTreeSet<(EntityName, RecordId)>,
+}
+
 impl Hub {
     /// Undoes a run, or says what that would do.
     ///
@@ -76,14 +87,29 @@ impl Hub {
         let run_id = self.undoable(sync_id, &run, request)?;
         let touched = self.touched(&run_id)?;
         let mut left: BTreeSet<(Side, EntityName, RecordId)> = BTreeSet::new();
-        let mut returns = Vec::new();
-        for entity in &request.entities {
-            for side in Side::BOTH {
-                let back =
-                    self.plan_return(request, entity, side, &run, &run_id, &touched, &mut left)?;
-                returns.extend(back);
+        // A record that stays on one side stays on the other: else its return looked like an edit.
+        let (returns, kept) = loop {
+            let kept: BTreeSet<(EntityName, RecordId)> = left
+                .iter()
+                .map(|(_, entity, id)| (entity.clone(), id.clone()))
+                .collect();
+            let known = left.len();
+            let mut returns = Vec::new();
+            for entity in &request.entities {
+                for side in Side::BOTH {
+                    let plan = ReturnPlan {
+                        run: &run,
+                        run_id: &run_id,
+                        touched: &touched,
+                        kept: &kept,
+                    };
+                    returns.extend(self.plan_return(request, entity, side, &plan, &mut left)?);
+                }
             }
-        }
+            if left.len() == known {
+                break (returns, kept);
+            }
+        };
         let outcome = UndoOutcome {
             sync_id: sync_id.to_owned(),
             report: self.undo_report(request, &returns)?,
@@ -104,10 +130,6 @@ impl Hub {
         if dry_run {
             return Ok(outcome);
         }
-        let kept: BTreeSet<(EntityName, RecordId)> = left
-            .into_iter()
-            .map(|(_, entity, id)| (entity, id))
-            .collect();
         self.execute_undo(request, run, &touched, &kept, returns, outcome)
     }
 
@@ -154,21 +176,22 @@ impl Hub {
         Ok(touched)
     }
 
-    /// Plans how one file goes back; nothing if the run did not write it.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call, from the loop over all files"
-    )]
+    /// Plans how one file goes back; nothing if the run did not write it. Records that have to stay
+    /// as they are are added to `left`.
     fn plan_return(
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
         side: Side,
-        run: &Object,
-        run_id: &RunId,
-        touched: &BTreeMap<(EntityName, RecordId), Touched>,
+        plan: &ReturnPlan<'_>,
         left: &mut BTreeSet<(Side, EntityName, RecordId)>,
     ) -> Result<Option<Return>, HubError> {
+        let ReturnPlan {
+            run,
+            run_id,
+            touched,
+            kept,
+        } = *plan;
         let domain = request.domain(side);
         let name = &entity.entity.name;
         let label = format!("{}/{name}", domain.domain.name);
@@ -186,26 +209,33 @@ impl Hub {
         });
         let old = old.transpose()?;
         let changed_since = |id: &RecordId| {
-            touched
-                .get(&(name.clone(), id.clone()))
-                .is_some_and(|touched| touched.changed_since)
+            let key = (name.clone(), id.clone());
+            let changed = touched
+                .get(&key)
+                .is_none_or(|touched| touched.changed_since);
+            changed || kept.contains(&key)
         };
         let ids = touched.keys().filter(|(e, _)| e == name).map(|(_, id)| id);
-        let any_changed = ids.clone().any(changed_since);
         let found = current.as_ref().map(|file| Digest::of(file).0);
-        if found.map(|digest| hex(&digest)) == after && !any_changed {
-            let restored = differing(&old, &current, name, &entity.entity.id_path);
-            let entity = name.clone();
-            let back = Return {
+        let mut restored = None;
+        if found.map(|digest| hex(&digest)) == after {
+            let differing = differing(&old, &current, name, &entity.entity.id_path);
+            // What the run wrote without a change of its own, such as a decision, stays.
+            let told = differing.iter().filter(|id| changed_since(id));
+            left.extend(told.map(|id| (side, name.clone(), id.clone())));
+            let stays = ids.clone().any(changed_since) || differing.iter().any(changed_since);
+            restored = (!stays).then_some(differing.len() as u64);
+        }
+        if let Some(restored) = restored {
+            return Ok(Some(Return {
                 side,
-                entity,
+                entity: name.clone(),
                 path,
                 found,
                 bytes: old,
                 exact: true,
                 restored,
-            };
-            return Ok(Some(back));
+            }));
         }
         // Edited since: what was not touched goes back record by record.
         let now = parsed(domain, entity, current.unwrap_or_default())?;
@@ -684,13 +714,13 @@ fn find<'d>(document: &'d Document<'_>, id: &RecordId) -> Option<&'d Item> {
     document.items().iter().find(|item| item.id == *id)
 }
 
-/// Returns how many records differ between two files.
+/// Returns the records that differ between two files.
 fn differing(
     old: &Option<Vec<u8>>,
     new: &Option<Vec<u8>>,
     entity: &EntityName,
     id_path: &syncline_model::path::Path,
-) -> u64 {
+) -> BTreeSet<RecordId> {
     let items = |bytes: &Option<Vec<u8>>| -> BTreeMap<RecordId, [u8; 16]> {
         let document = bytes
             .as_ref()
@@ -699,9 +729,7 @@ fn differing(
         items.map(|item| (item.id.clone(), item.digest)).collect()
     };
     let (old, new) = (items(old), items(new));
-    let changed = old
-        .iter()
-        .filter(|(id, digest)| new.get(*id) != Some(*digest))
-        .count();
-    (changed + new.keys().filter(|id| !old.contains_key(*id)).count()) as u64
+    let all = old.keys().chain(new.keys());
+    let differing = all.filter(|id| old.get(*id) != new.get(*id));
+    differing.cloned().collect()
 }

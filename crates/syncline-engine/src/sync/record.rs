@@ -148,6 +148,8 @@ impl Planner<'_> {
         for side in Side::BOTH {
             if self.direction.gives(side) {
                 self.take(side, &held, written[side.index()], &mut plan, site)?;
+            } else if let Some(base) = &mut plan.bases[side.index()] {
+                self.close_mirrored(side, base, &held[side.index()], written[side.index()]);
             }
         }
         for side in Side::BOTH {
@@ -180,18 +182,18 @@ impl Planner<'_> {
         site: &mut Site<'_>,
     ) -> Result<(), Refusal> {
         let party = self.party(side);
-        let base = &plan.bases[side.index()];
-        let (fields, edited_ms) = match &held[side.index()] {
+        let (held, edited_ms) = match &held[side.index()] {
             Held::Unknown => return Ok(()),
             Held::Absent => (None, None),
-            Held::Present { fields, file_ms } => {
-                let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
-                (
-                    Some(party.gate.reading(&party.gate.held(fields), rendering)),
-                    *file_ms,
-                )
-            }
+            Held::Present { fields, file_ms } => (Some(party.gate.held(fields)), *file_ms),
         };
+        // An open write is closed first: what the domain cannot edit is as it was written there.
+        let mut base = plan.bases[side.index()].take();
+        if let Some(base) = &mut base {
+            self.close_intent(side, base, held.as_ref(), written);
+        }
+        let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
+        let fields = held.map(|held| party.gate.reading(&held, rendering));
         let time = fields
             .as_ref()
             .and_then(|fields| self.time(fields, base.as_ref()));
@@ -208,7 +210,6 @@ impl Planner<'_> {
             .as_ref()
             .and_then(|r| visible(r, &self.entity.rules, None));
         remember_base(base.as_ref(), &mut plan.base_values);
-        let base = plan.bases[side.index()].take();
         let taken = take(plan.record.take(), base, &reading, &self.entity.rules, site)?;
         let Taken {
             record,
@@ -239,6 +240,36 @@ impl Planner<'_> {
             "a cap comes with a change"
         );
         Ok(())
+    }
+
+    /// Closes an open write of a domain whose changes are not taken.
+    fn close_mirrored(&self, side: Side, base: &mut Base, held: &Held, written: Option<bool>) {
+        let now = match held {
+            Held::Unknown => return,
+            Held::Absent => None,
+            Held::Present { fields, .. } => Some(self.party(side).gate.held(fields)),
+        };
+        self.close_intent(side, base, now.as_ref(), written);
+    }
+
+    /// Closes an open write of a domain, as far as it can be told whether it was done.
+    fn close_intent(
+        &self,
+        side: Side,
+        base: &mut Base,
+        held: Option<&Fields>,
+        written: Option<bool>,
+    ) {
+        let party = self.party(side);
+        let Some(intent) = &base.intent else { return };
+        let reading = held.map(|held| party.gate.reading(held, intent.rendering.as_ref()));
+        base.close_intent(&Reading {
+            fields: reading.as_ref(),
+            writer: &party.domain.writer,
+            edited: Clock::default(),
+            timed: false,
+            written,
+        });
     }
 
     /// Returns when the record says that it was edited, if that can be trusted: an edit that left

@@ -7,5 +7,8 @@ mod crash;
 mod desk;
 mod hunt;
 mod hunt_kit;
+mod hunt_undo;
+mod policy;
 mod sync;
+mod ten_defects;
 mod writer;

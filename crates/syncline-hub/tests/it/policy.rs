@@ -1,0 +1,303 @@
+//! What a policy keeps from a domain is found nowhere in what the domain gets, or is told.
+
+use syncline_engine::link::Side;
+use syncline_engine::rows::{Key, Scan};
+use syncline_hub::{Hub, Silent, SyncOutcome};
+use syncline_merge::rules::EntityRules;
+use syncline_model::id::{DomainName, EntityName};
+use syncline_model::json::Json;
+use syncline_policy::Action;
+
+use crate::desk::{Desk, entity};
+use crate::hunt_kit::{files_below, keep_back, no_guard, policy};
+
+const CANARY: &str = "CANARY-7f3a";
+
+fn holds(bytes: &[u8]) -> bool {
+    bytes
+        .windows(CANARY.len())
+        .any(|window| window == CANARY.as_bytes())
+}
+
+/// Looks for the canary in all that the business side gets or is told, and in what is told to all.
+fn assert_nothing_leaked(desk: &Desk, outcome: &SyncOutcome, context: &str) {
+    for (name, bytes) in files_below(&desk.path("business")) {
+        assert!(!holds(&bytes), "{context}: in {name}");
+    }
+    for (name, bytes) in files_below(&desk.path(".syncline/undo")) {
+        assert!(
+            !name.contains("business") || !holds(&bytes),
+            "{context}: in {name}"
+        );
+    }
+    let report = Json::Object(outcome.report.to_json()).to_compact_string();
+    assert!(!report.contains(CANARY), "{context}: in the report");
+    for action in outcome.actions.iter().filter(|a| a.side == Side::Target) {
+        assert!(
+            !format!("{action:?}").contains(CANARY),
+            "{context}: in an action"
+        );
+    }
+    let hub = desk.hub();
+    let (domain, entity) = (
+        DomainName::new("business").unwrap(),
+        EntityName::new("contacts").unwrap(),
+    );
+    for scan in [
+        Scan::Bases { domain, entity },
+        Scan::Journal,
+        Scan::RunsLatest,
+    ] {
+        each(&hub, &scan, |key, bytes| {
+            assert!(!holds(bytes), "{context}: in {key:?}");
+        });
+    }
+    for entry in hub.audit_entries(0, 100).unwrap() {
+        assert!(
+            !format!("{entry:?}").contains(CANARY),
+            "{context}: in the audit"
+        );
+    }
+}
+
+fn each(hub: &Hub, scan: &Scan, mut row: impl FnMut(&Key, &[u8])) {
+    hub.rows()
+        .scan(scan, None, usize::MAX, &mut |key, bytes| {
+            row(key, bytes);
+            std::ops::ControlFlow::Continue(())
+        })
+        .unwrap();
+}
+
+fn desk_with(rules: &[(&str, Action)]) -> Desk {
+    let mut desk = Desk::new();
+    desk.request.guard = no_guard();
+    desk.set_policy(Side::Target, policy(rules));
+    desk.contacts("business", &[]);
+    desk
+}
+
+fn secret(name: &str) -> String {
+    format!(r#"{{"id":"1","name":"{name}","note":"{CANARY}","inner":{{"note":"{CANARY}"}}}}"#)
+}
+
+#[test]
+fn a_field_that_may_not_enter_a_domain_is_found_nowhere_in_it() {
+    for action in [Action::Deny, Action::Mask, Action::OutOnly] {
+        let mut desk = desk_with(&[("/note", action), ("/inner/note", action)]);
+        desk.contacts("personal", &[&secret("Ann")]);
+        let check = |desk: &Desk, step: &str| {
+            let plan = desk.hub().plan(&desk.request, &mut Silent).unwrap();
+            let outcome = desk.sync().unwrap();
+            assert_eq!(plan.actions, outcome.actions);
+            let personal = desk.read("personal/contacts.json");
+            assert_eq!(
+                personal.matches(CANARY).count(),
+                2,
+                "{action:?}: {step}: {personal}"
+            );
+            assert_nothing_leaked(desk, &outcome, &format!("{action:?}: {step}"));
+        };
+        check(&desk, "added");
+        desk.contacts("personal", &[&secret("Anna")]);
+        check(&desk, "edited");
+        let business = desk
+            .read("business/contacts.json")
+            .replace("Anna", "Annika");
+        desk.write("business/contacts.json", &business);
+        check(&desk, "edited on the other side");
+        assert!(desk.read("personal/contacts.json").contains("Annika"));
+        desk.request.entities = vec![entity("contacts", EntityRules::default())];
+        desk.contacts("personal", &[&secret("P")]);
+        let business = desk.read("business/contacts.json").replace("Annika", "B");
+        desk.write("business/contacts.json", &business);
+        check(&desk, "in conflict");
+        std::fs::remove_dir_all(desk.path(".syncline")).unwrap();
+        check(&desk, "after a lost state");
+    }
+}
+
+#[test]
+fn what_a_domain_hides_never_leaves_it() {
+    for action in [Action::Deny, Action::Mask, Action::InOnly] {
+        let mut desk = Desk::new();
+        desk.request.guard = no_guard();
+        desk.set_policy(
+            Side::Source,
+            policy(&[("/note", action), ("/inner", action)]),
+        );
+        desk.contacts("personal", &[&secret("Ann")]);
+        desk.contacts("business", &[r#"{"id":"1","name":"Ann"}"#]);
+        let outcome = desk.sync().unwrap();
+        assert_nothing_leaked(&desk, &outcome, &format!("{action:?}"));
+        desk.contacts("personal", &[&secret("Anna")]);
+        let outcome = desk.sync().unwrap();
+        assert_nothing_leaked(&desk, &outcome, &format!("{action:?}, edited"));
+        let hub = desk.hub();
+        for scan in [
+            Scan::Log {
+                from: syncline_model::id::Position(0),
+            },
+            Scan::Conflicts,
+        ] {
+            each(&hub, &scan, |key, bytes| {
+                assert!(!holds(bytes), "{action:?}: {key:?}")
+            });
+        }
+    }
+}
+
+#[test]
+fn a_record_that_is_kept_back_is_found_nowhere() {
+    for (side, hidden) in [
+        (Side::Source, false),
+        (Side::Target, false),
+        (Side::Target, true),
+    ] {
+        let mut desk = Desk::new();
+        desk.request.guard = no_guard();
+        // The field that decides may itself be one that the domain does not see.
+        let rules: &[(&str, Action)] = if hidden {
+            &[("/kind", Action::Deny)]
+        } else {
+            &[]
+        };
+        let mut closed = policy(rules);
+        keep_back(&mut closed, "/kind", "\"private\"");
+        desk.set_policy(side, closed);
+        let private = format!(r#"{{"id":"{CANARY}","kind":"private","name":"{CANARY}"}}"#);
+        desk.contacts(
+            "personal",
+            &[&private, r#"{"id":"2","kind":"open","name":"Bob"}"#],
+        );
+        desk.contacts("business", &[]);
+        let outcome = desk.sync().unwrap();
+        assert_nothing_leaked(&desk, &outcome, &format!("{side:?} {hidden}"));
+        assert_eq!(desk.held("business").len(), 1, "the other one crosses");
+        // Released, and then kept back again: what crossed stays as it was.
+        desk.contacts(
+            "personal",
+            &[
+                r#"{"id":"1","kind":"open","name":"Ann"}"#,
+                r#"{"id":"2","kind":"open","name":"Bob"}"#,
+            ],
+        );
+        desk.sync().unwrap();
+        assert_eq!(desk.held("business").len(), 2);
+        let private = format!(r#"{{"id":"1","kind":"private","name":"{CANARY}"}}"#);
+        desk.contacts(
+            "personal",
+            &[&private, r#"{"id":"2","kind":"open","name":"Bob"}"#],
+        );
+        let outcome = desk.sync().unwrap();
+        assert_nothing_leaked(
+            &desk,
+            &outcome,
+            &format!("{side:?} {hidden}, kept back again"),
+        );
+        assert_eq!(desk.held("business").len(), 2, "scope is no deletion");
+        assert!(desk.read("personal/contacts.json").contains(CANARY));
+        desk.sync_is_idle();
+    }
+}
+
+#[test]
+fn a_mask_never_comes_back_as_an_edit() {
+    let real = r#"{"id":"1","name":"Ann","phone":"555"}"#;
+    let mut desk = desk_with(&[("/phone", Action::Mask)]);
+    desk.contacts("personal", &[real]);
+    let masked = r#"{"id":"1","name":"Ann","phone":"***"}"#;
+    desk.sync().unwrap();
+    assert_eq!(desk.held("business"), [masked]);
+    let steps: [&dyn Fn(&Desk); 3] = [
+        &|desk| desk.contacts("business", &[&masked.replace("Ann", "Anna")]),
+        &|desk| desk.contacts("business", &[&masked.replace("***", "666")]),
+        &|desk| std::fs::remove_dir_all(desk.path(".syncline")).unwrap(),
+    ];
+    for step in steps {
+        step(&desk);
+        desk.sync().unwrap();
+        assert!(
+            desk.held("personal")[0].contains("555"),
+            "{:?}",
+            desk.both()
+        );
+        assert!(
+            desk.held("business")[0].contains("***"),
+            "{:?}",
+            desk.both()
+        );
+    }
+    desk.set_policy(Side::Target, policy(&[]));
+    desk.sync().unwrap();
+    for domain in ["personal", "business"] {
+        assert!(desk.held(domain)[0].contains("555"), "{:?}", desk.both());
+    }
+    desk.set_policy(Side::Target, policy(&[("/phone", Action::Mask)]));
+    desk.sync().unwrap();
+    assert!(desk.held("business")[0].contains("***"));
+    assert!(desk.held("personal")[0].contains("555"));
+    desk.sync_is_idle();
+}
+
+#[test]
+fn one_way_fields_go_one_way() {
+    let ann =
+        |name: &str, phone: &str| format!(r#"{{"id":"1","name":"{name}","phone":"{phone}"}}"#);
+    for (action, personal_sees, business_sees) in [
+        (Action::InOnly, "1", "1"),
+        // Business never saw the other number: the source wins the conflict, and each keeps its own.
+        (Action::OutOnly, "1", "2"),
+        (Action::Deny, "1", "2"),
+    ] {
+        let mut desk = desk_with(&[]);
+        desk.contacts("personal", &[&ann("Ann", "0")]);
+        desk.sync().unwrap();
+        desk.set_policy(Side::Target, policy(&[("/phone", action)]));
+        desk.contacts("personal", &[&ann("Anna", "1")]);
+        desk.sync().unwrap();
+        let business = desk.held("business")[0].clone();
+        assert!(business.contains("Anna"), "{action:?}");
+        let expected = if action == Action::InOnly {
+            "\"1\""
+        } else {
+            "\"0\""
+        };
+        assert!(business.contains(expected), "{action:?}: {business}");
+        desk.contacts("business", &[&ann("Anna", "2")]);
+        desk.sync().unwrap();
+        desk.sync().unwrap();
+        let (personal, business) = desk.both();
+        assert_eq!(personal, [ann("Anna", personal_sees)], "{action:?}");
+        assert_eq!(business, [ann("Anna", business_sees)], "{action:?}");
+        let conflicts = desk.hub().conflicts().unwrap().len();
+        assert_eq!(
+            conflicts,
+            usize::from(action == Action::OutOnly),
+            "{action:?}"
+        );
+    }
+}
+
+#[test]
+fn an_error_names_no_value() {
+    let desk = Desk::new();
+    desk.contacts("business", &[]);
+    let broken = [
+        format!(r#"{{"contacts": [{{"id":"1","x":"{CANARY}" "y"}}]}}"#),
+        format!(r#"{{"contacts": "{CANARY}"}}"#),
+        format!(
+            r#"{{"contacts": ["{CANARY}", {{"id":["{CANARY}"]}}, {{"id":"\u0001{CANARY}"}}]}}"#
+        ),
+        format!(r#"{{"contacts": [{{"id":"1","{CANARY}":1,"{CANARY}":2}}]}}"#),
+        format!("{CANARY}"),
+    ];
+    for text in broken {
+        desk.write("personal/contacts.json", &text);
+        let told = match desk.sync() {
+            Ok(outcome) => format!("{:?}", outcome.report),
+            Err(error) => format!("{error} {error:?}"),
+        };
+        assert!(!told.contains(CANARY), "{told}");
+    }
+}
