@@ -14,7 +14,9 @@ use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::operation::{Effect, FieldOperation, Operation};
 use crate::rules::{Deletion, EntityRules, Rule, Shape};
-use crate::state::{Addition, Body, Element, ElementId, Entry, Member, Record, Register, Text, Zero};
+use crate::state::{
+    Addition, Body, Element, ElementId, Entry, Member, Record, Register, Text, Zero,
+};
 use crate::text::crdt::TextState;
 use crate::text::ot::TextOperation;
 use crate::token::Context;
@@ -397,13 +399,23 @@ impl Change<'_> {
         let knows = |dot| self.context.covers(full, dot);
         let texts = body.texts.get_mut(path).ok_or_else(refused)?;
         // The text that the writer has begun itself, else the one that it was shown.
-        let own = texts.keys().rev().find(|birth| self.context.is_own(**birth)).copied();
-        let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
+        let own = texts
+            .keys()
+            .rev()
+            .find(|birth| self.context.is_own(**birth))
+            .copied();
+        let shown = self
+            .context
+            .base
+            .as_ref()
+            .and_then(|token| token.texts.get(full));
         let meant = |birth: Stamp| match own {
             Some(own) => own == birth,
-            None => shown.is_none_or(|dots| dots.contains(birth)),
+            None => shown.is_none_or(|shown| *shown == birth),
         };
-        let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth) && meant(**birth));
+        let seen = texts
+            .iter_mut()
+            .filter(|(birth, _)| knows(**birth) && meant(**birth));
         let text = seen.max_by_key(|(birth, text)| (text.edited, **birth));
         let (_, text) = text.ok_or_else(refused)?;
         text.state
@@ -477,7 +489,8 @@ fn drop_empty(body: &mut Body) {
 
 /// Keeps of two resets of one site the one that had seen more.
 fn take_away(zeros: &mut BTreeMap<SiteId, Zero>, site: SiteId, zero: Zero) {
-    let newer = |present: &Zero| (present.seen.clock, present.stamp) < (zero.seen.clock, zero.stamp);
+    let newer =
+        |present: &Zero| (present.seen.clock, present.stamp) < (zero.seen.clock, zero.stamp);
     if zeros.get(&site).is_none_or(newer) {
         zeros.insert(site, zero);
     }

@@ -17,7 +17,9 @@ use crate::display::Fields;
 use crate::dots::Dots;
 use crate::limits::KEYED_DEPTH_MAX;
 use crate::plain::{Base, Intent};
-use crate::state::{Addition, Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text, Zero};
+use crate::state::{
+    Addition, Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text, Zero,
+};
 use crate::text::crdt::TextState;
 use crate::token::Token;
 
@@ -163,6 +165,7 @@ impl Tables {
         self.exceptions(&token.exceptions, out);
         out.u8(u8::from(token.invisible));
         map(&token.shown, out, |dots, out| self.dots(dots, out));
+        map(&token.texts, out, |birth, out| self.stamp(*birth, out));
         map(&token.sums, out, |sites, out| self.adds(sites, out));
     }
 
@@ -490,6 +493,7 @@ impl Names {
             exceptions: self.exceptions(reader)?,
             invisible: flag(reader)?,
             shown: read_map(reader, 2, |r| Ok((read_path(r)?, self.dots(r)?)))?,
+            texts: read_map(reader, 2, |r| Ok((read_path(r)?, self.stamp(r)?)))?,
             sums: read_map(reader, 2, |r| Ok((read_path(r)?, self.adds(r)?)))?,
         })
     }
@@ -615,10 +619,7 @@ impl Names {
         })
     }
 
-    fn adds(
-        &self,
-        reader: &mut Reader<'_>,
-    ) -> Result<BTreeMap<SiteId, Addition>, DecodeError> {
+    fn adds(&self, reader: &mut Reader<'_>) -> Result<BTreeMap<SiteId, Addition>, DecodeError> {
         read_map(reader, 4, |r| Ok((self.site(r)?, read_addition(r)?)))
     }
 

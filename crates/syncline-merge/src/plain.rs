@@ -181,7 +181,9 @@ pub fn take(
             notices: vec![],
         });
     }
-    let kept = record.clone();
+    // Only a record that began anew after it was forgotten, or none at all, asks to rebase.
+    let may_rebase = |record: &&Record| !record.born.is_empty();
+    let kept = record.as_ref().filter(may_rebase).cloned();
     match take_change(record, base, reading, rules, site) {
         Err(Refusal::Rebase) => take_change(kept, None, reading, rules, site),
         taken => taken,
@@ -254,7 +256,7 @@ fn take_change(
         edited,
         timed,
     };
-    let before = taken.record.clone();
+    let before = taken.record.as_ref().map(additions);
     let (record, change, capped) = commit(
         taken.record.take(),
         operation,
@@ -287,7 +289,7 @@ fn commit(
     rules: &EntityRules,
     site: &mut Site<'_>,
 ) -> Result<CommittedPlain, Refusal> {
-    let kept = record.clone();
+    let kept = record.as_ref().filter(|_| edits_text(&operation)).cloned();
     match operate(record, &operation, context, rules, site) {
         Ok(done) => Ok((done.record, (done.stamp, operation), done.capped)),
         Err(Refusal::TextEdit { .. }) => {
@@ -296,6 +298,34 @@ fn commit(
             Ok((done.record, (done.stamp, operation), done.capped))
         }
         Err(refusal) => Err(refusal),
+    }
+}
+
+/// Returns as much of a record as tells what was added to its sums, also within members.
+fn additions(record: &Record) -> Record {
+    let body = Body {
+        sums: record.body.sums.clone(),
+        keyed: record.body.keyed.clone(),
+        ..Body::default()
+    };
+    Record {
+        body,
+        ..Record::default()
+    }
+}
+
+/// Returns whether an operation may edit a text: no other operation can fail to fit one.
+fn edits_text(operation: &Operation) -> bool {
+    let may_edit = |field: &FieldOperation| {
+        // A member may have texts of its own.
+        matches!(
+            field,
+            FieldOperation::EditText { .. } | FieldOperation::PutMember { .. }
+        )
+    };
+    match &operation.effect {
+        Effect::Write(fields) => fields.iter().any(may_edit),
+        Effect::Delete => false,
     }
 }
 

@@ -22,9 +22,12 @@ pub struct Token {
     pub exceptions: BTreeMap<Path, Version>,
     /// Whether the record was not visible: a write with this token creates it anew.
     pub invisible: bool,
-    /// The values shown of fields under review, or whose conflict is open, and the text shown where
-    /// there are several: a write replaces these and no others.
+    /// The values shown of fields under review, or whose conflict is open: a write replaces these
+    /// and no others.
     pub shown: BTreeMap<Path, Dots>,
+    /// The change that began the text shown, where a field has several: an edit was made for that
+    /// one. Apart from `shown`, since a field of shape text may hold a register beside it.
+    pub texts: BTreeMap<Path, Stamp>,
     /// The additions seen of each sum: what a reset or a new creation takes away.
     pub sums: BTreeMap<Path, BTreeMap<SiteId, Addition>>,
 }
@@ -54,6 +57,7 @@ impl Token {
         token.look_at(&record.body, &Path::root(), rules, viewer);
         let is_withheld = |path: &Path| withheld.iter().any(|above| above.is_prefix_of(path));
         token.shown.retain(|path, _| !is_withheld(path));
+        token.texts.retain(|path, _| !is_withheld(path));
         token.sums.retain(|path, _| !is_withheld(path));
         token
     }
@@ -71,7 +75,10 @@ impl Token {
 
     fn note_additions(&mut self, within: &Path, before: &Body, after: &Body, site: SiteId) {
         for (path, sum) in &after.sums {
-            let old = before.sums.get(path).and_then(|sum: &Sum| sum.adds.get(&site));
+            let old = before
+                .sums
+                .get(path)
+                .and_then(|sum: &Sum| sum.adds.get(&site));
             let new = sum.adds.get(&site);
             let full = within.join(path);
             let seen = self.sums.get(&full).and_then(|seen| seen.get(&site));
@@ -83,7 +90,9 @@ impl Token {
         for (path, members) in &after.keyed {
             let known = before.keyed.get(path);
             for (key, member) in members {
-                let before = known.and_then(|known| known.get(key)).map_or(&nothing, |m| &m.body);
+                let before = known
+                    .and_then(|known| known.get(key))
+                    .map_or(&nothing, |m| &m.body);
                 let full = within.join(path).within_key(key);
                 self.note_additions(&full, before, &member.body, site);
             }
@@ -109,7 +118,7 @@ impl Token {
         }
         for (path, texts) in body.texts.iter().filter(|(_, texts)| texts.len() > 1) {
             if let Some(birth) = display::shown_text(texts) {
-                self.shown.insert(within.join(path), Dots::one(birth));
+                self.texts.insert(within.join(path), birth);
             }
         }
         for (path, sum) in &body.sums {

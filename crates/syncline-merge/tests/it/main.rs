@@ -1,6 +1,18 @@
 //! Tests of merging through its public operations.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | what a person sees who keeps records in two places | `plain` |
+//! | random histories against the causal oracle | `oracle_histories`, `oracle`, `world` |
+//! | that the suite sees each known way to lose data | `faults` |
+//! | the laws of joining, of plain writers, of what is shown | `laws` |
+//! | stored forms that must be read for ever, and their size | `golden`, `metadata` |
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod faults;
+mod golden;
+mod laws;
+mod metadata;
 mod oracle;
 mod oracle_histories;
 mod plain;

@@ -109,13 +109,22 @@ fn rules(fields: &[(&str, Shape, Rule)]) -> EntityRules {
     }
 }
 
+type Case<'a> = (
+    &'a str,
+    EntityRules,
+    &'a str,
+    Option<&'a str>,
+    Option<&'a str>,
+    Option<&'a str>,
+);
+
 /// One row: rules, what both held at first, what each holds now, what both hold in the end.
 #[test]
 fn two_writers_merge_field_by_field() {
     let sum = || Shape::Sum { minimum: None };
     let keyed = || Shape::Keyed { key: "k".into() };
     #[rustfmt::skip]
-    let cases: Vec<(&str, EntityRules, &str, Option<&str>, Option<&str>, Option<&str>)> = vec![
+    let cases: Vec<Case<'_>> = vec![
         ("disjoint edits both survive", rules(&[]),
             r#"{"a":1,"b":1}"#, Some(r#"{"a":2,"b":1}"#), Some(r#"{"a":1,"b":2}"#), Some(r#"{"a":2,"b":2}"#)),
         ("the later of two edits is shown", rules(&[]),

@@ -8,13 +8,13 @@ use syncline_merge::state::{Body, ElementId, Entry, Record};
 use syncline_model::clock::Stamp;
 use syncline_model::json::Number;
 
-use super::{Item, Known, Oracle, Slot, intern};
+use super::{Item, Known, Oracle, Slot};
 
 /// What stands in a state, as text by place.
-pub type Contents = BTreeMap<String, String>;
+pub(crate) type Contents = BTreeMap<String, String>;
 
 /// Returns what a real state holds.
-pub fn contents(record: &Record) -> Contents {
+pub(crate) fn contents(record: &Record) -> Contents {
     let mut found = Contents::new();
     put(&mut found, "Live", &record.live);
     put(&mut found, "Deletes", &record.deletes);
@@ -29,7 +29,12 @@ fn put(found: &mut Contents, place: &str, dots: &Dots) {
 }
 
 fn entry(entry: &Entry) -> String {
-    let Entry { value, edited, timed, writer } = entry;
+    let Entry {
+        value,
+        edited,
+        timed,
+        writer,
+    } = entry;
     format!("{value:?} {edited:?} {timed} {writer}")
 }
 
@@ -47,8 +52,16 @@ fn in_body(body: &Body, within: &str, found: &mut Contents) {
         for (stamp, floor) in &sum.floors {
             found.insert(format!("Floor {within}{path} {stamp:?}"), floor.canonical());
         }
-        let floor = sum.floors.values().max().cloned().unwrap_or_else(|| Number::from(0_i64));
-        let added = sum_value(sum).expect("small numbers").checked_sub(&floor).unwrap();
+        let floor = sum
+            .floors
+            .values()
+            .max()
+            .cloned()
+            .unwrap_or_else(|| Number::from(0_i64));
+        let added = sum_value(sum)
+            .expect("small numbers")
+            .checked_sub(&floor)
+            .unwrap();
         if !added.is_zero() {
             found.insert(format!("Added {within}{path}"), added.canonical());
         }
@@ -80,7 +93,7 @@ fn in_body(body: &Body, within: &str, found: &mut Contents) {
 }
 
 /// Returns what the oracle expects of a site that knows `known` of a record.
-pub fn expected(oracle: &Oracle, record: usize, known: &Known) -> Contents {
+pub(crate) fn expected(oracle: &Oracle, record: usize, known: &Known) -> Contents {
     let mut found = Contents::new();
     for slot in oracle.slots(record, &known.seen) {
         let items = oracle.items(record, known, slot);
@@ -107,9 +120,22 @@ fn expect_item(stamp: Stamp, slot: Slot, item: &Item, found: &mut Contents) {
     match (slot, item) {
         (Slot::Live, _) => found.insert(format!("Live {stamp:?}"), String::new()),
         (Slot::Deletes, _) => found.insert(format!("Deletes {stamp:?}"), String::new()),
-        (Slot::Register(path), Item::Value { value, edited, timed, writer }) => {
+        (
+            Slot::Register(path),
+            Item::Value {
+                value,
+                edited,
+                timed,
+                writer,
+            },
+        ) => {
             let (value, edited, writer) = (value.clone(), *edited, writer.clone());
-            let said = entry(&Entry { value, edited, timed: *timed, writer });
+            let said = entry(&Entry {
+                value,
+                edited,
+                timed: *timed,
+                writer,
+            });
             found.insert(format!("Register {path} {stamp:?}"), said)
         }
         (Slot::Floor(path), Item::Number(value)) => {
@@ -132,10 +158,12 @@ fn expect_item(stamp: Stamp, slot: Slot, item: &Item, found: &mut Contents) {
 }
 
 /// Returns letters that somebody typed, that nobody who saw them removed, and that are not there.
-pub fn lost_letters(oracle: &Oracle, record: usize, known: &Known, real: &Record) -> String {
+pub(crate) fn lost_letters(oracle: &Oracle, record: usize, known: &Known, real: &Record) -> String {
     let mut lost = String::new();
     for slot in oracle.slots(record, &known.seen) {
-        let Slot::Text(path, birth) = slot else { continue };
+        let Slot::Text(path, birth) = slot else {
+            continue;
+        };
         let texts = real.body.texts.iter().find(|(own, _)| own.as_str() == path);
         let text = texts.and_then(|(_, texts)| texts.get(&birth));
         let text = text.map(|text| text.state.text()).unwrap_or_default();
@@ -149,7 +177,7 @@ pub fn lost_letters(oracle: &Oracle, record: usize, known: &Known, real: &Record
 }
 
 /// Says where a real state and the expected one differ; empty if they agree.
-pub fn difference(real: &Contents, expected: &Contents) -> String {
+pub(crate) fn difference(real: &Contents, expected: &Contents) -> String {
     let mut said = String::new();
     for (place, value) in real {
         if expected.get(place) != Some(value) {
@@ -162,9 +190,4 @@ pub fn difference(real: &Contents, expected: &Contents) -> String {
         }
     }
     said
-}
-
-/// Checks that every path of a state is one of this world.
-pub fn is_known(path: &str) -> bool {
-    intern(path) == path
 }

@@ -16,35 +16,46 @@ use super::{Change, Drop, ELEMENTS, GROUPS, Item, KEEP, KEYS, Known, Oracle, Rea
 use super::{Slot, TOPS, group, intern};
 
 /// Who commits what, and what they had seen.
-pub struct Writing<'a> {
-    pub record: usize,
+pub(crate) struct Writing<'a> {
+    pub(crate) record: usize,
     /// What the hub has.
-    pub known: &'a Known,
+    pub(crate) known: &'a Known,
     /// What the writer had seen, its own changes with it.
-    pub seen: Seen,
+    pub(crate) seen: Seen,
     /// The writer's own changes.
-    pub own: Set,
+    pub(crate) own: Set,
     /// The values that were shown of fields whose conflicts are open, or under review.
-    pub shown: &'a BTreeMap<&'static str, Set>,
+    pub(crate) shown: &'a BTreeMap<&'static str, Set>,
     /// Which of several texts was shown.
-    pub texts: &'a BTreeMap<&'static str, Stamp>,
+    pub(crate) texts: &'a BTreeMap<&'static str, Stamp>,
     /// Whether the writer saw no record.
-    pub creates: bool,
-    pub stamp: Stamp,
-    pub now_ms: u64,
-    pub rules: &'a EntityRules,
+    pub(crate) creates: bool,
+    pub(crate) stamp: Stamp,
+    pub(crate) now_ms: u64,
+    pub(crate) rules: &'a EntityRules,
     /// Whether the operation was committed before: it must not count twice.
-    pub repeated: bool,
+    pub(crate) repeated: bool,
 }
 
 /// Puts the change that an operation comes to at the end of the oracle's list.
-pub fn commit(oracle: &mut Oracle, writing: &Writing<'_>, operation: &Operation) -> usize {
+pub(crate) fn commit(oracle: &mut Oracle, writing: &Writing<'_>, operation: &Operation) -> usize {
     let index = oracle.changes.len();
     let (stamp, record) = (writing.stamp, writing.record);
-    oracle.changes.push(Change { stamp, record, added: vec![], dropped: vec![] });
+    oracle.changes.push(Change {
+        stamp,
+        record,
+        added: vec![],
+        dropped: vec![],
+    });
     let mut known = writing.known.clone();
     known.note(index);
-    let mut mirror = Mirror { oracle, writing, operation, index, known };
+    let mut mirror = Mirror {
+        oracle,
+        writing,
+        operation,
+        index,
+        known,
+    };
     match &operation.effect {
         Effect::Delete => {
             mirror.drop_slot(Slot::Live, writing.seen[0]);
@@ -70,7 +81,9 @@ impl Mirror<'_> {
     }
 
     fn drop(&mut self, reach: Reach, changes: Set) {
-        self.oracle.changes[self.index].dropped.push(Drop { reach, changes });
+        self.oracle.changes[self.index]
+            .dropped
+            .push(Drop { reach, changes });
     }
 
     fn drop_slot(&mut self, slot: Slot, changes: Set) {
@@ -79,7 +92,10 @@ impl Mirror<'_> {
 
     fn items(&self, slot: Slot) -> Vec<(usize, Item)> {
         let items = self.oracle.items(self.writing.record, &self.known, slot);
-        items.into_iter().map(|(change, item)| (change, item.clone())).collect()
+        items
+            .into_iter()
+            .map(|(change, item)| (change, item.clone()))
+            .collect()
     }
 
     fn write(&mut self, fields: &[FieldOperation]) {
@@ -114,7 +130,11 @@ impl Mirror<'_> {
             FieldOperation::Unset { .. } => self.unset(path, seen),
             FieldOperation::Increment { by, .. } => {
                 let zero = Number::from(0_i64);
-                let by = if self.writing.repeated { zero } else { by.clone() };
+                let by = if self.writing.repeated {
+                    zero
+                } else {
+                    by.clone()
+                };
                 self.add(Slot::Addition(path), Item::Number(by));
             }
             FieldOperation::Floor { value, .. } => {
@@ -126,22 +146,18 @@ impl Mirror<'_> {
                 self.add(Slot::Floor(path), Item::Number(Number::from(0_i64)));
             }
             FieldOperation::Add { element, .. } => {
-                let slot = Slot::Element(path, known_element(element));
-                self.drop_slot(slot, seen);
-                self.add(slot, Item::Dot);
+                self.refresh(Slot::Element(path, known_element(element)), seen);
             }
             FieldOperation::Remove { element, .. } => {
                 self.drop_slot(Slot::Element(path, known_element(element)), seen);
             }
-            FieldOperation::PutMember { key, create, fields, .. } => {
-                let member = intern(&format!("{path}/{key}"));
-                if *create {
-                    self.drop(Reach::Inside(member), seen);
-                    self.take_additions(intern(&format!("{member}/n")));
-                }
-                self.drop_slot(Slot::Member(member), seen);
-                self.add(Slot::Member(member), Item::Dot);
-                self.fields(member, fields);
+            FieldOperation::PutMember {
+                key,
+                create,
+                fields,
+                ..
+            } => {
+                self.put_member(intern(&format!("{path}/{key}")), seen, *create, fields);
             }
             FieldOperation::RemoveMember { key, .. } => {
                 self.drop_slot(Slot::Member(intern(&format!("{path}/{key}"))), seen);
@@ -149,9 +165,7 @@ impl Mirror<'_> {
             FieldOperation::Append { value, id, .. } => {
                 let index = u32::try_from(index).unwrap();
                 let id = id.unwrap_or(ElementId::Stamped(self.writing.stamp, index));
-                let slot = Slot::Appended(path, id);
-                self.drop_slot(slot, seen);
-                self.add(slot, Item::Appended(value.clone()));
+                self.append(Slot::Appended(path, id), seen, value);
                 self.trim(path);
             }
             FieldOperation::BeginText { text, .. } => {
@@ -160,19 +174,50 @@ impl Mirror<'_> {
                         self.drop_slot(slot, seen);
                     }
                 }
-                self.add(Slot::Text(path, self.writing.stamp), Item::Typed(text.clone()));
+                self.add(
+                    Slot::Text(path, self.writing.stamp),
+                    Item::Typed(text.clone()),
+                );
             }
             FieldOperation::EditText { edit, .. } => {
                 let slot = Slot::Text(path, self.text(path));
-                let typed = edit.components().iter().filter_map(|component| match component {
-                    Component::Insert(text) => Some(text.as_str()),
-                    _ => None,
-                });
+                let typed = edit
+                    .components()
+                    .iter()
+                    .filter_map(|component| match component {
+                        Component::Insert(text) => Some(text.as_str()),
+                        _ => None,
+                    });
                 let typed = typed.collect();
                 self.drop_slot(slot, seen);
                 self.add(slot, Item::Typed(typed));
             }
         }
+    }
+
+    fn refresh(&mut self, slot: Slot, seen: Set) {
+        self.drop_slot(slot, seen);
+        self.add(slot, Item::Dot);
+    }
+
+    fn append(&mut self, slot: Slot, seen: Set, value: &Leaf) {
+        self.drop_slot(slot, seen);
+        self.add(slot, Item::Appended(value.clone()));
+    }
+
+    fn put_member(
+        &mut self,
+        member: &'static str,
+        seen: Set,
+        create: bool,
+        fields: &[FieldOperation],
+    ) {
+        if create {
+            self.drop(Reach::Inside(member), seen);
+            self.take_additions(intern(&format!("{member}/n")));
+        }
+        self.refresh(Slot::Member(member), seen);
+        self.fields(member, fields);
     }
 
     /// The text that the writer edits: the last that it began itself, else the one it was shown.
@@ -182,9 +227,13 @@ impl Mirror<'_> {
             _ => None,
         });
         let own = births.filter(|birth| {
-            self.oracle.by_stamp(*birth).is_some_and(|change| self.writing.own.has(change))
+            self.oracle
+                .by_stamp(*birth)
+                .is_some_and(|change| self.writing.own.has(change))
         });
-        own.max().or(self.writing.texts.get(path).copied()).expect("a text was seen")
+        own.max()
+            .or(self.writing.texts.get(path).copied())
+            .expect("a text was seen")
     }
 
     fn slots(&self, path: &'static str) -> Vec<Slot> {
@@ -204,7 +253,10 @@ impl Mirror<'_> {
             covered.add(&shown.copied().unwrap_or_default());
         }
         let slot = Slot::Register(path);
-        let replaced = self.items(slot).into_iter().filter(|(change, _)| covered.has(*change));
+        let replaced = self
+            .items(slot)
+            .into_iter()
+            .filter(|(change, _)| covered.has(*change));
         let after = replaced.filter_map(|(_, item)| match item {
             Item::Value { edited, .. } => Some(Clock(edited.0 + 1)),
             _ => None,
@@ -213,11 +265,21 @@ impl Mirror<'_> {
         let edited = self.claimed().max(after);
         self.drop_slot(slot, covered);
         let (timed, writer) = (self.operation.timed, self.operation.writer.clone());
-        self.add(slot, Item::Value { value, edited, timed, writer });
+        self.add(
+            slot,
+            Item::Value {
+                value,
+                edited,
+                timed,
+                writer,
+            },
+        );
     }
 
     fn claimed(&self) -> Clock {
-        self.operation.edited.min(Clock::new(self.writing.now_ms + DRIFT_MS_MAX, 0))
+        self.operation
+            .edited
+            .min(Clock::new(self.writing.now_ms + DRIFT_MS_MAX, 0))
     }
 
     /// Removes a field. Where something of another shape is known, that goes; a register becomes
@@ -228,7 +290,8 @@ impl Mirror<'_> {
         let is_known = |slot: &Slot| {
             let adds = |change: usize| {
                 let added = &self.oracle.changes[change];
-                added.record == self.writing.record && added.added.iter().any(|(own, _)| own == slot)
+                added.record == self.writing.record
+                    && added.added.iter().any(|(own, _)| own == slot)
             };
             let there = self.known.seen[part].without(&self.known.gone[part]);
             match slot {
@@ -269,7 +332,9 @@ impl Mirror<'_> {
 
     fn take_additions(&mut self, path: &'static str) {
         let by = &self.writing.seen[group(path)];
-        let taken = self.oracle.taken(self.writing.record, path, &self.known, by);
+        let taken = self
+            .oracle
+            .taken(self.writing.record, path, &self.known, by);
         self.drop_slot(Slot::Addition(path), taken);
     }
 
@@ -277,9 +342,13 @@ impl Mirror<'_> {
     fn trim(&mut self, path: &'static str) {
         let mut elements: Vec<(Stamp, u32, ElementId, Set)> = Vec::new();
         for slot in self.slots(path) {
-            let Slot::Appended(_, id) = slot else { continue };
+            let Slot::Appended(_, id) = slot else {
+                continue;
+            };
             let changes: Set = self.items(slot).iter().map(|(change, _)| *change).collect();
-            let stamps = changes.iter().map(|change| self.oracle.changes[change].stamp);
+            let stamps = changes
+                .iter()
+                .map(|change| self.oracle.changes[change].stamp);
             let (ElementId::Content(_, index) | ElementId::Stamped(_, index)) = id;
             elements.push((stamps.min().unwrap(), index, id, changes));
         }
@@ -293,5 +362,8 @@ impl Mirror<'_> {
 
 fn known_element(element: &Leaf) -> &'static str {
     let canonical = element.canonical();
-    ELEMENTS.into_iter().find(|known| *known == canonical).expect("an element of this world")
+    ELEMENTS
+        .into_iter()
+        .find(|known| *known == canonical)
+        .expect("an element of this world")
 }

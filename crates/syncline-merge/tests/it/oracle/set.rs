@@ -1,45 +1,40 @@
 //! Sets of changes, by their number in the order of commits of one history.
 
 /// Most changes of one history.
-pub const CHANGES_MAX: usize = 320;
+pub(crate) const CHANGES_MAX: usize = 320;
 
 /// A set of changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
-pub struct Set([u64; CHANGES_MAX / 64]);
+pub(crate) struct Set([u64; CHANGES_MAX / 64]);
 
 impl Set {
-    pub fn insert(&mut self, change: usize) {
+    pub(crate) fn insert(&mut self, change: usize) {
         self.0[change / 64] |= 1 << (change % 64);
     }
 
-    pub fn has(&self, change: usize) -> bool {
+    pub(crate) fn has(&self, change: usize) -> bool {
         self.0[change / 64] >> (change % 64) & 1 == 1
     }
 
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.0.iter().all(|word| *word == 0)
     }
 
-    pub fn add(&mut self, other: &Self) {
+    pub(crate) fn add(&mut self, other: &Self) {
         self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a |= b);
     }
 
-    pub fn and(mut self, other: &Self) -> Self {
-        self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a &= b);
-        self
-    }
-
-    pub fn without(mut self, other: &Self) -> Self {
+    pub(crate) fn without(mut self, other: &Self) -> Self {
         self.0.iter_mut().zip(other.0).for_each(|(a, b)| *a &= !b);
         self
     }
 
-    pub fn is_within(&self, other: &Self) -> bool {
+    pub(crate) fn is_within(&self, other: &Self) -> bool {
         self.without(other).is_empty()
     }
 
     /// The members, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = usize> + '_ {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = usize> + '_ {
         self.0.iter().enumerate().flat_map(|(index, word)| {
             let mut left = *word;
             std::iter::from_fn(move || {

@@ -22,21 +22,21 @@ use crate::oracle::set::Set;
 use crate::oracle::{Change, Drop, ELEMENTS, GROUPS, Item, KEYS, Reach, Seen, Slot, intern};
 
 /// Somebody who reads at one hub and writes at another.
-pub struct Client {
-    pub name: Writer,
+pub(crate) struct Client {
+    pub(crate) name: Writer,
     at: usize,
     /// What it was given of each record, and what it wrote on it since.
-    pub given: Vec<Option<Given>>,
+    pub(crate) given: Vec<Option<Given>>,
     /// An operation that was sent and not answered.
     pending: Option<Pending>,
 }
 
 /// A record as a client holds it.
-pub struct Given {
-    pub seeing: Seeing,
+pub(crate) struct Given {
+    pub(crate) seeing: Seeing,
     /// The hub that gave it.
-    pub hub: usize,
-    pub expired: bool,
+    pub(crate) hub: usize,
+    pub(crate) expired: bool,
     own: Vec<Stamp>,
     own_set: Set,
     blind: bool,
@@ -55,7 +55,6 @@ struct Pending {
 struct Request<'a> {
     record: usize,
     seeing: &'a Seeing,
-    blind: bool,
     own: &'a [Stamp],
     own_set: Set,
     creates: bool,
@@ -64,15 +63,23 @@ struct Request<'a> {
 }
 
 impl Client {
-    pub fn new(index: usize, at: usize) -> Self {
+    pub(crate) fn new(index: usize, at: usize) -> Self {
         let name = Writer::new(&format!("client-{index}")).unwrap();
-        Self { name, at, given: (0..RECORDS).map(|_| None).collect(), pending: None }
+        Self {
+            name,
+            at,
+            given: (0..RECORDS).map(|_| None).collect(),
+            pending: None,
+        }
     }
 }
 
 impl World {
     pub(super) fn client_roams(&mut self, random: &mut Random) -> Result<(), String> {
-        let (client, hub) = (random.below(self.clients.len()), random.below(self.hubs.len()));
+        let (client, hub) = (
+            random.below(self.clients.len()),
+            random.below(self.hubs.len()),
+        );
         self.clients[client].at = hub;
         self.note(|| format!("client {client} roams to hub {hub}"));
         Ok(())
@@ -87,7 +94,10 @@ impl World {
     }
 
     pub(super) fn tokens_expire(&mut self, record: usize) {
-        let given = self.clients.iter_mut().filter_map(|client| client.given[record].as_mut());
+        let given = self
+            .clients
+            .iter_mut()
+            .filter_map(|client| client.given[record].as_mut());
         given.for_each(|given| given.expired = true);
     }
 
@@ -98,7 +108,9 @@ impl World {
         }
         let record = random.below(RECORDS);
         let hub = self.clients[client].at;
-        let expired = self.clients[client].given[record].as_ref().is_some_and(|g| g.expired);
+        let expired = self.clients[client].given[record]
+            .as_ref()
+            .is_some_and(|g| g.expired);
         // What is expired may still arrive somewhere: that hub has to answer by itself.
         if (expired && random.chance(60)) || random.chance(30) {
             self.clients[client].given[record] = None;
@@ -107,13 +119,29 @@ impl World {
             self.client_reads(client, hub, record, random)?;
         }
         let (name, now_ms) = (self.clients[client].name.clone(), self.now_ms);
-        let Some(given) = &self.clients[client].given[record] else { return Ok(()) };
+        let Some(given) = &self.clients[client].given[record] else {
+            return Ok(());
+        };
         let effect = self.effect(given, random);
         let edited = claimed(now_ms, random);
-        let operation = Operation { effect, writer: name, edited, timed: true };
+        let operation = Operation {
+            effect,
+            writer: name,
+            edited,
+            timed: true,
+        };
         self.operations += 1;
         let id = self.operations;
-        self.client_sends(client, Pending { id, record, site: SiteId(0), operation }, random)
+        self.client_sends(
+            client,
+            Pending {
+                id,
+                record,
+                site: SiteId(0),
+                operation,
+            },
+            random,
+        )
     }
 
     fn client_reads(
@@ -124,23 +152,35 @@ impl World {
         random: &mut Random,
     ) -> Result<(), String> {
         let name = self.clients[client].name.clone();
-        let hidden: Vec<usize> =
-            if random.chance(8) { vec![1 + random.below(GROUPS - 1)] } else { vec![] };
+        let hidden: Vec<usize> = if random.chance(8) {
+            vec![1 + random.below(GROUPS - 1)]
+        } else {
+            vec![]
+        };
         let seeing = self.show(hub, record, &name, &hidden)?;
         let blind = seeing.is_none() || random.chance(15);
         let seeing = seeing.filter(|_| !blind).unwrap_or_default();
         self.note(|| format!("client {client} reads record {record} at hub {hub}, blind: {blind}"));
         let (own, own_set, expired) = (vec![], Set::default(), false);
         let sees_none = seeing.token.invisible;
-        self.clients[client].given[record] =
-            Some(Given { seeing, hub, expired, own, own_set, blind, sees_none });
+        self.clients[client].given[record] = Some(Given {
+            seeing,
+            hub,
+            expired,
+            own,
+            own_set,
+            blind,
+            sees_none,
+        });
         Ok(())
     }
 
     fn client_tries_again(&mut self, client: usize) -> Result<(), String> {
         let hub = self.clients[client].at;
         let site = self.hubs[hub].site;
-        let Some(pending) = self.clients[client].pending.take() else { return Ok(()) };
+        let Some(pending) = self.clients[client].pending.take() else {
+            return Ok(());
+        };
         if pending.site != site && !is_planted(Fault::RetriedElsewhere) {
             // It is retried where it was sent, or given up once that site is lost.
             if !self.lost.contains(&pending.site) {
@@ -159,7 +199,9 @@ impl World {
 
     fn client_is_answered(&mut self, client: usize, pending: &Pending, stamp: Stamp) {
         let change = self.oracle.by_stamp(stamp);
-        let Some(given) = &mut self.clients[client].given[pending.record] else { return };
+        let Some(given) = &mut self.clients[client].given[pending.record] else {
+            return;
+        };
         given.own.push(stamp);
         if let Some(change) = change {
             given.own_set.insert(change);
@@ -175,12 +217,16 @@ impl World {
         random: &mut Random,
     ) -> Result<(), String> {
         let hub = self.clients[client].at;
-        let Some(given) = self.clients[client].given[pending.record].take() else { return Ok(()) };
-        let repeated = self.hubs.iter().any(|hub| hub.results.contains_key(&pending.id));
+        let Some(given) = self.clients[client].given[pending.record].take() else {
+            return Ok(());
+        };
+        let repeated = self
+            .hubs
+            .iter()
+            .any(|hub| hub.results.contains_key(&pending.id));
         let request = Request {
             record: pending.record,
             seeing: &given.seeing,
-            blind: given.blind,
             own: &given.own,
             own_set: given.own_set,
             creates: given.sees_none,
@@ -194,9 +240,14 @@ impl World {
             stamp
         });
         self.note(|| {
-            let Pending { record, operation, .. } = &pending;
+            let Pending {
+                record, operation, ..
+            } = &pending;
             let said = said.as_ref().map_err(Refusal::code);
-            format!("client {client} at hub {hub}, record {record}: {:?} → {said:?}", operation.effect)
+            format!(
+                "client {client} at hub {hub}, record {record}: {:?} → {said:?}",
+                operation.effect
+            )
         });
         self.count(said.as_ref().err().map_or("operations", Refusal::code));
         let keeps = !matches!(said, Err(Refusal::Rebase | Refusal::TextEdit { .. }));
@@ -283,7 +334,11 @@ impl World {
             Refusal::Behind => !arrived,
             Refusal::Rebase => {
                 let base = self.without_lost(&request.seeing.seen, &known.seen);
-                if held { base[0].is_within(&known.gone[0]) } else { seen[0].is_within(&known.seen[0]) }
+                if held {
+                    base[0].is_within(&known.gone[0])
+                } else {
+                    seen[0].is_within(&known.seen[0])
+                }
             }
             Refusal::TextEdit { .. } => true,
             _ => false,
@@ -302,14 +357,21 @@ impl World {
         for _ in 0..20 {
             self.operations += 1;
             let value = Leaf::from(i64::try_from(self.operations).unwrap());
-            let fields = vec![FieldOperation::Set { path: path.clone(), value }];
+            let fields = vec![FieldOperation::Set {
+                path: path.clone(),
+                value,
+            }];
             let writer = Writer::new(&format!("stranger-{}", self.operations)).unwrap();
             let edited = claimed(self.now_ms, random);
-            let operation = Operation { effect: Effect::Write(fields), writer, edited, timed: true };
+            let operation = Operation {
+                effect: Effect::Write(fields),
+                writer,
+                edited,
+                timed: true,
+            };
             let request = Request {
                 record,
                 seeing: &Seeing::default(),
-                blind: true,
                 own: &[],
                 own_set: Set::default(),
                 creates: false,
@@ -327,7 +389,9 @@ impl World {
     /// No register grows beyond its bound.
     fn bound(&self, hub: usize, record: usize) -> Result<(), String> {
         let real = self.hubs[hub].records[record].as_ref();
-        let registers = real.into_iter().flat_map(|real| real.body.registers.values());
+        let registers = real
+            .into_iter()
+            .flat_map(|real| real.body.registers.values());
         if registers.map(|register| register.len()).max() > Some(16) {
             return Err("a register grows without bound".into());
         }
@@ -336,8 +400,14 @@ impl World {
 
     pub(super) fn somebody_settles(&mut self, random: &mut Random) -> Result<(), String> {
         let (hub, record) = (random.below(self.hubs.len()), random.below(RECORDS));
-        let seen_at = if random.chance(30) { random.below(self.hubs.len()) } else { hub };
-        let Some(real) = &self.hubs[seen_at].records[record] else { return Ok(()) };
+        let seen_at = if random.chance(30) {
+            random.below(self.hubs.len())
+        } else {
+            hub
+        };
+        let Some(real) = &self.hubs[seen_at].records[record] else {
+            return Ok(());
+        };
         let found = conflicts(real, &self.hubs[seen_at].rules);
         let found: Vec<Conflict> = found
             .into_iter()
@@ -387,7 +457,9 @@ impl World {
         let (real, _, mut site) = self.hubs[hub].desk(record, self.now_ms, &lost);
         let Some(mut real) = real else { return Ok(()) };
         let done = settle(&mut real, path, stamps, decision.clone(), &judge, &mut site);
-        self.note(|| format!("settle {path} of record {record} at hub {hub}: {decision:?} {done:?}"));
+        self.note(|| {
+            format!("settle {path} of record {record} at hub {hub}: {decision:?} {done:?}")
+        });
         let stamp = match done {
             Ok(stamp) if fresh => stamp,
             Err(Refusal::Stale) if !fresh => {
@@ -397,29 +469,17 @@ impl World {
             other => return Err(format!("settling, fresh: {fresh}, came to {other:?}")),
         };
         self.count("settlements");
-        let mut change = Change { stamp, record, added: vec![], dropped: vec![] };
-        let live = [Slot::Live, Slot::Deletes];
-        let mut reach: Vec<Slot> = slots.iter().chain(&live).copied().collect();
-        match decision {
-            Decision::Value(value) => {
-                let replaced = items.iter().filter(|(change, _)| covered.has(*change));
-                let after = replaced.filter_map(|(_, item)| match item {
-                    Item::Value { edited, .. } => Some(Clock(edited.0 + 1)),
-                    _ => None,
-                });
-                let edited = after.max().unwrap_or_default().max(now);
-                let item = Item::Value { value, edited, timed: true, writer: judge };
-                change.added.push((slots[0], item));
-                change.added.push((Slot::Live, Item::Dot));
-                if let Some(member) = member_of(path.as_str()) {
-                    change.added.push((Slot::Member(member), Item::Dot));
-                    reach.push(Slot::Member(member));
-                }
-            }
-            Decision::Keep => change.added.push((Slot::Live, Item::Dot)),
-            Decision::Delete => change.added.push((Slot::Deletes, Item::Dot)),
-        }
-        let drop = |slot| Drop { reach: Reach::Slot(slot), changes: covered };
+        let replaced = items.iter().filter(|(change, _)| covered.has(*change));
+        let after = replaced.filter_map(|(_, item)| match item {
+            Item::Value { edited, .. } => Some(Clock(edited.0 + 1)),
+            _ => None,
+        });
+        let edited = after.max().unwrap_or_default().max(now);
+        let (mut change, reach) = settled(stamp, record, path, decision, edited, judge);
+        let drop = |slot| Drop {
+            reach: Reach::Slot(slot),
+            changes: covered,
+        };
         change.dropped = reach.into_iter().map(drop).collect();
         self.oracle.changes.push(change);
         self.keep(hub, record, real, self.oracle.changes.len() - 1, &[])
@@ -447,10 +507,18 @@ impl World {
         if !is_planted(Fault::SettledByRule) || self.is_full() {
             return Ok(());
         }
-        let Some(real) = &self.hubs[hub].records[record] else { return Ok(()) };
+        let Some(real) = &self.hubs[hub].records[record] else {
+            return Ok(());
+        };
         let found = conflicts(real, &self.hubs[hub].rules);
-        for conflict in found.iter().filter(|c| c.kind == ConflictKind::Values && !c.open) {
-            let side = conflict.sides.iter().find(|side| Some(side.stamp) == conflict.shown);
+        for conflict in found
+            .iter()
+            .filter(|c| c.kind == ConflictKind::Values && !c.open)
+        {
+            let side = conflict
+                .sides
+                .iter()
+                .find(|side| Some(side.stamp) == conflict.shown);
             // Each hub puts its own name to the value, so that the settlements differ.
             let value = side.and_then(|side| side.value.clone());
             let value = value.map(|value| Leaf::string(&format!("{hub}: {value}")));
@@ -485,14 +553,25 @@ impl World {
             0..=6 => self.register(random),
             7 => {
                 let paths = ["/a", "/a/b", "/r", "/v", "/u", "/k", "/l", "/t", "/n"];
-                FieldOperation::Unset { path: path(random.pick(&paths)) }
+                FieldOperation::Unset {
+                    path: path(random.pick(&paths)),
+                }
             }
-            8 | 9 => FieldOperation::Increment { path: path("/n"), by },
-            10 if given.blind => FieldOperation::Floor { path: path("/n"), value: by },
+            8 | 9 => FieldOperation::Increment {
+                path: path("/n"),
+                by,
+            },
+            10 if given.blind => FieldOperation::Floor {
+                path: path("/n"),
+                value: by,
+            },
             10 => FieldOperation::Reset { path: path("/n") },
             11 | 12 => {
                 let element = Leaf::parse(random.pick(&ELEMENTS)).unwrap();
-                FieldOperation::Add { path: path("/u"), element }
+                FieldOperation::Add {
+                    path: path("/u"),
+                    element,
+                }
             }
             13 => {
                 let known = &seeing.elements;
@@ -500,16 +579,26 @@ impl World {
                     0 => Leaf::parse(ELEMENTS[0]).unwrap(),
                     len => known[random.below(len)].clone(),
                 };
-                FieldOperation::Remove { path: path("/u"), element }
+                FieldOperation::Remove {
+                    path: path("/u"),
+                    element,
+                }
             }
             14 | 15 => self.member(given, random, by),
             16 => {
                 let key = random.pick(&KEYS).into();
-                FieldOperation::RemoveMember { path: path("/k"), key }
+                FieldOperation::RemoveMember {
+                    path: path("/k"),
+                    key,
+                }
             }
             17 => {
                 let value = Leaf::from(random.next() % 6);
-                FieldOperation::Append { path: path("/l"), value, id: None }
+                FieldOperation::Append {
+                    path: path("/l"),
+                    value,
+                    id: None,
+                }
             }
             _ => self.text(seeing, random),
         }
@@ -517,7 +606,10 @@ impl World {
 
     fn register(&self, random: &mut Random) -> FieldOperation {
         let path = Path::parse(random.pick(&["/a", "/a/b", "/r", "/r", "/v"])).unwrap();
-        FieldOperation::Set { path, value: self.value(random) }
+        FieldOperation::Set {
+            path,
+            value: self.value(random),
+        }
     }
 
     /// A value that was never written before, now and then one that was.
@@ -535,22 +627,39 @@ impl World {
         let create = !given.blind && !given.seeing.members.contains(key);
         let mut fields = Vec::new();
         if create || given.blind {
-            fields.push(FieldOperation::Set { path: path("/id"), value: Leaf::string(key) });
+            fields.push(FieldOperation::Set {
+                path: path("/id"),
+                value: Leaf::string(key),
+            });
         }
         if random.chance(60) {
-            fields.push(FieldOperation::Set { path: path("/x"), value: self.value(random) });
+            fields.push(FieldOperation::Set {
+                path: path("/x"),
+                value: self.value(random),
+            });
         }
         if random.chance(40) {
-            fields.push(FieldOperation::Increment { path: path("/n"), by });
+            fields.push(FieldOperation::Increment {
+                path: path("/n"),
+                by,
+            });
         }
-        FieldOperation::PutMember { path: path("/k"), key: key.into(), create, fields }
+        FieldOperation::PutMember {
+            path: path("/k"),
+            key: key.into(),
+            create,
+            fields,
+        }
     }
 
     fn text(&self, seeing: &Seeing, random: &mut Random) -> FieldOperation {
         let path = Path::parse("/t").unwrap();
         let letter = char::from_u32(0x4e00 + u32::try_from(self.operations).unwrap()).unwrap();
         let Some(old) = seeing.text.as_ref().filter(|_| random.chance(85)) else {
-            return FieldOperation::BeginText { path, text: format!("{letter}.") };
+            return FieldOperation::BeginText {
+                path,
+                text: format!("{letter}."),
+            };
         };
         let mut letters: Vec<char> = old.chars().collect();
         if !letters.is_empty() && random.chance(30) {
@@ -564,7 +673,7 @@ impl World {
 }
 
 /// The edit time that a writer claims: mostly now, sometimes wrong by years.
-pub fn claimed(now_ms: u64, random: &mut Random) -> Clock {
+pub(crate) fn claimed(now_ms: u64, random: &mut Random) -> Clock {
     const YEARS_MS: u64 = 94_670_856_000;
     let ms = match random.below(12) {
         0 => now_ms + YEARS_MS,
@@ -602,7 +711,46 @@ fn remember(seeing: &mut Seeing, operation: &Operation) {
     }
 }
 
+/// What a settlement adds, and the slots in which it drops what was shown.
+fn settled(
+    stamp: Stamp,
+    record: usize,
+    path: &Path,
+    decision: Decision,
+    edited: Clock,
+    judge: Writer,
+) -> (Change, Vec<Slot>) {
+    let mut reach = vec![Slot::Live, Slot::Deletes];
+    let added = match decision {
+        Decision::Value(value) => {
+            let item = Item::Value {
+                value,
+                edited,
+                timed: true,
+                writer: judge,
+            };
+            let field = Slot::Register(intern(path.as_str()));
+            let member = member_of(path.as_str()).map(Slot::Member);
+            reach.push(field);
+            reach.extend(member);
+            let mut added = vec![(field, item), (Slot::Live, Item::Dot)];
+            added.extend(member.map(|member| (member, Item::Dot)));
+            added
+        }
+        Decision::Keep => vec![(Slot::Live, Item::Dot)],
+        Decision::Delete => vec![(Slot::Deletes, Item::Dot)],
+    };
+    let change = Change {
+        stamp,
+        record,
+        added,
+        dropped: vec![],
+    };
+    (change, reach)
+}
+
 /// The member of the keyed array that a path leads into.
 fn member_of(path: &str) -> Option<&'static str> {
-    path.starts_with("/k/").then(|| intern(&path[.."/k/m1".len()]))
+    path.starts_with("/k/")
+        .then(|| intern(&path[.."/k/m1".len()]))
 }

@@ -19,7 +19,7 @@ use crate::oracle::{GROUPS, Known, TOPS};
 
 /// A batch on its way.
 #[derive(Clone)]
-pub struct Message {
+pub(crate) struct Message {
     from: usize,
     to: usize,
     site: SiteId,
@@ -51,7 +51,11 @@ impl World {
         self.acknowledge(from);
         let Peer { site, cursor, anew } = self.hubs[to].peers[from];
         let sender = &self.hubs[from];
-        let start = if site == sender.site { cursor.min(sender.log.len()) } else { 0 };
+        let start = if site == sender.site {
+            cursor.min(sender.log.len())
+        } else {
+            0
+        };
         let mut end = sender.log.len();
         let mut hidden = false;
         if let Some(random) = random {
@@ -61,15 +65,24 @@ impl World {
             hidden = is_planted(Fault::FieldDeltasWithoutStart) && random.chance(50);
         }
         let current = end >= sender.log.len();
-        let knowledge = if current { &sender.knowledge } else { &*sender.earlier[end] };
+        let knowledge = if current {
+            &sender.knowledge
+        } else {
+            &*sender.earlier[end]
+        };
         let parts: Vec<usize> = (1..GROUPS)
             .filter(|part| self.withheld.contains(&(from, to, *part)))
             .collect();
-        let paths: Vec<Path> = parts.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
+        let paths: Vec<Path> = parts
+            .iter()
+            .map(|part| Path::parse(TOPS[*part]).unwrap())
+            .collect();
         let mut states = Vec::new();
         let mut known = Vec::new();
         for record in (0..RECORDS).filter(|r| sender.log[start.min(end)..end].contains(r)) {
-            let Some(real) = &sender.records[record] else { continue };
+            let Some(real) = &sender.records[record] else {
+                continue;
+            };
             if self.skips(to, real) {
                 continue;
             }
@@ -85,7 +98,9 @@ impl World {
             from,
             to,
             site: sender.site,
-            lacks: lacks.map(|record| (record, sender.known[record].clone())).collect(),
+            lacks: lacks
+                .map(|record| (record, sender.known[record].clone()))
+                .collect(),
             batch: Batch {
                 from: Position(start as u64),
                 to: Position(end as u64),
@@ -124,16 +139,22 @@ impl World {
         let (from, to) = (message.from, message.to);
         let peer = &mut self.hubs[to].peers[from];
         if message.site > peer.site {
-            *peer = Peer { site: message.site, cursor: 0, ..*peer };
+            *peer = Peer {
+                site: message.site,
+                cursor: 0,
+                ..*peer
+            };
         }
         let fits = message.site == peer.site && message.batch.from.0 == peer.cursor as u64;
         if !fits || (peer.anew && message.batch.from.0 != 0) {
             return Ok(false);
         }
         let now_ms = self.hubs[to].now_ms(self.now_ms);
-        let ahead = message.batch.states.iter().any(|(_, state)| {
-            state.clock_max().millis() > now_ms.saturating_add(DRIFT_MS_MAX)
-        });
+        let ahead = message
+            .batch
+            .states
+            .iter()
+            .any(|(_, state)| state.clock_max().millis() > now_ms.saturating_add(DRIFT_MS_MAX));
         if ahead {
             self.count("states refused for their clock");
             self.note(|| format!("hub {to} refuses a clock of hub {from}"));
@@ -160,7 +181,9 @@ impl World {
                 Err(error) => return Err(format!("hub {to} refuses record {record}: {error}")),
             };
             let forgotten = mine.is_none() && joined.is_none();
+            let before = at.known[*record].clone();
             at.known[*record].join(known, &message.withheld);
+            let echo = joined.is_none() && before == at.known[*record];
             if forgotten {
                 at.known[*record].forget();
             }
@@ -168,6 +191,9 @@ impl World {
             if let Some(joined) = joined {
                 at.records[*record] = Some(joined);
                 at.log(*record);
+            }
+            if echo {
+                continue;
             }
             self.cap_joined(to, *record)?;
             self.note(|| format!("hub {to} takes record {record} from hub {from}"));
@@ -190,13 +216,18 @@ impl World {
         }
         for (record, known) in &message.lacks {
             let at = &mut self.hubs[to];
-            let Some(mine) = &at.records[*record] else { continue };
+            let Some(mine) = &at.records[*record] else {
+                continue;
+            };
             let nothing = Record::begun(&message.batch.knowledge.floor);
             let joined = join(mine, &nothing).map_err(|error| error.to_string())?;
             at.known[*record].join(known, &[]);
-            if joined.is_empty() {
+            let mut writers = self.writers.iter_mut().filter(|writer| writer.hub == to);
+            if joined.is_empty() && !writers.any(|writer| writer.keeps_copy(*record)) {
                 at.records[*record] = None;
                 at.known[*record].forget();
+                let writers = self.writers.iter_mut().filter(|writer| writer.hub == to);
+                writers.for_each(|writer| writer.forget(*record));
             } else {
                 at.records[*record] = Some(joined);
             }
@@ -229,7 +260,12 @@ impl World {
         if from == to {
             return Ok(());
         }
-        self.note(|| format!("hub {from} withholds {} from hub {to}, or no longer", TOPS[part]));
+        self.note(|| {
+            format!(
+                "hub {from} withholds {} from hub {to}, or no longer",
+                TOPS[part]
+            )
+        });
         if self.withheld.contains(&(from, to, part)) {
             self.withheld.retain(|entry| *entry != (from, to, part));
             self.send_again(from);
@@ -271,10 +307,12 @@ impl World {
 
     fn send_again(&mut self, hub: usize) {
         let at = &mut self.hubs[hub];
-        (0..RECORDS).filter(|r| at.records[*r].is_some()).for_each(|record| {
-            at.earlier.push(Rc::new(at.knowledge.clone()));
-            at.log.push(record);
-        });
+        (0..RECORDS)
+            .filter(|r| at.records[*r].is_some())
+            .for_each(|record| {
+                at.earlier.push(Rc::new(at.knowledge.clone()));
+                at.log.push(record);
+            });
     }
 
     /// Ends all withholding and sets every clock right.
@@ -282,7 +320,12 @@ impl World {
         self.network.clear();
         self.withheld.clear();
         self.site_is_declared_lost(&mut Random::new(0, 0)).unwrap();
-        let latest = self.hubs.iter().map(|hub| hub.clock).max().unwrap_or(Clock(0));
+        let latest = self
+            .hubs
+            .iter()
+            .map(|hub| hub.clock)
+            .max()
+            .unwrap_or(Clock(0));
         self.now_ms = self.now_ms.max(latest.millis() + 1);
         for hub in 0..self.hubs.len() {
             self.hubs[hub].skew_ms = 0;
@@ -299,8 +342,10 @@ impl World {
             let pairs = (0..hubs).flat_map(|from| (0..hubs).map(move |to| (from, to)));
             let pairs: Vec<(usize, usize)> = pairs.filter(|(from, to)| from != to).collect();
             // All at once, so that what two hubs do at the same time meets on the way.
-            let messages: Vec<Message> =
-                pairs.iter().map(|(from, to)| self.message(*from, *to, None)).collect();
+            let messages: Vec<Message> = pairs
+                .iter()
+                .map(|(from, to)| self.message(*from, *to, None))
+                .collect();
             for message in messages {
                 changed |= self.hubs[message.to].peers[message.from].site != message.site;
                 changed |= self.deliver(message)?;
@@ -312,6 +357,8 @@ impl World {
                 return Ok(());
             }
         }
-        Err(format!("the exchange has not ended after {rounds_max} rounds"))
+        Err(format!(
+            "the exchange has not ended after {rounds_max} rounds"
+        ))
     }
 }

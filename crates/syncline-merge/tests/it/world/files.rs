@@ -3,6 +3,8 @@
 
 use syncline_merge::display::{Fields, visible};
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
+use syncline_merge::rules::EntityRules;
+use syncline_model::clock::Clock;
 use syncline_model::id::Writer;
 
 use super::clients::claimed;
@@ -15,16 +17,16 @@ use crate::oracle::set::Set;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 
 /// A file, and what its hub keeps about it.
-pub struct PlainWriter {
+pub(crate) struct PlainWriter {
     name: Writer,
-    pub hub: usize,
+    pub(crate) hub: usize,
     /// Whether its times can be trusted.
     timed: bool,
     /// What it really holds.
-    pub files: Vec<Option<Fields>>,
-    pub bases: Vec<Option<Base>>,
+    pub(crate) files: Vec<Option<Fields>>,
+    pub(crate) bases: Vec<Option<Base>>,
     /// What the oracle takes the hub to believe.
-    pub believed: Vec<Option<Believed>>,
+    pub(crate) believed: Vec<Option<Believed>>,
     /// Whether the last write really happened, where its confirmation was lost.
     written: Vec<bool>,
     /// Open reports that the record was deleted here.
@@ -35,15 +37,24 @@ pub struct PlainWriter {
 
 /// What a base says, told in sets.
 #[derive(Clone, Default)]
-pub struct Believed {
+pub(crate) struct Believed {
     content: Option<Fields>,
     seeing: Seeing,
     own: Set,
     intent: Option<(Option<Fields>, Seeing)>,
 }
 
+/// A reading, as the oracle has to know it.
+struct Read {
+    record: usize,
+    name: Writer,
+    edited: Clock,
+    now_ms: u64,
+    rules: EntityRules,
+}
+
 impl PlainWriter {
-    pub fn new(index: usize, hub: usize, timed: bool) -> Self {
+    pub(crate) fn new(index: usize, hub: usize, timed: bool) -> Self {
         Self {
             name: Writer::new(&format!("file-{index}")).unwrap(),
             hub,
@@ -58,17 +69,24 @@ impl PlainWriter {
     }
 
     /// Whether a record must not be forgotten for its sake.
-    pub fn holds(&self, record: usize) -> bool {
+    pub(crate) fn holds(&self, record: usize) -> bool {
         self.open[record] || self.unread[record]
     }
 
     /// Whether it holds what its hub should take away once the record is gone.
-    pub fn keeps_copy(&self, record: usize) -> bool {
+    pub(crate) fn keeps_copy(&self, record: usize) -> bool {
         self.files[record].is_some()
-            || self.believed[record].as_ref().is_some_and(|b| b.content.is_some())
+            || self.believed[record]
+                .as_ref()
+                .is_some_and(|b| b.content.is_some())
     }
 
-    pub fn lose_bases(&mut self) {
+    pub(crate) fn forget(&mut self, record: usize) {
+        self.bases[record] = None;
+        self.believed[record] = None;
+    }
+
+    pub(crate) fn lose_bases(&mut self) {
         for record in 0..RECORDS {
             self.bases[record] = None;
             self.believed[record] = None;
@@ -106,10 +124,18 @@ impl World {
         let file = at.files[record].clone();
         let written = random.chance(40).then_some(at.written[record]);
         let base = at.bases[record].take();
-        let believed = at.believed[record].take().map(|b| b.closed(written, file.as_ref()));
+        let believed = at.believed[record]
+            .take()
+            .map(|b| b.closed(written, file.as_ref()));
         at.unread[record] = false;
         let fields = file.as_ref();
-        let reading = Reading { fields, writer: &name, edited, timed, written };
+        let reading = Reading {
+            fields,
+            writer: &name,
+            edited,
+            timed,
+            written,
+        };
         let lost = self.lost.clone();
         let (real, rules, mut site) = self.hubs[hub].desk(record, self.now_ms, &lost);
         let now_ms = site.now_ms;
@@ -129,13 +155,51 @@ impl World {
             self.writers[writer].believed[record] = Some(believed);
             return self.expect_silence(writer, record, before, taken);
         };
-        self.count(if believed.was_known() { "readings with a base" } else { "blind readings" });
-        let Taken { record: real, base, change, capped, .. } = taken;
+        let read = Read {
+            record,
+            name,
+            edited,
+            now_ms,
+            rules,
+        };
+        self.take_effect(writer, read, believed, effect, taken)
+    }
+
+    /// Tells the oracle what a reading came to, and compares.
+    fn take_effect(
+        &mut self,
+        writer: usize,
+        read: Read,
+        mut believed: Believed,
+        effect: Effect,
+        taken: Taken,
+    ) -> Result<bool, String> {
+        let (record, hub) = (read.record, self.writers[writer].hub);
+        let timed = self.writers[writer].timed;
+        self.count(if believed.was_known() {
+            "readings with a base"
+        } else {
+            "blind readings"
+        });
+        let Taken {
+            record: real,
+            base,
+            change,
+            capped,
+            ..
+        } = taken;
         let (Some(real), Some((stamp, said))) = (real, change) else {
-            return Err(format!("file {writer}, record {record}: {effect:?} was not understood"));
+            return Err(format!(
+                "file {writer}, record {record}: {effect:?} was not understood"
+            ));
         };
         let effect = with_text_of(effect, &said.effect);
-        let operation = Operation { effect, writer: name, edited, timed };
+        let operation = Operation {
+            effect,
+            writer: read.name,
+            edited: read.edited,
+            timed,
+        };
         let mut seen = believed.seeing.seen;
         seen.iter_mut().for_each(|part| part.add(&believed.own));
         let known = self.hubs[hub].known[record].clone();
@@ -148,14 +212,13 @@ impl World {
             texts: &believed.seeing.texts,
             creates: believed.content.is_none() && believed.was_known(),
             stamp,
-            now_ms,
-            rules: &rules,
+            now_ms: read.now_ms,
+            rules: &read.rules,
             repeated: false,
         };
         let change = mirror::commit(&mut self.oracle, &writing, &operation);
-        let mut believed = believed;
         believed.own.insert(change);
-        believed.content = file;
+        believed.content = self.writers[writer].files[record].clone();
         self.writers[writer].believed[record] = Some(believed);
         self.writers[writer].bases[record] = base;
         self.keep(hub, record, real, change, &capped)?;
@@ -171,10 +234,14 @@ impl World {
     ) -> Result<bool, String> {
         if let Some((_, operation)) = taken.change {
             let effect = operation.effect;
-            return Err(format!("file {writer}, record {record} said nothing, not {effect:?}"));
+            return Err(format!(
+                "file {writer}, record {record} said nothing, not {effect:?}"
+            ));
         }
         if taken.record != before {
-            return Err(format!("file {writer}, record {record}: a silent reading changed it"));
+            return Err(format!(
+                "file {writer}, record {record}: a silent reading changed it"
+            ));
         }
         self.writers[writer].bases[record] = taken.base;
         Ok(false)
@@ -194,7 +261,9 @@ impl World {
         let believed = believed.filter(|b| !b.is_nothing());
         if let Some(believed) = believed {
             let effect = effect_of(believed.content.as_ref(), file);
-            let born = self.hubs[hub].records[record].as_ref().map(|real| &real.born);
+            let born = self.hubs[hub].records[record]
+                .as_ref()
+                .map(|real| &real.born);
             let seen = self.without_lost(&believed.seeing.seen, &known.seen);
             let forgotten = believed.was_shown()
                 && born.is_some_and(|born| !born.is_empty())
@@ -209,13 +278,19 @@ impl World {
             let effect = statement_of(None, &Fields::new(), file);
             return Ok(Some((Believed::default(), Some(Effect::Write(effect)))));
         };
-        let Some(shown) = visible(real, &at.rules, Some(name)) else { return Ok(None) };
+        let Some(shown) = visible(real, &at.rules, Some(name)) else {
+            return Ok(None);
+        };
         let effect = statement_of(Some(real), &shown, file);
         if !effect.is_empty() {
             return Ok(Some((Believed::default(), Some(Effect::Write(effect)))));
         }
         let seeing = self.show(hub, record, name, &[])?.unwrap_or_default();
-        let believed = Believed { content: Some(file.clone()), seeing, ..Believed::default() };
+        let believed = Believed {
+            content: Some(file.clone()),
+            seeing,
+            ..Believed::default()
+        };
         Ok(Some((believed, None)))
     }
 
@@ -241,7 +316,10 @@ impl World {
         let base = at.bases[record].clone();
         let agreed = base.as_ref().is_none_or(|base| base.intent.is_none());
         let known = base.is_some() || file.is_none();
-        let Some(real) = self.hubs[hub].records[record].as_ref().filter(|_| agreed && known) else {
+        let Some(real) = self.hubs[hub].records[record]
+            .as_ref()
+            .filter(|_| agreed && known)
+        else {
             return Ok(false);
         };
         let rendering = visible(real, &self.hubs[hub].rules, Some(&name));
@@ -262,11 +340,25 @@ impl World {
         let mut base = base.unwrap_or_default();
         let mut believed = at.believed[record].take().unwrap_or_default();
         if swaps && crash > 3 {
-            base = Base { rendering: rendering.clone(), token, ..Base::default() };
-            believed = Believed { content: rendering.clone(), seeing, ..Believed::default() };
+            base = Base {
+                rendering: rendering.clone(),
+                token,
+                ..Base::default()
+            };
+            believed = Believed {
+                content: rendering.clone(),
+                seeing,
+                ..Believed::default()
+            };
         } else {
-            self.counts.entry("open intents").and_modify(|n| *n += 1).or_insert(1);
-            base.intent = Some(Intent { rendering: rendering.clone(), token });
+            self.counts
+                .entry("open intents")
+                .and_modify(|n| *n += 1)
+                .or_insert(1);
+            base.intent = Some(Intent {
+                rendering: rendering.clone(),
+                token,
+            });
             believed.intent = Some((rendering.clone(), seeing));
         }
         at.bases[record] = Some(base);
@@ -310,13 +402,19 @@ impl Believed {
 
     /// Takes an open intent as written or not, as far as can be told.
     fn closed(mut self, written: Option<bool>, file: Option<&Fields>) -> Self {
-        let Some((content, seeing)) = self.intent.take() else { return self };
+        let Some((content, seeing)) = self.intent.take() else {
+            return self;
+        };
         let written = written.unwrap_or_else(|| {
             content.as_ref() == file
                 || meant_value_is_there(self.content.as_ref(), content.as_ref(), file)
         });
         if written {
-            return Self { content, seeing, ..Self::default() };
+            return Self {
+                content,
+                seeing,
+                ..Self::default()
+            };
         }
         self
     }

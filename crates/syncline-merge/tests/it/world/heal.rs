@@ -17,7 +17,9 @@ impl World {
     pub(super) fn heal(&mut self) -> Result<(), String> {
         self.open_up();
         let rules = self.hubs[0].rules.clone();
-        self.hubs.iter_mut().for_each(|hub| hub.rules = rules.clone());
+        self.hubs
+            .iter_mut()
+            .for_each(|hub| hub.rules = rules.clone());
         self.exchange_all()?;
         self.agree()?;
         self.files_settle()?;
@@ -55,7 +57,9 @@ impl World {
                 return Ok(());
             }
         }
-        Err(format!("files and hubs have not settled after {ROUNDS_MAX} rounds"))
+        Err(format!(
+            "files and hubs have not settled after {ROUNDS_MAX} rounds"
+        ))
     }
 
     /// Every hub shows the same, byte for byte, and holds what the oracle expects.
@@ -69,10 +73,15 @@ impl World {
                     return Err(format!("hub 0: {first}\nhub {hub}: {other}"));
                 }
             }
-            let mut held = self.hubs.iter().filter_map(|hub| hub.records[record].as_ref());
+            let mut held = self
+                .hubs
+                .iter()
+                .filter_map(|hub| hub.records[record].as_ref());
             let Some(one) = held.next() else { continue };
             if let Some(other) = held.find(|other| *other != one) {
-                return Err(format!("states of record {record} differ:\n{one:#?}\n{other:#?}"));
+                return Err(format!(
+                    "states of record {record} differ:\n{one:#?}\n{other:#?}"
+                ));
             }
         }
         Ok(())
@@ -81,7 +90,9 @@ impl World {
     /// What a hub shows of a record, with its conflicts.
     fn rendering(&self, hub: usize, record: usize) -> Result<String, String> {
         let at = &self.hubs[hub];
-        let Some(real) = &at.records[record] else { return Ok(String::new()) };
+        let Some(real) = &at.records[record] else {
+            return Ok(String::new());
+        };
         let again = decode_record(&encode_record(real)).map_err(|error| error.to_string())?;
         if again != *real {
             return Err(format!("a state is not read back as it was: {real:?}"));
@@ -93,7 +104,11 @@ impl World {
         }
         for conflict in conflicts(real, &at.rules) {
             let said_of = (&conflict.path, conflict.kind, conflict.shown, conflict.open);
-            said += &format!("\n{} {said_of:?} {:?}", conflict.id(&entity, &id), conflict.sides);
+            said += &format!(
+                "\n{} {said_of:?} {:?}",
+                conflict.id(&entity, &id),
+                conflict.sides
+            );
         }
         Ok(said)
     }

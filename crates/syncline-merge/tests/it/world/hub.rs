@@ -21,36 +21,36 @@ use crate::oracle::{Change, Drop, Item, Known, Reach, Slot, intern};
 
 /// One hub.
 #[derive(Clone)]
-pub struct Hub {
-    pub site: SiteId,
-    pub clock: Clock,
+pub(crate) struct Hub {
+    pub(crate) site: SiteId,
+    pub(crate) clock: Clock,
     /// How far its wall clock is from the truth, in milliseconds.
-    pub skew_ms: i64,
-    pub records: Vec<Option<Record>>,
-    pub known: Vec<Known>,
+    pub(crate) skew_ms: i64,
+    pub(crate) records: Vec<Option<Record>>,
+    pub(crate) known: Vec<Known>,
     /// The records that changed, in order.
-    pub log: Vec<usize>,
-    pub knowledge: Knowledge,
+    pub(crate) log: Vec<usize>,
+    pub(crate) knowledge: Knowledge,
     /// What was known before each entry of the log.
-    pub earlier: Vec<Rc<Knowledge>>,
-    pub peers: Vec<Peer>,
+    pub(crate) earlier: Vec<Rc<Knowledge>>,
+    pub(crate) peers: Vec<Peer>,
     /// The change that each operation came to.
-    pub results: BTreeMap<u64, Stamp>,
-    pub rules: EntityRules,
-    pub backup: Option<Rc<Hub>>,
+    pub(crate) results: BTreeMap<u64, Stamp>,
+    pub(crate) rules: EntityRules,
+    pub(crate) backup: Option<Rc<Hub>>,
 }
 
 /// What a hub knows of another one's log.
 #[derive(Clone, Copy)]
-pub struct Peer {
-    pub site: SiteId,
-    pub cursor: usize,
+pub(crate) struct Peer {
+    pub(crate) site: SiteId,
+    pub(crate) cursor: usize,
     /// Whether the log is read from the start after a restore.
-    pub anew: bool,
+    pub(crate) anew: bool,
 }
 
 impl Hub {
-    pub fn new(site: SiteId, hubs: usize, rules: EntityRules) -> Self {
+    pub(crate) fn new(site: SiteId, hubs: usize, rules: EntityRules) -> Self {
         Self {
             site,
             clock: Clock::default(),
@@ -60,25 +60,32 @@ impl Hub {
             log: vec![],
             knowledge: Knowledge::default(),
             earlier: vec![],
-            peers: vec![Peer { site: SiteId(0), cursor: 0, anew: false }; hubs],
+            peers: vec![
+                Peer {
+                    site: SiteId(0),
+                    cursor: 0,
+                    anew: false
+                };
+                hubs
+            ],
             results: BTreeMap::new(),
             rules,
             backup: None,
         }
     }
 
-    pub fn now_ms(&self, world_ms: u64) -> u64 {
+    pub(crate) fn now_ms(&self, world_ms: u64) -> u64 {
         world_ms.saturating_add_signed(self.skew_ms)
     }
 
     /// Takes note that a record changed.
-    pub fn log(&mut self, record: usize) {
+    pub(crate) fn log(&mut self, record: usize) {
         self.earlier.push(Rc::new(self.knowledge.clone()));
         self.log.push(record);
     }
 
     /// Lends what a commit needs, and the record.
-    pub fn desk<'a>(
+    pub(crate) fn desk<'a>(
         &'a mut self,
         record: usize,
         world_ms: u64,
@@ -87,7 +94,17 @@ impl Hub {
         let now_ms = self.now_ms(world_ms);
         let (real, rules) = (self.records[record].clone(), self.rules.clone());
         let (id, clock, floor) = (self.site, &mut self.clock, &self.knowledge.floor);
-        (real, rules, Site { id, clock, now_ms, floor, lost })
+        (
+            real,
+            rules,
+            Site {
+                id,
+                clock,
+                now_ms,
+                floor,
+                lost,
+            },
+        )
     }
 }
 
@@ -117,8 +134,12 @@ impl World {
         self.count("caps");
         let at = &mut self.hubs[hub];
         let index = self.oracle.changes.len();
-        let mut change =
-            Change { stamp: first.stamp, record, added: vec![], dropped: vec![] };
+        let mut change = Change {
+            stamp: first.stamp,
+            record,
+            added: vec![],
+            dropped: vec![],
+        };
         for one in capped {
             let slot = Slot::Register(intern(one.path.as_str()));
             let items = self.oracle.items(record, &at.known[record], slot);
@@ -128,14 +149,29 @@ impl World {
                 _ => None,
             });
             let edited = Clock(edited.max().unwrap_or_default());
-            change.dropped.push(Drop { reach: Reach::Slot(slot), changes });
+            change.dropped.push(Drop {
+                reach: Reach::Slot(slot),
+                changes,
+            });
             let real = at.records[record].as_ref().unwrap();
-            let entry = real.body.registers.get(&one.path).and_then(|r| r.get(&one.stamp));
+            let entry = real
+                .body
+                .registers
+                .get(&one.path)
+                .and_then(|r| r.get(&one.stamp));
             let (value, writer) = match entry {
                 Some(entry) => (entry.value.clone(), entry.writer.clone()),
                 None => (None, one.covered.values().next().unwrap().writer.clone()),
             };
-            change.added.push((slot, Item::Value { value, edited, timed: true, writer }));
+            change.added.push((
+                slot,
+                Item::Value {
+                    value,
+                    edited,
+                    timed: true,
+                    writer,
+                },
+            ));
         }
         self.oracle.changes.push(change);
         at.known[record].note(index);
@@ -145,21 +181,29 @@ impl World {
     /// Compares a hub's record with what the oracle expects.
     pub(super) fn check(&mut self, hub: usize, record: usize) -> Result<(), String> {
         let at = &self.hubs[hub];
-        let real = at.records[record].as_ref().map(contents).unwrap_or_default();
+        let real = at.records[record]
+            .as_ref()
+            .map(contents)
+            .unwrap_or_default();
         let wanted = expected(&self.oracle, record, &at.known[record]);
         if let (Some(kept), Some(real)) = (&mut self.kept, &at.records[record]) {
-            kept.push(real.clone());
+            kept.push((record, real.clone()));
         }
         if let Some(real) = &at.records[record] {
             let lost = lost_letters(&self.oracle, record, &at.known[record], real);
             if !lost.is_empty() {
-                return Err(format!("hub {hub} record {record} has lost what was typed: {lost}"));
+                return Err(format!(
+                    "hub {hub} record {record} has lost what was typed: {lost}"
+                ));
             }
         }
         if real == wanted {
             return Ok(());
         }
-        Err(format!("hub {hub} record {record}:\n{}", difference(&real, &wanted)))
+        Err(format!(
+            "hub {hub} record {record}:\n{}",
+            difference(&real, &wanted)
+        ))
     }
 
     /// What a hub acknowledges: what it knows, less what a base or a token that it would still
@@ -190,7 +234,10 @@ impl World {
         let bases = writers.filter_map(|writer| {
             let base = writer.bases[record].as_ref()?;
             let mut token = base.token.clone();
-            base.own.as_slice().iter().for_each(|stamp| token.version.observe(*stamp));
+            base.own
+                .as_slice()
+                .iter()
+                .for_each(|stamp| token.version.observe(*stamp));
             Some(token)
         });
         clients.chain(bases).collect()
@@ -213,15 +260,16 @@ impl World {
         let mut sites: Vec<SiteId> = self.hubs.iter().map(|hub| hub.site).collect();
         sites.extend(&self.ended);
         let at = &mut self.hubs[hub];
-        let Some(real) = &at.records[record] else { return Ok(()) };
+        let Some(real) = &at.records[record] else {
+            return Ok(());
+        };
         if !at.knowledge.forget(real, &sites) {
             return Ok(());
         }
         at.records[record] = None;
         at.known[record].forget();
         for writer in self.writers.iter_mut().filter(|writer| writer.hub == hub) {
-            writer.bases[record] = None;
-            writer.believed[record] = None;
+            writer.forget(record);
         }
         self.count("records forgotten");
         self.note(|| format!("hub {hub} forgets record {record}"));
@@ -240,17 +288,26 @@ impl World {
     /// start. What was in its plain writers' bases says nothing any more.
     pub(super) fn hub_is_restored(&mut self, random: &mut Random) -> Result<(), String> {
         let hub = random.below(self.hubs.len());
-        let Some(backup) = self.hubs[hub].backup.clone() else { return Ok(()) };
+        let Some(backup) = self.hubs[hub].backup.clone() else {
+            return Ok(());
+        };
         let old = self.hubs[hub].site;
         let fresh = self.new_site();
         let at = &mut self.hubs[hub];
-        *at = Hub { backup: Some(backup.clone()), ..(*backup).clone() };
+        *at = Hub {
+            backup: Some(backup.clone()),
+            ..(*backup).clone()
+        };
         if !is_planted(Fault::StampsReused) {
             at.site = fresh;
             self.ended.push(old);
         }
         for peer in &mut at.peers {
-            *peer = Peer { cursor: 0, anew: true, ..*peer };
+            *peer = Peer {
+                cursor: 0,
+                anew: true,
+                ..*peer
+            };
         }
         for writer in self.writers.iter_mut().filter(|writer| writer.hub == hub) {
             writer.lose_bases();

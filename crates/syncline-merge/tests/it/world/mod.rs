@@ -9,13 +9,14 @@ mod exchange;
 mod files;
 mod heal;
 mod hub;
-pub mod random;
+pub(crate) mod random;
 mod reading;
 mod rules;
 mod seeing;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use syncline_merge::state::Record;
 use syncline_model::id::SiteId;
 
 use crate::oracle::Oracle;
@@ -27,16 +28,16 @@ use hub::Hub;
 use random::Random;
 
 /// Records of a world.
-pub const RECORDS: usize = 2;
+pub(crate) const RECORDS: usize = 2;
 /// Wall time at which a world begins, in milliseconds.
-pub const START_MS: u64 = 1_700_000_000_000;
+pub(crate) const START_MS: u64 = 1_700_000_000_000;
 /// A history ends early when fewer changes than this are left.
 const CHANGES_SPARE: usize = 40;
 
 /// Everything there is.
-pub struct World {
-    pub oracle: Oracle,
-    pub hubs: Vec<Hub>,
+pub(crate) struct World {
+    pub(crate) oracle: Oracle,
+    pub(crate) hubs: Vec<Hub>,
     clients: Vec<Client>,
     writers: Vec<PlainWriter>,
     network: Vec<Message>,
@@ -50,19 +51,19 @@ pub struct World {
     names: u64,
     operations: u64,
     /// States that were met on the way, where somebody wants them.
-    pub kept: Option<Vec<syncline_merge::state::Record>>,
+    pub(crate) kept: Option<Vec<(usize, Record)>>,
     trace: Option<Vec<String>>,
     /// How often the rare things happened.
-    pub counts: BTreeMap<&'static str, u64>,
+    pub(crate) counts: BTreeMap<&'static str, u64>,
 }
 
 /// Why a history failed, and how to see it again.
 #[derive(Debug)]
-pub struct Failure {
-    pub seed: u64,
-    pub action: usize,
-    pub what: String,
-    pub trace: Vec<String>,
+pub(crate) struct Failure {
+    pub(crate) seed: u64,
+    pub(crate) action: usize,
+    pub(crate) what: String,
+    pub(crate) trace: Vec<String>,
 }
 
 /// How likely each kind of action is in one history.
@@ -149,7 +150,9 @@ impl World {
         }
         for index in 0..2 {
             let trusted = !random.chance(15);
-            world.writers.push(PlainWriter::new(index, random.below(hubs), trusted));
+            world
+                .writers
+                .push(PlainWriter::new(index, random.below(hubs), trusted));
         }
         world
     }
@@ -176,17 +179,17 @@ impl World {
 
 /// What to do with a history.
 #[derive(Default)]
-pub struct Wish<'a> {
+pub(crate) struct Wish<'a> {
     /// Actions to leave out.
-    pub without: Option<&'a BTreeSet<usize>>,
+    pub(crate) without: Option<&'a BTreeSet<usize>>,
     /// Whether to write down what happens.
-    pub traced: bool,
+    pub(crate) traced: bool,
     /// Whether to keep the states that are met.
-    pub keeps: bool,
+    pub(crate) keeps: bool,
 }
 
 /// Plays the history of a seed and heals it in the end.
-pub fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
+pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
     let rates = Rates::of(seed);
     let mut world = World::new(seed);
     world.trace = wish.traced.then(Vec::new);
@@ -196,7 +199,11 @@ pub fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
         let done = if action == rates.actions {
             world.note(|| format!("{action}: heal"));
             world.heal()
-        } else if wish.without.is_some_and(|without| without.contains(&action)) || world.is_full() {
+        } else if wish
+            .without
+            .is_some_and(|without| without.contains(&action))
+            || world.is_full()
+        {
             Ok(())
         } else {
             let (name, _, act) = KINDS[rates.draw(&mut random)];
@@ -205,14 +212,19 @@ pub fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
         };
         if let Err(what) = done {
             let trace = world.trace.take().unwrap_or_default();
-            return Err(Failure { seed, action, what, trace });
+            return Err(Failure {
+                seed,
+                action,
+                what,
+                trace,
+            });
         }
     }
     Ok(world)
 }
 
 /// Finds a failing history with as few actions as can be, and what it does.
-pub fn minimised(failure: Failure) -> Failure {
+pub(crate) fn minimised(failure: Failure) -> Failure {
     let mut without: BTreeSet<usize> = BTreeSet::new();
     let seed = failure.seed;
     let mut least = failure;
@@ -221,7 +233,11 @@ pub fn minimised(failure: Failure) -> Failure {
         while start < least.action.max(1) {
             let mut fewer = without.clone();
             fewer.extend(start..start + size);
-            let wish = Wish { without: Some(&fewer), traced: true, keeps: false };
+            let wish = Wish {
+                without: Some(&fewer),
+                traced: true,
+                keeps: false,
+            };
             if fewer.len() > without.len()
                 && let Err(found) = play(seed, &wish)
             {
@@ -236,7 +252,13 @@ pub fn minimised(failure: Failure) -> Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "history {} fails at action {}:\n{}", self.seed, self.action, self.what)?;
-        self.trace.iter().try_for_each(|line| writeln!(f, "  {line}"))
+        writeln!(
+            f,
+            "history {} fails at action {}:\n{}",
+            self.seed, self.action, self.what
+        )?;
+        self.trace
+            .iter()
+            .try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -17,21 +17,24 @@ use crate::oracle::{GROUPS, Item, KEYS, Seen, Slot, TOPS, group, intern};
 
 /// What was seen.
 #[derive(Clone, Default)]
-pub struct Seeing {
-    pub token: Token,
-    pub seen: Seen,
-    pub shown: BTreeMap<&'static str, Set>,
-    pub texts: BTreeMap<&'static str, Stamp>,
+pub(crate) struct Seeing {
+    pub(crate) token: Token,
+    pub(crate) seen: Seen,
+    pub(crate) shown: BTreeMap<&'static str, Set>,
+    pub(crate) texts: BTreeMap<&'static str, Stamp>,
     /// The text that was shown.
-    pub text: Option<String>,
+    pub(crate) text: Option<String>,
     /// Members that were shown.
-    pub members: BTreeSet<&'static str>,
-    pub elements: Vec<Leaf>,
+    pub(crate) members: BTreeSet<&'static str>,
+    pub(crate) elements: Vec<Leaf>,
 }
+
+/// A value of a register: edit time, stamp, change, value, whether its time is trusted, writer.
+type Shown<'a> = (Clock, Stamp, usize, &'a Option<Leaf>, bool, &'a Writer);
 
 impl World {
     /// Shows a record to a writer who may not see some parts.
-    pub fn show(
+    pub(crate) fn show(
         &mut self,
         hub: usize,
         record: usize,
@@ -39,9 +42,13 @@ impl World {
         hidden: &[usize],
     ) -> Result<Option<Seeing>, String> {
         let at = &self.hubs[hub];
-        let Some(real) = &at.records[record] else { return Ok(None) };
-        let paths: Vec<Path> =
-            hidden.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
+        let Some(real) = &at.records[record] else {
+            return Ok(None);
+        };
+        let paths: Vec<Path> = hidden
+            .iter()
+            .map(|part| Path::parse(TOPS[*part]).unwrap())
+            .collect();
         let token = Token::of(real, &at.rules, Some(viewer), &paths);
         let mut seen = at.known[record].seen;
         hidden.iter().for_each(|part| seen[*part] = Set::default());
@@ -54,7 +61,10 @@ impl World {
         if !token.invisible && !hides("/k") {
             members.extend(KEYS.into_iter().filter(|key| {
                 let slot = Slot::Member(intern(&format!("/k/{key}")));
-                !self.oracle.items(record, &at.known[record], slot).is_empty()
+                !self
+                    .oracle
+                    .items(record, &at.known[record], slot)
+                    .is_empty()
             }));
         }
         let elements = real.body.unions.values().flat_map(BTreeMap::keys);
@@ -77,15 +87,23 @@ impl World {
         let mut shown = BTreeMap::new();
         for slot in self.oracle.slots(record, &known.seen) {
             let Slot::Register(path) = slot else { continue };
-            let mut values: Vec<(Clock, Stamp, usize, &Option<Leaf>, bool, &Writer)> = Vec::new();
+            let mut values: Vec<Shown<'_>> = Vec::new();
             for (change, item) in self.oracle.items(record, known, slot) {
-                if let Item::Value { value, edited, timed, writer } = item {
+                if let Item::Value {
+                    value,
+                    edited,
+                    timed,
+                    writer,
+                } = item
+                {
                     let stamp = self.oracle.changes[change].stamp;
                     values.push((*edited, stamp, change, value, *timed, writer));
                 }
             }
             values.sort_by_key(|value| (value.0, value.1));
-            let Some(latest) = values.last() else { continue };
+            let Some(latest) = values.last() else {
+                continue;
+            };
             let rule = at.rules.rule(&Path::parse(path).unwrap());
             let contested = values.iter().any(|value| value.3 != latest.3);
             let undecided = match rule {
@@ -97,7 +115,8 @@ impl World {
                 Rule::Latest => values.iter().any(|value| !value.4),
                 _ => false,
             };
-            if !matches!(rule, Rule::Review) && !(contested && undecided) {
+            let decides = matches!(rule, Rule::Review) || (contested && undecided);
+            if !decides {
                 continue;
             }
             let own = values.iter().rev().find(|value| value.5 == viewer);
@@ -114,7 +133,9 @@ impl World {
         shown: &BTreeMap<&'static str, Set>,
     ) -> Result<(), String> {
         let dots = |set: &Set| -> Dots {
-            set.iter().map(|change| self.oracle.changes[change].stamp).collect()
+            set.iter()
+                .map(|change| self.oracle.changes[change].stamp)
+                .collect()
         };
         let expected: BTreeMap<Path, Dots> = shown
             .iter()
@@ -123,7 +144,6 @@ impl World {
         let real: BTreeMap<Path, Dots> = token
             .shown
             .iter()
-            .filter(|(path, _)| path.as_str() != "/t")
             .map(|(path, dots)| (path.clone(), dots.clone()))
             .collect();
         if real == expected {
@@ -133,13 +153,13 @@ impl World {
     }
 
     /// Cuts what was seen of lost sites to what a hub has of them.
-    pub fn without_lost(&self, seen: &Seen, at: &Seen) -> Seen {
+    pub(crate) fn without_lost(&self, seen: &Seen, at: &Seen) -> Seen {
         let mut cut = *seen;
         for part in 0..GROUPS {
             let gone = cut[part].without(&at[part]);
-            let lost = gone.iter().filter(|change| {
-                self.lost.contains(&self.oracle.changes[*change].stamp.site)
-            });
+            let lost = gone
+                .iter()
+                .filter(|change| self.lost.contains(&self.oracle.changes[*change].stamp.site));
             cut[part] = cut[part].without(&lost.collect());
         }
         cut
@@ -147,8 +167,10 @@ impl World {
 }
 
 /// The text that is shown, and the change that began it.
-pub fn shown_text(record: &Record) -> Option<(Stamp, String)> {
+pub(crate) fn shown_text(record: &Record) -> Option<(Stamp, String)> {
     let texts = record.body.texts.get(&Path::parse("/t").unwrap())?;
-    let (birth, text) = texts.iter().max_by_key(|(birth, text)| (text.edited, **birth))?;
+    let (birth, text) = texts
+        .iter()
+        .max_by_key(|(birth, text)| (text.edited, **birth))?;
     Some((*birth, text.state.text()))
 }
