@@ -349,10 +349,18 @@ fn place_of(folder: &Path) -> Place {
     }
 }
 
+/// Returns the identity of a file: its number, and when it was born, since a system gives the number
+/// of a removed file to the next one.
 #[cfg(unix)]
 fn identity_of(file: &Path) -> String {
     use std::os::unix::fs::MetadataExt;
-    std::fs::metadata(file).map_or_else(|_| String::new(), |m| format!("{}:{}", m.dev(), m.ino()))
+    let Ok(metadata) = std::fs::metadata(file) else {
+        return String::new();
+    };
+    let born = metadata.created().ok();
+    let born = born.and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
+    let born = born.map_or(0, |born| born.as_nanos());
+    format!("{}:{}:{born}", metadata.dev(), metadata.ino())
 }
 
 #[cfg(not(unix))]
