@@ -7,14 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_engine::conflicts::{ConflictRow, Status};
+use syncline_engine::link::Side;
 use syncline_hub::{Hub, Silent};
 use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::Writer;
 use syncline_model::json::{Json, Number, Object, parse};
 use syncline_model::path::Pattern;
+use syncline_policy::Action;
 
 use crate::desk::{Desk, entity};
-use crate::hunt_kit::no_guard;
+use crate::hunt_kit::{no_guard, policy};
 
 const DOMAINS: [&str; 2] = ["personal", "business"];
 const ROUNDS: u64 = 10;
@@ -66,6 +68,8 @@ struct World {
     count: u64,
     timed: bool,
     shaped: bool,
+    /// Fields that business's gate restricts.
+    restricted: &'static [(&'static str, Action)],
 }
 
 fn token_of(count: u64) -> String {
@@ -100,7 +104,21 @@ impl World {
             count: 0,
             timed,
             shaped,
+            restricted: &[],
         }
+    }
+
+    fn restrict(&mut self, restricted: &'static [(&'static str, Action)]) {
+        let paths: Vec<String> = restricted.iter().map(|(f, _)| format!("/{f}")).collect();
+        let rules = paths.iter().map(String::as_str).zip(restricted);
+        let rules: Vec<(&str, Action)> = rules.map(|(path, (_, action))| (path, *action)).collect();
+        self.desk.set_policy(Side::Target, policy(&rules));
+        self.restricted = restricted;
+    }
+
+    fn action(&self, field: &str) -> Action {
+        let found = self.restricted.iter().find(|(known, _)| *known == field);
+        found.map_or(Action::Allow, |(_, action)| *action)
     }
 
     fn type_in(&mut self, side: usize, id: &str, field: &str) -> String {
@@ -400,7 +418,7 @@ impl World {
         let held = [by_id(&self.files[0]), by_id(&self.files[1])];
         self.check_typed(&read, &held, &conflicts, context);
         self.check_deleted(&read, &held, context);
-        check_equal(&held, &conflicts, context);
+        self.check_equal(&held, &conflicts, context);
         if self.shaped {
             for (id, expected) in &self.sums {
                 for held in held.iter().filter_map(|held| held.get(id)) {
@@ -431,6 +449,25 @@ impl World {
             if !text(&read[typed.side], &typed.id).contains(&typed.token) {
                 continue;
             }
+            let sees = |side: usize| text(&held[side], &typed.id).contains(&typed.token);
+            let other = 1 - typed.side;
+            match (self.action(&typed.field), typed.side) {
+                (Action::Allow, _) | (Action::OutOnly, 1) | (Action::InOnly, 0) => {}
+                // Edits of such a field are not taken.
+                (Action::InOnly | Action::Mask, 1) => {
+                    assert!(!sees(other), "it left the domain: {typed:?} {context}");
+                    continue;
+                }
+                _ => {
+                    assert!(!sees(other), "it entered the domain: {typed:?} {context}");
+                    let listed = conflicts.iter().filter(|row| row.id.as_str() == typed.id);
+                    let listed = format!("{:?}", listed.collect::<Vec<_>>());
+                    let deleted = read[other].get(&typed.id).is_none();
+                    let kept = sees(typed.side) || listed.contains(&typed.token) || deleted;
+                    assert!(kept, "a hidden field was lost: {typed:?} {context}");
+                    continue;
+                }
+            }
             let live = (0..2).any(|side| text(&held[side], &typed.id).contains(&typed.token));
             let of_record = conflicts.iter().filter(|row| row.id.as_str() == typed.id);
             let listed = of_record
@@ -445,7 +482,6 @@ impl World {
                 text(&held[1], &typed.id),
             );
             // An edit that only one side made is no conflict: it is live on both sides.
-            let other = 1 - typed.side;
             let field = |items: &BTreeMap<String, Object>| {
                 items
                     .get(&typed.id)
@@ -456,7 +492,9 @@ impl World {
             let untouched = field(&read[other]) == field(&self.agreed[other]);
             let open = of_record.clone().any(|row| row.status == Status::Open);
             let other_has = read[other].contains_key(&typed.id) || lacked_before;
-            if untouched && !open && other_has {
+            // Who gives a field and never gets it has not seen the other's values.
+            let sees_all = self.action(&typed.field) != Action::OutOnly;
+            if untouched && !open && other_has && sees_all {
                 let everywhere = held
                     .iter()
                     .all(|held| text(held, &typed.id).contains(&typed.token));
@@ -475,16 +513,52 @@ impl World {
         held: &[BTreeMap<String, Object>; 2],
         context: &str,
     ) {
-        for (id, before) in &self.agreed[0] {
-            if self.agreed[1].get(id) != Some(before) {
-                continue;
-            }
-            let states = [read[0].get(id), read[1].get(id)];
-            let deleted = states.contains(&None);
-            let edited = states.iter().flatten().any(|now| *now != before);
+        for id in self.agreed[0]
+            .keys()
+            .filter(|id| self.agreed[1].contains_key(*id))
+        {
+            let states = [0, 1].map(|side| (read[side].get(id), self.agreed[side].get(id)));
+            let deleted = states.iter().any(|(now, _)| now.is_none());
+            let edited = states
+                .iter()
+                .any(|(now, before)| now.is_some() && now != before);
             if deleted && !edited {
                 let back = held.iter().any(|held| held.contains_key(id));
                 assert!(!back, "{id} was deleted and came back {context}");
+            }
+        }
+    }
+
+    /// Both sides hold the same, but for fields of which an open conflict is listed.
+    fn check_equal(&self, held: &[BTreeMap<String, Object>; 2], conflicts: &[ConflictRow], context: &str) {
+        let ids: BTreeSet<&String> = held.iter().flat_map(BTreeMap::keys).collect();
+        for id in ids {
+            let [a, b] = [held[0].get(id), held[1].get(id)];
+            let open: Vec<&ConflictRow> = conflicts
+                .iter()
+                .filter(|row| row.id.as_str() == *id && row.status == Status::Open)
+                .collect();
+            let (Some(a), Some(b)) = (a, b) else {
+                panic!("{id} is on one side only {context}: {a:?} {b:?}");
+            };
+            let fields: BTreeSet<&str> = a.keys().chain(b.keys()).collect();
+            for field in fields {
+                let is_open = open.iter().any(|row| {
+                    row.conflict
+                        .path
+                        .segments()
+                        .next()
+                        .is_some_and(|key| key == field)
+                });
+                let is_time = field == "lastModified" && !open.is_empty();
+                if self.action(field) != Action::Allow {
+                    continue;
+                }
+                let same = in_any_order(a, field) == in_any_order(b, field);
+                if !is_open && !is_time && !same {
+                    let (a, b) = (a.get(field), b.get(field));
+                    panic!("{id}/{field} differs {context}: {a:?} and {b:?}\nopen: {open:?}");
+                }
             }
         }
     }
@@ -496,37 +570,6 @@ impl World {
         self.hub = None;
         assert_eq!(self.desk.files(), files, "{context}");
         assert_eq!(self.desk.log_length(), log, "{context}");
-    }
-}
-
-/// Both sides hold the same, but for fields of which an open conflict is listed.
-fn check_equal(held: &[BTreeMap<String, Object>; 2], conflicts: &[ConflictRow], context: &str) {
-    let ids: BTreeSet<&String> = held.iter().flat_map(BTreeMap::keys).collect();
-    for id in ids {
-        let [a, b] = [held[0].get(id), held[1].get(id)];
-        let open: Vec<&ConflictRow> = conflicts
-            .iter()
-            .filter(|row| row.id.as_str() == *id && row.status == Status::Open)
-            .collect();
-        let (Some(a), Some(b)) = (a, b) else {
-            panic!("{id} is on one side only {context}: {a:?} {b:?}");
-        };
-        let fields: BTreeSet<&str> = a.keys().chain(b.keys()).collect();
-        for field in fields {
-            let is_open = open.iter().any(|row| {
-                row.conflict
-                    .path
-                    .segments()
-                    .next()
-                    .is_some_and(|key| key == field)
-            });
-            let is_time = field == "lastModified" && !open.is_empty();
-            let same = in_any_order(a, field) == in_any_order(b, field);
-            if !is_open && !is_time && !same {
-                let (a, b) = (a.get(field), b.get(field));
-                panic!("{id}/{field} differs {context}: {a:?} and {b:?}\nopen: {open:?}");
-            }
-        }
     }
 }
 
@@ -556,6 +599,16 @@ fn array(object: &Object, field: &str) -> Vec<Json> {
 }
 
 fn explore(name: &'static str, rules: impl Fn() -> EntityRules, timed: bool, shaped: bool) {
+    explore_restricted(name, rules, timed, shaped, &[]);
+}
+
+fn explore_restricted(
+    name: &'static str,
+    rules: impl Fn() -> EntityRules,
+    timed: bool,
+    shaped: bool,
+    restricted: &'static [(&'static str, Action)],
+) {
     let number = |name| {
         std::env::var(name)
             .ok()
@@ -567,6 +620,7 @@ fn explore(name: &'static str, rules: impl Fn() -> EntityRules, timed: bool, sha
     };
     for seed in seeds {
         let mut world = World::new(name, rules(), timed, shaped, seed);
+        world.restrict(restricted);
         for round in 1..=ROUNDS {
             for _ in 0..3 + world.random.below(8) {
                 let side = world.random.below(2);
@@ -657,4 +711,14 @@ fn with_deletions_under_review_both_sides_converge() {
         ..by(priority())
     };
     explore("review of deletions", rules, false, false);
+}
+
+#[test]
+fn behind_a_gate_both_sides_converge_and_nothing_crosses_that_may_not() {
+    use Action::{Deny, InOnly, Mask, OutOnly};
+    let closed: &[_] = &[("b", Deny), ("o", OutOnly), ("arr", InOnly)];
+    explore_restricted("gate", || by(priority()), false, false, closed);
+    let masked: &[_] = &[("b", Mask), ("o", InOnly), ("arr", Deny)];
+    explore_restricted("mask", || by(Rule::Latest), true, false, masked);
+    explore_restricted("gate, review", || by(Rule::Review), false, false, closed);
 }
