@@ -138,7 +138,11 @@ impl Shadow {
 
     /// Returns the last place of the log that was noted.
     pub fn end(&self) -> Position {
-        self.entries.iter().map(|entry| entry.0).max().unwrap_or_default()
+        self.entries
+            .iter()
+            .map(|entry| entry.0)
+            .max()
+            .unwrap_or_default()
     }
 
     /// Returns the entries up to a place in the log.

@@ -114,7 +114,9 @@ fn unlisted(world: &World, server: &Server, key: &RecordKey, record: &Record) ->
     let listed = server.conflicts_of(&key.0, &key.1).ok()?;
     let found = conflicts(record, world.schema.rules(&key.0));
     // When a record was edited is nothing that anybody decides.
-    let decided = found.iter().filter(|conflict| conflict.path.as_str() != "/at");
+    let decided = found
+        .iter()
+        .filter(|conflict| conflict.path.as_str() != "/at");
     let missing = decided.into_iter().find(|conflict| {
         let id = conflict.id(&key.0, &key.1);
         let row = listed.iter().find(|row| row.conflict_id() == id);

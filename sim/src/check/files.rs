@@ -26,33 +26,61 @@ pub(crate) fn check(world: &mut World) {
                 visible.insert(key);
             }
         }
-        let scanned = server.rows().scan(&Scan::Conflicts, None, usize::MAX, &mut |_, bytes| {
-            if let Ok(row) = ConflictRow::decode(bytes) {
-                let values = row.conflict.sides.iter().filter_map(|side| side.value.as_ref().and_then(plain));
-                listed.extend(values);
-            }
-            ControlFlow::Continue(())
-        });
+        let scanned = server
+            .rows()
+            .scan(&Scan::Conflicts, None, usize::MAX, &mut |_, bytes| {
+                if let Ok(row) = ConflictRow::decode(bytes) {
+                    let values = row
+                        .conflict
+                        .sides
+                        .iter()
+                        .filter_map(|side| side.value.as_ref().and_then(plain));
+                    listed.extend(values);
+                }
+                ControlFlow::Continue(())
+            });
         drop(scanned);
     }
     let lineage = &world.history.lineage;
     let mut findings = Vec::new();
     for value in &lineage.acknowledged {
-        let kept = held.contains(value) || listed.contains(value) || lineage.replaced.contains(value);
+        let kept =
+            held.contains(value) || listed.contains(value) || lineage.replaced.contains(value);
         if let (false, Some(key)) = (kept, lineage.records.get(value)) {
             let word = key.1.as_str().to_owned();
-            findings.push(("I2", format!("{} {}: the value {value} of a file is gone", key.0, key.1), word));
+            findings.push((
+                "I2",
+                format!("{} {}: the value {value} of a file is gone", key.0, key.1),
+                word,
+            ));
         }
     }
     for (key, known) in &lineage.deletions {
-        let mut written = lineage.records.iter().filter(|(_, of)| *of == key).map(|(value, _)| value);
+        let mut written = lineage
+            .records
+            .iter()
+            .filter(|(_, of)| *of == key)
+            .map(|(value, _)| value);
         if visible.contains(key) && written.all(|value| known.contains(value)) {
             let word = key.1.as_str().to_owned();
-            findings.push(("I3", format!("{} {} was deleted and is back", key.0, key.1), word));
+            findings.push((
+                "I3",
+                format!("{} {} was deleted and is back", key.0, key.1),
+                word,
+            ));
         }
     }
     for (requirement, finding, word) in findings {
-        world.history.violate(requirement, finding, vec![word, "synchronises".to_owned(), "goes down".to_owned(), "the file at".to_owned()]);
+        world.history.violate(
+            requirement,
+            finding,
+            vec![
+                word,
+                "synchronises".to_owned(),
+                "goes down".to_owned(),
+                "the file at".to_owned(),
+            ],
+        );
     }
 }
 

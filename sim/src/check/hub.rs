@@ -81,17 +81,14 @@ fn listed_conflicts(server: &Server) -> std::collections::BTreeSet<String> {
 /// Returns the entries of a hub's log from a place on, in order.
 pub(crate) fn log(server: &Server, from: Position) -> Vec<(Position, LogEntry)> {
     let mut entries = Vec::new();
-    let scanned = server.rows().scan(
-        &Scan::Log { from },
-        None,
-        usize::MAX,
-        &mut |key, bytes| {
+    let scanned = server
+        .rows()
+        .scan(&Scan::Log { from }, None, usize::MAX, &mut |key, bytes| {
             if let (Key::Log(position), Ok(entry)) = (key, LogEntry::decode(bytes)) {
                 entries.push((*position, entry));
             }
             ControlFlow::Continue(())
-        },
-    );
+        });
     drop(scanned);
     entries
 }

@@ -316,9 +316,15 @@ impl World {
         }
         if key.0 == self.schema.contacts {
             let name = self.random.pick(&FIELDS).copied().unwrap_or("name");
-            let (path, value) = (path(&format!("/{name}")), Leaf::string(&format!("v{}", self.fresh_value())));
+            let (path, value) = (
+                path(&format!("/{name}")),
+                Leaf::string(&format!("v{}", self.fresh_value())),
+            );
             let did = Did::Write(vec![FieldDid::Set(path.clone(), Some(value.clone()))]);
-            return (did, Effect::Write(vec![FieldOperation::Set { path, value }]));
+            return (
+                did,
+                Effect::Write(vec![FieldOperation::Set { path, value }]),
+            );
         }
         let (mut did, mut fields) = (Vec::new(), Vec::new());
         for _ in 0..self.random.between(1, 3) {
@@ -536,7 +542,9 @@ impl World {
     fn replaced_by_client(&mut self, written: &Written, stamp: Stamp) {
         let lineage = &mut self.history.lineage;
         let covers = |stamp: &Stamp| match &written.did {
-            Did::Settle { covered, .. } | Did::SettleExistence { covered, .. } => covered.contains(stamp),
+            Did::Settle { covered, .. } | Did::SettleExistence { covered, .. } => {
+                covered.contains(stamp)
+            }
             _ => written.seen.covers(*stamp),
         };
         let of_record = lineage.stamps.iter().filter(|(value, stamp)| {
@@ -544,7 +552,9 @@ impl World {
         });
         let known: Vec<String> = of_record.map(|(value, _)| value.clone()).collect();
         match &written.did {
-            Did::Delete | Did::SettleExistence { keep: false, .. } => lineage.removed(&written.key, &known),
+            Did::Delete | Did::SettleExistence { keep: false, .. } => {
+                lineage.removed(&written.key, &known)
+            }
             Did::SettleExistence { .. } | Did::Cap { .. } => {}
             Did::Settle { .. } => lineage.replaced.extend(known),
             // Values of the record's other fields stay; that they count as replaced asks for less.
@@ -554,7 +564,9 @@ impl World {
                     if let FieldDid::Set(_, Some(value)) = field
                         && let Some(value) = value.as_string()
                     {
-                        lineage.records.insert(value.clone().into_owned(), written.key.clone());
+                        lineage
+                            .records
+                            .insert(value.clone().into_owned(), written.key.clone());
                         lineage.stamps.insert(value.into_owned(), stamp);
                     }
                 }

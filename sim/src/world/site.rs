@@ -137,7 +137,12 @@ impl World {
         if let Some(known) = self.history.identities.get_mut(index) {
             *known = Some(id);
         }
-        let end = self.history.shadows.get(index).map(Shadow::end).unwrap_or_default();
+        let end = self
+            .history
+            .shadows
+            .get(index)
+            .map(Shadow::end)
+            .unwrap_or_default();
         let entries = check::log(server, end.min(position).next());
         if let Some(shadow) = self.history.shadows.get_mut(index) {
             shadow.truncate(position);
@@ -151,14 +156,20 @@ impl World {
 
     /// Takes note of what a run over folders has brought: its log says so.
     fn adopt(&mut self, index: usize, entries: &[(Position, LogEntry)]) {
-        let Some(shadow) = self.history.shadows.get_mut(index) else { return };
+        let Some(shadow) = self.history.shadows.get_mut(index) else {
+            return;
+        };
         let end = shadow.end();
         for (position, entry) in entries.iter().filter(|(position, _)| *position > end) {
             let key: RecordKey = (entry.entity.clone(), entry.id.clone());
             shadow.push(*position, &key, Rc::new(Stamps::from([entry.stamp])));
             for (_, leaf) in entry.after.iter().flatten() {
                 if let Some(value) = leaf.as_string() {
-                    self.history.lineage.stamps.entry(value.into_owned()).or_insert(entry.stamp);
+                    self.history
+                        .lineage
+                        .stamps
+                        .entry(value.into_owned())
+                        .or_insert(entry.stamp);
                 }
             }
         }

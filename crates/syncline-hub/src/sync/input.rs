@@ -110,7 +110,7 @@ impl Opened {
     }
 
     /// Takes the file as it was after the last run, without looking into it.
-    fn as_known(self, request: &SyncRequest, entity: &FileEntity) -> SideInput {
+    fn into_known(self, request: &SyncRequest, entity: &FileEntity) -> SideInput {
         let LinkedEntity { name, id_path, .. } = &entity.entity;
         SideInput {
             path: self.path,
@@ -214,12 +214,16 @@ impl Hub {
         let unchanged =
             request.only.is_none() && opened.iter().all(|side| side.is_unchanged(self, rules));
         let sides = if unchanged {
-            opened.map(|side| side.as_known(request, entity))
+            opened.map(|side| side.into_known(request, entity))
         } else {
             let [source, target] = opened.map(|side| side.read(self, request, entity));
             [source?, target?]
         };
-        Ok(EntityInput { sides, rules, unchanged })
+        Ok(EntityInput {
+            sides,
+            rules,
+            unchanged,
+        })
     }
 
     fn open_side(

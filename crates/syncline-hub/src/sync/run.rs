@@ -163,7 +163,7 @@ impl Hub {
             let row = ConflictRow::decode(bytes);
             let row = row.map_err(|_| HubError::Row { table: "conflicts" })?;
             if row.entity == *entity {
-                listed.entry(row.id.clone()).or_insert_with(Vec::new).push(row);
+                listed.entry(row.id.clone()).or_default().push(row);
             }
             Ok(())
         };

@@ -246,7 +246,10 @@ fn a_report_never_holds_values() {
 fn a_field_with_another_name_in_one_domain_is_the_same_field() {
     let mut desk = Desk::new();
     let path = |text| syncline_model::path::Path::parse(text).unwrap();
-    let rename = syncline_engine::sync::Rename { hub: path("/phone"), domain: path("/tel") };
+    let rename = syncline_engine::sync::Rename {
+        hub: path("/phone"),
+        domain: path("/tel"),
+    };
     let contacts = EntityName::new("contacts").unwrap();
     desk.request.target.renames = [(contacts, vec![rename])].into();
     desk.contacts("personal", &[r#"{"id":"1","phone":"1"}"#]);
@@ -255,7 +258,10 @@ fn a_field_with_another_name_in_one_domain_is_the_same_field() {
     desk.contacts("business", &[r#"{"id":"1","tel":"2","phone":"internal"}"#]);
     desk.sync().unwrap();
     assert_eq!(desk.held("personal"), [r#"{"id":"1","phone":"2"}"#]);
-    assert_eq!(desk.held("business"), [r#"{"id":"1","phone":"internal","tel":"2"}"#]);
+    assert_eq!(
+        desk.held("business"),
+        [r#"{"id":"1","phone":"internal","tel":"2"}"#]
+    );
 }
 
 trait ParseLeaf {

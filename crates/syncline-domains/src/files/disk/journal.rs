@@ -41,7 +41,9 @@ impl Entry {
 
     /// Decodes an entry; nothing if the bytes are not one. They may come from anywhere.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let Ok(Json::Object(row)) = parse(bytes) else { return None };
+        let Ok(Json::Object(row)) = parse(bytes) else {
+            return None;
+        };
         let text = |name| row.get(name).and_then(Json::as_str);
         let old = match text("old") {
             Some(old) => Some(Digest::from_hex(old)?),
@@ -52,7 +54,11 @@ impl Entry {
             path: PathBuf::from(text("staged")?),
             digest: Digest::from_hex(text("digest")?)?,
         };
-        Some(Self { staged, old, keep: text("keep").map(PathBuf::from) })
+        Some(Self {
+            staged,
+            old,
+            keep: text("keep").map(PathBuf::from),
+        })
     }
 }
 
