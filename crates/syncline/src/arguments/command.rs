@@ -108,7 +108,7 @@ pub enum Command {
     Log(Log),
     /// Show one run
     Show {
-        /// The run: its sync id, such as sync-20260112-100530
+        /// The run: its sync id, such as sync-20260112-100530, or `latest`
         run: String,
     },
     /// Take a run back

@@ -167,7 +167,7 @@ pub struct Log {
 /// What `syncline undo` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Undo {
-    /// The run: its sync id, such as sync-20260112-100530
+    /// The run: its sync id, such as sync-20260112-100530, or `latest`
     pub run: String,
     /// Show what would be restored, and write nothing
     #[arg(long)]

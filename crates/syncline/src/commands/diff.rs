@@ -33,10 +33,18 @@ pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
         ..diff.options.clone()
     };
     let prepared = prepare(context, &config, &options)?;
-    let mut hub = context.open_hub(&config.state, false)?;
+    context.look(&config.state, |hub| compare(context, hub, &prepared, diff))
+}
+
+fn compare(
+    context: &Context,
+    hub: &mut Hub,
+    prepared: &Prepared,
+    diff: &Diff,
+) -> Result<Exit, Failure> {
     let ids = match &diff.id {
         Some(id) => vec![record_id(id)?],
-        None => touched(context, &mut hub, &prepared)?,
+        None => touched(context, hub, prepared)?,
     };
     let Some(entity) = prepared.request.entities.first() else {
         return Ok(Exit::Ok);
@@ -49,7 +57,7 @@ pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
     let mut documents = Vec::new();
     for id in ids.iter().take(shown_max) {
         let view = hub.record(&entity.entity, id, &prepared.request)?;
-        print(context, &prepared, id, &view);
+        print(context, prepared, id, &view);
         documents.push(to_json(&diff.entity, id, &view));
     }
     context.output.json_list("diff/1", "records", documents);

@@ -36,7 +36,7 @@ pub fn run(context: &Context, log: &Log) -> Result<Exit, Failure> {
 pub fn show(context: &Context, id: &str) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let hub = context.open_existing_hub(&config.state)?;
-    let run = hub.run(id)?;
+    let run = context.find_run(&hub, id)?;
     context.output.json(run.clone());
     context.output.text(&page(&run));
     Ok(Exit::Ok)

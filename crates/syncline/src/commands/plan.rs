@@ -46,7 +46,12 @@ pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
     if plan_file::actions(&again) != saved.actions {
         return Err(HubError::StalePlan.into());
     }
-    let outcome = synchronise(context, &mut hub, &prepared.request)?;
+    let outcome = synchronise(
+        context,
+        &mut hub,
+        &prepared.request,
+        &mut context.progress(),
+    )?;
     let output = &context.output;
     output.json(outcome.report.to_json());
     output.text(&run_text::entities(

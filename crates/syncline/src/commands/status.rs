@@ -86,11 +86,12 @@ fn paused(context: &Context) -> bool {
 }
 
 fn look(context: &Context, config: &Config, prepared: &Prepared) -> Result<String, Failure> {
-    let mut hub = context.open_hub(&config.state, false)?;
-    let outcome = hub.plan(&prepared.request, &mut context.progress())?;
-    let last = hub.runs(1)?.into_iter().next();
-    let standings = standings(&hub, &outcome)?;
-    drop(hub);
+    let (outcome, last, standings) = context.look(&config.state, |hub| {
+        let outcome = hub.plan(&prepared.request, &mut context.progress())?;
+        let last = hub.runs(1)?.into_iter().next();
+        let standings = standings(hub, &outcome)?;
+        Ok((outcome, last, standings))
+    })?;
     context
         .output
         .json(to_json(prepared, &standings, last.as_ref(), &outcome));

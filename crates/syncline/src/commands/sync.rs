@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syncline_engine::sync::{RunReport, RunStatus};
-use syncline_hub::{Hub, HubError, SyncOutcome, SyncRequest};
+use syncline_hub::{Hub, HubError, Progress, SyncOutcome, SyncRequest};
 use syncline_model::json::{Json, Object};
 
 use crate::arguments::Sync;
@@ -40,13 +40,18 @@ fn sync_once(
 ) -> Result<(SyncOutcome, Exit), Failure> {
     let prepared = permitted(context, config, prepare(context, config, &sync.options))?;
     let mut hub = context.open_hub(&config.state, false)?;
-    let outcome = synchronise(context, &mut hub, &prepared.request)?;
+    let outcome = synchronise(
+        context,
+        &mut hub,
+        &prepared.request,
+        &mut context.progress(),
+    )?;
     print(context, &prepared, &outcome);
     let exit = finish(context, config, &outcome.report, sync.report.as_deref())?;
     Ok((outcome, exit))
 }
 
-/// Synchronises once, with another try after a passing failure; a stop leaves an audit entry.
+/// Synchronises once, with another try after a passing failure. A stop leaves an audit entry.
 ///
 /// # Errors
 ///
@@ -55,15 +60,21 @@ pub fn synchronise(
     context: &Context,
     hub: &mut Hub,
     request: &SyncRequest,
+    progress: &mut dyn Progress,
 ) -> Result<SyncOutcome, Failure> {
-    retrying(context, || {
-        let mut progress = context.progress();
-        Ok(hub.sync(request, &mut progress)?)
-    })
+    let result = retrying(context, || Ok(hub.sync(request, progress)?));
+    if let Err(Failure::Hub(HubError::Safety(stop))) = &result {
+        let mut details = Object::new();
+        details.insert("code", stop.code());
+        details.insert("what", stop.to_string());
+        // The stop stands whether or not it can be noted.
+        let _ = hub.audit_note("CROSS_DOMAIN", "REFUSED", &request.actor, details);
+    }
+    result
 }
 
 /// Passes a prepared request on; a refused permission leaves an audit entry first.
-pub(super) fn permitted(
+pub(crate) fn permitted(
     context: &Context,
     config: &Config,
     prepared: Result<Prepared, Failure>,
@@ -117,21 +128,27 @@ pub fn finish(
     if let Some(path) = asked {
         write_json(path, report.to_json())?;
     }
-    Ok(exit_of(report.status))
+    Ok(exit_of(report))
 }
 
-/// Returns the exit code of a run that ended so.
-pub const fn exit_of(status: RunStatus) -> Exit {
-    match status {
+/// Returns the exit code of a run. A run that could read nothing is a matter of its files, not of
+/// single records.
+pub const fn exit_of(report: &RunReport) -> Exit {
+    match report.status {
         RunStatus::Success | RunStatus::RolledBack => Exit::Ok,
         RunStatus::Partial => Exit::Partial,
         RunStatus::Conflicts => Exit::Conflicts,
+        RunStatus::Failed if !report.problems.is_empty() => Exit::Config,
         RunStatus::Failed => Exit::Unexpected,
     }
 }
 
 /// Writes what went wrong into a file of its own, for a person to go through.
-fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refusal> {
+///
+/// # Errors
+///
+/// [`Refusal::File`] if that fails.
+pub fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refusal> {
     let mut whole = report.to_json();
     let mut errors = Object::new();
     errors.insert("schema", "error-report/1");
@@ -200,10 +217,11 @@ pub(super) fn planned(
     config: &Config,
     prepared: &Prepared,
 ) -> Result<SyncOutcome, Failure> {
-    let mut hub = context.open_hub(&config.state, false)?;
-    retrying(context, || {
-        let mut progress = context.progress();
-        Ok(hub.plan(&prepared.request, &mut progress)?)
+    context.look(&config.state, |hub| {
+        retrying(context, || {
+            let mut progress = context.progress();
+            Ok(hub.plan(&prepared.request, &mut progress)?)
+        })
     })
 }
 

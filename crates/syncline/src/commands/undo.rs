@@ -25,11 +25,16 @@ const LEFT_NAMED_MAX: usize = 20;
 pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let mut hub = context.open_existing_hub(&config.state)?;
-    let run = hub.run(&undo.run)?;
+    let run = context.find_run(&hub, &undo.run)?;
+    let name = run
+        .get("syncId")
+        .and_then(Json::as_str)
+        .unwrap_or(&undo.run)
+        .to_owned();
     drop(hub);
     let prepared = permitted(context, &config, request_of(context, &config, &run))?;
     hub = context.open_existing_hub(&config.state)?;
-    let outlook = hub.undo(&undo.run, &prepared.request, true)?;
+    let outlook = hub.undo(&name, &prepared.request, true)?;
     if undo.plan {
         context.output.json(to_json(&outlook, false));
         context
@@ -43,7 +48,7 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     }
     context.output.text(&text(&prepared, &outlook, "Restores"));
     confirm(context)?;
-    let outcome = hub.undo(&undo.run, &prepared.request, false)?;
+    let outcome = hub.undo(&name, &prepared.request, false)?;
     context.output.json(to_json(&outcome, true));
     context
         .output

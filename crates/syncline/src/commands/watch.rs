@@ -165,7 +165,12 @@ impl Watching<'_> {
     }
 
     fn sync_and_finish(&self, hub: &mut Hub) -> Result<(SyncOutcome, Exit), Failure> {
-        let outcome = synchronise(self.context, hub, self.request)?;
+        let outcome = synchronise(
+            self.context,
+            hub,
+            self.request,
+            &mut self.context.progress(),
+        )?;
         let output = &self.context.output;
         output.json(outcome.report.to_json());
         if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {

@@ -134,11 +134,8 @@ pub fn page(output: &Output, row: &ConflictRow) -> String {
     }
     lines.push(format!("base      {}", value_in_full(row.base.as_ref())));
     for side in &row.conflict.sides {
-        let shown = if row.conflict.shown == Some(side.stamp) {
-            "   <- shown"
-        } else {
-            ""
-        };
+        let is_shown = row.status != Status::Open && row.conflict.shown == Some(side.stamp);
+        let shown = if is_shown { "   <- shown" } else { "" };
         let said = match (row.conflict.path.is_root(), &side.value) {
             (true, None) => "deleted".to_owned(),
             (_, said) => value_in_full(said.as_ref()),

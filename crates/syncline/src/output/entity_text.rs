@@ -215,9 +215,15 @@ impl EntityText<'_> {
         });
         let updates: Vec<(Side, &Action)> = updates.collect();
         let mut lines = vec![match updates.as_slice() {
-            [(side, _)] => {
-                let (domain, other) = (self.domain(*side), self.domain(side.other()));
-                format!("    updated in {domain}: {id}   (changed in {other})")
+            [(side, action)] => {
+                let domain = self.domain(*side);
+                let reason = match &action.origin {
+                    Some(writer) if writer.as_str() != domain.as_str() => {
+                        format!("changed in {writer}")
+                    }
+                    _ => "by rule or decision".to_owned(),
+                };
+                format!("    updated in {domain}: {id}   ({reason})")
             }
             _ => format!("    merged on both sides: {id}"),
         }];

@@ -7,6 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use syncline_hub::{Actor, Hub, HubError, HubOptions};
+use syncline_model::json::Object;
 use syncline_store::StoreError;
 
 use super::actor;
@@ -18,6 +19,9 @@ use crate::output::{Output, ProgressLine};
 
 /// How often a lock is tried while waiting for it.
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
+
+/// What names the latest run.
+const LATEST: &str = "latest";
 
 /// What every command has at hand.
 #[derive(Clone, Debug)]
@@ -88,6 +92,43 @@ impl Context {
             }
             thread::sleep(LOCK_PAUSE);
         }
+    }
+
+    /// Opens the hub only to look: where there is no state, none is left behind.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::open_hub`], and whatever `look` answers.
+    pub fn look<T>(
+        &self,
+        state: &Path,
+        look: impl FnOnce(&mut Hub) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        if Hub::exists(state) {
+            return look(&mut self.open_hub(state, false)?);
+        }
+        let scratch = std::env::temp_dir().join(format!("syncline-look-{:016x}", actor::random()));
+        let looked = self
+            .open_hub(&scratch, false)
+            .and_then(|mut hub| look(&mut hub));
+        // What stays behind is an empty store in the system's folder for such things.
+        let _ = std::fs::remove_dir_all(&scratch);
+        looked
+    }
+
+    /// Returns the report of a run: by its name, or `latest`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::RunNotFound`] if there is none.
+    pub fn find_run(&self, hub: &Hub, name: &str) -> Result<Object, Failure> {
+        if name != LATEST {
+            return Ok(hub.run(name)?);
+        }
+        let latest = hub.runs(1)?.into_iter().next();
+        Ok(latest.ok_or_else(|| HubError::RunNotFound {
+            id: name.to_owned(),
+        })?)
     }
 
     /// Opens the hub of a folder where something was synchronised before.

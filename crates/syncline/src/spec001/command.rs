@@ -4,12 +4,12 @@ use syncline_hub::SyncOutcome;
 
 use super::{record, text};
 use crate::arguments::{CrossDomain, Preference, SyncOptions};
-use crate::commands::sync::{exit_of, tell_if_needed, write_json};
+use crate::commands::sync::{self, exit_of, permitted, tell_if_needed, write_json};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::run_text;
-use crate::run::{Context, notice, prepare, retrying, watch_for_interrupts};
+use crate::run::{Context, notice, prepare, watch_for_interrupts};
 
 /// Runs a sync as spec 001 spells it, prints what spec 001 prints, and answers the exit code.
 pub fn run(context: &Context, options: &CrossDomain) -> Exit {
@@ -42,12 +42,16 @@ fn synchronise(
     config: &Config,
     options: &CrossDomain,
 ) -> Result<(SyncOutcome, Exit), Failure> {
-    let prepared = prepare(context, config, &sync_options(options))?;
+    let prepared = permitted(
+        context,
+        config,
+        prepare(context, config, &sync_options(options)),
+    )?;
     let output = &context.output;
     output.line(&text::banner(options));
     let mut hub = context.open_hub(&config.state, false)?;
     let mut lines = text::Lines::new(output, context.interrupted.clone());
-    let outcome = retrying(context, || Ok(hub.sync(&prepared.request, &mut lines)?))?;
+    let outcome = sync::synchronise(context, &mut hub, &prepared.request, &mut lines)?;
     let report = &outcome.report;
     let path = config
         .state
@@ -58,7 +62,12 @@ fn synchronise(
     for problem in &report.problems {
         output.error_text(&format!("Error: {}\n", run_text::problem(problem)));
     }
-    Ok((outcome.clone(), exit_of(report.status)))
+    if !report.problems.is_empty() {
+        let path = sync::error_report(config, report)?;
+        output.error_text(&format!("Error report: {}\n", path.display()));
+    }
+    let exit = exit_of(report);
+    Ok((outcome, exit))
 }
 
 /// Returns what spec 001 asks for: the source wins, and both sides are written unless a direction

@@ -1,0 +1,29 @@
+//! Black-box tests of the command `syncline`: the built program, in folders of its own.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | a folder with data and the program at hand | `desk.rs` |
+//! | exit codes, one row each | `exit_codes.rs` |
+//! | spec 001's texts, records and spellings | `spec001.rs` |
+//! | what the naive merge gets wrong | `defects.rs` |
+//! | guards, dry runs, broken files | `safety.rs` |
+//! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
+//! | what must not cross | `privacy.rs` |
+//! | JSON, help, completions | `documents.rs`, `describe.rs` |
+//! | killed at every sync to disk | `kills.rs` |
+//! | watch, notices | `watch.rs`, `notices.rs` |
+
+mod audit;
+mod conflicts;
+mod defects;
+mod describe;
+mod desk;
+mod documents;
+mod exit_codes;
+mod kills;
+mod notices;
+mod privacy;
+mod safety;
+mod spec001;
+mod undo;
+mod watch;
