@@ -99,7 +99,7 @@ pub fn operate(
     if is_unknown && !(context.is_blind() && context.own.is_empty()) {
         return Err(unknown(&context, site.floor));
     }
-    check(&mut record, operation, &context)?;
+    check(&mut record, operation, &context, site.lost)?;
     let stamp = site.tick()?;
     apply(&mut record, operation, &context, stamp, site.now_ms, rules)?;
     if is_planted(Fault::RulePrunes) {
@@ -132,7 +132,12 @@ fn unknown(context: &Context, floor: &Version) -> Refusal {
 }
 
 /// Checks that the record holds what the writer had seen, of the record and of each path written.
-fn check(record: &mut Record, operation: &Operation, context: &Context) -> Result<(), Refusal> {
+fn check(
+    record: &mut Record,
+    operation: &Operation,
+    context: &Context,
+    lost: &[SiteId],
+) -> Result<(), Refusal> {
     if is_planted(Fault::BaseJoinedIntoVersion) {
         if let Some(token) = &context.base {
             record.version.join(&token.version);
@@ -149,7 +154,7 @@ fn check(record: &mut Record, operation: &Operation, context: &Context) -> Resul
     {
         return Err(Refusal::Rebase);
     }
-    let within = |path: &Path, version| context.is_within(path, version);
+    let within = |path: &Path, version| context.is_within(path, version, lost);
     if !within(&Path::root(), &record.version) {
         return Err(Refusal::Behind);
     }

@@ -25,8 +25,8 @@ pub struct Token {
     /// The values shown of fields under review, or whose conflict is open: a write replaces these
     /// and no others.
     pub shown: BTreeMap<Path, Dots>,
-    /// The change that began the text shown, where a field has several: an edit was made for that
-    /// one. Apart from `shown`, since a field of shape text may hold a register beside it.
+    /// The change that began the text shown: an edit was made for that one, also where another
+    /// text comes back before the edit arrives. Apart from `shown`, since a field of shape text may hold a register beside it.
     pub texts: BTreeMap<Path, Stamp>,
     /// The additions seen of each sum: what a reset or a new creation takes away.
     pub sums: BTreeMap<Path, BTreeMap<SiteId, Addition>>,
@@ -116,7 +116,7 @@ impl Token {
                 self.shown.insert(full, shown.dots);
             }
         }
-        for (path, texts) in body.texts.iter().filter(|(_, texts)| texts.len() > 1) {
+        for (path, texts) in &body.texts {
             if let Some(birth) = display::shown_text(texts) {
                 self.texts.insert(within.join(path), birth);
             }
@@ -199,8 +199,9 @@ impl Context {
             .is_none_or(|token| token.version.is_empty())
     }
 
-    /// Returns whether `version` holds all that the writer had seen of `path`.
-    pub fn is_within(&self, path: &Path, version: &Version) -> bool {
+    /// Returns whether `version` holds all that the writer had seen of `path`; own changes at sites
+    /// that were declared `lost` may be missing, since they never come.
+    pub fn is_within(&self, path: &Path, version: &Version, lost: &[SiteId]) -> bool {
         self.base
             .as_ref()
             .is_none_or(|token| version.includes(token.effective(path)))
@@ -208,6 +209,6 @@ impl Context {
                 .own
                 .as_slice()
                 .iter()
-                .all(|stamp| version.covers(*stamp))
+                .all(|stamp| version.covers(*stamp) || lost.contains(&stamp.site))
     }
 }

@@ -74,11 +74,11 @@ fn the_state_of_a_record_costs_few_bytes_beside_its_values() {
     // Fields, sites, edits after the first write, and the most bytes allowed.
     let cases = [
         (1, 1, 0, 56),
-        (10, 1, 0, 90),
-        (100, 1, 0, 460),
-        (1, 3, 3, 96),
-        (10, 3, 10, 210),
-        (100, 3, 100, 1_600),
+        (10, 1, 0, 104),
+        (100, 1, 0, 560),
+        (1, 3, 3, 110),
+        (10, 3, 10, 300),
+        (100, 3, 100, 2_400),
     ];
     let mut table = String::from("fields sites edits bytes bytes/field\n");
     for (fields, sites, edits, most) in cases {

@@ -3,11 +3,7 @@
 use crate::world::{Wish, minimised, play};
 
 /// Histories in an ordinary run.
-const HISTORIES: u64 = if cfg!(debug_assertions) {
-    250
-} else {
-    10_000
-};
+const HISTORIES: u64 = if cfg!(debug_assertions) { 250 } else { 10_000 };
 
 #[test]
 #[expect(

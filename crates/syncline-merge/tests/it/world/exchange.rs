@@ -217,6 +217,8 @@ impl World {
         for (record, known) in &message.lacks {
             let at = &mut self.hubs[to];
             let Some(mine) = &at.records[*record] else {
+                at.known[*record].join(known, &[]);
+                at.known[*record].forget();
                 continue;
             };
             let nothing = Record::begun(&message.batch.knowledge.floor);
