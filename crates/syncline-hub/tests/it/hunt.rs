@@ -573,3 +573,90 @@ fn a_field_that_leaves_the_scope_is_not_removed_anywhere() {
         assert!(desk.hub().conflicts().unwrap().is_empty(), "{action:?}");
     }
 }
+
+#[test]
+fn a_third_domain_on_the_same_state_gets_edits_and_deletions_through_the_second() {
+    let mut desk = agreed(&[ANN, BOB]);
+    let (personal, business) = (desk.request.source.clone(), desk.request.target.clone());
+    let family = syncline_hub::FileDomain {
+        domain: syncline_engine::link::LinkedDomain::open(
+            syncline_model::id::DomainName::new("family").unwrap(),
+        ),
+        folder: desk.path("family"),
+        renames: Default::default(),
+    };
+    std::fs::create_dir(desk.path("family")).unwrap();
+    let mut run = |source: &syncline_hub::FileDomain, target: &syncline_hub::FileDomain| {
+        desk.request.source = source.clone();
+        desk.request.target = target.clone();
+        desk.sync().unwrap();
+    };
+    run(&business, &family);
+    std::fs::write(
+        personal.folder.join("contacts.json"),
+        format!(r#"{{"contacts": [{}, {CY}]}}"#, ANN.replace("Ann", "Anna")),
+    )
+    .unwrap();
+    for _ in 0..2 {
+        run(&personal, &business);
+        run(&business, &family);
+    }
+    for domain in ["personal", "business", "family"] {
+        assert_eq!(
+            desk.held(domain),
+            [&ANN.replace("Ann", "Anna"), CY],
+            "{domain}"
+        );
+    }
+    // What family adds comes back the same way, and nothing that was deleted does.
+    desk.contacts(
+        "family",
+        &[&ANN.replace("Ann", "Annika"), CY, r#"{"id":"4"}"#],
+    );
+    let mut run = |source: &syncline_hub::FileDomain, target: &syncline_hub::FileDomain| {
+        desk.request.source = source.clone();
+        desk.request.target = target.clone();
+        desk.sync().unwrap();
+    };
+    run(&business, &family);
+    run(&personal, &business);
+    for domain in ["personal", "business", "family"] {
+        let expected = [&ANN.replace("Ann", "Annika"), CY, r#"{"id":"4"}"#];
+        assert_eq!(desk.held(domain), expected, "{domain}");
+    }
+}
+
+#[test]
+fn a_plan_whose_inputs_moved_is_refused_with_nothing_written() {
+    let mut desk = agreed(&[ANN, BOB]);
+    desk.contacts("personal", &[ANN, BOB, CY]);
+    let mut hub = desk.hub();
+    let plan = hub.plan(&desk.request, &mut syncline_hub::Silent).unwrap();
+    drop(hub);
+    desk.request.expected_inputs = Some(plan.inputs);
+    desk.contacts("business", &[&ANN.replace("Ann", "Anne"), BOB]);
+    let before = desk.files();
+    assert!(matches!(desk.sync(), Err(HubError::StalePlan)));
+    assert_eq!(desk.files(), before);
+}
+
+#[test]
+fn ninety_nine_deletions_of_a_hundred_are_stopped_and_leave_no_trace() {
+    let many: Vec<String> = (0..100)
+        .map(|n| format!(r#"{{"id":"{n}","name":"N{n}"}}"#))
+        .collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut desk = agreed(&many);
+    desk.request.guard = syncline_policy::Guard::default();
+    desk.contacts("personal", &many[..1]);
+    let (before, entries) = (desk.files(), desk.log_length());
+    for _ in 0..3 {
+        assert_stopped(desk.sync());
+        assert_eq!((desk.files(), desk.log_length()), (before.clone(), entries));
+    }
+    // The file comes back whole: nothing happened.
+    desk.contacts("personal", &many);
+    let outcome = desk.sync().unwrap();
+    assert!(outcome.actions.is_empty());
+    assert_eq!(desk.held("business").len(), 100);
+}
