@@ -483,7 +483,7 @@ impl World {
                     assert!(!sees(other), "it entered the domain: {typed:?} {context}");
                     let listed = conflicts.iter().filter(|row| row.id.as_str() == typed.id);
                     let listed = format!("{:?}", listed.collect::<Vec<_>>());
-                    let deleted = read[other].get(&typed.id).is_none();
+                    let deleted = !read[other].contains_key(&typed.id);
                     let kept = sees(typed.side) || listed.contains(&typed.token) || deleted;
                     assert!(kept, "a hidden field was lost: {typed:?} {context}");
                     continue;
@@ -509,7 +509,7 @@ impl World {
                     .and_then(|item| item.get(&typed.field))
                     .cloned()
             };
-            let lacked_before = self.agreed[other].get(&typed.id).is_none();
+            let lacked_before = !self.agreed[other].contains_key(&typed.id);
             let untouched = field(&read[other]) == field(&self.agreed[other]);
             let open = of_record.clone().any(|row| row.status == Status::Open);
             let other_has = read[other].contains_key(&typed.id) || lacked_before;

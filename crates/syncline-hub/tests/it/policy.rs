@@ -290,7 +290,7 @@ fn an_error_names_no_value() {
             r#"{{"contacts": ["{CANARY}", {{"id":["{CANARY}"]}}, {{"id":"\u0001{CANARY}"}}]}}"#
         ),
         format!(r#"{{"contacts": [{{"id":"1","{CANARY}":1,"{CANARY}":2}}]}}"#),
-        format!("{CANARY}"),
+        CANARY.to_owned(),
     ];
     for text in broken {
         desk.write("personal/contacts.json", &text);
