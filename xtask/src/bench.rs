@@ -5,10 +5,20 @@ use crate::process::{cargo, run};
 use std::path::Path;
 
 /// Name of a benchmark and the question it answers.
-const BENCHMARKS: &[(&str, &str)] = &[(
-    "files",
-    "how long one sync of folders of JSON takes, against a plain script",
-)];
+const BENCHMARKS: &[(&str, &str)] = &[
+    (
+        "files",
+        "how long one sync of folders of JSON takes, against a plain script",
+    ),
+    (
+        "ingest",
+        "how many operations of clients a hub takes durably, against raw SQLite",
+    ),
+    (
+        "merge",
+        "how many records one processor merges, from stored bytes to stored bytes",
+    ),
+];
 /// Folder of the crate that holds them, and its name.
 const BENCHES: (&str, &str) = ("benches", "syncline-benches");
 

@@ -1,1 +1,142 @@
+//! Tests of what the hub's own tests cannot see: the order of answers and the rows of one group.
 
+use std::collections::BTreeMap;
+
+use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_merge::rules::EntityRules;
+use syncline_model::clock::Clock;
+use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, RunId, SiteId};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+use syncline_model::version::Version;
+
+use super::{Answer, ClientOperation, Decided, Group, GroupFacts, Rows};
+use crate::conflicts::ConflictRow;
+use crate::rows::{Key, Table};
+use crate::sync::{RunFacts, Transaction};
+
+fn operation(client: &str, counter: u64, record: &str, value: &str) -> ClientOperation {
+    ClientOperation {
+        id: OperationId {
+            client: ClientId::new(client).unwrap(),
+            counter,
+        },
+        entity: EntityName::new("tasks").unwrap(),
+        record: RecordId::new(record).unwrap(),
+        base: None,
+        effect: Effect::Write(vec![FieldOperation::Set {
+            path: Path::parse("/title").unwrap(),
+            value: Leaf::string(value),
+        }]),
+        edited: Clock(0),
+        after: Vec::new(),
+    }
+}
+
+fn decide(rows: Rows, operations: Vec<ClientOperation>) -> (Vec<Answer>, Decided) {
+    decide_at(Clock::default(), Position(0), rows, operations)
+}
+
+fn decide_at(
+    clock: Clock,
+    position: Position,
+    rows: Rows,
+    operations: Vec<ClientOperation>,
+) -> (Vec<Answer>, Decided) {
+    let rules = BTreeMap::from([(EntityName::new("tasks").unwrap(), EntityRules::default())]);
+    let floor = Version::new();
+    let facts = GroupFacts {
+        rules: &rules,
+        site: SiteId(7),
+        floor: &floor,
+        lost: &[],
+    };
+    let run = RunFacts {
+        id: RunId::new("run-1").unwrap(),
+        at_ms: 1_000,
+        secret: [9; 32],
+    };
+    let transaction = Transaction::new(run, position);
+    let mut group = Group::new(facts, clock, rows, transaction);
+    let operations = operations.into_iter();
+    let answers = operations.map(|operation| group.handle_operation(operation));
+    let answers = answers.collect();
+    (answers, group.finish())
+}
+
+#[test]
+fn a_record_changed_twice_is_saved_once_and_logged_twice() {
+    let operations = vec![
+        operation("a", 1, "t1", "one"),
+        operation("a", 1, "t1", "one"),
+        operation("a", 2, "t1", "two"),
+    ];
+    let (answers, decided) = decide(Rows::new(), operations);
+    let words: Vec<&str> = answers.iter().map(Answer::as_str).collect();
+    assert_eq!(words, ["applied", "duplicate", "applied"]);
+    let rows = |table| {
+        let batch = decided.transaction.batch.iter();
+        batch.filter(|(key, _)| key.table() == table).count()
+    };
+    assert_eq!(rows(Table::Records), 1);
+    assert_eq!((rows(Table::Log), rows(Table::Results)), (2, 2));
+    assert_eq!(decided.transaction.position, Position(2));
+    assert_eq!(decided.transaction.commitments.len(), 2);
+    assert_eq!(decided.applied, 2);
+}
+
+#[test]
+fn a_group_cut_in_two_answers_as_one_does() {
+    let operations: Vec<ClientOperation> = (1..=6)
+        .map(|counter| operation(["a", "b"][counter as usize % 2], counter, "t1", "v"))
+        .collect();
+    let (whole, _) = decide(Rows::new(), operations.clone());
+    let (first, decided) = decide(Rows::new(), operations[..3].to_vec());
+    let mut rows = Rows::new();
+    for (key, value) in decided.transaction.batch.writes() {
+        match (key, value) {
+            (Key::Record { entity, id }, Some(state)) => {
+                rows.add_record(entity.clone(), id.clone(), Some(state.to_vec()));
+            }
+            (Key::Conflict { .. }, Some(row)) => {
+                rows.add_conflict(ConflictRow::decode(row).unwrap());
+            }
+            _ => {}
+        }
+    }
+    for (client, results) in decided.clients.clone() {
+        rows.add_client(client, results);
+    }
+    let (clock, position) = (decided.clock, decided.transaction.position);
+    let (second, _) = decide_at(clock, position, rows, operations[3..].to_vec());
+    let words = |answers: &[Answer]| answers.iter().map(Answer::as_str).collect::<Vec<_>>();
+    assert_eq!([words(&first), words(&second)].concat(), words(&whole));
+}
+
+#[test]
+fn a_damaged_record_rejects_its_own_operations_only() {
+    let mut rows = Rows::new();
+    let (entity, id) = (
+        EntityName::new("tasks").unwrap(),
+        RecordId::new("t1").unwrap(),
+    );
+    rows.add_record(entity, id, Some(vec![0xff]));
+    let operations = vec![operation("a", 1, "t1", "x"), operation("a", 2, "t2", "x")];
+    let (answers, decided) = decide(rows, operations);
+    let codes: Vec<&str> = answers
+        .iter()
+        .map(|answer| match answer {
+            Answer::Rejected(why) => why.code(),
+            other => other.as_str(),
+        })
+        .collect();
+    assert_eq!(codes, ["RECORD_DAMAGED", "applied"]);
+    assert_eq!(decided.rejected, BTreeMap::from([("RECORD_DAMAGED", 1)]));
+    let saved = decided.transaction.batch.iter();
+    let damaged = |key: &Key| matches!(key, Key::Record { id, .. } if id.as_str() == "t1");
+    assert_eq!(
+        saved.filter(|(key, _)| damaged(key)).count(),
+        0,
+        "it is left as it is"
+    );
+}

@@ -72,10 +72,15 @@ impl Kind {
 /// Returns whether a text is one JSON string without escapes, as nearly all stored values are: it
 /// is its own compact form.
 fn is_plain_string(text: &str) -> bool {
-    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+    let inner = text
+        .strip_prefix('"')
+        .and_then(|text| text.strip_suffix('"'));
     let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     // A fold without a way out early looks at many bytes at once.
-    let all = |text: &str| text.bytes().fold(true, |plain, byte| plain & is_plain(byte));
+    let all = |text: &str| {
+        text.bytes()
+            .fold(true, |plain, byte| plain & is_plain(byte))
+    };
     inner.is_some_and(all)
 }
 
