@@ -207,6 +207,11 @@ impl EntityText<'_> {
         lines
     }
 
+    fn has_conflict(&self, action: &Action) -> bool {
+        let mut found = self.outcome.conflicts.iter();
+        found.any(|found| found.id == action.id && found.entity == action.entity)
+    }
+
     fn update(&self, id: &RecordId, both: &Both<'_>) -> Vec<String> {
         let id = printable(id.as_str());
         let updates = Side::BOTH.into_iter().filter_map(|side| {
@@ -221,7 +226,8 @@ impl EntityText<'_> {
                     Some(writer) if writer.as_str() != domain.as_str() => {
                         format!("changed in {writer}")
                     }
-                    _ => "by rule or decision".to_owned(),
+                    _ if self.has_conflict(action) => "a conflict, see below".to_owned(),
+                    _ => "by the rules".to_owned(),
                 };
                 format!("    updated in {domain}: {id}   ({reason})")
             }

@@ -2,6 +2,7 @@
 
 use syncline_engine::sync::{Problem, RunReport};
 use syncline_hub::{FileEntity, SyncOutcome};
+use syncline_model::id::{DomainName, EntityName};
 
 use super::console::{Output, Paint};
 use super::entity_text::EntityText;
@@ -104,15 +105,14 @@ pub fn open_conflicts(outcome: &SyncOutcome) -> u64 {
 /// Returns one problem or notice in one line, without values.
 pub fn problem(problem: &Problem) -> String {
     let mut place = String::new();
-    for part in [
-        problem.domain.as_ref().map(|name| name.as_str()),
-        problem.entity.as_ref().map(|name| name.as_str()),
+    let parts = [
+        problem.domain.as_ref().map(DomainName::as_str),
+        problem.entity.as_ref().map(EntityName::as_str),
         problem.item.as_deref(),
-    ] {
-        if let Some(part) = part {
-            let slash = if place.is_empty() { "" } else { "/" };
-            place.push_str(&format!("{slash}{}", printable(part)));
-        }
+    ];
+    for part in parts.into_iter().flatten() {
+        let slash = if place.is_empty() { "" } else { "/" };
+        place.push_str(&format!("{slash}{}", printable(part)));
     }
     let place = if place.is_empty() {
         place

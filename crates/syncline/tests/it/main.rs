@@ -13,6 +13,9 @@
 //! | killed at every sync to disk | `kills.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs` |
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
+
 mod audit;
 mod conflicts;
 mod defects;
