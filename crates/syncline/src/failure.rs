@@ -186,10 +186,12 @@ impl Refusal {
             | Self::DecisionInvalid { .. }
             | Self::ConfirmationNeeded
             | Self::Declined => Exit::Usage,
-            Self::DomainNotFound { .. } | Self::Unsupported { .. } | Self::NoState { .. } => {
-                Exit::Config
-            }
-            Self::File { .. } | Self::Notice { .. } | Self::Watch { .. } => Exit::Transient,
+            // Met only before a run: afterwards a notice that fails is warned about.
+            Self::Notice { .. }
+            | Self::DomainNotFound { .. }
+            | Self::Unsupported { .. }
+            | Self::NoState { .. } => Exit::Config,
+            Self::File { .. } | Self::Watch { .. } => Exit::Transient,
         }
     }
 
