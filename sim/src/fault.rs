@@ -22,10 +22,6 @@ pub enum PlantedFault {
     DriftNotChecked,
     /// Fields that no rule names are dropped when a peer's state arrives.
     UnknownFieldsDropped,
-    /// What was about to be written to files is forgotten after a crash.
-    JournalForgotten,
-    /// What domains hold is stored before the files are written.
-    FilesAfterIndex,
     /// A file that cannot be read counts as an empty one, and no guard is set.
     EmptiedFileDeletes,
 }

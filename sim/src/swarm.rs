@@ -68,7 +68,7 @@ impl Swarm {
             sites,
             clients,
             records: random.between(1, 4),
-            chaos_ms: random.between(30_000, 200_000),
+            chaos_ms: random.between(20_000, 150_000),
             client_pause_ms: random.between(1_000, 10_000),
             exchange_pause_ms: random.between(2_000, 20_000),
             loss: some(random, 300),

@@ -47,14 +47,14 @@ pub(crate) fn after_start(world: &mut World, index: usize, whole: bool) {
     if whole {
         findings.extend(log_and_audit(server));
         findings.extend(cursors(world, server, index));
-    }
-    let conflicts = listed_conflicts(server);
-    if let Some(seen) = world.history.conflicts_seen.get_mut(index) {
-        let gone = seen.difference(&conflicts).count();
-        if gone > 0 {
-            findings.push(("I10", format!("{gone} conflict(s) are not listed any more")));
+        let conflicts = listed_conflicts(server);
+        if let Some(seen) = world.history.conflicts_seen.get_mut(index) {
+            let gone = seen.difference(&conflicts).count();
+            if gone > 0 {
+                findings.push(("I10", format!("{gone} conflict(s) are not listed any more")));
+            }
+            seen.extend(conflicts);
         }
-        seen.extend(conflicts);
     }
     for (requirement, finding) in findings {
         let words = vec![format!("s{index}")];

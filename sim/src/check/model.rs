@@ -228,13 +228,11 @@ fn replaces(by: &Written, stamp: Stamp, path: &Path, review: bool) -> bool {
     }
 }
 
+/// Tells whether another change than a given one meets a condition.
+type Removed<'a> = dyn Fn(&Stamp, &dyn Fn(&Written) -> bool) -> bool + 'a;
+
 /// Adds what is left of a change of a sum or a union.
-fn collect(
-    field: &FieldDid,
-    stamp: Stamp,
-    removed: &dyn Fn(&Stamp, &dyn Fn(&Written) -> bool) -> bool,
-    expected: &mut Expected,
-) {
+fn collect(field: &FieldDid, stamp: Stamp, removed: &Removed<'_>, expected: &mut Expected) {
     match field {
         FieldDid::Increment(path, by) => {
             let reset = |by: &Written| {

@@ -4,11 +4,13 @@ use syncline_engine::audit::Salt;
 use syncline_engine::log::{ChangeKind, LogEntry};
 use syncline_engine::rows::Key;
 use syncline_engine::sync::changed;
-use syncline_merge::commit::operate;
+use syncline_merge::commit::{Capped, operate};
 use syncline_merge::conflict::{Decision, settle};
 use syncline_merge::display::{Fields, visible};
 use syncline_merge::error::Refusal;
 use syncline_merge::operation::Operation;
+use syncline_merge::rules::EntityRules;
+use syncline_merge::state::Record;
 use syncline_merge::token::Context;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{EntityName, OperationId, Position, RecordId, SiteId, Writer};
@@ -107,38 +109,10 @@ impl Server {
         }
         let rules = rules(schema, &request.entity);
         let before = self.record(&request.entity, &request.record)?;
-        let shown = |record: &syncline_merge::state::Record| visible(record, rules, None);
+        let shown = |record: &Record| visible(record, rules, None);
         let shown_before = before.as_ref().and_then(shown);
         let mut clock = self.clock;
-        let mut site = site_of(self.site, &mut clock, now_ms, &self.floor);
-        let outcome = match (&request.settlement, before) {
-            (None, before) => operate(
-                before,
-                &request.operation,
-                &request.context,
-                rules,
-                &mut site,
-            )
-            .map(|done| (done.record, done.stamp, done.capped)),
-            (Some(_), None) => Err(Refusal::Stale),
-            (Some(settlement), Some(mut record)) => {
-                let Settlement {
-                    path,
-                    stamps,
-                    decision,
-                } = settlement;
-                let writer = &request.operation.writer;
-                settle(
-                    &mut record,
-                    path,
-                    stamps,
-                    decision.clone(),
-                    writer,
-                    &mut site,
-                )
-                .map(|stamp| (record, stamp, Vec::new()))
-            }
-        };
+        let outcome = self.attempt(request, rules, before, &mut clock, now_ms);
         let (record, stamp, capped) = match outcome {
             Ok(done) => done,
             Err(refusal) => return Ok(Decided::Answered(Answer::Refused(refusal.code()))),
@@ -178,6 +152,46 @@ impl Server {
             clock,
             effects,
         })
+    }
+}
+
+impl Server {
+    /// Lets merge decide.
+    fn attempt(
+        &self,
+        request: &Request,
+        rules: &EntityRules,
+        before: Option<Record>,
+        clock: &mut Clock,
+        now_ms: u64,
+    ) -> Result<(Record, Stamp, Vec<Capped>), Refusal> {
+        let mut site = site_of(self.site, clock, now_ms, &self.floor);
+        let Some(settlement) = &request.settlement else {
+            let done = operate(
+                before,
+                &request.operation,
+                &request.context,
+                rules,
+                &mut site,
+            )?;
+            return Ok((done.record, done.stamp, done.capped));
+        };
+        let mut record = before.ok_or(Refusal::Stale)?;
+        let Settlement {
+            path,
+            stamps,
+            decision,
+        } = settlement;
+        let writer = &request.operation.writer;
+        let stamp = settle(
+            &mut record,
+            path,
+            stamps,
+            decision.clone(),
+            writer,
+            &mut site,
+        )?;
+        Ok((record, stamp, Vec::new()))
     }
 }
 

@@ -64,6 +64,32 @@ pub(crate) struct View {
     exists: bool,
 }
 
+impl View {
+    /// Returns what a writer had seen that looked at this and made the changes `own`: as it tells
+    /// the hub, and as the world knows it.
+    fn seen_with(&self, own: Stamps, creates: bool) -> (Context, Seen) {
+        let context = Context {
+            base: self.token.clone(),
+            own: own.iter().copied().collect::<Dots>(),
+            creates,
+        };
+        let looked = match &self.token {
+            Some(_) => Rc::clone(&self.looked),
+            None => Rc::default(),
+        };
+        let shown = self.token.iter().flat_map(|token| &token.shown);
+        let shown =
+            shown.map(|(path, dots)| (path.clone(), dots.as_slice().iter().copied().collect()));
+        let seen = Seen {
+            looked,
+            own,
+            shown: shown.collect(),
+            creates,
+        };
+        (context, seen)
+    }
+}
+
 /// What a client is waiting for.
 #[derive(Clone, Debug)]
 struct Waiting {
@@ -172,13 +198,9 @@ impl World {
         let Some(client) = self.clients.get(index) else {
             return;
         };
-        let view = client
-            .views
-            .get(key)
-            .map(|(_, view)| Rc::clone(view))
-            .filter(|_| !blind);
+        let view = client.views.get(key).filter(|_| !blind);
+        let view = view.map_or_else(Rc::default, |(_, view)| Rc::clone(view));
         let own = client.own.get(key).cloned().unwrap_or_default();
-        let view = view.unwrap_or_default();
         let creates = view.token.as_ref().is_some_and(|token| token.invisible);
         if creates && own.iter().any(|stamp| !view.looked.contains(stamp)) {
             // It has written since it saw that nothing is there: it looks again first.
@@ -197,28 +219,7 @@ impl World {
                 (did, effect, None)
             }
         };
-        let context = Context {
-            base: view.token.clone(),
-            own: own.iter().copied().collect::<Dots>(),
-            creates,
-        };
-        let shown = view.token.as_ref().map(|token| {
-            let shown = token.shown.iter();
-            shown
-                .map(|(path, dots)| (path.clone(), dots.as_slice().iter().copied().collect()))
-                .collect()
-        });
-        let looked = if view.token.is_some() {
-            Rc::clone(&view.looked)
-        } else {
-            Rc::default()
-        };
-        let seen = Seen {
-            looked,
-            own,
-            shown: shown.unwrap_or_default(),
-            creates,
-        };
+        let (context, seen) = view.seen_with(own, creates);
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };

@@ -20,7 +20,7 @@ use crate::world::client::{Message, Sent, may_be_saved};
 /// How long a site stays down after a crash, at most, in milliseconds.
 const DOWN_MS_MAX: u64 = 30_000;
 /// One start in so many is checked from the first entry of the log on; the end always is.
-const WHOLE_CHECK_EACH: u64 = 5;
+const WHOLE_CHECK_EACH: u64 = 8;
 /// One hour, in milliseconds.
 const HOUR_MS: i64 = 3_600_000;
 

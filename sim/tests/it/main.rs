@@ -1,0 +1,5 @@
+//! Seeds that must be clean, seeds that once were not, and faults that must be found.
+
+mod clean;
+mod planted;
+mod regressions;
