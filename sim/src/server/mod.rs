@@ -6,9 +6,9 @@
 //!
 //! | You want | Read |
 //! |---|---|
-//! | how a server starts and saves | [`process`] |
-//! | operations and settlements | [`operations`] |
-//! | whole states from peers | [`exchange`] |
+//! | how a server starts and saves | `process` |
+//! | operations and settlements | `operations` |
+//! | whole states from peers | `exchange` |
 
 mod exchange;
 mod operations;

@@ -6,10 +6,10 @@
 //! | You want | Read |
 //! |---|---|
 //! | the loop, and the end of chaos | this module |
-//! | hubs: starts, crashes, clocks, exchange | [`site`] |
-//! | clients: what they read, write and send again | [`client`] |
-//! | folders of files and their users | [`files`] |
-//! | runs of the hub over them | [`sync`] |
+//! | hubs: starts, crashes, clocks, exchange | `site` |
+//! | clients: what they read, write and send again | `client` |
+//! | folders of files and their users | `files` |
+//! | runs of the hub over them | `sync` |
 
 mod client;
 mod files;
