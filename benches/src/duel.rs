@@ -111,11 +111,7 @@ pub fn duel(
         }
     }
     let [ours, peer] = costs;
-    Ok(Outcome {
-        ours,
-        peer,
-        noisy_rounds,
-    })
+    Ok(Outcome { ours, peer, noisy_rounds })
 }
 
 /// Runs once; returns the cost and whether others left the machine alone.
@@ -176,36 +172,20 @@ pub fn log_log_slope(points: &[(f64, f64)]) -> Option<f64> {
 mod tests {
     use super::*;
 
-    const ANY: Quiet = Quiet {
-        any_load: true,
-        load_max: 1.0,
-        wait_max: Duration::ZERO,
-        repeats_max: 0,
-    };
+    const ANY: Quiet =
+        Quiet { any_load: true, load_max: 1.0, wait_max: Duration::ZERO, repeats_max: 0 };
 
     fn contender(name: &'static str, script: &str, folder: &Path) -> Contender {
         let arguments = vec!["-c".to_owned(), script.to_owned()];
-        let program = Program {
-            executable: "sh".into(),
-            arguments,
-            good_codes: &[0],
-        };
-        Contender {
-            name,
-            program,
-            folder: folder.to_path_buf(),
-        }
+        let program = Program { executable: "sh".into(), arguments, good_codes: &[0] };
+        Contender { name, program, folder: folder.to_path_buf() }
     }
 
     #[test]
     fn the_two_take_turns_and_a_failed_one_is_left_out() {
         let dir = tempfile::tempdir().unwrap();
         let ours = contender("ours", "echo a >> turns", dir.path());
-        let peer = contender(
-            "peer",
-            "echo b >> turns; test $(grep -c b turns) -lt 2",
-            dir.path(),
-        );
+        let peer = contender("peer", "echo b >> turns; test $(grep -c b turns) -lt 2", dir.path());
         let mut prepared = 0;
         let outcome = duel([&ours, &peer], 3, ANY, |_, _| {
             prepared += 1;

@@ -62,9 +62,7 @@ impl Edits {
     }
 
     fn dice_if_chosen(&self, id: &str) -> Option<Dice> {
-        let number = id
-            .bytes()
-            .fold(0_u64, |sum, byte| sum.wrapping_mul(257) + u64::from(byte));
+        let number = id.bytes().fold(0_u64, |sum, byte| sum.wrapping_mul(257) + u64::from(byte));
         let class = Dice::new(&[number]).below(self.one_in);
         (class == self.class).then(|| Dice::new(&[number, self.class, self.round]))
     }
@@ -77,12 +75,7 @@ mod tests {
 
     fn edit(file: &[u8], entity: Entity, class: u64, round: u64) -> (String, u64) {
         let mut out = Vec::new();
-        let edits = Edits {
-            entity,
-            one_in: 10,
-            class,
-            round,
-        };
+        let edits = Edits { entity, one_in: 10, class, round };
         let edited = edits.copy(file, &mut out).unwrap();
         (String::from_utf8(out).unwrap(), edited)
     }
@@ -91,22 +84,13 @@ mod tests {
     fn edits_change_two_lines_of_each_chosen_record_and_nothing_else() {
         for entity in Entity::ALL {
             let mut file = Vec::new();
-            Plan::even(entity, 500, 50, 50, 9)
-                .write_side(Side::Source, &mut file)
-                .unwrap();
+            Plan::even(entity, 500, 50, 50, 9).write_side(Side::Source, &mut file).unwrap();
             let before = String::from_utf8(file.clone()).unwrap();
             let (after, edited) = edit(&file, entity, 3, 1);
             assert!((25..=80).contains(&edited), "{entity:?}: {edited} of 500");
-            let changed = before
-                .lines()
-                .zip(after.lines())
-                .filter(|(old, new)| old != new)
-                .count();
+            let changed = before.lines().zip(after.lines()).filter(|(old, new)| old != new).count();
             // A fresh value may by chance be the old one; that is rare.
-            assert!(
-                (2 * edited - 4..=2 * edited).contains(&(changed as u64)),
-                "{entity:?}"
-            );
+            assert!((2 * edited - 4..=2 * edited).contains(&(changed as u64)), "{entity:?}");
             assert_eq!(before.lines().count(), after.lines().count());
             assert!(serde_json::from_str::<serde_json::Value>(&after).is_ok());
         }
@@ -115,9 +99,7 @@ mod tests {
     #[test]
     fn two_classes_never_edit_the_same_record() {
         let mut file = Vec::new();
-        Plan::even(Entity::Contacts, 500, 50, 50, 9)
-            .write_side(Side::Source, &mut file)
-            .unwrap();
+        Plan::even(Entity::Contacts, 500, 50, 50, 9).write_side(Side::Source, &mut file).unwrap();
         let before = String::from_utf8(file.clone()).unwrap();
         let (first, _) = edit(&file, Entity::Contacts, 0, 1);
         let (second, _) = edit(&file, Entity::Contacts, 5, 1);

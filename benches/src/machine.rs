@@ -9,12 +9,7 @@ const TICK: Duration = Duration::from_millis(10);
 
 /// Returns the load average of the last minute, or `None` where `/proc` does not tell.
 pub fn load_average() -> Option<f64> {
-    fs::read_to_string("/proc/loadavg")
-        .ok()?
-        .split(' ')
-        .next()?
-        .parse()
-        .ok()
+    fs::read_to_string("/proc/loadavg").ok()?.split(' ').next()?.parse().ok()
 }
 
 /// Returns the processor time used by everything on the machine since it started.
@@ -42,10 +37,7 @@ pub fn processor() -> String {
     let info = fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
     let name = info
         .lines()
-        .find_map(|line| {
-            line.strip_prefix("model name")
-                .and_then(|rest| rest.split_once(": "))
-        })
+        .find_map(|line| line.strip_prefix("model name").and_then(|rest| rest.split_once(": ")))
         .map_or("unknown processor", |(_, name)| name);
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     format!("{name}, {cores} cores")
@@ -55,10 +47,7 @@ pub fn processor() -> String {
 pub fn commit() -> String {
     let git = |arguments: &[&str]| {
         let output = Command::new("git").args(arguments).output().ok()?;
-        output
-            .status
-            .success()
-            .then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
     };
     let Some(hash) = git(&["rev-parse", "--short=12", "HEAD"]) else {
         return "unknown".to_owned();

@@ -64,14 +64,8 @@ impl std::fmt::Display for RunError {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
             Self::Io(error) => write!(out, "cannot run: {error}"),
-            Self::Failed {
-                code: Some(code),
-                last_line,
-            } => write!(out, "exit {code}: {last_line}"),
-            Self::Failed {
-                code: None,
-                last_line,
-            } => write!(out, "killed: {last_line}"),
+            Self::Failed { code: Some(code), last_line } => write!(out, "exit {code}: {last_line}"),
+            Self::Failed { code: None, last_line } => write!(out, "killed: {last_line}"),
         }
     }
 }
@@ -101,20 +95,13 @@ pub fn run(program: &Program, folder: &Path) -> Result<Cost, RunError> {
             system: ended.rusage.stime,
             peak_bytes: ended.rusage.maxrss,
         }),
-        code => Err(RunError::Failed {
-            code,
-            last_line: last_line(&complaints)?,
-        }),
+        code => Err(RunError::Failed { code, last_line: last_line(&complaints)? }),
     }
 }
 
 fn last_line(path: &Path) -> io::Result<String> {
     let text = String::from_utf8_lossy(&fs::read(path)?).into_owned();
-    let line = text
-        .lines()
-        .rev()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or("(silent)");
+    let line = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("(silent)");
     Ok(line.chars().take(160).collect())
 }
 
@@ -124,11 +111,7 @@ mod tests {
 
     fn shell(script: &str) -> Program {
         let arguments = vec!["-c".to_owned(), script.to_owned()];
-        Program {
-            executable: "sh".into(),
-            arguments,
-            good_codes: &[0, 5],
-        }
+        Program { executable: "sh".into(), arguments, good_codes: &[0, 5] }
     }
 
     #[test]

@@ -21,14 +21,7 @@ pub const FIVE_ENTITIES: [Plan; 5] = [
 ];
 
 const fn plan(entity: Entity, source: u64, target: u64, shared: u64, differing: u64) -> Plan {
-    Plan {
-        entity,
-        source,
-        target,
-        shared,
-        differing,
-        seed: SEED,
-    }
+    Plan { entity, source, target, shared, differing, seed: SEED }
 }
 
 /// Writes both data sets under `dir`: `contacts/data/…` and `five-entities/data/…`.

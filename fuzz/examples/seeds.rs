@@ -32,10 +32,7 @@ fn main() -> Result<(), Failure> {
     write("record_state", "every-shape", &encode_record(&record))?;
     write("record_state", "base", &encode_base(&base))?;
     let (entity, id) = (EntityName::new("contacts")?, RecordId::new("contact-001")?);
-    let conflict = conflicts(&record, &rules)
-        .into_iter()
-        .next()
-        .ok_or("a conflict")?;
+    let conflict = conflicts(&record, &rules).into_iter().next().ok_or("a conflict")?;
     let found = Some(RunId::new("019a-1")?);
     let row = ConflictRow {
         entity: entity.clone(),
@@ -71,25 +68,19 @@ fn main() -> Result<(), Failure> {
     };
     write("domain_index", "one-record", &index.encode())?;
     let digest = Digest::of(b"new");
-    let staged = Staged {
-        target: "/d/contacts.json".into(),
-        path: "/d/.contacts".into(),
-        digest,
-    };
+    let staged = Staged { target: "/d/contacts.json".into(), path: "/d/.contacts".into(), digest };
     let noted = journal::Entry {
         staged,
         old: Some(Digest::of(b"old")),
         keep: Some("/k".into()),
+        records: vec![RecordId::new("1")?],
     };
     write("journal", "replacement", &noted.encode())?;
     write("audit_entry", "run", &audit_entry()?)?;
     let mut text = TextState::new();
     let stamp = |clock| Stamp::new(Clock(clock), SiteId(1));
     text.apply_operation(&TextOperation::from_diff("", "Milk, bread")?, stamp(1))?;
-    text.apply_operation(
-        &TextOperation::from_diff("Milk, bread", "Milk and bread")?,
-        stamp(2),
-    )?;
+    text.apply_operation(&TextOperation::from_diff("Milk, bread", "Milk and bread")?, stamp(2))?;
     write("text_state", "two-edits", &text.to_bytes())?;
     let mut cursor = Cursor::new(Incarnation(7));
     cursor.advance(PartitionId(0), Position(41))?;
@@ -97,9 +88,7 @@ fn main() -> Result<(), Failure> {
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> Result<(), Failure> {
-    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
+    let folder: PathBuf = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     std::fs::create_dir_all(&folder)?;
     Ok(std::fs::write(folder.join(name), bytes)?)
 }
@@ -116,11 +105,7 @@ fn every_shape() -> Result<(Record, Base, EntityRules), Failure> {
     let mut rules = EntityRules::default();
     for (pattern, shape) in shapes {
         let (pattern, rule) = (Pattern::parse(pattern)?, Rule::Latest);
-        rules.fields.push(FieldRules {
-            pattern,
-            shape,
-            rule,
-        });
+        rules.fields.push(FieldRules { pattern, shape, rule });
     }
     let texts: [&[u8]; 2] = [
         br#"{"name":"Ann","sum":3,"tags":["a","b"],"phones":[{"kind":"home","n":1}],"calls":[1],"notes":"x"}"#,
@@ -131,21 +116,11 @@ fn every_shape() -> Result<(Record, Base, EntityRules), Failure> {
         let fields = flatten(text)?;
         let writer = Writer::new(writer)?;
         let edited = Clock::new(1_000, 0);
-        let reading = Reading {
-            fields: Some(&fields),
-            writer: &writer,
-            edited,
-            timed: true,
-            written: None,
-        };
+        let reading =
+            Reading { fields: Some(&fields), writer: &writer, edited, timed: true, written: None };
         let floor = Version::new();
-        let mut site = Site {
-            id: SiteId(7),
-            clock: &mut clock,
-            now_ms: 1_000,
-            floor: &floor,
-            lost: &[],
-        };
+        let mut site =
+            Site { id: SiteId(7), clock: &mut clock, now_ms: 1_000, floor: &floor, lost: &[] };
         let taken = take(record.take(), None, &reading, &rules, &mut site)?;
         (record, base) = (taken.record, taken.base);
     }

@@ -15,30 +15,20 @@ use syncline_model::path::{Path, Pattern};
 
 pub(crate) fn json(bytes: &[u8]) {
     let tree = parse(bytes);
-    assert_eq!(
-        tree.is_ok(),
-        raw::validate(bytes).is_ok(),
-        "two readers, one verdict"
-    );
+    assert_eq!(tree.is_ok(), raw::validate(bytes).is_ok(), "two readers, one verdict");
     let Ok(tree) = tree else { return };
     let canonical = tree.to_canonical_string();
     let again = parse(canonical.as_bytes()).expect("canonical text is JSON");
     assert_eq!(again, tree);
     assert_eq!(again.to_canonical_string(), canonical);
-    assert_eq!(
-        parse(tree.to_pretty_string().as_bytes()).expect("pretty text is JSON"),
-        tree
-    );
+    assert_eq!(parse(tree.to_pretty_string().as_bytes()).expect("pretty text is JSON"), tree);
     let leaf = Leaf::from_raw(bytes).expect("what parses is a leaf");
     assert_eq!(leaf.to_json(), tree);
     if let Json::Object(object) = &tree
         && let Ok(flat) = fields::flatten(bytes)
     {
         let pairs = flat.iter().map(|(path, leaf)| (path, leaf));
-        assert_eq!(
-            fields::unflatten(pairs).expect("flat fields never overlap"),
-            *object
-        );
+        assert_eq!(fields::unflatten(pairs).expect("flat fields never overlap"), *object);
     }
 }
 
@@ -71,15 +61,10 @@ pub(crate) fn document(bytes: &[u8]) {
     let Ok(document) = Document::parse(bytes, "contacts", &id) else {
         return;
     };
-    let same = document
-        .rewrite(Vec::new())
-        .expect("no change is always possible");
+    let same = document.rewrite(Vec::new()).expect("no change is always possible");
     assert_eq!(same, bytes, "without changes the bytes are the same");
     for item in document.items() {
-        assert!(
-            parse(document.raw(item)).is_ok(),
-            "an item that is taken can be read"
-        );
+        assert!(parse(document.raw(item)).is_ok(), "an item that is taken can be read");
     }
 }
 

@@ -35,12 +35,7 @@ pub(crate) fn three_way(bytes: &[u8]) {
         rule_default: Rule::Priority([writer("local")].into()),
         ..EntityRules::default()
     };
-    let mut hub = Hub {
-        rules,
-        record: None,
-        clock: Clock::default(),
-        now_ms: 1_000,
-    };
+    let mut hub = Hub { rules, record: None, clock: Clock::default(), now_ms: 1_000 };
     let seen = [hub.first(&base, "local"), hub.first(&base, "remote")];
     let [local_base, remote_base] = seen.map(|_| hub.confirmed(&base));
     hub.read(&local, "local", Some(local_base));
@@ -72,11 +67,7 @@ impl Hub {
     fn confirmed(&self, says: &Says) -> Base {
         let record = self.record.as_ref().expect("it was read");
         let token = Token::of(record, &self.rules, None, &[]);
-        Base {
-            rendering: Some(fields(says)),
-            token,
-            ..Base::default()
-        }
+        Base { rendering: Some(fields(says)), token, ..Base::default() }
     }
 
     fn read(&mut self, says: &Says, name: &str, base: Option<Base>) {

@@ -7,10 +7,7 @@ use syncline_merge::text::{Side, merge3};
 /// Builds operations from bytes and holds them against the laws of transformation.
 pub(crate) fn operations(bytes: &[u8]) {
     let (head, rest) = bytes.split_at(bytes.len().min(8));
-    let base: String = head
-        .iter()
-        .map(|byte| char::from(b'a' + byte % 26))
-        .collect();
+    let base: String = head.iter().map(|byte| char::from(b'a' + byte % 26)).collect();
     let (first, second) = rest.split_at(rest.len() / 2);
     let [a, b] = [first, second].map(|bytes| operation(bytes, base.chars().count()));
     let (on_a, on_b) = (a.apply(&base), b.apply(&base));
@@ -18,13 +15,7 @@ pub(crate) fn operations(bytes: &[u8]) {
     let (a_after_b, b_after_a) = transform(&a, &b, Side::Left).expect("they share their base");
     let left = b_after_a.apply(&on_a).expect("TP1");
     assert_eq!(left, a_after_b.apply(&on_b).expect("TP1"), "TP1");
-    assert_eq!(
-        a.invert(&base)
-            .expect("it fits")
-            .apply(&on_a)
-            .expect("inverse"),
-        base
-    );
+    assert_eq!(a.invert(&base).expect("it fits").apply(&on_a).expect("inverse"), base);
     let both = a.compose(&b_after_a).expect("one after the other");
     assert_eq!(both.apply(&base).expect("it fits"), left);
     let merged = merge3(&base, &on_a, &on_b, Side::Left).expect("short texts");

@@ -138,19 +138,12 @@ impl Shadow {
 
     /// Returns the last place of the log that was noted.
     pub fn end(&self) -> Position {
-        self.entries
-            .iter()
-            .map(|entry| entry.0)
-            .max()
-            .unwrap_or_default()
+        self.entries.iter().map(|entry| entry.0).max().unwrap_or_default()
     }
 
     /// Returns the entries up to a place in the log.
     pub fn entries_to(&self, position: Position) -> impl Iterator<Item = (&RecordKey, &Stamps)> {
-        let entries = self
-            .entries
-            .iter()
-            .filter(move |(at, _, _)| *at <= position);
+        let entries = self.entries.iter().filter(move |(at, _, _)| *at <= position);
         entries.map(|(_, key, stamps)| (key, &**stamps))
     }
 }
@@ -205,20 +198,12 @@ impl History {
 
     /// Takes note of something that is wrong.
     pub fn violate(&mut self, requirement: &'static str, finding: String, words: Vec<String>) {
-        self.violations.push(Violation {
-            requirement,
-            finding,
-            words,
-        });
+        self.violations.push(Violation { requirement, finding, words });
     }
 
     /// Takes note of which of several values is shown.
     pub fn observe_winner(&mut self, key: &RecordKey, path: &Path, winner: Stamp, all: &[Stamp]) {
         let pairs = self.winners.entry((key.clone(), path.clone())).or_default();
-        pairs.extend(
-            all.iter()
-                .filter(|loser| **loser != winner)
-                .map(|loser| (winner, *loser)),
-        );
+        pairs.extend(all.iter().filter(|loser| **loser != winner).map(|loser| (winner, *loser)));
     }
 }

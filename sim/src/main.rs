@@ -36,35 +36,21 @@ fn main() -> ExitCode {
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut arguments = Arguments::default();
     while let Some(word) = words.next() {
-        let value = words
-            .next()
-            .ok_or_else(|| format!("{word} needs a value"))?;
-        let number = || {
-            value
-                .parse::<u64>()
-                .map_err(|_| format!("{word}: {value} is no number"))
-        };
+        let value = words.next().ok_or_else(|| format!("{word} needs a value"))?;
+        let number = || value.parse::<u64>().map_err(|_| format!("{word}: {value} is no number"));
         match word.as_str() {
             "--seed" => arguments.seed = Some(number()?),
             "--seeds" => arguments.seeds = Some(number()?),
             "--first" => arguments.first = Some(number()?),
             "--fault" => {
                 let known = PlantedFault::ALL.into_iter();
-                let found = known
-                    .into_iter()
-                    .find(|fault| format!("{fault:?}") == value);
-                let names = || {
-                    PlantedFault::ALL
-                        .map(|fault| format!("{fault:?}"))
-                        .join(", ")
-                };
+                let found = known.into_iter().find(|fault| format!("{fault:?}") == value);
+                let names = || PlantedFault::ALL.map(|fault| format!("{fault:?}")).join(", ");
                 arguments.fault =
                     Some(found.ok_or_else(|| format!("no fault {value}; there are {}", names()))?);
             }
             _ => {
-                return Err(format!(
-                    "{word} is not known: --seed, --seeds, --first, --fault"
-                ));
+                return Err(format!("{word} is not known: --seed, --seeds, --first, --fault"));
             }
         }
     }
@@ -75,29 +61,12 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
 fn replay(seed: u64, fault: Option<PlantedFault>) -> ExitCode {
     let verdict = run_twice(seed, fault);
     let outcome = &verdict.outcome;
-    let mut text = format!(
-        "commit {}  seed {seed}  trace {:016x}\n",
-        commit(),
-        outcome.hash
-    );
+    let mut text = format!("commit {}  seed {seed}  trace {:016x}\n", commit(), outcome.hash);
     text += &format!("virtual hours {:.1}\n", hours(outcome.virtual_ms));
-    text += &table(
-        "work",
-        outcome.work.iter().map(|(name, count)| (*name, *count)),
-    );
-    text += &table(
-        "faults",
-        outcome
-            .faults
-            .iter()
-            .map(|(name, count)| (name.as_str(), *count)),
-    );
+    text += &table("work", outcome.work.iter().map(|(name, count)| (*name, *count)));
+    text += &table("faults", outcome.faults.iter().map(|(name, count)| (name.as_str(), *count)));
     text += &failure(seed, &verdict, true);
-    let code = if verdict.is_clean() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    };
+    let code = if verdict.is_clean() { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     say(&text, code)
 }
 
@@ -134,15 +103,8 @@ fn run_many(arguments: &Arguments) -> ExitCode {
         hours(virtual_ms),
     );
     text += &table("work", work.iter().map(|(name, count)| (*name, *count)));
-    text += &table(
-        "faults",
-        faults.iter().map(|(name, count)| (name.as_str(), *count)),
-    );
-    let code = if failed == 0 {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    };
+    text += &table("faults", faults.iter().map(|(name, count)| (name.as_str(), *count)));
+    let code = if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE };
     say(&text, code)
 }
 
@@ -176,9 +138,7 @@ fn failure(seed: u64, verdict: &Verdict, with_trace: bool) -> String {
 }
 
 fn table<'a>(name: &str, rows: impl Iterator<Item = (&'a str, u64)>) -> String {
-    let rows: String = rows
-        .map(|(kind, count)| format!("  {count:>10}  {kind}\n"))
-        .collect();
+    let rows: String = rows.map(|(kind, count)| format!("  {count:>10}  {kind}\n")).collect();
     format!("{name}\n{rows}")
 }
 
@@ -188,13 +148,8 @@ fn hours(ms: u64) -> f64 {
 
 /// Returns the commit that is run, as far as `git` knows.
 fn commit() -> String {
-    let output = Command::new("git")
-        .args(["rev-parse", "--short", "HEAD"])
-        .output();
-    let text = output
-        .ok()
-        .filter(|output| output.status.success())
-        .map(|output| output.stdout);
+    let output = Command::new("git").args(["rev-parse", "--short", "HEAD"]).output();
+    let text = output.ok().filter(|output| output.status.success()).map(|output| output.stdout);
     let text = text.and_then(|text| String::from_utf8(text).ok());
     text.map_or_else(|| "unknown".to_owned(), |text| text.trim().to_owned())
 }

@@ -52,11 +52,7 @@ impl Network {
 
     /// Returns when copies of a message arrive; none if it is lost.
     pub fn send(&mut self, from: Endpoint, to: Endpoint, now_ms: u64) -> Vec<u64> {
-        if self
-            .down_until
-            .get(&(from, to))
-            .is_some_and(|until| now_ms < *until)
-        {
+        if self.down_until.get(&(from, to)).is_some_and(|until| now_ms < *until) {
             self.count("message into a partition");
             return Vec::new();
         }
@@ -73,20 +69,15 @@ impl Network {
     }
 
     fn arrival(&mut self, from: Endpoint, to: Endpoint, now_ms: u64) -> u64 {
-        let held = self
-            .clogged_until
-            .get(&(from, to))
-            .copied()
-            .unwrap_or_default();
+        let held = self.clogged_until.get(&(from, to)).copied().unwrap_or_default();
         held.max(now_ms) + self.random.between(1, self.delay_ms_max.max(1))
     }
 
     /// Cuts a link for a while: one way, both ways, or everything that one endpoint has; or clogs it.
     pub fn disturb(&mut self, endpoints: &[Endpoint], now_ms: u64) {
-        let (Some(a), Some(b)) = (
-            self.random.pick(endpoints).copied(),
-            self.random.pick(endpoints).copied(),
-        ) else {
+        let (Some(a), Some(b)) =
+            (self.random.pick(endpoints).copied(), self.random.pick(endpoints).copied())
+        else {
             return;
         };
         let until = now_ms + self.random.between(1_000, 120_000);

@@ -24,10 +24,7 @@ pub fn run_twice(seed: u64, fault: Option<PlantedFault>) -> Verdict {
     let outcome = run(seed, fault);
     let second = run(seed, fault).hash;
     let second_hash = (second != outcome.hash).then_some(second);
-    Verdict {
-        outcome,
-        second_hash,
-    }
+    Verdict { outcome, second_hash }
 }
 
 /// Returns the first of `seeds` on which a planted fault is found; nothing if none finds it.
@@ -45,13 +42,9 @@ pub fn first_seed_that_finds(
 ///
 /// The first line that holds no number.
 pub fn parse_seeds(text: &str) -> Result<Vec<u64>, String> {
-    let lines = text
-        .lines()
-        .map(|line| line.split('#').next().unwrap_or_default().trim());
+    let lines = text.lines().map(|line| line.split('#').next().unwrap_or_default().trim());
     let seeds = lines.filter(|line| !line.is_empty());
-    seeds
-        .map(|line| line.parse().map_err(|_| line.to_owned()))
-        .collect()
+    seeds.map(|line| line.parse().map_err(|_| line.to_owned())).collect()
 }
 
 #[cfg(test)]
@@ -60,10 +53,7 @@ mod tests {
 
     #[test]
     fn a_file_of_seeds_has_numbers_and_remarks() {
-        assert_eq!(
-            parse_seeds("# lost\n7 # acknowledged\n\n12\n"),
-            Ok(vec![7, 12])
-        );
+        assert_eq!(parse_seeds("# lost\n7 # acknowledged\n\n12\n"), Ok(vec![7, 12]));
         assert_eq!(parse_seeds("seven"), Err("seven".to_owned()));
     }
 }

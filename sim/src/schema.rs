@@ -42,22 +42,14 @@ impl Schema {
         Self {
             tasks: name("tasks"),
             contacts: name("contacts"),
-            task_rules: EntityRules {
-                fields: task_fields(),
-                deletion,
-                ..EntityRules::default()
-            },
+            task_rules: EntityRules { fields: task_fields(), deletion, ..EntityRules::default() },
             contact_rules: EntityRules::default(),
         }
     }
 
     /// Returns the rules of an entity.
     pub fn rules(&self, entity: &EntityName) -> &EntityRules {
-        if *entity == self.tasks {
-            &self.task_rules
-        } else {
-            &self.contact_rules
-        }
+        if *entity == self.tasks { &self.task_rules } else { &self.contact_rules }
     }
 
     /// Returns whether the schema names a field, of any entity.
@@ -69,11 +61,7 @@ impl Schema {
 fn task_fields() -> Vec<FieldRules> {
     let entry = |path, shape, rule| {
         let pattern = Pattern::parse(path).expect("invariant: a pointer is a pattern");
-        FieldRules {
-            pattern,
-            shape,
-            rule,
-        }
+        FieldRules { pattern, shape, rule }
     };
     vec![
         entry(field::PRICE, Shape::Register, Rule::Max),

@@ -101,18 +101,10 @@ impl Swarm {
 
 /// Draws a rate; in every third world there is none.
 fn some(random: &mut Random, most: u64) -> u64 {
-    if random.chance(333) {
-        0
-    } else {
-        random.below(most + 1)
-    }
+    if random.chance(333) { 0 } else { random.below(most + 1) }
 }
 
 /// Draws a mean pause; in every third world the thing never happens.
 fn pause(random: &mut Random, low_ms: u64, high_ms: u64) -> u64 {
-    if random.chance(333) {
-        0
-    } else {
-        random.between(low_ms, high_ms)
-    }
+    if random.chance(333) { 0 } else { random.between(low_ms, high_ms) }
 }

@@ -16,10 +16,7 @@ pub struct Trace {
 impl Trace {
     /// Returns an empty trace.
     pub const fn new() -> Self {
-        Self {
-            hash: 0xcbf2_9ce4_8422_2325,
-            lines: VecDeque::new(),
-        }
+        Self { hash: 0xcbf2_9ce4_8422_2325, lines: VecDeque::new() }
     }
 
     /// Adds a line.
@@ -48,14 +45,8 @@ impl Trace {
     pub fn lines_about(&self, words: &[String], lines_max: usize) -> Vec<String> {
         let named =
             |line: &&String| words.is_empty() || words.iter().any(|word| line.contains(word));
-        let mut lines: Vec<String> = self
-            .lines
-            .iter()
-            .rev()
-            .filter(named)
-            .take(lines_max)
-            .cloned()
-            .collect();
+        let mut lines: Vec<String> =
+            self.lines.iter().rev().filter(named).take(lines_max).cloned().collect();
         lines.reverse();
         lines
     }

@@ -93,10 +93,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
         return Ok(Request::Help(overview()));
     }
     let Some(command) = COMMANDS.iter().find(|command| command.name == first) else {
-        return Err(Failure::usage(format!(
-            "no command `{first}`\n\n{}",
-            overview()
-        )));
+        return Err(Failure::usage(format!("no command `{first}`\n\n{}", overview())));
     };
     if rest.first().is_some_and(|argument| is_help(argument)) {
         return Ok(Request::Help(page(command)));
@@ -110,9 +107,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
             return Ok(Request::Bench { name, arguments });
         }
         "sim" => {
-            return Ok(Request::Sim {
-                arguments: rest.to_vec(),
-            });
+            return Ok(Request::Sim { arguments: rest.to_vec() });
         }
         "ci" => Request::Ci,
         "tidy" => Request::Tidy,
@@ -122,10 +117,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
     };
     match rest.first() {
         None => Ok(request),
-        Some(extra) => Err(Failure::usage(format!(
-            "`{}` takes no `{extra}`",
-            command.name
-        ))),
+        Some(extra) => Err(Failure::usage(format!("`{}` takes no `{extra}`", command.name))),
     }
 }
 
@@ -146,10 +138,7 @@ fn overview() -> String {
 }
 
 fn page(command: &Command) -> String {
-    format!(
-        "{}.\n\nUsage: cargo xtask {}\n\n{}",
-        command.summary, command.form, command.details
-    )
+    format!("{}.\n\nUsage: cargo xtask {}\n\n{}", command.summary, command.form, command.details)
 }
 
 #[cfg(test)]
@@ -173,9 +162,7 @@ mod tests {
 
     #[test]
     fn arguments_go_to_the_program_they_are_for() {
-        let sim = Request::Sim {
-            arguments: vec!["--seed".to_owned(), "7".to_owned()],
-        };
+        let sim = Request::Sim { arguments: vec!["--seed".to_owned(), "7".to_owned()] };
         assert_eq!(parsed("sim --seed 7").unwrap(), sim);
         let bench = Request::Bench {
             name: Some("files".to_owned()),

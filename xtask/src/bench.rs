@@ -6,18 +6,9 @@ use std::path::Path;
 
 /// Name of a benchmark and the question it answers.
 const BENCHMARKS: &[(&str, &str)] = &[
-    (
-        "files",
-        "how long one sync of folders of JSON takes, against a plain script",
-    ),
-    (
-        "ingest",
-        "how many operations of clients a hub takes durably, against raw SQLite",
-    ),
-    (
-        "merge",
-        "how many records one processor merges, from stored bytes to stored bytes",
-    ),
+    ("files", "how long one sync of folders of JSON takes, against a plain script"),
+    ("ingest", "how many operations of clients a hub takes durably, against raw SQLite"),
+    ("merge", "how many records one processor merges, from stored bytes to stored bytes"),
 ];
 /// Folder of the crate that holds them, and its name.
 const BENCHES: (&str, &str) = ("benches", "syncline-benches");
@@ -43,21 +34,9 @@ pub(crate) fn start(root: &Path, name: Option<&str>, arguments: &[String]) -> Re
     }
     let (folder, package) = BENCHES;
     if !root.join(folder).join("Cargo.toml").is_file() {
-        return Err(Failure::new(format!(
-            "the crate `{package}` is not there yet"
-        )));
+        return Err(Failure::new(format!("the crate `{package}` is not there yet")));
     }
     let mut command = cargo(root);
-    command
-        .args([
-            "run",
-            "--release",
-            "--package",
-            package,
-            "--bin",
-            name,
-            "--",
-        ])
-        .args(arguments);
+    command.args(["run", "--release", "--package", package, "--bin", name, "--"]).args(arguments);
     run(&mut command)
 }

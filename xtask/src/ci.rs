@@ -35,40 +35,23 @@ pub(crate) fn run_all(root: &Path) -> Tally {
             println!("{failure}");
             Outcome::Failed
         });
-        rows.push(Row {
-            name,
-            took: started.elapsed(),
-            outcome,
-        });
+        rows.push(Row { name, took: started.elapsed(), outcome });
     };
     let mut tally = Tally::default();
-    step("fmt", &mut || {
-        passed(run(cargo(root).args(["fmt", "--all", "--check"])))
-    });
+    step("fmt", &mut || passed(run(cargo(root).args(["fmt", "--all", "--check"]))));
     step("tidy", &mut || passed(tidy::run(root)));
     step("clippy", &mut || passed(run(cargo(root).args(CLIPPY))));
     step("deny", &mut || deny(root));
     step("test", &mut || {
         tally = suite::test(root)?;
-        Ok(if tally.is_good() {
-            Outcome::Passed
-        } else {
-            Outcome::Failed
-        })
+        Ok(if tally.is_good() { Outcome::Passed } else { Outcome::Failed })
     });
     print_table(&rows);
     tally.failed += failed_besides_tests(&rows, tally);
     tally
 }
 
-const CLIPPY: [&str; 6] = [
-    "clippy",
-    "--workspace",
-    "--all-targets",
-    "--",
-    "-D",
-    "warnings",
-];
+const CLIPPY: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
 /// A failed test step is counted by its tests, and as one where no test could be counted.
 fn failed_besides_tests(rows: &[Row], tests: Tally) -> usize {
@@ -89,9 +72,7 @@ fn deny(root: &Path) -> Result<Outcome, Failure> {
         println!("tidy has checked licences, sources and bans from the same deny.toml");
         return Ok(Outcome::NotInstalled);
     }
-    passed(run(
-        cargo(root).args(["deny", "check", "licenses", "bans", "sources"])
-    ))
+    passed(run(cargo(root).args(["deny", "check", "licenses", "bans", "sources"])))
 }
 
 fn print_table(rows: &[Row]) {
@@ -102,11 +83,7 @@ fn print_table(rows: &[Row]) {
             Outcome::Failed => "FAILED",
             Outcome::NotInstalled => "not installed",
         };
-        println!(
-            "{:<8} {outcome:<14} {:>8.1}",
-            row.name,
-            row.took.as_secs_f64()
-        );
+        println!("{:<8} {outcome:<14} {:>8.1}", row.name, row.took.as_secs_f64());
     }
 }
 
@@ -116,33 +93,13 @@ mod tests {
 
     #[test]
     fn a_failed_step_shows_in_the_last_line() {
-        let row = |name, outcome| Row {
-            name,
-            took: Duration::ZERO,
-            outcome,
-        };
-        let tests = |passed, failed| Tally {
-            passed,
-            failed,
-            skipped: 0,
-        };
+        let row = |name, outcome| Row { name, took: Duration::ZERO, outcome };
+        let tests = |passed, failed| Tally { passed, failed, skipped: 0 };
         let cases = [
             ("all good", Outcome::Passed, Outcome::Passed, tests(3, 0), 0),
             ("format", Outcome::Failed, Outcome::Passed, tests(3, 0), 1),
-            (
-                "tests count themselves",
-                Outcome::Passed,
-                Outcome::Failed,
-                tests(3, 2),
-                0,
-            ),
-            (
-                "tests never ran",
-                Outcome::Passed,
-                Outcome::Failed,
-                tests(0, 0),
-                1,
-            ),
+            ("tests count themselves", Outcome::Passed, Outcome::Failed, tests(3, 2), 0),
+            ("tests never ran", Outcome::Passed, Outcome::Failed, tests(0, 0), 1),
             (
                 "a missing tool is no failure",
                 Outcome::NotInstalled,

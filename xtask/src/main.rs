@@ -10,11 +10,7 @@
 //! | what continuous integration runs | [`ci`] |
 //! | how tests are run and counted | [`suite`] |
 //! | what the demo plays | [`demo`] |
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "this program talks to a person"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
 mod arguments;
 mod bench;

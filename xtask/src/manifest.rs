@@ -45,10 +45,7 @@ impl Manifest {
     fn take_header(&mut self, section: &str) {
         if let Some((before, name)) = section.rsplit_once("dependencies.") {
             let dev = before.ends_with("dev-");
-            self.dependencies.push(Dependency {
-                package: unquoted(name),
-                dev,
-            });
+            self.dependencies.push(Dependency { package: unquoted(name), dev });
         }
     }
 
@@ -62,14 +59,9 @@ impl Manifest {
             _ if section.ends_with("dependencies") && !section.starts_with("workspace") => {
                 let name = key.split('.').next().unwrap_or(key);
                 let renamed = value.split_once("package = \"").map(|(_, rest)| rest);
-                let package = renamed
-                    .and_then(|rest| rest.split('"').next())
-                    .unwrap_or(name);
+                let package = renamed.and_then(|rest| rest.split('"').next()).unwrap_or(name);
                 let dev = section.ends_with("dev-dependencies");
-                self.dependencies.push(Dependency {
-                    package: unquoted(package),
-                    dev,
-                });
+                self.dependencies.push(Dependency { package: unquoted(package), dev });
             }
             _ => {}
         }
@@ -140,30 +132,14 @@ mod tests {
              [dev-dependencies.h]\nversion = \"1\"\n[[bin]]\npath = \"src/x.rs\"\n\
              [lints]\nworkspace = true\n",
         );
-        let found: Vec<(&str, bool)> = manifest
-            .dependencies
-            .iter()
-            .map(|one| (one.package.as_str(), one.dev))
-            .collect();
-        let expected = [
-            ("b", false),
-            ("c", false),
-            ("real", false),
-            ("e", false),
-            ("f", false),
-            ("g", true),
-        ];
+        let found: Vec<(&str, bool)> =
+            manifest.dependencies.iter().map(|one| (one.package.as_str(), one.dev)).collect();
+        let expected =
+            [("b", false), ("c", false), ("real", false), ("e", false), ("f", false), ("g", true)];
         assert_eq!(found[..6], expected);
         assert_eq!(found[6], ("h", true));
-        assert_eq!(
-            found.len(),
-            7,
-            "`version` inside a section of its own is not a dependency"
-        );
-        assert_eq!(
-            (manifest.name.as_str(), manifest.inherits_lints),
-            ("a", true)
-        );
+        assert_eq!(found.len(), 7, "`version` inside a section of its own is not a dependency");
+        assert_eq!((manifest.name.as_str(), manifest.inherits_lints), ("a", true));
         assert_eq!(manifest.target_paths, ["src/x.rs"]);
     }
 
@@ -174,13 +150,7 @@ mod tests {
                     [[package]]\nname = \"b\"\nversion = \"0.1.0\"\n";
         let packages = locked_packages(lock);
         assert_eq!(packages.len(), 2);
-        assert_eq!(
-            (packages[0].name.as_str(), packages[0].source.as_str()),
-            ("a", "registry+x")
-        );
-        assert_eq!(
-            (packages[1].version.as_str(), packages[1].source.as_str()),
-            ("0.1.0", "")
-        );
+        assert_eq!((packages[0].name.as_str(), packages[0].source.as_str()), ("a", "registry+x"));
+        assert_eq!((packages[1].version.as_str(), packages[1].source.as_str()), ("0.1.0", ""));
     }
 }

@@ -15,9 +15,7 @@ pub(crate) fn cargo(folder: &Path) -> Command {
     command.current_dir(folder);
     for (name, _) in std::env::vars_os() {
         let is_ours = name.to_str().is_some_and(|name| {
-            VARIABLES_OF_CARGO_RUN
-                .iter()
-                .any(|prefix| name.starts_with(prefix))
+            VARIABLES_OF_CARGO_RUN.iter().any(|prefix| name.starts_with(prefix))
         });
         if is_ours {
             command.env_remove(name);
@@ -33,9 +31,8 @@ pub(crate) fn cargo(folder: &Path) -> Command {
 /// Fails when it cannot be started or ends with another code than 0.
 pub(crate) fn run(command: &mut Command) -> Result<(), Failure> {
     let name = command.get_program().to_string_lossy().into_owned();
-    let status = command
-        .status()
-        .map_err(|error| Failure::new(format!("cannot start {name}: {error}")))?;
+    let status =
+        command.status().map_err(|error| Failure::new(format!("cannot start {name}: {error}")))?;
     match status.success() {
         true => Ok(()),
         false => Err(Failure::new(format!("{name} failed: {status}"))),

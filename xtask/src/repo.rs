@@ -59,11 +59,7 @@ impl Repo {
     }
 
     fn empty(root: PathBuf) -> Self {
-        Self {
-            root,
-            files: BTreeMap::new(),
-            folders: BTreeSet::from([String::new()]),
-        }
+        Self { root, files: BTreeMap::new(), folders: BTreeSet::from([String::new()]) }
     }
 
     fn add(&mut self, path: &Path, is_file: bool) -> io::Result<()> {
@@ -205,14 +201,7 @@ mod tests {
         }
         let repo = Repo::load(&root).unwrap();
         let paths: Vec<&str> = repo.paths().collect();
-        assert_eq!(
-            paths,
-            [
-                "crates/a/golden.bin",
-                "crates/a/src/lib.rs",
-                "xtask/Cargo.toml"
-            ]
-        );
+        assert_eq!(paths, ["crates/a/golden.bin", "crates/a/src/lib.rs", "xtask/Cargo.toml"]);
         assert_eq!(repo.text("crates/a/src/lib.rs"), Some("//! A."));
         assert_eq!(repo.text("crates/a/golden.bin"), None);
         assert_eq!(find_root(&root.join("crates/a/src")), Some(root.clone()));
@@ -223,10 +212,7 @@ mod tests {
     fn a_workspace_inside_the_repository_is_none_of_its_crates() {
         let repo = Repo::from_files(&[
             ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n"),
-            (
-                "fuzz/b/Cargo.toml",
-                "[package]\nname = \"b\"\n[workspace]\n",
-            ),
+            ("fuzz/b/Cargo.toml", "[package]\nname = \"b\"\n[workspace]\n"),
         ]);
         let folders: Vec<String> = repo.crates().into_iter().map(|one| one.folder).collect();
         assert_eq!(folders, ["crates/a"]);
@@ -234,10 +220,7 @@ mod tests {
 
     #[test]
     fn paths_resolve_inside_the_repository_only() {
-        assert_eq!(
-            resolve("docs/errors", "../glossary.md").as_deref(),
-            Some("docs/glossary.md")
-        );
+        assert_eq!(resolve("docs/errors", "../glossary.md").as_deref(), Some("docs/glossary.md"));
         assert_eq!(resolve("docs", "./a/").as_deref(), Some("docs/a"));
         assert_eq!(resolve("docs", "../../elsewhere"), None);
     }

@@ -46,27 +46,16 @@ impl Skipped {
             b'\'' => char_literal(bytes, at)?,
             _ => return None,
         };
-        Some(Self {
-            start,
-            end,
-            next: (end + 1).min(bytes.len()),
-        })
+        Some(Self { start, end, next: (end + 1).min(bytes.len()) })
     }
 
     fn comment(start: usize, end: usize) -> Self {
-        Self {
-            start,
-            end,
-            next: end,
-        }
+        Self { start, end, next: end }
     }
 }
 
 fn line_end(bytes: &[u8], at: usize) -> usize {
-    bytes[at..]
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .map_or(bytes.len(), |length| at + length)
+    bytes[at..].iter().position(|byte| *byte == b'\n').map_or(bytes.len(), |length| at + length)
 }
 
 fn block_comment_end(bytes: &[u8], at: usize) -> usize {
@@ -107,21 +96,13 @@ fn raw_string(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     if !starts_a_word {
         return None;
     }
-    let hashes = bytes[at + 1..]
-        .iter()
-        .take_while(|byte| **byte == b'#')
-        .count();
+    let hashes = bytes[at + 1..].iter().take_while(|byte| **byte == b'#').count();
     let inside = at + 1 + hashes + 1;
     if bytes.get(inside - 1) != Some(&b'"') {
         return None;
     }
-    let closing: Vec<u8> = [b'"']
-        .into_iter()
-        .chain(std::iter::repeat_n(b'#', hashes))
-        .collect();
-    let length = bytes[inside..]
-        .windows(closing.len())
-        .position(|window| window == closing);
+    let closing: Vec<u8> = [b'"'].into_iter().chain(std::iter::repeat_n(b'#', hashes)).collect();
+    let length = bytes[inside..].windows(closing.len()).position(|window| window == closing);
     Some((inside, length.map_or(bytes.len(), |length| inside + length)))
 }
 
@@ -129,10 +110,7 @@ fn raw_string(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
 fn char_literal(bytes: &[u8], at: usize) -> Option<(usize, usize)> {
     let next = *bytes.get(at + 1)?;
     if next == b'\\' {
-        let length = bytes
-            .get(at + 3..)?
-            .iter()
-            .position(|byte| *byte == b'\'')?;
+        let length = bytes.get(at + 3..)?.iter().position(|byte| *byte == b'\'')?;
         return Some((at + 1, at + 3 + length));
     }
     let width = match next {
@@ -150,10 +128,8 @@ pub(crate) fn without_tests(masked: &str) -> String {
     for marker in ["#[cfg(test)]", "#[cfg(all(test"] {
         while let Some(start) = out.find(marker) {
             let end = item_end(&out, start + marker.len());
-            let blank: String = out[start..end]
-                .chars()
-                .map(|c| if c == '\n' { '\n' } else { ' ' })
-                .collect();
+            let blank: String =
+                out[start..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
             out.replace_range(start..end, &blank);
         }
     }
@@ -222,22 +198,16 @@ pub(crate) fn test_functions(masked: &str) -> Vec<&str> {
 /// Returns where `word` stands as a whole word.
 pub(crate) fn word_offsets<'a>(text: &'a str, word: &'a str) -> impl Iterator<Item = usize> + 'a {
     let bytes = text.as_bytes();
-    text.match_indices(word)
-        .map(|(at, _)| at)
-        .filter(move |at| {
-            let before = at.checked_sub(1).and_then(|before| bytes.get(before));
-            let after = bytes.get(at + word.len());
-            !before.is_some_and(|byte| is_word(*byte)) && !after.is_some_and(|byte| is_word(*byte))
-        })
+    text.match_indices(word).map(|(at, _)| at).filter(move |at| {
+        let before = at.checked_sub(1).and_then(|before| bytes.get(before));
+        let after = bytes.get(at + word.len());
+        !before.is_some_and(|byte| is_word(*byte)) && !after.is_some_and(|byte| is_word(*byte))
+    })
 }
 
 /// Returns the line number, from 1, of an offset.
 pub(crate) fn line_of(text: &str, offset: usize) -> usize {
-    text.as_bytes()[..offset]
-        .iter()
-        .filter(|byte| **byte == b'\n')
-        .count()
-        + 1
+    text.as_bytes()[..offset].iter().filter(|byte| **byte == b'\n').count() + 1
 }
 
 fn is_word(byte: u8) -> bool {
@@ -254,11 +224,7 @@ mod tests {
             ("comment before a string", "/* */\"a\" b", "     \" \" b"),
             ("raw identifier", "r#fn x", "r#fn x"),
             ("line comment", "a // Instant\nb", "a           \nb"),
-            (
-                "nested block comment",
-                "a /* x /* y */ z */ b",
-                "a                   b",
-            ),
+            ("nested block comment", "a /* x /* y */ z */ b", "a                   b"),
             ("string", r#"f("a\"b") c"#, r#"f("    ") c"#),
             ("empty string", r#"f("") c // d"#, r#"f("") c     "#),
             ("raw string", r###"f(r#"a"b"#) c"###, r###"f(r#"   "#) c"###),

@@ -14,21 +14,11 @@ const SIMULATION: &str = "syncline-sim";
 /// Fails when a seed does, or when the simulation is not there yet.
 pub(crate) fn start(root: &Path, arguments: &[String]) -> Result<(), Failure> {
     if !root.join("sim/src/main.rs").is_file() {
-        return Err(Failure::new(
-            "the simulation has no binary yet: sim/src/main.rs",
-        ));
+        return Err(Failure::new("the simulation has no binary yet: sim/src/main.rs"));
     }
     let mut command = cargo(root);
     command
-        .args([
-            "run",
-            "--release",
-            "--package",
-            SIMULATION,
-            "--bin",
-            SIMULATION,
-            "--",
-        ])
+        .args(["run", "--release", "--package", SIMULATION, "--bin", SIMULATION, "--"])
         .args(arguments);
     run(&mut command)
 }

@@ -41,9 +41,7 @@ impl Tally {
 
     /// Takes in one line of the output of a test binary.
     fn read_line(&mut self, line: &str) {
-        let result = line
-            .strip_prefix("test result: ")
-            .and_then(|rest| rest.split_once(". "));
+        let result = line.strip_prefix("test result: ").and_then(|rest| rest.split_once(". "));
         let Some((_, counts)) = result.filter(|_| line.contains(" filtered out; finished in "))
         else {
             return;
@@ -103,18 +101,12 @@ fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tally, Failur
     };
     let status = child.wait()?;
     if left_behind {
-        writeln!(
-            shown,
-            "a test left a process behind; counted as one failure"
-        )?;
+        writeln!(shown, "a test left a process behind; counted as one failure")?;
         tally.failed += 1;
     }
     if !status.success() && tally.failed == 0 {
         // It did not compile, or a test binary died before it could report.
-        writeln!(
-            shown,
-            "cargo test ended with {status}; counted as one failure"
-        )?;
+        writeln!(shown, "cargo test ended with {status}; counted as one failure")?;
         tally.failed = 1;
     }
     if tally.passed + tally.failed == 0 {
@@ -158,19 +150,12 @@ fn ensure_programs(root: &Path) -> Result<(), Failure> {
     run(&mut Command::new(root.join(INSTALLER)))?;
     match missing_programs() {
         left if left.is_empty() => Ok(()),
-        left => Err(Failure::new(format!(
-            "still missing after {INSTALLER}: {}",
-            left.join(", ")
-        ))),
+        left => Err(Failure::new(format!("still missing after {INSTALLER}: {}", left.join(", ")))),
     }
 }
 
 fn missing_programs() -> Vec<&'static str> {
-    PROGRAMS
-        .iter()
-        .copied()
-        .filter(|program| !is_installed(program))
-        .collect()
+    PROGRAMS.iter().copied().filter(|program| !is_installed(program)).collect()
 }
 
 fn is_root() -> bool {
@@ -209,23 +194,9 @@ mod tests {
         ] {
             tally.read_line(line);
         }
-        assert_eq!(
-            tally,
-            Tally {
-                passed: 5,
-                failed: 4,
-                skipped: 1
-            }
-        );
+        assert_eq!(tally, Tally { passed: 5, failed: 4, skipped: 1 });
         assert_eq!(tally.to_string(), "5 passed, 4 failed, 1 skipped");
-        assert_eq!(
-            Tally {
-                skipped: 0,
-                ..tally
-            }
-            .to_string(),
-            "5 passed, 4 failed"
-        );
+        assert_eq!(Tally { skipped: 0, ..tally }.to_string(), "5 passed, 4 failed");
     }
 
     #[test]
@@ -236,11 +207,7 @@ mod tests {
             ("good", two_passed.clone(), true),
             ("failed", format!("{one_failed}; exit 101"), false),
             ("failed, yet said to be good", one_failed, false),
-            (
-                "died after others passed",
-                format!("{two_passed}; exit 101"),
-                false,
-            ),
+            ("died after others passed", format!("{two_passed}; exit 101"), false),
             ("did not compile", "exit 101".to_owned(), false),
             ("no test", "true".to_owned(), false),
         ];

@@ -10,11 +10,7 @@
 //! ```text
 //! cargo xtask bench ingest [--ids 1000000] [--operations 100000] [--in-flight 1] [--rounds 5]
 //! ```
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a tool for people, run by hand"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for people, run by hand")]
 
 use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
@@ -86,10 +82,7 @@ impl Seen {
     fn base(&self, record: u64) -> Option<Token> {
         let clock = self.clocks[usize::try_from(record).unwrap()].load(Ordering::Relaxed);
         let version = [(self.site, Clock(clock))].into_iter().collect();
-        (clock > 0).then(|| Token {
-            version,
-            ..Token::default()
-        })
+        (clock > 0).then(|| Token { version, ..Token::default() })
     }
 
     fn note(&self, record: u64, answer: &Answer) {
@@ -113,12 +106,7 @@ impl Client {
             id: ClientId::new(&format!("client-{number}")).unwrap(),
             counter: 0,
             entity: EntityName::new("contacts").unwrap(),
-            paths: [
-                path("/email"),
-                path("/name"),
-                path("/note"),
-                path("/updated"),
-            ],
+            paths: [path("/email"), path("/name"), path("/note"), path("/updated")],
         }
     }
 
@@ -136,10 +124,7 @@ impl Client {
             value: Leaf::string(&value),
         });
         ClientOperation {
-            id: OperationId {
-                client: self.id.clone(),
-                counter: self.counter,
-            },
+            id: OperationId { client: self.id.clone(), counter: self.counter },
             entity: self.entity.clone(),
             record: RecordId::new(&id(record)).unwrap(),
             base: seen.base(record),
@@ -183,11 +168,7 @@ struct Ours {
 impl Ours {
     fn open(folder: &Path, arguments: &Arguments) -> Self {
         let state_folder = folder.to_owned();
-        let hub = Hub::open(&HubOptions {
-            state_folder,
-            check_store: false,
-        })
-        .unwrap();
+        let hub = Hub::open(&HubOptions { state_folder, check_store: false }).unwrap();
         let seen = Seen {
             site: hub.site(),
             clocks: (0..arguments.ids).map(|_| AtomicU64::new(0)).collect(),
@@ -238,9 +219,7 @@ impl Ours {
                 entry = bytes.len();
                 std::ops::ControlFlow::Continue(())
             };
-            hub.rows()
-                .scan(&Scan::Log { from }, None, 1, &mut keep)
-                .unwrap();
+            hub.rows().scan(&Scan::Log { from }, None, 1, &mut keep).unwrap();
             let key = Key::Record {
                 entity: EntityName::new("contacts").unwrap(),
                 id: RecordId::new(&id(0)).unwrap(),
@@ -275,11 +254,7 @@ impl Raw {
               counter INTEGER NOT NULL, result BLOB NOT NULL,
               PRIMARY KEY (partition, client, counter)) STRICT, WITHOUT ROWID";
         connection.execute_batch(tables).unwrap();
-        Self {
-            connection,
-            position: 0,
-            lengths,
-        }
+        Self { connection, position: 0, lengths }
     }
 
     /// Commits records in order of id, with a log entry and a result for each.
@@ -297,26 +272,18 @@ impl Raw {
             ON CONFLICT (partition, entity, id) DO UPDATE SET state = excluded.state";
         let mut put = connection.prepare_cached(sql).unwrap();
         for (record, position) in order {
-            put.execute((id(record), stamped(state.clone(), position)))
-                .unwrap();
+            put.execute((id(record), stamped(state.clone(), position))).unwrap();
         }
-        let mut log = connection
-            .prepare_cached("INSERT INTO log VALUES (0, ?1, ?2)")
-            .unwrap();
+        let mut log = connection.prepare_cached("INSERT INTO log VALUES (0, ?1, ?2)").unwrap();
         let sql = "INSERT INTO results VALUES (0, ?1, ?2, ?3)";
         let mut answer = connection.prepare_cached(sql).unwrap();
         for _ in records {
             self.position += 1;
             let position = self.position.cast_signed();
-            log.execute((position, stamped(entry.clone(), self.position)))
-                .unwrap();
+            log.execute((position, stamped(entry.clone(), self.position))).unwrap();
             let client = format!("client-{}", self.position % 64);
             answer
-                .execute((
-                    client,
-                    position / 64,
-                    stamped(result.clone(), self.position),
-                ))
+                .execute((client, position / 64, stamped(result.clone(), self.position)))
                 .unwrap();
         }
         connection.execute_batch("COMMIT").unwrap();
@@ -356,12 +323,7 @@ fn median(rounds: &[[f64; 2]], which: usize) -> f64 {
 fn main() {
     let arguments = Arguments::parse();
     let load = || machine::load_average().unwrap_or(f64::NAN);
-    println!(
-        "{}, commit {}, load {}",
-        machine::processor(),
-        machine::commit(),
-        load()
-    );
+    println!("{}, commit {}, load {}", machine::processor(), machine::commit(), load());
     println!(
         "{} clients with {} under way, {} ids, {} operations per round, SQLite {}",
         arguments.clients,
@@ -373,10 +335,7 @@ fn main() {
     let folders = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
     let mut ours = Ours::open(folders[0].path(), &arguments);
     let (fill, ()) = rates(arguments.ids, || ours.fill(arguments.ids));
-    println!(
-        "fill, in order: {:.0}/s, {:.0} per CPU-second",
-        fill[0], fill[1]
-    );
+    println!("fill, in order: {:.0}/s, {:.0} per CPU-second", fill[0], fill[1]);
     ours.round(&arguments, 0);
     let lengths = ours.lengths();
     println!("rows of {lengths:?} bytes: state, log entry, result");
@@ -391,22 +350,16 @@ fn main() {
         "round", "ours/s", "ours/CPU-s", "raw/s", "raw/CPU-s", "group", "load"
     );
     for round in 1..=arguments.rounds {
-        let (mine, group) = rates(arguments.operations, || {
-            ours.round(&arguments, round as u64)
-        });
+        let (mine, group) = rates(arguments.operations, || ours.round(&arguments, round as u64));
 
         let size = group.round().max(1.0) as usize;
         let mut random = Random(round as u64);
         let (theirs, ()) = rates(arguments.operations, || {
-            let mut left = if arguments.alone {
-                0
-            } else {
-                usize::try_from(arguments.operations).unwrap()
-            };
+            let mut left =
+                if arguments.alone { 0 } else { usize::try_from(arguments.operations).unwrap() };
             while left > 0 {
-                let records: Vec<u64> = (0..size.min(left))
-                    .map(|_| random.below(arguments.ids))
-                    .collect();
+                let records: Vec<u64> =
+                    (0..size.min(left)).map(|_| random.below(arguments.ids)).collect();
                 left -= records.len();
                 raw.commit(&records);
             }

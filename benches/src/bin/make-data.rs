@@ -43,13 +43,7 @@ fn main() -> io::Result<()> {
         named => named,
     };
     for entity in entities {
-        let Arguments {
-            items,
-            shared,
-            differing,
-            seed,
-            ..
-        } = arguments;
+        let Arguments { items, shared, differing, seed, .. } = arguments;
         let plan = Plan::even(*entity, items, shared, differing, seed);
         plan.write_file(Side::Source, &arguments.dir, "personal")?;
         plan.write_file(Side::Target, &arguments.dir, "business")?;

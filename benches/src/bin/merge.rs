@@ -9,11 +9,7 @@
 //! ```text
 //! cargo xtask bench merge [--case conflict] [--seconds 2] [--rounds 5]
 //! ```
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a tool for people, run by hand"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for people, run by hand")]
 
 use std::hint::black_box;
 use std::time::{Duration, Instant};
@@ -188,11 +184,7 @@ fn round(hub: &mut Hub, stored: &[Stored], time: Duration) -> f64 {
 fn main() {
     let arguments = Arguments::parse();
     let load = machine::load_average().unwrap_or(f64::NAN);
-    println!(
-        "{}, commit {}, load {load}",
-        machine::processor(),
-        machine::commit()
-    );
+    println!("{}, commit {}, load {load}", machine::processor(), machine::commit());
     println!("{:<12}{:>16}{:>12}", "case", "records/CPU-s", "target");
     let wanted = CASES.iter().filter(|case| case.0.contains(&arguments.case));
     for (name, target, theirs, ours) in wanted {
@@ -203,13 +195,11 @@ fn main() {
             entity: EntityName::new("contacts").unwrap(),
             writers: ["personal", "business"].map(|name| Writer::new(name).unwrap()),
         };
-        let stored: Vec<Stored> = (0..RECORDS)
-            .map(|number| hub.stored(number, (theirs, ours)))
-            .collect();
+        let stored: Vec<Stored> =
+            (0..RECORDS).map(|number| hub.stored(number, (theirs, ours))).collect();
         let time = Duration::from_secs(arguments.seconds);
-        let mut rates: Vec<f64> = (0..arguments.rounds)
-            .map(|_| round(&mut hub, &stored, time))
-            .collect();
+        let mut rates: Vec<f64> =
+            (0..arguments.rounds).map(|_| round(&mut hub, &stored, time)).collect();
         rates.sort_by(f64::total_cmp);
         println!("{name:<12}{:>16.0}{target:>12.0}", rates[rates.len() / 2]);
     }

@@ -14,9 +14,7 @@ pub struct Dice {
 impl Dice {
     /// Builds dice for one purpose; equal `parts` in equal order give equal throws.
     pub fn new(parts: &[u64]) -> Self {
-        let mut dice = Self {
-            state: 0x5EED_0F5A_11CE_D001,
-        };
+        let mut dice = Self { state: 0x5EED_0F5A_11CE_D001 };
         for part in parts {
             dice.state = dice.throw() ^ part.wrapping_mul(0x9E37_79B9_7F4A_7C15);
         }

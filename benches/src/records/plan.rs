@@ -52,14 +52,7 @@ impl Plan {
     pub fn even(entity: Entity, items: u64, shared: u64, differing: u64, seed: u64) -> Self {
         let shared = items * shared.min(100) / 100;
         let differing = shared * differing.min(100) / 100;
-        Self {
-            entity,
-            source: items,
-            target: items,
-            shared,
-            differing,
-            seed,
-        }
+        Self { entity, source: items, target: items, shared, differing, seed }
     }
 
     /// Returns the number of different ids on both sides together.
@@ -68,14 +61,8 @@ impl Plan {
     ///
     /// If more records are shared than a side holds, or more differ than are shared.
     pub fn union(&self) -> u64 {
-        assert!(
-            self.shared <= self.source.min(self.target),
-            "shared records are on both sides"
-        );
-        assert!(
-            self.differing <= self.shared,
-            "only shared records can differ"
-        );
+        assert!(self.shared <= self.source.min(self.target), "shared records are on both sides");
+        assert!(self.differing <= self.shared, "only shared records can differ");
         self.source + self.target - self.shared
     }
 
@@ -165,17 +152,8 @@ mod tests {
     use super::*;
 
     fn places(plan: &Plan) -> [usize; 4] {
-        let kinds = [
-            Place::SourceOnly,
-            Place::TargetOnly,
-            Place::Equal,
-            Place::Differing,
-        ];
-        kinds.map(|kind| {
-            (0..plan.union())
-                .filter(|index| plan.place(*index) == kind)
-                .count()
-        })
+        let kinds = [Place::SourceOnly, Place::TargetOnly, Place::Equal, Place::Differing];
+        kinds.map(|kind| (0..plan.union()).filter(|index| plan.place(*index) == kind).count())
     }
 
     #[test]
@@ -191,14 +169,8 @@ mod tests {
             ("one side empty",         0,     7,     0,    0, [0, 7, 0, 0]),
         ];
         for (name, source, target, shared, differing, expected) in cases {
-            let plan = Plan {
-                entity: Entity::Contacts,
-                source,
-                target,
-                shared,
-                differing,
-                seed: 1,
-            };
+            let plan =
+                Plan { entity: Entity::Contacts, source, target, shared, differing, seed: 1 };
             assert_eq!(places(&plan), expected, "case: {name}");
         }
     }

@@ -24,13 +24,8 @@ pub enum Entity {
 
 impl Entity {
     /// All of them, in the order in which spec 001 names them.
-    pub const ALL: [Self; 5] = [
-        Self::Contacts,
-        Self::Calendar,
-        Self::Tasks,
-        Self::Documents,
-        Self::Communications,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Contacts, Self::Calendar, Self::Tasks, Self::Documents, Self::Communications];
 
     /// Returns the entity's name: its file's stem and the member that holds its records.
     pub const fn name(self) -> &'static str {
@@ -144,27 +139,17 @@ fn event(dice: &mut Dice) -> Vec<(&'static str, Json)> {
     let title = format!("{} {}", dice.pick(EVENT_KINDS), dice.pick(GIVEN_NAMES));
     let day = day(dice, 2026);
     let hour = 8 + dice.below(10);
-    let guests: Vec<String> = (0..dice.below(3))
-        .map(|_| Entity::Contacts.id(1 + dice.below(150)))
-        .collect();
+    let guests: Vec<String> =
+        (0..dice.below(3)).map(|_| Entity::Contacts.id(1 + dice.below(150))).collect();
     vec![
         ("title", Json::text(title)),
         ("start", Json::text(format!("{day}T{hour:02}:00:00Z"))),
-        (
-            "end",
-            Json::text(format!(
-                "{day}T{hour:02}:{}:00Z",
-                dice.pick(&["25", "45", "50"])
-            )),
-        ),
+        ("end", Json::text(format!("{day}T{hour:02}:{}:00Z", dice.pick(&["25", "45", "50"])))),
         ("location", Json::text(location(dice))),
         ("attendees", Json::texts(guests.iter().map(String::as_str))),
         (
             "reminder",
-            Json::Object(vec![(
-                "minutesBefore",
-                Json::Number(dice.pick(&[5, 10, 30, 60])),
-            )]),
+            Json::Object(vec![("minutesBefore", Json::Number(dice.pick(&[5, 10, 30, 60])))]),
         ),
         ("allDay", Json::Bool(false)),
     ]
@@ -197,10 +182,7 @@ fn document(dice: &mut Dice) -> Vec<(&'static str, Json)> {
         ("title", Json::text(task_title(dice))),
         ("path", Json::text(path(dice, extension))),
         ("mediaType", Json::text(media_type)),
-        (
-            "sizeBytes",
-            Json::Number(900 + dice.below(4_000_000) as i64),
-        ),
+        ("sizeBytes", Json::Number(900 + dice.below(4_000_000) as i64)),
         ("owner", Json::text(person(dice))),
         ("version", version),
     ]
@@ -261,12 +243,7 @@ fn phone(dice: &mut Dice) -> String {
 }
 
 fn location(dice: &mut Dice) -> String {
-    format!(
-        "{} {}, {}",
-        dice.pick(ROOMS),
-        1 + dice.below(400),
-        dice.pick(CITIES).0
-    )
+    format!("{} {}, {}", dice.pick(ROOMS), 1 + dice.below(400), dice.pick(CITIES).0)
 }
 
 fn task_title(dice: &mut Dice) -> String {
@@ -275,11 +252,7 @@ fn task_title(dice: &mut Dice) -> String {
 
 fn subject(dice: &mut Dice) -> String {
     let prefix = dice.pick(&["Re: ", "Fwd: ", "", "AW: "]);
-    format!(
-        "{prefix}{} – no. {}",
-        dice.pick(THINGS),
-        1_000 + dice.below(9_000)
-    )
+    format!("{prefix}{} – no. {}", dice.pick(THINGS), 1_000 + dice.below(9_000))
 }
 
 fn path(dice: &mut Dice, extension: &str) -> String {
@@ -296,11 +269,7 @@ fn path(dice: &mut Dice, extension: &str) -> String {
 fn tags(dice: &mut Dice, choices: &[&str]) -> Json {
     let first = dice.pick(choices);
     let second = dice.pick(choices);
-    if first == second {
-        Json::texts([first])
-    } else {
-        Json::texts([first, second])
-    }
+    if first == second { Json::texts([first]) } else { Json::texts([first, second]) }
 }
 
 fn day(dice: &mut Dice, year: u64) -> String {
@@ -309,12 +278,7 @@ fn day(dice: &mut Dice, year: u64) -> String {
 
 fn moment(dice: &mut Dice, year: u64) -> String {
     let day = day(dice, year);
-    format!(
-        "{day}T{:02}:{:02}:{:02}Z",
-        dice.below(24),
-        dice.below(60),
-        dice.below(60)
-    )
+    format!("{day}T{:02}:{:02}:{:02}Z", dice.below(24), dice.below(60), dice.below(60))
 }
 
 #[cfg(test)]

@@ -54,23 +54,11 @@ pub(super) const FAMILY_NAMES: &[&str] = &[
 ];
 
 /// Names written in their own script; used now and then, so that every file holds some.
-pub(super) const OTHER_NAMES: &[&str] = &[
-    "陳怡君",
-    "Анна Коваленко",
-    "محمد علي",
-    "佐藤 健",
-    "Ελένη Παππά",
-    "김민준",
-    "नीरज शर्मा",
-];
+pub(super) const OTHER_NAMES: &[&str] =
+    &["陳怡君", "Анна Коваленко", "محمد علي", "佐藤 健", "Ελένη Παππά", "김민준", "नीरज शर्मा"];
 
-pub(super) const MAIL_DOMAINS: &[&str] = &[
-    "example.com",
-    "example.net",
-    "example.org",
-    "mail.example",
-    "studio.example",
-];
+pub(super) const MAIL_DOMAINS: &[&str] =
+    &["example.com", "example.net", "example.org", "mail.example", "studio.example"];
 
 pub(super) const STREETS: &[&str] = &[
     "Ahornweg",
@@ -104,25 +92,11 @@ pub(super) const CITIES: &[(&str, &str)] = &[
     ("Zürich", "CH"),
 ];
 
-pub(super) const CONTACT_CATEGORIES: &[&str] = &[
-    "business",
-    "client",
-    "family",
-    "friend",
-    "neighbour",
-    "supplier",
-];
+pub(super) const CONTACT_CATEGORIES: &[&str] =
+    &["business", "client", "family", "friend", "neighbour", "supplier"];
 
-pub(super) const CONTACT_TAGS: &[&str] = &[
-    "berlin-fair",
-    "choir",
-    "football",
-    "invoice",
-    "newsletter",
-    "school",
-    "vip",
-    "wedding",
-];
+pub(super) const CONTACT_TAGS: &[&str] =
+    &["berlin-fair", "choir", "football", "invoice", "newsletter", "school", "vip", "wedding"];
 
 pub(super) const EVENT_KINDS: &[&str] = &[
     "Budget review",
@@ -143,15 +117,8 @@ pub(super) const EVENT_KINDS: &[&str] = &[
     "Yoga",
 ];
 
-pub(super) const ROOMS: &[&str] = &[
-    "Atelier",
-    "Café Zentral",
-    "Library",
-    "Meeting room",
-    "Office",
-    "Studio",
-    "Video call",
-];
+pub(super) const ROOMS: &[&str] =
+    &["Atelier", "Café Zentral", "Library", "Meeting room", "Office", "Studio", "Video call"];
 
 pub(super) const VERBS: &[&str] = &[
     "Answer",
@@ -203,15 +170,7 @@ pub(super) const FILE_KINDS: &[(&str, &str)] = &[
     ("txt", "text/plain"),
 ];
 
-pub(super) const FOLDERS: &[&str] = &[
-    "archive",
-    "clients",
-    "contracts",
-    "family",
-    "house",
-    "invoices",
-    "letters",
-    "taxes",
-];
+pub(super) const FOLDERS: &[&str] =
+    &["archive", "clients", "contracts", "family", "house", "invoices", "letters", "taxes"];
 
 pub(super) const CHANNELS: &[&str] = &["call", "chat", "email", "letter", "sms"];

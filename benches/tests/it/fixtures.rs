@@ -45,11 +45,7 @@ fn making_the_spec_001_fixtures_again_gives_the_same_bytes() {
             "{set} holds other files; run `cargo run -p syncline-benches --bin make-fixtures`"
         );
         for (path, bytes) in made {
-            assert!(
-                committed[&path] == bytes,
-                "{set}/{} differs",
-                path.display()
-            );
+            assert!(committed[&path] == bytes, "{set}/{} differs", path.display());
         }
     }
 }
@@ -62,11 +58,7 @@ fn records(set: &str, domain: &str, entity: &str) -> BTreeMap<String, Value> {
         .iter()
         .map(|record| (record["id"].as_str().unwrap().to_owned(), record.clone()))
         .collect();
-    assert_eq!(
-        by_id.len(),
-        list.len(),
-        "{set}/{domain}/{entity}: ids are unique"
-    );
+    assert_eq!(by_id.len(), list.len(), "{set}/{domain}/{entity}: ids are unique");
     by_id
 }
 
@@ -81,10 +73,8 @@ fn the_spec_001_fixtures_hold_the_numbers_that_the_spec_prints() {
         ("documents",      120,  90, 145, 10),
         ("communications",  55,  40,  60,  4),
     ];
-    let sets = [
-        ("contacts", &[CONTACTS][..], &five[..1]),
-        ("five-entities", &FIVE_ENTITIES, &five),
-    ];
+    let sets =
+        [("contacts", &[CONTACTS][..], &five[..1]), ("five-entities", &FIVE_ENTITIES, &five)];
     for (set, plans, rows) in sets {
         for (plan, row) in plans.iter().zip(rows) {
             assert_eq!(counts(set, plan), *row, "{set}");
@@ -97,21 +87,9 @@ fn counts(set: &str, plan: &Plan) -> (&'static str, usize, usize, usize, usize) 
     let entity = plan.entity.name();
     let source = records(set, "personal", entity);
     let target = records(set, "business", entity);
-    let shared: Vec<_> = source
-        .keys()
-        .filter(|id| target.contains_key(*id))
-        .collect();
-    let differing = shared
-        .iter()
-        .filter(|id| source[**id] != target[**id])
-        .count();
-    (
-        entity,
-        source.len(),
-        target.len(),
-        source.len() + target.len() - shared.len(),
-        differing,
-    )
+    let shared: Vec<_> = source.keys().filter(|id| target.contains_key(*id)).collect();
+    let differing = shared.iter().filter(|id| source[**id] != target[**id]).count();
+    (entity, source.len(), target.len(), source.len() + target.len() - shared.len(), differing)
 }
 
 #[test]

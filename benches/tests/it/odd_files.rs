@@ -29,10 +29,7 @@ fn the_readme_names_every_odd_file_and_no_other() {
 fn odd_bytes_survive_the_checkout() {
     type Odd = fn(&[u8]) -> bool;
     let count = |bytes: &[u8], wanted: &[u8]| {
-        bytes
-            .windows(wanted.len())
-            .filter(|window| *window == wanted)
-            .count()
+        bytes.windows(wanted.len()).filter(|window| *window == wanted).count()
     };
     #[rustfmt::skip]
     let cases: [(&str, Odd); 8] = [
@@ -46,10 +43,7 @@ fn odd_bytes_survive_the_checkout() {
         ("truncated-between-records.json", |bytes| bytes.ends_with(b"},\n")),
     ];
     for (name, odd) in cases {
-        assert!(
-            odd(&fs::read(fixtures_dir().join("files").join(name)).unwrap()),
-            "{name}"
-        );
+        assert!(odd(&fs::read(fixtures_dir().join("files").join(name)).unwrap()), "{name}");
     }
     let crlf = fs::read(fixtures_dir().join("files/crlf.json")).unwrap();
     assert_eq!(count(&crlf, b"\r\n"), count(&crlf, b"\n"));

@@ -22,16 +22,8 @@ fn the_peer_counts_what_spec_001_counts() {
         .arg(&data)
         .output()
         .unwrap();
-    assert!(
-        output.status.success(),
-        "{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    let record = fs::read_dir(data.join("sync-records"))
-        .unwrap()
-        .next()
-        .unwrap()
-        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let record = fs::read_dir(data.join("sync-records")).unwrap().next().unwrap().unwrap();
     let record: serde_json::Value =
         serde_json::from_slice(&fs::read(record.path()).unwrap()).unwrap();
     let results = &record["results"];
@@ -39,11 +31,5 @@ fn the_peer_counts_what_spec_001_counts() {
     assert_eq!(results["contacts"]["conflicts"], 15);
     assert_eq!(results["calendar"]["mergedCount"], 85);
     assert_eq!(results["calendar"]["conflicts"], 5);
-    assert_eq!(
-        fs::read_to_string(data.join("audit.log"))
-            .unwrap()
-            .lines()
-            .count(),
-        1
-    );
+    assert_eq!(fs::read_to_string(data.join("audit.log")).unwrap().lines().count(), 1);
 }

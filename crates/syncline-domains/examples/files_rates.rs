@@ -22,30 +22,18 @@ fn main() -> Outcome<()> {
     };
     let rounds: u32 = if items > 100_000 { 3 } else { 50 };
     let bytes = file(items)?;
-    println!(
-        "{items} items, {} bytes, file in memory: peak {} kB",
-        bytes.len(),
-        peak_kb()
-    );
+    println!("{items} items, {} bytes, file in memory: peak {} kB", bytes.len(), peak_kb());
     let id_path = Path::parse("/id")?;
     let read = || Document::parse(bytes.as_slice(), "contacts", &id_path);
     let document = read()?;
     println!("after reading: peak {} kB", peak_kb());
-    report(
-        "read and digest",
-        items,
-        mean(rounds, || Ok(read()?.items().len()))?,
-    );
+    report("read and digest", items, mean(rounds, || Ok(read()?.items().len()))?);
     report(
         "digest of the file",
         items,
         mean(rounds, || Ok(blake3::hash(&bytes).as_bytes().len()))?,
     );
-    report(
-        "nothing rewritten",
-        items,
-        mean(rounds, || Ok(document.rewrite(Vec::new())?.len()))?,
-    );
+    report("nothing rewritten", items, mean(rounds, || Ok(document.rewrite(Vec::new())?.len()))?);
     for (name, step) in [("1 % rewritten", 100), ("all rewritten", 1)] {
         let mut total = Duration::ZERO;
         for _ in 0..rounds {
@@ -103,25 +91,18 @@ fn cpu_time() -> Outcome<Duration> {
     // Its own time is brought up to date when it gives the CPU away.
     std::thread::yield_now();
     let stat = std::fs::read_to_string("/proc/self/schedstat")?;
-    let nanoseconds = stat
-        .split_whitespace()
-        .next()
-        .ok_or("no time in schedstat")?;
+    let nanoseconds = stat.split_whitespace().next().ok_or("no time in schedstat")?;
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
 fn report(name: &str, items: usize, time: Duration) {
     let per_item = time.as_nanos() as f64 / items as f64;
-    println!(
-        "{name}: {:.2} ms, {per_item:.0} ns per item",
-        time.as_secs_f64() * 1e3
-    );
+    println!("{name}: {:.2} ms, {per_item:.0} ns per item", time.as_secs_f64() * 1e3);
 }
 
 /// Returns the peak memory of this process, where Linux tells it.
 fn peak_kb() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok())
-        .unwrap_or(0)
+    line.and_then(|rest| rest.split_whitespace().next()?.parse().ok()).unwrap_or(0)
 }

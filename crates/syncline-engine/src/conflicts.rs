@@ -102,12 +102,8 @@ const fn kind_word(kind: ConflictKind) -> &'static str {
 }
 
 fn kind_of(word: &str) -> Option<ConflictKind> {
-    let kinds = [
-        ConflictKind::Values,
-        ConflictKind::Texts,
-        ConflictKind::Deletion,
-        ConflictKind::Minimum,
-    ];
+    let kinds =
+        [ConflictKind::Values, ConflictKind::Texts, ConflictKind::Deletion, ConflictKind::Minimum];
     kinds.into_iter().find(|kind| kind_word(*kind) == word)
 }
 
@@ -126,11 +122,7 @@ impl ConflictRow {
         row.insert("path", self.conflict.path.as_str());
         row.insert("kind", kind_word(self.conflict.kind));
         row.insert("status", self.status.as_str());
-        let stamps = self
-            .conflict
-            .stamps
-            .iter()
-            .map(|stamp| Json::from(stamp_text(*stamp)));
+        let stamps = self.conflict.stamps.iter().map(|stamp| Json::from(stamp_text(*stamp)));
         row.insert("stamps", Json::Array(stamps.collect()));
         if let Some(shown) = self.conflict.shown {
             row.insert("shown", stamp_text(shown));
@@ -138,10 +130,7 @@ impl ConflictRow {
         if let Some(base) = &self.base {
             row.insert("base", base.to_json());
         }
-        row.insert(
-            "sides",
-            Json::Array(self.conflict.sides.iter().map(side_json).collect()),
-        );
+        row.insert("sides", Json::Array(self.conflict.sides.iter().map(side_json).collect()));
         if let Some(found) = &self.found {
             row.insert("foundBy", found.as_str());
         }
@@ -157,9 +146,7 @@ impl ConflictRow {
 
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
-        Json::Object(self.to_json())
-            .to_compact_string()
-            .into_bytes()
+        Json::Object(self.to_json()).to_compact_string().into_bytes()
     }
 
     /// Decodes a row. The bytes may come from anywhere.
@@ -177,17 +164,13 @@ impl ConflictRow {
             Some(shown) => Some(parse_stamp(shown).ok_or(damaged("shown"))?),
             None => None,
         };
-        let stamps = array(&row, "stamps")
-            .iter()
-            .map(|stamp| stamp.as_str().and_then(parse_stamp));
+        let stamps = array(&row, "stamps").iter().map(|stamp| stamp.as_str().and_then(parse_stamp));
         let sides = array(&row, "sides").iter().map(read_side);
         let status =
             text("status").and_then(|word| Status::ALL.into_iter().find(|s| s.as_str() == word));
         let status = status.ok_or(damaged("status"))?;
         let conflict = Conflict {
-            path: text("path")
-                .and_then(|p| Path::parse(p).ok())
-                .ok_or(damaged("path"))?,
+            path: text("path").and_then(|p| Path::parse(p).ok()).ok_or(damaged("path"))?,
             kind: text("kind").and_then(kind_of).ok_or(damaged("kind"))?,
             stamps: stamps.collect::<Option<_>>().ok_or(damaged("stamps"))?,
             sides: sides.collect::<Option<_>>().ok_or(damaged("sides"))?,
@@ -198,9 +181,7 @@ impl ConflictRow {
             entity: text("entity")
                 .and_then(|n| EntityName::new(n).ok())
                 .ok_or(damaged("entity"))?,
-            id: text("id")
-                .and_then(|id| RecordId::new(id).ok())
-                .ok_or(damaged("id"))?,
+            id: text("id").and_then(|id| RecordId::new(id).ok()).ok_or(damaged("id"))?,
             conflict,
             status,
             base: row.get("base").and_then(|base| Leaf::from_json(base).ok()),

@@ -29,10 +29,7 @@ impl DomainIndex {
     /// Returns the digest of a record as it was after the last run.
     pub fn get(&self, id: &RecordId) -> Option<&ItemDigest> {
         let found = self.items.binary_search_by(|(known, _)| known.cmp(id));
-        found
-            .ok()
-            .and_then(|index| self.items.get(index))
-            .map(|(_, digest)| digest)
+        found.ok().and_then(|index| self.items.get(index)).map(|(_, digest)| digest)
     }
 
     /// Encodes the index.
@@ -81,11 +78,6 @@ impl DomainIndex {
             items.push((id, reader.array()?));
         }
         reader.finish()?;
-        Ok(Self {
-            file,
-            rules,
-            position,
-            items,
-        })
+        Ok(Self { file, rules, position, items })
     }
 }

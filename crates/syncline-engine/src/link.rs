@@ -34,12 +34,7 @@ impl LinkedDomain {
     /// Builds a writable domain whose gate lets everything pass.
     pub fn open(name: DomainName) -> Self {
         let writer = Writer::from(&name);
-        Self {
-            name,
-            writer,
-            writable: true,
-            policy: DomainPolicy::default(),
-        }
+        Self { name, writer, writable: true, policy: DomainPolicy::default() }
     }
 }
 

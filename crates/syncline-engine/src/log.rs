@@ -33,14 +33,8 @@ pub enum ChangeKind {
 }
 
 impl ChangeKind {
-    const ALL: [Self; 6] = [
-        Self::Write,
-        Self::Settlement,
-        Self::Cap,
-        Self::Undo,
-        Self::Join,
-        Self::Overwrite,
-    ];
+    const ALL: [Self; 6] =
+        [Self::Write, Self::Settlement, Self::Cap, Self::Undo, Self::Join, Self::Overwrite];
 
     /// Returns the word for it, as in reports.
     pub const fn as_str(self) -> &'static str {
@@ -145,11 +139,7 @@ impl LogEntry {
             after: read_image(reader)?,
             salt: Salt::new(reader.array()?),
         };
-        if reader.is_empty() {
-            Ok(entry)
-        } else {
-            Err(unacceptable(reader.offset()))
-        }
+        if reader.is_empty() { Ok(entry) } else { Err(unacceptable(reader.offset())) }
     }
 
     /// Returns what names the change in the audit: its stamp, and a digest of all that the entry
@@ -187,10 +177,7 @@ pub fn digest(fields: &Fields) -> Hash {
 /// Both are sorted by path, and so are the results.
 pub fn images(before: &Fields, after: &Fields) -> (Fields, Fields) {
     let only = |a: &Fields, b: &Fields| -> Fields {
-        a.iter()
-            .filter(|field| b.binary_search(field).is_err())
-            .cloned()
-            .collect()
+        a.iter().filter(|field| b.binary_search(field).is_err()).cloned().collect()
     };
     (only(before, after), only(after, before))
 }
@@ -220,16 +207,11 @@ fn read_image(reader: &mut Reader<'_>) -> Result<Option<Fields>, DecodeError> {
         let path = text(reader, |text| Path::parse(text).ok())?;
         Ok((path, text(reader, |text| Leaf::parse(text).ok())?))
     };
-    (0..count)
-        .map(|_| field(reader))
-        .collect::<Result<_, _>>()
-        .map(Some)
+    (0..count).map(|_| field(reader)).collect::<Result<_, _>>().map(Some)
 }
 
 fn hops(reader: &mut Reader<'_>) -> Result<Vec<SiteId>, DecodeError> {
-    (0..reader.count(8)?)
-        .map(|_| reader.u64_be().map(SiteId))
-        .collect()
+    (0..reader.count(8)?).map(|_| reader.u64_be().map(SiteId)).collect()
 }
 
 fn number(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
@@ -255,10 +237,5 @@ fn tagged<T>(
 }
 
 fn unacceptable(at: usize) -> DecodeError {
-    Reader::damaged_at(
-        at,
-        Damage::NotAcceptable {
-            what: "item of a log entry",
-        },
-    )
+    Reader::damaged_at(at, Damage::NotAcceptable { what: "item of a log entry" })
 }

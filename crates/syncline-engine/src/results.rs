@@ -97,9 +97,7 @@ impl OperationResult {
         let fate = match reader.u8()? {
             0 => Fate::Written(read_stamp(&mut reader)?),
             1 => Fate::Deleted(read_stamp(&mut reader)?),
-            2 => Fate::Refused {
-                code: reader.str()?.into(),
-            },
+            2 => Fate::Refused { code: reader.str()?.into() },
             tag => return Err(Reader::damaged_at(at, Damage::UnknownTag { tag })),
         };
         let at = reader.offset();
@@ -118,10 +116,7 @@ fn change(tag: u8, stamp: Stamp, out: &mut Bytes) {
 }
 
 fn read_stamp(reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
-    Ok(Stamp::new(
-        Clock(reader.varint()?),
-        SiteId(reader.u64_be()?),
-    ))
+    Ok(Stamp::new(Clock(reader.varint()?), SiteId(reader.u64_be()?)))
 }
 
 fn format(reader: &mut Reader<'_>) -> Result<(), DecodeError> {
@@ -220,10 +215,7 @@ impl ClientResults {
         result: OperationResult,
         batch: &mut Batch,
     ) {
-        let key = |counter| Key::Result {
-            client: client.clone(),
-            counter,
-        };
+        let key = |counter| Key::Result { client: client.clone(), counter };
         batch.put(key(counter), result.encode());
         self.remember(counter, result);
         if self.results.len() <= RESULTS_PER_CLIENT_MAX {
@@ -277,9 +269,7 @@ mod tests {
 
     #[test]
     fn a_result_is_read_back_as_it_was_stored() {
-        let refused = Fate::Refused {
-            code: "SHAPE_MISMATCH".into(),
-        };
+        let refused = Fate::Refused { code: "SHAPE_MISMATCH".into() };
         let fates = [
             Fate::Written(Stamp::new(Clock(1 << 40), SiteId(u64::MAX))),
             Fate::Deleted(Stamp::new(Clock(0), SiteId(0))),
@@ -290,10 +280,7 @@ mod tests {
             let bytes = stored.encode();
             assert_eq!(OperationResult::decode(&bytes).unwrap(), stored);
             for end in 0..bytes.len() {
-                assert!(
-                    OperationResult::decode(&bytes[..end]).is_err(),
-                    "cut at {end}"
-                );
+                assert!(OperationResult::decode(&bytes[..end]).is_err(), "cut at {end}");
             }
         }
     }
@@ -309,10 +296,7 @@ mod tests {
         }
         assert_eq!(known.get(1), Known::TooOld);
         assert_eq!(known.get(known.floor()), Known::TooOld);
-        assert_eq!(
-            known.get(known.floor() + 1),
-            Known::Answered(&result(known.floor() + 1))
-        );
+        assert_eq!(known.get(known.floor() + 1), Known::Answered(&result(known.floor() + 1)));
         assert_eq!(known.get(kept_max + 2), Known::Nothing);
         assert!(known.results.len() <= RESULTS_PER_CLIENT_MAX);
         let entity = EntityName::new("tasks").unwrap();
@@ -339,10 +323,8 @@ mod tests {
         }
         let seen: Version = [(SiteId(7), Clock(10))].into_iter().collect();
         let (entity, id) = (result(1).entity, result(1).id);
-        let own: Vec<u64> = known
-            .own(&entity, &id, &seen)
-            .map(|(stamp, _)| stamp.clock.0)
-            .collect();
+        let own: Vec<u64> =
+            known.own(&entity, &id, &seen).map(|(stamp, _)| stamp.clock.0).collect();
         assert_eq!(own, [30, 20]);
     }
 }

@@ -125,9 +125,7 @@ impl ConflictId {
     pub fn new(text: &str) -> Result<Self, KeyError> {
         let hex = text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if text.is_empty() || text.len() > CONFLICT_ID_CHARS_MAX || !hex {
-            return Err(KeyError::ConflictId {
-                chars: text.chars().count(),
-            });
+            return Err(KeyError::ConflictId { chars: text.chars().count() });
         }
         Ok(Self(text.into()))
     }
@@ -165,10 +163,7 @@ impl MetaName {
     /// While the program is compiled, where the result is a constant, if the name is not 1 to
     /// [`META_NAME_CHARS_MAX`] characters of `a-z`, `0-9`, `_`, `.` and `-`.
     pub const fn literal(name: &'static str) -> Self {
-        assert!(
-            is_meta_name(name.as_bytes()),
-            "the name of a fact is a short lower-case word"
-        );
+        assert!(is_meta_name(name.as_bytes()), "the name of a fact is a short lower-case word");
         Self(Cow::Borrowed(name))
     }
 
@@ -179,9 +174,7 @@ impl MetaName {
     /// [`KeyError::MetaName`] if [`MetaName::literal`] would not take it.
     pub fn new(name: &str) -> Result<Self, KeyError> {
         if !is_meta_name(name.as_bytes()) {
-            return Err(KeyError::MetaName {
-                chars: name.chars().count(),
-            });
+            return Err(KeyError::MetaName { chars: name.chars().count() });
         }
         Ok(Self(Cow::Owned(name.to_owned())))
     }
@@ -314,20 +307,16 @@ impl Key {
             Self::Base { domain, entity, id } => {
                 domain.as_str().len() + entity.as_str().len() + id.as_str().len()
             }
-            Self::Conflict {
-                entity,
-                id,
-                conflict,
-            } => entity.as_str().len() + id.as_str().len() + conflict.as_str().len(),
+            Self::Conflict { entity, id, conflict } => {
+                entity.as_str().len() + id.as_str().len() + conflict.as_str().len()
+            }
             Self::Run(run) => run.as_str().len(),
             Self::Domain { domain, entity } => {
                 domain.as_str().len() + entity.as_ref().map_or(0, |entity| entity.as_str().len())
             }
-            Self::Journal {
-                run,
-                domain,
-                entity,
-            } => run.as_str().len() + domain.as_str().len() + entity.as_str().len(),
+            Self::Journal { run, domain, entity } => {
+                run.as_str().len() + domain.as_str().len() + entity.as_str().len()
+            }
             Self::Schema { entity, .. } => entity.as_str().len() + size_of::<u32>(),
             Self::Meta(name) => name.as_str().len(),
         }
@@ -440,17 +429,11 @@ impl Scan {
             (Self::Audit { from }, Key::Audit(number)) => number >= from,
             (Self::Results { client: wanted }, Key::Result { client, .. }) => wanted == client,
             (
-                Self::Bases {
-                    domain: wanted_domain,
-                    entity: wanted,
-                },
+                Self::Bases { domain: wanted_domain, entity: wanted },
                 Key::Base { domain, entity, .. },
             ) => wanted_domain == domain && wanted == entity,
             (
-                Self::ConflictsOf {
-                    entity: wanted,
-                    id: wanted_id,
-                },
+                Self::ConflictsOf { entity: wanted, id: wanted_id },
                 Key::Conflict { entity, id, .. },
             ) => wanted == entity && wanted_id == id,
             _ => self.is_whole_table() && self.table() == key.table(),
@@ -467,51 +450,24 @@ impl Scan {
         let run = || RunId::new(" ").expect("invariant: a space is an id");
         let conflict = || ConflictId(Arc::from("0"));
         match self {
-            Self::Records { entity } => Key::Record {
-                entity: entity.clone(),
-                id: id(),
-            },
-            Self::AllRecords => Key::Record {
-                entity: entity(),
-                id: id(),
-            },
+            Self::Records { entity } => Key::Record { entity: entity.clone(), id: id() },
+            Self::AllRecords => Key::Record { entity: entity(), id: id() },
             Self::Log { from } => Key::Log(*from),
             Self::LogLatest => Key::Log(Position(0)),
-            Self::Results { client } => Key::Result {
-                client: client.clone(),
-                counter: 0,
-            },
-            Self::Bases { domain, entity } => Key::Base {
-                domain: domain.clone(),
-                entity: entity.clone(),
-                id: id(),
-            },
-            Self::Conflicts => Key::Conflict {
-                entity: entity(),
-                id: id(),
-                conflict: conflict(),
-            },
-            Self::ConflictsOf { entity, id } => Key::Conflict {
-                entity: entity.clone(),
-                id: id.clone(),
-                conflict: conflict(),
-            },
+            Self::Results { client } => Key::Result { client: client.clone(), counter: 0 },
+            Self::Bases { domain, entity } => {
+                Key::Base { domain: domain.clone(), entity: entity.clone(), id: id() }
+            }
+            Self::Conflicts => Key::Conflict { entity: entity(), id: id(), conflict: conflict() },
+            Self::ConflictsOf { entity, id } => {
+                Key::Conflict { entity: entity.clone(), id: id.clone(), conflict: conflict() }
+            }
             Self::Runs | Self::RunsLatest => Key::Run(run()),
-            Self::Domains => Key::Domain {
-                domain: domain(),
-                entity: None,
-            },
-            Self::Journal => Key::Journal {
-                run: run(),
-                domain: domain(),
-                entity: entity(),
-            },
+            Self::Domains => Key::Domain { domain: domain(), entity: None },
+            Self::Journal => Key::Journal { run: run(), domain: domain(), entity: entity() },
             Self::Audit { from } => Key::Audit(*from),
             Self::AuditLatest => Key::Audit(0),
-            Self::Schemas { entity } => Key::Schema {
-                entity: entity.clone(),
-                version: 0,
-            },
+            Self::Schemas { entity } => Key::Schema { entity: entity.clone(), version: 0 },
             Self::Meta => Key::Meta(MetaName(Cow::Borrowed("-"))),
         }
     }
@@ -554,10 +510,7 @@ pub struct Batch {
 impl Batch {
     /// Returns a batch that writes nothing.
     pub const fn new() -> Self {
-        Self {
-            writes: Vec::new(),
-            bytes: 0,
-        }
+        Self { writes: Vec::new(), bytes: 0 }
     }
 
     /// Adds a row, in the place of one that may be there.
@@ -598,20 +551,14 @@ impl Batch {
 
     /// Returns the writes in the order in which they were added; `None` deletes.
     pub fn iter(&self) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
-        self.writes
-            .iter()
-            .map(|(key, value)| (key, value.as_deref()))
+        self.writes.iter().map(|(key, value)| (key, value.as_deref()))
     }
 
     /// Returns the writes in the order of their keys, each key once, with its last value; `None`
     /// deletes. Costs a sort.
     pub fn writes(&self) -> Vec<(&Key, Option<&[u8]>)> {
-        let mut sorted: Vec<(&Key, Option<&[u8]>)> = self
-            .writes
-            .iter()
-            .rev()
-            .map(|(key, value)| (key, value.as_deref()))
-            .collect();
+        let mut sorted: Vec<(&Key, Option<&[u8]>)> =
+            self.writes.iter().rev().map(|(key, value)| (key, value.as_deref())).collect();
         // Latest first, and the sort keeps the order of equals: the first of each key is its last write.
         sorted.sort_by_key(|(key, _)| *key);
         sorted.dedup_by_key(|(key, _)| *key);
@@ -624,9 +571,7 @@ impl fmt::Debug for Batch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let sizes =
             |(key, value): &(Key, Option<Vec<u8>>)| (key.clone(), value.as_ref().map(Vec::len));
-        f.debug_map()
-            .entries(self.writes.iter().map(sizes))
-            .finish()
+        f.debug_map().entries(self.writes.iter().map(sizes)).finish()
     }
 }
 
@@ -644,10 +589,7 @@ mod tests {
         let mut later = Batch::new();
         later.put(meta("a"), vec![3]);
         let mut batch = Batch::new();
-        batch
-            .put(meta("b"), vec![1])
-            .put(meta("a"), vec![2])
-            .delete(meta("b"));
+        batch.put(meta("b"), vec![1]).put(meta("a"), vec![2]).delete(meta("b"));
         batch.append(later);
         let (a, b) = (meta("a"), meta("b"));
         assert_eq!(batch.writes(), [(&a, Some(&[3][..])), (&b, None)]);
@@ -681,22 +623,11 @@ mod tests {
     #[test]
     fn a_number_beyond_sql_does_not_fit() {
         let client = ClientId::new("phone").unwrap();
-        let cases = [
-            (i64::MAX as u64, true),
-            (i64::MAX as u64 + 1, false),
-            (u64::MAX, false),
-        ];
+        let cases = [(i64::MAX as u64, true), (i64::MAX as u64 + 1, false), (u64::MAX, false)];
         for (number, fits) in cases {
             assert_eq!(Key::Log(Position(number)).fits(), fits, "{number}");
             assert_eq!(Key::Audit(number).fits(), fits, "{number}");
-            assert_eq!(
-                Key::Result {
-                    client: client.clone(),
-                    counter: number
-                }
-                .fits(),
-                fits
-            );
+            assert_eq!(Key::Result { client: client.clone(), counter: number }.fits(), fits);
         }
     }
 

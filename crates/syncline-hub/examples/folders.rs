@@ -17,22 +17,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let root = Path::new(&root);
     let mut names: Vec<String> = arguments.collect();
     if names.is_empty() {
-        names = [
-            "contacts",
-            "calendar",
-            "tasks",
-            "documents",
-            "communications",
-        ]
-        .map(str::to_owned)
-        .into();
+        names = ["contacts", "calendar", "tasks", "documents", "communications"]
+            .map(str::to_owned)
+            .into();
     }
     let began = Instant::now();
     let state_folder = root.join(".syncline");
-    let mut hub = Hub::open(&HubOptions {
-        state_folder,
-        check_store: false,
-    })?;
+    let mut hub = Hub::open(&HubOptions { state_folder, check_store: false })?;
     let opened = began.elapsed();
     let domain = |name: &str| -> Result<FileDomain, Box<dyn std::error::Error>> {
         Ok(FileDomain {
@@ -44,16 +35,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let request = SyncRequest {
         source: domain("personal")?,
         target: domain("business")?,
-        entities: names
-            .iter()
-            .map(|name| entity(name))
-            .collect::<Result<_, _>>()?,
+        entities: names.iter().map(|name| entity(name)).collect::<Result<_, _>>()?,
         direction: Direction::Bidirectional,
-        limits: Limits {
-            items_per_entity: u64::MAX,
-            bytes_per_run: 8 << 30,
-            run_ms: u64::MAX,
-        },
+        limits: Limits { items_per_entity: u64::MAX, bytes_per_run: 8 << 30, run_ms: u64::MAX },
         guard: Guard::default(),
         only: None,
         actor: Actor::default(),

@@ -43,9 +43,7 @@ impl Hub {
         let stored = self.store.get(&Key::Meta(facts::AUDIT_HEAD))?;
         let text = stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let head = match text {
-            Some(text) => text
-                .parse()
-                .map_err(|_| damage_at("the head", "AUDIT_DAMAGED_HEAD"))?,
+            Some(text) => text.parse().map_err(|_| damage_at("the head", "AUDIT_DAMAGED_HEAD"))?,
             None => Frontier::new().head(),
         };
         let frontier = match self.store.get(&Key::Meta(facts::AUDIT_FRONTIER))? {
@@ -77,10 +75,7 @@ impl Hub {
         self.for_each(&Scan::Log { from: Position(0) }, |_, bytes| {
             let entry = decode_entry(bytes)?;
             let hash = commitment_of(&entry).map_err(|_| HubError::Row { table: "log" })?;
-            let run = entry
-                .run
-                .map(|run| run.as_str().to_owned())
-                .unwrap_or_default();
+            let run = entry.run.map(|run| run.as_str().to_owned()).unwrap_or_default();
             commitments.entry(run).or_default().push(hash);
             Ok(())
         })?;
@@ -95,19 +90,14 @@ impl Hub {
     pub fn audit_entries(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, HubError> {
         let mut entries = Vec::new();
         let mut failed = false;
-        self.store
-            .scan(&Scan::Audit { from }, None, limit, &mut |_, bytes| {
-                match StoredEntry::decode(bytes) {
-                    Ok(stored) => entries.push(stored.entry().clone()),
-                    Err(_) => failed = true,
-                }
-                std::ops::ControlFlow::Continue(())
-            })?;
-        if failed {
-            Err(HubError::Row { table: "audit" })
-        } else {
-            Ok(entries)
-        }
+        self.store.scan(&Scan::Audit { from }, None, limit, &mut |_, bytes| {
+            match StoredEntry::decode(bytes) {
+                Ok(stored) => entries.push(stored.entry().clone()),
+                Err(_) => failed = true,
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        if failed { Err(HubError::Row { table: "audit" }) } else { Ok(entries) }
     }
 
     /// Proves the latest change of a record, or the one that a run brought.
@@ -121,9 +111,7 @@ impl Hub {
         id: &RecordId,
         run: Option<&str>,
     ) -> Result<ChangeProof, HubError> {
-        let missing = || HubError::RunNotFound {
-            id: run.unwrap_or("latest").to_owned(),
-        };
+        let missing = || HubError::RunNotFound { id: run.unwrap_or("latest").to_owned() };
         let mut found: Option<(Position, LogEntry)> = None;
         self.for_each(&Scan::Log { from: Position(0) }, |key, bytes| {
             let entry = decode_entry(bytes)?;
@@ -141,10 +129,7 @@ impl Hub {
         let commitments = self.commitments()?;
         let batch = commitments.get(of_run.as_str()).ok_or_else(missing)?;
         let own = commitment_of(&entry).map_err(|_| HubError::Row { table: "log" })?;
-        let at = batch
-            .iter()
-            .position(|hash| *hash == own)
-            .ok_or_else(missing)?;
+        let at = batch.iter().position(|hash| *hash == own).ok_or_else(missing)?;
         let entries = self.audit_entries(0, usize::MAX)?;
         let leaves: Vec<Hash> = entries.iter().map(AuditEntry::leaf_hash).collect();
         let holder = entries
@@ -161,22 +146,10 @@ impl Hub {
         let facts = facts.map_err(|_| HubError::Row { table: "log" })?;
         let head = self.frontier.head();
         let nodes = &mut leaves_only(&leaves);
-        let proof = RecordProof::build(
-            entry.salt,
-            batch,
-            at as u64,
-            holder.leaf(),
-            head.size,
-            nodes,
-        );
+        let proof =
+            RecordProof::build(entry.salt, batch, at as u64, holder.leaf(), head.size, nodes);
         let proof = proof.map_err(|_| damage_at("the tree", "AUDIT_DAMAGED_ROOT"))?;
-        Ok(ChangeProof {
-            proof,
-            facts,
-            head,
-            entry: holder.index(),
-            position: position.0,
-        })
+        Ok(ChangeProof { proof, facts, head, entry: holder.index(), position: position.0 })
     }
 
     /// Adds an entry to the audit that changes no record, such as a refusal.
@@ -199,15 +172,9 @@ impl Hub {
 }
 
 fn damage_at(place: &str, code: &'static str) -> HubError {
-    HubError::Audit {
-        place: place.to_owned(),
-        code,
-    }
+    HubError::Audit { place: place.to_owned(), code }
 }
 
 fn damaged(damage: Damage) -> HubError {
-    HubError::Audit {
-        place: damage.to_string(),
-        code: damage.code(),
-    }
+    HubError::Audit { place: damage.to_string(), code: damage.code() }
 }

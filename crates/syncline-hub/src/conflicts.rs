@@ -85,30 +85,18 @@ impl Hub {
     ) -> Result<ConflictRow, HubError> {
         let row = self.conflict(id)?;
         let name = row.conflict_id();
-        let decision = decide(&row, choice).map_err(|reason| HubError::DecisionUnfit {
-            id: name.clone(),
-            reason,
-        })?;
+        let decision = decide(&row, choice)
+            .map_err(|reason| HubError::DecisionUnfit { id: name.clone(), reason })?;
         let stale = || HubError::ConflictStale { id: name.clone() };
         let entity = entities.iter().find(|entity| entity.name == row.entity);
-        let rules = entity
-            .map(|entity| entity.rules.clone())
-            .unwrap_or_default();
-        let key = Key::Record {
-            entity: row.entity.clone(),
-            id: row.id.clone(),
-        };
+        let rules = entity.map(|entity| entity.rules.clone()).unwrap_or_default();
+        let key = Key::Record { entity: row.entity.clone(), id: row.id.clone() };
         let bytes = self.store.get(&key)?.ok_or_else(stale)?;
-        let mut record = decode_record(&bytes).map_err(|source| HubError::Damaged {
-            table: "records",
-            source,
-        })?;
+        let mut record = decode_record(&bytes)
+            .map_err(|source| HubError::Damaged { table: "records", source })?;
         let before = visible(&record, &rules, None);
         let run = self.begin_run()?;
-        let user = actor
-            .user
-            .as_deref()
-            .and_then(|user| Writer::new(user).ok());
+        let user = actor.user.as_deref().and_then(|user| Writer::new(user).ok());
         let by = user.unwrap_or_else(|| Writer::new("reviewer").expect("invariant: a short name"));
         let settled = self.settle(&mut record, &row.conflict, decision, &by, run.at_ms);
         let (stamp, clock) = settled.map_err(|refusal| match refusal {
@@ -131,20 +119,10 @@ impl Hub {
             after,
             salt: Salt::new([0; 32]),
         };
-        transaction
-            .add_entry(entry)
-            .map_err(|_| HubError::Row { table: "audit" })?;
+        transaction.add_entry(entry).map_err(|_| HubError::Row { table: "audit" })?;
         transaction.batch.put(key, encode_record(&record));
-        let decided = Decided {
-            by,
-            at_ms: run.at_ms,
-            stamp,
-        };
-        let row = ConflictRow {
-            status: Status::Resolved,
-            decision: Some(decided),
-            ..row
-        };
+        let decided = Decided { by, at_ms: run.at_ms, stamp };
+        let row = ConflictRow { status: Status::Resolved, decision: Some(decided), ..row };
         transaction.put_conflict(&row);
         let (category, action) = ("REVIEW", "CONFLICT_RESOLVED");
         self.commit_noted(transaction, clock, category, action, actor, details(&row))?;
@@ -161,13 +139,7 @@ impl Hub {
         now_ms: u64,
     ) -> Result<(Stamp, Clock), Refusal> {
         let (mut clock, floor) = (self.clock, Version::new());
-        let mut site = Site {
-            id: self.site,
-            clock: &mut clock,
-            now_ms,
-            floor: &floor,
-            lost: &[],
-        };
+        let mut site = Site { id: self.site, clock: &mut clock, now_ms, floor: &floor, lost: &[] };
         let (path, stamps) = (&conflict.path, &conflict.stamps);
         let stamp = settle(record, path, stamps, decision, by, &mut site)?;
         Ok((stamp, clock))
@@ -224,10 +196,7 @@ fn decide(row: &ConflictRow, choice: &Choice) -> Result<Decision, &'static str> 
         }
         (ConflictKind::Values, Choice::Value(value)) => Ok(Decision::Value(value.clone())),
         (ConflictKind::Values, Choice::Writer(writer)) => {
-            let own = conflict
-                .sides
-                .iter()
-                .filter(|side| side.writer.as_ref() == Some(writer));
+            let own = conflict.sides.iter().filter(|side| side.writer.as_ref() == Some(writer));
             let latest = own.max_by_key(|side| (side.edited, side.stamp));
             let latest = latest.ok_or("none of the values is from there")?;
             Ok(Decision::Value(latest.value.clone()))
@@ -244,11 +213,8 @@ fn decide(row: &ConflictRow, choice: &Choice) -> Result<Decision, &'static str> 
 
 /// Returns all values as one: arrays as their union, texts with the separator between them.
 fn both(sides: &[Side], separator: &str) -> Result<Leaf, &'static str> {
-    let values: Vec<Json> = sides
-        .iter()
-        .filter_map(|side| side.value.as_ref())
-        .map(Leaf::to_json)
-        .collect();
+    let values: Vec<Json> =
+        sides.iter().filter_map(|side| side.value.as_ref()).map(Leaf::to_json).collect();
     let arrays: Option<Vec<&[Json]>> = values.iter().map(Json::as_array).collect();
     if let Some(arrays) = arrays.filter(|arrays| !arrays.is_empty()) {
         let mut union: Vec<Json> = Vec::new();

@@ -89,9 +89,7 @@ impl Hub {
 
     /// Returns whether there is a store in a folder.
     pub fn exists(state_folder: &Path) -> bool {
-        state_folder
-            .join(syncline_store::sqlite::DATABASE_FILE)
-            .is_file()
+        state_folder.join(syncline_store::sqlite::DATABASE_FILE).is_file()
     }
 
     /// Opens a hub on the given parts. Interrupted writes are finished.
@@ -100,13 +98,7 @@ impl Hub {
     ///
     /// As [`Hub::open`].
     pub fn with_parts(parts: Parts) -> Result<Self, HubError> {
-        let Parts {
-            store,
-            disk,
-            environment,
-            state_folder,
-            place,
-        } = parts;
+        let Parts { store, disk, environment, state_folder, place } = parts;
         let mut hub = Self {
             site: SiteId(0),
             clock: Clock(fact(&*store, &facts::CLOCK)?.unwrap_or_default()),
@@ -162,11 +154,7 @@ impl Hub {
     fn drop_bases(&self, batch: &mut Batch) -> Result<(), HubError> {
         let mut pairs = Vec::new();
         self.for_each(&Scan::Domains, |key, _| {
-            if let Key::Domain {
-                domain,
-                entity: Some(entity),
-            } = key
-            {
+            if let Key::Domain { domain, entity: Some(entity) } = key {
                 pairs.push((domain.clone(), entity.clone()));
             }
             Ok(())
@@ -216,18 +204,13 @@ impl Hub {
         mut row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
     ) -> Result<(), HubError> {
         let mut failed = None;
-        self.store.scan(
-            scan,
-            None,
-            usize::MAX,
-            &mut |key, value| match row(key, value) {
-                Ok(()) => ControlFlow::Continue(()),
-                Err(error) => {
-                    failed = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
+        self.store.scan(scan, None, usize::MAX, &mut |key, value| match row(key, value) {
+            Ok(()) => ControlFlow::Continue(()),
+            Err(error) => {
+                failed = Some(error);
+                ControlFlow::Break(())
+            }
+        })?;
         failed.map_or(Ok(()), Err)
     }
 
@@ -240,11 +223,7 @@ impl Hub {
         let id = RunId::new(&format!("{at_ms:012x}-{tail}"));
         let id = id.expect("invariant: hexadecimal digits are a run id");
         // The number that makes the salts must not be known to who knows the id.
-        Ok(RunFacts {
-            id,
-            at_ms,
-            secret: self.environment.random()?,
-        })
+        Ok(RunFacts { id, at_ms, secret: self.environment.random()? })
     }
 
     /// Adds an entry to the audit, and the hub's new facts, to a batch; answers the frontier that
@@ -271,10 +250,7 @@ impl Hub {
         frontier.append(entry.leaf_hash());
         batch.put(Key::Audit(index), entry.encode());
         batch.put(Key::Meta(facts::AUDIT_FRONTIER), frontier.encode());
-        batch.put(
-            Key::Meta(facts::AUDIT_HEAD),
-            frontier.head().to_string().into_bytes(),
-        );
+        batch.put(Key::Meta(facts::AUDIT_HEAD), frontier.head().to_string().into_bytes());
         Ok(frontier)
     }
 
@@ -290,10 +266,7 @@ impl Hub {
             batch.put(Key::Meta(facts::CLOCK), clock.0.to_be_bytes().to_vec());
         }
         if position != self.position {
-            batch.put(
-                Key::Meta(facts::POSITION),
-                position.0.to_be_bytes().to_vec(),
-            );
+            batch.put(Key::Meta(facts::POSITION), position.0.to_be_bytes().to_vec());
         }
         self.store.commit(&batch)?;
         self.clock = clock;
@@ -304,15 +277,8 @@ impl Hub {
 }
 
 fn store_options(options: &HubOptions) -> Options {
-    let check = if options.check_store {
-        Check::Pages
-    } else {
-        Check::Header
-    };
-    Options {
-        check,
-        ..Options::default()
-    }
+    let check = if options.check_store { Check::Pages } else { Check::Header };
+    Options { check, ..Options::default() }
 }
 
 /// Reads a number among the hub's facts.
@@ -324,9 +290,7 @@ fn fact(
         return Ok(None);
     };
     let bytes = <[u8; 8]>::try_from(bytes.as_slice());
-    bytes
-        .map(|bytes| Some(u64::from_be_bytes(bytes)))
-        .map_err(|_| HubError::Row { table: "meta" })
+    bytes.map(|bytes| Some(u64::from_be_bytes(bytes))).map_err(|_| HubError::Row { table: "meta" })
 }
 
 /// Makes the folder of undo copies, for the eyes of its owner only.
@@ -335,18 +299,46 @@ fn make_undo_folder(state_folder: &Path) -> Result<(), HubError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder
-        .create(state_folder.join("undo"))
-        .map_err(|source| HubError::StateFolder { source })
+    let created = builder.create(state_folder.join("undo"));
+    // The name of the folder is durable before anything in it is relied on.
+    let synced = created.and_then(|()| std::fs::File::open(state_folder)?.sync_all());
+    synced.map_err(|source| HubError::StateFolder { source })
 }
 
 fn place_of(folder: &Path) -> Place {
     let path = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
     let file = path.join(syncline_store::sqlite::DATABASE_FILE);
+    let witness = path.join(WITNESS_FILE);
+    if !witness.exists() {
+        // Where it cannot be written the store itself is told by, as far as that goes.
+        let _ = std::fs::write(&witness, WITNESS);
+    }
     Place {
         path: path.to_string_lossy().into_owned(),
-        identity: identity_of(&file),
+        identity: format!("{} {}", identity_of(&file), last_touched(&witness)),
     }
+}
+
+/// A file beside the store that nobody writes again: an old copy of the store that is written over
+/// the present one, file by file, touches it too, and is known by that.
+const WITNESS_FILE: &str = "witness";
+
+const WITNESS: &str = "Written once. A copy that is put in place of this folder's files touches this \
+                       file, and the hub knows by that that its past is not the present one.\n";
+
+/// Returns when a file was touched last by anything at all, which no program can set.
+#[cfg(unix)]
+fn last_touched(file: &Path) -> String {
+    use std::os::unix::fs::MetadataExt;
+    let touched = |metadata: std::fs::Metadata| {
+        format!("{}:{}.{}", metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
+    };
+    std::fs::metadata(file).map_or_else(|_| String::new(), touched)
+}
+
+#[cfg(not(unix))]
+fn last_touched(_file: &Path) -> String {
+    String::new()
 }
 
 /// Returns the identity of a file: its number, and when it was born, since a system gives the number

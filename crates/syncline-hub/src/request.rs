@@ -47,10 +47,7 @@ pub struct FileDomain {
 impl FileDomain {
     /// Returns the fields that have other names in this domain.
     pub(crate) fn renames(&self, entity: &EntityName) -> &[Rename] {
-        self.renames
-            .get(entity)
-            .map(Vec::as_slice)
-            .unwrap_or_default()
+        self.renames.get(entity).map(Vec::as_slice).unwrap_or_default()
     }
 }
 

@@ -24,19 +24,14 @@ impl Hub {
     pub fn runs(&self, limit: usize) -> Result<Vec<Object>, HubError> {
         let mut runs = Vec::new();
         let mut failed = false;
-        self.store
-            .scan(&Scan::RunsLatest, None, limit, &mut |_, bytes| {
-                match parse(bytes) {
-                    Ok(Json::Object(run)) => runs.push(run),
-                    _ => failed = true,
-                }
-                std::ops::ControlFlow::Continue(())
-            })?;
-        if failed {
-            Err(HubError::Row { table: "runs" })
-        } else {
-            Ok(runs)
-        }
+        self.store.scan(&Scan::RunsLatest, None, limit, &mut |_, bytes| {
+            match parse(bytes) {
+                Ok(Json::Object(run)) => runs.push(run),
+                _ => failed = true,
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
+        if failed { Err(HubError::Row { table: "runs" }) } else { Ok(runs) }
     }
 
     /// Returns the report of the run with this name or id.
@@ -47,9 +42,7 @@ impl Hub {
     pub fn run(&self, id: &str) -> Result<Object, HubError> {
         let is = |run: &Object, member| run.get(member).and_then(Json::as_str) == Some(id);
         let runs = self.runs(usize::MAX)?;
-        let found = runs
-            .into_iter()
-            .find(|run| is(run, "syncId") || is(run, "runId"));
+        let found = runs.into_iter().find(|run| is(run, "syncId") || is(run, "runId"));
         found.ok_or_else(|| HubError::RunNotFound { id: id.to_owned() })
     }
 
@@ -67,10 +60,9 @@ impl Hub {
         let mut history = Vec::new();
         self.for_each(&Scan::LogLatest, |key, bytes| {
             let entry = decode_entry(bytes)?;
-            if let (Key::Log(Position(position)), true) = (
-                key,
-                entry.entity == *entity && entry.id == *id && history.len() < limit,
-            ) {
+            if let (Key::Log(Position(position)), true) =
+                (key, entry.entity == *entity && entry.id == *id && history.len() < limit)
+            {
                 history.push(HistoryEntry {
                     position: *position,
                     kind: entry.kind.as_str(),
@@ -98,52 +90,27 @@ impl Hub {
         id: &RecordId,
         request: &SyncRequest,
     ) -> Result<RecordView, HubError> {
-        let key = Key::Record {
-            entity: entity.name.clone(),
-            id: id.clone(),
-        };
-        let record = self
-            .store
-            .get(&key)?
-            .map(|bytes| decode_record(&bytes))
-            .transpose();
-        let record = record.map_err(|source| HubError::Damaged {
-            table: "records",
-            source,
-        })?;
+        let key = Key::Record { entity: entity.name.clone(), id: id.clone() };
+        let record = self.store.get(&key)?.map(|bytes| decode_record(&bytes)).transpose();
+        let record = record.map_err(|source| HubError::Damaged { table: "records", source })?;
         let mut bases = [None, None];
         for side in Side::BOTH {
             let key = base_key(&request.domain(side).domain.name, &entity.name, id);
-            let base = self
-                .store
-                .get(&key)?
-                .map(|bytes| decode_base(&bytes))
-                .transpose();
-            let base = base.map_err(|source| HubError::Damaged {
-                table: "bases",
-                source,
-            })?;
+            let base = self.store.get(&key)?.map(|bytes| decode_base(&bytes)).transpose();
+            let base = base.map_err(|source| HubError::Damaged { table: "bases", source })?;
             bases[side.index()] = rendering_of(base);
         }
-        let file = request
-            .entities
-            .iter()
-            .find(|file| file.entity.name == entity.name);
+        let file = request.entities.iter().find(|file| file.entity.name == entity.name);
         let held = match file {
             Some(file) => {
                 let input = self.read_entity(
-                    &SyncRequest {
-                        only: Some([id.clone()].into()),
-                        ..request.clone()
-                    },
+                    &SyncRequest { only: Some([id.clone()].into()), ..request.clone() },
                     file,
                 )?;
-                Side::BOTH.map(
-                    |side| match input.sides[side.index()].held(id, &entity.id_path) {
-                        Held::Present { fields, .. } => Some(fields),
-                        _ => None,
-                    },
-                )
+                Side::BOTH.map(|side| match input.sides[side.index()].held(id, &entity.id_path) {
+                    Held::Present { fields, .. } => Some(fields),
+                    _ => None,
+                })
             }
             None => [None, None],
         };
@@ -161,8 +128,5 @@ fn rendering_of(base: Option<Base>) -> Option<Fields> {
 }
 
 pub(crate) fn decode_entry(bytes: &[u8]) -> Result<LogEntry, HubError> {
-    LogEntry::decode(bytes).map_err(|source| HubError::Damaged {
-        table: "log",
-        source,
-    })
+    LogEntry::decode(bytes).map_err(|source| HubError::Damaged { table: "log", source })
 }

@@ -89,20 +89,14 @@ impl Hub {
         let mut left: BTreeSet<(Side, EntityName, RecordId)> = BTreeSet::new();
         // A record that stays on one side stays on the other: else its return looked like an edit.
         let (returns, kept) = loop {
-            let kept: BTreeSet<(EntityName, RecordId)> = left
-                .iter()
-                .map(|(_, entity, id)| (entity.clone(), id.clone()))
-                .collect();
+            let kept: BTreeSet<(EntityName, RecordId)> =
+                left.iter().map(|(_, entity, id)| (entity.clone(), id.clone())).collect();
             let known = left.len();
             let mut returns = Vec::new();
             for entity in &request.entities {
                 for side in Side::BOTH {
-                    let plan = ReturnPlan {
-                        run: &run,
-                        run_id: &run_id,
-                        touched: &touched,
-                        kept: &kept,
-                    };
+                    let plan =
+                        ReturnPlan { run: &run, run_id: &run_id, touched: &touched, kept: &kept };
                     returns.extend(self.plan_return(request, entity, side, &plan, &mut left)?);
                 }
             }
@@ -114,11 +108,7 @@ impl Hub {
             sync_id: sync_id.to_owned(),
             report: self.undo_report(request, &returns)?,
             restored: Side::BOTH.map(|side| {
-                returns
-                    .iter()
-                    .filter(|back| back.side == side)
-                    .map(|back| back.restored)
-                    .sum()
+                returns.iter().filter(|back| back.side == side).map(|back| back.restored).sum()
             }),
             files_exact: returns
                 .iter()
@@ -139,10 +129,7 @@ impl Hub {
         run: &Object,
         request: &SyncRequest,
     ) -> Result<RunId, HubError> {
-        let refuse = |reason| HubError::NotUndoable {
-            id: sync_id.to_owned(),
-            reason,
-        };
+        let refuse = |reason| HubError::NotUndoable { id: sync_id.to_owned(), reason };
         let text = |member| run.get(member).and_then(Json::as_str);
         if text("status") == Some(RunStatus::RolledBack.as_str()) {
             return Err(refuse("it was undone already"));
@@ -163,10 +150,7 @@ impl Hub {
             let entry = decode_entry(bytes)?;
             let key = (entry.entity.clone(), entry.id.clone());
             if entry.run.as_ref() == Some(run) {
-                let new = || Touched {
-                    entries: Vec::new(),
-                    changed_since: false,
-                };
+                let new = || Touched { entries: Vec::new(), changed_since: false };
                 touched.entry(key).or_insert_with(new).entries.push(entry);
             } else if let Some(touched) = touched.get_mut(&key) {
                 touched.changed_since = true;
@@ -186,12 +170,7 @@ impl Hub {
         plan: &ReturnPlan<'_>,
         left: &mut BTreeSet<(Side, EntityName, RecordId)>,
     ) -> Result<Option<Return>, HubError> {
-        let ReturnPlan {
-            run,
-            run_id,
-            touched,
-            kept,
-        } = *plan;
+        let ReturnPlan { run, run_id, touched, kept } = *plan;
         let domain = request.domain(side);
         let name = &entity.entity.name;
         let label = format!("{}/{name}", domain.domain.name);
@@ -210,9 +189,7 @@ impl Hub {
         let old = old.transpose()?;
         let changed_since = |id: &RecordId| {
             let key = (name.clone(), id.clone());
-            let changed = touched
-                .get(&key)
-                .is_none_or(|touched| touched.changed_since);
+            let changed = touched.get(&key).is_none_or(|touched| touched.changed_since);
             changed || kept.contains(&key)
         };
         let ids = touched.keys().filter(|(e, _)| e == name).map(|(_, id)| id);
@@ -245,19 +222,9 @@ impl Hub {
             left.insert((side, name.clone(), id.clone()));
         });
         let restored = changes.len() as u64;
-        let bytes = now
-            .rewrite(changes)
-            .map_err(|_| HubError::Row { table: "files" })?;
+        let bytes = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
         let entity = name.clone();
-        Ok(Some(Return {
-            side,
-            entity,
-            path,
-            found,
-            bytes: Some(bytes),
-            exact: false,
-            restored,
-        }))
+        Ok(Some(Return { side, entity, path, found, bytes: Some(bytes), exact: false, restored }))
     }
 
     /// Reads the copy that a run kept of a file.
@@ -304,15 +271,9 @@ impl Hub {
         entity: &EntityName,
     ) -> Result<DomainIndex, HubError> {
         let domain = request.domain(side).domain.name.clone();
-        let bytes = self.store.get(&Key::Domain {
-            domain,
-            entity: Some(entity.clone()),
-        })?;
+        let bytes = self.store.get(&Key::Domain { domain, entity: Some(entity.clone()) })?;
         let index = bytes.map(|bytes| DomainIndex::decode(&bytes)).transpose();
-        let index = index.map_err(|source| HubError::Damaged {
-            table: "domains",
-            source,
-        })?;
+        let index = index.map_err(|source| HubError::Damaged { table: "domains", source })?;
         Ok(index.unwrap_or_default())
     }
 
@@ -339,10 +300,7 @@ impl Hub {
             source: request.source.domain.name.clone(),
             target: request.target.domain.name.clone(),
             direction: request.direction,
-            entities: entities
-                .into_iter()
-                .map(|(name, report)| (name.clone(), report))
-                .collect(),
+            entities: entities.into_iter().map(|(name, report)| (name.clone(), report)).collect(),
             problems: Vec::new(),
             notices: Vec::new(),
             status: RunStatus::Success,
@@ -375,24 +333,15 @@ impl Hub {
         }
         let staged = self.stage_returns(&returns, &transaction)?;
         for (back, entry) in returns.iter().zip(&staged) {
-            let (domain, entity) = (
-                request.domain(back.side).domain.name.clone(),
-                back.entity.clone(),
-            );
+            let (domain, entity) =
+                (request.domain(back.side).domain.name.clone(), back.entity.clone());
             let mut index = self.index_of(request, back.side, &entity)?;
             index.file = None;
-            let key = Key::Domain {
-                domain: domain.clone(),
-                entity: Some(entity.clone()),
-            };
+            let key = Key::Domain { domain: domain.clone(), entity: Some(entity.clone()) };
             transaction.batch.put(key, index.encode());
             if let Some(entry) = entry {
                 let run = transaction.run().id.clone();
-                let key = Key::Journal {
-                    run,
-                    domain,
-                    entity,
-                };
+                let key = Key::Journal { run, domain, entity };
                 transaction.batch.put(key, entry.encode());
             }
         }
@@ -414,25 +363,18 @@ impl Hub {
         clock: &mut Clock,
     ) -> Result<(), HubError> {
         let (name, rules) = (&entity.entity.name, &entity.entity.rules);
-        let key = Key::Record {
-            entity: name.clone(),
-            id: id.clone(),
-        };
+        let key = Key::Record { entity: name.clone(), id: id.clone() };
         let Some(bytes) = self.store.get(&key)? else {
             return Ok(());
         };
-        let record = decode_record(&bytes).map_err(|source| HubError::Damaged {
-            table: "records",
-            source,
-        })?;
+        let record = decode_record(&bytes)
+            .map_err(|source| HubError::Damaged { table: "records", source })?;
         let now = visible(&record, rules, None);
         let earlier = earlier(now.clone(), &touched.entries);
         let origin = Writer::from(&request.source.domain.name);
         let run = transaction.run().clone();
-        let context = Context {
-            base: Some(Token::of(&record, rules, None, &[])),
-            ..Context::default()
-        };
+        let context =
+            Context { base: Some(Token::of(&record, rules, None, &[])), ..Context::default() };
         let effect = match &earlier {
             None => Effect::Delete,
             Some(earlier) => {
@@ -441,20 +383,9 @@ impl Hub {
             }
         };
         let edited = Clock::new(run.at_ms, 0);
-        let operation = Operation {
-            effect,
-            writer: origin.clone(),
-            edited,
-            timed: true,
-        };
+        let operation = Operation { effect, writer: origin.clone(), edited, timed: true };
         let floor = Version::new();
-        let mut site = Site {
-            id: self.site,
-            clock,
-            now_ms: run.at_ms,
-            floor: &floor,
-            lost: &[],
-        };
+        let mut site = Site { id: self.site, clock, now_ms: run.at_ms, floor: &floor, lost: &[] };
         let committed = operate(Some(record), &operation, &context, rules, &mut site)
             .map_err(|_| HubError::Row { table: "records" })?;
         let record = committed.record;
@@ -473,9 +404,7 @@ impl Hub {
             after,
             salt: Salt::new([0; 32]),
         };
-        transaction
-            .add_entry(entry)
-            .map_err(|_| HubError::Row { table: "audit" })?;
+        transaction.add_entry(entry).map_err(|_| HubError::Row { table: "audit" })?;
         for side in Side::BOTH {
             let base = earlier_base(request, entity, side, &record, earlier.as_ref());
             let key = base_key(&request.domain(side).domain.name, name, id);
@@ -503,6 +432,7 @@ impl Hub {
                         staged: new,
                         old,
                         keep: None,
+                        records: Vec::new(),
                     }));
                 }
                 Err(error) => {
@@ -558,10 +488,7 @@ impl Hub {
         for (back, entry) in returns.iter().zip(staged) {
             let domain = request.domain(back.side).domain.name.clone();
             let done = match entry {
-                Some(entry) => entry
-                    .staged
-                    .publish(&*self.disk, entry.old, None)
-                    .map(|_| ()),
+                Some(entry) => entry.staged.publish(&*self.disk, entry.old, None).map(|_| ()),
                 None => {
                     // Best effort: an empty folder entry that stays is read as a file again.
                     let _ = self.disk.remove(&back.path);
@@ -576,11 +503,7 @@ impl Hub {
                 transient: true,
             })?;
             let (run, entity) = (run.clone(), back.entity.clone());
-            batch.delete(Key::Journal {
-                run,
-                domain,
-                entity,
-            });
+            batch.delete(Key::Journal { run, domain, entity });
         }
         Ok(self.store.commit(&batch)?)
     }
@@ -589,11 +512,7 @@ impl Hub {
 /// Returns what a record showed before some changes, from what it shows after them.
 fn earlier(now: Option<Fields>, entries: &[LogEntry]) -> Option<Fields> {
     let mut shown = now;
-    for entry in entries
-        .iter()
-        .rev()
-        .filter(|entry| entry.kind != ChangeKind::Overwrite)
-    {
+    for entry in entries.iter().rev().filter(|entry| entry.kind != ChangeKind::Overwrite) {
         let Some(before) = &entry.before else {
             shown = None;
             continue;
@@ -618,32 +537,19 @@ fn earlier_base(
     let domain = &request.domain(side).domain;
     let gate = Gate::new(domain.policy.gate(&entity.entity.name));
     let nothing = Fields::new();
-    let withheld = earlier
-        .map(|earlier| gate.withheld(earlier))
-        .unwrap_or_default();
+    let withheld = earlier.map(|earlier| gate.withheld(earlier)).unwrap_or_default();
     Base {
         rendering: earlier.map(|earlier| gate.rendering(earlier, &nothing)),
-        token: Token::of(
-            record,
-            &entity.entity.rules,
-            Some(&domain.writer),
-            &withheld,
-        ),
+        token: Token::of(record, &entity.entity.rules, Some(&domain.writer), &withheld),
         ..Base::default()
     }
 }
 
 fn rolled_back(batch: &mut Batch, mut run: Object) -> Result<(), HubError> {
-    let id = run
-        .get("runId")
-        .and_then(Json::as_str)
-        .and_then(|id| RunId::new(id).ok());
+    let id = run.get("runId").and_then(Json::as_str).and_then(|id| RunId::new(id).ok());
     let id = id.ok_or(HubError::Row { table: "runs" })?;
     run.insert("status", RunStatus::RolledBack.as_str());
-    batch.put(
-        Key::Run(id),
-        Json::Object(run).to_compact_string().into_bytes(),
-    );
+    batch.put(Key::Run(id), Json::Object(run).to_compact_string().into_bytes());
     Ok(())
 }
 

@@ -81,13 +81,8 @@ impl Writer {
     pub fn start(hub: Hub, rules: BTreeMap<EntityName, EntityRules>) -> Result<Self, HubError> {
         let (queue, commands) = sync_channel(COMMANDS_WAITING_MAX);
         let stopped = Arc::new(OnceLock::new());
-        let desk = Desk {
-            hub,
-            rules,
-            commands,
-            clients: BTreeMap::new(),
-            stopped: stopped.clone(),
-        };
+        let desk =
+            Desk { hub, rules, commands, clients: BTreeMap::new(), stopped: stopped.clone() };
         let thread = std::thread::Builder::new().name("syncline-writer".to_owned());
         let thread = thread.spawn(move || desk.run());
         Ok(Self {

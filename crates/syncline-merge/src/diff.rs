@@ -130,6 +130,12 @@ impl Differ<'_> {
         found: &mut Difference,
     ) {
         let path = path.clone();
+        let is_array = matches!(shape, Shape::Union | Shape::Keyed { .. } | Shape::Append { .. });
+        if is_array && after.as_str() == "[]" && !(self.blind && before.is_some()) {
+            // An array without elements is nothing to its shape: that it is there is said beside.
+            let (path, value) = (path.clone(), after.clone());
+            found.operations.push(FieldOperation::Set { path, value });
+        }
         match shape {
             Shape::Register => {
                 found.operations.push(FieldOperation::Set {

@@ -243,6 +243,14 @@ pub(crate) fn members_shown(members: &BTreeMap<Box<str>, Member>) -> Vec<(&str, 
     shown
 }
 
+/// Returns whether an array shows elements: then it does not matter that it was empty once.
+fn has_elements(body: &Body, path: &Path) -> bool {
+    let mut members = body.keyed.get(path).into_iter().flat_map(BTreeMap::values);
+    body.unions.get(path).is_some_and(|elements| !elements.is_empty())
+        || body.appends.get(path).is_some_and(|elements| !elements.is_empty())
+        || members.any(|member| !member.live.is_empty())
+}
+
 type Weighed = (Path, Leaf, (Clock, Stamp));
 
 /// Returns the fields that are live and not visible, because a leaf stands above or below them. An
@@ -310,6 +318,7 @@ impl Viewer<'_> {
                 weight,
                 ..
             }) = shown
+                && !(value.as_str() == "[]" && has_elements(body, path))
             {
                 fields.push((path.clone(), value.into_owned(), weight));
             }

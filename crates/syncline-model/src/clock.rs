@@ -19,11 +19,7 @@ pub struct Clock(pub u64);
 impl Clock {
     /// Builds a reading; milliseconds beyond 48 bits are cut to the greatest that fits.
     pub const fn new(millis: u64, counter: u16) -> Self {
-        let millis = if millis > CLOCK_MS_MAX {
-            CLOCK_MS_MAX
-        } else {
-            millis
-        };
+        let millis = if millis > CLOCK_MS_MAX { CLOCK_MS_MAX } else { millis };
         Self((millis << 16) | counter as u64)
     }
 
@@ -64,10 +60,7 @@ impl Clock {
     pub fn receive(self, remote: Self, now_ms: u64, drift_ms_max: u64) -> Result<Self, ClockError> {
         let ahead_ms = remote.millis().saturating_sub(now_ms);
         if ahead_ms > drift_ms_max {
-            return Err(ClockError::RemoteAhead {
-                ahead_ms,
-                drift_ms_max,
-            });
+            return Err(ClockError::RemoteAhead { ahead_ms, drift_ms_max });
         }
         Ok(self.max(remote))
     }
@@ -137,25 +130,10 @@ mod tests {
     #[test]
     fn a_tick_is_later_than_what_was_seen_and_not_before_now() {
         let cases = [
-            (
-                "wall clock is the latest",
-                Clock::new(5, 9),
-                10,
-                Clock::new(10, 0),
-            ),
-            (
-                "clock is ahead of the wall",
-                Clock::new(9, 3),
-                1,
-                Clock::new(9, 4),
-            ),
+            ("wall clock is the latest", Clock::new(5, 9), 10, Clock::new(10, 0)),
+            ("clock is ahead of the wall", Clock::new(9, 3), 1, Clock::new(9, 4)),
             ("same millisecond", Clock::new(9, 3), 9, Clock::new(9, 4)),
-            (
-                "a full counter runs over",
-                Clock::new(9, u16::MAX),
-                9,
-                Clock::new(10, 0),
-            ),
+            ("a full counter runs over", Clock::new(9, u16::MAX), 9, Clock::new(10, 0)),
         ];
         for (name, clock, now_ms, expected) in cases {
             assert_eq!(clock.tick(now_ms), Ok(expected), "case: {name}");
@@ -166,21 +144,11 @@ mod tests {
     #[test]
     fn a_remote_clock_beyond_the_drift_is_refused() {
         let local = Clock::new(5, 0);
-        assert_eq!(
-            local.receive(Clock::new(110, 2), 10, 100),
-            Ok(Clock::new(110, 2))
-        );
+        assert_eq!(local.receive(Clock::new(110, 2), 10, 100), Ok(Clock::new(110, 2)));
         assert_eq!(
             local.receive(Clock::new(111, 0), 10, 100),
-            Err(ClockError::RemoteAhead {
-                ahead_ms: 101,
-                drift_ms_max: 100
-            })
+            Err(ClockError::RemoteAhead { ahead_ms: 101, drift_ms_max: 100 })
         );
-        assert_eq!(
-            local.receive(Clock::new(1, 0), 10, 100),
-            Ok(local),
-            "an old clock is no news"
-        );
+        assert_eq!(local.receive(Clock::new(1, 0), 10, 100), Ok(local), "an old clock is no news");
     }
 }

@@ -163,10 +163,7 @@ impl<'a> Reader<'a> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         let Some(head) = rest.first_chunk::<N>() else {
             let missing_bytes = (N - rest.len()) as u64;
-            return Err(Self::damaged_at(
-                self.offset,
-                Damage::Truncated { missing_bytes },
-            ));
+            return Err(Self::damaged_at(self.offset, Damage::Truncated { missing_bytes }));
         };
         self.offset += N;
         Ok(*head)
@@ -194,10 +191,7 @@ impl<'a> Reader<'a> {
                 return Ok(value);
             }
         }
-        Err(Self::damaged_at(
-            self.offset,
-            Damage::Truncated { missing_bytes: 1 },
-        ))
+        Err(Self::damaged_at(self.offset, Damage::Truncated { missing_bytes: 1 }))
     }
 
     /// Reads how many items follow, each of at least `item_bytes_min` (≥ 1) bytes.
@@ -209,10 +203,7 @@ impl<'a> Reader<'a> {
     ///
     /// Those of [`varint`](Self::varint), and [`Damage::LengthBeyondEnd`] if so many cannot follow.
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, DecodeError> {
-        debug_assert!(
-            item_bytes_min > 0,
-            "an item of no bytes would leave the count unbounded"
-        );
+        debug_assert!(item_bytes_min > 0, "an item of no bytes would leave the count unbounded");
         let start = self.offset;
         let claimed = self.varint()?;
         let remaining_bytes = self.remaining();
@@ -221,13 +212,7 @@ impl<'a> Reader<'a> {
             Ok(count) if count <= items_max => Ok(count),
             _ => {
                 self.offset = start;
-                Err(Self::damaged_at(
-                    start,
-                    Damage::LengthBeyondEnd {
-                        claimed,
-                        remaining_bytes,
-                    },
-                ))
+                Err(Self::damaged_at(start, Damage::LengthBeyondEnd { claimed, remaining_bytes }))
             }
         }
     }
@@ -274,10 +259,7 @@ impl<'a> Reader<'a> {
     pub const fn finish(self) -> Result<(), DecodeError> {
         match self.remaining() {
             0 => Ok(()),
-            extra_bytes => Err(Self::damaged_at(
-                self.offset,
-                Damage::Trailing { extra_bytes },
-            )),
+            extra_bytes => Err(Self::damaged_at(self.offset, Damage::Trailing { extra_bytes })),
         }
     }
 }
@@ -296,9 +278,7 @@ impl Writer {
 
     /// Starts with nothing, and room for `capacity_bytes`.
     pub fn with_capacity(capacity_bytes: usize) -> Self {
-        Self {
-            bytes: Vec::with_capacity(capacity_bytes),
-        }
+        Self { bytes: Vec::with_capacity(capacity_bytes) }
     }
 
     /// Goes on after what `bytes` holds, so that a buffer may be used again.

@@ -173,10 +173,7 @@ impl CursorError {
 impl Cursor {
     /// Stands before the first change of every partition.
     pub const fn new(incarnation: Incarnation) -> Self {
-        Self {
-            incarnation,
-            positions: BTreeMap::new(),
-        }
+        Self { incarnation, positions: BTreeMap::new() }
     }
 
     /// Returns the incarnation of the hub that the positions belong to.
@@ -191,9 +188,7 @@ impl Cursor {
 
     /// Returns the partitions of which something was read, rising.
     pub fn positions(&self) -> impl Iterator<Item = (PartitionId, Position)> {
-        self.positions
-            .iter()
-            .map(|(&partition, &position)| (partition, position))
+        self.positions.iter().map(|(&partition, &position)| (partition, position))
     }
 
     /// Checks that the cursor belongs to the hub's present incarnation.
@@ -205,10 +200,7 @@ impl Cursor {
         if self.incarnation == expected {
             return Ok(());
         }
-        Err(CursorError::OtherIncarnation {
-            expected,
-            found: self.incarnation,
-        })
+        Err(CursorError::OtherIncarnation { expected, found: self.incarnation })
     }
 
     /// Returns whether everything that `other` has read was read.
@@ -218,9 +210,7 @@ impl Cursor {
     /// [`CursorError::OtherIncarnation`] if the two cannot be compared.
     pub fn covers(&self, other: &Self) -> Result<bool, CursorError> {
         other.require(self.incarnation)?;
-        Ok(other
-            .positions()
-            .all(|(partition, position)| position <= self.position(partition)))
+        Ok(other.positions().all(|(partition, position)| position <= self.position(partition)))
     }
 
     /// Takes note that `partition` was read up to and including `to`; where it stands already is
@@ -243,17 +233,11 @@ impl Cursor {
     pub fn advance_error(&self, partition: PartitionId, to: Position) -> Option<CursorError> {
         let position = self.position(partition);
         if to < position {
-            return Some(CursorError::Backwards {
-                partition,
-                position,
-                to,
-            });
+            return Some(CursorError::Backwards { partition, position, to });
         }
         let grows = to > Position(0) && position == Position(0);
         if grows && self.positions.len() >= CURSOR_PARTITIONS_MAX {
-            return Some(CursorError::TooManyPartitions {
-                partitions_max: CURSOR_PARTITIONS_MAX,
-            });
+            return Some(CursorError::TooManyPartitions { partitions_max: CURSOR_PARTITIONS_MAX });
         }
         None
     }
@@ -282,14 +266,10 @@ impl Cursor {
         // The version comes first, for a later one may have another checksum or none.
         let found = Reader::new(stored).u8()?;
         if found != FORMAT_VERSION {
-            return Err(CursorError::UnknownVersion {
-                found,
-                known: FORMAT_VERSION,
-            });
+            return Err(CursorError::UnknownVersion { found, known: FORMAT_VERSION });
         }
-        let (body, sum) = stored
-            .split_last_chunk::<CHECKSUM_BYTES>()
-            .ok_or(CursorError::Checksum)?;
+        let (body, sum) =
+            stored.split_last_chunk::<CHECKSUM_BYTES>().ok_or(CursorError::Checksum)?;
         if *sum != checksum(body) {
             return Err(CursorError::Checksum);
         }
@@ -319,11 +299,7 @@ fn read_position(
     if position == Position(0) {
         return Err(refused("a position of 0"));
     }
-    if cursor
-        .positions
-        .last_key_value()
-        .is_some_and(|(last, _)| *last >= partition)
-    {
+    if cursor.positions.last_key_value().is_some_and(|(last, _)| *last >= partition) {
         return Err(refused("a partition out of order"));
     }
     Ok((partition, position))
@@ -331,9 +307,7 @@ fn read_position(
 
 fn checksum(body: &[u8]) -> [u8; CHECKSUM_BYTES] {
     let digest = Sha256::digest(body);
-    *digest
-        .first_chunk()
-        .expect("invariant: a SHA-256 digest has 32 bytes")
+    *digest.first_chunk().expect("invariant: a SHA-256 digest has 32 bytes")
 }
 
 impl fmt::Display for Cursor {

@@ -98,11 +98,7 @@ impl<'a> Sealed<'a> {
     ) -> Result<Self, EnvelopeError> {
         check("key id", key_id.len(), ENVELOPE_KEY_ID_BYTES_MAX)?;
         check("nonce", nonce.len(), ENVELOPE_NONCE_BYTES_MAX)?;
-        Ok(Self {
-            key_id,
-            nonce,
-            ciphertext,
-        })
+        Ok(Self { key_id, nonce, ciphertext })
     }
 
     /// Returns which key opens the value.
@@ -125,11 +121,7 @@ fn check(part: &'static str, bytes: usize, bytes_max: usize) -> Result<(), Envel
     if (1..=bytes_max).contains(&bytes) {
         return Ok(());
     }
-    Err(EnvelopeError::Part {
-        part,
-        bytes,
-        bytes_max,
-    })
+    Err(EnvelopeError::Part { part, bytes, bytes_max })
 }
 
 impl<'a> Envelope<'a> {
@@ -212,12 +204,7 @@ impl fmt::Debug for Envelope<'_> {
 
 impl fmt::Debug for Sealed<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "Sealed(key {:?}, {} bytes)",
-            self.key_id,
-            self.ciphertext.len()
-        )
+        write!(f, "Sealed(key {:?}, {} bytes)", self.key_id, self.ciphertext.len())
     }
 }
 
@@ -257,21 +244,9 @@ mod tests {
         let damaged = |offset, damage| Err(DecodeError { offset, damage });
         let what = "the length of a key id or a nonce";
         let cases: [(&str, &[u8], _); 3] = [
-            (
-                "nothing",
-                b"",
-                damaged(0, Damage::Truncated { missing_bytes: 1 }),
-            ),
-            (
-                "later tag",
-                TAG_FILE,
-                damaged(0, Damage::UnknownTag { tag: 3 }),
-            ),
-            (
-                "no key id",
-                KEYLESS_FILE,
-                damaged(1, Damage::NotAcceptable { what }),
-            ),
+            ("nothing", b"", damaged(0, Damage::Truncated { missing_bytes: 1 })),
+            ("later tag", TAG_FILE, damaged(0, Damage::UnknownTag { tag: 3 })),
+            ("no key id", KEYLESS_FILE, damaged(1, Damage::NotAcceptable { what })),
         ];
         for (name, stored, expected) in cases {
             assert_eq!(Envelope::decode(stored), expected, "case: {name}");

@@ -53,11 +53,7 @@ fn check(kind: &'static str, text: &str, bytes_max: usize) -> Result<(), IdError
         return Err(IdError::Empty { kind });
     }
     if text.len() > bytes_max {
-        return Err(IdError::TooLong {
-            kind,
-            bytes: text.len(),
-            bytes_max,
-        });
+        return Err(IdError::TooLong { kind, bytes: text.len(), bytes_max });
     }
     match text.char_indices().find(|(_, c)| c.is_control()) {
         Some((offset, _)) => Err(IdError::Control { kind, offset }),

@@ -95,20 +95,13 @@ impl Path {
     /// A [`PathError`], but neither [`PathError::Root`] nor [`PathError::MisplacedAnyDepth`].
     pub fn parse(pointer: &str) -> Result<Self, PathError> {
         check_pointer(pointer, b"01")?;
-        Ok(Self {
-            text: pointer.into(),
-        })
+        Ok(Self { text: pointer.into() })
     }
 
     /// Takes a pointer that is well-formed and within the limits.
     pub(crate) fn from_checked(pointer: &str) -> Self {
-        debug_assert!(
-            check_pointer(pointer, b"01").is_ok(),
-            "a checked pointer is well-formed"
-        );
-        Self {
-            text: pointer.into(),
-        }
+        debug_assert!(check_pointer(pointer, b"01").is_ok(), "a checked pointer is well-formed");
+        Self { text: pointer.into() }
     }
 
     /// Reads the pointer of a field.
@@ -117,11 +110,7 @@ impl Path {
     ///
     /// [`PathError::Root`] for the empty pointer, else as [`parse`](Self::parse).
     pub fn parse_field(pointer: &str) -> Result<Self, PathError> {
-        if pointer.is_empty() {
-            Err(PathError::Root)
-        } else {
-            Self::parse(pointer)
-        }
+        if pointer.is_empty() { Err(PathError::Root) } else { Self::parse(pointer) }
     }
 
     /// Returns the path that these keys make, one after another.
@@ -134,9 +123,7 @@ impl Path {
         for key in keys {
             push_segment(&mut pointer, key);
             if pointer.len() > PATH_BYTES_MAX {
-                return Err(PathError::TooLong {
-                    bytes: pointer.len(),
-                });
+                return Err(PathError::TooLong { bytes: pointer.len() });
             }
         }
         Self::parse(&pointer)
@@ -187,9 +174,7 @@ impl Path {
         match (self.is_root(), inner.is_root()) {
             (true, _) => inner.clone(),
             (_, true) => self.clone(),
-            _ => Self {
-                text: [&*self.text, &*inner.text].concat().into(),
-            },
+            _ => Self { text: [&*self.text, &*inner.text].concat().into() },
         }
     }
 
@@ -207,9 +192,7 @@ impl Path {
     /// Returns the path that this one is a member of; nothing for the root.
     pub fn parent(&self) -> Option<Self> {
         let (parent, _) = self.text.rsplit_once('/')?;
-        Some(Self {
-            text: parent.into(),
-        })
+        Some(Self { text: parent.into() })
     }
 
     /// Returns the paths above this one, from the parent to the root.
@@ -305,11 +288,7 @@ impl Pattern {
     pub fn parse(text: &str) -> Result<Self, PathError> {
         check_pointer(text, b"012")?;
         let any_depth = text.ends_with("/**");
-        let pointer = if any_depth {
-            text.strip_suffix("/**").unwrap_or(text)
-        } else {
-            text
-        };
+        let pointer = if any_depth { text.strip_suffix("/**").unwrap_or(text) } else { text };
         if raw_segments(pointer).any(|segment| segment == "**") {
             return Err(PathError::MisplacedAnyDepth);
         }
@@ -317,11 +296,7 @@ impl Pattern {
             "*" => PatternSegment::Any,
             key => PatternSegment::Key(key.replace("~2", "*").into()),
         });
-        Ok(Self {
-            text: text.into(),
-            segments: segments.collect(),
-            any_depth,
-        })
+        Ok(Self { text: text.into(), segments: segments.collect(), any_depth })
     }
 
     /// Returns the pattern as text.
@@ -332,13 +307,8 @@ impl Pattern {
     /// Returns the only path that the pattern matches, if it has no wildcard.
     pub fn as_path(&self) -> Option<Path> {
         let is_path = !self.any_depth
-            && self
-                .segments
-                .iter()
-                .all(|segment| matches!(segment, PatternSegment::Key(_)));
-        is_path.then(|| Path {
-            text: self.text.replace("~2", "*").into(),
-        })
+            && self.segments.iter().all(|segment| matches!(segment, PatternSegment::Key(_)));
+        is_path.then(|| Path { text: self.text.replace("~2", "*").into() })
     }
 
     /// Tells whether the pattern matches exactly this path.
@@ -409,9 +379,7 @@ impl FromStr for Pattern {
 /// Checks the form and the size of a pointer in which these digits may follow a `~`.
 fn check_pointer(pointer: &str, escapes: &[u8]) -> Result<(), PathError> {
     if pointer.len() > PATH_BYTES_MAX {
-        return Err(PathError::TooLong {
-            bytes: pointer.len(),
-        });
+        return Err(PathError::TooLong { bytes: pointer.len() });
     }
     if !pointer.is_empty() && !pointer.starts_with('/') {
         return Err(PathError::NoLeadingSlash);

@@ -111,9 +111,7 @@ impl FromIterator<(SiteId, Clock)> for Version {
 
 impl fmt::Debug for Version {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_map()
-            .entries(self.0.iter().map(|(site, clock)| (site, clock)))
-            .finish()
+        f.debug_map().entries(self.0.iter().map(|(site, clock)| (site, clock))).finish()
     }
 }
 
@@ -124,10 +122,7 @@ mod tests {
 
     fn version() -> impl Strategy<Value = Version> {
         prop::collection::vec((0u64..4, 1u64..20), 0..5).prop_map(|entries| {
-            entries
-                .into_iter()
-                .map(|(site, clock)| (SiteId(site), Clock(clock)))
-                .collect()
+            entries.into_iter().map(|(site, clock)| (SiteId(site), Clock(clock))).collect()
         })
     }
 

@@ -117,12 +117,7 @@ impl Default for DomainPolicy {
 impl DomainPolicy {
     /// Returns a policy without rules.
     pub fn new(fallback: Fallback) -> Self {
-        Self {
-            fallback,
-            mask: MASK.to_owned(),
-            rules: Vec::new(),
-            records: Vec::new(),
-        }
+        Self { fallback, mask: MASK.to_owned(), rules: Vec::new(), records: Vec::new() }
     }
 
     /// Sets the text that stands for a masked value.
@@ -134,10 +129,7 @@ impl DomainPolicy {
         if mask.is_empty() || mask.len() > MASK_BYTES_MAX || mask.chars().any(char::is_control) {
             return Err(MaskError { bytes: mask.len() });
         }
-        Ok(Self {
-            mask: mask.to_owned(),
-            ..self
-        })
+        Ok(Self { mask: mask.to_owned(), ..self })
     }
 
     /// Adds a rule behind all others.
@@ -175,20 +167,12 @@ impl DomainPolicy {
         let concerns =
             |named: &Option<EntityName>| named.as_ref().is_none_or(|named| named == entity);
         let rules = self.rules.iter().filter(|rule| concerns(&rule.entity));
-        let rules: Vec<_> = rules
-            .map(|rule| (rule.pattern.clone(), rule.action))
-            .collect();
+        let rules: Vec<_> = rules.map(|rule| (rule.pattern.clone(), rule.action)).collect();
         let records = self.records.iter().filter(|rule| concerns(&rule.entity));
         let records: Vec<_> = records.map(|rule| rule.condition.clone()).collect();
         let is_open = self.fallback == Fallback::Allow
             && rules.iter().all(|(_, action)| *action == Action::Allow);
-        EntityGate {
-            is_open,
-            fallback: self.fallback,
-            mask: self.mask.clone(),
-            rules,
-            records,
-        }
+        EntityGate { is_open, fallback: self.fallback, mask: self.mask.clone(), rules, records }
     }
 
     /// Judges one field. Where there are many, compile the [`gate`](Self::gate) once instead.
@@ -285,9 +269,7 @@ impl EntityGate {
     ///
     /// - `value_at`: the record's value at a path, if it has one there.
     pub fn keeps_back<'r>(&self, value_at: impl Fn(&Path) -> Option<&'r Leaf>) -> bool {
-        self.records
-            .iter()
-            .any(|condition| condition.is_met(value_at(&condition.path)))
+        self.records.iter().any(|condition| condition.is_met(value_at(&condition.path)))
     }
 
     /// Returns the fields that decide whether a record crosses.
@@ -344,18 +326,12 @@ mod tests {
     }
 
     fn rule(pattern: &str, action: Action) -> Rule {
-        Rule {
-            entity: None,
-            pattern: Pattern::parse(pattern).unwrap(),
-            action,
-        }
+        Rule { entity: None, pattern: Pattern::parse(pattern).unwrap(), action }
     }
 
     fn gate(fallback: Fallback, rules: &[(&str, Action)]) -> EntityGate {
         let mut policy = DomainPolicy::new(fallback);
-        rules
-            .iter()
-            .for_each(|(pattern, action)| policy.add_rule(rule(pattern, *action)));
+        rules.iter().for_each(|(pattern, action)| policy.add_rule(rule(pattern, *action)));
         policy.gate(&contacts())
     }
 
@@ -380,16 +356,8 @@ mod tests {
         ];
         for (action, expected) in cases {
             let gate = gate(Fallback::Allow, &[("/phone", action)]);
-            assert_eq!(
-                crossings(&gate, "/phone", Kind::String),
-                expected,
-                "case: {action:?}"
-            );
-            assert_eq!(
-                crossings(&gate, "/name", Kind::String),
-                "++",
-                "case: {action:?}"
-            );
+            assert_eq!(crossings(&gate, "/phone", Kind::String), expected, "case: {action:?}");
+            assert_eq!(crossings(&gate, "/name", Kind::String), "++", "case: {action:?}");
         }
     }
 
@@ -427,10 +395,7 @@ mod tests {
 
     #[test]
     fn only_allowed_fields_cross_where_the_rest_is_denied() {
-        let gate = gate(
-            Fallback::Deny,
-            &[("/name", Action::Allow), ("/a/b", Action::Allow)],
-        );
+        let gate = gate(Fallback::Deny, &[("/name", Action::Allow), ("/a/b", Action::Allow)]);
         assert_eq!(crossings(&gate, "/name/first", Kind::String), "++");
         assert_eq!(crossings(&gate, "/notes", Kind::String), "--");
         // What allows a part of a value does not allow the whole of it.
@@ -441,22 +406,13 @@ mod tests {
     #[test]
     fn a_rule_for_one_entity_leaves_the_others_open() {
         let mut policy = DomainPolicy::default();
-        policy.add_rule(Rule {
-            entity: Some(contacts()),
-            ..rule("/notes", Action::Deny)
-        });
+        policy.add_rule(Rule { entity: Some(contacts()), ..rule("/notes", Action::Deny) });
         let tasks = EntityName::new("tasks").unwrap();
         assert!(policy.gate(&tasks).passes_everything());
         assert!(!policy.gate(&contacts()).passes_everything());
         let notes = Path::parse("/notes").unwrap();
-        assert_eq!(
-            policy.judge(&tasks, &notes, Direction::ToDomain),
-            Judgement::Pass
-        );
-        assert_eq!(
-            policy.judge(&contacts(), &notes, Direction::ToDomain),
-            Judgement::Withhold
-        );
+        assert_eq!(policy.judge(&tasks, &notes, Direction::ToDomain), Judgement::Pass);
+        assert_eq!(policy.judge(&contacts(), &notes, Direction::ToDomain), Judgement::Withhold);
     }
 
     #[test]
@@ -464,14 +420,8 @@ mod tests {
         let path = Path::parse("/category").unwrap();
         let mut policy = DomainPolicy::default();
         let one_of = vec![Leaf::string("private")];
-        let condition = Condition {
-            path: path.clone(),
-            one_of,
-        };
-        policy.add_record_rule(RecordRule {
-            entity: Some(contacts()),
-            condition,
-        });
+        let condition = Condition { path: path.clone(), one_of };
+        policy.add_record_rule(RecordRule { entity: Some(contacts()), condition });
         let gate = policy.gate(&contacts());
         let (private, business) = (Leaf::string("private"), Leaf::string("business"));
         assert!(gate.keeps_back(|at| (*at == path).then_some(&private)));

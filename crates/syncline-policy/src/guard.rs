@@ -31,10 +31,7 @@ pub struct Threshold {
 
 impl Threshold {
     /// Lets everything through.
-    pub const UNLIMITED: Self = Self {
-        count: u64::MAX,
-        percent: 100,
-    };
+    pub const UNLIMITED: Self = Self { count: u64::MAX, percent: 100 };
 
     /// Returns a threshold of exactly `count` records.
     pub const fn count(count: u64) -> Self {
@@ -64,11 +61,7 @@ impl FromStr for Threshold {
 
     fn from_str(text: &str) -> Result<Self, ThresholdError> {
         let Some(share) = text.strip_suffix('%') else {
-            return text
-                .trim()
-                .parse()
-                .map(Self::count)
-                .map_err(|_| ThresholdError::NotANumber);
+            return text.trim().parse().map(Self::count).map_err(|_| ThresholdError::NotANumber);
         };
         match share.trim().parse::<u64>().map(u8::try_from) {
             Ok(Ok(percent)) if percent <= 100 => Ok(Self { count: 0, percent }),
@@ -110,11 +103,7 @@ pub struct Guard {
 
 impl Default for Guard {
     fn default() -> Self {
-        Self {
-            max_delete: DELETES_DEFAULT,
-            max_change: CHANGES_DEFAULT,
-            allow_emptied: false,
-        }
+        Self { max_delete: DELETES_DEFAULT, max_change: CHANGES_DEFAULT, allow_emptied: false }
     }
 }
 
@@ -148,42 +137,20 @@ pub struct Toll<'a> {
 pub fn judge(toll: Toll<'_>, guard: &Guard) -> Result<(), SafetyStop> {
     let entity = || toll.entity.to_owned();
     let side = || toll.side.to_owned();
-    let Toll {
-        size_before,
-        deletes,
-        changes,
-        ..
-    } = toll;
+    let Toll { size_before, deletes, changes, .. } = toll;
     let empties = toll.origin_emptied || deletes >= size_before;
     if deletes > 0 && empties && !guard.allow_emptied {
-        return Err(SafetyStop::Emptied {
-            entity: entity(),
-            side: side(),
-            deletes,
-            size_before,
-        });
+        return Err(SafetyStop::Emptied { entity: entity(), side: side(), deletes, size_before });
     }
     let deletes_max = guard.max_delete.allowed(size_before);
     if deletes > deletes_max {
         let (entity, side) = (entity(), side());
-        return Err(SafetyStop::Deletes {
-            entity,
-            side,
-            deletes,
-            size_before,
-            deletes_max,
-        });
+        return Err(SafetyStop::Deletes { entity, side, deletes, size_before, deletes_max });
     }
     let changes_max = guard.max_change.allowed(size_before);
     if changes > changes_max {
         let (entity, side) = (entity(), side());
-        return Err(SafetyStop::Changes {
-            entity,
-            side,
-            changes,
-            size_before,
-            changes_max,
-        });
+        return Err(SafetyStop::Changes { entity, side, changes, size_before, changes_max });
     }
     Ok(())
 }
@@ -318,10 +285,7 @@ mod tests {
             max_change: Threshold::UNLIMITED,
             allow_emptied: false,
         };
-        let allowed = Guard {
-            allow_emptied: true,
-            ..raised
-        };
+        let allowed = Guard { allow_emptied: true, ..raised };
         let normal = Guard::default();
         #[rustfmt::skip]
         let cases = [
@@ -355,19 +319,9 @@ mod tests {
 
     #[test]
     fn a_stop_names_counts_and_its_code() {
-        let stop = judge(
-            Toll {
-                deletes: 99,
-                ..TOLL
-            },
-            &Guard::default(),
-        )
-        .unwrap_err();
+        let stop = judge(Toll { deletes: 99, ..TOLL }, &Guard::default()).unwrap_err();
         let text = "contacts: would delete 99 of 100 in business; at most 20 are allowed";
-        assert_eq!(
-            (stop.code(), stop.advice()),
-            ("SAFETY_STOP", Advice::AskHuman)
-        );
+        assert_eq!((stop.code(), stop.advice()), ("SAFETY_STOP", Advice::AskHuman));
         assert_eq!(stop.to_string(), text);
     }
 

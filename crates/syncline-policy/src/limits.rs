@@ -13,17 +13,11 @@ pub const RUN_MS: u64 = 5 * 60 * 1_000;
 
 /// Deletes that are never stopped, and above which the share decides. A handful of deletes in a
 /// small list is everyday work; rclone's and vdirsyncer's accidents were in the hundreds.
-pub const DELETES_DEFAULT: Threshold = Threshold {
-    count: 10,
-    percent: 20,
-};
+pub const DELETES_DEFAULT: Threshold = Threshold { count: 10, percent: 20 };
 
 /// Rewritten records that are never stopped, and above which the share decides. Half of a large
 /// list rewritten at once is a broken export more often than work; a short list is edited by hand.
-pub const CHANGES_DEFAULT: Threshold = Threshold {
-    count: 100,
-    percent: 50,
-};
+pub const CHANGES_DEFAULT: Threshold = Threshold { count: 100, percent: 50 };
 
 /// Most rules in one policy. Every field of every record is held against them once per run.
 pub const RULES_MAX: usize = 1_000;
@@ -59,11 +53,7 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
-        Self {
-            items_per_entity: ITEMS_PER_ENTITY,
-            bytes_per_run: BYTES_PER_RUN,
-            run_ms: RUN_MS,
-        }
+        Self { items_per_entity: ITEMS_PER_ENTITY, bytes_per_run: BYTES_PER_RUN, run_ms: RUN_MS }
     }
 }
 
@@ -78,11 +68,7 @@ impl Limits {
             return Ok(());
         }
         let entity = entity.to_owned();
-        Err(SafetyStop::Items {
-            entity,
-            items,
-            items_max: self.items_per_entity,
-        })
+        Err(SafetyStop::Items { entity, items, items_max: self.items_per_entity })
     }
 
     /// Checks the bytes that a run is about to read, in total. The bound is inclusive.
@@ -94,10 +80,7 @@ impl Limits {
         if bytes <= self.bytes_per_run {
             return Ok(());
         }
-        Err(SafetyStop::Bytes {
-            bytes,
-            bytes_max: self.bytes_per_run,
-        })
+        Err(SafetyStop::Bytes { bytes, bytes_max: self.bytes_per_run })
     }
 
     /// Checks how long a run has taken so far, in milliseconds. The bound is inclusive.
@@ -109,10 +92,7 @@ impl Limits {
         if elapsed_ms <= self.run_ms {
             return Ok(());
         }
-        Err(SafetyStop::Time {
-            elapsed_ms,
-            run_ms_max: self.run_ms,
-        })
+        Err(SafetyStop::Time { elapsed_ms, run_ms_max: self.run_ms })
     }
 }
 
@@ -123,11 +103,7 @@ mod tests {
     /// Boundaries in pairs: the limit itself passes, one more does not.
     #[test]
     fn a_run_at_its_limit_passes_and_one_past_it_stops() {
-        let limits = Limits {
-            items_per_entity: 3,
-            bytes_per_run: 5,
-            run_ms: 7,
-        };
+        let limits = Limits { items_per_entity: 3, bytes_per_run: 5, run_ms: 7 };
         let code = |result: Result<(), SafetyStop>| result.err().map(|stop| stop.code());
         assert_eq!(code(limits.check_items("tasks", 3)), None);
         assert_eq!(code(limits.check_items("tasks", 4)), Some("LIMIT_ITEMS"));
@@ -139,11 +115,8 @@ mod tests {
 
     #[test]
     fn the_default_limits_are_those_of_spec_001() {
-        let expected = Limits {
-            items_per_entity: 10_000,
-            bytes_per_run: 100_000_000,
-            run_ms: 300_000,
-        };
+        let expected =
+            Limits { items_per_entity: 10_000, bytes_per_run: 100_000_000, run_ms: 300_000 };
         assert_eq!(Limits::default(), expected);
     }
 }

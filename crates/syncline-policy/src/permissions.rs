@@ -47,10 +47,7 @@ impl Grant {
         };
         granted
             && self.domain.as_ref().is_none_or(|own| own == domain)
-            && self
-                .entities
-                .as_ref()
-                .is_none_or(|own| own.contains(entity))
+            && self.entities.as_ref().is_none_or(|own| own.contains(entity))
     }
 }
 
@@ -95,9 +92,7 @@ impl Permissions {
 
     /// Returns the users and their grants, in the order of their names.
     pub fn users(&self) -> impl Iterator<Item = (&str, &[Grant])> {
-        self.users
-            .iter()
-            .map(|(user, grants)| (user.as_str(), grants.as_slice()))
+        self.users.iter().map(|(user, grants)| (user.as_str(), grants.as_slice()))
     }
 
     /// Judges whether `user` may do this.
@@ -113,20 +108,11 @@ impl Permissions {
         access: Access,
     ) -> Result<(), PermissionDenied> {
         let grants = self.users.get(user).map(Vec::as_slice).unwrap_or_default();
-        if self.is_open()
-            || grants
-                .iter()
-                .any(|grant| grant.covers(domain, entity, access))
-        {
+        if self.is_open() || grants.iter().any(|grant| grant.covers(domain, entity, access)) {
             return Ok(());
         }
         let (user, domain, entity) = (user.to_owned(), domain.clone(), entity.clone());
-        Err(PermissionDenied {
-            user,
-            domain,
-            entity,
-            access,
-        })
+        Err(PermissionDenied { user, domain, entity, access })
     }
 }
 
@@ -163,12 +149,8 @@ mod tests {
     fn grant(domain: Option<&str>, entities: Option<&[&str]>, allow: &str) -> Grant {
         Grant {
             domain: domain.map(|name| DomainName::new(name).unwrap()),
-            entities: entities.map(|names| {
-                names
-                    .iter()
-                    .map(|name| EntityName::new(name).unwrap())
-                    .collect()
-            }),
+            entities: entities
+                .map(|names| names.iter().map(|name| EntityName::new(name).unwrap()).collect()),
             read: allow.contains('r'),
             write: allow.contains('w'),
         }
@@ -194,15 +176,10 @@ mod tests {
             ("mallory", "personal", "contacts", Access::Read, false),
         ];
         for (user, domain, entity, access, expected) in cases {
-            let (domain, entity) = (
-                DomainName::new(domain).unwrap(),
-                EntityName::new(entity).unwrap(),
-            );
+            let (domain, entity) =
+                (DomainName::new(domain).unwrap(), EntityName::new(entity).unwrap());
             let found = permissions.judge(user, &domain, &entity, access).is_ok();
-            assert_eq!(
-                found, expected,
-                "case: {user} {access} {entity} in {domain}"
-            );
+            assert_eq!(found, expected, "case: {user} {access} {entity} in {domain}");
         }
     }
 }

@@ -9,11 +9,7 @@
 //! ```
 //!
 //! With a name, only the ways whose names contain it are measured.
-#![expect(
-    clippy::print_stdout,
-    clippy::unwrap_used,
-    reason = "a tool for people, run by hand"
-)]
+#![expect(clippy::print_stdout, clippy::unwrap_used, reason = "a tool for people, run by hand")]
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -64,13 +60,7 @@ impl Way for OurStore {
         let mut batch = Batch::new();
         for (position, number) in (first_position..).zip(ids) {
             let id = RecordId::new(&id(*number)).unwrap();
-            batch.put(
-                Key::Record {
-                    entity: entity.clone(),
-                    id,
-                },
-                value(position),
-            );
+            batch.put(Key::Record { entity: entity.clone(), id }, value(position));
             batch.put(Key::Log(Position(position)), value(position));
         }
         self.0.commit(&batch).unwrap();
@@ -99,13 +89,7 @@ impl Way for Behind {
         let mut batch = Batch::new();
         for (number, position) in std::mem::take(&mut self.dirty) {
             let id = RecordId::new(&id(number)).unwrap();
-            batch.put(
-                Key::Record {
-                    entity: entity.clone(),
-                    id,
-                },
-                value(position),
-            );
+            batch.put(Key::Record { entity: entity.clone(), id }, value(position));
         }
         self.store.commit(&batch).unwrap();
     }
@@ -144,18 +128,11 @@ const PLAIN: Layout = Layout {
 impl Raw {
     fn open(folder: &Path, layout: Layout) -> Self {
         let connection = Connection::open(folder.join("raw.db")).unwrap();
-        let key = if layout.numbered {
-            ""
-        } else {
-            ", WITHOUT ROWID"
-        };
+        let key = if layout.numbered { "" } else { ", WITHOUT ROWID" };
         let (log, after) = if layout.numbered {
             ("position INTEGER PRIMARY KEY", "")
         } else {
-            (
-                "position INTEGER NOT NULL",
-                ", PRIMARY KEY (partition, position)",
-            )
+            ("position INTEGER NOT NULL", ", PRIMARY KEY (partition, position)")
         };
         let page = layout.page_bytes;
         connection
@@ -171,20 +148,8 @@ impl Raw {
                    STRICT{key}"
             ))
             .unwrap();
-        let Layout {
-            sorted,
-            records,
-            log,
-            frames_max,
-            ..
-        } = layout;
-        Self {
-            connection,
-            sorted,
-            records,
-            log,
-            frames_max,
-        }
+        let Layout { sorted, records, log, frames_max, .. } = layout;
+        Self { connection, sorted, records, log, frames_max }
     }
 }
 
@@ -202,26 +167,21 @@ impl Way for Raw {
                        DO UPDATE SET state = excluded.state";
             let mut put = connection.prepare_cached(sql).unwrap();
             for (number, position) in order {
-                put.execute(("contacts", id(number), value(position)))
-                    .unwrap();
+                put.execute(("contacts", id(number), value(position))).unwrap();
             }
         }
         if self.log {
             let sql = "INSERT INTO log (partition, position, entry) VALUES (0, ?1, ?2)";
             let mut append = connection.prepare_cached(sql).unwrap();
             for (position, _) in (first_position..).zip(ids) {
-                append
-                    .execute((position.cast_signed(), value(position)))
-                    .unwrap();
+                append.execute((position.cast_signed(), value(position))).unwrap();
             }
         }
         connection.execute_batch("COMMIT").unwrap();
         let noop = "PRAGMA wal_checkpoint(NOOP)";
         let frames: i64 = connection.query_row(noop, (), |row| row.get(1)).unwrap();
         if frames >= self.frames_max {
-            connection
-                .query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(()))
-                .unwrap();
+            connection.query_row("PRAGMA wal_checkpoint(PASSIVE)", (), |_| Ok(())).unwrap();
         }
     }
 }
@@ -237,11 +197,8 @@ struct Rate {
 fn cpu_seconds() -> f64 {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
     let behind_name = stat.rsplit(')').next().unwrap();
-    let ticks = behind_name
-        .split_whitespace()
-        .skip(11)
-        .take(2)
-        .map(|word| word.parse::<f64>().unwrap());
+    let ticks =
+        behind_name.split_whitespace().skip(11).take(2).map(|word| word.parse::<f64>().unwrap());
     ticks.sum::<f64>() / 100.0
 }
 
@@ -256,10 +213,7 @@ fn rate(way: &mut dyn Way, ids: u64, batch: u64, time: Duration, position: &mut 
         rows += batch;
     }
     let rows = rows as f64;
-    Rate {
-        wall: rows / start.elapsed().as_secs_f64(),
-        cpu: rows / (cpu_seconds() - cpu).max(0.01),
-    }
+    Rate { wall: rows / start.elapsed().as_secs_f64(), cpu: rows / (cpu_seconds() - cpu).max(0.01) }
 }
 
 /// Fills the table once, then measures each size of batch.
@@ -296,18 +250,12 @@ const LAYOUTS: [(&str, Layout); 11] = [
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let number = |index: usize, otherwise| {
-        words
-            .get(index)
-            .map_or(otherwise, |word| word.parse::<u64>().unwrap())
+        words.get(index).map_or(otherwise, |word| word.parse::<u64>().unwrap())
     };
     let (ids, time) = (number(0, 100_000), Duration::from_secs(number(1, 2)));
     let wanted = |name: &str| words.get(2).is_none_or(|word| name.contains(word));
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    println!(
-        "{ids} ids, SQLite {}, load {}",
-        rusqlite::version(),
-        load.trim()
-    );
+    println!("{ids} ids, SQLite {}, load {}", rusqlite::version(), load.trim());
     println!(
         "{:<44}{:>19}{:>19}{:>19}",
         "records/s by clock, by processor; batch of", 1, 100, 1_000
@@ -317,23 +265,14 @@ fn main() {
         let open = |folder: &Path| SqliteStore::open(folder, &Options::default()).unwrap();
         if wanted("store, one transaction") {
             let folder = tempfile::tempdir().unwrap();
-            measure(
-                "store, one transaction",
-                &mut OurStore(open(folder.path())),
-                ids,
-                time,
-            );
+            measure("store, one transaction", &mut OurStore(open(folder.path())), ids, time);
         }
         for dirty_max in [4_096, 32_768] {
             let name = format!("store, records behind, {dirty_max} dirty");
             if wanted(&name) {
                 let folder = tempfile::tempdir().unwrap();
                 let store = open(folder.path());
-                let mut way = Behind {
-                    store,
-                    dirty: BTreeMap::new(),
-                    dirty_max,
-                };
+                let mut way = Behind { store, dirty: BTreeMap::new(), dirty_max };
                 measure(&name, &mut way, ids, time);
             }
         }

@@ -68,11 +68,7 @@ impl MemoryStore {
     pub fn open(disk: &MemoryDisk) -> Self {
         let mut state = disk.disk();
         state.epoch += 1;
-        Self {
-            disk: disk.clone(),
-            epoch: state.epoch,
-            partition: PartitionId(0),
-        }
+        Self { disk: disk.clone(), epoch: state.epoch, partition: PartitionId(0) }
     }
 
     /// Returns the rows as they are now.
@@ -107,10 +103,7 @@ impl Store for MemoryStore {
         check(batch)?;
         let mut disk = self.disk.disk();
         if disk.epoch != self.epoch {
-            return Err(StoreError::Fenced {
-                ours: self.epoch,
-                found: disk.epoch,
-            });
+            return Err(StoreError::Fenced { ours: self.epoch, found: disk.epoch });
         }
         for (key, value) in batch.iter() {
             disk.rows.write(key, value);
@@ -148,10 +141,7 @@ impl Snapshot {
 
     /// Returns all rows, in the order of their keys.
     pub fn rows(&self) -> impl Iterator<Item = (&Key, &[u8])> {
-        self.tables
-            .values()
-            .flat_map(|rows| rows.iter())
-            .map(|(key, value)| (key, &**value))
+        self.tables.values().flat_map(|rows| rows.iter()).map(|(key, value)| (key, &**value))
     }
 
     fn write(&mut self, key: &Key, value: Option<&[u8]>) {
@@ -188,10 +178,7 @@ impl Read for Snapshot {
         let flow = if scan.is_backward() {
             let before = after.map_or(Bound::Unbounded, Bound::Excluded);
             let range = rows.range::<Key, _>((Bound::Unbounded, before)).rev();
-            range
-                .filter(|(key, _)| scan.contains(key))
-                .take(limit)
-                .try_for_each(&mut show)
+            range.filter(|(key, _)| scan.contains(key)).take(limit).try_for_each(&mut show)
         } else {
             // Keys of a stretch lie side by side: skip to the first, stop behind the last.
             let start = match (after, scan.first_key()) {
@@ -199,10 +186,7 @@ impl Read for Snapshot {
                 (_, first) => Bound::Included(first),
             };
             let range = rows.range((start, Bound::Unbounded));
-            range
-                .take_while(|(key, _)| scan.contains(key))
-                .take(limit)
-                .try_for_each(&mut show)
+            range.take_while(|(key, _)| scan.contains(key)).take(limit).try_for_each(&mut show)
         };
         // A caller that breaks has seen enough; that is no error.
         let _ = flow;

@@ -87,11 +87,7 @@ impl SqliteStore {
     }
 
     fn running(&self) -> Result<(), StoreError> {
-        if self.stopped {
-            Err(StoreError::Stopped)
-        } else {
-            Ok(())
-        }
+        if self.stopped { Err(StoreError::Stopped) } else { Ok(()) }
     }
 }
 
@@ -129,11 +125,7 @@ impl Store for SqliteStore {
         committed?;
         // The batch is durable already. A checkpoint that fails says the disk is ill: stop before
         // the next commit rather than take back this one.
-        if self
-            .checkpoints
-            .after_commit(&self.rows.connection)
-            .is_err()
-        {
+        if self.checkpoints.after_commit(&self.rows.connection).is_err() {
             self.stopped = true;
         }
         Ok(())
@@ -142,11 +134,7 @@ impl Store for SqliteStore {
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {
         self.running()?;
         let connection = open::reader(&self.path)?;
-        Ok(Box::new(Rows::new(
-            connection,
-            self.rows.partition,
-            &self.path,
-        )))
+        Ok(Box::new(Rows::new(connection, self.rows.partition, &self.path)))
     }
 
     fn epoch(&self) -> Epoch {
@@ -168,7 +156,5 @@ impl Store for SqliteStore {
 
 /// Keeps SQLite from moving the log on its own when a connection closes, as after a failed sync.
 fn leave_log_on_close(connection: &Connection) -> rusqlite::Result<()> {
-    connection
-        .set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)
-        .map(|_| ())
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true).map(|_| ())
 }

@@ -99,9 +99,7 @@ pub fn check(batch: &Batch) -> Result<(), StoreError> {
     }
     for (key, value) in batch.iter() {
         if !key.fits() {
-            return Err(StoreError::KeyRange {
-                table: key.table().name(),
-            });
+            return Err(StoreError::KeyRange { table: key.table().name() });
         }
         let bytes = value.map_or(0, <[u8]>::len);
         if bytes > VALUE_BYTES_MAX {

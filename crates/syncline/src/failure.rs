@@ -313,9 +313,7 @@ fn hub_exit(error: &HubError) -> Exit {
         | HubError::StalePlan
         | HubError::NotUndoable { .. }
         | HubError::ConflictStale { .. } => Exit::Safety,
-        HubError::File {
-            transient, code, ..
-        } => match *transient || code.contains("STORAGE") {
+        HubError::File { transient, code, .. } => match *transient || code.contains("STORAGE") {
             true => Exit::Transient,
             false => Exit::Config,
         },

@@ -9,18 +9,13 @@ use syncline_fuzz::TARGETS;
 const MUTATIONS: u64 = 300;
 
 fn corpus(target: &str) -> Vec<(PathBuf, Vec<u8>)> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("corpus")
-        .join(target);
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("corpus").join(target);
     let mut seeds: Vec<PathBuf> = std::fs::read_dir(&folder)
         .unwrap_or_else(|_| panic!("no corpus for {target}"))
         .map(|entry| entry.unwrap().path())
         .collect();
     seeds.sort();
-    seeds
-        .into_iter()
-        .map(|path| (path.clone(), std::fs::read(path).unwrap()))
-        .collect()
+    seeds.into_iter().map(|path| (path.clone(), std::fs::read(path).unwrap())).collect()
 }
 
 /// xorshift64: small, seedable, the same everywhere.
@@ -68,11 +63,7 @@ fn every_target_accepts_its_corpus_and_its_mutations() {
             for round in 0..MUTATIONS {
                 let bytes = mutate(&seed, &mut dice);
                 let ran = std::panic::catch_unwind(|| target(&bytes));
-                assert!(
-                    ran.is_ok(),
-                    "{name}: mutation {round} of {}: {bytes:?}",
-                    path.display()
-                );
+                assert!(ran.is_ok(), "{name}: mutation {round} of {}: {bytes:?}", path.display());
             }
         }
     }

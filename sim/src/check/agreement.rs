@@ -18,32 +18,16 @@ use crate::world::World;
 
 /// Checks that everything was delivered in time.
 pub(crate) fn liveness(world: &mut World) {
-    let waiting = world
-        .clients
-        .iter()
-        .filter(|client| !client.is_idle())
-        .count();
-    let down = world
-        .sites
-        .iter()
-        .filter(|site| site.server.is_none())
-        .count();
+    let waiting = world.clients.iter().filter(|client| !client.is_idle()).count();
+    let down = world.sites.iter().filter(|site| site.server.is_none()).count();
     if waiting > 0 {
-        world.history.violate(
-            "I21",
-            format!("{waiting} client(s) never got an answer"),
-            vec![],
-        );
+        world.history.violate("I21", format!("{waiting} client(s) never got an answer"), vec![]);
     }
     if down > 0 {
-        world
-            .history
-            .violate("I21", format!("{down} site(s) do not start"), vec![]);
+        world.history.violate("I21", format!("{down} site(s) do not start"), vec![]);
     } else if !world.is_exchanged() {
         let finding = "the sites have not got each other's changes".to_owned();
-        world
-            .history
-            .violate("I21", finding, vec!["takes".to_owned()]);
+        world.history.violate("I21", finding, vec!["takes".to_owned()]);
     }
 }
 
@@ -64,10 +48,7 @@ pub(crate) fn check(world: &mut World) {
                 findings.push(("I1", finding, key.1.as_str().to_owned()));
             }
             if let (Some(a), Some(b)) = (a, b)
-                && !matches!(
-                    receive(Some(a), b, &Version::new(), u64::MAX >> 17),
-                    Ok(None)
-                )
+                && !matches!(receive(Some(a), b, &Version::new(), u64::MAX >> 17), Ok(None))
             {
                 let finding = format!("{} {} changes when it arrives again", key.0, key.1);
                 findings.push(("I5", finding, key.1.as_str().to_owned()));
@@ -80,11 +61,7 @@ pub(crate) fn check(world: &mut World) {
         };
         for (key, record) in state {
             findings.extend(unlisted(world, server, key, record).map(|finding| {
-                (
-                    "I10",
-                    format!("site {index}: {finding}"),
-                    key.1.as_str().to_owned(),
-                )
+                ("I10", format!("site {index}: {finding}"), key.1.as_str().to_owned())
             }));
         }
     }
@@ -97,14 +74,12 @@ pub(crate) fn check(world: &mut World) {
 /// Returns all records of a hub.
 pub(crate) fn records(server: &Server) -> BTreeMap<RecordKey, Record> {
     let mut records = BTreeMap::new();
-    let scanned = server
-        .rows()
-        .scan(&Scan::AllRecords, None, usize::MAX, &mut |key, bytes| {
-            if let (Key::Record { entity, id }, Ok(record)) = (key, decode_record(bytes)) {
-                records.insert((entity.clone(), id.clone()), record);
-            }
-            ControlFlow::Continue(())
-        });
+    let scanned = server.rows().scan(&Scan::AllRecords, None, usize::MAX, &mut |key, bytes| {
+        if let (Key::Record { entity, id }, Ok(record)) = (key, decode_record(bytes)) {
+            records.insert((entity.clone(), id.clone()), record);
+        }
+        ControlFlow::Continue(())
+    });
     drop(scanned);
     records
 }
@@ -114,9 +89,7 @@ fn unlisted(world: &World, server: &Server, key: &RecordKey, record: &Record) ->
     let listed = server.conflicts_of(&key.0, &key.1).ok()?;
     let found = conflicts(record, world.schema.rules(&key.0));
     // When a record was edited is nothing that anybody decides.
-    let decided = found
-        .iter()
-        .filter(|conflict| conflict.path.as_str() != "/at");
+    let decided = found.iter().filter(|conflict| conflict.path.as_str() != "/at");
     let missing = decided.into_iter().find(|conflict| {
         let id = conflict.id(&key.0, &key.1);
         let row = listed.iter().find(|row| row.conflict_id() == id);
@@ -124,10 +97,7 @@ fn unlisted(world: &World, server: &Server, key: &RecordKey, record: &Record) ->
             conflict.kind == ConflictKind::Values && row.conflict.sides != conflict.sides
         })
     })?;
-    Some(format!(
-        "{} {}: a conflict about {} is not listed as it is",
-        key.0, key.1, missing.path
-    ))
+    Some(format!("{} {}: a conflict about {} is not listed as it is", key.0, key.1, missing.path))
 }
 
 /// Checks that the winners ever seen are in one strict order: no circle among them.
@@ -150,10 +120,7 @@ fn winners(world: &mut World) {
         if !beats.is_empty() {
             circles.push((
                 key.1.as_str().to_owned(),
-                format!(
-                    "{} {} {path}: the order of winners is circular",
-                    key.0, key.1
-                ),
+                format!("{} {} {path}: the order of winners is circular", key.0, key.1),
             ));
         }
     }

@@ -26,19 +26,17 @@ pub(crate) fn check(world: &mut World) {
                 visible.insert(key);
             }
         }
-        let scanned = server
-            .rows()
-            .scan(&Scan::Conflicts, None, usize::MAX, &mut |_, bytes| {
-                if let Ok(row) = ConflictRow::decode(bytes) {
-                    let values = row
-                        .conflict
-                        .sides
-                        .iter()
-                        .filter_map(|side| side.value.as_ref().and_then(plain));
-                    listed.extend(values);
-                }
-                ControlFlow::Continue(())
-            });
+        let scanned = server.rows().scan(&Scan::Conflicts, None, usize::MAX, &mut |_, bytes| {
+            if let Ok(row) = ConflictRow::decode(bytes) {
+                let values = row
+                    .conflict
+                    .sides
+                    .iter()
+                    .filter_map(|side| side.value.as_ref().and_then(plain));
+                listed.extend(values);
+            }
+            ControlFlow::Continue(())
+        });
         drop(scanned);
     }
     let lineage = &world.history.lineage;
@@ -56,30 +54,18 @@ pub(crate) fn check(world: &mut World) {
         }
     }
     for (key, known) in &lineage.deletions {
-        let mut written = lineage
-            .records
-            .iter()
-            .filter(|(_, of)| *of == key)
-            .map(|(value, _)| value);
+        let mut written =
+            lineage.records.iter().filter(|(_, of)| *of == key).map(|(value, _)| value);
         if visible.contains(key) && written.all(|value| known.contains(value)) {
             let word = key.1.as_str().to_owned();
-            findings.push((
-                "I3",
-                format!("{} {} was deleted and is back", key.0, key.1),
-                word,
-            ));
+            findings.push(("I3", format!("{} {} was deleted and is back", key.0, key.1), word));
         }
     }
     for (requirement, finding, word) in findings {
         world.history.violate(
             requirement,
             finding,
-            vec![
-                word,
-                "synchronises".to_owned(),
-                "goes down".to_owned(),
-                "the file at".to_owned(),
-            ],
+            vec![word, "synchronises".to_owned(), "goes down".to_owned(), "the file at".to_owned()],
         );
     }
 }

@@ -30,19 +30,11 @@ pub(crate) fn after_start(world: &mut World, index: usize, whole: bool) {
     let Some(server) = world.sites.get(index).and_then(|site| site.server.as_ref()) else {
         return;
     };
-    let acknowledged = world
-        .history
-        .acknowledged
-        .get(index)
-        .copied()
-        .unwrap_or_default();
+    let acknowledged = world.history.acknowledged.get(index).copied().unwrap_or_default();
     let mut findings = Vec::new();
     if server.position() < acknowledged {
         let (found, promised) = (server.position().0, acknowledged.0);
-        findings.push((
-            "I2",
-            format!("the log ends at {found}, and {promised} was acknowledged"),
-        ));
+        findings.push(("I2", format!("the log ends at {found}, and {promised} was acknowledged")));
     }
     if whole {
         findings.extend(log_and_audit(server));
@@ -58,22 +50,18 @@ pub(crate) fn after_start(world: &mut World, index: usize, whole: bool) {
     }
     for (requirement, finding) in findings {
         let words = vec![format!("s{index}")];
-        world
-            .history
-            .violate(requirement, format!("site {index}: {finding}"), words);
+        world.history.violate(requirement, format!("site {index}: {finding}"), words);
     }
 }
 
 fn listed_conflicts(server: &Server) -> std::collections::BTreeSet<String> {
     let mut found = std::collections::BTreeSet::new();
-    let listed = server
-        .rows()
-        .scan(&Scan::Conflicts, None, usize::MAX, &mut |_, bytes| {
-            if let Ok(row) = ConflictRow::decode(bytes) {
-                found.insert(format!("{} {} {}", row.entity, row.id, row.conflict_id()));
-            }
-            ControlFlow::Continue(())
-        });
+    let listed = server.rows().scan(&Scan::Conflicts, None, usize::MAX, &mut |_, bytes| {
+        if let Ok(row) = ConflictRow::decode(bytes) {
+            found.insert(format!("{} {} {}", row.entity, row.id, row.conflict_id()));
+        }
+        ControlFlow::Continue(())
+    });
     drop(listed);
     found
 }
@@ -81,14 +69,12 @@ fn listed_conflicts(server: &Server) -> std::collections::BTreeSet<String> {
 /// Returns the entries of a hub's log from a place on, in order.
 pub(crate) fn log(server: &Server, from: Position) -> Vec<(Position, LogEntry)> {
     let mut entries = Vec::new();
-    let scanned = server
-        .rows()
-        .scan(&Scan::Log { from }, None, usize::MAX, &mut |key, bytes| {
-            if let (Key::Log(position), Ok(entry)) = (key, LogEntry::decode(bytes)) {
-                entries.push((*position, entry));
-            }
-            ControlFlow::Continue(())
-        });
+    let scanned = server.rows().scan(&Scan::Log { from }, None, usize::MAX, &mut |key, bytes| {
+        if let (Key::Log(position), Ok(entry)) = (key, LogEntry::decode(bytes)) {
+            entries.push((*position, entry));
+        }
+        ControlFlow::Continue(())
+    });
     drop(scanned);
     entries
 }
@@ -98,27 +84,15 @@ pub(crate) fn log(server: &Server, from: Position) -> Vec<(Position, LogEntry)> 
 fn log_and_audit(server: &Server) -> Vec<Finding> {
     let mut findings = Vec::new();
     let entries = log(server, Position(0));
-    let gap = entries
-        .iter()
-        .zip(1..)
-        .find(|((position, _), number)| position.0 != *number);
+    let gap = entries.iter().zip(1..).find(|((position, _), number)| position.0 != *number);
     if let Some(((position, _), number)) = gap {
-        findings.push((
-            "I16",
-            format!(
-                "entry {number} of the log is missing, {} follows",
-                position.0
-            ),
-        ));
+        findings
+            .push(("I16", format!("entry {number} of the log is missing, {} follows", position.0)));
     }
     if entries.len() as u64 != server.position().0 {
         findings.push((
             "I16",
-            format!(
-                "the log has {} entries and ends at {}",
-                entries.len(),
-                server.position().0
-            ),
+            format!("the log has {} entries and ends at {}", entries.len(), server.position().0),
         ));
     }
     let mut last = Clock(0);
@@ -128,10 +102,7 @@ fn log_and_audit(server: &Server) -> Vec<Finding> {
             continue;
         }
         if entry.stamp.clock <= last {
-            findings.push((
-                "I14",
-                format!("the clock went back at entry {}", position.0),
-            ));
+            findings.push(("I14", format!("the clock went back at entry {}", position.0)));
         }
         last = entry.stamp.clock;
     }
@@ -147,31 +118,19 @@ fn log_and_audit(server: &Server) -> Vec<Finding> {
 fn audit(server: &Server, entries: &[(Position, LogEntry)]) -> Result<(), String> {
     let get = |name| server.rows().get(&Key::Meta(name)).ok().flatten();
     let Some(frontier) = get(facts::AUDIT_FRONTIER) else {
-        return if entries.is_empty() {
-            Ok(())
-        } else {
-            Err("there is no audit".to_owned())
-        };
+        return if entries.is_empty() { Ok(()) } else { Err("there is no audit".to_owned()) };
     };
     let frontier = Frontier::decode(&frontier).map_err(|_| "its frontier cannot be read")?;
     let head = get(facts::AUDIT_HEAD).and_then(|head| String::from_utf8(head).ok());
-    let head: Head = head
-        .ok_or("it has no head")?
-        .parse()
-        .map_err(|_| "its head cannot be read")?;
+    let head: Head =
+        head.ok_or("it has no head")?.parse().map_err(|_| "its head cannot be read")?;
     let mut verifier = Verifier::new(frontier, &head).map_err(|damage| damage.to_string())?;
     let mut rest = entries;
     let mut outcome = Ok(());
-    let scanned = server
-        .rows()
-        .scan(&Scan::Audit { from: 0 }, None, usize::MAX, &mut |_, row| {
-            outcome = audit_row(&mut verifier, row, &mut rest);
-            if outcome.is_ok() {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            }
-        });
+    let scanned = server.rows().scan(&Scan::Audit { from: 0 }, None, usize::MAX, &mut |_, row| {
+        outcome = audit_row(&mut verifier, row, &mut rest);
+        if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    });
     scanned.map_err(|_| "it cannot be read")?;
     outcome?;
     verifier.finish().map_err(|damage| damage.to_string())?;
@@ -187,9 +146,7 @@ fn audit_row(
     row: &[u8],
     rest: &mut &[(Position, LogEntry)],
 ) -> Result<(), String> {
-    verifier
-        .handle_row(row)
-        .map_err(|damage| damage.to_string())?;
+    verifier.handle_row(row).map_err(|damage| damage.to_string())?;
     let stored =
         syncline_engine::audit::StoredEntry::decode(row).map_err(|_| "a row cannot be read")?;
     let count = usize::try_from(stored.entry().facts().record_count).unwrap_or(usize::MAX);
@@ -200,28 +157,22 @@ fn audit_row(
         ));
     };
     *rest = behind;
-    let commitments: Result<Vec<_>, _> = these
-        .iter()
-        .map(|(_, entry)| commitment_of(entry))
-        .collect();
+    let commitments: Result<Vec<_>, _> =
+        these.iter().map(|(_, entry)| commitment_of(entry)).collect();
     let commitments = commitments.map_err(|_| "a change cannot be committed to")?;
-    verifier
-        .handle_records(&commitments)
-        .map_err(|damage| damage.to_string())
+    verifier.handle_records(&commitments).map_err(|damage| damage.to_string())
 }
 
 /// Checks that whatever lies before a cursor was applied, and that no cursor went back.
 fn cursors(world: &World, server: &Server, index: usize) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut records: BTreeMap<RecordKey, Record> = BTreeMap::new();
-    let scanned = server
-        .rows()
-        .scan(&Scan::AllRecords, None, usize::MAX, &mut |key, bytes| {
-            if let (Key::Record { entity, id }, Ok(record)) = (key, decode_record(bytes)) {
-                records.insert((entity.clone(), id.clone()), record);
-            }
-            ControlFlow::Continue(())
-        });
+    let scanned = server.rows().scan(&Scan::AllRecords, None, usize::MAX, &mut |key, bytes| {
+        if let (Key::Record { entity, id }, Ok(record)) = (key, decode_record(bytes)) {
+            records.insert((entity.clone(), id.clone()), record);
+        }
+        ControlFlow::Continue(())
+    });
     drop(scanned);
     for (peer, identity) in world.history.identities.iter().enumerate() {
         let Some(identity) = identity.filter(|_| peer != index) else {
@@ -230,19 +181,11 @@ fn cursors(world: &World, server: &Server, index: usize) -> Vec<Finding> {
         let Ok(cursor) = server.cursor(identity) else {
             continue;
         };
-        let known = world
-            .history
-            .cursors
-            .get(&(index, identity))
-            .copied()
-            .unwrap_or_default();
+        let known = world.history.cursors.get(&(index, identity)).copied().unwrap_or_default();
         if cursor < known {
             findings.push((
                 "I16",
-                format!(
-                    "the cursor over {identity} went from {} to {}",
-                    known.0, cursor.0
-                ),
+                format!("the cursor over {identity} went from {} to {}", known.0, cursor.0),
             ));
         }
         let Some(shadow) = world.history.shadows.get(peer) else {
@@ -250,9 +193,7 @@ fn cursors(world: &World, server: &Server, index: usize) -> Vec<Finding> {
         };
         let missing = shadow.entries_to(cursor).find(|(key, stamps)| {
             let version = records.get(*key).map(|record| &record.version);
-            !stamps
-                .iter()
-                .all(|stamp| version.is_some_and(|version| version.covers(*stamp)))
+            !stamps.iter().all(|stamp| version.is_some_and(|version| version.covers(*stamp)))
         });
         if let Some(((entity, id), _)) = missing {
             let place = cursor.0;
@@ -277,19 +218,14 @@ pub(crate) fn causality(world: &mut World, index: usize, written: &Written) {
         _ => None,
     };
     let settles = covered.is_some();
-    let missing = seen
-        .filter(|_| !settles)
-        .chain(covered.into_iter().flatten());
+    let missing = seen.filter(|_| !settles).chain(covered.into_iter().flatten());
     let missing = missing.filter(|stamp| !here.contains(stamp)).count();
     if missing > 0 {
         let (entity, id) = &written.key;
         let finding = format!(
             "site {index} applied a change of {entity} {id} without {missing} of its causes"
         );
-        let words = written
-            .operation
-            .iter()
-            .map(|op| format!("{}#{}", op.client, op.counter));
+        let words = written.operation.iter().map(|op| format!("{}#{}", op.client, op.counter));
         let words = words.collect();
         world.history.violate("I4", finding, words);
     }
@@ -315,9 +251,7 @@ pub(crate) fn drift(
             let SiteId(peer) = reply.site;
             let finding =
                 format!("site {index} joined a state of {peer:x} that is {ahead_ms} ms ahead");
-            world
-                .history
-                .violate("I14", finding, vec![format!("s{index}")]);
+            world.history.violate("I14", finding, vec![format!("s{index}")]);
         }
     }
 }

@@ -34,20 +34,14 @@ pub(crate) fn check(world: &mut World) {
     let mut by_record: BTreeMap<RecordKey, Vec<(Stamp, &Written)>> = BTreeMap::new();
     for stamp in &happened {
         if let Some(written) = world.history.written.get(stamp) {
-            by_record
-                .entry(written.key.clone())
-                .or_default()
-                .push((*stamp, written));
+            by_record.entry(written.key.clone()).or_default().push((*stamp, written));
         }
     }
     let Some(server) = world.sites.first().and_then(|site| site.server.as_ref()) else {
         return;
     };
     let held = records(server);
-    let tasks = held
-        .keys()
-        .chain(by_record.keys())
-        .filter(|key| key.0 == world.schema.tasks);
+    let tasks = held.keys().chain(by_record.keys()).filter(|key| key.0 == world.schema.tasks);
     let tasks: BTreeSet<&RecordKey> = tasks.collect();
     for key in tasks {
         let changes = by_record.get(key).map(Vec::as_slice).unwrap_or_default();
@@ -77,20 +71,13 @@ fn happened(world: &World) -> Stamps {
         happened.extend(own.map(|(_, entry)| entry.stamp));
     }
     // What a hub settles by itself has no entry of its own: it is there if the record has seen it.
-    let caps = world
-        .history
-        .written
-        .iter()
-        .filter(|(_, written)| matches!(written.did, Did::Cap { .. }));
+    let caps =
+        world.history.written.iter().filter(|(_, written)| matches!(written.did, Did::Cap { .. }));
     let seen = |stamp: &Stamp, key: &RecordKey| {
-        world
-            .record(0, key)
-            .is_some_and(|record| record.version.covers(*stamp))
+        world.record(0, key).is_some_and(|record| record.version.covers(*stamp))
     };
-    happened.extend(
-        caps.filter(|(stamp, written)| seen(stamp, &written.key))
-            .map(|(stamp, _)| *stamp),
-    );
+    happened
+        .extend(caps.filter(|(stamp, written)| seen(stamp, &written.key)).map(|(stamp, _)| *stamp));
     happened
 }
 
@@ -99,11 +86,7 @@ fn once(world: &World, happened: &Stamps) -> Vec<(&'static str, String, String)>
     let mut findings = Vec::new();
     let mut times: BTreeMap<&OperationId, u32> = BTreeMap::new();
     for stamp in happened {
-        if let Some(operation) = world
-            .history
-            .written
-            .get(stamp)
-            .and_then(|w| w.operation.as_ref())
+        if let Some(operation) = world.history.written.get(stamp).and_then(|w| w.operation.as_ref())
         {
             *times.entry(operation).or_default() += 1;
         }
@@ -111,11 +94,7 @@ fn once(world: &World, happened: &Stamps) -> Vec<(&'static str, String, String)>
     for (id, count) in &times {
         if *count > 1 {
             let word = format!("{}#{}", id.client, id.counter);
-            findings.push((
-                "I6",
-                format!("operation {word} was applied {count} times"),
-                word,
-            ));
+            findings.push(("I6", format!("operation {word} was applied {count} times"), word));
         }
     }
     for (id, fate) in &world.history.fates {
@@ -138,9 +117,7 @@ fn once(world: &World, happened: &Stamps) -> Vec<(&'static str, String, String)>
 fn expected(changes: &[(Stamp, &Written)], schema: &Schema, key: &RecordKey) -> Expected {
     let rules = schema.rules(&key.0);
     let removed = |stamp: &Stamp, by: &dyn Fn(&Written) -> bool| {
-        changes
-            .iter()
-            .any(|(other, written)| other != stamp && by(written))
+        changes.iter().any(|(other, written)| other != stamp && by(written))
     };
     let mut expected = Expected::default();
     for (stamp, written) in changes {
@@ -174,11 +151,7 @@ fn expected(changes: &[(Stamp, &Written)], schema: &Schema, key: &RecordKey) -> 
             let review = matches!(rules.rule(&path), Rule::Review);
             if !removed(&stamp, &|by| replaces(by, stamp, &path, review)) {
                 let value = value.map(|leaf| leaf.as_str().to_owned());
-                expected
-                    .registers
-                    .entry(path)
-                    .or_default()
-                    .insert(stamp, value);
+                expected.registers.entry(path).or_default().insert(stamp, value);
             }
         }
         if let Did::Write(fields) = &written.did {
@@ -210,9 +183,7 @@ fn replaces(by: &Written, stamp: Stamp, path: &Path, review: bool) -> bool {
     match &by.did {
         Did::Write(_) if by.seen.creates => by.seen.covers(stamp),
         Did::Write(fields) => {
-            let here = fields
-                .iter()
-                .any(|field| matches!(field, FieldDid::Set(p, _) if p == path));
+            let here = fields.iter().any(|field| matches!(field, FieldDid::Set(p, _) if p == path));
             let shown = by.seen.shown.get(path);
             here && match shown {
                 _ if by.seen.own.contains(&stamp) => true,
@@ -220,10 +191,9 @@ fn replaces(by: &Written, stamp: Stamp, path: &Path, review: bool) -> bool {
                 None => !review && by.seen.covers(stamp),
             }
         }
-        Did::Settle {
-            path: p, covered, ..
+        Did::Settle { path: p, covered, .. } | Did::Cap { path: p, covered } => {
+            p == path && covered.contains(&stamp)
         }
-        | Did::Cap { path: p, covered } => p == path && covered.contains(&stamp),
         _ => false,
     }
 }
@@ -256,10 +226,7 @@ fn collect(field: &FieldDid, stamp: Stamp, removed: &Removed<'_>, expected: &mut
             };
             if !removed(&stamp, &gone) {
                 let elements = expected.unions.entry(path.clone()).or_default();
-                elements
-                    .entry(element.as_str().to_owned())
-                    .or_default()
-                    .insert(stamp);
+                elements.entry(element.as_str().to_owned()).or_default().insert(stamp);
             }
         }
         FieldDid::Set(..) | FieldDid::Remove(..) => {}
@@ -270,18 +237,12 @@ fn collect(field: &FieldDid, stamp: Stamp, removed: &Removed<'_>, expected: &mut
 fn found(record: &Record) -> Expected {
     let value = |register: &Register| {
         let text = |leaf: &Leaf| leaf.as_str().to_owned();
-        register
-            .iter()
-            .map(|(stamp, entry)| (*stamp, entry.value.as_ref().map(text)))
-            .collect()
+        register.iter().map(|(stamp, entry)| (*stamp, entry.value.as_ref().map(text))).collect()
     };
     let dots = |dots: &syncline_merge::dots::Dots| dots.as_slice().iter().copied().collect();
     let body = &record.body;
     let union = |elements: &BTreeMap<Leaf, syncline_merge::dots::Dots>| {
-        elements
-            .iter()
-            .map(|(leaf, stamps)| (leaf.as_str().to_owned(), dots(stamps)))
-            .collect()
+        elements.iter().map(|(leaf, stamps)| (leaf.as_str().to_owned(), dots(stamps))).collect()
     };
     Expected {
         live: dots(&record.live),
@@ -322,45 +283,26 @@ fn difference(expected: &Expected, found: &Expected) -> Option<(&'static str, St
         return Some(register_difference(expected, found));
     }
     if expected.sums != found.sums {
-        return Some((
-            "I6",
-            format!("expected sums {:?}, found {:?}", expected.sums, found.sums),
-        ));
+        return Some(("I6", format!("expected sums {:?}, found {:?}", expected.sums, found.sums)));
     }
-    let text = format!(
-        "expected elements {:?}, found {:?}",
-        expected.unions, found.unions
-    );
+    let text = format!("expected elements {:?}, found {:?}", expected.unions, found.unions);
     (expected.unions != found.unions).then_some(("I8", text))
 }
 
 fn register_difference(expected: &Expected, found: &Expected) -> (&'static str, String) {
     let nothing = BTreeMap::new();
-    let paths: BTreeSet<&Path> = expected
-        .registers
-        .keys()
-        .chain(found.registers.keys())
-        .collect();
+    let paths: BTreeSet<&Path> = expected.registers.keys().chain(found.registers.keys()).collect();
     for path in paths {
         let wanted = expected.registers.get(path).unwrap_or(&nothing);
         let here = found.registers.get(path).unwrap_or(&nothing);
         if let Some((stamp, value)) = wanted.iter().find(|(stamp, _)| !here.contains_key(*stamp)) {
-            return (
-                "I2",
-                format!("{path}: the value {value:?} of {stamp:?} is gone"),
-            );
+            return ("I2", format!("{path}: the value {value:?} of {stamp:?} is gone"));
         }
         if let Some((stamp, value)) = here.iter().find(|(stamp, _)| !wanted.contains_key(*stamp)) {
-            return (
-                "I3",
-                format!("{path}: the value {value:?} of {stamp:?} is back or invented"),
-            );
+            return ("I3", format!("{path}: the value {value:?} of {stamp:?} is back or invented"));
         }
         if wanted != here {
-            return (
-                "I15",
-                format!("{path}: expected {wanted:?}, found {here:?}"),
-            );
+            return ("I15", format!("{path}: expected {wanted:?}, found {here:?}"));
         }
     }
     ("I8", "registers differ".to_owned())

@@ -13,21 +13,12 @@ impl Disk for SimDisk {
             return Ok(Place::Found(path.to_path_buf()));
         }
         let folder = path.parent().is_some_and(|folder| self.is_folder(folder));
-        Ok(if folder {
-            Place::Missing(path.to_path_buf())
-        } else {
-            Place::FolderMissing
-        })
+        Ok(if folder { Place::Missing(path.to_path_buf()) } else { Place::FolderMissing })
     }
 
     fn facts(&self, path: &Path) -> io::Result<Facts> {
         let (kind, len, modified_ms, inode) = match self.stat(path) {
-            Some(stat) => (
-                FileKind::Regular,
-                stat.len as u64,
-                stat.modified_ms,
-                stat.file,
-            ),
+            Some(stat) => (FileKind::Regular, stat.len as u64, stat.modified_ms, stat.file),
             None if self.is_folder(path) => (FileKind::Folder, 0, 0, 0),
             None => return Err(io::ErrorKind::NotFound.into()),
         };

@@ -27,10 +27,7 @@ pub(crate) struct Content {
 impl Content {
     /// Returns an empty file, last written at `modified_ms`.
     pub(crate) fn new(modified_ms: u64) -> Self {
-        Self {
-            modified_ms,
-            ..Self::default()
-        }
+        Self { modified_ms, ..Self::default() }
     }
 
     /// Writes `bytes` at `offset`; a hole is filled with zeros.
@@ -44,15 +41,13 @@ impl Content {
         if let Some(place) = self.seen.get_mut(offset..end) {
             place.copy_from_slice(bytes);
         }
-        self.dirty
-            .extend(start / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES));
+        self.dirty.extend(start / SECTOR_BYTES..end.div_ceil(SECTOR_BYTES));
     }
 
     /// Cuts the file, or fills it up with zeros.
     pub(crate) fn set_len(&mut self, len: usize) {
         let from = self.seen.len().min(len) / SECTOR_BYTES;
-        self.dirty
-            .extend(from..self.seen.len().max(len).div_ceil(SECTOR_BYTES));
+        self.dirty.extend(from..self.seen.len().max(len).div_ceil(SECTOR_BYTES));
         self.seen.resize(len, 0);
         self.length_dirty = true;
     }
@@ -76,11 +71,7 @@ impl Content {
         if self.dirty.is_empty() && !self.length_dirty && self.seen == self.durable {
             return;
         }
-        let grain = if random.chance(500) {
-            1
-        } else {
-            SECTORS_PER_PAGE
-        };
+        let grain = if random.chance(500) { 1 } else { SECTORS_PER_PAGE };
         // All, nothing, or any mixture.
         let chance = match random.below(4) {
             0 => 0,
@@ -145,11 +136,7 @@ mod tests {
             }
             file.write(synced.len(), b"not synced");
             file.power_cut(&mut random);
-            assert_eq!(
-                file.seen.get(..synced.len()),
-                Some(synced.as_slice()),
-                "seed {seed}"
-            );
+            assert_eq!(file.seen.get(..synced.len()), Some(synced.as_slice()), "seed {seed}");
         }
     }
 
@@ -168,10 +155,7 @@ mod tests {
                 _ => torn += 1,
             }
         }
-        assert!(
-            lost > 50 && torn > 50 && kept > 50,
-            "lost {lost}, torn {torn}, kept {kept}"
-        );
+        assert!(lost > 50 && torn > 50 && kept > 50, "lost {lost}, torn {torn}, kept {kept}");
     }
 
     #[test]

@@ -247,10 +247,7 @@ impl SimDisk {
         let state = &mut *state;
         let rate = state.rates.sync_error;
         let outcome = state.step(path, rate, "sync error");
-        let Some(content) = state
-            .names
-            .get(path)
-            .and_then(|file| state.contents.get_mut(file))
+        let Some(content) = state.names.get(path).and_then(|file| state.contents.get_mut(file))
         else {
             return outcome.and(Err(io::ErrorKind::NotFound.into()));
         };
@@ -280,9 +277,7 @@ impl SimDisk {
             .partition(|change| change.folder == folder);
         state.unsynced_names = rest;
         let durable: Vec<NameChange> = durable;
-        durable
-            .into_iter()
-            .for_each(|change| change.apply(&mut state.durable_names));
+        durable.into_iter().for_each(|change| change.apply(&mut state.durable_names));
         Ok(())
     }
 
@@ -294,11 +289,7 @@ impl SimDisk {
     pub fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.step_write(to)?;
-        let file = state
-            .names
-            .get(from)
-            .copied()
-            .ok_or(io::ErrorKind::NotFound)?;
+        let file = state.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
         let entries = vec![(from.to_path_buf(), None), (to.to_path_buf(), Some(file))];
         state.rename_entries(parent(to), entries);
         Ok(())
@@ -312,11 +303,7 @@ impl SimDisk {
     pub fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
         let mut state = self.state();
         state.step_write(to)?;
-        let file = state
-            .names
-            .get(from)
-            .copied()
-            .ok_or(io::ErrorKind::NotFound)?;
+        let file = state.names.get(from).copied().ok_or(io::ErrorKind::NotFound)?;
         if state.names.contains_key(to) {
             return Err(io::ErrorKind::AlreadyExists.into());
         }
@@ -351,12 +338,7 @@ impl SimDisk {
         if !state.folders.contains(folder) {
             return Err(io::ErrorKind::NotFound.into());
         }
-        Ok(state
-            .names
-            .keys()
-            .filter(|path| parent(path) == folder)
-            .cloned()
-            .collect())
+        Ok(state.names.keys().filter(|path| parent(path) == folder).cloned().collect())
     }
 
     /// Returns length and time of the last change of a file; nothing if there is no such file.
@@ -364,11 +346,7 @@ impl SimDisk {
         let mut state = self.state();
         let file = *state.names.get(path)?;
         let content = state.contents.get_mut(&file)?;
-        Some(Stat {
-            len: content.seen.len(),
-            modified_ms: content.modified_ms,
-            file,
-        })
+        Some(Stat { len: content.seen.len(), modified_ms: content.modified_ms, file })
     }
 
     /// Returns whether there is such a folder.
@@ -517,9 +495,7 @@ impl State {
 }
 
 fn parent(path: &Path) -> PathBuf {
-    path.parent()
-        .unwrap_or_else(|| Path::new("/"))
-        .to_path_buf()
+    path.parent().unwrap_or_else(|| Path::new("/")).to_path_buf()
 }
 
 #[cfg(test)]

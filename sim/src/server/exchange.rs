@@ -91,38 +91,26 @@ impl Server {
         let mut to = pull.from;
         let mut records = BTreeSet::new();
         let mut damaged = false;
-        let scan = Scan::Log {
-            from: pull.from.next(),
-        };
-        self.store
-            .scan(&scan, None, REPLY_ENTRIES_MAX, &mut |key, bytes| {
-                let (Key::Log(position), Ok(entry)) = (key, LogEntry::decode(bytes)) else {
-                    damaged = true;
-                    return ControlFlow::Break(());
-                };
-                to = *position;
-                records.insert((entry.entity, entry.id));
-                ControlFlow::Continue(())
-            })?;
+        let scan = Scan::Log { from: pull.from.next() };
+        self.store.scan(&scan, None, REPLY_ENTRIES_MAX, &mut |key, bytes| {
+            let (Key::Log(position), Ok(entry)) = (key, LogEntry::decode(bytes)) else {
+                damaged = true;
+                return ControlFlow::Break(());
+            };
+            to = *position;
+            records.insert((entry.entity, entry.id));
+            ControlFlow::Continue(())
+        })?;
         if damaged {
             return Err(Fail::Row("log"));
         }
         let mut states = Vec::new();
         for (entity, id) in records {
             if let Some(record) = self.record(&entity, &id)? {
-                states.push(StateSent {
-                    entity,
-                    id,
-                    bytes: encode_record(&record),
-                });
+                states.push(StateSent { entity, id, bytes: encode_record(&record) });
             }
         }
-        Ok(Reply {
-            site: self.site,
-            from: pull.from,
-            to,
-            states,
-        })
+        Ok(Reply { site: self.site, from: pull.from, to, states })
     }
 
     /// Takes in what a peer answered: all of it or nothing.
@@ -174,10 +162,8 @@ impl Server {
             let mut site = site_of(self.site, &mut clock, now_ms, &self.floor);
             let capped = cap(&mut record, rules, &mut site).map_err(|_| Fail::Row("clock"))?;
             let shown = |record: &Record| visible(record, rules, None);
-            let (before, after) = changed(
-                mine.as_ref().and_then(shown).as_ref(),
-                shown(&record).as_ref(),
-            );
+            let (before, after) =
+                changed(mine.as_ref().and_then(shown).as_ref(), shown(&record).as_ref());
             let entry = LogEntry {
                 stamp: Stamp::new(record.clock_max(), reply.site),
                 kind: ChangeKind::Join,
@@ -199,12 +185,7 @@ impl Server {
                 (index, capped.path.clone(), capped.stamp, covered)
             }));
             let (entity, id) = (&sent.entity, &sent.id);
-            let changed = ChangedRecord {
-                entity,
-                id,
-                record: &record,
-                capped: &capped,
-            };
+            let changed = ChangedRecord { entity, id, record: &record, capped: &capped };
             self.put_record(&mut transaction, rules, &changed)?;
         }
         self.save_reply(reply, transaction, clock, received)
@@ -256,10 +237,7 @@ impl Server {
 pub(crate) fn cursor_key(peer: SiteId) -> Key {
     let domain = DomainName::new(&format!("hub-{peer}"));
     let domain = domain.expect("invariant: hexadecimal digits are a name");
-    Key::Domain {
-        domain,
-        entity: None,
-    }
+    Key::Domain { domain, entity: None }
 }
 
 fn peer_writer(peer: SiteId) -> Writer {

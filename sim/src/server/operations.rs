@@ -84,11 +84,7 @@ impl Server {
         match self.decide(request, schema, now_ms) {
             Err(fail) => (Err(fail), None),
             Ok(Decided::Answered(answer)) => (Ok(answer), None),
-            Ok(Decided::Saving {
-                transaction,
-                clock,
-                effects,
-            }) => {
+            Ok(Decided::Saving { transaction, clock, effects }) => {
                 let stamp = effects.stamp;
                 let saved = self.save(*transaction, clock, request.id.client.as_str());
                 (saved.map(|()| Answer::Applied(stamp)), Some(effects))
@@ -97,10 +93,7 @@ impl Server {
     }
 
     fn decide(&mut self, request: &Request, schema: &Schema, now_ms: u64) -> Result<Decided, Fail> {
-        let result = Key::Result {
-            client: request.id.client.clone(),
-            counter: request.id.counter,
-        };
+        let result = Key::Result { client: request.id.client.clone(), counter: request.id.counter };
         if let Some(bytes) = self.store.get(&result)?
             && self.fault != Some(PlantedFault::OperationsNotDeduplicated)
         {
@@ -118,11 +111,8 @@ impl Server {
             Err(refusal) => return Ok(Decided::Answered(Answer::Refused(refusal.code()))),
         };
         let mut transaction = self.begin(now_ms);
-        let kind = if request.settlement.is_some() {
-            ChangeKind::Settlement
-        } else {
-            ChangeKind::Write
-        };
+        let kind =
+            if request.settlement.is_some() { ChangeKind::Settlement } else { ChangeKind::Write };
         let images = (shown_before, shown(&record));
         let mut entry = entry(request, stamp, kind, images);
         entry.at_ms = now_ms;
@@ -135,23 +125,11 @@ impl Server {
         };
         self.put_record(&mut transaction, rules, &changed)?;
         transaction.batch.put(result, encode_stamp(stamp));
-        let capped = capped.into_iter().map(|capped| {
-            (
-                capped.path,
-                capped.stamp,
-                capped.covered.keys().copied().collect(),
-            )
-        });
-        let effects = Effects {
-            stamp,
-            position: transaction.position,
-            capped: capped.collect(),
-        };
-        Ok(Decided::Saving {
-            transaction: Box::new(transaction),
-            clock,
-            effects,
-        })
+        let capped = capped
+            .into_iter()
+            .map(|capped| (capped.path, capped.stamp, capped.covered.keys().copied().collect()));
+        let effects = Effects { stamp, position: transaction.position, capped: capped.collect() };
+        Ok(Decided::Saving { transaction: Box::new(transaction), clock, effects })
     }
 }
 
@@ -167,41 +145,20 @@ impl Server {
     ) -> Result<(Record, Stamp, Vec<Capped>), Refusal> {
         let mut site = site_of(self.site, clock, now_ms, &self.floor);
         let Some(settlement) = &request.settlement else {
-            let done = operate(
-                before,
-                &request.operation,
-                &request.context,
-                rules,
-                &mut site,
-            )?;
+            let done = operate(before, &request.operation, &request.context, rules, &mut site)?;
             return Ok((done.record, done.stamp, done.capped));
         };
         let mut record = before.ok_or(Refusal::Stale)?;
-        let Settlement {
-            path,
-            stamps,
-            decision,
-        } = settlement;
+        let Settlement { path, stamps, decision } = settlement;
         let writer = &request.operation.writer;
-        let stamp = settle(
-            &mut record,
-            path,
-            stamps,
-            decision.clone(),
-            writer,
-            &mut site,
-        )?;
+        let stamp = settle(&mut record, path, stamps, decision.clone(), writer, &mut site)?;
         Ok((record, stamp, Vec::new()))
     }
 }
 
 enum Decided {
     Answered(Answer),
-    Saving {
-        transaction: Box<syncline_engine::sync::Transaction>,
-        clock: Clock,
-        effects: Effects,
-    },
+    Saving { transaction: Box<syncline_engine::sync::Transaction>, clock: Clock, effects: Effects },
 }
 
 fn entry(
@@ -234,8 +191,5 @@ fn encode_stamp(stamp: Stamp) -> Vec<u8> {
 fn decode_stamp(bytes: &[u8]) -> Option<Stamp> {
     let (clock, site) = bytes.split_first_chunk::<8>()?;
     let site = <[u8; 8]>::try_from(site).ok()?;
-    Some(Stamp::new(
-        Clock(u64::from_be_bytes(*clock)),
-        SiteId(u64::from_be_bytes(site)),
-    ))
+    Some(Stamp::new(Clock(u64::from_be_bytes(*clock)), SiteId(u64::from_be_bytes(site))))
 }

@@ -73,12 +73,7 @@ impl Server {
     ///
     /// [`Fail`] if the store cannot be opened or read.
     pub fn open(options: ServerOptions<'_>) -> Result<Self, Fail> {
-        let ServerOptions {
-            disk,
-            folder,
-            mut random,
-            fault,
-        } = options;
+        let ServerOptions { disk, folder, mut random, fault } = options;
         let store = SimStore::open(disk, folder, fault.and_then(PlantedFault::of_store))?;
         let number = |name: &MetaName| -> Result<Option<u64>, Fail> {
             let Some(bytes) = store.get(&Key::Meta(name.clone()))? else {
@@ -98,11 +93,7 @@ impl Server {
         let mut server = Self {
             store,
             site: site.map_or(fresh, SiteId),
-            clock: if fault == Some(PlantedFault::ClockNotStored) {
-                Clock(0)
-            } else {
-                clock
-            },
+            clock: if fault == Some(PlantedFault::ClockNotStored) { Clock(0) } else { clock },
             position,
             frontier,
             random,
@@ -147,23 +138,14 @@ impl Server {
         let Some(bytes) = self.store.get(&record_key(entity, id))? else {
             return Ok(None);
         };
-        decode_record(&bytes)
-            .map(Some)
-            .map_err(|_| Fail::Row("records"))
+        decode_record(&bytes).map(Some).map_err(|_| Fail::Row("records"))
     }
 
     /// Begins a transaction at `now_ms`.
     pub(super) fn begin(&mut self, now_ms: u64) -> Transaction {
         let id = RunId::new(&format!("{now_ms:012x}-{:016x}", self.random.next()));
         let id = id.expect("invariant: hexadecimal digits are a run id");
-        Transaction::new(
-            RunFacts {
-                id,
-                at_ms: now_ms,
-                secret: self.random.bytes(),
-            },
-            self.position,
-        )
+        Transaction::new(RunFacts { id, at_ms: now_ms, secret: self.random.bytes() }, self.position)
     }
 
     /// Adds a record and its conflicts to a transaction.
@@ -173,21 +155,13 @@ impl Server {
         rules: &EntityRules,
         changed: &ChangedRecord<'_>,
     ) -> Result<(), Fail> {
-        let ChangedRecord {
-            entity,
-            id,
-            record,
-            capped,
-        } = *changed;
-        transaction
-            .batch
-            .put(record_key(entity, id), encode_record(record));
+        let ChangedRecord { entity, id, record, capped } = *changed;
+        transaction.batch.put(record_key(entity, id), encode_record(record));
         let found = conflicts(record, rules);
         let listed = self.conflicts_of(entity, id)?;
         for row in &listed {
-            let present = found
-                .iter()
-                .find(|conflict| conflict.id(entity, id) == row.conflict_id());
+            let present =
+                found.iter().find(|conflict| conflict.id(entity, id) == row.conflict_id());
             let status = match present {
                 Some(conflict) if conflict.open => Status::Open,
                 Some(_) => Status::Settled,
@@ -197,35 +171,18 @@ impl Server {
                 let conflict = syncline_engine::rows::ConflictId::new(&row.conflict_id());
                 let conflict = conflict.map_err(|_| Fail::Row("conflicts"))?;
                 let (entity, id) = (entity.clone(), id.clone());
-                transaction.batch.delete(Key::Conflict {
-                    entity,
-                    id,
-                    conflict,
-                });
+                transaction.batch.delete(Key::Conflict { entity, id, conflict });
             } else if status != row.status {
-                transaction.put_conflict(&ConflictRow {
-                    status,
-                    ..row.clone()
-                });
+                transaction.put_conflict(&ConflictRow { status, ..row.clone() });
             }
         }
         let known = |conflict: &Conflict| {
-            listed
-                .iter()
-                .any(|row| row.conflict_id() == conflict.id(entity, id))
+            listed.iter().any(|row| row.conflict_id() == conflict.id(entity, id))
         };
         let settled = capped.iter().map(capped_conflict);
-        let fresh: Vec<Conflict> = found
-            .into_iter()
-            .chain(settled)
-            .filter(|c| !known(c))
-            .collect();
+        let fresh: Vec<Conflict> = found.into_iter().chain(settled).filter(|c| !known(c)).collect();
         for conflict in fresh {
-            let status = if conflict.open {
-                Status::Open
-            } else {
-                Status::Settled
-            };
+            let status = if conflict.open { Status::Open } else { Status::Settled };
             let (entity, id) = (entity.clone(), id.clone());
             let row = ConflictRow {
                 entity,
@@ -252,17 +209,12 @@ impl Server {
         id: &RecordId,
     ) -> Result<Vec<ConflictRow>, Fail> {
         let mut rows = Vec::new();
-        let scan = Scan::ConflictsOf {
-            entity: entity.clone(),
-            id: id.clone(),
-        };
+        let scan = Scan::ConflictsOf { entity: entity.clone(), id: id.clone() };
         self.store.scan(&scan, None, usize::MAX, &mut |_, bytes| {
             rows.push(ConflictRow::decode(bytes));
             std::ops::ControlFlow::Continue(())
         })?;
-        rows.into_iter()
-            .collect::<Result<_, _>>()
-            .map_err(|_| Fail::Row("conflicts"))
+        rows.into_iter().collect::<Result<_, _>>().map_err(|_| Fail::Row("conflicts"))
     }
 
     /// Saves a transaction, its entry in the audit and the hub's facts in one batch.
@@ -276,10 +228,7 @@ impl Server {
         let (audit, frontier) = self.audit(&transaction, origin)?;
         batch.put(Key::Meta(facts::CLOCK), clock.0.to_be_bytes().to_vec());
         let position = transaction.position;
-        batch.put(
-            Key::Meta(facts::POSITION),
-            position.0.to_be_bytes().to_vec(),
-        );
+        batch.put(Key::Meta(facts::POSITION), position.0.to_be_bytes().to_vec());
         if self.fault == Some(PlantedFault::AuditOutsideTransaction) {
             self.store.commit(&batch)?;
             self.store.commit(&audit)?;
@@ -316,10 +265,7 @@ impl Server {
         let mut batch = Batch::new();
         batch.put(Key::Audit(index), entry.encode());
         batch.put(Key::Meta(facts::AUDIT_FRONTIER), frontier.encode());
-        batch.put(
-            Key::Meta(facts::AUDIT_HEAD),
-            frontier.head().to_string().into_bytes(),
-        );
+        batch.put(Key::Meta(facts::AUDIT_HEAD), frontier.head().to_string().into_bytes());
         Ok((batch, frontier))
     }
 }
@@ -344,13 +290,7 @@ pub(super) fn site_of<'a>(
     now_ms: u64,
     floor: &'a Version,
 ) -> Site<'a> {
-    Site {
-        id,
-        clock,
-        now_ms,
-        floor,
-        lost: &[],
-    }
+    Site { id, clock, now_ms, floor, lost: &[] }
 }
 
 fn capped_conflict(capped: &Capped) -> Conflict {
@@ -373,10 +313,7 @@ fn capped_conflict(capped: &Capped) -> Conflict {
 
 /// Returns the key of a record's state.
 pub fn record_key(entity: &EntityName, id: &RecordId) -> Key {
-    Key::Record {
-        entity: entity.clone(),
-        id: id.clone(),
-    }
+    Key::Record { entity: entity.clone(), id: id.clone() }
 }
 
 /// Returns the rules of an entity.

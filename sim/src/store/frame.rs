@@ -32,11 +32,7 @@ pub(crate) fn encode(epoch: u64, batch: &Batch) -> Vec<u8> {
     }
     let payload = out.into_bytes();
     let mut frame = Vec::with_capacity(HEAD_BYTES + payload.len());
-    frame.extend(
-        u32::try_from(payload.len())
-            .unwrap_or(u32::MAX)
-            .to_be_bytes(),
-    );
+    frame.extend(u32::try_from(payload.len()).unwrap_or(u32::MAX).to_be_bytes());
     frame.extend(checksum(&payload));
     frame.extend(payload);
     frame
@@ -62,11 +58,7 @@ pub(crate) fn decode(bytes: &[u8]) -> Option<Frame> {
             batch.put(key, reader.bytes().ok()?.to_vec());
         }
     }
-    Some(Frame {
-        epoch,
-        batch,
-        bytes: HEAD_BYTES + length,
-    })
+    Some(Frame { epoch, batch, bytes: HEAD_BYTES + length })
 }
 
 fn checksum(payload: &[u8]) -> [u8; 8] {
@@ -85,27 +77,15 @@ fn encode_key(key: &Key, out: &mut Bytes) {
         Key::Base { domain, entity, id } => {
             texts(2, &[domain.as_str(), entity.as_str(), id.as_str()])
         }
-        Key::Conflict {
-            entity,
-            id,
-            conflict,
-        } => {
+        Key::Conflict { entity, id, conflict } => {
             texts(3, &[entity.as_str(), id.as_str(), conflict.as_str()]);
         }
         Key::Run(run) => texts(4, &[run.as_str()]),
-        Key::Domain {
-            domain,
-            entity: None,
-        } => texts(5, &[domain.as_str()]),
-        Key::Domain {
-            domain,
-            entity: Some(entity),
-        } => texts(6, &[domain.as_str(), entity.as_str()]),
-        Key::Journal {
-            run,
-            domain,
-            entity,
-        } => {
+        Key::Domain { domain, entity: None } => texts(5, &[domain.as_str()]),
+        Key::Domain { domain, entity: Some(entity) } => {
+            texts(6, &[domain.as_str(), entity.as_str()])
+        }
+        Key::Journal { run, domain, entity } => {
             texts(7, &[run.as_str(), domain.as_str(), entity.as_str()]);
         }
         Key::Meta(name) => texts(8, &[name.as_str()]),
@@ -127,30 +107,17 @@ fn encode_key(key: &Key, out: &mut Bytes) {
 fn decode_key(reader: &mut Reader<'_>) -> Option<Key> {
     let tag = reader.u8().ok()?;
     Some(match tag {
-        0 => Key::Record {
-            entity: entity(reader)?,
-            id: id(reader)?,
-        },
+        0 => Key::Record { entity: entity(reader)?, id: id(reader)? },
         1 => Key::Client(ClientId::new(reader.str().ok()?).ok()?),
-        2 => Key::Base {
-            domain: domain(reader)?,
-            entity: entity(reader)?,
-            id: id(reader)?,
-        },
+        2 => Key::Base { domain: domain(reader)?, entity: entity(reader)?, id: id(reader)? },
         3 => Key::Conflict {
             entity: entity(reader)?,
             id: id(reader)?,
             conflict: ConflictId::new(reader.str().ok()?).ok()?,
         },
         4 => Key::Run(RunId::new(reader.str().ok()?).ok()?),
-        5 => Key::Domain {
-            domain: domain(reader)?,
-            entity: None,
-        },
-        6 => Key::Domain {
-            domain: domain(reader)?,
-            entity: Some(entity(reader)?),
-        },
+        5 => Key::Domain { domain: domain(reader)?, entity: None },
+        6 => Key::Domain { domain: domain(reader)?, entity: Some(entity(reader)?) },
         7 => Key::Journal {
             run: RunId::new(reader.str().ok()?).ok()?,
             domain: domain(reader)?,

@@ -56,19 +56,11 @@ impl SimStore {
         let path = folder.join("store.log");
         let failed = |action| {
             let path = path.clone();
-            move |source| StoreError::File {
-                action,
-                path,
-                source,
-            }
+            move |source| StoreError::File { action, path, source }
         };
         let bytes = read_twice(disk, &path).map_err(failed("read"))?;
         let frames = sound_frames(&bytes, &path)?;
-        let epoch = 1 + frames
-            .iter()
-            .map(|frame| frame.epoch)
-            .max()
-            .unwrap_or_default();
+        let epoch = 1 + frames.iter().map(|frame| frame.epoch).max().unwrap_or_default();
         let mut rows = MemoryStore::open(&MemoryDisk::new());
         let mut sound = Vec::with_capacity(bytes.len());
         let mut from = 0;
@@ -82,16 +74,7 @@ impl SimStore {
         replace(disk, folder, &fresh, &path, &sound).map_err(failed("write"))?;
         let file = disk.stat(&path).map_or(0, |stat: Stat| stat.file);
         let end = sound.len();
-        Ok(Self {
-            disk: disk.clone(),
-            path,
-            rows,
-            epoch,
-            end,
-            file,
-            stopped: false,
-            fault,
-        })
+        Ok(Self { disk: disk.clone(), path, rows, epoch, end, file, stopped: false, fault })
     }
 
     /// Returns whether a failed commit has stopped the handle.
@@ -100,11 +83,7 @@ impl SimStore {
     }
 
     fn running(&self) -> Result<(), StoreError> {
-        if self.stopped {
-            Err(StoreError::Stopped)
-        } else {
-            Ok(())
-        }
+        if self.stopped { Err(StoreError::Stopped) } else { Ok(()) }
     }
 
     /// Appends one frame and syncs it.
@@ -134,9 +113,7 @@ impl SimStore {
     fn stop(&mut self) -> StoreError {
         self.stopped = true;
         let code = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_IOERR_FSYNC);
-        StoreError::Unknown {
-            source: rusqlite::Error::SqliteFailure(code, None),
-        }
+        StoreError::Unknown { source: rusqlite::Error::SqliteFailure(code, None) }
     }
 }
 
@@ -219,10 +196,7 @@ impl Store for SimStore {
         check(batch)?;
         let found = self.disk.stat(&self.path).map(|stat| stat.file);
         if found != Some(self.file) && self.fault != Some(StoreFault::NotFenced) {
-            return Err(StoreError::Fenced {
-                ours: self.epoch,
-                found: self.epoch + 1,
-            });
+            return Err(StoreError::Fenced { ours: self.epoch, found: self.epoch + 1 });
         }
         let frame = encode(self.epoch, batch);
         self.append(&frame)?;
@@ -289,11 +263,7 @@ mod tests {
                     }
                 }
             }
-            disk.restart(if random.chance(300) {
-                CrashKind::Kill
-            } else {
-                CrashKind::PowerCut
-            });
+            disk.restart(if random.chance(300) { CrashKind::Kill } else { CrashKind::PowerCut });
         }
         disk.mend();
         let Ok(store) = SimStore::open(&disk, Path::new(FOLDER), None) else {
@@ -312,10 +282,7 @@ mod tests {
 
     #[test]
     fn a_store_that_breaks_its_promise_is_found_out() {
-        for fault in [
-            StoreFault::AcknowledgesBeforeSync,
-            StoreFault::IgnoresFailedSync,
-        ] {
+        for fault in [StoreFault::AcknowledgesBeforeSync, StoreFault::IgnoresFailedSync] {
             let found = (0..300).find(|seed| !lost_rows(*seed, Some(fault)).is_empty());
             assert!(found.is_some(), "{fault:?}");
         }
@@ -327,10 +294,7 @@ mod tests {
         disk.make_folder(Path::new(FOLDER));
         let mut first = SimStore::open(&disk, Path::new(FOLDER), None).unwrap();
         let mut second = SimStore::open(&disk, Path::new(FOLDER), None).unwrap();
-        assert!(matches!(
-            first.commit(&batch(1)),
-            Err(StoreError::Fenced { .. })
-        ));
+        assert!(matches!(first.commit(&batch(1)), Err(StoreError::Fenced { .. })));
         second.commit(&batch(2)).unwrap();
     }
 }

@@ -29,16 +29,9 @@ pub(crate) enum Message {
     /// A client asks for a record.
     Look { number: u64, key: RecordKey },
     /// What it gets.
-    Looked {
-        number: u64,
-        key: RecordKey,
-        view: Rc<View>,
-    },
+    Looked { number: u64, key: RecordKey, view: Rc<View> },
     /// A client sends an operation.
-    Operate {
-        request: Rc<Request>,
-        written: Rc<Written>,
-    },
+    Operate { request: Rc<Request>, written: Rc<Written> },
     /// What became of it.
     Answered { id: OperationId, answer: Answer },
     /// A hub asks a peer.
@@ -80,12 +73,7 @@ impl View {
         let shown = self.token.iter().flat_map(|token| &token.shown);
         let shown =
             shown.map(|(path, dots)| (path.clone(), dots.as_slice().iter().copied().collect()));
-        let seen = Seen {
-            looked,
-            own,
-            shown: shown.collect(),
-            creates,
-        };
+        let seen = Seen { looked, own, shown: shown.collect(), creates };
         (context, seen)
     }
 }
@@ -163,11 +151,7 @@ impl World {
     fn draw_key(&mut self) -> RecordKey {
         let number = self.random.below(self.swarm.records);
         let files = self.swarm.sync_pause_ms > 0 && self.random.chance(300);
-        let entity = if files {
-            &self.schema.contacts
-        } else {
-            &self.schema.tasks
-        };
+        let entity = if files { &self.schema.contacts } else { &self.schema.tasks };
         let id = RecordId::new(&format!("r{number}")).expect("invariant: a word is an id");
         (entity.clone(), id)
     }
@@ -185,11 +169,7 @@ impl World {
         };
         let number = client.look_next;
         client.look_next += 1;
-        self.send(
-            Endpoint::Client(index),
-            Endpoint::Site(site),
-            &Message::Look { number, key },
-        );
+        self.send(Endpoint::Client(index), Endpoint::Site(site), &Message::Look { number, key });
     }
 
     /// Makes an operation from what the client knows, and sends it for the first time.
@@ -224,16 +204,8 @@ impl World {
             return;
         };
         client.counter += 1;
-        let operation_id = OperationId {
-            client: id.clone(),
-            counter: client.counter,
-        };
-        let operation = Operation {
-            effect,
-            writer: Writer::from(&id),
-            edited,
-            timed: true,
-        };
+        let operation_id = OperationId { client: id.clone(), counter: client.counter };
+        let operation = Operation { effect, writer: Writer::from(&id), edited, timed: true };
         let request = Request {
             id: operation_id.clone(),
             entity: key.0.clone(),
@@ -242,21 +214,11 @@ impl World {
             context,
             settlement,
         };
-        let written = Written {
-            key: key.clone(),
-            did,
-            seen,
-            operation: Some(operation_id.clone()),
-        };
-        let waiting = Waiting {
-            request: Rc::new(request),
-            written: Rc::new(written),
-            site,
-        };
+        let written =
+            Written { key: key.clone(), did, seen, operation: Some(operation_id.clone()) };
+        let waiting = Waiting { request: Rc::new(request), written: Rc::new(written), site };
         client.waiting = Some(waiting.clone());
-        self.history
-            .fates
-            .insert(operation_id.clone(), crate::history::Fate::default());
+        self.history.fates.insert(operation_id.clone(), crate::history::Fate::default());
         self.note(format_args!(
             "c{index} writes {}#{} to s{site}: {} {} {:?}",
             operation_id.client, operation_id.counter, key.0, key.1, waiting.written.did
@@ -267,11 +229,7 @@ impl World {
     fn send_operation(&mut self, index: usize, waiting: &Waiting) {
         let (request, written) = (Rc::clone(&waiting.request), Rc::clone(&waiting.written));
         let message = Message::Operate { request, written };
-        self.send(
-            Endpoint::Client(index),
-            Endpoint::Site(waiting.site),
-            &message,
-        );
+        self.send(Endpoint::Client(index), Endpoint::Site(waiting.site), &message);
     }
 
     fn draw_settlement(&mut self, conflict: &Conflict) -> Option<(Did, Settlement)> {
@@ -280,35 +238,17 @@ impl World {
             ConflictKind::Values => {
                 let value = self.random.pick(&conflict.sides)?.value.clone();
                 let (path, decided) = (conflict.path.clone(), value.clone());
-                (
-                    Did::Settle {
-                        path,
-                        value: decided,
-                        covered,
-                    },
-                    Decision::Value(value),
-                )
+                (Did::Settle { path, value: decided, covered }, Decision::Value(value))
             }
             ConflictKind::Deletion => {
                 let keep = self.random.chance(500);
-                let decision = if keep {
-                    Decision::Keep
-                } else {
-                    Decision::Delete
-                };
+                let decision = if keep { Decision::Keep } else { Decision::Delete };
                 (Did::SettleExistence { keep, covered }, decision)
             }
             _ => return None,
         };
         let (path, stamps) = (conflict.path.clone(), conflict.stamps.clone());
-        Some((
-            did,
-            Settlement {
-                path,
-                stamps,
-                decision,
-            },
-        ))
+        Some((did, Settlement { path, stamps, decision }))
     }
 
     fn draw_effect(&mut self, key: &RecordKey, exists: bool) -> (Did, Effect) {
@@ -317,22 +257,15 @@ impl World {
         }
         if key.0 == self.schema.contacts {
             let name = self.random.pick(&FIELDS).copied().unwrap_or("name");
-            let (path, value) = (
-                path(&format!("/{name}")),
-                Leaf::string(&format!("v{}", self.fresh_value())),
-            );
+            let (path, value) =
+                (path(&format!("/{name}")), Leaf::string(&format!("v{}", self.fresh_value())));
             let did = Did::Write(vec![FieldDid::Set(path.clone(), Some(value.clone()))]);
-            return (
-                did,
-                Effect::Write(vec![FieldOperation::Set { path, value }]),
-            );
+            return (did, Effect::Write(vec![FieldOperation::Set { path, value }]));
         }
         let (mut did, mut fields) = (Vec::new(), Vec::new());
         for _ in 0..self.random.between(1, 3) {
             let (one, field) = self.draw_field();
-            let taken = fields
-                .iter()
-                .any(|other: &FieldOperation| other.path() == field.path());
+            let taken = fields.iter().any(|other: &FieldOperation| other.path() == field.path());
             if !taken {
                 did.push(one);
                 fields.push(field);
@@ -346,46 +279,33 @@ impl World {
         let text = |text: &str| Leaf::string(&format!("{text}{fresh}"));
         let set = |at: &str, value: Leaf| {
             let path = path(at);
-            (
-                FieldDid::Set(path.clone(), Some(value.clone())),
-                FieldOperation::Set { path, value },
-            )
+            (FieldDid::Set(path.clone(), Some(value.clone())), FieldOperation::Set { path, value })
         };
         match self.random.below(10) {
             0 => {
                 let path = path(field::TITLE);
-                (
-                    FieldDid::Set(path.clone(), None),
-                    FieldOperation::Unset { path },
-                )
+                (FieldDid::Set(path.clone(), None), FieldOperation::Unset { path })
             }
-            1 | 2 => set(
-                field::PRICE,
-                Leaf::parse(&fresh.to_string()).expect("invariant: a number"),
-            ),
+            1 | 2 => {
+                set(field::PRICE, Leaf::parse(&fresh.to_string()).expect("invariant: a number"))
+            }
             3 => set(field::STAGE, text("stage-")),
             4 | 5 => {
                 let by = i64::try_from(1 + fresh % 5).unwrap_or(1);
                 let path = path(field::VIEWS);
-                let operation = FieldOperation::Increment {
-                    path: path.clone(),
-                    by: Number::from(by),
-                };
+                let operation =
+                    FieldOperation::Increment { path: path.clone(), by: Number::from(by) };
                 (FieldDid::Increment(path, by), operation)
             }
             6 => {
-                let (path, element) = (
-                    path(field::TAGS),
-                    Leaf::string(&format!("tag-{}", fresh % 4)),
-                );
+                let (path, element) =
+                    (path(field::TAGS), Leaf::string(&format!("tag-{}", fresh % 4)));
                 let did = FieldDid::Add(path.clone(), element.clone());
                 (did, FieldOperation::Add { path, element })
             }
             7 => {
-                let (path, element) = (
-                    path(field::TAGS),
-                    Leaf::string(&format!("tag-{}", fresh % 4)),
-                );
+                let (path, element) =
+                    (path(field::TAGS), Leaf::string(&format!("tag-{}", fresh % 4)));
                 let did = FieldDid::Remove(path.clone(), element.clone());
                 (did, FieldOperation::Remove { path, element })
             }
@@ -431,11 +351,7 @@ impl World {
         let Endpoint::Client(client) = from else {
             return;
         };
-        let Some(writer) = self
-            .clients
-            .get(client)
-            .map(|client| Writer::from(&client.id))
-        else {
+        let Some(writer) = self.clients.get(client).map(|client| Writer::from(&client.id)) else {
             return;
         };
         let Some(site) = self.sites.get(index) else {
@@ -445,12 +361,8 @@ impl World {
         let Ok(record) = server.record(&key.0, &key.1) else {
             return;
         };
-        let looked = self
-            .history
-            .shadows
-            .get(index)
-            .map(|shadow| shadow.seen(&key))
-            .unwrap_or_default();
+        let looked =
+            self.history.shadows.get(index).map(|shadow| shadow.seen(&key)).unwrap_or_default();
         let view = record.map_or_else(View::default, |record| View {
             token: Some(Token::of(&record, &rules, Some(&writer), &[])),
             looked,
@@ -458,11 +370,7 @@ impl World {
             exists: visible(&record, &rules, None).is_some(),
         });
         self.count("look");
-        let message = Message::Looked {
-            number,
-            key,
-            view: Rc::new(view),
-        };
+        let message = Message::Looked { number, key, view: Rc::new(view) };
         self.send(Endpoint::Site(index), from, &message);
     }
 
@@ -490,10 +398,7 @@ impl World {
         match outcome {
             Ok(answer) => {
                 self.count("operation answered");
-                let message = Message::Answered {
-                    id: request.id.clone(),
-                    answer,
-                };
+                let message = Message::Answered { id: request.id.clone(), answer };
                 self.send(Endpoint::Site(index), from, &message);
             }
             Err(Fail::Store(error)) if error.code() == "STORE_FENCED" => self.end_stale(index),
@@ -508,21 +413,11 @@ impl World {
         if saved {
             check::causality(self, index, written);
         }
-        self.history
-            .written
-            .insert(effects.stamp, (**written).clone());
+        self.history.written.insert(effects.stamp, (**written).clone());
         for (path, stamp, covered) in &effects.capped {
             stamps.insert(*stamp);
-            let did = Did::Cap {
-                path: path.clone(),
-                covered: covered.iter().copied().collect(),
-            };
-            let capped = Written {
-                key: key.clone(),
-                did,
-                seen: Seen::default(),
-                operation: None,
-            };
+            let did = Did::Cap { path: path.clone(), covered: covered.iter().copied().collect() };
+            let capped = Written { key: key.clone(), did, seen: Seen::default(), operation: None };
             self.history.written.insert(*stamp, capped);
         }
         if let Some(shadow) = self.history.shadows.get_mut(index) {
@@ -565,9 +460,7 @@ impl World {
                     if let FieldDid::Set(_, Some(value)) = field
                         && let Some(value) = value.as_string()
                     {
-                        lineage
-                            .records
-                            .insert(value.clone().into_owned(), written.key.clone());
+                        lineage.records.insert(value.clone().into_owned(), written.key.clone());
                         lineage.stamps.insert(value.into_owned(), stamp);
                     }
                 }
@@ -580,10 +473,7 @@ impl World {
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };
-        let Some(waiting) = client
-            .waiting
-            .as_ref()
-            .filter(|waiting| waiting.request.id == *id)
+        let Some(waiting) = client.waiting.as_ref().filter(|waiting| waiting.request.id == *id)
         else {
             return;
         };
@@ -603,10 +493,7 @@ impl World {
             }
         }
         let number = client.index;
-        self.note(format_args!(
-            "c{number} is told of {}#{}: {answer:?}",
-            id.client, id.counter
-        ));
+        self.note(format_args!("c{number} is told of {}#{}: {answer:?}", id.client, id.counter));
     }
 }
 

@@ -38,9 +38,7 @@ pub(crate) struct Harm {
 
 /// Returns the path of a side's folder.
 pub(crate) fn folder(side: Side) -> PathBuf {
-    FOLDERS
-        .get(side.index())
-        .map_or_else(PathBuf::new, PathBuf::from)
+    FOLDERS.get(side.index()).map_or_else(PathBuf::new, PathBuf::from)
 }
 
 /// Returns the path of a side's file.
@@ -54,12 +52,7 @@ pub(crate) fn items(bytes: &[u8]) -> Option<Vec<Object>> {
         return None;
     };
     let items = document.get("contacts")?.as_array()?;
-    Some(
-        items
-            .iter()
-            .filter_map(|item| item.as_object().cloned())
-            .collect(),
-    )
+    Some(items.iter().filter_map(|item| item.as_object().cloned()).collect())
 }
 
 /// Returns the text of a member.
@@ -70,10 +63,7 @@ pub(crate) fn text<'a>(item: &'a Object, member: &str) -> Option<&'a str> {
 fn document(items: Vec<Object>) -> Vec<u8> {
     let mut document = Object::new();
     document.insert("kept", "as it is");
-    document.insert(
-        "contacts",
-        Json::Array(items.into_iter().map(Json::Object).collect()),
-    );
+    document.insert("contacts", Json::Array(items.into_iter().map(Json::Object).collect()));
     Json::Object(document).to_pretty_string().into_bytes()
 }
 
@@ -98,11 +88,7 @@ impl World {
         if self.swarm.sync_pause_ms == 0 {
             return;
         }
-        let side = if self.random.chance(500) {
-            Side::Source
-        } else {
-            Side::Target
-        };
+        let side = if self.random.chance(500) { Side::Source } else { Side::Target };
         if self.repair(index, side) {
             return;
         }
@@ -151,9 +137,7 @@ impl World {
         let id = text(item, "id").unwrap_or_default().to_owned();
         if let Some(key) = self.contact(&id) {
             let old = text(item, field).map(str::to_owned);
-            self.note(format_args!(
-                "u{index} writes {id} {field} {old:?} -> {value} at {side:?}"
-            ));
+            self.note(format_args!("u{index} writes {id} {field} {old:?} -> {value} at {side:?}"));
             self.history.lineage.wrote(&key, &value, old.as_deref());
         }
         if self.swarm.timed_edits
@@ -168,11 +152,8 @@ impl World {
         let id = text(item, "id").unwrap_or_default();
         let Some(key) = self.contact(id) else { return };
         self.note(format_args!("u{index} removes {id} at {side:?}"));
-        let seen: Vec<String> = FIELDS
-            .iter()
-            .filter_map(|field| text(item, field))
-            .map(str::to_owned)
-            .collect();
+        let seen: Vec<String> =
+            FIELDS.iter().filter_map(|field| text(item, field)).map(str::to_owned).collect();
         self.history.lineage.removed(&key, &seen);
     }
 
@@ -183,19 +164,13 @@ impl World {
 
     /// Does a file harm: it is emptied, cut off or lost, by a failed program or a full disk.
     fn harm(&mut self, index: usize, side: Side) {
-        let Some(good) = self
-            .sites
-            .get(index)
-            .and_then(|site| site.disk.peek(&file(side)))
-        else {
+        let Some(good) = self.sites.get(index).and_then(|site| site.disk.peek(&file(side))) else {
             return;
         };
         let bad = match self.random.below(4) {
             0 => Some(document(Vec::new())),
             1 => Some(Vec::new()),
-            2 => good
-                .get(..self.random.index(good.len()))
-                .map(<[u8]>::to_vec),
+            2 => good.get(..self.random.index(good.len())).map(<[u8]>::to_vec),
             _ => None,
         };
         let Some(site) = self.sites.get(index) else {
@@ -206,9 +181,7 @@ impl World {
             None => site.disk.lose(&file(side)),
         }
         let len = bad.as_ref().map(Vec::len);
-        self.note(format_args!(
-            "u{index}: the file at {side:?} comes to harm: {len:?} bytes"
-        ));
+        self.note(format_args!("u{index}: the file at {side:?} comes to harm: {len:?} bytes"));
         self.count_fault("file emptied, cut off or lost");
         if let Some(folders) = self.folders.get_mut(index) {
             folders.harmed[side.index()] = Some(Harm { good, bad });
@@ -217,10 +190,8 @@ impl World {
 
     /// Puts the good content back; answers whether there was any harm.
     pub(crate) fn repair(&mut self, index: usize, side: Side) -> bool {
-        let harmed = self
-            .folders
-            .get_mut(index)
-            .and_then(|folders| folders.harmed[side.index()].take());
+        let harmed =
+            self.folders.get_mut(index).and_then(|folders| folders.harmed[side.index()].take());
         let (Some(harm), Some(site)) = (harmed, self.sites.get(index)) else {
             return false;
         };

@@ -45,11 +45,7 @@ const EVENTS_MAX: u64 = 400_000;
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
     /// A message arrives.
-    Arrives {
-        to: Endpoint,
-        from: Endpoint,
-        message: Box<Message>,
-    },
+    Arrives { to: Endpoint, from: Endpoint, message: Box<Message> },
     /// A client does something.
     ClientActs(usize),
     /// A site asks a peer for news.
@@ -126,12 +122,8 @@ impl World {
         let swarm = Swarm::draw(&mut random);
         let schema = Schema::draw(&mut random);
         let network = Network::new(random.split(), &swarm);
-        let sites = (0..swarm.sites)
-            .map(|_| Site::new(random.split()))
-            .collect();
-        let clients = (0..swarm.clients)
-            .map(|index| Client::new(index, swarm.sites))
-            .collect();
+        let sites = (0..swarm.sites).map(|_| Site::new(random.split())).collect();
+        let clients = (0..swarm.clients).map(|index| Client::new(index, swarm.sites)).collect();
         let folders = (0..swarm.sites).map(|_| Folders::default()).collect();
         let history = History::new(swarm.sites);
         let mut world = Self {
@@ -258,9 +250,7 @@ impl World {
 
     fn endpoints(&self) -> Vec<Endpoint> {
         let sites = (0..self.sites.len()).map(Endpoint::Site);
-        sites
-            .chain((0..self.clients.len()).map(Endpoint::Client))
-            .collect()
+        sites.chain((0..self.clients.len()).map(Endpoint::Client)).collect()
     }
 
     /// Sends a message over the network.
@@ -313,11 +303,7 @@ impl World {
             self.trace.mix(kind.as_bytes());
             self.trace.mix(&count.to_be_bytes());
         }
-        let words = self
-            .history
-            .violations
-            .first()
-            .map(|first| first.words.clone());
+        let words = self.history.violations.first().map(|first| first.words.clone());
         Outcome {
             hash: self.trace.hash(),
             trace: words.map_or_else(Vec::new, |words| self.trace.lines_about(&words, 60)),

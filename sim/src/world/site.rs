@@ -43,23 +43,13 @@ impl Site {
         let disk = SimDisk::new(random.split());
         let folder = PathBuf::from("/state");
         disk.make_folder(&folder);
-        Self {
-            disk,
-            folder,
-            server: None,
-            stale: None,
-            random,
-            offset_ms: 0,
-            frozen_at_ms: None,
-        }
+        Self { disk, folder, server: None, stale: None, random, offset_ms: 0, frozen_at_ms: None }
     }
 
     /// Returns what the machine's clock says, in milliseconds since the Unix epoch.
     pub(crate) fn wall_ms(&self, now_ms: u64) -> u64 {
         let now_ms = self.frozen_at_ms.unwrap_or(now_ms);
-        EPOCH_MS
-            .saturating_add(now_ms)
-            .saturating_add_signed(self.offset_ms)
+        EPOCH_MS.saturating_add(now_ms).saturating_add_signed(self.offset_ms)
     }
 
     /// Ends all faults of the machine.
@@ -94,12 +84,7 @@ impl World {
             return;
         }
         let random = site.split_random();
-        let options = ServerOptions {
-            disk: &site.disk,
-            folder: &site.folder,
-            random,
-            fault,
-        };
+        let options = ServerOptions { disk: &site.disk, folder: &site.folder, random, fault };
         match Server::open(options) {
             Ok(server) => {
                 site.server = Some(server);
@@ -124,8 +109,7 @@ impl World {
 
     pub(crate) fn row_damaged(&mut self, index: usize, table: &'static str) {
         let finding = format!("site {index}: a row of {table} cannot be read");
-        self.history
-            .violate("I16", finding, vec![format!("s{index}")]);
+        self.history.violate("I16", finding, vec![format!("s{index}")]);
     }
 
     /// Looks at what a site found when it started.
@@ -137,12 +121,7 @@ impl World {
         if let Some(known) = self.history.identities.get_mut(index) {
             *known = Some(id);
         }
-        let end = self
-            .history
-            .shadows
-            .get(index)
-            .map(Shadow::end)
-            .unwrap_or_default();
+        let end = self.history.shadows.get(index).map(Shadow::end).unwrap_or_default();
         let entries = check::log(server, end.min(position).next());
         if let Some(shadow) = self.history.shadows.get_mut(index) {
             shadow.truncate(position);
@@ -165,11 +144,7 @@ impl World {
             shadow.push(*position, &key, Rc::new(Stamps::from([entry.stamp])));
             for (_, leaf) in entry.after.iter().flatten() {
                 if let Some(value) = leaf.as_string() {
-                    self.history
-                        .lineage
-                        .stamps
-                        .entry(value.into_owned())
-                        .or_insert(entry.stamp);
+                    self.history.lineage.stamps.entry(value.into_owned()).or_insert(entry.stamp);
                 }
             }
         }
@@ -190,11 +165,7 @@ impl World {
         if site.random.chance(500) {
             self.restart_machine(index);
         } else {
-            let pause = if healing {
-                10
-            } else {
-                self.random.between(100, DOWN_MS_MAX)
-            };
+            let pause = if healing { 10 } else { self.random.between(100, DOWN_MS_MAX) };
             self.at(self.now_ms + pause, Event::Start(index));
         }
     }
@@ -204,11 +175,7 @@ impl World {
         let Some(site) = self.sites.get_mut(index) else {
             return;
         };
-        let kind = if site.random.chance(300) {
-            CrashKind::Kill
-        } else {
-            CrashKind::PowerCut
-        };
+        let kind = if site.random.chance(300) { CrashKind::Kill } else { CrashKind::PowerCut };
         site.end(kind);
         self.note(format_args!("s{index} goes down: {kind:?}"));
         self.count_fault(if kind == CrashKind::Kill {
@@ -227,9 +194,7 @@ impl World {
             if let Some(site) = self.sites.get(index) {
                 site.disk.stop_after(operations);
             }
-            self.note(format_args!(
-                "s{index} will stop after {operations} operations"
-            ));
+            self.note(format_args!("s{index} will stop after {operations} operations"));
         } else {
             self.restart_machine(index);
         }
@@ -281,17 +246,11 @@ impl World {
 
     /// A site asks one of its peers for news.
     pub(crate) fn exchange(&mut self, index: usize) {
-        let others: Vec<usize> = (0..self.sites.len())
-            .filter(|other| *other != index)
-            .collect();
+        let others: Vec<usize> = (0..self.sites.len()).filter(|other| *other != index).collect();
         if let Some(peer) = self.random.pick(&others).copied() {
             self.pull(index, peer);
         }
-        let pause = if self.healing {
-            100
-        } else {
-            self.swarm.exchange_pause_ms
-        };
+        let pause = if self.healing { 100 } else { self.swarm.exchange_pause_ms };
         self.after(pause, Event::SiteExchanges(index));
     }
 
@@ -317,16 +276,9 @@ impl World {
         };
         let seen = reply.states.iter().map(|sent| {
             let key = (sent.entity.clone(), sent.id.clone());
-            self.history
-                .shadows
-                .get(index)
-                .map(|shadow| shadow.seen(&key))
-                .unwrap_or_default()
+            self.history.shadows.get(index).map(|shadow| shadow.seen(&key)).unwrap_or_default()
         });
-        let sent = Sent {
-            seen: seen.collect(),
-            reply: Rc::new(reply),
-        };
+        let sent = Sent { seen: seen.collect(), reply: Rc::new(reply) };
         self.send(Endpoint::Site(index), from, &Message::Reply(sent));
     }
 
@@ -354,17 +306,9 @@ impl World {
             let Some(sent) = sent.reply.states.get(*state) else {
                 continue;
             };
-            let did = Did::Cap {
-                path: path.clone(),
-                covered: covered.iter().copied().collect(),
-            };
+            let did = Did::Cap { path: path.clone(), covered: covered.iter().copied().collect() };
             let key = (sent.entity.clone(), sent.id.clone());
-            let written = Written {
-                key,
-                did,
-                seen: Seen::default(),
-                operation: None,
-            };
+            let written = Written { key, did, seen: Seen::default(), operation: None };
             self.history.written.insert(*stamp, written);
         }
         for (state, position) in received.joined.iter().filter(|_| may_be_saved(&outcome)) {
@@ -407,12 +351,7 @@ impl World {
             return;
         };
         let mut stamps: Stamps = (**seen).clone();
-        stamps.extend(
-            capped
-                .iter()
-                .filter(|capped| capped.0 == state)
-                .map(|capped| capped.2),
-        );
+        stamps.extend(capped.iter().filter(|capped| capped.0 == state).map(|capped| capped.2));
         let key: RecordKey = (state_sent.entity.clone(), state_sent.id.clone());
         if let Some(shadow) = self.history.shadows.get_mut(index) {
             shadow.push(position, &key, Rc::new(stamps));
@@ -427,8 +366,7 @@ impl World {
         };
         for conflict in conflicts(&record, self.schema.rules(&key.0)) {
             if let (ConflictKind::Values, Some(shown)) = (conflict.kind, conflict.shown) {
-                self.history
-                    .observe_winner(key, &conflict.path, shown, &conflict.stamps);
+                self.history.observe_winner(key, &conflict.path, shown, &conflict.stamps);
             }
         }
     }
@@ -477,12 +415,8 @@ impl World {
         let went_back = cursor < *last;
         *last = cursor;
         if went_back {
-            let finding = format!(
-                "site {index}: its cursor over {peer} went back to {}",
-                cursor.0
-            );
-            self.history
-                .violate("I16", finding, vec![format!("s{index}")]);
+            let finding = format!("site {index}: its cursor over {peer} went back to {}", cursor.0);
+            self.history.violate("I16", finding, vec![format!("s{index}")]);
         }
     }
 
@@ -494,9 +428,7 @@ impl World {
         servers.iter().all(|server| {
             let others = servers.iter().filter(|other| other.site() != server.site());
             others.into_iter().all(|other| {
-                server
-                    .cursor(other.site())
-                    .is_ok_and(|cursor| cursor == other.position())
+                server.cursor(other.site()).is_ok_and(|cursor| cursor == other.position())
             })
         })
     }

@@ -48,11 +48,7 @@ impl World {
     /// Runs the hub over the folders of a site, as a person or a timer would.
     pub(crate) fn sync_folders(&mut self, index: usize) {
         self.after(self.swarm.sync_pause_ms, Event::Sync(index));
-        if self
-            .sites
-            .get(index)
-            .is_none_or(|site| site.server.is_none())
-        {
+        if self.sites.get(index).is_none_or(|site| site.server.is_none()) {
             return;
         }
         if self.random.chance(self.swarm.scope_change)
@@ -92,18 +88,11 @@ impl World {
         let moved = hub.position() != position;
         drop(hub);
         let after = self.held(index);
-        let ended = outcome
-            .as_ref()
-            .map(|outcome| (outcome.wrote, outcome.report.status.as_str()));
+        let ended = outcome.as_ref().map(|outcome| (outcome.wrote, outcome.report.status.as_str()));
         let ended = ended.map_err(HubError::code);
-        let withholds = self
-            .folders
-            .get(index)
-            .is_some_and(|folders| folders.withholds);
+        let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
         let scope = if withholds { ", x-note withheld" } else { "" };
-        self.note(format_args!(
-            "s{index} synchronises: {ended:?}, moved {moved}{scope}"
-        ));
+        self.note(format_args!("s{index} synchronises: {ended:?}, moved {moved}{scope}"));
         let actions = outcome.iter().flat_map(|outcome| &outcome.actions);
         for action in actions {
             let (id, side, kind) = (&action.id, action.side, action.kind);
@@ -112,23 +101,14 @@ impl World {
                 .iter()
                 .map(|field| {
                     let text = |leaf: &Option<Leaf>| {
-                        leaf.as_ref()
-                            .map_or("-".to_owned(), |leaf| leaf.as_str().to_owned())
+                        leaf.as_ref().map_or("-".to_owned(), |leaf| leaf.as_str().to_owned())
                     };
-                    format!(
-                        "{} {} -> {}",
-                        field.path,
-                        text(&field.from),
-                        text(&field.to)
-                    )
+                    format!("{} {} -> {}", field.path, text(&field.from), text(&field.to))
                 })
                 .collect();
             self.trace.note(
                 self.now_ms,
-                format_args!(
-                    "  s{index} {kind:?} {id} at {side:?}: {}",
-                    fields.join(", ")
-                ),
+                format_args!("  s{index} {kind:?} {id} at {side:?}: {}", fields.join(", ")),
             );
         }
         self.count("run over folders");
@@ -147,20 +127,15 @@ impl World {
         let now_ms = self.now_ms;
         let site = self.sites.get_mut(index)?;
         site.server = None;
-        let environment = SimEnvironment {
-            now_ms: site.wall_ms(now_ms),
-            random: site.split_random(),
-        };
+        let environment =
+            SimEnvironment { now_ms: site.wall_ms(now_ms), random: site.split_random() };
         let store = SimStore::open(&site.disk, &site.folder, fault).ok()?;
         let hub = Hub::with_parts(Parts {
             store: Box::new(store),
             disk: Arc::new(site.disk.clone()),
             environment: Box::new(environment),
             state_folder: site.folder.clone(),
-            place: Place {
-                path: "store.log".to_owned(),
-                identity: "simulated".to_owned(),
-            },
+            place: Place { path: "store.log".to_owned(), identity: "simulated".to_owned() },
         });
         match hub {
             Ok(hub) => Some(hub),
@@ -176,28 +151,17 @@ impl World {
     }
 
     fn request(&self, index: usize, guard: Guard) -> SyncRequest {
-        let withholds = self
-            .folders
-            .get(index)
-            .is_some_and(|folders| folders.withholds);
+        let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
         let domain = |side: Side, name: &str| {
             let name = DomainName::new(&format!("{name}-{index}")).expect("invariant: a name");
             let mut domain = LinkedDomain::open(name);
             if withholds && side == Side::Target {
                 let mut policy = DomainPolicy::new(Fallback::Allow);
                 let pattern = Pattern::parse("/x-note").expect("invariant: a pattern");
-                policy.add_rule(Rule {
-                    entity: None,
-                    pattern,
-                    action: Action::Deny,
-                });
+                policy.add_rule(Rule { entity: None, pattern, action: Action::Deny });
                 domain.policy = policy;
             }
-            FileDomain {
-                domain,
-                folder: folder(side),
-                renames: BTreeMap::new(),
-            }
+            FileDomain { domain, folder: folder(side), renames: BTreeMap::new() }
         };
         let entity = LinkedEntity {
             name: self.schema.contacts.clone(),
@@ -208,21 +172,12 @@ impl World {
         SyncRequest {
             source: domain(Side::Source, "personal"),
             target: domain(Side::Target, "business"),
-            entities: vec![FileEntity {
-                entity,
-                file: FILE.to_owned(),
-            }],
+            entities: vec![FileEntity { entity, file: FILE.to_owned() }],
             direction: Direction::Bidirectional,
-            limits: Limits {
-                run_ms: u64::MAX,
-                ..Limits::default()
-            },
+            limits: Limits { run_ms: u64::MAX, ..Limits::default() },
             guard,
             only: None,
-            actor: Actor {
-                user: Some("somebody".to_owned()),
-                session: None,
-            },
+            actor: Actor { user: Some("somebody".to_owned()), session: None },
             fail_on_conflict: false,
             expected_inputs: None,
         }
@@ -250,17 +205,12 @@ impl World {
     /// Checks that a file that came to harm was left alone, and took nothing from the other one.
     fn check_harmed(&mut self, index: usize, before: &Held, after: &Held) {
         for side in Side::BOTH {
-            let harmed = self
-                .folders
-                .get(index)
-                .and_then(|folders| folders.harmed[side.index()].clone());
+            let harmed =
+                self.folders.get(index).and_then(|folders| folders.harmed[side.index()].clone());
             let Some(Harm { bad, .. }) = harmed else {
                 continue;
             };
-            let now = self
-                .sites
-                .get(index)
-                .and_then(|site| site.disk.peek(&file(side)));
+            let now = self.sites.get(index).and_then(|site| site.disk.peek(&file(side)));
             if bad.as_deref().is_some_and(|bad| items(bad).is_none()) && now != bad {
                 let finding = format!("site {index}: a file that cannot be read was replaced");
                 self.history.violate(
@@ -288,25 +238,16 @@ impl World {
 
     /// Takes note of what a run has taken in: from now on it must not be lost.
     fn taken(&mut self, index: usize, outcome: &SyncOutcome, before: &Held) {
-        let withholds = self
-            .folders
-            .get(index)
-            .is_some_and(|folders| folders.withholds);
+        let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
         let _ = outcome;
         for side in Side::BOTH {
-            let harmed = self
-                .folders
-                .get(index)
-                .is_some_and(|f| f.harmed[side.index()].is_some());
+            let harmed = self.folders.get(index).is_some_and(|f| f.harmed[side.index()].is_some());
             // What the target is not to see, it does not give either.
             if harmed || (withholds && side == Side::Target) {
                 continue;
             }
             for values in before[side.index()].iter().flat_map(BTreeMap::values) {
-                self.history
-                    .lineage
-                    .acknowledged
-                    .extend(values.iter().cloned());
+                self.history.lineage.acknowledged.extend(values.iter().cloned());
             }
         }
     }
@@ -339,8 +280,7 @@ impl World {
             }
         }
         let finding = format!("runs over folders still find changes after {ROUNDS_MAX} rounds");
-        self.history
-            .violate("I22", finding, vec!["synchronises".to_owned()]);
+        self.history.violate("I22", finding, vec!["synchronises".to_owned()]);
     }
 
     /// Checks that both files of each site hold the same records.
@@ -350,32 +290,26 @@ impl World {
         for index in 0..self.sites.len() {
             let [Some(mut source), Some(mut target)] = self.held(index) else {
                 let finding = format!("site {index}: a file cannot be read at the end");
-                self.history
-                    .violate("I1", finding, vec![format!("u{index}")]);
+                self.history.violate("I1", finding, vec![format!("u{index}")]);
                 continue;
             };
             // While a conflict is open, every writer keeps what it wrote.
             source.retain(|id, _| !open.contains(id));
             target.retain(|id, _| !open.contains(id));
             if source != target {
-                let differing = source
-                    .iter()
-                    .find(|(id, values)| target.get(*id) != Some(values));
+                let differing = source.iter().find(|(id, values)| target.get(*id) != Some(values));
                 let differing =
                     differing.or_else(|| target.iter().find(|(id, _)| !source.contains_key(*id)));
-                let (id, _) = differing.map_or((String::new(), Vec::new()), |(id, v)| {
-                    (id.clone(), v.clone())
-                });
+                let (id, _) = differing
+                    .map_or((String::new(), Vec::new()), |(id, v)| (id.clone(), v.clone()));
                 let finding = format!("site {index}: the files differ in {id}");
-                self.history
-                    .violate("I1", finding, vec![id, format!("s{index} synchronises")]);
+                self.history.violate("I1", finding, vec![id, format!("s{index} synchronises")]);
             }
             all.insert(source);
         }
         if all.len() > 1 {
             let finding = "the files of two sites differ at the end".to_owned();
-            self.history
-                .violate("I1", finding, vec!["synchronises".to_owned()]);
+            self.history.violate("I1", finding, vec!["synchronises".to_owned()]);
         }
     }
 
@@ -404,12 +338,7 @@ impl World {
             }
         }
         let bytes = |world: &Self| {
-            Side::BOTH.map(|side| {
-                world
-                    .sites
-                    .first()
-                    .and_then(|site| site.disk.peek(&file(side)))
-            })
+            Side::BOTH.map(|side| world.sites.first().and_then(|site| site.disk.peek(&file(side))))
         };
         let before = bytes(self);
         let request = self.request(0, unlimited());

@@ -45,11 +45,7 @@ fn every_requirement_holds_in_worlds_151_to_200() {
 #[ignore = "defect: a write that an earlier run made counts as perhaps never made (I3)"]
 fn a_deletion_after_a_run_of_unknown_outcome_stays() {
     let verdict = run_twice(134, None);
-    assert!(
-        verdict.is_clean(),
-        "{:?}",
-        verdict.outcome.violations.first()
-    );
+    assert!(verdict.is_clean(), "{:?}", verdict.outcome.violations.first());
 }
 
 /// A simulation in which nothing goes wrong shows nothing.
@@ -82,21 +78,9 @@ fn worlds_are_full_of_faults_and_of_work() {
         "unsynced data lost or torn",
         "names lost",
     ] {
-        assert!(
-            faults.contains_key(kind),
-            "no world of twenty has: {kind}; there are {faults:?}"
-        );
+        assert!(faults.contains_key(kind), "no world of twenty has: {kind}; there are {faults:?}");
     }
-    for kind in [
-        "operation answered",
-        "exchange",
-        "run over folders",
-        "undo",
-        "edit of a file",
-    ] {
-        assert!(
-            work.get(kind).is_some_and(|count| *count >= 10),
-            "too little: {kind} in {work:?}"
-        );
+    for kind in ["operation answered", "exchange", "run over folders", "undo", "edit of a file"] {
+        assert!(work.get(kind).is_some_and(|count| *count >= 10), "too little: {kind} in {work:?}");
     }
 }

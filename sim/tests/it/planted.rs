@@ -17,27 +17,18 @@ const MERGE_FAULTS: [Fault; 4] = [
 ];
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "how many seeds it takes is worth knowing"
-)]
+#[expect(clippy::print_stdout, reason = "how many seeds it takes is worth knowing")]
 fn every_planted_fault_is_found() {
     for fault in PlantedFault::ALL {
         let found = first_seed_that_finds(fault, 1..SEEDS_MAX + 1);
         let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
         let first = outcome.violations.first().expect("a finding");
-        println!(
-            "{fault:?}: found by seed {seed}: {} {}",
-            first.requirement, first.finding
-        );
+        println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
     }
 }
 
 #[test]
-#[expect(
-    clippy::print_stdout,
-    reason = "how many seeds it takes is worth knowing"
-)]
+#[expect(clippy::print_stdout, reason = "how many seeds it takes is worth knowing")]
 fn planted_faults_of_merge_are_found() {
     for fault in MERGE_FAULTS {
         let mut outcomes =
@@ -45,9 +36,6 @@ fn planted_faults_of_merge_are_found() {
         let found = outcomes.find(|(_, outcome)| !outcome.violations.is_empty());
         let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
         let first = outcome.violations.first().expect("a finding");
-        println!(
-            "{fault:?}: found by seed {seed}: {} {}",
-            first.requirement, first.finding
-        );
+        println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
     }
 }

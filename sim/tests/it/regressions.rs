@@ -11,27 +11,16 @@ fn seeds_that_once_failed_are_clean() {
     let mut files: Vec<_> = fs::read_dir(&folder)
         .expect("the folder of regressions")
         .map(|entry| entry.expect("an entry").path())
-        .filter(|path| {
-            path.extension()
-                .is_some_and(|extension| extension == "seed")
-        })
+        .filter(|path| path.extension().is_some_and(|extension| extension == "seed"))
         .collect();
     files.sort();
-    assert!(
-        !files.is_empty(),
-        "there is no seed in {}",
-        folder.display()
-    );
+    assert!(!files.is_empty(), "there is no seed in {}", folder.display());
     for file in files {
         let text = fs::read_to_string(&file).expect("a text");
         for seed in parse_seeds(&text).expect("numbers") {
             let verdict = run_twice(seed, None);
             let first = verdict.outcome.violations.first();
-            assert!(
-                verdict.is_clean(),
-                "{}: seed {seed}: {first:?}",
-                file.display()
-            );
+            assert!(verdict.is_clean(), "{}: seed {seed}: {first:?}", file.display());
         }
     }
 }

@@ -24,9 +24,7 @@ const COMMAND: &str = "syncline";
 pub(crate) fn play(root: &Path) -> Result<(), Failure> {
     let example = root.join(EXAMPLE);
     if !example.join("data").is_dir() {
-        return Err(Failure::new(format!(
-            "the demo cannot play: {EXAMPLE}/data is missing"
-        )));
+        return Err(Failure::new(format!("the demo cannot play: {EXAMPLE}/data is missing")));
     }
     run(cargo(root).args(["build", "--quiet", "--package", COMMAND, "--bin", COMMAND]))?;
     // Cargo puts both programs into the same folder: same profile, same workspace.
@@ -47,10 +45,8 @@ fn act(program: &Path, stage: &mut Stage, action: &Action) -> Result<(), Failure
     match action {
         Action::Run(run) => {
             println!("   $ {COMMAND} {}", run.arguments.join(" "));
-            let output = Command::new(program)
-                .args(run.arguments)
-                .current_dir(stage.folder())
-                .output()?;
+            let output =
+                Command::new(program).args(run.arguments).current_dir(stage.folder()).output()?;
             let shown = [output.stdout, output.stderr].concat();
             let shown = String::from_utf8_lossy(&shown).into_owned();
             shown.lines().for_each(|line| println!("   {line}"));
@@ -79,19 +75,14 @@ fn act(program: &Path, stage: &mut Stage, action: &Action) -> Result<(), Failure
 fn judge(run: &Run, exit_code: Option<i32>, shown: &str) -> Result<(), Failure> {
     if exit_code != Some(run.exit_code) {
         let found = exit_code.map_or("a signal".to_owned(), |code| code.to_string());
-        return Err(Failure::new(format!(
-            "ended with {found}, expected {}",
-            run.exit_code
-        )));
+        return Err(Failure::new(format!("ended with {found}, expected {}", run.exit_code)));
     }
     if let Some(word) = run.shows.iter().find(|word| !shown.contains(**word)) {
         return Err(Failure::new(format!("the output does not say `{word}`")));
     }
     match run.hides.iter().find(|word| shown.contains(**word)) {
         None => Ok(()),
-        Some(word) => Err(Failure::new(format!(
-            "the output says `{word}`, which is forbidden"
-        ))),
+        Some(word) => Err(Failure::new(format!("the output says `{word}`, which is forbidden"))),
     }
 }
 
@@ -112,19 +103,10 @@ mod tests {
             ("other exit code", Some(0), "contacts c1 merged", false),
             ("killed", None, "contacts c1 merged", false),
             ("word missing", Some(4), "contacts c1 deleted", false),
-            (
-                "forbidden word",
-                Some(4),
-                "contacts c1 merged: secret",
-                false,
-            ),
+            ("forbidden word", Some(4), "contacts c1 merged: secret", false),
         ];
         for (name, exit_code, shown, expected) in cases {
-            assert_eq!(
-                judge(&run, exit_code, shown).is_ok(),
-                expected,
-                "case: {name}"
-            );
+            assert_eq!(judge(&run, exit_code, shown).is_ok(), expected, "case: {name}");
         }
     }
 }

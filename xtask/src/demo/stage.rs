@@ -21,10 +21,7 @@ impl Stage {
             fs::remove_dir_all(folder)?;
         }
         copy_folder(example, folder)?;
-        Ok(Self {
-            folder: folder.to_owned(),
-            kept: BTreeMap::new(),
-        })
+        Ok(Self { folder: folder.to_owned(), kept: BTreeMap::new() })
     }
 
     /// Returns the folder.
@@ -45,9 +42,7 @@ impl Stage {
 
     /// Writes the remembered files back.
     pub(super) fn put_back(&self) -> io::Result<()> {
-        self.kept
-            .iter()
-            .try_for_each(|(path, bytes)| fs::write(path, bytes))
+        self.kept.iter().try_for_each(|(path, bytes)| fs::write(path, bytes))
     }
 
     /// Returns the first file that is new, gone or different since the data was kept.
@@ -67,10 +62,7 @@ impl Stage {
             .into_values()
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
             .collect();
-        words
-            .iter()
-            .copied()
-            .find(|word| texts.iter().any(|text| text.contains(word)))
+        words.iter().copied().find(|word| texts.iter().any(|text| text.contains(word)))
     }
 }
 
@@ -126,20 +118,11 @@ mod tests {
 
         stage.edit("edits/1").unwrap();
         assert_eq!(stage.find_word("business", &["secret"]), Some("secret"));
-        assert!(
-            stage
-                .first_difference()
-                .unwrap()
-                .unwrap()
-                .ends_with("a.json")
-        );
+        assert!(stage.first_difference().unwrap().unwrap().ends_with("a.json"));
 
         stage.put_back().unwrap();
         let left = stage.first_difference().unwrap().unwrap();
-        assert!(
-            left.ends_with("b.json"),
-            "a file that is new is a difference: {left}"
-        );
+        assert!(left.ends_with("b.json"), "a file that is new is a difference: {left}");
         fs::remove_dir_all(&root).unwrap();
     }
 }

@@ -39,22 +39,12 @@ pub(super) struct Run {
 const NOTES: &[&str] = &["divorce", "letterpress", "sad"];
 
 const fn sync(exit_code: i32, shows: &'static [&'static str]) -> Action {
-    Action::Run(Run {
-        arguments: &["sync"],
-        exit_code,
-        shows,
-        hides: NOTES,
-    })
+    Action::Run(Run { arguments: &["sync"], exit_code, shows, hides: NOTES })
 }
 
 /// Runs a command that does not sync.
 const fn ask(arguments: &'static [&'static str], shows: &'static [&'static str]) -> Action {
-    Action::Run(Run {
-        arguments,
-        exit_code: 0,
-        shows,
-        hides: NOTES,
-    })
+    Action::Run(Run { arguments, exit_code: 0, shows, hides: NOTES })
 }
 
 /// What is played, in order.
@@ -76,11 +66,7 @@ pub(super) const STEPS: &[Step] = &[
     },
     Step {
         title: "Nothing happened since: nothing is written",
-        actions: &[
-            Action::Keep,
-            sync(0, &["Nothing to do"]),
-            Action::SameAsKept,
-        ],
+        actions: &[Action::Keep, sync(0, &["Nothing to do"]), Action::SameAsKept],
     },
     Step {
         title: "A week of edits on both sides, looked at first: a plan writes nothing",
@@ -112,14 +98,7 @@ pub(super) const STEPS: &[Step] = &[
         actions: &[
             ask(&["conflicts", "list"], &["contact-ada", "email"]),
             ask(
-                &[
-                    "conflicts",
-                    "resolve",
-                    "--record",
-                    "contact-ada",
-                    "--take",
-                    "source",
-                ],
+                &["conflicts", "resolve", "--record", "contact-ada", "--take", "source"],
                 &["1 conflict decided"],
             ),
             sync(0, &["updated in business: contact-ada"]),
@@ -145,10 +124,7 @@ pub(super) const STEPS: &[Step] = &[
             Action::Keep,
             Action::Edit("edits/5-mistake"),
             sync(0, &["title", "Rates 2026", "Raets 2026"]),
-            ask(
-                &["undo", "latest", "--yes"],
-                &["business/documents: byte for byte"],
-            ),
+            ask(&["undo", "latest", "--yes"], &["business/documents: byte for byte"]),
         ],
     },
     Step {

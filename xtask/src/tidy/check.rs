@@ -57,10 +57,7 @@ mod tests {
     fn this_repository_is_tidy() {
         let root = find_root(Path::new(env!("CARGO_MANIFEST_DIR"))).unwrap();
         let repo = Repo::load(&root).unwrap();
-        let found: Vec<String> = rules_on_files(&repo)
-            .iter()
-            .map(ToString::to_string)
-            .collect();
+        let found: Vec<String> = rules_on_files(&repo).iter().map(ToString::to_string).collect();
         assert!(found.is_empty(), "{}", found.join("\n"));
     }
 }

@@ -41,14 +41,8 @@ fn is_root(one: &Crate, path: &str) -> bool {
         !rest.contains('/') || rest.matches('/').count() == 1 && rest.ends_with("/main.rs")
     };
     matches!(inside, "src/lib.rs" | "src/main.rs" | "build.rs")
-        || ["src/bin/", "tests/", "benches/", "examples/"]
-            .into_iter()
-            .any(is_target)
-        || one
-            .manifest
-            .target_paths
-            .iter()
-            .any(|target| target == inside)
+        || ["src/bin/", "tests/", "benches/", "examples/"].into_iter().any(is_target)
+        || one.manifest.target_paths.iter().any(|target| target == inside)
 }
 
 /// Returns the files that the `mod` lines of a file name and that are there.
@@ -88,14 +82,8 @@ mod tests {
     #[test]
     fn a_file_that_no_mod_reaches_is_found() {
         let repo = Repo::from_files(&[
-            (
-                "crates/a/Cargo.toml",
-                "[package]\nname = \"a\"\n[[bin]]\npath = \"odd/x.rs\"\n",
-            ),
-            (
-                "crates/a/src/lib.rs",
-                "mod b;\n// mod dead;\n#[path = \"other/e.rs\"]\nmod d;\n",
-            ),
+            ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n[[bin]]\npath = \"odd/x.rs\"\n"),
+            ("crates/a/src/lib.rs", "mod b;\n// mod dead;\n#[path = \"other/e.rs\"]\nmod d;\n"),
             ("crates/a/src/b.rs", "pub(crate) mod c;"),
             ("crates/a/src/b/c.rs", ""),
             ("crates/a/src/other/e.rs", ""),
@@ -107,13 +95,7 @@ mod tests {
             ("crates/a/tests/it/forgotten.rs", ""),
             ("crates/a/src/dead.rs", ""),
         ]);
-        let found: Vec<String> = check(&repo)
-            .into_iter()
-            .map(|finding| finding.path)
-            .collect();
-        assert_eq!(
-            found,
-            ["crates/a/src/dead.rs", "crates/a/tests/it/forgotten.rs"]
-        );
+        let found: Vec<String> = check(&repo).into_iter().map(|finding| finding.path).collect();
+        assert_eq!(found, ["crates/a/src/dead.rs", "crates/a/tests/it/forgotten.rs"]);
     }
 }

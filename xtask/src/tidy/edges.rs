@@ -69,10 +69,7 @@ const PACKAGES_IMPURE: &[&str] = &[
 /// Returns every dependency that the table does not allow.
 pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let crates = repo.crates();
-    let members: Vec<&str> = crates
-        .iter()
-        .map(|one| one.manifest.name.as_str())
-        .collect();
+    let members: Vec<&str> = crates.iter().map(|one| one.manifest.name.as_str()).collect();
     let mut findings = Vec::new();
     for one in &crates {
         let path = format!("{}/Cargo.toml", one.folder);
@@ -82,9 +79,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
             wrong("add `[lints] workspace = true`".to_owned());
         }
         let Some(layer) = LAYERS.iter().find(|layer| layer.name == name) else {
-            wrong(format!(
-                "crate `{name}` has no row in xtask/src/tidy/edges.rs"
-            ));
+            wrong(format!("crate `{name}` has no row in xtask/src/tidy/edges.rs"));
             continue;
         };
         for dependency in &one.manifest.dependencies {
@@ -94,13 +89,9 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
             } else if dependency.dev {
                 continue;
             } else if members.contains(&package) && !layer.allowed.contains(&package) {
-                wrong(format!(
-                    "`{name}` may not depend on `{package}`: that edge points down"
-                ));
+                wrong(format!("`{name}` may not depend on `{package}`: that edge points down"));
             } else if layer.pure && PACKAGES_IMPURE.contains(&package) {
-                wrong(format!(
-                    "`{name}` is pure and may not depend on `{package}`"
-                ));
+                wrong(format!("`{name}` is pure and may not depend on `{package}`"));
             }
         }
     }
@@ -121,49 +112,20 @@ mod tests {
                 (format!("crates/{name}/Cargo.toml"), manifest)
             })
             .collect();
-        let files: Vec<(&str, &str)> = files
-            .iter()
-            .map(|(path, text)| (path.as_str(), text.as_str()))
-            .collect();
-        check(&Repo::from_files(&files))
-            .into_iter()
-            .map(|finding| finding.message)
-            .collect()
+        let files: Vec<(&str, &str)> =
+            files.iter().map(|(path, text)| (path.as_str(), text.as_str())).collect();
+        check(&Repo::from_files(&files)).into_iter().map(|finding| finding.message).collect()
     }
 
     #[test]
     fn an_edge_that_points_down_is_found() {
         let cases = [
-            (
-                "allowed",
-                "[dependencies]\nsyncline-model.workspace = true",
-                "",
-            ),
-            (
-                "pure on a driver",
-                "[dependencies]\nsyncline-store.workspace = true",
-                "points down",
-            ),
-            (
-                "build too",
-                "[build-dependencies]\nsyncline-store.workspace = true",
-                "points down",
-            ),
-            (
-                "tests may look further",
-                "[dev-dependencies]\nsyncline-store.workspace = true",
-                "",
-            ),
-            (
-                "not at the binary",
-                "[dev-dependencies]\nsyncline.workspace = true",
-                "binary",
-            ),
-            (
-                "dice in a pure crate",
-                "[dependencies]\nrand = \"1\"",
-                "is pure",
-            ),
+            ("allowed", "[dependencies]\nsyncline-model.workspace = true", ""),
+            ("pure on a driver", "[dependencies]\nsyncline-store.workspace = true", "points down"),
+            ("build too", "[build-dependencies]\nsyncline-store.workspace = true", "points down"),
+            ("tests may look further", "[dev-dependencies]\nsyncline-store.workspace = true", ""),
+            ("not at the binary", "[dev-dependencies]\nsyncline.workspace = true", "binary"),
+            ("dice in a pure crate", "[dependencies]\nrand = \"1\"", "is pure"),
         ];
         for (name, dependencies, expected) in cases {
             let found = messages(&[
@@ -173,10 +135,7 @@ mod tests {
             ]);
             match expected {
                 "" => assert!(found.is_empty(), "case: {name}: {found:?}"),
-                _ => assert!(
-                    found.len() == 1 && found[0].contains(expected),
-                    "case: {name}"
-                ),
+                _ => assert!(found.len() == 1 && found[0].contains(expected), "case: {name}"),
             }
         }
     }

@@ -20,19 +20,14 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
             findings.push(Finding::on_line(path, *line, message));
         }
     }
-    for (path, text) in repo
-        .texts(&[".md"])
-        .filter(|(path, _)| parent(path) == FOLDER)
-    {
+    for (path, text) in repo.texts(&[".md"]).filter(|(path, _)| parent(path) == FOLDER) {
         let name = file_name(path).trim_end_matches(".md");
         if name == "README" {
             continue;
         }
         if !codes.contains_key(name) {
-            findings.push(Finding::on_file(
-                path,
-                "no `fn code` answers this code: remove the page",
-            ));
+            findings
+                .push(Finding::on_file(path, "no `fn code` answers this code: remove the page"));
         }
         findings.extend(sections_missing(path, name, text));
     }
@@ -51,15 +46,9 @@ fn sections_missing(path: &str, name: &str, text: &str) -> Vec<Finding> {
 /// Returns every code that a function named `code` can answer, with the place of its first use.
 fn codes(repo: &Repo) -> BTreeMap<String, (String, usize)> {
     let mut codes = BTreeMap::new();
-    for (path, text) in repo
-        .texts(&[".rs"])
-        .filter(|(path, _)| path.starts_with("crates/"))
-    {
+    for (path, text) in repo.texts(&[".rs"]).filter(|(path, _)| path.starts_with("crates/")) {
         let masked = mask(text);
-        for function in functions(&masked)
-            .iter()
-            .filter(|function| function.name == "code")
-        {
+        for function in functions(&masked).iter().filter(|function| function.name == "code") {
             for (start, end) in literals(&masked, function.start, function.end) {
                 if is_code(&text[start..end]) {
                     let place = (path.to_owned(), line_of(text, start));
@@ -73,21 +62,14 @@ fn codes(repo: &Repo) -> BTreeMap<String, (String, usize)> {
 
 /// Returns the insides of the string literals in a range of masked code.
 fn literals(masked: &str, start: usize, end: usize) -> Vec<(usize, usize)> {
-    let quotes: Vec<usize> = masked[start..end]
-        .match_indices('"')
-        .map(|(at, _)| start + at)
-        .collect();
-    quotes
-        .chunks_exact(2)
-        .map(|pair| (pair[0] + 1, pair[1]))
-        .collect()
+    let quotes: Vec<usize> =
+        masked[start..end].match_indices('"').map(|(at, _)| start + at).collect();
+    quotes.chunks_exact(2).map(|pair| (pair[0] + 1, pair[1])).collect()
 }
 
 fn is_code(text: &str) -> bool {
     text.starts_with(|c: char| c.is_ascii_uppercase())
-        && text
-            .chars()
-            .all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
+        && text.chars().all(|c| c.is_ascii_uppercase() || c.is_ascii_digit() || c == '_')
 }
 
 #[cfg(test)]
@@ -108,26 +90,13 @@ mod tests {
         assert_eq!(check(&Repo::from_files(&[ERROR, page, readme])), []);
 
         let found = check(&Repo::from_files(&[ERROR, readme]));
-        assert_eq!(
-            (found.len(), found[0].line),
-            (1, 3),
-            "a code without a page"
-        );
+        assert_eq!((found.len(), found[0].line), (1, 3), "a code without a page");
 
         let found = check(&Repo::from_files(&[page]));
-        assert!(
-            found[0].message.contains("no `fn code`"),
-            "a page without a code"
-        );
+        assert!(found[0].message.contains("no `fn code`"), "a page without a code");
 
         let short = PAGE.replace("## Cause\n", "");
-        let found = check(&Repo::from_files(&[
-            ERROR,
-            ("docs/errors/CLOCK_AHEAD.md", &short),
-        ]));
-        assert!(
-            found[0].message.contains("## Cause"),
-            "a page without a cause"
-        );
+        let found = check(&Repo::from_files(&[ERROR, ("docs/errors/CLOCK_AHEAD.md", &short)]));
+        assert!(found[0].message.contains("## Cause"), "a page without a cause");
     }
 }

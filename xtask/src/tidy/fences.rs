@@ -50,9 +50,7 @@ const TYPES: &[&str] = &["SystemTime", "Instant", "HashMap", "HashSet", "RandomS
 /// Returns the pure crates.
 pub(super) fn pure_crates(repo: &Repo) -> Vec<Crate> {
     let is_pure = |one: &Crate| {
-        edges::LAYERS
-            .iter()
-            .any(|layer| layer.pure && layer.name == one.manifest.name)
+        edges::LAYERS.iter().any(|layer| layer.pure && layer.name == one.manifest.name)
     };
     repo.crates().into_iter().filter(is_pure).collect()
 }
@@ -75,10 +73,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 fn fence(repo: &Repo, folder: &str) -> Vec<Finding> {
     let path = format!("{folder}/clippy.toml");
     let Some(fence) = repo.text(&path) else {
-        return vec![Finding::on_file(
-            &path,
-            "a pure crate needs this fence; copy another one",
-        )];
+        return vec![Finding::on_file(&path, "a pure crate needs this fence; copy another one")];
     };
     let missing = FORBIDDEN
         .iter()
@@ -135,20 +130,15 @@ mod tests {
     fn repo_with(fence: &str, source: &str) -> Vec<Finding> {
         check(&Repo::from_files(&[
             ("clippy.toml", "too-many-lines-threshold = 70\n"),
-            (
-                "crates/syncline-model/Cargo.toml",
-                "[package]\nname = \"syncline-model\"\n",
-            ),
+            ("crates/syncline-model/Cargo.toml", "[package]\nname = \"syncline-model\"\n"),
             ("crates/syncline-model/clippy.toml", fence),
             ("crates/syncline-model/src/lib.rs", source),
         ]))
     }
 
     fn whole_fence() -> String {
-        let entries: Vec<String> = FORBIDDEN
-            .iter()
-            .map(|one| format!("  {{ path = \"{}\" }},\n", one.path))
-            .collect();
+        let entries: Vec<String> =
+            FORBIDDEN.iter().map(|one| format!("  {{ path = \"{}\" }},\n", one.path)).collect();
         format!("too-many-lines-threshold = 70\n{}", entries.concat())
     }
 
@@ -156,17 +146,9 @@ mod tests {
     fn a_hole_in_a_fence_is_found() {
         assert_eq!(repo_with(&whole_fence(), "//! Pure."), []);
         let hole = whole_fence().replace("std::env::var\"", "std::env::variable\"");
-        assert!(
-            repo_with(&hole, "")[0]
-                .message
-                .contains("lacks `std::env::var`")
-        );
+        assert!(repo_with(&hole, "")[0].message.contains("lacks `std::env::var`"));
         let loose = whole_fence().replace("= 70", "= 7000");
-        assert!(
-            repo_with(&loose, "")[0]
-                .message
-                .contains("repeat `too-many-lines")
-        );
+        assert!(repo_with(&loose, "")[0].message.contains("repeat `too-many-lines"));
     }
 
     #[test]
@@ -175,25 +157,13 @@ mod tests {
             ("path", "fn f() { std::fs::read(\"a\"); }", 1),
             ("group", "use std::{collections::BTreeMap, fs};", 1),
             ("type under its own name", "use x::Instant;", 1),
-            (
-                "exception",
-                "#[expect(clippy::disallowed_types, reason = \"x\")] fn f() {}",
-                1,
-            ),
+            ("exception", "#[expect(clippy::disallowed_types, reason = \"x\")] fn f() {}", 1),
             ("comment", "// HashMap would differ per run, std::fs too", 0),
-            (
-                "test",
-                "#[cfg(test)]\nmod tests { use std::collections::HashMap; }",
-                0,
-            ),
+            ("test", "#[cfg(test)]\nmod tests { use std::collections::HashMap; }", 0),
             ("longer word", "struct Instantly;", 0),
         ];
         for (name, source, expected) in cases {
-            assert_eq!(
-                repo_with(&whole_fence(), source).len(),
-                expected,
-                "case: {name}"
-            );
+            assert_eq!(repo_with(&whole_fence(), source).len(), expected, "case: {name}");
         }
     }
 }

@@ -30,10 +30,7 @@ pub(super) fn check(repo: &Repo) -> Result<Vec<Finding>, Failure> {
         seen.push(fence);
         let answer = clippy_on(repo, fence, "")?;
         if !answer.passed {
-            let message = format!(
-                "clippy refuses a crate that breaks no rule:\n{}",
-                answer.report
-            );
+            let message = format!("clippy refuses a crate that breaks no rule:\n{}", answer.report);
             return Err(Failure::new(message));
         }
         let planted: Vec<&str> = FORBIDDEN.iter().map(|one| one.statement).collect();
@@ -41,10 +38,7 @@ pub(super) fn check(repo: &Repo) -> Result<Vec<Finding>, Failure> {
         findings.extend(let_through(&path, &answer));
     }
     if findings.is_empty() {
-        println!(
-            "tidy: the fences of {} pure crates fire",
-            pure_crates(repo).len()
-        );
+        println!("tidy: the fences of {} pure crates fire", pure_crates(repo).len());
     }
     Ok(findings)
 }
@@ -57,16 +51,11 @@ struct Answer {
 
 fn let_through(path: &str, answer: &Answer) -> Vec<Finding> {
     if answer.passed {
-        return vec![Finding::on_file(
-            path,
-            "the fence stops nothing: clippy passed",
-        )];
+        return vec![Finding::on_file(path, "the fence stops nothing: clippy passed")];
     }
     let stopped = |one: &Forbidden| {
         ["method", "type"].iter().any(|kind| {
-            answer
-                .report
-                .contains(&format!("error: use of a disallowed {kind} `{}`", one.path))
+            answer.report.contains(&format!("error: use of a disallowed {kind} `{}`", one.path))
         })
     };
     FORBIDDEN
@@ -94,20 +83,11 @@ fn clippy_on(repo: &Repo, fence: &str, statements: &str) -> Result<Answer, Failu
 
 fn clippy(folder: &Path) -> Result<std::process::Output, Failure> {
     let output = cargo(folder)
-        .args([
-            "clippy",
-            "--quiet",
-            "--offline",
-            "--color",
-            "never",
-            "--target-dir",
-        ])
+        .args(["clippy", "--quiet", "--offline", "--color", "never", "--target-dir"])
         .arg(folder.join("target"))
         .output()?;
     if String::from_utf8_lossy(&output.stderr).contains("no such command") {
-        return Err(Failure::new(
-            "clippy is not installed: rustup component add clippy",
-        ));
+        return Err(Failure::new("clippy is not installed: rustup component add clippy"));
     }
     Ok(output)
 }
@@ -133,26 +113,13 @@ mod tests {
             .skip(1)
             .map(|one| format!("error: use of a disallowed method `{}`", one.path))
             .collect();
-        let answer = Answer {
-            passed: false,
-            report: named.join("\n"),
-        };
+        let answer = Answer { passed: false, report: named.join("\n") };
         let found = let_through("a", &answer);
         assert_eq!(found.len(), 1);
         assert!(found[0].message.contains("SystemTime::now"));
-        let warned = Answer {
-            passed: false,
-            report: answer.report.replace("error:", "warning:"),
-        };
-        assert_eq!(
-            let_through("a", &warned).len(),
-            FORBIDDEN.len(),
-            "a warning is not a refusal"
-        );
-        let passed = Answer {
-            passed: true,
-            report: String::new(),
-        };
+        let warned = Answer { passed: false, report: answer.report.replace("error:", "warning:") };
+        assert_eq!(let_through("a", &warned).len(), FORBIDDEN.len(), "a warning is not a refusal");
+        let passed = Answer { passed: true, report: String::new() };
         assert_eq!(let_through("a", &passed).len(), 1);
     }
 }

@@ -21,21 +21,13 @@ impl Finding {
 
     /// Builds a finding about one line.
     pub(crate) fn on_line(path: &str, line: usize, message: impl Into<String>) -> Self {
-        Self {
-            path: path.to_owned(),
-            line,
-            message: message.into(),
-        }
+        Self { path: path.to_owned(), line, message: message.into() }
     }
 }
 
 impl fmt::Display for Finding {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = if self.path.is_empty() {
-            "."
-        } else {
-            &self.path
-        };
+        let path = if self.path.is_empty() { "." } else { &self.path };
         match self.line {
             0 => write!(out, "{path}: {}", self.message),
             line => write!(out, "{path}:{line}: {}", self.message),

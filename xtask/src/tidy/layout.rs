@@ -10,9 +10,8 @@ const ENTRY_LINES_MAX: usize = 150;
 /// Most files in a folder that explains itself by their names alone.
 const FILES_WITHOUT_GUIDE_MAX: usize = 5;
 /// Names that say nothing about what is inside.
-const NAMES_EMPTY: &[&str] = &[
-    "common", "helper", "helpers", "manager", "misc", "shared", "types", "util", "utils",
-];
+const NAMES_EMPTY: &[&str] =
+    &["common", "helper", "helpers", "manager", "misc", "shared", "types", "util", "utils"];
 /// What a source file is, as opposed to data.
 const SOURCE_ENDINGS: &[&str] = &[".rs", ".ts", ".tsx", ".js", ".mjs", ".sh"];
 
@@ -22,10 +21,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     for one in repo.crates() {
         for (path, text) in repo.rust_files(&one.folder) {
             if is_crate_root(&one.folder, path) && !opens_with_docs(text) {
-                findings.push(Finding::on_file(
-                    path,
-                    "a crate opens with `//!`: what it owns",
-                ));
+                findings.push(Finding::on_file(path, "a crate opens with `//!`: what it owns"));
             }
             if matches!(file_name(path), "lib.rs" | "mod.rs") {
                 findings.extend(entry(path, text));
@@ -40,10 +36,7 @@ fn empty_name(path: &str) -> Option<Finding> {
     let is_source = SOURCE_ENDINGS.iter().any(|ending| path.ends_with(ending));
     let is_empty = |part: &str| NAMES_EMPTY.contains(&part.split('.').next().unwrap_or(part));
     let part = path.split('/').find(|part| is_source && is_empty(part))?;
-    Some(Finding::on_file(
-        path,
-        format!("`{part}` says nothing: name what it is about"),
-    ))
+    Some(Finding::on_file(path, format!("`{part}` says nothing: name what it is about")))
 }
 
 fn is_crate_root(folder: &str, path: &str) -> bool {
@@ -70,10 +63,7 @@ fn entry(path: &str, text: &str) -> Vec<Finding> {
     }
     let code = mask(text);
     let mut at = 0;
-    while let Some(start) = code[at..]
-        .find(|c: char| !c.is_whitespace())
-        .map(|skip| at + skip)
-    {
+    while let Some(start) = code[at..].find(|c: char| !c.is_whitespace()).map(|skip| at + skip) {
         let rest = &code[start..];
         if rest.starts_with('#') {
             at = start + attribute_length(rest);
@@ -139,13 +129,10 @@ fn folders_without_guide(repo: &Repo) -> Vec<Finding> {
 
 fn has_guide(repo: &Repo, folder: &str, files: &[&str]) -> bool {
     let docs = |path: String| repo.text(&path).is_some_and(opens_with_docs);
-    let is_data = !files
-        .iter()
-        .any(|path| SOURCE_ENDINGS.iter().any(|ending| path.ends_with(ending)));
+    let is_data =
+        !files.iter().any(|path| SOURCE_ENDINGS.iter().any(|ending| path.ends_with(ending)));
     repo.has(&joined(folder, "README.md"))
-        || ["mod.rs", "lib.rs", "main.rs"]
-            .iter()
-            .any(|name| docs(joined(folder, name)))
+        || ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| docs(joined(folder, name)))
         || docs(format!("{folder}.rs"))
         || is_data && data_has_guide_above(repo, folder)
 }
@@ -163,11 +150,7 @@ fn data_has_guide_above(repo: &Repo, folder: &str) -> bool {
 }
 
 fn joined(folder: &str, name: &str) -> String {
-    if folder.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{folder}/{name}")
-    }
+    if folder.is_empty() { name.to_owned() } else { format!("{folder}/{name}") }
 }
 
 #[cfg(test)]
@@ -183,32 +166,16 @@ mod tests {
     #[test]
     fn entries_hold_docs_mod_and_use_only() {
         let cases = [
-            (
-                "thin",
-                "//! A.\n#![expect(x)]\nmod a;\npub(crate) mod b;\npub use a::{B, C};\n",
-                0,
-            ),
-            (
-                "attribute on mod",
-                "//! A.\n#[cfg(feature = \"x\")]\nmod a;\n",
-                0,
-            ),
-            (
-                "a function",
-                "//! A.\nmod a;\nfn f() { g(); }\nuse a::B;\n",
-                1,
-            ),
+            ("thin", "//! A.\n#![expect(x)]\nmod a;\npub(crate) mod b;\npub use a::{B, C};\n", 0),
+            ("attribute on mod", "//! A.\n#[cfg(feature = \"x\")]\nmod a;\n", 0),
+            ("a function", "//! A.\nmod a;\nfn f() { g(); }\nuse a::B;\n", 1),
             ("a constant", "//! A.\npub const N: usize = 1;\n", 1),
             ("an inline module", "//! A.\nmod a { fn f() {} }\n", 1),
             ("no docs", "mod a;\n", 1),
             ("comment first is no doc", "// A.\nmod a;\n", 1),
         ];
         for (name, text, expected) in cases {
-            assert_eq!(
-                findings(&[("crates/a/src/lib.rs", text)]).len(),
-                expected,
-                "case: {name}"
-            );
+            assert_eq!(findings(&[("crates/a/src/lib.rs", text)]).len(), expected, "case: {name}");
         }
         let long = "//! A.\n".repeat(ENTRY_LINES_MAX + 1);
         assert_eq!(findings(&[("crates/a/src/lib.rs", &long)]).len(), 1);
@@ -216,11 +183,7 @@ mod tests {
 
     #[test]
     fn names_that_say_nothing_are_found() {
-        for path in [
-            "crates/a/src/utils.rs",
-            "crates/a/src/common/x.rs",
-            "sdk/src/helpers.ts",
-        ] {
+        for path in ["crates/a/src/utils.rs", "crates/a/src/common/x.rs", "sdk/src/helpers.ts"] {
             assert_eq!(findings(&[(path, "//! A.")]).len(), 1, "case: {path}");
         }
         assert_eq!(findings(&[("crates/a/src/common_prefix.rs", "//! A.")]), []);
@@ -229,9 +192,7 @@ mod tests {
 
     #[test]
     fn a_folder_with_many_files_needs_a_guide() {
-        let paths: Vec<String> = (0..6)
-            .map(|n| format!("fixtures/wire/v1/{n}.bin"))
-            .collect();
+        let paths: Vec<String> = (0..6).map(|n| format!("fixtures/wire/v1/{n}.bin")).collect();
         let mut files: Vec<(&str, &str)> = paths.iter().map(|path| (path.as_str(), "")).collect();
         assert_eq!(findings(&files).len(), 1);
         files.push(("fixtures/README.md", "# Fixtures"));
@@ -239,11 +200,7 @@ mod tests {
         let code: Vec<String> = (0..6).map(|n| format!("crates/a/src/x/{n}.rs")).collect();
         let mut files: Vec<(&str, &str)> = code.iter().map(|path| (path.as_str(), "")).collect();
         files.push(("crates/a/README.md", "# A"));
-        assert_eq!(
-            findings(&files).len(),
-            1,
-            "code needs its guide in the folder"
-        );
+        assert_eq!(findings(&files).len(), 1, "code needs its guide in the folder");
         files.push(("crates/a/src/x.rs", "//! X."));
         assert_eq!(findings(&files), []);
     }

@@ -9,10 +9,7 @@
 ///
 /// SPDX specification 2.3, annex D.
 pub(super) fn is_allowed(expression: &str, allowed: &[&str]) -> bool {
-    let spaced = expression
-        .replace('(', " ( ")
-        .replace(')', " ) ")
-        .replace('/', " OR ");
+    let spaced = expression.replace('(', " ( ").replace(')', " ) ").replace('/', " OR ");
     let mut words: Vec<&str> = spaced.split_whitespace().rev().collect();
     let answer = either(&mut words, allowed);
     words.is_empty() && answer
@@ -42,10 +39,7 @@ fn one(words: &mut Vec<&str>, allowed: &[&str]) -> bool {
             let answer = either(words, allowed);
             words.pop() == Some(")") && answer
         }
-        Some(name) => match words
-            .pop_if(|word| *word == "WITH")
-            .and_then(|_| words.pop())
-        {
+        Some(name) => match words.pop_if(|word| *word == "WITH").and_then(|_| words.pop()) {
             None => allowed.contains(&name),
             Some(exception) => allowed.contains(&format!("{name} WITH {exception}").as_str()),
         },
@@ -58,12 +52,7 @@ mod tests {
 
     #[test]
     fn expressions_follow_and_or_with_and_brackets() {
-        let allowed = [
-            "MIT",
-            "Apache-2.0",
-            "Unicode-3.0",
-            "Apache-2.0 WITH LLVM-exception",
-        ];
+        let allowed = ["MIT", "Apache-2.0", "Unicode-3.0", "Apache-2.0 WITH LLVM-exception"];
         let cases = [
             ("MIT", true),
             ("MIT OR Apache-2.0", true),
@@ -80,11 +69,7 @@ mod tests {
             ("MIT MIT", false),
         ];
         for (expression, expected) in cases {
-            assert_eq!(
-                is_allowed(expression, &allowed),
-                expected,
-                "case: {expression}"
-            );
+            assert_eq!(is_allowed(expression, &allowed), expected, "case: {expression}");
         }
     }
 }

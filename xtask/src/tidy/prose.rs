@@ -6,25 +6,17 @@ use crate::repo::{Repo, parent, resolve};
 use crate::rust_source::{line_of, mask, word_offsets};
 
 /// What is written by hand and read here.
-const ENDINGS: &[&str] = &[
-    ".rs", ".md", ".toml", ".sh", ".js", ".mjs", ".ts", ".json", ".yml", ".yaml", ".ci/run",
-];
+const ENDINGS: &[&str] =
+    &[".rs", ".md", ".toml", ".sh", ".js", ".mjs", ".ts", ".json", ".yml", ".yaml", ".ci/run"];
 /// Paths that exist on one machine only. Split, so that this file does not find itself.
 const PATHS_OUTSIDE: &[&str] = &[concat!("/wo", "rk/"), concat!("../sha", "red/")];
 /// Marks of open work; each needs an issue or a page behind it, in brackets.
-const MARKS: &[&str] = &[
-    concat!("TO", "DO"),
-    concat!("FIX", "ME"),
-    concat!("XX", "X"),
-];
+const MARKS: &[&str] = &[concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X")];
 
 /// Returns what the texts say wrongly.
 pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (path, text) in repo
-        .texts(&[""])
-        .filter(|(path, _)| !path.starts_with("fixtures/"))
-    {
+    for (path, text) in repo.texts(&[""]).filter(|(path, _)| !path.starts_with("fixtures/")) {
         findings.extend(paths_outside(path, text));
     }
     for (path, text) in repo.texts(ENDINGS) {
@@ -40,9 +32,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 }
 
 fn paths_outside(path: &str, text: &str) -> Vec<Finding> {
-    let found = PATHS_OUTSIDE
-        .iter()
-        .flat_map(|outside| text.match_indices(outside));
+    let found = PATHS_OUTSIDE.iter().flat_map(|outside| text.match_indices(outside));
     found
         // `/phones/…/0` is a pointer into a record, not a path of a machine.
         .filter(|(at, _)| !text[..*at].ends_with(|c: char| c.is_alphanumeric()))
@@ -57,9 +47,7 @@ fn marks(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
     for mark in MARKS {
         for at in word_offsets(text, mark) {
-            let reason = text[at + mark.len()..]
-                .strip_prefix('(')
-                .and_then(|rest| rest.find(')'));
+            let reason = text[at + mark.len()..].strip_prefix('(').and_then(|rest| rest.find(')'));
             if reason.is_none_or(|length| length == 0) {
                 let message = format!("{mark} without context: {mark}(issue or page)");
                 findings.push(Finding::on_line(path, line_of(text, at), message));
@@ -94,11 +82,7 @@ fn links(repo: &Repo, path: &str, text: &str) -> Vec<Finding> {
         // Code between backticks is no link.
         let prose: Vec<&str> = line.split('`').step_by(2).collect();
         let prose = prose.join(" ");
-        for target in prose
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
+        for target in prose.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
             let file = target.split('#').next().unwrap_or_default();
             let is_elsewhere = file.contains("://") || file.starts_with("mailto:");
             if file.is_empty() || is_elsewhere {
@@ -118,10 +102,7 @@ mod tests {
     use super::*;
 
     fn findings(path: &str, text: &str) -> Vec<Finding> {
-        check(&Repo::from_files(&[
-            ("docs/glossary.md", "# Glossary"),
-            (path, text),
-        ]))
+        check(&Repo::from_files(&[("docs/glossary.md", "# Glossary"), (path, text)]))
     }
 
     #[test]
@@ -163,10 +144,7 @@ mod tests {
     #[test]
     fn a_test_switched_off_without_reason_is_found() {
         assert_eq!(findings("a.rs", "#[test]\n#[ignore]\nfn a() {}").len(), 1);
-        assert_eq!(
-            findings("a.rs", "#[test]\n#[ignore = \"an hour\"]\nfn a() {}"),
-            []
-        );
+        assert_eq!(findings("a.rs", "#[test]\n#[ignore = \"an hour\"]\nfn a() {}"), []);
         assert_eq!(findings("a.rs", "const A: &str = \"#[ignore]\";"), []);
     }
 }

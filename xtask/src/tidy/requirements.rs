@@ -18,10 +18,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
     let tests = tests_by_crate(repo);
     let mut ids = BTreeSet::new();
     let mut findings = Vec::new();
-    for (path, text) in repo
-        .texts(&[".md"])
-        .filter(|(path, _)| parent(path) == FOLDER)
-    {
+    for (path, text) in repo.texts(&[".md"]).filter(|(path, _)| parent(path) == FOLDER) {
         if path.ends_with("/README.md") {
             continue;
         }
@@ -52,9 +49,7 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
 fn row(line: &str) -> Option<Vec<&str>> {
     let inside = line.trim().strip_prefix('|')?.strip_suffix('|')?;
     let cells: Vec<&str> = inside.split('|').map(str::trim).collect();
-    let is_rule = cells
-        .iter()
-        .all(|cell| cell.chars().all(|c| c == '-' || c == ':'));
+    let is_rule = cells.iter().all(|cell| cell.chars().all(|c| c == '-' || c == ':'));
     (!is_rule && cells[0] != "Id").then_some(cells)
 }
 
@@ -74,10 +69,7 @@ fn tests_by_crate(repo: &Repo) -> BTreeMap<String, BTreeSet<String>> {
             .iter()
             .flat_map(|(_, text)| {
                 let masked = mask(text);
-                test_functions(&masked)
-                    .into_iter()
-                    .map(str::to_owned)
-                    .collect::<Vec<String>>()
+                test_functions(&masked).into_iter().map(str::to_owned).collect::<Vec<String>>()
             })
             .collect();
         tests.insert(one.manifest.name, names);
@@ -92,27 +84,11 @@ mod tests {
     #[test]
     fn a_claim_without_its_test_is_found() {
         let cases = [
-            (
-                "shown",
-                "| C1 | Prints totals. | `a::totals_are_printed` |",
-                "",
-            ),
-            (
-                "in a module",
-                "| C1 | Prints totals. | `a::it::totals_are_printed` |",
-                "",
-            ),
-            (
-                "two tests",
-                "| C1 | X. | `a::totals_are_printed`, `a::gone` |",
-                "no test `a::gone`",
-            ),
+            ("shown", "| C1 | Prints totals. | `a::totals_are_printed` |", ""),
+            ("in a module", "| C1 | Prints totals. | `a::it::totals_are_printed` |", ""),
+            ("two tests", "| C1 | X. | `a::totals_are_printed`, `a::gone` |", "no test `a::gone`"),
             ("not a test", "| C1 | X. | `a::not_a_test` |", "no test"),
-            (
-                "other crate",
-                "| C1 | X. | `b::totals_are_printed` |",
-                "no test",
-            ),
+            ("other crate", "| C1 | X. | `b::totals_are_printed` |", "no test"),
             ("nothing named", "| C1 | X. | soon |", "names no test"),
             ("short row", "| C1 | X. |", "three columns"),
         ];
@@ -120,18 +96,14 @@ mod tests {
             let table = format!("| Id | Requirement | Shown by |\n|---|:--|---|\n{row}\n");
             let found = check(&Repo::from_files(&[
                 ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n"),
-                (
-                    "crates/a/src/lib.rs",
-                    "#[test]\nfn totals_are_printed() {}\nfn not_a_test() {}",
-                ),
+                ("crates/a/src/lib.rs", "#[test]\nfn totals_are_printed() {}\nfn not_a_test() {}"),
                 ("docs/requirements/command.md", &table),
             ]));
             match expected {
                 "" => assert_eq!(found, [], "case: {name}"),
-                _ => assert!(
-                    found.len() == 1 && found[0].message.contains(expected),
-                    "case: {name}"
-                ),
+                _ => {
+                    assert!(found.len() == 1 && found[0].message.contains(expected), "case: {name}")
+                }
             }
         }
     }

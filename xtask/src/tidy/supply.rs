@@ -37,24 +37,14 @@ pub(super) fn lock_file(repo: &Repo) -> Vec<Finding> {
         findings.push(Finding::on_file(LOCK, message));
     }
     for line in section_lines(repo.text(RULES).unwrap_or_default(), "[bans]") {
-        let Some(name) = quoted(line)
-            .first()
-            .copied()
-            .filter(|_| line.contains("crate ="))
-        else {
+        let Some(name) = quoted(line).first().copied().filter(|_| line.contains("crate =")) else {
             continue;
         };
         let found = versions.get(name).copied().unwrap_or(0);
         if line.contains("deny-multiple-versions = true") && found > 1 {
-            findings.push(Finding::on_file(
-                LOCK,
-                format!("`{name}` is there {found} times"),
-            ));
+            findings.push(Finding::on_file(LOCK, format!("`{name}` is there {found} times")));
         } else if !line.contains("deny-multiple-versions") && found > 0 {
-            findings.push(Finding::on_file(
-                LOCK,
-                format!("`{name}` is banned by {RULES}"),
-            ));
+            findings.push(Finding::on_file(LOCK, format!("`{name}` is banned by {RULES}")));
         }
     }
     findings
@@ -67,13 +57,7 @@ pub(super) fn lock_file(repo: &Repo) -> Vec<Finding> {
 /// Fails when `cargo tree` does, for instance because a package cannot be downloaded.
 pub(super) fn licences(repo: &Repo) -> Result<Vec<Finding>, Failure> {
     let output = cargo(&repo.root)
-        .args([
-            "tree",
-            "--workspace",
-            "--all-features",
-            "--edges",
-            "normal,build,dev",
-        ])
+        .args(["tree", "--workspace", "--all-features", "--edges", "normal,build,dev"])
         .args(["--prefix", "none", "--format", "{p}|{l}"])
         .output()?;
     if !output.status.success() {
@@ -81,21 +65,14 @@ pub(super) fn licences(repo: &Repo) -> Result<Vec<Finding>, Failure> {
         return Err(Failure::new(format!("cargo tree failed:\n{report}")));
     }
     let tree = String::from_utf8_lossy(&output.stdout).into_owned();
-    Ok(licences_of_tree(
-        &tree,
-        repo.text(RULES).unwrap_or_default(),
-    ))
+    Ok(licences_of_tree(&tree, repo.text(RULES).unwrap_or_default()))
 }
 
 fn licences_of_tree(tree: &str, rules: &str) -> Vec<Finding> {
-    let allowed: Vec<&str> = section_lines(rules, "[licenses]")
-        .into_iter()
-        .flat_map(quoted)
-        .collect();
-    let packages: BTreeSet<(&str, &str)> = tree
-        .lines()
-        .filter_map(|line| line.trim_end_matches(" (*)").split_once('|'))
-        .collect();
+    let allowed: Vec<&str> =
+        section_lines(rules, "[licenses]").into_iter().flat_map(quoted).collect();
+    let packages: BTreeSet<(&str, &str)> =
+        tree.lines().filter_map(|line| line.trim_end_matches(" (*)").split_once('|')).collect();
     if packages.is_empty() {
         return vec![Finding::on_file(LOCK, "cargo tree named no package")];
     }
@@ -131,11 +108,7 @@ mod tests {
     #[test]
     fn packages_come_from_the_registry_and_stand_there_once() {
         let cases = [
-            (
-                "good",
-                vec![("a", REGISTRY), ("a", REGISTRY), ("rustls", REGISTRY)],
-                0,
-            ),
+            ("good", vec![("a", REGISTRY), ("a", REGISTRY), ("rustls", REGISTRY)], 0),
             ("from git", vec![("a", "git+https://example.org/a")], 1),
             ("twice", vec![("rustls", REGISTRY), ("rustls", REGISTRY)], 1),
             ("banned", vec![("openssl", REGISTRY)], 1),
@@ -143,11 +116,7 @@ mod tests {
         for (name, packages, expected) in cases {
             assert_eq!(lock(&packages).len(), expected, "case: {name}");
         }
-        assert_eq!(
-            lock(&vec![("a", REGISTRY); PACKAGES_MAX + 1]).len(),
-            1,
-            "the cap"
-        );
+        assert_eq!(lock(&vec![("a", REGISTRY); PACKAGES_MAX + 1]).len(), 1, "the cap");
     }
 
     #[test]
@@ -155,19 +124,9 @@ mod tests {
         let tree = "a v1.0.0|MIT\nb v1.0.0 (proc-macro)|GPL-3.0\nb v1.0.0 (proc-macro)|GPL-3.0 (*)\n\
                     c v2.0.0|\n";
         let found = licences_of_tree(tree, RULES_TEXT);
-        let messages: Vec<&str> = found
-            .iter()
-            .map(|finding| finding.message.as_str())
-            .collect();
-        let expected = [
-            "`b v1.0.0` has the licence `GPL-3.0`",
-            "`c v2.0.0` has the licence ``",
-        ];
+        let messages: Vec<&str> = found.iter().map(|finding| finding.message.as_str()).collect();
+        let expected = ["`b v1.0.0` has the licence `GPL-3.0`", "`c v2.0.0` has the licence ``"];
         assert_eq!(messages, expected);
-        assert_eq!(
-            licences_of_tree("", RULES_TEXT).len(),
-            1,
-            "an empty answer proves nothing"
-        );
+        assert_eq!(licences_of_tree("", RULES_TEXT).len(), 1, "an empty answer proves nothing");
     }
 }

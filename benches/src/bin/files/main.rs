@@ -2,11 +2,7 @@
 //!
 //! `cargo xtask bench files`. Both programs do each job in turn; medians are compared, and only
 //! the ratios of one run of this program mean anything. See `benches/README.md`.
-#![expect(
-    clippy::print_stdout,
-    clippy::print_stderr,
-    reason = "the table is the result"
-)]
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result")]
 
 mod report;
 mod scenarios;
@@ -77,10 +73,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let arguments = Arguments::parse();
     let bench = prepare(&arguments)?;
     let mut report = Report::start();
-    println!(
-        "commit {}, {}, load {}",
-        report.commit, report.processor, report.load_before
-    );
+    println!("commit {}, {}, load {}", report.commit, report.processor, report.load_before);
     println!("ours: {}\npeer: {}\n", bench.ours_name(), bench.peer_name());
 
     let wanted =
@@ -109,10 +102,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             println!("{}", bench.binary_size()?);
         }
     }
-    println!(
-        "load at the end: {}",
-        machine::load_average().unwrap_or(f64::NAN)
-    );
+    println!("load at the end: {}", machine::load_average().unwrap_or(f64::NAN));
     if arguments.record {
         let path = repository().join("benches/results/files.jsonl");
         report.append_to(&path)?;
@@ -153,10 +143,7 @@ fn prepare(arguments: &Arguments) -> Result<Bench, Box<dyn Error>> {
 
 fn repository() -> PathBuf {
     let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
-    benches
-        .parent()
-        .expect("invariant: benches/ is inside the repository")
-        .to_path_buf()
+    benches.parent().expect("invariant: benches/ is inside the repository").to_path_buf()
 }
 
 /// Builds the release binary and returns its path, as cargo tells it.

@@ -104,11 +104,7 @@ impl Report {
 
     /// Prints how time and memory grow with the number of records.
     pub(crate) fn print_growth(&self) {
-        let growth = || {
-            self.findings
-                .iter()
-                .filter(|finding| finding.key == "growth")
-        };
+        let growth = || self.findings.iter().filter(|finding| finding.key == "growth");
         for (name, costs) in [("ours", 0), ("peer", 1)] {
             let points: Vec<(f64, Medians)> = growth()
                 .filter_map(|finding| {
@@ -117,25 +113,18 @@ impl Report {
                 })
                 .collect();
             let slope = |value: fn(&Medians) -> f64| {
-                let points: Vec<(f64, f64)> = points
-                    .iter()
-                    .map(|(items, medians)| (*items, value(medians)))
-                    .collect();
+                let points: Vec<(f64, f64)> =
+                    points.iter().map(|(items, medians)| (*items, value(medians))).collect();
                 log_log_slope(&points)
             };
-            let (Some(wall), Some(cpu), Some(memory)) = (
-                slope(|m| m.wall_ms),
-                slope(Medians::cpu_ms),
-                slope(|m| m.peak_mib),
-            ) else {
+            let (Some(wall), Some(cpu), Some(memory)) =
+                (slope(|m| m.wall_ms), slope(Medians::cpu_ms), slope(|m| m.peak_mib))
+            else {
                 println!("  {name}: too few sizes for a slope");
                 continue;
             };
             let per_record = |point: &(f64, Medians)| point.1.wall_ms * 1e3 / point.0;
-            let (first, last) = (
-                per_record(&points[0]),
-                per_record(&points[points.len() - 1]),
-            );
+            let (first, last) = (per_record(&points[0]), per_record(&points[points.len() - 1]));
             println!(
                 "  {name}: slope wall {wall:.3}, cpu {cpu:.3}, memory {memory:.3}; \
                  µs per record {first:.2} → {last:.2} = {:.2} × (wanted of ours: ≤ {GROWTH_RATIO_MAX})",
@@ -151,9 +140,7 @@ impl Report {
             fs::create_dir_all(folder)?;
         }
         let mut out = OpenOptions::new().create(true).append(true).open(path)?;
-        let unix_s = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .map_or(0, |age| age.as_secs());
+        let unix_s = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |age| age.as_secs());
         let load_after = machine::load_average();
         for finding in &self.findings {
             let line = json!({
@@ -196,11 +183,7 @@ fn print_row(name: &str, costs: &Costs) -> Option<Medians> {
 fn verdict(finding: &Finding, ours: Medians, peer: Medians) -> String {
     let rows = [
         ("wall", finding.wall_ratio_max, ours.wall_ms / peer.wall_ms),
-        (
-            "peak",
-            finding.memory_ratio_max,
-            ours.peak_mib / peer.peak_mib,
-        ),
+        ("peak", finding.memory_ratio_max, ours.peak_mib / peer.peak_mib),
     ];
     rows.into_iter()
         .filter_map(|(name, wanted, ratio)| Some((name, wanted?, ratio)))

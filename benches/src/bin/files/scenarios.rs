@@ -62,10 +62,7 @@ impl Bench {
     }
 
     pub(crate) fn peer_name(&self) -> String {
-        format!(
-            "{} benches/peers/cross_domain_sync.mjs",
-            self.node.display()
-        )
+        format!("{} benches/peers/cross_domain_sync.mjs", self.node.display())
     }
 
     /// Writes the data that the first three scenarios start from.
@@ -79,9 +76,8 @@ impl Bench {
     /// (a) Both sides are met for the first time.
     pub(crate) fn first_sync(&self) -> io::Result<Finding> {
         let [ours, peer] = self.contenders("first", self.items, None);
-        let outcome = duel([&ours, &peer], self.rounds, self.quiet, |folder, _| {
-            self.renew(folder)
-        })?;
+        let outcome =
+            duel([&ours, &peer], self.rounds, self.quiet, |folder, _| self.renew(folder))?;
         let what = format!("first sync, 5 × {} × 2", self.items);
         Ok(self.finding("first", what, (Some(1.2), Some(0.5)), outcome))
     }
@@ -92,12 +88,7 @@ impl Bench {
         self.settle(&ours)?;
         self.settle(&peer)?;
         let outcome = duel([&ours, &peer], self.rounds, self.quiet, |_, _| Ok(()))?;
-        Ok(self.finding(
-            "same",
-            "nothing changed".to_owned(),
-            (Some(0.08), Some(0.5)),
-            outcome,
-        ))
+        Ok(self.finding("same", "nothing changed".to_owned(), (Some(0.08), Some(0.5)), outcome))
     }
 
     /// (c) One record in a hundred was edited on each side.
@@ -115,18 +106,12 @@ impl Bench {
         fs::remove_dir_all(self.pristine()).or_else(ignore_missing)?;
         self.write_plan(&self.plan(Entity::Contacts, size))?;
         let [ours, peer] = self.contenders("growth", size, Some(Entity::Contacts));
-        let outcome = duel([&ours, &peer], rounds, self.quiet, |folder, _| {
-            self.renew(folder)
-        })?;
+        let outcome = duel([&ours, &peer], rounds, self.quiet, |folder, _| self.renew(folder))?;
         for contender in [ours, peer] {
             fs::remove_dir_all(contender.folder).or_else(ignore_missing)?;
         }
         let what = format!("growth: contacts, {size} × 2");
-        Ok(Finding {
-            items: size,
-            rounds,
-            ..self.finding("growth", what, (None, None), outcome)
-        })
+        Ok(Finding { items: size, rounds, ..self.finding("growth", what, (None, None), outcome) })
     }
 
     /// (e) The smallest thing that the program can do.
@@ -148,19 +133,11 @@ impl Bench {
             program: version.unwrap_or_else(|| node.clone()),
             folder: folder.clone(),
         };
-        let peer = Contender {
-            name: "peer",
-            program: node,
-            folder,
-        };
+        let peer = Contender { name: "peer", program: node, folder };
         let rounds = self.rounds.max(START_ROUNDS_MIN);
         let outcome = duel([&ours, &peer], rounds, self.quiet, |_, _| Ok(()))?;
         let what = "start: `syncline version`, `node -e 0` (wanted: 5 ms)".to_owned();
-        Ok(Finding {
-            items: 0,
-            rounds,
-            ..self.finding("start", what, (None, None), outcome)
-        })
+        Ok(Finding { items: 0, rounds, ..self.finding("start", what, (None, None), outcome) })
     }
 
     /// Returns a sentence with the size of the stripped binary.
@@ -169,18 +146,12 @@ impl Bench {
             return Ok(String::new());
         };
         let stripped = self.dir.join("syncline.stripped");
-        let status = Command::new("strip")
-            .arg("-o")
-            .arg(&stripped)
-            .arg(binary)
-            .status()?;
+        let status = Command::new("strip").arg("-o").arg(&stripped).arg(binary).status()?;
         if !status.success() {
             return Err(io::Error::other("`strip` failed"));
         }
         let mib = fs::metadata(stripped)?.len() as f64 / 1_048_576.0;
-        Ok(format!(
-            "binary: {mib:.1} MiB stripped (wanted: at most 15)"
-        ))
+        Ok(format!("binary: {mib:.1} MiB stripped (wanted: at most 15)"))
     }
 
     fn finding(
@@ -194,15 +165,7 @@ impl Bench {
         // Of the peer against itself nothing is wanted.
         let wanted = |ratio: Option<f64>| ratio.filter(|_| self.syncline.is_some());
         let (wall_ratio_max, memory_ratio_max) = (wanted(wall_ratio_max), wanted(memory_ratio_max));
-        Finding {
-            key,
-            what,
-            items,
-            wall_ratio_max,
-            memory_ratio_max,
-            rounds,
-            outcome,
-        }
+        Finding { key, what, items, wall_ratio_max, memory_ratio_max, rounds, outcome }
     }
 
     fn plan(&self, entity: Entity, items: u64) -> Plan {
@@ -224,26 +187,17 @@ impl Bench {
     /// - `items`: records per entity and side at the start; a side may hold twice as many after.
     /// - `entity`: the only one to sync; all five if `None`.
     fn contenders(&self, scenario: &str, items: u64, entity: Option<Entity>) -> [Contender; 2] {
-        let mut job: Vec<String> = [
-            "--source",
-            "personal",
-            "--target",
-            "business",
-            "--direction",
-            "bidirectional",
-        ]
-        .map(str::to_owned)
-        .to_vec();
+        let mut job: Vec<String> =
+            ["--source", "personal", "--target", "business", "--direction", "bidirectional"]
+                .map(str::to_owned)
+                .to_vec();
         if let Some(entity) = entity {
             job.extend(["--entities", entity.name()].map(str::to_owned));
         }
         let mut peer_arguments = vec![self.peer_script.display().to_string()];
         peer_arguments.extend(job.iter().cloned());
-        let peer = Program {
-            executable: self.node.clone(),
-            arguments: peer_arguments,
-            good_codes: &[0],
-        };
+        let peer =
+            Program { executable: self.node.clone(), arguments: peer_arguments, good_codes: &[0] };
         let ours = match &self.syncline {
             None => peer.clone(),
             Some(binary) => {
@@ -252,25 +206,13 @@ impl Bench {
                 let items_max = (2 * items).to_string();
                 arguments
                     .extend(["--max-items", &items_max, "--max-bytes", "8GB"].map(str::to_owned));
-                Program {
-                    executable: binary.clone(),
-                    arguments,
-                    good_codes: GOOD_CODES,
-                }
+                Program { executable: binary.clone(), arguments, good_codes: GOOD_CODES }
             }
         };
         let folder = |name| self.dir.join(format!("{scenario}-{name}"));
         [
-            Contender {
-                name: "ours",
-                program: ours,
-                folder: folder("ours"),
-            },
-            Contender {
-                name: "peer",
-                program: peer,
-                folder: folder("peer"),
-            },
+            Contender { name: "ours", program: ours, folder: folder("ours") },
+            Contender { name: "peer", program: peer, folder: folder("peer") },
         ]
     }
 
@@ -296,12 +238,7 @@ fn edit_both_sides(folder: &Path, round: u32) -> io::Result<()> {
     for entity in Entity::ALL {
         for (domain, class) in [("personal", 0), ("business", EDITED_ONE_IN / 2)] {
             let file = folder.join(format!("data/{domain}/{}.json", entity.name()));
-            let edits = Edits {
-                entity,
-                one_in: EDITED_ONE_IN,
-                class,
-                round: round.into(),
-            };
+            let edits = Edits { entity, one_in: EDITED_ONE_IN, class, round: round.into() };
             edits.apply(&file)?;
         }
     }
@@ -323,9 +260,5 @@ fn copy_folder(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 fn ignore_missing(error: io::Error) -> io::Result<()> {
-    if error.kind() == io::ErrorKind::NotFound {
-        Ok(())
-    } else {
-        Err(error)
-    }
+    if error.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
 }

@@ -71,17 +71,11 @@ pub fn patch(
         );
     };
     let mut record = own.clone();
-    for (path, _) in before
-        .iter()
-        .filter(|(path, _)| leaf_at(after, path).is_none())
-    {
+    for (path, _) in before.iter().filter(|(path, _)| leaf_at(after, path).is_none()) {
         let keys: Vec<_> = path.segments().collect();
         unset(&mut record, &keys, &Path::root(), after);
     }
-    for (path, leaf) in after
-        .iter()
-        .filter(|(path, leaf)| leaf_at(before, path) != Some(leaf))
-    {
+    for (path, leaf) in after.iter().filter(|(path, leaf)| leaf_at(before, path) != Some(leaf)) {
         let keys: Vec<_> = path.segments().collect();
         let was_visible = leaf_at(before, path).is_some();
         if !set(&mut record, &keys, leaf, was_visible) {
@@ -101,9 +95,7 @@ fn leaf_at<'f>(fields: &'f [(Path, Leaf)], path: &Path) -> Option<&'f Leaf> {
 /// path on, because of the order of paths.
 fn has_within(fields: &[(Path, Leaf)], path: &Path) -> bool {
     let from = fields.partition_point(|(known, _)| known < path);
-    fields
-        .get(from)
-        .is_some_and(|(known, _)| path.is_prefix_of(known))
+    fields.get(from).is_some_and(|(known, _)| path.is_prefix_of(known))
 }
 
 /// Takes a field out of `object`, whose own path is `at`. What `after` puts in the place of a

@@ -139,8 +139,5 @@ fn milliseconds(decimals: &str) -> Option<u64> {
         return Some(0);
     }
     let thousandths: String = decimals.chars().chain("000".chars()).take(3).collect();
-    decimals
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| digits(&thousandths))?
+    decimals.bytes().all(|byte| byte.is_ascii_digit()).then(|| digits(&thousandths))?
 }

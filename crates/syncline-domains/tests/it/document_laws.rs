@@ -48,9 +48,7 @@ fn record(id: &Json, content: Content) -> Object {
 }
 
 fn id_text(id: &Json) -> RecordId {
-    let text = id
-        .as_str()
-        .or_else(|| id.as_number().map(|number| number.as_str()));
+    let text = id.as_str().or_else(|| id.as_number().map(|number| number.as_str()));
     RecordId::new(text.unwrap()).unwrap()
 }
 
@@ -59,15 +57,8 @@ fn records() -> impl Strategy<Value = Vec<(Json, Object)>> {
     vec((0_u64..12, any::<bool>(), content()), 0..8).prop_map(|drawn| {
         let mut records: Vec<(Json, Object)> = Vec::new();
         for (number, is_number, content) in drawn {
-            let id = if is_number {
-                Json::from(number)
-            } else {
-                Json::from(number.to_string())
-            };
-            if records
-                .iter()
-                .all(|(known, _)| id_text(known) != id_text(&id))
-            {
+            let id = if is_number { Json::from(number) } else { Json::from(number.to_string()) };
+            if records.iter().all(|(known, _)| id_text(known) != id_text(&id)) {
                 records.push((id.clone(), record(&id, content)));
             }
         }
@@ -85,10 +76,7 @@ fn changes() -> impl Strategy<Value = Vec<Edit>> {
 }
 
 fn whole(records: &[(Json, Object)]) -> Json {
-    let list: Vec<Json> = records
-        .iter()
-        .map(|(_, object)| object.clone().into())
-        .collect();
+    let list: Vec<Json> = records.iter().map(|(_, object)| object.clone().into()).collect();
     let mut top = Object::new();
     top.insert("note", "kept");
     top.insert("tasks", list);

@@ -14,10 +14,7 @@ enum Expected {
     /// Refused whole, with such an error.
     Refused(fn(&DocumentError) -> bool),
     /// Read: ids of the items, then index, id and reason of the rejected ones.
-    Read(
-        &'static [&'static str],
-        &'static [(usize, &'static str, &'static str)],
-    ),
+    Read(&'static [&'static str], &'static [(usize, &'static str, &'static str)]),
 }
 
 use Expected::{Read, Refused};
@@ -107,11 +104,7 @@ fn name_of(reason: &Reason) -> &'static str {
 }
 
 fn object_of(document: &Document<'_>, item: &Item) -> Object {
-    json::parse(document.raw(item))
-        .unwrap()
-        .as_object()
-        .unwrap()
-        .clone()
+    json::parse(document.raw(item)).unwrap().as_object().unwrap().clone()
 }
 
 #[test]
@@ -135,11 +128,8 @@ fn every_file_is_read_or_refused_as_its_row_says() {
                 assert!(error.offset() <= bytes_of(name).len(), "{name}");
             }
             (Read(ids, rejected), Ok(document)) => {
-                let found: Vec<&str> = document
-                    .items()
-                    .iter()
-                    .map(|item| item.id.as_str())
-                    .collect();
+                let found: Vec<&str> =
+                    document.items().iter().map(|item| item.id.as_str()).collect();
                 assert_eq!(found, *ids, "{name}");
                 let found: Vec<(usize, &str, &str)> = document
                     .rejected()
@@ -151,10 +141,7 @@ fn every_file_is_read_or_refused_as_its_row_says() {
                     .collect();
                 assert_eq!(found, *rejected, "{name}");
             }
-            (_, result) => panic!(
-                "{name}: {:?}",
-                result.map(|document| document.items().len())
-            ),
+            (_, result) => panic!("{name}: {:?}", result.map(|document| document.items().len())),
         }
     }
 }
@@ -172,11 +159,7 @@ fn a_rejected_item_is_never_taken_for_a_deleted_record() {
         ("items-that-are-no-objects.json", "contact-009", false),
     ];
     for (name, record, gone) in rows {
-        assert_eq!(
-            parse(name).unwrap().is_gone(&id(record)),
-            gone,
-            "{name}: {record}"
-        );
+        assert_eq!(parse(name).unwrap().is_gone(&id(record)), gone, "{name}: {record}");
     }
 }
 
@@ -186,11 +169,7 @@ fn what_is_not_changed_keeps_its_bytes_in_every_file() {
     for (name, expected) in FILES {
         let Read(..) = expected else { continue };
         let document = parse(name).unwrap();
-        assert_eq!(
-            document.rewrite(Vec::new()).unwrap(),
-            document.bytes(),
-            "{name}"
-        );
+        assert_eq!(document.rewrite(Vec::new()).unwrap(), document.bytes(), "{name}");
         let mut changes = Vec::new();
         let mut added = Object::new();
         added.insert("name", "Dora");
@@ -225,11 +204,7 @@ fn what_is_not_changed_keeps_its_bytes_in_every_file() {
         };
         assert_eq!(rejected(&document), rejected(&again), "{name}");
         assert_eq!(again.items().last().unwrap().id.as_str(), "added", "{name}");
-        assert_eq!(
-            again.has_byte_order_mark(),
-            document.has_byte_order_mark(),
-            "{name}"
-        );
+        assert_eq!(again.has_byte_order_mark(), document.has_byte_order_mark(), "{name}");
         assert_eq!(again.uses_crlf(), document.uses_crlf(), "{name}");
         let ends = |document: &Document<'_>| document.bytes().ends_with(b"\n");
         assert_eq!(ends(&again), ends(&document), "{name}");
@@ -250,21 +225,13 @@ fn a_changed_record_is_laid_out_like_its_file() {
             "{\r\n\t\"t\": [\r\n\t\t{\r\n\t\t\t\"id\": 1\r\n\t\t}\r\n\t]\r\n}",
             "{\r\n\t\"t\": [\r\n\t\t{\r\n\t\t  \"id\": 1,\r\n\t\t  \"x\": {\r\n\t\t    \"y\": 2\r\n\t\t  }\r\n\t\t},\r\n\t\t{\r\n\t\t  \"id\": \"n\"\r\n\t\t}\r\n\t]\r\n}",
         ),
-        (
-            "minified",
-            "{\"t\":[{\"id\":1}]}",
-            "{\"t\":[{\"id\":1,\"x\":{\"y\":2}},{\"id\":\"n\"}]}",
-        ),
+        ("minified", "{\"t\":[{\"id\":1}]}", "{\"t\":[{\"id\":1,\"x\":{\"y\":2}},{\"id\":\"n\"}]}"),
         (
             "one record per line",
             "{\"t\": [\n{\"id\": 1}\n]}\n",
             "{\"t\": [\n{\"id\": 1, \"x\": {\"y\": 2}},\n{\"id\": \"n\"}\n]}\n",
         ),
-        (
-            "empty and minified",
-            "{\"t\":[]}\n",
-            "{\"t\":[{\"id\":\"n\"}]}\n",
-        ),
+        ("empty and minified", "{\"t\":[]}\n", "{\"t\":[{\"id\":\"n\"}]}\n"),
         (
             "empty and written by hand",
             "{\"t\": []}\n",
@@ -294,10 +261,7 @@ fn a_changed_record_is_laid_out_like_its_file() {
 fn ids_are_written_as_the_file_has_them() {
     let document = parse("number-ids.json").unwrap();
     let mut changes: Vec<Change> = Vec::new();
-    for (item, id) in document
-        .items()
-        .iter()
-        .zip([Some(Json::from("1")), None, Some(5_u64.into())])
+    for (item, id) in document.items().iter().zip([Some(Json::from("1")), None, Some(5_u64.into())])
     {
         let mut object = object_of(&document, item);
         match id {
@@ -316,22 +280,12 @@ fn copies_of_a_record_are_changed_alike() {
     let first = &document.items()[0];
     let mut object = object_of(&document, first);
     object.insert("name", "Changed");
-    let out = document
-        .rewrite(vec![Change::put(first.id.clone(), object)])
-        .unwrap();
+    let out = document.rewrite(vec![Change::put(first.id.clone(), object)]).unwrap();
     let text = String::from_utf8(out.clone()).unwrap();
     assert_eq!(text.matches("\"Changed\"").count(), 2);
     let id_path = Path::parse("/id").unwrap();
-    assert_eq!(
-        Document::parse(out, "contacts", &id_path)
-            .unwrap()
-            .rejected()
-            .len(),
-        1
-    );
-    let out = document
-        .rewrite(vec![Change::remove(first.id.clone())])
-        .unwrap();
+    assert_eq!(Document::parse(out, "contacts", &id_path).unwrap().rejected().len(), 1);
+    let out = document.rewrite(vec![Change::remove(first.id.clone())]).unwrap();
     let left = Document::parse(out, "contacts", &id_path).unwrap();
     assert_eq!((left.items().len(), left.rejected().len()), (2, 0));
 }
@@ -340,10 +294,7 @@ fn copies_of_a_record_are_changed_alike() {
 fn nothing_is_written_under_a_withheld_id() {
     let document = parse("duplicate-ids-different.json").unwrap();
     let change = Change::remove(RecordId::new("contact-001").unwrap());
-    assert_eq!(
-        document.rewrite(vec![change]).unwrap_err().code(),
-        "RECORD_WITHHELD"
-    );
+    assert_eq!(document.rewrite(vec![change]).unwrap_err().code(), "RECORD_WITHHELD");
     let change = Change::remove(RecordId::new("contact-002").unwrap());
     let twice = document.rewrite(vec![change.clone(), change]);
     assert_eq!(twice.unwrap_err().code(), "RECORD_CHANGED_TWICE");

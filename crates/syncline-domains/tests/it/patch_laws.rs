@@ -10,10 +10,7 @@ use syncline_model::path::Path;
 type Fields = Vec<(Path, Leaf)>;
 
 fn object() -> impl Strategy<Value = Object> {
-    let scalar = prop_oneof![
-        (0_u64..3).prop_map(Json::from),
-        Just(Json::Array(vec![Json::Null])),
-    ];
+    let scalar = prop_oneof![(0_u64..3).prop_map(Json::from), Just(Json::Array(vec![Json::Null])),];
     let value = scalar.prop_recursive(3, 16, 4, |inner| {
         vec(("[a-c]", inner), 0..4).prop_map(|it| it.into_iter().collect::<Object>().into())
     });
@@ -25,9 +22,7 @@ fn fields(object: &Object) -> Fields {
 }
 
 fn parts(object: &Object, is_hidden: impl Fn(&Path) -> bool) -> (Fields, Fields) {
-    fields(object)
-        .into_iter()
-        .partition(|(path, _)| is_hidden(path))
+    fields(object).into_iter().partition(|(path, _)| is_hidden(path))
 }
 
 proptest! {
@@ -114,15 +109,8 @@ fn patches_of_one_record() {
         value.as_object().unwrap().clone()
     };
     for (name, own, before, after, expected) in rows {
-        let record = patch(
-            Some(&read(own)),
-            None,
-            &fields(&read(before)),
-            &fields(&read(after)),
-        );
-        let text = record
-            .ok()
-            .map(|record| Json::from(record).to_compact_string());
+        let record = patch(Some(&read(own)), None, &fields(&read(before)), &fields(&read(after)));
+        let text = record.ok().map(|record| Json::from(record).to_compact_string());
         assert_eq!(text.as_deref(), expected, "case: {name}");
     }
 }

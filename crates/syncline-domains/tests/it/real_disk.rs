@@ -48,9 +48,7 @@ fn what_cannot_be_read_is_an_error_and_never_missing() {
     fs::create_dir(at("folder.json")).unwrap();
     symlink(at("nothing"), at("broken.json")).unwrap();
     symlink(at("loop.json"), at("loop.json")).unwrap();
-    let made = std::process::Command::new("mkfifo")
-        .arg(at("pipe.json"))
-        .status();
+    let made = std::process::Command::new("mkfifo").arg(at("pipe.json")).status();
     assert!(made.unwrap().success());
     let rows = [
         ("large.json", "LIMIT_BYTES"),
@@ -66,10 +64,7 @@ fn what_cannot_be_read_is_an_error_and_never_missing() {
         assert_eq!(error.code(), code, "{name}: {error}");
         assert_eq!(error.advice(), Advice::AskHuman, "{name}");
     }
-    assert!(matches!(
-        read(&SystemDisk, &at("limit.json"), 10),
-        Ok(Reading::Present(_))
-    ));
+    assert!(matches!(read(&SystemDisk, &at("limit.json"), 10), Ok(Reading::Present(_))));
 }
 
 #[test]
@@ -88,24 +83,16 @@ fn a_file_without_rights_is_denied() {
 #[test]
 fn a_file_is_replaced_with_its_rights_and_the_old_one_kept() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, keep) = (
-        folder.path().join("contacts.json"),
-        folder.path().join("kept"),
-    );
+    let (path, keep) = (folder.path().join("contacts.json"), folder.path().join("kept"));
     fs::write(&path, b"old").unwrap();
     fs::set_permissions(&path, Permissions::from_mode(0o664)).unwrap();
     let old = present(&path);
     let staged = stage(&SystemDisk, &path, b"new", &run()).unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"old");
     assert_eq!(leftovers(&SystemDisk, folder.path()).unwrap().len(), 1);
-    let published = staged
-        .publish(&SystemDisk, Some(old.digest), Some(&keep))
-        .unwrap();
+    let published = staged.publish(&SystemDisk, Some(old.digest), Some(&keep)).unwrap();
     let new = present(&path);
-    assert_eq!(
-        (new.bytes.as_slice(), new.identity),
-        (&b"new"[..], published.identity)
-    );
+    assert_eq!((new.bytes.as_slice(), new.identity), (&b"new"[..], published.identity));
     assert_eq!(new.modified_ms, published.modified_ms);
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o664);
     assert_eq!(fs::metadata(&keep).unwrap().ino(), old.identity.inode);
@@ -130,10 +117,7 @@ fn a_new_file_is_private_and_never_takes_a_name_that_was_taken() {
 fn a_link_is_written_through() {
     let folder = tempfile::tempdir().unwrap();
     let elsewhere = tempfile::tempdir().unwrap();
-    let (real, link) = (
-        elsewhere.path().join("real.json"),
-        folder.path().join("contacts.json"),
-    );
+    let (real, link) = (elsewhere.path().join("real.json"), folder.path().join("contacts.json"));
     fs::write(&real, b"old").unwrap();
     symlink(&real, &link).unwrap();
     let old = present(&link);
@@ -146,10 +130,7 @@ fn a_link_is_written_through() {
 #[test]
 fn a_changed_file_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, keep) = (
-        folder.path().join("contacts.json"),
-        folder.path().join("kept"),
-    );
+    let (path, keep) = (folder.path().join("contacts.json"), folder.path().join("kept"));
     fs::write(&path, b"old").unwrap();
     let old = present(&path).digest;
     for name in ["written", "removed"] {
@@ -158,42 +139,23 @@ fn a_changed_file_is_left_alone() {
             "written" => fs::write(&path, b"edited").unwrap(),
             _ => fs::remove_file(&path).unwrap(),
         }
-        let error = staged
-            .publish(&SystemDisk, Some(old), Some(&keep))
-            .unwrap_err();
-        assert_eq!(
-            (error.code(), error.advice()),
-            ("FILE_CHANGED", Advice::Retry),
-            "{name}"
-        );
+        let error = staged.publish(&SystemDisk, Some(old), Some(&keep)).unwrap_err();
+        assert_eq!((error.code(), error.advice()), ("FILE_CHANGED", Advice::Retry), "{name}");
         assert!(!keep.exists(), "{name}");
-        assert!(
-            leftovers(&SystemDisk, folder.path()).unwrap().is_empty(),
-            "{name}"
-        );
+        assert!(leftovers(&SystemDisk, folder.path()).unwrap().is_empty(), "{name}");
     }
 }
 
 #[test]
 fn a_noted_replacement_is_finished() {
     let folder = tempfile::tempdir().unwrap();
-    let (path, keep) = (
-        folder.path().join("contacts.json"),
-        folder.path().join("kept"),
-    );
+    let (path, keep) = (folder.path().join("contacts.json"), folder.path().join("kept"));
     fs::write(&path, b"old").unwrap();
     let old = Some(present(&path).digest);
     let staged = stage(&SystemDisk, &path, b"new", &run()).unwrap();
-    let entry = Entry {
-        staged,
-        old,
-        keep: Some(keep.clone()),
-    };
+    let entry = Entry { staged, old, keep: Some(keep.clone()), records: Vec::new() };
     assert_eq!(recover(&SystemDisk, &entry).unwrap(), Outcome::PublishedNow);
-    assert_eq!(
-        recover(&SystemDisk, &entry).unwrap(),
-        Outcome::AlreadyPublished
-    );
+    assert_eq!(recover(&SystemDisk, &entry).unwrap(), Outcome::AlreadyPublished);
     assert_eq!(
         (fs::read(&path).unwrap(), fs::read(&keep).unwrap()),
         (b"new".to_vec(), b"old".to_vec())

@@ -63,11 +63,7 @@ pub(crate) struct SimDisk(Mutex<State>);
 impl SimDisk {
     /// Returns an empty disk on which something happens at an operation.
     pub(crate) fn new(event: Option<(usize, Event)>, links: bool) -> Self {
-        Self(Mutex::new(State {
-            event,
-            links,
-            ..State::default()
-        }))
+        Self(Mutex::new(State { event, links, ..State::default() }))
     }
 
     /// Puts a durable file there.
@@ -83,11 +79,7 @@ impl SimDisk {
 
     pub(crate) fn names(&self) -> Vec<String> {
         let state = self.0.lock().unwrap();
-        state
-            .names
-            .keys()
-            .map(|path| path.to_str().unwrap().to_owned())
-            .collect()
+        state.names.keys().map(|path| path.to_str().unwrap().to_owned()).collect()
     }
 
     pub(crate) fn operations(&self) -> usize {
@@ -137,21 +129,13 @@ impl SimDisk {
         if state.crashed {
             return Err(io::ErrorKind::Other.into());
         }
-        let event = state
-            .event
-            .clone()
-            .filter(|(when, _)| *when == at)
-            .map(|(_, event)| event);
+        let event = state.event.clone().filter(|(when, _)| *when == at).map(|(_, event)| event);
         match &event {
             Some(Event::WriteInto(path, bytes)) => {
                 state.clock += 1;
                 let modified_ns = state.clock;
                 if let Some(number) = state.names.get(path).copied() {
-                    let file = File {
-                        bytes: bytes.to_vec(),
-                        synced: true,
-                        modified_ns,
-                    };
+                    let file = File { bytes: bytes.to_vec(), synced: true, modified_ns };
                     state.files.insert(number, file);
                 }
             }
@@ -175,11 +159,7 @@ impl SimDisk {
             let pending = state.note(paths);
             work(state)?;
             state.pending.push(pending);
-            if state.crashed {
-                Err(io::ErrorKind::Other.into())
-            } else {
-                Ok(())
-            }
+            if state.crashed { Err(io::ErrorKind::Other.into()) } else { Ok(()) }
         })
     }
 }
@@ -189,10 +169,7 @@ impl State {
     fn note(&self, paths: &[&Path]) -> Pending {
         let folder = paths.last().and_then(|path| path.parent()).unwrap();
         let before = |path: &&Path| ((*path).to_owned(), self.names.get(*path).copied());
-        Pending {
-            folder: folder.to_owned(),
-            before: paths.iter().map(before).collect(),
-        }
+        Pending { folder: folder.to_owned(), before: paths.iter().map(before).collect() }
     }
 
     /// Puts a durable file there.
@@ -207,11 +184,7 @@ impl State {
     fn create(&mut self, path: &Path, bytes: &[u8], synced: bool) -> u64 {
         self.clock += 1;
         let number = self.files.len() as u64;
-        let file = File {
-            bytes: bytes.to_vec(),
-            synced,
-            modified_ns: self.clock,
-        };
+        let file = File { bytes: bytes.to_vec(), synced, modified_ns: self.clock };
         self.files.insert(number, file);
         self.names.insert(path.to_owned(), number);
         number
@@ -226,11 +199,7 @@ impl State {
 impl Disk for SimDisk {
     fn place(&self, path: &Path) -> io::Result<Place> {
         let there = self.0.lock().unwrap().names.contains_key(path);
-        Ok(if there {
-            Place::Found(path.to_owned())
-        } else {
-            Place::Missing(path.to_owned())
-        })
+        Ok(if there { Place::Found(path.to_owned()) } else { Place::Missing(path.to_owned()) })
     }
 
     fn facts(&self, path: &Path) -> io::Result<Facts> {
@@ -315,12 +284,7 @@ impl Disk for SimDisk {
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         let state = self.0.lock().unwrap();
-        let inside = state
-            .names
-            .keys()
-            .filter_map(|path| path.strip_prefix(folder).ok());
-        Ok(inside
-            .map(|name| name.to_str().unwrap().to_owned())
-            .collect())
+        let inside = state.names.keys().filter_map(|path| path.strip_prefix(folder).ok());
+        Ok(inside.map(|name| name.to_str().unwrap().to_owned()).collect())
     }
 }

@@ -40,11 +40,7 @@ fn replace(disk: &SimDisk, old: bool) -> (Option<Entry>, Result<Published, DiskE
         Err(error) => return (None, Err(error)),
     };
     let keep = Some(PathBuf::from(KEEP));
-    let entry = Entry {
-        staged: staged.clone(),
-        old: expected(old),
-        keep,
-    };
+    let entry = Entry { staged: staged.clone(), old: expected(old), keep, records: Vec::new() };
     let result = staged.publish(disk, expected(old), Some(Path::new(KEEP)));
     (Some(entry), result)
 }
@@ -69,11 +65,7 @@ fn all_left(disk: &SimDisk) -> impl Iterator<Item = Left> + use<> {
     let (names_max, other_names_max) = (disk.pending("/d"), disk.pending("/k"));
     (0..=names_max).flat_map(move |names| {
         (0..=other_names_max).flat_map(move |other_names| {
-            let left = move |bytes| Left {
-                names,
-                other_names,
-                bytes,
-            };
+            let left = move |bytes| Left { names, other_names, bytes };
             [0, 7, usize::MAX].into_iter().map(left)
         })
     })
@@ -83,10 +75,7 @@ fn all_left(disk: &SimDisk) -> impl Iterator<Item = Left> + use<> {
 fn check_whole(disk: &SimDisk, old: bool, what: &str) {
     let content = disk.content(TARGET);
     let is_old = content == old.then(|| OLD.to_vec());
-    assert!(
-        is_old || content.as_deref() == Some(NEW),
-        "{what}: {content:?}"
-    );
+    assert!(is_old || content.as_deref() == Some(NEW), "{what}: {content:?}");
 }
 
 /// Goal: no crash leaves half a file, and what was noted in the journal is finished, also when
@@ -133,26 +122,15 @@ fn check_recovery(disk: &SimDisk, entry: &Entry, old: bool, what: &str) {
     if old {
         assert_eq!(disk.content(KEEP).as_deref(), Some(OLD), "{what}");
     }
-    assert!(
-        leftovers(disk, Path::new("/d")).unwrap().is_empty(),
-        "{what}"
-    );
-    assert_eq!(
-        recover(disk, entry).unwrap(),
-        Outcome::AlreadyPublished,
-        "{what}"
-    );
+    assert!(leftovers(disk, Path::new("/d")).unwrap().is_empty(), "{what}");
+    assert_eq!(recover(disk, entry).unwrap(), Outcome::AlreadyPublished, "{what}");
 }
 
 /// A disk that is full, broken or read-only: the old file stays, nothing else is left, and where
 /// that is not certain the error says so.
 #[test]
 fn an_error_at_any_moment_leaves_the_old_file_or_says_that_it_does_not_know() {
-    let kinds = [
-        ErrorKind::StorageFull,
-        ErrorKind::PermissionDenied,
-        ErrorKind::Other,
-    ];
+    let kinds = [ErrorKind::StorageFull, ErrorKind::PermissionDenied, ErrorKind::Other];
     for (old, links) in WORLDS {
         for at in 0..operations_of(old, links) {
             for kind in kinds {
@@ -167,11 +145,7 @@ fn an_error_at_any_moment_leaves_the_old_file_or_says_that_it_does_not_know() {
                     }
                     Err(error) => {
                         let denied = kind == ErrorKind::PermissionDenied;
-                        let code = if denied {
-                            "PERMISSION_DENIED"
-                        } else {
-                            "STORAGE_ERROR"
-                        };
+                        let code = if denied { "PERMISSION_DENIED" } else { "STORAGE_ERROR" };
                         assert_eq!(error.code(), code, "{what}");
                         assert_eq!(disk.content(TARGET), old.then(|| OLD.to_vec()), "{what}");
                         let staged = leftovers(&disk, Path::new("/d")).unwrap();
@@ -192,10 +166,7 @@ fn somebody_elses_save_is_never_lost() {
     for (old, links) in WORLDS {
         let operations = operations_of(old, links);
         for at in 0..operations {
-            for event in [
-                Event::Replace(target(), OTHER),
-                Event::WriteInto(target(), OTHER),
-            ] {
+            for event in [Event::Replace(target(), OTHER), Event::WriteInto(target(), OTHER)] {
                 let what = format!("old {old}, links {links}, {event:?} at {at}");
                 let replaces = matches!(event, Event::Replace(..));
                 let disk = disk(old, Some((at, event)), links);
@@ -230,11 +201,7 @@ fn a_journal_entry_of_another_file_touches_nothing() {
     for (old, links) in WORLDS {
         let disk = disk(old, None, links);
         let staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
-        let entry = Entry {
-            staged,
-            old: expected(old),
-            keep: None,
-        };
+        let entry = Entry { staged, old: expected(old), keep: None, records: Vec::new() };
         disk.put(TARGET, OTHER);
         let found = Some(Digest::of(OTHER));
         assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
@@ -243,16 +210,12 @@ fn a_journal_entry_of_another_file_touches_nothing() {
     }
     let disk = disk(true, None, true);
     let staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
-    let entry = Entry {
-        staged: staged.clone(),
-        old: expected(true),
-        keep: None,
-    };
+    let entry =
+        Entry { staged: staged.clone(), old: expected(true), keep: None, records: Vec::new() };
     staged.discard(&disk).unwrap();
     let found = expected(true);
     assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
-    disk.write_new(&entry.staged.path, &NEW[..9], 0o600)
-        .unwrap();
+    disk.write_new(&entry.staged.path, &NEW[..9], 0o600).unwrap();
     assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
     assert_eq!(disk.content(TARGET).as_deref(), Some(OLD));
 }
@@ -284,17 +247,11 @@ fn a_name_for_undo_that_is_taken_is_never_overwritten() {
 #[test]
 fn a_file_that_changes_while_it_is_read_is_read_again() {
     let target = PathBuf::from(TARGET);
-    for event in [
-        Event::WriteInto(target.clone(), OTHER),
-        Event::Replace(target, OTHER),
-    ] {
+    for event in [Event::WriteInto(target.clone(), OTHER), Event::Replace(target, OTHER)] {
         let disk = disk(true, Some((0, event)), true);
         match read(&disk, Path::new(TARGET), 100).unwrap() {
             Reading::Present(found) => {
-                assert_eq!(
-                    (found.bytes.as_slice(), found.digest),
-                    (OTHER, Digest::of(OTHER))
-                );
+                assert_eq!((found.bytes.as_slice(), found.digest), (OTHER, Digest::of(OTHER)));
             }
             Reading::Missing => panic!("it is there"),
         }
@@ -307,8 +264,5 @@ fn a_file_that_is_too_large_is_not_even_opened() {
     let error = read(&disk, Path::new(TARGET), 14).unwrap_err();
     assert_eq!(error.code(), "LIMIT_BYTES");
     assert_eq!(disk.operations(), 0);
-    assert!(matches!(
-        read(&disk, Path::new(TARGET), 15),
-        Ok(Reading::Present(_))
-    ));
+    assert!(matches!(read(&disk, Path::new(TARGET), 15), Ok(Reading::Present(_))));
 }

@@ -134,21 +134,14 @@ pub(super) fn check_length(
     let found_bytes = value.len();
     match found_bytes <= bytes_max {
         true => Ok(()),
-        false => Err(FieldError::TooLong {
-            field,
-            found_bytes,
-            bytes_max,
-        }),
+        false => Err(FieldError::TooLong { field, found_bytes, bytes_max }),
     }
 }
 
 /// Checks that `value` is a word such as `DATA_SYNC`.
 pub(super) fn check_word(field: &'static str, value: &str) -> Result<(), FieldError> {
     check_length(field, value.as_bytes(), WORD_BYTES_MAX)?;
-    let starts_well = value
-        .bytes()
-        .next()
-        .is_some_and(|byte| byte.is_ascii_uppercase());
+    let starts_well = value.bytes().next().is_some_and(|byte| byte.is_ascii_uppercase());
     let is_word_byte =
         |byte: u8| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'_';
     match starts_well && value.bytes().all(is_word_byte) {
@@ -165,9 +158,7 @@ pub(super) struct Writer {
 impl Writer {
     /// Starts an encoding with its version.
     pub(super) fn new(version: u8) -> Self {
-        Self {
-            bytes: vec![version],
-        }
+        Self { bytes: vec![version] }
     }
 
     pub(super) fn byte(mut self, value: u8) -> Self {
@@ -234,15 +225,9 @@ impl<'a> Reader<'a> {
     ) -> Result<Self, DecodeError> {
         let found_bytes = bytes.len();
         if found_bytes > bytes_max {
-            return Err(DecodeError::TooLarge {
-                found_bytes,
-                bytes_max,
-            });
+            return Err(DecodeError::TooLarge { found_bytes, bytes_max });
         }
-        let mut reader = Self {
-            rest: bytes,
-            offset: 0,
-        };
+        let mut reader = Self { rest: bytes, offset: 0 };
         match reader.byte()? {
             found if found == supported => Ok(reader),
             found => Err(DecodeError::UnknownVersion { found, supported }),
@@ -251,10 +236,8 @@ impl<'a> Reader<'a> {
 
     fn take(&mut self, count: usize) -> Result<&'a [u8], DecodeError> {
         let offset = self.offset;
-        let (taken, rest) = self
-            .rest
-            .split_at_checked(count)
-            .ok_or(DecodeError::Truncated { offset })?;
+        let (taken, rest) =
+            self.rest.split_at_checked(count).ok_or(DecodeError::Truncated { offset })?;
         self.rest = rest;
         self.offset += count;
         Ok(taken)
@@ -262,9 +245,7 @@ impl<'a> Reader<'a> {
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let offset = self.offset;
-        self.take(N)?
-            .try_into()
-            .map_err(|_| DecodeError::Truncated { offset })
+        self.take(N)?.try_into().map_err(|_| DecodeError::Truncated { offset })
     }
 
     pub(super) fn byte(&mut self) -> Result<u8, DecodeError> {
@@ -304,11 +285,7 @@ impl<'a> Reader<'a> {
     }
 
     pub(super) fn optional_hash(&mut self) -> Result<Option<Hash>, DecodeError> {
-        Ok(if self.flag()? {
-            Some(self.hash()?)
-        } else {
-            None
-        })
+        Ok(if self.flag()? { Some(self.hash()?) } else { None })
     }
 
     pub(super) fn blob(
@@ -320,12 +297,7 @@ impl<'a> Reader<'a> {
         let length = u32::from_be_bytes(self.array()?);
         let found_bytes = usize::try_from(length).map_err(|_| DecodeError::Truncated { offset })?;
         if found_bytes > bytes_max {
-            return Err(FieldError::TooLong {
-                field,
-                found_bytes,
-                bytes_max,
-            }
-            .into());
+            return Err(FieldError::TooLong { field, found_bytes, bytes_max }.into());
         }
         self.take(found_bytes)
     }
@@ -344,20 +316,14 @@ impl<'a> Reader<'a> {
         field: &'static str,
         bytes_max: usize,
     ) -> Result<Option<&'a str>, DecodeError> {
-        Ok(if self.flag()? {
-            Some(self.text(field, bytes_max)?)
-        } else {
-            None
-        })
+        Ok(if self.flag()? { Some(self.text(field, bytes_max)?) } else { None })
     }
 
     /// Ends reading; nothing may be left.
     pub(super) fn finish(self) -> Result<(), DecodeError> {
         match self.rest.is_empty() {
             true => Ok(()),
-            false => Err(DecodeError::Trailing {
-                offset: self.offset,
-            }),
+            false => Err(DecodeError::Trailing { offset: self.offset }),
         }
     }
 }

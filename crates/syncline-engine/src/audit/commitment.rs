@@ -100,9 +100,7 @@ impl<T: Canonical> Shreddable<T> {
 
     /// Forgets salt and content.
     pub fn shred(&mut self) {
-        *self = Self::Shredded {
-            commitment: self.commitment(),
-        };
+        *self = Self::Shredded { commitment: self.commitment() };
     }
 
     pub(super) fn write(&self, out: Writer) -> Writer {
@@ -116,9 +114,7 @@ impl<T: Canonical> Shreddable<T> {
 
     pub(super) fn read(reader: &mut Reader<'_>, field: &'static str) -> Result<Self, DecodeError> {
         if !reader.flag()? {
-            return Ok(Self::Shredded {
-                commitment: reader.hash()?,
-            });
+            return Ok(Self::Shredded { commitment: reader.hash()? });
         }
         let salt = Salt::new(reader.fixed()?);
         let value = T::from_canonical(reader.blob(field, T::BYTES_MAX)?)?;

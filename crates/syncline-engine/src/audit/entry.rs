@@ -31,20 +31,9 @@ impl Actor {
     ///
     /// [`FieldError::TooLong`] if a name is above its limit.
     pub fn new(user: Option<&str>, session: Option<&str>) -> Result<Self, FieldError> {
-        check_length(
-            "user",
-            user.unwrap_or_default().as_bytes(),
-            ACTOR_NAME_BYTES_MAX,
-        )?;
-        check_length(
-            "session",
-            session.unwrap_or_default().as_bytes(),
-            ACTOR_NAME_BYTES_MAX,
-        )?;
-        Ok(Self {
-            user: user.map(Into::into),
-            session: session.map(Into::into),
-        })
+        check_length("user", user.unwrap_or_default().as_bytes(), ACTOR_NAME_BYTES_MAX)?;
+        check_length("session", session.unwrap_or_default().as_bytes(), ACTOR_NAME_BYTES_MAX)?;
+        Ok(Self { user: user.map(Into::into), session: session.map(Into::into) })
     }
 
     /// Returns the user's name, if a user is known.
@@ -62,10 +51,7 @@ impl fmt::Debug for Actor {
     /// Tells what is known, not who it is.
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (has_user, has_session) = (self.user.is_some(), self.session.is_some());
-        write!(
-            out,
-            "Actor(user known: {has_user}, session known: {has_session})"
-        )
+        write!(out, "Actor(user known: {has_user}, session known: {has_session})")
     }
 }
 
@@ -128,10 +114,7 @@ impl Canonical for Details {
     const BYTES_MAX: usize = 32 + DETAILS_BYTES_MAX;
 
     fn canonical(&self) -> Vec<u8> {
-        Writer::new(DETAILS_VERSION)
-            .byte(DETAILS_KIND)
-            .text(&self.0)
-            .finish()
+        Writer::new(DETAILS_VERSION).byte(DETAILS_KIND).text(&self.0).finish()
     }
 
     fn from_canonical(bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -171,12 +154,7 @@ impl AuditEntry {
         details: Shreddable<Details>,
     ) -> Result<Self, FieldError> {
         facts.check()?;
-        Ok(Self {
-            index,
-            facts,
-            actor,
-            details,
-        })
+        Ok(Self { index, facts, actor, details })
     }
 
     /// Returns the place in the log, from 0.
@@ -226,9 +204,7 @@ impl AuditEntry {
 
     /// Returns the bytes to store.
     pub fn encode(&self) -> Vec<u8> {
-        let start = self
-            .facts
-            .write(Writer::new(ROW_VERSION).number(self.index));
+        let start = self.facts.write(Writer::new(ROW_VERSION).number(self.index));
         let parts = self.details.write(self.actor.write(start));
         parts.hash(self.leaf_hash()).finish()
     }

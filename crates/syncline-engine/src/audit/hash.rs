@@ -86,10 +86,7 @@ impl HashTextError {
 /// Returns `bytes` as lower-case hexadecimal.
 pub(super) fn to_hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Reads lower-case hexadecimal; upper case is refused, so that a value has one text only.
@@ -106,8 +103,6 @@ pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, HashTextError> {
     }
     match rest.is_empty() {
         true => Ok(bytes),
-        false => Err(HashTextError::NotHex {
-            offset: text.len() - 1,
-        }),
+        false => Err(HashTextError::NotHex { offset: text.len() - 1 }),
     }
 }

@@ -34,11 +34,7 @@ impl BatchFacts {
         check_word("category", &self.category)?;
         check_word("action", &self.action)?;
         check_length("origin", self.origin.as_bytes(), ORIGIN_BYTES_MAX)?;
-        check_length(
-            "run",
-            self.run.as_deref().unwrap_or_default().as_bytes(),
-            RUN_BYTES_MAX,
-        )?;
+        check_length("run", self.run.as_deref().unwrap_or_default().as_bytes(), RUN_BYTES_MAX)?;
         match self.record_count <= BATCH_RECORDS_MAX {
             true => Ok(()),
             false => Err(FieldError::TooManyRecords {
@@ -74,10 +70,7 @@ impl BatchFacts {
 
     /// Returns size and root of the inner tree.
     pub(super) fn inner_head(&self) -> Head {
-        Head {
-            size: self.record_count,
-            root: self.inner_root,
-        }
+        Head { size: self.record_count, root: self.inner_root }
     }
 }
 
@@ -90,10 +83,7 @@ pub fn inner_root(commitments: &[Hash]) -> Hash {
 
 /// Returns the leaf hashes of the inner tree.
 pub(super) fn inner_leaves(commitments: &[Hash]) -> Vec<Hash> {
-    commitments
-        .iter()
-        .map(|commitment| inner_leaf(*commitment))
-        .collect()
+    commitments.iter().map(|commitment| inner_leaf(*commitment)).collect()
 }
 
 /// Returns the leaf hash of one record. Its content has 32 bytes and a batch leaf always more, so
@@ -133,11 +123,7 @@ impl BatchLeaf {
     /// Returns the canonical bytes.
     pub fn encode(&self) -> Vec<u8> {
         let start = Writer::new(LEAF_VERSION).number(self.index);
-        self.facts
-            .write(start)
-            .hash(self.actor)
-            .hash(self.details)
-            .finish()
+        self.facts.write(start).hash(self.actor).hash(self.details).finish()
     }
 
     /// Reads the canonical bytes.

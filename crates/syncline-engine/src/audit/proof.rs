@@ -52,24 +52,11 @@ impl RecordProof {
         if root_of(&inner) != inner_head.root {
             return Err(ProofError::RecordDiffers);
         }
-        let in_batch = LeafPosition {
-            index: record_index,
-            size: inner_head.size,
-        };
+        let in_batch = LeafPosition { index: record_index, size: inner_head.size };
         let record_path = inclusion_path(in_batch, &mut leaves_only(&inner))?;
-        let in_log = LeafPosition {
-            index: leaf.index,
-            size: tree_size,
-        };
+        let in_log = LeafPosition { index: leaf.index, size: tree_size };
         let tree_path = inclusion_path(in_log, nodes)?;
-        Ok(Self {
-            salt,
-            record_index,
-            record_path,
-            leaf,
-            tree_size,
-            tree_path,
-        })
+        Ok(Self { salt, record_index, record_path, leaf, tree_size, tree_path })
     }
 
     /// Checks that the log under `head` holds exactly these facts about a record.
@@ -82,10 +69,7 @@ impl RecordProof {
     /// - [`ProofError::LeafDiffers`] if the batch is not in the log under that head.
     pub fn verify(&self, facts: &RecordFacts, head: &Head) -> Result<(), ProofError> {
         if head.size != self.tree_size {
-            return Err(ProofError::SizeDiffers {
-                proof: self.tree_size,
-                head: head.size,
-            });
+            return Err(ProofError::SizeDiffers { proof: self.tree_size, head: head.size });
         }
         let record = inner_leaf(commit(&self.salt, &facts.canonical()));
         let inner_head = self.leaf.facts.inner_head();

@@ -199,9 +199,7 @@ impl<'a> Scanner<'a> {
     }
 
     const fn syntax(&self) -> ProofTextError {
-        ProofTextError::Syntax {
-            offset: self.offset,
-        }
+        ProofTextError::Syntax { offset: self.offset }
     }
 
     fn skip_space(&mut self) {
@@ -220,11 +218,7 @@ impl<'a> Scanner<'a> {
     }
 
     fn expect(&mut self, wanted: char) -> Result<(), ProofTextError> {
-        if self.skip(wanted) {
-            Ok(())
-        } else {
-            Err(self.syntax())
-        }
+        if self.skip(wanted) { Ok(()) } else { Err(self.syntax()) }
     }
 
     fn string(&mut self) -> Result<&'a str, ProofTextError> {
@@ -240,9 +234,7 @@ impl<'a> Scanner<'a> {
     fn number(&mut self) -> Result<u64, ProofTextError> {
         self.skip_space();
         let rest = self.rest();
-        let digits_end = rest
-            .find(|letter: char| !letter.is_ascii_digit())
-            .unwrap_or(rest.len());
+        let digits_end = rest.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(rest.len());
         let digits = rest.get(..digits_end).unwrap_or_default();
         let value: u64 = digits.parse().map_err(|_| self.syntax())?;
         // JSON has no leading zeros.
@@ -261,9 +253,7 @@ impl<'a> Scanner<'a> {
         }
         loop {
             if hashes.len() == PATH_HASHES_MAX {
-                return Err(ProofTextError::PathTooLong {
-                    hashes_max: PATH_HASHES_MAX,
-                });
+                return Err(ProofTextError::PathTooLong { hashes_max: PATH_HASHES_MAX });
             }
             hashes.push(self.string()?.parse()?);
             if !self.skip(',') {
@@ -276,10 +266,6 @@ impl<'a> Scanner<'a> {
 
     fn end(&mut self) -> Result<(), ProofTextError> {
         self.skip_space();
-        if self.rest().is_empty() {
-            Ok(())
-        } else {
-            Err(self.syntax())
-        }
+        if self.rest().is_empty() { Ok(()) } else { Err(self.syntax()) }
     }
 }

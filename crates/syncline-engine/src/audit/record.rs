@@ -43,13 +43,7 @@ impl RecordFacts {
         check_length("entity", entity.as_bytes(), ENTITY_BYTES_MAX)?;
         check_length("id", id.as_bytes(), RECORD_ID_BYTES_MAX)?;
         check_length("stamp", stamp, STAMP_BYTES_MAX)?;
-        Ok(Self {
-            entity: entity.into(),
-            id: id.into(),
-            stamp: stamp.into(),
-            before,
-            after,
-        })
+        Ok(Self { entity: entity.into(), id: id.into(), stamp: stamp.into(), before, after })
     }
 
     /// Returns the entity's name.

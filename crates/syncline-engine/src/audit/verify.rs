@@ -52,21 +52,13 @@ impl Verifier {
     /// - [`Damage::TailMissing`] if the stored log is shorter than what was verified.
     pub fn resume(verified: Frontier, stored: Frontier, head: &Head) -> Result<Self, Damage> {
         if stored.head() != *head {
-            return Err(Damage::HeadDiffers {
-                frontier_size: stored.size(),
-                head_size: head.size,
-            });
+            return Err(Damage::HeadDiffers { frontier_size: stored.size(), head_size: head.size });
         }
         if verified.size() > stored.size() {
             let (index, size) = (stored.size(), verified.size());
             return Err(Damage::TailMissing { index, size });
         }
-        Ok(Self {
-            stored,
-            seen: verified,
-            last: None,
-            damage: None,
-        })
+        Ok(Self { stored, seen: verified, last: None, damage: None })
     }
 
     /// Returns the index of the row that should come next.
@@ -104,22 +96,13 @@ impl Verifier {
     /// first row there is nothing to compare, and nothing is reported.
     pub fn handle_records(&mut self, commitments: &[Hash]) -> Result<(), Damage> {
         self.remember(|verifier| {
-            let Some(LastRow {
-                index,
-                record_count,
-                inner_root: root,
-            }) = verifier.last
-            else {
+            let Some(LastRow { index, record_count, inner_root: root }) = verifier.last else {
                 return Ok(());
             };
             let found = u64::try_from(commitments.len()).unwrap_or(u64::MAX);
             match found == record_count && inner_root(commitments) == root {
                 true => Ok(()),
-                false => Err(Damage::RecordsDiffer {
-                    index,
-                    expected: record_count,
-                    found,
-                }),
+                false => Err(Damage::RecordsDiffer { index, expected: record_count, found }),
             }
         })
     }
@@ -158,10 +141,7 @@ impl Verifier {
     fn check_row(&self, row: &[u8]) -> Result<(LastRow, Hash), Damage> {
         let index = self.seen.size();
         if index >= self.stored.size() {
-            return Err(Damage::BeyondHead {
-                index,
-                size: self.stored.size(),
-            });
+            return Err(Damage::BeyondHead { index, size: self.stored.size() });
         }
         let stored =
             StoredEntry::decode(row).map_err(|cause| Damage::RowUnreadable { index, cause })?;
@@ -175,14 +155,7 @@ impl Verifier {
         }
         let facts = stored.entry().facts();
         let (record_count, inner_root) = (facts.record_count, facts.inner_root);
-        Ok((
-            LastRow {
-                index,
-                record_count,
-                inner_root,
-            },
-            stored.leaf_hash(),
-        ))
+        Ok((LastRow { index, record_count, inner_root }, stored.leaf_hash()))
     }
 
     /// Compares subtree by subtree, so that the damage is narrowed to the first that differs.
@@ -193,10 +166,7 @@ impl Verifier {
         {
             let end = first + (1 << level);
             if seen != stored {
-                return Err(Damage::RootDiffers {
-                    first,
-                    last: end - 1,
-                });
+                return Err(Damage::RootDiffers { first, last: end - 1 });
             }
             first = end;
         }
@@ -206,9 +176,7 @@ impl Verifier {
 
 /// Returns the levels of the peaks of a tree, highest first.
 fn peak_levels(size: u64) -> impl Iterator<Item = u32> {
-    (0..u64::BITS)
-        .rev()
-        .filter(move |level| size >> level & 1 == 1)
+    (0..u64::BITS).rev().filter(move |level| size >> level & 1 == 1)
 }
 
 /// What is wrong with a stored log, and where.

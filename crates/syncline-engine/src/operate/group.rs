@@ -165,10 +165,7 @@ impl<'a> Group<'a> {
             return Err(Rejection::Damaged);
         }
         let context = context(operation.base, results, key);
-        let has_seen_all = loaded
-            .record
-            .as_ref()
-            .is_none_or(|record| has_seen(&context, record));
+        let has_seen_all = loaded.record.as_ref().is_none_or(|record| has_seen(&context, record));
         let before = loaded.shown.take().unwrap_or_else(|| {
             let record = loaded.record.as_ref();
             record.and_then(|record| visible(record, rules, None))
@@ -192,11 +189,7 @@ impl<'a> Group<'a> {
         if bytes.len() > STATE_BYTES_MAX {
             return Err(Rejection::TooLarge { bytes: bytes.len() });
         }
-        let Committed {
-            record,
-            stamp,
-            capped,
-        } = committed;
+        let Committed { record, stamp, capped } = committed;
         let after = visible(&record, rules, None);
         let writer = &operation.writer;
         self.log(key, writer, stamp, (before.as_ref(), after.as_ref()))?;
@@ -211,13 +204,7 @@ impl<'a> Group<'a> {
         loaded.bytes = Some(bytes);
         loaded.record = Some(record);
         loaded.changed = true;
-        Ok(Box::new(Applied {
-            stamp,
-            position,
-            token,
-            merged,
-            conflicts,
-        }))
+        Ok(Box::new(Applied { stamp, position, token, merged, conflicts }))
     }
 
     /// Adds a change to the log.
@@ -244,9 +231,7 @@ impl<'a> Group<'a> {
             salt: Salt::new([0; 32]),
         };
         // The names were checked where they came in, and the audit takes longer ones.
-        self.transaction
-            .add_entry(entry)
-            .map_err(|_| Rejection::EntityUnknown)
+        self.transaction.add_entry(entry).map_err(|_| Rejection::EntityUnknown)
     }
 
     /// Logs registers that were settled at their bound, and lists what they held as conflicts.
@@ -281,12 +266,7 @@ impl<'a> Group<'a> {
                 found: Some(self.transaction.run().id.clone()),
                 decision: None,
             });
-            self.log(
-                key,
-                origin,
-                register.stamp,
-                (Some(&nothing), Some(&nothing)),
-            )?;
+            self.log(key, origin, register.stamp, (Some(&nothing), Some(&nothing)))?;
         }
         Ok(())
     }
@@ -305,13 +285,8 @@ impl<'a> Group<'a> {
         }
         let known = loaded.listed.len();
         let listed = &mut loaded.listed;
-        self.transaction
-            .list_conflicts((entity, id), &present, &[], listed);
-        listed
-            .iter()
-            .skip(known)
-            .map(ConflictRow::conflict_id)
-            .collect()
+        self.transaction.list_conflicts((entity, id), &present, &[], listed);
+        listed.iter().skip(known).map(ConflictRow::conflict_id).collect()
     }
 
     /// Ends the group: the states that were changed are added to what is to be saved.
@@ -383,8 +358,5 @@ fn shown_at(effect: &Effect, shown: Option<&Fields>) -> Fields {
         paths.any(|path| path.is_prefix_of(shown))
     };
     let fields = shown.into_iter().flatten();
-    fields
-        .filter(|(path, _)| is_written(path))
-        .cloned()
-        .collect()
+    fields.filter(|(path, _)| is_written(path)).cloned().collect()
 }

@@ -50,10 +50,7 @@ impl Rows {
     ///
     /// A state that cannot be read rejects the operations on its record, and no others.
     pub fn add_record(&mut self, entity: EntityName, id: RecordId, bytes: Option<Vec<u8>>) {
-        let mut loaded = Loaded {
-            bytes,
-            ..Loaded::default()
-        };
+        let mut loaded = Loaded { bytes, ..Loaded::default() };
         loaded.read();
         self.records.insert((entity, id), loaded);
     }

@@ -17,10 +17,7 @@ use crate::sync::{RunFacts, Transaction};
 
 fn operation(client: &str, counter: u64, record: &str, value: &str) -> ClientOperation {
     ClientOperation {
-        id: OperationId {
-            client: ClientId::new(client).unwrap(),
-            counter,
-        },
+        id: OperationId { client: ClientId::new(client).unwrap(), counter },
         entity: EntityName::new("tasks").unwrap(),
         record: RecordId::new(record).unwrap(),
         base: None,
@@ -45,17 +42,8 @@ fn decide_at(
 ) -> (Vec<Answer>, Decided) {
     let rules = BTreeMap::from([(EntityName::new("tasks").unwrap(), EntityRules::default())]);
     let floor = Version::new();
-    let facts = GroupFacts {
-        rules: &rules,
-        site: SiteId(7),
-        floor: &floor,
-        lost: &[],
-    };
-    let run = RunFacts {
-        id: RunId::new("run-1").unwrap(),
-        at_ms: 1_000,
-        secret: [9; 32],
-    };
+    let facts = GroupFacts { rules: &rules, site: SiteId(7), floor: &floor, lost: &[] };
+    let run = RunFacts { id: RunId::new("run-1").unwrap(), at_ms: 1_000, secret: [9; 32] };
     let transaction = Transaction::new(run, position);
     let mut group = Group::new(facts, clock, rows, transaction);
     let operations = operations.into_iter();
@@ -116,10 +104,7 @@ fn a_group_cut_in_two_answers_as_one_does() {
 #[test]
 fn a_damaged_record_rejects_its_own_operations_only() {
     let mut rows = Rows::new();
-    let (entity, id) = (
-        EntityName::new("tasks").unwrap(),
-        RecordId::new("t1").unwrap(),
-    );
+    let (entity, id) = (EntityName::new("tasks").unwrap(), RecordId::new("t1").unwrap());
     rows.add_record(entity, id, Some(vec![0xff]));
     let operations = vec![operation("a", 1, "t1", "x"), operation("a", 2, "t2", "x")];
     let (answers, decided) = decide(rows, operations);
@@ -134,9 +119,5 @@ fn a_damaged_record_rejects_its_own_operations_only() {
     assert_eq!(decided.rejected, BTreeMap::from([("RECORD_DAMAGED", 1)]));
     let saved = decided.transaction.batch.iter();
     let damaged = |key: &Key| matches!(key, Key::Record { id, .. } if id.as_str() == "t1");
-    assert_eq!(
-        saved.filter(|(key, _)| damaged(key)).count(),
-        0,
-        "it is left as it is"
-    );
+    assert_eq!(saved.filter(|(key, _)| damaged(key)).count(), 0, "it is left as it is");
 }

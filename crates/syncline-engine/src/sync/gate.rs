@@ -37,10 +37,7 @@ impl Gate {
     pub fn keeps_back(&self, fields: &Fields) -> bool {
         self.policy.keeps_back(|path| {
             let found = fields.binary_search_by(|(p, _)| p.cmp(path));
-            found
-                .ok()
-                .and_then(|index| fields.get(index))
-                .map(|(_, leaf)| leaf)
+            found.ok().and_then(|index| fields.get(index)).map(|(_, leaf)| leaf)
         })
     }
 
@@ -61,9 +58,7 @@ impl Gate {
         if self.policy.passes_every_field() {
             return fields.clone();
         }
-        let held = fields
-            .iter()
-            .filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
+        let held = fields.iter().filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
         held.cloned().collect()
     }
 
@@ -77,12 +72,7 @@ impl Gate {
             !matches!(self.passage(path, leaf), Passage::In | Passage::Closed)
         };
         let untouched = base.into_iter().flatten().filter(|field| !taken(field));
-        let mut reading: Fields = held
-            .iter()
-            .filter(taken)
-            .chain(untouched)
-            .cloned()
-            .collect();
+        let mut reading: Fields = held.iter().filter(taken).chain(untouched).cloned().collect();
         reading.sort();
         reading.dedup_by(|a, b| a.0 == b.0);
         reading
@@ -97,10 +87,7 @@ impl Gate {
         }
         let mut rendering = Fields::with_capacity(visible.len());
         for (path, leaf) in visible {
-            match self
-                .policy
-                .judge_value(path, leaf.kind(), Direction::ToDomain)
-            {
+            match self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) {
                 Crossing::Pass => rendering.push((path.clone(), leaf.clone())),
                 Crossing::Mask(text) => {
                     let mask = Leaf::from_json(&Json::from(text));
@@ -109,9 +96,7 @@ impl Gate {
                 Crossing::Withhold => {}
             }
         }
-        let own = held
-            .iter()
-            .filter(|(path, leaf)| self.passage(path, leaf) == Passage::Out);
+        let own = held.iter().filter(|(path, leaf)| self.passage(path, leaf) == Passage::Out);
         rendering.extend(own.cloned());
         rendering.sort();
         rendering.dedup_by(|a, b| a.0 == b.0);
@@ -124,15 +109,9 @@ impl Gate {
             return Vec::new();
         }
         let shown = |path: &Path, leaf: &Leaf| {
-            self.policy
-                .judge_value(path, leaf.kind(), Direction::ToDomain)
-                == Crossing::Pass
+            self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) == Crossing::Pass
         };
-        visible
-            .iter()
-            .filter(|(path, leaf)| !shown(path, leaf))
-            .map(|(p, _)| p.clone())
-            .collect()
+        visible.iter().filter(|(path, leaf)| !shown(path, leaf)).map(|(p, _)| p.clone()).collect()
     }
 
     /// Returns the domain's own changes of fields that it does not get to see: its next edit

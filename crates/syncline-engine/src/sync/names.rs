@@ -30,15 +30,10 @@ fn renamed(renames: &[Rename], fields: Fields, ends: impl Fn(&Rename) -> (&Path,
     }
     let mut named = Fields::with_capacity(fields.len());
     for (path, leaf) in fields {
-        let from = renames
-            .iter()
-            .map(&ends)
-            .find(|(from, _)| from.is_prefix_of(&path));
+        let from = renames.iter().map(&ends).find(|(from, _)| from.is_prefix_of(&path));
         match from.and_then(|(from, to)| path.strip_prefix(from).map(|rest| to.join(&rest))) {
             Some(path) => named.push((path, leaf)),
-            None if renames
-                .iter()
-                .any(|rename| ends(rename).1.is_prefix_of(&path)) => {}
+            None if renames.iter().any(|rename| ends(rename).1.is_prefix_of(&path)) => {}
             None => named.push((path, leaf)),
         }
     }
@@ -56,14 +51,8 @@ mod tests {
     fn a_renamed_field_crosses_under_its_other_name_and_back() {
         let path = |text| Path::parse(text).unwrap();
         let renames = [
-            Rename {
-                hub: path("/phone"),
-                domain: path("/tel"),
-            },
-            Rename {
-                hub: path("/address"),
-                domain: path("/adr"),
-            },
+            Rename { hub: path("/phone"), domain: path("/tel") },
+            Rename { hub: path("/address"), domain: path("/adr") },
         ];
         let fields = |text: &str| flatten(text.as_bytes()).unwrap();
         let domain = fields(r#"{"tel":"1","adr":{"city":"Bern"},"name":"Ann"}"#);
@@ -71,10 +60,6 @@ mod tests {
         assert_eq!(to_hub(&renames, domain.clone()), hub);
         assert_eq!(to_domain(&renames, hub), domain);
         let both = fields(r#"{"tel":"1","phone":"2"}"#);
-        assert_eq!(
-            to_hub(&renames, both),
-            fields(r#"{"phone":"1"}"#),
-            "the taken name stays"
-        );
+        assert_eq!(to_hub(&renames, both), fields(r#"{"phone":"1"}"#), "the taken name stays");
     }
 }

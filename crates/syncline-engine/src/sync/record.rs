@@ -126,17 +126,8 @@ impl Planner<'_> {
     /// [`Refusal`] where the state does not allow what a domain says. The record is left out of the
     /// run and reported; nothing of it is changed.
     pub fn record(&self, known: Known, site: &mut Site<'_>) -> Result<RecordPlan, Refusal> {
-        let Known {
-            record,
-            mut held,
-            bases,
-            written,
-        } = known;
-        let mut plan = RecordPlan {
-            record,
-            bases,
-            ..RecordPlan::default()
-        };
+        let Known { record, mut held, bases, written } = known;
+        let mut plan = RecordPlan { record, bases, ..RecordPlan::default() };
         for side in Side::BOTH {
             if let Held::Present { fields, .. } = &held[side.index()]
                 && self.party(side).gate.keeps_back(fields)
@@ -194,9 +185,7 @@ impl Planner<'_> {
         }
         let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
         let fields = held.map(|held| party.gate.reading(&held, rendering));
-        let time = fields
-            .as_ref()
-            .and_then(|fields| self.time(fields, base.as_ref()));
+        let time = fields.as_ref().and_then(|fields| self.time(fields, base.as_ref()));
         let edited_ms = time.or(edited_ms).unwrap_or(site.now_ms);
         let reading = Reading {
             fields: fields.as_ref(),
@@ -205,40 +194,19 @@ impl Planner<'_> {
             timed: time.is_some(),
             written,
         };
-        let shown_before = plan
-            .record
-            .as_ref()
-            .and_then(|r| visible(r, &self.entity.rules, None));
+        let shown_before = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
         remember_base(base.as_ref(), &mut plan.base_values);
         let taken = take(plan.record.take(), base, &reading, &self.entity.rules, site)?;
-        let Taken {
-            record,
-            base,
-            change,
-            capped,
-            notices,
-        } = taken;
+        let Taken { record, base, change, capped, notices } = taken;
         plan.record = record;
         plan.bases[side.index()] = base;
-        plan.notices
-            .extend(notices.into_iter().map(|notice| (side, notice)));
+        plan.notices.extend(notices.into_iter().map(|notice| (side, notice)));
         if let Some((stamp, _)) = change {
             plan.changed = true;
-            let after = plan
-                .record
-                .as_ref()
-                .and_then(|r| visible(r, &self.entity.rules, None));
-            plan.changes.push(Change {
-                stamp,
-                side,
-                before: shown_before,
-                after,
-            });
+            let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
+            plan.changes.push(Change { stamp, side, before: shown_before, after });
         }
-        debug_assert!(
-            capped.is_empty() || plan.changed,
-            "a cap comes with a change"
-        );
+        debug_assert!(capped.is_empty() || plan.changed, "a cap comes with a change");
         Ok(())
     }
 
@@ -276,12 +244,7 @@ impl Planner<'_> {
     /// the time as it was says nothing about when it was made.
     fn time(&self, fields: &Fields, base: Option<&Base>) -> Option<u64> {
         let path = self.entity.time_path.as_ref()?;
-        let at = |fields: &Fields| {
-            fields
-                .iter()
-                .find(|(p, _)| p == path)
-                .map(|(_, l)| l.clone())
-        };
+        let at = |fields: &Fields| fields.iter().find(|(p, _)| p == path).map(|(_, l)| l.clone());
         let time = at(fields)?;
         let before = base.and_then(|base| base.rendering.as_ref()).and_then(at);
         if before.as_ref() == Some(&time) {
@@ -298,24 +261,18 @@ impl Planner<'_> {
         };
         let rules = &self.entity.rules;
         let shown = self.shown_to(side, plan.record.as_ref());
-        let deleted_here = plan
-            .notices
-            .iter()
-            .any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
+        let deleted_here =
+            plan.notices.iter().any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
         if deleted_here {
             return;
         }
         let nothing = Fields::new();
-        let mut after = shown.as_ref().map(|shown| {
-            party
-                .gate
-                .rendering(shown, now.as_ref().unwrap_or(&nothing))
-        });
+        let mut after = shown
+            .as_ref()
+            .map(|shown| party.gate.rendering(shown, now.as_ref().unwrap_or(&nothing)));
         // The field that decides may itself be hidden from the domain.
         let kept_back = |fields: &Option<Fields>| {
-            fields
-                .as_ref()
-                .is_some_and(|fields| party.gate.keeps_back(fields))
+            fields.as_ref().is_some_and(|fields| party.gate.keeps_back(fields))
         };
         if kept_back(&shown) || kept_back(&after) {
             plan.kept_back[side.index()] = true;
@@ -334,17 +291,11 @@ impl Planner<'_> {
         let Some(record) = &plan.record else {
             // A mirror holds a record that no one else has.
             if !same {
-                plan.writes[side.index()] = Some(Write {
-                    before: now,
-                    after: None,
-                });
+                plan.writes[side.index()] = Some(Write { before: now, after: None });
             }
             return;
         };
-        let withheld = shown
-            .as_ref()
-            .map(|shown| party.gate.withheld(shown))
-            .unwrap_or_default();
+        let withheld = shown.as_ref().map(|shown| party.gate.withheld(shown)).unwrap_or_default();
         let token = Token::of(record, rules, Some(&party.domain.writer), &withheld);
         let earlier = plan.bases[side.index()].take();
         plan.bases[side.index()] = if same {
@@ -359,10 +310,7 @@ impl Planner<'_> {
         } else {
             let rendering = after.clone();
             plan.writes[side.index()] = Some(Write { before: now, after });
-            Some(Base {
-                intent: Some(Intent { rendering, token }),
-                ..earlier.unwrap_or_default()
-            })
+            Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
     }
 
@@ -419,10 +367,5 @@ fn remember_base(base: Option<&Base>, values: &mut Vec<(Path, Leaf)>) {
     if !values.is_empty() {
         return;
     }
-    values.extend(
-        base.and_then(|base| base.rendering.as_ref())
-            .into_iter()
-            .flatten()
-            .cloned(),
-    );
+    values.extend(base.and_then(|base| base.rendering.as_ref()).into_iter().flatten().cloned());
 }

@@ -130,10 +130,7 @@ impl RunReport {
         record.insert("timestamp", self.timestamp.as_str());
         record.insert("sourceDomain", self.source.as_str());
         record.insert("targetDomain", self.target.as_str());
-        let names = self
-            .entities
-            .iter()
-            .map(|(name, _)| Json::from(name.as_str()));
+        let names = self.entities.iter().map(|(name, _)| Json::from(name.as_str()));
         record.insert("entities", Json::Array(names.collect()));
         record.insert("syncDirection", self.direction.as_str());
         let mut results = Object::new();
@@ -175,10 +172,7 @@ impl EntityReport {
         result.insert("added", pair(self.added));
         result.insert("updated", pair(self.updated));
         result.insert("deleted", pair(self.deleted));
-        result.insert(
-            "autoResolved",
-            number(self.conflicts.saturating_sub(self.manual)),
-        );
+        result.insert("autoResolved", number(self.conflicts.saturating_sub(self.manual)));
         result.insert("manual", number(self.manual));
         result.insert("unchanged", number(self.unchanged));
         result.insert("filtered", number(self.filtered));

@@ -9,11 +9,7 @@ use syncline_model::json::Leaf;
 pub fn milliseconds(leaf: &Leaf) -> Option<u64> {
     if let Some(number) = leaf.as_number() {
         let number = u64::try_from(number.to_i64()?).ok()?;
-        let ms = if number >= 100_000_000_000 {
-            number
-        } else {
-            number.checked_mul(1_000)?
-        };
+        let ms = if number >= 100_000_000_000 { number } else { number.checked_mul(1_000)? };
         return (ms < 253_402_300_800_000).then_some(ms);
     }
     rfc3339(&leaf.as_string()?)
@@ -27,11 +23,7 @@ fn rfc3339(text: &str) -> Option<u64> {
     let (clock, zone) = rest.split_at(zone_at);
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     let mut clock = clock.split(':').map(digits);
-    let (hour, minute, second) = (
-        clock.next()??,
-        clock.next()??,
-        clock.next().unwrap_or(Some(0))?,
-    );
+    let (hour, minute, second) = (clock.next()??, clock.next()??, clock.next().unwrap_or(Some(0))?);
     let valid = date.next().is_none()
         && clock.next().is_none()
         && (1970..=9999).contains(&year)
@@ -109,11 +101,7 @@ mod tests {
             ("null", None),
         ];
         for (text, expected) in cases {
-            assert_eq!(
-                milliseconds(&Leaf::parse(text).unwrap()),
-                expected,
-                "case: {text}"
-            );
+            assert_eq!(milliseconds(&Leaf::parse(text).unwrap()), expected, "case: {text}");
         }
     }
 }

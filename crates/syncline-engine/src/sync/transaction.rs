@@ -54,12 +54,7 @@ pub struct ConflictTally {
 impl Transaction {
     /// Begins a transaction behind `position`, the present end of the log.
     pub const fn new(run: RunFacts, position: Position) -> Self {
-        Self {
-            batch: Batch::new(),
-            position,
-            commitments: Vec::new(),
-            run,
-        }
+        Self { batch: Batch::new(), position, commitments: Vec::new(), run }
     }
 
     /// Returns the run.
@@ -87,10 +82,7 @@ impl Transaction {
             self.add_change(entity, id, change, origin)?;
         }
         if let (true, Some(record)) = (plan.changed, &plan.record) {
-            let key = Key::Record {
-                entity: entity.clone(),
-                id: id.clone(),
-            };
+            let key = Key::Record { entity: entity.clone(), id: id.clone() };
             self.batch.put(key, encode_record(record));
         }
         for side in Side::BOTH {
@@ -146,16 +138,9 @@ impl Transaction {
             return Ok(());
         };
         let (before, after) = changed(Some(replaced), write.after.as_ref());
-        let stamps = plan
-            .record
-            .as_ref()
-            .map(|record| record.version.clock_max());
-        let side = Side::BOTH
-            .into_iter()
-            .find(|side| planner.direction.gives(*side));
-        let origin = &planner.parties[side.unwrap_or(Side::Source).index()]
-            .domain
-            .writer;
+        let stamps = plan.record.as_ref().map(|record| record.version.clock_max());
+        let side = Side::BOTH.into_iter().find(|side| planner.direction.gives(*side));
+        let origin = &planner.parties[side.unwrap_or(Side::Source).index()].domain.writer;
         let site = plan.changes.first().map(|change| change.stamp.site);
         self.add_entry(LogEntry {
             stamp: Stamp::new(
@@ -246,11 +231,7 @@ impl Transaction {
         let Ok(conflict) = ConflictId::new(&row.conflict_id()) else {
             return;
         };
-        let key = Key::Conflict {
-            entity: row.entity.clone(),
-            id: row.id.clone(),
-            conflict,
-        };
+        let key = Key::Conflict { entity: row.entity.clone(), id: row.id.clone(), conflict };
         self.batch.put(key, row.encode());
     }
 }
@@ -270,11 +251,7 @@ pub fn commitment_of(entry: &LogEntry) -> Result<Hash, FieldError> {
 
 /// Returns the key of what a domain is known to hold of a record.
 pub fn base_key(domain: &DomainName, entity: &EntityName, id: &RecordId) -> Key {
-    Key::Base {
-        domain: domain.clone(),
-        entity: entity.clone(),
-        id: id.clone(),
-    }
+    Key::Base { domain: domain.clone(), entity: entity.clone(), id: id.clone() }
 }
 
 /// Returns the images of what changed; a record that comes or goes keeps one of them whole.
@@ -292,16 +269,9 @@ pub fn changed(
 }
 
 const fn status_of(conflict: &Conflict) -> Status {
-    if conflict.open {
-        Status::Open
-    } else {
-        Status::Settled
-    }
+    if conflict.open { Status::Open } else { Status::Settled }
 }
 
 fn base_value(values: &[(Path, Leaf)], path: &Path) -> Option<Leaf> {
-    values
-        .iter()
-        .find(|(p, _)| p == path)
-        .map(|(_, leaf)| leaf.clone())
+    values.iter().find(|(p, _)| p == path).map(|(_, leaf)| leaf.clone())
 }

@@ -43,17 +43,13 @@ impl SideInput {
     /// Returns the item of a record.
     pub(crate) fn item(&self, id: &RecordId) -> Option<&Item> {
         let items = self.document.items();
-        let found = self
-            .by_id
-            .binary_search_by(|index| items[*index].id.cmp(id));
+        let found = self.by_id.binary_search_by(|index| items[*index].id.cmp(id));
         found.ok().map(|at| &items[self.by_id[at]])
     }
 
     /// Returns the items, sorted by id.
     pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
-        self.by_id
-            .iter()
-            .map(|index| &self.document.items()[*index])
+        self.by_id.iter().map(|index| &self.document.items()[*index])
     }
 
     /// Returns what the domain holds of a record.
@@ -172,17 +168,8 @@ fn file_error(
     problem: String,
     transient: bool,
 ) -> HubError {
-    let (domain, entity) = (
-        domain.domain.name.as_str().to_owned(),
-        entity.as_str().to_owned(),
-    );
-    HubError::File {
-        domain,
-        entity,
-        code,
-        problem,
-        transient,
-    }
+    let (domain, entity) = (domain.domain.name.as_str().to_owned(), entity.as_str().to_owned());
+    HubError::File { domain, entity, code, problem, transient }
 }
 
 /// Both files of one entity.
@@ -219,11 +206,7 @@ impl Hub {
             let [source, target] = opened.map(|side| side.read(self, request, entity));
             [source?, target?]
         };
-        Ok(EntityInput {
-            sides,
-            rules,
-            unchanged,
-        })
+        Ok(EntityInput { sides, rules, unchanged })
     }
 
     fn open_side(
@@ -238,23 +221,14 @@ impl Hub {
         let index = self.domain_index(request, side, name)?;
         let mut unknown_writes = Vec::new();
         self.for_each(&Scan::Journal, |key, _| {
-            if let Key::Journal {
-                run,
-                domain: d,
-                entity: e,
-            } = key
+            if let Key::Journal { run, domain: d, entity: e } = key
                 && (d, e) == (&domain.domain.name, name)
             {
                 unknown_writes.push(run.clone());
             }
             Ok(())
         })?;
-        Ok(Opened {
-            side,
-            path,
-            index,
-            unknown_writes,
-        })
+        Ok(Opened { side, path, index, unknown_writes })
     }
 
     fn domain_index(
@@ -264,15 +238,10 @@ impl Hub {
         entity: &EntityName,
     ) -> Result<DomainIndex, HubError> {
         let domain = request.domain(side).domain.name.clone();
-        let key = Key::Domain {
-            domain,
-            entity: Some(entity.clone()),
-        };
+        let key = Key::Domain { domain, entity: Some(entity.clone()) };
         match self.store.get(&key)? {
-            Some(bytes) => DomainIndex::decode(&bytes).map_err(|source| HubError::Damaged {
-                table: "domains",
-                source,
-            }),
+            Some(bytes) => DomainIndex::decode(&bytes)
+                .map_err(|source| HubError::Damaged { table: "domains", source }),
             None => Ok(DomainIndex::default()),
         }
     }
@@ -292,35 +261,23 @@ impl Hub {
         for side in &input.sides {
             differing(side, everything, &mut changed);
         }
-        let since = input
-            .sides
-            .iter()
-            .map(|side| side.index.position)
-            .min()
-            .unwrap_or_default();
+        let since = input.sides.iter().map(|side| side.index.position).min().unwrap_or_default();
         if since < self.position && since > Position(0) {
             self.for_each(&Scan::Log { from: since.next() }, |_, bytes| {
-                let entry = LogEntry::decode(bytes).map_err(|source| HubError::Damaged {
-                    table: "log",
-                    source,
-                })?;
+                let entry = LogEntry::decode(bytes)
+                    .map_err(|source| HubError::Damaged { table: "log", source })?;
                 if entry.entity == *entity {
                     changed.insert(entry.id);
                 }
                 Ok(())
             })?;
         } else if since == Position(0) {
-            self.for_each(
-                &Scan::Records {
-                    entity: entity.clone(),
-                },
-                |key, _| {
-                    if let Key::Record { id, .. } = key {
-                        changed.insert(id.clone());
-                    }
-                    Ok(())
-                },
-            )?;
+            self.for_each(&Scan::Records { entity: entity.clone() }, |key, _| {
+                if let Key::Record { id, .. } = key {
+                    changed.insert(id.clone());
+                }
+                Ok(())
+            })?;
         }
         Ok(changed)
     }
@@ -333,9 +290,7 @@ fn differing(side: &SideInput, everything: bool, changed: &mut BTreeSet<RecordId
         while let Some((id, _)) = known.next_if(|(id, _)| *id < item.id) {
             changed.insert(id.clone());
         }
-        let same = known
-            .next_if(|(id, _)| *id == item.id)
-            .is_some_and(|(_, d)| *d == item.digest);
+        let same = known.next_if(|(id, _)| *id == item.id).is_some_and(|(_, d)| *d == item.digest);
         if !same || everything {
             changed.insert(item.id.clone());
         }
@@ -400,9 +355,6 @@ fn rules_digest(request: &SyncRequest, entity: &FileEntity) -> [u8; 16] {
     );
     let digest = Digest::of(parts.as_bytes()).0;
     let mut rules = [0; 16];
-    rules
-        .iter_mut()
-        .zip(digest)
-        .for_each(|(to, from)| *to = from);
+    rules.iter_mut().zip(digest).for_each(|(to, from)| *to = from);
     rules
 }

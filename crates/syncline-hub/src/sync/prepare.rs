@@ -71,10 +71,7 @@ impl Hub {
         let name = entity.entity.name.clone();
         let party = |side: Side| {
             let domain = &request.domain(side).domain;
-            Party {
-                domain,
-                gate: Gate::new(domain.policy.gate(&name)),
-            }
+            Party { domain, gate: Gate::new(domain.policy.gate(&name)) }
         };
         let planner = Planner {
             entity: &entity.entity,
@@ -126,10 +123,7 @@ impl Hub {
         let entity = &planner.entity.name;
         let mut keys = Vec::with_capacity(ids.len() * 3);
         for id in ids {
-            keys.push(Key::Record {
-                entity: entity.clone(),
-                id: id.clone(),
-            });
+            keys.push(Key::Record { entity: entity.clone(), id: id.clone() });
             for party in &planner.parties {
                 keys.push(base_key(&party.domain.name, entity, id));
             }
@@ -145,15 +139,7 @@ impl Hub {
             let side = |side: Side| &input.sides[side.index()];
             let held = Side::BOTH.map(|at| side(at).held(id, &planner.entity.id_path));
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
-            loaded.push((
-                id.clone(),
-                Known {
-                    record,
-                    held,
-                    bases,
-                    written,
-                },
-            ));
+            loaded.push((id.clone(), Known { record, held, bases, written }));
         }
         Ok(loaded)
     }
@@ -172,11 +158,7 @@ fn decoded<T>(
 fn count_known(plan: &mut EntityPlan) {
     let [source, target] = plan.input.sides.each_ref().map(|side| &side.index);
     plan.report.read = [source.items.len() as u64, target.items.len() as u64];
-    let only_target = target
-        .items
-        .iter()
-        .filter(|(id, _)| source.get(id).is_none())
-        .count();
+    let only_target = target.items.iter().filter(|(id, _)| source.get(id).is_none()).count();
     plan.report.merged = plan.report.read[0] + only_target as u64;
     plan.report.unchanged = plan.report.merged;
 }
@@ -188,9 +170,7 @@ fn count_unchanged(plan: &mut EntityPlan, taken: &BTreeSet<RecordId>) {
         plan.report.read[side.index()] =
             plan.input.sides[side.index()].document.items().len() as u64;
     }
-    let only_target = target
-        .items()
-        .filter(|item| source.item(&item.id).is_none());
+    let only_target = target.items().filter(|item| source.item(&item.id).is_none());
     let union = source.items().chain(only_target);
     plan.report.unchanged = union.filter(|item| !taken.contains(&item.id)).count() as u64;
     plan.report.merged = plan.report.unchanged;
@@ -198,10 +178,7 @@ fn count_unchanged(plan: &mut EntityPlan, taken: &BTreeSet<RecordId>) {
 
 impl EntityPlan {
     /// Plans one record.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call, from the loop over all records"
-    )]
+    #[expect(clippy::too_many_arguments, reason = "one call, from the loop over all records")]
     fn record(
         &mut self,
         planner: &Planner<'_>,
@@ -214,13 +191,7 @@ impl EntityPlan {
     ) -> Result<(), HubError> {
         let now_ms = transaction.run().at_ms;
         let floor = Version::new();
-        let mut site = Site {
-            id: hub.site,
-            clock,
-            now_ms,
-            floor: &floor,
-            lost: &[],
-        };
+        let mut site = Site { id: hub.site, clock, now_ms, floor: &floor, lost: &[] };
         let mut plan = match planner.record(known, &mut site) {
             Ok(plan) => plan,
             Err(refusal) => {
@@ -270,10 +241,7 @@ impl EntityPlan {
 
     fn count(&mut self, planner: &Planner<'_>, id: &RecordId, plan: &RecordPlan) {
         let deletion = planner.entity.rules.deletion;
-        let exists = plan
-            .record
-            .as_ref()
-            .is_some_and(|record| is_visible(record, deletion));
+        let exists = plan.record.as_ref().is_some_and(|record| is_visible(record, deletion));
         self.report.merged += u64::from(exists);
         for side in Side::BOTH {
             self.report.filtered += u64::from(plan.kept_back[side.index()]);
@@ -315,20 +283,14 @@ impl EntityPlan {
         listed: &[ConflictRow],
     ) {
         let known: BTreeSet<String> = listed.iter().map(ConflictRow::conflict_id).collect();
-        let fields = plan
-            .record
-            .as_ref()
-            .and_then(|r| visible(r, &planner.entity.rules, None));
+        let fields = plan.record.as_ref().and_then(|r| visible(r, &planner.entity.rules, None));
         for conflict in &plan.conflicts {
             let name = conflict.id(&self.name, id);
             if known.contains(&name) {
                 continue;
             }
             let value = |fields: &Fields| {
-                fields
-                    .iter()
-                    .find(|(path, _)| *path == conflict.path)
-                    .map(|(_, leaf)| leaf.clone())
+                fields.iter().find(|(path, _)| *path == conflict.path).map(|(_, leaf)| leaf.clone())
             };
             self.conflicts.push(FoundConflict {
                 conflict: name,
@@ -336,11 +298,7 @@ impl EntityPlan {
                 id: id.clone(),
                 path: conflict.path.clone(),
                 base: value(&plan.base_values),
-                sides: conflict
-                    .sides
-                    .iter()
-                    .map(|s| (s.writer.clone(), s.value.clone()))
-                    .collect(),
+                sides: conflict.sides.iter().map(|s| (s.writer.clone(), s.value.clone())).collect(),
                 shown: fields.as_ref().and_then(value),
                 open: conflict.open,
             });
@@ -462,20 +420,12 @@ fn field_changes(write: &Write) -> Vec<FieldChange> {
     for (path, from) in before {
         let to = find(after, path);
         if to.as_ref() != Some(from) {
-            changes.push(FieldChange {
-                path: path.clone(),
-                from: Some(from.clone()),
-                to,
-            });
+            changes.push(FieldChange { path: path.clone(), from: Some(from.clone()), to });
         }
     }
     for (path, to) in after {
         if find(before, path).is_none() {
-            changes.push(FieldChange {
-                path: path.clone(),
-                from: None,
-                to: Some(to.clone()),
-            });
+            changes.push(FieldChange { path: path.clone(), from: None, to: Some(to.clone()) });
         }
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));

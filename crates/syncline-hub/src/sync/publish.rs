@@ -65,10 +65,7 @@ impl Hub {
                 self.note_written(write, &prepared, &mut batch)?;
             }
             self.add_indexes(request, &prepared.entities, &writes, &mut batch)?;
-            report.duration_ms = self
-                .environment
-                .now_ms()
-                .saturating_sub(report_began(&prepared));
+            report.duration_ms = self.environment.now_ms().saturating_sub(report_began(&prepared));
             put_report(&mut batch, &report);
             self.store.commit(&batch)?;
             self.prune_undo();
@@ -84,13 +81,11 @@ impl Hub {
         batch: &mut Batch,
     ) -> Result<(), HubError> {
         let plan = &prepared.entities[write.entity];
-        let only_one = plan.input.sides[write.side.index()]
-            .unknown_writes
-            .is_empty();
+        let only_one = plan.input.sides[write.side.index()].unknown_writes.is_empty();
         if write.done {
             batch.delete(write.key.clone());
         } else if let (true, Key::Journal { domain, entity, .. }) = (only_one, &write.key) {
-            self.close_intents(domain, entity, false, batch)?;
+            self.close_intents(domain, entity, &write.entry.records, false, batch)?;
             batch.delete(write.key.clone());
         }
         Ok(())
@@ -142,6 +137,7 @@ impl Hub {
             problem,
             transient,
         };
+        let records = changes.iter().map(|change| change.id.clone()).collect();
         let bytes = input
             .document
             .rewrite(changes)
@@ -149,31 +145,15 @@ impl Hub {
         let staged = stage(&*self.disk, &input.path, &bytes, run)
             .map_err(|error| file_error(error.code(), with_causes(&error), is_transient(&error)))?;
         let keep = self.undo_path(run, domain.as_str(), plan.name.as_str());
-        let entry = journal::Entry {
-            staged,
-            old: input.digest.map(Digest),
-            keep: Some(keep),
-        };
-        let key = Key::Journal {
-            run: run.clone(),
-            domain,
-            entity: plan.name.clone(),
-        };
-        Ok(Write {
-            entity,
-            side,
-            key,
-            entry,
-            bytes,
-            done: false,
-        })
+        let entry =
+            journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep), records };
+        let key = Key::Journal { run: run.clone(), domain, entity: plan.name.clone() };
+        Ok(Write { entity, side, key, entry, bytes, done: false })
     }
 
     /// Returns where the old file of a run is kept for undo.
     pub(crate) fn undo_path(&self, run: &RunId, domain: &str, entity: &str) -> PathBuf {
-        self.state_folder
-            .join("undo")
-            .join(format!("{}.{domain}.{entity}.json", run.as_str()))
+        self.state_folder.join("undo").join(format!("{}.{domain}.{entity}.json", run.as_str()))
     }
 
     /// Commits the hub's rows, together with what is about to be written.
@@ -292,20 +272,14 @@ impl Hub {
                 let domain = request.domain(side).domain.name.clone();
                 let new = new_index(plan, side, write, position)?;
                 if new != plan.input.sides[side.index()].index {
-                    let key = Key::Domain {
-                        domain: domain.clone(),
-                        entity: Some(plan.name.clone()),
-                    };
+                    let key =
+                        Key::Domain { domain: domain.clone(), entity: Some(plan.name.clone()) };
                     batch.put(key, new.encode());
                 }
                 for run in &plan.input.sides[side.index()].unknown_writes {
                     let (run, domain, entity) = (run.clone(), domain.clone(), plan.name.clone());
                     if plan.unfinished.is_empty() {
-                        batch.delete(Key::Journal {
-                            run,
-                            domain,
-                            entity,
-                        });
+                        batch.delete(Key::Journal { run, domain, entity });
                     }
                 }
             }
@@ -342,10 +316,7 @@ fn new_index(
     let input = &plan.input.sides[side.index()];
     let old = &input.index;
     if plan.input.unchanged {
-        return Ok(DomainIndex {
-            position,
-            ..old.clone()
-        });
+        return Ok(DomainIndex { position, ..old.clone() });
     }
     let rewritten;
     let (document, digest) = match write {
@@ -377,12 +348,7 @@ fn new_index(
     let file = if whole { digest } else { None };
     // What was put off may have changed at the hub alone: the log is read again from there.
     let position = if finished { position } else { old.position };
-    Ok(DomainIndex {
-        file,
-        rules: plan.input.rules,
-        position,
-        items,
-    })
+    Ok(DomainIndex { file, rules: plan.input.rules, position, items })
 }
 
 fn file_name(request: &SyncRequest, side: Side, plan: &EntityPlan) -> String {

@@ -2,8 +2,9 @@
 
 use syncline_domains::files::disk::{Digest, Disk, Place, Reading, journal, leftovers, read};
 use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::sync::base_key;
 use syncline_merge::codec::{decode_base, encode_base};
-use syncline_model::id::{DomainName, EntityName};
+use syncline_model::id::{DomainName, EntityName, RecordId};
 
 use crate::error::HubError;
 use crate::hub::Hub;
@@ -55,7 +56,7 @@ impl Hub {
                     if let (true, Some(written)) =
                         (is_only_one, was_written(&*self.disk, &entry, found))
                     {
-                        self.close_intents(&domain, &entity, written, &mut batch)?;
+                        self.close_intents(&domain, &entity, &entry.records, written, &mut batch)?;
                         // Best effort: what is left of a run that is over is removed by the next.
                         let _ = entry.staged.discard(&*self.disk);
                         batch.delete(key);
@@ -70,34 +71,36 @@ impl Hub {
         Ok(told)
     }
 
-    /// Takes note of what became of a file that was about to be written: what its records were
-    /// meant to hold is what they held, or never was.
+    /// Takes note of what became of a file that was about to be written: what the records of that
+    /// write were meant to hold is what they held, or never was. Intents of other records are those
+    /// of earlier runs, which were written.
     pub(crate) fn close_intents(
         &self,
         domain: &DomainName,
         entity: &EntityName,
+        records: &[RecordId],
         written: bool,
         batch: &mut Batch,
     ) -> Result<(), HubError> {
-        let (domain, entity) = (domain.clone(), entity.clone());
-        self.for_each(&Scan::Bases { domain, entity }, |key, bytes| {
-            let base = decode_base(bytes).map_err(|source| HubError::Damaged {
-                table: "bases",
-                source,
-            })?;
+        let keys: Vec<Key> = records.iter().map(|id| base_key(domain, entity, id)).collect();
+        let rows = self.store.get_many(&keys)?;
+        for (key, bytes) in keys.into_iter().zip(rows) {
+            let Some(bytes) = bytes else { continue };
+            let base = decode_base(&bytes)
+                .map_err(|source| HubError::Damaged { table: "bases", source })?;
             if base.intent.is_none() {
-                return Ok(());
+                continue;
             }
             let base = match written {
                 true => Some(base.with_intent_written()),
                 false => base.without_intent(),
             };
             match base {
-                Some(base) => batch.put(key.clone(), encode_base(&base)),
-                None => batch.delete(key.clone()),
+                Some(base) => batch.put(key, encode_base(&base)),
+                None => batch.delete(key),
             };
-            Ok(())
-        })
+        }
+        Ok(())
     }
 
     /// Removes staged files in a folder that no run will ever put in place.

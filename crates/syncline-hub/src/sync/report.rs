@@ -27,14 +27,9 @@ impl Hub {
             problems.extend(entity.problems.iter().cloned());
             notices.extend(entity.notices.iter().cloned());
             for side in Side::BOTH {
-                let digest = entity.input.sides[side.index()]
-                    .digest
-                    .map(|digest| hex(&digest));
+                let digest = entity.input.sides[side.index()].digest.map(|digest| hex(&digest));
                 let name = format!("{}/{}", request.domain(side).domain.name, entity.name);
-                let change = FileChange {
-                    before: digest.clone(),
-                    after: digest,
-                };
+                let change = FileChange { before: digest.clone(), after: digest };
                 files.insert(name, change);
             }
         }
@@ -64,20 +59,17 @@ impl Hub {
         let name = format!("sync-{}", compact_time(at_ms));
         let mut taken = BTreeSet::new();
         let mut looked_at = 0;
-        self.store
-            .scan(&Scan::RunsLatest, None, 1_000, &mut |_, bytes| {
-                looked_at += 1;
-                if let Ok(Json::Object(run)) = parse(bytes)
-                    && let Some(id) = run.get("syncId").and_then(Json::as_str)
-                {
-                    taken.insert(id.to_owned());
-                }
-                std::ops::ControlFlow::Continue(())
-            })?;
+        self.store.scan(&Scan::RunsLatest, None, 1_000, &mut |_, bytes| {
+            looked_at += 1;
+            if let Ok(Json::Object(run)) = parse(bytes)
+                && let Some(id) = run.get("syncId").and_then(Json::as_str)
+            {
+                taken.insert(id.to_owned());
+            }
+            std::ops::ControlFlow::Continue(())
+        })?;
         let numbered = (2..).map(|number| format!("{name}-{number:02}"));
-        let free = std::iter::once(name.clone())
-            .chain(numbered)
-            .find(|name| !taken.contains(name));
+        let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));
         Ok(free.unwrap_or(name))
     }
 }
@@ -109,16 +101,9 @@ fn civil(ms: u64) -> ([u64; 3], [u64; 3]) {
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let month_shifted = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * month_shifted + 2) / 5 + 1;
-    let month = if month_shifted < 10 {
-        month_shifted + 3
-    } else {
-        month_shifted - 9
-    };
+    let month = if month_shifted < 10 { month_shifted + 3 } else { month_shifted - 9 };
     let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (
-        [year, month, day],
-        [rest / 3_600, rest / 60 % 60, rest % 60],
-    )
+    ([year, month, day], [rest / 3_600, rest / 60 % 60, rest % 60])
 }
 
 #[cfg(test)]

@@ -46,11 +46,7 @@ impl Hub {
         if let Some(stop) = prepared.stop.take() {
             return Err(stop.into());
         }
-        let open: u64 = prepared
-            .entities
-            .iter()
-            .map(|entity| entity.report.manual)
-            .sum();
+        let open: u64 = prepared.entities.iter().map(|entity| entity.report.manual).sum();
         if request.fail_on_conflict && open > 0 {
             return Err(HubError::WouldConflict { count: open });
         }
@@ -105,15 +101,11 @@ impl Hub {
             let input = match self.read_entity(request, entity) {
                 Ok(input) => input,
                 Err(error) => {
-                    prepared
-                        .problems
-                        .push(file_problem(error, entity.entity.name.clone())?);
+                    prepared.problems.push(file_problem(error, entity.entity.name.clone())?);
                     continue;
                 }
             };
-            let Prepared {
-                transaction, clock, ..
-            } = &mut prepared;
+            let Prepared { transaction, clock, .. } = &mut prepared;
             let plan = self.plan_entity(request, entity, input, transaction, clock)?;
             for side in Side::BOTH {
                 let items = plan.input.sides[side.index()].document.items().len() as u64;
@@ -211,13 +203,7 @@ pub(super) fn outcome(prepared: Prepared, report: RunReport, wrote: bool) -> Syn
 /// Turns an unreadable file into a problem of its entity; other errors stop the run.
 fn file_problem(error: HubError, entity: EntityName) -> Result<Problem, HubError> {
     match error {
-        HubError::File {
-            domain,
-            code,
-            problem,
-            transient,
-            ..
-        } => Ok(Problem {
+        HubError::File { domain, code, problem, transient, .. } => Ok(Problem {
             code: code.to_owned(),
             domain: DomainName::new(&domain).ok(),
             entity: Some(entity),
@@ -236,8 +222,7 @@ fn is_folder(disk: &dyn Disk, path: &Path) -> bool {
     let Ok(Place::Found(place)) = disk.place(path) else {
         return false;
     };
-    disk.facts(&place)
-        .is_ok_and(|facts| facts.kind == FileKind::Folder)
+    disk.facts(&place).is_ok_and(|facts| facts.kind == FileKind::Folder)
 }
 
 /// Returns the length of a file; nothing for one that is not there, which is told later.

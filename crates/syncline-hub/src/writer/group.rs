@@ -83,12 +83,8 @@ impl Desk {
         let run = self.hub.begin_run()?;
         let transaction = Transaction::new(run, self.hub.position());
         let floor = Version::new();
-        let facts = GroupFacts {
-            rules: &self.rules,
-            site: self.hub.site(),
-            floor: &floor,
-            lost: &[],
-        };
+        let facts =
+            GroupFacts { rules: &self.rules, site: self.hub.site(), floor: &floor, lost: &[] };
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
         let mut answers = Vec::with_capacity(waiting.len());
         while group.bytes() < GROUP_BYTES_MAX {
@@ -119,12 +115,11 @@ impl Desk {
         }
         for (entity, id) in rows.contested(&self.rules) {
             let mut listed = Vec::new();
-            self.hub
-                .for_each(&Scan::ConflictsOf { entity, id }, |_, bytes| {
-                    let row = ConflictRow::decode(bytes);
-                    listed.push(row.map_err(|_| HubError::Row { table: "conflicts" })?);
-                    Ok(())
-                })?;
+            self.hub.for_each(&Scan::ConflictsOf { entity, id }, |_, bytes| {
+                let row = ConflictRow::decode(bytes);
+                listed.push(row.map_err(|_| HubError::Row { table: "conflicts" })?);
+                Ok(())
+            })?;
             listed.into_iter().for_each(|row| rows.add_conflict(row));
         }
         let mut clients: Vec<&ClientId> = operations().map(|op| &op.id.client).collect();
@@ -143,9 +138,7 @@ impl Desk {
     fn load_client(&self, client: &ClientId) -> Result<ClientResults, HubError> {
         let row = self.hub.rows().get(&Key::Client(client.clone()))?;
         let mut results = Vec::new();
-        let scan = Scan::Results {
-            client: client.clone(),
-        };
+        let scan = Scan::Results { client: client.clone() };
         let mut keep = |key: &Key, bytes: &[u8]| {
             if let Key::Result { counter, .. } = key {
                 results.push((*counter, bytes.to_vec()));
@@ -154,21 +147,13 @@ impl Desk {
         };
         self.hub.rows().scan(&scan, None, usize::MAX, &mut keep)?;
         let results = results.iter().map(|(counter, bytes)| (*counter, &**bytes));
-        ClientResults::from_rows(row.as_deref(), results).map_err(|source| HubError::Damaged {
-            table: "results",
-            source,
-        })
+        ClientResults::from_rows(row.as_deref(), results)
+            .map_err(|source| HubError::Damaged { table: "results", source })
     }
 
     /// Saves what was decided, with its entry in the audit, and takes over what is known by then.
     fn save(&mut self, decided: Decided, origin: &str) -> Result<(), HubError> {
-        let Decided {
-            mut transaction,
-            clock,
-            clients,
-            applied,
-            rejected,
-        } = decided;
+        let Decided { mut transaction, clock, clients, applied, rejected } = decided;
         if applied > 0 || !rejected.is_empty() {
             let mut details = Object::new();
             details.insert("applied", Json::Number(applied.into()));
@@ -202,10 +187,7 @@ impl Desk {
 }
 
 fn record_key(operation: &ClientOperation) -> Key {
-    Key::Record {
-        entity: operation.entity.clone(),
-        id: operation.record.clone(),
-    }
+    Key::Record { entity: operation.entity.clone(), id: operation.record.clone() }
 }
 
 /// Returns whom the audit names as the origin of a group.
@@ -228,9 +210,5 @@ fn course_after(error: &HubError) -> Course {
         return Course::GoOn;
     };
     let is_over = store.advice() == Advice::Reopen || matches!(store, StoreError::Fenced { .. });
-    if is_over {
-        Course::FailStop(store.code())
-    } else {
-        Course::GoOn
-    }
+    if is_over { Course::FailStop(store.code()) } else { Course::GoOn }
 }

@@ -15,10 +15,7 @@ const ANN: &str = r#"{"id":"1","name":"Ann","email":"a@x","phone":"1"}"#;
 const BOB: &str = r#"{"id":"2","name":"Bob"}"#;
 
 fn files(desk: &Desk) -> (String, String) {
-    (
-        desk.read("personal/contacts.json"),
-        desk.read("business/contacts.json"),
-    )
+    (desk.read("personal/contacts.json"), desk.read("business/contacts.json"))
 }
 
 #[test]
@@ -29,21 +26,13 @@ fn undo_restores_both_files_byte_for_byte_and_the_next_run_does_the_same_again()
     let first = files(&desk);
     let run = desk.sync().unwrap();
     let after_first = files(&desk);
-    desk.hub()
-        .undo(&run.report.sync_id, &desk.request, false)
-        .unwrap();
+    desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
     assert_eq!(files(&desk), first, "the first run");
     desk.sync().unwrap();
     assert_eq!(files(&desk), after_first, "the first run again");
 
-    desk.contacts(
-        "personal",
-        &[r#"{"id":"1","name":"Anna","email":"b@x","phone":"1"}"#],
-    );
-    desk.contacts(
-        "business",
-        &[r#"{"id":"1","name":"Anne","email":"a@x","phone":"2"}"#, BOB],
-    );
+    desk.contacts("personal", &[r#"{"id":"1","name":"Anna","email":"b@x","phone":"1"}"#]);
+    desk.contacts("business", &[r#"{"id":"1","name":"Anne","email":"a@x","phone":"2"}"#, BOB]);
     let edited = files(&desk);
     let run = desk.sync().unwrap();
     let merged = (desk.held("personal"), desk.held("business"));
@@ -57,11 +46,7 @@ fn undo_restores_both_files_byte_for_byte_and_the_next_run_does_the_same_again()
     let again = desk.hub().undo(id, &desk.request, false);
     assert!(matches!(again, Err(HubError::NotUndoable { .. })));
     desk.sync().unwrap();
-    assert_eq!(
-        (desk.held("personal"), desk.held("business")),
-        merged,
-        "edits are edits again"
-    );
+    assert_eq!((desk.held("personal"), desk.held("business")), merged, "edits are edits again");
 }
 
 #[test]
@@ -72,53 +57,25 @@ fn undo_leaves_what_was_edited_since_and_lists_it() {
     desk.sync().unwrap();
     desk.contacts(
         "personal",
-        &[
-            r#"{"id":"1","name":"Anna","email":"a@x","phone":"1"}"#,
-            r#"{"id":"2","name":"Rob"}"#,
-        ],
+        &[r#"{"id":"1","name":"Anna","email":"a@x","phone":"1"}"#, r#"{"id":"2","name":"Rob"}"#],
     );
     let run = desk.sync().unwrap();
     let business = desk.read("business/contacts.json").replace("Rob", "Robert");
     desk.write("business/contacts.json", &business);
-    let undone = desk
-        .hub()
-        .undo(&run.report.sync_id, &desk.request, false)
-        .unwrap();
+    let undone = desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
     assert_eq!(undone.left.len(), 1);
     assert_eq!(undone.left[0].2.as_str(), "2");
-    assert!(
-        desk.held("business")
-            .iter()
-            .any(|item| item.contains("\"Ann\""))
-    );
-    assert!(
-        desk.held("business")
-            .iter()
-            .any(|item| item.contains("Robert"))
-    );
+    assert!(desk.held("business").iter().any(|item| item.contains("\"Ann\"")));
+    assert!(desk.held("business").iter().any(|item| item.contains("Robert")));
 }
 
 #[test]
 fn a_conflict_is_decided_and_the_decision_survives_the_next_runs() {
     for (choice, expected) in [
-        (
-            Choice::Writer(Writer::new("business").unwrap()),
-            r#""Anne""#,
-        ),
-        (
-            Choice::Writer(Writer::new("personal").unwrap()),
-            r#""Anna""#,
-        ),
-        (
-            Choice::Both {
-                separator: " / ".into(),
-            },
-            r#""Anna / Anne""#,
-        ),
-        (
-            Choice::Value(Some("\"Annika\"".parse_leaf())),
-            r#""Annika""#,
-        ),
+        (Choice::Writer(Writer::new("business").unwrap()), r#""Anne""#),
+        (Choice::Writer(Writer::new("personal").unwrap()), r#""Anna""#),
+        (Choice::Both { separator: " / ".into() }, r#""Anna / Anne""#),
+        (Choice::Value(Some("\"Annika\"".parse_leaf())), r#""Annika""#),
     ] {
         let mut desk = Desk::new();
         desk.request.entities = vec![entity("contacts", EntityRules::default())];
@@ -128,43 +85,23 @@ fn a_conflict_is_decided_and_the_decision_survives_the_next_runs() {
         desk.contacts("personal", &[&ANN.replace("Ann", "Anna")]);
         desk.contacts("business", &[&ANN.replace("Ann", "Anne")]);
         let run = desk.sync().unwrap();
-        assert_eq!(
-            run.report.entities[0].1.manual, 1,
-            "no time to trust: a person decides"
-        );
-        assert!(
-            desk.held("personal")[0].contains("Anna"),
-            "each side keeps its own"
-        );
-        assert!(
-            desk.held("business")[0].contains("Anne"),
-            "each side keeps its own"
-        );
+        assert_eq!(run.report.entities[0].1.manual, 1, "no time to trust: a person decides");
+        assert!(desk.held("personal")[0].contains("Anna"), "each side keeps its own");
+        assert!(desk.held("business")[0].contains("Anne"), "each side keeps its own");
         let mut hub = desk.hub();
-        let open: Vec<_> = hub
-            .conflicts()
-            .unwrap()
-            .into_iter()
-            .filter(|c| c.status == Status::Open)
-            .collect();
+        let open: Vec<_> =
+            hub.conflicts().unwrap().into_iter().filter(|c| c.status == Status::Open).collect();
         assert_eq!(open.len(), 1);
         assert_eq!(open[0].base.as_ref().unwrap().as_str(), r#""Ann""#);
         let entities = [desk.request.entities[0].entity.clone()];
         let id = open[0].conflict_id();
-        hub.resolve(&id[..8], &choice, &desk.request.actor, &entities)
-            .unwrap();
-        assert!(
-            hub.resolve(&id, &choice, &desk.request.actor, &entities)
-                .is_err()
-        );
+        hub.resolve(&id[..8], &choice, &desk.request.actor, &entities).unwrap();
+        assert!(hub.resolve(&id, &choice, &desk.request.actor, &entities).is_err());
         drop(hub);
         for _ in 0..2 {
             desk.sync().unwrap();
             for domain in ["personal", "business"] {
-                assert!(
-                    desk.held(domain)[0].contains(expected),
-                    "{expected} in {domain}"
-                );
+                assert!(desk.held(domain)[0].contains(expected), "{expected} in {domain}");
             }
         }
         let rows = desk.hub().conflicts().unwrap();
@@ -181,26 +118,18 @@ fn the_audit_verifies_proves_a_change_and_names_a_flipped_byte() {
     desk.sync().unwrap();
     let hub = desk.hub();
     assert_eq!(hub.audit_verify().unwrap().size, 2);
-    let (contacts, id) = (
-        EntityName::new("contacts").unwrap(),
-        RecordId::new("1").unwrap(),
-    );
+    let (contacts, id) = (EntityName::new("contacts").unwrap(), RecordId::new("1").unwrap());
     let proof = hub.audit_prove(&contacts, &id, None).unwrap();
     proof.proof.verify(&proof.facts, &proof.head).unwrap();
     drop(hub);
     let state = desk.path(".syncline");
-    for (key, place) in [
-        (Key::Audit(1), "1"),
-        (Key::Log(syncline_model::id::Position(1)), "0"),
-    ] {
+    for (key, place) in [(Key::Audit(1), "1"), (Key::Log(syncline_model::id::Position(1)), "0")] {
         let mut store = SqliteStore::open(&state, &Options::default()).unwrap();
         let bytes = store.get(&key).unwrap().unwrap();
         let mut flipped = bytes.clone();
         let middle = flipped.len() / 2;
         flipped[middle] ^= 1;
-        store
-            .commit(Batch::new().put(key.clone(), flipped))
-            .unwrap();
+        store.commit(Batch::new().put(key.clone(), flipped)).unwrap();
         drop(store);
         match desk.hub().audit_verify() {
             Err(HubError::Audit { place: named, .. }) => assert!(named.contains(place), "{named}"),
@@ -223,9 +152,7 @@ fn a_mirror_overwrites_its_target_behind_the_guard_and_can_be_undone() {
     let run = desk.sync().unwrap();
     assert_eq!(desk.held("business"), desk.held("personal"));
     assert_eq!(files(&desk).0, before.0, "the source is never written");
-    desk.hub()
-        .undo(&run.report.sync_id, &desk.request, false)
-        .unwrap();
+    desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
     assert_eq!(files(&desk), before);
 }
 
@@ -246,10 +173,7 @@ fn a_report_never_holds_values() {
 fn a_field_with_another_name_in_one_domain_is_the_same_field() {
     let mut desk = Desk::new();
     let path = |text| syncline_model::path::Path::parse(text).unwrap();
-    let rename = syncline_engine::sync::Rename {
-        hub: path("/phone"),
-        domain: path("/tel"),
-    };
+    let rename = syncline_engine::sync::Rename { hub: path("/phone"), domain: path("/tel") };
     let contacts = EntityName::new("contacts").unwrap();
     desk.request.target.renames = [(contacts, vec![rename])].into();
     desk.contacts("personal", &[r#"{"id":"1","phone":"1"}"#]);
@@ -258,10 +182,7 @@ fn a_field_with_another_name_in_one_domain_is_the_same_field() {
     desk.contacts("business", &[r#"{"id":"1","tel":"2","phone":"internal"}"#]);
     desk.sync().unwrap();
     assert_eq!(desk.held("personal"), [r#"{"id":"1","phone":"2"}"#]);
-    assert_eq!(
-        desk.held("business"),
-        [r#"{"id":"1","phone":"internal","tel":"2"}"#]
-    );
+    assert_eq!(desk.held("business"), [r#"{"id":"1","phone":"internal","tel":"2"}"#]);
 }
 
 trait ParseLeaf {

@@ -131,12 +131,7 @@ impl World {
         self.count += 1;
         let token = token_of(self.count);
         let (id, field) = (id.to_owned(), field.to_owned());
-        self.typed.push(Typed {
-            token: token.clone(),
-            side,
-            id,
-            field,
-        });
+        self.typed.push(Typed { token: token.clone(), side, id, field });
         token
     }
 
@@ -182,14 +177,10 @@ impl World {
     /// Brings a record back that this side does not have and the other may have.
     fn add_deleted_again(&mut self, side: usize) {
         let here: BTreeSet<String> = self.files[side].iter().map(id_of).collect();
-        let known = (1..=self.count)
-            .filter(|n| n % 3 != 0)
-            .map(|n| format!("r{n}"));
+        let known = (1..=self.count).filter(|n| n % 3 != 0).map(|n| format!("r{n}"));
         let gone: Vec<String> = known.filter(|id| !here.contains(id)).collect();
-        let used: Vec<String> = gone
-            .into_iter()
-            .filter(|id| self.typed_ids().contains(id))
-            .collect();
+        let used: Vec<String> =
+            gone.into_iter().filter(|id| self.typed_ids().contains(id)).collect();
         if used.is_empty() {
             return;
         }
@@ -200,8 +191,7 @@ impl World {
 
     fn typed_ids(&self) -> BTreeSet<String> {
         let held = self.files.iter().flatten().map(id_of);
-        held.chain(self.typed.iter().map(|typed| typed.id.clone()))
-            .collect()
+        held.chain(self.typed.iter().map(|typed| typed.id.clone())).collect()
     }
 
     fn add_with(&mut self, side: usize, id: Json) {
@@ -221,11 +211,7 @@ impl World {
     fn touch(&mut self, object: &mut Object) {
         if self.timed {
             self.count += 1;
-            let text = format!(
-                "2020-01-01T{:02}:{:02}:00Z",
-                self.count / 60 % 24,
-                self.count % 60
-            );
+            let text = format!("2020-01-01T{:02}:{:02}:00Z", self.count / 60 % 24, self.count % 60);
             object.insert("lastModified", text.as_str());
         }
     }
@@ -259,10 +245,7 @@ impl World {
             }
             13 => {
                 let token = self.type_in(side, &id, "text");
-                let before = object
-                    .get("text")
-                    .and_then(Json::as_str)
-                    .unwrap_or_default();
+                let before = object.get("text").and_then(Json::as_str).unwrap_or_default();
                 let text = format!("{before} {token}");
                 object.insert("text", text.as_str());
             }
@@ -355,10 +338,8 @@ impl World {
     fn spell(&mut self, value: &Json) -> String {
         match value {
             Json::Object(object) => {
-                let mut members: Vec<(String, Json)> = object
-                    .iter()
-                    .map(|(key, value)| (key.to_owned(), value.clone()))
-                    .collect();
+                let mut members: Vec<(String, Json)> =
+                    object.iter().map(|(key, value)| (key.to_owned(), value.clone())).collect();
                 if self.random.once_in(4) {
                     members.reverse();
                 }
@@ -405,11 +386,7 @@ impl World {
         let desk = &self.desk;
         let hub = self.hub.get_or_insert_with(|| desk.hub());
         let outcome = hub.sync(&desk.request, &mut Silent).unwrap();
-        assert!(
-            outcome.report.problems.is_empty(),
-            "{:?}",
-            outcome.report.problems
-        );
+        assert!(outcome.report.problems.is_empty(), "{:?}", outcome.report.problems);
         self.last_run = outcome.report.sync_id;
         hub.conflicts().unwrap()
     }
@@ -504,10 +481,7 @@ impl World {
             );
             // An edit that only one side made is no conflict: it is live on both sides.
             let field = |items: &BTreeMap<String, Object>| {
-                items
-                    .get(&typed.id)
-                    .and_then(|item| item.get(&typed.field))
-                    .cloned()
+                items.get(&typed.id).and_then(|item| item.get(&typed.field)).cloned()
             };
             let lacked_before = !self.agreed[other].contains_key(&typed.id);
             let untouched = field(&read[other]) == field(&self.agreed[other]);
@@ -516,13 +490,9 @@ impl World {
             // Who gives a field and never gets it has not seen the other's values.
             let sees_all = self.action(&typed.field) != Action::OutOnly;
             if untouched && !open && other_has && sees_all {
-                let everywhere = held
-                    .iter()
-                    .all(|held| text(held, &typed.id).contains(&typed.token));
-                assert!(
-                    everywhere,
-                    "a disjoint edit did not arrive: {typed:?} {context}"
-                );
+                let everywhere =
+                    held.iter().all(|held| text(held, &typed.id).contains(&typed.token));
+                assert!(everywhere, "a disjoint edit did not arrive: {typed:?} {context}");
             }
         }
     }
@@ -534,15 +504,10 @@ impl World {
         held: &[BTreeMap<String, Object>; 2],
         context: &str,
     ) {
-        for id in self.agreed[0]
-            .keys()
-            .filter(|id| self.agreed[1].contains_key(*id))
-        {
+        for id in self.agreed[0].keys().filter(|id| self.agreed[1].contains_key(*id)) {
             let states = [0, 1].map(|side| (read[side].get(id), self.agreed[side].get(id)));
             let deleted = states.iter().any(|(now, _)| now.is_none());
-            let edited = states
-                .iter()
-                .any(|(now, before)| now.is_some() && now != before);
+            let edited = states.iter().any(|(now, before)| now.is_some() && now != before);
             if deleted && !edited {
                 let back = held.iter().any(|held| held.contains_key(id));
                 assert!(!back, "{id} was deleted and came back {context}");
@@ -569,13 +534,9 @@ impl World {
             };
             let fields: BTreeSet<&str> = a.keys().chain(b.keys()).collect();
             for field in fields {
-                let is_open = open.iter().any(|row| {
-                    row.conflict
-                        .path
-                        .segments()
-                        .next()
-                        .is_some_and(|key| key == field)
-                });
+                let is_open = open
+                    .iter()
+                    .any(|row| row.conflict.path.segments().next().is_some_and(|key| key == field));
                 let is_time = field == "lastModified" && !open.is_empty();
                 if self.action(field) != Action::Allow {
                     continue;
@@ -613,10 +574,7 @@ fn in_any_order(item: &Object, field: &str) -> Option<Json> {
 }
 
 fn by_id(items: &[Object]) -> BTreeMap<String, Object> {
-    items
-        .iter()
-        .map(|item| (id_of(item), item.clone()))
-        .collect()
+    items.iter().map(|item| (id_of(item), item.clone())).collect()
 }
 
 fn array(object: &Object, field: &str) -> Vec<Json> {
@@ -635,11 +593,7 @@ fn explore_restricted(
     shaped: bool,
     restricted: &'static [(&'static str, Action)],
 ) {
-    let number = |name| {
-        std::env::var(name)
-            .ok()
-            .and_then(|text| text.parse::<u64>().ok())
-    };
+    let number = |name| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let seeds = match number("CONVERGENCE_SEED") {
         Some(seed) => seed..seed + 1,
         None => 1..number("CONVERGENCE_SEEDS").unwrap_or(SEEDS) + 1,
@@ -665,10 +619,7 @@ fn explore_restricted(
 }
 
 fn by(rule: Rule) -> EntityRules {
-    EntityRules {
-        rule_default: rule,
-        ..EntityRules::default()
-    }
+    EntityRules { rule_default: rule, ..EntityRules::default() }
 }
 
 fn shapes() -> EntityRules {
@@ -715,16 +666,7 @@ fn under_computed_values_both_sides_converge() {
     explore("max", || by(Rule::Max), false, false);
     explore("min", || by(Rule::Min), true, false);
     let separator = || " | ".into();
-    explore(
-        "concat",
-        || {
-            by(Rule::Concat {
-                separator: separator(),
-            })
-        },
-        false,
-        false,
-    );
+    explore("concat", || by(Rule::Concat { separator: separator() }), false, false);
 }
 
 #[test]
@@ -734,10 +676,7 @@ fn under_every_shape_both_sides_converge() {
 
 #[test]
 fn with_deletions_under_review_both_sides_converge() {
-    let rules = || EntityRules {
-        deletion: Deletion::Review,
-        ..by(priority())
-    };
+    let rules = || EntityRules { deletion: Deletion::Review, ..by(priority()) };
     explore("review of deletions", rules, false, false);
 }
 

@@ -53,11 +53,7 @@ impl Fuse {
             return Step::Works;
         }
         self.burnt.store(true, Ordering::SeqCst);
-        if self.after {
-            Step::DoneAndDead
-        } else {
-            Step::HalfDoneAndDead
-        }
+        if self.after { Step::DoneAndDead } else { Step::HalfDoneAndDead }
     }
 
     fn io<T>(&self, work: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
@@ -166,11 +162,7 @@ struct FusedStore {
 
 impl FusedStore {
     fn live(&self) -> Result<&dyn Store, StoreError> {
-        if self.fuse.is_burnt() {
-            Err(StoreError::Stopped)
-        } else {
-            Ok(&*self.store)
-        }
+        if self.fuse.is_burnt() { Err(StoreError::Stopped) } else { Ok(&*self.store) }
     }
 }
 
@@ -263,17 +255,11 @@ fn open_with(
     let store = SqliteStore::open(&state_folder, &Options::default())?;
     std::fs::create_dir_all(state_folder.join("undo")).unwrap();
     Hub::with_parts(Parts {
-        store: Box::new(FusedStore {
-            store: Box::new(store),
-            fuse: Arc::clone(&fuse),
-        }),
+        store: Box::new(FusedStore { store: Box::new(store), fuse: Arc::clone(&fuse) }),
         disk: Arc::new(FusedDisk { fuse, meddler }),
         environment: Bench::at(now_ms),
         state_folder,
-        place: Place {
-            path: "here".into(),
-            identity: "this".into(),
-        },
+        place: Place { path: "here".into(), identity: "this".into() },
     })
 }
 
@@ -286,15 +272,9 @@ fn never() -> Arc<Fuse> {
 }
 
 fn sync_calmly(desk: &Desk) {
-    let outcome = open(desk, never())
-        .unwrap()
-        .sync(&desk.request, &mut Silent);
+    let outcome = open(desk, never()).unwrap().sync(&desk.request, &mut Silent);
     let outcome = outcome.unwrap();
-    assert!(
-        outcome.report.problems.is_empty(),
-        "{:?}",
-        outcome.report.problems
-    );
+    assert!(outcome.report.problems.is_empty(), "{:?}", outcome.report.problems);
 }
 
 fn rules() -> EntityRules {
@@ -409,10 +389,7 @@ fn a_run_cut_off_anywhere_comes_to_the_same_end() {
         let rows = open(desk, never()).unwrap().conflicts().unwrap();
         assert_eq!(rows.len(), 1, "{context}: {rows:?}");
     });
-    assert!(
-        wrecks > 30,
-        "{wrecks} steps are too few for a run that writes two files"
-    );
+    assert!(wrecks > 30, "{wrecks} steps are too few for a run that writes two files");
 }
 
 /// What a person does between the crash and the next run, on whatever the file holds then.
@@ -511,10 +488,7 @@ fn a_first_run_cut_off_anywhere_comes_to_the_same_end() {
     };
     at_every_step(make, runs, |desk, context| {
         let text = desk.read("personal/contacts.json");
-        desk.write(
-            "personal/contacts.json",
-            &text.replace(":5}", ":6}").replace(": 5", ": 6"),
-        );
+        desk.write("personal/contacts.json", &text.replace(":5}", ":6}").replace(": 5", ": 6"));
         sync_calmly(desk);
         let expected = [r#"{"id":"1","name":"Ann","views":6}"#];
         assert_eq!(desk.held("personal"), expected, "{context}");
@@ -532,11 +506,7 @@ fn an_undo_cut_off_anywhere_loses_nothing() {
     };
     let undoes = |hub: &mut Hub, desk: &Desk| {
         let runs = hub.runs(1).unwrap();
-        let id = runs[0]
-            .get("syncId")
-            .and_then(|id| id.as_str())
-            .unwrap()
-            .to_owned();
+        let id = runs[0].get("syncId").and_then(|id| id.as_str()).unwrap().to_owned();
         hub.undo(&id, &desk.request, false).is_ok()
     };
     at_every_step(make, undoes, |desk, context| {
@@ -571,17 +541,9 @@ fn a_file_saved_while_the_run_is_at_work_is_left_alone_and_merged_next_time() {
         let meddler = meddle(&desk, "link", domain);
         let mut hub = open_with(&desk, never(), Some(meddler), NOW_MS).unwrap();
         let outcome = hub.sync(&desk.request, &mut Silent).unwrap();
-        let codes: Vec<&str> = outcome
-            .report
-            .problems
-            .iter()
-            .map(|p| p.code.as_str())
-            .collect();
+        let codes: Vec<&str> = outcome.report.problems.iter().map(|p| p.code.as_str()).collect();
         assert_eq!(codes, ["FILE_CHANGED"], "{domain}");
-        assert!(
-            desk.read(&format!("{domain}/contacts.json"))
-                .contains("typed@x")
-        );
+        assert!(desk.read(&format!("{domain}/contacts.json")).contains("typed@x"));
         // In the same process, or in the next.
         if domain == "personal" {
             drop(hub);
@@ -610,12 +572,7 @@ fn a_file_written_into_in_the_very_moment_is_kept_and_told() {
     let mut hub = open_with(&desk, never(), Some(meddler), NOW_MS).unwrap();
     let outcome = hub.sync(&desk.request, &mut Silent).unwrap();
     drop(hub);
-    let codes: Vec<&str> = outcome
-        .report
-        .problems
-        .iter()
-        .map(|p| p.code.as_str())
-        .collect();
+    let codes: Vec<&str> = outcome.report.problems.iter().map(|p| p.code.as_str()).collect();
     assert_eq!(codes, ["FILE_CHANGED"]);
     let kept = files_below(&desk.path(".syncline/undo"));
     let holds = |bytes: &Vec<u8>| String::from_utf8_lossy(bytes).contains("typed@x");
@@ -631,11 +588,7 @@ fn a_clock_that_goes_back_loses_nothing() {
         let item = format!(r#"{{"id":"{name}","name":"{name}"}}"#);
         let text = text.replacen('[', &format!("[{item},"), 1);
         desk.write("business/contacts.json", &text);
-        let now_ms = if hour > 100 {
-            4_000_000_000_000
-        } else {
-            hour * 3_600_000
-        };
+        let now_ms = if hour > 100 { 4_000_000_000_000 } else { hour * 3_600_000 };
         let mut hub = open_with(&desk, never(), None, now_ms).unwrap();
         hub.sync(&desk.request, &mut Silent).unwrap();
         assert!(desk.held("personal").contains(&item), "{name}");

@@ -36,10 +36,7 @@ impl Desk {
             limits: Limits::default(),
             guard: Guard::default(),
             only: None,
-            actor: Actor {
-                user: Some("ann".into()),
-                session: Some("s1".into()),
-            },
+            actor: Actor { user: Some("ann".into()), session: Some("s1".into()) },
             fail_on_conflict: false,
             expected_inputs: None,
         };
@@ -66,11 +63,7 @@ impl Desk {
 
     pub(crate) fn hub(&self) -> Hub {
         let state_folder = self.path(".syncline");
-        Hub::open(&HubOptions {
-            state_folder,
-            check_store: false,
-        })
-        .unwrap()
+        Hub::open(&HubOptions { state_folder, check_store: false }).unwrap()
     }
 
     pub(crate) fn sync(&self) -> Result<SyncOutcome, HubError> {
@@ -82,11 +75,7 @@ impl Desk {
         use syncline_model::json::{Json, parse};
         let text = self.read(&format!("{domain}/contacts.json"));
         let file = parse(text.as_bytes()).unwrap();
-        let items = file
-            .at(&Pointer::parse("/contacts").unwrap())
-            .unwrap()
-            .as_array()
-            .unwrap();
+        let items = file.at(&Pointer::parse("/contacts").unwrap()).unwrap().as_array().unwrap();
         let mut items: Vec<String> = items.iter().map(Json::to_canonical_string).collect();
         items.sort();
         items

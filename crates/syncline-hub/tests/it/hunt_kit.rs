@@ -98,9 +98,7 @@ impl Desk {
     /// Returns the conflicts that are listed, by their status.
     pub(crate) fn listed(&self, status: Status) -> Vec<ConflictRow> {
         let rows = self.hub().conflicts().unwrap();
-        rows.into_iter()
-            .filter(|row| row.status == status)
-            .collect()
+        rows.into_iter().filter(|row| row.status == status).collect()
     }
 
     /// Sets the policy of one side.

@@ -49,14 +49,9 @@ fn an_undo_is_made_once_and_an_undo_of_an_undo_changes_nothing_if_refused() {
     let run = desk.sync().unwrap();
     let undone = undo(&desk, &run).unwrap();
     let files = desk.files();
-    assert!(matches!(
-        undo(&desk, &run),
-        Err(HubError::NotUndoable { .. })
-    ));
+    assert!(matches!(undo(&desk, &run), Err(HubError::NotUndoable { .. })));
     assert_eq!(desk.files(), files);
-    let again = desk
-        .hub()
-        .undo(&undone.report.sync_id, &desk.request, false);
+    let again = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
     if again.is_err() {
         assert_eq!(desk.files(), files);
     }
@@ -68,32 +63,18 @@ fn an_undo_is_made_once_and_an_undo_of_an_undo_changes_nothing_if_refused() {
 fn what_was_edited_on_one_side_since_stays_on_both() {
     let desk = agreed(&[ANN, BOB]);
     // The run writes both sides, and Ann on both.
-    desk.contacts(
-        "personal",
-        &[&ANN.replace("Ann", "Anna"), &BOB.replace("Bob", "Rob")],
-    );
+    desk.contacts("personal", &[&ANN.replace("Ann", "Anna"), &BOB.replace("Bob", "Rob")]);
     desk.contacts("business", &[&ANN.replace("a@x", "b@x"), BOB]);
     let run = desk.sync().unwrap();
     let merged = ANN.replace("Ann", "Anna").replace("a@x", "b@x");
-    let business = desk
-        .read("business/contacts.json")
-        .replace("Anna", "Annika");
+    let business = desk.read("business/contacts.json").replace("Anna", "Annika");
     desk.write("business/contacts.json", &business);
     let undone = undo(&desk, &run).unwrap();
     assert!(undone.left.iter().any(|(_, _, id)| id.as_str() == "1"));
     assert!(desk.held("personal").contains(&merged), "{:?}", desk.both());
-    assert!(
-        desk.held("business")
-            .contains(&merged.replace("Anna", "Annika"))
-    );
-    assert!(
-        desk.held("business").contains(&BOB.to_owned()),
-        "Bob went back"
-    );
-    desk.sync_to(&[
-        &merged.replace("Anna", "Annika"),
-        &BOB.replace("Bob", "Rob"),
-    ]);
+    assert!(desk.held("business").contains(&merged.replace("Anna", "Annika")));
+    assert!(desk.held("business").contains(&BOB.to_owned()), "Bob went back");
+    desk.sync_to(&[&merged.replace("Anna", "Annika"), &BOB.replace("Bob", "Rob")]);
 }
 
 #[test]
@@ -107,9 +88,7 @@ fn an_undo_of_the_run_that_wrote_a_decision_does_not_open_it_again() {
     let open = desk.listed(Status::Open)[0].conflict_id();
     let entities = [desk.request.entities[0].entity.clone()];
     let choice = Choice::Writer(Writer::new("business").unwrap());
-    desk.hub()
-        .resolve(&open, &choice, &desk.request.actor, &entities)
-        .unwrap();
+    desk.hub().resolve(&open, &choice, &desk.request.actor, &entities).unwrap();
     let run = desk.sync().unwrap();
     undo(&desk, &run).unwrap();
     desk.sync_to(&[&ANN.replace("Ann", "Anne"), BOB]);
@@ -120,10 +99,7 @@ fn an_undo_of_the_run_that_wrote_a_decision_does_not_open_it_again() {
 fn an_undo_of_a_run_that_only_followed_new_rules_deletes_nothing() {
     let mut desk = Desk::new();
     desk.request.guard = no_guard();
-    let (private, open) = (
-        r#"{"id":"1","kind":"p","name":"Ann"}"#,
-        r#"{"id":"2","kind":"o"}"#,
-    );
+    let (private, open) = (r#"{"id":"1","kind":"p","name":"Ann"}"#, r#"{"id":"2","kind":"o"}"#);
     let mut closed = policy(&[]);
     crate::hunt_kit::keep_back(&mut closed, "/kind", "\"p\"");
     desk.set_policy(syncline_engine::link::Side::Target, closed);
@@ -136,11 +112,7 @@ fn an_undo_of_a_run_that_only_followed_new_rules_deletes_nothing() {
     assert_eq!(desk.held("business"), [private, open]);
     undo(&desk, &run).unwrap();
     desk.sync().unwrap();
-    assert_eq!(
-        desk.held("personal"),
-        [private, open],
-        "nothing is deleted by an undo"
-    );
+    assert_eq!(desk.held("personal"), [private, open], "nothing is deleted by an undo");
     desk.sync_to(&[private, open]);
 }
 
@@ -150,10 +122,7 @@ fn an_undo_with_masked_and_one_way_fields_lets_no_field_be_edited() {
     for action in [Action::Mask, Action::OutOnly, Action::InOnly, Action::Deny] {
         let mut desk = Desk::new();
         desk.request.guard = no_guard();
-        desk.set_policy(
-            syncline_engine::link::Side::Target,
-            policy(&[("/phone", action)]),
-        );
+        desk.set_policy(syncline_engine::link::Side::Target, policy(&[("/phone", action)]));
         desk.contacts("personal", &[item]);
         desk.contacts("business", &[]);
         desk.sync().unwrap();
@@ -162,11 +131,7 @@ fn an_undo_with_masked_and_one_way_fields_lets_no_field_be_edited() {
         let business = desk.held("business");
         undo(&desk, &run).unwrap();
         desk.sync().unwrap();
-        assert_eq!(
-            desk.held("personal"),
-            [item.replace("Ann", "Anna")],
-            "{action:?}"
-        );
+        assert_eq!(desk.held("personal"), [item.replace("Ann", "Anna")], "{action:?}");
         assert_eq!(desk.held("business"), business, "{action:?}");
         assert!(desk.hub().conflicts().unwrap().is_empty(), "{action:?}");
     }

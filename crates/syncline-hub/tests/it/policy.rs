@@ -14,9 +14,7 @@ use crate::hunt_kit::{files_below, keep_back, no_guard, policy};
 const CANARY: &str = "CANARY-7f3a";
 
 fn holds(bytes: &[u8]) -> bool {
-    bytes
-        .windows(CANARY.len())
-        .any(|window| window == CANARY.as_bytes())
+    bytes.windows(CANARY.len()).any(|window| window == CANARY.as_bytes())
 }
 
 /// Looks for the canary in all that the business side gets or is told, and in what is told to all.
@@ -25,38 +23,23 @@ fn assert_nothing_leaked(desk: &Desk, outcome: &SyncOutcome, context: &str) {
         assert!(!holds(&bytes), "{context}: in {name}");
     }
     for (name, bytes) in files_below(&desk.path(".syncline/undo")) {
-        assert!(
-            !name.contains("business") || !holds(&bytes),
-            "{context}: in {name}"
-        );
+        assert!(!name.contains("business") || !holds(&bytes), "{context}: in {name}");
     }
     let report = Json::Object(outcome.report.to_json()).to_compact_string();
     assert!(!report.contains(CANARY), "{context}: in the report");
     for action in outcome.actions.iter().filter(|a| a.side == Side::Target) {
-        assert!(
-            !format!("{action:?}").contains(CANARY),
-            "{context}: in an action"
-        );
+        assert!(!format!("{action:?}").contains(CANARY), "{context}: in an action");
     }
     let hub = desk.hub();
-    let (domain, entity) = (
-        DomainName::new("business").unwrap(),
-        EntityName::new("contacts").unwrap(),
-    );
-    for scan in [
-        Scan::Bases { domain, entity },
-        Scan::Journal,
-        Scan::RunsLatest,
-    ] {
+    let (domain, entity) =
+        (DomainName::new("business").unwrap(), EntityName::new("contacts").unwrap());
+    for scan in [Scan::Bases { domain, entity }, Scan::Journal, Scan::RunsLatest] {
         each(&hub, &scan, |key, bytes| {
             assert!(!holds(bytes), "{context}: in {key:?}");
         });
     }
     for entry in hub.audit_entries(0, 100).unwrap() {
-        assert!(
-            !format!("{entry:?}").contains(CANARY),
-            "{context}: in the audit"
-        );
+        assert!(!format!("{entry:?}").contains(CANARY), "{context}: in the audit");
     }
 }
 
@@ -91,19 +74,13 @@ fn a_field_that_may_not_enter_a_domain_is_found_nowhere_in_it() {
             let outcome = desk.sync().unwrap();
             assert_eq!(plan.actions, outcome.actions);
             let personal = desk.read("personal/contacts.json");
-            assert_eq!(
-                personal.matches(CANARY).count(),
-                2,
-                "{action:?}: {step}: {personal}"
-            );
+            assert_eq!(personal.matches(CANARY).count(), 2, "{action:?}: {step}: {personal}");
             assert_nothing_leaked(desk, &outcome, &format!("{action:?}: {step}"));
         };
         check(&desk, "added");
         desk.contacts("personal", &[&secret("Anna")]);
         check(&desk, "edited");
-        let business = desk
-            .read("business/contacts.json")
-            .replace("Anna", "Annika");
+        let business = desk.read("business/contacts.json").replace("Anna", "Annika");
         desk.write("business/contacts.json", &business);
         check(&desk, "edited on the other side");
         assert!(desk.read("personal/contacts.json").contains("Annika"));
@@ -122,10 +99,7 @@ fn what_a_domain_hides_never_leaves_it() {
     for action in [Action::Deny, Action::Mask, Action::InOnly] {
         let mut desk = Desk::new();
         desk.request.guard = no_guard();
-        desk.set_policy(
-            Side::Source,
-            policy(&[("/note", action), ("/inner", action)]),
-        );
+        desk.set_policy(Side::Source, policy(&[("/note", action), ("/inner", action)]));
         desk.contacts("personal", &[&secret("Ann")]);
         desk.contacts("business", &[r#"{"id":"1","name":"Ann"}"#]);
         let outcome = desk.sync().unwrap();
@@ -134,42 +108,24 @@ fn what_a_domain_hides_never_leaves_it() {
         let outcome = desk.sync().unwrap();
         assert_nothing_leaked(&desk, &outcome, &format!("{action:?}, edited"));
         let hub = desk.hub();
-        for scan in [
-            Scan::Log {
-                from: syncline_model::id::Position(0),
-            },
-            Scan::Conflicts,
-        ] {
-            each(&hub, &scan, |key, bytes| {
-                assert!(!holds(bytes), "{action:?}: {key:?}")
-            });
+        for scan in [Scan::Log { from: syncline_model::id::Position(0) }, Scan::Conflicts] {
+            each(&hub, &scan, |key, bytes| assert!(!holds(bytes), "{action:?}: {key:?}"));
         }
     }
 }
 
 #[test]
 fn a_record_that_is_kept_back_is_found_nowhere() {
-    for (side, hidden) in [
-        (Side::Source, false),
-        (Side::Target, false),
-        (Side::Target, true),
-    ] {
+    for (side, hidden) in [(Side::Source, false), (Side::Target, false), (Side::Target, true)] {
         let mut desk = Desk::new();
         desk.request.guard = no_guard();
         // The field that decides may itself be one that the domain does not see.
-        let rules: &[(&str, Action)] = if hidden {
-            &[("/kind", Action::Deny)]
-        } else {
-            &[]
-        };
+        let rules: &[(&str, Action)] = if hidden { &[("/kind", Action::Deny)] } else { &[] };
         let mut closed = policy(rules);
         keep_back(&mut closed, "/kind", "\"private\"");
         desk.set_policy(side, closed);
         let private = format!(r#"{{"id":"{CANARY}","kind":"private","name":"{CANARY}"}}"#);
-        desk.contacts(
-            "personal",
-            &[&private, r#"{"id":"2","kind":"open","name":"Bob"}"#],
-        );
+        desk.contacts("personal", &[&private, r#"{"id":"2","kind":"open","name":"Bob"}"#]);
         desk.contacts("business", &[]);
         let outcome = desk.sync().unwrap();
         assert_nothing_leaked(&desk, &outcome, &format!("{side:?} {hidden}"));
@@ -185,16 +141,9 @@ fn a_record_that_is_kept_back_is_found_nowhere() {
         desk.sync().unwrap();
         assert_eq!(desk.held("business").len(), 2);
         let private = format!(r#"{{"id":"1","kind":"private","name":"{CANARY}"}}"#);
-        desk.contacts(
-            "personal",
-            &[&private, r#"{"id":"2","kind":"open","name":"Bob"}"#],
-        );
+        desk.contacts("personal", &[&private, r#"{"id":"2","kind":"open","name":"Bob"}"#]);
         let outcome = desk.sync().unwrap();
-        assert_nothing_leaked(
-            &desk,
-            &outcome,
-            &format!("{side:?} {hidden}, kept back again"),
-        );
+        assert_nothing_leaked(&desk, &outcome, &format!("{side:?} {hidden}, kept back again"));
         assert_eq!(desk.held("business").len(), 2, "scope is no deletion");
         assert!(desk.read("personal/contacts.json").contains(CANARY));
         desk.sync_is_idle();
@@ -217,16 +166,8 @@ fn a_mask_never_comes_back_as_an_edit() {
     for step in steps {
         step(&desk);
         desk.sync().unwrap();
-        assert!(
-            desk.held("personal")[0].contains("555"),
-            "{:?}",
-            desk.both()
-        );
-        assert!(
-            desk.held("business")[0].contains("***"),
-            "{:?}",
-            desk.both()
-        );
+        assert!(desk.held("personal")[0].contains("555"), "{:?}", desk.both());
+        assert!(desk.held("business")[0].contains("***"), "{:?}", desk.both());
     }
     desk.set_policy(Side::Target, policy(&[]));
     desk.sync().unwrap();
@@ -258,11 +199,7 @@ fn one_way_fields_go_one_way() {
         desk.sync().unwrap();
         let business = desk.held("business")[0].clone();
         assert!(business.contains("Anna"), "{action:?}");
-        let expected = if action == Action::InOnly {
-            "\"1\""
-        } else {
-            "\"0\""
-        };
+        let expected = if action == Action::InOnly { "\"1\"" } else { "\"0\"" };
         assert!(business.contains(expected), "{action:?}: {business}");
         desk.contacts("business", &[&ann("Anna", "2")]);
         desk.sync().unwrap();
@@ -271,11 +208,7 @@ fn one_way_fields_go_one_way() {
         assert_eq!(personal, [ann("Anna", personal_sees)], "{action:?}");
         assert_eq!(business, [ann("Anna", business_sees)], "{action:?}");
         let conflicts = desk.hub().conflicts().unwrap().len();
-        assert_eq!(
-            conflicts,
-            usize::from(action == Action::OutOnly),
-            "{action:?}"
-        );
+        assert_eq!(conflicts, usize::from(action == Action::OutOnly), "{action:?}");
     }
 }
 

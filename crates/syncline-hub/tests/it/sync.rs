@@ -29,44 +29,23 @@ fn log_length(desk: &Desk) -> usize {
 #[test]
 fn the_contacts_of_spec_001_come_to_its_counts_and_a_second_run_changes_nothing() {
     let desk = Desk::new();
-    desk.write(
-        "personal/contacts.json",
-        &fixture("contacts/data/personal/contacts.json"),
-    );
-    desk.write(
-        "business/contacts.json",
-        &fixture("contacts/data/business/contacts.json"),
-    );
+    desk.write("personal/contacts.json", &fixture("contacts/data/personal/contacts.json"));
+    desk.write("business/contacts.json", &fixture("contacts/data/business/contacts.json"));
     let outcome = desk.sync().unwrap();
     let contacts = &outcome.report.entities[0].1;
     assert_eq!(contacts.read, [150, 120]);
-    assert_eq!(
-        (contacts.merged, contacts.conflicts, contacts.manual),
-        (180, 15, 0)
-    );
+    assert_eq!((contacts.merged, contacts.conflicts, contacts.manual), (180, 15, 0));
     assert_eq!(contacts.added, [30, 60]);
     assert_eq!(desk.held("personal"), desk.held("business"));
 
-    let before = (
-        desk.read("personal/contacts.json"),
-        desk.read("business/contacts.json"),
-    );
+    let before = (desk.read("personal/contacts.json"), desk.read("business/contacts.json"));
     let entries = log_length(&desk);
     let outcome = desk.sync().unwrap();
     let contacts = &outcome.report.entities[0].1;
     assert_eq!(contacts.read, [180, 180]);
-    assert_eq!(
-        (contacts.merged, contacts.conflicts, contacts.unchanged),
-        (180, 0, 180)
-    );
+    assert_eq!((contacts.merged, contacts.conflicts, contacts.unchanged), (180, 0, 180));
     assert!(outcome.actions.is_empty() && !outcome.wrote);
-    assert_eq!(
-        before,
-        (
-            desk.read("personal/contacts.json"),
-            desk.read("business/contacts.json")
-        )
-    );
+    assert_eq!(before, (desk.read("personal/contacts.json"), desk.read("business/contacts.json")));
     assert_eq!(log_length(&desk), entries, "no change, no entry");
 }
 
@@ -79,58 +58,35 @@ fn disjoint_edits_deletions_and_conflicts_merge() {
     desk.contacts("business", &[ann, bob]);
     desk.sync().unwrap();
     // Ann: e-mail here, phone there, name on both. Bob: deleted there.
-    desk.contacts(
-        "personal",
-        &[r#"{"id":"1","name":"Anna","email":"b@x","phone":"1"}"#, bob],
-    );
+    desk.contacts("personal", &[r#"{"id":"1","name":"Anna","email":"b@x","phone":"1"}"#, bob]);
     desk.contacts(
         "business",
-        &[
-            r#"{"id":"1","name":"Anne","email":"a@x","phone":"2"}"#,
-            r#"{"id":"3","name":"Cy"}"#,
-        ],
+        &[r#"{"id":"1","name":"Anne","email":"a@x","phone":"2"}"#, r#"{"id":"3","name":"Cy"}"#],
     );
     let outcome = desk.sync().unwrap();
-    let expected = [
-        r#"{"email":"b@x","id":"1","name":"Anna","phone":"2"}"#,
-        r#"{"id":"3","name":"Cy"}"#,
-    ];
+    let expected =
+        [r#"{"email":"b@x","id":"1","name":"Anna","phone":"2"}"#, r#"{"id":"3","name":"Cy"}"#];
     assert_eq!(desk.held("personal"), expected);
     assert_eq!(desk.held("business"), expected);
     let contacts = &outcome.report.entities[0].1;
     assert_eq!((contacts.conflicts, contacts.manual), (1, 0));
-    assert_eq!(
-        (contacts.added, contacts.updated, contacts.deleted),
-        ([1, 0], [1, 1], [1, 0])
-    );
-    let deleted = outcome
-        .actions
-        .iter()
-        .find(|a| a.kind == ActionKind::Delete)
-        .unwrap();
+    assert_eq!((contacts.added, contacts.updated, contacts.deleted), ([1, 0], [1, 1], [1, 0]));
+    let deleted = outcome.actions.iter().find(|a| a.kind == ActionKind::Delete).unwrap();
     assert_eq!((deleted.side, deleted.id.as_str()), (Side::Source, "2"));
     assert_eq!(outcome.conflicts.len(), 1);
     // The loser is edited on: the source's value was seen, so the edit replaces it.
     desk.contacts(
         "business",
-        &[
-            r#"{"id":"1","name":"Annette","email":"b@x","phone":"2"}"#,
-            r#"{"id":"3","name":"Cy"}"#,
-        ],
+        &[r#"{"id":"1","name":"Annette","email":"b@x","phone":"2"}"#, r#"{"id":"3","name":"Cy"}"#],
     );
     let outcome = desk.sync().unwrap();
-    assert_eq!(
-        outcome.report.entities[0].1.conflicts, 0,
-        "cause beats priority"
-    );
+    assert_eq!(outcome.report.entities[0].1.conflicts, 0, "cause beats priority");
     assert!(desk.held("personal")[0].contains("Annette"));
 }
 
 #[test]
 fn what_cannot_be_read_whole_never_deletes() {
-    let many: Vec<String> = (0..40)
-        .map(|n| format!(r#"{{"id":"{n}","name":"N{n}"}}"#))
-        .collect();
+    let many: Vec<String> = (0..40).map(|n| format!(r#"{{"id":"{n}","name":"N{n}"}}"#)).collect();
     let many: Vec<&str> = many.iter().map(String::as_str).collect();
     for (name, text) in [
         ("empty file", ""),
@@ -153,11 +109,7 @@ fn what_cannot_be_read_whole_never_deletes() {
         assert_eq!(desk.read("business/contacts.json"), business, "{name}");
         std::fs::remove_file(desk.path("personal/contacts.json")).unwrap();
         let _ = desk.sync();
-        assert_eq!(
-            desk.read("business/contacts.json"),
-            business,
-            "{name}: missing"
-        );
+        assert_eq!(desk.read("business/contacts.json"), business, "{name}: missing");
     }
 }
 
@@ -166,18 +118,9 @@ fn a_plan_writes_nothing_and_says_what_a_run_does() {
     let desk = Desk::new();
     desk.contacts("personal", &[r#"{"id":"1","name":"Ann"}"#]);
     desk.contacts("business", &[r#"{"id":"2","name":"Bob"}"#]);
-    let before = (
-        desk.read("personal/contacts.json"),
-        desk.read("business/contacts.json"),
-    );
+    let before = (desk.read("personal/contacts.json"), desk.read("business/contacts.json"));
     let plan = desk.hub().plan(&desk.request, &mut Silent).unwrap();
-    assert_eq!(
-        before,
-        (
-            desk.read("personal/contacts.json"),
-            desk.read("business/contacts.json")
-        )
-    );
+    assert_eq!(before, (desk.read("personal/contacts.json"), desk.read("business/contacts.json")));
     assert_eq!(log_length(&desk), 0);
     let run = desk.sync().unwrap();
     assert_eq!(plan.actions, run.actions);

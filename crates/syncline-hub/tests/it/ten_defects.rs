@@ -85,20 +85,11 @@ fn defect_6_what_nobody_touched_keeps_its_bytes_and_a_second_run_writes_nothing(
 #[test]
 fn defect_7_zero_is_an_id_and_a_number_is_the_text_of_it() {
     let desk = Desk::new();
-    desk.contacts(
-        "personal",
-        &[r#"{"id":0,"name":"zero"}"#, r#"{"id":1,"a":1}"#],
-    );
+    desk.contacts("personal", &[r#"{"id":0,"name":"zero"}"#, r#"{"id":1,"a":1}"#]);
     desk.contacts("business", &[r#"{"id":"1","b":2}"#]);
     desk.sync().unwrap();
-    assert_eq!(
-        desk.held("personal"),
-        [r#"{"a":1,"b":2,"id":1}"#, r#"{"id":0,"name":"zero"}"#]
-    );
-    assert_eq!(
-        desk.held("business"),
-        [r#"{"a":1,"b":2,"id":"1"}"#, r#"{"id":0,"name":"zero"}"#]
-    );
+    assert_eq!(desk.held("personal"), [r#"{"a":1,"b":2,"id":1}"#, r#"{"id":0,"name":"zero"}"#]);
+    assert_eq!(desk.held("business"), [r#"{"a":1,"b":2,"id":"1"}"#, r#"{"id":0,"name":"zero"}"#]);
     desk.sync_is_idle();
 }
 
@@ -108,12 +99,7 @@ fn defect_8_items_that_share_an_id_are_reported_and_none_is_lost() {
     let other = ANN.replace("Ann", "Other");
     desk.contacts("personal", &[ANN, &other, BOB, BOB]);
     let outcome = desk.sync().unwrap();
-    let codes: Vec<&str> = outcome
-        .report
-        .problems
-        .iter()
-        .map(|p| p.code.as_str())
-        .collect();
+    let codes: Vec<&str> = outcome.report.problems.iter().map(|p| p.code.as_str()).collect();
     assert!(codes.contains(&"DUPLICATE_ID"), "{codes:?}");
     let personal = desk.read("personal/contacts.json");
     assert!(personal.contains(ANN) && personal.contains(&other));

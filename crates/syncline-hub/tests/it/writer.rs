@@ -40,10 +40,7 @@ fn memory(disk: &MemoryDisk) -> Hub {
 }
 
 fn on(store: Box<dyn Store>) -> Hub {
-    let place = Place {
-        path: "memory".into(),
-        identity: "1".into(),
-    };
+    let place = Place { path: "memory".into(), identity: "1".into() };
     Hub::with_parts(Parts {
         store,
         disk: Arc::new(SystemDisk),
@@ -56,11 +53,7 @@ fn on(store: Box<dyn Store>) -> Hub {
 
 fn sqlite(folder: &Path) -> Hub {
     let state_folder = folder.to_owned();
-    Hub::open(&HubOptions {
-        state_folder,
-        check_store: false,
-    })
-    .unwrap()
+    Hub::open(&HubOptions { state_folder, check_store: false }).unwrap()
 }
 
 fn operation(
@@ -70,10 +63,7 @@ fn operation(
     fields: Vec<FieldOperation>,
 ) -> ClientOperation {
     ClientOperation {
-        id: OperationId {
-            client: ClientId::new(client).unwrap(),
-            counter,
-        },
+        id: OperationId { client: ClientId::new(client).unwrap(), counter },
         entity: EntityName::new("tasks").unwrap(),
         record: RecordId::new(record).unwrap(),
         base: None,
@@ -88,17 +78,11 @@ fn pointer(text: &str) -> Pointer {
 }
 
 fn set(path: &str, value: &str) -> FieldOperation {
-    FieldOperation::Set {
-        path: pointer(path),
-        value: Leaf::string(value),
-    }
+    FieldOperation::Set { path: pointer(path), value: Leaf::string(value) }
 }
 
 fn increment() -> FieldOperation {
-    FieldOperation::Increment {
-        path: pointer("/views"),
-        by: Number::from(1_i64),
-    }
+    FieldOperation::Increment { path: pointer("/views"), by: Number::from(1_i64) }
 }
 
 fn title(client: &str, counter: u64, record: &str, value: &str) -> ClientOperation {
@@ -117,9 +101,8 @@ fn shown(hub: &Hub, record: &str) -> String {
     let rules = rules().into_values().next().unwrap();
     let fields = visible(&decode_record(&bytes).unwrap(), &rules, None);
     let fields = fields.iter().flatten();
-    let fields: Vec<String> = fields
-        .map(|(path, leaf)| format!("{}={}", path.as_str(), leaf.as_str()))
-        .collect();
+    let fields: Vec<String> =
+        fields.map(|(path, leaf)| format!("{}={}", path.as_str(), leaf.as_str())).collect();
     fields.join(" ")
 }
 
@@ -131,14 +114,9 @@ fn token(answer: &Answer) -> Token {
 }
 
 fn submit_all(handle: &Handle, operations: Vec<ClientOperation>) -> Vec<Answer> {
-    let pending: Vec<Pending> = operations
-        .into_iter()
-        .map(|operation| handle.submit(operation).unwrap())
-        .collect();
-    pending
-        .into_iter()
-        .map(|pending| pending.wait().unwrap())
-        .collect()
+    let pending: Vec<Pending> =
+        operations.into_iter().map(|operation| handle.submit(operation).unwrap()).collect();
+    pending.into_iter().map(|pending| pending.wait().unwrap()).collect()
 }
 
 /// Counts the groups that were committed: each is one entry of the audit.
@@ -161,28 +139,19 @@ fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
         .flat_map(|counter| ["a", "b"].map(|client| (client, counter)))
         .map(|(client, counter)| {
             let value = format!("{client}{counter}");
-            handle
-                .submit(title(client, counter, client, &value))
-                .unwrap()
+            handle.submit(title(client, counter, client, &value)).unwrap()
         })
         .collect();
     open.send(()).unwrap();
     assert!(held.join().unwrap().unwrap());
     let answers: Vec<Answer> = pending.into_iter().map(|p| p.wait().unwrap()).collect();
-    let stamps: Vec<_> = answers
-        .iter()
-        .map(|answer| answer.stamp().unwrap())
-        .collect();
+    let stamps: Vec<_> = answers.iter().map(|answer| answer.stamp().unwrap()).collect();
     assert!(stamps.is_sorted(), "{stamps:?}");
     let hub = writer.stop().unwrap();
     assert_eq!(shown(&hub, "a"), r#"/title="a40""#);
     assert_eq!(shown(&hub, "b"), r#"/title="b40""#);
     assert!(audit_entries(&hub) <= 2, "{} groups", audit_entries(&hub));
-    assert_eq!(
-        hub.conflicts().unwrap(),
-        [],
-        "a client is never in conflict with itself"
-    );
+    assert_eq!(hub.conflicts().unwrap(), [], "a client is never in conflict with itself");
     hub.audit_verify().unwrap();
 }
 
@@ -190,33 +159,18 @@ fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
 fn a_retry_is_answered_with_the_same_stamp_also_after_a_crash() {
     let folder = tempfile::tempdir().unwrap();
     let writer = Writer::start(sqlite(folder.path()), rules()).unwrap();
-    let first = writer
-        .handle()
-        .commit(title("phone", 1, "t1", "one"))
-        .unwrap();
+    let first = writer.handle().commit(title("phone", 1, "t1", "one")).unwrap();
     assert_eq!(first.as_str(), "applied");
-    let again = writer
-        .handle()
-        .commit(title("phone", 1, "t1", "one"))
-        .unwrap();
-    assert_eq!(
-        (again.as_str(), again.stamp()),
-        ("duplicate", first.stamp())
-    );
+    let again = writer.handle().commit(title("phone", 1, "t1", "one")).unwrap();
+    assert_eq!((again.as_str(), again.stamp()), ("duplicate", first.stamp()));
     // Dropped without being closed: whatever was not on disk is gone.
     drop(writer.stop().unwrap());
 
     let hub = sqlite(folder.path());
     let position = hub.position();
     let writer = Writer::start(hub, rules()).unwrap();
-    let again = writer
-        .handle()
-        .commit(title("phone", 1, "t1", "other"))
-        .unwrap();
-    assert_eq!(
-        (again.as_str(), again.stamp()),
-        ("duplicate", first.stamp())
-    );
+    let again = writer.handle().commit(title("phone", 1, "t1", "other")).unwrap();
+    assert_eq!((again.as_str(), again.stamp()), ("duplicate", first.stamp()));
     let hub = writer.stop().unwrap();
     assert_eq!(hub.position(), position);
     assert_eq!(shown(&hub, "t1"), r#"/title="one""#);
@@ -235,17 +189,12 @@ fn nothing_acknowledged_is_lost_by_a_crash() {
             for counter in 1..=25 {
                 let client = format!("c{thread}");
                 let record = format!("{client}-{counter}");
-                let answer = handle
-                    .commit(title(&client, counter, &record, "kept"))
-                    .unwrap();
+                let answer = handle.commit(title(&client, counter, &record, "kept")).unwrap();
                 assert_eq!(answer.as_str(), "applied");
             }
         })
     });
-    threads
-        .collect::<Vec<_>>()
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.collect::<Vec<_>>().into_iter().for_each(|thread| thread.join().unwrap());
     // The files as they are at this moment, while the writer still has them open.
     std::fs::create_dir(&copy).unwrap();
     for entry in std::fs::read_dir(&disk).unwrap().flatten() {
@@ -280,9 +229,7 @@ fn two_clients_that_increment_at_once_lose_no_increment() {
             })
         })
         .collect();
-    threads
-        .into_iter()
-        .for_each(|thread| thread.join().unwrap());
+    threads.into_iter().for_each(|thread| thread.join().unwrap());
     let hub = writer.stop().unwrap();
     assert_eq!(shown(&hub, "t1"), "/views=1000");
     assert_eq!(hub.position(), Position(1_000));
@@ -298,33 +245,16 @@ fn queued_operations_on_one_base_are_no_conflict_of_their_writer_but_one_of_two_
         base: Some(base.clone()),
         ..title(client, counter, "t1", value)
     };
-    let own = submit_all(
-        &handle,
-        vec![based("a", 2, "second"), based("a", 3, "third")],
-    );
-    assert_eq!(
-        own.iter().map(Answer::as_str).collect::<Vec<_>>(),
-        ["applied", "applied"]
-    );
+    let own = submit_all(&handle, vec![based("a", 2, "second"), based("a", 3, "third")]);
+    assert_eq!(own.iter().map(Answer::as_str).collect::<Vec<_>>(), ["applied", "applied"]);
     let other = handle.commit(based("b", 1, "mine")).unwrap();
     assert_eq!(other.as_str(), "conflict");
-    let seen = ClientOperation {
-        base: Some(token(&other)),
-        ..title("b", 2, "t1", "both seen")
-    };
+    let seen = ClientOperation { base: Some(token(&other)), ..title("b", 2, "t1", "both seen") };
     assert_eq!(handle.commit(seen).unwrap().as_str(), "applied");
     let hub = writer.stop().unwrap();
-    let statuses: Vec<&str> = hub
-        .conflicts()
-        .unwrap()
-        .iter()
-        .map(|row| row.status.as_str())
-        .collect();
-    assert_eq!(
-        statuses,
-        ["closed"],
-        "a conflict stays in the list when it is over"
-    );
+    let statuses: Vec<&str> =
+        hub.conflicts().unwrap().iter().map(|row| row.status.as_str()).collect();
+    assert_eq!(statuses, ["closed"], "a conflict stays in the list when it is over");
     assert_eq!(shown(&hub, "t1"), r#"/title="both seen""#);
 }
 
@@ -332,26 +262,15 @@ fn queued_operations_on_one_base_are_no_conflict_of_their_writer_but_one_of_two_
 fn a_write_after_an_own_deletion_begins_the_record_anew() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let fields = vec![set("/title", "old"), set("/note", "old")];
-    let base = token(
-        &writer
-            .handle()
-            .commit(operation("a", 1, "t1", fields))
-            .unwrap(),
-    );
+    let base = token(&writer.handle().commit(operation("a", 1, "t1", fields)).unwrap());
     let delete = ClientOperation {
         base: Some(base.clone()),
         effect: Effect::Delete,
         ..title("a", 2, "t1", "")
     };
-    let anew = ClientOperation {
-        base: Some(base),
-        ..title("a", 3, "t1", "new")
-    };
+    let anew = ClientOperation { base: Some(base), ..title("a", 3, "t1", "new") };
     let answers = submit_all(&writer.handle(), vec![delete, anew]);
-    assert!(
-        answers.iter().all(|answer| answer.as_str() == "applied"),
-        "{answers:?}"
-    );
+    assert!(answers.iter().all(|answer| answer.as_str() == "applied"), "{answers:?}");
     let hub = writer.stop().unwrap();
     assert_eq!(shown(&hub, "t1"), r#"/title="new""#);
 }
@@ -360,9 +279,7 @@ fn a_write_after_an_own_deletion_begins_the_record_anew() {
 fn one_bad_operation_never_fails_its_neighbours() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let ahead = Token {
-        version: [(syncline_model::id::SiteId(9), Clock(5))]
-            .into_iter()
-            .collect(),
+        version: [(syncline_model::id::SiteId(9), Clock(5))].into_iter().collect(),
         ..Token::default()
     };
     let bad_text = FieldOperation::Increment {
@@ -375,29 +292,14 @@ fn one_bad_operation_never_fails_its_neighbours() {
         after: vec![after],
         ..title("bad", counter, "t2", "later")
     };
-    let unknown = ClientOperation {
-        entity: EntityName::new("secrets").unwrap(),
-        ..good(90)
-    };
+    let unknown = ClientOperation { entity: EntityName::new("secrets").unwrap(), ..good(90) };
     let cases: Vec<(ClientOperation, &str)> = vec![
         (title("bad", 0, "t1", "zero"), "OPERATION_COUNTER_INVALID"),
-        (
-            title("bad", u64::MAX, "t1", "beyond"),
-            "OPERATION_COUNTER_INVALID",
-        ),
+        (title("bad", u64::MAX, "t1", "beyond"), "OPERATION_COUNTER_INVALID"),
         (unknown, "OPERATION_ENTITY_UNKNOWN"),
-        (
-            ClientOperation {
-                base: Some(ahead),
-                ..title("bad", 3, "t3", "ahead")
-            },
-            "BEHIND",
-        ),
+        (ClientOperation { base: Some(ahead), ..title("bad", 3, "t3", "ahead") }, "BEHIND"),
         (title("bad", 4, "t4", &huge), "RECORD_TOO_LARGE"),
-        (
-            operation("bad", 5, "t5", vec![bad_text.clone(), bad_text]),
-            "SUM_OVERFLOW",
-        ),
+        (operation("bad", 5, "t5", vec![bad_text.clone(), bad_text]), "SUM_OVERFLOW"),
         (after(6, 7), "OPERATION_WAITS"),
         (after(8, 4), "OPERATION_AFTER_REFUSED"),
     ];
@@ -412,20 +314,12 @@ fn one_bad_operation_never_fails_its_neighbours() {
             Answer::Rejected(why) => assert_eq!(why.code(), *code),
             other => panic!("{code}: {other:?}"),
         }
-        assert!(
-            pair[1].stamp().is_some(),
-            "the neighbour of {code}: {:?}",
-            pair[1]
-        );
+        assert!(pair[1].stamp().is_some(), "the neighbour of {code}: {:?}", pair[1]);
     }
     // What can never succeed is remembered; what may succeed later is not.
     let again = submit_all(
         &writer.handle(),
-        vec![
-            title("bad", 4, "t4", "small"),
-            title("bad", 7, "t2", "first"),
-            after(6, 7),
-        ],
+        vec![title("bad", 4, "t4", "small"), title("bad", 7, "t2", "first"), after(6, 7)],
     );
     let words: Vec<&str> = again.iter().map(Answer::as_str).collect();
     assert_eq!(words, ["duplicate", "applied", "applied"]);
@@ -450,10 +344,7 @@ fn a_full_queue_turns_commands_away_and_loses_none_that_it_took() {
             Err(_) if pending.len() + 2 < COMMANDS_WAITING_MAX => continue,
             Err(error) => break error,
         }
-        assert!(
-            pending.len() <= COMMANDS_WAITING_MAX + 1,
-            "the queue has a bound"
-        );
+        assert!(pending.len() <= COMMANDS_WAITING_MAX + 1, "the queue has a bound");
     };
     assert_eq!(refused.code(), "WRITER_BUSY");
     open.send(()).unwrap();
@@ -462,10 +353,7 @@ fn a_full_queue_turns_commands_away_and_loses_none_that_it_took() {
     for answer in pending {
         assert!(answer.wait().unwrap().stamp().is_some());
     }
-    assert_eq!(
-        shown(&writer.stop().unwrap(), "t1"),
-        format!("/views={taken}")
-    );
+    assert_eq!(shown(&writer.stop().unwrap(), "t1"), format!("/views={taken}"));
 }
 
 #[test]
@@ -473,11 +361,7 @@ fn stopping_finishes_what_was_submitted_and_refuses_what_comes_later() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let handle = writer.handle();
     let pending: Vec<Pending> = (1..=50)
-        .map(|counter| {
-            handle
-                .submit(operation("a", counter, "t1", vec![increment()]))
-                .unwrap()
-        })
+        .map(|counter| handle.submit(operation("a", counter, "t1", vec![increment()])).unwrap())
         .collect();
     let hub = writer.stop().unwrap();
     assert!(pending.into_iter().all(|pending| pending.wait().is_ok()));
@@ -559,9 +443,7 @@ fn a_store_that_fails_stops_the_writer_and_a_retry_after_that_applies_once() {
         let writer = Writer::start(on(Box::new(store)), rules()).unwrap();
         let mut failed = None;
         for counter in 1..=6 {
-            let answer = writer
-                .handle()
-                .commit(operation("a", counter, "t1", vec![increment()]));
+            let answer = writer.handle().commit(operation("a", counter, "t1", vec![increment()]));
             match (answer, failed) {
                 (Ok(_), None) => {}
                 (Err(WriterError::OutcomeUnknown), None) => failed = Some(counter),
@@ -573,19 +455,13 @@ fn a_store_that_fails_stops_the_writer_and_a_retry_after_that_applies_once() {
                 (answer, failed) => panic!("{counter} after {failed:?}: {answer:?}"),
             }
         }
-        assert_eq!(
-            failed,
-            Some(u64::from(fails_at)),
-            "the hub's own first commit is number 0"
-        );
+        assert_eq!(failed, Some(u64::from(fails_at)), "the hub's own first commit is number 0");
         drop(writer.stop().unwrap());
 
         let writer = Writer::start(memory(&disk), rules()).unwrap();
         for counter in 1..=6 {
-            let answer = writer
-                .handle()
-                .commit(operation("a", counter, "t1", vec![increment()]))
-                .unwrap();
+            let answer =
+                writer.handle().commit(operation("a", counter, "t1", vec![increment()])).unwrap();
             let known = counter < u64::from(fails_at) || keeps && counter == u64::from(fails_at);
             assert_eq!(answer.as_str(), if known { "duplicate" } else { "applied" });
         }

@@ -36,11 +36,7 @@ fn golden_bytes_hold_every_kind() -> Result<(), DecodeError> {
     writer.bytes(&[0, 0x80, 0xff]);
     writer.str("жмых 🦀");
     writer.raw(b"raw!rest");
-    assert_eq!(
-        writer.as_bytes(),
-        EVERY_KIND,
-        "a stored form changed: bump the format version"
-    );
+    assert_eq!(writer.as_bytes(), EVERY_KIND, "a stored form changed: bump the format version");
     Ok(())
 }
 
@@ -76,18 +72,12 @@ fn damage_is_named_with_its_place() {
         golden(
             include_bytes!("../../../../fixtures/model/v1/codec-length-beyond-the-end.bin"),
             1,
-            Damage::LengthBeyondEnd {
-                claimed: 4,
-                remaining_bytes: 3,
-            },
+            Damage::LengthBeyondEnd { claimed: 4, remaining_bytes: 3 },
         ),
         golden(
             include_bytes!("../../../../fixtures/model/v1/codec-length-of-all-64-bits.bin"),
             1,
-            Damage::LengthBeyondEnd {
-                claimed: u64::MAX,
-                remaining_bytes: 1,
-            },
+            Damage::LengthBeyondEnd { claimed: u64::MAX, remaining_bytes: 1 },
         ),
         golden(
             include_bytes!("../../../../fixtures/model/v1/codec-text-not-utf8.bin"),
@@ -99,11 +89,7 @@ fn damage_is_named_with_its_place() {
         let mut reader = Reader::new(file);
         assert_eq!(reader.u8(), Ok(0xaa), "case: {index}");
         assert_eq!(reader.str().map(str::len), expected, "case: {index}");
-        assert_eq!(
-            reader.offset(),
-            1,
-            "the position stays before the damage, case: {index}"
-        );
+        assert_eq!(reader.offset(), 1, "the position stays before the damage, case: {index}");
     }
 }
 
@@ -115,10 +101,7 @@ fn a_count_is_bounded_by_the_bytes_that_are_left() {
         Reader::new(&bytes).count(3),
         Err(DecodeError {
             offset: 0,
-            damage: Damage::LengthBeyondEnd {
-                claimed: 3,
-                remaining_bytes: 6
-            }
+            damage: Damage::LengthBeyondEnd { claimed: 3, remaining_bytes: 6 }
         })
     );
 }

@@ -4,9 +4,7 @@ use proptest::prelude::*;
 fn cursor(incarnation: u128, positions: &[(u16, u64)]) -> Cursor {
     let mut cursor = Cursor::new(Incarnation(incarnation));
     for &(partition, position) in positions {
-        cursor
-            .advance(PartitionId(partition), Position(position))
-            .expect("rising positions");
+        cursor.advance(PartitionId(partition), Position(position)).expect("rising positions");
     }
     cursor
 }
@@ -35,11 +33,7 @@ fn golden_texts_are_written_and_read() {
         ),
     ];
     for (name, text, expected) in cases {
-        assert_eq!(
-            expected.to_string(),
-            text,
-            "bump the format version: {name}"
-        );
+        assert_eq!(expected.to_string(), text, "bump the format version: {name}");
         assert_eq!(text.parse(), Ok(expected), "case: {name}");
     }
 }
@@ -51,16 +45,8 @@ fn a_damaged_token_is_refused_by_the_reason() {
     let too_long = "A".repeat(CURSOR_TEXT_BYTES_MAX + 1);
     let (bytes, bytes_max) = (CURSOR_TEXT_BYTES_MAX + 1, CURSOR_TEXT_BYTES_MAX);
     let cases = [
-        (
-            "empty",
-            "",
-            malformed(0, Damage::Truncated { missing_bytes: 1 }),
-        ),
-        (
-            "too long",
-            too_long.as_str(),
-            CursorError::TooLong { bytes, bytes_max },
-        ),
+        ("empty", "", malformed(0, Damage::Truncated { missing_bytes: 1 })),
+        ("too long", too_long.as_str(), CursorError::TooLong { bytes, bytes_max }),
         ("padded", "AQ==", CursorError::NotBase64Url { offset: 2 }),
         ("version byte alone", "AQ", CursorError::Checksum),
         (
@@ -108,39 +94,22 @@ fn a_damaged_token_is_refused_by_the_reason() {
 fn a_cursor_never_goes_back() {
     let mut cursor = cursor(1, &[(0, 5)]);
     let (partition, position) = (PartitionId(0), Position(5));
-    assert_eq!(
-        cursor.advance(partition, position),
-        Ok(()),
-        "standing still is no change"
-    );
+    assert_eq!(cursor.advance(partition, position), Ok(()), "standing still is no change");
     let to = Position(4);
-    let error = CursorError::Backwards {
-        partition,
-        position,
-        to,
-    };
+    let error = CursorError::Backwards { partition, position, to };
     assert_eq!(cursor.advance(partition, to), Err(error.clone()));
     assert_eq!(cursor.position(partition), position);
-    assert_eq!(
-        (error.code(), error.advice()),
-        ("CURSOR_BACKWARDS", Advice::GiveUp)
-    );
+    assert_eq!((error.code(), error.advice()), ("CURSOR_BACKWARDS", Advice::GiveUp));
 }
 
 #[test]
 fn another_incarnation_is_told_to_rebase() {
     let (ours, restored) = (cursor(1, &[(0, 5)]), cursor(2, &[(0, 9)]));
-    let error = CursorError::OtherIncarnation {
-        expected: Incarnation(1),
-        found: Incarnation(2),
-    };
+    let error = CursorError::OtherIncarnation { expected: Incarnation(1), found: Incarnation(2) };
     assert_eq!(restored.require(Incarnation(1)), Err(error.clone()));
     assert_eq!(ours.covers(&restored), Err(error.clone()));
     assert_eq!(ours.require(Incarnation(1)), Ok(()));
-    assert_eq!(
-        (error.code(), error.advice()),
-        ("CURSOR_OTHER_INCARNATION", Advice::Rebase)
-    );
+    assert_eq!((error.code(), error.advice()), ("CURSOR_OTHER_INCARNATION", Advice::Rebase));
 }
 
 #[test]
@@ -154,19 +123,14 @@ fn covering_looks_at_every_partition() {
         ("partition only ours", &[(0, 9), (1, 1)], &[(0, 9)], true),
     ];
     for (name, ours, theirs, expected) in cases {
-        assert_eq!(
-            cursor(1, ours).covers(&cursor(1, theirs)),
-            Ok(expected),
-            "case: {name}"
-        );
+        assert_eq!(cursor(1, ours).covers(&cursor(1, theirs)), Ok(expected), "case: {name}");
     }
 }
 
 #[test]
 fn the_widest_cursor_fits_into_a_token() {
-    let widest: Vec<(u16, u64)> = (0..CURSOR_PARTITIONS_MAX)
-        .map(|index| (u16::MAX - index as u16, u64::MAX))
-        .collect();
+    let widest: Vec<(u16, u64)> =
+        (0..CURSOR_PARTITIONS_MAX).map(|index| (u16::MAX - index as u16, u64::MAX)).collect();
     let mut cursor = cursor(1, &widest);
     let text = cursor.to_string();
     assert!(text.len() <= CURSOR_TEXT_BYTES_MAX, "{} bytes", text.len());
@@ -176,11 +140,7 @@ fn the_widest_cursor_fits_into_a_token() {
         cursor.advance(PartitionId(0), Position(1)),
         Err(CursorError::TooManyPartitions { partitions_max })
     );
-    assert_eq!(
-        cursor.advance(PartitionId(0), Position(0)),
-        Ok(()),
-        "0 takes no room"
-    );
+    assert_eq!(cursor.advance(PartitionId(0), Position(0)), Ok(()), "0 takes no room");
 }
 
 proptest! {

@@ -206,10 +206,9 @@ fn check_paths(fields: &[(&Path, &Leaf)]) -> Result<(), FieldsError> {
     // What is inside a path follows it directly in their order.
     let mut neighbours = paths.iter().zip(paths.iter().skip(1));
     match neighbours.find(|(outer, inner)| outer.is_prefix_of(inner)) {
-        Some((&outer, &inner)) => Err(FieldsError::Overlap {
-            outer: outer.clone(),
-            inner: inner.clone(),
-        }),
+        Some((&outer, &inner)) => {
+            Err(FieldsError::Overlap { outer: outer.clone(), inner: inner.clone() })
+        }
         None => Ok(()),
     }
 }

@@ -72,24 +72,17 @@ impl Kind {
 /// Returns whether a text is one JSON string without escapes, as nearly all stored values are: it
 /// is its own compact form.
 fn is_plain_string(text: &str) -> bool {
-    let inner = text
-        .strip_prefix('"')
-        .and_then(|text| text.strip_suffix('"'));
+    let inner = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
     let is_plain = |byte: u8| byte >= 0x20 && byte != b'"' && byte != b'\\';
     // A fold without a way out early looks at many bytes at once.
-    let all = |text: &str| {
-        text.bytes()
-            .fold(true, |plain, byte| plain & is_plain(byte))
-    };
+    let all = |text: &str| text.bytes().fold(true, |plain, byte| plain & is_plain(byte));
     inner.is_some_and(all)
 }
 
 impl Leaf {
     /// Returns `null`.
     pub fn null() -> Self {
-        Self {
-            text: "null".into(),
-        }
+        Self { text: "null".into() }
     }
 
     /// Returns `{}`.
@@ -153,16 +146,12 @@ impl Leaf {
                     push_string(scanner, token, &mut out)?;
                     Self { text: out.into() }
                 } else {
-                    Self {
-                        text: scanner.text(token.span)?.into(),
-                    }
+                    Self { text: scanner.text(token.span)?.into() }
                 }
             }
             _ => {
                 let span = scanner.skip_value()?;
-                Self {
-                    text: scanner.text(span)?.into(),
-                }
+                Self { text: scanner.text(span)?.into() }
             }
         })
     }
@@ -193,11 +182,7 @@ impl Leaf {
             }
             Kind::Array | Kind::Object => self.to_json().to_canonical_string(),
         };
-        if owned == *self.text {
-            Cow::Borrowed(&self.text)
-        } else {
-            Cow::Owned(owned)
-        }
+        if owned == *self.text { Cow::Borrowed(&self.text) } else { Cow::Owned(owned) }
     }
 
     /// Returns the number, if it is one.
@@ -368,32 +353,24 @@ impl fmt::Debug for Leaf {
 
 impl From<bool> for Leaf {
     fn from(value: bool) -> Self {
-        Self {
-            text: if value { "true" } else { "false" }.into(),
-        }
+        Self { text: if value { "true" } else { "false" }.into() }
     }
 }
 
 impl From<i64> for Leaf {
     fn from(value: i64) -> Self {
-        Self {
-            text: value.to_string().into(),
-        }
+        Self { text: value.to_string().into() }
     }
 }
 
 impl From<u64> for Leaf {
     fn from(value: u64) -> Self {
-        Self {
-            text: value.to_string().into(),
-        }
+        Self { text: value.to_string().into() }
     }
 }
 
 impl From<&Number> for Leaf {
     fn from(value: &Number) -> Self {
-        Self {
-            text: value.as_str().into(),
-        }
+        Self { text: value.as_str().into() }
     }
 }

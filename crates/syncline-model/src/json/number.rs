@@ -153,12 +153,7 @@ impl Number {
         let zeros = std::iter::repeat_n(0_u8, usize::try_from(decimal.lowest()).ok()?);
         let digits = decimal.digits().map(|digit| digit - b'0').chain(zeros);
         let magnitude = digits.fold(0_i128, |sum, digit| sum * 10 + i128::from(digit));
-        i64::try_from(if decimal.negative {
-            -magnitude
-        } else {
-            magnitude
-        })
-        .ok()
+        i64::try_from(if decimal.negative { -magnitude } else { magnitude }).ok()
     }
 
     /// Returns the number with the other sign, in canonical form.
@@ -166,14 +161,7 @@ impl Number {
     pub fn negated(&self) -> Self {
         let decimal = self.decimal();
         let negative = !decimal.negative && !decimal.is_zero();
-        Self {
-            text: Decimal {
-                negative,
-                ..decimal
-            }
-            .canonical()
-            .into(),
-        }
+        Self { text: Decimal { negative, ..decimal }.canonical().into() }
     }
 
     /// Returns the exact sum, in canonical form. The cost is linear in the digits.
@@ -193,13 +181,7 @@ impl Number {
     /// As [`checked_add`](Self::checked_add).
     pub fn checked_sub(&self, other: &Self) -> Result<Self, NumberError> {
         let other = other.decimal();
-        sum(
-            self.decimal(),
-            Decimal {
-                negative: !other.negative,
-                ..other
-            },
-        )
+        sum(self.decimal(), Decimal { negative: !other.negative, ..other })
     }
 
     fn decimal(&self) -> Decimal<'_> {
@@ -258,17 +240,13 @@ impl FromStr for Number {
 
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
-        Self {
-            text: value.to_string().into(),
-        }
+        Self { text: value.to_string().into() }
     }
 }
 
 impl From<u64> for Number {
     fn from(value: u64) -> Self {
-        Self {
-            text: value.to_string().into(),
-        }
+        Self { text: value.to_string().into() }
     }
 }
 
@@ -314,12 +292,7 @@ impl<'a> Decimal<'a> {
         };
         let (mantissa, exponent) = split_at_any(text, b"eE");
         let (whole, fraction) = split_at_any(mantissa, b".");
-        let written = Self {
-            negative,
-            whole,
-            fraction,
-            scale: 0,
-        };
+        let written = Self { negative, whole, fraction, scale: 0 };
         written.trimmed(read_exponent(exponent))
     }
 
@@ -333,25 +306,11 @@ impl<'a> Decimal<'a> {
             scale -= count(self.fraction) - count(fraction);
         }
         let fraction = without_trailing_zeros(fraction);
-        let whole = if fraction.is_empty() {
-            without_trailing_zeros(whole)
-        } else {
-            whole
-        };
+        let whole = if fraction.is_empty() { without_trailing_zeros(whole) } else { whole };
         if whole.is_empty() && fraction.is_empty() {
-            return Self {
-                negative: false,
-                whole,
-                fraction,
-                scale: 0,
-            };
+            return Self { negative: false, whole, fraction, scale: 0 };
         }
-        Self {
-            negative: self.negative,
-            whole,
-            fraction,
-            scale,
-        }
+        Self { negative: self.negative, whole, fraction, scale }
     }
 
     const fn is_zero(&self) -> bool {
@@ -387,11 +346,8 @@ impl<'a> Decimal<'a> {
             (false, true) => -1,
             (false, false) => 1,
         };
-        let magnitudes = || {
-            self.scale
-                .cmp(&other.scale)
-                .then_with(|| self.digits().cmp(other.digits()))
-        };
+        let magnitudes =
+            || self.scale.cmp(&other.scale).then_with(|| self.digits().cmp(other.digits()));
         match sign(self).cmp(&sign(other)) {
             Ordering::Equal if sign(self) == 0 => Ordering::Equal,
             Ordering::Equal if self.negative => magnitudes().reverse(),
@@ -447,9 +403,7 @@ fn push_after_point(out: &mut String, digits: impl Iterator<Item = char>) {
 fn sum(a: Decimal<'_>, b: Decimal<'_>) -> Result<Number, NumberError> {
     let (a, b) = if a.is_zero() { (b, a) } else { (a, b) };
     if b.is_zero() {
-        return Ok(Number {
-            text: a.canonical().into(),
-        });
+        return Ok(Number { text: a.canonical().into() });
     }
     let lowest = a.lowest().min(b.lowest());
     let width = usize::try_from(a.scale.max(b.scale) - lowest).unwrap_or(usize::MAX);
@@ -469,17 +423,9 @@ fn sum(a: Decimal<'_>, b: Decimal<'_>) -> Result<Number, NumberError> {
         subtract_digits(&mut large, &small);
     }
     let digits: Vec<u8> = large.iter().rev().map(|digit| digit + b'0').collect();
-    let result = Decimal {
-        negative,
-        whole: &digits,
-        fraction: &[],
-        scale: 0,
-    }
-    .trimmed(lowest);
+    let result = Decimal { negative, whole: &digits, fraction: &[], scale: 0 }.trimmed(lowest);
     result.check_limits()?;
-    Ok(Number {
-        text: result.canonical().into(),
-    })
+    Ok(Number { text: result.canonical().into() })
 }
 
 /// Returns the values of the digits from the power of ten `lowest` up, and one more for the carry.
@@ -515,10 +461,7 @@ fn subtract_digits(difference: &mut [u8], subtrahend: &[u8]) {
 /// Splits at the first of the bytes; the second half is empty if there is none.
 fn split_at_any<'t>(text: &'t [u8], separators: &[u8]) -> (&'t [u8], &'t [u8]) {
     let mut halves = text.splitn(2, |byte| separators.contains(byte));
-    (
-        halves.next().unwrap_or_default(),
-        halves.next().unwrap_or_default(),
-    )
+    (halves.next().unwrap_or_default(), halves.next().unwrap_or_default())
 }
 
 /// Reads an exponent; one beyond all limits stays beyond them.
@@ -529,9 +472,9 @@ fn read_exponent(text: &[u8]) -> i64 {
         [b'+', digits @ ..] => (false, digits),
         digits => (false, digits),
     };
-    let magnitude = digits.iter().fold(0_i64, |sum, digit| {
-        (sum * 10 + i64::from(digit.saturating_sub(b'0'))).min(BEYOND)
-    });
+    let magnitude = digits
+        .iter()
+        .fold(0_i64, |sum, digit| (sum * 10 + i64::from(digit.saturating_sub(b'0'))).min(BEYOND));
     if negative { -magnitude } else { magnitude }
 }
 
@@ -541,11 +484,7 @@ fn without_leading_zeros(digits: &[u8]) -> &[u8] {
 }
 
 fn without_trailing_zeros(digits: &[u8]) -> &[u8] {
-    let zeros = digits
-        .iter()
-        .rev()
-        .take_while(|&&digit| digit == b'0')
-        .count();
+    let zeros = digits.iter().rev().take_while(|&&digit| digit == b'0').count();
     digits.get(..digits.len() - zeros).unwrap_or_default()
 }
 

@@ -119,10 +119,7 @@ pub fn members_lenient(bytes: &[u8]) -> Result<Vec<LenientMember<'_>>, JsonError
     while more {
         let key = read_key(&mut scanner)?;
         let (value_span, fault) = scanner.skip_value_lenient()?;
-        found.push((
-            key.with_value(&scanner, value_span),
-            fault.map_or(Ok(()), Err),
-        ));
+        found.push((key.with_value(&scanner, value_span), fault.map_or(Ok(()), Err)));
         more = scanner.next_member()?;
     }
     check_unique(found.iter().map(|(member, _)| member))?;
@@ -147,10 +144,7 @@ pub fn elements(bytes: &[u8]) -> Result<Vec<Element<'_>>, JsonError> {
     let mut more = scanner.open_array()?;
     while more {
         let span = scanner.skip_value()?;
-        found.push(Element {
-            value: scanner.slice(span),
-            span,
-        });
+        found.push(Element { value: scanner.slice(span), span });
         more = scanner.next_element()?;
     }
     scanner.finish()?;
@@ -206,21 +200,12 @@ pub fn collections(bytes: &[u8]) -> Result<Vec<Collection<'_>>, JsonError> {
         let (value_span, content) = if scanner.peek()? == b'[' {
             let start = scanner.position();
             let elements = read_elements_lenient(&mut scanner)?;
-            (
-                Span {
-                    start,
-                    end: scanner.position(),
-                },
-                Content::Elements(elements),
-            )
+            (Span { start, end: scanner.position() }, Content::Elements(elements))
         } else {
             let (span, fault) = scanner.skip_value_lenient()?;
             (span, Content::Other(fault.map_or(Ok(()), Err)))
         };
-        found.push(Collection {
-            member: key.with_value(&scanner, value_span),
-            content,
-        });
+        found.push(Collection { member: key.with_value(&scanner, value_span), content });
         more = scanner.next_member()?;
     }
     check_unique(found.iter().map(|collection| &collection.member))?;
@@ -237,21 +222,13 @@ struct ReadKey<'a> {
 impl<'a> ReadKey<'a> {
     fn with_value(self, scanner: &Scanner<'a>, value_span: Span) -> Member<'a> {
         let value = scanner.slice(value_span);
-        Member {
-            key: self.text,
-            key_span: self.span,
-            value,
-            value_span,
-        }
+        Member { key: self.text, key_span: self.span, value, value_span }
     }
 }
 
 fn read_key<'a>(scanner: &mut Scanner<'a>) -> Result<ReadKey<'a>, JsonError> {
     let token = scanner.key()?;
-    Ok(ReadKey {
-        text: scanner.string_text(token)?,
-        span: token.span,
-    })
+    Ok(ReadKey { text: scanner.string_text(token)?, span: token.span })
 }
 
 fn read_elements_lenient(scanner: &mut Scanner<'_>) -> Result<Vec<LenientElement>, JsonError> {
@@ -278,7 +255,5 @@ fn check_unique<'m, 'a: 'm>(
             duplicate = Some(member.key_span.start);
         }
     }
-    duplicate.map_or(Ok(()), |offset| {
-        Err(JsonError::DuplicateKey { offset, key_count })
-    })
+    duplicate.map_or(Ok(()), |offset| Err(JsonError::DuplicateKey { offset, key_count }))
 }

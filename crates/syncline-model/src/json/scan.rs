@@ -53,9 +53,8 @@ pub(super) struct Scanner<'a> {
 impl<'a> Scanner<'a> {
     /// Starts at the first byte that is not whitespace; all bytes have to be UTF-8.
     pub(super) fn strict(bytes: &'a [u8]) -> Result<Self, JsonError> {
-        let text = std::str::from_utf8(bytes).map_err(|error| JsonError::InvalidUtf8 {
-            offset: error.valid_up_to(),
-        })?;
+        let text = std::str::from_utf8(bytes)
+            .map_err(|error| JsonError::InvalidUtf8 { offset: error.valid_up_to() })?;
         Self::start(bytes, Some(text))
     }
 
@@ -92,18 +91,14 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(super) fn peek(&self) -> Result<u8, JsonError> {
         let next = self.bytes.get(self.position).copied();
-        next.ok_or(JsonError::UnexpectedEnd {
-            offset: self.bytes.len(),
-        })
+        next.ok_or(JsonError::UnexpectedEnd { offset: self.bytes.len() })
     }
 
     /// Checks that only whitespace follows.
     pub(super) fn finish(&mut self) -> Result<(), JsonError> {
         self.skip_whitespace();
         if self.position < self.bytes.len() {
-            return Err(JsonError::TrailingData {
-                offset: self.position,
-            });
+            return Err(JsonError::TrailingData { offset: self.position });
         }
         Ok(())
     }
@@ -118,19 +113,14 @@ impl<'a> Scanner<'a> {
         if let Some(text) = self.text.and_then(|text| text.get(span.start..span.end)) {
             return Ok(text);
         }
-        std::str::from_utf8(self.slice(span)).map_err(|error| JsonError::InvalidUtf8 {
-            offset: span.start + error.valid_up_to(),
-        })
+        std::str::from_utf8(self.slice(span))
+            .map_err(|error| JsonError::InvalidUtf8 { offset: span.start + error.valid_up_to() })
     }
 
     /// Returns what a string token says, with escapes resolved.
     pub(super) fn string_text(&self, token: StringToken) -> Result<Cow<'a, str>, JsonError> {
         let inner = self.text(inner_span(token.span))?;
-        Ok(if token.escaped {
-            Cow::Owned(unescape(inner))
-        } else {
-            Cow::Borrowed(inner)
-        })
+        Ok(if token.escaped { Cow::Owned(unescape(inner)) } else { Cow::Borrowed(inner) })
     }
 
     /// Reads a whole value as a strict scan would read it alone, but passes over contained faults;
@@ -151,10 +141,7 @@ impl<'a> Scanner<'a> {
 
     /// Ends the scan with a contained fault, or notes it.
     fn refuse(&mut self, fault: JsonError) -> Result<(), JsonError> {
-        debug_assert!(
-            fault.is_contained(),
-            "only contained faults can be passed over"
-        );
+        debug_assert!(fault.is_contained(), "only contained faults can be passed over");
         if !self.lenient {
             return Err(fault);
         }
@@ -165,11 +152,7 @@ impl<'a> Scanner<'a> {
     /// Passes over spaces, tabs and line ends.
     #[inline(always)]
     pub(super) fn skip_whitespace(&mut self) {
-        if self
-            .bytes
-            .get(self.position)
-            .is_some_and(|&byte| byte <= b' ')
-        {
+        if self.bytes.get(self.position).is_some_and(|&byte| byte <= b' ') {
             self.skip_whitespace_run();
         }
     }
@@ -190,9 +173,7 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     fn open(&mut self, closing: u8) -> Result<bool, JsonError> {
         if self.depth >= DEPTH_MAX {
-            self.refuse(JsonError::TooDeep {
-                offset: self.position,
-            })?;
+            self.refuse(JsonError::TooDeep { offset: self.position })?;
         }
         self.depth += 1;
         self.position += 1;
@@ -224,19 +205,14 @@ impl<'a> Scanner<'a> {
             self.close();
             return Ok(false);
         }
-        Err(JsonError::UnexpectedByte {
-            offset: self.position,
-            expected,
-        })
+        Err(JsonError::UnexpectedByte { offset: self.position, expected })
     }
 
     /// Opens the object that begins here; tells whether a member follows.
     #[inline(always)]
     pub(super) fn open_object(&mut self) -> Result<bool, JsonError> {
         if self.peek()? != b'{' {
-            return Err(JsonError::NotAnObject {
-                offset: self.position,
-            });
+            return Err(JsonError::NotAnObject { offset: self.position });
         }
         self.open(b'}')
     }
@@ -251,9 +227,7 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(super) fn open_array(&mut self) -> Result<bool, JsonError> {
         if self.peek()? != b'[' {
-            return Err(JsonError::NotAnArray {
-                offset: self.position,
-            });
+            return Err(JsonError::NotAnArray { offset: self.position });
         }
         self.open(b']')
     }
@@ -268,18 +242,12 @@ impl<'a> Scanner<'a> {
     #[inline(always)]
     pub(super) fn key(&mut self) -> Result<StringToken, JsonError> {
         if self.peek()? != b'"' {
-            return Err(JsonError::UnexpectedByte {
-                offset: self.position,
-                expected: "a key",
-            });
+            return Err(JsonError::UnexpectedByte { offset: self.position, expected: "a key" });
         }
         let token = self.string()?;
         self.skip_whitespace();
         if self.peek()? != b':' {
-            return Err(JsonError::UnexpectedByte {
-                offset: self.position,
-                expected: "`:`",
-            });
+            return Err(JsonError::UnexpectedByte { offset: self.position, expected: "`:`" });
         }
         self.position += 1;
         self.skip_whitespace();
@@ -302,20 +270,12 @@ impl<'a> Scanner<'a> {
                 }
                 Some(_) => return Err(JsonError::ControlCharacter { offset: position }),
                 None => {
-                    return Err(JsonError::UnexpectedEnd {
-                        offset: self.bytes.len(),
-                    });
+                    return Err(JsonError::UnexpectedEnd { offset: self.bytes.len() });
                 }
             }
         }
         self.position = position + 1;
-        Ok(StringToken {
-            span: Span {
-                start,
-                end: position + 1,
-            },
-            escaped,
-        })
+        Ok(StringToken { span: Span { start, end: position + 1 }, escaped })
     }
 
     /// Checks the escape at `offset`; returns where the string goes on.
@@ -325,9 +285,7 @@ impl<'a> Scanner<'a> {
             Some(b'u') => {}
             Some(_) => return Err(JsonError::InvalidEscape { offset }),
             None => {
-                return Err(JsonError::UnexpectedEnd {
-                    offset: self.bytes.len(),
-                });
+                return Err(JsonError::UnexpectedEnd { offset: self.bytes.len() });
             }
         }
         let unit = self.escaped_unit(offset)?;
@@ -347,9 +305,7 @@ impl<'a> Scanner<'a> {
     fn escaped_unit(&self, offset: usize) -> Result<u16, JsonError> {
         match self.bytes.get(offset + 2..offset + 6) {
             Some(digits) => hex_unit(digits).ok_or(JsonError::InvalidEscape { offset }),
-            None => Err(JsonError::UnexpectedEnd {
-                offset: self.bytes.len(),
-            }),
+            None => Err(JsonError::UnexpectedEnd { offset: self.bytes.len() }),
         }
     }
 
@@ -376,19 +332,10 @@ impl<'a> Scanner<'a> {
             }
             self.digits()?;
         }
-        if self
-            .bytes
-            .get(self.position)
-            .is_some_and(u8::is_ascii_digit)
-        {
-            return Err(JsonError::InvalidNumber {
-                offset: self.position,
-            });
+        if self.bytes.get(self.position).is_some_and(u8::is_ascii_digit) {
+            return Err(JsonError::InvalidNumber { offset: self.position });
         }
-        let span = Span {
-            start,
-            end: self.position,
-        };
+        let span = Span { start, end: self.position };
         // Without an exponent, a short number cannot reach a limit.
         if (has_exponent || span.len() > 20)
             && let Err(error) = number::check_limits(self.slice(span))
@@ -401,11 +348,7 @@ impl<'a> Scanner<'a> {
     /// Reads one digit or more.
     fn digits(&mut self) -> Result<(), JsonError> {
         let start = self.position;
-        while self
-            .bytes
-            .get(self.position)
-            .is_some_and(u8::is_ascii_digit)
-        {
+        while self.bytes.get(self.position).is_some_and(u8::is_ascii_digit) {
             self.position += 1;
         }
         if self.position > start {
@@ -422,10 +365,7 @@ impl<'a> Scanner<'a> {
         for &expected in literal.as_bytes() {
             if self.peek()? != expected {
                 let offset = self.position;
-                return Err(JsonError::UnexpectedByte {
-                    offset,
-                    expected: literal,
-                });
+                return Err(JsonError::UnexpectedByte { offset, expected: literal });
             }
             self.position += 1;
         }
@@ -442,10 +382,7 @@ impl<'a> Scanner<'a> {
                 continue;
             }
             if !self.leave_value()? {
-                return Ok(Span {
-                    start,
-                    end: self.position,
-                });
+                return Ok(Span { start, end: self.position });
             }
         }
     }
@@ -479,10 +416,7 @@ impl<'a> Scanner<'a> {
             b'n' => self.literal("null")?,
             _ => {
                 let offset = self.position;
-                return Err(JsonError::UnexpectedByte {
-                    offset,
-                    expected: "a value",
-                });
+                return Err(JsonError::UnexpectedByte { offset, expected: "a value" });
             }
         }
         Ok(false)
@@ -518,13 +452,7 @@ impl<'a> Scanner<'a> {
         let inner = inner_span(token.span);
         let fingerprint = if token.escaped {
             let text = self.key_bytes(token);
-            fingerprint(
-                &text,
-                Span {
-                    start: 0,
-                    end: text.len(),
-                },
-            )
+            fingerprint(&text, Span { start: 0, end: text.len() })
         } else {
             fingerprint(self.bytes, inner)
         };
@@ -607,10 +535,7 @@ fn certainly_differ(keys: &[Key]) -> bool {
 
 /// Returns the span between the quotes of a string token.
 const fn inner_span(token: Span) -> Span {
-    Span {
-        start: token.start + 1,
-        end: token.end - 1,
-    }
+    Span { start: token.start + 1, end: token.end - 1 }
 }
 
 /// Resolves the escapes of a string that was checked; half a surrogate pair becomes U+FFFD.
@@ -644,10 +569,7 @@ fn push_unit<'t>(digits: &'t str, out: &mut String) -> &'t str {
     let unit_of = |text: &str| text.as_bytes().get(..4).and_then(hex_unit);
     let unit = unit_of(digits).unwrap_or(0xFFFD);
     let rest = digits.get(4..).unwrap_or_default();
-    let low = rest
-        .strip_prefix(r"\u")
-        .and_then(unit_of)
-        .filter(|&low| is_low_surrogate(low));
+    let low = rest.strip_prefix(r"\u").and_then(unit_of).filter(|&low| is_low_surrogate(low));
     if let (true, Some(low)) = (is_high_surrogate(unit), low) {
         let pair = char::decode_utf16([unit, low]).next().and_then(Result::ok);
         out.push(pair.unwrap_or(char::REPLACEMENT_CHARACTER));
@@ -714,19 +636,11 @@ pub(super) fn plain_end(bytes: &[u8], mut position: usize) -> usize {
     while let (Some(low), Some(high)) = (load(bytes, position), load(bytes, position + 8)) {
         let (low, high) = (special_marks(low), special_marks(high));
         if low | high != 0 {
-            return position
-                + if low != 0 {
-                    unmarked(low)
-                } else {
-                    8 + unmarked(high)
-                };
+            return position + if low != 0 { unmarked(low) } else { 8 + unmarked(high) };
         }
         position += 16;
     }
-    while bytes
-        .get(position)
-        .is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\')
-    {
+    while bytes.get(position).is_some_and(|&byte| byte >= b' ' && byte != b'"' && byte != b'\\') {
         position += 1;
     }
     position
@@ -755,16 +669,9 @@ const fn special_marks(chunk: u64) -> u64 {
 #[inline]
 fn fingerprint(bytes: &[u8], key: Span) -> u64 {
     let length = key.len();
-    let head = if length >= 8 {
-        load(bytes, key.start).unwrap_or(0)
-    } else {
-        short_head(bytes, key)
-    };
-    let tail = if length > 8 {
-        load(bytes, key.end - 8).unwrap_or(0)
-    } else {
-        0
-    };
+    let head =
+        if length >= 8 { load(bytes, key.start).unwrap_or(0) } else { short_head(bytes, key) };
+    let tail = if length > 8 { load(bytes, key.end - 8).unwrap_or(0) } else { 0 };
     head ^ tail.rotate_left(29) ^ (length as u64).rotate_right(8)
 }
 
@@ -775,9 +682,7 @@ fn short_head(bytes: &[u8], key: Span) -> u64 {
         Some(chunk) => chunk & !(u64::MAX << (8 * key.len())),
         None => {
             let key = bytes.get(key.start..key.end).unwrap_or_default();
-            key.iter()
-                .rev()
-                .fold(0, |head, &byte| (head << 8) | u64::from(byte))
+            key.iter().rev().fold(0, |head, &byte| (head << 8) | u64::from(byte))
         }
     }
 }

@@ -66,11 +66,7 @@ fn write_value(value: &Json, style: Style, level: usize, out: &mut String) {
             for (index, (key, member)) in members_in_order(object, style).enumerate() {
                 begin_part(index, style, level + 1, out);
                 write_string(key, out);
-                out.push_str(if matches!(style, Style::Pretty) {
-                    ": "
-                } else {
-                    ":"
-                });
+                out.push_str(if matches!(style, Style::Pretty) { ": " } else { ":" });
                 write_value(member, style, level + 1, out);
             }
             end_parts(object.len(), style, level, out);

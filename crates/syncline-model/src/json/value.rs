@@ -72,8 +72,7 @@ impl Json {
 
     /// Returns the value at `path`, itself at the root. Arrays are never descended into.
     pub fn at(&self, path: &Path) -> Option<&Self> {
-        path.segments()
-            .try_fold(self, |value, key| value.as_object()?.get(&key))
+        path.segments().try_fold(self, |value, key| value.as_object()?.get(&key))
     }
 }
 
@@ -141,10 +140,7 @@ pub struct Object {
 impl Object {
     /// Returns an object without members.
     pub const fn new() -> Self {
-        Self {
-            members: Vec::new(),
-            by_key: Vec::new(),
-        }
+        Self { members: Vec::new(), by_key: Vec::new() }
     }
 
     /// Returns the number of members.
@@ -210,9 +206,7 @@ impl Object {
 
     /// Returns the members in their order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &Json)> + DoubleEndedIterator {
-        self.members
-            .iter()
-            .map(|(key, value)| (key.as_ref(), value))
+        self.members.iter().map(|(key, value)| (key.as_ref(), value))
     }
 
     /// Returns the keys in their order.
@@ -260,9 +254,7 @@ impl Object {
             return found.ok_or(0);
         }
         let key_at = |index: usize| self.members.get(index).map(|(known, _)| known.as_ref());
-        let slot = self
-            .by_key
-            .binary_search_by(|&index| key_at(index).cmp(&Some(key)))?;
+        let slot = self.by_key.binary_search_by(|&index| key_at(index).cmp(&Some(key)))?;
         self.by_key.get(slot).copied().ok_or(slot)
     }
 
@@ -270,12 +262,8 @@ impl Object {
         if self.members.len() <= LINEAR_MEMBERS_MAX {
             return;
         }
-        let mut sorted: Vec<(&str, usize)> = self
-            .members
-            .iter()
-            .enumerate()
-            .map(|(at, (key, _))| (key.as_ref(), at))
-            .collect();
+        let mut sorted: Vec<(&str, usize)> =
+            self.members.iter().enumerate().map(|(at, (key, _))| (key.as_ref(), at)).collect();
         sorted.sort_unstable();
         self.by_key = sorted.into_iter().map(|(_, at)| at).collect();
     }
@@ -284,9 +272,7 @@ impl Object {
 impl PartialEq for Object {
     fn eq(&self, other: &Self) -> bool {
         self.len() == other.len()
-            && self
-                .iter()
-                .all(|(key, value)| other.get(key).is_some_and(|same| same == value))
+            && self.iter().all(|(key, value)| other.get(key).is_some_and(|same| same == value))
     }
 }
 
@@ -317,8 +303,6 @@ impl IntoIterator for Object {
     type IntoIter = IntoMembers;
 
     fn into_iter(self) -> IntoMembers {
-        self.members
-            .into_iter()
-            .map(|(key, value)| (key.into_string(), value))
+        self.members.into_iter().map(|(key, value)| (key.into_string(), value))
     }
 }

@@ -68,9 +68,8 @@ impl Migration {
         let members = Members::of("migration".to_owned(), json, &["from", "to", "steps"])?;
         let (from, to) = (members.version("from")?, members.version("to")?);
         let steps = members.array("steps")?.iter().enumerate();
-        let steps = steps
-            .map(|(index, step)| read_step(index, step))
-            .collect::<Result<Vec<_>, _>>()?;
+        let steps =
+            steps.map(|(index, step)| read_step(index, step)).collect::<Result<Vec<_>, _>>()?;
         Ok(Self::new(from, to, steps)?)
     }
 
@@ -88,66 +87,39 @@ impl Migration {
 fn read_step(index: usize, json: &Json) -> Result<Step, FormError> {
     let place = format!("steps[{index}]");
     let expected = "an object with one member: rename, add, remove, wrap, hoist, map or convert";
-    let malformed = || FormError::Expected {
-        place: place.clone(),
-        expected,
-    };
-    let step = json
-        .as_object()
-        .filter(|step| step.len() == 1)
-        .ok_or_else(malformed)?;
+    let malformed = || FormError::Expected { place: place.clone(), expected };
+    let step = json.as_object().filter(|step| step.len() == 1).ok_or_else(malformed)?;
     let (kind, json) = step.iter().next().ok_or_else(malformed)?;
     let members = |names| Members::of(format!("{place}.{kind}"), json, names);
     Ok(match kind {
         "rename" => {
             let members = members(&["from", "to"])?;
-            Step::Rename {
-                from: members.path("from")?,
-                to: members.path("to")?,
-            }
+            Step::Rename { from: members.path("from")?, to: members.path("to")? }
         }
         "add" => {
             let members = members(&["path", "default"])?;
-            Step::Add {
-                path: members.path("path")?,
-                default: members.default()?,
-            }
+            Step::Add { path: members.path("path")?, default: members.default()? }
         }
         "remove" => {
             let members = members(&["path", "default"])?;
-            Step::Remove {
-                path: members.path("path")?,
-                default: members.default()?,
-            }
+            Step::Remove { path: members.path("path")?, default: members.default()? }
         }
         "wrap" => {
             let members = members(&["field", "object"])?;
-            Step::Wrap {
-                field: members.path("field")?,
-                object: members.path("object")?,
-            }
+            Step::Wrap { field: members.path("field")?, object: members.path("object")? }
         }
-        "hoist" => Step::Hoist {
-            field: members(&["field"])?.path("field")?,
-        },
+        "hoist" => Step::Hoist { field: members(&["field"])?.path("field")? },
         "map" => {
             let members = members(&["path", "pairs", "otherwise"])?;
             let path = members.path("path")?;
             let otherwise = members.word("otherwise", OTHERWISE, "keep or refuse")?;
-            Step::Map {
-                path,
-                pairs: members.pairs()?,
-                otherwise,
-            }
+            Step::Map { path, pairs: members.pairs()?, otherwise }
         }
         "convert" => {
             let members = members(&["path", "conversion"])?;
             let expected = "string-to-number, number-to-string, string-to-bool or bool-to-string";
             let conversion = members.word("conversion", CONVERSIONS, expected)?;
-            Step::Convert {
-                path: members.path("path")?,
-                conversion,
-            }
+            Step::Convert { path: members.path("path")?, conversion }
         }
         _ => return Err(malformed()),
     })
@@ -167,37 +139,19 @@ fn write_step(step: &Step) -> Json {
         Step::Rename { from, to } => ("rename", object([("from", text(from)), ("to", text(to))])),
         Step::Add { path, default } => ("add", with_default(path, default)),
         Step::Remove { path, default } => ("remove", with_default(path, default)),
-        Step::Wrap {
-            field,
-            object: outer,
-        } => (
-            "wrap",
-            object([("field", text(field)), ("object", text(outer))]),
-        ),
+        Step::Wrap { field, object: outer } => {
+            ("wrap", object([("field", text(field)), ("object", text(outer))]))
+        }
         Step::Hoist { field } => ("hoist", object([("field", text(field))])),
-        Step::Map {
-            path,
-            pairs,
-            otherwise,
-        } => {
+        Step::Map { path, pairs, otherwise } => {
             let pair = |(old, new): &(Leaf, Leaf)| Json::Array(vec![old.to_json(), new.to_json()]);
             let pairs = Json::Array(pairs.iter().map(pair).collect());
             let otherwise = Json::from(name_of(OTHERWISE, *otherwise));
-            (
-                "map",
-                object([
-                    ("path", text(path)),
-                    ("pairs", pairs),
-                    ("otherwise", otherwise),
-                ]),
-            )
+            ("map", object([("path", text(path)), ("pairs", pairs), ("otherwise", otherwise)]))
         }
         Step::Convert { path, conversion } => {
             let conversion = Json::from(name_of(CONVERSIONS, *conversion));
-            (
-                "convert",
-                object([("path", text(path)), ("conversion", conversion)]),
-            )
+            ("convert", object([("path", text(path)), ("conversion", conversion)]))
         }
     };
     object([(kind, json)])
@@ -230,10 +184,7 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     fn of(place: String, json: &'a Json, names: &[&str]) -> Result<Self, FormError> {
         let Some(object) = json.as_object() else {
-            return Err(FormError::Expected {
-                place,
-                expected: "an object",
-            });
+            return Err(FormError::Expected { place, expected: "an object" });
         };
         if object.keys().any(|key| !names.contains(&key)) {
             return Err(FormError::UnknownMember { place });
@@ -242,10 +193,7 @@ impl<'a> Members<'a> {
     }
 
     fn expected(&self, name: &str, expected: &'static str) -> FormError {
-        FormError::Expected {
-            place: format!("{}.{name}", self.place),
-            expected,
-        }
+        FormError::Expected { place: format!("{}.{name}", self.place), expected }
     }
 
     fn version(&self, name: &str) -> Result<SchemaVersion, FormError> {
@@ -269,11 +217,7 @@ impl<'a> Members<'a> {
 
     fn default(&self) -> Result<Option<Leaf>, FormError> {
         let too_deep = |_| self.expected("default", "a value that is not nested so deeply");
-        self.object
-            .get("default")
-            .map(Leaf::from_json)
-            .transpose()
-            .map_err(too_deep)
+        self.object.get("default").map(Leaf::from_json).transpose().map_err(too_deep)
     }
 
     fn pairs(&self) -> Result<Vec<(Leaf, Leaf)>, FormError> {
@@ -293,8 +237,6 @@ impl<'a> Members<'a> {
     ) -> Result<T, FormError> {
         let text = self.object.get(name).and_then(Json::as_str);
         let found = names.iter().find(|(known, _)| Some(*known) == text);
-        found
-            .map(|(_, value)| *value)
-            .ok_or_else(|| self.expected(name, expected))
+        found.map(|(_, value)| *value).ok_or_else(|| self.expected(name, expected))
     }
 }

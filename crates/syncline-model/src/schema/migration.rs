@@ -130,20 +130,10 @@ impl Migration {
             return Err(DefineError::TooManySteps { steps, steps_max });
         }
         let compile = |(index, step): (usize, &Step)| {
-            step.compile()
-                .map_err(|source| DefineError::Step { index, source })
+            step.compile().map_err(|source| DefineError::Step { index, source })
         };
-        let operations = steps
-            .iter()
-            .enumerate()
-            .map(compile)
-            .collect::<Result<_, _>>()?;
-        Ok(Self {
-            from,
-            to,
-            steps,
-            operations,
-        })
+        let operations = steps.iter().enumerate().map(compile).collect::<Result<_, _>>()?;
+        Ok(Self { from, to, steps, operations })
     }
 
     /// Returns the older version.
@@ -193,13 +183,12 @@ impl Migration {
 
     /// Brings one path to the other version.
     pub(super) fn path(&self, direction: Direction, path: Path) -> Result<Path, MigrateError> {
-        self.operations(direction)
-            .try_fold(path, |path, operation| {
-                let named = path.clone();
-                operation
-                    .path(path)
-                    .map_err(|source| self.refused(direction, named, Refusal::Path(source)))
-            })
+        self.operations(direction).try_fold(path, |path, operation| {
+            let named = path.clone();
+            operation
+                .path(path)
+                .map_err(|source| self.refused(direction, named, Refusal::Path(source)))
+        })
     }
 
     fn step(
@@ -211,9 +200,8 @@ impl Migration {
     ) -> Result<(Path, Leaf), MigrateError> {
         let refused = |refusal| self.refused(direction, path.clone(), refusal);
         let leaf = operation.leaf(direction, &path, leaf).map_err(refused)?;
-        let moved = operation
-            .path(path.clone())
-            .map_err(|source| refused(Refusal::Path(source)))?;
+        let moved =
+            operation.path(path.clone()).map_err(|source| refused(Refusal::Path(source)))?;
         Ok((moved, leaf))
     }
 
@@ -234,12 +222,7 @@ impl Migration {
         match refusal {
             Refusal::Unmapped => MigrateError::Unmapped { path, from, to },
             Refusal::Lossy => MigrateError::Lossy { path, from, to },
-            Refusal::Path(source) => MigrateError::Path {
-                path,
-                from,
-                to,
-                source,
-            },
+            Refusal::Path(source) => MigrateError::Path { path, from, to, source },
         }
     }
 }

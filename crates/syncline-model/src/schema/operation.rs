@@ -21,11 +21,7 @@ pub(super) enum Operation {
     /// Two places are exchanged; both ways alike.
     Exchange { from: Path, to: Path },
     /// A record that lacks the field takes the default of the direction, if there is one.
-    Default {
-        path: Path,
-        up: Option<Leaf>,
-        down: Option<Leaf>,
-    },
+    Default { path: Path, up: Option<Leaf>, down: Option<Leaf> },
     /// Values are exchanged one for one.
     Map { path: Path, map: ValueMap },
     /// Values are written as another kind.
@@ -66,10 +62,9 @@ impl Operation {
             Self::Map { path: mapped, map } if mapped == path => {
                 map.apply(direction, &leaf).ok_or(Refusal::Unmapped)
             }
-            Self::Convert {
-                path: converted,
-                conversion,
-            } if converted == path => conversion.apply(direction, &leaf).ok_or(Refusal::Lossy),
+            Self::Convert { path: converted, conversion } if converted == path => {
+                conversion.apply(direction, &leaf).ok_or(Refusal::Lossy)
+            }
             _ => Ok(leaf),
         }
     }

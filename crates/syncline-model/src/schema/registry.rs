@@ -115,10 +115,7 @@ pub enum Readiness<'a> {
 impl Migrations {
     /// Knows no version.
     pub const fn new() -> Self {
-        Self {
-            versions: BTreeMap::new(),
-            by_versions: BTreeMap::new(),
-        }
+        Self { versions: BTreeMap::new(), by_versions: BTreeMap::new() }
     }
 
     /// Returns the schema of a version, if it is known.
@@ -141,11 +138,9 @@ impl Migrations {
         let is_full = self.versions.len() >= versions_max;
         match self.versions.entry(version) {
             Entry::Occupied(known) if *known.get() == id => Ok(()),
-            Entry::Occupied(known) => Err(RegisterError::Redefined {
-                version,
-                known: *known.get(),
-                found: id,
-            }),
+            Entry::Occupied(known) => {
+                Err(RegisterError::Redefined { version, known: *known.get(), found: id })
+            }
             Entry::Vacant(_) if is_full => Err(RegisterError::TooManyVersions { versions_max }),
             Entry::Vacant(slot) => {
                 slot.insert(id);
@@ -238,18 +233,9 @@ impl Migrations {
         let mut neighbours: BTreeMap<SchemaVersion, BTreeMap<SchemaVersion, Hop<'_>>> =
             BTreeMap::new();
         for (&(low, high), migration) in &self.by_versions {
-            let hop = |direction| Hop {
-                migration,
-                direction,
-            };
-            neighbours
-                .entry(low)
-                .or_default()
-                .insert(high, hop(Direction::Up));
-            neighbours
-                .entry(high)
-                .or_default()
-                .insert(low, hop(Direction::Down));
+            let hop = |direction| Hop { migration, direction };
+            neighbours.entry(low).or_default().insert(high, hop(Direction::Up));
+            neighbours.entry(high).or_default().insert(low, hop(Direction::Down));
         }
         // Breadth first, so the first way found is a shortest one.
         let mut reached_by: BTreeMap<SchemaVersion, Option<(SchemaVersion, Hop<'_>)>> =
@@ -284,21 +270,18 @@ impl Migrations {
         if known == found {
             return Readiness::Apply;
         }
-        self.chain(found, known)
-            .map_or(Readiness::StoreAndWait, Readiness::Migrate)
+        self.chain(found, known).map_or(Readiness::StoreAndWait, Readiness::Migrate)
     }
 }
 
 fn check_added(removed: &[&Path], added: Option<&Path>) -> Result<(), RegisterError> {
     let Some(added) = added else { return Ok(()) };
-    let reused = removed
-        .iter()
-        .find(|removed| removed.is_prefix_of(added) || added.is_prefix_of(removed));
+    let reused =
+        removed.iter().find(|removed| removed.is_prefix_of(added) || added.is_prefix_of(removed));
     match reused {
-        Some(&removed) => Err(RegisterError::PathReused {
-            removed: removed.clone(),
-            added: added.clone(),
-        }),
+        Some(&removed) => {
+            Err(RegisterError::PathReused { removed: removed.clone(), added: added.clone() })
+        }
         None => Ok(()),
     }
 }
@@ -346,9 +329,7 @@ impl Chain<'_> {
     ///
     /// [`MigrateError`].
     pub fn fields(&self, fields: Vec<(Path, Leaf)>) -> Result<Vec<(Path, Leaf)>, MigrateError> {
-        self.hops.iter().try_fold(fields, |fields, hop| {
-            hop.migration.fields(hop.direction, fields)
-        })
+        self.hops.iter().try_fold(fields, |fields, hop| hop.migration.fields(hop.direction, fields))
     }
 
     /// Brings a field that an operation writes to the other version: its path and its value, or an
@@ -358,11 +339,9 @@ impl Chain<'_> {
     ///
     /// [`MigrateError`]: the operation waits for a decision.
     pub fn write(&self, path: Path, leaf: Leaf) -> Result<(Path, Leaf), MigrateError> {
-        self.hops
-            .iter()
-            .try_fold((path, leaf), |(path, leaf), hop| {
-                hop.migration.write(hop.direction, path, leaf)
-            })
+        self.hops.iter().try_fold((path, leaf), |(path, leaf), hop| {
+            hop.migration.write(hop.direction, path, leaf)
+        })
     }
 
     /// Returns where a field is at the other version, for operations without a value: unset, reset.
@@ -373,9 +352,7 @@ impl Chain<'_> {
     ///
     /// [`MigrateError::Path`] if the new path would be beyond the limits.
     pub fn path(&self, path: Path) -> Result<Path, MigrateError> {
-        self.hops
-            .iter()
-            .try_fold(path, |path, hop| hop.migration.path(hop.direction, path))
+        self.hops.iter().try_fold(path, |path, hop| hop.migration.path(hop.direction, path))
     }
 }
 

@@ -170,40 +170,25 @@ impl Step {
             Self::Hoist { field } => {
                 let key = field.last().ok_or(PathError::Root)?;
                 let object = field.parent().and_then(|object| object.parent());
-                let outer = object.ok_or_else(|| StepError::NotInside {
-                    field: field.clone(),
-                })?;
+                let outer = object.ok_or_else(|| StepError::NotInside { field: field.clone() })?;
                 exchange(field.clone(), outer.child(&key)?)
             }
             Self::Add { path, default } => {
                 let up = checked_default(path, default)?;
-                Ok(Operation::Default {
-                    path: path.clone(),
-                    up,
-                    down: None,
-                })
+                Ok(Operation::Default { path: path.clone(), up, down: None })
             }
             Self::Remove { path, default } => {
                 let down = checked_default(path, default)?;
-                Ok(Operation::Default {
-                    path: path.clone(),
-                    up: None,
-                    down,
-                })
+                Ok(Operation::Default { path: path.clone(), up: None, down })
             }
-            Self::Map {
-                path,
-                pairs,
-                otherwise,
-            } => {
+            Self::Map { path, pairs, otherwise } => {
                 let path = field(path)?;
                 let map = checked_map(&path, pairs, *otherwise)?;
                 Ok(Operation::Map { path, map })
             }
-            Self::Convert { path, conversion } => Ok(Operation::Convert {
-                path: field(path)?,
-                conversion: *conversion,
-            }),
+            Self::Convert { path, conversion } => {
+                Ok(Operation::Convert { path: field(path)?, conversion: *conversion })
+            }
         }
     }
 
@@ -256,24 +241,12 @@ fn checked_map(
 ) -> Result<ValueMap, StepError> {
     if pairs.is_empty() || pairs.len() > SCHEMA_PAIRS_MAX {
         let (pairs, pairs_max) = (pairs.len(), SCHEMA_PAIRS_MAX);
-        return Err(StepError::PairCount {
-            path: path.clone(),
-            pairs,
-            pairs_max,
-        });
+        return Err(StepError::PairCount { path: path.clone(), pairs, pairs_max });
     }
     let scalar = |leaf: &Leaf| matches!(leaf.kind(), Kind::String | Kind::Number | Kind::Bool);
-    if let Some(index) = pairs
-        .iter()
-        .position(|(old, new)| !scalar(old) || !scalar(new))
-    {
-        return Err(StepError::PairNotScalar {
-            path: path.clone(),
-            index,
-        });
+    if let Some(index) = pairs.iter().position(|(old, new)| !scalar(old) || !scalar(new)) {
+        return Err(StepError::PairNotScalar { path: path.clone(), index });
     }
-    ValueMap::new(pairs, otherwise).map_err(|index| StepError::PairNotInvertible {
-        path: path.clone(),
-        index,
-    })
+    ValueMap::new(pairs, otherwise)
+        .map_err(|index| StepError::PairNotInvertible { path: path.clone(), index })
 }

@@ -18,11 +18,7 @@ pub(super) struct ValueMap {
 impl ValueMap {
     /// Takes pairs of (older, newer), or tells which is the first that repeats a value.
     pub(super) fn new(pairs: &[(Leaf, Leaf)], otherwise: Otherwise) -> Result<Self, usize> {
-        let mut map = Self {
-            up: BTreeMap::new(),
-            down: BTreeMap::new(),
-            otherwise,
-        };
+        let mut map = Self { up: BTreeMap::new(), down: BTreeMap::new(), otherwise };
         for (index, (old, new)) in pairs.iter().enumerate() {
             let old_is_known = map.up.insert(old.clone(), new.clone()).is_some();
             let new_is_known = map.down.insert(new.clone(), old.clone()).is_some();
@@ -39,12 +35,8 @@ impl ValueMap {
     /// Makes a permutation of the pairs: where `a` became `b` and nothing became `a`, a stray `b`
     /// of the older version becomes `a`. Else it could not be told from `a` on the way down.
     fn close(&mut self) {
-        let ends: Vec<Leaf> = self
-            .down
-            .keys()
-            .filter(|new| !self.up.contains_key(*new))
-            .cloned()
-            .collect();
+        let ends: Vec<Leaf> =
+            self.down.keys().filter(|new| !self.up.contains_key(*new)).cloned().collect();
         for end in ends {
             let mut start = &end;
             while let Some(before) = self.down.get(start) {
@@ -104,11 +96,7 @@ fn string(text: String) -> Option<Leaf> {
 /// Changes a value or, in an array, each element; `null` stays. `None` if one is refused.
 fn each_element(leaf: &Leaf, change: impl Fn(&Leaf) -> Option<Leaf>) -> Option<Leaf> {
     let change = |value: &Leaf| {
-        if value.is_null() {
-            Some(value.clone())
-        } else {
-            change(value)
-        }
+        if value.is_null() { Some(value.clone()) } else { change(value) }
     };
     if leaf.kind() != Kind::Array {
         return change(leaf);
@@ -124,9 +112,5 @@ fn each_element(leaf: &Leaf, change: impl Fn(&Leaf) -> Option<Leaf>) -> Option<L
         is_changed |= after.as_str() != before.as_str();
         changed.push(after.to_json());
     }
-    if is_changed {
-        Leaf::from_json(&Json::Array(changed)).ok()
-    } else {
-        Some(leaf.clone())
-    }
+    if is_changed { Leaf::from_json(&Json::Array(changed)).ok() } else { Some(leaf.clone()) }
 }

@@ -12,10 +12,8 @@ fn path(text: &str) -> Path {
 }
 
 fn build(fields: &[(&str, &str)]) -> Result<Object, FieldsError> {
-    let fields: Vec<(Path, Leaf)> = fields
-        .iter()
-        .map(|(pointer, text)| (path(pointer), Leaf::parse(text).unwrap()))
-        .collect();
+    let fields: Vec<(Path, Leaf)> =
+        fields.iter().map(|(pointer, text)| (path(pointer), Leaf::parse(text).unwrap())).collect();
     unflatten(fields.iter().map(|(path, leaf)| (path, leaf)))
 }
 
@@ -63,10 +61,7 @@ fn fields_are_what_is_not_an_object_with_members() {
 
 #[test]
 fn fields_that_cannot_stand_together_are_refused() {
-    let overlap = |outer, inner| FieldsError::Overlap {
-        outer: path(outer),
-        inner: path(inner),
-    };
+    let overlap = |outer, inner| FieldsError::Overlap { outer: path(outer), inner: path(inner) };
     #[rustfmt::skip]
     let cases: &[(&[(&str, &str)], FieldsError)] = &[
         (&[("", "1")],                                  FieldsError::RootPath),
@@ -85,10 +80,7 @@ fn fields_that_cannot_stand_together_are_refused() {
 #[test]
 fn members_come_in_the_order_of_the_fields() {
     let object = build(&[("/z", "1"), ("/b/y", "2"), ("/a", "3"), ("/b/x", "4")]).unwrap();
-    assert_eq!(
-        Json::Object(object).to_compact_string(),
-        r#"{"z":1,"b":{"y":2,"x":4},"a":3}"#
-    );
+    assert_eq!(Json::Object(object).to_compact_string(), r#"{"z":1,"b":{"y":2,"x":4},"a":3}"#);
 }
 
 #[test]
@@ -99,44 +91,28 @@ fn limits_of_depth_and_length_hold_in_both_directions() {
     let (deepest, leaf) = &flat[0];
     assert!(unflatten([(deepest, leaf)]).is_ok());
     let array = Leaf::parse("[]").unwrap();
-    let refused = FieldsError::TooDeep {
-        path: deepest.clone(),
-    };
+    let refused = FieldsError::TooDeep { path: deepest.clone() };
     assert_eq!(unflatten([(deepest, &array)]), Err(refused));
-    assert_eq!(
-        flatten(nested(65).as_bytes()),
-        Err(JsonError::TooDeep { offset: 64 * 5 })
-    );
+    assert_eq!(flatten(nested(65).as_bytes()), Err(JsonError::TooDeep { offset: 64 * 5 }));
 
     let tree = |levels: usize| {
-        let inner = (1..levels).fold(Json::from(1_i64), |value, _| {
-            Json::Object([("a", value)].into_iter().collect())
-        });
+        let inner = (1..levels)
+            .fold(Json::from(1_i64), |value, _| Json::Object([("a", value)].into_iter().collect()));
         Object::from_iter([("a", inner)])
     };
     assert!(flatten_json(&tree(64)).is_ok());
-    assert_eq!(
-        flatten_json(&tree(65)),
-        Err(JsonError::TooDeep { offset: 0 })
-    );
+    assert_eq!(flatten_json(&tree(65)), Err(JsonError::TooDeep { offset: 0 }));
 
     let long = |bytes: usize| format!("{{\"b\":0, \"{}\":1}}", "k".repeat(bytes));
     assert!(flatten(long(4_095).as_bytes()).is_ok());
-    assert_eq!(
-        flatten(long(4_096).as_bytes()),
-        Err(JsonError::PathTooLong { offset: 8 })
-    );
+    assert_eq!(flatten(long(4_096).as_bytes()), Err(JsonError::PathTooLong { offset: 8 }));
 }
 
 #[test]
 fn only_an_object_has_fields() {
     for text in ["[]", "1", "null", " \"{}\""] {
         let offset = text.len() - text.trim_start().len();
-        assert_eq!(
-            flatten(text.as_bytes()),
-            Err(JsonError::NotAnObject { offset }),
-            "{text}"
-        );
+        assert_eq!(flatten(text.as_bytes()), Err(JsonError::NotAnObject { offset }), "{text}");
     }
     assert_eq!(flatten(b"{"), Err(parse(b"{").unwrap_err()));
 }

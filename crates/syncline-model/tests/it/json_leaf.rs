@@ -101,10 +101,7 @@ fn a_leaf_knows_its_kind() {
 fn a_tree_that_could_not_be_read_back_is_no_leaf() {
     let nested = |levels| (0..levels).fold(Json::Null, |inner, _| Json::Array(vec![inner]));
     assert!(Leaf::from_json(&nested(64)).is_ok());
-    assert_eq!(
-        Leaf::from_json(&nested(65)),
-        Err(JsonError::TooDeep { offset: 64 })
-    );
+    assert_eq!(Leaf::from_json(&nested(65)), Err(JsonError::TooDeep { offset: 64 }));
 }
 
 /// Merge states hold one leaf per field: two words and the shared text.

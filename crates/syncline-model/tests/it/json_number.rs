@@ -128,11 +128,7 @@ fn results_beyond_the_limits_are_refused() {
     for (name, a, b, expected) in cases {
         let sum = number(a).checked_add(&number(b));
         assert_eq!(sum, number(b).checked_add(&number(a)), "either way: {name}");
-        assert_eq!(
-            sum,
-            number(a).checked_sub(&number(b).negated()),
-            "difference: {name}"
-        );
+        assert_eq!(sum, number(a).checked_sub(&number(b).negated()), "difference: {name}");
         match (sum, expected) {
             (Ok(sum), Ok("")) => assert_eq!(sum.canonical().len(), 1_006, "case: {name}"),
             (sum, expected) => {
@@ -146,11 +142,7 @@ fn results_beyond_the_limits_are_refused() {
 /// A result that is handed out can always be written and read back.
 #[test]
 fn the_widest_results_are_numbers_too() {
-    let texts = [
-        "9".repeat(1_000),
-        format!("-0.{}", "9".repeat(1_000)),
-        "-9e-9999".to_owned(),
-    ];
+    let texts = ["9".repeat(1_000), format!("-0.{}", "9".repeat(1_000)), "-9e-9999".to_owned()];
     for text in texts {
         let canonical = number(&text).canonical();
         assert_eq!(number(&canonical), number(&text));
@@ -179,11 +171,7 @@ fn only_json_numbers_are_read() {
         ("-", 1),
     ];
     for (text, offset) in offsets {
-        assert_eq!(
-            Number::parse(text),
-            Err(NumberError::Malformed { offset }),
-            "text: {text:?}"
-        );
+        assert_eq!(Number::parse(text), Err(NumberError::Malformed { offset }), "text: {text:?}");
     }
 }
 
@@ -194,13 +182,7 @@ fn integers_become_numbers_and_back() {
         assert_eq!(Number::from(value).canonical(), value.to_string());
     }
     assert_eq!(Number::from(u64::MAX).canonical(), u64::MAX.to_string());
-    for beyond in [
-        "9223372036854775808",
-        "-9223372036854775809",
-        "1e19",
-        "1e9999",
-        "0.5",
-    ] {
+    for beyond in ["9223372036854775808", "-9223372036854775809", "1e19", "1e9999", "0.5"] {
         assert_eq!(number(beyond).to_i64(), None, "{beyond}");
     }
     assert_eq!(number("1").cmp(&number("1.0")), Ordering::Equal);

@@ -11,10 +11,7 @@ fn path(text: &str) -> Path {
 }
 
 fn keys() -> impl Strategy<Value = Vec<String>> {
-    vec(
-        prop_oneof![2 => "[ab]{0,2}", 1 => string(), 1 => "[~/01*-]{0,3}"],
-        0..5,
-    )
+    vec(prop_oneof![2 => "[ab]{0,2}", 1 => string(), 1 => "[~/01*-]{0,3}"], 0..5)
 }
 
 fn made_of(keys: &[String]) -> Path {
@@ -104,10 +101,7 @@ fn texts_that_are_no_pointers_are_refused() {
     }
     assert_eq!(Path::parse_field(""), Err(PathError::Root));
     assert_eq!(Path::parse(""), Ok(Path::root()));
-    assert_eq!(
-        path(&"/a".repeat(64)).child("b"),
-        Err(PathError::TooManySegments { segments: 65 })
-    );
+    assert_eq!(path(&"/a".repeat(64)).child("b"), Err(PathError::TooManySegments { segments: 65 }));
     assert_eq!(Pattern::parse("/a/**/b"), Err(PathError::MisplacedAnyDepth));
 }
 
@@ -126,11 +120,7 @@ fn pointers_of_the_rfc_name_their_keys() {
         ("/~01", &["~1"]),
     ];
     for (pointer, keys) in cases {
-        assert_eq!(
-            path(pointer).segments().collect::<Vec<_>>(),
-            *keys,
-            "{pointer}"
-        );
+        assert_eq!(path(pointer).segments().collect::<Vec<_>>(), *keys, "{pointer}");
         assert_eq!(Path::from_segments(keys.iter().copied()), Ok(path(pointer)));
     }
 }
@@ -165,15 +155,7 @@ fn patterns_match_and_cover_what_they_say() {
     ];
     for (pattern, text, matches, covers) in cases {
         let pattern = Pattern::parse(pattern).unwrap();
-        assert_eq!(
-            pattern.matches(&path(text)),
-            matches,
-            "{pattern} matches {text}"
-        );
-        assert_eq!(
-            pattern.covers(&path(text)),
-            covers,
-            "{pattern} covers {text}"
-        );
+        assert_eq!(pattern.matches(&path(text)), matches, "{pattern} matches {text}");
+        assert_eq!(pattern.covers(&path(text)), covers, "{pattern} covers {text}");
     }
 }

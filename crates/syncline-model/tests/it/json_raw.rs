@@ -55,9 +55,7 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     let mutations = prop::collection::vec(mutation(), 0..4);
     (json(), any::<[u8; 31]>(), mutations).prop_map(|(value, choices, mutations)| {
         let mut bytes = write_oddly(&value, &choices).into_bytes();
-        mutations
-            .iter()
-            .for_each(|mutation| mutate(&mut bytes, mutation));
+        mutations.iter().for_each(|mutation| mutate(&mut bytes, mutation));
         bytes
     })
 }
@@ -192,40 +190,21 @@ fn one_bad_record_does_not_hold_up_the_others() {
         let array = [b"[{\"a\":1}, ".as_slice(), bad, b" , {\"a\":2}]"].concat();
         let found = raw::elements_lenient(&array).unwrap();
         let texts: Vec<&[u8]> = found.iter().map(|(span, _)| slice(&array, *span)).collect();
-        assert_eq!(
-            texts,
-            [br#"{"a":1}"#.as_slice(), bad, br#"{"a":2}"#],
-            "case: {name}"
-        );
-        let codes: Vec<_> = found
-            .iter()
-            .map(|(_, verdict)| verdict.map_err(|e| e.code()))
-            .collect();
+        assert_eq!(texts, [br#"{"a":1}"#.as_slice(), bad, br#"{"a":2}"#], "case: {name}");
+        let codes: Vec<_> =
+            found.iter().map(|(_, verdict)| verdict.map_err(|e| e.code())).collect();
         assert_eq!(codes, [Ok(()), Err(*code), Ok(())], "case: {name}");
         let offset = found[1].1.unwrap_err().offset();
-        assert!(
-            (10..10 + bad.len()).contains(&offset),
-            "case: {name}: offset {offset}"
-        );
+        assert!((10..10 + bad.len()).contains(&offset), "case: {name}: offset {offset}");
         assert!(raw::elements(&array).is_err(), "case: {name}");
 
         let file = [b"{\"tasks\": ".as_slice(), &array, b", \"n\": 1}"].concat();
         let collections = raw::collections(&file).unwrap();
-        let Content::Elements(elements) = &collections[0].content else {
-            panic!("{name}")
-        };
+        let Content::Elements(elements) = &collections[0].content else { panic!("{name}") };
         assert_eq!(slice(&file, elements[1].0), *bad, "case: {name}");
         assert_eq!(elements[1].1.unwrap_err().code(), *code, "case: {name}");
-        assert_eq!(
-            elements[1].1.unwrap_err().offset(),
-            offset + 10,
-            "case: {name}"
-        );
-        assert_eq!(
-            collections[1].content,
-            Content::Other(Ok(())),
-            "case: {name}"
-        );
+        assert_eq!(elements[1].1.unwrap_err().offset(), offset + 10, "case: {name}");
+        assert_eq!(collections[1].content, Content::Other(Ok(())), "case: {name}");
     }
 }
 
@@ -267,10 +246,7 @@ fn keys_are_told_apart_by_all_their_bytes() {
             keys.push(key(twice));
             let text = object(keys);
             let offset = text.rfind(&key(twice)).unwrap();
-            let expected = Err(JsonError::DuplicateKey {
-                offset,
-                key_count: count + 1,
-            });
+            let expected = Err(JsonError::DuplicateKey { offset, key_count: count + 1 });
             assert_eq!(raw::validate(text.as_bytes()), expected);
         }
     }
@@ -283,10 +259,7 @@ fn the_first_duplicate_is_named() {
         let keys: Vec<String> = (0..count).map(|n| format!("\"k{n}\":0")).collect();
         let text = format!("{{{},\"k2\":0,\"k1\":0,\"k2\":0}}", keys.join(","));
         let offset = keys.join(",").len() + 2;
-        let expected = Err(JsonError::DuplicateKey {
-            offset,
-            key_count: count + 3,
-        });
+        let expected = Err(JsonError::DuplicateKey { offset, key_count: count + 3 });
         assert_eq!(raw::validate(text.as_bytes()), expected);
         assert_eq!(raw::members(text.as_bytes()).map(|_| ()), expected);
     }

@@ -59,11 +59,7 @@ fn members(value: impl Strategy<Value = Json>) -> impl Strategy<Value = Object> 
 
 /// Writes a document with whitespace and escapes chosen by `choices`, which are used in a circle.
 pub(crate) fn write_oddly(value: &Json, choices: &[u8]) -> String {
-    let mut writer = OddWriter {
-        choices,
-        next: 0,
-        out: String::new(),
-    };
+    let mut writer = OddWriter { choices, next: 0, out: String::new() };
     writer.space();
     writer.value(value);
     writer.space();
@@ -149,10 +145,7 @@ pub(crate) fn is_json(bytes: &[u8]) -> bool {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return false;
     };
-    let mut reader = PlainReader {
-        chars: text.chars().collect(),
-        at: 0,
-    };
+    let mut reader = PlainReader { chars: text.chars().collect(), at: 0 };
     reader.value(0).is_some() && {
         reader.space();
         reader.at == reader.chars.len()
@@ -174,10 +167,7 @@ impl PlainReader {
     }
 
     fn space(&mut self) {
-        while self
-            .peek()
-            .is_some_and(|c| [' ', '\t', '\r', '\n'].contains(&c))
-        {
+        while self.peek().is_some_and(|c| [' ', '\t', '\r', '\n'].contains(&c)) {
             self.at += 1;
         }
     }
@@ -283,18 +273,9 @@ impl PlainReader {
             let all_hex = digits.chars().all(|c| c.is_ascii_hexdigit());
             return u16::from_str_radix(&digits, 16).ok().filter(|_| all_hex);
         }
-        let pairs = [
-            ('"', '"'),
-            ('\\', '\\'),
-            ('/', '/'),
-            ('b', '\u{8}'),
-            ('f', '\u{c}'),
-        ];
+        let pairs = [('"', '"'), ('\\', '\\'), ('/', '/'), ('b', '\u{8}'), ('f', '\u{c}')];
         let lines = [('n', '\n'), ('r', '\r'), ('t', '\t')];
-        let found = pairs
-            .iter()
-            .chain(&lines)
-            .find(|(letter, _)| *letter == kind)?;
+        let found = pairs.iter().chain(&lines).find(|(letter, _)| *letter == kind)?;
         u16::try_from(u32::from(found.1)).ok()
     }
 }

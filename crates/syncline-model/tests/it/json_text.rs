@@ -13,10 +13,7 @@ fn reversed(value: &Json) -> Json {
     match value {
         Json::Array(elements) => Json::Array(elements.iter().map(reversed).collect()),
         Json::Object(object) => {
-            let members = object
-                .iter()
-                .rev()
-                .map(|(key, value)| (key, reversed(value)));
+            let members = object.iter().rev().map(|(key, value)| (key, reversed(value)));
             Json::Object(members.collect())
         }
         scalar => scalar.clone(),

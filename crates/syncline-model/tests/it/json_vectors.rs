@@ -9,10 +9,7 @@ fn folder() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fixtures/json"))
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this test reads fixtures; the crate does not"
-)]
+#[expect(clippy::disallowed_methods, reason = "this test reads fixtures; the crate does not")]
 fn read(name: &str) -> Vec<u8> {
     std::fs::read(folder().join(name)).unwrap()
 }
@@ -59,23 +56,16 @@ fn refused_texts_are_refused_by_every_reader_for_the_same_reason() {
             (code.as_str().unwrap(), offset as usize),
             "{file}"
         );
-        assert!(
-            !error.advice().is_empty() && !error.to_string().is_empty(),
-            "{file}"
-        );
+        assert!(!error.advice().is_empty() && !error.to_string().is_empty(), "{file}");
         assert_eq!(raw::validate(&bytes), Err(error), "validate: {file}");
         assert_eq!(Leaf::from_raw(&bytes), Err(error), "leaf: {file}");
         assert_eq!(fields::flatten(&bytes), Err(error), "flatten: {file}");
-        assert!(
-            raw::members(&bytes).is_err() && raw::elements(&bytes).is_err(),
-            "{file}"
-        );
+        assert!(raw::members(&bytes).is_err() && raw::elements(&bytes).is_err(), "{file}");
         known.push(file.to_owned());
     }
     let names = read_dir(folder().join("refused")).unwrap();
-    let mut names: Vec<String> = names
-        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-        .collect();
+    let mut names: Vec<String> =
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
     names.sort();
     known.sort();
     assert_eq!(names, known, "refused.json lists every file");

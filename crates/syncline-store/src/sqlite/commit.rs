@@ -35,9 +35,7 @@ pub(super) fn commit(rows: &Rows, epoch: u64, batch: &Batch) -> Result<(), Store
 fn current_epoch(rows: &Rows) -> rusqlite::Result<u64> {
     let sql = "SELECT epoch FROM epochs WHERE partition = ?1";
     let mut statement = rows.connection.prepare_cached(sql)?;
-    statement
-        .query_one([rows.partition.0], |row| row.get::<_, i64>(0))
-        .map(i64::cast_unsigned)
+    statement.query_one([rows.partition.0], |row| row.get::<_, i64>(0)).map(i64::cast_unsigned)
 }
 
 /// Writes rows that are sorted by key, so that each page is dirtied once.
@@ -83,14 +81,11 @@ fn settle(rows: &Rows, stage: Stage, source: rusqlite::Error) -> StoreError {
     match (source.sqlite_error_code(), stage) {
         // A full disk cuts the write of the log short: without its last frame no commit is there.
         (Some(ErrorCode::DiskFull), _) if rolled_back => StoreError::Full,
-        (Some(ErrorCode::DatabaseBusy), Stage::Begin) => StoreError::Busy {
-            waited_ms: BUSY_MS_MAX,
-        },
+        (Some(ErrorCode::DatabaseBusy), Stage::Begin) => {
+            StoreError::Busy { waited_ms: BUSY_MS_MAX }
+        }
         (Some(ErrorCode::ConstraintViolation | ErrorCode::TooBig), _) if rolled_back => {
-            StoreError::Sqlite {
-                action: "commit",
-                source,
-            }
+            StoreError::Sqlite { action: "commit", source }
         }
         (Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase), _) if rolled_back => {
             failed(&rows.path, "commit", source)
@@ -108,9 +103,7 @@ pub(super) struct Checkpoints {
 
 impl Default for Checkpoints {
     fn default() -> Self {
-        Self {
-            due_at_frames: LOG_FRAMES_PER_CHECKPOINT,
-        }
+        Self { due_at_frames: LOG_FRAMES_PER_CHECKPOINT }
     }
 }
 
@@ -152,9 +145,7 @@ pub(super) fn truncate_log(connection: &Connection) -> Result<(), StoreError> {
 /// Runs a checkpoint and returns how many frames the log has.
 fn checkpoint(connection: &Connection, sql: &str) -> rusqlite::Result<i64> {
     // Columns: whether it was held up, frames in the log, frames moved.
-    connection
-        .prepare_cached(sql)?
-        .query_one((), |row| row.get(1))
+    connection.prepare_cached(sql)?.query_one((), |row| row.get(1))
 }
 
 fn run(connection: &Connection, sql: &str) -> rusqlite::Result<()> {

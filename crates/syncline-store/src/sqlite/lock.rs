@@ -18,13 +18,8 @@ pub(super) struct Lock {
 impl Lock {
     /// Locks the file, which is created where it does not exist, and writes this process into it.
     pub(super) fn take(path: &Path) -> Result<Self, StoreError> {
-        let fail = |action| {
-            move |source| StoreError::File {
-                action,
-                path: path.to_owned(),
-                source,
-            }
-        };
+        let fail =
+            |action| move |source| StoreError::File { action, path: path.to_owned(), source };
         let mut options = OpenOptions::new();
         options.read(true).write(true).create(true).truncate(false);
         #[cfg(unix)]
@@ -62,10 +57,7 @@ fn holder(file: &mut File) -> String {
     const TEXT_BYTES_MAX: u64 = 256;
     let mut text = String::new();
     let read = file.take(TEXT_BYTES_MAX).read_to_string(&mut text);
-    let pid = text
-        .lines()
-        .next()
-        .and_then(|line| line.strip_prefix("pid "));
+    let pid = text.lines().next().and_then(|line| line.strip_prefix("pid "));
     match (read, pid.and_then(|pid| pid.parse::<u32>().ok())) {
         (Ok(_), Some(pid)) => format!("pid {pid}"),
         _ => "it did not say which".to_owned(),
@@ -75,9 +67,5 @@ fn holder(file: &mut File) -> String {
 /// Returns what tells this start of the machine from others, or `unknown`.
 fn boot_id() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
-    if id.trim().is_empty() {
-        "unknown".to_owned()
-    } else {
-        id.trim().to_owned()
-    }
+    if id.trim().is_empty() { "unknown".to_owned() } else { id.trim().to_owned() }
 }

@@ -60,13 +60,11 @@ pub(super) fn folder(folder: &Path) -> Result<(), StoreError> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     let created = builder.create(folder);
-    created
-        .and_then(|()| sync_folder(folder.parent()))
-        .map_err(|source| StoreError::File {
-            action: "create",
-            path: folder.to_owned(),
-            source,
-        })
+    created.and_then(|()| sync_folder(folder.parent())).map_err(|source| StoreError::File {
+        action: "create",
+        path: folder.to_owned(),
+        source,
+    })
 }
 
 /// Syncs a folder, so that a name in it survives a power cut.
@@ -87,20 +85,14 @@ pub(super) fn database(path: &Path, options: &Options) -> Result<(Connection, u6
     let fail = |source| failed(path, "open the store", source);
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
-    connection
-        .busy_timeout(Duration::from_millis(BUSY_MS_MAX))
-        .map_err(fail)?;
+    connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX)).map_err(fail)?;
     let is_new = recognise(&connection, path)?;
     settings(&connection, is_new).map_err(fail)?;
-    let mode: String = connection
-        .query_one("PRAGMA journal_mode = WAL", (), |row| row.get(0))
-        .map_err(fail)?;
+    let mode: String =
+        connection.query_one("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(fail)?;
     if mode != "wal" {
         let reason = format!("its journal mode stays {mode}; the file system cannot hold a store");
-        return Err(StoreError::Damaged {
-            path: path.to_owned(),
-            reason,
-        });
+        return Err(StoreError::Damaged { path: path.to_owned(), reason });
     }
     if options.check == Check::Pages {
         check_pages(&connection, path)?;
@@ -111,11 +103,7 @@ pub(super) fn database(path: &Path, options: &Options) -> Result<(Connection, u6
 
 /// Creates an empty file with narrow permissions; SQLite gives its log the same.
 fn create_file(path: &Path) -> Result<(), StoreError> {
-    let fail = |source| StoreError::File {
-        action: "create",
-        path: path.to_owned(),
-        source,
-    };
+    let fail = |source| StoreError::File { action: "create", path: path.to_owned(), source };
     if path.exists() {
         return Ok(());
     }
@@ -139,24 +127,17 @@ fn recognise(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let format = number("PRAGMA user_version")?;
     match (objects, application) {
         (0, 0) => Ok(true),
-        (_, APPLICATION_ID) if format > FORMAT => Err(StoreError::TooNew {
-            found: format,
-            supported_max: FORMAT,
-        }),
+        (_, APPLICATION_ID) if format > FORMAT => {
+            Err(StoreError::TooNew { found: format, supported_max: FORMAT })
+        }
         (1.., APPLICATION_ID) if format == FORMAT => Ok(false),
         (_, APPLICATION_ID) => {
             let reason = format!("its format {format} was never written by any program");
-            Err(StoreError::Damaged {
-                path: path.to_owned(),
-                reason,
-            })
+            Err(StoreError::Damaged { path: path.to_owned(), reason })
         }
         _ => {
             let reason = "the database belongs to another program".to_owned();
-            Err(StoreError::Damaged {
-                path: path.to_owned(),
-                reason,
-            })
+            Err(StoreError::Damaged { path: path.to_owned(), reason })
         }
     }
 }
@@ -193,10 +174,7 @@ fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
         return Ok(());
     }
     let reason = "the check of its pages found a broken one".to_owned();
-    Err(StoreError::Damaged {
-        path: path.to_owned(),
-        reason,
-    })
+    Err(StoreError::Damaged { path: path.to_owned(), reason })
 }
 
 /// Makes the tables of a new store and raises the epoch, in one transaction.
@@ -232,9 +210,7 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
         distrust(&connection)?;
         connection.execute_batch("BEGIN")?;
         // A transaction sees the moment of its first read, not that of its beginning.
-        connection.query_one("SELECT count(*) FROM epochs", (), |row| {
-            row.get::<_, i64>(0)
-        })?;
+        connection.query_one("SELECT count(*) FROM epochs", (), |row| row.get::<_, i64>(0))?;
         Ok(connection)
     };
     open().map_err(|source| failed(path, "open a reader", source))
@@ -242,17 +218,13 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
 
 /// Says what a failure of SQLite outside a commit means.
 pub(super) fn failed(path: &Path, action: &'static str, source: rusqlite::Error) -> StoreError {
-    let damaged = |reason: &str| StoreError::Damaged {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    };
+    let damaged =
+        |reason: &str| StoreError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
     match source.sqlite_error_code() {
         Some(ErrorCode::NotADatabase) => damaged("the file is not a database"),
         Some(ErrorCode::DatabaseCorrupt) => damaged("a page of the database is broken"),
         Some(ErrorCode::DiskFull) => StoreError::Full,
-        Some(ErrorCode::DatabaseBusy) => StoreError::Busy {
-            waited_ms: BUSY_MS_MAX,
-        },
+        Some(ErrorCode::DatabaseBusy) => StoreError::Busy { waited_ms: BUSY_MS_MAX },
         _ => StoreError::Sqlite { action, source },
     }
 }

@@ -33,11 +33,7 @@ enum Start {
 impl Rows {
     pub(super) fn new(connection: Connection, partition: PartitionId, path: &Path) -> Self {
         connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
-        Self {
-            connection,
-            partition,
-            path: path.to_owned(),
-        }
+        Self { connection, partition, path: path.to_owned() }
     }
 
     /// Returns a statement with the partition and the key bound.
@@ -86,10 +82,7 @@ impl Rows {
 
     fn damaged(&self, table: &'static str) -> StoreError {
         let reason = format!("table {table} holds a row that this program never writes");
-        StoreError::Damaged {
-            path: self.path.clone(),
-            reason,
-        }
+        StoreError::Damaged { path: self.path.clone(), reason }
     }
 
     fn read_value(&self, key: &Key) -> rusqlite::Result<Option<Vec<u8>>> {
@@ -159,9 +152,7 @@ impl Read for Rows {
         let fail = |source| self.failed(source);
         let mut statement = self.bound(&sql, &bound).map_err(fail)?;
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-        statement
-            .raw_bind_parameter(table.key_columns() + 2, limit)
-            .map_err(fail)?;
+        statement.raw_bind_parameter(table.key_columns() + 2, limit).map_err(fail)?;
         let mut found = statement.raw_query();
         while let Some(columns) = found.next().map_err(fail)? {
             let value = columns.get_ref(table.key_columns()).map_err(fail)?;
@@ -202,18 +193,10 @@ mod tests {
             Scan::AllRecords,
             Scan::Log { from: Position(1) },
             Scan::LogLatest,
-            Scan::Results {
-                client: ClientId::new("phone").unwrap(),
-            },
-            Scan::Bases {
-                domain: DomainName::new("personal").unwrap(),
-                entity: entity(),
-            },
+            Scan::Results { client: ClientId::new("phone").unwrap() },
+            Scan::Bases { domain: DomainName::new("personal").unwrap(), entity: entity() },
             Scan::Conflicts,
-            Scan::ConflictsOf {
-                entity: entity(),
-                id: RecordId::new("a").unwrap(),
-            },
+            Scan::ConflictsOf { entity: entity(), id: RecordId::new("a").unwrap() },
             Scan::Runs,
             Scan::RunsLatest,
             Scan::Domains,
@@ -224,11 +207,8 @@ mod tests {
             Scan::Meta,
         ];
         for scan in &scans {
-            let comparisons: &[Option<&str>] = if scan.is_backward() {
-                &[None, Some("<")]
-            } else {
-                &[Some(">="), Some(">")]
-            };
+            let comparisons: &[Option<&str>] =
+                if scan.is_backward() { &[None, Some("<")] } else { &[Some(">="), Some(">")] };
             for comparison in comparisons {
                 let backward = scan.is_backward();
                 let sql = statements(scan.table()).scan(fixed_parts(scan), *comparison, backward);
@@ -240,10 +220,7 @@ mod tests {
                     steps.push(row.get(3).unwrap());
                 }
                 let expected = format!("SEARCH {} USING PRIMARY KEY", scan.table().name());
-                assert!(
-                    steps.len() == 1 && steps[0].starts_with(&expected),
-                    "{scan:?}: {steps:?}"
-                );
+                assert!(steps.len() == 1 && steps[0].starts_with(&expected), "{scan:?}: {steps:?}");
             }
         }
     }

@@ -36,10 +36,7 @@ impl<'a> Parts<'a> {
         for (slot, part) in parts.iter_mut().zip(given) {
             *slot = part;
         }
-        Self {
-            parts,
-            len: N.min(3),
-        }
+        Self { parts, len: N.min(3) }
     }
 
     /// Takes a key apart, in the order of its columns.
@@ -50,34 +47,20 @@ impl<'a> Parts<'a> {
             Key::Log(Position(number)) | Key::Audit(number) => Self::new([Number(*number)]),
             Key::Result { client, counter } => Self::new([Text(client.as_str()), Number(*counter)]),
             Key::Client(client) => Self::new([Text(client.as_str())]),
-            Key::Base { domain, entity, id } => Self::new([
-                Text(domain.as_str()),
-                Text(entity.as_str()),
-                Text(id.as_str()),
-            ]),
-            Key::Conflict {
-                entity,
-                id,
-                conflict,
-            } => Self::new([
-                Text(entity.as_str()),
-                Text(id.as_str()),
-                Text(conflict.as_str()),
-            ]),
+            Key::Base { domain, entity, id } => {
+                Self::new([Text(domain.as_str()), Text(entity.as_str()), Text(id.as_str())])
+            }
+            Key::Conflict { entity, id, conflict } => {
+                Self::new([Text(entity.as_str()), Text(id.as_str()), Text(conflict.as_str())])
+            }
             Key::Run(run) => Self::new([Text(run.as_str())]),
             Key::Domain { domain, entity } => {
                 let entity = entity.as_ref().map_or("", EntityName::as_str);
                 Self::new([Text(domain.as_str()), Text(entity)])
             }
-            Key::Journal {
-                run,
-                domain,
-                entity,
-            } => Self::new([
-                Text(run.as_str()),
-                Text(domain.as_str()),
-                Text(entity.as_str()),
-            ]),
+            Key::Journal { run, domain, entity } => {
+                Self::new([Text(run.as_str()), Text(domain.as_str()), Text(entity.as_str())])
+            }
             Key::Schema { entity, version } => {
                 Self::new([Text(entity.as_str()), Number(u64::from(*version))])
             }
@@ -105,21 +88,13 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
     let domain = |index| DomainName::new(text(index)?).ok();
     let id = |index| RecordId::new(text(index)?).ok();
     Some(match table {
-        Table::Records => Key::Record {
-            entity: entity(0)?,
-            id: id(1)?,
-        },
+        Table::Records => Key::Record { entity: entity(0)?, id: id(1)? },
         Table::Log => Key::Log(Position(number(0)?)),
-        Table::Results => Key::Result {
-            client: ClientId::new(text(0)?).ok()?,
-            counter: number(1)?,
-        },
+        Table::Results => {
+            Key::Result { client: ClientId::new(text(0)?).ok()?, counter: number(1)? }
+        }
         Table::Clients => Key::Client(ClientId::new(text(0)?).ok()?),
-        Table::Bases => Key::Base {
-            domain: domain(0)?,
-            entity: entity(1)?,
-            id: id(2)?,
-        },
+        Table::Bases => Key::Base { domain: domain(0)?, entity: entity(1)?, id: id(2)? },
         Table::Conflicts => Key::Conflict {
             entity: entity(0)?,
             id: id(1)?,
@@ -128,22 +103,15 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
         Table::Runs => Key::Run(RunId::new(text(0)?).ok()?),
         Table::Domains => Key::Domain {
             domain: domain(0)?,
-            entity: if text(1)?.is_empty() {
-                None
-            } else {
-                Some(entity(1)?)
-            },
+            entity: if text(1)?.is_empty() { None } else { Some(entity(1)?) },
         },
-        Table::Journal => Key::Journal {
-            run: RunId::new(text(0)?).ok()?,
-            domain: domain(1)?,
-            entity: entity(2)?,
-        },
+        Table::Journal => {
+            Key::Journal { run: RunId::new(text(0)?).ok()?, domain: domain(1)?, entity: entity(2)? }
+        }
         Table::Audit => Key::Audit(number(0)?),
-        Table::Schemas => Key::Schema {
-            entity: entity(0)?,
-            version: u32::try_from(number(1)?).ok()?,
-        },
+        Table::Schemas => {
+            Key::Schema { entity: entity(0)?, version: u32::try_from(number(1)?).ok()? }
+        }
         Table::Meta => Key::Meta(MetaName::new(text(0)?).ok()?),
     })
 }
@@ -155,20 +123,11 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
         Table::Log => (&[("position", "INTEGER")], "entry"),
         Table::Results => (&[("client", "TEXT"), ("counter", "INTEGER")], "outcome"),
         Table::Clients => (&[("client", "TEXT")], "state"),
-        Table::Bases => (
-            &[("domain", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")],
-            "base",
-        ),
-        Table::Conflicts => (
-            &[("entity", "TEXT"), ("id", "TEXT"), ("conflict", "TEXT")],
-            "state",
-        ),
+        Table::Bases => (&[("domain", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")], "base"),
+        Table::Conflicts => (&[("entity", "TEXT"), ("id", "TEXT"), ("conflict", "TEXT")], "state"),
         Table::Runs => (&[("run", "TEXT")], "report"),
         Table::Domains => (&[("domain", "TEXT"), ("entity", "TEXT")], "state"),
-        Table::Journal => (
-            &[("run", "TEXT"), ("domain", "TEXT"), ("entity", "TEXT")],
-            "entry",
-        ),
+        Table::Journal => (&[("run", "TEXT"), ("domain", "TEXT"), ("entity", "TEXT")], "entry"),
         Table::Audit => (&[("number", "INTEGER")], "entry"),
         Table::Schemas => (&[("entity", "TEXT"), ("version", "INTEGER")], "schema"),
         Table::Meta => (&[("name", "TEXT")], "value"),
@@ -196,17 +155,12 @@ impl Statements {
             let _ = write!(text, "\n  {column} {kind} NOT NULL,");
             text
         });
-        let marks: String = (0..=key.len())
-            .map(|index| format!(", ?{}", index + 2))
-            .collect();
+        let marks: String = (0..=key.len()).map(|index| format!(", ?{}", index + 2)).collect();
         let equals: String =
-            names
-                .iter()
-                .enumerate()
-                .fold(String::new(), |mut text, (i, column)| {
-                    let _ = write!(text, " AND {column} = ?{}", i + 2);
-                    text
-                });
+            names.iter().enumerate().fold(String::new(), |mut text, (i, column)| {
+                let _ = write!(text, " AND {column} = ?{}", i + 2);
+                text
+            });
         Self {
             create: format!(
                 "CREATE TABLE {name} (\n  partition INTEGER NOT NULL,{typed}\n  \
@@ -242,27 +196,13 @@ impl Statements {
             let _ = write!(text, " AND {column} = ?{}", index + 2);
         }
         if let Some(comparison) = comparison {
-            let marks: Vec<String> = (0..rest.len())
-                .map(|index| format!("?{}", fixed + index + 2))
-                .collect();
-            let _ = write!(
-                text,
-                " AND ({}) {comparison} ({})",
-                rest.join(", "),
-                marks.join(", ")
-            );
+            let marks: Vec<String> =
+                (0..rest.len()).map(|index| format!("?{}", fixed + index + 2)).collect();
+            let _ = write!(text, " AND ({}) {comparison} ({})", rest.join(", "), marks.join(", "));
         }
         let order = if backward { " DESC" } else { "" };
-        let sorted: Vec<String> = rest
-            .iter()
-            .map(|column| format!("{column}{order}"))
-            .collect();
-        let _ = write!(
-            text,
-            " ORDER BY {} LIMIT ?{}",
-            sorted.join(", "),
-            self.names.len() + 2
-        );
+        let sorted: Vec<String> = rest.iter().map(|column| format!("{column}{order}")).collect();
+        let _ = write!(text, " ORDER BY {} LIMIT ?{}", sorted.join(", "), self.names.len() + 2);
         text
     }
 
@@ -277,9 +217,7 @@ static STATEMENTS: LazyLock<Vec<Statements>> =
 
 /// Returns the statements over one table.
 pub(super) fn statements(table: Table) -> &'static Statements {
-    let found = STATEMENTS
-        .iter()
-        .find(|statements| statements.table == table);
+    let found = STATEMENTS.iter().find(|statements| statements.table == table);
     found.expect("invariant: every table has its statements")
 }
 

@@ -47,37 +47,18 @@ pub(crate) fn value(number: u64) -> Vec<u8> {
 /// Checks that exactly the commits `0..=last` are in the store, for some `last` from `acked` on,
 /// and returns how many that are.
 pub(crate) fn check_prefix(folder: &Path, acked: u64) -> u64 {
-    let options = Options {
-        check: syncline_store::sqlite::Check::Pages,
-        ..Options::default()
-    };
+    let options = Options { check: syncline_store::sqlite::Check::Pages, ..Options::default() };
     let store = SqliteStore::open(folder, &options).unwrap();
     let found = store.get(&latest()).unwrap();
-    let count = found.map_or(0, |value| {
-        u64::from_le_bytes(value[..8].try_into().unwrap()) + 1
-    });
-    assert!(
-        count >= acked,
-        "{acked} commits were acknowledged, {count} are there"
-    );
-    let scan = syncline_engine::rows::Scan::Log {
-        from: syncline_model::id::Position(0),
-    };
-    let expected: Vec<_> = (0..count)
-        .map(|number| (log(number), value(number)))
-        .collect();
-    assert!(
-        rows(&store, &scan, None, usize::MAX) == expected,
-        "the log has a gap or a wrong row"
-    );
+    let count = found.map_or(0, |value| u64::from_le_bytes(value[..8].try_into().unwrap()) + 1);
+    assert!(count >= acked, "{acked} commits were acknowledged, {count} are there");
+    let scan = syncline_engine::rows::Scan::Log { from: syncline_model::id::Position(0) };
+    let expected: Vec<_> = (0..count).map(|number| (log(number), value(number))).collect();
+    assert!(rows(&store, &scan, None, usize::MAX) == expected, "the log has a gap or a wrong row");
     if let Some(last) = count.checked_sub(1) {
         let last = batch(last);
         for (key, value) in last.iter() {
-            assert_eq!(
-                store.get(key).unwrap().as_deref(),
-                value,
-                "a commit was torn at {key:?}"
-            );
+            assert_eq!(store.get(key).unwrap().as_deref(), value, "a commit was torn at {key:?}");
         }
     }
     count
@@ -88,15 +69,8 @@ pub(crate) fn command(wrapper: &[String], folder: &Path, commits: u64) -> Comman
     let program = std::env::current_exe().unwrap();
     let mut words = wrapper.iter().map(PathBuf::from).chain([program]);
     let mut command = Command::new(words.next().unwrap());
-    command.args(words).args([
-        "--exact",
-        "child::commits_until_it_is_stopped",
-        "--nocapture",
-    ]);
-    command
-        .args(["--test-threads", "1"])
-        .env(FOLDER, folder)
-        .env(COMMITS, commits.to_string());
+    command.args(words).args(["--exact", "child::commits_until_it_is_stopped", "--nocapture"]);
+    command.args(["--test-threads", "1"]).env(FOLDER, folder).env(COMMITS, commits.to_string());
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -116,15 +90,10 @@ pub(crate) fn said(output: &[u8]) -> Said {
     let mut said = Said::default();
     for line in text.lines() {
         if let Some(number) = line.strip_prefix("ack ") {
-            assert_eq!(
-                number.parse(),
-                Ok(said.acked),
-                "acknowledgements out of order"
-            );
+            assert_eq!(number.parse(), Ok(said.acked), "acknowledgements out of order");
             said.acked += 1;
         }
-        said.errors
-            .extend(line.strip_prefix("error ").map(str::to_owned));
+        said.errors.extend(line.strip_prefix("error ").map(str::to_owned));
     }
     said
 }
@@ -137,33 +106,21 @@ fn commits_until_it_is_stopped() {
     };
     let commits: u64 = std::env::var(COMMITS).unwrap().parse().unwrap();
     // One write per line, past the test harness, so that a trace shows where it stands.
-    let say = |line: String| {
-        std::io::stdout()
-            .write_all(format!("{line}\n").as_bytes())
-            .unwrap()
-    };
+    let say = |line: String| std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
     say("\nstarts".to_owned());
     let mut store = match SqliteStore::open(Path::new(&folder), &Options::default()) {
         Ok(store) => store,
         Err(error) => return say(format!("error {}", error.code())),
     };
     let start = store.get(&latest()).unwrap();
-    let start = start.map_or(0, |value| {
-        u64::from_le_bytes(value[..8].try_into().unwrap()) + 1
-    });
+    let start = start.map_or(0, |value| u64::from_le_bytes(value[..8].try_into().unwrap()) + 1);
     for number in start..start + commits {
         match store.commit(&batch(number)) {
             Ok(()) => say(format!("ack {}", number - start)),
             Err(error) => {
                 say(format!("error {}", error.code()));
-                for later in [
-                    store.get(&latest()).map(|_| ()),
-                    store.commit(&batch(number)),
-                ] {
-                    say(format!(
-                        "error {}",
-                        later.map_or_else(|error| error.code(), |()| "NONE")
-                    ));
+                for later in [store.get(&latest()).map(|_| ()), store.commit(&batch(number))] {
+                    say(format!("error {}", later.map_or_else(|error| error.code(), |()| "NONE")));
                 }
                 return;
             }

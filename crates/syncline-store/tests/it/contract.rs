@@ -68,12 +68,7 @@ fn a_key_is_found_with_its_own_value() {
             assert_eq!(store.get(key).unwrap(), Some(value), "{key:?}");
         }
         assert_eq!(store.get(&record("contacts", "c")).unwrap(), None);
-        assert_eq!(
-            store
-                .get(&domain_state("personal", Some("contacts")))
-                .unwrap(),
-            None
-        );
+        assert_eq!(store.get(&domain_state("personal", Some("contacts"))).unwrap(), None);
     });
 }
 
@@ -137,16 +132,8 @@ fn a_scan_shows_its_stretch_in_order() {
 /// `after` may be a key that is no row, or of another stretch: order decides.
 #[test]
 fn a_scan_goes_on_behind_any_key() {
-    let contacts = || Scan::Records {
-        entity: entity("contacts"),
-    };
-    let all = || {
-        vec![
-            record("contacts", "a"),
-            record("contacts", "b"),
-            record("contacts", "é"),
-        ]
-    };
+    let contacts = || Scan::Records { entity: entity("contacts") };
+    let all = || vec![record("contacts", "a"), record("contacts", "b"), record("contacts", "é")];
     #[rustfmt::skip]
     let cases: Vec<(&str, Scan, Key, Vec<Key>)> = vec![
         ("between rows", contacts(), record("contacts", "aa"), all()[1..].to_vec()),
@@ -166,11 +153,7 @@ fn a_scan_goes_on_behind_any_key() {
     on_every_store(|place| {
         let store = filled(place);
         for (name, scan, after, expected) in &cases {
-            assert_eq!(
-                &keys(&*store, scan, Some(after), ALL),
-                expected,
-                "case: {name}"
-            );
+            assert_eq!(&keys(&*store, scan, Some(after), ALL), expected, "case: {name}");
         }
     });
 }
@@ -184,15 +167,9 @@ fn a_scan_stops_at_its_limit_and_where_it_is_told() {
         let mut shown = 0;
         let mut stop_at_third = |_: &Key, _: &[u8]| {
             shown += 1;
-            if shown == 3 {
-                ControlFlow::Break(())
-            } else {
-                ControlFlow::Continue(())
-            }
+            if shown == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        store
-            .scan(&Scan::AllRecords, None, ALL, &mut stop_at_third)
-            .unwrap();
+        store.scan(&Scan::AllRecords, None, ALL, &mut stop_at_third).unwrap();
         assert_eq!(shown, 3);
     });
 }
@@ -207,9 +184,7 @@ fn a_scan_may_read_other_rows_meanwhile() {
                 .push(store.get_many(std::slice::from_ref(key)).unwrap() == [Some(value.to_vec())]);
             ControlFlow::Continue(())
         };
-        store
-            .scan(&Scan::AllRecords, None, ALL, &mut look_up)
-            .unwrap();
+        store.scan(&Scan::AllRecords, None, ALL, &mut look_up).unwrap();
         assert_eq!(found, [true; 4]);
     });
 }
@@ -220,10 +195,7 @@ fn the_last_write_of_a_key_counts() {
         let mut store = place.open();
         let (a, b) = (meta("a"), meta("b"));
         let mut batch = Batch::new();
-        batch
-            .put(a.clone(), b"1".to_vec())
-            .delete(a.clone())
-            .put(a.clone(), b"2".to_vec());
+        batch.put(a.clone(), b"1".to_vec()).delete(a.clone()).put(a.clone(), b"2".to_vec());
         batch.put(b.clone(), b"1".to_vec()).delete(b.clone());
         store.commit(&batch).unwrap();
         assert_eq!(store.get(&a).unwrap(), Some(b"2".to_vec()));
@@ -236,21 +208,11 @@ fn a_deleted_row_is_gone_and_may_come_again() {
     on_every_store(|place| {
         let mut store = filled(place);
         let key = record("contacts", "b");
-        store
-            .commit(
-                Batch::new()
-                    .delete(key.clone())
-                    .delete(record("never", "there")),
-            )
-            .unwrap();
+        store.commit(Batch::new().delete(key.clone()).delete(record("never", "there"))).unwrap();
         assert_eq!(store.get(&key).unwrap(), None);
         assert_eq!(keys(&*store, &Scan::AllRecords, None, ALL).len(), 3);
         store.commit(Batch::new().put(key.clone(), vec![])).unwrap();
-        assert_eq!(
-            store.get(&key).unwrap(),
-            Some(vec![]),
-            "an empty value is a value"
-        );
+        assert_eq!(store.get(&key).unwrap(), Some(vec![]), "an empty value is a value");
     });
 }
 
@@ -260,38 +222,16 @@ fn a_refused_batch_leaves_nothing_applied() {
     on_every_store(|place| {
         let mut store = place.open();
         let refused = [
-            (
-                "a counter beyond SQL",
-                result("phone", beyond),
-                vec![],
-                "STORE_KEY_RANGE",
-            ),
-            (
-                "a position beyond SQL",
-                log(u64::MAX),
-                vec![],
-                "STORE_KEY_RANGE",
-            ),
-            (
-                "a long value",
-                meta("b"),
-                vec![0; VALUE_BYTES_MAX + 1],
-                "STORE_TOO_LARGE",
-            ),
+            ("a counter beyond SQL", result("phone", beyond), vec![], "STORE_KEY_RANGE"),
+            ("a position beyond SQL", log(u64::MAX), vec![], "STORE_KEY_RANGE"),
+            ("a long value", meta("b"), vec![0; VALUE_BYTES_MAX + 1], "STORE_TOO_LARGE"),
         ];
         for (name, key, value, code) in refused {
             assert_eq!(store.get(&key).unwrap(), None, "case: {name}");
             let mut batch = Batch::new();
-            batch
-                .put(meta("a"), vec![1])
-                .put(key, value)
-                .put(meta("z"), vec![1]);
+            batch.put(meta("a"), vec![1]).put(key, value).put(meta("z"), vec![1]);
             let error = store.commit(&batch).unwrap_err();
-            assert_eq!(
-                (error.code(), error.advice()),
-                (code, Advice::GiveUp),
-                "case: {name}"
-            );
+            assert_eq!((error.code(), error.advice()), (code, Advice::GiveUp), "case: {name}");
             assert_eq!(keys(&*store, &Scan::Meta, None, ALL), [], "case: {name}");
         }
         store.commit(&puts(&[result("phone", beyond - 1)])).unwrap();
@@ -313,25 +253,19 @@ fn a_value_of_a_megabyte_comes_back() {
         let mut store = place.open();
         let value: Vec<u8> = (0..1_048_576u32).map(|index| (index % 251) as u8).collect();
         let key = record("contacts", "big");
-        store
-            .commit(Batch::new().put(key.clone(), value.clone()))
-            .unwrap();
+        store.commit(Batch::new().put(key.clone(), value.clone())).unwrap();
         assert_eq!(store.get(&key).unwrap(), Some(value));
     });
 }
 
 #[test]
 fn ids_are_any_text_and_sort_by_their_bytes() {
-    let ids = [
-        " ", "%_'\"\\", "0", "A", "a", "a\u{301}", "b", "á", "жмых", "\u{ffff}", "🦀",
-    ];
+    let ids = [" ", "%_'\"\\", "0", "A", "a", "a\u{301}", "b", "á", "жмых", "\u{ffff}", "🦀"];
     on_every_store(|place| {
         let mut store = place.open();
         let sorted: Vec<Key> = ids.iter().map(|id| record("contacts", id)).collect();
         store.commit(&puts(&sorted)).unwrap();
-        let scan = Scan::Records {
-            entity: entity("contacts"),
-        };
+        let scan = Scan::Records { entity: entity("contacts") };
         assert_eq!(keys(&*store, &scan, None, ALL), sorted);
         assert_eq!(keys(&*store, &scan, Some(&sorted[6]), ALL), sorted[7..]);
     });
@@ -345,9 +279,7 @@ fn a_reader_sees_the_moment_it_was_made() {
         let key = record("contacts", "a");
         let before = store.get(&key).unwrap();
         let mut batch = Batch::new();
-        batch
-            .put(key.clone(), b"new".to_vec())
-            .delete(record("contacts", "b"));
+        batch.put(key.clone(), b"new".to_vec()).delete(record("contacts", "b"));
         store.commit(&batch).unwrap();
         assert_eq!(reader.get(&key).unwrap(), before);
         assert_eq!(keys(&*reader, &Scan::AllRecords, None, ALL).len(), 4);
@@ -382,16 +314,10 @@ fn an_earlier_opener_never_writes_again() {
         let mut later = place.take_over();
         for batch in [puts(&[meta("stale")]), Batch::new()] {
             let error = earlier.commit(&batch).unwrap_err();
-            assert_eq!(
-                (error.code(), error.advice()),
-                ("STORE_FENCED", Advice::GiveUp)
-            );
+            assert_eq!((error.code(), error.advice()), ("STORE_FENCED", Advice::GiveUp));
         }
         later.commit(&puts(&[meta("fresh")])).unwrap();
         assert_eq!(later.get(&meta("stale")).unwrap(), None);
-        assert_eq!(
-            earlier.commit(&puts(&[meta("stale")])).unwrap_err().code(),
-            "STORE_FENCED"
-        );
+        assert_eq!(earlier.commit(&puts(&[meta("stale")])).unwrap_err().code(), "STORE_FENCED");
     });
 }

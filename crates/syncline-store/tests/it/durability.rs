@@ -60,21 +60,10 @@ fn no_commit_is_acknowledged_before_its_sync() {
     const COMMITS: u64 = 30;
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
-    let options = [
-        "-y",
-        "-e",
-        "trace=fdatasync,fsync,write,pwrite64",
-        "-o",
-        trace.to_str().unwrap(),
-    ];
+    let options =
+        ["-y", "-e", "trace=fdatasync,fsync,write,pwrite64", "-o", trace.to_str().unwrap()];
     let output = traced(&options, &folder.path().join("hub"), COMMITS);
-    assert_eq!(
-        said(&output.stdout),
-        Said {
-            acked: COMMITS,
-            errors: vec![]
-        }
-    );
+    assert_eq!(said(&output.stdout), Said { acked: COMMITS, errors: vec![] });
     let calls = calls(&fs::read_to_string(trace).unwrap());
     let mut acknowledged = 0;
     let (mut written, mut synced) = (false, false);
@@ -116,22 +105,10 @@ fn a_log_cut_anywhere_behind_the_last_sync_keeps_what_was_acknowledged() {
         synced.push(fs::metadata(hub.join(WAL_FILE)).unwrap().len() as usize);
     }
     for (acked, pair) in (1u64..).zip(synced.windows(2)) {
-        let (&[safe, end], mut reached) = (pair, acked) else {
-            unreachable!("a window has two")
-        };
-        assert_eq!(
-            (safe - WAL_HEADER_BYTES) % FRAME_BYTES,
-            0,
-            "the log has whole frames"
-        );
+        let (&[safe, end], mut reached) = (pair, acked) else { unreachable!("a window has two") };
+        assert_eq!((safe - WAL_HEADER_BYTES) % FRAME_BYTES, 0, "the log has whole frames");
         for frame in (safe..end).step_by(FRAME_BYTES) {
-            for cut in [
-                frame,
-                frame + 11,
-                frame + 24,
-                frame + 24 + 2048,
-                frame + FRAME_BYTES - 1,
-            ] {
+            for cut in [frame, frame + 11, frame + 24, frame + 24 + 2048, frame + FRAME_BYTES - 1] {
                 let count = recover(hub, acked, |wal| wal.truncate(cut));
                 assert_eq!(count, acked, "cut at {cut}: half a commit must not be seen");
             }
@@ -158,9 +135,7 @@ fn a_log_with_a_hole_behind_the_last_sync_keeps_what_was_acknowledged() {
     store.commit(&batch(1)).unwrap();
     let end = fs::metadata(folder.path().join(WAL_FILE)).unwrap().len() as usize;
     for frame in (safe..end).step_by(FRAME_BYTES) {
-        let count = recover(folder.path(), 1, |wal| {
-            wal[frame..frame + FRAME_BYTES].fill(0)
-        });
+        let count = recover(folder.path(), 1, |wal| wal[frame..frame + FRAME_BYTES].fill(0));
         assert_eq!(count, 1);
     }
 }
@@ -196,10 +171,7 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
         assert_eq!(errors, [""; 0], "kill {kill}");
         there = check_prefix(&hub, there + acked);
     }
-    assert!(
-        there > KILLS,
-        "the child was killed before it could do anything"
-    );
+    assert!(there > KILLS, "the child was killed before it could do anything");
 }
 
 /// The disk fails at the K-th sync, for every K of a short life.
@@ -212,22 +184,9 @@ fn a_failed_sync_stops_the_handle_and_loses_nothing_acknowledged() {
         let folder = tempfile::tempdir().unwrap();
         let hub = folder.path().join("hub");
         let inject = format!("inject=fdatasync,fsync:error={error}:when={kth}");
-        let options = [
-            "-qq",
-            "-e",
-            "trace=fdatasync,fsync",
-            "-e",
-            &inject,
-            "-o",
-            "/dev/null",
-        ];
+        let options = ["-qq", "-e", "trace=fdatasync,fsync", "-e", &inject, "-o", "/dev/null"];
         let Said { acked, errors } = said(&traced(&options, &hub, COMMITS).stdout);
-        match errors
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .as_slice()
-        {
+        match errors.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             // Fewer syncs than K, or one that nothing depends on.
             [] => assert_eq!(acked, COMMITS, "{error} at sync {kth}"),
             ["STORE_UNKNOWN", "STORE_STOPPED", "STORE_STOPPED"] => stopped += 1,
@@ -237,10 +196,7 @@ fn a_failed_sync_stops_the_handle_and_loses_nothing_acknowledged() {
         }
         check_prefix(&hub, acked);
     }
-    assert!(
-        stopped >= COMMITS,
-        "only {stopped} failed syncs were met by a commit"
-    );
+    assert!(stopped >= COMMITS, "only {stopped} failed syncs were met by a commit");
 }
 
 /// The disk has no room at the K-th write to the log: the commit is refused, the next one works.
@@ -251,15 +207,7 @@ fn a_write_without_room_refuses_the_commit_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let hub = folder.path().join("hub");
         let inject = format!("inject=pwrite64:error=ENOSPC:when={kth}");
-        let options = [
-            "-qq",
-            "-e",
-            "trace=pwrite64",
-            "-e",
-            &inject,
-            "-o",
-            "/dev/null",
-        ];
+        let options = ["-qq", "-e", "trace=pwrite64", "-e", &inject, "-o", "/dev/null"];
         let Said { acked, errors } = said(&traced(&options, &hub, 8).stdout);
         if errors.len() == 3 {
             // The row can be read again, and the same commit succeeds once there is room.
@@ -281,10 +229,7 @@ fn a_full_disk_loses_nothing_and_room_mends_it() {
     fs::create_dir(&mount).unwrap();
     let run = |program: &str, arguments: &[&str]| {
         let status = Command::new(program).args(arguments).arg(&mount).status();
-        assert!(
-            status.is_ok_and(|status| status.success()),
-            "{program}: this test needs root"
-        );
+        assert!(status.is_ok_and(|status| status.success()), "{program}: this test needs root");
     };
     run("mount", &["-t", "tmpfs", "-o", "size=1m", "tmpfs"]);
     let _unmount = Unmount(&mount);
@@ -301,10 +246,7 @@ fn a_full_disk_loses_nothing_and_room_mends_it() {
     };
     assert_eq!(error.code(), "STORE_FULL", "{error:?}");
     assert!(committed > 3, "{committed} commits fit");
-    assert_eq!(
-        store.commit(&batch(committed)).unwrap_err().code(),
-        "STORE_FULL"
-    );
+    assert_eq!(store.commit(&batch(committed)).unwrap_err().code(), "STORE_FULL");
     assert_eq!(rows(&store, &LOG, None, usize::MAX).len() as u64, committed);
     fs::remove_file(ballast).unwrap();
     store.commit(&batch(committed)).unwrap();
@@ -312,9 +254,8 @@ fn a_full_disk_loses_nothing_and_room_mends_it() {
     assert_eq!(check_prefix(&hub, committed + 1), committed + 1);
 }
 
-const LOG: syncline_engine::rows::Scan = syncline_engine::rows::Scan::Log {
-    from: syncline_model::id::Position(0),
-};
+const LOG: syncline_engine::rows::Scan =
+    syncline_engine::rows::Scan::Log { from: syncline_model::id::Position(0) };
 
 /// Takes the small file system away, also when the test fails.
 struct Unmount<'a>(&'a Path);

@@ -12,13 +12,7 @@ use syncline_store::{Advice, Read, Store, StoreError};
 use crate::fixture::*;
 
 fn open(folder: &Path) -> Result<SqliteStore, StoreError> {
-    SqliteStore::open(
-        folder,
-        &Options {
-            check: Check::Pages,
-            ..Options::default()
-        },
-    )
+    SqliteStore::open(folder, &Options { check: Check::Pages, ..Options::default() })
 }
 
 #[test]
@@ -26,10 +20,7 @@ fn a_second_opener_is_told_who_holds_the_store() {
     let folder = tempfile::tempdir().unwrap();
     let _first = open(folder.path()).unwrap();
     let error = open(folder.path()).unwrap_err();
-    assert_eq!(
-        (error.code(), error.advice()),
-        ("STORE_LOCKED", Advice::AskHuman)
-    );
+    assert_eq!((error.code(), error.advice()), ("STORE_LOCKED", Advice::AskHuman));
     let holder = format!("pid {}", std::process::id());
     assert!(error.to_string().contains(&holder), "{error}");
 }
@@ -37,17 +28,10 @@ fn a_second_opener_is_told_who_holds_the_store() {
 #[test]
 fn the_lock_file_of_a_dead_process_is_no_obstacle() {
     let folder = tempfile::tempdir().unwrap();
-    fs::write(
-        folder.path().join(LOCK_FILE),
-        "pid 1\nboot somewhere else\n",
-    )
-    .unwrap();
+    fs::write(folder.path().join(LOCK_FILE), "pid 1\nboot somewhere else\n").unwrap();
     let store = open(folder.path()).unwrap();
     let text = fs::read_to_string(folder.path().join(LOCK_FILE)).unwrap();
-    assert!(
-        text.starts_with(&format!("pid {}\nboot ", std::process::id())),
-        "{text}"
-    );
+    assert!(text.starts_with(&format!("pid {}\nboot ", std::process::id())), "{text}");
     drop(store);
     open(folder.path()).unwrap();
 }
@@ -67,15 +51,7 @@ fn only_the_owner_may_look() {
         names.push(path.file_name().unwrap().to_string_lossy().into_owned());
     }
     names.sort();
-    assert_eq!(
-        names,
-        [
-            "syncline.db",
-            "syncline.db-shm",
-            "syncline.db-wal",
-            "syncline.lock"
-        ]
-    );
+    assert_eq!(names, ["syncline.db", "syncline.db-shm", "syncline.db-wal", "syncline.lock"]);
 }
 
 #[test]
@@ -83,52 +59,26 @@ fn a_store_of_a_newer_program_is_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).map(Box::new).unwrap().close().unwrap();
     let path = folder.path().join(DATABASE_FILE);
-    Connection::open(&path)
-        .unwrap()
-        .pragma_update(None, "user_version", 2)
-        .unwrap();
+    Connection::open(&path).unwrap().pragma_update(None, "user_version", 2).unwrap();
     let before = fs::read(&path).unwrap();
     let error = open(folder.path()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            StoreError::TooNew {
-                found: 2,
-                supported_max: 1
-            }
-        ),
-        "{error:?}"
-    );
+    assert!(matches!(error, StoreError::TooNew { found: 2, supported_max: 1 }), "{error:?}");
     assert_eq!(fs::read(&path).unwrap(), before);
 }
 
 #[test]
 fn what_is_no_store_is_refused_and_left_alone() {
     let foreign = |path: &Path| {
-        Connection::open(path)
-            .unwrap()
-            .execute_batch("CREATE TABLE songs (title TEXT)")
-            .unwrap();
+        Connection::open(path).unwrap().execute_batch("CREATE TABLE songs (title TEXT)").unwrap();
     };
     let text = |path: &Path| fs::write(path, "not a database at all".repeat(300)).unwrap();
     let cut = |path: &Path| {
-        open(path.parent().unwrap())
-            .map(Box::new)
-            .unwrap()
-            .close()
-            .unwrap();
-        fs::OpenOptions::new()
-            .write(true)
-            .open(path)
-            .unwrap()
-            .set_len(8_192)
-            .unwrap();
+        open(path.parent().unwrap()).map(Box::new).unwrap().close().unwrap();
+        fs::OpenOptions::new().write(true).open(path).unwrap().set_len(8_192).unwrap();
     };
     let scribbled = |path: &Path| {
         let mut store = Box::new(open(path.parent().unwrap()).unwrap());
-        store
-            .commit(&puts(&(0..2_000).map(log).collect::<Vec<_>>()))
-            .unwrap();
+        store.commit(&puts(&(0..2_000).map(log).collect::<Vec<_>>())).unwrap();
         store.close().unwrap();
         let mut bytes = fs::read(path).unwrap();
         let middle = bytes.len() / 8192 * 4096;
@@ -148,11 +98,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
         make(&path);
         let error = open(folder.path()).unwrap_err();
         let expected = ("STORE_DAMAGED", Advice::AskHuman);
-        assert_eq!(
-            (error.code(), error.advice()),
-            expected,
-            "case: {name}: {error}"
-        );
+        assert_eq!((error.code(), error.advice()), expected, "case: {name}: {error}");
     }
 }
 
@@ -160,10 +106,7 @@ fn what_is_no_store_is_refused_and_left_alone() {
 fn an_empty_file_becomes_a_store() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(DATABASE_FILE), "").unwrap();
-    open(folder.path())
-        .unwrap()
-        .commit(&puts(&[meta("a")]))
-        .unwrap();
+    open(folder.path()).unwrap().commit(&puts(&[meta("a")])).unwrap();
 }
 
 #[test]
@@ -183,10 +126,7 @@ fn partitions_of_one_file_do_not_see_each_other() {
     store.commit(Batch::new().delete(key.clone())).unwrap();
     drop(store);
     let store = SqliteStore::open(folder.path(), &of(0)).unwrap();
-    assert_eq!(
-        (store.get(&key).unwrap(), store.epoch().0),
-        (Some(b"0".to_vec()), 2)
-    );
+    assert_eq!((store.get(&key).unwrap(), store.epoch().0), (Some(b"0".to_vec()), 2));
 }
 
 /// The file is made to be read by people with the `sqlite3` shell.
@@ -194,21 +134,13 @@ fn partitions_of_one_file_do_not_see_each_other() {
 fn tables_and_columns_have_the_names_of_the_glossary() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = Box::new(open(folder.path()).unwrap());
-    store
-        .commit(&puts(&[record("contacts", "a"), Key::Audit(7)]))
-        .unwrap();
+    store.commit(&puts(&[record("contacts", "a"), Key::Audit(7)])).unwrap();
     store.close().unwrap();
     let connection = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
     for table in Table::ALL {
-        let sql = format!(
-            "SELECT sql FROM sqlite_schema WHERE name = '{}'",
-            table.name()
-        );
+        let sql = format!("SELECT sql FROM sqlite_schema WHERE name = '{}'", table.name());
         let sql: String = connection.query_one(&sql, (), |row| row.get(0)).unwrap();
-        assert!(
-            sql.contains("partition INTEGER NOT NULL") && sql.contains("STRICT"),
-            "{sql}"
-        );
+        assert!(sql.contains("partition INTEGER NOT NULL") && sql.contains("STRICT"), "{sql}");
     }
     let sql = "SELECT entity || '/' || id || '=' || CAST(state AS TEXT) FROM records";
     let row: String = connection.query_one(sql, (), |row| row.get(0)).unwrap();
@@ -221,19 +153,13 @@ fn the_file_carries_its_settings() {
     let folder = tempfile::tempdir().unwrap();
     open(folder.path()).map(Box::new).unwrap().close().unwrap();
     let connection = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
-    let cases = [
-        ("application_id", 0x5359_4e43),
-        ("user_version", 1),
-        ("auto_vacuum", 2),
-    ];
+    let cases = [("application_id", 0x5359_4e43), ("user_version", 1), ("auto_vacuum", 2)];
     for (name, expected) in cases {
         let sql = format!("PRAGMA {name}");
         let found: i64 = connection.query_one(&sql, (), |row| row.get(0)).unwrap();
         assert_eq!(found, expected, "{name}");
     }
-    let mode: String = connection
-        .query_one("PRAGMA journal_mode", (), |row| row.get(0))
-        .unwrap();
+    let mode: String = connection.query_one("PRAGMA journal_mode", (), |row| row.get(0)).unwrap();
     assert_eq!(mode, "wal");
 }
 
@@ -251,18 +177,10 @@ fn the_log_stays_bounded_while_no_reader_holds_it() {
         let wal = folder.path().join("syncline.db-wal");
         longest = longest.max(fs::metadata(wal).unwrap().len());
     }
-    let whole = fs::metadata(folder.path().join(DATABASE_FILE))
-        .unwrap()
-        .len();
-    assert!(
-        longest < 24 << 20,
-        "the log grew to {longest} bytes of {whole}"
-    );
+    let whole = fs::metadata(folder.path().join(DATABASE_FILE)).unwrap().len();
+    assert!(longest < 24 << 20, "the log grew to {longest} bytes of {whole}");
     store.close().unwrap();
-    assert_eq!(
-        fs::metadata(folder.path().join("syncline.db-wal")).map_or(0, |file| file.len()),
-        0
-    );
+    assert_eq!(fs::metadata(folder.path().join("syncline.db-wal")).map_or(0, |file| file.len()), 0);
 }
 
 /// The layout of the file is a promise to every later version of the program.

@@ -62,10 +62,7 @@ pub(crate) fn record_id(id: &str) -> RecordId {
 }
 
 pub(crate) fn record(name: &str, id: &str) -> Key {
-    Key::Record {
-        entity: entity(name),
-        id: record_id(id),
-    }
+    Key::Record { entity: entity(name), id: record_id(id) }
 }
 
 pub(crate) fn log(position: u64) -> Key {
@@ -81,18 +78,11 @@ pub(crate) fn meta(name: &str) -> Key {
 }
 
 pub(crate) fn result(name: &str, counter: u64) -> Key {
-    Key::Result {
-        client: client(name),
-        counter,
-    }
+    Key::Result { client: client(name), counter }
 }
 
 pub(crate) fn base(of: &str, name: &str, id: &str) -> Key {
-    Key::Base {
-        domain: domain(of),
-        entity: entity(name),
-        id: record_id(id),
-    }
+    Key::Base { domain: domain(of), entity: entity(name), id: record_id(id) }
 }
 
 pub(crate) fn conflict(name: &str, id: &str, hex: &str) -> Key {
@@ -104,25 +94,15 @@ pub(crate) fn conflict(name: &str, id: &str, hex: &str) -> Key {
 }
 
 pub(crate) fn domain_state(of: &str, name: Option<&str>) -> Key {
-    Key::Domain {
-        domain: domain(of),
-        entity: name.map(entity),
-    }
+    Key::Domain { domain: domain(of), entity: name.map(entity) }
 }
 
 pub(crate) fn journal(id: &str, of: &str, name: &str) -> Key {
-    Key::Journal {
-        run: RunId::new(id).unwrap(),
-        domain: domain(of),
-        entity: entity(name),
-    }
+    Key::Journal { run: RunId::new(id).unwrap(), domain: domain(of), entity: entity(name) }
 }
 
 pub(crate) fn schema(name: &str, version: u32) -> Key {
-    Key::Schema {
-        entity: entity(name),
-        version,
-    }
+    Key::Schema { entity: entity(name), version }
 }
 
 /// Returns a batch that puts each key with its own position in the list as value.
@@ -136,10 +116,7 @@ pub(crate) fn puts(keys: &[Key]) -> Batch {
 
 /// Returns the keys that a scan shows.
 pub(crate) fn keys(store: &dyn Read, scan: &Scan, after: Option<&Key>, limit: usize) -> Vec<Key> {
-    rows(store, scan, after, limit)
-        .into_iter()
-        .map(|(key, _)| key)
-        .collect()
+    rows(store, scan, after, limit).into_iter().map(|(key, _)| key).collect()
 }
 
 /// Returns the rows that a scan shows.

@@ -40,44 +40,29 @@ fn key() -> impl Strategy<Value = Key> {
 fn scan() -> impl Strategy<Value = Scan> {
     let name = "[ab]";
     prop_oneof![
-        name.prop_map(|name| Scan::Records {
-            entity: entity(&name)
-        }),
+        name.prop_map(|name| Scan::Records { entity: entity(&name) }),
         Just(Scan::AllRecords),
-        (0u64..6).prop_map(|from| Scan::Log {
-            from: Position(from)
-        }),
+        (0u64..6).prop_map(|from| Scan::Log { from: Position(from) }),
         Just(Scan::LogLatest),
-        name.prop_map(|name| Scan::Results {
-            client: client(&name)
-        }),
-        (name, name).prop_map(|(of, name)| Scan::Bases {
-            domain: domain(&of),
-            entity: entity(&name)
-        }),
+        name.prop_map(|name| Scan::Results { client: client(&name) }),
+        (name, name)
+            .prop_map(|(of, name)| Scan::Bases { domain: domain(&of), entity: entity(&name) }),
         Just(Scan::Conflicts),
-        (name, name).prop_map(|(name, id)| Scan::ConflictsOf {
-            entity: entity(&name),
-            id: record_id(&id)
-        }),
+        (name, name)
+            .prop_map(|(name, id)| Scan::ConflictsOf { entity: entity(&name), id: record_id(&id) }),
         Just(Scan::Runs),
         Just(Scan::RunsLatest),
         Just(Scan::Domains),
         Just(Scan::Journal),
         (0u64..4).prop_map(|from| Scan::Audit { from }),
         Just(Scan::AuditLatest),
-        name.prop_map(|name| Scan::Schemas {
-            entity: entity(&name)
-        }),
+        name.prop_map(|name| Scan::Schemas { entity: entity(&name) }),
         Just(Scan::Meta),
     ]
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let write = (
-        key(),
-        prop::option::weighted(0.7, prop::collection::vec(any::<u8>(), 0..40)),
-    );
+    let write = (key(), prop::option::weighted(0.7, prop::collection::vec(any::<u8>(), 0..40)));
     prop_oneof![
         4 => prop::collection::vec(write, 0..12).prop_map(Step::Commit),
         4 => (scan(), prop::option::of(key()), 0usize..6)
@@ -92,23 +77,10 @@ fn expected(model: &Model, scan: &Scan, after: Option<&Key>, limit: usize) -> Ve
     let inside = |row: &(Key, Vec<u8>)| scan.contains(&row.0);
     if scan.is_backward() {
         let after = |row: &(Key, Vec<u8>)| after.is_none_or(|after| row.0 < *after);
-        model
-            .iter()
-            .rev()
-            .map(row)
-            .filter(inside)
-            .filter(after)
-            .take(limit)
-            .collect()
+        model.iter().rev().map(row).filter(inside).filter(after).take(limit).collect()
     } else {
         let after = |row: &(Key, Vec<u8>)| after.is_none_or(|after| row.0 > *after);
-        model
-            .iter()
-            .map(row)
-            .filter(inside)
-            .filter(after)
-            .take(limit)
-            .collect()
+        model.iter().map(row).filter(inside).filter(after).take(limit).collect()
     }
 }
 
@@ -135,11 +107,7 @@ fn check(place: &dyn Place, steps: &[Step]) {
             }
             Step::Scan(scan, after, limit) => {
                 let found = rows(&*store, scan, after.as_ref(), *limit);
-                assert_eq!(
-                    found,
-                    expected(&model, scan, after.as_ref(), *limit),
-                    "{step:?}"
-                );
+                assert_eq!(found, expected(&model, scan, after.as_ref(), *limit), "{step:?}");
             }
             Step::Reopen => {
                 drop(store);

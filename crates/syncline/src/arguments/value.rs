@@ -48,13 +48,10 @@ impl Only {
     /// A sentence that says what is expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let condition = text.split_once('=').and_then(|(left, value)| {
-            left.split_once(':')
-                .map(|(entity, field)| (entity, field, value))
+            left.split_once(':').map(|(entity, field)| (entity, field, value))
         });
         let Some((entity, field, value)) = condition else {
-            return RecordId::new(text)
-                .map(Self::Id)
-                .map_err(|error| error.to_string());
+            return RecordId::new(text).map(Self::Id).map_err(|error| error.to_string());
         };
         let pointer = match field.starts_with('/') {
             true => field.to_owned(),
@@ -63,22 +60,14 @@ impl Only {
         let path = Path::parse_field(&pointer).map_err(|error| error.to_string())?;
         let mut values = vec![Leaf::string(value)];
         values.extend(Leaf::parse(value).ok());
-        Ok(Self::Field {
-            entity: entity.to_owned(),
-            path,
-            values,
-        })
+        Ok(Self::Field { entity: entity.to_owned(), path, values })
     }
 
     /// Returns the text that [`Only::parse`] reads as this.
     pub fn to_text(&self) -> String {
         match self {
             Self::Id(id) => id.to_string(),
-            Self::Field {
-                entity,
-                path,
-                values,
-            } => {
+            Self::Field { entity, path, values } => {
                 let value = values.first().and_then(Leaf::as_string).unwrap_or_default();
                 format!("{entity}:{path}={value}")
             }
@@ -108,11 +97,7 @@ mod tests {
             ),
             (
                 "tasks:/place/floor=3",
-                field(
-                    "tasks",
-                    "/place/floor",
-                    vec![Leaf::string("3"), Leaf::parse("3").unwrap()],
-                ),
+                field("tasks", "/place/floor", vec![Leaf::string("3"), Leaf::parse("3").unwrap()]),
             ),
         ];
         for (text, expected) in cases {

@@ -39,9 +39,9 @@ fn verify(context: &Context, hub: &Hub) -> Result<Exit, Failure> {
     document.insert("head", head.to_string());
     context.output.json(document);
     let entries = count(head.size, "entry", "entries");
-    context.output.line(&format!(
-        "Intact: {entries}, none changed, moved or removed.\nHead: {head}"
-    ));
+    context
+        .output
+        .line(&format!("Intact: {entries}, none changed, moved or removed.\nHead: {head}"));
     Ok(Exit::Ok)
 }
 
@@ -93,11 +93,7 @@ fn prove(context: &Context, hub: &Hub, options: &Prove) -> Result<Exit, Failure>
     let entity = EntityName::new(&options.entity).map_err(unfit)?;
     let id = RecordId::new(&options.id).map_err(unfit)?;
     let run = match &options.run {
-        Some(name) => hub
-            .run(name)?
-            .get("runId")
-            .and_then(Json::as_str)
-            .map(str::to_owned),
+        Some(name) => hub.run(name)?.get("runId").and_then(Json::as_str).map(str::to_owned),
         None => None,
     };
     let proved = hub.audit_prove(&entity, &id, run.as_deref())?;
@@ -105,12 +101,7 @@ fn prove(context: &Context, hub: &Hub, options: &Prove) -> Result<Exit, Failure>
     let optional = |hash: Option<syncline_engine::audit::Hash>| {
         hash.map_or(Json::Null, |hash| Json::from(hash.to_string()))
     };
-    let stamp: String = proved
-        .facts
-        .stamp()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let stamp: String = proved.facts.stamp().iter().map(|byte| format!("{byte:02x}")).collect();
     let mut document = Object::new();
     document.insert("schema", "audit-proof/1");
     document.insert("entity", entity.as_str());
@@ -123,9 +114,7 @@ fn prove(context: &Context, hub: &Hub, options: &Prove) -> Result<Exit, Failure>
     document.insert("proof", proof);
     // A proof is a document for machines, whatever the form of other results.
     match context.output.is_text() {
-        true => context
-            .output
-            .raw(&format!("{}\n", Json::Object(document).to_pretty_string())),
+        true => context.output.raw(&format!("{}\n", Json::Object(document).to_pretty_string())),
         false => context.output.json(document),
     }
     Ok(Exit::Ok)

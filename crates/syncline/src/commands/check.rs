@@ -18,11 +18,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let loaded = context.load()?;
     let findings = check(&loaded);
     let output = &context.output;
-    output.json_list(
-        "check/1",
-        "findings",
-        findings.iter().map(to_json).collect(),
-    );
+    output.json_list("check/1", "findings", findings.iter().map(to_json).collect());
     for finding in &findings {
         let text = finding.to_string();
         let word = finding.severity.as_str();
@@ -33,25 +29,15 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
         };
         let rest = text.strip_prefix(word).unwrap_or(&text);
         output.line(&format!("{}{rest}", output.paint(paint, word)));
-        output.line(&format!(
-            "  why:  {}\n  next: {}",
-            finding.why, finding.mend
-        ));
+        output.line(&format!("  why:  {}\n  next: {}", finding.why, finding.mend));
     }
-    let of = |severity| {
-        findings
-            .iter()
-            .filter(|finding| finding.severity == severity)
-            .count() as u64
-    };
+    let of =
+        |severity| findings.iter().filter(|finding| finding.severity == severity).count() as u64;
     let (errors, warnings) = (of(Severity::Error), of(Severity::Warning));
     let read = match loaded.read.as_slice() {
         [] => "the defaults".to_owned(),
         files => {
-            let names: Vec<String> = files
-                .iter()
-                .map(|file| file.display().to_string())
-                .collect();
+            let names: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
             names.join(", ")
         }
     };

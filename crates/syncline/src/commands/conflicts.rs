@@ -41,11 +41,7 @@ fn filtered(hub: &Hub, filter: &ListFilter) -> Result<Vec<ConflictRow>, Failure>
     let path = match filter.path.as_deref() {
         None => None,
         Some(text) => {
-            let pointer = if text.starts_with('/') {
-                text.to_owned()
-            } else {
-                format!("/{text}")
-            };
+            let pointer = if text.starts_with('/') { text.to_owned() } else { format!("/{text}") };
             let unfit = |error: syncline_model::path::PathError| {
                 Refusal::usage(error.to_string(), "write it as /email or /address/city")
             };
@@ -62,17 +58,9 @@ fn filtered(hub: &Hub, filter: &ListFilter) -> Result<Vec<ConflictRow>, Failure>
     let mut rows = hub.conflicts()?;
     rows.retain(|row| {
         status.is_none_or(|status| row.status == status)
-            && filter
-                .entity
-                .as_deref()
-                .is_none_or(|entity| row.entity.as_str() == entity)
-            && filter
-                .record
-                .as_deref()
-                .is_none_or(|id| row.id.as_str() == id)
-            && path
-                .as_ref()
-                .is_none_or(|path| path.is_prefix_of(&row.conflict.path))
+            && filter.entity.as_deref().is_none_or(|entity| row.entity.as_str() == entity)
+            && filter.record.as_deref().is_none_or(|id| row.id.as_str() == id)
+            && path.as_ref().is_none_or(|path| path.is_prefix_of(&row.conflict.path))
     });
     Ok(rows)
 }
@@ -89,11 +77,7 @@ fn to_json(row: &ConflictRow) -> Object {
 fn list(context: &Context, hub: &Hub, filter: &ListFilter) -> Result<Exit, Failure> {
     let rows = filtered(hub, filter)?;
     let output = &context.output;
-    output.json_list(
-        decisions::SCHEMA,
-        "conflicts",
-        rows.iter().map(to_json).collect(),
-    );
+    output.json_list(decisions::SCHEMA, "conflicts", rows.iter().map(to_json).collect());
     if rows.is_empty() {
         output.line("No conflicts.");
         return Ok(Exit::Ok);
@@ -109,9 +93,7 @@ fn list(context: &Context, hub: &Hub, filter: &ListFilter) -> Result<Exit, Failu
 fn show(context: &Context, hub: &Hub, id: &str) -> Result<Exit, Failure> {
     let row = hub.conflict(id)?;
     context.output.json(to_json(&row));
-    context
-        .output
-        .text(&conflict_text::page(&context.output, &row));
+    context.output.text(&conflict_text::page(&context.output, &row));
     Ok(Exit::Ok)
 }
 
@@ -144,9 +126,7 @@ fn decide(
 fn choice(config: &Config, resolve: &Resolve) -> Result<Choice, Refusal> {
     if let Some(name) = &resolve.take {
         if name == "both" && config.domain(name).is_none() {
-            return Ok(Choice::Both {
-                separator: resolve.separator.clone(),
-            });
+            return Ok(Choice::Both { separator: resolve.separator.clone() });
         }
         let side = match (config.links.as_slice(), name.as_str()) {
             ([link], "source") => Some(&link.source),
@@ -154,13 +134,7 @@ fn choice(config: &Config, resolve: &Resolve) -> Result<Choice, Refusal> {
             _ => None,
         };
         let domain = config.domain(name).map(|domain| &domain.name).or(side);
-        let known = || {
-            config
-                .domains
-                .iter()
-                .map(|domain| domain.name.to_string())
-                .collect()
-        };
+        let known = || config.domains.iter().map(|domain| domain.name.to_string()).collect();
         let domain = domain.ok_or_else(|| Refusal::DomainNotFound {
             side: "Taken",
             name: name.clone(),
@@ -170,18 +144,11 @@ fn choice(config: &Config, resolve: &Resolve) -> Result<Choice, Refusal> {
     }
     if let Some(value) = &resolve.value {
         let leaf = Leaf::parse(value).map_err(|_| {
-            Refusal::usage(
-                "--value is not JSON",
-                "quote a text twice: --value '\"a text\"'",
-            )
+            Refusal::usage("--value is not JSON", "quote a text twice: --value '\"a text\"'")
         })?;
         return Ok(Choice::Value(Some(leaf)));
     }
-    Ok(if resolve.keep {
-        Choice::Keep
-    } else {
-        Choice::Delete
-    })
+    Ok(if resolve.keep { Choice::Keep } else { Choice::Delete })
 }
 
 /// Takes decisions that were all checked, one after the other.
@@ -203,11 +170,7 @@ fn take_all(
         rows.push(hub.resolve(&id, &choice, &actor, &entities)?);
     }
     let output = &context.output;
-    output.json_list(
-        decisions::SCHEMA,
-        "conflicts",
-        rows.iter().map(to_json).collect(),
-    );
+    output.json_list(decisions::SCHEMA, "conflicts", rows.iter().map(to_json).collect());
     for row in &rows {
         let fields: Vec<String> = conflict_text::row(row).into_iter().take(5).collect();
         output.line(&format!("decided {}", fields.join("  ")));
@@ -226,15 +189,9 @@ fn take_all(
 fn entities(context: &Context, config: &Config) -> Result<Vec<LinkedEntity>, Failure> {
     let mut entities: Vec<LinkedEntity> = Vec::new();
     for link in &config.links {
-        let options = SyncOptions {
-            link: Some(link.name.clone()),
-            ..SyncOptions::default()
-        };
+        let options = SyncOptions { link: Some(link.name.clone()), ..SyncOptions::default() };
         for entity in prepare(context, config, &options)?.request.entities {
-            if entities
-                .iter()
-                .all(|known| known.name != entity.entity.name)
-            {
+            if entities.iter().all(|known| known.name != entity.entity.name) {
                 entities.push(entity.entity);
             }
         }

@@ -53,10 +53,7 @@ pub(super) fn read(path: &Path, hub: &Hub) -> Result<Vec<Decided>, Failure> {
         path: path.to_owned(),
         source,
     })?;
-    let whole = |reason: &str| Refusal::DecisionInvalid {
-        index: 0,
-        reason: reason.to_owned(),
-    };
+    let whole = |reason: &str| Refusal::DecisionInvalid { index: 0, reason: reason.to_owned() };
     let Ok(Json::Object(document)) = parse(&bytes) else {
         return Err(whole("the file is not JSON").into());
     };
@@ -68,10 +65,8 @@ pub(super) fn read(path: &Path, hub: &Hub) -> Result<Vec<Decided>, Failure> {
     let known = hub.conflicts()?;
     let mut decided = Vec::new();
     for (index, one) in listed.iter().enumerate() {
-        let invalid = |reason: &str| Refusal::DecisionInvalid {
-            index: index + 1,
-            reason: reason.to_owned(),
-        };
+        let invalid =
+            |reason: &str| Refusal::DecisionInvalid { index: index + 1, reason: reason.to_owned() };
         let Json::Object(one) = one else {
             return Err(invalid("it is not an object").into());
         };
@@ -90,10 +85,7 @@ pub(super) fn read(path: &Path, hub: &Hub) -> Result<Vec<Decided>, Failure> {
             return Err(invalid("its values have changed since it was exported").into());
         }
         check_fit(row, &choice).map_err(|reason| invalid(&reason))?;
-        decided.push(Decided {
-            conflict: id.to_owned(),
-            choice,
-        });
+        decided.push(Decided { conflict: id.to_owned(), choice });
     }
     Ok(decided)
 }
@@ -104,18 +96,13 @@ fn choice_of(said: &Json) -> Option<Choice> {
         Json::String(word) if &**word == "delete" => Some(Choice::Delete),
         Json::Object(object) => match (object.get("take"), object.get("value")) {
             (Some(Json::String(word)), None) if &**word == "both" => {
-                let separator = object
-                    .get("separator")
-                    .and_then(Json::as_str)
-                    .unwrap_or("\n");
-                Some(Choice::Both {
-                    separator: separator.to_owned(),
-                })
+                let separator = object.get("separator").and_then(Json::as_str).unwrap_or("\n");
+                Some(Choice::Both { separator: separator.to_owned() })
             }
             (Some(Json::String(name)), None) => Writer::new(name).ok().map(Choice::Writer),
-            (None, Some(value)) => Leaf::from_json(value)
-                .ok()
-                .map(|leaf| Choice::Value(Some(leaf))),
+            (None, Some(value)) => {
+                Leaf::from_json(value).ok().map(|leaf| Choice::Value(Some(leaf)))
+            }
             _ => None,
         },
         _ => None,
@@ -127,20 +114,12 @@ pub(super) fn check_fit(row: &ConflictRow, choice: &Choice) -> Result<(), String
     let is_about_record = row.conflict.path.is_root();
     match choice {
         Choice::Writer(writer) if !is_about_record => {
-            let sides = || {
-                row.conflict
-                    .sides
-                    .iter()
-                    .filter_map(|side| side.writer.as_ref())
-            };
+            let sides = || row.conflict.sides.iter().filter_map(|side| side.writer.as_ref());
             match sides().any(|side| side == writer) {
                 true => Ok(()),
                 false => {
                     let names: Vec<&str> = sides().map(Writer::as_str).collect();
-                    Err(format!(
-                        "`{writer}` says nothing there; choose from {}",
-                        names.join(", ")
-                    ))
+                    Err(format!("`{writer}` says nothing there; choose from {}", names.join(", ")))
                 }
             }
         }

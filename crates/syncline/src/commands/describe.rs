@@ -38,10 +38,7 @@ pub fn manual(context: &Context, folder: Option<&Path>) -> Result<Exit, Failure>
     };
     let mut waiting = vec![command];
     while let Some(command) = waiting.pop() {
-        let name = command
-            .get_display_name()
-            .unwrap_or_else(|| command.get_name())
-            .to_owned();
+        let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
         write_text(&folder.join(format!("{name}.1")), &page(&command)?)?;
         waiting.extend(command.get_subcommands().cloned());
     }
@@ -51,11 +48,7 @@ pub fn manual(context: &Context, folder: Option<&Path>) -> Result<Exit, Failure>
 fn page(command: &clap::Command) -> Result<String, Refusal> {
     let mut page = Vec::new();
     let rendered = clap_mangen::Man::new(command.clone()).render(&mut page);
-    rendered.map_err(|source| Refusal::File {
-        action: "render",
-        path: "manual".into(),
-        source,
-    })?;
+    rendered.map_err(|source| Refusal::File { action: "render", path: "manual".into(), source })?;
     Ok(String::from_utf8_lossy(&page).into_owned())
 }
 

@@ -28,10 +28,7 @@ type Fields = Vec<(Path, Leaf)>;
 /// of the hub.
 pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    let options = SyncOptions {
-        entities: vec![diff.entity.clone()],
-        ..diff.options.clone()
-    };
+    let options = SyncOptions { entities: vec![diff.entity.clone()], ..diff.options.clone() };
     let prepared = prepare(context, &config, &options)?;
     context.look(&config.state, |hub| compare(context, hub, &prepared, diff))
 }
@@ -49,11 +46,7 @@ fn compare(
     let Some(entity) = prepared.request.entities.first() else {
         return Ok(Exit::Ok);
     };
-    let shown_max = if context.output.verbose {
-        usize::MAX
-    } else {
-        RECORDS_SHOWN_MAX
-    };
+    let shown_max = if context.output.verbose { usize::MAX } else { RECORDS_SHOWN_MAX };
     let mut documents = Vec::new();
     for id in ids.iter().take(shown_max) {
         let view = hub.record(&entity.entity, id, &prepared.request)?;
@@ -64,9 +57,7 @@ fn compare(
     match ids.len().saturating_sub(shown_max) {
         0 if ids.is_empty() => context.output.line("No record differs."),
         0 => {}
-        rest => context
-            .output
-            .line(&format!("… and {rest} more (-v shows all)")),
+        rest => context.output.line(&format!("… and {rest} more (-v shows all)")),
     }
     Ok(Exit::Ok)
 }
@@ -107,18 +98,10 @@ fn print(context: &Context, prepared: &Prepared, id: &RecordId, view: &RecordVie
         prepared.link.target.to_string(),
     ]];
     let at = |fields: Option<&Fields>, path: &Path| -> Option<Leaf> {
-        fields?
-            .iter()
-            .find(|(own, _)| own == path)
-            .map(|(_, leaf)| leaf.clone())
+        fields?.iter().find(|(own, _)| own == path).map(|(_, leaf)| leaf.clone())
     };
-    let paths: BTreeSet<&Path> = sides
-        .iter()
-        .copied()
-        .flatten()
-        .flatten()
-        .map(|(path, _)| path)
-        .collect();
+    let paths: BTreeSet<&Path> =
+        sides.iter().copied().flatten().flatten().map(|(path, _)| path).collect();
     for path in paths {
         let [base, source, target] = sides.map(|fields| at(fields, path));
         let is_same = source == target && (base == source || sides[0].is_none());

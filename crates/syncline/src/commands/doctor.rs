@@ -23,19 +23,11 @@ struct Found {
 
 impl Found {
     fn well(name: &'static str, text: impl Into<String>) -> Self {
-        Self {
-            name,
-            exit: Exit::Ok,
-            text: text.into(),
-        }
+        Self { name, exit: Exit::Ok, text: text.into() }
     }
 
     fn ill(name: &'static str, exit: Exit, text: impl Into<String>) -> Self {
-        Self {
-            name,
-            exit,
-            text: text.into(),
-        }
+        Self { name, exit, text: text.into() }
     }
 
     fn of(name: &'static str, failure: &Failure) -> Self {
@@ -55,10 +47,7 @@ pub fn run(context: &Context, repair: bool) -> Result<Exit, Failure> {
         Err(failure) => found.push(Found::of("configuration", &failure)),
         Ok(loaded) => {
             let findings = check(&loaded);
-            let errors = findings
-                .iter()
-                .filter(|one| one.severity == Severity::Error)
-                .count();
+            let errors = findings.iter().filter(|one| one.severity == Severity::Error).count();
             found.push(match errors {
                 0 => Found::well(
                     "configuration",
@@ -80,10 +69,7 @@ pub fn run(context: &Context, repair: bool) -> Result<Exit, Failure> {
 
 fn look_into_state(context: &Context, config: &Config, repair: bool, found: &mut Vec<Found>) {
     if !Hub::exists(&config.state) {
-        found.push(Found::well(
-            "state",
-            "none yet: nothing was ever synchronised here",
-        ));
+        found.push(Found::well("state", "none yet: nothing was ever synchronised here"));
         return;
     }
     found.push(permissions(&config.state, repair));
@@ -102,10 +88,7 @@ fn look_into_state(context: &Context, config: &Config, repair: bool, found: &mut
         Err(error) => Found::of("audit", &Failure::from(error)),
     });
     found.push(match hub.conflicts() {
-        Ok(rows) => Found::well(
-            "conflicts",
-            format!("{} on record, all readable", rows.len()),
-        ),
+        Ok(rows) => Found::well("conflicts", format!("{} on record, all readable", rows.len())),
         Err(error) => Found::of("conflicts", &Failure::from(error)),
     });
 }
@@ -131,10 +114,7 @@ fn permissions(state: &Path, repair: bool) -> Found {
         return Found::ill("permissions", Exit::Config, text);
     }
     match fs::set_permissions(state, fs::Permissions::from_mode(OWNER_ONLY)) {
-        Ok(()) => Found::well(
-            "permissions",
-            "mended: only you can enter the folder of the state",
-        ),
+        Ok(()) => Found::well("permissions", "mended: only you can enter the folder of the state"),
         Err(error) => Found::ill("permissions", Exit::Config, error.to_string()),
     }
 }

@@ -70,10 +70,7 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     if fs::symlink_metadata(&file).is_ok() {
         return Err(Refusal::FileExists { path: file }.into());
     }
-    let root = file
-        .parent()
-        .filter(|root| !root.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
+    let root = file.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut made = vec![file.display().to_string()];
     for folder in ["data/personal", "data/business"] {
         let path = root.join(folder);
@@ -89,17 +86,13 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     write_text(&file, CONFIGURATION)?;
     let mut document = Object::new();
     document.insert("schema", "init/1");
-    document.insert(
-        "made",
-        Json::Array(made.iter().map(|name| Json::from(name.as_str())).collect()),
-    );
+    document
+        .insert("made", Json::Array(made.iter().map(|name| Json::from(name.as_str())).collect()));
     context.output.json(document);
     for name in &made {
         context.output.line(&format!("made {name}"));
     }
-    context
-        .output
-        .line("Next: put files into both folders, then: syncline plan");
+    context.output.line("Next: put files into both folders, then: syncline plan");
     Ok(Exit::Ok)
 }
 
@@ -111,9 +104,6 @@ mod tests {
     #[test]
     fn the_first_configuration_is_understood() {
         let loaded = Config::parse(CONFIGURATION, Path::new(".")).unwrap();
-        assert_eq!(
-            (loaded.config.domains.len(), loaded.config.entities.len()),
-            (2, 5)
-        );
+        assert_eq!((loaded.config.domains.len(), loaded.config.entities.len()), (2, 5));
     }
 }

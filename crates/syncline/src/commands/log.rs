@@ -83,24 +83,13 @@ fn arrow(run: &Object) -> &'static str {
 fn row(run: &Object) -> Vec<String> {
     let results = results(run);
     let sum = |member: &str| -> i64 {
-        results
-            .iter()
-            .map(|(_, result)| pair(result, member).iter().sum::<i64>())
-            .sum()
+        results.iter().map(|(_, result)| pair(result, member).iter().sum::<i64>()).sum()
     };
-    let conflicts: i64 = results
-        .iter()
-        .map(|(_, result)| number(result, "conflicts"))
-        .sum();
+    let conflicts: i64 = results.iter().map(|(_, result)| number(result, "conflicts")).sum();
     vec![
         text(run, "syncId").to_owned(),
         text(run, "timestamp").to_owned(),
-        format!(
-            "{} {} {}",
-            text(run, "sourceDomain"),
-            arrow(run),
-            text(run, "targetDomain")
-        ),
+        format!("{} {} {}", text(run, "sourceDomain"), arrow(run), text(run, "targetDomain")),
         text(run, "status").to_owned(),
         format!("+{}", sum("added")),
         format!("~{}", sum("updated")),
@@ -120,19 +109,9 @@ fn page(run: &Object) -> String {
         number(run, "durationMs"),
     );
     let mut rows = vec![
-        [
-            "entity",
-            source,
-            target,
-            "merged",
-            "added",
-            "updated",
-            "deleted",
-            "conflicts",
-            "failed",
-        ]
-        .map(str::to_owned)
-        .to_vec(),
+        ["entity", source, target, "merged", "added", "updated", "deleted", "conflicts", "failed"]
+            .map(str::to_owned)
+            .to_vec(),
     ];
     for (name, result) in results(run) {
         let both = |member| {
@@ -152,17 +131,9 @@ fn page(run: &Object) -> String {
         ]);
     }
     page.push_str(&columns(&rows));
-    for problem in run
-        .get("errors")
-        .and_then(Json::as_array)
-        .unwrap_or_default()
-    {
+    for problem in run.get("errors").and_then(Json::as_array).unwrap_or_default() {
         if let Json::Object(problem) = problem {
-            let place = [
-                text(problem, "domain"),
-                text(problem, "entity"),
-                text(problem, "item"),
-            ];
+            let place = [text(problem, "domain"), text(problem, "entity"), text(problem, "item")];
             page.push_str(&format!(
                 "{} {}: {}   {}\n",
                 text(problem, "code"),

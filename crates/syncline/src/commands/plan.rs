@@ -46,19 +46,10 @@ pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
     if plan_file::actions(&again) != saved.actions {
         return Err(HubError::StalePlan.into());
     }
-    let outcome = synchronise(
-        context,
-        &mut hub,
-        &prepared.request,
-        &mut context.progress(),
-    )?;
+    let outcome = synchronise(context, &mut hub, &prepared.request, &mut context.progress())?;
     let output = &context.output;
     output.json(outcome.report.to_json());
-    output.text(&run_text::entities(
-        output,
-        &outcome,
-        &prepared.request.entities,
-    ));
+    output.text(&run_text::entities(output, &outcome, &prepared.request.entities));
     output.text(&run_text::ending(output, &outcome));
     finish(context, &config, &outcome.report, None)
 }

@@ -33,11 +33,7 @@ struct Standing {
 impl Standing {
     /// Returns how it stands in a word or two.
     const fn verdict(&self) -> &'static str {
-        match (
-            self.open > 0,
-            self.failed > 0,
-            self.pending[0] + self.pending[1] > 0,
-        ) {
+        match (self.open > 0, self.failed > 0, self.pending[0] + self.pending[1] > 0) {
             (true, ..) => "needs a decision",
             (_, true, _) => "failing",
             (_, _, true) => "changes pending",
@@ -92,9 +88,7 @@ fn look(context: &Context, config: &Config, prepared: &Prepared) -> Result<Strin
         let standings = standings(hub, &outcome)?;
         Ok((outcome, last, standings))
     })?;
-    context
-        .output
-        .json(to_json(prepared, &standings, last.as_ref(), &outcome));
+    context.output.json(to_json(prepared, &standings, last.as_ref(), &outcome));
     Ok(text(context, prepared, &standings, last.as_ref(), &outcome))
 }
 
@@ -109,9 +103,7 @@ fn standings(hub: &Hub, outcome: &SyncOutcome) -> Result<Vec<Standing>, Failure>
     let one = |(name, report): &(_, syncline_engine::sync::EntityReport)| {
         let pending = Side::BOTH.map(|side| {
             let actions = outcome.actions.iter();
-            actions
-                .filter(|action| action.entity == *name && action.side == side)
-                .count() as u64
+            actions.filter(|action| action.entity == *name && action.side == side).count() as u64
         });
         let open = of(name).max(report.manual);
         Standing {
@@ -143,11 +135,7 @@ fn text(
     let output = &context.output;
     let (source, target) = (&prepared.link.source, &prepared.link.target);
     let heading = format!("{source} and {target}");
-    let mut text = format!(
-        "{}: {}\n",
-        output.paint(Paint::Bold, &heading),
-        last_text(last)
-    );
+    let mut text = format!("{}: {}\n", output.paint(Paint::Bold, &heading), last_text(last));
     let mut rows = vec![vec![
         String::new(),
         source.to_string(),
@@ -170,24 +158,16 @@ fn text(
     }
     text.push_str(&columns(&rows));
     if let Some(stop) = &outcome.stop {
-        text.push_str(&format!(
-            "{} {stop}\n",
-            output.paint(Paint::Yellow, "a sync would stop:")
-        ));
+        text.push_str(&format!("{} {stop}\n", output.paint(Paint::Yellow, "a sync would stop:")));
     }
     let open: u64 = standings.iter().map(|standing| standing.open).sum();
     let pending: u64 = standings.iter().flat_map(|standing| standing.pending).sum();
     if open > 0 {
         let waiting = count(open, "conflict waits", "conflicts wait");
-        text.push_str(&format!(
-            "{waiting} for your decision: syncline conflicts list\n"
-        ));
+        text.push_str(&format!("{waiting} for your decision: syncline conflicts list\n"));
     }
     if pending > 0 {
-        text.push_str(&format!(
-            "{} pending: syncline plan\n",
-            count(pending, "change", "changes")
-        ));
+        text.push_str(&format!("{} pending: syncline plan\n", count(pending, "change", "changes")));
     }
     text
 }
@@ -209,11 +189,7 @@ fn to_json(
     document.insert("schema", "status/1");
     document.insert("sourceDomain", prepared.link.source.as_str());
     document.insert("targetDomain", prepared.link.target.as_str());
-    let member = |name| {
-        last.and_then(|run| run.get(name))
-            .cloned()
-            .unwrap_or(Json::Null)
-    };
+    let member = |name| last.and_then(|run| run.get(name)).cloned().unwrap_or(Json::Null);
     document.insert("lastRun", member("syncId"));
     document.insert("lastRunAt", member("timestamp"));
     document.insert("lastStatus", member("status"));
@@ -228,10 +204,7 @@ fn to_json(
         Json::Object(entity)
     });
     document.insert("entities", Json::Array(entities.collect()));
-    let stop = outcome
-        .stop
-        .as_ref()
-        .map_or(Json::Null, |stop| Json::from(stop.code()));
+    let stop = outcome.stop.as_ref().map_or(Json::Null, |stop| Json::from(stop.code()));
     document.insert("wouldStop", stop);
     document
 }

@@ -40,12 +40,7 @@ fn sync_once(
 ) -> Result<(SyncOutcome, Exit), Failure> {
     let prepared = permitted(context, config, prepare(context, config, &sync.options))?;
     let mut hub = context.open_hub(&config.state, false)?;
-    let outcome = synchronise(
-        context,
-        &mut hub,
-        &prepared.request,
-        &mut context.progress(),
-    )?;
+    let outcome = synchronise(context, &mut hub, &prepared.request, &mut context.progress())?;
     print(context, &prepared, &outcome);
     let exit = finish(context, config, &outcome.report, sync.report.as_deref())?;
     Ok((outcome, exit))
@@ -94,11 +89,7 @@ pub(crate) fn permitted(
 
 fn print(context: &Context, prepared: &Prepared, outcome: &SyncOutcome) {
     let output = &context.output;
-    output.text(&run_text::entities(
-        output,
-        outcome,
-        &prepared.request.entities,
-    ));
+    output.text(&run_text::entities(output, outcome, &prepared.request.entities));
     output.text(&run_text::ending(output, outcome));
 }
 
@@ -154,14 +145,8 @@ pub fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refu
     errors.insert("schema", "error-report/1");
     errors.insert("syncId", report.sync_id.as_str());
     errors.insert("timestamp", report.timestamp.as_str());
-    errors.insert(
-        "errors",
-        whole.remove("errors").unwrap_or(Json::Array(Vec::new())),
-    );
-    let path = config
-        .state
-        .join("reports")
-        .join(format!("{}.errors.json", report.sync_id));
+    errors.insert("errors", whole.remove("errors").unwrap_or(Json::Array(Vec::new())));
+    let path = config.state.join("reports").join(format!("{}.errors.json", report.sync_id));
     write_json(&path, errors)?;
     Ok(path)
 }
@@ -172,10 +157,7 @@ pub fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refu
 ///
 /// [`Refusal::File`] if that fails.
 pub fn write_json(path: &Path, document: Object) -> Result<(), Refusal> {
-    write_text(
-        path,
-        &format!("{}\n", Json::Object(document).to_pretty_string()),
-    )
+    write_text(path, &format!("{}\n", Json::Object(document).to_pretty_string()))
 }
 
 /// Writes a file; the folder is made if need be.
@@ -189,25 +171,14 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Refusal> {
         _ => Ok(()),
     };
     let written = made.and_then(|()| fs::write(path, text));
-    written.map_err(|source| Refusal::File {
-        action: "write",
-        path: path.to_owned(),
-        source,
-    })
+    written.map_err(|source| Refusal::File { action: "write", path: path.to_owned(), source })
 }
 
 fn dry_run(context: &Context, config: &Config, sync: &Sync) -> Result<Exit, Failure> {
     let prepared = prepare(context, config, &sync.options)?;
     let outcome = planned(context, config, &prepared)?;
-    context
-        .output
-        .json(plan_file::to_json(&outcome, &sync.options));
-    print_plan(
-        context,
-        &prepared,
-        &outcome,
-        &plan_file::command_line(&sync.options),
-    );
+    context.output.json(plan_file::to_json(&outcome, &sync.options));
+    print_plan(context, &prepared, &outcome, &plan_file::command_line(&sync.options));
     Ok(exit_of_plan(&outcome, sync.exit_code))
 }
 
@@ -233,11 +204,7 @@ pub(super) fn print_plan(
     apply: &str,
 ) {
     let output = &context.output;
-    output.text(&run_text::entities(
-        output,
-        outcome,
-        &prepared.request.entities,
-    ));
+    output.text(&run_text::entities(output, outcome, &prepared.request.entities));
     output.text(&run_text::dry_ending(outcome, apply));
     if let Some(stop) = &outcome.stop {
         output.failure_text(&Failure::from(HubError::from(stop.clone())));
@@ -274,10 +241,7 @@ pub fn tell_if_needed<T>(
             let report = &outcome.borrow().report;
             notice.insert("code", report.status.as_str());
             notice.insert("syncId", report.sync_id.as_str());
-            notice.insert(
-                "errors",
-                Json::Number((report.problems.len() as u64).into()),
-            );
+            notice.insert("errors", Json::Number((report.problems.len() as u64).into()));
             *exit
         }
         Err(failure) => {

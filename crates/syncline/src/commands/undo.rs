@@ -26,51 +26,33 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let mut hub = context.open_existing_hub(&config.state)?;
     let run = context.find_run(&hub, &undo.run)?;
-    let name = run
-        .get("syncId")
-        .and_then(Json::as_str)
-        .unwrap_or(&undo.run)
-        .to_owned();
+    let name = run.get("syncId").and_then(Json::as_str).unwrap_or(&undo.run).to_owned();
     drop(hub);
     let prepared = permitted(context, &config, request_of(context, &config, &run))?;
     hub = context.open_existing_hub(&config.state)?;
     let outlook = hub.undo(&name, &prepared.request, true)?;
     if undo.plan {
         context.output.json(to_json(&outlook, false));
-        context
-            .output
-            .text(&text(&prepared, &outlook, "Would restore"));
-        context.output.line(&format!(
-            "Nothing written. Do it: syncline undo {}",
-            undo.run
-        ));
+        context.output.text(&text(&prepared, &outlook, "Would restore"));
+        context.output.line(&format!("Nothing written. Do it: syncline undo {}", undo.run));
         return Ok(Exit::Ok);
     }
     context.output.text(&text(&prepared, &outlook, "Restores"));
     confirm(context)?;
     let outcome = hub.undo(&name, &prepared.request, false)?;
     context.output.json(to_json(&outcome, true));
-    context
-        .output
-        .line(&format!("Undone by {}.", outcome.report.sync_id));
+    context.output.line(&format!("Undone by {}.", outcome.report.sync_id));
     Ok(Exit::Ok)
 }
 
 /// Returns the request of the run that is taken back: its domains and entities.
 fn request_of(context: &Context, config: &Config, run: &Object) -> Result<Prepared, Failure> {
     let text = |member| run.get(member).and_then(Json::as_str).map(str::to_owned);
-    let entities = run
-        .get("entities")
-        .and_then(Json::as_array)
-        .unwrap_or_default();
+    let entities = run.get("entities").and_then(Json::as_array).unwrap_or_default();
     let options = SyncOptions {
         source: text("sourceDomain"),
         target: text("targetDomain"),
-        entities: entities
-            .iter()
-            .filter_map(Json::as_str)
-            .map(str::to_owned)
-            .collect(),
+        entities: entities.iter().filter_map(Json::as_str).map(str::to_owned).collect(),
         ..SyncOptions::default()
     };
     prepare(context, config, &options)
@@ -102,15 +84,10 @@ fn text(prepared: &Prepared, outcome: &UndoOutcome, verb: &str) -> String {
     }
     if !outcome.left.is_empty() {
         let names = outcome.left.iter().take(LEFT_NAMED_MAX);
-        let names: Vec<String> = names
-            .map(|(_, entity, id)| format!("{entity} {}", printable(id.as_str())))
-            .collect();
+        let names: Vec<String> =
+            names.map(|(_, entity, id)| format!("{entity} {}", printable(id.as_str()))).collect();
         let rest = outcome.left.len().saturating_sub(LEFT_NAMED_MAX);
-        let more = if rest > 0 {
-            format!(" and {rest} more")
-        } else {
-            String::new()
-        };
+        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
         let edited = outcome.left.len();
         text.push_str(&format!(
             "  {edited} edited since, left as they are: {}{more}\n",
@@ -133,10 +110,7 @@ fn to_json(outcome: &UndoOutcome, is_done: bool) -> Object {
     restored.insert("source", number(outcome.restored[0]));
     restored.insert("target", number(outcome.restored[1]));
     document.insert("restored", restored);
-    let files = outcome
-        .files_exact
-        .iter()
-        .map(|file| Json::from(file.as_str()));
+    let files = outcome.files_exact.iter().map(|file| Json::from(file.as_str()));
     document.insert("filesExact", Json::Array(files.collect()));
     let left = outcome.left.iter().map(|(_, entity, id)| {
         let mut one = Object::new();

@@ -68,17 +68,12 @@ pub fn run(context: &Context, watch: &Watch) -> Result<Exit, Failure> {
         let folder = &request.domain(side).folder;
         if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
             let seconds = watch.poll / 1_000;
-            context
-                .output
-                .warn(&format!("{error}; looking every {seconds} s instead"));
+            context.output.warn(&format!("{error}; looking every {seconds} s instead"));
         }
     }
     let files = Side::BOTH.into_iter().flat_map(|side| {
         let folder = &request.domain(side).folder;
-        request
-            .entities
-            .iter()
-            .map(move |entity| folder.join(&entity.file))
+        request.entities.iter().map(move |entity| folder.join(&entity.file))
     });
     let watching = Watching {
         context,
@@ -89,9 +84,7 @@ pub fn run(context: &Context, watch: &Watch) -> Result<Exit, Failure> {
         poll: Duration::from_millis(watch.poll.max(1)),
     };
     let (source, target) = (&prepared.link.source, &prepared.link.target);
-    context
-        .output
-        .note(&format!("watching {source} and {target}; Ctrl-C ends it"));
+    context.output.note(&format!("watching {source} and {target}; Ctrl-C ends it"));
     watching.go_on(&mut hub, &events);
     drop(watcher);
     context.output.note("stopped; nothing is half done");
@@ -165,20 +158,11 @@ impl Watching<'_> {
     }
 
     fn sync_and_finish(&self, hub: &mut Hub) -> Result<(SyncOutcome, Exit), Failure> {
-        let outcome = synchronise(
-            self.context,
-            hub,
-            self.request,
-            &mut self.context.progress(),
-        )?;
+        let outcome = synchronise(self.context, hub, self.request, &mut self.context.progress())?;
         let output = &self.context.output;
         output.json(outcome.report.to_json());
         if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {
-            output.text(&run_text::entities(
-                output,
-                &outcome,
-                &self.request.entities,
-            ));
+            output.text(&run_text::entities(output, &outcome, &self.request.entities));
             output.text(&run_text::ending(output, &outcome));
         }
         let exit = finish(self.context, self.config, &outcome.report, None)?;
@@ -188,11 +172,7 @@ impl Watching<'_> {
     fn signature(&self) -> Signature {
         let of = |path: &PathBuf| {
             let metadata = fs::metadata(path).ok()?;
-            Some((
-                metadata.len(),
-                metadata.modified().ok(),
-                file_number(&metadata),
-            ))
+            Some((metadata.len(), metadata.modified().ok(), file_number(&metadata)))
         };
         self.files.iter().map(of).collect()
     }

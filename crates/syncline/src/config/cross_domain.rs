@@ -38,15 +38,8 @@ impl From<Refusal> for Problem {
 
 /// Reads `cross_domain_config.json` into `document`.
 pub(super) fn read_domains(text: &str, document: &mut Document) -> Result<(), Problem> {
-    let CrossDomain {
-        domains,
-        entities,
-        permissions,
-        limits,
-        sync,
-        data_path,
-        ..
-    } = serde_json::from_str(text)?;
+    let CrossDomain { domains, entities, permissions, limits, sync, data_path, .. } =
+        serde_json::from_str(text)?;
     let base = data_path.unwrap_or_else(|| "data".into());
     for (name, spec) in domains.0 {
         let at = At::new("domains").key(&name);
@@ -66,25 +59,12 @@ pub(super) fn read_domains(text: &str, document: &mut Document) -> Result<(), Pr
     for (user, domains) in permissions.0 {
         for (domain, allow) in domains.0 {
             let (user, domain) = (user.clone(), Some(domain));
-            document.permissions.push(PermissionText {
-                user,
-                domain,
-                entities: None,
-                allow,
-            });
+            document.permissions.push(PermissionText { user, domain, entities: None, allow });
         }
     }
     limits_of(&limits, document);
-    let on_conflict = sync
-        .conflict_resolution
-        .as_deref()
-        .map(preference)
-        .transpose()?;
-    let names: Vec<_> = document
-        .domains
-        .iter()
-        .map(|(name, _)| name.to_owned())
-        .collect();
+    let on_conflict = sync.conflict_resolution.as_deref().map(preference).transpose()?;
+    let names: Vec<_> = document.domains.iter().map(|(name, _)| name.to_owned()).collect();
     for (index, source) in names.iter().enumerate() {
         for target in names.iter().skip(index + 1) {
             let link = LinkText {
@@ -116,33 +96,18 @@ fn domain(
             if !allow.iter().all(known) || !allow.iter().any(|word| word == "read") {
                 let why = "a domain that may not be read cannot be synchronised";
                 let next = "list `read`, or `read` and `write`";
-                return Err(Refusal::new(
-                    at.key("permissions"),
-                    "is not understood",
-                    why,
-                    next,
-                ));
+                return Err(Refusal::new(at.key("permissions"), "is not understood", why, next));
             }
             writable &= allow.iter().any(|word| word == "write");
         }
         Some(Rights::Users(users)) => {
             for (user, allow) in users.0 {
                 let domain = Some(name.to_owned());
-                permissions.push(PermissionText {
-                    user,
-                    domain,
-                    entities: None,
-                    allow,
-                });
+                permissions.push(PermissionText { user, domain, entities: None, allow });
             }
         }
     }
-    Ok(DomainText {
-        path,
-        writable,
-        policy: policy(spec.policy),
-        ..folder(name)
-    })
+    Ok(DomainText { path, writable, policy: policy(spec.policy), ..folder(name) })
 }
 
 fn policy(spec: PolicySpec) -> PolicyText {
@@ -167,11 +132,7 @@ fn policy(spec: PolicySpec) -> PolicyText {
             }));
         }
     }
-    let categories = spec
-        .exclude_categories
-        .into_iter()
-        .map(ScalarText::Text)
-        .collect::<Vec<_>>();
+    let categories = spec.exclude_categories.into_iter().map(ScalarText::Text).collect::<Vec<_>>();
     let records = (!categories.is_empty()).then(|| ConditionText {
         entity: None,
         path: "/category".to_owned(),
@@ -179,31 +140,21 @@ fn policy(spec: PolicySpec) -> PolicyText {
         one_of: Some(categories),
     });
     let records = records.into_iter().collect();
-    PolicyText {
-        default: spec.default,
-        mask: spec.mask_text,
-        fields,
-        records,
-    }
+    PolicyText { default: spec.default, mask: spec.mask_text, fields, records }
 }
 
 fn limits_of(spec: &LimitsSpec, document: &mut Document) {
     let limits = &mut document.limits;
     limits.items_per_entity = spec.max_items_per_entity;
-    limits.bytes_per_run = spec
-        .max_total_size_mb
-        .map(|mb| NumberOrText::Text(format!("{mb}MB")));
+    limits.bytes_per_run = spec.max_total_size_mb.map(|mb| NumberOrText::Text(format!("{mb}MB")));
     let minutes = spec.timeout_minutes.map(|minutes| format!("{minutes}m"));
     limits.run_time = minutes.or(spec.timeout_seconds.map(|seconds| format!("{seconds}s")));
 }
 
 /// Returns our word for a preference; spec 001 writes "source data always wins".
 fn preference(word: &str) -> Result<&'static str, Refusal> {
-    let plain: String = word
-        .chars()
-        .filter(char::is_ascii_alphanumeric)
-        .collect::<String>()
-        .to_ascii_lowercase();
+    let plain: String =
+        word.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     Ok(match plain.as_str() {
         "source" | "sourcewins" | "sourcepriority" => "source",
         "target" | "targetwins" => "target",
@@ -248,9 +199,7 @@ fn mapping(name: String, spec: EntitySpec, document: &mut Document) -> Result<()
         }
     }
     let fields = spec.merge_rules.0.into_iter();
-    let fields = fields
-        .map(|(field, rule)| (pointer(&field), FieldText::Word(rule)))
-        .collect();
+    let fields = fields.map(|(field, rule)| (pointer(&field), FieldText::Word(rule))).collect();
     let entity = EntityText {
         file: spec.file,
         id: spec.id_field.as_deref().map(pointer),
@@ -258,12 +207,7 @@ fn mapping(name: String, spec: EntitySpec, document: &mut Document) -> Result<()
         deletion: None,
         fields: Ordered(fields),
     };
-    match document
-        .entities
-        .0
-        .iter_mut()
-        .find(|(known, _)| *known == name)
-    {
+    match document.entities.0.iter_mut().find(|(known, _)| *known == name) {
         Some((_, known)) => *known = entity,
         None => document.entities.0.push((name, entity)),
     }
@@ -294,27 +238,14 @@ fn rename(
     hub: &str,
     new_name: &str,
 ) -> Result<(), Refusal> {
-    let Some((_, found)) = document
-        .domains
-        .0
-        .iter_mut()
-        .find(|(name, _)| name == domain)
-    else {
+    let Some((_, found)) = document.domains.0.iter_mut().find(|(name, _)| name == domain) else {
         let why = "a name that is defined nowhere would silently mean nothing";
-        return Err(Refusal::new(
-            at.clone(),
-            "names no known domain",
-            why,
-            "use a known domain",
-        ));
+        return Err(Refusal::new(at.clone(), "names no known domain", why, "use a known domain"));
     };
     let pair = (pointer(hub), pointer(new_name));
     match found.rename.0.iter_mut().find(|(name, _)| name == entity) {
         Some((_, pairs)) => pairs.0.push(pair),
-        None => found
-            .rename
-            .0
-            .push((entity.to_owned(), Ordered(vec![pair]))),
+        None => found.rename.0.push((entity.to_owned(), Ordered(vec![pair]))),
     }
     Ok(())
 }
@@ -324,7 +255,5 @@ fn pointer(name: &str) -> String {
     if name.starts_with('/') {
         return name.to_owned();
     }
-    name.split('.')
-        .map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1")))
-        .collect()
+    name.split('.').map(|step| format!("/{}", step.replace('~', "~0").replace('/', "~1"))).collect()
 }

@@ -98,10 +98,7 @@ impl Position {
         let before = text.get(..offset).unwrap_or(text);
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column = before.get(line_start..).unwrap_or_default().chars().count() + 1;
-        Self {
-            line: before.matches('\n').count() + 1,
-            column,
-        }
+        Self { line: before.matches('\n').count() + 1, column }
     }
 }
 
@@ -153,10 +150,7 @@ impl fmt::Display for At {
 
 /// Returns whether TOML lets this key stand without quotes.
 fn is_bare(key: &str) -> bool {
-    !key.is_empty()
-        && key
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
+    !key.is_empty() && key.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_".contains(&byte))
 }
 
 /// A refusal before it is known which file and line it belongs to.
@@ -170,12 +164,7 @@ pub(super) struct Refusal {
 
 impl Refusal {
     pub(super) fn new(at: At, what: impl Into<String>, why: &'static str, next: &str) -> Self {
-        Self {
-            at,
-            what: what.into(),
-            why,
-            next: next.to_owned(),
-        }
+        Self { at, what: what.into(), why, next: next.to_owned() }
     }
 
     /// Names the place in `file`, whose text is `text`.
@@ -203,9 +192,6 @@ mod tests {
             let Position { line, column } = Position::of(text, offset);
             (line, column)
         };
-        assert_eq!(
-            [of(0), of(2), of(7), of(99)],
-            [(1, 1), (2, 1), (2, 5), (3, 1)]
-        );
+        assert_eq!([of(0), of(2), of(7), of(99)], [(1, 1), (2, 1), (2, 5), (3, 1)]);
     }
 }

@@ -44,14 +44,8 @@ impl Config {
     /// - [`ConfigError::Invalid`] if it is not understood; nothing is guessed.
     pub fn load(dir: &Path, explicit: Option<&Path>) -> Result<Loaded, ConfigError> {
         if let Some(file) = explicit {
-            let is_json = file
-                .extension()
-                .is_some_and(|extension| extension == "json");
-            return if is_json {
-                json(folder_of(file), Some(file))
-            } else {
-                toml(file)
-            };
+            let is_json = file.extension().is_some_and(|extension| extension == "json");
+            return if is_json { json(folder_of(file), Some(file)) } else { toml(file) };
         }
         let file = dir.join(FILE);
         let spec_files = [dir.join(CROSS_DOMAIN_FILE), dir.join(MAPPINGS_FILE)];
@@ -59,10 +53,7 @@ impl Config {
         // A dangling link or an unreadable file is an error, not a reason to use the defaults.
         match fs::symlink_metadata(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => json(dir, None),
-            _ => toml(&file).map(|loaded| Loaded {
-                ignored: ignored.collect(),
-                ..loaded
-            }),
+            _ => toml(&file).map(|loaded| Loaded { ignored: ignored.collect(), ..loaded }),
         }
     }
 
@@ -79,10 +70,7 @@ impl Config {
 fn toml(file: &Path) -> Result<Loaded, ConfigError> {
     let text = read(file)?;
     let loaded = parse(&text, folder_of(file), Some(file))?;
-    Ok(Loaded {
-        read: vec![file.to_owned()],
-        ..loaded
-    })
+    Ok(Loaded { read: vec![file.to_owned()], ..loaded })
 }
 
 fn parse(text: &str, dir: &Path, file: Option<&Path>) -> Result<Loaded, ConfigError> {
@@ -91,12 +79,7 @@ fn parse(text: &str, dir: &Path, file: Option<&Path>) -> Result<Loaded, ConfigEr
         not_understood(file, position, error.message())
     })?;
     let config = resolve(document, dir).map_err(|refusal| refusal.in_file(file, text))?;
-    Ok(Loaded {
-        config,
-        read: Vec::new(),
-        ignored: Vec::new(),
-        text: Some(text.to_owned()),
-    })
+    Ok(Loaded { config, read: Vec::new(), ignored: Vec::new(), text: Some(text.to_owned()) })
 }
 
 /// Reads the two files of spec 001 in `dir`; `explicit` is the first of them under another name.
@@ -119,25 +102,15 @@ fn json(dir: &Path, explicit: Option<&Path>) -> Result<Loaded, ConfigError> {
     }
     let file = found.first().map(PathBuf::as_path);
     let config = resolve(document, dir).map_err(|refusal| refusal.in_file(file, ""))?;
-    Ok(Loaded {
-        config,
-        read: found,
-        ignored: Vec::new(),
-        text: None,
-    })
+    Ok(Loaded { config, read: found, ignored: Vec::new(), text: None })
 }
 
 fn json_problem(problem: cross_domain::Problem, file: &Path) -> ConfigError {
     match problem {
         cross_domain::Problem::Json(error) => {
-            let position = Position {
-                line: error.line(),
-                column: error.column(),
-            };
+            let position = Position { line: error.line(), column: error.column() };
             let text = error.to_string();
-            let message = text
-                .rsplit_once(" at line ")
-                .map_or(text.as_str(), |(what, _)| what);
+            let message = text.rsplit_once(" at line ").map_or(text.as_str(), |(what, _)| what);
             not_understood(Some(file), Some(position), message)
         }
         cross_domain::Problem::Refused(refusal) => Refusal::in_file(*refusal, Some(file), ""),
@@ -166,9 +139,7 @@ fn without_values(message: &str) -> String {
     let Some((before, rest)) = message.split_once("string \"") else {
         return message.lines().next().unwrap_or_default().to_owned();
     };
-    let after = rest
-        .rsplit_once("\", expected")
-        .map_or("", |(_, after)| after);
+    let after = rest.rsplit_once("\", expected").map_or("", |(_, after)| after);
     format!("{before}a text, expected{after}")
 }
 
@@ -182,16 +153,10 @@ fn folder_of(file: &Path) -> &Path {
 /// Reads a file up to the size that a configuration may have.
 fn read(file: &Path) -> Result<String, ConfigError> {
     use io::Read;
-    let unreadable = |source| ConfigError::Unreadable {
-        file: file.to_owned(),
-        source,
-    };
+    let unreadable = |source| ConfigError::Unreadable { file: file.to_owned(), source };
     let mut text = String::new();
     let source = fs::File::open(file).map_err(unreadable)?;
-    source
-        .take(FILE_BYTES_MAX + 1)
-        .read_to_string(&mut text)
-        .map_err(unreadable)?;
+    source.take(FILE_BYTES_MAX + 1).read_to_string(&mut text).map_err(unreadable)?;
     if text.len() as u64 <= FILE_BYTES_MAX {
         return Ok(text);
     }

@@ -15,9 +15,9 @@ pub(super) fn position(text: &str, at: &At) -> Option<Position> {
         let found = match (step, value) {
             (Step::Key(key), None) if depth == 0 => member(root.get_ref(), key),
             (Step::Key(key), Some(DeValue::Table(table))) => member(table, key),
-            (Step::Index(index), Some(DeValue::Array(array))) => array
-                .get(*index)
-                .map(|element| (element.span().start, element.get_ref())),
+            (Step::Index(index), Some(DeValue::Array(array))) => {
+                array.get(*index).map(|element| (element.span().start, element.get_ref()))
+            }
             _ => None,
         };
         let Some((start, inner)) = found else { break };

@@ -14,12 +14,7 @@ pub(super) fn check(kind: &str, name: &str, at: &At) -> Result<(), Refusal> {
         return Ok(());
     }
     let what = format!("the name of a {kind} is not allowed");
-    Err(Refusal::new(
-        at.clone(),
-        what,
-        "names become part of file names and reports",
-        NAME_NEXT,
-    ))
+    Err(Refusal::new(at.clone(), what, "names become part of file names and reports", NAME_NEXT))
 }
 
 /// Checks and takes the name of a domain.
@@ -39,9 +34,7 @@ pub(super) fn file(name: &str, at: &At) -> Result<String, Refusal> {
     let is_plain = !name.is_empty()
         && name.len() <= FILE_NAME_BYTES_MAX
         && !name.starts_with('.')
-        && !name
-            .chars()
-            .any(|c| c.is_control() || matches!(c, '/' | '\\' | ':'));
+        && !name.chars().any(|c| c.is_control() || matches!(c, '/' | '\\' | ':'));
     if is_plain {
         return Ok(name.to_owned());
     }
@@ -61,31 +54,19 @@ mod tests {
     #[test]
     fn no_name_leads_out_of_a_folder() {
         let long = "x".repeat(65);
-        for name in [
-            "", ".", "..", "../x", "a/b", "/etc", "a\\b", "C:", "a b", "é", "a\0", &long,
-        ] {
+        for name in ["", ".", "..", "../x", "a/b", "/etc", "a\\b", "C:", "a b", "é", "a\0", &long]
+        {
             assert!(domain(name, &At::default()).is_err(), "case: {name}");
             assert!(entity(name, &At::default()).is_err(), "case: {name}");
         }
         for name in ["personal", "Work-2_a", &long[1..]] {
             assert!(domain(name, &At::default()).is_ok(), "case: {name}");
         }
-        for name in [
-            "",
-            ".",
-            "..",
-            "../x.json",
-            "a/b.json",
-            "/etc/passwd",
-            "a\\b",
-            "C:x",
-            ".hidden",
-        ] {
+        for name in
+            ["", ".", "..", "../x.json", "a/b.json", "/etc/passwd", "a\\b", "C:x", ".hidden"]
+        {
             assert!(file(name, &At::default()).is_err(), "case: {name}");
         }
-        assert_eq!(
-            file("my contacts.json", &At::default()).unwrap(),
-            "my contacts.json"
-        );
+        assert_eq!(file("my contacts.json", &At::default()).unwrap(), "my contacts.json");
     }
 }

@@ -25,13 +25,8 @@ pub(super) use links::{DIRECTIONS, PREFERENCES};
 pub(super) const DOMAINS: [&str; 2] = ["personal", "business"];
 
 /// The entities of spec 001, used where a configuration names none.
-pub(super) const ENTITIES: [&str; 5] = [
-    "contacts",
-    "calendar",
-    "tasks",
-    "documents",
-    "communications",
-];
+pub(super) const ENTITIES: [&str; 5] =
+    ["contacts", "calendar", "tasks", "documents", "communications"];
 
 /// Resolves a document; relative paths start at `dir`.
 pub(super) fn resolve(mut document: Document, dir: &Path) -> Result<Config, Refusal> {
@@ -91,12 +86,7 @@ fn within(count: usize, count_max: usize, at: &At) -> Result<(), Refusal> {
         return Ok(());
     }
     let what = format!("has {count} parts; at most {count_max} are accepted");
-    Err(Refusal::new(
-        at.clone(),
-        what,
-        "every part costs time in every run",
-        "use fewer",
-    ))
+    Err(Refusal::new(at.clone(), what, "every part costs time in every run", "use fewer"))
 }
 
 /// Refuses a word that is not in a list, and names the list.
@@ -126,10 +116,6 @@ fn pointer(text: &str, at: &At) -> Result<FieldPath, Refusal> {
 fn pattern(text: &str, at: &At) -> Result<Pattern, Refusal> {
     let next = "write it as `/name`, `/phones/*` or `/address/**`";
     let why = "fields are named by JSON Pointers with `*` for one step and `/**` for all below";
-    let pattern = if text.is_empty() {
-        Err(PathError::Root)
-    } else {
-        Pattern::parse(text)
-    };
+    let pattern = if text.is_empty() { Err(PathError::Root) } else { Pattern::parse(text) };
     pattern.map_err(|error| Refusal::new(at.clone(), error.to_string(), why, next))
 }

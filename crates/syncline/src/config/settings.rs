@@ -245,16 +245,12 @@ impl Notify {
 impl Config {
     /// Returns the domain of this name.
     pub fn domain(&self, name: &str) -> Option<&Domain> {
-        self.domains
-            .iter()
-            .find(|domain| domain.name.as_str() == name)
+        self.domains.iter().find(|domain| domain.name.as_str() == name)
     }
 
     /// Returns the entity of this name.
     pub fn entity(&self, name: &str) -> Option<&Entity> {
-        self.entities
-            .iter()
-            .find(|entity| entity.name.as_str() == name)
+        self.entities.iter().find(|entity| entity.name.as_str() == name)
     }
 
     /// Returns the link between two domains, turned so that its source is `source`.

@@ -10,23 +10,13 @@ use std::path::Path;
 use super::*;
 
 fn parse(text: &str) -> Config {
-    Config::parse(text, Path::new("/base"))
-        .unwrap_or_else(|error| panic!("{error}"))
-        .config
+    Config::parse(text, Path::new("/base")).unwrap_or_else(|error| panic!("{error}")).config
 }
 
 fn names(config: &Config) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
     (
-        config
-            .domains
-            .iter()
-            .map(|domain| domain.name.as_str())
-            .collect(),
-        config
-            .entities
-            .iter()
-            .map(|entity| entity.name.as_str())
-            .collect(),
+        config.domains.iter().map(|domain| domain.name.as_str()).collect(),
+        config.entities.iter().map(|entity| entity.name.as_str()).collect(),
         config.links.iter().map(|link| link.name.as_str()).collect(),
     )
 }
@@ -35,18 +25,8 @@ fn names(config: &Config) -> (Vec<&str>, Vec<&str>, Vec<&str>) {
 fn without_a_file_spec_001_works() {
     let dir = tempfile::tempdir().unwrap();
     let loaded = Config::load(dir.path(), None).unwrap();
-    let entities = vec![
-        "contacts",
-        "calendar",
-        "tasks",
-        "documents",
-        "communications",
-    ];
-    let expected = (
-        vec!["personal", "business"],
-        entities,
-        vec!["personal-business"],
-    );
+    let entities = vec!["contacts", "calendar", "tasks", "documents", "communications"];
+    let expected = (vec!["personal", "business"], entities, vec!["personal-business"]);
     assert_eq!(names(&loaded.config), expected);
     assert!(loaded.read.is_empty());
     let config = loaded.config;
@@ -68,11 +48,7 @@ fn a_field_rule_means_its_shape_and_rule() {
     let both = vec![name("personal"), name("business")];
     let register = |rule| (Shape::Register, rule);
     let shape = |shape| (shape, Rule::Latest);
-    let concat = |separator: &str| {
-        register(Rule::Concat {
-            separator: separator.to_owned(),
-        })
-    };
+    let concat = |separator: &str| register(Rule::Concat { separator: separator.to_owned() });
     #[rustfmt::skip]
     let cases = [
         (r#""register""#,                              register(Rule::Latest)),
@@ -106,11 +82,7 @@ fn a_field_rule_means_its_shape_and_rule() {
         let config = parse(&format!("[entities.contacts.fields]\n\"/x\" = {written}\n"));
         let rule = &config.entity("contacts").unwrap().fields[0];
         assert_eq!(rule.pattern.as_str(), "/x", "case: {written}");
-        assert_eq!(
-            (rule.shape.clone(), rule.rule.clone()),
-            expected,
-            "case: {written}"
-        );
+        assert_eq!((rule.shape.clone(), rule.rule.clone()), expected, "case: {written}");
     }
 }
 
@@ -118,10 +90,7 @@ fn a_field_rule_means_its_shape_and_rule() {
 fn patterns_keep_the_order_in_which_they_are_written() {
     let config =
         parse("[entities.a.fields]\n\"/z\" = \"max\"\n\"/a\" = \"min\"\n\"/m/**\" = \"sum\"\n");
-    let patterns = config.entities[0]
-        .fields
-        .iter()
-        .map(|rule| rule.pattern.as_str());
+    let patterns = config.entities[0].fields.iter().map(|rule| rule.pattern.as_str());
     assert_eq!(patterns.collect::<Vec<_>>(), ["/z", "/a", "/m/**"]);
 }
 
@@ -132,15 +101,9 @@ fn a_link_is_found_from_both_ends_and_turned() {
          direction = \"source_to_target\"\non_conflict = \"source-priority\"\n",
     );
     let link = config.link_for("personal", "business").unwrap();
-    assert_eq!(
-        (link.direction, link.on_conflict),
-        (Direction::SourceToTarget, OnConflict::Source)
-    );
+    assert_eq!((link.direction, link.on_conflict), (Direction::SourceToTarget, OnConflict::Source));
     let turned = config.link_for("business", "personal").unwrap();
-    assert_eq!(
-        (turned.source.as_str(), turned.name.as_str()),
-        ("business", "work")
-    );
+    assert_eq!((turned.source.as_str(), turned.name.as_str()), ("business", "work"));
     assert_eq!(turned.direction, Direction::TargetToSource);
     assert_eq!(turned.on_conflict, OnConflict::Target);
     assert!(config.link_for("personal", "elsewhere").is_none());
@@ -171,10 +134,7 @@ fn a_file_is_chosen_in_the_documented_order() {
 
     std::fs::write(at(FILE), "[entities.a]\n").unwrap();
     let loaded = Config::load(dir.path(), None).unwrap();
-    assert_eq!(
-        (loaded.read, loaded.ignored),
-        (vec![at(FILE)], vec![at(MAPPINGS_FILE)])
-    );
+    assert_eq!((loaded.read, loaded.ignored), (vec![at(FILE)], vec![at(MAPPINGS_FILE)]));
 
     std::fs::write(at("other.toml"), "[entities.b]\n").unwrap();
     let loaded = Config::load(dir.path(), Some(&at("other.toml"))).unwrap();

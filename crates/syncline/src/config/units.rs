@@ -24,14 +24,9 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
 
 fn scaled(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     let text = text.trim();
-    let digits_end = text
-        .find(|c: char| !c.is_ascii_digit())
-        .unwrap_or(text.len());
+    let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let (digits, unit) = text.split_at(digits_end);
-    digits
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(factor(unit.trim_start())?)
+    digits.parse::<u64>().ok()?.checked_mul(factor(unit.trim_start())?)
 }
 
 #[cfg(test)]

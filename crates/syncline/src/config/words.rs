@@ -62,17 +62,10 @@ pub(super) fn rule(word: &str) -> Option<FieldWord> {
 
 /// Returns the value that belongs to `word` in a table of words.
 pub(super) fn find<T: Copy>(table: &[(&str, T)], word: &str) -> Option<T> {
-    table
-        .iter()
-        .find(|(known, _)| *known == word)
-        .map(|(_, meaning)| *meaning)
+    table.iter().find(|(known, _)| *known == word).map(|(_, meaning)| *meaning)
 }
 
 /// Returns the words of a table for an error text: `a, b, c`.
 pub(super) fn list<T>(table: &[(&str, T)]) -> String {
-    table
-        .iter()
-        .map(|(word, _)| *word)
-        .collect::<Vec<_>>()
-        .join(", ")
+    table.iter().map(|(word, _)| *word).collect::<Vec<_>>().join(", ")
 }

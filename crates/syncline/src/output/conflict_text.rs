@@ -26,12 +26,7 @@ pub(super) fn found(
     rules: Option<&LinkedEntity>,
 ) -> Vec<String> {
     let (id, path) = (printable(found.id.as_str()), field(&found.path));
-    let sides = || {
-        found
-            .sides
-            .iter()
-            .map(|(writer, leaf)| (writer.as_ref(), leaf.as_ref()))
-    };
+    let sides = || found.sides.iter().map(|(writer, leaf)| (writer.as_ref(), leaf.as_ref()));
     if found.open {
         let word = output.paint(Paint::Yellow, "conflict");
         let who = short_id(&found.conflict);

@@ -114,10 +114,7 @@ impl Output {
             Format::Json => {
                 let mut document = Object::new();
                 document.insert("schema", schema);
-                document.insert(
-                    member,
-                    Json::Array(items.into_iter().map(Json::Object).collect()),
-                );
+                document.insert(member, Json::Array(items.into_iter().map(Json::Object).collect()));
                 self.json(document);
             }
         }

@@ -31,12 +31,8 @@ impl EntityText<'_> {
     /// Returns all lines about the entity.
     pub(super) fn lines(&self) -> Vec<String> {
         let records = self.records();
-        let conflicts: Vec<&FoundConflict> = self
-            .outcome
-            .conflicts
-            .iter()
-            .filter(|found| found.entity == *self.name)
-            .collect();
+        let conflicts: Vec<&FoundConflict> =
+            self.outcome.conflicts.iter().filter(|found| found.entity == *self.name).collect();
         let mut lines = vec![self.heading()];
         let counts = self.counts(&records, &conflicts);
         if counts.is_empty() {
@@ -67,20 +63,11 @@ impl EntityText<'_> {
     }
 
     fn listed_max(&self) -> usize {
-        if self.output.verbose {
-            usize::MAX
-        } else {
-            RECORDS_LISTED_MAX
-        }
+        if self.output.verbose { usize::MAX } else { RECORDS_LISTED_MAX }
     }
 
     fn heading(&self) -> String {
-        let EntityReport {
-            read,
-            merged,
-            deleted,
-            ..
-        } = self.report;
+        let EntityReport { read, merged, deleted, .. } = self.report;
         let together = read[0] + read[1];
         let shared = together.saturating_sub(merged + deleted[0] + deleted[1]);
         let name = format!("{:width$}", self.name.as_str(), width = self.name_width);
@@ -96,12 +83,7 @@ impl EntityText<'_> {
 
     fn records(&self) -> BTreeMap<&RecordId, Both<'_>> {
         let mut records: BTreeMap<&RecordId, Both<'_>> = BTreeMap::new();
-        for action in self
-            .outcome
-            .actions
-            .iter()
-            .filter(|action| action.entity == *self.name)
-        {
+        for action in self.outcome.actions.iter().filter(|action| action.entity == *self.name) {
             let both = records.entry(&action.id).or_default();
             if let Some(slot) = both.get_mut(action.side.index()) {
                 *slot = Some(action);
@@ -122,10 +104,7 @@ impl EntityText<'_> {
             }
         };
         let of = |side: Side, kind| {
-            records
-                .values()
-                .filter(|both| kind_at(both, side) == Some(kind))
-                .count()
+            records.values().filter(|both| kind_at(both, side) == Some(kind)).count()
         };
         let merged = records.values().filter(|both| is_merged(both)).count();
         for side in Side::BOTH {
@@ -140,12 +119,7 @@ impl EntityText<'_> {
         add(Paint::Dim, "!", "settled", found.len() - open);
         add(Paint::Yellow, "?", "to decide", open);
         let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
-        add(
-            Paint::Dim,
-            "/",
-            "kept back by policy",
-            number(self.report.filtered),
-        );
+        add(Paint::Dim, "/", "kept back by policy", number(self.report.filtered));
         add(Paint::Red, "x", "failed", number(self.report.failed));
         counts
     }
@@ -165,10 +139,7 @@ impl EntityText<'_> {
         if ids.is_empty() {
             return None;
         }
-        let shown = ids
-            .iter()
-            .take(self.listed_max())
-            .map(|id| printable(id.as_str()));
+        let shown = ids.iter().take(self.listed_max()).map(|id| printable(id.as_str()));
         let mut names = shown.collect::<Vec<_>>().join(", ");
         if ids.len() > self.listed_max() {
             names.push_str(&format!(" and {} more", ids.len() - self.listed_max()));
@@ -188,22 +159,14 @@ impl EntityText<'_> {
 
     fn updates(&self, records: &BTreeMap<&RecordId, Both<'_>>) -> Vec<String> {
         let is_updated = |both: &Both<'_>| {
-            Side::BOTH
-                .into_iter()
-                .any(|side| kind_at(both, side) == Some(ActionKind::Update))
+            Side::BOTH.into_iter().any(|side| kind_at(both, side) == Some(ActionKind::Update))
         };
-        let updated: Vec<_> = records
-            .iter()
-            .filter(|(_, both)| is_updated(both))
-            .collect();
+        let updated: Vec<_> = records.iter().filter(|(_, both)| is_updated(both)).collect();
         let mut lines = Vec::new();
         for (id, both) in updated.iter().take(self.listed_max()) {
             lines.extend(self.update(id, both));
         }
-        lines.extend(more(
-            updated.len().saturating_sub(self.listed_max()),
-            "updated records",
-        ));
+        lines.extend(more(updated.len().saturating_sub(self.listed_max()), "updated records"));
         lines
     }
 
@@ -237,10 +200,7 @@ impl EntityText<'_> {
             for change in &action.fields {
                 let (from, to) = (value(change.from.as_ref()), value(change.to.as_ref()));
                 let path = field(&change.path);
-                lines.push(format!(
-                    "      {path}  {from} -> {to}   in {}",
-                    self.domain(*side)
-                ));
+                lines.push(format!("      {path}  {from} -> {to}   in {}", self.domain(*side)));
             }
         }
         lines
@@ -248,16 +208,11 @@ impl EntityText<'_> {
 }
 
 fn kind_at(both: &Both<'_>, side: Side) -> Option<ActionKind> {
-    both.get(side.index())
-        .copied()
-        .flatten()
-        .map(|action| action.kind)
+    both.get(side.index()).copied().flatten().map(|action| action.kind)
 }
 
 fn is_merged(both: &Both<'_>) -> bool {
-    Side::BOTH
-        .into_iter()
-        .all(|side| kind_at(both, side) == Some(ActionKind::Update))
+    Side::BOTH.into_iter().all(|side| kind_at(both, side) == Some(ActionKind::Update))
 }
 
 fn more(rest: usize, what: &str) -> Option<String> {
@@ -265,11 +220,7 @@ fn more(rest: usize, what: &str) -> Option<String> {
     (rest > 0).then(|| {
         format!(
             "    … and {} (-v shows all)",
-            count(
-                rest_count,
-                &format!("more of the {what}"),
-                &format!("more {what}")
-            )
+            count(rest_count, &format!("more of the {what}"), &format!("more {what}"))
         )
     })
 }

@@ -19,11 +19,7 @@ pub struct ProgressLine {
 impl ProgressLine {
     /// Makes a line; nothing is shown before the first entity, nor where nobody watches.
     pub fn new(output: &Output, cancelled: Arc<AtomicBool>) -> Self {
-        Self {
-            is_shown: output.progress,
-            is_dirty: false,
-            cancelled,
-        }
+        Self { is_shown: output.progress, is_dirty: false, cancelled }
     }
 
     fn show(&mut self, text: &str) {

@@ -10,11 +10,7 @@ use super::table::{count, printable, seconds};
 
 /// Returns what a run did, or would do, entity by entity.
 pub fn entities(output: &Output, outcome: &SyncOutcome, entities: &[FileEntity]) -> String {
-    let widths = outcome
-        .report
-        .entities
-        .iter()
-        .map(|(name, _)| name.as_str().chars().count());
+    let widths = outcome.report.entities.iter().map(|(name, _)| name.as_str().chars().count());
     let name_width = widths.max().unwrap_or_default();
     let mut text = String::new();
     for (name, report) in &outcome.report.entities {
@@ -69,17 +65,10 @@ pub fn dry_ending(outcome: &SyncOutcome, apply: &str) -> String {
 
 /// Returns how many records are written on which side; `None` if none are.
 fn written(outcome: &SyncOutcome) -> Option<String> {
-    let RunReport {
-        source,
-        target,
-        entities,
-        ..
-    } = &outcome.report;
+    let RunReport { source, target, entities, .. } = &outcome.report;
     let total = |side: usize| -> u64 {
         let of = |pair: [u64; 2]| pair.get(side).copied().unwrap_or_default();
-        let sums = entities
-            .iter()
-            .map(|(_, e)| of(e.added) + of(e.updated) + of(e.deleted));
+        let sums = entities.iter().map(|(_, e)| of(e.added) + of(e.updated) + of(e.deleted));
         sums.sum()
     };
     let (to_source, to_target) = (total(0), total(1));
@@ -92,12 +81,7 @@ fn written(outcome: &SyncOutcome) -> Option<String> {
 
 /// Returns how many conflicts of a run wait for a person.
 pub fn open_conflicts(outcome: &SyncOutcome) -> u64 {
-    let counted: u64 = outcome
-        .report
-        .entities
-        .iter()
-        .map(|(_, entity)| entity.manual)
-        .sum();
+    let counted: u64 = outcome.report.entities.iter().map(|(_, entity)| entity.manual).sum();
     let listed = outcome.conflicts.iter().filter(|found| found.open).count();
     counted.max(u64::try_from(listed).unwrap_or(u64::MAX))
 }
@@ -114,13 +98,6 @@ pub fn problem(problem: &Problem) -> String {
         let slash = if place.is_empty() { "" } else { "/" };
         place.push_str(&format!("{slash}{}", printable(part)));
     }
-    let place = if place.is_empty() {
-        place
-    } else {
-        format!("{place}: ")
-    };
-    format!(
-        "{}: {place}{}   {}",
-        problem.code, problem.reason, problem.fix
-    )
+    let place = if place.is_empty() { place } else { format!("{place}: ") };
+    format!("{}: {place}{}   {}", problem.code, problem.reason, problem.fix)
 }

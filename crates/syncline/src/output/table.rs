@@ -92,10 +92,7 @@ mod tests {
 
     #[test]
     fn columns_are_aligned_and_lines_have_no_tail() {
-        let rows = [
-            vec!["a".into(), "b".into()],
-            vec!["ccc".into(), String::new()],
-        ];
+        let rows = [vec!["a".into(), "b".into()], vec!["ccc".into(), String::new()]];
         assert_eq!(columns(&rows), "a    b\nccc\n");
     }
 
@@ -103,21 +100,12 @@ mod tests {
     fn a_value_cannot_move_the_cursor_and_a_long_one_is_cut() {
         assert_eq!(value(Some(&Leaf::string("a\x1b[2J"))), r#""a\u001b[2J""#);
         let long = value(Some(&Leaf::string(&"x".repeat(100))));
-        assert_eq!(
-            (long.chars().count(), long.ends_with('…')),
-            (VALUE_CHARACTERS_MAX, true)
-        );
+        assert_eq!((long.chars().count(), long.ends_with('…')), (VALUE_CHARACTERS_MAX, true));
     }
 
     #[test]
     fn seconds_have_one_decimal_and_are_rounded() {
-        for (ms, text) in [
-            (0, "0.0"),
-            (49, "0.0"),
-            (50, "0.1"),
-            (2_300, "2.3"),
-            (59_960, "60.0"),
-        ] {
+        for (ms, text) in [(0, "0.0"), (49, "0.0"), (50, "0.1"), (2_300, "2.3"), (59_960, "60.0")] {
             assert_eq!(seconds(ms), text, "case: {ms}");
         }
     }

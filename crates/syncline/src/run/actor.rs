@@ -9,25 +9,12 @@ use crate::arguments::Global;
 /// Returns who acts: what was asked for, else the environment, else the user of the system and a
 /// session of its own.
 pub(super) fn actor(global: &Global) -> Actor {
-    let variable = |name| {
-        std::env::var(name)
-            .ok()
-            .filter(|value: &String| !value.is_empty())
-    };
-    let user = global
-        .user
-        .clone()
-        .or_else(|| variable("SYNCLINE_USER"))
-        .unwrap_or_else(system_user);
-    let session = global
-        .session
-        .clone()
-        .or_else(|| variable("SYNCLINE_SESSION"));
+    let variable = |name| std::env::var(name).ok().filter(|value: &String| !value.is_empty());
+    let user =
+        global.user.clone().or_else(|| variable("SYNCLINE_USER")).unwrap_or_else(system_user);
+    let session = global.session.clone().or_else(|| variable("SYNCLINE_SESSION"));
     let session = session.unwrap_or_else(|| format!("session-{:016x}", random()));
-    Actor {
-        user: Some(user),
-        session: Some(session),
-    }
+    Actor { user: Some(user), session: Some(session) }
 }
 
 /// Returns a number that differs from run to run; not a secret.

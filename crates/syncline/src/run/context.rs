@@ -38,11 +38,7 @@ impl Context {
     /// Gathers it.
     pub fn new(global: Global) -> Self {
         let output = Output::new(&global);
-        Self {
-            global,
-            output,
-            interrupted: Arc::default(),
-        }
+        Self { global, output, interrupted: Arc::default() }
     }
 
     /// Returns whether the person asked to stop.
@@ -77,16 +73,11 @@ impl Context {
     pub fn open_hub(&self, state: &Path, check_store: bool) -> Result<Hub, Failure> {
         let started = Instant::now();
         let wait = Duration::from_millis(self.global.wait_lock.unwrap_or_default());
-        let options = HubOptions {
-            state_folder: state.to_owned(),
-            check_store,
-        };
+        let options = HubOptions { state_folder: state.to_owned(), check_store };
         loop {
             let opened = retrying(self, || Ok(Hub::open(&options)?));
-            let is_locked = matches!(
-                &opened,
-                Err(Failure::Hub(HubError::Store(StoreError::Locked { .. })))
-            );
+            let is_locked =
+                matches!(&opened, Err(Failure::Hub(HubError::Store(StoreError::Locked { .. }))));
             if !is_locked || started.elapsed() >= wait || self.is_interrupted() {
                 return opened;
             }
@@ -108,9 +99,7 @@ impl Context {
             return look(&mut self.open_hub(state, false)?);
         }
         let scratch = std::env::temp_dir().join(format!("syncline-look-{:016x}", actor::random()));
-        let looked = self
-            .open_hub(&scratch, false)
-            .and_then(|mut hub| look(&mut hub));
+        let looked = self.open_hub(&scratch, false).and_then(|mut hub| look(&mut hub));
         // What stays behind is an empty store in the system's folder for such things.
         let _ = std::fs::remove_dir_all(&scratch);
         looked
@@ -126,9 +115,7 @@ impl Context {
             return Ok(hub.run(name)?);
         }
         let latest = hub.runs(1)?.into_iter().next();
-        Ok(latest.ok_or_else(|| HubError::RunNotFound {
-            id: name.to_owned(),
-        })?)
+        Ok(latest.ok_or_else(|| HubError::RunNotFound { id: name.to_owned() })?)
     }
 
     /// Opens the hub of a folder where something was synchronised before.
@@ -139,10 +126,7 @@ impl Context {
     /// - As [`Context::open_hub`].
     pub fn open_existing_hub(&self, state: &Path) -> Result<Hub, Failure> {
         if !Hub::exists(state) {
-            return Err(Refusal::NoState {
-                folder: state.to_owned(),
-            }
-            .into());
+            return Err(Refusal::NoState { folder: state.to_owned() }.into());
         }
         self.open_hub(state, false)
     }

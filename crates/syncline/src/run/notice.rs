@@ -62,9 +62,7 @@ pub fn tell(receiver: &Receiver, notice: &Object) -> Result<(), Refusal> {
 }
 
 fn refused(reason: impl Into<String>) -> Refusal {
-    Refusal::Notice {
-        reason: reason.into(),
-    }
+    Refusal::Notice { reason: reason.into() }
 }
 
 fn receiver(text: &str) -> Result<Receiver, Refusal> {
@@ -83,19 +81,9 @@ fn receiver(text: &str) -> Result<Receiver, Refusal> {
     if authority.is_empty() || rest.chars().any(|c| c.is_control() || c == ' ' || c == '@') {
         return Err(refused("the address is not understood"));
     }
-    let has_port = authority
-        .rsplit_once(':')
-        .is_some_and(|(_, port)| port.parse::<u16>().is_ok());
-    let authority = if has_port {
-        authority.to_owned()
-    } else {
-        format!("{authority}:80")
-    };
-    let path = if path.is_empty() {
-        "/".to_owned()
-    } else {
-        path.to_owned()
-    };
+    let has_port = authority.rsplit_once(':').is_some_and(|(_, port)| port.parse::<u16>().is_ok());
+    let authority = if has_port { authority.to_owned() } else { format!("{authority}:80") };
+    let path = if path.is_empty() { "/".to_owned() } else { path.to_owned() };
     Ok(Receiver::Http { authority, path })
 }
 
@@ -106,9 +94,7 @@ fn resolved(url: &str) -> Result<String, Refusal> {
     }
     if let Some(path) = url.strip_prefix("file:") {
         let text = std::fs::read_to_string(path);
-        return text
-            .map(|text| text.trim().to_owned())
-            .map_err(|error| refused(error.to_string()));
+        return text.map(|text| text.trim().to_owned()).map_err(|error| refused(error.to_string()));
     }
     Ok(url.to_owned())
 }
@@ -135,17 +121,11 @@ fn words(text: &str) -> Option<Vec<String>> {
 }
 
 fn start(words: &[String], body: &str) -> Result<(), Refusal> {
-    let (program, arguments) = words
-        .split_first()
-        .ok_or_else(|| refused("the command is empty"))?;
+    let (program, arguments) =
+        words.split_first().ok_or_else(|| refused("the command is empty"))?;
     let mut command = Command::new(program);
-    command
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::null());
-    let mut child = command
-        .spawn()
-        .map_err(|error| refused(format!("{program}: {error}")))?;
+    command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null());
+    let mut child = command.spawn().map_err(|error| refused(format!("{program}: {error}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read what it is told is still told.
         let _ = stdin.write_all(body.as_bytes());
@@ -160,16 +140,10 @@ fn start(words: &[String], body: &str) -> Result<(), Refusal> {
 fn post(authority: &str, path: &str, body: &str) -> Result<(), Refusal> {
     let failed = |error: std::io::Error| refused(format!("{authority}: {error}"));
     let mut addresses = authority.to_socket_addrs().map_err(failed)?;
-    let address = addresses
-        .next()
-        .ok_or_else(|| refused(format!("{authority}: no address")))?;
+    let address = addresses.next().ok_or_else(|| refused(format!("{authority}: no address")))?;
     let mut stream = TcpStream::connect_timeout(&address, POST_TIMEOUT).map_err(failed)?;
-    stream
-        .set_read_timeout(Some(POST_TIMEOUT))
-        .map_err(failed)?;
-    stream
-        .set_write_timeout(Some(POST_TIMEOUT))
-        .map_err(failed)?;
+    stream.set_read_timeout(Some(POST_TIMEOUT)).map_err(failed)?;
+    stream.set_write_timeout(Some(POST_TIMEOUT)).map_err(failed)?;
     let head = format!(
         "POST {path} HTTP/1.1\r\nHost: {authority}\r\nContent-Type: application/json\r\n\
          Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -188,10 +162,7 @@ fn post(authority: &str, path: &str, body: &str) -> Result<(), Refusal> {
             Err(error) => format!("{authority}: {error}"),
             Ok(_) => format!("{authority}: no answer"),
         })),
-        false => Err(refused(format!(
-            "{authority} answered {}",
-            status.escape_default()
-        ))),
+        false => Err(refused(format!("{authority} answered {}", status.escape_default()))),
     }
 }
 
@@ -202,26 +173,15 @@ mod tests {
     #[test]
     fn a_receiver_is_a_command_or_a_plain_address() {
         let command = |words: &[&str]| {
-            Some(Receiver::Command(
-                words.iter().map(|word| (*word).to_owned()).collect(),
-            ))
+            Some(Receiver::Command(words.iter().map(|word| (*word).to_owned()).collect()))
         };
         let http = |authority: &str, path: &str| {
-            Some(Receiver::Http {
-                authority: authority.to_owned(),
-                path: path.to_owned(),
-            })
+            Some(Receiver::Http { authority: authority.to_owned(), path: path.to_owned() })
         };
         let cases = [
-            (
-                "mail -s 'sync failed' me",
-                command(&["mail", "-s", "sync failed", "me"]),
-            ),
+            ("mail -s 'sync failed' me", command(&["mail", "-s", "sync failed", "me"])),
             ("a \"\" b", command(&["a", "", "b"])),
-            (
-                "http://localhost:8080/hook?a=1",
-                http("localhost:8080", "/hook?a=1"),
-            ),
+            ("http://localhost:8080/hook?a=1", http("localhost:8080", "/hook?a=1")),
             ("http://127.0.0.1", http("127.0.0.1:80", "/")),
             ("https://example.com", None),
             ("http://", None),
@@ -242,20 +202,13 @@ mod tests {
             let (mut stream, _) = listener.accept().unwrap();
             let mut seen = [0; 1024];
             let count = stream.read(&mut seen).unwrap();
-            stream
-                .write_all(b"HTTP/1.1 204 No Content\r\n\r\n")
-                .unwrap();
+            stream.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").unwrap();
             String::from_utf8_lossy(&seen[..count]).into_owned()
         });
         let receiver = receiver(&format!("http://{address}/hook")).unwrap();
         let mut notice = Object::new();
         notice.insert("code", "SAFETY_STOP");
         tell(&receiver, &notice).unwrap();
-        assert!(
-            server
-                .join()
-                .unwrap()
-                .starts_with("POST /hook HTTP/1.1\r\n")
-        );
+        assert!(server.join().unwrap().starts_with("POST /hook HTTP/1.1\r\n"));
     }
 }

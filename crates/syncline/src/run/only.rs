@@ -35,28 +35,14 @@ pub(super) fn ids(
             Only::Id(id) => {
                 ids.insert(id.clone());
             }
-            Only::Field {
-                entity,
-                path,
-                values,
-            } => {
-                let known = || {
-                    entities
-                        .iter()
-                        .map(|known| known.entity.name.to_string())
-                        .collect()
-                };
-                let found = entities
-                    .iter()
-                    .find(|known| known.entity.name.as_str() == entity);
+            Only::Field { entity, path, values } => {
+                let known = || entities.iter().map(|known| known.entity.name.to_string()).collect();
+                let found = entities.iter().find(|known| known.entity.name.as_str() == entity);
                 let found = found.ok_or_else(|| Refusal::EntityUnsupported {
                     name: entity.clone(),
                     known: known(),
                 })?;
-                let condition = Condition {
-                    path: path.clone(),
-                    one_of: values.clone(),
-                };
+                let condition = Condition { path: path.clone(), one_of: values.clone() };
                 for domain in domains {
                     ids.extend(matching(domain, found, &condition)?);
                 }
@@ -82,24 +68,17 @@ fn matching(
         Ok(bytes) => bytes,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => {
-            return Err(Refusal::File {
-                action: "read",
-                path,
-                source,
-            });
+            return Err(Refusal::File { action: "read", path, source });
         }
     };
     let Ok(Json::Object(file)) = parse(&bytes) else {
         return Ok(Vec::new());
     };
-    let records = file
-        .get(entity.entity.name.as_str())
-        .and_then(Json::as_array)
-        .unwrap_or_default();
+    let records =
+        file.get(entity.entity.name.as_str()).and_then(Json::as_array).unwrap_or_default();
     let leaf = |record: &Json, at: &Path| record.at(at).and_then(|json| Leaf::from_json(json).ok());
-    let meets = records
-        .iter()
-        .filter(|record| condition.is_met(leaf(record, &condition.path).as_ref()));
+    let meets =
+        records.iter().filter(|record| condition.is_met(leaf(record, &condition.path).as_ref()));
     let ids = meets.filter_map(|record| match record.at(&entity.entity.id_path)? {
         Json::String(text) => RecordId::new(text).ok(),
         Json::Number(number) => RecordId::new(number.as_str()).ok(),

@@ -32,23 +32,14 @@ pub fn to_json(outcome: &SyncOutcome, options: &SyncOptions) -> Object {
     let mut plan = Object::new();
     plan.insert("schema", PLAN_SCHEMA);
     plan.insert("inputs", outcome.inputs.as_str());
-    let words = arguments(options)
-        .into_iter()
-        .map(|word| Json::from(word.as_str()));
+    let words = arguments(options).into_iter().map(|word| Json::from(word.as_str()));
     plan.insert("arguments", Json::Array(words.collect()));
     plan.insert("sourceDomain", outcome.report.source.as_str());
     plan.insert("targetDomain", outcome.report.target.as_str());
-    let results = outcome
-        .report
-        .to_json()
-        .remove("results")
-        .unwrap_or(Json::Null);
+    let results = outcome.report.to_json().remove("results").unwrap_or(Json::Null);
     plan.insert("results", results);
     plan.insert("actions", actions(outcome));
-    let conflicts = outcome
-        .conflicts
-        .iter()
-        .map(|found| Json::Object(conflict(found)));
+    let conflicts = outcome.conflicts.iter().map(|found| Json::Object(conflict(found)));
     plan.insert("conflicts", Json::Array(conflicts.collect()));
     plan
 }
@@ -124,10 +115,8 @@ pub fn read(path: &Path) -> Result<SavedPlan, Refusal> {
         path: path.to_owned(),
         source,
     })?;
-    let invalid = |reason: &str| Refusal::PlanInvalid {
-        path: path.to_owned(),
-        reason: reason.to_owned(),
-    };
+    let invalid =
+        |reason: &str| Refusal::PlanInvalid { path: path.to_owned(), reason: reason.to_owned() };
     let Ok(Json::Object(mut plan)) = parse(&bytes) else {
         return Err(invalid("it is not JSON"));
     };
@@ -138,21 +127,13 @@ pub fn read(path: &Path) -> Result<SavedPlan, Refusal> {
     let inputs = inputs.ok_or_else(|| invalid("`inputs` is missing"))?;
     let words = plan.get("arguments").and_then(Json::as_array);
     let words = words.ok_or_else(|| invalid("`arguments` is missing"))?;
-    let words = ["syncline", "sync"]
-        .into_iter()
-        .chain(words.iter().filter_map(Json::as_str));
+    let words = ["syncline", "sync"].into_iter().chain(words.iter().filter_map(Json::as_str));
     let options = match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
         Ok(Command::Sync(sync)) => sync.options,
         _ => return Err(invalid("`arguments` are not understood")),
     };
-    let actions = plan
-        .remove("actions")
-        .ok_or_else(|| invalid("`actions` is missing"))?;
-    Ok(SavedPlan {
-        options,
-        inputs,
-        actions,
-    })
+    let actions = plan.remove("actions").ok_or_else(|| invalid("`actions` is missing"))?;
+    Ok(SavedPlan { options, inputs, actions })
 }
 
 /// Returns the arguments of `syncline sync` that ask for the same.
@@ -185,36 +166,19 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
         ("--target", target.clone()),
         ("--link", link.clone()),
         ("--entities", entities),
-        (
-            "--direction",
-            word(&|| clap::ValueEnum::to_possible_value(direction.as_ref()?)),
-        ),
-        (
-            "--mode",
-            word(&|| clap::ValueEnum::to_possible_value(mode.as_ref()?)),
-        ),
+        ("--direction", word(&|| clap::ValueEnum::to_possible_value(direction.as_ref()?))),
+        ("--mode", word(&|| clap::ValueEnum::to_possible_value(mode.as_ref()?))),
         ("--max-delete", max_delete.as_ref().map(threshold)),
         ("--max-change", max_change.as_ref().map(threshold)),
         ("--max-items", max_items.map(|count| count.to_string())),
         ("--max-bytes", max_bytes.map(|bytes| bytes.to_string())),
-        (
-            "--on-conflict",
-            word(&|| clap::ValueEnum::to_possible_value(on_conflict.as_ref()?)),
-        ),
+        ("--on-conflict", word(&|| clap::ValueEnum::to_possible_value(on_conflict.as_ref()?))),
     ];
     let mut words = Vec::new();
     for (name, value) in named {
-        words.extend(
-            value
-                .map(|value| [name.to_owned(), value])
-                .into_iter()
-                .flatten(),
-        );
+        words.extend(value.map(|value| [name.to_owned(), value]).into_iter().flatten());
     }
-    words.extend(
-        only.iter()
-            .flat_map(|only| ["--only".to_owned(), Only::to_text(only)]),
-    );
+    words.extend(only.iter().flat_map(|only| ["--only".to_owned(), Only::to_text(only)]));
     words.extend(allow_emptied.then(|| "--allow-emptied".to_owned()));
     words
 }

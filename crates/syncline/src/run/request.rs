@@ -34,11 +34,7 @@ pub fn prepare(
     options: &SyncOptions,
 ) -> Result<Prepared, Failure> {
     let link = link(config, options)?;
-    let names: Vec<String> = config
-        .domains
-        .iter()
-        .map(|domain| domain.name.to_string())
-        .collect();
+    let names: Vec<String> = config.domains.iter().map(|domain| domain.name.to_string()).collect();
     let side = |side: &'static str, name: &str| {
         let found = config.domain(name).filter(|domain| domain.path.exists());
         found.ok_or_else(|| Refusal::DomainNotFound {
@@ -58,10 +54,8 @@ pub fn prepare(
         Some(Preference::Both) => Decider::Both,
     };
     let entities = entities(config, &link, options)?;
-    let mut entities: Vec<FileEntity> = entities
-        .into_iter()
-        .map(|entity| file_entity(entity, &decider))
-        .collect();
+    let mut entities: Vec<FileEntity> =
+        entities.into_iter().map(|entity| file_entity(entity, &decider)).collect();
     let (source, target) = (file_domain(source), file_domain(target));
     let request = SyncRequest {
         only: only::ids(&options.only, [&source, &target], &mut entities)?,
@@ -80,17 +74,8 @@ pub fn prepare(
 }
 
 fn link(config: &Config, options: &SyncOptions) -> Result<Link, Refusal> {
-    let known = || {
-        config
-            .links
-            .iter()
-            .map(|link| link.name.clone())
-            .collect::<Vec<_>>()
-    };
-    let unknown = |what: String| Refusal::LinkUnknown {
-        what,
-        known: known(),
-    };
+    let known = || config.links.iter().map(|link| link.name.clone()).collect::<Vec<_>>();
+    let unknown = |what: String| Refusal::LinkUnknown { what, known: known() };
     let found = match (&options.link, &options.source, &options.target) {
         (Some(name), ..) => {
             let found = config.links.iter().find(|link| link.name == *name).cloned();
@@ -106,33 +91,20 @@ fn link(config: &Config, options: &SyncOptions) -> Result<Link, Refusal> {
     };
     match found.filter.is_empty() {
         true => Ok(found),
-        false => Err(Refusal::Unsupported {
-            what: format!("`filter` of link `{}`", found.name),
-        }),
+        false => Err(Refusal::Unsupported { what: format!("`filter` of link `{}`", found.name) }),
     }
 }
 
 /// Returns the link between two domains, both of which must be known and differ.
 fn between(config: &Config, source: &str, target: &str) -> Result<Option<Link>, Refusal> {
-    let known: Vec<String> = config
-        .domains
-        .iter()
-        .map(|domain| domain.name.to_string())
-        .collect();
+    let known: Vec<String> = config.domains.iter().map(|domain| domain.name.to_string()).collect();
     for (side, name) in [("Source", source), ("Target", target)] {
         if config.domain(name).is_none() {
-            return Err(Refusal::DomainNotFound {
-                side,
-                name: name.to_owned(),
-                known,
-            });
+            return Err(Refusal::DomainNotFound { side, name: name.to_owned(), known });
         }
     }
     if source == target {
-        return Err(Refusal::DomainsEqual {
-            name: source.to_owned(),
-            known,
-        });
+        return Err(Refusal::DomainsEqual { name: source.to_owned(), known });
     }
     Ok(config.link_for(source, target))
 }
@@ -143,25 +115,13 @@ fn entities<'c>(
     link: &Link,
     options: &SyncOptions,
 ) -> Result<Vec<&'c Entity>, Refusal> {
-    let known = || {
-        link.entities
-            .iter()
-            .map(ToString::to_string)
-            .collect::<Vec<_>>()
-    };
-    let asked = if options.entities.is_empty() {
-        known()
-    } else {
-        options.entities.clone()
-    };
+    let known = || link.entities.iter().map(ToString::to_string).collect::<Vec<_>>();
+    let asked = if options.entities.is_empty() { known() } else { options.entities.clone() };
     let mut found: Vec<&Entity> = Vec::new();
     for name in asked {
         let is_linked = link.entities.iter().any(|entity| entity.as_str() == name);
         let entity = config.entity(&name).filter(|_| is_linked);
-        let entity = entity.ok_or_else(|| Refusal::EntityUnsupported {
-            name,
-            known: known(),
-        })?;
+        let entity = entity.ok_or_else(|| Refusal::EntityUnsupported { name, known: known() })?;
         if found.iter().all(|known| known.name != entity.name) {
             found.push(entity);
         }
@@ -241,13 +201,9 @@ fn judge(config: &Config, request: &SyncRequest) -> Result<(), Failure> {
         let domain = &request.domain(side).domain;
         for entity in &request.entities {
             let name = &entity.entity.name;
-            config
-                .permissions
-                .judge(user, &domain.name, name, Access::Read)?;
+            config.permissions.judge(user, &domain.name, name, Access::Read)?;
             if request.direction.takes(side) && domain.writable {
-                config
-                    .permissions
-                    .judge(user, &domain.name, name, Access::Write)?;
+                config.permissions.judge(user, &domain.name, name, Access::Write)?;
             }
         }
     }

@@ -44,9 +44,7 @@ impl Decider {
             Self::Fields => return None,
             Self::Side(domain) => MergeRule::Priority(Arc::from([Writer::from(domain)])),
             Self::Newer => MergeRule::Latest,
-            Self::Both => MergeRule::Concat {
-                separator: BOTH_SEPARATOR.into(),
-            },
+            Self::Both => MergeRule::Concat { separator: BOTH_SEPARATOR.into() },
             Self::Person => MergeRule::Review,
         })
     }
@@ -77,12 +75,8 @@ fn shape(shape: &Shape) -> MergeShape {
         Shape::Register => MergeShape::Register,
         Shape::Sum => MergeShape::Sum { minimum: None },
         Shape::Union => MergeShape::Union,
-        Shape::Keyed { key } => MergeShape::Keyed {
-            key: key.as_str().into(),
-        },
-        Shape::Append { keep } => MergeShape::Append {
-            keep: keep.unwrap_or(u32::MAX),
-        },
+        Shape::Keyed { key } => MergeShape::Keyed { key: key.as_str().into() },
+        Shape::Append { keep } => MergeShape::Append { keep: keep.unwrap_or(u32::MAX) },
         Shape::Text => MergeShape::Text,
     }
 }
@@ -93,9 +87,7 @@ fn rule(rule: &Rule) -> MergeRule {
         Rule::Max => MergeRule::Max,
         Rule::Min => MergeRule::Min,
         Rule::Priority(domains) => MergeRule::Priority(domains.iter().map(Writer::from).collect()),
-        Rule::Concat { separator } => MergeRule::Concat {
-            separator: separator.as_str().into(),
-        },
+        Rule::Concat { separator } => MergeRule::Concat { separator: separator.as_str().into() },
         Rule::Review => MergeRule::Review,
     }
 }

@@ -13,10 +13,7 @@ use crate::run::{Context, notice, prepare, watch_for_interrupts};
 
 /// Runs a sync as spec 001 spells it, prints what spec 001 prints, and answers the exit code.
 pub fn run(context: &Context, options: &CrossDomain) -> Exit {
-    let context = Context {
-        interrupted: watch_for_interrupts(),
-        ..context.clone()
-    };
+    let context = Context { interrupted: watch_for_interrupts(), ..context.clone() };
     match try_run(&context, options) {
         Ok(exit) => exit,
         Err(failure) => {
@@ -42,21 +39,14 @@ fn synchronise(
     config: &Config,
     options: &CrossDomain,
 ) -> Result<(SyncOutcome, Exit), Failure> {
-    let prepared = permitted(
-        context,
-        config,
-        prepare(context, config, &sync_options(options)),
-    )?;
+    let prepared = permitted(context, config, prepare(context, config, &sync_options(options)))?;
     let output = &context.output;
     output.line(&text::banner(options));
     let mut hub = context.open_hub(&config.state, false)?;
     let mut lines = text::Lines::new(output, context.interrupted.clone());
     let outcome = sync::synchronise(context, &mut hub, &prepared.request, &mut lines)?;
     let report = &outcome.report;
-    let path = config
-        .state
-        .join("records")
-        .join(format!("{}.json", report.sync_id));
+    let path = config.state.join("records").join(format!("{}.json", report.sync_id));
     write_json(&path, record::record(report))?;
     output.text(&text::results(report));
     for problem in &report.problems {

@@ -14,16 +14,9 @@ use crate::output::table::seconds;
 
 /// Returns the first line; the direction is named only if it was asked for.
 pub(super) fn banner(options: &CrossDomain) -> String {
-    let direction = options
-        .direction
-        .and_then(|word| clap::ValueEnum::to_possible_value(&word));
-    let direction = direction
-        .map(|word| format!(" ({})", word.get_name()))
-        .unwrap_or_default();
-    format!(
-        "Synchronizing data from {} to {}{direction}",
-        options.source, options.target
-    )
+    let direction = options.direction.and_then(|word| clap::ValueEnum::to_possible_value(&word));
+    let direction = direction.map(|word| format!(" ({})", word.get_name())).unwrap_or_default();
+    format!("Synchronizing data from {} to {}{direction}", options.source, options.target)
 }
 
 /// Prints one line per entity, once, however often a run is tried.
@@ -35,11 +28,7 @@ pub(super) struct Lines<'a> {
 
 impl<'a> Lines<'a> {
     pub(super) fn new(output: &'a Output, cancelled: Arc<AtomicBool>) -> Self {
-        Self {
-            output,
-            cancelled,
-            told: Vec::new(),
-        }
+        Self { output, cancelled, told: Vec::new() }
     }
 }
 
@@ -73,10 +62,7 @@ pub(super) fn results(report: &RunReport) -> String {
     });
     if report.entities.len() == 1 {
         let duration = seconds(report.duration_ms);
-        text.push_str(&format!(
-            "Sync ID: {}\nDuration: {duration} seconds\n",
-            report.sync_id
-        ));
+        text.push_str(&format!("Sync ID: {}\nDuration: {duration} seconds\n", report.sync_id));
     }
     text
 }
@@ -84,10 +70,7 @@ pub(super) fn results(report: &RunReport) -> String {
 fn single(name: &EntityName, entity: &EntityReport, report: &RunReport) -> String {
     let ended = match report.problems.is_empty() {
         true => format!("Successfully synced {name} entities"),
-        false => format!(
-            "Synced {name} entities with {} errors",
-            report.problems.len()
-        ),
+        false => format!("Synced {name} entities with {} errors", report.problems.len()),
     };
     format!(
         "{ended}\n\nResults:\n- Source Count: {} {name}\n- Target Count: {} {name}\n\
@@ -108,10 +91,7 @@ fn several(entities: &[(EntityName, EntityReport)], report: &RunReport) -> Strin
         report.problems.len()
     );
     for (name, entity) in entities {
-        text.push_str(&format!(
-            "- {name}: {} → {} items\n",
-            entity.read[0], entity.merged
-        ));
+        text.push_str(&format!("- {name}: {} → {} items\n", entity.read[0], entity.merged));
     }
     text.push('\n');
     text
@@ -134,12 +114,9 @@ pub(super) fn failure(failure: &Failure) -> String {
              Entity type '{name}' not supported\n",
             known.join(", ")
         ),
-        other => format!(
-            "Error: {}: {other}\n{}\nNext: {}\n",
-            code(other),
-            other.why(),
-            other.next()
-        ),
+        other => {
+            format!("Error: {}: {other}\n{}\nNext: {}\n", code(other), other.why(), other.next())
+        }
     }
 }
 

@@ -27,14 +27,9 @@ fn an_intact_audit_verifies_and_its_head_is_that_of_the_run() {
 fn a_record_can_be_proved() {
     let desk = synced();
     let proof = desk.run("audit prove contacts c003 --json").exits(0).json();
-    assert_eq!(
-        (&proof["entity"], &proof["id"]),
-        (&"contacts".into(), &"c003".into())
-    );
+    assert_eq!((&proof["entity"], &proof["id"]), (&"contacts".into(), &"c003".into()));
     assert!(proof["proof"]["tree_size"].is_u64());
-    desk.run("audit prove contacts nobody")
-        .exits(2)
-        .says("RUN_NOT_FOUND");
+    desk.run("audit prove contacts nobody").exits(2).says("RUN_NOT_FOUND");
 }
 
 #[test]
@@ -64,8 +59,5 @@ fn a_refusal_is_noted() {
     desk.run("sync --user mara").exits(3);
     let exported = desk.run("audit export").exits(0).stdout;
     let last: Value = serde_json::from_str(exported.lines().last().unwrap()).unwrap();
-    assert_eq!(
-        (&last["action"], &last["user"]),
-        (&"REFUSED".into(), &"mara".into())
-    );
+    assert_eq!((&last["action"], &last["user"]), (&"REFUSED".into(), &"mara".into()));
 }

@@ -6,10 +6,7 @@ use crate::desk::Desk;
 
 fn agreed(records: &Value) -> Desk {
     let desk = Desk::new();
-    desk.put(
-        "syncline.toml",
-        b"[entities.contacts]\ntime = \"/lastModified\"\n",
-    );
+    desk.put("syncline.toml", b"[entities.contacts]\ntime = \"/lastModified\"\n");
     desk.contacts("personal", records);
     desk.contacts("business", records);
     desk.run("sync").exits(0);
@@ -71,25 +68,16 @@ fn disjoint_edits_of_one_record_are_both_kept() {
     desk.run("sync").exits(0);
     for domain in ["personal", "business"] {
         let record = desk.read(domain)["a"].clone();
-        assert_eq!(
-            (&record["email"], &record["phone"]),
-            (&"new@x".into(), &"999".into())
-        );
+        assert_eq!((&record["email"], &record["phone"]), (&"new@x".into(), &"999".into()));
     }
-    let all = desk
-        .run("conflicts list --status all --json")
-        .exits(0)
-        .json();
+    let all = desk.run("conflicts list --status all --json").exits(0).json();
     assert_eq!(all["conflicts"], json!([]));
 }
 
 #[test]
 fn an_item_without_an_id_is_reported_and_stays() {
     let desk = Desk::new();
-    desk.contacts(
-        "personal",
-        &json!([{ "name": "Nobody" }, { "id": "a", "name": "Ada" }]),
-    );
+    desk.contacts("personal", &json!([{ "name": "Nobody" }, { "id": "a", "name": "Ada" }]));
     desk.contacts("business", &json!([]));
     let before = desk.bytes("data/personal/contacts.json");
     desk.run("sync").exits(4);
@@ -112,10 +100,7 @@ fn untouched_items_are_not_stamped_and_a_second_run_writes_nothing() {
 #[test]
 fn zero_is_an_id_and_a_number_is_its_text() {
     let desk = Desk::new();
-    desk.contacts(
-        "personal",
-        &json!([{ "id": 0, "name": "Zero" }, { "id": 1, "name": "One" }]),
-    );
+    desk.contacts("personal", &json!([{ "id": 0, "name": "Zero" }, { "id": 1, "name": "One" }]));
     desk.contacts("business", &json!([{ "id": "1", "name": "One" }]));
     desk.run("sync").exits(0);
     let business = desk.read("business");
@@ -134,10 +119,7 @@ fn items_with_the_same_id_are_reported_and_none_is_dropped() {
     desk.contacts("business", &json!([]));
     desk.run("sync").exits(4);
     let text = String::from_utf8(desk.bytes("data/personal/contacts.json")).unwrap();
-    assert!(
-        text.contains(r#""phone": "1""#) && text.contains(r#""phone": "3""#),
-        "{text}"
-    );
+    assert!(text.contains(r#""phone": "1""#) && text.contains(r#""phone": "3""#), "{text}");
     assert!(desk.read("business").contains_key("b"));
 }
 
@@ -157,10 +139,7 @@ fn the_same_person_under_two_ids_stays_two_records_until_a_person_links_them() {
 fn fields_that_only_one_side_knows_are_kept() {
     let desk = Desk::new();
     desk.contacts("personal", &json!([{ "id": "a", "name": "Ada" }]));
-    desk.contacts(
-        "business",
-        &json!([{ "id": "a", "name": "Ada", "costCenter": "4711" }]),
-    );
+    desk.contacts("business", &json!([{ "id": "a", "name": "Ada", "costCenter": "4711" }]));
     desk.run("sync").exits(0);
     for domain in ["personal", "business"] {
         assert_eq!(desk.read(domain)["a"]["costCenter"], "4711", "{domain}");

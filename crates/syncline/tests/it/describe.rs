@@ -40,9 +40,7 @@ fn help_names_every_command_and_every_exit_code() {
 fn completions_come_for_every_shell() {
     let desk = Desk::new();
     for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        desk.run(&format!("completions {shell}"))
-            .exits(0)
-            .says("conflicts");
+        desk.run(&format!("completions {shell}")).exits(0).says("conflicts");
     }
     desk.run("completions nonsense").exits(2);
 }
@@ -53,11 +51,7 @@ fn the_manual_has_a_page_per_command() {
     desk.run("man").exits(0).says(".TH syncline 1");
     desk.run("man --output pages").exits(0);
     let pages = desk.files("pages");
-    for name in [
-        "/syncline.1",
-        "/syncline-sync.1",
-        "/syncline-conflicts-resolve.1",
-    ] {
+    for name in ["/syncline.1", "/syncline-sync.1", "/syncline-conflicts-resolve.1"] {
         assert!(pages.contains_key(name), "{name}: {:?}", pages.keys());
     }
 }

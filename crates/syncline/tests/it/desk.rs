@@ -24,15 +24,8 @@ impl Answer {
     /// Returns the answer itself, once its exit code is as expected.
     #[track_caller]
     pub(crate) fn exits(self, code: i32) -> Self {
-        let Self {
-            code: found,
-            stdout,
-            stderr,
-        } = &self;
-        assert_eq!(
-            *found, code,
-            "exit code\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
-        );
+        let Self { code: found, stdout, stderr } = &self;
+        assert_eq!(*found, code, "exit code\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
         self
     }
 
@@ -41,10 +34,7 @@ impl Answer {
     pub(crate) fn says(self, text: &str) -> Self {
         let Self { stdout, stderr, .. } = &self;
         let is_said = stdout.contains(text) || stderr.contains(text);
-        assert!(
-            is_said,
-            "`{text}` is missing\n--- stdout\n{stdout}\n--- stderr\n{stderr}"
-        );
+        assert!(is_said, "`{text}` is missing\n--- stdout\n{stdout}\n--- stderr\n{stderr}");
         self
     }
 
@@ -58,17 +48,13 @@ impl Answer {
 
 /// Returns a path of the repository.
 pub(crate) fn repository(path: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../..")
-        .join(path)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(path)
 }
 
 impl Desk {
     /// Makes a folder with two empty domains.
     pub(crate) fn new() -> Self {
-        let desk = Self {
-            folder: TempDir::new().unwrap(),
-        };
+        let desk = Self { folder: TempDir::new().unwrap() };
         for domain in ["personal", "business"] {
             fs::create_dir_all(desk.path(&format!("data/{domain}"))).unwrap();
         }
@@ -77,9 +63,7 @@ impl Desk {
 
     /// Makes a folder with the contents of a folder of the repository.
     pub(crate) fn copy_of(path: &str) -> Self {
-        let desk = Self {
-            folder: TempDir::new().unwrap(),
-        };
+        let desk = Self { folder: TempDir::new().unwrap() };
         desk.copy_in(path, "");
         desk
     }
@@ -96,10 +80,7 @@ impl Desk {
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_syncline"));
         command.args(arguments).current_dir(self.folder.path());
-        command
-            .env_remove("SYNCLINE_USER")
-            .env_remove("SYNCLINE_SESSION")
-            .env("NO_COLOR", "1");
+        command.env_remove("SYNCLINE_USER").env_remove("SYNCLINE_SESSION").env("NO_COLOR", "1");
         command
     }
 
@@ -146,10 +127,7 @@ impl Desk {
             other => other.to_string(),
         };
         let records = file[entity].as_array().unwrap();
-        records
-            .iter()
-            .map(|record| (id(record), record.clone()))
-            .collect()
+        records.iter().map(|record| (id(record), record.clone())).collect()
     }
 
     /// Returns the bytes of every file below a folder, by name.
@@ -170,8 +148,7 @@ pub(crate) fn answer(output: &Output) -> Answer {
 
 /// Returns numbered contacts, all different.
 pub(crate) fn numbered(ids: std::ops::Range<u32>) -> Value {
-    ids.map(|id| json!({ "id": format!("c{id:03}"), "name": format!("Name {id}") }))
-        .collect()
+    ids.map(|id| json!({ "id": format!("c{id:03}"), "name": format!("Name {id}") })).collect()
 }
 
 fn copy(from: &Path, to: &Path) {

@@ -9,9 +9,7 @@ use crate::desk::{Desk, numbered, repository};
 /// Checks a document against the schema that it names itself.
 #[track_caller]
 fn check(document: &Value) {
-    let name = document["schema"]
-        .as_str()
-        .expect("a document names its schema");
+    let name = document["schema"].as_str().expect("a document names its schema");
     let (name, version) = name.split_once('/').expect("a schema has a version");
     assert_eq!(version, "1");
     let path = repository(&format!("crates/syncline/schemas/{name}.schema.json"));
@@ -26,10 +24,7 @@ fn check(document: &Value) {
 
 fn desk() -> Desk {
     let desk = Desk::copy_of("fixtures/spec001/contacts");
-    desk.put(
-        "syncline.toml",
-        b"[entities.contacts.fields]\n\"/phone\" = \"review\"\n",
-    );
+    desk.put("syncline.toml", b"[entities.contacts.fields]\n\"/phone\" = \"review\"\n");
     desk
 }
 
@@ -42,10 +37,7 @@ fn every_document_is_as_its_schema_says() {
     let run = first["syncId"].as_str().unwrap().to_owned();
     let conflict = desk.run("conflicts list --status all --json").json();
     assert!(!conflict["conflicts"].as_array().unwrap().is_empty());
-    let id = conflict["conflicts"][0]["conflict"]
-        .as_str()
-        .unwrap()
-        .to_owned();
+    let id = conflict["conflicts"][0]["conflict"].as_str().unwrap().to_owned();
     desk.run("conflicts export -o f.json --status all").exits(0);
     check(&serde_json::from_slice(&desk.bytes("f.json")).unwrap());
     let mut records = numbered(0..3);

@@ -46,11 +46,7 @@ fn arguments_that_are_not_understood_are_2() {
     ];
     for case in cases {
         let answer = desk.run(case);
-        assert_eq!(
-            answer.code, 2,
-            "case: {case}\n{}{}",
-            answer.stdout, answer.stderr
-        );
+        assert_eq!(answer.code, 2, "case: {case}\n{}{}", answer.stdout, answer.stderr);
     }
     assert!(!desk.path(".syncline").exists(), "a refusal writes nothing");
 }
@@ -58,55 +54,34 @@ fn arguments_that_are_not_understood_are_2() {
 #[test]
 fn configuration_domain_and_permission_are_3() {
     let desk = two_equal();
-    desk.run("sync --source nowhere --target business")
-        .exits(3)
-        .says("DOMAIN_NOT_FOUND");
-    desk.run("sync --config missing.toml")
-        .exits(3)
-        .says("CONFIG_UNREADABLE");
+    desk.run("sync --source nowhere --target business").exits(3).says("DOMAIN_NOT_FOUND");
+    desk.run("sync --config missing.toml").exits(3).says("CONFIG_UNREADABLE");
     desk.put("syncline.toml", b"nonsense = 1\n");
-    desk.run("sync")
-        .exits(3)
-        .says("CONFIG_INVALID")
-        .says("syncline.toml:1");
+    desk.run("sync").exits(3).says("CONFIG_INVALID").says("syncline.toml:1");
     desk.run("check").exits(3);
     desk.put(
         "syncline.toml",
         b"[[permissions]]\nuser = \"mara\"\ndomain = \"personal\"\nallow = [\"read\"]\n",
     );
-    desk.run("sync --user mara")
-        .exits(3)
-        .says("PERMISSION_DENIED");
-    desk.run("sync --user other")
-        .exits(3)
-        .says("PERMISSION_DENIED");
+    desk.run("sync --user mara").exits(3).says("PERMISSION_DENIED");
+    desk.run("sync --user other").exits(3).says("PERMISSION_DENIED");
     desk.run("log").exits(0);
 }
 
 #[test]
 fn a_broken_item_is_4_and_the_others_are_done() {
     let desk = Desk::new();
-    desk.contacts(
-        "personal",
-        &json!([{ "id": "a", "name": "Ada" }, { "name": "No Id" }]),
-    );
+    desk.contacts("personal", &json!([{ "id": "a", "name": "Ada" }, { "name": "No Id" }]));
     desk.contacts("business", &json!([]));
     let answer = desk.run("sync").exits(4).says("error report");
-    assert!(
-        !answer.stderr.contains("No Id"),
-        "a report holds no values: {}",
-        answer.stderr
-    );
+    assert!(!answer.stderr.contains("No Id"), "a report holds no values: {}", answer.stderr);
     assert_eq!(desk.read("business").len(), 1);
     let reports = desk.files(".syncline/reports");
     let report = reports.values().next().expect("an error report is written");
     let report: serde_json::Value = serde_json::from_slice(report).unwrap();
     let error = &report["errors"][0];
     for member in ["item", "reason", "fix", "code"] {
-        assert!(
-            error[member].as_str().is_some_and(|text| !text.is_empty()),
-            "{member}: {report}"
-        );
+        assert!(error[member].as_str().is_some_and(|text| !text.is_empty()), "{member}: {report}");
     }
     assert!(String::from_utf8_lossy(&desk.bytes("data/personal/contacts.json")).contains("No Id"));
 }
@@ -121,9 +96,7 @@ fn an_open_conflict_is_5() {
     };
     desk.contacts("personal", &edit("Left"));
     desk.contacts("business", &edit("Right"));
-    desk.run("sync --on-conflict fail")
-        .exits(5)
-        .says("SYNC_CONFLICT");
+    desk.run("sync --on-conflict fail").exits(5).says("SYNC_CONFLICT");
     desk.run("sync").exits(5).says("decision");
 }
 
@@ -131,10 +104,7 @@ fn an_open_conflict_is_5() {
 fn a_guard_is_6() {
     let desk = synced();
     desk.contacts("personal", &numbered(0..1));
-    desk.run("sync")
-        .exits(6)
-        .says("SAFETY_STOP")
-        .says("99 of 100");
+    desk.run("sync").exits(6).says("SAFETY_STOP").says("99 of 100");
     desk.run("sync --dry-run").exits(6);
     assert_eq!(desk.read("business").len(), 100);
 }
@@ -143,20 +113,14 @@ fn a_guard_is_6() {
 fn a_limit_is_6() {
     let desk = two_equal();
     desk.run("sync --max-items 99").exits(6).says("LIMIT_ITEMS");
-    desk.run("sync --max-bytes 100B")
-        .exits(6)
-        .says("LIMIT_BYTES");
+    desk.run("sync --max-bytes 100B").exits(6).says("LIMIT_BYTES");
 }
 
 #[test]
 fn a_lock_is_7_and_names_the_process() {
     let desk = two_equal();
     let mut watch = desk.command(&["watch"]);
-    let mut watch = watch
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     let answer = loop {
         let answer = desk.run("log");
@@ -168,10 +132,7 @@ fn a_lock_is_7_and_names_the_process() {
     let pid = watch.id();
     watch.kill().unwrap();
     watch.wait().unwrap();
-    answer
-        .exits(7)
-        .says("STORE_LOCKED")
-        .says(&format!("pid {pid}"));
+    answer.exits(7).says("STORE_LOCKED").says(&format!("pid {pid}"));
     // The lock of a process that is gone is no lock.
     desk.run("sync").exits(0);
 }
@@ -198,20 +159,13 @@ fn pending_changes_are_10_if_asked_for() {
 fn ctrl_c_is_130() {
     let desk = two_equal();
     let mut watch = desk.command(&["watch"]);
-    let mut watch = watch
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut watch = watch.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let deadline = Instant::now() + Duration::from_secs(30);
     while !desk.path(".syncline").exists() && Instant::now() < deadline {
         std::thread::sleep(Duration::from_millis(20));
     }
     let pid = watch.id().to_string();
-    std::process::Command::new("kill")
-        .args(["-INT", &pid])
-        .status()
-        .unwrap();
+    std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
     assert_eq!(watch.wait().unwrap().code(), Some(130));
     desk.run("sync").exits(0);
 }

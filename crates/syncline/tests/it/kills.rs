@@ -42,7 +42,7 @@ fn edit(desk: &Desk, domain: &str, by: u64, name: &str) {
     let minutes = records[0]["minutes"].as_u64().unwrap();
     records[0]["minutes"] = json!(minutes + by);
     records[1][format!("title-{domain}")] = json!(name);
-    records.push(json!({ "id": format!("t-{domain}-{name}"), "minutes": 1 }));
+    records.push(json!({ "id": format!("u-{domain}-{name}"), "minutes": 1 }));
     tasks(desk, domain, &records);
 }
 
@@ -50,10 +50,7 @@ fn edit(desk: &Desk, domain: &str, by: u64, name: &str) {
 fn prepared() -> Desk {
     let desk = Desk::new();
     desk.put("syncline.toml", CONFIGURATION.as_bytes());
-    let both = [
-        json!({ "id": "t1", "minutes": 0 }),
-        json!({ "id": "t2", "minutes": 0 }),
-    ];
+    let both = [json!({ "id": "t1", "minutes": 0 }), json!({ "id": "t2", "minutes": 0 })];
     tasks(&desk, "personal", &both);
     tasks(&desk, "business", &both);
     desk.run("sync").exits(0);
@@ -67,8 +64,8 @@ fn assert_whole(desk: &Desk, minutes: u64, names: &[(&str, String)], context: &s
     assert_eq!(personal["t1"]["minutes"], json!(minutes), "{context}");
     for (domain, name) in names {
         assert!(
-            personal.contains_key(&format!("t-{domain}-{name}")),
-            "{context}: t-{domain}-{name}"
+            personal.contains_key(&format!("u-{domain}-{name}")),
+            "{context}: u-{domain}-{name}"
         );
     }
 }
@@ -81,15 +78,7 @@ fn a_kill_at_every_sync_to_disk_loses_nothing_and_needs_no_help() {
         edit(&desk, "personal", 3, "a");
         edit(&desk, "business", 4, "b");
         let status = Command::new("strace")
-            .args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                "trace=fsync,fdatasync",
-                "-e",
-            ])
+            .args(["-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync,fdatasync", "-e"])
             .arg(format!("inject=fsync,fdatasync:signal=SIGKILL:when={at}"))
             .args([env!("CARGO_BIN_EXE_syncline"), "sync"])
             .current_dir(desk.path(""))
@@ -108,21 +97,13 @@ fn a_kill_at_every_sync_to_disk_loses_nothing_and_needs_no_help() {
         }
         killed += 1;
     }
-    assert!(
-        (5..SYNCS_MAX).contains(&killed),
-        "{killed} kills: the sweep saw the whole run"
-    );
+    assert!((5..SYNCS_MAX).contains(&killed), "{killed} kills: the sweep saw the whole run");
 }
 
 fn assert_no_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name();
-        assert_eq!(
-            name.to_string_lossy(),
-            "tasks.json",
-            "in {}",
-            folder.display()
-        );
+        assert_eq!(name.to_string_lossy(), "tasks.json", "in {}", folder.display());
     }
 }
 
@@ -141,12 +122,8 @@ fn two_hundred_random_kills_lose_nothing_and_need_no_help() {
             minutes += 3;
             names.extend(["personal", "business"].map(|domain| (domain, format!("{round}"))));
         }
-        let mut child = desk
-            .command(&["sync"])
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut child =
+            desk.command(&["sync"]).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
         std::thread::sleep(Duration::from_micros(dice % 40_000));
         // It may be done already; then this kill is one that found nobody.
         let _ = child.kill();

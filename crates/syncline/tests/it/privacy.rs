@@ -67,17 +67,10 @@ records = [{ path = "/category", equals = "private" }]
         assert!(!String::from_utf8_lossy(&bytes).contains(CANARY), "{name}");
     }
     for name in ["report.json", "f.json"] {
-        assert!(
-            !String::from_utf8_lossy(&desk.bytes(name)).contains(CANARY),
-            "{name}"
-        );
+        assert!(!String::from_utf8_lossy(&desk.bytes(name)).contains(CANARY), "{name}");
     }
     let kept = String::from_utf8(desk.bytes("data/personal/contacts.json")).unwrap();
-    assert_eq!(
-        kept.matches(CANARY).count(),
-        3,
-        "the owner keeps everything"
-    );
+    assert_eq!(kept.matches(CANARY).count(), 3, "the owner keeps everything");
 }
 
 #[test]

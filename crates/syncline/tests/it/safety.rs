@@ -19,10 +19,7 @@ fn deleting_99_of_100_stops_and_can_be_allowed_once() {
     let desk = synced(100);
     desk.contacts("personal", &numbered(0..1));
     let before = desk.files("data");
-    desk.run("sync")
-        .exits(6)
-        .says("SAFETY_STOP")
-        .says("--max-delete");
+    desk.run("sync").exits(6).says("SAFETY_STOP").says("--max-delete");
     assert_eq!(desk.files("data"), before);
     desk.run("sync --max-delete 99").exits(0);
     assert_eq!(desk.read("business").len(), 1);
@@ -33,9 +30,7 @@ fn an_emptied_side_stops_whatever_the_thresholds_say() {
     let desk = synced(5);
     desk.contacts("business", &json!([]));
     let before = desk.files("data");
-    desk.run("sync --max-delete 100%")
-        .exits(6)
-        .says("SAFETY_STOP");
+    desk.run("sync --max-delete 100%").exits(6).says("SAFETY_STOP");
     assert_eq!(desk.files("data"), before);
     desk.run("sync --max-delete 100% --allow-emptied").exits(0);
     assert_eq!(desk.read("personal").len(), 0);
@@ -64,17 +59,8 @@ fn a_file_that_is_broken_or_gone_never_deletes() {
         }
         let business = desk.bytes("data/business/contacts.json");
         let answer = desk.run("sync");
-        assert!(
-            [3, 4, 6].contains(&answer.code),
-            "{name}: {} {}",
-            answer.code,
-            answer.stderr
-        );
-        assert_eq!(
-            desk.bytes("data/business/contacts.json"),
-            business,
-            "{name}"
-        );
+        assert!([3, 4, 6].contains(&answer.code), "{name}: {} {}", answer.code, answer.stderr);
+        assert_eq!(desk.bytes("data/business/contacts.json"), business, "{name}");
         if let Some(bytes) = bytes {
             assert_eq!(desk.bytes("data/personal/contacts.json"), bytes, "{name}");
         }
@@ -102,10 +88,7 @@ fn lost_state_deletes_nothing_and_doubles_nothing() {
     desk.contacts("personal", &numbered(0..10));
     fs::remove_dir_all(desk.path(".syncline")).unwrap();
     desk.run("sync").exits(0);
-    assert_eq!(
-        (desk.read("personal").len(), desk.read("business").len()),
-        (20, 20)
-    );
+    assert_eq!((desk.read("personal").len(), desk.read("business").len()), (20, 20));
 }
 
 #[test]
@@ -113,9 +96,7 @@ fn a_dry_run_and_a_plan_write_no_data_and_leave_no_run() {
     let desk = synced(5);
     desk.contacts("personal", &numbered(0..9));
     let (data, log) = (desk.files("data"), desk.run("log --json").exits(0).stdout);
-    desk.run("sync --dry-run")
-        .exits(0)
-        .says("Nothing written. Apply: syncline sync");
+    desk.run("sync --dry-run").exits(0).says("Nothing written. Apply: syncline sync");
     desk.run("plan").exits(0).says("c005");
     desk.run("status").exits(0).says("changes pending");
     desk.run("diff contacts").exits(0).says("c005");
@@ -127,9 +108,7 @@ fn a_dry_run_and_a_plan_write_no_data_and_leave_no_run() {
 fn a_plan_is_what_the_run_does_and_is_refused_once_anything_moved() {
     let desk = synced(5);
     desk.contacts("personal", &numbered(0..9));
-    desk.run("plan -o plan.json")
-        .exits(0)
-        .says("syncline apply plan.json");
+    desk.run("plan -o plan.json").exits(0).says("syncline apply plan.json");
     let plan: serde_json::Value = serde_json::from_slice(&desk.bytes("plan.json")).unwrap();
     desk.run("apply plan.json").exits(0);
     assert_eq!(desk.read("business").len(), 9);
@@ -151,15 +130,10 @@ fn a_second_run_adds_one_run_and_one_audit_entry_and_nothing_else() {
     let counts = |desk: &Desk| {
         let runs = desk.run("log --json").exits(0).json();
         let audit = desk.run("audit export").exits(0).stdout;
-        (
-            runs["runs"].as_array().unwrap().len(),
-            audit.lines().count(),
-        )
+        (runs["runs"].as_array().unwrap().len(), audit.lines().count())
     };
     let (data, (runs, entries)) = (desk.files("data"), counts(&desk));
-    desk.run("sync --on-conflict source")
-        .exits(0)
-        .says("Nothing to do");
+    desk.run("sync --on-conflict source").exits(0).says("Nothing to do");
     assert_eq!(desk.files("data"), data);
     assert_eq!(counts(&desk), (runs + 1, entries + 1));
 }
@@ -174,8 +148,7 @@ fn only_the_records_that_are_asked_for_are_touched() {
         ]),
     );
     desk.contacts("business", &json!([]));
-    desk.run("sync --only contacts:category=work --only c")
-        .exits(0);
+    desk.run("sync --only contacts:category=work --only c").exits(0);
     let business = desk.read("business");
     let found: Vec<&String> = business.keys().collect();
     assert_eq!(found, ["a", "c"]);
@@ -188,16 +161,9 @@ fn a_mirror_is_guarded_too_and_can_be_undone() {
     let before = desk.files("data");
     desk.run("sync --mode mirror").exits(6).says("SAFETY_STOP");
     assert_eq!(desk.files("data"), before);
-    let report = desk
-        .run("sync --mode mirror --max-delete 50% --json")
-        .exits(0)
-        .json();
+    let report = desk.run("sync --mode mirror --max-delete 50% --json").exits(0).json();
     assert_eq!(desk.read("business").len(), 30);
-    desk.run(&format!(
-        "undo {} --yes",
-        report["syncId"].as_str().unwrap()
-    ))
-    .exits(0);
+    desk.run(&format!("undo {} --yes", report["syncId"].as_str().unwrap())).exits(0);
     assert_eq!(desk.files("data"), before);
 }
 
@@ -205,13 +171,8 @@ fn a_mirror_is_guarded_too_and_can_be_undone() {
 fn the_state_is_for_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let desk = synced(1);
-    let mode = |desk: &Desk| {
-        fs::metadata(desk.path(".syncline"))
-            .unwrap()
-            .permissions()
-            .mode()
-            & 0o777
-    };
+    let mode =
+        |desk: &Desk| fs::metadata(desk.path(".syncline")).unwrap().permissions().mode() & 0o777;
     assert_eq!(mode(&desk), 0o700);
     fs::set_permissions(desk.path(".syncline"), fs::Permissions::from_mode(0o755)).unwrap();
     desk.run("doctor").exits(3).says("doctor --repair");
@@ -223,14 +184,7 @@ fn the_state_is_for_its_owner_alone() {
 fn looking_leaves_no_state_behind() {
     let desk = Desk::new();
     desk.contacts("personal", &numbered(0..3));
-    for command in [
-        "plan",
-        "sync --dry-run",
-        "status",
-        "diff contacts",
-        "check",
-        "doctor",
-    ] {
+    for command in ["plan", "sync --dry-run", "status", "diff contacts", "check", "doctor"] {
         desk.run(command).exits(0);
     }
     desk.run("log").exits(3).says("STATE_MISSING");

@@ -33,9 +33,7 @@ fn is_line_like(text: &str, golden: &str) -> bool {
     let Some((name, after)) = rest.split_once("}}") else {
         return text == golden;
     };
-    let found = text
-        .strip_prefix(before)
-        .and_then(|text| text.strip_suffix(after));
+    let found = text.strip_prefix(before).and_then(|text| text.strip_suffix(after));
     found.is_some_and(|found| match name {
         "SYNC_ID" => is_sync_id(found),
         "DURATION" => {
@@ -66,16 +64,9 @@ fn example_1_prints_what_spec_001_prints() {
     let desk = Desk::copy_of("fixtures/spec001/contacts");
     let answer = run(&desk, EXAMPLE_1).exits(0);
     let golden = golden("example-1.stdout.txt");
-    assert!(
-        is_like(&answer.stdout, &golden),
-        "expected\n{golden}\nfound\n{}",
-        answer.stdout
-    );
+    assert!(is_like(&answer.stdout, &golden), "expected\n{golden}\nfound\n{}", answer.stdout);
     assert_eq!(answer.stderr, "");
-    assert_eq!(
-        (desk.read("personal").len(), desk.read("business").len()),
-        (180, 180)
-    );
+    assert_eq!((desk.read("personal").len(), desk.read("business").len()), (180, 180));
 }
 
 #[test]
@@ -83,21 +74,14 @@ fn example_2_prints_what_spec_001_prints() {
     let desk = Desk::copy_of("fixtures/spec001/five-entities");
     let answer = run(&desk, EXAMPLE_2).exits(0);
     let golden = golden("example-2.stdout.txt");
-    assert!(
-        is_like(&answer.stdout, &golden),
-        "expected\n{golden}\nfound\n{}",
-        answer.stdout
-    );
+    assert!(is_like(&answer.stdout, &golden), "expected\n{golden}\nfound\n{}", answer.stdout);
 }
 
 #[test]
 fn example_3_prints_what_spec_001_prints() {
     let desk = Desk::copy_of("fixtures/spec001/contacts");
     let answer = run(&desk, "--source nonexistent --target business").exits(3);
-    assert_eq!(
-        (answer.stdout.as_str(), answer.stderr),
-        ("", golden("example-3.stderr.txt"))
-    );
+    assert_eq!((answer.stdout.as_str(), answer.stderr), ("", golden("example-3.stderr.txt")));
 }
 
 #[test]
@@ -110,10 +94,7 @@ fn the_sync_record_has_spec_001s_members_first_and_in_order() {
     let text = String::from_utf8(bytes.clone()).unwrap();
     let record: Value = serde_json::from_str(&text).unwrap();
     let expected: Value = serde_json::from_str(&golden("sync-record.json")).unwrap();
-    assert_eq!(
-        *name,
-        format!("/{}.json", record["syncId"].as_str().unwrap())
-    );
+    assert_eq!(*name, format!("/{}.json", record["syncId"].as_str().unwrap()));
     for (member, value) in expected.as_object().unwrap() {
         match value.as_str() {
             Some("{{SYNC_ID}}") => assert!(is_sync_id(record[member].as_str().unwrap())),
@@ -121,10 +102,7 @@ fn the_sync_record_has_spec_001s_members_first_and_in_order() {
             _ if member == "results" => {
                 for (entity, counts) in value.as_object().unwrap() {
                     for (count, number) in counts.as_object().unwrap() {
-                        assert_eq!(
-                            record["results"][entity][count], *number,
-                            "{entity} {count}"
-                        );
+                        assert_eq!(record["results"][entity][count], *number, "{entity} {count}");
                     }
                 }
             }
@@ -144,10 +122,8 @@ fn the_sync_record_has_spec_001s_members_first_and_in_order() {
         "status",
         "schema",
     ];
-    let places: Vec<usize> = members
-        .iter()
-        .map(|member| text.find(&format!("\n  \"{member}\"")).unwrap())
-        .collect();
+    let places: Vec<usize> =
+        members.iter().map(|member| text.find(&format!("\n  \"{member}\"")).unwrap()).collect();
     assert!(places.is_sorted(), "{text}");
 }
 
@@ -156,19 +132,11 @@ fn the_audit_names_category_action_user_and_session() {
     let desk = Desk::copy_of("fixtures/spec001/contacts");
     run(&desk, &format!("{EXAMPLE_1} --user mara --session s-17")).exits(0);
     let exported = desk.run("audit export").exits(0).stdout;
-    let entries: Vec<Value> = exported
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
-    let entry = entries
-        .iter()
-        .find(|entry| entry["action"] == "DATA_SYNC")
-        .expect("an entry");
+    let entries: Vec<Value> =
+        exported.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let entry = entries.iter().find(|entry| entry["action"] == "DATA_SYNC").expect("an entry");
     assert_eq!(entry["category"], "CROSS_DOMAIN");
-    assert_eq!(
-        (&entry["user"], &entry["session"]),
-        (&"mara".into(), &"s-17".into())
-    );
+    assert_eq!((&entry["user"], &entry["session"]), (&"mara".into(), &"s-17".into()));
 }
 
 #[test]
@@ -178,29 +146,14 @@ fn the_source_wins_and_the_other_value_is_kept() {
     let lost = desk.read("business");
     run(&desk, EXAMPLE_1).exits(0);
     let after = desk.read("business");
-    let listed = desk
-        .run("conflicts list --status settled --json")
-        .exits(0)
-        .json();
+    let listed = desk.run("conflicts list --status settled --json").exits(0).json();
     let conflicts = listed["conflicts"].as_array().unwrap();
     let mut checked = 0;
-    for conflict in conflicts
-        .iter()
-        .filter(|conflict| conflict["path"] != "/lastModified")
-    {
-        let (id, path) = (
-            conflict["id"].as_str().unwrap(),
-            conflict["path"].as_str().unwrap(),
-        );
-        assert_eq!(
-            after[id].pointer(path),
-            before[id].pointer(path),
-            "{id}{path}"
-        );
+    for conflict in conflicts.iter().filter(|conflict| conflict["path"] != "/lastModified") {
+        let (id, path) = (conflict["id"].as_str().unwrap(), conflict["path"].as_str().unwrap());
+        assert_eq!(after[id].pointer(path), before[id].pointer(path), "{id}{path}");
         let kept = conflict["sides"].as_array().unwrap().iter();
-        let is_kept = kept
-            .clone()
-            .any(|side| Some(&side["value"]) == lost[id].pointer(path));
+        let is_kept = kept.clone().any(|side| Some(&side["value"]) == lost[id].pointer(path));
         assert!(is_kept, "{id}{path} lost its other value");
         checked += 1;
     }
@@ -210,9 +163,7 @@ fn the_source_wins_and_the_other_value_is_kept() {
 #[test]
 fn errors_have_spec_001s_codes() {
     let desk = Desk::copy_of("fixtures/spec001/contacts");
-    run(&desk, "--source personal --target personal")
-        .exits(2)
-        .says("must be different");
+    run(&desk, "--source personal --target personal").exits(2).says("must be different");
     run(&desk, "--source personal --target business --entities pets")
         .exits(2)
         .says("Entity type 'pets' not supported");
@@ -246,11 +197,7 @@ fn the_program_called_cross_domain_sync_speaks_spec_001() {
             .output()
             .unwrap();
         let answer = answer(&output).exits(0);
-        assert!(
-            is_like(&answer.stdout, &golden("example-1.stdout.txt")),
-            "{}",
-            answer.stdout
-        );
+        assert!(is_like(&answer.stdout, &golden("example-1.stdout.txt")), "{}", answer.stdout);
     }
 }
 
@@ -260,24 +207,15 @@ fn the_shim_for_node_passes_everything_through() {
     let shim = repository("packaging/node/cross_domain_sync.js");
     let node = |arguments: &str| {
         let mut command = Command::new("node");
-        command
-            .arg(&shim)
-            .args(arguments.split(' '))
-            .current_dir(desk.path(""));
-        command
-            .env("SYNCLINE_BIN", env!("CARGO_BIN_EXE_syncline"))
-            .output()
+        command.arg(&shim).args(arguments.split(' ')).current_dir(desk.path(""));
+        command.env("SYNCLINE_BIN", env!("CARGO_BIN_EXE_syncline")).output()
     };
     let Ok(output) = node(EXAMPLE_1) else {
         eprintln!("SKIPPED: node is not installed");
         return;
     };
     let done = answer(&output).exits(0);
-    assert!(
-        is_like(&done.stdout, &golden("example-1.stdout.txt")),
-        "{}",
-        done.stdout
-    );
+    assert!(is_like(&done.stdout, &golden("example-1.stdout.txt")), "{}", done.stdout);
     let failed = answer(&node("--source nonexistent --target business").unwrap()).exits(3);
     assert_eq!(failed.stderr, golden("example-3.stderr.txt"));
 }
@@ -285,22 +223,9 @@ fn the_shim_for_node_passes_everything_through() {
 #[test]
 fn the_two_configuration_files_of_spec_001_are_read() {
     let desk = Desk::new();
-    desk.put(
-        "cross_domain_config.json",
-        br#"{"domains": {"personal": {}, "business": {}}}"#,
-    );
-    desk.put(
-        "entity_mappings.json",
-        br#"{"contacts": {"idField": "key"}}"#,
-    );
-    desk.contacts(
-        "personal",
-        &serde_json::json!([{ "key": "a", "name": "Ada" }]),
-    );
+    desk.put("cross_domain_config.json", br#"{"domains": {"personal": {}, "business": {}}}"#);
+    desk.put("entity_mappings.json", br#"{"contacts": {"idField": "key"}}"#);
+    desk.contacts("personal", &serde_json::json!([{ "key": "a", "name": "Ada" }]));
     run(&desk, EXAMPLE_1).exits(0);
-    assert!(
-        String::from_utf8(desk.bytes("data/business/contacts.json"))
-            .unwrap()
-            .contains("Ada")
-    );
+    assert!(String::from_utf8(desk.bytes("data/business/contacts.json")).unwrap().contains("Ada"));
 }

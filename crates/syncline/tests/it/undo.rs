@@ -16,13 +16,9 @@ fn undo_restores_both_sides_byte_for_byte() {
     desk.run("sync --on-conflict source").exits(0);
     assert_ne!(desk.files("data"), before);
     let run = last_run(&desk);
-    desk.run(&format!("undo {run} --plan"))
-        .exits(0)
-        .says("Nothing written");
+    desk.run(&format!("undo {run} --plan")).exits(0).says("Nothing written");
     assert_ne!(desk.files("data"), before);
-    desk.run(&format!("undo {run} --yes"))
-        .exits(0)
-        .says("byte for byte");
+    desk.run(&format!("undo {run} --yes")).exits(0).says("byte for byte");
     assert_eq!(desk.files("data"), before);
 }
 
@@ -52,15 +48,9 @@ fn undo_asks_and_without_a_terminal_needs_a_yes() {
     desk.run("sync").exits(0);
     let before = desk.files("data");
     let run = last_run(&desk);
-    desk.run(&format!("undo {run}"))
-        .exits(2)
-        .says("CONFIRMATION_NEEDED");
+    desk.run(&format!("undo {run}")).exits(2).says("CONFIRMATION_NEEDED");
     assert_eq!(desk.files("data"), before);
-    desk.run("undo sync-19700101-000000 --yes")
-        .exits(2)
-        .says("RUN_NOT_FOUND");
+    desk.run("undo sync-19700101-000000 --yes").exits(2).says("RUN_NOT_FOUND");
     desk.run(&format!("undo {run} --yes")).exits(0);
-    desk.run(&format!("undo {run} --yes"))
-        .exits(6)
-        .says("RUN_NOT_UNDOABLE");
+    desk.run(&format!("undo {run} --yes")).exits(6).says("RUN_NOT_UNDOABLE");
 }

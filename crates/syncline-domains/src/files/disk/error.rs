@@ -165,10 +165,7 @@ impl DiskError {
     pub fn advice(&self) -> Advice {
         match self {
             Self::Changed { .. } => Advice::Retry,
-            Self::Io {
-                step: Step::Sync | Step::SyncFolder,
-                ..
-            } => Advice::AskHuman,
+            Self::Io { step: Step::Sync | Step::SyncFolder, .. } => Advice::AskHuman,
             Self::Io { source, .. } if is_transient(source) => Advice::Retry,
             _ => Advice::AskHuman,
         }

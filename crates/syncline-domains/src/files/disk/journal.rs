@@ -5,6 +5,7 @@
 
 use std::path::PathBuf;
 
+use syncline_model::id::RecordId;
 use syncline_model::json::{Json, Object, parse};
 
 use super::access::Disk;
@@ -21,6 +22,8 @@ pub struct Entry {
     pub old: Option<Digest>,
     /// Where the old file was to be kept.
     pub keep: Option<PathBuf>,
+    /// The records that the new content changes.
+    pub records: Vec<RecordId>,
 }
 
 impl Entry {
@@ -36,6 +39,8 @@ impl Entry {
         if let Some(keep) = &self.keep {
             row.insert("keep", keep.to_string_lossy().as_ref());
         }
+        let records = self.records.iter().map(|id| Json::from(id.as_str()));
+        row.insert("records", Json::Array(records.collect()));
         Json::Object(row).to_compact_string().into_bytes()
     }
 
@@ -54,10 +59,13 @@ impl Entry {
             path: PathBuf::from(text("staged")?),
             digest: Digest::from_hex(text("digest")?)?,
         };
+        let records = row.get("records").and_then(Json::as_array)?.iter();
+        let records = records.map(|id| RecordId::new(id.as_str()?).ok());
         Some(Self {
             staged,
             old,
             keep: text("keep").map(PathBuf::from),
+            records: records.collect::<Option<_>>()?,
         })
     }
 }
@@ -97,14 +105,11 @@ pub fn recover(disk: &dyn Disk, entry: &Entry) -> Result<Outcome, DiskError> {
     if found != entry.old || digest_of(&staged.path)? != Some(staged.digest) {
         return Ok(Outcome::Unknown { found });
     }
-    match staged
-        .clone()
-        .publish(disk, entry.old, entry.keep.as_deref())
-    {
+    match staged.clone().publish(disk, entry.old, entry.keep.as_deref()) {
         Ok(_) => Ok(Outcome::PublishedNow),
-        Err(DiskError::Changed { .. }) => Ok(Outcome::Unknown {
-            found: digest_of(&staged.target)?,
-        }),
+        Err(DiskError::Changed { .. }) => {
+            Ok(Outcome::Unknown { found: digest_of(&staged.target)? })
+        }
         Err(error) => Err(error),
     }
 }

@@ -83,11 +83,7 @@ pub fn read(disk: &dyn Disk, path: &Path, bytes_max: u64) -> Result<Reading, Dis
         };
         check_size(&place, facts.len, bytes_max)?;
         let capacity = usize::try_from(facts.len).unwrap_or(0);
-        let mut sink = Bounded {
-            sink: Vec::with_capacity(capacity),
-            left: bytes_max,
-            over: false,
-        };
+        let mut sink = Bounded { sink: Vec::with_capacity(capacity), left: bytes_max, over: false };
         let result = disk.read_into(&place, &mut sink);
         if sink.over {
             return Err(too_large(&place, bytes_max.saturating_add(1), bytes_max));
@@ -98,12 +94,7 @@ pub fn read(disk: &dyn Disk, path: &Path, bytes_max: u64) -> Result<Reading, Dis
             let modified_ms = facts.modified_ns / 1_000_000;
             let digest = Digest::of(&bytes);
             let identity = facts.identity;
-            return Ok(Reading::Present(Present {
-                bytes,
-                digest,
-                modified_ms,
-                identity,
-            }));
+            return Ok(Reading::Present(Present { bytes, digest, modified_ms, identity }));
         }
     }
     Err(DiskError::Changed { path: place })
@@ -146,12 +137,8 @@ fn find(disk: &dyn Disk, path: &Path) -> Result<Option<PathBuf>, DiskError> {
 pub(super) fn place(disk: &dyn Disk, path: &Path) -> Result<Place, DiskError> {
     match disk.place(path) {
         Err(error) => Err(DiskError::at(Step::Inspect, path, error)),
-        Ok(Place::BrokenLink) => Err(DiskError::BrokenLink {
-            path: path.to_owned(),
-        }),
-        Ok(Place::FolderMissing) => Err(DiskError::FolderMissing {
-            path: path.to_owned(),
-        }),
+        Ok(Place::BrokenLink) => Err(DiskError::BrokenLink { path: path.to_owned() }),
+        Ok(Place::FolderMissing) => Err(DiskError::FolderMissing { path: path.to_owned() }),
         Ok(place) => Ok(place),
     }
 }
@@ -160,28 +147,18 @@ pub(super) fn place(disk: &dyn Disk, path: &Path) -> Result<Place, DiskError> {
 pub(super) fn regular_facts(disk: &dyn Disk, path: &Path) -> Result<Option<Facts>, DiskError> {
     match disk.facts(path) {
         Ok(facts) if facts.kind == FileKind::Regular => Ok(Some(facts)),
-        Ok(_) => Err(DiskError::NotAFile {
-            path: path.to_owned(),
-        }),
+        Ok(_) => Err(DiskError::NotAFile { path: path.to_owned() }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DiskError::at(Step::Inspect, path, error)),
     }
 }
 
 fn check_size(path: &Path, bytes: u64, bytes_max: u64) -> Result<(), DiskError> {
-    if bytes > bytes_max {
-        Err(too_large(path, bytes, bytes_max))
-    } else {
-        Ok(())
-    }
+    if bytes > bytes_max { Err(too_large(path, bytes, bytes_max)) } else { Ok(()) }
 }
 
 fn too_large(path: &Path, bytes: u64, bytes_max: u64) -> DiskError {
-    DiskError::TooLarge {
-        path: path.to_owned(),
-        bytes,
-        bytes_max,
-    }
+    DiskError::TooLarge { path: path.to_owned(), bytes, bytes_max }
 }
 
 /// A buffer that takes no more than so many bytes.

@@ -66,17 +66,14 @@ pub fn stage(
         }
         Place::Missing(target) => (target, MODE_NEW),
         _ => {
-            return Err(DiskError::FolderMissing {
-                path: target.to_owned(),
-            });
+            return Err(DiskError::FolderMissing { path: target.to_owned() });
         }
     };
     let path = staged_path(&target, run);
     // Only this run writes under this name: what is there is its own, from before a crash.
     remove_if_there(disk, &path)?;
-    let written = disk
-        .write_new(&path, bytes, mode)
-        .map_err(|error| DiskError::writing(&path, error));
+    let written =
+        disk.write_new(&path, bytes, mode).map_err(|error| DiskError::writing(&path, error));
     // Its name has to last, too: a journal entry will rely on it.
     let durable = written.and_then(|()| {
         sync_folder_of(disk, &path).map_err(|error| DiskError::at(Step::SyncFolder, &path, error))
@@ -84,11 +81,7 @@ pub fn stage(
     durable.inspect_err(|_| {
         let _ = disk.remove(&path);
     })?;
-    Ok(Staged {
-        target,
-        path,
-        digest: Digest::of(bytes),
-    })
+    Ok(Staged { target, path, digest: Digest::of(bytes) })
 }
 
 impl Staged {
@@ -167,17 +160,13 @@ impl Staged {
         disk.rename(&self.path, &self.target)
             .map_err(|error| DiskError::at(Step::Replace, &self.target, error))?;
         let kept = kept.map(|kept| kept.path);
-        let late_edit = kept
-            .as_deref()
-            .is_some_and(|path| was_written(disk, path, &facts));
+        let late_edit = kept.as_deref().is_some_and(|path| was_written(disk, path, &facts));
         Ok((kept, late_edit))
     }
 
     /// Returns what is known of the target, if it holds what it held.
     fn check(&self, disk: &dyn Disk, old: Digest) -> Result<Facts, DiskError> {
-        let changed = || DiskError::Changed {
-            path: self.target.clone(),
-        };
+        let changed = || DiskError::Changed { path: self.target.clone() };
         let (found, facts) = seen(disk, &self.target)?.ok_or_else(changed)?;
         let is_same = found == old && regular_facts(disk, &self.target)? == Some(facts);
         if is_same { Ok(facts) } else { Err(changed()) }
@@ -192,12 +181,12 @@ impl Staged {
                 let _ = disk.remove(&self.path);
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Err(DiskError::Changed {
-                path: self.target.clone(),
-            }),
-            Err(_) if regular_facts(disk, &self.target)?.is_some() => Err(DiskError::Changed {
-                path: self.target.clone(),
-            }),
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                Err(DiskError::Changed { path: self.target.clone() })
+            }
+            Err(_) if regular_facts(disk, &self.target)?.is_some() => {
+                Err(DiskError::Changed { path: self.target.clone() })
+            }
             // The file system knows no second names.
             Err(_) => disk.rename(&self.path, &self.target).map_err(failed),
         }
@@ -221,9 +210,7 @@ impl Staged {
 
     /// Keeps the old file as a copy, which has its name only once it is whole.
     fn copy(&self, disk: &dyn Disk, old: Digest, keep: &Path) -> Result<(), DiskError> {
-        let changed = || DiskError::Changed {
-            path: self.target.clone(),
-        };
+        let changed = || DiskError::Changed { path: self.target.clone() };
         regular_facts(disk, &self.target)?.ok_or_else(changed)?;
         let mut bytes = Vec::new();
         disk.read_into(&self.target, &mut bytes)
@@ -236,8 +223,7 @@ impl Staged {
         let written = disk.write_new(&part, &bytes, MODE_NEW);
         let written = written.map_err(|error| DiskError::writing(&part, error));
         let named = written.and_then(|()| {
-            disk.rename(&part, keep)
-                .map_err(|error| DiskError::at(Step::Keep, keep, error))
+            disk.rename(&part, keep).map_err(|error| DiskError::at(Step::Keep, keep, error))
         });
         named.inspect_err(|_| {
             let _ = disk.remove(&part);
@@ -287,11 +273,7 @@ pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> Result<(), DiskEr
 /// Returns where the new content of a file is staged by a run.
 fn staged_path(target: &Path, run: &RunId) -> PathBuf {
     let is_plain = |c: &char| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-');
-    let run: String = run
-        .as_str()
-        .chars()
-        .map(|c| if is_plain(&c) { c } else { '-' })
-        .collect();
+    let run: String = run.as_str().chars().map(|c| if is_plain(&c) { c } else { '-' }).collect();
     let file = target.file_name().unwrap_or_default().to_string_lossy();
     target.with_file_name(format!(".{file}{MARK}{run}"))
 }
@@ -321,9 +303,7 @@ pub struct Leftover {
 /// [`DiskError`] if the folder cannot be listed.
 pub fn leftovers(disk: &dyn Disk, folder: &Path) -> Result<Vec<Leftover>, DiskError> {
     let names = disk.list(folder).map_err(|error| match error.kind() {
-        io::ErrorKind::NotFound => DiskError::FolderMissing {
-            path: folder.to_owned(),
-        },
+        io::ErrorKind::NotFound => DiskError::FolderMissing { path: folder.to_owned() },
         _ => DiskError::at(Step::List, folder, error),
     })?;
     let mut found: Vec<Leftover> = names

@@ -24,9 +24,7 @@ impl Disk for SystemDisk {
         if if_there(fs::symlink_metadata(path))?.is_some() {
             return Ok(Place::BrokenLink);
         }
-        let folder = path
-            .parent()
-            .filter(|folder| !folder.as_os_str().is_empty());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
         let folder = fs::canonicalize(folder.unwrap_or(Path::new(".")));
         Ok(match (if_there(folder)?, path.file_name()) {
             (Some(folder), Some(name)) => Place::Missing(folder.join(name)),
@@ -47,10 +45,7 @@ impl Disk for SystemDisk {
             kind,
             len: metadata.len(),
             modified_ns: modified_ns(&metadata),
-            identity: FileIdentity {
-                device: metadata.dev(),
-                inode: metadata.ino(),
-            },
+            identity: FileIdentity { device: metadata.dev(), inode: metadata.ino() },
             mode: metadata.mode() & MODE_RIGHTS,
         })
     }
@@ -110,7 +105,5 @@ fn if_there<T>(result: io::Result<T>) -> io::Result<Option<T>> {
 fn modified_ns(metadata: &fs::Metadata) -> u64 {
     let seconds = u64::try_from(metadata.mtime()).unwrap_or(0);
     let nanoseconds = u64::try_from(metadata.mtime_nsec()).unwrap_or(0);
-    seconds
-        .saturating_mul(1_000_000_000)
-        .saturating_add(nanoseconds)
+    seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds)
 }

@@ -86,15 +86,8 @@ struct Members<'a> {
 impl<'a> Members<'a> {
     /// Begins at the first member; a value that is no object has none.
     fn of(value: &'a [u8]) -> Self {
-        let position = if kind(value) == Kind::Object {
-            1
-        } else {
-            value.len()
-        };
-        Self {
-            text: value,
-            position,
-        }
+        let position = if kind(value) == Kind::Object { 1 } else { value.len() };
+        Self { text: value, position }
     }
 }
 
@@ -103,20 +96,13 @@ impl<'a> Iterator for Members<'a> {
 
     fn next(&mut self) -> Option<Self::Item> {
         let key_start = self.position
-            + self
-                .text
-                .get(self.position..)?
-                .iter()
-                .position(|&byte| byte == b'"')?;
+            + self.text.get(self.position..)?.iter().position(|&byte| byte == b'"')?;
         let key_end = string_end(self.text, key_start);
         let rest = self.text.get(key_end..)?;
         let value_start = key_end + rest.iter().position(|byte| !b" \t\r\n:".contains(byte))?;
         let value_end = value_end(self.text, value_start);
         self.position = value_end;
-        Some((
-            self.text.get(key_start..key_end)?,
-            self.text.get(value_start..value_end)?,
-        ))
+        Some((self.text.get(key_start..key_end)?, self.text.get(value_start..value_end)?))
     }
 }
 

@@ -47,18 +47,12 @@ impl<'a> Document<'a> {
     ) -> Result<Self, DocumentError> {
         let bytes = bytes.into();
         if bytes.is_empty() {
-            return Err(DocumentError::Empty {
-                entity: entity.to_owned(),
-            });
+            return Err(DocumentError::Empty { entity: entity.to_owned() });
         }
         if bytes.starts_with(b"\xFF\xFE") || bytes.starts_with(b"\xFE\xFF") {
             return Err(DocumentError::Utf16);
         }
-        let shift = if bytes.starts_with(BYTE_ORDER_MARK) {
-            BYTE_ORDER_MARK.len()
-        } else {
-            0
-        };
+        let shift = if bytes.starts_with(BYTE_ORDER_MARK) { BYTE_ORDER_MARK.len() } else { 0 };
         let body = bytes.get(shift..).unwrap_or_default();
         let list = List::find(body, entity, shift)?;
         let keys: Vec<Cow<'_, str>> = id_path.segments().collect();
@@ -71,33 +65,19 @@ impl<'a> Document<'a> {
         sorting.settle_duplicates(&bytes);
         let (items, rejected, withheld) = sorting.finish();
         let (key, array) = (shifted(list.key, shift), shifted(list.array, shift));
-        Ok(Self {
-            id_path: id_path.clone(),
-            bytes,
-            key,
-            array,
-            items,
-            rejected,
-            withheld,
-        })
+        Ok(Self { id_path: id_path.clone(), bytes, key, array, items, rejected, withheld })
     }
 
     /// Returns a document without items, as `JSON.stringify` writes it.
     pub fn empty(entity: &str, id_path: &Path) -> Document<'static> {
         let key = Leaf::string(entity);
         let text = format!("{{\n  {key}: []\n}}");
-        let key = Span {
-            start: 4,
-            end: 4 + key.as_str().len(),
-        };
+        let key = Span { start: 4, end: 4 + key.as_str().len() };
         Document {
             bytes: Cow::Owned(text.into_bytes()),
             id_path: id_path.clone(),
             key,
-            array: Span {
-                start: key.end + 2,
-                end: key.end + 4,
-            },
+            array: Span { start: key.end + 2, end: key.end + 4 },
             items: Vec::new(),
             rejected: Vec::new(),
             withheld: Vec::new(),
@@ -178,10 +158,7 @@ impl<'a> Document<'a> {
 }
 
 fn shifted(span: Span, shift: usize) -> Span {
-    Span {
-        start: span.start + shift,
-        end: span.end + shift,
-    }
+    Span { start: span.start + shift, end: span.end + shift }
 }
 
 /// The entity's member, in offsets of the text without its mark.
@@ -197,31 +174,21 @@ impl List {
             let offset = source.offset() + shift;
             match source {
                 JsonError::NotAnObject { .. } if raw::validate(body).is_ok() => {
-                    DocumentError::NotAnObject {
-                        entity: entity.to_owned(),
-                        offset,
-                    }
+                    DocumentError::NotAnObject { entity: entity.to_owned(), offset }
                 }
                 _ => DocumentError::NotJson { offset, source },
             }
         })?;
         let member_count = collections.len();
-        let found = collections
-            .into_iter()
-            .find(|collection| collection.member.key == entity);
+        let found = collections.into_iter().find(|collection| collection.member.key == entity);
         let Some(collection) = found else {
-            return Err(DocumentError::NoMember {
-                entity: entity.to_owned(),
-                member_count,
-            });
+            return Err(DocumentError::NoMember { entity: entity.to_owned(), member_count });
         };
         let array = collection.member.value_span;
         match collection.content {
-            Content::Elements(elements) => Ok(Self {
-                key: collection.member.key_span,
-                array,
-                elements,
-            }),
+            Content::Elements(elements) => {
+                Ok(Self { key: collection.member.key_span, array, elements })
+            }
             Content::Other(_) => Err(DocumentError::NotAnArray {
                 entity: entity.to_owned(),
                 offset: array.start + shift,
@@ -275,13 +242,7 @@ impl Sorting {
         let reason = match found {
             Found::Id(id, id_is_number) => {
                 let digest = digest(text);
-                self.items.push(Item {
-                    id,
-                    span,
-                    digest,
-                    index,
-                    id_is_number,
-                });
+                self.items.push(Item { id, span, digest, index, id_is_number });
                 return;
             }
             Found::Nothing | Found::Several => Reason::NoId,
@@ -292,12 +253,7 @@ impl Sorting {
     }
 
     fn reject(&mut self, index: usize, span: Span, id: Option<RecordId>, reason: Reason) {
-        self.rejected.push(Rejected {
-            index,
-            span,
-            id,
-            reason,
-        });
+        self.rejected.push(Rejected { index, span, id, reason });
     }
 
     /// Takes out items that share their id: copies but for the first, different ones altogether.
@@ -338,19 +294,11 @@ impl Sorting {
         });
         let broken = self.rejected.iter().filter_map(|rejected| {
             let id = rejected.id.as_ref()?;
-            Some(Claim {
-                fingerprint: fingerprint(id),
-                id,
-                index: rejected.index,
-                slot: None,
-            })
+            Some(Claim { fingerprint: fingerprint(id), id, index: rejected.index, slot: None })
         });
         let mut claims: Vec<Claim<'_>> = sound.chain(broken).collect();
         claims.sort_unstable_by(|a, b| {
-            let by_id = a
-                .fingerprint
-                .cmp(&b.fingerprint)
-                .then_with(|| a.id.cmp(b.id));
+            let by_id = a.fingerprint.cmp(&b.fingerprint).then_with(|| a.id.cmp(b.id));
             by_id.then(a.index.cmp(&b.index))
         });
         claims
@@ -381,10 +329,7 @@ impl Sorting {
 
     fn finish(mut self) -> (Vec<Item>, Vec<Rejected>, Vec<RecordId>) {
         self.rejected.sort_by_key(|rejected| rejected.index);
-        let withholding = self
-            .rejected
-            .iter()
-            .filter(|rejected| rejected.reason.withholds());
+        let withholding = self.rejected.iter().filter(|rejected| rejected.reason.withholds());
         let mut withheld: Vec<RecordId> = withholding.filter_map(|it| it.id.clone()).collect();
         withheld.sort_unstable();
         withheld.dedup();
@@ -402,9 +347,7 @@ fn same_value(a: &Item, b: &Item, bytes: &[u8]) -> bool {
 fn digest(text: &[u8]) -> [u8; 16] {
     let whole = blake3::hash(text);
     let mut half = [0; 16];
-    half.iter_mut()
-        .zip(whole.as_bytes())
-        .for_each(|(to, from)| *to = *from);
+    half.iter_mut().zip(whole.as_bytes()).for_each(|(to, from)| *to = *from);
     half
 }
 

@@ -32,18 +32,12 @@ impl Change {
     ///
     /// The id in the object may be missing or of the other type: it is written as the file has it.
     pub const fn put(id: RecordId, object: Object) -> Self {
-        Self {
-            id,
-            kind: ChangeKind::Put(object),
-        }
+        Self { id, kind: ChangeKind::Put(object) }
     }
 
     /// Returns the change that removes a record.
     pub const fn remove(id: RecordId) -> Self {
-        Self {
-            id,
-            kind: ChangeKind::Remove,
-        }
+        Self { id, kind: ChangeKind::Remove }
     }
 }
 
@@ -87,23 +81,13 @@ impl Document<'_> {
         let mut items = self.items().iter().peekable();
         let mut rejected = self.rejected().iter().peekable();
         std::iter::from_fn(move || {
-            let next_rejected = rejected
-                .peek()
-                .map_or(usize::MAX, |rejected| rejected.index);
+            let next_rejected = rejected.peek().map_or(usize::MAX, |rejected| rejected.index);
             if let Some(item) = items.next_if(|item| item.index < next_rejected) {
                 let id_is_number = Some(item.id_is_number);
-                return Some(Element {
-                    span: item.span,
-                    id: Some(&item.id),
-                    id_is_number,
-                });
+                return Some(Element { span: item.span, id: Some(&item.id), id_is_number });
             }
             let rejected = rejected.next()?;
-            Some(Element {
-                span: rejected.span,
-                id: rejected.id.as_ref(),
-                id_is_number: None,
-            })
+            Some(Element { span: rejected.span, id: rejected.id.as_ref(), id_is_number: None })
         })
     }
 }
@@ -128,15 +112,10 @@ struct Changes {
 impl Changes {
     fn new(given: Vec<Change>, document: &Document<'_>) -> Result<Self, RewriteError> {
         if let Some(change) = given.iter().find(|change| document.is_withheld(&change.id)) {
-            return Err(RewriteError::Withheld {
-                id: change.id.clone(),
-            });
+            return Err(RewriteError::Withheld { id: change.id.clone() });
         }
-        let mut sorted: Vec<(&RecordId, usize)> = given
-            .iter()
-            .enumerate()
-            .map(|(at, change)| (&change.id, at))
-            .collect();
+        let mut sorted: Vec<(&RecordId, usize)> =
+            given.iter().enumerate().map(|(at, change)| (&change.id, at)).collect();
         sorted.sort();
         let mut neighbours = sorted.iter().zip(sorted.iter().skip(1));
         if let Some(((id, _), _)) = neighbours.find(|((a, _), (b, _))| a == b) {
@@ -144,20 +123,14 @@ impl Changes {
         }
         let by_id = sorted.into_iter().map(|(_, at)| at).collect();
         let used = vec![false; given.len()];
-        Ok(Self {
-            given,
-            by_id,
-            used,
-            last: 0,
-        })
+        Ok(Self { given, by_id, used, last: 0 })
     }
 
     /// Returns what becomes of a record, if it changes.
     fn find(&mut self, id: &RecordId) -> Option<&mut ChangeKind> {
         let is_here = |&slot: &usize| {
             let at = self.by_id.get(slot);
-            at.and_then(|&at| self.given.get(at))
-                .is_some_and(|change| change.id == *id)
+            at.and_then(|&at| self.given.get(at)).is_some_and(|change| change.id == *id)
         };
         let slot = match [self.last + 1, self.last].into_iter().find(is_here) {
             Some(slot) => slot,
@@ -174,11 +147,7 @@ impl Changes {
 
     /// Returns the changes that were not found, in the order given.
     fn into_unused(self) -> impl Iterator<Item = Change> {
-        self.given
-            .into_iter()
-            .zip(self.used)
-            .filter(|(_, used)| !used)
-            .map(|(change, _)| change)
+        self.given.into_iter().zip(self.used).filter(|(_, used)| !used).map(|(change, _)| change)
     }
 }
 
@@ -193,9 +162,7 @@ fn fit_id(object: &mut Object, path: &Path, id: Option<&RecordId>, is_number: Op
     if fits {
         return;
     }
-    let number = Number::parse(id.as_str())
-        .ok()
-        .filter(|_| is_number == Some(true));
+    let number = Number::parse(id.as_str()).ok().filter(|_| is_number == Some(true));
     let value = number.map_or_else(|| Json::from(id.as_str()), Json::from);
     let keys: Vec<_> = path.segments().collect();
     set(object, &keys, value);
@@ -215,11 +182,7 @@ fn set(object: &mut Object, keys: &[std::borrow::Cow<'_, str>], value: Json) {
     let value = if deeper.is_empty() {
         value
     } else {
-        let mut inner = object
-            .get(key)
-            .and_then(Json::as_object)
-            .cloned()
-            .unwrap_or_default();
+        let mut inner = object.get(key).and_then(Json::as_object).cloned().unwrap_or_default();
         set(&mut inner, deeper, value);
         inner.into()
     };
@@ -345,11 +308,7 @@ impl<'d> Writer<'d> {
         let Some(last) = self.last else {
             return self.open_empty();
         };
-        self.copy_until(if self.written > 0 {
-            last.end
-        } else {
-            self.first_start
-        });
+        self.copy_until(if self.written > 0 { last.end } else { self.first_start });
         self.cursor = last.end;
         self.layout_of(last)
     }
@@ -366,11 +325,7 @@ impl<'d> Writer<'d> {
             return Layout::OneLine { spaced: false };
         }
         let outer = self.key_indent();
-        let indent = if outer.is_empty() {
-            b"  ".to_vec()
-        } else {
-            [outer, outer].concat()
-        };
+        let indent = if outer.is_empty() { b"  ".to_vec() } else { [outer, outer].concat() };
         self.out.extend_from_slice(self.line_end.as_bytes());
         self.out.extend_from_slice(&indent);
         Layout::Lines(indent)
@@ -380,11 +335,7 @@ impl<'d> Writer<'d> {
     fn key_indent(&self) -> &'d [u8] {
         let key = self.document.key.start;
         let before = self.slice(line_start(self.bytes, key), key);
-        if before.iter().all(u8::is_ascii_whitespace) {
-            before
-        } else {
-            b""
-        }
+        if before.iter().all(u8::is_ascii_whitespace) { before } else { b"" }
     }
 
     /// Returns what stands between two items.
@@ -426,8 +377,7 @@ impl<'d> Writer<'d> {
                 }
             }
             Layout::OneLine { spaced: false } => {
-                self.out
-                    .extend_from_slice(value.to_compact_string().as_bytes());
+                self.out.extend_from_slice(value.to_compact_string().as_bytes());
             }
             Layout::OneLine { spaced: true } => {
                 push_spaced(value.to_compact_string().as_bytes(), &mut self.out);
@@ -459,10 +409,7 @@ impl<'d> Writer<'d> {
 /// Returns where the line that holds `position` begins.
 fn line_start(bytes: &[u8], position: usize) -> usize {
     let before = bytes.get(..position).unwrap_or_default();
-    before
-        .iter()
-        .rposition(|&byte| byte == b'\n')
-        .map_or(0, |end| end + 1)
+    before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)
 }
 
 /// Appends compact JSON with a space after every `:` and `,` outside of strings.

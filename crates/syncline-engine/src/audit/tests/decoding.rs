@@ -12,49 +12,20 @@ use crate::audit::{
 /// Runs every decoder of bytes; each must refuse, or give back exactly these bytes.
 fn decode_as_everything(bytes: &[u8]) {
     let check = |name: &str, encoded: Option<Vec<u8>>| {
-        assert!(
-            encoded.is_none_or(|encoded| encoded == bytes),
-            "{name} has two encodings"
-        );
+        assert!(encoded.is_none_or(|encoded| encoded == bytes), "{name} has two encodings");
     };
     let canonical = |facts: RecordFacts| facts.canonical();
-    check(
-        "record",
-        RecordFacts::from_canonical(bytes).ok().map(canonical),
-    );
-    check(
-        "actor",
-        Actor::from_canonical(bytes)
-            .ok()
-            .map(|actor| actor.canonical()),
-    );
-    check(
-        "details",
-        Details::from_canonical(bytes)
-            .ok()
-            .map(|details| details.canonical()),
-    );
-    check(
-        "leaf",
-        BatchLeaf::decode(bytes).ok().map(|leaf| leaf.encode()),
-    );
-    check(
-        "frontier",
-        Frontier::decode(bytes)
-            .ok()
-            .map(|frontier| frontier.encode()),
-    );
-    let intact = StoredEntry::decode(bytes)
-        .ok()
-        .filter(StoredEntry::is_intact);
+    check("record", RecordFacts::from_canonical(bytes).ok().map(canonical));
+    check("actor", Actor::from_canonical(bytes).ok().map(|actor| actor.canonical()));
+    check("details", Details::from_canonical(bytes).ok().map(|details| details.canonical()));
+    check("leaf", BatchLeaf::decode(bytes).ok().map(|leaf| leaf.encode()));
+    check("frontier", Frontier::decode(bytes).ok().map(|frontier| frontier.encode()));
+    let intact = StoredEntry::decode(bytes).ok().filter(StoredEntry::is_intact);
     check("row", intact.map(|stored| stored.entry().encode()));
     if let Ok(mut frontier) = Frontier::decode(bytes) {
         frontier.append(frontier.root());
     }
-    let head = Head {
-        size: 1,
-        root: Hash::new([0; 32]),
-    };
+    let head = Head { size: 1, root: Hash::new([0; 32]) };
     let one = Frontier::decode(&[[1, 0, 0, 0, 0, 0, 0, 0, 1].as_slice(), &[0; 32]].concat());
     let mut verifier = Verifier::new(one.unwrap(), &head).unwrap();
     assert!(verifier.handle_row(bytes).is_err() || verifier.finish().is_err());
@@ -86,19 +57,13 @@ fn odd_bytes_are_refused_with_their_reason() {
     assert_eq!(frontier(&[]), "AUDIT_BYTES_TRUNCATED");
     assert_eq!(frontier(&[2]), "AUDIT_VERSION_UNKNOWN");
     assert_eq!(frontier(&huge_size), "AUDIT_TREE_TOO_LARGE");
-    assert_eq!(
-        frontier(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 7]),
-        "AUDIT_BYTES_TRAILING"
-    );
+    assert_eq!(frontier(&[1, 0, 0, 0, 0, 0, 0, 0, 0, 7]), "AUDIT_BYTES_TRAILING");
     assert_eq!(frontier(&[1; 3_000]), "AUDIT_BYTES_TOO_LARGE");
     assert_eq!(details(&[1, b'a']), "AUDIT_VARIANT_UNKNOWN");
     assert_eq!(details(&text_beyond_end), "AUDIT_BYTES_TRUNCATED");
     assert_eq!(details(&text_beyond_limit), "AUDIT_FIELD_TOO_LONG");
     assert_eq!(details(&not_utf8), "AUDIT_NOT_UTF8");
-    let flag = DecodeError::UnknownVariant {
-        found: 2,
-        offset: 2,
-    };
+    let flag = DecodeError::UnknownVariant { found: 2, offset: 2 };
     assert_eq!(Actor::from_canonical(&[1, b'a', 2]), Err(flag));
 }
 
@@ -107,20 +72,8 @@ fn a_head_has_one_text() {
     let hex = "0".repeat(64);
     let parse = |text: String| text.parse::<Head>();
     assert!(parse(format!("sha256:{hex}@281474976710656")).is_ok());
-    for size in [
-        "",
-        "+1",
-        "01",
-        "-1",
-        " 1",
-        "281474976710657",
-        "99999999999999999999",
-    ] {
-        assert_eq!(
-            parse(format!("sha256:{hex}@{size}")),
-            Err(HeadTextError::BadSize),
-            "{size}"
-        );
+    for size in ["", "+1", "01", "-1", " 1", "281474976710657", "99999999999999999999"] {
+        assert_eq!(parse(format!("sha256:{hex}@{size}")), Err(HeadTextError::BadSize), "{size}");
     }
     assert_eq!(parse(format!("sha1:{hex}@1")), Err(HeadTextError::NotAHead));
     assert_eq!(parse(format!("sha256:{hex}")), Err(HeadTextError::NotAHead));
@@ -128,10 +81,7 @@ fn a_head_has_one_text() {
     assert_eq!(parse(format!("sha256:{}@1", &hex[2..])), Err(short));
     let upper = HeadTextError::BadRoot(HashTextError::NotHex { offset: 0 });
     assert_eq!(parse(format!("sha256:A{}@1", &hex[1..])), Err(upper));
-    assert_eq!(
-        "abc".parse::<Hash>(),
-        Err(HashTextError::NotHex { offset: 2 })
-    );
+    assert_eq!("abc".parse::<Hash>(), Err(HashTextError::NotHex { offset: 2 }));
 }
 
 proptest! {

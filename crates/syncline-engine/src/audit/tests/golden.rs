@@ -40,10 +40,7 @@ fn records_keep_their_bytes() {
 fn leaves_and_rows_keep_their_bytes_and_hashes() {
     let mut entry = batch(4).entry;
     assert_eq!(to_hex(&entry.leaf().encode()), golden!("leaf.hex"));
-    assert_eq!(
-        BatchLeaf::decode(&bytes(golden!("leaf.hex"))),
-        Ok(entry.leaf())
-    );
+    assert_eq!(BatchLeaf::decode(&bytes(golden!("leaf.hex"))), Ok(entry.leaf()));
     for golden in [golden!("entry-open.hex"), golden!("entry-shredded.hex")] {
         assert_eq!(to_hex(&entry.encode()), golden);
         let stored = StoredEntry::decode(&bytes(golden)).unwrap();
@@ -60,10 +57,7 @@ fn frontiers_keep_their_bytes() {
     let mut tree = Frontier::new();
     tree.append_all((0..5).map(|index| batch(index).entry.leaf_hash()));
     assert_eq!(to_hex(&tree.encode()), golden!("frontier-of-5.hex"));
-    assert_eq!(
-        Frontier::decode(&bytes(golden!("frontier-of-5.hex"))),
-        Ok(tree)
-    );
+    assert_eq!(Frontier::decode(&bytes(golden!("frontier-of-5.hex"))), Ok(tree));
 }
 
 #[test]
@@ -80,10 +74,7 @@ fn proofs_keep_their_text() {
     );
     let proof = proof.unwrap();
     assert_eq!(proof.to_json(), golden!("record-proof.json"));
-    assert_eq!(
-        RecordProof::from_json(golden!("record-proof.json")),
-        Ok(proof)
-    );
+    assert_eq!(RecordProof::from_json(golden!("record-proof.json")), Ok(proof));
 }
 
 #[test]

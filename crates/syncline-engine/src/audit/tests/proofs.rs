@@ -11,10 +11,7 @@ use crate::audit::{
 const LOG_SIZE: u64 = 7;
 
 fn leaf_hashes(batches: &[Batch]) -> Vec<Hash> {
-    batches
-        .iter()
-        .map(|batch| batch.entry.leaf_hash())
-        .collect()
+    batches.iter().map(|batch| batch.entry.leaf_hash()).collect()
 }
 
 /// The proof of a record under the head of the whole sample log.
@@ -42,11 +39,7 @@ fn every_record_is_proved_even_next_to_shredded_ones() {
     for (index, number) in (0..LOG_SIZE).flat_map(|index| (0..index).map(move |n| (index, n))) {
         let proof = proof(&batches, index, number);
         let facts = record(index, number);
-        assert_eq!(
-            proof.verify(&facts, &frontier.head()),
-            Ok(()),
-            "record {number} of {index}"
-        );
+        assert_eq!(proof.verify(&facts, &frontier.head()), Ok(()), "record {number} of {index}");
         let read = RecordProof::from_json(&proof.to_json()).unwrap();
         assert_eq!(read.verify(&facts, &frontier.head()), Ok(()));
     }
@@ -62,52 +55,27 @@ fn other_facts_are_not_proved() {
     };
     let (entity, id, stamp) = (real.entity(), real.id(), real.stamp());
     let cases = [
-        (
-            "entity",
-            with("contact", id, stamp, real.before(), real.after()),
-        ),
-        (
-            "id",
-            with(entity, "c4-2", stamp, real.before(), real.after()),
-        ),
-        (
-            "moved boundary",
-            with("contactsc", "4-1", stamp, real.before(), real.after()),
-        ),
+        ("entity", with("contact", id, stamp, real.before(), real.after())),
+        ("id", with(entity, "c4-2", stamp, real.before(), real.after())),
+        ("moved boundary", with("contactsc", "4-1", stamp, real.before(), real.after())),
         ("stamp", with(entity, id, b"", real.before(), real.after())),
         ("before", with(entity, id, stamp, None, real.after())),
         ("after", with(entity, id, stamp, real.before(), hash)),
         ("neighbour", record(4, 0)),
     ];
     for (name, facts) in cases {
-        assert_eq!(
-            proof.verify(&facts, &head),
-            Err(ProofError::RecordDiffers),
-            "case: {name}"
-        );
+        assert_eq!(proof.verify(&facts, &head), Err(ProofError::RecordDiffers), "case: {name}");
     }
 }
 
 #[test]
 fn another_head_does_not_prove() {
     let (proof, head) = sample();
-    let larger = Head {
-        size: head.size + 1,
-        ..head
-    };
-    let forged = Head {
-        root: flip(head.root, 9),
-        ..head
-    };
-    let differs = ProofError::SizeDiffers {
-        proof: head.size,
-        head: head.size + 1,
-    };
+    let larger = Head { size: head.size + 1, ..head };
+    let forged = Head { root: flip(head.root, 9), ..head };
+    let differs = ProofError::SizeDiffers { proof: head.size, head: head.size + 1 };
     assert_eq!(proof.verify(&record(4, 1), &larger), Err(differs));
-    assert_eq!(
-        proof.verify(&record(4, 1), &forged),
-        Err(ProofError::LeafDiffers)
-    );
+    assert_eq!(proof.verify(&record(4, 1), &forged), Err(ProofError::LeafDiffers));
 }
 
 #[test]
@@ -132,21 +100,11 @@ fn proofs_are_built_from_the_batch_own_records_only() {
     let build = |commitments: &[Hash], number| {
         let hashes = leaf_hashes(&batches);
         let leaf = batches[3].entry.leaf();
-        RecordProof::build(
-            salt(0),
-            commitments,
-            number,
-            leaf,
-            7,
-            &mut leaves_only(&hashes),
-        )
+        RecordProof::build(salt(0), commitments, number, leaf, 7, &mut leaves_only(&hashes))
     };
     let own = batches[3].commitments();
     assert_eq!(build(&own[..2], 0), Err(ProofError::RecordDiffers));
-    assert_eq!(
-        build(&batches[4].commitments(), 0),
-        Err(ProofError::RecordDiffers)
-    );
+    assert_eq!(build(&batches[4].commitments(), 0), Err(ProofError::RecordDiffers));
     assert_eq!(build(&own, 3).unwrap_err().code(), "AUDIT_OUTSIDE_TREE");
 }
 
@@ -154,10 +112,7 @@ fn proofs_are_built_from_the_batch_own_records_only() {
 fn proof_text_may_be_pretty_printed_but_not_ambiguous() {
     let (proof, _) = sample();
     let text = proof.to_json();
-    let pretty = text
-        .replace(',', " ,\n\t")
-        .replace(':', " : ")
-        .replace("[", "[ ");
+    let pretty = text.replace(',', " ,\n\t").replace(':', " : ").replace("[", "[ ");
     assert_eq!(RecordProof::from_json(&pretty), Ok(proof));
     let reason = |text: &str| RecordProof::from_json(text).unwrap_err().code();
     #[rustfmt::skip]
@@ -178,10 +133,7 @@ fn proof_text_may_be_pretty_printed_but_not_ambiguous() {
     for (name, text, expected) in cases {
         assert_eq!(reason(&text), expected, "case: {name}");
     }
-    let long = format!(
-        "{{\"tree_path\":[{}]}}",
-        vec![format!("\"{:064}\"", 0); 129].join(",")
-    );
+    let long = format!("{{\"tree_path\":[{}]}}", vec![format!("\"{:064}\"", 0); 129].join(","));
     let too_long = ProofTextError::PathTooLong { hashes_max: 128 };
     assert_eq!(RecordProof::from_json(&long), Err(too_long));
 }
@@ -205,10 +157,7 @@ fn debug_texts_show_neither_salts_nor_people() {
     let salt_byte = record_salt(4, 1).as_bytes()[0].to_string();
     for batch in &batches {
         let text = format!("{:?}", batch.entry);
-        assert!(
-            !text.contains("ann") && !text.contains("session-1"),
-            "{text}"
-        );
+        assert!(!text.contains("ann") && !text.contains("session-1"), "{text}");
     }
     let text = format!("{:?} {:?}", proof, record(4, 1));
     assert!(!text.contains(&format!("[{salt_byte}, {salt_byte}")));
@@ -219,11 +168,7 @@ fn debug_texts_show_neither_salts_nor_people() {
 fn overlong_facts_are_refused() {
     let long = "x".repeat(20_000);
     let found = |field, bytes_max| {
-        Err::<(), _>(FieldError::TooLong {
-            field,
-            found_bytes: 20_000,
-            bytes_max,
-        })
+        Err::<(), _>(FieldError::TooLong { field, found_bytes: 20_000, bytes_max })
     };
     let record = |entity, id, stamp: &str| {
         RecordFacts::new(entity, id, stamp.as_bytes(), None, None).map(drop)

@@ -7,9 +7,7 @@ use crate::audit::{
 
 /// A hash per number, for tests that need leaves and no content.
 pub(super) fn leaves(count: u64) -> Vec<Hash> {
-    (0..count)
-        .map(|number| leaf_hash(&number.to_be_bytes()))
-        .collect()
+    (0..count).map(|number| leaf_hash(&number.to_be_bytes())).collect()
 }
 
 /// A salt per number; real salts are random.
@@ -57,11 +55,7 @@ pub(super) fn batch(index: u64) -> Batch {
     let facts = BatchFacts {
         at_ms: 1_795_000_000_000 + index,
         category: "CROSS_DOMAIN".into(),
-        action: if index == 0 {
-            "REFUSED".into()
-        } else {
-            "DATA_SYNC".into()
-        },
+        action: if index == 0 { "REFUSED".into() } else { "DATA_SYNC".into() },
         origin: "crm".into(),
         run: (index % 2 == 1).then(|| "run-7".into()),
         record_count: index,
@@ -72,10 +66,7 @@ pub(super) fn batch(index: u64) -> Batch {
     let number = u8::try_from(index).unwrap();
     let actor = Shreddable::open(salt(number), actor);
     let details = Shreddable::open(salt(number + 50), details);
-    Batch {
-        entry: AuditEntry::new(index, facts, actor, details).unwrap(),
-        records,
-    }
+    Batch { entry: AuditEntry::new(index, facts, actor, details).unwrap(), records }
 }
 
 /// A log of `count` batches, some with forgotten parts, and the frontier over them.

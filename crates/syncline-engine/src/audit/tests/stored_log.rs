@@ -40,11 +40,7 @@ fn forged(index: u64) -> AuditEntry {
 fn an_undamaged_log_verifies_at_every_size() {
     for size in 0..=10 {
         let (batches, frontier) = log(size);
-        assert_eq!(
-            verify(&rows(&batches), &frontier),
-            Ok(frontier.head()),
-            "size {size}"
-        );
+        assert_eq!(verify(&rows(&batches), &frontier), Ok(frontier.head()), "size {size}");
     }
 }
 
@@ -54,23 +50,14 @@ fn any_flipped_bit_of_any_row_names_that_row() {
     let rows = rows(&batches);
     for (index, row) in rows.iter().enumerate() {
         let mut verifier = Verifier::new(frontier.clone(), &frontier.head()).unwrap();
-        rows[..index]
-            .iter()
-            .for_each(|row| verifier.handle_row(row).unwrap());
+        rows[..index].iter().for_each(|row| verifier.handle_row(row).unwrap());
         for bit in 0..row.len() * 8 {
             let mut damaged = row.clone();
             damaged[bit / 8] ^= 1 << (bit % 8);
             let damage = verifier.clone().handle_row(&damaged).unwrap_err();
-            assert_eq!(
-                damage.index(),
-                Some(index as u64),
-                "bit {bit} of row {index}"
-            );
+            assert_eq!(damage.index(), Some(index as u64), "bit {bit} of row {index}");
             let code = damage.code();
-            assert!(
-                code.starts_with("AUDIT_DAMAGED_ROW"),
-                "bit {bit} of row {index}: {code}"
-            );
+            assert!(code.starts_with("AUDIT_DAMAGED_ROW"), "bit {bit} of row {index}: {code}");
         }
     }
 }
@@ -96,13 +83,7 @@ fn a_cut_tail_is_named_by_its_first_entry() {
     let (batches, frontier) = log(LOG_SIZE);
     for (index, kept) in (0..LOG_SIZE).zip(0..) {
         let damage = verify(&rows(&batches[..kept]), &frontier);
-        assert_eq!(
-            damage,
-            Err(Damage::TailMissing {
-                index,
-                size: LOG_SIZE
-            })
-        );
+        assert_eq!(damage, Err(Damage::TailMissing { index, size: LOG_SIZE }));
     }
 }
 
@@ -113,27 +94,18 @@ fn swapped_missing_and_repeated_rows_are_named() {
     for (first, second) in (0..7).flat_map(|second| (0..second).map(move |first| (first, second))) {
         let mut rows = intact.clone();
         rows.swap(first, second);
-        let expected = Damage::SequenceBroken {
-            index: first as u64,
-            found: second as u64,
-        };
+        let expected = Damage::SequenceBroken { index: first as u64, found: second as u64 };
         assert_eq!(verify(&rows, &frontier), Err(expected));
     }
     for gone in 0..6 {
         let mut rows = intact.clone();
         rows.remove(gone);
-        let expected = Damage::SequenceBroken {
-            index: gone as u64,
-            found: gone as u64 + 1,
-        };
+        let expected = Damage::SequenceBroken { index: gone as u64, found: gone as u64 + 1 };
         assert_eq!(verify(&rows, &frontier), Err(expected));
     }
     let mut rows = intact;
     rows.push(rows[6].clone());
-    assert_eq!(
-        verify(&rows, &frontier),
-        Err(Damage::BeyondHead { index: 7, size: 7 })
-    );
+    assert_eq!(verify(&rows, &frontier), Err(Damage::BeyondHead { index: 7, size: 7 }));
 }
 
 #[test]
@@ -144,10 +116,7 @@ fn a_row_replaced_with_a_matching_hash_is_found_in_its_subtree() {
     for (index, (first, last)) in (0..).zip(ranges) {
         let mut rows = rows(&batches);
         rows[index] = forged(index as u64).encode();
-        assert_eq!(
-            verify(&rows, &frontier),
-            Err(Damage::RootDiffers { first, last })
-        );
+        assert_eq!(verify(&rows, &frontier), Err(Damage::RootDiffers { first, last }));
     }
 }
 
@@ -156,11 +125,7 @@ fn records_are_compared_with_their_row_when_supplied() {
     let (batches, frontier) = log(LOG_SIZE);
     let check = |damaged: u64, change: fn(&mut Vec<Hash>)| {
         let mut verifier = Verifier::new(frontier.clone(), &frontier.head()).unwrap();
-        assert_eq!(
-            verifier.handle_records(&[]),
-            Ok(()),
-            "nothing to compare yet"
-        );
+        assert_eq!(verifier.handle_records(&[]), Ok(()), "nothing to compare yet");
         for batch in &batches {
             verifier.handle_row(&batch.entry.encode())?;
             let mut commitments = batch.commitments();
@@ -171,18 +136,9 @@ fn records_are_compared_with_their_row_when_supplied() {
         }
         verifier.finish()
     };
-    let differ = |found| {
-        Err(Damage::RecordsDiffer {
-            index: 4,
-            expected: 4,
-            found,
-        })
-    };
+    let differ = |found| Err(Damage::RecordsDiffer { index: 4, expected: 4, found });
     assert_eq!(check(4, |_| {}), Ok(frontier.head()));
-    assert_eq!(
-        check(4, |records| records[3] = flip(records[3], 200)),
-        differ(4)
-    );
+    assert_eq!(check(4, |records| records[3] = flip(records[3], 200)), differ(4));
     assert_eq!(check(4, |records| records.swap(0, 1)), differ(4));
     assert_eq!(check(4, |records| records.truncate(3)), differ(3));
     assert_eq!(check(4, |records| records.push(records[0])), differ(5));
@@ -191,22 +147,10 @@ fn records_are_compared_with_their_row_when_supplied() {
 #[test]
 fn a_stored_tree_that_contradicts_its_head_is_named() {
     let (_, frontier) = log(LOG_SIZE);
-    let forged = Head {
-        root: flip(frontier.root(), 1),
-        size: LOG_SIZE,
-    };
+    let forged = Head { root: flip(frontier.root(), 1), size: LOG_SIZE };
     let damage = Verifier::new(frontier, &forged).unwrap_err();
-    assert_eq!(
-        damage,
-        Damage::HeadDiffers {
-            frontier_size: 7,
-            head_size: 7
-        }
-    );
-    assert_eq!(
-        (damage.code(), damage.index()),
-        ("AUDIT_DAMAGED_HEAD", None)
-    );
+    assert_eq!(damage, Damage::HeadDiffers { frontier_size: 7, head_size: 7 });
+    assert_eq!((damage.code(), damage.index()), ("AUDIT_DAMAGED_HEAD", None));
 }
 
 #[test]
@@ -244,18 +188,9 @@ fn shredding_every_entry_keeps_the_log_whole() {
         batch.entry.shred_actor();
         batch.entry.shred_details();
         let stored = StoredEntry::decode(&batch.entry.encode()).unwrap();
-        assert_eq!(
-            (stored.entry().actor(), stored.entry().details()),
-            (None, None)
-        );
+        assert_eq!((stored.entry().actor(), stored.entry().details()), (None, None));
         for name in [b"ann".as_slice(), b"session-1", b"contacts"] {
-            assert!(
-                !batch
-                    .entry
-                    .encode()
-                    .windows(name.len())
-                    .any(|window| window == name)
-            );
+            assert!(!batch.entry.encode().windows(name.len()).any(|window| window == name));
         }
     }
     assert_eq!(verify(&rows(&batches), &frontier), Ok(frontier.head()));
@@ -266,48 +201,21 @@ fn entries_refuse_what_cannot_be_stored() {
     let build = |change: fn(&mut BatchFacts)| {
         let mut facts = forged(0).facts().clone();
         change(&mut facts);
-        let actor = Shreddable::Shredded {
-            commitment: facts.inner_root,
-        };
-        let details = Shreddable::Shredded {
-            commitment: facts.inner_root,
-        };
+        let actor = Shreddable::Shredded { commitment: facts.inner_root };
+        let details = Shreddable::Shredded { commitment: facts.inner_root };
         AuditEntry::new(0, facts, actor, details).map(drop)
     };
     let not_a_word = |field| Err(FieldError::NotAWord { field });
-    let too_long = |field, found_bytes, bytes_max| {
-        Err(FieldError::TooLong {
-            field,
-            found_bytes,
-            bytes_max,
-        })
-    };
+    let too_long =
+        |field, found_bytes, bytes_max| Err(FieldError::TooLong { field, found_bytes, bytes_max });
     assert_eq!(build(|_| {}), Ok(()));
-    assert_eq!(
-        build(|facts| facts.category = "cross".into()),
-        not_a_word("category")
-    );
-    assert_eq!(
-        build(|facts| facts.action = String::new()),
-        not_a_word("action")
-    );
-    assert_eq!(
-        build(|facts| facts.action = "A".repeat(65)),
-        too_long("action", 65, 64)
-    );
+    assert_eq!(build(|facts| facts.category = "cross".into()), not_a_word("category"));
+    assert_eq!(build(|facts| facts.action = String::new()), not_a_word("action"));
+    assert_eq!(build(|facts| facts.action = "A".repeat(65)), too_long("action", 65, 64));
     assert_eq!(build(|facts| facts.origin = "o".repeat(256)), Ok(()));
-    assert_eq!(
-        build(|facts| facts.origin = "o".repeat(257)),
-        too_long("origin", 257, 256)
-    );
-    assert_eq!(
-        build(|facts| facts.run = Some("r".repeat(129))),
-        too_long("run", 129, 128)
-    );
-    let too_many = FieldError::TooManyRecords {
-        found: 1_000_001,
-        records_max: 1_000_000,
-    };
+    assert_eq!(build(|facts| facts.origin = "o".repeat(257)), too_long("origin", 257, 256));
+    assert_eq!(build(|facts| facts.run = Some("r".repeat(129))), too_long("run", 129, 128));
+    let too_many = FieldError::TooManyRecords { found: 1_000_001, records_max: 1_000_000 };
     assert_eq!(build(|facts| facts.record_count = 1_000_001), Err(too_many));
     let long = "x".repeat(17_000);
     assert!(Details::new(&long).is_err() && Actor::new(Some(&long), None).is_err());

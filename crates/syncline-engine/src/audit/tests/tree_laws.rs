@@ -24,9 +24,7 @@ const CONSISTENCY: &str = include_str!("../../../../../fixtures/audit/rfc6962-co
 
 /// The words of each line that is no comment.
 fn lines(text: &str) -> impl Iterator<Item = Vec<&str>> {
-    text.lines()
-        .filter(|line| !line.starts_with('#'))
-        .map(|line| line.split(' ').collect())
+    text.lines().filter(|line| !line.starts_with('#')).map(|line| line.split(' ').collect())
 }
 
 /// The reference tree's leaf hashes, and the root after each.
@@ -43,20 +41,14 @@ fn reference() -> Vec<(Hash, Hash)> {
 fn reference_paths(text: &str) -> Vec<(u64, u64, Vec<Hash>)> {
     lines(text)
         .map(|words| {
-            let path = words[2..]
-                .iter()
-                .map(|word| word.parse().unwrap())
-                .collect();
+            let path = words[2..].iter().map(|word| word.parse().unwrap()).collect();
             (words[0].parse().unwrap(), words[1].parse().unwrap(), path)
         })
         .collect()
 }
 
 fn head(leaves: &[Hash]) -> Head {
-    Head {
-        size: leaves.len() as u64,
-        root: root_of(leaves),
-    }
+    Head { size: leaves.len() as u64, root: root_of(leaves) }
 }
 
 /// RFC 6962 §2.1 word by word: the definition that the frontier must agree with.
@@ -103,11 +95,7 @@ fn a_frontier_has_the_root_of_the_definition_and_survives_storage() {
     let mut tree = Frontier::new();
     for (index, leaf) in all.iter().enumerate() {
         assert_eq!(tree.root(), naive_root(&all[..index]), "size {index}");
-        assert_eq!(
-            Frontier::decode(&tree.encode()),
-            Ok(tree.clone()),
-            "size {index}"
-        );
+        assert_eq!(Frontier::decode(&tree.encode()), Ok(tree.clone()), "size {index}");
         assert_eq!(tree.append(*leaf), index as u64);
     }
     let mut at_once = Frontier::new();
@@ -124,10 +112,7 @@ fn every_leaf_is_proved_and_no_flipped_bit_passes() {
         let indexes: Vec<_> = (0..size).collect();
         let paths = inclusion_paths(&indexes, size, &mut leaves_only(&all)).unwrap();
         for ((index, leaf), path) in (0..).zip(&all).zip(&paths) {
-            assert!(
-                verify_inclusion(*leaf, index, &head, path),
-                "leaf {index} of {size}"
-            );
+            assert!(verify_inclusion(*leaf, index, &head, path), "leaf {index} of {size}");
             for bit in bits_to_flip(size, index) {
                 assert_no_forged_leaf(*leaf, index, &head, path, bit);
             }
@@ -148,25 +133,13 @@ fn bits_to_flip(size: u64, index: u64) -> std::ops::Range<usize> {
 
 fn assert_no_forged_leaf(leaf: Hash, index: u64, head: &Head, path: &[Hash], bit: usize) {
     let case = format!("leaf {index} of {}, bit {bit}", head.size);
-    let forged = Head {
-        root: flip(head.root, bit),
-        ..*head
-    };
-    assert!(
-        !verify_inclusion(leaf, index, &forged, path),
-        "root: {case}"
-    );
-    assert!(
-        !verify_inclusion(flip(leaf, bit), index, head, path),
-        "leaf: {case}"
-    );
+    let forged = Head { root: flip(head.root, bit), ..*head };
+    assert!(!verify_inclusion(leaf, index, &forged, path), "root: {case}");
+    assert!(!verify_inclusion(flip(leaf, bit), index, head, path), "leaf: {case}");
     for place in 0..path.len() {
         let mut forged = path.to_vec();
         forged[place] = flip(forged[place], bit);
-        assert!(
-            !verify_inclusion(leaf, index, head, &forged),
-            "path {place}: {case}"
-        );
+        assert!(!verify_inclusion(leaf, index, head, &forged), "path {place}: {case}");
     }
 }
 
@@ -180,10 +153,7 @@ fn a_leaf_is_proved_at_its_own_index_only_and_with_its_whole_path_only() {
             let path = inclusion_path(at, &mut leaves_only(&all)).unwrap();
             let leaf = all[index as usize];
             for other in (0..=size).filter(|other| *other != index) {
-                assert!(
-                    !verify_inclusion(leaf, other, &head, &path),
-                    "{index} as {other}/{size}"
-                );
+                assert!(!verify_inclusion(leaf, other, &head, &path), "{index} as {other}/{size}");
             }
             let longer = [path.as_slice(), &[leaf]].concat();
             assert!(!verify_inclusion(leaf, index, &head, &longer));
@@ -198,23 +168,11 @@ fn a_leaf_is_proved_at_its_own_index_only_and_with_its_whole_path_only() {
 fn every_pair_of_sizes_is_consistent_and_no_flipped_bit_passes() {
     let all = leaves(CONSISTENCY_SIZE_MAX);
     let heads: Vec<_> = (0..=all.len()).map(|size| head(&all[..size])).collect();
-    for (old, new) in heads
-        .iter()
-        .flat_map(|new| heads.iter().map(move |old| (old, new)))
-    {
-        let sizes = Sizes {
-            old: old.size,
-            new: new.size,
-        };
+    for (old, new) in heads.iter().flat_map(|new| heads.iter().map(move |old| (old, new))) {
+        let sizes = Sizes { old: old.size, new: new.size };
         let path = consistency_path(sizes, &mut leaves_only(&all));
         if old.size > new.size {
-            assert_eq!(
-                path,
-                Err(TreeError::Shrunk {
-                    old: old.size,
-                    new: new.size
-                })
-            );
+            assert_eq!(path, Err(TreeError::Shrunk { old: old.size, new: new.size }));
             assert!(!verify_consistency(old, new, &[]));
             continue;
         }
@@ -228,43 +186,25 @@ fn every_pair_of_sizes_is_consistent_and_no_flipped_bit_passes() {
 
 fn assert_no_forged_growth(old: &Head, new: &Head, path: &[Hash], bit: usize) {
     let case = format!("{} to {}, bit {bit}", old.size, new.size);
-    let forged = Head {
-        root: flip(old.root, bit),
-        ..*old
-    };
+    let forged = Head { root: flip(old.root, bit), ..*old };
     assert!(!verify_consistency(&forged, new, path), "old root: {case}");
     // Nothing links an empty tree to what follows it.
     if old.size > 0 {
-        let forged = Head {
-            root: flip(new.root, bit),
-            ..*new
-        };
+        let forged = Head { root: flip(new.root, bit), ..*new };
         assert!(!verify_consistency(old, &forged, path), "new root: {case}");
     }
     for place in 0..path.len() {
         let mut forged = path.to_vec();
         forged[place] = flip(forged[place], bit);
-        assert!(
-            !verify_consistency(old, new, &forged),
-            "path {place}: {case}"
-        );
+        assert!(!verify_consistency(old, new, &forged), "path {place}: {case}");
     }
     // A root does not fix the size, but a taller tree needs a longer path.
     if old.size > 0 && old.size < new.size {
-        let taller = Head {
-            size: 2 * new.size,
-            ..*new
-        };
-        assert!(
-            !verify_consistency(old, &taller, path),
-            "taller tree: {case}"
-        );
+        let taller = Head { size: 2 * new.size, ..*new };
+        assert!(!verify_consistency(old, &taller, path), "taller tree: {case}");
     }
     let longer = [path, &[old.root]].concat();
-    assert!(
-        !verify_consistency(old, new, &longer),
-        "longer path: {case}"
-    );
+    assert!(!verify_consistency(old, new, &longer), "longer path: {case}");
 }
 
 #[test]
@@ -274,16 +214,9 @@ fn a_rewritten_history_is_not_consistent() {
     {
         let mut rewritten = all.clone();
         rewritten[changed] = flip(rewritten[changed], 0);
-        let sizes = Sizes {
-            old: old as u64,
-            new: 20,
-        };
+        let sizes = Sizes { old: old as u64, new: 20 };
         let path = consistency_path(sizes, &mut leaves_only(&rewritten)).unwrap();
-        assert!(!verify_consistency(
-            &head(&all[..old]),
-            &head(&rewritten),
-            &path
-        ));
+        assert!(!verify_consistency(&head(&all[..old]), &head(&rewritten), &path));
     }
 }
 
@@ -309,24 +242,9 @@ fn impossible_paths_are_refused() {
     let outside = TreeError::OutsideTree { index: 5, size: 5 };
     assert_eq!(inclusion_paths(&[1, 5], 5, nodes), Err(outside));
     let missing = TreeError::LeafMissing { index: 5 };
-    assert_eq!(
-        inclusion_path(LeafPosition { index: 0, size: 9 }, nodes),
-        Err(missing)
-    );
-    assert_eq!(
-        consistency_path(
-            Sizes {
-                old: 3,
-                new: 1 << 60
-            },
-            nodes
-        ),
-        Err(missing)
-    );
-    let too_many = TreeError::TooManyPaths {
-        found: 10_001,
-        paths_max: 10_000,
-    };
+    assert_eq!(inclusion_path(LeafPosition { index: 0, size: 9 }, nodes), Err(missing));
+    assert_eq!(consistency_path(Sizes { old: 3, new: 1 << 60 }, nodes), Err(missing));
+    let too_many = TreeError::TooManyPaths { found: 10_001, paths_max: 10_000 };
     assert_eq!(inclusion_paths(&[0; 10_001], 5, nodes), Err(too_many));
     assert_eq!(inclusion_paths(&[], 0, nodes), Ok(vec![]));
 }

@@ -22,10 +22,7 @@ pub struct Frontier {
 impl Frontier {
     /// Returns the tree without leaves.
     pub const fn new() -> Self {
-        Self {
-            size: 0,
-            peaks: Vec::new(),
-        }
+        Self { size: 0, peaks: Vec::new() }
     }
 
     /// Returns the number of leaves, which is the index of the next one.
@@ -49,9 +46,7 @@ impl Frontier {
             }
         }
         self.peaks.push(peak);
-        self.size = index
-            .checked_add(1)
-            .expect("invariant: nobody appends 2^64 leaves");
+        self.size = index.checked_add(1).expect("invariant: nobody appends 2^64 leaves");
         index
     }
 
@@ -75,19 +70,13 @@ impl Frontier {
 
     /// Returns the size and the root as one value.
     pub fn head(&self) -> Head {
-        Head {
-            size: self.size,
-            root: self.root(),
-        }
+        Head { size: self.size, root: self.root() }
     }
 
     /// Returns the stored form: version, size, peaks.
     pub fn encode(&self) -> Vec<u8> {
         let start = Writer::new(FRONTIER_VERSION).number(self.size);
-        self.peaks
-            .iter()
-            .fold(start, |out, peak| out.hash(*peak))
-            .finish()
+        self.peaks.iter().fold(start, |out, peak| out.hash(*peak)).finish()
     }
 
     /// Reads the stored form.
@@ -99,14 +88,9 @@ impl Frontier {
         let mut reader = Reader::new(bytes, FRONTIER_VERSION, FRONTIER_BYTES_MAX)?;
         let size = reader.number()?;
         if size > TREE_LEAVES_MAX {
-            return Err(DecodeError::TreeTooLarge {
-                found: size,
-                leaves_max: TREE_LEAVES_MAX,
-            });
+            return Err(DecodeError::TreeTooLarge { found: size, leaves_max: TREE_LEAVES_MAX });
         }
-        let peaks = (0..size.count_ones())
-            .map(|_| reader.hash())
-            .collect::<Result<_, _>>()?;
+        let peaks = (0..size.count_ones()).map(|_| reader.hash()).collect::<Result<_, _>>()?;
         reader.finish()?;
         Ok(Self { size, peaks })
     }

@@ -39,10 +39,7 @@ impl FromStr for Head {
         if size > TREE_LEAVES_MAX || size.to_string() != digits {
             return Err(HeadTextError::BadSize);
         }
-        Ok(Self {
-            size,
-            root: root.parse()?,
-        })
+        Ok(Self { size, root: root.parse()? })
     }
 }
 

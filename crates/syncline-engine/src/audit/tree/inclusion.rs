@@ -52,11 +52,8 @@ pub fn inclusion_paths(
         return Err(TreeError::OutsideTree { index, size });
     }
     let mut paths = vec![Vec::new(); indexes.len()];
-    let mut wanted: Vec<Wanted<'_>> = indexes
-        .iter()
-        .zip(&mut paths)
-        .map(|(&index, path)| Wanted { index, path })
-        .collect();
+    let mut wanted: Vec<Wanted<'_>> =
+        indexes.iter().zip(&mut paths).map(|(&index, path)| Wanted { index, path }).collect();
     wanted.sort_by_key(|wanted| wanted.index);
     if !wanted.is_empty() {
         collect(0..size, &mut wanted, nodes)?;
@@ -89,12 +86,8 @@ fn collect(
         wanted.split_at_mut(wanted.partition_point(|wanted| wanted.index < split));
     let left = collect(range.start..split, in_left, nodes)?;
     let right = collect(split..range.end, in_right, nodes)?;
-    in_left
-        .iter_mut()
-        .for_each(|wanted| wanted.path.push(right));
-    in_right
-        .iter_mut()
-        .for_each(|wanted| wanted.path.push(left));
+    in_left.iter_mut().for_each(|wanted| wanted.path.push(right));
+    in_right.iter_mut().for_each(|wanted| wanted.path.push(left));
     Ok(node_hash(left, right))
 }
 

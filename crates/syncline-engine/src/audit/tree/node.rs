@@ -40,9 +40,7 @@ pub type Nodes<'a> = dyn FnMut(Node) -> Option<Hash> + 'a;
 /// Returns [`Nodes`] over leaf hashes held in memory.
 pub fn leaves_only(leaves: &[Hash]) -> impl FnMut(Node) -> Option<Hash> {
     |node| match node.level {
-        0 => usize::try_from(node.index)
-            .ok()
-            .and_then(|index| leaves.get(index).copied()),
+        0 => usize::try_from(node.index).ok().and_then(|index| leaves.get(index).copied()),
         _ => None,
     }
 }
@@ -107,10 +105,7 @@ pub(super) fn range_root(range: Range<u64>, nodes: &mut Nodes<'_>) -> Result<Has
     let count = range.end - range.start;
     if count.is_power_of_two() {
         let level = count.ilog2();
-        if let Some(hash) = nodes(Node {
-            level,
-            index: range.start >> level,
-        }) {
+        if let Some(hash) = nodes(Node { level, index: range.start >> level }) {
             return Ok(hash);
         }
         if level == 0 {

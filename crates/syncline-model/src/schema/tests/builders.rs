@@ -21,24 +21,15 @@ pub(super) fn json(text: &str) -> Json {
 }
 
 pub(super) fn rename(from: &str, to: &str) -> Step {
-    Step::Rename {
-        from: path(from),
-        to: path(to),
-    }
+    Step::Rename { from: path(from), to: path(to) }
 }
 
 pub(super) fn add(at: &str, default: Option<&str>) -> Step {
-    Step::Add {
-        path: path(at),
-        default: default.map(leaf),
-    }
+    Step::Add { path: path(at), default: default.map(leaf) }
 }
 
 pub(super) fn remove(at: &str, default: Option<&str>) -> Step {
-    Step::Remove {
-        path: path(at),
-        default: default.map(leaf),
-    }
+    Step::Remove { path: path(at), default: default.map(leaf) }
 }
 
 pub(super) fn migration(from: u32, to: u32, steps: Vec<Step>) -> Migration {
@@ -53,9 +44,7 @@ pub(super) fn registry(migrations: impl IntoIterator<Item = Migration>) -> Migra
             let id = SchemaId::of(&Json::from(u64::from(version.0)));
             registry.declare(version, id).expect("a declared version");
         }
-        registry
-            .register(migration)
-            .expect("an acceptable migration");
+        registry.register(migration).expect("an acceptable migration");
     }
     registry
 }

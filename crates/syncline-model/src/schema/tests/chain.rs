@@ -9,18 +9,8 @@ fn versions(registry: &Migrations, from: u32, to: u32) -> Result<Vec<u32>, &'sta
 
 #[test]
 fn the_shortest_chain_is_found_the_same_everywhere() {
-    let edges = [
-        (1, 2),
-        (2, 3),
-        (3, 4),
-        (1, 3),
-        (1, 10),
-        (10, 11),
-        (2, 5),
-        (3, 5),
-        (5, 6),
-        (20, 21),
-    ];
+    let edges =
+        [(1, 2), (2, 3), (3, 4), (1, 3), (1, 10), (10, 11), (2, 5), (3, 5), (5, 6), (20, 21)];
     let registry = registry(edges.map(|(from, to)| migration(from, to, vec![])));
     #[rustfmt::skip]
     let cases = [
@@ -39,24 +29,17 @@ fn the_shortest_chain_is_found_the_same_everywhere() {
     for (name, from, to, expected) in cases {
         assert_eq!(versions(&registry, from, to), expected, "case: {name}");
     }
-    let error = registry
-        .chain(SchemaVersion(1), SchemaVersion(21))
-        .expect_err("no path");
+    let error = registry.chain(SchemaVersion(1), SchemaVersion(21)).expect_err("no path");
     let (from, to) = (SchemaVersion(1), SchemaVersion(21));
     assert_eq!(error, ChainError::NoPath { from, to });
-    assert_eq!(
-        error.to_string(),
-        "no migrations lead from schema version 1 to 21"
-    );
+    assert_eq!(error.to_string(), "no migrations lead from schema version 1 to 21");
 }
 
 #[test]
 fn a_change_of_an_unknown_version_waits() {
     let mut registry = registry([migration(1, 2, vec![rename("/a", "/b")])]);
     let id = SchemaId::of(&Json::from("schema 7"));
-    registry
-        .declare(SchemaVersion(7), id)
-        .expect("a new version");
+    registry.declare(SchemaVersion(7), id).expect("a new version");
     let cases = [
         ("own version", 2, 2, "apply"),
         ("older client", 2, 1, "migrate [1, 2]"),
@@ -82,14 +65,7 @@ fn a_change_of_an_unknown_version_waits() {
 fn an_operation_of_one_version_is_applied_at_another() {
     let registry = registry([
         migration(1, 2, vec![rename("/mail", "/email")]),
-        migration(
-            2,
-            3,
-            vec![Step::Wrap {
-                field: path("/email"),
-                object: path("/contact"),
-            }],
-        ),
+        migration(2, 3, vec![Step::Wrap { field: path("/email"), object: path("/contact") }]),
         migration(1, 9, vec![rename("/mail", "/post")]),
     ]);
     let cases = [
@@ -100,9 +76,7 @@ fn an_operation_of_one_version_is_applied_at_another() {
         ("unknown field", 1, 3, "/note", "/note"),
     ];
     for (name, from, to, before, after) in cases {
-        let chain = registry
-            .chain(SchemaVersion(from), SchemaVersion(to))
-            .expect("a chain");
+        let chain = registry.chain(SchemaVersion(from), SchemaVersion(to)).expect("a chain");
         assert_eq!(chain.path(path(before)), Ok(path(after)), "case: {name}");
     }
 }
@@ -111,37 +85,22 @@ fn an_operation_of_one_version_is_applied_at_another() {
 fn a_path_beyond_the_limits_is_refused() {
     let deep = "/d".repeat(crate::limits::PATH_SEGMENTS_MAX);
     let registry = registry([migration(1, 2, vec![rename("/a", "/b/c")])]);
-    let chain = registry
-        .chain(SchemaVersion(1), SchemaVersion(2))
-        .expect("a chain");
+    let chain = registry.chain(SchemaVersion(1), SchemaVersion(2)).expect("a chain");
     let inside = path(&format!("/a{}", &deep[2..]));
-    assert_eq!(
-        chain.path(inside).expect_err("one too many").code(),
-        "SCHEMA_PATH_LIMIT"
-    );
+    assert_eq!(chain.path(inside).expect_err("one too many").code(), "SCHEMA_PATH_LIMIT");
 }
 
 #[test]
 fn a_registry_refuses_what_would_mix_up_versions() {
     let mut registry = registry([migration(1, 2, vec![rename("/a", "/b")])]);
-    let (known, found) = (
-        SchemaId::of(&Json::from(1_u64)),
-        SchemaId::of(&Json::from("other")),
-    );
+    let (known, found) = (SchemaId::of(&Json::from(1_u64)), SchemaId::of(&Json::from("other")));
     let version = SchemaVersion(1);
     assert_eq!(registry.declare(version, known), Ok(()), "again the same");
     assert_eq!(
         registry.declare(version, found),
-        Err(RegisterError::Redefined {
-            version,
-            known,
-            found
-        })
+        Err(RegisterError::Redefined { version, known, found })
     );
-    assert_eq!(
-        registry.register(migration(1, 2, vec![rename("/a", "/b")])),
-        Ok(())
-    );
+    assert_eq!(registry.register(migration(1, 2, vec![rename("/a", "/b")])), Ok(()));
     let (from, to) = (SchemaVersion(1), SchemaVersion(2));
     assert_eq!(
         registry.register(migration(1, 2, vec![])),
@@ -160,14 +119,10 @@ fn a_removed_name_is_not_given_to_another_field() {
         let mut registry = Migrations::new();
         for version in 1..=4 {
             let id = SchemaId::of(&Json::from(u64::from(version)));
-            registry
-                .declare(SchemaVersion(version), id)
-                .expect("a new version");
+            registry.declare(SchemaVersion(version), id).expect("a new version");
         }
-        let found: Result<Vec<()>, _> = migrations
-            .into_iter()
-            .map(|migration| registry.register(migration))
-            .collect();
+        let found: Result<Vec<()>, _> =
+            migrations.into_iter().map(|migration| registry.register(migration)).collect();
         matches!(found, Err(RegisterError::PathReused { .. }))
     };
     let (gone, new) = (|| vec![remove("/x", None)], || vec![add("/x", None)]);

@@ -55,11 +55,7 @@ fn a_stored_form_changes_only_with_its_version() {
         hash.update(format!("{name}:{}\n", bytes.len()));
         hash.update(bytes);
     }
-    let found: String = hash
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
+    let found: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
     assert_eq!(
         found, EXPECTED,
         "a golden file or a version changed: bump the format version of that form, keep the old \

@@ -48,16 +48,8 @@ fn exchanging_step() -> impl Strategy<Value = Step> {
     let map = (any_path(), values(), values(), 1usize..5, any::<bool>()).prop_map(
         |(path, old, new, count, keeps)| {
             let pairs = old.into_iter().zip(new).take(count).collect();
-            let otherwise = if keeps {
-                Otherwise::Keep
-            } else {
-                Otherwise::Refuse
-            };
-            Step::Map {
-                path,
-                pairs,
-                otherwise,
-            }
+            let otherwise = if keeps { Otherwise::Keep } else { Otherwise::Refuse };
+            Step::Map { path, pairs, otherwise }
         },
     );
     let conversion = prop::sample::select(vec![
@@ -81,25 +73,18 @@ fn exchanging_step() -> impl Strategy<Value = Step> {
 fn row(steps: impl Strategy<Value = Step>) -> impl Strategy<Value = Migrations> {
     let one = prop::collection::vec(steps, 0..5);
     prop::collection::vec(one, 1..4).prop_map(|migrations| {
-        let bare = (1..)
-            .zip(&migrations)
-            .map(|(from, _)| (SchemaVersion(from), SchemaVersion(from + 1)));
+        let bare =
+            (1..).zip(&migrations).map(|(from, _)| (SchemaVersion(from), SchemaVersion(from + 1)));
         let mut registry = Migrations::new();
-        registry
-            .declare(SchemaVersion(1), SchemaId::of(&Json::Null))
-            .expect("new");
+        registry.declare(SchemaVersion(1), SchemaId::of(&Json::Null)).expect("new");
         for ((from, to), steps) in bare.zip(&migrations) {
-            registry
-                .declare(to, SchemaId::of(&Json::Null))
-                .expect("new");
+            registry.declare(to, SchemaId::of(&Json::Null)).expect("new");
             let is_fine = |step: &&Step| Migration::new(from, to, vec![Step::clone(step)]).is_ok();
             let steps = steps.iter().filter(is_fine).cloned().collect();
             let fine = Migration::new(from, to, steps).expect("steps that are fine one by one");
             if registry.register(fine).is_err() {
                 // A name was used again: this version differs from the last in nothing.
-                registry
-                    .register(migration(from.0, to.0, vec![]))
-                    .expect("no steps");
+                registry.register(migration(from.0, to.0, vec![])).expect("no steps");
             }
         }
         registry
@@ -113,10 +98,7 @@ fn ends(registry: &Migrations) -> (Chain<'_>, Chain<'_>) {
 }
 
 fn list(fields: &Fields) -> Vec<(Path, Leaf)> {
-    fields
-        .iter()
-        .map(|(path, leaf)| (path.clone(), leaf.clone()))
-        .collect()
+    fields.iter().map(|(path, leaf)| (path.clone(), leaf.clone())).collect()
 }
 
 fn exact(fields: &[(Path, Leaf)]) -> Vec<(String, String)> {

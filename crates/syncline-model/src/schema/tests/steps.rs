@@ -8,34 +8,17 @@ use crate::schema::{
 /// Takes `before` from version 1 to 2 by the steps, and back, in the JSON of sorted fields.
 fn check(name: &str, steps: Vec<Step>, before: &str, after: &str, back: &str) {
     let registry = registry([migration(1, 2, steps)]);
-    let up = registry
-        .chain(SchemaVersion(1), SchemaVersion(2))
-        .expect("a chain");
-    let down = registry
-        .chain(SchemaVersion(2), SchemaVersion(1))
-        .expect("a chain");
+    let up = registry.chain(SchemaVersion(1), SchemaVersion(2)).expect("a chain");
+    let down = registry.chain(SchemaVersion(2), SchemaVersion(1)).expect("a chain");
     let migrated = up.fields(record(before)).expect("a record that migrates");
     assert_eq!(migrated, record(after), "up, case: {name}");
-    assert_eq!(
-        down.fields(migrated),
-        Ok(record(back)),
-        "down, case: {name}"
-    );
+    assert_eq!(down.fields(migrated), Ok(record(back)), "down, case: {name}");
 }
 
 #[test]
 fn every_step_has_its_way_up_and_down() {
-    let wrap = || {
-        vec![Step::Wrap {
-            field: path("/city"),
-            object: path("/address"),
-        }]
-    };
-    let hoist = || {
-        vec![Step::Hoist {
-            field: path("/name/full"),
-        }]
-    };
+    let wrap = || vec![Step::Wrap { field: path("/city"), object: path("/address") }];
+    let hoist = || vec![Step::Hoist { field: path("/name/full") }];
     #[rustfmt::skip]
     let cases = [
         // name, steps, version 1, version 2, back at version 1 if it differs
@@ -83,18 +66,9 @@ fn values_are_exchanged_one_for_one() {
             (leaf("\"todo\""), leaf("\"later\"")),
             (leaf("1"), leaf("true")),
         ];
-        vec![Step::Map {
-            path: path("/s"),
-            pairs,
-            otherwise,
-        }]
+        vec![Step::Map { path: path("/s"), pairs, otherwise }]
     };
-    let convert = |conversion| {
-        vec![Step::Convert {
-            path: path("/s"),
-            conversion,
-        }]
-    };
+    let convert = |conversion| vec![Step::Convert { path: path("/s"), conversion }];
     let (keep, refuse) = (|| map(Otherwise::Keep), || map(Otherwise::Refuse));
     #[rustfmt::skip]
     let cases = [
@@ -121,26 +95,12 @@ fn values_are_exchanged_one_for_one() {
     ];
     for (name, steps, before, expected) in cases {
         let registry = registry([migration(1, 2, steps)]);
-        let up = registry
-            .chain(SchemaVersion(1), SchemaVersion(2))
-            .expect("a chain");
-        let down = registry
-            .chain(SchemaVersion(2), SchemaVersion(1))
-            .expect("a chain");
-        let found = up
-            .write(path("/s"), leaf(before))
-            .map_err(|error| error.code());
-        assert_eq!(
-            found,
-            expected.map(|text| (path("/s"), leaf(text))),
-            "case: {name}"
-        );
+        let up = registry.chain(SchemaVersion(1), SchemaVersion(2)).expect("a chain");
+        let down = registry.chain(SchemaVersion(2), SchemaVersion(1)).expect("a chain");
+        let found = up.write(path("/s"), leaf(before)).map_err(|error| error.code());
+        assert_eq!(found, expected.map(|text| (path("/s"), leaf(text))), "case: {name}");
         if let Ok((at, value)) = found {
-            assert_eq!(
-                down.write(at, value),
-                Ok((path("/s"), leaf(before))),
-                "case: {name}"
-            );
+            assert_eq!(down.write(at, value), Ok((path("/s"), leaf(before))), "case: {name}");
         }
     }
 }
@@ -148,48 +108,22 @@ fn values_are_exchanged_one_for_one() {
 #[test]
 fn a_refusal_names_the_field_and_the_versions_but_no_value() {
     let conversion = Conversion::StringToNumber;
-    let steps = vec![
-        rename("/a", "/b"),
-        Step::Convert {
-            path: path("/b"),
-            conversion,
-        },
-    ];
+    let steps = vec![rename("/a", "/b"), Step::Convert { path: path("/b"), conversion }];
     let registry = registry([migration(1, 2, steps)]);
-    let chain = registry
-        .chain(SchemaVersion(1), SchemaVersion(2))
-        .expect("a chain");
-    let error = chain
-        .fields(record(r#"{"a":"secret"}"#))
-        .expect_err("a lossy value");
+    let chain = registry.chain(SchemaVersion(1), SchemaVersion(2)).expect("a chain");
+    let error = chain.fields(record(r#"{"a":"secret"}"#)).expect_err("a lossy value");
     let (from, to) = (SchemaVersion(1), SchemaVersion(2));
-    assert_eq!(
-        error,
-        MigrateError::Lossy {
-            path: path("/b"),
-            from,
-            to
-        }
-    );
+    assert_eq!(error, MigrateError::Lossy { path: path("/b"), from, to });
     assert!(!format!("{error} {error:?}").contains("secret"));
 }
 
 #[test]
 fn an_empty_object_that_is_filled_is_kept_for_the_way_back() {
-    let steps = vec![Step::Wrap {
-        field: path("/city"),
-        object: path("/address"),
-    }];
+    let steps = vec![Step::Wrap { field: path("/city"), object: path("/address") }];
     let registry = registry([migration(1, 2, steps)]);
-    let chain = |from, to| {
-        registry
-            .chain(SchemaVersion(from), SchemaVersion(to))
-            .expect("a chain")
-    };
+    let chain = |from, to| registry.chain(SchemaVersion(from), SchemaVersion(to)).expect("a chain");
     let before = record(r#"{"address":{},"city":"X","other":{}}"#);
-    let mut after = chain(1, 2)
-        .fields(before.clone())
-        .expect("a record that migrates");
+    let mut after = chain(1, 2).fields(before.clone()).expect("a record that migrates");
     assert_eq!(chain(2, 1).fields(after.clone()), Ok(before));
     drop_filled_objects(&mut after);
     assert_eq!(after, record(r#"{"address":{"city":"X"},"other":{}}"#));
@@ -204,12 +138,8 @@ fn an_empty_object_that_is_filled_is_kept_for_the_way_back() {
 #[test]
 fn a_default_goes_into_an_empty_object() {
     let registry = registry([migration(1, 2, vec![add("/n/x", Some("0"))])]);
-    let chain = registry
-        .chain(SchemaVersion(1), SchemaVersion(2))
-        .expect("a chain");
-    let mut after = chain
-        .fields(record(r#"{"n":{}}"#))
-        .expect("a record that migrates");
+    let chain = registry.chain(SchemaVersion(1), SchemaVersion(2)).expect("a chain");
+    let mut after = chain.fields(record(r#"{"n":{}}"#)).expect("a record that migrates");
     drop_filled_objects(&mut after);
     assert_eq!(after, record(r#"{"n":{"x":0}}"#));
 }
@@ -217,33 +147,13 @@ fn a_default_goes_into_an_empty_object() {
 #[test]
 fn a_step_without_a_way_back_is_refused() {
     let map = |pairs: &[(&str, &str)]| {
-        let pairs = pairs
-            .iter()
-            .map(|(old, new)| (leaf(old), leaf(new)))
-            .collect();
-        Step::Map {
-            path: path("/s"),
-            pairs,
-            otherwise: Otherwise::Keep,
-        }
+        let pairs = pairs.iter().map(|(old, new)| (leaf(old), leaf(new))).collect();
+        Step::Map { path: path("/s"), pairs, otherwise: Otherwise::Keep }
     };
-    let overlap = |from, to| StepError::Overlap {
-        from: path(from),
-        to: path(to),
-    };
-    let ambiguous = |index| StepError::PairNotInvertible {
-        path: path("/s"),
-        index,
-    };
-    let not_scalar = |index| StepError::PairNotScalar {
-        path: path("/s"),
-        index,
-    };
-    let no_pairs = StepError::PairCount {
-        path: path("/s"),
-        pairs: 0,
-        pairs_max: 1_000,
-    };
+    let overlap = |from, to| StepError::Overlap { from: path(from), to: path(to) };
+    let ambiguous = |index| StepError::PairNotInvertible { path: path("/s"), index };
+    let not_scalar = |index| StepError::PairNotScalar { path: path("/s"), index };
+    let no_pairs = StepError::PairCount { path: path("/s"), pairs: 0, pairs_max: 1_000 };
     let hoist = Step::Hoist { field: path("/a") };
     #[rustfmt::skip]
     let cases = [
@@ -262,17 +172,10 @@ fn a_step_without_a_way_back_is_refused() {
     for (name, step, source) in cases {
         let steps = vec![rename("/x", "/y"), step];
         let found = Migration::new(SchemaVersion(1), SchemaVersion(2), steps);
-        assert_eq!(
-            found,
-            Err(DefineError::Step { index: 1, source }),
-            "case: {name}"
-        );
+        assert_eq!(found, Err(DefineError::Step { index: 1, source }), "case: {name}");
     }
     let (from, to) = (SchemaVersion(2), SchemaVersion(2));
-    assert_eq!(
-        Migration::new(from, to, vec![]),
-        Err(DefineError::NotUp { from, to })
-    );
+    assert_eq!(Migration::new(from, to, vec![]), Err(DefineError::NotUp { from, to }));
 }
 
 const EVERY_STEP: &str =
@@ -291,24 +194,9 @@ fn a_malformed_migration_is_refused_with_its_place() {
     let step = |text: &str| json(&format!(r#"{{"from":1,"to":2,"steps":[{text}]}}"#));
     let cases = [
         ("no object", json("[]"), "migration", false),
-        (
-            "no steps",
-            json(r#"{"from":1,"to":2}"#),
-            "migration.steps",
-            false,
-        ),
-        (
-            "negative",
-            json(r#"{"from":-1,"to":2,"steps":[]}"#),
-            "migration.from",
-            false,
-        ),
-        (
-            "more",
-            json(r#"{"from":1,"to":2,"steps":[],"x":0}"#),
-            "migration",
-            true,
-        ),
+        ("no steps", json(r#"{"from":1,"to":2}"#), "migration.steps", false),
+        ("negative", json(r#"{"from":-1,"to":2,"steps":[]}"#), "migration.from", false),
+        ("more", json(r#"{"from":1,"to":2,"steps":[],"x":0}"#), "migration", true),
         ("unknown step", step(r#"{"drop":{}}"#), "steps[0]", false),
         (
             "two in one",
@@ -316,18 +204,8 @@ fn a_malformed_migration_is_refused_with_its_place() {
             "steps[0]",
             false,
         ),
-        (
-            "the root",
-            step(r#"{"add":{"path":""}}"#),
-            "steps[0].add.path",
-            false,
-        ),
-        (
-            "unknown member",
-            step(r#"{"add":{"path":"/a","value":1}}"#),
-            "steps[0].add",
-            true,
-        ),
+        ("the root", step(r#"{"add":{"path":""}}"#), "steps[0].add.path", false),
+        ("unknown member", step(r#"{"add":{"path":"/a","value":1}}"#), "steps[0].add", true),
         (
             "unknown word",
             step(r#"{"convert":{"path":"/a","conversion":"string-to-date"}}"#),

@@ -227,10 +227,7 @@ pub(super) struct Findings<'a> {
 
 impl<'a> Findings<'a> {
     pub(super) fn new(text: Option<&'a str>) -> Self {
-        Self {
-            found: Vec::new(),
-            text,
-        }
+        Self { found: Vec::new(), text }
     }
 
     pub(super) fn add(
@@ -245,9 +242,7 @@ impl<'a> Findings<'a> {
             fault,
             severity: fault.severity(),
             at: at.to_string(),
-            position: self
-                .text
-                .and_then(|text| super::super::locate::position(text, at)),
+            position: self.text.and_then(|text| super::super::locate::position(text, at)),
             what: what.into(),
             why,
             mend: mend.into(),

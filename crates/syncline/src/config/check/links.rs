@@ -26,20 +26,10 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
         }
     }
     for entity in &config.entities {
-        if !config
-            .links
-            .iter()
-            .any(|link| link.entities.contains(&entity.name))
-        {
+        if !config.links.iter().any(|link| link.entities.contains(&entity.name)) {
             let at = At::new("entities").key(entity.name.as_str());
             let why = "its records stay where they are";
-            findings.add(
-                Fault::EntityUnlinked,
-                &at,
-                "no link carries it",
-                why,
-                "add it to a link",
-            );
+            findings.add(Fault::EntityUnlinked, &at, "no link carries it", why, "add it to a link");
         }
     }
     for link in &config.links {
@@ -61,23 +51,14 @@ fn mirror(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
         let what = "mirrors one side onto the other, and `limits.max_delete` lets everything go";
         let why = "a broken export on one side would delete the other";
         let mend = "leave `max_delete` at its default; raise it by flag for the run that needs it";
-        findings.add(
-            Fault::MirrorUnguarded,
-            &at.key("direction"),
-            what,
-            why,
-            mend,
-        );
+        findings.add(Fault::MirrorUnguarded, &at.key("direction"), what, why, mend);
     }
 }
 
 fn read_only(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
     for domain in config.domains.iter().filter(|domain| !domain.writable) {
         if writes_into(link, domain) {
-            let what = format!(
-                "writes into `{}`, which has `writable = false`",
-                domain.name
-            );
+            let what = format!("writes into `{}`, which has `writable = false`", domain.name);
             let why = "what the other side has never arrives there";
             let mend = "set a direction that leads away from it, or let it be written";
             findings.add(Fault::TargetReadOnly, &at.key("direction"), what, why, mend);
@@ -91,18 +72,11 @@ fn permitted(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>)
     if permissions.is_open() {
         return;
     }
-    let sides = config
-        .domains
-        .iter()
-        .filter(|d| d.name == link.source || d.name == link.target);
+    let sides = config.domains.iter().filter(|d| d.name == link.source || d.name == link.target);
     let may = |user: &str| {
         link.entities.iter().any(|entity| {
             sides.clone().all(|domain| {
-                let may = |access| {
-                    permissions
-                        .judge(user, &domain.name, entity, access)
-                        .is_ok()
-                };
+                let may = |access| permissions.judge(user, &domain.name, entity, access).is_ok();
                 may(Access::Read) && (may(Access::Write) || !writes_into(link, domain))
             })
         })
@@ -120,10 +94,7 @@ fn untold(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
     if config.notify.is_set() {
         return;
     }
-    let mut entities = config
-        .entities
-        .iter()
-        .filter(|entity| link.entities.contains(&entity.name));
+    let mut entities = config.entities.iter().filter(|entity| link.entities.contains(&entity.name));
     let waits = entities.any(|entity| {
         entity.deletion == Deletion::Review
             || entity.fields.iter().any(|rule| rule.rule == Rule::Review)
@@ -138,9 +109,7 @@ fn untold(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
 
 fn timeless(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
     let timeless = |name: &&syncline_model::id::EntityName| {
-        config
-            .entity(name.as_str())
-            .is_some_and(|entity| entity.time.is_none())
+        config.entity(name.as_str()).is_some_and(|entity| entity.time.is_none())
     };
     if let Some(entity) = link.entities.iter().find(timeless) {
         let what = format!("prefers the newer edit, and records of `{entity}` have no time");

@@ -27,13 +27,7 @@ fn folder(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
     let Ok(metadata) = fs::metadata(&domain.path) else {
         let what = "the folder does not exist";
         let why = "a run stops at a domain that is not there: it is not taken for an empty one";
-        return findings.add(
-            Fault::DomainMissing,
-            &at,
-            what,
-            why,
-            "create it or correct the path",
-        );
+        return findings.add(Fault::DomainMissing, &at, what, why, "create it or correct the path");
     };
     if !metadata.is_dir() || fs::read_dir(&domain.path).is_err() {
         let what = "is not a folder that can be listed";
@@ -45,13 +39,7 @@ fn folder(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
     if metadata.permissions().readonly() && is_written && domain.writable {
         let why = "a link writes here, and files are replaced by new ones in the folder";
         let mend = "let this user write the folder, or set `writable = false`";
-        findings.add(
-            Fault::DomainUnwritable,
-            &at,
-            "the folder is read-only",
-            why,
-            mend,
-        );
+        findings.add(Fault::DomainUnwritable, &at, "the folder is read-only", why, mend);
     }
 }
 
@@ -70,10 +58,7 @@ fn place(path: &Path) -> PathBuf {
         return real;
     }
     let mut plain = PathBuf::new();
-    for component in std::path::absolute(path)
-        .unwrap_or_else(|_| path.to_owned())
-        .components()
-    {
+    for component in std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).components() {
         match component {
             Component::CurDir => {}
             Component::ParentDir => drop(plain.pop()),
@@ -84,28 +69,15 @@ fn place(path: &Path) -> PathBuf {
 }
 
 fn overlaps(config: &Config, findings: &mut Findings<'_>) {
-    let places: Vec<_> = config
-        .domains
-        .iter()
-        .map(|domain| place(&domain.path))
-        .collect();
+    let places: Vec<_> = config.domains.iter().map(|domain| place(&domain.path)).collect();
     let placed: Vec<_> = config.domains.iter().zip(&places).collect();
     for (index, (domain, place)) in placed.iter().enumerate() {
         for (other, other_place) in placed.iter().take(index) {
             if place.starts_with(other_place) || other_place.starts_with(place) {
-                let what = format!(
-                    "is the folder of `{}`, or lies in it or around it",
-                    other.name
-                );
+                let what = format!("is the folder of `{}`, or lies in it or around it", other.name);
                 let why = "both domains would write the same files, and a delete would meet itself";
                 let mend = "give every domain a folder of its own";
-                findings.add(
-                    Fault::DomainsOverlap,
-                    &at(domain).key("path"),
-                    what,
-                    why,
-                    mend,
-                );
+                findings.add(Fault::DomainsOverlap, &at(domain).key("path"), what, why, mend);
             }
         }
     }
@@ -114,20 +86,10 @@ fn overlaps(config: &Config, findings: &mut Findings<'_>) {
 fn state(config: &Config, findings: &mut Findings<'_>) {
     let at = At::new("state");
     let state = place(&config.state);
-    if config
-        .domains
-        .iter()
-        .any(|domain| place(&domain.path) == state)
-    {
+    if config.domains.iter().any(|domain| place(&domain.path) == state) {
         let why = "the hub's files and the records would lie among each other";
         let mend = "give the state a folder of its own";
-        findings.add(
-            Fault::StateInDomain,
-            &at,
-            "is the folder of a domain",
-            why,
-            mend,
-        );
+        findings.add(Fault::StateInDomain, &at, "is the folder of a domain", why, mend);
     }
     if is_exposed(&config.state) {
         let what = "other users can look into the state folder";
@@ -159,18 +121,9 @@ fn entity_files(config: &Config, link: &Link, findings: &mut Findings<'_>) {
         return; // It is reported as missing; its files are no news.
     }
     let mut bytes = 0_u64;
-    for entity in config
-        .entities
-        .iter()
-        .filter(|entity| link.entities.contains(&entity.name))
-    {
-        let sizes = sides
-            .iter()
-            .map(|domain| fs::metadata(domain.path.join(&entity.file)));
-        let sizes: Vec<_> = sizes
-            .filter_map(Result::ok)
-            .map(|found| found.len())
-            .collect();
+    for entity in config.entities.iter().filter(|entity| link.entities.contains(&entity.name)) {
+        let sizes = sides.iter().map(|domain| fs::metadata(domain.path.join(&entity.file)));
+        let sizes: Vec<_> = sizes.filter_map(Result::ok).map(|found| found.len()).collect();
         if sizes.is_empty() {
             let what = format!("no domain of this link holds `{}`", entity.name);
             let why = "a misspelt file or entity looks like one without records";

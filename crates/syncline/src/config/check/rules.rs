@@ -26,10 +26,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
 }
 
 fn rule_at(entity: &Entity, rule: &FieldRule) -> At {
-    At::new("entities")
-        .key(entity.name.as_str())
-        .key("fields")
-        .key(rule.pattern.as_str())
+    At::new("entities").key(entity.name.as_str()).key("fields").key(rule.pattern.as_str())
 }
 
 /// Reports a pattern that never decides.
@@ -43,13 +40,7 @@ fn shadowed<'p>(
     if let Some(pattern) = earlier.find(|pattern| shadows(pattern, later, inside)) {
         let what = format!("never applies: `{pattern}` stands before it and matches all of it");
         let mend = "put the narrower rule first, or leave one of them out";
-        findings.add(
-            Fault::RuleShadowed,
-            at,
-            what,
-            "the first rule that matches decides",
-            mend,
-        );
+        findings.add(Fault::RuleShadowed, at, what, "the first rule that matches decides", mend);
     }
 }
 
@@ -61,30 +52,16 @@ fn field_rule(
     findings: &mut Findings<'_>,
 ) {
     if let Rule::Priority(order) = &rule.rule {
-        for name in order
-            .iter()
-            .filter(|name| config.domain(name.as_str()).is_none())
-        {
+        for name in order.iter().filter(|name| config.domain(name.as_str()).is_none()) {
             let what = format!("names the domain `{name}`, which is not defined");
             let why = "the order does not say what it seems to say";
             let mend = "correct the name, or define the domain";
-            findings.add(
-                Fault::PriorityUnknownDomain,
-                &at.key("priority"),
-                what,
-                why,
-                mend,
-            );
+            findings.add(Fault::PriorityUnknownDomain, &at.key("priority"), what, why, mend);
         }
     }
     let is_plain = rule.shape == Shape::Register && rule.rule == Rule::Latest;
     let of_record = [Some(&entity.id), entity.time.as_ref()];
-    if !is_plain
-        && of_record
-            .into_iter()
-            .flatten()
-            .any(|path| rule.pattern.matches(path))
-    {
+    if !is_plain && of_record.into_iter().flatten().any(|path| rule.pattern.matches(path)) {
         let what = "matches the id or the time of the records";
         let why = "two ids or two times joined into one name a record that is nowhere";
         let mend = "use a pattern that leaves it out, or put `\"<path>\" = \"latest\"` before it";
@@ -110,9 +87,7 @@ fn field_rule(
 fn action_on(domain: &Domain, entity: &EntityName, pattern: &Pattern) -> Option<Action> {
     let rules = domain.policy.rules().iter();
     let mut rules = rules.filter(|rule| rule.entity.as_ref().is_none_or(|name| name == entity));
-    rules
-        .find(|rule| shadows(&rule.pattern, pattern, true))
-        .map(|rule| rule.action)
+    rules.find(|rule| shadows(&rule.pattern, pattern, true)).map(|rule| rule.action)
 }
 
 /// Returns the two domains of every link that carries this entity.
@@ -120,15 +95,9 @@ fn pairs<'c>(
     config: &'c Config,
     entity: &'c EntityName,
 ) -> impl Iterator<Item = [&'c Domain; 2]> + 'c {
-    let links = config
-        .links
-        .iter()
-        .filter(|link| link.entities.contains(entity));
+    let links = config.links.iter().filter(|link| link.entities.contains(entity));
     links.filter_map(|link| {
-        Some([
-            config.domain(link.source.as_str())?,
-            config.domain(link.target.as_str())?,
-        ])
+        Some([config.domain(link.source.as_str())?, config.domain(link.target.as_str())?])
     })
 }
 
@@ -137,9 +106,7 @@ fn dead(config: &Config, entity: &Entity, rule: &FieldRule, at: &At, findings: &
     let denies =
         |domain: &Domain| action_on(domain, &entity.name, &rule.pattern) == Some(Action::Deny);
     let mut on_links = pairs(config, &entity.name).map(|pair| pair.into_iter().any(denies));
-    let is_dead = on_links
-        .next()
-        .is_some_and(|first| first && on_links.all(|next| next));
+    let is_dead = on_links.next().is_some_and(|first| first && on_links.all(|next| next));
     if is_dead {
         let why = "the values of this field never meet, so there is nothing to merge";
         let mend = "leave the rule out, or let the field through";
@@ -161,27 +128,14 @@ fn policy(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
         let links = config.links.iter();
         let mut links =
             links.filter(|link| link.source == domain.name || link.target == domain.name);
-        links.any(|link| {
-            name.as_ref()
-                .is_none_or(|name| link.entities.contains(name))
-        })
+        links.any(|link| name.as_ref().is_none_or(|name| link.entities.contains(name)))
     };
     let unused = |at: &At, findings: &mut Findings<'_>| {
         let what = "is for an entity that no link brings to this domain";
         let why = "the rule never applies";
-        findings.add(
-            Fault::RuleUnused,
-            at,
-            what,
-            why,
-            "correct the entity, or leave the rule out",
-        );
+        findings.add(Fault::RuleUnused, at, what, why, "correct the entity, or leave the rule out");
     };
-    let written = domain
-        .policy
-        .rules()
-        .iter()
-        .take(domain.policy_rules_written);
+    let written = domain.policy.rules().iter().take(domain.policy_rules_written);
     for (index, rule) in written.clone().enumerate() {
         let at = at.key("fields").index(index);
         if !reaches(&rule.entity) {
@@ -189,9 +143,7 @@ fn policy(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
         }
         let earlier = written.clone().take(index);
         let same = |name: &Option<EntityName>| name.is_none() || *name == rule.entity;
-        let earlier = earlier
-            .filter(|o| same(&o.entity))
-            .map(|other| &other.pattern);
+        let earlier = earlier.filter(|o| same(&o.entity)).map(|other| &other.pattern);
         shadowed(earlier, &rule.pattern, true, &at, findings);
     }
     for (index, rule) in domain.policy.record_rules().iter().enumerate() {
@@ -199,15 +151,8 @@ fn policy(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
             unused(&at.key("records").index(index), findings);
         }
     }
-    for name in domain
-        .renames
-        .keys()
-        .filter(|name| !reaches(&Some((*name).clone())))
-    {
-        let at = At::new("domains")
-            .key(domain.name.as_str())
-            .key("rename")
-            .key(name.as_str());
+    for name in domain.renames.keys().filter(|name| !reaches(&Some((*name).clone()))) {
+        let at = At::new("domains").key(domain.name.as_str()).key("rename").key(name.as_str());
         unused(&at, findings);
     }
 }
@@ -220,14 +165,8 @@ fn ids(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
         if crosses(Direction::FromDomain) && crosses(Direction::ToDomain) {
             continue;
         }
-        let at = At::new("domains")
-            .key(domain.name.as_str())
-            .key("policy")
-            .key("fields");
-        let what = format!(
-            "keeps the id of `{}` ({}) from crossing",
-            entity.name, entity.id
-        );
+        let at = At::new("domains").key(domain.name.as_str()).key("policy").key("fields");
+        let what = format!("keeps the id of `{}` ({}) from crossing", entity.name, entity.id);
         let why = "the copies of a record find each other by the id";
         let mend = "put a rule with `action = \"allow\"` for the id first";
         findings.add(Fault::IdWithheld, &at, what, why, mend);

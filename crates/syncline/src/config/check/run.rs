@@ -17,9 +17,7 @@ pub fn check(loaded: &Loaded) -> Vec<Finding> {
     safety::check(loaded, &mut findings);
     let mut found = findings.found;
     found.sort_by_key(|finding| {
-        let line = finding
-            .position
-            .map_or((usize::MAX, 0), |at| (at.line, at.column));
+        let line = finding.position.map_or((usize::MAX, 0), |at| (at.line, at.column));
         (std::cmp::Reverse(finding.severity), line)
     });
     found

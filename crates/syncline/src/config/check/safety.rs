@@ -11,19 +11,10 @@ use super::finding::{Fault, Findings};
 pub(super) fn check(loaded: &Loaded, findings: &mut Findings<'_>) {
     let config = &loaded.config;
     for file in &loaded.ignored {
-        let name = file
-            .file_name()
-            .unwrap_or(file.as_os_str())
-            .to_string_lossy();
+        let name = file.file_name().unwrap_or(file.as_os_str()).to_string_lossy();
         let why = "`syncline.toml` takes its place as a whole";
         let mend = "move what still holds into `syncline.toml`, and remove the file";
-        findings.add(
-            Fault::FileIgnored,
-            &At::new(&name),
-            "is not read",
-            why,
-            mend,
-        );
+        findings.add(Fault::FileIgnored, &At::new(&name), "is not read", why, mend);
     }
     limits(config, findings);
     users(config, findings);
@@ -33,10 +24,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Findings<'_>) {
 fn limits(config: &Config, findings: &mut Findings<'_>) {
     let limits = config.limits;
     let raised = [
-        (
-            "items_per_entity",
-            limits.items_per_entity > ITEMS_SENSIBLE_MAX,
-        ),
+        ("items_per_entity", limits.items_per_entity > ITEMS_SENSIBLE_MAX),
         ("bytes_per_run", limits.bytes_per_run > BYTES_SENSIBLE_MAX),
         ("run_time", limits.run_ms > RUN_MS_SENSIBLE_MAX),
     ];
@@ -44,13 +32,7 @@ fn limits(config: &Config, findings: &mut Findings<'_>) {
         let at = At::new("limits").key(name);
         let why = "one run holds what it reads in memory, and nobody waits for longer than a day";
         let mend = "lower it, or sync fewer entities at once";
-        findings.add(
-            Fault::LimitExcessive,
-            &at,
-            "is higher than makes sense",
-            why,
-            mend,
-        );
+        findings.add(Fault::LimitExcessive, &at, "is higher than makes sense", why, mend);
     }
 }
 
@@ -59,20 +41,9 @@ fn users(config: &Config, findings: &mut Findings<'_>) {
     let Ok(accounts) = fs::read_to_string("/etc/passwd") else {
         return;
     };
-    let is_known = |user: &str| {
-        accounts
-            .lines()
-            .any(|line| line.split(':').next() == Some(user))
-    };
-    for (user, _) in config
-        .permissions
-        .users()
-        .filter(|(user, _)| !is_known(user))
-    {
-        let what = format!(
-            "no account on this machine is called `{}`",
-            user.escape_debug()
-        );
+    let is_known = |user: &str| accounts.lines().any(|line| line.split(':').next() == Some(user));
+    for (user, _) in config.permissions.users().filter(|(user, _)| !is_known(user)) {
+        let what = format!("no account on this machine is called `{}`", user.escape_debug());
         let why = "a misspelt user is refused everything";
         let mend = "correct the name, unless it comes from elsewhere or is given by flag";
         findings.add(Fault::UserUnknown, &At::new("permissions"), what, why, mend);
@@ -85,24 +56,12 @@ fn secrets(config: &Config, findings: &mut Findings<'_>) {
     let mend = "keep it elsewhere: `env:NAME` or `file:PATH` name where it is found";
     if let Some(url) = config.notify.url.as_deref() {
         if url.starts_with("http") && holds_secret(url) {
-            findings.add(
-                Fault::SecretLiteral,
-                &at.key("url"),
-                "holds a secret",
-                why,
-                mend,
-            );
+            findings.add(Fault::SecretLiteral, &at.key("url"), "holds a secret", why, mend);
         }
         if url.starts_with("http://") && !is_local(url) {
             let why = "reports name entities, counts and files, for everybody on the way to read";
             let what = "is not encrypted";
-            findings.add(
-                Fault::NotifyPlaintext,
-                &at.key("url"),
-                what,
-                why,
-                "use `https://`",
-            );
+            findings.add(Fault::NotifyPlaintext, &at.key("url"), what, why, "use `https://`");
         }
     }
     for (index, word) in config.notify.command.iter().enumerate() {
@@ -115,15 +74,9 @@ fn secrets(config: &Config, findings: &mut Findings<'_>) {
 }
 
 fn is_local(url: &str) -> bool {
-    let host = url
-        .trim_start_matches("http://")
-        .split(['/', '?', '#'])
-        .next()
-        .unwrap_or_default();
+    let host = url.trim_start_matches("http://").split(['/', '?', '#']).next().unwrap_or_default();
     let host = host.rsplit('@').next().unwrap_or_default();
-    let name = host
-        .strip_prefix("[::1]")
-        .map_or_else(|| host.split(':').next(), |_| Some("::1"));
+    let name = host.strip_prefix("[::1]").map_or_else(|| host.split(':').next(), |_| Some("::1"));
     matches!(name, Some("localhost" | "127.0.0.1" | "::1"))
 }
 
@@ -156,9 +109,7 @@ fn holds_secret(text: &str) -> bool {
         "sig=",
         "auth=",
     ];
-    let authority = text
-        .split_once("://")
-        .map(|(_, rest)| rest.split(['/', '?']).next());
+    let authority = text.split_once("://").map(|(_, rest)| rest.split(['/', '?']).next());
     let has_password = authority.flatten().is_some_and(|host| host.contains('@'));
     let lower = text.to_ascii_lowercase();
     has_password

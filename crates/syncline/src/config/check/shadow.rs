@@ -9,13 +9,10 @@ pub(super) fn shadows(earlier: &Pattern, later: &Pattern, inside: bool) -> bool 
     let (early, early_deep) = steps(earlier);
     let (late, late_deep) = steps(later);
     let late_depth_min = late.len() + usize::from(late_deep);
-    let fits = early
-        .iter()
-        .enumerate()
-        .all(|(index, step)| match late.get(index) {
-            Some(other) => *step == "*" || step == other,
-            None => *step == "*" && index < late_depth_min,
-        });
+    let fits = early.iter().enumerate().all(|(index, step)| match late.get(index) {
+        Some(other) => *step == "*" || step == other,
+        None => *step == "*" && index < late_depth_min,
+    });
     fits && match (early_deep, inside) {
         (true, _) => late_depth_min > early.len(),
         (false, true) => late_depth_min >= early.len(),
@@ -26,9 +23,7 @@ pub(super) fn shadows(earlier: &Pattern, later: &Pattern, inside: bool) -> bool 
 /// Returns the steps of a pattern, and whether it ends in `/**`.
 fn steps(pattern: &Pattern) -> (Vec<&str>, bool) {
     let text = pattern.as_str();
-    let (text, deep) = text
-        .strip_suffix("/**")
-        .map_or((text, false), |text| (text, true));
+    let (text, deep) = text.strip_suffix("/**").map_or((text, false), |text| (text, true));
     (text.split('/').skip(1).collect(), deep)
 }
 
@@ -58,20 +53,10 @@ mod tests {
             ("/*/b",  "/a/c",   false, false),
         ];
         for (earlier, later, one_field, inside) in cases {
-            let (first, second) = (
-                Pattern::parse(earlier).unwrap(),
-                Pattern::parse(later).unwrap(),
-            );
-            assert_eq!(
-                shadows(&first, &second, false),
-                one_field,
-                "{earlier} before {later}"
-            );
-            assert_eq!(
-                shadows(&first, &second, true),
-                inside,
-                "{earlier} before {later}, inside"
-            );
+            let (first, second) =
+                (Pattern::parse(earlier).unwrap(), Pattern::parse(later).unwrap());
+            assert_eq!(shadows(&first, &second, false), one_field, "{earlier} before {later}");
+            assert_eq!(shadows(&first, &second, true), inside, "{earlier} before {later}, inside");
         }
     }
 }

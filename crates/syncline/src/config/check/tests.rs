@@ -80,32 +80,19 @@ fn each_fault_in_a_text_is_found() {
     let dir = folder();
     for (code, text, at) in BY_TEXT {
         // The table of `state` stands first; entities that a row names itself are not added.
-        let entities = if text.contains("[entities.contacts") {
-            ""
-        } else {
-            CONTACTS
-        };
+        let entities = if text.contains("[entities.contacts") { "" } else { CONTACTS };
         let text = match code {
             Fault::StateInDomain => format!("{text}\n{BASE}{entities}"),
             _ => format!("{BASE}{entities}{text}\n"),
         };
         let found = findings_in(dir.path(), &text);
-        let own: Vec<_> = found
-            .iter()
-            .filter(|finding| finding.fault == *code)
-            .collect();
+        let own: Vec<_> = found.iter().filter(|finding| finding.fault == *code).collect();
         assert_eq!(own.len(), 1, "case: {}: {:?}", code.code(), codes(&found));
         assert_eq!(own[0].at, *at, "case: {text}");
         assert!(own[0].position.is_some(), "case: {text}");
-        let follows = [
-            Fault::EntityUnlinked,
-            Fault::StateExposed,
-            Fault::IdWithheld,
-            Fault::KeyFieldMerged,
-        ];
-        let others = found
-            .iter()
-            .filter(|f| f.fault != *code && !follows.contains(&f.fault));
+        let follows =
+            [Fault::EntityUnlinked, Fault::StateExposed, Fault::IdWithheld, Fault::KeyFieldMerged];
+        let others = found.iter().filter(|f| f.fault != *code && !follows.contains(&f.fault));
         assert_eq!(others.count(), 0, "case: {text}: {:?}", codes(&found));
         for finding in &found {
             let shown = format!("{finding} {} {}", finding.why, finding.mend);
@@ -198,12 +185,7 @@ fn the_gravest_finding_comes_first() {
 #[test]
 fn every_code_has_a_page_and_every_word_is_used_once() {
     let pages = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/errors");
-    let others = [
-        "CONFIG_INVALID",
-        "CONFIG_UNREADABLE",
-        "PERMISSION_DENIED",
-        "SAFETY_STOP",
-    ];
+    let others = ["CONFIG_INVALID", "CONFIG_UNREADABLE", "PERMISSION_DENIED", "SAFETY_STOP"];
     let limits = ["LIMIT_ITEMS", "LIMIT_BYTES", "LIMIT_TIME"];
     let words: Vec<_> = Fault::ALL.iter().map(|code| code.code()).collect();
     assert_eq!(words.iter().collect::<BTreeSet<_>>().len(), words.len());

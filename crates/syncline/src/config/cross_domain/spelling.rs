@@ -97,17 +97,9 @@ impl Default for Fields {
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase", default)]
 pub(super) struct LimitsSpec {
-    #[serde(
-        alias = "max_items_per_entity",
-        alias = "maxItems",
-        alias = "max_items"
-    )]
+    #[serde(alias = "max_items_per_entity", alias = "maxItems", alias = "max_items")]
     pub(super) max_items_per_entity: Option<u64>,
-    #[serde(
-        rename = "maxTotalSizeMB",
-        alias = "max_total_size_mb",
-        alias = "maxSizeMB"
-    )]
+    #[serde(rename = "maxTotalSizeMB", alias = "max_total_size_mb", alias = "maxSizeMB")]
     pub(super) max_total_size_mb: Option<u64>,
     #[serde(alias = "timeout_minutes")]
     pub(super) timeout_minutes: Option<u64>,
@@ -142,12 +134,7 @@ pub(super) struct EntitySpec {
     pub(super) timestamp_field: Option<String>,
     #[serde(default, alias = "field_mappings")]
     pub(super) field_mappings: Ordered<NewName>,
-    #[serde(
-        default,
-        alias = "merge_rules",
-        alias = "mergeStrategies",
-        alias = "merge_strategies"
-    )]
+    #[serde(default, alias = "merge_rules", alias = "mergeStrategies", alias = "merge_strategies")]
     pub(super) merge_rules: Ordered<String>,
 }
 
@@ -174,10 +161,7 @@ impl<'de> Deserialize<'de> for Domains {
             fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Domains, A::Error> {
                 let mut domains = Vec::new();
                 while let Some(mut domain) = list.next_element::<DomainSpec>()? {
-                    let name = domain
-                        .name
-                        .take()
-                        .ok_or_else(|| A::Error::missing_field("name"))?;
+                    let name = domain.name.take().ok_or_else(|| A::Error::missing_field("name"))?;
                     domains.push((name, domain));
                 }
                 Ok(Domains(domains))
@@ -214,18 +198,8 @@ macro_rules! list_or_table {
     };
 }
 
-list_or_table!(
-    Rights,
-    "a list of rights, or rights by user",
-    Everybody,
-    Users
-);
-list_or_table!(
-    Fields,
-    "a list of fields, or fields by entity",
-    OfAll,
-    ByEntity
-);
+list_or_table!(Rights, "a list of rights, or rights by user", Everybody, Users);
+list_or_table!(Fields, "a list of fields, or fields by entity", OfAll, ByEntity);
 
 impl<'de> Deserialize<'de> for NewName {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

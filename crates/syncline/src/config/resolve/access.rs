@@ -22,12 +22,7 @@ pub(super) fn permissions(
         let at = At::new("permissions").index(index);
         if text.user.is_empty() {
             let why = "every grant belongs to one user";
-            return Err(Refusal::new(
-                at.key("user"),
-                "is empty",
-                why,
-                "name the user",
-            ));
+            return Err(Refusal::new(at.key("user"), "is empty", why, "name the user"));
         }
         let domain = match text.domain.as_deref() {
             None | Some("*") => None,
@@ -36,16 +31,9 @@ pub(super) fn permissions(
         let granted = text.entities.as_ref().map(|listed| {
             let at = at.key("entities");
             let listed = listed.iter().enumerate();
-            listed
-                .map(|(index, name)| defined(name, &at.index(index), &entities))
-                .collect()
+            listed.map(|(index, name)| defined(name, &at.index(index), &entities)).collect()
         });
-        let mut grant = Grant {
-            domain,
-            entities: granted.transpose()?,
-            read: false,
-            write: false,
-        };
+        let mut grant = Grant { domain, entities: granted.transpose()?, read: false, write: false };
         for (index, word) in text.allow.iter().enumerate() {
             match word.as_str() {
                 "read" => grant.read = true,
@@ -84,26 +72,18 @@ pub(super) fn limits(text: &LimitsText) -> Result<Limits, Refusal> {
 fn positive(value: Option<u64>, at: &At, example: &str) -> Result<u64, Refusal> {
     let next = format!("write it such as {example}");
     value.filter(|value| *value > 0).ok_or_else(|| {
-        Refusal::new(
-            at.clone(),
-            "is not a limit",
-            "a limit is a number above zero",
-            &next,
-        )
+        Refusal::new(at.clone(), "is not a limit", "a limit is a number above zero", &next)
     })
 }
 
 pub(super) fn guard(text: &LimitsText) -> Result<Guard, Refusal> {
     let threshold = |name: &str, given: &Option<NumberOrText>, usual: Threshold| match given {
         None => Ok(usual),
-        Some(text) => text
-            .to_string()
-            .parse()
-            .map_err(|error: syncline_policy::ThresholdError| {
-                let why = "a guard allows a number of records, or a share of them";
-                let next = "write it such as 99 or \"20%\"";
-                Refusal::new(At::new("limits").key(name), error.to_string(), why, next)
-            }),
+        Some(text) => text.to_string().parse().map_err(|error: syncline_policy::ThresholdError| {
+            let why = "a guard allows a number of records, or a share of them";
+            let next = "write it such as 99 or \"20%\"";
+            Refusal::new(At::new("limits").key(name), error.to_string(), why, next)
+        }),
     };
     let usual = Guard::default();
     Ok(Guard {
@@ -116,19 +96,10 @@ pub(super) fn guard(text: &LimitsText) -> Result<Guard, Refusal> {
 pub(super) fn notify(text: &NotifyText) -> Result<Notify, Refusal> {
     if text.command.first().is_some_and(String::is_empty) {
         let at = At::new("notify").key("command").index(0);
-        return Err(Refusal::new(
-            at,
-            "is empty",
-            "it names a program",
-            "name the program first",
-        ));
+        return Err(Refusal::new(at, "is empty", "it names a program", "name the program first"));
     }
     let known = ["http://", "https://", "env:", "file:"];
-    if text
-        .url
-        .as_ref()
-        .is_some_and(|url| !known.iter().any(|scheme| url.starts_with(scheme)))
-    {
+    if text.url.as_ref().is_some_and(|url| !known.iter().any(|scheme| url.starts_with(scheme))) {
         return Err(Refusal::new(
             At::new("notify").key("url"),
             "is not an address that a report can be posted to",
@@ -136,8 +107,5 @@ pub(super) fn notify(text: &NotifyText) -> Result<Notify, Refusal> {
             "write a full address",
         ));
     }
-    Ok(Notify {
-        command: text.command.clone(),
-        url: text.url.clone(),
-    })
+    Ok(Notify { command: text.command.clone(), url: text.url.clone() })
 }

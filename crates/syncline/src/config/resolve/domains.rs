@@ -29,10 +29,7 @@ pub(super) fn resolve(
     entities: &[Entity],
     dir: &Path,
 ) -> Result<Vec<Domain>, Refusal> {
-    domains
-        .iter()
-        .map(|(name, text)| domain(name, text, entities, dir))
-        .collect()
+    domains.iter().map(|(name, text)| domain(name, text, entities, dir)).collect()
 }
 
 fn domain(
@@ -47,12 +44,7 @@ fn domain(
     }
     if text.path.as_os_str().is_empty() {
         let why = "a domain of kind `files` is a folder";
-        return Err(Refusal::new(
-            at.key("path"),
-            "is empty",
-            why,
-            "give the folder",
-        ));
+        return Err(Refusal::new(at.key("path"), "is empty", why, "give the folder"));
     }
     Ok(Domain {
         name: names::domain(name, &at)?,
@@ -71,26 +63,13 @@ fn policy(text: &PolicyText, at: &At, entities: &[Entity]) -> Result<DomainPolic
         Some("deny") => Fallback::Deny,
         Some(_) => return Err(unknown_word(at.key("default"), "default", "allow, deny")),
     };
-    within(
-        text.fields.len(),
-        syncline_policy::limits::RULES_MAX,
-        &at.key("fields"),
-    )?;
-    within(
-        text.records.len(),
-        syncline_policy::limits::RULES_MAX,
-        &at.key("records"),
-    )?;
+    within(text.fields.len(), syncline_policy::limits::RULES_MAX, &at.key("fields"))?;
+    within(text.records.len(), syncline_policy::limits::RULES_MAX, &at.key("records"))?;
     let mut policy = DomainPolicy::new(fallback);
     if let Some(mask) = &text.mask {
         policy = policy.with_mask(mask).map_err(|error| {
             let why = "the mask stands in every record in place of the value";
-            Refusal::new(
-                at.key("mask"),
-                error.to_string(),
-                why,
-                "use a short text such as `***`",
-            )
+            Refusal::new(at.key("mask"), error.to_string(), why, "use a short text such as `***`")
         })?;
     }
     for (index, rule) in text.fields.iter().enumerate() {
@@ -99,29 +78,18 @@ fn policy(text: &PolicyText, at: &At, entities: &[Entity]) -> Result<DomainPolic
             .ok_or_else(|| unknown_word(at.key("action"), "action", &words::list(ACTIONS)))?;
         let entity = entity_of(rule.entity.as_deref(), &at, entities)?;
         let pattern = pattern(&rule.path, &at.key("path"))?;
-        policy.add_rule(Rule {
-            entity,
-            pattern,
-            action,
-        });
+        policy.add_rule(Rule { entity, pattern, action });
     }
     // The id is how the two copies of a record find each other: only a rule that names it stops it.
     for entity in entities.iter().filter(|_| fallback == Fallback::Deny) {
         let pattern = pattern(&entity.id.as_str().replace('*', "~2"), at)?;
         let entity = Some(entity.name.clone());
-        policy.add_rule(Rule {
-            entity,
-            pattern,
-            action: Action::Allow,
-        });
+        policy.add_rule(Rule { entity, pattern, action: Action::Allow });
     }
     for (index, text) in text.records.iter().enumerate() {
         let at = at.key("records").index(index);
         let entity = entity_of(text.entity.as_deref(), &at, entities)?;
-        policy.add_record_rule(RecordRule {
-            entity,
-            condition: condition(text, &at)?,
-        });
+        policy.add_record_rule(RecordRule { entity, condition: condition(text, &at)? });
     }
     Ok(policy)
 }
@@ -150,11 +118,7 @@ pub(super) fn condition(text: &ConditionText, at: &At) -> Result<Condition, Refu
             return Err(Refusal::new(at.clone(), "is not a condition", why, next));
         }
     };
-    within(
-        values.len(),
-        syncline_policy::limits::CONDITION_VALUES_MAX,
-        &at.key("in"),
-    )?;
+    within(values.len(), syncline_policy::limits::CONDITION_VALUES_MAX, &at.key("in"))?;
     let values = values.into_iter().map(|value| match value {
         ScalarText::Text(text) => Ok(Leaf::string(text)),
         ScalarText::Number(number) => Leaf::parse(number),
@@ -164,10 +128,7 @@ pub(super) fn condition(text: &ConditionText, at: &At) -> Result<Condition, Refu
         let why = "values are compared as JSON values";
         Refusal::new(at.clone(), error.to_string(), why, "give another number")
     })?;
-    Ok(Condition {
-        path: pointer(&text.path, &at.key("path"))?,
-        one_of,
-    })
+    Ok(Condition { path: pointer(&text.path, &at.key("path"))?, one_of })
 }
 
 /// Reads the fields that have another name in a domain.
@@ -186,19 +147,11 @@ fn renames(
         let mut pairs: Vec<Rename> = Vec::new();
         for (hub, domain) in fields.iter() {
             let at = at.key(hub);
-            let pair = Rename {
-                hub: pointer(hub, &at)?,
-                domain: pointer(domain, &at)?,
-            };
+            let pair = Rename { hub: pointer(hub, &at)?, domain: pointer(domain, &at)? };
             if pairs.iter().any(|other| other.domain == pair.domain) {
                 let why = "two fields under one name would overwrite each other";
                 let next = "give each its own name";
-                return Err(Refusal::new(
-                    at,
-                    "this name is taken by another field",
-                    why,
-                    next,
-                ));
+                return Err(Refusal::new(at, "this name is taken by another field", why, next));
             }
             pairs.push(pair);
         }

@@ -32,12 +32,7 @@ pub(super) fn resolve(
         if let Some(other) = resolved.iter().find(|other| other.file == entity.file) {
             let what = format!("shares its file with the entity `{}`", other.name);
             let why = "two entities in one file would overwrite each other";
-            return Err(Refusal::new(
-                at.key("file"),
-                what,
-                why,
-                "give each entity its own file",
-            ));
+            return Err(Refusal::new(at.key("file"), what, why, "give each entity its own file"));
         }
         resolved.push(entity);
     }
@@ -66,19 +61,11 @@ fn entity(name: &str, text: &EntityText, at: &At, around: &Around<'_>) -> Result
         Some(NO_TIME) => None,
         text => Some(pointer(text.unwrap_or("/lastModified"), &at.key("time"))?),
     };
-    within(
-        text.fields.0.len(),
-        syncline_policy::limits::RULES_MAX,
-        &at.key("fields"),
-    )?;
+    within(text.fields.0.len(), syncline_policy::limits::RULES_MAX, &at.key("fields"))?;
     let fields = text.fields.iter().map(|(path, field)| {
         let at = at.key("fields").key(path);
         let (shape, rule) = field_rule(field, &at, name, around)?;
-        Ok(FieldRule {
-            pattern: pattern(path, &at)?,
-            shape,
-            rule,
-        })
+        Ok(FieldRule { pattern: pattern(path, &at)?, shape, rule })
     });
     Ok(Entity {
         name: entity_name,
@@ -100,13 +87,7 @@ fn field_rule(
     let (word, detail) = match field {
         FieldText::Word(word) => {
             let known = words::shape(word).or_else(|| words::rule(word));
-            let all = || {
-                format!(
-                    "{}, {}",
-                    words::list(words::SHAPES),
-                    words::list(words::RULES)
-                )
-            };
+            let all = || format!("{}, {}", words::list(words::SHAPES), words::list(words::RULES));
             let word = known.ok_or_else(|| unknown_word(at.clone(), "shape or rule", &all()))?;
             (word, &FieldDetail::default())
         }
@@ -135,12 +116,7 @@ fn detail_word(detail: &FieldDetail, at: &At) -> Result<FieldWord, Refusal> {
     match (shape, rule) {
         (None, None) => {
             let why = "the entry would change nothing";
-            Err(Refusal::new(
-                at.clone(),
-                "names neither a shape nor a rule",
-                why,
-                "add `rule`",
-            ))
+            Err(Refusal::new(at.clone(), "names neither a shape nor a rule", why, "add `rule`"))
         }
         (Some(shape), None) => Ok(shape),
         (None, Some(rule)) => Ok(rule),
@@ -175,10 +151,7 @@ fn refuse_stray(word: FieldWord, detail: &FieldDetail, at: &At) -> Result<(), Re
         ("priority",  detail.priority.is_some(),  Priority),
         ("separator", detail.separator.is_some(), Concat),
     ];
-    match members
-        .iter()
-        .find(|(_, given, owner)| *given && *owner != word)
-    {
+    match members.iter().find(|(_, given, owner)| *given && *owner != word) {
         None => Ok(()),
         Some((member, ..)) => Err(Refusal::new(
             at.key(member),
@@ -219,9 +192,7 @@ fn meaning(
         FieldWord::Union => shape(Shape::Union),
         FieldWord::Text => shape(Shape::Text),
         FieldWord::Keyed => match detail.key.as_deref() {
-            Some(key) if !key.is_empty() => shape(Shape::Keyed {
-                key: key.to_owned(),
-            }),
+            Some(key) if !key.is_empty() => shape(Shape::Keyed { key: key.to_owned() }),
             _ => Err(Refusal::new(
                 at.clone(),
                 "the shape `keyed` needs a key",
@@ -257,31 +228,20 @@ fn priority(
         ));
     }
     let at = at.key("priority");
-    let names = listed
-        .iter()
-        .enumerate()
-        .map(|(index, name)| names::domain(name, &at.index(index)));
+    let names =
+        listed.iter().enumerate().map(|(index, name)| names::domain(name, &at.index(index)));
     let names = names.collect::<Result<Vec<_>, _>>()?;
     for (index, name) in names.iter().enumerate() {
         if names.iter().take(index).any(|earlier| earlier == name) {
             let why = "only the first place of a domain counts";
-            return Err(Refusal::new(
-                at.index(index),
-                "stands twice",
-                why,
-                "leave it out",
-            ));
+            return Err(Refusal::new(at.index(index), "stands twice", why, "leave it out"));
         }
     }
     Ok(names)
 }
 
 fn quoted(domains: &[DomainName]) -> String {
-    domains
-        .iter()
-        .map(|name| format!("\"{name}\""))
-        .collect::<Vec<_>>()
-        .join(", ")
+    domains.iter().map(|name| format!("\"{name}\"")).collect::<Vec<_>>().join(", ")
 }
 
 /// Returns source, then target, of the one link that carries this entity.

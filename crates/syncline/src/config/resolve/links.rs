@@ -44,10 +44,7 @@ pub(super) fn resolve(document: &Document, domains: &[DomainName]) -> Result<Vec
             _ => Vec::new(),
         });
     }
-    let links = document
-        .links
-        .iter()
-        .map(|(name, text)| link(name, text, domains, &entities));
+    let links = document.links.iter().map(|(name, text)| link(name, text, domains, &entities));
     links.collect()
 }
 
@@ -77,12 +74,7 @@ fn link(
     if source == target {
         let why = "a link joins two places";
         let next = "name another domain";
-        return Err(Refusal::new(
-            at.key("target"),
-            "is the source as well",
-            why,
-            next,
-        ));
+        return Err(Refusal::new(at.key("target"), "is the source as well", why, next));
     }
     let carried = match &text.entities {
         None => entities.to_vec(),
@@ -97,11 +89,7 @@ fn link(
     let on_conflict = match &text.on_conflict {
         None => OnConflict::default(),
         Some(word) => words::find(PREFERENCES, word).ok_or_else(|| {
-            unknown_word(
-                at.key("on_conflict"),
-                "preference",
-                &words::list(PREFERENCES),
-            )
+            unknown_word(at.key("on_conflict"), "preference", &words::list(PREFERENCES))
         })?,
     };
     let filter = text.filter.iter().enumerate().map(|(index, text)| {
@@ -110,22 +98,11 @@ fn link(
             None | Some("*") => None,
             Some(name) => Some(defined(name, &at.key("entity"), &carried)?),
         };
-        Ok(Filter {
-            entity,
-            condition: condition(text, &at)?,
-        })
+        Ok(Filter { entity, condition: condition(text, &at)? })
     });
     let filter = filter.collect::<Result<_, Refusal>>()?;
     let (name, entities) = (name.to_owned(), carried);
-    Ok(Link {
-        name,
-        source,
-        target,
-        entities,
-        direction,
-        on_conflict,
-        filter,
-    })
+    Ok(Link { name, source, target, entities, direction, on_conflict, filter })
 }
 
 /// Returns the entities that a link lists, each once.
@@ -139,12 +116,7 @@ fn carried(listed: &[String], at: &At, known: &[EntityName]) -> Result<Vec<Entit
     }
     if carried.is_empty() {
         let why = "a link without entities carries nothing";
-        return Err(Refusal::new(
-            at.clone(),
-            "is empty",
-            why,
-            "list entities, or leave it out",
-        ));
+        return Err(Refusal::new(at.clone(), "is empty", why, "list entities, or leave it out"));
     }
     Ok(carried)
 }

@@ -55,26 +55,13 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
 #[test]
 fn what_is_not_understood_is_refused_with_its_line() {
     for (text, place, member, said) in REFUSED {
-        let error = Config::parse(text, Path::new("."))
-            .map(drop)
-            .expect_err(text);
+        let error = Config::parse(text, Path::new(".")).map(drop).expect_err(text);
         assert_eq!(error.code(), "CONFIG_INVALID", "case: {text}");
-        assert!(
-            !error.why().is_empty() && !error.next().is_empty(),
-            "case: {text}"
-        );
-        let ConfigError::Invalid(invalid) = error else {
-            panic!("case: {text}")
-        };
-        assert!(
-            invalid.what.contains(*said),
-            "case: {text}: {}",
-            invalid.what
-        );
+        assert!(!error.why().is_empty() && !error.next().is_empty(), "case: {text}");
+        let ConfigError::Invalid(invalid) = error else { panic!("case: {text}") };
+        assert!(invalid.what.contains(*said), "case: {text}: {}", invalid.what);
         assert_eq!(invalid.at, *member, "case: {text}");
-        let position = invalid
-            .position
-            .map(|at| format!("{}:{}", at.line, at.column));
+        let position = invalid.position.map(|at| format!("{}:{}", at.line, at.column));
         let position = position.unwrap_or_default();
         let exact = !place.ends_with(':');
         assert!(
@@ -92,9 +79,7 @@ fn an_error_never_quotes_a_value() {
         "limits = \"canary-7c1\"",
     ];
     for text in texts {
-        let error = Config::parse(text, Path::new("."))
-            .map(drop)
-            .expect_err(text);
+        let error = Config::parse(text, Path::new(".")).map(drop).expect_err(text);
         let shown = format!("{error} {} {}", error.why(), error.next());
         assert!(!shown.contains("canary"), "case: {text}: {shown}");
     }

@@ -20,11 +20,7 @@ fn schema() -> Value {
 /// Returns the blocks of the guide in one language.
 fn examples(language: &str) -> Vec<&'static str> {
     let fence = format!("```{language}\n");
-    GUIDE
-        .split(fence.as_str())
-        .skip(1)
-        .map(|rest| rest.split("```").next().unwrap())
-        .collect()
+    GUIDE.split(fence.as_str()).skip(1).map(|rest| rest.split("```").next().unwrap()).collect()
 }
 
 fn as_json(text: &str) -> Value {
@@ -37,10 +33,7 @@ fn every_example_of_the_guide_is_valid_for_the_schema_and_the_code() {
     let examples = examples("toml");
     assert!(examples.len() >= 7, "the guide has lost its examples");
     for text in examples {
-        let errors: Vec<_> = validator
-            .iter_errors(&as_json(text))
-            .map(|e| e.to_string())
-            .collect();
+        let errors: Vec<_> = validator.iter_errors(&as_json(text)).map(|e| e.to_string()).collect();
         assert!(errors.is_empty(), "{text}\n{errors:?}");
         Config::parse(text, Path::new(".")).unwrap_or_else(|error| panic!("{text}\n{error}"));
     }
@@ -92,14 +85,8 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[notify]\ncommand = \"x\"",
     ];
     for text in bad {
-        assert!(
-            Config::parse(text, Path::new(".")).is_err(),
-            "the code accepts: {text}"
-        );
-        assert!(
-            !validator.is_valid(&as_json(text)),
-            "the schema accepts: {text}"
-        );
+        assert!(Config::parse(text, Path::new(".")).is_err(), "the code accepts: {text}");
+        assert!(!validator.is_valid(&as_json(text)), "the schema accepts: {text}");
     }
 }
 
@@ -110,22 +97,13 @@ fn members<T: DeserializeOwned>() -> BTreeSet<String> {
     };
     let text = error.to_string();
     let listed = text.split("expected").nth(1).unwrap_or_default();
-    listed
-        .split('`')
-        .skip(1)
-        .step_by(2)
-        .map(str::to_owned)
-        .collect()
+    listed.split('`').skip(1).step_by(2).map(str::to_owned).collect()
 }
 
 /// Returns the members that the schema lists at `pointer`.
 fn listed(schema: &Value, pointer: &str) -> BTreeSet<String> {
     let properties = schema.pointer(pointer).and_then(Value::as_object);
-    properties
-        .unwrap_or_else(|| panic!("no {pointer}"))
-        .keys()
-        .cloned()
-        .collect()
+    properties.unwrap_or_else(|| panic!("no {pointer}")).keys().cloned().collect()
 }
 
 #[test]
@@ -154,10 +132,7 @@ fn schema_and_code_have_the_same_members() {
 fn words(schema: &Value, pointer: &str) -> BTreeSet<String> {
     let listed = schema.pointer(pointer).and_then(Value::as_array);
     let listed = listed.unwrap_or_else(|| panic!("no {pointer}"));
-    listed
-        .iter()
-        .map(|word| word.as_str().unwrap().to_owned())
-        .collect()
+    listed.iter().map(|word| word.as_str().unwrap().to_owned()).collect()
 }
 
 #[test]
@@ -191,31 +166,21 @@ fn schema_and_code_have_the_same_words() {
 fn the_guide_names_every_member_and_every_word() {
     let schema = schema();
     let definitions = schema.pointer("/$defs").and_then(Value::as_object).unwrap();
-    let members = definitions
-        .keys()
-        .map(|name| format!("/$defs/{name}/properties"));
+    let members = definitions.keys().map(|name| format!("/$defs/{name}/properties"));
     let members = members.chain(["/properties".to_owned()]);
     let members = members.filter(|pointer| schema.pointer(pointer).is_some());
     for name in members.flat_map(|pointer| listed(&schema, &pointer)) {
-        assert!(
-            GUIDE.contains(name.as_str()),
-            "the guide does not name `{name}`"
-        );
+        assert!(GUIDE.contains(name.as_str()), "the guide does not name `{name}`");
     }
     for word in words(&schema, "/$defs/field/properties/rule/enum") {
-        assert!(
-            GUIDE.contains(&format!("`{word}`")),
-            "the guide does not name `{word}`"
-        );
+        assert!(GUIDE.contains(&format!("`{word}`")), "the guide does not name `{word}`");
     }
 }
 
 #[test]
 fn the_json_examples_of_the_guide_are_the_files_of_spec_001() {
     let examples = examples("json");
-    let [main, mappings] = examples.as_slice() else {
-        panic!("two examples")
-    };
+    let [main, mappings] = examples.as_slice() else { panic!("two examples") };
     let dir = tempfile::tempdir().unwrap();
     std::fs::write(dir.path().join(CROSS_DOMAIN_FILE), main).unwrap();
     std::fs::write(dir.path().join(MAPPINGS_FILE), mappings).unwrap();

@@ -37,30 +37,17 @@ fn the_files_mean_what_they_seem_to_say() {
     let (personal, business) = (&config.domains[0], &config.domains[1]);
     assert!(personal.path.ends_with("lists/personal") && !personal.writable && business.writable);
     assert_eq!(business.path, Path::new("/srv/b"));
-    let rules = business
-        .policy
-        .rules()
-        .iter()
-        .map(|rule| rule.pattern.as_str());
-    assert_eq!(
-        rules.collect::<Vec<_>>(),
-        ["/notes", "/address/city", "/a~1b", "/phone"]
-    );
+    let rules = business.policy.rules().iter().map(|rule| rule.pattern.as_str());
+    assert_eq!(rules.collect::<Vec<_>>(), ["/notes", "/address/city", "/a~1b", "/phone"]);
     assert_eq!(business.policy.record_rules().len(), 1);
     let rename = &business.renames.values().next().unwrap()[0];
-    assert_eq!(
-        (rename.hub.as_str(), rename.domain.as_str()),
-        ("/phone", "/tel")
-    );
+    assert_eq!((rename.hub.as_str(), rename.domain.as_str()), ("/phone", "/tel"));
     let contacts = &config.entities[0];
     assert_eq!((config.entities.len(), contacts.id.as_str()), (1, "/uid"));
     assert_eq!(contacts.time.as_ref().unwrap().as_str(), "/meta/changed");
     assert_eq!(contacts.fields[0].shape, Shape::Union);
     let link = config.link_for("personal", "business").unwrap();
-    assert_eq!(
-        (link.on_conflict, link.direction),
-        (OnConflict::Source, Direction::SourceToTarget)
-    );
+    assert_eq!((link.on_conflict, link.direction), (OnConflict::Source, Direction::SourceToTarget));
     let limits = config.limits;
     assert_eq!(
         (limits.items_per_entity, limits.bytes_per_run, limits.run_ms),
