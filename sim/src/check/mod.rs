@@ -9,26 +9,11 @@
 //! | I1, I19, I20, I22 with files | `world::sync` |
 
 mod agreement;
+mod end;
 mod files;
 mod hub;
 mod model;
 
 pub(crate) use agreement::records;
+pub(crate) use end::at_the_end;
 pub(crate) use hub::{after_start, causality, drift, log};
-
-use crate::world::World;
-
-/// Checks everything once the world has come to rest.
-pub(crate) fn at_the_end(world: &mut World) {
-    agreement::liveness(world);
-    if !world.history.violations.is_empty() {
-        return;
-    }
-    for index in 0..world.sites.len() {
-        after_start(world, index, true);
-    }
-    agreement::check(world);
-    model::check(world);
-    files::check(world);
-    world.check_undo();
-}

@@ -267,7 +267,7 @@ impl World {
             }
         }
         for _ in 0..ROUNDS_MAX {
-            let deadline = self.now_ms + super::LIVENESS_MS;
+            let deadline = self.now_ms + super::play::LIVENESS_MS;
             self.run_until(deadline);
             let mut still = true;
             for index in 0..self.sites.len() {
