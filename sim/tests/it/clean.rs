@@ -2,12 +2,9 @@
 
 use syncline_sim::replay::run_twice;
 
-/// Seeds that show a defect which is not mended yet; each has an ignored test of its own.
-const OPEN: [u64; 1] = [134];
-
 /// Runs seeds twice each; every requirement must hold, and both runs must be equal.
 fn check(seeds: std::ops::Range<u64>) {
-    for seed in seeds.filter(|seed| !OPEN.contains(seed)) {
+    for seed in seeds {
         let verdict = run_twice(seed, None);
         let first = verdict.outcome.violations.first();
         let trace = verdict.outcome.trace.join("\n");
@@ -42,7 +39,6 @@ fn every_requirement_holds_in_worlds_151_to_200() {
 /// A run ends with an unknown outcome after it has written a file. Then a person removes from that
 /// file a record that an earlier run had brought there: the next run must not bring it back.
 #[test]
-#[ignore = "defect: a write that an earlier run made counts as perhaps never made (I3)"]
 fn a_deletion_after_a_run_of_unknown_outcome_stays() {
     let verdict = run_twice(134, None);
     assert!(verdict.is_clean(), "{:?}", verdict.outcome.violations.first());
