@@ -3,10 +3,7 @@
 //! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n]`
 //!
 //! Prints the first history that fails, with as few actions as can be, and ends with exit code 1.
-#![expect(
-    clippy::disallowed_methods,
-    reason = "a tool reads its arguments; the library does not"
-)]
+#![expect(clippy::disallowed_methods, reason = "a tool reads its arguments; the library does not")]
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
 #![expect(clippy::unwrap_used, reason = "a check that cannot go on panics")]
 

@@ -49,11 +49,8 @@ impl Writer {
         let take_back = self.cursor > 0 && self.random(100) < 15;
         let start = self.cursor - usize::from(take_back);
         let letter = char::from(b"etaoin shrdlu\n"[usize::try_from(self.random(14))?]);
-        let change = if take_back {
-            Component::Delete(1)
-        } else {
-            Component::Insert(letter.into())
-        };
+        let change =
+            if take_back { Component::Delete(1) } else { Component::Insert(letter.into()) };
         let rest = text.len() - self.cursor;
         let operation =
             TextOperation::new([Component::Retain(start), change, Component::Retain(rest)])?;
@@ -76,36 +73,22 @@ fn timed<T>(
 
 fn branch(text: &TextState, site: u64) -> Result<TextState, Box<dyn Error>> {
     let clock = EDITS * CLOCK_STEP;
-    let mut writer = Writer {
-        random: site,
-        cursor: 0,
-        clock,
-        site: SiteId(site),
-    };
+    let mut writer = Writer { random: site, cursor: 0, clock, site: SiteId(site) };
     let mut text = text.clone();
     (0..BRANCH_EDITS).try_for_each(|_| writer.edit(&mut text))?;
     Ok(text)
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let mut writer = Writer {
-        random: 7,
-        cursor: 0,
-        clock: 0,
-        site: SiteId(1),
-    };
+    let mut writer = Writer { random: 7, cursor: 0, clock: 0, site: SiteId(1) };
     let mut text = TextState::new();
-    timed("50,000 edits", || {
-        (0..EDITS).try_for_each(|_| writer.edit(&mut text))
-    })?;
+    timed("50,000 edits", || (0..EDITS).try_for_each(|_| writer.edit(&mut text)))?;
     let bytes = timed("to bytes", || Ok(text.to_bytes()))?;
     println!("{} characters, {} bytes", text.len(), bytes.len());
     timed("from bytes", || Ok(TextState::from_bytes(&bytes)?))?;
     let (mut one, two) = (branch(&text, 2)?, branch(&text, 3)?);
     let (base, local, remote) = (text.text(), one.text(), two.text());
-    timed("merge3 of the branches' texts", || {
-        Ok(merge3(&base, &local, &remote, Side::Left)?)
-    })?;
+    timed("merge3 of the branches' texts", || Ok(merge3(&base, &local, &remote, Side::Left)?))?;
     timed("join of the branches", || Ok(one.join(&two)?))?;
     Ok(())
 }

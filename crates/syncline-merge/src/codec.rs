@@ -75,18 +75,10 @@ pub fn decode_base(bytes: &[u8]) -> Result<Base, DecodeError> {
     let mut intent = None;
     if flag(&mut reader)? {
         let rendering = read_rendering(&mut reader)?;
-        intent = Some(Intent {
-            rendering,
-            token: tables.token(&mut reader)?,
-        });
+        intent = Some(Intent { rendering, token: tables.token(&mut reader)? });
     }
     reader.finish()?;
-    Ok(Base {
-        rendering,
-        token,
-        own,
-        intent,
-    })
+    Ok(Base { rendering, token, own, intent })
 }
 
 /// Encodes a token, as it is given to a client.
@@ -207,10 +199,7 @@ impl Tables {
             !body.appends.is_empty(),
             !body.texts.is_empty(),
         ];
-        let flags = shapes
-            .iter()
-            .enumerate()
-            .map(|(bit, set)| u8::from(*set) << bit);
+        let flags = shapes.iter().enumerate().map(|(bit, set)| u8::from(*set) << bit);
         out.u8(flags.sum());
         if !body.sums.is_empty() {
             map(&body.sums, out, |sum, out| self.sum(sum, out));
@@ -235,9 +224,7 @@ impl Tables {
             });
         }
         if !body.appends.is_empty() {
-            map(&body.appends, out, |elements, out| {
-                self.elements(elements, out)
-            });
+            map(&body.appends, out, |elements, out| self.elements(elements, out));
         }
         if !body.texts.is_empty() {
             map(&body.texts, out, |texts, out| self.texts(texts, out));
@@ -369,12 +356,7 @@ const fn damaged(offset: usize, damage: Damage) -> DecodeError {
 
 /// Refuses what is well-formed bytes but not a value of its kind.
 fn invalid(offset: usize) -> DecodeError {
-    damaged(
-        offset,
-        Damage::NotAcceptable {
-            what: "item of a state",
-        },
-    )
+    damaged(offset, Damage::NotAcceptable { what: "item of a state" })
 }
 
 fn flag(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
@@ -451,11 +433,8 @@ impl Names {
         }
         let count = reader.count(8)?;
         let sites = (0..count).map(|_| Ok(SiteId(reader.u64_be()?)));
-        let mut names = Self {
-            sites: sites.collect::<Result<_, _>>()?,
-            writers: vec![],
-            stamps: vec![],
-        };
+        let mut names =
+            Self { sites: sites.collect::<Result<_, _>>()?, writers: vec![], stamps: vec![] };
         for _ in 0..reader.count(2)? {
             let at = reader.offset();
             let writer = Writer::new(reader.str()?).map_err(|_| invalid(at))?;
@@ -521,10 +500,7 @@ impl Names {
             return Err(invalid(at));
         }
         let registers = read_map(reader, 3, |r| Ok((read_path(r)?, self.register(r)?)))?;
-        let mut body = Body {
-            registers,
-            ..Body::default()
-        };
+        let mut body = Body { registers, ..Body::default() };
         let at = reader.offset();
         let flags = reader.u8()?;
         if flags >> 5 != 0 {
@@ -535,19 +511,13 @@ impl Names {
         }
         if flags & 2 != 0 {
             body.unions = read_map(reader, 2, |r| {
-                Ok((
-                    read_path(r)?,
-                    read_map(r, 2, |r| Ok((read_leaf(r)?, self.dots(r)?)))?,
-                ))
+                Ok((read_path(r)?, read_map(r, 2, |r| Ok((read_leaf(r)?, self.dots(r)?)))?))
             })?;
         }
         if flags & 4 != 0 {
             body.keyed = read_map(reader, 2, |r| {
                 let path = read_path(r)?;
-                Ok((
-                    path,
-                    read_map(r, 4, |r| Ok((r.str()?.into(), self.member(r, depth)?)))?,
-                ))
+                Ok((path, read_map(r, 4, |r| Ok((r.str()?.into(), self.member(r, depth)?)))?))
             })?;
         }
         if flags & 8 != 0 {
@@ -560,20 +530,14 @@ impl Names {
         }
         if flags & 16 != 0 {
             body.texts = read_map(reader, 2, |r| {
-                Ok((
-                    read_path(r)?,
-                    read_map(r, 4, |r| Ok((self.stamp(r)?, self.text(r)?)))?,
-                ))
+                Ok((read_path(r)?, read_map(r, 4, |r| Ok((self.stamp(r)?, self.text(r)?)))?))
             })?;
         }
         Ok(body)
     }
 
     fn member(&self, reader: &mut Reader<'_>, depth: usize) -> Result<Member, DecodeError> {
-        Ok(Member {
-            live: self.dots(reader)?,
-            body: self.body(reader, depth + 1)?,
-        })
+        Ok(Member { live: self.dots(reader)?, body: self.body(reader, depth + 1)? })
     }
 
     fn register(&self, reader: &mut Reader<'_>) -> Result<Register, DecodeError> {
@@ -584,26 +548,14 @@ impl Names {
             if flags >> 4 != 0 {
                 return Err(damaged(at, Damage::UnknownTag { tag: flags }));
             }
-            let edited = if flags & 4 != 0 {
-                Clock(reader.varint()?)
-            } else {
-                stamp.clock
-            };
+            let edited = if flags & 4 != 0 { Clock(reader.varint()?) } else { stamp.clock };
             let writer = match flags & 8 {
                 0 => self.writers.first().ok_or_else(|| invalid(at))?,
                 _ => pick(&self.writers, reader)?,
             };
             let value = (flags & 1 != 0).then(|| read_leaf(reader)).transpose()?;
             let (timed, writer) = (flags & 2 != 0, writer.clone());
-            Ok((
-                stamp,
-                Entry {
-                    value,
-                    edited,
-                    timed,
-                    writer,
-                },
-            ))
+            Ok((stamp, Entry { value, edited, timed, writer }))
         })
     }
 
@@ -633,10 +585,7 @@ impl Names {
     }
 
     fn element(&self, reader: &mut Reader<'_>) -> Result<Element, DecodeError> {
-        Ok(Element {
-            value: read_leaf(reader)?,
-            dots: self.dots(reader)?,
-        })
+        Ok(Element { value: read_leaf(reader)?, dots: self.dots(reader)? })
     }
 
     fn text(&self, reader: &mut Reader<'_>) -> Result<Text, DecodeError> {
@@ -645,20 +594,12 @@ impl Names {
         let writer = pick(&self.writers, reader)?.clone();
         let at = reader.offset();
         let state = TextState::from_bytes(reader.bytes()?).map_err(|_| invalid(at))?;
-        Ok(Text {
-            live,
-            edited,
-            writer,
-            state,
-        })
+        Ok(Text { live, edited, writer, state })
     }
 }
 
 fn pick<'a, T>(table: &'a [T], reader: &mut Reader<'_>) -> Result<&'a T, DecodeError> {
     let at = reader.offset();
     let index = reader.varint()?;
-    usize::try_from(index)
-        .ok()
-        .and_then(|i| table.get(i))
-        .ok_or_else(|| invalid(at))
+    usize::try_from(index).ok().and_then(|i| table.get(i)).ok_or_else(|| invalid(at))
 }

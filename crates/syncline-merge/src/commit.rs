@@ -37,10 +37,7 @@ impl Site<'_> {
     ///
     /// [`Refusal::ClockExhausted`] at the end of time.
     pub fn tick(&mut self) -> Result<Stamp, Refusal> {
-        *self.clock = self
-            .clock
-            .tick(self.now_ms)
-            .map_err(|_| Refusal::ClockExhausted)?;
+        *self.clock = self.clock.tick(self.now_ms).map_err(|_| Refusal::ClockExhausted)?;
         Ok(Stamp::new(*self.clock, self.id))
     }
 }
@@ -92,9 +89,7 @@ pub fn operate(
     }
     for lost in site.lost {
         let here = record.version.get(*lost);
-        context
-            .own
-            .retain(|stamp| stamp.site != *lost || stamp.clock <= here);
+        context.own.retain(|stamp| stamp.site != *lost || stamp.clock <= here);
     }
     if is_unknown && !(context.is_blind() && context.own.is_empty()) {
         return Err(unknown(&context, site.floor));
@@ -106,29 +101,14 @@ pub fn operate(
         prune(&mut record.body, rules);
     }
     let capped = cap(&mut record, rules, site)?;
-    Ok(Committed {
-        record,
-        stamp,
-        capped,
-    })
+    Ok(Committed { record, stamp, capped })
 }
 
 /// Answers a writer that knows a record which is not here.
 fn unknown(context: &Context, floor: &Version) -> Refusal {
-    let forgotten = context
-        .base
-        .as_ref()
-        .is_none_or(|token| floor.includes(&token.version))
-        && context
-            .own
-            .as_slice()
-            .iter()
-            .all(|stamp| floor.covers(*stamp));
-    if forgotten {
-        Refusal::Rebase
-    } else {
-        Refusal::Behind
-    }
+    let forgotten = context.base.as_ref().is_none_or(|token| floor.includes(&token.version))
+        && context.own.as_slice().iter().all(|stamp| floor.covers(*stamp));
+    if forgotten { Refusal::Rebase } else { Refusal::Behind }
 }
 
 /// Checks that the record holds what the writer had seen, of the record and of each path written.
@@ -160,17 +140,13 @@ fn check(
     }
     let behind = match &operation.effect {
         Effect::Delete => false,
-        Effect::Write(_) if context.creates => record
-            .exceptions
-            .iter()
-            .any(|(path, version)| !within(path, version)),
+        Effect::Write(_) if context.creates => {
+            record.exceptions.iter().any(|(path, version)| !within(path, version))
+        }
         Effect::Write(fields) => {
             let mut paths = fields.iter().map(crate::operation::FieldOperation::path);
             paths.any(|path| {
-                let inside = record
-                    .exceptions
-                    .iter()
-                    .filter(|(p, _)| path.is_prefix_of(p));
+                let inside = record.exceptions.iter().filter(|(p, _)| path.is_prefix_of(p));
                 !within(path, record.effective(path))
                     || inside.into_iter().any(|(p, version)| !within(p, version))
             })
@@ -203,9 +179,7 @@ pub fn cap(
 
 fn overfull(body: &Body) -> bool {
     let mut members = body.keyed.values().flat_map(|members| members.values());
-    body.registers
-        .values()
-        .any(|register| register.len() > REGISTER_VALUES_MAX)
+    body.registers.values().any(|register| register.len() > REGISTER_VALUES_MAX)
         || members.any(|member| overfull(&member.body))
 }
 
@@ -224,32 +198,14 @@ fn cap_body(
         let Some(shown) = shown(register, rules.rule(&full), None) else {
             continue;
         };
-        let writer = register
-            .get(&shown.weight.1)
-            .map(|entry| entry.writer.clone());
+        let writer = register.get(&shown.weight.1).map(|entry| entry.writer.clone());
         let Some(writer) = writer else { continue };
-        let edited_max = register
-            .values()
-            .map(|entry| entry.edited)
-            .max()
-            .unwrap_or_default();
+        let edited_max = register.values().map(|entry| entry.edited).max().unwrap_or_default();
         let edited = Clock(edited_max.0.saturating_add(1));
         let value = shown.value.map(std::borrow::Cow::into_owned);
-        let settled = Register::from([(
-            stamp,
-            Entry {
-                value,
-                edited,
-                timed: true,
-                writer,
-            },
-        )]);
+        let settled = Register::from([(stamp, Entry { value, edited, timed: true, writer })]);
         let covered = std::mem::replace(register, settled);
-        capped.push(Capped {
-            path: full,
-            stamp,
-            covered,
-        });
+        capped.push(Capped { path: full, stamp, covered });
     }
     for (path, members) in &mut body.keyed {
         for (key, member) in members {

@@ -75,11 +75,7 @@ impl Conflict {
             hash.update(stamp.site.0.to_be_bytes());
         }
         let digest = hash.finalize();
-        digest
-            .iter()
-            .take(16)
-            .map(|byte| format!("{byte:02x}"))
-            .collect()
+        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
     }
 }
 
@@ -98,36 +94,15 @@ pub fn conflicts(record: &Record, rules: &EntityRules) -> Vec<Conflict> {
 
 fn deletion_conflict(record: &Record, deletion: Deletion) -> Conflict {
     let deleted = record.deletes.as_slice();
-    let mut stamps: Vec<Stamp> = record
-        .live
-        .as_slice()
-        .iter()
-        .chain(deleted)
-        .copied()
-        .collect();
+    let mut stamps: Vec<Stamp> = record.live.as_slice().iter().chain(deleted).copied().collect();
     stamps.sort_unstable();
     stamps.dedup();
-    let (path, kind, open) = (
-        Path::root(),
-        ConflictKind::Deletion,
-        deletion == Deletion::Review,
-    );
-    Conflict {
-        path,
-        kind,
-        stamps,
-        sides: Vec::new(),
-        shown: None,
-        open,
-    }
+    let (path, kind, open) = (Path::root(), ConflictKind::Deletion, deletion == Deletion::Review);
+    Conflict { path, kind, stamps, sides: Vec::new(), shown: None, open }
 }
 
 fn in_body(body: &Body, within: &Path, rules: &EntityRules, found: &mut Vec<Conflict>) {
-    for (path, register) in body
-        .registers
-        .iter()
-        .filter(|(_, register)| register.len() > 1)
-    {
+    for (path, register) in body.registers.iter().filter(|(_, register)| register.len() > 1) {
         let path = within.join(path);
         let Some(now) = shown(register, rules.rule(&path), None) else {
             continue;
@@ -158,35 +133,18 @@ fn in_body(body: &Body, within: &Path, rules: &EntityRules, found: &mut Vec<Conf
     }
     for (path, sum) in &body.sums {
         let path = within.join(path);
-        if let Shape::Sum {
-            minimum: Some(minimum),
-        } = rules.shape(&path)
+        if let Shape::Sum { minimum: Some(minimum) } = rules.shape(&path)
             && sum_value(sum).is_some_and(|value| value < *minimum)
         {
-            let adds = sum
-                .adds
-                .iter()
-                .map(|(site, added)| Stamp::new(added.clock, *site));
+            let adds = sum.adds.iter().map(|(site, added)| Stamp::new(added.clock, *site));
             let stamps: Dots = adds.chain(sum.floors.keys().copied()).collect();
             let (kind, stamps) = (ConflictKind::Minimum, stamps.as_slice().to_vec());
-            found.push(Conflict {
-                path,
-                kind,
-                stamps,
-                sides: Vec::new(),
-                shown: None,
-                open: true,
-            });
+            found.push(Conflict { path, kind, stamps, sides: Vec::new(), shown: None, open: true });
         }
     }
     for (path, members) in &body.keyed {
         for (key, member) in members.iter().filter(|(_, member)| !member.live.is_empty()) {
-            in_body(
-                &member.body,
-                &within.join(path).within_key(key),
-                rules,
-                found,
-            );
+            in_body(&member.body, &within.join(path).within_key(key), rules, found);
         }
     }
 }
@@ -205,9 +163,7 @@ fn sides(register: &Register) -> Vec<Side> {
 /// Where the field has concurrent values it is listed for these already.
 fn hidden_conflict(body: &Body, within: &Path, path: Path, leaf: Leaf) -> Option<Conflict> {
     let register = body.registers.get(&path)?;
-    let listed = register
-        .values()
-        .any(|entry| entry.value.as_ref() != Some(&leaf));
+    let listed = register.values().any(|entry| entry.value.as_ref() != Some(&leaf));
     (!listed).then(|| Conflict {
         path: within.join(&path),
         kind: ConflictKind::Values,
@@ -293,21 +249,9 @@ fn settle_value(
     }
     let stamp = site.tick()?;
     let covered = stamps.iter().filter_map(|stamp| register.remove(stamp));
-    let edited_after = covered
-        .map(|entry| Clock(entry.edited.0.saturating_add(1)))
-        .max();
-    let edited = edited_after
-        .unwrap_or_default()
-        .max(Clock::new(site.now_ms, 0));
-    register.insert(
-        stamp,
-        Entry {
-            value,
-            edited,
-            timed: true,
-            writer: writer.clone(),
-        },
-    );
+    let edited_after = covered.map(|entry| Clock(entry.edited.0.saturating_add(1))).max();
+    let edited = edited_after.unwrap_or_default().max(Clock::new(site.now_ms, 0));
+    register.insert(stamp, Entry { value, edited, timed: true, writer: writer.clone() });
     if let Some((_, Some(member_live))) = locate(&mut record.body, path) {
         member_live.retain(|dot| !stamps.contains(dot));
         member_live.insert(stamp);
@@ -322,15 +266,9 @@ fn settle_value(
 /// Finds the register at a path, also inside members of keyed arrays, with the member's life.
 fn locate<'a>(body: &'a mut Body, path: &Path) -> Option<(&'a mut Register, Option<&'a mut Dots>)> {
     if body.registers.contains_key(path) {
-        return body
-            .registers
-            .get_mut(path)
-            .map(|register| (register, None));
+        return body.registers.get_mut(path).map(|register| (register, None));
     }
-    let (field, members) = body
-        .keyed
-        .iter_mut()
-        .find(|(field, _)| field.is_prefix_of(path))?;
+    let (field, members) = body.keyed.iter_mut().find(|(field, _)| field.is_prefix_of(path))?;
     let rest = path.strip_prefix(field)?;
     let key = rest.segments().next()?.into_owned();
     let inner = rest.strip_prefix(&Path::root().within_key(&key))?;

@@ -29,11 +29,7 @@ pub struct Difference {
 
 /// Returns the difference from `base` to `new`, both sorted by path.
 pub fn difference(rules: &EntityRules, base: &Fields, new: &Fields) -> Difference {
-    Differ {
-        rules,
-        blind: false,
-    }
-    .fields(&Path::root(), base, new)
+    Differ { rules, blind: false }.fields(&Path::root(), base, new)
 }
 
 /// Returns what a writer without a base states: everything in `new` that `shown`, which is what
@@ -66,13 +62,7 @@ impl Differ<'_> {
             let Some((path, _)) = before.or(after) else {
                 return found;
             };
-            self.field(
-                within,
-                path,
-                before.map(|f| &f.1),
-                after.map(|f| &f.1),
-                &mut found,
-            );
+            self.field(within, path, before.map(|f| &f.1), after.map(|f| &f.1), &mut found);
         }
     }
 
@@ -94,23 +84,17 @@ impl Differ<'_> {
             // A value that does not fit the shape is kept as a register beside it.
             (_, Some(after)) if !fits(Some(after)) => {
                 if fits(before) && !self.blind {
-                    found
-                        .operations
-                        .push(FieldOperation::Unset { path: path.clone() });
+                    found.operations.push(FieldOperation::Unset { path: path.clone() });
                 }
                 let (path, value) = (path.clone(), after.clone());
                 found.operations.push(FieldOperation::Set { path, value });
             }
             (Some(_), None) => {
-                found
-                    .operations
-                    .push(FieldOperation::Unset { path: path.clone() });
+                found.operations.push(FieldOperation::Unset { path: path.clone() });
             }
             (before, Some(after)) => {
                 if before.is_some() && !fits(before) && !self.blind {
-                    found
-                        .operations
-                        .push(FieldOperation::Unset { path: path.clone() });
+                    found.operations.push(FieldOperation::Unset { path: path.clone() });
                 }
                 let before = before.filter(|before| fits(Some(before)));
                 self.shaped(&full, path, shape, before, after, found);
@@ -138,10 +122,7 @@ impl Differ<'_> {
         }
         match shape {
             Shape::Register => {
-                found.operations.push(FieldOperation::Set {
-                    path,
-                    value: after.clone(),
-                });
+                found.operations.push(FieldOperation::Set { path, value: after.clone() });
             }
             Shape::Sum { .. } => found.operations.extend(self.sum(path, before, after)),
             Shape::Union => self.union(&path, before, after, found),
@@ -157,10 +138,7 @@ impl Differ<'_> {
             return Some(FieldOperation::Floor { path, value: after });
         }
         let zero = Number::from(0_i64);
-        let before = before
-            .filter(|_| !self.blind)
-            .and_then(Leaf::as_number)
-            .unwrap_or(zero);
+        let before = before.filter(|_| !self.blind).and_then(Leaf::as_number).unwrap_or(zero);
         match after.checked_sub(&before) {
             Ok(by) => Some(FieldOperation::Increment { path, by }),
             // Too many digits to tell how much was added: the value is stated instead.
@@ -180,9 +158,7 @@ impl Differ<'_> {
         }
         for element in before.difference(&after) {
             let (path, element) = (path.clone(), element.clone());
-            found
-                .operations
-                .push(FieldOperation::Remove { path, element });
+            found.operations.push(FieldOperation::Remove { path, element });
         }
     }
 
@@ -195,9 +171,7 @@ impl Differ<'_> {
         after: &Leaf,
         found: &mut Difference,
     ) {
-        let before = before
-            .and_then(|leaf| members(leaf, key))
-            .unwrap_or_default();
+        let before = before.and_then(|leaf| members(leaf, key)).unwrap_or_default();
         let after = members(after, key).unwrap_or_default();
         let nothing = Fields::new();
         for (name, fields) in &after {
@@ -213,18 +187,14 @@ impl Differ<'_> {
                 });
             }
             let removed = inside.removed_from_append.iter();
-            found
-                .removed_from_append
-                .extend(removed.map(|p| full.within_key(name).join(p)));
+            found.removed_from_append.extend(removed.map(|p| full.within_key(name).join(p)));
         }
         if self.blind {
             return;
         }
         for name in before.keys().filter(|name| !after.contains_key(*name)) {
             let (path, key) = (path.clone(), name.clone());
-            found
-                .operations
-                .push(FieldOperation::RemoveMember { path, key });
+            found.operations.push(FieldOperation::RemoveMember { path, key });
         }
     }
 
@@ -241,11 +211,9 @@ impl Differ<'_> {
             *occurrence += 1;
             match left.get_mut(&value) {
                 Some(count) if *count > 0 => *count -= 1,
-                _ => found.operations.push(FieldOperation::Append {
-                    path: path.clone(),
-                    value,
-                    id,
-                }),
+                _ => {
+                    found.operations.push(FieldOperation::Append { path: path.clone(), value, id })
+                }
             }
         }
         if !self.blind && left.values().any(|count| *count > 0) {
@@ -259,10 +227,7 @@ impl Differ<'_> {
         let edit = before.and_then(|before| TextOperation::from_diff(&before, &after).ok());
         Some(match edit {
             Some(edit) => FieldOperation::EditText { path, edit },
-            None => FieldOperation::BeginText {
-                path,
-                text: after.into_owned(),
-            },
+            None => FieldOperation::BeginText { path, text: after.into_owned() },
         })
     }
 }
@@ -280,10 +245,9 @@ pub fn fits(shape: &Shape, leaf: &Leaf) -> bool {
 
 fn elements(array: Option<&Leaf>) -> Vec<Leaf> {
     match array.map(Leaf::to_json) {
-        Some(Json::Array(elements)) => elements
-            .iter()
-            .filter_map(|element| Leaf::from_json(element).ok())
-            .collect(),
+        Some(Json::Array(elements)) => {
+            elements.iter().filter_map(|element| Leaf::from_json(element).ok()).collect()
+        }
         _ => Vec::new(),
     }
 }
@@ -315,8 +279,6 @@ fn content_id(value: &Leaf, occurrence: u32) -> ElementId {
     use sha2::{Digest, Sha256};
     let digest = Sha256::digest(value.canonical().as_bytes());
     let mut hash = [0; 16];
-    hash.iter_mut()
-        .zip(digest.iter())
-        .for_each(|(to, from)| *to = *from);
+    hash.iter_mut().zip(digest.iter()).for_each(|(to, from)| *to = *from);
     ElementId::Content(hash, occurrence)
 }

@@ -67,30 +67,19 @@ pub fn shown<'a>(
     entries.sort_by_key(|(stamp, entry)| (entry.edited, **stamp));
     let latest = entries.last()?;
     let weight = (latest.1.edited, *latest.0);
-    let contested = entries
-        .windows(2)
-        .any(|pair| pair[0].1.value != pair[1].1.value);
+    let contested = entries.windows(2).any(|pair| pair[0].1.value != pair[1].1.value);
     let all = || entries.iter().map(|(stamp, _)| **stamp).collect();
     let computed = match rule {
         Rule::Concat { separator } if contested => concat(&entries, separator),
         Rule::Custom(rule) if contested => {
-            let values: Vec<&Leaf> = entries
-                .iter()
-                .filter_map(|(_, e)| e.value.as_ref())
-                .collect();
+            let values: Vec<&Leaf> = entries.iter().filter_map(|(_, e)| e.value.as_ref()).collect();
             rule.compute(&values)
         }
         _ => None,
     };
     if let Some(value) = computed {
         let value = Some(Cow::Owned(value));
-        return Some(Shown {
-            value,
-            dots: all(),
-            weight,
-            open: false,
-            contested,
-        });
+        return Some(Shown { value, dots: all(), weight, open: false, contested });
     }
     let timed = || entries.iter().all(|(_, entry)| entry.timed);
     let undecided = match rule {
@@ -99,34 +88,19 @@ pub fn shown<'a>(
         _ => false,
     };
     let open = contested && undecided;
-    let winner = if open {
-        reviewed(&entries, viewer)
-    } else {
-        chosen(&entries, rule)
-    }?;
+    let winner = if open { reviewed(&entries, viewer) } else { chosen(&entries, rule) }?;
     let value = winner.1.value.as_ref();
-    let same = entries
-        .iter()
-        .filter(|(_, entry)| entry.value.as_ref() == value);
+    let same = entries.iter().filter(|(_, entry)| entry.value.as_ref() == value);
     let dots = same.map(|(stamp, _)| **stamp).collect();
     let weight = (winner.1.edited, *winner.0);
-    Some(Shown {
-        value: value.map(Cow::Borrowed),
-        dots,
-        weight,
-        open,
-        contested,
-    })
+    Some(Shown { value: value.map(Cow::Borrowed), dots, weight, open, contested })
 }
 
 type Pair<'a> = (&'a Stamp, &'a Entry);
 
 /// Under review a writer sees its own latest value; others see the latest of all.
 fn reviewed<'a>(entries: &[Pair<'a>], viewer: Option<&Writer>) -> Option<Pair<'a>> {
-    let own = entries
-        .iter()
-        .rev()
-        .find(|(_, entry)| Some(&entry.writer) == viewer);
+    let own = entries.iter().rev().find(|(_, entry)| Some(&entry.writer) == viewer);
     own.or(entries.last()).copied()
 }
 
@@ -146,10 +120,7 @@ fn chosen<'a>(entries: &[Pair<'a>], rule: &Rule) -> Option<Pair<'a>> {
         }),
         Rule::Priority(writers) => {
             let rank = |entry: &Entry| {
-                writers
-                    .iter()
-                    .position(|w| *w == entry.writer)
-                    .unwrap_or(usize::MAX)
+                writers.iter().position(|w| *w == entry.writer).unwrap_or(usize::MAX)
             };
             by(&|a, b| rank(b).cmp(&rank(a)))
         }
@@ -161,10 +132,7 @@ fn chosen<'a>(entries: &[Pair<'a>], rule: &Rule) -> Option<Pair<'a>> {
 fn by_value(a: Option<&Leaf>, b: Option<&Leaf>) -> Ordering {
     match (a.and_then(Leaf::as_number), b.and_then(Leaf::as_number)) {
         (Some(a), Some(b)) => a.cmp(&b),
-        _ => a
-            .map(Leaf::kind)
-            .cmp(&b.map(Leaf::kind))
-            .then_with(|| a.cmp(&b)),
+        _ => a.map(Leaf::kind).cmp(&b.map(Leaf::kind)).then_with(|| a.cmp(&b)),
     }
 }
 
@@ -172,10 +140,7 @@ fn by_value(a: Option<&Leaf>, b: Option<&Leaf>) -> Ordering {
 fn concat(entries: &[Pair<'_>], separator: &str) -> Option<Leaf> {
     let mut parts: Vec<String> = Vec::new();
     for value in entries.iter().filter_map(|(_, entry)| entry.value.as_ref()) {
-        let part = value
-            .as_string()
-            .unwrap_or_else(|| value.canonical())
-            .into_owned();
+        let part = value.as_string().unwrap_or_else(|| value.canonical()).into_owned();
         if !parts.contains(&part) {
             parts.push(part);
         }
@@ -199,16 +164,8 @@ pub fn sum_value(sum: &Sum) -> Option<Number> {
 
 /// Returns whether a sum says anything that no reset took away.
 fn sum_is_visible(sum: &Sum) -> bool {
-    let taken = |site, clock| {
-        sum.zeros
-            .get(site)
-            .is_some_and(|zero| zero.seen.clock >= clock)
-    };
-    !sum.floors.is_empty()
-        || sum
-            .adds
-            .iter()
-            .any(|(site, added)| !taken(site, added.clock))
+    let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.seen.clock >= clock);
+    !sum.floors.is_empty() || sum.adds.iter().any(|(site, added)| !taken(site, added.clock))
 }
 
 /// Returns the elements of an append list in the order shown: least stamp, then index.
@@ -217,22 +174,13 @@ pub(crate) fn element_order(elements: &BTreeMap<ElementId, Element>) -> Vec<Elem
         ElementId::Content(_, index) | ElementId::Stamped(_, index) => *index,
     };
     let mut order: Vec<ElementId> = elements.keys().copied().collect();
-    order.sort_by_key(|id| {
-        (
-            elements.get(id).and_then(|e| e.dots.least()),
-            index(id),
-            *id,
-        )
-    });
+    order.sort_by_key(|id| (elements.get(id).and_then(|e| e.dots.least()), index(id), *id));
     order
 }
 
 /// Returns which of several texts is shown: the one edited last.
 pub(crate) fn shown_text(texts: &BTreeMap<Stamp, Text>) -> Option<Stamp> {
-    texts
-        .iter()
-        .max_by_key(|(birth, text)| (text.edited, **birth))
-        .map(|(birth, _)| *birth)
+    texts.iter().max_by_key(|(birth, text)| (text.edited, **birth)).map(|(birth, _)| *birth)
 }
 
 /// Returns the members of a keyed array that exist, in the order shown: least stamp, then key.
@@ -259,16 +207,12 @@ pub(crate) fn hidden(body: &Body, within: &Path, rules: &EntityRules) -> Fields 
     if !may_overlap(body) {
         return Fields::new();
     }
-    let viewer = Viewer {
-        rules,
-        viewer: None,
-    };
+    let viewer = Viewer { rules, viewer: None };
     let all = viewer.weighed(body, within);
     let seen = without_overlaps(all.clone());
     let is_hidden = |path: &Path| seen.binary_search_by(|(known, _)| known.cmp(path)).is_err();
-    let hidden = all
-        .into_iter()
-        .filter(|(path, leaf, _)| !leaf.is_empty_object() && is_hidden(path));
+    let hidden =
+        all.into_iter().filter(|(path, leaf, _)| !leaf.is_empty_object() && is_hidden(path));
     hidden.map(|(path, leaf, _)| (path, leaf)).collect()
 }
 
@@ -313,11 +257,7 @@ impl Viewer<'_> {
         let mut fields = Vec::with_capacity(body.registers.len());
         for (path, register) in &body.registers {
             let shown = shown(register, self.rules.rule(&within.join(path)), self.viewer);
-            if let Some(Shown {
-                value: Some(value),
-                weight,
-                ..
-            }) = shown
+            if let Some(Shown { value: Some(value), weight, .. }) = shown
                 && !(value.as_str() == "[]" && has_elements(body, path))
             {
                 fields.push((path.clone(), value.into_owned(), weight));
@@ -336,10 +276,7 @@ impl Viewer<'_> {
 
     fn shaped(&self, body: &Body, within: &Path, fields: &mut Vec<Weighed>) {
         for (path, sum) in body.sums.iter().filter(|(_, sum)| sum_is_visible(sum)) {
-            let stamps = sum
-                .adds
-                .iter()
-                .map(|(site, added)| Stamp::new(added.clock, *site));
+            let stamps = sum.adds.iter().map(|(site, added)| Stamp::new(added.clock, *site));
             let stamp = stamps.chain(sum.floors.keys().copied()).max();
             if let (Some(stamp), Some(value)) = (stamp, sum_value(sum))
                 && let Ok(leaf) = Leaf::from_json(&Json::Number(value))
@@ -348,18 +285,11 @@ impl Viewer<'_> {
             }
         }
         for (path, elements) in &body.unions {
-            let mut shown: Vec<(Option<Stamp>, &Leaf)> = elements
-                .iter()
-                .map(|(element, dots)| (dots.least(), element))
-                .collect();
+            let mut shown: Vec<(Option<Stamp>, &Leaf)> =
+                elements.iter().map(|(element, dots)| (dots.least(), element)).collect();
             shown.sort();
             let stamp = elements.values().flat_map(Dots::as_slice).max().copied();
-            push_array(
-                fields,
-                path,
-                stamp,
-                shown.iter().map(|(_, leaf)| leaf.as_str()),
-            );
+            push_array(fields, path, stamp, shown.iter().map(|(_, leaf)| leaf.as_str()));
         }
         for (path, elements) in &body.appends {
             let order = element_order(elements);
@@ -368,30 +298,15 @@ impl Viewer<'_> {
                 _ => usize::MAX,
             };
             let kept = order.iter().skip(order.len().saturating_sub(keep));
-            let stamp = elements
-                .values()
-                .flat_map(|e| e.dots.as_slice())
-                .max()
-                .copied();
-            push_array(
-                fields,
-                path,
-                stamp,
-                kept.map(|id| elements[id].value.as_str()),
-            );
+            let stamp = elements.values().flat_map(|e| e.dots.as_slice()).max().copied();
+            push_array(fields, path, stamp, kept.map(|id| elements[id].value.as_str()));
         }
         for (path, members) in &body.keyed {
             let shown = members_shown(members);
-            let stamp = shown
-                .iter()
-                .flat_map(|(_, member)| member.live.as_slice())
-                .max()
-                .copied();
+            let stamp = shown.iter().flat_map(|(_, member)| member.live.as_slice()).max().copied();
             let full = within.join(path);
-            let objects: Vec<String> = shown
-                .iter()
-                .map(|(key, member)| self.member(key, member, &full))
-                .collect();
+            let objects: Vec<String> =
+                shown.iter().map(|(key, member)| self.member(key, member, &full)).collect();
             push_array(fields, path, stamp, objects.iter().map(String::as_str));
         }
         for (path, texts) in &body.texts {
@@ -452,16 +367,10 @@ fn without_overlaps(fields: Vec<Weighed>) -> Fields {
     let mut visible = Fields::with_capacity(fields.len());
     let mut shadow: Option<Path> = None;
     for (index, (path, leaf, weight)) in fields.iter().enumerate() {
-        if shadow
-            .as_ref()
-            .is_some_and(|above| above.is_prefix_of(path))
-        {
+        if shadow.as_ref().is_some_and(|above| above.is_prefix_of(path)) {
             continue;
         }
-        let below = fields
-            .iter()
-            .skip(index + 1)
-            .take_while(|(p, ..)| path.is_prefix_of(p));
+        let below = fields.iter().skip(index + 1).take_while(|(p, ..)| path.is_prefix_of(p));
         let heaviest = below.map(|(_, _, weight)| *weight).max();
         if heaviest.is_some_and(|below| leaf.is_empty_object() || below > *weight) {
             continue;

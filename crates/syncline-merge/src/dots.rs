@@ -64,14 +64,8 @@ impl Dots {
         if self == other {
             return self.clone();
         }
-        let kept_a = self
-            .0
-            .iter()
-            .filter(|d| other.contains(**d) || !version_b.covers(**d));
-        let kept_b = other
-            .0
-            .iter()
-            .filter(|d| !self.contains(**d) && !version_a.covers(**d));
+        let kept_a = self.0.iter().filter(|d| other.contains(**d) || !version_b.covers(**d));
+        let kept_b = other.0.iter().filter(|d| !self.contains(**d) && !version_a.covers(**d));
         let mut stamps: Vec<Stamp> = kept_a.chain(kept_b).copied().collect();
         stamps.sort_unstable();
         Self(stamps)
@@ -96,16 +90,9 @@ pub(crate) fn join_dotted<V: Clone>(
     b: &BTreeMap<Stamp, V>,
     version_b: &Version,
 ) -> BTreeMap<Stamp, V> {
-    let kept_a = a
-        .iter()
-        .filter(|(d, _)| b.contains_key(d) || !version_b.covers(**d));
-    let kept_b = b
-        .iter()
-        .filter(|(d, _)| !a.contains_key(d) && !version_a.covers(**d));
-    kept_a
-        .chain(kept_b)
-        .map(|(d, value)| (*d, value.clone()))
-        .collect()
+    let kept_a = a.iter().filter(|(d, _)| b.contains_key(d) || !version_b.covers(**d));
+    let kept_b = b.iter().filter(|(d, _)| !a.contains_key(d) && !version_a.covers(**d));
+    kept_a.chain(kept_b).map(|(d, value)| (*d, value.clone())).collect()
 }
 
 /// Joins two maps key by key; a key on one side only is joined with nothing.

@@ -52,12 +52,8 @@ impl Knowledge {
     /// `deleted-here` nor a legal hold.
     pub fn forget(&mut self, record: &Record, sites: &[SiteId]) -> bool {
         let nothing = Version::new();
-        let acknowledged = |site: &SiteId| {
-            self.acks
-                .get(site)
-                .unwrap_or(&nothing)
-                .includes(&record.version)
-        };
+        let acknowledged =
+            |site: &SiteId| self.acks.get(site).unwrap_or(&nothing).includes(&record.version);
         if !record.live.is_empty() || !sites.iter().all(acknowledged) {
             return false;
         }
@@ -105,9 +101,7 @@ pub fn receive(
     floor: &Version,
     now_ms: u64,
 ) -> Result<Option<Record>, ExchangeError> {
-    theirs
-        .clock_max()
-        .receive(theirs.clock_max(), now_ms, DRIFT_MS_MAX)?;
+    theirs.clock_max().receive(theirs.clock_max(), now_ms, DRIFT_MS_MAX)?;
     let unknown;
     let mine = match mine {
         Some(mine) => mine,
@@ -142,17 +136,10 @@ pub fn withhold(record: &Record, withheld: &[Path]) -> Record {
 /// Returns the field that holds `path`, where the path leads into a field: a field is given away
 /// whole or not at all.
 fn whole_field(body: &Body, path: &Path) -> Path {
-    let fields = body
-        .registers
-        .keys()
-        .chain(body.sums.keys())
-        .chain(body.unions.keys());
+    let fields = body.registers.keys().chain(body.sums.keys()).chain(body.unions.keys());
     let fields = fields.chain(body.keyed.keys()).chain(body.appends.keys());
     let mut fields = fields.chain(body.texts.keys());
-    fields
-        .find(|field| field.is_prefix_of(path))
-        .unwrap_or(path)
-        .clone()
+    fields.find(|field| field.is_prefix_of(path)).unwrap_or(path).clone()
 }
 
 fn drop_below(body: &mut Body, above: &Path) {

@@ -25,11 +25,7 @@ use crate::text::crdt::TextError;
 /// [`JoinError::Forked`] if one stamp names different changes on the two sides: a site was copied,
 /// or a state is damaged. Nothing may be taken from `b` then.
 pub fn join(a: &Record, b: &Record) -> Result<Record, JoinError> {
-    let sides = Sides {
-        a,
-        b,
-        forked: Cell::new(None),
-    };
+    let sides = Sides { a, b, forked: Cell::new(None) };
     let version = a.version.joined(&b.version);
     let mut joined = Record {
         born: a.born.joined(&b.born),
@@ -71,16 +67,8 @@ impl JoinError {
 
 /// Fails on purpose: takes the edit times that were fixed at the first commit away again.
 fn clamp_edit_times(record: &mut Record) {
-    let bound = Clock::new(
-        record.version.entries().first().map_or(0, |e| e.1.millis()),
-        0,
-    );
-    for entry in record
-        .body
-        .registers
-        .values_mut()
-        .flat_map(Register::values_mut)
-    {
+    let bound = Clock::new(record.version.entries().first().map_or(0, |e| e.1.millis()), 0);
+    for entry in record.body.registers.values_mut().flat_map(Register::values_mut) {
         entry.edited = entry.edited.min(bound);
     }
 }
@@ -138,20 +126,13 @@ impl Sides<'_> {
     ) -> BTreeMap<Path, T> {
         let nothing = T::default();
         join_maps(a, b, |path, a, b| {
-            join(
-                self,
-                &within.join(path),
-                a.unwrap_or(&nothing),
-                b.unwrap_or(&nothing),
-            )
+            join(self, &within.join(path), a.unwrap_or(&nothing), b.unwrap_or(&nothing))
         })
     }
 
     fn register(&self, full: &Path, a: &Register, b: &Register) -> Option<Register> {
         let (version_a, version_b) = self.effective(full);
-        if let Some((stamp, _)) = a
-            .iter()
-            .find(|(d, entry)| b.get(d).is_some_and(|e| e != *entry))
+        if let Some((stamp, _)) = a.iter().find(|(d, entry)| b.get(d).is_some_and(|e| e != *entry))
         {
             self.forked.set(Some(*stamp));
         }
@@ -173,14 +154,9 @@ impl Sides<'_> {
             (None, Some(only)) => unforgotten(only, only.stamp, version_a),
             (None, None) => None,
         });
-        some(
-            Sum {
-                floors,
-                adds,
-                zeros,
-            },
-            |sum| sum.floors.is_empty() && sum.adds.is_empty() && sum.zeros.is_empty(),
-        )
+        some(Sum { floors, adds, zeros }, |sum| {
+            sum.floors.is_empty() && sum.adds.is_empty() && sum.zeros.is_empty()
+        })
     }
 
     fn union<K: Ord + Clone>(
@@ -191,10 +167,7 @@ impl Sides<'_> {
     ) -> Option<BTreeMap<K, Dots>> {
         let nothing = Dots::new();
         let joined = join_maps(a, b, |_, a, b| {
-            some(
-                self.dots(full, a.unwrap_or(&nothing), b.unwrap_or(&nothing)),
-                Dots::is_empty,
-            )
+            some(self.dots(full, a.unwrap_or(&nothing), b.unwrap_or(&nothing)), Dots::is_empty)
         });
         some(joined, BTreeMap::is_empty)
     }
@@ -213,9 +186,7 @@ impl Sides<'_> {
                 live: self.dots(&full, &a.live, &b.live),
                 body: self.body(&full, &a.body, &b.body),
             };
-            some(member, |member| {
-                member.live.is_empty() && member.body.is_empty()
-            })
+            some(member, |member| member.live.is_empty() && member.body.is_empty())
         });
         some(joined, BTreeMap::is_empty)
     }
@@ -260,15 +231,8 @@ impl Sides<'_> {
 
     /// Joins two states of the same text; the later edit names its time and writer.
     fn text(&self, a: &Text, b: &Text) -> Text {
-        let later = if (a.edited, &a.writer) >= (b.edited, &b.writer) {
-            a
-        } else {
-            b
-        };
-        let mut joined = Text {
-            state: a.state.clone(),
-            ..later.clone()
-        };
+        let later = if (a.edited, &a.writer) >= (b.edited, &b.writer) { a } else { b };
+        let mut joined = Text { state: a.state.clone(), ..later.clone() };
         if let Err(TextError::StampForked { stamp }) = joined.state.join(&b.state) {
             self.forked.set(Some(stamp));
         }
@@ -288,11 +252,7 @@ fn unforgotten<T: Clone>(entry: &T, stamp: Stamp, other: &Version) -> Option<T> 
 
 /// Of two resets of one site, the one that had seen more; ties go to the later stamp.
 fn later<'a>(a: &'a Zero, b: &'a Zero) -> &'a Zero {
-    if (a.seen.clock, a.stamp) >= (b.seen.clock, b.stamp) {
-        a
-    } else {
-        b
-    }
+    if (a.seen.clock, a.stamp) >= (b.seen.clock, b.stamp) { a } else { b }
 }
 
 fn some<T>(value: T, is_nothing: impl Fn(&T) -> bool) -> Option<T> {

@@ -96,10 +96,7 @@ impl Base {
     /// Returns the base after a write that was given up before it began; `None` if nothing is left.
     #[must_use]
     pub fn without_intent(self) -> Option<Self> {
-        let base = Self {
-            intent: None,
-            ..self
-        };
+        let base = Self { intent: None, ..self };
         (!base.says_nothing()).then_some(base)
     }
 
@@ -143,11 +140,7 @@ fn shows_meant_value(before: Option<&Fields>, intent: &Intent, now: Option<&Fiel
     let nothing = Fields::new();
     let (before, now) = (before.unwrap_or(&nothing), now.unwrap_or(&nothing));
     let holds = |fields: &Fields, field| fields.binary_search(field).is_ok();
-    let meant = intent
-        .rendering
-        .iter()
-        .flatten()
-        .filter(|field| !holds(before, field));
+    let meant = intent.rendering.iter().flatten().filter(|field| !holds(before, field));
     let mut meant = meant.peekable();
     meant.peek().is_some() && meant.any(|field| holds(now, field))
 }
@@ -173,13 +166,7 @@ pub fn take(
         && same(rules, base.rendering.as_ref(), reading.fields)
     {
         let base = Some(std::mem::take(base));
-        return Ok(Taken {
-            record,
-            base,
-            change: None,
-            capped: vec![],
-            notices: vec![],
-        });
+        return Ok(Taken { record, base, change: None, capped: vec![], notices: vec![] });
     }
     // Only a record that began anew after it was forgotten, or none at all, asks to rebase.
     let may_rebase = |record: &&Record| !record.born.is_empty();
@@ -205,13 +192,7 @@ fn take_change(
     rules: &EntityRules,
     site: &mut Site<'_>,
 ) -> Result<Taken, Refusal> {
-    let mut taken = Taken {
-        record,
-        base,
-        change: None,
-        capped: vec![],
-        notices: vec![],
-    };
+    let mut taken = Taken { record, base, change: None, capped: vec![], notices: vec![] };
     let context = context(taken.base.as_ref());
     let effect = match (&taken.base, reading.fields) {
         (None, None) => return Ok(taken),
@@ -225,11 +206,7 @@ fn take_change(
                 let token =
                     record.map(|record| Token::of(record, rules, Some(reading.writer), &[]));
                 let (rendering, token) = (Some(new.clone()), token.unwrap_or_default());
-                taken.base = Some(Base {
-                    rendering,
-                    token,
-                    ..Base::default()
-                });
+                taken.base = Some(Base { rendering, token, ..Base::default() });
                 return Ok(taken);
             }
             Blind::States(operations) => Effect::Write(operations),
@@ -240,9 +217,7 @@ fn take_change(
             let nothing = Fields::new();
             let found = difference(rules, base.rendering.as_ref().unwrap_or(&nothing), new);
             let removed = found.removed_from_append.into_iter();
-            taken
-                .notices
-                .extend(removed.map(|path| Notice::RemovedFromAppend { path }));
+            taken.notices.extend(removed.map(|path| Notice::RemovedFromAppend { path }));
             if found.operations.is_empty() && base.rendering.is_some() {
                 return Ok(taken);
             }
@@ -250,27 +225,15 @@ fn take_change(
         }
     };
     let (writer, edited, timed) = (reading.writer.clone(), reading.edited, reading.timed);
-    let operation = Operation {
-        effect,
-        writer,
-        edited,
-        timed,
-    };
+    let operation = Operation { effect, writer, edited, timed };
     let before = taken.record.as_ref().map(additions);
-    let (record, change, capped) = commit(
-        taken.record.take(),
-        operation,
-        &context,
-        reading,
-        rules,
-        site,
-    )?;
+    let (record, change, capped) =
+        commit(taken.record.take(), operation, &context, reading, rules, site)?;
     let base = taken.base.get_or_insert_default();
     base.rendering = reading.fields.cloned();
     let stamp = change.0;
     base.own.insert(stamp);
-    base.token
-        .note_own_additions(before.as_ref(), &record, stamp.site);
+    base.token.note_own_additions(before.as_ref(), &record, stamp.site);
     taken.record = Some(record);
     taken.change = Some(change);
     taken.capped = capped;
@@ -308,20 +271,14 @@ fn additions(record: &Record) -> Record {
         keyed: record.body.keyed.clone(),
         ..Body::default()
     };
-    Record {
-        body,
-        ..Record::default()
-    }
+    Record { body, ..Record::default() }
 }
 
 /// Returns whether an operation may edit a text: no other operation can fail to fit one.
 fn edits_text(operation: &Operation) -> bool {
     let may_edit = |field: &FieldOperation| {
         // A member may have texts of its own.
-        matches!(
-            field,
-            FieldOperation::EditText { .. } | FieldOperation::PutMember { .. }
-        )
+        matches!(field, FieldOperation::EditText { .. } | FieldOperation::PutMember { .. })
     };
     match &operation.effect {
         Effect::Write(fields) => fields.iter().any(may_edit),
@@ -336,20 +293,11 @@ fn whole_texts(operation: Operation, new: Option<&Fields>) -> Operation {
     for field in &mut fields {
         if let FieldOperation::EditText { path, .. } = field {
             let leaf = new.into_iter().flatten().find(|(p, _)| p == path);
-            let text = leaf
-                .and_then(|(_, leaf)| leaf.as_string())
-                .unwrap_or_default()
-                .into_owned();
-            *field = FieldOperation::BeginText {
-                path: path.clone(),
-                text,
-            };
+            let text = leaf.and_then(|(_, leaf)| leaf.as_string()).unwrap_or_default().into_owned();
+            *field = FieldOperation::BeginText { path: path.clone(), text };
         }
     }
-    Operation {
-        effect: Effect::Write(fields),
-        ..operation
-    }
+    Operation { effect: Effect::Write(fields), ..operation }
 }
 
 /// Returns what the writer had seen.
@@ -389,24 +337,17 @@ fn without_base(
     let shown = visible(record, rules, Some(reading.writer)).unwrap_or_default();
     let mut operations = statement(rules, &shown, new).operations;
     operations.retain_mut(|operation| states_more(&record.body, operation));
-    if operations.is_empty() {
-        Blind::Same
-    } else {
-        Blind::States(operations)
-    }
+    if operations.is_empty() { Blind::Same } else { Blind::States(operations) }
 }
 
 /// A blind statement of a sum counts only above what is known to have been added, and above what
 /// was stated before. Answers whether the operation says anything.
 fn states_more(body: &Body, operation: &mut FieldOperation) -> bool {
     match operation {
-        FieldOperation::Floor { path, value } => body
-            .sums
-            .get(path)
-            .is_none_or(|sum| floor_is_higher(sum, value)),
-        FieldOperation::PutMember {
-            path, key, fields, ..
-        } => {
+        FieldOperation::Floor { path, value } => {
+            body.sums.get(path).is_none_or(|sum| floor_is_higher(sum, value))
+        }
+        FieldOperation::PutMember { path, key, fields, .. } => {
             let member = body.keyed.get(path).and_then(|members| members.get(key));
             let Some(member) = member else { return true };
             fields.retain_mut(|field| states_more(&member.body, field));

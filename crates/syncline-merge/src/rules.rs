@@ -74,10 +74,7 @@ impl CustomRule {
         name: &str,
         compute: impl Fn(&[&Leaf]) -> Option<Leaf> + Send + Sync + 'static,
     ) -> Self {
-        Self {
-            name: name.into(),
-            compute: Arc::new(compute),
-        }
+        Self { name: name.into(), compute: Arc::new(compute) }
     }
 
     /// Returns what to show, or `None` where the rule cannot decide.
@@ -146,8 +143,7 @@ impl EntityRules {
 
     /// Returns the rule by which the register at `path` is shown.
     pub fn rule(&self, path: &Path) -> &Rule {
-        self.entry(path)
-            .map_or(&self.rule_default, |entry| &entry.rule)
+        self.entry(path).map_or(&self.rule_default, |entry| &entry.rule)
     }
 
     fn entry(&self, path: &Path) -> Option<&FieldRules> {

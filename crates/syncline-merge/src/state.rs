@@ -138,11 +138,7 @@ pub struct Text {
 impl Record {
     /// Returns a record of which nothing is known but that everything below `floor` was forgotten.
     pub fn begun(floor: &Version) -> Self {
-        Self {
-            version: floor.clone(),
-            born: floor.clone(),
-            ..Self::default()
-        }
+        Self { version: floor.clone(), born: floor.clone(), ..Self::default() }
     }
 
     /// Returns what was seen of `path`: the exception of its nearest ancestor, or the version.

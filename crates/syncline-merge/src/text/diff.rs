@@ -24,10 +24,7 @@ impl TextOperation {
     /// Myers, "An O(ND) Difference Algorithm and Its Variations" (1986), with the search limit of
     /// the `similar` crate.
     pub fn from_diff(old: &str, new: &str) -> Result<Self, OperationError> {
-        let mut fine = Differ {
-            builder: Builder::default(),
-            words_left: DIFF_WORDS_MAX,
-        };
+        let mut fine = Differ { builder: Builder::default(), words_left: DIFF_WORDS_MAX };
         match fine.diff_lines(old, new) {
             Err(OperationError::TooManyComponents { .. }) => {}
             result => return result.map(|()| fine.builder.finish()),
@@ -59,10 +56,7 @@ impl Differ {
     fn diff_words(&mut self, old: &str, new: &str) -> Result<(), OperationError> {
         let old_words = words(old);
         let new_words = words(new);
-        let Some(left) = self
-            .words_left
-            .checked_sub(old_words.len() + new_words.len())
-        else {
+        let Some(left) = self.words_left.checked_sub(old_words.len() + new_words.len()) else {
             return self.replace(old, new);
         };
         self.words_left = left;
@@ -97,12 +91,8 @@ impl Differ {
 
 /// Keeps the common start and end, and replaces what lies between.
 fn replace_middle(builder: &mut Builder, old: &str, new: &str) -> Result<(), OperationError> {
-    let start: usize = old
-        .chars()
-        .zip(new.chars())
-        .take_while(|(a, b)| a == b)
-        .map(|(a, _)| a.len_utf8())
-        .sum();
+    let start: usize =
+        old.chars().zip(new.chars()).take_while(|(a, b)| a == b).map(|(a, _)| a.len_utf8()).sum();
     let (head, old_rest) = old.split_at(start);
     let new_rest = new.split_at(start).1;
     let end: usize = old_rest
@@ -201,9 +191,7 @@ mod tests {
     #[test]
     fn a_long_line_is_still_compared_by_words() {
         let old: String = (0..10_000).map(|word| format!("{word} ")).collect();
-        let new = old
-            .replacen("17 ", "seventeen ", 1)
-            .replacen("9998 ", "", 1);
+        let new = old.replacen("17 ", "seventeen ", 1).replacen("9998 ", "", 1);
         let diff = TextOperation::from_diff(&old, &new).unwrap();
         let dropped = diff.components().iter().map(|component| match component {
             Delete(len) => *len,

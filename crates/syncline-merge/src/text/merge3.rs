@@ -48,19 +48,10 @@ pub fn merge3(base: &str, local: &str, remote: &str, tie: Side) -> Result<String
 /// Appends two insertions at one place, in this order, and what they have in common once.
 fn push_both(merged: &mut String, first: &str, second: &str) {
     let (first, second) = (lines(first), lines(second));
-    let start = first
-        .iter()
-        .zip(&second)
-        .take_while(|(a, b)| a == b)
-        .count();
+    let start = first.iter().zip(&second).take_while(|(a, b)| a == b).count();
     let (common_start, first) = first.split_at(start);
     let second = second.get(start..).unwrap_or_default();
-    let end = first
-        .iter()
-        .rev()
-        .zip(second.iter().rev())
-        .take_while(|(a, b)| a == b)
-        .count();
+    let end = first.iter().rev().zip(second.iter().rev()).take_while(|(a, b)| a == b).count();
     let (first, common_end) = first.split_at(first.len() - end);
     let second = second.get(..second.len() - end).unwrap_or_default();
     for part in [common_start, first, second, common_end] {
@@ -80,10 +71,7 @@ fn lines(text: &str) -> Vec<&str> {
     let mut lines = Vec::new();
     let mut rest = text;
     while !rest.is_empty() {
-        let end = rest
-            .get(1..)
-            .and_then(|after| after.find('\n'))
-            .map_or(rest.len(), |at| at + 1);
+        let end = rest.get(1..).and_then(|after| after.find('\n')).map_or(rest.len(), |at| at + 1);
         let (line, after) = rest.split_at(end);
         lines.push(line);
         rest = after;
@@ -151,21 +139,11 @@ mod tests {
                 "keep\nplan: pay rent\n",
                 "keep\n rent",
             ),
-            (
-                "first text on both sides",
-                "",
-                "from A",
-                "from B",
-                "from Afrom B",
-            ),
+            ("first text on both sides", "", "from A", "from B", "from Afrom B"),
             ("emoji", "hi 😀", "hi 😀!", "oh hi 😀", "oh hi 😀!"),
         ];
         for (name, base, local, remote, expected) in cases {
-            assert_eq!(
-                merge3(base, local, remote, Side::Left).unwrap(),
-                expected,
-                "case: {name}"
-            );
+            assert_eq!(merge3(base, local, remote, Side::Left).unwrap(), expected, "case: {name}");
             let mirrored = merge3(base, remote, local, Side::Right).unwrap();
             assert_eq!(mirrored, expected, "mirrored case: {name}");
         }

@@ -51,10 +51,7 @@ pub fn from_utf16(
 pub fn to_utf16(base: &str, operation: &TextOperation) -> Result<Vec<Component>, OperationError> {
     let found = base.chars().count();
     if found != operation.base_len() {
-        return Err(OperationError::LengthMismatch {
-            expected: operation.base_len(),
-            found,
-        });
+        return Err(OperationError::LengthMismatch { expected: operation.base_len(), found });
     }
     let mut rest = base.chars();
     let mut units_of = |len: usize| rest.by_ref().take(len).map(char::len_utf16).sum();
@@ -76,10 +73,7 @@ struct Utf16Reader<'a> {
 
 impl<'a> Utf16Reader<'a> {
     fn new(text: &'a str) -> Self {
-        Self {
-            rest: text.chars(),
-            offset: 0,
-        }
+        Self { rest: text.chars(), offset: 0 }
     }
 
     /// Moves `units` code units on and returns how many scalar values that is.
@@ -87,11 +81,7 @@ impl<'a> Utf16Reader<'a> {
         let mut left = units;
         let mut chars = 0;
         while left > 0 {
-            let width = self
-                .rest
-                .next()
-                .map(char::len_utf16)
-                .filter(|width| *width <= left);
+            let width = self.rest.next().map(char::len_utf16).filter(|width| *width <= left);
             let Some(width) = width else {
                 let offset = self.offset.saturating_add(units);
                 return Err(OperationError::NotAtCharacter { offset });
@@ -137,9 +127,6 @@ mod tests {
         let operation = from_utf16(base, units.clone()).unwrap();
         assert_eq!(operation.apply(base).unwrap(), "😀 𝄞 😀");
         assert_eq!(to_utf16(base, &operation).unwrap(), units);
-        assert_eq!(
-            from_utf16(base, [Retain(1)]).unwrap_err().code(),
-            "TEXT_OFFSET_INVALID"
-        );
+        assert_eq!(from_utf16(base, [Retain(1)]).unwrap_err().code(), "TEXT_OFFSET_INVALID");
     }
 }

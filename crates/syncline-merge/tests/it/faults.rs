@@ -33,10 +33,7 @@ fn caught(fault: Fault) -> Option<(u64, String)> {
     with_fault(fault, || {
         (0..HISTORIES_MAX).find_map(|seed| {
             let failure = play(seed, &Wish::default()).err()?;
-            Some((
-                seed,
-                failure.what.lines().next().unwrap_or_default().to_owned(),
-            ))
+            Some((seed, failure.what.lines().next().unwrap_or_default().to_owned()))
         })
     })
 }
@@ -53,8 +50,5 @@ fn every_planted_fault_is_caught() {
     }
     // `cargo test -- --nocapture faults` shows the table.
     std::io::Write::write_all(&mut std::io::stderr(), table.as_bytes()).unwrap();
-    assert!(
-        missed.is_empty(),
-        "not caught in {HISTORIES_MAX} histories: {missed:?}"
-    );
+    assert!(missed.is_empty(), "not caught in {HISTORIES_MAX} histories: {missed:?}");
 }

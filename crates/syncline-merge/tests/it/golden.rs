@@ -31,30 +31,14 @@ fn commit(record: Option<Record>, at: (u64, u64), base: bool, effect: Effect) ->
     let rules = EntityRules::default();
     let seen = record.as_ref().filter(|_| base);
     let base = seen.map(|record| Token::of(record, &rules, None, &[]));
-    let context = Context {
-        base,
-        ..Context::default()
-    };
+    let context = Context { base, ..Context::default() };
     let writer = Writer::new(&format!("writer-{site}")).unwrap();
     let edited = Clock::new(ms - 1, 7);
-    let operation = Operation {
-        effect,
-        writer,
-        edited,
-        timed: site != 2,
-    };
+    let operation = Operation { effect, writer, edited, timed: site != 2 };
     let (floor, mut clock) = (Version::new(), Clock::default());
     let id = SiteId(site << 56 | site);
-    let mut site = Site {
-        id,
-        clock: &mut clock,
-        now_ms: ms,
-        floor: &floor,
-        lost: &[],
-    };
-    operate(record, &operation, &context, &rules, &mut site)
-        .unwrap()
-        .record
+    let mut site = Site { id, clock: &mut clock, now_ms: ms, floor: &floor, lost: &[] };
+    operate(record, &operation, &context, &rules, &mut site).unwrap().record
 }
 
 fn simple() -> Record {
@@ -62,10 +46,7 @@ fn simple() -> Record {
         path: path(name),
         value: Leaf::parse(value).unwrap(),
     };
-    let fields = vec![
-        set("/name", "\"Ada Lovelace\""),
-        set("/address/city", "\"London\""),
-    ];
+    let fields = vec![set("/name", "\"Ada Lovelace\""), set("/address/city", "\"London\"")];
     commit(None, (1, 1_700_000_000_000), false, Effect::Write(fields))
 }
 
@@ -73,47 +54,20 @@ fn simple() -> Record {
 fn full() -> Record {
     let (by, number) = (Number::from(7_i64), Number::parse("1.50").unwrap());
     let id = Some(ElementId::Content([0xab; 16], 3));
-    let inside = vec![FieldOperation::Increment {
-        path: path("/n"),
-        by: number.clone(),
-    }];
+    let inside = vec![FieldOperation::Increment { path: path("/n"), by: number.clone() }];
     let fields = |text: &str, value: i64, id| {
         let element = Leaf::from(value);
         let (value, key) = (element.clone(), Box::from("home"));
         let fields = inside.clone();
         let (keyed, list) = (path("/keyed"), path("/list"));
         vec![
-            FieldOperation::Set {
-                path: path("/name"),
-                value: value.clone(),
-            },
-            FieldOperation::Increment {
-                path: path("/sum"),
-                by: by.clone(),
-            },
-            FieldOperation::Floor {
-                path: path("/least"),
-                value: number.clone(),
-            },
-            FieldOperation::Add {
-                path: path("/set"),
-                element,
-            },
-            FieldOperation::PutMember {
-                path: keyed,
-                key,
-                create: false,
-                fields,
-            },
-            FieldOperation::Append {
-                path: list,
-                value,
-                id,
-            },
-            FieldOperation::BeginText {
-                path: path("/text"),
-                text: text.into(),
-            },
+            FieldOperation::Set { path: path("/name"), value: value.clone() },
+            FieldOperation::Increment { path: path("/sum"), by: by.clone() },
+            FieldOperation::Floor { path: path("/least"), value: number.clone() },
+            FieldOperation::Add { path: path("/set"), element },
+            FieldOperation::PutMember { path: keyed, key, create: false, fields },
+            FieldOperation::Append { path: list, value, id },
+            FieldOperation::BeginText { path: path("/text"), text: text.into() },
         ]
     };
     let start = simple();
@@ -123,14 +77,9 @@ fn full() -> Record {
     let edit = TextOperation::from_diff("Grüße", "Viele Grüße").unwrap();
     let left = commit(Some(left), (1, 1_700_000_002_000), true, {
         Effect::Write(vec![
-            FieldOperation::EditText {
-                path: path("/text"),
-                edit,
-            },
+            FieldOperation::EditText { path: path("/text"), edit },
             FieldOperation::Reset { path: path("/sum") },
-            FieldOperation::Unset {
-                path: path("/address/city"),
-            },
+            FieldOperation::Unset { path: path("/address/city") },
         ])
     });
     let right = commit(Some(start.clone()), (2, 1_700_000_001_500), false, {
@@ -143,39 +92,20 @@ fn full() -> Record {
 
 fn token() -> Token {
     let rules = EntityRules::default();
-    Token::of(
-        &full(),
-        &rules,
-        Some(&Writer::new("writer-1").unwrap()),
-        &[path("/address")],
-    )
+    Token::of(&full(), &rules, Some(&Writer::new("writer-1").unwrap()), &[path("/address")])
 }
 
 fn base() -> Base {
     let rendering = flatten(br#"{"name":"Ada","tags":[1,2]}"#).unwrap();
     let own = Dots::from_iter(full().live.as_slice().iter().copied());
-    let intent = Some(Intent {
-        rendering: None,
-        token: token(),
-    });
-    Base {
-        rendering: Some(rendering),
-        token: token(),
-        own,
-        intent,
-    }
+    let intent = Some(Intent { rendering: None, token: token() });
+    Base { rendering: Some(rendering), token: token(), own, intent }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "this test reads fixtures; the crate does not"
-)]
+#[expect(clippy::disallowed_methods, reason = "this test reads fixtures; the crate does not")]
 /// Compares what is encoded now with the file; `BLESS=1` writes a file that is not there yet.
 fn golden(name: &str, encoded: &[u8]) -> Vec<u8> {
-    assert_eq!(
-        STATE_FORMAT, 1,
-        "keep the files of version 1, and add those of the new version"
-    );
+    assert_eq!(STATE_FORMAT, 1, "keep the files of version 1, and add those of the new version");
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/merge/v1");
     let file = root.join(name);
     if std::env::var_os("BLESS").is_some() && !file.exists() {
@@ -190,14 +120,8 @@ fn golden(name: &str, encoded: &[u8]) -> Vec<u8> {
 fn stored_forms_are_those_of_the_golden_files() {
     for (name, record) in [
         ("record-written-once.bin", simple()),
-        (
-            "record-of-every-shape-in-conflict-with-a-withheld-path.bin",
-            full(),
-        ),
-        (
-            "record-forgotten-and-begun-anew.bin",
-            Record::begun(&full().version),
-        ),
+        ("record-of-every-shape-in-conflict-with-a-withheld-path.bin", full()),
+        ("record-forgotten-and-begun-anew.bin", Record::begun(&full().version)),
     ] {
         let bytes = golden(name, &encode_record(&record));
         assert_eq!(decode_record(&bytes), Ok(record), "{name}");

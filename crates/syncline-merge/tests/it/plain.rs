@@ -27,14 +27,7 @@ struct Desk {
 impl Desk {
     fn new(rules: EntityRules) -> Self {
         let clock = Clock::default();
-        Self {
-            rules,
-            record: None,
-            clock,
-            now_ms: 1_000,
-            bases: vec![],
-            notices: vec![],
-        }
+        Self { rules, record: None, clock, now_ms: 1_000, bases: vec![], notices: vec![] }
     }
 
     fn base(&mut self, writer: &str) -> &mut Option<Base> {
@@ -52,13 +45,8 @@ impl Desk {
         let fields = holds.map(|text| flatten(text.as_bytes()).unwrap());
         let base = self.base(writer).take();
         let edited = Clock::new(self.now_ms, 0);
-        let reading = Reading {
-            fields: fields.as_ref(),
-            writer: &name,
-            edited,
-            timed: true,
-            written: None,
-        };
+        let reading =
+            Reading { fields: fields.as_ref(), writer: &name, edited, timed: true, written: None };
         let floor = Version::new();
         let mut site = Site {
             id: SiteId(1),
@@ -75,9 +63,7 @@ impl Desk {
 
     fn shown(&self, writer: &str) -> Option<Fields> {
         let name = Writer::new(writer).unwrap();
-        self.record
-            .as_ref()
-            .and_then(|record| visible(record, &self.rules, Some(&name)))
+        self.record.as_ref().and_then(|record| visible(record, &self.rules, Some(&name)))
     }
 
     /// Writes what the hub shows to a writer and confirms it; answers what the writer holds.
@@ -85,38 +71,21 @@ impl Desk {
         let name = Writer::new(writer).unwrap();
         let rendering = self.shown(writer);
         let token = Token::of(self.record.as_ref().unwrap(), &self.rules, Some(&name), &[]);
-        *self.base(writer) = Some(Base {
-            rendering: rendering.clone(),
-            token,
-            ..Base::default()
-        });
+        *self.base(writer) = Some(Base { rendering: rendering.clone(), token, ..Base::default() });
         rendering.map(|fields| Json::Object(to_object(&fields)).to_compact_string())
     }
 }
 
 fn rules(fields: &[(&str, Shape, Rule)]) -> EntityRules {
-    let fields = fields
-        .iter()
-        .cloned()
-        .map(|(pattern, shape, rule)| FieldRules {
-            pattern: Pattern::parse(pattern).unwrap(),
-            shape,
-            rule,
-        });
-    EntityRules {
-        fields: fields.collect(),
-        ..EntityRules::default()
-    }
+    let fields = fields.iter().cloned().map(|(pattern, shape, rule)| FieldRules {
+        pattern: Pattern::parse(pattern).unwrap(),
+        shape,
+        rule,
+    });
+    EntityRules { fields: fields.collect(), ..EntityRules::default() }
 }
 
-type Case<'a> = (
-    &'a str,
-    EntityRules,
-    &'a str,
-    Option<&'a str>,
-    Option<&'a str>,
-    Option<&'a str>,
-);
+type Case<'a> = (&'a str, EntityRules, &'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
 
 /// One row: rules, what both held at first, what each holds now, what both hold in the end.
 #[test]
@@ -219,31 +188,19 @@ fn under_review_each_side_keeps_its_value_until_a_person_decides() {
     assert_eq!(desk.write("a").as_deref(), Some(r#"{"n":2}"#));
     assert_eq!(desk.write("b").as_deref(), Some(r#"{"n":3}"#));
     desk.read("a", Some(r#"{"n":4}"#));
-    assert_eq!(
-        desk.write("b").as_deref(),
-        Some(r#"{"n":3}"#),
-        "an edit does not settle"
-    );
+    assert_eq!(desk.write("b").as_deref(), Some(r#"{"n":3}"#), "an edit does not settle");
     let record = desk.record.as_mut().unwrap();
     let found = conflicts(record, &rules);
     assert_eq!(found.len(), 1);
     assert!(found[0].open && found[0].sides.len() == 2);
     let floor = Version::new();
-    let mut site = Site {
-        id: SiteId(1),
-        clock: &mut desk.clock,
-        now_ms: 5_000,
-        floor: &floor,
-        lost: &[],
-    };
+    let mut site =
+        Site { id: SiteId(1), clock: &mut desk.clock, now_ms: 5_000, floor: &floor, lost: &[] };
     let chosen = Decision::Value(found[0].sides[0].value.clone());
     let me = Writer::new("me").unwrap();
     let (path, stamps) = (&found[0].path, &found[0].stamps);
     settle(record, path, stamps, chosen.clone(), &me, &mut site).unwrap();
-    assert!(
-        settle(record, path, stamps, chosen, &me, &mut site).is_err(),
-        "stale the second time"
-    );
+    assert!(settle(record, path, stamps, chosen, &me, &mut site).is_err(), "stale the second time");
     assert!(conflicts(desk.record.as_ref().unwrap(), &rules).is_empty());
     assert_eq!(desk.write("a"), desk.write("b"));
 }
@@ -264,11 +221,7 @@ fn without_a_base_nothing_is_deleted_and_differences_are_conflicts() {
     *desk.base("b") = None;
     desk.read("b", Some(expected));
     assert_eq!(desk.notices, [Notice::DeletedHere]);
-    assert_eq!(
-        desk.shown("b"),
-        None,
-        "a deleted record does not come back by itself"
-    );
+    assert_eq!(desk.shown("b"), None, "a deleted record does not come back by itself");
 }
 
 #[test]

@@ -68,11 +68,7 @@ impl TextState {
         let mut sites: Vec<SiteId> = typed.chain(dropped).collect();
         sites.sort_unstable();
         sites.dedup();
-        let mut writer = Writer {
-            bytes: Vec::with_capacity(self.size()),
-            sites,
-            clock: 0,
-        };
+        let mut writer = Writer { bytes: Vec::with_capacity(self.size()), sites, clock: 0 };
         writer.bytes.push(FORMAT);
         writer.number(writer.sites.len() as u64);
         for site in &writer.sites {
@@ -116,17 +112,10 @@ impl TextState {
         let Some((&FORMAT, rest)) = bytes.split_first() else {
             return Err(StateError::UnknownFormat);
         };
-        let mut reader = Reader {
-            rest,
-            sites: Vec::new(),
-            used: Vec::new(),
-            clock: 0,
-        };
+        let mut reader = Reader { rest, sites: Vec::new(), used: Vec::new(), clock: 0 };
         match reader.state() {
             Some((runs, deletions)) => Ok(Self::from_facts(runs, deletions)),
-            None => Err(StateError::Malformed {
-                offset: bytes.len() - reader.rest.len(),
-            }),
+            None => Err(StateError::Malformed { offset: bytes.len() - reader.rest.len() }),
         }
     }
 
@@ -161,10 +150,7 @@ impl Writer {
     }
 
     fn stamp(&mut self, stamp: Stamp) {
-        let site = self
-            .sites
-            .binary_search(&stamp.site)
-            .expect("invariant: all sites are listed");
+        let site = self.sites.binary_search(&stamp.site).expect("invariant: all sites are listed");
         self.number(stamp.clock.0 - self.clock);
         self.number(site as u64);
         self.clock = stamp.clock.0;
@@ -236,12 +222,7 @@ impl<'a> Reader<'a> {
             return None;
         }
         self.rest = rest;
-        Some(Run {
-            id: RunId { stamp, start },
-            origin,
-            text: text.into(),
-            len: narrow(chars),
-        })
+        Some(Run { id: RunId { stamp, start }, origin, text: text.into(), len: narrow(chars) })
     }
 
     fn deletion(&mut self, runs: &[Run]) -> Option<Deletion> {
@@ -249,12 +230,7 @@ impl<'a> Reader<'a> {
         let run = runs.get(usize::try_from(self.number()?).ok()?)?;
         let (start, len) = (self.small_number()?, self.small_number()?);
         let within = len > 0 && start.checked_add(len)? <= run.len && stamp > run.id.stamp;
-        within.then_some(Deletion {
-            stamp,
-            run: run.id,
-            start,
-            len,
-        })
+        within.then_some(Deletion { stamp, run: run.id, start, len })
     }
 
     fn stamp(&mut self) -> Option<Stamp> {

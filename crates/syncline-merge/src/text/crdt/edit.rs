@@ -101,14 +101,7 @@ impl<'a> Edit<'a> {
             }
             let taken = span.len.min(left);
             left -= taken;
-            Sequence::push(
-                &mut self.output,
-                Span {
-                    len: taken,
-                    deleted: delete,
-                    ..span
-                },
-            );
+            Sequence::push(&mut self.output, Span { len: taken, deleted: delete, ..span });
             if taken < span.len {
                 let (start, len) = (span.start + taken, span.len - taken);
                 self.current = Some(Span { start, len, ..span });
@@ -131,33 +124,15 @@ impl<'a> Edit<'a> {
         let mut origin = self.origin_here();
         let mut rest = text;
         while !rest.is_empty() {
-            let end = rest
-                .char_indices()
-                .nth(RUN_CHARS_MAX)
-                .map_or(rest.len(), |(offset, _)| offset);
+            let end =
+                rest.char_indices().nth(RUN_CHARS_MAX).map_or(rest.len(), |(offset, _)| offset);
             let (piece, after) = rest.split_at(end);
             let len = narrow(piece.chars().count());
-            let id = RunId {
-                stamp: self.stamp,
-                start: self.typed,
-            };
+            let id = RunId { stamp: self.stamp, start: self.typed };
             let run = narrow(self.runs.len());
-            self.runs.push(Run {
-                id,
-                origin,
-                text: piece.into(),
-                len,
-            });
+            self.runs.push(Run { id, origin, text: piece.into(), len });
             self.sequence.continued.push(!after.is_empty());
-            Sequence::push(
-                &mut self.output,
-                Span {
-                    run,
-                    start: 0,
-                    len,
-                    deleted: false,
-                },
-            );
+            Sequence::push(&mut self.output, Span { run, start: 0, len, deleted: false });
             self.sequence.shown += len as usize;
             self.typed += len;
             origin = Origin::After(id);
@@ -191,9 +166,7 @@ impl<'a> Edit<'a> {
         if let Some(rest) = self.current {
             Sequence::push(&mut self.output, rest);
         }
-        self.sequence
-            .spans
-            .splice(self.from..self.next, self.output);
+        self.sequence.spans.splice(self.from..self.next, self.output);
         self.deletions.sort_unstable();
         self.deletions
     }

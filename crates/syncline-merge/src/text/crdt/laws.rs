@@ -32,8 +32,7 @@ type Children = BTreeMap<(Option<Id>, bool), Vec<Id>>;
 
 impl Model {
     fn join(&mut self, other: &Self) {
-        self.nodes
-            .extend(other.nodes.iter().map(|(id, node)| (*id, *node)));
+        self.nodes.extend(other.nodes.iter().map(|(id, node)| (*id, *node)));
         self.gone.extend(&other.gone);
     }
 
@@ -55,10 +54,7 @@ impl Model {
     }
 
     fn text(&self) -> String {
-        let shown = self
-            .order()
-            .into_iter()
-            .filter(|id| !self.gone.contains(id));
+        let shown = self.order().into_iter().filter(|id| !self.gone.contains(id));
         shown.map(|id| self.nodes[&id].2).collect()
     }
 
@@ -66,11 +62,8 @@ impl Model {
         let (mut at, mut typed) = (0, 0);
         for component in operation.components() {
             let order = self.order();
-            let shown: Vec<Id> = order
-                .iter()
-                .filter(|id| !self.gone.contains(id))
-                .copied()
-                .collect();
+            let shown: Vec<Id> =
+                order.iter().filter(|id| !self.gone.contains(id)).copied().collect();
             match component {
                 Retain(len) => at += len,
                 Delete(len) => self.gone.extend(&shown[at..at + len]),
@@ -101,27 +94,14 @@ impl Model {
 #[derive(Clone, Debug)]
 enum Act {
     /// Edits here: at (per mille of the text), drop this many, type this many.
-    Edit {
-        site: usize,
-        at: usize,
-        drop: usize,
-        typed: usize,
-        more: bool,
-    },
+    Edit { site: usize, at: usize, drop: usize, typed: usize, more: bool },
     /// Takes in the state of another site.
     Join { to: usize, from: usize },
 }
 
 fn acts() -> impl Strategy<Value = Vec<Act>> {
-    let edit = (0usize..3, 0usize..1000, 0usize..4, 0usize..4, any::<bool>()).prop_map(
-        |(site, at, drop, typed, more)| Act::Edit {
-            site,
-            at,
-            drop,
-            typed,
-            more,
-        },
-    );
+    let edit = (0usize..3, 0usize..1000, 0usize..4, 0usize..4, any::<bool>())
+        .prop_map(|(site, at, drop, typed, more)| Act::Edit { site, at, drop, typed, more });
     let join = (0usize..3, 0usize..3).prop_map(|(to, from)| Act::Join { to, from });
     prop::collection::vec(prop_oneof![3 => edit, 1 => join], 1..30)
 }
@@ -131,12 +111,7 @@ fn edit_of(len: usize, at: usize, drop: usize, typed: &str, more: Option<char>) 
     let at = at * len / 1000;
     let drop = drop.min(len - at);
     let end = more.map(|c| Insert(c.into()));
-    let start = [
-        Retain(at),
-        Insert(typed.into()),
-        Delete(drop),
-        Retain(len - at - drop),
-    ];
+    let start = [Retain(at), Insert(typed.into()), Delete(drop), Retain(len - at - drop)];
     operation(start.into_iter().chain(end))
 }
 
@@ -177,13 +152,7 @@ impl World {
                 self.hubs[to].0.join(&received).unwrap();
                 self.hubs[to].1.join(&model);
             }
-            Act::Edit {
-                site,
-                at,
-                drop,
-                typed,
-                more,
-            } => {
+            Act::Edit { site, at, drop, typed, more } => {
                 self.clock += 1;
                 let typed: String = self.next.by_ref().take(typed).collect();
                 let more = more.then(|| self.next.next().unwrap());
@@ -195,8 +164,7 @@ impl World {
                 model.apply(&edit, stamp);
                 let after = state.text();
                 assert_eq!(after, edit.apply(&before).unwrap());
-                self.dropped
-                    .extend(before.chars().filter(|c| !after.contains(*c)));
+                self.dropped.extend(before.chars().filter(|c| !after.contains(*c)));
                 self.typed.extend(typed.chars().chain(more));
                 self.texts_seen.push(after);
             }
@@ -277,8 +245,7 @@ proptest! {
 fn two_people_typing_at_one_place_do_not_interleave() {
     for (name, backwards) in [("forwards", false), ("backwards", true)] {
         let mut base = TextState::new();
-        base.apply_operation(&operation([Insert("[]".into())]), stamp(1, 1))
-            .unwrap();
+        base.apply_operation(&operation([Insert("[]".into())]), stamp(1, 1)).unwrap();
         let mut hubs = [base.clone(), base.clone()];
         for (clock, (one, two)) in (2..).zip("abcdef".chars().zip("uvwxyz".chars())) {
             for (site, (hub, letter)) in (1..).zip(hubs.iter_mut().zip([one, two])) {
@@ -290,11 +257,7 @@ fn two_people_typing_at_one_place_do_not_interleave() {
         }
         let [mut one, two] = hubs;
         one.join(&two).unwrap();
-        let (first, second) = if backwards {
-            ("fedcba", "zyxwvu")
-        } else {
-            ("abcdef", "uvwxyz")
-        };
+        let (first, second) = if backwards { ("fedcba", "zyxwvu") } else { ("abcdef", "uvwxyz") };
         let text = one.text();
         assert!(
             text == format!("[{first}{second}]") || text == format!("[{second}{first}]"),
@@ -307,18 +270,11 @@ fn two_people_typing_at_one_place_do_not_interleave() {
 fn a_long_insertion_is_stored_in_pieces_and_edited_within() {
     let long: String = ('a'..='z').cycle().take(3 * RUN_CHARS_MAX + 5).collect();
     let mut state = TextState::new();
-    state
-        .apply_operation(&operation([Insert(long.clone())]), stamp(1, 1))
-        .unwrap();
+    state.apply_operation(&operation([Insert(long.clone())]), stamp(1, 1)).unwrap();
     assert_eq!(state.text(), long);
     let len = state.len();
     let at = RUN_CHARS_MAX;
-    let edit = operation([
-        Retain(at),
-        Insert("é".into()),
-        Delete(2),
-        Retain(len - at - 2),
-    ]);
+    let edit = operation([Retain(at), Insert("é".into()), Delete(2), Retain(len - at - 2)]);
     state.apply_operation(&edit, stamp(2, 1)).unwrap();
     assert_eq!(state.text(), edit.apply(&long).unwrap());
     let read = TextState::from_bytes(&state.to_bytes()).unwrap();
@@ -332,58 +288,31 @@ fn a_text_typed_backwards_is_read_without_deep_recursion() {
         let edit = operation([Insert("x".into()), Retain(state.len())]);
         state.apply_operation(&edit, stamp(clock, 1)).unwrap();
     }
-    assert_eq!(
-        TextState::from_bytes(&state.to_bytes()).unwrap().len(),
-        20_000
-    );
+    assert_eq!(TextState::from_bytes(&state.to_bytes()).unwrap().len(), 20_000);
 }
 
 #[test]
 fn what_does_not_fit_is_refused_and_changes_nothing() {
     let mut state = TextState::new();
-    state
-        .apply_operation(&operation([Insert("ab".into())]), stamp(5, 1))
-        .unwrap();
+    state.apply_operation(&operation([Insert("ab".into())]), stamp(5, 1)).unwrap();
     let mut forked = TextState::new();
-    forked
-        .apply_operation(&operation([Insert("xy".into())]), stamp(5, 1))
-        .unwrap();
+    forked.apply_operation(&operation([Insert("xy".into())]), stamp(5, 1)).unwrap();
     let before = state.clone();
     let add = operation([Retain(2), Insert("c".into())]);
     type Try = fn(&mut TextState, &TextOperation, &TextState) -> Result<(), TextError>;
     let cases: [(&str, Try, &str); 4] = [
-        (
-            "same stamp",
-            |s, op, _| s.apply_operation(op, stamp(5, 1)),
-            "TEXT_STAMP_NOT_NEW",
-        ),
-        (
-            "same clock",
-            |s, op, _| s.apply_operation(op, stamp(5, 2)),
-            "TEXT_STAMP_NOT_NEW",
-        ),
+        ("same stamp", |s, op, _| s.apply_operation(op, stamp(5, 1)), "TEXT_STAMP_NOT_NEW"),
+        ("same clock", |s, op, _| s.apply_operation(op, stamp(5, 2)), "TEXT_STAMP_NOT_NEW"),
         (
             "wrong length",
             |s, op, _| s.apply_operation_at(op, stamp(6, 1), |_| false),
             "TEXT_LENGTH_MISMATCH",
         ),
-        (
-            "forked stamp",
-            |s, _, other| s.join(other).map(|_| ()),
-            "TEXT_STAMP_FORKED",
-        ),
+        ("forked stamp", |s, _, other| s.join(other).map(|_| ()), "TEXT_STAMP_FORKED"),
     ];
     for (name, attempt, code) in cases {
-        assert_eq!(
-            attempt(&mut state, &add, &forked).unwrap_err().code(),
-            code,
-            "case: {name}"
-        );
-        assert_eq!(
-            (&state, state.text()),
-            (&before, before.text()),
-            "case: {name}"
-        );
+        assert_eq!(attempt(&mut state, &add, &forked).unwrap_err().code(), code, "case: {name}");
+        assert_eq!((&state, state.text()), (&before, before.text()), "case: {name}");
     }
 }
 
@@ -402,23 +331,11 @@ fn malformed_states_are_refused() {
         ("run behind itself", state(&[1, 5, 0, 1, 1, b'a', 0]), false),
         ("empty run", state(&[1, 5, 0, 0, 0, 0]), false),
         ("not UTF-8", state(&[1, 5, 0, 0, 1, 0xff, 0]), false),
-        (
-            "number longer than needed",
-            state(&[1, 0x85, 0, 0, 0, 1, b'a', 0]),
-            false,
-        ),
-        (
-            "deletion behind the run's end",
-            state(&[1, 5, 0, 0, 1, b'a', 1, 6, 0, 0, 1, 1]),
-            false,
-        ),
+        ("number longer than needed", state(&[1, 0x85, 0, 0, 0, 1, b'a', 0]), false),
+        ("deletion behind the run's end", state(&[1, 5, 0, 0, 1, b'a', 1, 6, 0, 0, 1, 1]), false),
     ];
     for (name, bytes, accepted) in cases {
-        assert_eq!(
-            TextState::from_bytes(&bytes).is_ok(),
-            accepted,
-            "case: {name}"
-        );
+        assert_eq!(TextState::from_bytes(&bytes).is_ok(), accepted, "case: {name}");
     }
     let dropped = state(&[1, 5, 0, 0, 1, b'a', 1, 6, 0, 0, 0, 1]);
     assert!(TextState::from_bytes(&dropped).unwrap().is_empty());

@@ -37,11 +37,7 @@ impl Run {
         if start == 0 && len == self.len {
             return &self.text;
         }
-        let mut offsets = self
-            .text
-            .char_indices()
-            .map(|(offset, _)| offset)
-            .skip(start as usize);
+        let mut offsets = self.text.char_indices().map(|(offset, _)| offset).skip(start as usize);
         let from = offsets.next().unwrap_or(self.text.len());
         let to = match len.checked_sub(1) {
             None => from,

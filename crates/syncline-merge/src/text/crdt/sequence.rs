@@ -171,12 +171,7 @@ struct Visit<'a> {
 
 impl<'a> Visit<'a> {
     fn new(run: u32, children: &'a Children, gone: &'a Gone) -> Self {
-        Self {
-            run,
-            done: 0,
-            children: children.of(Some(run)),
-            gone: gone.of(run),
-        }
+        Self { run, done: 0, children: children.of(Some(run)), gone: gone.of(run) }
     }
 
     /// Adds the characters from `done` up to `until`.
@@ -188,21 +183,12 @@ impl<'a> Visit<'a> {
                         self.gone = &self.gone[1..];
                         continue;
                     }
-                    if from <= self.done {
-                        (to.min(until), true)
-                    } else {
-                        (from.min(until), false)
-                    }
+                    if from <= self.done { (to.min(until), true) } else { (from.min(until), false) }
                 }
                 _ => (until, false),
             };
             let len = end - self.done;
-            let span = Span {
-                run: self.run,
-                start: self.done,
-                len,
-                deleted,
-            };
+            let span = Span { run: self.run, start: self.done, len, deleted };
             Sequence::push(&mut sequence.spans, span);
             if !deleted {
                 sequence.shown += len as usize;

@@ -92,12 +92,7 @@ impl TextState {
     pub(super) fn from_facts(runs: Vec<Run>, deletions: Vec<Deletion>) -> Self {
         let sequence = Sequence::new(&runs, &deletions);
         let text_bytes = runs.iter().map(|run| run.text.len()).sum();
-        Self {
-            runs,
-            deletions,
-            sequence,
-            text_bytes,
-        }
+        Self { runs, deletions, sequence, text_bytes }
     }
 
     /// Returns the text; linear in the text and its history.
@@ -154,10 +149,7 @@ impl TextState {
         let known = self.runs.len();
         let deletions = Edit::make(stamp, operation, &mut self.runs, &mut self.sequence);
         self.deletions.extend(deletions);
-        self.text_bytes += self.runs[known..]
-            .iter()
-            .map(|run| run.text.len())
-            .sum::<usize>();
+        self.text_bytes += self.runs[known..].iter().map(|run| run.text.len()).sum::<usize>();
         Ok(())
     }
 
@@ -200,9 +192,7 @@ impl TextState {
         let runs = union(&self.runs, &other.runs, |run| run.id);
         let forked = runs.windows(2).find(|pair| pair[0].id == pair[1].id);
         if let Some([run, _]) = forked {
-            return Err(TextError::StampForked {
-                stamp: run.id.stamp,
-            });
+            return Err(TextError::StampForked { stamp: run.id.stamp });
         }
         let deletions = union(&self.deletions, &other.deletions, |deletion| *deletion);
         if runs.len() == self.runs.len() && deletions.len() == self.deletions.len() {
@@ -220,21 +210,15 @@ impl TextState {
         {
             return Err(TextError::StampNotNew { stamp, clock_max });
         }
-        let added = operation
-            .components()
-            .iter()
-            .map(|component| match component {
-                Component::Insert(text) => {
-                    text.len() + FACT_BYTES_MAX * (1 + text.len() / RUN_CHARS_MAX)
-                }
-                Component::Delete(_) | Component::Retain(_) => FACT_BYTES_MAX,
-            });
+        let added = operation.components().iter().map(|component| match component {
+            Component::Insert(text) => {
+                text.len() + FACT_BYTES_MAX * (1 + text.len() / RUN_CHARS_MAX)
+            }
+            Component::Delete(_) | Component::Retain(_) => FACT_BYTES_MAX,
+        });
         let bytes = self.size() + added.sum::<usize>();
         if bytes > STATE_BYTES_MAX {
-            return Err(TextError::StateFull {
-                bytes,
-                bytes_max: STATE_BYTES_MAX,
-            });
+            return Err(TextError::StateFull { bytes, bytes_max: STATE_BYTES_MAX });
         }
         Ok(())
     }
@@ -258,10 +242,7 @@ impl TextState {
             }
         }
         let seen = |deletion: &&Deletion| {
-            knows(deletion.stamp)
-                && runs
-                    .binary_search_by_key(&deletion.run, |run| run.id)
-                    .is_ok()
+            knows(deletion.stamp) && runs.binary_search_by_key(&deletion.run, |run| run.id).is_ok()
         };
         let deletions = self.deletions.iter().filter(seen).copied().collect();
         Self::from_facts(runs, deletions)

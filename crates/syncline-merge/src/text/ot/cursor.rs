@@ -31,10 +31,7 @@ pub(crate) struct Cursor<'a> {
 impl<'a> Cursor<'a> {
     /// Stands at the start of `operation`.
     pub(crate) fn new(operation: &'a TextOperation) -> Self {
-        let mut cursor = Self {
-            rest: operation.components().iter(),
-            next: None,
-        };
+        let mut cursor = Self { rest: operation.components().iter(), next: None };
         cursor.step();
         cursor
     }

@@ -161,12 +161,6 @@ fn ties_go_to_the_named_side() {
 fn operations_on_different_lengths_do_not_mix() {
     let of = |components: Vec<Component>| TextOperation::new(components).unwrap();
     let (two, three) = (of(vec![Retain(2)]), of(vec![Retain(3)]));
-    assert_eq!(
-        transform(&two, &three, Side::Left).unwrap_err().code(),
-        "TEXT_LENGTH_MISMATCH"
-    );
-    assert_eq!(
-        two.compose(&three).unwrap_err().code(),
-        "TEXT_LENGTH_MISMATCH"
-    );
+    assert_eq!(transform(&two, &three, Side::Left).unwrap_err().code(), "TEXT_LENGTH_MISMATCH");
+    assert_eq!(two.compose(&three).unwrap_err().code(), "TEXT_LENGTH_MISMATCH");
 }

@@ -109,9 +109,7 @@ impl TextOperation {
 
     /// Returns whether the operation leaves every text as it is.
     pub fn is_identity(&self) -> bool {
-        self.components
-            .iter()
-            .all(|component| matches!(component, Component::Retain(_)))
+        self.components.iter().all(|component| matches!(component, Component::Retain(_)))
     }
 
     /// Returns `base` with the edit made, in time linear in the text.
@@ -168,10 +166,7 @@ impl TextOperation {
         if found == self.base_len {
             return Ok(());
         }
-        Err(OperationError::LengthMismatch {
-            expected: self.base_len,
-            found,
-        })
+        Err(OperationError::LengthMismatch { expected: self.base_len, found })
     }
 }
 
@@ -243,9 +238,7 @@ impl Builder {
 
     fn push(&mut self, component: Component) -> Result<(), OperationError> {
         if self.operation.components.len() >= COMPONENTS_MAX {
-            return Err(OperationError::TooManyComponents {
-                components_max: COMPONENTS_MAX,
-            });
+            return Err(OperationError::TooManyComponents { components_max: COMPONENTS_MAX });
         }
         self.operation.components.push(component);
         Ok(())
@@ -255,9 +248,7 @@ impl Builder {
 fn grown(len: usize, more: usize) -> Result<usize, OperationError> {
     match len.checked_add(more) {
         Some(sum) if sum <= TEXT_CHARS_MAX => Ok(sum),
-        _ => Err(OperationError::TooLong {
-            chars_max: TEXT_CHARS_MAX,
-        }),
+        _ => Err(OperationError::TooLong { chars_max: TEXT_CHARS_MAX }),
     }
 }
 
@@ -270,11 +261,7 @@ mod tests {
     fn components_come_out_in_normal_form() {
         let cases = [
             ("nothing", vec![], vec![]),
-            (
-                "empty parts",
-                vec![Retain(0), Insert(String::new()), Delete(0)],
-                vec![],
-            ),
+            ("empty parts", vec![Retain(0), Insert(String::new()), Delete(0)], vec![]),
             (
                 "neighbours",
                 vec![Retain(1), Retain(2), Delete(1), Delete(1)],
@@ -295,28 +282,12 @@ mod tests {
     #[test]
     fn bounds_are_errors_and_never_panics() {
         let cases = [
-            (
-                "overflow",
-                vec![Retain(usize::MAX), Retain(1)],
-                "TEXT_TOO_LONG",
-            ),
-            (
-                "one past the bound",
-                vec![Delete(TEXT_CHARS_MAX), Delete(1)],
-                "TEXT_TOO_LONG",
-            ),
-            (
-                "target",
-                vec![Retain(TEXT_CHARS_MAX), Insert("x".into())],
-                "TEXT_TOO_LONG",
-            ),
+            ("overflow", vec![Retain(usize::MAX), Retain(1)], "TEXT_TOO_LONG"),
+            ("one past the bound", vec![Delete(TEXT_CHARS_MAX), Delete(1)], "TEXT_TOO_LONG"),
+            ("target", vec![Retain(TEXT_CHARS_MAX), Insert("x".into())], "TEXT_TOO_LONG"),
         ];
         for (name, given, code) in cases {
-            assert_eq!(
-                TextOperation::new(given).unwrap_err().code(),
-                code,
-                "case: {name}"
-            );
+            assert_eq!(TextOperation::new(given).unwrap_err().code(), code, "case: {name}");
         }
         assert!(TextOperation::new([Retain(TEXT_CHARS_MAX)]).is_ok());
         let alternating = |len| (0..len).map(|i| if i % 2 == 0 { Retain(1) } else { Delete(1) });
@@ -333,16 +304,8 @@ mod tests {
             ("too short", "a😀", None),
             ("too long", "a😀bc", None),
         ] {
-            assert_eq!(
-                operation.apply(base).ok().as_deref(),
-                expected,
-                "case: {name}"
-            );
-            assert_eq!(
-                operation.invert(base).is_ok(),
-                expected.is_some(),
-                "case: {name}"
-            );
+            assert_eq!(operation.apply(base).ok().as_deref(), expected, "case: {name}");
+            assert_eq!(operation.invert(base).is_ok(), expected.is_some(), "case: {name}");
         }
     }
 }

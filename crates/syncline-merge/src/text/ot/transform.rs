@@ -40,10 +40,7 @@ pub fn transform(
     tie: Side,
 ) -> Result<(TextOperation, TextOperation), OperationError> {
     if a.base_len() != b.base_len() {
-        return Err(OperationError::LengthMismatch {
-            expected: a.base_len(),
-            found: b.base_len(),
-        });
+        return Err(OperationError::LengthMismatch { expected: a.base_len(), found: b.base_len() });
     }
     let (mut left, mut right) = (Cursor::new(a), Cursor::new(b));
     let (mut a_after, mut b_after) = (Builder::default(), Builder::default());

@@ -12,9 +12,8 @@ pub(crate) const GROUPS: usize = 9;
 /// The members at the top of a record; the first stands for its existence.
 pub(crate) const TOPS: [&str; GROUPS] = ["", "/a", "/r", "/v", "/n", "/u", "/k", "/l", "/t"];
 /// Every path of a register.
-pub(crate) const REGISTERS: [&str; 10] = [
-    "/a", "/a/b", "/r", "/v", "/k/m1/id", "/k/m1/x", "/k/m2/id", "/k/m2/x", "/k/m3/id", "/k/m3/x",
-];
+pub(crate) const REGISTERS: [&str; 10] =
+    ["/a", "/a/b", "/r", "/v", "/k/m1/id", "/k/m1/x", "/k/m2/id", "/k/m2/x", "/k/m3/id", "/k/m3/x"];
 /// Every path of a sum.
 pub(crate) const SUMS: [&str; 4] = ["/n", "/k/m1/n", "/k/m2/n", "/k/m3/n"];
 /// Paths of other shapes.
@@ -32,18 +31,13 @@ pub(crate) type Seen = [Set; GROUPS];
 /// Returns the one spelling of a path of this world.
 pub(crate) fn intern(path: &str) -> &'static str {
     let known = TOPS.iter().chain(&REGISTERS).chain(&SUMS).chain(&OTHERS);
-    known
-        .copied()
-        .find(|known| *known == path)
-        .expect("a path of this world")
+    known.copied().find(|known| *known == path).expect("a path of this world")
 }
 
 /// Returns the part that a path belongs to.
 pub(crate) fn group(path: &str) -> usize {
     let end = path[1..].find('/').map_or(path.len(), |at| at + 1);
-    TOPS.iter()
-        .position(|top| *top == &path[..end])
-        .expect("a path of this world")
+    TOPS.iter().position(|top| *top == &path[..end]).expect("a path of this world")
 }
 
 /// A place in a state that changes put items into.
@@ -116,8 +110,7 @@ pub(crate) enum Reach {
 impl Reach {
     pub(super) fn holds(&self, slot: &Slot) -> bool {
         let below = |above: &str, path: &str| {
-            path.strip_prefix(above)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+            path.strip_prefix(above).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
         };
         let Some(path) = slot.path() else {
             return matches!(self, Self::Slot(own) if own == slot);
@@ -186,10 +179,7 @@ impl Oracle {
     }
 
     pub(crate) fn by_stamps(&self, stamps: &[Stamp]) -> Set {
-        stamps
-            .iter()
-            .filter_map(|stamp| self.by_stamp(*stamp))
-            .collect()
+        stamps.iter().filter_map(|stamp| self.by_stamp(*stamp)).collect()
     }
 
     /// Returns the changes of `seen` whose items in `slot` are there, and the items.
@@ -203,15 +193,8 @@ impl Oracle {
         let seen = known.seen[part];
         let there = seen.without(&known.gone[part]);
         let mut items = Vec::new();
-        for change in there
-            .iter()
-            .filter(|change| self.changes[*change].record == record)
-        {
-            for (_, item) in self.changes[change]
-                .added
-                .iter()
-                .filter(|(own, _)| *own == slot)
-            {
+        for change in there.iter().filter(|change| self.changes[*change].record == record) {
+            for (_, item) in self.changes[change].added.iter().filter(|(own, _)| *own == slot) {
                 if !self.is_dropped(change, &slot, &seen) {
                     items.push((change, item));
                 }
@@ -225,19 +208,13 @@ impl Oracle {
         let later = seen.iter().filter(|later| *later > change);
         later.into_iter().any(|later| {
             let drops = self.changes[later].dropped.iter();
-            drops
-                .into_iter()
-                .any(|drop| drop.changes.has(change) && drop.reach.holds(slot))
+            drops.into_iter().any(|drop| drop.changes.has(change) && drop.reach.holds(slot))
         })
     }
 
     /// Returns every slot that a record's changes put something into.
     pub(crate) fn slots(&self, record: usize, seen: &Seen) -> std::collections::BTreeSet<Slot> {
-        let changes = self
-            .changes
-            .iter()
-            .enumerate()
-            .filter(|(_, change)| change.record == record);
+        let changes = self.changes.iter().enumerate().filter(|(_, change)| change.record == record);
         let slots = changes.flat_map(|(index, change)| {
             let slots = change.added.iter().map(|(slot, _)| *slot);
             slots.filter(move |slot| seen[slot.group()].has(index))

@@ -29,12 +29,7 @@ fn put(found: &mut Contents, place: &str, dots: &Dots) {
 }
 
 fn entry(entry: &Entry) -> String {
-    let Entry {
-        value,
-        edited,
-        timed,
-        writer,
-    } = entry;
+    let Entry { value, edited, timed, writer } = entry;
     format!("{value:?} {edited:?} {timed} {writer}")
 }
 
@@ -52,16 +47,8 @@ fn in_body(body: &Body, within: &str, found: &mut Contents) {
         for (stamp, floor) in &sum.floors {
             found.insert(format!("Floor {within}{path} {stamp:?}"), floor.canonical());
         }
-        let floor = sum
-            .floors
-            .values()
-            .max()
-            .cloned()
-            .unwrap_or_else(|| Number::from(0_i64));
-        let added = sum_value(sum)
-            .expect("small numbers")
-            .checked_sub(&floor)
-            .unwrap();
+        let floor = sum.floors.values().max().cloned().unwrap_or_else(|| Number::from(0_i64));
+        let added = sum_value(sum).expect("small numbers").checked_sub(&floor).unwrap();
         if !added.is_zero() {
             found.insert(format!("Added {within}{path}"), added.canonical());
         }
@@ -120,22 +107,9 @@ fn expect_item(stamp: Stamp, slot: Slot, item: &Item, found: &mut Contents) {
     match (slot, item) {
         (Slot::Live, _) => found.insert(format!("Live {stamp:?}"), String::new()),
         (Slot::Deletes, _) => found.insert(format!("Deletes {stamp:?}"), String::new()),
-        (
-            Slot::Register(path),
-            Item::Value {
-                value,
-                edited,
-                timed,
-                writer,
-            },
-        ) => {
+        (Slot::Register(path), Item::Value { value, edited, timed, writer }) => {
             let (value, edited, writer) = (value.clone(), *edited, writer.clone());
-            let said = entry(&Entry {
-                value,
-                edited,
-                timed: *timed,
-                writer,
-            });
+            let said = entry(&Entry { value, edited, timed: *timed, writer });
             found.insert(format!("Register {path} {stamp:?}"), said)
         }
         (Slot::Floor(path), Item::Number(value)) => {

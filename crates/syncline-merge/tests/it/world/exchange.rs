@@ -51,11 +51,7 @@ impl World {
         self.acknowledge(from);
         let Peer { site, cursor, anew } = self.hubs[to].peers[from];
         let sender = &self.hubs[from];
-        let start = if site == sender.site {
-            cursor.min(sender.log.len())
-        } else {
-            0
-        };
+        let start = if site == sender.site { cursor.min(sender.log.len()) } else { 0 };
         let mut end = sender.log.len();
         let mut hidden = false;
         if let Some(random) = random {
@@ -65,18 +61,10 @@ impl World {
             hidden = is_planted(Fault::FieldDeltasWithoutStart) && random.chance(50);
         }
         let current = end >= sender.log.len();
-        let knowledge = if current {
-            &sender.knowledge
-        } else {
-            &*sender.earlier[end]
-        };
-        let parts: Vec<usize> = (1..GROUPS)
-            .filter(|part| self.withheld.contains(&(from, to, *part)))
-            .collect();
-        let paths: Vec<Path> = parts
-            .iter()
-            .map(|part| Path::parse(TOPS[*part]).unwrap())
-            .collect();
+        let knowledge = if current { &sender.knowledge } else { &*sender.earlier[end] };
+        let parts: Vec<usize> =
+            (1..GROUPS).filter(|part| self.withheld.contains(&(from, to, *part))).collect();
+        let paths: Vec<Path> = parts.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
         let mut states = Vec::new();
         let mut known = Vec::new();
         for record in (0..RECORDS).filter(|r| sender.log[start.min(end)..end].contains(r)) {
@@ -98,9 +86,7 @@ impl World {
             from,
             to,
             site: sender.site,
-            lacks: lacks
-                .map(|record| (record, sender.known[record].clone()))
-                .collect(),
+            lacks: lacks.map(|record| (record, sender.known[record].clone())).collect(),
             batch: Batch {
                 from: Position(start as u64),
                 to: Position(end as u64),
@@ -123,11 +109,8 @@ impl World {
             return Ok(());
         }
         let at = random.below(self.network.len());
-        let message = if random.chance(20) {
-            self.network[at].clone()
-        } else {
-            self.network.swap_remove(at)
-        };
+        let message =
+            if random.chance(20) { self.network[at].clone() } else { self.network.swap_remove(at) };
         if random.chance(8) {
             return Ok(());
         }
@@ -139,11 +122,7 @@ impl World {
         let (from, to) = (message.from, message.to);
         let peer = &mut self.hubs[to].peers[from];
         if message.site > peer.site {
-            *peer = Peer {
-                site: message.site,
-                cursor: 0,
-                ..*peer
-            };
+            *peer = Peer { site: message.site, cursor: 0, ..*peer };
         }
         let fits = message.site == peer.site && message.batch.from.0 == peer.cursor as u64;
         if !fits || (peer.anew && message.batch.from.0 != 0) {
@@ -262,12 +241,7 @@ impl World {
         if from == to {
             return Ok(());
         }
-        self.note(|| {
-            format!(
-                "hub {from} withholds {} from hub {to}, or no longer",
-                TOPS[part]
-            )
-        });
+        self.note(|| format!("hub {from} withholds {} from hub {to}, or no longer", TOPS[part]));
         if self.withheld.contains(&(from, to, part)) {
             self.withheld.retain(|entry| *entry != (from, to, part));
             self.send_again(from);
@@ -309,12 +283,10 @@ impl World {
 
     fn send_again(&mut self, hub: usize) {
         let at = &mut self.hubs[hub];
-        (0..RECORDS)
-            .filter(|r| at.records[*r].is_some())
-            .for_each(|record| {
-                at.earlier.push(Rc::new(at.knowledge.clone()));
-                at.log.push(record);
-            });
+        (0..RECORDS).filter(|r| at.records[*r].is_some()).for_each(|record| {
+            at.earlier.push(Rc::new(at.knowledge.clone()));
+            at.log.push(record);
+        });
     }
 
     /// Ends all withholding and sets every clock right.
@@ -322,12 +294,7 @@ impl World {
         self.network.clear();
         self.withheld.clear();
         self.site_is_declared_lost(&mut Random::new(0, 0)).unwrap();
-        let latest = self
-            .hubs
-            .iter()
-            .map(|hub| hub.clock)
-            .max()
-            .unwrap_or(Clock(0));
+        let latest = self.hubs.iter().map(|hub| hub.clock).max().unwrap_or(Clock(0));
         self.now_ms = self.now_ms.max(latest.millis() + 1);
         for hub in 0..self.hubs.len() {
             self.hubs[hub].skew_ms = 0;
@@ -344,10 +311,8 @@ impl World {
             let pairs = (0..hubs).flat_map(|from| (0..hubs).map(move |to| (from, to)));
             let pairs: Vec<(usize, usize)> = pairs.filter(|(from, to)| from != to).collect();
             // All at once, so that what two hubs do at the same time meets on the way.
-            let messages: Vec<Message> = pairs
-                .iter()
-                .map(|(from, to)| self.message(*from, *to, None))
-                .collect();
+            let messages: Vec<Message> =
+                pairs.iter().map(|(from, to)| self.message(*from, *to, None)).collect();
             for message in messages {
                 changed |= self.hubs[message.to].peers[message.from].site != message.site;
                 changed |= self.deliver(message)?;
@@ -359,8 +324,6 @@ impl World {
                 return Ok(());
             }
         }
-        Err(format!(
-            "the exchange has not ended after {rounds_max} rounds"
-        ))
+        Err(format!("the exchange has not ended after {rounds_max} rounds"))
     }
 }

@@ -17,9 +17,7 @@ impl World {
     pub(super) fn heal(&mut self) -> Result<(), String> {
         self.open_up();
         let rules = self.hubs[0].rules.clone();
-        self.hubs
-            .iter_mut()
-            .for_each(|hub| hub.rules = rules.clone());
+        self.hubs.iter_mut().for_each(|hub| hub.rules = rules.clone());
         self.exchange_all()?;
         self.agree()?;
         self.files_settle()?;
@@ -57,9 +55,7 @@ impl World {
                 return Ok(());
             }
         }
-        Err(format!(
-            "files and hubs have not settled after {ROUNDS_MAX} rounds"
-        ))
+        Err(format!("files and hubs have not settled after {ROUNDS_MAX} rounds"))
     }
 
     /// Every hub shows the same, byte for byte, and holds what the oracle expects.
@@ -73,15 +69,10 @@ impl World {
                     return Err(format!("hub 0: {first}\nhub {hub}: {other}"));
                 }
             }
-            let mut held = self
-                .hubs
-                .iter()
-                .filter_map(|hub| hub.records[record].as_ref());
+            let mut held = self.hubs.iter().filter_map(|hub| hub.records[record].as_ref());
             let Some(one) = held.next() else { continue };
             if let Some(other) = held.find(|other| *other != one) {
-                return Err(format!(
-                    "states of record {record} differ:\n{one:#?}\n{other:#?}"
-                ));
+                return Err(format!("states of record {record} differ:\n{one:#?}\n{other:#?}"));
             }
         }
         Ok(())
@@ -104,11 +95,7 @@ impl World {
         }
         for conflict in conflicts(real, &at.rules) {
             let said_of = (&conflict.path, conflict.kind, conflict.shown, conflict.open);
-            said += &format!(
-                "\n{} {said_of:?} {:?}",
-                conflict.id(&entity, &id),
-                conflict.sides
-            );
+            said += &format!("\n{} {said_of:?} {:?}", conflict.id(&entity, &id), conflict.sides);
         }
         Ok(said)
     }

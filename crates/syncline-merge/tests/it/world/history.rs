@@ -136,9 +136,7 @@ impl World {
         }
         for index in 0..2 {
             let trusted = !random.chance(15);
-            world
-                .writers
-                .push(PlainWriter::new(index, random.below(hubs), trusted));
+            world.writers.push(PlainWriter::new(index, random.below(hubs), trusted));
         }
         world
     }
@@ -185,11 +183,7 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
         let done = if action == rates.actions {
             world.note(|| format!("{action}: heal"));
             world.heal()
-        } else if wish
-            .without
-            .is_some_and(|without| without.contains(&action))
-            || world.is_full()
-        {
+        } else if wish.without.is_some_and(|without| without.contains(&action)) || world.is_full() {
             Ok(())
         } else {
             let (name, _, act) = KINDS[rates.draw(&mut random)];
@@ -198,12 +192,7 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
         };
         if let Err(what) = done {
             let trace = world.trace.take().unwrap_or_default();
-            return Err(Failure {
-                seed,
-                action,
-                what,
-                trace,
-            });
+            return Err(Failure { seed, action, what, trace });
         }
     }
     Ok(world)
@@ -219,11 +208,7 @@ pub(crate) fn minimised(failure: Failure) -> Failure {
         while start < least.action.max(1) {
             let mut fewer = without.clone();
             fewer.extend(start..start + size);
-            let wish = Wish {
-                without: Some(&fewer),
-                traced: true,
-                keeps: false,
-            };
+            let wish = Wish { without: Some(&fewer), traced: true, keeps: false };
             if fewer.len() > without.len()
                 && let Err(found) = play(seed, &wish)
             {
@@ -238,13 +223,7 @@ pub(crate) fn minimised(failure: Failure) -> Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(
-            f,
-            "history {} fails at action {}:\n{}",
-            self.seed, self.action, self.what
-        )?;
-        self.trace
-            .iter()
-            .try_for_each(|line| writeln!(f, "  {line}"))
+        writeln!(f, "history {} fails at action {}:\n{}", self.seed, self.action, self.what)?;
+        self.trace.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -60,14 +60,7 @@ impl Hub {
             log: vec![],
             knowledge: Knowledge::default(),
             earlier: vec![],
-            peers: vec![
-                Peer {
-                    site: SiteId(0),
-                    cursor: 0,
-                    anew: false
-                };
-                hubs
-            ],
+            peers: vec![Peer { site: SiteId(0), cursor: 0, anew: false }; hubs],
             results: BTreeMap::new(),
             rules,
             backup: None,
@@ -94,17 +87,7 @@ impl Hub {
         let now_ms = self.now_ms(world_ms);
         let (real, rules) = (self.records[record].clone(), self.rules.clone());
         let (id, clock, floor) = (self.site, &mut self.clock, &self.knowledge.floor);
-        (
-            real,
-            rules,
-            Site {
-                id,
-                clock,
-                now_ms,
-                floor,
-                lost,
-            },
-        )
+        (real, rules, Site { id, clock, now_ms, floor, lost })
     }
 }
 
@@ -134,12 +117,7 @@ impl World {
         self.count("caps");
         let at = &mut self.hubs[hub];
         let index = self.oracle.changes.len();
-        let mut change = Change {
-            stamp: first.stamp,
-            record,
-            added: vec![],
-            dropped: vec![],
-        };
+        let mut change = Change { stamp: first.stamp, record, added: vec![], dropped: vec![] };
         for one in capped {
             let slot = Slot::Register(intern(one.path.as_str()));
             let items = self.oracle.items(record, &at.known[record], slot);
@@ -149,29 +127,14 @@ impl World {
                 _ => None,
             });
             let edited = Clock(edited.max().unwrap_or_default());
-            change.dropped.push(Drop {
-                reach: Reach::Slot(slot),
-                changes,
-            });
+            change.dropped.push(Drop { reach: Reach::Slot(slot), changes });
             let real = at.records[record].as_ref().unwrap();
-            let entry = real
-                .body
-                .registers
-                .get(&one.path)
-                .and_then(|r| r.get(&one.stamp));
+            let entry = real.body.registers.get(&one.path).and_then(|r| r.get(&one.stamp));
             let (value, writer) = match entry {
                 Some(entry) => (entry.value.clone(), entry.writer.clone()),
                 None => (None, one.covered.values().next().unwrap().writer.clone()),
             };
-            change.added.push((
-                slot,
-                Item::Value {
-                    value,
-                    edited,
-                    timed: true,
-                    writer,
-                },
-            ));
+            change.added.push((slot, Item::Value { value, edited, timed: true, writer }));
         }
         self.oracle.changes.push(change);
         at.known[record].note(index);
@@ -181,10 +144,7 @@ impl World {
     /// Compares a hub's record with what the oracle expects.
     pub(super) fn check(&mut self, hub: usize, record: usize) -> Result<(), String> {
         let at = &self.hubs[hub];
-        let real = at.records[record]
-            .as_ref()
-            .map(contents)
-            .unwrap_or_default();
+        let real = at.records[record].as_ref().map(contents).unwrap_or_default();
         let wanted = expected(&self.oracle, record, &at.known[record]);
         if let (Some(kept), Some(real)) = (&mut self.kept, &at.records[record]) {
             kept.push((record, real.clone()));
@@ -192,18 +152,13 @@ impl World {
         if let Some(real) = &at.records[record] {
             let lost = lost_letters(&self.oracle, record, &at.known[record], real);
             if !lost.is_empty() {
-                return Err(format!(
-                    "hub {hub} record {record} has lost what was typed: {lost}"
-                ));
+                return Err(format!("hub {hub} record {record} has lost what was typed: {lost}"));
             }
         }
         if real == wanted {
             return Ok(());
         }
-        Err(format!(
-            "hub {hub} record {record}:\n{}",
-            difference(&real, &wanted)
-        ))
+        Err(format!("hub {hub} record {record}:\n{}", difference(&real, &wanted)))
     }
 
     /// What a hub acknowledges: what it knows, less what a base or a token that it would still
@@ -234,10 +189,7 @@ impl World {
         let bases = writers.filter_map(|writer| {
             let base = writer.bases[record].as_ref()?;
             let mut token = base.token.clone();
-            base.own
-                .as_slice()
-                .iter()
-                .for_each(|stamp| token.version.observe(*stamp));
+            base.own.as_slice().iter().for_each(|stamp| token.version.observe(*stamp));
             Some(token)
         });
         clients.chain(bases).collect()
@@ -294,20 +246,13 @@ impl World {
         let old = self.hubs[hub].site;
         let fresh = self.new_site();
         let at = &mut self.hubs[hub];
-        *at = Hub {
-            backup: Some(backup.clone()),
-            ..(*backup).clone()
-        };
+        *at = Hub { backup: Some(backup.clone()), ..(*backup).clone() };
         if !is_planted(Fault::StampsReused) {
             at.site = fresh;
             self.ended.push(old);
         }
         for peer in &mut at.peers {
-            *peer = Peer {
-                cursor: 0,
-                anew: true,
-                ..*peer
-            };
+            *peer = Peer { cursor: 0, anew: true, ..*peer };
         }
         for writer in self.writers.iter_mut().filter(|writer| writer.hub == hub) {
             writer.lose_bases();

@@ -20,27 +20,15 @@ pub(crate) fn draw(random: &mut Random) -> EntityRules {
     fields.push(entry("/l", Shape::Append { keep: KEEP }, Rule::Latest));
     fields.push(entry("/t", Shape::Text, Rule::Latest));
     let deletion = random.pick(&[Deletion::EditWins, Deletion::DeleteWins, Deletion::Review]);
-    EntityRules {
-        fields,
-        rule_default: Rule::Latest,
-        deletion,
-    }
+    EntityRules { fields, rule_default: Rule::Latest, deletion }
 }
 
 fn entry(pattern: &str, shape: Shape, rule: Rule) -> FieldRules {
-    FieldRules {
-        pattern: Pattern::parse(pattern).unwrap(),
-        shape,
-        rule,
-    }
+    FieldRules { pattern: Pattern::parse(pattern).unwrap(), shape, rule }
 }
 
 fn review_or_other(random: &mut Random) -> Rule {
-    if random.chance(70) {
-        Rule::Review
-    } else {
-        rule(random)
-    }
+    if random.chance(70) { Rule::Review } else { rule(random) }
 }
 
 fn rule(random: &mut Random) -> Rule {
@@ -48,12 +36,8 @@ fn rule(random: &mut Random) -> Rule {
         0 => Rule::Max,
         1 => Rule::Min,
         2 => Rule::Priority([Writer::new("client-1").unwrap()].into()),
-        3 => Rule::Concat {
-            separator: "; ".into(),
-        },
-        4 => Rule::Custom(CustomRule::new("first", |values| {
-            Some((**values.first()?).clone())
-        })),
+        3 => Rule::Concat { separator: "; ".into() },
+        4 => Rule::Custom(CustomRule::new("first", |values| Some((**values.first()?).clone()))),
         5 => Rule::Custom(CustomRule::new("undecided", |_| None)),
         6 => Rule::Review,
         _ => Rule::Latest,

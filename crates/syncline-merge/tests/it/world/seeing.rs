@@ -45,10 +45,8 @@ impl World {
         let Some(real) = &at.records[record] else {
             return Ok(None);
         };
-        let paths: Vec<Path> = hidden
-            .iter()
-            .map(|part| Path::parse(TOPS[*part]).unwrap())
-            .collect();
+        let paths: Vec<Path> =
+            hidden.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
         let token = Token::of(real, &at.rules, Some(viewer), &paths);
         let mut seen = at.known[record].seen;
         hidden.iter().for_each(|part| seen[*part] = Set::default());
@@ -61,10 +59,7 @@ impl World {
         if !token.invisible && !hides("/k") {
             members.extend(KEYS.into_iter().filter(|key| {
                 let slot = Slot::Member(intern(&format!("/k/{key}")));
-                !self
-                    .oracle
-                    .items(record, &at.known[record], slot)
-                    .is_empty()
+                !self.oracle.items(record, &at.known[record], slot).is_empty()
             }));
         }
         let elements = real.body.unions.values().flat_map(BTreeMap::keys);
@@ -89,13 +84,7 @@ impl World {
             let Slot::Register(path) = slot else { continue };
             let mut values: Vec<Shown<'_>> = Vec::new();
             for (change, item) in self.oracle.items(record, known, slot) {
-                if let Item::Value {
-                    value,
-                    edited,
-                    timed,
-                    writer,
-                } = item
-                {
+                if let Item::Value { value, edited, timed, writer } = item {
                     let stamp = self.oracle.changes[change].stamp;
                     values.push((*edited, stamp, change, value, *timed, writer));
                 }
@@ -133,19 +122,12 @@ impl World {
         shown: &BTreeMap<&'static str, Set>,
     ) -> Result<(), String> {
         let dots = |set: &Set| -> Dots {
-            set.iter()
-                .map(|change| self.oracle.changes[change].stamp)
-                .collect()
+            set.iter().map(|change| self.oracle.changes[change].stamp).collect()
         };
-        let expected: BTreeMap<Path, Dots> = shown
-            .iter()
-            .map(|(path, set)| (Path::parse(path).unwrap(), dots(set)))
-            .collect();
-        let real: BTreeMap<Path, Dots> = token
-            .shown
-            .iter()
-            .map(|(path, dots)| (path.clone(), dots.clone()))
-            .collect();
+        let expected: BTreeMap<Path, Dots> =
+            shown.iter().map(|(path, set)| (Path::parse(path).unwrap(), dots(set))).collect();
+        let real: BTreeMap<Path, Dots> =
+            token.shown.iter().map(|(path, dots)| (path.clone(), dots.clone())).collect();
         if real == expected {
             return Ok(());
         }
@@ -169,8 +151,6 @@ impl World {
 /// The text that is shown, and the change that began it.
 pub(crate) fn shown_text(record: &Record) -> Option<(Stamp, String)> {
     let texts = record.body.texts.get(&Path::parse("/t").unwrap())?;
-    let (birth, text) = texts
-        .iter()
-        .max_by_key(|(birth, text)| (text.edited, **birth))?;
+    let (birth, text) = texts.iter().max_by_key(|(birth, text)| (text.edited, **birth))?;
     Some((*birth, text.state.text()))
 }
