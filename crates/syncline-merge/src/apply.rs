@@ -33,18 +33,9 @@ pub(crate) fn apply(
     now_ms: u64,
     rules: &EntityRules,
 ) -> Result<(), Refusal> {
-    let claimed = operation
-        .edited
-        .min(Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0));
+    let claimed = operation.edited.min(Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0));
     let (writer, timed) = (&operation.writer, operation.timed);
-    let change = Change {
-        writer,
-        claimed,
-        timed,
-        context,
-        stamp,
-        rules,
-    };
+    let change = Change { writer, claimed, timed, context, stamp, rules };
     match &operation.effect {
         Effect::Delete => change.delete(record),
         Effect::Write(fields) => change.write(record, fields)?,
@@ -74,9 +65,7 @@ struct Change<'a> {
 impl Change<'_> {
     fn delete(&self, record: &mut Record) {
         record.live.retain(|dot| !self.context.covers_record(*dot));
-        record
-            .deletes
-            .retain(|dot| !self.context.covers_record(*dot));
+        record.deletes.retain(|dot| !self.context.covers_record(*dot));
         record.deletes.insert(self.stamp);
     }
 
@@ -85,12 +74,13 @@ impl Change<'_> {
         if creates && !is_planted(Fault::OldFieldsShown) {
             self.clear(&mut record.body, &Path::root());
         }
+        if record.live.is_empty() && self.context.is_blind() {
+            self.end_counts(&mut record.body);
+        }
         record.live.retain(|dot| !self.context.covers_record(*dot));
         record.live.insert(self.stamp);
         if creates || self.rules.deletion != Deletion::Review {
-            record
-                .deletes
-                .retain(|dot| !self.context.covers_record(*dot));
+            record.deletes.retain(|dot| !self.context.covers_record(*dot));
         }
         self.fields(&mut record.body, &Path::root(), fields)?;
         drop_empty(&mut record.body);
@@ -132,27 +122,12 @@ impl Change<'_> {
                 self.floor(body, path, &Number::from(0_i64));
             }
             FieldOperation::Add { element, .. } => {
-                let dots = body
-                    .unions
-                    .entry(path)
-                    .or_default()
-                    .entry(element.clone())
-                    .or_default();
+                let dots = body.unions.entry(path).or_default().entry(element.clone()).or_default();
                 self.refresh(dots, &full);
             }
             FieldOperation::Remove { element, .. } => self.remove(body, &path, &full, element),
-            FieldOperation::PutMember {
-                key,
-                create,
-                fields,
-                ..
-            } => {
-                let member = body
-                    .keyed
-                    .entry(path)
-                    .or_default()
-                    .entry(key.clone())
-                    .or_default();
+            FieldOperation::PutMember { key, create, fields, .. } => {
+                let member = body.keyed.entry(path).or_default().entry(key.clone()).or_default();
                 self.put_member(member, &full.within_key(key), *create, fields)?;
             }
             FieldOperation::RemoveMember { key, .. } => {
@@ -173,11 +148,7 @@ impl Change<'_> {
     /// Under review the writer replaces only what it was shown, so that an open conflict stays
     /// open until it is settled.
     fn set(&self, register: &mut Register, full: &Path, value: Option<Leaf>) {
-        let shown = self
-            .context
-            .base
-            .as_ref()
-            .and_then(|token| token.shown.get(full));
+        let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
         let review = shown.is_some() || matches!(self.rules.rule(full), Rule::Review);
         let covered: Vec<Stamp> = if is_planted(Fault::LosersDropped) {
             register.keys().copied().collect()
@@ -185,33 +156,16 @@ impl Change<'_> {
             let replaced = |dot: &Stamp| {
                 self.context.is_own(*dot) || shown.is_some_and(|dots| dots.contains(*dot))
             };
-            register
-                .keys()
-                .filter(|dot| replaced(dot))
-                .copied()
-                .collect()
+            register.keys().filter(|dot| replaced(dot)).copied().collect()
         } else {
-            register
-                .keys()
-                .filter(|dot| self.context.covers(full, **dot))
-                .copied()
-                .collect()
+            register.keys().filter(|dot| self.context.covers(full, **dot)).copied().collect()
         };
         let edited_covered = covered.iter().filter_map(|dot| register.remove(dot));
-        let edited_after = edited_covered
-            .map(|entry| Clock(entry.edited.0.saturating_add(1)))
-            .max();
+        let edited_after =
+            edited_covered.map(|entry| Clock(entry.edited.0.saturating_add(1))).max();
         let edited = self.claimed.max(edited_after.unwrap_or_default());
         let (timed, writer) = (self.timed, self.writer.clone());
-        register.insert(
-            self.stamp,
-            Entry {
-                value,
-                edited,
-                timed,
-                writer,
-            },
-        );
+        register.insert(self.stamp, Entry { value, edited, timed, writer });
     }
 
     /// Removes a field: a register is given the value "absent", other shapes lose what was seen.
@@ -272,24 +226,13 @@ impl Change<'_> {
             None => (clock, Ok(by.clone())),
         };
         let total = total.map_err(|_| Refusal::SumOverflow { path: full.clone() })?;
-        sum.adds.insert(
-            self.stamp.site,
-            Addition {
-                begun,
-                clock,
-                total,
-            },
-        );
+        sum.adds.insert(self.stamp.site, Addition { begun, clock, total });
         display::sum_value(sum).ok_or_else(|| Refusal::SumOverflow { path: full.clone() })?;
         Ok(())
     }
 
     fn floor(&self, body: &mut Body, path: Path, value: &Number) {
-        body.sums
-            .entry(path)
-            .or_default()
-            .floors
-            .insert(self.stamp, value.clone());
+        body.sums.entry(path).or_default().floors.insert(self.stamp, value.clone());
     }
 
     /// Takes away what the writer had seen: floors are dropped, additions are remembered as taken.
@@ -300,15 +243,29 @@ impl Change<'_> {
             return;
         };
         sum.floors.retain(|dot, _| !self.context.covers(full, *dot));
-        let seen = self
-            .context
-            .base
-            .as_ref()
-            .and_then(|token| token.sums.get(full));
+        let seen = self.context.base.as_ref().and_then(|token| token.sums.get(full));
         for (site, seen) in seen.into_iter().flatten() {
             let (seen, stamp) = (seen.clone(), self.stamp);
             take_away(&mut sum.zeros, *site, Zero { seen, stamp });
         }
+    }
+
+    /// Takes away what was added to sums before the record was deleted, but for what ends with an
+    /// addition of the writer's own.
+    ///
+    /// For a writer that has seen nothing, so that nothing keeps other hubs from having forgotten
+    /// the record: a count that went on would bring what they have forgotten back to them.
+    fn end_counts(&self, body: &mut Body) {
+        for sum in body.sums.values_mut() {
+            for (site, seen) in &sum.adds {
+                if !self.context.is_own(Stamp::new(seen.clock, *site)) {
+                    let (seen, stamp) = (seen.clone(), self.stamp);
+                    take_away(&mut sum.zeros, *site, Zero { seen, stamp });
+                }
+            }
+        }
+        let members = body.keyed.values_mut().flat_map(BTreeMap::values_mut);
+        members.for_each(|member| self.end_counts(&mut member.body));
     }
 
     fn remove(&self, body: &mut Body, path: &Path, full: &Path, element: &Leaf) {
@@ -350,10 +307,9 @@ impl Change<'_> {
 
     fn append(&self, body: &mut Body, path: Path, full: &Path, id: ElementId, value: &Leaf) {
         let elements = body.appends.entry(path).or_default();
-        let element = elements.entry(id).or_insert_with(|| Element {
-            value: value.clone(),
-            dots: Dots::new(),
-        });
+        let element = elements
+            .entry(id)
+            .or_insert_with(|| Element { value: value.clone(), dots: Dots::new() });
         self.refresh(&mut element.dots, full);
         if let Shape::Append { keep } = self.rules.shape(full) {
             trim(elements, *keep);
@@ -372,19 +328,9 @@ impl Change<'_> {
         let mut state = TextState::new();
         let refused = || Refusal::TextEdit { path: full.clone() };
         let whole = TextOperation::from_diff("", text).map_err(|_| refused())?;
-        state
-            .apply_operation(&whole, self.stamp)
-            .map_err(|_| refused())?;
+        state.apply_operation(&whole, self.stamp).map_err(|_| refused())?;
         let (edited, writer) = (self.claimed, self.writer.clone());
-        texts.insert(
-            self.stamp,
-            Text {
-                live: Dots::one(self.stamp),
-                edited,
-                writer,
-                state,
-            },
-        );
+        texts.insert(self.stamp, Text { live: Dots::one(self.stamp), edited, writer, state });
         Ok(())
     }
 
@@ -399,28 +345,16 @@ impl Change<'_> {
         let knows = |dot| self.context.covers(full, dot);
         let texts = body.texts.get_mut(path).ok_or_else(refused)?;
         // The text that the writer has begun itself, else the one that it was shown.
-        let own = texts
-            .keys()
-            .rev()
-            .find(|birth| self.context.is_own(**birth))
-            .copied();
-        let shown = self
-            .context
-            .base
-            .as_ref()
-            .and_then(|token| token.texts.get(full));
+        let own = texts.keys().rev().find(|birth| self.context.is_own(**birth)).copied();
+        let shown = self.context.base.as_ref().and_then(|token| token.texts.get(full));
         let meant = |birth: Stamp| match own {
             Some(own) => own == birth,
             None => shown.is_none_or(|shown| *shown == birth),
         };
-        let seen = texts
-            .iter_mut()
-            .filter(|(birth, _)| knows(**birth) && meant(**birth));
+        let seen = texts.iter_mut().filter(|(birth, _)| knows(**birth) && meant(**birth));
         let text = seen.max_by_key(|(birth, text)| (text.edited, **birth));
         let (_, text) = text.ok_or_else(refused)?;
-        text.state
-            .apply_operation_at(edit, self.stamp, knows)
-            .map_err(|_| refused())?;
+        text.state.apply_operation_at(edit, self.stamp, knows).map_err(|_| refused())?;
         self.refresh(&mut text.live, full);
         text.edited = self.claimed.max(Clock(text.edited.0.saturating_add(1)));
         text.writer = self.writer.clone();
@@ -441,11 +375,7 @@ impl Change<'_> {
             register.retain(|dot, _| !self.context.covers(&full, *dot));
         }
         body.registers.retain(|_, register| !register.is_empty());
-        let shaped = body
-            .unions
-            .keys()
-            .chain(body.appends.keys())
-            .chain(body.texts.keys());
+        let shaped = body.unions.keys().chain(body.appends.keys()).chain(body.texts.keys());
         let paths: Vec<Path> = shaped.chain(body.sums.keys()).cloned().collect();
         for path in paths {
             self.drop_shapes(body, &path, &within.join(&path));
@@ -479,9 +409,7 @@ fn drop_empty(body: &mut Body) {
     body.appends.retain(|_, elements| !elements.is_empty());
     body.texts.retain(|_, texts| !texts.is_empty());
     for members in body.keyed.values_mut() {
-        members
-            .values_mut()
-            .for_each(|member| drop_empty(&mut member.body));
+        members.values_mut().for_each(|member| drop_empty(&mut member.body));
         members.retain(|_, member| !(member.live.is_empty() && member.body.is_empty()));
     }
     body.keyed.retain(|_, members| !members.is_empty());

@@ -49,12 +49,11 @@ impl Token {
             ..Self::default()
         };
         for path in withheld {
-            token
-                .exceptions
-                .retain(|inner, _| !path.is_prefix_of(inner));
+            token.exceptions.retain(|inner, _| !path.is_prefix_of(inner));
             token.exceptions.insert(path.clone(), Version::new());
         }
         token.look_at(&record.body, &Path::root(), rules, viewer);
+        token.look_at_sums(&record.body, &Path::root());
         let is_withheld = |path: &Path| withheld.iter().any(|above| above.is_prefix_of(path));
         token.shown.retain(|path, _| !is_withheld(path));
         token.texts.retain(|path, _| !is_withheld(path));
@@ -75,10 +74,7 @@ impl Token {
 
     fn note_additions(&mut self, within: &Path, before: &Body, after: &Body, site: SiteId) {
         for (path, sum) in &after.sums {
-            let old = before
-                .sums
-                .get(path)
-                .and_then(|sum: &Sum| sum.adds.get(&site));
+            let old = before.sums.get(path).and_then(|sum: &Sum| sum.adds.get(&site));
             let new = sum.adds.get(&site);
             let full = within.join(path);
             let seen = self.sums.get(&full).and_then(|seen| seen.get(&site));
@@ -90,9 +86,7 @@ impl Token {
         for (path, members) in &after.keyed {
             let known = before.keyed.get(path);
             for (key, member) in members {
-                let before = known
-                    .and_then(|known| known.get(key))
-                    .map_or(&nothing, |m| &m.body);
+                let before = known.and_then(|known| known.get(key)).map_or(&nothing, |m| &m.body);
                 let full = within.join(path).within_key(key);
                 self.note_additions(&full, before, &member.body, site);
             }
@@ -121,13 +115,22 @@ impl Token {
                 self.texts.insert(within.join(path), birth);
             }
         }
+        for (path, members) in &body.keyed {
+            for (key, member) in members {
+                let full = within.join(path).within_key(key);
+                self.look_at(&member.body, &full, rules, viewer);
+            }
+        }
+    }
+
+    fn look_at_sums(&mut self, body: &Body, within: &Path) {
         for (path, sum) in &body.sums {
             self.sums.insert(within.join(path), sum.adds.clone());
         }
         for (path, members) in &body.keyed {
             for (key, member) in members {
                 let full = within.join(path).within_key(key);
-                self.look_at(&member.body, &full, rules, viewer);
+                self.look_at_sums(&member.body, &full);
             }
         }
     }
@@ -138,8 +141,10 @@ impl Token {
     }
 
     /// Cuts the clocks of a site that was declared lost to what `record` has of it, of the record
-    /// and of every path of which it has seen something else.
+    /// and of every path of which it has seen something else; what was seen of its additions too,
+    /// since a backup may bring them back.
     pub fn cut_to(&mut self, site: SiteId, record: &Record) {
+        self.cut_additions(site, record);
         for (path, version) in &record.exceptions {
             let here = version.get(site);
             if self.effective(path).get(site) > here {
@@ -152,6 +157,26 @@ impl Token {
             version.cut(site, record.effective(path).get(site));
         }
         self.version.cut(site, record.version.get(site));
+    }
+
+    fn cut_additions(&mut self, site: SiteId, record: &Record) {
+        let missing = |path: &Path, seen: &BTreeMap<SiteId, Addition>| {
+            let here = record.effective(path).get(site);
+            seen.get(&site).is_some_and(|added| added.clock > here)
+        };
+        if !self.sums.iter().any(|(path, seen)| missing(path, seen)) {
+            return;
+        }
+        let mut here = Self::default();
+        here.look_at_sums(&record.body, &Path::root());
+        for (path, seen) in &mut self.sums {
+            if missing(path, seen) {
+                seen.remove(&site);
+                let added = here.sums.get(path).and_then(|added| added.get(&site));
+                seen.extend(added.map(|added| (site, added.clone())));
+            }
+        }
+        self.sums.retain(|_, seen| !seen.is_empty());
     }
 }
 
@@ -172,19 +197,12 @@ impl Context {
     /// Returns whether the writer had seen the change `stamp` of `path`.
     pub fn covers(&self, path: &Path, stamp: Stamp) -> bool {
         self.is_own(stamp)
-            || self
-                .base
-                .as_ref()
-                .is_some_and(|token| token.effective(path).covers(stamp))
+            || self.base.as_ref().is_some_and(|token| token.effective(path).covers(stamp))
     }
 
     /// Returns whether the writer had seen the change `stamp` of the record's existence.
     pub fn covers_record(&self, stamp: Stamp) -> bool {
-        self.is_own(stamp)
-            || self
-                .base
-                .as_ref()
-                .is_some_and(|token| token.version.covers(stamp))
+        self.is_own(stamp) || self.base.as_ref().is_some_and(|token| token.version.covers(stamp))
     }
 
     /// Returns whether `stamp` is an earlier change of the same writer.
@@ -194,17 +212,13 @@ impl Context {
 
     /// Returns whether the writer had seen nothing of the record.
     pub fn is_blind(&self) -> bool {
-        self.base
-            .as_ref()
-            .is_none_or(|token| token.version.is_empty())
+        self.base.as_ref().is_none_or(|token| token.version.is_empty())
     }
 
     /// Returns whether `version` holds all that the writer had seen of `path`; own changes at sites
     /// that were declared `lost` may be missing, since they never come.
     pub fn is_within(&self, path: &Path, version: &Version, lost: &[SiteId]) -> bool {
-        self.base
-            .as_ref()
-            .is_none_or(|token| version.includes(token.effective(path)))
+        self.base.as_ref().is_none_or(|token| version.includes(token.effective(path)))
             && self
                 .own
                 .as_slice()

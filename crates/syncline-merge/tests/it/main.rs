@@ -3,6 +3,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | what a person sees who keeps records in two places | `plain` |
+//! | what becomes of additions when a site is lost or a record forgotten | `sums` |
 //! | random histories against the causal oracle | `oracle_histories`, `oracle`, `world` |
 //! | that the suite sees each known way to lose data | `faults` |
 //! | the laws of joining, of plain writers, of what is shown | `laws` |
@@ -16,4 +17,5 @@ mod metadata;
 mod oracle;
 mod oracle_histories;
 mod plain;
+mod sums;
 mod world;

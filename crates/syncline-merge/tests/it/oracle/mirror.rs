@@ -7,6 +7,7 @@ use syncline_merge::rules::{Deletion, EntityRules, Rule};
 use syncline_merge::state::ElementId;
 use syncline_merge::text::ot::Component;
 use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::SiteId;
 use syncline_model::json::{Leaf, Number};
 use syncline_model::limits::DRIFT_MS_MAX;
 use syncline_model::path::Path;
@@ -28,6 +29,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) shown: &'a BTreeMap<&'static str, Set>,
     /// Which of several texts was shown.
     pub(crate) texts: &'a BTreeMap<&'static str, Stamp>,
+    /// Whether the writer was shown nothing.
+    pub(crate) blind: bool,
     /// Whether the writer saw no record.
     pub(crate) creates: bool,
     pub(crate) stamp: Stamp,
@@ -41,21 +44,10 @@ pub(crate) struct Writing<'a> {
 pub(crate) fn commit(oracle: &mut Oracle, writing: &Writing<'_>, operation: &Operation) -> usize {
     let index = oracle.changes.len();
     let (stamp, record) = (writing.stamp, writing.record);
-    oracle.changes.push(Change {
-        stamp,
-        record,
-        added: vec![],
-        dropped: vec![],
-    });
+    oracle.changes.push(Change { stamp, record, added: vec![], dropped: vec![] });
     let mut known = writing.known.clone();
     known.note(index);
-    let mut mirror = Mirror {
-        oracle,
-        writing,
-        operation,
-        index,
-        known,
-    };
+    let mut mirror = Mirror { oracle, writing, operation, index, known };
     match &operation.effect {
         Effect::Delete => {
             mirror.drop_slot(Slot::Live, writing.seen[0]);
@@ -81,9 +73,7 @@ impl Mirror<'_> {
     }
 
     fn drop(&mut self, reach: Reach, changes: Set) {
-        self.oracle.changes[self.index]
-            .dropped
-            .push(Drop { reach, changes });
+        self.oracle.changes[self.index].dropped.push(Drop { reach, changes });
     }
 
     fn drop_slot(&mut self, slot: Slot, changes: Set) {
@@ -92,10 +82,7 @@ impl Mirror<'_> {
 
     fn items(&self, slot: Slot) -> Vec<(usize, Item)> {
         let items = self.oracle.items(self.writing.record, &self.known, slot);
-        items
-            .into_iter()
-            .map(|(change, item)| (change, item.clone()))
-            .collect()
+        items.into_iter().map(|(change, item)| (change, item.clone())).collect()
     }
 
     fn write(&mut self, fields: &[FieldOperation]) {
@@ -107,6 +94,9 @@ impl Mirror<'_> {
             for path in SUMS {
                 self.take_additions(path);
             }
+        }
+        if self.writing.blind && self.items(Slot::Live).is_empty() {
+            SUMS.into_iter().for_each(|path| self.end_counts(path));
         }
         self.drop_slot(Slot::Live, seen[0]);
         self.add(Slot::Live, Item::Dot);
@@ -130,11 +120,7 @@ impl Mirror<'_> {
             FieldOperation::Unset { .. } => self.unset(path, seen),
             FieldOperation::Increment { by, .. } => {
                 let zero = Number::from(0_i64);
-                let by = if self.writing.repeated {
-                    zero
-                } else {
-                    by.clone()
-                };
+                let by = if self.writing.repeated { zero } else { by.clone() };
                 self.add(Slot::Addition(path), Item::Number(by));
             }
             FieldOperation::Floor { value, .. } => {
@@ -151,12 +137,7 @@ impl Mirror<'_> {
             FieldOperation::Remove { element, .. } => {
                 self.drop_slot(Slot::Element(path, known_element(element)), seen);
             }
-            FieldOperation::PutMember {
-                key,
-                create,
-                fields,
-                ..
-            } => {
+            FieldOperation::PutMember { key, create, fields, .. } => {
                 self.put_member(intern(&format!("{path}/{key}")), seen, *create, fields);
             }
             FieldOperation::RemoveMember { key, .. } => {
@@ -174,20 +155,14 @@ impl Mirror<'_> {
                         self.drop_slot(slot, seen);
                     }
                 }
-                self.add(
-                    Slot::Text(path, self.writing.stamp),
-                    Item::Typed(text.clone()),
-                );
+                self.add(Slot::Text(path, self.writing.stamp), Item::Typed(text.clone()));
             }
             FieldOperation::EditText { edit, .. } => {
                 let slot = Slot::Text(path, self.text(path));
-                let typed = edit
-                    .components()
-                    .iter()
-                    .filter_map(|component| match component {
-                        Component::Insert(text) => Some(text.as_str()),
-                        _ => None,
-                    });
+                let typed = edit.components().iter().filter_map(|component| match component {
+                    Component::Insert(text) => Some(text.as_str()),
+                    _ => None,
+                });
                 let typed = typed.collect();
                 self.drop_slot(slot, seen);
                 self.add(slot, Item::Typed(typed));
@@ -227,13 +202,9 @@ impl Mirror<'_> {
             _ => None,
         });
         let own = births.filter(|birth| {
-            self.oracle
-                .by_stamp(*birth)
-                .is_some_and(|change| self.writing.own.has(change))
+            self.oracle.by_stamp(*birth).is_some_and(|change| self.writing.own.has(change))
         });
-        own.max()
-            .or(self.writing.texts.get(path).copied())
-            .expect("a text was seen")
+        own.max().or(self.writing.texts.get(path).copied()).expect("a text was seen")
     }
 
     fn slots(&self, path: &'static str) -> Vec<Slot> {
@@ -252,11 +223,11 @@ impl Mirror<'_> {
             covered = writing.own;
             covered.add(&shown.copied().unwrap_or_default());
         }
+        // What is not here is of a lost site. It may come back, and was not replaced then.
+        let missing = covered.without(&self.known.seen[group(path)]);
+        covered = covered.without(&missing);
         let slot = Slot::Register(path);
-        let replaced = self
-            .items(slot)
-            .into_iter()
-            .filter(|(change, _)| covered.has(*change));
+        let replaced = self.items(slot).into_iter().filter(|(change, _)| covered.has(*change));
         let after = replaced.filter_map(|(_, item)| match item {
             Item::Value { edited, .. } => Some(Clock(edited.0 + 1)),
             _ => None,
@@ -265,21 +236,11 @@ impl Mirror<'_> {
         let edited = self.claimed().max(after);
         self.drop_slot(slot, covered);
         let (timed, writer) = (self.operation.timed, self.operation.writer.clone());
-        self.add(
-            slot,
-            Item::Value {
-                value,
-                edited,
-                timed,
-                writer,
-            },
-        );
+        self.add(slot, Item::Value { value, edited, timed, writer });
     }
 
     fn claimed(&self) -> Clock {
-        self.operation
-            .edited
-            .min(Clock::new(self.writing.now_ms + DRIFT_MS_MAX, 0))
+        self.operation.edited.min(Clock::new(self.writing.now_ms + DRIFT_MS_MAX, 0))
     }
 
     /// Removes a field. Where something of another shape is known, that goes; a register becomes
@@ -332,10 +293,28 @@ impl Mirror<'_> {
 
     fn take_additions(&mut self, path: &'static str) {
         let by = &self.writing.seen[group(path)];
-        let taken = self
-            .oracle
-            .taken(self.writing.record, path, &self.known, by);
+        let taken = self.oracle.taken(self.writing.record, path, &self.known, by);
         self.drop_slot(Slot::Addition(path), taken);
+    }
+
+    /// A writer that has seen nothing writes to a deleted record: what sites had added before is
+    /// over, but where the last addition of a site is its own.
+    fn end_counts(&mut self, path: &'static str) {
+        let slot = Slot::Addition(path);
+        let part = slot.group();
+        let there = self.known.seen[part].without(&self.known.gone[part]);
+        let mut counts: BTreeMap<SiteId, Vec<usize>> = BTreeMap::new();
+        for index in there.iter() {
+            let change = &self.oracle.changes[index];
+            let adds = change.added.iter().any(|(own, _)| *own == slot);
+            if adds && change.record == self.writing.record {
+                counts.entry(change.stamp.site).or_default().push(index);
+            }
+        }
+        let is_own = |change: &usize| self.writing.own.has(*change);
+        let over = counts.into_values().filter(|count| !count.last().is_some_and(is_own));
+        let over = over.flatten().collect();
+        self.drop_slot(slot, over);
     }
 
     /// The hub that appends drops the oldest elements beyond what is kept, and only these dots.
@@ -346,9 +325,7 @@ impl Mirror<'_> {
                 continue;
             };
             let changes: Set = self.items(slot).iter().map(|(change, _)| *change).collect();
-            let stamps = changes
-                .iter()
-                .map(|change| self.oracle.changes[change].stamp);
+            let stamps = changes.iter().map(|change| self.oracle.changes[change].stamp);
             let (ElementId::Content(_, index) | ElementId::Stamped(_, index)) = id;
             elements.push((stamps.min().unwrap(), index, id, changes));
         }
@@ -362,8 +339,5 @@ impl Mirror<'_> {
 
 fn known_element(element: &Leaf) -> &'static str {
     let canonical = element.canonical();
-    ELEMENTS
-        .into_iter()
-        .find(|known| *known == canonical)
-        .expect("an element of this world")
+    ELEMENTS.into_iter().find(|known| *known == canonical).expect("an element of this world")
 }

@@ -65,21 +65,13 @@ struct Request<'a> {
 impl Client {
     pub(crate) fn new(index: usize, at: usize) -> Self {
         let name = Writer::new(&format!("client-{index}")).unwrap();
-        Self {
-            name,
-            at,
-            given: (0..RECORDS).map(|_| None).collect(),
-            pending: None,
-        }
+        Self { name, at, given: (0..RECORDS).map(|_| None).collect(), pending: None }
     }
 }
 
 impl World {
     pub(super) fn client_roams(&mut self, random: &mut Random) -> Result<(), String> {
-        let (client, hub) = (
-            random.below(self.clients.len()),
-            random.below(self.hubs.len()),
-        );
+        let (client, hub) = (random.below(self.clients.len()), random.below(self.hubs.len()));
         self.clients[client].at = hub;
         self.note(|| format!("client {client} roams to hub {hub}"));
         Ok(())
@@ -94,10 +86,7 @@ impl World {
     }
 
     pub(super) fn tokens_expire(&mut self, record: usize) {
-        let given = self
-            .clients
-            .iter_mut()
-            .filter_map(|client| client.given[record].as_mut());
+        let given = self.clients.iter_mut().filter_map(|client| client.given[record].as_mut());
         given.for_each(|given| given.expired = true);
     }
 
@@ -108,9 +97,7 @@ impl World {
         }
         let record = random.below(RECORDS);
         let hub = self.clients[client].at;
-        let expired = self.clients[client].given[record]
-            .as_ref()
-            .is_some_and(|g| g.expired);
+        let expired = self.clients[client].given[record].as_ref().is_some_and(|g| g.expired);
         // What is expired may still arrive somewhere: that hub has to answer by itself.
         if (expired && random.chance(60)) || random.chance(30) {
             self.clients[client].given[record] = None;
@@ -124,24 +111,10 @@ impl World {
         };
         let effect = self.effect(given, random);
         let edited = claimed(now_ms, random);
-        let operation = Operation {
-            effect,
-            writer: name,
-            edited,
-            timed: true,
-        };
+        let operation = Operation { effect, writer: name, edited, timed: true };
         self.operations += 1;
         let id = self.operations;
-        self.client_sends(
-            client,
-            Pending {
-                id,
-                record,
-                site: SiteId(0),
-                operation,
-            },
-            random,
-        )
+        self.client_sends(client, Pending { id, record, site: SiteId(0), operation }, random)
     }
 
     fn client_reads(
@@ -152,26 +125,16 @@ impl World {
         random: &mut Random,
     ) -> Result<(), String> {
         let name = self.clients[client].name.clone();
-        let hidden: Vec<usize> = if random.chance(8) {
-            vec![1 + random.below(GROUPS - 1)]
-        } else {
-            vec![]
-        };
+        let hidden: Vec<usize> =
+            if random.chance(8) { vec![1 + random.below(GROUPS - 1)] } else { vec![] };
         let seeing = self.show(hub, record, &name, &hidden)?;
         let blind = seeing.is_none() || random.chance(15);
         let seeing = seeing.filter(|_| !blind).unwrap_or_default();
         self.note(|| format!("client {client} reads record {record} at hub {hub}, blind: {blind}"));
         let (own, own_set, expired) = (vec![], Set::default(), false);
         let sees_none = seeing.token.invisible;
-        self.clients[client].given[record] = Some(Given {
-            seeing,
-            hub,
-            expired,
-            own,
-            own_set,
-            blind,
-            sees_none,
-        });
+        self.clients[client].given[record] =
+            Some(Given { seeing, hub, expired, own, own_set, blind, sees_none });
         Ok(())
     }
 
@@ -220,10 +183,7 @@ impl World {
         let Some(given) = self.clients[client].given[pending.record].take() else {
             return Ok(());
         };
-        let repeated = self
-            .hubs
-            .iter()
-            .any(|hub| hub.results.contains_key(&pending.id));
+        let repeated = self.hubs.iter().any(|hub| hub.results.contains_key(&pending.id));
         let request = Request {
             record: pending.record,
             seeing: &given.seeing,
@@ -240,9 +200,7 @@ impl World {
             stamp
         });
         self.note(|| {
-            let Pending {
-                record, operation, ..
-            } = &pending;
+            let Pending { record, operation, .. } = &pending;
             let said = said.as_ref().map_err(Refusal::code);
             format!(
                 "client {client} at hub {hub}, record {record}: {:?} → {said:?}",
@@ -294,6 +252,8 @@ impl World {
                 return Ok(Err(refusal));
             }
         };
+        let base = self.without_lost(&request.seeing.seen, &known.seen);
+        let blind = base[0].is_empty();
         let arrived = seen[0].is_within(&known.seen[0]);
         if !arrived {
             return Err(format!("hub {hub} applied an operation before its causes"));
@@ -305,6 +265,7 @@ impl World {
             own: request.own_set,
             shown: &request.seeing.shown,
             texts: &request.seeing.texts,
+            blind,
             creates: request.creates,
             stamp: done.stamp,
             now_ms,
@@ -357,18 +318,11 @@ impl World {
         for _ in 0..20 {
             self.operations += 1;
             let value = Leaf::from(i64::try_from(self.operations).unwrap());
-            let fields = vec![FieldOperation::Set {
-                path: path.clone(),
-                value,
-            }];
+            let fields = vec![FieldOperation::Set { path: path.clone(), value }];
             let writer = Writer::new(&format!("stranger-{}", self.operations)).unwrap();
             let edited = claimed(self.now_ms, random);
-            let operation = Operation {
-                effect: Effect::Write(fields),
-                writer,
-                edited,
-                timed: true,
-            };
+            let operation =
+                Operation { effect: Effect::Write(fields), writer, edited, timed: true };
             let request = Request {
                 record,
                 seeing: &Seeing::default(),
@@ -389,9 +343,7 @@ impl World {
     /// No register grows beyond its bound.
     fn bound(&self, hub: usize, record: usize) -> Result<(), String> {
         let real = self.hubs[hub].records[record].as_ref();
-        let registers = real
-            .into_iter()
-            .flat_map(|real| real.body.registers.values());
+        let registers = real.into_iter().flat_map(|real| real.body.registers.values());
         if registers.map(|register| register.len()).max() > Some(16) {
             return Err("a register grows without bound".into());
         }
@@ -400,11 +352,7 @@ impl World {
 
     pub(super) fn somebody_settles(&mut self, random: &mut Random) -> Result<(), String> {
         let (hub, record) = (random.below(self.hubs.len()), random.below(RECORDS));
-        let seen_at = if random.chance(30) {
-            random.below(self.hubs.len())
-        } else {
-            hub
-        };
+        let seen_at = if random.chance(30) { random.below(self.hubs.len()) } else { hub };
         let Some(real) = &self.hubs[seen_at].records[record] else {
             return Ok(());
         };
@@ -476,10 +424,7 @@ impl World {
         });
         let edited = after.max().unwrap_or_default().max(now);
         let (mut change, reach) = settled(stamp, record, path, decision, edited, judge);
-        let drop = |slot| Drop {
-            reach: Reach::Slot(slot),
-            changes: covered,
-        };
+        let drop = |slot| Drop { reach: Reach::Slot(slot), changes: covered };
         change.dropped = reach.into_iter().map(drop).collect();
         self.oracle.changes.push(change);
         self.keep(hub, record, real, self.oracle.changes.len() - 1, &[])
@@ -511,17 +456,12 @@ impl World {
             return Ok(());
         };
         let found = conflicts(real, &self.hubs[hub].rules);
-        for conflict in found
-            .iter()
-            .filter(|c| c.kind == ConflictKind::Values && !c.open)
-        {
-            let side = conflict
-                .sides
-                .iter()
-                .find(|side| Some(side.stamp) == conflict.shown);
-            // Each hub puts its own name to the value, so that the settlements differ.
-            let value = side.and_then(|side| side.value.clone());
-            let value = value.map(|value| Leaf::string(&format!("{hub}: {value}")));
+        for conflict in found.iter().filter(|c| c.kind == ConflictKind::Values && !c.open) {
+            let side = conflict.sides.iter().find(|side| Some(side.stamp) == conflict.shown);
+            // Each hub puts its own name for the value, so that the settlements differ and do not
+            // grow where one answers the other.
+            let value = side.and_then(|side| side.value.as_ref());
+            let value = value.map(|_| Leaf::string(&format!("hub {hub}")));
             self.settle(hub, record, conflict, Decision::Value(value))?;
         }
         Ok(())
@@ -553,25 +493,14 @@ impl World {
             0..=6 => self.register(random),
             7 => {
                 let paths = ["/a", "/a/b", "/r", "/v", "/u", "/k", "/l", "/t", "/n"];
-                FieldOperation::Unset {
-                    path: path(random.pick(&paths)),
-                }
+                FieldOperation::Unset { path: path(random.pick(&paths)) }
             }
-            8 | 9 => FieldOperation::Increment {
-                path: path("/n"),
-                by,
-            },
-            10 if given.blind => FieldOperation::Floor {
-                path: path("/n"),
-                value: by,
-            },
+            8 | 9 => FieldOperation::Increment { path: path("/n"), by },
+            10 if given.blind => FieldOperation::Floor { path: path("/n"), value: by },
             10 => FieldOperation::Reset { path: path("/n") },
             11 | 12 => {
                 let element = Leaf::parse(random.pick(&ELEMENTS)).unwrap();
-                FieldOperation::Add {
-                    path: path("/u"),
-                    element,
-                }
+                FieldOperation::Add { path: path("/u"), element }
             }
             13 => {
                 let known = &seeing.elements;
@@ -579,26 +508,16 @@ impl World {
                     0 => Leaf::parse(ELEMENTS[0]).unwrap(),
                     len => known[random.below(len)].clone(),
                 };
-                FieldOperation::Remove {
-                    path: path("/u"),
-                    element,
-                }
+                FieldOperation::Remove { path: path("/u"), element }
             }
             14 | 15 => self.member(given, random, by),
             16 => {
                 let key = random.pick(&KEYS).into();
-                FieldOperation::RemoveMember {
-                    path: path("/k"),
-                    key,
-                }
+                FieldOperation::RemoveMember { path: path("/k"), key }
             }
             17 => {
                 let value = Leaf::from(random.next() % 6);
-                FieldOperation::Append {
-                    path: path("/l"),
-                    value,
-                    id: None,
-                }
+                FieldOperation::Append { path: path("/l"), value, id: None }
             }
             _ => self.text(seeing, random),
         }
@@ -606,10 +525,7 @@ impl World {
 
     fn register(&self, random: &mut Random) -> FieldOperation {
         let path = Path::parse(random.pick(&["/a", "/a/b", "/r", "/r", "/v"])).unwrap();
-        FieldOperation::Set {
-            path,
-            value: self.value(random),
-        }
+        FieldOperation::Set { path, value: self.value(random) }
     }
 
     /// A value that was never written before, now and then one that was.
@@ -627,39 +543,22 @@ impl World {
         let create = !given.blind && !given.seeing.members.contains(key);
         let mut fields = Vec::new();
         if create || given.blind {
-            fields.push(FieldOperation::Set {
-                path: path("/id"),
-                value: Leaf::string(key),
-            });
+            fields.push(FieldOperation::Set { path: path("/id"), value: Leaf::string(key) });
         }
         if random.chance(60) {
-            fields.push(FieldOperation::Set {
-                path: path("/x"),
-                value: self.value(random),
-            });
+            fields.push(FieldOperation::Set { path: path("/x"), value: self.value(random) });
         }
         if random.chance(40) {
-            fields.push(FieldOperation::Increment {
-                path: path("/n"),
-                by,
-            });
+            fields.push(FieldOperation::Increment { path: path("/n"), by });
         }
-        FieldOperation::PutMember {
-            path: path("/k"),
-            key: key.into(),
-            create,
-            fields,
-        }
+        FieldOperation::PutMember { path: path("/k"), key: key.into(), create, fields }
     }
 
     fn text(&self, seeing: &Seeing, random: &mut Random) -> FieldOperation {
         let path = Path::parse("/t").unwrap();
         let letter = char::from_u32(0x4e00 + u32::try_from(self.operations).unwrap()).unwrap();
         let Some(old) = seeing.text.as_ref().filter(|_| random.chance(85)) else {
-            return FieldOperation::BeginText {
-                path,
-                text: format!("{letter}."),
-            };
+            return FieldOperation::BeginText { path, text: format!("{letter}.") };
         };
         let mut letters: Vec<char> = old.chars().collect();
         if !letters.is_empty() && random.chance(30) {
@@ -723,12 +622,7 @@ fn settled(
     let mut reach = vec![Slot::Live, Slot::Deletes];
     let added = match decision {
         Decision::Value(value) => {
-            let item = Item::Value {
-                value,
-                edited,
-                timed: true,
-                writer: judge,
-            };
+            let item = Item::Value { value, edited, timed: true, writer: judge };
             let field = Slot::Register(intern(path.as_str()));
             let member = member_of(path.as_str()).map(Slot::Member);
             reach.push(field);
@@ -740,17 +634,11 @@ fn settled(
         Decision::Keep => vec![(Slot::Live, Item::Dot)],
         Decision::Delete => vec![(Slot::Deletes, Item::Dot)],
     };
-    let change = Change {
-        stamp,
-        record,
-        added,
-        dropped: vec![],
-    };
+    let change = Change { stamp, record, added, dropped: vec![] };
     (change, reach)
 }
 
 /// The member of the keyed array that a path leads into.
 fn member_of(path: &str) -> Option<&'static str> {
-    path.starts_with("/k/")
-        .then(|| intern(&path[.."/k/m1".len()]))
+    path.starts_with("/k/").then(|| intern(&path[.."/k/m1".len()]))
 }

@@ -76,9 +76,7 @@ impl PlainWriter {
     /// Whether it holds what its hub should take away once the record is gone.
     pub(crate) fn keeps_copy(&self, record: usize) -> bool {
         self.files[record].is_some()
-            || self.believed[record]
-                .as_ref()
-                .is_some_and(|b| b.content.is_some())
+            || self.believed[record].as_ref().is_some_and(|b| b.content.is_some())
     }
 
     pub(crate) fn forget(&mut self, record: usize) {
@@ -124,18 +122,10 @@ impl World {
         let file = at.files[record].clone();
         let written = random.chance(40).then_some(at.written[record]);
         let base = at.bases[record].take();
-        let believed = at.believed[record]
-            .take()
-            .map(|b| b.closed(written, file.as_ref()));
+        let believed = at.believed[record].take().map(|b| b.closed(written, file.as_ref()));
         at.unread[record] = false;
         let fields = file.as_ref();
-        let reading = Reading {
-            fields,
-            writer: &name,
-            edited,
-            timed,
-            written,
-        };
+        let reading = Reading { fields, writer: &name, edited, timed, written };
         let lost = self.lost.clone();
         let (real, rules, mut site) = self.hubs[hub].desk(record, self.now_ms, &lost);
         let now_ms = site.now_ms;
@@ -155,13 +145,7 @@ impl World {
             self.writers[writer].believed[record] = Some(believed);
             return self.expect_silence(writer, record, before, taken);
         };
-        let read = Read {
-            record,
-            name,
-            edited,
-            now_ms,
-            rules,
-        };
+        let read = Read { record, name, edited, now_ms, rules };
         self.take_effect(writer, read, believed, effect, taken)
     }
 
@@ -176,30 +160,13 @@ impl World {
     ) -> Result<bool, String> {
         let (record, hub) = (read.record, self.writers[writer].hub);
         let timed = self.writers[writer].timed;
-        self.count(if believed.was_known() {
-            "readings with a base"
-        } else {
-            "blind readings"
-        });
-        let Taken {
-            record: real,
-            base,
-            change,
-            capped,
-            ..
-        } = taken;
+        self.count(if believed.was_known() { "readings with a base" } else { "blind readings" });
+        let Taken { record: real, base, change, capped, .. } = taken;
         let (Some(real), Some((stamp, said))) = (real, change) else {
-            return Err(format!(
-                "file {writer}, record {record}: {effect:?} was not understood"
-            ));
+            return Err(format!("file {writer}, record {record}: {effect:?} was not understood"));
         };
         let effect = with_text_of(effect, &said.effect);
-        let operation = Operation {
-            effect,
-            writer: read.name,
-            edited: read.edited,
-            timed,
-        };
+        let operation = Operation { effect, writer: read.name, edited: read.edited, timed };
         let mut seen = believed.seeing.seen;
         seen.iter_mut().for_each(|part| part.add(&believed.own));
         let known = self.hubs[hub].known[record].clone();
@@ -210,6 +177,7 @@ impl World {
             own: believed.own,
             shown: &believed.seeing.shown,
             texts: &believed.seeing.texts,
+            blind: self.without_lost(&believed.seeing.seen, &known.seen)[0].is_empty(),
             creates: believed.content.is_none() && believed.was_known(),
             stamp,
             now_ms: read.now_ms,
@@ -234,14 +202,10 @@ impl World {
     ) -> Result<bool, String> {
         if let Some((_, operation)) = taken.change {
             let effect = operation.effect;
-            return Err(format!(
-                "file {writer}, record {record} said nothing, not {effect:?}"
-            ));
+            return Err(format!("file {writer}, record {record} said nothing, not {effect:?}"));
         }
         if taken.record != before {
-            return Err(format!(
-                "file {writer}, record {record}: a silent reading changed it"
-            ));
+            return Err(format!("file {writer}, record {record}: a silent reading changed it"));
         }
         self.writers[writer].bases[record] = taken.base;
         Ok(false)
@@ -261,9 +225,7 @@ impl World {
         let believed = believed.filter(|b| !b.is_nothing());
         if let Some(believed) = believed {
             let effect = effect_of(believed.content.as_ref(), file);
-            let born = self.hubs[hub].records[record]
-                .as_ref()
-                .map(|real| &real.born);
+            let born = self.hubs[hub].records[record].as_ref().map(|real| &real.born);
             let seen = self.without_lost(&believed.seeing.seen, &known.seen);
             let forgotten = believed.was_shown()
                 && born.is_some_and(|born| !born.is_empty())
@@ -286,11 +248,7 @@ impl World {
             return Ok(Some((Believed::default(), Some(Effect::Write(effect)))));
         }
         let seeing = self.show(hub, record, name, &[])?.unwrap_or_default();
-        let believed = Believed {
-            content: Some(file.clone()),
-            seeing,
-            ..Believed::default()
-        };
+        let believed = Believed { content: Some(file.clone()), seeing, ..Believed::default() };
         Ok(Some((believed, None)))
     }
 
@@ -316,10 +274,7 @@ impl World {
         let base = at.bases[record].clone();
         let agreed = base.as_ref().is_none_or(|base| base.intent.is_none());
         let known = base.is_some() || file.is_none();
-        let Some(real) = self.hubs[hub].records[record]
-            .as_ref()
-            .filter(|_| agreed && known)
-        else {
+        let Some(real) = self.hubs[hub].records[record].as_ref().filter(|_| agreed && known) else {
             return Ok(false);
         };
         let rendering = visible(real, &self.hubs[hub].rules, Some(&name));
@@ -340,25 +295,11 @@ impl World {
         let mut base = base.unwrap_or_default();
         let mut believed = at.believed[record].take().unwrap_or_default();
         if swaps && crash > 3 {
-            base = Base {
-                rendering: rendering.clone(),
-                token,
-                ..Base::default()
-            };
-            believed = Believed {
-                content: rendering.clone(),
-                seeing,
-                ..Believed::default()
-            };
+            base = Base { rendering: rendering.clone(), token, ..Base::default() };
+            believed = Believed { content: rendering.clone(), seeing, ..Believed::default() };
         } else {
-            self.counts
-                .entry("open intents")
-                .and_modify(|n| *n += 1)
-                .or_insert(1);
-            base.intent = Some(Intent {
-                rendering: rendering.clone(),
-                token,
-            });
+            self.counts.entry("open intents").and_modify(|n| *n += 1).or_insert(1);
+            base.intent = Some(Intent { rendering: rendering.clone(), token });
             believed.intent = Some((rendering.clone(), seeing));
         }
         at.bases[record] = Some(base);
@@ -410,11 +351,7 @@ impl Believed {
                 || meant_value_is_there(self.content.as_ref(), content.as_ref(), file)
         });
         if written {
-            return Self {
-                content,
-                seeing,
-                ..Self::default()
-            };
+            return Self { content, seeing, ..Self::default() };
         }
         self
     }

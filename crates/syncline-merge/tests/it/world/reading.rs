@@ -17,15 +17,11 @@ type Values = BTreeMap<String, Leaf>;
 
 fn values(fields: Option<&Fields>) -> Values {
     let fields = fields.into_iter().flatten();
-    fields
-        .map(|(path, leaf)| (path.as_str().to_owned(), leaf.clone()))
-        .collect()
+    fields.map(|(path, leaf)| (path.as_str().to_owned(), leaf.clone())).collect()
 }
 
 fn fields(values: Values) -> Fields {
-    let paths = values
-        .into_iter()
-        .map(|(path, leaf)| (Path::parse(&path).unwrap(), leaf));
+    let paths = values.into_iter().map(|(path, leaf)| (Path::parse(&path).unwrap(), leaf));
     let mut fields: Fields = paths.collect();
     fields.sort_by(|a, b| a.0.cmp(&b.0));
     fields
@@ -33,10 +29,9 @@ fn fields(values: Values) -> Fields {
 
 fn elements(leaf: Option<&Leaf>) -> Vec<Leaf> {
     match leaf.map(Leaf::to_json) {
-        Some(Json::Array(elements)) => elements
-            .iter()
-            .map(|element| Leaf::from_json(element).unwrap())
-            .collect(),
+        Some(Json::Array(elements)) => {
+            elements.iter().map(|element| Leaf::from_json(element).unwrap()).collect()
+        }
         _ => vec![],
     }
 }
@@ -48,12 +43,9 @@ fn array(elements: &[Leaf]) -> Leaf {
 
 fn members(leaf: Option<&Leaf>) -> BTreeMap<String, Values> {
     let member = |leaf: &Leaf| {
-        let Json::Object(object) = leaf.to_json() else {
-            unreachable!("members are objects")
-        };
-        let values = object
-            .iter()
-            .map(|(key, value)| (format!("/{key}"), Leaf::from_json(value).unwrap()));
+        let Json::Object(object) = leaf.to_json() else { unreachable!("members are objects") };
+        let values =
+            object.iter().map(|(key, value)| (format!("/{key}"), Leaf::from_json(value).unwrap()));
         let values: Values = values.collect();
         let key = values["/id"].as_string().unwrap().into_owned();
         (key, values)
@@ -126,10 +118,7 @@ fn edit_field(values: &mut Values, world: &World, random: &mut Random) {
             values.insert("/l".into(), array(&list));
         }
         _ => {
-            let old = values
-                .get("/t")
-                .and_then(Leaf::as_string)
-                .unwrap_or_default();
+            let old = values.get("/t").and_then(Leaf::as_string).unwrap_or_default();
             let mut letters: Vec<char> = old.chars().collect();
             let letter = char::from_u32(0x3400 + u32::try_from(random.below(2_000)).unwrap());
             letters.insert(random.below(letters.len() + 1), letter.unwrap());
@@ -154,9 +143,7 @@ fn edit_member(all: &mut BTreeMap<String, Values>, world: &World, random: &mut R
         member.insert("/x".into(), world.value(random));
     } else {
         let old = member.get("/n").and_then(Leaf::as_number);
-        let new = old
-            .unwrap_or_else(|| Number::from(0_i64))
-            .checked_add(&Number::from(2_i64));
+        let new = old.unwrap_or_else(|| Number::from(0_i64)).checked_add(&Number::from(2_i64));
         member.insert("/n".into(), Leaf::parse(new.unwrap().as_str()).unwrap());
     }
 }
@@ -168,9 +155,8 @@ pub(crate) fn meant_value_is_there(
     now: Option<&Fields>,
 ) -> bool {
     let (before, now) = (values(before), values(now));
-    let mut changed = values(meant)
-        .into_iter()
-        .filter(|(path, leaf)| before.get(path) != Some(leaf));
+    let mut changed =
+        values(meant).into_iter().filter(|(path, leaf)| before.get(path) != Some(leaf));
     changed.any(|(path, leaf)| now.get(&path) == Some(&leaf))
 }
 
@@ -195,16 +181,22 @@ fn is_sum(within: &str, path: &str) -> bool {
     path == "/n" && (within.is_empty() || within == "/k")
 }
 
+/// Whether a file shows an array without elements: every array of this world has elements of a
+/// shape, and beside them a register says that it is there.
+fn says_empty(leaf: &Leaf) -> bool {
+    leaf.as_str() == "[]"
+}
+
 fn changes(within: &str, base: &Values, file: &Values) -> Vec<FieldOperation> {
     let mut said = Vec::new();
     for path in base.keys().filter(|path| !file.contains_key(*path)) {
         said.push(FieldOperation::Unset { path: parsed(path) });
     }
-    for (name, new) in file
-        .iter()
-        .filter(|(path, new)| base.get(*path) != Some(new))
-    {
+    for (name, new) in file.iter().filter(|(path, new)| base.get(*path) != Some(new)) {
         let (old, path) = (base.get(name), parsed(name));
+        if says_empty(new) {
+            said.push(FieldOperation::Set { path: path.clone(), value: new.clone() });
+        }
         match name.as_str() {
             "/u" => {
                 let (old, new) = (elements(old), elements(Some(new)));
@@ -225,30 +217,18 @@ fn changes(within: &str, base: &Values, file: &Values) -> Vec<FieldOperation> {
                         Some(at) => drop(left.swap_remove(at)),
                         None => {
                             let path = path.clone();
-                            said.push(FieldOperation::Append {
-                                path,
-                                value,
-                                id: None,
-                            });
+                            said.push(FieldOperation::Append { path, value, id: None });
                         }
                     }
                 }
             }
-            "/t" => said.push(FieldOperation::BeginText {
-                path,
-                text: String::new(),
-            }),
+            "/t" => said.push(FieldOperation::BeginText { path, text: String::new() }),
             name if is_sum(within, name) => {
-                let old = old
-                    .and_then(Leaf::as_number)
-                    .unwrap_or_else(|| Number::from(0_i64));
+                let old = old.and_then(Leaf::as_number).unwrap_or_else(|| Number::from(0_i64));
                 let by = new.as_number().unwrap().checked_sub(&old).unwrap();
                 said.push(FieldOperation::Increment { path, by });
             }
-            _ => said.push(FieldOperation::Set {
-                path,
-                value: new.clone(),
-            }),
+            _ => said.push(FieldOperation::Set { path, value: new.clone() }),
         }
     }
     index_appends(&mut said);
@@ -272,12 +252,7 @@ fn member_changes(
         let create = old.is_none();
         if create || !fields.is_empty() {
             let (path, key) = (parsed("/k"), key.as_str().into());
-            said.push(FieldOperation::PutMember {
-                path,
-                key,
-                create,
-                fields,
-            });
+            said.push(FieldOperation::PutMember { path, key, create, fields });
         }
     }
     for key in base.keys().filter(|key| !file.contains_key(*key)) {
@@ -299,20 +274,17 @@ pub(crate) fn statement_of(
 
 fn states(within: &str, body: Option<&Body>, shown: &Values, file: &Values) -> Vec<FieldOperation> {
     let mut said = Vec::new();
-    for (name, new) in file
-        .iter()
-        .filter(|(path, new)| shown.get(*path) != Some(new))
-    {
+    for (name, new) in file.iter().filter(|(path, new)| shown.get(*path) != Some(new)) {
         let (old, path) = (shown.get(name), parsed(name));
+        if old.is_none() && says_empty(new) {
+            said.push(FieldOperation::Set { path: path.clone(), value: new.clone() });
+        }
         match name.as_str() {
             "/u" => {
                 let old = elements(old);
                 for element in elements(Some(new)) {
                     if !old.contains(&element) {
-                        said.push(FieldOperation::Add {
-                            path: path.clone(),
-                            element,
-                        });
+                        said.push(FieldOperation::Add { path: path.clone(), element });
                     }
                 }
             }
@@ -325,25 +297,14 @@ fn states(within: &str, body: Option<&Body>, shown: &Values, file: &Values) -> V
                     let fields = states("/k", inside, old.get(&key).unwrap_or(&nothing), &new);
                     if !fields.is_empty() || member.is_none_or(|m| m.live.is_empty()) {
                         let (path, key) = (path.clone(), key.as_str().into());
-                        said.push(FieldOperation::PutMember {
-                            path,
-                            key,
-                            create: false,
-                            fields,
-                        });
+                        said.push(FieldOperation::PutMember { path, key, create: false, fields });
                     }
                 }
             }
             "/l" => said.extend(blind_appends(&path, &elements(old), &elements(Some(new)))),
-            "/t" => said.push(FieldOperation::BeginText {
-                path,
-                text: String::new(),
-            }),
+            "/t" => said.push(FieldOperation::BeginText { path, text: String::new() }),
             name if is_sum(within, name) => said.extend(floor(body, path, new)),
-            _ => said.push(FieldOperation::Set {
-                path,
-                value: new.clone(),
-            }),
+            _ => said.push(FieldOperation::Set { path, value: new.clone() }),
         }
     }
     index_appends(&mut said);
@@ -354,10 +315,7 @@ fn states(within: &str, body: Option<&Body>, shown: &Values, file: &Values) -> V
 fn floor(body: Option<&Body>, path: Path, new: &Leaf) -> Option<FieldOperation> {
     let stated = new.as_number().unwrap();
     let Some(sum) = body.and_then(|body| body.sums.get(&path)) else {
-        return Some(FieldOperation::Floor {
-            path,
-            value: stated,
-        });
+        return Some(FieldOperation::Floor { path, value: stated });
     };
     let greatest = sum.floors.values().max();
     let zero = Number::from(0_i64);
@@ -382,11 +340,7 @@ fn blind_appends(path: &Path, shown: &[Leaf], file: &[Leaf]) -> Vec<FieldOperati
         let digest = Sha256::digest(value.canonical().as_bytes());
         let hash: [u8; 16] = digest[..16].try_into().unwrap();
         let id = Some(ElementId::Content(hash, u32::try_from(occurrence).unwrap()));
-        said.push(FieldOperation::Append {
-            path: path.clone(),
-            value: value.clone(),
-            id,
-        });
+        said.push(FieldOperation::Append { path: path.clone(), value: value.clone(), id });
     }
     said
 }

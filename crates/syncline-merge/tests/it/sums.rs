@@ -1,0 +1,109 @@
+//! What becomes of additions to a sum when a site is lost, or a record forgotten elsewhere.
+
+use syncline_merge::commit::{Site, operate};
+use syncline_merge::display::sum_value;
+use syncline_merge::dots::Dots;
+use syncline_merge::join::join;
+use syncline_merge::operation::{Effect, FieldOperation, Operation};
+use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
+use syncline_merge::state::Record;
+use syncline_merge::token::{Context, Token};
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::id::{SiteId, Writer};
+use syncline_model::json::Number;
+use syncline_model::path::{Path, Pattern};
+use syncline_model::version::Version;
+
+const HOME: SiteId = SiteId(1);
+const OTHER: SiteId = SiteId(2);
+
+fn rules() -> EntityRules {
+    EntityRules {
+        fields: vec![FieldRules {
+            pattern: Pattern::parse("/n").unwrap(),
+            shape: Shape::Sum { minimum: None },
+            rule: Rule::Latest,
+        }],
+        rule_default: Rule::Latest,
+        deletion: Deletion::EditWins,
+    }
+}
+
+/// Commits at a hub that knows no other floor than nothing.
+fn commit(
+    record: Option<Record>,
+    at: SiteId,
+    effect: Effect,
+    context: &Context,
+    lost: &[SiteId],
+) -> (Record, Stamp) {
+    let clock_max = record.as_ref().map_or(Clock::default(), |record| record.clock_max());
+    let mut clock = clock_max;
+    let mut site = Site { id: at, clock: &mut clock, now_ms: 1_000, floor: &Version::new(), lost };
+    let operation = Operation {
+        effect,
+        writer: Writer::new("somebody").unwrap(),
+        edited: Clock::new(1_000, 0),
+        timed: true,
+    };
+    let done = operate(record, &operation, context, &rules(), &mut site).unwrap();
+    (done.record, done.stamp)
+}
+
+fn add(by: i64) -> Effect {
+    Effect::Write(vec![FieldOperation::Increment {
+        path: Path::parse("/n").unwrap(),
+        by: Number::from(by),
+    }])
+}
+
+/// The context of a writer who is shown the record.
+fn seeing(record: &Record) -> Context {
+    let token = Token::of(record, &rules(), None, &[]);
+    Context { creates: token.invisible, base: Some(token), own: Dots::new() }
+}
+
+fn number(record: &Record) -> Number {
+    let sum = record.body.sums.get(&Path::parse("/n").unwrap());
+    sum.map_or(Number::from(0_i64), |sum| sum_value(sum).unwrap())
+}
+
+/// Adds 7 blindly and deletes that again, at home.
+fn deleted() -> Record {
+    let (record, _) = commit(None, HOME, add(7), &Context::default(), &[]);
+    let context = seeing(&record);
+    commit(Some(record), HOME, Effect::Delete, &context, &[]).0
+}
+
+#[test]
+fn a_blind_addition_to_a_deleted_record_counts_alike_where_it_was_forgotten() {
+    let forgotten = deleted();
+    let (revived, _) = commit(Some(forgotten.clone()), HOME, add(2), &Context::default(), &[]);
+    let elsewhere = join(&Record::begun(&forgotten.version), &revived).unwrap();
+    assert_eq!(number(&revived), Number::from(2_i64));
+    assert_eq!(number(&elsewhere), Number::from(2_i64));
+}
+
+#[test]
+fn an_addition_by_somebody_who_sees_the_record_revives_it_with_its_sum() {
+    let (record, _) = commit(None, HOME, add(7), &Context::default(), &[]);
+    let context = seeing(&record);
+    let (deleted, _) = commit(Some(record), HOME, Effect::Delete, &context, &[]);
+    let (revived, _) = commit(Some(deleted), HOME, add(2), &context, &[]);
+    assert_eq!(number(&revived), Number::from(9_i64));
+}
+
+#[test]
+fn a_new_life_does_not_take_additions_of_a_lost_site_that_were_not_here() {
+    let (backup, _) = commit(None, OTHER, add(2), &Context::default(), &[]);
+    // Of the lost site the writer has seen two additions; the second was in no backup.
+    let (seen, _) = commit(Some(backup.clone()), OTHER, add(3), &seeing(&backup), &[]);
+    let mut context = seeing(&seen);
+    context.creates = true;
+    for (here, left) in [(None, 2_i64), (Some(backup.clone()), 0)] {
+        let empty = commit(here, HOME, add(5), &Context::default(), &[]).0;
+        let (created, _) = commit(Some(empty), HOME, add(1), &context, &[OTHER]);
+        let joined = join(&created, &backup).unwrap();
+        assert_eq!(number(&joined), Number::from(5 + 1 + left));
+    }
+}
