@@ -55,6 +55,17 @@ pub struct SqliteStore {
     _lock: Lock,
 }
 
+/// Whoever forgets to close leaves no log behind either: in the database every damaged row is named,
+/// while a damaged log looks like one that was cut off by a crash.
+impl Drop for SqliteStore {
+    fn drop(&mut self) {
+        if !self.stopped {
+            // Best effort: the next opener reads the log as well.
+            let _ = commit::truncate_log(&self.rows.connection);
+        }
+    }
+}
+
 impl SqliteStore {
     /// Opens the store in `folder`, which is created where it does not exist, and fences every
     /// earlier opener.

@@ -130,10 +130,14 @@ fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
     let handle = writer.handle();
     // The writer is held up, so that all operations wait when it comes to them.
     let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (began, begun) = std::sync::mpsc::channel::<()>();
     let held = {
         let handle = handle.clone();
-        std::thread::spawn(move || handle.with_hub(move |_| gate.recv().is_ok()))
+        let wait = move |_: &mut _| began.send(()).is_ok() && gate.recv().is_ok();
+        std::thread::spawn(move || handle.with_hub(wait))
     };
+    // From here on the writer is held, and takes nothing from its queue.
+    begun.recv().unwrap();
     while handle.try_submit(title("warm", 1, "warm", "up")).is_err() {}
     let pending: Vec<Pending> = (1..=40)
         .flat_map(|counter| ["a", "b"].map(|client| (client, counter)))
@@ -331,17 +335,19 @@ fn a_full_queue_turns_commands_away_and_loses_none_that_it_took() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let handle = writer.handle();
     let (open, gate) = std::sync::mpsc::channel::<()>();
+    let (began, begun) = std::sync::mpsc::channel::<()>();
     let held = {
         let handle = handle.clone();
-        std::thread::spawn(move || handle.with_hub(move |_| gate.recv().is_ok()))
+        let wait = move |_: &mut _| began.send(()).is_ok() && gate.recv().is_ok();
+        std::thread::spawn(move || handle.with_hub(wait))
     };
+    // From here on the writer is held, and takes nothing from its queue.
+    begun.recv().unwrap();
     let mut pending = Vec::new();
     let refused = loop {
         let counter = pending.len() as u64 + 1;
         match handle.try_submit(operation("a", counter, "t1", vec![increment()])) {
             Ok(answer) => pending.push(answer),
-            // The task may still wait in the queue itself.
-            Err(_) if pending.len() + 2 < COMMANDS_WAITING_MAX => continue,
             Err(error) => break error,
         }
         assert!(pending.len() <= COMMANDS_WAITING_MAX + 1, "the queue has a bound");

@@ -3,7 +3,7 @@
 use crate::world::{Wish, minimised, play};
 
 /// Histories in an ordinary run.
-const HISTORIES: u64 = if cfg!(debug_assertions) { 250 } else { 10_000 };
+const HISTORIES: u64 = if cfg!(debug_assertions) { 1_500 } else { 10_000 };
 
 /// Histories that failed once, and why.
 const REGRESSIONS: [(u64, &str); 3] = [
