@@ -19,7 +19,7 @@ use crate::outcome::SyncOutcome;
 use crate::request::{Progress, SyncRequest};
 
 /// Most records whose conflicts are asked for one by one; for more, all conflicts are read once.
-const RECORDS_ASKED_MAX: usize = 256;
+const RECORDS_ASKED_MAX: usize = 2_000;
 
 /// A run that is planned and not yet committed.
 pub(super) struct Prepared {
@@ -144,18 +144,19 @@ impl Hub {
         Ok(request.limits.check_time(elapsed)?)
     }
 
-    /// Returns the stored conflicts of some records of an entity, by record.
+    /// Returns the stored conflicts of some records of an entity, by record; `ids` ascend.
     pub(super) fn listed_conflicts(
         &self,
         entity: &EntityName,
         ids: &[RecordId],
     ) -> Result<ListedConflicts, HubError> {
         let mut listed = ListedConflicts::new();
-        let mut list = |_: &Key, bytes: &[u8]| {
-            let row = ConflictRow::decode(bytes);
-            let row = row.map_err(|_| HubError::Row { table: "conflicts" })?;
-            if row.entity == *entity {
-                listed.entry(row.id.clone()).or_default().push(row);
+        let mut list = |key: &Key, bytes: &[u8]| {
+            let Key::Conflict { entity: of, id, .. } = key else { return Ok(()) };
+            if of == entity && ids.binary_search(id).is_ok() {
+                let row = ConflictRow::decode(bytes);
+                let row = row.map_err(|_| HubError::Row { table: "conflicts" })?;
+                listed.entry(id.clone()).or_default().push(row);
             }
             Ok(())
         };
