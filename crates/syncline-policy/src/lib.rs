@@ -12,6 +12,7 @@
 //! | whether a record crosses at all | [`RecordRule`], [`Condition`] |
 //! | whether a user may read or write | [`Permissions`] |
 //! | whether a plan deletes or rewrites too much | [`guard`] |
+//! | a value computed from concurrent ones, by an expression | [`Expression`] |
 //! | whether a run reads too much or takes too long | [`Limits`] |
 //!
 //! # What this crate promises
@@ -38,12 +39,14 @@
 //! ```
 
 mod condition;
+mod expression;
 mod gate;
 pub mod guard;
 pub mod limits;
 mod permissions;
 
 pub use condition::Condition;
+pub use expression::{Expression, ExpressionError};
 pub use gate::{
     Action, Crossing, Direction, DomainPolicy, EntityGate, Fallback, Judgement, MASK, MaskError,
     RecordRule, Rule,

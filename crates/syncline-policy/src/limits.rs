@@ -28,6 +28,28 @@ pub const MASK_BYTES_MAX: usize = 64;
 /// Most values in one condition. Conditions compare in turn; longer lists belong in the data.
 pub const CONDITION_VALUES_MAX: usize = 1_000;
 
+/// Most bytes in the text of an expression. One that needs more is a program.
+pub const EXPRESSION_BYTES_MAX: usize = 1_024;
+
+/// Deepest nesting of an expression. Parsing and evaluating it go down the stack as deep.
+pub const EXPRESSION_DEPTH_MAX: u16 = 32;
+
+/// Most parts (names, literals, operators, calls) of an expression, loops written out.
+pub const EXPRESSION_NODES_MAX: usize = 128;
+
+/// Most steps that evaluating an expression may take, told from its text; a few milliseconds at
+/// most, and microseconds for values of everyday size.
+pub const EXPRESSION_COST_MAX: u64 = 100_000;
+
+/// Most values that an expression is given. A register keeps no more concurrent ones than this.
+pub const EXPRESSION_VALUES_MAX: usize = 16;
+
+/// Most elements of a list among the values that an expression is given.
+pub const EXPRESSION_LIST_MAX: usize = 256;
+
+/// Most bytes, as JSON, of all values that an expression is given.
+pub const EXPRESSION_INPUT_SIZE_MAX: usize = 16 * 1_024;
+
 const _: () = assert!(DELETES_DEFAULT.percent < CHANGES_DEFAULT.percent);
 
 /// What one run may read and how long it may take.

@@ -98,6 +98,7 @@ pub(super) struct FieldDetail {
     pub(super) keep: Option<u32>,
     pub(super) priority: Option<Vec<String>>,
     pub(super) separator: Option<String>,
+    pub(super) expression: Option<String>,
 }
 
 /// A field's rule: one word, or a table with details.

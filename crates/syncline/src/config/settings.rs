@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
-use syncline_policy::{Condition, DomainPolicy, Guard, Limits, Permissions};
+use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
 
 /// Everything that a run needs to know before it reads a record.
 #[derive(Clone, Debug)]
@@ -132,6 +132,8 @@ pub enum Rule {
         /// What stands between two values.
         separator: String,
     },
+    /// What an expression makes of all of them.
+    Custom(Expression),
     /// None: a person decides.
     Review,
 }

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use syncline_merge::rules::{
-    Deletion as MergeDeletion, EntityRules, FieldRules, Rule as MergeRule, Shape as MergeShape,
+    CustomRule, Deletion as MergeDeletion, EntityRules, FieldRules, Rule as MergeRule,
+    Shape as MergeShape,
 };
 use syncline_model::id::{DomainName, Writer};
+use syncline_policy::Expression;
 
 use crate::config::{Deletion, Entity, OnConflict, Rule, Shape};
 
@@ -88,6 +90,13 @@ fn rule(rule: &Rule) -> MergeRule {
         Rule::Min => MergeRule::Min,
         Rule::Priority(domains) => MergeRule::Priority(domains.iter().map(Writer::from).collect()),
         Rule::Concat { separator } => MergeRule::Concat { separator: separator.as_str().into() },
+        Rule::Custom(expression) => MergeRule::Custom(custom(expression)),
         Rule::Review => MergeRule::Review,
     }
+}
+
+/// Returns a computed rule. Its name is the whole text, so that another text is another rule.
+fn custom(expression: &Expression) -> CustomRule {
+    let compiled = expression.clone();
+    CustomRule::new(expression.as_str(), move |values| compiled.evaluate(values))
 }

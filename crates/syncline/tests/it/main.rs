@@ -18,6 +18,7 @@
 
 mod audit;
 mod conflicts;
+mod custom;
 mod defects;
 mod describe;
 mod desk;

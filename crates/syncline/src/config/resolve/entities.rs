@@ -1,6 +1,7 @@
 //! Entities: their files, their id and time, and the rules of their fields.
 
 use syncline_model::id::DomainName;
+use syncline_policy::Expression;
 
 use super::super::document::{EntityText, FieldDetail, FieldText, Ordered};
 use super::super::error::{At, Refusal};
@@ -143,13 +144,14 @@ fn shape_of(rule: FieldWord) -> FieldWord {
 
 /// Refuses members that belong to another shape or rule.
 fn refuse_stray(word: FieldWord, detail: &FieldDetail, at: &At) -> Result<(), Refusal> {
-    use FieldWord::{Append, Concat, Keyed, Priority};
+    use FieldWord::{Append, Concat, Custom, Keyed, Priority};
     #[rustfmt::skip]
     let members = [
-        ("key",       detail.key.is_some(),       Keyed),
-        ("keep",      detail.keep.is_some(),      Append),
-        ("priority",  detail.priority.is_some(),  Priority),
-        ("separator", detail.separator.is_some(), Concat),
+        ("key",        detail.key.is_some(),        Keyed),
+        ("keep",       detail.keep.is_some(),       Append),
+        ("priority",   detail.priority.is_some(),   Priority),
+        ("separator",  detail.separator.is_some(),  Concat),
+        ("expression", detail.expression.is_some(), Custom),
     ];
     match members.iter().find(|(_, given, owner)| *given && *owner != word) {
         None => Ok(()),
@@ -157,7 +159,8 @@ fn refuse_stray(word: FieldWord, detail: &FieldDetail, at: &At) -> Result<(), Re
             at.key(member),
             "does not belong to this shape or rule",
             "it would have no effect",
-            "`key` belongs to keyed, `keep` to append, `priority` to priority, `separator` to concat",
+            "`key` belongs to keyed, `keep` to append, `priority` to priority, `separator` to concat, \
+             `expression` to custom",
         )),
     }
 }
@@ -182,12 +185,7 @@ fn meaning(
         }
         FieldWord::Priority => register(Rule::Priority(priority(detail, at, around)?)),
         FieldWord::SourcePriority => register(Rule::Priority(source_first(at, entity, around)?)),
-        FieldWord::Custom => Err(Refusal::new(
-            at.clone(),
-            "the rule `custom` is not available yet",
-            "this version has no language for expressions",
-            "use `review`, so that a person decides, or another rule",
-        )),
+        FieldWord::Custom => register(Rule::Custom(expression(detail, at)?)),
         FieldWord::Sum => shape(Shape::Sum),
         FieldWord::Union => shape(Shape::Union),
         FieldWord::Text => shape(Shape::Text),
@@ -210,6 +208,21 @@ fn meaning(
             keep => shape(Shape::Append { keep }),
         },
     }
+}
+
+/// Compiles the expression of the rule `custom`.
+fn expression(detail: &FieldDetail, at: &At) -> Result<Expression, Refusal> {
+    let example = "write `{ rule = \"custom\", expression = \"size(values[0]) > 3 ? values[0] : \
+                   values[1]\" }`";
+    let Some(text) = &detail.expression else {
+        let what = "the rule `custom` needs an expression";
+        let why = "the expression says which of the concurrent `values` is shown";
+        return Err(Refusal::new(at.clone(), what, why, example));
+    };
+    Expression::compile(text).map_err(|error| {
+        let why = "an expression is compiled once, and must be cheap for whatever values come";
+        Refusal::new(at.key("expression"), error.to_string(), why, example)
+    })
 }
 
 /// Reads the order of domains. That a domain exists is left to `check`: lists may outlive domains.
