@@ -5,7 +5,7 @@
 //! | options, configuration, who acts, the open hub | [`Context`] |
 //! | from arguments and configuration to a request | [`prepare`], [`Prepared`] |
 //! | another try after a passing failure | `retry.rs` |
-//! | telling somebody | [`notice`] |
+//! | telling somebody | [`notice`], `post.rs` |
 //! | plans as files | [`plan_file`] |
 
 mod actor;
@@ -14,6 +14,7 @@ mod interrupt;
 pub mod notice;
 mod only;
 pub mod plan_file;
+mod post;
 mod request;
 mod retry;
 mod rules;

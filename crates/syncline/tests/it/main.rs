@@ -11,7 +11,7 @@
 //! | what must not cross | `privacy.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
-//! | watch, notices | `watch.rs`, `notices.rs` |
+//! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
@@ -27,6 +27,7 @@ mod exit_codes;
 mod kills;
 mod notices;
 mod privacy;
+mod receiver;
 mod safety;
 mod spec001;
 mod undo;

@@ -2,7 +2,10 @@
 
 use serde_json::Value;
 
-use crate::desk::{Desk, numbered};
+use crate::desk::{Answer, Desk, answer, numbered};
+use crate::receiver::{Receiver, certificate};
+
+const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
 fn failing() -> Desk {
     let desk = Desk::new();
@@ -32,7 +35,79 @@ fn a_receiver_that_fails_does_not_change_how_the_run_ended() {
 }
 
 #[test]
-fn an_https_address_is_refused_before_the_run() {
+fn a_notice_is_posted_and_its_answer_is_read() {
+    let receiver = Receiver::plain(&[NO_CONTENT]);
+    let address = format!("http://127.0.0.1:{}/hook?a=1", receiver.port);
+    let answer = failing().run_words(&["sync", "--notify", &address]).exits(6);
+    assert!(!answer.stderr.contains("NOTICE_FAILED"), "{}", answer.stderr);
+    let requests = receiver.requests();
+    assert!(requests[0].starts_with("POST /hook?a=1 HTTP/1.1\r\n"), "{}", requests[0]);
+}
+
+/// Runs a failing sync that tells an `https` address whom the machine trusts by `authority`.
+fn told_over_tls(address: &str, authority: &str) -> Answer {
     let desk = failing();
-    desk.run_words(&["sync", "--notify", "https://example.com/hook"]).exits(3).says("curl");
+    let mut command = desk.command(&["sync", "--notify", address]);
+    command.env("SSL_CERT_FILE", certificate(authority)).env_remove("SSL_CERT_DIR");
+    answer(&command.output().unwrap()).exits(6)
+}
+
+#[test]
+fn a_notice_goes_over_tls_and_holds_no_value() {
+    let receiver = Receiver::encrypted(&[NO_CONTENT]);
+    let address = format!("https://localhost:{}/hook", receiver.port);
+    let answer = told_over_tls(&address, "authority.pem");
+    assert!(!answer.stderr.contains("NOTICE_FAILED"), "{}", answer.stderr);
+    let requests = receiver.requests();
+    assert!(requests[0].starts_with("POST /hook HTTP/1.1\r\nHost: localhost:"), "{}", requests[0]);
+    let (_, body) = requests[0].split_once("\r\n\r\n").unwrap();
+    let notice: Value = serde_json::from_str(body).unwrap();
+    assert_eq!((&notice["code"], &notice["exit"]), (&"SAFETY_STOP".into(), &6.into()));
+    assert!(!body.contains("Name "), "a value of a record is in it: {body}");
+}
+
+#[test]
+fn a_receiver_that_is_not_who_it_says_is_told_nothing() {
+    // The machine trusts no authority that has signed for this server, ...
+    let receiver = Receiver::encrypted(&[NO_CONTENT]);
+    let address = format!("https://localhost:{}/hook", receiver.port);
+    told_over_tls(&address, "stranger.pem").says("NOTICE_FAILED");
+    assert_eq!(receiver.requests(), [""]);
+    // ... or the server has another name.
+    let receiver = Receiver::encrypted(&[NO_CONTENT]);
+    let address = format!("https://127.0.0.1:{}/hook", receiver.port);
+    told_over_tls(&address, "authority.pem").says("NOTICE_FAILED");
+    assert_eq!(receiver.requests(), [""]);
+}
+
+#[test]
+fn a_receiver_that_is_busy_is_asked_again_and_not_for_ever() {
+    let busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+    let receiver = Receiver::encrypted(&[busy, busy, NO_CONTENT]);
+    let address = format!("https://localhost:{}/hook", receiver.port);
+    let answer = told_over_tls(&address, "authority.pem");
+    assert!(!answer.stderr.contains("NOTICE_FAILED"), "{}", answer.stderr);
+    let requests = receiver.requests();
+    assert!(requests.iter().all(|request| *request == requests[0]), "each is the same notice");
+
+    let receiver = Receiver::plain(&[busy; 3]);
+    let address = format!("http://127.0.0.1:{}/hook", receiver.port);
+    let answer = failing().run_words(&["sync", "--notify", &address]).exits(6);
+    answer.says("NOTICE_FAILED").says("answered 503");
+    assert_eq!(receiver.requests().len(), 3);
+}
+
+#[test]
+fn a_redirect_is_not_followed_and_a_refusal_not_repeated() {
+    for (status, said) in [("307 Temporary Redirect", "redirects"), ("404 Not Found", "404")] {
+        let elsewhere = Receiver::plain(&[]);
+        let location = format!("http://127.0.0.1:{}/elsewhere", elsewhere.port);
+        let redirect = format!("HTTP/1.1 {status}\r\nLocation: {location}\r\n\r\n");
+        let receiver = Receiver::plain(&[&redirect]);
+        let address = format!("http://127.0.0.1:{}/secret-path", receiver.port);
+        let answer = failing().run_words(&["sync", "--notify", &address]).exits(6);
+        assert!(!answer.stderr.contains("secret-path"), "{}", answer.stderr);
+        answer.says("NOTICE_FAILED").says(said);
+        assert_eq!(receiver.requests().len(), 1);
+    }
 }

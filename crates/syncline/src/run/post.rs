@@ -1,0 +1,247 @@
+//! Posting one JSON document to an address, in plain or over TLS.
+//!
+//! A client of its own, because one request a run does not need a pool, redirects or compression.
+//! Every wait has an end, an answer is read as far as its status, and a redirect is a refusal: a
+//! report goes where it was sent and nowhere else.
+
+use std::io::{self, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use rustls::pki_types::ServerName;
+use rustls::{ClientConfig, ClientConnection, RootCertStore, StreamOwned};
+
+use super::actor::random;
+
+/// Longest that one try may take, from the name of the host to the answer.
+const TRY_TIME: Duration = Duration::from_secs(10);
+/// Most tries. A receiver that is not there after the last one is told of by a warning.
+const TRIES_MAX: u32 = 3;
+/// Longest pause before the second try, in milliseconds; four times as long before the third.
+const PAUSE_MS_FIRST_MAX: u64 = 500;
+/// Most bytes of the answer that are read. The status line is within the first few.
+const ANSWER_BYTES_MAX: usize = 1_024;
+
+/// An address that a document can be posted to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Address {
+    is_encrypted: bool,
+    /// The name or number of the host, without the brackets of the sixth version.
+    host: String,
+    port: u16,
+    /// The host as it is written in the request, with its port unless it is the usual one.
+    authority: String,
+    /// The path with its query, beginning with a slash.
+    path: String,
+}
+
+impl Address {
+    /// Reads `http://host[:port][/path]` or `https://…`.
+    ///
+    /// Answers `None` for anything else, and for an address with a user or a password in it: these
+    /// do not belong on a command line.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (is_encrypted, rest) = match text.strip_prefix("https://") {
+            Some(rest) => (true, rest),
+            None => (false, text.strip_prefix("http://")?),
+        };
+        let rest = rest.split('#').next().unwrap_or_default();
+        if rest.chars().any(|c| c.is_control() || c == ' ' || c == '@' || !c.is_ascii()) {
+            return None;
+        }
+        let (authority, path) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        let usual = if is_encrypted { 443 } else { 80 };
+        let in_brackets = authority.ends_with(']');
+        let (host, port) = match authority.rsplit_once(':').filter(|_| !in_brackets) {
+            Some((host, port)) => (host, port.parse().ok()?),
+            None => (authority, usual),
+        };
+        let host = host.strip_prefix('[').map_or(Some(host), |host| host.strip_suffix(']'))?;
+        let path = if path.starts_with('/') { path.to_owned() } else { format!("/{path}") };
+        (!host.is_empty()).then(|| Self {
+            is_encrypted,
+            host: host.to_owned(),
+            port,
+            authority: authority.to_owned(),
+            path,
+        })
+    }
+
+    /// Posts a document; tries again after a passing failure.
+    ///
+    /// # Errors
+    ///
+    /// What went wrong at the last try, for a person. It names the host and never the path, which
+    /// may be a secret.
+    pub fn post(&self, body: &str) -> Result<(), String> {
+        let tls = self.is_encrypted.then(client).transpose()?;
+        let mut attempt = 1;
+        loop {
+            let (reason, is_passing) = match self.try_once(tls.as_ref(), body) {
+                Ok(status) if (200..300).contains(&status) => return Ok(()),
+                Ok(status @ 300..400) => {
+                    (format!("answered {status}: redirects are not followed"), false)
+                }
+                Ok(status) => (format!("answered {status}"), status >= 500 || status == 429),
+                // A certificate that is not trusted now is not trusted in a second either.
+                Err(error) => (error.to_string(), error.kind() != io::ErrorKind::InvalidData),
+            };
+            if !is_passing || attempt == TRIES_MAX {
+                return Err(format!("{}: {reason}", self.authority));
+            }
+            let longest = PAUSE_MS_FIRST_MAX << (2 * (attempt - 1));
+            thread::sleep(Duration::from_millis(random() % (longest + 1)));
+            attempt += 1;
+        }
+    }
+
+    /// Posts once and returns the status of the answer.
+    fn try_once(&self, tls: Option<&Arc<ClientConfig>>, body: &str) -> io::Result<u16> {
+        let deadline = Instant::now() + TRY_TIME;
+        let socket = self.connect(deadline)?;
+        let head = format!(
+            "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n",
+            self.path,
+            self.authority,
+            body.len()
+        );
+        let request = [head.as_bytes(), body.as_bytes()].concat();
+        let Some(config) = tls else {
+            let clock = socket.try_clone()?;
+            return exchange(socket, &clock, deadline, &request);
+        };
+        let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
+        let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
+        let clock = socket.try_clone()?;
+        exchange(StreamOwned::new(session, socket), &clock, deadline, &request)
+    }
+
+    fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
+        let mut last = io::Error::new(io::ErrorKind::NotFound, "no address");
+        for address in (self.host.as_str(), self.port).to_socket_addrs()? {
+            match TcpStream::connect_timeout(&address, time_left(deadline)?) {
+                Ok(socket) => {
+                    let left = time_left(deadline)?;
+                    socket.set_read_timeout(Some(left))?;
+                    socket.set_write_timeout(Some(left))?;
+                    return Ok(socket);
+                }
+                Err(error) => last = error,
+            }
+        }
+        Err(last)
+    }
+}
+
+/// Returns how long a try may still take.
+fn time_left(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    match left.is_zero() {
+        true => Err(io::ErrorKind::TimedOut.into()),
+        false => Ok(left),
+    }
+}
+
+/// Sends a request and reads the status of its answer. `clock` is the socket below the stream: its
+/// time-out shrinks with every read, so that a slow answer has an end as well.
+fn exchange(
+    mut stream: impl Read + Write,
+    clock: &TcpStream,
+    deadline: Instant,
+    request: &[u8],
+) -> io::Result<u16> {
+    stream.write_all(request)?;
+    stream.flush()?;
+    let mut answer = Vec::new();
+    let mut piece = [0; ANSWER_BYTES_MAX];
+    loop {
+        let line_end = answer.iter().position(|byte| *byte == b'\n');
+        if let Some(status) = line_end.and_then(|end| status(answer.get(..end)?)) {
+            return Ok(status);
+        }
+        if line_end.is_some() || answer.len() >= ANSWER_BYTES_MAX {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"));
+        }
+        clock.set_read_timeout(Some(time_left(deadline)?))?;
+        let count = stream.read(&mut piece)?;
+        if count == 0 {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no answer"));
+        }
+        answer.extend(piece.iter().take(count));
+    }
+}
+
+/// Returns the status of a status line such as `HTTP/1.1 204 No Content`.
+fn status(line: &[u8]) -> Option<u16> {
+    let line = std::str::from_utf8(line).ok()?;
+    let mut words = line.split_ascii_whitespace();
+    words.next().filter(|word| word.starts_with("HTTP/1."))?;
+    words.next()?.parse().ok().filter(|status| (100..600).contains(status))
+}
+
+/// Returns the client's side of TLS: whom this machine trusts, and nothing older than TLS 1.2.
+fn client() -> Result<Arc<ClientConfig>, String> {
+    let found = rustls_native_certs::load_native_certs();
+    let mut roots = RootCertStore::empty();
+    let (added, _) = roots.add_parsable_certificates(found.certs);
+    if added == 0 {
+        return Err("this machine has no certificates of authorities that it trusts".to_owned());
+    }
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let config = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| error.to_string())?;
+    Ok(Arc::new(config.with_root_certificates(roots).with_no_client_auth()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_is_read_or_refused() {
+        let told = |text: &str| {
+            let address = Address::parse(text)?;
+            let Address { is_encrypted, host, port, path, authority } = address;
+            Some(format!("{is_encrypted} {host} {port} {authority} {path}"))
+        };
+        #[rustfmt::skip]
+        let cases = [
+            ("http://localhost:8080/hook?a=1",  Some("false localhost 8080 localhost:8080 /hook?a=1")),
+            ("http://127.0.0.1",                Some("false 127.0.0.1 80 127.0.0.1 /")),
+            ("https://example.com",             Some("true example.com 443 example.com /")),
+            ("https://example.com:8443?x#part", Some("true example.com 8443 example.com:8443 /?x")),
+            ("https://[::1]:8443/a",            Some("true ::1 8443 [::1]:8443 /a")),
+            ("https://[::1]/a",                 Some("true ::1 443 [::1] /a")),
+            ("http://",                         None),
+            ("http://:80/",                     None),
+            ("http://a b/",                     None),
+            ("http://a:x/",                     None),
+            ("http://a/\r\nHost: b",            None),
+            ("https://user:word@example.com/",  None),
+            ("ftp://example.com",               None),
+        ];
+        for (text, expected) in cases {
+            assert_eq!(told(text).as_deref(), expected, "case: {text}");
+        }
+    }
+
+    #[test]
+    fn a_status_line_has_a_status_or_is_none() {
+        #[rustfmt::skip]
+        let cases: [(&[u8], Option<u16>); 6] = [
+            (b"HTTP/1.1 204 No Content\r", Some(204)),
+            (b"HTTP/1.0 500",              Some(500)),
+            (b"HTTP/2 200",                None),
+            (b"HTTP/1.1 99999",            None),
+            (b"SSH-2.0-x",                 None),
+            (b"\xff",                      None),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(status(line), expected);
+        }
+    }
+}
