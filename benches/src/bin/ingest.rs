@@ -32,6 +32,10 @@ use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, 
 use syncline_model::json::Leaf;
 use syncline_model::path::Path as Pointer;
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Durable ingest through a hub's writer, against raw SQLite.
 #[derive(Parser)]
 struct Arguments {

@@ -30,6 +30,10 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
+/// As in the command.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Merging from stored bytes to stored bytes.
 #[derive(Parser)]
 struct Arguments {

@@ -2,8 +2,9 @@
 
 use syncline_merge::conflict::{Conflict, ConflictKind, Side};
 use syncline_model::clock::{Clock, Stamp};
+use syncline_model::codec::{Reader, Writer as Bytes};
 use syncline_model::id::{EntityName, RecordId, RunId, SiteId, Writer};
-use syncline_model::json::{Json, Leaf, Object, parse};
+use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
 use thiserror::Error;
 
@@ -101,19 +102,13 @@ const fn kind_word(kind: ConflictKind) -> &'static str {
     }
 }
 
-fn kind_of(word: &str) -> Option<ConflictKind> {
-    let kinds =
-        [ConflictKind::Values, ConflictKind::Texts, ConflictKind::Deletion, ConflictKind::Minimum];
-    kinds.into_iter().find(|kind| kind_word(*kind) == word)
-}
-
 impl ConflictRow {
     /// Returns the id of the conflict, 32 hexadecimal digits.
     pub fn conflict_id(&self) -> String {
         self.conflict.id(&self.entity, &self.id)
     }
 
-    /// Returns the row as a JSON object; the form in which it is stored and exported.
+    /// Returns the row as a JSON object; the form in which it is exported.
     pub fn to_json(&self) -> Object {
         let mut row = Object::new();
         row.insert("conflict", self.conflict_id().as_str());
@@ -146,7 +141,26 @@ impl ConflictRow {
 
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
-        Json::Object(self.to_json()).to_compact_string().into_bytes()
+        let mut out = Bytes::with_capacity(256);
+        out.u8(ROW_FORMAT);
+        out.str(self.entity.as_str());
+        out.str(self.id.as_str());
+        out.str(self.conflict.path.as_str());
+        out.u8(place_of(&KINDS, &self.conflict.kind));
+        out.u8(place_of(&Status::ALL, &self.status));
+        out.count(self.conflict.stamps.len());
+        self.conflict.stamps.iter().for_each(|stamp| write_stamp(*stamp, &mut out));
+        out.count(self.conflict.sides.len());
+        self.conflict.sides.iter().for_each(|side| write_side(side, &mut out));
+        write_option(self.conflict.shown, &mut out, write_stamp);
+        write_option(self.base.as_ref(), &mut out, |leaf, out| out.str(leaf.as_str()));
+        write_option(self.found.as_ref(), &mut out, |run, out| out.str(run.as_str()));
+        write_option(self.decision.as_ref(), &mut out, |decided, out| {
+            out.str(decided.by.as_str());
+            out.varint(decided.at_ms);
+            write_stamp(decided.stamp, out);
+        });
+        out.into_bytes()
     }
 
     /// Decodes a row. The bytes may come from anywhere.
@@ -155,48 +169,120 @@ impl ConflictRow {
     ///
     /// [`RowError`] names the first member that is not acceptable.
     pub fn decode(bytes: &[u8]) -> Result<Self, RowError> {
-        let damaged = |member| RowError { member };
-        let Ok(Json::Object(row)) = parse(bytes) else {
-            return Err(damaged("row"));
-        };
-        let text = |member| row.get(member).and_then(Json::as_str);
-        let shown = match text("shown") {
-            Some(shown) => Some(parse_stamp(shown).ok_or(damaged("shown"))?),
-            None => None,
-        };
-        let stamps = array(&row, "stamps").iter().map(|stamp| stamp.as_str().and_then(parse_stamp));
-        let sides = array(&row, "sides").iter().map(read_side);
-        let status =
-            text("status").and_then(|word| Status::ALL.into_iter().find(|s| s.as_str() == word));
-        let status = status.ok_or(damaged("status"))?;
-        let conflict = Conflict {
-            path: text("path").and_then(|p| Path::parse(p).ok()).ok_or(damaged("path"))?,
-            kind: text("kind").and_then(kind_of).ok_or(damaged("kind"))?,
-            stamps: stamps.collect::<Option<_>>().ok_or(damaged("stamps"))?,
-            sides: sides.collect::<Option<_>>().ok_or(damaged("sides"))?,
-            shown,
-            open: status == Status::Open,
-        };
-        Ok(Self {
-            entity: text("entity")
-                .and_then(|n| EntityName::new(n).ok())
-                .ok_or(damaged("entity"))?,
-            id: text("id").and_then(|id| RecordId::new(id).ok()).ok_or(damaged("id"))?,
-            conflict,
-            status,
-            base: row.get("base").and_then(|base| Leaf::from_json(base).ok()),
-            found: text("foundBy").and_then(|run| RunId::new(run).ok()),
-            decision: row.get("decision").and_then(read_decision),
-        })
+        let mut reader = Reader::new(bytes);
+        let row = read_row(&mut reader)?;
+        reader.finish().map_err(|_| RowError { member: "end" })?;
+        Ok(row)
     }
+}
+
+/// The first byte of a stored row; a change of the form takes the next number.
+const ROW_FORMAT: u8 = 1;
+
+/// The kinds by the number that stands for them in a stored row.
+const KINDS: [ConflictKind; 4] =
+    [ConflictKind::Values, ConflictKind::Texts, ConflictKind::Deletion, ConflictKind::Minimum];
+
+/// Returns the number of an item; one that is not in the table gets a number that is refused.
+fn place_of<T: PartialEq>(table: &[T], item: &T) -> u8 {
+    let place = table.iter().position(|known| known == item);
+    place.and_then(|place| u8::try_from(place).ok()).unwrap_or(u8::MAX)
+}
+
+fn write_option<T>(item: Option<T>, out: &mut Bytes, write: impl FnOnce(T, &mut Bytes)) {
+    out.u8(u8::from(item.is_some()));
+    if let Some(item) = item {
+        write(item, out);
+    }
+}
+
+fn write_stamp(stamp: Stamp, out: &mut Bytes) {
+    out.u64_be(stamp.clock.0);
+    out.u64_be(stamp.site.0);
+}
+
+fn write_side(side: &Side, out: &mut Bytes) {
+    write_stamp(side.stamp, out);
+    write_option(side.value.as_ref(), out, |leaf, out| out.str(leaf.as_str()));
+    out.u64_be(side.edited.0);
+    write_option(side.writer.as_ref(), out, |writer, out| out.str(writer.as_str()));
+}
+
+fn read_row(reader: &mut Reader<'_>) -> Result<ConflictRow, RowError> {
+    let damaged = |member| RowError { member };
+    if reader.u8() != Ok(ROW_FORMAT) {
+        return Err(damaged("format"));
+    }
+    let entity = text(reader, |text| EntityName::new(text).ok()).ok_or(damaged("entity"))?;
+    let id = text(reader, |text| RecordId::new(text).ok()).ok_or(damaged("id"))?;
+    let path = text(reader, |text| Path::parse(text).ok()).ok_or(damaged("path"))?;
+    let kind = *pick(&KINDS, reader).ok_or(damaged("kind"))?;
+    let status = *pick(&Status::ALL, reader).ok_or(damaged("status"))?;
+    let stamps = list(reader, 16, read_stamp).ok_or(damaged("stamps"))?;
+    let sides = list(reader, 26, read_side).ok_or(damaged("sides"))?;
+    let shown = option(reader, read_stamp).ok_or(damaged("shown"))?;
+    let base = option(reader, |reader| text(reader, |text| Leaf::parse(text).ok()));
+    let found = option(reader, |reader| text(reader, |text| RunId::new(text).ok()));
+    let (base, found) = (base.ok_or(damaged("base"))?, found.ok_or(damaged("foundBy"))?);
+    let decision = option(reader, read_decision).ok_or(damaged("decision"))?;
+    let open = status == Status::Open;
+    let conflict = Conflict { path, kind, stamps, sides, shown, open };
+    Ok(ConflictRow { entity, id, conflict, status, base, found, decision })
+}
+
+fn text<T>(reader: &mut Reader<'_>, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {
+    reader.str().ok().and_then(parse)
+}
+
+fn pick<'t, T>(table: &'t [T], reader: &mut Reader<'_>) -> Option<&'t T> {
+    table.get(usize::from(reader.u8().ok()?))
+}
+
+/// Reads a list of items of at least so many bytes each.
+fn list<T>(
+    reader: &mut Reader<'_>,
+    item_bytes_min: usize,
+    read: fn(&mut Reader<'_>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let count = reader.count(item_bytes_min).ok()?;
+    (0..count).map(|_| read(reader)).collect()
+}
+
+/// Reads an item that may be missing; the outer `None` says that the bytes are damaged.
+fn option<T>(
+    reader: &mut Reader<'_>,
+    read: impl FnOnce(&mut Reader<'_>) -> Option<T>,
+) -> Option<Option<T>> {
+    match reader.u8().ok()? {
+        0 => Some(None),
+        1 => read(reader).map(Some),
+        _ => None,
+    }
+}
+
+fn read_stamp(reader: &mut Reader<'_>) -> Option<Stamp> {
+    Some(Stamp::new(Clock(reader.u64_be().ok()?), SiteId(reader.u64_be().ok()?)))
+}
+
+fn read_side(reader: &mut Reader<'_>) -> Option<Side> {
+    Some(Side {
+        stamp: read_stamp(reader)?,
+        value: option(reader, |reader| text(reader, |text| Leaf::parse(text).ok()))?,
+        edited: Clock(reader.u64_be().ok()?),
+        writer: option(reader, |reader| text(reader, |text| Writer::new(text).ok()))?,
+    })
+}
+
+fn read_decision(reader: &mut Reader<'_>) -> Option<Decided> {
+    Some(Decided {
+        by: text(reader, |text| Writer::new(text).ok())?,
+        at_ms: reader.varint().ok()?,
+        stamp: read_stamp(reader)?,
+    })
 }
 
 fn number(value: u64) -> Json {
     Json::Number(value.into())
-}
-
-fn array<'a>(row: &'a Object, member: &str) -> &'a [Json] {
-    row.get(member).and_then(Json::as_array).unwrap_or_default()
 }
 
 fn side_json(side: &Side) -> Json {
@@ -211,39 +297,4 @@ fn side_json(side: &Side) -> Json {
         object.insert("value", value.to_json());
     }
     Json::Object(object)
-}
-
-fn read_side(json: &Json) -> Option<Side> {
-    let Json::Object(object) = json else {
-        return None;
-    };
-    let text = |member| object.get(member).and_then(Json::as_str);
-    let writer = match text("writer") {
-        Some(writer) => Some(Writer::new(writer).ok()?),
-        None => None,
-    };
-    Some(Side {
-        stamp: parse_stamp(text("stamp")?)?,
-        value: match object.get("value") {
-            Some(value) => Some(Leaf::from_json(value).ok()?),
-            None => None,
-        },
-        edited: Clock(u64::from_str_radix(text("edited")?, 16).ok()?),
-        writer,
-    })
-}
-
-fn read_decision(json: &Json) -> Option<Decided> {
-    let Json::Object(object) = json else {
-        return None;
-    };
-    let at_ms = match object.get("atMs")? {
-        Json::Number(number) => u64::try_from(number.to_i64()?).ok()?,
-        _ => return None,
-    };
-    Some(Decided {
-        by: Writer::new(object.get("by")?.as_str()?).ok()?,
-        at_ms,
-        stamp: parse_stamp(object.get("stamp")?.as_str()?)?,
-    })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{SiteId, Writer};
 use syncline_model::json::{Leaf, Number};
@@ -111,7 +112,7 @@ impl Change<'_> {
         let path = field.path().clone();
         match field {
             FieldOperation::Set { value, .. } => {
-                let register = body.registers.entry(path).or_default();
+                let register = body.registers.or_default(path);
                 self.set(register, &full, Some(value.clone()));
             }
             FieldOperation::Unset { .. } => self.unset(body, path, &full),
@@ -150,7 +151,7 @@ impl Change<'_> {
     fn set(&self, register: &mut Register, full: &Path, value: Option<Leaf>) {
         let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
         let review = shown.is_some() || matches!(self.rules.rule(full), Rule::Review);
-        let covered: Vec<Stamp> = if is_planted(Fault::LosersDropped) {
+        let covered: SmallVec<[Stamp; 2]> = if is_planted(Fault::LosersDropped) {
             register.keys().copied().collect()
         } else if review && !self.context.creates {
             let replaced = |dot: &Stamp| {
@@ -172,7 +173,7 @@ impl Change<'_> {
     fn unset(&self, body: &mut Body, path: Path, full: &Path) {
         let other_shape = self.drop_shapes(body, &path, full);
         if !other_shape || body.registers.contains_key(&path) {
-            let register = body.registers.entry(path).or_default();
+            let register = body.registers.or_default(path);
             self.set(register, full, None);
         }
     }

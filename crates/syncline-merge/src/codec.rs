@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 
+use smallvec::SmallVec;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
 use syncline_model::id::{SiteId, Writer};
@@ -15,6 +16,7 @@ use syncline_model::version::Version;
 
 use crate::display::Fields;
 use crate::dots::Dots;
+use crate::flat::FlatMap;
 use crate::limits::KEYED_DEPTH_MAX;
 use crate::plain::{Base, Intent};
 use crate::state::{
@@ -101,15 +103,18 @@ pub fn decode_token(bytes: &[u8]) -> Result<Token, DecodeError> {
     Ok(token)
 }
 
+/// A table of names; mostly of few, which then cost no allocation.
+type Table<T> = SmallVec<[T; 4]>;
+
 /// The tables of names while a state is written.
 #[derive(Default)]
 struct Tables {
-    sites: Vec<SiteId>,
-    writers: Vec<Writer>,
-    stamps: Vec<Stamp>,
+    sites: Table<SiteId>,
+    writers: Table<Writer>,
+    stamps: Table<Stamp>,
 }
 
-fn index_in<T: PartialEq + Clone>(table: &mut Vec<T>, item: &T) -> u64 {
+fn index_in<T: PartialEq + Clone>(table: &mut Table<T>, item: &T) -> u64 {
     let found = table.iter().position(|known| known == item);
     let index = found.unwrap_or_else(|| {
         table.push(item.clone());
@@ -122,13 +127,10 @@ impl Tables {
     /// Puts the tables before what was written with them.
     fn finish(mut self, body: &Bytes) -> Vec<u8> {
         let stamps = std::mem::take(&mut self.stamps);
-        let mut head = Bytes::with_capacity(64 + body.as_bytes().len());
-        let mut table = Bytes::new();
-        table.count(stamps.len());
         for stamp in &stamps {
-            table.varint(index_in(&mut self.sites, &stamp.site));
-            table.varint(stamp.clock.0);
+            index_in(&mut self.sites, &stamp.site);
         }
+        let mut head = Bytes::with_capacity(64 + body.as_bytes().len());
         head.u8(STATE_FORMAT);
         head.count(self.sites.len());
         for site in &self.sites {
@@ -138,7 +140,11 @@ impl Tables {
         for writer in &self.writers {
             head.str(writer.as_str());
         }
-        head.raw(table.as_bytes());
+        head.count(stamps.len());
+        for stamp in &stamps {
+            head.varint(index_in(&mut self.sites, &stamp.site));
+            head.varint(stamp.clock.0);
+        }
         head.raw(body.as_bytes());
         head.into_bytes()
     }
@@ -185,13 +191,15 @@ impl Tables {
     }
 
     fn body(&mut self, body: &Body, out: &mut Bytes) {
-        map(&body.registers, out, |register, out| {
+        out.count(body.registers.len());
+        for (path, register) in &body.registers {
+            out.str(path.as_str());
             out.count(register.len());
             for (stamp, entry) in register {
                 self.stamp(*stamp, out);
                 self.entry(*stamp, entry, out);
             }
-        });
+        }
         let shapes = [
             !body.sums.is_empty(),
             !body.unions.is_empty(),
@@ -345,9 +353,9 @@ fn rendering(fields: Option<&Fields>, out: &mut Bytes) {
 
 /// The tables of names while a state is read.
 struct Names {
-    sites: Vec<SiteId>,
-    writers: Vec<Writer>,
-    stamps: Vec<Stamp>,
+    sites: Table<SiteId>,
+    writers: Table<Writer>,
+    stamps: Table<Stamp>,
 }
 
 const fn damaged(offset: usize, damage: Damage) -> DecodeError {
@@ -424,6 +432,28 @@ fn read_map<K: Ord, V>(
     Ok(map)
 }
 
+/// Entries for which room is made before they are read: a count may claim more than there is.
+const FLAT_ENTRIES_EXPECTED: usize = 64;
+
+/// As [`read_map`].
+fn read_flat<K: Ord, V, const N: usize>(
+    reader: &mut Reader<'_>,
+    item_bytes_min: usize,
+    mut item: impl FnMut(&mut Reader<'_>) -> Result<(K, V), DecodeError>,
+) -> Result<FlatMap<K, V, N>, DecodeError> {
+    let count = reader.count(item_bytes_min)?;
+    let mut map = FlatMap::with_capacity(count.min(FLAT_ENTRIES_EXPECTED));
+    for _ in 0..count {
+        let at = reader.offset();
+        let (key, value) = item(reader)?;
+        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
+            return Err(invalid(at));
+        }
+        map.insert(key, value);
+    }
+    Ok(map)
+}
+
 impl Names {
     fn read(bytes: &[u8]) -> Result<(Self, Reader<'_>), DecodeError> {
         let mut reader = Reader::new(bytes);
@@ -433,8 +463,8 @@ impl Names {
         }
         let count = reader.count(8)?;
         let sites = (0..count).map(|_| Ok(SiteId(reader.u64_be()?)));
-        let mut names =
-            Self { sites: sites.collect::<Result<_, _>>()?, writers: vec![], stamps: vec![] };
+        let sites = sites.collect::<Result<_, _>>()?;
+        let mut names = Self { sites, writers: Table::new(), stamps: Table::new() };
         for _ in 0..reader.count(2)? {
             let at = reader.offset();
             let writer = Writer::new(reader.str()?).map_err(|_| invalid(at))?;
@@ -479,11 +509,7 @@ impl Names {
 
     fn version(&self, reader: &mut Reader<'_>) -> Result<Version, DecodeError> {
         let count = reader.count(2)?;
-        let mut entries = Vec::with_capacity(count);
-        for _ in 0..count {
-            entries.push((self.site(reader)?, Clock(reader.varint()?)));
-        }
-        Ok(entries.into_iter().collect())
+        (0..count).map(|_| Ok((self.site(reader)?, Clock(reader.varint()?)))).collect()
     }
 
     fn exceptions(&self, reader: &mut Reader<'_>) -> Result<BTreeMap<Path, Version>, DecodeError> {
@@ -499,7 +525,7 @@ impl Names {
         if depth > KEYED_DEPTH_MAX {
             return Err(invalid(at));
         }
-        let registers = read_map(reader, 3, |r| Ok((read_path(r)?, self.register(r)?)))?;
+        let registers = read_flat(reader, 3, |r| Ok((read_path(r)?, self.register(r)?)))?;
         let mut body = Body { registers, ..Body::default() };
         let at = reader.offset();
         let flags = reader.u8()?;
@@ -541,7 +567,7 @@ impl Names {
     }
 
     fn register(&self, reader: &mut Reader<'_>) -> Result<Register, DecodeError> {
-        read_map(reader, 2, |reader| {
+        read_flat(reader, 2, |reader| {
             let stamp = self.stamp(reader)?;
             let at = reader.offset();
             let flags = reader.u8()?;
@@ -561,7 +587,7 @@ impl Names {
 
     fn sum(&self, reader: &mut Reader<'_>) -> Result<Sum, DecodeError> {
         Ok(Sum {
-            floors: read_map(reader, 2, |r| Ok((self.stamp(r)?, read_number(r)?)))?,
+            floors: read_flat(reader, 2, |r| Ok((self.stamp(r)?, read_number(r)?)))?,
             adds: self.adds(reader)?,
             zeros: read_map(reader, 4, |r| {
                 let site = self.site(r)?;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::Leaf;
@@ -63,19 +63,20 @@ pub struct Side {
 impl Conflict {
     /// Returns the id of the conflict: the same on every hub that knows the same changes.
     ///
-    /// 32 lower-case hexadecimal digits of SHA-256 over entity, id, path and sorted stamps.
+    /// 32 lower-case hexadecimal digits of BLAKE3 over entity, id, path and sorted stamps.
     pub fn id(&self, entity: &EntityName, id: &RecordId) -> String {
-        let mut hash = Sha256::new();
+        let mut named = SmallVec::<[u8; 256]>::new();
         for part in [entity.as_str(), id.as_str(), self.path.as_str()] {
-            hash.update((part.len() as u64).to_be_bytes());
-            hash.update(part.as_bytes());
+            named.extend_from_slice(&(part.len() as u64).to_be_bytes());
+            named.extend_from_slice(part.as_bytes());
         }
         for stamp in &self.stamps {
-            hash.update(stamp.clock.0.to_be_bytes());
-            hash.update(stamp.site.0.to_be_bytes());
+            named.extend_from_slice(&stamp.clock.0.to_be_bytes());
+            named.extend_from_slice(&stamp.site.0.to_be_bytes());
         }
-        let digest = hash.finalize();
-        digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect()
+        let mut name = blake3::hash(&named).to_hex().to_string();
+        name.truncate(32);
+        name
     }
 }
 

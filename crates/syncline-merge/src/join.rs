@@ -8,8 +8,9 @@ use syncline_model::path::Path;
 use syncline_model::version::Version;
 use thiserror::Error;
 
-use crate::dots::{Dots, join_dotted, join_maps};
+use crate::dots::{Dots, join_dotted, join_flat, join_maps};
 use crate::fault::{Fault, is_planted};
+use crate::flat::FlatMap;
 use crate::state::{Body, Element, Member, Record, Register, Sum, Text, Zero};
 use crate::text::crdt::TextError;
 
@@ -107,7 +108,11 @@ impl Sides<'_> {
 
     fn body(&self, within: &Path, a: &Body, b: &Body) -> Body {
         Body {
-            registers: self.each(within, &a.registers, &b.registers, Self::register),
+            registers: join_flat(&a.registers, &b.registers, |path, a, b| {
+                let nothing = Register::new();
+                let (a, b) = (a.unwrap_or(&nothing), b.unwrap_or(&nothing));
+                self.register(&within.join(path), a, b)
+            }),
             sums: self.each(within, &a.sums, &b.sums, Self::sum),
             unions: self.each(within, &a.unions, &b.unions, Self::union),
             keyed: self.each(within, &a.keyed, &b.keyed, Self::members),
@@ -136,7 +141,7 @@ impl Sides<'_> {
         {
             self.forked.set(Some(*stamp));
         }
-        some(join_dotted(a, version_a, b, version_b), BTreeMap::is_empty)
+        some(join_dotted(a, version_a, b, version_b), FlatMap::is_empty)
     }
 
     fn sum(&self, full: &Path, a: &Sum, b: &Sum) -> Option<Sum> {

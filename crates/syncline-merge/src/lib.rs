@@ -14,6 +14,7 @@ pub mod dots;
 pub mod error;
 pub mod exchange;
 pub mod fault;
+pub mod flat;
 pub mod join;
 pub mod limits;
 pub mod operation;

@@ -11,6 +11,7 @@ use syncline_model::path::Path;
 use syncline_model::version::Version;
 
 use crate::dots::Dots;
+use crate::flat::FlatMap;
 use crate::text::crdt::TextState;
 
 /// Everything that a hub knows of one record.
@@ -34,7 +35,7 @@ pub struct Record {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Body {
     /// Registers: the concurrent values by the stamp of their change.
-    pub registers: BTreeMap<Path, Register>,
+    pub registers: FlatMap<Path, Register, 0>,
     /// Sums.
     pub sums: BTreeMap<Path, Sum>,
     /// Unions: element → the additions that keep it.
@@ -47,8 +48,8 @@ pub struct Body {
     pub texts: BTreeMap<Path, BTreeMap<Stamp, Text>>,
 }
 
-/// The concurrent values of a field.
-pub type Register = BTreeMap<Stamp, Entry>;
+/// The concurrent values of a field; nearly always one.
+pub type Register = FlatMap<Stamp, Entry, 1>;
 
 /// One value of a register.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +68,7 @@ pub struct Entry {
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Sum {
     /// Values that writers without a base stated.
-    pub floors: BTreeMap<Stamp, Number>,
+    pub floors: FlatMap<Stamp, Number, 1>,
     /// Per site what it has added.
     pub adds: BTreeMap<SiteId, Addition>,
     /// Per site the entry of `adds` that the last reset had seen, and the reset's stamp.

@@ -140,6 +140,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// [`Damage::Truncated`] at the end.
+    #[inline]
     pub fn u8(&mut self) -> Result<u8, DecodeError> {
         let [byte] = self.array()?;
         Ok(byte)
@@ -150,6 +151,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// [`Damage::Truncated`] if fewer than 8 bytes are left.
+    #[inline]
     pub fn u64_be(&mut self) -> Result<u64, DecodeError> {
         self.array().map(u64::from_be_bytes)
     }
@@ -159,6 +161,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// [`Damage::Truncated`] if fewer are left.
+    #[inline]
     pub fn array<const N: usize>(&mut self) -> Result<[u8; N], DecodeError> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
         let Some(head) = rest.first_chunk::<N>() else {
@@ -174,8 +177,15 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// [`Damage::Truncated`], [`Damage::VarintOverlong`] or [`Damage::VarintOverflow`].
+    #[inline]
     pub fn varint(&mut self) -> Result<u64, DecodeError> {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
+        if let Some(&byte) = rest.first()
+            && byte < 0x80
+        {
+            self.offset += 1;
+            return Ok(u64::from(byte));
+        }
         let mut value = 0u64;
         for (index, &byte) in rest.iter().take(VARINT_BYTES_MAX).enumerate() {
             let septet = u64::from(byte & 0x7f);
@@ -202,6 +212,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of [`varint`](Self::varint), and [`Damage::LengthBeyondEnd`] if so many cannot follow.
+    #[inline]
     pub fn count(&mut self, item_bytes_min: usize) -> Result<usize, DecodeError> {
         debug_assert!(item_bytes_min > 0, "an item of no bytes would leave the count unbounded");
         let start = self.offset;
@@ -222,6 +233,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of [`varint`](Self::varint), and [`Damage::LengthBeyondEnd`].
+    #[inline]
     pub fn bytes(&mut self) -> Result<&'a [u8], DecodeError> {
         let count = self.count(1)?;
         let start = self.offset;
@@ -235,6 +247,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// Those of [`bytes`](Self::bytes), and [`Damage::NotUtf8`].
+    #[inline]
     pub fn str(&mut self) -> Result<&'a str, DecodeError> {
         let start = self.offset;
         let bytes = self.bytes()?;
@@ -287,16 +300,19 @@ impl Writer {
     }
 
     /// Appends one byte.
+    #[inline]
     pub fn u8(&mut self, value: u8) {
         self.bytes.push(value);
     }
 
     /// Appends a number of 64 bits, big end first.
+    #[inline]
     pub fn u64_be(&mut self, value: u64) {
         self.bytes.extend_from_slice(&value.to_be_bytes());
     }
 
     /// Appends a number in its shortest LEB128 form: one byte below 128, ten at most.
+    #[inline]
     pub fn varint(&mut self, mut value: u64) {
         while value >= 0x80 {
             self.bytes.push((value & 0x7f) as u8 | 0x80);
@@ -306,22 +322,26 @@ impl Writer {
     }
 
     /// Appends how many items follow; the items are the caller's next calls.
+    #[inline]
     pub fn count(&mut self, count: usize) {
         self.varint(count as u64);
     }
 
     /// Appends counted bytes.
+    #[inline]
     pub fn bytes(&mut self, value: &[u8]) {
         self.count(value.len());
         self.raw(value);
     }
 
     /// Appends counted text.
+    #[inline]
     pub fn str(&mut self, value: &str) {
         self.bytes(value.as_bytes());
     }
 
     /// Appends bytes as they are: an array, or the rest of the form.
+    #[inline]
     pub fn raw(&mut self, value: &[u8]) {
         self.bytes.extend_from_slice(value);
     }

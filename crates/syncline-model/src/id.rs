@@ -3,8 +3,8 @@
 //! All of them are checked once, where they come in, and are cheap to clone.
 
 use std::fmt;
-use std::sync::Arc;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use crate::limits::{NAME_BYTES_MAX, RECORD_ID_BYTES_MAX};
@@ -55,6 +55,9 @@ fn check(kind: &'static str, text: &str, bytes_max: usize) -> Result<(), IdError
     if text.len() > bytes_max {
         return Err(IdError::TooLong { kind, bytes: text.len(), bytes_max });
     }
+    if text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ') {
+        return Ok(());
+    }
     match text.char_indices().find(|(_, c)| c.is_control()) {
         Some((offset, _)) => Err(IdError::Control { kind, offset }),
         None => Ok(()),
@@ -65,7 +68,7 @@ macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $bytes_max:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(Arc<str>);
+        pub struct $name(SmolStr);
 
         impl $name {
             /// Checks `text` and takes it as it is.

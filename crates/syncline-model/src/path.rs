@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::str::FromStr;
-use std::sync::Arc;
 
+use smol_str::SmolStr;
 use thiserror::Error;
 
 use crate::limits::{PATH_BYTES_MAX, PATH_SEGMENTS_MAX};
@@ -20,7 +20,7 @@ use crate::limits::{PATH_BYTES_MAX, PATH_SEGMENTS_MAX};
 /// inside a path follows it directly, without anything in between: `/a`, `/a/b`, `/a-b`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Path {
-    text: Arc<str>,
+    text: SmolStr,
 }
 
 /// Why a text is not a path or a pattern.
@@ -221,6 +221,7 @@ impl PartialOrd for Path {
 }
 
 impl Ord for Path {
+    #[inline]
     fn cmp(&self, other: &Self) -> Ordering {
         // Segment by segment is the same as byte by byte with `/` before every other byte.
         let rank = |byte: u8| if byte == b'/' { 0 } else { u16::from(byte) + 1 };
@@ -264,7 +265,7 @@ impl FromStr for Path {
 /// `~2` stands for `*` itself, as `~1` does for `/`: `/~2` is the member whose key is one asterisk.
 #[derive(Clone)]
 pub struct Pattern {
-    text: Arc<str>,
+    text: SmolStr,
     segments: Box<[PatternSegment]>,
     /// Whether the pattern ends in `**`, which is then not among the segments.
     any_depth: bool,
@@ -378,6 +379,11 @@ impl FromStr for Pattern {
 
 /// Checks the form and the size of a pointer in which these digits may follow a `~`.
 fn check_pointer(pointer: &str, escapes: &[u8]) -> Result<(), PathError> {
+    // Nearly every pointer is too short to have too many segments, and has no escapes.
+    let is_short = pointer.starts_with('/') && pointer.len() <= PATH_SEGMENTS_MAX;
+    if is_short && !pointer.bytes().any(|byte| byte == b'~') {
+        return Ok(());
+    }
     if pointer.len() > PATH_BYTES_MAX {
         return Err(PathError::TooLong { bytes: pointer.len() });
     }

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use smallvec::SmallVec;
+
 use crate::clock::{Clock, Stamp};
 use crate::id::SiteId;
 
@@ -9,16 +11,16 @@ use crate::id::SiteId;
 ///
 /// Versions are small (one entry per hub incarnation), so a sorted vector beats a tree.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Version(Vec<(SiteId, Clock)>);
+pub struct Version(SmallVec<[(SiteId, Clock); 1]>);
 
 impl Version {
     /// Returns the version that has seen nothing.
     pub const fn new() -> Self {
-        Self(Vec::new())
+        Self(SmallVec::new_const())
     }
 
     /// Returns whether nothing was seen.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 

@@ -21,7 +21,7 @@ pub(crate) fn check(world: &mut World) {
         for (key, record) in records(server) {
             let shown = is_visible(&record, world.schema.rules(&key.0).deletion);
             if shown {
-                let entries = record.body.registers.values().flat_map(BTreeMap::values);
+                let entries = record.body.registers.values().flat_map(Register::values);
                 held.extend(entries.filter_map(|entry| entry.value.as_ref().and_then(plain)));
                 visible.insert(key);
             }

@@ -206,7 +206,7 @@ impl Transaction {
                 self.put_conflict(row);
             }
         }
-        for conflict in new.into_values() {
+        for (name, conflict) in new {
             match status_of(conflict) {
                 Status::Open => tally.open += 1,
                 _ => tally.settled += 1,
@@ -220,7 +220,7 @@ impl Transaction {
                 found: Some(self.run.id.clone()),
                 decision: None,
             };
-            self.put_conflict(&row);
+            self.put_named(&name, &row);
             listed.push(row);
         }
         tally
@@ -228,7 +228,11 @@ impl Transaction {
 
     /// Stores a conflict as it is listed now.
     pub fn put_conflict(&mut self, row: &ConflictRow) {
-        let Ok(conflict) = ConflictId::new(&row.conflict_id()) else {
+        self.put_named(&row.conflict_id(), row);
+    }
+
+    fn put_named(&mut self, name: &str, row: &ConflictRow) {
+        let Ok(conflict) = ConflictId::new(name) else {
             return;
         };
         let key = Key::Conflict { entity: row.entity.clone(), id: row.id.clone(), conflict };

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::fmt;
 use std::hash::{Hash, Hasher};
-use std::sync::Arc;
+
+use smol_str::SmolStr;
 
 use super::error::JsonError;
 use super::number::{self, Number};
@@ -23,7 +24,7 @@ use super::value::Json;
 /// [`as_number`](Self::as_number) for that.
 #[derive(Clone)]
 pub struct Leaf {
-    text: Arc<str>,
+    text: SmolStr,
 }
 
 /// What kind of value a JSON text holds.
@@ -79,6 +80,18 @@ fn is_plain_string(text: &str) -> bool {
     inner.is_some_and(all)
 }
 
+/// Returns whether a text is a word of JSON or a natural number of few digits: it is its own
+/// compact form.
+fn is_plain_scalar(text: &str) -> bool {
+    const DIGITS_MAX: usize = 15;
+    let is_natural = |text: &str| {
+        text.len() <= DIGITS_MAX
+            && text.bytes().all(|byte| byte.is_ascii_digit())
+            && (text.len() == 1 || !text.starts_with('0'))
+    };
+    matches!(text, "null" | "true" | "false") || (!text.is_empty() && is_natural(text))
+}
+
 impl Leaf {
     /// Returns `null`.
     pub fn null() -> Self {
@@ -103,7 +116,7 @@ impl Leaf {
     ///
     /// As [`parse`](super::parse).
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        if is_plain_string(text) {
+        if is_plain_string(text) || is_plain_scalar(text) {
             return Ok(Self { text: text.into() });
         }
         Self::from_raw(text.as_bytes())
@@ -310,6 +323,7 @@ fn push_string(
 }
 
 impl PartialEq for Leaf {
+    #[inline]
     fn eq(&self, other: &Self) -> bool {
         self.text == other.text
             || (self.kind() == other.kind() && self.canonical() == other.canonical())

@@ -76,7 +76,8 @@ impl World {
             }
             let mut state = withhold(real, &paths);
             if hidden {
-                state.body.registers.pop_first();
+                let first = state.body.registers.keys().next().cloned();
+                first.map(|path| state.body.registers.remove(&path));
             }
             states.push((record, state));
             known.push(sender.known[record].clone());
