@@ -1,11 +1,12 @@
 //! What people wrote into files is never lost, and what they deleted does not come back.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::rows::Scan;
 use syncline_merge::display::is_visible;
+use syncline_merge::state::Register;
 use syncline_model::json::Leaf;
 use syncline_store::Read;
 
