@@ -1,11 +1,11 @@
 //! Conflicts: listing them, and deciding them.
 
-use syncline_engine::audit::{BatchFacts, Salt, inner_root};
+use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::conflicts::{ConflictRow, Decided, Status};
 use syncline_engine::link::LinkedEntity;
-use syncline_engine::log::{ChangeKind, LogEntry};
+use syncline_engine::log::ChangeKind;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{Transaction, changed};
+use syncline_engine::sync::{LoggedChange, Transaction};
 use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, ConflictKind, Decision, Side, settle};
@@ -103,23 +103,18 @@ impl Hub {
             Refusal::ClockExhausted => HubError::ClockExhausted,
             _ => stale(),
         })?;
-        let (before, after) = changed(before.as_ref(), visible(&record, &rules, None).as_ref());
         let mut transaction = Transaction::new(run.clone(), self.position);
-        let entry = LogEntry {
-            stamp,
+        let after = visible(&record, &rules, None);
+        let change = LoggedChange {
             kind: ChangeKind::Settlement,
-            entity: row.entity.clone(),
-            id: row.id.clone(),
-            origin: by.clone(),
-            run: Some(run.id.clone()),
-            at_ms: run.at_ms,
-            hops: Vec::new(),
-            schema_version: 0,
-            before,
-            after,
-            salt: Salt::new([0; 32]),
+            stamp,
+            entity: &row.entity,
+            id: &row.id,
+            origin: &by,
+            before: before.as_ref(),
+            after: after.as_ref(),
         };
-        transaction.add_entry(entry).map_err(|_| HubError::Row { table: "audit" })?;
+        transaction.log(change).map_err(|_| HubError::Row { table: "audit" })?;
         transaction.batch.put(key, encode_record(&record));
         let decided = Decided { by, at_ms: run.at_ms, stamp };
         let row = ConflictRow { status: Status::Resolved, decision: Some(decided), ..row };

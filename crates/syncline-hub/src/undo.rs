@@ -9,13 +9,13 @@ use std::path::{Path, PathBuf};
 
 use syncline_domains::files::disk::{Digest, Reading, Staged, journal, read, stage};
 use syncline_domains::files::document::{Change, Document, Item};
-use syncline_engine::audit::{BatchFacts, Salt, inner_root};
+use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::link::Side;
 use syncline_engine::log::{ChangeKind, LogEntry};
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::{
-    EntityReport, FileChange, Gate, RunReport, RunStatus, Transaction, base_key, changed,
+    EntityReport, FileChange, Gate, LoggedChange, RunReport, RunStatus, Transaction, base_key,
 };
 use syncline_merge::codec::{decode_record, encode_base, encode_record};
 use syncline_merge::commit::{Site, operate};
@@ -389,22 +389,17 @@ impl Hub {
         let committed = operate(Some(record), &operation, &context, rules, &mut site)
             .map_err(|_| HubError::Row { table: "records" })?;
         let record = committed.record;
-        let (before, after) = changed(now.as_ref(), visible(&record, rules, None).as_ref());
-        let entry = LogEntry {
-            stamp: committed.stamp,
+        let after = visible(&record, rules, None);
+        let change = LoggedChange {
             kind: ChangeKind::Undo,
-            entity: name.clone(),
-            id: id.clone(),
-            origin,
-            run: Some(run.id),
-            at_ms: run.at_ms,
-            hops: Vec::new(),
-            schema_version: 0,
-            before,
-            after,
-            salt: Salt::new([0; 32]),
+            stamp: committed.stamp,
+            entity: name,
+            id,
+            origin: &origin,
+            before: now.as_ref(),
+            after: after.as_ref(),
         };
-        transaction.add_entry(entry).map_err(|_| HubError::Row { table: "audit" })?;
+        transaction.log(change).map_err(|_| HubError::Row { table: "audit" })?;
         for side in Side::BOTH {
             let base = earlier_base(request, entity, side, &record, earlier.as_ref());
             let key = base_key(&request.domain(side).domain.name, name, id);

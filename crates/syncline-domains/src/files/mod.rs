@@ -4,7 +4,6 @@
 //! |---|---|
 //! | a file's bytes as items, and items as bytes | [`document`] (pure) |
 //! | a record changed without touching what the domain hides | [`patch`](mod@patch) (pure) |
-//! | when an item was edited | [`times`] (pure) |
 //! | files read whole, replaced whole, and mended after a crash | [`disk`] |
 //!
 //! # What this kind promises
@@ -31,4 +30,3 @@
 pub mod disk;
 pub mod document;
 pub mod patch;
-pub mod times;

@@ -9,4 +9,3 @@ mod patch_laws;
 mod real_disk;
 mod sim_disk;
 mod staging;
-mod times;

@@ -17,12 +17,11 @@ use syncline_model::version::Version;
 
 use super::rows::{Loaded, RecordKey};
 use super::{Answer, Applied, ClientOperation, Rejection, Rows, STATE_BYTES_MAX};
-use crate::audit::Salt;
 use crate::conflicts::{ConflictRow, Status};
-use crate::log::{ChangeKind, LogEntry};
+use crate::log::ChangeKind;
 use crate::results::{ClientResults, Fate, Known, OperationResult};
 use crate::rows::Key;
-use crate::sync::{Transaction, changed};
+use crate::sync::{LoggedChange, Transaction};
 
 /// What a group of operations is decided with, beside the rows.
 #[derive(Clone, Copy, Debug)]
@@ -215,23 +214,10 @@ impl<'a> Group<'a> {
         stamp: Stamp,
         (before, after): (Option<&Fields>, Option<&Fields>),
     ) -> Result<(), Rejection> {
-        let (before, after) = changed(before, after);
-        let entry = LogEntry {
-            stamp,
-            kind: ChangeKind::Write,
-            entity: entity.clone(),
-            id: id.clone(),
-            origin: origin.clone(),
-            run: Some(self.transaction.run().id.clone()),
-            at_ms: self.transaction.run().at_ms,
-            hops: Vec::new(),
-            schema_version: 0,
-            before,
-            after,
-            salt: Salt::new([0; 32]),
-        };
+        let kind = ChangeKind::Write;
+        let change = LoggedChange { kind, stamp, entity, id, origin, before, after };
         // The names were checked where they came in, and the audit takes longer ones.
-        self.transaction.add_entry(entry).map_err(|_| Rejection::EntityUnknown)
+        self.transaction.log(change).map_err(|_| Rejection::EntityUnknown)
     }
 
     /// Logs registers that were settled at their bound, and lists what they held as conflicts.

@@ -7,11 +7,13 @@ mod gate;
 mod names;
 mod record;
 mod report;
-pub mod time;
+mod time;
 mod transaction;
 
 pub use gate::Gate;
 pub use names::{Rename, to_domain, to_hub};
 pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
 pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA};
-pub use transaction::{ConflictTally, RunFacts, Transaction, base_key, changed, commitment_of};
+pub use transaction::{
+    ConflictTally, LoggedChange, RunFacts, Transaction, base_key, changed, commitment_of,
+};

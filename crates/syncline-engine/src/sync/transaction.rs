@@ -7,11 +7,11 @@ use syncline_merge::codec::{encode_base, encode_record};
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::Fields;
 use syncline_model::clock::Stamp;
-use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, Writer};
+use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, SiteId, Writer};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
-use super::record::{Change, Planner, RecordPlan, Write};
+use super::record::{Planner, RecordPlan, Write};
 use crate::audit::Canonical as _;
 use crate::audit::{FieldError, Hash, RecordFacts, Salt, commit as commitment};
 use crate::conflicts::{ConflictRow, Status};
@@ -40,6 +40,26 @@ pub struct Transaction {
     /// The commitments to the run's changes, in order of position.
     pub commitments: Vec<Hash>,
     run: RunFacts,
+}
+
+/// A change of one record, as far as its maker knows it: the run, its time and the salt are the
+/// transaction's.
+#[derive(Clone, Copy, Debug)]
+pub struct LoggedChange<'a> {
+    /// What kind of change.
+    pub kind: ChangeKind,
+    /// The change.
+    pub stamp: Stamp,
+    /// The type of record.
+    pub entity: &'a EntityName,
+    /// Which record.
+    pub id: &'a RecordId,
+    /// Who made it.
+    pub origin: &'a Writer,
+    /// All fields before it; `None` if the record was not there.
+    pub before: Option<&'a Fields>,
+    /// All fields after it; `None` if the record is gone.
+    pub after: Option<&'a Fields>,
 }
 
 /// What a record's conflicts came to in this run.
@@ -78,8 +98,15 @@ impl Transaction {
     ) -> Result<ConflictTally, FieldError> {
         let entity = &planner.entity.name;
         for change in &plan.changes {
-            let origin = &planner.parties[change.side.index()].domain.writer;
-            self.add_change(entity, id, change, origin)?;
+            self.log(LoggedChange {
+                kind: ChangeKind::Write,
+                stamp: change.stamp,
+                entity,
+                id,
+                origin: &planner.parties[change.side.index()].domain.writer,
+                before: change.before.as_ref(),
+                after: change.after.as_ref(),
+            })?;
         }
         if let (true, Some(record)) = (plan.changed, &plan.record) {
             let key = Key::Record { entity: entity.clone(), id: id.clone() };
@@ -94,7 +121,7 @@ impl Transaction {
             if let (true, Some(write)) =
                 (planner.direction.mirrors(side), &plan.writes[side.index()])
             {
-                self.add_overwrite(planner, id, plan, write)?;
+                self.log_overwrite(planner, id, plan, write)?;
             }
         }
         let (present, values) = (&plan.conflicts, &plan.base_values);
@@ -102,32 +129,8 @@ impl Transaction {
         Ok(self.list_conflicts((entity, id), present, values, &mut listed))
     }
 
-    fn add_change(
-        &mut self,
-        entity: &EntityName,
-        id: &RecordId,
-        change: &Change,
-        origin: &Writer,
-    ) -> Result<(), FieldError> {
-        let (before, after) = changed(change.before.as_ref(), change.after.as_ref());
-        self.add_entry(LogEntry {
-            stamp: change.stamp,
-            kind: ChangeKind::Write,
-            entity: entity.clone(),
-            id: id.clone(),
-            origin: origin.clone(),
-            run: Some(self.run.id.clone()),
-            at_ms: self.run.at_ms,
-            hops: Vec::new(),
-            schema_version: 0,
-            before,
-            after,
-            salt: Salt::new([0; 32]),
-        })
-    }
-
     /// Logs what a mirror replaces, so that it is nowhere lost.
-    fn add_overwrite(
+    fn log_overwrite(
         &mut self,
         planner: &Planner<'_>,
         id: &RecordId,
@@ -137,20 +140,33 @@ impl Transaction {
         let Some(replaced) = &write.before else {
             return Ok(());
         };
-        let (before, after) = changed(Some(replaced), write.after.as_ref());
-        let stamps = plan.record.as_ref().map(|record| record.version.clock_max());
+        let clock = plan.record.as_ref().map(|record| record.version.clock_max());
+        let site = plan.changes.first().map_or(SiteId(0), |change| change.stamp.site);
         let side = Side::BOTH.into_iter().find(|side| planner.direction.gives(*side));
-        let origin = &planner.parties[side.unwrap_or(Side::Source).index()].domain.writer;
-        let site = plan.changes.first().map(|change| change.stamp.site);
-        self.add_entry(LogEntry {
-            stamp: Stamp::new(
-                stamps.unwrap_or_default(),
-                site.unwrap_or(syncline_model::id::SiteId(0)),
-            ),
+        self.log(LoggedChange {
             kind: ChangeKind::Overwrite,
-            entity: planner.entity.name.clone(),
-            id: id.clone(),
-            origin: origin.clone(),
+            stamp: Stamp::new(clock.unwrap_or_default(), site),
+            entity: &planner.entity.name,
+            id,
+            origin: &planner.parties[side.unwrap_or(Side::Source).index()].domain.writer,
+            before: Some(replaced),
+            after: write.after.as_ref(),
+        })
+    }
+
+    /// Adds a change of this run at the end of the log.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if a name is too long for the audit, which no accepted name is.
+    pub fn log(&mut self, change: LoggedChange<'_>) -> Result<(), FieldError> {
+        let (before, after) = changed(change.before, change.after);
+        self.add_entry(LogEntry {
+            stamp: change.stamp,
+            kind: change.kind,
+            entity: change.entity.clone(),
+            id: change.id.clone(),
+            origin: change.origin.clone(),
             run: Some(self.run.id.clone()),
             at_ms: self.run.at_ms,
             hops: Vec::new(),
@@ -161,7 +177,8 @@ impl Transaction {
         })
     }
 
-    /// Adds an entry at the end of the log, with a salt of its own and a commitment to it.
+    /// Adds an entry at the end of the log, with a salt of its own and a commitment to it. For
+    /// changes that came through other hubs; [`log`](Self::log) fills in what a run's own share.
     ///
     /// # Errors
     ///
