@@ -21,7 +21,7 @@ const MS_END: u64 = 253_402_300_800_000;
 ///
 /// A text is an RFC 3339 time with a zone; a number is milliseconds since 1970, or seconds below
 /// 10^11. Anything else is no time.
-pub fn milliseconds(field: &Leaf) -> Option<u64> {
+pub(super) fn milliseconds(field: &Leaf) -> Option<u64> {
     if let Some(text) = field.as_string() {
         return rfc3339_ms(&text);
     }
