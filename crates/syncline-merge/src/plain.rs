@@ -79,6 +79,12 @@ pub enum Notice {
     /// The writer holds, without a base, a record that the hub knows as deleted. It is not created
     /// again by itself.
     DeletedHere,
+    /// The writer held a value of its own in a field that it cannot edit there: it gave way to the
+    /// hub's.
+    Replaced {
+        /// The field.
+        path: Path,
+    },
     /// The writer removed elements from an append list.
     RemovedFromAppend {
         /// The field.

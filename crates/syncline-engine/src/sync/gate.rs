@@ -103,6 +103,23 @@ impl Gate {
         rendering
     }
 
+    /// Returns the fields in which the domain loses a value of its own: it cannot edit them, and
+    /// holds neither what it is to hold there nor what it was last known to hold.
+    ///
+    /// All three are sorted by path.
+    pub fn replaced(&self, held: &Fields, after: &Fields, base: Option<&Fields>) -> Vec<Path> {
+        if self.policy.passes_every_field() {
+            return Vec::new();
+        }
+        let knows = |fields: &Fields, field: &(Path, Leaf)| fields.binary_search(field).is_ok();
+        let is_lost = |field: &&(Path, Leaf)| {
+            self.passage(&field.0, &field.1) == Passage::In
+                && !knows(after, field)
+                && !base.is_some_and(|base| knows(base, field))
+        };
+        held.iter().filter(is_lost).map(|(path, _)| path.clone()).collect()
+    }
+
     /// Returns the visible fields whose values the domain does not get to see.
     pub fn withheld(&self, visible: &Fields) -> Vec<Path> {
         if self.policy.passes_every_field() {

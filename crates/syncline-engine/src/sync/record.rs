@@ -308,6 +308,11 @@ impl Planner<'_> {
                 intent: None,
             })
         } else {
+            if let (Some(now), Some(after)) = (&now, &after) {
+                let base = earlier.as_ref().and_then(|base| base.rendering.as_ref());
+                let replaced = party.gate.replaced(now, after, base).into_iter();
+                plan.notices.extend(replaced.map(|path| (side, Notice::Replaced { path })));
+            }
             let rendering = after.clone();
             plan.writes[side.index()] = Some(Write { before: now, after });
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })

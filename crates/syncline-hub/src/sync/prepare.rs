@@ -261,6 +261,11 @@ impl EntityPlan {
                     "elements were removed from a list that only grows",
                     "nothing was written back; change the field's shape if elements may be removed",
                 ),
+                Notice::Replaced { .. } => (
+                    "VALUE_REPLACED",
+                    "this domain held a value of its own in a field that it receives and cannot edit; the value gave way",
+                    "an undo of the run brings it back; allow the field in the domain's policy to keep what is edited there",
+                ),
                 _ => continue,
             };
             self.notices.push(Problem {

@@ -234,3 +234,27 @@ fn an_error_names_no_value() {
         assert!(!told.contains(CANARY), "{told}");
     }
 }
+
+#[test]
+fn a_value_that_gives_way_to_what_a_domain_receives_is_reported() {
+    let ann = |phone: &str| format!(r#"{{"id":"1","name":"Ann","phone":"{phone}"}}"#);
+    for (action, shown) in [(Action::Mask, "***"), (Action::InOnly, "555")] {
+        let desk = desk_with(&[("/phone", action)]);
+        let replaced = |context: &str| {
+            let notices = desk.sync().unwrap().report.notices;
+            let codes: Vec<&str> = notices.iter().map(|notice| notice.code.as_str()).collect();
+            assert_eq!(desk.held("business"), [ann(shown)], "{action:?}, {context}");
+            codes.iter().filter(|code| **code == "VALUE_REPLACED").count()
+        };
+        desk.contacts("personal", &[&ann("555")]);
+        desk.contacts("business", &[&ann("777")]);
+        assert_eq!(replaced("they meet"), 1, "{action:?}");
+        assert_eq!(replaced("nothing has changed"), 0, "{action:?}");
+        desk.contacts("business", &[&ann("888")]);
+        assert_eq!(replaced("it is edited"), 1, "{action:?}");
+        desk.contacts("personal", &[&ann("555").replace("Ann", "Anna")]);
+        desk.contacts("business", &[&ann(shown)]);
+        desk.sync().unwrap();
+        assert!(desk.sync().unwrap().report.notices.is_empty(), "{action:?}");
+    }
+}
