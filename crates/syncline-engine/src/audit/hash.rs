@@ -6,12 +6,12 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// A SHA-256 value. Its text form is 64 lower-case hexadecimal digits.
+/// A value of SHA-256, or of another hash of 32 bytes where the place says so. Its text form is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 
 impl Hash {
-    /// Wraps the 32 bytes of a SHA-256 value.
+    /// Wraps 32 bytes.
     pub const fn new(bytes: [u8; 32]) -> Self {
         Self(bytes)
     }

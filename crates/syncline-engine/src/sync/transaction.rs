@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use sha2::{Digest, Sha256};
 use syncline_merge::codec::{encode_base, encode_record};
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::Fields;
@@ -185,10 +184,8 @@ impl Transaction {
     /// [`FieldError`] if a name is too long for the audit.
     pub fn add_entry(&mut self, mut entry: LogEntry) -> Result<(), FieldError> {
         self.position = self.position.next();
-        let mut hash = Sha256::new();
-        hash.update(self.run.secret);
-        hash.update(self.position.0.to_be_bytes());
-        entry.salt = Salt::new(hash.finalize().into());
+        let salt = blake3::keyed_hash(&self.run.secret, &self.position.0.to_be_bytes());
+        entry.salt = Salt::new(salt.into());
         self.commitments.push(commitment_of(&entry)?);
         self.batch.put(Key::Log(self.position), entry.encode());
         Ok(())
