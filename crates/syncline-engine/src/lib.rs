@@ -11,6 +11,7 @@
 //! | what is stored where | [`rows`] |
 //! | what flows between two domains | [`link`] |
 //! | what a synchronisation does to one record | [`sync`] |
+//! | which records may be the same under two ids | [`twins`] |
 //! | what a client's operations come to | [`operate`], [`results`] |
 //! | what the log says | [`log`] |
 //! | how it can be proved later | [`audit`] |
@@ -25,3 +26,4 @@ pub mod operate;
 pub mod results;
 pub mod rows;
 pub mod sync;
+pub mod twins;

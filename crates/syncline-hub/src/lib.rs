@@ -9,6 +9,7 @@
 //! |---|---|
 //! | open a hub | [`Hub`] |
 //! | synchronise two folders of files | [`Hub::sync`], [`SyncRequest`] |
+//! | records that may be the same under two ids | [`Hub::twins`] |
 //! | commit operations of clients, in groups | [`Writer`], [`Handle`] |
 //! | what can go wrong | [`HubError`] |
 
@@ -22,6 +23,7 @@ mod outcome;
 mod request;
 mod runs;
 mod sync;
+mod twins;
 mod undo;
 mod writer;
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
 use syncline_engine::sync::Rename;
 use syncline_model::id::{EntityName, RecordId};
+use syncline_model::path::Path;
 use syncline_policy::{Guard, Limits};
 
 /// A synchronisation of two file domains.
@@ -58,6 +59,8 @@ pub struct FileEntity {
     pub entity: LinkedEntity,
     /// The file's name in both folders, such as `contacts.json`.
     pub file: String,
+    /// Fields by which a record is recognised under another id, the strongest first.
+    pub identifying: Vec<Path>,
 }
 
 /// Who acts, as the audit names them.

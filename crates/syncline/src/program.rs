@@ -71,6 +71,7 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Plan(plan) => commands::plan::run(&context, plan),
         Command::Apply(apply) => commands::plan::apply(&context, apply),
         Command::Diff(diff) => commands::diff::run(&context, diff),
+        Command::Twins(twins) => commands::twins::run(&context, twins),
         Command::Status(status) => commands::status::run(&context, status),
         Command::Log(log) => commands::log::run(&context, log),
         Command::Show { run } => commands::log::show(&context, run),

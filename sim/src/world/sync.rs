@@ -172,7 +172,7 @@ impl World {
         SyncRequest {
             source: domain(Side::Source, "personal"),
             target: domain(Side::Target, "business"),
-            entities: vec![FileEntity { entity, file: FILE.to_owned() }],
+            entities: vec![FileEntity { entity, file: FILE.to_owned(), identifying: Vec::new() }],
             direction: Direction::Bidirectional,
             limits: Limits { run_ms: u64::MAX, ..Limits::default() },
             guard,

@@ -209,6 +209,16 @@ impl Hub {
         Ok(EntityInput { sides, rules, unchanged })
     }
 
+    /// Reads the file of one side, whether it was changed or not.
+    pub(crate) fn read_side(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        side: Side,
+    ) -> Result<SideInput, HubError> {
+        self.open_side(request, entity, side)?.read(self, request, entity)
+    }
+
     fn open_side(
         &self,
         request: &SyncRequest,

@@ -27,6 +27,7 @@ use crate::error::HubError;
 use crate::hub::Hub;
 use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
 use crate::request::{FileEntity, SyncRequest};
+use crate::twins;
 
 /// Records loaded from the store at once.
 const RECORDS_PER_LOAD: usize = 1_000;
@@ -110,6 +111,7 @@ impl Hub {
                 plan.record(&planner, &id, known, listed, transaction, clock, self)?;
             }
         }
+        plan.notices.extend(twins::notice(entity, &plan.actions));
         Ok(plan)
     }
 

@@ -91,6 +91,7 @@ pub(crate) fn entity(name: &str, rules: EntityRules) -> FileEntity {
             time_path: Some(Pointer::parse("/lastModified").unwrap()),
         },
         file: format!("{name}.json"),
+        identifying: Vec::new(),
     }
 }
 

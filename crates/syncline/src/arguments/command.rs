@@ -7,7 +7,7 @@ use clap_complete::Shell;
 
 use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
-use super::run::{Apply, Diff, Log, Plan, Status, Sync, Undo, Watch};
+use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
 use super::trail::Audit;
 use super::value;
 use crate::exit::Exit;
@@ -102,6 +102,8 @@ pub enum Command {
     Apply(Apply),
     /// Compare a record as it was last agreed on, and as each side has it
     Diff(Box<Diff>),
+    /// List records under different ids that may be the same
+    Twins(Box<Twins>),
     /// Show how each domain stands
     Status(Box<Status>),
     /// List the runs, the latest first

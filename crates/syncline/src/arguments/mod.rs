@@ -19,6 +19,7 @@ pub use command::{Arguments, ColorWhen, Command, Global};
 pub use cross_domain::{CrossDomain, CrossDomainProgram};
 pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};
 pub use run::{
-    Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Undo, Watch,
+    Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Twins,
+    Undo, Watch,
 };
 pub use trail::{Audit, AuditExport, Prove};

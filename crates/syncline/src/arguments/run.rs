@@ -145,6 +145,14 @@ pub struct Diff {
     pub options: SyncOptions,
 }
 
+/// What `syncline twins` takes.
+#[derive(Args, Clone, Debug)]
+pub struct Twins {
+    /// Of which link and which entities.
+    #[command(flatten)]
+    pub options: SyncOptions,
+}
+
 /// What `syncline status` takes.
 #[derive(Args, Clone, Debug)]
 pub struct Status {

@@ -12,5 +12,6 @@ pub mod log;
 pub mod plan;
 pub mod status;
 pub mod sync;
+pub mod twins;
 pub mod undo;
 pub mod watch;

@@ -204,6 +204,7 @@ fn mapping(name: String, spec: EntitySpec, document: &mut Document) -> Result<()
         file: spec.file,
         id: spec.id_field.as_deref().map(pointer),
         time: spec.timestamp_field.as_deref().map(pointer),
+        identify: None,
         deletion: None,
         fields: Ordered(fields),
     };

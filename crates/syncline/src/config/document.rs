@@ -84,6 +84,7 @@ pub(super) struct EntityText {
     pub(super) file: Option<String>,
     pub(super) id: Option<String>,
     pub(super) time: Option<String>,
+    pub(super) identify: Option<Vec<String>>,
     pub(super) deletion: Option<String>,
     pub(super) fields: Ordered<FieldText>,
 }

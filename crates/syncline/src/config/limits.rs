@@ -24,3 +24,7 @@ pub(super) const BYTES_SENSIBLE_MAX: u64 = 4_000_000_000;
 
 /// Duration of a run above which it is taken for a typing mistake, in milliseconds: one day.
 pub(super) const RUN_MS_SENSIBLE_MAX: u64 = 24 * 60 * 60 * 1_000;
+
+/// Most fields by which a record is recognised under another id. Every record is held against all
+/// of them.
+pub(super) const IDENTIFY_MAX: usize = 8;

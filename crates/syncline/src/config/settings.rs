@@ -75,6 +75,8 @@ pub struct Entity {
     pub id: Path,
     /// Where a record holds the time of its last edit, if it does.
     pub time: Option<Path>,
+    /// Fields by which a record is recognised under another id, the strongest first.
+    pub identify: Vec<Path>,
     /// What happens when one side deletes what the other edits.
     pub deletion: Deletion,
     /// How concurrent values become one; the first pattern that matches a path decides, and a field

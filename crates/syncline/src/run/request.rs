@@ -138,6 +138,7 @@ fn file_entity(entity: &Entity, decider: &Decider) -> FileEntity {
             time_path: entity.time.clone(),
         },
         file: entity.file.clone(),
+        identifying: entity.identify.clone(),
     }
 }
 

@@ -14,6 +14,7 @@ fn help_names_every_command_and_every_exit_code() {
         "plan",
         "apply",
         "diff",
+        "twins",
         "status",
         "log",
         "show",

@@ -48,6 +48,7 @@ fn every_document_is_as_its_schema_says() {
         "sync --dry-run --json".to_owned(),
         "status --json".to_owned(),
         "diff contacts --json".to_owned(),
+        "twins --json".to_owned(),
         "log --json".to_owned(),
         format!("show {run} --json"),
         format!("undo {run} --plan --json"),

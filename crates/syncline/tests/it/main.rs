@@ -8,6 +8,7 @@
 //! | what the naive merge gets wrong | `defects.rs` |
 //! | guards, dry runs, broken files | `safety.rs` |
 //! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
+//! | records that may be the same | `twins.rs` |
 //! | what must not cross | `privacy.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
@@ -30,5 +31,6 @@ mod privacy;
 mod receiver;
 mod safety;
 mod spec001;
+mod twins;
 mod undo;
 mod watch;

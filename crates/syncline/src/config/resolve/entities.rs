@@ -1,11 +1,12 @@
 //! Entities: their files, their id and time, and the rules of their fields.
 
 use syncline_model::id::DomainName;
+use syncline_model::path::Path;
 use syncline_policy::Expression;
 
 use super::super::document::{EntityText, FieldDetail, FieldText, Ordered};
 use super::super::error::{At, Refusal};
-use super::super::limits::KEEP_MAX;
+use super::super::limits::{IDENTIFY_MAX, KEEP_MAX};
 use super::super::names;
 use super::super::settings::{Deletion, Entity, FieldRule, Link, Rule, Shape};
 use super::super::words::{self, FieldWord};
@@ -20,6 +21,11 @@ pub(in super::super) const DELETIONS: &[(&str, Deletion)] = &[
 
 /// What `time` says where records have no time of their own.
 pub(in super::super) const NO_TIME: &str = "none";
+
+/// The entity whose records are people, for whom something is usual.
+const CONTACTS: &str = "contacts";
+/// The fields by which people are recognised where nothing else is written, the strongest first.
+const IDENTIFY_CONTACTS: [&str; 3] = ["/email", "/phone", "/name"];
 
 pub(super) fn resolve(
     entities: &Ordered<EntityText>,
@@ -62,6 +68,7 @@ fn entity(name: &str, text: &EntityText, at: &At, around: &Around<'_>) -> Result
         Some(NO_TIME) => None,
         text => Some(pointer(text.unwrap_or("/lastModified"), &at.key("time"))?),
     };
+    let identify = identify(name, text.identify.as_deref(), at)?;
     within(text.fields.0.len(), syncline_policy::limits::RULES_MAX, &at.key("fields"))?;
     let fields = text.fields.iter().map(|(path, field)| {
         let at = at.key("fields").key(path);
@@ -73,9 +80,20 @@ fn entity(name: &str, text: &EntityText, at: &At, around: &Around<'_>) -> Result
         file,
         id: pointer(text.id.as_deref().unwrap_or("/id"), &at.key("id"))?,
         time,
+        identify,
         deletion,
         fields: fields.collect::<Result<_, Refusal>>()?,
     })
+}
+
+/// Returns the fields by which a record is recognised under another id.
+fn identify(entity: &str, listed: Option<&[String]>, at: &At) -> Result<Vec<Path>, Refusal> {
+    let at = at.key("identify");
+    let of_contacts = || IDENTIFY_CONTACTS.iter().map(|field| (*field).to_owned()).collect();
+    let usual: Vec<String> = if entity == CONTACTS { of_contacts() } else { Vec::new() };
+    let listed = listed.unwrap_or(&usual);
+    within(listed.len(), IDENTIFY_MAX, &at)?;
+    listed.iter().enumerate().map(|(index, field)| pointer(field, &at.index(index))).collect()
 }
 
 /// Understands the rule of one field.

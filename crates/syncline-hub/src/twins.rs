@@ -1,0 +1,70 @@
+//! Twins: records of the two domains under different ids that may be the same.
+
+use syncline_engine::link::Side;
+use syncline_engine::sync::{Gate, Held, Problem};
+use syncline_engine::twins::{TwinSearch, Twins};
+use syncline_merge::display::Fields;
+use syncline_model::id::EntityName;
+
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::outcome::{Action, ActionKind};
+use crate::request::{FileEntity, SyncRequest};
+
+impl Hub {
+    /// Returns the records that may be the same, by entity. Nothing is written.
+    ///
+    /// Only fields that may leave their domain are compared.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::File`] if a file cannot be read.
+    pub fn twins(&self, request: &SyncRequest) -> Result<Vec<(EntityName, Vec<Twins>)>, HubError> {
+        let mut found = Vec::new();
+        for entity in &request.entities {
+            let name = &entity.entity.name;
+            let mut search = TwinSearch::new(&entity.identifying);
+            for side in Side::BOTH.into_iter().filter(|_| !entity.identifying.is_empty()) {
+                let gate = Gate::new(request.domain(side).domain.policy.gate(name));
+                let input = self.read_side(request, entity, side)?;
+                for item in input.items() {
+                    if let Held::Present { fields, .. } =
+                        input.held(&item.id, &entity.entity.id_path)
+                        && !gate.keeps_back(&fields)
+                    {
+                        search.handle_record(side, &item.id, &gate.reading(&fields, None));
+                    }
+                }
+            }
+            found.push((name.clone(), search.pairs()));
+        }
+        Ok(found)
+    }
+}
+
+/// Returns what to tell of records that a run adds to one side each and that may be the same.
+pub(crate) fn notice(entity: &FileEntity, actions: &[Action]) -> Option<Problem> {
+    if entity.identifying.is_empty() {
+        return None;
+    }
+    let mut search = TwinSearch::new(&entity.identifying);
+    for action in actions.iter().filter(|action| action.kind == ActionKind::Add) {
+        let fields: Fields = action
+            .fields
+            .iter()
+            .filter(|change| entity.identifying.contains(&change.path))
+            .filter_map(|change| Some((change.path.clone(), change.to.clone()?)))
+            .collect();
+        // What is added to one side is what the other one holds.
+        search.handle_record(action.side.other(), &action.id, &fields);
+    }
+    let count = search.pairs().len();
+    (count > 0).then(|| Problem {
+        code: "POSSIBLE_TWINS".to_owned(),
+        domain: None,
+        entity: Some(entity.entity.name.clone()),
+        item: None,
+        reason: format!("{count} pairs of records under different ids may be the same"),
+        fix: "see which: syncline twins; give a pair one id to make it one record".to_owned(),
+    })
+}
