@@ -37,9 +37,9 @@ pub struct SyncOptions {
     /// The domain that is called the target
     #[arg(long, value_name = "DOMAIN", requires = "source")]
     pub target: Option<String>,
-    /// The link of the configuration, by name
-    #[arg(long, value_name = "LINK", conflicts_with_all = ["source", "target"])]
-    pub link: Option<String>,
+    /// The link of the configuration, by name; several for `sync` [default: all of them]
+    #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with_all = ["source", "target"])]
+    pub link: Vec<String>,
     /// Which entities, separated by commas [default: all of the link]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub entities: Vec<String>,

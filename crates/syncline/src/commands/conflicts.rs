@@ -189,7 +189,7 @@ fn take_all(
 fn entities(context: &Context, config: &Config) -> Result<Vec<LinkedEntity>, Failure> {
     let mut entities: Vec<LinkedEntity> = Vec::new();
     for link in &config.links {
-        let options = SyncOptions { link: Some(link.name.clone()), ..SyncOptions::default() };
+        let options = SyncOptions { link: vec![link.name.clone()], ..SyncOptions::default() };
         for entity in prepare(context, config, &options)?.request.entities {
             if entities.iter().all(|known| known.name != entity.entity.name) {
                 entities.push(entity.entity);

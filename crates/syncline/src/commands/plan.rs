@@ -51,5 +51,5 @@ pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
     output.json(outcome.report.to_json());
     output.text(&run_text::entities(output, &outcome, &prepared.request.entities));
     output.text(&run_text::ending(output, &outcome));
-    finish(context, &config, &outcome.report, None)
+    finish(context, &config, &outcome.report)
 }

@@ -11,26 +11,86 @@ use crate::arguments::Sync;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
-use crate::output::run_text;
+use crate::output::{Format, Paint, run_text};
 use crate::run::notice::{self, Receiver};
-use crate::run::{Context, Prepared, plan_file, prepare, retrying};
+use crate::run::{Context, Prepared, each_link, plan_file, prepare, retrying};
 
-/// Runs the command.
+/// The name and version of the form that lists what several links came to.
+const RUNS_SCHEMA: &str = "runs/1";
+
+/// Runs the command: one link after the other. A link that fails holds up only itself; the exit code
+/// is the highest of all.
 ///
 /// # Errors
 ///
-/// Any [`Failure`]; whoever is to be told is told first.
+/// The [`Failure`] of the only link; with several, failures are printed as they come. Whoever is to
+/// be told is told first.
 pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    if sync.dry_run {
-        return dry_run(context, &config, sync);
+    let receivers = match sync.dry_run {
+        true => Vec::new(),
+        false => notice::receivers(sync.notify.as_deref(), &config.notify)?,
+    };
+    let each = each_link(&config, &sync.options);
+    let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
+    for options in &each {
+        if each.len() > 1 {
+            let name = context.output.paint(Paint::Bold, &options.link.join(""));
+            context.output.line(&format!("{name}:"));
+        }
+        let sync = Sync { options: options.clone(), ..sync.clone() };
+        let (document, exit) = match one_link(context, &config, &sync, &receivers) {
+            Err(failure) if each.len() == 1 => return Err(failure),
+            Err(failure) => {
+                context.output.failure_text(&failure);
+                (failure.to_json(), failure.exit())
+            }
+            Ok(done) => done,
+        };
+        documents.push(document);
+        worst = worst.max(exit);
+        if matches!(exit, Exit::Interrupted | Exit::Integrity | Exit::Locked) {
+            break;
+        }
     }
-    let receivers = notice::receivers(sync.notify.as_deref(), &config.notify)?;
-    let result = sync_once(context, &config, sync);
-    tell_if_needed(context, &receivers, &result);
+    report(context, sync, documents)?;
+    Ok(worst)
+}
+
+/// Prints what each link came to as JSON, and writes the report that was asked for: the document
+/// itself for one link, a list of them for several.
+fn report(context: &Context, sync: &Sync, mut documents: Vec<Object>) -> Result<(), Refusal> {
+    if context.output.format == Format::JsonLines || documents.len() == 1 {
+        documents.iter().for_each(|document| context.output.json(document.clone()));
+    } else {
+        context.output.json_list(RUNS_SCHEMA, "runs", documents.clone());
+    }
+    let Some(path) = sync.report.as_deref().filter(|_| !sync.dry_run) else {
+        return Ok(());
+    };
+    if documents.len() == 1 {
+        return write_json(path, documents.remove(0));
+    }
+    let mut list = Object::new();
+    list.insert("schema", RUNS_SCHEMA);
+    list.insert("runs", Json::Array(documents.into_iter().map(Json::Object).collect()));
+    write_json(path, list)
+}
+
+/// Syncs one link, or plans it, and answers with its document.
+fn one_link(
+    context: &Context,
+    config: &Config,
+    sync: &Sync,
+    receivers: &[Receiver],
+) -> Result<(Object, Exit), Failure> {
+    if sync.dry_run {
+        return dry_run(context, config, sync);
+    }
+    let result = sync_once(context, config, sync);
+    tell_if_needed(context, receivers, &result);
     let (outcome, exit) = result?;
-    context.output.json(outcome.report.to_json());
-    Ok(exit)
+    Ok((outcome.report.to_json(), exit))
 }
 
 fn sync_once(
@@ -42,7 +102,7 @@ fn sync_once(
     let mut hub = context.open_hub(&config.state, false)?;
     let outcome = synchronise(context, &mut hub, &prepared.request, &mut context.progress())?;
     print(context, &prepared, &outcome);
-    let exit = finish(context, config, &outcome.report, sync.report.as_deref())?;
+    let exit = finish(context, config, &outcome.report)?;
     Ok((outcome, exit))
 }
 
@@ -93,18 +153,13 @@ fn print(context: &Context, prepared: &Prepared, outcome: &SyncOutcome) {
     output.text(&run_text::ending(output, outcome));
 }
 
-/// Prints what went wrong, writes the reports that are asked for or needed, and answers the exit
-/// code of the run.
+/// Prints what went wrong, writes an error report if one is needed, and answers the exit code of the
+/// run.
 ///
 /// # Errors
 ///
-/// [`Refusal::File`] if the report that was asked for cannot be written.
-pub fn finish(
-    context: &Context,
-    config: &Config,
-    report: &RunReport,
-    asked: Option<&Path>,
-) -> Result<Exit, Failure> {
+/// [`Refusal::File`] if the error report cannot be written.
+pub fn finish(context: &Context, config: &Config, report: &RunReport) -> Result<Exit, Failure> {
     let output = &context.output;
     for notice in &report.notices {
         output.note(&format!("note {}", run_text::problem(notice)));
@@ -115,9 +170,6 @@ pub fn finish(
     if !report.problems.is_empty() {
         let path = error_report(config, report)?;
         output.note(&format!("error report: {}", path.display()));
-    }
-    if let Some(path) = asked {
-        write_json(path, report.to_json())?;
     }
     Ok(exit_of(report))
 }
@@ -174,12 +226,12 @@ pub fn write_text(path: &Path, text: &str) -> Result<(), Refusal> {
     written.map_err(|source| Refusal::File { action: "write", path: path.to_owned(), source })
 }
 
-fn dry_run(context: &Context, config: &Config, sync: &Sync) -> Result<Exit, Failure> {
+fn dry_run(context: &Context, config: &Config, sync: &Sync) -> Result<(Object, Exit), Failure> {
     let prepared = prepare(context, config, &sync.options)?;
     let outcome = planned(context, config, &prepared)?;
-    context.output.json(plan_file::to_json(&outcome, &sync.options));
     print_plan(context, &prepared, &outcome, &plan_file::command_line(&sync.options));
-    Ok(exit_of_plan(&outcome, sync.exit_code))
+    let document = plan_file::to_json(&outcome, &sync.options);
+    Ok((document, exit_of_plan(&outcome, sync.exit_code)))
 }
 
 /// Plans once; nothing is written.

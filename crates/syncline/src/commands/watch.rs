@@ -165,7 +165,7 @@ impl Watching<'_> {
             output.text(&run_text::entities(output, &outcome, &self.request.entities));
             output.text(&run_text::ending(output, &outcome));
         }
-        let exit = finish(self.context, self.config, &outcome.report, None)?;
+        let exit = finish(self.context, self.config, &outcome.report)?;
         Ok((outcome, exit))
     }
 

@@ -3,7 +3,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | options, configuration, who acts, the open hub | [`Context`] |
-//! | from arguments and configuration to a request | [`prepare`], [`Prepared`] |
+//! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`] |
 //! | another try after a passing failure | `retry.rs` |
 //! | telling somebody | [`notice`], `post.rs` |
 //! | plans as files | [`plan_file`] |
@@ -21,5 +21,5 @@ mod rules;
 
 pub use context::Context;
 pub use interrupt::watch_for_interrupts;
-pub use request::{Prepared, prepare};
+pub use request::{Prepared, each_link, prepare};
 pub use retry::retrying;

@@ -164,7 +164,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
     let named = [
         ("--source", source.clone()),
         ("--target", target.clone()),
-        ("--link", link.clone()),
+        ("--link", (!link.is_empty()).then(|| link.join(","))),
         ("--entities", entities),
         ("--direction", word(&|| clap::ValueEnum::to_possible_value(direction.as_ref()?))),
         ("--mode", word(&|| clap::ValueEnum::to_possible_value(mode.as_ref()?))),

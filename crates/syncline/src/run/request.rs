@@ -73,15 +73,49 @@ pub fn prepare(
     Ok(Prepared { link, request })
 }
 
+/// Returns what is asked for link by link: those that are named, else the one between the domains
+/// that are named, else all of the configuration that carry one of the entities.
+pub fn each_link(config: &Config, options: &SyncOptions) -> Vec<SyncOptions> {
+    let names: Vec<&String> = match (options.link.as_slice(), &options.source) {
+        ([], Some(_)) => return vec![options.clone()],
+        ([], None) => config.links.iter().map(|link| &link.name).collect(),
+        (named, _) => named.iter().collect(),
+    };
+    if names.len() == 1 {
+        return vec![options.clone()];
+    }
+    let of_link = |name: &String| {
+        let link = config.links.iter().find(|link| link.name == *name);
+        let carries = |entity: &String| {
+            link.is_none_or(|link| link.entities.iter().any(|known| known.as_str() == entity))
+        };
+        let entities: Vec<String> =
+            options.entities.iter().filter(|entity| carries(entity)).cloned().collect();
+        let takes_part = options.entities.is_empty() || !entities.is_empty();
+        takes_part.then(|| SyncOptions { link: vec![name.clone()], entities, ..options.clone() })
+    };
+    let each: Vec<SyncOptions> = names.iter().copied().filter_map(of_link).collect();
+    let is_carried = |entity: &String| each.iter().any(|one| one.entities.contains(entity));
+    match names.first() {
+        // What no link carries is told by the first one.
+        Some(first) if !options.entities.iter().all(is_carried) => {
+            vec![SyncOptions { link: vec![(*first).clone()], ..options.clone() }]
+        }
+        Some(_) => each,
+        None => vec![options.clone()],
+    }
+}
+
 fn link(config: &Config, options: &SyncOptions) -> Result<Link, Refusal> {
     let known = || config.links.iter().map(|link| link.name.clone()).collect::<Vec<_>>();
     let unknown = |what: String| Refusal::LinkUnknown { what, known: known() };
-    let found = match (&options.link, &options.source, &options.target) {
-        (Some(name), ..) => {
+    let found = match (options.link.as_slice(), &options.source, &options.target) {
+        ([_, _, ..], ..) => return Err(unknown("one link at a time is asked for here".to_owned())),
+        ([name], ..) => {
             let found = config.links.iter().find(|link| link.name == *name).cloned();
             found.ok_or_else(|| unknown(format!("there is no link `{name}`")))?
         }
-        (None, Some(source), Some(target)) => between(config, source, target)?
+        ([], Some(source), Some(target)) => between(config, source, target)?
             .ok_or_else(|| unknown(format!("no link joins `{source}` and `{target}`")))?,
         _ => match config.links.as_slice() {
             [link] => link.clone(),

@@ -8,7 +8,7 @@ use crate::desk::{Desk, numbered, repository};
 
 /// Checks a document against the schema that it names itself.
 #[track_caller]
-fn check(document: &Value) {
+pub(crate) fn check(document: &Value) {
     let name = document["schema"].as_str().expect("a document names its schema");
     let (name, version) = name.split_once('/').expect("a schema has a version");
     assert_eq!(version, "1");

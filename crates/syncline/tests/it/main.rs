@@ -9,6 +9,7 @@
 //! | guards, dry runs, broken files | `safety.rs` |
 //! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
 //! | records that may be the same | `twins.rs` |
+//! | several links in one run | `links.rs` |
 //! | what must not cross | `privacy.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
@@ -26,6 +27,7 @@ mod desk;
 mod documents;
 mod exit_codes;
 mod kills;
+mod links;
 mod notices;
 mod privacy;
 mod receiver;

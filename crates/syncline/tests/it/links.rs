@@ -1,0 +1,83 @@
+//! Several links in one run.
+
+use serde_json::{Value, json};
+
+use crate::desk::{Desk, numbered};
+use crate::documents::check;
+
+const THREE: &str = "[domains.personal]\npath = \"data/personal\"\n\
+    [domains.business]\npath = \"data/business\"\n[domains.club]\npath = \"data/club\"\n\
+    [entities.contacts]\n[entities.tasks]\n\
+    [links.work]\nsource = \"personal\"\ntarget = \"business\"\n\
+    [links.sport]\nsource = \"personal\"\ntarget = \"club\"\nentities = [\"contacts\"]\n";
+
+fn three_domains() -> Desk {
+    let desk = Desk::new();
+    desk.put("syncline.toml", THREE.as_bytes());
+    std::fs::create_dir(desk.path("data/club")).unwrap();
+    desk.contacts("personal", &numbered(0..3));
+    desk
+}
+
+fn runs(desk: &Desk, arguments: &str) -> Vec<Value> {
+    let document = desk.run(arguments).json();
+    check(&document);
+    let runs = document["runs"].as_array().cloned().unwrap_or_else(|| vec![document]);
+    runs.iter().for_each(check);
+    runs
+}
+
+#[test]
+fn a_sync_runs_all_links_and_leaves_a_record_of_each() {
+    let desk = three_domains();
+    desk.run("sync").exits(0).says("work:").says("sport:");
+    for domain in ["business", "club"] {
+        assert_eq!(desk.read(domain).len(), 3, "{domain}");
+    }
+    assert_eq!(desk.run("log --json").json()["runs"].as_array().unwrap().len(), 2);
+    let again = runs(&desk, "sync --json --report report.json");
+    let targets: Vec<&Value> = again.iter().map(|run| &run["targetDomain"]).collect();
+    assert_eq!(targets, ["business", "club"]);
+    let report: Value = serde_json::from_slice(&desk.bytes("report.json")).unwrap();
+    assert_eq!(report["runs"], json!(again));
+    let plans = runs(&desk, "sync --dry-run --json");
+    assert!(plans.iter().all(|plan| plan["schema"] == "plan/1"), "{plans:?}");
+}
+
+#[test]
+fn links_are_named_and_entities_choose_among_them() {
+    #[rustfmt::skip]
+    let cases: &[(&str, &[&str])] = &[
+        ("--link sport",              &["club"]),
+        ("--link sport,work",         &["club", "business"]),
+        ("--link work --link sport",  &["business", "club"]),
+        ("--entities tasks",          &["business"]),
+        ("--entities contacts,tasks", &["business", "club"]),
+        ("--source personal --target club", &["club"]),
+    ];
+    for (arguments, expected) in cases {
+        let desk = three_domains();
+        let runs = runs(&desk, &format!("sync --json {arguments}"));
+        let targets: Vec<&Value> = runs.iter().map(|run| &run["targetDomain"]).collect();
+        assert_eq!(targets, *expected, "case: {arguments}");
+    }
+    let desk = three_domains();
+    desk.run("sync --entities pets").exits(2).says("ENTITY_TYPE_UNSUPPORTED");
+    desk.run("sync --link holidays").exits(2).says("LINK_UNKNOWN");
+    desk.run("sync --link work,holidays").exits(2).says("LINK_UNKNOWN");
+    desk.run("plan --link work,sport").exits(2).says("one link at a time");
+}
+
+#[test]
+fn a_link_that_fails_holds_up_only_itself_and_the_exit_code_is_the_worst() {
+    let desk = three_domains();
+    desk.contacts("personal", &numbered(0..100));
+    desk.run("sync").exits(0);
+    desk.contacts("business", &numbered(0..1));
+    desk.contacts("club", &numbered(0..101));
+    let runs = runs(&desk, "sync --json");
+    assert_eq!((&runs[0]["schema"], &runs[0]["code"]), (&"error/1".into(), &"SAFETY_STOP".into()));
+    assert_eq!(runs[1]["status"], "success");
+    assert_eq!(desk.read("personal").len(), 101);
+    desk.run("sync").exits(6);
+}
