@@ -20,7 +20,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::{Format, run_text};
 use crate::run::notice::{self, Receiver as NoticeReceiver};
-use crate::run::{Context, prepare};
+use crate::run::{Context, Supervisor, prepare};
 
 /// Quiet time after which a burst of changes is over.
 const QUIET: Duration = Duration::from_millis(100);
@@ -38,6 +38,7 @@ struct Watching<'a> {
     config: &'a Config,
     request: &'a SyncRequest,
     receivers: &'a [NoticeReceiver],
+    supervisor: Supervisor,
     files: Vec<PathBuf>,
     poll: Duration,
 }
@@ -80,20 +81,25 @@ pub fn run(context: &Context, watch: &Watch) -> Result<Exit, Failure> {
         config: &config,
         request,
         receivers: &receivers,
+        supervisor: Supervisor::from_environment(),
         files: files.collect(),
         poll: Duration::from_millis(watch.poll.max(1)),
     };
     let (source, target) = (&prepared.link.source, &prepared.link.target);
-    context.output.note(&format!("watching {source} and {target}; Ctrl-C ends it"));
-    watching.go_on(&mut hub, &events);
+    let status = format!("watching {source} and {target}");
+    context.output.note(&format!("{status}; Ctrl-C ends it"));
+    watching.go_on(&mut hub, &events, &status);
+    watching.supervisor.stopping();
     drop(watcher);
     context.output.note("stopped; nothing is half done");
     Ok(Exit::Interrupted)
 }
 
 impl Watching<'_> {
-    fn go_on(&self, hub: &mut Hub, events: &Receiver<notify::Result<notify::Event>>) {
+    /// Syncs once, tells the supervisor that the watch has begun, and goes on until Ctrl-C.
+    fn go_on(&self, hub: &mut Hub, events: &Receiver<notify::Result<notify::Event>>, status: &str) {
         let mut seen = self.sync_until_settled(hub);
+        self.supervisor.ready(status);
         while self.wait(events, &seen) {
             seen = self.sync_until_settled(hub);
         }
@@ -107,6 +113,7 @@ impl Watching<'_> {
             if self.context.is_interrupted() {
                 return false;
             }
+            self.supervisor.alive();
             let is_woken = match events.recv_timeout(STEP.min(self.poll)) {
                 Ok(_) => true,
                 Err(RecvTimeoutError::Timeout) => looked.elapsed() >= self.poll,

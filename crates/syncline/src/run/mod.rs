@@ -6,6 +6,7 @@
 //! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`] |
 //! | another try after a passing failure | `retry.rs` |
 //! | telling somebody | [`notice`], `post.rs` |
+//! | how a long run stands, for systemd | [`Supervisor`] |
 //! | plans as files | [`plan_file`] |
 
 mod actor;
@@ -18,8 +19,10 @@ mod post;
 mod request;
 mod retry;
 mod rules;
+mod supervisor;
 
 pub use context::Context;
 pub use interrupt::watch_for_interrupts;
 pub use request::{Prepared, each_link, prepare};
 pub use retry::retrying;
+pub use supervisor::Supervisor;

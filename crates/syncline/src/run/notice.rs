@@ -6,6 +6,7 @@ use std::process::{Command, Stdio};
 use syncline_model::json::{Json, Object};
 
 use super::post::Address;
+use super::supervisor::SOCKET_VARIABLE;
 use crate::config::Notify;
 use crate::failure::Refusal;
 
@@ -104,6 +105,8 @@ fn start(words: &[String], body: &str) -> Result<(), Refusal> {
         words.split_first().ok_or_else(|| refused("the command is empty"))?;
     let mut command = Command::new(program);
     command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::null());
+    // The supervisor is ours: another program has nothing to tell it.
+    command.env_remove(SOCKET_VARIABLE);
     let mut child = command.spawn().map_err(|error| refused(format!("{program}: {error}")))?;
     if let Some(mut stdin) = child.stdin.take() {
         // A program that does not read what it is told is still told.

@@ -1,5 +1,6 @@
 //! A watch syncs within a second of a change, and rests in between.
 
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
@@ -54,6 +55,44 @@ fn a_change_reaches_the_other_side_within_a_second_and_a_watch_rests_afterwards(
     assert_eq!(runs(), 2, "our own writes cause no further run");
     drop(watch);
     desk.run("sync").exits(0).says("Nothing to do");
+}
+
+#[test]
+fn a_watch_tells_its_supervisor_when_it_is_ready_alive_and_stopping() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..3));
+    let path = desk.path("supervisor.socket");
+    let socket = UnixDatagram::bind(&path).unwrap();
+    socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let mut command = desk.command(&["watch"]);
+    command.env("NOTIFY_SOCKET", &path).env("WATCHDOG_USEC", "200000").env_remove("WATCHDOG_PID");
+    let mut watch = Watch(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let next = || {
+        let mut told = [0; 256];
+        let count = socket.recv(&mut told).expect("the supervisor is told something");
+        String::from_utf8_lossy(&told[..count]).into_owned()
+    };
+    assert_eq!(next(), "READY=1\nSTATUS=watching personal and business");
+    assert_eq!(contacts_in(&desk, "business"), 3, "ready means that the first run is done");
+    assert_eq!([next(), next()], ["WATCHDOG=1"; 2]);
+    let pid = rustix::process::Pid::from_child(&watch.0);
+    rustix::process::kill_process(pid, rustix::process::Signal::TERM).unwrap();
+    let last = std::iter::repeat_with(next).find(|told| told != "WATCHDOG=1");
+    assert_eq!(last.as_deref(), Some("STOPPING=1"));
+    assert_eq!(watch.0.wait().unwrap().code(), Some(130));
+}
+
+#[test]
+fn a_supervisor_that_is_gone_or_watches_another_process_changes_nothing() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..3));
+    let mut command = desk.command(&["watch"]);
+    command.env("NOTIFY_SOCKET", desk.path("nobody.socket")).env("WATCHDOG_USEC", "200000");
+    command.env("WATCHDOG_PID", "1");
+    let watch = Watch(command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let arrived = wait_for(Duration::from_secs(30), || contacts_in(&desk, "business") == 3);
+    assert!(arrived.is_some());
+    drop(watch);
 }
 
 /// Returns whether more processes want to run than there are processors; a time then says nothing.
