@@ -1,7 +1,9 @@
 //! Telling somebody that a run failed or waits: a command, or a post to an address.
 
 use std::io::Write;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use syncline_model::json::{Json, Object};
 
@@ -9,6 +11,11 @@ use super::post::Address;
 use super::supervisor::SOCKET_VARIABLE;
 use crate::config::Notify;
 use crate::failure::Refusal;
+
+/// Longest that a command may take; the run ends only after it.
+const COMMAND_TIME: Duration = Duration::from_mins(1);
+/// How often a command is asked whether it has ended.
+const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
 /// Where a notice goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,7 +53,7 @@ pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Vec<Receive
 pub fn tell(receiver: &Receiver, notice: &Object) -> Result<(), Refusal> {
     let body = Json::Object(notice.clone()).to_compact_string();
     match receiver {
-        Receiver::Command(words) => start(words, &body),
+        Receiver::Command(words) => start(words, &body, COMMAND_TIME),
         Receiver::Address(address) => address.post(&body).map_err(refused),
     }
 }
@@ -100,7 +107,7 @@ fn words(text: &str) -> Option<Vec<String>> {
     quote.is_none().then_some(words)
 }
 
-fn start(words: &[String], body: &str) -> Result<(), Refusal> {
+fn start(words: &[String], body: &str, time: Duration) -> Result<(), Refusal> {
     let (program, arguments) =
         words.split_first().ok_or_else(|| refused("the command is empty"))?;
     let mut command = Command::new(program);
@@ -112,16 +119,40 @@ fn start(words: &[String], body: &str) -> Result<(), Refusal> {
         // A program that does not read what it is told is still told.
         let _ = stdin.write_all(body.as_bytes());
     }
-    match child.wait() {
-        Ok(status) if status.success() => Ok(()),
-        Ok(status) => Err(refused(format!("{program} ended with {status}"))),
+    match ended(&mut child, time) {
+        Ok(Some(status)) if status.success() => Ok(()),
+        Ok(Some(status)) => Err(refused(format!("{program} ended with {status}"))),
+        Ok(None) => Err(refused(format!("{program} took more than {} s", time.as_secs()))),
         Err(error) => Err(refused(format!("{program}: {error}"))),
+    }
+}
+
+/// Waits for a program, and ends it after some time; then there is no status.
+fn ended(child: &mut Child, time: Duration) -> std::io::Result<Option<ExitStatus>> {
+    let deadline = Instant::now() + time;
+    loop {
+        if let Some(status) = child.try_wait()? {
+            return Ok(Some(status));
+        }
+        if Instant::now() >= deadline {
+            child.kill()?;
+            child.wait()?;
+            return Ok(None);
+        }
+        thread::sleep(LOOK_AGAIN);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_command_that_does_not_end_is_ended() {
+        let words = ["sleep", "600"].map(str::to_owned);
+        let refusal = start(&words, "{}", Duration::ZERO).unwrap_err();
+        assert!(refusal.to_string().contains("took more than"), "{refusal}");
+    }
 
     #[test]
     fn a_receiver_is_a_command_or_an_address() {
