@@ -37,6 +37,9 @@ use crate::request::{FileDomain, FileEntity, SyncRequest};
 use crate::runs::decode_entry;
 use crate::sync::{hex, put_report, timestamp};
 
+/// Who may read a copy that is kept: its owner.
+const MODE_KEPT: u32 = 0o600;
+
 /// What a run did to one record, and whether anything came after.
 struct Touched {
     /// The changes, in order.
@@ -331,7 +334,7 @@ impl Hub {
                 self.revert(request, entity, id, touched, &mut transaction, &mut clock)?;
             }
         }
-        let staged = self.stage_returns(&returns, &transaction)?;
+        let staged = self.stage_returns(request, &returns, &transaction)?;
         for (back, entry) in returns.iter().zip(&staged) {
             let (domain, entity) =
                 (request.domain(back.side).domain.name.clone(), back.entity.clone());
@@ -409,8 +412,11 @@ impl Hub {
         Ok(())
     }
 
+    /// Writes the files that come back beside those that are there, which stay for an undo of this
+    /// undo.
     fn stage_returns(
         &self,
+        request: &SyncRequest,
         returns: &[Return],
         transaction: &Transaction,
     ) -> Result<Vec<Option<journal::Entry>>, HubError> {
@@ -421,15 +427,12 @@ impl Hub {
                 continue;
             };
             match stage(&*self.disk, &back.path, bytes, &transaction.run().id) {
-                Ok(new) => {
-                    let old = back.found.map(Digest);
-                    staged.push(Some(journal::Entry {
-                        staged: new,
-                        old,
-                        keep: None,
-                        records: Vec::new(),
-                    }));
-                }
+                Ok(new) => staged.push(Some(journal::Entry {
+                    staged: new,
+                    old: back.found.map(Digest),
+                    keep: Some(self.kept_by(&transaction.run().id, request, back)),
+                    records: Vec::new(),
+                })),
                 Err(error) => {
                     for entry in staged.into_iter().flatten() {
                         let _ = Staged::discard(entry.staged, &*self.disk);
@@ -483,10 +486,11 @@ impl Hub {
         for (back, entry) in returns.iter().zip(staged) {
             let domain = request.domain(back.side).domain.name.clone();
             let done = match entry {
-                Some(entry) => entry.staged.publish(&*self.disk, entry.old, None).map(|_| ()),
+                Some(entry) => {
+                    entry.staged.publish(&*self.disk, entry.old, entry.keep.as_deref()).map(|_| ())
+                }
                 None => {
-                    // Best effort: an empty folder entry that stays is read as a file again.
-                    let _ = self.disk.remove(&back.path);
+                    self.set_aside(&back.path, &self.kept_by(run, request, back));
                     Ok(())
                 }
             };
@@ -500,7 +504,31 @@ impl Hub {
             let (run, entity) = (run.clone(), back.entity.clone());
             batch.delete(Key::Journal { run, domain, entity });
         }
-        Ok(self.store.commit(&batch)?)
+        self.store.commit(&batch)?;
+        self.prune_undo();
+        Ok(())
+    }
+
+    /// Returns where this undo keeps the file that it replaces or removes.
+    fn kept_by(&self, run: &RunId, request: &SyncRequest, back: &Return) -> PathBuf {
+        let domain = request.domain(back.side).domain.name.as_str();
+        self.undo_path(run, domain, back.entity.as_str())
+    }
+
+    /// Takes away a file that was not there before the run.
+    ///
+    /// Best effort: a file that stays is read again as the domain's, and one that cannot be kept
+    /// is missed by an undo of this undo only.
+    fn set_aside(&self, path: &Path, keep: &Path) {
+        if self.disk.rename(path, keep).is_ok() {
+            return;
+        }
+        // The state lies on another device.
+        let mut bytes = Vec::new();
+        if self.disk.read_into(path, &mut bytes).is_ok() {
+            let _ = self.disk.write_new(keep, &bytes, MODE_KEPT);
+        }
+        let _ = self.disk.remove(path);
     }
 }
 

@@ -288,7 +288,7 @@ impl Hub {
     }
 
     /// Removes the oldest undo copies beyond the bound.
-    fn prune_undo(&self) {
+    pub(crate) fn prune_undo(&self) {
         let folder = self.state_folder.join("undo");
         let Ok(mut names) = self.disk.list(&folder) else {
             return;

@@ -23,6 +23,18 @@ fn undo_restores_both_sides_byte_for_byte() {
 }
 
 #[test]
+fn an_undo_can_be_undone_byte_for_byte() {
+    let desk = Desk::copy_of("fixtures/spec001/five-entities");
+    desk.run("sync --on-conflict source").exits(0);
+    let after = desk.files("data");
+    desk.run("undo latest --yes").exits(0);
+    assert_ne!(desk.files("data"), after);
+    desk.run("undo latest --yes").exits(0).says("byte for byte");
+    assert_eq!(desk.files("data"), after);
+    desk.run("sync --on-conflict source").exits(0).says("Nothing to do");
+}
+
+#[test]
 fn undo_leaves_and_lists_what_was_edited_since() {
     let desk = Desk::new();
     desk.contacts("personal", &numbered(0..3));
