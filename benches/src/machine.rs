@@ -17,6 +17,15 @@ pub fn processor_time() -> Option<Duration> {
     busy_ticks(&fs::read_to_string("/proc/stat").ok()?).map(|ticks| TICK * ticks)
 }
 
+/// Returns the processor time of this process, to a hundredth of a second; none where `/proc` does
+/// not tell.
+pub fn own_processor_time() -> Duration {
+    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit(')').next().unwrap_or_default();
+    let ticks = behind_name.split_whitespace().skip(11).take(2);
+    TICK * ticks.filter_map(|word| word.parse::<u32>().ok()).sum()
+}
+
 /// Sums user, nice, system, irq, softirq and steal of the first line of `/proc/stat`.
 fn busy_ticks(stat: &str) -> Option<u32> {
     let fields: Vec<u64> = stat

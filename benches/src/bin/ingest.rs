@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use clap::Parser;
 use rusqlite::Connection;
@@ -300,21 +300,12 @@ impl Raw {
     }
 }
 
-/// Returns the processor time of this process, to a hundredth of a second.
-fn processor_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let behind_name = stat.rsplit(')').next().unwrap();
-    let ticks = behind_name.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.map(|word| word.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
 /// Operations per second, by the clock and by the processor.
 fn rates<T>(operations: u64, work: impl FnOnce() -> T) -> ([f64; 2], T) {
-    let (start, cpu) = (Instant::now(), processor_time());
+    let (start, cpu) = (Instant::now(), machine::own_processor_time());
     let made = work();
     let wall = start.elapsed().as_secs_f64();
-    let cpu = (processor_time() - cpu).as_secs_f64().max(0.01);
+    let cpu = (machine::own_processor_time() - cpu).as_secs_f64().max(0.01);
     ([operations as f64 / wall, operations as f64 / cpu], made)
 }
 

@@ -163,18 +163,9 @@ fn fields(number: usize, changed: &[usize], how: &str) -> Fields {
     names.iter().enumerate().map(field).collect()
 }
 
-/// Returns the processor time of this process, to a hundredth of a second.
-fn processor_time() -> Duration {
-    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
-    let behind_name = stat.rsplit(')').next().unwrap();
-    let ticks = behind_name.split_whitespace().skip(11).take(2);
-    let ticks: u64 = ticks.map(|word| word.parse::<u64>().unwrap()).sum();
-    Duration::from_millis(ticks * 10)
-}
-
 /// Merges for some time; answers records per CPU-second.
 fn round(hub: &mut Hub, stored: &[Stored], time: Duration) -> f64 {
-    let (start, cpu) = (Instant::now(), processor_time());
+    let (start, cpu) = (Instant::now(), machine::own_processor_time());
     let mut merged = 0_usize;
     while start.elapsed() < time {
         for record in stored {
@@ -182,7 +173,7 @@ fn round(hub: &mut Hub, stored: &[Stored], time: Duration) -> f64 {
         }
         merged += stored.len();
     }
-    merged as f64 / (processor_time() - cpu).as_secs_f64().max(0.01)
+    merged as f64 / (machine::own_processor_time() - cpu).as_secs_f64().max(0.01)
 }
 
 fn main() {

@@ -413,14 +413,17 @@ fn read_rendering(reader: &mut Reader<'_>) -> Result<Option<Fields>, DecodeError
     Ok(Some(fields))
 }
 
+/// Entries for which room is made before they are read: a count may claim more than there is.
+const ENTRIES_EXPECTED: usize = 64;
+
 /// Reads a map whose keys must ascend, so that equal values have equal bytes.
-fn read_map<K: Ord, V>(
+fn read_flat<K: Ord, V, const N: usize>(
     reader: &mut Reader<'_>,
     item_bytes_min: usize,
     mut item: impl FnMut(&mut Reader<'_>) -> Result<(K, V), DecodeError>,
-) -> Result<BTreeMap<K, V>, DecodeError> {
+) -> Result<FlatMap<K, V, N>, DecodeError> {
     let count = reader.count(item_bytes_min)?;
-    let mut map = BTreeMap::new();
+    let mut map = FlatMap::with_capacity(count.min(ENTRIES_EXPECTED));
     for _ in 0..count {
         let at = reader.offset();
         let (key, value) = item(reader)?;
@@ -432,26 +435,14 @@ fn read_map<K: Ord, V>(
     Ok(map)
 }
 
-/// Entries for which room is made before they are read: a count may claim more than there is.
-const FLAT_ENTRIES_EXPECTED: usize = 64;
-
-/// As [`read_map`].
-fn read_flat<K: Ord, V, const N: usize>(
+/// Reads a map as [`read_flat`] does.
+fn read_map<K: Ord, V>(
     reader: &mut Reader<'_>,
     item_bytes_min: usize,
-    mut item: impl FnMut(&mut Reader<'_>) -> Result<(K, V), DecodeError>,
-) -> Result<FlatMap<K, V, N>, DecodeError> {
-    let count = reader.count(item_bytes_min)?;
-    let mut map = FlatMap::with_capacity(count.min(FLAT_ENTRIES_EXPECTED));
-    for _ in 0..count {
-        let at = reader.offset();
-        let (key, value) = item(reader)?;
-        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
-            return Err(invalid(at));
-        }
-        map.insert(key, value);
-    }
-    Ok(map)
+    item: impl FnMut(&mut Reader<'_>) -> Result<(K, V), DecodeError>,
+) -> Result<BTreeMap<K, V>, DecodeError> {
+    let map: FlatMap<K, V, 0> = read_flat(reader, item_bytes_min, item)?;
+    Ok(map.into_iter().collect())
 }
 
 impl Names {

@@ -151,6 +151,15 @@ impl<K: Ord, V, const N: usize, const M: usize> From<[(K, V); M]> for FlatMap<K,
     }
 }
 
+impl<K, V, const N: usize> IntoIterator for FlatMap<K, V, N> {
+    type Item = (K, V);
+    type IntoIter = smallvec::IntoIter<[(K, V); N]>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
 impl<'a, K, V, const N: usize> IntoIterator for &'a FlatMap<K, V, N> {
     type Item = (&'a K, &'a V);
     type IntoIter = std::iter::Map<std::slice::Iter<'a, (K, V)>, fn(&(K, V)) -> (&K, &V)>;

@@ -10,21 +10,11 @@ use syncline_model::id::{RecordId, Writer};
 use syncline_policy::Action;
 
 use crate::desk::{Desk, entity};
-use crate::hunt_kit::{assert_stopped, no_guard, policy};
+use crate::hunt_kit::{agreed, assert_stopped, no_guard, policy};
 
 const ANN: &str = r#"{"id":"1","name":"Ann"}"#;
 const BOB: &str = r#"{"id":"2","name":"Bob"}"#;
 const CY: &str = r#"{"id":"3","name":"Cy"}"#;
-
-/// A desk where both sides hold the same contacts and know it.
-fn agreed(items: &[&str]) -> Desk {
-    let mut desk = Desk::new();
-    desk.request.guard = no_guard();
-    desk.contacts("personal", items);
-    desk.contacts("business", items);
-    desk.sync().unwrap();
-    desk
-}
 
 fn only(ids: &[&str]) -> Option<BTreeSet<RecordId>> {
     Some(ids.iter().map(|id| RecordId::new(id).unwrap()).collect())

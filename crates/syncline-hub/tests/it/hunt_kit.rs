@@ -25,6 +25,16 @@ pub(crate) fn no_guard() -> Guard {
     }
 }
 
+/// A desk where both sides hold the same contacts and know it.
+pub(crate) fn agreed(items: &[&str]) -> Desk {
+    let mut desk = Desk::new();
+    desk.request.guard = no_guard();
+    desk.contacts("personal", items);
+    desk.contacts("business", items);
+    desk.sync().unwrap();
+    desk
+}
+
 /// A policy of field rules, the first one first.
 pub(crate) fn policy(rules: &[(&str, Action)]) -> DomainPolicy {
     let mut policy = DomainPolicy::new(Fallback::Allow);

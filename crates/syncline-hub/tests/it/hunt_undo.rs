@@ -7,20 +7,11 @@ use syncline_model::id::Writer;
 use syncline_policy::Action;
 
 use crate::desk::{Desk, entity};
-use crate::hunt_kit::{no_guard, policy};
+use crate::hunt_kit::{agreed, no_guard, policy};
 
 const ANN: &str = r#"{"id":"1","mail":"a@x","name":"Ann"}"#;
 const BOB: &str = r#"{"id":"2","name":"Bob"}"#;
 const CY: &str = r#"{"id":"3","name":"Cy"}"#;
-
-fn agreed(items: &[&str]) -> Desk {
-    let mut desk = Desk::new();
-    desk.request.guard = no_guard();
-    desk.contacts("personal", items);
-    desk.contacts("business", items);
-    desk.sync().unwrap();
-    desk
-}
 
 fn undo(desk: &Desk, run: &SyncOutcome) -> Result<UndoOutcome, HubError> {
     desk.hub().undo(&run.report.sync_id, &desk.request, false)

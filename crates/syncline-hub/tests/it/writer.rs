@@ -119,6 +119,29 @@ fn submit_all(handle: &Handle, operations: Vec<ClientOperation>) -> Vec<Answer> 
     pending.into_iter().map(|pending| pending.wait().unwrap()).collect()
 }
 
+/// A writer that is held up: it takes nothing from its queue.
+struct HeldWriter {
+    open: std::sync::mpsc::Sender<()>,
+    task: std::thread::JoinHandle<Result<bool, WriterError>>,
+}
+
+impl HeldWriter {
+    fn hold(handle: &Handle) -> Self {
+        let (open, gate) = std::sync::mpsc::channel::<()>();
+        let (began, begun) = std::sync::mpsc::channel::<()>();
+        let handle = handle.clone();
+        let wait = move |_: &mut _| began.send(()).is_ok() && gate.recv().is_ok();
+        let task = std::thread::spawn(move || handle.with_hub(wait));
+        begun.recv().unwrap();
+        Self { open, task }
+    }
+
+    fn let_go(self) {
+        self.open.send(()).unwrap();
+        assert!(self.task.join().unwrap().unwrap());
+    }
+}
+
 /// Counts the groups that were committed: each is one entry of the audit.
 fn audit_entries(hub: &Hub) -> u64 {
     hub.audit_head().size
@@ -128,16 +151,8 @@ fn audit_entries(hub: &Hub) -> u64 {
 fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let handle = writer.handle();
-    // The writer is held up, so that all operations wait when it comes to them.
-    let (open, gate) = std::sync::mpsc::channel::<()>();
-    let (began, begun) = std::sync::mpsc::channel::<()>();
-    let held = {
-        let handle = handle.clone();
-        let wait = move |_: &mut _| began.send(()).is_ok() && gate.recv().is_ok();
-        std::thread::spawn(move || handle.with_hub(wait))
-    };
-    // From here on the writer is held, and takes nothing from its queue.
-    begun.recv().unwrap();
+    // All operations wait when the writer comes to them.
+    let held = HeldWriter::hold(&handle);
     while handle.try_submit(title("warm", 1, "warm", "up")).is_err() {}
     let pending: Vec<Pending> = (1..=40)
         .flat_map(|counter| ["a", "b"].map(|client| (client, counter)))
@@ -146,8 +161,7 @@ fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
             handle.submit(title(client, counter, client, &value)).unwrap()
         })
         .collect();
-    open.send(()).unwrap();
-    assert!(held.join().unwrap().unwrap());
+    held.let_go();
     let answers: Vec<Answer> = pending.into_iter().map(|p| p.wait().unwrap()).collect();
     let stamps: Vec<_> = answers.iter().map(|answer| answer.stamp().unwrap()).collect();
     assert!(stamps.is_sorted(), "{stamps:?}");
@@ -334,15 +348,7 @@ fn one_bad_operation_never_fails_its_neighbours() {
 fn a_full_queue_turns_commands_away_and_loses_none_that_it_took() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let handle = writer.handle();
-    let (open, gate) = std::sync::mpsc::channel::<()>();
-    let (began, begun) = std::sync::mpsc::channel::<()>();
-    let held = {
-        let handle = handle.clone();
-        let wait = move |_: &mut _| began.send(()).is_ok() && gate.recv().is_ok();
-        std::thread::spawn(move || handle.with_hub(wait))
-    };
-    // From here on the writer is held, and takes nothing from its queue.
-    begun.recv().unwrap();
+    let held = HeldWriter::hold(&handle);
     let mut pending = Vec::new();
     let refused = loop {
         let counter = pending.len() as u64 + 1;
@@ -353,8 +359,7 @@ fn a_full_queue_turns_commands_away_and_loses_none_that_it_took() {
         assert!(pending.len() <= COMMANDS_WAITING_MAX + 1, "the queue has a bound");
     };
     assert_eq!(refused.code(), "WRITER_BUSY");
-    open.send(()).unwrap();
-    assert!(held.join().unwrap().is_ok());
+    held.let_go();
     let taken = pending.len();
     for answer in pending {
         assert!(answer.wait().unwrap().stamp().is_some());
