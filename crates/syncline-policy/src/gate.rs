@@ -106,6 +106,7 @@ pub struct DomainPolicy {
     mask: String,
     rules: Vec<Rule>,
     records: Vec<RecordRule>,
+    required: Vec<(Option<EntityName>, Condition)>,
 }
 
 impl Default for DomainPolicy {
@@ -117,7 +118,13 @@ impl Default for DomainPolicy {
 impl DomainPolicy {
     /// Returns a policy without rules.
     pub fn new(fallback: Fallback) -> Self {
-        Self { fallback, mask: MASK.to_owned(), rules: Vec::new(), records: Vec::new() }
+        Self {
+            fallback,
+            mask: MASK.to_owned(),
+            rules: Vec::new(),
+            records: Vec::new(),
+            required: Vec::new(),
+        }
     }
 
     /// Sets the text that stands for a masked value.
@@ -140,6 +147,11 @@ impl DomainPolicy {
     /// Adds a rule that keeps whole records from crossing.
     pub fn add_record_rule(&mut self, rule: RecordRule) {
         self.records.push(rule);
+    }
+
+    /// Adds a condition without which no record crosses, of one entity or of all.
+    pub fn require(&mut self, entity: Option<EntityName>, condition: Condition) {
+        self.required.push((entity, condition));
     }
 
     /// Returns what happens to a field that no rule names.
@@ -172,7 +184,10 @@ impl DomainPolicy {
         let records: Vec<_> = records.map(|rule| rule.condition.clone()).collect();
         let is_open = self.fallback == Fallback::Allow
             && rules.iter().all(|(_, action)| *action == Action::Allow);
-        EntityGate { is_open, fallback: self.fallback, mask: self.mask.clone(), rules, records }
+        let required = self.required.iter().filter(|(named, _)| concerns(named));
+        let required = required.map(|(_, condition)| condition.clone()).collect();
+        let (fallback, mask) = (self.fallback, self.mask.clone());
+        EntityGate { is_open, fallback, mask, rules, records, required }
     }
 
     /// Judges one field. Where there are many, compile the [`gate`](Self::gate) once instead.
@@ -209,14 +224,17 @@ pub struct EntityGate {
     fallback: Fallback,
     mask: String,
     rules: Vec<(Pattern, Action)>,
+    /// A record that meets one of these never crosses.
     records: Vec<Condition>,
+    /// A record that does not meet all of these never crosses.
+    required: Vec<Condition>,
 }
 
 impl EntityGate {
     /// Returns whether every field of every record passes in both directions, so that nothing needs
     /// to be judged.
     pub fn passes_everything(&self) -> bool {
-        self.is_open && self.records.is_empty()
+        self.is_open && self.records.is_empty() && self.required.is_empty()
     }
 
     /// Returns whether every field passes in both directions; whole records may still be kept back.
@@ -269,12 +287,13 @@ impl EntityGate {
     ///
     /// - `value_at`: the record's value at a path, if it has one there.
     pub fn keeps_back<'r>(&self, value_at: impl Fn(&Path) -> Option<&'r Leaf>) -> bool {
-        self.records.iter().any(|condition| condition.is_met(value_at(&condition.path)))
+        let is_met = |condition: &Condition| condition.is_met(value_at(&condition.path));
+        self.records.iter().any(is_met) || !self.required.iter().all(is_met)
     }
 
     /// Returns the fields that decide whether a record crosses.
     pub fn record_paths(&self) -> impl Iterator<Item = &Path> {
-        self.records.iter().map(|condition| &condition.path)
+        self.records.iter().chain(&self.required).map(|condition| &condition.path)
     }
 }
 
@@ -428,6 +447,22 @@ mod tests {
         assert!(!gate.keeps_back(|at| (*at == path).then_some(&business)));
         assert!(!gate.keeps_back(|_| None));
         assert!(gate.passes_every_field() && !gate.passes_everything());
+    }
+
+    #[test]
+    fn a_record_that_does_not_meet_what_is_required_is_kept_back() {
+        let path = Path::parse("/category").unwrap();
+        let mut policy = DomainPolicy::default();
+        let condition = Condition { path: path.clone(), one_of: vec![Leaf::string("business")] };
+        policy.require(Some(contacts()), condition);
+        let gate = policy.gate(&contacts());
+        let (private, business) = (Leaf::string("private"), Leaf::string("business"));
+        assert!(gate.keeps_back(|at| (*at == path).then_some(&private)));
+        assert!(!gate.keeps_back(|at| (*at == path).then_some(&business)));
+        assert!(gate.keeps_back(|_| None), "a record that does not say so does not meet it");
+        assert!(gate.passes_every_field() && !gate.passes_everything());
+        let other = policy.gate(&EntityName::new("tasks").unwrap());
+        assert!(!other.keeps_back(|_| None) && other.passes_everything());
     }
 
     #[test]

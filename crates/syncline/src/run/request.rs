@@ -3,8 +3,8 @@
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
 use syncline_engine::sync::Rename;
 use syncline_hub::{FileDomain, FileEntity, SyncRequest};
-use syncline_model::id::Writer;
-use syncline_policy::{Access, Guard, Limits};
+use syncline_model::id::{EntityName, Writer};
+use syncline_policy::{Access, Crossing, Direction as Way, Guard, Limits};
 
 use super::context::Context;
 use super::only;
@@ -56,7 +56,9 @@ pub fn prepare(
     let entities = entities(config, &link, options)?;
     let mut entities: Vec<FileEntity> =
         entities.into_iter().map(|entity| file_entity(entity, &decider)).collect();
-    let (source, target) = (file_domain(source), file_domain(target));
+    let (mut source, mut target) = (file_domain(source), file_domain(target));
+    add_filter(&link, &mut source.domain)?;
+    add_filter(&link, &mut target.domain)?;
     let request = SyncRequest {
         only: only::ids(&options.only, [&source, &target], &mut entities)?,
         source,
@@ -123,10 +125,33 @@ fn link(config: &Config, options: &SyncOptions) -> Result<Link, Refusal> {
             _ => return Err(unknown("there are several links".to_owned())),
         },
     };
-    match found.filter.is_empty() {
-        true => Ok(found),
-        false => Err(Refusal::Unsupported { what: format!("`filter` of link `{}`", found.name) }),
+    Ok(found)
+}
+
+/// Lets only those records cross at both gates that meet the filter of the link.
+///
+/// # Errors
+///
+/// [`Refusal::Unsupported`] if a domain does not show the field that decides: then nobody could
+/// tell there which records take part.
+fn add_filter(link: &Link, domain: &mut LinkedDomain) -> Result<(), Refusal> {
+    for filter in &link.filter {
+        let of_filter = |name: &&EntityName| filter.entity.as_ref().is_none_or(|own| own == *name);
+        for entity in link.entities.iter().filter(of_filter) {
+            let gate = domain.policy.gate(entity);
+            let path = &filter.condition.path;
+            let crosses = |way| gate.judge(path, way) == Crossing::Pass;
+            if !crosses(Way::FromDomain) || !crosses(Way::ToDomain) {
+                let (link, domain) = (&link.name, &domain.name);
+                let what = format!(
+                    "`filter` of link `{link}` by {path}, which the policy of `{domain}` withholds,"
+                );
+                return Err(Refusal::Unsupported { what });
+            }
+        }
+        domain.policy.require(filter.entity.clone(), filter.condition.clone());
     }
+    Ok(())
 }
 
 /// Returns the link between two domains, both of which must be known and differ.

@@ -81,3 +81,35 @@ fn a_link_that_fails_holds_up_only_itself_and_the_exit_code_is_the_worst() {
     assert_eq!(desk.read("personal").len(), 101);
     desk.run("sync").exits(6);
 }
+
+#[test]
+fn a_filter_lets_only_those_records_take_part_that_meet_it() {
+    let desk = Desk::new();
+    let filtered = "[domains.personal]\npath = \"data/personal\"\n\
+        [domains.business]\npath = \"data/business\"\n[entities.contacts]\n\
+        [links.work]\nsource = \"personal\"\ntarget = \"business\"\n\
+        filter = [{ entity = \"contacts\", path = \"/category\", equals = \"business\" }]\n";
+    desk.put("syncline.toml", filtered.as_bytes());
+    let contact = |id: &str, category: &str| json!({ "id": id, "category": category });
+    let here = [contact("a", "business"), contact("b", "private"), json!({ "id": "c" })];
+    desk.contacts("personal", &json!(here));
+    desk.contacts("business", &json!([contact("d", "business"), contact("e", "family")]));
+    desk.run("sync").exits(0).says("kept back by policy");
+    let ids = |domain| desk.read(domain).into_keys().collect::<Vec<_>>();
+    assert_eq!((ids("personal"), ids("business")), (ids_of("abcd"), ids_of("ade")));
+    // What no longer meets the filter stays where it is, on both sides.
+    desk.contacts("personal", &json!([contact("a", "private"), contact("b", "business")]));
+    desk.run("sync --max-delete 100%").exits(0);
+    assert_eq!((ids("personal"), ids("business")), (ids_of("ab"), ids_of("abe")));
+    assert_eq!(desk.read("business")["a"]["category"], "business");
+    let hidden = filtered.replace(
+        "[entities.contacts]",
+        "policy.fields = [{ path = \"/category\", action = \"deny\" }]\n[entities.contacts]",
+    );
+    desk.put("syncline.toml", hidden.as_bytes());
+    desk.run("sync").exits(3).says("NOT_SUPPORTED");
+}
+
+fn ids_of(letters: &str) -> Vec<String> {
+    letters.chars().map(String::from).collect()
+}
