@@ -14,10 +14,12 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::table::{columns, count};
 use crate::output::{Format, Paint};
-use crate::run::{Context, Prepared, prepare};
+use crate::run::{Context, Prepared, each_link, prepare};
 
 /// How often `--watch` looks.
 const WATCH_PAUSE: Duration = Duration::from_secs(2);
+/// How many of the latest runs are looked at for the last one of a link.
+const RUNS_LOOKED_AT: usize = 100;
 /// How often a pause looks whether Ctrl-C was pressed.
 const WATCH_STEP: Duration = Duration::from_millis(100);
 
@@ -56,8 +58,17 @@ pub fn run(context: &Context, status: &Status) -> Result<Exit, Failure> {
     let mut shown = String::new();
     loop {
         let config = context.load()?.config;
-        let prepared = prepare(context, &config, &status.options)?;
-        let text = look(context, &config, &prepared)?;
+        let (mut text, mut documents) = (String::new(), Vec::new());
+        for options in each_link(&config, &status.options) {
+            let prepared = prepare(context, &config, &options)?;
+            let (of_link, document) = look(context, &config, &prepared)?;
+            text.push_str(&of_link);
+            documents.push(document);
+        }
+        match documents.as_slice() {
+            [one] => context.output.json(one.clone()),
+            _ => context.output.json_list("statuses/1", "links", documents),
+        }
         if text != shown {
             if status.watch && !shown.is_empty() {
                 context.output.line("");
@@ -81,15 +92,25 @@ fn paused(context: &Context) -> bool {
     context.is_interrupted()
 }
 
-fn look(context: &Context, config: &Config, prepared: &Prepared) -> Result<String, Failure> {
+/// Returns how one link stands, for people and for programs.
+fn look(
+    context: &Context,
+    config: &Config,
+    prepared: &Prepared,
+) -> Result<(String, Object), Failure> {
     let (outcome, last, standings) = context.look(&config.state, |hub| {
         let outcome = hub.plan(&prepared.request, &mut context.progress())?;
-        let last = hub.runs(1)?.into_iter().next();
+        let of_link = |run: &Object| {
+            let names = |member, name: &str| run.get(member).and_then(Json::as_str) == Some(name);
+            names("sourceDomain", prepared.link.source.as_str())
+                && names("targetDomain", prepared.link.target.as_str())
+        };
+        let last = hub.runs(RUNS_LOOKED_AT)?.into_iter().find(of_link);
         let standings = standings(hub, &outcome)?;
         Ok((outcome, last, standings))
     })?;
-    context.output.json(to_json(prepared, &standings, last.as_ref(), &outcome));
-    Ok(text(context, prepared, &standings, last.as_ref(), &outcome))
+    let document = to_json(prepared, &standings, last.as_ref(), &outcome);
+    Ok((text(context, prepared, &standings, last.as_ref(), &outcome), document))
 }
 
 fn standings(hub: &Hub, outcome: &SyncOutcome) -> Result<Vec<Standing>, Failure> {

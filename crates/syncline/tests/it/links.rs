@@ -45,6 +45,22 @@ fn a_sync_runs_all_links_and_leaves_a_record_of_each() {
 }
 
 #[test]
+fn the_status_shows_all_links() {
+    let desk = three_domains();
+    desk.run("status").exits(0).says("personal and business").says("personal and club");
+    let document = desk.run("status --json").json();
+    check(&document);
+    document["links"].as_array().unwrap().iter().for_each(check);
+    let one = desk.run("status --link sport --json").json();
+    check(&one);
+    assert_eq!(one["targetDomain"], "club");
+    assert!(one["lastRun"].is_null());
+    desk.run("sync --link work").exits(0);
+    assert!(desk.run("status --link sport --json").json()["lastRun"].is_null());
+    assert!(desk.run("status --link work --json").json()["lastRun"].is_string());
+}
+
+#[test]
 fn links_are_named_and_entities_choose_among_them() {
     #[rustfmt::skip]
     let cases: &[(&str, &[&str])] = &[
