@@ -64,7 +64,8 @@ pub(crate) fn notice(entity: &FileEntity, actions: &[Action]) -> Option<Problem>
         domain: None,
         entity: Some(entity.entity.name.clone()),
         item: None,
-        reason: format!("{count} pairs of records under different ids may be the same"),
-        fix: "see which: syncline twins; give a pair one id to make it one record".to_owned(),
+        reason: format!("records under different ids that may be the same, pairs: {count}"),
+        fix: "see which: syncline twins; take the run back and give a pair one id to make it one record"
+            .to_owned(),
     })
 }

@@ -42,9 +42,7 @@ pub fn run(context: &Context, twins: &Twins) -> Result<Exit, Failure> {
         output.line(&format!("… and {} more (-v shows all)", total - shown_max));
     }
     let pairs = count(total as u64, "pair", "pairs");
-    output.line(&format!(
-        "{pairs} may be one. Give both records one id where they are; the next sync merges them."
-    ));
+    output.line(&format!("{pairs} may be one: give both records one id before they are synced."));
     Ok(Exit::Ok)
 }
 
