@@ -75,7 +75,7 @@ impl Change<'_> {
         if creates && !is_planted(Fault::OldFieldsShown) {
             self.clear(&mut record.body, &Path::root());
         }
-        if record.live.is_empty() && self.context.is_blind() {
+        if record.live.is_empty() && (creates || self.context.is_blind()) {
             self.end_counts(&mut record.body);
         }
         record.live.retain(|dot| !self.context.covers_record(*dot));
@@ -251,15 +251,16 @@ impl Change<'_> {
         }
     }
 
-    /// Takes away what was added to sums before the record was deleted, but for what ends with an
-    /// addition of the writer's own.
+    /// Takes away what was added to sums before the record was deleted; of a writer that has seen
+    /// nothing, but does not create, not what ends with an addition of its own.
     ///
-    /// For a writer that has seen nothing, so that nothing keeps other hubs from having forgotten
-    /// the record: a count that went on would bring what they have forgotten back to them.
+    /// For a writer that sees no record, so that nothing keeps other hubs from having forgotten it:
+    /// a count that went on would bring what they have forgotten back to them.
     fn end_counts(&self, body: &mut Body) {
+        let keeps = |stamp| !self.context.creates && self.context.is_own(stamp);
         for sum in body.sums.values_mut() {
             for (site, seen) in &sum.adds {
-                if !self.context.is_own(Stamp::new(seen.clock, *site)) {
+                if !keeps(Stamp::new(seen.clock, *site)) {
                     let (seen, stamp) = (seen.clone(), self.stamp);
                     take_away(&mut sum.zeros, *site, Zero { seen, stamp });
                 }

@@ -202,7 +202,8 @@ pub enum Decision {
 ///
 /// # Errors
 ///
-/// - [`Refusal::Stale`] if one of the changes is covered by now: the person should look again.
+/// - [`Refusal::Stale`] if one of the changes is covered by now, or the record was deleted: the
+///   person should look again.
 /// - [`Refusal::Shape`] if the decision does not fit what is in conflict.
 /// - [`Refusal::ClockExhausted`] at the end of time.
 pub fn settle(
@@ -213,6 +214,11 @@ pub fn settle(
     writer: &Writer,
     site: &mut Site<'_>,
 ) -> Result<Stamp, Refusal> {
+    // A deleted record lists no conflict, and may be forgotten elsewhere already: settling what was
+    // shown before the deletion must not bring it back.
+    if record.live.is_empty() {
+        return Err(Refusal::Stale);
+    }
     match decision {
         Decision::Value(value) => settle_value(record, path, stamps, value, writer, site),
         Decision::Keep | Decision::Delete => {

@@ -14,6 +14,10 @@ use crate::rules::{EntityRules, Rule};
 use crate::state::{Addition, Body, Record, Sum, nearest};
 
 /// What a writer had seen of a record when it was given the record.
+///
+/// A token holds up the forgetting of what it has not seen for as long as hubs accept it. One that is
+/// accepted no more is answered `REBASE` where the record was deleted: another hub may have forgotten
+/// the record, and a write would bring its sums back there.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Token {
     /// Every change of the record, per site.
@@ -133,6 +137,26 @@ impl Token {
                 self.look_at_sums(&member.body, &full);
             }
         }
+    }
+
+    /// Takes back what the token says of `path` and all below it to what `earlier` said: of these
+    /// the writer was shown nothing since.
+    pub fn keep(&mut self, path: &Path, earlier: &Self) {
+        let (inside, outside) = (|p: &Path| path.is_prefix_of(p), |p: &Path| !path.is_prefix_of(p));
+        let seen = earlier.exceptions.iter().filter(|(p, _)| inside(p));
+        let seen: Vec<_> = seen.map(|(p, version)| (p.clone(), version.clone())).collect();
+        self.exceptions.retain(|p, _| outside(p));
+        self.exceptions.insert(path.clone(), earlier.effective(path).clone());
+        self.exceptions.extend(seen);
+        self.shown.retain(|p, _| outside(p));
+        let shown = earlier.shown.iter().filter(|(p, _)| inside(p));
+        self.shown.extend(shown.map(|(p, dots)| (p.clone(), dots.clone())));
+        self.texts.retain(|p, _| outside(p));
+        let texts = earlier.texts.iter().filter(|(p, _)| inside(p));
+        self.texts.extend(texts.map(|(p, birth)| (p.clone(), *birth)));
+        self.sums.retain(|p, _| outside(p));
+        let sums = earlier.sums.iter().filter(|(p, _)| inside(p));
+        self.sums.extend(sums.map(|(p, seen)| (p.clone(), seen.clone())));
     }
 
     /// Returns what was seen of `path`.

@@ -1,8 +1,10 @@
 //! What becomes of additions to a sum when a site is lost, or a record forgotten elsewhere.
 
 use syncline_merge::commit::{Site, operate};
+use syncline_merge::conflict::{Decision, settle};
 use syncline_merge::display::sum_value;
 use syncline_merge::dots::Dots;
+use syncline_merge::error::Refusal;
 use syncline_merge::join::join;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
@@ -10,7 +12,7 @@ use syncline_merge::state::Record;
 use syncline_merge::token::{Context, Token};
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{SiteId, Writer};
-use syncline_model::json::Number;
+use syncline_model::json::{Leaf, Number};
 use syncline_model::path::{Path, Pattern};
 use syncline_model::version::Version;
 
@@ -91,6 +93,42 @@ fn an_addition_by_somebody_who_sees_the_record_revives_it_with_its_sum() {
     let (deleted, _) = commit(Some(record), HOME, Effect::Delete, &context, &[]);
     let (revived, _) = commit(Some(deleted), HOME, add(2), &context, &[]);
     assert_eq!(number(&revived), Number::from(9_i64));
+}
+
+#[test]
+fn a_creator_that_may_not_see_a_sum_begins_it_anew() {
+    let forgotten = deleted();
+    let hidden = [Path::parse("/n").unwrap()];
+    let token = Token::of(&forgotten, &rules(), None, &hidden);
+    let context = Context { creates: token.invisible, base: Some(token), own: Dots::new() };
+    let (created, _) = commit(Some(forgotten.clone()), HOME, add(2), &context, &[]);
+    let elsewhere = join(&Record::begun(&forgotten.version), &created).unwrap();
+    assert_eq!(number(&created), Number::from(2_i64));
+    assert_eq!(number(&elsewhere), Number::from(2_i64));
+}
+
+#[test]
+fn a_conflict_of_a_deleted_record_cannot_be_settled_any_more() {
+    let path = Path::parse("/title").unwrap();
+    let set = |text: &str| {
+        let (path, value) = (path.clone(), Leaf::string(text));
+        Effect::Write(vec![FieldOperation::Set { path, value }])
+    };
+    let (one, first) = commit(None, HOME, set("one"), &Context::default(), &[]);
+    let (both, second) = commit(Some(one), HOME, set("two"), &Context::default(), &[]);
+    let context = seeing(&both);
+    let (mut deleted, _) = commit(Some(both.clone()), HOME, Effect::Delete, &context, &[]);
+    let settle = |record: &mut Record| {
+        let (mut clock, writer) = (record.clock_max(), Writer::new("judge").unwrap());
+        let floor = Version::new();
+        let mut site =
+            Site { id: HOME, clock: &mut clock, now_ms: 1_000, floor: &floor, lost: &[] };
+        let decision = Decision::Value(Some(Leaf::string("one")));
+        settle(record, &path, &[first, second], decision, &writer, &mut site)
+    };
+    assert!(settle(&mut both.clone()).is_ok());
+    assert_eq!(settle(&mut deleted), Err(Refusal::Stale));
+    assert!(deleted.live.is_empty());
 }
 
 #[test]

@@ -95,7 +95,8 @@ impl Mirror<'_> {
                 self.take_additions(path);
             }
         }
-        if self.writing.blind && self.items(Slot::Live).is_empty() {
+        let sees_none = self.writing.blind || self.writing.creates;
+        if sees_none && self.items(Slot::Live).is_empty() {
             SUMS.into_iter().for_each(|path| self.end_counts(path));
         }
         self.drop_slot(Slot::Live, seen[0]);
@@ -297,8 +298,8 @@ impl Mirror<'_> {
         self.drop_slot(Slot::Addition(path), taken);
     }
 
-    /// A writer that has seen nothing writes to a deleted record: what sites had added before is
-    /// over, but where the last addition of a site is its own.
+    /// A writer that sees no record writes to a deleted one: what sites had added before is over;
+    /// where it does not create, not of a site whose last addition is its own.
     fn end_counts(&mut self, path: &'static str) {
         let slot = Slot::Addition(path);
         let part = slot.group();
@@ -311,7 +312,8 @@ impl Mirror<'_> {
                 counts.entry(change.stamp.site).or_default().push(index);
             }
         }
-        let is_own = |change: &usize| self.writing.own.has(*change);
+        let writing = self.writing;
+        let is_own = |change: &usize| !writing.creates && writing.own.has(*change);
         let over = counts.into_values().filter(|count| !count.last().is_some_and(is_own));
         let over = over.flatten().collect();
         self.drop_slot(slot, over);

@@ -193,7 +193,15 @@ impl World {
             operation: &pending.operation,
             repeated,
         };
-        let said = self.commit(hub, &request)?;
+        // Nothing waits for what is expired: other hubs may have forgotten the record. Whether this
+        // one has, it must tell by itself; where it has not, it answers what it would then.
+        let deleted =
+            self.hubs[hub].records[pending.record].as_ref().is_some_and(|r| r.live.is_empty());
+        let said = if given.expired && deleted {
+            Err(Refusal::Rebase)
+        } else {
+            self.commit(hub, &request)?
+        };
         let mut given = given;
         let said = said.map(|(stamp, token)| {
             given.seeing.token = token;
@@ -400,7 +408,9 @@ impl World {
             .map(|(change, item)| (change, item.clone()))
             .collect();
         let there: Set = items.iter().map(|(change, _)| *change).collect();
-        let fresh = covered.is_within(&there) && self.live_names(record, &known, &slots, stamps);
+        let alive = !self.oracle.items(record, &known, Slot::Live).is_empty();
+        let fresh =
+            alive && covered.is_within(&there) && self.live_names(record, &known, &slots, stamps);
         let lost = self.lost.clone();
         let (real, _, mut site) = self.hubs[hub].desk(record, self.now_ms, &lost);
         let Some(mut real) = real else { return Ok(()) };
