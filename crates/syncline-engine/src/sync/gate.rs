@@ -78,6 +78,16 @@ impl Gate {
         reading
     }
 
+    /// Returns what the domain held, when it was last known, in fields that have left its scope
+    /// since: should they enter it again, these values are no edits.
+    pub fn out_of_scope(&self, known: &Fields) -> Fields {
+        if self.policy.passes_every_field() {
+            return Fields::new();
+        }
+        let out = known.iter().filter(|(path, leaf)| self.passage(path, leaf) == Passage::Closed);
+        out.cloned().collect()
+    }
+
     /// Returns what the domain is to hold of a record that shows `visible`.
     ///
     /// - `held`: what it holds now; fields that only leave it stay as they are there.

@@ -295,28 +295,50 @@ impl Planner<'_> {
             }
             return;
         };
-        let withheld = shown.as_ref().map(|shown| party.gate.withheld(shown)).unwrap_or_default();
-        let token = Token::of(record, rules, Some(&party.domain.writer), &withheld);
         let earlier = plan.bases[side.index()].take();
+        let (token, kept) = self.seen_by(side, record, shown.as_ref(), earlier.as_ref());
         plan.bases[side.index()] = if same {
             let known = earlier.is_some() || now.is_some();
-            let own = party.gate.own_changes(record, &party.domain.writer);
-            known.then(|| Base {
-                rendering: now,
-                token,
-                own: own.into_iter().collect(),
-                intent: None,
-            })
+            let mut own = party.gate.own_changes(record, &party.domain.writer);
+            if !kept.is_empty() {
+                own.extend(earlier.iter().flat_map(|base| base.own.as_slice()));
+            }
+            let own = own.into_iter().collect();
+            known.then(|| Base { rendering: with(now, &kept), token, own, intent: None })
         } else {
             if let (Some(now), Some(after)) = (&now, &after) {
                 let base = earlier.as_ref().and_then(|base| base.rendering.as_ref());
                 let replaced = party.gate.replaced(now, after, base).into_iter();
                 plan.notices.extend(replaced.map(|path| (side, Notice::Replaced { path })));
             }
-            let rendering = after.clone();
+            // A record that comes anew comes without what is out of scope.
+            let rendering = match now {
+                Some(_) => with(after.clone(), &kept),
+                None => after.clone(),
+            };
             plan.writes[side.index()] = Some(Write { before: now, after });
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
+    }
+
+    /// Returns what a domain has seen that holds what it is to hold, and what it holds, as far as
+    /// was ever known, out of its scope: of these fields it has seen nothing new.
+    fn seen_by(
+        &self,
+        side: Side,
+        record: &Record,
+        shown: Option<&Fields>,
+        earlier: Option<&Base>,
+    ) -> (Token, Fields) {
+        let party = self.party(side);
+        let withheld = shown.map(|shown| party.gate.withheld(shown)).unwrap_or_default();
+        let writer = &party.domain.writer;
+        let mut token = Token::of(record, &self.entity.rules, Some(writer), &withheld);
+        let known = earlier.and_then(|base| Some((base, base.rendering.as_ref()?)));
+        let Some((earlier, rendering)) = known else { return (token, Fields::new()) };
+        let kept = party.gate.out_of_scope(rendering);
+        kept.iter().for_each(|(path, _)| token.keep(path, &earlier.token));
+        (token, kept)
     }
 
     /// Returns the record as one domain may see it, before its gate; nothing if it is deleted.
@@ -349,6 +371,15 @@ impl Planner<'_> {
             }
         }
     }
+}
+
+/// Adds to what a domain holds what it held out of its scope.
+fn with(held: Option<Fields>, kept: &Fields) -> Option<Fields> {
+    let mut held = held?;
+    held.extend(kept.iter().cloned());
+    held.sort();
+    held.dedup_by(|a, b| a.0 == b.0);
+    Some(held)
 }
 
 /// Leaves an append list as it is in a domain that removed elements from it: that is reported.

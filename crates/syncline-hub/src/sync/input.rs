@@ -78,11 +78,6 @@ impl SideInput {
         let never_held = self.index.get(id).is_none() && !self.document.is_withheld(id);
         self.document.is_gone(id) || never_held
     }
-
-    /// Returns whether the domain held records after the last run and holds none now.
-    pub(crate) fn was_emptied(&self) -> bool {
-        !self.index.items.is_empty() && self.document.items().is_empty()
-    }
 }
 
 /// One file of which only is known where it is and what was there after the last run.

@@ -48,6 +48,8 @@ pub(crate) struct EntityPlan {
     pub(crate) conflicts: Vec<FoundConflict>,
     /// What is written to each file.
     pub(crate) changes: [Vec<Change>; 2],
+    /// Records that each side held when it was last known, and lacks now.
+    removed: [u64; 2],
     /// Records that could not be dealt with: they are looked at again in the next run.
     pub(crate) unfinished: BTreeSet<RecordId>,
     /// What went wrong with single records.
@@ -88,6 +90,7 @@ impl Hub {
             actions: Vec::new(),
             conflicts: Vec::new(),
             changes: [Vec::new(), Vec::new()],
+            removed: [0; 2],
             unfinished: BTreeSet::new(),
             notices: Vec::new(),
         };
@@ -223,6 +226,9 @@ impl EntityPlan {
                     plan.give_up(side);
                 }
             }
+        }
+        for change in plan.changes.iter().filter(|c| c.before.is_some() && c.after.is_none()) {
+            self.removed[change.side.index()] += 1;
         }
         self.count(planner, id, &plan);
         let tally = transaction
@@ -381,6 +387,9 @@ impl EntityPlan {
     pub(crate) fn toll<'a>(&'a self, request: &'a SyncRequest, side: Side) -> Toll<'a> {
         let at = side.index();
         let index = &self.input.sides[at].index;
+        let origin = &self.input.sides[side.other().index()];
+        // After a write that failed nothing is stored of what the side held, but for its records.
+        let held_some = !origin.index.items.is_empty() || self.removed[side.other().index()] > 0;
         let updates = self.actions.iter().filter(|action| {
             action.side == side
                 && action.kind == ActionKind::Update
@@ -392,7 +401,7 @@ impl EntityPlan {
             size_before: self.input.sides[at].document.items().len() as u64,
             deletes: self.report.deleted[at],
             changes: updates.count() as u64,
-            origin_emptied: self.input.sides[side.other().index()].was_emptied(),
+            origin_emptied: held_some && origin.document.items().is_empty(),
         }
     }
 }

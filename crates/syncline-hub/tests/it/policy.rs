@@ -212,6 +212,42 @@ fn one_way_fields_go_one_way() {
     }
 }
 
+/// What lay in a domain while it was out of scope is an edit only where somebody edited it.
+#[test]
+fn a_field_that_comes_back_into_scope_is_no_edit() {
+    let ann = |phone: &str| format!(r#"{{"id":"1","name":"Ann","phone":"{phone}"}}"#);
+    let bob = r#"{"id":"2","name":"Bob"}"#;
+    #[rustfmt::skip]
+    let cases = [
+        // name                       personal         business  both end with    conflicts
+        ("nobody edits it",           Some(ann("0")),  "0",      Some(ann("0")),  0),
+        ("personal edits it",         Some(ann("1")),  "0",      Some(ann("1")),  0),
+        ("business edits it",         Some(ann("0")),  "2",      Some(ann("2")),  0),
+        ("both edit it",              Some(ann("1")),  "2",      Some(ann("1")),  1),
+        ("the record is removed",     None,            "0",      None,            0),
+    ];
+    for (name, personal, business, end, conflicts) in cases {
+        let mut desk = desk_with(&[]);
+        desk.contacts("personal", &[&ann("0"), bob]);
+        desk.sync().unwrap();
+        desk.set_policy(Side::Target, policy(&[("/phone", Action::Deny)]));
+        desk.sync().unwrap();
+        if personal.is_some() {
+            desk.contacts("personal", &[personal.as_deref().unwrap_or(bob), bob]);
+            desk.sync().unwrap();
+        } else {
+            desk.contacts("personal", &[bob]);
+        }
+        desk.contacts("business", &[&ann(business), bob]);
+        desk.set_policy(Side::Target, policy(&[]));
+        desk.sync().unwrap();
+        let expected: Vec<String> = end.into_iter().chain([bob.to_owned()]).collect();
+        assert_eq!(desk.both(), (expected.clone(), expected), "case: {name}");
+        assert_eq!(desk.hub().conflicts().unwrap().len(), conflicts, "case: {name}");
+        desk.sync_is_idle();
+    }
+}
+
 #[test]
 fn an_error_names_no_value() {
     let desk = Desk::new();
