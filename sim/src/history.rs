@@ -94,6 +94,15 @@ pub struct Written {
     pub seen: Seen,
     /// The operation; `None` for what a hub did by itself.
     pub operation: Option<OperationId>,
+    /// Changes whose additions to sums it ended: its writer saw no record, and there was none.
+    pub ended: Stamps,
+}
+
+impl Written {
+    /// Returns a change that a hub made by itself.
+    pub fn by_hub(key: RecordKey, did: Did) -> Self {
+        Self { key, did, seen: Seen::default(), operation: None, ended: Stamps::new() }
+    }
 }
 
 /// One operation, as its client knows it.

@@ -12,6 +12,7 @@
 //! | how a world goes, and why it is judged this way | `docs/design/0004-simulation.md` |
 //! | run a seed, twice | [`replay`] |
 //! | the loop of events | [`world`] |
+//! | one hub and its writer | [`ingest`] |
 //! | what goes wrong, and how often | [`swarm`], [`disk`], [`network`] |
 //! | what happened, as seen from outside | [`history`], [`lineage`] |
 //! | defects planted to see that the checks see | [`fault`] |
@@ -27,6 +28,7 @@ mod check;
 pub mod disk;
 pub mod fault;
 pub mod history;
+pub mod ingest;
 pub mod lineage;
 pub mod network;
 pub mod random;

@@ -1,4 +1,5 @@
-//! Runs seeds of the simulation: `syncline-sim [--seed N] [--seeds N] [--first N] [--fault NAME]`.
+//! Runs seeds of the simulation: `syncline-sim [--seed N] [--seeds N] [--first N] [--fault NAME]
+//! [--kind Fleet|Ingest]`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -6,7 +7,7 @@ use std::process::{Command, ExitCode};
 use std::time::Instant;
 
 use syncline_sim::fault::PlantedFault;
-use syncline_sim::replay::{Verdict, run_twice};
+use syncline_sim::replay::{Kind, Verdict, run_twice};
 
 /// How many seeds are run when nothing is asked for.
 const SEEDS_DEFAULT: u64 = 1_000;
@@ -20,6 +21,16 @@ struct Arguments {
     seeds: Option<u64>,
     first: Option<u64>,
     fault: Option<PlantedFault>,
+    kind: Kind,
+}
+
+impl Arguments {
+    fn run(&self, seed: u64) -> Verdict {
+        match self.fault {
+            Some(fault) => run_twice(seed, Some(fault)),
+            None => self.kind.run_twice(seed),
+        }
+    }
 }
 
 fn main() -> ExitCode {
@@ -28,7 +39,7 @@ fn main() -> ExitCode {
         Err(problem) => return say(&format!("{problem}\n"), ExitCode::from(2)),
     };
     match arguments.seed {
-        Some(seed) => replay(seed, arguments.fault),
+        Some(seed) => replay(seed, &arguments),
         None => run_many(&arguments),
     }
 }
@@ -49,8 +60,14 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                 arguments.fault =
                     Some(found.ok_or_else(|| format!("no fault {value}; there are {}", names()))?);
             }
+            "--kind" => {
+                let found = Kind::ALL.into_iter().find(|kind| format!("{kind:?}") == value);
+                let names = || Kind::ALL.map(|kind| format!("{kind:?}")).join(", ");
+                arguments.kind = found.ok_or_else(|| format!("no kind {value}: {}", names()))?;
+            }
             _ => {
-                return Err(format!("{word} is not known: --seed, --seeds, --first, --fault"));
+                let known = "--seed, --seeds, --first, --fault, --kind";
+                return Err(format!("{word} is not known: {known}"));
             }
         }
     }
@@ -58,8 +75,8 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
 }
 
 /// Runs one seed and tells everything about it.
-fn replay(seed: u64, fault: Option<PlantedFault>) -> ExitCode {
-    let verdict = run_twice(seed, fault);
+fn replay(seed: u64, arguments: &Arguments) -> ExitCode {
+    let verdict = arguments.run(seed);
     let outcome = &verdict.outcome;
     let mut text = format!("commit {}  seed {seed}  trace {:016x}\n", commit(), outcome.hash);
     text += &format!("virtual hours {:.1}\n", hours(outcome.virtual_ms));
@@ -80,7 +97,7 @@ fn run_many(arguments: &Arguments) -> ExitCode {
     let mut virtual_ms = 0;
     let mut failed = 0;
     for seed in first..first.saturating_add(count) {
-        let verdict = run_twice(seed, arguments.fault);
+        let verdict = arguments.run(seed);
         for (kind, times) in &verdict.outcome.faults {
             *faults.entry(kind.clone()).or_default() += times;
         }

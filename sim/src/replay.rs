@@ -1,6 +1,7 @@
 //! Seeds run twice, and seeds that once failed.
 
 use crate::fault::PlantedFault;
+use crate::ingest;
 use crate::world::{Outcome, run};
 
 /// What two runs of one seed came to.
@@ -19,10 +20,38 @@ impl Verdict {
     }
 }
 
-/// Runs a seed twice.
+/// A kind of worlds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Hubs, clients and folders: see [`world`](crate::world).
+    #[default]
+    Fleet,
+    /// One hub and its writer: see [`ingest`](crate::ingest).
+    Ingest,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 2] = [Self::Fleet, Self::Ingest];
+
+    /// Runs the world of a seed twice.
+    pub fn run_twice(self, seed: u64) -> Verdict {
+        match self {
+            Self::Fleet => twice(|| run(seed, None)),
+            Self::Ingest => twice(|| ingest::run(seed, None)),
+        }
+    }
+}
+
+/// Runs a seed's world of hubs, clients and folders twice.
 pub fn run_twice(seed: u64, fault: Option<PlantedFault>) -> Verdict {
-    let outcome = run(seed, fault);
-    let second = run(seed, fault).hash;
+    twice(|| run(seed, fault))
+}
+
+fn twice(run: impl Fn() -> Outcome) -> Verdict {
+    let outcome = run();
+    let second = run().hash;
     let second_hash = (second != outcome.hash).then_some(second);
     Verdict { outcome, second_hash }
 }

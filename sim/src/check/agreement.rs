@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::rows::{Key, Scan};
 use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::conflict::{ConflictKind, conflicts};
@@ -13,7 +14,7 @@ use syncline_model::version::Version;
 use syncline_store::Read;
 
 use crate::history::RecordKey;
-use crate::server::Server;
+use crate::schema::Schema;
 use crate::world::World;
 
 /// Checks that everything was delivered in time.
@@ -34,7 +35,8 @@ pub(crate) fn liveness(world: &mut World) {
 /// Checks convergence, redelivery, winners and conflicts.
 pub(crate) fn check(world: &mut World) {
     let servers = world.sites.iter().filter_map(|site| site.server.as_ref());
-    let states: Vec<BTreeMap<RecordKey, Record>> = servers.map(records).collect();
+    let states: Vec<BTreeMap<RecordKey, Record>> =
+        servers.map(|server| records(server.rows())).collect();
     let mut findings = Vec::new();
     let Some((first, others)) = states.split_first() else {
         return;
@@ -60,7 +62,7 @@ pub(crate) fn check(world: &mut World) {
             continue;
         };
         for (key, record) in state {
-            findings.extend(unlisted(world, server, key, record).map(|finding| {
+            findings.extend(unlisted(&world.schema, server.rows(), key, record).map(|finding| {
                 ("I10", format!("site {index}: {finding}"), key.1.as_str().to_owned())
             }));
         }
@@ -72,9 +74,9 @@ pub(crate) fn check(world: &mut World) {
 }
 
 /// Returns all records of a hub.
-pub(crate) fn records(server: &Server) -> BTreeMap<RecordKey, Record> {
+pub(crate) fn records(rows: &dyn Read) -> BTreeMap<RecordKey, Record> {
     let mut records = BTreeMap::new();
-    let scanned = server.rows().scan(&Scan::AllRecords, None, usize::MAX, &mut |key, bytes| {
+    let scanned = rows.scan(&Scan::AllRecords, None, usize::MAX, &mut |key, bytes| {
         if let (Key::Record { entity, id }, Ok(record)) = (key, decode_record(bytes)) {
             records.insert((entity.clone(), id.clone()), record);
         }
@@ -85,9 +87,20 @@ pub(crate) fn records(server: &Server) -> BTreeMap<RecordKey, Record> {
 }
 
 /// Finds a conflict of a record that is not listed with all its values.
-fn unlisted(world: &World, server: &Server, key: &RecordKey, record: &Record) -> Option<String> {
-    let listed = server.conflicts_of(&key.0, &key.1).ok()?;
-    let found = conflicts(record, world.schema.rules(&key.0));
+pub(crate) fn unlisted(
+    schema: &Schema,
+    rows: &dyn Read,
+    key: &RecordKey,
+    record: &Record,
+) -> Option<String> {
+    let mut listed = Vec::new();
+    let scan = Scan::ConflictsOf { entity: key.0.clone(), id: key.1.clone() };
+    let scanned = rows.scan(&scan, None, usize::MAX, &mut |_, bytes| {
+        listed.extend(ConflictRow::decode(bytes));
+        ControlFlow::Continue(())
+    });
+    scanned.ok()?;
+    let found = conflicts(record, schema.rules(&key.0));
     // When a record was edited is nothing that anybody decides.
     let decided = found.iter().filter(|conflict| conflict.path.as_str() != "/at");
     let missing = decided.into_iter().find(|conflict| {

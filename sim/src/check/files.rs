@@ -19,7 +19,7 @@ pub(crate) fn check(world: &mut World) {
     let (mut held, mut listed) = (BTreeSet::new(), BTreeSet::new());
     let mut visible: BTreeSet<RecordKey> = BTreeSet::new();
     for server in world.sites.iter().filter_map(|site| site.server.as_ref()) {
-        for (key, record) in records(server) {
+        for (key, record) in records(server.rows()) {
             let shown = is_visible(&record, world.schema.rules(&key.0).deletion);
             if shown {
                 let entries = record.body.registers.values().flat_map(Register::values);

@@ -9,6 +9,7 @@ use syncline_engine::facts;
 use syncline_engine::log::{ChangeKind, LogEntry};
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::commitment_of;
+use syncline_hub::Hub;
 use syncline_merge::codec::decode_record;
 use syncline_merge::state::Record;
 use syncline_model::clock::Clock;
@@ -21,7 +22,29 @@ use crate::server::{Received, Reply, Server};
 use crate::world::World;
 
 /// A requirement and what was found against it.
-type Finding = (&'static str, String);
+pub(crate) type Finding = (&'static str, String);
+
+/// What a hub holds, whoever runs it.
+#[derive(Clone, Copy)]
+pub(crate) struct Held<'a> {
+    rows: &'a dyn Read,
+    site: SiteId,
+    clock: Clock,
+    position: Position,
+}
+
+impl<'a> Held<'a> {
+    /// Returns what the product's hub holds.
+    pub(crate) fn of(hub: &'a Hub) -> Self {
+        let (rows, site, position) = (hub.rows(), hub.site(), hub.position());
+        Self { rows, site, clock: stored_clock(rows), position }
+    }
+
+    const fn of_server(server: &'a Server) -> Self {
+        let (site, clock, position) = (server.site(), server.clock(), server.position());
+        Self { rows: server.rows(), site, clock, position }
+    }
+}
 
 /// Checks what a hub holds after a start: nothing acknowledged is gone, and everything agrees.
 ///
@@ -37,7 +60,7 @@ pub(crate) fn after_start(world: &mut World, index: usize, whole: bool) {
         findings.push(("I2", format!("the log ends at {found}, and {promised} was acknowledged")));
     }
     if whole {
-        findings.extend(log_and_audit(server));
+        findings.extend(log_and_audit(Held::of_server(server)));
         findings.extend(cursors(world, server, index));
         let conflicts = listed_conflicts(server);
         if let Some(seen) = world.history.conflicts_seen.get_mut(index) {
@@ -67,9 +90,9 @@ fn listed_conflicts(server: &Server) -> std::collections::BTreeSet<String> {
 }
 
 /// Returns the entries of a hub's log from a place on, in order.
-pub(crate) fn log(server: &Server, from: Position) -> Vec<(Position, LogEntry)> {
+pub(crate) fn log(rows: &dyn Read, from: Position) -> Vec<(Position, LogEntry)> {
     let mut entries = Vec::new();
-    let scanned = server.rows().scan(&Scan::Log { from }, None, usize::MAX, &mut |key, bytes| {
+    let scanned = rows.scan(&Scan::Log { from }, None, usize::MAX, &mut |key, bytes| {
         if let (Key::Log(position), Ok(entry)) = (key, LogEntry::decode(bytes)) {
             entries.push((*position, entry));
         }
@@ -81,24 +104,24 @@ pub(crate) fn log(server: &Server, from: Position) -> Vec<(Position, LogEntry)> 
 
 /// Checks that the log has no gap, that its own stamps rise, and that the audit commits to exactly
 /// the entries of the log.
-fn log_and_audit(server: &Server) -> Vec<Finding> {
+pub(crate) fn log_and_audit(held: Held<'_>) -> Vec<Finding> {
     let mut findings = Vec::new();
-    let entries = log(server, Position(0));
+    let entries = log(held.rows, Position(0));
     let gap = entries.iter().zip(1..).find(|((position, _), number)| position.0 != *number);
     if let Some(((position, _), number)) = gap {
         findings
             .push(("I16", format!("entry {number} of the log is missing, {} follows", position.0)));
     }
-    if entries.len() as u64 != server.position().0 {
+    if entries.len() as u64 != held.position.0 {
         findings.push((
             "I16",
-            format!("the log has {} entries and ends at {}", entries.len(), server.position().0),
+            format!("the log has {} entries and ends at {}", entries.len(), held.position.0),
         ));
     }
     let mut last = Clock(0);
     for (position, entry) in &entries {
         let own = matches!(entry.kind, ChangeKind::Write | ChangeKind::Settlement);
-        if !own || entry.stamp.site != server.site() {
+        if !own || entry.stamp.site != held.site {
             continue;
         }
         if entry.stamp.clock <= last {
@@ -106,17 +129,24 @@ fn log_and_audit(server: &Server) -> Vec<Finding> {
         }
         last = entry.stamp.clock;
     }
-    if last > server.clock() {
+    if last > held.clock {
         findings.push(("I14", "the stored clock is behind the log".to_owned()));
     }
-    if let Err(damage) = audit(server, &entries) {
+    if let Err(damage) = audit(held.rows, &entries) {
         findings.push(("I11", damage));
     }
     findings
 }
 
-fn audit(server: &Server, entries: &[(Position, LogEntry)]) -> Result<(), String> {
-    let get = |name| server.rows().get(&Key::Meta(name)).ok().flatten();
+/// Returns the clock that a hub starts with.
+fn stored_clock(rows: &dyn Read) -> Clock {
+    let stored = rows.get(&Key::Meta(facts::CLOCK)).ok().flatten();
+    let stored = stored.and_then(|bytes| <[u8; 8]>::try_from(bytes.as_slice()).ok());
+    Clock(stored.map(u64::from_be_bytes).unwrap_or_default())
+}
+
+fn audit(rows: &dyn Read, entries: &[(Position, LogEntry)]) -> Result<(), String> {
+    let get = |name| rows.get(&Key::Meta(name)).ok().flatten();
     let Some(frontier) = get(facts::AUDIT_FRONTIER) else {
         return if entries.is_empty() { Ok(()) } else { Err("there is no audit".to_owned()) };
     };
@@ -127,7 +157,7 @@ fn audit(server: &Server, entries: &[(Position, LogEntry)]) -> Result<(), String
     let mut verifier = Verifier::new(frontier, &head).map_err(|damage| damage.to_string())?;
     let mut rest = entries;
     let mut outcome = Ok(());
-    let scanned = server.rows().scan(&Scan::Audit { from: 0 }, None, usize::MAX, &mut |_, row| {
+    let scanned = rows.scan(&Scan::Audit { from: 0 }, None, usize::MAX, &mut |_, row| {
         outcome = audit_row(&mut verifier, row, &mut rest);
         if outcome.is_ok() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
     });

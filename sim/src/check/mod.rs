@@ -14,6 +14,7 @@ mod files;
 mod hub;
 mod model;
 
-pub(crate) use agreement::records;
+pub(crate) use agreement::{records, unlisted};
 pub(crate) use end::at_the_end;
-pub(crate) use hub::{after_start, causality, drift, log};
+pub(crate) use hub::{Held, after_start, causality, drift, log, log_and_audit};
+pub(crate) use model::{compare, ended, ended_by};

@@ -7,12 +7,12 @@ use syncline_merge::display::sum_value;
 use syncline_merge::rules::{Deletion, Rule};
 use syncline_merge::state::{Record, Register};
 use syncline_model::clock::Stamp;
-use syncline_model::id::{OperationId, Position};
+use syncline_model::id::{OperationId, Position, SiteId};
 use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 
 use super::agreement::records;
-use super::hub::log;
+use super::hub::{Finding, log};
 use crate::history::{Did, FieldDid, RecordKey, Stamps, Written};
 use crate::schema::Schema;
 use crate::world::World;
@@ -40,14 +40,13 @@ pub(crate) fn check(world: &mut World) {
     let Some(server) = world.sites.first().and_then(|site| site.server.as_ref()) else {
         return;
     };
-    let held = records(server);
+    let held = records(server.rows());
     let tasks = held.keys().chain(by_record.keys()).filter(|key| key.0 == world.schema.tasks);
     let tasks: BTreeSet<&RecordKey> = tasks.collect();
     for key in tasks {
         let changes = by_record.get(key).map(Vec::as_slice).unwrap_or_default();
-        let expected = expected(changes, &world.schema, key);
-        let found = held.get(key).map(found).unwrap_or_default();
-        if let Some((requirement, finding)) = difference(&expected, &found) {
+        let wrong = compare(changes, &world.schema, key, held.get(key));
+        if let Some((requirement, finding)) = wrong {
             findings.push((
                 requirement,
                 format!("{} {}: {finding}", key.0, key.1),
@@ -60,11 +59,59 @@ pub(crate) fn check(world: &mut World) {
     }
 }
 
+/// Compares a record with what is left of all its changes.
+pub(crate) fn compare(
+    changes: &[(Stamp, &Written)],
+    schema: &Schema,
+    key: &RecordKey,
+    record: Option<&Record>,
+) -> Option<Finding> {
+    difference(&expected(changes, schema, key), &record.map(found).unwrap_or_default())
+}
+
+/// Returns the changes whose additions to sums a change is about to end at a hub: its writer sees no
+/// record, and nothing of one is alive there. A writer that does not create keeps the additions of
+/// a hub of which the last is its own.
+pub(crate) fn ended(world: &World, index: usize, written: &Written) -> Stamps {
+    let here = world.history.shadows.get(index).map(|shadow| shadow.seen(&written.key));
+    let here = here.iter().flat_map(|here| here.iter());
+    let changes: Vec<(Stamp, &Written)> =
+        here.filter_map(|stamp| Some((*stamp, world.history.written.get(stamp)?))).collect();
+    ended_by(&changes, &world.schema, written)
+}
+
+/// Returns the changes of those at a hub whose additions a change ends.
+pub(crate) fn ended_by(
+    changes: &[(Stamp, &Written)],
+    schema: &Schema,
+    written: &Written,
+) -> Stamps {
+    let (key, seen) = (&written.key, &written.seen);
+    let sees_none = seen.creates || seen.looked.is_empty();
+    let counts = sees_none && matches!(written.did, Did::Write(_)) && key.0 == schema.tasks;
+    if !counts || !expected(changes, schema, key).live.is_empty() {
+        return Stamps::new();
+    }
+    let mut ended: BTreeMap<SiteId, Stamps> = BTreeMap::new();
+    for (stamp, change) in changes {
+        let adds = matches!(&change.did, Did::Write(fields) if fields.iter().any(is_addition));
+        if adds {
+            ended.entry(stamp.site).or_default().insert(*stamp);
+        }
+    }
+    let own = |stamps: &Stamps| stamps.last().is_some_and(|last| seen.own.contains(last));
+    ended.into_values().filter(|stamps| seen.creates || !own(stamps)).flatten().collect()
+}
+
+const fn is_addition(field: &FieldDid) -> bool {
+    matches!(field, FieldDid::Increment(..))
+}
+
 /// Returns the changes that are in the log of the hub that made them.
 fn happened(world: &World) -> Stamps {
     let mut happened = Stamps::new();
     for server in world.sites.iter().filter_map(|site| site.server.as_ref()) {
-        let own = log(server, Position(0)).into_iter().filter(|(_, entry)| {
+        let own = log(server.rows(), Position(0)).into_iter().filter(|(_, entry)| {
             let own = matches!(entry.kind, ChangeKind::Write | ChangeKind::Settlement);
             own && entry.stamp.site == server.site()
         });
@@ -206,9 +253,8 @@ fn collect(field: &FieldDid, stamp: Stamp, removed: &Removed<'_>, expected: &mut
     match field {
         FieldDid::Increment(path, by) => {
             let reset = |by: &Written| {
-                matches!(by.did, Did::Write(_))
-                    && by.seen.creates
-                    && by.seen.looked.contains(&stamp)
+                let takes = matches!(by.did, Did::Write(_)) && by.seen.creates;
+                by.ended.contains(&stamp) || (takes && by.seen.looked.contains(&stamp))
             };
             let counted = if removed(&stamp, &reset) { 0 } else { *by };
             *expected.sums.entry(path.clone()).or_default() += counted;

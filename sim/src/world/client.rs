@@ -17,6 +17,7 @@ use super::{EPOCH_MS, Event, World};
 use crate::check;
 use crate::history::{Did, FieldDid, RecordKey, Seen, Stamps, Written};
 use crate::network::Endpoint;
+use crate::random::Random;
 use crate::schema::{field, path};
 use crate::server::{Answer, Effects, Fail, Pull, Reply, Request, Settlement};
 
@@ -214,8 +215,8 @@ impl World {
             context,
             settlement,
         };
-        let written =
-            Written { key: key.clone(), did, seen, operation: Some(operation_id.clone()) };
+        let (key, operation) = (key.clone(), Some(operation_id.clone()));
+        let written = Written { key: key.clone(), did, seen, operation, ended: Stamps::new() };
         let waiting = Waiting { request: Rc::new(request), written: Rc::new(written), site };
         client.waiting = Some(waiting.clone());
         self.history.fates.insert(operation_id.clone(), crate::history::Fate::default());
@@ -264,7 +265,8 @@ impl World {
         }
         let (mut did, mut fields) = (Vec::new(), Vec::new());
         for _ in 0..self.random.between(1, 3) {
-            let (one, field) = self.draw_field();
+            let fresh = self.fresh_value();
+            let (one, field) = draw_field(&mut self.random, fresh);
             let taken = fields.iter().any(|other: &FieldOperation| other.path() == field.path());
             if !taken {
                 did.push(one);
@@ -272,50 +274,6 @@ impl World {
             }
         }
         (Did::Write(did), Effect::Write(fields))
-    }
-
-    fn draw_field(&mut self) -> (FieldDid, FieldOperation) {
-        let fresh = self.fresh_value();
-        let text = |text: &str| Leaf::string(&format!("{text}{fresh}"));
-        let set = |at: &str, value: Leaf| {
-            let path = path(at);
-            (FieldDid::Set(path.clone(), Some(value.clone())), FieldOperation::Set { path, value })
-        };
-        match self.random.below(10) {
-            0 => {
-                let path = path(field::TITLE);
-                (FieldDid::Set(path.clone(), None), FieldOperation::Unset { path })
-            }
-            1 | 2 => {
-                set(field::PRICE, Leaf::parse(&fresh.to_string()).expect("invariant: a number"))
-            }
-            3 => set(field::STAGE, text("stage-")),
-            4 | 5 => {
-                let by = i64::try_from(1 + fresh % 5).unwrap_or(1);
-                let path = path(field::VIEWS);
-                let operation =
-                    FieldOperation::Increment { path: path.clone(), by: Number::from(by) };
-                (FieldDid::Increment(path, by), operation)
-            }
-            6 => {
-                let (path, element) =
-                    (path(field::TAGS), Leaf::string(&format!("tag-{}", fresh % 4)));
-                let did = FieldDid::Add(path.clone(), element.clone());
-                (did, FieldOperation::Add { path, element })
-            }
-            7 => {
-                let (path, element) =
-                    (path(field::TAGS), Leaf::string(&format!("tag-{}", fresh % 4)));
-                let did = FieldDid::Remove(path.clone(), element.clone());
-                (did, FieldOperation::Remove { path, element })
-            }
-            8 => {
-                // What an older program does not know must come back byte for byte.
-                let odd = format!("[1.50, {{\"n\" : {fresh}.0e0}}, \"\\u0041\"]");
-                set(field::UNKNOWN, Leaf::parse(&odd).expect("invariant: JSON"))
-            }
-            _ => set(field::TITLE, text("title-")),
-        }
     }
 
     /// A message arrives.
@@ -413,11 +371,12 @@ impl World {
         if saved {
             check::causality(self, index, written);
         }
-        self.history.written.insert(effects.stamp, (**written).clone());
+        let ended = check::ended(self, index, written);
+        self.history.written.insert(effects.stamp, Written { ended, ..(**written).clone() });
         for (path, stamp, covered) in &effects.capped {
             stamps.insert(*stamp);
             let did = Did::Cap { path: path.clone(), covered: covered.iter().copied().collect() };
-            let capped = Written { key: key.clone(), did, seen: Seen::default(), operation: None };
+            let capped = Written::by_hub(key.clone(), did);
             self.history.written.insert(*stamp, capped);
         }
         if let Some(shadow) = self.history.shadows.get_mut(index) {
@@ -494,6 +453,45 @@ impl World {
         }
         let number = client.index;
         self.note(format_args!("c{number} is told of {}#{}: {answer:?}", id.client, id.counter));
+    }
+}
+
+/// Draws what a write does to one field of a task; `fresh` was never used before.
+pub(crate) fn draw_field(random: &mut Random, fresh: u64) -> (FieldDid, FieldOperation) {
+    let text = |text: &str| Leaf::string(&format!("{text}{fresh}"));
+    let set = |at: &str, value: Leaf| {
+        let path = path(at);
+        (FieldDid::Set(path.clone(), Some(value.clone())), FieldOperation::Set { path, value })
+    };
+    match random.below(10) {
+        0 => {
+            let path = path(field::TITLE);
+            (FieldDid::Set(path.clone(), None), FieldOperation::Unset { path })
+        }
+        1 | 2 => set(field::PRICE, Leaf::parse(&fresh.to_string()).expect("invariant: a number")),
+        3 => set(field::STAGE, text("stage-")),
+        4 | 5 => {
+            let by = i64::try_from(1 + fresh % 5).unwrap_or(1);
+            let path = path(field::VIEWS);
+            let operation = FieldOperation::Increment { path: path.clone(), by: Number::from(by) };
+            (FieldDid::Increment(path, by), operation)
+        }
+        6 => {
+            let (path, element) = (path(field::TAGS), Leaf::string(&format!("tag-{}", fresh % 4)));
+            let did = FieldDid::Add(path.clone(), element.clone());
+            (did, FieldOperation::Add { path, element })
+        }
+        7 => {
+            let (path, element) = (path(field::TAGS), Leaf::string(&format!("tag-{}", fresh % 4)));
+            let did = FieldDid::Remove(path.clone(), element.clone());
+            (did, FieldOperation::Remove { path, element })
+        }
+        8 => {
+            // What an older program does not know must come back byte for byte.
+            let odd = format!("[1.50, {{\"n\" : {fresh}.0e0}}, \"\\u0041\"]");
+            set(field::UNKNOWN, Leaf::parse(&odd).expect("invariant: JSON"))
+        }
+        _ => set(field::TITLE, text("title-")),
     }
 }
 

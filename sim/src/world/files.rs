@@ -1,5 +1,6 @@
 //! Folders of files, and the people who edit them.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use syncline_engine::link::Side;
@@ -25,6 +26,8 @@ pub(crate) struct Folders {
     pub(crate) harmed: [Option<Harm>; 2],
     /// Whether the target is not to see the last field for now.
     pub(crate) withholds: bool,
+    /// By record of the target: what it was not to see of it when it was last written.
+    pub(crate) hidden: BTreeMap<String, Vec<String>>,
 }
 
 /// A file that is not what its owner wants it to be.
@@ -152,8 +155,13 @@ impl World {
         let id = text(item, "id").unwrap_or_default();
         let Some(key) = self.contact(id) else { return };
         self.note(format_args!("u{index} removes {id} at {side:?}"));
-        let seen: Vec<String> =
-            FIELDS.iter().filter_map(|field| text(item, field)).map(str::to_owned).collect();
+        let seen = FIELDS.iter().filter_map(|field| text(item, field)).map(str::to_owned);
+        let mut seen: Vec<String> = seen.collect();
+        if side == Side::Target {
+            // Who deletes a record deletes all of it, also what it holds besides.
+            let folders = self.folders.get(index);
+            seen.extend(folders.and_then(|f| f.hidden.get(id)).into_iter().flatten().cloned());
+        }
         self.history.lineage.removed(&key, &seen);
     }
 

@@ -17,5 +17,6 @@ mod play;
 mod site;
 mod sync;
 
+pub(crate) use client::draw_field;
 pub(crate) use play::Event;
 pub use play::{EPOCH_MS, Outcome, World, run};

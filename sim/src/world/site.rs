@@ -11,7 +11,7 @@ use syncline_model::id::{Position, SiteId};
 use super::{EPOCH_MS, Event, World};
 use crate::check;
 use crate::disk::{CrashKind, SimDisk};
-use crate::history::{Did, RecordKey, Seen, Shadow, Stamps, Written};
+use crate::history::{Did, RecordKey, Shadow, Stamps, Written};
 use crate::network::Endpoint;
 use crate::random::Random;
 use crate::server::{Fail, Pull, Server, ServerOptions};
@@ -122,7 +122,7 @@ impl World {
             *known = Some(id);
         }
         let end = self.history.shadows.get(index).map(Shadow::end).unwrap_or_default();
-        let entries = check::log(server, end.min(position).next());
+        let entries = check::log(server.rows(), end.min(position).next());
         if let Some(shadow) = self.history.shadows.get_mut(index) {
             shadow.truncate(position);
         }
@@ -308,8 +308,7 @@ impl World {
             };
             let did = Did::Cap { path: path.clone(), covered: covered.iter().copied().collect() };
             let key = (sent.entity.clone(), sent.id.clone());
-            let written = Written { key, did, seen: Seen::default(), operation: None };
-            self.history.written.insert(*stamp, written);
+            self.history.written.insert(*stamp, Written::by_hub(key, did));
         }
         for (state, position) in received.joined.iter().filter(|_| may_be_saved(&outcome)) {
             self.push_joined(index, *state, *position, sent, &received.capped);

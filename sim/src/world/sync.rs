@@ -117,6 +117,7 @@ impl World {
         if outcome.report.problems.is_empty() {
             self.count("run over folders without a problem");
             self.taken(index, &outcome, &before);
+            self.hidden(index, &after);
         }
         Some(outcome.wrote || moved)
     }
@@ -252,6 +253,21 @@ impl World {
         }
     }
 
+    /// Takes note of what the target was not to see when it was written.
+    fn hidden(&mut self, index: usize, after: &Held) {
+        let Some(folders) = self.folders.get_mut(index) else { return };
+        folders.hidden.clear();
+        let [Some(source), Some(target)] = after else { return };
+        if !folders.withholds {
+            return;
+        }
+        for (id, seen) in target {
+            let values = source.get(id).into_iter().flatten();
+            let hidden = values.filter(|value| !seen.contains(value)).cloned();
+            folders.hidden.insert(id.clone(), hidden.collect());
+        }
+    }
+
     /// Once everything is healed: runs over all folders, and lets the hubs exchange, until nothing
     /// is left to do.
     pub(crate) fn sync_until_still(&mut self) {
@@ -317,7 +333,7 @@ impl World {
     fn open_conflicts(&self) -> BTreeSet<String> {
         let mut open = BTreeSet::new();
         for server in self.sites.iter().filter_map(|site| site.server.as_ref()) {
-            for (key, record) in records(server) {
+            for (key, record) in records(server.rows()) {
                 let found = conflicts(&record, self.schema.rules(&key.0));
                 if found.iter().any(|conflict| conflict.open) {
                     open.insert(key.1.as_str().to_owned());

@@ -20,7 +20,8 @@ pub enum WriterError {
         /// The code of the failure that ended it; `None` if someone asked it to.
         code: Option<&'static str>,
     },
-    /// The group could not be committed. Nothing was applied.
+    /// The group could not be committed. Nothing was applied now; what an earlier sending of unknown
+    /// outcome did stays as it is.
     #[error("the hub could not commit the operation")]
     Failed {
         /// What went wrong.

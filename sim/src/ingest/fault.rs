@@ -1,0 +1,138 @@
+//! Defects of the store below a writer, planted to see that the checks find them.
+
+use std::ops::ControlFlow;
+
+use syncline_engine::facts;
+use syncline_engine::rows::{Batch, Key, Scan, Table};
+use syncline_model::id::PartitionId;
+use syncline_store::{Epoch, Read, Store, StoreError};
+
+use crate::store::{SimStore, StoreFault};
+
+/// A defect of what a writer saves, switched on for a whole run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum IngestFault {
+    /// The store breaks a promise.
+    Store(StoreFault),
+    /// A group is saved in two commits.
+    GroupTorn,
+    /// The results of operations are not saved.
+    ResultsNotSaved,
+    /// The hub's clock is not saved.
+    ClockNotSaved,
+    /// The entry in the audit is not saved.
+    AuditNotSaved,
+    /// Conflicts are not listed.
+    ConflictsNotListed,
+    /// A commit that failed for want of room was kept all the same.
+    FullButKept,
+    /// A hub goes on with its old site after it was put back from a backup.
+    SiteReused,
+}
+
+impl IngestFault {
+    /// Every fault.
+    pub const ALL: [Self; 9] = [
+        Self::Store(StoreFault::AcknowledgesBeforeSync),
+        Self::Store(StoreFault::IgnoresFailedSync),
+        Self::GroupTorn,
+        Self::ResultsNotSaved,
+        Self::ClockNotSaved,
+        Self::AuditNotSaved,
+        Self::ConflictsNotListed,
+        Self::FullButKept,
+        Self::SiteReused,
+    ];
+
+    /// Returns the fault of the store itself, if it is one.
+    pub const fn of_store(self) -> Option<StoreFault> {
+        match self {
+            Self::Store(fault) => Some(fault),
+            _ => None,
+        }
+    }
+
+    /// Returns whether a row is left out of what is saved.
+    fn drops(self, key: &Key) -> bool {
+        match self {
+            Self::ResultsNotSaved => key.table() == Table::Results,
+            Self::ClockNotSaved => *key == Key::Meta(facts::CLOCK),
+            Self::AuditNotSaved => key.table() == Table::Audit,
+            Self::ConflictsNotListed => key.table() == Table::Conflicts,
+            _ => false,
+        }
+    }
+}
+
+/// A store with a defect.
+#[derive(Debug)]
+pub(super) struct FaultyStore {
+    pub(super) store: SimStore,
+    pub(super) fault: IngestFault,
+}
+
+impl Read for FaultyStore {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.get(key)
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.store.get_many(keys)
+    }
+
+    fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&Key>,
+        limit: usize,
+        row: &mut dyn FnMut(&Key, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.store.scan(scan, after, limit, row)
+    }
+}
+
+impl Store for FaultyStore {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let half = batch.iter().count() / 2;
+        let (mut first, mut second) = (Batch::new(), Batch::new());
+        for (index, (key, value)) in batch.iter().enumerate() {
+            if self.fault.drops(key) {
+                continue;
+            }
+            let part = if index < half { &mut first } else { &mut second };
+            match value {
+                Some(value) => part.put(key.clone(), value.to_vec()),
+                None => part.delete(key.clone()),
+            };
+        }
+        if self.fault == IngestFault::GroupTorn {
+            self.store.commit(&first)?;
+            return self.store.commit(&second);
+        }
+        first.append(second);
+        match self.store.commit(&first) {
+            Err(StoreError::Full) if self.fault == IngestFault::FullButKept => {
+                self.store.commit(&first)?;
+                Err(StoreError::Full)
+            }
+            done => done,
+        }
+    }
+
+    fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {
+        self.store.reader()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.store.epoch()
+    }
+
+    fn partition(&self) -> PartitionId {
+        self.store.partition()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
