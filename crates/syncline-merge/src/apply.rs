@@ -206,8 +206,9 @@ impl Change<'_> {
             found = true;
             self.drop_texts(texts, full);
         }
-        if body.sums.contains_key(path) {
-            found = true;
+        if let Some(sum) = body.sums.get(path) {
+            // What was taken of a count that is forgotten is no sum that anybody sees.
+            found |= !(sum.adds.is_empty() && sum.floors.is_empty());
             self.take_sum_away(body, path, full);
         }
         found
