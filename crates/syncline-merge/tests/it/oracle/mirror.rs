@@ -334,7 +334,10 @@ impl Mirror<'_> {
         elements.sort_by_key(|(least, index, id, _)| (*least, *index, *id));
         let surplus = elements.len().saturating_sub(KEEP as usize);
         for (_, _, id, changes) in elements.into_iter().take(surplus) {
-            self.drop_slot(Slot::Appended(path, id), changes);
+            let slot = Slot::Appended(path, id);
+            self.drop_slot(slot, changes);
+            // A change that appends more than is kept drops of its own: no later one does.
+            self.oracle.changes[self.index].added.retain(|(own, _)| *own != slot);
         }
     }
 }
