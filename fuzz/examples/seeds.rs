@@ -62,6 +62,7 @@ fn main() -> Result<(), Failure> {
     write("log_entry", "created", &entry.encode())?;
     let index = DomainIndex {
         file: Some([3; 32]),
+        bytes: 4_096,
         rules: [4; 16],
         position: Position(17),
         items: vec![(id, [6; 16])],

@@ -62,7 +62,7 @@ pub(crate) fn document(bytes: &[u8]) {
         return;
     };
     let same = document.rewrite(Vec::new()).expect("no change is always possible");
-    assert_eq!(same, bytes, "without changes the bytes are the same");
+    assert_eq!(same.bytes, bytes, "without changes the bytes are the same");
     for item in document.items() {
         assert!(parse(document.raw(item)).is_ok(), "an item that is taken can be read");
     }

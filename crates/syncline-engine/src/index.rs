@@ -7,7 +7,7 @@ use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
 use syncline_model::id::{Position, RecordId};
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const INDEX_FORMAT: u8 = 1;
+pub const INDEX_FORMAT: u8 = 2;
 
 /// The digest of a record's bytes in its file.
 pub type ItemDigest = [u8; 16];
@@ -17,6 +17,8 @@ pub type ItemDigest = [u8; 16];
 pub struct DomainIndex {
     /// Digest of the whole file; `None` if there was no file.
     pub file: Option<[u8; 32]>,
+    /// Length of the whole file, in bytes; 0 if there was no file.
+    pub bytes: u64,
     /// Digest of the rules and policies that the run obeyed.
     pub rules: [u8; 16],
     /// The end of the log when the run was over.
@@ -36,18 +38,25 @@ impl DomainIndex {
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(80 + self.items.len() * 40);
         out.u8(INDEX_FORMAT);
+        out.u64_be(self.position.0);
         out.u8(u8::from(self.file.is_some()));
         if let Some(file) = &self.file {
             out.raw(file);
+            out.varint(self.bytes);
         }
         out.raw(&self.rules);
-        out.varint(self.position.0);
         out.count(self.items.len());
         for (id, digest) in &self.items {
             out.str(id.as_str());
             out.raw(digest);
         }
         out.into_bytes()
+    }
+
+    /// Sets the end of the log in an index that is encoded.
+    pub fn set_position(encoded: &mut [u8], position: Position) {
+        let bytes = encoded.iter_mut().skip(1);
+        bytes.zip(position.0.to_be_bytes()).for_each(|(to, from)| *to = from);
     }
 
     /// Decodes an index. The bytes may come from anywhere.
@@ -61,12 +70,12 @@ impl DomainIndex {
         if reader.u8()? != INDEX_FORMAT {
             return Err(unacceptable(0));
         }
-        let file = match reader.u8()? {
-            0 => None,
-            _ => Some(reader.array()?),
+        let position = Position(reader.u64_be()?);
+        let (file, bytes) = match reader.u8()? {
+            0 => (None, 0),
+            _ => (Some(reader.array()?), reader.varint()?),
         };
         let rules = reader.array()?;
-        let position = Position(reader.varint()?);
         let count = reader.count(18)?;
         let mut items: Vec<(RecordId, ItemDigest)> = Vec::with_capacity(count);
         for _ in 0..count {
@@ -78,6 +87,32 @@ impl DomainIndex {
             items.push((id, reader.array()?));
         }
         reader.finish()?;
-        Ok(Self { file, rules, position, items })
+        Ok(Self { file, bytes, rules, position, items })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_read_back_and_its_position_is_set_where_it_stands() {
+        let id = |text| RecordId::new(text).unwrap();
+        let items = vec![(id("a"), [1; 16]), (id("b"), [2; 16])];
+        for file in [None, Some([7; 32])] {
+            let bytes = if file.is_some() { 1 << 40 } else { 0 };
+            let index = DomainIndex {
+                file,
+                bytes,
+                rules: [3; 16],
+                position: Position(5),
+                items: items.clone(),
+            };
+            let mut encoded = index.encode();
+            assert_eq!(DomainIndex::decode(&encoded).unwrap(), index);
+            DomainIndex::set_position(&mut encoded, Position(u64::MAX));
+            let moved = DomainIndex { position: Position(u64::MAX), ..index };
+            assert_eq!(DomainIndex::decode(&encoded).unwrap(), moved);
+        }
     }
 }

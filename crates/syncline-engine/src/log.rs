@@ -142,8 +142,8 @@ impl LogEntry {
         if reader.is_empty() { Ok(entry) } else { Err(unacceptable(reader.offset())) }
     }
 
-    /// Returns what names the change in the audit: its stamp, and a digest of all that the entry
-    /// says beside its images, so that no byte of it can change unseen.
+    /// Returns what names the change in the audit: its stamp, and a BLAKE3 digest of all that the
+    /// entry says beside its images, so that no byte of it can change unseen.
     pub fn name_bytes(&self) -> [u8; 48] {
         let mut head = Bytes::with_capacity(128);
         self.head(&mut head);

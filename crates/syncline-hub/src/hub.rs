@@ -1,6 +1,5 @@
 //! The hub: a store, the identity and clock of the site, and the end of its log.
 
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -20,6 +19,7 @@ use syncline_store::{Read, Store};
 use crate::environment::{Environment, Machine};
 use crate::error::HubError;
 use crate::request::Actor;
+use crate::view::View;
 
 /// Where a hub is and how it is opened.
 #[derive(Clone, Debug)]
@@ -197,21 +197,25 @@ impl Hub {
         Ok(self.store.close()?)
     }
 
+    /// Returns what a run reads, with the rows as they are now.
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            rows: &*self.store,
+            disk: &*self.disk,
+            environment: &*self.environment,
+            site: self.site,
+            position: self.position,
+            audit_head: self.frontier.head(),
+        }
+    }
+
     /// Shows every row of a stretch to `row`, in its order.
     pub(crate) fn for_each(
         &self,
         scan: &Scan,
-        mut row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
+        row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
     ) -> Result<(), HubError> {
-        let mut failed = None;
-        self.store.scan(scan, None, usize::MAX, &mut |key, value| match row(key, value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        failed.map_or(Ok(()), Err)
+        self.view().for_each(scan, row)
     }
 
     /// Returns the facts of a new run: its id sorts by time.
@@ -231,27 +235,13 @@ impl Hub {
     pub(crate) fn add_audit(
         &mut self,
         batch: &mut Batch,
-        mut facts_of: BatchFacts,
+        facts_of: BatchFacts,
         commitments: &[syncline_engine::audit::Hash],
         actor: &Actor,
         details: &str,
     ) -> Result<Frontier, HubError> {
-        facts_of.record_count = commitments.len() as u64;
-        facts_of.inner_root = inner_root(commitments);
-        let field = |_: FieldError| HubError::Row { table: "audit" };
-        let who =
-            AuditActor::new(actor.user.as_deref(), actor.session.as_deref()).map_err(field)?;
-        let who = Shreddable::open(Salt::new(self.environment.random()?), who);
-        let details = Details::new(details).map_err(field)?;
-        let details = Shreddable::open(Salt::new(self.environment.random()?), details);
-        let index = self.frontier.size();
-        let entry = AuditEntry::new(index, facts_of, who, details).map_err(field)?;
-        let mut frontier = self.frontier.clone();
-        frontier.append(entry.leaf_hash());
-        batch.put(Key::Audit(index), entry.encode());
-        batch.put(Key::Meta(facts::AUDIT_FRONTIER), frontier.encode());
-        batch.put(Key::Meta(facts::AUDIT_HEAD), frontier.head().to_string().into_bytes());
-        Ok(frontier)
+        let noted = Noted { facts_of, commitments, actor, details };
+        noted.add_to(batch, &self.frontier, &mut *self.environment)
     }
 
     /// Commits a batch together with the hub's clock and position, and takes them over.
@@ -262,17 +252,62 @@ impl Hub {
         position: Position,
         frontier: Frontier,
     ) -> Result<(), HubError> {
-        if clock != self.clock {
-            batch.put(Key::Meta(facts::CLOCK), clock.0.to_be_bytes().to_vec());
-        }
-        if position != self.position {
-            batch.put(Key::Meta(facts::POSITION), position.0.to_be_bytes().to_vec());
-        }
+        put_facts(&mut batch, (self.clock, clock), (self.position, position));
         self.store.commit(&batch)?;
         self.clock = clock;
         self.position = position;
         self.frontier = frontier;
         Ok(())
+    }
+}
+
+/// Adds the clock and the end of the log to a batch, each as it is and as it is to be.
+pub(crate) fn put_facts(batch: &mut Batch, clock: (Clock, Clock), position: (Position, Position)) {
+    if clock.0 != clock.1 {
+        batch.put(Key::Meta(facts::CLOCK), clock.1.0.to_be_bytes().to_vec());
+    }
+    if position.0 != position.1 {
+        batch.put(Key::Meta(facts::POSITION), position.1.0.to_be_bytes().to_vec());
+    }
+}
+
+/// What the audit is to say of a batch.
+pub(crate) struct Noted<'a> {
+    /// What the batch is.
+    pub(crate) facts_of: BatchFacts,
+    /// The commitments to its changes, in order of position.
+    pub(crate) commitments: &'a [syncline_engine::audit::Hash],
+    /// Who asked for it.
+    pub(crate) actor: &'a Actor,
+    /// Names and counts, as a JSON object.
+    pub(crate) details: &'a str,
+}
+
+impl Noted<'_> {
+    /// Adds the entry to the batch; answers the frontier that holds once it is committed.
+    pub(crate) fn add_to(
+        self,
+        batch: &mut Batch,
+        frontier: &Frontier,
+        environment: &mut dyn Environment,
+    ) -> Result<Frontier, HubError> {
+        let Noted { mut facts_of, commitments, actor, details } = self;
+        facts_of.record_count = commitments.len() as u64;
+        facts_of.inner_root = inner_root(commitments);
+        let field = |_: FieldError| HubError::Row { table: "audit" };
+        let who =
+            AuditActor::new(actor.user.as_deref(), actor.session.as_deref()).map_err(field)?;
+        let who = Shreddable::open(Salt::new(environment.random()?), who);
+        let details = Details::new(details).map_err(field)?;
+        let details = Shreddable::open(Salt::new(environment.random()?), details);
+        let index = frontier.size();
+        let entry = AuditEntry::new(index, facts_of, who, details).map_err(field)?;
+        let mut frontier = frontier.clone();
+        frontier.append(entry.leaf_hash());
+        batch.put(Key::Audit(index), entry.encode());
+        batch.put(Key::Meta(facts::AUDIT_FRONTIER), frontier.encode());
+        batch.put(Key::Meta(facts::AUDIT_HEAD), frontier.head().to_string().into_bytes());
+        Ok(frontier)
     }
 }
 

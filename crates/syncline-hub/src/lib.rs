@@ -25,6 +25,7 @@ mod runs;
 mod sync;
 mod twins;
 mod undo;
+mod view;
 mod writer;
 
 pub use audit::ChangeProof;

@@ -23,3 +23,7 @@ const _: () = assert!(
 
 /// Clients whose results are held in memory: 256 with a full window take some 50 MiB.
 pub const CLIENTS_CACHED_MAX: usize = 256;
+
+/// Most pieces of a run's rows that wait for the store, each of the records loaded at once: the
+/// store is never idle for want of one, and memory holds few.
+pub const PIECES_WAITING_MAX: usize = 2;

@@ -36,7 +36,8 @@ pub struct Action {
     pub side: Side,
     /// What.
     pub kind: ActionKind,
-    /// The fields that change, in order of path, as this domain may see them.
+    /// The fields that change, in order of path, as this domain may see them; in a run that was
+    /// carried out those of updates only, since a record that came or went has all of its fields.
     pub fields: Vec<FieldChange>,
     /// Who caused it, where one writer did.
     pub origin: Option<Writer>,

@@ -103,7 +103,7 @@ impl Hub {
         let file = request.entities.iter().find(|file| file.entity.name == entity.name);
         let held = match file {
             Some(file) => {
-                let input = self.read_entity(
+                let input = self.view().read_entity(
                     &SyncRequest { only: Some([id.clone()].into()), ..request.clone() },
                     file,
                 )?;

@@ -26,8 +26,8 @@ impl Hub {
             let mut search = TwinSearch::new(&entity.identifying);
             for side in Side::BOTH.into_iter().filter(|_| !entity.identifying.is_empty()) {
                 let gate = Gate::new(request.domain(side).domain.policy.gate(name));
-                let input = self.read_side(request, entity, side)?;
-                for item in input.items() {
+                let input = self.view().read_side(request, entity, side)?;
+                for item in input.document.items() {
                     if let Held::Present { fields, .. } =
                         input.held(&item.id, &entity.entity.id_path)
                         && !gate.keeps_back(&fields)

@@ -35,7 +35,7 @@ use crate::hub::Hub;
 use crate::outcome::UndoOutcome;
 use crate::request::{FileDomain, FileEntity, SyncRequest};
 use crate::runs::decode_entry;
-use crate::sync::{hex, put_report, timestamp};
+use crate::sync::{hex, put_report, timestamp, undo_path};
 
 /// Who may read a copy that is kept: its owner.
 const MODE_KEPT: u32 = 0o600;
@@ -186,7 +186,8 @@ impl Hub {
         let path = domain.folder.join(&entity.file);
         let current = self.bytes_of(request, entity, side)?;
         let old = before.as_ref().map(|_| {
-            let keep = self.undo_path(run_id, domain.domain.name.as_str(), name.as_str());
+            let keep =
+                undo_path(&self.state_folder, run_id, domain.domain.name.as_str(), name.as_str());
             self.kept_copy(&keep, request, run_id)
         });
         let old = old.transpose()?;
@@ -225,7 +226,8 @@ impl Hub {
             left.insert((side, name.clone(), id.clone()));
         });
         let restored = changes.len() as u64;
-        let bytes = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
+        let rewritten = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
+        let bytes = rewritten.bytes;
         let entity = name.clone();
         Ok(Some(Return { side, entity, path, found, bytes: Some(bytes), exact: false, restored }))
     }
@@ -297,7 +299,7 @@ impl Hub {
             files.insert(name, FileChange { before, after });
         }
         Ok(RunReport {
-            sync_id: self.new_sync_id(now_ms)?,
+            sync_id: self.view().new_sync_id(now_ms)?,
             run: RunId::new("planned").expect("invariant: a short name"),
             timestamp: timestamp(now_ms),
             source: request.source.domain.name.clone(),
@@ -512,7 +514,7 @@ impl Hub {
     /// Returns where this undo keeps the file that it replaces or removes.
     fn kept_by(&self, run: &RunId, request: &SyncRequest, back: &Return) -> PathBuf {
         let domain = request.domain(back.side).domain.name.as_str();
-        self.undo_path(run, domain, back.entity.as_str())
+        undo_path(&self.state_folder, run, domain, back.entity.as_str())
     }
 
     /// Takes away a file that was not there before the run.
@@ -562,7 +564,7 @@ fn earlier_base(
     let nothing = Fields::new();
     let withheld = earlier.map(|earlier| gate.withheld(earlier)).unwrap_or_default();
     Base {
-        rendering: earlier.map(|earlier| gate.rendering(earlier, &nothing)),
+        rendering: earlier.map(|earlier| gate.rendering(earlier, &nothing).into_owned()),
         token: Token::of(record, &entity.entity.rules, Some(&domain.writer), &withheld),
         ..Base::default()
     }
@@ -616,7 +618,7 @@ fn changes_back<'a>(
     ids: impl Iterator<Item = &'a RecordId>,
     changed_since: impl Fn(&RecordId) -> bool,
     mut leave: impl FnMut(&RecordId),
-) -> Vec<Change> {
+) -> Vec<Change<'static>> {
     let mut changes = Vec::new();
     for id in ids {
         let (item, earlier) = (find(now, id), find(old, id));
@@ -640,7 +642,7 @@ fn changes_back<'a>(
 }
 
 fn find<'d>(document: &'d Document<'_>, id: &RecordId) -> Option<&'d Item> {
-    document.items().iter().find(|item| item.id == *id)
+    document.item(id)
 }
 
 /// Returns the records that differ between two files.

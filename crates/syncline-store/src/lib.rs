@@ -41,4 +41,4 @@ pub mod sqlite;
 mod store;
 
 pub use error::{Advice, StoreError};
-pub use store::{Epoch, Read, Store, check};
+pub use store::{Epoch, Piece, Read, Store, check};

@@ -16,6 +16,14 @@ pub const PAGE_BYTES: i64 = 4096;
 /// Memory for pages of one SQLite connection, in KiB.
 pub const CACHE_KIB: i64 = 64 << 10;
 
+/// The same for a connection that only reads, in KiB: it walks stretches in order of their keys, and
+/// sees no page twice.
+pub const READER_CACHE_KIB: i64 = 2 << 10;
+
+/// The same while a batch is written that comes in pieces, in KiB: each piece is sorted by key, and
+/// what does not fit goes into the log early.
+pub const PIECES_CACHE_KIB: i64 = 8 << 10;
+
 /// How far the write-ahead log may grow before its pages are moved into the database, in frames of
 /// one page: a page that changes often is moved once, and opening after a crash reads no more.
 pub const LOG_FRAMES_PER_CHECKPOINT: i64 = 4_096;
@@ -24,3 +32,5 @@ pub const LOG_FRAMES_PER_CHECKPOINT: i64 = 4_096;
 pub const LOG_BYTES_KEPT_MAX: i64 = 64 << 20;
 
 const _: () = assert!(LOG_FRAMES_PER_CHECKPOINT * PAGE_BYTES <= LOG_BYTES_KEPT_MAX);
+
+const _: () = assert!(READER_CACHE_KIB < PIECES_CACHE_KIB && PIECES_CACHE_KIB <= CACHE_KIB);

@@ -38,8 +38,9 @@ use rusqlite::config::DbConfig;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::PartitionId;
 
+use crate::limits::{CACHE_KIB, PIECES_CACHE_KIB};
 use crate::store::check;
-use crate::{Epoch, Read, Store, StoreError};
+use crate::{Epoch, Piece, Read, Store, StoreError};
 use lock::Lock;
 use read::Rows;
 
@@ -97,6 +98,20 @@ impl SqliteStore {
         self.stopped
     }
 
+    /// Stops the handle if nobody knows what a commit came to; tidies up if it is done.
+    fn after_commit<T>(&mut self, committed: Result<T, StoreError>) -> Result<T, StoreError> {
+        if let Err(StoreError::Unknown { .. }) = &committed {
+            self.stopped = true;
+        }
+        let committed = committed?;
+        // The batch is durable already. A checkpoint that fails says the disk is ill: stop before
+        // the next commit rather than take back this one.
+        if self.checkpoints.after_commit(&self.rows.connection).is_err() {
+            self.stopped = true;
+        }
+        Ok(committed)
+    }
+
     fn running(&self) -> Result<(), StoreError> {
         if self.stopped { Err(StoreError::Stopped) } else { Ok(()) }
     }
@@ -130,16 +145,17 @@ impl Store for SqliteStore {
         self.running()?;
         check(batch)?;
         let committed = commit::commit(&self.rows, self.epoch, batch);
-        if let Err(StoreError::Unknown { .. }) = &committed {
-            self.stopped = true;
-        }
-        committed?;
-        // The batch is durable already. A checkpoint that fails says the disk is ill: stop before
-        // the next commit rather than take back this one.
-        if self.checkpoints.after_commit(&self.rows.connection).is_err() {
-            self.stopped = true;
-        }
-        Ok(())
+        self.after_commit(committed)
+    }
+
+    fn commit_pieces(&mut self, next: &mut dyn FnMut() -> Piece) -> Result<bool, StoreError> {
+        self.running()?;
+        let connection = &self.rows.connection;
+        // The size of the cache says nothing about what is written: it may fail to change.
+        let _ = connection.pragma_update(None, "cache_size", -PIECES_CACHE_KIB);
+        let committed = commit::commit_pieces(&self.rows, self.epoch, next);
+        let _ = connection.pragma_update(None, "cache_size", -CACHE_KIB);
+        self.after_commit(committed)
     }
 
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {

@@ -48,6 +48,17 @@ pub trait Read {
     ) -> Result<(), StoreError>;
 }
 
+/// A part of a batch that is too large to be held at once.
+#[derive(Debug)]
+pub enum Piece {
+    /// Rows, after those of the pieces before.
+    Rows(Batch),
+    /// The batch is whole: it is to be committed.
+    End,
+    /// The batch is given up: nothing of it is to be seen by anybody.
+    Abandon,
+}
+
 /// Reads and writes rows of one partition: a handle is the only writer of its store.
 pub trait Store: Read + Send {
     /// Writes the whole batch or nothing, and answers when it is on disk.
@@ -60,6 +71,26 @@ pub trait Store: Read + Send {
     /// - [`StoreError::Fenced`] if another opener took over; this handle never writes again.
     /// - Any other error means that nothing was applied; [`StoreError::advice`] says what to do.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Writes a batch that comes in pieces, as [`Store::commit`] does one that comes whole: all of
+    /// them or nothing. Answers whether it was committed rather than abandoned.
+    ///
+    /// - `next`: the pieces, until [`Piece::End`] or [`Piece::Abandon`]. Each is within the limits
+    ///   of a batch; a store on disk holds no more of them than one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`]; the pieces that are left are not asked for.
+    fn commit_pieces(&mut self, next: &mut dyn FnMut() -> Piece) -> Result<bool, StoreError> {
+        let mut whole = Batch::new();
+        loop {
+            match next() {
+                Piece::Rows(rows) => whole.append(rows),
+                Piece::End => return self.commit(&whole).map(|()| true),
+                Piece::Abandon => return Ok(false),
+            };
+        }
+    }
 
     /// Returns a reader that sees the rows as they are now, whatever is committed later.
     ///

@@ -22,7 +22,8 @@
 //! let bytes = b"{\n  \"tasks\": [\n    {\n      \"id\": 1\n    },\n    {\n      \"id\": 2\n    }\n  ]\n}\n";
 //! let document = Document::parse(bytes, "tasks", &Path::parse("/id")?)?;
 //! assert_eq!(document.items()[1].id.as_str(), "2");
-//! let without_first = document.rewrite(vec![Change::remove(document.items()[0].id.clone())])?;
+//! let first = document.items()[0].id.clone();
+//! let without_first = document.rewrite(vec![Change::remove(first)])?.bytes;
 //! assert_eq!(without_first, b"{\n  \"tasks\": [\n    {\n      \"id\": 2\n    }\n  ]\n}\n");
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

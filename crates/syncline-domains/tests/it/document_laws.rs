@@ -85,7 +85,10 @@ fn whole(records: &[(Json, Object)]) -> Json {
 }
 
 /// Returns the changes as a document takes them, and the records after them.
-fn applied(records: &[(Json, Object)], changes: Vec<Edit>) -> (Vec<Change>, Vec<(Json, Object)>) {
+fn applied(
+    records: &[(Json, Object)],
+    changes: Vec<Edit>,
+) -> (Vec<Change<'static>>, Vec<(Json, Object)>) {
     let mut after = records.to_vec();
     let mut given = Vec::new();
     for (number, content) in changes {
@@ -146,7 +149,7 @@ proptest! {
         ];
         for (before, expected) in rows {
             let document = Document::parse(before.as_bytes(), "tasks", &id_path()).unwrap();
-            let out = document.rewrite(given.clone()).unwrap();
+            let out = document.rewrite(given.clone()).unwrap().bytes;
             prop_assert_eq!(String::from_utf8(out).unwrap(), expected);
         }
     }
@@ -154,7 +157,7 @@ proptest! {
     #[test]
     fn a_fresh_file_is_as_stringify_writes_it(records in records()) {
         let changes = records.iter().map(|(id, object)| Change::put(id_text(id), object.clone()));
-        let out = Document::empty("ta\"sks", &id_path()).rewrite(changes.collect()).unwrap();
+        let out = Document::empty("ta\"sks", &id_path()).rewrite(changes.collect()).unwrap().bytes;
         let list: Vec<Json> = records.iter().map(|(_, object)| object.clone().into()).collect();
         let expected = Json::from([("ta\"sks", Json::from(list))].into_iter().collect::<Object>());
         prop_assert_eq!(String::from_utf8(out).unwrap(), expected.to_pretty_string());
@@ -166,10 +169,19 @@ proptest! {
     ) {
         let bytes = relaid(&whole(&records).to_pretty_string(), layout);
         let document = Document::parse(&bytes, "tasks", &id_path()).unwrap();
-        prop_assert_eq!(document.rewrite(Vec::new()).unwrap(), bytes.clone());
+        prop_assert_eq!(document.rewrite(Vec::new()).unwrap().bytes, bytes.clone());
         let (given, after) = applied(&records, changes);
-        let out = document.rewrite(given.clone()).unwrap();
+        let rewritten = document.rewrite(given.clone()).unwrap();
+        let out = rewritten.bytes;
         let again = Document::parse(&out, "tasks", &id_path()).unwrap();
+        let written = again.items().iter().filter(|item| {
+            given.iter().any(|change| change.id == item.id && change.kind != ChangeKind::Remove)
+        });
+        let written: Vec<_> = written.map(|item| (item.id.clone(), item.digest)).collect();
+        prop_assert_eq!(rewritten.written, written, "the digests are those of the new items");
+        prop_assert!(again.items_by_id().map(|item| &item.id).is_sorted());
+        prop_assert_eq!(again.items_by_id().count(), again.items().len());
+        prop_assert!(again.items().iter().all(|item| again.item(&item.id) == Some(item)));
         let found: Vec<Json> =
             again.items().iter().map(|item| json::parse(again.raw(item)).unwrap()).collect();
         let expected: Vec<Json> = after.iter().map(|(_, object)| object.clone().into()).collect();
@@ -189,6 +201,25 @@ proptest! {
     }
 
     #[test]
+    fn a_copied_record_is_written_as_one_that_is_put(
+        records in records(), others in records(), layout in 0_u8..7, other_layout in 0_u8..7,
+    ) {
+        let bytes = relaid(&whole(&records).to_pretty_string(), layout);
+        let document = Document::parse(&bytes, "tasks", &id_path()).unwrap();
+        let other = relaid(&whole(&others).to_pretty_string(), other_layout);
+        let other = Document::parse(&other, "tasks", &id_path()).unwrap();
+        let is_new = |id: &RecordId| document.items().iter().all(|item| item.id != *id);
+        let new = || other.items().iter().filter(|item| is_new(&item.id));
+        let put = new().map(|item| {
+            let Ok(Json::Object(object)) = json::parse(other.raw(item)) else { unreachable!() };
+            Change::put(item.id.clone(), object)
+        });
+        let copied = new().map(|item| Change::copy(item.id.clone(), other.raw(item)));
+        let put = document.rewrite(put.collect()).unwrap();
+        prop_assert_eq!(document.rewrite(copied.collect()).unwrap(), put);
+    }
+
+    #[test]
     fn no_damage_makes_it_panic_or_show_other_bytes(
         records in records(),
         damage in vec((any::<prop::sample::Index>(), any::<u8>()), 1..4),
@@ -205,7 +236,7 @@ proptest! {
             bytes.truncate(cut.index(bytes.len()));
         }
         let Ok(document) = Document::parse(&bytes, "tasks", &id_path()) else { return Ok(()) };
-        prop_assert_eq!(document.rewrite(Vec::new()).unwrap(), bytes.clone());
+        prop_assert_eq!(document.rewrite(Vec::new()).unwrap().bytes, bytes.clone());
         for item in document.items() {
             prop_assert!(json::parse(document.raw(item)).is_ok());
         }
@@ -215,7 +246,7 @@ proptest! {
             id: item.id.clone(),
             kind: ChangeKind::Put(change.iter().cloned().collect()),
         });
-        let out = document.rewrite(changes.collect()).unwrap();
+        let out = document.rewrite(changes.collect()).unwrap().bytes;
         let again = Document::parse(&out, "tasks", &id_path()).unwrap();
         prop_assert_eq!(again.items().len(), document.items().len());
         if document.rejected().iter().all(|it| it.reason.withholds()) {
@@ -230,7 +261,7 @@ proptest! {
         let framed = [b"{\"tasks\":[{\"id\":1,", bytes.as_slice(), b"}]}"].concat();
         for bytes in [bytes, framed] {
             if let Ok(document) = Document::parse(&bytes, "tasks", &id_path()) {
-                prop_assert_eq!(document.rewrite(Vec::new()).unwrap(), bytes);
+                prop_assert_eq!(document.rewrite(Vec::new()).unwrap().bytes, bytes);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! A SHA-256 value and its hexadecimal text.
+//! A digest and its hexadecimal text.
 
 use std::fmt;
 use std::str::FromStr;
@@ -6,7 +6,8 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
-/// A value of SHA-256, or of another hash of 32 bytes where the place says so. Its text form is 64 lower-case hexadecimal digits.
+/// A digest of 32 bytes: SHA-256 for commitments and the tree, BLAKE3 for the content that they
+/// commit to. Its text form is 64 lower-case hexadecimal digits.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Hash([u8; 32]);
 

@@ -17,8 +17,9 @@ pub const ENTITY_BYTES_MAX: usize = 256;
 pub const RECORD_ID_BYTES_MAX: usize = 1024;
 /// Longest encoded stamp of a change.
 pub const STAMP_BYTES_MAX: usize = 128;
-/// Most records under one leaf; the inner tree of a batch is held in memory.
-pub const BATCH_RECORDS_MAX: u64 = 1_000_000;
+/// Most records under one leaf: the hashes of a batch, 32 bytes each, are held in memory. A first run
+/// over two files of a million records has more changes than that.
+pub const BATCH_RECORDS_MAX: u64 = 8_000_000;
 /// Most leaves that a stored tree or a head may claim. At 10,000 batches a second this lasts
 /// 800 years.
 pub const TREE_LEAVES_MAX: u64 = 1 << 48;

@@ -1,5 +1,7 @@
 //! The gate of one domain: what of a record comes out of it, and what goes into it.
 
+use std::borrow::Cow;
+
 use syncline_merge::display::Fields;
 use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
@@ -54,19 +56,19 @@ impl Gate {
     }
 
     /// Returns the fields of a domain's record that the hub deals with: all but the closed ones.
-    pub fn held(&self, fields: &Fields) -> Fields {
+    pub fn held<'f>(&self, fields: &'f Fields) -> Cow<'f, Fields> {
         if self.policy.passes_every_field() {
-            return fields.clone();
+            return Cow::Borrowed(fields);
         }
         let held = fields.iter().filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
-        held.cloned().collect()
+        Cow::Owned(held.cloned().collect())
     }
 
     /// Returns what the domain says of a record. A field whose edits are not taken, or that has left
     /// the domain's scope since, is read as if the domain had not touched it: never as removed.
-    pub fn reading(&self, held: &Fields, base: Option<&Fields>) -> Fields {
+    pub fn reading<'f>(&self, held: &'f Fields, base: Option<&Fields>) -> Cow<'f, Fields> {
         if self.policy.passes_every_field() {
-            return held.clone();
+            return Cow::Borrowed(held);
         }
         let taken = |(path, leaf): &&(Path, Leaf)| {
             !matches!(self.passage(path, leaf), Passage::In | Passage::Closed)
@@ -75,7 +77,7 @@ impl Gate {
         let mut reading: Fields = held.iter().filter(taken).chain(untouched).cloned().collect();
         reading.sort();
         reading.dedup_by(|a, b| a.0 == b.0);
-        reading
+        Cow::Owned(reading)
     }
 
     /// Returns what the domain held, when it was last known, in fields that have left its scope
@@ -91,9 +93,9 @@ impl Gate {
     /// Returns what the domain is to hold of a record that shows `visible`.
     ///
     /// - `held`: what it holds now; fields that only leave it stay as they are there.
-    pub fn rendering(&self, visible: &Fields, held: &Fields) -> Fields {
+    pub fn rendering<'f>(&self, visible: &'f Fields, held: &Fields) -> Cow<'f, Fields> {
         if self.policy.passes_every_field() {
-            return visible.clone();
+            return Cow::Borrowed(visible);
         }
         let mut rendering = Fields::with_capacity(visible.len());
         for (path, leaf) in visible {
@@ -110,7 +112,7 @@ impl Gate {
         rendering.extend(own.cloned());
         rendering.sort();
         rendering.dedup_by(|a, b| a.0 == b.0);
-        rendering
+        Cow::Owned(rendering)
     }
 
     /// Returns the fields in which the domain loses a value of its own: it cannot edit them, and

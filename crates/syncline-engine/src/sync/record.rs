@@ -1,5 +1,7 @@
 //! Planning one record: what its domains say of it is taken in, and what each is to hold comes out.
 
+use std::borrow::Cow;
+
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, conflicts};
 use syncline_merge::display::{Fields, is_visible, same_fields, visible};
@@ -59,6 +61,8 @@ pub struct Write {
     pub before: Option<Fields>,
     /// What it is to hold; `None` to remove the record.
     pub after: Option<Fields>,
+    /// Whether it lacks the record and is to hold it exactly as the other domain does.
+    pub is_copy: bool,
 }
 
 /// One change that a domain made.
@@ -149,7 +153,7 @@ impl Planner<'_> {
             if self.direction.mirrors(side) && origin_unknown && plan.record.is_none() {
                 continue;
             }
-            self.give(side, &held[side.index()], &mut plan);
+            self.give(side, &held, &mut plan);
         }
         if let Some(record) = &plan.record {
             plan.conflicts = conflicts(record, &self.entity.rules);
@@ -178,24 +182,33 @@ impl Planner<'_> {
             Held::Absent => (None, None),
             Held::Present { fields, file_ms } => (Some(party.gate.held(fields)), *file_ms),
         };
-        // An open write is closed first: what the domain cannot edit is as it was written there.
         let mut base = plan.bases[side.index()].take();
-        if let Some(base) = &mut base {
-            self.close_intent(side, base, held.as_ref(), written);
+        if held.is_none() && base.is_none() {
+            return Ok(());
         }
+        // An open write is closed first: what the domain cannot edit is as it was written there.
+        if let Some(base) = &mut base {
+            self.close_intent(side, base, held.as_deref(), written);
+        }
+        remember_base(base.as_ref(), &mut plan.base_values);
         let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
-        let fields = held.map(|held| party.gate.reading(&held, rendering));
+        let fields = held.as_deref().map(|held| party.gate.reading(held, rendering));
+        if let (Some(before), Some(now)) = (rendering, &fields)
+            && same_fields(&self.entity.rules, before, now)
+        {
+            plan.bases[side.index()] = base;
+            return Ok(());
+        }
         let time = fields.as_ref().and_then(|fields| self.time(fields, base.as_ref()));
         let edited_ms = time.or(edited_ms).unwrap_or(site.now_ms);
         let reading = Reading {
-            fields: fields.as_ref(),
+            fields: fields.as_deref(),
             writer: &party.domain.writer,
             edited: Clock::new(edited_ms, 0),
             timed: time.is_some(),
             written,
         };
-        let shown_before = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
-        remember_base(base.as_ref(), &mut plan.base_values);
+        let shown_before = self.shown_to_all(plan);
         let taken = take(plan.record.take(), base, &reading, &self.entity.rules, site)?;
         let Taken { record, base, change, capped, notices } = taken;
         plan.record = record;
@@ -210,6 +223,14 @@ impl Planner<'_> {
         Ok(())
     }
 
+    /// Returns what the record shows as it is now.
+    fn shown_to_all(&self, plan: &RecordPlan) -> Option<Fields> {
+        match plan.changes.last() {
+            Some(last) => last.after.clone(),
+            None => plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None)),
+        }
+    }
+
     /// Closes an open write of a domain whose changes are not taken.
     fn close_mirrored(&self, side: Side, base: &mut Base, held: &Held, written: Option<bool>) {
         let now = match held {
@@ -217,7 +238,7 @@ impl Planner<'_> {
             Held::Absent => None,
             Held::Present { fields, .. } => Some(self.party(side).gate.held(fields)),
         };
-        self.close_intent(side, base, now.as_ref(), written);
+        self.close_intent(side, base, now.as_deref(), written);
     }
 
     /// Closes an open write of a domain, as far as it can be told whether it was done.
@@ -232,7 +253,7 @@ impl Planner<'_> {
         let Some(intent) = &base.intent else { return };
         let reading = held.map(|held| party.gate.reading(held, intent.rendering.as_ref()));
         base.close_intent(&Reading {
-            fields: reading.as_ref(),
+            fields: reading.as_deref(),
             writer: &party.domain.writer,
             edited: Clock::default(),
             timed: false,
@@ -254,31 +275,30 @@ impl Planner<'_> {
     }
 
     /// Decides what one domain is to hold, and what is known of it then.
-    fn give(&self, side: Side, held: &Held, plan: &mut RecordPlan) {
+    fn give(&self, side: Side, held: &[Held; 2], plan: &mut RecordPlan) {
         let party = self.party(side);
-        let Some(now) = self.held_now(party, held, plan, side) else {
-            return;
+        let now = match &held[side.index()] {
+            Held::Unknown => return,
+            Held::Absent => None,
+            Held::Present { fields, .. } => Some(party.gate.held(fields)),
         };
         let rules = &self.entity.rules;
-        let shown = self.shown_to(side, plan.record.as_ref());
+        let shown = self.shown_to(side, plan);
         let deleted_here =
             plan.notices.iter().any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
         if deleted_here {
             return;
         }
         let nothing = Fields::new();
-        let mut after = shown
-            .as_ref()
-            .map(|shown| party.gate.rendering(shown, now.as_ref().unwrap_or(&nothing)));
+        let held_now = now.as_deref().unwrap_or(&nothing);
+        let mut after = shown.as_ref().map(|shown| party.gate.rendering(shown, held_now));
         // The field that decides may itself be hidden from the domain.
-        let kept_back = |fields: &Option<Fields>| {
-            fields.as_ref().is_some_and(|fields| party.gate.keeps_back(fields))
-        };
-        if kept_back(&shown) || kept_back(&after) {
+        let keeps_back = |fields: Option<&Fields>| fields.is_some_and(|f| party.gate.keeps_back(f));
+        if keeps_back(shown.as_ref()) || keeps_back(after.as_deref()) {
             plan.kept_back[side.index()] = true;
             return;
         }
-        keep_reported(side, plan, now.as_ref(), after.as_mut());
+        keep_reported(side, plan, now.as_deref(), after.as_mut());
         let same = match (&now, &after) {
             (Some(now), Some(after)) => same_fields(rules, now, after),
             (None, None) => true,
@@ -291,7 +311,8 @@ impl Planner<'_> {
         let Some(record) = &plan.record else {
             // A mirror holds a record that no one else has.
             if !same {
-                plan.writes[side.index()] = Some(Write { before: now, after: None });
+                let before = now.map(Cow::into_owned);
+                plan.writes[side.index()] = Some(Write { before, after: None, is_copy: false });
             }
             return;
         };
@@ -304,7 +325,12 @@ impl Planner<'_> {
                 own.extend(earlier.iter().flat_map(|base| base.own.as_slice()));
             }
             let own = own.into_iter().collect();
-            known.then(|| Base { rendering: with(now, &kept), token, own, intent: None })
+            known.then(|| Base {
+                rendering: with(now.map(Cow::into_owned), &kept),
+                token,
+                own,
+                intent: None,
+            })
         } else {
             if let (Some(now), Some(after)) = (&now, &after) {
                 let base = earlier.as_ref().and_then(|base| base.rendering.as_ref());
@@ -313,10 +339,12 @@ impl Planner<'_> {
             }
             // A record that comes anew comes without what is out of scope.
             let rendering = match now {
-                Some(_) => with(after.clone(), &kept),
-                None => after.clone(),
+                Some(_) => with(after.as_deref().cloned(), &kept),
+                None => after.as_deref().cloned(),
             };
-            plan.writes[side.index()] = Some(Write { before: now, after });
+            let is_copy = now.is_none() && is_held(&held[side.other().index()], after.as_deref());
+            let (before, after) = (now.map(Cow::into_owned), after.map(Cow::into_owned));
+            plan.writes[side.index()] = Some(Write { before, after, is_copy });
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
     }
@@ -342,9 +370,13 @@ impl Planner<'_> {
     }
 
     /// Returns the record as one domain may see it, before its gate; nothing if it is deleted.
-    fn shown_to(&self, side: Side, record: Option<&Record>) -> Option<Fields> {
+    fn shown_to(&self, side: Side, plan: &RecordPlan) -> Option<Fields> {
         let rules = &self.entity.rules;
+        let record = plan.record.as_ref();
         let record = record.filter(|record| is_visible(record, rules.deletion))?;
+        if is_uncontested(record) {
+            return self.shown_to_all(plan);
+        }
         // A mirror shows what its source holds, also where a conflict is open.
         let viewer = match self.direction.mirrors(side) {
             true => side.other(),
@@ -352,25 +384,16 @@ impl Planner<'_> {
         };
         visible(record, rules, Some(&self.party(viewer).domain.writer))
     }
+}
 
-    /// Returns what a domain holds, as far as the hub deals with it; nothing if nobody knows.
-    fn held_now(
-        &self,
-        party: &Party<'_>,
-        held: &Held,
-        plan: &RecordPlan,
-        side: Side,
-    ) -> Option<Option<Fields>> {
-        match held {
-            Held::Unknown => None,
-            Held::Absent => Some(None),
-            Held::Present { fields, .. } => {
-                let held = party.gate.held(fields);
-                debug_assert!(!plan.kept_back[side.index()], "kept back means unknown");
-                Some(Some(held))
-            }
-        }
-    }
+/// Returns whether every viewer is shown the same, since no field has two values at once.
+fn is_uncontested(record: &Record) -> bool {
+    record.body.keyed.is_empty() && record.body.registers.values().all(|values| values.len() == 1)
+}
+
+/// Returns whether a domain holds exactly these fields.
+fn is_held(held: &Held, wanted: Option<&Fields>) -> bool {
+    matches!(held, Held::Present { fields, .. } if Some(fields) == wanted)
 }
 
 /// Adds to what a domain holds what it held out of its scope.
@@ -383,7 +406,12 @@ fn with(held: Option<Fields>, kept: &Fields) -> Option<Fields> {
 }
 
 /// Leaves an append list as it is in a domain that removed elements from it: that is reported.
-fn keep_reported(side: Side, plan: &RecordPlan, now: Option<&Fields>, after: Option<&mut Fields>) {
+fn keep_reported(
+    side: Side,
+    plan: &RecordPlan,
+    now: Option<&Fields>,
+    after: Option<&mut Cow<'_, Fields>>,
+) {
     let Some(after) = after else { return };
     for (at, notice) in &plan.notices {
         let Notice::RemovedFromAppend { path } = notice else {
@@ -391,7 +419,7 @@ fn keep_reported(side: Side, plan: &RecordPlan, now: Option<&Fields>, after: Opt
         };
         let held = now.into_iter().flatten().find(|(p, _)| p == path);
         if let (true, Some(held)) = (*at == side, held)
-            && let Some(field) = after.iter_mut().find(|(p, _)| p == path)
+            && let Some(field) = after.to_mut().iter_mut().find(|(p, _)| p == path)
         {
             *field = held.clone();
         }

@@ -1,10 +1,9 @@
 //! What a run starts from: the files of one entity, and which of its records have to be looked at.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use syncline_domains::files::disk::{Digest, Reading, digest, read};
-use syncline_domains::files::document::{Document, Item};
+use syncline_domains::files::disk::{Digest, Present, Reading, digest, read};
+use syncline_domains::files::document::{Document, DocumentError};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
@@ -14,10 +13,12 @@ use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
 
+use super::both::both;
 use super::publish::is_transient;
+use super::run::length;
 use crate::error::HubError;
-use crate::hub::Hub;
 use crate::request::{FileDomain, FileEntity, SyncRequest};
+use crate::view::View;
 
 /// One file of an entity, as it was read.
 pub(crate) struct SideInput {
@@ -29,8 +30,6 @@ pub(crate) struct SideInput {
     pub(crate) modified_ms: Option<u64>,
     /// Its items.
     pub(crate) document: Document<'static>,
-    /// Positions among the items, sorted by id.
-    by_id: Vec<usize>,
     /// What the domain held after the last run.
     pub(crate) index: DomainIndex,
     /// Runs whose writes to this file nobody knows to be done.
@@ -40,21 +39,9 @@ pub(crate) struct SideInput {
 }
 
 impl SideInput {
-    /// Returns the item of a record.
-    pub(crate) fn item(&self, id: &RecordId) -> Option<&Item> {
-        let items = self.document.items();
-        let found = self.by_id.binary_search_by(|index| items[*index].id.cmp(id));
-        found.ok().map(|at| &items[self.by_id[at]])
-    }
-
-    /// Returns the items, sorted by id.
-    pub(crate) fn items(&self) -> impl Iterator<Item = &Item> {
-        self.by_id.iter().map(|index| &self.document.items()[*index])
-    }
-
     /// Returns what the domain holds of a record.
     pub(crate) fn held(&self, id: &RecordId, id_path: &Path) -> Held {
-        match self.item(id) {
+        match self.document.item(id) {
             Some(item) => match flatten(self.document.raw(item)) {
                 Ok(mut fields) => {
                     fields.retain(|(path, _)| path != id_path);
@@ -89,15 +76,21 @@ struct Opened {
 }
 
 impl Opened {
-    /// Returns whether the file is what the last run left, under the same rules, and nothing has
-    /// changed at the hub since. Its bytes are digested, never held.
-    fn is_unchanged(&self, hub: &Hub, rules: [u8; 16]) -> bool {
-        let same = self.index.rules == rules
-            && self.index.position == hub.position
-            && self.unknown_writes.is_empty();
+    /// Returns whether the file may be what the last run left: the same length, under the same
+    /// rules, and nothing has changed at the hub since.
+    fn may_be_unchanged(&self, view: &View<'_>, rules: [u8; 16]) -> bool {
+        self.index.rules == rules
+            && self.index.position == view.position
+            && self.unknown_writes.is_empty()
+            && self.index.file.is_some()
+            && length(view.disk, &self.path) == self.index.bytes
+    }
+
+    /// Returns whether the file holds what the last run left. Its bytes are digested, never held.
+    fn is_unchanged(&self, view: &View<'_>) -> bool {
         // What cannot be read is read again where errors are told.
-        let found = || digest(&*hub.disk, &self.path).ok().flatten();
-        same && self.index.file.is_some() && found() == self.index.file.map(Digest)
+        let found = digest(view.disk, &self.path).ok().flatten();
+        found.is_some() && found == self.index.file.map(Digest)
     }
 
     /// Takes the file as it was after the last run, without looking into it.
@@ -108,51 +101,78 @@ impl Opened {
             digest: self.index.file,
             modified_ms: None,
             document: Document::empty(name.as_str(), id_path),
-            by_id: Vec::new(),
             index: self.index,
             unknown_writes: self.unknown_writes,
             renames: request.domain(self.side).renames(name).to_vec(),
         }
     }
 
+    /// Reads the file; nothing if it is missing.
     fn read(
-        self,
-        hub: &Hub,
+        &self,
+        view: &View<'_>,
         request: &SyncRequest,
-        entity: &FileEntity,
-    ) -> Result<SideInput, HubError> {
-        let LinkedEntity { name, id_path, .. } = &entity.entity;
-        let domain = request.domain(self.side);
-        let bytes_max = request.limits.bytes_per_run;
-        let reading = read(&*hub.disk, &self.path, bytes_max).map_err(|error| {
+        entity: &EntityName,
+    ) -> Result<Option<Present>, HubError> {
+        let reading = read(view.disk, &self.path, request.limits.bytes_per_run);
+        let reading = reading.map_err(|error| {
             let (code, transient) = (error.code(), is_transient(&error));
-            file_error(domain, name, code, with_causes(&error), transient)
+            file_error(request.domain(self.side), entity, code, with_causes(&error), transient)
         })?;
-        let file = match reading {
+        Ok(match reading {
             Reading::Missing => None,
             Reading::Present(file) => Some(file),
-        };
-        let digest = file.as_ref().map(|file| file.digest.0);
-        let modified_ms = file.as_ref().map(|file| file.modified_ms);
-        let document = match file {
-            Some(file) => Document::parse(file.bytes, name.as_str(), id_path).map_err(|error| {
-                file_error(domain, name, error.code(), with_causes(&error), false)
-            })?,
-            None => Document::empty(name.as_str(), id_path),
-        };
-        let items = document.items();
-        let mut by_id: Vec<usize> = (0..items.len()).collect();
-        by_id.sort_by(|a, b| items[*a].id.cmp(&items[*b].id));
+        })
+    }
+
+    /// Takes the file as it was read.
+    fn into_read(
+        self,
+        request: &SyncRequest,
+        entity: &EntityName,
+        file: FileFacts,
+        document: Result<Document<'static>, DocumentError>,
+    ) -> Result<SideInput, HubError> {
+        let domain = request.domain(self.side);
+        let document = document.map_err(|error| {
+            file_error(domain, entity, error.code(), with_causes(&error), false)
+        })?;
         Ok(SideInput {
             path: self.path,
-            digest,
-            modified_ms,
+            digest: file.digest,
+            modified_ms: file.modified_ms,
             document,
-            by_id,
             index: self.index,
             unknown_writes: self.unknown_writes,
-            renames: domain.renames(name).to_vec(),
+            renames: domain.renames(entity).to_vec(),
         })
+    }
+}
+
+/// What is known of a file beside its bytes; nothing of one that is missing.
+struct FileFacts {
+    digest: Option<[u8; 32]>,
+    modified_ms: Option<u64>,
+}
+
+impl FileFacts {
+    fn of(file: Option<&Present>) -> Self {
+        Self {
+            digest: file.map(|file| file.digest.0),
+            modified_ms: file.map(|file| file.modified_ms),
+        }
+    }
+}
+
+/// Finds the items of a file; one that is missing has none.
+fn items_of(
+    file: Option<Present>,
+    entity: &EntityName,
+    id_path: &Path,
+) -> Result<Document<'static>, DocumentError> {
+    match file {
+        Some(file) => Document::parse(file.bytes, entity.as_str(), id_path),
+        None => Ok(Document::empty(entity.as_str(), id_path)),
     }
 }
 
@@ -177,7 +197,7 @@ pub(crate) struct EntityInput {
     pub(crate) unchanged: bool,
 }
 
-impl Hub {
+impl View<'_> {
     /// Reads both files of an entity.
     ///
     /// # Errors
@@ -192,14 +212,15 @@ impl Hub {
         let rules = rules_digest(request, entity);
         let [source, target] = Side::BOTH.map(|side| self.open_side(request, entity, side));
         let opened = [source?, target?];
-        // Nothing was changed anywhere: then nothing has to be understood either.
-        let unchanged =
-            request.only.is_none() && opened.iter().all(|side| side.is_unchanged(self, rules));
+        // Nothing was changed anywhere: then nothing has to be understood either. A file is digested
+        // for that only if it may turn out so.
+        let unchanged = request.only.is_none()
+            && opened.iter().all(|side| side.may_be_unchanged(self, rules))
+            && opened.iter().all(|side| side.is_unchanged(self));
         let sides = if unchanged {
             opened.map(|side| side.into_known(request, entity))
         } else {
-            let [source, target] = opened.map(|side| side.read(self, request, entity));
-            [source?, target?]
+            self.read_sides(request, entity, opened)?
         };
         Ok(EntityInput { sides, rules, unchanged })
     }
@@ -211,7 +232,33 @@ impl Hub {
         entity: &FileEntity,
         side: Side,
     ) -> Result<SideInput, HubError> {
-        self.open_side(request, entity, side)?.read(self, request, entity)
+        let name = &entity.entity.name;
+        let opened = self.open_side(request, entity, side)?;
+        let file = opened.read(self, request, name)?;
+        let facts = FileFacts::of(file.as_ref());
+        opened.into_read(request, name, facts, items_of(file, name, &entity.entity.id_path))
+    }
+
+    /// Reads both files, one after the other, and finds their items side by side.
+    fn read_sides(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        opened: [Opened; 2],
+    ) -> Result<[SideInput; 2], HubError> {
+        let name = &entity.entity.name;
+        let [source, target] = opened.each_ref().map(|side| side.read(self, request, name));
+        let files = [source?, target?];
+        let facts = files.each_ref().map(|file| FileFacts::of(file.as_ref()));
+        let lengths = files.each_ref().map(|file| file.as_ref().map_or(0, |f| f.bytes.len()));
+        let id_path = &entity.entity.id_path;
+        let parse = files.map(|file| move || items_of(file, name, id_path));
+        let [source_document, target_document] = both(lengths[0].min(lengths[1]), parse);
+        let ([source, target], [source_facts, target_facts]) = (opened, facts);
+        Ok([
+            source.into_read(request, name, source_facts, source_document)?,
+            target.into_read(request, name, target_facts, target_document)?,
+        ])
     }
 
     fn open_side(
@@ -244,21 +291,22 @@ impl Hub {
     ) -> Result<DomainIndex, HubError> {
         let domain = request.domain(side).domain.name.clone();
         let key = Key::Domain { domain, entity: Some(entity.clone()) };
-        match self.store.get(&key)? {
+        match self.rows.get(&key)? {
             Some(bytes) => DomainIndex::decode(&bytes)
                 .map_err(|source| HubError::Damaged { table: "domains", source }),
             None => Ok(DomainIndex::default()),
         }
     }
 
-    /// Returns the records that have to be looked at: those that differ from what the domains held
-    /// after the last run, those that changed at the hub since, and all if the rules are others.
+    /// Returns the records that have to be looked at, sorted: those that differ from what the
+    /// domains held after the last run, those that changed at the hub since, and all if the rules
+    /// are others.
     pub(crate) fn changed_records(
         &self,
         input: &EntityInput,
         entity: &EntityName,
-    ) -> Result<BTreeSet<RecordId>, HubError> {
-        let mut changed = BTreeSet::new();
+    ) -> Result<Vec<RecordId>, HubError> {
+        let mut changed = Vec::new();
         // What one side still lacks may be told by the other side's items only.
         let stale =
             |side: &SideInput| side.index.rules != input.rules || !side.unknown_writes.is_empty();
@@ -272,32 +320,34 @@ impl Hub {
                 let entry = LogEntry::decode(bytes)
                     .map_err(|source| HubError::Damaged { table: "log", source })?;
                 if entry.entity == *entity {
-                    changed.insert(entry.id);
+                    changed.push(entry.id);
                 }
                 Ok(())
             })?;
         } else if since == Position(0) {
             self.for_each(&Scan::Records { entity: entity.clone() }, |key, _| {
                 if let Key::Record { id, .. } = key {
-                    changed.insert(id.clone());
+                    changed.push(id.clone());
                 }
                 Ok(())
             })?;
         }
+        changed.sort();
+        changed.dedup();
         Ok(changed)
     }
 }
 
 /// Adds the records whose bytes are not those of the index; both are sorted by id.
-fn differing(side: &SideInput, everything: bool, changed: &mut BTreeSet<RecordId>) {
+fn differing(side: &SideInput, everything: bool, changed: &mut Vec<RecordId>) {
     let mut known = side.index.items.iter().peekable();
-    for item in side.items() {
+    for item in side.document.items_by_id() {
         while let Some((id, _)) = known.next_if(|(id, _)| *id < item.id) {
-            changed.insert(id.clone());
+            changed.push(id.clone());
         }
         let same = known.next_if(|(id, _)| *id == item.id).is_some_and(|(_, d)| *d == item.digest);
         if !same || everything {
-            changed.insert(item.id.clone());
+            changed.push(item.id.clone());
         }
     }
     changed.extend(known.map(|(id, _)| id.clone()));

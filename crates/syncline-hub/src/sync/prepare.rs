@@ -1,12 +1,13 @@
 //! Planning one entity: every changed record is planned, counted, and gathered into the run.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::SyncSender;
 
 use syncline_domains::files::document::{Change, Document};
 use syncline_domains::files::patch::{PatchError, patch};
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
-use syncline_engine::rows::Key;
+use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
     EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key,
     to_domain,
@@ -16,18 +17,20 @@ use syncline_merge::commit::Site;
 use syncline_merge::display::{Fields, is_visible, visible};
 use syncline_merge::plain::Notice;
 use syncline_model::clock::Clock;
-use syncline_model::id::{EntityName, RecordId};
+use syncline_model::id::{EntityName, RecordId, SiteId};
 use syncline_model::json::{Json, Leaf, Object, parse};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::Toll;
+use syncline_store::Piece;
 
 use super::input::{EntityInput, problems};
+use super::run::send;
 use crate::error::HubError;
-use crate::hub::Hub;
 use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
 use crate::request::{FileEntity, SyncRequest};
 use crate::twins;
+use crate::view::View;
 
 /// Records loaded from the store at once.
 const RECORDS_PER_LOAD: usize = 1_000;
@@ -42,12 +45,15 @@ pub(crate) struct EntityPlan {
     pub(crate) input: EntityInput,
     /// What it comes to.
     pub(crate) report: EntityReport,
+    /// Whether the fields of records that come or go are told: they are in a plan, and where twins are
+    /// looked for among them.
+    tells_all_fields: bool,
     /// What is done to single records.
     pub(crate) actions: Vec<Action>,
     /// Conflicts found.
     pub(crate) conflicts: Vec<FoundConflict>,
     /// What is written to each file.
-    pub(crate) changes: [Vec<Change>; 2],
+    pub(crate) changes: [Vec<(RecordId, Rewrite)>; 2],
     /// Records that each side held when it was last known, and lacks now.
     removed: [u64; 2],
     /// Records that could not be dealt with: they are looked at again in the next run.
@@ -58,11 +64,22 @@ pub(crate) struct EntityPlan {
     pub(crate) notices: Vec<Problem>,
 }
 
+/// What becomes of one record of a file.
+pub(crate) enum Rewrite {
+    /// It is written.
+    Put(Object),
+    /// It is added as the other domain has it.
+    Copy,
+    /// It is removed.
+    Remove,
+}
+
 /// What is stored of the conflicts, by record.
 pub(crate) type ListedConflicts = BTreeMap<RecordId, Vec<ConflictRow>>;
 
-impl Hub {
-    /// Plans one entity and adds what is to be stored to the transaction.
+impl View<'_> {
+    /// Plans one entity and adds what is to be stored to the transaction, whose rows go to `pieces` now
+    /// and then; without it they are dropped.
     pub(crate) fn plan_entity(
         &self,
         request: &SyncRequest,
@@ -70,6 +87,7 @@ impl Hub {
         input: EntityInput,
         transaction: &mut Transaction,
         clock: &mut Clock,
+        pieces: Option<&SyncSender<Piece>>,
     ) -> Result<EntityPlan, HubError> {
         let name = entity.entity.name.clone();
         let party = |side: Side| {
@@ -87,6 +105,7 @@ impl Hub {
             id_path: entity.entity.id_path.clone(),
             input,
             report: EntityReport::default(),
+            tells_all_fields: pieces.is_none() || !entity.identifying.is_empty(),
             actions: Vec::new(),
             conflicts: Vec::new(),
             changes: [Vec::new(), Vec::new()],
@@ -100,22 +119,41 @@ impl Hub {
             return Ok(plan);
         }
         let changed = self.changed_records(&plan.input, &plan.name)?;
-        let (taken, put_off): (BTreeSet<_>, BTreeSet<_>) = changed
+        let (ids, put_off): (Vec<_>, Vec<_>) = changed
             .into_iter()
             .partition(|id| request.only.as_ref().is_none_or(|only| only.contains(id)));
-        plan.unfinished.extend(put_off.iter().cloned());
-        count_unchanged(&mut plan, &taken);
-        let ids: Vec<RecordId> = taken.into_iter().collect();
+        plan.unfinished.extend(put_off);
+        count_unchanged(&mut plan, &ids);
         let listed = self.listed_conflicts(&plan.name, &ids)?;
+        let is_new = self.is_new(&planner)?;
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
-            for (id, known) in self.load(&planner, &plan.input, chunk)? {
+            for (id, known) in self.load(&planner, &plan.input, chunk, is_new)? {
                 let listed = listed.get(&id);
                 let listed = listed.map(Vec::as_slice).unwrap_or_default();
-                plan.record(&planner, &id, known, listed, transaction, clock, self)?;
+                plan.record(&planner, &id, known, listed, transaction, clock, self.site)?;
+            }
+            let rows = std::mem::take(&mut transaction.batch);
+            if let (Some(pieces), false) = (pieces, rows.is_empty()) {
+                send(pieces, Piece::Rows(rows))?;
             }
         }
         plan.notices.extend(twins::notice(entity, &plan.actions));
+        if pieces.is_some() {
+            let moved = plan.actions.iter_mut().filter(|action| action.kind != ActionKind::Update);
+            moved.for_each(|action| action.fields = Vec::new());
+        }
         Ok(plan)
+    }
+
+    /// Returns whether nothing is stored of an entity: then nothing has to be looked up.
+    fn is_new(&self, planner: &Planner<'_>) -> Result<bool, HubError> {
+        let entity = planner.entity.name.clone();
+        let mut is_new = self.is_empty(&Scan::Records { entity: entity.clone() })?;
+        for party in &planner.parties {
+            let (domain, entity) = (party.domain.name.clone(), entity.clone());
+            is_new &= self.is_empty(&Scan::Bases { domain, entity })?;
+        }
+        Ok(is_new)
     }
 
     /// Loads what is known of some records.
@@ -124,16 +162,17 @@ impl Hub {
         planner: &Planner<'_>,
         input: &EntityInput,
         ids: &[RecordId],
+        is_new: bool,
     ) -> Result<Vec<(RecordId, Known)>, HubError> {
         let entity = &planner.entity.name;
         let mut keys = Vec::with_capacity(ids.len() * 3);
-        for id in ids {
+        for id in ids.iter().filter(|_| !is_new) {
             keys.push(Key::Record { entity: entity.clone(), id: id.clone() });
             for party in &planner.parties {
                 keys.push(base_key(&party.domain.name, entity, id));
             }
         }
-        let mut rows = self.store.get_many(&keys)?.into_iter();
+        let mut rows = self.rows.get_many(&keys)?.into_iter();
         let mut loaded = Vec::with_capacity(ids.len());
         for id in ids {
             let record = decoded(rows.next().flatten(), "records", decode_record)?;
@@ -168,17 +207,22 @@ fn count_known(plan: &mut EntityPlan) {
     plan.report.unchanged = plan.report.merged;
 }
 
-/// Counts the records that nobody has changed.
-fn count_unchanged(plan: &mut EntityPlan, taken: &BTreeSet<RecordId>) {
-    let [source, target] = &plan.input.sides;
-    for side in Side::BOTH {
-        plan.report.read[side.index()] =
-            plan.input.sides[side.index()].document.items().len() as u64;
+/// Counts the records that nobody has changed; `taken` are the others, sorted by id.
+fn count_unchanged(plan: &mut EntityPlan, taken: &[RecordId]) {
+    let documents = plan.input.sides.each_ref().map(|side| &side.document);
+    plan.report.read = documents.map(|document| document.items().len() as u64);
+    let [source, target] = documents.map(|document| document.items_by_id().map(|item| &item.id));
+    let (mut source, mut target) = (source.peekable(), target.peekable());
+    let mut taken = taken.iter().peekable();
+    let mut unchanged = 0;
+    while let Some(id) = source.peek().into_iter().chain(target.peek()).min().copied() {
+        source.next_if_eq(&id);
+        target.next_if_eq(&id);
+        while taken.next_if(|taken| *taken < id).is_some() {}
+        unchanged += u64::from(taken.next_if_eq(&id).is_none());
     }
-    let only_target = target.items().filter(|item| source.item(&item.id).is_none());
-    let union = source.items().chain(only_target);
-    plan.report.unchanged = union.filter(|item| !taken.contains(&item.id)).count() as u64;
-    plan.report.merged = plan.report.unchanged;
+    plan.report.unchanged = unchanged;
+    plan.report.merged = unchanged;
 }
 
 impl EntityPlan {
@@ -192,11 +236,11 @@ impl EntityPlan {
         listed: &[ConflictRow],
         transaction: &mut Transaction,
         clock: &mut Clock,
-        hub: &Hub,
+        site: SiteId,
     ) -> Result<(), HubError> {
         let now_ms = transaction.run().at_ms;
         let floor = Version::new();
-        let mut site = Site { id: hub.site, clock, now_ms, floor: &floor, lost: &[] };
+        let mut site = Site { id: site, clock, now_ms, floor: &floor, lost: &[] };
         let mut plan = match planner.record(known, &mut site) {
             Ok(plan) => plan,
             Err(refusal) => {
@@ -220,7 +264,7 @@ impl EntityPlan {
                 continue;
             };
             match self.change(side, id, write) {
-                Ok(change) => self.changes[side.index()].push(change),
+                Ok(change) => self.changes[side.index()].push((id.clone(), change)),
                 Err(error) => {
                     self.unwritable(id, error.code(), &error.to_string());
                     plan.give_up(side);
@@ -344,20 +388,29 @@ impl EntityPlan {
             id: id.clone(),
             side,
             kind,
-            fields: field_changes(write),
+            fields: if kind == ActionKind::Update || self.tells_all_fields {
+                field_changes(write)
+            } else {
+                Vec::new()
+            },
             origin,
         });
     }
 
     /// Returns the change of the file that writes a record.
-    fn change(&self, side: Side, id: &RecordId, write: &Write) -> Result<Change, PatchError> {
+    fn change(&self, side: Side, id: &RecordId, write: &Write) -> Result<Rewrite, PatchError> {
         let Some(after) = &write.after else {
-            return Ok(Change::remove(id.clone()));
+            return Ok(Rewrite::Remove);
         };
-        let input = &self.input.sides[side.index()];
-        let own = object(&input.document, input.item(id));
-        let other = &self.input.sides[side.other().index()];
-        let template = object(&other.document, other.item(id));
+        let [input, other] = [side, side.other()].map(|side| &self.input.sides[side.index()]);
+        let own = object(&input.document, input.document.item(id));
+        let is_named_alike = input.renames.is_empty() && other.renames.is_empty();
+        if own.is_none() && write.is_copy && is_named_alike {
+            return Ok(Rewrite::Copy);
+        }
+        // Only a new record is written in the order of the other domain's.
+        let example = other.document.item(id).filter(|_| own.is_none());
+        let template = object(&other.document, example);
         let before = to_domain(&input.renames, write.before.clone().unwrap_or_default());
         let mut after = to_domain(&input.renames, after.clone());
         if own.is_none() {
@@ -366,7 +419,25 @@ impl EntityPlan {
             after.sort();
         }
         let object = patch(own.as_ref(), template.as_ref(), &before, &after)?;
-        Ok(Change::put(id.clone(), object))
+        Ok(Rewrite::Put(object))
+    }
+
+    /// Returns the changes of one file as its document takes them.
+    pub(crate) fn file_changes(
+        &self,
+        side: Side,
+        changes: Vec<(RecordId, Rewrite)>,
+    ) -> Vec<Change<'_>> {
+        let other = &self.input.sides[side.other().index()].document;
+        let change = |(id, rewrite)| match rewrite {
+            Rewrite::Put(object) => Change::put(id, object),
+            Rewrite::Copy => {
+                let item = other.item(&id);
+                Change::copy(id, item.map(|item| other.raw(item)).unwrap_or_default())
+            }
+            Rewrite::Remove => Change::remove(id),
+        };
+        changes.into_iter().map(change).collect()
     }
 
     /// Notes a record that cannot be written; it is looked at again in the next run.

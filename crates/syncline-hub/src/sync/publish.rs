@@ -1,204 +1,81 @@
-//! Carrying a plan out: stage, commit, put in place, confirm.
+//! Putting staged files in their places, and confirming that they are there.
 
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-
-use syncline_domains::files::disk::{Digest, DiskError, Staged, journal, stage};
-use syncline_domains::files::document::Document;
-use syncline_engine::index::{DomainIndex, ItemDigest};
+use syncline_domains::files::disk::DiskError;
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::{Problem, RunReport, RunStatus};
-use syncline_model::id::{Position, RecordId, RunId};
+use syncline_model::id::EntityName;
 use syncline_model::json::Json;
 
 use super::input::with_causes;
-use super::prepare::EntityPlan;
-use super::run::{Prepared, audit_facts, hex, outcome};
+use super::run::{Prepared, outcome};
+use super::stage::StagedWrite;
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::limits::UNDO_FILES_MAX;
 use crate::outcome::SyncOutcome;
 use crate::request::SyncRequest;
 
-/// One file that is about to be written.
-struct Write {
-    entity: usize,
-    side: Side,
-    key: Key,
-    entry: journal::Entry,
-    bytes: Vec<u8>,
-    /// Whether it is in its place now.
-    done: bool,
-}
-
 impl Hub {
-    /// Carries a plan out.
-    pub(super) fn execute(
+    /// Writes the files of a run that is committed.
+    pub(super) fn publish(
         &mut self,
         request: &SyncRequest,
         mut prepared: Prepared,
+        mut report: RunReport,
     ) -> Result<SyncOutcome, HubError> {
-        for side in Side::BOTH {
-            self.sweep(&request.domain(side).folder)?;
+        if prepared.writes.is_empty() {
+            return Ok(outcome(prepared, report, false));
         }
-        let mut writes = self.stage_all(request, &mut prepared)?;
-        let mut report = self.report(request, &prepared)?;
-        for write in &writes {
-            let name = file_name(request, write.side, &prepared.entities[write.entity]);
-            if let Some(change) = report.files.get_mut(&name) {
-                change.after = Some(hex(&write.entry.staged.digest.0));
-            }
+        self.publish_all(request, &mut prepared.writes, &mut report)?;
+        let mut batch = Batch::new();
+        for write in &prepared.writes {
+            self.note_written(write, &prepared, &mut batch)?;
         }
-        let committed = self.commit_run(request, &mut prepared, &mut report, &writes);
-        if let Err(error) = committed {
-            for write in writes {
-                // Best effort: the next run removes what is left of a run that never was.
-                let _ = write.entry.staged.discard(&*self.disk);
-            }
-            return Err(error);
-        }
-        if !writes.is_empty() {
-            self.publish_all(request, &prepared, &mut writes, &mut report)?;
-            let mut batch = Batch::new();
-            for write in &writes {
-                self.note_written(write, &prepared, &mut batch)?;
-            }
-            self.add_indexes(request, &prepared.entities, &writes, &mut batch)?;
-            report.duration_ms = self.environment.now_ms().saturating_sub(report_began(&prepared));
-            put_report(&mut batch, &report);
-            self.store.commit(&batch)?;
-            self.prune_undo();
-        }
-        Ok(outcome(prepared, report, !writes.is_empty()))
+        prepared.add_indexes(request, self.position, &mut batch);
+        let began_ms = prepared.transaction.run().at_ms;
+        report.duration_ms = self.environment.now_ms().saturating_sub(began_ms);
+        put_report(&mut batch, &report);
+        self.store.commit(&batch)?;
+        self.prune_undo();
+        Ok(outcome(prepared, report, true))
     }
 
     /// Strikes a write out of the journal: it is done, or it is known that it was refused.
     fn note_written(
         &self,
-        write: &Write,
+        write: &StagedWrite,
         prepared: &Prepared,
         batch: &mut Batch,
     ) -> Result<(), HubError> {
-        let plan = &prepared.entities[write.entity];
-        let only_one = plan.input.sides[write.side.index()].unknown_writes.is_empty();
-        if write.done {
+        let mut entities = prepared.entities.iter();
+        let entity = entities.find(|entity| entity.name == write.entity);
+        let is_only_one =
+            entity.is_some_and(|entity| entity.unknown_writes[write.side.index()].is_empty());
+        if write.is_done {
             batch.delete(write.key.clone());
-        } else if let (true, Key::Journal { domain, entity, .. }) = (only_one, &write.key) {
+        } else if let (true, Key::Journal { domain, entity, .. }) = (is_only_one, &write.key) {
             self.close_intents(domain, entity, &write.entry.records, false, batch)?;
             batch.delete(write.key.clone());
         }
         Ok(())
     }
 
-    /// Writes the new files beside the old ones.
-    fn stage_all(
-        &self,
-        request: &SyncRequest,
-        prepared: &mut Prepared,
-    ) -> Result<Vec<Write>, HubError> {
-        let run = prepared.transaction.run().id.clone();
-        let mut writes: Vec<Write> = Vec::new();
-        for (index, plan) in prepared.entities.iter_mut().enumerate() {
-            for side in Side::BOTH {
-                let changes = std::mem::take(&mut plan.changes[side.index()]);
-                if changes.is_empty() {
-                    continue;
-                }
-                match self.stage_one(request, plan, index, side, changes, &run) {
-                    Ok(write) => writes.push(write),
-                    Err(error) => {
-                        for write in writes {
-                            let _ = write.entry.staged.discard(&*self.disk);
-                        }
-                        return Err(error);
-                    }
-                }
-            }
-        }
-        Ok(writes)
-    }
-
-    fn stage_one(
-        &self,
-        request: &SyncRequest,
-        plan: &EntityPlan,
-        entity: usize,
-        side: Side,
-        changes: Vec<syncline_domains::files::document::Change>,
-        run: &RunId,
-    ) -> Result<Write, HubError> {
-        let input = &plan.input.sides[side.index()];
-        let domain = request.domain(side).domain.name.clone();
-        let file_error = |code: &'static str, problem: String, transient: bool| HubError::File {
-            domain: domain.as_str().to_owned(),
-            entity: plan.name.as_str().to_owned(),
-            code,
-            problem,
-            transient,
-        };
-        let records = changes.iter().map(|change| change.id.clone()).collect();
-        let bytes = input
-            .document
-            .rewrite(changes)
-            .map_err(|error| file_error(error.code(), with_causes(&error), false))?;
-        let staged = stage(&*self.disk, &input.path, &bytes, run)
-            .map_err(|error| file_error(error.code(), with_causes(&error), is_transient(&error)))?;
-        let keep = self.undo_path(run, domain.as_str(), plan.name.as_str());
-        let entry =
-            journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep), records };
-        let key = Key::Journal { run: run.clone(), domain, entity: plan.name.clone() };
-        Ok(Write { entity, side, key, entry, bytes, done: false })
-    }
-
-    /// Returns where the old file of a run is kept for undo.
-    pub(crate) fn undo_path(&self, run: &RunId, domain: &str, entity: &str) -> PathBuf {
-        self.state_folder.join("undo").join(format!("{}.{domain}.{entity}.json", run.as_str()))
-    }
-
-    /// Commits the hub's rows, together with what is about to be written.
-    fn commit_run(
-        &mut self,
-        request: &SyncRequest,
-        prepared: &mut Prepared,
-        report: &mut RunReport,
-        writes: &[Write],
-    ) -> Result<(), HubError> {
-        let facts = audit_facts(request, &prepared.transaction);
-        let mut batch = std::mem::take(&mut prepared.transaction.batch);
-        let details = audit_details(report);
-        let commitments = &prepared.transaction.commitments;
-        let frontier = self.add_audit(&mut batch, facts, commitments, &request.actor, &details)?;
-        report.audit_head = frontier.head().to_string();
-        for write in writes {
-            batch.put(write.key.clone(), write.entry.encode());
-        }
-        if writes.is_empty() {
-            let position = prepared.transaction.position;
-            self.add_indexes_at(request, &prepared.entities, writes, position, &mut batch)?;
-        }
-        put_report(&mut batch, report);
-        let (clock, position) = (prepared.clock, prepared.transaction.position);
-        self.commit(batch, clock, position, frontier)
-    }
-
     /// Puts the staged files in their places.
     fn publish_all(
         &mut self,
         request: &SyncRequest,
-        prepared: &Prepared,
-        writes: &mut [Write],
+        writes: &mut [StagedWrite],
         report: &mut RunReport,
     ) -> Result<(), HubError> {
         for write in writes {
-            let plan = &prepared.entities[write.entity];
             let domain = &request.domain(write.side).domain.name;
-            let staged: Staged = write.entry.staged.clone();
+            let staged = write.entry.staged.clone();
             let published =
                 staged.publish(&*self.disk, write.entry.old, write.entry.keep.as_deref());
             let trouble = match published {
                 Ok(published) => {
-                    write.done = true;
+                    write.is_done = true;
                     published.late_edit.then(|| {
                         (
                             "FILE_CHANGED",
@@ -211,7 +88,7 @@ impl Hub {
                 Err(error @ DiskError::OutcomeUnknown { .. }) => {
                     return Err(HubError::File {
                         domain: domain.as_str().to_owned(),
-                        entity: plan.name.as_str().to_owned(),
+                        entity: write.entity.as_str().to_owned(),
                         code: error.code(),
                         problem: with_causes(&error),
                         transient: false,
@@ -224,8 +101,8 @@ impl Hub {
                 )),
             };
             if let Some((code, reason, fix)) = trouble {
-                if !write.done {
-                    let name = file_name(request, write.side, plan);
+                if !write.is_done {
+                    let name = file_name(request, write.side, &write.entity);
                     if let Some(change) = report.files.get_mut(&name) {
                         change.after.clone_from(&change.before);
                     }
@@ -234,54 +111,11 @@ impl Hub {
                 report.problems.push(Problem {
                     code: code.to_owned(),
                     domain: Some(domain.clone()),
-                    entity: Some(plan.name.clone()),
+                    entity: Some(write.entity.clone()),
                     item: None,
                     reason,
                     fix,
                 });
-            }
-        }
-        Ok(())
-    }
-
-    fn add_indexes(
-        &self,
-        request: &SyncRequest,
-        entities: &[EntityPlan],
-        writes: &[Write],
-        batch: &mut Batch,
-    ) -> Result<(), HubError> {
-        self.add_indexes_at(request, entities, writes, self.position, batch)
-    }
-
-    /// Adds what each domain holds after the run, where that has changed.
-    fn add_indexes_at(
-        &self,
-        request: &SyncRequest,
-        entities: &[EntityPlan],
-        writes: &[Write],
-        position: Position,
-        batch: &mut Batch,
-    ) -> Result<(), HubError> {
-        for (index, plan) in entities.iter().enumerate() {
-            for side in Side::BOTH {
-                let write = writes.iter().find(|w| w.entity == index && w.side == side);
-                if write.is_some_and(|write| !write.done) {
-                    continue;
-                }
-                let domain = request.domain(side).domain.name.clone();
-                let new = new_index(plan, side, write, position)?;
-                if new != plan.input.sides[side.index()].index {
-                    let key =
-                        Key::Domain { domain: domain.clone(), entity: Some(plan.name.clone()) };
-                    batch.put(key, new.encode());
-                }
-                for run in &plan.input.sides[side.index()].unknown_writes {
-                    let (run, domain, entity) = (run.clone(), domain.clone(), plan.name.clone());
-                    if plan.unfinished.is_empty() {
-                        batch.delete(Key::Journal { run, domain, entity });
-                    }
-                }
             }
         }
         Ok(())
@@ -302,61 +136,9 @@ impl Hub {
     }
 }
 
-/// Stands for the digest of a record that has to be looked at in the next run, whatever it is.
-const DIGEST_UNKNOWN: ItemDigest = [0; 16];
-
-/// Returns what a domain holds after the run. The domain is known to have held the records that
-/// were not dealt with, and the next run looks at them again.
-fn new_index(
-    plan: &EntityPlan,
-    side: Side,
-    write: Option<&Write>,
-    position: Position,
-) -> Result<DomainIndex, HubError> {
-    let input = &plan.input.sides[side.index()];
-    let old = &input.index;
-    if plan.input.unchanged {
-        return Ok(DomainIndex { position, ..old.clone() });
-    }
-    let rewritten;
-    let (document, digest) = match write {
-        Some(write) => {
-            let bytes = write.bytes.as_slice();
-            rewritten = Document::parse(bytes, plan.name.as_str(), &plan.id_path)
-                .map_err(|_| HubError::Row { table: "domains" })?;
-            (&rewritten, Some(write.entry.staged.digest.0))
-        }
-        None => (&input.document, input.digest),
-    };
-    let present: BTreeSet<&RecordId> = document.items().iter().map(|item| &item.id).collect();
-    let mut items: Vec<_> = document
-        .items()
-        .iter()
-        .filter(|item| !plan.unfinished.contains(&item.id))
-        .map(|item| (item.id.clone(), item.digest))
-        .collect();
-    let uncertain = old.items.iter().filter(|(id, _)| {
-        plan.unfinished.contains(id)
-            || document.is_withheld(id)
-            || (document.has_unnamed() && !present.contains(id))
-    });
-    items.extend(uncertain.map(|(id, _)| (id.clone(), DIGEST_UNKNOWN)));
-    items.sort();
-    items.dedup_by(|a, b| a.0 == b.0);
-    let finished = plan.unfinished.is_empty();
-    let whole = finished && plan.problems.is_empty();
-    let file = if whole { digest } else { None };
-    // What was put off may have changed at the hub alone: the log is read again from there.
-    let position = if finished { position } else { old.position };
-    Ok(DomainIndex { file, rules: plan.input.rules, position, items })
-}
-
-fn file_name(request: &SyncRequest, side: Side, plan: &EntityPlan) -> String {
-    format!("{}/{}", request.domain(side).domain.name, plan.name)
-}
-
-fn report_began(prepared: &Prepared) -> u64 {
-    prepared.transaction.run().at_ms
+/// Returns the name of a file in a report.
+pub(super) fn file_name(request: &SyncRequest, side: Side, entity: &EntityName) -> String {
+    format!("{}/{entity}", request.domain(side).domain.name)
 }
 
 pub(crate) fn put_report(batch: &mut Batch, report: &RunReport) {

@@ -1,5 +1,7 @@
 //! Finishing what a crash cut off.
 
+use std::path::Path;
+
 use syncline_domains::files::disk::{Digest, Disk, Place, Reading, journal, leftovers, read};
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::base_key;
@@ -104,7 +106,7 @@ impl Hub {
     }
 
     /// Removes staged files in a folder that no run will ever put in place.
-    pub(crate) fn sweep(&self, folder: &std::path::Path) -> Result<(), HubError> {
+    pub(crate) fn sweep(&self, folder: &Path) -> Result<(), HubError> {
         // Best effort: a folder that cannot be listed is told by the reading of its files.
         let Ok(found) = leftovers(&*self.disk, folder) else {
             return Ok(());
@@ -136,10 +138,12 @@ fn file_of(key: &Key) -> Option<(DomainName, EntityName)> {
 /// cannot be told.
 ///
 /// The staged file takes the file's place, and the old one is kept before: so what is there tells
-/// how far the replacement came.
+/// how far the replacement came. A file that holds what it held before may be the old one, or the
+/// new one of which somebody has taken out again what the run had brought: if it was never replaced,
+/// the kept file is another name of it.
 fn was_written(disk: &dyn Disk, entry: &journal::Entry, found: Option<Digest>) -> Option<bool> {
     let old = entry.old?;
-    if found == Some(old) {
+    if entry.keep.is_none() && found == Some(old) {
         return Some(false);
     }
     match disk.place(&entry.staged.path) {
@@ -149,10 +153,23 @@ fn was_written(disk: &dyn Disk, entry: &journal::Entry, found: Option<Digest>) -
     }
     match disk.place(entry.keep.as_deref()?) {
         Ok(Place::Found(keep)) => match read(disk, &keep, u64::MAX) {
-            Ok(Reading::Present(kept)) => (kept.digest == old).then_some(true),
+            Ok(Reading::Present(kept)) if kept.digest == old => {
+                Some(found != Some(old) || replaced_by_another(disk, &entry.staged.target, &keep))
+            }
             _ => None,
         },
         Ok(Place::Missing(_)) => Some(false),
         _ => None,
+    }
+}
+
+/// Tells whether a file is certainly not the one that was kept under a second name. A copy on
+/// another device says nothing.
+fn replaced_by_another(disk: &dyn Disk, file: &Path, kept: &Path) -> bool {
+    match (disk.facts(file), disk.facts(kept)) {
+        (Ok(file), Ok(kept)) => {
+            file.identity.device == kept.identity.device && file.identity != kept.identity
+        }
+        _ => false,
     }
 }

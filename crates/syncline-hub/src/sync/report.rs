@@ -7,12 +7,13 @@ use syncline_engine::rows::Scan;
 use syncline_engine::sync::{FileChange, RunReport};
 use syncline_model::json::{Json, parse};
 
+use super::publish::file_name;
 use super::run::{Prepared, hex, status};
 use crate::error::HubError;
-use crate::hub::Hub;
 use crate::request::SyncRequest;
+use crate::view::View;
 
-impl Hub {
+impl View<'_> {
     /// Returns the report of a run as it stands before the files are written.
     pub(super) fn report(
         &self,
@@ -27,8 +28,8 @@ impl Hub {
             problems.extend(entity.problems.iter().cloned());
             notices.extend(entity.notices.iter().cloned());
             for side in Side::BOTH {
-                let digest = entity.input.sides[side.index()].digest.map(|digest| hex(&digest));
-                let name = format!("{}/{}", request.domain(side).domain.name, entity.name);
+                let digest = entity.digests[side.index()].map(|digest| hex(&digest));
+                let name = file_name(request, side, &entity.name);
                 let change = FileChange { before: digest.clone(), after: digest };
                 files.insert(name, change);
             }
@@ -49,7 +50,7 @@ impl Hub {
             notices,
             status: status(&prepared.entities, &prepared.problems),
             duration_ms: self.environment.now_ms().saturating_sub(run.at_ms),
-            audit_head: self.frontier.head().to_string(),
+            audit_head: self.audit_head.to_string(),
             files,
         })
     }
@@ -59,7 +60,7 @@ impl Hub {
         let name = format!("sync-{}", compact_time(at_ms));
         let mut taken = BTreeSet::new();
         let mut looked_at = 0;
-        self.store.scan(&Scan::RunsLatest, None, 1_000, &mut |_, bytes| {
+        self.rows.scan(&Scan::RunsLatest, None, 1_000, &mut |_, bytes| {
             looked_at += 1;
             if let Ok(Json::Object(run)) = parse(bytes)
                 && let Some(id) = run.get("syncId").and_then(Json::as_str)

@@ -1,34 +1,64 @@
-//! A run from its beginning to the moment before it writes: read, judge, plan.
+//! A run from its beginning to its commit: read, judge, plan, stage.
 
 use std::path::Path;
+use std::sync::mpsc::{SyncSender, sync_channel};
+use std::thread;
 
 use syncline_domains::files::disk::{Digest, Disk, FileKind, Place};
-use syncline_engine::audit::{BatchFacts, inner_root};
+use syncline_engine::audit::{BatchFacts, Frontier, inner_root};
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{Problem, RunReport, RunStatus, Transaction};
+use syncline_engine::sync::{Problem, RunFacts, RunReport, RunStatus, Transaction};
 use syncline_model::clock::Clock;
-use syncline_model::id::{DomainName, EntityName, RecordId};
+use syncline_model::id::{DomainName, EntityName, Position, RecordId, SiteId};
 use syncline_policy::{SafetyStop, guard};
+use syncline_store::{Piece, Read, StoreError};
 
+use super::planned::{NextIndex, Planned};
 use super::prepare::{EntityPlan, ListedConflicts};
+use super::publish::{audit_details, file_name, put_report};
+use super::stage::StagedWrite;
+use crate::environment::Environment;
 use crate::error::HubError;
-use crate::hub::Hub;
+use crate::hub::{Hub, Noted, put_facts};
+use crate::limits::PIECES_WAITING_MAX;
 use crate::outcome::SyncOutcome;
 use crate::request::{Progress, SyncRequest};
+use crate::view::View;
 
 /// Most records whose conflicts are asked for one by one; for more, all conflicts are read once.
 const RECORDS_ASKED_MAX: usize = 2_000;
 
-/// A run that is planned and not yet committed.
+/// A run that is planned.
 pub(super) struct Prepared {
     pub(super) transaction: Transaction,
     pub(super) clock: Clock,
-    pub(super) entities: Vec<EntityPlan>,
+    pub(super) entities: Vec<Planned>,
     pub(super) problems: Vec<Problem>,
     pub(super) inputs: String,
     pub(super) stop: Option<SafetyStop>,
+    /// The new files that stand beside the old ones; none for a plan.
+    pub(super) writes: Vec<StagedWrite>,
+}
+
+/// What becomes of a plan while it is made, entity by entity.
+#[derive(Clone, Copy)]
+pub(super) enum Mode<'a> {
+    /// It is looked at.
+    Plan,
+    /// It is carried out: its rows go to the store, its files are staged.
+    Run {
+        /// Takes the rows.
+        pieces: &'a SyncSender<Piece>,
+        /// The folder of the undo copies.
+        state_folder: &'a Path,
+    },
+}
+
+/// Hands a piece to the store. It is gone only if a commit has failed, and then says why itself.
+pub(super) fn send(pieces: &SyncSender<Piece>, piece: Piece) -> Result<(), HubError> {
+    pieces.send(piece).map_err(|_| HubError::Store(StoreError::Stopped))
 }
 
 impl Hub {
@@ -42,18 +72,12 @@ impl Hub {
         request: &SyncRequest,
         progress: &mut dyn Progress,
     ) -> Result<SyncOutcome, HubError> {
-        let mut prepared = self.prepare(request, progress)?;
-        if let Some(stop) = prepared.stop.take() {
-            return Err(stop.into());
+        self.view().check_folders(request)?;
+        for side in Side::BOTH {
+            self.sweep(&request.domain(side).folder)?;
         }
-        let open: u64 = prepared.entities.iter().map(|entity| entity.report.manual).sum();
-        if request.fail_on_conflict && open > 0 {
-            return Err(HubError::WouldConflict { count: open });
-        }
-        if progress.is_cancelled() {
-            return Err(HubError::Cancelled);
-        }
-        self.execute(request, prepared)
+        let (prepared, report) = self.prepare_and_commit(request, progress)?;
+        self.publish(request, prepared, report)
     }
 
     /// Plans a synchronisation and writes nothing.
@@ -66,33 +90,176 @@ impl Hub {
         request: &SyncRequest,
         progress: &mut dyn Progress,
     ) -> Result<SyncOutcome, HubError> {
-        let prepared = self.prepare(request, progress)?;
-        let report = self.report(request, &prepared)?;
+        self.view().check_folders(request)?;
+        let run = self.begin_run()?;
+        let view = self.view();
+        let mut prepared = Prepared::begin(run, self.position, self.clock);
+        view.prepare(request, progress, Mode::Plan, &mut prepared)?;
+        let report = view.report(request, &prepared)?;
         Ok(outcome(prepared, report, false))
     }
 
-    fn prepare(
+    /// Plans a run, stages its files and commits its rows. If anything fails or stops the run, no
+    /// file is left and nothing is committed.
+    ///
+    /// The store writes on a thread of its own, while the next records are planned on this one.
+    fn prepare_and_commit(
         &mut self,
         request: &SyncRequest,
         progress: &mut dyn Progress,
-    ) -> Result<Prepared, HubError> {
-        for side in Side::BOTH {
-            let domain = request.domain(side);
-            if !is_folder(&*self.disk, &domain.folder) {
-                let domain = domain.domain.name.as_str().to_owned();
-                return Err(HubError::DomainNotFound { domain });
+    ) -> Result<(Prepared, RunReport), HubError> {
+        let run = self.begin_run()?;
+        let mut prepared = Prepared::begin(run, self.position, self.clock);
+        let reader = self.store.reader()?;
+        let Self { store, disk, environment, state_folder, site, clock, position, frontier } = self;
+        let own = Own {
+            reader,
+            disk: &**disk,
+            environment: &mut **environment,
+            state_folder,
+            site: *site,
+            clock: *clock,
+            position: *position,
+            frontier,
+        };
+        let (pieces, waiting) = sync_channel(PIECES_WAITING_MAX);
+        let (ended, written) = thread::scope(|scope| {
+            let next = move || waiting.recv().unwrap_or(Piece::Abandon);
+            let writer = scope.spawn(move || store.commit_pieces(&mut { next }));
+            let ended = own.run_through(request, progress, &pieces, &mut prepared);
+            // Without an end the store abandons what it was given.
+            drop(pieces);
+            (ended, writer.join())
+        });
+        let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        match (written.map_err(HubError::from), ended) {
+            // What the store says comes first: it may be why the rest ended.
+            (Err(error), _) | (Ok(_), Err(error)) => {
+                for write in prepared.writes {
+                    // Best effort: the next run removes what is left of a run that never was.
+                    let _ = write.entry.staged.discard(&*self.disk);
+                }
+                Err(error)
+            }
+            (Ok(_), Ok((report, frontier))) => {
+                self.clock = prepared.clock;
+                self.position = prepared.transaction.position;
+                self.frontier = frontier;
+                Ok((prepared, report))
             }
         }
-        self.check_bytes(request)?;
-        let run = self.begin_run()?;
-        let mut prepared = Prepared {
-            transaction: Transaction::new(run, self.position),
-            clock: self.clock,
+    }
+}
+
+/// What a hub is without its store, which writes meanwhile.
+struct Own<'a> {
+    reader: Box<dyn Read + Send>,
+    disk: &'a dyn Disk,
+    environment: &'a mut dyn Environment,
+    state_folder: &'a Path,
+    site: SiteId,
+    clock: Clock,
+    position: Position,
+    frontier: &'a Frontier,
+}
+
+impl Own<'_> {
+    fn view(&self) -> View<'_> {
+        View {
+            rows: &*self.reader,
+            disk: self.disk,
+            environment: &*self.environment,
+            site: self.site,
+            position: self.position,
+            audit_head: self.frontier.head(),
+        }
+    }
+
+    /// Plans the whole run and hands all its rows to the store, to be committed; answers the report
+    /// and the frontier of the audit that hold then.
+    fn run_through(
+        self,
+        request: &SyncRequest,
+        progress: &mut dyn Progress,
+        pieces: &SyncSender<Piece>,
+        prepared: &mut Prepared,
+    ) -> Result<(RunReport, Frontier), HubError> {
+        let mode = Mode::Run { pieces, state_folder: self.state_folder };
+        let view = self.view();
+        view.prepare(request, progress, mode, prepared)?;
+        prepared.check(request, progress)?;
+        let mut report = view.report(request, prepared)?;
+        for write in &prepared.writes {
+            let name = file_name(request, write.side, &write.entity);
+            if let Some(change) = report.files.get_mut(&name) {
+                change.after = Some(hex(&write.entry.staged.digest.0));
+            }
+        }
+        let mut batch = std::mem::take(&mut prepared.transaction.batch);
+        let noted = Noted {
+            facts_of: audit_facts(request, &prepared.transaction),
+            commitments: &prepared.transaction.commitments,
+            actor: &request.actor,
+            details: &audit_details(&report),
+        };
+        let frontier = noted.add_to(&mut batch, self.frontier, self.environment)?;
+        report.audit_head = frontier.head().to_string();
+        for write in &prepared.writes {
+            batch.put(write.key.clone(), write.entry.encode());
+        }
+        let position = prepared.transaction.position;
+        if prepared.writes.is_empty() {
+            prepared.add_indexes(request, position, &mut batch);
+        }
+        put_report(&mut batch, &report);
+        put_facts(&mut batch, (self.clock, prepared.clock), (self.position, position));
+        // The reader would hold back the tidying that follows the commit.
+        drop(self.reader);
+        send(pieces, Piece::Rows(batch))?;
+        send(pieces, Piece::End)?;
+        Ok((report, frontier))
+    }
+}
+
+impl Prepared {
+    fn begin(run: RunFacts, position: Position, clock: Clock) -> Self {
+        Self {
+            transaction: Transaction::new(run, position),
+            clock,
             entities: Vec::new(),
             problems: Vec::new(),
             inputs: String::new(),
             stop: None,
-        };
+            writes: Vec::new(),
+        }
+    }
+
+    /// Stops a run that must not be committed.
+    fn check(&mut self, request: &SyncRequest, progress: &dyn Progress) -> Result<(), HubError> {
+        if let Some(stop) = self.stop.take() {
+            return Err(stop.into());
+        }
+        let open: u64 = self.entities.iter().map(|entity| entity.report.manual).sum();
+        if request.fail_on_conflict && open > 0 {
+            return Err(HubError::WouldConflict { count: open });
+        }
+        if progress.is_cancelled() {
+            return Err(HubError::Cancelled);
+        }
+        Ok(())
+    }
+}
+
+impl View<'_> {
+    /// Plans all entities, one after the other; nothing of an entity is held longer than needed.
+    fn prepare(
+        &self,
+        request: &SyncRequest,
+        progress: &mut dyn Progress,
+        mode: Mode<'_>,
+        prepared: &mut Prepared,
+    ) -> Result<(), HubError> {
+        self.check_bytes(request)?;
         for entity in &request.entities {
             if progress.is_cancelled() {
                 return Err(HubError::Cancelled);
@@ -105,8 +272,12 @@ impl Hub {
                     continue;
                 }
             };
-            let Prepared { transaction, clock, .. } = &mut prepared;
-            let plan = self.plan_entity(request, entity, input, transaction, clock)?;
+            let Prepared { transaction, clock, .. } = prepared;
+            let pieces = match mode {
+                Mode::Plan => None,
+                Mode::Run { pieces, .. } => Some(pieces),
+            };
+            let plan = self.plan_entity(request, entity, input, transaction, clock, pieces)?;
             for side in Side::BOTH {
                 let items = plan.input.sides[side.index()].document.items().len() as u64;
                 request.limits.check_items(plan.name.as_str(), items)?;
@@ -116,7 +287,7 @@ impl Hub {
             }
             progress.entity_planned(&plan.name, plan.report.merged);
             self.check_time(request, prepared.transaction.run().at_ms)?;
-            prepared.entities.push(plan);
+            self.finish_entity(request, plan, mode, prepared)?;
         }
         prepared.inputs = self.inputs(&prepared.entities);
         if let Some(expected) = &request.expected_inputs
@@ -124,7 +295,50 @@ impl Hub {
         {
             return Err(HubError::StalePlan);
         }
-        Ok(prepared)
+        Ok(())
+    }
+
+    /// Stages the new files of an entity, where it is carried out, and lets its old ones go.
+    fn finish_entity(
+        &self,
+        request: &SyncRequest,
+        mut plan: EntityPlan,
+        mode: Mode<'_>,
+        prepared: &mut Prepared,
+    ) -> Result<(), HubError> {
+        let Mode::Run { state_folder, .. } = mode else {
+            prepared.entities.push(Planned::of(plan, [None, None]));
+            return Ok(());
+        };
+        if prepared.stop.is_some() {
+            prepared.entities.push(Planned::of(plan, [None, None]));
+            return Ok(());
+        }
+        let run = &prepared.transaction.run().id;
+        let changes = std::mem::take(&mut plan.changes);
+        let mut indexes = [None, None];
+        for (side, new) in Side::BOTH.into_iter().zip(plan.rewrite(changes)) {
+            let staged = match new {
+                Some(new) => Some(self.stage(request, &plan, side, new, (run, state_folder))?),
+                None => None,
+            };
+            indexes[side.index()] = Some(NextIndex::of(&plan, side, staged.as_ref()));
+            prepared.writes.extend(staged.map(|(write, _)| write));
+        }
+        prepared.entities.push(Planned::of(plan, indexes));
+        Ok(())
+    }
+
+    /// Checks that both folders are there.
+    fn check_folders(&self, request: &SyncRequest) -> Result<(), HubError> {
+        for side in Side::BOTH {
+            let domain = request.domain(side);
+            if !is_folder(self.disk, &domain.folder) {
+                let domain = domain.domain.name.as_str().to_owned();
+                return Err(HubError::DomainNotFound { domain });
+            }
+        }
+        Ok(())
     }
 
     /// Checks the size of all files before any is read.
@@ -133,7 +347,7 @@ impl Hub {
         for entity in &request.entities {
             for side in Side::BOTH {
                 let path = request.domain(side).folder.join(&entity.file);
-                bytes = bytes.saturating_add(length(&*self.disk, &path));
+                bytes = bytes.saturating_add(length(self.disk, &path));
             }
         }
         Ok(request.limits.check_bytes(bytes)?)
@@ -172,14 +386,14 @@ impl Hub {
     }
 
     /// Returns a digest of everything that a plan was made of.
-    fn inputs(&self, entities: &[EntityPlan]) -> String {
+    fn inputs(&self, entities: &[Planned]) -> String {
         let mut text = format!("{}", self.position.0);
         for entity in entities {
             text.push_str(entity.name.as_str());
-            for side in &entity.input.sides {
-                text.push_str(&format!("{:?}", side.digest));
+            for digest in &entity.digests {
+                text.push_str(&format!("{digest:?}"));
             }
-            text.push_str(&format!("{:?}", entity.input.rules));
+            text.push_str(&format!("{:?}", entity.rules));
         }
         hex(&Digest::of(text.as_bytes()).0)
     }
@@ -227,7 +441,7 @@ fn is_folder(disk: &dyn Disk, path: &Path) -> bool {
 }
 
 /// Returns the length of a file; nothing for one that is not there, which is told later.
-fn length(disk: &dyn Disk, path: &Path) -> u64 {
+pub(super) fn length(disk: &dyn Disk, path: &Path) -> u64 {
     let Ok(Place::Found(place)) = disk.place(path) else {
         return 0;
     };
@@ -239,7 +453,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Returns the facts of a run's entry in the audit.
-pub(super) fn audit_facts(request: &SyncRequest, transaction: &Transaction) -> BatchFacts {
+fn audit_facts(request: &SyncRequest, transaction: &Transaction) -> BatchFacts {
     BatchFacts {
         at_ms: transaction.run().at_ms,
         category: "CROSS_DOMAIN".to_owned(),
@@ -252,7 +466,7 @@ pub(super) fn audit_facts(request: &SyncRequest, transaction: &Transaction) -> B
 }
 
 /// Returns how a run ended, from what it came to.
-pub(super) fn status(entities: &[EntityPlan], problems: &[Problem]) -> RunStatus {
+pub(super) fn status(entities: &[Planned], problems: &[Problem]) -> RunStatus {
     let failed = entities.iter().any(|entity| !entity.problems.is_empty());
     if entities.is_empty() && !problems.is_empty() {
         RunStatus::Failed

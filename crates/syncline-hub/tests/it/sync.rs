@@ -4,7 +4,7 @@ use std::path::Path;
 
 use syncline_engine::link::Side;
 use syncline_engine::rows::Scan;
-use syncline_hub::{ActionKind, HubError, Silent};
+use syncline_hub::{ActionKind, HubError, Silent, SyncOutcome};
 
 use crate::desk::Desk;
 
@@ -123,6 +123,10 @@ fn a_plan_writes_nothing_and_says_what_a_run_does() {
     assert_eq!(before, (desk.read("personal/contacts.json"), desk.read("business/contacts.json")));
     assert_eq!(log_length(&desk), 0);
     let run = desk.sync().unwrap();
-    assert_eq!(plan.actions, run.actions);
+    let told = |outcome: &SyncOutcome| -> Vec<_> {
+        outcome.actions.iter().map(|a| (a.id.clone(), a.side, a.kind)).collect()
+    };
+    assert_eq!(told(&plan), told(&run));
+    assert!(plan.actions.iter().all(|action| !action.fields.is_empty()), "a plan tells the fields");
     assert_eq!(plan.inputs, run.inputs);
 }

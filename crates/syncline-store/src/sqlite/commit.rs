@@ -8,8 +8,9 @@ use syncline_engine::rows::{Batch, Key, Table};
 use super::open::{BUSY_MS_MAX, failed};
 use super::read::Rows;
 use super::tables::statements;
-use crate::StoreError;
 use crate::limits::LOG_FRAMES_PER_CHECKPOINT;
+use crate::store::check;
+use crate::{Piece, StoreError};
 
 /// Where in a commit SQLite failed.
 enum Stage {
@@ -22,14 +23,55 @@ enum Stage {
 /// Writes the batch in one transaction and answers when it is synced.
 pub(super) fn commit(rows: &Rows, epoch: u64, batch: &Batch) -> Result<(), StoreError> {
     let fail = |stage| move |source| settle(rows, stage, source);
+    begin(rows, epoch)?;
+    write(rows, &batch.writes()).map_err(fail(Stage::Write))?;
+    run(&rows.connection, "COMMIT").map_err(fail(Stage::Write))
+}
+
+/// Writes the pieces of a batch in one transaction and answers when it is synced; `false` if it was
+/// abandoned. Pages that the cache has no room for go into the log ahead of the commit, where
+/// nobody sees them.
+pub(super) fn commit_pieces(
+    rows: &Rows,
+    epoch: u64,
+    next: &mut dyn FnMut() -> Piece,
+) -> Result<bool, StoreError> {
+    let fail = |source| settle(rows, Stage::Write, source);
+    let mut piece = next();
+    if matches!(piece, Piece::Abandon) {
+        return Ok(false);
+    }
+    begin(rows, epoch)?;
+    loop {
+        let batch = match piece {
+            Piece::Rows(batch) => batch,
+            Piece::End => break,
+            Piece::Abandon => {
+                run(&rows.connection, "ROLLBACK").map_err(fail)?;
+                return Ok(false);
+            }
+        };
+        if let Err(error) = check(&batch) {
+            run(&rows.connection, "ROLLBACK").map_err(fail)?;
+            return Err(error);
+        }
+        write(rows, &batch.writes()).map_err(fail)?;
+        piece = next();
+    }
+    run(&rows.connection, "COMMIT").map_err(fail)?;
+    Ok(true)
+}
+
+/// Begins a transaction of the latest opener.
+fn begin(rows: &Rows, epoch: u64) -> Result<(), StoreError> {
+    let fail = |stage| move |source| settle(rows, stage, source);
     run(&rows.connection, "BEGIN IMMEDIATE").map_err(fail(Stage::Begin))?;
     let found = current_epoch(rows).map_err(fail(Stage::Write))?;
     if found != epoch {
         run(&rows.connection, "ROLLBACK").map_err(fail(Stage::Write))?;
         return Err(StoreError::Fenced { ours: epoch, found });
     }
-    write(rows, &batch.writes()).map_err(fail(Stage::Write))?;
-    run(&rows.connection, "COMMIT").map_err(fail(Stage::Write))
+    Ok(())
 }
 
 fn current_epoch(rows: &Rows) -> rusqlite::Result<u64> {

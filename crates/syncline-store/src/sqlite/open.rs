@@ -10,7 +10,7 @@ use syncline_model::id::PartitionId;
 use super::leave_log_on_close;
 use super::tables::schema;
 use crate::StoreError;
-use crate::limits::{CACHE_KIB, LOG_BYTES_KEPT_MAX, PAGE_BYTES};
+use crate::limits::{CACHE_KIB, LOG_BYTES_KEPT_MAX, PAGE_BYTES, READER_CACHE_KIB};
 
 /// The file of the rows, within the store's folder.
 pub const DATABASE_FILE: &str = "syncline.db";
@@ -156,12 +156,12 @@ fn settings(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "secure_delete", "FAST")?;
     connection.pragma_update(None, "mmap_size", 0)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     distrust(connection)
 }
 
 /// Settles what readers need, too: believe nothing that the file says of itself.
 fn distrust(connection: &Connection) -> rusqlite::Result<()> {
-    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)
 }
@@ -207,6 +207,7 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
         leave_log_on_close(&connection)?;
+        connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         distrust(&connection)?;
         connection.execute_batch("BEGIN")?;
         // A transaction sees the moment of its first read, not that of its beginning.

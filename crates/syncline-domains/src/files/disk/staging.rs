@@ -147,18 +147,17 @@ impl Staged {
         // Keeping comes first: it takes long, and nothing long may stand between the comparison
         // and the replacement.
         let kept = keep.map(|keep| self.keep(disk, old, keep)).transpose()?;
-        let checked = self.check(disk, old);
-        let facts = match checked {
-            Ok(facts) => facts,
-            Err(error) => {
-                if let Some(Kept { path, is_new: true }) = &kept {
-                    let _ = disk.remove(path);
-                }
-                return Err(error);
+        let replaced = self.check(disk, old).and_then(|facts| {
+            let renamed = disk.rename(&self.path, &self.target);
+            renamed.map_err(|error| DiskError::at(Step::Replace, &self.target, error))?;
+            Ok(facts)
+        });
+        // A kept file tells those who mend a crash that the old one was replaced.
+        let facts = replaced.inspect_err(|_| {
+            if let Some(Kept { path, is_new: true }) = &kept {
+                let _ = disk.remove(path);
             }
-        };
-        disk.rename(&self.path, &self.target)
-            .map_err(|error| DiskError::at(Step::Replace, &self.target, error))?;
+        })?;
         let kept = kept.map(|kept| kept.path);
         let late_edit = kept.as_deref().is_some_and(|path| was_written(disk, path, &facts));
         Ok((kept, late_edit))

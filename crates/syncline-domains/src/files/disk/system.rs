@@ -1,7 +1,7 @@
 //! The disk of the machine.
 
 use std::fs::{self, File, OpenOptions, Permissions};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -10,6 +10,10 @@ use super::access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError};
 /// The disk of the machine.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemDisk;
+
+/// How much of a file is read at once, in bytes: few calls, and the piece stays in the cache of the
+/// processor while it is digested.
+const PIECE_BYTES: usize = 128 << 10;
 
 /// Rights while a file is being written: nobody else reads it.
 const MODE_WRITING: u32 = 0o600;
@@ -52,8 +56,15 @@ impl Disk for SystemDisk {
 
     fn read_into(&self, path: &Path, sink: &mut dyn Write) -> io::Result<()> {
         let mut file = File::open(path)?;
-        io::copy(&mut file, sink)?;
-        Ok(())
+        let mut piece = vec![0; PIECE_BYTES];
+        loop {
+            match file.read(&mut piece) {
+                Ok(0) => return Ok(()),
+                Ok(read) => sink.write_all(piece.get(..read).unwrap_or_default())?,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
+        }
     }
 
     fn write_new(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), WriteError> {

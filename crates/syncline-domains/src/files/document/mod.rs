@@ -22,6 +22,7 @@
 
 mod error;
 mod item;
+mod layout;
 mod lookup;
 mod read;
 mod rewrite;
@@ -29,4 +30,4 @@ mod rewrite;
 pub use error::{DocumentError, RewriteError};
 pub use item::{Digest16, Item, Reason, Rejected};
 pub use read::Document;
-pub use rewrite::{Change, ChangeKind};
+pub use rewrite::{Change, ChangeKind, Rewritten};

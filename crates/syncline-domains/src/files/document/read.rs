@@ -8,7 +8,7 @@ use syncline_model::json::{self, JsonError, Kind, Leaf};
 use syncline_model::path::Path;
 
 use super::error::DocumentError;
-use super::item::{Item, Reason, Rejected};
+use super::item::{Digest16, Item, Reason, Rejected};
 use super::lookup::{self, Found};
 
 const BYTE_ORDER_MARK: &[u8] = b"\xEF\xBB\xBF";
@@ -25,6 +25,8 @@ pub struct Document<'a> {
     /// The array under it, with its brackets.
     pub(super) array: Span,
     items: Vec<Item>,
+    /// Indexes of `items`, sorted by id.
+    by_id: Vec<usize>,
     rejected: Vec<Rejected>,
     /// Ids of which rejected items are there; sorted, unique.
     withheld: Vec<RecordId>,
@@ -62,10 +64,10 @@ impl<'a> Document<'a> {
             let text = body.get(span.range()).unwrap_or_default();
             sorting.take(index, text, shifted(span, shift), fault.err(), shift, &keys);
         }
-        sorting.settle_duplicates(&bytes);
+        let by_id = sorting.settle_duplicates(&bytes);
         let (items, rejected, withheld) = sorting.finish();
         let (key, array) = (shifted(list.key, shift), shifted(list.array, shift));
-        Ok(Self { id_path: id_path.clone(), bytes, key, array, items, rejected, withheld })
+        Ok(Self { id_path: id_path.clone(), bytes, key, array, items, by_id, rejected, withheld })
     }
 
     /// Returns a document without items, as `JSON.stringify` writes it.
@@ -79,6 +81,7 @@ impl<'a> Document<'a> {
             key,
             array: Span { start: key.end + 2, end: key.end + 4 },
             items: Vec::new(),
+            by_id: Vec::new(),
             rejected: Vec::new(),
             withheld: Vec::new(),
         }
@@ -92,6 +95,18 @@ impl<'a> Document<'a> {
     /// Returns the items that can be taken, in the file's order; ids are unique.
     pub fn items(&self) -> &[Item] {
         &self.items
+    }
+
+    /// Returns the items that can be taken, sorted by id.
+    pub fn items_by_id(&self) -> impl Iterator<Item = &Item> {
+        self.by_id.iter().filter_map(|&index| self.items.get(index))
+    }
+
+    /// Returns the item of a record.
+    pub fn item(&self, id: &RecordId) -> Option<&Item> {
+        let id_at = |index: usize| self.items.get(index).map(|item| &item.id);
+        let slot = self.by_id.binary_search_by(|&index| id_at(index).cmp(&Some(id))).ok()?;
+        self.items.get(*self.by_id.get(slot)?)
     }
 
     /// Returns the items that are reported and stay as they are, in the file's order.
@@ -257,12 +272,20 @@ impl Sorting {
     }
 
     /// Takes out items that share their id: copies but for the first, different ones altogether.
-    fn settle_duplicates(&mut self, bytes: &[u8]) {
-        let ids = self.items.iter().map(|item| &item.id);
-        let rising = ids.clone().zip(ids.skip(1)).all(|(a, b)| a < b);
-        if rising && self.rejected.iter().all(|rejected| rejected.id.is_none()) {
-            return;
+    /// Returns the indexes of the items, sorted by id.
+    fn settle_duplicates(&mut self, bytes: &[u8]) -> Vec<usize> {
+        let by_id = order_by_id(&self.items);
+        let id_at = |index: &usize| self.items.get(*index).map(|item| &item.id);
+        let mut neighbours = by_id.iter().zip(by_id.iter().skip(1));
+        let unique = neighbours.all(|(a, b)| id_at(a) != id_at(b));
+        if unique && self.rejected.iter().all(|rejected| rejected.id.is_none()) {
+            return by_id;
         }
+        self.reject_duplicates(bytes);
+        order_by_id(&self.items)
+    }
+
+    fn reject_duplicates(&mut self, bytes: &[u8]) {
         let mut reasons: Vec<(usize, Reason)> = Vec::new();
         let claims = self.claims();
         for group in claims.chunk_by(|a, b| a.fingerprint == b.fingerprint && a.id == b.id) {
@@ -337,6 +360,31 @@ impl Sorting {
     }
 }
 
+/// Returns the indexes of the items, sorted by id.
+///
+/// The ids of a file mostly begin alike. Eight bytes behind that are compared as one number; only
+/// where these are the same the whole ids are.
+fn order_by_id(items: &[Item]) -> Vec<usize> {
+    let mut alike = items.first().map(|item| item.id.as_str().as_bytes()).unwrap_or_default();
+    for item in items {
+        let same = alike.iter().zip(item.id.as_str().bytes()).take_while(|(a, b)| **a == *b);
+        alike = alike.get(..same.count()).unwrap_or_default();
+    }
+    let number = |item: &Item| {
+        let rest = item.id.as_str().as_bytes().get(alike.len()..).unwrap_or_default();
+        let mut eight = [0; 8];
+        eight.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        u64::from_be_bytes(eight)
+    };
+    let mut order: Vec<(u64, usize)> =
+        items.iter().enumerate().map(|(index, item)| (number(item), index)).collect();
+    let id_at = |index: usize| items.get(index).map(|item| &item.id);
+    order.sort_unstable_by(|(a, index_a), (b, index_b)| {
+        a.cmp(b).then_with(|| id_at(*index_a).cmp(&id_at(*index_b))).then(index_a.cmp(index_b))
+    });
+    order.into_iter().map(|(_, index)| index).collect()
+}
+
 /// Tells whether two items are the same record: same bytes, or same value written differently.
 fn same_value(a: &Item, b: &Item, bytes: &[u8]) -> bool {
     let value = |item: &Item| json::parse(bytes.get(item.span.range()).unwrap_or_default());
@@ -344,7 +392,7 @@ fn same_value(a: &Item, b: &Item, bytes: &[u8]) -> bool {
 }
 
 /// Returns the first half of the digest of an item's bytes.
-fn digest(text: &[u8]) -> [u8; 16] {
+pub(super) fn digest(text: &[u8]) -> Digest16 {
     let whole = blake3::hash(text);
     let mut half = [0; 16];
     half.iter_mut().zip(whole.as_bytes()).for_each(|(to, from)| *to = *from);

@@ -1,38 +1,62 @@
 //! From items to bytes.
 
+use std::collections::BTreeSet;
+
 use syncline_model::id::RecordId;
 use syncline_model::json::raw::Span;
 use syncline_model::json::{Json, Number, Object};
 use syncline_model::path::Path;
 
 use super::error::RewriteError;
+use super::item::Digest16;
+use super::layout::{Layout, lay_out};
 use super::lookup::string_end;
-use super::read::Document;
+use super::read::{Document, digest};
 
 /// A change of one record of a file.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Change {
+pub struct Change<'t> {
     /// Which record.
     pub id: RecordId,
     /// What becomes of it.
-    pub kind: ChangeKind,
+    pub kind: ChangeKind<'t>,
 }
 
 /// What becomes of a record.
 #[derive(Clone, Debug, PartialEq)]
-pub enum ChangeKind {
+pub enum ChangeKind<'t> {
     /// It is replaced where it stands, or appended.
     Put(Object),
+    /// It is appended as another file has it.
+    Copy(&'t [u8]),
     /// It vanishes; nothing happens if it is not there.
     Remove,
 }
 
-impl Change {
+/// A file with its changes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Rewritten {
+    /// The file's bytes.
+    pub bytes: Vec<u8>,
+    /// The records that were written, each once and in the file's order, with the digests of their
+    /// items. All other items that were not removed are what they were.
+    pub written: Vec<(RecordId, Digest16)>,
+}
+
+impl<'t> Change<'t> {
     /// Returns the change that writes a record.
     ///
     /// The id in the object may be missing or of the other type: it is written as the file has it.
     pub const fn put(id: RecordId, object: Object) -> Self {
         Self { id, kind: ChangeKind::Put(object) }
+    }
+
+    /// Returns the change that adds a record which another file holds.
+    ///
+    /// - `text`: an item of that file, which is an object and says its id where this file does. The
+    ///   record is not in this file; one that is there is left as it is.
+    pub const fn copy(id: RecordId, text: &'t [u8]) -> Self {
+        Self { id, kind: ChangeKind::Copy(text) }
     }
 
     /// Returns the change that removes a record.
@@ -51,26 +75,36 @@ impl Document<'_> {
     /// # Errors
     ///
     /// [`RewriteError`] if a record is withheld or changed twice; nothing is written then.
-    pub fn rewrite(&self, changes: Vec<Change>) -> Result<Vec<u8>, RewriteError> {
+    pub fn rewrite(&self, changes: Vec<Change<'_>>) -> Result<Rewritten, RewriteError> {
         if changes.is_empty() {
-            return Ok(self.bytes().to_vec());
+            return Ok(Rewritten { bytes: self.bytes().to_vec(), written: Vec::new() });
         }
+        let copied = changes.iter().map(|change| match change.kind {
+            ChangeKind::Copy(text) => text.len() + SEPARATOR_BYTES,
+            _ => 0,
+        });
+        let mut writer = Writer::new(self, copied.sum());
         let mut changes = Changes::new(changes, self)?;
-        let mut writer = Writer::new(self);
         for element in self.elements() {
             match element.id.and_then(|id| changes.find(id)) {
                 None => writer.keep(element.span),
+                Some(ChangeKind::Copy(_)) => writer.keep(element.span),
                 Some(ChangeKind::Remove) => writer.remove(element.span),
                 Some(ChangeKind::Put(object)) => {
                     fit_id(object, &self.id_path, element.id, element.id_is_number);
-                    writer.replace(element.span, object);
+                    writer.replace(element.span, element.id, object);
                 }
             }
         }
         for change in changes.into_unused() {
-            if let ChangeKind::Put(mut object) = change.kind {
-                fit_id(&mut object, &self.id_path, Some(&change.id), None);
-                writer.append(object);
+            match change.kind {
+                ChangeKind::Remove => {}
+                ChangeKind::Copy(text) => writer.append(change.id, text),
+                ChangeKind::Put(mut object) => {
+                    fit_id(&mut object, &self.id_path, Some(&change.id), None);
+                    let text = Json::Object(object).to_compact_string();
+                    writer.append(change.id, text.as_bytes());
+                }
             }
         }
         Ok(writer.finish())
@@ -92,6 +126,9 @@ impl Document<'_> {
     }
 }
 
+/// About what stands between two items, in bytes. It decides nothing but how much room is made.
+const SEPARATOR_BYTES: usize = 8;
+
 /// An element of the array.
 struct Element<'d> {
     span: Span,
@@ -100,8 +137,8 @@ struct Element<'d> {
 }
 
 /// The changes, to be found by id.
-struct Changes {
-    given: Vec<Change>,
+struct Changes<'t> {
+    given: Vec<Change<'t>>,
     /// Indexes of `given`, sorted by id.
     by_id: Vec<usize>,
     used: Vec<bool>,
@@ -109,8 +146,8 @@ struct Changes {
     last: usize,
 }
 
-impl Changes {
-    fn new(given: Vec<Change>, document: &Document<'_>) -> Result<Self, RewriteError> {
+impl<'t> Changes<'t> {
+    fn new(given: Vec<Change<'t>>, document: &Document<'_>) -> Result<Self, RewriteError> {
         if let Some(change) = given.iter().find(|change| document.is_withheld(&change.id)) {
             return Err(RewriteError::Withheld { id: change.id.clone() });
         }
@@ -127,7 +164,7 @@ impl Changes {
     }
 
     /// Returns what becomes of a record, if it changes.
-    fn find(&mut self, id: &RecordId) -> Option<&mut ChangeKind> {
+    fn find(&mut self, id: &RecordId) -> Option<&mut ChangeKind<'t>> {
         let is_here = |&slot: &usize| {
             let at = self.by_id.get(slot);
             at.and_then(|&at| self.given.get(at)).is_some_and(|change| change.id == *id)
@@ -146,7 +183,7 @@ impl Changes {
     }
 
     /// Returns the changes that were not found, in the order given.
-    fn into_unused(self) -> impl Iterator<Item = Change> {
+    fn into_unused(self) -> impl Iterator<Item = Change<'t>> {
         self.given.into_iter().zip(self.used).filter(|(_, used)| !used).map(|(change, _)| change)
     }
 }
@@ -200,6 +237,8 @@ struct Writer<'d> {
     document: &'d Document<'d>,
     bytes: &'d [u8],
     out: Vec<u8>,
+    /// The items that were written anew.
+    items: Vec<(RecordId, Digest16)>,
     /// Up to where `bytes` was copied or left out.
     cursor: usize,
     /// The last element seen, and the one before it.
@@ -212,21 +251,14 @@ struct Writer<'d> {
     new: Option<Layout>,
 }
 
-/// How an item is laid out.
-#[derive(Clone)]
-enum Layout {
-    /// On lines of its own, after the first indented by this.
-    Lines(Vec<u8>),
-    /// On one line, with or without a space after `:` and `,`.
-    OneLine { spaced: bool },
-}
-
 impl<'d> Writer<'d> {
-    fn new(document: &'d Document<'d>) -> Self {
+    /// Begins a file that is about so many bytes longer than the old one.
+    fn new(document: &'d Document<'d>, longer: usize) -> Self {
         Self {
             document,
             bytes: document.bytes(),
-            out: Vec::with_capacity(document.bytes().len() + 1_024),
+            out: Vec::with_capacity(document.bytes().len() + longer + 1_024),
+            items: Vec::new(),
             cursor: 0,
             last: None,
             before_last: None,
@@ -266,13 +298,13 @@ impl<'d> Writer<'d> {
         self.written += 1;
     }
 
-    fn replace(&mut self, element: Span, object: &mut Object) {
+    fn replace(&mut self, element: Span, id: Option<&RecordId>, object: &mut Object) {
         self.keep(element);
         self.copy_until(element.start);
         let layout = self.layout_of(element);
         // A copy of the item may follow, which is written alike.
         let value = Json::Object(std::mem::take(object));
-        self.write(&value, &layout);
+        self.write(id, value.to_compact_string().as_bytes(), &layout);
         if let Json::Object(written) = value {
             *object = written;
         }
@@ -289,7 +321,7 @@ impl<'d> Writer<'d> {
         }
     }
 
-    fn append(&mut self, object: Object) {
+    fn append(&mut self, id: RecordId, text: &[u8]) {
         let layout = match self.new.take() {
             Some(layout) => layout,
             None => self.begin_appending(),
@@ -298,7 +330,7 @@ impl<'d> Writer<'d> {
             let separator = self.separator(&layout);
             self.out.extend_from_slice(&separator);
         }
-        self.write(&object.into(), &layout);
+        self.write(Some(&id), text, &layout);
         self.written += 1;
         self.new = Some(layout);
     }
@@ -365,27 +397,14 @@ impl<'d> Writer<'d> {
         Layout::OneLine { spaced }
     }
 
-    fn write(&mut self, value: &Json, layout: &Layout) {
-        match layout {
-            Layout::Lines(indent) => {
-                for (number, line) in value.to_pretty_string().split('\n').enumerate() {
-                    if number > 0 {
-                        self.out.extend_from_slice(self.line_end.as_bytes());
-                        self.out.extend_from_slice(indent);
-                    }
-                    self.out.extend_from_slice(line.as_bytes());
-                }
-            }
-            Layout::OneLine { spaced: false } => {
-                self.out.extend_from_slice(value.to_compact_string().as_bytes());
-            }
-            Layout::OneLine { spaced: true } => {
-                push_spaced(value.to_compact_string().as_bytes(), &mut self.out);
-            }
-        }
+    fn write(&mut self, id: Option<&RecordId>, text: &[u8], layout: &Layout) {
+        let start = self.out.len();
+        lay_out(text, layout, self.line_end, &mut self.out);
+        let item = self.out.get(start..).unwrap_or_default();
+        self.items.extend(id.map(|id| (id.clone(), digest(item))));
     }
 
-    fn finish(mut self) -> Vec<u8> {
+    fn finish(mut self) -> Rewritten {
         if self.written == 0 && self.last.is_some() {
             self.copy_until(self.document.array.start);
             self.out.extend_from_slice(b"[]");
@@ -394,7 +413,12 @@ impl<'d> Writer<'d> {
             self.close_opened();
         }
         self.copy_until(self.bytes.len());
-        self.out
+        if !self.document.rejected().is_empty() {
+            // Of copies of an item the first one is taken.
+            let mut seen = BTreeSet::new();
+            self.items.retain(|(id, _)| seen.insert(id.clone()));
+        }
+        Rewritten { bytes: self.out, written: self.items }
     }
 
     /// Puts the closing bracket of an array that was empty on a line of its own.
@@ -410,22 +434,4 @@ impl<'d> Writer<'d> {
 fn line_start(bytes: &[u8], position: usize) -> usize {
     let before = bytes.get(..position).unwrap_or_default();
     before.iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1)
-}
-
-/// Appends compact JSON with a space after every `:` and `,` outside of strings.
-fn push_spaced(compact: &[u8], out: &mut Vec<u8>) {
-    let mut position = 0;
-    while let Some(&byte) = compact.get(position) {
-        if byte == b'"' {
-            let end = string_end(compact, position);
-            out.extend_from_slice(compact.get(position..end).unwrap_or_default());
-            position = end;
-            continue;
-        }
-        out.push(byte);
-        if matches!(byte, b':' | b',') {
-            out.push(b' ');
-        }
-        position += 1;
-    }
 }

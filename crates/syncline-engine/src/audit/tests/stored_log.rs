@@ -215,8 +215,8 @@ fn entries_refuse_what_cannot_be_stored() {
     assert_eq!(build(|facts| facts.origin = "o".repeat(256)), Ok(()));
     assert_eq!(build(|facts| facts.origin = "o".repeat(257)), too_long("origin", 257, 256));
     assert_eq!(build(|facts| facts.run = Some("r".repeat(129))), too_long("run", 129, 128));
-    let too_many = FieldError::TooManyRecords { found: 1_000_001, records_max: 1_000_000 };
-    assert_eq!(build(|facts| facts.record_count = 1_000_001), Err(too_many));
+    let too_many = FieldError::TooManyRecords { found: 8_000_001, records_max: 8_000_000 };
+    assert_eq!(build(|facts| facts.record_count = 8_000_001), Err(too_many));
     let long = "x".repeat(17_000);
     assert!(Details::new(&long).is_err() && Actor::new(Some(&long), None).is_err());
 }

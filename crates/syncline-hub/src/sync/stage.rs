@@ -1,0 +1,107 @@
+//! New files beside the old ones, before anything is committed.
+
+use std::path::{Path, PathBuf};
+
+use syncline_domains::files::disk::{Digest, journal, stage};
+use syncline_domains::files::document::{RewriteError, Rewritten};
+use syncline_engine::index::ItemDigest;
+use syncline_engine::link::Side;
+use syncline_engine::rows::Key;
+use syncline_model::id::{EntityName, RecordId, RunId};
+
+use super::both::both;
+use super::input::with_causes;
+use super::prepare::{EntityPlan, Rewrite};
+use super::publish::is_transient;
+use crate::error::HubError;
+use crate::request::SyncRequest;
+use crate::view::View;
+
+/// A file that stands beside the one that it is to replace.
+pub(super) struct StagedWrite {
+    pub(super) entity: EntityName,
+    pub(super) side: Side,
+    /// Its place in the journal.
+    pub(super) key: Key,
+    pub(super) entry: journal::Entry,
+    /// Whether it is in its place now.
+    pub(super) is_done: bool,
+}
+
+/// What a staged file holds.
+pub(super) struct NewFile {
+    /// Its length.
+    pub(super) bytes: u64,
+    /// The items that are new in it, with their digests.
+    pub(super) items: Vec<(RecordId, ItemDigest)>,
+}
+
+/// A staged file and what it holds.
+pub(super) type Staged = (StagedWrite, NewFile);
+
+/// A new file that is not on the disk yet.
+pub(super) struct NewText {
+    /// The records that were changed in it.
+    records: Vec<RecordId>,
+    text: Result<Rewritten, RewriteError>,
+}
+
+impl EntityPlan {
+    /// Returns the new files of both sides; nothing for one that stays as it is.
+    pub(super) fn rewrite(&self, changes: [Vec<(RecordId, Rewrite)>; 2]) -> [Option<NewText>; 2] {
+        let [source, target] = changes;
+        let work = [(Side::Source, source), (Side::Target, target)].map(|(side, changes)| {
+            let document = &self.input.sides[side.index()].document;
+            let records = changes.iter().map(|(id, _)| id.clone()).collect();
+            let changes = self.file_changes(side, changes);
+            move || {
+                let is_changed = !changes.is_empty();
+                is_changed.then(|| NewText { records, text: document.rewrite(changes) })
+            }
+        });
+        let lengths = self.input.sides.each_ref().map(|side| side.document.bytes().len());
+        both(lengths[0].min(lengths[1]), work)
+    }
+}
+
+impl View<'_> {
+    /// Writes the new file of one side beside the old one.
+    ///
+    /// - `of_run`: the run, and the folder of the hub's state.
+    pub(super) fn stage(
+        &self,
+        request: &SyncRequest,
+        plan: &EntityPlan,
+        side: Side,
+        new: NewText,
+        of_run: (&RunId, &Path),
+    ) -> Result<Staged, HubError> {
+        let (run, state_folder) = of_run;
+        let input = &plan.input.sides[side.index()];
+        let domain = request.domain(side).domain.name.clone();
+        let file_error = |code: &'static str, problem: String, transient: bool| HubError::File {
+            domain: domain.as_str().to_owned(),
+            entity: plan.name.as_str().to_owned(),
+            code,
+            problem,
+            transient,
+        };
+        let NewText { records, text } = new;
+        let Rewritten { bytes, written } =
+            text.map_err(|error| file_error(error.code(), with_causes(&error), false))?;
+        let staged = stage(self.disk, &input.path, &bytes, run)
+            .map_err(|error| file_error(error.code(), with_causes(&error), is_transient(&error)))?;
+        let keep = undo_path(state_folder, run, domain.as_str(), plan.name.as_str());
+        let entry =
+            journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep), records };
+        let entity = plan.name.clone();
+        let key = Key::Journal { run: run.clone(), domain, entity: entity.clone() };
+        let write = StagedWrite { entity, side, key, entry, is_done: false };
+        Ok((write, NewFile { bytes: bytes.len() as u64, items: written }))
+    }
+}
+
+/// Returns where the old file of a run is kept for undo.
+pub(crate) fn undo_path(state_folder: &Path, run: &RunId, domain: &str, entity: &str) -> PathBuf {
+    state_folder.join("undo").join(format!("{}.{domain}.{entity}.json", run.as_str()))
+}
