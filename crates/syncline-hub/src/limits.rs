@@ -24,6 +24,13 @@ const _: () = assert!(
 /// Clients whose results are held in memory: 256 with a full window take some 50 MiB.
 pub const CLIENTS_CACHED_MAX: usize = 256;
 
-/// Most pieces of a run's rows that wait for the store, each of the records loaded at once: the
-/// store is never idle for want of one, and memory holds few.
-pub const PIECES_WAITING_MAX: usize = 2;
+/// How many bytes of a run's rows are handed to the store at once: they are sorted by key before they
+/// are written, so that a page is dirtied once for many of them.
+pub const PIECE_BYTES: usize = 1 << 20;
+
+/// Most pieces of a run's rows that wait for the store: it is never idle for want of one, and memory
+/// holds few.
+pub const PIECES_WAITING_MAX: usize = 1;
+
+/// Most groups of plans that wait to become rows.
+pub const PLANS_WAITING_MAX: usize = 2;

@@ -7,7 +7,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use syncline_domains::files::disk::{Digest, Reading, Staged, journal, read, stage};
+use syncline_domains::files::disk::{
+    Digest, DiskError, Reading, journal, read, stage, sync_folders,
+};
 use syncline_domains::files::document::{Change, Document, Item};
 use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::index::DomainIndex;
@@ -436,20 +438,27 @@ impl Hub {
                     records: Vec::new(),
                 })),
                 Err(error) => {
-                    for entry in staged.into_iter().flatten() {
-                        let _ = Staged::discard(entry.staged, &*self.disk);
-                    }
-                    return Err(HubError::File {
-                        domain: String::new(),
-                        entity: back.entity.as_str().to_owned(),
-                        code: error.code(),
-                        problem: error.to_string(),
-                        transient: false,
-                    });
+                    self.discard(staged);
+                    return Err(not_staged(&back.entity, &error));
                 }
             }
         }
-        Ok(staged)
+        let files = staged.iter().flatten().map(|entry| entry.staged.path.as_path());
+        match (sync_folders(&*self.disk, files), returns.first()) {
+            (Err(error), Some(first)) => {
+                self.discard(staged);
+                Err(not_staged(&first.entity, &error))
+            }
+            _ => Ok(staged),
+        }
+    }
+
+    /// Removes staged files that are not to be put in their places.
+    fn discard(&self, staged: Vec<Option<journal::Entry>>) {
+        for entry in staged.into_iter().flatten() {
+            // Best effort: the next run removes what is left of a run that never was.
+            let _ = entry.staged.discard(&*self.disk);
+        }
     }
 
     fn commit_undo(
@@ -639,6 +648,16 @@ fn changes_back<'a>(
         }
     }
     changes
+}
+
+fn not_staged(entity: &EntityName, error: &DiskError) -> HubError {
+    HubError::File {
+        domain: String::new(),
+        entity: entity.as_str().to_owned(),
+        code: error.code(),
+        problem: error.to_string(),
+        transient: false,
+    }
 }
 
 fn find<'d>(document: &'d Document<'_>, id: &RecordId) -> Option<&'d Item> {

@@ -98,18 +98,12 @@ impl SqliteStore {
         self.stopped
     }
 
-    /// Stops the handle if nobody knows what a commit came to; tidies up if it is done.
-    fn after_commit<T>(&mut self, committed: Result<T, StoreError>) -> Result<T, StoreError> {
+    /// Stops the handle if nobody knows what a commit came to.
+    fn known<T>(&mut self, committed: Result<T, StoreError>) -> Result<T, StoreError> {
         if let Err(StoreError::Unknown { .. }) = &committed {
             self.stopped = true;
         }
-        let committed = committed?;
-        // The batch is durable already. A checkpoint that fails says the disk is ill: stop before
-        // the next commit rather than take back this one.
-        if self.checkpoints.after_commit(&self.rows.connection).is_err() {
-            self.stopped = true;
-        }
-        Ok(committed)
+        committed
     }
 
     fn running(&self) -> Result<(), StoreError> {
@@ -145,7 +139,9 @@ impl Store for SqliteStore {
         self.running()?;
         check(batch)?;
         let committed = commit::commit(&self.rows, self.epoch, batch);
-        self.after_commit(committed)
+        self.known(committed)?;
+        self.tidy();
+        Ok(())
     }
 
     fn commit_pieces(&mut self, next: &mut dyn FnMut() -> Piece) -> Result<bool, StoreError> {
@@ -155,7 +151,15 @@ impl Store for SqliteStore {
         let _ = connection.pragma_update(None, "cache_size", -PIECES_CACHE_KIB);
         let committed = commit::commit_pieces(&self.rows, self.epoch, next);
         let _ = connection.pragma_update(None, "cache_size", -CACHE_KIB);
-        self.after_commit(committed)
+        self.known(committed)
+    }
+
+    fn tidy(&mut self) {
+        // What was committed is durable already. A checkpoint that fails says the disk is ill: stop
+        // before the next commit rather than take back the last one.
+        if !self.stopped && self.checkpoints.after_commit(&self.rows.connection).is_err() {
+            self.stopped = true;
+        }
     }
 
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {

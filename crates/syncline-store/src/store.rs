@@ -92,6 +92,11 @@ pub trait Store: Read + Send {
         }
     }
 
+    /// Does the housekeeping that a large batch leaves behind. It may be done beside other work; the
+    /// next commit does it otherwise. One that fails says the disk is ill: every later call answers
+    /// [`StoreError::Stopped`] then.
+    fn tidy(&mut self) {}
+
     /// Returns a reader that sees the rows as they are now, whatever is committed later.
     ///
     /// A reader holds back the tidying of the store while it lives: keep it for seconds.

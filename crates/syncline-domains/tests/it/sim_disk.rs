@@ -51,6 +51,7 @@ struct State {
     names: BTreeMap<PathBuf, u64>,
     pending: Vec<Pending>,
     operations: usize,
+    folder_syncs: usize,
     event: Option<(usize, Event)>,
     crashed: bool,
     links: bool,
@@ -84,6 +85,11 @@ impl SimDisk {
 
     pub(crate) fn operations(&self) -> usize {
         self.0.lock().unwrap().operations
+    }
+
+    /// Returns how often a folder was synced.
+    pub(crate) fn folder_syncs(&self) -> usize {
+        self.0.lock().unwrap().folder_syncs
     }
 
     /// Returns how many changes of names in a folder may be lost.
@@ -270,6 +276,7 @@ impl Disk for SimDisk {
             _ if state.crashed => Err(io::ErrorKind::Other.into()),
             _ => {
                 state.pending.retain(|pending| pending.folder != folder);
+                state.folder_syncs += 1;
                 Ok(())
             }
         })

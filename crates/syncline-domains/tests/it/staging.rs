@@ -5,7 +5,8 @@ use std::path::{Path, PathBuf};
 
 use syncline_domains::files::disk::journal::{Entry, Outcome, recover};
 use syncline_domains::files::disk::{
-    Digest, Disk, DiskError, Published, Reading, leftovers, read, stage,
+    Digest, Disk, DiskError, Published, Reading, Replacement, leftovers, publish_all, read, stage,
+    sync_folders,
 };
 use syncline_model::id::RunId;
 
@@ -35,7 +36,11 @@ fn expected(old: bool) -> Option<Digest> {
 
 /// Does what a run does to a file; also returns the journal entry, if it got that far.
 fn replace(disk: &SimDisk, old: bool) -> (Option<Entry>, Result<Published, DiskError>) {
-    let staged = match stage(disk, Path::new(TARGET), NEW, &run()) {
+    let staged = stage(disk, Path::new(TARGET), NEW, &run()).and_then(|staged| {
+        let synced = sync_folders(disk, [staged.path.as_path()]);
+        synced.inspect_err(|_| drop(staged.clone().discard(disk))).map(|()| staged)
+    });
+    let staged = match staged {
         Ok(staged) => staged,
         Err(error) => return (None, Err(error)),
     };
@@ -124,6 +129,58 @@ fn check_recovery(disk: &SimDisk, entry: &Entry, old: bool, what: &str) {
     }
     assert!(leftovers(disk, Path::new("/d")).unwrap().is_empty(), "{what}");
     assert_eq!(recover(disk, entry).unwrap(), Outcome::AlreadyPublished, "{what}");
+}
+
+/// Goal: files that are replaced together are each whole after a crash, and all of them are new after
+/// the recovery. Method: as for one file, without the second crash.
+#[test]
+fn a_crash_while_files_are_replaced_together_leaves_each_whole_and_recovery_finishes_all() {
+    let files = ["/d/one", "/d/two", "/d/three"].map(Path::new);
+    let begin = |event| {
+        let disk = SimDisk::new(event, true);
+        files.iter().for_each(|file| disk.put(file.to_str().unwrap(), OLD));
+        disk
+    };
+    let replace_all = |disk: &SimDisk| {
+        let stage = |file: &&Path| stage(disk, file, NEW, &run()).ok();
+        let staged: Vec<_> = files.iter().filter_map(stage).collect();
+        let synced = sync_folders(disk, staged.iter().map(|staged| staged.path.as_path()));
+        if staged.len() < files.len() || synced.is_err() {
+            return (Vec::new(), false);
+        }
+        let replacements = staged.into_iter().map(|staged| {
+            let keep = Path::new("/k").join(staged.target.file_name().unwrap());
+            Replacement { staged, expected_old: expected(true), keep: Some(keep) }
+        });
+        let replacements: Vec<_> = replacements.collect();
+        let done = publish_all(disk, replacements.clone()).iter().all(Result::is_ok);
+        (replacements, done)
+    };
+    let disk = begin(None);
+    assert!(replace_all(&disk).1);
+    let folders_synced = disk.folder_syncs();
+    assert_eq!(folders_synced, 3, "the staged names, the kept ones, the new ones: once each");
+    for at in 0..disk.operations() {
+        let disk = begin(Some((at, Event::Crash)));
+        let (replacements, _) = replace_all(&disk);
+        for left in all_left(&disk) {
+            let what = format!("crash at {at}, {left:?}");
+            let found = disk.after_crash(left, None);
+            for file in files {
+                let content = found.content(file.to_str().unwrap()).unwrap();
+                assert!(content == OLD || content == NEW, "{what}: {file:?}");
+                assert!(content == OLD || !replacements.is_empty(), "{what}: {file:?} came early");
+            }
+            for Replacement { staged, expected_old: old, keep } in replacements.clone() {
+                let entry = Entry { staged, old, keep, records: Vec::new() };
+                let outcome = recover(&found, &entry).unwrap();
+                let is_done = matches!(outcome, Outcome::AlreadyPublished | Outcome::PublishedNow);
+                assert!(is_done, "{what}: {outcome:?}");
+                assert_eq!(found.content(entry.staged.target.to_str().unwrap()).unwrap(), NEW);
+                assert_eq!(found.content(entry.keep.unwrap().to_str().unwrap()).unwrap(), OLD);
+            }
+        }
+    }
 }
 
 /// A disk that is full, broken or read-only: the old file stays, nothing else is left, and where

@@ -269,10 +269,7 @@ impl<'a> Group<'a> {
         if present.is_empty() && loaded.listed.is_empty() {
             return Vec::new();
         }
-        let known = loaded.listed.len();
-        let listed = &mut loaded.listed;
-        self.transaction.list_conflicts((entity, id), &present, &[], listed);
-        listed.iter().skip(known).map(ConflictRow::conflict_id).collect()
+        self.transaction.list_conflicts((entity, id), &present, &[], &mut loaded.listed)
     }
 
     /// Ends the group: the states that were changed are added to what is to be saved.

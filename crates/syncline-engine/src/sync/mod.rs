@@ -15,5 +15,5 @@ pub use names::{Rename, to_domain, to_hub};
 pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
 pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA};
 pub use transaction::{
-    ConflictTally, LoggedChange, RunFacts, Transaction, base_key, changed, commitment_of,
+    LoggedChange, Recording, RunFacts, Transaction, base_key, changed, commitment_of,
 };

@@ -14,6 +14,7 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
 use super::gate::Gate;
+use super::transaction::Recording;
 use crate::link::{Direction, LinkedDomain, LinkedEntity, Side};
 
 /// One domain of the link, as far as one entity is concerned.
@@ -123,6 +124,17 @@ pub struct Planner<'a> {
 }
 
 impl Planner<'_> {
+    /// Returns the names under which the plans are stored.
+    pub fn recording(&self) -> Recording {
+        let domains = self.parties.each_ref().map(|party| party.domain);
+        Recording {
+            entity: self.entity.name.clone(),
+            domains: domains.map(|domain| domain.name.clone()),
+            writers: domains.map(|domain| domain.writer.clone()),
+            direction: self.direction,
+        }
+    }
+
     /// Plans one record.
     ///
     /// # Errors

@@ -10,11 +10,11 @@ use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, Site
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
-use super::record::{Planner, RecordPlan, Write};
+use super::record::{RecordPlan, Write};
 use crate::audit::Canonical as _;
 use crate::audit::{FieldError, Hash, RecordFacts, Salt, commit as commitment};
 use crate::conflicts::{ConflictRow, Status};
-use crate::link::Side;
+use crate::link::{Direction, Side};
 use crate::log::{ChangeKind, LogEntry, digest, images};
 use crate::rows::{Batch, ConflictId, Key};
 
@@ -61,13 +61,17 @@ pub struct LoggedChange<'a> {
     pub after: Option<&'a Fields>,
 }
 
-/// What a record's conflicts came to in this run.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct ConflictTally {
-    /// Conflicts found now that a rule has settled.
-    pub settled: u64,
-    /// Conflicts found now that a person is to decide.
-    pub open: u64,
+/// The names under which the plans of an entity's records are stored.
+#[derive(Clone, Debug)]
+pub struct Recording {
+    /// The type of record.
+    pub entity: EntityName,
+    /// Source and target.
+    pub domains: [DomainName; 2],
+    /// Who the changes of each side are by.
+    pub writers: [Writer; 2],
+    /// Which way changes flow.
+    pub direction: Direction,
 }
 
 impl Transaction {
@@ -83,26 +87,26 @@ impl Transaction {
 
     /// Adds what one record's plan stores.
     ///
-    /// `listed` are the conflicts of the record that are stored.
+    /// - `listed`: the conflicts of the record that are stored.
     ///
     /// # Errors
     ///
     /// [`FieldError`] if a name is too long for the audit, which no accepted name is.
     pub fn add_record(
         &mut self,
-        planner: &Planner<'_>,
+        names: &Recording,
         id: &RecordId,
         plan: &RecordPlan,
-        listed: &[ConflictRow],
-    ) -> Result<ConflictTally, FieldError> {
-        let entity = &planner.entity.name;
+        mut listed: Vec<ConflictRow>,
+    ) -> Result<(), FieldError> {
+        let entity = &names.entity;
         for change in &plan.changes {
             self.log(LoggedChange {
                 kind: ChangeKind::Write,
                 stamp: change.stamp,
                 entity,
                 id,
-                origin: &planner.parties[change.side.index()].domain.writer,
+                origin: &names.writers[change.side.index()],
                 before: change.before.as_ref(),
                 after: change.after.as_ref(),
             })?;
@@ -112,26 +116,23 @@ impl Transaction {
             self.batch.put(key, encode_record(record));
         }
         for side in Side::BOTH {
-            let domain = &planner.parties[side.index()].domain.name;
             if let Some(base) = &plan.bases[side.index()] {
-                let key = base_key(domain, entity, id);
+                let key = base_key(&names.domains[side.index()], entity, id);
                 self.batch.put(key, encode_base(base));
             }
-            if let (true, Some(write)) =
-                (planner.direction.mirrors(side), &plan.writes[side.index()])
+            if let (true, Some(write)) = (names.direction.mirrors(side), &plan.writes[side.index()])
             {
-                self.log_overwrite(planner, id, plan, write)?;
+                self.log_overwrite(names, id, plan, write)?;
             }
         }
-        let (present, values) = (&plan.conflicts, &plan.base_values);
-        let mut listed = listed.to_vec();
-        Ok(self.list_conflicts((entity, id), present, values, &mut listed))
+        self.list_conflicts((entity, id), &plan.conflicts, &plan.base_values, &mut listed);
+        Ok(())
     }
 
     /// Logs what a mirror replaces, so that it is nowhere lost.
     fn log_overwrite(
         &mut self,
-        planner: &Planner<'_>,
+        names: &Recording,
         id: &RecordId,
         plan: &RecordPlan,
         write: &Write,
@@ -141,13 +142,13 @@ impl Transaction {
         };
         let clock = plan.record.as_ref().map(|record| record.version.clock_max());
         let site = plan.changes.first().map_or(SiteId(0), |change| change.stamp.site);
-        let side = Side::BOTH.into_iter().find(|side| planner.direction.gives(*side));
+        let side = Side::BOTH.into_iter().find(|side| names.direction.gives(*side));
         self.log(LoggedChange {
             kind: ChangeKind::Overwrite,
             stamp: Stamp::new(clock.unwrap_or_default(), site),
-            entity: &planner.entity.name,
+            entity: &names.entity,
             id,
-            origin: &planner.parties[side.unwrap_or(Side::Source).index()].domain.writer,
+            origin: &names.writers[side.unwrap_or(Side::Source).index()],
             before: Some(replaced),
             after: write.after.as_ref(),
         })
@@ -191,7 +192,8 @@ impl Transaction {
         Ok(())
     }
 
-    /// Lists the conflicts of a record that are new, and closes those that are no more.
+    /// Lists the conflicts of a record that are new, and closes those that are no more; answers the
+    /// ids of the new ones.
     ///
     /// - `present`: the conflicts of the state as it is now.
     /// - `base_values`: what the sides had before, where that is known.
@@ -203,8 +205,7 @@ impl Transaction {
         present: &[Conflict],
         base_values: &[(Path, Leaf)],
         listed: &mut Vec<ConflictRow>,
-    ) -> ConflictTally {
-        let mut tally = ConflictTally::default();
+    ) -> Vec<String> {
         let mut new: BTreeMap<String, &Conflict> = BTreeMap::new();
         for conflict in present {
             new.insert(conflict.id(entity, id), conflict);
@@ -220,24 +221,20 @@ impl Transaction {
                 self.put_conflict(row);
             }
         }
-        for (name, conflict) in new {
-            match status_of(conflict) {
-                Status::Open => tally.open += 1,
-                _ => tally.settled += 1,
-            }
+        for (name, conflict) in &new {
             let row = ConflictRow {
                 entity: entity.clone(),
                 id: id.clone(),
-                conflict: conflict.clone(),
+                conflict: (*conflict).clone(),
                 status: status_of(conflict),
                 base: base_value(base_values, &conflict.path),
                 found: Some(self.run.id.clone()),
                 decision: None,
             };
-            self.put_named(&name, &row);
+            self.put_named(name, &row);
             listed.push(row);
         }
-        tally
+        new.into_keys().collect()
     }
 
     /// Stores a conflict as it is listed now.

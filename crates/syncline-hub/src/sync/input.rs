@@ -176,7 +176,7 @@ fn items_of(
     }
 }
 
-fn file_error(
+pub(super) fn file_error(
     domain: &FileDomain,
     entity: &EntityName,
     code: &'static str,

@@ -10,6 +10,7 @@ mod input;
 mod planned;
 mod prepare;
 mod publish;
+mod record;
 mod recover;
 mod report;
 mod run;

@@ -9,31 +9,29 @@ use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
-    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Transaction, Write, base_key,
-    to_domain,
+    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Write, base_key, to_domain,
 };
 use syncline_merge::codec::{decode_base, decode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::display::{Fields, is_visible, visible};
 use syncline_merge::plain::Notice;
 use syncline_model::clock::Clock;
-use syncline_model::id::{EntityName, RecordId, SiteId};
+use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, Object, parse};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::Toll;
-use syncline_store::Piece;
 
 use super::input::{EntityInput, problems};
-use super::run::send;
+use super::record::{PlannedRecord, Plans, send};
 use crate::error::HubError;
 use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
 use crate::request::{FileEntity, SyncRequest};
 use crate::twins;
 use crate::view::View;
 
-/// Records loaded from the store at once.
-const RECORDS_PER_LOAD: usize = 1_000;
+/// Records loaded from the store and planned at once: as many as stay in the processor's caches.
+const RECORDS_PER_LOAD: usize = 128;
 
 /// The plan of one entity.
 pub(crate) struct EntityPlan {
@@ -78,16 +76,17 @@ pub(crate) enum Rewrite {
 pub(crate) type ListedConflicts = BTreeMap<RecordId, Vec<ConflictRow>>;
 
 impl View<'_> {
-    /// Plans one entity and adds what is to be stored to the transaction, whose rows go to `pieces` now
-    /// and then; without it they are dropped.
-    pub(crate) fn plan_entity(
+    /// Plans one entity.
+    ///
+    /// - `clock`: what the hub's clock is after the run so far.
+    /// - `plans`: takes the plans of the records, to be stored; without it they are dropped.
+    pub(super) fn plan_entity(
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
         input: EntityInput,
-        transaction: &mut Transaction,
-        clock: &mut Clock,
-        pieces: Option<&SyncSender<Piece>>,
+        (now_ms, clock): (u64, &mut Clock),
+        plans: Option<&SyncSender<Plans>>,
     ) -> Result<EntityPlan, HubError> {
         let name = entity.entity.name.clone();
         let party = |side: Side| {
@@ -105,7 +104,7 @@ impl View<'_> {
             id_path: entity.entity.id_path.clone(),
             input,
             report: EntityReport::default(),
-            tells_all_fields: pieces.is_none() || !entity.identifying.is_empty(),
+            tells_all_fields: plans.is_none() || !entity.identifying.is_empty(),
             actions: Vec::new(),
             conflicts: Vec::new(),
             changes: [Vec::new(), Vec::new()],
@@ -124,21 +123,25 @@ impl View<'_> {
             .partition(|id| request.only.as_ref().is_none_or(|only| only.contains(id)));
         plan.unfinished.extend(put_off);
         count_unchanged(&mut plan, &ids);
-        let listed = self.listed_conflicts(&plan.name, &ids)?;
+        let mut listed = self.listed_conflicts(&plan.name, &ids)?;
+        let floor = Version::new();
         let is_new = self.is_new(&planner)?;
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
-            for (id, known) in self.load(&planner, &plan.input, chunk, is_new)? {
-                let listed = listed.get(&id);
-                let listed = listed.map(Vec::as_slice).unwrap_or_default();
-                plan.record(&planner, &id, known, listed, transaction, clock, self.site)?;
+            let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
+            let mut records = Vec::with_capacity(loaded.len());
+            for (id, known) in loaded {
+                let listed = listed.remove(&id).unwrap_or_default();
+                let mut site =
+                    Site { id: self.site, clock: &mut *clock, now_ms, floor: &floor, lost: &[] };
+                let planned = plan.record(&planner, &id, known, &listed, &mut site);
+                records.extend(planned.map(|plan| PlannedRecord { id, plan, listed }));
             }
-            let rows = std::mem::take(&mut transaction.batch);
-            if let (Some(pieces), false) = (pieces, rows.is_empty()) {
-                send(pieces, Piece::Rows(rows))?;
+            if let (Some(plans), false) = (plans, records.is_empty()) {
+                send(plans, Plans { names: planner.recording(), records })?;
             }
         }
         plan.notices.extend(twins::notice(entity, &plan.actions));
-        if pieces.is_some() {
+        if plans.is_some() {
             let moved = plan.actions.iter_mut().filter(|action| action.kind != ActionKind::Update);
             moved.for_each(|action| action.fields = Vec::new());
         }
@@ -226,22 +229,16 @@ fn count_unchanged(plan: &mut EntityPlan, taken: &[RecordId]) {
 }
 
 impl EntityPlan {
-    /// Plans one record.
-    #[expect(clippy::too_many_arguments, reason = "one call, from the loop over all records")]
+    /// Plans one record and counts what it comes to; nothing if it is refused.
     fn record(
         &mut self,
         planner: &Planner<'_>,
         id: &RecordId,
         known: Known,
         listed: &[ConflictRow],
-        transaction: &mut Transaction,
-        clock: &mut Clock,
-        site: SiteId,
-    ) -> Result<(), HubError> {
-        let now_ms = transaction.run().at_ms;
-        let floor = Version::new();
-        let mut site = Site { id: site, clock, now_ms, floor: &floor, lost: &[] };
-        let mut plan = match planner.record(known, &mut site) {
+        site: &mut Site<'_>,
+    ) -> Option<RecordPlan> {
+        let mut plan = match planner.record(known, site) {
             Ok(plan) => plan,
             Err(refusal) => {
                 self.unfinished.insert(id.clone());
@@ -255,7 +252,7 @@ impl EntityPlan {
                     fix: "the record is left as it is on both sides; see the error's page"
                         .to_owned(),
                 });
-                return Ok(());
+                return None;
             }
         };
         // Before anything is stored: what cannot be written must not be known as about to be.
@@ -275,20 +272,13 @@ impl EntityPlan {
             self.removed[change.side.index()] += 1;
         }
         self.count(planner, id, &plan);
-        let tally = transaction
-            .add_record(planner, id, &plan, listed)
-            .map_err(|_| HubError::Row { table: "audit" })?;
-        if tally.settled + tally.open > 0 {
-            self.report.conflicts += 1;
-            self.report.manual += u64::from(tally.open > 0);
-            self.found(planner, id, &plan, listed);
-        }
+        self.note_conflicts(planner, id, &plan, listed);
         for side in Side::BOTH {
             if let Some(write) = &plan.writes[side.index()] {
                 self.write(planner, side, id, write, &plan);
             }
         }
-        Ok(())
+        Some(plan)
     }
 
     fn count(&mut self, planner: &Planner<'_>, id: &RecordId, plan: &RecordPlan) {
@@ -331,8 +321,8 @@ impl EntityPlan {
         }
     }
 
-    /// Notes the conflicts that are new, for those who look at the plan.
-    fn found(
+    /// Counts the conflicts that are new, and notes them for those who look at the plan.
+    fn note_conflicts(
         &mut self,
         planner: &Planner<'_>,
         id: &RecordId,
@@ -340,12 +330,15 @@ impl EntityPlan {
         listed: &[ConflictRow],
     ) {
         let known: BTreeSet<String> = listed.iter().map(ConflictRow::conflict_id).collect();
+        let named = plan.conflicts.iter().map(|conflict| (conflict.id(&self.name, id), conflict));
+        let new: Vec<_> = named.filter(|(name, _)| !known.contains(name)).collect();
+        if new.is_empty() {
+            return;
+        }
+        self.report.conflicts += 1;
+        self.report.manual += u64::from(new.iter().any(|(_, conflict)| conflict.open));
         let fields = plan.record.as_ref().and_then(|r| visible(r, &planner.entity.rules, None));
-        for conflict in &plan.conflicts {
-            let name = conflict.id(&self.name, id);
-            if known.contains(&name) {
-                continue;
-            }
+        for (name, conflict) in new {
             let value = |fields: &Fields| {
                 fields.iter().find(|(path, _)| *path == conflict.path).map(|(_, leaf)| leaf.clone())
             };

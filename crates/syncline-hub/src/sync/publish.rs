@@ -1,6 +1,8 @@
 //! Putting staged files in their places, and confirming that they are there.
 
-use syncline_domains::files::disk::DiskError;
+use std::thread;
+
+use syncline_domains::files::disk::{Disk, DiskError, Replacement, publish_all};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::{Problem, RunReport, RunStatus};
@@ -27,13 +29,18 @@ impl Hub {
         if prepared.writes.is_empty() {
             return Ok(outcome(prepared, report, false));
         }
-        self.publish_all(request, &mut prepared.writes, &mut report)?;
+        let (store, disk) = (&mut self.store, &*self.disk);
+        thread::scope(|scope| {
+            // What the commit left to be done waits for the same disk as the files.
+            scope.spawn(move || store.tidy());
+            put_in_place(disk, request, &mut prepared.writes, &mut report)
+        })?;
         let mut batch = Batch::new();
         for write in &prepared.writes {
             self.note_written(write, &prepared, &mut batch)?;
         }
         prepared.add_indexes(request, self.position, &mut batch);
-        let began_ms = prepared.transaction.run().at_ms;
+        let began_ms = prepared.run.at_ms;
         report.duration_ms = self.environment.now_ms().saturating_sub(began_ms);
         put_report(&mut batch, &report);
         self.store.commit(&batch)?;
@@ -61,66 +68,6 @@ impl Hub {
         Ok(())
     }
 
-    /// Puts the staged files in their places.
-    fn publish_all(
-        &mut self,
-        request: &SyncRequest,
-        writes: &mut [StagedWrite],
-        report: &mut RunReport,
-    ) -> Result<(), HubError> {
-        for write in writes {
-            let domain = &request.domain(write.side).domain.name;
-            let staged = write.entry.staged.clone();
-            let published =
-                staged.publish(&*self.disk, write.entry.old, write.entry.keep.as_deref());
-            let trouble = match published {
-                Ok(published) => {
-                    write.is_done = true;
-                    published.late_edit.then(|| {
-                        (
-                            "FILE_CHANGED",
-                            "somebody wrote into the file in the moment in which it was replaced"
-                                .to_owned(),
-                            "their text is in the undo folder of the state folder".to_owned(),
-                        )
-                    })
-                }
-                Err(error @ DiskError::OutcomeUnknown { .. }) => {
-                    return Err(HubError::File {
-                        domain: domain.as_str().to_owned(),
-                        entity: write.entity.as_str().to_owned(),
-                        code: error.code(),
-                        problem: with_causes(&error),
-                        transient: false,
-                    });
-                }
-                Err(error) => Some((
-                    error.code(),
-                    with_causes(&error),
-                    "run the same command again: nothing is lost".to_owned(),
-                )),
-            };
-            if let Some((code, reason, fix)) = trouble {
-                if !write.is_done {
-                    let name = file_name(request, write.side, &write.entity);
-                    if let Some(change) = report.files.get_mut(&name) {
-                        change.after.clone_from(&change.before);
-                    }
-                }
-                report.status = RunStatus::Partial;
-                report.problems.push(Problem {
-                    code: code.to_owned(),
-                    domain: Some(domain.clone()),
-                    entity: Some(write.entity.clone()),
-                    item: None,
-                    reason,
-                    fix,
-                });
-            }
-        }
-        Ok(())
-    }
-
     /// Removes the oldest undo copies beyond the bound.
     pub(crate) fn prune_undo(&self) {
         let folder = self.state_folder.join("undo");
@@ -134,6 +81,69 @@ impl Hub {
             let _ = self.disk.remove(&folder.join(name));
         }
     }
+}
+
+/// Puts the staged files in their places.
+fn put_in_place(
+    disk: &dyn Disk,
+    request: &SyncRequest,
+    writes: &mut [StagedWrite],
+    report: &mut RunReport,
+) -> Result<(), HubError> {
+    let replacements = writes.iter().map(|write| Replacement {
+        staged: write.entry.staged.clone(),
+        expected_old: write.entry.old,
+        keep: write.entry.keep.clone(),
+    });
+    let published = publish_all(disk, replacements.collect());
+    for (write, published) in writes.iter_mut().zip(published) {
+        let domain = &request.domain(write.side).domain.name;
+        let trouble = match published {
+            Ok(published) => {
+                write.is_done = true;
+                published.late_edit.then(|| {
+                    (
+                        "FILE_CHANGED",
+                        "somebody wrote into the file in the moment in which it was replaced"
+                            .to_owned(),
+                        "their text is in the undo folder of the state folder".to_owned(),
+                    )
+                })
+            }
+            Err(error @ DiskError::OutcomeUnknown { .. }) => {
+                return Err(HubError::File {
+                    domain: domain.as_str().to_owned(),
+                    entity: write.entity.as_str().to_owned(),
+                    code: error.code(),
+                    problem: with_causes(&error),
+                    transient: false,
+                });
+            }
+            Err(error) => Some((
+                error.code(),
+                with_causes(&error),
+                "run the same command again: nothing is lost".to_owned(),
+            )),
+        };
+        if let Some((code, reason, fix)) = trouble {
+            if !write.is_done {
+                let name = file_name(request, write.side, &write.entity);
+                if let Some(change) = report.files.get_mut(&name) {
+                    change.after.clone_from(&change.before);
+                }
+            }
+            report.status = RunStatus::Partial;
+            report.problems.push(Problem {
+                code: code.to_owned(),
+                domain: Some(domain.clone()),
+                entity: Some(write.entity.clone()),
+                item: None,
+                reason,
+                fix,
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Returns the name of a file in a report.

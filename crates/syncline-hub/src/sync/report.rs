@@ -20,7 +20,7 @@ impl View<'_> {
         request: &SyncRequest,
         prepared: &Prepared,
     ) -> Result<RunReport, HubError> {
-        let run = prepared.transaction.run();
+        let run = &prepared.run;
         let mut problems = prepared.problems.clone();
         let mut notices = Vec::new();
         let mut files = BTreeMap::new();

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread;
+use std::thread::{self, ScopedJoinHandle};
 
 use syncline_domains::files::disk::{Digest, Disk, FileKind, Place};
 use syncline_engine::audit::{BatchFacts, Frontier, inner_root};
@@ -13,16 +13,17 @@ use syncline_engine::sync::{Problem, RunFacts, RunReport, RunStatus, Transaction
 use syncline_model::clock::Clock;
 use syncline_model::id::{DomainName, EntityName, Position, RecordId, SiteId};
 use syncline_policy::{SafetyStop, guard};
-use syncline_store::{Piece, Read, StoreError};
+use syncline_store::{Piece, Read};
 
 use super::planned::{NextIndex, Planned};
 use super::prepare::{EntityPlan, ListedConflicts};
 use super::publish::{audit_details, file_name, put_report};
+use super::record::{Plans, record_all, send};
 use super::stage::StagedWrite;
 use crate::environment::Environment;
 use crate::error::HubError;
 use crate::hub::{Hub, Noted, put_facts};
-use crate::limits::PIECES_WAITING_MAX;
+use crate::limits::{PIECES_WAITING_MAX, PLANS_WAITING_MAX};
 use crate::outcome::SyncOutcome;
 use crate::request::{Progress, SyncRequest};
 use crate::view::View;
@@ -32,7 +33,7 @@ const RECORDS_ASKED_MAX: usize = 2_000;
 
 /// A run that is planned.
 pub(super) struct Prepared {
-    pub(super) transaction: Transaction,
+    pub(super) run: RunFacts,
     pub(super) clock: Clock,
     pub(super) entities: Vec<Planned>,
     pub(super) problems: Vec<Problem>,
@@ -47,18 +48,13 @@ pub(super) struct Prepared {
 pub(super) enum Mode<'a> {
     /// It is looked at.
     Plan,
-    /// It is carried out: its rows go to the store, its files are staged.
+    /// It is carried out: its records are stored, its files are staged.
     Run {
-        /// Takes the rows.
-        pieces: &'a SyncSender<Piece>,
+        /// Takes the plans of the records.
+        plans: &'a SyncSender<Plans>,
         /// The folder of the undo copies.
         state_folder: &'a Path,
     },
-}
-
-/// Hands a piece to the store. It is gone only if a commit has failed, and then says why itself.
-pub(super) fn send(pieces: &SyncSender<Piece>, piece: Piece) -> Result<(), HubError> {
-    pieces.send(piece).map_err(|_| HubError::Store(StoreError::Stopped))
 }
 
 impl Hub {
@@ -93,7 +89,7 @@ impl Hub {
         self.view().check_folders(request)?;
         let run = self.begin_run()?;
         let view = self.view();
-        let mut prepared = Prepared::begin(run, self.position, self.clock);
+        let mut prepared = Prepared::begin(run, self.clock);
         view.prepare(request, progress, Mode::Plan, &mut prepared)?;
         let report = view.report(request, &prepared)?;
         Ok(outcome(prepared, report, false))
@@ -102,14 +98,16 @@ impl Hub {
     /// Plans a run, stages its files and commits its rows. If anything fails or stops the run, no
     /// file is left and nothing is committed.
     ///
-    /// The store writes on a thread of its own, while the next records are planned on this one.
+    /// Rows are made of the plans on a second thread and written by the store on a third, while the
+    /// next records are planned on this one.
     fn prepare_and_commit(
         &mut self,
         request: &SyncRequest,
         progress: &mut dyn Progress,
     ) -> Result<(Prepared, RunReport), HubError> {
         let run = self.begin_run()?;
-        let mut prepared = Prepared::begin(run, self.position, self.clock);
+        let transaction = Transaction::new(run.clone(), self.position);
+        let mut prepared = Prepared::begin(run, self.clock);
         let reader = self.store.reader()?;
         let Self { store, disk, environment, state_folder, site, clock, position, frontier } = self;
         let own = Own {
@@ -122,16 +120,19 @@ impl Hub {
             position: *position,
             frontier,
         };
+        let (plans, planned) = sync_channel(PLANS_WAITING_MAX);
         let (pieces, waiting) = sync_channel(PIECES_WAITING_MAX);
         let (ended, written) = thread::scope(|scope| {
             let next = move || waiting.recv().unwrap_or(Piece::Abandon);
             let writer = scope.spawn(move || store.commit_pieces(&mut { next }));
-            let ended = own.run_through(request, progress, &pieces, &mut prepared);
+            let to_store = pieces.clone();
+            let recorder = scope.spawn(move || record_all(transaction, &planned, &to_store));
+            let ended =
+                own.run_through(request, progress, (plans, recorder), &pieces, &mut prepared);
             // Without an end the store abandons what it was given.
             drop(pieces);
-            (ended, writer.join())
+            (ended, joined(writer))
         });
-        let written = written.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         match (written.map_err(HubError::from), ended) {
             // What the store says comes first: it may be why the rest ended.
             (Err(error), _) | (Ok(_), Err(error)) => {
@@ -141,14 +142,22 @@ impl Hub {
                 }
                 Err(error)
             }
-            (Ok(_), Ok((report, frontier))) => {
+            (Ok(_), Ok((report, position, frontier))) => {
                 self.clock = prepared.clock;
-                self.position = prepared.transaction.position;
+                self.position = position;
                 self.frontier = frontier;
                 Ok((prepared, report))
             }
         }
     }
+}
+
+/// The thread that turns plans into rows.
+type Recorder<'scope> = ScopedJoinHandle<'scope, Result<Transaction, HubError>>;
+
+/// Waits for a thread and answers what it came to; its panic goes on here.
+fn joined<T>(thread: ScopedJoinHandle<'_, T>) -> T {
+    thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
 }
 
 /// What a hub is without its store, which writes meanwhile.
@@ -175,19 +184,25 @@ impl Own<'_> {
         }
     }
 
-    /// Plans the whole run and hands all its rows to the store, to be committed; answers the report
-    /// and the frontier of the audit that hold then.
+    /// Plans the whole run and hands all its rows to the store, to be committed; answers the report,
+    /// the end of the log and the frontier of the audit that hold then.
     fn run_through(
         self,
         request: &SyncRequest,
         progress: &mut dyn Progress,
+        (plans, recorder): (SyncSender<Plans>, Recorder<'_>),
         pieces: &SyncSender<Piece>,
         prepared: &mut Prepared,
-    ) -> Result<(RunReport, Frontier), HubError> {
-        let mode = Mode::Run { pieces, state_folder: self.state_folder };
+    ) -> Result<(RunReport, Position, Frontier), HubError> {
+        let mode = Mode::Run { plans: &plans, state_folder: self.state_folder };
         let view = self.view();
-        view.prepare(request, progress, mode, prepared)?;
-        prepared.check(request, progress)?;
+        let planned = view.prepare(request, progress, mode, prepared);
+        let planned = planned.and_then(|()| prepared.check(request, progress));
+        drop(plans);
+        // What went wrong with the rows comes first: it may be why no more plans were taken.
+        let mut transaction = joined(recorder)?;
+        planned?;
+        view.settle(request, &prepared.writes)?;
         let mut report = view.report(request, prepared)?;
         for write in &prepared.writes {
             let name = file_name(request, write.side, &write.entity);
@@ -195,10 +210,10 @@ impl Own<'_> {
                 change.after = Some(hex(&write.entry.staged.digest.0));
             }
         }
-        let mut batch = std::mem::take(&mut prepared.transaction.batch);
+        let mut batch = std::mem::take(&mut transaction.batch);
         let noted = Noted {
-            facts_of: audit_facts(request, &prepared.transaction),
-            commitments: &prepared.transaction.commitments,
+            facts_of: audit_facts(request, &prepared.run),
+            commitments: &transaction.commitments,
             actor: &request.actor,
             details: &audit_details(&report),
         };
@@ -207,7 +222,7 @@ impl Own<'_> {
         for write in &prepared.writes {
             batch.put(write.key.clone(), write.entry.encode());
         }
-        let position = prepared.transaction.position;
+        let position = transaction.position;
         if prepared.writes.is_empty() {
             prepared.add_indexes(request, position, &mut batch);
         }
@@ -217,14 +232,14 @@ impl Own<'_> {
         drop(self.reader);
         send(pieces, Piece::Rows(batch))?;
         send(pieces, Piece::End)?;
-        Ok((report, frontier))
+        Ok((report, position, frontier))
     }
 }
 
 impl Prepared {
-    fn begin(run: RunFacts, position: Position, clock: Clock) -> Self {
+    fn begin(run: RunFacts, clock: Clock) -> Self {
         Self {
-            transaction: Transaction::new(run, position),
+            run,
             clock,
             entities: Vec::new(),
             problems: Vec::new(),
@@ -272,12 +287,12 @@ impl View<'_> {
                     continue;
                 }
             };
-            let Prepared { transaction, clock, .. } = prepared;
-            let pieces = match mode {
+            let time = (prepared.run.at_ms, &mut prepared.clock);
+            let plans = match mode {
                 Mode::Plan => None,
-                Mode::Run { pieces, .. } => Some(pieces),
+                Mode::Run { plans, .. } => Some(plans),
             };
-            let plan = self.plan_entity(request, entity, input, transaction, clock, pieces)?;
+            let plan = self.plan_entity(request, entity, input, time, plans)?;
             for side in Side::BOTH {
                 let items = plan.input.sides[side.index()].document.items().len() as u64;
                 request.limits.check_items(plan.name.as_str(), items)?;
@@ -286,7 +301,7 @@ impl View<'_> {
                 }
             }
             progress.entity_planned(&plan.name, plan.report.merged);
-            self.check_time(request, prepared.transaction.run().at_ms)?;
+            self.check_time(request, prepared.run.at_ms)?;
             self.finish_entity(request, plan, mode, prepared)?;
         }
         prepared.inputs = self.inputs(&prepared.entities);
@@ -314,7 +329,7 @@ impl View<'_> {
             prepared.entities.push(Planned::of(plan, [None, None]));
             return Ok(());
         }
-        let run = &prepared.transaction.run().id;
+        let run = &prepared.run.id;
         let changes = std::mem::take(&mut plan.changes);
         let mut indexes = [None, None];
         for (side, new) in Side::BOTH.into_iter().zip(plan.rewrite(changes)) {
@@ -453,13 +468,13 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Returns the facts of a run's entry in the audit.
-fn audit_facts(request: &SyncRequest, transaction: &Transaction) -> BatchFacts {
+fn audit_facts(request: &SyncRequest, run: &RunFacts) -> BatchFacts {
     BatchFacts {
-        at_ms: transaction.run().at_ms,
+        at_ms: run.at_ms,
         category: "CROSS_DOMAIN".to_owned(),
         action: "DATA_SYNC".to_owned(),
         origin: request.source.domain.name.as_str().to_owned(),
-        run: Some(transaction.run().id.as_str().to_owned()),
+        run: Some(run.id.as_str().to_owned()),
         record_count: 0,
         inner_root: inner_root(&[]),
     }

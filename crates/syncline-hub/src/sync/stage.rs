@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use syncline_domains::files::disk::{Digest, journal, stage};
+use syncline_domains::files::disk::{Digest, DiskError, journal, stage, sync_folders};
 use syncline_domains::files::document::{RewriteError, Rewritten};
 use syncline_engine::index::ItemDigest;
 use syncline_engine::link::Side;
@@ -10,7 +10,7 @@ use syncline_engine::rows::Key;
 use syncline_model::id::{EntityName, RecordId, RunId};
 
 use super::both::both;
-use super::input::with_causes;
+use super::input::{file_error, with_causes};
 use super::prepare::{EntityPlan, Rewrite};
 use super::publish::is_transient;
 use crate::error::HubError;
@@ -65,6 +65,22 @@ impl EntityPlan {
 }
 
 impl View<'_> {
+    /// Makes the names of all staged files durable: the journal is about to rely on them.
+    pub(super) fn settle(
+        &self,
+        request: &SyncRequest,
+        writes: &[StagedWrite],
+    ) -> Result<(), HubError> {
+        for side in Side::BOTH {
+            let of_side = writes.iter().filter(|write| write.side == side);
+            let files = of_side.clone().map(|write| write.entry.staged.path.as_path());
+            let Some(first) = of_side.clone().next() else { continue };
+            sync_folders(self.disk, files)
+                .map_err(|error| not_staged(request, side, &first.entity, &error))?;
+        }
+        Ok(())
+    }
+
     /// Writes the new file of one side beside the old one.
     ///
     /// - `of_run`: the run, and the folder of the hub's state.
@@ -79,18 +95,13 @@ impl View<'_> {
         let (run, state_folder) = of_run;
         let input = &plan.input.sides[side.index()];
         let domain = request.domain(side).domain.name.clone();
-        let file_error = |code: &'static str, problem: String, transient: bool| HubError::File {
-            domain: domain.as_str().to_owned(),
-            entity: plan.name.as_str().to_owned(),
-            code,
-            problem,
-            transient,
-        };
         let NewText { records, text } = new;
-        let Rewritten { bytes, written } =
-            text.map_err(|error| file_error(error.code(), with_causes(&error), false))?;
+        let Rewritten { bytes, written } = text.map_err(|error| {
+            let (code, problem) = (error.code(), with_causes(&error));
+            file_error(request.domain(side), &plan.name, code, problem, false)
+        })?;
         let staged = stage(self.disk, &input.path, &bytes, run)
-            .map_err(|error| file_error(error.code(), with_causes(&error), is_transient(&error)))?;
+            .map_err(|error| not_staged(request, side, &plan.name, &error))?;
         let keep = undo_path(state_folder, run, domain.as_str(), plan.name.as_str());
         let entry =
             journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep), records };
@@ -99,6 +110,16 @@ impl View<'_> {
         let write = StagedWrite { entity, side, key, entry, is_done: false };
         Ok((write, NewFile { bytes: bytes.len() as u64, items: written }))
     }
+}
+
+fn not_staged(
+    request: &SyncRequest,
+    side: Side,
+    entity: &EntityName,
+    error: &DiskError,
+) -> HubError {
+    let (code, problem) = (error.code(), with_causes(error));
+    file_error(request.domain(side), entity, code, problem, is_transient(error))
 }
 
 /// Returns where the old file of a run is kept for undo.

@@ -35,5 +35,7 @@ mod system;
 pub use access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError};
 pub use error::{DiskError, Step};
 pub use reading::{Digest, Present, Reading, digest, read};
-pub use staging::{Leftover, Published, Staged, leftovers, stage};
+pub use staging::{
+    Leftover, Published, Replacement, Staged, leftovers, publish_all, stage, sync_folders,
+};
 pub use system::SystemDisk;

@@ -1,5 +1,6 @@
 //! A file replaced as a whole, if it still holds what was read.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -44,7 +45,8 @@ pub struct Published {
     pub late_edit: bool,
 }
 
-/// Writes the new content of a file beside it, durably.
+/// Writes the new content of a file beside it. Its bytes are durable then; its name is once
+/// [`sync_folders`] was called, which has to be before anything relies on it.
 ///
 /// - `target`: the file, which need not exist; its folder has to.
 /// - `run`: part of the name, so that a later run knows whose it was.
@@ -74,14 +76,165 @@ pub fn stage(
     remove_if_there(disk, &path)?;
     let written =
         disk.write_new(&path, bytes, mode).map_err(|error| DiskError::writing(&path, error));
-    // Its name has to last, too: a journal entry will rely on it.
-    let durable = written.and_then(|()| {
-        sync_folder_of(disk, &path).map_err(|error| DiskError::at(Step::SyncFolder, &path, error))
-    });
-    durable.inspect_err(|_| {
+    written.inspect_err(|_| {
         let _ = disk.remove(&path);
     })?;
     Ok(Staged { target, path, digest: Digest::of(bytes) })
+}
+
+/// Makes the names of files durable: each of their folders is synced once.
+///
+/// # Errors
+///
+/// [`DiskError`] of the first file whose folder cannot be synced.
+pub fn sync_folders<'a>(
+    disk: &dyn Disk,
+    files: impl IntoIterator<Item = &'a Path>,
+) -> Result<(), DiskError> {
+    let mut folders = Folders::new(disk);
+    let mut sync = |file| folders.sync(file).map_err(|e| DiskError::at(Step::SyncFolder, file, e));
+    files.into_iter().try_for_each(&mut sync)
+}
+
+/// A staged file that is to take the place of another.
+#[derive(Clone, Debug)]
+pub struct Replacement {
+    /// The new content.
+    pub staged: Staged,
+    /// Digest of what was read; nothing if the file was missing.
+    pub expected_old: Option<Digest>,
+    /// Where the old file stays for undo, in a folder that exists. Another name of the same file
+    /// where the device is the same, else a copy.
+    pub keep: Option<PathBuf>,
+}
+
+/// Puts new contents in the places of their files, each as [`Staged::publish`] does; but a step is
+/// made for all of them before the next one, so that every folder is synced once for all.
+///
+/// Answers in the order of `replacements`; one that fails keeps no other from its place.
+pub fn publish_all(
+    disk: &dyn Disk,
+    replacements: Vec<Replacement>,
+) -> Vec<Result<Published, DiskError>> {
+    let attempts = replacements.into_iter();
+    let mut attempts: Vec<_> =
+        attempts.map(|of| Attempt { of, kept: None, failed: None }).collect();
+    // Keeping comes first: it takes long, and nothing long may stand between the comparison and the
+    // replacement.
+    each(&mut attempts, |attempt| attempt.keep_old(disk));
+    let mut folders = Folders::new(disk);
+    each(&mut attempts, |attempt| attempt.sync_kept(disk, &mut folders));
+    each(&mut attempts, |attempt| attempt.replace(disk));
+    let mut folders = Folders::new(disk);
+    each(&mut attempts, |attempt| attempt.sync_replaced(&mut folders));
+    attempts.into_iter().map(|attempt| attempt.end(disk)).collect()
+}
+
+/// Does a step of all attempts that have not failed.
+fn each(attempts: &mut [Attempt], mut step: impl FnMut(&mut Attempt) -> Result<(), DiskError>) {
+    for attempt in attempts.iter_mut().filter(|attempt| attempt.failed.is_none()) {
+        attempt.failed = step(attempt).err();
+    }
+}
+
+/// A replacement on its way.
+struct Attempt {
+    of: Replacement,
+    kept: Option<Kept>,
+    failed: Option<DiskError>,
+}
+
+impl Attempt {
+    /// Keeps the old file, if there is one and it is to be kept.
+    fn keep_old(&mut self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let Replacement { staged, expected_old, keep } = &self.of;
+        if let (Some(old), Some(keep)) = (expected_old, keep) {
+            let kept = staged.keep(disk, *old, keep);
+            self.kept = Some(kept.inspect_err(|_| self.give_up(disk))?);
+        }
+        Ok(())
+    }
+
+    fn sync_kept(&mut self, disk: &dyn Disk, folders: &mut Folders<'_>) -> Result<(), DiskError> {
+        let Some(kept) = &self.kept else { return Ok(()) };
+        let synced = folders.sync(&kept.path);
+        let synced = synced.map_err(|error| DiskError::at(Step::Keep, &kept.path, error));
+        synced.inspect_err(|_| self.give_up(disk))
+    }
+
+    /// Puts the new content in its place, if the file holds what it held.
+    fn replace(&mut self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let staged = &self.of.staged;
+        let replaced = match self.of.expected_old {
+            Some(old) => staged.replace(disk, old).map(Some),
+            None => staged.create(disk).map(|()| None),
+        };
+        let facts = replaced.inspect_err(|_| self.give_up(disk))?;
+        if let (Some(kept), Some(facts)) = (&mut self.kept, facts) {
+            kept.late_edit = was_written(disk, &kept.path, &facts);
+        }
+        Ok(())
+    }
+
+    fn sync_replaced(&self, folders: &mut Folders<'_>) -> Result<(), DiskError> {
+        let staged = &self.of.staged;
+        folders.sync(&staged.target).map_err(|source| staged.outcome_unknown(source))
+    }
+
+    /// Removes what an attempt leaves that was given up before the file was replaced.
+    fn give_up(&self, disk: &dyn Disk) {
+        // A kept file tells those who mend a crash that the old one was replaced.
+        if let Some(Kept { path, is_new: true, .. }) = &self.kept {
+            let _ = disk.remove(path);
+        }
+        // Best effort: what cannot be removed is found by `leftovers`.
+        let _ = disk.remove(&self.of.staged.path);
+    }
+
+    fn end(self, disk: &dyn Disk) -> Result<Published, DiskError> {
+        if let Some(error) = self.failed {
+            return Err(error);
+        }
+        let Staged { target, digest, .. } = &self.of.staged;
+        let facts = disk.facts(target);
+        let facts = facts.map_err(|source| self.of.staged.outcome_unknown(source))?;
+        let late_edit = self.kept.as_ref().is_some_and(|kept| kept.late_edit);
+        Ok(Published {
+            target: target.clone(),
+            digest: *digest,
+            modified_ms: facts.modified_ns / 1_000_000,
+            identity: facts.identity,
+            kept: self.kept.map(|kept| kept.path),
+            late_edit,
+        })
+    }
+}
+
+/// Folders that are synced once each: who asks again is told what it came to.
+struct Folders<'a> {
+    disk: &'a dyn Disk,
+    synced: BTreeMap<PathBuf, Result<(), (io::ErrorKind, String)>>,
+}
+
+impl<'a> Folders<'a> {
+    fn new(disk: &'a dyn Disk) -> Self {
+        Self { disk, synced: BTreeMap::new() }
+    }
+
+    /// Makes the name of a file durable.
+    fn sync(&mut self, file: &Path) -> io::Result<()> {
+        let folder = file.parent().unwrap_or(Path::new("/"));
+        let told = match self.synced.get(folder) {
+            Some(told) => told.clone(),
+            None => {
+                let told = self.disk.sync_folder(folder);
+                let told = told.map_err(|error| (error.kind(), error.to_string()));
+                self.synced.insert(folder.to_owned(), told.clone());
+                told
+            }
+        };
+        told.map_err(|(kind, text)| io::Error::new(kind, text))
+    }
 }
 
 impl Staged {
@@ -107,25 +260,10 @@ impl Staged {
         expected_old: Option<Digest>,
         keep: Option<&Path>,
     ) -> Result<Published, DiskError> {
-        let replaced = match expected_old {
-            Some(old) => self.replace(disk, old, keep),
-            None => self.create(disk).map(|()| (None, false)),
-        };
-        let (kept, late_edit) = replaced.inspect_err(|_| {
-            // Best effort: what cannot be removed is found by `leftovers`.
-            let _ = disk.remove(&self.path);
-        })?;
-        self.make_durable(disk)?;
-        let facts = disk.facts(&self.target);
-        let facts = facts.map_err(|source| self.outcome_unknown(source))?;
-        Ok(Published {
-            target: self.target,
-            digest: self.digest,
-            modified_ms: facts.modified_ns / 1_000_000,
-            identity: facts.identity,
-            kept,
-            late_edit,
-        })
+        let keep = keep.map(Path::to_owned);
+        let alone = Replacement { staged: self, expected_old, keep };
+        let mut published = publish_all(disk, vec![alone]);
+        published.pop().expect("invariant: one replacement has one answer")
     }
 
     /// Removes the new content.
@@ -137,30 +275,12 @@ impl Staged {
         remove_if_there(disk, &self.path)
     }
 
-    /// Replaces a file that is there.
-    fn replace(
-        &self,
-        disk: &dyn Disk,
-        old: Digest,
-        keep: Option<&Path>,
-    ) -> Result<(Option<PathBuf>, bool), DiskError> {
-        // Keeping comes first: it takes long, and nothing long may stand between the comparison
-        // and the replacement.
-        let kept = keep.map(|keep| self.keep(disk, old, keep)).transpose()?;
-        let replaced = self.check(disk, old).and_then(|facts| {
-            let renamed = disk.rename(&self.path, &self.target);
-            renamed.map_err(|error| DiskError::at(Step::Replace, &self.target, error))?;
-            Ok(facts)
-        });
-        // A kept file tells those who mend a crash that the old one was replaced.
-        let facts = replaced.inspect_err(|_| {
-            if let Some(Kept { path, is_new: true }) = &kept {
-                let _ = disk.remove(path);
-            }
-        })?;
-        let kept = kept.map(|kept| kept.path);
-        let late_edit = kept.as_deref().is_some_and(|path| was_written(disk, path, &facts));
-        Ok((kept, late_edit))
+    /// Replaces a file that is there; answers what is known of the old one.
+    fn replace(&self, disk: &dyn Disk, old: Digest) -> Result<Facts, DiskError> {
+        let facts = self.check(disk, old)?;
+        let renamed = disk.rename(&self.path, &self.target);
+        renamed.map_err(|error| DiskError::at(Step::Replace, &self.target, error))?;
+        Ok(facts)
     }
 
     /// Returns what is known of the target, if it holds what it held.
@@ -202,9 +322,7 @@ impl Staged {
         if is_new && disk.link(&self.target, keep).is_err() {
             self.copy(disk, old, keep)?;
         }
-        let path = keep.to_owned();
-        sync_folder_of(disk, keep).map_err(failed)?;
-        Ok(Kept { path, is_new })
+        Ok(Kept { path: keep.to_owned(), is_new, late_edit: false })
     }
 
     /// Keeps the old file as a copy, which has its name only once it is whole.
@@ -230,7 +348,7 @@ impl Staged {
     }
 
     pub(super) fn make_durable(&self, disk: &dyn Disk) -> Result<(), DiskError> {
-        sync_folder_of(disk, &self.target).map_err(|source| self.outcome_unknown(source))
+        Folders::new(disk).sync(&self.target).map_err(|source| self.outcome_unknown(source))
     }
 
     fn outcome_unknown(&self, source: io::Error) -> DiskError {
@@ -244,6 +362,8 @@ struct Kept {
     path: PathBuf,
     /// Whether this attempt made it.
     is_new: bool,
+    /// Whether somebody wrote into it in the moment in which it was replaced.
+    late_edit: bool,
 }
 
 /// Tells whether the kept file, if it is the very file that was checked, was written since.
@@ -254,10 +374,6 @@ fn was_written(disk: &dyn Disk, kept: &Path, checked: &Facts) -> bool {
         }
         _ => false,
     }
-}
-
-fn sync_folder_of(disk: &dyn Disk, file: &Path) -> io::Result<()> {
-    disk.sync_folder(file.parent().unwrap_or(Path::new("/")))
 }
 
 pub(super) fn remove_if_there(disk: &dyn Disk, path: &Path) -> Result<(), DiskError> {
