@@ -16,3 +16,6 @@ pub const AUDIT_HEAD: MetaName = MetaName::literal("audit.head");
 pub const PLACE: MetaName = MetaName::literal("place");
 /// The cursor's incarnation: 16 bytes.
 pub const INCARNATION: MetaName = MetaName::literal("incarnation");
+/// Stands while no run has told yet that the bases were forgotten, since the store was copied or put
+/// back; empty.
+pub const BASES_FORGOTTEN: MetaName = MetaName::literal("bases.forgotten");

@@ -18,6 +18,7 @@ use syncline_store::{Read, Store};
 
 use crate::environment::{Environment, Machine};
 use crate::error::HubError;
+use crate::place::{Past, Place};
 use crate::request::Actor;
 use crate::view::View;
 
@@ -45,15 +46,6 @@ pub struct Parts {
     pub place: Place,
 }
 
-/// Where a store is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The path of the store.
-    pub path: String,
-    /// The identity of its file: device and inode, or whatever changes with a copy.
-    pub identity: String,
-}
-
 /// A hub of one site: the only writer of its store.
 pub struct Hub {
     pub(crate) store: Box<dyn Store>,
@@ -76,7 +68,7 @@ impl Hub {
     pub fn open(options: &HubOptions) -> Result<Self, HubError> {
         let folder = &options.state_folder;
         let store = SqliteStore::open(folder, &store_options(options))?;
-        let place = place_of(folder);
+        let place = Place::of(folder, store.epoch());
         make_undo_folder(folder)?;
         Self::with_parts(Parts {
             store: Box::new(store),
@@ -120,12 +112,10 @@ impl Hub {
 
     /// Takes the stored site, or a new one where the store is new, was copied or was restored.
     fn take_site(&mut self, place: &Place) -> Result<(), HubError> {
-        let text = format!("{}\n{}", place.path, place.identity);
         let stored = self.store.get(&Key::Meta(facts::PLACE))?;
         let site = fact(&*self.store, &facts::SITE)?;
-        if let (Some(site), Some(stored)) = (site, &stored)
-            && stored == text.as_bytes()
-        {
+        let past = stored.map(|stored| place.past(&String::from_utf8_lossy(&stored)));
+        if let (Some(site), Some(Past::Same)) = (site, past) {
             self.site = SiteId(site);
             return Ok(());
         }
@@ -134,14 +124,10 @@ impl Hub {
         self.site = SiteId(u64::from_be_bytes(*first));
         let mut batch = Batch::new();
         batch.put(Key::Meta(facts::SITE), self.site.0.to_be_bytes().to_vec());
-        batch.put(Key::Meta(facts::PLACE), text.into_bytes());
-        let moved = stored.is_some_and(|stored| {
-            String::from_utf8_lossy(&stored)
-                .split_once('\n')
-                .is_some_and(|(_, identity)| identity == place.identity)
-        });
-        if !moved {
+        batch.put(Key::Meta(facts::PLACE), place.to_text().into_bytes());
+        if past == Some(Past::Restored) {
             // A copied or restored store knows an older past of its domains: its bases are none.
+            batch.put(Key::Meta(facts::BASES_FORGOTTEN), Vec::new());
             self.for_each(&Scan::Domains, |key, _| {
                 batch.delete(key.clone());
                 Ok(())
@@ -338,59 +324,4 @@ fn make_undo_folder(state_folder: &Path) -> Result<(), HubError> {
     // The name of the folder is durable before anything in it is relied on.
     let synced = created.and_then(|()| std::fs::File::open(state_folder)?.sync_all());
     synced.map_err(|source| HubError::StateFolder { source })
-}
-
-fn place_of(folder: &Path) -> Place {
-    let path = std::fs::canonicalize(folder).unwrap_or_else(|_| folder.to_path_buf());
-    let file = path.join(syncline_store::sqlite::DATABASE_FILE);
-    let witness = path.join(WITNESS_FILE);
-    if !witness.exists() {
-        // Where it cannot be written the store itself is told by, as far as that goes.
-        let _ = std::fs::write(&witness, WITNESS);
-    }
-    Place {
-        path: path.to_string_lossy().into_owned(),
-        identity: format!("{} {}", identity_of(&file), last_touched(&witness)),
-    }
-}
-
-/// A file beside the store that nobody writes again: an old copy of the store that is written over
-/// the present one, file by file, touches it too, and is known by that.
-const WITNESS_FILE: &str = "witness";
-
-const WITNESS: &str = "Written once. A copy that is put in place of this folder's files touches this \
-                       file, and the hub knows by that that its past is not the present one.\n";
-
-/// Returns when a file was touched last by anything at all, which no program can set.
-#[cfg(unix)]
-fn last_touched(file: &Path) -> String {
-    use std::os::unix::fs::MetadataExt;
-    let touched = |metadata: std::fs::Metadata| {
-        format!("{}:{}.{}", metadata.ino(), metadata.ctime(), metadata.ctime_nsec())
-    };
-    std::fs::metadata(file).map_or_else(|_| String::new(), touched)
-}
-
-#[cfg(not(unix))]
-fn last_touched(_file: &Path) -> String {
-    String::new()
-}
-
-/// Returns the identity of a file: its number, and when it was born, since a system gives the number
-/// of a removed file to the next one.
-#[cfg(unix)]
-fn identity_of(file: &Path) -> String {
-    use std::os::unix::fs::MetadataExt;
-    let Ok(metadata) = std::fs::metadata(file) else {
-        return String::new();
-    };
-    let born = metadata.created().ok();
-    let born = born.and_then(|born| born.duration_since(std::time::UNIX_EPOCH).ok());
-    let born = born.map_or(0, |born| born.as_nanos());
-    format!("{}:{}:{born}", metadata.dev(), metadata.ino())
-}
-
-#[cfg(not(unix))]
-fn identity_of(_file: &Path) -> String {
-    String::new()
 }

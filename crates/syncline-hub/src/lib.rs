@@ -20,6 +20,7 @@ mod error;
 mod hub;
 pub mod limits;
 mod outcome;
+mod place;
 mod request;
 mod runs;
 mod sync;
@@ -32,10 +33,11 @@ pub use audit::ChangeProof;
 pub use conflicts::Choice;
 pub use environment::{Environment, Machine};
 pub use error::HubError;
-pub use hub::{Hub, HubOptions, Parts, Place};
+pub use hub::{Hub, HubOptions, Parts};
 pub use outcome::{
     Action, ActionKind, FieldChange, FoundConflict, HistoryEntry, RecordView, SyncOutcome,
     UndoOutcome,
 };
+pub use place::Place;
 pub use request::{Actor, FileDomain, FileEntity, Progress, Silent, SyncRequest};
 pub use writer::{Handle, Pending, Writer, WriterError};

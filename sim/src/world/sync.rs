@@ -136,7 +136,12 @@ impl World {
             disk: Arc::new(site.disk.clone()),
             environment: Box::new(environment),
             state_folder: site.folder.clone(),
-            place: Place { path: "store.log".to_owned(), identity: "simulated".to_owned() },
+            place: Place {
+                path: "store.log".to_owned(),
+                identity: "simulated".to_owned(),
+                touched: String::new(),
+                is_latest: None,
+            },
         });
         match hub {
             Ok(hub) => Some(hub),

@@ -2,9 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use syncline_engine::facts;
 use syncline_engine::link::Side;
-use syncline_engine::rows::Scan;
-use syncline_engine::sync::{FileChange, RunReport};
+use syncline_engine::rows::{Key, Scan};
+use syncline_engine::sync::{FileChange, Problem, RunReport};
 use syncline_model::json::{Json, parse};
 
 use super::publish::file_name;
@@ -23,6 +24,7 @@ impl View<'_> {
         let run = &prepared.run;
         let mut problems = prepared.problems.clone();
         let mut notices = Vec::new();
+        notices.extend(self.forgotten_bases()?);
         let mut files = BTreeMap::new();
         for entity in &prepared.entities {
             problems.extend(entity.problems.iter().cloned());
@@ -53,6 +55,22 @@ impl View<'_> {
             audit_head: self.audit_head.to_string(),
             files,
         })
+    }
+
+    /// Returns that the bases were forgotten, where no run has told it yet.
+    fn forgotten_bases(&self) -> Result<Option<Problem>, HubError> {
+        let forgotten = self.rows.get(&Key::Meta(facts::BASES_FORGOTTEN))?;
+        Ok(forgotten.map(|_| Problem {
+            code: "STATE_RESTORED".to_owned(),
+            domain: None,
+            entity: None,
+            item: None,
+            reason: "the state folder is a copy, or an older state was put back: what the domains held \
+                     is not known any more, so all their records were taken together and nothing was \
+                     deleted"
+                .to_owned(),
+            fix: "look for records that were deleted on one side since: they came back".to_owned(),
+        }))
     }
 
     /// Returns the name of a new run: its second, and a number where that is taken.

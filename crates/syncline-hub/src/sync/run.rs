@@ -7,6 +7,7 @@ use std::thread::{self, ScopedJoinHandle};
 use syncline_domains::files::disk::{Digest, Disk, FileKind, Place};
 use syncline_engine::audit::{BatchFacts, Frontier, inner_root};
 use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::facts;
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Problem, RunFacts, RunReport, RunStatus, Transaction};
@@ -227,6 +228,8 @@ impl Own<'_> {
             prepared.add_indexes(request, position, &mut batch);
         }
         put_report(&mut batch, &report);
+        // The report tells it, if it was so.
+        batch.delete(Key::Meta(facts::BASES_FORGOTTEN));
         put_facts(&mut batch, (self.clock, prepared.clock), (self.position, position));
         // The reader would hold back the tidying that follows the commit.
         drop(self.reader);

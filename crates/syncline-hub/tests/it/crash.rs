@@ -259,7 +259,12 @@ fn open_with(
         disk: Arc::new(FusedDisk { fuse, meddler }),
         environment: Bench::at(now_ms),
         state_folder,
-        place: Place { path: "here".into(), identity: "this".into() },
+        place: Place {
+            path: "here".into(),
+            identity: "this".into(),
+            touched: String::new(),
+            is_latest: None,
+        },
     })
 }
 

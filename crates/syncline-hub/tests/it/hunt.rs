@@ -159,7 +159,35 @@ fn an_old_store_copied_over_the_present_one_deletes_nothing_either() {
     desk.contacts("personal", &[ANN, BOB]);
     // As `cp -a saved/. .syncline/` does it: into the files that are there.
     crate::hunt_kit::copy_folder(&desk.path("saved"), &desk.path(".syncline"));
-    desk.sync_to(&[ANN, BOB]);
+    let notices = |outcome: &syncline_hub::SyncOutcome| {
+        outcome.report.notices.iter().map(|notice| notice.code.clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(notices(&desk.sync().unwrap()), ["STATE_RESTORED"], "it is told");
+    assert_eq!(desk.held("personal"), [ANN, BOB]);
+    assert_eq!(desk.held("business"), [ANN, BOB]);
+    assert!(notices(&desk.sync().unwrap()).is_empty(), "and told once");
+}
+
+#[test]
+fn a_state_that_was_only_touched_forgets_nothing() {
+    let desk = agreed(&[ANN, BOB]);
+    let state = desk.path(".syncline");
+    let backup = desk.path("backup");
+    std::fs::create_dir(&backup).unwrap();
+    for entry in std::fs::read_dir(&state).unwrap().map(Result::unwrap) {
+        let path = entry.path();
+        // As `chmod -R`, `touch` and `cp -al` do it.
+        std::fs::set_permissions(&path, entry.metadata().unwrap().permissions()).unwrap();
+        if path.is_file() {
+            let now = std::fs::FileTimes::new().set_modified(std::time::SystemTime::now());
+            std::fs::File::options().append(true).open(&path).unwrap().set_times(now).unwrap();
+            std::fs::hard_link(&path, backup.join(entry.file_name())).unwrap();
+        }
+    }
+    desk.contacts("personal", &[&ANN.replace("Ann", "Anna")]);
+    let outcome = desk.sync().unwrap();
+    assert!(outcome.report.notices.is_empty(), "{:?}", outcome.report.notices);
+    assert_eq!(desk.held("business"), [ANN.replace("Ann", "Anna")], "the edit, and the deletion");
 }
 
 #[test]

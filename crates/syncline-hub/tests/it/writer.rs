@@ -40,7 +40,12 @@ fn memory(disk: &MemoryDisk) -> Hub {
 }
 
 fn on(store: Box<dyn Store>) -> Hub {
-    let place = Place { path: "memory".into(), identity: "1".into() };
+    let place = Place {
+        path: "memory".into(),
+        identity: "1".into(),
+        touched: String::new(),
+        is_latest: None,
+    };
     Hub::with_parts(Parts {
         store,
         disk: Arc::new(SystemDisk),
