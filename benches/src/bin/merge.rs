@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use clap::Parser;
 use syncline_benches::machine;
 use syncline_engine::conflicts::{ConflictRow, Status};
-use syncline_merge::codec::{decode_base, decode_record, encode_base, encode_record};
+use syncline_merge::codec::{decode_base_near, decode_record_near, encode_base, encode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::conflicts;
 use syncline_merge::display::Fields;
@@ -120,8 +120,8 @@ impl Hub {
 
     /// Does what a run does for one record; answers how many bytes are to be stored.
     fn merge(&mut self, stored: &Stored) -> usize {
-        let record = decode_record(&stored.record).unwrap();
-        let base = decode_base(&stored.base).unwrap();
+        let record = decode_record_near(&stored.record, &stored.read).unwrap();
+        let base = decode_base_near(&stored.base, &stored.read).unwrap();
         let (record, base) = self.take(Some(record), Some(base), &stored.read, 1);
         let (record, base) = (record.unwrap(), base.unwrap());
         let mut bytes = encode_record(&record).len() + encode_base(&base).len();

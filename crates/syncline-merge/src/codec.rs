@@ -14,9 +14,9 @@ use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
-use crate::display::Fields;
+use crate::display::{Field, Fields};
 use crate::dots::Dots;
-use crate::flat::FlatMap;
+use crate::flat::{FlatMap, KeyNotGreater};
 use crate::limits::KEYED_DEPTH_MAX;
 use crate::plain::{Base, Intent};
 use crate::state::{
@@ -28,10 +28,13 @@ use crate::token::Token;
 /// The version of the stored forms. Bump it with every change of the encoding, keep the old reader.
 pub const STATE_FORMAT: u8 = 1;
 
+/// Room that is made before a form is written; only a larger one has to move.
+const BODY_BYTES_EXPECTED: usize = 1_024;
+
 /// Encodes the state of a record.
 pub fn encode_record(record: &Record) -> Vec<u8> {
     let mut tables = Tables::default();
-    let mut out = Bytes::with_capacity(256);
+    let mut out = Bytes::with_capacity(BODY_BYTES_EXPECTED);
     tables.record(record, &mut out);
     tables.finish(&out)
 }
@@ -43,8 +46,20 @@ pub fn encode_record(record: &Record) -> Vec<u8> {
 /// [`DecodeError`] with the place of the damage; the offset counts from the start of the part that
 /// is damaged.
 pub fn decode_record(bytes: &[u8]) -> Result<Record, DecodeError> {
+    decode_record_near(bytes, &[])
+}
+
+/// Decodes the state of a record of which somebody holds `fields`, sorted by path.
+///
+/// The answer is that of [`decode_record`] for any fields. It costs less the more of them the state
+/// has, since these texts are known to be sound.
+///
+/// # Errors
+///
+/// As [`decode_record`].
+pub fn decode_record_near(bytes: &[u8], fields: &[Field]) -> Result<Record, DecodeError> {
     let (tables, mut reader) = Names::read(bytes)?;
-    let record = tables.record(&mut reader)?;
+    let record = tables.record(&mut reader, fields)?;
     reader.finish()?;
     Ok(record)
 }
@@ -52,7 +67,7 @@ pub fn decode_record(bytes: &[u8]) -> Result<Record, DecodeError> {
 /// Encodes what a plain writer is known to hold.
 pub fn encode_base(base: &Base) -> Vec<u8> {
     let mut tables = Tables::default();
-    let mut out = Bytes::with_capacity(256);
+    let mut out = Bytes::with_capacity(BODY_BYTES_EXPECTED);
     rendering(base.rendering.as_ref(), &mut out);
     tables.token(&base.token, &mut out);
     tables.dots(&base.own, &mut out);
@@ -70,13 +85,24 @@ pub fn encode_base(base: &Base) -> Vec<u8> {
 ///
 /// As [`decode_record`].
 pub fn decode_base(bytes: &[u8]) -> Result<Base, DecodeError> {
+    decode_base_near(bytes, &[])
+}
+
+/// Decodes what a plain writer is known to hold, that holds `fields` now, sorted by path.
+///
+/// The answer is that of [`decode_base`] for any fields, as with [`decode_record_near`].
+///
+/// # Errors
+///
+/// As [`decode_record`].
+pub fn decode_base_near(bytes: &[u8], fields: &[Field]) -> Result<Base, DecodeError> {
     let (tables, mut reader) = Names::read(bytes)?;
-    let rendering = read_rendering(&mut reader)?;
+    let rendering = read_rendering(&mut reader, fields)?;
     let token = tables.token(&mut reader)?;
     let own = tables.dots(&mut reader)?;
     let mut intent = None;
     if flag(&mut reader)? {
-        let rendering = read_rendering(&mut reader)?;
+        let rendering = read_rendering(&mut reader, fields)?;
         intent = Some(Intent { rendering, token: tables.token(&mut reader)? });
     }
     reader.finish()?;
@@ -396,21 +422,63 @@ fn read_u32(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     u32::try_from(reader.varint()?).map_err(|_| invalid(at))
 }
 
-fn read_rendering(reader: &mut Reader<'_>) -> Result<Option<Fields>, DecodeError> {
+fn read_rendering(reader: &mut Reader<'_>, known: &[Field]) -> Result<Option<Fields>, DecodeError> {
     if !flag(reader)? {
         return Ok(None);
     }
     let count = reader.count(2)?;
     let mut fields = Fields::with_capacity(count);
+    let mut known = KnownFields::new(known);
     for _ in 0..count {
         let at = reader.offset();
-        let path = read_path(reader)?;
+        let (path, value) = match known.next(reader) {
+            Some((path, value)) => (path.clone(), Some(value)),
+            None => known.search(reader)?,
+        };
         if fields.last().is_some_and(|(last, _)| *last >= path) {
             return Err(invalid(at));
         }
-        fields.push((path, read_leaf(reader)?));
+        let value = match value {
+            Some(value) if reader.skip_bytes(value.as_str().as_bytes()) => value.clone(),
+            _ => read_leaf(reader)?,
+        };
+        fields.push((path, value));
     }
     Ok(Some(fields))
+}
+
+/// Fields that a form to be read probably has too, in the order in which they come.
+///
+/// A text that equals a known one is taken from there: it needs no check, and a long one no room.
+struct KnownFields<'k> {
+    fields: &'k [Field],
+    /// Where the next path is expected.
+    next: usize,
+}
+
+impl<'k> KnownFields<'k> {
+    const fn new(fields: &'k [Field]) -> Self {
+        Self { fields, next: 0 }
+    }
+
+    /// Reads the path that is expected, if it comes next; answers the known field.
+    #[inline]
+    fn next(&mut self, reader: &mut Reader<'_>) -> Option<&'k Field> {
+        let field = self.fields.get(self.next)?;
+        let comes = reader.skip_bytes(field.0.as_str().as_bytes());
+        self.next += usize::from(comes);
+        comes.then_some(field)
+    }
+
+    /// Reads another path than the one that was expected; answers also the value that it is known
+    /// to have.
+    fn search(&mut self, reader: &mut Reader<'_>) -> Result<(Path, Option<&'k Leaf>), DecodeError> {
+        let path = read_path(reader)?;
+        let found = self.fields.binary_search_by(|(known, _)| known.cmp(&path));
+        self.next = found.map_or_else(|index| index, |index| index + 1);
+        let field = found.ok().and_then(|index| self.fields.get(index));
+        Ok((path, field.map(|(_, value)| value)))
+    }
 }
 
 /// Entries for which room is made before they are read: a count may claim more than there is.
@@ -427,10 +495,7 @@ fn read_flat<K: Ord, V, const N: usize>(
     for _ in 0..count {
         let at = reader.offset();
         let (key, value) = item(reader)?;
-        if map.last_key_value().is_some_and(|(last, _)| *last >= key) {
-            return Err(invalid(at));
-        }
-        map.insert(key, value);
+        map.push(key, value).map_err(|KeyNotGreater| invalid(at))?;
     }
     Ok(map)
 }
@@ -476,14 +541,14 @@ impl Names {
         pick(&self.stamps, reader).copied()
     }
 
-    fn record(&self, reader: &mut Reader<'_>) -> Result<Record, DecodeError> {
+    fn record(&self, reader: &mut Reader<'_>, known: &[Field]) -> Result<Record, DecodeError> {
         Ok(Record {
             version: self.version(reader)?,
             born: self.version(reader)?,
             exceptions: self.exceptions(reader)?,
             live: self.dots(reader)?,
             deletes: self.dots(reader)?,
-            body: self.body(reader, 0)?,
+            body: self.body(reader, 0, known)?,
         })
     }
 
@@ -511,13 +576,17 @@ impl Names {
         (0..reader.count(1)?).map(|_| self.stamp(reader)).collect()
     }
 
-    fn body(&self, reader: &mut Reader<'_>, depth: usize) -> Result<Body, DecodeError> {
+    fn body(
+        &self,
+        reader: &mut Reader<'_>,
+        depth: usize,
+        known: &[Field],
+    ) -> Result<Body, DecodeError> {
         let at = reader.offset();
         if depth > KEYED_DEPTH_MAX {
             return Err(invalid(at));
         }
-        let registers = read_flat(reader, 3, |r| Ok((read_path(r)?, self.register(r)?)))?;
-        let mut body = Body { registers, ..Body::default() };
+        let mut body = Body { registers: self.registers(reader, known)?, ..Body::default() };
         let at = reader.offset();
         let flags = reader.u8()?;
         if flags >> 5 != 0 {
@@ -554,26 +623,63 @@ impl Names {
     }
 
     fn member(&self, reader: &mut Reader<'_>, depth: usize) -> Result<Member, DecodeError> {
-        Ok(Member { live: self.dots(reader)?, body: self.body(reader, depth + 1)? })
+        Ok(Member { live: self.dots(reader)?, body: self.body(reader, depth + 1, &[])? })
     }
 
-    fn register(&self, reader: &mut Reader<'_>) -> Result<Register, DecodeError> {
-        read_flat(reader, 2, |reader| {
-            let stamp = self.stamp(reader)?;
+    /// Reads what nearly every field is. Each register is filled where it stays.
+    fn registers(
+        &self,
+        reader: &mut Reader<'_>,
+        known: &[Field],
+    ) -> Result<FlatMap<Path, Register, 0>, DecodeError> {
+        let count = reader.count(3)?;
+        let mut known = KnownFields::new(known);
+        let mut registers = FlatMap::with_capacity(count.min(ENTRIES_EXPECTED));
+        for _ in 0..count {
             let at = reader.offset();
-            let flags = reader.u8()?;
-            if flags >> 4 != 0 {
-                return Err(damaged(at, Damage::UnknownTag { tag: flags }));
-            }
-            let edited = if flags & 4 != 0 { Clock(reader.varint()?) } else { stamp.clock };
-            let writer = match flags & 8 {
-                0 => self.writers.first().ok_or_else(|| invalid(at))?,
-                _ => pick(&self.writers, reader)?,
+            let (register, value) = match known.next(reader) {
+                Some((path, value)) => (registers.push(path.clone(), Register::new()), Some(value)),
+                None => {
+                    let (path, value) = known.search(reader)?;
+                    (registers.push(path, Register::new()), value)
+                }
             };
-            let value = (flags & 1 != 0).then(|| read_leaf(reader)).transpose()?;
-            let (timed, writer) = (flags & 2 != 0, writer.clone());
-            Ok((stamp, Entry { value, edited, timed, writer }))
-        })
+            let register = register.map_err(|KeyNotGreater| invalid(at))?;
+            for _ in 0..reader.count(2)? {
+                self.entry(reader, value, register)?;
+            }
+        }
+        Ok(registers)
+    }
+
+    #[inline]
+    fn entry(
+        &self,
+        reader: &mut Reader<'_>,
+        known: Option<&Leaf>,
+        register: &mut Register,
+    ) -> Result<(), DecodeError> {
+        let at = reader.offset();
+        let stamp = self.stamp(reader)?;
+        let flags_at = reader.offset();
+        let flags = reader.u8()?;
+        if flags >> 4 != 0 {
+            return Err(damaged(flags_at, Damage::UnknownTag { tag: flags }));
+        }
+        let edited = if flags & 4 != 0 { Clock(reader.varint()?) } else { stamp.clock };
+        let writer = match flags & 8 {
+            0 => self.writers.first().ok_or_else(|| invalid(flags_at))?,
+            _ => pick(&self.writers, reader)?,
+        };
+        let entry = Entry { value: None, edited, timed: flags & 2 != 0, writer: writer.clone() };
+        let entry = register.push(stamp, entry).map_err(|KeyNotGreater| invalid(at))?;
+        if flags & 1 != 0 {
+            entry.value = Some(match known {
+                Some(value) if reader.skip_bytes(value.as_str().as_bytes()) => value.clone(),
+                _ => read_leaf(reader)?,
+            });
+        }
+        Ok(())
     }
 
     fn sum(&self, reader: &mut Reader<'_>) -> Result<Sum, DecodeError> {

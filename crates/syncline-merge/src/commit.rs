@@ -1,5 +1,7 @@
 //! Committing operations at a hub: checked against what the writer had seen, then applied.
 
+use std::borrow::Cow;
+
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::SiteId;
 use syncline_model::path::Path;
@@ -79,29 +81,38 @@ pub fn operate(
     rules: &EntityRules,
     site: &mut Site<'_>,
 ) -> Result<Committed, Refusal> {
-    let mut context = context.clone();
     let is_unknown = record.is_none();
     let mut record = record.unwrap_or_else(|| Record::begun(site.floor));
-    if let Some(token) = &mut context.base {
-        for lost in site.lost {
-            token.cut_to(*lost, &record);
-        }
-    }
-    for lost in site.lost {
-        let here = record.version.get(*lost);
-        context.own.retain(|stamp| stamp.site != *lost || stamp.clock <= here);
-    }
+    let context = &*seen_and_not_lost(context, &record, site.lost);
     if is_unknown && !(context.is_blind() && context.own.is_empty()) {
-        return Err(unknown(&context, site.floor));
+        return Err(unknown(context, site.floor));
     }
-    check(&mut record, operation, &context, site.lost)?;
+    check(&mut record, operation, context, site.lost)?;
     let stamp = site.tick()?;
-    apply(&mut record, operation, &context, stamp, site.now_ms, rules)?;
+    apply(&mut record, operation, context, stamp, site.now_ms, rules)?;
     if is_planted(Fault::RulePrunes) {
         prune(&mut record.body, rules);
     }
     let capped = cap(&mut record, rules, site)?;
     Ok(Committed { record, stamp, capped })
+}
+
+/// Returns what the writer had seen, without what only sites had that are lost.
+fn seen_and_not_lost<'c>(
+    context: &'c Context,
+    record: &Record,
+    lost: &[SiteId],
+) -> Cow<'c, Context> {
+    let mut context = Cow::Borrowed(context);
+    for lost in lost {
+        let context = context.to_mut();
+        if let Some(token) = &mut context.base {
+            token.cut_to(*lost, record);
+        }
+        let here = record.version.get(*lost);
+        context.own.retain(|stamp| stamp.site != *lost || stamp.clock <= here);
+    }
+    context
 }
 
 /// Answers a writer that knows a record which is not here.
@@ -202,7 +213,7 @@ fn cap_body(
         let Some(writer) = writer else { continue };
         let edited_max = register.values().map(|entry| entry.edited).max().unwrap_or_default();
         let edited = Clock(edited_max.0.saturating_add(1));
-        let value = shown.value.map(std::borrow::Cow::into_owned);
+        let value = shown.value.map(Cow::into_owned);
         let settled = Register::from([(stamp, Entry { value, edited, timed: true, writer })]);
         let covered = std::mem::replace(register, settled);
         capped.push(Capped { path: full, stamp, covered });

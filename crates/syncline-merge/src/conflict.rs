@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use smallvec::SmallVec;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::Leaf;
@@ -65,7 +64,7 @@ impl Conflict {
     ///
     /// 32 lower-case hexadecimal digits of BLAKE3 over entity, id, path and sorted stamps.
     pub fn id(&self, entity: &EntityName, id: &RecordId) -> String {
-        let mut named = SmallVec::<[u8; 256]>::new();
+        let mut named = Vec::with_capacity(256);
         for part in [entity.as_str(), id.as_str(), self.path.as_str()] {
             named.extend_from_slice(&(part.len() as u64).to_be_bytes());
             named.extend_from_slice(part.as_bytes());
@@ -74,9 +73,8 @@ impl Conflict {
             named.extend_from_slice(&stamp.clock.0.to_be_bytes());
             named.extend_from_slice(&stamp.site.0.to_be_bytes());
         }
-        let mut name = blake3::hash(&named).to_hex().to_string();
-        name.truncate(32);
-        name
+        let name = blake3::hash(&named).to_hex();
+        name.split_at(32).0.to_owned()
     }
 }
 

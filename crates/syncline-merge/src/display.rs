@@ -15,7 +15,10 @@ use crate::rules::{Deletion, EntityRules, Rule, Shape};
 use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text};
 
 /// The visible fields of a record, sorted by path; no leaf stands above another.
-pub type Fields = Vec<(Path, Leaf)>;
+pub type Fields = Vec<Field>;
+
+/// A field and its value.
+pub type Field = (Path, Leaf);
 
 /// What is shown of a register.
 #[derive(Clone, Debug, PartialEq)]

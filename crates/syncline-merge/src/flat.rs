@@ -12,6 +12,10 @@ use smallvec::SmallVec;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FlatMap<K, V, const N: usize>(SmallVec<[(K, V); N]>);
 
+/// An entry was to stand behind all others whose key is not greater than theirs.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct KeyNotGreater;
+
 impl<K, V, const N: usize> Default for FlatMap<K, V, N> {
     fn default() -> Self {
         Self(SmallVec::new())
@@ -96,6 +100,17 @@ impl<K: Ord, V, const N: usize> FlatMap<K, V, N> {
                 None
             }
         }
+    }
+
+    /// Puts an entry behind all others, and answers its value; refuses a key that is not greater
+    /// than theirs.
+    #[inline]
+    pub(crate) fn push(&mut self, key: K, value: V) -> Result<&mut V, KeyNotGreater> {
+        if self.0.last().is_some_and(|(last, _)| *last >= key) {
+            return Err(KeyNotGreater);
+        }
+        self.0.push((key, value));
+        self.0.last_mut().map(|(_, value)| value).ok_or(KeyNotGreater)
     }
 
     /// Removes the entry of `key`; answers its value.

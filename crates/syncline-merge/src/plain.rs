@@ -232,7 +232,7 @@ fn take_change(
     };
     let (writer, edited, timed) = (reading.writer.clone(), reading.edited, reading.timed);
     let operation = Operation { effect, writer, edited, timed };
-    let before = taken.record.as_ref().map(additions);
+    let before = taken.record.as_ref().and_then(additions);
     let (record, change, capped) =
         commit(taken.record.take(), operation, &context, reading, rules, site)?;
     let base = taken.base.get_or_insert_default();
@@ -270,14 +270,18 @@ fn commit(
     }
 }
 
-/// Returns as much of a record as tells what was added to its sums, also within members.
-fn additions(record: &Record) -> Record {
+/// Returns as much of a record as tells what was added to its sums, also within members; nothing
+/// where it has none, as nearly all.
+fn additions(record: &Record) -> Option<Record> {
+    if record.body.sums.is_empty() && record.body.keyed.is_empty() {
+        return None;
+    }
     let body = Body {
         sums: record.body.sums.clone(),
         keyed: record.body.keyed.clone(),
         ..Body::default()
     };
-    Record { body, ..Record::default() }
+    Some(Record { body, ..Record::default() })
 }
 
 /// Returns whether an operation may edit a text: no other operation can fail to fit one.

@@ -109,21 +109,25 @@ pub struct Reader<'a> {
 
 impl<'a> Reader<'a> {
     /// Starts at the front of `bytes`.
+    #[inline]
     pub const fn new(bytes: &'a [u8]) -> Self {
         Self { bytes, offset: 0 }
     }
 
     /// Returns how many bytes were read.
+    #[inline]
     pub const fn offset(&self) -> usize {
         self.offset
     }
 
     /// Returns how many bytes are left.
+    #[inline]
     pub const fn remaining(&self) -> usize {
         self.bytes.len() - self.offset
     }
 
     /// Returns whether nothing is left.
+    #[inline]
     pub const fn is_empty(&self) -> bool {
         self.remaining() == 0
     }
@@ -131,6 +135,7 @@ impl<'a> Reader<'a> {
     /// Returns the error that the item at `offset` is damaged in this way.
     ///
     /// For decoders built on this one: take [`offset`](Self::offset) before reading the item.
+    #[inline]
     pub const fn damaged_at(offset: usize, damage: Damage) -> DecodeError {
         DecodeError { offset, damage }
     }
@@ -186,6 +191,13 @@ impl<'a> Reader<'a> {
             self.offset += 1;
             return Ok(u64::from(byte));
         }
+        self.varint_of_many_bytes()
+    }
+
+    /// Apart, so that the short form, which nearly all numbers have, is read where it is asked for.
+    #[inline(never)]
+    fn varint_of_many_bytes(&mut self) -> Result<u64, DecodeError> {
+        let rest = self.bytes.get(self.offset..).unwrap_or_default();
         let mut value = 0u64;
         for (index, &byte) in rest.iter().take(VARINT_BYTES_MAX).enumerate() {
             let septet = u64::from(byte & 0x7f);
@@ -257,6 +269,18 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// Reads counted bytes if they are these; answers whether they were. Otherwise, and where the
+    /// bytes are damaged, nothing is read.
+    #[inline]
+    pub fn skip_bytes(&mut self, wanted: &[u8]) -> bool {
+        let start = self.offset;
+        let found = self.bytes().is_ok_and(|bytes| bytes == wanted);
+        if !found {
+            self.offset = start;
+        }
+        found
+    }
+
     /// Reads everything that is left.
     pub fn rest(&mut self) -> &'a [u8] {
         let rest = self.bytes.get(self.offset..).unwrap_or_default();
@@ -269,6 +293,7 @@ impl<'a> Reader<'a> {
     /// # Errors
     ///
     /// [`Damage::Trailing`] if something is left.
+    #[inline]
     pub const fn finish(self) -> Result<(), DecodeError> {
         match self.remaining() {
             0 => Ok(()),
@@ -285,11 +310,13 @@ pub struct Writer {
 
 impl Writer {
     /// Starts with nothing.
+    #[inline]
     pub const fn new() -> Self {
         Self { bytes: Vec::new() }
     }
 
     /// Starts with nothing, and room for `capacity_bytes`.
+    #[inline]
     pub fn with_capacity(capacity_bytes: usize) -> Self {
         Self { bytes: Vec::with_capacity(capacity_bytes) }
     }
@@ -347,6 +374,7 @@ impl Writer {
     }
 
     /// Returns what was written so far.
+    #[inline]
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes
     }

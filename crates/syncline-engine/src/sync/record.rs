@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, conflicts};
-use syncline_merge::display::{Fields, is_visible, same_fields, visible};
+use syncline_merge::display::{Field, Fields, is_visible, same_fields, visible};
 use syncline_merge::error::Refusal;
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
 use syncline_merge::state::Record;
@@ -40,6 +40,16 @@ pub enum Held {
     Absent,
     /// Nobody knows: it could not be read, or it is none of the hub's business.
     Unknown,
+}
+
+impl Held {
+    /// Returns the fields that are known to be there, sorted by path.
+    pub fn fields(&self) -> &[Field] {
+        match self {
+            Self::Present { fields, .. } => fields,
+            Self::Absent | Self::Unknown => &[],
+        }
+    }
 }
 
 /// What is known of a record before planning.

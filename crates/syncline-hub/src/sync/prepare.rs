@@ -9,9 +9,10 @@ use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
-    EntityReport, Gate, Known, Party, Planner, Problem, RecordPlan, Write, base_key, to_domain,
+    EntityReport, Gate, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key,
+    to_domain,
 };
-use syncline_merge::codec::{decode_base, decode_record};
+use syncline_merge::codec::{decode_base_near, decode_record_near};
 use syncline_merge::commit::Site;
 use syncline_merge::display::{Fields, is_visible, visible};
 use syncline_merge::plain::Notice;
@@ -178,13 +179,16 @@ impl View<'_> {
         let mut rows = self.rows.get_many(&keys)?.into_iter();
         let mut loaded = Vec::with_capacity(ids.len());
         for id in ids {
-            let record = decoded(rows.next().flatten(), "records", decode_record)?;
-            let bases = [
-                decoded(rows.next().flatten(), "bases", decode_base)?,
-                decoded(rows.next().flatten(), "bases", decode_base)?,
-            ];
             let side = |side: Side| &input.sides[side.index()];
             let held = Side::BOTH.map(|at| side(at).held(id, &planner.entity.id_path));
+            let [source, target] = held.each_ref().map(Held::fields);
+            let either = if source.is_empty() { target } else { source };
+            let mut row = || rows.next().flatten();
+            let record = decoded(row(), "records", |row| decode_record_near(row, either))?;
+            let bases = [
+                decoded(row(), "bases", |row| decode_base_near(row, source))?,
+                decoded(row(), "bases", |row| decode_base_near(row, target))?,
+            ];
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
             loaded.push((id.clone(), Known { record, held, bases, written }));
         }
