@@ -29,6 +29,8 @@ pub enum Table {
     Bases,
     /// Concurrent different values, settled or open.
     Conflicts,
+    /// Which of these wait for a person.
+    OpenConflicts,
     /// The report of each run.
     Runs,
     /// Each domain's cursor and health.
@@ -45,13 +47,14 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order of their keys.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Records,
         Self::Log,
         Self::Results,
         Self::Clients,
         Self::Bases,
         Self::Conflicts,
+        Self::OpenConflicts,
         Self::Runs,
         Self::Domains,
         Self::Journal,
@@ -69,6 +72,7 @@ impl Table {
             Self::Clients => "clients",
             Self::Bases => "bases",
             Self::Conflicts => "conflicts",
+            Self::OpenConflicts => "open_conflicts",
             Self::Runs => "runs",
             Self::Domains => "domains",
             Self::Journal => "journal",
@@ -247,6 +251,15 @@ pub enum Key {
         /// Which of its conflicts.
         conflict: ConflictId,
     },
+    /// One conflict that waits for a person. The row is empty: [`Key::Conflict`] says the rest.
+    OpenConflict {
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+        /// Which of its conflicts.
+        conflict: ConflictId,
+    },
     /// The report of one run.
     Run(RunId),
     /// The state of a domain, or of one entity within it.
@@ -288,6 +301,7 @@ impl Key {
             Self::Client(_) => Table::Clients,
             Self::Base { .. } => Table::Bases,
             Self::Conflict { .. } => Table::Conflicts,
+            Self::OpenConflict { .. } => Table::OpenConflicts,
             Self::Run(_) => Table::Runs,
             Self::Domain { .. } => Table::Domains,
             Self::Journal { .. } => Table::Journal,
@@ -307,7 +321,8 @@ impl Key {
             Self::Base { domain, entity, id } => {
                 domain.as_str().len() + entity.as_str().len() + id.as_str().len()
             }
-            Self::Conflict { entity, id, conflict } => {
+            Self::Conflict { entity, id, conflict }
+            | Self::OpenConflict { entity, id, conflict } => {
                 entity.as_str().len() + id.as_str().len() + conflict.as_str().len()
             }
             Self::Run(run) => run.as_str().len(),
@@ -373,6 +388,11 @@ pub enum Scan {
         /// Which record.
         id: RecordId,
     },
+    /// The conflicts of one entity that wait for a person, by record and id.
+    OpenConflicts {
+        /// The type of record.
+        entity: EntityName,
+    },
     /// The runs, by id, which is by time.
     Runs,
     /// The runs, latest first.
@@ -406,6 +426,7 @@ impl Scan {
             Self::Results { .. } => Table::Results,
             Self::Bases { .. } => Table::Bases,
             Self::Conflicts | Self::ConflictsOf { .. } => Table::Conflicts,
+            Self::OpenConflicts { .. } => Table::OpenConflicts,
             Self::Runs | Self::RunsLatest => Table::Runs,
             Self::Domains => Table::Domains,
             Self::Journal => Table::Journal,
@@ -424,6 +445,7 @@ impl Scan {
     pub fn contains(&self, key: &Key) -> bool {
         match (self, key) {
             (Self::Records { entity: wanted }, Key::Record { entity, .. })
+            | (Self::OpenConflicts { entity: wanted }, Key::OpenConflict { entity, .. })
             | (Self::Schemas { entity: wanted }, Key::Schema { entity, .. }) => wanted == entity,
             (Self::Log { from }, Key::Log(position)) => position >= from,
             (Self::Audit { from }, Key::Audit(number)) => number >= from,
@@ -459,6 +481,9 @@ impl Scan {
                 Key::Base { domain: domain.clone(), entity: entity.clone(), id: id() }
             }
             Self::Conflicts => Key::Conflict { entity: entity(), id: id(), conflict: conflict() },
+            Self::OpenConflicts { entity } => {
+                Key::OpenConflict { entity: entity.clone(), id: id(), conflict: conflict() }
+            }
             Self::ConflictsOf { entity, id } => {
                 Key::Conflict { entity: entity.clone(), id: id.clone(), conflict: conflict() }
             }

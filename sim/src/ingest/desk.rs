@@ -104,7 +104,12 @@ impl Desk {
             disk: Arc::new(self.disk.clone()),
             environment: Box::new(surroundings),
             state_folder: PathBuf::from(STATE),
-            place: Place { path: STORE.to_owned(), identity },
+            place: Place {
+                path: STORE.to_owned(),
+                identity,
+                touched: String::new(),
+                is_latest: None,
+            },
         });
         hub.map_err(|error| error.code())
     }

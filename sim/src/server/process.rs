@@ -281,7 +281,7 @@ pub(super) struct ChangedRecord<'a> {
 }
 
 /// Where every simulated store is, as the hub tells a copied one.
-pub(crate) const PLACE: &str = "store.log\nsimulated";
+pub(crate) const PLACE: &str = "store.log\nsimulated\n";
 
 /// Returns a site for one decision of merge.
 pub(super) fn site_of<'a>(

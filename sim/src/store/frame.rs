@@ -80,6 +80,9 @@ fn encode_key(key: &Key, out: &mut Bytes) {
         Key::Conflict { entity, id, conflict } => {
             texts(3, &[entity.as_str(), id.as_str(), conflict.as_str()]);
         }
+        Key::OpenConflict { entity, id, conflict } => {
+            texts(13, &[entity.as_str(), id.as_str(), conflict.as_str()]);
+        }
         Key::Run(run) => texts(4, &[run.as_str()]),
         Key::Domain { domain, entity: None } => texts(5, &[domain.as_str()]),
         Key::Domain { domain, entity: Some(entity) } => {
@@ -111,6 +114,11 @@ fn decode_key(reader: &mut Reader<'_>) -> Option<Key> {
         1 => Key::Client(ClientId::new(reader.str().ok()?).ok()?),
         2 => Key::Base { domain: domain(reader)?, entity: entity(reader)?, id: id(reader)? },
         3 => Key::Conflict {
+            entity: entity(reader)?,
+            id: id(reader)?,
+            conflict: ConflictId::new(reader.str().ok()?).ok()?,
+        },
+        13 => Key::OpenConflict {
             entity: entity(reader)?,
             id: id(reader)?,
             conflict: ConflictId::new(reader.str().ok()?).ok()?,

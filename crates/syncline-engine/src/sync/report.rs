@@ -49,6 +49,8 @@ pub struct EntityReport {
     pub conflicts: u64,
     /// Of these, records with a conflict that waits for a person.
     pub manual: u64,
+    /// Conflicts that wait for a person after the run, found in this run or before.
+    pub open: u64,
     /// Records added.
     pub added: [u64; 2],
     /// Records updated.
@@ -174,6 +176,7 @@ impl EntityReport {
         result.insert("deleted", pair(self.deleted));
         result.insert("autoResolved", number(self.conflicts.saturating_sub(self.manual)));
         result.insert("manual", number(self.manual));
+        result.insert("open", number(self.open));
         result.insert("unchanged", number(self.unchanged));
         result.insert("filtered", number(self.filtered));
         result.insert("failed", number(self.failed));

@@ -237,17 +237,27 @@ impl Transaction {
         new.into_keys().collect()
     }
 
-    /// Stores a conflict as it is listed now.
+    /// Stores a conflict, which was listed before, as it is now.
     pub fn put_conflict(&mut self, row: &ConflictRow) {
         self.put_named(&row.conflict_id(), row);
+        if row.status != Status::Open
+            && let Some(conflict) = conflict_key(&row.conflict_id())
+        {
+            let (entity, id) = (row.entity.clone(), row.id.clone());
+            self.batch.delete(Key::OpenConflict { entity, id, conflict });
+        }
     }
 
     fn put_named(&mut self, name: &str, row: &ConflictRow) {
-        let Ok(conflict) = ConflictId::new(name) else {
+        let Some(conflict) = conflict_key(name) else {
             return;
         };
-        let key = Key::Conflict { entity: row.entity.clone(), id: row.id.clone(), conflict };
-        self.batch.put(key, row.encode());
+        let (entity, id) = (row.entity.clone(), row.id.clone());
+        if row.status == Status::Open {
+            let (entity, id, conflict) = (entity.clone(), id.clone(), conflict.clone());
+            self.batch.put(Key::OpenConflict { entity, id, conflict }, Vec::new());
+        }
+        self.batch.put(Key::Conflict { entity, id, conflict }, row.encode());
     }
 }
 
@@ -281,6 +291,11 @@ pub fn changed(
         }
         (before, after) => (before.cloned(), after.cloned()),
     }
+}
+
+fn conflict_key(name: &str) -> Option<ConflictId> {
+    // The name is a digest in hexadecimal, which is always one.
+    ConflictId::new(name).ok()
 }
 
 const fn status_of(conflict: &Conflict) -> Status {

@@ -5,7 +5,7 @@ use std::sync::mpsc::SyncSender;
 
 use syncline_domains::files::document::{Change, Document};
 use syncline_domains::files::patch::{PatchError, patch};
-use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
@@ -14,6 +14,7 @@ use syncline_engine::sync::{
 };
 use syncline_merge::codec::{decode_base_near, decode_record_near};
 use syncline_merge::commit::Site;
+use syncline_merge::conflict::Conflict;
 use syncline_merge::display::{Fields, is_visible, visible};
 use syncline_merge::plain::Notice;
 use syncline_model::clock::Clock;
@@ -114,6 +115,7 @@ impl View<'_> {
             notices: Vec::new(),
         };
         plan.report.failed = plan.problems.len() as u64;
+        plan.report.open = self.open_conflicts(&plan.name)?;
         if plan.input.unchanged {
             count_known(&mut plan);
             return Ok(plan);
@@ -147,6 +149,16 @@ impl View<'_> {
             moved.for_each(|action| action.fields = Vec::new());
         }
         Ok(plan)
+    }
+
+    /// Returns how many conflicts of an entity wait for a person.
+    fn open_conflicts(&self, entity: &EntityName) -> Result<u64, HubError> {
+        let mut open = 0;
+        self.for_each(&Scan::OpenConflicts { entity: entity.clone() }, |_, _| {
+            open += 1;
+            Ok(())
+        })?;
+        Ok(open)
     }
 
     /// Returns whether nothing is stored of an entity: then nothing has to be looked up.
@@ -333,6 +345,9 @@ impl EntityPlan {
         plan: &RecordPlan,
         listed: &[ConflictRow],
     ) {
+        let open = |conflicts: &[Conflict]| conflicts.iter().filter(|c| c.open).count() as u64;
+        let was_open = listed.iter().filter(|row| row.status == Status::Open).count() as u64;
+        self.report.open = (self.report.open + open(&plan.conflicts)).saturating_sub(was_open);
         let known: BTreeSet<String> = listed.iter().map(ConflictRow::conflict_id).collect();
         let named = plan.conflicts.iter().map(|conflict| (conflict.id(&self.name, id), conflict));
         let new: Vec<_> = named.filter(|(name, _)| !known.contains(name)).collect();

@@ -257,7 +257,7 @@ impl Prepared {
         if let Some(stop) = self.stop.take() {
             return Err(stop.into());
         }
-        let open: u64 = self.entities.iter().map(|entity| entity.report.manual).sum();
+        let open: u64 = self.entities.iter().map(|entity| entity.report.open).sum();
         if request.fail_on_conflict && open > 0 {
             return Err(HubError::WouldConflict { count: open });
         }
@@ -490,7 +490,7 @@ pub(super) fn status(entities: &[Planned], problems: &[Problem]) -> RunStatus {
         RunStatus::Failed
     } else if failed || !problems.is_empty() {
         RunStatus::Partial
-    } else if entities.iter().any(|entity| entity.report.manual > 0) {
+    } else if entities.iter().any(|entity| entity.report.open > 0) {
         RunStatus::Conflicts
     } else {
         RunStatus::Success

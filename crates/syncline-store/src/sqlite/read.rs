@@ -170,7 +170,10 @@ impl Read for Rows {
 /// Returns how many leading parts of the key are the same in every row of the stretch.
 const fn fixed_parts(scan: &Scan) -> usize {
     match scan {
-        Scan::Records { .. } | Scan::Results { .. } | Scan::Schemas { .. } => 1,
+        Scan::Records { .. }
+        | Scan::Results { .. }
+        | Scan::OpenConflicts { .. }
+        | Scan::Schemas { .. } => 1,
         Scan::Bases { .. } | Scan::ConflictsOf { .. } => 2,
         _ => 0,
     }
@@ -197,6 +200,7 @@ mod tests {
             Scan::Bases { domain: DomainName::new("personal").unwrap(), entity: entity() },
             Scan::Conflicts,
             Scan::ConflictsOf { entity: entity(), id: RecordId::new("a").unwrap() },
+            Scan::OpenConflicts { entity: entity() },
             Scan::Runs,
             Scan::RunsLatest,
             Scan::Domains,

@@ -50,7 +50,7 @@ impl<'a> Parts<'a> {
             Key::Base { domain, entity, id } => {
                 Self::new([Text(domain.as_str()), Text(entity.as_str()), Text(id.as_str())])
             }
-            Key::Conflict { entity, id, conflict } => {
+            Key::Conflict { entity, id, conflict } | Key::OpenConflict { entity, id, conflict } => {
                 Self::new([Text(entity.as_str()), Text(id.as_str()), Text(conflict.as_str())])
             }
             Key::Run(run) => Self::new([Text(run.as_str())]),
@@ -100,6 +100,11 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
             id: id(1)?,
             conflict: ConflictId::new(text(2)?).ok()?,
         },
+        Table::OpenConflicts => Key::OpenConflict {
+            entity: entity(0)?,
+            id: id(1)?,
+            conflict: ConflictId::new(text(2)?).ok()?,
+        },
         Table::Runs => Key::Run(RunId::new(text(0)?).ok()?),
         Table::Domains => Key::Domain {
             domain: domain(0)?,
@@ -124,7 +129,9 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
         Table::Results => (&[("client", "TEXT"), ("counter", "INTEGER")], "outcome"),
         Table::Clients => (&[("client", "TEXT")], "state"),
         Table::Bases => (&[("domain", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")], "base"),
-        Table::Conflicts => (&[("entity", "TEXT"), ("id", "TEXT"), ("conflict", "TEXT")], "state"),
+        Table::Conflicts | Table::OpenConflicts => {
+            (&[("entity", "TEXT"), ("id", "TEXT"), ("conflict", "TEXT")], "state")
+        }
         Table::Runs => (&[("run", "TEXT")], "report"),
         Table::Domains => (&[("domain", "TEXT"), ("entity", "TEXT")], "state"),
         Table::Journal => (&[("run", "TEXT"), ("domain", "TEXT"), ("entity", "TEXT")], "entry"),

@@ -93,6 +93,14 @@ pub(crate) fn conflict(name: &str, id: &str, hex: &str) -> Key {
     }
 }
 
+pub(crate) fn open_conflict(name: &str, id: &str, hex: &str) -> Key {
+    Key::OpenConflict {
+        entity: entity(name),
+        id: record_id(id),
+        conflict: ConflictId::new(hex).unwrap(),
+    }
+}
+
 pub(crate) fn domain_state(of: &str, name: Option<&str>) -> Key {
     Key::Domain { domain: domain(of), entity: name.map(entity) }
 }

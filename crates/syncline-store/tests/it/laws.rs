@@ -50,6 +50,7 @@ fn scan() -> impl Strategy<Value = Scan> {
         Just(Scan::Conflicts),
         (name, name)
             .prop_map(|(name, id)| Scan::ConflictsOf { entity: entity(&name), id: record_id(&id) }),
+        name.prop_map(|name| Scan::OpenConflicts { entity: entity(&name) }),
         Just(Scan::Runs),
         Just(Scan::RunsLatest),
         Just(Scan::Domains),

@@ -3,9 +3,8 @@
 use std::thread;
 use std::time::Duration;
 
-use syncline_engine::conflicts::Status as ConflictStatus;
 use syncline_engine::link::Side;
-use syncline_hub::{Hub, SyncOutcome};
+use syncline_hub::SyncOutcome;
 use syncline_model::json::{Json, Object};
 
 use crate::arguments::Status;
@@ -106,36 +105,28 @@ fn look(
                 && names("targetDomain", prepared.link.target.as_str())
         };
         let last = hub.runs(RUNS_LOOKED_AT)?.into_iter().find(of_link);
-        let standings = standings(hub, &outcome)?;
+        let standings = standings(&outcome);
         Ok((outcome, last, standings))
     })?;
     let document = to_json(prepared, &standings, last.as_ref(), &outcome);
     Ok((text(context, prepared, &standings, last.as_ref(), &outcome), document))
 }
 
-fn standings(hub: &Hub, outcome: &SyncOutcome) -> Result<Vec<Standing>, Failure> {
-    let conflicts = hub.conflicts()?;
-    let of = |name: &syncline_model::id::EntityName| {
-        let open = conflicts
-            .iter()
-            .filter(|row| row.entity == *name && row.status == ConflictStatus::Open);
-        open.count() as u64
-    };
+fn standings(outcome: &SyncOutcome) -> Vec<Standing> {
     let one = |(name, report): &(_, syncline_engine::sync::EntityReport)| {
         let pending = Side::BOTH.map(|side| {
             let actions = outcome.actions.iter();
             actions.filter(|action| action.entity == *name && action.side == side).count() as u64
         });
-        let open = of(name).max(report.manual);
         Standing {
             entity: name.to_string(),
             counts: report.read,
             pending,
-            open,
+            open: report.open,
             failed: report.failed,
         }
     };
-    Ok(outcome.report.entities.iter().map(one).collect())
+    outcome.report.entities.iter().map(one).collect()
 }
 
 fn last_text(last: Option<&Object>) -> String {

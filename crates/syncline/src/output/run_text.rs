@@ -81,7 +81,7 @@ fn written(outcome: &SyncOutcome) -> Option<String> {
 
 /// Returns how many conflicts of a run wait for a person.
 pub fn open_conflicts(outcome: &SyncOutcome) -> u64 {
-    let counted: u64 = outcome.report.entities.iter().map(|(_, entity)| entity.manual).sum();
+    let counted: u64 = outcome.report.entities.iter().map(|(_, entity)| entity.open).sum();
     let listed = outcome.conflicts.iter().filter(|found| found.open).count();
     counted.max(u64::try_from(listed).unwrap_or(u64::MAX))
 }

@@ -98,6 +98,15 @@ fn an_open_conflict_is_5() {
     desk.contacts("business", &edit("Right"));
     desk.run("sync --on-conflict fail").exits(5).says("SYNC_CONFLICT");
     desk.run("sync").exits(5).says("decision");
+    desk.run("sync").exits(5);
+    desk.run("sync --on-conflict fail").exits(5).says("SYNC_CONFLICT");
+    let record: serde_json::Value = desk.run("sync --json").exits(5).json();
+    assert_eq!(
+        (&record["status"], &record["results"]["contacts"]["open"]),
+        (&"conflicts".into(), &1.into())
+    );
+    desk.run("conflicts resolve --all --take personal").exits(0);
+    desk.run("sync").exits(0);
 }
 
 #[test]

@@ -57,6 +57,14 @@ CREATE TABLE meta (
   value BLOB NOT NULL,
   PRIMARY KEY (partition, name)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE open_conflicts (
+  partition INTEGER NOT NULL,
+  entity TEXT NOT NULL,
+  id TEXT NOT NULL,
+  conflict TEXT NOT NULL,
+  state BLOB NOT NULL,
+  PRIMARY KEY (partition, entity, id, conflict)
+) STRICT, WITHOUT ROWID;
 CREATE TABLE records (
   partition INTEGER NOT NULL,
   entity TEXT NOT NULL,
