@@ -11,6 +11,7 @@ use syncline_store::StoreError;
 use thiserror::Error;
 
 use crate::config::ConfigError;
+use crate::config::check::{Fault, Finding};
 use crate::exit::Exit;
 
 /// Why a command failed. It never holds the value of a field.
@@ -63,6 +64,20 @@ pub enum Refusal {
         name: String,
         /// The domains that there are.
         known: Vec<String>,
+    },
+    /// Two domains, or a domain and the state, are in one folder.
+    #[error("{at} {what}")]
+    PlacesCollide {
+        /// What was found.
+        fault: Fault,
+        /// The member of the configuration that it is about.
+        at: String,
+        /// What is wrong with it.
+        what: String,
+        /// What would come of it.
+        why: &'static str,
+        /// How to mend it.
+        mend: String,
     },
     /// An entity that is asked for is not known.
     #[error("entity '{name}' is not supported")]
@@ -146,6 +161,13 @@ pub enum Refusal {
     },
 }
 
+impl From<Finding> for Refusal {
+    fn from(finding: Finding) -> Self {
+        let Finding { fault, at, what, why, mend, .. } = finding;
+        Self::PlacesCollide { fault, at, what, why, mend }
+    }
+}
+
 impl Refusal {
     /// Builds a refusal of arguments.
     pub fn usage(what: impl Into<String>, next: impl Into<String>) -> Self {
@@ -159,6 +181,7 @@ impl Refusal {
             Self::Usage { .. } => "USAGE_INVALID",
             Self::DomainNotFound { .. } => "DOMAIN_NOT_FOUND",
             Self::DomainsEqual { .. } => "DOMAINS_EQUAL",
+            Self::PlacesCollide { fault, .. } => fault.code(),
             Self::EntityUnsupported { .. } => "ENTITY_TYPE_UNSUPPORTED",
             Self::LinkUnknown { .. } => "LINK_UNKNOWN",
             Self::Unsupported { .. } => "NOT_SUPPORTED",
@@ -189,6 +212,7 @@ impl Refusal {
             // Met only before a run: afterwards a notice that fails is warned about.
             Self::Notice { .. }
             | Self::DomainNotFound { .. }
+            | Self::PlacesCollide { .. }
             | Self::Unsupported { .. }
             | Self::NoState { .. } => Exit::Config,
             Self::File { .. } | Self::Watch { .. } => Exit::Transient,
@@ -201,6 +225,7 @@ impl Refusal {
             Self::DomainNotFound { known, .. } | Self::DomainsEqual { known, .. } => {
                 format!("valid domains: {}", known.join(", "))
             }
+            Self::PlacesCollide { why, .. } => (*why).to_owned(),
             Self::EntityUnsupported { known, .. } => {
                 format!("supported entities: {}", known.join(", "))
             }
@@ -224,13 +249,14 @@ impl Refusal {
     fn next(&self) -> String {
         let text = match self {
             Self::Usage { next, .. } => return next.clone(),
+            Self::PlacesCollide { mend, .. } => return mend.clone(),
             Self::DomainNotFound { .. } => "name a valid domain, or create its folder",
             Self::DomainsEqual { .. } => "name two different domains",
             Self::EntityUnsupported { .. } => "name supported entities, or define it",
             Self::LinkUnknown { .. } => "name one with --link, or --source and --target",
             Self::Unsupported { .. } => "take it out of the configuration",
             Self::File { .. } => "check the path, who may use it, and the room on the disk",
-            Self::FileExists { .. } => "remove it first, or work with it",
+            Self::FileExists { .. } => "choose another name, or move it aside",
             Self::PlanInvalid { .. } => "save a new one: syncline plan -o plan.json",
             Self::DecisionInvalid { .. } => "export again: syncline conflicts export -o f.json",
             Self::ConfirmationNeeded => "add --yes",

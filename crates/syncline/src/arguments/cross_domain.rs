@@ -6,7 +6,8 @@ use super::command::Global;
 use super::run::DirectionWord;
 use crate::exit::Exit;
 
-/// Sync two domains as spec 001 spells it: the source wins conflicts, the other value is kept.
+/// Sync two domains as spec 001 spells it: the source wins conflicts unless the configuration says
+/// otherwise, and the other value is kept.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "cross_domain_sync", version, after_long_help = Exit::table())]
 pub struct CrossDomainProgram {
@@ -30,7 +31,7 @@ pub struct CrossDomain {
     /// Which entities, separated by commas [default: all]
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub entities: Vec<String>,
-    /// Which way changes flow [default: bidirectional]
+    /// Which way changes flow [default: that of the configuration, else bidirectional]
     #[arg(long, value_name = "DIRECTION")]
     pub direction: Option<DirectionWord>,
 }

@@ -93,6 +93,9 @@ pub struct Export {
     /// The file
     #[arg(short, long, value_name = "FILE")]
     pub output: PathBuf,
+    /// Write over a file that is there, with the decisions in it
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Where decisions are read.

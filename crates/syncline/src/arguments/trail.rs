@@ -9,7 +9,7 @@ use clap::{Args, Subcommand};
 pub enum Audit {
     /// Prove that no entry was changed, moved or removed
     Verify,
-    /// Print every entry, one JSON document per line
+    /// Print every entry, one JSON document per line, or one document of all with --json
     Export(AuditExport),
     /// Prove that a record was part of a run
     Prove(Prove),

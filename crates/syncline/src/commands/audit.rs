@@ -7,10 +7,12 @@ use syncline_model::json::{Json, Object, parse};
 
 use super::sync::write_text;
 use crate::arguments::{Audit, AuditExport, Prove};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
+use crate::output::Format;
 use crate::output::table::count;
-use crate::run::Context;
+use crate::run::{Context, reading};
 
 /// Entries that are read at a time.
 const ENTRIES_AT_ONCE: usize = 1_000;
@@ -22,11 +24,15 @@ const ENTRIES_AT_ONCE: usize = 1_000;
 /// [`syncline_hub::HubError::Audit`] names the first damaged entry.
 pub fn run(context: &Context, audit: &Audit) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    let hub = context.open_existing_hub(&config.state)?;
+    let mut hub = context.open_existing_hub(&config.state)?;
     match audit {
+        // It tells whether all is well, and of nobody.
         Audit::Verify => verify(context, &hub),
-        Audit::Export(options) => export(context, &hub, options),
-        Audit::Prove(options) => prove(context, &hub, options),
+        Audit::Export(options) => {
+            reading::may_read(context, &config, &mut hub, None)?;
+            export(context, &hub, options)
+        }
+        Audit::Prove(options) => prove(context, &config, &mut hub, options),
     }
 }
 
@@ -46,20 +52,30 @@ fn verify(context: &Context, hub: &Hub) -> Result<Exit, Failure> {
 }
 
 fn export(context: &Context, hub: &Hub, options: &AuditExport) -> Result<Exit, Failure> {
-    let mut lines = String::new();
+    let mut documents = Vec::new();
     let mut from = 0;
     loop {
         let entries = hub.audit_entries(from, ENTRIES_AT_ONCE)?;
         let Some(last) = entries.last() else { break };
         from = last.index() + 1;
-        for entry in &entries {
-            lines.push_str(&Json::Object(to_json(entry)).to_compact_string());
-            lines.push('\n');
-        }
+        documents.extend(entries.iter().map(|entry| Json::Object(to_json(entry))));
     }
-    match &options.output {
-        Some(path) => write_text(path, &lines)?,
-        None => context.output.raw(&lines),
+    let text = match context.output.format {
+        Format::Json => {
+            let mut list = Object::new();
+            list.insert("schema", "audit-entries/1");
+            list.insert("entries", Json::Array(documents));
+            Json::Object(list).to_pretty_string() + "\n"
+        }
+        Format::Text | Format::JsonLines => {
+            documents.iter().map(|entry| entry.to_compact_string() + "\n").collect()
+        }
+    };
+    if let Some(path) = &options.output {
+        write_text(path, &text)?;
+    }
+    if options.output.is_none() || !context.output.is_text() {
+        context.output.raw(&text);
     }
     Ok(Exit::Ok)
 }
@@ -86,12 +102,18 @@ fn to_json(entry: &AuditEntry) -> Object {
     object
 }
 
-fn prove(context: &Context, hub: &Hub, options: &Prove) -> Result<Exit, Failure> {
+fn prove(
+    context: &Context,
+    config: &Config,
+    hub: &mut Hub,
+    options: &Prove,
+) -> Result<Exit, Failure> {
     let unfit = |error: syncline_model::id::IdError| {
         Refusal::usage(error.to_string(), "syncline audit prove <entity> <id>")
     };
     let entity = EntityName::new(&options.entity).map_err(unfit)?;
     let id = RecordId::new(&options.id).map_err(unfit)?;
+    reading::may_read(context, config, hub, Some(&entity))?;
     let run = match &options.run {
         Some(name) => hub.run(name)?.get("runId").and_then(Json::as_str).map(str::to_owned),
         None => None,

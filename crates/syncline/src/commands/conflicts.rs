@@ -1,9 +1,11 @@
 //! `syncline conflicts`: see them and decide them.
 
+use std::fs;
+
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::LinkedEntity;
 use syncline_hub::{Choice, Hub, HubError};
-use syncline_model::id::Writer;
+use syncline_model::id::{EntityName, Writer};
 use syncline_model::json::{Leaf, Object};
 use syncline_model::path::Path;
 
@@ -17,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::conflict_text;
 use crate::output::table::{columns, count};
-use crate::run::{Context, prepare};
+use crate::run::{Context, prepare, reading};
 
 /// Runs the command.
 ///
@@ -28,12 +30,40 @@ pub fn run(context: &Context, command: &ConflictsCommand) -> Result<Exit, Failur
     let config = context.load()?.config;
     let mut hub = context.open_existing_hub(&config.state)?;
     match command {
-        ConflictsCommand::List(filter) => list(context, &hub, filter),
-        ConflictsCommand::Show { id } => show(context, &hub, id),
+        ConflictsCommand::List(filter) => {
+            may_see(context, &config, &mut hub, filter)?;
+            list(context, &hub, filter)
+        }
+        ConflictsCommand::Show { id } => show(context, &config, &mut hub, id),
         ConflictsCommand::Resolve(resolve) => decide(context, &config, &mut hub, resolve),
-        ConflictsCommand::Export(options) => export(context, &hub, options),
+        ConflictsCommand::Export(options) => {
+            may_see(context, &config, &mut hub, &options.filter)?;
+            export(context, &hub, options)
+        }
         ConflictsCommand::Import(options) => import(context, &config, &mut hub, options),
     }
+}
+
+/// Refuses an entity that nobody knows, and whoever may not read what the filter asks for.
+fn may_see(
+    context: &Context,
+    config: &Config,
+    hub: &mut Hub,
+    filter: &ListFilter,
+) -> Result<(), Failure> {
+    let entity = filter.entity.as_deref().map(|name| known(config, hub, name)).transpose()?;
+    reading::may_read(context, config, hub, entity.as_ref())
+}
+
+/// Returns the entity of this name: a configured one, or one of which there are conflicts still.
+fn known(config: &Config, hub: &Hub, name: &str) -> Result<EntityName, Failure> {
+    if let Some(entity) = config.entity(name) {
+        return Ok(entity.name.clone());
+    }
+    let row = hub.conflicts()?.into_iter().find(|row| row.entity.as_str() == name);
+    let known = || config.entities.iter().map(|entity| entity.name.to_string()).collect();
+    let refusal = || Refusal::EntityUnsupported { name: name.to_owned(), known: known() };
+    Ok(row.ok_or_else(refusal)?.entity)
 }
 
 /// Returns the conflicts that a filter leaves; those that wait, unless a status is asked for.
@@ -90,8 +120,9 @@ fn list(context: &Context, hub: &Hub, filter: &ListFilter) -> Result<Exit, Failu
     Ok(Exit::Ok)
 }
 
-fn show(context: &Context, hub: &Hub, id: &str) -> Result<Exit, Failure> {
+fn show(context: &Context, config: &Config, hub: &mut Hub, id: &str) -> Result<Exit, Failure> {
     let row = hub.conflict(id)?;
+    reading::may_read(context, config, hub, Some(&row.entity))?;
     context.output.json(to_json(&row));
     context.output.text(&conflict_text::page(&context.output, &row));
     Ok(Exit::Ok)
@@ -103,6 +134,7 @@ fn decide(
     hub: &mut Hub,
     resolve: &Resolve,
 ) -> Result<Exit, Failure> {
+    may_see(context, config, hub, &resolve.filter)?;
     let rows = match &resolve.id {
         Some(id) => vec![hub.conflict(id)?],
         None => filtered(hub, &resolve.filter)?,
@@ -200,6 +232,9 @@ fn entities(context: &Context, config: &Config) -> Result<Vec<LinkedEntity>, Fai
 }
 
 fn export(context: &Context, hub: &Hub, options: &Export) -> Result<Exit, Failure> {
+    if !options.force && fs::symlink_metadata(&options.output).is_ok() {
+        return Err(Refusal::FileExists { path: options.output.clone() }.into());
+    }
     let rows = filtered(hub, &options.filter)?;
     let document = decisions::to_document(&rows);
     write_json(&options.output, document.clone())?;
@@ -218,6 +253,7 @@ fn import(
     hub: &mut Hub,
     options: &Import,
 ) -> Result<Exit, Failure> {
+    reading::may_read(context, config, hub, None)?;
     let decided = decisions::read(&options.file, hub)?;
     let decided = decided.into_iter().map(|one| (one.conflict, one.choice));
     take_all(context, config, hub, decided).map_err(|failure| match failure {

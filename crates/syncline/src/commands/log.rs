@@ -5,18 +5,28 @@ use syncline_model::json::{Json, Object};
 use crate::arguments::Log;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::output::table::columns;
-use crate::run::Context;
+use crate::output::table::{columns, count};
+use crate::run::{Context, reading};
 
 /// Runs `syncline log`.
 ///
 /// # Errors
 ///
-/// Any [`Failure`] of the hub.
+/// [`Failure::Permission`] if the user may read none of them, and any [`Failure`] of the hub.
 pub fn run(context: &Context, log: &Log) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    let hub = context.open_existing_hub(&config.state)?;
-    let runs = hub.runs(log.limit)?;
+    let mut hub = context.open_existing_hub(&config.state)?;
+    let all = hub.runs(log.limit)?;
+    let may_read = |run: &&Object| reading::judge_run(context, &config, run).is_ok();
+    let runs: Vec<Object> = all.iter().filter(may_read).cloned().collect();
+    if let (Some(first), true) = (all.first(), runs.is_empty()) {
+        reading::may_read_run(context, &config, &mut hub, first)?;
+    }
+    let hidden = all.len() - runs.len();
+    if hidden > 0 {
+        let of_others = count(hidden as u64, "run", "runs");
+        context.output.note(&format!("{of_others} of domains that you may not read left out"));
+    }
     let rows: Vec<Vec<String>> = runs.iter().map(row).collect();
     context.output.json_list("log/1", "runs", runs);
     context.output.text(&columns(&rows));
@@ -32,11 +42,13 @@ pub fn run(context: &Context, log: &Log) -> Result<Exit, Failure> {
 ///
 /// # Errors
 ///
-/// [`syncline_hub::HubError::RunNotFound`] if there is no such run.
+/// [`syncline_hub::HubError::RunNotFound`] if there is no such run, [`Failure::Permission`] if the
+/// user may not read what it tells of.
 pub fn show(context: &Context, id: &str) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    let hub = context.open_existing_hub(&config.state)?;
+    let mut hub = context.open_existing_hub(&config.state)?;
     let run = context.find_run(&hub, id)?;
+    reading::may_read_run(context, &config, &mut hub, &run)?;
     context.output.json(run.clone());
     context.output.text(&page(&run));
     Ok(Exit::Ok)

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::{Format, Paint, run_text};
 use crate::run::notice::{self, Receiver};
-use crate::run::{Context, Prepared, each_link, plan_file, prepare, retrying};
+use crate::run::{Context, Prepared, each_link, plan_file, prepare, reading, retrying};
 
 /// The name and version of the form that lists what several links came to.
 const RUNS_SCHEMA: &str = "runs/1";
@@ -137,12 +137,7 @@ pub(crate) fn permitted(
     if let Err(Failure::Permission(denied)) = &prepared
         && let Ok(mut hub) = context.open_hub(&config.state, false)
     {
-        let mut details = Object::new();
-        details.insert("code", denied.code());
-        details.insert("domain", denied.domain.as_str());
-        details.insert("entity", denied.entity.as_str());
-        // The refusal stands whether or not it can be noted.
-        let _ = hub.audit_note("CROSS_DOMAIN", "REFUSED", &context.actor(), details);
+        reading::note_refusal(context, &mut hub, denied);
     }
     prepared
 }

@@ -73,6 +73,7 @@ pub(super) fn read_domains(text: &str, document: &mut Document) -> Result<(), Pr
                 entities: None,
                 direction: sync.direction.clone(),
                 on_conflict: on_conflict.map(str::to_owned),
+                fields_first: true,
                 filter: Vec::new(),
             };
             document.links.0.push((format!("{source}-{target}"), link));

@@ -118,6 +118,9 @@ pub(super) struct LinkText {
     pub(super) entities: Option<Vec<String>>,
     pub(super) direction: Option<String>,
     pub(super) on_conflict: Option<String>,
+    /// Only the files of spec 001 say so.
+    #[serde(skip)]
+    pub(super) fields_first: bool,
     #[serde(default)]
     pub(super) filter: Vec<ConditionText>,
 }

@@ -165,8 +165,11 @@ pub struct Link {
     pub entities: Vec<EntityName>,
     /// In which direction.
     pub direction: Direction,
-    /// Which side wins a true conflict.
-    pub on_conflict: OnConflict,
+    /// Which side wins a true conflict; `None` if nothing is written of it.
+    pub on_conflict: Option<OnConflict>,
+    /// Whether a rule that is written for a field comes before the preference of the link, as in the
+    /// files and the spelling of spec 001.
+    pub fields_first: bool,
     /// Which records take part: those that meet every condition for their entity.
     pub filter: Vec<Filter>,
 }
@@ -257,6 +260,17 @@ impl Config {
         self.entities.iter().find(|entity| entity.name.as_str() == name)
     }
 
+    /// Returns the configuration as spec 001's spelling takes it: the source wins conflicts where
+    /// nothing else is written, neither for the field nor for the link.
+    #[must_use]
+    pub fn with_source_first(mut self) -> Self {
+        for link in &mut self.links {
+            link.on_conflict.get_or_insert(OnConflict::Source);
+            link.fields_first = true;
+        }
+        self
+    }
+
     /// Returns the link between two domains, turned so that its source is `source`.
     ///
     /// A link that is written the other way round is found too: its direction and its preference
@@ -273,7 +287,7 @@ impl Config {
             source: turned.target.clone(),
             target: turned.source.clone(),
             direction: turned.direction.reversed(),
-            on_conflict: turned.on_conflict.reversed(),
+            on_conflict: turned.on_conflict.map(OnConflict::reversed),
             ..turned.clone()
         })
     }

@@ -101,11 +101,14 @@ fn a_link_is_found_from_both_ends_and_turned() {
          direction = \"source_to_target\"\non_conflict = \"source-priority\"\n",
     );
     let link = config.link_for("personal", "business").unwrap();
-    assert_eq!((link.direction, link.on_conflict), (Direction::SourceToTarget, OnConflict::Source));
+    assert_eq!(
+        (link.direction, link.on_conflict),
+        (Direction::SourceToTarget, Some(OnConflict::Source))
+    );
     let turned = config.link_for("business", "personal").unwrap();
     assert_eq!((turned.source.as_str(), turned.name.as_str()), ("business", "work"));
     assert_eq!(turned.direction, Direction::TargetToSource);
-    assert_eq!(turned.on_conflict, OnConflict::Target);
+    assert_eq!(turned.on_conflict, Some(OnConflict::Target));
     assert!(config.link_for("personal", "elsewhere").is_none());
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | options, configuration, who acts, the open hub | [`Context`] |
 //! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`] |
+//! | who may look at what is stored | [`reading`] |
 //! | another try after a passing failure | `retry.rs` |
 //! | telling somebody | [`notice`], `post.rs` |
 //! | how a long run stands, for systemd | [`Supervisor`] |
@@ -16,6 +17,7 @@ pub mod notice;
 mod only;
 pub mod plan_file;
 mod post;
+pub mod reading;
 mod request;
 mod retry;
 mod rules;

@@ -3,6 +3,7 @@
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
 use syncline_engine::sync::Rename;
 use syncline_hub::{FileDomain, FileEntity, SyncRequest};
+use syncline_merge::rules::EntityRules;
 use syncline_model::id::{EntityName, Writer};
 use syncline_policy::{Access, Crossing, Direction as Way, Guard, Limits};
 
@@ -10,6 +11,7 @@ use super::context::Context;
 use super::only;
 use super::rules::{Decider, rules};
 use crate::arguments::{DirectionWord, Mode, Preference, SyncOptions};
+use crate::config::check::collision;
 use crate::config::{Config, Direction as ConfiguredDirection, Domain, Entity, Link};
 use crate::failure::{Failure, Refusal};
 
@@ -45,17 +47,25 @@ pub fn prepare(
     };
     let source = side("Source", link.source.as_str())?;
     let target = side("Target", link.target.as_str())?;
+    if let Some(finding) = collision([source, target], &config.state) {
+        return Err(Refusal::from(finding).into());
+    }
     let decider = match options.on_conflict {
-        None | Some(Preference::Fail) => Decider::of(link.on_conflict, &link.source, &link.target),
+        None | Some(Preference::Fail) => {
+            Decider::of(link.on_conflict.unwrap_or_default(), &link.source, &link.target)
+        }
         Some(Preference::Ask) => Decider::Person,
         Some(Preference::Source) => Decider::Side(link.source.clone()),
         Some(Preference::Target) => Decider::Side(link.target.clone()),
         Some(Preference::Newer) => Decider::Newer,
         Some(Preference::Both) => Decider::Both,
     };
-    let entities = entities(config, &link, options)?;
+    // What is asked for on the command line comes before everything that is written.
+    let fields_first =
+        link.fields_first && matches!(options.on_conflict, None | Some(Preference::Fail));
+    let entities = entities(config, &link, options)?.into_iter();
     let mut entities: Vec<FileEntity> =
-        entities.into_iter().map(|entity| file_entity(entity, &decider)).collect();
+        entities.map(|entity| file_entity(entity, rules(entity, &decider, fields_first))).collect();
     let (mut source, mut target) = (file_domain(source), file_domain(target));
     add_filter(&link, &mut source.domain)?;
     add_filter(&link, &mut target.domain)?;
@@ -188,11 +198,11 @@ fn entities<'c>(
     Ok(found)
 }
 
-fn file_entity(entity: &Entity, decider: &Decider) -> FileEntity {
+fn file_entity(entity: &Entity, rules: EntityRules) -> FileEntity {
     FileEntity {
         entity: LinkedEntity {
             name: entity.name.clone(),
-            rules: rules(entity, decider),
+            rules,
             id_path: entity.id.clone(),
             time_path: entity.time.clone(),
         },

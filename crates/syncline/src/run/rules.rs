@@ -53,13 +53,15 @@ impl Decider {
 }
 
 /// Returns the rules of an entity. A decider other than the fields replaces the rule of every
-/// register; shapes that merge without a winner stay as they are.
-pub(super) fn rules(entity: &Entity, decider: &Decider) -> EntityRules {
+/// register, unless what is written for a field comes first; shapes that merge without a winner stay
+/// as they are.
+pub(super) fn rules(entity: &Entity, decider: &Decider, fields_first: bool) -> EntityRules {
     let preferred = decider.rule();
+    let replacing = preferred.clone().filter(|_| !fields_first);
     let fields = entity.fields.iter().map(|field| FieldRules {
         pattern: field.pattern.clone(),
         shape: shape(&field.shape),
-        rule: preferred.clone().unwrap_or_else(|| rule(&field.rule)),
+        rule: replacing.clone().unwrap_or_else(|| rule(&field.rule)),
     });
     EntityRules {
         fields: fields.collect(),

@@ -3,7 +3,7 @@
 use syncline_hub::SyncOutcome;
 
 use super::{record, text};
-use crate::arguments::{CrossDomain, Preference, SyncOptions};
+use crate::arguments::{CrossDomain, SyncOptions};
 use crate::commands::sync::{self, exit_of, permitted, tell_if_needed, write_json};
 use crate::config::Config;
 use crate::exit::Exit;
@@ -25,7 +25,7 @@ pub fn run(context: &Context, options: &CrossDomain) -> Exit {
 }
 
 fn try_run(context: &Context, options: &CrossDomain) -> Result<Exit, Failure> {
-    let config = context.load()?.config;
+    let config = context.load()?.config.with_source_first();
     let receivers = notice::receivers(None, &config.notify)?;
     let result = synchronise(context, &config, options);
     tell_if_needed(context, &receivers, &result);
@@ -49,6 +49,10 @@ fn synchronise(
     let path = config.state.join("records").join(format!("{}.json", report.sync_id));
     write_json(&path, record::record(report))?;
     output.text(&text::results(report));
+    for notice in &report.notices {
+        output.note(&format!("Note: {}", run_text::problem(notice)));
+    }
+    output.error_text(&text::unresolved(report));
     for problem in &report.problems {
         output.error_text(&format!("Error: {}\n", run_text::problem(problem)));
     }
@@ -60,16 +64,13 @@ fn synchronise(
     Ok((outcome, exit))
 }
 
-/// Returns what spec 001 asks for: the source wins, and both sides are written unless a direction
-/// is named.
+/// Returns the same in our words.
 fn sync_options(options: &CrossDomain) -> SyncOptions {
-    use crate::arguments::DirectionWord;
     SyncOptions {
         source: Some(options.source.clone()),
         target: Some(options.target.clone()),
         entities: options.entities.clone(),
-        direction: Some(options.direction.unwrap_or(DirectionWord::Bidirectional)),
-        on_conflict: Some(Preference::Source),
+        direction: options.direction,
         ..SyncOptions::default()
     }
 }

@@ -3,6 +3,9 @@
 use syncline_engine::sync::RunReport;
 use syncline_model::json::{Json, Object};
 
+/// Spec 001's code for conflicts that could not be resolved.
+pub(super) const UNRESOLVED: &str = "SYNC_CONFLICT";
+
 /// The members that spec 001 names, in its order.
 const MEMBERS: [&str; 9] = [
     "syncId",
@@ -22,5 +25,23 @@ pub(super) fn record(report: &RunReport) -> Object {
     for member in MEMBERS {
         order.insert(member, Json::Null);
     }
-    report.to_json().ordered_like(&order)
+    let mut record = report.to_json();
+    if let Some(Json::Array(mut errors)) = record.remove("errors") {
+        errors.extend(unresolved(report).map(Json::Object));
+        record.insert("errors", Json::Array(errors));
+    }
+    record.ordered_like(&order)
+}
+
+/// Returns spec 001's error for conflicts that no rule settles.
+fn unresolved(report: &RunReport) -> Option<Object> {
+    let waiting: u64 = report.entities.iter().map(|(_, entity)| entity.manual).sum();
+    (waiting > 0).then(|| {
+        let mut error = Object::new();
+        error.insert("code", UNRESOLVED);
+        error
+            .insert("reason", format!("{waiting} records have conflicts that wait for a decision"));
+        error.insert("fix", "syncline conflicts list");
+        error
+    })
 }

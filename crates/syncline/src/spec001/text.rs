@@ -7,10 +7,11 @@ use syncline_engine::sync::{EntityReport, RunReport, RunStatus};
 use syncline_hub::Progress;
 use syncline_model::id::EntityName;
 
+use super::record::UNRESOLVED;
 use crate::arguments::CrossDomain;
 use crate::failure::{Failure, Refusal};
 use crate::output::Output;
-use crate::output::table::seconds;
+use crate::output::table::{count, seconds};
 
 /// Returns the first line; the direction is named only if it was asked for.
 pub(super) fn banner(options: &CrossDomain) -> String {
@@ -95,6 +96,17 @@ fn several(entities: &[(EntityName, EntityReport)], report: &RunReport) -> Strin
     }
     text.push('\n');
     text
+}
+
+/// Returns what is printed on standard error of conflicts that no rule settles; nothing if all are.
+pub(super) fn unresolved(report: &RunReport) -> String {
+    match report.entities.iter().map(|(_, entity)| entity.manual).sum() {
+        0 => String::new(),
+        waiting => format!(
+            "Error: {UNRESOLVED}: {} for a decision\nNext: syncline conflicts list\n",
+            count(waiting, "record waits", "records wait")
+        ),
+    }
 }
 
 /// Returns what is printed on standard error when a sync fails.

@@ -57,7 +57,9 @@ fn a_refusal_is_noted() {
         b"[[permissions]]\nuser = \"mara\"\ndomain = \"personal\"\nallow = [\"read\"]\n",
     );
     desk.run("sync --user mara").exits(3);
+    desk.run("audit export").exits(3).says("PERMISSION_DENIED");
+    std::fs::remove_file(desk.path("syncline.toml")).unwrap();
     let exported = desk.run("audit export").exits(0).stdout;
-    let last: Value = serde_json::from_str(exported.lines().last().unwrap()).unwrap();
+    let last: Value = serde_json::from_str(exported.lines().rev().nth(1).unwrap()).unwrap();
     assert_eq!((&last["action"], &last["user"]), (&"REFUSED".into(), &"mara".into()));
 }

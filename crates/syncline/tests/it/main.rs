@@ -10,7 +10,8 @@
 //! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
 //! | records that may be the same | `twins.rs` |
 //! | several links in one run | `links.rs` |
-//! | what must not cross | `privacy.rs` |
+//! | what must not cross, and who may look | `privacy.rs`, `permissions.rs` |
+//! | domains that are not apart | `places.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
@@ -29,6 +30,8 @@ mod exit_codes;
 mod kills;
 mod links;
 mod notices;
+mod permissions;
+mod places;
 mod privacy;
 mod receiver;
 mod safety;

@@ -229,3 +229,84 @@ fn the_two_configuration_files_of_spec_001_are_read() {
     run(&desk, EXAMPLE_1).exits(0);
     assert!(String::from_utf8(desk.bytes("data/business/contacts.json")).unwrap().contains("Ada"));
 }
+
+/// Both sides differ in three fields; spec 001's two files say what happens to each.
+fn configured(conflict_resolution: &str, merge_rules: &str) -> Desk {
+    let desk = Desk::new();
+    let sync = match conflict_resolution {
+        "" => "{}".to_owned(),
+        word => format!(r#"{{"sync": {{"conflictResolution": "{word}"}}}}"#),
+    };
+    desk.put("cross_domain_config.json", sync.as_bytes());
+    let mappings = format!(r#"{{"contacts": {{"mergeRules": {merge_rules}}}}}"#);
+    desk.put("entity_mappings.json", mappings.as_bytes());
+    for (domain, n) in [("personal", 1), ("business", 2)] {
+        let record = serde_json::json!([{
+            "id": "a", "name": format!("{domain}"), "email": format!("{domain}@"), "n": n,
+            "lastModified": format!("2026-01-12T1{n}:00:00Z"),
+        }]);
+        desk.contacts(domain, &record);
+    }
+    desk
+}
+
+#[test]
+fn what_the_two_files_say_of_conflicts_is_done_or_refused() {
+    let email_waits = r#"{"email": "manual-review"}"#;
+    // Who is shown in `name`, who in `email`; nobody where the two sides keep their own.
+    #[rustfmt::skip]
+    let cases = [
+        ("",                 "{}",                          0, Some("personal"), Some("personal")),
+        ("source",           "{}",                          0, Some("personal"), Some("personal")),
+        ("target",           "{}",                          0, Some("business"), Some("business")),
+        ("newer",            "{}",                          0, Some("business"), Some("business")),
+        ("manual",           "{}",                          5, None,             None),
+        ("manual-review",    r#"{"name": "source-priority"}"#, 5, Some("personal"), None),
+        ("",                 email_waits,                   5, Some("personal"), None),
+        ("source",           email_waits,                   5, Some("personal"), None),
+        ("target",           email_waits,                   5, Some("business"), None),
+    ];
+    for (word, rules, exit, name, email) in cases {
+        let desk = configured(word, rules);
+        let answer = run(&desk, EXAMPLE_1);
+        let case = format!("case: {word} {rules}\n{}{}", answer.stdout, answer.stderr);
+        assert_eq!(answer.code, exit, "{case}");
+        assert_eq!(answer.stderr.contains("SYNC_CONFLICT"), exit == 5, "{case}");
+        let sides = ["personal", "business"].map(|domain| desk.read(domain)["a"].clone());
+        for (side, own) in sides.iter().zip(["personal", "business"]) {
+            assert_eq!(side["name"], name.unwrap_or(own), "{case}");
+            assert_eq!(side["email"], format!("{}@", email.unwrap_or(own)), "{case}");
+        }
+        let records = desk.files(".syncline/records");
+        let record = String::from_utf8_lossy(records.values().next().unwrap()).into_owned();
+        assert_eq!(record.contains("SYNC_CONFLICT"), exit == 5, "{case}\n{record}");
+    }
+    let desk = configured("coin-toss", "{}");
+    run(&desk, EXAMPLE_1).exits(3).says("CONFIG_INVALID").says("conflictResolution");
+    let desk = configured("", r#"{"email": "coin-toss"}"#);
+    run(&desk, EXAMPLE_1).exits(3).says("CONFIG_INVALID");
+}
+
+#[test]
+fn the_direction_of_the_configuration_holds_unless_one_is_asked_for() {
+    for (asked, found) in [("", 0), (" --direction bidirectional", 1)] {
+        let desk = Desk::new();
+        desk.put("cross_domain_config.json", br#"{"sync": {"direction": "source_to_target"}}"#);
+        desk.contacts("personal", &serde_json::json!([]));
+        desk.contacts("business", &serde_json::json!([{ "id": "a" }]));
+        desk.run(&format!("cross-domain-sync {EXAMPLE_1}{asked}"));
+        assert_eq!(desk.read("personal").len(), found, "case:{asked}");
+    }
+}
+
+#[test]
+fn a_value_that_gives_way_to_a_mask_is_told() {
+    let desk = Desk::new();
+    let text =
+        br#"{"domains": {"personal": {}, "business": {"policies": {"maskFields": ["phone"]}}}}"#;
+    desk.put("cross_domain_config.json", text);
+    desk.contacts("personal", &serde_json::json!([{ "id": "a", "phone": "1" }]));
+    desk.contacts("business", &serde_json::json!([{ "id": "a", "phone": "CANARY" }]));
+    let answer = run(&desk, EXAMPLE_1).exits(0).says("VALUE_REPLACED");
+    assert!(!answer.stderr.contains("CANARY"), "{}", answer.stderr);
+}

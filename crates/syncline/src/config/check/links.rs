@@ -38,7 +38,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
         read_only(config, link, &at, findings);
         permitted(config, link, &at, findings);
         untold(config, link, &at, findings);
-        if link.on_conflict == OnConflict::Newer {
+        if link.on_conflict == Some(OnConflict::Newer) {
             timeless(config, link, &at, findings);
         }
     }
@@ -99,7 +99,7 @@ fn untold(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
         entity.deletion == Deletion::Review
             || entity.fields.iter().any(|rule| rule.rule == Rule::Review)
     });
-    if waits || link.on_conflict == OnConflict::Review {
+    if waits || link.on_conflict == Some(OnConflict::Review) {
         let what = "has conflicts that wait for review, and `notify` is not set";
         let why = "a conflict that nobody hears of waits for ever";
         let mend = "set `notify.command` or `notify.url`, or look at `syncline conflicts list`";

@@ -7,6 +7,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | all findings | [`check`] |
+//! | what a run refuses before it reads anything | [`collision`] |
 //! | what may be found | [`Fault`] |
 //! | findings about folders, files, state | `places.rs` |
 //! | findings about rules and policies | `rules.rs` |
@@ -21,6 +22,7 @@ mod safety;
 mod shadow;
 
 pub use finding::{Fault, Finding, Severity};
+pub use places::collision;
 pub use run::check;
 
 #[cfg(test)]

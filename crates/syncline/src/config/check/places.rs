@@ -5,14 +5,15 @@ use std::path::{Component, Path, PathBuf};
 
 use super::super::error::At;
 use super::super::settings::{Config, Direction, Domain, Link};
-use super::finding::{Fault, Findings};
+use super::finding::{Fault, Finding, Findings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     for domain in &config.domains {
         folder(config, domain, findings);
     }
-    overlaps(config, findings);
-    state(config, findings);
+    let domains: Vec<&Domain> = config.domains.iter().collect();
+    apart(&domains, &config.state, findings);
+    exposed(config, findings);
     for link in &config.links {
         entity_files(config, link, findings);
     }
@@ -68,9 +69,17 @@ fn place(path: &Path) -> PathBuf {
     plain
 }
 
-fn overlaps(config: &Config, findings: &mut Findings<'_>) {
-    let places: Vec<_> = config.domains.iter().map(|domain| place(&domain.path)).collect();
-    let placed: Vec<_> = config.domains.iter().zip(&places).collect();
+/// Returns why two domains cannot be synchronised where they are: one folder serves both, or one of
+/// them is where the hub keeps its state. A run asks before it reads or writes anything.
+pub fn collision(domains: [&Domain; 2], state: &Path) -> Option<Finding> {
+    let mut findings = Findings::new(None);
+    apart(&domains, state, &mut findings);
+    findings.found.into_iter().next()
+}
+
+/// Reports domains that share a folder with each other or with the hub's state.
+fn apart(domains: &[&Domain], state: &Path, findings: &mut Findings<'_>) {
+    let placed: Vec<_> = domains.iter().map(|domain| (*domain, place(&domain.path))).collect();
     for (index, (domain, place)) in placed.iter().enumerate() {
         for (other, other_place) in placed.iter().take(index) {
             if place.starts_with(other_place) || other_place.starts_with(place) {
@@ -81,20 +90,20 @@ fn overlaps(config: &Config, findings: &mut Findings<'_>) {
             }
         }
     }
-}
-
-fn state(config: &Config, findings: &mut Findings<'_>) {
-    let at = At::new("state");
-    let state = place(&config.state);
-    if config.domains.iter().any(|domain| place(&domain.path) == state) {
+    let state = place(state);
+    if placed.iter().any(|(_, place)| place.starts_with(&state)) {
         let why = "the hub's files and the records would lie among each other";
         let mend = "give the state a folder of its own";
-        findings.add(Fault::StateInDomain, &at, "is the folder of a domain", why, mend);
+        let what = "is the folder of a domain, or holds it";
+        findings.add(Fault::StateInDomain, &At::new("state"), what, why, mend);
     }
+}
+
+fn exposed(config: &Config, findings: &mut Findings<'_>) {
     if is_exposed(&config.state) {
         let what = "other users can look into the state folder";
         let why = "it holds the records of all domains, those too that a policy keeps apart";
-        findings.add(Fault::StateExposed, &at, what, why, "run `chmod 700` on it");
+        findings.add(Fault::StateExposed, &At::new("state"), what, why, "run `chmod 700` on it");
     }
 }
 

@@ -56,7 +56,8 @@ fn usual(source: &DomainName, target: &DomainName, entities: &[EntityName]) -> L
         target: target.clone(),
         entities: entities.to_vec(),
         direction: Direction::default(),
-        on_conflict: OnConflict::default(),
+        on_conflict: None,
+        fields_first: false,
         filter: Vec::new(),
     }
 }
@@ -86,12 +87,12 @@ fn link(
             unknown_word(at.key("direction"), "direction", &words::list(DIRECTIONS))
         })?,
     };
-    let on_conflict = match &text.on_conflict {
-        None => OnConflict::default(),
-        Some(word) => words::find(PREFERENCES, word).ok_or_else(|| {
+    let preference = |word: &String| {
+        words::find(PREFERENCES, word).ok_or_else(|| {
             unknown_word(at.key("on_conflict"), "preference", &words::list(PREFERENCES))
-        })?,
+        })
     };
+    let on_conflict = text.on_conflict.as_ref().map(preference).transpose()?;
     let filter = text.filter.iter().enumerate().map(|(index, text)| {
         let at = at.key("filter").index(index);
         let entity = match text.entity.as_deref() {
@@ -102,7 +103,8 @@ fn link(
     });
     let filter = filter.collect::<Result<_, Refusal>>()?;
     let (name, entities) = (name.to_owned(), carried);
-    Ok(Link { name, source, target, entities, direction, on_conflict, filter })
+    let fields_first = text.fields_first;
+    Ok(Link { name, source, target, entities, direction, on_conflict, fields_first, filter })
 }
 
 /// Returns the entities that a link lists, each once.

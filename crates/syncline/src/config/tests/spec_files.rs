@@ -47,7 +47,10 @@ fn the_files_mean_what_they_seem_to_say() {
     assert_eq!(contacts.time.as_ref().unwrap().as_str(), "/meta/changed");
     assert_eq!(contacts.fields[0].shape, Shape::Union);
     let link = config.link_for("personal", "business").unwrap();
-    assert_eq!((link.on_conflict, link.direction), (OnConflict::Source, Direction::SourceToTarget));
+    assert_eq!(
+        (link.on_conflict, link.direction),
+        (Some(OnConflict::Source), Direction::SourceToTarget)
+    );
     let limits = config.limits;
     assert_eq!(
         (limits.items_per_entity, limits.bytes_per_run, limits.run_ms),
