@@ -104,14 +104,17 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::RunNotFound`] if there is no such change.
+    /// [`HubError::ChangeNotFound`] if there is no such change.
     pub fn audit_prove(
         &self,
         entity: &EntityName,
         id: &RecordId,
         run: Option<&str>,
     ) -> Result<ChangeProof, HubError> {
-        let missing = || HubError::RunNotFound { id: run.unwrap_or("latest").to_owned() };
+        let missing = || HubError::ChangeNotFound {
+            entity: entity.as_str().to_owned(),
+            id: id.as_str().to_owned(),
+        };
         let mut found: Option<(Position, LogEntry)> = None;
         self.for_each(&Scan::Log { from: Position(0) }, |key, bytes| {
             let entry = decode_entry(bytes)?;

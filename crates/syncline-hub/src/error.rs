@@ -10,7 +10,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum HubError {
     /// The store failed.
-    #[error("the hub's store failed")]
+    #[error(transparent)]
     Store(#[from] StoreError),
     /// The state folder cannot be used.
     #[error("the state folder cannot be used")]
@@ -70,6 +70,14 @@ pub enum HubError {
     #[error("there is no run `{id}`")]
     RunNotFound {
         /// What was asked for.
+        id: String,
+    },
+    /// No run has changed the record, or not the run that was asked for.
+    #[error("{entity}: no change of `{id}` is on record")]
+    ChangeNotFound {
+        /// The entity.
+        entity: String,
+        /// The record.
         id: String,
     },
     /// The run cannot be undone.
@@ -133,6 +141,7 @@ impl HubError {
             Self::StalePlan => "PLAN_STALE",
             Self::WouldConflict { .. } => "SYNC_CONFLICT",
             Self::RunNotFound { .. } => "RUN_NOT_FOUND",
+            Self::ChangeNotFound { .. } => "CHANGE_NOT_FOUND",
             Self::NotUndoable { .. } => "RUN_NOT_UNDOABLE",
             Self::ConflictNotFound { .. } => "CONFLICT_NOT_FOUND",
             Self::ConflictStale { .. } => "CONFLICT_STALE",

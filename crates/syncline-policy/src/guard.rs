@@ -121,8 +121,19 @@ pub struct Toll<'a> {
     /// Records that would be rewritten, of those that this side held at the last run. Additions and
     /// the first meeting of two sides do not count.
     pub changes: u64,
-    /// Whether the side that the deletes come from held records at the last run and holds none now.
-    pub origin_emptied: bool,
+    /// What became of the side that the deletes come from.
+    pub origin: Origin,
+}
+
+/// What became of the side that the deletes of a plan come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It holds records, or held none at the last run.
+    Holds,
+    /// It held records at the last run and holds none now.
+    Emptied,
+    /// It held records at the last run, and its file is gone.
+    Missing,
 }
 
 /// Judges what a plan would do to one entity on one side.
@@ -138,9 +149,10 @@ pub fn judge(toll: Toll<'_>, guard: &Guard) -> Result<(), SafetyStop> {
     let entity = || toll.entity.to_owned();
     let side = || toll.side.to_owned();
     let Toll { size_before, deletes, changes, .. } = toll;
-    let empties = toll.origin_emptied || deletes >= size_before;
+    let empties = toll.origin != Origin::Holds || deletes >= size_before;
     if deletes > 0 && empties && !guard.allow_emptied {
-        return Err(SafetyStop::Emptied { entity: entity(), side: side(), deletes, size_before });
+        let (entity, side, origin) = (entity(), side(), toll.origin);
+        return Err(SafetyStop::Emptied { entity, side, deletes, size_before, origin });
     }
     let deletes_max = guard.max_delete.allowed(size_before);
     if deletes > deletes_max {
@@ -160,7 +172,10 @@ pub fn judge(toll: Toll<'_>, guard: &Guard) -> Result<(), SafetyStop> {
 #[non_exhaustive]
 pub enum SafetyStop {
     /// One side held records and holds none now, or the plan would leave none.
-    #[error("{entity}: one side was emptied; would delete {deletes} of {size_before} in {side}")]
+    #[error(
+        "{entity}: {}would delete {deletes} of {size_before} in {side}",
+        emptied_because(*origin)
+    )]
     Emptied {
         /// The entity.
         entity: String,
@@ -170,6 +185,8 @@ pub enum SafetyStop {
         deletes: u64,
         /// Records that it holds now.
         size_before: u64,
+        /// What became of the other side; where that holds records, the plan would leave none here.
+        origin: Origin,
     },
     /// More deletes than the guard allows.
     #[error(
@@ -231,6 +248,15 @@ pub enum SafetyStop {
     },
 }
 
+/// Returns what happened to the other side, where something did.
+const fn emptied_because(origin: Origin) -> &'static str {
+    match origin {
+        Origin::Holds => "",
+        Origin::Emptied => "the other side was emptied; ",
+        Origin::Missing => "the file of the other side is missing; ",
+    }
+}
+
 impl SafetyStop {
     /// Returns the stable code, which has a page in `docs/errors/`.
     pub const fn code(&self) -> &'static str {
@@ -274,7 +300,7 @@ mod tests {
         size_before: 100,
         deletes: 0,
         changes: 0,
-        origin_emptied: false,
+        origin: Origin::Holds,
     };
 
     /// One row per branch of `judge`; boundaries in pairs.
@@ -298,8 +324,8 @@ mod tests {
             ("all of a short list",        Toll { deletes: 3, size_before: 3, ..TOLL }, normal, "emptied"),
             ("all, raised",                Toll { deletes: 100, ..TOLL }, raised, "emptied"),
             ("all, allowed by a person",   Toll { deletes: 100, ..TOLL }, allowed, "ok"),
-            ("the origin was emptied",     Toll { deletes: 1, origin_emptied: true, ..TOLL }, raised, "emptied"),
-            ("emptied, yet no deletes",    Toll { origin_emptied: true, ..TOLL }, normal, "ok"),
+            ("the origin was emptied",     Toll { deletes: 1, origin: Origin::Emptied, ..TOLL }, raised, "emptied"),
+            ("emptied, yet no deletes",    Toll { origin: Origin::Emptied, ..TOLL }, normal, "ok"),
             ("100 rewrites",               Toll { changes: 100, ..TOLL }, normal, "ok"),
             ("half of a long list",        Toll { changes: 5_000, size_before: 10_000, ..TOLL }, normal, "ok"),
             ("one more than half",         Toll { changes: 5_001, size_before: 10_000, ..TOLL }, normal, "changes"),
@@ -323,6 +349,20 @@ mod tests {
         let text = "contacts: would delete 99 of 100 in business; at most 20 are allowed";
         assert_eq!((stop.code(), stop.advice()), ("SAFETY_STOP", Advice::AskHuman));
         assert_eq!(stop.to_string(), text);
+    }
+
+    /// A side is said to be emptied only where it was.
+    #[test]
+    fn a_stop_says_what_became_of_the_other_side() {
+        let all = "contacts: would delete 100 of 100 in business";
+        let emptied = "contacts: the other side was emptied; would delete 100 of 100 in business";
+        let missing =
+            "contacts: the file of the other side is missing; would delete 100 of 100 in business";
+        let cases = [(Origin::Holds, all), (Origin::Emptied, emptied), (Origin::Missing, missing)];
+        for (origin, text) in cases {
+            let toll = Toll { deletes: 100, origin, ..TOLL };
+            assert_eq!(judge(toll, &Guard::default()).unwrap_err().to_string(), text);
+        }
     }
 
     #[test]

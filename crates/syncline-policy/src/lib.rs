@@ -25,7 +25,7 @@
 //! # Example
 //!
 //! ```
-//! use syncline_policy::guard::{Guard, Toll, judge};
+//! use syncline_policy::guard::{Guard, Origin, Toll, judge};
 //!
 //! let toll = Toll {
 //!     entity: "contacts",
@@ -33,7 +33,7 @@
 //!     size_before: 100,
 //!     deletes: 99,
 //!     changes: 0,
-//!     origin_emptied: false,
+//!     origin: Origin::Holds,
 //! };
 //! assert_eq!(judge(toll, &Guard::default()).unwrap_err().code(), "SAFETY_STOP");
 //! ```
@@ -51,6 +51,6 @@ pub use gate::{
     Action, Crossing, Direction, DomainPolicy, EntityGate, Fallback, Judgement, MASK, MaskError,
     RecordRule, Rule,
 };
-pub use guard::{Advice, Guard, SafetyStop, Threshold, ThresholdError, Toll};
+pub use guard::{Advice, Guard, Origin, SafetyStop, Threshold, ThresholdError, Toll};
 pub use limits::Limits;
 pub use permissions::{Access, Grant, PermissionDenied, Permissions};

@@ -4,9 +4,10 @@ use std::io;
 use std::path::PathBuf;
 
 use syncline_engine::audit::ProofTextError;
+use syncline_engine::sync::RunReport;
 use syncline_hub::HubError;
 use syncline_model::json::{Json, Object};
-use syncline_policy::{PermissionDenied, SafetyStop};
+use syncline_policy::{Origin, PermissionDenied, SafetyStop};
 use syncline_store::StoreError;
 use thiserror::Error;
 
@@ -27,6 +28,14 @@ pub enum Failure {
     /// The hub could not do it.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// A guard or a limit stopped the run, and the hub has recorded that.
+    #[error("{stop}")]
+    Stopped {
+        /// Why.
+        stop: HubError,
+        /// The record of the run.
+        report: Box<RunReport>,
+    },
     /// A proof of the audit is no proof.
     #[error("the proof cannot be read")]
     Proof(#[from] ProofTextError),
@@ -198,7 +207,7 @@ impl Refusal {
     }
 
     /// Returns the exit code that follows.
-    pub const fn exit(&self) -> Exit {
+    pub fn exit(&self) -> Exit {
         match self {
             Self::Usage { .. }
             | Self::DomainsEqual { .. }
@@ -215,7 +224,15 @@ impl Refusal {
             | Self::PlacesCollide { .. }
             | Self::Unsupported { .. }
             | Self::NoState { .. } => Exit::Config,
-            Self::File { .. } | Self::Watch { .. } => Exit::Transient,
+            // A path that is not there will not be there a little later.
+            Self::File { source, .. } => match source.kind() {
+                io::ErrorKind::NotFound
+                | io::ErrorKind::NotADirectory
+                | io::ErrorKind::IsADirectory
+                | io::ErrorKind::PermissionDenied => Exit::Config,
+                _ => Exit::Transient,
+            },
+            Self::Watch { .. } => Exit::Transient,
         }
     }
 
@@ -275,7 +292,7 @@ impl Failure {
         match self {
             Self::Config(error) => error.code(),
             Self::Permission(error) => error.code(),
-            Self::Hub(error) => error.code(),
+            Self::Hub(error) | Self::Stopped { stop: error, .. } => error.code(),
             Self::Proof(error) => error.code(),
             Self::Command(error) => error.code(),
         }
@@ -285,7 +302,7 @@ impl Failure {
     pub fn exit(&self) -> Exit {
         match self {
             Self::Config(_) | Self::Permission(_) => Exit::Config,
-            Self::Hub(error) => hub_exit(error),
+            Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_exit(error),
             Self::Proof(_) => Exit::Integrity,
             Self::Command(error) => error.exit(),
         }
@@ -301,7 +318,7 @@ impl Failure {
         match self {
             Self::Config(error) => error.why(),
             Self::Permission(_) => "whatever is not granted is refused".to_owned(),
-            Self::Hub(error) => hub_why(error),
+            Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_why(error),
             Self::Proof(error) => error.to_string(),
             Self::Command(error) => error.why(),
         }
@@ -312,7 +329,7 @@ impl Failure {
         match self {
             Self::Config(error) => error.next(),
             Self::Permission(_) => "ask who keeps the configuration for a grant".to_owned(),
-            Self::Hub(error) => hub_next(error).to_owned(),
+            Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_next(error).to_owned(),
             Self::Proof(_) => "make a new one: syncline audit prove <entity> <id>".to_owned(),
             Self::Command(error) => error.next(),
         }
@@ -339,13 +356,14 @@ fn hub_exit(error: &HubError) -> Exit {
         | HubError::StalePlan
         | HubError::NotUndoable { .. }
         | HubError::ConflictStale { .. } => Exit::Safety,
-        HubError::File { transient, code, .. } => match *transient || code.contains("STORAGE") {
+        HubError::File { transient, code, .. } => match *transient || code.starts_with("STORAGE") {
             true => Exit::Transient,
             false => Exit::Config,
         },
         HubError::DomainNotFound { .. } => Exit::Config,
         HubError::WouldConflict { .. } => Exit::Conflicts,
         HubError::RunNotFound { .. }
+        | HubError::ChangeNotFound { .. }
         | HubError::ConflictNotFound { .. }
         | HubError::DecisionUnfit { .. } => Exit::Usage,
         HubError::Cancelled => Exit::Interrupted,
@@ -367,20 +385,39 @@ const fn store_exit(error: &StoreError) -> Exit {
     }
 }
 
+fn store_why(error: &StoreError) -> String {
+    match error {
+        StoreError::Locked { .. } => "one process at a time works on the state".to_owned(),
+        StoreError::Full => "a run is committed as a whole or not at all".to_owned(),
+        other => std::error::Error::source(other)
+            .map_or_else(|| "the hub cannot go on with its store".to_owned(), ToString::to_string),
+    }
+}
+
 fn hub_why(error: &HubError) -> String {
     match error {
-        HubError::Store(error) => error.to_string(),
-        HubError::Safety(SafetyStop::Emptied { .. }) => {
-            "a list is emptied by a failed export more often than by its owner".to_owned()
+        HubError::Store(error) => store_why(error),
+        HubError::Safety(SafetyStop::Emptied { origin, .. }) => match origin {
+            Origin::Holds => "not one of the records that are there would stay",
+            Origin::Emptied => "a list is emptied by a failed export more often than by its owner",
+            Origin::Missing => "a disk that is not mounted looks like that more often than a wish",
         }
+        .to_owned(),
         HubError::Safety(SafetyStop::Deletes { .. } | SafetyStop::Changes { .. }) => {
             "so much at once is an accident more often than work".to_owned()
         }
         HubError::Safety(_) => "every run has bounds".to_owned(),
+        HubError::File { code: "STORAGE_FULL", .. } => {
+            "a new file is written beside the old one before it takes its place".to_owned()
+        }
+        HubError::File { code: "STORAGE_ERROR", .. } => {
+            "the system refused; a file is replaced whole or not at all".to_owned()
+        }
         HubError::File { .. } => {
             "a file that is not read whole is never taken for a list".to_owned()
         }
         HubError::DomainNotFound { .. } => "its folder does not exist".to_owned(),
+        HubError::ChangeNotFound { .. } => "only what a run has changed can be proved".to_owned(),
         HubError::StalePlan => "a plan is applied only to what it was made of".to_owned(),
         HubError::WouldConflict { .. } => "`--on-conflict fail` was asked for".to_owned(),
         HubError::Cancelled => "Ctrl-C".to_owned(),
@@ -392,6 +429,9 @@ fn hub_why(error: &HubError) -> String {
 fn hub_next(error: &HubError) -> &'static str {
     match error {
         HubError::Store(error) => error.remedy(),
+        HubError::Safety(SafetyStop::Emptied { origin: Origin::Missing, .. }) => {
+            "put the file back    if it is meant: --allow-emptied --max-delete 100%"
+        }
         HubError::Safety(SafetyStop::Emptied { .. }) => {
             "look: syncline plan    allow once: --allow-emptied --max-delete 100%"
         }
@@ -404,11 +444,18 @@ fn hub_next(error: &HubError) -> &'static str {
         HubError::Safety(SafetyStop::Items { .. }) => "raise it: --max-items <number>",
         HubError::Safety(SafetyStop::Bytes { .. }) => "raise it: --max-bytes <size>",
         HubError::Safety(_) => "run it again; raise it: --timeout 10m",
+        HubError::File { code: "STORAGE_FULL", .. } => {
+            "free some room on that disk, then run again; nothing was written"
+        }
+        HubError::File { code: "STORAGE_ERROR", .. } => {
+            "check the disk and who may write there, then run again; nothing was written"
+        }
         HubError::File { .. } => "mend the file, then run again; nothing was written",
         HubError::DomainNotFound { .. } => "create its folder, or correct its path",
         HubError::StalePlan => "make a new one: syncline plan -o plan.json",
         HubError::WouldConflict { .. } => "look: syncline plan    or leave out --on-conflict fail",
         HubError::RunNotFound { .. } => "list them: syncline log",
+        HubError::ChangeNotFound { .. } => "look: syncline diff <entity> <id>",
         HubError::NotUndoable { .. } => "look: syncline show <run>",
         HubError::ConflictNotFound { .. } | HubError::ConflictStale { .. } => {
             "list them: syncline conflicts list"

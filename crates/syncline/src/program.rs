@@ -7,10 +7,11 @@ use std::process::ExitCode;
 use clap::Parser;
 use clap::error::ErrorKind;
 
-use crate::arguments::{Arguments, Command, CrossDomainProgram};
+use crate::arguments::{Arguments, Command, CrossDomainProgram, Global};
 use crate::commands;
 use crate::exit::Exit;
-use crate::failure::Failure;
+use crate::failure::{Failure, Refusal};
+use crate::output::{Output, output_failure, to_stdout};
 use crate::run::{Context, watch_for_interrupts};
 use crate::spec001;
 
@@ -22,14 +23,27 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
     let exit = match is_cross_domain(&words) {
         true => match CrossDomainProgram::try_parse_from(&words) {
             Ok(program) => spec001::run(&Context::new(program.global), &program.options),
-            Err(error) => not_understood(&error),
+            Err(error) => not_understood(&error, &words),
         },
         false => match Arguments::try_parse_from(&words) {
             Ok(arguments) => run_command(Context::new(arguments.global), &arguments.command),
-            Err(error) => not_understood(&error),
+            Err(error) => not_understood(&error, &words),
         },
     };
-    exit.into()
+    told(exit).into()
+}
+
+/// Returns the exit code of a command; that it ended well is not enough if nobody could read it.
+fn told(exit: Exit) -> Exit {
+    match (output_failure(), exit) {
+        (Some(source), Exit::Ok) => {
+            let path = "the standard output".into();
+            let failure = Failure::from(Refusal::File { action: "write", path, source });
+            Output::new(&Global::default()).failure_text(&failure);
+            failure.exit()
+        }
+        _ => exit,
+    }
 }
 
 /// Returns whether the program was called by spec 001's name.
@@ -38,14 +52,39 @@ fn is_cross_domain(words: &[OsString]) -> bool {
     name.is_some_and(|name| name == "cross_domain_sync")
 }
 
-/// Prints what clap says: help and version are results, everything else is an error.
-fn not_understood(error: &clap::Error) -> Exit {
-    // Nothing can be done about an output that is closed.
-    let _ = error.print();
+/// Prints what clap says: help and version are results, everything else is an error like any other.
+fn not_understood(error: &clap::Error, words: &[OsString]) -> Exit {
     match error.kind() {
-        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => Exit::Ok,
-        _ => Exit::Usage,
+        ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+            to_stdout(&error.render().to_string());
+            return Exit::Ok;
+        }
+        ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand => {
+            let failure = Refusal::usage("no command is given", "syncline --help");
+            return refused(failure, words);
+        }
+        _ => {}
     }
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(one_line);
+    let what = paragraphs.next().unwrap_or_default();
+    let what = what.strip_prefix("error: ").unwrap_or(&what).to_owned();
+    let next: Vec<String> = paragraphs.filter(|paragraph| !paragraph.is_empty()).collect();
+    refused(Refusal::usage(what, next.join("   ")), words)
+}
+
+/// Prints a refusal of the arguments in the form that was asked for, as far as that can be told.
+fn refused(refusal: Refusal, words: &[OsString]) -> Exit {
+    let has = |word: &str| words.iter().any(|given| given == word);
+    let global = Global { json: has("--json"), jsonl: has("--jsonl"), ..Global::default() };
+    let failure = Failure::from(refusal);
+    Output::new(&global).failure(&failure);
+    failure.exit()
+}
+
+/// Returns a paragraph as one line.
+fn one_line(paragraph: &str) -> String {
+    paragraph.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn run_command(context: Context, command: &Command) -> Exit {

@@ -21,6 +21,8 @@ pub enum RunStatus {
     Conflicts,
     /// Nothing was done.
     Failed,
+    /// A guard or a limit stopped it before it wrote.
+    Stopped,
     /// The run was undone later.
     RolledBack,
 }
@@ -33,6 +35,7 @@ impl RunStatus {
             Self::Partial => "partial",
             Self::Conflicts => "conflicts",
             Self::Failed => "failed",
+            Self::Stopped => "stopped",
             Self::RolledBack => "rolled_back",
         }
     }

@@ -15,6 +15,7 @@ mod recover;
 mod report;
 mod run;
 mod stage;
+mod stopped;
 
 pub(crate) use publish::{audit_details, put_report};
 pub(crate) use report::timestamp;

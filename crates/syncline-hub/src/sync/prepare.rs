@@ -22,7 +22,7 @@ use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, Object, parse};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
-use syncline_policy::Toll;
+use syncline_policy::{Origin, Toll};
 
 use super::input::{EntityInput, problems};
 use super::record::{PlannedRecord, Plans, send};
@@ -484,7 +484,11 @@ impl EntityPlan {
             size_before: self.input.sides[at].document.items().len() as u64,
             deletes: self.report.deleted[at],
             changes: updates.count() as u64,
-            origin_emptied: held_some && origin.document.items().is_empty(),
+            origin: match (held_some, origin.digest) {
+                (true, None) => Origin::Missing,
+                (true, Some(_)) if origin.document.items().is_empty() => Origin::Emptied,
+                _ => Origin::Holds,
+            },
         }
     }
 }

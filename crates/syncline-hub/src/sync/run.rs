@@ -471,7 +471,7 @@ pub(crate) fn hex(bytes: &[u8]) -> String {
 }
 
 /// Returns the facts of a run's entry in the audit.
-fn audit_facts(request: &SyncRequest, run: &RunFacts) -> BatchFacts {
+pub(super) fn audit_facts(request: &SyncRequest, run: &RunFacts) -> BatchFacts {
     BatchFacts {
         at_ms: run.at_ms,
         category: "CROSS_DOMAIN".to_owned(),

@@ -6,7 +6,7 @@ use clap::CommandFactory;
 use clap_complete::Shell;
 use syncline_model::json::Object;
 
-use super::sync::write_text;
+use super::sync::{make_folder, write_text};
 use crate::arguments::Arguments;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
@@ -36,6 +36,7 @@ pub fn manual(context: &Context, folder: Option<&Path>) -> Result<Exit, Failure>
         context.output.raw(&page(&command)?);
         return Ok(Exit::Ok);
     };
+    make_folder(folder)?;
     let mut waiting = vec![command];
     while let Some(command) = waiting.pop() {
         let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();

@@ -19,13 +19,11 @@ pub fn run(context: &Context, plan: &Plan) -> Result<Exit, Failure> {
     let prepared = prepare(context, &config, &plan.options)?;
     let outcome = planned(context, &config, &prepared)?;
     let document = plan_file::to_json(&outcome, &plan.options);
-    let mut apply = plan_file::command_line(&plan.options);
     if let Some(path) = &plan.output {
         write_json(path, document.clone())?;
-        apply = format!("syncline apply {}", path.display());
     }
     context.output.json(document);
-    print_plan(context, &prepared, &outcome, &apply);
+    print_plan(context, &prepared, &outcome, &plan.options, plan.output.as_deref());
     Ok(exit_of_plan(&outcome, plan.exit_code))
 }
 
@@ -50,6 +48,6 @@ pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
     let output = &context.output;
     output.json(outcome.report.to_json());
     output.text(&run_text::entities(output, &outcome, &prepared.request.entities));
-    output.text(&run_text::ending(output, &outcome));
+    output.text(&run_text::ending(output, &outcome, &prepared.request));
     finish(context, &config, &outcome.report)
 }

@@ -7,7 +7,7 @@ use syncline_engine::sync::{RunReport, RunStatus};
 use syncline_hub::{Hub, HubError, Progress, SyncOutcome, SyncRequest};
 use syncline_model::json::{Json, Object};
 
-use crate::arguments::Sync;
+use crate::arguments::{Sync, SyncOptions};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
@@ -40,7 +40,12 @@ pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
         }
         let sync = Sync { options: options.clone(), ..sync.clone() };
         let (document, exit) = match one_link(context, &config, &sync, &receivers) {
-            Err(failure) if each.len() == 1 => return Err(failure),
+            Err(failure) if each.len() == 1 => {
+                if let (Failure::Stopped { report, .. }, Some(path)) = (&failure, &sync.report) {
+                    write_json(path, report.to_json())?;
+                }
+                return Err(failure);
+            }
             Err(failure) => {
                 context.output.failure_text(&failure);
                 (failure.to_json(), failure.exit())
@@ -106,26 +111,26 @@ fn sync_once(
     Ok((outcome, exit))
 }
 
-/// Synchronises once, with another try after a passing failure. A stop leaves an audit entry.
+/// Synchronises once, with another try after a passing failure. A stop leaves a run without changes
+/// and an audit entry.
 ///
 /// # Errors
 ///
-/// Any [`Failure`] of the hub.
+/// [`Failure::Stopped`] if a guard or a limit stopped it, and any other [`Failure`] of the hub.
 pub fn synchronise(
     context: &Context,
     hub: &mut Hub,
     request: &SyncRequest,
     progress: &mut dyn Progress,
 ) -> Result<SyncOutcome, Failure> {
-    let result = retrying(context, || Ok(hub.sync(request, progress)?));
-    if let Err(Failure::Hub(HubError::Safety(stop))) = &result {
-        let mut details = Object::new();
-        details.insert("code", stop.code());
-        details.insert("what", stop.to_string());
-        // The stop stands whether or not it can be noted.
-        let _ = hub.audit_note("CROSS_DOMAIN", "REFUSED", &request.actor, details);
+    match retrying(context, || Ok(hub.sync(request, progress)?)) {
+        Err(Failure::Hub(HubError::Safety(stop))) => Err(match hub.record_stop(request, &stop) {
+            Ok(report) => Failure::Stopped { stop: stop.into(), report: Box::new(report) },
+            // The stop stands whether or not it can be recorded.
+            Err(_) => HubError::from(stop).into(),
+        }),
+        result => result,
     }
-    result
 }
 
 /// Passes a prepared request on; a refused permission leaves an audit entry first.
@@ -145,7 +150,7 @@ pub(crate) fn permitted(
 fn print(context: &Context, prepared: &Prepared, outcome: &SyncOutcome) {
     let output = &context.output;
     output.text(&run_text::entities(output, outcome, &prepared.request.entities));
-    output.text(&run_text::ending(output, outcome));
+    output.text(&run_text::ending(output, outcome, &prepared.request));
 }
 
 /// Prints what went wrong, writes an error report if one is needed, and answers the exit code of the
@@ -176,6 +181,7 @@ pub const fn exit_of(report: &RunReport) -> Exit {
         RunStatus::Success | RunStatus::RolledBack => Exit::Ok,
         RunStatus::Partial => Exit::Partial,
         RunStatus::Conflicts => Exit::Conflicts,
+        RunStatus::Stopped => Exit::Safety,
         RunStatus::Failed if !report.problems.is_empty() => Exit::Config,
         RunStatus::Failed => Exit::Unexpected,
     }
@@ -193,12 +199,27 @@ pub fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refu
     errors.insert("syncId", report.sync_id.as_str());
     errors.insert("timestamp", report.timestamp.as_str());
     errors.insert("errors", whole.remove("errors").unwrap_or(Json::Array(Vec::new())));
-    let path = config.state.join("reports").join(format!("{}.errors.json", report.sync_id));
+    let folder = config.state.join("reports");
+    make_folder(&folder)?;
+    let path = folder.join(format!("{}.errors.json", report.sync_id));
     write_json(&path, errors)?;
     Ok(path)
 }
 
-/// Writes a JSON document for people: two spaces, a line end. The folder is made if need be.
+/// Makes a folder of the state, or one that was asked for by name.
+///
+/// # Errors
+///
+/// [`Refusal::File`] if that fails.
+pub fn make_folder(folder: &Path) -> Result<(), Refusal> {
+    fs::create_dir_all(folder).map_err(|source| Refusal::File {
+        action: "create",
+        path: folder.to_owned(),
+        source,
+    })
+}
+
+/// Writes a JSON document for people: two spaces, a line end.
 ///
 /// # Errors
 ///
@@ -207,24 +228,20 @@ pub fn write_json(path: &Path, document: Object) -> Result<(), Refusal> {
     write_text(path, &format!("{}\n", Json::Object(document).to_pretty_string()))
 }
 
-/// Writes a file; the folder is made if need be.
+/// Writes a file into a folder that is there: a mistyped path makes none.
 ///
 /// # Errors
 ///
 /// [`Refusal::File`] if that fails.
 pub fn write_text(path: &Path, text: &str) -> Result<(), Refusal> {
-    let made = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => fs::create_dir_all(folder),
-        _ => Ok(()),
-    };
-    let written = made.and_then(|()| fs::write(path, text));
-    written.map_err(|source| Refusal::File { action: "write", path: path.to_owned(), source })
+    let refused = |source| Refusal::File { action: "write", path: path.to_owned(), source };
+    fs::write(path, text).map_err(refused)
 }
 
 fn dry_run(context: &Context, config: &Config, sync: &Sync) -> Result<(Object, Exit), Failure> {
     let prepared = prepare(context, config, &sync.options)?;
     let outcome = planned(context, config, &prepared)?;
-    print_plan(context, &prepared, &outcome, &plan_file::command_line(&sync.options));
+    print_plan(context, &prepared, &outcome, &sync.options, None);
     let document = plan_file::to_json(&outcome, &sync.options);
     Ok((document, exit_of_plan(&outcome, sync.exit_code)))
 }
@@ -243,16 +260,17 @@ pub(super) fn planned(
     })
 }
 
-/// Prints a plan for people.
+/// Prints a plan for people; `saved` is the file that holds it.
 pub(super) fn print_plan(
     context: &Context,
     prepared: &Prepared,
     outcome: &SyncOutcome,
-    apply: &str,
+    options: &SyncOptions,
+    saved: Option<&Path>,
 ) {
     let output = &context.output;
     output.text(&run_text::entities(output, outcome, &prepared.request.entities));
-    output.text(&run_text::dry_ending(outcome, apply));
+    output.text(&run_text::dry_ending(outcome, &prepared.request, options, saved));
     if let Some(stop) = &outcome.stop {
         output.failure_text(&Failure::from(HubError::from(stop.clone())));
     }

@@ -2,7 +2,8 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
-use syncline_hub::UndoOutcome;
+use syncline_engine::sync::RunStatus;
+use syncline_hub::{Hub, HubError, UndoOutcome};
 use syncline_model::json::{Json, Object};
 
 use super::sync::permitted;
@@ -11,7 +12,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::table::{count, printable};
-use crate::run::{Context, Prepared, prepare};
+use crate::run::{Context, LATEST, Prepared, prepare};
 
 /// Most records that were edited since which are named.
 const LEFT_NAMED_MAX: usize = 20;
@@ -25,7 +26,7 @@ const LEFT_NAMED_MAX: usize = 20;
 pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let mut hub = context.open_existing_hub(&config.state)?;
-    let run = context.find_run(&hub, &undo.run)?;
+    let run = found(context, &hub, &undo.run)?;
     let name = run.get("syncId").and_then(Json::as_str).unwrap_or(&undo.run).to_owned();
     drop(hub);
     let prepared = permitted(context, &config, request_of(context, &config, &run))?;
@@ -43,6 +44,25 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     context.output.json(to_json(&outcome, true));
     context.output.line(&format!("Undone by {}.", outcome.report.sync_id));
     Ok(Exit::Ok)
+}
+
+/// Returns the run of this name; `latest` is the latest that was not stopped before it wrote.
+fn found(context: &Context, hub: &Hub, name: &str) -> Result<Object, Failure> {
+    let is_stopped = |run: &Object| {
+        run.get("status").and_then(Json::as_str) == Some(RunStatus::Stopped.as_str())
+    };
+    let run = context.find_run(hub, name)?;
+    if !is_stopped(&run) {
+        return Ok(run);
+    }
+    let refusal = || {
+        let (id, reason) = (name.to_owned(), "it was stopped before it wrote anything");
+        Failure::from(HubError::NotUndoable { id, reason })
+    };
+    match name == LATEST {
+        true => hub.runs(usize::MAX)?.into_iter().find(|run| !is_stopped(run)).ok_or_else(refusal),
+        false => Err(refusal()),
+    }
 }
 
 /// Returns the request of the run that is taken back: its domains and entities.

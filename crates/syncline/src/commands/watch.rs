@@ -170,7 +170,7 @@ impl Watching<'_> {
         output.json(outcome.report.to_json());
         if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {
             output.text(&run_text::entities(output, &outcome, &self.request.entities));
-            output.text(&run_text::ending(output, &outcome));
+            output.text(&run_text::ending(output, &outcome, self.request));
         }
         let exit = finish(self.context, self.config, &outcome.report)?;
         Ok((outcome, exit))

@@ -1,6 +1,7 @@
 //! Where lines go, and how they look.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::Mutex;
 
 use syncline_model::json::{Json, Object};
 
@@ -175,10 +176,25 @@ fn painted(is_colored: bool, paint: Paint, text: &str) -> String {
     format!("\x1b[{code}m{text}\x1b[0m")
 }
 
-/// Writes to standard output; a reader that went away is no error.
+/// Why the standard output took not everything, if so.
+static OUTPUT_FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Writes to standard output; a reader that went away is no error, any other trouble is kept for
+/// [`output_failure`].
 pub(crate) fn to_stdout(text: &str) {
     let mut out = io::stdout().lock();
-    let _ = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    if let Err(error) = written
+        && error.kind() != io::ErrorKind::BrokenPipe
+        && let Ok(mut failure) = OUTPUT_FAILURE.lock()
+    {
+        failure.get_or_insert(error);
+    }
+}
+
+/// Returns why the standard output took not everything that was written, and forgets it.
+pub(crate) fn output_failure() -> Option<io::Error> {
+    OUTPUT_FAILURE.lock().ok()?.take()
 }
 
 /// Writes to standard error; a reader that went away is no error.

@@ -16,4 +16,5 @@ pub mod run_text;
 pub mod table;
 
 pub use console::{Format, Output, Paint};
+pub(crate) use console::{output_failure, to_stdout};
 pub use progress::ProgressLine;

@@ -1,12 +1,16 @@
 //! The result of a run, for people.
 
-use syncline_engine::sync::{Problem, RunReport};
-use syncline_hub::{FileEntity, SyncOutcome};
+use std::path::Path;
+
+use syncline_engine::sync::{Problem, RunReport, RunStatus};
+use syncline_hub::{FileEntity, SyncOutcome, SyncRequest};
 use syncline_model::id::{DomainName, EntityName};
 
 use super::console::{Output, Paint};
 use super::entity_text::EntityText;
 use super::table::{count, printable, seconds};
+use crate::arguments::SyncOptions;
+use crate::run::plan_file;
 
 /// Returns what a run did, or would do, entity by entity.
 pub fn entities(output: &Output, outcome: &SyncOutcome, entities: &[FileEntity]) -> String {
@@ -32,14 +36,14 @@ pub fn entities(output: &Output, outcome: &SyncOutcome, entities: &[FileEntity])
 }
 
 /// Returns the last lines of a run: what was written where, what waits, how to take it back.
-pub fn ending(output: &Output, outcome: &SyncOutcome) -> String {
+pub fn ending(output: &Output, outcome: &SyncOutcome, request: &SyncRequest) -> String {
     let report = &outcome.report;
     let sync_id = &report.sync_id;
     let took = format!("{sync_id}   {} s", seconds(report.duration_ms));
     let open = open_conflicts(outcome);
     let mut text = match written(outcome) {
         Some(written) => format!("\nDone: {written}.   {took}\n"),
-        None => format!("\nNothing to do: both sides agree.   {took}\n"),
+        None => format!("\n{}   {took}\n", nothing_written(outcome, request)),
     };
     if open > 0 {
         let waits = count(open, "conflict waits", "conflicts wait");
@@ -52,26 +56,58 @@ pub fn ending(output: &Output, outcome: &SyncOutcome) -> String {
     text
 }
 
-/// Returns the last lines of a dry run.
-pub fn dry_ending(outcome: &SyncOutcome, apply: &str) -> String {
-    match written(outcome) {
-        None => "\nNothing to do: both sides agree.\n".to_owned(),
-        Some(written) => format!(
-            "\nWould be written: {written}.\n\
-             Nothing written. Apply: {apply}   save: syncline plan -o plan.json\n"
-        ),
+/// Returns the last lines of a dry run; `saved` is the file that holds the plan.
+pub fn dry_ending(
+    outcome: &SyncOutcome,
+    request: &SyncRequest,
+    options: &SyncOptions,
+    saved: Option<&Path>,
+) -> String {
+    match (written(outcome), &outcome.stop) {
+        (None, _) => format!("\n{}\n", nothing_written(outcome, request)),
+        (Some(written), Some(_)) => {
+            format!("\nWould be written, if nothing stopped it: {written}.\nNothing written.\n")
+        }
+        (Some(written), None) => {
+            let next = match saved {
+                Some(path) => format!("Apply: syncline apply {}", path.display()),
+                None => format!(
+                    "Apply: {}   save: {} -o plan.json",
+                    plan_file::command_line("sync", options),
+                    plan_file::command_line("plan", options)
+                ),
+            };
+            format!("\nWould be written: {written}.\nNothing written. {next}\n")
+        }
     }
 }
 
-/// Returns how many records are written on which side; `None` if none are.
+/// Returns what is true of both sides where nothing is written.
+fn nothing_written(outcome: &SyncOutcome, request: &SyncRequest) -> &'static str {
+    let RunReport { status, entities, .. } = &outcome.report;
+    let is_whole = request.only.is_none() && entities.iter().all(|(_, e)| e.filtered == 0);
+    match (status, open_conflicts(outcome), is_whole) {
+        (RunStatus::Success, 0, true) => "Nothing to do: both sides agree.",
+        (RunStatus::Success, 0, false) => "Nothing to do.",
+        _ => "Nothing written.",
+    }
+}
+
+/// Returns how many records are written on which side; `None` if none are. What could not be written
+/// because its file was not replaced does not count.
 fn written(outcome: &SyncOutcome) -> Option<String> {
-    let RunReport { source, target, entities, .. } = &outcome.report;
-    let total = |side: usize| -> u64 {
+    let RunReport { source, target, entities, files, .. } = &outcome.report;
+    let total = |side: usize, domain: &DomainName| -> u64 {
         let of = |pair: [u64; 2]| pair.get(side).copied().unwrap_or_default();
-        let sums = entities.iter().map(|(_, e)| of(e.added) + of(e.updated) + of(e.deleted));
-        sums.sum()
+        let is_replaced = |name: &EntityName| {
+            // A plan replaces no file; a run tells of each what it was and what it is.
+            let file = files.get(&format!("{domain}/{name}"));
+            !outcome.wrote || file.is_none_or(|file| file.before != file.after)
+        };
+        let of_files = entities.iter().filter(|(name, _)| is_replaced(name));
+        of_files.map(|(_, e)| of(e.added) + of(e.updated) + of(e.deleted)).sum()
     };
-    let (to_source, to_target) = (total(0), total(1));
+    let (to_source, to_target) = (total(0, source), total(1, target));
     if to_source + to_target == 0 {
         return None;
     }

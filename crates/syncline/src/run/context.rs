@@ -21,7 +21,7 @@ use crate::output::{Output, ProgressLine};
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What names the latest run.
-const LATEST: &str = "latest";
+pub const LATEST: &str = "latest";
 
 /// What every command has at hand.
 #[derive(Clone, Debug)]

@@ -23,7 +23,7 @@ mod retry;
 mod rules;
 mod supervisor;
 
-pub use context::Context;
+pub use context::{Context, LATEST};
 pub use interrupt::watch_for_interrupts;
 pub use request::{Prepared, each_link, prepare};
 pub use retry::retrying;

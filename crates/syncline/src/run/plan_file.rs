@@ -183,8 +183,8 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
     words
 }
 
-/// Returns the command that does what a dry run has shown.
-pub fn command_line(options: &SyncOptions) -> String {
+/// Returns the command that does what a dry run has shown, or with the word `plan` shows it again.
+pub fn command_line(command: &str, options: &SyncOptions) -> String {
     let quoted = arguments(options).into_iter().map(|word| {
         let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./,%:=".contains(c);
         match word.chars().all(is_plain) {
@@ -192,7 +192,7 @@ pub fn command_line(options: &SyncOptions) -> String {
             false => format!("'{}'", word.replace('\'', r"'\''")),
         }
     });
-    ["syncline".to_owned(), "sync".to_owned()]
+    ["syncline".to_owned(), command.to_owned()]
         .into_iter()
         .chain(quoted)
         .collect::<Vec<_>>()

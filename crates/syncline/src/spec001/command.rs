@@ -1,10 +1,11 @@
 //! A sync as spec 001 spells it.
 
+use syncline_engine::sync::RunReport;
 use syncline_hub::SyncOutcome;
 
 use super::{record, text};
 use crate::arguments::{CrossDomain, SyncOptions};
-use crate::commands::sync::{self, exit_of, permitted, tell_if_needed, write_json};
+use crate::commands::sync::{self, exit_of, make_folder, permitted, tell_if_needed, write_json};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -17,7 +18,8 @@ pub fn run(context: &Context, options: &CrossDomain) -> Exit {
     match try_run(&context, options) {
         Ok(exit) => exit,
         Err(failure) => {
-            context.output.error_text(&text::failure(&failure));
+            let options = sync_options(options);
+            context.output.error_text(&text::failure(&failure, &options));
             context.output.json(failure.to_json());
             failure.exit()
         }
@@ -44,10 +46,13 @@ fn synchronise(
     output.line(&text::banner(options));
     let mut hub = context.open_hub(&config.state, false)?;
     let mut lines = text::Lines::new(output, context.interrupted.clone());
-    let outcome = sync::synchronise(context, &mut hub, &prepared.request, &mut lines)?;
+    let result = sync::synchronise(context, &mut hub, &prepared.request, &mut lines);
+    if let Err(Failure::Stopped { report, .. }) = &result {
+        keep(config, report)?;
+    }
+    let outcome = result?;
     let report = &outcome.report;
-    let path = config.state.join("records").join(format!("{}.json", report.sync_id));
-    write_json(&path, record::record(report))?;
+    keep(config, report)?;
     output.text(&text::results(report));
     for notice in &report.notices {
         output.note(&format!("Note: {}", run_text::problem(notice)));
@@ -62,6 +67,14 @@ fn synchronise(
     }
     let exit = exit_of(report);
     Ok((outcome, exit))
+}
+
+/// Writes the sync record into the folder of the state.
+fn keep(config: &Config, report: &RunReport) -> Result<(), Failure> {
+    let folder = config.state.join("records");
+    make_folder(&folder)?;
+    let path = folder.join(format!("{}.json", report.sync_id));
+    Ok(write_json(&path, record::record(report))?)
 }
 
 /// Returns the same in our words.

@@ -35,12 +35,11 @@ pub(super) fn record(report: &RunReport) -> Object {
 
 /// Returns spec 001's error for conflicts that no rule settles.
 fn unresolved(report: &RunReport) -> Option<Object> {
-    let waiting: u64 = report.entities.iter().map(|(_, entity)| entity.manual).sum();
+    let waiting: u64 = report.entities.iter().map(|(_, entity)| entity.open).sum();
     (waiting > 0).then(|| {
         let mut error = Object::new();
         error.insert("code", UNRESOLVED);
-        error
-            .insert("reason", format!("{waiting} records have conflicts that wait for a decision"));
+        error.insert("reason", format!("{waiting} conflicts wait for a decision"));
         error.insert("fix", "syncline conflicts list");
         error
     })

@@ -4,14 +4,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use syncline_engine::sync::{EntityReport, RunReport, RunStatus};
-use syncline_hub::Progress;
+use syncline_hub::{HubError, Progress};
 use syncline_model::id::EntityName;
+use syncline_policy::SafetyStop;
 
 use super::record::UNRESOLVED;
-use crate::arguments::CrossDomain;
+use crate::arguments::{CrossDomain, SyncOptions};
 use crate::failure::{Failure, Refusal};
 use crate::output::Output;
 use crate::output::table::{count, seconds};
+use crate::run::plan_file;
 
 /// Returns the first line; the direction is named only if it was asked for.
 pub(super) fn banner(options: &CrossDomain) -> String {
@@ -55,7 +57,9 @@ pub(super) fn results(report: &RunReport) -> String {
         entities => several(entities, report),
     };
     text.push_str(match report.status {
-        RunStatus::Partial | RunStatus::Failed => "Sync completed with errors\n",
+        RunStatus::Partial | RunStatus::Failed | RunStatus::Stopped => {
+            "Sync completed with errors\n"
+        }
         RunStatus::Conflicts => {
             "Sync completed; conflicts need a decision: syncline conflicts list\n"
         }
@@ -100,17 +104,17 @@ fn several(entities: &[(EntityName, EntityReport)], report: &RunReport) -> Strin
 
 /// Returns what is printed on standard error of conflicts that no rule settles; nothing if all are.
 pub(super) fn unresolved(report: &RunReport) -> String {
-    match report.entities.iter().map(|(_, entity)| entity.manual).sum() {
+    match report.entities.iter().map(|(_, entity)| entity.open).sum() {
         0 => String::new(),
         waiting => format!(
             "Error: {UNRESOLVED}: {} for a decision\nNext: syncline conflicts list\n",
-            count(waiting, "record waits", "records wait")
+            count(waiting, "conflict waits", "conflicts wait")
         ),
     }
 }
 
 /// Returns what is printed on standard error when a sync fails.
-pub(super) fn failure(failure: &Failure) -> String {
+pub(super) fn failure(failure: &Failure, options: &SyncOptions) -> String {
     match failure {
         Failure::Command(Refusal::DomainNotFound { side, name, known }) => format!(
             "Error: Invalid domain specified\nValid domains: {}\n{side} domain '{name}' not found\n",
@@ -127,16 +131,35 @@ pub(super) fn failure(failure: &Failure) -> String {
             known.join(", ")
         ),
         other => {
-            format!("Error: {}: {other}\n{}\nNext: {}\n", code(other), other.why(), other.next())
+            let next = next(other, options);
+            format!("Error: {}: {other}\n{}\nNext: {next}\n", code(other), other.why())
         }
     }
+}
+
+/// Returns what to do next. What this spelling has no option for is said in the main one.
+fn next(failure: &Failure, options: &SyncOptions) -> String {
+    let Failure::Stopped { stop: HubError::Safety(stop), .. } = failure else {
+        return failure.next();
+    };
+    let raised = match stop {
+        SafetyStop::Emptied { .. } => "--allow-emptied --max-delete 100%",
+        SafetyStop::Deletes { .. } => "--max-delete 100%",
+        SafetyStop::Changes { .. } => "--max-change 100%",
+        SafetyStop::Items { .. } => "--max-items <number>",
+        SafetyStop::Bytes { .. } => "--max-bytes <size>",
+        _ => return failure.next(),
+    };
+    let sync = plan_file::command_line("sync", options);
+    let plan = plan_file::command_line("plan", options);
+    format!("look: {plan}\n      allow once: {sync} --on-conflict source {raised}")
 }
 
 /// Returns spec 001's code for a failure, where it names one.
 pub(super) fn code(failure: &Failure) -> &'static str {
     match failure.code() {
-        "STORE_FILE" | "STORE_FULL" | "STORE_SQLITE" | "STORE_UNKNOWN" | "STORE_STOPPED"
-        | "FILE_UNUSABLE" => "STORAGE_ERROR",
+        "STORAGE_FULL" | "STORE_FILE" | "STORE_FULL" | "STORE_SQLITE" | "STORE_UNKNOWN"
+        | "STORE_STOPPED" | "FILE_UNUSABLE" => "STORAGE_ERROR",
         code => code,
     }
 }

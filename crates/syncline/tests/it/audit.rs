@@ -29,7 +29,7 @@ fn a_record_can_be_proved() {
     let proof = desk.run("audit prove contacts c003 --json").exits(0).json();
     assert_eq!((&proof["entity"], &proof["id"]), (&"contacts".into(), &"c003".into()));
     assert!(proof["proof"]["tree_size"].is_u64());
-    desk.run("audit prove contacts nobody").exits(2).says("RUN_NOT_FOUND");
+    desk.run("audit prove contacts nobody").exits(2).says("CHANGE_NOT_FOUND");
 }
 
 #[test]

@@ -12,6 +12,7 @@
 //! | several links in one run | `links.rs` |
 //! | what must not cross, and who may look | `privacy.rs`, `permissions.rs` |
 //! | domains that are not apart | `places.rs` |
+//! | what is said is true | `words.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
@@ -39,3 +40,4 @@ mod spec001;
 mod twins;
 mod undo;
 mod watch;
+mod words;

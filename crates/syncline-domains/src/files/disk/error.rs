@@ -103,8 +103,19 @@ pub enum DiskError {
         #[source]
         source: io::Error,
     },
+    /// There is no room left on the disk.
+    #[error("{path} could not be {step}: the disk is full")]
+    Full {
+        /// The file.
+        path: PathBuf,
+        /// What was to be done.
+        step: Step,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The disk could not do it.
-    #[error("{path} could not be {step}: {source}")]
+    #[error("{path} could not be {step}")]
     Io {
         /// The file.
         path: PathBuf,
@@ -115,7 +126,7 @@ pub enum DiskError {
         source: io::Error,
     },
     /// The file was replaced, but not durably for certain.
-    #[error("{path} was replaced, but it is unknown whether that lasts: {source}")]
+    #[error("{path} was replaced, but it is unknown whether that lasts")]
     OutcomeUnknown {
         /// The file.
         path: PathBuf,
@@ -131,6 +142,9 @@ impl DiskError {
         let path = path.into();
         match source.kind() {
             io::ErrorKind::PermissionDenied => Self::Denied { path, step, source },
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+                Self::Full { path, step, source }
+            }
             _ => Self::Io { path, step, source },
         }
     }
@@ -152,6 +166,7 @@ impl DiskError {
             Self::TooLarge { .. } => "LIMIT_BYTES",
             Self::Changed { .. } => "FILE_CHANGED",
             Self::Denied { .. } => "PERMISSION_DENIED",
+            Self::Full { .. } => "STORAGE_FULL",
             Self::BrokenLink { .. } | Self::Io { .. } | Self::OutcomeUnknown { .. } => {
                 "STORAGE_ERROR"
             }
@@ -187,4 +202,19 @@ fn is_transient(error: &io::Error) -> bool {
             | Kind::ResourceBusy
             | Kind::StaleNetworkFileHandle
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_disk_is_said_to_be_full_and_the_systems_words_are_its_source() {
+        let full = || io::Error::from(io::ErrorKind::StorageFull);
+        let error = DiskError::at(Step::Write, "contacts.json", full());
+        assert_eq!(error.code(), "STORAGE_FULL");
+        assert_eq!(error.to_string(), "contacts.json could not be written: the disk is full");
+        let other = DiskError::at(Step::Write, "a", io::Error::other("the words"));
+        assert!(!other.to_string().contains("the words"), "{other}");
+    }
 }
