@@ -25,7 +25,7 @@ pub fn run(words: impl Iterator<Item = OsString>) -> ExitCode {
             Ok(program) => spec001::run(&Context::new(program.global), &program.options),
             Err(error) => not_understood(&error, &words),
         },
-        false => match Arguments::try_parse_from(&words) {
+        false => match Arguments::read(&words) {
             Ok(arguments) => run_command(Context::new(arguments.global), &arguments.command),
             Err(error) => not_understood(&error, &words),
         },

@@ -201,8 +201,11 @@ fn an_error_at_any_moment_leaves_the_old_file_or_says_that_it_does_not_know() {
                         assert_eq!(disk.content(TARGET).as_deref(), Some(NEW), "{what}");
                     }
                     Err(error) => {
-                        let denied = kind == ErrorKind::PermissionDenied;
-                        let code = if denied { "PERMISSION_DENIED" } else { "STORAGE_ERROR" };
+                        let code = match kind {
+                            ErrorKind::PermissionDenied => "PERMISSION_DENIED",
+                            ErrorKind::StorageFull => "STORAGE_FULL",
+                            _ => "STORAGE_ERROR",
+                        };
                         assert_eq!(error.code(), code, "{what}");
                         assert_eq!(disk.content(TARGET), old.then(|| OLD.to_vec()), "{what}");
                         let staged = leftovers(&disk, Path::new("/d")).unwrap();

@@ -110,6 +110,8 @@ pub struct RecordPlan {
     pub notices: Vec<(Side, Notice)>,
     /// Whether a record was kept back by policy, by side.
     pub kept_back: [bool; 2],
+    /// Whether a side differs and would be written, if its domain could be.
+    pub waiting: [bool; 2],
 }
 
 impl RecordPlan {
@@ -328,6 +330,7 @@ impl Planner<'_> {
         };
         let may_write = self.direction.takes(side) && party.domain.writable;
         if !same && !may_write {
+            plan.waiting[side.index()] = self.direction.takes(side);
             return;
         }
         let Some(record) = &plan.record else {

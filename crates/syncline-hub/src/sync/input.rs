@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use syncline_domains::files::disk::{Digest, Present, Reading, digest, read};
-use syncline_domains::files::document::{Document, DocumentError};
+use syncline_domains::files::document::{Document, DocumentError, Reason};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
@@ -359,17 +359,33 @@ pub(crate) fn problems(
     request: &SyncRequest,
     entity: &EntityName,
 ) -> Vec<Problem> {
-    let mut problems = Vec::new();
+    told(input, request, entity, Reason::withholds)
+}
+
+/// Returns the items that only repeat another one: nothing is withheld and nothing can be lost.
+pub(crate) fn copies(
+    input: &EntityInput,
+    request: &SyncRequest,
+    entity: &EntityName,
+) -> Vec<Problem> {
+    told(input, request, entity, |reason| !reason.withholds())
+}
+
+fn told(
+    input: &EntityInput,
+    request: &SyncRequest,
+    entity: &EntityName,
+    is_meant: impl Fn(&Reason) -> bool,
+) -> Vec<Problem> {
+    let mut told = Vec::new();
     for side in Side::BOTH {
-        for rejected in input.sides[side.index()].document.rejected() {
-            if !rejected.reason.withholds() {
-                continue;
-            }
+        let rejected = input.sides[side.index()].document.rejected().iter();
+        for rejected in rejected.filter(|rejected| is_meant(&rejected.reason)) {
             let item = match &rejected.id {
                 Some(id) => id.as_str().to_owned(),
                 None => format!("#{}", rejected.index),
             };
-            problems.push(Problem {
+            told.push(Problem {
                 code: rejected.reason.code().to_owned(),
                 domain: Some(request.domain(side).domain.name.clone()),
                 entity: Some(entity.clone()),
@@ -379,7 +395,7 @@ pub(crate) fn problems(
             });
         }
     }
-    problems
+    told
 }
 
 /// Returns the message of an error with its causes.

@@ -24,7 +24,7 @@ use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::{Origin, Toll};
 
-use super::input::{EntityInput, problems};
+use super::input::{EntityInput, copies, problems};
 use super::record::{PlannedRecord, Plans, send};
 use crate::error::HubError;
 use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
@@ -62,6 +62,8 @@ pub(crate) struct EntityPlan {
     pub(crate) problems: Vec<Problem>,
     /// What a person should know.
     pub(crate) notices: Vec<Problem>,
+    /// Records that each side would have taken, if it could be written.
+    waiting: [u64; 2],
 }
 
 /// What becomes of one record of a file.
@@ -102,6 +104,7 @@ impl View<'_> {
         };
         let mut plan = EntityPlan {
             problems: problems(&input, request, &name),
+            notices: copies(&input, request, &name),
             name,
             id_path: entity.entity.id_path.clone(),
             input,
@@ -112,7 +115,7 @@ impl View<'_> {
             changes: [Vec::new(), Vec::new()],
             removed: [0; 2],
             unfinished: BTreeSet::new(),
-            notices: Vec::new(),
+            waiting: [0; 2],
         };
         plan.report.failed = plan.problems.len() as u64;
         plan.report.open = self.open_conflicts(&plan.name)?;
@@ -143,6 +146,7 @@ impl View<'_> {
                 send(plans, Plans { names: planner.recording(), records })?;
             }
         }
+        plan.tell_waiting(&planner);
         plan.notices.extend(twins::notice(entity, &plan.actions));
         if plans.is_some() {
             let moved = plan.actions.iter_mut().filter(|action| action.kind != ActionKind::Update);
@@ -303,6 +307,7 @@ impl EntityPlan {
         self.report.merged += u64::from(exists);
         for side in Side::BOTH {
             self.report.filtered += u64::from(plan.kept_back[side.index()]);
+            self.waiting[side.index()] += u64::from(plan.waiting[side.index()]);
         }
         let idle = plan.changes.is_empty() && plan.writes.iter().all(Option::is_none);
         self.report.unchanged += u64::from(idle && exists);
@@ -334,6 +339,25 @@ impl EntityPlan {
                 reason: reason.to_owned(),
                 fix: fix.to_owned(),
             });
+        }
+    }
+
+    /// Tells of edits that a domain takes only once it may be written.
+    fn tell_waiting(&mut self, planner: &Planner<'_>) {
+        for (party, waiting) in planner.parties.iter().zip(self.waiting) {
+            if waiting > 0 {
+                self.notices.push(Problem {
+                    code: "DOMAIN_READ_ONLY".to_owned(),
+                    domain: Some(party.domain.name.clone()),
+                    entity: Some(self.name.clone()),
+                    item: None,
+                    reason: format!(
+                        "{waiting} records differ from the other side, and may not be written here"
+                    ),
+                    fix: "set `writable = true`, or a direction that leads away from this domain"
+                        .to_owned(),
+                });
+            }
         }
     }
 

@@ -1,8 +1,9 @@
 //! The commands, and what holds for all of them.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use super::cross_domain::CrossDomain;
@@ -31,6 +32,41 @@ pub struct Arguments {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
+}
+
+/// Commands that only look: no guard stops them.
+const LOOKING: [&str; 3] = ["diff", "status", "twins"];
+/// Options of the guards of a sync.
+const GUARDS: [&str; 3] = ["allow_emptied", "max_change", "max_delete"];
+
+impl Arguments {
+    /// Returns the definition that help, completions, the manual and [`Arguments::read`] come from.
+    ///
+    /// Commands that only look take the options of a sync, so that its arguments can be given to
+    /// them as they are; those of the guards mean nothing there and are not listed.
+    pub fn definition() -> clap::Command {
+        LOOKING.iter().fold(Self::command(), |command, name| {
+            command.mut_subcommand(name, |looking| {
+                GUARDS.iter().fold(looking, |looking, guard| {
+                    looking.mut_arg(guard, |option| option.hide(true))
+                })
+            })
+        })
+    }
+
+    /// Reads the words of a command line; the first is the name of the program.
+    ///
+    /// # Errors
+    ///
+    /// What `clap` says of them; also where only help or the version is asked for.
+    pub fn read<W>(words: impl IntoIterator<Item = W>) -> Result<Self, clap::Error>
+    where
+        W: Into<OsString> + Clone,
+    {
+        let mut definition = Self::definition();
+        let matches = definition.try_get_matches_from_mut(words)?;
+        Self::from_arg_matches(&matches).map_err(|error| error.format(&mut definition))
+    }
 }
 
 /// Options of every command.

@@ -2,7 +2,6 @@
 
 use std::path::Path;
 
-use clap::CommandFactory;
 use clap_complete::Shell;
 use syncline_model::json::Object;
 
@@ -19,7 +18,7 @@ use crate::run::Context;
 /// None.
 pub fn completions(context: &Context, shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::command(), "syncline", &mut script);
+    clap_complete::generate(shell, &mut Arguments::definition(), "syncline", &mut script);
     context.output.raw(&String::from_utf8_lossy(&script));
     Ok(Exit::Ok)
 }
@@ -30,7 +29,7 @@ pub fn completions(context: &Context, shell: Shell) -> Result<Exit, Failure> {
 ///
 /// [`Refusal::File`] if a page cannot be written.
 pub fn manual(context: &Context, folder: Option<&Path>) -> Result<Exit, Failure> {
-    let mut command = Arguments::command();
+    let mut command = Arguments::definition();
     command.build();
     let Some(folder) = folder else {
         context.output.raw(&page(&command)?);

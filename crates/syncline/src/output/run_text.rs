@@ -84,8 +84,11 @@ pub fn dry_ending(
 
 /// Returns what is true of both sides where nothing is written.
 fn nothing_written(outcome: &SyncOutcome, request: &SyncRequest) -> &'static str {
-    let RunReport { status, entities, .. } = &outcome.report;
-    let is_whole = request.only.is_none() && entities.iter().all(|(_, e)| e.filtered == 0);
+    let RunReport { status, entities, notices, .. } = &outcome.report;
+    // What is left out, kept back or told of may well differ.
+    let is_whole = request.only.is_none()
+        && notices.is_empty()
+        && entities.iter().all(|(_, entity)| entity.filtered == 0);
     match (status, open_conflicts(outcome), is_whole) {
         (RunStatus::Success, 0, true) => "Nothing to do: both sides agree.",
         (RunStatus::Success, 0, false) => "Nothing to do.",

@@ -214,3 +214,45 @@ fn a_mistyped_path_makes_no_folder_and_an_export_overwrites_nothing() {
         desk.run(command).exits(2).says("ENTITY_TYPE_UNSUPPORTED");
     }
 }
+
+#[test]
+fn a_domain_that_may_not_be_written_says_what_waits_for_it() {
+    let desk = Desk::new();
+    let text = "[domains.personal]\npath = \"data/personal\"\n\
+        [domains.business]\npath = \"data/business\"\nwritable = false\n[entities.contacts]\n";
+    desk.put("syncline.toml", text.as_bytes());
+    desk.contacts("personal", &numbered(0..2));
+    desk.contacts("business", &numbered(0..2));
+    let quiet = desk.run("sync").exits(0);
+    assert!(!quiet.stderr.contains("DOMAIN_READ_ONLY"), "{}", quiet.stderr);
+    let mut edited = numbered(0..2);
+    edited[0]["name"] = "Edited".into();
+    desk.contacts("personal", &edited);
+    let answer = desk.run("sync").exits(0).says("DOMAIN_READ_ONLY").says("business");
+    assert!(!answer.stdout.contains("both sides agree"), "{}", answer.stdout);
+    desk.contacts("personal", &numbered(0..3));
+    let spelled = "cross-domain-sync --source personal --target business --entities contacts";
+    desk.run(spelled).exits(0).says("DOMAIN_READ_ONLY");
+}
+
+#[test]
+fn items_that_only_repeat_another_one_are_told_and_fail_nothing() {
+    let desk = Desk::new();
+    desk.contacts("personal", &json!([{ "id": "a", "n": 1 }, { "id": "a", "n": 1 }]));
+    desk.contacts("business", &json!([]));
+    desk.run("sync").exits(0).says("DUPLICATE_ID").says("copy of item");
+    assert_eq!(desk.read("business").len(), 1);
+}
+
+#[test]
+fn what_only_looks_lists_no_guard() {
+    let desk = Desk::new();
+    for (command, is_listed) in
+        [("sync", true), ("plan", true), ("diff", false), ("status", false), ("twins", false)]
+    {
+        let help = desk.run(&format!("{command} --help")).exits(0).stdout;
+        for guard in ["--max-delete", "--max-change", "--allow-emptied"] {
+            assert_eq!(help.contains(guard), is_listed, "case: {command} {guard}\n{help}");
+        }
+    }
+}
