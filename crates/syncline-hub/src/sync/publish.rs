@@ -127,10 +127,7 @@ fn put_in_place(
         };
         if let Some((code, reason, fix)) = trouble {
             if !write.is_done {
-                let name = file_name(request, write.side, &write.entity);
-                if let Some(change) = report.files.get_mut(&name) {
-                    change.after.clone_from(&change.before);
-                }
+                not_written(request, write, report);
             }
             report.status = RunStatus::Partial;
             report.problems.push(Problem {
@@ -144,6 +141,20 @@ fn put_in_place(
         }
     }
     Ok(())
+}
+
+/// Takes what was planned for a file that was not replaced out of the report.
+fn not_written(request: &SyncRequest, write: &StagedWrite, report: &mut RunReport) {
+    let name = file_name(request, write.side, &write.entity);
+    if let Some(change) = report.files.get_mut(&name) {
+        change.after.clone_from(&change.before);
+    }
+    let mut entities = report.entities.iter_mut();
+    if let Some((_, done)) = entities.find(|(name, _)| *name == write.entity) {
+        for counts in [&mut done.added, &mut done.updated, &mut done.deleted] {
+            counts[write.side.index()] = 0;
+        }
+    }
 }
 
 /// Returns the name of a file in a report.

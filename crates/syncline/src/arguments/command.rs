@@ -4,7 +4,6 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
-use clap_complete::Shell;
 
 use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
@@ -123,6 +122,24 @@ pub enum ColorWhen {
     Always,
     /// Never.
     Never,
+}
+
+/// The shells that completions are made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Shell {
+    /// The Bourne again shell.
+    Bash,
+    /// Elvish.
+    Elvish,
+    /// The friendly interactive shell.
+    Fish,
+    /// Nushell.
+    Nushell,
+    /// PowerShell.
+    #[value(name = "powershell")]
+    PowerShell,
+    /// The Z shell.
+    Zsh,
 }
 
 /// What to do.

@@ -15,7 +15,7 @@ mod run;
 mod trail;
 pub mod value;
 
-pub use command::{Arguments, ColorWhen, Command, Global};
+pub use command::{Arguments, ColorWhen, Command, Global, Shell};
 pub use cross_domain::{CrossDomain, CrossDomainProgram};
 pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};
 pub use run::{

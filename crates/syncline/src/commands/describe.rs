@@ -2,14 +2,18 @@
 
 use std::path::Path;
 
-use clap_complete::Shell;
+use clap_complete::{Shell as Known, generate};
+use clap_complete_nushell::Nushell;
 use syncline_model::json::Object;
 
 use super::sync::{make_folder, write_text};
-use crate::arguments::Arguments;
+use crate::arguments::{Arguments, Shell};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::run::Context;
+
+/// The name that completions are for.
+const PROGRAM: &str = "syncline";
 
 /// Prints completions for a shell.
 ///
@@ -18,7 +22,15 @@ use crate::run::Context;
 /// None.
 pub fn completions(context: &Context, shell: Shell) -> Result<Exit, Failure> {
     let mut script = Vec::new();
-    clap_complete::generate(shell, &mut Arguments::definition(), "syncline", &mut script);
+    let (mut command, out) = (Arguments::definition(), &mut script);
+    match shell {
+        Shell::Bash => generate(Known::Bash, &mut command, PROGRAM, out),
+        Shell::Elvish => generate(Known::Elvish, &mut command, PROGRAM, out),
+        Shell::Fish => generate(Known::Fish, &mut command, PROGRAM, out),
+        Shell::Nushell => generate(Nushell, &mut command, PROGRAM, out),
+        Shell::PowerShell => generate(Known::PowerShell, &mut command, PROGRAM, out),
+        Shell::Zsh => generate(Known::Zsh, &mut command, PROGRAM, out),
+    }
     context.output.raw(&String::from_utf8_lossy(&script));
     Ok(Exit::Ok)
 }

@@ -116,9 +116,10 @@ impl EntityText<'_> {
         }
         add(Paint::Bold, "~", "merged", merged);
         let open = found.iter().filter(|found| found.open).count();
-        add(Paint::Dim, "!", "settled", found.len() - open);
-        add(Paint::Yellow, "?", "to decide", open);
         let number = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        add(Paint::Dim, "!", "settled", found.len() - open);
+        // Those of earlier runs wait as well.
+        add(Paint::Yellow, "?", "to decide", open.max(number(self.report.open)));
         add(Paint::Dim, "/", "kept back by policy", number(self.report.filtered));
         add(Paint::Red, "x", "failed", number(self.report.failed));
         counts

@@ -41,7 +41,8 @@ pub fn ending(output: &Output, outcome: &SyncOutcome, request: &SyncRequest) -> 
     let sync_id = &report.sync_id;
     let took = format!("{sync_id}   {} s", seconds(report.duration_ms));
     let open = open_conflicts(outcome);
-    let mut text = match written(outcome) {
+    let written = written(outcome);
+    let mut text = match &written {
         Some(written) => format!("\nDone: {written}.   {took}\n"),
         None => format!("\n{}   {took}\n", nothing_written(outcome, request)),
     };
@@ -50,7 +51,7 @@ pub fn ending(output: &Output, outcome: &SyncOutcome, request: &SyncRequest) -> 
         let waits = output.paint(Paint::Yellow, &format!("{waits} for your decision"));
         text.push_str(&format!("{waits}: syncline conflicts list\n"));
     }
-    if outcome.wrote {
+    if outcome.wrote && written.is_some() {
         text.push_str(&format!("Take it back: syncline undo {sync_id}\n"));
     }
     text
@@ -96,21 +97,15 @@ fn nothing_written(outcome: &SyncOutcome, request: &SyncRequest) -> &'static str
     }
 }
 
-/// Returns how many records are written on which side; `None` if none are. What could not be written
-/// because its file was not replaced does not count.
+/// Returns how many records are written on which side; `None` if none are.
 fn written(outcome: &SyncOutcome) -> Option<String> {
-    let RunReport { source, target, entities, files, .. } = &outcome.report;
-    let total = |side: usize, domain: &DomainName| -> u64 {
+    let RunReport { source, target, entities, .. } = &outcome.report;
+    let total = |side: usize| -> u64 {
         let of = |pair: [u64; 2]| pair.get(side).copied().unwrap_or_default();
-        let is_replaced = |name: &EntityName| {
-            // A plan replaces no file; a run tells of each what it was and what it is.
-            let file = files.get(&format!("{domain}/{name}"));
-            !outcome.wrote || file.is_none_or(|file| file.before != file.after)
-        };
-        let of_files = entities.iter().filter(|(name, _)| is_replaced(name));
-        of_files.map(|(_, e)| of(e.added) + of(e.updated) + of(e.deleted)).sum()
+        let sums = entities.iter().map(|(_, e)| of(e.added) + of(e.updated) + of(e.deleted));
+        sums.sum()
     };
-    let (to_source, to_target) = (total(0, source), total(1, target));
+    let (to_source, to_target) = (total(0), total(1));
     if to_source + to_target == 0 {
         return None;
     }

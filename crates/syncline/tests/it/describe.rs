@@ -40,7 +40,7 @@ fn help_names_every_command_and_every_exit_code() {
 #[test]
 fn completions_come_for_every_shell() {
     let desk = Desk::new();
-    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish", "nushell"] {
         desk.run(&format!("completions {shell}")).exits(0).says("conflicts");
     }
     desk.run("completions nonsense").exits(2);

@@ -55,6 +55,21 @@ fn both_sides_agree_is_said_only_where_they_do() {
 }
 
 #[test]
+fn an_entity_with_open_conflicts_is_never_said_to_have_nothing_to_do() {
+    let desk = Desk::new();
+    desk.contacts("personal", &json!([{ "id": "a", "p": "1" }]));
+    desk.contacts("business", &json!([{ "id": "a", "p": "2" }]));
+    for _ in 0..2 {
+        let answer = desk
+            .run("sync --entities contacts")
+            .exits(5)
+            .says("to decide 1")
+            .says("Nothing written.");
+        assert!(!answer.stdout.contains("nothing to do"), "{}", answer.stdout);
+    }
+}
+
+#[test]
 fn a_stop_says_what_became_of_the_other_side_and_what_to_do() {
     let emptied = synced(20);
     emptied.contacts("personal", &json!([]));
