@@ -47,7 +47,8 @@ pub fn prepare(
     };
     let source = side("Source", link.source.as_str())?;
     let target = side("Target", link.target.as_str())?;
-    if let Some(finding) = collision([source, target], &config.state) {
+    let asked = entities(config, &link, options)?;
+    if let Some(finding) = collision([source, target], &asked, &config.state) {
         return Err(Refusal::from(finding).into());
     }
     let decider = match options.on_conflict {
@@ -63,9 +64,10 @@ pub fn prepare(
     // What is asked for on the command line comes before everything that is written.
     let fields_first =
         link.fields_first && matches!(options.on_conflict, None | Some(Preference::Fail));
-    let entities = entities(config, &link, options)?.into_iter();
-    let mut entities: Vec<FileEntity> =
-        entities.map(|entity| file_entity(entity, rules(entity, &decider, fields_first))).collect();
+    let mut entities: Vec<FileEntity> = asked
+        .into_iter()
+        .map(|entity| file_entity(entity, rules(entity, &decider, fields_first)))
+        .collect();
     let (mut source, mut target) = (file_domain(source), file_domain(target));
     add_filter(&link, &mut source.domain)?;
     add_filter(&link, &mut target.domain)?;

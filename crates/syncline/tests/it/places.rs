@@ -53,6 +53,14 @@ fn one_folder_for_two_domains_is_refused_however_it_is_written() {
 }
 
 #[test]
+fn one_file_for_two_domains_is_refused() {
+    let desk = desk("data/business", ".syncline");
+    let link = desk.path("data/business/contacts.json");
+    std::os::unix::fs::symlink("../personal/contacts.json", link).unwrap();
+    refused(&desk, "CHECK_DOMAINS_OVERLAP");
+}
+
+#[test]
 fn a_domain_in_the_folder_of_the_state_is_refused() {
     for business in ["hub", "hub/undo/business"] {
         let desk = desk(business, "hub");

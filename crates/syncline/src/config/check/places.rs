@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use super::super::error::At;
-use super::super::settings::{Config, Direction, Domain, Link};
+use super::super::settings::{Config, Direction, Domain, Entity, Link};
 use super::finding::{Fault, Finding, Findings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
@@ -69,12 +69,32 @@ fn place(path: &Path) -> PathBuf {
     plain
 }
 
-/// Returns why two domains cannot be synchronised where they are: one folder serves both, or one of
-/// them is where the hub keeps its state. A run asks before it reads or writes anything.
-pub fn collision(domains: [&Domain; 2], state: &Path) -> Option<Finding> {
+/// Returns why two domains cannot be synchronised where they are: one folder or one file serves both,
+/// or one of them is where the hub keeps its state. A run asks before it reads or writes anything.
+pub fn collision(domains: [&Domain; 2], entities: &[&Entity], state: &Path) -> Option<Finding> {
     let mut findings = Findings::new(None);
     apart(&domains, state, &mut findings);
+    for entity in entities {
+        one_file(domains, entity, &mut findings);
+    }
     findings.found.into_iter().next()
+}
+
+/// Reports an entity whose file is the same on both sides, by a symbolic link.
+fn one_file([source, target]: [&Domain; 2], entity: &Entity, findings: &mut Findings<'_>) {
+    let file = |domain: &Domain| fs::canonicalize(domain.path.join(&entity.file)).ok();
+    if let (Some(of_source), Some(of_target)) = (file(source), file(target))
+        && of_source == of_target
+    {
+        let what = format!("has the file of `{}` for `{}`", source.name, entity.name);
+        let why = "both domains would write the same file, and a delete would meet itself";
+        let mend = "give every domain a file of its own";
+        findings.add(Fault::DomainsOverlap, &at(target).key("path"), what, why, mend);
+    }
+}
+
+fn overlap(place: &Path, other: &Path) -> bool {
+    place.starts_with(other) || other.starts_with(place)
 }
 
 /// Reports domains that share a folder with each other or with the hub's state.
@@ -82,7 +102,7 @@ fn apart(domains: &[&Domain], state: &Path, findings: &mut Findings<'_>) {
     let placed: Vec<_> = domains.iter().map(|domain| (*domain, place(&domain.path))).collect();
     for (index, (domain, place)) in placed.iter().enumerate() {
         for (other, other_place) in placed.iter().take(index) {
-            if place.starts_with(other_place) || other_place.starts_with(place) {
+            if overlap(place, other_place) {
                 let what = format!("is the folder of `{}`, or lies in it or around it", other.name);
                 let why = "both domains would write the same files, and a delete would meet itself";
                 let mend = "give every domain a folder of its own";
@@ -131,6 +151,11 @@ fn entity_files(config: &Config, link: &Link, findings: &mut Findings<'_>) {
     }
     let mut bytes = 0_u64;
     for entity in config.entities.iter().filter(|entity| link.entities.contains(&entity.name)) {
+        if let [source, target] = sides.as_slice()
+            && !overlap(&place(&source.path), &place(&target.path))
+        {
+            one_file([*source, *target], entity, findings);
+        }
         let sizes = sides.iter().map(|domain| fs::metadata(domain.path.join(&entity.file)));
         let sizes: Vec<_> = sizes.filter_map(Result::ok).map(|found| found.len()).collect();
         if sizes.is_empty() {
