@@ -3,6 +3,9 @@
 /// Most files kept for undo. Older ones are removed: they cost disk and hold personal data.
 pub const UNDO_FILES_MAX: usize = 200;
 
+/// Most bytes kept for undo, for the same reason; the copies of the latest run always stay.
+pub const UNDO_BYTES_MAX: u64 = 1 << 30;
+
 /// Most commands that wait for the writer. Beyond it those who ask wait themselves.
 pub const COMMANDS_WAITING_MAX: usize = 4_096;
 

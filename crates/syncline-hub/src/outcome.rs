@@ -97,8 +97,20 @@ pub struct UndoOutcome {
     pub restored: [u64; 2],
     /// Files restored byte for byte, as `<domain>/<entity>`.
     pub files_exact: Vec<String>,
-    /// Records that were edited since and stay as they are.
+    /// Records that were changed since and stay as they are.
     pub left: Vec<(Side, EntityName, RecordId)>,
+    /// Conflicts that are open again, since the run carried their decision.
+    pub reopened: u64,
+    /// Records that the next run writes again although nobody edits them, since the rules, or the
+    /// other domains, say so.
+    pub comes_again: Vec<(Side, EntityName, RecordId)>,
+}
+
+impl UndoOutcome {
+    /// Returns whether nothing would come back: such an undo is refused.
+    pub fn restores_nothing(&self) -> bool {
+        self.restored == [0, 0] && self.files_exact.is_empty()
+    }
 }
 
 /// A record's history, latest change first.

@@ -10,11 +10,11 @@ use syncline_model::id::EntityName;
 use syncline_model::json::Json;
 
 use super::input::with_causes;
-use super::run::{Prepared, outcome};
+use super::run::{Prepared, length, outcome};
 use super::stage::StagedWrite;
 use crate::error::HubError;
 use crate::hub::Hub;
-use crate::limits::UNDO_FILES_MAX;
+use crate::limits::{UNDO_BYTES_MAX, UNDO_FILES_MAX};
 use crate::outcome::SyncOutcome;
 use crate::request::SyncRequest;
 
@@ -68,17 +68,25 @@ impl Hub {
         Ok(())
     }
 
-    /// Removes the oldest undo copies beyond the bound.
+    /// Removes the oldest undo copies beyond the bounds.
     pub(crate) fn prune_undo(&self) {
         let folder = self.state_folder.join("undo");
         let Ok(mut names) = self.disk.list(&folder) else {
             return;
         };
-        names.sort();
-        let surplus = names.len().saturating_sub(UNDO_FILES_MAX);
-        for name in names.into_iter().take(surplus) {
-            // Best effort: a copy that stays costs space and nothing else.
-            let _ = self.disk.remove(&folder.join(name));
+        // Names begin with the run: the latest first.
+        names.sort_by(|a, b| b.cmp(a));
+        let run_of = |name: &str| name.split('.').next().map(str::to_owned);
+        let latest = names.first().and_then(|name| run_of(name));
+        let mut bytes = 0_u64;
+        for (kept, name) in names.iter().enumerate() {
+            let path = folder.join(name);
+            bytes = bytes.saturating_add(length(&*self.disk, &path));
+            let is_surplus = kept >= UNDO_FILES_MAX || bytes > UNDO_BYTES_MAX;
+            if is_surplus && run_of(name) != latest {
+                // Best effort: a copy that stays costs space and nothing else.
+                let _ = self.disk.remove(&path);
+            }
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use std::io::{self, BufRead, IsTerminal};
 
+use syncline_engine::link::Side;
 use syncline_engine::sync::RunStatus;
 use syncline_hub::{Hub, HubError, UndoOutcome};
+use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Object};
 
 use super::sync::permitted;
@@ -14,7 +16,7 @@ use crate::failure::{Failure, Refusal};
 use crate::output::table::{count, printable};
 use crate::run::{Context, LATEST, Prepared, prepare};
 
-/// Most records that were edited since which are named.
+/// Most records of a kind that are named.
 const LEFT_NAMED_MAX: usize = 20;
 
 /// Runs the command; it asks first, unless `--yes` was given.
@@ -32,8 +34,13 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     let prepared = permitted(context, &config, request_of(context, &config, &run))?;
     hub = context.open_existing_hub(&config.state)?;
     let outlook = hub.undo(&name, &prepared.request, true)?;
+    if outlook.restores_nothing() {
+        context.output.text(&left_text(&prepared, &outlook));
+        // Refused, with the reason; nothing is written and the run can still be undone.
+        hub.undo(&name, &prepared.request, false)?;
+    }
     if undo.plan {
-        context.output.json(to_json(&outlook, false));
+        context.output.json(to_json(&prepared, &outlook, false));
         context.output.text(&text(&prepared, &outlook, "Would restore"));
         context.output.line(&format!("Nothing written. Do it: syncline undo {}", undo.run));
         return Ok(Exit::Ok);
@@ -41,7 +48,7 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     context.output.text(&text(&prepared, &outlook, "Restores"));
     confirm(context)?;
     let outcome = hub.undo(&name, &prepared.request, false)?;
-    context.output.json(to_json(&outcome, true));
+    context.output.json(to_json(&prepared, &outcome, true));
     context.output.line(&format!("Undone by {}.", outcome.report.sync_id));
     Ok(Exit::Ok)
 }
@@ -102,22 +109,50 @@ fn text(prepared: &Prepared, outcome: &UndoOutcome, verb: &str) -> String {
     for file in &outcome.files_exact {
         text.push_str(&format!("  {file}: byte for byte\n"));
     }
-    if !outcome.left.is_empty() {
-        let names = outcome.left.iter().take(LEFT_NAMED_MAX);
-        let names: Vec<String> =
-            names.map(|(_, entity, id)| format!("{entity} {}", printable(id.as_str()))).collect();
-        let rest = outcome.left.len().saturating_sub(LEFT_NAMED_MAX);
-        let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
-        let edited = outcome.left.len();
+    text.push_str(&left_text(prepared, outcome));
+    if outcome.reopened > 0 {
+        let conflicts = count(outcome.reopened, "conflict is", "conflicts are");
+        text.push_str(&format!("  {conflicts} open again: syncline conflicts list\n"));
+    }
+    if !outcome.comes_again.is_empty() {
+        let records = count(outcome.comes_again.len() as u64, "record comes", "records come");
+        let named = named(prepared, &outcome.comes_again);
         text.push_str(&format!(
-            "  {edited} edited since, left as they are: {}{more}\n",
-            names.join(", ")
+            "  {records} again with the next sync, as the rules or other domains still say so: \
+             {named}\n"
         ));
     }
     text
 }
 
-fn to_json(outcome: &UndoOutcome, is_done: bool) -> Object {
+/// Names what stays as it is; empty if nothing does.
+fn left_text(prepared: &Prepared, outcome: &UndoOutcome) -> String {
+    if outcome.left.is_empty() {
+        return String::new();
+    }
+    let (left, named) = (outcome.left.len(), named(prepared, &outcome.left));
+    format!("  {left} changed since, left as they are: {named}\n")
+}
+
+/// Names records with their domains, the first ones.
+fn named(prepared: &Prepared, records: &[(Side, EntityName, RecordId)]) -> String {
+    let names = records.iter().take(LEFT_NAMED_MAX).map(|(side, entity, id)| {
+        format!("{}/{entity} {}", domain(prepared, *side), printable(id.as_str()))
+    });
+    let names: Vec<String> = names.collect();
+    let rest = records.len().saturating_sub(LEFT_NAMED_MAX);
+    let more = if rest > 0 { format!(" and {rest} more") } else { String::new() };
+    format!("{}{more}", names.join(", "))
+}
+
+fn domain(prepared: &Prepared, side: Side) -> &str {
+    match side {
+        Side::Source => prepared.link.source.as_str(),
+        Side::Target => prepared.link.target.as_str(),
+    }
+}
+
+fn to_json(prepared: &Prepared, outcome: &UndoOutcome, is_done: bool) -> Object {
     let number = |value: u64| Json::Number(value.into());
     let mut document = Object::new();
     document.insert("schema", "undo/1");
@@ -132,12 +167,18 @@ fn to_json(outcome: &UndoOutcome, is_done: bool) -> Object {
     document.insert("restored", restored);
     let files = outcome.files_exact.iter().map(|file| Json::from(file.as_str()));
     document.insert("filesExact", Json::Array(files.collect()));
-    let left = outcome.left.iter().map(|(_, entity, id)| {
-        let mut one = Object::new();
-        one.insert("entity", entity.as_str());
-        one.insert("id", id.as_str());
-        Json::Object(one)
-    });
-    document.insert("left", Json::Array(left.collect()));
+    let records = |records: &[(Side, EntityName, RecordId)]| {
+        let record = |(side, entity, id): &(Side, EntityName, RecordId)| {
+            let mut one = Object::new();
+            one.insert("domain", domain(prepared, *side));
+            one.insert("entity", entity.as_str());
+            one.insert("id", id.as_str());
+            Json::Object(one)
+        };
+        Json::Array(records.iter().map(record).collect())
+    };
+    document.insert("left", records(&outcome.left));
+    document.insert("reopened", number(outcome.reopened));
+    document.insert("comesAgain", records(&outcome.comes_again));
     document
 }

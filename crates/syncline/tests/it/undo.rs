@@ -66,3 +66,59 @@ fn undo_asks_and_without_a_terminal_needs_a_yes() {
     desk.run(&format!("undo {run} --yes")).exits(0);
     desk.run(&format!("undo {run} --yes")).exits(6).says("RUN_NOT_UNDOABLE");
 }
+
+/// Returns a desk with one open conflict, whose value is `1` in personal and `2` in business.
+fn undecided() -> Desk {
+    let desk = Desk::new();
+    desk.contacts("personal", &json!([{"id": "a", "p": "1"}]));
+    desk.contacts("business", &json!([{"id": "a", "p": "2"}]));
+    desk.run("sync --entities contacts");
+    desk
+}
+
+#[test]
+fn an_undo_of_a_carried_decision_or_preference_restores_both_sides() {
+    for (decide, sync) in [
+        ("conflicts resolve --all --take personal", "sync --entities contacts"),
+        ("conflicts resolve --all --take business", "sync --entities contacts"),
+        ("conflicts resolve --all --take both", "sync --entities contacts"),
+        ("conflicts list", "sync --entities contacts --on-conflict source"),
+    ] {
+        let desk = undecided();
+        let before = desk.files("data");
+        desk.run(decide).exits(0);
+        desk.run(sync).exits(0);
+        assert_ne!(desk.files("data"), before, "{decide}");
+        desk.run("undo latest --yes").exits(0).says("byte for byte");
+        assert_eq!(desk.files("data"), before, "{decide}");
+        desk.run("conflicts list").says("open");
+        desk.run("sync --entities contacts");
+        assert_eq!(desk.files("data"), before, "{decide}: not done again by itself");
+    }
+}
+
+#[test]
+fn an_undo_that_restores_nothing_is_refused_and_can_be_tried_again() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..1));
+    desk.contacts("business", &numbered(0..1));
+    desk.run("sync").exits(0);
+    let mut edited = numbered(0..1);
+    edited[0]["name"] = "Edited".into();
+    desk.contacts("personal", &edited);
+    desk.run("sync").exits(0);
+    let written = desk.files("data");
+    edited[0]["name"] = "Edited again".into();
+    desk.contacts("business", &edited);
+    let refused = desk.run("undo latest --yes").exits(6).says("RUN_NOT_UNDOABLE");
+    let named = "business/contacts c000";
+    assert!(refused.stdout.contains(named), "{}", refused.stdout);
+    desk.run("undo latest --plan --json").exits(6);
+    let log = desk.run("log --json").exits(0).json();
+    assert_eq!(log["runs"][0]["status"], "success");
+    edited[0]["name"] = "Edited".into();
+    for (name, bytes) in &written {
+        std::fs::write(desk.path("data").join(name.trim_start_matches('/')), bytes).unwrap();
+    }
+    desk.run("undo latest --yes").exits(0).says("byte for byte");
+}

@@ -1,0 +1,377 @@
+//! The files of an undo: which come back, byte for byte or record by record, and how.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::path::{Path, PathBuf};
+
+use syncline_domains::files::disk::{
+    Digest, DiskError, Reading, journal, read, stage, sync_folders,
+};
+use syncline_domains::files::document::{Change, Document};
+use syncline_engine::index::DomainIndex;
+use syncline_engine::link::Side;
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::sync::Transaction;
+use syncline_model::id::{EntityName, RecordId, RunId};
+use syncline_model::json::{Json, Object, parse};
+
+use super::records::{Happened, RecordKey, SideRecord};
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::request::{FileDomain, FileEntity, SyncRequest};
+use crate::sync::{hex, undo_path};
+
+/// Who may read a copy that is kept: its owner.
+const MODE_KEPT: u32 = 0o600;
+
+/// One file that goes back.
+pub(super) struct Return {
+    pub(super) side: Side,
+    pub(super) entity: EntityName,
+    path: PathBuf,
+    /// Digest of what is there now; `None` if nothing is.
+    pub(super) found: Option<[u8; 32]>,
+    /// The bytes that come back; `None` to remove the file.
+    pub(super) bytes: Option<Vec<u8>>,
+    /// Whether these are the bytes from before the run.
+    pub(super) exact: bool,
+    /// The file as it was before the run.
+    pub(super) earlier: Document<'static>,
+    /// The records that come back with it.
+    pub(super) records: BTreeSet<RecordId>,
+}
+
+/// What is known when the return of a file is planned.
+pub(super) struct ReturnPlan<'a> {
+    /// The report of the run that is undone.
+    pub(super) run: &'a Object,
+    pub(super) run_id: &'a RunId,
+    /// What the run did, and what came after.
+    pub(super) happened: &'a Happened,
+    /// Records that stay as they are on both sides.
+    pub(super) kept: &'a BTreeSet<RecordKey>,
+}
+
+impl Hub {
+    /// Plans how one file goes back; nothing if the run did not write it, or if none of it comes
+    /// back. Records that have to stay as they are are added to `left`.
+    pub(super) fn plan_return(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        side: Side,
+        plan: &ReturnPlan<'_>,
+        left: &mut BTreeSet<SideRecord>,
+    ) -> Result<Option<Return>, HubError> {
+        let ReturnPlan { run, run_id, happened, kept } = *plan;
+        let domain = request.domain(side);
+        let name = &entity.entity.name;
+        let label = format!("{}/{name}", domain.domain.name);
+        let Some((before, after)) = file_change(run, &label).filter(|(b, a)| b != a) else {
+            return Ok(None);
+        };
+        let current = self.bytes_of(request, entity, side)?;
+        let found = current.as_ref().map(|file| Digest::of(file).0);
+        let old = before.as_ref().map(|_| {
+            let keep =
+                undo_path(&self.state_folder, run_id, domain.domain.name.as_str(), name.as_str());
+            self.kept_copy(&keep, request, run_id)
+        });
+        let old = old.transpose()?;
+        let now = parsed(domain, entity, current.unwrap_or_default())?;
+        let earlier = parsed(domain, entity, old.clone().unwrap_or_default())?;
+        let differing = differing(&earlier, &now);
+        let stays = |id: &RecordId| {
+            let key = (name.clone(), id.clone());
+            happened.is_changed_since(&key) || kept.contains(&key)
+        };
+        let path = domain.folder.join(&entity.file);
+        let entity = name.clone();
+        if found.map(|digest| hex(&digest)) == after {
+            let told = differing.iter().filter(|id| stays(id));
+            left.extend(told.map(|id| (side, name.clone(), id.clone())));
+            if !differing.iter().chain(happened.touched_of(name)).any(stays) {
+                let (bytes, records) = (old, differing);
+                let back =
+                    Return { side, entity, path, found, bytes, exact: true, earlier, records };
+                return Ok(Some(back));
+            }
+        }
+        // Edited since: what was not touched goes back record by record.
+        let index = self.index_of(request, side, name)?;
+        let mut ids: BTreeSet<&RecordId> = happened.touched_of(name).collect();
+        // What the run wrote without a change of its own is known by the file only.
+        let is_written = |id: &&RecordId| {
+            index.get(id) != earlier.item(id).map(|item| &item.digest) && !ids.contains(id)
+        };
+        let carried: Vec<&RecordId> = differing.iter().filter(is_written).collect();
+        if self.is_written_since(run_id, &label)? {
+            left.extend(carried.into_iter().map(|id| (side, name.clone(), id.clone())));
+        } else {
+            ids.extend(carried);
+        }
+        let changes = changes_back(&now, &earlier, &index, ids.into_iter(), stays, |id| {
+            left.insert((side, name.clone(), id.clone()));
+        });
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let records = changes.iter().map(|(id, _)| id.clone()).collect();
+        let changes = changes.into_iter().map(|(_, change)| change).collect();
+        let rewritten = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
+        let bytes = Some(rewritten.bytes);
+        Ok(Some(Return { side, entity, path, found, bytes, exact: false, earlier, records }))
+    }
+
+    /// Returns whether a later run has written a file.
+    fn is_written_since(&self, run: &RunId, label: &str) -> Result<bool, HubError> {
+        let (mut is_written, mut is_damaged) = (false, false);
+        self.store.scan(&Scan::RunsLatest, None, usize::MAX, &mut |key, bytes| {
+            if matches!(key, Key::Run(id) if id <= run) {
+                return ControlFlow::Break(());
+            }
+            match parse(bytes) {
+                Ok(Json::Object(later)) => {
+                    is_written |= file_change(&later, label).is_some_and(|(b, a)| b != a);
+                }
+                _ => is_damaged = true,
+            }
+            ControlFlow::Continue(())
+        })?;
+        if is_damaged { Err(HubError::Row { table: "runs" }) } else { Ok(is_written) }
+    }
+
+    /// Reads the copy that a run kept of a file.
+    fn kept_copy(
+        &self,
+        keep: &Path,
+        request: &SyncRequest,
+        run_id: &RunId,
+    ) -> Result<Vec<u8>, HubError> {
+        match read(&*self.disk, keep, request.limits.bytes_per_run) {
+            Ok(Reading::Present(file)) => Ok(file.bytes),
+            _ => Err(HubError::NotUndoable {
+                id: run_id.as_str().to_owned(),
+                reason: "its undo copies are gone",
+            }),
+        }
+    }
+
+    fn bytes_of(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        side: Side,
+    ) -> Result<Option<Vec<u8>>, HubError> {
+        let domain = request.domain(side);
+        let path = domain.folder.join(&entity.file);
+        match read(&*self.disk, &path, request.limits.bytes_per_run) {
+            Ok(Reading::Present(file)) => Ok(Some(file.bytes)),
+            Ok(Reading::Missing) => Ok(None),
+            Err(error) => Err(HubError::File {
+                domain: domain.domain.name.as_str().to_owned(),
+                entity: entity.entity.name.as_str().to_owned(),
+                code: error.code(),
+                problem: error.to_string(),
+                transient: false,
+            }),
+        }
+    }
+
+    pub(super) fn index_of(
+        &self,
+        request: &SyncRequest,
+        side: Side,
+        entity: &EntityName,
+    ) -> Result<DomainIndex, HubError> {
+        let domain = request.domain(side).domain.name.clone();
+        let bytes = self.store.get(&Key::Domain { domain, entity: Some(entity.clone()) })?;
+        let index = bytes.map(|bytes| DomainIndex::decode(&bytes)).transpose();
+        let index = index.map_err(|source| HubError::Damaged { table: "domains", source })?;
+        Ok(index.unwrap_or_default())
+    }
+
+    /// Writes the files that come back beside those that are there, which stay for an undo of this
+    /// undo.
+    pub(super) fn stage_returns(
+        &self,
+        request: &SyncRequest,
+        returns: &[Return],
+        transaction: &Transaction,
+    ) -> Result<Vec<Option<journal::Entry>>, HubError> {
+        let mut staged: Vec<Option<journal::Entry>> = Vec::new();
+        for back in returns {
+            let Some(bytes) = &back.bytes else {
+                staged.push(None);
+                continue;
+            };
+            match stage(&*self.disk, &back.path, bytes, &transaction.run().id) {
+                Ok(new) => staged.push(Some(journal::Entry {
+                    staged: new,
+                    old: back.found.map(Digest),
+                    keep: Some(self.kept_by(&transaction.run().id, request, back)),
+                    records: Vec::new(),
+                })),
+                Err(error) => {
+                    self.discard(staged);
+                    return Err(not_staged(&back.entity, &error));
+                }
+            }
+        }
+        let files = staged.iter().flatten().map(|entry| entry.staged.path.as_path());
+        match (sync_folders(&*self.disk, files), returns.first()) {
+            (Err(error), Some(first)) => {
+                self.discard(staged);
+                Err(not_staged(&first.entity, &error))
+            }
+            _ => Ok(staged),
+        }
+    }
+
+    /// Removes staged files that are not to be put in their places.
+    fn discard(&self, staged: Vec<Option<journal::Entry>>) {
+        for entry in staged.into_iter().flatten() {
+            // Best effort: the next run removes what is left of a run that never was.
+            let _ = entry.staged.discard(&*self.disk);
+        }
+    }
+
+    pub(super) fn publish_returns(
+        &mut self,
+        request: &SyncRequest,
+        returns: &[Return],
+        staged: Vec<Option<journal::Entry>>,
+        run: &RunId,
+    ) -> Result<(), HubError> {
+        let mut batch = Batch::new();
+        for (back, entry) in returns.iter().zip(staged) {
+            let domain = request.domain(back.side).domain.name.clone();
+            let done = match entry {
+                Some(entry) => {
+                    entry.staged.publish(&*self.disk, entry.old, entry.keep.as_deref()).map(|_| ())
+                }
+                None => {
+                    self.set_aside(&back.path, &self.kept_by(run, request, back));
+                    Ok(())
+                }
+            };
+            done.map_err(|error| HubError::File {
+                domain: domain.as_str().to_owned(),
+                entity: back.entity.as_str().to_owned(),
+                code: error.code(),
+                problem: error.to_string(),
+                transient: true,
+            })?;
+            let (run, entity) = (run.clone(), back.entity.clone());
+            batch.delete(Key::Journal { run, domain, entity });
+        }
+        self.store.commit(&batch)?;
+        self.prune_undo();
+        Ok(())
+    }
+
+    /// Returns where this undo keeps the file that it replaces or removes.
+    fn kept_by(&self, run: &RunId, request: &SyncRequest, back: &Return) -> PathBuf {
+        let domain = request.domain(back.side).domain.name.as_str();
+        undo_path(&self.state_folder, run, domain, back.entity.as_str())
+    }
+
+    /// Takes away a file that was not there before the run.
+    ///
+    /// Best effort: a file that stays is read again as the domain's, and one that cannot be kept
+    /// is missed by an undo of this undo only.
+    fn set_aside(&self, path: &Path, keep: &Path) {
+        if self.disk.rename(path, keep).is_ok() {
+            return;
+        }
+        // The state lies on another device.
+        let mut bytes = Vec::new();
+        if self.disk.read_into(path, &mut bytes).is_ok() {
+            let _ = self.disk.write_new(keep, &bytes, MODE_KEPT);
+        }
+        let _ = self.disk.remove(path);
+    }
+}
+
+/// Returns the digests of a file before and after a run, as its report has them.
+fn file_change(run: &Object, label: &str) -> Option<(Option<String>, Option<String>)> {
+    let Json::Object(files) = run.get("files")? else {
+        return None;
+    };
+    let Json::Object(file) = files.get(label)? else {
+        return None;
+    };
+    let digest = |member| file.get(member).and_then(Json::as_str).map(str::to_owned);
+    Some((digest("before"), digest("after")))
+}
+
+/// Reads a file as records; one that is not there has none.
+fn parsed(
+    domain: &FileDomain,
+    entity: &FileEntity,
+    bytes: Vec<u8>,
+) -> Result<Document<'static>, HubError> {
+    let (name, id_path) = (&entity.entity.name, &entity.entity.id_path);
+    if bytes.is_empty() {
+        return Ok(Document::empty(name.as_str(), id_path));
+    }
+    Document::parse(bytes, name.as_str(), id_path).map_err(|error| HubError::File {
+        domain: domain.domain.name.as_str().to_owned(),
+        entity: name.as_str().to_owned(),
+        code: error.code(),
+        problem: error.to_string(),
+        transient: false,
+    })
+}
+
+/// Returns what brings the records of a file back to what they were, except those that were
+/// touched since, which it hands to `leave`.
+fn changes_back<'a>(
+    now: &Document<'_>,
+    old: &Document<'_>,
+    index: &DomainIndex,
+    ids: impl Iterator<Item = &'a RecordId>,
+    stays: impl Fn(&RecordId) -> bool,
+    mut leave: impl FnMut(&RecordId),
+) -> Vec<(RecordId, Change<'static>)> {
+    let mut changes = Vec::new();
+    for id in ids {
+        let (item, earlier) = (now.item(id), old.item(id));
+        let untouched = item.map(|item| &item.digest) == index.get(id);
+        if stays(id) || !untouched || now.is_withheld(id) {
+            leave(id);
+            continue;
+        }
+        match (item, earlier) {
+            (Some(now), Some(old)) if now.digest == old.digest => {}
+            (_, Some(item)) => {
+                if let Ok(Json::Object(object)) = parse(old.raw(item)) {
+                    changes.push((id.clone(), Change::put(id.clone(), object)));
+                }
+            }
+            (Some(_), None) => changes.push((id.clone(), Change::remove(id.clone()))),
+            (None, None) => {}
+        }
+    }
+    changes
+}
+
+fn not_staged(entity: &EntityName, error: &DiskError) -> HubError {
+    HubError::File {
+        domain: String::new(),
+        entity: entity.as_str().to_owned(),
+        code: error.code(),
+        problem: error.to_string(),
+        transient: false,
+    }
+}
+
+/// Returns the records that differ between two files.
+fn differing(earlier: &Document<'_>, now: &Document<'_>) -> BTreeSet<RecordId> {
+    let items = |document: &Document<'_>| -> BTreeMap<RecordId, [u8; 16]> {
+        document.items().iter().map(|item| (item.id.clone(), item.digest)).collect()
+    };
+    let (earlier, now) = (items(earlier), items(now));
+    let all = earlier.keys().chain(now.keys());
+    all.filter(|id| earlier.get(*id) != now.get(*id)).cloned().collect()
+}

@@ -1,0 +1,252 @@
+//! The order of an undo: what it comes to, then the hub's transaction, then the files.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_domains::files::disk::Digest;
+use syncline_engine::audit::{BatchFacts, inner_root};
+use syncline_engine::link::Side;
+use syncline_engine::rows::{Batch, Key};
+use syncline_engine::sync::{EntityReport, FileChange, RunReport, RunStatus, Transaction};
+use syncline_model::clock::Clock;
+use syncline_model::id::{EntityName, RunId};
+use syncline_model::json::{Json, Object};
+
+use super::files::{Return, ReturnPlan};
+use super::records::{Happened, InFiles, RecordKey, SideRecord};
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::outcome::UndoOutcome;
+use crate::request::SyncRequest;
+use crate::sync::{hex, put_report, timestamp};
+
+/// What an undo does, before it is done.
+struct UndoPlan {
+    /// The files that go back.
+    returns: Vec<Return>,
+    /// What the hub and the domains are known by then.
+    transaction: Transaction,
+    clock: Clock,
+}
+
+impl Hub {
+    /// Undoes a run, or says what that would do.
+    ///
+    /// - `request`: the link that ran, with its folders.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::RunNotFound`], or [`HubError::NotUndoable`] if the run was undone already,
+    /// belongs to another link, its undo copies are gone, or nothing would come back. Nothing is
+    /// written then, and the run can still be undone.
+    pub fn undo(
+        &mut self,
+        sync_id: &str,
+        request: &SyncRequest,
+        dry_run: bool,
+    ) -> Result<UndoOutcome, HubError> {
+        let run = self.run(sync_id)?;
+        let run_id = self.undoable(sync_id, &run, request)?;
+        let happened = self.happened(&run_id)?;
+        let (returns, left) = self.plan_returns(request, &run, &run_id, &happened)?;
+        let mut outcome = UndoOutcome {
+            sync_id: sync_id.to_owned(),
+            report: self.undo_report(request, &returns)?,
+            restored: Side::BOTH.map(|side| {
+                let of_side = returns.iter().filter(|back| back.side == side);
+                of_side.map(|back| back.records.len() as u64).sum()
+            }),
+            files_exact: returns
+                .iter()
+                .filter(|back| back.exact)
+                .map(|back| format!("{}/{}", request.domain(back.side).domain.name, back.entity))
+                .collect(),
+            left: left.into_iter().collect(),
+            reopened: 0,
+            comes_again: Vec::new(),
+        };
+        if outcome.restores_nothing() {
+            let reason = match outcome.left.is_empty() {
+                true => "it wrote nothing to either domain",
+                false => "all that it wrote was changed since",
+            };
+            let refused = HubError::NotUndoable { id: sync_id.to_owned(), reason };
+            return if dry_run { Ok(outcome) } else { Err(refused) };
+        }
+        let plan = self.plan_undo(request, &happened, returns, &mut outcome)?;
+        if dry_run {
+            return Ok(outcome);
+        }
+        self.execute_undo(request, run, plan, outcome)
+    }
+
+    /// Plans which files go back, and which records have to stay as they are.
+    fn plan_returns(
+        &self,
+        request: &SyncRequest,
+        run: &Object,
+        run_id: &RunId,
+        happened: &Happened,
+    ) -> Result<(Vec<Return>, BTreeSet<SideRecord>), HubError> {
+        let mut left: BTreeSet<SideRecord> = BTreeSet::new();
+        // A record that stays on one side stays on the other: else its return looked like an edit.
+        loop {
+            let kept: BTreeSet<RecordKey> =
+                left.iter().map(|(_, entity, id)| (entity.clone(), id.clone())).collect();
+            let known = left.len();
+            let mut returns = Vec::new();
+            for entity in &request.entities {
+                for side in Side::BOTH {
+                    let plan = ReturnPlan { run, run_id, happened, kept: &kept };
+                    returns.extend(self.plan_return(request, entity, side, &plan, &mut left)?);
+                }
+            }
+            if left.len() == known {
+                return Ok((returns, left));
+            }
+        }
+    }
+
+    fn undoable(
+        &self,
+        sync_id: &str,
+        run: &Object,
+        request: &SyncRequest,
+    ) -> Result<RunId, HubError> {
+        let refuse = |reason| HubError::NotUndoable { id: sync_id.to_owned(), reason };
+        let text = |member| run.get(member).and_then(Json::as_str);
+        if text("status") == Some(RunStatus::RolledBack.as_str()) {
+            return Err(refuse("it was undone already"));
+        }
+        let of_link = text("sourceDomain") == Some(request.source.domain.name.as_str())
+            && text("targetDomain") == Some(request.target.domain.name.as_str());
+        if !of_link {
+            return Err(refuse("it belongs to other domains"));
+        }
+        let id = text("runId").and_then(|id| RunId::new(id).ok());
+        id.ok_or(HubError::Row { table: "runs" })
+    }
+
+    fn undo_report(
+        &self,
+        request: &SyncRequest,
+        returns: &[Return],
+    ) -> Result<RunReport, HubError> {
+        let now_ms = self.environment.now_ms();
+        let mut entities: BTreeMap<&EntityName, EntityReport> = BTreeMap::new();
+        let mut files = BTreeMap::new();
+        for back in returns {
+            let report = entities.entry(&back.entity).or_default();
+            report.updated[back.side.index()] += back.records.len() as u64;
+            let name = format!("{}/{}", request.domain(back.side).domain.name, back.entity);
+            let before = back.found.map(|digest| hex(&digest));
+            let after = back.bytes.as_ref().map(|bytes| hex(&Digest::of(bytes).0));
+            files.insert(name, FileChange { before, after });
+        }
+        Ok(RunReport {
+            sync_id: self.view().new_sync_id(now_ms)?,
+            run: RunId::new("planned").expect("invariant: a short name"),
+            timestamp: timestamp(now_ms),
+            source: request.source.domain.name.clone(),
+            target: request.target.domain.name.clone(),
+            direction: request.direction,
+            entities: entities.into_iter().map(|(name, report)| (name.clone(), report)).collect(),
+            problems: Vec::new(),
+            notices: Vec::new(),
+            status: RunStatus::Success,
+            duration_ms: 0,
+            audit_head: self.frontier.head().to_string(),
+            files,
+        })
+    }
+
+    /// Plans what the hub is to say of every record that goes back.
+    fn plan_undo(
+        &mut self,
+        request: &SyncRequest,
+        happened: &Happened,
+        returns: Vec<Return>,
+        outcome: &mut UndoOutcome,
+    ) -> Result<UndoPlan, HubError> {
+        let facts = self.begin_run()?;
+        outcome.report.run = facts.id.clone();
+        let mut transaction = Transaction::new(facts, self.position);
+        let mut clock = self.clock;
+        for entity in &request.entities {
+            let files = InFiles::of(entity, &returns);
+            let ids = happened.returning(&entity.entity.name, &returns, &outcome.left);
+            for id in &ids {
+                let entries = happened.entries(&entity.entity.name, id);
+                let record = self.undo_of(request, entity, id, entries, &files)?;
+                let Some(record) = record else { continue };
+                let told = record.put_back(&mut transaction, &mut clock)?;
+                outcome.reopened += told.reopened;
+                let again = told.comes_again.into_iter();
+                let name = &entity.entity.name;
+                outcome.comes_again.extend(again.map(|side| (side, name.clone(), id.clone())));
+            }
+        }
+        Ok(UndoPlan { returns, transaction, clock })
+    }
+
+    fn execute_undo(
+        &mut self,
+        request: &SyncRequest,
+        run: Object,
+        plan: UndoPlan,
+        mut outcome: UndoOutcome,
+    ) -> Result<UndoOutcome, HubError> {
+        let UndoPlan { returns, mut transaction, clock } = plan;
+        let staged = self.stage_returns(request, &returns, &transaction)?;
+        for (back, entry) in returns.iter().zip(&staged) {
+            let (domain, entity) =
+                (request.domain(back.side).domain.name.clone(), back.entity.clone());
+            let mut index = self.index_of(request, back.side, &entity)?;
+            index.file = None;
+            let key = Key::Domain { domain: domain.clone(), entity: Some(entity.clone()) };
+            transaction.batch.put(key, index.encode());
+            if let Some(entry) = entry {
+                let run = transaction.run().id.clone();
+                let key = Key::Journal { run, domain, entity };
+                transaction.batch.put(key, entry.encode());
+            }
+        }
+        let batch = &mut transaction.batch;
+        rolled_back(batch, run)?;
+        self.commit_undo(request, transaction, clock, &mut outcome.report)?;
+        self.publish_returns(request, &returns, staged, &outcome.report.run)?;
+        Ok(outcome)
+    }
+
+    fn commit_undo(
+        &mut self,
+        request: &SyncRequest,
+        mut transaction: Transaction,
+        clock: Clock,
+        report: &mut RunReport,
+    ) -> Result<(), HubError> {
+        let facts = BatchFacts {
+            at_ms: transaction.run().at_ms,
+            category: "CROSS_DOMAIN".to_owned(),
+            action: "UNDO".to_owned(),
+            origin: request.source.domain.name.as_str().to_owned(),
+            run: Some(transaction.run().id.as_str().to_owned()),
+            record_count: 0,
+            inner_root: inner_root(&[]),
+        };
+        let mut batch = std::mem::take(&mut transaction.batch);
+        let details = crate::sync::audit_details(report);
+        let commitments = &transaction.commitments;
+        let frontier = self.add_audit(&mut batch, facts, commitments, &request.actor, &details)?;
+        report.audit_head = frontier.head().to_string();
+        put_report(&mut batch, report);
+        self.commit(batch, clock, transaction.position, frontier)
+    }
+}
+
+fn rolled_back(batch: &mut Batch, mut run: Object) -> Result<(), HubError> {
+    let id = run.get("runId").and_then(Json::as_str).and_then(|id| RunId::new(id).ok());
+    let id = id.ok_or(HubError::Row { table: "runs" })?;
+    run.insert("status", RunStatus::RolledBack.as_str());
+    batch.put(Key::Run(id), Json::Object(run).to_compact_string().into_bytes());
+    Ok(())
+}
