@@ -206,6 +206,7 @@ impl Hub {
 
     /// Returns the facts of a new run: its id sorts by time.
     pub(crate) fn begin_run(&mut self) -> Result<RunFacts, HubError> {
+        self.check_audit_head()?;
         let at_ms = self.environment.now_ms();
         let secret = self.environment.random()?;
         let (tail, _) = secret.split_first_chunk::<10>().ok_or(HubError::Random)?;
@@ -214,6 +215,17 @@ impl Hub {
         let id = id.expect("invariant: hexadecimal digits are a run id");
         // The number that makes the salts must not be known to who knows the id.
         Ok(RunFacts { id, at_ms, secret: self.environment.random()? })
+    }
+
+    /// Checks that the stored head of the audit is the one that the next entry builds on: an entry
+    /// would replace a damaged one, and the evidence with it.
+    fn check_audit_head(&self) -> Result<(), HubError> {
+        let stored = self.store.get(&Key::Meta(facts::AUDIT_HEAD))?;
+        let is_new = stored.is_none() && self.frontier.size() == 0;
+        if is_new || stored == Some(self.frontier.head().to_string().into_bytes()) {
+            return Ok(());
+        }
+        Err(HubError::Audit { place: "the head".to_owned(), code: "AUDIT_DAMAGED_HEAD" })
     }
 
     /// Adds an entry to the audit, and the hub's new facts, to a batch; answers the frontier that

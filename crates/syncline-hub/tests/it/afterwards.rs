@@ -143,6 +143,25 @@ fn the_audit_verifies_proves_a_change_and_names_a_flipped_byte() {
 }
 
 #[test]
+fn a_damaged_head_of_the_audit_stops_a_run_and_stays_as_evidence() {
+    let desk = Desk::new();
+    desk.contacts("personal", &[ANN]);
+    desk.contacts("business", &[]);
+    desk.sync().unwrap();
+    let key = Key::Meta(syncline_engine::facts::AUDIT_HEAD);
+    let mut store = SqliteStore::open(&desk.path(".syncline"), &Options::default()).unwrap();
+    let mut head = store.get(&key).unwrap().unwrap();
+    *head.last_mut().unwrap() ^= 1;
+    store.commit(Batch::new().put(key, head)).unwrap();
+    drop(store);
+    desk.contacts("personal", &[ANN, BOB]);
+    let before = files(&desk);
+    assert!(matches!(desk.sync(), Err(HubError::Audit { .. })));
+    assert_eq!(files(&desk), before);
+    assert!(desk.hub().audit_verify().is_err(), "the damage can still be seen");
+}
+
+#[test]
 fn a_mirror_overwrites_its_target_behind_the_guard_and_can_be_undone() {
     let mut desk = Desk::new();
     desk.request.direction = syncline_engine::link::Direction::SourceToTarget;
