@@ -127,6 +127,11 @@ impl Shadow {
         self.seen.get(key).cloned().unwrap_or_default()
     }
 
+    /// Returns what the site has seen of every record.
+    pub const fn records(&self) -> &BTreeMap<RecordKey, Rc<Stamps>> {
+        &self.seen
+    }
+
     /// Takes note that the log's entry at `position` has brought `stamps`.
     pub fn push(&mut self, position: Position, key: &RecordKey, stamps: Rc<Stamps>) {
         let seen = self.seen.entry(key.clone()).or_default();

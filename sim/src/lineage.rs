@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_model::clock::Stamp;
 
-use crate::history::RecordKey;
+use crate::history::{RecordKey, Stamps};
 
 /// The lineage of all values of records that files hold.
 #[derive(Debug, Default)]
@@ -19,8 +19,21 @@ pub struct Lineage {
     before: BTreeMap<String, String>,
     /// Values that a hub has taken in for certain.
     pub acknowledged: BTreeSet<String>,
-    /// Deletions: the record, and all values of it that the one who deleted knew of.
-    pub deletions: Vec<(RecordKey, BTreeSet<String>)>,
+    /// All deletions, in order.
+    pub deletions: Vec<Deletion>,
+}
+
+/// A deletion, and what its author knew of the record.
+#[derive(Debug)]
+pub struct Deletion {
+    /// Which record.
+    pub key: RecordKey,
+    /// The change; `None` for a person who took the record out of a file.
+    pub change: Option<Stamp>,
+    /// All values that its author had seen, and those which they had replaced.
+    pub values: BTreeSet<String>,
+    /// All changes that its author had seen.
+    pub changes: Stamps,
 }
 
 impl Lineage {
@@ -33,17 +46,16 @@ impl Lineage {
         }
     }
 
-    /// Takes note that somebody deleted a record who saw these values.
-    pub fn removed(&mut self, key: &RecordKey, seen: &[String]) {
-        self.replaced.extend(seen.iter().cloned());
-        let mut known = BTreeSet::new();
-        for value in seen {
-            let mut at = Some(value);
+    /// Takes note that somebody deleted a record who saw `deletion.values`.
+    pub fn removed(&mut self, mut deletion: Deletion) {
+        self.replaced.extend(deletion.values.iter().cloned());
+        for seen in deletion.values.clone() {
+            let mut at = self.before.get(&seen);
             while let Some(value) = at {
-                known.insert(value.clone());
+                deletion.values.insert(value.clone());
                 at = self.before.get(value);
             }
         }
-        self.deletions.push((key.clone(), known));
+        self.deletions.push(deletion);
     }
 }

@@ -108,7 +108,7 @@ const fn is_addition(field: &FieldDid) -> bool {
 }
 
 /// Returns the changes that are in the log of the hub that made them.
-fn happened(world: &World) -> Stamps {
+pub(super) fn happened(world: &World) -> Stamps {
     let mut happened = Stamps::new();
     for server in world.sites.iter().filter_map(|site| site.server.as_ref()) {
         let own = log(server.rows(), Position(0)).into_iter().filter(|(_, entry)| {
@@ -169,13 +169,7 @@ fn expected(changes: &[(Stamp, &Written)], schema: &Schema, key: &RecordKey) -> 
     let mut expected = Expected::default();
     for (stamp, written) in changes {
         let stamp = *stamp;
-        let ended = |by: &Written| match &by.did {
-            Did::Write(_) | Did::Delete => by.seen.covers(stamp),
-            Did::Settle { covered, .. } | Did::SettleExistence { covered, .. } => {
-                covered.contains(&stamp)
-            }
-            Did::Cap { .. } => false,
-        };
+        let ended = |by: &Written| ends(by, stamp);
         match &written.did {
             Did::Write(_) | Did::Settle { .. } | Did::SettleExistence { keep: true, .. }
                 if !removed(&stamp, &ended) =>
@@ -208,6 +202,17 @@ fn expected(changes: &[(Stamp, &Written)], schema: &Schema, key: &RecordKey) -> 
         }
     }
     expected
+}
+
+/// Returns whether a change replaced the write or the deletion of a record that `stamp` names.
+pub(super) fn ends(by: &Written, stamp: Stamp) -> bool {
+    match &by.did {
+        Did::Write(_) | Did::Delete => by.seen.covers(stamp),
+        Did::Settle { covered, .. } | Did::SettleExistence { covered, .. } => {
+            covered.contains(&stamp)
+        }
+        Did::Cap { .. } => false,
+    }
 }
 
 /// Returns the registers that a change gave a value.

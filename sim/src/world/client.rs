@@ -1,6 +1,6 @@
 //! Clients: they look at records, write operations, and send again what was not answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use syncline_merge::conflict::{Conflict, ConflictKind, Decision, conflicts};
@@ -16,6 +16,7 @@ use super::files::FIELDS;
 use super::{EPOCH_MS, Event, World};
 use crate::check;
 use crate::history::{Did, FieldDid, RecordKey, Seen, Stamps, Written};
+use crate::lineage::Deletion;
 use crate::network::Endpoint;
 use crate::random::Random;
 use crate::schema::{field, path};
@@ -405,11 +406,14 @@ impl World {
         let of_record = lineage.stamps.iter().filter(|(value, stamp)| {
             lineage.records.get(*value) == Some(&written.key) && covers(stamp)
         });
-        let known: Vec<String> = of_record.map(|(value, _)| value.clone()).collect();
+        let known: BTreeSet<String> = of_record.map(|(value, _)| value.clone()).collect();
+        let mut removed = |changes: Stamps| {
+            let (key, change) = (written.key.clone(), Some(stamp));
+            lineage.removed(Deletion { key, change, values: known.clone(), changes });
+        };
         match &written.did {
-            Did::Delete | Did::SettleExistence { keep: false, .. } => {
-                lineage.removed(&written.key, &known)
-            }
+            Did::Delete => removed(&*written.seen.looked | &written.seen.own),
+            Did::SettleExistence { keep: false, covered } => removed(covered.clone()),
             Did::SettleExistence { .. } | Did::Cap { .. } => {}
             Did::Settle { .. } => lineage.replaced.extend(known),
             // Values of the record's other fields stay; that they count as replaced asks for less.

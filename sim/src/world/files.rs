@@ -1,14 +1,16 @@
 //! Folders of files, and the people who edit them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use syncline_engine::link::Side;
 use syncline_model::id::RecordId;
 use syncline_model::json::{Json, Object, parse};
 
 use super::{Event, World};
-use crate::history::RecordKey;
+use crate::history::{RecordKey, Stamps};
+use crate::lineage::Deletion;
 
 /// The two folders of a site.
 const FOLDERS: [&str; 2] = ["/personal", "/business"];
@@ -28,6 +30,8 @@ pub(crate) struct Folders {
     pub(crate) withholds: bool,
     /// By record of the target: what it was not to see of it when it was last written.
     pub(crate) hidden: BTreeMap<String, Vec<String>>,
+    /// By record: the changes that a run knew which left both files as the hub shows them.
+    pub(crate) shown: BTreeMap<RecordKey, Rc<Stamps>>,
 }
 
 /// A file that is not what its owner wants it to be.
@@ -156,13 +160,15 @@ impl World {
         let Some(key) = self.contact(id) else { return };
         self.note(format_args!("u{index} removes {id} at {side:?}"));
         let seen = FIELDS.iter().filter_map(|field| text(item, field)).map(str::to_owned);
-        let mut seen: Vec<String> = seen.collect();
+        let mut values: BTreeSet<String> = seen.collect();
+        let folders = self.folders.get(index);
         if side == Side::Target {
             // Who deletes a record deletes all of it, also what it holds besides.
-            let folders = self.folders.get(index);
-            seen.extend(folders.and_then(|f| f.hidden.get(id)).into_iter().flatten().cloned());
+            values.extend(folders.and_then(|f| f.hidden.get(id)).into_iter().flatten().cloned());
         }
-        self.history.lineage.removed(&key, &seen);
+        let changes = folders.and_then(|folders| folders.shown.get(&key));
+        let changes = changes.map(|changes| (**changes).clone()).unwrap_or_default();
+        self.history.lineage.removed(Deletion { key, change: None, values, changes });
     }
 
     /// Returns the key of a contact.

@@ -118,6 +118,7 @@ impl World {
             self.count("run over folders without a problem");
             self.taken(index, &outcome, &before);
             self.hidden(index, &after);
+            self.shown(index);
         }
         Some(outcome.wrote || moved)
     }
@@ -270,6 +271,14 @@ impl World {
             let values = source.get(id).into_iter().flatten();
             let hidden = values.filter(|value| !seen.contains(value)).cloned();
             folders.hidden.insert(id.clone(), hidden.collect());
+        }
+    }
+
+    /// Takes note of the changes that the owners of both files have now seen, by their values.
+    fn shown(&mut self, index: usize) {
+        let shadow = self.history.shadows.get(index);
+        if let (Some(folders), Some(shadow)) = (self.folders.get_mut(index), shadow) {
+            folders.shown.clone_from(shadow.records());
         }
     }
 
