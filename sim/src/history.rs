@@ -6,6 +6,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use syncline_merge::dots::Dots;
+use syncline_merge::token::{ShownValues, Token};
 use syncline_model::clock::Stamp;
 use syncline_model::id::{EntityName, OperationId, Position, RecordId, SiteId};
 use syncline_model::json::Leaf;
@@ -70,13 +72,46 @@ pub struct Seen {
     pub looked: Rc<Stamps>,
     /// Its own earlier changes of the record.
     pub own: Stamps,
-    /// The values shown of fields where a write replaces only these.
-    pub shown: BTreeMap<Path, Stamps>,
+    /// What was shown of fields that a person is to decide: a write replaces only these values.
+    pub shown: BTreeMap<Path, ShownStamps>,
     /// Whether it saw no record, and so created one.
     pub creates: bool,
 }
 
+/// The values of a field that were shown, and those that were there and not shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShownStamps {
+    /// Those shown.
+    pub values: Stamps,
+    /// Those not shown.
+    pub others: Stamps,
+}
+
+impl ShownStamps {
+    /// Returns what a token says of all such fields.
+    pub fn of(token: Option<&Token>) -> BTreeMap<Path, Self> {
+        let stamps = |dots: &Dots| dots.as_slice().iter().copied().collect();
+        let shown = token.into_iter().flat_map(|token| &token.shown);
+        let of = |(path, shown): (&Path, &ShownValues)| {
+            let (values, others) = (stamps(&shown.dots), stamps(&shown.others));
+            (path.clone(), Self { values, others })
+        };
+        shown.map(of).collect()
+    }
+}
+
 impl Seen {
+    /// Returns whether a change keeps the record alive although the writer had seen it: one of its
+    /// values is in a conflict that waits for a person, and the writer writes beside it, or deletes
+    /// and was not shown the value.
+    pub fn keeps_alive(&self, stamp: Stamp, deletes: bool) -> bool {
+        let kept = |shown: &ShownStamps| {
+            let is_beside = !deletes && !shown.others.is_empty();
+            shown.others.contains(&stamp) || (is_beside && shown.values.contains(&stamp))
+        };
+        !self.creates && !self.own.contains(&stamp) && self.shown.values().any(kept)
+    }
+
     /// Returns whether the writer had seen a change of the record.
     pub fn covers(&self, stamp: Stamp) -> bool {
         self.looked.contains(&stamp) || self.own.contains(&stamp)

@@ -65,7 +65,7 @@ struct Change<'a> {
 
 impl Change<'_> {
     fn delete(&self, record: &mut Record) {
-        record.live.retain(|dot| !self.context.covers_record(*dot));
+        self.drop_seen(record, true);
         record.deletes.retain(|dot| !self.context.covers_record(*dot));
         record.deletes.insert(self.stamp);
     }
@@ -78,7 +78,7 @@ impl Change<'_> {
         if record.live.is_empty() && (creates || self.context.is_blind()) {
             self.end_counts(&mut record.body);
         }
-        record.live.retain(|dot| !self.context.covers_record(*dot));
+        self.drop_seen(record, false);
         record.live.insert(self.stamp);
         if creates || self.rules.deletion != Deletion::Review {
             record.deletes.retain(|dot| !self.context.covers_record(*dot));
@@ -86,6 +86,22 @@ impl Change<'_> {
         self.fields(&mut record.body, &Path::root(), fields)?;
         drop_empty(&mut record.body);
         Ok(())
+    }
+
+    /// Drops, of the changes that keep the record, those that the writer had seen.
+    fn drop_seen(&self, record: &mut Record, deletes: bool) {
+        let (context, root) = (self.context, Path::root());
+        record.live.retain(|dot| {
+            !context.covers_record(*dot) || context.keeps_alive(&root, *dot, deletes)
+        });
+    }
+
+    /// As [`drop_seen`](Self::drop_seen), of a member.
+    fn drop_seen_of_member(&self, member: &mut Member, full: &Path, deletes: bool) {
+        let context = self.context;
+        member
+            .live
+            .retain(|dot| !context.covers(full, *dot) || context.keeps_alive(full, *dot, deletes));
     }
 
     fn fields(
@@ -155,7 +171,7 @@ impl Change<'_> {
             register.keys().copied().collect()
         } else if review && !self.context.creates {
             let replaced = |dot: &Stamp| {
-                self.context.is_own(*dot) || shown.is_some_and(|dots| dots.contains(*dot))
+                self.context.is_own(*dot) || shown.is_some_and(|shown| shown.dots.contains(*dot))
             };
             register.keys().filter(|dot| replaced(dot)).copied().collect()
         } else {
@@ -191,8 +207,8 @@ impl Change<'_> {
         }
         if let Some(members) = body.keyed.get_mut(path) {
             found = true;
-            for member in members.values_mut() {
-                self.drop_covered(&mut member.live, full);
+            for (key, member) in members {
+                self.drop_seen_of_member(member, &full.within_key(key), true);
             }
         }
         if let Some(elements) = body.appends.get_mut(path) {
@@ -291,7 +307,8 @@ impl Change<'_> {
         if create {
             self.clear(&mut member.body, full);
         }
-        self.refresh(&mut member.live, full);
+        self.drop_seen_of_member(member, full, false);
+        member.live.insert(self.stamp);
         self.fields(&mut member.body, full, fields)
     }
 
@@ -302,7 +319,7 @@ impl Change<'_> {
         let Some(member) = members.get_mut(key) else {
             return;
         };
-        self.drop_covered(&mut member.live, &full.within_key(key));
+        self.drop_seen_of_member(member, &full.within_key(key), true);
         if is_planted(Fault::MembersTorn) {
             self.clear(&mut member.body, &full.within_key(key));
         }

@@ -23,7 +23,7 @@ use crate::state::{
     Addition, Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text, Zero,
 };
 use crate::text::crdt::TextState;
-use crate::token::Token;
+use crate::token::{ShownValues, Token};
 
 /// The version of the stored forms. Bump it with every change of the encoding, keep the old reader.
 pub const STATE_FORMAT: u8 = 1;
@@ -188,7 +188,10 @@ impl Tables {
         self.version(&token.version, out);
         self.exceptions(&token.exceptions, out);
         out.u8(u8::from(token.invisible));
-        map(&token.shown, out, |dots, out| self.dots(dots, out));
+        map(&token.shown, out, |values, out| {
+            self.dots(&values.dots, out);
+            self.dots(&values.others, out);
+        });
         map(&token.texts, out, |birth, out| self.stamp(*birth, out));
         map(&token.sums, out, |sites, out| self.adds(sites, out));
     }
@@ -557,7 +560,10 @@ impl Names {
             version: self.version(reader)?,
             exceptions: self.exceptions(reader)?,
             invisible: flag(reader)?,
-            shown: read_map(reader, 2, |r| Ok((read_path(r)?, self.dots(r)?)))?,
+            shown: read_map(reader, 3, |r| {
+                let path = read_path(r)?;
+                Ok((path, ShownValues { dots: self.dots(r)?, others: self.dots(r)? }))
+            })?,
             texts: read_map(reader, 2, |r| Ok((read_path(r)?, self.stamp(r)?)))?,
             sums: read_map(reader, 2, |r| Ok((read_path(r)?, self.adds(r)?)))?,
         })

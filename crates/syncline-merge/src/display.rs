@@ -84,7 +84,10 @@ pub fn shown<'a>(
         let value = Some(Cow::Owned(value));
         return Some(Shown { value, dots: all(), weight, open: false, contested });
     }
-    let timed = || entries.iter().all(|(_, entry)| entry.timed);
+    // Times decide only if all of them can be trusted and one value is later than every other.
+    let is_last = |entry: &&(_, &Entry)| entry.1.edited == latest.1.edited;
+    let tied = || entries.iter().rev().take_while(is_last).any(|e| e.1.value != latest.1.value);
+    let timed = || entries.iter().all(|(_, entry)| entry.timed) && !tied();
     let undecided = match rule {
         Rule::Review | Rule::Custom(_) => true,
         Rule::Latest => !timed(),

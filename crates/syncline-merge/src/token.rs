@@ -26,14 +26,22 @@ pub struct Token {
     pub exceptions: BTreeMap<Path, Version>,
     /// Whether the record was not visible: a write with this token creates it anew.
     pub invisible: bool,
-    /// The values shown of fields under review, or whose conflict is open: a write replaces these
-    /// and no others.
-    pub shown: BTreeMap<Path, Dots>,
+    /// What was shown of fields under review, or whose conflict is open.
+    pub shown: BTreeMap<Path, ShownValues>,
     /// The change that began the text shown: an edit was made for that one, also where another
     /// text comes back before the edit arrives. Apart from `shown`, since a field of shape text may hold a register beside it.
     pub texts: BTreeMap<Path, Stamp>,
     /// The additions seen of each sum: what a reset or a new creation takes away.
     pub sums: BTreeMap<Path, BTreeMap<SiteId, Addition>>,
+}
+
+/// What a writer was shown of a field that a person is to decide.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ShownValues {
+    /// The values shown: a write replaces these and no others.
+    pub dots: Dots,
+    /// The values that were there and not shown: a deletion does not take them along.
+    pub others: Dots,
 }
 
 impl Token {
@@ -111,7 +119,9 @@ impl Token {
                 continue;
             };
             if matches!(rule, Rule::Review) || shown.open {
-                self.shown.insert(full, shown.dots);
+                let others = register.keys().filter(|dot| !shown.dots.contains(**dot));
+                let others = others.copied().collect();
+                self.shown.insert(full, ShownValues { dots: shown.dots, others });
             }
         }
         for (path, texts) in &body.texts {
@@ -150,7 +160,7 @@ impl Token {
         self.exceptions.extend(seen);
         self.shown.retain(|p, _| outside(p));
         let shown = earlier.shown.iter().filter(|(p, _)| inside(p));
-        self.shown.extend(shown.map(|(p, dots)| (p.clone(), dots.clone())));
+        self.shown.extend(shown.map(|(p, values)| (p.clone(), values.clone())));
         self.texts.retain(|p, _| outside(p));
         let texts = earlier.texts.iter().filter(|(p, _)| inside(p));
         self.texts.extend(texts.map(|(p, birth)| (p.clone(), *birth)));
@@ -227,6 +237,21 @@ impl Context {
     /// Returns whether the writer had seen the change `stamp` of the record's existence.
     pub fn covers_record(&self, stamp: Stamp) -> bool {
         self.is_own(stamp) || self.base.as_ref().is_some_and(|token| token.version.covers(stamp))
+    }
+
+    /// Returns whether a change keeps alive what stands at `within`, although the writer had seen it:
+    /// a value of it is in a conflict inside that waits for a person, and the writer writes beside it,
+    /// or deletes and was not shown the value.
+    pub(crate) fn keeps_alive(&self, within: &Path, stamp: Stamp, deletes: bool) -> bool {
+        if self.creates || self.is_own(stamp) {
+            return false;
+        }
+        let shown = self.base.iter().flat_map(|token| &token.shown);
+        let mut inside = shown.filter(|(path, _)| within.is_prefix_of(path));
+        inside.any(|(_, values)| {
+            let is_beside = !deletes && !values.others.is_empty();
+            values.others.contains(stamp) || (is_beside && values.dots.contains(stamp))
+        })
     }
 
     /// Returns whether `stamp` is an earlier change of the same writer.

@@ -207,7 +207,8 @@ fn expected(changes: &[(Stamp, &Written)], schema: &Schema, key: &RecordKey) -> 
 /// Returns whether a change replaced the write or the deletion of a record that `stamp` names.
 pub(super) fn ends(by: &Written, stamp: Stamp) -> bool {
     match &by.did {
-        Did::Write(_) | Did::Delete => by.seen.covers(stamp),
+        Did::Write(_) => by.seen.covers(stamp) && !by.seen.keeps_alive(stamp, false),
+        Did::Delete => by.seen.covers(stamp) && !by.seen.keeps_alive(stamp, true),
         Did::Settle { covered, .. } | Did::SettleExistence { covered, .. } => {
             covered.contains(&stamp)
         }
@@ -239,7 +240,7 @@ fn replaces(by: &Written, stamp: Stamp, path: &Path, review: bool) -> bool {
             let shown = by.seen.shown.get(path);
             here && match shown {
                 _ if by.seen.own.contains(&stamp) => true,
-                Some(shown) => shown.contains(&stamp),
+                Some(shown) => shown.values.contains(&stamp),
                 None => !review && by.seen.covers(stamp),
             }
         }

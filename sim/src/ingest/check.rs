@@ -15,7 +15,7 @@ use syncline_model::version::Version;
 use super::client::Sent;
 use super::play::Ingest;
 use crate::check::{self, Held};
-use crate::history::{Did, RecordKey, Seen, Stamps, Written};
+use crate::history::{Did, RecordKey, Seen, ShownStamps, Stamps, Written};
 
 /// Checks a hub that was opened: all that was acknowledged is there, nothing else that was said not
 /// to be, and log, clock and audit agree.
@@ -179,7 +179,6 @@ fn seen(
             creates = written.did == Did::Delete;
         }
     }
-    let shown = sent.operation.base.iter().flat_map(|token| &token.shown);
-    let shown = shown.map(|(path, dots)| (path.clone(), dots.as_slice().iter().copied().collect()));
-    Seen { looked: Rc::new(looked), own, shown: shown.collect(), creates }
+    let shown = ShownStamps::of(sent.operation.base.as_ref());
+    Seen { looked: Rc::new(looked), own, shown, creates }
 }

@@ -15,7 +15,7 @@ use syncline_model::json::{Leaf, Number};
 use super::files::FIELDS;
 use super::{EPOCH_MS, Event, World};
 use crate::check;
-use crate::history::{Did, FieldDid, RecordKey, Seen, Stamps, Written};
+use crate::history::{Did, FieldDid, RecordKey, Seen, ShownStamps, Stamps, Written};
 use crate::lineage::Deletion;
 use crate::network::Endpoint;
 use crate::random::Random;
@@ -72,10 +72,8 @@ impl View {
             Some(_) => Rc::clone(&self.looked),
             None => Rc::default(),
         };
-        let shown = self.token.iter().flat_map(|token| &token.shown);
-        let shown =
-            shown.map(|(path, dots)| (path.clone(), dots.as_slice().iter().copied().collect()));
-        let seen = Seen { looked, own, shown: shown.collect(), creates };
+        let shown = ShownStamps::of(self.token.as_ref());
+        let seen = Seen { looked, own, shown, creates };
         (context, seen)
     }
 }

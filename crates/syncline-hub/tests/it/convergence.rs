@@ -9,8 +9,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::Side;
 use syncline_hub::{Hub, Silent};
+use syncline_merge::conflict::ConflictKind;
 use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
-use syncline_model::id::Writer;
+use syncline_model::id::{RecordId, Writer};
 use syncline_model::json::{Json, Number, Object, parse};
 use syncline_model::path::Pattern;
 use syncline_policy::Action;
@@ -62,6 +63,9 @@ struct World {
     files: [Vec<Object>; 2],
     /// What both sides held after the last run, by id.
     agreed: [BTreeMap<String, Object>; 2],
+    /// The records with an open conflict after the last run, and whether they outlast a deletion by
+    /// one side.
+    open: BTreeMap<String, bool>,
     typed: Vec<Typed>,
     /// What was added to the sum of each record that was never deleted.
     sums: BTreeMap<String, i64>,
@@ -103,6 +107,7 @@ impl World {
             random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
             files: [Vec::new(), Vec::new()],
             agreed: [BTreeMap::new(), BTreeMap::new()],
+            open: BTreeMap::new(),
             typed: Vec::new(),
             sums: BTreeMap::new(),
             count: 0,
@@ -427,6 +432,20 @@ impl World {
             return self.undo(&before, context);
         }
         self.typed.clear();
+        let listed = |id: &RecordId, is: &dyn Fn(&ConflictRow) -> bool| {
+            conflicts.iter().any(|row| row.id == *id && is(row))
+        };
+        // Who may not see a field at all deletes the record with what it holds there; and a value whose
+        // writer deletes the record itself is not kept for the other side's sake.
+        let is_seen_and_open = |row: &ConflictRow| {
+            let field = row.conflict.path.segments().next();
+            row.status == Status::Open
+                && field.is_some_and(|field| self.action(&field) == Action::Allow)
+        };
+        let was_deleted = |row: &ConflictRow| row.conflict.kind == ConflictKind::Deletion;
+        let open = conflicts.iter().filter(|row| row.status == Status::Open).map(|row| &row.id);
+        let outlasts = |id: &RecordId| listed(id, &is_seen_and_open) && !listed(id, &was_deleted);
+        self.open = open.map(|id| (id.as_str().to_owned(), outlasts(id))).collect();
         self.agreed = held;
     }
 
@@ -497,7 +516,8 @@ impl World {
         }
     }
 
-    /// What one side deleted and the other had left alone is gone.
+    /// What one side deleted and the other had left alone is gone, unless the other held a value of
+    /// its own there, which the one that deleted was not shown.
     fn check_deleted(
         &self,
         read: &[BTreeMap<String, Object>; 2],
@@ -508,7 +528,14 @@ impl World {
             let states = [0, 1].map(|side| (read[side].get(id), self.agreed[side].get(id)));
             let deleted = states.iter().any(|(now, _)| now.is_none());
             let edited = states.iter().any(|(now, before)| now.is_some() && now != before);
-            if deleted && !edited {
+            let one_has_it = states.iter().any(|(now, _)| now.is_some());
+            if let (true, true, Some(outlasts)) = (deleted, one_has_it, self.open.get(id)) {
+                let is_kept = held.iter().all(|held| held.contains_key(id));
+                assert!(
+                    is_kept || !outlasts,
+                    "{id} went with a value that was not shown {context}"
+                );
+            } else if deleted && !edited {
                 let back = held.iter().any(|held| held.contains_key(id));
                 assert!(!back, "{id} was deleted and came back {context}");
             }

@@ -139,6 +139,98 @@ fn two_writers_merge_field_by_field() {
     cases.into_iter().for_each(check);
 }
 
+/// While a conflict is open each writer is shown its own value: what it does to the whole record, or
+/// to the member around the field, does not take along the value that it was not shown.
+#[test]
+fn a_value_that_was_not_shown_outlasts_a_deletion() {
+    let keyed = || Shape::Keyed { key: "k".into() };
+    let review = |path, shape| {
+        rules(&[
+            (path, shape, Rule::Latest),
+            ("/v", Shape::Register, Rule::Review),
+            ("/p/*/v", Shape::Register, Rule::Review),
+        ])
+    };
+    // Rows: what both held, what each wrote, what the first writes then, and how it deletes.
+    let rows = [
+        (r#"{"v":0,"w":0}"#, r#"{"v":1,"w":0}"#, r#"{"v":2,"w":0}"#, None, None),
+        (
+            r#"{"v":0,"w":0}"#,
+            r#"{"v":1,"w":0}"#,
+            r#"{"v":2,"w":0}"#,
+            Some(r#"{"v":1,"w":5}"#),
+            None,
+        ),
+        (
+            r#"{"p":[{"k":"h","v":0}]}"#,
+            r#"{"p":[{"k":"h","v":1}]}"#,
+            r#"{"p":[{"k":"h","v":2}]}"#,
+            None,
+            Some(r#"{"p":[]}"#),
+        ),
+        (
+            r#"{"p":[{"k":"h","v":0}]}"#,
+            r#"{"p":[{"k":"h","v":1}]}"#,
+            r#"{"p":[{"k":"h","v":2}]}"#,
+            Some(r#"{"p":[{"k":"h","v":1,"w":5}]}"#),
+            Some("{}"),
+        ),
+    ];
+    for (both, a, b, then, deleted) in rows {
+        let mut desk = Desk::new(review("/p", keyed()));
+        desk.read("a", Some(both));
+        desk.read("b", Some(both));
+        desk.read("a", Some(a));
+        desk.read("b", Some(b));
+        assert_eq!((desk.write("a").as_deref(), desk.write("b").as_deref()), (Some(a), Some(b)));
+        if let Some(then) = then {
+            desk.read("a", Some(then));
+            assert_eq!(desk.write("a").as_deref(), Some(then));
+        }
+        desk.read("a", deleted);
+        let kept = desk.write("b").expect(b);
+        assert!(kept.contains(r#""v":2"#), "{b}: {kept}");
+        // Who has decided has seen both, and may delete.
+        let conflict = conflicts(desk.record.as_ref().unwrap(), &desk.rules);
+        assert!(conflict.iter().any(|conflict| conflict.open), "{b}: {conflict:?}");
+    }
+}
+
+/// Two edits of one time: none of them is the later one, so nobody's value gives way by itself.
+#[test]
+fn edits_of_the_same_time_wait_for_a_person() {
+    let mut desk = Desk::new(rules(&[]));
+    for (a, b, is_open) in [(5_000, 5_000, true), (5_000, 5_001, false)] {
+        let name = |name| Writer::new(name).unwrap();
+        let mut values = Vec::new();
+        let mut record = None;
+        for (writer, ms, text) in [("a", a, r#"{"v":1}"#), ("b", b, r#"{"v":2}"#)] {
+            let fields = flatten(text.as_bytes()).unwrap();
+            let writer = name(writer);
+            let edited = Clock::new(ms, 0);
+            let reading = Reading {
+                fields: Some(&fields),
+                writer: &writer,
+                edited,
+                timed: true,
+                written: None,
+            };
+            let floor = Version::new();
+            let clock = &mut desk.clock;
+            let mut site = Site { id: SiteId(1), clock, now_ms: 9_000, floor: &floor, lost: &[] };
+            let taken = take(record, None, &reading, &desk.rules, &mut site).unwrap();
+            record = taken.record;
+            values.push(fields);
+        }
+        let record = record.unwrap();
+        let found = conflicts(&record, &desk.rules);
+        assert_eq!(found.iter().map(|conflict| conflict.open).collect::<Vec<_>>(), [is_open]);
+        let seen_by = |writer| visible(&record, &desk.rules, Some(&name(writer))).unwrap();
+        assert_eq!(seen_by("a"), values[if is_open { 0 } else { 1 }]);
+        assert_eq!(seen_by("b"), values[1]);
+    }
+}
+
 fn check((name, rules, base, a, b, expected): Case<'_>) {
     let mut desk = Desk::new(rules);
     desk.read("a", Some(base));

@@ -116,7 +116,8 @@ fn a_conflict_of_a_deleted_record_cannot_be_settled_any_more() {
     };
     let (one, first) = commit(None, HOME, set("one"), &Context::default(), &[]);
     let (both, second) = commit(Some(one), HOME, set("two"), &Context::default(), &[]);
-    let context = seeing(&both);
+    // Both values were seen: a value that was not shown would keep the record.
+    let context = Context { own: Dots::from_iter([first, second]), ..seeing(&both) };
     let (mut deleted, _) = commit(Some(both.clone()), HOME, Effect::Delete, &context, &[]);
     let settle = |record: &mut Record| {
         let (mut clock, writer) = (record.clock_max(), Writer::new("judge").unwrap());

@@ -15,6 +15,7 @@ use syncline_model::path::Path;
 use super::set::Set;
 use super::{Change, Drop, ELEMENTS, GROUPS, Item, KEEP, KEYS, Known, Oracle, Reach, SUMS, Seen};
 use super::{Slot, TOPS, group, intern};
+use crate::world::seeing::ShownSets;
 
 /// Who commits what, and what they had seen.
 pub(crate) struct Writing<'a> {
@@ -26,7 +27,7 @@ pub(crate) struct Writing<'a> {
     /// The writer's own changes.
     pub(crate) own: Set,
     /// The values that were shown of fields whose conflicts are open, or under review.
-    pub(crate) shown: &'a BTreeMap<&'static str, Set>,
+    pub(crate) shown: &'a BTreeMap<&'static str, ShownSets>,
     /// Which of several texts was shown.
     pub(crate) texts: &'a BTreeMap<&'static str, Stamp>,
     /// Whether the writer was shown nothing.
@@ -50,7 +51,7 @@ pub(crate) fn commit(oracle: &mut Oracle, writing: &Writing<'_>, operation: &Ope
     let mut mirror = Mirror { oracle, writing, operation, index, known };
     match &operation.effect {
         Effect::Delete => {
-            mirror.drop_slot(Slot::Live, writing.seen[0]);
+            mirror.drop_alive(Slot::Live, "", writing.seen[0], true);
             mirror.drop_slot(Slot::Deletes, writing.seen[0]);
             mirror.add(Slot::Deletes, Item::Dot);
         }
@@ -80,6 +81,23 @@ impl Mirror<'_> {
         self.drop(Reach::Slot(slot), changes);
     }
 
+    /// Drops what keeps a record or a member, but for the values in a conflict inside of it that waits
+    /// for a person: whoever writes beside them leaves all, and who deletes those that it was not shown.
+    fn drop_alive(&mut self, slot: Slot, within: &str, seen: Set, deletes: bool) {
+        let mut kept = Set::default();
+        for (path, sets) in self.writing.shown {
+            let is_inside = path.strip_prefix(within).is_some_and(|rest| rest.starts_with('/'));
+            if !is_inside || sets.others == Set::default() || self.writing.creates {
+                continue;
+            }
+            kept.add(&sets.others);
+            if !deletes {
+                kept.add(&sets.values);
+            }
+        }
+        self.drop_slot(slot, seen.without(&kept.without(&self.writing.own)));
+    }
+
     fn items(&self, slot: Slot) -> Vec<(usize, Item)> {
         let items = self.oracle.items(self.writing.record, &self.known, slot);
         items.into_iter().map(|(change, item)| (change, item.clone())).collect()
@@ -99,7 +117,7 @@ impl Mirror<'_> {
         if sees_none && self.items(Slot::Live).is_empty() {
             SUMS.into_iter().for_each(|path| self.end_counts(path));
         }
-        self.drop_slot(Slot::Live, seen[0]);
+        self.drop_alive(Slot::Live, "", seen[0], false);
         self.add(Slot::Live, Item::Dot);
         if self.writing.creates || self.writing.rules.deletion != Deletion::Review {
             self.drop_slot(Slot::Deletes, seen[0]);
@@ -142,7 +160,8 @@ impl Mirror<'_> {
                 self.put_member(intern(&format!("{path}/{key}")), seen, *create, fields);
             }
             FieldOperation::RemoveMember { key, .. } => {
-                self.drop_slot(Slot::Member(intern(&format!("{path}/{key}"))), seen);
+                let member = intern(&format!("{path}/{key}"));
+                self.drop_alive(Slot::Member(member), member, seen, true);
             }
             FieldOperation::Append { value, id, .. } => {
                 let index = u32::try_from(index).unwrap();
@@ -192,7 +211,8 @@ impl Mirror<'_> {
             self.drop(Reach::Inside(member), seen);
             self.take_additions(intern(&format!("{member}/n")));
         }
-        self.refresh(Slot::Member(member), seen);
+        self.drop_alive(Slot::Member(member), member, seen, false);
+        self.add(Slot::Member(member), Item::Dot);
         self.fields(member, fields);
     }
 
@@ -222,7 +242,7 @@ impl Mirror<'_> {
         let mut covered = writing.seen[group(path)];
         if review && !writing.creates {
             covered = writing.own;
-            covered.add(&shown.copied().unwrap_or_default());
+            covered.add(&shown.copied().unwrap_or_default().values);
         }
         // What is not here is of a lost site. It may come back, and was not replaced then.
         let missing = covered.without(&self.known.seen[group(path)]);
@@ -284,7 +304,8 @@ impl Mirror<'_> {
         }
         if path == "/k" {
             for key in KEYS {
-                self.drop_slot(Slot::Member(intern(&format!("{path}/{key}"))), seen);
+                let member = intern(&format!("{path}/{key}"));
+                self.drop_alive(Slot::Member(member), member, seen, true);
             }
         }
         if SUMS.contains(&path) {

@@ -13,6 +13,6 @@ mod hub;
 pub(crate) mod random;
 mod reading;
 mod rules;
-mod seeing;
+pub(crate) mod seeing;
 
 pub(crate) use history::*;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_merge::dots::Dots;
 use syncline_merge::rules::Rule;
 use syncline_merge::state::Record;
-use syncline_merge::token::Token;
+use syncline_merge::token::{ShownValues, Token};
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::Writer;
 use syncline_model::json::Leaf;
@@ -20,13 +20,20 @@ use crate::oracle::{GROUPS, Item, KEYS, Seen, Slot, TOPS, group, intern};
 pub(crate) struct Seeing {
     pub(crate) token: Token,
     pub(crate) seen: Seen,
-    pub(crate) shown: BTreeMap<&'static str, Set>,
+    pub(crate) shown: BTreeMap<&'static str, ShownSets>,
     pub(crate) texts: BTreeMap<&'static str, Stamp>,
     /// The text that was shown.
     pub(crate) text: Option<String>,
     /// Members that were shown.
     pub(crate) members: BTreeSet<&'static str>,
     pub(crate) elements: Vec<Leaf>,
+}
+
+/// The values of a field that were shown, and those that were there and not shown.
+#[derive(Clone, Copy, Default)]
+pub(crate) struct ShownSets {
+    pub(crate) values: Set,
+    pub(crate) others: Set,
 }
 
 /// A value of a register: edit time, stamp, change, value, whether its time is trusted, writer.
@@ -76,7 +83,12 @@ impl World {
     }
 
     /// What is shown of registers whose conflict a person decides.
-    fn shown(&self, hub: usize, record: usize, viewer: &Writer) -> BTreeMap<&'static str, Set> {
+    fn shown(
+        &self,
+        hub: usize,
+        record: usize,
+        viewer: &Writer,
+    ) -> BTreeMap<&'static str, ShownSets> {
         let at = &self.hubs[hub];
         let known = &at.known[record];
         let mut shown = BTreeMap::new();
@@ -101,7 +113,10 @@ impl World {
                     let present: Vec<&Leaf> = values.iter().filter_map(|v| v.3.as_ref()).collect();
                     rule.compute(&present).is_none()
                 }
-                Rule::Latest => values.iter().any(|value| !value.4),
+                Rule::Latest => {
+                    let tied = |value: &Shown<'_>| value.0 == latest.0 && value.3 != latest.3;
+                    values.iter().any(|value| !value.4 || tied(value))
+                }
                 _ => false,
             };
             let decides = matches!(rule, Rule::Review) || (contested && undecided);
@@ -110,8 +125,10 @@ impl World {
             }
             let own = values.iter().rev().find(|value| value.5 == viewer);
             let winner = own.filter(|_| contested).unwrap_or(latest).3;
-            let same = values.iter().filter(|value| value.3 == winner);
-            shown.insert(path, same.map(|value| value.2).collect());
+            let of = |same: bool| values.iter().filter(move |value| (value.3 == winner) == same);
+            let [values, others] =
+                [true, false].map(|same| of(same).map(|value| value.2).collect());
+            shown.insert(path, ShownSets { values, others });
         }
         shown
     }
@@ -119,16 +136,17 @@ impl World {
     fn compare_shown(
         &self,
         token: &Token,
-        shown: &BTreeMap<&'static str, Set>,
+        shown: &BTreeMap<&'static str, ShownSets>,
     ) -> Result<(), String> {
         let dots = |set: &Set| -> Dots {
             set.iter().map(|change| self.oracle.changes[change].stamp).collect()
         };
-        let expected: BTreeMap<Path, Dots> =
-            shown.iter().map(|(path, set)| (Path::parse(path).unwrap(), dots(set))).collect();
-        let real: BTreeMap<Path, Dots> =
-            token.shown.iter().map(|(path, dots)| (path.clone(), dots.clone())).collect();
-        if real == expected {
+        let expected = shown.iter().map(|(path, sets)| {
+            let values = ShownValues { dots: dots(&sets.values), others: dots(&sets.others) };
+            (Path::parse(path).unwrap(), values)
+        });
+        let (expected, real) = (expected.collect::<BTreeMap<_, _>>(), &token.shown);
+        if *real == expected {
             return Ok(());
         }
         Err(format!("shown for review: {real:?}, expected {expected:?}"))
