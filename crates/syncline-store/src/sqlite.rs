@@ -83,8 +83,12 @@ impl SqliteStore {
         let lock = Lock::take(&folder.join(LOCK_FILE))?;
         let path = folder.join(DATABASE_FILE);
         let (connection, epoch) = open::database(&path, options)?;
+        let rows = Rows::new(connection, options.partition, &path);
+        if options.check == Check::Pages {
+            rows.check_all()?;
+        }
         Ok(Self {
-            rows: Rows::new(connection, options.partition, &path),
+            rows,
             path,
             epoch,
             checkpoints: commit::Checkpoints::default(),

@@ -7,7 +7,7 @@ use syncline_engine::rows::{Batch, Key, Table};
 
 use super::open::{BUSY_MS_MAX, failed};
 use super::read::Rows;
-use super::tables::statements;
+use super::tables::{statements, sum};
 use crate::limits::LOG_FRAMES_PER_CHECKPOINT;
 use crate::store::check;
 use crate::{Piece, StoreError};
@@ -105,6 +105,9 @@ fn write_table(
             Some(value) => {
                 let index = rows.bind(&mut put, key)?;
                 put.raw_bind_parameter(index, value)?;
+                if statements.summed {
+                    put.raw_bind_parameter(index + 1, sum(key, value))?;
+                }
                 put.raw_execute()?;
             }
             None => {

@@ -4,12 +4,12 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rusqlite::types::ValueRef;
-use rusqlite::{CachedStatement, Connection};
-use syncline_engine::rows::{Key, Scan};
+use rusqlite::{CachedStatement, Connection, Row};
+use syncline_engine::rows::{Key, Scan, Table};
 use syncline_model::id::PartitionId;
 
 use super::open::failed;
-use super::tables::{Parts, key, statements};
+use super::tables::{Parts, key, statements, sum};
 use crate::{Read, StoreError};
 
 /// The rows of one partition, seen over one connection.
@@ -85,13 +85,55 @@ impl Rows {
         StoreError::Damaged { path: self.path.clone(), reason }
     }
 
-    fn read_value(&self, key: &Key) -> rusqlite::Result<Option<Vec<u8>>> {
+    /// Checks that a row is as it was written.
+    fn check_sum(&self, key: &Key, value: &[u8], found: i64) -> Result<(), StoreError> {
+        let table = statements(key.table());
+        if !table.summed || sum(key, value) == found {
+            return Ok(());
+        }
+        let name = key.table().name();
+        let reason =
+            format!("a row of table {name} was changed by something else than this program");
+        Err(StoreError::Damaged { path: self.path.clone(), reason })
+    }
+
+    fn read_value(&self, key: &Key) -> rusqlite::Result<Option<(Vec<u8>, i64)>> {
         let mut statement = self.bound(&statements(key.table()).get, key)?;
         let mut found = statement.raw_query();
         match found.next()? {
-            Some(row) => row.get(0).map(Some),
+            Some(row) => Ok(Some((row.get(0)?, row.get(1)?))),
             None => Ok(None),
         }
+    }
+
+    /// Reads every row that carries a sum.
+    pub(super) fn check_all(&self) -> Result<(), StoreError> {
+        let fail = |source| self.failed(source);
+        for table in Table::ALL.into_iter().filter(|table| statements(*table).summed) {
+            let statements = statements(table);
+            let sql = statements.scan(0, None, false);
+            let mut statement = self.connection.prepare_cached(&sql).map_err(fail)?;
+            statement.raw_bind_parameter(1, self.partition.0).map_err(fail)?;
+            let limit = statements.key_columns() + 2;
+            statement.raw_bind_parameter(limit, i64::MAX).map_err(fail)?;
+            let mut found = statement.raw_query();
+            while let Some(columns) = found.next().map_err(fail)? {
+                self.row(table, columns)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the key and the value of a row that is as it was written.
+    fn row<'r>(&self, table: Table, columns: &'r Row<'_>) -> Result<(Key, &'r [u8]), StoreError> {
+        let fail = |source| self.failed(source);
+        let at = statements(table).key_columns();
+        let value = columns.get_ref(at).map_err(fail)?;
+        let (Some(key), ValueRef::Blob(value)) = (key(table, columns), value) else {
+            return Err(self.damaged(table.name()));
+        };
+        self.check_sum(&key, value, columns.get(at + 1).map_err(fail)?)?;
+        Ok((key, value))
     }
 
     fn start(scan: &Scan, after: Option<&Key>) -> Start {
@@ -123,7 +165,11 @@ impl Read for Rows {
         if !key.fits() {
             return Ok(None);
         }
-        self.read_value(key).map_err(|source| self.failed(source))
+        let Some((value, sum)) = self.read_value(key).map_err(|source| self.failed(source))? else {
+            return Ok(None);
+        };
+        self.check_sum(key, &value, sum)?;
+        Ok(Some(value))
     }
 
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
@@ -155,10 +201,7 @@ impl Read for Rows {
         statement.raw_bind_parameter(table.key_columns() + 2, limit).map_err(fail)?;
         let mut found = statement.raw_query();
         while let Some(columns) = found.next().map_err(fail)? {
-            let value = columns.get_ref(table.key_columns()).map_err(fail)?;
-            let (Some(key), ValueRef::Blob(value)) = (key(scan.table(), columns), value) else {
-                return Err(self.damaged(scan.table().name()));
-            };
+            let (key, value) = self.row(scan.table(), columns)?;
             if row(&key, value).is_break() {
                 break;
             }

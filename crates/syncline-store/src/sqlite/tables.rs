@@ -141,6 +141,31 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
     }
 }
 
+/// Returns whether the rows of a table carry sums. The audit proves itself and the log, and names the
+/// entry that was changed; single facts are checked by those who use them.
+const fn is_summed(table: Table) -> bool {
+    !matches!(table, Table::Audit | Table::Log | Table::Meta)
+}
+
+/// Returns the sum of a row: the first 64 bits of BLAKE3 over its table, key and value. It tells a row
+/// that was changed beneath SQLite, or put in the place of another.
+pub(super) fn sum(key: &Key, value: &[u8]) -> i64 {
+    let mut text = Vec::with_capacity(64 + key.bytes() + value.len());
+    text.extend_from_slice(key.table().name().as_bytes());
+    for part in Parts::of(key).as_slice() {
+        text.push(0);
+        match part {
+            Part::Text(part) => text.extend_from_slice(part.as_bytes()),
+            Part::Number(number) => text.extend_from_slice(&number.to_be_bytes()),
+        }
+    }
+    text.push(0);
+    text.extend_from_slice(value);
+    let digest = blake3::hash(&text);
+    let head = digest.as_bytes().first_chunk::<8>().copied();
+    i64::from_be_bytes(head.unwrap_or_default())
+}
+
 /// The statements over one table. `?1` is the partition, then come the parts of the key.
 pub(super) struct Statements {
     pub(super) create: String,
@@ -150,6 +175,8 @@ pub(super) struct Statements {
     table: Table,
     names: Vec<&'static str>,
     value: &'static str,
+    /// Whether each row carries a sum of its key and value.
+    pub(super) summed: bool,
 }
 
 impl Statements {
@@ -162,7 +189,15 @@ impl Statements {
             let _ = write!(text, "\n  {column} {kind} NOT NULL,");
             text
         });
-        let marks: String = (0..=key.len()).map(|index| format!(", ?{}", index + 2)).collect();
+        let summed = is_summed(table);
+        let columns_put =
+            if summed { format!("{list}, {value}, sum") } else { format!("{list}, {value}") };
+        let marks = (0..=key.len() + usize::from(summed)).map(|index| format!(", ?{}", index + 2));
+        let marks: String = marks.collect();
+        let (sum_typed, sum_read, sum_set) = match summed {
+            true => ("\n  sum INTEGER NOT NULL,", "sum", ", sum = excluded.sum"),
+            false => ("", "0", ""),
+        };
         let equals: String =
             names.iter().enumerate().fold(String::new(), |mut text, (i, column)| {
                 let _ = write!(text, " AND {column} = ?{}", i + 2);
@@ -171,17 +206,18 @@ impl Statements {
         Self {
             create: format!(
                 "CREATE TABLE {name} (\n  partition INTEGER NOT NULL,{typed}\n  \
-                 {value} BLOB NOT NULL,\n  PRIMARY KEY (partition, {list})\n) STRICT, WITHOUT ROWID"
+                 {value} BLOB NOT NULL,{sum_typed}\n  PRIMARY KEY (partition, {list})\n) STRICT, WITHOUT ROWID"
             ),
-            get: format!("SELECT {value} FROM {name} WHERE partition = ?1{equals}"),
+            get: format!("SELECT {value}, {sum_read} FROM {name} WHERE partition = ?1{equals}"),
             put: format!(
-                "INSERT INTO {name} (partition, {list}, {value}) VALUES (?1{marks}) \
-                 ON CONFLICT (partition, {list}) DO UPDATE SET {value} = excluded.{value}"
+                "INSERT INTO {name} (partition, {columns_put}) VALUES (?1{marks}) \
+                 ON CONFLICT (partition, {list}) DO UPDATE SET {value} = excluded.{value}{sum_set}"
             ),
             delete: format!("DELETE FROM {name} WHERE partition = ?1{equals}"),
             table,
             names,
             value,
+            summed,
         }
     }
 
@@ -194,9 +230,10 @@ impl Statements {
     pub(super) fn scan(&self, fixed: usize, comparison: Option<&str>, backward: bool) -> String {
         let (same, rest) = self.names.split_at(fixed.min(self.names.len()));
         let mut text = format!(
-            "SELECT {}, {} FROM {} WHERE partition = ?1",
+            "SELECT {}, {}, {} FROM {} WHERE partition = ?1",
             self.names.join(", "),
             self.value,
+            if self.summed { "sum" } else { "0" },
             self.table.name(),
         );
         for (index, column) in same.iter().enumerate() {

@@ -1,5 +1,6 @@
 //! Opening a store on disk: who may, what is found, what it looks like from outside.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -197,4 +198,55 @@ fn the_layout_of_format_1_stays_as_it_is() {
         layout.trim() == golden.trim(),
         "bump FORMAT, migrate, and keep the old layout:\n{layout}"
     );
+}
+
+/// Goal: what somebody else has changed is told instead of being used. Method: in every table that
+/// carries sums one row is changed beneath the store, in its value or by giving it the key of another.
+#[test]
+fn a_row_that_was_changed_beneath_the_store_is_told() {
+    let rows = [
+        (record("contacts", "a"), "state", "id"),
+        (result("phone", 1), "outcome", "client"),
+        (Key::Client(client("phone")), "state", "client"),
+        (base("business", "contacts", "a"), "base", "id"),
+        (conflict("contacts", "a", "0f"), "state", "id"),
+        (open_conflict("contacts", "a", "0f"), "state", "id"),
+        (run("r1"), "report", "run"),
+        (domain_state("business", None), "state", "domain"),
+        (journal("r1", "business", "contacts"), "entry", "entity"),
+        (schema("contacts", 1), "schema", "entity"),
+    ];
+    let summed: BTreeSet<Table> = rows.iter().map(|(key, ..)| key.table()).collect();
+    let others = [Table::Audit, Table::Log, Table::Meta];
+    assert_eq!(
+        summed.len() + others.len(),
+        Table::ALL.len(),
+        "every table is here or proves itself"
+    );
+    for (key, value, part) in rows {
+        let name = key.table().name();
+        for change in [format!("{value} = x'{}'", "77"), format!("{part} = 'other'")] {
+            let folder = tempfile::tempdir().unwrap();
+            let mut store = Box::new(open(folder.path()).unwrap());
+            let mut batch = Batch::new();
+            batch.put(key.clone(), b"v".to_vec());
+            store.commit(&batch).unwrap();
+            assert_eq!(store.get(&key).unwrap().as_deref(), Some(&b"v"[..]));
+            store.close().unwrap();
+            let connection = Connection::open(folder.path().join(DATABASE_FILE)).unwrap();
+            connection.execute(&format!("UPDATE {name} SET {change}"), ()).unwrap();
+            drop(connection);
+            let damaged = |error: StoreError| {
+                assert_eq!(error.code(), "STORE_DAMAGED", "{name}, {change}");
+                assert!(error.to_string().contains(name), "{error}");
+            };
+            damaged(open(folder.path()).map(|_| ()).unwrap_err());
+            let store = SqliteStore::open(folder.path(), &Options::default()).unwrap();
+            if change.starts_with(value) {
+                damaged(store.get(&key).unwrap_err());
+            } else {
+                assert_eq!(store.get(&key).unwrap(), None);
+            }
+        }
+    }
 }

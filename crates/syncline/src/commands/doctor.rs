@@ -77,7 +77,7 @@ fn look_into_state(context: &Context, config: &Config, repair: bool, found: &mut
         Ok(hub) => hub,
         Err(failure) => return found.push(Found::of("store", &failure)),
     };
-    found.push(Found::well("store", "every page is sound"));
+    found.push(Found::well("store", "every page and every row is sound"));
     found.push(match hub.recover() {
         Ok(done) if done.is_empty() => Found::well("journal", "nothing was left half done"),
         Ok(done) => Found::well("journal", done.join("; ")),

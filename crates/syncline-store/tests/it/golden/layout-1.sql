@@ -10,12 +10,14 @@ CREATE TABLE bases (
   entity TEXT NOT NULL,
   id TEXT NOT NULL,
   base BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, domain, entity, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE clients (
   partition INTEGER NOT NULL,
   client TEXT NOT NULL,
   state BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, client)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE conflicts (
@@ -24,6 +26,7 @@ CREATE TABLE conflicts (
   id TEXT NOT NULL,
   conflict TEXT NOT NULL,
   state BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, entity, id, conflict)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE domains (
@@ -31,6 +34,7 @@ CREATE TABLE domains (
   domain TEXT NOT NULL,
   entity TEXT NOT NULL,
   state BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, domain, entity)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE epochs (
@@ -43,6 +47,7 @@ CREATE TABLE journal (
   domain TEXT NOT NULL,
   entity TEXT NOT NULL,
   entry BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, run, domain, entity)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE log (
@@ -63,6 +68,7 @@ CREATE TABLE open_conflicts (
   id TEXT NOT NULL,
   conflict TEXT NOT NULL,
   state BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, entity, id, conflict)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE records (
@@ -70,6 +76,7 @@ CREATE TABLE records (
   entity TEXT NOT NULL,
   id TEXT NOT NULL,
   state BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, entity, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE results (
@@ -77,12 +84,14 @@ CREATE TABLE results (
   client TEXT NOT NULL,
   counter INTEGER NOT NULL,
   outcome BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, client, counter)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE runs (
   partition INTEGER NOT NULL,
   run TEXT NOT NULL,
   report BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, run)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE schemas (
@@ -90,6 +99,7 @@ CREATE TABLE schemas (
   entity TEXT NOT NULL,
   version INTEGER NOT NULL,
   schema BLOB NOT NULL,
+  sum INTEGER NOT NULL,
   PRIMARY KEY (partition, entity, version)
 ) STRICT, WITHOUT ROWID;
 
