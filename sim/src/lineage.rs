@@ -46,6 +46,11 @@ impl Lineage {
         }
     }
 
+    /// Takes note that a record which somebody may have deleted was put into a file again.
+    pub fn put_back(&mut self, key: &RecordKey) {
+        self.deletions.retain(|deletion| deletion.key != *key);
+    }
+
     /// Takes note that somebody deleted a record who saw `deletion.values`.
     pub fn removed(&mut self, mut deletion: Deletion) {
         self.replaced.extend(deletion.values.iter().cloned());

@@ -213,6 +213,15 @@ impl World {
         let untouched = site.disk.peek(&file(side)) == harm.bad;
         if untouched {
             site.disk.poke(&file(side), &harm.good);
+            if harm.bad == Some(document(Vec::new())) {
+                // A run may have taken the empty list for its owner's word, where the other side held
+                // nothing either: then what comes back was put there anew.
+                for item in items(&harm.good).unwrap_or_default() {
+                    if let Some(key) = self.contact(text(&item, "id").unwrap_or_default()) {
+                        self.history.lineage.put_back(&key);
+                    }
+                }
+            }
             self.note(format_args!("u{index}: the file at {side:?} is repaired"));
         }
         untouched
