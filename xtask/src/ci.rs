@@ -1,5 +1,6 @@
 //! The whole continuous integration, in one command that runs anywhere.
 
+use crate::demo;
 use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
 use crate::suite::{self, Tally};
@@ -46,6 +47,7 @@ pub(crate) fn run_all(root: &Path) -> Tally {
         tally = suite::test(root)?;
         Ok(if tally.is_good() { Outcome::Passed } else { Outcome::Failed })
     });
+    step("demo", &mut || passed(demo::play(root)));
     print_table(&rows);
     tally.failed += failed_besides_tests(&rows, tally);
     tally

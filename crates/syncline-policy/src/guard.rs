@@ -220,12 +220,14 @@ pub enum SafetyStop {
         /// Rewrites that the guard allows there.
         changes_max: u64,
     },
-    /// One entity holds more records than a run may read.
-    #[error("{entity}: holds {items} records; at most {items_max} are read in a run")]
+    /// One entity holds more records than a run may read, or would after the run.
+    #[error(
+        "{entity}: one side holds {items} records, now or after the run; at most {items_max} are read in a run"
+    )]
     Items {
         /// The entity.
         entity: String,
-        /// Records found, or one more than the limit where counting stopped there.
+        /// Records, now or after the run.
         items: u64,
         /// The limit, in records.
         items_max: u64,

@@ -112,7 +112,7 @@ pub(super) const STEPS: &[Step] = &[
         actions: &[
             Action::Keep,
             Action::Edit("edits/4-emptied"),
-            sync(6, &["SAFETY_STOP", "contacts: one side was emptied"]),
+            sync(6, &["SAFETY_STOP", "contacts: the other side was emptied"]),
             Action::PutBack,
             sync(0, &["Nothing to do"]),
             Action::SameAsKept,

@@ -297,8 +297,11 @@ impl View<'_> {
             };
             let plan = self.plan_entity(request, entity, input, time, plans)?;
             for side in Side::BOTH {
-                let items = plan.input.sides[side.index()].document.items().len() as u64;
-                request.limits.check_items(plan.name.as_str(), items)?;
+                let at = side.index();
+                let items = plan.input.sides[at].document.items().len() as u64;
+                let after = (items + plan.report.added[at]).saturating_sub(plan.report.deleted[at]);
+                // No run leaves behind what the next one would refuse to read.
+                request.limits.check_items(plan.name.as_str(), items.max(after))?;
                 if prepared.stop.is_none() {
                     prepared.stop = guard::judge(plan.toll(request, side), &request.guard).err();
                 }

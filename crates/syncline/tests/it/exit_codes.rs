@@ -126,6 +126,17 @@ fn a_limit_is_6() {
 }
 
 #[test]
+fn no_run_leaves_more_records_than_the_next_one_would_read() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..6));
+    desk.contacts("business", &numbered(6..12));
+    desk.run("sync --max-items 11").exits(6).says("LIMIT_ITEMS").says("12");
+    assert_eq!((desk.read("personal").len(), desk.read("business").len()), (6, 6));
+    desk.run("sync --max-items 12").exits(0);
+    desk.run("sync --max-items 12").exits(0);
+}
+
+#[test]
 fn a_lock_is_7_and_names_the_process() {
     let desk = two_equal();
     let mut watch = desk.command(&["watch"]);
