@@ -52,7 +52,7 @@ impl Place {
             let _ = fs::write(&witness, WITNESS);
         }
         let noted = attribute::noted(&witness);
-        let touched = match attribute::note(&witness, epoch) {
+        let touched = match attribute::note(&witness, epoch, &noted) {
             true => NOTED.to_owned(),
             false => last_touched(&witness),
         };
@@ -60,7 +60,7 @@ impl Place {
             path: path.to_string_lossy().into_owned(),
             identity: identity_of(&path.join(syncline_store::sqlite::DATABASE_FILE)),
             touched,
-            is_latest: noted.map(|noted| noted < epoch),
+            is_latest: noted.iter().max().map(|noted| *noted < epoch),
         }
     }
 
@@ -134,26 +134,21 @@ mod attribute {
     /// Most bytes that the names of all attributes of a file have.
     const NAMES_BYTES_MAX: usize = 64 << 10;
 
-    /// Returns the latest epoch that is noted.
-    pub(super) fn noted(file: &Path) -> Option<Epoch> {
-        all(file).into_iter().max()
-    }
-
-    /// Notes an epoch and strikes out those before it; answers whether it could be noted.
-    pub(super) fn note(file: &Path, epoch: Epoch) -> bool {
-        let before = all(file);
+    /// Notes an epoch and strikes out those noted `before`; answers whether it could be noted.
+    pub(super) fn note(file: &Path, epoch: Epoch, before: &[Epoch]) -> bool {
         let name = |epoch: Epoch| format!("{PREFIX}{}", epoch.0);
         if setxattr(file, name(epoch), b"", XattrFlags::empty()).is_err() {
             return false;
         }
-        for past in before.into_iter().filter(|past| *past != epoch) {
+        for past in before.iter().filter(|past| **past != epoch) {
             // One that stays says nothing that the later one does not.
-            let _ = removexattr(file, name(past));
+            let _ = removexattr(file, name(*past));
         }
         true
     }
 
-    fn all(file: &Path) -> Vec<Epoch> {
+    /// Returns the epochs that are noted: one, unless an old copy was written over the file.
+    pub(super) fn noted(file: &Path) -> Vec<Epoch> {
         let mut names = vec![0; NAMES_BYTES_MAX];
         let Ok(length) = listxattr(file, &mut names[..]) else { return Vec::new() };
         let names = names.get(..length).unwrap_or_default().split(|byte| *byte == 0);
@@ -171,11 +166,11 @@ mod attribute {
 
     use syncline_store::Epoch;
 
-    pub(super) fn noted(_file: &Path) -> Option<Epoch> {
-        None
+    pub(super) fn noted(_file: &Path) -> Vec<Epoch> {
+        Vec::new()
     }
 
-    pub(super) fn note(_file: &Path, _epoch: Epoch) -> bool {
+    pub(super) fn note(_file: &Path, _epoch: Epoch, _before: &[Epoch]) -> bool {
         false
     }
 }

@@ -239,9 +239,10 @@ impl Transaction {
 
     /// Stores a conflict, which was listed before, as it is now.
     pub fn put_conflict(&mut self, row: &ConflictRow) {
-        self.put_named(&row.conflict_id(), row);
+        let name = row.conflict_id();
+        self.put_named(&name, row);
         if row.status != Status::Open
-            && let Some(conflict) = conflict_key(&row.conflict_id())
+            && let Ok(conflict) = ConflictId::new(&name)
         {
             let (entity, id) = (row.entity.clone(), row.id.clone());
             self.batch.delete(Key::OpenConflict { entity, id, conflict });
@@ -249,7 +250,8 @@ impl Transaction {
     }
 
     fn put_named(&mut self, name: &str, row: &ConflictRow) {
-        let Some(conflict) = conflict_key(name) else {
+        // The name is a digest in hexadecimal, which is always an id.
+        let Ok(conflict) = ConflictId::new(name) else {
             return;
         };
         let (entity, id) = (row.entity.clone(), row.id.clone());
@@ -291,11 +293,6 @@ pub fn changed(
         }
         (before, after) => (before.cloned(), after.cloned()),
     }
-}
-
-fn conflict_key(name: &str) -> Option<ConflictId> {
-    // The name is a digest in hexadecimal, which is always one.
-    ConflictId::new(name).ok()
 }
 
 const fn status_of(conflict: &Conflict) -> Status {

@@ -283,7 +283,8 @@ impl View<'_> {
         Ok(Opened { side, path, index, unknown_writes })
     }
 
-    fn domain_index(
+    /// Returns what a domain held of an entity after the last run.
+    pub(crate) fn domain_index(
         &self,
         request: &SyncRequest,
         side: Side,

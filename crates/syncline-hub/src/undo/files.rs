@@ -98,7 +98,7 @@ impl Hub {
             }
         }
         // Edited since: what was not touched goes back record by record.
-        let index = self.index_of(request, side, name)?;
+        let index = self.view().domain_index(request, side, name)?;
         let mut ids: BTreeSet<&RecordId> = happened.touched_of(name).collect();
         // What the run wrote without a change of its own is known by the file only.
         let is_written = |id: &&RecordId| {
@@ -176,19 +176,6 @@ impl Hub {
                 transient: false,
             }),
         }
-    }
-
-    pub(super) fn index_of(
-        &self,
-        request: &SyncRequest,
-        side: Side,
-        entity: &EntityName,
-    ) -> Result<DomainIndex, HubError> {
-        let domain = request.domain(side).domain.name.clone();
-        let bytes = self.store.get(&Key::Domain { domain, entity: Some(entity.clone()) })?;
-        let index = bytes.map(|bytes| DomainIndex::decode(&bytes)).transpose();
-        let index = index.map_err(|source| HubError::Damaged { table: "domains", source })?;
-        Ok(index.unwrap_or_default())
     }
 
     /// Writes the files that come back beside those that are there, which stay for an undo of this

@@ -200,7 +200,7 @@ impl Hub {
         for (back, entry) in returns.iter().zip(&staged) {
             let (domain, entity) =
                 (request.domain(back.side).domain.name.clone(), back.entity.clone());
-            let mut index = self.index_of(request, back.side, &entity)?;
+            let mut index = self.view().domain_index(request, back.side, &entity)?;
             index.file = None;
             let key = Key::Domain { domain: domain.clone(), entity: Some(entity.clone()) };
             transaction.batch.put(key, index.encode());

@@ -151,6 +151,15 @@ pub(crate) fn numbered(ids: std::ops::Range<u32>) -> Value {
     ids.map(|id| json!({ "id": format!("c{id:03}"), "name": format!("Name {id}") })).collect()
 }
 
+/// Returns a desk whose sides agree on so many records.
+pub(crate) fn synced(count: u32) -> Desk {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..count));
+    desk.contacts("business", &numbered(0..count));
+    desk.run("sync").exits(0);
+    desk
+}
+
 fn copy(from: &Path, to: &Path) {
     fs::create_dir_all(to).unwrap();
     for entry in fs::read_dir(from).unwrap() {

@@ -4,15 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use crate::desk::{Desk, numbered};
-
-fn synced(count: u32) -> Desk {
-    let desk = Desk::new();
-    desk.contacts("personal", &numbered(0..count));
-    desk.contacts("business", &numbered(0..count));
-    desk.run("sync").exits(0);
-    desk
-}
+use crate::desk::{Desk, numbered, synced};
 
 #[test]
 fn deleting_99_of_100_stops_and_can_be_allowed_once() {

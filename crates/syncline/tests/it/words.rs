@@ -4,16 +4,8 @@ use std::fs::File;
 
 use serde_json::{Value, json};
 
-use crate::desk::{Desk, answer, numbered};
+use crate::desk::{Desk, answer, numbered, synced};
 use crate::documents::check;
-
-fn synced(count: u32) -> Desk {
-    let desk = Desk::new();
-    desk.contacts("personal", &numbered(0..count));
-    desk.contacts("business", &numbered(0..count));
-    desk.run("sync").exits(0);
-    desk
-}
 
 #[test]
 fn both_sides_agree_is_said_only_where_they_do() {
