@@ -19,6 +19,7 @@ mod environment;
 mod error;
 mod hub;
 pub mod limits;
+mod narrowing;
 mod outcome;
 mod place;
 mod request;
@@ -34,6 +35,7 @@ pub use conflicts::Choice;
 pub use environment::{Environment, Machine};
 pub use error::HubError;
 pub use hub::{Hub, HubOptions, Parts};
+pub use narrowing::{Chosen, Narrowing};
 pub use outcome::{
     Action, ActionKind, FieldChange, FoundConflict, HistoryEntry, RecordView, SyncOutcome,
     UndoOutcome,

@@ -1,13 +1,15 @@
 //! What is asked of a hub.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
 use syncline_engine::sync::Rename;
-use syncline_model::id::{EntityName, RecordId};
+use syncline_model::id::EntityName;
 use syncline_model::path::Path;
 use syncline_policy::{Guard, Limits};
+
+use crate::narrowing::Narrowing;
 
 /// A synchronisation of two file domains.
 #[derive(Clone, Debug)]
@@ -24,8 +26,8 @@ pub struct SyncRequest {
     pub limits: Limits,
     /// Bounds on what is written.
     pub guard: Guard,
-    /// Only these records; `None` for all.
-    pub only: Option<BTreeSet<RecordId>>,
+    /// Which records take part.
+    pub narrowing: Narrowing,
     /// Who asks.
     pub actor: Actor,
     /// Whether to refuse the run, with nothing written, if it would leave a conflict open.

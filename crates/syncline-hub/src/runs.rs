@@ -104,7 +104,10 @@ impl Hub {
         let held = match file {
             Some(file) => {
                 let input = self.view().read_entity(
-                    &SyncRequest { only: Some([id.clone()].into()), ..request.clone() },
+                    &SyncRequest {
+                        narrowing: [id.clone()].into_iter().collect(),
+                        ..request.clone()
+                    },
                     file,
                 )?;
                 Side::BOTH.map(|side| match input.sides[side.index()].held(id, &entity.id_path) {

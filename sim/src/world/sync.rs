@@ -183,7 +183,7 @@ impl World {
             direction: Direction::Bidirectional,
             limits: Limits { run_ms: u64::MAX, ..Limits::default() },
             guard,
-            only: None,
+            narrowing: Default::default(),
             actor: Actor { user: Some("somebody".to_owned()), session: None },
             fail_on_conflict: false,
             expected_inputs: None,

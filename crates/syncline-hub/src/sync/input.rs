@@ -214,7 +214,7 @@ impl View<'_> {
         let opened = [source?, target?];
         // Nothing was changed anywhere: then nothing has to be understood either. A file is digested
         // for that only if it may turn out so.
-        let unchanged = request.only.is_none()
+        let unchanged = !request.narrowing.is_narrow()
             && opened.iter().all(|side| side.may_be_unchanged(self, rules))
             && opened.iter().all(|side| side.is_unchanged(self));
         let sides = if unchanged {

@@ -124,9 +124,8 @@ impl View<'_> {
             return Ok(plan);
         }
         let changed = self.changed_records(&plan.input, &plan.name)?;
-        let (ids, put_off): (Vec<_>, Vec<_>) = changed
-            .into_iter()
-            .partition(|id| request.only.as_ref().is_none_or(|only| only.contains(id)));
+        let (ids, put_off): (Vec<_>, Vec<_>) =
+            changed.into_iter().partition(|id| request.narrowing.names(&plan.name, id));
         plan.unfinished.extend(put_off);
         count_unchanged(&mut plan, &ids);
         let mut listed = self.listed_conflicts(&plan.name, &ids)?;

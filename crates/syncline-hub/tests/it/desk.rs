@@ -35,7 +35,7 @@ impl Desk {
             direction: Direction::Bidirectional,
             limits: Limits::default(),
             guard: Guard::default(),
-            only: None,
+            narrowing: Default::default(),
             actor: Actor { user: Some("ann".into()), session: Some("s1".into()) },
             fail_on_conflict: false,
             expected_inputs: None,

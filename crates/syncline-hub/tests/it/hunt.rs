@@ -1,10 +1,8 @@
 //! Attempts to lose data: orders of actions, states and configurations that nobody planned for.
 
-use std::collections::BTreeSet;
-
 use syncline_engine::conflicts::Status;
 use syncline_engine::link::{Direction, Side};
-use syncline_hub::{Choice, HubError};
+use syncline_hub::{Choice, HubError, Narrowing};
 use syncline_merge::rules::EntityRules;
 use syncline_model::id::{RecordId, Writer};
 use syncline_policy::Action;
@@ -16,8 +14,8 @@ const ANN: &str = r#"{"id":"1","name":"Ann"}"#;
 const BOB: &str = r#"{"id":"2","name":"Bob"}"#;
 const CY: &str = r#"{"id":"3","name":"Cy"}"#;
 
-fn only(ids: &[&str]) -> Option<BTreeSet<RecordId>> {
-    Some(ids.iter().map(|id| RecordId::new(id).unwrap()).collect())
+fn only(ids: &[&str]) -> Narrowing {
+    ids.iter().map(|id| RecordId::new(id).unwrap()).collect()
 }
 
 #[test]
@@ -82,9 +80,9 @@ fn a_decision_is_written_even_after_a_run_for_other_records() {
     let entities = [desk.request.entities[0].entity.clone()];
     let choice = Choice::Writer(Writer::new("business").unwrap());
     desk.hub().resolve(&open[0].conflict_id(), &choice, &desk.request.actor, &entities).unwrap();
-    desk.request.only = only(&["2"]);
+    desk.request.narrowing = only(&["2"]);
     desk.sync().unwrap();
-    desk.request.only = None;
+    desk.request.narrowing = Narrowing::default();
     desk.sync_to(&[&ANN.replace("Ann", "Anne"), BOB]);
     desk.sync_is_idle();
 }
@@ -94,10 +92,10 @@ fn a_run_for_some_records_leaves_the_others_for_the_next_run() {
     let mut desk = agreed(&[ANN, BOB, CY]);
     desk.contacts("personal", &[&ANN.replace("Ann", "Anna"), BOB, r#"{"id":"4","name":"Di"}"#]);
     desk.contacts("business", &[ANN, &BOB.replace("Bob", "Rob"), CY]);
-    desk.request.only = only(&["1"]);
+    desk.request.narrowing = only(&["1"]);
     desk.sync().unwrap();
     assert_eq!(desk.held("business").len(), 3, "no delete and no addition yet");
-    desk.request.only = None;
+    desk.request.narrowing = Narrowing::default();
     desk.sync_to(&[
         &ANN.replace("Ann", "Anna"),
         &BOB.replace("Bob", "Rob"),
@@ -117,9 +115,9 @@ fn new_rules_reach_the_records_that_a_filtered_run_left_out() {
     desk.sync().unwrap();
     assert_eq!(desk.held("business"), [ANN, BOB]);
     desk.set_policy(Side::Target, policy(&[]));
-    desk.request.only = only(&["1"]);
+    desk.request.narrowing = only(&["1"]);
     desk.sync().unwrap();
-    desk.request.only = None;
+    desk.request.narrowing = Narrowing::default();
     desk.sync_to(&[a, b]);
 }
 

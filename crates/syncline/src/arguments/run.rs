@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use syncline_model::id::RecordId;
 use syncline_policy::Threshold;
 
 use super::value;
@@ -49,6 +50,9 @@ pub struct SyncOptions {
     /// `merge` both sides, or make the target a `mirror` of the source
     #[arg(long, conflicts_with = "direction")]
     pub mode: Option<Mode>,
+    /// Only the record of this id, in every entity or in one; may be repeated
+    #[arg(long = "id", value_name = "ID|ENTITY:ID", value_parser = value::id)]
+    pub ids: Vec<RecordId>,
     /// Only these records: an id, or 'entity:field=value'; may be repeated
     #[arg(long, value_name = "RECORDS", value_parser = Only::parse)]
     pub only: Vec<Only>,

@@ -24,6 +24,15 @@ pub fn millis(text: &str) -> Result<u64, String> {
     units::millis(text).ok_or_else(|| "a time looks like 30s, 5m or 250ms".to_owned())
 }
 
+/// Reads the id of a record.
+///
+/// # Errors
+///
+/// A sentence that says what an id looks like.
+pub fn id(text: &str) -> Result<RecordId, String> {
+    RecordId::new(text).map_err(|error| error.to_string())
+}
+
 /// Records that are asked for.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Only {

@@ -87,7 +87,7 @@ pub fn dry_ending(
 fn nothing_written(outcome: &SyncOutcome, request: &SyncRequest) -> &'static str {
     let RunReport { status, entities, notices, .. } = &outcome.report;
     // What is left out, kept back or told of may well differ.
-    let is_whole = request.only.is_none()
+    let is_whole = !request.narrowing.is_narrow()
         && notices.is_empty()
         && entities.iter().all(|(_, entity)| entity.filtered == 0);
     match (status, open_conflicts(outcome), is_whole) {

@@ -1,59 +1,143 @@
-//! Which records `--only` means.
+//! Which records `--id` and `--only` mean.
 
 use std::collections::BTreeSet;
 use std::fs;
 
-use syncline_hub::{FileDomain, FileEntity};
-use syncline_model::id::RecordId;
+use syncline_hub::{Chosen, FileDomain, FileEntity, Narrowing};
+use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, parse};
 use syncline_model::path::Path;
 use syncline_policy::Condition;
 
+use crate::arguments::SyncOptions;
 use crate::arguments::value::Only;
+use crate::config::Config;
 use crate::failure::{Failure, Refusal};
 
-/// Returns the ids that are asked for; `None` if all records are.
+/// What one word of `--id` or `--only` asks for.
+enum Asked<'o> {
+    /// The record of this id in every entity.
+    Anywhere(&'o RecordId),
+    /// The record of this id in one entity.
+    Within(&'o str, RecordId),
+    /// The records of an entity that meet a condition.
+    Meeting(&'o str, Condition),
+}
+
+impl Asked<'_> {
+    fn entity(&self) -> Option<&str> {
+        match self {
+            Self::Anywhere(_) => None,
+            Self::Within(entity, _) | Self::Meeting(entity, _) => Some(entity),
+        }
+    }
+}
+
+/// Returns all that is asked for by `--id` and `--only`.
 ///
-/// Where only fields are asked for, the entities that none of them names are left out.
+/// What stands before the first colon of an id names an entity, if there is one of that name.
+fn asked<'o>(config: &Config, options: &'o SyncOptions) -> Vec<Asked<'o>> {
+    let by_id = |id: &'o RecordId| {
+        let parts = id.as_str().split_once(':');
+        let parts = parts.filter(|(entity, _)| config.entity(entity).is_some());
+        match parts.and_then(|(entity, id)| Some((entity, RecordId::new(id).ok()?))) {
+            Some((entity, id)) => Asked::Within(entity, id),
+            None => Asked::Anywhere(id),
+        }
+    };
+    let by_only = |only: &'o Only| match only {
+        Only::Id(id) => Asked::Anywhere(id),
+        Only::Field { entity, path, values } => {
+            Asked::Meeting(entity, Condition { path: path.clone(), one_of: values.clone() })
+        }
+    };
+    options.ids.iter().map(by_id).chain(options.only.iter().map(by_only)).collect()
+}
+
+/// Returns the entities that a run is about: those that are asked for, else those that `--id` and
+/// `--only` name, if every one of them names one; empty for all.
+pub(super) fn entities(config: &Config, options: &SyncOptions) -> Vec<String> {
+    if !options.entities.is_empty() {
+        return options.entities.clone();
+    }
+    let asked = asked(config, options);
+    let named: Option<Vec<String>> =
+        asked.iter().map(|one| one.entity().map(str::to_owned)).collect();
+    let mut named = named.unwrap_or_default();
+    named.sort();
+    named.dedup();
+    named
+}
+
+/// Returns what is asked for of the entities that a link carries; nothing if that is no record.
+pub(super) fn within(
+    config: &Config,
+    options: &SyncOptions,
+    carries: impl Fn(&str) -> bool,
+) -> Option<SyncOptions> {
+    let is_carried = |one: &Asked<'_>| one.entity().is_none_or(&carries);
+    let asked = asked(config, options);
+    let is_left = asked.is_empty() || asked.iter().any(is_carried);
+    let mut kept = asked.iter().map(is_carried);
+    let mut is_kept = || kept.next().unwrap_or(true);
+    let ids = options.ids.iter().filter(|_| is_kept()).cloned().collect();
+    let only = options.only.iter().filter(|_| is_kept()).cloned().collect();
+    is_left.then(|| SyncOptions { ids, only, ..options.clone() })
+}
+
+/// Returns which records the run is narrowed to.
+///
+/// Where every record is asked for within an entity, the entities that none of them names are left
+/// out.
 ///
 /// # Errors
 ///
 /// [`Refusal::EntityUnsupported`] if an entity is named that does not take part, and
 /// [`Refusal::File`] if its file cannot be read.
-pub(super) fn ids(
-    only: &[Only],
+pub(super) fn narrowing(
+    config: &Config,
+    options: &SyncOptions,
     domains: [&FileDomain; 2],
     entities: &mut Vec<FileEntity>,
-) -> Result<Option<BTreeSet<RecordId>>, Failure> {
-    if only.is_empty() {
-        return Ok(None);
+) -> Result<Narrowing, Failure> {
+    let asked = asked(config, options);
+    if asked.is_empty() {
+        return Ok(Narrowing::default());
     }
-    let mut ids = BTreeSet::new();
-    let mut named = BTreeSet::new();
-    for one in only {
-        match one {
-            Only::Id(id) => {
-                ids.insert(id.clone());
+    let mut chosen = Chosen::default();
+    let mut named: BTreeSet<EntityName> = BTreeSet::new();
+    for one in &asked {
+        let entity = one.entity().map(|name| taking_part(name, entities)).transpose()?;
+        match (one, entity) {
+            (Asked::Anywhere(id), _) => {
+                chosen.anywhere.insert((*id).clone());
             }
-            Only::Field { entity, path, values } => {
-                let known = || entities.iter().map(|known| known.entity.name.to_string()).collect();
-                let found = entities.iter().find(|known| known.entity.name.as_str() == entity);
-                let found = found.ok_or_else(|| Refusal::EntityUnsupported {
-                    name: entity.clone(),
-                    known: known(),
-                })?;
-                let condition = Condition { path: path.clone(), one_of: values.clone() };
+            (Asked::Within(_, id), Some(entity)) => {
+                chosen.within.insert((entity.entity.name.clone(), id.clone()));
+            }
+            (Asked::Meeting(_, condition), Some(entity)) => {
                 for domain in domains {
-                    ids.extend(matching(domain, found, &condition)?);
+                    let ids = matching(domain, entity, condition)?.into_iter();
+                    chosen.within.extend(ids.map(|id| (entity.entity.name.clone(), id)));
                 }
-                named.insert(entity.clone());
             }
+            (Asked::Within(..) | Asked::Meeting(..), None) => {}
         }
+        named.extend(entity.map(|entity| entity.entity.name.clone()));
     }
-    if only.iter().all(|one| matches!(one, Only::Field { .. })) {
-        entities.retain(|entity| named.contains(entity.entity.name.as_str()));
+    if asked.iter().all(|one| one.entity().is_some()) {
+        entities.retain(|entity| named.contains(&entity.entity.name));
     }
-    Ok(Some(ids))
+    Ok(Narrowing { chosen: Some(chosen) })
+}
+
+/// Returns the entity of this name that takes part.
+fn taking_part<'e>(name: &str, entities: &'e [FileEntity]) -> Result<&'e FileEntity, Refusal> {
+    let found = entities.iter().find(|known| known.entity.name.as_str() == name);
+    found.ok_or_else(|| Refusal::EntityUnsupported {
+        name: name.to_owned(),
+        known: entities.iter().map(|known| known.entity.name.to_string()).collect(),
+    })
 }
 
 /// Returns the ids of the records in one file that meet a condition. What cannot be understood is

@@ -145,6 +145,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
         entities,
         direction,
         mode,
+        ids,
         only,
         max_delete,
         max_change,
@@ -178,6 +179,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
     for (name, value) in named {
         words.extend(value.map(|value| [name.to_owned(), value]).into_iter().flatten());
     }
+    words.extend(ids.iter().flat_map(|id| ["--id".to_owned(), id.to_string()]));
     words.extend(only.iter().flat_map(|only| ["--only".to_owned(), Only::to_text(only)]));
     words.extend(allow_emptied.then(|| "--allow-emptied".to_owned()));
     words
@@ -208,7 +210,7 @@ mod tests {
         let texts = [
             "--source a --target b --entities contacts,tasks --direction source_to_target",
             "--link work --mode mirror --max-delete 99 --max-change 50% --allow-emptied",
-            "--only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask",
+            "--id c1 --id contacts:c2 --only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask",
         ];
         for text in texts {
             let words = ["syncline", "sync"].into_iter().chain(text.split(' '));

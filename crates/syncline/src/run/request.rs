@@ -72,7 +72,7 @@ pub fn prepare(
     add_filter(&link, &mut source.domain)?;
     add_filter(&link, &mut target.domain)?;
     let request = SyncRequest {
-        only: only::ids(&options.only, [&source, &target], &mut entities)?,
+        narrowing: only::narrowing(config, options, [&source, &target], &mut entities)?,
         source,
         target,
         entities,
@@ -98,21 +98,23 @@ pub fn each_link(config: &Config, options: &SyncOptions) -> Vec<SyncOptions> {
     if names.len() == 1 {
         return vec![options.clone()];
     }
+    let asked = only::entities(config, options);
     let of_link = |name: &String| {
         let link = config.links.iter().find(|link| link.name == *name);
-        let carries = |entity: &String| {
+        let carries = |entity: &str| {
             link.is_none_or(|link| link.entities.iter().any(|known| known.as_str() == entity))
         };
         let entities: Vec<String> =
-            options.entities.iter().filter(|entity| carries(entity)).cloned().collect();
-        let takes_part = options.entities.is_empty() || !entities.is_empty();
-        takes_part.then(|| SyncOptions { link: vec![name.clone()], entities, ..options.clone() })
+            asked.iter().filter(|entity| carries(entity)).cloned().collect();
+        let takes_part = asked.is_empty() || !entities.is_empty();
+        let options = only::within(config, options, carries).filter(|_| takes_part)?;
+        Some(SyncOptions { link: vec![name.clone()], entities, ..options })
     };
     let each: Vec<SyncOptions> = names.iter().copied().filter_map(of_link).collect();
     let is_carried = |entity: &String| each.iter().any(|one| one.entities.contains(entity));
     match names.first() {
         // What no link carries is told by the first one.
-        Some(first) if !options.entities.iter().all(is_carried) => {
+        Some(first) if !asked.iter().all(is_carried) => {
             vec![SyncOptions { link: vec![(*first).clone()], ..options.clone() }]
         }
         Some(_) => each,

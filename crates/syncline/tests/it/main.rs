@@ -9,6 +9,7 @@
 //! | guards, dry runs, broken files | `safety.rs` |
 //! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
 //! | records that may be the same | `twins.rs` |
+//! | runs of some records only | `narrowed.rs` |
 //! | several links in one run | `links.rs` |
 //! | what must not cross, and who may look | `privacy.rs`, `permissions.rs` |
 //! | domains that are not apart | `places.rs` |
@@ -30,6 +31,7 @@ mod documents;
 mod exit_codes;
 mod kills;
 mod links;
+mod narrowed;
 mod notices;
 mod permissions;
 mod places;
