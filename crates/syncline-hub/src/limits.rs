@@ -37,3 +37,6 @@ pub const PIECES_WAITING_MAX: usize = 1;
 
 /// Most groups of plans that wait to become rows.
 pub const PLANS_WAITING_MAX: usize = 2;
+
+/// Most runs that are looked back at for the latest one of a link: some 100 KiB of reports.
+pub const RUNS_LOOKED_BACK_MAX: usize = 100;

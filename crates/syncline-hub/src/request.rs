@@ -32,6 +32,9 @@ pub struct SyncRequest {
     pub actor: Actor,
     /// Whether to refuse the run, with nothing written, if it would leave a conflict open.
     pub fail_on_conflict: bool,
+    /// Whether to refuse the run, before anything is read, if conflicts of its entities are open or
+    /// records failed in the latest run.
+    pub require_clean: bool,
     /// The inputs that a saved plan was made of: the run is refused if they have moved.
     pub expected_inputs: Option<String>,
 }

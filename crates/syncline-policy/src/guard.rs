@@ -240,6 +240,14 @@ pub enum SafetyStop {
         /// The limit, in bytes.
         bytes_max: u64,
     },
+    /// A run that asks for a clean start finds work of earlier ones.
+    #[error("{}", unfinished(*open, *failed))]
+    NotClean {
+        /// Conflicts of its entities that wait for a person.
+        open: u64,
+        /// Records and files that failed in the latest run.
+        failed: u64,
+    },
     /// The run took longer than it may.
     #[error("the run has taken {elapsed_ms} ms; at most {run_ms_max} ms are allowed")]
     Time {
@@ -259,6 +267,14 @@ const fn emptied_because(origin: Origin) -> &'static str {
     }
 }
 
+/// Returns what earlier runs have left.
+fn unfinished(open: u64, failed: u64) -> String {
+    let left = [(open, "open conflicts"), (failed, "items that failed in the latest run")];
+    let left = left.into_iter().filter(|(count, _)| *count > 0);
+    let left: Vec<String> = left.map(|(count, what)| format!("{what}: {count}")).collect();
+    left.join(", ")
+}
+
 impl SafetyStop {
     /// Returns the stable code, which has a page in `docs/errors/`.
     pub const fn code(&self) -> &'static str {
@@ -267,6 +283,7 @@ impl SafetyStop {
             Self::Items { .. } => "LIMIT_ITEMS",
             Self::Bytes { .. } => "LIMIT_BYTES",
             Self::Time { .. } => "LIMIT_TIME",
+            Self::NotClean { .. } => "NOT_CLEAN",
         }
     }
 

@@ -406,6 +406,9 @@ fn hub_why(error: &HubError) -> String {
         HubError::Safety(SafetyStop::Deletes { .. } | SafetyStop::Changes { .. }) => {
             "so much at once is an accident more often than work".to_owned()
         }
+        HubError::Safety(SafetyStop::NotClean { .. }) => {
+            "`--require-clean` was asked for".to_owned()
+        }
         HubError::Safety(_) => "every run has bounds".to_owned(),
         HubError::File { code: "STORAGE_FULL", .. } => {
             "a new file is written beside the old one before it takes its place".to_owned()
@@ -443,6 +446,9 @@ fn hub_next(error: &HubError) -> &'static str {
         }
         HubError::Safety(SafetyStop::Items { .. }) => "raise it: --max-items <number>",
         HubError::Safety(SafetyStop::Bytes { .. }) => "raise it: --max-bytes <size>",
+        HubError::Safety(SafetyStop::NotClean { .. }) => {
+            "look: syncline conflicts list    and: syncline show latest    or leave out --require-clean"
+        }
         HubError::Safety(_) => "run it again; raise it: --timeout 10m",
         HubError::File { code: "STORAGE_FULL", .. } => {
             "free some room on that disk, then run again; nothing was written"

@@ -186,6 +186,7 @@ impl World {
             narrowing: Default::default(),
             actor: Actor { user: Some("somebody".to_owned()), session: None },
             fail_on_conflict: false,
+            require_clean: false,
             expected_inputs: None,
         }
     }

@@ -6,6 +6,7 @@
 //! any step is mended by [`Hub::recover`](crate::Hub::recover), which opening a hub calls.
 
 mod both;
+mod clean;
 mod input;
 mod planned;
 mod prepare;

@@ -155,7 +155,7 @@ impl View<'_> {
     }
 
     /// Returns how many conflicts of an entity wait for a person.
-    fn open_conflicts(&self, entity: &EntityName) -> Result<u64, HubError> {
+    pub(super) fn open_conflicts(&self, entity: &EntityName) -> Result<u64, HubError> {
         let mut open = 0;
         self.for_each(&Scan::OpenConflicts { entity: entity.clone() }, |_, _| {
             open += 1;

@@ -69,6 +69,7 @@ impl Hub {
         request: &SyncRequest,
         progress: &mut dyn Progress,
     ) -> Result<SyncOutcome, HubError> {
+        self.view().check_clean(request)?;
         self.view().check_folders(request)?;
         for side in Side::BOTH {
             self.sweep(&request.domain(side).folder)?;
@@ -87,6 +88,7 @@ impl Hub {
         request: &SyncRequest,
         progress: &mut dyn Progress,
     ) -> Result<SyncOutcome, HubError> {
+        self.view().check_clean(request)?;
         self.view().check_folders(request)?;
         let run = self.begin_run()?;
         let view = self.view();

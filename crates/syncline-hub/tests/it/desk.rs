@@ -38,6 +38,7 @@ impl Desk {
             narrowing: Default::default(),
             actor: Actor { user: Some("ann".into()), session: Some("s1".into()) },
             fail_on_conflict: false,
+            require_clean: false,
             expected_inputs: None,
         };
         Self { folder, request }

@@ -74,6 +74,9 @@ pub struct SyncOptions {
     /// What becomes of fields that both sides changed [default: the rules of the fields]
     #[arg(long, value_name = "WHAT")]
     pub on_conflict: Option<Preference>,
+    /// Refuse to run while conflicts are open, or records failed in the latest run
+    #[arg(long)]
+    pub require_clean: bool,
 }
 
 /// Which way changes flow.

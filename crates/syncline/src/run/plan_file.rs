@@ -153,6 +153,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
         max_items,
         max_bytes,
         on_conflict,
+        require_clean,
     } = options;
     let word = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
         value().map(|value| value.get_name().to_owned())
@@ -181,7 +182,8 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
     }
     words.extend(ids.iter().flat_map(|id| ["--id".to_owned(), id.to_string()]));
     words.extend(only.iter().flat_map(|only| ["--only".to_owned(), Only::to_text(only)]));
-    words.extend(allow_emptied.then(|| "--allow-emptied".to_owned()));
+    let flags = [("--allow-emptied", allow_emptied), ("--require-clean", require_clean)];
+    words.extend(flags.into_iter().filter(|(_, set)| **set).map(|(name, _)| name.to_owned()));
     words
 }
 
@@ -210,7 +212,7 @@ mod tests {
         let texts = [
             "--source a --target b --entities contacts,tasks --direction source_to_target",
             "--link work --mode mirror --max-delete 99 --max-change 50% --allow-emptied",
-            "--id c1 --id contacts:c2 --only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask",
+            "--id c1 --id contacts:c2 --only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask --require-clean",
         ];
         for text in texts {
             let words = ["syncline", "sync"].into_iter().chain(text.split(' '));

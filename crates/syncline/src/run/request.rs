@@ -81,6 +81,7 @@ pub fn prepare(
         guard: guard(config, options),
         actor: context.actor(),
         fail_on_conflict: options.on_conflict == Some(Preference::Fail),
+        require_clean: options.require_clean,
         expected_inputs: None,
     };
     judge(config, &request)?;

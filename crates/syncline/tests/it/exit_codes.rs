@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::desk::{Desk, numbered};
+use crate::desk::{Desk, numbered, synced as agreed};
 
 fn two_equal() -> Desk {
     let desk = Desk::new();
@@ -188,4 +188,37 @@ fn ctrl_c_is_130() {
     std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap();
     assert_eq!(watch.wait().unwrap().code(), Some(130));
     desk.run("sync").exits(0);
+}
+
+#[test]
+fn what_is_not_clean_is_6_until_it_is_decided_or_mended() {
+    let desk = agreed(2);
+    desk.run("sync --require-clean").exits(0);
+    for (domain, name) in [("personal", "Here"), ("business", "There")] {
+        let second = desk.read(domain)["c001"].clone();
+        desk.contacts(domain, &json!([{ "id": "c000", "name": name }, second]));
+    }
+    desk.run("sync --on-conflict ask").exits(5);
+    let before = desk.files("data");
+    desk.run("plan --require-clean").exits(6).says("NOT_CLEAN");
+    desk.run("sync --require-clean").exits(6).says("open conflicts: 1").says("conflicts list");
+    desk.run("sync --require-clean --entities tasks").exits(0);
+    assert_eq!(desk.files("data"), before);
+    let log = desk.run("log --json").json();
+    let stopped = log["runs"].as_array().unwrap().iter().filter(|run| run["status"] == "stopped");
+    assert_eq!(stopped.count(), 1, "the stop of the sync is on record");
+    desk.run("conflicts resolve --all --take personal").exits(0);
+    desk.run("sync --require-clean").exits(0);
+
+    let mended = desk.read("personal");
+    desk.contacts("personal", &json!([mended["c000"], mended["c001"], { "name": "no id" }]));
+    desk.run("sync").exits(4);
+    let [first, second] = [(), ()].map(|()| desk.run("sync --require-clean").exits(6));
+    for stopped in [first, second] {
+        stopped.says("failed in the latest run: 1").says("show latest");
+    }
+    desk.contacts("personal", &json!([mended["c000"], mended["c001"]]));
+    desk.run("sync --require-clean").exits(6);
+    desk.run("sync").exits(0);
+    desk.run("sync --require-clean").exits(0);
 }
