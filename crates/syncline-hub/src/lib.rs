@@ -42,4 +42,5 @@ pub use outcome::{
 };
 pub use place::Place;
 pub use request::{Actor, FileDomain, FileEntity, Progress, Silent, SyncRequest};
+pub use sync::timestamp;
 pub use writer::{Handle, Pending, Writer, WriterError};

@@ -10,6 +10,11 @@ use syncline_model::id::{EntityName, RecordId};
 pub struct Narrowing {
     /// Only these records; `None` for all.
     pub chosen: Option<Chosen>,
+    /// Only records edited at this time or after it, in milliseconds since 1970, and those of which
+    /// nobody can tell; `None` for all.
+    ///
+    /// A record that one side lacks and held before is left out: what is missing has no time.
+    pub since_ms: Option<u64>,
 }
 
 /// Records that are named one by one.
@@ -24,7 +29,7 @@ pub struct Chosen {
 impl Narrowing {
     /// Returns whether any record is left out.
     pub const fn is_narrow(&self) -> bool {
-        self.chosen.is_some()
+        self.chosen.is_some() || self.since_ms.is_some()
     }
 
     /// Returns whether a record is among those that are named, or none is.
@@ -39,6 +44,6 @@ impl FromIterator<RecordId> for Narrowing {
     /// Narrows to these records, of whichever entity.
     fn from_iter<I: IntoIterator<Item = RecordId>>(ids: I) -> Self {
         let chosen = Chosen { anywhere: ids.into_iter().collect(), within: BTreeSet::new() };
-        Self { chosen: Some(chosen) }
+        Self { chosen: Some(chosen), since_ms: None }
     }
 }

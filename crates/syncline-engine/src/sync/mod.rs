@@ -7,6 +7,7 @@ mod gate;
 mod names;
 mod record;
 mod report;
+mod since;
 mod time;
 mod transaction;
 
@@ -14,6 +15,8 @@ pub use gate::Gate;
 pub use names::{Rename, to_domain, to_hub};
 pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
 pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA};
+pub use since::Recency;
+pub use time::rfc3339_ms;
 pub use transaction::{
     LoggedChange, Recording, RunFacts, Transaction, base_key, changed, commitment_of,
 };

@@ -53,7 +53,7 @@ fn unix_ms(number: &str) -> Option<u64> {
 ///
 /// RFC 3339 §5.6; days by Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms",
 /// `days_from_civil`.
-fn rfc3339_ms(text: &str) -> Option<u64> {
+pub fn rfc3339_ms(text: &str) -> Option<u64> {
     if text.len() > TEXT_BYTES_MAX || !text.is_ascii() {
         return None;
     }

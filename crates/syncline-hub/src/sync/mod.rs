@@ -8,6 +8,7 @@
 mod both;
 mod clean;
 mod input;
+mod narrowed;
 mod planned;
 mod prepare;
 mod publish;
@@ -19,6 +20,6 @@ mod stage;
 mod stopped;
 
 pub(crate) use publish::{audit_details, put_report};
-pub(crate) use report::timestamp;
+pub use report::timestamp;
 pub(crate) use run::hex;
 pub(crate) use stage::undo_path;

@@ -64,6 +64,8 @@ pub(crate) struct EntityPlan {
     pub(crate) notices: Vec<Problem>,
     /// Records that each side would have taken, if it could be written.
     waiting: [u64; 2],
+    /// Records that were put off since a side lacks them.
+    pub(super) missing_left: u64,
 }
 
 /// What becomes of one record of a file.
@@ -92,31 +94,9 @@ impl View<'_> {
         (now_ms, clock): (u64, &mut Clock),
         plans: Option<&SyncSender<Plans>>,
     ) -> Result<EntityPlan, HubError> {
-        let name = entity.entity.name.clone();
-        let party = |side: Side| {
-            let domain = &request.domain(side).domain;
-            Party { domain, gate: Gate::new(domain.policy.gate(&name)) }
-        };
-        let planner = Planner {
-            entity: &entity.entity,
-            parties: [party(Side::Source), party(Side::Target)],
-            direction: request.direction,
-        };
-        let mut plan = EntityPlan {
-            problems: problems(&input, request, &name),
-            notices: copies(&input, request, &name),
-            name,
-            id_path: entity.entity.id_path.clone(),
-            input,
-            report: EntityReport::default(),
-            tells_all_fields: plans.is_none() || !entity.identifying.is_empty(),
-            actions: Vec::new(),
-            conflicts: Vec::new(),
-            changes: [Vec::new(), Vec::new()],
-            removed: [0; 2],
-            unfinished: BTreeSet::new(),
-            waiting: [0; 2],
-        };
+        let planner = planner(request, entity);
+        let tells_all_fields = plans.is_none() || !entity.identifying.is_empty();
+        let mut plan = EntityPlan::new(request, entity, input, tells_all_fields);
         plan.report.failed = plan.problems.len() as u64;
         plan.report.open = self.open_conflicts(&plan.name)?;
         if plan.input.unchanged {
@@ -135,6 +115,9 @@ impl View<'_> {
             let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
             let mut records = Vec::with_capacity(loaded.len());
             for (id, known) in loaded {
+                if plan.puts_off(&planner, request, &id, &known) {
+                    continue;
+                }
                 let listed = listed.remove(&id).unwrap_or_default();
                 let mut site =
                     Site { id: self.site, clock: &mut *clock, now_ms, floor: &floor, lost: &[] };
@@ -146,6 +129,7 @@ impl View<'_> {
             }
         }
         plan.tell_waiting(&planner);
+        plan.tell_missing_left();
         plan.notices.extend(twins::notice(entity, &plan.actions));
         if plans.is_some() {
             let moved = plan.actions.iter_mut().filter(|action| action.kind != ActionKind::Update);
@@ -211,6 +195,19 @@ impl View<'_> {
     }
 }
 
+/// Returns what is the same for all records of an entity.
+fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> Planner<'r> {
+    let party = |side: Side| {
+        let domain = &request.domain(side).domain;
+        Party { domain, gate: Gate::new(domain.policy.gate(&entity.entity.name)) }
+    };
+    Planner {
+        entity: &entity.entity,
+        parties: [party(Side::Source), party(Side::Target)],
+        direction: request.direction,
+    }
+}
+
 fn decoded<T>(
     bytes: Option<Vec<u8>>,
     table: &'static str,
@@ -248,6 +245,32 @@ fn count_unchanged(plan: &mut EntityPlan, taken: &[RecordId]) {
 }
 
 impl EntityPlan {
+    /// Returns the plan of an entity before any of its records is looked at.
+    fn new(
+        request: &SyncRequest,
+        entity: &FileEntity,
+        input: EntityInput,
+        tells_all_fields: bool,
+    ) -> Self {
+        let name = entity.entity.name.clone();
+        Self {
+            problems: problems(&input, request, &name),
+            notices: copies(&input, request, &name),
+            name,
+            id_path: entity.entity.id_path.clone(),
+            input,
+            report: EntityReport::default(),
+            tells_all_fields,
+            actions: Vec::new(),
+            conflicts: Vec::new(),
+            changes: [Vec::new(), Vec::new()],
+            removed: [0; 2],
+            unfinished: BTreeSet::new(),
+            waiting: [0; 2],
+            missing_left: 0,
+        }
+    }
+
     /// Plans one record and counts what it comes to; nothing if it is refused.
     fn record(
         &mut self,

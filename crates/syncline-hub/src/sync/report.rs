@@ -93,8 +93,8 @@ impl View<'_> {
     }
 }
 
-/// Returns a time as RFC 3339 in UTC, to the second.
-pub(crate) fn timestamp(ms: u64) -> String {
+/// Returns a time, in milliseconds since 1970, as RFC 3339 in UTC, to the second.
+pub fn timestamp(ms: u64) -> String {
     let ([year, month, day], [hour, minute, second]) = civil(ms);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }

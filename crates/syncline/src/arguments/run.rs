@@ -7,7 +7,7 @@ use syncline_model::id::RecordId;
 use syncline_policy::Threshold;
 
 use super::value;
-use super::value::Only;
+use super::value::{Only, Since};
 
 /// What `syncline sync` takes.
 #[derive(Args, Clone, Debug)]
@@ -56,6 +56,9 @@ pub struct SyncOptions {
     /// Only these records: an id, or 'entity:field=value'; may be repeated
     #[arg(long, value_name = "RECORDS", value_parser = Only::parse)]
     pub only: Vec<Only>,
+    /// Only records edited since then: an RFC 3339 time, or 2d, 12h, 30m before now
+    #[arg(long, value_name = "TIME", value_parser = Since::parse)]
+    pub since: Option<Since>,
     /// Most records that may be deleted, per entity and side: 99 or 20%
     #[arg(long, value_name = "N|P%")]
     pub max_delete: Option<Threshold>,

@@ -1,5 +1,9 @@
 //! Values as people write them: `100MB`, `5m`, `contacts:category=business`.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use syncline_engine::sync::rfc3339_ms;
+use syncline_hub::timestamp;
 use syncline_model::id::RecordId;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
@@ -31,6 +35,40 @@ pub fn millis(text: &str) -> Result<u64, String> {
 /// A sentence that says what an id looks like.
 pub fn id(text: &str) -> Result<RecordId, String> {
     RecordId::new(text).map_err(|error| error.to_string())
+}
+
+/// A time from which on records were edited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Since {
+    /// The time, in milliseconds since 1970.
+    pub ms: u64,
+    /// The time as RFC 3339.
+    pub text: String,
+}
+
+impl Since {
+    /// Reads an RFC 3339 time with its zone, or a duration before now such as `2d` or `12h`.
+    ///
+    /// # Errors
+    ///
+    /// A sentence that says what is expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self::before(text, u64::try_from(now.as_millis()).unwrap_or(u64::MAX))
+    }
+
+    /// Reads a time, or a duration before `now_ms`, in milliseconds since 1970.
+    fn before(text: &str, now_ms: u64) -> Result<Self, String> {
+        if let Some(ms) = rfc3339_ms(text) {
+            return Ok(Self { ms, text: text.to_owned() });
+        }
+        let back_ms = units::long_millis(text).ok_or_else(|| {
+            "a time looks like 2026-01-12T10:00:00Z, or like 2d, 12h or 30m before now".to_owned()
+        })?;
+        // To the second, as its text is, so that a saved plan means the same.
+        let ms = now_ms.saturating_sub(back_ms) / 1_000 * 1_000;
+        Ok(Self { ms, text: timestamp(ms) })
+    }
 }
 
 /// Records that are asked for.
@@ -87,6 +125,26 @@ impl Only {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn since_is_a_time_or_a_duration_before_now() {
+        let now_ms = 1_768_212_330_999;
+        #[rustfmt::skip]
+        let cases = [
+            ("2026-01-12T10:05:30Z",      Some((1_768_212_330_000, "2026-01-12T10:05:30Z"))),
+            ("2026-01-12T11:05:30+01:00", Some((1_768_212_330_000, "2026-01-12T11:05:30+01:00"))),
+            ("30s",                       Some((1_768_212_300_000, "2026-01-12T10:05:00Z"))),
+            ("2d",                        Some((1_768_039_530_000, "2026-01-10T10:05:30Z"))),
+            ("1w",                        Some((1_767_607_530_000, "2026-01-05T10:05:30Z"))),
+            ("99999w",                    Some((0, "1970-01-01T00:00:00Z"))),
+            ("2026-01-12", None), ("2026-01-12T10:05:30", None), ("yesterday", None), ("5", None),
+        ];
+        for (text, expected) in cases {
+            let found = Since::before(text, now_ms).ok();
+            let found = found.as_ref().map(|since| (since.ms, since.text.as_str()));
+            assert_eq!(found, expected, "case: {text}");
+        }
+    }
 
     #[test]
     fn only_takes_an_id_or_a_field_with_a_value() {

@@ -274,6 +274,9 @@ pub(super) fn print_plan(
     if let Some(stop) = &outcome.stop {
         output.failure_text(&Failure::from(HubError::from(stop.clone())));
     }
+    for notice in &outcome.report.notices {
+        output.note(&format!("note {}", run_text::problem(notice)));
+    }
     for problem in &outcome.report.problems {
         output.warn(&run_text::problem(problem));
     }

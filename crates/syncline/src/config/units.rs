@@ -22,6 +22,18 @@ pub(crate) fn millis(text: &str) -> Option<u64> {
     scaled(text, factor)
 }
 
+/// Returns the milliseconds of a duration that may be long: also `2d` or `1w`; `None` if it is not
+/// one.
+pub(crate) fn long_millis(text: &str) -> Option<u64> {
+    const DAY_MS: u64 = 86_400_000;
+    let factor = |unit: &str| match unit {
+        "d" => Some(DAY_MS),
+        "w" => Some(7 * DAY_MS),
+        _ => None,
+    };
+    millis(text).or_else(|| scaled(text, factor))
+}
+
 fn scaled(text: &str, factor: impl Fn(&str) -> Option<u64>) -> Option<u64> {
     let text = text.trim();
     let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());

@@ -1,4 +1,4 @@
-//! Which records `--id` and `--only` mean.
+//! Which records `--id`, `--only` and `--since` mean.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -100,9 +100,10 @@ pub(super) fn narrowing(
     domains: [&FileDomain; 2],
     entities: &mut Vec<FileEntity>,
 ) -> Result<Narrowing, Failure> {
+    let since_ms = options.since.as_ref().map(|since| since.ms);
     let asked = asked(config, options);
     if asked.is_empty() {
-        return Ok(Narrowing::default());
+        return Ok(Narrowing { chosen: None, since_ms });
     }
     let mut chosen = Chosen::default();
     let mut named: BTreeSet<EntityName> = BTreeSet::new();
@@ -128,7 +129,7 @@ pub(super) fn narrowing(
     if asked.iter().all(|one| one.entity().is_some()) {
         entities.retain(|entity| named.contains(&entity.entity.name));
     }
-    Ok(Narrowing { chosen: Some(chosen) })
+    Ok(Narrowing { chosen: Some(chosen), since_ms })
 }
 
 /// Returns the entity of this name that takes part.

@@ -147,6 +147,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
         mode,
         ids,
         only,
+        since,
         max_delete,
         max_change,
         allow_emptied,
@@ -170,6 +171,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
         ("--entities", entities),
         ("--direction", word(&|| clap::ValueEnum::to_possible_value(direction.as_ref()?))),
         ("--mode", word(&|| clap::ValueEnum::to_possible_value(mode.as_ref()?))),
+        ("--since", since.as_ref().map(|since| since.text.clone())),
         ("--max-delete", max_delete.as_ref().map(threshold)),
         ("--max-change", max_change.as_ref().map(threshold)),
         ("--max-items", max_items.map(|count| count.to_string())),
@@ -212,6 +214,7 @@ mod tests {
         let texts = [
             "--source a --target b --entities contacts,tasks --direction source_to_target",
             "--link work --mode mirror --max-delete 99 --max-change 50% --allow-emptied",
+            "--since 2026-01-12T10:00:00Z",
             "--id c1 --id contacts:c2 --only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask --require-clean",
         ];
         for text in texts {
