@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncline_domains::files::disk::{Disk, SystemDisk};
 use syncline_engine::audit::{
     Actor as AuditActor, AuditEntry, BatchFacts, Details, FieldError, Frontier, Head, Salt,
-    Shreddable, inner_root,
+    Shreddable,
 };
 use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -234,7 +234,7 @@ impl Hub {
         &mut self,
         batch: &mut Batch,
         facts_of: BatchFacts,
-        commitments: &[syncline_engine::audit::Hash],
+        commitments: &Frontier,
         actor: &Actor,
         details: &str,
     ) -> Result<Frontier, HubError> {
@@ -273,8 +273,8 @@ pub(crate) fn put_facts(batch: &mut Batch, clock: (Clock, Clock), position: (Pos
 pub(crate) struct Noted<'a> {
     /// What the batch is.
     pub(crate) facts_of: BatchFacts,
-    /// The commitments to its changes, in order of position.
-    pub(crate) commitments: &'a [syncline_engine::audit::Hash],
+    /// The tree over the commitments to its changes, in order of position.
+    pub(crate) commitments: &'a Frontier,
     /// Who asked for it.
     pub(crate) actor: &'a Actor,
     /// Names and counts, as a JSON object.
@@ -290,8 +290,7 @@ impl Noted<'_> {
         environment: &mut dyn Environment,
     ) -> Result<Frontier, HubError> {
         let Noted { mut facts_of, commitments, actor, details } = self;
-        facts_of.record_count = commitments.len() as u64;
-        facts_of.inner_root = inner_root(commitments);
+        (facts_of.record_count, facts_of.inner_root) = (commitments.size(), commitments.root());
         let field = |_: FieldError| HubError::Row { table: "audit" };
         let who =
             AuditActor::new(actor.user.as_deref(), actor.session.as_deref()).map_err(field)?;

@@ -2,9 +2,7 @@
 
 use std::path::Path;
 
-use syncline_engine::audit::{
-    Actor, AuditEntry, BatchFacts, Details, Frontier, Salt, Shreddable, inner_root,
-};
+use syncline_engine::audit::{Actor, AuditEntry, BatchFacts, Details, Frontier, Salt, Shreddable};
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, MetaName, Scan};
@@ -251,8 +249,8 @@ impl Server {
             action: "COMMIT".to_owned(),
             origin: origin.to_owned(),
             run: None,
-            record_count: transaction.commitments.len() as u64,
-            inner_root: inner_root(&transaction.commitments),
+            record_count: transaction.commitments.size(),
+            inner_root: transaction.commitments.root(),
         };
         let failed = |_| Fail::Row("audit");
         let actor = Actor::new(Some(origin), None).map_err(failed)?;

@@ -7,7 +7,8 @@ use std::path::Path;
 use syncline_domains::Advice;
 use syncline_domains::files::disk::journal::{Entry, Outcome, recover};
 use syncline_domains::files::disk::{
-    Digest, DiskError, Reading, SystemDisk, digest, leftovers, read, stage,
+    Digest, Disk, DiskError, Reading, SystemDisk, WriteError, Writing, begin_stage, digest,
+    leftovers, read, stage,
 };
 use syncline_model::id::RunId;
 
@@ -97,6 +98,22 @@ fn a_file_is_replaced_with_its_rights_and_the_old_one_kept() {
     assert_eq!(fs::metadata(&path).unwrap().mode() & 0o7777, 0o664);
     assert_eq!(fs::metadata(&keep).unwrap().ino(), old.identity.inode);
     assert!(leftovers(&SystemDisk, folder.path()).unwrap().is_empty());
+}
+
+#[test]
+fn a_large_file_is_written_beside_its_caller_and_whole_once_it_was_waited_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("contacts.json");
+    let content = vec![b'x'; 1 << 20];
+    let (staged, staging) = begin_stage(&SystemDisk, &path, content.clone(), &run()).unwrap();
+    staging.wait(&SystemDisk).unwrap();
+    assert_eq!(fs::read(&staged.path).unwrap(), content);
+    assert_eq!(staged.digest, Digest::of(&content));
+
+    let nowhere = folder.path().join("missing/contacts.json");
+    let writing = SystemDisk.begin_write(&nowhere, content, 0o600);
+    assert!(matches!(writing, Writing::UnderWay(_)), "{writing:?}");
+    assert!(matches!(writing.wait(), Err(WriteError::Create(_))));
 }
 
 #[test]

@@ -92,7 +92,7 @@ pub use bytes::{DecodeError, FieldError};
 pub use commitment::{Canonical, Salt, Shreddable, commit};
 pub use entry::{Actor, AuditEntry, Details, StoredEntry};
 pub use hash::{Hash, HashTextError};
-pub use leaf::{BatchFacts, BatchLeaf, inner_root};
+pub use leaf::{BatchFacts, BatchLeaf, inner_leaf, inner_root};
 pub use proof::{ProofError, RecordProof};
 pub use proof_text::ProofTextError;
 pub use record::RecordFacts;

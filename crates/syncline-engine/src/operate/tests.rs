@@ -69,7 +69,7 @@ fn a_record_changed_twice_is_saved_once_and_logged_twice() {
     assert_eq!(rows(Table::Records), 1);
     assert_eq!((rows(Table::Log), rows(Table::Results)), (2, 2));
     assert_eq!(decided.transaction.position, Position(2));
-    assert_eq!(decided.transaction.commitments.len(), 2);
+    assert_eq!(decided.transaction.commitments.size(), 2);
     assert_eq!(decided.applied, 2);
 }
 

@@ -12,7 +12,9 @@ use syncline_model::path::Path;
 
 use super::record::{RecordPlan, Write};
 use crate::audit::Canonical as _;
-use crate::audit::{FieldError, Hash, RecordFacts, Salt, commit as commitment};
+use crate::audit::{
+    FieldError, Frontier, Hash, RecordFacts, Salt, commit as commitment, inner_leaf,
+};
 use crate::conflicts::{ConflictRow, Status};
 use crate::link::{Direction, Side};
 use crate::log::{ChangeKind, LogEntry, digest, images};
@@ -36,8 +38,8 @@ pub struct Transaction {
     pub batch: Batch,
     /// The end of the log with the run's changes.
     pub position: Position,
-    /// The commitments to the run's changes, in order of position.
-    pub commitments: Vec<Hash>,
+    /// The tree over the commitments to the run's changes, in order of position.
+    pub commitments: Frontier,
     run: RunFacts,
 }
 
@@ -77,7 +79,7 @@ pub struct Recording {
 impl Transaction {
     /// Begins a transaction behind `position`, the present end of the log.
     pub const fn new(run: RunFacts, position: Position) -> Self {
-        Self { batch: Batch::new(), position, commitments: Vec::new(), run }
+        Self { batch: Batch::new(), position, commitments: Frontier::new(), run }
     }
 
     /// Returns the run.
@@ -187,7 +189,7 @@ impl Transaction {
         self.position = self.position.next();
         let salt = blake3::keyed_hash(&self.run.secret, &self.position.0.to_be_bytes());
         entry.salt = Salt::new(salt.into());
-        self.commitments.push(commitment_of(&entry)?);
+        self.commitments.append(inner_leaf(commitment_of(&entry)?));
         self.batch.put(Key::Log(self.position), entry.encode());
         Ok(())
     }

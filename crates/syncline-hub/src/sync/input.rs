@@ -1,6 +1,7 @@
 //! What a run starts from: the files of one entity, and which of its records have to be looked at.
 
 use std::path::PathBuf;
+use std::thread::{self, Scope};
 
 use syncline_domains::files::disk::{Digest, Present, Reading, digest, read};
 use syncline_domains::files::document::{Document, DocumentError, Reason};
@@ -13,7 +14,7 @@ use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
 
-use super::both::both;
+use super::beside::Beside;
 use super::publish::is_transient;
 use super::run::length;
 use crate::error::HubError;
@@ -187,6 +188,50 @@ pub(super) fn file_error(
     HubError::File { domain, entity, code, problem, transient }
 }
 
+/// Both files of an entity, as they were read; their items are being found.
+pub(super) struct EntityReading<'scope> {
+    opened: [Opened; 2],
+    rules: [u8; 16],
+    /// Nothing if nothing has changed anywhere.
+    files: Option<[FileReading<'scope>; 2]>,
+}
+
+/// A file whose items are being found.
+struct FileReading<'scope> {
+    facts: FileFacts,
+    document: Beside<'scope, Result<Document<'static>, DocumentError>>,
+}
+
+impl EntityReading<'_> {
+    /// Waits for the items of both files.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::File`] if a file is no document.
+    pub(super) fn wait(
+        self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+    ) -> Result<EntityInput, HubError> {
+        let Self { opened, rules, files } = self;
+        let unchanged = files.is_none();
+        let sides = match files {
+            None => opened.map(|side| side.into_known(request, entity)),
+            Some(files) => {
+                let name = &entity.entity.name;
+                let [source, target] = opened;
+                let [of_source, of_target] =
+                    files.map(|FileReading { facts, document }| (facts, document.wait()));
+                [
+                    source.into_read(request, name, of_source.0, of_source.1)?,
+                    target.into_read(request, name, of_target.0, of_target.1)?,
+                ]
+            }
+        };
+        Ok(EntityInput { sides, rules, unchanged })
+    }
+}
+
 /// Both files of one entity.
 pub(crate) struct EntityInput {
     /// Source and target.
@@ -209,6 +254,20 @@ impl View<'_> {
         request: &SyncRequest,
         entity: &FileEntity,
     ) -> Result<EntityInput, HubError> {
+        thread::scope(|scope| self.begin_reading(scope, request, entity)?.wait(request, entity))
+    }
+
+    /// Reads both files of an entity, one after the other, and begins to find their items.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::File`] if a file cannot be read.
+    pub(super) fn begin_reading<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        request: &SyncRequest,
+        entity: &'scope FileEntity,
+    ) -> Result<EntityReading<'scope>, HubError> {
         let rules = rules_digest(request, entity);
         let [source, target] = Side::BOTH.map(|side| self.open_side(request, entity, side));
         let opened = [source?, target?];
@@ -217,12 +276,18 @@ impl View<'_> {
         let unchanged = !request.narrowing.is_narrow()
             && opened.iter().all(|side| side.may_be_unchanged(self, rules))
             && opened.iter().all(|side| side.is_unchanged(self));
-        let sides = if unchanged {
-            opened.map(|side| side.into_known(request, entity))
-        } else {
-            self.read_sides(request, entity, opened)?
-        };
-        Ok(EntityInput { sides, rules, unchanged })
+        if unchanged {
+            return Ok(EntityReading { opened, rules, files: None });
+        }
+        let LinkedEntity { name, id_path, .. } = &entity.entity;
+        let [source, target] = opened.each_ref().map(|side| side.read(self, request, name));
+        let files = [source?, target?].map(|file| {
+            let facts = FileFacts::of(file.as_ref());
+            let bytes = file.as_ref().map_or(0, |file| file.bytes.len());
+            let find = move || items_of(file, name, id_path);
+            FileReading { facts, document: Beside::begin(scope, bytes, find) }
+        });
+        Ok(EntityReading { opened, rules, files: Some(files) })
     }
 
     /// Reads the file of one side, whether it was changed or not.
@@ -237,28 +302,6 @@ impl View<'_> {
         let file = opened.read(self, request, name)?;
         let facts = FileFacts::of(file.as_ref());
         opened.into_read(request, name, facts, items_of(file, name, &entity.entity.id_path))
-    }
-
-    /// Reads both files, one after the other, and finds their items side by side.
-    fn read_sides(
-        &self,
-        request: &SyncRequest,
-        entity: &FileEntity,
-        opened: [Opened; 2],
-    ) -> Result<[SideInput; 2], HubError> {
-        let name = &entity.entity.name;
-        let [source, target] = opened.each_ref().map(|side| side.read(self, request, name));
-        let files = [source?, target?];
-        let facts = files.each_ref().map(|file| FileFacts::of(file.as_ref()));
-        let lengths = files.each_ref().map(|file| file.as_ref().map_or(0, |f| f.bytes.len()));
-        let id_path = &entity.entity.id_path;
-        let parse = files.map(|file| move || items_of(file, name, id_path));
-        let [source_document, target_document] = both(lengths[0].min(lengths[1]), parse);
-        let ([source, target], [source_facts, target_facts]) = (opened, facts);
-        Ok([
-            source.into_read(request, name, source_facts, source_document)?,
-            target.into_read(request, name, target_facts, target_document)?,
-        ])
     }
 
     fn open_side(

@@ -5,7 +5,7 @@
 //! the rows together with what is about to be written, put the files in place, confirm. A crash at
 //! any step is mended by [`Hub::recover`](crate::Hub::recover), which opening a hub calls.
 
-mod both;
+mod beside;
 mod clean;
 mod input;
 mod narrowed;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::mpsc::{SyncSender, sync_channel};
-use std::thread::{self, ScopedJoinHandle};
+use std::thread::{self, Scope, ScopedJoinHandle};
 
 use syncline_domains::files::disk::{Digest, Disk, FileKind, Place};
 use syncline_engine::audit::{BatchFacts, Frontier, inner_root};
@@ -20,7 +20,7 @@ use super::planned::{NextIndex, Planned};
 use super::prepare::{EntityPlan, ListedConflicts};
 use super::publish::{audit_details, file_name, put_report};
 use super::record::{Plans, record_all, send};
-use super::stage::StagedWrite;
+use super::stage::{StagedWrite, wait_for_all};
 use crate::environment::Environment;
 use crate::error::HubError;
 use crate::hub::{Hub, Noted, put_facts};
@@ -139,6 +139,9 @@ impl Hub {
         match (written.map_err(HubError::from), ended) {
             // What the store says comes first: it may be why the rest ended.
             (Err(error), _) | (Ok(_), Err(error)) => {
+                // Before they are removed they must not be written any more; what that comes to is
+                // no news.
+                let _ = wait_for_all(&*self.disk, request, &mut prepared.writes);
                 for write in prepared.writes {
                     // Best effort: the next run removes what is left of a run that never was.
                     let _ = write.entry.staged.discard(&*self.disk);
@@ -205,6 +208,7 @@ impl Own<'_> {
         // What went wrong with the rows comes first: it may be why no more plans were taken.
         let mut transaction = joined(recorder)?;
         planned?;
+        wait_for_all(view.disk, request, &mut prepared.writes)?;
         view.settle(request, &prepared.writes)?;
         let mut report = view.report(request, prepared)?;
         for write in &prepared.writes {
@@ -271,7 +275,8 @@ impl Prepared {
 }
 
 impl View<'_> {
-    /// Plans all entities, one after the other; nothing of an entity is held longer than needed.
+    /// Plans all entities, one after the other. While one is planned the next is read, and the files
+    /// of the last are written; nothing of an entity is held longer.
     fn prepare(
         &self,
         request: &SyncRequest,
@@ -280,12 +285,36 @@ impl View<'_> {
         prepared: &mut Prepared,
     ) -> Result<(), HubError> {
         self.check_bytes(request)?;
-        for entity in &request.entities {
+        thread::scope(|scope| self.prepare_entities(scope, request, progress, mode, prepared))?;
+        prepared.inputs = self.inputs(&prepared.entities);
+        if let Some(expected) = &request.expected_inputs
+            && *expected != prepared.inputs
+        {
+            return Err(HubError::StalePlan);
+        }
+        Ok(())
+    }
+
+    fn prepare_entities<'scope>(
+        &self,
+        scope: &'scope Scope<'scope, '_>,
+        request: &'scope SyncRequest,
+        progress: &mut dyn Progress,
+        mode: Mode<'_>,
+        prepared: &mut Prepared,
+    ) -> Result<(), HubError> {
+        let mut entities = request.entities.iter();
+        let mut read_next =
+            || entities.next().map(|entity| (entity, self.begin_reading(scope, request, entity)));
+        let mut next = read_next();
+        while let Some((entity, reading)) = next {
             if progress.is_cancelled() {
                 return Err(HubError::Cancelled);
             }
             progress.entity_started(&entity.entity.name);
-            let input = match self.read_entity(request, entity) {
+            let input = reading.and_then(|reading| reading.wait(request, entity));
+            next = read_next();
+            let input = match input {
                 Ok(input) => input,
                 Err(error) => {
                     prepared.problems.push(file_problem(error, entity.entity.name.clone())?);
@@ -312,12 +341,6 @@ impl View<'_> {
             self.check_time(request, prepared.run.at_ms)?;
             self.finish_entity(request, plan, mode, prepared)?;
         }
-        prepared.inputs = self.inputs(&prepared.entities);
-        if let Some(expected) = &request.expected_inputs
-            && *expected != prepared.inputs
-        {
-            return Err(HubError::StalePlan);
-        }
         Ok(())
     }
 
@@ -337,6 +360,8 @@ impl View<'_> {
             prepared.entities.push(Planned::of(plan, [None, None]));
             return Ok(());
         }
+        // The files of one entity at most are on their way while the next is planned.
+        wait_for_all(self.disk, request, &mut prepared.writes)?;
         let run = &prepared.run.id;
         let changes = std::mem::take(&mut plan.changes);
         let mut indexes = [None, None];

@@ -2,14 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use syncline_domains::files::disk::{Digest, DiskError, journal, stage, sync_folders};
+use syncline_domains::files::disk::{
+    Digest, Disk, DiskError, Staging, begin_stage, journal, sync_folders,
+};
 use syncline_domains::files::document::{RewriteError, Rewritten};
 use syncline_engine::index::ItemDigest;
 use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
 use syncline_model::id::{EntityName, RecordId, RunId};
 
-use super::both::both;
+use super::beside::both;
 use super::input::{file_error, with_causes};
 use super::prepare::{EntityPlan, Rewrite};
 use super::publish::is_transient;
@@ -24,8 +26,31 @@ pub(super) struct StagedWrite {
     /// Its place in the journal.
     pub(super) key: Key,
     pub(super) entry: journal::Entry,
+    /// Its bytes on their way to the disk, until they are waited for.
+    staging: Option<Staging>,
     /// Whether it is in its place now.
     pub(super) is_done: bool,
+}
+
+/// Waits until the bytes of all staged files are durable.
+///
+/// # Errors
+///
+/// [`HubError::File`] of the first that could not be written.
+pub(super) fn wait_for_all(
+    disk: &dyn Disk,
+    request: &SyncRequest,
+    writes: &mut [StagedWrite],
+) -> Result<(), HubError> {
+    let mut first = Ok(());
+    for write in writes {
+        if let Some(staging) = write.staging.take() {
+            let ended = staging.wait(disk);
+            let ended = ended.map_err(|e| not_staged(request, write.side, &write.entity, &e));
+            first = first.and(ended);
+        }
+    }
+    first
 }
 
 /// What a staged file holds.
@@ -81,7 +106,7 @@ impl View<'_> {
         Ok(())
     }
 
-    /// Writes the new file of one side beside the old one.
+    /// Begins to write the new file of one side beside the old one.
     ///
     /// - `of_run`: the run, and the folder of the hub's state.
     pub(super) fn stage(
@@ -100,15 +125,17 @@ impl View<'_> {
             let (code, problem) = (error.code(), with_causes(&error));
             file_error(request.domain(side), &plan.name, code, problem, false)
         })?;
-        let staged = stage(self.disk, &input.path, &bytes, run)
+        let length = bytes.len() as u64;
+        let (staged, staging) = begin_stage(self.disk, &input.path, bytes, run)
             .map_err(|error| not_staged(request, side, &plan.name, &error))?;
         let keep = undo_path(state_folder, run, domain.as_str(), plan.name.as_str());
         let entry =
             journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep), records };
         let entity = plan.name.clone();
         let key = Key::Journal { run: run.clone(), domain, entity: entity.clone() };
-        let write = StagedWrite { entity, side, key, entry, is_done: false };
-        Ok((write, NewFile { bytes: bytes.len() as u64, items: written }))
+        let staging = Some(staging);
+        let write = StagedWrite { entity, side, key, entry, staging, is_done: false };
+        Ok((write, NewFile { bytes: length, items: written }))
     }
 }
 

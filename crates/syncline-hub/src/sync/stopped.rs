@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use syncline_engine::audit::Frontier;
 use syncline_engine::rows::Batch;
 use syncline_engine::sync::{EntityReport, Problem, RunReport, RunStatus};
 use syncline_model::json::{Json, Object, parse};
@@ -55,7 +56,8 @@ impl Hub {
         "REFUSED".clone_into(&mut facts.action);
         let details = refusal_details(&report, stop);
         let mut batch = Batch::new();
-        let frontier = self.add_audit(&mut batch, facts, &[], &request.actor, &details)?;
+        let frontier =
+            self.add_audit(&mut batch, facts, &Frontier::new(), &request.actor, &details)?;
         report.audit_head = frontier.head().to_string();
         put_report(&mut batch, &report);
         self.commit(batch, self.clock, self.position, frontier)?;

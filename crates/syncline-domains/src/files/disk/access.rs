@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread::JoinHandle;
 
 /// A disk: the real one, or a simulation that loses what was not synced.
 ///
@@ -34,6 +35,12 @@ pub trait Disk: Send + Sync {
     ///
     /// [`WriteError`]. Part of the file may be there then.
     fn write_new(&self, path: &Path, bytes: &[u8], mode: u32) -> Result<(), WriteError>;
+
+    /// Begins what [`write_new`](Self::write_new) does; a disk may do it beside what its caller does
+    /// meanwhile. Nothing is known of the file before [`Writing::wait`].
+    fn begin_write(&self, path: &Path, bytes: Vec<u8>, mode: u32) -> Writing {
+        Writing::Ended(self.write_new(path, &bytes, mode))
+    }
 
     /// Gives a file a new name; what had that name vanishes. Both are in one folder.
     ///
@@ -69,6 +76,31 @@ pub trait Disk: Send + Sync {
     ///
     /// Any error of the system.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+}
+
+/// A new file on its way to the disk.
+#[derive(Debug)]
+pub enum Writing {
+    /// It ended.
+    Ended(Result<(), WriteError>),
+    /// A thread of its own does it.
+    UnderWay(JoinHandle<Result<(), WriteError>>),
+}
+
+impl Writing {
+    /// Waits for the end.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteError`], as of [`Disk::write_new`].
+    pub fn wait(self) -> Result<(), WriteError> {
+        match self {
+            Self::Ended(result) => result,
+            Self::UnderWay(thread) => {
+                thread.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic))
+            }
+        }
+    }
 }
 
 /// Where a path leads.

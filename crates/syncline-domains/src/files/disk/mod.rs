@@ -32,10 +32,11 @@ mod reading;
 mod staging;
 mod system;
 
-pub use access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError};
+pub use access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError, Writing};
 pub use error::{DiskError, Step};
 pub use reading::{Digest, Present, Reading, digest, read};
 pub use staging::{
-    Leftover, Published, Replacement, Staged, leftovers, publish_all, stage, sync_folders,
+    Leftover, Published, Replacement, Staged, Staging, begin_stage, leftovers, publish_all, stage,
+    sync_folders,
 };
 pub use system::SystemDisk;

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use syncline_model::id::RunId;
 
-use super::access::{Disk, Facts, FileIdentity, Place};
+use super::access::{Disk, Facts, FileIdentity, Place, Writing};
 use super::error::{DiskError, Step};
 use super::reading::{Digest, place, regular_facts, seen};
 
@@ -60,6 +60,22 @@ pub fn stage(
     bytes: &[u8],
     run: &RunId,
 ) -> Result<Staged, DiskError> {
+    let (staged, staging) = begin_stage(disk, target, bytes.to_vec(), run)?;
+    staging.wait(disk)?;
+    Ok(staged)
+}
+
+/// Begins what [`stage`] does: the new content is on its way, and there after [`Staging::wait`].
+///
+/// # Errors
+///
+/// [`DiskError`]; nothing was begun then.
+pub fn begin_stage(
+    disk: &dyn Disk,
+    target: &Path,
+    bytes: Vec<u8>,
+    run: &RunId,
+) -> Result<(Staged, Staging), DiskError> {
     let (target, mode) = match place(disk, target)? {
         Place::Found(target) => {
             let facts = regular_facts(disk, &target)?;
@@ -74,12 +90,31 @@ pub fn stage(
     let path = staged_path(&target, run);
     // Only this run writes under this name: what is there is its own, from before a crash.
     remove_if_there(disk, &path)?;
-    let written =
-        disk.write_new(&path, bytes, mode).map_err(|error| DiskError::writing(&path, error));
-    written.inspect_err(|_| {
-        let _ = disk.remove(&path);
-    })?;
-    Ok(Staged { target, path, digest: Digest::of(bytes) })
+    let digest = Digest::of(&bytes);
+    let writing = disk.begin_write(&path, bytes, mode);
+    Ok((Staged { target, path: path.clone(), digest }, Staging { path, writing }))
+}
+
+/// New content on its way to the disk.
+#[derive(Debug)]
+pub struct Staging {
+    path: PathBuf,
+    writing: Writing,
+}
+
+impl Staging {
+    /// Waits until the new content is durable.
+    ///
+    /// # Errors
+    ///
+    /// [`DiskError`]; nothing of the new content is left then, as far as the disk lets it be removed.
+    pub fn wait(self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let Self { path, writing } = self;
+        let written = writing.wait().map_err(|error| DiskError::writing(&path, error));
+        written.inspect_err(|_| {
+            let _ = disk.remove(&path);
+        })
+    }
 }
 
 /// Makes the names of files durable: each of their folders is synced once.

@@ -4,8 +4,9 @@ use std::fs::{self, File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
+use std::thread;
 
-use super::access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError};
+use super::access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError, Writing};
 
 /// The disk of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -14,6 +15,9 @@ pub struct SystemDisk;
 /// How much of a file is read at once, in bytes: few calls, and the piece stays in the cache of the
 /// processor while it is digested.
 const PIECE_BYTES: usize = 128 << 10;
+
+/// From so many bytes on a file is written on a thread of its own: less is done before one is made.
+const BESIDE_BYTES_MIN: usize = 64 << 10;
 
 /// Rights while a file is being written: nobody else reads it.
 const MODE_WRITING: u32 = 0o600;
@@ -77,6 +81,14 @@ impl Disk for SystemDisk {
             file.set_permissions(rights).map_err(WriteError::Write)?;
         }
         file.sync_all().map_err(WriteError::Sync)
+    }
+
+    fn begin_write(&self, path: &Path, bytes: Vec<u8>, mode: u32) -> Writing {
+        if bytes.len() < BESIDE_BYTES_MIN {
+            return Writing::Ended(self.write_new(path, &bytes, mode));
+        }
+        let path = path.to_owned();
+        Writing::UnderWay(thread::spawn(move || Self.write_new(&path, &bytes, mode)))
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
