@@ -15,6 +15,8 @@ pub enum Direction {
     SourceToTarget,
     /// The source becomes a mirror of the target.
     TargetToSource,
+    /// The target takes what the source holds, and keeps what it holds besides.
+    Copy,
 }
 
 /// One of the two domains of a link.
@@ -87,7 +89,8 @@ impl Direction {
     pub const fn gives(self, side: Side) -> bool {
         !matches!(
             (self, side),
-            (Self::SourceToTarget, Side::Target) | (Self::TargetToSource, Side::Source)
+            (Self::SourceToTarget | Self::Copy, Side::Target)
+                | (Self::TargetToSource, Side::Source)
         )
     }
 
@@ -95,20 +98,26 @@ impl Direction {
     pub const fn takes(self, side: Side) -> bool {
         !matches!(
             (self, side),
-            (Self::SourceToTarget, Side::Source) | (Self::TargetToSource, Side::Target)
+            (Self::SourceToTarget | Self::Copy, Side::Source)
+                | (Self::TargetToSource, Side::Target)
         )
     }
 
-    /// Returns whether `side` becomes a mirror of the other: what it holds besides is removed.
+    /// Returns whether `side` only takes what the other holds: its own edits give way.
     pub const fn mirrors(self, side: Side) -> bool {
         !self.gives(side)
+    }
+
+    /// Returns whether records of `side` are removed that the other does not hold, or deleted.
+    pub const fn removes(self, side: Side) -> bool {
+        self.takes(side) && !matches!(self, Self::Copy)
     }
 
     /// Returns the word for it, as in configurations and reports.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Bidirectional => "bidirectional",
-            Self::SourceToTarget => "source_to_target",
+            Self::SourceToTarget | Self::Copy => "source_to_target",
             Self::TargetToSource => "target_to_source",
         }
     }

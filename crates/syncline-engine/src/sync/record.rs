@@ -112,6 +112,10 @@ pub struct RecordPlan {
     pub kept_back: [bool; 2],
     /// Whether a side differs and would be written, if its domain could be.
     pub waiting: [bool; 2],
+    /// Whether a side keeps a record that it would lose, if anything were removed there.
+    pub stays: [bool; 2],
+    /// Whether the record was left alone for a run that may remove it: nothing of it is taken in.
+    pub is_left: bool,
 }
 
 impl RecordPlan {
@@ -164,9 +168,30 @@ impl Planner<'_> {
                 held[side.index()] = Held::Unknown;
             }
         }
+        plan.is_left = self.leaves(&held, &plan.bases);
+        match plan.is_left {
+            true => plan.stays = held.each_ref().map(|held| matches!(held, Held::Present { .. })),
+            false => self.exchange(&held, written, &mut plan, site)?,
+        }
+        if let Some(record) = &plan.record {
+            plan.conflicts = conflicts(record, &self.entity.rules);
+            plan.conflicts
+                .retain(|conflict| Some(&conflict.path) != self.entity.time_path.as_ref());
+        }
+        Ok(plan)
+    }
+
+    /// Takes in what both domains say, and decides what both are to hold.
+    fn exchange(
+        &self,
+        held: &[Held; 2],
+        written: [Option<bool>; 2],
+        plan: &mut RecordPlan,
+        site: &mut Site<'_>,
+    ) -> Result<(), Refusal> {
         for side in Side::BOTH {
             if self.direction.gives(side) {
-                self.take(side, &held, written[side.index()], &mut plan, site)?;
+                self.take(side, held, written[side.index()], plan, site)?;
             } else if let Some(base) = &mut plan.bases[side.index()] {
                 self.close_mirrored(side, base, &held[side.index()], written[side.index()]);
             }
@@ -177,18 +202,25 @@ impl Planner<'_> {
             if self.direction.mirrors(side) && origin_unknown && plan.record.is_none() {
                 continue;
             }
-            self.give(side, &held, &mut plan);
+            self.give(side, held, plan);
         }
-        if let Some(record) = &plan.record {
-            plan.conflicts = conflicts(record, &self.entity.rules);
-            plan.conflicts
-                .retain(|conflict| Some(&conflict.path) != self.entity.time_path.as_ref());
-        }
-        Ok(plan)
+        Ok(())
     }
 
     fn party(&self, side: Side) -> &Party<'_> {
         &self.parties[side.index()]
+    }
+
+    /// Returns whether a record is left alone since one side has lost it, and nothing may be removed
+    /// from the other. Who empties a file by accident loses nothing at the hub either.
+    fn leaves(&self, held: &[Held; 2], bases: &[Option<Base>; 2]) -> bool {
+        Side::BOTH.into_iter().any(|side| {
+            let (taker, at) = (side.other(), side.index());
+            self.direction.takes(taker)
+                && !self.direction.removes(taker)
+                && held[at] == Held::Absent
+                && bases[at].as_ref().is_some_and(was_held)
+        })
     }
 
     /// Takes in what one domain says.
@@ -328,6 +360,12 @@ impl Planner<'_> {
             (None, None) => true,
             _ => false,
         };
+        if now.is_some() && after.is_none() && self.direction.takes(side) {
+            plan.stays[side.index()] = !self.direction.removes(side);
+        }
+        if plan.stays[side.index()] {
+            return;
+        }
         let may_write = self.direction.takes(side) && party.domain.writable;
         if !same && !may_write {
             plan.waiting[side.index()] = self.direction.takes(side);
@@ -344,18 +382,7 @@ impl Planner<'_> {
         let earlier = plan.bases[side.index()].take();
         let (token, kept) = self.seen_by(side, record, shown.as_ref(), earlier.as_ref());
         plan.bases[side.index()] = if same {
-            let known = earlier.is_some() || now.is_some();
-            let mut own = party.gate.own_changes(record, &party.domain.writer);
-            if !kept.is_empty() {
-                own.extend(earlier.iter().flat_map(|base| base.own.as_slice()));
-            }
-            let own = own.into_iter().collect();
-            known.then(|| Base {
-                rendering: with(now.map(Cow::into_owned), &kept),
-                token,
-                own,
-                intent: None,
-            })
+            self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)
         } else {
             if let (Some(now), Some(after)) = (&now, &after) {
                 let base = earlier.as_ref().and_then(|base| base.rendering.as_ref());
@@ -372,6 +399,25 @@ impl Planner<'_> {
             plan.writes[side.index()] = Some(Write { before, after, is_copy });
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
+    }
+
+    /// Returns what is known of a domain that holds what it is to hold.
+    fn agreed(
+        &self,
+        side: Side,
+        record: &Record,
+        now: Option<Fields>,
+        (token, kept): (Token, &Fields),
+        earlier: Option<Base>,
+    ) -> Option<Base> {
+        let party = self.party(side);
+        let is_known = earlier.is_some() || now.is_some();
+        let mut own = party.gate.own_changes(record, &party.domain.writer);
+        if !kept.is_empty() {
+            own.extend(earlier.iter().flat_map(|base| base.own.as_slice()));
+        }
+        let own = own.into_iter().collect();
+        is_known.then(|| Base { rendering: with(now, kept), token, own, intent: None })
     }
 
     /// Returns what a domain has seen that holds what it is to hold, and what it holds, as far as
@@ -409,6 +455,12 @@ impl Planner<'_> {
         };
         visible(record, rules, Some(&self.party(viewer).domain.writer))
     }
+}
+
+/// Returns whether a domain held a record when it was last known, or was about to be given it.
+pub(super) fn was_held(base: &Base) -> bool {
+    let intended = base.intent.as_ref().and_then(|intent| intent.rendering.as_ref());
+    base.rendering.is_some() || intended.is_some()
 }
 
 /// Returns whether every viewer is shown the same, since no field has two values at once.

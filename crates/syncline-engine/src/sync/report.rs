@@ -138,6 +138,9 @@ impl RunReport {
         let names = self.entities.iter().map(|(name, _)| Json::from(name.as_str()));
         record.insert("entities", Json::Array(names.collect()));
         record.insert("syncDirection", self.direction.as_str());
+        if self.direction == Direction::Copy {
+            record.insert("mode", "copy");
+        }
         let mut results = Object::new();
         for (name, entity) in &self.entities {
             results.insert(name.as_str(), entity.to_json());

@@ -5,7 +5,7 @@ use syncline_merge::plain::Base;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
-use super::record::{Held, Known, Planner};
+use super::record::{Held, Known, Planner, was_held};
 use super::time::milliseconds;
 use crate::link::Side;
 
@@ -46,11 +46,10 @@ impl Planner<'_> {
     /// side would lose because this one lacks it.
     fn is_missing(&self, side: Side, known: &Known) -> bool {
         let at = side.index();
-        let was_held = known.bases[at].as_ref().is_some_and(|base| {
-            let intended = base.intent.as_ref().and_then(|intent| intent.rendering.as_ref());
-            base.rendering.is_some() || intended.is_some()
-        });
-        known.held[at] == Held::Absent && (was_held || self.direction.mirrors(side.other()))
+        let is_lost = known.bases[at].as_ref().is_some_and(was_held);
+        let taker = side.other();
+        let would_go = self.direction.mirrors(taker) && self.direction.removes(taker);
+        known.held[at] == Held::Absent && (is_lost || would_go)
     }
 
     /// Returns what a side says of the latest edit of its record.

@@ -100,7 +100,7 @@ impl NextIndex {
 }
 
 /// Stands for the digest of a record that has to be looked at in the next run, whatever it is.
-const DIGEST_UNKNOWN: ItemDigest = [0; 16];
+pub(super) const DIGEST_UNKNOWN: ItemDigest = [0; 16];
 
 /// Returns the items of a file after the run, sorted by id, with their digests.
 fn new_items(
@@ -118,6 +118,7 @@ fn new_items(
     let is_present = |id| items.binary_search_by(|(known, _)| known.cmp(id)).is_ok();
     let uncertain = input.index.items.iter().filter(|(id, _)| {
         plan.unfinished.contains(id)
+            || (plan.left.contains(id) && !is_present(id))
             || document.is_withheld(id)
             || (document.has_unnamed() && !is_present(id))
     });

@@ -6,6 +6,7 @@ use std::sync::mpsc::SyncSender;
 use syncline_domains::files::document::{Change, Document};
 use syncline_domains::files::patch::{PatchError, patch};
 use syncline_engine::conflicts::{ConflictRow, Status};
+use syncline_engine::index::{DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
@@ -25,6 +26,7 @@ use syncline_model::version::Version;
 use syncline_policy::{Origin, Toll};
 
 use super::input::{EntityInput, copies, problems};
+use super::planned::DIGEST_UNKNOWN;
 use super::record::{PlannedRecord, Plans, send};
 use crate::error::HubError;
 use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
@@ -64,6 +66,8 @@ pub(crate) struct EntityPlan {
     pub(crate) notices: Vec<Problem>,
     /// Records that each side would have taken, if it could be written.
     waiting: [u64; 2],
+    /// Records that are left alone until a run that may remove them: the index goes on to know them.
+    pub(crate) left: BTreeSet<RecordId>,
     /// Records that were put off since a side lacks them.
     pub(super) missing_left: u64,
 }
@@ -219,9 +223,14 @@ fn decoded<T>(
 
 /// Counts the records of files that nobody has changed, from what the last run left.
 fn count_known(plan: &mut EntityPlan) {
+    // What a domain lacks may be known there all the same, for a run to come.
+    let is_there = |(_, digest): &&(RecordId, ItemDigest)| *digest != DIGEST_UNKNOWN;
     let [source, target] = plan.input.sides.each_ref().map(|side| &side.index);
-    plan.report.read = [source.items.len() as u64, target.items.len() as u64];
-    let only_target = target.items.iter().filter(|(id, _)| source.get(id).is_none()).count();
+    let count = |index: &DomainIndex| index.items.iter().filter(is_there).count() as u64;
+    plan.report.read = [count(source), count(target)];
+    let in_source = |id| source.get(id).is_some_and(|digest| *digest != DIGEST_UNKNOWN);
+    let in_target = target.items.iter().filter(is_there);
+    let only_target = in_target.filter(|(id, _)| !in_source(id)).count();
     plan.report.merged = plan.report.read[0] + only_target as u64;
     plan.report.unchanged = plan.report.merged;
 }
@@ -267,6 +276,7 @@ impl EntityPlan {
             removed: [0; 2],
             unfinished: BTreeSet::new(),
             waiting: [0; 2],
+            left: BTreeSet::new(),
             missing_left: 0,
         }
     }
@@ -314,6 +324,9 @@ impl EntityPlan {
             self.removed[change.side.index()] += 1;
         }
         self.count(planner, id, &plan);
+        if plan.is_left {
+            self.left.insert(id.clone());
+        }
         self.note_conflicts(planner, id, &plan, listed);
         for side in Side::BOTH {
             if let Some(write) = &plan.writes[side.index()] {
@@ -326,6 +339,7 @@ impl EntityPlan {
     fn count(&mut self, planner: &Planner<'_>, id: &RecordId, plan: &RecordPlan) {
         let deletion = planner.entity.rules.deletion;
         let exists = plan.record.as_ref().is_some_and(|record| is_visible(record, deletion));
+        let exists = exists || plan.stays.contains(&true);
         self.report.merged += u64::from(exists);
         for side in Side::BOTH {
             self.report.filtered += u64::from(plan.kept_back[side.index()]);

@@ -47,7 +47,7 @@ pub struct SyncOptions {
     /// Which way changes flow [default: that of the link]
     #[arg(long, value_name = "DIRECTION")]
     pub direction: Option<DirectionWord>,
-    /// `merge` both sides, or make the target a `mirror` of the source
+    /// `merge` both sides, make the target a `mirror` of the source, or `copy` to it and delete nothing
     #[arg(long, conflicts_with = "direction")]
     pub mode: Option<Mode>,
     /// Only the record of this id, in every entity or in one; may be repeated
@@ -101,6 +101,8 @@ pub enum Mode {
     Merge,
     /// The target becomes what the source is.
     Mirror,
+    /// The target takes what the source has, and keeps what it has besides.
+    Copy,
 }
 
 /// What becomes of fields that both sides changed to different values.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use syncline_engine::link::Direction;
 use syncline_engine::sync::{Problem, RunReport, RunStatus};
 use syncline_hub::{FileEntity, SyncOutcome, SyncRequest};
 use syncline_model::id::{DomainName, EntityName};
@@ -88,6 +89,7 @@ fn nothing_written(outcome: &SyncOutcome, request: &SyncRequest) -> &'static str
     let RunReport { status, entities, notices, .. } = &outcome.report;
     // What is left out, kept back or told of may well differ.
     let is_whole = !request.narrowing.is_narrow()
+        && request.direction != Direction::Copy
         && notices.is_empty()
         && entities.iter().all(|(_, entity)| entity.filtered == 0);
     match (status, open_conflicts(outcome), is_whole) {

@@ -245,6 +245,7 @@ fn direction(link: &Link, options: &SyncOptions) -> Direction {
             Direction::SourceToTarget
         }
         (Some(DirectionWord::TargetToSource), _) => Direction::TargetToSource,
+        (None, Some(Mode::Copy)) => Direction::Copy,
         (None, None) => match link.direction {
             ConfiguredDirection::Bidirectional => Direction::Bidirectional,
             ConfiguredDirection::SourceToTarget => Direction::SourceToTarget,

@@ -9,6 +9,7 @@
 //! | guards, dry runs, broken files | `safety.rs` |
 //! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
 //! | records that may be the same | `twins.rs` |
+//! | one way, deleting nothing | `copies.rs` |
 //! | runs of some records only | `narrowed.rs` |
 //! | several links in one run | `links.rs` |
 //! | what must not cross, and who may look | `privacy.rs`, `permissions.rs` |
@@ -23,6 +24,7 @@
 
 mod audit;
 mod conflicts;
+mod copies;
 mod custom;
 mod defects;
 mod describe;
