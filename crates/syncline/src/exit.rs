@@ -54,6 +54,18 @@ impl Exit {
         self as u8
     }
 
+    /// Returns which of two endings a command of several links ends with: the one with the higher
+    /// number, but for changes that are pending, which are no failure.
+    #[must_use]
+    pub fn worse(self, other: Self) -> Self {
+        let weight = |exit: &Self| match exit {
+            Self::Ok => (0, *exit),
+            Self::Changes => (1, *exit),
+            failure => (2, *failure),
+        };
+        std::cmp::max_by_key(self, other, weight)
+    }
+
     /// Returns what it means, in a few words.
     pub const fn meaning(self) -> &'static str {
         match self {
@@ -91,6 +103,19 @@ impl From<Exit> for ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn pending_changes_hide_no_failure() {
+        let cases = [
+            (Exit::Ok, Exit::Changes, Exit::Changes),
+            (Exit::Changes, Exit::Safety, Exit::Safety),
+            (Exit::Partial, Exit::Safety, Exit::Safety),
+            (Exit::Ok, Exit::Interrupted, Exit::Interrupted),
+        ];
+        for (one, other, expected) in cases {
+            assert_eq!((one.worse(other), other.worse(one)), (expected, expected));
+        }
+    }
 
     /// Scripts depend on these numbers: they never change.
     #[test]

@@ -38,7 +38,7 @@ pub struct SyncOptions {
     /// The domain that is called the target
     #[arg(long, value_name = "DOMAIN", requires = "source")]
     pub target: Option<String>,
-    /// The link of the configuration, by name; several for `sync` [default: all of them]
+    /// Links of the configuration, by name, separated by commas [default: all of them]
     #[arg(long, value_name = "LINKS", value_delimiter = ',', conflicts_with_all = ["source", "target"])]
     pub link: Vec<String>,
     /// Which entities, separated by commas [default: all of the link]

@@ -7,12 +7,13 @@ use syncline_model::id::RecordId;
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
 
+use super::sync::link_heading;
 use crate::arguments::{Diff, SyncOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::Paint;
 use crate::output::table::{columns, field, printable, value};
-use crate::run::{Context, Prepared, prepare};
+use crate::run::{Context, Prepared, each_link, prepare};
 
 /// Most records that are compared, unless all are asked for with `-v`.
 const RECORDS_SHOWN_MAX: usize = 50;
@@ -29,37 +30,45 @@ type Fields = Vec<(Path, Leaf)>;
 pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let options = SyncOptions { entities: vec![diff.entity.clone()], ..diff.options.clone() };
-    let prepared = prepare(context, &config, &options)?;
-    context.look(&config.state, |hub| compare(context, hub, &prepared, diff))
+    let each = each_link(&config, &options);
+    let mut documents = Vec::new();
+    for options in &each {
+        link_heading(context, options, each.len());
+        let prepared = prepare(context, &config, options)?;
+        documents
+            .extend(context.look(&config.state, |hub| compare(context, hub, &prepared, diff))?);
+    }
+    context.output.json_list("diff/1", "records", documents);
+    Ok(Exit::Ok)
 }
 
+/// Compares the records of one link; answers with their documents.
 fn compare(
     context: &Context,
     hub: &mut Hub,
     prepared: &Prepared,
     diff: &Diff,
-) -> Result<Exit, Failure> {
+) -> Result<Vec<Object>, Failure> {
     let ids = match &diff.id {
         Some(id) => vec![record_id(id)?],
         None => touched(context, hub, prepared)?,
     };
     let Some(entity) = prepared.request.entities.first() else {
-        return Ok(Exit::Ok);
+        return Ok(Vec::new());
     };
     let shown_max = if context.output.verbose { usize::MAX } else { RECORDS_SHOWN_MAX };
     let mut documents = Vec::new();
     for id in ids.iter().take(shown_max) {
         let view = hub.record(&entity.entity, id, &prepared.request)?;
         print(context, prepared, id, &view);
-        documents.push(to_json(&diff.entity, id, &view));
+        documents.push(to_json(prepared, &diff.entity, id, &view));
     }
-    context.output.json_list("diff/1", "records", documents);
     match ids.len().saturating_sub(shown_max) {
         0 if ids.is_empty() => context.output.line("No record differs."),
         0 => {}
         rest => context.output.line(&format!("… and {rest} more (-v shows all)")),
     }
-    Ok(Exit::Ok)
+    Ok(documents)
 }
 
 fn record_id(text: &str) -> Result<RecordId, Refusal> {
@@ -124,7 +133,7 @@ fn print(context: &Context, prepared: &Prepared, id: &RecordId, view: &RecordVie
     }
 }
 
-fn to_json(entity: &str, id: &RecordId, view: &RecordView) -> Object {
+fn to_json(prepared: &Prepared, entity: &str, id: &RecordId, view: &RecordView) -> Object {
     let fields = |fields: Option<&Fields>| match fields {
         None => Json::Null,
         Some(fields) => {
@@ -136,6 +145,8 @@ fn to_json(entity: &str, id: &RecordId, view: &RecordView) -> Object {
         }
     };
     let mut document = Object::new();
+    document.insert("sourceDomain", prepared.link.source.as_str());
+    document.insert("targetDomain", prepared.link.target.as_str());
     document.insert("entity", entity);
     document.insert("id", id.as_str());
     document.insert("hub", fields(view.hub.as_ref()));

@@ -1,53 +1,119 @@
 //! `syncline plan` and `syncline apply`: look first, then do exactly that.
 
-use syncline_hub::HubError;
+use syncline_hub::{Hub, HubError};
+use syncline_model::json::Object;
 
-use super::sync::{exit_of_plan, finish, permitted, planned, print_plan, synchronise, write_json};
+use super::sync::{
+    exit_of_plan, finish, link_heading, permitted, planned, print_plan, synchronise, write_json,
+};
 use crate::arguments::{Apply, Plan};
+use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::run_text;
-use crate::run::{Context, plan_file, prepare};
+use crate::run::plan_file::{PLANS_SCHEMA, SavedPlan};
+use crate::run::{Context, Prepared, each_link, plan_file, prepare};
 
-/// Runs `syncline plan`.
+/// Runs `syncline plan`, one link after the other.
 ///
 /// # Errors
 ///
-/// Any [`Failure`]; nothing was written but the file of the plan.
+/// Any [`Failure`] of a link; nothing was written then.
 pub fn run(context: &Context, plan: &Plan) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    let prepared = prepare(context, &config, &plan.options)?;
-    let outcome = planned(context, &config, &prepared)?;
-    let document = plan_file::to_json(&outcome, &plan.options);
-    if let Some(path) = &plan.output {
-        write_json(path, document.clone())?;
+    let each = each_link(&config, &plan.options);
+    let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
+    for options in &each {
+        link_heading(context, options, each.len());
+        let prepared = prepare(context, &config, options)?;
+        let outcome = planned(context, &config, &prepared)?;
+        let saved = plan.output.as_deref();
+        print_plan(context, &prepared, &outcome, options, saved);
+        documents.push(plan_file::to_json(&outcome, options));
+        worst = worst.worse(exit_of_plan(&outcome, plan.exit_code));
     }
-    context.output.json(document);
-    print_plan(context, &prepared, &outcome, &plan.options, plan.output.as_deref());
-    Ok(exit_of_plan(&outcome, plan.exit_code))
+    if let Some(path) = &plan.output {
+        write_json(path, plan_file::of_links(documents.clone()))?;
+    }
+    print_documents(context, documents);
+    Ok(worst)
 }
 
-/// Runs `syncline apply`: what the plan says, or nothing if anything has moved since.
+fn print_documents(context: &Context, mut documents: Vec<Object>) {
+    match documents.len() {
+        1 => context.output.json(documents.remove(0)),
+        _ => context.output.json_list(PLANS_SCHEMA, "plans", documents),
+    }
+}
+
+/// Runs `syncline apply`: what the plan says, link by link, or nothing if anything has moved since.
 ///
 /// # Errors
 ///
 /// [`HubError::StalePlan`] if files, records or rules have changed since the plan was made; any
-/// other [`Failure`] of a run.
+/// other [`Failure`] of a run. With several links, those after the first are refused one by one
+/// where an earlier one has changed what they would do.
 pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
     let saved = plan_file::read(&apply.plan)?;
     let config = context.load()?.config;
-    let mut prepared = permitted(context, &config, prepare(context, &config, &saved.options))?;
-    prepared.request.expected_inputs = Some(saved.inputs);
-    let mut hub = context.open_hub(&config.state, false)?;
-    // The configuration may have changed although no file has: the actions must still be the same.
-    let again = hub.plan(&prepared.request, &mut context.progress())?;
-    if plan_file::actions(&again) != saved.actions {
-        return Err(HubError::StalePlan.into());
+    let mut steps = Vec::new();
+    for saved in saved {
+        let prepared = permitted(context, &config, prepare(context, &config, &saved.options))?;
+        steps.push((saved, prepared));
     }
-    let outcome = synchronise(context, &mut hub, &prepared.request, &mut context.progress())?;
+    let mut hub = context.open_hub(&config.state, false)?;
+    for (saved, prepared) in &mut steps {
+        prepared.request.expected_inputs = Some(saved.inputs.clone());
+        check(context, &mut hub, saved, prepared)?;
+    }
+    let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
+    let count = steps.len();
+    for (saved, mut prepared) in steps {
+        link_heading(context, &saved.options, count);
+        let (document, exit) = match apply_link(context, &config, &mut hub, &saved, &mut prepared) {
+            Err(failure) if count == 1 => return Err(failure),
+            Err(failure) => {
+                context.output.failure_text(&failure);
+                (failure.to_json(), failure.exit())
+            }
+            Ok(done) => done,
+        };
+        documents.push(document);
+        worst = worst.worse(exit);
+    }
+    super::sync::print_documents(context, documents);
+    Ok(worst)
+}
+
+/// Makes the plan of a link again and compares it: the configuration may have changed although no
+/// file has.
+fn check(
+    context: &Context,
+    hub: &mut Hub,
+    saved: &SavedPlan,
+    prepared: &Prepared,
+) -> Result<String, Failure> {
+    let again = hub.plan(&prepared.request, &mut context.progress())?;
+    match plan_file::actions(&again) == saved.actions {
+        true => Ok(again.inputs),
+        false => Err(HubError::StalePlan.into()),
+    }
+}
+
+fn apply_link(
+    context: &Context,
+    config: &Config,
+    hub: &mut Hub,
+    saved: &SavedPlan,
+    prepared: &mut Prepared,
+) -> Result<(Object, Exit), Failure> {
+    // The links before this one have moved the hub; what this one does must be what was planned.
+    prepared.request.expected_inputs = None;
+    prepared.request.expected_inputs = Some(check(context, hub, saved, prepared)?);
+    let outcome = synchronise(context, hub, &prepared.request, &mut context.progress())?;
     let output = &context.output;
-    output.json(outcome.report.to_json());
     output.text(&run_text::entities(output, &outcome, &prepared.request.entities));
     output.text(&run_text::ending(output, &outcome, &prepared.request));
-    finish(context, &config, &outcome.report)
+    let exit = finish(context, config, &outcome.report)?;
+    Ok((outcome.report.to_json(), exit))
 }

@@ -11,7 +11,7 @@ use crate::arguments::{Sync, SyncOptions};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
-use crate::output::{Format, Paint, run_text};
+use crate::output::{Paint, run_text};
 use crate::run::notice::{self, Receiver};
 use crate::run::{Context, Prepared, each_link, plan_file, prepare, reading, retrying};
 
@@ -34,10 +34,7 @@ pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
     let each = each_link(&config, &sync.options);
     let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
     for options in &each {
-        if each.len() > 1 {
-            let name = context.output.paint(Paint::Bold, &options.link.join(""));
-            context.output.line(&format!("{name}:"));
-        }
+        link_heading(context, options, each.len());
         let sync = Sync { options: options.clone(), ..sync.clone() };
         let (document, exit) = match one_link(context, &config, &sync, &receivers) {
             Err(failure) if each.len() == 1 => {
@@ -53,7 +50,7 @@ pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
             Ok(done) => done,
         };
         documents.push(document);
-        worst = worst.max(exit);
+        worst = worst.worse(exit);
         if matches!(exit, Exit::Interrupted | Exit::Integrity | Exit::Locked) {
             break;
         }
@@ -62,14 +59,26 @@ pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
     Ok(worst)
 }
 
+/// Prints the name of the link that comes next, where there are several.
+pub(super) fn link_heading(context: &Context, options: &SyncOptions, links: usize) {
+    if links > 1 {
+        let name = context.output.paint(Paint::Bold, &options.link.join(""));
+        context.output.line(&format!("{name}:"));
+    }
+}
+
+/// Prints what each link came to as JSON: the document itself for one link, a list for several.
+pub(super) fn print_documents(context: &Context, mut documents: Vec<Object>) {
+    match documents.len() {
+        1 => context.output.json(documents.remove(0)),
+        _ => context.output.json_list(RUNS_SCHEMA, "runs", documents),
+    }
+}
+
 /// Prints what each link came to as JSON, and writes the report that was asked for: the document
 /// itself for one link, a list of them for several.
 fn report(context: &Context, sync: &Sync, mut documents: Vec<Object>) -> Result<(), Refusal> {
-    if context.output.format == Format::JsonLines || documents.len() == 1 {
-        documents.iter().for_each(|document| context.output.json(document.clone()));
-    } else {
-        context.output.json_list(RUNS_SCHEMA, "runs", documents.clone());
-    }
+    print_documents(context, documents.clone());
     let Some(path) = sync.report.as_deref().filter(|_| !sync.dry_run) else {
         return Ok(());
     };

@@ -4,46 +4,58 @@ use syncline_engine::twins::Twins as Pair;
 use syncline_model::json::{Json, Object};
 use syncline_model::path::Path;
 
+use super::sync::link_heading;
 use crate::arguments::Twins;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::table::{columns, count, field, printable};
-use crate::run::{Context, prepare};
+use crate::run::{Context, Prepared, each_link, prepare};
 
 /// Most pairs that are printed, unless all are asked for with `-v`.
 const PAIRS_SHOWN_MAX: usize = 50;
 
-/// Runs the command; nothing is written.
+/// Runs the command, one link after the other; nothing is written.
 ///
 /// # Errors
 ///
 /// Any [`Failure`] of the hub.
 pub fn run(context: &Context, twins: &Twins) -> Result<Exit, Failure> {
     let config = context.load()?.config;
-    let prepared = prepare(context, &config, &twins.options)?;
-    let found = context.look(&config.state, |hub| Ok(hub.twins(&prepared.request)?))?;
-    let pairs =
-        || found.iter().flat_map(|(entity, pairs)| pairs.iter().map(move |pair| (entity, pair)));
-    let documents = pairs().map(|(entity, pair)| to_json(entity.as_str(), pair));
+    let each = each_link(&config, &twins.options);
+    let mut documents = Vec::new();
+    for options in &each {
+        link_heading(context, options, each.len());
+        let prepared = prepare(context, &config, options)?;
+        let found = context.look(&config.state, |hub| Ok(hub.twins(&prepared.request)?))?;
+        let pairs = found
+            .iter()
+            .flat_map(|(entity, pairs)| pairs.iter().map(move |pair| (entity.as_str(), pair)));
+        let pairs: Vec<(&str, &Pair)> = pairs.collect();
+        print(context, &prepared, &pairs);
+        documents.extend(pairs.into_iter().map(|(entity, pair)| to_json(&prepared, entity, pair)));
+    }
+    context.output.json_list("twins/1", "twins", documents);
+    Ok(Exit::Ok)
+}
+
+/// Prints the pairs of one link.
+fn print(context: &Context, prepared: &Prepared, pairs: &[(&str, &Pair)]) {
     let output = &context.output;
-    output.json_list("twins/1", "twins", documents.collect());
+    if pairs.is_empty() {
+        return output.line("No two records look like one.");
+    }
     let (source, target) = (&prepared.link.source, &prepared.link.target);
     let heading = ["entity", source.as_str(), target.as_str(), "agree in", "differ in"];
     let mut rows = vec![heading.map(str::to_owned).to_vec()];
     let shown_max = if output.verbose { usize::MAX } else { PAIRS_SHOWN_MAX };
-    rows.extend(pairs().take(shown_max).map(|(entity, pair)| row(entity.as_str(), pair)));
-    let total = pairs().count();
-    if total == 0 {
-        output.line("No two records look like one.");
-        return Ok(Exit::Ok);
-    }
+    rows.extend(pairs.iter().take(shown_max).map(|(entity, pair)| row(entity, pair)));
     output.text(&columns(&rows));
+    let total = pairs.len();
     if total > shown_max {
         output.line(&format!("… and {} more (-v shows all)", total - shown_max));
     }
     let pairs = count(total as u64, "pair", "pairs");
     output.line(&format!("{pairs} may be one: give both records one id before they are synced."));
-    Ok(Exit::Ok)
 }
 
 fn row(entity: &str, pair: &Pair) -> Vec<String> {
@@ -54,11 +66,13 @@ fn row(entity: &str, pair: &Pair) -> Vec<String> {
     vec![entity.to_owned(), source, target, names(&pair.agree), names(&pair.differ)]
 }
 
-fn to_json(entity: &str, pair: &Pair) -> Object {
+fn to_json(prepared: &Prepared, entity: &str, pair: &Pair) -> Object {
     let paths =
         |paths: &[Path]| Json::Array(paths.iter().map(|path| Json::from(path.as_str())).collect());
     let [source, target] = &pair.ids;
     let mut document = Object::new();
+    document.insert("sourceDomain", prepared.link.source.as_str());
+    document.insert("targetDomain", prepared.link.target.as_str());
     document.insert("entity", entity);
     document.insert("source", source.as_str());
     document.insert("target", target.as_str());

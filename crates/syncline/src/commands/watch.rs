@@ -4,6 +4,7 @@
 //! it does not. After a run that wrote, a plan tells whether a person edited meanwhile, so that our
 //! own writes cause no further run and no edit is overlooked.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -18,25 +19,47 @@ use crate::arguments::Watch;
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
-use crate::output::{Format, run_text};
+use crate::output::{Format, Paint, run_text};
 use crate::run::notice::{self, Receiver as NoticeReceiver};
-use crate::run::{Context, Supervisor, prepare};
+use crate::run::{Context, Supervisor, each_link, prepare};
 
 /// Quiet time after which a burst of changes is over.
 const QUIET: Duration = Duration::from_millis(100);
 /// Longest that a burst is waited for, so that steady edits cannot put off a run for ever.
 const BURST_MAX: Duration = Duration::from_millis(400);
+/// Most times that all links run after one change. What a link brings reaches the others in the next
+/// round; links that undo each other's work would go on for ever.
+const ROUNDS_MAX: usize = 8;
 /// How often a wait looks whether Ctrl-C was pressed.
 const STEP: Duration = Duration::from_millis(100);
 
 /// Size and time of every file of the link: what tells that something may have changed.
 type Signature = Vec<Option<(u64, Option<SystemTime>, u64)>>;
 
+/// A link that is watched.
+struct Watched {
+    /// As it is named in the configuration; nothing if it is the only one.
+    name: Option<String>,
+    request: SyncRequest,
+}
+
+impl Watched {
+    /// Returns the folders of its domains.
+    fn folders(&self) -> impl Iterator<Item = &PathBuf> {
+        Side::BOTH.into_iter().map(|side| &self.request.domain(side).folder)
+    }
+
+    fn files(&self) -> impl Iterator<Item = PathBuf> {
+        let entities = &self.request.entities;
+        self.folders().flat_map(|folder| entities.iter().map(|entity| folder.join(&entity.file)))
+    }
+}
+
 /// What a watch needs.
 struct Watching<'a> {
     context: &'a Context,
     config: &'a Config,
-    request: &'a SyncRequest,
+    links: &'a [Watched],
     receivers: &'a [NoticeReceiver],
     supervisor: Supervisor,
     files: Vec<PathBuf>,
@@ -56,8 +79,7 @@ pub fn run(context: &Context, watch: &Watch) -> Result<Exit, Failure> {
     }
     let config = context.load()?.config;
     let receivers = notice::receivers(watch.notify.as_deref(), &config.notify)?;
-    let prepared = permitted(context, &config, prepare(context, &config, &watch.options))?;
-    let request = &prepared.request;
+    let (links, status) = links(context, &config, watch)?;
     let mut hub = context.open_hub(&config.state, false)?;
     let (sender, events) = mpsc::channel();
     let mut watcher = notify::recommended_watcher(move |event| {
@@ -65,34 +87,46 @@ pub fn run(context: &Context, watch: &Watch) -> Result<Exit, Failure> {
         let _ = sender.send(event);
     })
     .map_err(|source| Refusal::Watch { source })?;
-    for side in Side::BOTH {
-        let folder = &request.domain(side).folder;
+    let folders: BTreeSet<&PathBuf> = links.iter().flat_map(Watched::folders).collect();
+    for folder in folders {
         if let Err(error) = watcher.watch(folder, RecursiveMode::NonRecursive) {
             let seconds = watch.poll / 1_000;
             context.output.warn(&format!("{error}; looking every {seconds} s instead"));
         }
     }
-    let files = Side::BOTH.into_iter().flat_map(|side| {
-        let folder = &request.domain(side).folder;
-        request.entities.iter().map(move |entity| folder.join(&entity.file))
-    });
+    let files: BTreeSet<PathBuf> = links.iter().flat_map(Watched::files).collect();
     let watching = Watching {
         context,
         config: &config,
-        request,
+        links: &links,
         receivers: &receivers,
         supervisor: Supervisor::from_environment(),
-        files: files.collect(),
+        files: files.into_iter().collect(),
         poll: Duration::from_millis(watch.poll.max(1)),
     };
-    let (source, target) = (&prepared.link.source, &prepared.link.target);
-    let status = format!("watching {source} and {target}");
     context.output.note(&format!("{status}; Ctrl-C ends it"));
     watching.go_on(&mut hub, &events, &status);
     watching.supervisor.stopping();
     drop(watcher);
     context.output.note("stopped; nothing is half done");
     Ok(Exit::Interrupted)
+}
+
+/// Returns the links that are watched, and what is said of that.
+fn links(
+    context: &Context,
+    config: &Config,
+    watch: &Watch,
+) -> Result<(Vec<Watched>, String), Failure> {
+    let each = each_link(config, &watch.options);
+    let (mut links, mut names) = (Vec::new(), Vec::new());
+    for options in &each {
+        let prepared = permitted(context, config, prepare(context, config, options))?;
+        names.push(format!("{} and {}", prepared.link.source, prepared.link.target));
+        let name = (each.len() > 1).then(|| prepared.link.name.clone());
+        links.push(Watched { name, request: prepared.request });
+    }
+    Ok((links, format!("watching {}", names.join(", "))))
 }
 
 impl Watching<'_> {
@@ -133,27 +167,41 @@ impl Watching<'_> {
         }
     }
 
-    /// Syncs, and again while a person edits meanwhile; answers what the files looked like before
-    /// the last look at their content.
+    /// Syncs, and again while a person edits meanwhile or one link has brought something that another
+    /// carries on; answers what the files looked like before the last look at their content.
     fn sync_until_settled(&self, hub: &mut Hub) -> Signature {
+        let mut round = 1;
         loop {
             let before = self.signature();
-            let has_written = self.sync(hub);
+            let mut has_written = false;
+            for link in self.links {
+                has_written |= self.sync(hub, link);
+            }
             if !has_written || self.context.is_interrupted() {
                 return before;
             }
             let after = self.signature();
-            match hub.plan(self.request, &mut self.context.progress()) {
-                Ok(plan) if !plan.actions.is_empty() && plan.stop.is_none() => {}
-                // What cannot be planned now is told when the next change wakes us.
-                _ => return after,
+            if !self.links.iter().any(|link| self.has_more(hub, link)) {
+                return after;
             }
+            if self.links.len() > 1 && round == ROUNDS_MAX {
+                self.context.output.warn("the links undo each other's work: look at syncline plan");
+                return after;
+            }
+            round += 1;
         }
     }
 
-    /// Syncs once, prints and tells; answers whether files were written.
-    fn sync(&self, hub: &mut Hub) -> bool {
-        let result = self.sync_and_finish(hub);
+    /// Returns whether a link has anything to do. What cannot be planned now is told when the next
+    /// change wakes us.
+    fn has_more(&self, hub: &mut Hub, link: &Watched) -> bool {
+        let plan = hub.plan(&link.request, &mut self.context.progress());
+        plan.is_ok_and(|plan| !plan.actions.is_empty() && plan.stop.is_none())
+    }
+
+    /// Syncs a link once, prints and tells; answers whether files were written.
+    fn sync(&self, hub: &mut Hub, link: &Watched) -> bool {
+        let result = self.sync_and_finish(hub, link);
         tell_if_needed(self.context, self.receivers, &result);
         match result {
             Ok((outcome, _)) => outcome.wrote,
@@ -164,13 +212,21 @@ impl Watching<'_> {
         }
     }
 
-    fn sync_and_finish(&self, hub: &mut Hub) -> Result<(SyncOutcome, Exit), Failure> {
-        let outcome = synchronise(self.context, hub, self.request, &mut self.context.progress())?;
+    fn sync_and_finish(
+        &self,
+        hub: &mut Hub,
+        link: &Watched,
+    ) -> Result<(SyncOutcome, Exit), Failure> {
+        let request = &link.request;
+        let outcome = synchronise(self.context, hub, request, &mut self.context.progress())?;
         let output = &self.context.output;
         output.json(outcome.report.to_json());
         if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {
-            output.text(&run_text::entities(output, &outcome, &self.request.entities));
-            output.text(&run_text::ending(output, &outcome, self.request));
+            if let Some(name) = &link.name {
+                output.line(&format!("{}:", output.paint(Paint::Bold, name)));
+            }
+            output.text(&run_text::entities(output, &outcome, &request.entities));
+            output.text(&run_text::ending(output, &outcome, request));
         }
         let exit = finish(self.context, self.config, &outcome.report)?;
         Ok((outcome, exit))

@@ -16,7 +16,10 @@ use crate::failure::Refusal;
 /// The name and version of the form.
 pub const PLAN_SCHEMA: &str = "plan/1";
 
-/// A plan that was read from a file.
+/// The name and version of the form that holds the plans of several links.
+pub const PLANS_SCHEMA: &str = "plans/1";
+
+/// A plan of one link that was read from a file.
 #[derive(Clone, Debug)]
 pub struct SavedPlan {
     /// What was asked for.
@@ -42,6 +45,17 @@ pub fn to_json(outcome: &SyncOutcome, options: &SyncOptions) -> Object {
     let conflicts = outcome.conflicts.iter().map(|found| Json::Object(conflict(found)));
     plan.insert("conflicts", Json::Array(conflicts.collect()));
     plan
+}
+
+/// Returns the plans of all links as one document: the plan itself of a single one.
+pub fn of_links(mut plans: Vec<Object>) -> Object {
+    if plans.len() == 1 {
+        return plans.remove(0);
+    }
+    let mut list = Object::new();
+    list.insert("schema", PLANS_SCHEMA);
+    list.insert("plans", Json::Array(plans.into_iter().map(Json::Object).collect()));
+    list
 }
 
 /// Returns all actions of a plan.
@@ -104,12 +118,12 @@ fn insert_leaf(object: &mut Object, name: &str, leaf: Option<&Leaf>) {
     }
 }
 
-/// Reads a saved plan.
+/// Reads a saved plan: one for each of its links, in order.
 ///
 /// # Errors
 ///
 /// [`Refusal::File`] if it cannot be read, [`Refusal::PlanInvalid`] if it is no plan.
-pub fn read(path: &Path) -> Result<SavedPlan, Refusal> {
+pub fn read(path: &Path) -> Result<Vec<SavedPlan>, Refusal> {
     let bytes = fs::read(path).map_err(|source| Refusal::File {
         action: "read",
         path: path.to_owned(),
@@ -120,19 +134,32 @@ pub fn read(path: &Path) -> Result<SavedPlan, Refusal> {
     let Ok(Json::Object(mut plan)) = parse(&bytes) else {
         return Err(invalid("it is not JSON"));
     };
-    if plan.get("schema").and_then(Json::as_str) != Some(PLAN_SCHEMA) {
-        return Err(invalid("its `schema` is not plan/1"));
-    }
+    let plans = match plan.get("schema").and_then(Json::as_str) {
+        Some(PLAN_SCHEMA) => vec![Json::Object(plan)],
+        Some(PLANS_SCHEMA) => match plan.remove("plans") {
+            Some(Json::Array(plans)) if !plans.is_empty() => plans,
+            _ => return Err(invalid("`plans` is missing")),
+        },
+        _ => return Err(invalid("its `schema` is neither plan/1 nor plans/1")),
+    };
+    plans.into_iter().map(|plan| read_one(plan).map_err(invalid)).collect()
+}
+
+/// Reads the plan of one link, or says what is wrong with it.
+fn read_one(plan: Json) -> Result<SavedPlan, &'static str> {
+    let Json::Object(mut plan) = plan else {
+        return Err("a plan of a link is no object");
+    };
     let inputs = plan.get("inputs").and_then(Json::as_str).map(str::to_owned);
-    let inputs = inputs.ok_or_else(|| invalid("`inputs` is missing"))?;
+    let inputs = inputs.ok_or("`inputs` is missing")?;
     let words = plan.get("arguments").and_then(Json::as_array);
-    let words = words.ok_or_else(|| invalid("`arguments` is missing"))?;
+    let words = words.ok_or("`arguments` is missing")?;
     let words = ["syncline", "sync"].into_iter().chain(words.iter().filter_map(Json::as_str));
     let options = match Arguments::try_parse_from(words).map(|arguments| arguments.command) {
         Ok(Command::Sync(sync)) => sync.options,
-        _ => return Err(invalid("`arguments` are not understood")),
+        _ => return Err("`arguments` are not understood"),
     };
-    let actions = plan.remove("actions").ok_or_else(|| invalid("`actions` is missing"))?;
+    let actions = plan.remove("actions").ok_or("`actions` is missing")?;
     Ok(SavedPlan { options, inputs, actions })
 }
 

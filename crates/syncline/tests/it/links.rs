@@ -81,7 +81,7 @@ fn links_are_named_and_entities_choose_among_them() {
     desk.run("sync --entities pets").exits(2).says("ENTITY_TYPE_UNSUPPORTED");
     desk.run("sync --link holidays").exits(2).says("LINK_UNKNOWN");
     desk.run("sync --link work,holidays").exits(2).says("LINK_UNKNOWN");
-    desk.run("plan --link work,sport").exits(2).says("one link at a time");
+    desk.run("undo latest --link work,sport").exits(2);
 }
 
 #[test]
@@ -128,4 +128,85 @@ fn a_filter_lets_only_those_records_take_part_that_meet_it() {
 
 fn ids_of(letters: &str) -> Vec<String> {
     letters.chars().map(String::from).collect()
+}
+
+#[test]
+fn a_plan_holds_all_links_and_is_applied_link_by_link() {
+    let desk = three_domains();
+    desk.run("plan").exits(0).says("work:").says("sport:").says("--link sport");
+    let shown = desk.run("plan -o plan.json --json").exits(0).json();
+    check(&shown);
+    shown["plans"].as_array().unwrap().iter().for_each(check);
+    let saved: Value = serde_json::from_slice(&desk.bytes("plan.json")).unwrap();
+    assert_eq!(saved, shown);
+    let applied = desk.run("apply plan.json --json").exits(0).json();
+    check(&applied);
+    let targets = applied["runs"].as_array().unwrap().iter().map(|run| &run["targetDomain"]);
+    assert_eq!(targets.collect::<Vec<_>>(), ["business", "club"]);
+    for domain in ["business", "club"] {
+        assert_eq!(desk.read(domain).len(), 3, "{domain}");
+    }
+    desk.run("apply plan.json").exits(6).says("PLAN_STALE");
+
+    desk.run("plan --link sport -o one.json").exits(0);
+    desk.run("apply one.json").exits(0).says("Nothing to do");
+    desk.put("none.json", br#"{"schema": "plans/1", "plans": []}"#);
+    desk.run("apply none.json").exits(2).says("PLAN_INVALID");
+}
+
+#[test]
+fn a_plan_of_several_links_is_applied_whole_or_refused_where_it_is_another() {
+    let desk = three_domains();
+    desk.run("sync").exits(0);
+    desk.contacts("business", &numbered(0..4));
+    desk.contacts("club", &numbered(0..2));
+    desk.run("plan -o plan.json --max-delete 100%").exits(0);
+    // Moved before the first: nothing is done at all.
+    let before = desk.files("data");
+    desk.contacts("club", &numbered(0..1));
+    desk.run("apply plan.json").exits(6).says("PLAN_STALE");
+    assert_eq!(desk.read("personal").len(), 3);
+    desk.contacts("club", &numbered(0..2));
+    assert_eq!(desk.files("data"), before);
+    // What the first link brings to personal is not in the plan of the second.
+    let applied = desk.run("apply plan.json --json").exits(6).json();
+    check(&applied);
+    assert_eq!(applied["runs"][0]["status"], "success");
+    assert_eq!(applied["runs"][1]["code"], "PLAN_STALE");
+    assert_eq!((desk.read("personal").len(), desk.read("club").len()), (4, 2));
+}
+
+#[test]
+fn pending_changes_of_one_link_hide_no_stop_of_another() {
+    let desk = three_domains();
+    desk.contacts("personal", &numbered(0..100));
+    desk.run("sync").exits(0);
+    desk.contacts("club", &numbered(0..1));
+    desk.contacts("business", &numbered(0..101));
+    desk.run("plan --exit-code").exits(6).says("SAFETY_STOP");
+    desk.run("plan --exit-code --link work").exits(10);
+}
+
+#[test]
+fn what_only_looks_shows_all_links() {
+    let desk = three_domains();
+    let ada = |id: &str| json!([{ "id": id, "name": "Ada", "email": "ada@x.example" }]);
+    desk.contacts("personal", &ada("a"));
+    desk.contacts("business", &ada("b"));
+    desk.contacts("club", &ada("c"));
+    desk.run("twins").exits(0).says("work:").says("sport:");
+    let twins = desk.run("twins --json").exits(0).json();
+    check(&twins);
+    let found = twins["twins"].as_array().unwrap().iter();
+    let found: Vec<Value> =
+        found.map(|pair| json!([pair["targetDomain"], pair["target"]])).collect();
+    assert_eq!(found, [json!(["business", "b"]), json!(["club", "c"])]);
+    desk.run("diff contacts").exits(0).says("work:").says("sport:");
+    let diff = desk.run("diff contacts a --json").exits(0).json();
+    check(&diff);
+    let targets: Vec<&Value> =
+        diff["records"].as_array().unwrap().iter().map(|record| &record["targetDomain"]).collect();
+    assert_eq!(targets, ["business", "club"]);
+    desk.run("diff tasks").exits(0).says("No record differs");
+    desk.run("diff pets").exits(2).says("ENTITY_TYPE_UNSUPPORTED");
 }

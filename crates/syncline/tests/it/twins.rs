@@ -33,6 +33,7 @@ fn pairs(desk: &Desk) -> Value {
 fn twins_are_listed_by_id_and_field_and_never_by_value() {
     let desk = two_ids_of_one_person();
     let expected = json!([{
+        "sourceDomain": "personal", "targetDomain": "business",
         "entity": "contacts", "source": "ada", "target": "c-17",
         "agree": ["/email", "/phone"], "differ": ["/name"],
     }]);

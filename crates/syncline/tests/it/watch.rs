@@ -102,3 +102,26 @@ fn is_machine_busy() -> bool {
     let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     load > processors as f64
 }
+
+#[test]
+fn a_watch_of_several_links_carries_a_change_through_all_of_them() {
+    let desk = Desk::new();
+    let chain = b"[domains.personal]\npath = \"data/personal\"\n\
+        [domains.business]\npath = \"data/business\"\n[domains.club]\npath = \"data/club\"\n\
+        [entities.contacts]\n[links.sport]\nsource = \"personal\"\ntarget = \"club\"\n\
+        [links.work]\nsource = \"business\"\ntarget = \"personal\"\n";
+    desk.put("syncline.toml", chain);
+    for domain in ["personal", "business", "club"] {
+        desk.contacts(domain, &numbered(0..3));
+    }
+    let mut command = desk.command(&["watch", "--jsonl", "--poll", "100ms"]);
+    let child = command.stdout(std::fs::File::create(desk.path("out.jsonl")).unwrap());
+    let watch = Watch(child.stderr(Stdio::null()).spawn().unwrap());
+    let runs = || String::from_utf8(desk.bytes("out.jsonl")).unwrap().lines().count();
+    wait_for(Duration::from_secs(30), || runs() == 2).expect("the first run of both links");
+    desk.contacts("business", &numbered(0..4));
+    wait_for(Duration::from_secs(30), || contacts_in(&desk, "club") == 4).expect("it arrives");
+    drop(watch);
+    desk.run("sync").exits(0);
+    desk.run("sync --link holidays").exits(2);
+}
