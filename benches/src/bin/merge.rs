@@ -121,7 +121,7 @@ impl Hub {
     /// Does what a run does for one record; answers how many bytes are to be stored.
     fn merge(&mut self, stored: &Stored) -> usize {
         let record = decode_record_near(&stored.record, &stored.read).unwrap();
-        let base = decode_base_near(&stored.base, &stored.read).unwrap();
+        let base = decode_base_near(&stored.base, None, &stored.read).unwrap();
         let (record, base) = self.take(Some(record), Some(base), &stored.read, 1);
         let (record, base) = (record.unwrap(), base.unwrap());
         let mut bytes = encode_record(&record).len() + encode_base(&base).len();

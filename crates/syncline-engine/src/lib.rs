@@ -9,6 +9,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | what is stored where | [`rows`] |
+//! | what a domain is known to hold | [`bases`] |
 //! | what flows between two domains | [`link`] |
 //! | what a synchronisation does to one record | [`sync`] |
 //! | which records may be the same under two ids | [`twins`] |
@@ -17,6 +18,7 @@
 //! | how it can be proved later | [`audit`] |
 
 pub mod audit;
+pub mod bases;
 pub mod conflicts;
 pub mod facts;
 pub mod index;

@@ -14,6 +14,7 @@
 //! | what can go wrong | [`HubError`] |
 
 mod audit;
+mod bases;
 mod conflicts;
 mod environment;
 mod error;

@@ -4,7 +4,7 @@ use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Held, base_key};
-use syncline_merge::codec::{decode_base, decode_record};
+use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Fields, visible};
 use syncline_merge::plain::Base;
 use syncline_model::id::{EntityName, Position, RecordId};
@@ -96,9 +96,7 @@ impl Hub {
         let mut bases = [None, None];
         for side in Side::BOTH {
             let key = base_key(&request.domain(side).domain.name, &entity.name, id);
-            let base = self.store.get(&key)?.map(|bytes| decode_base(&bytes)).transpose();
-            let base = base.map_err(|source| HubError::Damaged { table: "bases", source })?;
-            bases[side.index()] = rendering_of(base);
+            bases[side.index()] = rendering_of(self.view().base(&key)?);
         }
         let file = request.entities.iter().find(|file| file.entity.name == entity.name);
         let held = match file {

@@ -66,17 +66,23 @@ pub fn decode_record_near(bytes: &[u8], fields: &[Field]) -> Result<Record, Deco
 
 /// Encodes what a plain writer is known to hold.
 pub fn encode_base(base: &Base) -> Vec<u8> {
+    encode_base_beside(base, None).0
+}
+
+/// Encodes what a plain writer is known to hold, where `kept` are fields that are kept elsewhere; a
+/// rendering that is `kept`, digit by digit, is not repeated. Answers also whether there is one.
+pub fn encode_base_beside(base: &Base, kept: Option<&Fields>) -> (Vec<u8>, bool) {
     let mut tables = Tables::default();
     let mut out = Bytes::with_capacity(BODY_BYTES_EXPECTED);
-    rendering(base.rendering.as_ref(), &mut out);
+    let mut refers = rendering(base.rendering.as_ref(), kept, &mut out);
     tables.token(&base.token, &mut out);
     tables.dots(&base.own, &mut out);
     out.u8(u8::from(base.intent.is_some()));
     if let Some(intent) = &base.intent {
-        rendering(intent.rendering.as_ref(), &mut out);
+        refers |= rendering(intent.rendering.as_ref(), kept, &mut out);
         tables.token(&intent.token, &mut out);
     }
-    tables.finish(&out)
+    (tables.finish(&out), refers)
 }
 
 /// Decodes what a plain writer is known to hold.
@@ -85,24 +91,30 @@ pub fn encode_base(base: &Base) -> Vec<u8> {
 ///
 /// As [`decode_record`].
 pub fn decode_base(bytes: &[u8]) -> Result<Base, DecodeError> {
-    decode_base_near(bytes, &[])
+    decode_base_near(bytes, None, &[])
 }
 
 /// Decodes what a plain writer is known to hold, that holds `fields` now, sorted by path.
 ///
-/// The answer is that of [`decode_base`] for any fields, as with [`decode_record_near`].
+/// - `kept`: what it was encoded beside; nothing if it stood alone.
+///
+/// The answer is the same for any fields, as with [`decode_record_near`].
 ///
 /// # Errors
 ///
-/// As [`decode_record`].
-pub fn decode_base_near(bytes: &[u8], fields: &[Field]) -> Result<Base, DecodeError> {
+/// As [`decode_record`]; also if it was encoded beside fields and none are given.
+pub fn decode_base_near(
+    bytes: &[u8],
+    kept: Option<&Fields>,
+    fields: &[Field],
+) -> Result<Base, DecodeError> {
     let (tables, mut reader) = Names::read(bytes)?;
-    let rendering = read_rendering(&mut reader, fields)?;
+    let rendering = read_rendering(&mut reader, kept, fields)?;
     let token = tables.token(&mut reader)?;
     let own = tables.dots(&mut reader)?;
     let mut intent = None;
     if flag(&mut reader)? {
-        let rendering = read_rendering(&mut reader, fields)?;
+        let rendering = read_rendering(&mut reader, kept, fields)?;
         intent = Some(Intent { rendering, token: tables.token(&mut reader)? });
     }
     reader.finish()?;
@@ -369,15 +381,41 @@ fn read_addition(reader: &mut Reader<'_>) -> Result<Addition, DecodeError> {
     })
 }
 
-fn rendering(fields: Option<&Fields>, out: &mut Bytes) {
-    out.u8(u8::from(fields.is_some()));
-    if let Some(fields) = fields {
-        out.count(fields.len());
-        for (path, leaf) in fields {
-            out.str(path.as_str());
-            out.str(leaf.as_str());
-        }
+/// How a rendering is written.
+mod rendered {
+    /// The writer does not hold the record.
+    pub(super) const NOTHING: u8 = 0;
+    /// Its fields follow.
+    pub(super) const FIELDS: u8 = 1;
+    /// It is what is kept elsewhere.
+    pub(super) const KEPT: u8 = 2;
+}
+
+/// Writes a rendering; answers whether it is the kept one.
+fn rendering(fields: Option<&Fields>, kept: Option<&Fields>, out: &mut Bytes) -> bool {
+    let Some(fields) = fields else {
+        out.u8(rendered::NOTHING);
+        return false;
+    };
+    if kept.is_some_and(|kept| is_written_as(fields, kept)) {
+        out.u8(rendered::KEPT);
+        return true;
     }
+    out.u8(rendered::FIELDS);
+    out.count(fields.len());
+    for (path, leaf) in fields {
+        out.str(path.as_str());
+        out.str(leaf.as_str());
+    }
+    false
+}
+
+/// Returns whether fields have the same texts: equal numbers may be written differently.
+fn is_written_as(a: &Fields, b: &Fields) -> bool {
+    let is_same = |((of_a, in_a), (of_b, in_b)): (&Field, &Field)| {
+        in_a.as_str() == in_b.as_str() && of_a == of_b
+    };
+    a.len() == b.len() && a.iter().zip(b).all(is_same)
 }
 
 /// The tables of names while a state is read.
@@ -425,9 +463,17 @@ fn read_u32(reader: &mut Reader<'_>) -> Result<u32, DecodeError> {
     u32::try_from(reader.varint()?).map_err(|_| invalid(at))
 }
 
-fn read_rendering(reader: &mut Reader<'_>, known: &[Field]) -> Result<Option<Fields>, DecodeError> {
-    if !flag(reader)? {
-        return Ok(None);
+fn read_rendering(
+    reader: &mut Reader<'_>,
+    kept: Option<&Fields>,
+    known: &[Field],
+) -> Result<Option<Fields>, DecodeError> {
+    let at = reader.offset();
+    match reader.u8()? {
+        rendered::NOTHING => return Ok(None),
+        rendered::FIELDS => {}
+        rendered::KEPT => return kept.cloned().ok_or_else(|| invalid(at)).map(Some),
+        tag => return Err(damaged(at, Damage::UnknownTag { tag })),
     }
     let count = reader.count(2)?;
     let mut fields = Fields::with_capacity(count);

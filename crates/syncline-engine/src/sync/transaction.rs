@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use syncline_merge::codec::{encode_base, encode_record};
+use syncline_merge::codec::encode_record;
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::Fields;
 use syncline_model::clock::Stamp;
@@ -15,6 +15,7 @@ use crate::audit::Canonical as _;
 use crate::audit::{
     FieldError, Frontier, Hash, RecordFacts, Salt, commit as commitment, inner_leaf,
 };
+use crate::bases::{self, WholeEntry};
 use crate::conflicts::{ConflictRow, Status};
 use crate::link::{Direction, Side};
 use crate::log::{ChangeKind, LogEntry, digest, images};
@@ -102,8 +103,9 @@ impl Transaction {
         mut listed: Vec<ConflictRow>,
     ) -> Result<(), FieldError> {
         let entity = &names.entity;
+        let mut whole = None;
         for change in &plan.changes {
-            self.log(LoggedChange {
+            let entry = self.entry(LoggedChange {
                 kind: ChangeKind::Write,
                 stamp: change.stamp,
                 entity,
@@ -111,7 +113,11 @@ impl Transaction {
                 origin: &names.writers[change.side.index()],
                 before: change.before.as_ref(),
                 after: change.after.as_ref(),
-            })?;
+            });
+            let digest = self.append(entry)?;
+            if let (None, Some(after), Some(digest)) = (&change.before, &change.after, digest) {
+                whole = Some(WholeEntry { position: self.position, after, digest });
+            }
         }
         if let (true, Some(record)) = (plan.changed, &plan.record) {
             let key = Key::Record { entity: entity.clone(), id: id.clone() };
@@ -120,7 +126,7 @@ impl Transaction {
         for side in Side::BOTH {
             if let Some(base) = &plan.bases[side.index()] {
                 let key = base_key(&names.domains[side.index()], entity, id);
-                self.batch.put(key, encode_base(base));
+                self.batch.put(key, bases::encode(base, whole));
             }
             if let (true, Some(write)) = (names.direction.mirrors(side), &plan.writes[side.index()])
             {
@@ -162,8 +168,23 @@ impl Transaction {
     ///
     /// [`FieldError`] if a name is too long for the audit, which no accepted name is.
     pub fn log(&mut self, change: LoggedChange<'_>) -> Result<(), FieldError> {
+        let entry = self.entry(change);
+        self.add_entry(entry)
+    }
+
+    /// Adds an entry at the end of the log, with a salt of its own and a commitment to it. For
+    /// changes that came through other hubs; [`log`](Self::log) fills in what a run's own share.
+    ///
+    /// # Errors
+    ///
+    /// [`FieldError`] if a name is too long for the audit.
+    pub fn add_entry(&mut self, entry: LogEntry) -> Result<(), FieldError> {
+        self.append(entry).map(|_| ())
+    }
+
+    fn entry(&self, change: LoggedChange<'_>) -> LogEntry {
         let (before, after) = changed(change.before, change.after);
-        self.add_entry(LogEntry {
+        LogEntry {
             stamp: change.stamp,
             kind: change.kind,
             entity: change.entity.clone(),
@@ -176,22 +197,18 @@ impl Transaction {
             before,
             after,
             salt: Salt::new([0; 32]),
-        })
+        }
     }
 
-    /// Adds an entry at the end of the log, with a salt of its own and a commitment to it. For
-    /// changes that came through other hubs; [`log`](Self::log) fills in what a run's own share.
-    ///
-    /// # Errors
-    ///
-    /// [`FieldError`] if a name is too long for the audit.
-    pub fn add_entry(&mut self, mut entry: LogEntry) -> Result<(), FieldError> {
+    /// Adds an entry as [`add_entry`](Self::add_entry) does; answers the digest of its after image.
+    fn append(&mut self, mut entry: LogEntry) -> Result<Option<Hash>, FieldError> {
         self.position = self.position.next();
         let salt = blake3::keyed_hash(&self.run.secret, &self.position.0.to_be_bytes());
         entry.salt = Salt::new(salt.into());
-        self.commitments.append(inner_leaf(commitment_of(&entry)?));
+        let [before, after] = [&entry.before, &entry.after].map(|image| image.as_ref().map(digest));
+        self.commitments.append(inner_leaf(commit_to(&entry, before, after)?));
         self.batch.put(Key::Log(self.position), entry.encode());
-        Ok(())
+        Ok(after)
     }
 
     /// Lists the conflicts of a record that are new, and closes those that are no more; answers the
@@ -271,8 +288,16 @@ impl Transaction {
 ///
 /// [`FieldError`] if a name is too long for the audit.
 pub fn commitment_of(entry: &LogEntry) -> Result<Hash, FieldError> {
-    let before = entry.before.as_ref().map(digest);
-    let after = entry.after.as_ref().map(digest);
+    let [before, after] = [&entry.before, &entry.after].map(|image| image.as_ref().map(digest));
+    commit_to(entry, before, after)
+}
+
+/// As [`commitment_of`], of an entry whose images have these digests.
+fn commit_to(
+    entry: &LogEntry,
+    before: Option<Hash>,
+    after: Option<Hash>,
+) -> Result<Hash, FieldError> {
     let (entity, id) = (entry.entity.as_str(), entry.id.as_str());
     let facts = RecordFacts::new(entity, id, &entry.name_bytes(), before, after)?;
     Ok(commitment(&entry.salt, &facts.canonical()))

@@ -13,7 +13,7 @@ use syncline_engine::sync::{
     EntityReport, Gate, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key,
     to_domain,
 };
-use syncline_merge::codec::{decode_base_near, decode_record_near};
+use syncline_merge::codec::decode_record_near;
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::{Fields, is_visible, visible};
@@ -179,7 +179,11 @@ impl View<'_> {
                 keys.push(base_key(&party.domain.name, entity, id));
             }
         }
-        let mut rows = self.rows.get_many(&keys)?.into_iter();
+        let rows = self.rows.get_many(&keys)?;
+        let is_base = |(key, _): &(&Key, _)| matches!(key, Key::Base { .. });
+        let bases = keys.iter().zip(&rows).filter(is_base);
+        let named = self.named_entries(bases.filter_map(|(_, row)| row.as_deref()))?;
+        let mut rows = rows.into_iter();
         let mut loaded = Vec::with_capacity(ids.len());
         for id in ids {
             let side = |side: Side| &input.sides[side.index()];
@@ -188,10 +192,8 @@ impl View<'_> {
             let either = if source.is_empty() { target } else { source };
             let mut row = || rows.next().flatten();
             let record = decoded(row(), "records", |row| decode_record_near(row, either))?;
-            let bases = [
-                decoded(row(), "bases", |row| decode_base_near(row, source))?,
-                decoded(row(), "bases", |row| decode_base_near(row, target))?,
-            ];
+            let bases =
+                [named.decode(row().as_deref(), source)?, named.decode(row().as_deref(), target)?];
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
             loaded.push((id.clone(), Known { record, held, bases, written }));
         }

@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use syncline_domains::files::disk::{Digest, Disk, Place, Reading, journal, leftovers, read};
+use syncline_engine::bases;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::base_key;
-use syncline_merge::codec::{decode_base, encode_base};
 use syncline_model::id::{DomainName, EntityName, RecordId};
 
 use crate::error::HubError;
@@ -85,11 +85,9 @@ impl Hub {
         batch: &mut Batch,
     ) -> Result<(), HubError> {
         let keys: Vec<Key> = records.iter().map(|id| base_key(domain, entity, id)).collect();
-        let rows = self.store.get_many(&keys)?;
-        for (key, bytes) in keys.into_iter().zip(rows) {
-            let Some(bytes) = bytes else { continue };
-            let base = decode_base(&bytes)
-                .map_err(|source| HubError::Damaged { table: "bases", source })?;
+        let known = self.view().bases(&keys)?;
+        for (key, base) in keys.into_iter().zip(known) {
+            let Some(base) = base else { continue };
             if base.intent.is_none() {
                 continue;
             }
@@ -98,7 +96,7 @@ impl Hub {
                 false => base.without_intent(),
             };
             match base {
-                Some(base) => batch.put(key, encode_base(&base)),
+                Some(base) => batch.put(key, bases::encode(&base, None)),
                 None => batch.delete(key),
             };
         }

@@ -2,12 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use syncline_engine::bases;
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::Side;
 use syncline_engine::log::{ChangeKind, LogEntry};
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Gate, LoggedChange, Transaction, base_key, to_hub};
-use syncline_merge::codec::{decode_base, decode_record, encode_base, encode_record};
+use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::commit::{Site, operate};
 use syncline_merge::conflict::{ConflictKind, conflicts};
 use syncline_merge::diff::difference;
@@ -220,8 +221,7 @@ impl Hub {
         let file_domain = request.domain(side);
         let domain = &file_domain.domain;
         let key = base_key(&domain.name, &entity.entity.name, id);
-        let stored = self.store.get(&key)?.map(|bytes| decode_base(&bytes)).transpose();
-        let stored = stored.map_err(|source| HubError::Damaged { table: "bases", source })?;
+        let stored = self.view().base(&key)?;
         let gate = Gate::new(domain.policy.gate(&entity.entity.name));
         let in_file = files.held(side, file_domain, entity, id);
         // What the run wrote was written: its file is as the run left it, or came after it.
@@ -263,7 +263,7 @@ impl RecordUndo<'_> {
                 told.comes_again.push(side);
             }
             match known.base {
-                Some(base) => transaction.batch.put(party.key.clone(), encode_base(&base)),
+                Some(base) => transaction.batch.put(party.key.clone(), bases::encode(&base, None)),
                 None => transaction.batch.delete(party.key.clone()),
             };
         }

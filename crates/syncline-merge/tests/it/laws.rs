@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use syncline_merge::codec::{decode_base, decode_record, decode_token};
 use syncline_merge::codec::{decode_base_near, decode_record_near};
-use syncline_merge::codec::{encode_base, encode_record, encode_token};
+use syncline_merge::codec::{encode_base, encode_base_beside, encode_record, encode_token};
 use syncline_merge::commit::{Site, operate};
 use syncline_merge::display::{Fields, shown, to_object, visible};
 use syncline_merge::join::join;
@@ -63,6 +63,11 @@ fn every_state_base_and_token_that_is_reached_is_read_back_as_it_was() {
             let intent = Some(Intent { rendering: rendering.clone(), token: token.clone() });
             let base = Base { rendering, own: state.live.clone(), token, intent };
             assert_eq!(decode_base(&encode_base(&base)).as_ref(), Ok(&base));
+            let kept = base.rendering.clone();
+            let (bytes, refers) = encode_base_beside(&base, kept.as_ref());
+            assert_eq!(refers, kept.is_some(), "history {seed}");
+            assert_eq!(decode_base_near(&bytes, kept.as_ref(), &[]).as_ref(), Ok(&base));
+            assert_eq!(decode_base(&bytes).is_err(), refers, "history {seed}");
         }
     }
 }
@@ -104,7 +109,7 @@ fn what_is_read_does_not_depend_on_the_fields_that_somebody_holds() {
                 assert_eq!(near, alone, "history {seed}");
                 // Equal leaves may have different texts; equal bytes tell them apart.
                 assert_eq!(near.map(|read| encode_record(&read)), alone.map(|r| encode_record(&r)));
-                let (near, alone) = (decode_base_near(&base, &held), decode_base(&base));
+                let (near, alone) = (decode_base_near(&base, None, &held), decode_base(&base));
                 assert_eq!(near, alone, "history {seed}");
                 assert_eq!(near.map(|read| encode_base(&read)), alone.map(|r| encode_base(&r)));
                 damage(&mut record, &mut random);
