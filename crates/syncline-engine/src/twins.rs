@@ -1,6 +1,7 @@
 //! Twins: two records under different ids that may be the same, told by identifying fields.
 //!
-//! Only suggested, never acted upon: two people may share a name, and a family a telephone.
+//! Only suggested, unless a person asks for more: two people may share a name, and a family a
+//! telephone.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -65,6 +66,22 @@ impl TwinSearch {
     /// Returns the pairs, in order of their ids, at most [`TWINS_MAX`]; each pair once, also where
     /// both records are on both sides.
     pub fn pairs(&self) -> Vec<Twins> {
+        self.pairs_up_to(TWINS_MAX)
+    }
+
+    /// Returns the pairs that stand alone, in order of their ids: neither record looks like a third
+    /// one. At most one for each record.
+    pub fn unambiguous(&self) -> Vec<Twins> {
+        let pairs = self.pairs_up_to(usize::MAX);
+        let mut count: BTreeMap<&RecordId, usize> = BTreeMap::new();
+        for id in pairs.iter().flat_map(|pair| &pair.ids) {
+            *count.entry(id).or_default() += 1;
+        }
+        let is_alone = |pair: &&Twins| pair.ids.iter().all(|id| count.get(id) == Some(&1));
+        pairs.iter().filter(is_alone).cloned().collect()
+    }
+
+    fn pairs_up_to(&self, pairs_max: usize) -> Vec<Twins> {
         let mut pairs: BTreeMap<[&RecordId; 2], Twins> = BTreeMap::new();
         for (at, _) in self.identifying.iter().enumerate() {
             for ids in self.sharing(at).values() {
@@ -77,7 +94,7 @@ impl TwinSearch {
                 {
                     let known = pairs.contains_key(&[source, target])
                         || pairs.contains_key(&[target, source]);
-                    if source != target && !known && pairs.len() < TWINS_MAX {
+                    if source != target && !known && pairs.len() < pairs_max {
                         pairs.extend(
                             self.judge(source, target).map(|twins| ([source, target], twins)),
                         );
@@ -154,7 +171,7 @@ fn normal_text(text: &str) -> String {
 mod tests {
     use super::*;
 
-    fn search(sides: [&[(&str, &str)]; 2]) -> Vec<String> {
+    fn searching(sides: [&[(&str, &str)]; 2]) -> TwinSearch {
         let path = |text: &str| Path::parse(text).unwrap();
         let mut search = TwinSearch::new(&[path("/email"), path("/phone"), path("/name")]);
         for (side, records) in Side::BOTH.into_iter().zip(sides) {
@@ -168,8 +185,12 @@ mod tests {
                 search.handle_record(side, &RecordId::new(id).unwrap(), &fields);
             }
         }
+        search
+    }
+
+    fn search(sides: [&[(&str, &str)]; 2]) -> Vec<String> {
         let told = |paths: &[Path]| paths.iter().map(|p| p.as_str()).collect::<String>();
-        let pairs = search.pairs();
+        let pairs = searching(sides).pairs();
         let pairs = pairs.iter().map(|twins| {
             let [source, target] = &twins.ids;
             format!("{source}={target} {} !{}", told(&twins.agree), told(&twins.differ))
@@ -202,6 +223,42 @@ mod tests {
         assert_eq!(search([&both[..1], &both[..1]]), [""; 0]);
         assert_eq!(search([&both, &both]), ["a=b /name !"]);
         assert_eq!(search([&both, &[]]), [""; 0], "both are the same domain's own");
+    }
+
+    #[test]
+    fn a_pair_stands_alone_if_neither_looks_like_a_third() {
+        #[rustfmt::skip]
+        type Records<'a> = &'a [(&'a str, &'a str)];
+        let cases: &[(&str, Records<'_>, Records<'_>, &[&str])] = &[
+            ("one and one", &[("a", "name=Ada")], &[("b", "name=Ada")], &["a=b"]),
+            ("one and two", &[("a", "name=Ada")], &[("b", "name=Ada"), ("c", "name=Ada")], &[]),
+            (
+                "two by two fields",
+                &[("a", "email=a@x, name=Ada")],
+                &[("b", "email=a@x"), ("c", "name=Ada")],
+                &[],
+            ),
+            (
+                "held on both",
+                &[("a", "name=Ada"), ("b", "name=Ada")],
+                &[("b", "name=Ada"), ("c", "name=Ada")],
+                &[],
+            ),
+            (
+                "a stronger one contradicts",
+                &[("a", "email=a@x, name=Ada")],
+                &[("b", "email=a@x"), ("c", "email=c@x, name=Ada")],
+                &["a=b"],
+            ),
+        ];
+        for (name, source, target, expected) in cases {
+            let alone = searching([source, target]).unambiguous();
+            let [alone, expected] = [
+                alone.iter().map(|t| format!("{}={}", t.ids[0], t.ids[1])).collect::<Vec<_>>(),
+                expected.iter().map(ToString::to_string).collect(),
+            ];
+            assert_eq!(alone, expected, "case: {name}");
+        }
     }
 
     #[test]

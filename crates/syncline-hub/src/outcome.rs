@@ -41,6 +41,8 @@ pub struct Action {
     pub fields: Vec<FieldChange>,
     /// Who caused it, where one writer did.
     pub origin: Option<Writer>,
+    /// The id that the record had in this domain, where it gives that up for this one.
+    pub former: Option<RecordId>,
 }
 
 /// What is done to a record.

@@ -35,6 +35,9 @@ pub struct SyncRequest {
     /// Whether to refuse the run, before anything is read, if conflicts of its entities are open or
     /// records failed in the latest run.
     pub require_clean: bool,
+    /// Whether twins become one record where both domains meet for the first time: the target's takes
+    /// the id of the source's.
+    pub unites_twins: bool,
     /// The inputs that a saved plan was made of: the run is refused if they have moved.
     pub expected_inputs: Option<String>,
 }

@@ -5,11 +5,13 @@ use syncline_engine::sync::{Gate, Held, Problem};
 use syncline_engine::twins::{TwinSearch, Twins};
 use syncline_merge::display::Fields;
 use syncline_model::id::EntityName;
+use syncline_model::path::Path;
 
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::outcome::{Action, ActionKind};
 use crate::request::{FileEntity, SyncRequest};
+use crate::sync::SideInput;
 
 impl Hub {
     /// Returns the records that may be the same, by entity. Nothing is written.
@@ -27,18 +29,28 @@ impl Hub {
             for side in Side::BOTH.into_iter().filter(|_| !entity.identifying.is_empty()) {
                 let gate = Gate::new(request.domain(side).domain.policy.gate(name));
                 let input = self.view().read_side(request, entity, side)?;
-                for item in input.document.items() {
-                    if let Held::Present { fields, .. } =
-                        input.held(&item.id, &entity.entity.id_path)
-                        && !gate.keeps_back(&fields)
-                    {
-                        search.handle_record(side, &item.id, &gate.reading(&fields, None));
-                    }
-                }
+                search_side(&mut search, side, &input, &gate, &entity.entity.id_path);
             }
             found.push((name.clone(), search.pairs()));
         }
         Ok(found)
+    }
+}
+
+/// Hands the records of one side to a search, as far as they may leave their domain.
+pub(crate) fn search_side(
+    search: &mut TwinSearch,
+    side: Side,
+    input: &SideInput,
+    gate: &Gate,
+    id_path: &Path,
+) {
+    for item in input.document.items() {
+        if let Held::Present { fields, .. } = input.held(&item.id, id_path)
+            && !gate.keeps_back(&fields)
+        {
+            search.handle_record(side, &item.id, &gate.reading(&fields, None));
+        }
     }
 }
 
@@ -65,7 +77,7 @@ pub(crate) fn notice(entity: &FileEntity, actions: &[Action]) -> Option<Problem>
         entity: Some(entity.entity.name.clone()),
         item: None,
         reason: format!("records under different ids that may be the same, pairs: {count}"),
-        fix: "see which: syncline twins; take the run back and give a pair one id to make it one record"
+        fix: "see which: syncline twins; to make each pair one record: syncline undo, then syncline sync --match"
             .to_owned(),
     })
 }

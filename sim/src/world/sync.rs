@@ -187,6 +187,7 @@ impl World {
             actor: Actor { user: Some("somebody".to_owned()), session: None },
             fail_on_conflict: false,
             require_clean: false,
+            unites_twins: false,
             expected_inputs: None,
         }
     }

@@ -63,6 +63,8 @@ pub struct Known {
     pub bases: [Option<Base>; 2],
     /// Whether an open intent was written, where that is known.
     pub written: [Option<bool>; 2],
+    /// Whether a domain, which can be written, holds it under another id that it is to give up.
+    pub renamed: [bool; 2],
 }
 
 /// What a domain is to do with a record.
@@ -114,6 +116,8 @@ pub struct RecordPlan {
     pub waiting: [bool; 2],
     /// Whether a side keeps a record that it would lose, if anything were removed there.
     pub stays: [bool; 2],
+    /// Whether a side gives up another id for the record's with its write.
+    pub renamed: [bool; 2],
     /// Whether the record was left alone for a run that may remove it: nothing of it is taken in.
     pub is_left: bool,
 }
@@ -158,8 +162,8 @@ impl Planner<'_> {
     /// [`Refusal`] where the state does not allow what a domain says. The record is left out of the
     /// run and reported; nothing of it is changed.
     pub fn record(&self, known: Known, site: &mut Site<'_>) -> Result<RecordPlan, Refusal> {
-        let Known { record, mut held, bases, written } = known;
-        let mut plan = RecordPlan { record, bases, ..RecordPlan::default() };
+        let Known { record, mut held, bases, written, renamed } = known;
+        let mut plan = RecordPlan { record, bases, renamed, ..RecordPlan::default() };
         for side in Side::BOTH {
             if let Held::Present { fields, .. } = &held[side.index()]
                 && self.party(side).gate.keeps_back(fields)
@@ -172,6 +176,11 @@ impl Planner<'_> {
         match plan.is_left {
             true => plan.stays = held.each_ref().map(|held| matches!(held, Held::Present { .. })),
             false => self.exchange(&held, written, &mut plan, site)?,
+        }
+        for side in Side::BOTH.map(Side::index) {
+            if plan.renamed[side] && plan.writes[side].is_none() {
+                plan.bases[side] = None;
+            }
         }
         if let Some(record) = &plan.record {
             plan.conflicts = conflicts(record, &self.entity.rules);
@@ -356,6 +365,7 @@ impl Planner<'_> {
         }
         keep_reported(side, plan, now.as_deref(), after.as_mut());
         let same = match (&now, &after) {
+            (Some(_), Some(_)) if plan.renamed[side.index()] => false,
             (Some(now), Some(after)) => same_fields(rules, now, after),
             (None, None) => true,
             _ => false,
@@ -397,6 +407,8 @@ impl Planner<'_> {
             let is_copy = now.is_none() && is_held(&held[side.other().index()], after.as_deref());
             let (before, after) = (now.map(Cow::into_owned), after.map(Cow::into_owned));
             plan.writes[side.index()] = Some(Write { before, after, is_copy });
+            // Under this id it holds nothing before the write.
+            let earlier = earlier.filter(|_| !plan.renamed[side.index()]);
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
     }

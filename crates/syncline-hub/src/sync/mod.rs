@@ -18,7 +18,9 @@ mod report;
 mod run;
 mod stage;
 mod stopped;
+mod unite;
 
+pub(crate) use input::SideInput;
 pub(crate) use publish::{audit_details, put_report};
 pub use report::timestamp;
 pub(crate) use run::hex;

@@ -66,6 +66,8 @@ pub(crate) struct EntityPlan {
     pub(crate) notices: Vec<Problem>,
     /// Records that each side would have taken, if it could be written.
     waiting: [u64; 2],
+    /// Records of the target that take another id, and the one that they had.
+    pub(super) united: BTreeMap<RecordId, RecordId>,
     /// Records that are left alone until a run that may remove them: the index goes on to know them.
     pub(crate) left: BTreeSet<RecordId>,
     /// Records that were put off since a side lacks them.
@@ -94,13 +96,15 @@ impl View<'_> {
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
-        input: EntityInput,
+        mut input: EntityInput,
         (now_ms, clock): (u64, &mut Clock),
         plans: Option<&SyncSender<Plans>>,
     ) -> Result<EntityPlan, HubError> {
         let planner = planner(request, entity);
         let tells_all_fields = plans.is_none() || !entity.identifying.is_empty();
+        let united = self.unite_twins(request, entity, &planner, &mut input)?;
         let mut plan = EntityPlan::new(request, entity, input, tells_all_fields);
+        plan.united = united;
         plan.report.failed = plan.problems.len() as u64;
         plan.report.open = self.open_conflicts(&plan.name)?;
         if plan.input.unchanged {
@@ -118,7 +122,8 @@ impl View<'_> {
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
             let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
             let mut records = Vec::with_capacity(loaded.len());
-            for (id, known) in loaded {
+            for (id, mut known) in loaded {
+                known.renamed[Side::Target.index()] = plan.united.contains_key(&id);
                 if plan.puts_off(&planner, request, &id, &known) {
                     continue;
                 }
@@ -134,6 +139,7 @@ impl View<'_> {
         }
         plan.tell_waiting(&planner);
         plan.tell_missing_left();
+        plan.tell_united();
         plan.notices.extend(twins::notice(entity, &plan.actions));
         if plans.is_some() {
             let moved = plan.actions.iter_mut().filter(|action| action.kind != ActionKind::Update);
@@ -195,7 +201,7 @@ impl View<'_> {
             let bases =
                 [named.decode(row().as_deref(), source)?, named.decode(row().as_deref(), target)?];
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
-            loaded.push((id.clone(), Known { record, held, bases, written }));
+            loaded.push((id.clone(), Known { record, held, bases, written, renamed: [false; 2] }));
         }
         Ok(loaded)
     }
@@ -278,6 +284,7 @@ impl EntityPlan {
             removed: [0; 2],
             unfinished: BTreeSet::new(),
             waiting: [0; 2],
+            united: BTreeMap::new(),
             left: BTreeSet::new(),
             missing_left: 0,
         }
@@ -468,6 +475,7 @@ impl EntityPlan {
                 Vec::new()
             },
             origin,
+            former: self.united.get(id).filter(|_| side == Side::Target).cloned(),
         });
     }
 

@@ -11,10 +11,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use syncline_domains::files::disk::{Disk, Facts, Place as DiskPlace, SystemDisk, WriteError};
 use syncline_engine::rows::{Batch, Key, Scan};
-use syncline_hub::{Environment, Hub, HubError, Parts, Place, Silent};
+use syncline_hub::{Environment, FileEntity, Hub, HubError, Parts, Place, Silent};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::{PartitionId, Writer};
-use syncline_model::path::Pattern;
+use syncline_model::path::{Path as Pointer, Pattern};
 use syncline_store::sqlite::{Options, SqliteStore};
 use syncline_store::{Epoch, Read, Store, StoreError};
 
@@ -395,6 +395,75 @@ fn a_run_cut_off_anywhere_comes_to_the_same_end() {
         assert_eq!(rows.len(), 1, "{context}: {rows:?}");
     });
     assert!(wrecks > 24, "{wrecks} steps are too few for a run that writes two files");
+}
+
+/// Two sides that have never met, with two people under two ids each.
+fn strangers() -> Desk {
+    let mut desk = Desk::new();
+    desk.request.guard = no_guard();
+    desk.request.unites_twins = true;
+    let identifying = vec![Pointer::parse("/mail").unwrap()];
+    desk.request.entities = vec![FileEntity { identifying, ..entity("contacts", rules()) }];
+    desk.contacts(
+        "personal",
+        &[
+            r#"{"id":"1","name":"Ann","mail":"a@x"}"#,
+            r#"{"id":"2","name":"Bob","mail":"b@x"}"#,
+            r#"{"id":"3","name":"Cy"}"#,
+        ],
+    );
+    desk.contacts(
+        "business",
+        &[
+            r#"{"id":"x","name":"Anna","mail":"a@x","phone":"1"}"#,
+            r#"{"id":"y","name":"Bob","mail":"b@x"}"#,
+            r#"{"id":"z","name":"Di"}"#,
+        ],
+    );
+    desk
+}
+
+#[test]
+fn twins_that_become_one_record_are_one_whenever_the_run_is_cut_off() {
+    const UNITED: [&str; 4] = [
+        r#"{"id":"1","mail":"a@x","name":"Ann","phone":"1"}"#,
+        r#"{"id":"2","mail":"b@x","name":"Bob"}"#,
+        r#"{"id":"3","name":"Cy"}"#,
+        r#"{"id":"z","name":"Di"}"#,
+    ];
+    let wrecks = at_every_step(strangers, runs, |desk, context| {
+        sync_calmly(desk);
+        assert_eq!(desk.held("personal"), UNITED, "{context}");
+        assert_eq!(desk.held("business"), UNITED, "{context}");
+        assert_settled(desk, context);
+    });
+    assert!(wrecks > 24, "{wrecks} steps are too few for a run that writes two files");
+}
+
+/// Somebody writes into the target's file in the moment in which it was to be replaced: the twins
+/// stay two records there, and nobody loses one.
+#[test]
+fn twins_whose_file_was_edited_meanwhile_lose_nothing() {
+    let desk = strangers();
+    let edit = |step: &str, path: &Path| {
+        let file = path.with_file_name("contacts.json");
+        if step == "link" && path.parent().is_some_and(|folder| folder.ends_with("business")) {
+            let text = std::fs::read_to_string(&file).unwrap().replace("Di", "Dido");
+            std::fs::write(&file, text).unwrap();
+        }
+    };
+    let mut hub = open_with(&desk, never(), Some(Box::new(edit)), NOW_MS).unwrap();
+    let outcome = hub.sync(&desk.request, &mut Silent).unwrap();
+    drop(hub);
+    assert_eq!(outcome.report.problems.len(), 1, "{:?}", outcome.report.problems);
+    assert_eq!(desk.held("business").len(), 3);
+    sync_calmly(&desk);
+    for domain in ["personal", "business"] {
+        let held = desk.held(domain);
+        for text in ["\"1\"", "\"2\"", "Cy", "Dido", "\"x\"", "\"y\""] {
+            assert!(held.iter().any(|item| item.contains(text)), "{domain} {text}: {held:?}");
+        }
+    }
 }
 
 /// What a person does between the crash and the next run, on whatever the file holds then.

@@ -39,6 +39,7 @@ impl Desk {
             actor: Actor { user: Some("ann".into()), session: Some("s1".into()) },
             fail_on_conflict: false,
             require_clean: false,
+            unites_twins: false,
             expected_inputs: None,
         };
         Self { folder, request }

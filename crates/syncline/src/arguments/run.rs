@@ -77,6 +77,9 @@ pub struct SyncOptions {
     /// What becomes of fields that both sides changed [default: the rules of the fields]
     #[arg(long, value_name = "WHAT")]
     pub on_conflict: Option<Preference>,
+    /// At a first meeting, let records that `twins` pairs without doubt become one, under the source's id
+    #[arg(long = "match")]
+    pub match_twins: bool,
     /// Refuse to run while conflicts are open, or records failed in the latest run
     #[arg(long)]
     pub require_clean: bool,

@@ -55,7 +55,7 @@ fn print(context: &Context, prepared: &Prepared, pairs: &[(&str, &Pair)]) {
         output.line(&format!("… and {} more (-v shows all)", total - shown_max));
     }
     let pairs = count(total as u64, "pair", "pairs");
-    output.line(&format!("{pairs} may be one: give both records one id before they are synced."));
+    output.line(&format!("{pairs} may be one: at a first sync --match unites those without doubt; or give both one id"));
 }
 
 fn row(entity: &str, pair: &Pair) -> Vec<String> {

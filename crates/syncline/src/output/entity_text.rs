@@ -198,6 +198,12 @@ impl EntityText<'_> {
             _ => format!("    merged on both sides: {id}"),
         }];
         for (side, action) in &updates {
+            if let Some(former) = &action.former {
+                let (domain, former) = (self.domain(*side), printable(former.as_str()));
+                lines.push(format!("      was {former} in {domain}"));
+            }
+        }
+        for (side, action) in &updates {
             for change in &action.fields {
                 let (from, to) = (value(change.from.as_ref()), value(change.to.as_ref()));
                 let path = field(&change.path);

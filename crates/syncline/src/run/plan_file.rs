@@ -77,6 +77,9 @@ pub fn actions(outcome: &SyncOutcome) -> Json {
                 ActionKind::Delete => "delete",
             },
         );
+        if let Some(former) = &action.former {
+            object.insert("formerId", former.as_str());
+        }
         let fields = action.fields.iter().map(|change| {
             let mut field = Object::new();
             field.insert("path", change.path.as_str());
@@ -182,6 +185,7 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
         max_bytes,
         on_conflict,
         require_clean,
+        match_twins,
     } = options;
     let word = |value: &dyn Fn() -> Option<clap::builder::PossibleValue>| {
         value().map(|value| value.get_name().to_owned())
@@ -211,7 +215,11 @@ pub fn arguments(options: &SyncOptions) -> Vec<String> {
     }
     words.extend(ids.iter().flat_map(|id| ["--id".to_owned(), id.to_string()]));
     words.extend(only.iter().flat_map(|only| ["--only".to_owned(), Only::to_text(only)]));
-    let flags = [("--allow-emptied", allow_emptied), ("--require-clean", require_clean)];
+    let flags = [
+        ("--allow-emptied", allow_emptied),
+        ("--require-clean", require_clean),
+        ("--match", match_twins),
+    ];
     words.extend(flags.into_iter().filter(|(_, set)| **set).map(|(name, _)| name.to_owned()));
     words
 }
@@ -242,7 +250,7 @@ mod tests {
             "--source a --target b --entities contacts,tasks --direction source_to_target",
             "--link work --mode mirror --max-delete 99 --max-change 50% --allow-emptied",
             "--since 2026-01-12T10:00:00Z",
-            "--id c1 --id contacts:c2 --only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask --require-clean",
+            "--id c1 --id contacts:c2 --only c1 --only contacts:/category=work --max-items 5 --max-bytes 1000 --on-conflict ask --require-clean --match",
         ];
         for text in texts {
             let words = ["syncline", "sync"].into_iter().chain(text.split(' '));

@@ -82,6 +82,7 @@ pub fn prepare(
         actor: context.actor(),
         fail_on_conflict: options.on_conflict == Some(Preference::Fail),
         require_clean: options.require_clean,
+        unites_twins: options.match_twins,
         expected_inputs: None,
     };
     judge(config, &request)?;

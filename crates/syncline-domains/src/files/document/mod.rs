@@ -25,6 +25,7 @@ mod item;
 mod layout;
 mod lookup;
 mod read;
+mod renaming;
 mod rewrite;
 
 pub use error::{DocumentError, RewriteError};

@@ -24,10 +24,10 @@ pub struct Document<'a> {
     pub(super) key: Span,
     /// The array under it, with its brackets.
     pub(super) array: Span,
-    items: Vec<Item>,
+    pub(super) items: Vec<Item>,
     /// Indexes of `items`, sorted by id.
-    by_id: Vec<usize>,
-    rejected: Vec<Rejected>,
+    pub(super) by_id: Vec<usize>,
+    pub(super) rejected: Vec<Rejected>,
     /// Ids of which rejected items are there; sorted, unique.
     withheld: Vec<RecordId>,
 }
