@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::thread::{self, Scope};
 
 use syncline_domains::files::disk::{Digest, Present, Reading, digest, read};
-use syncline_domains::files::document::{Document, DocumentError, Reason};
+use syncline_domains::files::document::{Document, DocumentError};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
@@ -397,34 +397,15 @@ fn differing(side: &SideInput, everything: bool, changed: &mut Vec<RecordId>) {
     changed.extend(known.map(|(id, _)| id.clone()));
 }
 
-/// Returns what is wrong with single items of a file.
+/// Returns what is wrong with single items of a file, also of those that only repeat another one.
 pub(crate) fn problems(
     input: &EntityInput,
     request: &SyncRequest,
     entity: &EntityName,
 ) -> Vec<Problem> {
-    told(input, request, entity, Reason::withholds)
-}
-
-/// Returns the items that only repeat another one: nothing is withheld and nothing can be lost.
-pub(crate) fn copies(
-    input: &EntityInput,
-    request: &SyncRequest,
-    entity: &EntityName,
-) -> Vec<Problem> {
-    told(input, request, entity, |reason| !reason.withholds())
-}
-
-fn told(
-    input: &EntityInput,
-    request: &SyncRequest,
-    entity: &EntityName,
-    is_meant: impl Fn(&Reason) -> bool,
-) -> Vec<Problem> {
     let mut told = Vec::new();
     for side in Side::BOTH {
-        let rejected = input.sides[side.index()].document.rejected().iter();
-        for rejected in rejected.filter(|rejected| is_meant(&rejected.reason)) {
+        for rejected in input.sides[side.index()].document.rejected() {
             let item = match &rejected.id {
                 Some(id) => id.as_str().to_owned(),
                 None => format!("#{}", rejected.index),

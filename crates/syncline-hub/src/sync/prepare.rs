@@ -25,7 +25,7 @@ use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::{Origin, Toll};
 
-use super::input::{EntityInput, copies, problems};
+use super::input::{EntityInput, problems};
 use super::planned::DIGEST_UNKNOWN;
 use super::record::{PlannedRecord, Plans, send};
 use crate::error::HubError;
@@ -272,7 +272,7 @@ impl EntityPlan {
         let name = entity.entity.name.clone();
         Self {
             problems: problems(&input, request, &name),
-            notices: copies(&input, request, &name),
+            notices: Vec::new(),
             name,
             id_path: entity.entity.id_path.clone(),
             input,

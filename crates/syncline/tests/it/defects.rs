@@ -110,17 +110,34 @@ fn zero_is_an_id_and_a_number_is_its_text() {
 
 #[test]
 fn items_with_the_same_id_are_reported_and_none_is_dropped() {
-    let desk = Desk::new();
-    desk.copy_in("fixtures/spec001/expected", "unused");
-    let twice = json!([
-        { "id": "a", "phone": "1" }, { "id": "b", "phone": "2" }, { "id": "a", "phone": "3" },
-    ]);
-    desk.contacts("personal", &twice);
-    desk.contacts("business", &json!([]));
-    desk.run("sync").exits(4);
-    let text = String::from_utf8(desk.bytes("data/personal/contacts.json")).unwrap();
-    assert!(text.contains(r#""phone": "1""#) && text.contains(r#""phone": "3""#), "{text}");
-    assert!(desk.read("business").contains_key("b"));
+    // Whether they differ, how many are reported, and what crosses.
+    let cases: [(&str, &str, usize, &[&str]); 3] =
+        [("1", "3", 2, &["b"]), ("1", "1", 1, &["a", "b"]), ("1", "1 ", 2, &["b"])];
+    for (one, other, reported, crossing) in cases {
+        let desk = Desk::new();
+        let twice = json!([
+            { "id": "a", "phone": one }, { "id": "b", "phone": "2" }, { "id": "a", "phone": other },
+        ]);
+        desk.contacts("personal", &twice);
+        desk.contacts("business", &json!([]));
+        let before = desk.bytes("data/personal/contacts.json");
+        // Also in a second run, which has nothing else to do.
+        for run in ["first", "second"] {
+            let context = format!("{run} run with {one:?} and {other:?}");
+            desk.run("sync").exits(4).says("DUPLICATE_ID").says("error report");
+            assert_eq!(desk.bytes("data/personal/contacts.json"), before, "{context}");
+            let ids: Vec<String> = desk.read("business").into_keys().collect();
+            assert_eq!(ids, crossing, "{context}");
+        }
+        let reports = desk.files(".syncline/reports");
+        assert_eq!(reports.len(), 2);
+        for report in reports.values() {
+            let report: Value = serde_json::from_slice(report).unwrap();
+            let errors = report["errors"].as_array().unwrap();
+            assert_eq!(errors.len(), reported, "{report}");
+            assert!(errors.iter().all(|error| error["item"] == "a"), "{report}");
+        }
+    }
 }
 
 #[test]

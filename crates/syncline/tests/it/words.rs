@@ -243,15 +243,6 @@ fn a_domain_that_may_not_be_written_says_what_waits_for_it() {
 }
 
 #[test]
-fn items_that_only_repeat_another_one_are_told_and_fail_nothing() {
-    let desk = Desk::new();
-    desk.contacts("personal", &json!([{ "id": "a", "n": 1 }, { "id": "a", "n": 1 }]));
-    desk.contacts("business", &json!([]));
-    desk.run("sync").exits(0).says("DUPLICATE_ID").says("copy of item");
-    assert_eq!(desk.read("business").len(), 1);
-}
-
-#[test]
 fn what_only_looks_lists_no_guard() {
     let desk = Desk::new();
     for (command, is_listed) in
