@@ -7,8 +7,9 @@ use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
 use syncline_engine::sync::{Planner, Problem, base_key};
 use syncline_engine::twins::TwinSearch;
-use syncline_merge::codec::{decode_base, decode_record};
+use syncline_merge::codec::decode_record;
 use syncline_merge::display::is_visible;
+use syncline_merge::plain::Base;
 use syncline_model::id::RecordId;
 
 use super::input::EntityInput;
@@ -70,13 +71,15 @@ impl View<'_> {
         pairs: &[[RecordId; 2]],
     ) -> Result<Vec<bool>, HubError> {
         let entity = &planner.entity.name;
-        let mut keys = Vec::new();
+        let (mut records, mut bases) = (Vec::new(), Vec::new());
         for id in pairs.iter().flatten() {
-            keys.push(Key::Record { entity: entity.clone(), id: id.clone() });
-            keys.extend(planner.parties.iter().map(|p| base_key(&p.domain.name, entity, id)));
+            records.push(Key::Record { entity: entity.clone(), id: id.clone() });
+            bases.extend(planner.parties.iter().map(|p| base_key(&p.domain.name, entity, id)));
         }
-        let rows = self.rows.get_many(&keys)?;
-        let of_records = rows.chunks(3).map(|rows| is_unknown(planner, rows));
+        let (states, bases) = (self.rows.get_many(&records)?, self.bases(&bases)?);
+        let of_records = states.iter().zip(bases.chunks(Side::BOTH.len()));
+        let of_records =
+            of_records.map(|(state, bases)| is_unknown(planner, state.as_deref(), bases));
         let of_records: Vec<bool> = of_records.collect::<Result<_, _>>()?;
         Ok(of_records.chunks(2).map(|pair| pair.iter().all(|unknown| *unknown)).collect())
     }
@@ -84,20 +87,17 @@ impl View<'_> {
 
 /// Returns whether the hub knows nothing of a record, or only that it was never there: its first run
 /// was undone.
-///
-/// - `rows`: the state, then the bases of both domains.
-fn is_unknown(planner: &Planner<'_>, rows: &[Option<Vec<u8>>]) -> Result<bool, HubError> {
-    let [state, bases @ ..] = rows else { return Ok(false) };
+fn is_unknown(
+    planner: &Planner<'_>,
+    state: Option<&[u8]>,
+    bases: &[Option<Base>],
+) -> Result<bool, HubError> {
     let Some(state) = state else { return Ok(bases.iter().all(Option::is_none)) };
     let state =
         decode_record(state).map_err(|source| HubError::Damaged { table: "records", source })?;
-    let mut is_absent = !is_visible(&state, planner.entity.rules.deletion);
-    for base in bases {
-        let base = base.as_ref().map(|base| decode_base(base)).transpose();
-        let base = base.map_err(|source| HubError::Damaged { table: "bases", source })?;
-        is_absent &= base.is_some_and(|base| base.rendering.is_none() && base.intent.is_none());
-    }
-    Ok(is_absent)
+    let is_absent = |base: &Base| base.rendering.is_none() && base.intent.is_none();
+    let is_nowhere = bases.iter().all(|base| base.as_ref().is_some_and(is_absent));
+    Ok(is_nowhere && !is_visible(&state, planner.entity.rules.deletion))
 }
 
 impl EntityPlan {
