@@ -28,13 +28,15 @@ pub enum Failure {
     /// The hub could not do it.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// A guard or a limit stopped the run, and the hub has recorded that.
+    /// A guard, a limit or an open conflict stopped the run.
     #[error("{stop}")]
     Stopped {
         /// Why.
         stop: HubError,
-        /// The record of the run.
-        report: Box<RunReport>,
+        /// The record of the run, if the hub has one.
+        report: Option<Box<RunReport>>,
+        /// The command that shows what was planned.
+        look: Box<str>,
     },
     /// A proof of the audit is no proof.
     #[error("the proof cannot be read")]
@@ -329,7 +331,8 @@ impl Failure {
         match self {
             Self::Config(error) => error.next(),
             Self::Permission(_) => "ask who keeps the configuration for a grant".to_owned(),
-            Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_next(error).to_owned(),
+            Self::Hub(error) => hub_next(error).to_owned(),
+            Self::Stopped { stop, look, .. } => hub_next(stop).replace(LOOK, look),
             Self::Proof(_) => "make a new one: syncline audit prove <entity> <id>".to_owned(),
             Self::Command(error) => error.next(),
         }
@@ -428,6 +431,9 @@ fn hub_why(error: &HubError) -> String {
             .map_or_else(|| "nothing was changed".to_owned(), ToString::to_string),
     }
 }
+
+/// The command that shows what would be done, where nothing is known of its arguments.
+const LOOK: &str = "syncline plan";
 
 fn hub_next(error: &HubError) -> &'static str {
     match error {

@@ -110,7 +110,7 @@ fn apply_link(
     // The links before this one have moved the hub; what this one does must be what was planned.
     prepared.request.expected_inputs = None;
     prepared.request.expected_inputs = Some(check(context, hub, saved, prepared)?);
-    let outcome = synchronise(context, hub, &prepared.request, &mut context.progress())?;
+    let outcome = synchronise(context, hub, prepared, &mut context.progress())?;
     let output = &context.output;
     output.text(&run_text::entities(output, &outcome, &prepared.request.entities));
     output.text(&run_text::ending(output, &outcome, &prepared.request));

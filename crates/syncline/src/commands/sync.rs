@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use syncline_engine::sync::{RunReport, RunStatus};
-use syncline_hub::{Hub, HubError, Progress, SyncOutcome, SyncRequest};
+use syncline_hub::{Hub, HubError, Progress, SyncOutcome};
 use syncline_model::json::{Json, Object};
 
 use crate::arguments::{Sync, SyncOptions};
@@ -32,22 +32,26 @@ pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
         false => notice::receivers(sync.notify.as_deref(), &config.notify)?,
     };
     let each = each_link(&config, &sync.options);
-    let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
+    let (mut documents, mut records, mut worst) = (Vec::new(), Vec::new(), Exit::Ok);
     for options in &each {
         link_heading(context, options, each.len());
         let sync = Sync { options: options.clone(), ..sync.clone() };
         let (document, exit) = match one_link(context, &config, &sync, &receivers) {
             Err(failure) if each.len() == 1 => {
-                if let (Failure::Stopped { report, .. }, Some(path)) = (&failure, &sync.report) {
-                    write_json(path, report.to_json())?;
+                if let (Some(record), Some(path)) = (record_of_stop(&failure), &sync.report) {
+                    write_json(path, record)?;
                 }
                 return Err(failure);
             }
             Err(failure) => {
                 context.output.failure_text(&failure);
+                records.push(record_of_stop(&failure).unwrap_or_else(|| failure.to_json()));
                 (failure.to_json(), failure.exit())
             }
-            Ok(done) => done,
+            Ok((document, exit)) => {
+                records.push(document.clone());
+                (document, exit)
+            }
         };
         documents.push(document);
         worst = worst.worse(exit);
@@ -55,7 +59,8 @@ pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
             break;
         }
     }
-    report(context, sync, documents)?;
+    print_documents(context, documents);
+    report(sync, records)?;
     Ok(worst)
 }
 
@@ -75,10 +80,17 @@ pub(super) fn print_documents(context: &Context, mut documents: Vec<Object>) {
     }
 }
 
-/// Prints what each link came to as JSON, and writes the report that was asked for: the document
-/// itself for one link, a list of them for several.
-fn report(context: &Context, sync: &Sync, mut documents: Vec<Object>) -> Result<(), Refusal> {
-    print_documents(context, documents.clone());
+/// Returns the record of a run that was stopped.
+fn record_of_stop(failure: &Failure) -> Option<Object> {
+    match failure {
+        Failure::Stopped { report: Some(report), .. } => Some(report.to_json()),
+        _ => None,
+    }
+}
+
+/// Writes the report that was asked for: the document itself for one link, a list of them for
+/// several. A link that was stopped has its whole record there.
+fn report(sync: &Sync, mut documents: Vec<Object>) -> Result<(), Refusal> {
     let Some(path) = sync.report.as_deref().filter(|_| !sync.dry_run) else {
         return Ok(());
     };
@@ -114,7 +126,7 @@ fn sync_once(
 ) -> Result<(SyncOutcome, Exit), Failure> {
     let prepared = permitted(context, config, prepare(context, config, &sync.options))?;
     let mut hub = context.open_hub(&config.state, false)?;
-    let outcome = synchronise(context, &mut hub, &prepared.request, &mut context.progress())?;
+    let outcome = synchronise(context, &mut hub, &prepared, &mut context.progress())?;
     print(context, &prepared, &outcome);
     let exit = finish(context, config, &outcome.report)?;
     Ok((outcome, exit))
@@ -125,19 +137,23 @@ fn sync_once(
 ///
 /// # Errors
 ///
-/// [`Failure::Stopped`] if a guard or a limit stopped it, and any other [`Failure`] of the hub.
+/// [`Failure::Stopped`] if a guard, a limit or a conflict stopped it, and any other [`Failure`] of the hub.
 pub fn synchronise(
     context: &Context,
     hub: &mut Hub,
-    request: &SyncRequest,
+    prepared: &Prepared,
     progress: &mut dyn Progress,
 ) -> Result<SyncOutcome, Failure> {
+    let (request, look) = (&prepared.request, || prepared.look.clone());
     match retrying(context, || Ok(hub.sync(request, progress)?)) {
-        Err(Failure::Hub(HubError::Safety(stop))) => Err(match hub.record_stop(request, &stop) {
-            Ok(report) => Failure::Stopped { stop: stop.into(), report: Box::new(report) },
+        Err(Failure::Hub(HubError::Safety(stop))) => {
             // The stop stands whether or not it can be recorded.
-            Err(_) => HubError::from(stop).into(),
-        }),
+            let report = hub.record_stop(request, &stop).ok().map(Box::new);
+            Err(Failure::Stopped { stop: stop.into(), report, look: look() })
+        }
+        Err(Failure::Hub(stop @ HubError::WouldConflict { .. })) => {
+            Err(Failure::Stopped { stop, report: None, look: look() })
+        }
         result => result,
     }
 }
@@ -281,7 +297,8 @@ pub(super) fn print_plan(
     output.text(&run_text::entities(output, outcome, &prepared.request.entities));
     output.text(&run_text::dry_ending(outcome, &prepared.request, options, saved));
     if let Some(stop) = &outcome.stop {
-        output.failure_text(&Failure::from(HubError::from(stop.clone())));
+        let (stop, look) = (stop.clone().into(), prepared.look.clone());
+        output.failure_text(&Failure::Stopped { stop, report: None, look });
     }
     for notice in &outcome.report.notices {
         output.note(&format!("note {}", run_text::problem(notice)));

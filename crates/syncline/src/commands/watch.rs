@@ -12,7 +12,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use notify::{RecursiveMode, Watcher};
 use syncline_engine::link::Side;
-use syncline_hub::{Hub, SyncOutcome, SyncRequest};
+use syncline_hub::{Hub, SyncOutcome};
 
 use super::sync::{finish, permitted, synchronise, tell_if_needed};
 use crate::arguments::Watch;
@@ -21,7 +21,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::{Format, Paint, run_text};
 use crate::run::notice::{self, Receiver as NoticeReceiver};
-use crate::run::{Context, Supervisor, each_link, prepare};
+use crate::run::{Context, Prepared, Supervisor, each_link, prepare};
 
 /// Quiet time after which a burst of changes is over.
 const QUIET: Duration = Duration::from_millis(100);
@@ -40,17 +40,17 @@ type Signature = Vec<Option<(u64, Option<SystemTime>, u64)>>;
 struct Watched {
     /// As it is named in the configuration; nothing if it is the only one.
     name: Option<String>,
-    request: SyncRequest,
+    prepared: Prepared,
 }
 
 impl Watched {
     /// Returns the folders of its domains.
     fn folders(&self) -> impl Iterator<Item = &PathBuf> {
-        Side::BOTH.into_iter().map(|side| &self.request.domain(side).folder)
+        Side::BOTH.into_iter().map(|side| &self.prepared.request.domain(side).folder)
     }
 
     fn files(&self) -> impl Iterator<Item = PathBuf> {
-        let entities = &self.request.entities;
+        let entities = &self.prepared.request.entities;
         self.folders().flat_map(|folder| entities.iter().map(|entity| folder.join(&entity.file)))
     }
 }
@@ -124,7 +124,7 @@ fn links(
         let prepared = permitted(context, config, prepare(context, config, options))?;
         names.push(format!("{} and {}", prepared.link.source, prepared.link.target));
         let name = (each.len() > 1).then(|| prepared.link.name.clone());
-        links.push(Watched { name, request: prepared.request });
+        links.push(Watched { name, prepared });
     }
     Ok((links, format!("watching {}", names.join(", "))))
 }
@@ -195,7 +195,7 @@ impl Watching<'_> {
     /// Returns whether a link has anything to do. What cannot be planned now is told when the next
     /// change wakes us.
     fn has_more(&self, hub: &mut Hub, link: &Watched) -> bool {
-        let plan = hub.plan(&link.request, &mut self.context.progress());
+        let plan = hub.plan(&link.prepared.request, &mut self.context.progress());
         plan.is_ok_and(|plan| !plan.actions.is_empty() && plan.stop.is_none())
     }
 
@@ -217,8 +217,8 @@ impl Watching<'_> {
         hub: &mut Hub,
         link: &Watched,
     ) -> Result<(SyncOutcome, Exit), Failure> {
-        let request = &link.request;
-        let outcome = synchronise(self.context, hub, request, &mut self.context.progress())?;
+        let request = &link.prepared.request;
+        let outcome = synchronise(self.context, hub, &link.prepared, &mut self.context.progress())?;
         let output = &self.context.output;
         output.json(outcome.report.to_json());
         if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {

@@ -9,6 +9,7 @@ use syncline_policy::{Access, Crossing, Direction as Way, Guard, Limits};
 
 use super::context::Context;
 use super::only;
+use super::plan_file::command_line;
 use super::rules::{Decider, rules};
 use crate::arguments::{DirectionWord, Mode, Preference, SyncOptions};
 use crate::config::check::collision;
@@ -22,6 +23,8 @@ pub struct Prepared {
     pub link: Link,
     /// The request.
     pub request: SyncRequest,
+    /// The command that shows what it would do.
+    pub look: Box<str>,
 }
 
 /// Makes a request of what was asked for and what is configured, and judges the permissions.
@@ -86,7 +89,7 @@ pub fn prepare(
         expected_inputs: None,
     };
     judge(config, &request)?;
-    Ok(Prepared { link, request })
+    Ok(Prepared { link, request, look: command_line("plan", options).into() })
 }
 
 /// Returns what is asked for link by link: those that are named, else the one between the domains

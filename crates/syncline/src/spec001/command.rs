@@ -46,8 +46,8 @@ fn synchronise(
     output.line(&text::banner(options));
     let mut hub = context.open_hub(&config.state, false)?;
     let mut lines = text::Lines::new(output, context.interrupted.clone());
-    let result = sync::synchronise(context, &mut hub, &prepared.request, &mut lines);
-    if let Err(Failure::Stopped { report, .. }) = &result {
+    let result = sync::synchronise(context, &mut hub, &prepared, &mut lines);
+    if let Err(Failure::Stopped { report: Some(report), .. }) = &result {
         keep(config, report)?;
     }
     let outcome = result?;

@@ -210,3 +210,19 @@ fn what_only_looks_shows_all_links() {
     desk.run("diff tasks").exits(0).says("No record differs");
     desk.run("diff pets").exits(2).says("ENTITY_TYPE_UNSUPPORTED");
 }
+
+#[test]
+fn the_report_of_several_links_holds_the_whole_record_of_one_that_was_stopped() {
+    let desk = three_domains();
+    desk.contacts("personal", &numbered(0..100));
+    desk.run("sync").exits(0);
+    desk.contacts("business", &numbered(0..1));
+    let answer = desk.run("sync --report report.json").exits(6);
+    answer.says("look: syncline plan --link work ");
+    let report: Value = serde_json::from_slice(&desk.bytes("report.json")).unwrap();
+    check(&report);
+    report["runs"].as_array().unwrap().iter().for_each(check);
+    assert_eq!(report["runs"][0]["status"], "stopped");
+    assert_eq!(report["runs"][0]["errors"][0]["code"], "SAFETY_STOP");
+    assert_eq!(report["runs"][1]["status"], "success");
+}

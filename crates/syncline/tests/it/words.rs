@@ -254,3 +254,19 @@ fn what_only_looks_lists_no_guard() {
         }
     }
 }
+
+#[test]
+fn the_hint_after_a_stop_asks_for_the_same_again() {
+    let desk = synced(100);
+    desk.contacts("personal", &numbered(0..1));
+    let look = "look: syncline plan --source personal --target business --entities contacts \
+        --mode mirror    allow once";
+    let flags = "--mode mirror --entities contacts --source personal --target business";
+    desk.run(&format!("sync {flags}")).exits(6).says(look);
+    desk.run(&format!("plan {flags}")).exits(6).says(look);
+    for (domain, name) in [("personal", "Here"), ("business", "There")] {
+        desk.contacts(domain, &json!([{ "id": "c000", "name": name }]));
+    }
+    let answer = desk.run("sync --id c000 --on-conflict fail").exits(5);
+    answer.says("look: syncline plan --on-conflict fail --id c000    or leave out");
+}
