@@ -247,7 +247,7 @@ impl Raw {
         let connection = Connection::open(folder.join("raw.db")).unwrap();
         let tables = "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL;
             PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;
-            PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -65536;
+            PRAGMA wal_autocheckpoint = 0; PRAGMA cache_size = -16384;
             PRAGMA secure_delete = FAST; PRAGMA journal_size_limit = 67108864;
             CREATE TABLE records (partition INTEGER NOT NULL, entity TEXT NOT NULL,
               id TEXT NOT NULL, state BLOB NOT NULL,

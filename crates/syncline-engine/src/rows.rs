@@ -579,6 +579,23 @@ impl Batch {
         self.writes.iter().map(|(key, value)| (key, value.as_deref()))
     }
 
+    /// Puts the writes in the order of their keys, each key once, with its last value.
+    pub fn sort(&mut self) {
+        self.writes.reverse();
+        // Latest first, and the sort keeps the order of equals: the first of each key is its last write.
+        self.writes.sort_by(|(a, _), (b, _)| a.cmp(b));
+        self.writes.dedup_by(|(later, _), (kept, _)| later == kept);
+        self.bytes =
+            self.writes.iter().map(|(key, v)| key.bytes() + v.as_ref().map_or(0, Vec::len)).sum();
+    }
+
+    /// Returns what a batch that is [sorted](Self::sort) writes at a key: `Some(None)` if it deletes
+    /// the row, `None` if it does not touch it.
+    pub fn find_sorted(&self, key: &Key) -> Option<Option<&[u8]>> {
+        let at = self.writes.binary_search_by(|(written, _)| written.cmp(key)).ok()?;
+        self.writes.get(at).map(|(_, value)| value.as_deref())
+    }
+
     /// Returns the writes in the order of their keys, each key once, with its last value; `None`
     /// deletes. Costs a sort.
     pub fn writes(&self) -> Vec<(&Key, Option<&[u8]>)> {

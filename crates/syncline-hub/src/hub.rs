@@ -14,7 +14,7 @@ use syncline_engine::sync::RunFacts;
 use syncline_model::clock::Clock;
 use syncline_model::id::{Position, RunId, SiteId};
 use syncline_store::sqlite::{Check, Options, SqliteStore};
-use syncline_store::{Read, Store};
+use syncline_store::{Begun, Pipeline, Read, Store, Wake};
 
 use crate::environment::{Environment, Machine};
 use crate::error::HubError;
@@ -46,6 +46,14 @@ pub struct Parts {
     pub place: Place,
 }
 
+/// What a hub knows of itself that every commit moves on.
+#[derive(Clone)]
+pub(crate) struct Facts {
+    pub(crate) clock: Clock,
+    pub(crate) position: Position,
+    pub(crate) frontier: Frontier,
+}
+
 /// A hub of one site: the only writer of its store.
 pub struct Hub {
     pub(crate) store: Box<dyn Store>,
@@ -71,7 +79,7 @@ impl Hub {
         let place = Place::of(folder, store.epoch());
         make_undo_folder(folder)?;
         Self::with_parts(Parts {
-            store: Box::new(store),
+            store: Box::new(Pipeline::new(Box::new(store))),
             disk: Arc::new(SystemDisk),
             environment: Box::new(Machine),
             state_folder: folder.clone(),
@@ -240,6 +248,30 @@ impl Hub {
     ) -> Result<Frontier, HubError> {
         let noted = Noted { facts_of, commitments, actor, details };
         noted.add_to(batch, &self.frontier, &mut *self.environment)
+    }
+
+    /// Returns what the hub knows of itself.
+    pub(crate) fn facts(&self) -> Facts {
+        Facts { clock: self.clock, position: self.position, frontier: self.frontier.clone() }
+    }
+
+    /// Takes over other facts of itself.
+    pub(crate) fn set_facts(&mut self, facts: Facts) {
+        Facts { clock: self.clock, position: self.position, frontier: self.frontier } = facts;
+    }
+
+    /// Begins to commit a batch together with the hub's clock and position, and takes them over: if
+    /// the commit fails, those of before are to be set again.
+    pub(crate) fn begin(
+        &mut self,
+        mut batch: Batch,
+        facts: Facts,
+        wake: Wake,
+    ) -> Result<Begun, HubError> {
+        put_facts(&mut batch, (self.clock, facts.clock), (self.position, facts.position));
+        let begun = self.store.begin(batch, wake)?;
+        self.set_facts(facts);
+        Ok(begun)
     }
 
     /// Commits a batch together with the hub's clock and position, and takes them over.

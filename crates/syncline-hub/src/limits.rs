@@ -12,6 +12,10 @@ pub const COMMANDS_WAITING_MAX: usize = 4_096;
 /// Most operations committed as one group. Source: design §6.
 pub const GROUP_OPERATIONS_MAX: usize = 1_000;
 
+/// Fewest operations for which it is worth to split those that are known into two groups, one
+/// committed while the other is decided: each commit has a cost of its own.
+pub const GROUP_SPLIT_MIN: usize = 8;
+
 /// How long a group waits for more operations under load, in milliseconds. Source: design §6.
 pub const GROUP_WINDOW_MS: u64 = 2;
 

@@ -1,18 +1,18 @@
 //! The one writer of a hub: a queue of commands and the thread that carries them out in order.
 //!
 //! Operations are committed in groups: the writer takes what waits, loads the records in one go,
-//! decides in order, commits once and answers after that. An idle hub commits at once; under load
-//! a group waits at most [`GROUP_WINDOW_MS`](crate::limits::GROUP_WINDOW_MS) for as many operations
-//! as the group before had. Everything else that changes the hub (a sync, an undo, a decision) goes
-//! through the same queue, so that a hub has one writer.
+//! decides in order, commits once and answers after that. While one group is being committed the
+//! next is decided on top of it; it is begun once the one before is on disk. An idle hub commits at
+//! once; under load a group waits at most [`GROUP_WINDOW_MS`](crate::limits::GROUP_WINDOW_MS) for as
+//! many operations as were answered last. Everything else that changes the hub (a sync, an undo, a
+//! decision) goes through the same queue and has the hub for itself, so that a hub has one writer.
 
 mod error;
 mod group;
+mod queue;
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{
-    Receiver, RecvTimeoutError, SyncSender, TryRecvError, TrySendError, sync_channel,
-};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -21,14 +21,17 @@ use syncline_engine::operate::{Answer, ClientOperation};
 use syncline_engine::results::ClientResults;
 use syncline_merge::rules::EntityRules;
 use syncline_model::id::{ClientId, EntityName};
+use syncline_store::Begun;
 
 pub use error::WriterError;
 
 use crate::error::HubError;
 use crate::hub::Hub;
-use crate::limits::{COMMANDS_WAITING_MAX, GROUP_OPERATIONS_MAX, GROUP_WINDOW_MS};
+use crate::limits::{GROUP_OPERATIONS_MAX, GROUP_SPLIT_MIN, GROUP_WINDOW_MS};
 use crate::outcome::SyncOutcome;
 use crate::request::{Silent, SyncRequest};
+use group::UnderWay;
+use queue::{Found, Queue, Refused};
 
 /// What waits for the writer.
 #[expect(
@@ -53,10 +56,22 @@ struct Waiting {
 }
 
 /// Gives commands to a hub's writer. Cheap to clone; any thread may use it.
-#[derive(Clone)]
 pub struct Handle {
-    queue: SyncSender<Command>,
+    queue: Arc<Queue>,
     stopped: Arc<OnceLock<&'static str>>,
+}
+
+impl Clone for Handle {
+    fn clone(&self) -> Self {
+        self.queue.add_giver();
+        Self { queue: self.queue.clone(), stopped: self.stopped.clone() }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.queue.remove_giver();
+    }
 }
 
 /// An answer that is on its way.
@@ -79,16 +94,23 @@ impl Writer {
     ///
     /// [`HubError::StateFolder`] if the machine gives no thread.
     pub fn start(hub: Hub, rules: BTreeMap<EntityName, EntityRules>) -> Result<Self, HubError> {
-        let (queue, commands) = sync_channel(COMMANDS_WAITING_MAX);
-        let stopped = Arc::new(OnceLock::new());
-        let desk =
-            Desk { hub, rules, commands, clients: BTreeMap::new(), stopped: stopped.clone() };
+        let queue = Arc::new(Queue::new());
+        let handle = Handle { queue: queue.clone(), stopped: Arc::new(OnceLock::new()) };
+        let desk = Desk {
+            hub,
+            rules,
+            queue: Taking(queue),
+            clients: BTreeMap::new(),
+            under_way: None,
+            groups: 0,
+            answered_last: 0,
+            group_sizes: [0; 2],
+            stopped: handle.stopped.clone(),
+        };
         let thread = std::thread::Builder::new().name("syncline-writer".to_owned());
         let thread = thread.spawn(move || desk.run());
-        Ok(Self {
-            handle: Handle { queue, stopped },
-            thread: thread.map_err(|source| HubError::StateFolder { source })?,
-        })
+        let thread = thread.map_err(|source| HubError::StateFolder { source })?;
+        Ok(Self { handle, thread })
     }
 
     /// Returns a handle.
@@ -103,7 +125,7 @@ impl Writer {
     /// [`WriterError::OutcomeUnknown`] if the writer panicked.
     pub fn stop(self) -> Result<Hub, WriterError> {
         // It has ended already where nobody takes the command.
-        let _ = self.handle.queue.send(Command::Stop);
+        let _ = self.handle.queue.push(Command::Stop, true);
         self.thread.join().map_err(|_| WriterError::OutcomeUnknown)
     }
 }
@@ -126,7 +148,7 @@ impl Handle {
     pub fn submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
         let command = Command::Operation(Waiting { operation, reply });
-        self.queue.send(command).map_err(|_| self.why_stopped())?;
+        self.give(command, true)?;
         Ok(Pending(answer))
     }
 
@@ -139,11 +161,8 @@ impl Handle {
     pub fn try_submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
         let command = Command::Operation(Waiting { operation, reply });
-        match self.queue.try_send(command) {
-            Ok(()) => Ok(Pending(answer)),
-            Err(TrySendError::Full(_)) => Err(WriterError::Busy),
-            Err(TrySendError::Disconnected(_)) => Err(self.why_stopped()),
-        }
+        self.give(command, false)?;
+        Ok(Pending(answer))
     }
 
     /// Runs a task that has the hub for itself, in its turn, and returns what it answers: a plan,
@@ -163,7 +182,7 @@ impl Handle {
             let _ = reply.send(task(hub));
         };
         let command = Command::Task(Box::new(task));
-        self.queue.send(command).map_err(|_| self.why_stopped())?;
+        self.give(command, true)?;
         answer.recv().map_err(|_| match self.stopped.get() {
             Some(_) => self.why_stopped(),
             None => WriterError::OutcomeUnknown,
@@ -177,6 +196,13 @@ impl Handle {
     /// As [`Handle::with_hub`]; within, as [`Hub::sync`].
     pub fn sync(&self, request: SyncRequest) -> Result<Result<SyncOutcome, HubError>, WriterError> {
         self.with_hub(move |hub| hub.sync(&request, &mut Silent))
+    }
+
+    fn give(&self, command: Command, may_wait: bool) -> Result<(), WriterError> {
+        self.queue.push(command, may_wait).map_err(|refused| match refused {
+            Refused::Full => WriterError::Busy,
+            Refused::Closed => self.why_stopped(),
+        })
     }
 
     fn why_stopped(&self) -> WriterError {
@@ -199,12 +225,29 @@ impl Pending {
     }
 }
 
+/// The end of the queue that the writer takes from: it is closed with the writer, however that ends.
+struct Taking(Arc<Queue>);
+
+impl Drop for Taking {
+    fn drop(&mut self) {
+        drop(self.0.close());
+    }
+}
+
 /// What the writer's thread works with.
 struct Desk {
     hub: Hub,
     rules: BTreeMap<EntityName, EntityRules>,
-    commands: Receiver<Command>,
+    queue: Taking,
+    /// What is known of clients, the group under way included.
     clients: BTreeMap<ClientId, ClientResults>,
+    under_way: Option<UnderWay>,
+    /// How many groups were begun.
+    groups: u64,
+    /// How many operations the group had that was answered last.
+    answered_last: usize,
+    /// How many operations the latest two groups had.
+    group_sizes: [usize; 2],
     stopped: Arc<OnceLock<&'static str>>,
 }
 
@@ -221,84 +264,90 @@ enum Course {
 impl Desk {
     /// Carries commands out until one says to stop, nobody is left to give any, or the store fails.
     fn run(mut self) -> Hub {
-        let mut group_last = 0;
         let mut course = Course::GoOn;
         while course == Course::GoOn {
-            let Ok(first) = self.commands.recv() else {
-                break;
-            };
-            let mut group = Vec::new();
-            let behind = match first {
-                Command::Operation(waiting) => {
-                    group.push(waiting);
-                    self.gather(&mut group, group_last)
-                }
-                other => Some(other),
-            };
-            group_last = group.len();
-            if !group.is_empty() {
-                course = self.commit_group(group);
+            let waits = |group: &UnderWay| group.begun == Begun::Waits;
+            if self.under_way.as_ref().is_some_and(waits) && self.queue.0.len() == 0 {
+                course = self.settle();
+                continue;
             }
-            if let (Course::GoOn, Some(command)) = (course, behind) {
-                course = self.carry_out(command);
-            }
+            course = match self.queue.0.next() {
+                Found::Ended(group) => self.settle_if(group),
+                Found::NoGivers => Course::End,
+                Found::Command(command) => self.carry_out(command),
+            };
         }
         if let Course::FailStop(code) = course {
-            // It is set once, here.
-            let _ = self.stopped.set(code);
+            self.note_stopped(code);
         }
+        let _ = self.settle();
         self.refuse_the_rest();
         self.hub
     }
 
     fn carry_out(&mut self, command: Command) -> Course {
         match command {
-            Command::Operation(waiting) => self.commit_group(vec![waiting]),
-            Command::Task(task) => {
-                task(&mut self.hub);
-                Course::GoOn
-            }
-            Command::Stop => Course::End,
+            Command::Operation(first) => match self.gather(first) {
+                Ok(group) => self.commit_group(group),
+                Err(course) => course,
+            },
+            // The hub is theirs alone: nothing is under way meanwhile.
+            Command::Task(task) => match self.settle() {
+                Course::GoOn => {
+                    task(&mut self.hub);
+                    Course::GoOn
+                }
+                ended => ended,
+            },
+            Command::Stop => match self.settle() {
+                Course::GoOn => Course::End,
+                ended => ended,
+            },
         }
     }
 
-    /// Adds to a group what waits. Answers the command that ended it, if one did.
+    /// Takes a group off the queue; answers how the writer goes on if it cannot be begun any more.
     ///
-    /// A group that follows another of several operations waits a little for as many: their senders
-    /// have just been answered and are about to send again. One sender alone never waits.
-    fn gather(&self, group: &mut Vec<Waiting>, expected: usize) -> Option<Command> {
-        let window = Duration::from_millis(GROUP_WINDOW_MS);
-        let deadline = Instant::now() + window;
-        while group.len() < GROUP_OPERATIONS_MAX {
-            let command = match self.commands.try_recv() {
-                Ok(command) => command,
-                Err(TryRecvError::Disconnected) => return None,
-                Err(TryRecvError::Empty) if group.len() >= expected => return None,
-                Err(TryRecvError::Empty) => {
-                    let left = deadline.saturating_duration_since(Instant::now());
-                    match self.commands.recv_timeout(left) {
-                        Ok(command) => command,
-                        Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
-                            return None;
-                        }
-                    }
-                }
-            };
-            match command {
-                Command::Operation(waiting) => group.push(waiting),
-                other => return Some(other),
+    /// After several were answered it waits a little for as many: they are about to send again. One
+    /// sender alone never waits. Of many operations it leaves half to the next group, which is
+    /// decided while this one is committed.
+    fn gather(&mut self, first: Waiting) -> Result<Vec<Waiting>, Course> {
+        let deadline = Instant::now() + Duration::from_millis(GROUP_WINDOW_MS);
+        let expected = self.answered_last.min(GROUP_OPERATIONS_MAX);
+        while let Some(ended) = self.queue.0.wait_for(expected.saturating_sub(1), deadline) {
+            let course = self.settle_if(ended);
+            if course != Course::GoOn {
+                self.refuse_one(first);
+                return Err(course);
             }
         }
-        None
+        let committing = self.under_way.as_ref().map_or(0, UnderWay::len);
+        let known = committing + 1 + self.queue.0.len();
+        let known = known.max(self.group_sizes.iter().sum());
+        let most = if known < 2 * GROUP_SPLIT_MIN { known } else { known.div_ceil(2) };
+        let mut group = vec![first];
+        group.extend(self.queue.0.take_operations(most.min(GROUP_OPERATIONS_MAX) - 1));
+        self.group_sizes = [group.len(), self.group_sizes[0]];
+        Ok(group)
     }
 
     /// Answers everyone whose command was not begun.
     fn refuse_the_rest(&self) {
-        while let Ok(command) = self.commands.try_recv() {
+        for command in self.queue.0.close() {
             if let Command::Operation(waiting) = command {
-                let code = self.stopped.get().copied();
-                let _ = waiting.reply.send(Err(WriterError::Stopped { code }));
+                self.refuse_one(waiting);
             }
         }
+    }
+
+    fn refuse_one(&self, waiting: Waiting) {
+        let code = self.stopped.get().copied();
+        let _ = waiting.reply.send(Err(WriterError::Stopped { code }));
+    }
+
+    /// Tells those who come later why the writer has ended.
+    fn note_stopped(&self, code: &'static str) {
+        // The first failure is the one that ended it.
+        let _ = self.stopped.set(code);
     }
 }

@@ -11,6 +11,7 @@
 //! | what every store promises | [`Read`] and [`Store`] |
 //! | the store for tests and simulations | [`memory`] |
 //! | the store on disk: files, tables, lock, syncs | [`sqlite`] |
+//! | how a batch is committed while the next is decided | [`Pipeline`] and [`Overlay`] |
 //! | what can go wrong and what to do then | [`StoreError`] |
 //! | every bound, with its reason | [`limits`] |
 //!
@@ -37,8 +38,12 @@
 mod error;
 pub mod limits;
 pub mod memory;
+mod overlay;
+mod pipeline;
 pub mod sqlite;
 mod store;
 
 pub use error::{Advice, StoreError};
-pub use store::{Epoch, Piece, Read, Store, check};
+pub use overlay::Overlay;
+pub use pipeline::Pipeline;
+pub use store::{Begun, Epoch, Piece, Read, Store, Wake, check};

@@ -13,8 +13,9 @@ const _: () = assert!(VALUE_BYTES_MAX < BATCH_BYTES_MAX);
 /// Size of a page of a new SQLite store, in bytes. Every row changed costs one page in the log.
 pub const PAGE_BYTES: i64 = 4096;
 
-/// Memory for pages of one SQLite connection, in KiB.
-pub const CACHE_KIB: i64 = 64 << 10;
+/// Memory for pages of one SQLite connection, in KiB: the inner pages of a million records, not all
+/// leaves. SQLite walks all of it at the end of every transaction that has split a page.
+pub const CACHE_KIB: i64 = 16 << 10;
 
 /// The same for a connection that only reads, in KiB: it walks stretches in order of their keys, and
 /// sees no page twice.

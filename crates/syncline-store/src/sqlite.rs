@@ -123,7 +123,7 @@ impl Read for SqliteStore {
 
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
         self.running()?;
-        self.rows.in_one_moment(|rows| rows.get_many(keys))
+        self.rows.get_many(keys)
     }
 
     fn scan(
@@ -170,6 +170,12 @@ impl Store for SqliteStore {
         self.running()?;
         let connection = open::reader(&self.path)?;
         Ok(Box::new(Rows::new(connection, self.rows.partition, &self.path)))
+    }
+
+    fn live_reader(&self) -> Result<Option<Box<dyn Read + Send>>, StoreError> {
+        self.running()?;
+        let connection = open::live_reader(&self.path)?;
+        Ok(Some(Box::new(Rows::new(connection, self.rows.partition, &self.path))))
     }
 
     fn epoch(&self) -> Epoch {

@@ -59,6 +59,20 @@ pub enum Piece {
     Abandon,
 }
 
+/// How a batch that was begun gets to disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// It is there already.
+    Durable,
+    /// By itself: who began it is woken when that has ended.
+    Beside,
+    /// Only within [`Store::finish`].
+    Waits,
+}
+
+/// Wakes the one who began a batch, from any thread.
+pub type Wake = Box<dyn FnOnce() + Send>;
+
 /// Reads and writes rows of one partition: a handle is the only writer of its store.
 pub trait Store: Read + Send {
     /// Writes the whole batch or nothing, and answers when it is on disk.
@@ -71,6 +85,28 @@ pub trait Store: Read + Send {
     /// - [`StoreError::Fenced`] if another opener took over; this handle never writes again.
     /// - Any other error means that nothing was applied; [`StoreError::advice`] says what to do.
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError>;
+
+    /// Begins to commit a batch. Until [`Store::finish`] is called, the handle shows its rows and
+    /// does nothing but read; nobody else sees them before they are on disk.
+    ///
+    /// - `wake`: called once the commit has ended, well or not, if that goes on by itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`]; nothing is under way then.
+    fn begin(&mut self, batch: Batch, wake: Wake) -> Result<Begun, StoreError> {
+        drop(wake);
+        self.commit(&batch).map(|()| Begun::Durable)
+    }
+
+    /// Waits until the batch that was begun is on disk. Does nothing if none was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::commit`]: the handle shows none of the batch's rows any more.
+    fn finish(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
 
     /// Writes a batch that comes in pieces, as [`Store::commit`] does one that comes whole: all of
     /// them or nothing. Answers whether it was committed rather than abandoned.
@@ -105,6 +141,16 @@ pub trait Store: Read + Send {
     ///
     /// As [`Read::get`].
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError>;
+
+    /// Returns a reader that sees at each read what is committed by then, for reads beside a commit;
+    /// `None` if the store has no such reader.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`].
+    fn live_reader(&self) -> Result<Option<Box<dyn Read + Send>>, StoreError> {
+        Ok(None)
+    }
 
     /// Returns the epoch that this opener started.
     fn epoch(&self) -> Epoch;

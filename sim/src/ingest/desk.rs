@@ -10,9 +10,9 @@ use syncline_engine::operate::{Answer, ClientOperation};
 use syncline_hub::{Environment, Hub, HubError, Parts, Place, Writer, WriterError};
 use syncline_merge::rules::EntityRules;
 use syncline_model::id::EntityName;
-use syncline_store::Store;
+use syncline_store::{Pipeline, Store};
 
-use super::fault::{FaultyStore, IngestFault};
+use super::fault::{FaultyPipeline, FaultyStore, IngestFault};
 use crate::disk::SimDisk;
 use crate::random::Random;
 use crate::store::SimStore;
@@ -93,8 +93,12 @@ impl Desk {
         let store = SimStore::open(&self.disk, Path::new(STATE), of_store);
         let store = store.map_err(|error| error.code())?;
         let store: Box<dyn Store> = match self.fault {
-            Some(fault) => Box::new(FaultyStore { store, fault }),
-            None => Box::new(store),
+            Some(fault) if fault.is_of_pipeline() => {
+                let store = Box::new(store);
+                Box::new(FaultyPipeline { store, fault, overlay: None, late: None })
+            }
+            Some(fault) => Box::new(Pipeline::new(Box::new(FaultyStore { store, fault }))),
+            None => Box::new(Pipeline::new(Box::new(store))),
         };
         let known = if self.fault == Some(IngestFault::SiteReused) { 0 } else { self.restores };
         let identity = format!("file {known}");

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, Scan, Table};
 use syncline_model::id::PartitionId;
-use syncline_store::{Epoch, Read, Store, StoreError};
+use syncline_store::{Begun, Epoch, Overlay, Read, Store, StoreError, Wake};
 
 use crate::store::{SimStore, StoreFault};
 
@@ -29,11 +29,15 @@ pub enum IngestFault {
     FullButKept,
     /// A hub goes on with its old site after it was put back from a backup.
     SiteReused,
+    /// A group counts as saved before its commit is done.
+    AnswersBeforeCommit,
+    /// The rows of a group that could not be saved are still shown.
+    FailedGroupShown,
 }
 
 impl IngestFault {
     /// Every fault.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 11] = [
         Self::Store(StoreFault::AcknowledgesBeforeSync),
         Self::Store(StoreFault::IgnoresFailedSync),
         Self::GroupTorn,
@@ -43,6 +47,8 @@ impl IngestFault {
         Self::ConflictsNotListed,
         Self::FullButKept,
         Self::SiteReused,
+        Self::AnswersBeforeCommit,
+        Self::FailedGroupShown,
     ];
 
     /// Returns the fault of the store itself, if it is one.
@@ -51,6 +57,11 @@ impl IngestFault {
             Self::Store(fault) => Some(fault),
             _ => None,
         }
+    }
+
+    /// Returns whether it is a fault of committing one group while the next is decided.
+    pub(super) const fn is_of_pipeline(self) -> bool {
+        matches!(self, Self::AnswersBeforeCommit | Self::FailedGroupShown)
     }
 
     /// Returns whether a row is left out of what is saved.
@@ -118,6 +129,90 @@ impl Store for FaultyStore {
             }
             done => done,
         }
+    }
+
+    fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {
+        self.store.reader()
+    }
+
+    fn epoch(&self) -> Epoch {
+        self.store.epoch()
+    }
+
+    fn partition(&self) -> PartitionId {
+        self.store.partition()
+    }
+
+    fn close(self: Box<Self>) -> Result<(), StoreError> {
+        Ok(())
+    }
+}
+
+/// A pipeline with a defect, in the place of [`syncline_store::Pipeline`].
+pub(super) struct FaultyPipeline {
+    pub(super) store: Box<dyn Store>,
+    pub(super) fault: IngestFault,
+    /// The group under way, or one that failed and is shown all the same.
+    pub(super) overlay: Option<Overlay>,
+    /// A group that was said to be saved.
+    pub(super) late: Option<Overlay>,
+}
+
+impl FaultyPipeline {
+    /// Reads through what is there of groups that are not saved.
+    fn read<T>(&self, read: impl FnOnce(&dyn Read) -> T) -> T {
+        let store: &dyn Read = &*self.store;
+        match (&self.late, &self.overlay) {
+            (None, None) => read(store),
+            (Some(one), None) | (None, Some(one)) => read(&one.above(store)),
+            (Some(late), Some(overlay)) => read(&overlay.above(&late.above(store))),
+        }
+    }
+}
+
+impl Read for FaultyPipeline {
+    fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|rows| rows.get(key))
+    }
+
+    fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
+        self.read(|rows| rows.get_many(keys))
+    }
+
+    fn scan(
+        &self,
+        scan: &Scan,
+        after: Option<&Key>,
+        limit: usize,
+        row: &mut dyn FnMut(&Key, &[u8]) -> ControlFlow<()>,
+    ) -> Result<(), StoreError> {
+        self.read(|rows| rows.scan(scan, after, limit, row))
+    }
+}
+
+impl Store for FaultyPipeline {
+    fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        self.store.commit(batch)
+    }
+
+    fn begin(&mut self, batch: Batch, _wake: Wake) -> Result<Begun, StoreError> {
+        self.overlay = Some(Overlay::new(batch));
+        Ok(Begun::Waits)
+    }
+
+    fn finish(&mut self) -> Result<(), StoreError> {
+        if self.fault == IngestFault::AnswersBeforeCommit {
+            let late = std::mem::replace(&mut self.late, self.overlay.take());
+            return late.map_or(Ok(()), |late| self.store.commit(late.batch()));
+        }
+        let Some(overlay) = self.overlay.take() else {
+            return Ok(());
+        };
+        let committed = self.store.commit(overlay.batch());
+        if committed.is_err() {
+            self.overlay = Some(overlay);
+        }
+        committed
     }
 
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {

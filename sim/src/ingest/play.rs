@@ -231,6 +231,13 @@ impl Ingest {
         let ids: Vec<OperationId> = operations.iter().map(|sent| sent.id.clone()).collect();
         self.disclaimed.retain(|id| !ids.contains(id));
         let answers = self.desk.submit(operations);
+        let is = |code| {
+            let mut errors = answers.iter().filter_map(|answer| answer.as_ref().err());
+            errors.any(|error| error.code() == code)
+        };
+        if is("OUTCOME_UNKNOWN") && is("WRITER_STOPPED") {
+            self.count("cut off between groups");
+        }
         let mut ended = false;
         let mut disclaimed = Vec::new();
         for (id, answer) in ids.into_iter().zip(answers) {

@@ -1,21 +1,24 @@
-//! Committing one group: load, decide, save, and only then answer.
+//! Committing one group: load, decide, begin to save; and answer once it is on disk.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
+use std::sync::mpsc::SyncSender;
+use std::vec::IntoIter;
 
 use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::operate::{Answer, ClientOperation, Decided, Group, GroupFacts, Rows};
 use syncline_engine::results::ClientResults;
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::Transaction;
 use syncline_model::id::ClientId;
 use syncline_model::json::{Json, Object};
 use syncline_model::version::Version;
-use syncline_store::{Advice, StoreError};
+use syncline_store::{Advice, Begun, StoreError};
 
 use super::{Course, Desk, Reply, Waiting, WriterError};
 use crate::error::HubError;
+use crate::hub::Facts;
 use crate::limits::{CLIENTS_CACHED_MAX, GROUP_BYTES_MAX};
 use crate::request::Actor;
 
@@ -23,61 +26,184 @@ use crate::request::Actor;
 /// origin stands in the log, which the entry commits to.
 const SEVERAL_CLIENTS: &str = "clients";
 
+/// A group that is being committed.
+pub(super) struct UnderWay {
+    answers: Answers,
+    /// What the hub knew of itself before.
+    before: Facts,
+    pub(super) begun: Begun,
+}
+
+/// The answers of a group, and the ones who wait for them.
+type Answers = Vec<(SyncSender<Reply>, Answer)>;
+
+/// A group that is decided and not begun.
+struct Prepared {
+    answers: Vec<Answer>,
+    /// What is to be saved, and what the hub knows of itself then; `None` if nothing is.
+    batch: Option<(Batch, Facts)>,
+}
+
+/// What a failure means.
+struct Failure {
+    course: Course,
+    /// For those whose operations were being saved.
+    why: WriterError,
+    /// For those whose operations were not begun.
+    behind: WriterError,
+}
+
+impl UnderWay {
+    /// Returns how many operations the group has.
+    pub(super) const fn len(&self) -> usize {
+        self.answers.len()
+    }
+}
+
 impl Desk {
-    /// Commits operations in order, and answers them: in one group, or in several where their
-    /// states are large.
+    /// Decides operations in order and begins to commit them: in one group, or in several where
+    /// their states are large.
     pub(super) fn commit_group(&mut self, waiting: Vec<Waiting>) -> Course {
         let mut waiting = waiting.into_iter();
         while waiting.len() > 0 {
-            let course = self.commit_some(&mut waiting);
-            if course != Course::GoOn {
-                return course;
+            if let Err(failure) = self.commit_some(&mut waiting) {
+                for rest in waiting {
+                    let _ = rest.reply.send(Err(failure.behind.clone()));
+                }
+                return failure.course;
             }
         }
         Course::GoOn
     }
 
-    fn commit_some(&mut self, waiting: &mut std::vec::IntoIter<Waiting>) -> Course {
-        let mut replies = Vec::with_capacity(waiting.len());
-        match self.decide_and_save(waiting, &mut replies) {
+    /// Answers a group whose commit has ended, unless that was done.
+    pub(super) fn settle_if(&mut self, ended: u64) -> Course {
+        if self.groups == ended { self.settle() } else { Course::GoOn }
+    }
+
+    /// Waits until the group under way is on disk, and answers it.
+    pub(super) fn settle(&mut self) -> Course {
+        match self.finish() {
             Ok(answers) => {
-                for (reply, answer) in replies.into_iter().zip(answers) {
-                    // Whoever asked may have gone; the answer is stored.
-                    let _ = reply.send(Ok(answer));
-                }
+                answer(answers);
                 Course::GoOn
             }
+            Err(failure) => failure.course,
+        }
+    }
+
+    /// Waits until the group under way is on disk; returns what it is to be told. If it failed its
+    /// operations are refused, and the hub and what is known of clients are as before it.
+    fn finish(&mut self) -> Result<Answers, Failure> {
+        let Some(UnderWay { answers, before, .. }) = self.under_way.take() else {
+            return Ok(Vec::new());
+        };
+        match self.hub.store.finish() {
+            Ok(()) => {
+                self.answered_last = answers.len();
+                Ok(answers)
+            }
             Err(error) => {
-                // What is known of the clients may have run ahead of the store.
-                self.clients.clear();
-                let course = course_after(&error);
-                let code = error.code();
-                let why = if may_be_applied(&error) {
-                    WriterError::OutcomeUnknown
-                } else {
-                    let source = Arc::new(error);
-                    WriterError::Failed { source }
-                };
-                replies.into_iter().for_each(|reply| {
-                    let _ = reply.send(Err(why.clone()));
-                });
-                for rest in waiting {
-                    let why = match course {
-                        Course::FailStop(_) => WriterError::Stopped { code: Some(code) },
-                        _ => why.clone(),
-                    };
-                    let _ = rest.reply.send(Err(why));
-                }
-                course
+                self.hub.set_facts(before);
+                let failure = self.failed(error.into());
+                refuse(answers.into_iter().map(|(reply, _)| reply), &failure.why);
+                Err(failure)
             }
         }
     }
 
-    fn decide_and_save(
+    /// Says what an error means, and forgets what may have run ahead of the store.
+    fn failed(&mut self, error: HubError) -> Failure {
+        self.clients.clear();
+        let course = course_after(&error);
+        let why = if may_be_applied(&error) {
+            WriterError::OutcomeUnknown
+        } else {
+            WriterError::Failed { source: Arc::new(error) }
+        };
+        let behind = match course {
+            Course::FailStop(code) => {
+                self.note_stopped(code);
+                WriterError::Stopped { code: Some(code) }
+            }
+            _ => why.clone(),
+        };
+        Failure { course, why, behind }
+    }
+
+    /// Decides operations while the group before them is committed, and begins to commit them.
+    fn commit_some(&mut self, waiting: &mut IntoIter<Waiting>) -> Result<(), Failure> {
+        let mut replies = Vec::with_capacity(waiting.len());
+        let prepared = match self.decide(waiting, &mut replies) {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                let failure = self.failed(error);
+                refuse(replies, &failure.why);
+                return Err(failure);
+            }
+        };
+        let Prepared { answers, batch } = prepared;
+        let answers: Answers = replies.into_iter().zip(answers).collect();
+        let before = match self.finish() {
+            Ok(before) => before,
+            Err(failure) => {
+                // It stands on what was not saved.
+                refuse(answers.into_iter().map(|(reply, _)| reply), &failure.behind);
+                return Err(failure);
+            }
+        };
+        match self.save(batch, answers.len(), before) {
+            Ok(None) => {
+                self.answered_last = answers.len();
+                answer(answers);
+                Ok(())
+            }
+            Ok(Some((begun, before))) => {
+                self.under_way = Some(UnderWay { answers, before, begun });
+                Ok(())
+            }
+            Err(error) => {
+                let failure = self.failed(error);
+                refuse(answers.into_iter().map(|(reply, _)| reply), &failure.why);
+                Err(failure)
+            }
+        }
+    }
+
+    /// Saves a group of so many operations, or begins to: `None` if it is on disk, otherwise how it
+    /// gets there and what the hub knew of itself before. Answers the group before.
+    fn save(
         &mut self,
-        waiting: &mut std::vec::IntoIter<Waiting>,
-        replies: &mut Vec<std::sync::mpsc::SyncSender<Reply>>,
-    ) -> Result<Vec<Answer>, HubError> {
+        batch: Option<(Batch, Facts)>,
+        operations: usize,
+        before: Answers,
+    ) -> Result<Option<(Begun, Facts)>, HubError> {
+        let Some((batch, facts)) = batch else {
+            // All of them were answered earlier, and what they were told is on disk.
+            answer(before);
+            return Ok(None);
+        };
+        if operations == 1 && self.queue.0.len() == 0 {
+            // One operation with nothing behind it: another thread would only cost.
+            answer(before);
+            let Facts { clock, position, frontier } = facts;
+            return self.hub.commit(batch, clock, position, frontier).map(|()| None);
+        }
+        let facts_before = self.hub.facts();
+        self.groups += 1;
+        let (queue, group) = (self.queue.0.clone(), self.groups);
+        let begun = self.hub.begin(batch, facts, Box::new(move || queue.commit_ended(group)));
+        // The disk has its work: now those who wait for the group before.
+        answer(before);
+        Ok(Some(begun?).filter(|begun| *begun != Begun::Durable).map(|begun| (begun, facts_before)))
+    }
+
+    /// Decides operations, as many as one group may hold.
+    fn decide(
+        &mut self,
+        waiting: &mut IntoIter<Waiting>,
+        replies: &mut Vec<SyncSender<Reply>>,
+    ) -> Result<Prepared, HubError> {
         let rows = self.load(waiting.as_slice())?;
         let origin = origin(waiting.as_slice());
         let run = self.hub.begin_run()?;
@@ -95,8 +221,8 @@ impl Desk {
             answers.push(group.handle_operation(operation));
         }
         let decided = group.finish();
-        self.save(decided, &origin)?;
-        Ok(answers)
+        let batch = self.prepare(decided, &origin)?;
+        Ok(Prepared { answers, batch })
     }
 
     /// Loads the records of a group in one go, their listed conflicts, and the results of clients
@@ -151,38 +277,55 @@ impl Desk {
             .map_err(|source| HubError::Damaged { table: "results", source })
     }
 
-    /// Saves what was decided, with its entry in the audit, and takes over what is known by then.
-    fn save(&mut self, decided: Decided, origin: &str) -> Result<(), HubError> {
+    /// Puts together what is to be saved, with its entry in the audit, and takes over what is known
+    /// of the clients by then.
+    fn prepare(
+        &mut self,
+        decided: Decided,
+        origin: &str,
+    ) -> Result<Option<(Batch, Facts)>, HubError> {
         let Decided { mut transaction, clock, clients, applied, rejected } = decided;
-        if applied > 0 || !rejected.is_empty() {
-            let mut details = Object::new();
-            details.insert("applied", Json::Number(applied.into()));
-            let mut codes = Object::new();
-            for (code, count) in rejected {
-                codes.insert(code, Json::Number(count.into()));
-            }
-            details.insert("rejected", Json::Object(codes));
-            let facts = BatchFacts {
-                at_ms: transaction.run().at_ms,
-                category: "INGEST".to_owned(),
-                action: "OPERATIONS".to_owned(),
-                origin: origin.to_owned(),
-                run: Some(transaction.run().id.as_str().to_owned()),
-                record_count: 0,
-                inner_root: inner_root(&[]),
-            };
-            let mut batch = std::mem::take(&mut transaction.batch);
-            let details = Json::Object(details).to_compact_string();
-            let (commitments, actor) = (&transaction.commitments, Actor::default());
-            let hub = &mut self.hub;
-            let frontier = hub.add_audit(&mut batch, facts, commitments, &actor, &details)?;
-            hub.commit(batch, clock, transaction.position, frontier)?;
-        }
         if self.clients.len() + clients.len() > CLIENTS_CACHED_MAX {
             self.clients.clear();
         }
         self.clients.extend(clients);
-        Ok(())
+        if applied == 0 && rejected.is_empty() {
+            return Ok(None);
+        }
+        let mut details = Object::new();
+        details.insert("applied", Json::Number(applied.into()));
+        let mut codes = Object::new();
+        for (code, count) in rejected {
+            codes.insert(code, Json::Number(count.into()));
+        }
+        details.insert("rejected", Json::Object(codes));
+        let facts = BatchFacts {
+            at_ms: transaction.run().at_ms,
+            category: "INGEST".to_owned(),
+            action: "OPERATIONS".to_owned(),
+            origin: origin.to_owned(),
+            run: Some(transaction.run().id.as_str().to_owned()),
+            record_count: 0,
+            inner_root: inner_root(&[]),
+        };
+        let mut batch = std::mem::take(&mut transaction.batch);
+        let details = Json::Object(details).to_compact_string();
+        let (commitments, actor) = (&transaction.commitments, Actor::default());
+        let frontier = self.hub.add_audit(&mut batch, facts, commitments, &actor, &details)?;
+        Ok(Some((batch, Facts { clock, position: transaction.position, frontier })))
+    }
+}
+
+fn answer(answers: Answers) {
+    for (reply, answer) in answers {
+        // Whoever asked may have gone; the answer is stored.
+        let _ = reply.send(Ok(answer));
+    }
+}
+
+fn refuse(replies: impl IntoIterator<Item = SyncSender<Reply>>, why: &WriterError) {
+    for reply in replies {
+        let _ = reply.send(Err(why.clone()));
     }
 }
 

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod afterwards;
+mod ahead;
 mod convergence;
 mod crash;
 mod desk;

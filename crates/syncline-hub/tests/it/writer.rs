@@ -23,7 +23,7 @@ use syncline_model::path::{Path as Pointer, Pattern};
 use syncline_store::memory::{MemoryDisk, MemoryStore};
 use syncline_store::{Epoch, Read, Store, StoreError};
 
-fn rules() -> BTreeMap<EntityName, EntityRules> {
+pub(crate) fn rules() -> BTreeMap<EntityName, EntityRules> {
     let rules = EntityRules {
         fields: vec![FieldRules {
             pattern: Pattern::parse("/views").unwrap(),
@@ -35,11 +35,11 @@ fn rules() -> BTreeMap<EntityName, EntityRules> {
     BTreeMap::from([(EntityName::new("tasks").unwrap(), rules)])
 }
 
-fn memory(disk: &MemoryDisk) -> Hub {
+pub(crate) fn memory(disk: &MemoryDisk) -> Hub {
     on(Box::new(MemoryStore::open(disk)))
 }
 
-fn on(store: Box<dyn Store>) -> Hub {
+pub(crate) fn on(store: Box<dyn Store>) -> Hub {
     let place = Place {
         path: "memory".into(),
         identity: "1".into(),
@@ -61,7 +61,7 @@ fn sqlite(folder: &Path) -> Hub {
     Hub::open(&HubOptions { state_folder, check_store: false }).unwrap()
 }
 
-fn operation(
+pub(crate) fn operation(
     client: &str,
     counter: u64,
     record: &str,
@@ -86,7 +86,7 @@ fn set(path: &str, value: &str) -> FieldOperation {
     FieldOperation::Set { path: pointer(path), value: Leaf::string(value) }
 }
 
-fn increment() -> FieldOperation {
+pub(crate) fn increment() -> FieldOperation {
     FieldOperation::Increment { path: pointer("/views"), by: Number::from(1_i64) }
 }
 
@@ -95,7 +95,7 @@ fn title(client: &str, counter: u64, record: &str, value: &str) -> ClientOperati
 }
 
 /// Returns what the hub shows of a record: `path=value`, parted by spaces.
-fn shown(hub: &Hub, record: &str) -> String {
+pub(crate) fn shown(hub: &Hub, record: &str) -> String {
     let key = Key::Record {
         entity: EntityName::new("tasks").unwrap(),
         id: RecordId::new(record).unwrap(),
@@ -125,13 +125,13 @@ fn submit_all(handle: &Handle, operations: Vec<ClientOperation>) -> Vec<Answer> 
 }
 
 /// A writer that is held up: it takes nothing from its queue.
-struct HeldWriter {
+pub(crate) struct HeldWriter {
     open: std::sync::mpsc::Sender<()>,
     task: std::thread::JoinHandle<Result<bool, WriterError>>,
 }
 
 impl HeldWriter {
-    fn hold(handle: &Handle) -> Self {
+    pub(crate) fn hold(handle: &Handle) -> Self {
         let (open, gate) = std::sync::mpsc::channel::<()>();
         let (began, begun) = std::sync::mpsc::channel::<()>();
         let handle = handle.clone();
@@ -141,7 +141,7 @@ impl HeldWriter {
         Self { open, task }
     }
 
-    fn let_go(self) {
+    pub(crate) fn let_go(self) {
         self.open.send(()).unwrap();
         assert!(self.task.join().unwrap().unwrap());
     }
@@ -153,7 +153,7 @@ fn audit_entries(hub: &Hub) -> u64 {
 }
 
 #[test]
-fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
+fn what_waits_is_committed_in_few_groups_in_the_order_of_each_client() {
     let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
     let handle = writer.handle();
     // All operations wait when the writer comes to them.
@@ -173,7 +173,8 @@ fn what_waits_is_committed_as_one_group_in_the_order_of_each_client() {
     let hub = writer.stop().unwrap();
     assert_eq!(shown(&hub, "a"), r#"/title="a40""#);
     assert_eq!(shown(&hub, "b"), r#"/title="b40""#);
-    assert!(audit_entries(&hub) <= 2, "{} groups", audit_entries(&hub));
+    // Half of what waits is left to the next group each time, while that is worth a commit.
+    assert!(audit_entries(&hub) <= 4, "{} groups", audit_entries(&hub));
     assert_eq!(hub.conflicts().unwrap(), [], "a client is never in conflict with itself");
     hub.audit_verify().unwrap();
 }
@@ -442,7 +443,7 @@ impl Store for Failing {
 }
 
 /// Returns the error of SQLite that the variant wants.
-fn no_disk() -> rusqlite::Error {
+pub(crate) fn no_disk() -> rusqlite::Error {
     rusqlite::Error::InvalidQuery
 }
 

@@ -202,6 +202,18 @@ fn start_epoch(
 
 /// Opens a connection that only reads, and pins it to what is committed now.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
+    let connection = live_reader(path)?;
+    let pin = || {
+        connection.execute_batch("BEGIN")?;
+        // A transaction sees the moment of its first read, not that of its beginning.
+        connection.query_one("SELECT count(*) FROM epochs", (), |row| row.get::<_, i64>(0))
+    };
+    pin().map_err(|source| failed(path, "open a reader", source))?;
+    Ok(connection)
+}
+
+/// Opens a connection that only reads: each statement sees what is committed by then.
+pub(super) fn live_reader(path: &Path) -> Result<Connection, StoreError> {
     let open = || -> rusqlite::Result<Connection> {
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, flags)?;
@@ -209,9 +221,6 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
         leave_log_on_close(&connection)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         distrust(&connection)?;
-        connection.execute_batch("BEGIN")?;
-        // A transaction sees the moment of its first read, not that of its beginning.
-        connection.query_one("SELECT count(*) FROM epochs", (), |row| row.get::<_, i64>(0))?;
         Ok(connection)
     };
     open().map_err(|source| failed(path, "open a reader", source))

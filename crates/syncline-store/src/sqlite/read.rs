@@ -59,7 +59,7 @@ impl Rows {
     }
 
     /// Reads several things as of one moment, and takes the database's read lock only once.
-    pub(super) fn in_one_moment<T>(
+    fn in_one_moment<T>(
         &self,
         read: impl FnOnce(&Self) -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
@@ -97,13 +97,29 @@ impl Rows {
         Err(StoreError::Damaged { path: self.path.clone(), reason })
     }
 
-    fn read_value(&self, key: &Key) -> rusqlite::Result<Option<(Vec<u8>, i64)>> {
-        let mut statement = self.bound(&statements(key.table()).get, key)?;
-        let mut found = statement.raw_query();
-        match found.next()? {
-            Some(row) => Ok(Some((row.get(0)?, row.get(1)?))),
-            None => Ok(None),
+    /// Reads one row with the prepared statement of its table.
+    fn read_row(
+        &self,
+        statement: &mut CachedStatement<'_>,
+        key: &Key,
+    ) -> Result<Option<Vec<u8>>, StoreError> {
+        if !key.fits() {
+            return Ok(None);
         }
+        let fail = |source| self.failed(source);
+        self.bind(statement, key).map_err(fail)?;
+        let mut found = statement.raw_query();
+        let Some(row) = found.next().map_err(fail)? else {
+            return Ok(None);
+        };
+        let value: Vec<u8> = row.get(0).map_err(fail)?;
+        self.check_sum(key, &value, row.get(1).map_err(fail)?)?;
+        Ok(Some(value))
+    }
+
+    fn statement_of(&self, table: Table) -> Result<CachedStatement<'_>, StoreError> {
+        let statement = self.connection.prepare_cached(&statements(table).get);
+        statement.map_err(|source| self.failed(source))
     }
 
     /// Reads every row that carries a sum.
@@ -162,18 +178,23 @@ const STATEMENTS_CACHED: usize = 96;
 
 impl Read for Rows {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
-        if !key.fits() {
-            return Ok(None);
-        }
-        let Some((value, sum)) = self.read_value(key).map_err(|source| self.failed(source))? else {
-            return Ok(None);
-        };
-        self.check_sum(key, &value, sum)?;
-        Ok(Some(value))
+        self.read_row(&mut self.statement_of(key.table())?, key)
     }
 
     fn get_many(&self, keys: &[Key]) -> Result<Vec<Option<Vec<u8>>>, StoreError> {
-        keys.iter().map(|key| self.get(key)).collect()
+        self.in_one_moment(|rows| {
+            let mut values = Vec::with_capacity(keys.len());
+            for of_table in keys.chunk_by(|a, b| a.table() == b.table()) {
+                let Some(first) = of_table.first() else {
+                    continue;
+                };
+                let mut statement = rows.statement_of(first.table())?;
+                for key in of_table {
+                    values.push(rows.read_row(&mut statement, key)?);
+                }
+            }
+            Ok(values)
+        })
     }
 
     fn scan(

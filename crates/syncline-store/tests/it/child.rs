@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 
 use syncline_engine::rows::{Batch, Key};
 use syncline_store::sqlite::{Options, SqliteStore};
-use syncline_store::{Read, Store};
+use syncline_store::{Pipeline, Read, Store, StoreError};
 
 use crate::fixture::*;
 
@@ -18,6 +18,9 @@ const FOLDER: &str = "SYNCLINE_STORE_CHILD_FOLDER";
 
 /// How many batches the child commits.
 const COMMITS: &str = "SYNCLINE_STORE_CHILD_COMMITS";
+
+/// Set for a child that begins its commits and finishes them, instead of committing at once.
+pub(crate) const PIPED: &str = "SYNCLINE_STORE_CHILD_PIPED";
 
 /// Rows that commit `number` writes: one of its own, one that every commit writes anew, and
 /// enough of others that the log is moved into the database now and then.
@@ -108,14 +111,16 @@ fn commits_until_it_is_stopped() {
     // One write per line, past the test harness, so that a trace shows where it stands.
     let say = |line: String| std::io::stdout().write_all(format!("{line}\n").as_bytes()).unwrap();
     say("\nstarts".to_owned());
+    let piped = std::env::var(PIPED).is_ok();
     let mut store = match SqliteStore::open(Path::new(&folder), &Options::default()) {
-        Ok(store) => store,
+        Ok(store) => Pipeline::new(Box::new(store)),
         Err(error) => return say(format!("error {}", error.code())),
     };
     let start = store.get(&latest()).unwrap();
     let start = start.map_or(0, |value| u64::from_le_bytes(value[..8].try_into().unwrap()) + 1);
     for number in start..start + commits {
-        match store.commit(&batch(number)) {
+        let commit = if piped { begin_and_finish } else { commit_at_once };
+        match commit(&mut store, number) {
             Ok(()) => say(format!("ack {}", number - start)),
             Err(error) => {
                 say(format!("error {}", error.code()));
@@ -126,4 +131,15 @@ fn commits_until_it_is_stopped() {
             }
         }
     }
+}
+
+fn commit_at_once(store: &mut dyn Store, number: u64) -> Result<(), StoreError> {
+    store.commit(&batch(number))
+}
+
+/// Reads what is not on disk yet, and acknowledges it only when it is.
+fn begin_and_finish(store: &mut dyn Store, number: u64) -> Result<(), StoreError> {
+    store.begin(batch(number), Box::new(|| ()))?;
+    assert_eq!(store.get(&latest())?, Some(value(number)));
+    store.finish()
 }

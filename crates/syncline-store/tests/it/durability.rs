@@ -13,18 +13,22 @@ use std::time::Duration;
 use syncline_store::Store;
 use syncline_store::sqlite::{DATABASE_FILE, Options, SqliteStore};
 
-use crate::child::{Said, batch, check_prefix, command, said};
+use crate::child::{PIPED, Said, batch, check_prefix, command, said};
 use crate::fixture::*;
 
 const WAL_FILE: &str = "syncline.db-wal";
 const WAL_HEADER_BYTES: usize = 32;
 const FRAME_BYTES: usize = 24 + 4096;
 
-/// Runs the child under strace and returns its output.
-fn traced(arguments: &[&str], folder: &Path, commits: u64) -> Output {
+/// Returns the command that runs the child under strace.
+fn traced(arguments: &[&str], folder: &Path, commits: u64) -> Command {
     let mut wrapper = vec!["strace".to_owned(), "-f".to_owned()];
     wrapper.extend(arguments.iter().map(|argument| (*argument).to_owned()));
     command(&wrapper, folder, commits)
+}
+
+fn output(mut traced: Command) -> Output {
+    traced
         .output()
         .expect("strace is needed: apt-get install strace (scripts/install-test-packages.sh)")
 }
@@ -54,15 +58,25 @@ fn calls(trace: &str) -> Vec<Call> {
     trace.lines().filter_map(call).collect()
 }
 
-/// Between the last write of a commit to the log and its acknowledgement stands a sync.
+/// Between the last write of a commit to the log and its acknowledgement stands a sync, also where
+/// a thread of its own commits.
 #[test]
 fn no_commit_is_acknowledged_before_its_sync() {
+    acknowledged_after_the_sync(false);
+    acknowledged_after_the_sync(true);
+}
+
+fn acknowledged_after_the_sync(piped: bool) {
     const COMMITS: u64 = 30;
     let folder = tempfile::tempdir().unwrap();
     let trace = folder.path().join("trace");
     let options =
         ["-y", "-e", "trace=fdatasync,fsync,write,pwrite64", "-o", trace.to_str().unwrap()];
-    let output = traced(&options, &folder.path().join("hub"), COMMITS);
+    let mut child = traced(&options, &folder.path().join("hub"), COMMITS);
+    if piped {
+        child.env(PIPED, "1");
+    }
+    let output = output(child);
     assert_eq!(said(&output.stdout), Said { acked: COMMITS, errors: vec![] });
     let calls = calls(&fs::read_to_string(trace).unwrap());
     let mut acknowledged = 0;
@@ -148,7 +162,11 @@ fn nothing_acknowledged_is_lost_by_kill_9() {
     let hub = folder.path().join("hub");
     let mut there = 0;
     for kill in 0..KILLS {
-        let mut child = command(&[], &hub, u64::MAX >> 1).spawn().unwrap();
+        let mut child = command(&[], &hub, u64::MAX >> 1);
+        if kill % 2 == 0 {
+            child.env(PIPED, "1");
+        }
+        let mut child = child.spawn().unwrap();
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
         // Somewhere between the start of the program and its 60th commit, at a time that differs.
         let acks_before_kill = (kill * 17 % 41).saturating_sub(3);
@@ -185,7 +203,7 @@ fn a_failed_sync_stops_the_handle_and_loses_nothing_acknowledged() {
         let hub = folder.path().join("hub");
         let inject = format!("inject=fdatasync,fsync:error={error}:when={kth}");
         let options = ["-qq", "-e", "trace=fdatasync,fsync", "-e", &inject, "-o", "/dev/null"];
-        let Said { acked, errors } = said(&traced(&options, &hub, COMMITS).stdout);
+        let Said { acked, errors } = said(&output(traced(&options, &hub, COMMITS)).stdout);
         match errors.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
             // Fewer syncs than K, or one that nothing depends on.
             [] => assert_eq!(acked, COMMITS, "{error} at sync {kth}"),
@@ -208,7 +226,7 @@ fn a_write_without_room_refuses_the_commit_and_nothing_else() {
         let hub = folder.path().join("hub");
         let inject = format!("inject=pwrite64:error=ENOSPC:when={kth}");
         let options = ["-qq", "-e", "trace=pwrite64", "-e", &inject, "-o", "/dev/null"];
-        let Said { acked, errors } = said(&traced(&options, &hub, 8).stdout);
+        let Said { acked, errors } = said(&output(traced(&options, &hub, 8)).stdout);
         if errors.len() == 3 {
             // The row can be read again, and the same commit succeeds once there is room.
             assert_eq!(errors, ["STORE_FULL", "NONE", "NONE"], "write {kth}");

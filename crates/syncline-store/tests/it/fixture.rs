@@ -6,7 +6,7 @@ use syncline_engine::rows::{Batch, ConflictId, Key, MetaName, Scan};
 use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
 use syncline_store::memory::{MemoryDisk, MemoryStore};
 use syncline_store::sqlite::{LOCK_FILE, Options, SqliteStore};
-use syncline_store::{Read, Store};
+use syncline_store::{Pipeline, Read, Store};
 use tempfile::TempDir;
 
 /// A place where one store after the other is opened.
@@ -39,10 +39,25 @@ impl Place for TempDir {
     }
 }
 
+/// A place whose stores stand behind a pipeline.
+pub(crate) struct Piped<P>(pub(crate) P);
+
+impl<P: Place> Place for Piped<P> {
+    fn open(&self) -> Box<dyn Store> {
+        Box::new(Pipeline::new(self.0.open()))
+    }
+
+    fn take_over(&self) -> Box<dyn Store> {
+        Box::new(Pipeline::new(self.0.take_over()))
+    }
+}
+
 /// Runs a check on a fresh place of every kind.
 pub(crate) fn on_every_store(check: impl Fn(&dyn Place)) {
     check(&MemoryDisk::new());
     check(&tempfile::tempdir().unwrap());
+    check(&Piped(MemoryDisk::new()));
+    check(&Piped(tempfile::tempdir().unwrap()));
 }
 
 pub(crate) fn entity(name: &str) -> EntityName {

@@ -14,6 +14,8 @@ type Model = BTreeMap<Key, Vec<u8>>;
 #[derive(Clone, Debug)]
 enum Step {
     Commit(Vec<(Key, Option<Vec<u8>>)>),
+    /// Begins a commit, which the next change or opening finishes.
+    Begin(Vec<(Key, Option<Vec<u8>>)>),
     Scan(Scan, Option<Key>, usize),
     Reopen,
 }
@@ -63,9 +65,10 @@ fn scan() -> impl Strategy<Value = Scan> {
 }
 
 fn step() -> impl Strategy<Value = Step> {
-    let write = (key(), prop::option::weighted(0.7, prop::collection::vec(any::<u8>(), 0..40)));
+    let write = || (key(), prop::option::weighted(0.7, prop::collection::vec(any::<u8>(), 0..40)));
     prop_oneof![
-        4 => prop::collection::vec(write, 0..12).prop_map(Step::Commit),
+        2 => prop::collection::vec(write(), 0..12).prop_map(Step::Commit),
+        2 => prop::collection::vec(write(), 0..12).prop_map(Step::Begin),
         4 => (scan(), prop::option::of(key()), 0usize..6)
             .prop_map(|(scan, after, limit)| Step::Scan(scan, after, limit)),
         1 => Just(Step::Reopen),
@@ -85,32 +88,43 @@ fn expected(model: &Model, scan: &Scan, after: Option<&Key>, limit: usize) -> Ve
     }
 }
 
+/// Returns a batch of these writes, which the model takes over.
+fn batch(writes: &[(Key, Option<Vec<u8>>)], model: &mut Model) -> Batch {
+    let mut batch = Batch::new();
+    for (key, value) in writes {
+        match value {
+            Some(value) => {
+                batch.put(key.clone(), value.clone());
+                model.insert(key.clone(), value.clone());
+            }
+            None => {
+                batch.delete(key.clone());
+                model.remove(key);
+            }
+        }
+    }
+    batch
+}
+
 fn check(place: &dyn Place, steps: &[Step]) {
     let mut model = Model::new();
     let mut store = place.open();
     for step in steps {
         match step {
             Step::Commit(writes) => {
-                let mut batch = Batch::new();
-                for (key, value) in writes {
-                    match value {
-                        Some(value) => {
-                            batch.put(key.clone(), value.clone());
-                            model.insert(key.clone(), value.clone());
-                        }
-                        None => {
-                            batch.delete(key.clone());
-                            model.remove(key);
-                        }
-                    }
-                }
-                store.commit(&batch).unwrap();
+                store.finish().unwrap();
+                store.commit(&batch(writes, &mut model)).unwrap();
+            }
+            Step::Begin(writes) => {
+                store.finish().unwrap();
+                store.begin(batch(writes, &mut model), Box::new(|| ())).unwrap();
             }
             Step::Scan(scan, after, limit) => {
                 let found = rows(&*store, scan, after.as_ref(), *limit);
                 assert_eq!(found, expected(&model, scan, after.as_ref(), *limit), "{step:?}");
             }
             Step::Reopen => {
+                store.finish().unwrap();
                 drop(store);
                 store = place.open();
             }
@@ -127,6 +141,12 @@ proptest! {
     fn memory_is_a_sorted_map(steps in prop::collection::vec(step(), 1..20)) {
         check(&MemoryDisk::new(), &steps);
     }
+
+    /// What is begun is read as if it were committed: by key, many at once and in stretches.
+    #[test]
+    fn a_pipeline_is_a_sorted_map(steps in prop::collection::vec(step(), 1..20)) {
+        check(&Piped(MemoryDisk::new()), &steps);
+    }
 }
 
 proptest! {
@@ -134,5 +154,10 @@ proptest! {
     #[test]
     fn sqlite_is_a_sorted_map(steps in prop::collection::vec(step(), 1..20)) {
         check(&tempfile::tempdir().unwrap(), &steps);
+    }
+
+    #[test]
+    fn a_pipeline_over_sqlite_is_a_sorted_map(steps in prop::collection::vec(step(), 1..20)) {
+        check(&Piped(tempfile::tempdir().unwrap()), &steps);
     }
 }

@@ -1,6 +1,6 @@
 //! What every store promises, and what the store on disk survives.
 //!
-//! [`contract`] runs one suite over every store; [`laws`] compares them with a map; [`files`] is
+//! [`contract`] runs one suite over every store; [`laws`] compares them with a map; [`pipeline`] is about a batch under way; [`files`] is
 //! about opening: locks, epochs, formats, permissions; [`durability`] traces, cuts, kills and
 //! starves real files. The programs that are killed there are this test binary itself, started
 //! again: see [`child`].
@@ -12,3 +12,4 @@ mod durability;
 mod files;
 mod fixture;
 mod laws;
+mod pipeline;
