@@ -13,6 +13,7 @@ use crate::display;
 use crate::dots::Dots;
 use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
+use crate::flat::FlatMap;
 use crate::operation::{Effect, FieldOperation, Operation};
 use crate::rules::{Deletion, EntityRules, Rule, Shape};
 use crate::state::{
@@ -152,7 +153,7 @@ impl Change<'_> {
             }
             FieldOperation::Append { value, id, .. } => {
                 let id = id.unwrap_or(ElementId::Stamped(self.stamp, index));
-                self.append(body, path, &full, id, value);
+                self.append(body, path, &full, (id, index), value);
             }
             FieldOperation::BeginText { text, .. } => self.begin_text(body, path, &full, text)?,
             FieldOperation::EditText { edit, .. } => self.edit_text(body, &path, &full, edit)?,
@@ -214,7 +215,7 @@ impl Change<'_> {
         if let Some(elements) = body.appends.get_mut(path) {
             found = true;
             for element in elements.values_mut() {
-                self.drop_covered(&mut element.dots, full);
+                element.dots.retain(|dot, _| !self.context.covers(full, *dot));
             }
             elements.retain(|_, element| !element.dots.is_empty());
         }
@@ -325,12 +326,20 @@ impl Change<'_> {
         }
     }
 
-    fn append(&self, body: &mut Body, path: Path, full: &Path, id: ElementId, value: &Leaf) {
+    fn append(
+        &self,
+        body: &mut Body,
+        path: Path,
+        full: &Path,
+        (id, index): (ElementId, u32),
+        value: &Leaf,
+    ) {
         let elements = body.appends.entry(path).or_default();
         let element = elements
             .entry(id)
-            .or_insert_with(|| Element { value: value.clone(), dots: Dots::new() });
-        self.refresh(&mut element.dots, full);
+            .or_insert_with(|| Element { value: value.clone(), dots: FlatMap::new() });
+        element.dots.retain(|dot, _| !self.context.covers(full, *dot));
+        element.dots.insert(self.stamp, index);
         if let Shape::Append { keep } = self.rules.shape(full) {
             trim(elements, *keep);
         }

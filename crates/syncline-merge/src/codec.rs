@@ -339,7 +339,11 @@ impl Tables {
                 }
             }
             out.str(element.value.as_str());
-            self.dots(&element.dots, out);
+            out.count(element.dots.len());
+            for (stamp, index) in &element.dots {
+                self.stamp(*stamp, out);
+                out.varint(u64::from(*index));
+            }
         }
     }
 
@@ -760,7 +764,9 @@ impl Names {
     }
 
     fn element(&self, reader: &mut Reader<'_>) -> Result<Element, DecodeError> {
-        Ok(Element { value: read_leaf(reader)?, dots: self.dots(reader)? })
+        let value = read_leaf(reader)?;
+        let dots = read_flat(reader, 2, |r| Ok((self.stamp(r)?, read_u32(r)?)))?;
+        Ok(Element { value, dots })
     }
 
     fn text(&self, reader: &mut Reader<'_>) -> Result<Text, DecodeError> {

@@ -174,13 +174,11 @@ fn sum_is_visible(sum: &Sum) -> bool {
     !sum.floors.is_empty() || sum.adds.iter().any(|(site, added)| !taken(site, added.clock))
 }
 
-/// Returns the elements of an append list in the order shown: least stamp, then index.
+/// Returns the elements of an append list in the order shown: least stamp, then the index in that
+/// change.
 pub(crate) fn element_order(elements: &BTreeMap<ElementId, Element>) -> Vec<ElementId> {
-    let index = |id: &ElementId| match id {
-        ElementId::Content(_, index) | ElementId::Stamped(_, index) => *index,
-    };
     let mut order: Vec<ElementId> = elements.keys().copied().collect();
-    order.sort_by_key(|id| (elements.get(id).and_then(|e| e.dots.least()), index(id), *id));
+    order.sort_by_key(|id| (elements.get(id).and_then(|e| e.dots.first_key_value()), *id));
     order
 }
 
@@ -304,7 +302,7 @@ impl Viewer<'_> {
                 _ => usize::MAX,
             };
             let kept = order.iter().skip(order.len().saturating_sub(keep));
-            let stamp = elements.values().flat_map(|e| e.dots.as_slice()).max().copied();
+            let stamp = elements.values().flat_map(|e| e.dots.keys()).max().copied();
             push_array(fields, path, stamp, kept.map(|id| elements[id].value.as_str()));
         }
         for (path, members) in &body.keyed {

@@ -202,11 +202,14 @@ impl Sides<'_> {
         a: &BTreeMap<K, Element>,
         b: &BTreeMap<K, Element>,
     ) -> Option<BTreeMap<K, Element>> {
-        let nothing = Dots::new();
+        let dots_of = |element: Option<&Element>| -> Dots {
+            element.into_iter().flat_map(|element| element.dots.keys()).copied().collect()
+        };
         let joined = join_maps(a, b, |_, a, b| {
-            let dots_a = a.map_or(&nothing, |element| &element.dots);
-            let dots_b = b.map_or(&nothing, |element| &element.dots);
-            let dots = self.dots(full, dots_a, dots_b);
+            let kept = self.dots(full, &dots_of(a), &dots_of(b));
+            let index = |dot| [a, b].into_iter().flatten().find_map(|e| e.dots.get(dot).copied());
+            let kept = kept.as_slice().iter();
+            let dots = kept.filter_map(|dot| Some((*dot, index(dot)?))).collect();
             let value = a.or(b)?.value.clone();
             some(Element { value, dots }, |element| element.dots.is_empty())
         });

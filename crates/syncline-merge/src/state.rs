@@ -119,8 +119,9 @@ pub enum ElementId {
 pub struct Element {
     /// What was appended.
     pub value: Leaf,
-    /// The appends that keep it.
-    pub dots: Dots,
+    /// The appends that keep it, each with the index of the element in that change: the order of
+    /// elements that came together.
+    pub dots: FlatMap<Stamp, u32, 1>,
 }
 
 /// One text: concurrent beginnings of the same field are several texts.

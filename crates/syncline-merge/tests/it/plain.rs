@@ -331,3 +331,34 @@ fn a_crash_between_writing_and_confirming_is_not_taken_for_an_edit() {
     desk.read("b", Some(r#"{"n":5}"#));
     assert_eq!(desk.write("a").as_deref(), Some(r#"{"n":5}"#));
 }
+
+#[test]
+fn a_list_that_comes_without_a_base_keeps_its_order() {
+    let months = r#"{"l":["jan","feb","mar","apr","may","jun"]}"#;
+    let last = r#"{"l":["mar","apr","may","jun"]}"#;
+    let more = r#"{"l":["mar","apr","may","jun","jul"]}"#;
+    let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep: 10 }, Rule::Latest)]));
+    desk.read("p", Some(months));
+    desk.read("b", Some(months));
+    assert_eq!(desk.write("b").as_deref(), Some(months));
+
+    let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep: 4 }, Rule::Latest)]));
+    desk.read("p", Some(months));
+    assert_eq!(desk.write("p").as_deref(), Some(last));
+    desk.read("p", Some(more));
+    assert_eq!(desk.write("p").as_deref(), Some(r#"{"l":["apr","may","jun","jul"]}"#));
+}
+
+#[test]
+fn equal_elements_of_two_lists_without_a_base_are_the_same() {
+    for (p, b, both) in [
+        (r#"["9"]"#, r#"["9"]"#, r#"["9"]"#),
+        (r#"["9","9","9"]"#, r#"["9","9"]"#, r#"["9","9","9"]"#),
+        (r#"["1","2"]"#, r#"["2","3"]"#, r#"["1","2","3"]"#),
+    ] {
+        let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep: 10 }, Rule::Latest)]));
+        desk.read("p", Some(&format!(r#"{{"l":{p}}}"#)));
+        desk.read("b", Some(&format!(r#"{{"l":{b}}}"#)));
+        assert_eq!(desk.write("b"), Some(format!(r#"{{"l":{both}}}"#)), "{p} and {b}");
+    }
+}

@@ -84,7 +84,8 @@ pub(crate) enum Item {
         writer: Writer,
     },
     Number(Number),
-    Appended(Leaf),
+    /// The element, and its index in the change.
+    Appended(Leaf, u32),
     /// What an edit has typed.
     Typed(String),
 }

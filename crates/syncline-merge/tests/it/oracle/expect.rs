@@ -68,7 +68,9 @@ fn in_body(body: &Body, within: &str, found: &mut Contents) {
     for (path, elements) in &body.appends {
         for (id, item) in elements {
             let place = element(&format!("{within}{path}"), *id);
-            put(found, &place, &item.dots);
+            for (stamp, index) in &item.dots {
+                found.insert(format!("{place} {stamp:?}"), index.to_string());
+            }
             found.insert(place, item.value.to_string());
         }
     }
@@ -119,9 +121,9 @@ fn expect_item(stamp: Stamp, slot: Slot, item: &Item, found: &mut Contents) {
             found.insert(format!("Element {path} {leaf} {stamp:?}"), String::new())
         }
         (Slot::Member(path), _) => found.insert(format!("Member {path} {stamp:?}"), String::new()),
-        (Slot::Appended(path, id), Item::Appended(value)) => {
+        (Slot::Appended(path, id), Item::Appended(value, index)) => {
             let place = element(path, id);
-            found.insert(format!("{place} {stamp:?}"), String::new());
+            found.insert(format!("{place} {stamp:?}"), index.to_string());
             found.insert(place, value.to_string())
         }
         (Slot::Text(path, birth), _) => {

@@ -166,7 +166,7 @@ impl Mirror<'_> {
             FieldOperation::Append { value, id, .. } => {
                 let index = u32::try_from(index).unwrap();
                 let id = id.unwrap_or(ElementId::Stamped(self.writing.stamp, index));
-                self.append(Slot::Appended(path, id), seen, value);
+                self.append(Slot::Appended(path, id), seen, (value, index));
                 self.trim(path);
             }
             FieldOperation::BeginText { text, .. } => {
@@ -195,9 +195,9 @@ impl Mirror<'_> {
         self.add(slot, Item::Dot);
     }
 
-    fn append(&mut self, slot: Slot, seen: Set, value: &Leaf) {
+    fn append(&mut self, slot: Slot, seen: Set, (value, index): (&Leaf, u32)) {
         self.drop_slot(slot, seen);
-        self.add(slot, Item::Appended(value.clone()));
+        self.add(slot, Item::Appended(value.clone(), index));
     }
 
     fn put_member(
@@ -347,10 +347,14 @@ impl Mirror<'_> {
             let Slot::Appended(_, id) = slot else {
                 continue;
             };
-            let changes: Set = self.items(slot).iter().map(|(change, _)| *change).collect();
-            let stamps = changes.iter().map(|change| self.oracle.changes[change].stamp);
-            let (ElementId::Content(_, index) | ElementId::Stamped(_, index)) = id;
-            elements.push((stamps.min().unwrap(), index, id, changes));
+            let items = self.items(slot);
+            let changes: Set = items.iter().map(|(change, _)| *change).collect();
+            let places = items.iter().map(|(change, item)| match item {
+                Item::Appended(_, index) => (self.oracle.changes[*change].stamp, *index),
+                item => unreachable!("{item:?} in a list"),
+            });
+            let (least, index) = places.min().unwrap();
+            elements.push((least, index, id, changes));
         }
         elements.sort_by_key(|(least, index, id, _)| (*least, *index, *id));
         let surplus = elements.len().saturating_sub(KEEP as usize);
