@@ -98,6 +98,7 @@ const fn kind_word(kind: ConflictKind) -> &'static str {
         ConflictKind::Texts => "texts",
         ConflictKind::Deletion => "deletion",
         ConflictKind::Minimum => "minimum",
+        ConflictKind::Shapes => "shapes",
         _ => "other",
     }
 }
@@ -180,8 +181,13 @@ impl ConflictRow {
 const ROW_FORMAT: u8 = 1;
 
 /// The kinds by the number that stands for them in a stored row.
-const KINDS: [ConflictKind; 4] =
-    [ConflictKind::Values, ConflictKind::Texts, ConflictKind::Deletion, ConflictKind::Minimum];
+const KINDS: [ConflictKind; 5] = [
+    ConflictKind::Values,
+    ConflictKind::Texts,
+    ConflictKind::Deletion,
+    ConflictKind::Minimum,
+    ConflictKind::Shapes,
+];
 
 /// Returns the number of an item; one that is not in the table gets a number that is refused.
 fn place_of<T: PartialEq>(table: &[T], item: &T) -> u8 {

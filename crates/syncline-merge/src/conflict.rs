@@ -9,7 +9,7 @@ use syncline_model::path::Path;
 
 use crate::apply::note;
 use crate::commit::Site;
-use crate::display::{hidden, is_visible, shown, shown_text, sum_value};
+use crate::display::{Clash, clashes, hidden, is_visible, shown, shown_text, sum_value};
 use crate::dots::Dots;
 use crate::error::Refusal;
 use crate::rules::{Deletion, EntityRules, Shape};
@@ -44,6 +44,9 @@ pub enum ConflictKind {
     Deletion,
     /// A sum below its declared minimum.
     Minimum,
+    /// A value that does not fit the field's shape, against what is there in that shape. The last
+    /// side is the latter; the stamps are those of the former.
+    Shapes,
 }
 
 /// One side of a conflict.
@@ -117,8 +120,16 @@ fn in_body(body: &Body, within: &Path, rules: &EntityRules, found: &mut Vec<Conf
             });
         }
     }
+    for clash in clashes(body, within, rules) {
+        let path = within.join(clash.path);
+        found.retain(|known| known.path != path);
+        found.push(clash_conflict(path, clash));
+    }
     for (path, leaf) in hidden(body, within, rules) {
-        found.extend(hidden_conflict(body, within, path, leaf));
+        let full = within.join(&path);
+        if found.iter().all(|known| known.path != full) {
+            found.extend(hidden_conflict(body, within, path, leaf));
+        }
     }
     for (path, texts) in body.texts.iter().filter(|(_, texts)| texts.len() > 1) {
         found.push(Conflict {
@@ -156,6 +167,22 @@ fn sides(register: &Register) -> Vec<Side> {
         writer: Some(entry.writer.clone()),
     };
     register.iter().map(side).collect()
+}
+
+/// Returns the conflict of a value that does not fit its field's shape with what is there in that
+/// shape. No rule compares the two, so a person is asked; one of them is shown meanwhile.
+fn clash_conflict(path: Path, Clash { register, shaped, shown, .. }: Clash<'_>) -> Conflict {
+    let (value, (edited, stamp)) = shaped;
+    let mut sides = sides(register);
+    sides.push(Side { stamp, value: Some(value), edited, writer: None });
+    Conflict {
+        path,
+        kind: ConflictKind::Shapes,
+        stamps: register.keys().copied().collect(),
+        sides,
+        shown: Some(shown),
+        open: true,
+    }
 }
 
 /// Returns the conflict of a value that is live and not shown, since a value above or below it is.

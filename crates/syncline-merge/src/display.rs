@@ -220,6 +220,40 @@ pub(crate) fn hidden(body: &Body, within: &Path, rules: &EntityRules) -> Fields 
     hidden.map(|(path, leaf, _)| (path, leaf)).collect()
 }
 
+/// A value of a field, and concurrently something in another shape at its place, or above or below
+/// it, so that only one can be shown.
+pub(crate) struct Clash<'a> {
+    pub(crate) path: &'a Path,
+    pub(crate) register: &'a Register,
+    /// What is there in the other shape, and the weight of that.
+    pub(crate) shaped: (Leaf, (Clock, Stamp)),
+    /// Which change is shown.
+    pub(crate) shown: Stamp,
+}
+
+/// Returns what says two things at once, of which only one can be shown.
+pub(crate) fn clashes<'a>(body: &'a Body, within: &Path, rules: &EntityRules) -> Vec<Clash<'a>> {
+    let paths = body.sums.keys().chain(body.texts.keys()).chain(body.unions.keys());
+    let mut paths = paths.chain(body.appends.keys()).chain(body.keyed.keys());
+    let meets = |a: &Path, b: &Path| a == b || a.is_prefix_of(b) || b.is_prefix_of(a);
+    if !paths.any(|shaped| body.registers.keys().any(|path| meets(path, shaped))) {
+        return Vec::new();
+    }
+    let viewer = Viewer { rules, viewer: None };
+    let mut all_shaped = Vec::new();
+    viewer.shaped(body, within, &mut all_shaped);
+    let clash = |(path, register): (&'a Path, &'a Register)| {
+        let (value, of_register) = viewer.of_register(body, within, path, register)?;
+        // An empty object gives way to what is below it.
+        let (_, leaf, weight) = all_shaped.iter().find(|(shaped, ..)| {
+            meets(path, shaped) && !(value.is_empty_object() && path != shaped)
+        })?;
+        let shown = if of_register >= *weight { of_register.1 } else { weight.1 };
+        Some(Clash { path, register, shaped: (leaf.clone(), *weight), shown })
+    };
+    body.registers.iter().filter_map(clash).collect()
+}
+
 /// Returns whether one field stands above another, in a state or as an absent value. Cheap: nearly
 /// no record has such fields.
 fn may_overlap(body: &Body) -> bool {
@@ -260,10 +294,7 @@ impl Viewer<'_> {
     fn weighed(&self, body: &Body, within: &Path) -> Vec<Weighed> {
         let mut fields = Vec::with_capacity(body.registers.len());
         for (path, register) in &body.registers {
-            let shown = shown(register, self.rules.rule(&within.join(path)), self.viewer);
-            if let Some(Shown { value: Some(value), weight, .. }) = shown
-                && !(value.as_str() == "[]" && has_elements(body, path))
-            {
+            if let Some((value, weight)) = self.of_register(body, within, path, register) {
                 fields.push((path.clone(), value.into_owned(), weight));
             }
         }
@@ -276,6 +307,20 @@ impl Viewer<'_> {
             fields.reverse();
         }
         fields
+    }
+
+    /// Returns what a register says, if it says anything.
+    fn of_register<'r>(
+        &self,
+        body: &Body,
+        within: &Path,
+        path: &Path,
+        register: &'r Register,
+    ) -> Option<(Cow<'r, Leaf>, (Clock, Stamp))> {
+        let shown = shown(register, self.rules.rule(&within.join(path)), self.viewer)?;
+        let value = shown.value?;
+        let is_moot = value.as_str() == "[]" && has_elements(body, path);
+        (!is_moot).then_some((value, shown.weight))
     }
 
     fn shaped(&self, body: &Body, within: &Path, fields: &mut Vec<Weighed>) {

@@ -6,7 +6,7 @@
 
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::Writer;
-use syncline_model::json::Number;
+use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 
 use crate::commit::{Capped, Site, operate};
@@ -17,7 +17,7 @@ use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::operation::{Effect, FieldOperation, Operation};
 use crate::rules::EntityRules;
-use crate::state::{Body, Record, Sum};
+use crate::state::{Body, Record, Register, Sum};
 use crate::token::{Context, Token};
 
 /// What a plain writer is known to hold of a record.
@@ -227,7 +227,11 @@ fn take_change(
             if found.operations.is_empty() && base.rendering.is_some() {
                 return Ok(taken);
             }
-            Effect::Write(found.operations)
+            let operations = match &taken.record {
+                Some(record) => reshaped(found.operations, &record.body, &context, rules, new),
+                None => found.operations,
+            };
+            Effect::Write(operations)
         }
     };
     let (writer, edited, timed) = (reading.writer.clone(), reading.edited, reading.timed);
@@ -244,6 +248,52 @@ fn take_change(
     taken.change = Some(change);
     taken.capped = capped;
     Ok(taken)
+}
+
+/// Takes fields along whose shape was changed since they were written: what is known of such a field
+/// in its old shape is replaced by all that the writer says of it in the new one.
+fn reshaped(
+    operations: Vec<FieldOperation>,
+    body: &Body,
+    context: &Context,
+    rules: &EntityRules,
+    new: &Fields,
+) -> Vec<FieldOperation> {
+    // A value that the writer has not seen is no old one: somebody writes it now.
+    let has_seen = |path: &Path| {
+        let stamps = body.registers.get(path).into_iter().flat_map(Register::keys);
+        stamps.copied().all(|stamp| context.covers(path, stamp))
+    };
+    let is_old = |path: &Path| body.is_in_other_shape(path, rules.shape(path)) && has_seen(path);
+    if !operations.iter().any(|operation| is_old(operation.path())) {
+        return operations;
+    }
+    let mut all = Vec::with_capacity(operations.len());
+    let mut done: Option<Path> = None;
+    for operation in operations {
+        let path = operation.path();
+        if done.as_ref() == Some(path) {
+            continue;
+        }
+        if !is_old(path) {
+            all.push(operation);
+            continue;
+        }
+        done = Some(path.clone());
+        all.push(FieldOperation::Unset { path: path.clone() });
+        let register = body.registers.get(path);
+        let value = register.and_then(Register::last_key_value).and_then(|(_, e)| e.value.as_ref());
+        let counted = value.and_then(Leaf::as_number);
+        if let (FieldOperation::Increment { path, .. }, Some(value)) = (&operation, counted) {
+            // Both sides may add to what was there.
+            all.push(FieldOperation::Floor { path: path.clone(), value });
+            all.push(operation);
+        } else {
+            let said: Fields = new.iter().filter(|(of, _)| of == path).cloned().collect();
+            all.extend(statement(rules, &Fields::new(), &said).operations);
+        }
+    }
+    all
 }
 
 type CommittedPlain = (Record, (Stamp, Operation), Vec<Capped>);

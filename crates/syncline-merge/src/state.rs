@@ -12,6 +12,7 @@ use syncline_model::version::Version;
 
 use crate::dots::Dots;
 use crate::flat::FlatMap;
+use crate::rules::Shape;
 use crate::text::crdt::TextState;
 
 /// Everything that a hub knows of one record.
@@ -169,6 +170,26 @@ impl Body {
             && self.keyed.is_empty()
             && self.appends.is_empty()
             && self.texts.is_empty()
+    }
+}
+
+impl Body {
+    /// Returns whether all that is known of a field is in another shape than `shape`: it was written
+    /// before the field was given that one.
+    pub(crate) fn is_in_other_shape(&self, path: &Path, shape: &Shape) -> bool {
+        let values = self.registers.get(path).into_iter().flat_map(Register::values);
+        let mut said = values.filter_map(|entry| entry.value.as_ref());
+        let held = [
+            // An array without elements is a register beside its shape.
+            (said.any(|value| value.as_str() != "[]"), matches!(shape, Shape::Register)),
+            (self.sums.contains_key(path), matches!(shape, Shape::Sum { .. })),
+            (self.unions.contains_key(path), matches!(shape, Shape::Union)),
+            (self.keyed.contains_key(path), matches!(shape, Shape::Keyed { .. })),
+            (self.appends.contains_key(path), matches!(shape, Shape::Append { .. })),
+            (self.texts.contains_key(path), matches!(shape, Shape::Text)),
+        ];
+        held.iter().any(|(is_held, _)| *is_held)
+            && held.iter().all(|(is_held, is_this)| !(*is_held && *is_this))
     }
 }
 

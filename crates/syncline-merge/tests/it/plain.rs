@@ -362,3 +362,78 @@ fn equal_elements_of_two_lists_without_a_base_are_the_same() {
         assert_eq!(desk.write("b"), Some(format!(r#"{{"l":{both}}}"#)), "{p} and {b}");
     }
 }
+
+#[test]
+fn a_value_of_another_type_is_never_dropped_without_a_word() {
+    // An object is its fields.
+    let said_by_p = |value| if value == r#"{"o":1}"# { "1" } else { value };
+    let sum = Shape::Sum { minimum: None };
+    let (append, keyed) = (Shape::Append { keep: 9 }, Shape::Keyed { key: "k".into() });
+    for (shape, first, unfit, fitting, shaped) in [
+        (sum, "10", r#""x""#, "11", "1"),
+        (Shape::Union, r#"["x","y"]"#, r#""str""#, r#"["x","y","NEW"]"#, r#"["NEW"]"#),
+        (append, r#"["h1","h2"]"#, r#"{"o":1}"#, r#"["h1","h2","NEW"]"#, r#"["NEW"]"#),
+        (keyed, r#"[{"k":"a","n":1}]"#, "7", r#"[{"k":"a","n":2}]"#, r#"[{"k":"a","n":2}]"#),
+        (Shape::Text, r#""old""#, "7", r#""old and new""#, r#""old and new""#),
+    ] {
+        for unfit_first in [true, false] {
+            let field = |value: &str| format!(r#"{{"f":{value}}}"#);
+            let mut desk = Desk::new(rules(&[("/f", shape.clone(), Rule::Latest)]));
+            desk.read("p", Some(&field(first)));
+            desk.read("b", Some(&field(first)));
+            let order = [("p", unfit), ("b", fitting)];
+            let order = if unfit_first { order } else { [order[1], order[0]] };
+            for (writer, value) in order {
+                desk.read(writer, Some(&field(value)));
+            }
+            let found = conflicts(desk.record.as_ref().unwrap(), &desk.rules);
+            let context = format!("{shape:?} {unfit_first}: {found:?}");
+            let [conflict] = &found[..] else { panic!("{context}") };
+            assert!(conflict.open, "{context}");
+            let said: Vec<_> = conflict.sides.iter().flat_map(|side| &side.value).collect();
+            assert_eq!(said.len(), 2, "{context}");
+            assert_eq!(
+                (said[0].as_str(), said[1].as_str()),
+                (said_by_p(unfit), shaped),
+                "{context}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_field_whose_shape_was_changed_is_taken_along_by_its_first_edit() {
+    let sum = || Shape::Sum { minimum: None };
+    let append = || Shape::Append { keep: 9 };
+    let keyed = || Shape::Keyed { key: "k".into() };
+    let (one, two) = (r#"[{"k":"a","n":1}]"#, r#"[{"k":"a","n":2}]"#);
+    let three = r#"[{"k":"a","n":1},{"k":"b"}]"#;
+    let merged = r#"[{"k":"a","n":2},{"k":"b"}]"#;
+    #[rustfmt::skip]
+    let cases = [
+        (Shape::Register, Shape::Union, r#"["a","b"]"#, r#"["a","b","c"]"#, r#"["a","b","d"]"#, r#"["a","b","c","d"]"#),
+        (Shape::Register, append(), r#"["b","a"]"#, r#"["b","a","c"]"#, r#"["b","a","d"]"#, r#"["b","a","c","d"]"#),
+        (Shape::Register, keyed(), one, two, three, merged),
+        (Shape::Register, sum(), "7", "8", "9", "10"),
+        (Shape::Register, Shape::Text, r#""old""#, r#""new""#, r#""old""#, r#""new""#),
+        (Shape::Union, append(), r#"["a","b"]"#, r#"["a","b","c"]"#, r#"["a","b"]"#, r#"["a","b","c"]"#),
+        (append(), Shape::Union, r#"["b","a"]"#, r#"["b","a","c"]"#, r#"["b","a"]"#, r#"["a","b","c"]"#),
+        (Shape::Union, Shape::Register, r#"["a","b"]"#, r#"["b","c"]"#, r#"["a","b"]"#, r#"["b","c"]"#),
+        (sum(), Shape::Register, "7", "8", "7", "8"),
+    ];
+    for (before, after, first, p, b, both) in cases {
+        let field = |value: &str| format!(r#"{{"f":{value},"o":1}}"#);
+        let mut desk = Desk::new(rules(&[("/f", before.clone(), Rule::Latest)]));
+        desk.read("p", Some(&field(first)));
+        desk.read("b", Some(&field(first)));
+        desk.write("p");
+        desk.write("b");
+        desk.rules = rules(&[("/f", after.clone(), Rule::Latest)]);
+        desk.read("p", Some(&field(p)));
+        desk.read("b", Some(&field(b)));
+        let context = format!("{before:?} to {after:?}: {:?}", desk.record);
+        assert_eq!(desk.write("p"), Some(field(both)), "{context}");
+        assert_eq!(desk.write("b"), Some(field(both)), "{context}");
+        assert_eq!(conflicts(desk.record.as_ref().unwrap(), &desk.rules), [], "{context}");
+    }
+}
