@@ -202,17 +202,6 @@ fn decide(row: &ConflictRow, choice: &Choice) -> Result<Decision, &'static str> 
         (ConflictKind::Values, Choice::Keep | Choice::Delete) => {
             Err("it is about a value, not about the record")
         }
-        (ConflictKind::Shapes, Choice::Writer(writer)) => {
-            let is_theirs = |side: &&Side| side.writer.as_ref() == Some(writer);
-            let unfit = conflict.sides.iter().rfind(is_theirs);
-            Ok(Decision::Value(unfit.and_then(|side| side.value.clone())))
-        }
-        (ConflictKind::Shapes, Choice::Value(value)) => {
-            let chosen = conflict.sides.iter().rfind(|side| side.value == *value);
-            let chosen = chosen.ok_or("take one of the values, or edit the field")?;
-            // What is there in the field's shape stays as it is once nothing stands beside it.
-            Ok(Decision::Value(chosen.writer.as_ref().and(value.clone())))
-        }
         _ => Err("edit the field instead"),
     }
 }

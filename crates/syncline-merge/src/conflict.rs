@@ -170,7 +170,7 @@ fn sides(register: &Register) -> Vec<Side> {
 }
 
 /// Returns the conflict of a value that does not fit its field's shape with what is there in that
-/// shape. No rule compares the two, so a person is asked; one of them is shown meanwhile.
+/// shape. The later one is shown; who wants the other one edits the field.
 fn clash_conflict(path: Path, Clash { register, shaped, shown, .. }: Clash<'_>) -> Conflict {
     let (value, (edited, stamp)) = shaped;
     let mut sides = sides(register);
@@ -181,7 +181,7 @@ fn clash_conflict(path: Path, Clash { register, shaped, shown, .. }: Clash<'_>) 
         stamps: register.keys().copied().collect(),
         sides,
         shown: Some(shown),
-        open: true,
+        open: false,
     }
 }
 

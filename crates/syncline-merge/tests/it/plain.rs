@@ -1,7 +1,7 @@
 //! Plain writers at one hub: what a person sees who keeps the same records in two places.
 
 use syncline_merge::commit::Site;
-use syncline_merge::conflict::{Decision, conflicts, settle};
+use syncline_merge::conflict::{ConflictKind, Decision, conflicts, settle};
 use syncline_merge::display::{Fields, to_object, visible};
 use syncline_merge::plain::{Base, Intent, Notice, Reading, take};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
@@ -389,7 +389,7 @@ fn a_value_of_another_type_is_never_dropped_without_a_word() {
             let found = conflicts(desk.record.as_ref().unwrap(), &desk.rules);
             let context = format!("{shape:?} {unfit_first}: {found:?}");
             let [conflict] = &found[..] else { panic!("{context}") };
-            assert!(conflict.open, "{context}");
+            assert_eq!(conflict.kind, ConflictKind::Shapes, "{context}");
             let said: Vec<_> = conflict.sides.iter().flat_map(|side| &side.value).collect();
             assert_eq!(said.len(), 2, "{context}");
             assert_eq!(

@@ -40,6 +40,7 @@ mod places;
 mod privacy;
 mod receiver;
 mod safety;
+mod shapes;
 mod spec001;
 mod twins;
 mod undo;
