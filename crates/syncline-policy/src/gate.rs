@@ -258,17 +258,20 @@ impl EntityGate {
         if self.is_open {
             return Crossing::Pass;
         }
-        for (pattern, action) in &self.rules {
-            let is_hit = pattern.covers(path)
-                || (*action != Action::Allow && names_inside(pattern, path, kind == Kind::Array));
-            if is_hit {
-                return self.crossing(*action, direction);
-            }
+        match (self.rule_for(path, kind), self.fallback) {
+            (Some((_, action)), _) => self.crossing(action, direction),
+            (None, Fallback::Allow) => Crossing::Pass,
+            (None, Fallback::Deny) => Crossing::Withhold,
         }
-        match self.fallback {
-            Fallback::Allow => Crossing::Pass,
-            Fallback::Deny => Crossing::Withhold,
-        }
+    }
+
+    /// Returns the rule that decides a field by its path and the kind of its value, if one does.
+    pub fn rule_for(&self, path: &Path, kind: Kind) -> Option<(&Pattern, Action)> {
+        let is_hit = |(pattern, action): &&(Pattern, Action)| {
+            pattern.covers(path)
+                || (*action != Action::Allow && names_inside(pattern, path, kind == Kind::Array))
+        };
+        self.rules.iter().find(is_hit).map(|(pattern, action)| (pattern, *action))
     }
 
     fn crossing(&self, action: Action, direction: Direction) -> Crossing<'_> {

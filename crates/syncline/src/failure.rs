@@ -76,9 +76,9 @@ pub enum Refusal {
         /// The domains that there are.
         known: Vec<String>,
     },
-    /// Two domains, or a domain and the state, are in one folder.
+    /// A run under this configuration would lose or reveal something.
     #[error("{at} {what}")]
-    PlacesCollide {
+    ConfigUnsafe {
         /// What was found.
         fault: Fault,
         /// The member of the configuration that it is about.
@@ -175,7 +175,7 @@ pub enum Refusal {
 impl From<Finding> for Refusal {
     fn from(finding: Finding) -> Self {
         let Finding { fault, at, what, why, mend, .. } = finding;
-        Self::PlacesCollide { fault, at, what, why, mend }
+        Self::ConfigUnsafe { fault, at, what, why, mend }
     }
 }
 
@@ -192,7 +192,7 @@ impl Refusal {
             Self::Usage { .. } => "USAGE_INVALID",
             Self::DomainNotFound { .. } => "DOMAIN_NOT_FOUND",
             Self::DomainsEqual { .. } => "DOMAINS_EQUAL",
-            Self::PlacesCollide { fault, .. } => fault.code(),
+            Self::ConfigUnsafe { fault, .. } => fault.code(),
             Self::EntityUnsupported { .. } => "ENTITY_TYPE_UNSUPPORTED",
             Self::LinkUnknown { .. } => "LINK_UNKNOWN",
             Self::Unsupported { .. } => "NOT_SUPPORTED",
@@ -223,7 +223,7 @@ impl Refusal {
             // Met only before a run: afterwards a notice that fails is warned about.
             Self::Notice { .. }
             | Self::DomainNotFound { .. }
-            | Self::PlacesCollide { .. }
+            | Self::ConfigUnsafe { .. }
             | Self::Unsupported { .. }
             | Self::NoState { .. } => Exit::Config,
             // A path that is not there will not be there a little later.
@@ -244,7 +244,7 @@ impl Refusal {
             Self::DomainNotFound { known, .. } | Self::DomainsEqual { known, .. } => {
                 format!("valid domains: {}", known.join(", "))
             }
-            Self::PlacesCollide { why, .. } => (*why).to_owned(),
+            Self::ConfigUnsafe { why, .. } => (*why).to_owned(),
             Self::EntityUnsupported { known, .. } => {
                 format!("supported entities: {}", known.join(", "))
             }
@@ -268,7 +268,7 @@ impl Refusal {
     fn next(&self) -> String {
         let text = match self {
             Self::Usage { next, .. } => return next.clone(),
-            Self::PlacesCollide { mend, .. } => return mend.clone(),
+            Self::ConfigUnsafe { mend, .. } => return mend.clone(),
             Self::DomainNotFound { .. } => "name a valid domain, or create its folder",
             Self::DomainsEqual { .. } => "name two different domains",
             Self::EntityUnsupported { .. } => "name supported entities, or define it",

@@ -226,3 +226,33 @@ fn the_report_of_several_links_holds_the_whole_record_of_one_that_was_stopped() 
     assert_eq!(report["runs"][0]["errors"][0]["code"], "SAFETY_STOP");
     assert_eq!(report["runs"][1]["status"], "success");
 }
+
+/// Every command that reads the domains refuses before anything crosses.
+#[test]
+fn what_business_may_not_have_does_not_reach_the_club_behind_it() {
+    let desk = three_domains();
+    let behind = THREE.replace(
+        "source = \"personal\"\ntarget = \"club\"",
+        "source = \"business\"\ntarget = \"club\"",
+    );
+    let deny = "[[domains.business.policy.fields]]\npath = \"/s\"\naction = \"deny\"\n";
+    desk.put("syncline.toml", (behind.clone() + deny).as_bytes());
+    desk.contacts("personal", &json!([{ "id": "a", "s": "SECRET" }]));
+    for command in [
+        "check",
+        "sync",
+        "sync --link sport",
+        "plan --link work",
+        "diff contacts --link work",
+        "status",
+    ] {
+        desk.run(command).exits(3).says("CHECK_LINKS_LEAK").says("denies `/s` of `contacts`");
+    }
+    for domain in ["business", "club"] {
+        assert!(!desk.path(&format!("data/{domain}/contacts.json")).exists(), "{domain}");
+    }
+    let also = deny.replace("business", "club");
+    desk.put("syncline.toml", (behind + deny + &also).as_bytes());
+    desk.run("sync").exits(0);
+    assert_eq!(desk.read("club")["a"], json!({ "id": "a" }));
+}

@@ -76,6 +76,8 @@ pub enum Fault {
     TargetReadOnly,
     /// A user with permissions is not known on this machine.
     UserUnknown,
+    /// What the policy of one domain keeps back reaches a domain behind it.
+    LinksLeak,
     /// Nobody has the permissions that a link needs.
     LinkUnusable,
     /// A limit is raised beyond what one run can hold in memory.
@@ -112,6 +114,7 @@ impl Fault {
         Self::MirrorUnguarded,
         Self::TargetReadOnly,
         Self::UserUnknown,
+        Self::LinksLeak,
         Self::LinkUnusable,
         Self::LimitExcessive,
         Self::SecretLiteral,
@@ -144,6 +147,7 @@ impl Fault {
             Self::MirrorUnguarded => "CHECK_MIRROR_UNGUARDED",
             Self::TargetReadOnly => "CHECK_TARGET_READ_ONLY",
             Self::UserUnknown => "CHECK_USER_UNKNOWN",
+            Self::LinksLeak => "CHECK_LINKS_LEAK",
             Self::LinkUnusable => "CHECK_LINK_UNUSABLE",
             Self::LimitExcessive => "CHECK_LIMIT_EXCESSIVE",
             Self::SecretLiteral => "CHECK_SECRET_LITERAL",
@@ -176,6 +180,7 @@ impl Fault {
             | Self::PriorityUnknownDomain
             | Self::IdWithheld
             | Self::KeyFieldMerged
+            | Self::LinksLeak
             | Self::MirrorUnguarded
             | Self::TargetReadOnly
             | Self::SecretLiteral => Severity::Error,

@@ -7,21 +7,25 @@
 //! | You want | Read |
 //! |---|---|
 //! | all findings | [`check`] |
-//! | what a run refuses before it reads anything | [`collision`] |
+//! | what a run refuses before it reads anything | [`collision`], [`leak`] |
 //! | what may be found | [`Fault`] |
 //! | findings about folders, files, state | `places.rs` |
 //! | findings about rules and policies | `rules.rs` |
+//! | what crosses between domains that no link joins | `leaks.rs`, `strictness.rs` |
 //! | findings about links, users, limits, notices | `links.rs`, `safety.rs` |
 
 mod finding;
+mod leaks;
 mod links;
 mod places;
 mod rules;
 mod run;
 mod safety;
 mod shadow;
+mod strictness;
 
 pub use finding::{Fault, Finding, Severity};
+pub use leaks::leak;
 pub use places::collision;
 pub use run::check;
 

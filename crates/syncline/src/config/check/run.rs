@@ -2,7 +2,7 @@
 
 use super::super::load::Loaded;
 use super::finding::{Finding, Findings};
-use super::{links, places, rules, safety};
+use super::{leaks, links, places, rules, safety};
 
 /// Returns what is unsafe, slow or forgotten in a configuration; the gravest first, then in the
 /// order of the file.
@@ -14,6 +14,7 @@ pub fn check(loaded: &Loaded) -> Vec<Finding> {
     places::check(config, &mut findings);
     rules::check(config, &mut findings);
     links::check(config, &mut findings);
+    leaks::check(config, config.entities.iter(), &mut findings);
     safety::check(loaded, &mut findings);
     let mut found = findings.found;
     found.sort_by_key(|finding| {

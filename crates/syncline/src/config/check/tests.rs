@@ -158,6 +158,113 @@ fn each_fault_of_a_folder_is_found() {
     }
 }
 
+/// Domains a, b, c, d without rules, then the links, each as the names of its two domains.
+fn linked(links: &[&str], rules: &str) -> String {
+    let mut text = String::new();
+    for name in ["a", "b", "c", "d"] {
+        text += &format!("[domains.{name}]\npath = \"data/{name}\"\n");
+    }
+    for link in links {
+        let (names, filter) = link.split_once('?').unwrap_or((link, ""));
+        let (source, target) = names.split_at(1);
+        text += &format!("[links.{names}]\nsource = \"{source}\"\ntarget = \"{target}\"\n");
+        if !filter.is_empty() {
+            text += &format!("filter = [{{ path = \"/category\", equals = \"{filter}\" }}]\n");
+        }
+    }
+    for rule in rules.split_terminator(';') {
+        let (domain, rule) = rule.split_once(' ').unwrap();
+        text += &match rule.split_once(' ').unwrap() {
+            ("records", value) => format!(
+                "[[domains.{domain}.policy.records]]\npath = \"/category\"\nin = [{value}]\n"
+            ),
+            ("default", value) => format!("[domains.{domain}.policy]\ndefault = \"{value}\"\n"),
+            (path, action) => format!(
+                "[[domains.{domain}.policy.fields]]\npath = \"{path}\"\naction = \"{action}\"\n"
+            ),
+        };
+    }
+    text + "[entities.contacts]\n"
+}
+
+/// Each row: links, rules, and the domains whose rules are walked around (`links` where domains are
+/// not joined at all).
+#[test]
+fn what_a_domain_keeps_back_does_not_reach_those_behind_it() {
+    #[rustfmt::skip]
+    let cases: &[(&[&str], &str, &[&str])] = &[
+        // Nothing is closed, or only at the rim.
+        (&["ab", "bc", "cd"], "", &[]),
+        (&["ab", "bc"], "a /s deny;c /t mask", &[]),
+        (&["ab", "ac", "ad"], "b /s deny;c /t deny;d records \"x\"", &[]),
+        // A chain and a star whose middle is closed.
+        (&["ab", "bc"], "b /s deny", &["b"]),
+        (&["ab", "bc"], "b /s mask", &["b"]),
+        (&["ab", "bc"], "b /s in_only", &["b"]),
+        (&["ab", "bc"], "b /s out_only", &["b"]),
+        (&["ab", "bc"], "b default deny", &["b"]),
+        (&["ab", "bc"], "b records \"x\"", &["b"]),
+        (&["ba", "bc", "bd"], "b /s deny;c /s deny", &["b"]),
+        (&["ba", "bc", "bd"], "b /s deny;c /s deny;d /s deny", &[]),
+        (&["ab", "bc", "cd"], "b /s deny;c /s deny", &["b", "c"]),
+        (&["ab", "bc", "cd"], "b /s deny;c /s deny;d /s deny", &[]),
+        // A triangle has a link of its own for it.
+        (&["ab", "bc", "ac"], "b /s deny", &[]),
+        (&["ab", "bc", "ac?x"], "b /s deny", &["b"]),
+        (&["ab?x", "bc?x", "ac?x"], "b /s deny", &[]),
+        (&["ab?x", "bc?x"], "b /s deny", &["b"]),
+        // As strict: by another rule, or not quite.
+        (&["ab", "bc"], "b /s mask;c /s deny", &[]),
+        (&["ab", "bc"], "b /s deny;c /s mask", &["b"]),
+        (&["ab", "bc"], "b /s in_only;c /s mask", &[]),
+        (&["ab", "bc"], "b /s out_only;c /s in_only", &["b"]),
+        (&["ab", "bc"], "b /s/t deny;c /s deny", &[]),
+        (&["ab", "bc"], "b /s deny;c /s/t deny", &["b"]),
+        (&["ab", "bc"], "b /s deny;c /s/t allow;c /s deny", &["b"]),
+        (&["ab", "bc"], "b /s/t allow;b /s deny;c /s/t allow;c /s deny", &[]),
+        (&["ab", "bc"], "b /*/s deny;c /p/s allow;c /*/s deny", &["b"]),
+        (&["ab", "bc"], "b /*/s deny;c /p/* allow;c /*/s deny", &["b"]),
+        (&["ab", "bc"], "b /*/s deny;c /*/s/** deny", &["b"]),
+        (&["ab", "bc"], "b /s deny;c default deny", &[]),
+        (&["ab", "bc"], "b default deny;b /n allow;c default deny;c /n allow", &[]),
+        (&["ab", "bc"], "b default deny;b /n allow;c default deny;c /n allow;c /m allow", &["b"]),
+        (&["ab", "bc"], "b records \"x\";c records \"y\", \"x\"", &[]),
+        (&["ab", "bc"], "b records \"x\", \"z\";c records \"x\"", &["b"]),
+        // Each rule by itself: no field is open on both sides.
+        (&["ab", "bc"], "a /s deny;b /s deny;b /t deny;c /t deny", &[]),
+        // The hub is one, whatever the links say.
+        (&["ab", "cd"], "", &["links"]),
+        (&["ab", "ac"], "", &[]),
+    ];
+    let dir = folder();
+    for (links, rules, leaks) in cases {
+        let text = linked(links, rules);
+        let found = findings_in(dir.path(), &text);
+        let found: BTreeSet<String> = found
+            .into_iter()
+            .filter(|finding| finding.fault == Fault::LinksLeak)
+            .map(|finding| finding.at.replace("domains.", "").replace(".policy", ""))
+            .collect();
+        let leaks: BTreeSet<String> = leaks.iter().map(|&at| at.to_owned()).collect();
+        assert_eq!(found, leaks, "case: {links:?} {rules}");
+    }
+}
+
+/// The words of a leak name the domain, the rule, and what to add.
+#[test]
+fn a_leak_says_what_to_add_and_where() {
+    let dir = folder();
+    let found = findings_in(dir.path(), &linked(&["ab", "bc"], "b /s deny"));
+    let found = found.iter().find(|finding| finding.fault == Fault::LinksLeak).unwrap();
+    assert_eq!(found.at, "domains.b.policy");
+    assert!(
+        found.what.starts_with("denies `/s` of `contacts`, which `a` and `c` do not"),
+        "{found}"
+    );
+    let rule = "add { path = \"/s\", action = \"deny\" } to the policy of `c`";
+    assert!(found.mend.starts_with(rule), "{}", found.mend);
+}
+
 fn read_only(folder: &Path) {
     let mut permissions = fs::metadata(folder).unwrap().permissions();
     permissions.set_readonly(true);
