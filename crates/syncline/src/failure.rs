@@ -157,6 +157,12 @@ pub enum Refusal {
         /// The folder of the state.
         folder: PathBuf,
     },
+    /// The state was taken away while a watch had it open.
+    #[error("the state in {} is gone, or another one is in its place", folder.display())]
+    StateGone {
+        /// The folder of the state.
+        folder: PathBuf,
+    },
     /// A notice could not be sent.
     #[error("the notice could not be sent: {reason}")]
     Notice {
@@ -203,6 +209,7 @@ impl Refusal {
             Self::ConfirmationNeeded => "CONFIRMATION_NEEDED",
             Self::Declined => "DECLINED",
             Self::NoState { .. } => "STATE_MISSING",
+            Self::StateGone { .. } => "STATE_GONE",
             Self::Notice { .. } => "NOTICE_FAILED",
             Self::Watch { .. } => "WATCH_FAILED",
         }
@@ -234,7 +241,7 @@ impl Refusal {
                 | io::ErrorKind::PermissionDenied => Exit::Config,
                 _ => Exit::Transient,
             },
-            Self::Watch { .. } => Exit::Transient,
+            Self::StateGone { .. } | Self::Watch { .. } => Exit::Transient,
         }
     }
 
@@ -260,6 +267,9 @@ impl Refusal {
             Self::ConfirmationNeeded => "there is no terminal, or --no-input was given".to_owned(),
             Self::Declined => "the answer was not yes".to_owned(),
             Self::NoState { .. } => "nothing was ever synchronised here".to_owned(),
+            Self::StateGone { .. } => {
+                "without it nobody knows what was synchronised before".to_owned()
+            }
             Self::Notice { .. } => "the run itself is not affected".to_owned(),
             Self::Watch { source } => source.to_string(),
         }
@@ -281,6 +291,7 @@ impl Refusal {
             Self::ConfirmationNeeded => "add --yes",
             Self::Declined => "run it again and answer y, or add --yes",
             Self::NoState { .. } => "syncline sync",
+            Self::StateGone { .. } => "bring it back, and start the watch again",
             Self::Notice { .. } => "check the command or address of --notify",
             Self::Watch { .. } => "run `syncline sync` from a timer instead",
         };

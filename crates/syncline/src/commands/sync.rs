@@ -17,6 +17,8 @@ use crate::run::{Context, Prepared, each_link, plan_file, prepare, reading, retr
 
 /// The name and version of the form that lists what several links came to.
 const RUNS_SCHEMA: &str = "runs/1";
+/// The name and version of the form in which somebody is told.
+const NOTICE_SCHEMA: &str = "notice/1";
 
 /// Runs the command: one link after the other. A link that fails holds up only itself; the exit code
 /// is the highest of all.
@@ -326,24 +328,34 @@ pub fn tell_if_needed<T>(
 ) where
     T: std::borrow::Borrow<SyncOutcome>,
 {
-    let mut notice = Object::new();
-    notice.insert("schema", "notice/1");
-    let exit = match result {
-        Ok((_, Exit::Ok)) => return,
-        Err(failure) if failure.exit() == Exit::Interrupted => return,
+    match result {
+        Ok((_, Exit::Ok)) => {}
         Ok((outcome, exit)) => {
             let report = &outcome.borrow().report;
+            let mut notice = Object::new();
+            notice.insert("schema", NOTICE_SCHEMA);
             notice.insert("code", report.status.as_str());
             notice.insert("syncId", report.sync_id.as_str());
             notice.insert("errors", Json::Number((report.problems.len() as u64).into()));
-            *exit
+            tell(context, receivers, notice, *exit);
         }
-        Err(failure) => {
-            notice.insert("code", failure.code());
-            notice.insert("what", failure.to_string());
-            failure.exit()
-        }
-    };
+        Err(failure) => tell_failure(context, receivers, failure),
+    }
+}
+
+/// Tells the receivers of a failure, unless it is Ctrl-C.
+pub(super) fn tell_failure(context: &Context, receivers: &[Receiver], failure: &Failure) {
+    if failure.exit() == Exit::Interrupted {
+        return;
+    }
+    let mut notice = Object::new();
+    notice.insert("schema", NOTICE_SCHEMA);
+    notice.insert("code", failure.code());
+    notice.insert("what", failure.to_string());
+    tell(context, receivers, notice, failure.exit());
+}
+
+fn tell(context: &Context, receivers: &[Receiver], mut notice: Object, exit: Exit) {
     notice.insert("exit", Json::Number(u64::from(exit.number()).into()));
     for receiver in receivers {
         if let Err(error) = notice::tell(receiver, &notice) {

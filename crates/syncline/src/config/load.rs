@@ -143,7 +143,7 @@ fn without_values(message: &str) -> String {
     format!("{before}a text, expected{after}")
 }
 
-fn folder_of(file: &Path) -> &Path {
+pub(super) fn folder_of(file: &Path) -> &Path {
     match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),

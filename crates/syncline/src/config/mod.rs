@@ -7,6 +7,7 @@
 //! | the configuration of a folder | [`Config::load`], [`Loaded`] |
 //! | what a run uses | [`Config`] and the types beside it |
 //! | why a file was refused | [`ConfigError`] |
+//! | whether somebody has changed it | [`Snapshot`] |
 //! | what is unsafe, slow or forgotten in it | [`check`] |
 //! | the published JSON Schema | [`SCHEMA`] |
 //!
@@ -28,6 +29,7 @@ mod names;
 mod resolve;
 mod schema;
 mod settings;
+mod snapshot;
 pub(crate) mod units;
 mod words;
 
@@ -38,6 +40,7 @@ pub use settings::{
     Config, Deletion, Direction, Domain, DomainKind, Entity, FieldRule, Filter, Link, Notify,
     OnConflict, Rename, Rule, Shape,
 };
+pub use snapshot::Snapshot;
 
 #[cfg(test)]
 mod tests;

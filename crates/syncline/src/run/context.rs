@@ -13,7 +13,7 @@ use syncline_store::StoreError;
 use super::actor;
 use super::retry::retrying;
 use crate::arguments::Global;
-use crate::config::{Config, Loaded};
+use crate::config::{Config, Loaded, Snapshot};
 use crate::failure::{Failure, Refusal};
 use crate::output::{Output, ProgressLine};
 
@@ -53,6 +53,11 @@ impl Context {
     /// [`Failure::Config`] if it is there and cannot be understood.
     pub fn load(&self) -> Result<Loaded, Failure> {
         Ok(Config::load(Path::new("."), self.global.config.as_deref())?)
+    }
+
+    /// Returns what the files of the configuration hold now.
+    pub fn configuration(&self) -> Snapshot {
+        Snapshot::take(Path::new("."), self.global.config.as_deref())
     }
 
     /// Returns who acts.

@@ -125,3 +125,101 @@ fn a_watch_of_several_links_carries_a_change_through_all_of_them() {
     desk.run("sync").exits(0);
     desk.run("sync --link holidays").exits(2);
 }
+
+/// Begins a watch whose standard error is kept in a file of the desk.
+fn begin(desk: &Desk, poll: &str) -> Watch {
+    let mut command = desk.command(&["watch", "--poll", poll]);
+    let errors = std::fs::File::create(desk.path("watch.txt")).unwrap();
+    Watch(command.stdout(Stdio::null()).stderr(errors).spawn().unwrap())
+}
+
+#[track_caller]
+fn wait_until(what: &str, is_done: impl FnMut() -> bool) {
+    assert!(wait_for(Duration::from_secs(30), is_done).is_some(), "{what}");
+}
+
+/// Returns how often a watch has said something.
+fn said(desk: &Desk, text: &str) -> usize {
+    String::from_utf8(desk.bytes("watch.txt")).unwrap().matches(text).count()
+}
+
+fn record(p: &str, q: &str) -> serde_json::Value {
+    serde_json::json!([{ "id": "a", "p": p, "q": q }])
+}
+
+fn holds(desk: &Desk, domain: &str, member: &str, value: &str) -> bool {
+    let path = desk.path(&format!("data/{domain}/contacts.json"));
+    let bytes = std::fs::read(path).unwrap_or_default();
+    let file: serde_json::Value = serde_json::from_slice(&bytes).unwrap_or_default();
+    file["contacts"][0][member] == value
+}
+
+const DENIED: &[u8] =
+    b"[entities.contacts]\n[[domains.business.policy.fields]]\npath = \"/p\"\naction = \"deny\"\n\
+      [domains.business]\npath = \"data/business\"\n[domains.personal]\npath = \"data/personal\"\n";
+const OPEN: &[u8] = b"[entities.contacts]\n";
+
+#[test]
+fn a_field_that_is_denied_while_a_watch_runs_crosses_no_more() {
+    for poll in ["60s", "100ms"] {
+        let desk = Desk::new();
+        desk.put("syncline.toml", OPEN);
+        desk.contacts("personal", &record("old", "old"));
+        let watch = begin(&desk, poll);
+        wait_until("the first run", || holds(&desk, "business", "p", "old"));
+        desk.put("syncline.toml", DENIED);
+        desk.contacts("personal", &record("SECRET", "new"));
+        wait_until("the rest arrives", || holds(&desk, "business", "q", "new"));
+        assert!(holds(&desk, "business", "p", "old"), "poll {poll}");
+        assert_eq!(said(&desk, "the configuration has changed"), 1);
+        drop(watch);
+    }
+}
+
+#[test]
+fn a_watch_waits_while_its_configuration_is_invalid_empty_or_gone_and_says_so_once() {
+    let desk = Desk::new();
+    desk.put("syncline.toml", DENIED);
+    desk.contacts("personal", &record("SECRET", "old"));
+    let watch = begin(&desk, "100ms");
+    wait_until("the first run", || holds(&desk, "business", "q", "old"));
+    let breaks: [(Option<&[u8]>, &str); 3] = [
+        (Some(b"[entities.contacts\n"), "CONFIG_INVALID"),
+        (Some(b"\n"), "CONFIG_UNREADABLE"),
+        (None, "CONFIG_UNREADABLE"),
+    ];
+    for (round, (text, code)) in breaks.into_iter().enumerate() {
+        let before = said(&desk, code);
+        match text {
+            Some(text) => desk.put("syncline.toml", text),
+            None => std::fs::remove_file(desk.path("syncline.toml")).unwrap(),
+        }
+        wait_until("the error is told", || said(&desk, code) > before);
+        let q = format!("round {round}");
+        desk.contacts("personal", &record("SECRET", &q));
+        std::thread::sleep(Duration::from_millis(700));
+        assert!(!holds(&desk, "business", "q", &q), "nothing crosses, round {round}");
+        assert_eq!(said(&desk, code), before + 1, "it is said once, round {round}");
+        desk.put("syncline.toml", DENIED);
+        wait_until("it goes on", || holds(&desk, "business", "q", &q));
+        assert!(!holds(&desk, "business", "p", "SECRET"));
+    }
+    drop(watch);
+}
+
+#[test]
+fn a_watch_whose_state_is_taken_away_ends_so_that_it_is_started_again() {
+    let desk = Desk::new();
+    desk.contacts("personal", &record("p", "old"));
+    let mut watch = begin(&desk, "100ms");
+    wait_until("the first run", || holds(&desk, "business", "q", "old"));
+    std::fs::remove_dir_all(desk.path(".syncline")).unwrap();
+    let mut ended = None;
+    wait_until("the watch ends", || {
+        ended = watch.0.try_wait().unwrap();
+        ended.is_some()
+    });
+    assert_eq!(ended.and_then(|status| status.code()), Some(8));
+    assert_eq!(said(&desk, "STATE_GONE"), 1);
+    assert!(!desk.path(".syncline").exists(), "no other state is begun");
+}
