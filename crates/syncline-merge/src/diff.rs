@@ -254,7 +254,7 @@ fn elements(array: Option<&Leaf>) -> Vec<Leaf> {
 
 /// Returns the members of a keyed array by key, or `None` if it is not one: every element must be
 /// an object whose member `key` is a text or a number that no other element has.
-fn members(array: &Leaf, key: &str) -> Option<BTreeMap<Box<str>, Fields>> {
+pub fn members(array: &Leaf, key: &str) -> Option<BTreeMap<Box<str>, Fields>> {
     let Json::Array(elements) = array.to_json() else {
         return None;
     };

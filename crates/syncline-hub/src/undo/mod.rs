@@ -11,7 +11,9 @@
 //! | the order of things | [`run`] |
 //! | which file comes back, and how much of it | [`files`] |
 //! | what the hub says of each record then | [`records`] |
+//! | why a list that only grows is different | [`appends`] |
 
+mod appends;
 mod files;
 mod records;
 mod run;

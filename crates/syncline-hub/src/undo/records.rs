@@ -25,6 +25,7 @@ use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
+use super::appends::Lasting;
 use super::files::Return;
 use crate::error::HubError;
 use crate::hub::Hub;
@@ -251,14 +252,19 @@ impl RecordUndo<'_> {
         clock: &mut Clock,
     ) -> Result<Told, HubError> {
         let rules = &self.entity.entity.rules;
-        let edits = self.parties.each_ref().map(|party| self.edits_of(party));
         let now = visible(&self.record, rules, None);
         let earlier = earlier(now.clone(), self.entries);
-        let reverted = self.revert(now.as_ref(), earlier.as_ref(), transaction, clock)?;
+        let lasting = Lasting::of(rules, earlier.as_ref(), now.as_ref());
+        let edits = self.parties.each_ref().map(|party| {
+            let mut edits = self.edits_of(party);
+            edits.paths.retain(|path| !lasting.is_list(path));
+            edits
+        });
+        let reverted = self.revert(now.as_ref(), earlier.as_ref(), &lasting, transaction, clock)?;
         let reopened = self.reopen(transaction, clock)?;
         let mut told = Told { reopened, ..Told::default() };
         for (side, (party, edits)) in Side::BOTH.into_iter().zip(self.parties.iter().zip(&edits)) {
-            let known = self.known_of(party, earlier.as_ref(), edits);
+            let known = self.known_of(party, earlier.as_ref(), edits, &lasting);
             if known.comes_again {
                 told.comes_again.push(side);
             }
@@ -307,6 +313,7 @@ impl RecordUndo<'_> {
         &mut self,
         now: Option<&Fields>,
         earlier: Option<&Fields>,
+        lasting: &Lasting<'_>,
         transaction: &mut Transaction,
         clock: &mut Clock,
     ) -> Result<bool, HubError> {
@@ -316,7 +323,8 @@ impl RecordUndo<'_> {
             None => Effect::Delete,
             Some(earlier) => {
                 let nothing = Fields::new();
-                let mut fields = difference(rules, now.unwrap_or(&nothing), earlier).operations;
+                let fields = difference(rules, now.unwrap_or(&nothing), earlier).operations;
+                let mut fields = lasting.without_appends(&Path::root(), fields);
                 fields.extend(self.decided_again(earlier, &fields));
                 if fields.is_empty() && now.is_some() {
                     return Ok(false);
@@ -476,10 +484,16 @@ impl RecordUndo<'_> {
     }
 
     /// Returns what is to be known of a domain once its file is back.
-    fn known_of(&self, party: &Party, earlier: Option<&Fields>, edits: &OwnEdits) -> Knowledge {
+    fn known_of(
+        &self,
+        party: &Party,
+        earlier: Option<&Fields>,
+        edits: &OwnEdits,
+        lasting: &Lasting<'_>,
+    ) -> Knowledge {
         let rules = &self.entity.entity.rules;
         let (gate, nothing) = (&party.gate, Fields::new());
-        let rendering = self.rendering_of(party, earlier, edits);
+        let rendering = self.rendering_of(party, earlier, edits, lasting);
         let shown = visible(&self.record, rules, Some(&party.writer));
         let held = rendering.as_ref().unwrap_or(&nothing);
         let wanted = shown.as_ref().map(|shown| gate.rendering(shown, held));
@@ -527,6 +541,7 @@ impl RecordUndo<'_> {
         party: &Party,
         earlier: Option<&Fields>,
         edits: &OwnEdits,
+        lasting: &Lasting<'_>,
     ) -> Option<Fields> {
         if self.entries.is_empty() {
             return party.held.clone();
@@ -538,9 +553,11 @@ impl RecordUndo<'_> {
             return edits.is_any.then(|| party.gate.rendering(earlier, &nothing).into_owned());
         };
         let before = party.gate.rendering(earlier, held);
-        let untouched = held.iter().filter(|(path, _)| !edits.paths.contains(path));
+        let untouched = held.iter().filter(|(path, _)| !edits.paths.contains(path)).cloned();
         let undone = before.iter().filter(|(path, _)| edits.paths.contains(path));
-        let mut rendering: Fields = untouched.chain(undone).cloned().collect();
+        let undone =
+            undone.map(|(path, leaf)| (path.clone(), lasting.as_held(path, leaf.clone(), held)));
+        let mut rendering: Fields = untouched.chain(undone).collect();
         rendering.sort();
         Some(rendering)
     }

@@ -12,4 +12,5 @@ mod hunt_undo;
 mod policy;
 mod sync;
 mod ten_defects;
+mod undo_appends;
 mod writer;
