@@ -19,7 +19,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::conflict_text;
 use crate::output::table::{columns, count};
-use crate::run::{Context, prepare, reading};
+use crate::run::{Context, may_write, prepare, reading};
 
 /// Runs the command.
 ///
@@ -222,7 +222,9 @@ fn entities(context: &Context, config: &Config) -> Result<Vec<LinkedEntity>, Fai
     let mut entities: Vec<LinkedEntity> = Vec::new();
     for link in &config.links {
         let options = SyncOptions { link: vec![link.name.clone()], ..SyncOptions::default() };
-        for entity in prepare(context, config, &options)?.request.entities {
+        let request = prepare(context, config, &options)?.request;
+        may_write(config, &request)?;
+        for entity in request.entities {
             if entities.iter().all(|known| known.name != entity.entity.name) {
                 entities.push(entity.entity);
             }

@@ -13,7 +13,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::{Paint, run_text};
 use crate::run::notice::{self, Receiver};
-use crate::run::{Context, Prepared, each_link, plan_file, prepare, reading, retrying};
+use crate::run::{Context, Prepared, each_link, may_write, plan_file, prepare, reading, retrying};
 
 /// The name and version of the form that lists what several links came to.
 const RUNS_SCHEMA: &str = "runs/1";
@@ -160,12 +160,17 @@ pub fn synchronise(
     }
 }
 
-/// Passes a prepared request on; a refused permission leaves an audit entry first.
+/// Passes a prepared request on if the user may also write; a refused permission leaves an audit
+/// entry first.
 pub(crate) fn permitted(
     context: &Context,
     config: &Config,
     prepared: Result<Prepared, Failure>,
 ) -> Result<Prepared, Failure> {
+    let prepared = prepared.and_then(|prepared| {
+        may_write(config, &prepared.request)?;
+        Ok(prepared)
+    });
     if let Err(Failure::Permission(denied)) = &prepared
         && let Ok(mut hub) = context.open_hub(&config.state, false)
     {

@@ -3,7 +3,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | options, configuration, who acts, the open hub | [`Context`] |
-//! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`] |
+//! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`], [`may_write`] |
 //! | who may look at what is stored | [`reading`] |
 //! | another try after a passing failure | `retry.rs` |
 //! | telling somebody | [`notice`], `post.rs` |
@@ -25,6 +25,6 @@ mod supervisor;
 
 pub use context::{Context, LATEST};
 pub use interrupt::watch_for_interrupts;
-pub use request::{Prepared, each_link, prepare};
+pub use request::{Prepared, each_link, may_write, prepare};
 pub use retry::retrying;
 pub use supervisor::Supervisor;

@@ -5,7 +5,7 @@ use syncline_engine::sync::Rename;
 use syncline_hub::{FileDomain, FileEntity, SyncRequest};
 use syncline_merge::rules::EntityRules;
 use syncline_model::id::{EntityName, Writer};
-use syncline_policy::{Access, Crossing, Direction as Way, Guard, Limits};
+use syncline_policy::{Access, Crossing, Direction as Way, Guard, Limits, PermissionDenied};
 
 use super::context::Context;
 use super::only;
@@ -27,12 +27,13 @@ pub struct Prepared {
     pub look: Box<str>,
 }
 
-/// Makes a request of what was asked for and what is configured, and judges the permissions.
+/// Makes a request of what was asked for and what is configured, and judges whether the user may
+/// look at it; for more than that, see [`may_write`].
 ///
 /// # Errors
 ///
 /// [`Failure::Command`] if domains, entities or the link are not known, and
-/// [`Failure::Permission`] if the user may not do this.
+/// [`Failure::Permission`] if the user may not read this.
 pub fn prepare(
     context: &Context,
     config: &Config,
@@ -89,7 +90,7 @@ pub fn prepare(
         unites_twins: options.match_twins,
         expected_inputs: None,
     };
-    judge(config, &request)?;
+    may_read(config, &request)?;
     Ok(Prepared { link, request, look: command_line("plan", options).into() })
 }
 
@@ -275,18 +276,32 @@ fn guard(config: &Config, options: &SyncOptions) -> Guard {
     }
 }
 
-/// Judges whether the user may read both domains, and write those that take changes.
-fn judge(config: &Config, request: &SyncRequest) -> Result<(), Failure> {
+/// Judges whether the user may read both domains.
+fn may_read(config: &Config, request: &SyncRequest) -> Result<(), PermissionDenied> {
+    Side::BOTH.into_iter().try_for_each(|side| judge(config, request, side, Access::Read))
+}
+
+/// Judges whether the user may write the domains that take changes.
+///
+/// # Errors
+///
+/// [`PermissionDenied`] names the first domain and entity that the user may not write.
+pub fn may_write(config: &Config, request: &SyncRequest) -> Result<(), PermissionDenied> {
+    let takes =
+        |side: &Side| request.direction.takes(*side) && request.domain(*side).domain.writable;
+    let mut sides = Side::BOTH.into_iter().filter(takes);
+    sides.try_for_each(|side| judge(config, request, side, Access::Write))
+}
+
+fn judge(
+    config: &Config,
+    request: &SyncRequest,
+    side: Side,
+    access: Access,
+) -> Result<(), PermissionDenied> {
     let user = request.actor.user.as_deref().unwrap_or_default();
-    for side in Side::BOTH {
-        let domain = &request.domain(side).domain;
-        for entity in &request.entities {
-            let name = &entity.entity.name;
-            config.permissions.judge(user, &domain.name, name, Access::Read)?;
-            if request.direction.takes(side) && domain.writable {
-                config.permissions.judge(user, &domain.name, name, Access::Write)?;
-            }
-        }
-    }
-    Ok(())
+    let domain = &request.domain(side).domain.name;
+    let mut entities = request.entities.iter();
+    entities
+        .try_for_each(|entity| config.permissions.judge(user, domain, &entity.entity.name, access))
 }

@@ -64,3 +64,28 @@ fn a_grant_for_one_entity_shows_that_entity_and_a_refusal_is_audited() {
     let refused = entries.lines().filter(|line| line.contains("REFUSED") && line.contains("eve"));
     assert_eq!(refused.count(), 1);
 }
+
+#[test]
+fn who_may_only_read_may_look_at_what_a_sync_would_do_and_not_do_it() {
+    let desk = desk();
+    let text = String::from_utf8(desk.bytes("syncline.toml")).unwrap();
+    let text = text + "[[permissions]]\nuser = \"carol\"\nallow = [\"read\"]\n";
+    desk.put("syncline.toml", text.as_bytes());
+    desk.contacts("personal", &json!([{ "id": "a", "p": "CANARY-P", "q": "new" }]));
+    let before = desk.files("data");
+    for command in
+        ["plan", "plan -o plan.json", "diff contacts", "status", "twins", "sync --dry-run"]
+    {
+        desk.run(&format!("{command} --user carol")).exits(0);
+        desk.run(&format!("{command} --user half")).exits(3).says("PERMISSION_DENIED");
+    }
+    let listed = desk.run("conflicts list --user carol --json").exits(0).json();
+    let id = listed["conflicts"][0]["conflict"].as_str().unwrap();
+    let resolve = format!("conflicts resolve {id} --take personal");
+    for command in ["sync", "apply plan.json", "undo latest --yes", "watch", resolve.as_str()] {
+        let answer = desk.run(&format!("{command} --user carol")).exits(3);
+        answer.says("may not write");
+    }
+    assert_eq!(desk.files("data"), before);
+    desk.run("apply plan.json --user alice").exits(5);
+}
