@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
-use syncline_engine::sync::Rename;
+use syncline_engine::sync::{Gate, Rename, displacing};
 use syncline_model::id::EntityName;
 use syncline_model::path::Path;
 use syncline_policy::{Guard, Limits};
@@ -57,6 +57,13 @@ impl FileDomain {
     /// Returns the fields that have other names in this domain.
     pub(crate) fn renames(&self, entity: &EntityName) -> &[Rename] {
         self.renames.get(entity).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the gate of an entity. A field whose name is taken here by another one never crosses.
+    pub(crate) fn gate(&self, entity: &EntityName) -> Gate {
+        let policy = self.domain.policy.gate(entity);
+        let displaced = displacing(self.renames(entity)).map(|rename| &rename.domain);
+        Gate::new(displaced.fold(policy, |gate, field| gate.without(field)))
     }
 }
 

@@ -27,7 +27,7 @@ impl Hub {
             let name = &entity.entity.name;
             let mut search = TwinSearch::new(&entity.identifying);
             for side in Side::BOTH.into_iter().filter(|_| !entity.identifying.is_empty()) {
-                let gate = Gate::new(request.domain(side).domain.policy.gate(name));
+                let gate = request.domain(side).gate(name);
                 let input = self.view().read_side(request, entity, side)?;
                 search_side(&mut search, side, &input, &gate, &entity.entity.id_path);
             }

@@ -12,11 +12,51 @@ pub struct Rename {
     pub domain: Path,
 }
 
+/// Returns the renames that an item of a domain follows.
+///
+/// A rename that is younger than the item finds the field under the hub's name. Where the domain's name
+/// is not there, that is the field: it was never removed. The next write gives it the domain's name.
+///
+/// - `fields`: the item's, under the names that it has, sorted by path.
+pub fn followed(renames: &[Rename], fields: &Fields) -> Vec<Rename> {
+    let is_there = |name: &Path| fields.iter().any(|(path, _)| name.is_prefix_of(path));
+    let is_other = |name: &Path| renames.iter().any(|rename| overlap(&rename.domain, name));
+    let is_older = |rename: &Rename| {
+        is_there(&rename.hub) && !is_there(&rename.domain) && !is_other(&rename.hub)
+    };
+    renames.iter().filter(|rename| !is_older(rename)).cloned().collect()
+}
+
+/// Returns the renames of which an item holds both names, the domain's and the hub's: the first is
+/// the field, and the second stays as it is in the domain.
+pub fn named_twice<'r>(renames: &'r [Rename], fields: &Fields) -> Vec<&'r Rename> {
+    let is_there = |name: &Path| fields.iter().any(|(path, _)| name.is_prefix_of(path));
+    let is_other = |name: &Path| renames.iter().any(|rename| overlap(&rename.domain, name));
+    let both = |rename: &&Rename| {
+        is_there(&rename.hub) && is_there(&rename.domain) && !is_other(&rename.hub)
+    };
+    renames.iter().filter(both).collect()
+}
+
+/// Returns the renames whose name in the domain is one that the hub may use for another field. That
+/// field has no place in the domain: it is out of its scope.
+pub fn displacing(renames: &[Rename]) -> impl Iterator<Item = &Rename> {
+    let is_moved = |name: &Path| renames.iter().any(|rename| rename.hub.is_prefix_of(name));
+    renames.iter().filter(move |rename| !is_moved(&rename.domain))
+}
+
+fn overlap(a: &Path, b: &Path) -> bool {
+    a.is_prefix_of(b) || b.is_prefix_of(a)
+}
+
 /// Returns a domain's fields under the names of the hub, sorted by path.
 ///
 /// A field whose own name is taken by a renamed one stays in the domain: it does not cross.
 pub fn to_hub(renames: &[Rename], fields: Fields) -> Fields {
-    renamed(renames, fields, |rename| (&rename.domain, &rename.hub))
+    if renames.is_empty() {
+        return fields;
+    }
+    renamed(&followed(renames, &fields), fields, |rename| (&rename.domain, &rename.hub))
 }
 
 /// Returns the hub's fields under the names of a domain, sorted by path.
@@ -61,5 +101,40 @@ mod tests {
         assert_eq!(to_domain(&renames, hub), domain);
         let both = fields(r#"{"tel":"1","phone":"2"}"#);
         assert_eq!(to_hub(&renames, both), fields(r#"{"phone":"1"}"#), "the taken name stays");
+    }
+
+    #[test]
+    fn an_item_that_is_older_than_a_rename_has_the_field_under_the_name_of_the_hub() {
+        let renames = |pairs: &[[&str; 2]]| {
+            let path = |text| Path::parse(text).unwrap();
+            let pairs = pairs.iter().map(|[hub, own]| Rename { hub: path(hub), domain: path(own) });
+            pairs.collect::<Vec<_>>()
+        };
+        let fields = |text: &str| flatten(text.as_bytes()).unwrap();
+        #[rustfmt::skip]
+        let cases: &[(&[[&str; 2]], &str, &str, usize)] = &[
+            // renames, item, at the hub, how many are named twice
+            (&[["/phone", "/tel"]], r#"{"phone":1}"#, r#"{"phone":1}"#, 0),
+            (&[["/phone", "/tel"]], r#"{"tel":1}"#, r#"{"phone":1}"#, 0),
+            (&[["/phone", "/tel"]], r#"{"tel":1,"phone":2}"#, r#"{"phone":1}"#, 1),
+            (&[["/phone", "/tel"]], r#"{"n":1}"#, r#"{"n":1}"#, 0),
+            (&[["/adr", "/place"]], r#"{"adr":{"city":1}}"#, r#"{"adr":{"city":1}}"#, 0),
+            (&[["/adr", "/place"]], r#"{"adr":{"zip":1},"place":{"city":2}}"#, r#"{"adr":{"city":2}}"#, 1),
+            // Two names exchanged: each is the domain's.
+            (&[["/a", "/b"], ["/b", "/a"]], r#"{"a":1}"#, r#"{"b":1}"#, 0),
+            (&[["/a", "/b"], ["/b", "/a"]], r#"{"a":1,"b":2}"#, r#"{"a":2,"b":1}"#, 0),
+            // One is older, the other is not.
+            (&[["/a", "/x"], ["/b", "/y"]], r#"{"a":1,"y":2}"#, r#"{"a":1,"b":2}"#, 0),
+        ];
+        for (pairs, item, at_hub, twice) in cases {
+            let (renames, item) = (renames(pairs), fields(item));
+            assert_eq!(to_hub(&renames, item.clone()), fields(at_hub), "case: {pairs:?} {item:?}");
+            assert_eq!(named_twice(&renames, &item).len(), *twice, "case: {pairs:?} {item:?}");
+        }
+        let displaced = |pairs: &[[&str; 2]]| displacing(&renames(pairs)).count();
+        assert_eq!(displaced(&[["/phone", "/tel"]]), 1);
+        assert_eq!(displaced(&[["/a", "/b"], ["/b", "/a"]]), 0);
+        assert_eq!(displaced(&[["/a", "/b"], ["/b", "/c"]]), 1);
+        assert_eq!(displaced(&[["/phone", "/phone/work"]]), 0);
     }
 }

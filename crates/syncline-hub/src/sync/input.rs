@@ -9,7 +9,8 @@ use syncline_engine::index::DomainIndex;
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{Held, Problem, Rename, to_hub};
+use syncline_engine::sync::{Held, Problem, Rename, followed, to_hub};
+use syncline_merge::display::Fields;
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
@@ -56,6 +57,18 @@ impl SideInput {
             None if self.is_absent(id) => Held::Absent,
             None => Held::Unknown,
         }
+    }
+
+    /// Returns the fields of a record under the names that they have in the domain; nothing if they
+    /// cannot be read.
+    pub(crate) fn own_fields(&self, id: &RecordId) -> Option<Fields> {
+        self.document.item(id).and_then(|item| flatten(self.document.raw(item)).ok())
+    }
+
+    /// Returns the names that a record follows in the domain, if it has any there.
+    pub(crate) fn names_of(&self, id: &RecordId) -> Vec<Rename> {
+        let own = if self.renames.is_empty() { None } else { self.own_fields(id) };
+        own.map_or_else(|| self.renames.clone(), |own| followed(&self.renames, &own))
     }
 
     /// Returns whether a record that is not among the items is certainly not in the file.

@@ -10,8 +10,7 @@ use syncline_engine::index::{DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
-    EntityReport, Gate, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key,
-    to_domain,
+    EntityReport, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key, to_domain,
 };
 use syncline_merge::codec::decode_record_near;
 use syncline_merge::commit::Site;
@@ -138,6 +137,7 @@ impl View<'_> {
             }
         }
         plan.tell_waiting(&planner);
+        plan.tell_names(&planner, &ids);
         plan.tell_missing_left();
         plan.tell_united();
         plan.notices.extend(twins::notice(entity, &plan.actions));
@@ -210,8 +210,8 @@ impl View<'_> {
 /// Returns what is the same for all records of an entity.
 fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> Planner<'r> {
     let party = |side: Side| {
-        let domain = &request.domain(side).domain;
-        Party { domain, gate: Gate::new(domain.policy.gate(&entity.entity.name)) }
+        let domain = request.domain(side);
+        Party { domain: &domain.domain, gate: domain.gate(&entity.entity.name) }
     };
     Planner {
         entity: &entity.entity,
@@ -493,7 +493,8 @@ impl EntityPlan {
         // Only a new record is written in the order of the other domain's.
         let example = other.document.item(id).filter(|_| own.is_none());
         let template = object(&other.document, example);
-        let before = to_domain(&input.renames, write.before.clone().unwrap_or_default());
+        let named = input.names_of(id);
+        let before = to_domain(&named, write.before.clone().unwrap_or_default());
         let mut after = to_domain(&input.renames, after.clone());
         if own.is_none() {
             let spelled = id_leaf(id, template.as_ref(), &self.id_path);

@@ -223,7 +223,7 @@ impl Hub {
         let domain = &file_domain.domain;
         let key = base_key(&domain.name, &entity.entity.name, id);
         let stored = self.view().base(&key)?;
-        let gate = Gate::new(domain.policy.gate(&entity.entity.name));
+        let gate = file_domain.gate(&entity.entity.name);
         let in_file = files.held(side, file_domain, entity, id);
         // What the run wrote was written: its file is as the run left it, or came after it.
         let stored = stored.map(Base::with_intent_written);

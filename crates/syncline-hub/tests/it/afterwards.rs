@@ -197,11 +197,62 @@ fn a_field_with_another_name_in_one_domain_is_the_same_field() {
     desk.request.target.renames = [(contacts, vec![rename])].into();
     desk.contacts("personal", &[r#"{"id":"1","phone":"1"}"#]);
     desk.contacts("business", &[r#"{"id":"1","tel":"1","phone":"internal"}"#]);
-    assert_eq!(desk.sync().unwrap().report.entities[0].1.conflicts, 0);
+    let first = desk.sync().unwrap();
+    assert_eq!(first.report.entities[0].1.conflicts, 0);
+    assert_eq!(told(&first), ["FIELD_NAMED_TWICE"]);
     desk.contacts("business", &[r#"{"id":"1","tel":"2","phone":"internal"}"#]);
     desk.sync().unwrap();
     assert_eq!(desk.held("personal"), [r#"{"id":"1","phone":"2"}"#]);
     assert_eq!(desk.held("business"), [r#"{"id":"1","phone":"internal","tel":"2"}"#]);
+}
+
+/// Returns a desk where business has another name for one field.
+fn with_rename(desk: Desk, hub: &str, own: &str) -> Desk {
+    let path = |text| syncline_model::path::Path::parse(text).unwrap();
+    let rename = syncline_engine::sync::Rename { hub: path(hub), domain: path(own) };
+    let mut desk = desk;
+    desk.request.target.renames = [(EntityName::new("contacts").unwrap(), vec![rename])].into();
+    desk
+}
+
+fn told(run: &syncline_hub::SyncOutcome) -> Vec<&str> {
+    run.report.notices.iter().map(|notice| notice.code.as_str()).collect()
+}
+
+/// The field was never removed: the next write of the record gives it its new name.
+#[test]
+fn a_rename_that_is_added_later_deletes_nothing() {
+    let desk = Desk::new();
+    desk.contacts("personal", &[r#"{"id":"1","phone":"PP"}"#]);
+    desk.sync().unwrap();
+    let desk = with_rename(desk, "/phone", "/workPhone");
+    let run = desk.sync().unwrap();
+    assert!(!run.wrote && told(&run).is_empty(), "{:?}", run.actions);
+    assert_eq!(desk.held("personal"), [r#"{"id":"1","phone":"PP"}"#]);
+    desk.contacts("personal", &[r#"{"id":"1","phone":"PQ"}"#]);
+    desk.sync().unwrap();
+    assert_eq!(desk.held("business"), [r#"{"id":"1","workPhone":"PQ"}"#]);
+    desk.contacts("business", &[r#"{"id":"1"}"#]);
+    desk.sync().unwrap();
+    assert_eq!(desk.held("personal"), [r#"{"id":"1"}"#], "a removal is one afterwards");
+}
+
+/// A field of the hub whose name business has for another one has no place there.
+#[test]
+fn a_field_whose_name_is_taken_in_a_domain_is_out_of_its_scope() {
+    let desk = with_rename(Desk::new(), "/phone", "/workPhone");
+    desk.contacts("personal", &[r#"{"id":"1","phone":"PP","workPhone":"PW"}"#]);
+    assert_eq!(told(&desk.sync().unwrap()), ["FIELD_WITHOUT_PLACE"]);
+    assert_eq!(desk.held("business"), [r#"{"id":"1","workPhone":"PP"}"#]);
+    desk.contacts("business", &[r#"{"id":"1","workPhone":"PQ","note":"x"}"#]);
+    desk.sync().unwrap();
+    let personal = [r#"{"id":"1","note":"x","phone":"PQ","workPhone":"PW"}"#];
+    let sorted = |desk: &Desk| {
+        let held = desk.held("personal");
+        let flat = syncline_model::json::fields::flatten(held[0].as_bytes()).unwrap();
+        flat == syncline_model::json::fields::flatten(personal[0].as_bytes()).unwrap()
+    };
+    assert!(sorted(&desk), "{:?}", desk.held("personal"));
 }
 
 trait ParseLeaf {
