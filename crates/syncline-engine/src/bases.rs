@@ -5,7 +5,7 @@
 //! no sums. Nobody removes entries of the log; whoever comes to do so has to write out the bases that
 //! name them.
 
-use syncline_merge::codec::{decode_base_near, encode_base, encode_base_beside};
+use syncline_merge::codec::{decode_base_near, encode_base_beside};
 use syncline_merge::display::{Field, Fields};
 use syncline_merge::plain::Base;
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
@@ -38,10 +38,7 @@ pub struct WholeEntry<'a> {
 ///
 /// - `entry`: what the log says of the record.
 pub fn encode(base: &Base, entry: Option<WholeEntry<'_>>) -> Vec<u8> {
-    let (bytes, refers) = match entry {
-        Some(entry) => encode_base_beside(base, Some(entry.after)),
-        None => (encode_base(base), false),
-    };
+    let (bytes, refers) = encode_base_beside(base, entry.map(|entry| entry.after));
     let mut out = Bytes::with_capacity(bytes.len() + 32);
     match entry.filter(|_| refers) {
         Some(WholeEntry { position, digest, .. }) => {

@@ -13,7 +13,6 @@ use crate::error::HubError;
 use crate::view::View;
 
 /// The entries of the log that some bases name, as they are stored.
-#[derive(Default)]
 pub(crate) struct NamedEntries(BTreeMap<Position, Vec<u8>>);
 
 impl NamedEntries {

@@ -86,8 +86,8 @@ pub(super) fn inner_leaves(commitments: &[Hash]) -> Vec<Hash> {
     commitments.iter().map(|commitment| inner_leaf(*commitment)).collect()
 }
 
-/// Returns the leaf hash of one record in the inner tree. Its content has 32 bytes and a batch leaf always more, so
-/// a leaf of the inner tree cannot pass for one of the outer tree.
+/// Returns the leaf hash of one record in the inner tree. Its content has 32 bytes and a batch leaf
+/// always more, so a leaf of the inner tree cannot pass for one of the outer tree.
 pub fn inner_leaf(commitment: Hash) -> Hash {
     leaf_hash(commitment.as_bytes())
 }
