@@ -197,6 +197,7 @@ impl Hub {
             rows: &*self.store,
             disk: &*self.disk,
             environment: &*self.environment,
+            state_folder: &self.state_folder,
             site: self.site,
             position: self.position,
             audit_head: self.frontier.head(),

@@ -20,6 +20,7 @@ mod environment;
 mod error;
 mod hub;
 pub mod limits;
+mod location;
 mod narrowing;
 mod outcome;
 mod place;
@@ -36,6 +37,7 @@ pub use conflicts::Choice;
 pub use environment::{Environment, Machine};
 pub use error::HubError;
 pub use hub::{Hub, HubOptions, Parts};
+pub use location::Moved;
 pub use narrowing::{Chosen, Narrowing};
 pub use outcome::{
     Action, ActionKind, FieldChange, FoundConflict, HistoryEntry, RecordView, SyncOutcome,

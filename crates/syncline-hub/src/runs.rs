@@ -108,6 +108,9 @@ impl Hub {
                     },
                     file,
                 )?;
+                for side in Side::BOTH.into_iter().map(Side::index) {
+                    bases[side] = bases[side].take().filter(|_| input.sides[side].keeps_base(id));
+                }
                 Side::BOTH.map(|side| match input.sides[side.index()].held(id, &entity.id_path) {
                     Held::Present { fields, .. } => Some(fields),
                     _ => None,

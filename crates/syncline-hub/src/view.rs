@@ -1,6 +1,7 @@
 //! What a run reads: the rows as they were when it began, the files, and what its hub is.
 
 use std::ops::ControlFlow;
+use std::path::Path;
 
 use syncline_domains::files::disk::Disk;
 use syncline_engine::audit::Head;
@@ -20,6 +21,8 @@ pub(crate) struct View<'a> {
     pub(crate) disk: &'a dyn Disk,
     /// Time.
     pub(crate) environment: &'a dyn Environment,
+    /// The folder of the hub's state.
+    pub(crate) state_folder: &'a Path,
     /// The hub's site.
     pub(crate) site: SiteId,
     /// The end of the log.

@@ -19,6 +19,7 @@ use super::beside::Beside;
 use super::publish::is_transient;
 use super::run::length;
 use crate::error::HubError;
+use crate::location::{Location, Moved};
 use crate::request::{FileDomain, FileEntity, SyncRequest};
 use crate::view::View;
 
@@ -38,6 +39,10 @@ pub(crate) struct SideInput {
     pub(crate) unknown_writes: Vec<RunId>,
     /// Fields that have other names in this domain.
     pub(crate) renames: Vec<Rename>,
+    /// Where the domain's file is.
+    pub(crate) location: Location,
+    /// If that is somewhere else than the file of which the index and the bases tell.
+    pub(crate) moved: Option<Moved>,
 }
 
 impl SideInput {
@@ -71,6 +76,17 @@ impl SideInput {
         own.map_or_else(|| self.renames.clone(), |own| followed(&self.renames, &own))
     }
 
+    /// Returns whether what the domain was last known to hold of a record is known of this file. Of
+    /// one that was somewhere else then it is where the item is as that file was left.
+    pub(crate) fn keeps_base(&self, id: &RecordId) -> bool {
+        if self.moved.is_none() {
+            return true;
+        }
+        let is_known_whole = self.index.file.is_some() && self.unknown_writes.is_empty();
+        let item = self.document.item(id).filter(|_| is_known_whole);
+        item.is_some_and(|item| self.index.get(id) == Some(&item.digest))
+    }
+
     /// Returns whether a record that is not among the items is certainly not in the file.
     ///
     /// An item whose id cannot be read may be any record that the domain held before, and none
@@ -87,6 +103,8 @@ struct Opened {
     path: PathBuf,
     index: DomainIndex,
     unknown_writes: Vec<RunId>,
+    location: Location,
+    moved: Option<Moved>,
 }
 
 impl Opened {
@@ -118,6 +136,8 @@ impl Opened {
             index: self.index,
             unknown_writes: self.unknown_writes,
             renames: request.domain(self.side).renames(name).to_vec(),
+            location: self.location,
+            moved: self.moved,
         }
     }
 
@@ -159,6 +179,8 @@ impl Opened {
             index: self.index,
             unknown_writes: self.unknown_writes,
             renames: domain.renames(entity).to_vec(),
+            location: self.location,
+            moved: self.moved,
         })
     }
 }
@@ -281,9 +303,9 @@ impl View<'_> {
         request: &SyncRequest,
         entity: &'scope FileEntity,
     ) -> Result<EntityReading<'scope>, HubError> {
-        let rules = rules_digest(request, entity);
         let [source, target] = Side::BOTH.map(|side| self.open_side(request, entity, side));
         let opened = [source?, target?];
+        let rules = rules_digest(request, entity, opened.each_ref().map(|side| &side.location));
         // Nothing was changed anywhere: then nothing has to be understood either. A file is digested
         // for that only if it may turn out so.
         let unchanged = !request.narrowing.is_narrow()
@@ -336,7 +358,9 @@ impl View<'_> {
             }
             Ok(())
         })?;
-        Ok(Opened { side, path, index, unknown_writes })
+        let location = self.location(&domain.folder, &entity.file);
+        let moved = self.moved(&domain.domain.name, name, &location)?;
+        Ok(Opened { side, path, index, unknown_writes, location, moved })
     }
 
     /// Returns what a domain held of an entity after the last run.
@@ -449,18 +473,21 @@ pub(crate) fn with_causes(error: &dyn std::error::Error) -> String {
 }
 
 /// Returns a digest of all that decides what a run does with unchanged files.
-fn rules_digest(request: &SyncRequest, entity: &FileEntity) -> [u8; 16] {
+fn rules_digest(
+    request: &SyncRequest,
+    entity: &FileEntity,
+    [source, target]: [&Location; 2],
+) -> [u8; 16] {
     let parts = format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n{:?}",
         request.direction,
         entity.entity,
         request.source.domain,
         request.target.domain,
-        request.source.folder,
-        request.target.folder,
+        source.to_text(),
+        target.to_text(),
         request.source.renames,
         request.target.renames,
-        entity.file,
     );
     let digest = Digest::of(parts.as_bytes()).0;
     let mut rules = [0; 16];

@@ -8,6 +8,7 @@
 mod beside;
 mod clean;
 mod input;
+mod moved;
 mod named;
 mod narrowed;
 mod planned;

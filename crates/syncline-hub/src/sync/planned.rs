@@ -9,9 +9,11 @@ use syncline_engine::sync::{EntityReport, Problem};
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 
 use super::input::SideInput;
+use super::moved::Move;
 use super::prepare::EntityPlan;
 use super::run::Prepared;
 use super::stage::{Staged, StagedWrite};
+use crate::location::Location;
 use crate::outcome::{Action, FoundConflict};
 use crate::request::SyncRequest;
 
@@ -29,6 +31,10 @@ pub(super) struct Planned {
     pub(super) rules: [u8; 16],
     /// Runs whose writes nobody knows to be done, by side.
     pub(super) unknown_writes: [Vec<RunId>; 2],
+    /// Where both files are.
+    pub(super) locations: [Location; 2],
+    /// What is to be told of those that are somewhere else than before.
+    pub(super) moves: [Option<Move>; 2],
     /// Whether every record was dealt with.
     is_finished: bool,
     /// What each domain holds after the run; nothing for a plan.
@@ -40,7 +46,11 @@ impl Planned {
     pub(super) fn of(plan: EntityPlan, indexes: [Option<NextIndex>; 2]) -> Self {
         let digests = plan.input.sides.each_ref().map(|side| side.digest);
         let rules = plan.input.rules;
+        let moves = plan.input.sides.each_ref().map(Move::of);
+        let [source, target] = plan.input.sides;
         Self {
+            locations: [source.location, target.location],
+            moves,
             name: plan.name,
             report: plan.report,
             actions: plan.actions,
@@ -49,7 +59,7 @@ impl Planned {
             notices: plan.notices,
             digests,
             rules,
-            unknown_writes: plan.input.sides.map(|side| side.unknown_writes),
+            unknown_writes: [source.unknown_writes, target.unknown_writes],
             is_finished: plan.unfinished.is_empty(),
             indexes,
         }

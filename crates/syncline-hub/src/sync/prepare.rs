@@ -118,6 +118,9 @@ impl View<'_> {
         let mut listed = self.listed_conflicts(&plan.name, &ids)?;
         let floor = Version::new();
         let is_new = self.is_new(&planner)?;
+        if let Some(plans) = plans {
+            self.forget_bases(&planner, &plan, plans)?;
+        }
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
             let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
             let mut records = Vec::with_capacity(loaded.len());
@@ -133,7 +136,7 @@ impl View<'_> {
                 records.extend(planned.map(|plan| PlannedRecord { id, plan, listed }));
             }
             if let (Some(plans), false) = (plans, records.is_empty()) {
-                send(plans, Plans { names: planner.recording(), records })?;
+                send(plans, Plans { names: planner.recording(), forgotten: Vec::new(), records })?;
             }
         }
         plan.tell_waiting(&planner);
@@ -198,8 +201,11 @@ impl View<'_> {
             let either = if source.is_empty() { target } else { source };
             let mut row = || rows.next().flatten();
             let record = decoded(row(), "records", |row| decode_record_near(row, either))?;
-            let bases =
+            let mut bases =
                 [named.decode(row().as_deref(), source)?, named.decode(row().as_deref(), target)?];
+            for at in Side::BOTH.into_iter().filter(|at| !side(*at).keeps_base(id)) {
+                bases[at.index()] = None;
+            }
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
             loaded.push((id.clone(), Known { record, held, bases, written, renamed: [false; 2] }));
         }

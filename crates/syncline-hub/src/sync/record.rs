@@ -3,6 +3,7 @@
 use std::sync::mpsc::{Receiver, SyncSender};
 
 use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::rows::Key;
 use syncline_engine::sync::{RecordPlan, Recording, Transaction};
 use syncline_model::id::RecordId;
 use syncline_store::{Piece, StoreError};
@@ -14,6 +15,8 @@ use crate::limits::PIECE_BYTES;
 pub(super) struct Plans {
     /// Under which names they are stored.
     pub(super) names: Recording,
+    /// The bases that tell of another file than the domain's.
+    pub(super) forgotten: Vec<Key>,
     /// The records.
     pub(super) records: Vec<PlannedRecord>,
 }
@@ -32,7 +35,10 @@ pub(super) fn record_all(
     plans: &Receiver<Plans>,
     pieces: &SyncSender<Piece>,
 ) -> Result<Transaction, HubError> {
-    for Plans { names, records } in plans {
+    for Plans { names, forgotten, records } in plans {
+        for base in forgotten {
+            transaction.batch.delete(base);
+        }
         for PlannedRecord { id, plan, listed } in records {
             let added = transaction.add_record(&names, &id, &plan, listed);
             added.map_err(|_| HubError::Row { table: "audit" })?;

@@ -8,6 +8,7 @@ use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{FileChange, Problem, RunReport};
 use syncline_model::json::{Json, parse};
 
+use super::moved;
 use super::publish::file_name;
 use super::run::{Prepared, hex, status};
 use crate::error::HubError;
@@ -25,6 +26,7 @@ impl View<'_> {
         let mut problems = prepared.problems.clone();
         let mut notices = Vec::new();
         notices.extend(self.forgotten_bases()?);
+        notices.extend(moved::notices(request, &prepared.entities));
         let mut files = BTreeMap::new();
         for entity in &prepared.entities {
             problems.extend(entity.problems.iter().cloned());

@@ -184,6 +184,7 @@ impl Own<'_> {
             rows: &*self.reader,
             disk: self.disk,
             environment: &*self.environment,
+            state_folder: self.state_folder,
             site: self.site,
             position: self.position,
             audit_head: self.frontier.head(),
@@ -218,6 +219,7 @@ impl Own<'_> {
             }
         }
         let mut batch = std::mem::take(&mut transaction.batch);
+        view.put_found(request, &prepared.run.id, &prepared.entities, &mut batch)?;
         let noted = Noted {
             facts_of: audit_facts(request, &prepared.run),
             commitments: &transaction.commitments,

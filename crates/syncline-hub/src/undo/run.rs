@@ -122,8 +122,7 @@ impl Hub {
         if !of_link {
             return Err(refuse("it belongs to other domains"));
         }
-        let id = text("runId").and_then(|id| RunId::new(id).ok());
-        id.ok_or(HubError::Row { table: "runs" })
+        run_id(run)
     }
 
     fn undo_report(
@@ -211,7 +210,12 @@ impl Hub {
             }
         }
         let batch = &mut transaction.batch;
-        rolled_back(batch, run)?;
+        let run_id = run_id(&run)?;
+        for side in Side::BOTH {
+            let domain = &request.domain(side).domain.name;
+            self.view().put_back_locations(domain, &run_id, batch)?;
+        }
+        rolled_back(batch, run_id, run);
         self.commit_undo(request, transaction, clock, &mut outcome.report)?;
         self.publish_returns(request, &returns, staged, &outcome.report.run)?;
         Ok(outcome)
@@ -243,10 +247,12 @@ impl Hub {
     }
 }
 
-fn rolled_back(batch: &mut Batch, mut run: Object) -> Result<(), HubError> {
+fn run_id(run: &Object) -> Result<RunId, HubError> {
     let id = run.get("runId").and_then(Json::as_str).and_then(|id| RunId::new(id).ok());
-    let id = id.ok_or(HubError::Row { table: "runs" })?;
+    id.ok_or(HubError::Row { table: "runs" })
+}
+
+fn rolled_back(batch: &mut Batch, id: RunId, mut run: Object) {
     run.insert("status", RunStatus::RolledBack.as_str());
     batch.put(Key::Run(id), Json::Object(run).to_compact_string().into_bytes());
-    Ok(())
 }

@@ -9,6 +9,7 @@ mod desk;
 mod hunt;
 mod hunt_kit;
 mod hunt_undo;
+mod moved;
 mod policy;
 mod sync;
 mod ten_defects;

@@ -1,7 +1,12 @@
 //! `syncline check`: what is invalid, unsafe, slow or forgotten in the configuration.
 
+use std::collections::BTreeSet;
+
+use syncline_hub::{Hub, Moved};
+use syncline_model::id::DomainName;
 use syncline_model::json::{Json, Object};
 
+use crate::config::Config;
 use crate::config::check::{Finding, Severity, check};
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -16,7 +21,7 @@ use crate::run::Context;
 /// [`Failure::Config`] if the configuration cannot be understood at all.
 pub fn run(context: &Context) -> Result<Exit, Failure> {
     let loaded = context.load()?;
-    let findings = check(&loaded);
+    let findings = check(&loaded, &moved(context, &loaded.config));
     let output = &context.output;
     output.json_list("check/1", "findings", findings.iter().map(to_json).collect());
     for finding in &findings {
@@ -48,6 +53,26 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
         count(of(Severity::Hint), "hint", "hints"),
     ));
     Ok(if errors > 0 { Exit::Config } else { Exit::Ok })
+}
+
+/// Returns the domains that are somewhere else than when they were last synchronised; none where
+/// nothing can be looked up, since another command says why.
+fn moved(context: &Context, config: &Config) -> Vec<(DomainName, Moved)> {
+    if !Hub::exists(&config.state) {
+        return Vec::new();
+    }
+    let Ok(hub) = context.open_hub(&config.state, false) else { return Vec::new() };
+    let mut found = BTreeSet::new();
+    for domain in &config.domains {
+        let links = config.links.iter();
+        let links = links.filter(|link| [&link.source, &link.target].contains(&&domain.name));
+        let linked: BTreeSet<_> = links.flat_map(|link| &link.entities).collect();
+        for entity in config.entities.iter().filter(|entity| linked.contains(&entity.name)) {
+            let moved = hub.moved(&domain.name, &domain.path, &entity.name, &entity.file);
+            found.extend(moved.ok().flatten().map(|moved| (domain.name.clone(), moved)));
+        }
+    }
+    found.into_iter().collect()
 }
 
 fn to_json(finding: &Finding) -> Object {

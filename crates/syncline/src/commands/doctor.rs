@@ -46,7 +46,7 @@ pub fn run(context: &Context, repair: bool) -> Result<Exit, Failure> {
     match context.load() {
         Err(failure) => found.push(Found::of("configuration", &failure)),
         Ok(loaded) => {
-            let findings = check(&loaded);
+            let findings = check(&loaded, &[]);
             let errors = findings.iter().filter(|one| one.severity == Severity::Error).count();
             found.push(match errors {
                 0 => Found::well(

@@ -4,9 +4,11 @@ use std::thread;
 use std::time::Duration;
 
 use syncline_engine::link::Side;
+use syncline_engine::sync::{Problem, RunReport};
 use syncline_hub::SyncOutcome;
 use syncline_model::json::{Json, Object};
 
+use super::sync::tell_of;
 use crate::arguments::Status;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -54,26 +56,31 @@ pub fn run(context: &Context, status: &Status) -> Result<Exit, Failure> {
         let next = "use --jsonl: one document per look";
         return Err(Refusal::usage("--watch never ends, so it is not one document", next).into());
     }
-    let mut shown = String::new();
+    let mut shown: (String, Vec<[Vec<Problem>; 2]>) = Default::default();
     loop {
         let config = context.load()?.config;
         let (mut text, mut documents) = (String::new(), Vec::new());
+        let mut reports = Vec::new();
         for options in each_link(&config, &status.options) {
             let prepared = prepare(context, &config, &options)?;
-            let (of_link, document) = look(context, &config, &prepared)?;
+            let (of_link, document, report) = look(context, &config, &prepared)?;
             text.push_str(&of_link);
             documents.push(document);
+            reports.push(report);
         }
         match documents.as_slice() {
             [one] => context.output.json(one.clone()),
             _ => context.output.json_list("statuses/1", "links", documents),
         }
-        if text != shown {
-            if status.watch && !shown.is_empty() {
+        let told = reports.iter().map(|report| [report.notices.clone(), report.problems.clone()]);
+        let seen = (text, told.collect());
+        if seen != shown {
+            if status.watch && !shown.0.is_empty() {
                 context.output.line("");
             }
-            context.output.text(&text);
-            shown = text;
+            context.output.text(&seen.0);
+            reports.iter().for_each(|report| tell_of(context, report));
+            shown = seen;
         }
         if !status.watch || paused(context) {
             return Ok(Exit::Ok);
@@ -91,12 +98,12 @@ fn paused(context: &Context) -> bool {
     context.is_interrupted()
 }
 
-/// Returns how one link stands, for people and for programs.
+/// Returns how one link stands, for people and for programs, and what is to be told beside that.
 fn look(
     context: &Context,
     config: &Config,
     prepared: &Prepared,
-) -> Result<(String, Object), Failure> {
+) -> Result<(String, Object, RunReport), Failure> {
     let (outcome, last, standings) = context.look(&config.state, |hub| {
         let outcome = hub.plan(&prepared.request, &mut context.progress())?;
         let of_link = |run: &Object| {
@@ -109,7 +116,8 @@ fn look(
         Ok((outcome, last, standings))
     })?;
     let document = to_json(prepared, &standings, last.as_ref(), &outcome);
-    Ok((text(context, prepared, &standings, last.as_ref(), &outcome), document))
+    let text = text(context, prepared, &standings, last.as_ref(), &outcome);
+    Ok((text, document, outcome.report))
 }
 
 fn standings(outcome: &SyncOutcome) -> Vec<Standing> {
@@ -218,5 +226,9 @@ fn to_json(
     document.insert("entities", Json::Array(entities.collect()));
     let stop = outcome.stop.as_ref().map_or(Json::Null, |stop| Json::from(stop.code()));
     document.insert("wouldStop", stop);
+    let mut report = outcome.report.to_json();
+    for member in ["errors", "notices"] {
+        document.insert(member, report.remove(member).unwrap_or(Json::Null));
+    }
     document
 }

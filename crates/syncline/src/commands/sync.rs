@@ -192,18 +192,23 @@ fn print(context: &Context, prepared: &Prepared, outcome: &SyncOutcome) {
 ///
 /// [`Refusal::File`] if the error report cannot be written.
 pub fn finish(context: &Context, config: &Config, report: &RunReport) -> Result<Exit, Failure> {
+    tell_of(context, report);
     let output = &context.output;
-    for notice in &report.notices {
-        output.note(&format!("note {}", run_text::problem(notice)));
-    }
-    for problem in &report.problems {
-        output.warn(&run_text::problem(problem));
-    }
     if !report.problems.is_empty() {
         let path = error_report(config, report)?;
         output.note(&format!("error report: {}", path.display()));
     }
     Ok(exit_of(report))
+}
+
+/// Prints what a person should know of a run, or of a plan, and what went wrong in it.
+pub(super) fn tell_of(context: &Context, report: &RunReport) {
+    for notice in &report.notices {
+        context.output.note(&format!("note {}", run_text::problem(notice)));
+    }
+    for problem in &report.problems {
+        context.output.warn(&run_text::problem(problem));
+    }
 }
 
 /// Returns the exit code of a run. A run that could read nothing is a matter of its files, not of
@@ -307,12 +312,7 @@ pub(super) fn print_plan(
         let (stop, look) = (stop.clone().into(), prepared.look.clone());
         output.failure_text(&Failure::Stopped { stop, report: None, look });
     }
-    for notice in &outcome.report.notices {
-        output.note(&format!("note {}", run_text::problem(notice)));
-    }
-    for problem in &outcome.report.problems {
-        output.warn(&run_text::problem(problem));
-    }
+    tell_of(context, &outcome.report);
 }
 
 /// Returns the exit code of a plan: 6 if a guard would stop it, 10 for pending changes if that was

@@ -1,6 +1,6 @@
 //! Domains that are not apart are refused before anything is read or written.
 
-use crate::desk::{Answer, Desk};
+use crate::desk::{Answer, Desk, synced};
 
 const COMMANDS: &[&str] = &[
     "sync",
@@ -73,4 +73,34 @@ fn a_domain_in_the_folder_of_the_state_is_refused() {
 fn a_state_in_a_folder_of_its_own_below_a_domain_is_no_trouble() {
     let desk = desk("data/business", "data/personal/.syncline");
     desk.run("sync").exits(0);
+}
+
+#[test]
+fn a_domain_in_another_folder_is_told_by_every_command_and_deletes_nothing() {
+    let desk = synced(3);
+    let moved = br#"[domains]
+personal.path = "data/personal"
+business.path = "data/old"
+[links.work]
+source = "personal"
+target = "business"
+entities = ["contacts"]
+"#;
+    desk.put("data/old/contacts.json", br#"{"contacts":[{"id":"c000","name":"Old"}]}"#);
+    desk.put("syncline.toml", moved);
+    let places = |answer: Answer| answer.says("data/business").says("data/old");
+    places(desk.run("check").exits(0).says("CHECK_DOMAIN_MOVED"));
+    places(desk.run("plan").says("DOMAIN_MOVED"));
+    places(desk.run("status").says("DOMAIN_MOVED"));
+    let status = desk.run("status --json").json();
+    assert_eq!(status["notices"][0]["code"], "DOMAIN_MOVED");
+    let synced = desk.run("sync --json").exits(5);
+    assert_eq!(synced.json()["notices"][0]["code"], "DOMAIN_MOVED");
+    assert_eq!(desk.read("personal")["c000"]["name"], "Name 0", "a person decides");
+    assert_eq!(desk.read("personal").len(), 3);
+    assert_eq!(desk.read("old").len(), 3);
+    let again = desk.run("sync --json");
+    assert!(again.json()["notices"].as_array().is_none_or(Vec::is_empty), "{}", again.stdout);
+    let checked = desk.run("check --json").json();
+    assert!(!checked.to_string().contains("CHECK_DOMAIN_MOVED"), "it is told once");
 }

@@ -36,6 +36,8 @@ pub enum Fault {
     DomainUnreadable,
     /// A folder that is to be written is read-only.
     DomainUnwritable,
+    /// A domain is somewhere else than when it was last synchronised.
+    DomainMoved,
     /// Two domains share a folder, or one lies inside the other.
     DomainsOverlap,
     /// A domain is in no link.
@@ -94,6 +96,7 @@ impl Fault {
         Self::DomainMissing,
         Self::DomainUnreadable,
         Self::DomainUnwritable,
+        Self::DomainMoved,
         Self::DomainsOverlap,
         Self::DomainUnlinked,
         Self::StateExposed,
@@ -127,6 +130,7 @@ impl Fault {
             Self::DomainMissing => "CHECK_DOMAIN_MISSING",
             Self::DomainUnreadable => "CHECK_DOMAIN_UNREADABLE",
             Self::DomainUnwritable => "CHECK_DOMAIN_UNWRITABLE",
+            Self::DomainMoved => "CHECK_DOMAIN_MOVED",
             Self::DomainsOverlap => "CHECK_DOMAINS_OVERLAP",
             Self::DomainUnlinked => "CHECK_DOMAIN_UNLINKED",
             Self::StateExposed => "CHECK_STATE_EXPOSED",
@@ -159,7 +163,8 @@ impl Fault {
     pub const fn severity(self) -> Severity {
         match self {
             Self::EntityUnlinked | Self::FileIgnored | Self::UserUnknown => Severity::Hint,
-            Self::DomainUnlinked
+            Self::DomainMoved
+            | Self::DomainUnlinked
             | Self::StateExposed
             | Self::EntityNowhere
             | Self::DeadRule

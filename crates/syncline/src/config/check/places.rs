@@ -3,6 +3,9 @@
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use syncline_hub::Moved;
+use syncline_model::id::DomainName;
+
 use super::super::error::At;
 use super::super::settings::{Config, Direction, Domain, Entity, Link};
 use super::finding::{Fault, Finding, Findings};
@@ -41,6 +44,18 @@ fn folder(config: &Config, domain: &Domain, findings: &mut Findings<'_>) {
         let why = "a link writes here, and files are replaced by new ones in the folder";
         let mend = "let this user write the folder, or set `writable = false`";
         findings.add(Fault::DomainUnwritable, &at, "the folder is read-only", why, mend);
+    }
+}
+
+/// Reports domains that are somewhere else than when they were last synchronised.
+pub(super) fn moved(moved: &[(DomainName, Moved)], findings: &mut Findings<'_>) {
+    for (domain, Moved { from, to }) in moved {
+        let at = At::new("domains").key(domain.as_str()).key("path");
+        let what = format!("was synchronised in {from}, and is {to} now");
+        let why = "what is missing there was deleted by nobody: the next run meets its records for \
+                   the first time and deletes nothing because of them";
+        let mend = "correct the path if it is the wrong folder; look: syncline plan";
+        findings.add(Fault::DomainMoved, &at, what, why, mend);
     }
 }
 

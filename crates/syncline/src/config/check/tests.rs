@@ -26,7 +26,7 @@ const CONTACTS: &str = "[entities.contacts]\n";
 
 fn findings_in(dir: &Path, text: &str) -> Vec<Finding> {
     fs::write(dir.join(FILE), text).unwrap();
-    check(&Config::load(dir, None).unwrap_or_else(|error| panic!("{text}\n{error}")))
+    check(&Config::load(dir, None).unwrap_or_else(|error| panic!("{text}\n{error}")), &[])
 }
 
 fn codes(findings: &[Finding]) -> Vec<&'static str> {

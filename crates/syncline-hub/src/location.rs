@@ -1,0 +1,246 @@
+//! Where the files of a domain are, and where they were when what it holds was noted.
+//!
+//! What a domain is known to hold is known of a file. The same name of a domain may lead to another
+//! folder tomorrow, by a changed configuration or by a link: what is missing there was deleted by
+//! nobody.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use syncline_domains::files::disk::{Disk, Place};
+use syncline_engine::rows::{Batch, Key};
+use syncline_model::id::{DomainName, EntityName, RunId};
+use syncline_model::json::{Json, Object, parse};
+
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::view::View;
+
+/// The member of a stored location that holds the folder.
+const FOLDER: &str = "folder";
+/// The member that holds the folder as it is named from beside the state.
+const BESIDE_STATE: &str = "besideState";
+/// The member that holds the name of the file.
+const FILE: &str = "file";
+/// The member that names the run that met the file there first.
+const MET_BY: &str = "metBy";
+/// The member that holds where it was before that run.
+const FORMER: &str = "former";
+
+/// Where the file of an entity is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Location {
+    /// The folder, without symbolic links.
+    folder: String,
+    /// The folder as it is named from the one that holds the state, if it lies within that: it stays
+    /// the same where a project is moved as a whole.
+    beside_state: Option<String>,
+    /// The name of the file.
+    file: String,
+}
+
+/// The locations of a domain's files, by entity.
+type Locations = BTreeMap<EntityName, Noted>;
+
+/// A location as it is stored.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Noted {
+    location: Location,
+    /// The run that met the file there, and where it was before, if it ever was anywhere else: an undo
+    /// of that run leads back there.
+    former: Option<(String, Location)>,
+}
+
+/// A file that is somewhere else than when it was last synchronised.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moved {
+    /// Where it was: its folder, or the whole path if only its name is another.
+    pub from: String,
+    /// Where it is, in the same way.
+    pub to: String,
+}
+
+impl Location {
+    fn new(view: &View<'_>, folder: &Path, file: &str) -> Self {
+        let real = |path: &Path| match view.disk.place(path) {
+            Ok(Place::Found(found)) => found,
+            _ => path.to_owned(),
+        };
+        let folder = real(folder);
+        let project = match view.state_folder.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() => parent,
+            _ => Path::new("."),
+        };
+        let beside_state = folder.strip_prefix(real(project)).ok();
+        Self {
+            beside_state: beside_state.map(|inside| inside.to_string_lossy().into_owned()),
+            folder: folder.to_string_lossy().into_owned(),
+            file: file.to_owned(),
+        }
+    }
+
+    /// Returns the location as a digest of the rules takes it.
+    pub(crate) fn to_text(&self) -> String {
+        format!("{}\n{}", self.folder, self.file)
+    }
+
+    /// Returns what is to be told if this is another location than an earlier one.
+    ///
+    /// A project that was moved together with its state has left nothing behind: where the former
+    /// folder is still there, it is another one.
+    fn moved_from(&self, former: &Self, disk: &dyn Disk) -> Option<Moved> {
+        let is_left = || matches!(disk.place(Path::new(&former.folder)), Ok(Place::Found(_)));
+        let is_beside = self.beside_state.is_some() && self.beside_state == former.beside_state;
+        let is_same_folder = self.folder == former.folder || (is_beside && !is_left());
+        let whole = |location: &Self| format!("{}/{}", location.folder, location.file);
+        match (is_same_folder, self.file == former.file) {
+            (true, true) => None,
+            (true, false) => Some(Moved { from: whole(former), to: whole(self) }),
+            (false, _) => Some(Moved { from: former.folder.clone(), to: self.folder.clone() }),
+        }
+    }
+
+    fn to_json(&self) -> Object {
+        let mut object = Object::new();
+        object.insert(FOLDER, self.folder.as_str());
+        if let Some(inside) = &self.beside_state {
+            object.insert(BESIDE_STATE, inside.as_str());
+        }
+        object.insert(FILE, self.file.as_str());
+        object
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        let Json::Object(object) = json else { return None };
+        let text = |member| object.get(member).and_then(Json::as_str).map(str::to_owned);
+        let (folder, file) = (text(FOLDER)?, text(FILE)?);
+        Some(Self { folder, beside_state: text(BESIDE_STATE), file })
+    }
+}
+
+impl Noted {
+    fn to_json(&self) -> Object {
+        let mut object = self.location.to_json();
+        if let Some((run, former)) = &self.former {
+            object.insert(MET_BY, run.as_str());
+            object.insert(FORMER, former.to_json());
+        }
+        object
+    }
+
+    fn from_json(json: &Json) -> Option<Self> {
+        let Json::Object(object) = json else { return None };
+        let run = object.get(MET_BY).and_then(Json::as_str).map(str::to_owned);
+        let former = object.get(FORMER).and_then(Location::from_json);
+        Some(Self { location: Location::from_json(json)?, former: run.zip(former) })
+    }
+}
+
+impl View<'_> {
+    /// Returns where the file of an entity is, in a folder.
+    pub(crate) fn location(&self, folder: &Path, file: &str) -> Location {
+        Location::new(self, folder, file)
+    }
+
+    /// Returns what is to be told of a file that is not where it was when what the domain holds was
+    /// noted; nothing if that was never noted.
+    pub(crate) fn moved(
+        &self,
+        domain: &DomainName,
+        entity: &EntityName,
+        location: &Location,
+    ) -> Result<Option<Moved>, HubError> {
+        let known = self.locations(domain)?;
+        let former = known.get(entity);
+        Ok(former.and_then(|former| location.moved_from(&former.location, self.disk)))
+    }
+
+    /// Notes where a run found files of a domain, if that is not what is stored.
+    pub(crate) fn put_locations(
+        &self,
+        domain: &DomainName,
+        run: &RunId,
+        found: impl Iterator<Item = (EntityName, Location)>,
+        batch: &mut Batch,
+    ) -> Result<(), HubError> {
+        let mut locations = self.locations(domain)?;
+        let mut is_new = false;
+        for (entity, location) in found {
+            let known = locations.get(&entity).map(|noted| noted.location.clone());
+            if known.as_ref() != Some(&location) {
+                is_new = true;
+                let former = known.map(|known| (run.as_str().to_owned(), known));
+                locations.insert(entity, Noted { location, former });
+            }
+        }
+        if is_new {
+            put(domain, &locations, batch);
+        }
+        Ok(())
+    }
+
+    /// Takes back that a run met files of a domain somewhere else: the next run meets them there for
+    /// the first time, again.
+    pub(crate) fn put_back_locations(
+        &self,
+        domain: &DomainName,
+        run: &RunId,
+        batch: &mut Batch,
+    ) -> Result<(), HubError> {
+        let mut locations = self.locations(domain)?;
+        let is_by_run = |noted: &Noted| {
+            noted.former.as_ref().is_some_and(|(met_by, _)| met_by.as_str() == run.as_str())
+        };
+        if !locations.values().any(is_by_run) {
+            return Ok(());
+        }
+        for noted in locations.values_mut().filter(|noted| is_by_run(noted)) {
+            if let Some((_, former)) = noted.former.take() {
+                noted.location = former;
+            }
+        }
+        put(domain, &locations, batch);
+        Ok(())
+    }
+
+    fn locations(&self, domain: &DomainName) -> Result<Locations, HubError> {
+        let damaged = || HubError::Row { table: "domains" };
+        let key = Key::Domain { domain: domain.clone(), entity: None };
+        let Some(row) = self.rows.get(&key)? else { return Ok(Locations::new()) };
+        let Ok(Json::Object(object)) = parse(&row) else { return Err(damaged()) };
+        let mut locations = Locations::new();
+        for (name, json) in object.iter() {
+            let entity = EntityName::new(name).map_err(|_| damaged())?;
+            locations.insert(entity, Noted::from_json(json).ok_or_else(damaged)?);
+        }
+        Ok(locations)
+    }
+}
+
+fn put(domain: &DomainName, locations: &Locations, batch: &mut Batch) {
+    let mut object = Object::new();
+    for (entity, noted) in locations {
+        object.insert(entity.as_str(), noted.to_json());
+    }
+    let row = Json::Object(object).to_compact_string().into_bytes();
+    batch.put(Key::Domain { domain: domain.clone(), entity: None }, row);
+}
+
+impl Hub {
+    /// Returns where the file of an entity was and is, if a domain is somewhere else than when it was
+    /// last synchronised. The next run deletes nothing because of what is missing there.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if what is stored of the domain is damaged.
+    pub fn moved(
+        &self,
+        domain: &DomainName,
+        folder: &Path,
+        entity: &EntityName,
+        file: &str,
+    ) -> Result<Option<Moved>, HubError> {
+        let view = self.view();
+        view.moved(domain, entity, &view.location(folder, file))
+    }
+}
