@@ -12,7 +12,7 @@ use super::only;
 use super::plan_file::command_line;
 use super::rules::{Decider, rules};
 use crate::arguments::{DirectionWord, Mode, Preference, SyncOptions};
-use crate::config::check::{collision, leak};
+use crate::config::check::refusal;
 use crate::config::{Config, Direction as ConfiguredDirection, Domain, Entity, Link};
 use crate::failure::{Failure, Refusal};
 
@@ -52,8 +52,7 @@ pub fn prepare(
     let source = side("Source", link.source.as_str())?;
     let target = side("Target", link.target.as_str())?;
     let asked = entities(config, &link, options)?;
-    let unsafe_to_run = collision([source, target], &asked, &config.state);
-    if let Some(finding) = unsafe_to_run.or_else(|| leak(config, &asked)) {
+    if let Some(finding) = refusal(config, &link, &asked, options.max_delete.is_some()) {
         return Err(Refusal::from(finding).into());
     }
     let decider = match options.on_conflict {

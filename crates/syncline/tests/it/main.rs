@@ -39,6 +39,7 @@ mod permissions;
 mod places;
 mod privacy;
 mod receiver;
+mod refusals;
 mod safety;
 mod shapes;
 mod spec001;

@@ -11,7 +11,8 @@ pub enum Severity {
     Hint,
     /// Something does not do what it seems to say.
     Warning,
-    /// A run would fail, lose data or reveal something. `syncline check` exits non-zero.
+    /// A run would fail, lose data or reveal something. `syncline check` exits non-zero, and every
+    /// command that reads the domains refuses.
     Error,
 }
 
@@ -173,6 +174,7 @@ impl Fault {
             | Self::MaskMerged
             | Self::TimeMissing
             | Self::ReviewUntold
+            | Self::TargetReadOnly
             | Self::LinkUnusable
             | Self::LimitExcessive
             | Self::NotifyPlaintext => Severity::Warning,
@@ -187,7 +189,6 @@ impl Fault {
             | Self::KeyFieldMerged
             | Self::LinksLeak
             | Self::MirrorUnguarded
-            | Self::TargetReadOnly
             | Self::SecretLiteral => Severity::Error,
         }
     }

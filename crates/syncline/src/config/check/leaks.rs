@@ -10,19 +10,11 @@ use syncline_model::id::DomainName;
 
 use super::super::error::At;
 use super::super::settings::{Config, Domain, Entity, Filter, Link};
-use super::finding::{Fault, Finding, Findings};
+use super::finding::{Fault, Findings};
 use super::strictness::{Closing, lacking};
 
 const WHY: &str = "the hub holds one record for all domains: what one of them keeps back still \
                    reaches those that share the hub";
-
-/// Returns where records of these entities would reach a domain that no link lets them reach. A run
-/// asks before it reads or writes anything.
-pub fn leak(config: &Config, entities: &[&Entity]) -> Option<Finding> {
-    let mut findings = Findings::new(None);
-    check(config, entities.iter().copied(), &mut findings);
-    findings.found.into_iter().next()
-}
 
 /// Reports the leaks of these entities.
 ///

@@ -7,7 +7,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | all findings | [`check`] |
-//! | what a run refuses before it reads anything | [`collision`], [`leak`] |
+//! | what a run refuses before it reads anything | [`refusal`] |
 //! | what may be found | [`Fault`] |
 //! | findings about folders, files, state | `places.rs` |
 //! | findings about rules and policies | `rules.rs` |
@@ -25,9 +25,7 @@ mod shadow;
 mod strictness;
 
 pub use finding::{Fault, Finding, Severity};
-pub use leaks::leak;
-pub use places::collision;
-pub use run::check;
+pub use run::{check, refusal};
 
 #[cfg(test)]
 mod tests;

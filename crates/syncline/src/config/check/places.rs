@@ -8,7 +8,7 @@ use syncline_model::id::DomainName;
 
 use super::super::error::At;
 use super::super::settings::{Config, Direction, Domain, Entity, Link};
-use super::finding::{Fault, Finding, Findings};
+use super::finding::{Fault, Findings};
 
 pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
     for domain in &config.domains {
@@ -82,17 +82,6 @@ fn place(path: &Path) -> PathBuf {
         }
     }
     plain
-}
-
-/// Returns why two domains cannot be synchronised where they are: one folder or one file serves both,
-/// or one of them is where the hub keeps its state. A run asks before it reads or writes anything.
-pub fn collision(domains: [&Domain; 2], entities: &[&Entity], state: &Path) -> Option<Finding> {
-    let mut findings = Findings::new(None);
-    apart(&domains, state, &mut findings);
-    for entity in entities {
-        one_file(domains, entity, &mut findings);
-    }
-    findings.found.into_iter().next()
 }
 
 /// Reports an entity whose file is the same on both sides, by a symbolic link.

@@ -9,7 +9,8 @@ use super::super::settings::{Config, Domain, Entity, FieldRule, Rule, Shape};
 use super::finding::{Fault, Findings};
 use super::shadow::shadows;
 
-pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
+/// Looks at the rules of fields.
+pub(super) fn fields(config: &Config, findings: &mut Findings<'_>) {
     for entity in &config.entities {
         for (index, rule) in entity.fields.iter().enumerate() {
             let at = rule_at(entity, rule);
@@ -19,6 +20,10 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
             shadowed(earlier, &rule.pattern, false, &at, findings);
         }
     }
+}
+
+/// Looks at the policies of domains.
+pub(super) fn policies(config: &Config, findings: &mut Findings<'_>) {
     for domain in &config.domains {
         policy(config, domain, findings);
         ids(config, domain, findings);

@@ -50,7 +50,7 @@ fn users(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
-fn secrets(config: &Config, findings: &mut Findings<'_>) {
+pub(super) fn secrets(config: &Config, findings: &mut Findings<'_>) {
     let at = At::new("notify");
     let why = "the file is copied, shown and kept in histories";
     let mend = "keep it elsewhere: `env:NAME` or `file:PATH` name where it is found";
