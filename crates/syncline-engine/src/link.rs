@@ -1,8 +1,8 @@
 //! A link: what flows between two domains and the hub, and by which rules.
 
-use syncline_merge::rules::EntityRules;
+use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::{DomainName, EntityName, Writer};
-use syncline_model::path::Path;
+use syncline_model::path::{Path, Pattern};
 use syncline_policy::DomainPolicy;
 
 /// Which of a link's domains give changes and which take them.
@@ -51,6 +51,28 @@ pub struct LinkedEntity {
     pub id_path: Path,
     /// Where a record says when it was edited.
     pub time_path: Option<Path>,
+}
+
+impl LinkedEntity {
+    /// Builds an entity. Where nobody says otherwise, the time of a record is the latest, whatever
+    /// the rules of its other fields are: nobody is asked about a time.
+    pub fn new(
+        name: EntityName,
+        mut rules: EntityRules,
+        id_path: Path,
+        time_path: Option<Path>,
+    ) -> Self {
+        if let Some(path) = &time_path {
+            let names = |field: &FieldRules| field.pattern.as_path().as_ref() == Some(path);
+            if !rules.fields.iter().any(names) {
+                let pattern = Pattern::exactly(path);
+                rules
+                    .fields
+                    .insert(0, FieldRules { pattern, shape: Shape::Register, rule: Rule::Max });
+            }
+        }
+        Self { name, rules, id_path, time_path }
+    }
 }
 
 /// Position of a domain in a link.

@@ -1,16 +1,18 @@
 //! Conflicts: listing them, and deciding them.
 
 use syncline_engine::audit::{BatchFacts, inner_root};
+use syncline_engine::bases;
 use syncline_engine::conflicts::{ConflictRow, Decided, Status};
 use syncline_engine::link::LinkedEntity;
 use syncline_engine::log::ChangeKind;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{LoggedChange, Transaction};
+use syncline_engine::sync::{LoggedChange, Transaction, base_key};
 use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, ConflictKind, Decision, Side, settle};
-use syncline_merge::display::visible;
+use syncline_merge::display::{value_at, visible};
 use syncline_merge::error::Refusal;
+use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::Writer;
@@ -98,7 +100,7 @@ impl Hub {
         let run = self.begin_run()?;
         let user = actor.user.as_deref().and_then(|user| Writer::new(user).ok());
         let by = user.unwrap_or_else(|| Writer::new("reviewer").expect("invariant: a short name"));
-        let settled = self.settle(&mut record, &row.conflict, decision, &by, run.at_ms);
+        let settled = self.settle(&mut record, &row.conflict, decision.clone(), &by, run.at_ms);
         let (stamp, clock) = settled.map_err(|refusal| match refusal {
             Refusal::ClockExhausted => HubError::ClockExhausted,
             _ => stale(),
@@ -116,12 +118,41 @@ impl Hub {
         };
         transaction.log(change).map_err(|_| HubError::Row { table: "audit" })?;
         transaction.batch.put(key, encode_record(&record));
+        if let Decision::Value(value) = &decision {
+            self.note_agreed(&mut transaction, &row, (stamp, value.as_ref()), &rules)?;
+        }
         let decided = Decided { by, at_ms: run.at_ms, stamp };
         let row = ConflictRow { status: Status::Resolved, decision: Some(decided), ..row };
         transaction.put_conflict(&row);
         let (category, action) = ("REVIEW", "CONFLICT_RESOLVED");
         self.commit_noted(transaction, clock, category, action, actor, details(&row))?;
         Ok(row)
+    }
+
+    /// Notes of every domain that shows already what was decided that it knows the decision: an edit
+    /// there goes on from it, and nobody is asked again.
+    fn note_agreed(
+        &self,
+        transaction: &mut Transaction,
+        row: &ConflictRow,
+        (stamp, value): (Stamp, Option<&Leaf>),
+        rules: &EntityRules,
+    ) -> Result<(), HubError> {
+        let path = &row.conflict.path;
+        for domain in self.domains_of(&row.entity)? {
+            let key = base_key(&domain, &row.entity, &row.id);
+            let Some(mut base) = self.view().base(&key)? else {
+                continue;
+            };
+            let sees = |dot: &Stamp| base.own.contains(*dot) || base.token.covers(path, *dot);
+            let is_known = base.intent.is_none() && row.conflict.stamps.iter().any(sees);
+            let shown = base.rendering.as_deref().map(|fields| value_at(fields, path, rules));
+            if is_known && shown.is_some_and(|shown| shown.as_ref() == value) {
+                base.own.insert(stamp);
+                transaction.batch.put(key, bases::encode(&base, None));
+            }
+        }
+        Ok(())
     }
 
     /// Puts the decision into the record; returns its stamp and the clock after it.

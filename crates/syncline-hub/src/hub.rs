@@ -12,7 +12,7 @@ use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::RunFacts;
 use syncline_model::clock::Clock;
-use syncline_model::id::{Position, RunId, SiteId};
+use syncline_model::id::{DomainName, EntityName, Position, RunId, SiteId};
 use syncline_store::sqlite::{Check, Options, SqliteStore};
 use syncline_store::{Begun, Pipeline, Read, Store, Wake};
 
@@ -160,6 +160,20 @@ impl Hub {
             })?;
         }
         Ok(())
+    }
+
+    /// Returns the domains of which something is known of an entity.
+    pub(crate) fn domains_of(&self, name: &EntityName) -> Result<Vec<DomainName>, HubError> {
+        let mut domains = Vec::new();
+        self.for_each(&Scan::Domains, |key, _| {
+            if let Key::Domain { domain, entity: Some(entity) } = key
+                && entity == name
+            {
+                domains.push(domain.clone());
+            }
+            Ok(())
+        })?;
+        Ok(domains)
     }
 
     /// Returns the site.

@@ -25,7 +25,7 @@ use crate::token::Context;
 
 /// Applies `operation` as the change `stamp`, and takes note of it in the record's version.
 ///
-/// `now_ms` bounds the claimed edit time. The caller has checked that the record holds what the
+/// `now_ms` bounds the claimed edit time: one beyond the drift decides nothing. The caller has checked that the record holds what the
 /// writer had seen; on an error the record is to be thrown away.
 pub(crate) fn apply(
     record: &mut Record,
@@ -35,8 +35,9 @@ pub(crate) fn apply(
     now_ms: u64,
     rules: &EntityRules,
 ) -> Result<(), Refusal> {
-    let claimed = operation.edited.min(Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0));
-    let (writer, timed) = (&operation.writer, operation.timed);
+    let latest = Clock::new(now_ms.saturating_add(DRIFT_MS_MAX), 0);
+    let claimed = operation.edited.min(latest);
+    let (writer, timed) = (&operation.writer, operation.timed && operation.edited <= latest);
     let change = Change { writer, claimed, timed, context, stamp, rules };
     match &operation.effect {
         Effect::Delete => change.delete(record),
@@ -181,8 +182,11 @@ impl Change<'_> {
         let edited_covered = covered.iter().filter_map(|dot| register.remove(dot));
         let edited_after =
             edited_covered.map(|entry| Clock(entry.edited.0.saturating_add(1))).max();
-        let edited = self.claimed.max(edited_after.unwrap_or_default());
-        let (timed, writer) = (self.timed, self.writer.clone());
+        let edited_after = edited_after.unwrap_or_default();
+        let edited = self.claimed.max(edited_after);
+        // An edit that claims to be older than what it replaces was not made when it claims.
+        let is_raised = edited_after.millis() > self.claimed.millis().saturating_add(DRIFT_MS_MAX);
+        let (timed, writer) = (self.timed && !is_raised, self.writer.clone());
         register.insert(self.stamp, Entry { value, edited, timed, writer });
     }
 

@@ -10,6 +10,7 @@ use syncline_model::json::fields::unflatten;
 use syncline_model::json::{Json, Leaf, Number, Object};
 use syncline_model::path::Path;
 
+use crate::diff::members;
 use crate::dots::Dots;
 use crate::rules::{Deletion, EntityRules, Rule, Shape};
 use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text};
@@ -386,6 +387,30 @@ impl Viewer<'_> {
 pub fn to_object(fields: &Fields) -> Object {
     let pairs = fields.iter().map(|(path, leaf)| (path, leaf));
     unflatten(pairs).expect("invariant: visible fields never overlap")
+}
+
+/// Returns the value of a field among those of a record, also of one inside a member of a keyed
+/// array.
+///
+/// - `fields`: sorted by path.
+pub fn value_at(fields: &[Field], path: &Path, rules: &EntityRules) -> Option<Leaf> {
+    value_within(fields, &Path::root(), path, rules)
+}
+
+fn value_within(fields: &[Field], within: &Path, path: &Path, rules: &EntityRules) -> Option<Leaf> {
+    let (field, leaf) = fields.iter().find(|(field, _)| field.is_prefix_of(path))?;
+    if field == path {
+        return Some(leaf.clone());
+    }
+    let full = within.join(field);
+    let Shape::Keyed { key } = rules.shape(&full) else {
+        return None;
+    };
+    let rest = path.strip_prefix(field)?;
+    let name = rest.segments().next()?.into_owned();
+    let inside = rest.strip_prefix(&Path::root().within_key(&name))?;
+    let member = members(leaf, key)?.remove(&*name)?;
+    value_within(&member, &full.within_key(&name), &inside, rules)
 }
 
 fn push_array<'a>(

@@ -169,6 +169,11 @@ impl Token {
         self.sums.extend(sums.map(|(p, seen)| (p.clone(), seen.clone())));
     }
 
+    /// Returns whether the change `stamp` of `path` was seen.
+    pub fn covers(&self, path: &Path, stamp: Stamp) -> bool {
+        self.effective(path).covers(stamp)
+    }
+
     /// Returns what was seen of `path`.
     pub fn effective(&self, path: &Path) -> &Version {
         nearest(&self.exceptions, path).unwrap_or(&self.version)
@@ -230,8 +235,7 @@ pub struct Context {
 impl Context {
     /// Returns whether the writer had seen the change `stamp` of `path`.
     pub fn covers(&self, path: &Path, stamp: Stamp) -> bool {
-        self.is_own(stamp)
-            || self.base.as_ref().is_some_and(|token| token.effective(path).covers(stamp))
+        self.is_own(stamp) || self.base.as_ref().is_some_and(|token| token.covers(path, stamp))
     }
 
     /// Returns whether the writer had seen the change `stamp` of the record's existence.

@@ -300,6 +300,13 @@ impl Pattern {
         Ok(Self { text: text.into(), segments: segments.collect(), any_depth })
     }
 
+    /// Builds the pattern that matches one path.
+    pub fn exactly(path: &Path) -> Self {
+        let text = path.as_str().replace('*', "~2");
+        let segments = raw_segments(path.as_str()).map(|key| PatternSegment::Key(key.into()));
+        Self { text: text.as_str().into(), segments: segments.collect(), any_depth: false }
+    }
+
     /// Returns the pattern as text.
     pub fn as_str(&self) -> &str {
         &self.text

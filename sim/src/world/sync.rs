@@ -170,12 +170,9 @@ impl World {
             }
             FileDomain { domain, folder: folder(side), renames: BTreeMap::new() }
         };
-        let entity = LinkedEntity {
-            name: self.schema.contacts.clone(),
-            rules: self.schema.rules(&self.schema.contacts).clone(),
-            id_path: path("/id"),
-            time_path: Some(path("/at")),
-        };
+        let name = self.schema.contacts.clone();
+        let rules = self.schema.rules(&name).clone();
+        let entity = LinkedEntity::new(name, rules, path("/id"), Some(path("/at")));
         SyncRequest {
             source: domain(Side::Source, "personal"),
             target: domain(Side::Target, "business"),

@@ -18,5 +18,5 @@ pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_R
 pub use since::Recency;
 pub use time::rfc3339_ms;
 pub use transaction::{
-    LoggedChange, Recording, RunFacts, Transaction, base_key, changed, commitment_of,
+    LoggedChange, Recording, RunFacts, Transaction, base_key, base_of, changed, commitment_of,
 };

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, conflicts};
-use syncline_merge::display::{Field, Fields, is_visible, same_fields, visible};
+use syncline_merge::display::{Field, Fields, is_visible, same_fields, value_at, visible};
 use syncline_merge::error::Refusal;
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
 use syncline_merge::state::Record;
@@ -106,7 +106,7 @@ pub struct RecordPlan {
     pub bases: [Option<Base>; 2],
     /// The conflicts of the state.
     pub conflicts: Vec<Conflict>,
-    /// Values that the parties' bases held at contested paths, for those who decide.
+    /// What a side in conflict held before at contested paths, for those who decide.
     pub base_values: Vec<(Path, Leaf)>,
     /// What a person should know.
     pub notices: Vec<(Side, Notice)>,
@@ -164,6 +164,7 @@ impl Planner<'_> {
     pub fn record(&self, known: Known, site: &mut Site<'_>) -> Result<RecordPlan, Refusal> {
         let Known { record, mut held, bases, written, renamed } = known;
         let mut plan = RecordPlan { record, bases, renamed, ..RecordPlan::default() };
+        let mut earlier = [None, None];
         for side in Side::BOTH {
             if let Held::Present { fields, .. } = &held[side.index()]
                 && self.party(side).gate.keeps_back(fields)
@@ -175,7 +176,7 @@ impl Planner<'_> {
         plan.is_left = self.leaves(&held, &plan.bases);
         match plan.is_left {
             true => plan.stays = held.each_ref().map(|held| matches!(held, Held::Present { .. })),
-            false => self.exchange(&held, written, &mut plan, site)?,
+            false => self.exchange(&held, written, &mut plan, &mut earlier, site)?,
         }
         for side in Side::BOTH.map(Side::index) {
             if plan.renamed[side] && plan.writes[side].is_none() {
@@ -186,21 +187,42 @@ impl Planner<'_> {
             plan.conflicts = conflicts(record, &self.entity.rules);
             plan.conflicts
                 .retain(|conflict| Some(&conflict.path) != self.entity.time_path.as_ref());
+            plan.base_values = self.base_values(&plan, &earlier);
         }
         Ok(plan)
     }
 
+    /// Returns what was in contested fields before. Several links may hand a value on one by one, so
+    /// that only a side whose change is in the conflict is known to have held what it replaced.
+    fn base_values(&self, plan: &RecordPlan, earlier: &[Option<Fields>; 2]) -> Vec<(Path, Leaf)> {
+        let known = plan.bases.iter().flatten().filter_map(|base| base.rendering.as_ref());
+        let value = |conflict: &Conflict| {
+            let of_conflict = |change: &&Change| conflict.stamps.contains(&change.stamp);
+            let mut changes = plan.changes.iter().filter(of_conflict).peekable();
+            let fields = match changes.peek() {
+                Some(_) => changes.find_map(|change| earlier[change.side.index()].as_ref()),
+                None => known.clone().next(),
+            }?;
+            let leaf = value_at(fields, &conflict.path, &self.entity.rules)?;
+            Some((conflict.path.clone(), leaf))
+        };
+        plan.conflicts.iter().filter_map(value).collect()
+    }
+
     /// Takes in what both domains say, and decides what both are to hold.
+    ///
+    /// - `earlier`: is given what each domain held before its change.
     fn exchange(
         &self,
         held: &[Held; 2],
         written: [Option<bool>; 2],
         plan: &mut RecordPlan,
+        earlier: &mut [Option<Fields>; 2],
         site: &mut Site<'_>,
     ) -> Result<(), Refusal> {
         for side in Side::BOTH {
             if self.direction.gives(side) {
-                self.take(side, held, written[side.index()], plan, site)?;
+                earlier[side.index()] = self.take(side, held, written[side.index()], plan, site)?;
             } else if let Some(base) = &mut plan.bases[side.index()] {
                 self.close_mirrored(side, base, &held[side.index()], written[side.index()]);
             }
@@ -232,7 +254,7 @@ impl Planner<'_> {
         })
     }
 
-    /// Takes in what one domain says.
+    /// Takes in what one domain says; returns what it held before, if it changed that.
     fn take(
         &self,
         side: Side,
@@ -240,30 +262,30 @@ impl Planner<'_> {
         written: Option<bool>,
         plan: &mut RecordPlan,
         site: &mut Site<'_>,
-    ) -> Result<(), Refusal> {
+    ) -> Result<Option<Fields>, Refusal> {
         let party = self.party(side);
         let (held, edited_ms) = match &held[side.index()] {
-            Held::Unknown => return Ok(()),
+            Held::Unknown => return Ok(None),
             Held::Absent => (None, None),
             Held::Present { fields, file_ms } => (Some(party.gate.held(fields)), *file_ms),
         };
         let mut base = plan.bases[side.index()].take();
         if held.is_none() && base.is_none() {
-            return Ok(());
+            return Ok(None);
         }
         // An open write is closed first: what the domain cannot edit is as it was written there.
         if let Some(base) = &mut base {
             self.close_intent(side, base, held.as_deref(), written);
         }
-        remember_base(base.as_ref(), &mut plan.base_values);
         let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
         let fields = held.as_deref().map(|held| party.gate.reading(held, rendering));
         if let (Some(before), Some(now)) = (rendering, &fields)
             && same_fields(&self.entity.rules, before, now)
         {
             plan.bases[side.index()] = base;
-            return Ok(());
+            return Ok(None);
         }
+        let earlier = rendering.cloned();
         let time = fields.as_ref().and_then(|fields| self.time(fields, base.as_ref()));
         let edited_ms = time.or(edited_ms).unwrap_or(site.now_ms);
         let reading = Reading {
@@ -285,7 +307,7 @@ impl Planner<'_> {
             plan.changes.push(Change { stamp, side, before: shown_before, after });
         }
         debug_assert!(capped.is_empty() || plan.changed, "a cap comes with a change");
-        Ok(())
+        Ok(earlier)
     }
 
     /// Returns what the record shows as it is now.
@@ -513,12 +535,4 @@ fn keep_reported(
             *field = held.clone();
         }
     }
-}
-
-/// Keeps what a base held, for those who decide conflicts; the first base that knows a path wins.
-fn remember_base(base: Option<&Base>, values: &mut Vec<(Path, Leaf)>) {
-    if !values.is_empty() {
-        return;
-    }
-    values.extend(base.and_then(|base| base.rendering.as_ref()).into_iter().flatten().cloned());
 }

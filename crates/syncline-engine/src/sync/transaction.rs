@@ -241,12 +241,13 @@ impl Transaction {
             }
         }
         for (name, conflict) in &new {
+            let base = base_of(conflict, base_values, listed);
             let row = ConflictRow {
                 entity: entity.clone(),
                 id: id.clone(),
                 conflict: (*conflict).clone(),
                 status: status_of(conflict),
-                base: base_value(base_values, &conflict.path),
+                base,
                 found: Some(self.run.id.clone()),
                 decision: None,
             };
@@ -326,6 +327,25 @@ const fn status_of(conflict: &Conflict) -> Status {
     if conflict.open { Status::Open } else { Status::Settled }
 }
 
-fn base_value(values: &[(Path, Leaf)], path: &Path) -> Option<Leaf> {
-    values.iter().find(|(p, _)| p == path).map(|(_, leaf)| leaf.clone())
+/// Returns what was in a field before it came into conflict, where that is known: as it was said of
+/// the conflict that a new one continues, or among what the sides had before.
+///
+/// - `listed`: the conflicts of the record that are stored.
+pub fn base_of(
+    conflict: &Conflict,
+    base_values: &[(Path, Leaf)],
+    listed: &[ConflictRow],
+) -> Option<Leaf> {
+    let is_shared = |stamp: &Stamp| conflict.stamps.contains(stamp);
+    let continues = |row: &&ConflictRow| {
+        let earlier = &row.conflict;
+        earlier.path == conflict.path && earlier.stamps.iter().any(is_shared)
+    };
+    match listed.iter().rev().find(continues) {
+        Some(row) => row.base.clone(),
+        None => {
+            let known = base_values.iter().find(|(path, _)| *path == conflict.path);
+            known.map(|(_, leaf)| leaf.clone())
+        }
+    }
 }

@@ -10,12 +10,13 @@ use syncline_engine::index::{DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
-    EntityReport, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key, to_domain,
+    EntityReport, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key, base_of,
+    to_domain,
 };
 use syncline_merge::codec::decode_record_near;
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::Conflict;
-use syncline_merge::display::{Fields, is_visible, visible};
+use syncline_merge::display::{Fields, is_visible, value_at, visible};
 use syncline_merge::plain::Notice;
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId};
@@ -433,17 +434,15 @@ impl EntityPlan {
         self.report.manual += u64::from(new.iter().any(|(_, conflict)| conflict.open));
         let fields = plan.record.as_ref().and_then(|r| visible(r, &planner.entity.rules, None));
         for (name, conflict) in new {
-            let value = |fields: &Fields| {
-                fields.iter().find(|(path, _)| *path == conflict.path).map(|(_, leaf)| leaf.clone())
-            };
+            let shown = |fields: &Fields| value_at(fields, &conflict.path, &planner.entity.rules);
             self.conflicts.push(FoundConflict {
                 conflict: name,
                 entity: self.name.clone(),
                 id: id.clone(),
                 path: conflict.path.clone(),
-                base: value(&plan.base_values),
+                base: base_of(conflict, &plan.base_values, listed),
                 sides: conflict.sides.iter().map(|s| (s.writer.clone(), s.value.clone())).collect(),
-                shown: fields.as_ref().and_then(value),
+                shown: fields.as_ref().and_then(shown),
                 open: conflict.open,
             });
         }

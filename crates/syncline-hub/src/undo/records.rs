@@ -339,8 +339,9 @@ impl RecordUndo<'_> {
         let own: Dots = stamps.filter(|stamp| in_run.contains(stamp)).collect();
         let base = Some(Token::of(&self.record, rules, None, &[]));
         let context = Context { base, own, ..Context::default() };
-        let edited = Clock::new(transaction.run().at_ms, 0);
-        let operation = Operation { effect, writer: self.by.clone(), edited, timed: true };
+        // As old as what it replaces: an edit that is made again decides by its own time again.
+        let (writer, edited) = (self.by.clone(), Clock::default());
+        let operation = Operation { effect, writer, edited, timed: true };
         self.write(&operation, &context, transaction, clock)?;
         Ok(true)
     }

@@ -86,12 +86,12 @@ impl Desk {
 
 pub(crate) fn entity(name: &str, rules: EntityRules) -> FileEntity {
     FileEntity {
-        entity: LinkedEntity {
-            name: EntityName::new(name).unwrap(),
+        entity: LinkedEntity::new(
+            EntityName::new(name).unwrap(),
             rules,
-            id_path: Pointer::parse("/id").unwrap(),
-            time_path: Some(Pointer::parse("/lastModified").unwrap()),
-        },
+            Pointer::parse("/id").unwrap(),
+            Some(Pointer::parse("/lastModified").unwrap()),
+        ),
         file: format!("{name}.json"),
         identifying: Vec::new(),
     }

@@ -5,6 +5,7 @@ use syncline_merge::codec::{decode_base, decode_record, decode_token};
 use syncline_merge::codec::{decode_base_near, decode_record_near};
 use syncline_merge::codec::{encode_base, encode_base_beside, encode_record, encode_token};
 use syncline_merge::commit::{Site, operate};
+use syncline_merge::conflict::conflicts;
 use syncline_merge::display::{Fields, shown, to_object, visible};
 use syncline_merge::join::join;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
@@ -160,6 +161,10 @@ impl Hub {
     fn shown(&self) -> Option<String> {
         let fields = visible(self.record.as_ref()?, &self.rules, None)?;
         Some(Json::Object(to_object(&fields)).to_canonical_string())
+    }
+
+    fn is_open(&self) -> bool {
+        conflicts(self.record.as_ref().unwrap(), &self.rules).iter().any(|conflict| conflict.open)
     }
 
     fn base(&self) -> Base {
@@ -384,5 +389,18 @@ fn a_clock_that_is_wrong_by_years_gains_at_most_the_drift() {
         let now_ms = hub.now_ms;
         set(&mut hub, now_ms, None, 5);
         assert_eq!(hub.shown(), Some(format!("{{\"a\":{winner}}}")), "{name}");
+        assert!(hub.is_open(), "{name}: it decides nothing alone");
     }
+}
+
+#[test]
+fn edits_that_claim_to_be_older_than_what_they_replace_decide_nothing() {
+    let mut hub = Hub::new(EntityRules::default());
+    let now_ms = hub.now_ms;
+    set(&mut hub, now_ms, None, 1);
+    let seen = Token::of(hub.record.as_ref().unwrap(), &hub.rules, None, &[]);
+    set(&mut hub, now_ms - 10_000_000, Some(seen.clone()), 2);
+    // What it replaces is gone by now, so that its time is taken as it is.
+    set(&mut hub, now_ms - 5_000_000, Some(seen), 3);
+    assert!(hub.is_open());
 }

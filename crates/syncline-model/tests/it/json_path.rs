@@ -62,6 +62,9 @@ proptest! {
     fn a_pattern_without_wildcards_is_a_path(a in keys(), b in keys()) {
         let (x, y) = (made_of(&a), made_of(&b));
         let pattern = literal_pattern(&x);
+        let exactly = Pattern::exactly(&x);
+        prop_assert_eq!(exactly.as_str(), pattern.as_str());
+        prop_assert_eq!(exactly.matches(&y), a == b);
         prop_assert_eq!(pattern.as_path(), Some(x));
         prop_assert_eq!(pattern.matches(&y), a == b);
         prop_assert_eq!(pattern.covers(&y), b.starts_with(&a));

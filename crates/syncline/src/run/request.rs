@@ -210,12 +210,12 @@ fn entities<'c>(
 
 fn file_entity(entity: &Entity, rules: EntityRules) -> FileEntity {
     FileEntity {
-        entity: LinkedEntity {
-            name: entity.name.clone(),
+        entity: LinkedEntity::new(
+            entity.name.clone(),
             rules,
-            id_path: entity.id.clone(),
-            time_path: entity.time.clone(),
-        },
+            entity.id.clone(),
+            entity.time.clone(),
+        ),
         file: entity.file.clone(),
         identifying: entity.identify.clone(),
     }

@@ -74,6 +74,93 @@ fn a_decision_reaches_both_sides_and_the_question_does_not_come_back() {
 }
 
 #[test]
+fn an_edit_of_the_side_that_was_taken_goes_on_from_the_decision() {
+    let desk = desk();
+    desk.run("conflicts resolve --record ben --path /email --take personal").exits(0);
+    let edited = |record: &str, email: &str, domain: &str| {
+        let mut records = desk.read(domain);
+        records.get_mut(record).unwrap()["email"] = json!(email);
+        desk.contacts(domain, &json!(records.values().collect::<Vec<_>>()));
+    };
+    edited("ben", "ben@new", "personal");
+    desk.run("sync").exits(5);
+    assert_eq!(desk.read("business")["ben"]["email"], "ben@new");
+    assert!(open(&desk).iter().all(|conflict| conflict["id"] == "ada"));
+    // The other side did not know the decision: what it says since is a question again.
+    desk.run("conflicts resolve --record ada --path /email --take personal").exits(0);
+    edited("ada", "ada@later", "business");
+    desk.run("sync").exits(5);
+    let asked = open(&desk).into_iter().find(|conflict| conflict["path"] == "/email").unwrap();
+    assert_eq!(asked["id"], "ada");
+    assert_eq!(desk.read("business")["ada"]["email"], "ada@later");
+}
+
+#[test]
+fn a_conflict_over_several_links_names_what_was_agreed_last() {
+    let desk = Desk::new();
+    desk.put(
+        "syncline.toml",
+        b"[domains.personal]\npath = \"data/personal\"\n\
+          [domains.business]\npath = \"data/business\"\n[domains.club]\npath = \"data/club\"\n\
+          [entities.contacts]\n\
+          [links.work]\nsource = \"personal\"\ntarget = \"business\"\n\
+          [links.sport]\nsource = \"business\"\ntarget = \"club\"\n",
+    );
+    std::fs::create_dir(desk.path("data/club")).unwrap();
+    let record = |email: &str| json!([{ "id": "a", "email": email }]);
+    desk.contacts("personal", &record("first"));
+    desk.run("sync").exits(0);
+    desk.contacts("personal", &record("home"));
+    desk.contacts("club", &record("club"));
+    desk.run("sync").exits(5);
+    assert_eq!(open(&desk)[0]["base"], "first");
+    desk.contacts("business", &record("work"));
+    desk.run("sync").exits(5);
+    assert_eq!(open(&desk)[0]["base"], "first", "the conflict that goes on keeps its base");
+}
+
+#[test]
+fn a_conflict_within_a_member_of_an_array_names_what_was_there() {
+    let desk = Desk::new();
+    let rule = br#"[entities.contacts.fields]
+"/phones" = { shape = "keyed", key = "kind" }
+"#;
+    desk.put("syncline.toml", rule);
+    let record = |n: &str| json!([{ "id": "a", "phones": [{ "kind": "home/1", "n": n }] }]);
+    for (personal, business, code) in [("0", "0", 0), ("1", "2", 5)] {
+        desk.contacts("personal", &record(personal));
+        desk.contacts("business", &record(business));
+        desk.run("sync").exits(code);
+    }
+    assert_eq!(open(&desk)[0]["base"], "0");
+    desk.run("conflicts resolve --all --take personal").exits(0);
+    desk.contacts("personal", &record("3"));
+    desk.run("sync").exits(0);
+    assert_eq!(desk.read("business")["a"]["phones"][0]["n"], "3");
+}
+
+#[test]
+fn a_clock_that_is_wrong_by_years_decides_nothing_alone() {
+    #[rustfmt::skip]
+    let cases = [
+        ("one is far in the future", "2026-01-01T00:00:00Z", "2099-01-01T00:00:00Z", "2026-11-20T11:00:00Z"),
+        ("both are before what they replace", "2099-01-01T00:00:00Z", "2026-11-20T10:00:00Z", "2026-11-20T11:00:00Z"),
+    ];
+    for (name, base, personal, business) in cases {
+        let desk = Desk::new();
+        let record = |v: &str, at: &str| json!([{ "id": "a", "v": v, "lastModified": at }]);
+        desk.contacts("personal", &record("0", base));
+        desk.contacts("business", &record("0", base));
+        desk.run("sync").exits(0);
+        desk.contacts("personal", &record("P", personal));
+        desk.contacts("business", &record("B", business));
+        assert_eq!(desk.run("sync").code, 5, "{name}");
+        assert_eq!(desk.read("personal")["a"]["v"], "P", "{name}");
+        assert_eq!(desk.read("business")["a"]["v"], "B", "{name}");
+    }
+}
+
+#[test]
 fn a_value_of_ones_own_settles_a_conflict() {
     let desk = desk();
     let id = id_of(&desk, "ada", "/email");

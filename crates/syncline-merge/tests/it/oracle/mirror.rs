@@ -256,7 +256,10 @@ impl Mirror<'_> {
         let after = after.max().unwrap_or_default();
         let edited = self.claimed().max(after);
         self.drop_slot(slot, covered);
-        let (timed, writer) = (self.operation.timed, self.operation.writer.clone());
+        let is_cut = self.operation.edited > self.claimed();
+        let is_raised = after.millis() > self.claimed().millis() + DRIFT_MS_MAX;
+        let timed = self.operation.timed && !is_cut && !is_raised;
+        let writer = self.operation.writer.clone();
         self.add(slot, Item::Value { value, edited, timed, writer });
     }
 
