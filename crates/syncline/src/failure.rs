@@ -28,7 +28,7 @@ pub enum Failure {
     /// The hub could not do it.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// A guard, a limit or an open conflict stopped the run.
+    /// A guard, a limit, an open conflict, a file or the store ended the run.
     #[error("{stop}")]
     Stopped {
         /// Why.
@@ -362,7 +362,8 @@ impl Failure {
     }
 }
 
-fn hub_exit(error: &HubError) -> Exit {
+/// Returns the exit code that follows from an error of the hub.
+pub(crate) fn hub_exit(error: &HubError) -> Exit {
     match error {
         HubError::Store(error) => store_exit(error),
         HubError::Safety(SafetyStop::Time { .. }) | HubError::Random => Exit::Transient,
@@ -427,7 +428,7 @@ fn hub_why(error: &HubError) -> String {
         HubError::File { code: "STORAGE_FULL", .. } => {
             "a new file is written beside the old one before it takes its place".to_owned()
         }
-        HubError::File { code: "STORAGE_ERROR", .. } => {
+        HubError::File { code: "STORAGE_ERROR" | "STORAGE_READ_ONLY", .. } => {
             "the system refused; a file is replaced whole or not at all".to_owned()
         }
         HubError::File { .. } => {
@@ -469,6 +470,9 @@ fn hub_next(error: &HubError) -> &'static str {
         HubError::Safety(_) => "run it again; raise it: --timeout 10m",
         HubError::File { code: "STORAGE_FULL", .. } => {
             "free some room on that disk, then run again; nothing was written"
+        }
+        HubError::File { code: "STORAGE_READ_ONLY", .. } => {
+            "mount that disk so that it can be written, or set `writable = false`; nothing was written"
         }
         HubError::File { code: "STORAGE_ERROR", .. } => {
             "check the disk and who may write there, then run again; nothing was written"

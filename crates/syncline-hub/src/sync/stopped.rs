@@ -1,4 +1,5 @@
-//! The trace of a run that a guard or a limit stopped: a run without changes, and its audit entry.
+//! The trace of a run that was stopped or failed as a whole: a run without changes, and its audit
+//! entry.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +7,6 @@ use syncline_engine::audit::Frontier;
 use syncline_engine::rows::Batch;
 use syncline_engine::sync::{EntityReport, Problem, RunReport, RunStatus};
 use syncline_model::json::{Json, Object, parse};
-use syncline_policy::SafetyStop;
 
 use super::publish::{audit_details, put_report};
 use super::report::timestamp;
@@ -16,16 +16,25 @@ use crate::hub::Hub;
 use crate::request::SyncRequest;
 
 impl Hub {
-    /// Records that a run was stopped before it wrote anything; answers the report that is stored.
+    /// Records that a run was stopped by a guard or a limit, or failed; answers the report that is
+    /// stored.
     ///
     /// # Errors
     ///
-    /// [`HubError::Store`] if it cannot be committed; the stop stands all the same.
-    pub fn record_stop(
+    /// [`HubError::Store`] if it cannot be committed; the run has ended as it did all the same.
+    pub fn record_end(
         &mut self,
         request: &SyncRequest,
-        stop: &SafetyStop,
+        error: &HubError,
     ) -> Result<RunReport, HubError> {
+        let (status, action, fix) = match error {
+            HubError::Safety(_) => (
+                RunStatus::Stopped,
+                "REFUSED",
+                "nothing was written; look at it with `syncline plan`",
+            ),
+            _ => (RunStatus::Failed, "FAILED", "mend what is named, then run it again"),
+        };
         let run = self.begin_run()?;
         let nothing = |entity: &crate::request::FileEntity| {
             (entity.entity.name.clone(), EntityReport::default())
@@ -39,22 +48,22 @@ impl Hub {
             direction: request.direction,
             entities: request.entities.iter().map(nothing).collect(),
             problems: vec![Problem {
-                code: stop.code().to_owned(),
+                code: error.code().to_owned(),
                 domain: None,
                 entity: None,
                 item: None,
-                reason: stop.to_string(),
-                fix: "nothing was written; look at it with `syncline plan`".to_owned(),
+                reason: error.to_string(),
+                fix: fix.to_owned(),
             }],
             notices: Vec::new(),
-            status: RunStatus::Stopped,
+            status,
             duration_ms: 0,
             audit_head: String::new(),
             files: BTreeMap::new(),
         };
         let mut facts = audit_facts(request, &run);
-        "REFUSED".clone_into(&mut facts.action);
-        let details = refusal_details(&report, stop);
+        action.clone_into(&mut facts.action);
+        let details = end_details(&report, error);
         let mut batch = Batch::new();
         let frontier =
             self.add_audit(&mut batch, facts, &Frontier::new(), &request.actor, &details)?;
@@ -65,15 +74,15 @@ impl Hub {
     }
 }
 
-/// Returns what the audit says of the stop: the run, its code, and counts.
-fn refusal_details(report: &RunReport, stop: &SafetyStop) -> String {
+/// Returns what the audit says of the end: the run, its code, and counts.
+fn end_details(report: &RunReport, error: &HubError) -> String {
     let details = audit_details(report);
     let mut details = match parse(details.as_bytes()) {
         Ok(Json::Object(details)) => details,
         _ => Object::new(),
     };
     details.remove("results");
-    details.insert("code", stop.code());
-    details.insert("what", stop.to_string());
+    details.insert("code", error.code());
+    details.insert("what", error.to_string());
     Json::Object(details).to_compact_string()
 }

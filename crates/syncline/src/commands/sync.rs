@@ -10,7 +10,7 @@ use syncline_model::json::{Json, Object};
 use crate::arguments::{Sync, SyncOptions};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::failure::{Failure, Refusal};
+use crate::failure::{Failure, Refusal, hub_exit};
 use crate::output::{Paint, run_text};
 use crate::run::notice::{self, Receiver};
 use crate::run::{Context, Prepared, each_link, may_write, plan_file, prepare, reading, retrying};
@@ -127,19 +127,24 @@ fn sync_once(
     sync: &Sync,
 ) -> Result<(SyncOutcome, Exit), Failure> {
     let prepared = permitted(context, config, prepare(context, config, &sync.options))?;
-    let mut hub = context.open_hub(&config.state, false)?;
+    let mut hub = context.open_hub(&config.state, false).inspect_err(|failure| {
+        if failure.exit() == Exit::Transient {
+            context.output.warn(&unrecorded(failure));
+        }
+    })?;
     let outcome = synchronise(context, &mut hub, &prepared, &mut context.progress())?;
     print(context, &prepared, &outcome);
     let exit = finish(context, config, &outcome.report)?;
     Ok((outcome, exit))
 }
 
-/// Synchronises once, with another try after a passing failure. A stop leaves a run without changes
-/// and an audit entry.
+/// Synchronises once, with another try after a passing failure. A run that is stopped or fails as a
+/// whole leaves a run without changes and an audit entry.
 ///
 /// # Errors
 ///
-/// [`Failure::Stopped`] if a guard, a limit or a conflict stopped it, and any other [`Failure`] of the hub.
+/// [`Failure::Stopped`] if a guard, a limit, a conflict, a file or the store stopped it, and any other
+/// [`Failure`] of the hub.
 pub fn synchronise(
     context: &Context,
     hub: &mut Hub,
@@ -148,16 +153,36 @@ pub fn synchronise(
 ) -> Result<SyncOutcome, Failure> {
     let (request, look) = (&prepared.request, || prepared.look.clone());
     match retrying(context, || Ok(hub.sync(request, progress)?)) {
-        Err(Failure::Hub(HubError::Safety(stop))) => {
-            // The stop stands whether or not it can be recorded.
-            let report = hub.record_stop(request, &stop).ok().map(Box::new);
-            Err(Failure::Stopped { stop: stop.into(), report, look: look() })
+        Err(Failure::Hub(stop)) if leaves_a_trace(&stop) => {
+            let report = match hub.record_end(request, &stop) {
+                Ok(report) => Some(Box::new(report)),
+                // The run has ended as it did whether or not that can be recorded.
+                Err(error) => {
+                    context.output.warn(&unrecorded(&error.into()));
+                    None
+                }
+            };
+            Err(Failure::Stopped { stop, report, look: look() })
         }
         Err(Failure::Hub(stop @ HubError::WouldConflict { .. })) => {
             Err(Failure::Stopped { stop, report: None, look: look() })
         }
         result => result,
     }
+}
+
+/// Returns whether a run that ends like this is to be found in the log: not one that was taken back
+/// by the person, that was another one than planned, or whose state is not to be trusted.
+fn leaves_a_trace(error: &HubError) -> bool {
+    match error {
+        HubError::Safety(_) | HubError::File { .. } | HubError::DomainNotFound { .. } => true,
+        HubError::Store(_) => hub_exit(error) == Exit::Transient,
+        _ => false,
+    }
+}
+
+fn unrecorded(failure: &Failure) -> String {
+    format!("the run could not be recorded in the log and the audit: {failure}")
 }
 
 /// Passes a prepared request on if the user may also write; a refused permission leaves an audit

@@ -53,17 +53,18 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Returns the run of this name; `latest` is the latest that was not stopped before it wrote.
+/// Returns the run of this name; `latest` is the latest that did not end before it wrote.
 fn found(context: &Context, hub: &Hub, name: &str) -> Result<Object, Failure> {
     let is_stopped = |run: &Object| {
-        run.get("status").and_then(Json::as_str) == Some(RunStatus::Stopped.as_str())
+        let status = run.get("status").and_then(Json::as_str);
+        [RunStatus::Stopped, RunStatus::Failed].iter().any(|end| status == Some(end.as_str()))
     };
     let run = context.find_run(hub, name)?;
     if !is_stopped(&run) {
         return Ok(run);
     }
     let refusal = || {
-        let (id, reason) = (name.to_owned(), "it was stopped before it wrote anything");
+        let (id, reason) = (name.to_owned(), "it ended before it wrote anything");
         Failure::from(HubError::NotUndoable { id, reason })
     };
     match name == LATEST {

@@ -242,6 +242,39 @@ fn a_domain_that_may_not_be_written_says_what_waits_for_it() {
     desk.run(spelled).exits(0).says("DOMAIN_READ_ONLY");
 }
 
+/// The contacts of the business lie in a file whose name is as long as any may be, by a link: no new
+/// file can stand beside it.
+fn unwritable() -> Desk {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..2));
+    desk.put(&"x".repeat(250), br#"{"contacts":[]}"#);
+    let link = desk.path("data/business/contacts.json");
+    std::os::unix::fs::symlink(format!("../../{}", "x".repeat(250)), link).unwrap();
+    desk
+}
+
+#[test]
+fn a_run_that_a_disk_ended_is_in_the_log_the_status_and_the_audit() {
+    let desk = unwritable();
+    desk.run("sync --report report.json").exits(8).says("STORAGE_ERROR");
+    let report: Value = serde_json::from_slice(&desk.bytes("report.json")).unwrap();
+    check(&report);
+    assert_eq!(
+        (&report["status"], &report["errors"][0]["code"]),
+        (&"failed".into(), &"STORAGE_ERROR".into())
+    );
+    desk.run("status").says("failed");
+    desk.run("log").exits(0).says("failed");
+    desk.run("show latest").exits(0).says("STORAGE_ERROR");
+    desk.run("undo latest -y").exits(6).says("RUN_NOT_UNDOABLE");
+    let audit = desk.run("audit export").exits(0).stdout;
+    let failed = audit.lines().filter(|line| line.contains("FAILED"));
+    assert_eq!(failed.filter(|line| line.contains("STORAGE_ERROR")).count(), 1);
+    desk.run("audit verify").exits(0);
+    // What failed for the disk's sake is nothing to be mended in the records.
+    assert!(!desk.run("sync --require-clean").exits(8).stderr.contains("NOT_CLEAN"));
+}
+
 #[test]
 fn what_only_looks_lists_no_guard() {
     let desk = Desk::new();

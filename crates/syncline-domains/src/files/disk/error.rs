@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use thiserror::Error;
 
@@ -114,6 +114,17 @@ pub enum DiskError {
         #[source]
         source: io::Error,
     },
+    /// The disk takes no writes.
+    #[error("{path} could not be {step}: the disk is read-only")]
+    ReadOnly {
+        /// The file.
+        path: PathBuf,
+        /// What was to be done.
+        step: Step,
+        /// What the system says.
+        #[source]
+        source: io::Error,
+    },
     /// The disk could not do it.
     #[error("{path} could not be {step}")]
     Io {
@@ -145,7 +156,19 @@ impl DiskError {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
                 Self::Full { path, step, source }
             }
+            io::ErrorKind::ReadOnlyFilesystem => Self::ReadOnly { path, step, source },
             _ => Self::Io { path, step, source },
+        }
+    }
+
+    /// Tells of the file that was to be replaced where a read-only disk refused one beside it, of
+    /// which nobody has heard.
+    pub(super) fn of_target(self, target: &Path) -> Self {
+        match self {
+            Self::ReadOnly { source, .. } => {
+                Self::ReadOnly { path: target.to_owned(), step: Step::Replace, source }
+            }
+            other => other,
         }
     }
 
@@ -167,6 +190,7 @@ impl DiskError {
             Self::Changed { .. } => "FILE_CHANGED",
             Self::Denied { .. } => "PERMISSION_DENIED",
             Self::Full { .. } => "STORAGE_FULL",
+            Self::ReadOnly { .. } => "STORAGE_READ_ONLY",
             Self::BrokenLink { .. } | Self::Io { .. } | Self::OutcomeUnknown { .. } => {
                 "STORAGE_ERROR"
             }
@@ -214,6 +238,11 @@ mod tests {
         let error = DiskError::at(Step::Write, "contacts.json", full());
         assert_eq!(error.code(), "STORAGE_FULL");
         assert_eq!(error.to_string(), "contacts.json could not be written: the disk is full");
+        let read_only = io::Error::from(io::ErrorKind::ReadOnlyFilesystem);
+        let error = DiskError::at(Step::Remove, ".contacts.json.syncline-1", read_only);
+        let error = error.of_target(Path::new("contacts.json"));
+        assert_eq!(error.code(), "STORAGE_READ_ONLY");
+        assert_eq!(error.to_string(), "contacts.json could not be replaced: the disk is read-only");
         let other = DiskError::at(Step::Write, "a", io::Error::other("the words"));
         assert!(!other.to_string().contains("the words"), "{other}");
     }

@@ -89,15 +89,17 @@ pub fn begin_stage(
     };
     let path = staged_path(&target, run);
     // Only this run writes under this name: what is there is its own, from before a crash.
-    remove_if_there(disk, &path)?;
+    remove_if_there(disk, &path).map_err(|error| error.of_target(&target))?;
     let digest = Digest::of(&bytes);
     let writing = disk.begin_write(&path, bytes, mode);
-    Ok((Staged { target, path: path.clone(), digest }, Staging { path, writing }))
+    let staging = Staging { target: target.clone(), path: path.clone(), writing };
+    Ok((Staged { target, path, digest }, staging))
 }
 
 /// New content on its way to the disk.
 #[derive(Debug)]
 pub struct Staging {
+    target: PathBuf,
     path: PathBuf,
     writing: Writing,
 }
@@ -109,8 +111,9 @@ impl Staging {
     ///
     /// [`DiskError`]; nothing of the new content is left then, as far as the disk lets it be removed.
     pub fn wait(self, disk: &dyn Disk) -> Result<(), DiskError> {
-        let Self { path, writing } = self;
-        let written = writing.wait().map_err(|error| DiskError::writing(&path, error));
+        let Self { target, path, writing } = self;
+        let written = writing.wait();
+        let written = written.map_err(|error| DiskError::writing(&path, error).of_target(&target));
         written.inspect_err(|_| {
             let _ = disk.remove(&path);
         })
