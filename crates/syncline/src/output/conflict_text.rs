@@ -85,11 +85,8 @@ fn reason(entity: &LinkedEntity, path: &Path) -> &'static str {
             Rule::Custom(_) => "the configured rule decides",
             Rule::Review => "a person decides",
         },
-        Shape::Sum { .. } => "both changes added up",
-        Shape::Union => "the elements of both",
-        Shape::Keyed { .. } => "merged member by member",
-        Shape::Append { .. } => "both additions",
-        Shape::Text => "both texts woven together",
+        // Texts that began apart, or a value of another kind beside the field's own.
+        _ => "what was written last, since the two cannot be put together",
     }
 }
 

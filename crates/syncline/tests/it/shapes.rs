@@ -77,3 +77,14 @@ fn a_shape_that_is_declared_later_loses_nothing() {
     let all = json!(["a", "b", "c", "d"]);
     assert_eq!(held(&desk), [all.clone(), all]);
 }
+
+#[test]
+fn texts_that_began_apart_are_not_said_to_be_woven_together() {
+    let desk = desk(Some("\"text\""));
+    hold(&desk, [&json!("AAA"), &json!("BBB")]);
+    desk.run("sync").exits(0).says("what was written last").says("kept aside");
+    let [personal, business] = held(&desk);
+    assert_eq!(personal, business);
+    let listed = desk.run("conflicts list --status settled --json").json().to_string();
+    assert!(listed.contains("AAA") && listed.contains("BBB"), "{listed}");
+}
