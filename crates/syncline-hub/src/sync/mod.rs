@@ -7,6 +7,7 @@
 
 mod beside;
 mod clean;
+mod held_back;
 mod input;
 mod moved;
 mod named;

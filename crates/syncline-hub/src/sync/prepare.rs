@@ -143,6 +143,7 @@ impl View<'_> {
         plan.tell_waiting(&planner);
         plan.tell_names(&planner, &ids);
         plan.tell_missing_left();
+        plan.tell_held_back(&planner);
         plan.tell_united();
         plan.notices.extend(twins::notice(entity, &plan.actions));
         if plans.is_some() {

@@ -231,6 +231,28 @@ fn an_item_without_an_id_keeps_no_other_item_from_coming() {
 }
 
 #[test]
+fn what_an_item_without_an_id_holds_back_is_told_until_it_is_mended() {
+    let desk = agreed(&[ANN, BOB, CY]);
+    let told = |outcome: &syncline_hub::SyncOutcome| {
+        let notices = outcome.report.notices.iter();
+        notices.map(|notice| (notice.code.clone(), notice.reason.clone())).collect::<Vec<_>>()
+    };
+    desk.contacts("personal", &[ANN, r#"{"name":"nobody"}"#]);
+    for _ in 0..2 {
+        let notices = told(&desk.sync().unwrap());
+        assert_eq!(notices.len(), 1, "{notices:?}");
+        assert_eq!(notices[0].0, "DELETION_HELD_BACK");
+        assert!(notices[0].1.ends_with(": 2 (2, 3)"), "{}", notices[0].1);
+        assert_eq!(desk.held("business"), [ANN, BOB, CY]);
+    }
+    // One of them turns out to be that item; the other one was deleted.
+    desk.contacts("personal", &[ANN, BOB]);
+    let outcome = desk.sync().unwrap();
+    assert!(told(&outcome).is_empty());
+    assert_eq!(desk.held("business"), [ANN, BOB]);
+}
+
+#[test]
 fn an_item_that_is_broken_on_one_side_and_edited_on_the_other_loses_nothing() {
     let desk = agreed(&[ANN, BOB]);
     desk.contacts("personal", &[r#"{"id":"1","name":"Anna","x":1,"x":2}"#, BOB]);
