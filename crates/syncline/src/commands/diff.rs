@@ -7,7 +7,7 @@ use syncline_model::id::RecordId;
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
 
-use super::sync::link_heading;
+use super::sync::{exit_of_look, link_heading, tell_of};
 use crate::arguments::{Diff, SyncOptions};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
@@ -31,30 +31,32 @@ pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let options = SyncOptions { entities: vec![diff.entity.clone()], ..diff.options.clone() };
     let each = each_link(&config, &options);
-    let mut documents = Vec::new();
+    let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
     for options in &each {
         link_heading(context, options, each.len());
         let prepared = prepare(context, &config, options)?;
-        documents
-            .extend(context.look(&config.state, |hub| compare(context, hub, &prepared, diff))?);
+        let (found, exit) =
+            context.look(&config.state, |hub| compare(context, hub, &prepared, diff))?;
+        documents.extend(found);
+        worst = worst.worse(exit);
     }
     context.output.json_list("diff/1", "records", documents);
-    Ok(Exit::Ok)
+    Ok(worst)
 }
 
-/// Compares the records of one link; answers with their documents.
+/// Compares the records of one link; answers with their documents, and whether all could be read.
 fn compare(
     context: &Context,
     hub: &mut Hub,
     prepared: &Prepared,
     diff: &Diff,
-) -> Result<Vec<Object>, Failure> {
-    let ids = match &diff.id {
-        Some(id) => vec![record_id(id)?],
+) -> Result<(Vec<Object>, Exit), Failure> {
+    let (ids, exit) = match &diff.id {
+        Some(id) => (vec![record_id(id)?], Exit::Ok),
         None => touched(context, hub, prepared)?,
     };
     let Some(entity) = prepared.request.entities.first() else {
-        return Ok(Vec::new());
+        return Ok((Vec::new(), exit));
     };
     let shown_max = if context.output.verbose { usize::MAX } else { RECORDS_SHOWN_MAX };
     let mut documents = Vec::new();
@@ -64,11 +66,11 @@ fn compare(
         documents.push(to_json(prepared, &diff.entity, id, &view));
     }
     match ids.len().saturating_sub(shown_max) {
-        0 if ids.is_empty() => context.output.line("No record differs."),
+        0 if ids.is_empty() && exit == Exit::Ok => context.output.line("No record differs."),
         0 => {}
         rest => context.output.line(&format!("… and {rest} more (-v shows all)")),
     }
-    Ok(documents)
+    Ok((documents, exit))
 }
 
 fn record_id(text: &str) -> Result<RecordId, Refusal> {
@@ -76,20 +78,22 @@ fn record_id(text: &str) -> Result<RecordId, Refusal> {
         .map_err(|error| Refusal::usage(error.to_string(), "give the id of a record"))
 }
 
-/// Returns the records that a sync would touch.
+/// Returns the records that a sync would touch, and its exit code as far as something cannot be read,
+/// which is told.
 fn touched(
     context: &Context,
     hub: &mut Hub,
     prepared: &Prepared,
-) -> Result<Vec<RecordId>, Failure> {
+) -> Result<(Vec<RecordId>, Exit), Failure> {
     let outcome = hub.plan(&prepared.request, &mut context.progress())?;
+    tell_of(context, &outcome.report);
     let ids: BTreeSet<RecordId> = outcome
         .actions
         .iter()
         .map(|action| action.id.clone())
         .chain(outcome.conflicts.iter().map(|found| found.id.clone()))
         .collect();
-    Ok(ids.into_iter().collect())
+    Ok((ids.into_iter().collect(), exit_of_look(&outcome.report)))
 }
 
 /// Returns what both sides were last known to agree on: the base of whichever domain has one.

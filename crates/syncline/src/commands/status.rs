@@ -8,7 +8,7 @@ use syncline_engine::sync::{Problem, RunReport};
 use syncline_hub::SyncOutcome;
 use syncline_model::json::{Json, Object};
 
-use super::sync::tell_of;
+use super::sync::{exit_of_look, tell_of};
 use crate::arguments::Status;
 use crate::config::Config;
 use crate::exit::Exit;
@@ -72,6 +72,7 @@ pub fn run(context: &Context, status: &Status) -> Result<Exit, Failure> {
             [one] => context.output.json(one.clone()),
             _ => context.output.json_list("statuses/1", "links", documents),
         }
+        let exit = reports.iter().map(exit_of_look).fold(Exit::Ok, Exit::worse);
         let told = reports.iter().map(|report| [report.notices.clone(), report.problems.clone()]);
         let seen = (text, told.collect());
         if seen != shown {
@@ -83,7 +84,7 @@ pub fn run(context: &Context, status: &Status) -> Result<Exit, Failure> {
             shown = seen;
         }
         if !status.watch || paused(context) {
-            return Ok(Exit::Ok);
+            return Ok(exit);
         }
     }
 }

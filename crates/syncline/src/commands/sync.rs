@@ -340,13 +340,22 @@ pub(super) fn print_plan(
     tell_of(context, &outcome.report);
 }
 
-/// Returns the exit code of a plan: 6 if a guard would stop it, 10 for pending changes if that was
-/// asked for.
-pub(super) const fn exit_of_plan(outcome: &SyncOutcome, asked: bool) -> Exit {
-    match (&outcome.stop, asked && !outcome.actions.is_empty()) {
-        (Some(_), _) => Exit::Safety,
-        (None, true) => Exit::Changes,
-        (None, false) => Exit::Ok,
+/// Returns the exit code of a plan: that of the run, 6 if a guard would stop it, and 10 for pending
+/// changes if that was asked for and nothing graver is to be told.
+pub(super) fn exit_of_plan(outcome: &SyncOutcome, asked: bool) -> Exit {
+    let pending = if asked && !outcome.actions.is_empty() { Exit::Changes } else { Exit::Ok };
+    match &outcome.stop {
+        Some(_) => Exit::Safety,
+        None => exit_of(&outcome.report).worse(pending),
+    }
+}
+
+/// Returns the exit code of a look: that of the run as far as something cannot be read. A conflict
+/// that waits keeps nobody from looking.
+pub(super) fn exit_of_look(report: &RunReport) -> Exit {
+    match exit_of(report) {
+        Exit::Conflicts => Exit::Ok,
+        exit => exit,
     }
 }
 

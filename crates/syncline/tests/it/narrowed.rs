@@ -95,7 +95,7 @@ fn manual_is_another_word_for_ask() {
         );
     }
     for word in ["ask", "manual", "review"] {
-        let plan = desk.run(&format!("plan --json --on-conflict {word}")).exits(0).json();
+        let plan = desk.run(&format!("plan --json --on-conflict {word}")).exits(5).json();
         assert_eq!(plan["conflicts"][0]["open"], true, "{word}");
     }
 }

@@ -29,6 +29,32 @@ fn an_emptied_side_stops_whatever_the_thresholds_say() {
 }
 
 #[test]
+fn a_file_that_cannot_be_read_is_told_by_whatever_looks_as_by_the_run() {
+    let desk = synced(3);
+    desk.put("data/personal/contacts.json", br#"{"contacts"#);
+    let looks = ["plan", "plan --exit-code", "sync --dry-run", "status", "diff contacts", "sync"];
+    let told = looks.map(|command| match command {
+        "diff contacts" => desk.run(command),
+        _ => desk.run(&format!("{command} --entities contacts")),
+    });
+    let told = looks.iter().zip(told.map(|answer| answer.exits(3)));
+    let warnings = told.map(|(command, answer)| {
+        assert!(!answer.stdout.contains("No record differs"), "{command}");
+        let line =
+            answer.stderr.lines().find(|line| line.starts_with("warning ")).map(str::to_owned);
+        line.unwrap_or_else(|| panic!("{command} does not say so: {}", answer.stderr))
+    });
+    let warnings: std::collections::BTreeSet<String> = warnings.collect();
+    assert_eq!(warnings.len(), 1, "{warnings:?}");
+    let status = desk.run("status --json --entities contacts").exits(3).json();
+    assert_eq!(status["errors"][0]["entity"], "contacts");
+    // With a second entity that can be read the rest is done, or would be.
+    for command in ["plan", "status", "sync"] {
+        desk.run(command).exits(4).says("DATA_FORMAT_INVALID");
+    }
+}
+
+#[test]
 fn a_file_that_is_broken_or_gone_never_deletes() {
     let whole = serde_json::to_vec(&json!({ "contacts": numbered(0..50) })).unwrap();
     let half = whole.get(..whole.len() / 2).unwrap().to_vec();
