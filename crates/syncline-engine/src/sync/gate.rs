@@ -64,6 +64,38 @@ impl Gate {
         Cow::Owned(held.cloned().collect())
     }
 
+    /// Leaves out of what a domain holds the values of its own in fields that it only receives, where
+    /// nothing is to be received: they stay there and are known nowhere else.
+    ///
+    /// - `visible`: what the record shows before the gate.
+    /// - `base`: what the domain was last known to hold; what it was given before is not its own.
+    pub fn without_own<'f>(
+        &self,
+        held: Cow<'f, Fields>,
+        visible: &Fields,
+        base: Option<&Fields>,
+    ) -> Cow<'f, Fields> {
+        if self.policy.passes_every_field() {
+            return held;
+        }
+        let is_received = |path: &Path| {
+            visible.iter().any(|(other, _)| path.is_prefix_of(other) || other.is_prefix_of(path))
+        };
+        let was_given =
+            |field: &(Path, Leaf)| base.is_some_and(|base| base.binary_search(field).is_ok());
+        let is_own = |field: &(Path, Leaf)| {
+            self.passage(&field.0, &field.1) == Passage::In
+                && !was_given(field)
+                && !is_received(&field.0)
+        };
+        if !held.iter().any(is_own) {
+            return held;
+        }
+        let mut held = held.into_owned();
+        held.retain(|field| !is_own(field));
+        Cow::Owned(held)
+    }
+
     /// Returns what the domain says of a record. A field whose edits are not taken, or that has left
     /// the domain's scope since, is read as if the domain had not touched it: never as removed.
     pub fn reading<'f>(&self, held: &'f Fields, base: Option<&Fields>) -> Cow<'f, Fields> {

@@ -26,6 +26,23 @@ pub struct Party<'a> {
     pub gate: Gate,
 }
 
+impl Party<'_> {
+    /// Returns what the domain holds of a record, as far as the hub has a say in it.
+    fn holds<'f>(
+        &self,
+        fields: &'f Fields,
+        shown: Option<&Fields>,
+        base: Option<&Base>,
+    ) -> Cow<'f, Fields> {
+        let held = self.gate.held(fields);
+        let known = base.and_then(|base| base.rendering.as_ref());
+        match shown {
+            Some(shown) => self.gate.without_own(held, shown, known),
+            None => held,
+        }
+    }
+}
+
 /// What a domain holds of a record.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Held {
@@ -364,13 +381,16 @@ impl Planner<'_> {
     /// Decides what one domain is to hold, and what is known of it then.
     fn give(&self, side: Side, held: &[Held; 2], plan: &mut RecordPlan) {
         let party = self.party(side);
+        let rules = &self.entity.rules;
+        let shown = self.shown_to(side, plan);
         let now = match &held[side.index()] {
             Held::Unknown => return,
             Held::Absent => None,
-            Held::Present { fields, .. } => Some(party.gate.held(fields)),
+            Held::Present { fields, .. } => {
+                let base = plan.bases[side.index()].as_ref();
+                Some(party.holds(fields, shown.as_ref(), base))
+            }
         };
-        let rules = &self.entity.rules;
-        let shown = self.shown_to(side, plan);
         let deleted_here =
             plan.notices.iter().any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
         if deleted_here {

@@ -299,3 +299,30 @@ fn a_value_that_gives_way_to_what_a_domain_receives_is_reported() {
         assert!(desk.sync().unwrap().report.notices.is_empty(), "{action:?}");
     }
 }
+
+#[test]
+fn a_value_of_its_own_stays_in_a_domain_that_receives_nothing_there() {
+    let with = |phone: &str| format!(r#"{{"id":"1","name":"Ann","phone":"{phone}"}}"#);
+    let without = r#"{"id":"1","name":"Ann"}"#.to_owned();
+    for (action, shown) in [(Action::Mask, "***"), (Action::InOnly, "555")] {
+        let desk = desk_with(&[("/phone", action)]);
+        let sync = |context: &str| {
+            let notices = desk.sync().unwrap().report.notices;
+            notices
+                .iter()
+                .for_each(|notice| assert_eq!(notice.code, "VALUE_REPLACED", "{context}"));
+            (desk.held("business"), notices.len())
+        };
+        desk.contacts("personal", &[]);
+        desk.contacts("business", &[&with("own")]);
+        assert_eq!(sync("it comes"), (vec![with("own")], 0), "{action:?}");
+        assert_eq!(desk.held("personal"), [without.as_str()], "{action:?}");
+        desk.contacts("personal", &[&without.replace("Ann", "Anna")]);
+        let edited = with("own").replace("Ann", "Anna");
+        assert_eq!(sync("another field"), (vec![edited], 0), "{action:?}");
+        desk.contacts("personal", &[&with("555")]);
+        assert_eq!(sync("home has one"), (vec![with(shown)], 1), "{action:?}");
+        desk.contacts("personal", &[&without]);
+        assert_eq!(sync("what was given goes"), (vec![without.clone()], 0), "{action:?}");
+    }
+}
