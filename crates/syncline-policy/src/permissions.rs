@@ -118,7 +118,7 @@ impl Permissions {
 
 /// A user may not do what was asked.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[error("user `{user}` may not {access} {entity} in {domain}")]
+#[error("user `{}` may not {access} {entity} in {domain}", user.escape_debug())]
 pub struct PermissionDenied {
     /// Who asked.
     pub user: String,

@@ -285,7 +285,9 @@ impl Refusal {
             Self::LinkUnknown { .. } => "name one with --link, or --source and --target",
             Self::Unsupported { .. } => "take it out of the configuration",
             Self::File { .. } => "check the path, who may use it, and the room on the disk",
-            Self::FileExists { .. } => "choose another name, or move it aside",
+            Self::FileExists { .. } => {
+                "choose another name, move it aside, or replace it with --force where the command takes that"
+            }
             Self::PlanInvalid { .. } => "save a new one: syncline plan -o plan.json",
             Self::DecisionInvalid { .. } => "export again: syncline conflicts export -o f.json",
             Self::ConfirmationNeeded => "add --yes",

@@ -23,7 +23,8 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     let loaded = context.load()?;
     let findings = check(&loaded, &moved(context, &loaded.config));
     let output = &context.output;
-    output.json_list("check/1", "findings", findings.iter().map(to_json).collect());
+    let items = findings.iter().map(to_json).collect();
+    output.json_list_of("check/1", "findings", "finding/1", items);
     for finding in &findings {
         let text = finding.to_string();
         let word = finding.severity.as_str();

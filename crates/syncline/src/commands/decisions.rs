@@ -78,8 +78,10 @@ pub(super) fn read(path: &Path, hub: &Hub) -> Result<Vec<Decided>, Failure> {
         let id = id.ok_or_else(|| invalid("`conflict` is missing"))?;
         let row = known.iter().find(|row| row.conflict_id() == id);
         let row = row.ok_or_else(|| invalid("there is no such conflict any more"))?;
-        if !matches!(row.status, Status::Open | Status::Settled) {
-            return Err(invalid("it was decided already").into());
+        match row.status {
+            Status::Open | Status::Settled => {}
+            Status::Closed => return Err(invalid("it is closed: its values are others now").into()),
+            _ => return Err(invalid("it was decided already").into()),
         }
         if row.to_json().get("stamps") != one.get("stamps") {
             return Err(invalid("its values have changed since it was exported").into());

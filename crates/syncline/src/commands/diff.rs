@@ -40,7 +40,7 @@ pub fn run(context: &Context, diff: &Diff) -> Result<Exit, Failure> {
         documents.extend(found);
         worst = worst.worse(exit);
     }
-    context.output.json_list("diff/1", "records", documents);
+    context.output.json_list_of("diff/1", "records", "difference/1", documents);
     Ok(worst)
 }
 

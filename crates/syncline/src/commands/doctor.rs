@@ -34,6 +34,16 @@ impl Found {
         let text = format!("{}: {failure}; {}", failure.code(), failure.next());
         Self::ill(name, failure.exit(), text)
     }
+
+    /// Returns the word that stands before it.
+    const fn word(&self) -> (Paint, &'static str) {
+        match self.exit {
+            Exit::Ok => (Paint::Green, "ok  "),
+            // Nobody can say whether it is ill before the other process is done.
+            Exit::Locked => (Paint::Yellow, "busy"),
+            _ => (Paint::Red, "ill "),
+        }
+    }
 }
 
 /// Runs the command. Its exit code is that of the gravest finding.
@@ -144,10 +154,8 @@ fn print(context: &Context, found: &[Found], exit: Exit) {
     document.insert("looks", Json::Array(looks.collect()));
     output.json(document);
     for one in found {
-        let word = match one.exit {
-            Exit::Ok => output.paint(Paint::Green, "ok  "),
-            _ => output.paint(Paint::Red, "ill "),
-        };
+        let (paint, word) = one.word();
+        let word = output.paint(paint, word);
         output.line(&format!("{word} {:14} {}", one.name, one.text));
     }
 }

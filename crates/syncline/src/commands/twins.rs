@@ -34,7 +34,7 @@ pub fn run(context: &Context, twins: &Twins) -> Result<Exit, Failure> {
         print(context, &prepared, &pairs);
         documents.extend(pairs.into_iter().map(|(entity, pair)| to_json(&prepared, entity, pair)));
     }
-    context.output.json_list("twins/1", "twins", documents);
+    context.output.json_list_of("twins/1", "twins", "pair/1", documents);
     Ok(Exit::Ok)
 }
 

@@ -121,6 +121,24 @@ impl Output {
         }
     }
 
+    /// As [`json_list`](Self::json_list), of items that name no schema of their own: each line of
+    /// `--jsonl` does then.
+    ///
+    /// - `item_schema`: the name and version of the form of one item.
+    pub fn json_list_of(&self, schema: &str, member: &str, item_schema: &str, items: Vec<Object>) {
+        if self.format != Format::JsonLines {
+            return self.json_list(schema, member, items);
+        }
+        for item in items {
+            let mut line = Object::new();
+            line.insert("schema", item_schema);
+            for (name, value) in item.iter() {
+                line.insert(name, value.clone());
+            }
+            self.json(line);
+        }
+    }
+
     /// Prints raw text whatever the form, such as a completion script.
     pub fn raw(&self, text: &str) {
         to_stdout(text);

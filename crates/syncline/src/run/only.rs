@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 
-use syncline_hub::{Chosen, FileDomain, FileEntity, Narrowing};
+use syncline_hub::{Chosen, FileDomain, FileEntity, Narrowing, SyncRequest};
 use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, parse};
 use syncline_model::path::Path;
@@ -105,6 +105,7 @@ pub(super) fn narrowing(
     if asked.is_empty() {
         return Ok(Narrowing { chosen: None, since_ms });
     }
+    options.only.iter().try_for_each(|only| has_value(config, only))?;
     let mut chosen = Chosen::default();
     let mut named: BTreeSet<EntityName> = BTreeSet::new();
     for one in &asked {
@@ -132,6 +133,46 @@ pub(super) fn narrowing(
     Ok(Narrowing { chosen: Some(chosen), since_ms })
 }
 
+/// Refuses what names an entity and says of no field which value it has: an id with a colon in it is
+/// asked for by `--id`.
+fn has_value(config: &Config, only: &Only) -> Result<(), Refusal> {
+    let Only::Id(id) = only else { return Ok(()) };
+    match id.as_str().split_once(':') {
+        Some((entity, rest)) if config.entity(entity).is_some() => {
+            let what = format!("--only {} names no value", id.as_str().escape_debug());
+            let field = if rest.is_empty() { "field" } else { rest };
+            let next =
+                format!("--only '{entity}:{field}=<value>', or a record: --id {entity}:<id>");
+            Err(Refusal::usage(what, next))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns those of the ids that are asked for which no file of the entities holds, so that somebody
+/// who mistyped one hears of it.
+pub(super) fn unknown_ids(request: &SyncRequest) -> Vec<RecordId> {
+    let Some(chosen) = &request.narrowing.chosen else { return Vec::new() };
+    let of_files: Vec<(&EntityName, Vec<RecordId>)> = request
+        .entities
+        .iter()
+        .flat_map(|entity| {
+            let ids = [&request.source, &request.target].map(|domain| {
+                let records = records_of(domain, entity).unwrap_or_default();
+                records.iter().filter_map(|record| id_of(record, entity)).collect()
+            });
+            ids.map(|ids| (&entity.entity.name, ids))
+        })
+        .collect();
+    let holds = |entity: Option<&EntityName>, id: &RecordId| {
+        let mut files = of_files.iter().filter(|(name, _)| entity.is_none_or(|own| own == *name));
+        files.any(|(_, ids)| ids.contains(id))
+    };
+    let anywhere = chosen.anywhere.iter().filter(|id| !holds(None, id));
+    let within = chosen.within.iter().filter(|(entity, id)| !holds(Some(entity), id));
+    anywhere.chain(within.map(|(_, id)| id)).cloned().collect()
+}
+
 /// Returns the entity of this name that takes part.
 fn taking_part<'e>(name: &str, entities: &'e [FileEntity]) -> Result<&'e FileEntity, Refusal> {
     let found = entities.iter().find(|known| known.entity.name.as_str() == name);
@@ -148,6 +189,15 @@ fn matching(
     entity: &FileEntity,
     condition: &Condition,
 ) -> Result<Vec<RecordId>, Refusal> {
+    let records = records_of(domain, entity)?;
+    let leaf = |record: &Json, at: &Path| record.at(at).and_then(|json| Leaf::from_json(json).ok());
+    let meets =
+        records.iter().filter(|record| condition.is_met(leaf(record, &condition.path).as_ref()));
+    Ok(meets.filter_map(|record| id_of(record, entity)).collect())
+}
+
+/// Returns the records of one file; none if it is not there or cannot be understood.
+fn records_of(domain: &FileDomain, entity: &FileEntity) -> Result<Vec<Json>, Refusal> {
     let path = domain.folder.join(&entity.file);
     let bytes = match fs::read(&path) {
         Ok(bytes) => bytes,
@@ -156,18 +206,19 @@ fn matching(
             return Err(Refusal::File { action: "read", path, source });
         }
     };
-    let Ok(Json::Object(file)) = parse(&bytes) else {
+    let Ok(Json::Object(mut file)) = parse(&bytes) else {
         return Ok(Vec::new());
     };
-    let records =
-        file.get(entity.entity.name.as_str()).and_then(Json::as_array).unwrap_or_default();
-    let leaf = |record: &Json, at: &Path| record.at(at).and_then(|json| Leaf::from_json(json).ok());
-    let meets =
-        records.iter().filter(|record| condition.is_met(leaf(record, &condition.path).as_ref()));
-    let ids = meets.filter_map(|record| match record.at(&entity.entity.id_path)? {
+    match file.remove(entity.entity.name.as_str()) {
+        Some(Json::Array(records)) => Ok(records),
+        _ => Ok(Vec::new()),
+    }
+}
+
+fn id_of(record: &Json, entity: &FileEntity) -> Option<RecordId> {
+    match record.at(&entity.entity.id_path)? {
         Json::String(text) => RecordId::new(text).ok(),
         Json::Number(number) => RecordId::new(number.as_str()).ok(),
         _ => None,
-    });
-    Ok(ids.collect())
+    }
 }

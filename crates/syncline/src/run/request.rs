@@ -90,6 +90,9 @@ pub fn prepare(
         expected_inputs: None,
     };
     may_read(config, &request)?;
+    for id in only::unknown_ids(&request) {
+        context.output.warn(&format!("neither side has a record `{}`", id.as_str().escape_debug()));
+    }
     Ok(Prepared { link, request, look: command_line("plan", options).into() })
 }
 

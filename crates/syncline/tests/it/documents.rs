@@ -96,3 +96,26 @@ fn quiet_says_nothing_when_all_is_well_and_colours_come_only_when_asked_for() {
     let colored = desk.run("plan --max-delete 100% --max-change 100% --color always");
     assert!(colored.stdout.contains('\x1b'), "{}", colored.stdout);
 }
+
+#[test]
+fn every_line_names_its_schema_and_is_as_that_says() {
+    let desk = desk();
+    desk.contacts(
+        "business",
+        &serde_json::json!([{ "id": "other", "name": "Ada", "email": "a@b" }]),
+    );
+    desk.contacts("personal", &serde_json::json!([{ "id": "own", "name": "Ada", "email": "a@b" }]));
+    let config =
+        "[entities.contacts]\nidentify = [\"/email\"]\nfields = { \"/phone\" = \"review\" }\n";
+    desk.put("syncline.toml", config.as_bytes());
+    for command in ["diff contacts", "twins", "check", "log", "conflicts list --status all"] {
+        let answer = desk.run(&format!("{command} --jsonl"));
+        let lines = answer.stdout.lines().map(|line| serde_json::from_str(line).unwrap());
+        let count = lines.map(|line: Value| check(&line)).count();
+        assert!(
+            count > 0 || ["log", "conflicts list --status all"].contains(&command),
+            "{command}"
+        );
+        desk.run("sync");
+    }
+}

@@ -195,3 +195,16 @@ fn a_saved_plan_means_the_moment_at_which_it_was_made() {
     assert!(words[at].as_str().unwrap().ends_with('Z'), "{words:?}");
     desk.run("sync --since yesterday").exits(2).says("USAGE_INVALID").says("12h");
 }
+
+#[test]
+fn what_names_no_value_is_refused_and_an_unknown_id_is_told() {
+    let desk = synced(3);
+    for only in ["contacts:", "contacts:name", "tasks:x"] {
+        desk.run(&format!("sync --only {only}")).exits(2).says("names no value").says("--id");
+    }
+    for asked in ["--only bad", "--id bad", "--id contacts:bad", "--id bad --id c000"] {
+        let answer = desk.run(&format!("sync {asked}")).exits(0);
+        assert!(answer.stderr.contains("neither side has a record `bad`"), "{asked}");
+        assert!(!answer.stderr.contains("c000"), "{asked}");
+    }
+}

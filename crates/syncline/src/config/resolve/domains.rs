@@ -5,6 +5,7 @@ use std::path::Path;
 
 use syncline_model::id::EntityName;
 use syncline_model::json::Leaf;
+use syncline_model::path::Path as FieldPath;
 use syncline_policy::{Action, Condition, DomainPolicy, Fallback, RecordRule, Rule};
 
 use super::super::document::{ConditionText, DomainText, Ordered, PolicyText, ScalarText};
@@ -153,6 +154,8 @@ fn renames(
                 let next = "give each its own name";
                 return Err(Refusal::new(at, "this name is taken by another field", why, next));
             }
+            let own = entities.iter().find(|known| known.name == entity);
+            check_rename(&pair, &pairs, own.map(|own| &own.id), &at)?;
             pairs.push(pair);
         }
         pairs.retain(|pair| pair.hub != pair.domain);
@@ -161,4 +164,33 @@ fn renames(
         }
     }
     Ok(renames)
+}
+
+/// Refuses a name that could not be followed: that of the id, and of a field within a renamed one.
+fn check_rename(
+    pair: &Rename,
+    others: &[Rename],
+    id: Option<&FieldPath>,
+    at: &At,
+) -> Result<(), Refusal> {
+    let touches = |a: &FieldPath, b: &FieldPath| a.is_prefix_of(b) || b.is_prefix_of(a);
+    if id.is_some_and(|id| [&pair.hub, &pair.domain].iter().any(|path| touches(path, id))) {
+        let why = "the copies of a record find each other by the id";
+        let next = "leave it out; `id` of the entity says where records hold their id";
+        return Err(Refusal::new(at.clone(), "names the id of the records", why, next));
+    }
+    let inside =
+        |other: &&Rename| touches(&other.hub, &pair.hub) || touches(&other.domain, &pair.domain);
+    let is_rename = |pair: &&Rename| pair.hub != pair.domain;
+    if others.iter().filter(is_rename).any(|other| inside(&other)) {
+        let why = "one field would have two other names";
+        let next = "rename the outer field, or each of the inner ones";
+        return Err(Refusal::new(
+            at.clone(),
+            "lies in a field that is renamed, or around it",
+            why,
+            next,
+        ));
+    }
+    Ok(())
 }
