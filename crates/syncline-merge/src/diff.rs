@@ -127,7 +127,7 @@ impl Differ<'_> {
             Shape::Sum { .. } => found.operations.extend(self.sum(path, before, after)),
             Shape::Union => self.union(&path, before, after, found),
             Shape::Keyed { key } => self.keyed(full, &path, key, before, after, found),
-            Shape::Append { .. } => self.append(path, before, after, found),
+            Shape::Append { keep } => self.append((path, *keep), before, after, found),
             Shape::Text => found.operations.extend(self.text(path, before, after)),
         }
     }
@@ -198,17 +198,30 @@ impl Differ<'_> {
         }
     }
 
-    /// Appends what `after` holds more often than `before`.
-    fn append(&self, path: Path, before: Option<&Leaf>, after: &Leaf, found: &mut Difference) {
+    /// Appends what `after` holds more often than `before`. A writer without a base states the last
+    /// elements only, as many as are kept: others may have gone for them already.
+    fn append(
+        &self,
+        (path, keep): (Path, u32),
+        before: Option<&Leaf>,
+        after: &Leaf,
+        found: &mut Difference,
+    ) {
         let mut left: BTreeMap<Leaf, usize> = BTreeMap::new();
         for element in elements(before) {
             *left.entry(element).or_default() += 1;
         }
         let mut occurrences: BTreeMap<Leaf, u32> = BTreeMap::new();
-        for value in elements(Some(after)) {
+        let after = elements(Some(after));
+        let kept = usize::try_from(keep).unwrap_or(usize::MAX);
+        let too_old = if self.blind { after.len().saturating_sub(kept) } else { 0 };
+        for (index, value) in after.into_iter().enumerate() {
             let occurrence = occurrences.entry(value.clone()).or_default();
             let id = self.blind.then(|| content_id(&value, *occurrence));
             *occurrence += 1;
+            if index < too_old {
+                continue;
+            }
             match left.get_mut(&value) {
                 Some(count) if *count > 0 => *count -= 1,
                 _ => {

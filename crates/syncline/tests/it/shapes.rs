@@ -43,6 +43,16 @@ fn files_that_agree_on_a_list_are_not_written() {
 }
 
 #[test]
+fn equal_lists_that_are_longer_than_what_is_kept_keep_their_last_elements() {
+    let desk = desk(Some(r#"{ shape = "append", keep = 4 }"#));
+    let whole = json!(["jan", "feb", "mar", "apr", "may", "jun"]);
+    hold(&desk, [&whole, &whole]);
+    desk.run("sync").exits(0);
+    let last = json!(["mar", "apr", "may", "jun"]);
+    assert_eq!(held(&desk), [last.clone(), last]);
+}
+
+#[test]
 fn a_value_of_another_type_is_listed_and_can_be_taken_by_an_edit() {
     for both in [json!("none"), json!(["NEW", "more"])] {
         let desk = desk(Some("\"union\""));
