@@ -77,7 +77,7 @@ pub fn record(entity: Entity, seed: u64, number: u64, revision: u64) -> Json {
         Entity::Documents => document(&mut dice),
         Entity::Communications => message(&mut dice),
     });
-    members.push(("lastModified", Json::text(moment(&mut dice, 2024))));
+    members.push(("lastModified", Json::text(moment(&mut dice, 2025))));
     if revision > 0 {
         let mut dice = Dice::new(&[seed, entity as u64, number, revision]);
         revise(entity, &mut members, &mut dice);
@@ -94,7 +94,7 @@ fn revise(entity: Entity, members: &mut [(&'static str, Json)], dice: &mut Dice)
                 *value = Json::Text(fresh_value(edited, dice));
             }
         } else if *name == "lastModified" {
-            *value = Json::Text(moment(dice, 2025));
+            *value = Json::Text(moment(dice, 2026));
         }
     }
 }
@@ -111,7 +111,7 @@ pub fn fresh_value(field: &str, dice: &mut Dice) -> String {
         "owner" => person(dice),
         "subject" => subject(dice),
         "channel" => dice.pick(CHANNELS).to_owned(),
-        _ => moment(dice, 2025),
+        _ => moment(dice, 2026),
     }
 }
 
@@ -198,7 +198,7 @@ fn message(dice: &mut Dice) -> Vec<(&'static str, Json)> {
         ("from", Json::text(from)),
         ("to", Json::texts([to.as_str()])),
         ("subject", Json::text(subject(dice))),
-        ("sentAt", Json::text(moment(dice, 2024))),
+        ("sentAt", Json::text(moment(dice, 2025))),
         ("read", Json::Bool(dice.below(4) > 0)),
         ("attachmentCount", Json::Number(dice.below(4) as i64)),
     ]
