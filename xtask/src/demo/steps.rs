@@ -73,7 +73,13 @@ pub(super) const STEPS: &[Step] = &[
         actions: &[
             Action::Edit("edits/2-a-week-later"),
             Action::Keep,
-            ask(&["plan"], &["Nothing written. Apply: syncline sync"]),
+            // It exits as the run will: a question is left for a person.
+            Action::Run(Run {
+                arguments: &["plan"],
+                exit_code: 5,
+                shows: &["Nothing written. Apply: syncline sync"],
+                hides: NOTES,
+            }),
             Action::SameAsKept,
         ],
     },
