@@ -15,6 +15,7 @@
 //! | which records may be the same under two ids | [`twins`] |
 //! | what a client's operations come to | [`operate`], [`results`] |
 //! | what the log says | [`log`] |
+//! | what an undo goes back to | [`undo`] |
 //! | how it can be proved later | [`audit`] |
 
 pub mod audit;
@@ -29,3 +30,4 @@ pub mod results;
 pub mod rows;
 pub mod sync;
 pub mod twins;
+pub mod undo;

@@ -37,6 +37,8 @@ pub enum Table {
     Domains,
     /// Writes to domains that a crash may have cut in two.
     Journal,
+    /// What each run found of the records that it changed.
+    Undo,
     /// The leaves and heads of the audit.
     Audit,
     /// The versions of each entity's schema.
@@ -47,7 +49,7 @@ pub enum Table {
 
 impl Table {
     /// All tables, in the order of their keys.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Records,
         Self::Log,
         Self::Results,
@@ -58,6 +60,7 @@ impl Table {
         Self::Runs,
         Self::Domains,
         Self::Journal,
+        Self::Undo,
         Self::Audit,
         Self::Schemas,
         Self::Meta,
@@ -76,6 +79,7 @@ impl Table {
             Self::Runs => "runs",
             Self::Domains => "domains",
             Self::Journal => "journal",
+            Self::Undo => "undo",
             Self::Audit => "audit",
             Self::Schemas => "schemas",
             Self::Meta => "meta",
@@ -278,6 +282,15 @@ pub enum Key {
         /// The entity written.
         entity: EntityName,
     },
+    /// What a run found of a record that it changed, for its undo.
+    Undo {
+        /// The run.
+        run: RunId,
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+    },
     /// One entry of the audit, by its number.
     Audit(u64),
     /// One version of an entity's schema.
@@ -305,6 +318,7 @@ impl Key {
             Self::Run(_) => Table::Runs,
             Self::Domain { .. } => Table::Domains,
             Self::Journal { .. } => Table::Journal,
+            Self::Undo { .. } => Table::Undo,
             Self::Audit(_) => Table::Audit,
             Self::Schema { .. } => Table::Schemas,
             Self::Meta(_) => Table::Meta,
@@ -331,6 +345,9 @@ impl Key {
             }
             Self::Journal { run, domain, entity } => {
                 run.as_str().len() + domain.as_str().len() + entity.as_str().len()
+            }
+            Self::Undo { run, entity, id } => {
+                run.as_str().len() + entity.as_str().len() + id.as_str().len()
             }
             Self::Schema { entity, .. } => entity.as_str().len() + size_of::<u32>(),
             Self::Meta(name) => name.as_str().len(),
@@ -401,6 +418,8 @@ pub enum Scan {
     Domains,
     /// The whole journal, by run, domain and entity.
     Journal,
+    /// What all runs found, the oldest run first.
+    Undo,
     /// The audit from an entry on, that one included.
     Audit {
         /// Where to start.
@@ -430,6 +449,7 @@ impl Scan {
             Self::Runs | Self::RunsLatest => Table::Runs,
             Self::Domains => Table::Domains,
             Self::Journal => Table::Journal,
+            Self::Undo => Table::Undo,
             Self::Audit { .. } | Self::AuditLatest => Table::Audit,
             Self::Schemas { .. } => Table::Schemas,
             Self::Meta => Table::Meta,
@@ -490,6 +510,7 @@ impl Scan {
             Self::Runs | Self::RunsLatest => Key::Run(run()),
             Self::Domains => Key::Domain { domain: domain(), entity: None },
             Self::Journal => Key::Journal { run: run(), domain: domain(), entity: entity() },
+            Self::Undo => Key::Undo { run: run(), entity: entity(), id: id() },
             Self::Audit { from } => Key::Audit(*from),
             Self::AuditLatest => Key::Audit(0),
             Self::Schemas { entity } => Key::Schema { entity: entity.clone(), version: 0 },
@@ -508,6 +529,7 @@ impl Scan {
                 | Self::RunsLatest
                 | Self::Domains
                 | Self::Journal
+                | Self::Undo
                 | Self::AuditLatest
                 | Self::Meta
         )

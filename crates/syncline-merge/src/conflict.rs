@@ -296,7 +296,10 @@ fn settle_value(
 }
 
 /// Finds the register at a path, also inside members of keyed arrays, with the member's life.
-fn locate<'a>(body: &'a mut Body, path: &Path) -> Option<(&'a mut Register, Option<&'a mut Dots>)> {
+pub(crate) fn locate<'a>(
+    body: &'a mut Body,
+    path: &Path,
+) -> Option<(&'a mut Register, Option<&'a mut Dots>)> {
     if body.registers.contains_key(path) {
         return body.registers.get_mut(path).map(|register| (register, None));
     }

@@ -170,7 +170,7 @@ pub fn sum_value(sum: &Sum) -> Option<Number> {
 }
 
 /// Returns whether a sum says anything that no reset took away.
-fn sum_is_visible(sum: &Sum) -> bool {
+pub(crate) fn sum_is_visible(sum: &Sum) -> bool {
     let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.seen.clock >= clock);
     !sum.floors.is_empty() || sum.adds.iter().any(|(site, added)| !taken(site, added.clock))
 }

@@ -41,6 +41,8 @@ pub enum Fault {
     FieldDeltasWithoutStart,
     /// The exchange skips a record whose greatest clock the peer has seen.
     HighestClockSkips,
+    /// After an undo every writer counts as having seen all of the record.
+    UndoSeesAll,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -19,6 +19,7 @@ pub mod join;
 pub mod limits;
 pub mod operation;
 pub mod plain;
+pub mod restore;
 pub mod rules;
 pub mod state;
 pub mod text;

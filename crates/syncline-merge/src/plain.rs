@@ -388,7 +388,8 @@ fn without_base(
     reading: &Reading<'_>,
     rules: &EntityRules,
 ) -> Blind {
-    let Some(record) = record else {
+    // A record of which all was taken back never was.
+    let Some(record) = record.filter(|record| !record.is_empty()) else {
         return Blind::States(statement(rules, &Fields::new(), new).operations);
     };
     if !is_visible(record, rules.deletion) {

@@ -246,8 +246,12 @@ impl Context {
     /// Returns whether a change keeps alive what stands at `within`, although the writer had seen it:
     /// a value of it is in a conflict inside that waits for a person, and the writer writes beside it,
     /// or deletes and was not shown the value.
+    ///
+    /// A change that the token shows and does not cover is no own one, but what was renewed of a
+    /// shown one: see [`restore`](mod@crate::restore).
     pub(crate) fn keeps_alive(&self, within: &Path, stamp: Stamp, deletes: bool) -> bool {
-        if self.creates || self.is_own(stamp) {
+        let is_seen = self.base.as_ref().is_some_and(|token| token.version.covers(stamp));
+        if self.creates || (is_seen && self.is_own(stamp)) {
             return false;
         }
         let shown = self.base.iter().flat_map(|token| &token.shown);

@@ -91,6 +91,9 @@ fn encode_key(key: &Key, out: &mut Bytes) {
         Key::Journal { run, domain, entity } => {
             texts(7, &[run.as_str(), domain.as_str(), entity.as_str()]);
         }
+        Key::Undo { run, entity, id } => {
+            texts(14, &[run.as_str(), entity.as_str(), id.as_str()]);
+        }
         Key::Meta(name) => texts(8, &[name.as_str()]),
         Key::Log(Position(number)) | Key::Audit(number) => {
             out.u8(if matches!(key, Key::Log(_)) { 9 } else { 10 });
@@ -130,6 +133,11 @@ fn decode_key(reader: &mut Reader<'_>) -> Option<Key> {
             run: RunId::new(reader.str().ok()?).ok()?,
             domain: domain(reader)?,
             entity: entity(reader)?,
+        },
+        14 => Key::Undo {
+            run: RunId::new(reader.str().ok()?).ok()?,
+            entity: entity(reader)?,
+            id: id(reader)?,
         },
         8 => Key::Meta(MetaName::new(reader.str().ok()?).ok()?),
         9 => Key::Log(Position(reader.varint().ok()?)),

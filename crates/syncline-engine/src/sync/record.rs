@@ -247,7 +247,8 @@ impl Planner<'_> {
         for side in Side::BOTH {
             // A mirror removes only what its source certainly does not hold.
             let origin_unknown = held[side.other().index()] == Held::Unknown;
-            if self.direction.mirrors(side) && origin_unknown && plan.record.is_none() {
+            let is_no_record = plan.record.as_ref().is_none_or(Record::is_empty);
+            if self.direction.mirrors(side) && origin_unknown && is_no_record {
                 continue;
             }
             self.give(side, held, plan);

@@ -20,6 +20,7 @@ use crate::conflicts::{ConflictRow, Status};
 use crate::link::{Direction, Side};
 use crate::log::{ChangeKind, LogEntry, digest, images};
 use crate::rows::{Batch, ConflictId, Key};
+use crate::undo::Found;
 
 /// Who and what a run is, as far as each of its changes says so.
 #[derive(Clone, Debug)]
@@ -90,6 +91,7 @@ impl Transaction {
 
     /// Adds what one record's plan stores.
     ///
+    /// - `found`: what was stored of the record, which an undo of the run goes back to.
     /// - `listed`: the conflicts of the record that are stored.
     ///
     /// # Errors
@@ -100,9 +102,13 @@ impl Transaction {
         names: &Recording,
         id: &RecordId,
         plan: &RecordPlan,
+        found: &Found,
         mut listed: Vec<ConflictRow>,
     ) -> Result<(), FieldError> {
         let entity = &names.entity;
+        if plan.changed || plan.writes.iter().any(Option::is_some) {
+            self.keep_found(entity, id, found);
+        }
         let mut whole = None;
         for change in &plan.changes {
             let entry = self.entry(LoggedChange {
@@ -135,6 +141,14 @@ impl Transaction {
         }
         self.list_conflicts((entity, id), &plan.conflicts, &plan.base_values, &mut listed);
         Ok(())
+    }
+
+    /// Keeps what the run found of a record, for its undo.
+    pub fn keep_found(&mut self, entity: &EntityName, id: &RecordId, found: &Found) {
+        if !found.is_nothing() {
+            let (run, entity, id) = (self.run.id.clone(), entity.clone(), id.clone());
+            self.batch.put(Key::Undo { run, entity, id }, found.encode());
+        }
     }
 
     /// Logs what a mirror replaces, so that it is nowhere lost.

@@ -24,6 +24,7 @@ mod stopped;
 mod unite;
 
 pub(crate) use input::SideInput;
+pub(crate) use prepare::planner;
 pub(crate) use publish::{audit_details, put_report};
 pub use report::timestamp;
 pub(crate) use run::hex;

@@ -13,11 +13,13 @@ use syncline_engine::sync::{
     EntityReport, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key, base_of,
     to_domain,
 };
+use syncline_engine::undo::{Found, FoundBase};
 use syncline_merge::codec::decode_record_near;
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::{Fields, is_visible, value_at, visible};
 use syncline_merge::plain::Notice;
+use syncline_merge::restore::Renewals;
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, Object, parse};
@@ -125,7 +127,7 @@ impl View<'_> {
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
             let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
             let mut records = Vec::with_capacity(loaded.len());
-            for (id, mut known) in loaded {
+            for Loaded { id, mut known, found } in loaded {
                 known.renamed[Side::Target.index()] = plan.united.contains_key(&id);
                 if plan.puts_off(&planner, request, &id, &known) {
                     continue;
@@ -134,7 +136,7 @@ impl View<'_> {
                 let mut site =
                     Site { id: self.site, clock: &mut *clock, now_ms, floor: &floor, lost: &[] };
                 let planned = plan.record(&planner, &id, known, &listed, &mut site);
-                records.extend(planned.map(|plan| PlannedRecord { id, plan, listed }));
+                records.extend(planned.map(|plan| PlannedRecord { id, plan, found, listed }));
             }
             if let (Some(plans), false) = (plans, records.is_empty()) {
                 send(plans, Plans { names: planner.recording(), forgotten: Vec::new(), records })?;
@@ -181,7 +183,7 @@ impl View<'_> {
         input: &EntityInput,
         ids: &[RecordId],
         is_new: bool,
-    ) -> Result<Vec<(RecordId, Known)>, HubError> {
+    ) -> Result<Vec<Loaded>, HubError> {
         let entity = &planner.entity.name;
         let mut keys = Vec::with_capacity(ids.len() * 3);
         for id in ids.iter().filter(|_| !is_new) {
@@ -202,21 +204,41 @@ impl View<'_> {
             let [source, target] = held.each_ref().map(Held::fields);
             let either = if source.is_empty() { target } else { source };
             let mut row = || rows.next().flatten();
-            let record = decoded(row(), "records", |row| decode_record_near(row, either))?;
-            let mut bases =
-                [named.decode(row().as_deref(), source)?, named.decode(row().as_deref(), target)?];
+            let found = row();
+            let record =
+                decoded(found.as_deref(), "records", |row| decode_record_near(row, either))?;
+            let [of_source, of_target] = [row(), row()];
+            let mut bases = [
+                named.decode(of_source.as_deref(), source)?,
+                named.decode(of_target.as_deref(), target)?,
+            ];
             for at in Side::BOTH.into_iter().filter(|at| !side(*at).keeps_base(id)) {
                 bases[at.index()] = None;
             }
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
-            loaded.push((id.clone(), Known { record, held, bases, written, renamed: [false; 2] }));
+            let base = |row, at: Side| FoundBase { row, written: written[at.index()] };
+            let found = Found {
+                record: found,
+                bases: [base(of_source, Side::Source), base(of_target, Side::Target)],
+                renewals: Renewals::new(),
+            };
+            let known = Known { record, held, bases, written, renamed: [false; 2] };
+            loaded.push(Loaded { id: id.clone(), known, found });
         }
         Ok(loaded)
     }
 }
 
+/// What is known of a record before planning.
+struct Loaded {
+    id: RecordId,
+    known: Known,
+    /// As it is stored.
+    found: Found,
+}
+
 /// Returns what is the same for all records of an entity.
-fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> Planner<'r> {
+pub(crate) fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> Planner<'r> {
     let party = |side: Side| {
         let domain = request.domain(side);
         Party { domain: &domain.domain, gate: domain.gate(&entity.entity.name) }
@@ -229,11 +251,11 @@ fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> Planner<'r> 
 }
 
 fn decoded<T>(
-    bytes: Option<Vec<u8>>,
+    bytes: Option<&[u8]>,
     table: &'static str,
     decode: impl Fn(&[u8]) -> Result<T, syncline_model::codec::DecodeError>,
 ) -> Result<Option<T>, HubError> {
-    let row = bytes.map(|bytes| decode(&bytes)).transpose();
+    let row = bytes.map(decode).transpose();
     row.map_err(|source| HubError::Damaged { table, source })
 }
 

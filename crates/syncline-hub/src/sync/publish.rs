@@ -1,12 +1,13 @@
 //! Putting staged files in their places, and confirming that they are there.
 
+use std::ops::ControlFlow;
 use std::thread;
 
 use syncline_domains::files::disk::{Disk, DiskError, Replacement, publish_all};
 use syncline_engine::link::Side;
-use syncline_engine::rows::{Batch, Key};
+use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::{Problem, RunReport, RunStatus};
-use syncline_model::id::EntityName;
+use syncline_model::id::{EntityName, RunId};
 use syncline_model::json::Json;
 
 use super::input::with_causes;
@@ -44,7 +45,7 @@ impl Hub {
         report.duration_ms = self.environment.now_ms().saturating_sub(began_ms);
         put_report(&mut batch, &report);
         self.store.commit(&batch)?;
-        self.prune_undo();
+        self.prune_undo()?;
         Ok(outcome(prepared, report, true))
     }
 
@@ -68,16 +69,39 @@ impl Hub {
         Ok(())
     }
 
-    /// Removes the oldest undo copies beyond the bounds.
-    pub(crate) fn prune_undo(&self) {
+    /// Removes the oldest undo copies beyond the bounds, and then what older runs than those of the
+    /// remaining copies found: without it a run cannot be undone.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Store`].
+    pub(crate) fn prune_undo(&mut self) -> Result<(), HubError> {
+        let Some(oldest) = self.prune_copies() else { return Ok(()) };
+        let mut batch = Batch::new();
+        self.store.scan(&Scan::Undo, None, usize::MAX, &mut |key, _| match key {
+            Key::Undo { run, .. } if *run < oldest => {
+                batch.delete(key.clone());
+                ControlFlow::Continue(())
+            }
+            _ => ControlFlow::Break(()),
+        })?;
+        if !batch.is_empty() {
+            self.store.commit(&batch)?;
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest undo copies beyond the bounds; answers the oldest run that has one still.
+    fn prune_copies(&self) -> Option<RunId> {
         let folder = self.state_folder.join("undo");
         let Ok(mut names) = self.disk.list(&folder) else {
-            return;
+            return None;
         };
         // Names begin with the run: the latest first.
         names.sort_by(|a, b| b.cmp(a));
         let run_of = |name: &str| name.split('.').next().map(str::to_owned);
         let latest = names.first().and_then(|name| run_of(name));
+        let mut oldest = None;
         let mut bytes = 0_u64;
         for (kept, name) in names.iter().enumerate() {
             let path = folder.join(name);
@@ -86,8 +110,11 @@ impl Hub {
             if is_surplus && run_of(name) != latest {
                 // Best effort: a copy that stays costs space and nothing else.
                 let _ = self.disk.remove(&path);
+            } else {
+                oldest = run_of(name).and_then(|run| RunId::new(&run).ok());
             }
         }
+        oldest
     }
 }
 

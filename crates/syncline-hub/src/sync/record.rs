@@ -5,6 +5,7 @@ use std::sync::mpsc::{Receiver, SyncSender};
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::rows::Key;
 use syncline_engine::sync::{RecordPlan, Recording, Transaction};
+use syncline_engine::undo::Found;
 use syncline_model::id::RecordId;
 use syncline_store::{Piece, StoreError};
 
@@ -25,6 +26,8 @@ pub(super) struct Plans {
 pub(super) struct PlannedRecord {
     pub(super) id: RecordId,
     pub(super) plan: RecordPlan,
+    /// What was stored of it.
+    pub(super) found: Found,
     /// The conflicts of the record that are stored.
     pub(super) listed: Vec<ConflictRow>,
 }
@@ -39,8 +42,8 @@ pub(super) fn record_all(
         for base in forgotten {
             transaction.batch.delete(base);
         }
-        for PlannedRecord { id, plan, listed } in records {
-            let added = transaction.add_record(&names, &id, &plan, listed);
+        for PlannedRecord { id, plan, found, listed } in records {
+            let added = transaction.add_record(&names, &id, &plan, &found, listed);
             added.map_err(|_| HubError::Row { table: "audit" })?;
         }
         if transaction.batch.bytes() >= PIECE_BYTES {

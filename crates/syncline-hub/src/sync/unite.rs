@@ -8,7 +8,6 @@ use syncline_engine::rows::Key;
 use syncline_engine::sync::{Planner, Problem, base_key};
 use syncline_engine::twins::TwinSearch;
 use syncline_merge::codec::decode_record;
-use syncline_merge::display::is_visible;
 use syncline_merge::plain::Base;
 use syncline_model::id::RecordId;
 
@@ -78,8 +77,7 @@ impl View<'_> {
         }
         let (states, bases) = (self.rows.get_many(&records)?, self.bases(&bases)?);
         let of_records = states.iter().zip(bases.chunks(Side::BOTH.len()));
-        let of_records =
-            of_records.map(|(state, bases)| is_unknown(planner, state.as_deref(), bases));
+        let of_records = of_records.map(|(state, bases)| is_unknown(state.as_deref(), bases));
         let of_records: Vec<bool> = of_records.collect::<Result<_, _>>()?;
         Ok(of_records.chunks(2).map(|pair| pair.iter().all(|unknown| *unknown)).collect())
     }
@@ -87,17 +85,11 @@ impl View<'_> {
 
 /// Returns whether the hub knows nothing of a record, or only that it was never there: its first run
 /// was undone.
-fn is_unknown(
-    planner: &Planner<'_>,
-    state: Option<&[u8]>,
-    bases: &[Option<Base>],
-) -> Result<bool, HubError> {
+fn is_unknown(state: Option<&[u8]>, bases: &[Option<Base>]) -> Result<bool, HubError> {
     let Some(state) = state else { return Ok(bases.iter().all(Option::is_none)) };
     let state =
         decode_record(state).map_err(|source| HubError::Damaged { table: "records", source })?;
-    let is_absent = |base: &Base| base.rendering.is_none() && base.intent.is_none();
-    let is_nowhere = bases.iter().all(|base| base.as_ref().is_some_and(is_absent));
-    Ok(is_nowhere && !is_visible(&state, planner.entity.rules.deletion))
+    Ok(state.is_empty() && bases.iter().all(Option::is_none))
 }
 
 impl EntityPlan {

@@ -15,7 +15,7 @@ use syncline_engine::sync::Transaction;
 use syncline_model::id::{EntityName, RecordId, RunId};
 use syncline_model::json::{Json, Object, parse};
 
-use super::records::{Happened, RecordKey, SideRecord};
+use super::happened::{Happened, RecordKey, SideRecord};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::{FileDomain, FileEntity, SyncRequest};
@@ -42,7 +42,10 @@ pub(super) struct Return {
 }
 
 /// What is known when the return of a file is planned.
+#[derive(Clone, Copy)]
 pub(super) struct ReturnPlan<'a> {
+    /// The name of the run that is undone.
+    pub(super) sync_id: &'a str,
     /// The report of the run that is undone.
     pub(super) run: &'a Object,
     pub(super) run_id: &'a RunId,
@@ -63,7 +66,7 @@ impl Hub {
         plan: &ReturnPlan<'_>,
         left: &mut BTreeSet<SideRecord>,
     ) -> Result<Option<Return>, HubError> {
-        let ReturnPlan { run, run_id, happened, kept } = *plan;
+        let ReturnPlan { run, run_id, happened, kept, .. } = *plan;
         let domain = request.domain(side);
         let name = &entity.entity.name;
         let label = format!("{}/{name}", domain.domain.name);
@@ -75,7 +78,7 @@ impl Hub {
         let old = before.as_ref().map(|_| {
             let keep =
                 undo_path(&self.state_folder, run_id, domain.domain.name.as_str(), name.as_str());
-            self.kept_copy(&keep, request, run_id)
+            self.kept_copy(&keep, request, plan.sync_id)
         });
         let old = old.transpose()?;
         let now = parsed(domain, entity, current.unwrap_or_default())?;
@@ -146,12 +149,12 @@ impl Hub {
         &self,
         keep: &Path,
         request: &SyncRequest,
-        run_id: &RunId,
+        sync_id: &str,
     ) -> Result<Vec<u8>, HubError> {
         match read(&*self.disk, keep, request.limits.bytes_per_run) {
             Ok(Reading::Present(file)) => Ok(file.bytes),
             _ => Err(HubError::NotUndoable {
-                id: run_id.as_str().to_owned(),
+                id: sync_id.to_owned(),
                 reason: "its undo copies are gone",
             }),
         }
@@ -201,7 +204,7 @@ impl Hub {
                 })),
                 Err(error) => {
                     self.discard(staged);
-                    return Err(not_staged(&back.entity, &error));
+                    return Err(not_staged(request, back, &error));
                 }
             }
         }
@@ -209,7 +212,7 @@ impl Hub {
         match (sync_folders(&*self.disk, files), returns.first()) {
             (Err(error), Some(first)) => {
                 self.discard(staged);
-                Err(not_staged(&first.entity, &error))
+                Err(not_staged(request, first, &error))
             }
             _ => Ok(staged),
         }
@@ -253,7 +256,7 @@ impl Hub {
             batch.delete(Key::Journal { run, domain, entity });
         }
         self.store.commit(&batch)?;
-        self.prune_undo();
+        self.prune_undo()?;
         Ok(())
     }
 
@@ -343,10 +346,10 @@ fn changes_back<'a>(
     changes
 }
 
-fn not_staged(entity: &EntityName, error: &DiskError) -> HubError {
+fn not_staged(request: &SyncRequest, back: &Return, error: &DiskError) -> HubError {
     HubError::File {
-        domain: String::new(),
-        entity: entity.as_str().to_owned(),
+        domain: request.domain(back.side).domain.name.as_str().to_owned(),
+        entity: back.entity.as_str().to_owned(),
         code: error.code(),
         problem: error.to_string(),
         transient: false,

@@ -1,8 +1,8 @@
 //! Undoing a run: the files come back, and the hub goes back with them.
 //!
-//! An undo is a change like any other. Every record that the run touched shows again what it showed
-//! before, and the domains are known to have held what their files held: what a person had edited
-//! before the run is an edit again. A decision that the run carried to the domains is taken back,
+//! An undo is a change like any other. Every record that the run touched says again what it said
+//! before, and what the domains were known to hold and to have seen before the run is known again:
+//! what a person had edited before it is an edit again. A decision that the run carried to the domains is taken back,
 //! and its conflict is open again. Records that were changed since the run stay as they are and are
 //! listed.
 //!
@@ -10,10 +10,12 @@
 //! |---|---|
 //! | the order of things | [`run`] |
 //! | which file comes back, and how much of it | [`files`] |
+//! | what happened in the run, and after it | [`happened`] |
 //! | what the hub says of each record then | [`records`] |
-//! | why a list that only grows is different | [`appends`] |
+//! | which conflicts are open again | [`decisions`] |
 
-mod appends;
+mod decisions;
 mod files;
+mod happened;
 mod records;
 mod run;

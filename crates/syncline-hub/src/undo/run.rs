@@ -12,7 +12,7 @@ use syncline_model::id::{EntityName, RunId};
 use syncline_model::json::{Json, Object};
 
 use super::files::{Return, ReturnPlan};
-use super::records::{Happened, InFiles, RecordKey, SideRecord};
+use super::happened::{Happened, InFiles, RecordKey, SideRecord};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::outcome::UndoOutcome;
@@ -47,7 +47,7 @@ impl Hub {
         let run = self.run(sync_id)?;
         let run_id = self.undoable(sync_id, &run, request)?;
         let happened = self.happened(&run_id)?;
-        let (returns, left) = self.plan_returns(request, &run, &run_id, &happened)?;
+        let (returns, left) = self.plan_returns(request, sync_id, (&run, &run_id), &happened)?;
         let mut outcome = UndoOutcome {
             sync_id: sync_id.to_owned(),
             report: self.undo_report(request, &returns)?,
@@ -72,7 +72,7 @@ impl Hub {
             let refused = HubError::NotUndoable { id: sync_id.to_owned(), reason };
             return if dry_run { Ok(outcome) } else { Err(refused) };
         }
-        let plan = self.plan_undo(request, &happened, returns, &mut outcome)?;
+        let plan = self.plan_undo(request, (&run_id, &happened), returns, &mut outcome)?;
         if dry_run {
             return Ok(outcome);
         }
@@ -83,8 +83,8 @@ impl Hub {
     fn plan_returns(
         &self,
         request: &SyncRequest,
-        run: &Object,
-        run_id: &RunId,
+        sync_id: &str,
+        (run, run_id): (&Object, &RunId),
         happened: &Happened,
     ) -> Result<(Vec<Return>, BTreeSet<SideRecord>), HubError> {
         let mut left: BTreeSet<SideRecord> = BTreeSet::new();
@@ -96,7 +96,7 @@ impl Hub {
             let mut returns = Vec::new();
             for entity in &request.entities {
                 for side in Side::BOTH {
-                    let plan = ReturnPlan { run, run_id, happened, kept: &kept };
+                    let plan = ReturnPlan { sync_id, run, run_id, happened, kept: &kept };
                     returns.extend(self.plan_return(request, entity, side, &plan, &mut left)?);
                 }
             }
@@ -162,7 +162,7 @@ impl Hub {
     fn plan_undo(
         &mut self,
         request: &SyncRequest,
-        happened: &Happened,
+        (run, happened): (&RunId, &Happened),
         returns: Vec<Return>,
         outcome: &mut UndoOutcome,
     ) -> Result<UndoPlan, HubError> {
@@ -175,8 +175,11 @@ impl Hub {
             let ids = happened.returning(&entity.entity.name, &returns, &outcome.left);
             for id in &ids {
                 let entries = happened.entries(&entity.entity.name, id);
-                let record = self.undo_of(request, entity, id, entries, &files)?;
-                let Some(record) = record else { continue };
+                let (run, of, id_of) = (run.clone(), entity.entity.name.clone(), id.clone());
+                let found = self.store.get(&Key::Undo { run, entity: of, id: id_of })?;
+                let known = (found, entries);
+                let sync_id = &outcome.sync_id;
+                let record = self.undo_of(sync_id, request, entity, id, known, &files)?;
                 let told = record.put_back(&mut transaction, &mut clock)?;
                 outcome.reopened += told.reopened;
                 let again = told.comes_again.into_iter();

@@ -18,32 +18,13 @@ use syncline_policy::Action;
 
 use crate::desk::{Desk, entity};
 use crate::hunt_kit::{no_guard, policy};
+use crate::random::Random;
 
 const DOMAINS: [&str; 2] = ["personal", "business"];
 const ROUNDS: u64 = 10;
 
 /// Histories for each set of rules. `CONVERGENCE_SEEDS` asks for more, `CONVERGENCE_SEED` for one.
 const SEEDS: u64 = 2;
-
-/// A small random generator, so that a seed says everything.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, bound: usize) -> usize {
-        usize::try_from(self.next() >> 11).unwrap() % bound.max(1)
-    }
-
-    fn once_in(&mut self, bound: usize) -> bool {
-        self.below(bound) == 0
-    }
-}
 
 /// Something that was typed: it has to be somewhere after the next run.
 #[derive(Clone, Debug)]
@@ -104,7 +85,7 @@ impl World {
             name,
             desk,
             hub: None,
-            random: Random(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1),
+            random: Random::new(seed),
             files: [Vec::new(), Vec::new()],
             agreed: [BTreeMap::new(), BTreeMap::new()],
             open: BTreeMap::new(),

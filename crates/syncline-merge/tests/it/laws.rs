@@ -27,7 +27,7 @@ use crate::world::{Wish, play};
 const HISTORIES: u64 = 60;
 
 /// The states of one record that a history has met.
-fn reached(seed: u64) -> Vec<Record> {
+pub(crate) fn reached(seed: u64) -> Vec<Record> {
     let world = play(seed, &Wish { keeps: true, ..Wish::default() }).expect("a sound history");
     let kept = world.kept.unwrap_or_default().into_iter();
     kept.filter(|(record, _)| *record == 0).map(|(_, state)| state).collect()

@@ -6,7 +6,7 @@
 //! | what becomes of additions when a site is lost or a record forgotten | `sums` |
 //! | random histories against the causal oracle | `oracle_histories`, `oracle`, `world` |
 //! | that the suite sees each known way to lose data | `faults` |
-//! | the laws of joining, of plain writers, of what is shown | `laws` |
+//! | the laws of joining, of plain writers, of what is shown, of taking back | `laws`, `restore` |
 //! | stored forms that must be read for ever, and their size | `golden`, `metadata` |
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
@@ -17,5 +17,6 @@ mod metadata;
 mod oracle;
 mod oracle_histories;
 mod plain;
+mod restore;
 mod sums;
 mod world;

@@ -61,6 +61,9 @@ impl<'a> Parts<'a> {
             Key::Journal { run, domain, entity } => {
                 Self::new([Text(run.as_str()), Text(domain.as_str()), Text(entity.as_str())])
             }
+            Key::Undo { run, entity, id } => {
+                Self::new([Text(run.as_str()), Text(entity.as_str()), Text(id.as_str())])
+            }
             Key::Schema { entity, version } => {
                 Self::new([Text(entity.as_str()), Number(u64::from(*version))])
             }
@@ -113,6 +116,9 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
         Table::Journal => {
             Key::Journal { run: RunId::new(text(0)?).ok()?, domain: domain(1)?, entity: entity(2)? }
         }
+        Table::Undo => {
+            Key::Undo { run: RunId::new(text(0)?).ok()?, entity: entity(1)?, id: id(2)? }
+        }
         Table::Audit => Key::Audit(number(0)?),
         Table::Schemas => {
             Key::Schema { entity: entity(0)?, version: u32::try_from(number(1)?).ok()? }
@@ -135,6 +141,7 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
         Table::Runs => (&[("run", "TEXT")], "report"),
         Table::Domains => (&[("domain", "TEXT"), ("entity", "TEXT")], "state"),
         Table::Journal => (&[("run", "TEXT"), ("domain", "TEXT"), ("entity", "TEXT")], "entry"),
+        Table::Undo => (&[("run", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")], "found"),
         Table::Audit => (&[("number", "INTEGER")], "entry"),
         Table::Schemas => (&[("entity", "TEXT"), ("version", "INTEGER")], "schema"),
         Table::Meta => (&[("name", "TEXT")], "value"),

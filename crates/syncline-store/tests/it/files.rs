@@ -214,6 +214,7 @@ fn a_row_that_was_changed_beneath_the_store_is_told() {
         (run("r1"), "report", "run"),
         (domain_state("business", None), "state", "domain"),
         (journal("r1", "business", "contacts"), "entry", "entity"),
+        (undo("r1", "contacts", "a"), "found", "id"),
         (schema("contacts", 1), "schema", "entity"),
     ];
     let summed: BTreeSet<Table> = rows.iter().map(|(key, ..)| key.table()).collect();

@@ -124,6 +124,10 @@ pub(crate) fn journal(id: &str, of: &str, name: &str) -> Key {
     Key::Journal { run: RunId::new(id).unwrap(), domain: domain(of), entity: entity(name) }
 }
 
+pub(crate) fn undo(id: &str, name: &str, record: &str) -> Key {
+    Key::Undo { run: RunId::new(id).unwrap(), entity: entity(name), id: record_id(record) }
+}
+
 pub(crate) fn schema(name: &str, version: u32) -> Key {
     Key::Schema { entity: entity(name), version }
 }

@@ -33,6 +33,7 @@ fn key() -> impl Strategy<Value = Key> {
         1 => (name, prop::option::of(name))
             .prop_map(|(of, name)| domain_state(&of, name.as_deref())),
         1 => (name, name, name).prop_map(|(id, of, name)| journal(&id, &of, &name)),
+        1 => (name, name, name).prop_map(|(run, of, id)| undo(&run, &of, &id)),
         1 => (0u64..4).prop_map(Key::Audit),
         1 => (name, 0u32..4).prop_map(|(name, version)| schema(&name, version)),
         1 => name.prop_map(|name| meta(&name)),
@@ -57,6 +58,7 @@ fn scan() -> impl Strategy<Value = Scan> {
         Just(Scan::RunsLatest),
         Just(Scan::Domains),
         Just(Scan::Journal),
+        Just(Scan::Undo),
         (0u64..4).prop_map(|from| Scan::Audit { from }),
         Just(Scan::AuditLatest),
         name.prop_map(|name| Scan::Schemas { entity: entity(&name) }),

@@ -45,10 +45,16 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
         context.output.line(&format!("Nothing written. Do it: syncline undo {}", undo.run));
         return Ok(Exit::Ok);
     }
-    context.output.text(&text(&prepared, &outlook, "Restores"));
-    confirm(context)?;
+    if !context.global.yes {
+        context.output.text(&text(&prepared, &outlook, "Restores"));
+        confirm(context)?;
+    }
     let outcome = hub.undo(&name, &prepared.request, false)?;
     context.output.json(to_json(&prepared, &outcome, true));
+    if context.global.yes {
+        // Told when it is done: it may fail.
+        context.output.text(&text(&prepared, &outcome, "Restored"));
+    }
     context.output.line(&format!("Undone by {}.", outcome.report.sync_id));
     Ok(Exit::Ok)
 }
@@ -87,9 +93,6 @@ fn request_of(context: &Context, config: &Config, run: &Object) -> Result<Prepar
 }
 
 fn confirm(context: &Context) -> Result<(), Refusal> {
-    if context.global.yes {
-        return Ok(());
-    }
     if context.global.no_input || !io::stdin().is_terminal() {
         return Err(Refusal::ConfirmationNeeded);
     }

@@ -181,6 +181,29 @@ impl TextState {
         self.seen_by(knows).text()
     }
 
+    /// Returns the same text and history under other stamps.
+    ///
+    /// - `renew`: gives each stamp another one, in the same order.
+    #[must_use]
+    pub fn with_stamps(&self, mut renew: impl FnMut(Stamp) -> Stamp) -> Self {
+        let mut named = |id: RunId| RunId { stamp: renew(id.stamp), ..id };
+        let runs = self.runs.iter().map(|run| Run {
+            id: named(run.id),
+            origin: match run.origin {
+                Origin::Start => Origin::Start,
+                Origin::After(id) => Origin::After(named(id)),
+                Origin::Before(id, at) => Origin::Before(named(id), at),
+            },
+            ..run.clone()
+        });
+        let runs = runs.collect();
+        let deletions = self.deletions.iter().map(|deletion| {
+            let (stamp, run) = (renew(deletion.stamp), deletion.run);
+            Deletion { stamp, run: RunId { stamp: renew(run.stamp), ..run }, ..*deletion }
+        });
+        Self::from_facts(runs, deletions.collect())
+    }
+
     /// Takes in everything that `other` holds and returns whether anything was new.
     ///
     /// Commutative, associative and idempotent.

@@ -102,4 +102,12 @@ CREATE TABLE schemas (
   sum INTEGER NOT NULL,
   PRIMARY KEY (partition, entity, version)
 ) STRICT, WITHOUT ROWID;
-
+CREATE TABLE undo (
+  partition INTEGER NOT NULL,
+  run TEXT NOT NULL,
+  entity TEXT NOT NULL,
+  id TEXT NOT NULL,
+  found BLOB NOT NULL,
+  sum INTEGER NOT NULL,
+  PRIMARY KEY (partition, run, entity, id)
+) STRICT, WITHOUT ROWID;

@@ -1,0 +1,152 @@
+//! What a run found of a record that it changed: what its undo goes back to.
+
+use syncline_merge::restore::Renewals;
+use syncline_model::clock::{Clock, Stamp};
+use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
+use syncline_model::id::SiteId;
+use syncline_model::path::Path;
+
+/// The version of the stored form. Bump it with every change, keep the old reader.
+pub const FOUND_FORMAT: u8 = 1;
+
+/// What a run found of a record, as it was stored then. A record that was nowhere has no such row.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Found {
+    /// The row of the record; `None` if the hub knew none.
+    pub record: Option<Vec<u8>>,
+    /// What was known of each domain of the link.
+    pub bases: [FoundBase; 2],
+    /// What the run, itself an undo, has said anew.
+    pub renewals: Renewals,
+}
+
+/// What a run found of what was known of one domain.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FoundBase {
+    /// The row of the base; `None` if there was none.
+    pub row: Option<Vec<u8>>,
+    /// Whether an open intent in it was written, where that was known.
+    pub written: Option<bool>,
+}
+
+impl Found {
+    /// Returns whether nothing was known of the record.
+    pub fn is_nothing(&self) -> bool {
+        self.record.is_none() && self.bases.iter().all(|base| base.row.is_none())
+    }
+
+    /// Encodes it.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Bytes::with_capacity(512);
+        out.u8(FOUND_FORMAT);
+        put_row(self.record.as_deref(), &mut out);
+        for base in &self.bases {
+            put_row(base.row.as_deref(), &mut out);
+            out.u8(base.written.map_or(0, |written| 1 + u8::from(written)));
+        }
+        out.count(self.renewals.len());
+        for ((path, stamp), renewed) in &self.renewals {
+            out.str(path.as_str());
+            put_stamp(*stamp, &mut out);
+            put_stamp(*renewed, &mut out);
+        }
+        out.into_bytes()
+    }
+
+    /// Decodes it. The bytes may come from anywhere; the rows in it are not looked into.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] with the place of the damage.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut reader = Reader::new(bytes);
+        tagged(&mut reader, |tag| (tag == FOUND_FORMAT).then_some(()))?;
+        let record = row(&mut reader)?;
+        let mut bases = <[FoundBase; 2]>::default();
+        for base in &mut bases {
+            base.row = row(&mut reader)?;
+            base.written = tagged(&mut reader, |tag| match tag {
+                0 => Some(None),
+                1 => Some(Some(false)),
+                2 => Some(Some(true)),
+                _ => None,
+            })?;
+        }
+        let mut renewals = Renewals::new();
+        for _ in 0..reader.count(RENEWAL_BYTES_MIN)? {
+            let at = reader.offset();
+            let path = Path::parse(reader.str()?).map_err(|_| {
+                Reader::damaged_at(at, Damage::NotAcceptable { what: "path of what was renewed" })
+            })?;
+            let (stamp, renewed) = (stamp(&mut reader)?, stamp(&mut reader)?);
+            renewals.insert((path, stamp), renewed);
+        }
+        reader.finish()?;
+        Ok(Self { record, bases, renewals })
+    }
+}
+
+/// Least length of one renewal: the length of its path, and two stamps.
+const RENEWAL_BYTES_MIN: usize = 33;
+
+fn put_stamp(stamp: Stamp, out: &mut Bytes) {
+    out.u64_be(stamp.clock.0);
+    out.u64_be(stamp.site.0);
+}
+
+fn stamp(reader: &mut Reader<'_>) -> Result<Stamp, DecodeError> {
+    Ok(Stamp::new(Clock(reader.u64_be()?), SiteId(reader.u64_be()?)))
+}
+
+fn put_row(row: Option<&[u8]>, out: &mut Bytes) {
+    out.u8(u8::from(row.is_some()));
+    if let Some(row) = row {
+        out.bytes(row);
+    }
+}
+
+fn row(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
+    let is_there = tagged(reader, |tag| match tag {
+        0 => Some(false),
+        1 => Some(true),
+        _ => None,
+    })?;
+    if is_there { reader.bytes().map(|row| Some(row.to_vec())) } else { Ok(None) }
+}
+
+fn tagged<T>(
+    reader: &mut Reader<'_>,
+    accept: impl FnOnce(u8) -> Option<T>,
+) -> Result<T, DecodeError> {
+    let at = reader.offset();
+    let tag = reader.u8()?;
+    accept(tag).ok_or_else(|| Reader::damaged_at(at, Damage::UnknownTag { tag }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_found_is_read_back_and_every_cut_of_it_is_damage() {
+        let base =
+            |row: Option<&[u8]>, written| FoundBase { row: row.map(<[u8]>::to_vec), written };
+        let at = |clock| Stamp::new(Clock(clock), SiteId(1));
+        let rows = [
+            Found::default(),
+            Found {
+                record: Some(b"state".to_vec()),
+                bases: [base(Some(b"base"), Some(true)), base(Some(b""), Some(false))],
+                renewals: Renewals::from([((Path::parse("/a").unwrap(), at(7)), at(9))]),
+            },
+            Found { bases: [base(None, None), base(Some(b"base"), None)], ..Found::default() },
+        ];
+        for found in rows {
+            let bytes = found.encode();
+            assert_eq!(Found::decode(&bytes).unwrap(), found);
+            for end in 0..bytes.len() {
+                assert!(Found::decode(&bytes[..end]).is_err(), "{end} bytes of {found:?}");
+            }
+        }
+    }
+}
