@@ -22,6 +22,10 @@ const FOLDER: &str = "folder";
 const BESIDE_STATE: &str = "besideState";
 /// The member that holds the name of the file.
 const FILE: &str = "file";
+/// The member that holds where a file that is a link leads, as a path.
+const LEADS_TO: &str = "leadsTo";
+/// The member that holds that path as it is named from beside the state.
+const LEADS_BESIDE_STATE: &str = "leadsToBesideState";
 /// The member that names the run that met the file there first.
 const MET_BY: &str = "metBy";
 /// The member that holds where it was before that run.
@@ -30,13 +34,21 @@ const FORMER: &str = "former";
 /// Where the file of an entity is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Location {
-    /// The folder, without symbolic links.
-    folder: String,
-    /// The folder as it is named from the one that holds the state, if it lies within that: it stays
+    folder: Spot,
+    /// The name of the file in the folder.
+    file: String,
+    /// Where that name leads if it is a symbolic link, or in a folder that is one: to a file that may
+    /// be anywhere.
+    leads_to: Option<Spot>,
+}
+
+/// A folder or a file, without symbolic links.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Spot {
+    path: String,
+    /// The path as it is named from the folder that holds the state, if it lies within that: it stays
     /// the same where a project is moved as a whole.
     beside_state: Option<String>,
-    /// The name of the file.
-    file: String,
 }
 
 /// The locations of a domain's files, by entity.
@@ -54,10 +66,40 @@ struct Noted {
 /// A file that is somewhere else than when it was last synchronised.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moved {
-    /// Where it was: its folder, or the whole path if only its name is another.
+    /// Where it was: its folder, or the whole path if its name is another or a symbolic link.
     pub from: String,
     /// Where it is, in the same way.
     pub to: String,
+}
+
+impl Spot {
+    fn new(path: &Path, project: &Path) -> Self {
+        let inside = path.strip_prefix(project).ok();
+        Self {
+            path: path.to_string_lossy().into_owned(),
+            beside_state: inside.map(|inside| inside.to_string_lossy().into_owned()),
+        }
+    }
+
+    /// Returns whether this is the same as a former one. A project that was moved together with its
+    /// state has left nothing behind: where the former one is still there, it is another one.
+    fn is_same(&self, former: &Self, disk: &dyn Disk) -> bool {
+        let is_left = || matches!(disk.place(Path::new(&former.path)), Ok(Place::Found(_)));
+        let is_beside = self.beside_state.is_some() && self.beside_state == former.beside_state;
+        self.path == former.path || (is_beside && !is_left())
+    }
+
+    fn to_json(&self, [path, beside_state]: [&str; 2], object: &mut Object) {
+        object.insert(path, self.path.as_str());
+        if let Some(inside) = &self.beside_state {
+            object.insert(beside_state, inside.as_str());
+        }
+    }
+
+    fn from_json(object: &Object, [path, beside_state]: [&str; 2]) -> Option<Self> {
+        let text = |member| object.get(member).and_then(Json::as_str).map(str::to_owned);
+        Some(Self { path: text(path)?, beside_state: text(beside_state) })
+    }
 }
 
 impl Location {
@@ -71,50 +113,66 @@ impl Location {
             Some(parent) if !parent.as_os_str().is_empty() => parent,
             _ => Path::new("."),
         };
-        let beside_state = folder.strip_prefix(real(project)).ok();
-        Self {
-            beside_state: beside_state.map(|inside| inside.to_string_lossy().into_owned()),
-            folder: folder.to_string_lossy().into_owned(),
-            file: file.to_owned(),
+        let project = real(project);
+        let named = folder.join(file);
+        // A file that is missing is where it is to be; of a link that leads nowhere nothing is read.
+        let leads_to = match view.disk.place(&named) {
+            Ok(Place::Found(found) | Place::Missing(found)) if found != named => {
+                Some(Spot::new(&found, &project))
+            }
+            _ => None,
+        };
+        Self { folder: Spot::new(&folder, &project), file: file.to_owned(), leads_to }
+    }
+
+    /// Returns the path of the file itself.
+    fn whole(&self) -> String {
+        match &self.leads_to {
+            Some(spot) => spot.path.clone(),
+            None => format!("{}/{}", self.folder.path, self.file),
         }
     }
 
     /// Returns the location as a digest of the rules takes it.
     pub(crate) fn to_text(&self) -> String {
-        format!("{}\n{}", self.folder, self.file)
+        let leads_to = self.leads_to.iter().map(|spot| format!("\n{}", spot.path));
+        format!("{}\n{}{}", self.folder.path, self.file, leads_to.collect::<String>())
     }
 
     /// Returns what is to be told if this is another location than an earlier one.
-    ///
-    /// A project that was moved together with its state has left nothing behind: where the former
-    /// folder is still there, it is another one.
     fn moved_from(&self, former: &Self, disk: &dyn Disk) -> Option<Moved> {
-        let is_left = || matches!(disk.place(Path::new(&former.folder)), Ok(Place::Found(_)));
-        let is_beside = self.beside_state.is_some() && self.beside_state == former.beside_state;
-        let is_same_folder = self.folder == former.folder || (is_beside && !is_left());
-        let whole = |location: &Self| format!("{}/{}", location.folder, location.file);
-        match (is_same_folder, self.file == former.file) {
-            (true, true) => None,
-            (true, false) => Some(Moved { from: whole(former), to: whole(self) }),
-            (false, _) => Some(Moved { from: former.folder.clone(), to: self.folder.clone() }),
+        let is_same_folder = self.folder.is_same(&former.folder, disk);
+        let is_same_file = match (&self.leads_to, &former.leads_to) {
+            (Some(spot), Some(former)) => spot.is_same(former, disk),
+            (None, None) => is_same_folder && self.file == former.file,
+            _ => false,
+        };
+        // Two names may lead to one file.
+        if is_same_file || self.whole() == former.whole() {
+            return None;
         }
+        Some(match is_same_folder || self.leads_to.is_some() || former.leads_to.is_some() {
+            true => Moved { from: former.whole(), to: self.whole() },
+            false => Moved { from: former.folder.path.clone(), to: self.folder.path.clone() },
+        })
     }
 
     fn to_json(&self) -> Object {
         let mut object = Object::new();
-        object.insert(FOLDER, self.folder.as_str());
-        if let Some(inside) = &self.beside_state {
-            object.insert(BESIDE_STATE, inside.as_str());
-        }
+        self.folder.to_json([FOLDER, BESIDE_STATE], &mut object);
         object.insert(FILE, self.file.as_str());
+        if let Some(spot) = &self.leads_to {
+            spot.to_json([LEADS_TO, LEADS_BESIDE_STATE], &mut object);
+        }
         object
     }
 
     fn from_json(json: &Json) -> Option<Self> {
         let Json::Object(object) = json else { return None };
-        let text = |member| object.get(member).and_then(Json::as_str).map(str::to_owned);
-        let (folder, file) = (text(FOLDER)?, text(FILE)?);
-        Some(Self { folder, beside_state: text(BESIDE_STATE), file })
+        let file = object.get(FILE).and_then(Json::as_str).map(str::to_owned)?;
+        let folder = Spot::from_json(object, [FOLDER, BESIDE_STATE])?;
+        let leads_to = Spot::from_json(object, [LEADS_TO, LEADS_BESIDE_STATE]);
+        Some(Self { folder, file, leads_to })
     }
 }
 

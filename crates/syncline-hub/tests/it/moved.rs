@@ -207,3 +207,107 @@ fn an_undo_of_the_first_run_in_another_folder_brings_both_back() {
     assert_eq!(codes(&outcome), ["DOMAIN_MOVED"]);
     assert_eq!(both(&desk), [vec![ANN, BOB, CY], vec![ANN, BOB, CY]]);
 }
+
+/// Puts another file in the place of the business's: a link to it.
+fn link_business(desk: &Desk, leads_to: &str) {
+    let file = desk.path("business/contacts.json");
+    let _ = std::fs::remove_file(&file);
+    std::os::unix::fs::symlink(desk.path(leads_to), file).unwrap();
+}
+
+fn place_elsewhere(desk: &Desk, folder: &str, items: &[&str]) {
+    std::fs::create_dir_all(desk.path(folder)).unwrap();
+    desk.contacts(folder, items);
+}
+
+#[test]
+fn a_file_that_is_a_link_to_another_one_deletes_nothing_and_overwrites_nothing() {
+    let mut desk = agreed(&[ANN, BOB, CY]);
+    desk.request.entities[0].entity.rules = Default::default();
+    desk.sync().unwrap();
+    let stale = ANN.replace("Ann", "Stale");
+    place_elsewhere(&desk, "elsewhere", &[&stale]);
+    link_business(&desk, "elsewhere/contacts.json");
+    let outcome = desk.sync().unwrap();
+    assert_eq!(codes(&outcome), ["DOMAIN_MOVED"]);
+    assert!(outcome.report.notices[0].reason.contains("elsewhere/contacts.json"));
+    assert_eq!(both(&desk), [vec![ANN, BOB, CY], vec![&stale, BOB, CY]], "a person decides");
+    assert_eq!(desk.listed(Status::Open).len(), 1);
+    let link = std::fs::symlink_metadata(desk.path("business/contacts.json")).unwrap();
+    assert!(link.is_symlink(), "what the link leads to is written");
+    desk.sync_is_idle();
+}
+
+#[test]
+fn a_link_that_is_turned_or_made_a_file_again_is_another_place() {
+    let linked = || {
+        let desk = agreed(&[ANN, BOB]);
+        place_elsewhere(&desk, "elsewhere", &[ANN, BOB]);
+        link_business(&desk, "elsewhere/contacts.json");
+        assert!(desk.sync().unwrap().report.notices[0].reason.ends_with("as they were left"));
+        desk.sync_is_idle();
+        desk
+    };
+    type Turn = fn(&Desk);
+    let turns: [(&str, Turn); 3] = [
+        ("to another file", |desk| {
+            place_elsewhere(desk, "third", &[ANN]);
+            link_business(desk, "third/contacts.json");
+        }),
+        ("to a file of the same folder", |desk| {
+            desk.write("business/other.json", &format!("{{\"contacts\": [{ANN}]}}"));
+            link_business(desk, "business/other.json");
+        }),
+        ("replaced by a file, as editors do that save beside and rename", |desk| {
+            desk.write("business/saved", &format!("{{\"contacts\": [{ANN}]}}"));
+            std::fs::rename(desk.path("business/saved"), desk.path("business/contacts.json"))
+                .unwrap();
+        }),
+    ];
+    for (case, turn) in turns {
+        let desk = linked();
+        turn(&desk);
+        assert_eq!(codes(&desk.sync().unwrap()), ["DOMAIN_MOVED"], "{case}");
+        assert_eq!(desk.both().0, [ANN, BOB], "{case}");
+        assert_eq!(desk.both().1, [ANN, BOB], "{case}");
+        desk.sync_is_idle();
+        desk.contacts("business", &[BOB]);
+        desk.sync().unwrap();
+        assert_eq!(desk.held("personal"), [BOB], "{case}: it is the domain's from then on");
+    }
+}
+
+#[test]
+fn a_link_that_leads_nowhere_deletes_nothing_and_goes_on_once_it_leads_back() {
+    let desk = agreed(&[ANN, BOB]);
+    place_elsewhere(&desk, "elsewhere", &[ANN, BOB]);
+    link_business(&desk, "elsewhere/contacts.json");
+    desk.sync().unwrap();
+    std::fs::rename(desk.path("elsewhere"), desk.path("away")).unwrap();
+    let outcome = desk.sync().unwrap();
+    assert!(!outcome.report.problems.is_empty());
+    assert_eq!(desk.held("personal"), [ANN, BOB]);
+    std::fs::rename(desk.path("away"), desk.path("elsewhere")).unwrap();
+    desk.contacts("elsewhere", &[ANN]);
+    assert_eq!(codes(&desk.sync().unwrap()), Vec::<&str>::new());
+    assert_eq!(desk.held("personal"), [ANN], "a deletion there is one");
+}
+
+#[test]
+fn one_file_of_several_that_is_a_link_moves_alone() {
+    let mut desk = agreed(&[ANN, BOB]);
+    let notes = crate::desk::entity("notes", crate::desk::source_wins());
+    desk.request.entities.push(notes);
+    for domain in ["personal", "business"] {
+        desk.write(&format!("{domain}/notes.json"), &format!("{{\"notes\": [{ANN},{BOB}]}}"));
+    }
+    desk.sync().unwrap();
+    place_elsewhere(&desk, "elsewhere", &[ANN]);
+    link_business(&desk, "elsewhere/contacts.json");
+    desk.write("business/notes.json", &format!("{{\"notes\": [{ANN}]}}"));
+    let outcome = desk.sync().unwrap();
+    assert_eq!(codes(&outcome), ["DOMAIN_MOVED"]);
+    assert_eq!(outcome.report.notices[0].entity.as_ref().unwrap().as_str(), "contacts");
+    assert_eq!(desk.held("personal"), [ANN, BOB]);
+    assert!(!desk.read("personal/notes.json").contains("Bob"), "that one was deleted");
+}
