@@ -24,3 +24,4 @@ pub mod rules;
 pub mod state;
 pub mod text;
 pub mod token;
+pub mod uphold;

@@ -9,6 +9,7 @@ use syncline_merge::error::Refusal;
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
 use syncline_merge::state::Record;
 use syncline_merge::token::Token;
+use syncline_merge::uphold::uphold;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
@@ -244,6 +245,10 @@ impl Planner<'_> {
                 self.close_mirrored(side, base, &held[side.index()], written[side.index()]);
             }
         }
+        let is_met = |side: &Side| earlier[side.index()].is_none();
+        for side in Side::BOTH.into_iter().filter(is_met) {
+            self.uphold_against(side, held, plan, site)?;
+        }
         for side in Side::BOTH {
             // A mirror removes only what its source certainly does not hold.
             let origin_unknown = held[side.other().index()] == Held::Unknown;
@@ -326,6 +331,51 @@ impl Planner<'_> {
         }
         debug_assert!(capped.is_empty() || plan.changed, "a cap comes with a change");
         Ok(earlier)
+    }
+
+    /// Lets the other domain say anew what it holds unedited, where one that was met for the first
+    /// time contradicts it: else only whoever wrote it once says so, which may be the one that does.
+    fn uphold_against(
+        &self,
+        met: Side,
+        held: &[Held; 2],
+        plan: &mut RecordPlan,
+        site: &mut Site<'_>,
+    ) -> Result<(), Refusal> {
+        let side = met.other();
+        let contradicts = |change: &Change| change.side == met && change.before.is_some();
+        if !self.direction.gives(side) || !plan.changes.iter().any(contradicts) {
+            return Ok(());
+        }
+        let says = |of: Side| match &held[of.index()] {
+            Held::Present { fields, .. } => {
+                let gate = &self.party(of).gate;
+                Some(gate.reading(&gate.held(fields), None).into_owned())
+            }
+            Held::Absent | Held::Unknown => None,
+        };
+        let (Some(stated), Some(fields)) = (says(met), says(side)) else { return Ok(()) };
+        let shown_before = self.shown_to_all(plan);
+        let (Some(record), Some(base)) = (&plan.record, &mut plan.bases[side.index()]) else {
+            return Ok(());
+        };
+        // Both are met anew: what the records say of their times decides, as at a first meeting.
+        let time = self.time(&fields, None);
+        let reading = Reading {
+            fields: Some(&fields),
+            writer: &self.party(side).domain.writer,
+            edited: Clock::new(time.unwrap_or(site.now_ms), 0),
+            timed: time.is_some(),
+            written: None,
+        };
+        let upheld = uphold(record, base, &reading, &stated, &self.entity.rules, site)?;
+        if let Some((record, stamp)) = upheld {
+            plan.record = Some(record);
+            plan.changed = true;
+            let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
+            plan.changes.push(Change { stamp, side, before: shown_before, after });
+        }
+        Ok(())
     }
 
     /// Returns what the record shows as it is now.

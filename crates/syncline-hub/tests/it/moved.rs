@@ -1,10 +1,10 @@
 //! A domain that leads to another folder than before: what is missing there was deleted by nobody.
 
-use syncline_engine::conflicts::Status;
+use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::{Direction, Side};
-use syncline_hub::{Narrowing, SyncOutcome};
+use syncline_hub::{Choice, Narrowing, SyncOutcome};
 use syncline_merge::rules::{FieldRules, Rule, Shape};
-use syncline_model::id::RecordId;
+use syncline_model::id::{RecordId, Writer};
 use syncline_model::path::Pattern;
 
 use crate::desk::Desk;
@@ -310,4 +310,250 @@ fn one_file_of_several_that_is_a_link_moves_alone() {
     assert_eq!(outcome.report.notices[0].entity.as_ref().unwrap().as_str(), "contacts");
     assert_eq!(desk.held("personal"), [ANN, BOB]);
     assert!(!desk.read("personal/notes.json").contains("Bob"), "that one was deleted");
+}
+
+/// Points the personal domain, which is the source, to another folder with these contacts.
+fn move_personal(desk: &mut Desk, items: &[&str]) {
+    place_elsewhere(desk, "elsewhere", items);
+    desk.request.source.folder = desk.path("elsewhere");
+}
+
+/// A desk whose fields a person decides, where both sides hold these contacts and know it.
+fn undecided(items: &[&str]) -> Desk {
+    let mut desk = Desk::new();
+    desk.request.guard = no_guard();
+    desk.request.entities[0].entity.rules = Default::default();
+    desk.contacts("personal", items);
+    desk.contacts("business", items);
+    desk.sync().unwrap();
+    desk
+}
+
+/// Returns who says what in the only open conflict.
+fn question(desk: &Desk) -> Vec<(String, String)> {
+    let open = desk.listed(Status::Open);
+    assert_eq!(open.len(), 1);
+    said(&open[0])
+}
+
+fn said(row: &ConflictRow) -> Vec<(String, String)> {
+    let side = |side: &syncline_merge::conflict::Side| {
+        let writer = side.writer.as_ref().unwrap().as_str().to_owned();
+        (writer, side.value.as_ref().unwrap().to_json().to_compact_string())
+    };
+    row.conflict.sides.iter().map(side).collect()
+}
+
+fn named(sides: &[(&str, &str)]) -> Vec<(String, String)> {
+    sides.iter().map(|(who, what)| ((*who).to_owned(), format!("\"{what}\""))).collect()
+}
+
+#[test]
+fn an_old_copy_of_the_source_is_a_question_between_both_sides_that_each_goes_on_answering() {
+    type Narrow = fn(&mut Desk);
+    let runs: [(&str, Narrow); 3] = [
+        ("all", |_| {}),
+        ("one record", |desk| {
+            desk.request.narrowing = [RecordId::new("1").unwrap()].into_iter().collect();
+        }),
+        ("another record first", |desk| {
+            desk.request.narrowing = [RecordId::new("2").unwrap()].into_iter().collect();
+            desk.sync().unwrap();
+            desk.request.narrowing = Narrowing::default();
+        }),
+    ];
+    for (case, narrow) in runs {
+        let mut desk = undecided(&[ANN, BOB]);
+        let stale = ANN.replace("Ann", "Stale");
+        move_personal(&mut desk, &[&stale]);
+        narrow(&mut desk);
+        desk.sync().unwrap();
+        desk.request.narrowing = Narrowing::default();
+        desk.sync().unwrap();
+        assert_eq!(desk.held("business"), [ANN, BOB], "{case}");
+        assert_eq!(desk.held("elsewhere"), [&stale, BOB], "{case}");
+        let mut sides = question(&desk);
+        sides.sort();
+        assert_eq!(sides, named(&[("business", "Ann"), ("personal", "Stale")]), "{case}");
+        desk.sync_is_idle();
+        let id = desk.listed(Status::Open)[0].conflict_id();
+        let business = Choice::Writer(Writer::new("business").unwrap());
+        let entities = [desk.request.entities[0].entity.clone()];
+        desk.hub().resolve(&id, &business, &desk.request.actor, &entities).unwrap();
+        desk.sync().unwrap();
+        assert_eq!(desk.held("elsewhere"), [ANN, BOB], "{case}");
+        assert_eq!(desk.held("business"), [ANN, BOB], "{case}");
+        desk.sync_is_idle();
+    }
+}
+
+#[test]
+fn what_the_other_side_edits_or_deletes_in_the_run_of_a_move_is_its_own() {
+    let mut desk = undecided(&[ANN, BOB, CY]);
+    let stale = |item: &str| item.replace("name\":\"", "name\":\"Old ");
+    move_personal(&mut desk, &[&stale(ANN), &stale(BOB)]);
+    desk.contacts("business", &[&ANN.replace("Ann", "Anna"), CY]);
+    desk.sync().unwrap();
+    assert_eq!(desk.held("business"), [&ANN.replace("Ann", "Anna"), &stale(BOB), CY]);
+    assert_eq!(desk.held("elsewhere"), [&stale(ANN), &stale(BOB), CY], "an edit beats a deletion");
+    let is_of = |row: &&ConflictRow, id: &str| row.id.as_str() == id;
+    let rows = desk.listed(Status::Open);
+    let mut sides = said(rows.iter().find(|row| is_of(row, "1")).unwrap());
+    sides.sort();
+    assert_eq!(sides, named(&[("business", "Anna"), ("personal", "Old Ann")]));
+    let bob = rows.iter().find(|row| is_of(row, "2")).unwrap();
+    assert!(
+        said(bob).contains(&named(&[("personal", "Bob")])[0]),
+        "it was deleted and is asked for"
+    );
+    desk.sync_is_idle();
+}
+
+#[test]
+fn both_sides_moved_at_once_are_asked_and_what_both_had_agreed_on_is_an_answer_too() {
+    let mut desk = undecided(&[ANN]);
+    move_personal(&mut desk, &[&ANN.replace("Ann", "One")]);
+    place_elsewhere(&desk, "third", &[&ANN.replace("Ann", "Two")]);
+    desk.request.target.folder = desk.path("third");
+    let outcome = desk.sync().unwrap();
+    assert_eq!(codes(&outcome), ["DOMAIN_MOVED", "DOMAIN_MOVED"]);
+    assert_eq!(desk.held("elsewhere"), [ANN.replace("Ann", "One")]);
+    assert_eq!(desk.held("third"), [ANN.replace("Ann", "Two")]);
+    let sides = question(&desk);
+    assert!(sides.contains(&named(&[("business", "Two")])[0]), "{sides:?}");
+    assert!(sides.contains(&named(&[("personal", "One")])[0]), "{sides:?}");
+    assert!(sides.contains(&named(&[("personal", "Ann")])[0]), "{sides:?}");
+    desk.sync_is_idle();
+    // Where one of them holds what was agreed on, it is that one's answer.
+    let mut desk = undecided(&[ANN]);
+    move_personal(&mut desk, &[&ANN.replace("Ann", "One")]);
+    place_elsewhere(&desk, "third", &[&ANN.replace("{", "{ ")]);
+    desk.request.target.folder = desk.path("third");
+    desk.sync().unwrap();
+    let mut sides = question(&desk);
+    sides.sort();
+    assert_eq!(sides, named(&[("business", "Ann"), ("personal", "One")]));
+    assert_eq!(desk.held("third"), [ANN]);
+    desk.sync_is_idle();
+}
+
+#[test]
+fn a_side_that_wins_wins_and_the_other_value_is_listed() {
+    let mut desk = agreed(&[ANN]);
+    let stale = ANN.replace("Ann", "Stale");
+    move_personal(&mut desk, &[&stale]);
+    desk.sync().unwrap();
+    assert_eq!(desk.held("business"), [&*stale], "the source wins, and");
+    let settled = desk.listed(Status::Settled);
+    let writers: Vec<_> = settled[0]
+        .conflict
+        .sides
+        .iter()
+        .map(|side| side.writer.as_ref().unwrap().as_str())
+        .collect();
+    assert_eq!((settled.len(), writers.contains(&"business")), (1, true), "the loser is listed");
+    desk.sync_is_idle();
+}
+
+#[test]
+fn the_later_of_two_times_is_taken_at_a_move_as_at_a_first_meeting() {
+    let at = |name: &str, day: u8| {
+        format!(r#"{{"id":"1","lastModified":"2026-01-{day:02}T00:00:00Z","name":"{name}"}}"#)
+    };
+    for (old, expected) in [(2, "New"), (9, "Stale")] {
+        let mut desk = undecided(&[&at("New", 5)]);
+        move_personal(&mut desk, &[&at("Stale", old)]);
+        desk.sync().unwrap();
+        assert!(desk.held("business")[0].contains(expected), "{old}");
+        assert_eq!(desk.held("business"), desk.held("elsewhere"), "{old}");
+        assert_eq!(desk.listed(Status::Settled).len(), 1, "{old}");
+        desk.sync_is_idle();
+    }
+}
+
+#[test]
+fn fields_of_every_shape_meet_at_a_move_as_at_a_first_meeting() {
+    use Shape::{Append, Keyed, Register, Sum, Text, Union};
+    let keyed = || Keyed { key: "k".into() };
+    // Shape; what was agreed on; what the old copy holds; what the source and the target hold then.
+    let rows = [
+        (Sum { minimum: None }, "10", "7", ["10", "10"]),
+        (Sum { minimum: None }, "10", "12", ["12", "12"]),
+        (Union, r#"["x","y"]"#, r#"["x","z"]"#, [r#"["x","y","z"]"#, r#"["x","y","z"]"#]),
+        (Append { keep: 9 }, r#"["a","b"]"#, r#"["a"]"#, [r#"["a","b"]"#, r#"["a","b"]"#]),
+        (
+            Append { keep: 9 },
+            r#"["a","b"]"#,
+            r#"["a","c"]"#,
+            [r#"["a","b","c"]"#, r#"["a","b","c"]"#],
+        ),
+        (
+            keyed(),
+            r#"[{"k":"1","v":"new"},{"k":"2","v":"two"}]"#,
+            r#"[{"k":"1","v":"old"}]"#,
+            [
+                r#"[{"k":"1","v":"old"},{"k":"2","v":"two"}]"#,
+                r#"[{"k":"1","v":"new"},{"k":"2","v":"two"}]"#,
+            ],
+        ),
+        (Text, "\"new\"", "\"old\"", ["\"new\"", "\"new\""]),
+        (Register, "\"new\"", "\"old\"", ["\"old\"", "\"new\""]),
+    ];
+    for (shape, agreed, old, expected) in rows {
+        let item = |value: &str| format!(r#"{{"id":"1","v":{value}}}"#);
+        let case = format!("{shape:?} {old}");
+        let mut desk = undecided(&[]);
+        let pattern = Pattern::parse("/v").unwrap();
+        let fields = &mut desk.request.entities[0].entity.rules.fields;
+        fields.push(FieldRules { pattern, shape, rule: Rule::Latest });
+        for domain in ["personal", "business"] {
+            desk.contacts(domain, &[&item(agreed)]);
+        }
+        desk.sync().unwrap();
+        move_personal(&mut desk, &[&item(old)]);
+        desk.sync().unwrap();
+        assert_eq!(desk.held("elsewhere"), [item(expected[0])], "{case}");
+        assert_eq!(desk.held("business"), [item(expected[1])], "{case}");
+        let rows = desk.hub().conflicts().unwrap();
+        for row in rows.iter().filter(|row| row.status != Status::Closed) {
+            let mut writers: Vec<_> = row.conflict.sides.iter().map(|side| &side.writer).collect();
+            writers.sort();
+            writers.dedup();
+            assert_eq!(writers.len(), 2, "{case}: each side is named");
+        }
+        desk.sync_is_idle();
+    }
+}
+
+#[test]
+fn a_third_domain_goes_on_showing_what_it_was_given_when_another_one_moves() {
+    let mut desk = undecided(&[ANN]);
+    std::fs::create_dir(desk.path("third")).unwrap();
+    desk.contacts("third", &[]);
+    let third = |desk: &Desk| syncline_hub::FileDomain {
+        domain: syncline_engine::link::LinkedDomain::open(
+            syncline_model::id::DomainName::new("third").unwrap(),
+        ),
+        folder: desk.path("third"),
+        renames: Default::default(),
+    };
+    let sync_third = |desk: &mut Desk| {
+        let third = third(desk);
+        let business = std::mem::replace(&mut desk.request.target, third);
+        desk.sync().unwrap();
+        desk.request.target = business;
+    };
+    sync_third(&mut desk);
+    assert_eq!(desk.held("third"), [ANN]);
+    let stale = ANN.replace("Ann", "Stale");
+    move_personal(&mut desk, &[&stale]);
+    desk.sync().unwrap();
+    sync_third(&mut desk);
+    assert_eq!(desk.held("elsewhere"), [&*stale]);
+    assert_eq!(desk.held("business"), [ANN]);
+    assert_eq!(desk.held("third"), [ANN]);
+    let mut sides = question(&desk);
+    sides.sort();
+    assert_eq!(sides, named(&[("business", "Ann"), ("personal", "Stale")]));
+    desk.sync_is_idle();
 }
