@@ -171,8 +171,27 @@ pub fn sum_value(sum: &Sum) -> Option<Number> {
 
 /// Returns whether a sum says anything that no reset took away.
 pub(crate) fn sum_is_visible(sum: &Sum) -> bool {
-    let taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.seen.clock >= clock);
-    !sum.floors.is_empty() || sum.adds.iter().any(|(site, added)| !taken(site, added.clock))
+    sum_stamps(sum).next().is_some()
+}
+
+/// Returns the changes of a sum that no reset took away.
+fn sum_stamps(sum: &Sum) -> impl Iterator<Item = Stamp> {
+    let is_taken = |site, clock| sum.zeros.get(site).is_some_and(|zero| zero.seen.clock >= clock);
+    let adds = sum.adds.iter().filter(move |(site, added)| !is_taken(*site, added.clock));
+    sum.floors.keys().copied().chain(adds.map(|(site, added)| Stamp::new(added.clock, *site)))
+}
+
+/// Returns the changes that keep up what a field shows in shapes other than the register.
+pub(crate) fn stamps_by_shape(body: &Body, path: &Path) -> Dots {
+    let sum = body.sums.get(path).into_iter().flat_map(sum_stamps);
+    let appended = body.appends.get(path).into_iter().flat_map(BTreeMap::values);
+    let appended = appended.flat_map(|element| element.dots.keys().copied());
+    let elements = body.unions.get(path).into_iter().flat_map(BTreeMap::values);
+    let members = body.keyed.get(path).into_iter().flat_map(BTreeMap::values);
+    let texts = body.texts.get(path).into_iter().flat_map(BTreeMap::values);
+    let lives = elements.chain(members.map(|member| &member.live));
+    let lives = lives.chain(texts.map(|text| &text.live)).flat_map(Dots::as_slice);
+    sum.chain(appended).chain(lives.copied()).collect()
 }
 
 /// Returns the elements of an append list in the order shown: least stamp, then the index in that

@@ -10,14 +10,14 @@ use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 
 use crate::commit::{Capped, Site, operate};
-use crate::diff::{difference, statement};
-use crate::display::{Fields, is_visible, same_fields, sum_value, visible};
+use crate::diff::{difference, fits, statement};
+use crate::display::{Fields, is_visible, same_fields, stamps_by_shape, sum_value, visible};
 use crate::dots::Dots;
 use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::operation::{Effect, FieldOperation, Operation};
-use crate::rules::EntityRules;
-use crate::state::{Body, Record, Register, Sum};
+use crate::rules::{EntityRules, Shape};
+use crate::state::{Body, Entry, Record, Register, Sum};
 use crate::token::{Context, Token};
 
 /// What a plain writer is known to hold of a record.
@@ -250,8 +250,25 @@ fn take_change(
     Ok(taken)
 }
 
-/// Takes fields along whose shape was changed since they were written: what is known of such a field
-/// in its old shape is replaced by all that the writer says of it in the new one.
+/// What an edit of a field meets in the record that is not of the field's present shape.
+enum Meeting {
+    /// Nothing: the edit says enough.
+    Nothing,
+    /// The field was written before it was given its shape.
+    Old,
+    /// Somebody put a value of another kind in the place of all that the writer had seen.
+    Replaced,
+    /// The writer puts a value of another kind beside what somebody does to the field.
+    Edited,
+}
+
+/// Lets the operations of fields whose shape is not all that is known of them say as much as others
+/// need to go on:
+///
+/// - What is known of a field in an old shape is replaced by all that the writer says of it in the
+///   new one.
+/// - Of two writers who had not seen each other one edits a field by its shape, the other writes a
+///   value that does not fit it: both are kept as they were typed, not only what was edited.
 fn reshaped(
     operations: Vec<FieldOperation>,
     body: &Body,
@@ -259,13 +276,8 @@ fn reshaped(
     rules: &EntityRules,
     new: &Fields,
 ) -> Vec<FieldOperation> {
-    // A value that the writer has not seen is no old one: somebody writes it now.
-    let has_seen = |path: &Path| {
-        let stamps = body.registers.get(path).into_iter().flat_map(Register::keys);
-        stamps.copied().all(|stamp| context.covers(path, stamp))
-    };
-    let is_old = |path: &Path| body.is_in_other_shape(path, rules.shape(path)) && has_seen(path);
-    if !operations.iter().any(|operation| is_old(operation.path())) {
+    let meeting = |path: &Path| meeting(path, body, context, rules, new);
+    if operations.iter().all(|operation| matches!(meeting(operation.path()), Meeting::Nothing)) {
         return operations;
     }
     let mut all = Vec::with_capacity(operations.len());
@@ -275,25 +287,72 @@ fn reshaped(
         if done.as_ref() == Some(path) {
             continue;
         }
-        if !is_old(path) {
-            all.push(operation);
-            continue;
-        }
-        done = Some(path.clone());
-        all.push(FieldOperation::Unset { path: path.clone() });
-        let register = body.registers.get(path);
-        let value = register.and_then(Register::last_key_value).and_then(|(_, e)| e.value.as_ref());
-        let counted = value.and_then(Leaf::as_number);
-        if let (FieldOperation::Increment { path, .. }, Some(value)) = (&operation, counted) {
-            // Both sides may add to what was there.
-            all.push(FieldOperation::Floor { path: path.clone(), value });
-            all.push(operation);
-        } else {
-            let said: Fields = new.iter().filter(|(of, _)| of == path).cloned().collect();
-            all.extend(statement(rules, &Fields::new(), &said).operations);
+        let said = || new.iter().filter(|(of, _)| of == path).cloned().collect();
+        let whole = || statement(rules, &Fields::new(), &said()).operations;
+        match meeting(path) {
+            Meeting::Nothing => all.push(operation),
+            Meeting::Edited if matches!(operation, FieldOperation::Unset { .. }) => {}
+            Meeting::Edited => all.push(operation),
+            Meeting::Replaced => {
+                done = Some(path.clone());
+                all.extend(whole());
+            }
+            Meeting::Old => {
+                done = Some(path.clone());
+                all.push(FieldOperation::Unset { path: path.clone() });
+                let last = body.registers.get(path).and_then(Register::last_key_value);
+                let counted = last.and_then(|(_, entry)| entry.value.as_ref()?.as_number());
+                if let (FieldOperation::Increment { path, .. }, Some(value)) = (&operation, counted)
+                {
+                    // Both sides may add to what was there.
+                    all.push(FieldOperation::Floor { path: path.clone(), value });
+                    all.push(operation);
+                } else {
+                    all.extend(whole());
+                }
+            }
         }
     }
     all
+}
+
+fn meeting(
+    path: &Path,
+    body: &Body,
+    context: &Context,
+    rules: &EntityRules,
+    new: &Fields,
+) -> Meeting {
+    let shape = rules.shape(path);
+    // A value that the writer has not seen is no old one: somebody writes it now.
+    let register = || body.registers.get(path).into_iter().flat_map(Register::keys);
+    if body.is_in_other_shape(path, shape) && register().all(|dot| context.covers(path, *dot)) {
+        return Meeting::Old;
+    }
+    if matches!(shape, Shape::Register) {
+        return Meeting::Nothing;
+    }
+    // An object in the place of the field is what is below it.
+    let is_unfit = |of: &Path, value: &Leaf| of != path || !fits(shape, value);
+    let mut said = new.iter().filter(|(of, _)| path.is_prefix_of(of)).peekable();
+    if said.peek().is_none() {
+        return Meeting::Nothing;
+    }
+    let by_shape = stamps_by_shape(body, path);
+    if said.any(|(of, value)| is_unfit(of, value)) {
+        let is_seen = |stamp: &Stamp| context.covers(path, *stamp);
+        let is_edited = !by_shape.as_slice().iter().all(is_seen);
+        return if is_edited { Meeting::Edited } else { Meeting::Nothing };
+    }
+    let is_unseen_and_unfit = |of: &Path, (stamp, entry): (&Stamp, &Entry)| {
+        !context.covers(of, *stamp) && entry.value.as_ref().is_some_and(|value| is_unfit(of, value))
+    };
+    let at_field = body.registers.iter().filter(|(of, _)| path.is_prefix_of(of));
+    let mut entries = at_field.flat_map(|(of, entries)| entries.iter().map(move |e| (of, e)));
+    match by_shape.is_empty() && entries.any(|(of, entry)| is_unseen_and_unfit(of, entry)) {
+        true => Meeting::Replaced,
+        false => Meeting::Nothing,
+    }
 }
 
 type CommittedPlain = (Record, (Stamp, Operation), Vec<Capped>);
