@@ -5,6 +5,7 @@
 
 mod gate;
 mod names;
+mod order;
 mod record;
 mod report;
 mod since;

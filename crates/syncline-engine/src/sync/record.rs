@@ -15,6 +15,7 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
 use super::gate::Gate;
+use super::order::arrange;
 use super::transaction::Recording;
 use crate::link::{Direction, LinkedDomain, LinkedEntity, Side};
 
@@ -36,9 +37,8 @@ impl Party<'_> {
         base: Option<&Base>,
     ) -> Cow<'f, Fields> {
         let held = self.gate.held(fields);
-        let known = base.and_then(|base| base.rendering.as_ref());
         match shown {
-            Some(shown) => self.gate.without_own(held, shown, known),
+            Some(shown) => self.gate.without_own(held, shown, rendering_of(base)),
             None => held,
         }
     }
@@ -300,7 +300,7 @@ impl Planner<'_> {
         if let Some(base) = &mut base {
             self.close_intent(side, base, held.as_deref(), written);
         }
-        let rendering = base.as_ref().and_then(|base| base.rendering.as_ref());
+        let rendering = rendering_of(base.as_ref());
         let fields = held.as_deref().map(|held| party.gate.reading(held, rendering));
         if let (Some(before), Some(now)) = (rendering, &fields)
             && same_fields(&self.entity.rules, before, now)
@@ -422,7 +422,7 @@ impl Planner<'_> {
         let path = self.entity.time_path.as_ref()?;
         let at = |fields: &Fields| fields.iter().find(|(p, _)| p == path).map(|(_, l)| l.clone());
         let time = at(fields)?;
-        let before = base.and_then(|base| base.rendering.as_ref()).and_then(at);
+        let before = rendering_of(base).and_then(at);
         if before.as_ref() == Some(&time) {
             return None;
         }
@@ -442,9 +442,7 @@ impl Planner<'_> {
                 Some(party.holds(fields, shown.as_ref(), base))
             }
         };
-        let deleted_here =
-            plan.notices.iter().any(|(at, notice)| *at == side && *notice == Notice::DeletedHere);
-        if deleted_here {
+        if plan.notices.contains(&(side, Notice::DeletedHere)) {
             return;
         }
         let nothing = Fields::new();
@@ -488,9 +486,12 @@ impl Planner<'_> {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)
         } else {
             if let (Some(now), Some(after)) = (&now, &after) {
-                let base = earlier.as_ref().and_then(|base| base.rendering.as_ref());
-                let replaced = party.gate.replaced(now, after, base).into_iter();
+                let replaced = party.gate.replaced(now, after, rendering_of(earlier.as_ref()));
+                let replaced = replaced.into_iter();
                 plan.notices.extend(replaced.map(|path| (side, Notice::Replaced { path })));
+            }
+            if let (Some(after), false) = (&mut after, rules.fields.is_empty()) {
+                arrange(after.to_mut(), held.each_ref().map(Held::fields), rules);
             }
             // A record that comes anew comes without what is out of scope.
             let rendering = match now {
@@ -566,6 +567,11 @@ impl Planner<'_> {
 pub(super) fn was_held(base: &Base) -> bool {
     let intended = base.intent.as_ref().and_then(|intent| intent.rendering.as_ref());
     base.rendering.is_some() || intended.is_some()
+}
+
+/// Returns what a domain was last known to hold.
+fn rendering_of(base: Option<&Base>) -> Option<&Fields> {
+    base.and_then(|base| base.rendering.as_ref())
 }
 
 /// Returns whether every viewer is shown the same, since no field has two values at once.
