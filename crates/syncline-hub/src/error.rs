@@ -5,6 +5,8 @@ use syncline_policy::SafetyStop;
 use syncline_store::StoreError;
 use thiserror::Error;
 
+use crate::location::Moved;
+
 /// Why a hub could not do what it was asked to. Nothing was changed, unless the variant says so.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -88,6 +90,19 @@ pub enum HubError {
         /// Why not.
         reason: &'static str,
     },
+    /// The run wrote another file than the one to which a domain leads now.
+    #[error(
+        "run `{id}` cannot be undone: it wrote {file} in {}, and the domain leads to {} now",
+        .places.from, .places.to
+    )]
+    WroteElsewhere {
+        /// The run.
+        id: String,
+        /// The file, as `<domain>/<entity>`.
+        file: String,
+        /// Where it is that the run wrote, and where the domain leads.
+        places: Box<Moved>,
+    },
     /// There is no such conflict.
     #[error("there is no conflict `{id}`")]
     ConflictNotFound {
@@ -142,7 +157,7 @@ impl HubError {
             Self::WouldConflict { .. } => "SYNC_CONFLICT",
             Self::RunNotFound { .. } => "RUN_NOT_FOUND",
             Self::ChangeNotFound { .. } => "CHANGE_NOT_FOUND",
-            Self::NotUndoable { .. } => "RUN_NOT_UNDOABLE",
+            Self::NotUndoable { .. } | Self::WroteElsewhere { .. } => "RUN_NOT_UNDOABLE",
             Self::ConflictNotFound { .. } => "CONFLICT_NOT_FOUND",
             Self::ConflictStale { .. } => "CONFLICT_STALE",
             Self::DecisionUnfit { .. } => "DECISION_UNFIT",

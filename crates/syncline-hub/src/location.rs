@@ -9,6 +9,7 @@ use std::path::Path;
 
 use syncline_domains::files::disk::{Disk, Place};
 use syncline_engine::rows::{Batch, Key};
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::{DomainName, EntityName, RunId};
 use syncline_model::json::{Json, Object, parse};
 
@@ -44,11 +45,11 @@ pub(crate) struct Location {
 
 /// A folder or a file, without symbolic links.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Spot {
-    path: String,
+pub(crate) struct Spot {
+    pub(crate) path: String,
     /// The path as it is named from the folder that holds the state, if it lies within that: it stays
     /// the same where a project is moved as a whole.
-    beside_state: Option<String>,
+    pub(crate) beside_state: Option<String>,
 }
 
 /// The locations of a domain's files, by entity.
@@ -83,7 +84,7 @@ impl Spot {
 
     /// Returns whether this is the same as a former one. A project that was moved together with its
     /// state has left nothing behind: where the former one is still there, it is another one.
-    fn is_same(&self, former: &Self, disk: &dyn Disk) -> bool {
+    pub(crate) fn is_same(&self, former: &Self, disk: &dyn Disk) -> bool {
         let is_left = || matches!(disk.place(Path::new(&former.path)), Ok(Place::Found(_)));
         let is_beside = self.beside_state.is_some() && self.beside_state == former.beside_state;
         self.path == former.path || (is_beside && !is_left())
@@ -125,12 +126,20 @@ impl Location {
         Self { folder: Spot::new(&folder, &project), file: file.to_owned(), leads_to }
     }
 
-    /// Returns the path of the file itself.
+    /// Returns where the file itself is.
+    pub(crate) fn of_file(&self) -> Spot {
+        let inside = |folder: &String| match folder.as_str() {
+            "" => self.file.clone(),
+            folder => format!("{folder}/{}", self.file),
+        };
+        self.leads_to.clone().unwrap_or_else(|| Spot {
+            path: inside(&self.folder.path),
+            beside_state: self.folder.beside_state.as_ref().map(inside),
+        })
+    }
+
     fn whole(&self) -> String {
-        match &self.leads_to {
-            Some(spot) => spot.path.clone(),
-            None => format!("{}/{}", self.folder.path, self.file),
-        }
+        self.of_file().path
     }
 
     /// Returns the location as a digest of the rules takes it.
@@ -209,7 +218,7 @@ impl View<'_> {
         location: &Location,
     ) -> Result<Option<Moved>, HubError> {
         let known = self.locations(domain)?;
-        let former = known.get(entity);
+        let former = known.get(entity).filter(|_| !is_planted(Fault::MoveNotSeen));
         Ok(former.and_then(|former| location.moved_from(&former.location, self.disk)))
     }
 

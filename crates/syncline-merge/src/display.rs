@@ -105,10 +105,11 @@ pub fn shown<'a>(
 
 type Pair<'a> = (&'a Stamp, &'a Entry);
 
-/// Under review a writer sees its own latest value; others see the latest of all.
+/// Under review a writer sees the value that it said last, whatever time it claims: it may say an old
+/// one again, which then is what it holds. Others see the latest of all.
 fn reviewed<'a>(entries: &[Pair<'a>], viewer: Option<&Writer>) -> Option<Pair<'a>> {
-    let own = entries.iter().rev().find(|(_, entry)| Some(&entry.writer) == viewer);
-    own.or(entries.last()).copied()
+    let own = entries.iter().filter(|(_, entry)| Some(&entry.writer) == viewer);
+    own.max_by_key(|(stamp, _)| **stamp).or(entries.last()).copied()
 }
 
 /// Chooses among entries in order of (edit time, stamp), a strict total order.

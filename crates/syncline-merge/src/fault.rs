@@ -43,6 +43,10 @@ pub enum Fault {
     HighestClockSkips,
     /// After an undo every writer counts as having seen all of the record.
     UndoSeesAll,
+    /// A domain that leads to another folder is taken for the one that was known.
+    MoveNotSeen,
+    /// Who meets a record anew contradicts only what was written once, not who holds it.
+    NothingUpheld,
 }
 
 #[cfg(feature = "planted-faults")]

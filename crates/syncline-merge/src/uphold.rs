@@ -13,6 +13,7 @@ use crate::commit::{Site, operate};
 use crate::diff::statement;
 use crate::display::Fields;
 use crate::error::Refusal;
+use crate::fault::{Fault, is_planted};
 use crate::operation::{Effect, FieldOperation, Operation};
 use crate::plain::{Base, Reading};
 use crate::rules::EntityRules;
@@ -44,7 +45,7 @@ pub fn uphold(
     let mut fields = statement(rules, stated, &held.cloned().collect()).operations;
     let mut upheld = Upheld { reading, base, token: base.token.clone() };
     fields.retain_mut(|field| upheld.takes(&record.body, &Path::root(), field));
-    if fields.is_empty() {
+    if fields.is_empty() || is_planted(Fault::NothingUpheld) {
         return Ok(None);
     }
     let operation = Operation {

@@ -372,6 +372,7 @@ pub(crate) fn hub_exit(error: &HubError) -> Exit {
         HubError::Safety(_)
         | HubError::StalePlan
         | HubError::NotUndoable { .. }
+        | HubError::WroteElsewhere { .. }
         | HubError::ConflictStale { .. } => Exit::Safety,
         HubError::File { transient, code, .. } => match *transient || code.starts_with("STORAGE") {
             true => Exit::Transient,
@@ -486,6 +487,9 @@ fn hub_next(error: &HubError) -> &'static str {
         HubError::RunNotFound { .. } => "list them: syncline log",
         HubError::ChangeNotFound { .. } => "look: syncline diff <entity> <id>",
         HubError::NotUndoable { .. } => "look: syncline show <run>",
+        HubError::WroteElsewhere { .. } => {
+            "set `path`, or the link, back to where it wrote, undo, then correct it; nothing was written"
+        }
         HubError::ConflictNotFound { .. } | HubError::ConflictStale { .. } => {
             "list them: syncline conflicts list"
         }

@@ -123,6 +123,10 @@ pub struct FileChange {
     pub before: Option<String>,
     /// Digest after.
     pub after: Option<String>,
+    /// Where the file is, without symbolic links: what an undo writes is that file and no other.
+    pub path: String,
+    /// The same as it is named from the folder that holds the state, if it lies within that.
+    pub beside_state: Option<String>,
 }
 
 impl RunReport {
@@ -156,6 +160,10 @@ impl RunReport {
             let mut file = Object::new();
             file.insert("before", optional(change.before.as_deref()));
             file.insert("after", optional(change.after.as_deref()));
+            file.insert("path", change.path.as_str());
+            if let Some(inside) = &change.beside_state {
+                file.insert("besideState", inside.as_str());
+            }
             files.insert(name.as_str(), file);
         }
         record.insert("files", files);

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use syncline_domains::files::disk::{Digest, Disk, Place, Reading, journal, leftovers, read};
 use syncline_engine::bases;
+use syncline_engine::index::DomainIndex;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::base_key;
 use syncline_model::id::{DomainName, EntityName, RecordId};
@@ -43,10 +44,12 @@ impl Hub {
             match journal::recover(&*self.disk, &entry) {
                 Ok(journal::Outcome::AlreadyPublished) => {
                     told.push(format!("{name}: was written; confirmed"));
+                    self.outdate_index(&domain, &entity, &mut batch)?;
                     batch.delete(key);
                 }
                 Ok(journal::Outcome::PublishedNow) => {
                     told.push(format!("{name}: interrupted write finished"));
+                    self.outdate_index(&domain, &entity, &mut batch)?;
                     batch.delete(key);
                 }
                 Ok(outcome) => {
@@ -59,6 +62,9 @@ impl Hub {
                         (is_only_one, was_written(&*self.disk, &entry, found))
                     {
                         self.close_intents(&domain, &entity, &entry.records, written, &mut batch)?;
+                        if written {
+                            self.outdate_index(&domain, &entity, &mut batch)?;
+                        }
                         // Best effort: what is left of a run that is over is removed by the next.
                         let _ = entry.staged.discard(&*self.disk);
                         batch.delete(key);
@@ -71,6 +77,23 @@ impl Hub {
             self.store.commit(&batch)?;
         }
         Ok(told)
+    }
+
+    /// Notes that the index of a domain is from before a write that is done: a file that holds what it
+    /// tells is an old copy in another folder, not the file as it was left.
+    fn outdate_index(
+        &self,
+        domain: &DomainName,
+        entity: &EntityName,
+        batch: &mut Batch,
+    ) -> Result<(), HubError> {
+        let key = Key::Domain { domain: domain.clone(), entity: Some(entity.clone()) };
+        let Some(row) = self.view().rows.get(&key)? else { return Ok(()) };
+        let index = DomainIndex::decode(&row);
+        let mut index = index.map_err(|source| HubError::Damaged { table: "domains", source })?;
+        index.file = None;
+        batch.put(key, index.encode());
+        Ok(())
     }
 
     /// Takes note of what became of a file that was about to be written: what the records of that

@@ -12,6 +12,7 @@ use super::moved;
 use super::publish::file_name;
 use super::run::{Prepared, hex, status};
 use crate::error::HubError;
+use crate::location::Spot;
 use crate::request::SyncRequest;
 use crate::view::View;
 
@@ -34,7 +35,9 @@ impl View<'_> {
             for side in Side::BOTH {
                 let digest = entity.digests[side.index()].map(|digest| hex(&digest));
                 let name = file_name(request, side, &entity.name);
-                let change = FileChange { before: digest.clone(), after: digest };
+                let Spot { path, beside_state } = entity.locations[side.index()].of_file();
+                let (before, after) = (digest.clone(), digest);
+                let change = FileChange { before, after, path, beside_state };
                 files.insert(name, change);
             }
         }

@@ -18,6 +18,7 @@ use syncline_model::json::{Json, Object, parse};
 use super::happened::{Happened, RecordKey, SideRecord};
 use crate::error::HubError;
 use crate::hub::Hub;
+use crate::location::{Moved, Spot};
 use crate::request::{FileDomain, FileEntity, SyncRequest};
 use crate::sync::{hex, undo_path};
 
@@ -29,6 +30,8 @@ pub(super) struct Return {
     pub(super) side: Side,
     pub(super) entity: EntityName,
     path: PathBuf,
+    /// Where that leads.
+    pub(super) spot: Spot,
     /// Digest of what is there now; `None` if nothing is.
     pub(super) found: Option<[u8; 32]>,
     /// The bytes that come back; `None` to remove the file.
@@ -73,6 +76,7 @@ impl Hub {
         let Some((before, after)) = file_change(run, &label).filter(|(b, a)| b != a) else {
             return Ok(None);
         };
+        let spot = self.place_of(request, entity, side, plan)?;
         let current = self.bytes_of(request, entity, side)?;
         let found = current.as_ref().map(|file| Digest::of(file).0);
         let old = before.as_ref().map(|_| {
@@ -95,9 +99,17 @@ impl Hub {
             left.extend(told.map(|id| (side, name.clone(), id.clone())));
             if !differing.iter().chain(happened.touched_of(name)).any(stays) {
                 let (bytes, records) = (old, differing);
-                let back =
-                    Return { side, entity, path, found, bytes, exact: true, earlier, records };
-                return Ok(Some(back));
+                return Ok(Some(Return {
+                    side,
+                    entity,
+                    path,
+                    spot,
+                    found,
+                    bytes,
+                    exact: true,
+                    earlier,
+                    records,
+                }));
             }
         }
         // Edited since: what was not touched goes back record by record.
@@ -123,7 +135,33 @@ impl Hub {
         let changes = changes.into_iter().map(|(_, change)| change).collect();
         let rewritten = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
         let bytes = Some(rewritten.bytes);
-        Ok(Some(Return { side, entity, path, found, bytes, exact: false, earlier, records }))
+        let exact = false;
+        Ok(Some(Return { side, entity, path, spot, found, bytes, exact, earlier, records }))
+    }
+
+    /// Returns where a file is, if the run wrote that one.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::WroteElsewhere`] if the domain leads to another one now.
+    fn place_of(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        side: Side,
+        plan: &ReturnPlan<'_>,
+    ) -> Result<Spot, HubError> {
+        let domain = request.domain(side);
+        let spot = self.view().location(&domain.folder, &entity.file).of_file();
+        let file = format!("{}/{}", domain.domain.name, entity.entity.name);
+        match file_place(plan.run, &file).filter(|wrote| !spot.is_same(wrote, &*self.disk)) {
+            Some(Spot { path: wrote, .. }) => {
+                let id = plan.sync_id.to_owned();
+                let places = Box::new(Moved { from: wrote, to: spot.path });
+                Err(HubError::WroteElsewhere { id, file, places })
+            }
+            None => Ok(spot),
+        }
     }
 
     /// Returns whether a later run has written a file.
@@ -283,14 +321,23 @@ impl Hub {
     }
 }
 
+/// Returns what the report of a run says of a file.
+fn file_of<'r>(run: &'r Object, label: &str) -> Option<&'r Object> {
+    let Json::Object(files) = run.get("files")? else { return None };
+    let Json::Object(file) = files.get(label)? else { return None };
+    Some(file)
+}
+
+/// Returns where a file was that a run wrote.
+fn file_place(run: &Object, label: &str) -> Option<Spot> {
+    let file = file_of(run, label)?;
+    let text = |member| file.get(member).and_then(Json::as_str).map(str::to_owned);
+    Some(Spot { path: text("path")?, beside_state: text("besideState") })
+}
+
 /// Returns the digests of a file before and after a run, as its report has them.
 fn file_change(run: &Object, label: &str) -> Option<(Option<String>, Option<String>)> {
-    let Json::Object(files) = run.get("files")? else {
-        return None;
-    };
-    let Json::Object(file) = files.get(label)? else {
-        return None;
-    };
+    let file = file_of(run, label)?;
     let digest = |member| file.get(member).and_then(Json::as_str).map(str::to_owned);
     Some((digest("before"), digest("after")))
 }

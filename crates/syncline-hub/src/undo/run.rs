@@ -15,6 +15,7 @@ use super::files::{Return, ReturnPlan};
 use super::happened::{Happened, InFiles, RecordKey, SideRecord};
 use crate::error::HubError;
 use crate::hub::Hub;
+use crate::location::Spot;
 use crate::outcome::UndoOutcome;
 use crate::request::SyncRequest;
 use crate::sync::{hex, put_report, timestamp};
@@ -36,7 +37,8 @@ impl Hub {
     /// # Errors
     ///
     /// [`HubError::RunNotFound`], or [`HubError::NotUndoable`] if the run was undone already,
-    /// belongs to another link, its undo copies are gone, or nothing would come back. Nothing is
+    /// belongs to another link, its undo copies are gone, or nothing would come back;
+    /// [`HubError::WroteElsewhere`] if a domain leads to another file than the run wrote. Nothing is
     /// written then, and the run can still be undone.
     pub fn undo(
         &mut self,
@@ -139,7 +141,8 @@ impl Hub {
             let name = format!("{}/{}", request.domain(back.side).domain.name, back.entity);
             let before = back.found.map(|digest| hex(&digest));
             let after = back.bytes.as_ref().map(|bytes| hex(&Digest::of(bytes).0));
-            files.insert(name, FileChange { before, after });
+            let Spot { path, beside_state } = back.spot.clone();
+            files.insert(name, FileChange { before, after, path, beside_state });
         }
         Ok(RunReport {
             sync_id: self.view().new_sync_id(now_ms)?,

@@ -19,7 +19,7 @@ use syncline_store::sqlite::{Options, SqliteStore};
 use syncline_store::{Epoch, Read, Store, StoreError};
 
 use crate::desk::{Desk, entity};
-use crate::hunt_kit::{files_below, no_guard};
+use crate::hunt_kit::{copy_folder, files_below, no_guard};
 
 /// Burns at one step; nothing works after that.
 struct Fuse {
@@ -395,6 +395,28 @@ fn a_run_cut_off_anywhere_comes_to_the_same_end() {
         assert_eq!(rows.len(), 1, "{context}: {rows:?}");
     });
     assert!(wrecks > 24, "{wrecks} steps are too few for a run that writes two files");
+}
+
+#[test]
+fn after_a_crash_an_old_copy_elsewhere_is_neither_written_nor_taken_for_edits() {
+    let copied = || {
+        let desk = edited();
+        copy_folder(&desk.path("business"), &desk.path("old"));
+        desk
+    };
+    at_every_step(copied, runs, |desk, context| {
+        let old = desk.read("old/contacts.json");
+        drop(open(desk, never()).unwrap());
+        assert_eq!(desk.read("old/contacts.json"), old, "{context}: another folder was written");
+        let mut request = desk.request.clone();
+        request.target.folder = desk.path("old");
+        let outcome = open(desk, never()).unwrap().sync(&request, &mut Silent).unwrap();
+        assert!(outcome.report.problems.is_empty(), "{context}: {:?}", outcome.report.problems);
+        let held = desk.held("personal").join("\n");
+        for typed in ["Anna", "Cy", "Di", "Eva", "Fay"] {
+            assert!(held.contains(typed), "{context}: {typed} is gone from {held}");
+        }
+    });
 }
 
 /// Two sides that have never met, with two people under two ids each.

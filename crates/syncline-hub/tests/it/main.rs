@@ -10,6 +10,8 @@ mod hunt;
 mod hunt_kit;
 mod hunt_undo;
 mod moved;
+mod moved_oracle;
+mod moved_undo;
 mod policy;
 mod random;
 mod sync;

@@ -479,7 +479,7 @@ fn fields_of_every_shape_meet_at_a_move_as_at_a_first_meeting() {
     let rows = [
         (Sum { minimum: None }, "10", "7", ["10", "10"]),
         (Sum { minimum: None }, "10", "12", ["12", "12"]),
-        (Union, r#"["x","y"]"#, r#"["x","z"]"#, [r#"["x","y","z"]"#, r#"["x","y","z"]"#]),
+        (Union, r#"["x","y"]"#, r#"["x","z"]"#, [r#"["x","z","y"]"#, r#"["x","z","y"]"#]),
         (Append { keep: 9 }, r#"["a","b"]"#, r#"["a"]"#, [r#"["a","b"]"#, r#"["a","b"]"#]),
         (
             Append { keep: 9 },

@@ -223,3 +223,75 @@ fn a_watch_whose_state_is_taken_away_ends_so_that_it_is_started_again() {
     assert_eq!(said(&desk, "STATE_GONE"), 1);
     assert!(!desk.path(".syncline").exists(), "no other state is begun");
 }
+
+#[test]
+fn a_watch_whose_domain_leads_elsewhere_deletes_nothing_and_goes_on_there() {
+    type Lead = fn(&Desk);
+    let leads: [(&str, Lead); 3] = [
+        ("by the configuration", |desk| {
+            desk.put(
+                "syncline.toml",
+                b"[entities.contacts]\n[domains.business]\npath = \"data/old\"\n\
+                  [domains.personal]\npath = \"data/personal\"\n",
+            );
+        }),
+        ("by a link to a folder", |desk| {
+            std::fs::rename(desk.path("data/business"), desk.path("data/former")).unwrap();
+            std::os::unix::fs::symlink("old", desk.path("data/business")).unwrap();
+        }),
+        ("by a link to a file", |desk| {
+            let link = desk.path("data/link");
+            std::os::unix::fs::symlink("../old/contacts.json", &link).unwrap();
+            std::fs::rename(link, desk.path("data/business/contacts.json")).unwrap();
+        }),
+    ];
+    for (case, lead) in leads {
+        let desk = Desk::new();
+        desk.put(
+            "syncline.toml",
+            b"[entities.contacts]\n[domains.business]\npath = \"data/business\"\n\
+              [domains.personal]\npath = \"data/personal\"\n",
+        );
+        let contacts = serde_json::json!([{ "id": "a", "p": "new" }, { "id": "b" }, { "id": "c" }]);
+        desk.contacts("personal", &contacts);
+        desk.contacts("business", &contacts);
+        desk.put("data/old/contacts.json", br#"{"contacts":[{"id":"a","p":"old"}]}"#);
+        desk.run("sync").exits(0);
+        let watch = begin(&desk, "100ms");
+        let edited = serde_json::json!(
+            [{ "id": "a", "p": "new", "q": "first" }, { "id": "b" }, { "id": "c" }]
+        );
+        desk.contacts("personal", &edited);
+        wait_until("the first run", || holds(&desk, "business", "q", "first"));
+        lead(&desk);
+        wait_until("it is told", || said(&desk, "DOMAIN_MOVED") > 0);
+        wait_until("what was missing is there", || contacts_in(&desk, "old") == 3);
+        assert_eq!(contacts_in(&desk, "personal"), 3, "{case}");
+        assert!(holds(&desk, "personal", "p", "new"), "{case}");
+        assert!(holds(&desk, "old", "p", "old"), "{case}: a person decides");
+        assert_eq!(said(&desk, "DOMAIN_MOVED"), 1, "{case}: it is told once");
+        let more = serde_json::json!([{ "id": "a", "p": "new", "q": "more" }, { "id": "b" }]);
+        desk.contacts("personal", &more);
+        wait_until("an edit arrives there", || holds(&desk, "old", "q", "more"));
+        wait_until("and a deletion", || contacts_in(&desk, "old") == 2);
+        drop(watch);
+    }
+}
+
+#[test]
+fn a_watch_goes_on_after_a_run_that_a_disk_ended() {
+    let desk = Desk::new();
+    desk.contacts("personal", &record("p", "new"));
+    // The new file would stand beside it under a longer name, which no file system takes.
+    let long = "x".repeat(250);
+    desk.put(&long, br#"{"contacts":[]}"#);
+    let link = desk.path("data/business/contacts.json");
+    std::fs::create_dir_all(desk.path("data/business")).unwrap();
+    std::os::unix::fs::symlink(format!("../../{long}"), &link).unwrap();
+    let watch = begin(&desk, "100ms");
+    wait_until("the error is told", || said(&desk, "STORAGE_ERROR") > 0);
+    std::fs::remove_file(&link).unwrap();
+    wait_until("it goes on", || holds(&desk, "business", "q", "new"));
+    drop(watch);
+    desk.run("log").exits(0).says("failed");
+}
