@@ -123,7 +123,8 @@ impl World {
             if !decides {
                 continue;
             }
-            let own = values.iter().rev().find(|value| value.5 == viewer);
+            // The value that it said last, whatever time it claims.
+            let own = values.iter().filter(|value| value.5 == viewer).max_by_key(|value| value.1);
             let winner = own.filter(|_| contested).unwrap_or(latest).3;
             let of = |same: bool| values.iter().filter(move |value| (value.3 == winner) == same);
             let [values, others] =
