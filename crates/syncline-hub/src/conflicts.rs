@@ -100,7 +100,12 @@ impl Hub {
         let run = self.begin_run()?;
         let user = actor.user.as_deref().and_then(|user| Writer::new(user).ok());
         let by = user.unwrap_or_else(|| Writer::new("reviewer").expect("invariant: a short name"));
-        let settled = self.settle(&mut record, &row.conflict, decision.clone(), &by, run.at_ms);
+        // What was taken stays the value of who wrote it: that side goes on seeing it.
+        let writer = match choice {
+            Choice::Writer(writer) => writer,
+            _ => &by,
+        };
+        let settled = self.settle(&mut record, &row.conflict, decision.clone(), writer, run.at_ms);
         let (stamp, clock) = settled.map_err(|refusal| match refusal {
             Refusal::ClockExhausted => HubError::ClockExhausted,
             _ => stale(),
@@ -139,16 +144,13 @@ impl Hub {
         rules: &EntityRules,
     ) -> Result<(), HubError> {
         let path = &row.conflict.path;
-        for domain in self.domains_of(&row.entity)? {
-            let key = base_key(&domain, &row.entity, &row.id);
-            let Some(mut base) = self.view().base(&key)? else {
-                continue;
-            };
+        for (domain, mut base) in self.settled_bases(&row.entity, &row.id)? {
             let sees = |dot: &Stamp| base.own.contains(*dot) || base.token.covers(path, *dot);
-            let is_known = base.intent.is_none() && row.conflict.stamps.iter().any(sees);
+            let is_known = row.conflict.stamps.iter().any(sees);
             let shown = base.rendering.as_deref().map(|fields| value_at(fields, path, rules));
             if is_known && shown.is_some_and(|shown| shown.as_ref() == value) {
                 base.own.insert(stamp);
+                let key = base_key(&domain, &row.entity, &row.id);
                 transaction.batch.put(key, bases::encode(&base, None));
             }
         }
@@ -161,13 +163,13 @@ impl Hub {
         record: &mut Record,
         conflict: &Conflict,
         decision: Decision,
-        by: &Writer,
+        writer: &Writer,
         now_ms: u64,
     ) -> Result<(Stamp, Clock), Refusal> {
         let (mut clock, floor) = (self.clock, Version::new());
         let mut site = Site { id: self.site, clock: &mut clock, now_ms, floor: &floor, lost: &[] };
         let (path, stamps) = (&conflict.path, &conflict.stamps);
-        let stamp = settle(record, path, stamps, decision, by, &mut site)?;
+        let stamp = settle(record, path, stamps, decision, writer, &mut site)?;
         Ok((stamp, clock))
     }
 

@@ -10,9 +10,10 @@ use syncline_engine::audit::{
 };
 use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, Scan};
-use syncline_engine::sync::RunFacts;
+use syncline_engine::sync::{RunFacts, base_key};
+use syncline_merge::plain::Base;
 use syncline_model::clock::Clock;
-use syncline_model::id::{DomainName, EntityName, Position, RunId, SiteId};
+use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, SiteId};
 use syncline_store::sqlite::{Check, Options, SqliteStore};
 use syncline_store::{Begun, Pipeline, Read, Store, Wake};
 
@@ -162,18 +163,32 @@ impl Hub {
         Ok(())
     }
 
-    /// Returns the domains of which something is known of an entity.
-    pub(crate) fn domains_of(&self, name: &EntityName) -> Result<Vec<DomainName>, HubError> {
+    /// Returns what is known of each domain that is not in the middle of a write, for one record: what
+    /// was to be written there is written.
+    pub(crate) fn settled_bases(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<Vec<(DomainName, Base)>, HubError> {
         let mut domains = Vec::new();
         self.for_each(&Scan::Domains, |key, _| {
-            if let Key::Domain { domain, entity: Some(entity) } = key
-                && entity == name
+            if let Key::Domain { domain, entity: Some(of) } = key
+                && of == entity
             {
                 domains.push(domain.clone());
             }
             Ok(())
         })?;
-        Ok(domains)
+        // Where a write is under way nobody knows what the domain has seen.
+        self.for_each(&Scan::Journal, |key, _| {
+            if let Key::Journal { domain, .. } = key {
+                domains.retain(|other| other != domain);
+            }
+            Ok(())
+        })?;
+        let keys: Vec<Key> = domains.iter().map(|domain| base_key(domain, entity, id)).collect();
+        let bases = self.view().bases(&keys)?.into_iter().zip(domains);
+        Ok(bases.filter_map(|(base, domain)| Some((domain, base?.with_intent_written()))).collect())
     }
 
     /// Returns the site.

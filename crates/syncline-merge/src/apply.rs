@@ -15,7 +15,7 @@ use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::flat::FlatMap;
 use crate::operation::{Effect, FieldOperation, Operation};
-use crate::rules::{Deletion, EntityRules, Rule, Shape};
+use crate::rules::{Deletion, EntityRules, Shape};
 use crate::state::{
     Addition, Body, Element, ElementId, Entry, Member, Record, Register, Text, Zero,
 };
@@ -164,17 +164,15 @@ impl Change<'_> {
 
     /// Replaces what the writer had seen by one value.
     ///
-    /// Under review the writer replaces only what it was shown, so that an open conflict stays
-    /// open until it is settled.
+    /// Of a field under review, or whose conflict was open, the writer replaces only what it was
+    /// shown, so that the conflict stays open until it is settled. It is what was so when the writer
+    /// looked that counts: a rule that came later makes no conflict of what it had seen.
     fn set(&self, register: &mut Register, full: &Path, value: Option<Leaf>) {
         let shown = self.context.base.as_ref().and_then(|token| token.shown.get(full));
-        let review = shown.is_some() || matches!(self.rules.rule(full), Rule::Review);
         let covered: SmallVec<[Stamp; 2]> = if is_planted(Fault::LosersDropped) {
             register.keys().copied().collect()
-        } else if review && !self.context.creates {
-            let replaced = |dot: &Stamp| {
-                self.context.is_own(*dot) || shown.is_some_and(|shown| shown.dots.contains(*dot))
-            };
+        } else if let (Some(shown), false) = (shown, self.context.creates) {
+            let replaced = |dot: &Stamp| self.context.is_own(*dot) || shown.dots.contains(*dot);
             register.keys().filter(|dot| replaced(dot)).copied().collect()
         } else {
             register.keys().filter(|dot| self.context.covers(full, **dot)).copied().collect()

@@ -175,17 +175,30 @@ impl Gate {
         visible.iter().filter(|(path, leaf)| !shown(path, leaf)).map(|(p, _)| p.clone()).collect()
     }
 
-    /// Returns the domain's own changes of fields that it does not get to see: its next edit
-    /// replaces these, and no one else's.
-    pub fn own_changes(&self, record: &Record, writer: &Writer) -> Vec<Stamp> {
+    /// Returns the changes that say what the domain itself says, of fields that it does not get to
+    /// see: its own, and those of others with the value that it holds. Its next edit replaces these,
+    /// and no others.
+    ///
+    /// - `held`: what the domain is known to hold, sorted by path.
+    pub fn own_changes(
+        &self,
+        record: &Record,
+        writer: &Writer,
+        held: Option<&Fields>,
+    ) -> Vec<Stamp> {
         if self.policy.passes_every_field() {
             return Vec::new();
         }
+        let holds = |path: &Path, leaf: &Leaf| {
+            let at = |held: &Fields| held.binary_search_by(|(known, _)| known.cmp(path)).ok();
+            held.is_some_and(|held| at(held).is_some_and(|at| held[at].1 == *leaf))
+        };
         let mut own = Vec::new();
         for (path, register) in &record.body.registers {
-            for (stamp, entry) in register.iter().filter(|(_, entry)| entry.writer == *writer) {
+            for (stamp, entry) in register.iter() {
                 let leaf = entry.value.clone().unwrap_or_else(Leaf::null);
-                if self.passage(path, &leaf) == Passage::Out {
+                let says_so = entry.writer == *writer || holds(path, &leaf);
+                if says_so && self.passage(path, &leaf) == Passage::Out {
                     own.push(*stamp);
                 }
             }

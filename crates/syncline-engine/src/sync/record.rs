@@ -309,6 +309,11 @@ impl Planner<'_> {
             return Ok(None);
         }
         let earlier = rendering.cloned();
+        if let (Some(base), Some(record)) = (&mut base, &plan.record) {
+            let writer = &party.domain.writer;
+            let own = party.gate.own_changes(record, writer, base.rendering.as_ref());
+            own.into_iter().for_each(|stamp| base.own.insert(stamp));
+        }
         let time = fields.as_ref().and_then(|fields| self.time(fields, base.as_ref()));
         let edited_ms = time.or(edited_ms).unwrap_or(site.now_ms);
         let reading = Reading {
@@ -518,7 +523,7 @@ impl Planner<'_> {
     ) -> Option<Base> {
         let party = self.party(side);
         let is_known = earlier.is_some() || now.is_some();
-        let mut own = party.gate.own_changes(record, &party.domain.writer);
+        let mut own = party.gate.own_changes(record, &party.domain.writer, now.as_ref());
         if !kept.is_empty() {
             own.extend(earlier.iter().flat_map(|base| base.own.as_slice()));
         }

@@ -175,18 +175,9 @@ impl Hub {
     ) -> Result<Vec<(Key, Base)>, HubError> {
         let name = &entity.entity.name;
         let own = Side::BOTH.map(|side| &request.domain(side).domain.name);
-        let mut domains = self.domains_of(name)?;
-        domains.retain(|domain| !own.contains(&domain));
-        // Where a write is under way nobody knows what the domain has seen.
-        self.for_each(&Scan::Journal, |key, _| {
-            if let Key::Journal { domain, .. } = key {
-                domains.retain(|other| other != domain);
-            }
-            Ok(())
-        })?;
-        let keys: Vec<Key> = domains.iter().map(|domain| base_key(domain, name, id)).collect();
-        let bases = self.view().bases(&keys)?.into_iter().zip(keys);
-        Ok(bases.filter_map(|(base, key)| Some((key, base?.with_intent_written()))).collect())
+        let bases = self.settled_bases(name, id)?.into_iter();
+        let others = bases.filter(|(domain, _)| !own.contains(&domain));
+        Ok(others.map(|(domain, base)| (base_key(&domain, name, id), base)).collect())
     }
 }
 

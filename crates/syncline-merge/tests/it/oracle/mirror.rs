@@ -3,14 +3,13 @@
 use std::collections::BTreeMap;
 
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
-use syncline_merge::rules::{Deletion, EntityRules, Rule};
+use syncline_merge::rules::{Deletion, EntityRules};
 use syncline_merge::state::ElementId;
 use syncline_merge::text::ot::Component;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::SiteId;
 use syncline_model::json::{Leaf, Number};
 use syncline_model::limits::DRIFT_MS_MAX;
-use syncline_model::path::Path;
 
 use super::set::Set;
 use super::{Change, Drop, ELEMENTS, GROUPS, Item, KEEP, KEYS, Known, Oracle, Reach, SUMS, Seen};
@@ -237,12 +236,10 @@ impl Mirror<'_> {
     fn set(&mut self, path: &'static str, value: Option<Leaf>) {
         let writing = self.writing;
         let shown = writing.shown.get(path);
-        let rule = writing.rules.rule(&Path::parse(path).unwrap());
-        let review = shown.is_some() || matches!(rule, Rule::Review);
         let mut covered = writing.seen[group(path)];
-        if review && !writing.creates {
+        if let (Some(shown), false) = (shown, writing.creates) {
             covered = writing.own;
-            covered.add(&shown.copied().unwrap_or_default().values);
+            covered.add(&shown.values);
         }
         // What is not here is of a lost site. It may come back, and was not replaced then.
         let missing = covered.without(&self.known.seen[group(path)]);
