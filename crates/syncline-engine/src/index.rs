@@ -5,9 +5,12 @@
 
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
 use syncline_model::id::{Position, RecordId};
+use syncline_model::path::Path;
+
+use crate::sync::Rename;
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const INDEX_FORMAT: u8 = 2;
+pub const INDEX_FORMAT: u8 = 3;
 
 /// The digest of a record's bytes in its file.
 pub type ItemDigest = [u8; 16];
@@ -23,6 +26,8 @@ pub struct DomainIndex {
     pub rules: [u8; 16],
     /// The end of the log when the run was over.
     pub position: Position,
+    /// The fields' names that its items may have: those in force in the last run, and earlier ones.
+    pub names: Vec<Rename>,
     /// The records, sorted by id.
     pub items: Vec<(RecordId, ItemDigest)>,
 }
@@ -45,6 +50,11 @@ impl DomainIndex {
             out.varint(self.bytes);
         }
         out.raw(&self.rules);
+        out.count(self.names.len());
+        for Rename { hub, domain } in &self.names {
+            out.str(hub.as_str());
+            out.str(domain.as_str());
+        }
         out.count(self.items.len());
         for (id, digest) in &self.items {
             out.str(id.as_str());
@@ -76,6 +86,12 @@ impl DomainIndex {
             _ => (Some(reader.array()?), reader.varint()?),
         };
         let rules = reader.array()?;
+        let mut names = Vec::new();
+        for _ in 0..reader.count(2)? {
+            let at = reader.offset();
+            let mut path = || Path::parse(reader.str()?).map_err(|_| unacceptable(at));
+            names.push(Rename { hub: path()?, domain: path()? });
+        }
         let count = reader.count(18)?;
         let mut items: Vec<(RecordId, ItemDigest)> = Vec::with_capacity(count);
         for _ in 0..count {
@@ -87,7 +103,7 @@ impl DomainIndex {
             items.push((id, reader.array()?));
         }
         reader.finish()?;
-        Ok(Self { file, bytes, rules, position, items })
+        Ok(Self { file, bytes, rules, position, names, items })
     }
 }
 
@@ -98,6 +114,7 @@ mod tests {
     #[test]
     fn an_index_is_read_back_and_its_position_is_set_where_it_stands() {
         let id = |text| RecordId::new(text).unwrap();
+        let path = |text| Path::parse(text).unwrap();
         let items = vec![(id("a"), [1; 16]), (id("b"), [2; 16])];
         for file in [None, Some([7; 32])] {
             let bytes = if file.is_some() { 1 << 40 } else { 0 };
@@ -106,6 +123,7 @@ mod tests {
                 bytes,
                 rules: [3; 16],
                 position: Position(5),
+                names: vec![Rename { hub: path("/phone"), domain: path("/tel") }],
                 items: items.clone(),
             };
             let mut encoded = index.encode();

@@ -13,7 +13,7 @@ mod time;
 mod transaction;
 
 pub use gate::Gate;
-pub use names::{Rename, displacing, followed, named_twice, to_domain, to_hub};
+pub use names::{Rename, displacing, named_twice, names_of, to_domain, to_hub};
 pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
 pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA};
 pub use since::Recency;

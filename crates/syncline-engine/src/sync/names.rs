@@ -18,13 +18,33 @@ pub struct Rename {
 /// is not there, that is the field: it was never removed. The next write gives it the domain's name.
 ///
 /// - `fields`: the item's, under the names that it has, sorted by path.
-pub fn followed(renames: &[Rename], fields: &Fields) -> Vec<Rename> {
+fn followed(renames: &[Rename], fields: &Fields) -> Vec<Rename> {
     let is_there = |name: &Path| fields.iter().any(|(path, _)| name.is_prefix_of(path));
     let is_other = |name: &Path| renames.iter().any(|rename| overlap(&rename.domain, name));
     let is_older = |rename: &Rename| {
         is_there(&rename.hub) && !is_there(&rename.domain) && !is_other(&rename.hub)
     };
     renames.iter().filter(|rename| !is_older(rename)).cloned().collect()
+}
+
+/// Returns the renames that an item follows of those that are in force no more.
+///
+/// The item was written while they were. A field under such a name, which is not there under its
+/// present one, is the same field: it was never removed. The next write gives it its present name.
+///
+/// - `renames`: those in force.
+/// - `fields`: the item's, under the names that it has, sorted by path.
+fn still_followed(former: &[Rename], renames: &[Rename], fields: &Fields) -> Vec<Rename> {
+    let is_there = |name: &Path| fields.iter().any(|(path, _)| name.is_prefix_of(path));
+    let is_taken = |name: &Path| renames.iter().any(|rename| overlap(&rename.domain, name));
+    let present = |hub: &Path| {
+        let named = renames.iter().find(|rename| rename.hub == *hub);
+        named.map_or(hub, |rename| &rename.domain).clone()
+    };
+    let is_followed = |rename: &&Rename| {
+        is_there(&rename.domain) && !is_taken(&rename.domain) && !is_there(&present(&rename.hub))
+    };
+    former.iter().filter(is_followed).cloned().collect()
 }
 
 /// Returns the renames of which an item holds both names, the domain's and the hub's: the first is
@@ -52,11 +72,22 @@ fn overlap(a: &Path, b: &Path) -> bool {
 /// Returns a domain's fields under the names of the hub, sorted by path.
 ///
 /// A field whose own name is taken by a renamed one stays in the domain: it does not cross.
-pub fn to_hub(renames: &[Rename], fields: Fields) -> Fields {
-    if renames.is_empty() {
-        return fields;
+///
+/// - `former`: renames that were in force when the fields may have been written, see
+///   [`still_followed`].
+pub fn to_hub(renames: &[Rename], former: &[Rename], fields: Fields) -> Fields {
+    let names = names_of(renames, former, &fields);
+    renamed(&names, fields, |rename| (&rename.domain, &rename.hub))
+}
+
+/// Returns the names that an item has in its domain: those that it still has come first.
+pub fn names_of(renames: &[Rename], former: &[Rename], fields: &Fields) -> Vec<Rename> {
+    if renames.is_empty() && former.is_empty() {
+        return Vec::new();
     }
-    renamed(&followed(renames, &fields), fields, |rename| (&rename.domain, &rename.hub))
+    let mut names = still_followed(former, renames, fields);
+    names.extend(followed(renames, fields));
+    names
 }
 
 /// Returns the hub's fields under the names of a domain, sorted by path.
@@ -97,10 +128,10 @@ mod tests {
         let fields = |text: &str| flatten(text.as_bytes()).unwrap();
         let domain = fields(r#"{"tel":"1","adr":{"city":"Bern"},"name":"Ann"}"#);
         let hub = fields(r#"{"phone":"1","address":{"city":"Bern"},"name":"Ann"}"#);
-        assert_eq!(to_hub(&renames, domain.clone()), hub);
+        assert_eq!(to_hub(&renames, &[], domain.clone()), hub);
         assert_eq!(to_domain(&renames, hub), domain);
         let both = fields(r#"{"tel":"1","phone":"2"}"#);
-        assert_eq!(to_hub(&renames, both), fields(r#"{"phone":"1"}"#), "the taken name stays");
+        assert_eq!(to_hub(&renames, &[], both), fields(r#"{"phone":"1"}"#), "the taken name stays");
     }
 
     #[test]
@@ -128,7 +159,11 @@ mod tests {
         ];
         for (pairs, item, at_hub, twice) in cases {
             let (renames, item) = (renames(pairs), fields(item));
-            assert_eq!(to_hub(&renames, item.clone()), fields(at_hub), "case: {pairs:?} {item:?}");
+            assert_eq!(
+                to_hub(&renames, &[], item.clone()),
+                fields(at_hub),
+                "case: {pairs:?} {item:?}"
+            );
             assert_eq!(named_twice(&renames, &item).len(), *twice, "case: {pairs:?} {item:?}");
         }
         let displaced = |pairs: &[[&str; 2]]| displacing(&renames(pairs)).count();
@@ -136,5 +171,33 @@ mod tests {
         assert_eq!(displaced(&[["/a", "/b"], ["/b", "/a"]]), 0);
         assert_eq!(displaced(&[["/a", "/b"], ["/b", "/c"]]), 1);
         assert_eq!(displaced(&[["/phone", "/phone/work"]]), 0);
+    }
+
+    #[test]
+    fn an_item_has_the_names_under_which_it_was_written() {
+        let rename = |hub: &str, own: &str| Rename {
+            hub: Path::parse(hub).unwrap(),
+            domain: Path::parse(own).unwrap(),
+        };
+        let fields = |text: &str| flatten(text.as_bytes()).unwrap();
+        let (tel, cell) = (|| rename("/phone", "/tel"), || rename("/phone", "/cell"));
+        #[rustfmt::skip]
+        let cases = [
+            // in force, no more in force, item, at the hub
+            (vec![], vec![tel()], r#"{"tel":1}"#, r#"{"phone":1}"#),
+            (vec![], vec![tel()], r#"{"phone":1}"#, r#"{"phone":1}"#),
+            (vec![], vec![tel()], r#"{"phone":1,"tel":2}"#, r#"{"phone":1,"tel":2}"#),
+            (vec![cell()], vec![tel()], r#"{"tel":1}"#, r#"{"phone":1}"#),
+            (vec![cell()], vec![tel()], r#"{"tel":1,"cell":2}"#, r#"{"phone":2,"tel":1}"#),
+            (vec![rename("/fax", "/tel")], vec![tel()], r#"{"tel":1}"#, r#"{"fax":1}"#),
+            (vec![], vec![rename("/adr", "/place")], r#"{"place":{"city":1}}"#, r#"{"adr":{"city":1}}"#),
+        ];
+        for (renames, former, item, at_hub) in cases {
+            let case = format!("{renames:?} {former:?} {item}");
+            let (item, at_hub) = (fields(item), fields(at_hub));
+            assert_eq!(to_hub(&renames, &former, item.clone()), at_hub, "{case}");
+            let names = names_of(&renames, &former, &item);
+            assert_eq!(to_domain(&names, at_hub), item, "as it is there: {case}");
+        }
     }
 }

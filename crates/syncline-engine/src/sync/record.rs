@@ -184,9 +184,7 @@ impl Planner<'_> {
         let mut plan = RecordPlan { record, bases, renamed, ..RecordPlan::default() };
         let mut earlier = [None, None];
         for side in Side::BOTH {
-            if let Held::Present { fields, .. } = &held[side.index()]
-                && self.party(side).gate.keeps_back(fields)
-            {
+            if self.keeps_back(side, &held, &plan) {
                 plan.kept_back[side.index()] = true;
                 held[side.index()] = Held::Unknown;
             }
@@ -263,6 +261,23 @@ impl Planner<'_> {
 
     fn party(&self, side: Side) -> &Party<'_> {
         &self.parties[side.index()]
+    }
+
+    /// Returns whether what a domain holds of a record is none of the hub's business, since the record
+    /// is not to cross there. That it is missing there says nothing either: who was not to have it
+    /// does not delete it elsewhere.
+    fn keeps_back(&self, side: Side, held: &[Held; 2], plan: &RecordPlan) -> bool {
+        let gate = &self.party(side).gate;
+        match &held[side.index()] {
+            Held::Present { fields, .. } => gate.keeps_back(fields),
+            Held::Absent if plan.bases[side.index()].is_some() => {
+                match &held[side.other().index()] {
+                    Held::Present { fields, .. } => gate.keeps_back(fields),
+                    _ => self.shown_to_all(plan).is_some_and(|shown| gate.keeps_back(&shown)),
+                }
+            }
+            Held::Absent | Held::Unknown => false,
+        }
     }
 
     /// Returns whether a record is left alone since one side has lost it, and nothing may be removed

@@ -9,7 +9,7 @@ use syncline_engine::index::DomainIndex;
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{Held, Problem, Rename, followed, to_hub};
+use syncline_engine::sync::{Held, Problem, Rename, names_of, to_hub};
 use syncline_merge::display::Fields;
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
@@ -39,6 +39,8 @@ pub(crate) struct SideInput {
     pub(crate) unknown_writes: Vec<RunId>,
     /// Fields that have other names in this domain.
     pub(crate) renames: Vec<Rename>,
+    /// Other names that they had when the items were written.
+    pub(crate) former: Vec<Rename>,
     /// Where the domain's file is.
     pub(crate) location: Location,
     /// If that is somewhere else than the file of which the index and the bases tell.
@@ -53,7 +55,7 @@ impl SideInput {
                 Ok(mut fields) => {
                     fields.retain(|(path, _)| path != id_path);
                     Held::Present {
-                        fields: to_hub(&self.renames, fields),
+                        fields: to_hub(&self.renames, self.former_of(id), fields),
                         file_ms: self.modified_ms,
                     }
                 }
@@ -72,8 +74,16 @@ impl SideInput {
 
     /// Returns the names that a record follows in the domain, if it has any there.
     pub(crate) fn names_of(&self, id: &RecordId) -> Vec<Rename> {
-        let own = if self.renames.is_empty() { None } else { self.own_fields(id) };
-        own.map_or_else(|| self.renames.clone(), |own| followed(&self.renames, &own))
+        let former = self.former_of(id);
+        let is_plain = self.renames.is_empty() && former.is_empty();
+        let own = if is_plain { None } else { self.own_fields(id) };
+        own.map_or_else(|| self.renames.clone(), |own| names_of(&self.renames, former, &own))
+    }
+
+    /// Returns the names that fields of a record may have had when it was written there; none of a
+    /// record that is new.
+    fn former_of(&self, id: &RecordId) -> &[Rename] {
+        self.index.get(id).map_or(&[], |_| &self.former)
     }
 
     /// Returns whether what the domain was last known to hold of a record is known of this file. Of
@@ -128,14 +138,16 @@ impl Opened {
     /// Takes the file as it was after the last run, without looking into it.
     fn into_known(self, request: &SyncRequest, entity: &FileEntity) -> SideInput {
         let LinkedEntity { name, id_path, .. } = &entity.entity;
+        let renames = request.domain(self.side).renames(name).to_vec();
         SideInput {
             path: self.path,
             digest: self.index.file,
             modified_ms: None,
             document: Document::empty(name.as_str(), id_path),
+            former: former(&self.index, &renames),
             index: self.index,
             unknown_writes: self.unknown_writes,
-            renames: request.domain(self.side).renames(name).to_vec(),
+            renames,
             location: self.location,
             moved: self.moved,
         }
@@ -171,18 +183,25 @@ impl Opened {
         let document = document.map_err(|error| {
             file_error(domain, entity, error.code(), with_causes(&error), false)
         })?;
+        let renames = domain.renames(entity).to_vec();
         Ok(SideInput {
             path: self.path,
             digest: file.digest,
             modified_ms: file.modified_ms,
             document,
+            former: former(&self.index, &renames),
             index: self.index,
             unknown_writes: self.unknown_writes,
-            renames: domain.renames(entity).to_vec(),
+            renames,
             location: self.location,
             moved: self.moved,
         })
     }
+}
+
+/// Returns the names that items may have and that are in force no more.
+fn former(index: &DomainIndex, renames: &[Rename]) -> Vec<Rename> {
+    index.names.iter().filter(|name| !renames.contains(name)).cloned().collect()
 }
 
 /// What is known of a file beside its bytes; nothing of one that is missing.

@@ -27,7 +27,9 @@ impl EntityPlan {
             let others = self.input.sides[other.index()].renames.clone();
             for Rename { hub, domain } in displacing(&renames) {
                 let is_there = |own: &Fields| {
-                    to_hub(&others, own.clone()).iter().any(|(path, _)| domain.is_prefix_of(path))
+                    to_hub(&others, &[], own.clone())
+                        .iter()
+                        .any(|(path, _)| domain.is_prefix_of(path))
                 };
                 let records = self.count_holding(other, looked_at, is_there);
                 let reason = format!(

@@ -97,7 +97,8 @@ impl NextIndex {
         let file = file.filter(|_| is_whole);
         let items = new_items(plan, input, staged);
         let bytes = if file.is_some() { bytes } else { 0 };
-        let new = DomainIndex { file, bytes, rules: plan.input.rules, position, items };
+        let names = input.renames.iter().chain(&input.former).cloned().collect();
+        let new = DomainIndex { file, bytes, rules: plan.input.rules, position, names, items };
         Self { row: new.encode(), differs: new != *old, position, moves }
     }
 

@@ -95,7 +95,7 @@ impl<'a> InFiles<'a> {
         let Some(item) = earlier.item(id) else { return Some(None) };
         let mut fields = flatten(earlier.raw(item)).ok()?;
         fields.retain(|(path, _)| *path != entity.entity.id_path);
-        Some(Some(to_hub(domain.renames(&entity.entity.name), fields)))
+        Some(Some(to_hub(domain.renames(&entity.entity.name), &[], fields)))
     }
 }
 

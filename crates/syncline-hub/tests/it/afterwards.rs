@@ -237,6 +237,52 @@ fn a_rename_that_is_added_later_deletes_nothing() {
     assert_eq!(desk.held("personal"), [r#"{"id":"1"}"#], "a removal is one afterwards");
 }
 
+/// Nor was it when the rename is taken out again, or becomes another one: the record has its old name
+/// until it is written next.
+#[test]
+fn a_rename_that_is_taken_out_or_changed_deletes_nothing() {
+    for other in [None, Some("/mobile")] {
+        let mut desk = with_rename(Desk::new(), "/phone", "/tel");
+        desk.contacts("personal", &[r#"{"id":"1","n":1,"phone":"P"}"#]);
+        desk.sync().unwrap();
+        let (before, personal) = (desk.held("business"), desk.held("personal"));
+        assert_eq!(before, [r#"{"id":"1","n":1,"tel":"P"}"#]);
+        desk = match other {
+            Some(own) => with_rename(desk, "/phone", own),
+            None => {
+                desk.request.target.renames.clear();
+                desk
+            }
+        };
+        for _ in 0..2 {
+            let run = desk.sync().unwrap();
+            assert!(!run.wrote && told(&run).is_empty(), "{:?}", run.actions);
+            assert_eq!(
+                (desk.held("business"), desk.held("personal")),
+                (before.clone(), personal.clone())
+            );
+        }
+        // Business edits the field under its old name, and another one.
+        desk.contacts("business", &[r#"{"id":"1","tel":"B","n":2}"#]);
+        desk.sync().unwrap();
+        assert_eq!(desk.held("personal"), [r#"{"id":"1","n":2,"phone":"B"}"#]);
+        desk.contacts("personal", &[r#"{"id":"1","n":2,"phone":"Q"}"#]);
+        let run = desk.sync().unwrap();
+        let name = other.map_or("phone", |own| own.trim_start_matches('/'));
+        let business = desk.held("business");
+        assert!(business[0].contains(&format!(r#""{name}":"Q""#)), "{business:?}");
+        assert!(!business[0].contains("tel"), "{business:?}");
+        desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+        desk.sync().unwrap();
+        assert_eq!(desk.held("personal"), [r#"{"id":"1","n":2,"phone":"Q"}"#]);
+        assert_eq!(desk.held("business"), business);
+        // A new record is what it says.
+        desk.contacts("business", &[&business[0], r#"{"id":"2","tel":"own"}"#]);
+        desk.sync().unwrap();
+        assert_eq!(desk.held("personal")[1], r#"{"id":"2","tel":"own"}"#);
+    }
+}
+
 /// A field of the hub whose name business has for another one has no place there.
 #[test]
 fn a_field_whose_name_is_taken_in_a_domain_is_out_of_its_scope() {

@@ -326,3 +326,29 @@ fn a_value_of_its_own_stays_in_a_domain_that_receives_nothing_there() {
         assert_eq!(sync("what was given goes"), (vec![without.clone()], 0), "{action:?}");
     }
 }
+
+#[test]
+fn what_is_removed_where_it_was_not_to_be_stays_at_home() {
+    let item = |id: &str, c: &str| format!(r#"{{"c":"{c}","id":"{id}"}}"#);
+    let (a, z) = (item("a", "x"), item("z", "y"));
+    let mut desk = desk_with(&[]);
+    desk.contacts("personal", &[&a, &z]);
+    desk.sync().unwrap();
+    let mut private = policy(&[]);
+    keep_back(&mut private, "/c", r#""x""#);
+    desk.set_policy(Side::Target, private);
+    for _ in 0..2 {
+        desk.contacts("business", &[&z]);
+        desk.sync().unwrap();
+        assert_eq!(desk.both(), (vec![a.clone(), z.clone()], vec![z.clone()]));
+    }
+    // No more private, it comes back there: who removed it then did not delete it.
+    let open = item("a", "open");
+    desk.contacts("personal", &[&open, &z]);
+    desk.sync().unwrap();
+    desk.sync().unwrap();
+    let mut business = desk.held("business");
+    business.sort();
+    assert_eq!((desk.held("personal"), business), (vec![open.clone(), z.clone()], vec![open, z]));
+    desk.sync_is_idle();
+}
