@@ -288,7 +288,7 @@ fn reshaped(
             continue;
         }
         let said = || new.iter().filter(|(of, _)| of == path).cloned().collect();
-        let whole = || statement(rules, &Fields::new(), &said()).operations;
+        let whole = || anew(statement(rules, &Fields::new(), &said()).operations);
         match meeting(path) {
             Meeting::Nothing => all.push(operation),
             Meeting::Edited if matches!(operation, FieldOperation::Unset { .. }) => {}
@@ -314,6 +314,16 @@ fn reshaped(
         }
     }
     all
+}
+
+/// Lets members begin anew: what they had once, in a field that was something else since, is gone.
+fn anew(mut operations: Vec<FieldOperation>) -> Vec<FieldOperation> {
+    for operation in &mut operations {
+        if let FieldOperation::PutMember { create, .. } = operation {
+            *create = true;
+        }
+    }
+    operations
 }
 
 fn meeting(

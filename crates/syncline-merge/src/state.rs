@@ -10,6 +10,7 @@ use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
+use crate::display::sum_is_visible;
 use crate::dots::Dots;
 use crate::flat::FlatMap;
 use crate::rules::Shape;
@@ -179,12 +180,16 @@ impl Body {
     pub(crate) fn is_in_other_shape(&self, path: &Path, shape: &Shape) -> bool {
         let values = self.registers.get(path).into_iter().flat_map(Register::values);
         let mut said = values.filter_map(|entry| entry.value.as_ref());
+        // What a reset or a removal left of an earlier time says nothing.
+        let is_counted = self.sums.get(path).is_some_and(sum_is_visible);
+        let mut members = self.keyed.get(path).into_iter().flat_map(BTreeMap::values);
+        let is_keyed = members.any(|member| !member.live.is_empty());
         let held = [
             // An array without elements is a register beside its shape.
             (said.any(|value| value.as_str() != "[]"), matches!(shape, Shape::Register)),
-            (self.sums.contains_key(path), matches!(shape, Shape::Sum { .. })),
+            (is_counted, matches!(shape, Shape::Sum { .. })),
             (self.unions.contains_key(path), matches!(shape, Shape::Union)),
-            (self.keyed.contains_key(path), matches!(shape, Shape::Keyed { .. })),
+            (is_keyed, matches!(shape, Shape::Keyed { .. })),
             (self.appends.contains_key(path), matches!(shape, Shape::Append { .. })),
             (self.texts.contains_key(path), matches!(shape, Shape::Text)),
         ];

@@ -438,3 +438,54 @@ fn a_field_whose_shape_was_changed_is_taken_along_by_its_first_edit() {
         assert_eq!(conflicts(desk.record.as_ref().unwrap(), &desk.rules), [], "{context}");
     }
 }
+
+#[test]
+fn a_shape_that_is_dropped_and_declared_again_goes_on_from_what_is_there() {
+    let keyed = Shape::Keyed { key: "k".into() };
+    let members = [
+        r#"[{"k":"h","v":1}]"#,
+        r#"[{"k":"h","v":2},{"k":"w","v":1}]"#,
+        r#"[{"k":"h","v":2},{"k":"w"},{"k":"x","v":9}]"#,
+        r#"[{"k":"h","v":4},{"k":"w"},{"k":"x","v":9}]"#,
+    ];
+    let lists = [r#"["a"]"#, r#"["a","b"]"#, r#"["a","b","c"]"#, r#"["a","b","c","d"]"#];
+    for (shape, values) in [
+        (Shape::Sum { minimum: None }, ["5", "7", "17", "18"]),
+        (keyed, members),
+        (Shape::Union, lists),
+        (Shape::Append { keep: 9 }, lists),
+        (Shape::Text, [r#""a""#, r#""ab""#, r#""abc""#, r#""abcd""#]),
+    ] {
+        for editors in [["p", "p", "p"], ["p", "b", "p"], ["p", "p", "b"]] {
+            let field = |value: &str| format!(r#"{{"f":{value},"o":1}}"#);
+            let mut desk = Desk::new(EntityRules::default());
+            desk.read("p", Some(&field(values[0])));
+            desk.read("b", Some(&field(values[0])));
+            desk.write("p");
+            desk.write("b");
+            let shapes = [&shape, &Shape::Register, &shape];
+            for ((shape, value), editor) in shapes.into_iter().zip(&values[1..]).zip(editors) {
+                desk.rules = rules(&[("/f", shape.clone(), Rule::Latest)]);
+                let other = if editor == "p" { "b" } else { "p" };
+                desk.read(editor, Some(&field(value)));
+                let context = format!("{shape:?} {value} {editor}: {:?}", desk.record);
+                let found = desk.write(other).unwrap();
+                let expected = Leaf::parse(&field(value)).unwrap();
+                let found = Leaf::parse(&found).unwrap();
+                assert!(says_the_same(&found, &expected), "{context}: {}", found.as_str());
+                desk.write(editor);
+                assert_eq!(conflicts(desk.record.as_ref().unwrap(), &desk.rules), [], "{context}");
+            }
+        }
+    }
+}
+
+/// Returns whether two objects are the same, but for the order of the elements of arrays.
+fn says_the_same(a: &Leaf, b: &Leaf) -> bool {
+    let parts = |leaf: &Leaf| {
+        let mut parts: Vec<char> = leaf.canonical().chars().collect();
+        parts.sort_unstable();
+        parts
+    };
+    parts(a) == parts(b)
+}
