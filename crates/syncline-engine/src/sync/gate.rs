@@ -43,6 +43,14 @@ impl Gate {
         })
     }
 
+    /// Returns whether a field is not to be in the domain, as it is: it crosses in no direction, or
+    /// enters masked.
+    pub fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
+        let crosses =
+            |direction| self.policy.judge_value(path, leaf.kind(), direction) == Crossing::Pass;
+        !crosses(Direction::ToDomain) && !crosses(Direction::FromDomain)
+    }
+
     fn passage(&self, path: &Path, leaf: &Leaf) -> Passage {
         let judge = |direction| self.policy.judge_value(path, leaf.kind(), direction);
         let out = judge(Direction::FromDomain) == Crossing::Pass;

@@ -40,6 +40,8 @@ pub(super) struct Return {
     pub(super) exact: bool,
     /// The file as it was before the run.
     pub(super) earlier: Document<'static>,
+    /// The file as it is.
+    pub(super) now: Document<'static>,
     /// The records that come back with it.
     pub(super) records: BTreeSet<RecordId>,
 }
@@ -108,6 +110,7 @@ impl Hub {
                     bytes,
                     exact: true,
                     earlier,
+                    now,
                     records,
                 }));
             }
@@ -136,7 +139,7 @@ impl Hub {
         let rewritten = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
         let bytes = Some(rewritten.bytes);
         let exact = false;
-        Ok(Some(Return { side, entity, path, spot, found, bytes, exact, earlier, records }))
+        Ok(Some(Return { side, entity, path, spot, found, bytes, exact, earlier, now, records }))
     }
 
     /// Returns where a file is, if the run wrote that one.

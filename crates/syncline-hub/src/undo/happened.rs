@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use syncline_domains::files::document::Document;
 use syncline_engine::link::Side;
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::Scan;
@@ -91,12 +92,20 @@ impl<'a> InFiles<'a> {
         entity: &FileEntity,
         id: &RecordId,
     ) -> Option<Option<Fields>> {
-        let earlier = &self.sides[side.index()]?.earlier;
-        let Some(item) = earlier.item(id) else { return Some(None) };
-        let mut fields = flatten(earlier.raw(item)).ok()?;
-        fields.retain(|(path, _)| *path != entity.entity.id_path);
-        Some(Some(to_hub(domain.renames(&entity.entity.name), &[], fields)))
+        Some(item_of(&self.sides[side.index()]?.earlier, domain, entity, id))
     }
+}
+
+/// Returns the fields of an item of a file, under the names of the hub.
+pub(super) fn item_of(
+    file: &Document<'_>,
+    domain: &FileDomain,
+    entity: &FileEntity,
+    id: &RecordId,
+) -> Option<Fields> {
+    let mut fields = flatten(file.raw(file.item(id)?)).ok()?;
+    fields.retain(|(path, _)| *path != entity.entity.id_path);
+    Some(to_hub(domain.renames(&entity.entity.name), &[], fields))
 }
 
 impl Hub {

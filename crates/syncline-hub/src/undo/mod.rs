@@ -13,7 +13,9 @@
 //! | what happened in the run, and after it | [`happened`] |
 //! | what the hub says of each record then | [`records`] |
 //! | which conflicts are open again | [`decisions`] |
+//! | what may not come back | [`allowed`] |
 
+mod allowed;
 mod decisions;
 mod files;
 mod happened;

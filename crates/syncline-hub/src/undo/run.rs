@@ -37,7 +37,8 @@ impl Hub {
     /// # Errors
     ///
     /// [`HubError::RunNotFound`], or [`HubError::NotUndoable`] if the run was undone already,
-    /// belongs to another link, its undo copies are gone, or nothing would come back;
+    /// belongs to another link, its undo copies are gone, nothing would come back, or what would
+    /// come back is kept from a domain by now;
     /// [`HubError::WroteElsewhere`] if a domain leads to another file than the run wrote. Nothing is
     /// written then, and the run can still be undone.
     pub fn undo(
@@ -74,6 +75,7 @@ impl Hub {
             let refused = HubError::NotUndoable { id: sync_id.to_owned(), reason };
             return if dry_run { Ok(outcome) } else { Err(refused) };
         }
+        self.may_return(request, sync_id, &happened, &returns)?;
         let plan = self.plan_undo(request, (&run_id, &happened), returns, &mut outcome)?;
         if dry_run {
             return Ok(outcome);

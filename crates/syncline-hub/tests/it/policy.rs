@@ -2,7 +2,7 @@
 
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
-use syncline_hub::{Hub, Silent, SyncOutcome};
+use syncline_hub::{Hub, HubError, Silent, SyncOutcome};
 use syncline_merge::rules::EntityRules;
 use syncline_model::id::{DomainName, EntityName};
 use syncline_model::json::Json;
@@ -351,4 +351,52 @@ fn what_is_removed_where_it_was_not_to_be_stays_at_home() {
     business.sort();
     assert_eq!((desk.held("personal"), business), (vec![open.clone(), z.clone()], vec![open, z]));
     desk.sync_is_idle();
+}
+
+#[test]
+fn an_undo_obeys_the_policy_of_today() {
+    let (first, secret) = (r#"{"id":"1","n":1}"#, format!(r#"{{"id":"1","n":1,"s":"{CANARY}"}}"#));
+    let private = r#"{"c":"x","id":"2"}"#;
+    let mut kept = policy(&[]);
+    keep_back(&mut kept, "/c", r#""x""#);
+    // The latest run took something from business: the undo of an edit, or the edit itself.
+    for is_undo in [true, false] {
+        for (name, stricter) in [
+            ("denied", Some(policy(&[("/s", Action::Deny)]))),
+            ("masked", Some(policy(&[("/s", Action::Mask)]))),
+            ("private", Some(kept.clone())),
+            ("not writable", None),
+        ] {
+            let mut desk = desk_with(&[]);
+            desk.contacts("personal", &[first]);
+            desk.sync().unwrap();
+            desk.contacts("personal", &[&secret, private]);
+            let run = desk.sync().unwrap();
+            let latest = if is_undo {
+                desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap().report.sync_id
+            } else {
+                desk.contacts("personal", &[first]);
+                desk.sync().unwrap().report.sync_id
+            };
+            let before = desk.files();
+            assert!(!before.1.contains(CANARY), "{name}");
+            match stricter {
+                Some(policy) => desk.set_policy(Side::Target, policy),
+                None => desk.request.target.domain.writable = false,
+            }
+            for dry_run in [true, false] {
+                let refused = desk.hub().undo(&latest, &desk.request, dry_run);
+                assert!(
+                    matches!(refused, Err(HubError::NotUndoable { .. })),
+                    "{name}: {refused:?}"
+                );
+            }
+            assert_eq!(desk.files(), before, "{name}, {is_undo}");
+            // Under the policy of the run it comes back.
+            desk.set_policy(Side::Target, policy(&[]));
+            desk.request.target.domain.writable = true;
+            desk.hub().undo(&latest, &desk.request, false).unwrap();
+            assert!(desk.files().1.contains(CANARY), "{name}, {is_undo}");
+        }
+    }
 }

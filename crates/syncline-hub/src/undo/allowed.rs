@@ -1,0 +1,88 @@
+//! What an undo may write: it obeys the policies that are in force now, not those of the run.
+
+use std::collections::BTreeSet;
+
+use syncline_engine::rows::Key;
+use syncline_merge::codec::decode_record;
+use syncline_merge::display::{Field, Fields, visible};
+use syncline_model::id::RecordId;
+
+use super::files::Return;
+use super::happened::{Happened, item_of};
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::request::{FileDomain, FileEntity, SyncRequest};
+
+impl Hub {
+    /// Refuses an undo that would write into a domain that may not be written into, or bring back
+    /// there what a policy keeps from it by now.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::NotUndoable`].
+    pub(super) fn may_return(
+        &self,
+        request: &SyncRequest,
+        sync_id: &str,
+        happened: &Happened,
+        returns: &[Return],
+    ) -> Result<(), HubError> {
+        let refuse = |reason| Err(HubError::NotUndoable { id: sync_id.to_owned(), reason });
+        for back in returns {
+            let domain = request.domain(back.side);
+            if !domain.domain.writable {
+                return refuse("it wrote a domain that may not be written into by now");
+            }
+            let entity = request.entities.iter().find(|entity| entity.entity.name == back.entity);
+            let Some(entity) = entity else { continue };
+            for id in &back.records {
+                let earlier = item_of(&back.earlier, domain, entity, id);
+                if let Some(earlier) = earlier
+                    && self.is_kept_from(domain, entity, (id, &earlier), back, happened)?
+                {
+                    return refuse(
+                        "a policy keeps from a domain by now what would come back there",
+                    );
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns whether a record, as it would come back, holds what the domain is not to hold: more
+    /// than what stands there now, and than what only the domain itself knew.
+    fn is_kept_from(
+        &self,
+        domain: &FileDomain,
+        entity: &FileEntity,
+        (id, earlier): (&RecordId, &Fields),
+        back: &Return,
+        happened: &Happened,
+    ) -> Result<bool, HubError> {
+        let name = &entity.entity.name;
+        let gate = domain.gate(name);
+        let now = item_of(&back.now, domain, entity, id);
+        if gate.keeps_back(earlier) {
+            return Ok(now.is_none());
+        }
+        let stands: BTreeSet<Field> = now.into_iter().flatten().collect();
+        let kept: Vec<&Field> = earlier
+            .iter()
+            .filter(|(path, leaf)| gate.keeps_from(path, leaf))
+            .filter(|field| !stands.contains(*field))
+            .collect();
+        if kept.is_empty() {
+            return Ok(false);
+        }
+        let entries = happened.entries(name, id).iter();
+        let mut images: Vec<Fields> = entries
+            .flat_map(|entry| [entry.before.clone(), entry.after.clone()])
+            .flatten()
+            .collect();
+        let row = self.store.get(&Key::Record { entity: name.clone(), id: id.clone() })?;
+        let record = row.as_deref().map(decode_record).transpose();
+        let record = record.map_err(|source| HubError::Damaged { table: "records", source })?;
+        images.extend(record.and_then(|record| visible(&record, &entity.entity.rules, None)));
+        Ok(kept.iter().any(|field| images.iter().any(|image| image.contains(field))))
+    }
+}
