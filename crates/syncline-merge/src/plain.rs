@@ -224,12 +224,16 @@ fn take_change(
             let found = difference(rules, base.rendering.as_ref().unwrap_or(&nothing), new);
             let removed = found.removed_from_append.into_iter();
             taken.notices.extend(removed.map(|path| Notice::RemovedFromAppend { path }));
-            if found.operations.is_empty() && base.rendering.is_some() {
+            let mut operations = found.operations;
+            if let Some(record) = &taken.record {
+                drop_shown_already(&mut operations, record, rules, new);
+            }
+            if operations.is_empty() && base.rendering.is_some() {
                 return Ok(taken);
             }
             let operations = match &taken.record {
-                Some(record) => reshaped(found.operations, &record.body, &context, rules, new),
-                None => found.operations,
+                Some(record) => reshaped(operations, &record.body, &context, rules, new),
+                None => operations,
             };
             Effect::Write(operations)
         }
@@ -248,6 +252,27 @@ fn take_change(
     taken.change = Some(change);
     taken.capped = capped;
     Ok(taken)
+}
+
+/// Drops what is appended to lists that are shown just so already: somebody else has appended the same.
+fn drop_shown_already(
+    operations: &mut Vec<FieldOperation>,
+    record: &Record,
+    rules: &EntityRules,
+    new: &Fields,
+) {
+    let appends = |operation: &FieldOperation| matches!(operation, FieldOperation::Append { .. });
+    if !operations.iter().any(appends) {
+        return;
+    }
+    let shown = visible(record, rules, None).unwrap_or_default();
+    let at = |fields: &Fields, path: &Path| {
+        fields.iter().find(|(of, _)| of == path).map(|(_, leaf)| leaf.clone())
+    };
+    operations.retain(|operation| {
+        let path = operation.path();
+        !appends(operation) || at(&shown, path) != at(new, path)
+    });
 }
 
 /// What an edit of a field meets in the record that is not of the field's present shape.

@@ -364,6 +364,29 @@ fn equal_elements_of_two_lists_without_a_base_are_the_same() {
 }
 
 #[test]
+fn what_two_writers_append_alike_to_the_same_list_is_there_once() {
+    for (keep, before, after) in
+        [(9, r#"["s"]"#, r#"["s","n"]"#), (4, r#"["1","2","3","4"]"#, r#"["2","3","4","5"]"#)]
+    {
+        let field = |list: &str| format!(r#"{{"l":{list}}}"#);
+        let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep }, Rule::Latest)]));
+        for list in [before, after] {
+            for writer in ["p", "b"] {
+                desk.read(writer, Some(&field(list)));
+            }
+            for writer in ["p", "b"] {
+                assert_eq!(desk.write(writer), Some(field(list)), "{writer}");
+            }
+        }
+        // Two events that look alike are two.
+        desk.read("p", Some(&field(&after.replace(']', r#","x"]"#))));
+        desk.read("b", Some(&field(&after.replace(']', r#","y","x"]"#))));
+        let list = desk.write("p").unwrap();
+        assert_eq!(list.matches('x').count(), 2, "{list}");
+    }
+}
+
+#[test]
 fn a_value_of_another_type_is_never_dropped_without_a_word() {
     // An object is its fields.
     let said_by_p = |value| if value == r#"{"o":1}"# { "1" } else { value };

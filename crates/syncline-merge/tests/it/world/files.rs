@@ -224,7 +224,10 @@ impl World {
         let known = &self.hubs[hub].known[record];
         let believed = believed.filter(|b| !b.is_nothing());
         if let Some(believed) = believed {
-            let effect = effect_of(believed.content.as_ref(), file);
+            let at = &self.hubs[hub];
+            let shown = at.records[record].as_ref();
+            let shown = shown.and_then(|real| visible(real, &at.rules, None));
+            let effect = effect_of(believed.content.as_ref(), file, shown.as_ref());
             let born = self.hubs[hub].records[record].as_ref().map(|real| &real.born);
             let seen = self.without_lost(&believed.seeing.seen, &known.seen);
             let forgotten = believed.was_shown()

@@ -160,13 +160,24 @@ pub(crate) fn meant_value_is_there(
     changed.any(|(path, leaf)| now.get(&path) == Some(&leaf))
 }
 
-/// What a file says whose base is known; nothing if it says nothing.
-pub(crate) fn effect_of(base: Option<&Fields>, file: Option<&Fields>) -> Option<Effect> {
+/// What a file says whose base is known; nothing if it says nothing. Who appends to a list what
+/// somebody else has appended already, so that it is `shown` like that, appends nothing.
+pub(crate) fn effect_of(
+    base: Option<&Fields>,
+    file: Option<&Fields>,
+    shown: Option<&Fields>,
+) -> Option<Effect> {
     match (base, file) {
         (None, None) => None,
         (Some(_), None) => Some(Effect::Delete),
         (base, Some(file)) => {
-            let operations = changes("", &values(base), &values(Some(file)));
+            let (shown, file) = (values(shown), values(Some(file)));
+            let mut operations = changes("", &values(base), &file);
+            operations.retain(|operation| {
+                let path = operation.path().as_str();
+                let appends = matches!(operation, FieldOperation::Append { .. });
+                !(appends && shown.get(path) == file.get(path))
+            });
             let says = base.is_none() || !operations.is_empty();
             says.then_some(Effect::Write(operations))
         }
