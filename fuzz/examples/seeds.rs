@@ -10,6 +10,7 @@ use syncline_engine::audit::{
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::log::{ChangeKind, LogEntry};
+use syncline_engine::sync::Rename;
 use syncline_merge::codec::{encode_base, encode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::conflicts;
@@ -22,7 +23,7 @@ use syncline_model::clock::{Clock, Stamp};
 use syncline_model::cursor::{Cursor, Incarnation};
 use syncline_model::id::{EntityName, PartitionId, Position, RecordId, RunId, SiteId, Writer};
 use syncline_model::json::fields::flatten;
-use syncline_model::path::Pattern;
+use syncline_model::path::{self, Pattern};
 use syncline_model::version::Version;
 
 type Failure = Box<dyn std::error::Error>;
@@ -65,6 +66,10 @@ fn main() -> Result<(), Failure> {
         bytes: 4_096,
         rules: [4; 16],
         position: Position(17),
+        names: vec![Rename {
+            hub: path::Path::parse("/phone")?,
+            domain: path::Path::parse("/tel")?,
+        }],
         items: vec![(id, [6; 16])],
     };
     write("domain_index", "one-record", &index.encode())?;

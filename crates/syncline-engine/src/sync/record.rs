@@ -12,6 +12,7 @@ use syncline_merge::token::Token;
 use syncline_merge::uphold::uphold;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::json::Leaf;
+use syncline_model::limits::DRIFT_MS_MAX;
 use syncline_model::path::Path;
 
 use super::gate::Gate;
@@ -446,7 +447,10 @@ impl Planner<'_> {
         if before.as_ref() == Some(&time) {
             return None;
         }
-        super::time::milliseconds(&time)
+        let ms = super::time::milliseconds(&time)?;
+        let before = before.as_ref().and_then(super::time::milliseconds).unwrap_or_default();
+        // Also where another edit has replaced already what this one did.
+        (before <= ms.saturating_add(DRIFT_MS_MAX)).then_some(ms)
     }
 
     /// Decides what one domain is to hold, and what is known of it then.

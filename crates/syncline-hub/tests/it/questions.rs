@@ -136,3 +136,25 @@ fn a_domain_does_not_contradict_itself_in_a_field_that_only_leaves_it() {
         desk.sync_is_idle();
     }
 }
+
+#[test]
+fn a_time_before_what_an_edit_replaces_decides_for_neither_side() {
+    let item = |v: &str, at: &str| format!(r#"{{"id":"a","v":"{v}","lastModified":"{at}"}}"#);
+    let at = |day: &str| format!("2020-11-{day}T10:00:00Z");
+    let (early, before, late) = (at("01"), at("10"), at("20"));
+    for (personal, business, is_open) in [
+        (&late, &early, true),
+        (&early, &late, true),
+        (&late, &at("15"), false),
+        (&at("15"), &late, false),
+        (&late, &late, true),
+    ] {
+        let mut desk = agreed(&[&item("0", &before)]);
+        desk.request.entities = vec![entity("contacts", EntityRules::default())];
+        desk.contacts("personal", &[&item("P", personal)]);
+        desk.contacts("business", &[&item("B", business)]);
+        desk.sync().unwrap();
+        let open = desk.listed(Status::Open).len();
+        assert_eq!(open == 1, is_open, "{personal}, {business}");
+    }
+}

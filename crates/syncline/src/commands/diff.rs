@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_hub::{Hub, RecordView};
 use syncline_model::id::RecordId;
 use syncline_model::json::{Json, Leaf, Object};
@@ -51,17 +52,20 @@ fn compare(
     prepared: &Prepared,
     diff: &Diff,
 ) -> Result<(Vec<Object>, Exit), Failure> {
+    let Some(entity) = prepared.request.entities.first() else {
+        return Ok((Vec::new(), Exit::Ok));
+    };
+    let mut open = hub.conflicts()?;
+    open.retain(|row| row.status == Status::Open && row.entity == entity.entity.name);
     let (ids, exit) = match &diff.id {
         Some(id) => (vec![record_id(id)?], Exit::Ok),
-        None => touched(context, hub, prepared)?,
-    };
-    let Some(entity) = prepared.request.entities.first() else {
-        return Ok((Vec::new(), exit));
+        None => touched(context, hub, prepared, &open)?,
     };
     let shown_max = if context.output.verbose { usize::MAX } else { RECORDS_SHOWN_MAX };
     let mut documents = Vec::new();
     for id in ids.iter().take(shown_max) {
-        let view = hub.record(&entity.entity, id, &prepared.request)?;
+        let mut view = hub.record(&entity.entity, id, &prepared.request)?;
+        open.iter().filter(|row| row.id == *id).for_each(|row| go_back(&mut view, row));
         print(context, prepared, id, &view);
         documents.push(to_json(prepared, &diff.entity, id, &view));
     }
@@ -78,12 +82,28 @@ fn record_id(text: &str) -> Result<RecordId, Refusal> {
         .map_err(|error| Refusal::usage(error.to_string(), "give the id of a record"))
 }
 
-/// Returns the records that a sync would touch, and its exit code as far as something cannot be read,
-/// which is told.
+/// Lets the bases say of a field that waits for a person what both sides agreed on last. Each side
+/// goes on with its own value, which is what it is known to hold.
+fn go_back(view: &mut RecordView, row: &ConflictRow) {
+    let path = &row.conflict.path;
+    for base in view.bases.iter_mut().flatten() {
+        let is_inside = base.iter().any(|(field, _)| field != path && field.is_prefix_of(path));
+        if path.is_root() || is_inside {
+            continue;
+        }
+        base.retain(|(field, _)| field != path);
+        base.extend(row.base.iter().map(|leaf| (path.clone(), leaf.clone())));
+        base.sort();
+    }
+}
+
+/// Returns the records that a sync would touch or that wait for a person, and its exit code as far
+/// as something cannot be read, which is told.
 fn touched(
     context: &Context,
     hub: &mut Hub,
     prepared: &Prepared,
+    open: &[ConflictRow],
 ) -> Result<(Vec<RecordId>, Exit), Failure> {
     let outcome = hub.plan(&prepared.request, &mut context.progress())?;
     tell_of(context, &outcome.report);
@@ -92,6 +112,7 @@ fn touched(
         .iter()
         .map(|action| action.id.clone())
         .chain(outcome.conflicts.iter().map(|found| found.id.clone()))
+        .chain(open.iter().map(|row| row.id.clone()))
         .collect();
     Ok((ids.into_iter().collect(), exit_of_look(&outcome.report)))
 }

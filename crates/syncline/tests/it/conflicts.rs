@@ -49,6 +49,14 @@ fn an_open_conflict_is_listed_and_shown_with_all_values_and_nobody_loses_theirs(
         .says("--take");
     assert_eq!(desk.read("personal")["ada"]["email"], "ada@home");
     assert_eq!(desk.read("business")["ada"]["email"], "ada@work");
+    // The two differ, and what they agreed on last is neither's value.
+    for what in ["contacts", "contacts ada"] {
+        desk.run(&format!("diff {what}"))
+            .exits(0)
+            .says("ada@old")
+            .says("ada@home")
+            .says("ada@work");
+    }
     desk.run("conflicts show 0000").exits(2).says("CONFLICT_NOT_FOUND");
 }
 
