@@ -58,11 +58,10 @@ pub fn run(context: &Context, repair: bool) -> Result<Exit, Failure> {
         Ok(loaded) => {
             let findings = check(&loaded, &[]);
             let errors = findings.iter().filter(|one| one.severity == Severity::Error).count();
+            let all = findings.len();
+            let noun = if all == 1 { "finding" } else { "findings" };
             found.push(match errors {
-                0 => Found::well(
-                    "configuration",
-                    format!("{} findings; see `syncline check`", findings.len()),
-                ),
+                0 => Found::well("configuration", format!("{all} {noun}; see `syncline check`")),
                 _ => Found::ill(
                     "configuration",
                     Exit::Config,
