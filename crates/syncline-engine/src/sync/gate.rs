@@ -43,12 +43,10 @@ impl Gate {
         })
     }
 
-    /// Returns whether a field is not to be in the domain, as it is: it crosses in no direction, or
-    /// enters masked.
+    /// Returns whether the domain does not get to see a field as it is at the hub.
     pub fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
-        let crosses =
-            |direction| self.policy.judge_value(path, leaf.kind(), direction) == Crossing::Pass;
-        !crosses(Direction::ToDomain) && !crosses(Direction::FromDomain)
+        let crossing = self.policy.judge_value(path, leaf.kind(), Direction::ToDomain);
+        crossing != Crossing::Pass
     }
 
     fn passage(&self, path: &Path, leaf: &Leaf) -> Passage {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use syncline_engine::rows::Key;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Field, Fields, visible};
+use syncline_merge::state::Register;
 use syncline_model::id::RecordId;
 
 use super::files::Return;
@@ -61,10 +62,10 @@ impl Hub {
     ) -> Result<bool, HubError> {
         let name = &entity.entity.name;
         let gate = domain.gate(name);
-        let now = item_of(&back.now, domain, entity, id);
         if gate.keeps_back(earlier) {
-            return Ok(now.is_none());
+            return Ok(true);
         }
+        let now = item_of(&back.now, domain, entity, id);
         let stands: BTreeSet<Field> = now.into_iter().flatten().collect();
         let kept: Vec<&Field> = earlier
             .iter()
@@ -74,15 +75,22 @@ impl Hub {
         if kept.is_empty() {
             return Ok(false);
         }
+        let row = self.store.get(&Key::Record { entity: name.clone(), id: id.clone() })?;
+        let record = row.as_deref().map(decode_record).transpose();
+        let record = record.map_err(|source| HubError::Damaged { table: "records", source })?;
+        // What the domain has written itself may come back there.
+        let is_own = |(path, leaf): &Field| {
+            let register = record.as_ref().and_then(|record| record.body.registers.get(path));
+            let mut entries = register.into_iter().flat_map(Register::values);
+            entries.any(|e| e.writer == domain.domain.writer && e.value.as_ref() == Some(leaf))
+        };
         let entries = happened.entries(name, id).iter();
         let mut images: Vec<Fields> = entries
             .flat_map(|entry| [entry.before.clone(), entry.after.clone()])
             .flatten()
             .collect();
-        let row = self.store.get(&Key::Record { entity: name.clone(), id: id.clone() })?;
-        let record = row.as_deref().map(decode_record).transpose();
-        let record = record.map_err(|source| HubError::Damaged { table: "records", source })?;
-        images.extend(record.and_then(|record| visible(&record, &entity.entity.rules, None)));
-        Ok(kept.iter().any(|field| images.iter().any(|image| image.contains(field))))
+        images.extend(record.as_ref().and_then(|r| visible(r, &entity.entity.rules, None)));
+        let is_known = |field: &Field| images.iter().any(|image| image.contains(field));
+        Ok(kept.iter().any(|field| is_known(field) && !is_own(field)))
     }
 }

@@ -364,6 +364,7 @@ fn an_undo_obeys_the_policy_of_today() {
         for (name, stricter) in [
             ("denied", Some(policy(&[("/s", Action::Deny)]))),
             ("masked", Some(policy(&[("/s", Action::Mask)]))),
+            ("only leaves it", Some(policy(&[("/s", Action::OutOnly)]))),
             ("private", Some(kept.clone())),
             ("not writable", None),
         ] {
@@ -399,4 +400,35 @@ fn an_undo_obeys_the_policy_of_today() {
             assert!(desk.files().1.contains(CANARY), "{name}, {is_undo}");
         }
     }
+}
+
+#[test]
+fn an_undo_does_not_bring_back_what_has_become_private() {
+    let item = |p: &str, c: &str| format!(r#"{{"id":"1","p":"{p}","c":"{c}"}}"#);
+    let mut desk = desk_with(&[]);
+    desk.contacts("personal", &[&item("0", "y")]);
+    desk.sync().unwrap();
+    desk.contacts("personal", &[&item(CANARY, "x")]);
+    let run = desk.sync().unwrap();
+    let undone = desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+    let mut private = policy(&[]);
+    keep_back(&mut private, "/c", r#""x""#);
+    desk.set_policy(Side::Target, private);
+    let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
+    assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
+    assert!(!desk.files().1.contains(CANARY));
+}
+
+#[test]
+fn an_undo_gives_a_domain_back_what_it_wrote_itself() {
+    let desk = desk_with(&[("/s", Action::OutOnly)]);
+    let item = format!(r#"{{"id":"1","s":"{CANARY}"}}"#);
+    desk.contacts("personal", &[]);
+    desk.contacts("business", &[&item]);
+    desk.sync().unwrap();
+    desk.contacts("personal", &[]);
+    let run = desk.sync().unwrap();
+    assert!(!desk.files().1.contains(CANARY));
+    desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+    assert!(desk.files().1.contains(CANARY));
 }
