@@ -2,14 +2,16 @@
 
 use std::collections::BTreeSet;
 
+use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
+use syncline_engine::undo::Found;
 use syncline_merge::codec::decode_record;
-use syncline_merge::display::{Field, Fields, visible};
+use syncline_merge::display::{Field, Fields};
 use syncline_merge::state::Register;
-use syncline_model::id::RecordId;
+use syncline_model::id::{RecordId, RunId};
 
 use super::files::Return;
-use super::happened::{Happened, item_of};
+use super::happened::item_of;
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::{FileDomain, FileEntity, SyncRequest};
@@ -25,7 +27,7 @@ impl Hub {
         &self,
         request: &SyncRequest,
         sync_id: &str,
-        happened: &Happened,
+        run: &RunId,
         returns: &[Return],
     ) -> Result<(), HubError> {
         let refuse = |reason| Err(HubError::NotUndoable { id: sync_id.to_owned(), reason });
@@ -39,7 +41,7 @@ impl Hub {
             for id in &back.records {
                 let earlier = item_of(&back.earlier, domain, entity, id);
                 if let Some(earlier) = earlier
-                    && self.is_kept_from(domain, entity, (id, &earlier), back, happened)?
+                    && self.is_kept_from(domain, entity, (id, &earlier), back, run)?
                 {
                     return refuse(
                         "a policy keeps from a domain by now what would come back there",
@@ -51,14 +53,14 @@ impl Hub {
     }
 
     /// Returns whether a record, as it would come back, holds what the domain is not to hold: more
-    /// than what stands there now, and than what only the domain itself knew.
+    /// than what stands there now, and than what it had by itself.
     fn is_kept_from(
         &self,
         domain: &FileDomain,
         entity: &FileEntity,
         (id, earlier): (&RecordId, &Fields),
         back: &Return,
-        happened: &Happened,
+        run: &RunId,
     ) -> Result<bool, HubError> {
         let name = &entity.entity.name;
         let gate = domain.gate(name);
@@ -84,13 +86,26 @@ impl Hub {
             let mut entries = register.into_iter().flat_map(Register::values);
             entries.any(|e| e.writer == domain.domain.writer && e.value.as_ref() == Some(leaf))
         };
-        let entries = happened.entries(name, id).iter();
-        let mut images: Vec<Fields> = entries
-            .flat_map(|entry| [entry.before.clone(), entry.after.clone()])
-            .flatten()
-            .collect();
-        images.extend(record.as_ref().and_then(|r| visible(r, &entity.entity.rules, None)));
-        let is_known = |field: &Field| images.iter().any(|image| image.contains(field));
-        Ok(kept.iter().any(|field| is_known(field) && !is_own(field)))
+        let given = self.known_before(run, entity, id, back.side)?;
+        Ok(kept.iter().any(|field| given.contains(field) && !is_own(field)))
+    }
+
+    /// Returns what the hub knew a domain to hold of a record before a run, under the policy of then.
+    fn known_before(
+        &self,
+        run: &RunId,
+        entity: &FileEntity,
+        id: &RecordId,
+        side: Side,
+    ) -> Result<Fields, HubError> {
+        let (run, entity) = (run.clone(), entity.entity.name.clone());
+        let Some(found) = self.store.get(&Key::Undo { run, entity, id: id.clone() })? else {
+            return Ok(Fields::new());
+        };
+        let found =
+            Found::decode(&found).map_err(|source| HubError::Damaged { table: "undo", source })?;
+        let row = found.bases[side.index()].row.as_deref();
+        let base = self.view().named_entries(row.into_iter())?.decode(row, &[])?;
+        Ok(base.and_then(|base| base.with_intent_written().rendering).unwrap_or_default())
     }
 }

@@ -75,7 +75,7 @@ impl Hub {
             let refused = HubError::NotUndoable { id: sync_id.to_owned(), reason };
             return if dry_run { Ok(outcome) } else { Err(refused) };
         }
-        self.may_return(request, sync_id, &happened, &returns)?;
+        self.may_return(request, sync_id, &run_id, &returns)?;
         let plan = self.plan_undo(request, (&run_id, &happened), returns, &mut outcome)?;
         if dry_run {
             return Ok(outcome);

@@ -420,15 +420,24 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
 }
 
 #[test]
-fn an_undo_gives_a_domain_back_what_it_wrote_itself() {
-    let desk = desk_with(&[("/s", Action::OutOnly)]);
+fn an_undo_gives_a_domain_back_what_it_had_by_itself() {
     let item = format!(r#"{{"id":"1","s":"{CANARY}"}}"#);
-    desk.contacts("personal", &[]);
-    desk.contacts("business", &[&item]);
-    desk.sync().unwrap();
-    desk.contacts("personal", &[]);
-    let run = desk.sync().unwrap();
-    assert!(!desk.files().1.contains(CANARY));
-    desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
-    assert!(desk.files().1.contains(CANARY));
+    for (action, at_home) in [
+        (Action::OutOnly, false),
+        (Action::Deny, true),
+        (Action::Deny, false),
+        (Action::Mask, false),
+    ] {
+        let desk = desk_with(&[("/s", action)]);
+        let home: &[&str] = if at_home { &[&item] } else { &[r#"{"id":"1"}"#] };
+        desk.contacts("personal", home);
+        desk.contacts("business", &[&item]);
+        desk.sync().unwrap();
+        let before = desk.files();
+        desk.contacts("personal", &[]);
+        let run = desk.sync().unwrap();
+        assert!(!desk.files().1.contains(CANARY));
+        desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+        assert_eq!(desk.files().1, before.1, "{action:?}, {at_home}");
+    }
 }
