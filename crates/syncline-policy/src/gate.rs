@@ -305,6 +305,11 @@ impl EntityGate {
         self.records.iter().any(is_met) || !self.required.iter().all(is_met)
     }
 
+    /// Returns whether a record may be kept back, by the values of its fields.
+    pub fn judges_records(&self) -> bool {
+        self.record_paths().next().is_some()
+    }
+
     /// Returns the fields that decide whether a record crosses.
     pub fn record_paths(&self) -> impl Iterator<Item = &Path> {
         self.records.iter().chain(&self.required).map(|condition| &condition.path)

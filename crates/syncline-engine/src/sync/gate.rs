@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use syncline_merge::display::Fields;
+use syncline_merge::display::{Fields, visible};
+use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
 use syncline_model::id::Writer;
@@ -35,12 +36,43 @@ impl Gate {
         Self { policy }
     }
 
+    /// Returns whether every field of every record passes in both directions.
+    pub fn passes_everything(&self) -> bool {
+        self.policy.passes_everything()
+    }
+
     /// Returns whether the record never crosses, by its values.
     pub fn keeps_back(&self, fields: &Fields) -> bool {
-        self.policy.keeps_back(|path| {
-            let found = fields.binary_search_by(|(p, _)| p.cmp(path));
-            found.ok().and_then(|index| fields.get(index)).map(|(_, leaf)| leaf)
-        })
+        self.policy.keeps_back(|path| value_in(fields, path))
+    }
+
+    /// Returns whether whole records may be kept back.
+    pub fn judges_records(&self) -> bool {
+        self.policy.judges_records()
+    }
+
+    /// Returns whether a record never crosses, by any value that stands in it: one of several at once
+    /// is enough, until a person has decided between them.
+    pub fn keeps_back_record(&self, record: &Record, rules: &EntityRules) -> bool {
+        if !self.judges_records() {
+            return false;
+        }
+        let Some(shown) = visible(record, rules, None) else { return false };
+        let stands = |path: &Path| record.body.registers.get(path).filter(|all| all.len() > 1);
+        let keeps = |path: &Path, value: Option<&Leaf>| {
+            let of_shown = |at: &Path| value_in(&shown, at);
+            self.policy.keeps_back(|at| if at == path { value } else { of_shown(at) })
+        };
+        let contested = self.policy.record_paths().filter_map(|path| Some((path, stands(path)?)));
+        let mut values =
+            contested.flat_map(|(path, all)| all.values().map(move |e| (path, e.value.as_ref())));
+        self.keeps_back(&shown) || values.any(|(path, value)| keeps(path, value))
+    }
+
+    /// Returns whether what decides about a record is the same in what a domain holds and in what it
+    /// was last known to hold.
+    pub fn decides_alike(&self, held: &Fields, known: &Fields) -> bool {
+        self.policy.record_paths().all(|path| value_in(held, path) == value_in(known, path))
     }
 
     /// Returns whether the domain does not get to see a field as it is at the hub.
@@ -175,10 +207,8 @@ impl Gate {
         if self.policy.passes_every_field() {
             return Vec::new();
         }
-        let shown = |path: &Path, leaf: &Leaf| {
-            self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) == Crossing::Pass
-        };
-        visible.iter().filter(|(path, leaf)| !shown(path, leaf)).map(|(p, _)| p.clone()).collect()
+        let withheld = visible.iter().filter(|(path, leaf)| self.keeps_from(path, leaf));
+        withheld.map(|(path, _)| path.clone()).collect()
     }
 
     /// Returns the changes that say what the domain itself says, of fields that it does not get to
@@ -211,4 +241,10 @@ impl Gate {
         }
         own
     }
+}
+
+/// Returns the value of a field; `fields` are sorted by path.
+fn value_in<'f>(fields: &'f Fields, path: &Path) -> Option<&'f Leaf> {
+    let found = fields.binary_search_by(|(known, _)| known.cmp(path));
+    found.ok().and_then(|index| fields.get(index)).map(|(_, leaf)| leaf)
 }

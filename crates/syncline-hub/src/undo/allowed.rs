@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use syncline_engine::link::Side;
 use syncline_engine::rows::Key;
 use syncline_engine::undo::Found;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Field, Fields};
-use syncline_merge::state::Register;
+use syncline_merge::state::{Record, Register};
 use syncline_model::id::{RecordId, RunId};
 
 use super::files::Return;
@@ -62,50 +61,65 @@ impl Hub {
         back: &Return,
         run: &RunId,
     ) -> Result<bool, HubError> {
-        let name = &entity.entity.name;
-        let gate = domain.gate(name);
-        if gate.keeps_back(earlier) {
-            return Ok(true);
-        }
-        let now = item_of(&back.now, domain, entity, id);
-        let stands: BTreeSet<Field> = now.into_iter().flatten().collect();
-        let kept: Vec<&Field> = earlier
-            .iter()
-            .filter(|(path, leaf)| gate.keeps_from(path, leaf))
-            .filter(|field| !stands.contains(*field))
-            .collect();
-        if kept.is_empty() {
+        let gate = domain.gate(&entity.entity.name);
+        if gate.passes_everything() {
             return Ok(false);
         }
-        let row = self.store.get(&Key::Record { entity: name.clone(), id: id.clone() })?;
-        let record = row.as_deref().map(decode_record).transpose();
-        let record = record.map_err(|source| HubError::Damaged { table: "records", source })?;
+        let (now, before) = self.states(run, entity, id)?;
+        let is_private = |record: &Option<Record>| {
+            record
+                .as_ref()
+                .is_some_and(|record| gate.keeps_back_record(record, &entity.entity.rules))
+        };
+        let keeps_all = gate.keeps_back(earlier) || is_private(&now) || is_private(&before.record);
+        let stands = item_of(&back.now, domain, entity, id);
+        let stands: BTreeSet<Field> = stands.into_iter().flatten().collect();
         // What the domain has written itself may come back there.
         let is_own = |(path, leaf): &Field| {
-            let register = record.as_ref().and_then(|record| record.body.registers.get(path));
+            let register = now.as_ref().and_then(|record| record.body.registers.get(path));
             let mut entries = register.into_iter().flat_map(Register::values);
             entries.any(|e| e.writer == domain.domain.writer && e.value.as_ref() == Some(leaf))
         };
-        let given = self.known_before(run, entity, id, back.side)?;
-        Ok(kept.iter().any(|field| given.contains(field) && !is_own(field)))
+        let mut kept = earlier
+            .iter()
+            .filter(|(path, leaf)| keeps_all || gate.keeps_from(path, leaf))
+            .filter(|field| !stands.contains(*field));
+        let given = &before.given[back.side.index()];
+        Ok(kept.any(|field| given.contains(field) && !is_own(field)))
     }
 
-    /// Returns what the hub knew a domain to hold of a record before a run, under the policy of then.
-    fn known_before(
+    /// Returns a record as it is, and as it was known before a run.
+    fn states(
         &self,
         run: &RunId,
         entity: &FileEntity,
         id: &RecordId,
-        side: Side,
-    ) -> Result<Fields, HubError> {
-        let (run, entity) = (run.clone(), entity.entity.name.clone());
-        let Some(found) = self.store.get(&Key::Undo { run, entity, id: id.clone() })? else {
-            return Ok(Fields::new());
+    ) -> Result<(Option<Record>, Before), HubError> {
+        let record = |row: Option<&[u8]>| {
+            let record = row.map(decode_record).transpose();
+            record.map_err(|source| HubError::Damaged { table: "records", source })
         };
+        let name = || entity.entity.name.clone();
+        let now = self.store.get(&Key::Record { entity: name(), id: id.clone() })?;
+        let now = record(now.as_deref())?;
+        let found = Key::Undo { run: run.clone(), entity: name(), id: id.clone() };
+        let Some(found) = self.store.get(&found)? else { return Ok((now, Before::default())) };
         let found =
             Found::decode(&found).map_err(|source| HubError::Damaged { table: "undo", source })?;
-        let row = found.bases[side.index()].row.as_deref();
-        let base = self.view().named_entries(row.into_iter())?.decode(row, &[])?;
-        Ok(base.and_then(|base| base.with_intent_written().rendering).unwrap_or_default())
+        let mut before = Before { record: record(found.record.as_deref())?, ..Before::default() };
+        for (base, given) in found.bases.iter().zip(&mut before.given) {
+            let row = base.row.as_deref();
+            let base = self.view().named_entries(row.into_iter())?.decode(row, &[])?;
+            *given = base.and_then(|base| base.with_intent_written().rendering).unwrap_or_default();
+        }
+        Ok((now, before))
     }
+}
+
+/// A record as the hub knew it before a run, under the policy of then.
+#[derive(Default)]
+struct Before {
+    record: Option<Record>,
+    /// What each domain was known to hold.
+    given: [Fields; 2],
 }

@@ -13,6 +13,7 @@ mod moved;
 mod moved_oracle;
 mod moved_undo;
 mod policy;
+mod private;
 mod questions;
 mod random;
 mod sync;

@@ -419,6 +419,22 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
     assert!(!desk.files().1.contains(CANARY));
 }
 
+/// What decides may be a field that the domain does not see: its file does not tell.
+#[test]
+fn an_undo_does_not_bring_back_what_is_private_by_the_word_of_others() {
+    let mut desk = desk_with(&[("/c", Action::Deny)]);
+    desk.contacts("personal", &[&format!(r#"{{"id":"1","p":"{CANARY}","c":"x"}}"#)]);
+    let run = desk.sync().unwrap();
+    assert!(desk.files().1.contains(CANARY));
+    let undone = desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+    let mut private = policy(&[("/c", Action::Deny)]);
+    keep_back(&mut private, "/c", r#""x""#);
+    desk.set_policy(Side::Target, private);
+    let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
+    assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
+    assert!(!desk.files().1.contains(CANARY));
+}
+
 #[test]
 fn an_undo_gives_a_domain_back_what_it_had_by_itself() {
     let item = format!(r#"{{"id":"1","s":"{CANARY}"}}"#);
