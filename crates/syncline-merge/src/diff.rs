@@ -199,7 +199,8 @@ impl Differ<'_> {
     }
 
     /// Appends what `after` holds more often than `before`. A writer without a base states the last
-    /// elements only, as many as are kept: others may have gone for them already.
+    /// elements only, as many as are kept: others may have gone for them already. For the same reason
+    /// a writer that puts elements in front of a full list appends nothing by them.
     fn append(
         &self,
         (path, keep): (Path, u32),
@@ -207,14 +208,18 @@ impl Differ<'_> {
         after: &Leaf,
         found: &mut Difference,
     ) {
+        let (before, after) = (elements(before), elements(Some(after)));
+        let kept = usize::try_from(keep).unwrap_or(usize::MAX);
+        let too_old = match self.blind {
+            true => after.len().saturating_sub(kept),
+            false if before.len() >= kept => fed_again(&before, &after),
+            false => 0,
+        };
         let mut left: BTreeMap<Leaf, usize> = BTreeMap::new();
-        for element in elements(before) {
+        for element in before {
             *left.entry(element).or_default() += 1;
         }
         let mut occurrences: BTreeMap<Leaf, u32> = BTreeMap::new();
-        let after = elements(Some(after));
-        let kept = usize::try_from(keep).unwrap_or(usize::MAX);
-        let too_old = if self.blind { after.len().saturating_sub(kept) } else { 0 };
         for (index, value) in after.into_iter().enumerate() {
             let occurrence = occurrences.entry(value.clone()).or_default();
             let id = self.blind.then(|| content_id(&value, *occurrence));
@@ -286,6 +291,15 @@ pub fn members(array: &Leaf, key: &str) -> Option<BTreeMap<Box<str>, Fields>> {
         }
     }
     Some(members)
+}
+
+/// Returns how many elements stand in front of a list that a writer feeds again from its beginning:
+/// the list as it was, and what was cut from it once in front.
+fn fed_again(before: &[Leaf], after: &[Leaf]) -> usize {
+    if before.is_empty() {
+        return 0;
+    }
+    after.windows(before.len()).position(|run| run == before).unwrap_or_default()
 }
 
 fn content_id(value: &Leaf, occurrence: u32) -> ElementId {

@@ -4,6 +4,7 @@
 //! shown of the state by rules, and conflicts. It never reads a clock, a file, a socket or a source
 //! of randomness, and never decides by the order in which changes arrive.
 
+mod alike;
 mod apply;
 pub mod codec;
 pub mod commit;

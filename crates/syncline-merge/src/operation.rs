@@ -103,7 +103,8 @@ pub enum FieldOperation {
         path: Path,
         /// What to append.
         value: Leaf,
-        /// Its name; `None` names it by the operation's stamp and its index in the operation.
+        /// Its name, where somebody else may have appended it too; `None` names it by the operation's
+        /// stamp and its index in the operation.
         id: Option<ElementId>,
     },
     /// Begins a text anew.

@@ -9,6 +9,7 @@ use syncline_model::id::Writer;
 use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 
+use crate::alike::share_elements;
 use crate::commit::{Capped, Site, operate};
 use crate::diff::{difference, fits, statement};
 use crate::display::{Fields, is_visible, same_fields, stamps_by_shape, sum_value, visible};
@@ -226,7 +227,7 @@ fn take_change(
             taken.notices.extend(removed.map(|path| Notice::RemovedFromAppend { path }));
             let mut operations = found.operations;
             if let Some(record) = &taken.record {
-                drop_shown_already(&mut operations, record, rules, new);
+                share_elements(&mut operations, record, &context);
             }
             if operations.is_empty() && base.rendering.is_some() {
                 return Ok(taken);
@@ -252,27 +253,6 @@ fn take_change(
     taken.change = Some(change);
     taken.capped = capped;
     Ok(taken)
-}
-
-/// Drops what is appended to lists that are shown just so already: somebody else has appended the same.
-fn drop_shown_already(
-    operations: &mut Vec<FieldOperation>,
-    record: &Record,
-    rules: &EntityRules,
-    new: &Fields,
-) {
-    let appends = |operation: &FieldOperation| matches!(operation, FieldOperation::Append { .. });
-    if !operations.iter().any(appends) {
-        return;
-    }
-    let shown = visible(record, rules, None).unwrap_or_default();
-    let at = |fields: &Fields, path: &Path| {
-        fields.iter().find(|(of, _)| of == path).map(|(_, leaf)| leaf.clone())
-    };
-    operations.retain(|operation| {
-        let path = operation.path();
-        !appends(operation) || at(&shown, path) != at(new, path)
-    });
 }
 
 /// What an edit of a field meets in the record that is not of the field's present shape.

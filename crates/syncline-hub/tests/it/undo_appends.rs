@@ -55,12 +55,14 @@ fn undo(desk: &Desk, run: &SyncOutcome) {
 #[test]
 fn what_a_run_appended_is_there_once_after_its_undo_and_the_next_run() {
     #[rustfmt::skip]
-    let cases: [(u32, Written, &str, &str, &str); 5] = [
+    let cases: [(u32, Written, &str, &str, &str); 7] = [
         (9, alone,       r#""h1","h2","pA""#, r#""h1","h2","pB""#, r#""h1","h2","pA","pB""#),
         (3, alone,       r#""h1","h2","pA""#, r#""h1","h2","pB""#, r#""h2","pA","pB""#),
         (9, alone,       r#""h1","h2","pA""#, r#""h1","h2""#,      r#""h1","h2","pA""#),
         (9, in_a_member, r#""h1","h2","pA""#, r#""h1","h2","pB""#, r#""h1","h2","pA","pB""#),
         (3, in_a_member, r#""h1","h2","pA""#, r#""h1","h2","pB""#, r#""h2","pA","pB""#),
+        (9, alone,       r#""h1","h2","n""#,  r#""h1","h2","n","m""#, r#""h1","h2","n","m""#),
+        (3, in_a_member, r#""h1","h2","n""#,  r#""h1","h2","n","m""#, r#""h2","n","m""#),
     ];
     for (keep, written, personal, business, expected) in cases {
         let desk = desk(keep, written);

@@ -3,6 +3,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | what a person sees who keeps records in two places | `plain` |
+//! | what several of them append to the same list | `lists` |
 //! | what becomes of additions when a site is lost or a record forgotten | `sums` |
 //! | random histories against the causal oracle | `oracle_histories`, `oracle`, `world` |
 //! | that the suite sees each known way to lose data | `faults` |
@@ -10,9 +11,11 @@
 //! | stored forms that must be read for ever, and their size | `golden`, `metadata` |
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod desk;
 mod faults;
 mod golden;
 mod laws;
+mod lists;
 mod metadata;
 mod oracle;
 mod oracle_histories;

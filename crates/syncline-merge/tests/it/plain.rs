@@ -1,89 +1,17 @@
 //! Plain writers at one hub: what a person sees who keeps the same records in two places.
 
+use crate::desk::{Desk, rules};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{ConflictKind, Decision, conflicts, settle};
-use syncline_merge::display::{Fields, same_by_shape, to_object, visible};
-use syncline_merge::plain::{Base, Intent, Notice, Reading, take};
-use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
-use syncline_merge::state::Record;
+use syncline_merge::display::{same_by_shape, visible};
+use syncline_merge::plain::{Intent, Notice, Reading, take};
+use syncline_merge::rules::{EntityRules, Rule, Shape};
 use syncline_merge::token::Token;
 use syncline_model::clock::Clock;
 use syncline_model::id::{SiteId, Writer};
+use syncline_model::json::Leaf;
 use syncline_model::json::fields::flatten;
-use syncline_model::json::{Json, Leaf};
-use syncline_model::path::Pattern;
 use syncline_model::version::Version;
-
-/// One record at one hub, and any number of plain writers that are read and written in turn.
-struct Desk {
-    rules: EntityRules,
-    record: Option<Record>,
-    clock: Clock,
-    now_ms: u64,
-    bases: Vec<(Writer, Option<Base>)>,
-    notices: Vec<Notice>,
-}
-
-impl Desk {
-    fn new(rules: EntityRules) -> Self {
-        let clock = Clock::default();
-        Self { rules, record: None, clock, now_ms: 1_000, bases: vec![], notices: vec![] }
-    }
-
-    fn base(&mut self, writer: &str) -> &mut Option<Base> {
-        let name = Writer::new(writer).unwrap();
-        if !self.bases.iter().any(|(w, _)| *w == name) {
-            self.bases.push((name.clone(), None));
-        }
-        &mut self.bases.iter_mut().find(|(w, _)| *w == name).unwrap().1
-    }
-
-    /// Reads what a writer holds.
-    fn read(&mut self, writer: &str, holds: Option<&str>) {
-        self.now_ms += 10;
-        let name = Writer::new(writer).unwrap();
-        let fields = holds.map(|text| flatten(text.as_bytes()).unwrap());
-        let base = self.base(writer).take();
-        let edited = Clock::new(self.now_ms, 0);
-        let reading =
-            Reading { fields: fields.as_ref(), writer: &name, edited, timed: true, written: None };
-        let floor = Version::new();
-        let mut site = Site {
-            id: SiteId(1),
-            clock: &mut self.clock,
-            now_ms: self.now_ms,
-            floor: &floor,
-            lost: &[],
-        };
-        let taken = take(self.record.take(), base, &reading, &self.rules, &mut site).unwrap();
-        self.record = taken.record;
-        self.notices.extend(taken.notices);
-        *self.base(writer) = taken.base;
-    }
-
-    fn shown(&self, writer: &str) -> Option<Fields> {
-        let name = Writer::new(writer).unwrap();
-        self.record.as_ref().and_then(|record| visible(record, &self.rules, Some(&name)))
-    }
-
-    /// Writes what the hub shows to a writer and confirms it; answers what the writer holds.
-    fn write(&mut self, writer: &str) -> Option<String> {
-        let name = Writer::new(writer).unwrap();
-        let rendering = self.shown(writer);
-        let token = Token::of(self.record.as_ref().unwrap(), &self.rules, Some(&name), &[]);
-        *self.base(writer) = Some(Base { rendering: rendering.clone(), token, ..Base::default() });
-        rendering.map(|fields| Json::Object(to_object(&fields)).to_compact_string())
-    }
-}
-
-fn rules(fields: &[(&str, Shape, Rule)]) -> EntityRules {
-    let fields = fields.iter().cloned().map(|(pattern, shape, rule)| FieldRules {
-        pattern: Pattern::parse(pattern).unwrap(),
-        shape,
-        rule,
-    });
-    EntityRules { fields: fields.collect(), ..EntityRules::default() }
-}
 
 type Case<'a> = (&'a str, EntityRules, &'a str, Option<&'a str>, Option<&'a str>, Option<&'a str>);
 
@@ -330,60 +258,6 @@ fn a_crash_between_writing_and_confirming_is_not_taken_for_an_edit() {
     // The write happened, its confirmation did not: 5 is not an addition of 4.
     desk.read("b", Some(r#"{"n":5}"#));
     assert_eq!(desk.write("a").as_deref(), Some(r#"{"n":5}"#));
-}
-
-#[test]
-fn a_list_that_comes_without_a_base_keeps_its_order() {
-    let months = r#"{"l":["jan","feb","mar","apr","may","jun"]}"#;
-    let last = r#"{"l":["mar","apr","may","jun"]}"#;
-    let more = r#"{"l":["mar","apr","may","jun","jul"]}"#;
-    let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep: 10 }, Rule::Latest)]));
-    desk.read("p", Some(months));
-    desk.read("b", Some(months));
-    assert_eq!(desk.write("b").as_deref(), Some(months));
-
-    let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep: 4 }, Rule::Latest)]));
-    desk.read("p", Some(months));
-    assert_eq!(desk.write("p").as_deref(), Some(last));
-    desk.read("p", Some(more));
-    assert_eq!(desk.write("p").as_deref(), Some(r#"{"l":["apr","may","jun","jul"]}"#));
-}
-
-#[test]
-fn equal_elements_of_two_lists_without_a_base_are_the_same() {
-    for (p, b, both) in [
-        (r#"["9"]"#, r#"["9"]"#, r#"["9"]"#),
-        (r#"["9","9","9"]"#, r#"["9","9"]"#, r#"["9","9","9"]"#),
-        (r#"["1","2"]"#, r#"["2","3"]"#, r#"["1","2","3"]"#),
-    ] {
-        let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep: 10 }, Rule::Latest)]));
-        desk.read("p", Some(&format!(r#"{{"l":{p}}}"#)));
-        desk.read("b", Some(&format!(r#"{{"l":{b}}}"#)));
-        assert_eq!(desk.write("b"), Some(format!(r#"{{"l":{both}}}"#)), "{p} and {b}");
-    }
-}
-
-#[test]
-fn what_two_writers_append_alike_to_the_same_list_is_there_once() {
-    for (keep, before, after) in
-        [(9, r#"["s"]"#, r#"["s","n"]"#), (4, r#"["1","2","3","4"]"#, r#"["2","3","4","5"]"#)]
-    {
-        let field = |list: &str| format!(r#"{{"l":{list}}}"#);
-        let mut desk = Desk::new(rules(&[("/l", Shape::Append { keep }, Rule::Latest)]));
-        for list in [before, after] {
-            for writer in ["p", "b"] {
-                desk.read(writer, Some(&field(list)));
-            }
-            for writer in ["p", "b"] {
-                assert_eq!(desk.write(writer), Some(field(list)), "{writer}");
-            }
-        }
-        // Two events that look alike are two.
-        desk.read("p", Some(&field(&after.replace(']', r#","x"]"#))));
-        desk.read("b", Some(&field(&after.replace(']', r#","y","x"]"#))));
-        let list = desk.write("p").unwrap();
-        assert_eq!(list.matches('x').count(), 2, "{list}");
-    }
 }
 
 #[test]

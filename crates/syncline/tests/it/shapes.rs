@@ -43,6 +43,49 @@ fn files_that_agree_on_a_list_are_not_written() {
 }
 
 #[test]
+fn what_both_sides_append_alike_is_written_once() {
+    let (all, three) = (r#"{ shape = "append" }"#, r#"{ shape = "append", keep = 3 }"#);
+    let numbers = json!([1, 2, 3, 4]);
+    #[rustfmt::skip]
+    let cases = [
+        (all,   json!([1]),          [json!([1, 2]), json!([1, 2])],        json!([1, 2])),
+        (all,   json!([1]),          [json!([1, 2]), json!([1, 2, 3])],     json!([1, 2, 3])),
+        (all,   json!([1]),          [json!([1, 2, 3]), json!([1, 2, 4])],  json!([1, 2, 3, 4])),
+        (all,   json!([1]),          [json!([1, 2]), json!([1, 3, 2])],     json!([1, 2, 3, 2])),
+        (three, json!([1, 2, 3]),    [numbers.clone(), numbers.clone()],    json!([2, 3, 4])),
+        (three, json!([2, 3, 4]),    [json!([2, 3, 4]), json!([1, 2, 3, 4, 5])], json!([3, 4, 5])),
+    ];
+    for (shape, before, [personal, business], after) in cases {
+        let desk = desk(Some(shape));
+        hold(&desk, [&before, &before]);
+        desk.run("sync").exits(0);
+        hold(&desk, [&personal, &business]);
+        desk.run("sync").exits(0);
+        assert_eq!(held(&desk), [after.clone(), after], "{personal} {business}");
+        let files = DOMAINS.map(|domain| desk.bytes(&format!("data/{domain}/contacts.json")));
+        desk.run("sync").exits(0);
+        assert_eq!(files, DOMAINS.map(|d| desk.bytes(&format!("data/{d}/contacts.json"))));
+    }
+}
+
+#[test]
+fn a_list_in_a_member_grows_alike_on_both_sides() {
+    let desk = Desk::new();
+    let fields =
+        "\"/f\" = { shape = \"keyed\", key = \"t\" }\n\"/f/*/l\" = { shape = \"append\" }\n";
+    desk.put("syncline.toml", format!("[entities.contacts.fields]\n{fields}").as_bytes());
+    for members in [
+        json!([{ "t": "h", "l": ["s"] }]),
+        json!([{ "t": "h", "l": ["s", "n"] }]),
+        json!([{ "t": "h", "l": ["s", "n"] }, { "t": "w", "l": ["a", "b"] }]),
+    ] {
+        hold(&desk, [&members, &members]);
+        desk.run("sync").exits(0);
+        assert_eq!(held(&desk), [members.clone(), members]);
+    }
+}
+
+#[test]
 fn equal_lists_that_are_longer_than_what_is_kept_keep_their_last_elements() {
     let desk = desk(Some(r#"{ shape = "append", keep = 4 }"#));
     let whole = json!(["jan", "feb", "mar", "apr", "may", "jun"]);

@@ -1,5 +1,7 @@
 //! Changes, what they add and drop, and what follows from the set that was received.
 
+use std::collections::BTreeMap;
+
 use syncline_merge::state::ElementId;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{SiteId, Writer};
@@ -221,6 +223,55 @@ impl Oracle {
             slots.filter(move |slot| seen[slot.group()].has(index))
         });
         slots.collect()
+    }
+
+    /// Returns what was appended to a list beside somebody who has seen `seen` and made the changes
+    /// `own` since: all of it in the order shown, then what each change has appended, up to one that
+    /// somebody has gone on from. Nothing beside somebody who has appended, while nobody went on from
+    /// there.
+    pub(crate) fn appended_beside(
+        &self,
+        record: usize,
+        known: &Known,
+        path: &'static str,
+        (seen, own): (&Set, &Set),
+    ) -> Vec<Vec<(ElementId, Leaf)>> {
+        let live = self.items(record, known, Slot::Live);
+        let is_live = |change: usize| live.iter().any(|(other, _)| *other == change);
+        let mut shown = Vec::new();
+        let mut changes: BTreeMap<Stamp, Vec<(u32, ElementId, Leaf)>> = BTreeMap::new();
+        for slot in self.slots(record, &known.seen) {
+            let Slot::Appended(at, id) = slot else { continue };
+            let items = self.items(record, known, slot);
+            if at != path || items.is_empty() {
+                continue;
+            }
+            let is_own = items.iter().all(|(change, _)| own.has(*change));
+            if is_own && items.iter().any(|(change, _)| is_live(*change)) {
+                return vec![];
+            }
+            if items.iter().any(|(change, _)| seen.has(*change) || own.has(*change)) {
+                continue;
+            }
+            let mut places = Vec::new();
+            for (change, item) in items {
+                let Item::Appended(value, index) = item else { unreachable!("{item:?} in a list") };
+                let stamp = self.changes[change].stamp;
+                places.push((stamp, *index, id, value.clone()));
+                changes.entry(stamp).or_default().push((*index, id, value.clone()));
+            }
+            shown.extend(places.into_iter().min_by_key(|(stamp, index, ..)| (*stamp, *index)));
+        }
+        shown.sort_by_key(|(stamp, index, id, _)| (*stamp, *index, *id));
+        let mut runs = vec![shown.into_iter().map(|(_, _, id, value)| (id, value)).collect()];
+        for (stamp, mut run) in changes {
+            run.sort_by_key(|(index, id, _)| (*index, *id));
+            runs.push(run.into_iter().map(|(_, id, value)| (id, value)).collect());
+            if !self.by_stamp(stamp).is_some_and(is_live) {
+                break;
+            }
+        }
+        runs
     }
 
     /// Returns the additions of `seen` that a reset by somebody who has seen `by` takes away: of

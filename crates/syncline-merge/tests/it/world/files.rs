@@ -12,6 +12,7 @@ use super::random::Random;
 use super::reading::{edit, effect_of, meant_value_is_there, statement_of};
 use super::seeing::Seeing;
 use super::{RECORDS, World};
+use crate::oracle::group;
 use crate::oracle::mirror::{self, Writing};
 use crate::oracle::set::Set;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
@@ -224,10 +225,9 @@ impl World {
         let known = &self.hubs[hub].known[record];
         let believed = believed.filter(|b| !b.is_nothing());
         if let Some(believed) = believed {
-            let at = &self.hubs[hub];
-            let shown = at.records[record].as_ref();
-            let shown = shown.and_then(|real| visible(real, &at.rules, None));
-            let effect = effect_of(believed.content.as_ref(), file, shown.as_ref());
+            let seen = (&believed.seeing.seen[group("/l")], &believed.own);
+            let others = self.oracle.appended_beside(record, known, "/l", seen);
+            let effect = effect_of(believed.content.as_ref(), file, &others);
             let born = self.hubs[hub].records[record].as_ref().map(|real| &real.born);
             let seen = self.without_lost(&believed.seeing.seen, &known.seen);
             let forgotten = believed.was_shown()

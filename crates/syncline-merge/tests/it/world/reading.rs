@@ -11,7 +11,7 @@ use syncline_model::path::Path;
 
 use super::World;
 use super::random::Random;
-use crate::oracle::{ELEMENTS, KEYS};
+use crate::oracle::{ELEMENTS, KEEP, KEYS};
 
 type Values = BTreeMap<String, Leaf>;
 
@@ -160,27 +160,49 @@ pub(crate) fn meant_value_is_there(
     changed.any(|(path, leaf)| now.get(&path) == Some(&leaf))
 }
 
-/// What a file says whose base is known; nothing if it says nothing. Who appends to a list what
-/// somebody else has appended already, so that it is `shown` like that, appends nothing.
+/// What a file says whose base is known; nothing if it says nothing.
+///
+/// - `others`: what others have appended to the list, each run from what the file had seen on.
 pub(crate) fn effect_of(
     base: Option<&Fields>,
     file: Option<&Fields>,
-    shown: Option<&Fields>,
+    others: &[Vec<(ElementId, Leaf)>],
 ) -> Option<Effect> {
     match (base, file) {
         (None, None) => None,
         (Some(_), None) => Some(Effect::Delete),
         (base, Some(file)) => {
-            let (shown, file) = (values(shown), values(Some(file)));
-            let mut operations = changes("", &values(base), &file);
-            operations.retain(|operation| {
-                let path = operation.path().as_str();
-                let appends = matches!(operation, FieldOperation::Append { .. });
-                !(appends && shown.get(path) == file.get(path))
-            });
+            let mut operations = changes("", &values(base), &values(Some(file)));
+            name_what_others_have_appended(&mut operations, others);
             let says = base.is_none() || !operations.is_empty();
             says.then_some(Effect::Write(operations))
         }
+    }
+}
+
+/// As far as a file and somebody else begin alike with what they append, it is the same.
+fn name_what_others_have_appended(
+    operations: &mut [FieldOperation],
+    others: &[Vec<(ElementId, Leaf)>],
+) {
+    let mut appends = Vec::new();
+    for operation in operations {
+        if let FieldOperation::Append { value, id, .. } = operation {
+            appends.push((value.clone(), id));
+        }
+    }
+    let mut best: &[(ElementId, Leaf)] = &[];
+    for run in others {
+        let mut alike = 0;
+        while alike < run.len().min(appends.len()) && run[alike].1 == appends[alike].0 {
+            alike += 1;
+        }
+        if alike > best.len() {
+            best = &run[..alike];
+        }
+    }
+    for ((_, id), (name, _)) in appends.into_iter().zip(best) {
+        *id = Some(*name);
     }
 }
 
@@ -222,8 +244,11 @@ fn changes(within: &str, base: &Values, file: &Values) -> Vec<FieldOperation> {
             }
             "/k" => said.extend(member_changes(&members(old), &members(Some(new)))),
             "/l" => {
-                let mut left = elements(old);
-                for value in elements(Some(new)) {
+                let (mut left, new) = (elements(old), elements(Some(new)));
+                let is_full = left.len() >= KEEP as usize;
+                let fed_again = (0..new.len()).find(|at| new[*at..].starts_with(&left));
+                let cut = fed_again.filter(|_| is_full).unwrap_or_default();
+                for value in new.into_iter().skip(cut) {
                     match left.iter().position(|old| *old == value) {
                         Some(at) => drop(left.swap_remove(at)),
                         None => {
