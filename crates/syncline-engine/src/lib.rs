@@ -23,6 +23,7 @@ pub mod bases;
 pub mod conflicts;
 pub mod facts;
 pub mod index;
+pub mod limits;
 pub mod link;
 pub mod log;
 pub mod operate;

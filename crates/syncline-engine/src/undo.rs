@@ -6,8 +6,10 @@ use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
 use syncline_model::id::SiteId;
 use syncline_model::path::Path;
 
+use crate::sync::Naming;
+
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const FOUND_FORMAT: u8 = 1;
+pub const FOUND_FORMAT: u8 = 2;
 
 /// What a run found of a record, as it was stored then. A record that was nowhere has no such row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -27,12 +29,16 @@ pub struct FoundBase {
     pub row: Option<Vec<u8>>,
     /// Whether an open intent in it was written, where that was known.
     pub written: Option<bool>,
+    /// The names that the item had in the file; `None` if it was not there, or if no item of the domain
+    /// had other names than the hub.
+    pub naming: Option<Naming>,
 }
 
 impl Found {
     /// Returns whether nothing was known of the record.
     pub fn is_nothing(&self) -> bool {
-        self.record.is_none() && self.bases.iter().all(|base| base.row.is_none())
+        let is_nothing = |base: &FoundBase| base.row.is_none() && base.naming.is_none();
+        self.record.is_none() && self.bases.iter().all(is_nothing)
     }
 
     /// Encodes it.
@@ -43,6 +49,8 @@ impl Found {
         for base in &self.bases {
             put_row(base.row.as_deref(), &mut out);
             out.u8(base.written.map_or(0, |written| 1 + u8::from(written)));
+            out.u8(u8::from(base.naming.is_some()));
+            base.naming.iter().for_each(|naming| naming.encode(&mut out));
         }
         out.count(self.renewals.len());
         for ((path, stamp), renewed) in &self.renewals {
@@ -71,6 +79,8 @@ impl Found {
                 2 => Some(Some(true)),
                 _ => None,
             })?;
+            let has_naming = truth(&mut reader)?;
+            base.naming = has_naming.then(|| Naming::decode(&mut reader)).transpose()?;
         }
         let mut renewals = Renewals::new();
         for _ in 0..reader.count(RENEWAL_BYTES_MIN)? {
@@ -106,12 +116,15 @@ fn put_row(row: Option<&[u8]>, out: &mut Bytes) {
 }
 
 fn row(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
-    let is_there = tagged(reader, |tag| match tag {
+    if truth(reader)? { reader.bytes().map(|row| Some(row.to_vec())) } else { Ok(None) }
+}
+
+fn truth(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
+    tagged(reader, |tag| match tag {
         0 => Some(false),
         1 => Some(true),
         _ => None,
-    })?;
-    if is_there { reader.bytes().map(|row| Some(row.to_vec())) } else { Ok(None) }
+    })
 }
 
 fn tagged<T>(
@@ -126,11 +139,16 @@ fn tagged<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::Rename;
 
     #[test]
     fn what_was_found_is_read_back_and_every_cut_of_it_is_damage() {
-        let base =
-            |row: Option<&[u8]>, written| FoundBase { row: row.map(<[u8]>::to_vec), written };
+        let base = |row: Option<&[u8]>, written| {
+            let path = |text| Path::parse(text).unwrap();
+            let tel = [Rename { hub: path("/phone"), domain: path("/tel") }];
+            let naming = row.map(|_| Naming::of(&tel));
+            FoundBase { row: row.map(<[u8]>::to_vec), written, naming }
+        };
         let at = |clock| Stamp::new(Clock(clock), SiteId(1));
         let rows = [
             Found::default(),

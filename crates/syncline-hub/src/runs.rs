@@ -111,9 +111,12 @@ impl Hub {
                 for side in Side::BOTH.into_iter().map(Side::index) {
                     bases[side] = bases[side].take().filter(|_| input.sides[side].keeps_base(id));
                 }
-                Side::BOTH.map(|side| match input.sides[side.index()].held(id, &entity.id_path) {
-                    Held::Present { fields, .. } => Some(fields),
-                    _ => None,
+                Side::BOTH.map(Side::index).map(|side| {
+                    let known: Vec<&Fields> = bases[side].iter().collect();
+                    match input.sides[side].held(id, &entity.id_path, &known) {
+                        (Held::Present { fields, .. }, _) => Some(fields),
+                        _ => None,
+                    }
                 })
             }
             None => [None, None],

@@ -46,7 +46,7 @@ pub(crate) fn search_side(
     id_path: &Path,
 ) {
     for item in input.document.items() {
-        if let Held::Present { fields, .. } = input.held(&item.id, id_path)
+        if let (Held::Present { fields, .. }, _) = input.held(&item.id, id_path, &[])
             && !gate.keeps_back(&fields)
         {
             search.handle_record(side, &item.id, &gate.reading(&fields, None));

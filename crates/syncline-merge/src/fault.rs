@@ -47,6 +47,8 @@ pub enum Fault {
     MoveNotSeen,
     /// Who meets a record anew contradicts only what was written once, not who holds it.
     NothingUpheld,
+    /// An item is read under the names of today, whatever it was written under.
+    NamesOfToday,
 }
 
 #[cfg(feature = "planted-faults")]

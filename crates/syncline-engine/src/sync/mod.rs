@@ -5,6 +5,7 @@
 
 mod gate;
 mod names;
+mod naming;
 mod order;
 mod record;
 mod report;
@@ -13,7 +14,8 @@ mod time;
 mod transaction;
 
 pub use gate::Gate;
-pub use names::{Rename, displacing, named_twice, names_of, to_domain, to_hub};
+pub use names::{Naming, PLAIN, Rename, displacing};
+pub use naming::{Named, NamingFacts, rewritten};
 pub use record::{Change, Held, Known, Party, Planner, RecordPlan, Write};
 pub use report::{EntityReport, FileChange, Problem, RunReport, RunStatus, SYNC_RECORD_SCHEMA};
 pub use since::Recency;

@@ -4,13 +4,15 @@ use std::path::PathBuf;
 use std::thread::{self, Scope};
 
 use syncline_domains::files::disk::{Digest, Present, Reading, digest, read};
-use syncline_domains::files::document::{Document, DocumentError};
+use syncline_domains::files::document::{Document, DocumentError, Item};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
-use syncline_engine::sync::{Held, Problem, Rename, names_of, to_hub};
+use syncline_engine::sync::{Held, Naming, NamingFacts, Problem, Rename};
 use syncline_merge::display::Fields;
+use syncline_merge::fault::{Fault, is_planted};
+use syncline_merge::plain::Base;
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
@@ -39,8 +41,6 @@ pub(crate) struct SideInput {
     pub(crate) unknown_writes: Vec<RunId>,
     /// Fields that have other names in this domain.
     pub(crate) renames: Vec<Rename>,
-    /// Other names that they had when the items were written.
-    pub(crate) former: Vec<Rename>,
     /// Where the domain's file is.
     pub(crate) location: Location,
     /// If that is somewhere else than the file of which the index and the bases tell.
@@ -48,42 +48,53 @@ pub(crate) struct SideInput {
 }
 
 impl SideInput {
-    /// Returns what the domain holds of a record.
-    pub(crate) fn held(&self, id: &RecordId, id_path: &Path) -> Held {
-        match self.document.item(id) {
-            Some(item) => match flatten(self.document.raw(item)) {
-                Ok(mut fields) => {
-                    fields.retain(|(path, _)| path != id_path);
-                    Held::Present {
-                        fields: to_hub(&self.renames, self.former_of(id), fields),
-                        file_ms: self.modified_ms,
-                    }
-                }
-                Err(_) => Held::Unknown,
-            },
-            None if self.is_absent(id) => Held::Absent,
-            None => Held::Unknown,
+    /// Returns what the domain holds of a record, and under which names; nothing of these where all
+    /// fields of the domain are called as at the hub.
+    ///
+    /// - `known`: what it was last known to hold.
+    pub(crate) fn held(
+        &self,
+        id: &RecordId,
+        id_path: &Path,
+        known: &[&Fields],
+    ) -> (Held, Option<Naming>) {
+        let Some(item) = self.document.item(id) else {
+            return (if self.is_absent(id) { Held::Absent } else { Held::Unknown }, None);
+        };
+        let Ok(mut fields) = flatten(self.document.raw(item)) else {
+            return (Held::Unknown, None);
+        };
+        fields.retain(|(path, _)| path != id_path);
+        let file_ms = self.modified_ms;
+        if self.is_plain() {
+            return (Held::Present { fields, file_ms }, None);
+        }
+        let naming = self.naming(item, &fields, known);
+        let fields = naming.to_hub(fields);
+        (Held::Present { fields, file_ms }, Some(naming))
+    }
+
+    /// Returns whether all fields of the domain are called as at the hub, now and when its items were
+    /// written.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.renames.is_empty() && self.index.names.namings().is_empty()
+    }
+
+    /// Returns the names of an item: those that the index tells if nobody has edited it since.
+    fn naming(&self, item: &Item, fields: &Fields, held: &[&Fields]) -> Naming {
+        let present = Naming::of(&self.renames);
+        let facts = |known, former| NamingFacts { known, present: &self.renames, former, held };
+        match self.index.naming(&item.id).filter(|_| !is_planted(Fault::NamesOfToday)) {
+            None => facts(&present, &[]).names_of(fields),
+            Some(known) if self.index.get(&item.id) == Some(&item.digest) => known.clone(),
+            Some(known) => facts(known, self.index.names.namings()).names_of(fields),
         }
     }
 
-    /// Returns the fields of a record under the names that they have in the domain; nothing if they
-    /// cannot be read.
+    /// Returns the fields of a record under the names that they have in the domain, its id too;
+    /// nothing if they cannot be read.
     pub(crate) fn own_fields(&self, id: &RecordId) -> Option<Fields> {
         self.document.item(id).and_then(|item| flatten(self.document.raw(item)).ok())
-    }
-
-    /// Returns the names that a record follows in the domain, if it has any there.
-    pub(crate) fn names_of(&self, id: &RecordId) -> Vec<Rename> {
-        let former = self.former_of(id);
-        let is_plain = self.renames.is_empty() && former.is_empty();
-        let own = if is_plain { None } else { self.own_fields(id) };
-        own.map_or_else(|| self.renames.clone(), |own| names_of(&self.renames, former, &own))
-    }
-
-    /// Returns the names that fields of a record may have had when it was written there; none of a
-    /// record that is new.
-    fn former_of(&self, id: &RecordId) -> &[Rename] {
-        self.index.get(id).map_or(&[], |_| &self.former)
     }
 
     /// Returns whether what the domain was last known to hold of a record is known of this file. Of
@@ -144,7 +155,6 @@ impl Opened {
             digest: self.index.file,
             modified_ms: None,
             document: Document::empty(name.as_str(), id_path),
-            former: former(&self.index, &renames),
             index: self.index,
             unknown_writes: self.unknown_writes,
             renames,
@@ -189,7 +199,6 @@ impl Opened {
             digest: file.digest,
             modified_ms: file.modified_ms,
             document,
-            former: former(&self.index, &renames),
             index: self.index,
             unknown_writes: self.unknown_writes,
             renames,
@@ -199,9 +208,11 @@ impl Opened {
     }
 }
 
-/// Returns the names that items may have and that are in force no more.
-fn former(index: &DomainIndex, renames: &[Rename]) -> Vec<Rename> {
-    index.names.iter().filter(|name| !renames.contains(name)).cloned().collect()
+/// Returns what a domain was last known to hold of a record, and what it was about to be given.
+pub(crate) fn known_fields(base: Option<&Base>) -> Vec<&Fields> {
+    let written = base.and_then(|base| base.rendering.as_ref());
+    let intended = base.and_then(|base| base.intent.as_ref()?.rendering.as_ref());
+    written.into_iter().chain(intended).collect()
 }
 
 /// What is known of a file beside its bytes; nothing of one that is missing.

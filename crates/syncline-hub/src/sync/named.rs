@@ -1,37 +1,85 @@
-//! What a person should know of fields that have another name in a domain.
+//! Under which names the records of a domain stand, and what a person should know of that.
+
+use std::collections::BTreeMap;
 
 use syncline_engine::link::Side;
-use syncline_engine::sync::{Planner, Problem, Rename, displacing, named_twice, to_hub};
-use syncline_merge::display::Fields;
+use syncline_engine::sync::{Naming, PLAIN, Planner, Problem, Rename, displacing};
+use syncline_engine::undo::Found;
 use syncline_model::id::RecordId;
+use syncline_model::path::Path;
 
 use super::prepare::EntityPlan;
 
+/// The names of the records of one side that were looked at; each set of names is held once.
+#[derive(Default)]
+pub(super) struct NamesLookedAt {
+    namings: Vec<Naming>,
+    of: BTreeMap<RecordId, usize>,
+}
+
+impl NamesLookedAt {
+    /// Returns the names of a record.
+    pub(super) fn get(&self, id: &RecordId) -> Option<&Naming> {
+        self.of.get(id).and_then(|place| self.namings.get(*place))
+    }
+
+    /// Sets the names of a record.
+    pub(super) fn insert(&mut self, id: RecordId, naming: Naming) {
+        let place = self.namings.iter().position(|known| *known == naming);
+        let place = place.unwrap_or_else(|| {
+            self.namings.push(naming);
+            self.namings.len() - 1
+        });
+        self.of.insert(id, place);
+    }
+}
+
 impl EntityPlan {
+    /// Notes under which names a record was found on both sides.
+    pub(super) fn note_names(&mut self, id: &RecordId, found: &Found) {
+        for (names, base) in self.names.iter_mut().zip(&found.bases) {
+            if let Some(naming) = &base.naming {
+                names.insert(id.clone(), naming.clone());
+            }
+        }
+    }
+
+    /// Returns the names that a record of a side has after the run: those of the index if it was
+    /// neither written nor dealt with.
+    pub(super) fn names_after(&self, side: Side, id: &RecordId, is_written: bool) -> &Naming {
+        let at = side.index();
+        let is_dealt_with = is_written || !self.unfinished.contains(id);
+        let looked_at = self.names[at].get(id).filter(|_| is_dealt_with);
+        looked_at.or_else(|| self.input.sides[at].index.naming(id)).unwrap_or(&PLAIN)
+    }
+
     /// Tells of names that stand for two fields, in the records that were looked at.
     pub(super) fn tell_names(&mut self, planner: &Planner<'_>, looked_at: &[RecordId]) {
         for side in Side::BOTH {
-            let renames = self.input.sides[side.index()].renames.clone();
-            for rename in &renames {
-                let Rename { hub, domain } = rename;
-                let is_twice = |own: &Fields| named_twice(&renames, own).contains(&rename);
-                let records = self.count_holding(side, looked_at, is_twice);
+            let mut twice: BTreeMap<(Path, &Rename), usize> = BTreeMap::new();
+            let names = &self.names[side.index()];
+            for naming in looked_at.iter().filter_map(|id| names.get(id)) {
+                for second in &naming.beside {
+                    *twice.entry((naming.name_of(&second.hub), second)).or_default() += 1;
+                }
+            }
+            let told = twice.into_iter().map(|((name, second), records)| {
+                let what = if second.hub == second.domain { ", its name at the hub" } else { "" };
                 let reason = format!(
-                    "{records} records hold a field as {domain}, its name here, and as {hub}, its name \
-                     at the hub: the first counts, and the other stays here as it is"
+                    "{records} records hold a field as {name}, its name there, and as {}{what}: the \
+                     first counts, and the other stays here as it is",
+                    second.domain
                 );
+                (records, reason)
+            });
+            let told: Vec<_> = told.collect();
+            for (records, reason) in told {
                 let fix = "remove the one that is not needed";
                 self.tell_name(planner, side, records, ("FIELD_NAMED_TWICE", reason, fix));
             }
-            let other = side.other();
-            let others = self.input.sides[other.index()].renames.clone();
+            let renames = self.input.sides[side.index()].renames.clone();
             for Rename { hub, domain } in displacing(&renames) {
-                let is_there = |own: &Fields| {
-                    to_hub(&others, &[], own.clone())
-                        .iter()
-                        .any(|(path, _)| domain.is_prefix_of(path))
-                };
-                let records = self.count_holding(other, looked_at, is_there);
+                let records = self.count_holding(side.other(), looked_at, domain);
                 let reason = format!(
                     "{records} records of the other side hold a field {domain}, which has no place \
                      here: {domain} is the name of {hub} here"
@@ -42,15 +90,15 @@ impl EntityPlan {
         }
     }
 
-    /// Counts the records of a side whose fields, under their names there, are such.
-    fn count_holding(
-        &self,
-        side: Side,
-        ids: &[RecordId],
-        is_such: impl Fn(&Fields) -> bool,
-    ) -> usize {
-        let input = &self.input.sides[side.index()];
-        ids.iter().filter_map(|id| input.own_fields(id)).filter(is_such).count()
+    /// Counts the records of a side that hold a field, by its name at the hub.
+    fn count_holding(&self, side: Side, ids: &[RecordId], hub: &Path) -> usize {
+        let (input, names) = (&self.input.sides[side.index()], &self.names[side.index()]);
+        let holds = |id: &&RecordId| {
+            let own = input.own_fields(id).unwrap_or_default();
+            let fields = names.get(id).unwrap_or(&PLAIN).to_hub(own);
+            fields.iter().any(|(path, _)| hub.is_prefix_of(path))
+        };
+        ids.iter().filter(holds).count()
     }
 
     fn tell_name(

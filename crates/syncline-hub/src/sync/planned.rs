@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use syncline_engine::index::{DomainIndex, ItemDigest};
+use syncline_engine::index::{DIGEST_UNKNOWN, DomainIndex, ItemDigest, ItemNames};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::{EntityReport, Problem};
@@ -97,8 +97,14 @@ impl NextIndex {
         let file = file.filter(|_| is_whole);
         let items = new_items(plan, input, staged);
         let bytes = if file.is_some() { bytes } else { 0 };
-        let names = input.renames.iter().chain(&input.former).cloned().collect();
-        let new = DomainIndex { file, bytes, rules: plan.input.rules, position, names, items };
+        let rules = plan.input.rules;
+        let mut new =
+            DomainIndex { file, bytes, rules, position, items, names: ItemNames::default() };
+        if !input.is_plain() {
+            let written = staged.iter().flat_map(|(write, _)| &write.entry.records);
+            let written: BTreeSet<&RecordId> = written.collect();
+            new.set_names(|id| plan.names_after(side, id, written.contains(id)));
+        }
         Self { row: new.encode(), differs: new != *old, position, moves }
     }
 
@@ -109,9 +115,6 @@ impl NextIndex {
         (self.differs || position != self.position).then_some(self.row)
     }
 }
-
-/// Stands for the digest of a record that has to be looked at in the next run, whatever it is.
-pub(super) const DIGEST_UNKNOWN: ItemDigest = [0; 16];
 
 /// Returns the items of a file after the run, sorted by id, with their digests.
 fn new_items(

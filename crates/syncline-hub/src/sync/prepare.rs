@@ -6,12 +6,12 @@ use std::sync::mpsc::SyncSender;
 use syncline_domains::files::document::{Change, Document};
 use syncline_domains::files::patch::{PatchError, patch};
 use syncline_engine::conflicts::{ConflictRow, Status};
-use syncline_engine::index::{DomainIndex, ItemDigest};
+use syncline_engine::index::{DIGEST_UNKNOWN, DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{
-    EntityReport, Held, Known, Party, Planner, Problem, RecordPlan, Write, base_key, base_of,
-    to_domain,
+    EntityReport, Held, Known, Naming, Party, Planner, Problem, RecordPlan, Write, base_key,
+    base_of, rewritten,
 };
 use syncline_engine::undo::{Found, FoundBase};
 use syncline_merge::codec::decode_record_near;
@@ -27,8 +27,8 @@ use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::{Origin, Toll};
 
-use super::input::{EntityInput, problems};
-use super::planned::DIGEST_UNKNOWN;
+use super::input::{EntityInput, SideInput, known_fields, problems};
+use super::named::NamesLookedAt;
 use super::record::{PlannedRecord, Plans, send};
 use crate::error::HubError;
 use crate::outcome::{Action, ActionKind, FieldChange, FoundConflict};
@@ -74,6 +74,8 @@ pub(crate) struct EntityPlan {
     pub(crate) left: BTreeSet<RecordId>,
     /// Records that were put off since a side lacks them.
     pub(super) missing_left: u64,
+    /// The names that the records which were looked at have on each side, or get there.
+    pub(super) names: [NamesLookedAt; 2],
 }
 
 /// What becomes of one record of a file.
@@ -128,6 +130,7 @@ impl View<'_> {
             let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
             let mut records = Vec::with_capacity(loaded.len());
             for Loaded { id, mut known, found } in loaded {
+                plan.note_names(&id, &found);
                 known.renamed[Side::Target.index()] = plan.united.contains_key(&id);
                 if plan.puts_off(&planner, request, &id, &known) {
                     continue;
@@ -200,14 +203,21 @@ impl View<'_> {
         let mut loaded = Vec::with_capacity(ids.len());
         for id in ids {
             let side = |side: Side| &input.sides[side.index()];
-            let held = Side::BOTH.map(|at| side(at).held(id, &planner.entity.id_path));
+            let mut row = || rows.next().flatten();
+            let (found, [of_source, of_target]) = (row(), [row(), row()]);
+            let held = |at: Side, row: Option<&[u8]>| -> Result<_, HubError> {
+                // Only who may have other names for its fields is asked what it is known to hold.
+                let row = row.filter(|_| !side(at).is_plain() && side(at).keeps_base(id));
+                let known = named.decode(row, &[])?;
+                Ok(side(at).held(id, &planner.entity.id_path, &known_fields(known.as_ref())))
+            };
+            let (in_source, source_names) = held(Side::Source, of_source.as_deref())?;
+            let (in_target, target_names) = held(Side::Target, of_target.as_deref())?;
+            let held = [in_source, in_target];
             let [source, target] = held.each_ref().map(Held::fields);
             let either = if source.is_empty() { target } else { source };
-            let mut row = || rows.next().flatten();
-            let found = row();
             let record =
                 decoded(found.as_deref(), "records", |row| decode_record_near(row, either))?;
-            let [of_source, of_target] = [row(), row()];
             let mut bases = [
                 named.decode(of_source.as_deref(), source)?,
                 named.decode(of_target.as_deref(), target)?,
@@ -216,12 +226,15 @@ impl View<'_> {
                 bases[at.index()] = None;
             }
             let written = Side::BOTH.map(|at| side(at).unknown_writes.is_empty().then_some(true));
-            let base = |row, at: Side| FoundBase { row, written: written[at.index()] };
-            let found = Found {
-                record: found,
-                bases: [base(of_source, Side::Source), base(of_target, Side::Target)],
-                renewals: Renewals::new(),
+            let base = |row, at: Side, naming| {
+                let written = written[at.index()];
+                FoundBase { row, written, naming }
             };
+            let bases_found = [
+                base(of_source, Side::Source, source_names),
+                base(of_target, Side::Target, target_names),
+            ];
+            let found = Found { record: found, bases: bases_found, renewals: Renewals::new() };
             let known = Known { record, held, bases, written, renamed: [false; 2] };
             loaded.push(Loaded { id: id.clone(), known, found });
         }
@@ -317,6 +330,7 @@ impl EntityPlan {
             united: BTreeMap::new(),
             left: BTreeSet::new(),
             missing_left: 0,
+            names: Default::default(),
         }
     }
 
@@ -352,7 +366,12 @@ impl EntityPlan {
                 continue;
             };
             match self.change(side, id, write) {
-                Ok(change) => self.changes[side.index()].push((id.clone(), change)),
+                Ok((change, naming)) => {
+                    self.changes[side.index()].push((id.clone(), change));
+                    if let Some(naming) = naming {
+                        self.names[side.index()].insert(id.clone(), naming);
+                    }
+                }
                 Err(error) => {
                     self.unwritable(id, error.code(), &error.to_string());
                     plan.give_up(side);
@@ -507,30 +526,53 @@ impl EntityPlan {
         });
     }
 
-    /// Returns the change of the file that writes a record.
-    fn change(&self, side: Side, id: &RecordId, write: &Write) -> Result<Rewrite, PatchError> {
+    /// Returns the change of the file that writes a record, and the names that its fields have then.
+    fn change(
+        &self,
+        side: Side,
+        id: &RecordId,
+        write: &Write,
+    ) -> Result<(Rewrite, Option<Naming>), PatchError> {
         let Some(after) = &write.after else {
-            return Ok(Rewrite::Remove);
+            return Ok((Rewrite::Remove, None));
         };
         let [input, other] = [side, side.other()].map(|side| &self.input.sides[side.index()]);
         let own = object(&input.document, input.document.item(id));
-        let is_named_alike = input.renames.is_empty() && other.renames.is_empty();
-        if own.is_none() && write.is_copy && is_named_alike {
-            return Ok(Rewrite::Copy);
+        if own.is_none() && write.is_copy && input.is_plain() && other.is_plain() {
+            return Ok((Rewrite::Copy, None));
         }
         // Only a new record is written in the order of the other domain's.
         let example = other.document.item(id).filter(|_| own.is_none());
         let template = object(&other.document, example);
-        let named = input.names_of(id);
-        let before = to_domain(&named, write.before.clone().unwrap_or_default());
-        let mut after = to_domain(&input.renames, after.clone());
+        let before = write.before.clone().unwrap_or_default();
+        let (before, mut after, naming) = match input.is_plain() {
+            true => (before, after.clone(), None),
+            false => self.named(side, id, (&before, after))?,
+        };
         if own.is_none() {
             let spelled = id_leaf(id, template.as_ref(), &self.id_path);
             after.push((self.id_path.clone(), spelled));
             after.sort();
         }
         let object = patch(own.as_ref(), template.as_ref(), &before, &after)?;
-        Ok(Rewrite::Put(object))
+        Ok((Rewrite::Put(object), naming))
+    }
+
+    /// Returns what is written of a record under the names that it has, what it is to hold under
+    /// those that it gets, and the latter.
+    fn named(
+        &self,
+        side: Side,
+        id: &RecordId,
+        (before, after): (&Fields, &Fields),
+    ) -> Result<(Fields, Fields, Option<Naming>), PatchError> {
+        let SideInput { renames, .. } = &self.input.sides[side.index()];
+        let own = self.input.sides[side.index()].own_fields(id).unwrap_or_default();
+        let present = Naming::of(renames);
+        let naming = self.names[side.index()].get(id).unwrap_or(&present);
+        let named = rewritten(naming, renames, &own, (before, after));
+        let named = named.map_err(|path| PatchError::Blocked { path })?;
+        Ok((named.before, named.after, Some(named.naming)))
     }
 
     /// Returns the changes of one file as its document takes them.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use syncline_engine::rows::Key;
+use syncline_engine::sync::PLAIN;
 use syncline_engine::undo::Found;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Field, Fields};
@@ -38,9 +39,12 @@ impl Hub {
             let entity = request.entities.iter().find(|entity| entity.entity.name == back.entity);
             let Some(entity) = entity else { continue };
             for id in &back.records {
-                let earlier = item_of(&back.earlier, domain, entity, id);
+                let found = self.found_by(run, &entity.entity.name, id)?;
+                let known = found.as_ref().map(|found| &found.bases[back.side.index()]);
+                let naming = back.names_before(id, known);
+                let earlier = item_of(&back.earlier, entity, id, &naming);
                 if let Some(earlier) = earlier
-                    && self.is_kept_from(domain, entity, (id, &earlier), back, run)?
+                    && self.is_kept_from(domain, entity, (id, &earlier), back, found.as_ref())?
                 {
                     return refuse(
                         "a policy keeps from a domain by now what would come back there",
@@ -59,20 +63,21 @@ impl Hub {
         entity: &FileEntity,
         (id, earlier): (&RecordId, &Fields),
         back: &Return,
-        run: &RunId,
+        found: Option<&Found>,
     ) -> Result<bool, HubError> {
         let gate = domain.gate(&entity.entity.name);
         if gate.passes_everything() {
             return Ok(false);
         }
-        let (now, before) = self.states(run, entity, id)?;
+        let (now, before) = self.states(found, entity, id)?;
         let is_private = |record: &Option<Record>| {
             record
                 .as_ref()
                 .is_some_and(|record| gate.keeps_back_record(record, &entity.entity.rules))
         };
         let keeps_all = gate.keeps_back(earlier) || is_private(&now) || is_private(&before.record);
-        let stands = item_of(&back.now, domain, entity, id);
+        let naming = back.index.naming(id).unwrap_or(&PLAIN);
+        let stands = item_of(&back.now, entity, id, naming);
         let stands: BTreeSet<Field> = stands.into_iter().flatten().collect();
         // What the domain has written itself may come back there.
         let is_own = |(path, leaf): &Field| {
@@ -89,9 +94,11 @@ impl Hub {
     }
 
     /// Returns a record as it is, and as it was known before a run.
+    ///
+    /// - `found`: what the run found of it, if that is kept.
     fn states(
         &self,
-        run: &RunId,
+        found: Option<&Found>,
         entity: &FileEntity,
         id: &RecordId,
     ) -> Result<(Option<Record>, Before), HubError> {
@@ -99,13 +106,10 @@ impl Hub {
             let record = row.map(decode_record).transpose();
             record.map_err(|source| HubError::Damaged { table: "records", source })
         };
-        let name = || entity.entity.name.clone();
-        let now = self.store.get(&Key::Record { entity: name(), id: id.clone() })?;
+        let key = Key::Record { entity: entity.entity.name.clone(), id: id.clone() };
+        let now = self.store.get(&key)?;
         let now = record(now.as_deref())?;
-        let found = Key::Undo { run: run.clone(), entity: name(), id: id.clone() };
-        let Some(found) = self.store.get(&found)? else { return Ok((now, Before::default())) };
-        let found =
-            Found::decode(&found).map_err(|source| HubError::Damaged { table: "undo", source })?;
+        let Some(found) = found else { return Ok((now, Before::default())) };
         let mut before = Before { record: record(found.record.as_deref())?, ..Before::default() };
         for (base, given) in found.bases.iter().zip(&mut before.given) {
             let row = base.row.as_deref();

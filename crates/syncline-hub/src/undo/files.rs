@@ -44,6 +44,8 @@ pub(super) struct Return {
     pub(super) now: Document<'static>,
     /// The records that come back with it.
     pub(super) records: BTreeSet<RecordId>,
+    /// What the domain held after the last run.
+    pub(super) index: DomainIndex,
 }
 
 /// What is known when the return of a file is planned.
@@ -89,57 +91,29 @@ impl Hub {
         let old = old.transpose()?;
         let now = parsed(domain, entity, current.unwrap_or_default())?;
         let earlier = parsed(domain, entity, old.clone().unwrap_or_default())?;
-        let differing = differing(&earlier, &now);
+        let records = differing(&earlier, &now);
+        let index = self.view().domain_index(request, side, name)?;
+        let path = domain.folder.join(&entity.file);
+        let entity = name.clone();
+        // As long as nothing was changed since, it is byte for byte the file of before.
+        let (bytes, exact) = (old, true);
+        let back =
+            Return { side, entity, path, spot, found, bytes, exact, earlier, now, records, index };
         let stays = |id: &RecordId| {
             let key = (name.clone(), id.clone());
             happened.is_changed_since(&key) || kept.contains(&key)
         };
-        let path = domain.folder.join(&entity.file);
-        let entity = name.clone();
         if found.map(|digest| hex(&digest)) == after {
-            let told = differing.iter().filter(|id| stays(id));
+            let told = back.records.iter().filter(|id| stays(id));
             left.extend(told.map(|id| (side, name.clone(), id.clone())));
-            if !differing.iter().chain(happened.touched_of(name)).any(stays) {
-                let (bytes, records) = (old, differing);
-                return Ok(Some(Return {
-                    side,
-                    entity,
-                    path,
-                    spot,
-                    found,
-                    bytes,
-                    exact: true,
-                    earlier,
-                    now,
-                    records,
-                }));
+            if !back.records.iter().chain(happened.touched_of(name)).any(stays) {
+                return Ok(Some(back));
             }
         }
-        // Edited since: what was not touched goes back record by record.
-        let index = self.view().domain_index(request, side, name)?;
-        let mut ids: BTreeSet<&RecordId> = happened.touched_of(name).collect();
-        // What the run wrote without a change of its own is known by the file only.
-        let is_written = |id: &&RecordId| {
-            index.get(id) != earlier.item(id).map(|item| &item.digest) && !ids.contains(id)
-        };
-        let carried: Vec<&RecordId> = differing.iter().filter(is_written).collect();
-        if self.is_written_since(run_id, &label)? {
-            left.extend(carried.into_iter().map(|id| (side, name.clone(), id.clone())));
-        } else {
-            ids.extend(carried);
-        }
-        let changes = changes_back(&now, &earlier, &index, ids.into_iter(), stays, |id| {
-            left.insert((side, name.clone(), id.clone()));
-        });
-        if changes.is_empty() {
-            return Ok(None);
-        }
-        let records = changes.iter().map(|(id, _)| id.clone()).collect();
-        let changes = changes.into_iter().map(|(_, change)| change).collect();
-        let rewritten = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
-        let bytes = Some(rewritten.bytes);
-        let exact = false;
-        Ok(Some(Return { side, entity, path, spot, found, bytes, exact, earlier, now, records }))
+        let is_written_since = self.is_written_since(run_id, &label)?;
+        back.in_part(happened, is_written_since, stays, |id| {
+            left.insert((side, name.clone(), id));
+        })
     }
 
     /// Returns where a file is, if the run wrote that one.
@@ -321,6 +295,46 @@ impl Hub {
             let _ = self.disk.write_new(keep, &bytes, MODE_KEPT);
         }
         let _ = self.disk.remove(path);
+    }
+}
+
+impl Return {
+    /// Lets what was not touched since go back record by record, in a file that was edited since;
+    /// nothing if none of it does.
+    ///
+    /// - `is_written_since`: whether a later run has written the file.
+    /// - `leave`: takes the records that stay.
+    fn in_part(
+        mut self,
+        happened: &Happened,
+        is_written_since: bool,
+        stays: impl Fn(&RecordId) -> bool,
+        mut leave: impl FnMut(RecordId),
+    ) -> Result<Option<Self>, HubError> {
+        let Self { index, earlier, now, records, .. } = &self;
+        let mut ids: BTreeSet<&RecordId> = happened.touched_of(&self.entity).collect();
+        // What the run wrote without a change of its own is known by the file only.
+        let is_written = |id: &&RecordId| {
+            index.get(id) != earlier.item(id).map(|item| &item.digest) && !ids.contains(id)
+        };
+        let carried: Vec<&RecordId> = records.iter().filter(is_written).collect();
+        match is_written_since {
+            true => carried.into_iter().cloned().for_each(&mut leave),
+            false => ids.extend(carried),
+        }
+        let changes = changes_back(now, earlier, index, ids.into_iter(), stays, |id| {
+            leave(id.clone());
+        });
+        if changes.is_empty() {
+            return Ok(None);
+        }
+        let records = changes.iter().map(|(id, _)| id.clone()).collect();
+        let changes = changes.into_iter().map(|(_, change)| change).collect();
+        let rewritten = now.rewrite(changes).map_err(|_| HubError::Row { table: "files" })?;
+        self.bytes = Some(rewritten.bytes);
+        self.exact = false;
+        self.records = records;
+        Ok(Some(self))
     }
 }
 

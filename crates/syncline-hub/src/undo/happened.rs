@@ -6,7 +6,8 @@ use syncline_domains::files::document::Document;
 use syncline_engine::link::Side;
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::Scan;
-use syncline_engine::sync::to_hub;
+use syncline_engine::sync::Naming;
+use syncline_engine::undo::FoundBase;
 use syncline_merge::display::Fields;
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
@@ -14,7 +15,7 @@ use syncline_model::json::fields::flatten;
 use super::files::Return;
 use crate::error::HubError;
 use crate::hub::Hub;
-use crate::request::{FileDomain, FileEntity};
+use crate::request::FileEntity;
 use crate::runs::decode_entry;
 
 /// A record, by its entity.
@@ -85,27 +86,35 @@ impl<'a> InFiles<'a> {
 
     /// Returns what a domain's file held of a record before the run; nothing if the file does not
     /// go back.
+    ///
+    /// - `found`: what the run found of the domain, if that is kept.
     pub(super) fn held(
         &self,
         side: Side,
-        domain: &FileDomain,
         entity: &FileEntity,
         id: &RecordId,
+        found: Option<&FoundBase>,
     ) -> Option<Option<Fields>> {
-        Some(item_of(&self.sides[side.index()]?.earlier, domain, entity, id))
+        let back = self.of_side(side)?;
+        Some(item_of(&back.earlier, entity, id, &back.names_before(id, found)))
+    }
+
+    /// Returns the file of a side, if it goes back.
+    pub(super) const fn of_side(&self, side: Side) -> Option<&'a Return> {
+        self.sides[side.index()]
     }
 }
 
 /// Returns the fields of an item of a file, under the names of the hub.
 pub(super) fn item_of(
     file: &Document<'_>,
-    domain: &FileDomain,
     entity: &FileEntity,
     id: &RecordId,
+    naming: &Naming,
 ) -> Option<Fields> {
     let mut fields = flatten(file.raw(file.item(id)?)).ok()?;
     fields.retain(|(path, _)| *path != entity.entity.id_path);
-    Some(to_hub(domain.renames(&entity.entity.name), &[], fields))
+    Some(naming.to_hub(fields))
 }
 
 impl Hub {

@@ -11,6 +11,7 @@
 //! | the order of things | [`run`] |
 //! | which file comes back, and how much of it | [`files`] |
 //! | what happened in the run, and after it | [`happened`] |
+//! | under which names the fields come back | [`names`] |
 //! | what the hub says of each record then | [`records`] |
 //! | which conflicts are open again | [`decisions`] |
 //! | what may not come back | [`allowed`] |
@@ -19,5 +20,6 @@ mod allowed;
 mod decisions;
 mod files;
 mod happened;
+mod names;
 mod records;
 mod run;

@@ -97,6 +97,7 @@ impl Hub {
             decode_record(row).map_err(|source| HubError::Damaged { table: "records", source })
         };
         let row = self.store.get(&Key::Record { entity: name.clone(), id: id.clone() })?;
+        let is_kept = found.is_some();
         let before = match found {
             Some(bytes) => Found::decode(&bytes)
                 .map_err(|source| HubError::Damaged { table: "undo", source })?,
@@ -109,11 +110,17 @@ impl Hub {
         let earlier = before.record.as_deref().map(state).transpose()?;
         let record = row.as_deref().map(state).transpose()?;
         let [of_source, of_target] = before.bases;
-        let party = |side, before| self.party(request, entity, id, side, (before, files));
+        let party = |side, before: FoundBase| {
+            let held = files.held(side, entity, id, is_kept.then_some(&before));
+            self.party(request, entity, id, side, (before, held))
+        };
         let (source, source_row) = party(Side::Source, of_source)?;
         let (target, target_row) = party(Side::Target, of_target)?;
-        let base = |row| FoundBase { row, written: Some(true) };
-        let bases = [base(source_row), base(target_row)];
+        let base = |row, side| {
+            let naming = files.of_side(side).and_then(|back| back.names_now(id));
+            FoundBase { row, written: Some(true), naming }
+        };
+        let bases = [base(source_row, Side::Source), base(target_row, Side::Target)];
         let found = Found { record: row, bases, renewals: Renewals::new() };
         let mut listed = Vec::new();
         let of_record = Scan::ConflictsOf { entity: name.clone(), id: id.clone() };
@@ -138,13 +145,15 @@ impl Hub {
     }
 
     /// Returns what is and was known of one domain, and the former as it is stored.
+    ///
+    /// - `in_file`: what its file holds once it is back; nothing if it stays as it is.
     fn party(
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
         id: &RecordId,
         side: Side,
-        (before, files): (FoundBase, &InFiles<'_>),
+        (before, in_file): (FoundBase, Option<Option<Fields>>),
     ) -> Result<(Party, Option<Vec<u8>>), HubError> {
         let file_domain = request.domain(side);
         let writer = file_domain.domain.writer.clone();
@@ -153,7 +162,6 @@ impl Hub {
         let named = self.view().named_entries(row.iter().chain(&before.row).map(Vec::as_slice))?;
         let now = named.decode(row.as_deref(), &[])?.map(Base::with_intent_written);
         let mut earlier = named.decode(before.row.as_deref(), &[])?;
-        let in_file = files.held(side, file_domain, entity, id);
         let held = match &in_file {
             Some(held) => held.clone(),
             None => now.as_ref().and_then(|base| base.rendering.clone()),

@@ -204,11 +204,11 @@ impl Hub {
     ) -> Result<UndoOutcome, HubError> {
         let UndoPlan { returns, mut transaction, clock } = plan;
         let staged = self.stage_returns(request, &returns, &transaction)?;
+        let run_id = run_id(&run)?;
         for (back, entry) in returns.iter().zip(&staged) {
             let (domain, entity) =
                 (request.domain(back.side).domain.name.clone(), back.entity.clone());
-            let mut index = self.view().domain_index(request, back.side, &entity)?;
-            index.file = None;
+            let index = self.index_of_return(request, back, &run_id)?;
             let key = Key::Domain { domain: domain.clone(), entity: Some(entity.clone()) };
             transaction.batch.put(key, index.encode());
             if let Some(entry) = entry {
@@ -218,7 +218,6 @@ impl Hub {
             }
         }
         let batch = &mut transaction.batch;
-        let run_id = run_id(&run)?;
         for side in Side::BOTH {
             let domain = &request.domain(side).domain.name;
             self.view().put_back_locations(domain, &run_id, batch)?;

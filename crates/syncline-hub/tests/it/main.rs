@@ -12,6 +12,8 @@ mod hunt_undo;
 mod moved;
 mod moved_oracle;
 mod moved_undo;
+mod names;
+mod names_oracle;
 mod policy;
 mod private;
 mod questions;
