@@ -45,6 +45,8 @@ pub enum Fault {
     UndoSeesAll,
     /// A domain that leads to another folder is taken for the one that was known.
     MoveNotSeen,
+    /// A side makes a private record public although the other says what it has not seen.
+    PublicByEither,
     /// Who meets a record anew contradicts only what was written once, not who holds it.
     NothingUpheld,
     /// An item is read under the names of today, whatever it was written under.

@@ -28,12 +28,39 @@ enum Passage {
 #[derive(Clone, Debug)]
 pub struct Gate {
     policy: EntityGate,
+    /// The gate of the domain that this one mirrors.
+    origin: Option<EntityGate>,
 }
 
 impl Gate {
     /// Takes the compiled policy.
     pub const fn new(policy: EntityGate) -> Self {
-        Self { policy }
+        Self { policy, origin: None }
+    }
+
+    /// Returns the gate of a domain that mirrors another: what may not leave that one it cannot speak
+    /// of, also not by lacking it.
+    #[must_use]
+    pub fn mirroring(self, origin: Self) -> Self {
+        Self { origin: Some(origin.policy), ..self }
+    }
+
+    /// Returns whether nothing has to be judged field by field.
+    fn passes_every_field(&self) -> bool {
+        let of_origin = self.origin.as_ref().is_none_or(EntityGate::passes_every_field);
+        self.policy.passes_every_field() && of_origin
+    }
+
+    /// Returns whether a field is out of the reach of the domain that this one mirrors.
+    fn is_unspoken(&self, path: &Path, leaf: &Leaf) -> bool {
+        self.origin.as_ref().is_some_and(|origin| {
+            origin.judge_value(path, leaf.kind(), Direction::FromDomain) != Crossing::Pass
+        })
+    }
+
+    /// Returns whether the domain keeps a field from the others.
+    pub fn withholds(&self, path: &Path, leaf: &Leaf) -> bool {
+        self.policy.judge_value(path, leaf.kind(), Direction::FromDomain) != Crossing::Pass
     }
 
     /// Returns whether every field of every record passes in both directions.
@@ -78,10 +105,13 @@ impl Gate {
     /// Returns whether the domain does not get to see a field as it is at the hub.
     pub fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
         let crossing = self.policy.judge_value(path, leaf.kind(), Direction::ToDomain);
-        crossing != Crossing::Pass
+        crossing != Crossing::Pass || self.is_unspoken(path, leaf)
     }
 
     fn passage(&self, path: &Path, leaf: &Leaf) -> Passage {
+        if self.is_unspoken(path, leaf) {
+            return Passage::Closed;
+        }
         let judge = |direction| self.policy.judge_value(path, leaf.kind(), direction);
         let out = judge(Direction::FromDomain) == Crossing::Pass;
         let into = judge(Direction::ToDomain) != Crossing::Withhold;
@@ -95,7 +125,7 @@ impl Gate {
 
     /// Returns the fields of a domain's record that the hub deals with: all but the closed ones.
     pub fn held<'f>(&self, fields: &'f Fields) -> Cow<'f, Fields> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Cow::Borrowed(fields);
         }
         let held = fields.iter().filter(|(path, leaf)| self.passage(path, leaf) != Passage::Closed);
@@ -113,7 +143,7 @@ impl Gate {
         visible: &Fields,
         base: Option<&Fields>,
     ) -> Cow<'f, Fields> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return held;
         }
         let is_received = |path: &Path| {
@@ -137,7 +167,7 @@ impl Gate {
     /// Returns what the domain says of a record. A field whose edits are not taken, or that has left
     /// the domain's scope since, is read as if the domain had not touched it: never as removed.
     pub fn reading<'f>(&self, held: &'f Fields, base: Option<&Fields>) -> Cow<'f, Fields> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Cow::Borrowed(held);
         }
         let taken = |(path, leaf): &&(Path, Leaf)| {
@@ -153,7 +183,7 @@ impl Gate {
     /// Returns what the domain held, when it was last known, in fields that have left its scope
     /// since: should they enter it again, these values are no edits.
     pub fn out_of_scope(&self, known: &Fields) -> Fields {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Fields::new();
         }
         let out = known.iter().filter(|(path, leaf)| self.passage(path, leaf) == Passage::Closed);
@@ -164,11 +194,11 @@ impl Gate {
     ///
     /// - `held`: what it holds now; fields that only leave it stay as they are there.
     pub fn rendering<'f>(&self, visible: &'f Fields, held: &Fields) -> Cow<'f, Fields> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Cow::Borrowed(visible);
         }
         let mut rendering = Fields::with_capacity(visible.len());
-        for (path, leaf) in visible {
+        for (path, leaf) in visible.iter().filter(|(path, leaf)| !self.is_unspoken(path, leaf)) {
             match self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) {
                 Crossing::Pass => rendering.push((path.clone(), leaf.clone())),
                 Crossing::Mask(text) => {
@@ -190,7 +220,7 @@ impl Gate {
     ///
     /// All three are sorted by path.
     pub fn replaced(&self, held: &Fields, after: &Fields, base: Option<&Fields>) -> Vec<Path> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Vec::new();
         }
         let knows = |fields: &Fields, field: &(Path, Leaf)| fields.binary_search(field).is_ok();
@@ -204,7 +234,7 @@ impl Gate {
 
     /// Returns the visible fields whose values the domain does not get to see.
     pub fn withheld(&self, visible: &Fields) -> Vec<Path> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Vec::new();
         }
         let withheld = visible.iter().filter(|(path, leaf)| self.keeps_from(path, leaf));
@@ -222,7 +252,7 @@ impl Gate {
         writer: &Writer,
         held: Option<&Fields>,
     ) -> Vec<Stamp> {
-        if self.policy.passes_every_field() {
+        if self.passes_every_field() {
             return Vec::new();
         }
         let holds = |path: &Path, leaf: &Leaf| {

@@ -7,6 +7,7 @@ mod gate;
 mod names;
 mod naming;
 mod order;
+mod private;
 mod record;
 mod report;
 mod since;

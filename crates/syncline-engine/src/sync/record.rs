@@ -129,9 +129,9 @@ pub struct RecordPlan {
     pub base_values: Vec<(Path, Leaf)>,
     /// What a person should know.
     pub notices: Vec<(Side, Notice)>,
-    /// Whether a record was kept back by policy, by side.
+    /// Whether the record was kept back, by whose policy.
     pub kept_back: [bool; 2],
-    /// Whether nothing more is known of a side: it has given up a copy of what is kept back from it.
+    /// Whether nothing more is known of a side: it has given up its copy of a record that is kept back.
     pub forgets: [bool; 2],
     /// Whether a side differs and would be written, if its domain could be.
     pub waiting: [bool; 2],
@@ -186,11 +186,14 @@ impl Planner<'_> {
         let Known { record, mut held, bases, written, renamed } = known;
         let mut plan = RecordPlan { record, bases, renamed, ..RecordPlan::default() };
         let mut earlier = [None, None];
-        plan.kept_back = self.kept_back((&held, written), &plan, site)?;
-        for side in Side::BOTH.map(Side::index).into_iter().filter(|side| plan.kept_back[*side]) {
-            // Who was not to have a record does not delete it elsewhere by giving up a copy.
-            plan.forgets[side] = held[side] == Held::Absent && plan.bases[side].take().is_some();
-            held[side] = Held::Unknown;
+        plan.kept_back = self.kept_back((&held, &written), &plan, site)?;
+        if plan.kept_back.contains(&true) {
+            for side in Side::BOTH.map(Side::index) {
+                // Who removes what does not cross deletes it nowhere else.
+                plan.forgets[side] =
+                    held[side] == Held::Absent && plan.bases[side].take().is_some();
+                held[side] = Held::Unknown;
+            }
         }
         plan.is_left = self.leaves(&held, &plan.bases);
         match plan.is_left {
@@ -239,12 +242,7 @@ impl Planner<'_> {
         earlier: &mut [Option<Fields>; 2],
         site: &mut Site<'_>,
     ) -> Result<(), Refusal> {
-        // Who meets a record that is gone comes last: the other side may make it anew.
-        let is_gone =
-            plan.record.as_ref().is_some_and(|r| !is_visible(r, self.entity.rules.deletion));
-        let mut sides = Side::BOTH;
-        sides.sort_by_key(|side| is_gone && plan.bases[side.index()].is_none());
-        for side in sides {
+        for side in Side::BOTH {
             if self.direction.gives(side) {
                 earlier[side.index()] = self.take(side, held, written[side.index()], plan, site)?;
             } else if let Some(base) = &mut plan.bases[side.index()] {
@@ -267,83 +265,8 @@ impl Planner<'_> {
         Ok(())
     }
 
-    fn party(&self, side: Side) -> &Party<'_> {
+    pub(super) fn party(&self, side: Side) -> &Party<'_> {
         &self.parties[side.index()]
-    }
-
-    /// Returns the sides that a record does not cross to or from.
-    ///
-    /// A domain can declare what it holds private, but nothing of others public: a record is kept back
-    /// from it if what the others say of the record meets its policy, and if what it says itself does.
-    fn kept_back(
-        &self,
-        known: (&[Held; 2], [Option<bool>; 2]),
-        plan: &RecordPlan,
-        site: &Site<'_>,
-    ) -> Result<[bool; 2], Refusal> {
-        let mut kept_back = [false; 2];
-        for side in Side::BOTH {
-            let (held, gate) = (&known.0[side.index()], &self.party(side).gate);
-            if !gate.judges_records() || *held == Held::Unknown {
-                continue;
-            }
-            let others = self.said_by_others(side, known, plan, site)?;
-            let others = others.filter(|record| is_visible(record, self.entity.rules.deletion));
-            kept_back[side.index()] = match &others {
-                Some(record) => {
-                    gate.keeps_back_record(record, &self.entity.rules)
-                        || self.declares_private(side, known, plan)
-                }
-                // It is gone elsewhere; what is private here stays.
-                None => matches!(held, Held::Present { fields, .. } if gate.keeps_back(fields)),
-            };
-        }
-        Ok(kept_back)
-    }
-
-    /// Returns whether a domain says itself that a record is not to cross: not where it only holds, as
-    /// it was last known to, what others have changed since.
-    fn declares_private(
-        &self,
-        side: Side,
-        (held, written): (&[Held; 2], [Option<bool>; 2]),
-        plan: &RecordPlan,
-    ) -> bool {
-        let (at, gate) = (side.index(), &self.party(side).gate);
-        let Held::Present { fields, .. } = &held[at] else { return false };
-        let base = plan.bases[at].as_ref();
-        let intent = base.and_then(|base| base.intent.as_ref());
-        let intended = intent.filter(|_| written[at] != Some(false));
-        let before = base.filter(|_| intent.is_none() || written[at] != Some(true));
-        let known = [rendering_of(before), intended.and_then(|of| of.rendering.as_ref())];
-        let is_untouched = |known: &Fields| {
-            let reading = gate.held(fields);
-            let reading = gate.reading(&reading, Some(known));
-            gate.decides_alike(fields, known) && same_fields(&self.entity.rules, &reading, known)
-        };
-        gate.keeps_back(fields) && !known.into_iter().flatten().any(is_untouched)
-    }
-
-    /// Returns the record as it is without what one domain says now.
-    fn said_by_others(
-        &self,
-        side: Side,
-        known: (&[Held; 2], [Option<bool>; 2]),
-        plan: &RecordPlan,
-        site: &Site<'_>,
-    ) -> Result<Option<Record>, Refusal> {
-        let (other, (held, written)) = (side.other(), known);
-        let mut tried = RecordPlan {
-            record: plan.record.clone(),
-            bases: plan.bases.clone(),
-            ..RecordPlan::default()
-        };
-        let mut clock = *site.clock;
-        let mut site = Site { clock: &mut clock, ..*site };
-        if self.direction.gives(other) && !self.declares_private(other, known, plan) {
-            self.take(other, held, written[other.index()], &mut tried, &mut site)?;
-        }
-        Ok(tried.record)
     }
 
     /// Returns whether a record is left alone since one side has lost it, and nothing may be removed
@@ -359,7 +282,7 @@ impl Planner<'_> {
     }
 
     /// Takes in what one domain says; returns what it held before, if it changed that.
-    fn take(
+    pub(super) fn take(
         &self,
         side: Side,
         held: &[Held; 2],
@@ -659,12 +582,12 @@ pub(super) fn was_held(base: &Base) -> bool {
 }
 
 /// Returns what a domain was last known to hold.
-fn rendering_of(base: Option<&Base>) -> Option<&Fields> {
+pub(super) fn rendering_of(base: Option<&Base>) -> Option<&Fields> {
     base.and_then(|base| base.rendering.as_ref())
 }
 
 /// Returns whether every viewer is shown the same, since no field has two values at once.
-fn is_uncontested(record: &Record) -> bool {
+pub(super) fn is_uncontested(record: &Record) -> bool {
     record.body.keyed.is_empty() && record.body.registers.values().all(|values| values.len() == 1)
 }
 

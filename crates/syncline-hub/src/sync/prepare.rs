@@ -253,8 +253,13 @@ struct Loaded {
 /// Returns what is the same for all records of an entity.
 pub(crate) fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> Planner<'r> {
     let party = |side: Side| {
-        let domain = request.domain(side);
-        Party { domain: &domain.domain, gate: domain.gate(&entity.entity.name) }
+        let [domain, other] = [side, side.other()].map(|side| request.domain(side));
+        let gate = domain.gate(&entity.entity.name);
+        let gate = match request.direction.mirrors(side) {
+            true => gate.mirroring(other.gate(&entity.entity.name)),
+            false => gate,
+        };
+        Party { domain: &domain.domain, gate }
     };
     Planner {
         entity: &entity.entity,

@@ -1,6 +1,6 @@
 //! What a policy keeps from a domain is found nowhere in what the domain gets, or is told.
 
-use syncline_engine::link::Side;
+use syncline_engine::link::{Direction, Side};
 use syncline_engine::rows::{Key, Scan};
 use syncline_hub::{Hub, HubError, Silent, SyncOutcome};
 use syncline_merge::rules::EntityRules;
@@ -417,6 +417,36 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
     let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
     assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
     assert!(!desk.files().1.contains(CANARY));
+}
+
+/// A domain that may not have a field, or not say anything of it, says nothing by lacking it.
+#[test]
+fn a_mirror_keeps_the_fields_of_which_its_origin_cannot_speak() {
+    let item = |p: &str, n: &str| format!(r#"{{"id":"1","n":"{n}","p":"{p}"}}"#);
+    for action in [Action::Deny, Action::Mask, Action::InOnly] {
+        for is_known in [false, true] {
+            let mut desk = desk_with(&[("/n", action)]);
+            desk.contacts("personal", &[&item("0", "HOME")]);
+            desk.contacts("business", &[r#"{"id":"1","p":"0"}"#]);
+            if is_known {
+                desk.sync().unwrap();
+            }
+            let business = desk.held("business")[0].replace(r#""p":"0""#, r#""p":"1""#);
+            desk.contacts("personal", &[&item("0", "HOME2")]);
+            desk.contacts("business", &[&business]);
+            desk.request.direction = Direction::TargetToSource;
+            desk.sync().unwrap();
+            let home = item("1", "HOME2");
+            assert_eq!(desk.held("personal"), [home.as_str()], "{action:?}, {is_known}");
+            desk.sync_is_idle();
+            // What was typed then is an edit like any other, once both directions flow.
+            desk.request.direction = Direction::Bidirectional;
+            desk.set_policy(Side::Target, policy(&[]));
+            desk.sync().unwrap();
+            assert!(desk.held("personal")[0].contains("HOME2"), "{action:?}, {is_known}");
+            assert!(desk.held("business")[0].contains("HOME2"), "{action:?}, {is_known}");
+        }
+    }
 }
 
 /// What decides may be a field that the domain does not see: its file does not tell.

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use syncline_engine::link::Direction;
+use syncline_engine::link::{Direction, Side};
 use syncline_engine::sync::{Problem, RunReport, RunStatus};
 use syncline_hub::{FileEntity, SyncOutcome, SyncRequest};
 use syncline_model::id::{DomainName, EntityName};
@@ -91,12 +91,20 @@ fn nothing_written(outcome: &SyncOutcome, request: &SyncRequest) -> &'static str
     let is_whole = !request.narrowing.is_narrow()
         && request.direction != Direction::Copy
         && notices.is_empty()
-        && entities.iter().all(|(_, entity)| entity.filtered == 0);
+        && entities.iter().all(|(_, entity)| entity.read == [entity.merged; 2])
+        && crosses_whole(request);
     match (status, open_conflicts(outcome), is_whole) {
         (RunStatus::Success, 0, true) => "Nothing to do: both sides agree.",
         (RunStatus::Success, 0, false) => "Nothing to do.",
         _ => "Nothing written.",
     }
+}
+
+/// Returns whether no policy keeps anything back.
+fn crosses_whole(request: &SyncRequest) -> bool {
+    let policies = Side::BOTH.map(|side| &request.domain(side).domain.policy);
+    let mut entities = request.entities.iter().map(|entity| &entity.entity.name);
+    entities.all(|entity| policies.iter().all(|policy| policy.gate(entity).passes_everything()))
 }
 
 /// Returns how many records are written on which side; `None` if none are.
