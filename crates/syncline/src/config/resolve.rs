@@ -45,6 +45,13 @@ pub(super) fn resolve(mut document: Document, dir: &Path) -> Result<Config, Refu
         .collect::<Result<Vec<_>, _>>()?;
     let links = links::resolve(&document, &domain_names)?;
     let entities = entities::resolve(&document.entities, &domain_names, &links)?;
+    for link in &links {
+        let at = At::new("links").key(&link.name).key("filter");
+        for (index, filter) in link.filter.iter().enumerate() {
+            let at = at.index(index);
+            domains::check_id(&filter.condition, filter.entity.as_ref(), &entities, &at)?;
+        }
+    }
     let domains = domains::resolve(&document.domains, &entities, dir)?;
     Ok(Config {
         state: dir.join(document.state.unwrap_or_else(|| ".syncline".into())),

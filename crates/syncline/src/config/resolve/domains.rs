@@ -47,15 +47,45 @@ fn domain(
         let why = "a domain of kind `files` is a folder";
         return Err(Refusal::new(at.key("path"), "is empty", why, "give the folder"));
     }
+    let renames = renames(&text.rename, &at.key("rename"), entities)?;
+    let policy = policy(&text.policy, &at.key("policy"), entities)?;
+    check_names(&policy, &renames, &at.key("policy"))?;
     Ok(Domain {
         name: names::domain(name, &at)?,
         kind: DomainKind::Files,
         path: dir.join(&text.path),
         writable: text.writable,
-        policy: policy(&text.policy, &at.key("policy"), entities)?,
+        policy,
         policy_rules_written: text.policy.fields.len(),
-        renames: renames(&text.rename, &at.key("rename"), entities)?,
+        renames,
     })
+}
+
+/// Refuses a rule for a field under the name that it has in this domain only: none would be found there.
+fn check_names(
+    policy: &DomainPolicy,
+    renames: &BTreeMap<EntityName, Vec<Rename>>,
+    at: &At,
+) -> Result<(), Refusal> {
+    let fields =
+        policy.rules().iter().enumerate().map(|(index, rule)| {
+            (at.key("fields").index(index), &rule.entity, rule.pattern.as_path())
+        });
+    let records = policy.record_rules().iter().enumerate().map(|(index, rule)| {
+        (at.key("records").index(index), &rule.entity, Some(rule.condition.path.clone()))
+    });
+    for (at, entity, path) in fields.chain(records) {
+        let of_entity = |(name, _): &(&EntityName, _)| entity.as_ref().is_none_or(|e| e == *name);
+        let pairs = || renames.iter().filter(of_entity).flat_map(|(_, pairs)| pairs);
+        let is_hub = |name: &FieldPath| pairs().any(|pair| pair.hub.is_prefix_of(name));
+        let Some(path) = path.filter(|path| !is_hub(path)) else { continue };
+        if let Some(pair) = pairs().find(|pair| pair.domain.is_prefix_of(&path)) {
+            let what = format!("names a field by its name in this domain; it is {}", pair.hub);
+            let why = "rules name fields as the hub does: here this one would mean nothing";
+            return Err(Refusal::new(at.key("path"), what, why, "use the name at the hub"));
+        }
+    }
+    Ok(())
 }
 
 fn policy(text: &PolicyText, at: &At, entities: &[Entity]) -> Result<DomainPolicy, Refusal> {
@@ -90,7 +120,9 @@ fn policy(text: &PolicyText, at: &At, entities: &[Entity]) -> Result<DomainPolic
     for (index, text) in text.records.iter().enumerate() {
         let at = at.key("records").index(index);
         let entity = entity_of(text.entity.as_deref(), &at, entities)?;
-        policy.add_record_rule(RecordRule { entity, condition: condition(text, &at)? });
+        let condition = condition(text, &at)?;
+        check_id(&condition, entity.as_ref(), entities, &at)?;
+        policy.add_record_rule(RecordRule { entity, condition });
     }
     Ok(policy)
 }
@@ -106,6 +138,25 @@ fn entity_of(
         None | Some("*") => Ok(None),
         Some(name) => defined(name, &at.key("entity"), &known).map(Some),
     }
+}
+
+/// Refuses a condition on the id of records: it is the record's name, none of its fields.
+pub(super) fn check_id(
+    condition: &Condition,
+    entity: Option<&EntityName>,
+    entities: &[Entity],
+    at: &At,
+) -> Result<(), Refusal> {
+    let is_meant = |known: &&Entity| entity.is_none_or(|name| *name == known.name);
+    let is_id = |known: &Entity| {
+        known.id.is_prefix_of(&condition.path) || condition.path.is_prefix_of(&known.id)
+    };
+    if !entities.iter().filter(is_meant).any(is_id) {
+        return Ok(());
+    }
+    let why = "the id is how the copies of a record find each other; it would never be met";
+    let next = "compare a field that tells these records, such as a category";
+    Err(Refusal::new(at.key("path"), "names the id of the records", why, next))
 }
 
 /// Reads a condition on a record.
@@ -129,7 +180,13 @@ pub(super) fn condition(text: &ConditionText, at: &At) -> Result<Condition, Refu
         let why = "values are compared as JSON values";
         Refusal::new(at.clone(), error.to_string(), why, "give another number")
     })?;
-    Ok(Condition { path: pointer(&text.path, &at.key("path"))?, one_of })
+    let path = pointer(&text.path, &at.key("path"))?;
+    if path.as_str().split('/').any(|step| matches!(step, "*" | "**")) {
+        let why = "a condition compares one field; `*` stands for many, and would never be met";
+        let next = "name the field; of a list one element is enough";
+        return Err(Refusal::new(at.key("path"), "has a `*`", why, next));
+    }
+    Ok(Condition { path, one_of })
 }
 
 /// Reads the fields that have another name in a domain.
