@@ -26,10 +26,11 @@ impl Hub {
         for entity in &request.entities {
             let name = &entity.entity.name;
             let mut search = TwinSearch::new(&entity.identifying);
+            let gates = Side::BOTH.map(|side| request.domain(side).gate(name));
             for side in Side::BOTH.into_iter().filter(|_| !entity.identifying.is_empty()) {
-                let gate = request.domain(side).gate(name);
                 let input = self.view().read_side(request, entity, side)?;
-                search_side(&mut search, side, &input, &gate, &entity.entity.id_path);
+                let gates = gates.each_ref();
+                search_side(&mut search, side, &input, gates, &entity.entity.id_path);
             }
             found.push((name.clone(), search.pairs()));
         }
@@ -37,19 +38,20 @@ impl Hub {
     }
 }
 
-/// Hands the records of one side to a search, as far as they may leave their domain.
+/// Hands the records of one side to a search, as far as they may cross to the other.
 pub(crate) fn search_side(
     search: &mut TwinSearch,
     side: Side,
     input: &SideInput,
-    gate: &Gate,
+    gates: [&Gate; 2],
     id_path: &Path,
 ) {
     for item in input.document.items() {
         if let (Held::Present { fields, .. }, _) = input.held(&item.id, id_path, &[])
-            && !gate.keeps_back(&fields)
+            && !gates.iter().any(|gate| gate.keeps_back(&fields))
         {
-            search.handle_record(side, &item.id, &gate.reading(&fields, None));
+            let fields = gates[side.index()].reading(&fields, None);
+            search.handle_record(side, &item.id, &fields);
         }
     }
 }

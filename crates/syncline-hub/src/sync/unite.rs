@@ -40,9 +40,10 @@ impl View<'_> {
             return Ok(BTreeMap::new());
         }
         let mut search = TwinSearch::new(&entity.identifying);
-        for (party, side) in planner.parties.iter().zip(Side::BOTH) {
+        let gates = planner.parties.each_ref().map(|party| &party.gate);
+        for side in Side::BOTH {
             let input = &input.sides[side.index()];
-            search_side(&mut search, side, input, &party.gate, &entity.entity.id_path);
+            search_side(&mut search, side, input, gates, &entity.entity.id_path);
         }
         let [source, target] = input.sides.each_ref().map(|side| &side.document);
         let pairs = search.unambiguous().into_iter().map(|twins| twins.ids);

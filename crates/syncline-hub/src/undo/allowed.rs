@@ -2,23 +2,26 @@
 
 use std::collections::BTreeSet;
 
+use syncline_engine::link::{LinkedDomain, Side};
 use syncline_engine::rows::Key;
-use syncline_engine::sync::PLAIN;
+use syncline_engine::sync::{Gate, Held, PLAIN};
 use syncline_engine::undo::Found;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Field, Fields};
+use syncline_merge::rules::EntityRules;
 use syncline_merge::state::{Record, Register};
-use syncline_model::id::{RecordId, RunId};
+use syncline_model::id::{RecordId, RunId, Writer};
 
 use super::files::Return;
 use super::happened::item_of;
 use crate::error::HubError;
 use crate::hub::Hub;
-use crate::request::{FileDomain, FileEntity, SyncRequest};
+use crate::request::{FileEntity, SyncRequest};
 
 impl Hub {
     /// Refuses an undo that would write into a domain that may not be written into, or bring back
-    /// there what a policy keeps from it by now.
+    /// there what a policy keeps from it by now: more than what stands there now, and than what it had
+    /// by itself. Whether a record is private is what any domain says of it now, in its file as well.
     ///
     /// # Errors
     ///
@@ -38,14 +41,20 @@ impl Hub {
             }
             let entity = request.entities.iter().find(|entity| entity.entity.name == back.entity);
             let Some(entity) = entity else { continue };
+            let gates = Gates::of(request, entity, back.side);
+            if gates.pass_everything() {
+                continue;
+            }
+            let elsewhere = match gates.judge_records() {
+                true => Some(self.view().read_side(request, entity, back.side.other())?),
+                false => None,
+            };
             for id in &back.records {
                 let found = self.found_by(run, &entity.entity.name, id)?;
-                let known = found.as_ref().map(|found| &found.bases[back.side.index()]);
-                let naming = back.names_before(id, known);
-                let earlier = item_of(&back.earlier, entity, id, &naming);
-                if let Some(earlier) = earlier
-                    && self.is_kept_from(domain, entity, (id, &earlier), back, found.as_ref())?
-                {
+                let elsewhere =
+                    elsewhere.as_ref().map(|s| s.held(id, &entity.entity.id_path, &[]).0);
+                let says = (&gates, elsewhere.as_ref());
+                if self.is_kept_from(&domain.domain, entity, id, back, found.as_ref(), says)? {
                     return refuse(
                         "a policy keeps from a domain by now what would come back there",
                     );
@@ -55,41 +64,35 @@ impl Hub {
         Ok(())
     }
 
-    /// Returns whether a record, as it would come back, holds what the domain is not to hold: more
-    /// than what stands there now, and than what it had by itself.
+    /// Returns whether a record, as it would come back, holds what its domain is not to hold.
+    ///
+    /// - `found`: what the run found of it, if that is kept.
+    /// - `elsewhere`: what the other domain holds, where that matters.
     fn is_kept_from(
         &self,
-        domain: &FileDomain,
+        domain: &LinkedDomain,
         entity: &FileEntity,
-        (id, earlier): (&RecordId, &Fields),
+        id: &RecordId,
         back: &Return,
         found: Option<&Found>,
+        (gates, elsewhere): (&Gates, Option<&Held>),
     ) -> Result<bool, HubError> {
-        let gate = domain.gate(&entity.entity.name);
-        if gate.passes_everything() {
-            return Ok(false);
-        }
+        let known = found.map(|found| &found.bases[back.side.index()]);
+        let earlier = item_of(&back.earlier, entity, id, &back.names_before(id, known));
+        let Some(earlier) = earlier else { return Ok(false) };
         let (now, before) = self.states(found, entity, id)?;
-        let is_private = |record: &Option<Record>| {
-            record
-                .as_ref()
-                .is_some_and(|record| gate.keeps_back_record(record, &entity.entity.rules))
-        };
-        let keeps_all = gate.keeps_back(earlier) || is_private(&now) || is_private(&before.record);
-        let naming = back.index.naming(id).unwrap_or(&PLAIN);
-        let stands = item_of(&back.now, entity, id, naming);
+        let rules = &entity.entity.rules;
+        let is_private = gates.keep_back(&earlier)
+            || matches!(elsewhere, Some(Held::Present { fields, .. }) if gates.keep_back(fields))
+            || gates.keep_back_record(now.as_ref(), rules)
+            || gates.keep_back_record(before.record.as_ref(), rules);
+        let stands = item_of(&back.now, entity, id, back.index.naming(id).unwrap_or(&PLAIN));
         let stands: BTreeSet<Field> = stands.into_iter().flatten().collect();
-        // What the domain has written itself may come back there.
-        let is_own = |(path, leaf): &Field| {
-            let register = now.as_ref().and_then(|record| record.body.registers.get(path));
-            let mut entries = register.into_iter().flat_map(Register::values);
-            entries.any(|e| e.writer == domain.domain.writer && e.value.as_ref() == Some(leaf))
-        };
-        let mut kept = earlier
-            .iter()
-            .filter(|(path, leaf)| keeps_all || gate.keeps_from(path, leaf))
-            .filter(|field| !stands.contains(*field));
         let given = &before.given[back.side.index()];
+        let is_kept = |field: &&Field| is_private || gates.keep_from(field);
+        let mut kept = earlier.iter().filter(is_kept).filter(|field| !stands.contains(*field));
+        // What the domain has written itself may come back there.
+        let is_own = |field: &Field| has_written(now.as_ref(), &domain.writer, field);
         Ok(kept.any(|field| given.contains(field) && !is_own(field)))
     }
 
@@ -118,6 +121,53 @@ impl Hub {
         }
         Ok((now, before))
     }
+}
+
+/// The gates between a domain that something comes back to and the other one of the link.
+struct Gates {
+    own: Gate,
+    other: Gate,
+}
+
+impl Gates {
+    fn of(request: &SyncRequest, entity: &FileEntity, side: Side) -> Self {
+        let gate = |side: Side| request.domain(side).gate(&entity.entity.name);
+        Self { own: gate(side), other: gate(side.other()) }
+    }
+
+    fn both(&self) -> [&Gate; 2] {
+        [&self.own, &self.other]
+    }
+
+    fn pass_everything(&self) -> bool {
+        self.both().iter().all(|gate| gate.passes_everything())
+    }
+
+    fn judge_records(&self) -> bool {
+        self.both().iter().any(|gate| gate.judges_records())
+    }
+
+    fn keep_back(&self, fields: &Fields) -> bool {
+        self.both().iter().any(|gate| gate.keeps_back(fields))
+    }
+
+    fn keep_back_record(&self, record: Option<&Record>, rules: &EntityRules) -> bool {
+        record.is_some_and(|record| {
+            self.both().iter().any(|gate| gate.keeps_back_record(record, rules))
+        })
+    }
+
+    /// Returns whether a field does not come into the domain, or does not leave the other one.
+    fn keep_from(&self, (path, leaf): &Field) -> bool {
+        self.own.keeps_from(path, leaf) || self.other.withholds(path, leaf)
+    }
+}
+
+/// Returns whether a field of a record has its value from a writer.
+fn has_written(record: Option<&Record>, writer: &Writer, (path, leaf): &Field) -> bool {
+    let register = record.and_then(|record| record.body.registers.get(path));
+    let mut entries = register.into_iter().flat_map(Register::values);
+    entries.any(|entry| entry.writer == *writer && entry.value.as_ref() == Some(leaf))
 }
 
 /// A record as the hub knew it before a run, under the policy of then.

@@ -449,6 +449,49 @@ fn a_mirror_keeps_the_fields_of_which_its_origin_cannot_speak() {
     }
 }
 
+/// Whoever's policy it is, and whatever a file says that no run has read yet.
+#[test]
+fn an_undo_obeys_the_policy_of_the_domain_that_a_value_comes_from() {
+    let item = |p: &str, c: &str| format!(r#"{{"id":"1","p":"{p}","c":"{c}"}}"#);
+    let mut private = policy(&[]);
+    keep_back(&mut private, "/c", r#""x""#);
+    let denied = policy(&[("/p", Action::Deny)]);
+    let masked = policy(&[("/p", Action::Mask)]);
+    for from in Side::BOTH {
+        let [domain, other] = match from {
+            Side::Source => ["personal", "business"],
+            Side::Target => ["business", "personal"],
+        };
+        for (name, rule, c) in
+            [("private", &private, "x"), ("denied", &denied, "y"), ("masked", &masked, "y")]
+        {
+            let mut desk = desk_with(&[]);
+            desk.contacts("personal", &[&item("0", "y")]);
+            desk.sync().unwrap();
+            desk.contacts(domain, &[&item(CANARY, c)]);
+            let run = desk.sync().unwrap();
+            let undone = desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+            desk.set_policy(from, rule.clone());
+            let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
+            assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{name}: {refused:?}");
+            assert!(!desk.read(&format!("{other}/contacts.json")).contains(CANARY), "{name}");
+        }
+    }
+    for side in Side::BOTH {
+        let mut desk = desk_with(&[]);
+        desk.set_policy(side, private.clone());
+        desk.contacts("personal", &[&item("0", "y")]);
+        desk.sync().unwrap();
+        desk.contacts("personal", &[&item(CANARY, "y")]);
+        let run = desk.sync().unwrap();
+        let undone = desk.hub().undo(&run.report.sync_id, &desk.request, false).unwrap();
+        desk.contacts("personal", &[&item(CANARY, "x")]);
+        let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
+        assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{side:?}: {refused:?}");
+        assert!(!desk.files().1.contains(CANARY), "{side:?}");
+    }
+}
+
 /// What decides may be a field that the domain does not see: its file does not tell.
 #[test]
 fn an_undo_does_not_bring_back_what_is_private_by_the_word_of_others() {
