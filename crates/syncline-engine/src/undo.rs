@@ -3,13 +3,16 @@
 use syncline_merge::restore::Renewals;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
-use syncline_model::id::SiteId;
+use syncline_model::id::{RecordId, SiteId};
 use syncline_model::path::Path;
 
 use crate::sync::Naming;
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const FOUND_FORMAT: u8 = 2;
+pub const FOUND_FORMAT: u8 = 3;
+
+/// The form without a former id.
+const FOUND_FORMAT_2: u8 = 2;
 
 /// What a run found of a record, as it was stored then. A record that was nowhere has no such row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,6 +23,8 @@ pub struct Found {
     pub bases: [FoundBase; 2],
     /// What the run, itself an undo, has said anew.
     pub renewals: Renewals,
+    /// The id that the target had the record under, where the run gave it the source's.
+    pub former: Option<RecordId>,
 }
 
 /// What a run found of what was known of one domain.
@@ -35,10 +40,10 @@ pub struct FoundBase {
 }
 
 impl Found {
-    /// Returns whether nothing was known of the record.
+    /// Returns whether nothing was known of the record, under no id.
     pub fn is_nothing(&self) -> bool {
         let is_nothing = |base: &FoundBase| base.row.is_none() && base.naming.is_none();
-        self.record.is_none() && self.bases.iter().all(is_nothing)
+        self.record.is_none() && self.bases.iter().all(is_nothing) && self.former.is_none()
     }
 
     /// Encodes it.
@@ -58,6 +63,7 @@ impl Found {
             put_stamp(*stamp, &mut out);
             put_stamp(*renewed, &mut out);
         }
+        put_row(self.former.as_ref().map(|id| id.as_str().as_bytes()), &mut out);
         out.into_bytes()
     }
 
@@ -68,7 +74,8 @@ impl Found {
     /// [`DecodeError`] with the place of the damage.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        tagged(&mut reader, |tag| (tag == FOUND_FORMAT).then_some(()))?;
+        let format =
+            tagged(&mut reader, |tag| matches!(tag, FOUND_FORMAT | FOUND_FORMAT_2).then_some(tag))?;
         let record = row(&mut reader)?;
         let mut bases = <[FoundBase; 2]>::default();
         for base in &mut bases {
@@ -91,8 +98,16 @@ impl Found {
             let (stamp, renewed) = (stamp(&mut reader)?, stamp(&mut reader)?);
             renewals.insert((path, stamp), renewed);
         }
+        let at = reader.offset();
+        let former = if format == FOUND_FORMAT_2 { None } else { row(&mut reader)? };
+        let former = former.map(|id| {
+            record_id(&id).ok_or_else(|| {
+                Reader::damaged_at(at, Damage::NotAcceptable { what: "former id of a record" })
+            })
+        });
+        let former = former.transpose()?;
         reader.finish()?;
-        Ok(Self { record, bases, renewals })
+        Ok(Self { record, bases, renewals, former })
     }
 }
 
@@ -127,6 +142,10 @@ fn truth(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
     })
 }
 
+fn record_id(bytes: &[u8]) -> Option<RecordId> {
+    RecordId::new(std::str::from_utf8(bytes).ok()?).ok()
+}
+
 fn tagged<T>(
     reader: &mut Reader<'_>,
     accept: impl FnOnce(u8) -> Option<T>,
@@ -156,7 +175,9 @@ mod tests {
                 record: Some(b"state".to_vec()),
                 bases: [base(Some(b"base"), Some(true)), base(Some(b""), Some(false))],
                 renewals: Renewals::from([((Path::parse("/a").unwrap(), at(7)), at(9))]),
+                former: None,
             },
+            Found { former: Some(RecordId::new("b1").unwrap()), ..Found::default() },
             Found { bases: [base(None, None), base(Some(b"base"), None)], ..Found::default() },
         ];
         for found in rows {
@@ -166,5 +187,14 @@ mod tests {
                 assert!(Found::decode(&bytes[..end]).is_err(), "{end} bytes of {found:?}");
             }
         }
+    }
+
+    #[test]
+    fn what_was_found_before_former_ids_were_kept_is_still_read() {
+        let found = Found { record: Some(b"state".to_vec()), ..Found::default() };
+        let mut bytes = found.encode();
+        bytes[0] = FOUND_FORMAT_2;
+        assert_eq!(bytes.pop(), Some(0));
+        assert_eq!(Found::decode(&bytes).unwrap(), found);
     }
 }

@@ -129,9 +129,10 @@ impl View<'_> {
         for chunk in ids.chunks(RECORDS_PER_LOAD) {
             let loaded = self.load(&planner, &plan.input, chunk, is_new)?;
             let mut records = Vec::with_capacity(loaded.len());
-            for Loaded { id, mut known, found } in loaded {
+            for Loaded { id, mut known, mut found } in loaded {
                 plan.note_names(&id, &found);
-                known.renamed[Side::Target.index()] = plan.united.contains_key(&id);
+                found.former = plan.united.get(&id).cloned();
+                known.renamed[Side::Target.index()] = found.former.is_some();
                 if plan.puts_off(&planner, request, &id, &known) {
                     continue;
                 }
@@ -234,7 +235,8 @@ impl View<'_> {
                 base(of_source, Side::Source, source_names),
                 base(of_target, Side::Target, target_names),
             ];
-            let found = Found { record: found, bases: bases_found, renewals: Renewals::new() };
+            let renewals = Renewals::new();
+            let found = Found { record: found, bases: bases_found, renewals, former: None };
             let known = Known { record, held, bases, written, renamed: [false; 2] };
             loaded.push(Loaded { id: id.clone(), known, found });
         }

@@ -1,16 +1,15 @@
 //! The files of an undo: which come back, byte for byte or record by record, and how.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use syncline_domains::files::disk::{
     Digest, DiskError, Reading, journal, read, stage, sync_folders,
 };
 use syncline_domains::files::document::{Change, Document};
-use syncline_engine::index::DomainIndex;
+use syncline_engine::index::{DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
-use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::Transaction;
 use syncline_model::id::{EntityName, RecordId, RunId};
 use syncline_model::json::{Json, Object, parse};
@@ -62,6 +61,14 @@ pub(super) struct ReturnPlan<'a> {
     pub(super) kept: &'a BTreeSet<RecordKey>,
 }
 
+impl ReturnPlan<'_> {
+    /// Returns whether a record stays as it is.
+    fn stays(&self, entity: &EntityName, id: &RecordId) -> bool {
+        let key = (entity.clone(), id.clone());
+        self.happened.is_changed_since(&key) || self.kept.contains(&key)
+    }
+}
+
 impl Hub {
     /// Plans how one file goes back; nothing if the run did not write it, or if none of it comes
     /// back. Records that have to stay as they are are added to `left`.
@@ -73,7 +80,7 @@ impl Hub {
         plan: &ReturnPlan<'_>,
         left: &mut BTreeSet<SideRecord>,
     ) -> Result<Option<Return>, HubError> {
-        let ReturnPlan { run, run_id, happened, kept, .. } = *plan;
+        let ReturnPlan { run, run_id, .. } = *plan;
         let domain = request.domain(side);
         let name = &entity.entity.name;
         let label = format!("{}/{name}", domain.domain.name);
@@ -94,26 +101,60 @@ impl Hub {
         let records = differing(&earlier, &now);
         let index = self.view().domain_index(request, side, name)?;
         let path = domain.folder.join(&entity.file);
-        let entity = name.clone();
         // As long as nothing was changed since, it is byte for byte the file of before.
         let (bytes, exact) = (old, true);
-        let back =
-            Return { side, entity, path, spot, found, bytes, exact, earlier, now, records, index };
-        let stays = |id: &RecordId| {
-            let key = (name.clone(), id.clone());
-            happened.is_changed_since(&key) || kept.contains(&key)
+        let back = Return {
+            side,
+            entity: name.clone(),
+            path,
+            spot,
+            found,
+            bytes,
+            exact,
+            earlier,
+            now,
+            records,
+            index,
         };
         if found.map(|digest| hex(&digest)) == after {
-            let told = back.records.iter().filter(|id| stays(id));
+            let stays = |id: &&RecordId| plan.stays(name, id);
+            let told = back.records.iter().filter(stays);
             left.extend(told.map(|id| (side, name.clone(), id.clone())));
-            if !back.records.iter().chain(happened.touched_of(name)).any(stays) {
+            if !back.records.iter().chain(plan.happened.touched_of(name)).any(|id| stays(&id)) {
                 return Ok(Some(back));
             }
         }
-        let is_written_since = self.is_written_since(run_id, &label)?;
-        back.in_part(happened, is_written_since, stays, |id| {
+        let next = self.next_writer(plan.run_id, &label)?;
+        let as_left = self.as_left(request, entity, side, (next.as_ref(), after))?;
+        back.in_part(plan, (next.is_some(), as_left), |id| {
             left.insert((side, name.clone(), id));
         })
+    }
+
+    /// Returns a file as the run left it, where the next one that wrote it has kept it so.
+    ///
+    /// - `next`: that one, and the digest of the file that it found.
+    /// - `after`: digest of the file as the run left it.
+    fn as_left(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        side: Side,
+        (next, after): (Option<&(RunId, Option<String>)>, Option<String>),
+    ) -> Result<Option<Document<'static>>, HubError> {
+        let (Some((run, found)), Some(after)) = (next, after) else { return Ok(None) };
+        if found.as_ref() != Some(&after) {
+            return Ok(None);
+        }
+        let domain = request.domain(side);
+        let (of_domain, name) = (domain.domain.name.as_str(), entity.entity.name.as_str());
+        let keep = undo_path(&self.state_folder, run, of_domain, name);
+        match read(&*self.disk, &keep, request.limits.bytes_per_run) {
+            Ok(Reading::Present(file)) if hex(&Digest::of(&file.bytes).0) == after => {
+                parsed(domain, entity, file.bytes).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Returns where a file is, if the run wrote that one.
@@ -141,22 +182,19 @@ impl Hub {
         }
     }
 
-    /// Returns whether a later run has written a file.
-    fn is_written_since(&self, run: &RunId, label: &str) -> Result<bool, HubError> {
-        let (mut is_written, mut is_damaged) = (false, false);
-        self.store.scan(&Scan::RunsLatest, None, usize::MAX, &mut |key, bytes| {
-            if matches!(key, Key::Run(id) if id <= run) {
-                return ControlFlow::Break(());
+    /// Returns the first run after `run` that has written a file, and the digest of what it found.
+    fn next_writer(
+        &self,
+        run: &RunId,
+        label: &str,
+    ) -> Result<Option<(RunId, Option<String>)>, HubError> {
+        let mut next = None;
+        self.later_runs(run, |id, later| {
+            if let Some((before, _)) = file_change(later, label).filter(|(b, a)| b != a) {
+                next = Some((id.clone(), before));
             }
-            match parse(bytes) {
-                Ok(Json::Object(later)) => {
-                    is_written |= file_change(&later, label).is_some_and(|(b, a)| b != a);
-                }
-                _ => is_damaged = true,
-            }
-            ControlFlow::Continue(())
         })?;
-        if is_damaged { Err(HubError::Row { table: "runs" }) } else { Ok(is_written) }
+        Ok(next)
     }
 
     /// Reads the copy that a run kept of a file.
@@ -303,28 +341,39 @@ impl Return {
     /// nothing if none of it does.
     ///
     /// - `is_written_since`: whether a later run has written the file.
+    /// - `as_left`: the file as the run left it, where that is kept.
     /// - `leave`: takes the records that stay.
     fn in_part(
         mut self,
-        happened: &Happened,
-        is_written_since: bool,
-        stays: impl Fn(&RecordId) -> bool,
+        plan: &ReturnPlan<'_>,
+        (is_written_since, as_left): (bool, Option<Document<'_>>),
         mut leave: impl FnMut(RecordId),
     ) -> Result<Option<Self>, HubError> {
-        let Self { index, earlier, now, records, .. } = &self;
-        let mut ids: BTreeSet<&RecordId> = happened.touched_of(&self.entity).collect();
-        // What the run wrote without a change of its own is known by the file only.
+        let Self { entity, index, earlier, now, records, .. } = &self;
+        let left = as_left.as_ref().map(|file| |id: &RecordId| digest_of(file, id));
+        let mut ids: BTreeSet<&RecordId> = plan.happened.touched_of(entity).collect();
+        // What the run wrote without a change of its own is known by the files only.
         let is_written = |id: &&RecordId| {
-            index.get(id) != earlier.item(id).map(|item| &item.digest) && !ids.contains(id)
+            let written = left.map_or_else(|| index.get(id), |left| left(id));
+            written != digest_of(earlier, id) && !ids.contains(id)
         };
         let carried: Vec<&RecordId> = records.iter().filter(is_written).collect();
-        match is_written_since {
+        match is_written_since && as_left.is_none() {
             true => carried.into_iter().cloned().for_each(&mut leave),
             false => ids.extend(carried),
         }
-        let changes = changes_back(now, earlier, index, ids.into_iter(), stays, |id| {
-            leave(id.clone());
-        });
+        let mut changes = Vec::new();
+        for id in ids {
+            let present = digest_of(now, id);
+            // A run that was narrowed to other records does not know any more what this one was.
+            let is_as_left = left.is_some_and(|left| left(id) == present);
+            let is_untouched = present == index.get(id) || is_as_left;
+            if plan.stays(entity, id) || !is_untouched || now.is_withheld(id) {
+                leave(id.clone());
+            } else if let Some(change) = change_back(now, earlier, id) {
+                changes.push((id.clone(), change));
+            }
+        }
         if changes.is_empty() {
             return Ok(None);
         }
@@ -336,6 +385,10 @@ impl Return {
         self.records = records;
         Ok(Some(self))
     }
+}
+
+fn digest_of<'d>(file: &'d Document<'_>, id: &RecordId) -> Option<&'d ItemDigest> {
+    file.item(id).map(|item| &item.digest)
 }
 
 /// Returns what the report of a run says of a file.
@@ -378,36 +431,21 @@ fn parsed(
     })
 }
 
-/// Returns what brings the records of a file back to what they were, except those that were
-/// touched since, which it hands to `leave`.
-fn changes_back<'a>(
+/// Returns what brings a record of a file back to what it was; nothing if it is that.
+fn change_back(
     now: &Document<'_>,
-    old: &Document<'_>,
-    index: &DomainIndex,
-    ids: impl Iterator<Item = &'a RecordId>,
-    stays: impl Fn(&RecordId) -> bool,
-    mut leave: impl FnMut(&RecordId),
-) -> Vec<(RecordId, Change<'static>)> {
-    let mut changes = Vec::new();
-    for id in ids {
-        let (item, earlier) = (now.item(id), old.item(id));
-        let untouched = item.map(|item| &item.digest) == index.get(id);
-        if stays(id) || !untouched || now.is_withheld(id) {
-            leave(id);
-            continue;
-        }
-        match (item, earlier) {
-            (Some(now), Some(old)) if now.digest == old.digest => {}
-            (_, Some(item)) => {
-                if let Ok(Json::Object(object)) = parse(old.raw(item)) {
-                    changes.push((id.clone(), Change::put(id.clone(), object)));
-                }
-            }
-            (Some(_), None) => changes.push((id.clone(), Change::remove(id.clone()))),
-            (None, None) => {}
-        }
+    earlier: &Document<'_>,
+    id: &RecordId,
+) -> Option<Change<'static>> {
+    match (now.item(id), earlier.item(id)) {
+        (Some(now), Some(old)) if now.digest == old.digest => None,
+        (_, Some(item)) => match parse(earlier.raw(item)) {
+            Ok(Json::Object(object)) => Some(Change::put(id.clone(), object)),
+            _ => None,
+        },
+        (Some(_), None) => Some(Change::remove(id.clone())),
+        (None, None) => None,
     }
-    changes
 }
 
 fn not_staged(request: &SyncRequest, back: &Return, error: &DiskError) -> HubError {

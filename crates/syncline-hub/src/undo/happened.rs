@@ -1,22 +1,27 @@
 //! What a run did, what came after it, and what the files held before it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use syncline_domains::files::document::Document;
 use syncline_engine::link::Side;
 use syncline_engine::log::LogEntry;
-use syncline_engine::rows::Scan;
+use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::Naming;
 use syncline_engine::undo::FoundBase;
 use syncline_merge::display::Fields;
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
+use syncline_model::json::{Json, Object, parse};
 
 use super::files::Return;
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::FileEntity;
 use crate::runs::decode_entry;
+
+/// In the report of a run that was undone: the run that undid it.
+pub(super) const UNDONE_BY: &str = "undoneBy";
 
 /// A record, by its entity.
 pub(super) type RecordKey = (EntityName, RecordId);
@@ -28,12 +33,14 @@ pub(super) type SideRecord = (Side, EntityName, RecordId);
 pub(super) struct Happened {
     /// The changes of the run, in order, by record.
     touched: BTreeMap<RecordKey, Vec<LogEntry>>,
-    /// Records that were changed after the run.
+    /// Records that were changed after the run, and say something else since.
     since: BTreeSet<RecordKey>,
+    /// Undos of what came after the run, in order, by record.
+    taken_back: BTreeMap<RecordKey, Vec<RunId>>,
 }
 
 impl Happened {
-    /// Returns whether a record was changed after the run.
+    /// Returns whether a record was changed after the run, and that was not taken back.
     pub(super) fn is_changed_since(&self, key: &RecordKey) -> bool {
         self.since.contains(key)
     }
@@ -43,10 +50,24 @@ impl Happened {
         self.touched.keys().filter(move |(of, _)| of == entity).map(|(_, id)| id)
     }
 
+    /// Returns the records of an entity that came with the run.
+    pub(super) fn come_of(&self, entity: &EntityName) -> impl Iterator<Item = &RecordId> {
+        let came = |entries: &[LogEntry]| entries.first().is_some_and(|e| e.before.is_none());
+        let come =
+            self.touched.iter().filter(move |(key, entries)| key.0 == *entity && came(entries));
+        come.map(|((_, id), _)| id)
+    }
+
     /// Returns the run's changes of a record, in order.
     pub(super) fn entries(&self, entity: &EntityName, id: &RecordId) -> &[LogEntry] {
         let key = (entity.clone(), id.clone());
         self.touched.get(&key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the undos of what came after the run on a record, in order.
+    pub(super) fn taken_back(&self, entity: &EntityName, id: &RecordId) -> &[RunId] {
+        let key = (entity.clone(), id.clone());
+        self.taken_back.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns the records of an entity that go back: what the run changed, and what it wrote
@@ -117,27 +138,106 @@ pub(super) fn item_of(
     Some(naming.to_hub(fields))
 }
 
+/// What was done to one record after a run.
+#[derive(Default)]
+struct Since {
+    /// The runs that stand, in order; nothing for a change by itself.
+    runs: Vec<Option<RunId>>,
+    /// The run that changed the record last.
+    latest: Option<RunId>,
+    /// The undos that took back what stood last.
+    taken_back: Vec<RunId>,
+}
+
+impl Since {
+    /// Takes note of a change by `run`.
+    ///
+    /// An undo leaves records alone that were changed since the run which it takes back: if it
+    /// changed this one, the record says again what it said before that run.
+    fn note(&mut self, run: Option<RunId>, undone: &BTreeMap<RunId, RunId>) {
+        if run.is_some() && self.latest == run {
+            return;
+        }
+        self.latest.clone_from(&run);
+        let takes_back = run.as_ref().and_then(|run| undone.get(run));
+        match (run, takes_back, self.runs.last()) {
+            (Some(undo), Some(of), Some(Some(last))) if of == last => {
+                self.runs.pop();
+                self.taken_back.push(undo);
+            }
+            (run, _, _) => self.runs.push(run),
+        }
+    }
+}
+
 impl Hub {
     /// Returns what a run did, and what came after.
     ///
     /// A run without changes of its own has no place in the log; what came after it is told by the
     /// names of the runs, which ascend by time.
     pub(super) fn happened(&self, run: &RunId) -> Result<Happened, HubError> {
+        let undone = self.undone_since(run)?;
         let mut touched: BTreeMap<RecordKey, Vec<LogEntry>> = BTreeMap::new();
-        let (mut since, mut later) = (BTreeSet::new(), BTreeSet::new());
+        let (mut since, mut later) = (BTreeMap::new(), BTreeMap::new());
         self.for_each(&Scan::Log { from: Position(0) }, |_, bytes| {
             let entry = decode_entry(bytes)?;
             let key = (entry.entity.clone(), entry.id.clone());
-            if entry.run.as_ref() == Some(run) {
+            let place = if entry.run.as_ref() == Some(run) {
                 touched.entry(key).or_default().push(entry);
+                return Ok(());
             } else if !touched.is_empty() {
-                since.insert(key);
+                &mut since
             } else if entry.run.as_ref().is_none_or(|other| other > run) {
-                later.insert(key);
-            }
+                &mut later
+            } else {
+                return Ok(());
+            };
+            let of_record: &mut Since = place.entry(key).or_default();
+            of_record.note(entry.run, &undone);
             Ok(())
         })?;
-        let since = if touched.is_empty() { later } else { since };
-        Ok(Happened { touched, since })
+        let all = if touched.is_empty() { later } else { since };
+        let (mut since, mut taken_back) = (BTreeSet::new(), BTreeMap::new());
+        for (key, of_record) in all {
+            if of_record.runs.is_empty() {
+                taken_back.insert(key, of_record.taken_back);
+            } else {
+                since.insert(key);
+            }
+        }
+        Ok(Happened { touched, since, taken_back })
+    }
+
+    /// Returns which run each undo after `run` has taken back.
+    fn undone_since(&self, run: &RunId) -> Result<BTreeMap<RunId, RunId>, HubError> {
+        let mut undone = BTreeMap::new();
+        self.later_runs(run, |later, row| {
+            let undo = row.get(UNDONE_BY).and_then(Json::as_str);
+            if let Some(undo) = undo.and_then(|id| RunId::new(id).ok()) {
+                undone.insert(undo, later.clone());
+            }
+        })?;
+        Ok(undone)
+    }
+
+    /// Calls `visit` with each run after `run` and its report, the latest first.
+    pub(super) fn later_runs(
+        &self,
+        run: &RunId,
+        mut visit: impl FnMut(&RunId, &Object),
+    ) -> Result<(), HubError> {
+        let mut is_damaged = false;
+        self.store.scan(&Scan::RunsLatest, None, usize::MAX, &mut |key, bytes| {
+            let Key::Run(id) = key else { return ControlFlow::Continue(()) };
+            if id <= run {
+                return ControlFlow::Break(());
+            }
+            match parse(bytes) {
+                Ok(Json::Object(later)) => visit(id, &later),
+                _ => is_damaged = true,
+            }
+            ControlFlow::Continue(())
+        })?;
+        if is_damaged { Err(HubError::Row { table: "runs" }) } else { Ok(()) }
     }
 }

@@ -60,6 +60,10 @@ impl Hub {
         for id in back.records.iter().filter(|id| back.earlier.item(id).is_some()) {
             let found = self.found_by(run, &back.entity, id)?;
             let found = found.as_ref().map(|found| &found.bases[back.side.index()]);
+            if found.is_none() && back.index.naming(id).is_none() {
+                // The run gave its item another id: under this one it is met anew.
+                continue;
+            }
             names.insert(id.clone(), back.names_before(id, found));
         }
         let is_plain = request.domain(back.side).renames(&back.entity).is_empty()

@@ -26,7 +26,7 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
-use super::happened::InFiles;
+use super::happened::{Happened, InFiles};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::{FileEntity, SyncRequest};
@@ -57,7 +57,7 @@ pub(super) struct RecordUndo<'a> {
     pub(super) record: Option<Record>,
     /// As it was before the run.
     earlier: Option<Record>,
-    /// What the run, itself an undo, had said anew.
+    /// What the run, itself an undo, had said anew, and undos of what came after it.
     renewed: Renewals,
     pub(super) parties: [Party; 2],
     /// What is known of domains of other links.
@@ -78,7 +78,8 @@ pub(super) struct Told {
 impl Hub {
     /// Gathers what the undo of one record starts from.
     ///
-    /// - `entries`: the run's changes of the record, in order.
+    /// - `found`: what the run had found of it.
+    /// - `happened`: what the run did, and what came after it.
     ///
     /// # Errors
     ///
@@ -89,7 +90,7 @@ impl Hub {
         request: &'a SyncRequest,
         entity: &'a FileEntity,
         id: &'a RecordId,
-        (found, entries): (Option<Vec<u8>>, &[LogEntry]),
+        (found, happened): (Option<Vec<u8>>, &Happened),
         files: &InFiles<'_>,
     ) -> Result<RecordUndo<'a>, HubError> {
         let name = &entity.entity.name;
@@ -98,7 +99,8 @@ impl Hub {
         };
         let row = self.store.get(&Key::Record { entity: name.clone(), id: id.clone() })?;
         let is_kept = found.is_some();
-        let before = match found {
+        let entries = happened.entries(name, id);
+        let mut before = match found {
             Some(bytes) => Found::decode(&bytes)
                 .map_err(|source| HubError::Damaged { table: "undo", source })?,
             None if row.is_none() || has_come(entries) => Found::default(),
@@ -107,6 +109,11 @@ impl Hub {
                 return Err(HubError::NotUndoable { id, reason });
             }
         };
+        for run in happened.taken_back(name, id) {
+            if let Some(undo) = self.found_by(run, name, id)? {
+                follow(&mut before.renewals, undo.renewals);
+            }
+        }
         let earlier = before.record.as_deref().map(state).transpose()?;
         let record = row.as_deref().map(state).transpose()?;
         let [of_source, of_target] = before.bases;
@@ -121,7 +128,7 @@ impl Hub {
             FoundBase { row, written: Some(true), naming }
         };
         let bases = [base(source_row, Side::Source), base(target_row, Side::Target)];
-        let found = Found { record: row, bases, renewals: Renewals::new() };
+        let found = Found { record: row, bases, renewals: Renewals::new(), former: None };
         let mut listed = Vec::new();
         let of_record = Scan::ConflictsOf { entity: name.clone(), id: id.clone() };
         self.for_each(&of_record, |_, bytes| {
@@ -186,6 +193,18 @@ impl Hub {
         let bases = self.settled_bases(name, id)?.into_iter();
         let others = bases.filter(|(domain, _)| !own.contains(&domain));
         Ok(others.map(|(domain, base)| (base_key(&domain, name, id), base)).collect())
+    }
+}
+
+/// Lets what was renewed be known by the names that a later undo gave it.
+fn follow(renewals: &mut Renewals, later: Renewals) {
+    for ((path, _), name) in renewals.iter_mut() {
+        if let Some(renewed) = later.get(&(path.clone(), *name)) {
+            *name = *renewed;
+        }
+    }
+    for (change, name) in later {
+        renewals.entry(change).or_insert(name);
     }
 }
 

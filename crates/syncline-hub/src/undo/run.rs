@@ -12,7 +12,7 @@ use syncline_model::id::{EntityName, RunId};
 use syncline_model::json::{Json, Object};
 
 use super::files::{Return, ReturnPlan};
-use super::happened::{Happened, InFiles, RecordKey, SideRecord};
+use super::happened::{Happened, InFiles, RecordKey, SideRecord, UNDONE_BY};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::location::Spot;
@@ -92,10 +92,17 @@ impl Hub {
         happened: &Happened,
     ) -> Result<(Vec<Return>, BTreeSet<SideRecord>), HubError> {
         let mut left: BTreeSet<SideRecord> = BTreeSet::new();
+        let united = self.united_by(request, run_id, happened)?;
         // A record that stays on one side stays on the other: else its return looked like an edit.
+        // So do the two ids of one that was united: it is there under one of them.
         loop {
-            let kept: BTreeSet<RecordKey> =
+            let mut kept: BTreeSet<RecordKey> =
                 left.iter().map(|(_, entity, id)| (entity.clone(), id.clone())).collect();
+            for (id, former) in &united {
+                if kept.contains(id) || kept.contains(former) {
+                    kept.extend([id.clone(), former.clone()]);
+                }
+            }
             let known = left.len();
             let mut returns = Vec::new();
             for entity in &request.entities {
@@ -105,9 +112,35 @@ impl Hub {
                 }
             }
             if left.len() == known {
+                for (id, former) in &united {
+                    let is_left = |side: &Side| left.contains(&(*side, id.0.clone(), id.1.clone()));
+                    if Side::BOTH.iter().any(is_left) {
+                        left.retain(|(_, entity, id)| (entity, id) != (&former.0, &former.1));
+                    }
+                }
                 return Ok((returns, left));
             }
         }
+    }
+
+    /// Returns the records of which a run has united two, each with the id that went.
+    fn united_by(
+        &self,
+        request: &SyncRequest,
+        run: &RunId,
+        happened: &Happened,
+    ) -> Result<BTreeMap<RecordKey, RecordKey>, HubError> {
+        let mut united = BTreeMap::new();
+        for entity in &request.entities {
+            let name = &entity.entity.name;
+            for id in happened.come_of(name) {
+                let found = self.found_by(run, name, id)?;
+                if let Some(former) = found.and_then(|found| found.former) {
+                    united.insert((name.clone(), id.clone()), (name.clone(), former));
+                }
+            }
+        }
+        Ok(united)
     }
 
     fn undoable(
@@ -179,10 +212,9 @@ impl Hub {
             let files = InFiles::of(entity, &returns);
             let ids = happened.returning(&entity.entity.name, &returns, &outcome.left);
             for id in &ids {
-                let entries = happened.entries(&entity.entity.name, id);
                 let (run, of, id_of) = (run.clone(), entity.entity.name.clone(), id.clone());
                 let found = self.store.get(&Key::Undo { run, entity: of, id: id_of })?;
-                let known = (found, entries);
+                let known = (found, happened);
                 let sync_id = &outcome.sync_id;
                 let record = self.undo_of(sync_id, request, entity, id, known, &files)?;
                 let told = record.put_back(&mut transaction, &mut clock)?;
@@ -222,7 +254,7 @@ impl Hub {
             let domain = &request.domain(side).domain.name;
             self.view().put_back_locations(domain, &run_id, batch)?;
         }
-        rolled_back(batch, run_id, run);
+        rolled_back(batch, run_id, run, &outcome.report.run);
         self.commit_undo(request, transaction, clock, &mut outcome.report)?;
         self.publish_returns(request, &returns, staged, &outcome.report.run)?;
         Ok(outcome)
@@ -259,7 +291,8 @@ fn run_id(run: &Object) -> Result<RunId, HubError> {
     id.ok_or(HubError::Row { table: "runs" })
 }
 
-fn rolled_back(batch: &mut Batch, id: RunId, mut run: Object) {
+fn rolled_back(batch: &mut Batch, id: RunId, mut run: Object, by: &RunId) {
     run.insert("status", RunStatus::RolledBack.as_str());
+    run.insert(UNDONE_BY, by.as_str());
     batch.put(Key::Run(id), Json::Object(run).to_compact_string().into_bytes());
 }

@@ -23,4 +23,5 @@ mod ten_defects;
 mod undo_appends;
 mod undo_conflicts;
 mod undo_oracle;
+mod undo_since;
 mod writer;

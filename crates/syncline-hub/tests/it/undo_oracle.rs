@@ -469,6 +469,44 @@ impl World {
         self.is_idle(link);
     }
 
+    /// Runs the links in turn, undoes what wrote, the latest first, and runs them again: in the end
+    /// all is as it was after the runs.
+    fn one_after_the_other(&mut self) {
+        let mut turns: Vec<usize> = (0..self.links.len()).collect();
+        turns.extend(0..self.random.below(self.links.len() + 1));
+        let has_decisions = self.has_uncarried_decisions(0);
+        let mut undoable = Vec::new();
+        for link in &turns {
+            let before = self.all_texts();
+            let outcome = self.sync(*link);
+            let notices = &outcome.report.notices;
+            if notices.iter().any(|notice| notice.code == "REMOVED_FROM_APPEND") {
+                return;
+            }
+            if outcome.wrote {
+                undoable.push((*link, outcome.report.sync_id, before));
+            }
+        }
+        let seen: Vec<Seen> = (0..self.links.len()).map(|link| self.seen(link)).collect();
+        for (link, sync_id, before) in undoable.into_iter().rev() {
+            if self.undo(link, &sync_id).is_none() {
+                self.fail("a run cannot be undone although all that came since was");
+            }
+            if self.all_texts() != before {
+                self.fail("the files are not what they were");
+            }
+        }
+        turns.iter().for_each(|link| drop(self.sync(*link)));
+        let found: Vec<Seen> = (0..self.links.len()).map(|link| self.seen(link)).collect();
+        if !has_decisions && found != seen {
+            self.fail(&format!("after their undo the runs ended otherwise\n{seen:?}\n{found:?}"));
+        }
+    }
+
+    fn all_texts(&self) -> Vec<String> {
+        (0..self.files.len()).map(|at| self.text(at)).collect()
+    }
+
     /// Returns whether a decision has not reached both sides yet, as far as can be told.
     fn has_uncarried_decisions(&mut self, _link: usize) -> bool {
         let rows = self.hub().conflicts().unwrap();
@@ -487,6 +525,7 @@ impl World {
                 self.is_idle(link);
             }
             3 | 4 => self.resolve(),
+            5 | 6 if self.links.len() > 1 => self.one_after_the_other(),
             _ => self.there_and_back(link),
         }
     }

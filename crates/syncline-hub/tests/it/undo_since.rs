@@ -1,0 +1,237 @@
+//! An undo of a run after which something came: other records, other runs, undos of these, an edit of
+//! what was united.
+
+use syncline_engine::link::{LinkedDomain, Side};
+use syncline_engine::sync::Rename;
+use syncline_hub::{
+    FileEntity, HubError, Narrowing, Silent, SyncOutcome, SyncRequest, UndoOutcome,
+};
+use syncline_model::id::{DomainName, RecordId};
+use syncline_model::path::Path as Pointer;
+
+use crate::desk::{Desk, entity};
+use crate::hunt_kit::{agreed, no_guard};
+
+fn item(id: &str, v: &str) -> String {
+    format!(r#"{{"id":"{id}","v":"{v}"}}"#)
+}
+
+fn items(of: &[(&str, &str)]) -> Vec<String> {
+    of.iter().map(|(id, v)| item(id, v)).collect()
+}
+
+fn hold(desk: &Desk, domain: &str, of: &[(&str, &str)]) {
+    let items = items(of);
+    desk.contacts(domain, &items.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+fn undo(desk: &Desk, request: &SyncRequest, run: &SyncOutcome) -> Result<UndoOutcome, HubError> {
+    desk.hub().undo(&run.report.sync_id, request, false)
+}
+
+fn narrowed(desk: &Desk, id: &str) -> SyncRequest {
+    let narrowing: Narrowing = [RecordId::new(id).unwrap()].into_iter().collect();
+    SyncRequest { narrowing, ..desk.request.clone() }
+}
+
+#[test]
+fn a_run_that_was_narrowed_is_undone_although_another_one_wrote_another_record() {
+    let desk = agreed(&[&item("a", "1"), &item("b", "1")]);
+    hold(&desk, "personal", &[("a", "2"), ("b", "2")]);
+    let sync = |id| desk.hub().sync(&narrowed(&desk, id), &mut Silent).unwrap();
+    let (first, _) = (sync("a"), sync("b"));
+    let undone = undo(&desk, &desk.request, &first).unwrap();
+    assert!(undone.left.is_empty(), "{:?}", undone.left);
+    assert_eq!(undone.restored, [0, 1]);
+    assert_eq!(desk.held("business"), items(&[("a", "1"), ("b", "2")]));
+    assert_eq!(desk.held("personal"), items(&[("a", "2"), ("b", "2")]));
+    hold(&desk, "business", &[("a", "3"), ("b", "2")]);
+    desk.sync_to(&[&item("a", "2"), &item("b", "2")]);
+    desk.sync_is_idle();
+}
+
+#[test]
+fn what_was_edited_after_such_a_run_is_left_by_its_undo() {
+    for edited_after in ["first", "second"] {
+        let desk = agreed(&[&item("a", "1"), &item("b", "1"), &item("c", "1")]);
+        hold(&desk, "personal", &[("a", "2"), ("b", "2"), ("c", "2")]);
+        let sync = |request: &SyncRequest| desk.hub().sync(request, &mut Silent).unwrap();
+        let mut both = narrowed(&desk, "a");
+        both.narrowing = ["a", "c"].map(|id| RecordId::new(id).unwrap()).into_iter().collect();
+        let first = sync(&both);
+        if edited_after == "first" {
+            hold(&desk, "business", &[("a", "3"), ("b", "1"), ("c", "2")]);
+        }
+        sync(&narrowed(&desk, "b"));
+        if edited_after == "second" {
+            hold(&desk, "business", &[("a", "3"), ("b", "2"), ("c", "2")]);
+        }
+        let undone = undo(&desk, &desk.request, &first);
+        let held = desk.held("business");
+        assert!(held.contains(&item("a", "3")), "{edited_after}: {held:?}");
+        assert!(held.contains(&item("b", "2")), "{edited_after}: {held:?}");
+        if edited_after == "second" {
+            assert_eq!(undone.unwrap().left.len(), 1);
+            assert!(held.contains(&item("c", "1")), "{held:?}");
+        }
+    }
+}
+
+/// Personal, business and club in a row, with the two links.
+fn row_of_three() -> (Desk, [SyncRequest; 2]) {
+    let mut desk = Desk::new();
+    desk.request.guard = no_guard();
+    desk.request.entities = vec![entity("contacts", Default::default())];
+    let first = desk.request.clone();
+    let mut second = SyncRequest { source: first.target.clone(), ..first.clone() };
+    second.target.domain = LinkedDomain::open(DomainName::new("club").unwrap());
+    second.target.folder = desk.path("club");
+    std::fs::create_dir(desk.path("club")).unwrap();
+    for domain in ["personal", "business", "club"] {
+        desk.contacts(domain, &[r#"{"id":"a","u":"v","w":"0"}"#]);
+    }
+    for request in [&first, &second] {
+        desk.hub().sync(request, &mut Silent).unwrap();
+    }
+    (desk, [first, second])
+}
+
+#[test]
+fn runs_of_two_links_are_undone_one_after_the_other() {
+    let (desk, [first, second]) = row_of_three();
+    let sync = |request| desk.hub().sync(request, &mut Silent).unwrap();
+    let texts =
+        || ["personal", "business", "club"].map(|d| desk.read(&format!("{d}/contacts.json")));
+    desk.contacts("business", &[r#"{"id":"a","u":"vB","w":"0"}"#]);
+    desk.contacts("club", &[r#"{"id":"a","u":"v","w":"1"}"#]);
+    for _ in 0..2 {
+        let before = texts();
+        let runs = [sync(&first), sync(&second)];
+        let earlier = undo(&desk, &first, &runs[0]);
+        assert!(matches!(earlier, Err(HubError::NotUndoable { .. })), "{earlier:?}");
+        for (request, run) in [&first, &second].into_iter().zip(&runs).rev() {
+            let undone = undo(&desk, request, run).unwrap();
+            assert!(undone.left.is_empty(), "{:?}", undone.left);
+        }
+        assert_eq!(texts(), before);
+    }
+    for request in [&first, &second, &first] {
+        sync(request);
+    }
+    for domain in ["personal", "business", "club"] {
+        assert_eq!(desk.held(domain), [r#"{"id":"a","u":"vB","w":"1"}"#], "{domain}");
+    }
+}
+
+#[test]
+fn what_an_undone_undo_brought_back_is_left_by_an_undo_of_an_earlier_run() {
+    let desk = agreed(&[&item("a", "1")]);
+    let edit = |v| {
+        hold(&desk, "personal", &[("a", v)]);
+        desk.sync().unwrap()
+    };
+    let (first, second) = (edit("2"), edit("3"));
+    let undone = undo(&desk, &desk.request, &second).unwrap();
+    let sync_id = undone.report.sync_id;
+    desk.hub().undo(&sync_id, &desk.request, false).unwrap();
+    let refused = undo(&desk, &desk.request, &first);
+    assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
+    assert_eq!(desk.held("business"), items(&[("a", "3")]));
+}
+
+#[test]
+fn runs_are_undone_one_after_the_other_and_undone_again() {
+    let desk = agreed(&[&item("a", "1")]);
+    let edit = |v| {
+        hold(&desk, "personal", &[("a", v)]);
+        desk.sync().unwrap()
+    };
+    let (first, second) = (edit("2"), edit("3"));
+    let mut undos = Vec::new();
+    for (run, v) in [(&second, "2"), (&first, "1")] {
+        undos.push(undo(&desk, &desk.request, run).unwrap().report.sync_id);
+        assert_eq!(desk.held("business"), items(&[("a", v)]));
+    }
+    for (undone, v) in undos.iter().rev().zip(["2", "3"]) {
+        desk.hub().undo(undone, &desk.request, false).unwrap();
+        assert_eq!(desk.held("business"), items(&[("a", v)]));
+    }
+    desk.sync_to(&[&item("a", "3")]);
+    desk.sync_is_idle();
+}
+
+/// Two sides that have never met, with one person under two ids, and another one under one each.
+fn strangers() -> Desk {
+    let mut desk = Desk::new();
+    desk.request.guard = no_guard();
+    desk.request.unites_twins = true;
+    let identifying = vec![Pointer::parse("/email").unwrap()];
+    desk.request.entities =
+        vec![FileEntity { identifying, ..entity("contacts", Default::default()) }];
+    let of = |id: &str, mail: &str, field: &str, value: &str| {
+        format!(r#"{{"email":"{mail}","id":"{id}","{field}":"{value}"}}"#)
+    };
+    desk.contacts("personal", &[&of("p1", "a@x", "v", "P"), &of("p2", "b@x", "v", "Q")]);
+    desk.contacts("business", &[&of("b1", "a@x", "w", "B"), &of("b2", "b@x", "w", "C")]);
+    desk
+}
+
+const UNITED: &str = r#"{"email":"a@x","id":"p1","v":"P","w":"B"}"#;
+
+#[test]
+fn what_was_united_and_edited_since_stays_united_and_is_there_once() {
+    for side in Side::BOTH {
+        let desk = strangers();
+        let run = desk.sync().unwrap();
+        let file = format!("{}/contacts.json", desk.request.domain(side).domain.name);
+        desk.write(&file, &desk.read(&file).replace("\"B\"", "\"B2\""));
+        let undone = undo(&desk, &desk.request, &run).unwrap();
+        let left: Vec<&str> = undone.left.iter().map(|(_, _, id)| id.as_str()).collect();
+        assert!(left.iter().all(|id| *id == "p1"), "{left:?}");
+        let ids = |domain: &str| {
+            let held = desk.held(domain);
+            let id = |item: &String| item.split('"').nth(7).unwrap().to_owned();
+            held.iter().map(id).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!((ids("personal").as_str(), ids("business").as_str()), ("p1 p2", "p1 b2"));
+        desk.sync().unwrap();
+        let wanted = UNITED.replace('B', "B2");
+        assert!(desk.held("personal").contains(&wanted), "{:?}", desk.both());
+        assert!(desk.held("business").contains(&wanted), "{:?}", desk.both());
+    }
+}
+
+#[test]
+fn what_was_united_stays_so_where_its_former_id_was_given_to_somebody_since() {
+    let desk = strangers();
+    let run = desk.sync().unwrap();
+    let new = r#"{"email":"n@x","id":"b1"}"#;
+    let file = "business/contacts.json";
+    let text = desk.read(file).replacen('[', &format!("[{new},"), 1);
+    desk.write(file, &text);
+    undo(&desk, &desk.request, &run).unwrap();
+    let held = desk.held("business");
+    assert_eq!(held.len(), 3, "{held:?}");
+    assert!(held.contains(&new.to_owned()) && held.contains(&UNITED.to_owned()), "{held:?}");
+}
+
+#[test]
+fn a_former_id_comes_back_under_the_names_that_its_domain_has_for_fields() {
+    let mut desk = strangers();
+    let path = |text| Pointer::parse(text).unwrap();
+    let renames = vec![Rename { hub: path("/w"), domain: path("/ww") }];
+    let name = desk.request.entities[0].entity.name.clone();
+    desk.request.target.renames.insert(name, renames);
+    let text = desk.read("business/contacts.json").replace("\"w\"", "\"ww\"");
+    desk.write("business/contacts.json", &text);
+    for _ in 0..2 {
+        let run = desk.sync().unwrap();
+        assert_eq!(desk.held("personal")[0], UNITED);
+        undo(&desk, &desk.request, &run).unwrap();
+        assert_eq!(desk.read("business/contacts.json"), text);
+    }
+    desk.request.unites_twins = false;
+    desk.sync().unwrap();
+    let personal = desk.held("personal");
+    assert!(personal.contains(&r#"{"email":"a@x","id":"b1","w":"B"}"#.to_owned()), "{personal:?}");
+}
