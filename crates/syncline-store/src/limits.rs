@@ -23,7 +23,7 @@ pub const READER_CACHE_KIB: i64 = 2 << 10;
 
 /// The same while a batch is written that comes in pieces, in KiB: each piece is sorted by key, and
 /// what does not fit goes into the log early.
-pub const PIECES_CACHE_KIB: i64 = 8 << 10;
+pub const PIECES_CACHE_KIB: i64 = 6 << 10;
 
 /// How far the write-ahead log may grow before its pages are moved into the database, in frames of
 /// one page: a page that changes often is moved once, and opening after a crash reads no more.
