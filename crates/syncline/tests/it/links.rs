@@ -123,7 +123,7 @@ fn a_filter_lets_only_those_records_take_part_that_meet_it() {
         "policy.fields = [{ path = \"/category\", action = \"deny\" }]\n[entities.contacts]",
     );
     desk.put("syncline.toml", hidden.as_bytes());
-    desk.run("sync").exits(3).says("NOT_SUPPORTED");
+    desk.run("sync").exits(3).says("CHECK_FILTER_WITHHELD");
 }
 
 fn ids_of(letters: &str) -> Vec<String> {

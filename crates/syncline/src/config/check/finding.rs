@@ -83,6 +83,8 @@ pub enum Fault {
     LinksLeak,
     /// Nobody has the permissions that a link needs.
     LinkUnusable,
+    /// A link chooses its records by a field that a policy withholds.
+    FilterWithheld,
     /// A limit is raised beyond what one run can hold in memory.
     LimitExcessive,
     /// A secret stands in the file.
@@ -120,6 +122,7 @@ impl Fault {
         Self::UserUnknown,
         Self::LinksLeak,
         Self::LinkUnusable,
+        Self::FilterWithheld,
         Self::LimitExcessive,
         Self::SecretLiteral,
         Self::NotifyPlaintext,
@@ -154,6 +157,7 @@ impl Fault {
             Self::UserUnknown => "CHECK_USER_UNKNOWN",
             Self::LinksLeak => "CHECK_LINKS_LEAK",
             Self::LinkUnusable => "CHECK_LINK_UNUSABLE",
+            Self::FilterWithheld => "CHECK_FILTER_WITHHELD",
             Self::LimitExcessive => "CHECK_LIMIT_EXCESSIVE",
             Self::SecretLiteral => "CHECK_SECRET_LITERAL",
             Self::NotifyPlaintext => "CHECK_NOTIFY_PLAINTEXT",
@@ -188,6 +192,7 @@ impl Fault {
             | Self::IdWithheld
             | Self::KeyFieldMerged
             | Self::LinksLeak
+            | Self::FilterWithheld
             | Self::MirrorUnguarded
             | Self::SecretLiteral => Severity::Error,
         }

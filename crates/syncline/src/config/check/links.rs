@@ -1,9 +1,10 @@
 //! Links: domains and entities that none joins, mirrors without a guard, targets that are read-only.
 
-use syncline_policy::Access;
+use syncline_model::id::EntityName;
+use syncline_policy::{Access, Crossing, Direction as Way};
 
 use super::super::error::At;
-use super::super::settings::{Config, Deletion, Direction, Link, OnConflict, Rule};
+use super::super::settings::{Config, Deletion, Direction, Domain, Link, OnConflict, Rule};
 use super::finding::{Fault, Findings};
 use super::places::writes_into;
 
@@ -38,6 +39,7 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
         read_only(config, link, &at, findings);
         permitted(config, link, &at, findings);
         untold(config, link, &at, findings);
+        filtered(config, link, &at, findings);
         if link.on_conflict == Some(OnConflict::Newer) {
             timeless(config, link, &at, findings);
         }
@@ -107,8 +109,32 @@ fn untold(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
     }
 }
 
+/// Reports conditions on fields that one of the domains does not show, or does not take.
+fn filtered(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
+    let sides = config.domains.iter().filter(|d| d.name == link.source || d.name == link.target);
+    for (index, filter) in link.filter.iter().enumerate() {
+        let of_filter = |name: &&EntityName| filter.entity.as_ref().is_none_or(|own| own == *name);
+        let path = &filter.condition.path;
+        let withholds = |domain: &&Domain| {
+            link.entities.iter().filter(of_filter).any(|entity| {
+                let gate = domain.policy.gate(entity);
+                let passes = |way| gate.judge(path, way) == Crossing::Pass;
+                !passes(Way::FromDomain) || !passes(Way::ToDomain)
+            })
+        };
+        if let Some(domain) = sides.clone().find(withholds) {
+            let what =
+                format!("decides by {path}, which the policy of `{}` withholds", domain.name);
+            let why = "nobody could tell there which records take part: no run begins";
+            let mend = "allow the field there, or decide by another one";
+            let at = at.key("filter").index(index);
+            findings.add(Fault::FilterWithheld, &at, what, why, mend);
+        }
+    }
+}
+
 fn timeless(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
-    let timeless = |name: &&syncline_model::id::EntityName| {
+    let timeless = |name: &&EntityName| {
         config.entity(name.as_str()).is_some_and(|entity| entity.time.is_none())
     };
     if let Some(entity) = link.entities.iter().find(timeless) {

@@ -110,6 +110,7 @@ fn each_fault_of_a_link_is_found() {
     let cases = [
         (Fault::MirrorUnguarded, link("direction = \"source_to_target\"") + "[limits]\nmax_delete = \"100%\"", "links.work.direction"),
         (Fault::TimeMissing, link("on_conflict = \"newer\"") + "time = \"none\"", "links.work.on_conflict"),
+        (Fault::FilterWithheld, link("filter = [{ path = \"/c\", equals = 1 }]") + "[[domains.business.policy.fields]]\npath = \"/c\"\naction = \"mask\"", "links.work.filter[0]"),
         (Fault::ReviewUntold, link("on_conflict = \"review\""), "links.work"),
         (Fault::TargetReadOnly, link("").replace("business.path = \"data/business\"", "business = { path = \"data/business\", writable = false }"), "links.work.direction"),
     ];
