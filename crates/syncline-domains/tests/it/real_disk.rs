@@ -170,7 +170,7 @@ fn a_noted_replacement_is_finished() {
     fs::write(&path, b"old").unwrap();
     let old = Some(present(&path).digest);
     let staged = stage(&SystemDisk, &path, b"new", &run()).unwrap();
-    let entry = Entry { staged, old, keep: Some(keep.clone()), records: Vec::new() };
+    let entry = Entry { staged, old, keep: Some(keep.clone()), records: Vec::new(), note: None };
     assert_eq!(recover(&SystemDisk, &entry).unwrap(), Outcome::PublishedNow);
     assert_eq!(recover(&SystemDisk, &entry).unwrap(), Outcome::AlreadyPublished);
     assert_eq!(

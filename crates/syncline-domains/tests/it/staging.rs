@@ -45,7 +45,8 @@ fn replace(disk: &SimDisk, old: bool) -> (Option<Entry>, Result<Published, DiskE
         Err(error) => return (None, Err(error)),
     };
     let keep = Some(PathBuf::from(KEEP));
-    let entry = Entry { staged: staged.clone(), old: expected(old), keep, records: Vec::new() };
+    let entry =
+        Entry { staged: staged.clone(), old: expected(old), keep, records: Vec::new(), note: None };
     let result = staged.publish(disk, expected(old), Some(Path::new(KEEP)));
     (Some(entry), result)
 }
@@ -172,7 +173,7 @@ fn a_crash_while_files_are_replaced_together_leaves_each_whole_and_recovery_fini
                 assert!(content == OLD || !replacements.is_empty(), "{what}: {file:?} came early");
             }
             for Replacement { staged, expected_old: old, keep } in replacements.clone() {
-                let entry = Entry { staged, old, keep, records: Vec::new() };
+                let entry = Entry { staged, old, keep, records: Vec::new(), note: None };
                 let outcome = recover(&found, &entry).unwrap();
                 let is_done = matches!(outcome, Outcome::AlreadyPublished | Outcome::PublishedNow);
                 assert!(is_done, "{what}: {outcome:?}");
@@ -261,7 +262,8 @@ fn a_journal_entry_of_another_file_touches_nothing() {
     for (old, links) in WORLDS {
         let disk = disk(old, None, links);
         let staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
-        let entry = Entry { staged, old: expected(old), keep: None, records: Vec::new() };
+        let entry =
+            Entry { staged, old: expected(old), keep: None, records: Vec::new(), note: None };
         disk.put(TARGET, OTHER);
         let found = Some(Digest::of(OTHER));
         assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });
@@ -270,8 +272,13 @@ fn a_journal_entry_of_another_file_touches_nothing() {
     }
     let disk = disk(true, None, true);
     let staged = stage(&disk, Path::new(TARGET), NEW, &run()).unwrap();
-    let entry =
-        Entry { staged: staged.clone(), old: expected(true), keep: None, records: Vec::new() };
+    let entry = Entry {
+        staged: staged.clone(),
+        old: expected(true),
+        keep: None,
+        records: Vec::new(),
+        note: None,
+    };
     staged.discard(&disk).unwrap();
     let found = expected(true);
     assert_eq!(recover(&disk, &entry).unwrap(), Outcome::Unknown { found });

@@ -32,6 +32,9 @@ impl NamingFacts<'_> {
     pub fn names_of(&self, fields: &Fields) -> Naming {
         let item = Names(fields);
         let present = Naming::of(self.present);
+        // Under a name that is known for one field another one may stand.
+        let at_hub = self.known.to_hub(fields.clone());
+        let at_hub = Names(&at_hub);
         let mut found = Found::default();
         let mut rest = Vec::new();
         for hub in self.hubs() {
@@ -39,13 +42,13 @@ impl NamingFacts<'_> {
             let is_typed =
                 known != now && item.has(&now) && self.is_typed(&hub, &known, &now, &present);
             match is_typed {
-                true => found.take_typed((hub, &known, &now), &item),
+                true => found.take_typed((hub, &known, &now), &item, &at_hub),
                 false => rest.push((hub, known, now)),
             }
         }
         let (there, missing): (Vec<_>, Vec<_>) = rest
             .into_iter()
-            .partition(|(hub, known, _)| item.has(known) && found.is_free(hub, known));
+            .partition(|(hub, known, _)| at_hub.has(hub) && found.is_free(hub, known));
         found.names.extend(there.into_iter().map(|(hub, domain, _)| Rename { hub, domain }));
         for (hub, known, now) in missing {
             let other = self.other_name(&hub, &now, &item, &found, &present);
@@ -128,13 +131,20 @@ impl Found {
 
     /// Takes a field under its present name, which somebody has typed: all of it, or, of an object,
     /// those parts that are there. What stands under the old name too is a second name.
-    fn take_typed(&mut self, (hub, known, now): (Path, &Path, &Path), item: &Names<'_>) {
+    ///
+    /// - `at_hub`: the item under the names that are known.
+    fn take_typed(
+        &mut self,
+        (hub, known, now): (Path, &Path, &Path),
+        item: &Names<'_>,
+        at_hub: &Names<'_>,
+    ) {
         let rename =
             |name: &Path, part: &Path| Rename { hub: hub.join(part), domain: name.join(part) };
         let is_typed = |part: &Path| item.has(&now.join(part));
         let is_whole = item.inside(now).any(|part| part.is_root());
         let (twice, old): (Vec<Path>, Vec<Path>) =
-            item.inside(known).partition(|part| is_whole || is_typed(part));
+            at_hub.inside(&hub).partition(|part| is_whole || is_typed(part));
         if old.is_empty() {
             self.names.push(rename(now, &Path::root()));
             self.beside.extend(twice.first().map(|_| rename(known, &Path::root())));
@@ -339,6 +349,8 @@ mod tests {
                 r#"{"adr":{"city":0,"zip":1}}"#], &["/place/zip"]),
             ("the inner one is named", [PLACE, &[["/adr/zip", "/zip"]]], [r#"{"adr":{"city":0,"zip":0}}"#,
                 r#"{"place":{"city":0},"zip":1}"#, r#"{"adr":{"city":0,"zip":1}}"#], &[]),
+            ("the name that is known is another one's", [&[["/a", "/b"]], &[["/a", "/b"], ["/b", "/c"]]],
+                [r#"{"a":0}"#, r#"{"b":0,"c":1}"#, r#"{"a":0,"b":1}"#], &[]),
             ("an object becomes a value", [PLACE, &[]], [r#"{"adr":{"city":0}}"#,
                 r#"{"place":{"city":0},"adr":1}"#, r#"{"adr":1}"#], &["/place"]),
         ];

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use syncline_engine::index::DomainIndex;
 use syncline_engine::link::Side;
 use syncline_engine::sync::{Naming, PLAIN, Planner, Problem, Rename, displacing};
 use syncline_engine::undo::Found;
@@ -51,6 +52,19 @@ impl EntityPlan {
         let is_dealt_with = is_written || !self.unfinished.contains(id);
         let looked_at = self.names[at].get(id).filter(|_| is_dealt_with);
         looked_at.or_else(|| self.input.sides[at].index.naming(id)).unwrap_or(&PLAIN)
+    }
+
+    /// Notes the names of records that are written, for who mends a run that is cut off before they
+    /// stand in the index; nothing where all fields are called as at the hub.
+    pub(super) fn note_of_names(&self, side: Side, written: &[RecordId]) -> Option<Vec<u8>> {
+        if self.input.sides[side.index()].is_plain() {
+            return None;
+        }
+        let naming = |id: &RecordId| self.names_after(side, id, true).clone();
+        let names = written.iter().map(|id| (id.clone(), naming(id))).collect();
+        let mut index = DomainIndex::default();
+        index.set_names_unseen(&names);
+        Some(index.encode())
     }
 
     /// Tells of names that stand for two fields, in the records that were looked at.

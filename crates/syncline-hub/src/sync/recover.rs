@@ -44,12 +44,12 @@ impl Hub {
             match journal::recover(&*self.disk, &entry) {
                 Ok(journal::Outcome::AlreadyPublished) => {
                     told.push(format!("{name}: was written; confirmed"));
-                    self.outdate_index(&domain, &entity, &mut batch)?;
+                    self.outdate_index(&domain, &entity, entry.note.as_deref(), &mut batch)?;
                     batch.delete(key);
                 }
                 Ok(journal::Outcome::PublishedNow) => {
                     told.push(format!("{name}: interrupted write finished"));
-                    self.outdate_index(&domain, &entity, &mut batch)?;
+                    self.outdate_index(&domain, &entity, entry.note.as_deref(), &mut batch)?;
                     batch.delete(key);
                 }
                 Ok(outcome) => {
@@ -63,7 +63,12 @@ impl Hub {
                     {
                         self.close_intents(&domain, &entity, &entry.records, written, &mut batch)?;
                         if written {
-                            self.outdate_index(&domain, &entity, &mut batch)?;
+                            self.outdate_index(
+                                &domain,
+                                &entity,
+                                entry.note.as_deref(),
+                                &mut batch,
+                            )?;
                         }
                         // Best effort: what is left of a run that is over is removed by the next.
                         let _ = entry.staged.discard(&*self.disk);
@@ -81,17 +86,32 @@ impl Hub {
 
     /// Notes that the index of a domain is from before a write that is done: a file that holds what it
     /// tells is an old copy in another folder, not the file as it was left.
+    ///
+    /// - `names`: the index of the records that were written, with their names, where fields have
+    ///   other ones than at the hub.
     fn outdate_index(
         &self,
         domain: &DomainName,
         entity: &EntityName,
+        names: Option<&[u8]>,
         batch: &mut Batch,
     ) -> Result<(), HubError> {
+        let decode = |row: &[u8]| {
+            DomainIndex::decode(row)
+                .map_err(|source| HubError::Damaged { table: "domains", source })
+        };
         let key = Key::Domain { domain: domain.clone(), entity: Some(entity.clone()) };
-        let Some(row) = self.view().rows.get(&key)? else { return Ok(()) };
-        let index = DomainIndex::decode(&row);
-        let mut index = index.map_err(|source| HubError::Damaged { table: "domains", source })?;
+        let row = self.view().rows.get(&key)?;
+        if row.is_none() && names.is_none() {
+            return Ok(());
+        }
+        let mut index = row.as_deref().map(decode).transpose()?.unwrap_or_default();
         index.file = None;
+        if let Some(written) = names.map(decode).transpose()? {
+            let naming = |id: &RecordId| written.naming(id).cloned().unwrap_or_default();
+            let names = written.items.iter().map(|(id, _)| (id.clone(), naming(id)));
+            index.set_names_unseen(&names.collect());
+        }
         batch.put(key, index.encode());
         Ok(())
     }

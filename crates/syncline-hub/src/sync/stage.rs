@@ -129,8 +129,9 @@ impl View<'_> {
         let (staged, staging) = begin_stage(self.disk, &input.path, bytes, run)
             .map_err(|error| not_staged(request, side, &plan.name, &error))?;
         let keep = undo_path(state_folder, run, domain.as_str(), plan.name.as_str());
-        let entry =
-            journal::Entry { staged, old: input.digest.map(Digest), keep: Some(keep), records };
+        let note = plan.note_of_names(side, &records);
+        let old = input.digest.map(Digest);
+        let entry = journal::Entry { staged, old, keep: Some(keep), records, note };
         let entity = plan.name.clone();
         let key = Key::Journal { run: run.clone(), domain, entity: entity.clone() };
         let staging = Some(staging);

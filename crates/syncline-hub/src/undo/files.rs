@@ -254,6 +254,7 @@ impl Hub {
                     old: back.found.map(Digest),
                     keep: Some(self.kept_by(&transaction.run().id, request, back)),
                     records: Vec::new(),
+                    note: None,
                 })),
                 Err(error) => {
                     self.discard(staged);

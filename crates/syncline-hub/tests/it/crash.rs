@@ -20,6 +20,7 @@ use syncline_store::{Epoch, Read, Store, StoreError};
 
 use crate::desk::{Desk, entity};
 use crate::hunt_kit::{files_below, no_guard};
+use crate::names::{declare, with_renames};
 
 /// Burns at one step; nothing works after that.
 struct Fuse {
@@ -375,6 +376,34 @@ fn assert_settled(desk: &Desk, context: &str) {
     for domain in ["personal", "business"] {
         let names: Vec<_> = files_below(&desk.path(domain)).into_keys().collect();
         assert_eq!(names.len(), 1, "{context}: {names:?}");
+    }
+}
+
+/// Where two names are exchanged meanwhile, what is read under the wrong ones is exchanged at home.
+#[test]
+fn a_run_cut_off_anywhere_is_read_under_the_names_that_it_wrote() {
+    let swap: &[[&str; 2]] = &[["/l", "/m"], ["/m", "/l"]];
+    for (first, then, last) in [(&[][..], swap, swap), (swap, &[], swap), (&[], swap, &[])] {
+        let make = || {
+            let mut desk = Desk::new();
+            desk.request.guard = no_guard();
+            declare(&mut desk, first);
+            desk.contacts("personal", &[r#"{"id":"a","l":"0","m":"9"}"#]);
+            sync_calmly(&desk);
+            declare(&mut desk, then);
+            let edited = [r#"{"id":"a","l":"1","m":"9"}"#, r#"{"id":"b","l":"2","m":"8"}"#];
+            desk.contacts("personal", &edited);
+            desk
+        };
+        let run_again = |desk: &Desk, context: &str| {
+            let home = desk.held("personal");
+            let mut request = desk.request.clone();
+            request.target.renames = with_renames(last);
+            let mut hub = open(desk, never()).unwrap();
+            hub.sync(&request, &mut Silent).unwrap();
+            assert_eq!(desk.held("personal"), home, "{context}, {then:?}, then {last:?}");
+        };
+        at_every_step(make, runs, run_again);
     }
 }
 

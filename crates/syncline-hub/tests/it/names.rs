@@ -1,6 +1,8 @@
 //! Renames that are declared, changed and dropped while records stand under their names: what nobody
 //! has edited stays what it was.
 
+use std::collections::BTreeMap;
+
 use syncline_engine::link::Side;
 use syncline_engine::sync::Rename;
 use syncline_hub::{HubError, SyncOutcome};
@@ -11,12 +13,20 @@ use syncline_policy::Action;
 use crate::desk::Desk;
 use crate::hunt_kit::policy;
 
+/// The renames of a domain, by entity.
+type Renames = BTreeMap<EntityName, Vec<Rename>>;
+
+/// Returns these renames, for contacts.
+pub(crate) fn with_renames(renames: &[[&str; 2]]) -> Renames {
+    let path = |text: &str| Path::parse(text).unwrap();
+    let rename = |[hub, own]: &[&str; 2]| Rename { hub: path(hub), domain: path(own) };
+    let renames: Vec<Rename> = renames.iter().map(rename).collect();
+    [(EntityName::new("contacts").unwrap(), renames)].into()
+}
+
 /// Lets business have other names for these fields, and for no others.
 pub(crate) fn declare(desk: &mut Desk, renames: &[[&str; 2]]) {
-    let path = |text| Path::parse(text).unwrap();
-    let renames: Vec<Rename> =
-        renames.iter().map(|[hub, own]| Rename { hub: path(hub), domain: path(own) }).collect();
-    desk.request.target.renames = [(EntityName::new("contacts").unwrap(), renames)].into();
+    desk.request.target.renames = with_renames(renames);
 }
 
 fn told(run: &SyncOutcome) -> Vec<&str> {

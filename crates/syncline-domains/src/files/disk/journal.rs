@@ -24,6 +24,8 @@ pub struct Entry {
     pub keep: Option<PathBuf>,
     /// The records that the new content changes.
     pub records: Vec<RecordId>,
+    /// What the caller is to know of them once the new content is there; nobody looks into it here.
+    pub note: Option<Vec<u8>>,
 }
 
 impl Entry {
@@ -41,6 +43,10 @@ impl Entry {
         }
         let records = self.records.iter().map(|id| Json::from(id.as_str()));
         row.insert("records", Json::Array(records.collect()));
+        if let Some(note) = &self.note {
+            let digits: String = note.iter().map(|byte| format!("{byte:02x}")).collect();
+            row.insert("note", digits);
+        }
         Json::Object(row).to_compact_string().into_bytes()
     }
 
@@ -66,8 +72,24 @@ impl Entry {
             old,
             keep: text("keep").map(PathBuf::from),
             records: records.collect::<Option<_>>()?,
+            note: match text("note") {
+                Some(digits) => Some(bytes_of(digits)?),
+                None => None,
+            },
         })
     }
+}
+
+/// Returns the bytes that hexadecimal digits tell; nothing if they are none.
+fn bytes_of(digits: &str) -> Option<Vec<u8>> {
+    let pairs = digits.as_bytes().chunks(2).map(|pair| match pair {
+        [high, low] => {
+            let digit = |byte: &u8| char::from(*byte).to_digit(16);
+            u8::try_from(digit(high)? * 16 + digit(low)?).ok()
+        }
+        _ => None,
+    });
+    pairs.collect()
 }
 
 /// How a noted replacement stands.
@@ -111,5 +133,27 @@ pub fn recover(disk: &dyn Disk, entry: &Entry) -> Result<Outcome, DiskError> {
             Ok(Outcome::Unknown { found: digest_of(&staged.target)? })
         }
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_read_back_with_its_note_and_a_note_of_no_bytes_is_none() {
+        let staged =
+            Staged { target: "/a/c.json".into(), path: "/a/.c".into(), digest: Digest::of(b"c") };
+        let records = vec![RecordId::new("ann").unwrap()];
+        for note in [None, Some(Vec::new()), Some(vec![0, 9, 0xab, 0xff])] {
+            let (staged, records) = (staged.clone(), records.clone());
+            let entry = Entry { staged, old: None, keep: None, records, note };
+            let row = entry.encode();
+            assert_eq!(Entry::decode(&row), Some(entry));
+            let row = String::from_utf8(row).unwrap();
+            for wrong in [row.replace("09ab", "09a"), row.replace("09ab", "09ax")] {
+                assert!(wrong == row || Entry::decode(wrong.as_bytes()).is_none(), "{wrong}");
+            }
+        }
     }
 }
