@@ -119,8 +119,8 @@ impl LogEntry {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let reader = &mut reader;
-        tagged(reader, |tag| (tag == LOG_FORMAT).then_some(()))?;
-        let kind = tagged(reader, ChangeKind::from_tag)?;
+        reader.tag(|tag| (tag == LOG_FORMAT).then_some(()))?;
+        let kind = reader.tag(ChangeKind::from_tag)?;
         let stamp = Stamp::new(Clock(reader.varint()?), SiteId(reader.u64_be()?));
         let entry = Self {
             stamp,
@@ -194,12 +194,7 @@ fn image(fields: Option<&Fields>, out: &mut Bytes) {
 }
 
 fn read_image(reader: &mut Reader<'_>) -> Result<Option<Fields>, DecodeError> {
-    let some = tagged(reader, |tag| match tag {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
-    })?;
-    if !some {
+    if !reader.flag()? {
         return Ok(None);
     }
     let count = reader.count(2)?;
@@ -225,15 +220,6 @@ fn text<T>(
 ) -> Result<T, DecodeError> {
     let at = reader.offset();
     accept(reader.str()?).ok_or_else(|| unacceptable(at))
-}
-
-fn tagged<T>(
-    reader: &mut Reader<'_>,
-    accept: impl FnOnce(u8) -> Option<T>,
-) -> Result<T, DecodeError> {
-    let at = reader.offset();
-    let tag = reader.u8()?;
-    accept(tag).ok_or_else(|| Reader::damaged_at(at, Damage::UnknownTag { tag }))
 }
 
 fn unacceptable(at: usize) -> DecodeError {

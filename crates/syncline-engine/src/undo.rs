@@ -75,18 +75,18 @@ impl Found {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let format =
-            tagged(&mut reader, |tag| matches!(tag, FOUND_FORMAT | FOUND_FORMAT_2).then_some(tag))?;
+            reader.tag(|tag| matches!(tag, FOUND_FORMAT | FOUND_FORMAT_2).then_some(tag))?;
         let record = row(&mut reader)?;
         let mut bases = <[FoundBase; 2]>::default();
         for base in &mut bases {
             base.row = row(&mut reader)?;
-            base.written = tagged(&mut reader, |tag| match tag {
+            base.written = reader.tag(|tag| match tag {
                 0 => Some(None),
                 1 => Some(Some(false)),
                 2 => Some(Some(true)),
                 _ => None,
             })?;
-            let has_naming = truth(&mut reader)?;
+            let has_naming = reader.flag()?;
             base.naming = has_naming.then(|| Naming::decode(&mut reader)).transpose()?;
         }
         let mut renewals = Renewals::new();
@@ -131,28 +131,11 @@ fn put_row(row: Option<&[u8]>, out: &mut Bytes) {
 }
 
 fn row(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, DecodeError> {
-    if truth(reader)? { reader.bytes().map(|row| Some(row.to_vec())) } else { Ok(None) }
-}
-
-fn truth(reader: &mut Reader<'_>) -> Result<bool, DecodeError> {
-    tagged(reader, |tag| match tag {
-        0 => Some(false),
-        1 => Some(true),
-        _ => None,
-    })
+    if reader.flag()? { reader.bytes().map(|row| Some(row.to_vec())) } else { Ok(None) }
 }
 
 fn record_id(bytes: &[u8]) -> Option<RecordId> {
     RecordId::new(std::str::from_utf8(bytes).ok()?).ok()
-}
-
-fn tagged<T>(
-    reader: &mut Reader<'_>,
-    accept: impl FnOnce(u8) -> Option<T>,
-) -> Result<T, DecodeError> {
-    let at = reader.offset();
-    let tag = reader.u8()?;
-    accept(tag).ok_or_else(|| Reader::damaged_at(at, Damage::UnknownTag { tag }))
 }
 
 #[cfg(test)]

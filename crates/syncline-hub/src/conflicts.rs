@@ -15,7 +15,7 @@ use syncline_merge::error::Refusal;
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::id::Writer;
+use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::version::Version;
 
@@ -48,8 +48,25 @@ impl Hub {
     ///
     /// [`HubError::Row`] if one cannot be understood.
     pub fn conflicts(&self) -> Result<Vec<ConflictRow>, HubError> {
+        self.listed(&Scan::Conflicts)
+    }
+
+    /// Returns the conflicts of one record, also those that are settled, resolved or closed.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if one cannot be understood.
+    pub fn conflicts_of(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<Vec<ConflictRow>, HubError> {
+        self.listed(&Scan::ConflictsOf { entity: entity.clone(), id: id.clone() })
+    }
+
+    fn listed(&self, scan: &Scan) -> Result<Vec<ConflictRow>, HubError> {
         let mut rows = Vec::new();
-        self.for_each(&Scan::Conflicts, |_, bytes| {
+        self.for_each(scan, |_, bytes| {
             let row = ConflictRow::decode(bytes);
             rows.push(row.map_err(|_| HubError::Row { table: "conflicts" })?);
             Ok(())

@@ -44,7 +44,7 @@ fn share_in(
     live: &Dots,
     (within, context): (&Path, &Context),
 ) {
-    if body.appends.is_empty() && body.keyed.is_empty() {
+    if !may_hold_lists(body) {
         return;
     }
     for group in operations.chunk_by_mut(is_same_list) {
@@ -57,7 +57,7 @@ fn share_in(
             }
             [FieldOperation::PutMember { path, key, fields, .. }] => {
                 let member = body.keyed.get(path).and_then(|members| members.get(key));
-                if let Some(member) = member {
+                if let Some(member) = member.filter(|member| may_hold_lists(&member.body)) {
                     let full = within.join(path).within_key(key);
                     share_in(fields, &member.body, &member.live, (&full, context));
                 }
@@ -65,6 +65,10 @@ fn share_in(
             _ => {}
         }
     }
+}
+
+fn may_hold_lists(body: &Body) -> bool {
+    !(body.appends.is_empty() && body.keyed.is_empty())
 }
 
 fn is_same_list(a: &FieldOperation, b: &FieldOperation) -> bool {

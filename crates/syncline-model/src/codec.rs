@@ -132,6 +132,30 @@ impl<'a> Reader<'a> {
         self.remaining() == 0
     }
 
+    /// Reads a tag of one byte.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] at the end of the bytes, or if `accept` does not know the tag.
+    pub fn tag<T>(&mut self, accept: impl FnOnce(u8) -> Option<T>) -> Result<T, DecodeError> {
+        let at = self.offset;
+        let tag = self.u8()?;
+        accept(tag).ok_or_else(|| Self::damaged_at(at, Damage::UnknownTag { tag }))
+    }
+
+    /// Reads whether something is so: a byte that is 0 or 1.
+    ///
+    /// # Errors
+    ///
+    /// As [`tag`](Self::tag).
+    pub fn flag(&mut self) -> Result<bool, DecodeError> {
+        self.tag(|tag| match tag {
+            0 => Some(false),
+            1 => Some(true),
+            _ => None,
+        })
+    }
+
     /// Returns the error that the item at `offset` is damaged in this way.
     ///
     /// For decoders built on this one: take [`offset`](Self::offset) before reading the item.

@@ -9,7 +9,7 @@ use syncline_engine::bases;
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
 use syncline_engine::log::{ChangeKind, LogEntry};
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::Key;
 use syncline_engine::sync::{Gate, Held, Known, LoggedChange, Transaction, base_key};
 use syncline_engine::undo::{Found, FoundBase};
 use syncline_merge::codec::{decode_record, encode_record};
@@ -129,13 +129,6 @@ impl Hub {
         };
         let bases = [base(source_row, Side::Source), base(target_row, Side::Target)];
         let found = Found { record: row, bases, renewals: Renewals::new(), former: None };
-        let mut listed = Vec::new();
-        let of_record = Scan::ConflictsOf { entity: name.clone(), id: id.clone() };
-        self.for_each(&of_record, |_, bytes| {
-            let row = ConflictRow::decode(bytes);
-            listed.push(row.map_err(|_| HubError::Row { table: "conflicts" })?);
-            Ok(())
-        })?;
         Ok(RecordUndo {
             request,
             entity,
@@ -146,7 +139,7 @@ impl Hub {
             renewed: before.renewals,
             parties: [source, target],
             others: self.other_bases(request, entity, id)?,
-            conflicts: listed,
+            conflicts: self.conflicts_of(name, id)?,
             site: self.site,
         })
     }

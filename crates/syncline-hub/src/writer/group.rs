@@ -6,7 +6,6 @@ use std::sync::mpsc::SyncSender;
 use std::vec::IntoIter;
 
 use syncline_engine::audit::{BatchFacts, inner_root};
-use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::operate::{Answer, ClientOperation, Decided, Group, GroupFacts, Rows};
 use syncline_engine::results::ClientResults;
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -240,12 +239,7 @@ impl Desk {
             }
         }
         for (entity, id) in rows.contested(&self.rules) {
-            let mut listed = Vec::new();
-            self.hub.for_each(&Scan::ConflictsOf { entity, id }, |_, bytes| {
-                let row = ConflictRow::decode(bytes);
-                listed.push(row.map_err(|_| HubError::Row { table: "conflicts" })?);
-                Ok(())
-            })?;
+            let listed = self.hub.conflicts_of(&entity, &id)?;
             listed.into_iter().for_each(|row| rows.add_conflict(row));
         }
         let mut clients: Vec<&ClientId> = operations().map(|op| &op.id.client).collect();

@@ -55,10 +55,14 @@ fn compare(
     let Some(entity) = prepared.request.entities.first() else {
         return Ok((Vec::new(), Exit::Ok));
     };
-    let mut open = hub.conflicts()?;
+    let one = diff.id.as_deref().map(record_id).transpose()?;
+    let mut open = match &one {
+        Some(id) => hub.conflicts_of(&entity.entity.name, id)?,
+        None => hub.conflicts()?,
+    };
     open.retain(|row| row.status == Status::Open && row.entity == entity.entity.name);
-    let (ids, exit) = match &diff.id {
-        Some(id) => (vec![record_id(id)?], Exit::Ok),
+    let (ids, exit) = match one {
+        Some(id) => (vec![id], Exit::Ok),
         None => touched(context, hub, prepared, &open)?,
     };
     let shown_max = if context.output.verbose { usize::MAX } else { RECORDS_SHOWN_MAX };
