@@ -121,6 +121,18 @@ impl Base {
         }
     }
 
+    /// Returns the base of a writer that has given up its copy of a record without deleting it.
+    ///
+    /// - `written`: whether an open intent was written, where that is known.
+    #[must_use]
+    pub fn given_up(self, written: Option<bool>) -> Self {
+        let base = match written {
+            Some(false) => self,
+            _ => self.with_intent_written(),
+        };
+        Self { rendering: None, intent: None, ..base }
+    }
+
     /// Closes an open intent, once the writer was read again: it was written if the adapter knows
     /// so, or else if the writer holds it or shows its value on a path that it meant to change.
     pub fn close_intent(&mut self, reading: &Reading<'_>) {

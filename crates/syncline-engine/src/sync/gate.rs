@@ -108,6 +108,15 @@ impl Gate {
         crossing != Crossing::Pass || self.is_unspoken(path, leaf)
     }
 
+    /// Returns whether a field is to be kept from the domain; not the text that stands for it there.
+    pub fn conceals(&self, path: &Path, leaf: &Leaf) -> bool {
+        match self.policy.judge_value(path, leaf.kind(), Direction::ToDomain) {
+            Crossing::Pass => false,
+            Crossing::Withhold => true,
+            Crossing::Mask(text) => *leaf != Leaf::string(text),
+        }
+    }
+
     fn passage(&self, path: &Path, leaf: &Leaf) -> Passage {
         if self.is_unspoken(path, leaf) {
             return Passage::Closed;
@@ -117,6 +126,8 @@ impl Gate {
         let into = judge(Direction::ToDomain) != Crossing::Withhold;
         match (out, into) {
             (true, true) => Passage::Open,
+            // Nothing is taken from a mirror, and what is not given to it is its own.
+            (true, false) if self.origin.is_some() => Passage::Closed,
             (true, false) => Passage::Out,
             (false, true) => Passage::In,
             (false, false) => Passage::Closed,

@@ -1,13 +1,14 @@
 //! Whole records that a policy keeps from crossing a link: by whose word, and who can take it back.
 
 use syncline_merge::commit::Site;
+use syncline_merge::conflict::conflicts;
 use syncline_merge::display::{Fields, is_visible, same_fields, visible};
 use syncline_merge::error::Refusal;
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::plain::Base;
 use syncline_merge::state::Record;
 
-use super::record::{Held, Planner, RecordPlan, is_uncontested, rendering_of};
+use super::record::{Held, Planner, RecordPlan, rendering_of, was_held};
 use crate::link::Side;
 
 /// What both domains hold, and whether an open write to them was done, where that is known.
@@ -53,6 +54,36 @@ impl Planner<'_> {
         Ok(kept_back)
     }
 
+    /// Sets a record aside that is kept back: of what its domains hold, nothing is taken in.
+    ///
+    /// Who removes its copy deletes it nowhere else: it is known to have given it up. Only the last one
+    /// of the link that knew the record deletes it.
+    pub(super) fn set_aside(
+        &self,
+        (held, written): Reported<'_>,
+        plan: &mut RecordPlan,
+        site: &mut Site<'_>,
+    ) -> Result<(), Refusal> {
+        let knows =
+            |plan: &RecordPlan, of: Side| plan.bases[of.index()].as_ref().is_some_and(was_held);
+        for side in Side::BOTH {
+            let (at, other) = (side.index(), side.other());
+            if held[at] != Held::Absent || !knows(plan, side) {
+                continue;
+            }
+            if knows(plan, other) {
+                plan.bases[at] = plan.bases[at].take().map(|base| base.given_up(written[at]));
+            } else if self.direction.gives(side) {
+                self.take(side, held, written[at], plan, site)?;
+                // What the other one makes of this id is its own, whenever it may cross.
+                let given_up = plan.bases[at].clone().map(|base| base.given_up(written[at]));
+                let at_other = &mut plan.bases[other.index()];
+                *at_other = at_other.take().or(given_up);
+            }
+        }
+        Ok(())
+    }
+
     /// Returns whether a domain says itself that a record is not to cross: not where it only holds, as
     /// it was last known to, what others have changed since.
     fn declares_private(
@@ -83,7 +114,8 @@ impl Planner<'_> {
     ) -> bool {
         let gate = &self.party(side).gate;
         let Held::Present { fields, .. } = &held[side.index()] else { return false };
-        if gate.keeps_back(fields) || !is_uncontested(&others) {
+        if gate.keeps_back(fields) || conflicts(&others, &self.entity.rules).iter().any(|c| c.open)
+        {
             return false;
         }
         let Some(shown) = visible(&others, &self.entity.rules, None) else { return false };

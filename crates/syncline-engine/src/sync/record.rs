@@ -131,8 +131,6 @@ pub struct RecordPlan {
     pub notices: Vec<(Side, Notice)>,
     /// Whether the record was kept back, by whose policy.
     pub kept_back: [bool; 2],
-    /// Whether nothing more is known of a side: it has given up its copy of a record that is kept back.
-    pub forgets: [bool; 2],
     /// Whether a side differs and would be written, if its domain could be.
     pub waiting: [bool; 2],
     /// Whether a side keeps a record that it would lose, if anything were removed there.
@@ -188,12 +186,8 @@ impl Planner<'_> {
         let mut earlier = [None, None];
         plan.kept_back = self.kept_back((&held, &written), &plan, site)?;
         if plan.kept_back.contains(&true) {
-            for side in Side::BOTH.map(Side::index) {
-                // Who removes what does not cross deletes it nowhere else.
-                plan.forgets[side] =
-                    held[side] == Held::Absent && plan.bases[side].take().is_some();
-                held[side] = Held::Unknown;
-            }
+            self.set_aside((&held, &written), &mut plan, site)?;
+            held = [Held::Unknown, Held::Unknown];
         }
         plan.is_left = self.leaves(&held, &plan.bases);
         match plan.is_left {
@@ -242,7 +236,10 @@ impl Planner<'_> {
         earlier: &mut [Option<Fields>; 2],
         site: &mut Site<'_>,
     ) -> Result<(), Refusal> {
-        for side in Side::BOTH {
+        // Who makes anew what it had removed comes last: the other one may remove it now.
+        let mut sides = Side::BOTH;
+        sides.sort_by_key(|side| plan.bases[side.index()].as_ref().is_some_and(is_given_up));
+        for side in sides {
             if self.direction.gives(side) {
                 earlier[side.index()] = self.take(side, held, written[side.index()], plan, site)?;
             } else if let Some(base) = &mut plan.bases[side.index()] {
@@ -297,6 +294,12 @@ impl Planner<'_> {
             Held::Present { fields, file_ms } => (Some(party.gate.held(fields)), *file_ms),
         };
         let mut base = plan.bases[side.index()].take();
+        // Who has given up a record that others hold meets it anew.
+        let is_shown =
+            plan.record.as_ref().is_some_and(|r| is_visible(r, self.entity.rules.deletion));
+        if held.is_some() && is_shown {
+            base = base.filter(|base| !is_given_up(base));
+        }
         if held.is_none() && base.is_none() {
             return Ok(None);
         }
@@ -581,13 +584,18 @@ pub(super) fn was_held(base: &Base) -> bool {
     base.rendering.is_some() || intended.is_some()
 }
 
+/// Returns whether a domain is known to lack a record that it had.
+fn is_given_up(base: &Base) -> bool {
+    base.rendering.is_none() && base.intent.is_none()
+}
+
 /// Returns what a domain was last known to hold.
 pub(super) fn rendering_of(base: Option<&Base>) -> Option<&Fields> {
     base.and_then(|base| base.rendering.as_ref())
 }
 
 /// Returns whether every viewer is shown the same, since no field has two values at once.
-pub(super) fn is_uncontested(record: &Record) -> bool {
+fn is_uncontested(record: &Record) -> bool {
     record.body.keyed.is_empty() && record.body.registers.values().all(|values| values.len() == 1)
 }
 

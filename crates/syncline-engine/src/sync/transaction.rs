@@ -130,11 +130,9 @@ impl Transaction {
             self.batch.put(key, encode_record(record));
         }
         for side in Side::BOTH {
-            let key = || base_key(&names.domains[side.index()], entity, id);
             if let Some(base) = &plan.bases[side.index()] {
-                self.batch.put(key(), bases::encode(base, whole));
-            } else if plan.forgets[side.index()] {
-                self.batch.delete(key());
+                let key = base_key(&names.domains[side.index()], entity, id);
+                self.batch.put(key, bases::encode(base, whole));
             }
             if let (true, Some(write)) = (names.direction.mirrors(side), &plan.writes[side.index()])
             {

@@ -159,7 +159,7 @@ impl Gates {
 
     /// Returns whether a field does not come into the domain, or does not leave the other one.
     fn keep_from(&self, (path, leaf): &Field) -> bool {
-        self.own.keeps_from(path, leaf) || self.other.withholds(path, leaf)
+        self.own.conceals(path, leaf) || self.other.withholds(path, leaf)
     }
 }
 

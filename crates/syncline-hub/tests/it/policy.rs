@@ -423,6 +423,23 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
 #[test]
 fn a_mirror_keeps_the_fields_of_which_its_origin_cannot_speak() {
     let item = |p: &str, n: &str| format!(r#"{{"id":"1","n":"{n}","p":"{p}"}}"#);
+    // What a mirrored domain alone may say is not taken for said either.
+    for is_known in [false, true] {
+        let mut desk = desk_with(&[("/n", Action::OutOnly)]);
+        desk.contacts(
+            "personal",
+            &[if is_known { r#"{"id":"1","p":"0"}"# } else { "{\"id\":\"1\"}" }],
+        );
+        desk.contacts("business", &[r#"{"id":"1","p":"0"}"#]);
+        desk.sync().unwrap();
+        desk.contacts("business", &[&item("0", "OWN")]);
+        desk.request.direction = Direction::SourceToTarget;
+        desk.sync().unwrap();
+        assert_eq!(desk.held("business"), [item("0", "OWN")]);
+        desk.request.direction = Direction::Bidirectional;
+        desk.sync().unwrap();
+        assert_eq!(desk.both(), (vec![item("0", "OWN")], vec![item("0", "OWN")]));
+    }
     for action in [Action::Deny, Action::Mask, Action::InOnly] {
         for is_known in [false, true] {
             let mut desk = desk_with(&[("/n", action)]);
@@ -516,6 +533,7 @@ fn an_undo_gives_a_domain_back_what_it_had_by_itself() {
         (Action::Deny, true),
         (Action::Deny, false),
         (Action::Mask, false),
+        (Action::Mask, true),
     ] {
         let desk = desk_with(&[("/s", action)]);
         let home: &[&str] = if at_home { &[&item] } else { &[r#"{"id":"1"}"#] };

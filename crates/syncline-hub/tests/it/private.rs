@@ -105,6 +105,47 @@ fn a_record_that_is_no_more_private_crosses_again() {
     }
 }
 
+/// Whoever gave up a record can make one of that id, and one that nobody holds any more is gone.
+#[test]
+fn what_is_made_anew_while_a_record_is_private_is_a_record_of_its_own() {
+    let (open, own) = (r#"{"c":"y","id":"a","p":"0"}"#, r#"{"c":"y","id":"a","p":"B"}"#);
+    let (private, full) = (open.replace('y', "x"), r#"{"c":"x","id":"a","p":"0","q":"Q"}"#);
+    let (x, own_x) = (private.as_str(), r#"{"c":"x","id":"a","p":"B"}"#);
+    let [new_x, new_y] = ["x", "y"].map(|c| format!(r#"{{"c":"{c}","id":"a","p":"new"}}"#));
+    let (new_x, new_y) = (new_x.as_str(), new_y.as_str());
+    #[rustfmt::skip]
+    let histories: [(&str, &str, &[Step<'_>]); 4] = [
+        ("home removes its own", open, &[
+            ([x, ""], true, [x, open]),
+            (["", "-"], true, [x, ""]),
+            (["", own], true, [x, own]),
+            (["-", ""], true, [own, own]),
+        ]),
+        ("both declared it private", open, &[
+            ([x, x], false, [x, x]),
+            (["", ""], true, [x, x]),
+            (["", open], true, [open, open]),
+        ]),
+        ("both gave it up", full, &[
+            (["", ""], true, [full, full]),
+            (["-", ""], true, ["", full]),
+            ([new_x, "-"], true, [new_x, ""]),
+            ([new_y, ""], true, [new_y, new_y]),
+        ]),
+        ("both make it anew", open, &[
+            (["-", ""], true, ["", ""]),
+            (["", own_x], true, ["", own_x]),
+            ([new_x, ""], true, [new_x, own_x]),
+            (["", ""], false, [new_x, new_x]),
+        ]),
+    ];
+    for (name, first, steps) in histories {
+        for sides in SIDES {
+            play(name, sides, first, steps);
+        }
+    }
+}
+
 /// Plays a history that begins with a record that both sides agree on, if any.
 fn play(name: &str, sides: &[Side], first: &str, steps: &[Step<'_>]) {
     let items = |item: &str| if item.is_empty() { vec![] } else { vec![item.to_owned()] };
@@ -239,6 +280,10 @@ impl World {
                 }
             }
             return;
+        }
+        let is_alone = |side: usize| before[side].is_none() && self.exchanged[side].is_none();
+        if asked.is_empty() && [0, 1].into_iter().any(is_alone) {
+            assert!(self.asked().is_empty(), "one side alone is asked: {told}");
         }
         if !asked.is_empty() || !self.asked().is_empty() {
             self.exchanged = after;
