@@ -212,7 +212,7 @@ impl Differ<'_> {
         let kept = usize::try_from(keep).unwrap_or(usize::MAX);
         let too_old = match self.blind {
             true => after.len().saturating_sub(kept),
-            false if before.len() >= kept => fed_again(&before, &after),
+            false if before.len() >= kept => fed_again(&before, &after, kept),
             false => 0,
         };
         let mut left: BTreeMap<Leaf, usize> = BTreeMap::new();
@@ -294,12 +294,15 @@ pub fn members(array: &Leaf, key: &str) -> Option<BTreeMap<Box<str>, Fields>> {
 }
 
 /// Returns how many elements stand in front of a list that a writer feeds again from its beginning:
-/// the list as it was, and what was cut from it once in front.
-fn fed_again(before: &[Leaf], after: &[Leaf]) -> usize {
+/// the list as it was, and what was cut from it once in front. Who feeds a history of its own, longer
+/// than what is kept, does not hold what others have appended between.
+fn fed_again(before: &[Leaf], after: &[Leaf], kept: usize) -> usize {
     if before.is_empty() {
         return 0;
     }
-    after.windows(before.len()).position(|run| run == before).unwrap_or_default()
+    let whole = after.windows(before.len()).position(|run| run == before);
+    let of_own = || after.iter().position(|element| before.contains(element));
+    whole.or_else(|| of_own().filter(|_| after.len() > kept)).unwrap_or_default()
 }
 
 fn content_id(value: &Leaf, occurrence: u32) -> ElementId {

@@ -106,12 +106,6 @@ pub enum Refusal {
         /// The links that there are.
         known: Vec<String>,
     },
-    /// The configuration asks for something that this build does not do.
-    #[error("{what} is configured, and this version cannot do it")]
-    Unsupported {
-        /// What.
-        what: String,
-    },
     /// A file could not be read or written.
     #[error("cannot {action} {}", path.display())]
     File {
@@ -201,7 +195,6 @@ impl Refusal {
             Self::ConfigUnsafe { fault, .. } => fault.code(),
             Self::EntityUnsupported { .. } => "ENTITY_TYPE_UNSUPPORTED",
             Self::LinkUnknown { .. } => "LINK_UNKNOWN",
-            Self::Unsupported { .. } => "NOT_SUPPORTED",
             Self::File { .. } => "FILE_UNUSABLE",
             Self::FileExists { .. } => "FILE_EXISTS",
             Self::PlanInvalid { .. } => "PLAN_INVALID",
@@ -231,7 +224,6 @@ impl Refusal {
             Self::Notice { .. }
             | Self::DomainNotFound { .. }
             | Self::ConfigUnsafe { .. }
-            | Self::Unsupported { .. }
             | Self::NoState { .. } => Exit::Config,
             // A path that is not there will not be there a little later.
             Self::File { source, .. } => match source.kind() {
@@ -259,7 +251,6 @@ impl Refusal {
                 "the configuration has no link".to_owned()
             }
             Self::LinkUnknown { known, .. } => format!("known links: {}", known.join(", ")),
-            Self::Unsupported { .. } => "leaving it out could let something cross".to_owned(),
             Self::File { source, .. } => source.to_string(),
             Self::FileExists { .. } => "nothing that you wrote is overwritten".to_owned(),
             Self::PlanInvalid { .. } => "a plan is applied as it was saved, or not".to_owned(),
@@ -283,7 +274,6 @@ impl Refusal {
             Self::DomainsEqual { .. } => "name two different domains",
             Self::EntityUnsupported { .. } => "name supported entities, or define it",
             Self::LinkUnknown { .. } => "name one with --link, or --source and --target",
-            Self::Unsupported { .. } => "take it out of the configuration",
             Self::File { .. } => "check the path, who may use it, and the room on the disk",
             Self::FileExists { .. } => {
                 "choose another name, move it aside, or replace it with --force where the command takes that"

@@ -58,6 +58,11 @@ impl Gate {
         })
     }
 
+    /// Returns whether the domain keeps no field from the others.
+    pub fn gives_every_field(&self) -> bool {
+        self.policy.passes_every_field()
+    }
+
     /// Returns whether the domain keeps a field from the others.
     pub fn withholds(&self, path: &Path, leaf: &Leaf) -> bool {
         self.policy.judge_value(path, leaf.kind(), Direction::FromDomain) != Crossing::Pass

@@ -13,6 +13,7 @@ mod report;
 mod since;
 mod time;
 mod transaction;
+mod withdrawn;
 
 pub use gate::Gate;
 pub use names::{Naming, PLAIN, Rename, displacing};

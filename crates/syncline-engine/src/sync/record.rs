@@ -448,7 +448,7 @@ impl Planner<'_> {
     fn give(&self, side: Side, held: &[Held; 2], plan: &mut RecordPlan) {
         let party = self.party(side);
         let rules = &self.entity.rules;
-        let shown = self.shown_to(side, plan);
+        let mut shown = self.shown_to(side, held, plan);
         let now = match &held[side.index()] {
             Held::Unknown => return,
             Held::Absent => None,
@@ -462,29 +462,23 @@ impl Planner<'_> {
         }
         let nothing = Fields::new();
         let held_now = now.as_deref().unwrap_or(&nothing);
+        let withdrawn = shown.as_mut().map(|shown| self.withdraw(side, plan, shown, held_now));
         let mut after = shown.as_ref().map(|shown| party.gate.rendering(shown, held_now));
         // The field that decides may itself be hidden from the domain.
-        let keeps_back = |fields: Option<&Fields>| fields.is_some_and(|f| party.gate.keeps_back(f));
-        if keeps_back(shown.as_ref()) || keeps_back(after.as_deref()) {
+        let mut shown_there = shown.iter().chain(after.as_deref());
+        if shown_there.any(|fields| party.gate.keeps_back(fields)) {
             plan.kept_back[side.index()] = true;
             return;
         }
         keep_reported(side, plan, now.as_deref(), after.as_mut());
-        let same = match (&now, &after) {
-            (Some(_), Some(_)) if plan.renamed[side.index()] => false,
-            (Some(now), Some(after)) => same_fields(rules, now, after),
-            (None, None) => true,
-            _ => false,
+        let same = match (now.as_deref(), after.as_deref()) {
+            (Some(now), Some(after)) => {
+                !plan.renamed[side.index()] && same_fields(rules, now, after)
+            }
+            (now, after) => now == after,
         };
-        if now.is_some() && after.is_none() && self.direction.takes(side) {
-            plan.stays[side.index()] = !self.direction.removes(side);
-        }
-        if plan.stays[side.index()] {
-            return;
-        }
-        let may_write = self.direction.takes(side) && party.domain.writable;
-        if !same && !may_write {
-            plan.waiting[side.index()] = self.direction.takes(side);
+        let is_removal = now.is_some() && after.is_none();
+        if self.is_held_off(side, (is_removal, same), plan) {
             return;
         }
         let Some(record) = &plan.record else {
@@ -496,23 +490,23 @@ impl Planner<'_> {
             return;
         };
         let earlier = plan.bases[side.index()].take();
-        let (token, kept) = self.seen_by(side, record, shown.as_ref(), earlier.as_ref());
+        let mut withheld = withdrawn.unwrap_or_default();
+        withheld.extend(shown.iter().flat_map(|shown| party.gate.withheld(shown)));
+        let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_ref());
         plan.bases[side.index()] = if same {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)
         } else {
             if let (Some(now), Some(after)) = (&now, &after) {
                 let replaced = party.gate.replaced(now, after, rendering_of(earlier.as_ref()));
-                let replaced = replaced.into_iter();
-                plan.notices.extend(replaced.map(|path| (side, Notice::Replaced { path })));
+                let told = replaced.into_iter().map(|path| (side, Notice::Replaced { path }));
+                plan.notices.extend(told);
             }
             if let (Some(after), false) = (&mut after, rules.fields.is_empty()) {
                 arrange(after.to_mut(), held.each_ref().map(Held::fields), rules);
             }
             // A record that comes anew comes without what is out of scope.
-            let rendering = match now {
-                Some(_) => with(after.as_deref().cloned(), &kept),
-                None => after.as_deref().cloned(),
-            };
+            let kept = if now.is_some() { kept } else { Fields::new() };
+            let rendering = with(after.as_deref().cloned(), &kept);
             let is_copy = now.is_none() && is_held(&held[side.other().index()], after.as_deref());
             let (before, after) = (now.map(Cow::into_owned), after.map(Cow::into_owned));
             plan.writes[side.index()] = Some(Write { before, after, is_copy });
@@ -520,6 +514,29 @@ impl Planner<'_> {
             let earlier = earlier.filter(|_| !plan.renamed[side.index()]);
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
+    }
+
+    /// Returns whether a domain is left as it is although it may differ: nothing is removed from it, or
+    /// nothing written to it.
+    fn is_held_off(
+        &self,
+        side: Side,
+        (is_removal, same): (bool, bool),
+        plan: &mut RecordPlan,
+    ) -> bool {
+        let takes = self.direction.takes(side);
+        if is_removal && takes {
+            plan.stays[side.index()] = !self.direction.removes(side);
+        }
+        if plan.stays[side.index()] {
+            return true;
+        }
+        let may_write = takes && self.party(side).domain.writable;
+        let is_held_off = !same && !may_write;
+        if is_held_off {
+            plan.waiting[side.index()] = takes;
+        }
+        is_held_off
     }
 
     /// Returns what is known of a domain that holds what it is to hold.
@@ -543,17 +560,18 @@ impl Planner<'_> {
 
     /// Returns what a domain has seen that holds what it is to hold, and what it holds, as far as
     /// was ever known, out of its scope: of these fields it has seen nothing new.
+    ///
+    /// - `withheld`: the fields that it is not shown.
     fn seen_by(
         &self,
         side: Side,
         record: &Record,
-        shown: Option<&Fields>,
+        withheld: &[Path],
         earlier: Option<&Base>,
     ) -> (Token, Fields) {
         let party = self.party(side);
-        let withheld = shown.map(|shown| party.gate.withheld(shown)).unwrap_or_default();
         let writer = &party.domain.writer;
-        let mut token = Token::of(record, &self.entity.rules, Some(writer), &withheld);
+        let mut token = Token::of(record, &self.entity.rules, Some(writer), withheld);
         let known = earlier.and_then(|base| Some((base, base.rendering.as_ref()?)));
         let Some((earlier, rendering)) = known else { return (token, Fields::new()) };
         let kept = party.gate.out_of_scope(rendering);
@@ -562,19 +580,22 @@ impl Planner<'_> {
     }
 
     /// Returns the record as one domain may see it, before its gate; nothing if it is deleted.
-    fn shown_to(&self, side: Side, plan: &RecordPlan) -> Option<Fields> {
+    fn shown_to(&self, side: Side, held: &[Held; 2], plan: &RecordPlan) -> Option<Fields> {
         let rules = &self.entity.rules;
         let record = plan.record.as_ref();
         let record = record.filter(|record| is_visible(record, rules.deletion))?;
+        let other = side.other();
+        if self.direction.mirrors(side) {
+            // Whatever else the hub knows, and whatever is in conflict there.
+            if let Held::Present { fields, .. } = &held[other.index()] {
+                return Some(self.party(other).gate.held(fields).into_owned());
+            }
+            return visible(record, rules, Some(&self.party(other).domain.writer));
+        }
         if is_uncontested(record) {
             return self.shown_to_all(plan);
         }
-        // A mirror shows what its source holds, also where a conflict is open.
-        let viewer = match self.direction.mirrors(side) {
-            true => side.other(),
-            false => side,
-        };
-        visible(record, rules, Some(&self.party(viewer).domain.writer))
+        visible(record, rules, Some(&self.party(side).domain.writer))
     }
 }
 

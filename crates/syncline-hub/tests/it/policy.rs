@@ -3,13 +3,14 @@
 use syncline_engine::link::{Direction, Side};
 use syncline_engine::rows::{Key, Scan};
 use syncline_hub::{Hub, HubError, Silent, SyncOutcome};
-use syncline_merge::rules::EntityRules;
-use syncline_model::id::{DomainName, EntityName};
+use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
+use syncline_model::id::{DomainName, EntityName, Writer};
 use syncline_model::json::Json;
+use syncline_model::path::Pattern;
 use syncline_policy::Action;
 
 use crate::desk::{Desk, entity};
-use crate::hunt_kit::{files_below, keep_back, no_guard, policy};
+use crate::hunt_kit::{agreed, files_below, keep_back, no_guard, policy};
 
 const CANARY: &str = "CANARY-7f3a";
 
@@ -419,6 +420,50 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
     assert!(!desk.files().1.contains(CANARY));
 }
 
+/// What a domain withholds by now is not given to others, although the hub knows it from before.
+#[test]
+fn a_rule_that_is_moved_home_keeps_back_what_the_hub_knows() {
+    let first = r#"{"id":"1","p":"0"}"#;
+    let secret = format!(r#"{{"h":["s","{CANARY}"],"id":"1","n":"{CANARY}","p":"0"}}"#);
+    let rules = EntityRules {
+        fields: vec![FieldRules {
+            pattern: Pattern::parse("/h").unwrap(),
+            shape: Shape::Append { keep: 10 },
+            rule: Rule::Latest,
+        }],
+        ..EntityRules::default()
+    };
+    let both = |action| policy(&[("/n", action), ("/h", action)]);
+    for before in [Action::Deny, Action::OutOnly, Action::Mask] {
+        for now in [Action::Deny, Action::Mask, Action::InOnly] {
+            for is_removed in [false, true] {
+                let mut desk = agreed(&[first]);
+                desk.request.entities = vec![entity("contacts", rules.clone())];
+                desk.set_policy(Side::Target, both(before));
+                desk.contacts("personal", &[&secret]);
+                desk.sync().unwrap();
+                desk.set_policy(Side::Source, both(now));
+                desk.sync().unwrap();
+                if is_removed {
+                    desk.contacts("personal", &[first]);
+                    desk.sync().unwrap();
+                }
+                desk.set_policy(Side::Target, policy(&[]));
+                let context = format!("{before:?} {now:?} {is_removed}");
+                let outcome = desk.sync().unwrap();
+                assert_nothing_leaked(&desk, &outcome, &context);
+                // Edits of what business has itself go on.
+                let held = desk.held("business")[0].replace(r#""p":"0""#, r#""p":"1""#);
+                desk.contacts("business", &[&held]);
+                let outcome = desk.sync().unwrap();
+                assert_nothing_leaked(&desk, &outcome, &context);
+                assert!(desk.held("personal")[0].contains(r#""p":"1""#), "{context}");
+                desk.sync_is_idle();
+            }
+        }
+    }
+}
+
 /// A domain that may not have a field, or not say anything of it, says nothing by lacking it.
 #[test]
 fn a_mirror_keeps_the_fields_of_which_its_origin_cannot_speak() {
@@ -506,6 +551,32 @@ fn an_undo_obeys_the_policy_of_the_domain_that_a_value_comes_from() {
         let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
         assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{side:?}: {refused:?}");
         assert!(!desk.files().1.contains(CANARY), "{side:?}");
+    }
+}
+
+/// Whatever else is in conflict at the hub: a mirror is what its origin's file is.
+#[test]
+fn a_mirror_holds_what_its_origin_holds() {
+    let item = |k: &str| format!(r#"{{"id":"1","k":"{k}"}}"#);
+    for direction in [Direction::TargetToSource, Direction::SourceToTarget, Direction::Copy] {
+        for wins in [["personal", "business"], ["business", "personal"]] {
+            let mut desk = agreed(&[&item("0")]);
+            let mut rules = EntityRules {
+                rule_default: Rule::Priority([Writer::new(wins[0]).unwrap()].into()),
+                ..EntityRules::default()
+            };
+            desk.request.entities = vec![entity("contacts", rules.clone())];
+            desk.contacts("personal", &[&item("P")]);
+            desk.contacts("business", &[&item("B")]);
+            desk.sync().unwrap();
+            let agreed = desk.both();
+            assert_eq!(agreed.0, agreed.1);
+            rules.rule_default = Rule::Latest;
+            desk.request.entities = vec![entity("contacts", rules)];
+            desk.request.direction = direction;
+            desk.sync().unwrap();
+            assert_eq!(desk.both(), agreed, "{direction:?} {wins:?}");
+        }
     }
 }
 

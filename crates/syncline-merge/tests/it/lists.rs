@@ -151,6 +151,24 @@ fn a_member_that_two_writers_add_alike_has_its_list_once() {
 }
 
 #[test]
+fn who_feeds_a_history_of_its_own_brings_nothing_back_that_was_cut() {
+    let place = Place::Alone;
+    let mut desk = desk(3);
+    sync(&mut desk, place, &[("p", numbers("1 2 3")), ("b", numbers("1 2 3"))]);
+    let both = [("p", numbers("1 2 3 70")), ("b", numbers("1 2 3 80"))];
+    assert_eq!(sync(&mut desk, place, &both), numbers("3 70 80"));
+    for (history, expected) in [
+        ("1 2 3 80", "3 70 80"),
+        ("1 2 3 80 70", "3 70 80"),
+        ("1 2 3 80 81", "70 80 81"),
+        ("1 2 3 80 81 82", "80 81 82"),
+    ] {
+        desk.read("b", Some(&place.record(&numbers(history))));
+        assert_eq!(place.list(&desk.write("p").unwrap()), numbers(expected), "{history}");
+    }
+}
+
+#[test]
 fn what_two_writers_append_alike_is_kept_up_by_both() {
     let mut desk = desk(ALL);
     sync(&mut desk, Place::Alone, &[("p", numbers("1")), ("b", numbers("1"))]);

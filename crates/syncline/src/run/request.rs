@@ -4,8 +4,8 @@ use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
 use syncline_engine::sync::Rename;
 use syncline_hub::{FileDomain, FileEntity, SyncRequest};
 use syncline_merge::rules::EntityRules;
-use syncline_model::id::{EntityName, Writer};
-use syncline_policy::{Access, Crossing, Direction as Way, Guard, Limits, PermissionDenied};
+use syncline_model::id::Writer;
+use syncline_policy::{Access, Guard, Limits, PermissionDenied};
 
 use super::context::Context;
 use super::only;
@@ -73,8 +73,8 @@ pub fn prepare(
         .map(|entity| file_entity(entity, rules(entity, &decider, fields_first)))
         .collect();
     let (mut source, mut target) = (file_domain(source), file_domain(target));
-    add_filter(&link, &mut source.domain)?;
-    add_filter(&link, &mut target.domain)?;
+    add_filter(&link, &mut source.domain);
+    add_filter(&link, &mut target.domain);
     let request = SyncRequest {
         narrowing: only::narrowing(config, options, [&source, &target], &mut entities)?,
         source,
@@ -152,29 +152,10 @@ fn link(config: &Config, options: &SyncOptions) -> Result<Link, Refusal> {
 }
 
 /// Lets only those records cross at both gates that meet the filter of the link.
-///
-/// # Errors
-///
-/// [`Refusal::Unsupported`] if a domain does not show the field that decides: then nobody could
-/// tell there which records take part.
-fn add_filter(link: &Link, domain: &mut LinkedDomain) -> Result<(), Refusal> {
+fn add_filter(link: &Link, domain: &mut LinkedDomain) {
     for filter in &link.filter {
-        let of_filter = |name: &&EntityName| filter.entity.as_ref().is_none_or(|own| own == *name);
-        for entity in link.entities.iter().filter(of_filter) {
-            let gate = domain.policy.gate(entity);
-            let path = &filter.condition.path;
-            let crosses = |way| gate.judge(path, way) == Crossing::Pass;
-            if !crosses(Way::FromDomain) || !crosses(Way::ToDomain) {
-                let (link, domain) = (&link.name, &domain.name);
-                let what = format!(
-                    "`filter` of link `{link}` by {path}, which the policy of `{domain}` withholds,"
-                );
-                return Err(Refusal::Unsupported { what });
-            }
-        }
         domain.policy.require(filter.entity.clone(), filter.condition.clone());
     }
-    Ok(())
 }
 
 /// Returns the link between two domains, both of which must be known and differ.

@@ -30,6 +30,7 @@ const CASES: &[Case] = &[
     (Fault::PriorityUnknownDomain, "[entities.contacts.fields]\n\"/x\" = { priority = [\"personal\", \"home\"] }\n", nothing, ("CHECK_PRIORITY_UNKNOWN_DOMAIN", 3)),
     (Fault::SecretLiteral, "[entities.contacts]\n[notify]\nurl = \"https://example.org/?token=canary\"\n", nothing, ("CHECK_SECRET_LITERAL", 3)),
     (Fault::MirrorUnguarded, "direction = \"source_to_target\"\n[entities.contacts]\n[limits]\nmax_delete = \"100%\"\n", nothing, ("CHECK_MIRROR_UNGUARDED", 3)),
+    (Fault::FilterWithheld, "filter = [{ path = \"/c\", equals = 1 }]\n[entities.contacts]\n[[domains.business.policy.fields]]\npath = \"/c\"\naction = \"deny\"\n", nothing, ("CHECK_FILTER_WITHHELD", 3)),
     (Fault::LinksLeak, "[entities.contacts]\n[domains.third]\npath = \"data/third\"\n[links.on]\nsource = \"business\"\ntarget = \"third\"\nentities = [\"contacts\"]\n[[domains.business.policy.fields]]\npath = \"/s\"\naction = \"deny\"\n",
         |desk| fs::create_dir(desk.path("data/third")).unwrap(), ("CHECK_LINKS_LEAK", 3)),
     (Fault::StateInDomain, CONTACTS, |desk| symlink("data/personal", desk.path(".syncline")).unwrap(), ("CHECK_STATE_IN_DOMAIN", 3)),
