@@ -8,9 +8,9 @@ use syncline_engine::audit::{
     Actor, AuditEntry, BatchFacts, Details, Salt, Shreddable, inner_root,
 };
 use syncline_engine::conflicts::{ConflictRow, Status};
-use syncline_engine::index::DomainIndex;
+use syncline_engine::index::{DomainIndex, ItemNames};
 use syncline_engine::log::{ChangeKind, LogEntry};
-use syncline_engine::sync::Rename;
+use syncline_engine::sync::{Naming, Rename};
 use syncline_merge::codec::{encode_base, encode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::conflicts;
@@ -61,17 +61,18 @@ fn main() -> Result<(), Failure> {
         salt: Salt::new([5; 32]),
     };
     write("log_entry", "created", &entry.encode())?;
-    let index = DomainIndex {
+    let mut index = DomainIndex {
         file: Some([3; 32]),
         bytes: 4_096,
         rules: [4; 16],
         position: Position(17),
-        names: vec![Rename {
-            hub: path::Path::parse("/phone")?,
-            domain: path::Path::parse("/tel")?,
-        }],
+        names: ItemNames::default(),
         items: vec![(id, [6; 16])],
     };
+    let renames =
+        vec![Rename { hub: path::Path::parse("/phone")?, domain: path::Path::parse("/tel")? }];
+    let naming = Naming { renames, beside: Vec::new() };
+    index.set_names(|_| &naming);
     write("domain_index", "one-record", &index.encode())?;
     let digest = Digest::of(b"new");
     let staged = Staged { target: "/d/contacts.json".into(), path: "/d/.contacts".into(), digest };
@@ -80,6 +81,7 @@ fn main() -> Result<(), Failure> {
         old: Some(Digest::of(b"old")),
         keep: Some("/k".into()),
         records: vec![RecordId::new("1")?],
+        note: Some(b"names".to_vec()),
     };
     write("journal", "replacement", &noted.encode())?;
     write("audit_entry", "run", &audit_entry()?)?;

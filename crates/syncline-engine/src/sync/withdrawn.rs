@@ -30,8 +30,12 @@ impl Planner<'_> {
             let mut entries = register.into_iter().flat_map(Register::values);
             entries.any(|e| e.writer != other.domain.writer && e.value.as_ref() == Some(leaf))
         };
-        let is_withdrawn =
-            |field: &&Field| other.gate.withholds(&field.0, &field.1) && !is_said_by_others(field);
+        // What the domain holds already it has seen.
+        let is_withdrawn = |field: &&Field| {
+            other.gate.withholds(&field.0, &field.1)
+                && held.binary_search(field).is_err()
+                && !is_said_by_others(field)
+        };
         let withdrawn = shown.iter().filter(is_withdrawn).map(|(path, _)| path.clone());
         let withdrawn: Vec<Path> = withdrawn.collect();
         if withdrawn.is_empty() {

@@ -404,7 +404,9 @@ impl EntityPlan {
     fn count(&mut self, planner: &Planner<'_>, id: &RecordId, plan: &RecordPlan) {
         let deletion = planner.entity.rules.deletion;
         let exists = plan.record.as_ref().is_some_and(|record| is_visible(record, deletion));
-        let exists = exists || plan.stays.contains(&true);
+        let is_held = || self.input.sides.iter().any(|side| side.document.item(id).is_some());
+        let is_set_aside = plan.kept_back.contains(&true) && is_held();
+        let exists = exists || plan.stays.contains(&true) || is_set_aside;
         self.report.merged += u64::from(exists);
         for side in Side::BOTH {
             self.report.filtered += u64::from(plan.kept_back[side.index()]);

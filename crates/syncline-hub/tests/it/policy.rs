@@ -420,6 +420,63 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
     assert!(!desk.files().1.contains(CANARY));
 }
 
+/// A rule that comes later, and a rule for something inside of a list, make no edit a question.
+#[test]
+fn an_edit_of_what_the_other_side_may_not_say_is_no_conflict_with_what_it_said() {
+    let item = |n: &str| format!(r#"{{"id":"1","k":[{{"i":"m","v":"{n}"}}],"n":"{n}","t":"{n}"}}"#);
+    let field = |pattern, shape| FieldRules {
+        pattern: Pattern::parse(pattern).unwrap(),
+        shape,
+        rule: Rule::Latest,
+    };
+    let rules = EntityRules {
+        fields: vec![field("/k", Shape::Keyed { key: "i".into() }), field("/t", Shape::Text)],
+        ..EntityRules::default()
+    };
+    for action in [Action::Deny, Action::Mask, Action::InOnly, Action::OutOnly] {
+        for (of, first) in [
+            (Side::Source, "personal"),
+            (Side::Source, "business"),
+            (Side::Target, "personal"),
+            (Side::Target, "business"),
+        ] {
+            for is_later in [false, true] {
+                let context = format!("{action:?} at {of:?}, {first} first, {is_later}");
+                let restricted = policy(&[("/n", action), ("/k/*/v", action), ("/t", action)]);
+                let mut desk = agreed(&[]);
+                desk.request.entities = vec![entity("contacts", rules.clone())];
+                if is_later {
+                    desk.contacts(first, &[&item("0")]);
+                    desk.sync().unwrap();
+                    desk.set_policy(of, restricted);
+                } else {
+                    desk.set_policy(of, restricted);
+                    desk.contacts("personal", &[&item("0")]);
+                    desk.contacts("business", &[&item("0")]);
+                }
+                desk.sync().unwrap();
+                // Who may speak, if anybody may.
+                let editor = match (of, action) {
+                    (Side::Source, Action::OutOnly) => "personal",
+                    (Side::Target, Action::OutOnly) => "business",
+                    (Side::Source, _) => "business",
+                    (Side::Target, _) => "personal",
+                };
+                for n in ["1", "2"] {
+                    let held = desk.held(editor)[0].replace(['0', '1'], n);
+                    desk.contacts(
+                        editor,
+                        &[&held.replace(&format!(r#""id":"{n}""#), r#""id":"1""#)],
+                    );
+                    desk.sync().unwrap();
+                    let asked = desk.hub().conflicts().unwrap();
+                    assert!(asked.is_empty(), "{context}: {asked:?}");
+                }
+            }
+        }
+    }
+}
+
 /// What a domain withholds by now is not given to others, although the hub knows it from before.
 #[test]
 fn a_rule_that_is_moved_home_keeps_back_what_the_hub_knows() {
