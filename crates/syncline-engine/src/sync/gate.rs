@@ -53,9 +53,7 @@ impl Gate {
 
     /// Returns whether a field is out of the reach of the domain that this one mirrors.
     fn is_unspoken(&self, path: &Path, leaf: &Leaf) -> bool {
-        self.origin.as_ref().is_some_and(|origin| {
-            origin.judge_value(path, leaf.kind(), Direction::FromDomain) != Crossing::Pass
-        })
+        self.origin.as_ref().is_some_and(|origin| withholds(origin, path, leaf))
     }
 
     /// Returns whether the domain keeps no field from the others.
@@ -65,7 +63,7 @@ impl Gate {
 
     /// Returns whether the domain keeps a field from the others.
     pub fn withholds(&self, path: &Path, leaf: &Leaf) -> bool {
-        self.policy.judge_value(path, leaf.kind(), Direction::FromDomain) != Crossing::Pass
+        withholds(&self.policy, path, leaf)
     }
 
     /// Returns whether every field of every record passes in both directions.
@@ -108,7 +106,7 @@ impl Gate {
     }
 
     /// Returns whether the domain does not get to see a field as it is at the hub.
-    pub fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
+    fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
         let crossing = self.policy.judge_value(path, leaf.kind(), Direction::ToDomain);
         crossing != Crossing::Pass || self.is_unspoken(path, leaf)
     }
@@ -126,9 +124,9 @@ impl Gate {
         if self.is_unspoken(path, leaf) {
             return Passage::Closed;
         }
-        let judge = |direction| self.policy.judge_value(path, leaf.kind(), direction);
-        let out = judge(Direction::FromDomain) == Crossing::Pass;
-        let into = judge(Direction::ToDomain) != Crossing::Withhold;
+        let out = !self.withholds(path, leaf);
+        let into = self.policy.judge_value(path, leaf.kind(), Direction::ToDomain);
+        let into = into != Crossing::Withhold;
         match (out, into) {
             (true, true) => Passage::Open,
             // Nothing is taken from a mirror, and what is not given to it is its own.
@@ -287,6 +285,11 @@ impl Gate {
         }
         own
     }
+}
+
+/// Returns whether a domain keeps a field from the others.
+fn withholds(policy: &EntityGate, path: &Path, leaf: &Leaf) -> bool {
+    policy.judge_value(path, leaf.kind(), Direction::FromDomain) != Crossing::Pass
 }
 
 /// Returns the value of a field; `fields` are sorted by path.

@@ -296,9 +296,9 @@ impl Planner<'_> {
         let mut base = plan.bases[side.index()].take();
         // Who has given up a record that others hold meets it anew.
         let is_shown =
-            plan.record.as_ref().is_some_and(|r| is_visible(r, self.entity.rules.deletion));
-        if held.is_some() && is_shown {
-            base = base.filter(|base| !is_given_up(base));
+            || plan.record.as_ref().is_some_and(|r| is_visible(r, self.entity.rules.deletion));
+        if held.is_some() && base.as_ref().is_some_and(is_given_up) && is_shown() {
+            base = None;
         }
         if held.is_none() && base.is_none() {
             return Ok(None);

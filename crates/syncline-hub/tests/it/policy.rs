@@ -44,6 +44,13 @@ fn assert_nothing_leaked(desk: &Desk, outcome: &SyncOutcome, context: &str) {
     }
 }
 
+/// Expects the undo of a run to be refused, and nothing of it to reach business.
+fn assert_not_brought_back(desk: &Desk, sync_id: &str) {
+    let refused = desk.hub().undo(sync_id, &desk.request, false);
+    assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
+    assert!(!desk.files().1.contains(CANARY));
+}
+
 fn each(hub: &Hub, scan: &Scan, mut row: impl FnMut(&Key, &[u8])) {
     hub.rows()
         .scan(scan, None, usize::MAX, &mut |key, bytes| {
@@ -415,9 +422,7 @@ fn an_undo_does_not_bring_back_what_has_become_private() {
     let mut private = policy(&[]);
     keep_back(&mut private, "/c", r#""x""#);
     desk.set_policy(Side::Target, private);
-    let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
-    assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
-    assert!(!desk.files().1.contains(CANARY));
+    assert_not_brought_back(&desk, &undone.report.sync_id);
 }
 
 /// A rule that comes later, and a rule for something inside of a list, make no edit a question.
@@ -648,9 +653,7 @@ fn an_undo_does_not_bring_back_what_is_private_by_the_word_of_others() {
     let mut private = policy(&[("/c", Action::Deny)]);
     keep_back(&mut private, "/c", r#""x""#);
     desk.set_policy(Side::Target, private);
-    let refused = desk.hub().undo(&undone.report.sync_id, &desk.request, false);
-    assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{refused:?}");
-    assert!(!desk.files().1.contains(CANARY));
+    assert_not_brought_back(&desk, &undone.report.sync_id);
 }
 
 #[test]
