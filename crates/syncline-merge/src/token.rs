@@ -77,7 +77,8 @@ impl Token {
     /// from `before` to `after`.
     ///
     /// Only where nobody else has added there since the writer looked: what it takes away later is
-    /// what the site had added up to some change, and must hold nothing that it has not seen.
+    /// what the site had added up to some change, and must hold nothing that it has not seen. The
+    /// token goes out with the answer: a writer that is not answered has seen nothing of its change.
     pub fn note_own_additions(&mut self, before: Option<&Record>, after: &Record, site: SiteId) {
         let nothing = Body::default();
         let before = before.map_or(&nothing, |record| &record.body);

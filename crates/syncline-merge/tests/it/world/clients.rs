@@ -44,6 +44,14 @@ pub(crate) struct Given {
     sees_none: bool,
 }
 
+/// What a hub answers to an operation: until it arrives, the client has seen nothing of its change.
+#[derive(Clone)]
+pub(crate) struct Answer {
+    pub(crate) stamp: Stamp,
+    /// The client's token, with what it has added by the change.
+    pub(crate) token: Token,
+}
+
 struct Pending {
     id: u64,
     record: usize,
@@ -151,21 +159,21 @@ impl World {
             }
             return Ok(());
         }
-        if let Some(stamp) = self.hubs[hub].results.get(&pending.id) {
-            let stamp = *stamp;
-            self.note(|| format!("client {client} tries again and is told {stamp:?}"));
-            self.client_is_answered(client, &pending, stamp);
+        if let Some(answer) = self.hubs[hub].results.get(&pending.id).cloned() {
+            self.note(|| format!("client {client} tries again and is told {:?}", answer.stamp));
+            self.client_is_answered(client, &pending, answer);
             return Ok(());
         }
         self.client_sends(client, pending, &mut Random::new(0, 3))
     }
 
-    fn client_is_answered(&mut self, client: usize, pending: &Pending, stamp: Stamp) {
-        let change = self.oracle.by_stamp(stamp);
+    fn client_is_answered(&mut self, client: usize, pending: &Pending, answer: Answer) {
+        let change = self.oracle.by_stamp(answer.stamp);
         let Some(given) = &mut self.clients[client].given[pending.record] else {
             return;
         };
-        given.own.push(stamp);
+        given.own.push(answer.stamp);
+        given.seeing.token = answer.token;
         if let Some(change) = change {
             given.own_set.insert(change);
         }
@@ -202,14 +210,9 @@ impl World {
         } else {
             self.commit(hub, &request)?
         };
-        let mut given = given;
-        let said = said.map(|(stamp, token)| {
-            given.seeing.token = token;
-            stamp
-        });
         self.note(|| {
             let Pending { record, operation, .. } = &pending;
-            let said = said.as_ref().map_err(Refusal::code);
+            let said = said.as_ref().map(|answer| answer.stamp).map_err(Refusal::code);
             format!(
                 "client {client} at hub {hub}, record {record}: {:?} → {said:?}",
                 operation.effect
@@ -218,13 +221,14 @@ impl World {
         self.count(said.as_ref().err().map_or("operations", Refusal::code));
         let keeps = !matches!(said, Err(Refusal::Rebase | Refusal::TextEdit { .. }));
         self.clients[client].given[pending.record] = keeps.then_some(given);
-        if let Ok(stamp) = said {
-            self.hubs[hub].results.insert(pending.id, stamp);
+        if let Ok(answer) = said {
+            self.hubs[hub].results.insert(pending.id, answer.clone());
             if random.chance(20) {
                 let site = self.hubs[hub].site;
                 self.clients[client].pending = Some(Pending { site, ..pending });
+                self.note(|| format!("client {client} is not answered"));
             } else {
-                self.client_is_answered(client, &pending, stamp);
+                self.client_is_answered(client, &pending, answer);
             }
         }
         Ok(())
@@ -235,7 +239,7 @@ impl World {
         &mut self,
         hub: usize,
         request: &Request<'_>,
-    ) -> Result<Result<(Stamp, Token), Refusal>, String> {
+    ) -> Result<Result<Answer, Refusal>, String> {
         let record = request.record;
         let context = Context {
             base: Some(request.seeing.token.clone()),
@@ -285,7 +289,7 @@ impl World {
         let before = self.hubs[hub].records[record].as_ref();
         token.note_own_additions(before, &done.record, done.stamp.site);
         self.keep(hub, record, done.record, change, &done.capped)?;
-        Ok(Ok((done.stamp, token)))
+        Ok(Ok(Answer { stamp: done.stamp, token }))
     }
 
     /// Checks that a refusal has its reason in what was seen and what has arrived.

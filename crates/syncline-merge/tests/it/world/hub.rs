@@ -9,10 +9,11 @@ use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::Token;
-use syncline_model::clock::{Clock, Stamp};
+use syncline_model::clock::Clock;
 use syncline_model::id::SiteId;
 use syncline_model::version::Version;
 
+use super::clients::Answer;
 use super::random::Random;
 use super::{RECORDS, World};
 use crate::oracle::expect::{contents, difference, expected, lost_letters};
@@ -34,8 +35,8 @@ pub(crate) struct Hub {
     /// What was known before each entry of the log.
     pub(crate) earlier: Vec<Rc<Knowledge>>,
     pub(crate) peers: Vec<Peer>,
-    /// The change that each operation came to.
-    pub(crate) results: BTreeMap<u64, Stamp>,
+    /// The answer to each operation.
+    pub(crate) results: BTreeMap<u64, Answer>,
     pub(crate) rules: EntityRules,
     pub(crate) backup: Option<Rc<Hub>>,
 }
