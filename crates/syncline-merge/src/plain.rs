@@ -474,8 +474,8 @@ fn without_base(
     reading: &Reading<'_>,
     rules: &EntityRules,
 ) -> Blind {
-    // A record of which all was taken back never was.
-    let Some(record) = record.filter(|record| !record.is_empty()) else {
+    // A record of which all was taken back never was; one that was forgotten elsewhere was deleted.
+    let Some(record) = record.filter(|record| !record.is_empty() || record.is_forgotten()) else {
         return Blind::States(statement(rules, &Fields::new(), new).operations);
     };
     if !is_visible(record, rules.deletion) {

@@ -155,6 +155,12 @@ impl Record {
         self.live.is_empty() && self.deletes.is_empty() && self.body.is_empty()
     }
 
+    /// Returns whether the record was deleted, and forgotten by all who knew of that: nothing is left
+    /// of it but a version that says so.
+    pub(crate) fn is_forgotten(&self) -> bool {
+        self.is_empty() && !self.born.is_empty() && self.born.includes(&self.version)
+    }
+
     /// Returns the greatest clock that the state names.
     pub fn clock_max(&self) -> Clock {
         let exceptions = self.exceptions.values().map(Version::clock_max);

@@ -4,8 +4,11 @@ use crate::desk::{Desk, rules};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{ConflictKind, Decision, conflicts, settle};
 use syncline_merge::display::{same_by_shape, visible};
+use syncline_merge::join::join;
 use syncline_merge::plain::{Intent, Notice, Reading, take};
+use syncline_merge::restore::{Renewals, restore};
 use syncline_merge::rules::{EntityRules, Rule, Shape};
+use syncline_merge::state::Record;
 use syncline_merge::token::Token;
 use syncline_model::clock::Clock;
 use syncline_model::id::{SiteId, Writer};
@@ -242,6 +245,46 @@ fn without_a_base_nothing_is_deleted_and_differences_are_conflicts() {
     desk.read("b", Some(expected));
     assert_eq!(desk.notices, [Notice::DeletedHere]);
     assert_eq!(desk.shown("b"), None, "a deleted record does not come back by itself");
+}
+
+/// Of a record of which nothing is left, the version tells how it came to that.
+#[test]
+fn an_empty_record_is_created_where_it_was_taken_back_and_reported_where_it_was_forgotten() {
+    let mut desk = Desk::new(rules(&[]));
+    desk.read("a", Some(r#"{"v":1}"#));
+    let created = desk.record.take().unwrap();
+
+    let floor = Version::new();
+    let clock = &mut desk.clock;
+    let mut site = Site { id: SiteId(1), clock, now_ms: 2_000, floor: &floor, lost: &[] };
+    let taken_back =
+        restore(&created, &Record::default(), &Renewals::new(), &mut [], &mut site).unwrap();
+    let taken_back = taken_back.unwrap().record;
+    let forgotten = join(&created, &Record::begun(&created.version)).unwrap();
+    assert!(taken_back.is_empty() && forgotten.is_empty());
+
+    let deleted_here = || vec![Notice::DeletedHere];
+    let cases = [
+        ("taken back", taken_back.clone(), vec![]),
+        ("forgotten", forgotten.clone(), deleted_here()),
+        (
+            "taken back, and known where an earlier life was forgotten",
+            join(&taken_back, &Record::begun(&created.version)).unwrap(),
+            vec![],
+        ),
+        (
+            "taken back, and forgotten since",
+            join(&forgotten, &Record::begun(&taken_back.version)).unwrap(),
+            deleted_here(),
+        ),
+    ];
+    for (name, record, notices) in cases {
+        let is_created = notices.is_empty();
+        let mut desk = Desk { record: Some(record), ..Desk::new(rules(&[])) };
+        desk.read("b", Some(r#"{"v":1}"#));
+        assert_eq!(desk.notices, notices, "case: {name}");
+        assert_eq!(desk.shown("b").is_some(), is_created, "case: {name}");
+    }
 }
 
 #[test]
