@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
-use syncline_engine::sync::{Gate, Rename, displacing};
+use syncline_engine::sync::{Bystander, Gate, Rename, displacing};
 use syncline_model::id::EntityName;
 use syncline_model::path::Path;
 use syncline_policy::{Guard, Limits};
@@ -18,6 +18,8 @@ pub struct SyncRequest {
     pub source: FileDomain,
     /// The target and its folder.
     pub target: FileDomain,
+    /// The other domains of the hub: what they withhold is not handed on, whatever the hub knows.
+    pub others: Vec<LinkedDomain>,
     /// What to synchronise, in this order.
     pub entities: Vec<FileEntity>,
     /// Which way changes flow.
@@ -94,6 +96,11 @@ impl SyncRequest {
             Side::Source => &self.source,
             Side::Target => &self.target,
         }
+    }
+
+    /// Returns the other domains of the hub that withhold something of an entity.
+    pub(crate) fn bystanders(&self, entity: &EntityName) -> Vec<Bystander> {
+        self.others.iter().filter_map(|domain| Bystander::new(domain, entity)).collect()
     }
 }
 

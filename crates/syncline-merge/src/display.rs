@@ -12,6 +12,7 @@ use syncline_model::path::Path;
 
 use crate::diff::members;
 use crate::dots::Dots;
+use crate::flat::FlatMap;
 use crate::rules::{Deletion, EntityRules, Rule, Shape};
 use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text};
 
@@ -193,6 +194,26 @@ pub(crate) fn stamps_by_shape(body: &Body, path: &Path) -> Dots {
     let lives = elements.chain(members.map(|member| &member.live));
     let lives = lives.chain(texts.map(|text| &text.live)).flat_map(Dots::as_slice);
     sum.chain(appended).chain(lives.copied()).collect()
+}
+
+/// Returns the stamps of everything that stands in a field, whatever its shape, also inside of the
+/// members of a keyed list.
+pub fn stamps_in(body: &Body, path: &Path) -> Dots {
+    let registered = body.registers.get(path).into_iter().flat_map(FlatMap::keys).copied();
+    let members = body.keyed.get(path).into_iter().flat_map(BTreeMap::values);
+    let inside = members.flat_map(|member| {
+        let fields = paths(&member.body);
+        fields.map(|inner| stamps_in(&member.body, inner)).collect::<Vec<_>>()
+    });
+    let inside: Vec<Stamp> = inside.flat_map(|dots| dots.as_slice().to_vec()).collect();
+    let by_shape = stamps_by_shape(body, path);
+    by_shape.as_slice().iter().copied().chain(registered).chain(inside).collect()
+}
+
+/// Returns the fields of which something is known; those of several shapes several times.
+fn paths(body: &Body) -> impl Iterator<Item = &Path> {
+    let flat = body.registers.keys().chain(body.sums.keys()).chain(body.unions.keys());
+    flat.chain(body.keyed.keys()).chain(body.appends.keys()).chain(body.texts.keys())
 }
 
 /// Returns the elements of an append list in the order shown: least stamp, then the index in that

@@ -176,6 +176,7 @@ impl World {
         SyncRequest {
             source: domain(Side::Source, "personal"),
             target: domain(Side::Target, "business"),
+            others: Vec::new(),
             entities: vec![FileEntity { entity, file: FILE.to_owned(), identifying: Vec::new() }],
             direction: Direction::Bidirectional,
             limits: Limits { run_ms: u64::MAX, ..Limits::default() },

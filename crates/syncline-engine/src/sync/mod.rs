@@ -25,3 +25,4 @@ pub use time::rfc3339_ms;
 pub use transaction::{
     LoggedChange, Recording, RunFacts, Transaction, base_key, base_of, changed, commitment_of,
 };
+pub use withdrawn::Bystander;

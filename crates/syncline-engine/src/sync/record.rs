@@ -18,6 +18,7 @@ use syncline_model::path::Path;
 use super::gate::Gate;
 use super::order::arrange;
 use super::transaction::Recording;
+use super::withdrawn::Bystander;
 use crate::link::{Direction, LinkedDomain, LinkedEntity, Side};
 
 /// One domain of the link, as far as one entity is concerned.
@@ -84,6 +85,8 @@ pub struct Known {
     pub written: [Option<bool>; 2],
     /// Whether a domain, which can be written, holds it under another id that it is to give up.
     pub renamed: [bool; 2],
+    /// What the planner's bystanders were last known to hold, in their order.
+    pub outside: Vec<Option<Base>>,
 }
 
 /// What a domain is to do with a record.
@@ -160,6 +163,8 @@ pub struct Planner<'a> {
     pub parties: [Party<'a>; 2],
     /// Which way changes flow.
     pub direction: Direction,
+    /// The hub's other domains that withhold something of the entity.
+    pub bystanders: Vec<Bystander>,
 }
 
 impl Planner<'_> {
@@ -181,7 +186,7 @@ impl Planner<'_> {
     /// [`Refusal`] where the state does not allow what a domain says. The record is left out of the
     /// run and reported; nothing of it is changed.
     pub fn record(&self, known: Known, site: &mut Site<'_>) -> Result<RecordPlan, Refusal> {
-        let Known { record, mut held, bases, written, renamed } = known;
+        let Known { record, mut held, bases, written, renamed, outside } = known;
         let mut plan = RecordPlan { record, bases, renamed, ..RecordPlan::default() };
         let mut earlier = [None, None];
         plan.kept_back = self.kept_back((&held, &written), &plan, site)?;
@@ -192,7 +197,7 @@ impl Planner<'_> {
         plan.is_left = self.leaves(&held, &plan.bases);
         match plan.is_left {
             true => plan.stays = held.each_ref().map(|held| matches!(held, Held::Present { .. })),
-            false => self.exchange(&held, written, &mut plan, &mut earlier, site)?,
+            false => self.exchange((&held, &outside), written, &mut plan, &mut earlier, site)?,
         }
         for side in Side::BOTH.map(Side::index) {
             if plan.renamed[side] && plan.writes[side].is_none() {
@@ -227,10 +232,11 @@ impl Planner<'_> {
 
     /// Takes in what both domains say, and decides what both are to hold.
     ///
+    /// - `outside`: what the bystanders are known to hold.
     /// - `earlier`: is given what each domain held before its change.
     fn exchange(
         &self,
-        held: &[Held; 2],
+        (held, outside): (&[Held; 2], &[Option<Base>]),
         written: [Option<bool>; 2],
         plan: &mut RecordPlan,
         earlier: &mut [Option<Fields>; 2],
@@ -250,6 +256,7 @@ impl Planner<'_> {
         for side in Side::BOTH.into_iter().filter(is_met) {
             self.uphold_against(side, held, plan, site)?;
         }
+        let unseen = self.unseen(plan, outside);
         for side in Side::BOTH {
             // A mirror removes only what its source certainly does not hold.
             let origin_unknown = held[side.other().index()] == Held::Unknown;
@@ -257,7 +264,7 @@ impl Planner<'_> {
             if self.direction.mirrors(side) && origin_unknown && is_no_record {
                 continue;
             }
-            self.give(side, held, plan);
+            self.give(side, held, &unseen, plan);
         }
         Ok(())
     }
@@ -391,7 +398,7 @@ impl Planner<'_> {
     }
 
     /// Returns what the record shows as it is now.
-    fn shown_to_all(&self, plan: &RecordPlan) -> Option<Fields> {
+    pub(super) fn shown_to_all(&self, plan: &RecordPlan) -> Option<Fields> {
         match plan.changes.last() {
             Some(last) => last.after.clone(),
             None => plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None)),
@@ -445,7 +452,9 @@ impl Planner<'_> {
     }
 
     /// Decides what one domain is to hold, and what is known of it then.
-    fn give(&self, side: Side, held: &[Held; 2], plan: &mut RecordPlan) {
+    ///
+    /// - `unseen`: what no side may be given that others withhold by now.
+    fn give(&self, side: Side, held: &[Held; 2], unseen: &[Path], plan: &mut RecordPlan) {
         let party = self.party(side);
         let rules = &self.entity.rules;
         let mut shown = self.shown_to(side, held, plan);
@@ -462,11 +471,17 @@ impl Planner<'_> {
         }
         let nothing = Fields::new();
         let held_now = now.as_deref().unwrap_or(&nothing);
-        let withdrawn = shown.as_mut().map(|shown| self.withdraw(side, plan, shown, held_now));
+        let give_up = |shown| self.withdraw(side, plan, shown, (held, held_now), unseen);
+        let withdrawn = shown.as_mut().map(give_up);
         let mut after = shown.as_ref().map(|shown| party.gate.rendering(shown, held_now));
         // The field that decides may itself be hidden from the domain.
         let mut shown_there = shown.iter().chain(after.as_deref());
-        if shown_there.any(|fields| party.gate.keeps_back(fields)) {
+        let is_kept_back = shown_there.any(|fields| party.gate.keeps_back(fields));
+        let is_all_withdrawn = || {
+            let is_bare = shown.as_ref().is_some_and(Fields::is_empty);
+            is_bare && now.is_none() && self.is_private_outside(plan)
+        };
+        if is_kept_back || is_all_withdrawn() {
             plan.kept_back[side.index()] = true;
             return;
         }

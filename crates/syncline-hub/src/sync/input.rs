@@ -509,7 +509,7 @@ fn rules_digest(
     [source, target]: [&Location; 2],
 ) -> [u8; 16] {
     let parts = format!(
-        "{:?}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n{:?}",
+        "{:?}\n{:?}\n{:?}\n{:?}\n{}\n{}\n{:?}\n{:?}\n{:?}",
         request.direction,
         entity.entity,
         request.source.domain,
@@ -518,6 +518,7 @@ fn rules_digest(
         target.to_text(),
         request.source.renames,
         request.target.renames,
+        request.bystanders(&entity.entity.name),
     );
     let digest = Digest::of(parts.as_bytes()).0;
     let mut rules = [0; 16];

@@ -18,7 +18,7 @@ use syncline_merge::codec::decode_record_near;
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::{Fields, is_visible, value_at, visible};
-use syncline_merge::plain::Notice;
+use syncline_merge::plain::{Base, Notice};
 use syncline_merge::restore::Renewals;
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId};
@@ -201,6 +201,7 @@ impl View<'_> {
         let bases = keys.iter().zip(&rows).filter(is_base);
         let named = self.named_entries(bases.filter_map(|(_, row)| row.as_deref()))?;
         let mut rows = rows.into_iter();
+        let mut outside = self.bases_outside(planner, ids)?.into_iter();
         let mut loaded = Vec::with_capacity(ids.len());
         for id in ids {
             let side = |side: Side| &input.sides[side.index()];
@@ -237,10 +238,23 @@ impl View<'_> {
             ];
             let renewals = Renewals::new();
             let found = Found { record: found, bases: bases_found, renewals, former: None };
-            let known = Known { record, held, bases, written, renamed: [false; 2] };
+            let outside = outside.by_ref().take(planner.bystanders.len()).collect();
+            let known = Known { record, held, bases, written, renamed: [false; 2], outside };
             loaded.push(Loaded { id: id.clone(), known, found });
         }
         Ok(loaded)
+    }
+
+    /// Loads what the bystanders are known to hold of some records, record by record.
+    fn bases_outside(
+        &self,
+        planner: &Planner<'_>,
+        ids: &[RecordId],
+    ) -> Result<Vec<Option<Base>>, HubError> {
+        let entity = &planner.entity.name;
+        let of = |id| planner.bystanders.iter().map(move |of| base_key(of.name(), entity, id));
+        let keys: Vec<Key> = ids.iter().flat_map(of).collect();
+        self.bases(&keys)
     }
 }
 
@@ -267,6 +281,7 @@ pub(crate) fn planner<'r>(request: &'r SyncRequest, entity: &'r FileEntity) -> P
         entity: &entity.entity,
         parties: [party(Side::Source), party(Side::Target)],
         direction: request.direction,
+        bystanders: request.bystanders(&entity.entity.name),
     }
 }
 

@@ -332,6 +332,7 @@ impl RecordUndo<'_> {
             bases: self.parties.each_ref().map(|party| party.earlier.clone()),
             written: [None; 2],
             renamed: [false; 2],
+            outside: Vec::new(),
         };
         let floor = Version::new();
         let mut site = Site { id: self.site, clock: &mut clock, now_ms, floor: &floor, lost: &[] };

@@ -31,6 +31,7 @@ impl Desk {
         let request = SyncRequest {
             source: domain("personal"),
             target: domain("business"),
+            others: Vec::new(),
             entities: vec![entity("contacts", source_wins())],
             direction: Direction::Bidirectional,
             limits: Limits::default(),

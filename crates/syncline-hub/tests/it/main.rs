@@ -18,6 +18,7 @@ mod policy;
 mod private;
 mod questions;
 mod random;
+mod star;
 mod sync;
 mod ten_defects;
 mod undo_appends;

@@ -79,6 +79,7 @@ pub fn prepare(
         narrowing: only::narrowing(config, options, [&source, &target], &mut entities)?,
         source,
         target,
+        others: others(config, &link),
         entities,
         direction: direction(&link, options),
         limits: limits(context, config, options),
@@ -203,6 +204,12 @@ fn file_entity(entity: &Entity, rules: EntityRules) -> FileEntity {
         file: entity.file.clone(),
         identifying: entity.identify.clone(),
     }
+}
+
+/// Returns the domains of the configuration that are not of the link.
+fn others(config: &Config, link: &Link) -> Vec<LinkedDomain> {
+    let is_other = |domain: &&Domain| ![&link.source, &link.target].contains(&&domain.name);
+    config.domains.iter().filter(is_other).map(|domain| file_domain(domain).domain).collect()
 }
 
 fn file_domain(domain: &Domain) -> FileDomain {
