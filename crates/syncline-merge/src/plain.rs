@@ -121,6 +121,16 @@ impl Base {
         }
     }
 
+    /// Returns what the writer holds as far as is known: both of two where a write was begun.
+    ///
+    /// - `written`: whether an open intent was written, where that is known.
+    pub fn may_hold(&self, written: Option<bool>) -> impl Iterator<Item = &Fields> {
+        let intent = self.intent.as_ref();
+        let before = self.rendering.as_ref().filter(|_| intent.is_none() || written != Some(true));
+        let intended = intent.filter(|_| written != Some(false));
+        before.into_iter().chain(intended.and_then(|intent| intent.rendering.as_ref()))
+    }
+
     /// Returns the base of a writer that has given up its copy of a record without deleting it.
     ///
     /// - `written`: whether an open intent was written, where that is known.

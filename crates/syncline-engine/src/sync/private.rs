@@ -8,7 +8,7 @@ use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::plain::Base;
 use syncline_merge::state::Record;
 
-use super::record::{Held, Planner, RecordPlan, rendering_of, was_held};
+use super::record::{Held, Planner, RecordPlan, was_held};
 use crate::link::Side;
 
 /// What both domains hold, and whether an open write to them was done, where that is known.
@@ -99,9 +99,8 @@ impl Planner<'_> {
             let reading = gate.reading(&reading, Some(known));
             gate.decides_alike(fields, known) && same_fields(&self.entity.rules, &reading, known)
         };
-        gate.keeps_back(fields)
-            && !known_to_hold(plan.bases[side.index()].as_ref(), written[side.index()])
-                .any(is_untouched)
+        let mut known = may_hold(&plan.bases[side.index()], written[side.index()]);
+        gate.keeps_back(fields) && !known.any(is_untouched)
     }
 
     /// Returns whether a domain makes a record public of which it has seen all that the others say.
@@ -130,7 +129,7 @@ impl Planner<'_> {
                     &gate.held(known),
                 )
         };
-        known_to_hold(plan.bases[side.index()].as_ref(), written[side.index()]).any(has_seen_all)
+        may_hold(&plan.bases[side.index()], written[side.index()]).any(has_seen_all)
     }
 
     /// Returns the record as it is without what one domain says now.
@@ -156,13 +155,7 @@ impl Planner<'_> {
     }
 }
 
-/// Returns what a domain was last known to hold, where an open write may have been done or not: both.
-///
-/// - `written`: whether it was, where that is known.
-fn known_to_hold(base: Option<&Base>, written: Option<bool>) -> impl Iterator<Item = &Fields> {
-    let intent = base.and_then(|base| base.intent.as_ref());
-    let intended = intent.filter(|_| written != Some(false));
-    let before = base.filter(|_| intent.is_none() || written != Some(true));
-    let intended = intended.and_then(|intent| intent.rendering.as_ref());
-    rendering_of(before).into_iter().chain(intended)
+/// Returns what a domain holds as far as is known.
+fn may_hold(base: &Option<Base>, written: Option<bool>) -> impl Iterator<Item = &Fields> {
+    base.iter().flat_map(move |base| base.may_hold(written))
 }

@@ -12,7 +12,6 @@ use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Held, Naming, NamingFacts, Problem, Rename};
 use syncline_merge::display::Fields;
 use syncline_merge::fault::{Fault, is_planted};
-use syncline_merge::plain::Base;
 use syncline_model::id::{EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::path::Path;
@@ -206,13 +205,6 @@ impl Opened {
             moved: self.moved,
         })
     }
-}
-
-/// Returns what a domain was last known to hold of a record, and what it was about to be given.
-pub(crate) fn known_fields(base: Option<&Base>) -> Vec<&Fields> {
-    let written = base.and_then(|base| base.rendering.as_ref());
-    let intended = base.and_then(|base| base.intent.as_ref()?.rendering.as_ref());
-    written.into_iter().chain(intended).collect()
 }
 
 /// What is known of a file beside its bytes; nothing of one that is missing.

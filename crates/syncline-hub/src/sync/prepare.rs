@@ -27,7 +27,7 @@ use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::{Origin, Toll};
 
-use super::input::{EntityInput, SideInput, known_fields, problems};
+use super::input::{EntityInput, SideInput, problems};
 use super::named::NamesLookedAt;
 use super::record::{PlannedRecord, Plans, send};
 use crate::error::HubError;
@@ -211,7 +211,8 @@ impl View<'_> {
                 // Only who may have other names for its fields is asked what it is known to hold.
                 let row = row.filter(|_| !side(at).is_plain() && side(at).keeps_base(id));
                 let known = named.decode(row, &[])?;
-                Ok(side(at).held(id, &planner.entity.id_path, &known_fields(known.as_ref())))
+                let known: Vec<_> = known.iter().flat_map(|base| base.may_hold(None)).collect();
+                Ok(side(at).held(id, &planner.entity.id_path, &known))
             };
             let (in_source, source_names) = held(Side::Source, of_source.as_deref())?;
             let (in_target, target_names) = held(Side::Target, of_target.as_deref())?;
