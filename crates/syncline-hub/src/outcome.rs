@@ -101,6 +101,9 @@ pub struct UndoOutcome {
     pub files_exact: Vec<String>,
     /// Records that were changed since and stay as they are.
     pub left: Vec<(Side, EntityName, RecordId)>,
+    /// Records that stay as they are since a policy keeps by now from a domain what would come back
+    /// there. The run can be undone again for them, once the policy lets it.
+    pub withheld: Vec<(Side, EntityName, RecordId)>,
     /// Conflicts that are open again, since the run carried their decision.
     pub reopened: u64,
     /// Records that the next run writes again although nobody edits them, since the rules, or the

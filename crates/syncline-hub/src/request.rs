@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use syncline_domains::files::disk::Digest;
 use syncline_engine::link::{Direction, LinkedDomain, LinkedEntity, Side};
 use syncline_engine::sync::{Bystander, Gate, Rename, displacing};
 use syncline_model::id::EntityName;
@@ -10,6 +11,7 @@ use syncline_model::path::Path;
 use syncline_policy::{Guard, Limits};
 
 use crate::narrowing::Narrowing;
+use crate::sync::hex;
 
 /// A synchronisation of two file domains.
 #[derive(Clone, Debug)]
@@ -90,6 +92,13 @@ pub struct Actor {
 }
 
 impl SyncRequest {
+    /// Returns a digest of the policies of both domains for an entity, to be compared with another.
+    /// It may differ between versions of the program.
+    pub(crate) fn policies(&self, entity: &EntityName) -> String {
+        let gates = Side::BOTH.map(|side| self.domain(side).gate(entity));
+        hex(&Digest::of(format!("{gates:?}").as_bytes()).0)
+    }
+
     /// Returns the domain at a side.
     pub const fn domain(&self, side: Side) -> &FileDomain {
         match side {

@@ -114,6 +114,11 @@ pub struct RunReport {
     pub audit_head: String,
     /// Digests of the files before and after, by `<domain>/<entity>`: what undo compares with.
     pub files: BTreeMap<String, FileChange>,
+    /// Digests of the policies of both domains that were in force, by entity: an undo asks whether
+    /// they still are. Those of an undo are those of the run that it takes back.
+    pub policies: BTreeMap<EntityName, String>,
+    /// The run that this one, an undo, takes back.
+    pub undoes: Option<RunId>,
 }
 
 /// How a run changed one file. Digests are hexadecimal; `None` where there was no file.
@@ -167,6 +172,14 @@ impl RunReport {
             files.insert(name.as_str(), file);
         }
         record.insert("files", files);
+        let mut policies = Object::new();
+        for (entity, digest) in &self.policies {
+            policies.insert(entity.as_str(), digest.as_str());
+        }
+        record.insert("policies", policies);
+        if let Some(run) = &self.undoes {
+            record.insert("undoes", run.as_str());
+        }
         record
     }
 }

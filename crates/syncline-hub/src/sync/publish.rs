@@ -206,6 +206,7 @@ pub(crate) fn put_report(batch: &mut Batch, report: &RunReport) {
 pub(crate) fn audit_details(report: &RunReport) -> String {
     let mut details = report.to_json();
     details.remove("files");
+    details.remove("policies");
     details.remove("errors");
     details.remove("notices");
     details.remove("auditHead");

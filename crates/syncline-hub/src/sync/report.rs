@@ -28,10 +28,11 @@ impl View<'_> {
         let mut notices = Vec::new();
         notices.extend(self.forgotten_bases()?);
         notices.extend(moved::notices(request, &prepared.entities));
-        let mut files = BTreeMap::new();
+        let (mut files, mut policies) = (BTreeMap::new(), BTreeMap::new());
         for entity in &prepared.entities {
             problems.extend(entity.problems.iter().cloned());
             notices.extend(entity.notices.iter().cloned());
+            policies.insert(entity.name.clone(), request.policies(&entity.name));
             for side in Side::BOTH {
                 let digest = entity.digests[side.index()].map(|digest| hex(&digest));
                 let name = file_name(request, side, &entity.name);
@@ -59,6 +60,8 @@ impl View<'_> {
             duration_ms: self.environment.now_ms().saturating_sub(run.at_ms),
             audit_head: self.audit_head.to_string(),
             files,
+            policies,
+            undoes: None,
         })
     }
 

@@ -60,6 +60,8 @@ impl Hub {
             duration_ms: 0,
             audit_head: String::new(),
             files: BTreeMap::new(),
+            policies: BTreeMap::new(),
+            undoes: None,
         };
         let mut facts = audit_facts(request, &run);
         action.clone_into(&mut facts.action);

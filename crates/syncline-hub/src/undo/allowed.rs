@@ -1,6 +1,7 @@
-//! What an undo may write: it obeys the policies that are in force now, not those of the run.
+//! What an undo may write: it obeys the policies that are in force now, where they are not those of
+//! the run.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_engine::link::{LinkedDomain, Side};
 use syncline_engine::rows::Key;
@@ -10,39 +11,34 @@ use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Field, Fields};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::{Record, Register};
-use syncline_model::id::{RecordId, RunId, Writer};
+use syncline_model::id::{EntityName, RecordId, Writer};
+use syncline_model::json::{Json, Object};
 
-use super::files::Return;
-use super::happened::item_of;
+use super::files::{Return, ReturnPlan};
+use super::happened::{RecordKey, item_of};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::{FileEntity, SyncRequest};
 
 impl Hub {
-    /// Refuses an undo that would write into a domain that may not be written into, or bring back
-    /// there what a policy keeps from it by now: more than what stands there now, and than what it had
-    /// by itself. Whether a record is private is what any domain says of it now, in its file as well.
+    /// Returns the records, of those that would come back, of which a policy keeps from a domain by
+    /// now what would come back there: more than what stands there now, and than what it had by
+    /// itself. Whether a record is private is what any domain says of it now, in its file as well.
     ///
-    /// # Errors
-    ///
-    /// [`HubError::NotUndoable`].
-    pub(super) fn may_return(
+    /// Under the policies of the run, every file gets back what it held itself: it came there before
+    /// the rule did, and the rule let it stay.
+    pub(super) fn withheld(
         &self,
         request: &SyncRequest,
-        sync_id: &str,
-        run: &RunId,
+        plan: &ReturnPlan<'_>,
         returns: &[Return],
-    ) -> Result<(), HubError> {
-        let refuse = |reason| Err(HubError::NotUndoable { id: sync_id.to_owned(), reason });
+    ) -> Result<BTreeSet<RecordKey>, HubError> {
+        let mut withheld = BTreeSet::new();
         for back in returns {
-            let domain = request.domain(back.side);
-            if !domain.domain.writable {
-                return refuse("it wrote a domain that may not be written into by now");
-            }
             let entity = request.entities.iter().find(|entity| entity.entity.name == back.entity);
             let Some(entity) = entity else { continue };
-            let gates = Gates::of(request, entity, back.side);
-            if gates.pass_everything() {
+            let gates = Gates::of(request, entity, back.side, plan.run);
+            if gates.keep_nothing() {
                 continue;
             }
             let elsewhere = match gates.judge_records() {
@@ -50,18 +46,17 @@ impl Hub {
                 false => None,
             };
             for id in &back.records {
-                let found = self.found_by(run, &entity.entity.name, id)?;
+                let found = self.found_by(plan.run_id, &entity.entity.name, id)?;
                 let elsewhere =
                     elsewhere.as_ref().map(|s| s.held(id, &entity.entity.id_path, &[]).0);
                 let says = (&gates, elsewhere.as_ref());
-                if self.is_kept_from(&domain.domain, entity, id, back, found.as_ref(), says)? {
-                    return refuse(
-                        "a policy keeps from a domain by now what would come back there",
-                    );
+                let domain = &request.domain(back.side).domain;
+                if self.is_kept_from(domain, entity, id, back, found.as_ref(), says)? {
+                    withheld.insert((entity.entity.name.clone(), id.clone()));
                 }
             }
         }
-        Ok(())
+        Ok(withheld)
     }
 
     /// Returns whether a record, as it would come back, holds what its domain is not to hold.
@@ -82,10 +77,11 @@ impl Hub {
         let Some(earlier) = earlier else { return Ok(false) };
         let (now, before) = self.states(found, entity, id)?;
         let rules = &entity.entity.rules;
-        let is_private = gates.keep_back(&earlier)
-            || matches!(elsewhere, Some(Held::Present { fields, .. }) if gates.keep_back(fields))
-            || gates.keep_back_record(now.as_ref(), rules)
-            || gates.keep_back_record(before.record.as_ref(), rules);
+        let is_private_now = matches!(elsewhere, Some(Held::Present { fields, .. }) if gates.keep_back(fields))
+            || gates.keep_back_record(now.as_ref(), rules);
+        let was_private =
+            || gates.keep_back(&earlier) || gates.keep_back_record(before.record.as_ref(), rules);
+        let is_private = is_private_now || (!gates.are_of_run && was_private());
         let stands = item_of(&back.now, entity, id, back.index.naming(id).unwrap_or(&PLAIN));
         let stands: BTreeSet<Field> = stands.into_iter().flatten().collect();
         let given = &before.given[back.side.index()];
@@ -123,24 +119,48 @@ impl Hub {
     }
 }
 
+/// Refuses an undo that would write into a domain that may not be written into.
+///
+/// # Errors
+///
+/// [`HubError::NotUndoable`].
+pub(super) fn may_write(
+    request: &SyncRequest,
+    sync_id: &str,
+    returns: &[Return],
+) -> Result<(), HubError> {
+    if returns.iter().all(|back| request.domain(back.side).domain.writable) {
+        return Ok(());
+    }
+    let reason = "it wrote a domain that may not be written into by now";
+    Err(HubError::NotUndoable { id: sync_id.to_owned(), reason })
+}
+
 /// The gates between a domain that something comes back to and the other one of the link.
 struct Gates {
     own: Gate,
     other: Gate,
+    /// Whether they are as they were in the run, or in the first of a row of undos.
+    are_of_run: bool,
 }
 
 impl Gates {
-    fn of(request: &SyncRequest, entity: &FileEntity, side: Side) -> Self {
-        let gate = |side: Side| request.domain(side).gate(&entity.entity.name);
-        Self { own: gate(side), other: gate(side.other()) }
+    /// - `run`: the report of the run that is taken back.
+    fn of(request: &SyncRequest, entity: &FileEntity, side: Side, run: &Object) -> Self {
+        let name = &entity.entity.name;
+        let gate = |side: Side| request.domain(side).gate(name);
+        let are_of_run = policies_of(run).get(name) == Some(&request.policies(name));
+        Self { own: gate(side), other: gate(side.other()), are_of_run }
     }
 
     fn both(&self) -> [&Gate; 2] {
         [&self.own, &self.other]
     }
 
-    fn pass_everything(&self) -> bool {
-        self.both().iter().all(|gate| gate.passes_everything())
+    /// Returns whether no record has to be looked at.
+    fn keep_nothing(&self) -> bool {
+        let pass_everything = || self.both().iter().all(|gate| gate.passes_everything());
+        (self.are_of_run && !self.judge_records()) || pass_everything()
     }
 
     fn judge_records(&self) -> bool {
@@ -157,10 +177,20 @@ impl Gates {
         })
     }
 
-    /// Returns whether a field does not come into the domain, or does not leave the other one.
+    /// Returns whether a field does not come into the domain, or does not leave the other one, by a
+    /// rule that came after the run.
     fn keep_from(&self, (path, leaf): &Field) -> bool {
-        self.own.conceals(path, leaf) || self.other.withholds(path, leaf)
+        !self.are_of_run && (self.own.conceals(path, leaf) || self.other.withholds(path, leaf))
     }
+}
+
+/// Returns the digests of the policies that were in force in a run, by entity.
+pub(super) fn policies_of(run: &Object) -> BTreeMap<EntityName, String> {
+    let Some(Json::Object(policies)) = run.get("policies") else { return BTreeMap::new() };
+    let of_entity = |(entity, digest): (&str, &Json)| {
+        Some((EntityName::new(entity).ok()?, digest.as_str()?.to_owned()))
+    };
+    policies.iter().filter_map(of_entity).collect()
 }
 
 /// Returns whether a field of a record has its value from a writer.

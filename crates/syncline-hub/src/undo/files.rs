@@ -47,6 +47,19 @@ pub(super) struct Return {
     pub(super) index: DomainIndex,
 }
 
+/// How a file was when the run had ended.
+enum AsLeft {
+    /// As it is.
+    Now,
+    /// As the next run that wrote it has kept it.
+    Kept(Document<'static>),
+    /// That is not known.
+    Unknown {
+        /// Whether a later run has written the file.
+        is_written_since: bool,
+    },
+}
+
 /// What is known when the return of a file is planned.
 #[derive(Clone, Copy)]
 pub(super) struct ReturnPlan<'a> {
@@ -98,7 +111,9 @@ impl Hub {
         let old = old.transpose()?;
         let now = parsed(domain, entity, current.unwrap_or_default())?;
         let earlier = parsed(domain, entity, old.clone().unwrap_or_default())?;
-        let records = differing(&earlier, &now);
+        let mut records = differing(&earlier, &now);
+        let is_whole = records.iter().all(|id| plan.happened.is_to_undo(name, id));
+        records.retain(|id| plan.happened.is_to_undo(name, id));
         let index = self.view().domain_index(request, side, name)?;
         let path = domain.folder.join(&entity.file);
         // As long as nothing was changed since, it is byte for byte the file of before.
@@ -116,44 +131,50 @@ impl Hub {
             records,
             index,
         };
-        if found.map(|digest| hex(&digest)) == after {
+        let is_as_left = found.map(|digest| hex(&digest)) == after;
+        if is_as_left {
             let stays = |id: &&RecordId| plan.stays(name, id);
             let told = back.records.iter().filter(stays);
             left.extend(told.map(|id| (side, name.clone(), id.clone())));
-            if !back.records.iter().chain(plan.happened.touched_of(name)).any(|id| stays(&id)) {
+            let stay =
+                back.records.iter().chain(plan.happened.touched_of(name)).any(|id| stays(&id));
+            if is_whole && !stay {
                 return Ok(Some(back));
             }
         }
-        let next = self.next_writer(plan.run_id, &label)?;
-        let as_left = self.as_left(request, entity, side, (next.as_ref(), after))?;
-        back.in_part(plan, (next.is_some(), as_left), |id| {
+        let as_left = match is_as_left {
+            true => AsLeft::Now,
+            false => self.as_left(request, entity, side, (run_id, after))?,
+        };
+        back.in_part(plan, &as_left, |id| {
             left.insert((side, name.clone(), id));
         })
     }
 
-    /// Returns a file as the run left it, where the next one that wrote it has kept it so.
+    /// Returns a file as a run left it, where the next one that wrote it has kept it so.
     ///
-    /// - `next`: that one, and the digest of the file that it found.
     /// - `after`: digest of the file as the run left it.
     fn as_left(
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
         side: Side,
-        (next, after): (Option<&(RunId, Option<String>)>, Option<String>),
-    ) -> Result<Option<Document<'static>>, HubError> {
-        let (Some((run, found)), Some(after)) = (next, after) else { return Ok(None) };
-        if found.as_ref() != Some(&after) {
-            return Ok(None);
-        }
+        (run, after): (&RunId, Option<String>),
+    ) -> Result<AsLeft, HubError> {
         let domain = request.domain(side);
         let (of_domain, name) = (domain.domain.name.as_str(), entity.entity.name.as_str());
-        let keep = undo_path(&self.state_folder, run, of_domain, name);
+        let next = self.next_writer(run, &format!("{of_domain}/{name}"))?;
+        let unknown = Ok(AsLeft::Unknown { is_written_since: next.is_some() });
+        let (Some((run, found)), Some(after)) = (next, after) else { return unknown };
+        if found.as_ref() != Some(&after) {
+            return unknown;
+        }
+        let keep = undo_path(&self.state_folder, &run, of_domain, name);
         match read(&*self.disk, &keep, request.limits.bytes_per_run) {
             Ok(Reading::Present(file)) if hex(&Digest::of(&file.bytes).0) == after => {
-                parsed(domain, entity, file.bytes).map(Some)
+                parsed(domain, entity, file.bytes).map(AsLeft::Kept)
             }
-            _ => Ok(None),
+            _ => unknown,
         }
     }
 
@@ -341,17 +362,20 @@ impl Return {
     /// Lets what was not touched since go back record by record, in a file that was edited since;
     /// nothing if none of it does.
     ///
-    /// - `is_written_since`: whether a later run has written the file.
-    /// - `as_left`: the file as the run left it, where that is kept.
     /// - `leave`: takes the records that stay.
     fn in_part(
         mut self,
         plan: &ReturnPlan<'_>,
-        (is_written_since, as_left): (bool, Option<Document<'_>>),
+        as_left: &AsLeft,
         mut leave: impl FnMut(RecordId),
     ) -> Result<Option<Self>, HubError> {
         let Self { entity, index, earlier, now, records, .. } = &self;
-        let left = as_left.as_ref().map(|file| |id: &RecordId| digest_of(file, id));
+        let left = match as_left {
+            AsLeft::Now => Some(now),
+            AsLeft::Kept(file) => Some(file),
+            AsLeft::Unknown { .. } => None,
+        };
+        let left = left.map(|file| |id: &RecordId| digest_of(file, id));
         let mut ids: BTreeSet<&RecordId> = plan.happened.touched_of(entity).collect();
         // What the run wrote without a change of its own is known by the files only.
         let is_written = |id: &&RecordId| {
@@ -359,9 +383,11 @@ impl Return {
             written != digest_of(earlier, id) && !ids.contains(id)
         };
         let carried: Vec<&RecordId> = records.iter().filter(is_written).collect();
-        match is_written_since && as_left.is_none() {
-            true => carried.into_iter().cloned().for_each(&mut leave),
-            false => ids.extend(carried),
+        match as_left {
+            AsLeft::Unknown { is_written_since: true } => {
+                carried.into_iter().cloned().for_each(&mut leave);
+            }
+            _ => ids.extend(carried),
         }
         let mut changes = Vec::new();
         for id in ids {

@@ -20,9 +20,6 @@ use crate::hub::Hub;
 use crate::request::FileEntity;
 use crate::runs::decode_entry;
 
-/// In the report of a run that was undone: the run that undid it.
-pub(super) const UNDONE_BY: &str = "undoneBy";
-
 /// A record, by its entity.
 pub(super) type RecordKey = (EntityName, RecordId);
 
@@ -37,9 +34,24 @@ pub(super) struct Happened {
     since: BTreeSet<RecordKey>,
     /// Undos of what came after the run, in order, by record.
     taken_back: BTreeMap<RecordKey, Vec<RunId>>,
+    /// What an undo of the run has left of it, and this one may take back; nothing where that is all.
+    rest: Option<BTreeSet<RecordKey>>,
 }
 
 impl Happened {
+    /// Lets only what an earlier undo of the run has left be taken back.
+    pub(super) fn only(mut self, rest: BTreeSet<RecordKey>) -> Self {
+        self.touched.retain(|key, _| rest.contains(key));
+        self.rest = Some(rest);
+        self
+    }
+
+    /// Returns whether the run's doings on a record may be taken back.
+    pub(super) fn is_to_undo(&self, entity: &EntityName, id: &RecordId) -> bool {
+        let is_in = |rest: &BTreeSet<RecordKey>| rest.contains(&(entity.clone(), id.clone()));
+        self.rest.as_ref().is_none_or(is_in)
+    }
+
     /// Returns whether a record was changed after the run, and that was not taken back.
     pub(super) fn is_changed_since(&self, key: &RecordKey) -> bool {
         self.since.contains(key)
@@ -71,23 +83,21 @@ impl Happened {
     }
 
     /// Returns the records of an entity that go back: what the run changed, and what it wrote
-    /// without a change of its own, but for what is left.
+    /// without a change of its own, but for what stays.
     pub(super) fn returning(
         &self,
         entity: &EntityName,
         returns: &[Return],
-        left: &[SideRecord],
+        stays: &BTreeSet<RecordKey>,
     ) -> BTreeSet<RecordId> {
         let in_files = returns.iter().filter(|back| back.entity == *entity);
         let in_files = in_files.flat_map(|back| &back.records);
         let mut ids: BTreeSet<RecordId> =
             self.touched_of(entity).chain(in_files).cloned().collect();
-        ids.retain(|id| !self.since.contains(&(entity.clone(), id.clone())));
-        for (_, of, id) in left {
-            if of == entity {
-                ids.remove(id);
-            }
-        }
+        ids.retain(|id| {
+            let key = (entity.clone(), id.clone());
+            !self.since.contains(&key) && !stays.contains(&key)
+        });
         ids
     }
 }
@@ -205,16 +215,16 @@ impl Hub {
                 since.insert(key);
             }
         }
-        Ok(Happened { touched, since, taken_back })
+        Ok(Happened { touched, since, taken_back, rest: None })
     }
 
     /// Returns which run each undo after `run` has taken back.
     fn undone_since(&self, run: &RunId) -> Result<BTreeMap<RunId, RunId>, HubError> {
         let mut undone = BTreeMap::new();
         self.later_runs(run, |later, row| {
-            let undo = row.get(UNDONE_BY).and_then(Json::as_str);
-            if let Some(undo) = undo.and_then(|id| RunId::new(id).ok()) {
-                undone.insert(undo, later.clone());
+            let of = row.get("undoes").and_then(Json::as_str);
+            if let Some(of) = of.and_then(|id| RunId::new(id).ok()) {
+                undone.insert(later.clone(), of);
             }
         })?;
         Ok(undone)

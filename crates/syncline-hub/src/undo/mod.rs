@@ -15,6 +15,7 @@
 //! | what the hub says of each record then | [`records`] |
 //! | which conflicts are open again | [`decisions`] |
 //! | what may not come back | [`allowed`] |
+//! | how the rest is undone later | [`rest`] |
 
 mod allowed;
 mod decisions;
@@ -22,4 +23,5 @@ mod files;
 mod happened;
 mod names;
 mod records;
+mod rest;
 mod run;

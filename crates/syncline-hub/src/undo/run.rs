@@ -11,8 +11,10 @@ use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RunId};
 use syncline_model::json::{Json, Object};
 
+use super::allowed::{may_write, policies_of};
 use super::files::{Return, ReturnPlan};
-use super::happened::{Happened, InFiles, RecordKey, SideRecord, UNDONE_BY};
+use super::happened::{Happened, InFiles, RecordKey, SideRecord};
+use super::rest::{UNDO_LEFT, rest_of, rest_to_json};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::location::Spot;
@@ -29,16 +31,29 @@ struct UndoPlan {
     clock: Clock,
 }
 
+/// What goes back, and what does not.
+struct Returning {
+    /// The files that go back.
+    returns: Vec<Return>,
+    /// Records that stay as they are: they were changed since.
+    left: Vec<SideRecord>,
+    /// Records that stay as they are: a policy keeps them by now.
+    withheld: Vec<SideRecord>,
+    /// All records that a policy keeps, also those that are there under another id only.
+    rest: BTreeSet<RecordKey>,
+}
+
 impl Hub {
-    /// Undoes a run, or says what that would do.
+    /// Undoes a run, or says what that would do. What an earlier undo of it has left, because a policy
+    /// kept it, can be undone later.
     ///
     /// - `request`: the link that ran, with its folders.
     ///
     /// # Errors
     ///
     /// [`HubError::RunNotFound`], or [`HubError::NotUndoable`] if the run was undone already,
-    /// belongs to another link, its undo copies are gone, nothing would come back, or what would
-    /// come back is kept from a domain by now;
+    /// belongs to another link, its undo copies are gone, a domain may not be written into by now, or
+    /// nothing would come back, which is told in the outcome of a dry run;
     /// [`HubError::WroteElsewhere`] if a domain leads to another file than the run wrote. Nothing is
     /// written then, and the run can still be undone.
     pub fn undo(
@@ -48,12 +63,41 @@ impl Hub {
         dry_run: bool,
     ) -> Result<UndoOutcome, HubError> {
         let run = self.run(sync_id)?;
-        let run_id = self.undoable(sync_id, &run, request)?;
-        let happened = self.happened(&run_id)?;
-        let (returns, left) = self.plan_returns(request, sync_id, (&run, &run_id), &happened)?;
-        let mut outcome = UndoOutcome {
+        let (run_id, rest) = undoable(sync_id, &run, request)?;
+        let mut happened = self.happened(&run_id)?;
+        if let Some(rest) = rest {
+            happened = happened.only(rest);
+        }
+        let returning = self.plan_returns(request, sync_id, (&run, &run_id), &happened)?;
+        let mut outcome = self.undo_outcome(request, sync_id, (&run, &run_id), &returning)?;
+        if outcome.restores_nothing() {
+            let refused = HubError::NotUndoable {
+                id: sync_id.to_owned(),
+                reason: why_nothing_returns(&outcome),
+            };
+            return if dry_run { Ok(outcome) } else { Err(refused) };
+        }
+        may_write(request, sync_id, &returning.returns)?;
+        let rest = returning.rest.clone();
+        let plan = self.plan_undo(request, (&run_id, &happened), returning, &mut outcome)?;
+        if dry_run {
+            return Ok(outcome);
+        }
+        self.execute_undo(request, (run, rest), plan, outcome)
+    }
+
+    /// Returns what an undo comes to, as far as the files tell it.
+    fn undo_outcome(
+        &self,
+        request: &SyncRequest,
+        sync_id: &str,
+        run: (&Object, &RunId),
+        returning: &Returning,
+    ) -> Result<UndoOutcome, HubError> {
+        let returns = &returning.returns;
+        Ok(UndoOutcome {
             sync_id: sync_id.to_owned(),
-            report: self.undo_report(request, &returns)?,
+            report: self.undo_report(request, run, returns)?,
             restored: Side::BOTH.map(|side| {
                 let of_side = returns.iter().filter(|back| back.side == side);
                 of_side.map(|back| back.records.len() as u64).sum()
@@ -63,24 +107,11 @@ impl Hub {
                 .filter(|back| back.exact)
                 .map(|back| format!("{}/{}", request.domain(back.side).domain.name, back.entity))
                 .collect(),
-            left: left.into_iter().collect(),
+            left: returning.left.clone(),
+            withheld: returning.withheld.clone(),
             reopened: 0,
             comes_again: Vec::new(),
-        };
-        if outcome.restores_nothing() {
-            let reason = match outcome.left.is_empty() {
-                true => "it wrote nothing to either domain",
-                false => "all that it wrote was changed since",
-            };
-            let refused = HubError::NotUndoable { id: sync_id.to_owned(), reason };
-            return if dry_run { Ok(outcome) } else { Err(refused) };
-        }
-        self.may_return(request, sync_id, &run_id, &returns)?;
-        let plan = self.plan_undo(request, (&run_id, &happened), returns, &mut outcome)?;
-        if dry_run {
-            return Ok(outcome);
-        }
-        self.execute_undo(request, run, plan, outcome)
+        })
     }
 
     /// Plans which files go back, and which records have to stay as they are.
@@ -90,36 +121,43 @@ impl Hub {
         sync_id: &str,
         (run, run_id): (&Object, &RunId),
         happened: &Happened,
-    ) -> Result<(Vec<Return>, BTreeSet<SideRecord>), HubError> {
+    ) -> Result<Returning, HubError> {
         let mut left: BTreeSet<SideRecord> = BTreeSet::new();
+        let mut rest: BTreeSet<RecordKey> = BTreeSet::new();
         let united = self.united_by(request, run_id, happened)?;
         // A record that stays on one side stays on the other: else its return looked like an edit.
         // So do the two ids of one that was united: it is there under one of them.
         loop {
-            let mut kept: BTreeSet<RecordKey> =
-                left.iter().map(|(_, entity, id)| (entity.clone(), id.clone())).collect();
-            for (id, former) in &united {
-                if kept.contains(id) || kept.contains(former) {
-                    kept.extend([id.clone(), former.clone()]);
-                }
-            }
+            let mut kept = rest.clone();
+            kept.extend(left.iter().map(|(_, entity, id)| (entity.clone(), id.clone())));
+            with_united(&united, &mut kept);
+            let plan = ReturnPlan { sync_id, run, run_id, happened, kept: &kept };
             let known = left.len();
             let mut returns = Vec::new();
             for entity in &request.entities {
                 for side in Side::BOTH {
-                    let plan = ReturnPlan { sync_id, run, run_id, happened, kept: &kept };
                     returns.extend(self.plan_return(request, entity, side, &plan, &mut left)?);
                 }
             }
-            if left.len() == known {
-                for (id, former) in &united {
-                    let is_left = |side: &Side| left.contains(&(*side, id.0.clone(), id.1.clone()));
-                    if Side::BOTH.iter().any(is_left) {
-                        left.retain(|(_, entity, id)| (entity, id) != (&former.0, &former.1));
-                    }
-                }
-                return Ok((returns, left));
+            if left.len() > known {
+                continue;
             }
+            let withheld = self.withheld(request, &plan, &returns)?;
+            if !withheld.is_empty() {
+                rest.extend(withheld);
+                with_united(&united, &mut rest);
+                continue;
+            }
+            for (id, former) in &united {
+                let is_left = |side: &Side| left.contains(&(*side, id.0.clone(), id.1.clone()));
+                if Side::BOTH.iter().any(is_left) {
+                    left.retain(|(_, entity, id)| (entity, id) != (&former.0, &former.1));
+                }
+            }
+            let is_withheld =
+                |(_, entity, id): &SideRecord| rest.contains(&(entity.clone(), id.clone()));
+            let (withheld, left) = left.into_iter().partition(is_withheld);
+            return Ok(Returning { returns, left, withheld, rest });
         }
     }
 
@@ -143,28 +181,10 @@ impl Hub {
         Ok(united)
     }
 
-    fn undoable(
-        &self,
-        sync_id: &str,
-        run: &Object,
-        request: &SyncRequest,
-    ) -> Result<RunId, HubError> {
-        let refuse = |reason| HubError::NotUndoable { id: sync_id.to_owned(), reason };
-        let text = |member| run.get(member).and_then(Json::as_str);
-        if text("status") == Some(RunStatus::RolledBack.as_str()) {
-            return Err(refuse("it was undone already"));
-        }
-        let of_link = text("sourceDomain") == Some(request.source.domain.name.as_str())
-            && text("targetDomain") == Some(request.target.domain.name.as_str());
-        if !of_link {
-            return Err(refuse("it belongs to other domains"));
-        }
-        run_id(run)
-    }
-
     fn undo_report(
         &self,
         request: &SyncRequest,
+        (run, run_id): (&Object, &RunId),
         returns: &[Return],
     ) -> Result<RunReport, HubError> {
         let now_ms = self.environment.now_ms();
@@ -193,6 +213,8 @@ impl Hub {
             duration_ms: 0,
             audit_head: self.frontier.head().to_string(),
             files,
+            policies: policies_of(run),
+            undoes: Some(run_id.clone()),
         })
     }
 
@@ -201,16 +223,18 @@ impl Hub {
         &mut self,
         request: &SyncRequest,
         (run, happened): (&RunId, &Happened),
-        returns: Vec<Return>,
+        Returning { returns, left, rest, .. }: Returning,
         outcome: &mut UndoOutcome,
     ) -> Result<UndoPlan, HubError> {
+        let left = left.into_iter().map(|(_, entity, id)| (entity, id));
+        let stays: BTreeSet<RecordKey> = left.chain(rest).collect();
         let facts = self.begin_run()?;
         outcome.report.run = facts.id.clone();
         let mut transaction = Transaction::new(facts, self.position);
         let mut clock = self.clock;
         for entity in &request.entities {
             let files = InFiles::of(entity, &returns);
-            let ids = happened.returning(&entity.entity.name, &returns, &outcome.left);
+            let ids = happened.returning(&entity.entity.name, &returns, &stays);
             for id in &ids {
                 let (run, of, id_of) = (run.clone(), entity.entity.name.clone(), id.clone());
                 let found = self.store.get(&Key::Undo { run, entity: of, id: id_of })?;
@@ -230,7 +254,7 @@ impl Hub {
     fn execute_undo(
         &mut self,
         request: &SyncRequest,
-        run: Object,
+        (run, rest): (Object, BTreeSet<RecordKey>),
         plan: UndoPlan,
         mut outcome: UndoOutcome,
     ) -> Result<UndoOutcome, HubError> {
@@ -254,7 +278,7 @@ impl Hub {
             let domain = &request.domain(side).domain.name;
             self.view().put_back_locations(domain, &run_id, batch)?;
         }
-        rolled_back(batch, run_id, run, &outcome.report.run);
+        rolled_back(batch, (run_id, run), &outcome.report.run, &rest);
         self.commit_undo(request, transaction, clock, &mut outcome.report)?;
         self.publish_returns(request, &returns, staged, &outcome.report.run)?;
         Ok(outcome)
@@ -291,8 +315,60 @@ fn run_id(run: &Object) -> Result<RunId, HubError> {
     id.ok_or(HubError::Row { table: "runs" })
 }
 
-fn rolled_back(batch: &mut Batch, id: RunId, mut run: Object, by: &RunId) {
+/// Returns the run that is to be undone, and what an earlier undo of it has left, if one did.
+fn undoable(
+    sync_id: &str,
+    run: &Object,
+    request: &SyncRequest,
+) -> Result<(RunId, Option<BTreeSet<RecordKey>>), HubError> {
+    let refuse = |reason| HubError::NotUndoable { id: sync_id.to_owned(), reason };
+    let text = |member| run.get(member).and_then(Json::as_str);
+    let mut rest = None;
+    if text("status") == Some(RunStatus::RolledBack.as_str()) {
+        rest = Some(rest_of(run)?.ok_or_else(|| refuse("it was undone already"))?);
+    }
+    let of_link = text("sourceDomain") == Some(request.source.domain.name.as_str())
+        && text("targetDomain") == Some(request.target.domain.name.as_str());
+    if !of_link {
+        return Err(refuse("it belongs to other domains"));
+    }
+    Ok((run_id(run)?, rest))
+}
+
+fn why_nothing_returns(outcome: &UndoOutcome) -> &'static str {
+    match (outcome.left.is_empty(), outcome.withheld.is_empty()) {
+        (true, true) => "it wrote nothing to either domain",
+        (false, true) => "all that it wrote was changed since",
+        (true, false) => "a policy keeps from a domain by now what would come back there",
+        (false, false) => {
+            "a policy keeps from a domain by now what would come back there, and the rest was changed since"
+        }
+    }
+}
+
+/// Adds, where one of two ids of a record is among `ids`, the other one.
+fn with_united(united: &BTreeMap<RecordKey, RecordKey>, ids: &mut BTreeSet<RecordKey>) {
+    for (id, former) in united {
+        if ids.contains(id) || ids.contains(former) {
+            ids.extend([id.clone(), former.clone()]);
+        }
+    }
+}
+
+/// Notes that a run is undone.
+///
+/// - `rest`: what stays of it, to be undone another time.
+fn rolled_back(
+    batch: &mut Batch,
+    (id, mut run): (RunId, Object),
+    by: &RunId,
+    rest: &BTreeSet<RecordKey>,
+) {
     run.insert("status", RunStatus::RolledBack.as_str());
-    run.insert(UNDONE_BY, by.as_str());
+    run.insert("undoneBy", by.as_str());
+    run.remove(UNDO_LEFT);
+    if !rest.is_empty() {
+        run.insert(UNDO_LEFT, rest_to_json(rest));
+    }
     batch.put(Key::Run(id), Json::Object(run).to_compact_string().into_bytes());
 }

@@ -24,5 +24,6 @@ mod ten_defects;
 mod undo_appends;
 mod undo_conflicts;
 mod undo_oracle;
+mod undo_policy;
 mod undo_since;
 mod writer;

@@ -129,13 +129,22 @@ fn text(prepared: &Prepared, outcome: &UndoOutcome, verb: &str) -> String {
     text
 }
 
-/// Names what stays as it is; empty if nothing does.
+/// Names what stays as it is, and why; empty if nothing does.
 fn left_text(prepared: &Prepared, outcome: &UndoOutcome) -> String {
-    if outcome.left.is_empty() {
-        return String::new();
+    let mut text = String::new();
+    if !outcome.left.is_empty() {
+        let (left, named) = (outcome.left.len(), named(prepared, &outcome.left));
+        text.push_str(&format!("  {left} changed since, left as they are: {named}\n"));
     }
-    let (left, named) = (outcome.left.len(), named(prepared, &outcome.left));
-    format!("  {left} changed since, left as they are: {named}\n")
+    if !outcome.withheld.is_empty() {
+        let (withheld, named) = (outcome.withheld.len(), named(prepared, &outcome.withheld));
+        let again = format!("syncline undo {}", outcome.sync_id);
+        text.push_str(&format!(
+            "  {withheld} kept from a domain by its policy, left as they are: {named}\n  \
+             (once the policy lets them: {again})\n"
+        ));
+    }
+    text
 }
 
 /// Names records with their domains, the first ones.
@@ -182,6 +191,7 @@ fn to_json(prepared: &Prepared, outcome: &UndoOutcome, is_done: bool) -> Object 
         Json::Array(records.iter().map(record).collect())
     };
     document.insert("left", records(&outcome.left));
+    document.insert("withheld", records(&outcome.withheld));
     document.insert("reopened", number(outcome.reopened));
     document.insert("comesAgain", records(&outcome.comes_again));
     document

@@ -122,3 +122,36 @@ fn an_undo_that_restores_nothing_is_refused_and_can_be_tried_again() {
     }
     desk.run("undo latest --yes").exits(0).says("byte for byte");
 }
+
+#[test]
+fn what_a_policy_keeps_back_is_named_and_undone_once_it_may_be() {
+    let deny = "[domains.personal]\npath = \"data/personal\"\n\
+                [domains.business]\npath = \"data/business\"\n\
+                policy.fields = [{ path = \"/n\", action = \"deny\" }]\n";
+    let desk = Desk::new();
+    desk.contacts("personal", &json!([{"id": "a", "n": "1"}, {"id": "b"}]));
+    desk.contacts("business", &json!([]));
+    desk.run("sync").exits(0);
+    desk.contacts("personal", &json!([]));
+    desk.run("sync --max-delete 10 --allow-emptied").exits(0);
+    let run = last_run(&desk);
+    desk.put("syncline.toml", deny.as_bytes());
+    let named = "1 kept from a domain by its policy, left as they are: business/contacts a";
+    desk.run(&format!("undo {run} --plan")).exits(0).says(named);
+    let document = desk.run(&format!("undo {run} --plan --json")).exits(0).json();
+    crate::documents::check(&document);
+    let left = json!([{"domain": "business", "entity": "contacts", "id": "a"}]);
+    assert_eq!((&document["withheld"], &document["left"]), (&left, &json!([])));
+    let again = format!("syncline undo {run}");
+    desk.run(&format!("undo {run} --yes")).exits(0).says(named).says(&again);
+    crate::documents::check(&desk.run("log --json").exits(0).json());
+    assert_eq!(desk.read("business").keys().collect::<Vec<_>>(), ["b"]);
+    desk.run(&format!("undo {run} --yes"))
+        .exits(6)
+        .says("a policy keeps from a domain")
+        .says(named);
+    desk.put("syncline.toml", deny.replace("deny", "allow").as_bytes());
+    desk.run(&format!("undo {run} --yes")).exits(0);
+    assert_eq!(desk.read("business").keys().collect::<Vec<_>>(), ["a", "b"]);
+    desk.run(&format!("undo {run} --yes")).exits(6).says("it was undone already");
+}
