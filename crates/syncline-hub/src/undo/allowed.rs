@@ -14,11 +14,12 @@ use syncline_merge::state::{Record, Register};
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Object};
 
-use super::files::{Return, ReturnPlan};
+use super::files::{AsLeft, Return, ReturnPlan};
 use super::happened::{RecordKey, item_of};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::{FileEntity, SyncRequest};
+use crate::sync::SideInput;
 
 impl Hub {
     /// Returns the records, of those that would come back, of which a policy keeps from a domain by
@@ -26,7 +27,8 @@ impl Hub {
     /// itself. Whether a record is private is what any domain says of it now, in its file as well.
     ///
     /// Under the policies of the run, every file gets back what it held itself: it came there before
-    /// the rule did, and the rule let it stay.
+    /// the rule did, and the rule let it stay. The run has judged what was private then; it has not
+    /// what somebody says since.
     pub(super) fn withheld(
         &self,
         request: &SyncRequest,
@@ -42,14 +44,17 @@ impl Hub {
                 continue;
             }
             let elsewhere = match gates.judge_records() {
-                true => Some(self.view().read_side(request, entity, back.side.other())?),
+                true => Some(self.elsewhere(request, entity, back.side.other(), plan)?),
                 false => None,
             };
             for id in &back.records {
                 let found = self.found_by(plan.run_id, &entity.entity.name, id)?;
-                let elsewhere =
-                    elsewhere.as_ref().map(|s| s.held(id, &entity.entity.id_path, &[]).0);
-                let says = (&gates, elsewhere.as_ref());
+                let holds = elsewhere.as_ref().map(|elsewhere| {
+                    let is_judged = gates.are_of_run && elsewhere.is_as_left(id);
+                    (!is_judged).then(|| elsewhere.file.held(id, &entity.entity.id_path, &[]).0)
+                });
+                let holds = holds.flatten();
+                let says = (&gates, holds.as_ref());
                 let domain = &request.domain(back.side).domain;
                 if self.is_kept_from(domain, entity, id, back, found.as_ref(), says)? {
                     withheld.insert((entity.entity.name.clone(), id.clone()));
@@ -62,7 +67,7 @@ impl Hub {
     /// Returns whether a record, as it would come back, holds what its domain is not to hold.
     ///
     /// - `found`: what the run found of it, if that is kept.
-    /// - `elsewhere`: what the other domain holds, where that matters.
+    /// - `elsewhere`: what the other domain holds, where that may make it private.
     fn is_kept_from(
         &self,
         domain: &LinkedDomain,
@@ -77,11 +82,14 @@ impl Hub {
         let Some(earlier) = earlier else { return Ok(false) };
         let (now, before) = self.states(found, entity, id)?;
         let rules = &entity.entity.rules;
-        let is_private_now = matches!(elsewhere, Some(Held::Present { fields, .. }) if gates.keep_back(fields))
-            || gates.keep_back_record(now.as_ref(), rules);
-        let was_private =
-            || gates.keep_back(&earlier) || gates.keep_back_record(before.record.as_ref(), rules);
-        let is_private = is_private_now || (!gates.are_of_run && was_private());
+        let is_private_elsewhere =
+            matches!(elsewhere, Some(Held::Present { fields, .. }) if gates.keep_back(fields));
+        // The run has judged what it found, and what it left.
+        let is_private = is_private_elsewhere
+            || (!gates.are_of_run
+                && (gates.keep_back(&earlier)
+                    || gates.keep_back_record(now.as_ref(), rules)
+                    || gates.keep_back_record(before.record.as_ref(), rules)));
         let stands = item_of(&back.now, entity, id, back.index.naming(id).unwrap_or(&PLAIN));
         let stands: BTreeSet<Field> = stands.into_iter().flatten().collect();
         let given = &before.given[back.side.index()];
@@ -90,6 +98,19 @@ impl Hub {
         // What the domain has written itself may come back there.
         let is_own = |field: &Field| has_written(now.as_ref(), &domain.writer, field);
         Ok(kept.any(|field| given.contains(field) && !is_own(field)))
+    }
+
+    /// Returns what a domain holds, and what it held when the run had ended.
+    fn elsewhere(
+        &self,
+        request: &SyncRequest,
+        entity: &FileEntity,
+        side: Side,
+        plan: &ReturnPlan<'_>,
+    ) -> Result<Elsewhere, HubError> {
+        let file = self.view().read_side(request, entity, side)?;
+        let as_left = self.as_left(request, entity, side, plan, file.digest)?;
+        Ok(Elsewhere { file, as_left })
     }
 
     /// Returns a record as it is, and as it was known before a run.
@@ -134,6 +155,19 @@ pub(super) fn may_write(
     }
     let reason = "it wrote a domain that may not be written into by now";
     Err(HubError::NotUndoable { id: sync_id.to_owned(), reason })
+}
+
+/// The other domain than the one that something comes back to.
+struct Elsewhere {
+    file: SideInput,
+    as_left: AsLeft,
+}
+
+impl Elsewhere {
+    /// Returns whether a record is there as it was when the run had ended, and was judged by it.
+    fn is_as_left(&self, id: &RecordId) -> bool {
+        self.as_left.is_untouched(&self.file.document, id)
+    }
 }
 
 /// The gates between a domain that something comes back to and the other one of the link.

@@ -48,7 +48,7 @@ pub(super) struct Return {
 }
 
 /// How a file was when the run had ended.
-enum AsLeft {
+pub(super) enum AsLeft {
     /// As it is.
     Now,
     /// As the next run that wrote it has kept it.
@@ -58,6 +58,19 @@ enum AsLeft {
         /// Whether a later run has written the file.
         is_written_since: bool,
     },
+}
+
+impl AsLeft {
+    /// Returns whether a record is in the file as it was then, where that is known.
+    ///
+    /// - `now`: the file as it is.
+    pub(super) fn is_untouched(&self, now: &Document<'_>, id: &RecordId) -> bool {
+        match self {
+            Self::Now => true,
+            Self::Kept(file) => digest_of(file, id) == digest_of(now, id),
+            Self::Unknown { .. } => false,
+        }
+    }
 }
 
 /// What is known when the return of a file is planned.
@@ -97,7 +110,7 @@ impl Hub {
         let domain = request.domain(side);
         let name = &entity.entity.name;
         let label = format!("{}/{name}", domain.domain.name);
-        let Some((before, after)) = file_change(run, &label).filter(|(b, a)| b != a) else {
+        let Some((before, _)) = file_change(run, &label).filter(|(b, a)| b != a) else {
             return Ok(None);
         };
         let spot = self.place_of(request, entity, side, plan)?;
@@ -131,8 +144,8 @@ impl Hub {
             records,
             index,
         };
-        let is_as_left = found.map(|digest| hex(&digest)) == after;
-        if is_as_left {
+        let as_left = self.as_left(request, entity, side, plan, found)?;
+        if matches!(as_left, AsLeft::Now) {
             let stays = |id: &&RecordId| plan.stays(name, id);
             let told = back.records.iter().filter(stays);
             left.extend(told.map(|id| (side, name.clone(), id.clone())));
@@ -142,30 +155,32 @@ impl Hub {
                 return Ok(Some(back));
             }
         }
-        let as_left = match is_as_left {
-            true => AsLeft::Now,
-            false => self.as_left(request, entity, side, (run_id, after))?,
-        };
         back.in_part(plan, &as_left, |id| {
             left.insert((side, name.clone(), id));
         })
     }
 
-    /// Returns a file as a run left it, where the next one that wrote it has kept it so.
+    /// Returns a file as the run left it, where it is that, or the next run that wrote it has kept it so.
     ///
-    /// - `after`: digest of the file as the run left it.
-    fn as_left(
+    /// - `found`: digest of the file as it is.
+    pub(super) fn as_left(
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
         side: Side,
-        (run, after): (&RunId, Option<String>),
+        plan: &ReturnPlan<'_>,
+        found: Option<[u8; 32]>,
     ) -> Result<AsLeft, HubError> {
         let domain = request.domain(side);
         let (of_domain, name) = (domain.domain.name.as_str(), entity.entity.name.as_str());
-        let next = self.next_writer(run, &format!("{of_domain}/{name}"))?;
+        let label = format!("{of_domain}/{name}");
+        let after = file_change(plan.run, &label).map(|(_, after)| after);
+        if after == Some(found.map(|digest| hex(&digest))) {
+            return Ok(AsLeft::Now);
+        }
+        let next = self.next_writer(plan.run_id, &label)?;
         let unknown = Ok(AsLeft::Unknown { is_written_since: next.is_some() });
-        let (Some((run, found)), Some(after)) = (next, after) else { return unknown };
+        let (Some((run, found)), Some(Some(after))) = (next, after) else { return unknown };
         if found.as_ref() != Some(&after) {
             return unknown;
         }
@@ -393,8 +408,7 @@ impl Return {
         for id in ids {
             let present = digest_of(now, id);
             // A run that was narrowed to other records does not know any more what this one was.
-            let is_as_left = left.is_some_and(|left| left(id) == present);
-            let is_untouched = present == index.get(id) || is_as_left;
+            let is_untouched = present == index.get(id) || as_left.is_untouched(now, id);
             if plan.stays(entity, id) || !is_untouched || now.is_withheld(id) {
                 leave(id.clone());
             } else if let Some(change) = change_back(now, earlier, id) {

@@ -237,6 +237,26 @@ fn what_has_become_private_under_the_rules_of_the_run_is_left() {
     }
 }
 
+/// What makes it private stands where the run has let it stand, and wrote all the same.
+#[test]
+fn what_the_run_did_not_take_for_private_comes_back() {
+    let item = |k: &str, n: &str| format!(r#"{{"id":"a","k":"{k}","n":"{n}"}}"#);
+    let mut desk = agreed(&[&item("i", "0")]);
+    let mut rule = policy(&[("/k", Action::Deny)]);
+    desk.set_policy(Side::Source, rule.clone());
+    desk.contacts("personal", &[&item("own", "0")]);
+    desk.contacts("business", &[&item("x", "0")]);
+    sync(&desk);
+    keep_back(&mut rule, "/k", r#""x""#);
+    desk.set_policy(Side::Source, rule);
+    desk.contacts("personal", &[&item("own", "1")]);
+    let before = desk.files();
+    let run = sync(&desk);
+    assert_eq!(desk.held("business"), [item("x", "1")]);
+    undone(&desk, &run);
+    assert_eq!(desk.files(), before);
+}
+
 /// A rule for something else is another policy: the undo asks, as if it knew nothing of the run's.
 #[test]
 fn under_other_policies_than_those_of_the_run_an_undo_asks() {
