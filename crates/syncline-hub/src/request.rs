@@ -92,11 +92,12 @@ pub struct Actor {
 }
 
 impl SyncRequest {
-    /// Returns a digest of the policies of both domains for an entity, to be compared with another.
+    /// Returns a digest of the policies of all domains for an entity, to be compared with another.
     /// It may differ between versions of the program.
     pub(crate) fn policies(&self, entity: &EntityName) -> String {
         let gates = Side::BOTH.map(|side| self.domain(side).gate(entity));
-        hex(&Digest::of(format!("{gates:?}").as_bytes()).0)
+        let policies = format!("{gates:?}\n{:?}", self.bystanders(entity));
+        hex(&Digest::of(policies.as_bytes()).0)
     }
 
     /// Returns the domain at a side.

@@ -114,7 +114,7 @@ pub struct RunReport {
     pub audit_head: String,
     /// Digests of the files before and after, by `<domain>/<entity>`: what undo compares with.
     pub files: BTreeMap<String, FileChange>,
-    /// Digests of the policies of both domains that were in force, by entity: an undo asks whether
+    /// Digests of the policies of all domains that were in force, by entity: an undo asks whether
     /// they still are. Those of an undo are those of the run that it takes back.
     pub policies: BTreeMap<EntityName, String>,
     /// The run that this one, an undo, takes back.
