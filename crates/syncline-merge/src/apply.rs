@@ -209,7 +209,7 @@ impl Change<'_> {
             elements.retain(|_, dots| !dots.is_empty());
         }
         if let Some(members) = body.keyed.get_mut(path) {
-            found = true;
+            found |= members.values().any(Member::is_known);
             for (key, member) in members {
                 self.drop_seen_of_member(member, &full.within_key(key), true);
             }
@@ -226,8 +226,7 @@ impl Change<'_> {
             self.drop_texts(texts, full);
         }
         if let Some(sum) = body.sums.get(path) {
-            // What was taken of a count that is forgotten is no sum that anybody sees.
-            found |= !(sum.adds.is_empty() && sum.floors.is_empty());
+            found |= sum.is_known();
             self.take_sum_away(body, path, full);
         }
         found

@@ -168,7 +168,33 @@ impl Record {
     }
 }
 
+impl Sum {
+    /// Returns whether more is known than what was taken of a count that is forgotten: that is no sum
+    /// that anybody sees.
+    pub(crate) fn is_known(&self) -> bool {
+        !(self.adds.is_empty() && self.floors.is_empty())
+    }
+}
+
+impl Member {
+    /// Returns whether more is known than [what was taken of counts](Sum::is_known) in it.
+    pub(crate) fn is_known(&self) -> bool {
+        !self.live.is_empty() || self.body.is_known()
+    }
+}
+
 impl Body {
+    /// Returns whether more is known than [what was taken of counts](Sum::is_known).
+    fn is_known(&self) -> bool {
+        let mut members = self.keyed.values().flat_map(BTreeMap::values);
+        !self.registers.is_empty()
+            || !self.unions.is_empty()
+            || !self.appends.is_empty()
+            || !self.texts.is_empty()
+            || self.sums.values().any(Sum::is_known)
+            || members.any(Member::is_known)
+    }
+
     /// Returns whether no field is known.
     pub fn is_empty(&self) -> bool {
         self.registers.is_empty()

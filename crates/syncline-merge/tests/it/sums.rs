@@ -107,6 +107,39 @@ fn a_creator_that_may_not_see_a_sum_begins_it_anew() {
     assert_eq!(number(&elsewhere), Number::from(2_i64));
 }
 
+/// What was taken of a count goes on where the count itself was forgotten, but is nothing that
+/// anybody sees: who removes the field then removes no sum and no member.
+#[test]
+fn a_field_of_which_only_a_reset_is_left_becomes_absent_when_it_is_removed() {
+    let by = || Number::from(7_i64);
+    let path = |path: &str| Path::parse(path).unwrap();
+    let in_member = FieldOperation::PutMember {
+        path: path("/k"),
+        key: "m".into(),
+        create: false,
+        fields: vec![FieldOperation::Increment { path: path("/n"), by: by() }],
+    };
+    let alone = FieldOperation::Increment { path: path("/n"), by: by() };
+    for addition in [alone, in_member] {
+        let field = addition.path().clone();
+        let (record, _) =
+            commit(None, HOME, Effect::Write(vec![addition]), &Context::default(), &[]);
+        let context = seeing(&record);
+        let (deleted, _) = commit(Some(record), HOME, Effect::Delete, &context, &[]);
+        let context = seeing(&deleted);
+        let (created, _) =
+            commit(Some(deleted.clone()), HOME, Effect::Write(vec![]), &context, &[]);
+        let elsewhere = join(&Record::begun(&deleted.version), &created).unwrap();
+        assert!(!elsewhere.body.is_empty(), "what was taken is still known: {field}");
+
+        let unset = Effect::Write(vec![FieldOperation::Unset { path: field.clone() }]);
+        let (removed, _) = commit(Some(elsewhere), HOME, unset, &Context::default(), &[]);
+        let register = removed.body.registers.get(&field);
+        let values: Vec<_> = register.into_iter().flat_map(|r| r.values()).collect();
+        assert!(matches!(values[..], [entry] if entry.value.is_none()), "{field}: {values:?}");
+    }
+}
+
 #[test]
 fn a_conflict_of_a_deleted_record_cannot_be_settled_any_more() {
     let path = Path::parse("/title").unwrap();
