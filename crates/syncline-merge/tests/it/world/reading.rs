@@ -362,13 +362,18 @@ fn floor(body: Option<&Body>, path: Path, new: &Leaf) -> Option<FieldOperation> 
     higher.then_some(FieldOperation::Floor { path, value })
 }
 
+/// Of a list that is longer than what is kept the last elements count: the others went, or would go.
 fn blind_appends(path: &Path, shown: &[Leaf], file: &[Leaf]) -> Vec<FieldOperation> {
     let mut left = shown.to_vec();
     let mut before: Vec<&Leaf> = Vec::new();
     let mut said = Vec::new();
-    for value in file {
+    let too_old = file.len().saturating_sub(KEEP as usize);
+    for (index, value) in file.iter().enumerate() {
         let occurrence = before.iter().filter(|other| **other == value).count();
         before.push(value);
+        if index < too_old {
+            continue;
+        }
         if let Some(at) = left.iter().position(|old| old == value) {
             left.swap_remove(at);
             continue;
