@@ -206,8 +206,18 @@ pub fn stamps_in(body: &Body, path: &Path) -> Dots {
         fields.map(|inner| stamps_in(&member.body, inner)).collect::<Vec<_>>()
     });
     let inside: Vec<Stamp> = inside.flat_map(|dots| dots.as_slice().to_vec()).collect();
+    let texts = body.texts.get(path).into_iter().flat_map(BTreeMap::values);
+    let typed = texts.flat_map(|text| text.state.stamps());
     let by_shape = stamps_by_shape(body, path);
-    by_shape.as_slice().iter().copied().chain(registered).chain(inside).collect()
+    let by_shape = by_shape.as_slice().iter().copied();
+    by_shape.chain(registered).chain(typed).chain(inside).collect()
+}
+
+/// Returns the stamps of everything that stands in a record: its fields, and what keeps or deletes it.
+pub fn stamps(record: &Record) -> Dots {
+    let fields: Vec<Dots> = paths(&record.body).map(|path| stamps_in(&record.body, path)).collect();
+    let all = fields.iter().chain([&record.live, &record.deletes]);
+    all.flat_map(Dots::as_slice).copied().collect()
 }
 
 /// Returns the fields of which something is known; those of several shapes several times.
@@ -511,6 +521,13 @@ pub fn same_by_shape(shape: &Shape, a: &Leaf, b: &Leaf) -> bool {
         (Some(a), Some(b)) => a == b,
         _ => false,
     }
+}
+
+/// Returns whether fields, sorted by path, hold a field, or what says the same by its shape.
+pub fn holds(fields: &[Field], (path, leaf): &Field, rules: &EntityRules) -> bool {
+    let at = fields.binary_search_by(|(known, _)| known.cmp(path)).ok();
+    let known = at.and_then(|at| fields.get(at));
+    known.is_some_and(|(_, known)| same_by_shape(rules.shape(path), known, leaf))
 }
 
 /// Returns whether two renderings of a record say the same.

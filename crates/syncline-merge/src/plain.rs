@@ -112,9 +112,9 @@ impl Base {
     pub fn with_intent_written(self) -> Self {
         match self.intent {
             Some(intent) => Self {
+                own: own_after(&intent, self.own),
                 rendering: intent.rendering,
                 token: intent.token,
-                own: Dots::new(),
                 intent: None,
             },
             None => self,
@@ -157,10 +157,19 @@ impl Base {
                 || shows_meant_value(self.rendering.as_ref(), &intent, reading.fields)
         });
         if written {
+            self.own = own_after(&intent, std::mem::take(&mut self.own));
             self.rendering = intent.rendering;
             self.token = intent.token;
-            self.own = Dots::new();
         }
+    }
+}
+
+/// Returns which of its own changes a writer goes on to name once a write is done: none where it was
+/// shown everything.
+fn own_after(intent: &Intent, own: Dots) -> Dots {
+    match intent.rendering.is_some() && !intent.token.exceptions.is_empty() {
+        true => own,
+        false => Dots::new(),
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, conflicts};
-use syncline_merge::display::{Field, Fields, is_visible, same_fields, value_at, visible};
+use syncline_merge::display::{Field, Fields, is_visible, same_fields, stamps, value_at, visible};
 use syncline_merge::error::Refusal;
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
 use syncline_merge::state::Record;
@@ -504,10 +504,14 @@ impl Planner<'_> {
             }
             return;
         };
-        let earlier = plan.bases[side.index()].take();
+        let mut earlier = plan.bases[side.index()].take();
         let mut withheld = withdrawn.unwrap_or_default();
         withheld.extend(shown.iter().flat_map(|shown| party.gate.withheld(shown)));
         let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_ref());
+        if let (Some(earlier), false) = (&mut earlier, token.exceptions.is_empty()) {
+            let standing = stamps(record);
+            earlier.own.retain(|stamp| standing.contains(*stamp));
+        }
         plan.bases[side.index()] = if same {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)
         } else {
@@ -566,7 +570,7 @@ impl Planner<'_> {
         let party = self.party(side);
         let is_known = earlier.is_some() || now.is_some();
         let mut own = party.gate.own_changes(record, &party.domain.writer, now.as_ref());
-        if !kept.is_empty() {
+        if !token.exceptions.is_empty() {
             own.extend(earlier.iter().flat_map(|base| base.own.as_slice()));
         }
         let own = own.into_iter().collect();
@@ -574,9 +578,9 @@ impl Planner<'_> {
     }
 
     /// Returns what a domain has seen that holds what it is to hold, and what it holds, as far as
-    /// was ever known, out of its scope: of these fields it has seen nothing new.
+    /// was ever known, out of its scope.
     ///
-    /// - `withheld`: the fields that it is not shown.
+    /// - `withheld`: the fields that it is not shown. Of these it has seen nothing new.
     fn seen_by(
         &self,
         side: Side,
@@ -590,7 +594,8 @@ impl Planner<'_> {
         let known = earlier.and_then(|base| Some((base, base.rendering.as_ref()?)));
         let Some((earlier, rendering)) = known else { return (token, Fields::new()) };
         let kept = party.gate.out_of_scope(rendering);
-        kept.iter().for_each(|(path, _)| token.keep(path, &earlier.token));
+        let unshown = withheld.iter().chain(kept.iter().map(|(path, _)| path));
+        unshown.for_each(|path| token.keep(path, &earlier.token));
         (token, kept)
     }
 

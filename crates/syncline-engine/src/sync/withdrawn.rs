@@ -1,7 +1,8 @@
 //! What its domain withholds by now of what the hub already knows: nobody is given it any more.
 
-use syncline_merge::display::{Field, Fields, stamps_in};
+use syncline_merge::display::{Field, Fields, holds, stamps_in};
 use syncline_merge::plain::Base;
+use syncline_merge::rules::EntityRules;
 use syncline_merge::state::{Entry, Record, Register};
 use syncline_model::id::{DomainName, EntityName, Writer};
 use syncline_model::path::Path;
@@ -103,6 +104,7 @@ impl Planner<'_> {
         }
         let given = Given {
             record,
+            rules: &self.entity.rules,
             other: (&other.domain.writer, &other.gate),
             held_by_other: both[side.other().index()].fields(),
             keeping: self.keeping(record),
@@ -110,7 +112,7 @@ impl Planner<'_> {
         };
         // What the domain holds already it has seen.
         let is_withdrawn =
-            |field: &&Field| held.binary_search(field).is_err() && !given.includes(field);
+            |field: &&Field| !holds(held, field, given.rules) && !given.includes(field);
         let withdrawn = shown.iter().filter(is_withdrawn).map(|(path, _)| path.clone());
         let withdrawn: Vec<Path> = withdrawn.collect();
         if withdrawn.is_empty() {
@@ -155,6 +157,7 @@ impl Keeping<'_> {
 /// What one side of a link may be given of a record.
 struct Given<'a> {
     record: &'a Record,
+    rules: &'a EntityRules,
     /// The domain of the other side, as a writer, and its gate.
     other: (&'a Writer, &'a Gate),
     /// What that one holds.
@@ -169,7 +172,7 @@ impl Given<'_> {
     /// and not withheld there.
     fn includes(&self, field: &Field) -> bool {
         let is_withheld = self.other.1.withholds(&field.0, &field.1);
-        if !is_withheld && self.held_by_other.binary_search(field).is_ok() {
+        if !is_withheld && holds(self.held_by_other, field, self.rules) {
             return true;
         }
         let gives = |entry: &Entry| match entry.writer == *self.other.0 {

@@ -1,6 +1,7 @@
 //! Three domains, two links, one hub in the middle: what a domain withholds by now goes over none of the
 //! links, and its rules are nobody else's affair.
 
+use syncline_engine::conflicts::Status;
 use syncline_engine::link::LinkedDomain;
 use syncline_hub::{Silent, SyncRequest};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
@@ -70,9 +71,11 @@ impl Star {
 
     /// Synchronises both links twice, the first one first or last.
     fn sync(&self, order: [usize; 2]) {
-        for to in order.into_iter().cycle().take(4) {
-            self.desk.hub().sync(&self.link(to), &mut Silent).unwrap();
-        }
+        order.into_iter().cycle().take(4).for_each(|to| self.sync_once(to));
+    }
+
+    fn sync_once(&self, to: usize) {
+        self.desk.hub().sync(&self.link(to), &mut Silent).unwrap();
     }
 
     /// Returns what a domain holds of the contact `a`; nothing where it lacks it.
@@ -238,6 +241,68 @@ fn a_rule_at_one_rim_is_nothing_to_the_two_others() {
                 star.hold("business", &[&item(path, at_business)]);
                 star.sync([1, 2]);
                 star.assert_same(&sorted(&item(path, merged)), &story);
+            }
+        }
+    }
+}
+
+/// What it is not shown since it does not edit; what it was shown before it has seen.
+#[test]
+fn edits_of_a_domain_that_only_gives_merge_with_those_that_it_is_not_shown() {
+    for (path, [first, at_home, at_business], merged) in EDITS {
+        let mut star = Star::new();
+        star.hold("personal", &[&item(path, first)]);
+        star.sync([1, 2]);
+        star.set(1, Some((path, Action::OutOnly)));
+        star.hold("personal", &[&item(path, at_home)]);
+        star.sync([1, 2]);
+        star.hold("business", &[&item(path, at_business)]);
+        star.sync([1, 2]);
+        assert!(star.desk.listed(Status::Open).is_empty(), "{path}");
+        assert_eq!(star.held("personal"), sorted(&item(path, merged)), "{path}");
+        assert_eq!(star.held("third"), sorted(&item(path, merged)), "{path}");
+        assert_eq!(star.held("business"), sorted(&item(path, at_business)), "{path}");
+    }
+}
+
+/// Whoever is not to see a list: it is its editor's, edit after edit, and anybody's who may.
+#[test]
+fn edits_under_a_rule_of_another_domain_are_no_question() {
+    let members = |v: &str| format!(r#"[{{"t":"m","v":"{v}"}},{{"t":"w","v":"0"}}]"#);
+    let values = |v: &str| format!(r#"["0","{v}"]"#);
+    let text = |v: &str| format!(r#""one {v} two""#);
+    let plain = |v: &str| format!(r#""{v}""#);
+    let kinds: [(&str, &dyn Fn(&str) -> String); 4] =
+        [("/k", &members), ("/tags", &values), ("/text", &text), ("/name", &plain)];
+    for (path, value) in kinds {
+        for action in [Action::Deny, Action::InOnly, Action::Mask, Action::OutOnly] {
+            for ruled in 0..3 {
+                for editor in 0..3 {
+                    let is_listed = matches!(path, "/k") || action == Action::OutOnly;
+                    let is_taken = editor != ruled || action == Action::OutOnly;
+                    if !(is_taken && is_listed) {
+                        continue;
+                    }
+                    let story = format!("{path} {action:?} at {ruled}, edited at {editor}");
+                    let mut star = Star::new();
+                    star.set(ruled, Some((path, action)));
+                    let first = item(path, &value("E0"));
+                    DOMAINS.iter().for_each(|domain| star.hold(domain, &[&first]));
+                    star.sync([1, 2]);
+                    for edit in ["E1", "E2", "E3"] {
+                        star.hold(DOMAINS[editor], &[&item(path, &value(edit))]);
+                        let order = if editor == 2 { [2, 1] } else { [1, 2] };
+                        order.into_iter().for_each(|to| star.sync_once(to));
+                        let asked = star.desk.listed(Status::Open);
+                        assert!(asked.is_empty(), "{story}: {edit}");
+                    }
+                    let last = sorted(&item(path, &value("E3")));
+                    // Home is between the two others, and hands on nothing that it may not have.
+                    let reached = |at: usize| at == editor || (at != ruled && ruled != 0);
+                    for at in (0..3).filter(|at| reached(*at)) {
+                        assert_eq!(star.held(DOMAINS[at]), last, "{}: {story}", DOMAINS[at]);
+                    }
+                }
             }
         }
     }

@@ -246,7 +246,8 @@ impl TextState {
         Ok(())
     }
 
-    fn stamps(&self) -> impl Iterator<Item = Stamp> {
+    /// Returns the stamps of the changes that the text holds, each as often as there are facts of it.
+    pub fn stamps(&self) -> impl Iterator<Item = Stamp> {
         let typed = self.runs.iter().map(|run| run.id.stamp);
         typed.chain(self.deletions.iter().map(|deletion| deletion.stamp))
     }
