@@ -523,11 +523,14 @@ pub fn same_by_shape(shape: &Shape, a: &Leaf, b: &Leaf) -> bool {
     }
 }
 
-/// Returns whether fields, sorted by path, hold a field, or what says the same by its shape.
+/// Returns whether fields, sorted by path, hold a field, or what says as much by its shape.
 pub fn holds(fields: &[Field], (path, leaf): &Field, rules: &EntityRules) -> bool {
     let at = fields.binary_search_by(|(known, _)| known.cmp(path)).ok();
-    let known = at.and_then(|at| fields.get(at));
-    known.is_some_and(|(_, known)| same_by_shape(rules.shape(path), known, leaf))
+    at.and_then(|at| fields.get(at)).is_some_and(|(_, known)| match rules.shape(path) {
+        // What was cut from the front of a list was there as well.
+        Shape::Append { .. } => is_end_of(leaf, known),
+        shape => same_by_shape(shape, known, leaf),
+    })
 }
 
 /// Returns whether two renderings of a record say the same.
@@ -536,6 +539,15 @@ pub fn same_fields(rules: &EntityRules, a: &Fields, b: &Fields) -> bool {
         && a.iter().zip(b).all(|((path_a, leaf_a), (path_b, leaf_b))| {
             path_a == path_b && same_by_shape(rules.shape(path_a), leaf_a, leaf_b)
         })
+}
+
+/// Returns whether a list ends with the elements of another one; of values that are none, whether they
+/// are the same.
+fn is_end_of(end: &Leaf, list: &Leaf) -> bool {
+    match (end.to_json(), list.to_json()) {
+        (Json::Array(end), Json::Array(list)) => list.ends_with(&end),
+        _ => end == list,
+    }
 }
 
 fn elements_sorted(array: &Leaf) -> Option<Vec<String>> {

@@ -308,6 +308,34 @@ fn edits_under_a_rule_of_another_domain_are_no_question() {
     }
 }
 
+/// A list that is full is cut in its editor's file too, and goes on to all who may have it.
+#[test]
+fn a_full_list_under_a_rule_is_cut_and_handed_on() {
+    for action in [Action::Deny, Action::InOnly, Action::Mask, Action::OutOnly] {
+        let mut star = Star::new();
+        let mut rules = shaped();
+        rules.fields.insert(
+            0,
+            FieldRules {
+                pattern: Pattern::parse("/log").unwrap(),
+                shape: Shape::Append { keep: 3 },
+                rule: Rule::Latest,
+            },
+        );
+        star.desk.request.entities = vec![entity("contacts", rules)];
+        star.set(1, Some(("/log", action)));
+        DOMAINS.iter().for_each(|domain| star.hold(domain, &[&item("/log", "[0,1,2]")]));
+        star.sync([1, 2]);
+        star.hold("personal", &[&item("/log", "[0,1,2,3]")]);
+        star.sync([1, 2]);
+        star.hold("third", &[&item("/log", "[1,2,3,4]")]);
+        star.sync([1, 2]);
+        for domain in ["personal", "third"] {
+            assert_eq!(star.held(domain), item("/log", "[2,3,4]"), "{domain}, {action:?}");
+        }
+    }
+}
+
 /// Returns an object with its keys in order, as the desk tells what is held.
 fn sorted(item: &str) -> String {
     syncline_model::json::parse(item.as_bytes()).unwrap().to_canonical_string()
