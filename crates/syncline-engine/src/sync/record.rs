@@ -507,11 +507,7 @@ impl Planner<'_> {
         let mut earlier = plan.bases[side.index()].take();
         let mut withheld = withdrawn.unwrap_or_default();
         withheld.extend(shown.iter().flat_map(|shown| party.gate.withheld(shown)));
-        let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_ref());
-        if let (Some(earlier), false) = (&mut earlier, token.exceptions.is_empty()) {
-            let standing = stamps(record);
-            earlier.own.retain(|stamp| standing.contains(*stamp));
-        }
+        let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_mut());
         plan.bases[side.index()] = if same {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)
         } else {
@@ -581,21 +577,28 @@ impl Planner<'_> {
     /// was ever known, out of its scope.
     ///
     /// - `withheld`: the fields that it is not shown. Of these it has seen nothing new.
+    /// - `earlier`: what was known of it. Its own changes stay there as long as they stand.
     fn seen_by(
         &self,
         side: Side,
         record: &Record,
         withheld: &[Path],
-        earlier: Option<&Base>,
+        earlier: Option<&mut Base>,
     ) -> (Token, Fields) {
         let party = self.party(side);
         let writer = &party.domain.writer;
         let mut token = Token::of(record, &self.entity.rules, Some(writer), withheld);
-        let known = earlier.and_then(|base| Some((base, base.rendering.as_ref()?)));
-        let Some((earlier, rendering)) = known else { return (token, Fields::new()) };
-        let kept = party.gate.out_of_scope(rendering);
-        let unshown = withheld.iter().chain(kept.iter().map(|(path, _)| path));
-        unshown.for_each(|path| token.keep(path, &earlier.token));
+        let Some(earlier) = earlier else { return (token, Fields::new()) };
+        let mut kept = Fields::new();
+        if let Some(rendering) = &earlier.rendering {
+            kept = party.gate.out_of_scope(rendering);
+            let unshown = withheld.iter().chain(kept.iter().map(|(path, _)| path));
+            unshown.for_each(|path| token.keep(path, &earlier.token));
+        }
+        if !token.exceptions.is_empty() {
+            let standing = stamps(record);
+            earlier.own.retain(|stamp| standing.contains(*stamp));
+        }
         (token, kept)
     }
 

@@ -265,6 +265,9 @@ fn edits_of_a_domain_that_only_gives_merge_with_those_that_it_is_not_shown() {
     }
 }
 
+/// A field, and what it holds after an edit.
+type Kind<'a> = (&'a str, &'a dyn Fn(&str) -> String);
+
 /// Whoever is not to see a list: it is its editor's, edit after edit, and anybody's who may.
 #[test]
 fn edits_under_a_rule_of_another_domain_are_no_question() {
@@ -272,12 +275,12 @@ fn edits_under_a_rule_of_another_domain_are_no_question() {
     let values = |v: &str| format!(r#"["0","{v}"]"#);
     let text = |v: &str| format!(r#""one {v} two""#);
     let plain = |v: &str| format!(r#""{v}""#);
-    let kinds: [(&str, &dyn Fn(&str) -> String); 4] =
+    let kinds: [Kind<'_>; 4] =
         [("/k", &members), ("/tags", &values), ("/text", &text), ("/name", &plain)];
     for (path, value) in kinds {
         for action in [Action::Deny, Action::InOnly, Action::Mask, Action::OutOnly] {
             for ruled in 0..3 {
-                for editor in 0..3 {
+                for (editor, name) in DOMAINS.iter().enumerate() {
                     let is_listed = matches!(path, "/k") || action == Action::OutOnly;
                     let is_taken = editor != ruled || action == Action::OutOnly;
                     if !(is_taken && is_listed) {
@@ -290,7 +293,7 @@ fn edits_under_a_rule_of_another_domain_are_no_question() {
                     DOMAINS.iter().for_each(|domain| star.hold(domain, &[&first]));
                     star.sync([1, 2]);
                     for edit in ["E1", "E2", "E3"] {
-                        star.hold(DOMAINS[editor], &[&item(path, &value(edit))]);
+                        star.hold(name, &[&item(path, &value(edit))]);
                         let order = if editor == 2 { [2, 1] } else { [1, 2] };
                         order.into_iter().for_each(|to| star.sync_once(to));
                         let asked = star.desk.listed(Status::Open);
