@@ -47,6 +47,13 @@ pub(super) struct Return {
     pub(super) index: DomainIndex,
 }
 
+impl Return {
+    /// Returns whether the file holds a record now, and whether it does then.
+    pub(super) fn is_there(&self, id: &RecordId) -> [bool; 2] {
+        [&self.now, &self.earlier].map(|file| digest_of(file, id).is_some())
+    }
+}
+
 /// How a file was when the run had ended.
 pub(super) enum AsLeft {
     /// As it is.

@@ -192,7 +192,14 @@ impl Hub {
         let mut files = BTreeMap::new();
         for back in returns {
             let report = entities.entry(&back.entity).or_default();
-            report.updated[back.side.index()] += back.records.len() as u64;
+            for id in &back.records {
+                let counts = match back.is_there(id) {
+                    [false, true] => &mut report.added,
+                    [true, false] => &mut report.deleted,
+                    _ => &mut report.updated,
+                };
+                counts[back.side.index()] += 1;
+            }
             let name = format!("{}/{}", request.domain(back.side).domain.name, back.entity);
             let before = back.found.map(|digest| hex(&digest));
             let after = back.bytes.as_ref().map(|bytes| hex(&Digest::of(bytes).0));

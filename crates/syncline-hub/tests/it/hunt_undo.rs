@@ -35,6 +35,22 @@ fn an_undo_of_a_run_that_deleted_brings_the_records_back_for_good() {
 }
 
 #[test]
+fn an_undo_tells_what_comes_what_goes_and_what_changes() {
+    let desk = agreed(&[ANN, BOB]);
+    desk.contacts("personal", &[ANN, CY]);
+    desk.contacts("business", &[&ANN.replace("a@x", "b@x"), BOB]);
+    let run = desk.sync().unwrap();
+    let counts = |outcome: &UndoOutcome| {
+        let (_, contacts) = outcome.report.entities.first().unwrap();
+        [contacts.added, contacts.updated, contacts.deleted]
+    };
+    let undone = undo(&desk, &run).unwrap();
+    assert_eq!(counts(&undone), [[0, 1], [1, 0], [0, 1]]);
+    let again = desk.hub().undo(&undone.report.sync_id, &desk.request, false).unwrap();
+    assert_eq!(counts(&again), [[0, 1], [1, 0], [0, 1]]);
+}
+
+#[test]
 fn an_undo_is_made_once_and_can_be_undone() {
     let desk = agreed(&[ANN, BOB]);
     desk.contacts("personal", &[ANN, BOB, CY]);
