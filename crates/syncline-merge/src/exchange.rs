@@ -25,6 +25,9 @@ pub struct Knowledge {
 }
 
 /// What one hub sends another: the records that changed in a stretch of its log.
+///
+/// Whoever carries it names the sender's site and the site that asked for it. A receiver that was
+/// restored since is another site, and must drop it even where it stands at its cursor.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch<K> {
     /// The receiver's cursor when the stretch begins.

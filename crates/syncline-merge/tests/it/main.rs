@@ -5,6 +5,7 @@
 //! | what a person sees who keeps records in two places | `plain` |
 //! | what several of them append to the same list | `lists` |
 //! | what becomes of additions when a site is lost or a record forgotten | `sums` |
+//! | what a hub answers that does not know a floor | `floors` |
 //! | random histories against the causal oracle | `oracle_histories`, `oracle`, `world` |
 //! | that the suite sees each known way to lose data | `faults` |
 //! | the laws of joining, of plain writers, of what is shown, of taking back | `laws`, `restore` |
@@ -13,6 +14,7 @@
 
 mod desk;
 mod faults;
+mod floors;
 mod golden;
 mod laws;
 mod lists;

@@ -304,7 +304,7 @@ impl World {
         let arrived = (0..GROUPS).all(|part| seen[part].is_within(&known.seen[part]));
         let held = self.hubs[hub].records[request.record].is_some();
         let explained = match refusal {
-            Refusal::Behind => !arrived,
+            Refusal::Behind => !arrived || self.began_earlier(hub, request),
             Refusal::Rebase => {
                 let base = self.without_lost(&request.seeing.seen, &known.seen);
                 if held {
@@ -320,6 +320,23 @@ impl World {
             return Ok(());
         }
         Err(format!("hub {hub} refuses without a reason: {refusal}"))
+    }
+
+    /// Whether the copy shown began behind changes of other records that a hub does not count as
+    /// seen of this one: it has not learned yet that they were forgotten.
+    fn began_earlier(&self, hub: usize, request: &Request<'_>) -> bool {
+        let at = &self.hubs[hub];
+        let real = at.records[request.record].as_ref();
+        let floor = real.map_or(&at.knowledge.floor, |real| &real.born);
+        let arrived = &at.known[request.record].seen[0];
+        request.seeing.begun.iter().any(|change| {
+            let stamp = self.oracle.changes[change].stamp;
+            let is_covered = arrived.iter().any(|here| {
+                let here = self.oracle.changes[here].stamp;
+                here.site == stamp.site && here.clock >= stamp.clock
+            });
+            !self.lost.contains(&stamp.site) && !floor.covers(stamp) && !is_covered
+        })
     }
 
     /// Many who have seen nothing write the same field.

@@ -23,6 +23,8 @@ pub(crate) struct Message {
     from: usize,
     to: usize,
     site: SiteId,
+    /// The receiver's site when it asked.
+    asked_by: SiteId,
     batch: Batch<usize>,
     /// What the sender had received of each record sent, and the parts that it withheld.
     known: Vec<Known>,
@@ -87,6 +89,7 @@ impl World {
             from,
             to,
             site: sender.site,
+            asked_by: self.hubs[to].site,
             lacks: lacks.map(|record| (record, sender.known[record].clone())).collect(),
             batch: Batch {
                 from: Position(start as u64),
@@ -121,6 +124,11 @@ impl World {
     /// Takes a batch in, whole or not at all; answers whether it changed anything.
     fn deliver(&mut self, message: Message) -> Result<bool, String> {
         let (from, to) = (message.from, message.to);
+        if message.asked_by != self.hubs[to].site {
+            // It may stand at the cursor, and does not say what the sender has no record of.
+            self.count("answers to an earlier site");
+            return Ok(false);
+        }
         let peer = &mut self.hubs[to].peers[from];
         if message.site > peer.site {
             *peer = Peer { site: message.site, cursor: 0, ..*peer };

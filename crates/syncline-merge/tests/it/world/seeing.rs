@@ -10,6 +10,7 @@ use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::Writer;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
+use syncline_model::version::Version;
 
 use super::World;
 use crate::oracle::set::Set;
@@ -20,6 +21,8 @@ use crate::oracle::{GROUPS, Item, KEYS, Seen, Slot, TOPS, group, intern};
 pub(crate) struct Seeing {
     pub(crate) token: Token,
     pub(crate) seen: Seen,
+    /// Changes of other records that the token names, since the copy shown began behind them.
+    pub(crate) begun: Set,
     pub(crate) shown: BTreeMap<&'static str, ShownSets>,
     pub(crate) texts: BTreeMap<&'static str, Stamp>,
     /// The text that was shown.
@@ -74,12 +77,20 @@ impl World {
         Ok(Some(Seeing {
             texts: text.iter().map(|(birth, _)| ("/t", *birth)).collect(),
             text: text.filter(|_| !token.invisible).map(|(_, text)| text),
+            begun: self.begun_behind(record, &real.born),
             token,
             seen,
             shown,
             members,
             elements,
         }))
+    }
+
+    /// The changes of other records that a copy which began at `floor` counts as seen.
+    fn begun_behind(&self, record: usize, floor: &Version) -> Set {
+        let changes = self.oracle.changes.iter().enumerate();
+        let below = changes.filter(|(_, one)| one.record != record && floor.covers(one.stamp));
+        below.map(|(change, _)| change).collect()
     }
 
     /// What is shown of registers whose conflict a person decides.
