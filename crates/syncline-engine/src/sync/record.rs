@@ -506,7 +506,9 @@ impl Planner<'_> {
         };
         let mut earlier = plan.bases[side.index()].take();
         let mut withheld = withdrawn.unwrap_or_default();
-        withheld.extend(shown.iter().flat_map(|shown| party.gate.withheld(shown)));
+        // What it holds itself of a field that it is not shown may be gone at the hub.
+        let there = shown.iter().chain(now.as_deref());
+        withheld.extend(there.flat_map(|fields| party.gate.withheld(fields)));
         let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_mut());
         plan.bases[side.index()] = if same {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)

@@ -265,6 +265,26 @@ fn edits_of_a_domain_that_only_gives_merge_with_those_that_it_is_not_shown() {
     }
 }
 
+/// A removal that it is not shown is one that it has not seen.
+#[test]
+fn an_edit_of_a_domain_that_only_gives_does_not_undo_a_removal_unasked() {
+    for synced_between in [false, true] {
+        let mut star = Star::new();
+        DOMAINS.iter().for_each(|domain| star.hold(domain, &[&item("/name", r#""0""#)]));
+        star.sync([1, 2]);
+        star.set(1, Some(("/name", Action::OutOnly)));
+        star.sync([1, 2]);
+        star.hold("personal", &[r#"{"id":"a"}"#]);
+        if synced_between {
+            star.sync([1, 2]);
+        }
+        star.hold("business", &[&item("/name", r#""B""#)]);
+        star.sync([1, 2]);
+        assert_eq!(star.desk.listed(Status::Open).len(), 1, "{synced_between}");
+        assert_eq!(star.held("personal"), r#"{"id":"a"}"#, "{synced_between}");
+    }
+}
+
 /// A field, and what it holds after an edit.
 type Kind<'a> = (&'a str, &'a dyn Fn(&str) -> String);
 
