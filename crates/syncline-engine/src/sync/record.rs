@@ -474,14 +474,7 @@ impl Planner<'_> {
         let give_up = |shown| self.withdraw(side, plan, shown, (held, held_now), unseen);
         let withdrawn = shown.as_mut().map(give_up);
         let mut after = shown.as_ref().map(|shown| party.gate.rendering(shown, held_now));
-        // The field that decides may itself be hidden from the domain.
-        let mut shown_there = shown.iter().chain(after.as_deref());
-        let is_kept_back = shown_there.any(|fields| party.gate.keeps_back(fields));
-        let is_all_withdrawn = || {
-            let is_bare = shown.as_ref().is_some_and(Fields::is_empty);
-            is_bare && now.is_none() && self.is_private_outside(plan)
-        };
-        if is_kept_back || is_all_withdrawn() {
+        if self.is_kept_from(side, plan, now.is_none(), [shown.as_ref(), after.as_deref()]) {
             plan.kept_back[side.index()] = true;
             return;
         }
@@ -505,10 +498,10 @@ impl Planner<'_> {
             return;
         };
         let mut earlier = plan.bases[side.index()].take();
-        let mut withheld = withdrawn.unwrap_or_default();
         // What it holds itself of a field that it is not shown may be gone at the hub.
         let there = shown.iter().chain(now.as_deref());
-        withheld.extend(there.flat_map(|fields| party.gate.withheld(fields)));
+        let withheld = there.flat_map(|fields| party.gate.withheld(fields));
+        let withheld: Vec<Path> = withheld.chain(withdrawn.into_iter().flatten()).collect();
         let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_mut());
         plan.bases[side.index()] = if same {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)
@@ -531,6 +524,25 @@ impl Planner<'_> {
             let earlier = earlier.filter(|_| !plan.renamed[side.index()]);
             Some(Base { intent: Some(Intent { rendering, token }), ..earlier.unwrap_or_default() })
         };
+    }
+
+    /// Returns whether a record is kept from a domain whole, by its own policy or that of a domain
+    /// outside of the link.
+    ///
+    /// - `is_new`: whether the domain lacks it.
+    /// - `shown`: what it may be shown, before its gate and after. The field that decides may itself be
+    ///   hidden from it.
+    fn is_kept_from(
+        &self,
+        side: Side,
+        plan: &RecordPlan,
+        is_new: bool,
+        shown: [Option<&Fields>; 2],
+    ) -> bool {
+        let gate = &self.party(side).gate;
+        let is_bare = shown[0].is_some_and(Fields::is_empty);
+        shown.into_iter().flatten().any(|fields| gate.keeps_back(fields))
+            || (is_new && is_bare && self.is_private_outside(plan))
     }
 
     /// Returns whether a domain is left as it is although it may differ: nothing is removed from it, or

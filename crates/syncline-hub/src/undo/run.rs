@@ -345,7 +345,9 @@ fn undoable(
 fn why_nothing_returns(outcome: &UndoOutcome) -> &'static str {
     match (outcome.left.is_empty(), outcome.withheld.is_empty()) {
         (true, true) => "it wrote nothing to either domain",
-        (false, true) => "all that it wrote was changed since, in its file or at the hub by a later run",
+        (false, true) => {
+            "all that it wrote was changed since, in its file or at the hub by a later run"
+        }
         (true, false) => "a policy keeps from a domain by now what would come back there",
         (false, false) => {
             "a policy keeps from a domain by now what would come back there, and the rest was changed since"
