@@ -609,7 +609,7 @@ impl Planner<'_> {
             let unshown = withheld.iter().chain(kept.iter().map(|(path, _)| path));
             unshown.for_each(|path| token.keep(path, &earlier.token));
         }
-        if !token.exceptions.is_empty() {
+        if !token.exceptions.is_empty() && !earlier.own.is_empty() {
             let standing = stamps(record);
             earlier.own.retain(|stamp| standing.contains(*stamp));
         }

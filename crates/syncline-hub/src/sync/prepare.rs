@@ -201,7 +201,8 @@ impl View<'_> {
         let bases = keys.iter().zip(&rows).filter(is_base);
         let named = self.named_entries(bases.filter_map(|(_, row)| row.as_deref()))?;
         let mut rows = rows.into_iter();
-        let mut outside = self.bases_outside(planner, ids)?.into_iter();
+        let stored = if is_new { &[] } else { ids };
+        let mut outside = self.bases_outside(planner, stored)?.into_iter();
         let mut loaded = Vec::with_capacity(ids.len());
         for id in ids {
             let side = |side: Side| &input.sides[side.index()];
