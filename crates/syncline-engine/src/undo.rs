@@ -3,13 +3,16 @@
 use syncline_merge::restore::Renewals;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
-use syncline_model::id::{RecordId, SiteId};
+use syncline_model::id::{DomainName, RecordId, SiteId};
 use syncline_model::path::Path;
 
 use crate::sync::Naming;
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const FOUND_FORMAT: u8 = 3;
+pub const FOUND_FORMAT: u8 = 4;
+
+/// The form without domains of other links.
+const FOUND_FORMAT_3: u8 = 3;
 
 /// The form without a former id.
 const FOUND_FORMAT_2: u8 = 2;
@@ -25,6 +28,9 @@ pub struct Found {
     pub renewals: Renewals,
     /// The id that the target had the record under, where the run gave it the source's.
     pub former: Option<RecordId>,
+    /// What was known of domains of other links, where the run, itself an undo, has taken back what
+    /// they had said: the rows of their bases.
+    pub others: Vec<(DomainName, Vec<u8>)>,
 }
 
 /// What a run found of what was known of one domain.
@@ -43,7 +49,8 @@ impl Found {
     /// Returns whether nothing was known of the record, under no id.
     pub fn is_nothing(&self) -> bool {
         let is_nothing = |base: &FoundBase| base.row.is_none() && base.naming.is_none();
-        self.record.is_none() && self.bases.iter().all(is_nothing) && self.former.is_none()
+        let of_link = self.bases.iter().all(is_nothing) && self.former.is_none();
+        self.record.is_none() && of_link && self.others.is_empty()
     }
 
     /// Encodes it.
@@ -64,6 +71,11 @@ impl Found {
             put_stamp(*renewed, &mut out);
         }
         put_row(self.former.as_ref().map(|id| id.as_str().as_bytes()), &mut out);
+        out.count(self.others.len());
+        for (domain, row) in &self.others {
+            out.str(domain.as_str());
+            out.bytes(row);
+        }
         out.into_bytes()
     }
 
@@ -74,8 +86,8 @@ impl Found {
     /// [`DecodeError`] with the place of the damage.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
-        let format =
-            reader.tag(|tag| matches!(tag, FOUND_FORMAT | FOUND_FORMAT_2).then_some(tag))?;
+        let is_known = |tag: &u8| (FOUND_FORMAT_2..=FOUND_FORMAT).contains(tag);
+        let format = reader.tag(|tag| Some(tag).filter(is_known))?;
         let record = row(&mut reader)?;
         let mut bases = <[FoundBase; 2]>::default();
         for base in &mut bases {
@@ -106,13 +118,25 @@ impl Found {
             })
         });
         let former = former.transpose()?;
+        let mut others = Vec::new();
+        let count = if format <= FOUND_FORMAT_3 { 0 } else { reader.count(OTHER_BYTES_MIN)? };
+        for _ in 0..count {
+            let at = reader.offset();
+            let domain = DomainName::new(reader.str()?).map_err(|_| {
+                Reader::damaged_at(at, Damage::NotAcceptable { what: "name of another domain" })
+            })?;
+            others.push((domain, reader.bytes()?.to_vec()));
+        }
         reader.finish()?;
-        Ok(Self { record, bases, renewals, former })
+        Ok(Self { record, bases, renewals, former, others })
     }
 }
 
 /// Least length of one renewal: the length of its path, and two stamps.
 const RENEWAL_BYTES_MIN: usize = 33;
+
+/// Least length of what is known of another domain: the lengths of its name and of the row.
+const OTHER_BYTES_MIN: usize = 2;
 
 fn put_stamp(stamp: Stamp, out: &mut Bytes) {
     out.u64_be(stamp.clock.0);
@@ -158,7 +182,8 @@ mod tests {
                 record: Some(b"state".to_vec()),
                 bases: [base(Some(b"base"), Some(true)), base(Some(b""), Some(false))],
                 renewals: Renewals::from([((Path::parse("/a").unwrap(), at(7)), at(9))]),
-                former: None,
+                others: vec![(DomainName::new("club").unwrap(), b"base".to_vec())],
+                ..Found::default()
             },
             Found { former: Some(RecordId::new("b1").unwrap()), ..Found::default() },
             Found { bases: [base(None, None), base(Some(b"base"), None)], ..Found::default() },
@@ -173,11 +198,13 @@ mod tests {
     }
 
     #[test]
-    fn what_was_found_before_former_ids_were_kept_is_still_read() {
+    fn what_earlier_versions_kept_is_still_read() {
         let found = Found { record: Some(b"state".to_vec()), ..Found::default() };
         let mut bytes = found.encode();
-        bytes[0] = FOUND_FORMAT_2;
-        assert_eq!(bytes.pop(), Some(0));
-        assert_eq!(Found::decode(&bytes).unwrap(), found);
+        for format in [FOUND_FORMAT_3, FOUND_FORMAT_2] {
+            bytes[0] = format;
+            assert_eq!(bytes.pop(), Some(0));
+            assert_eq!(Found::decode(&bytes).unwrap(), found, "format {format}");
+        }
     }
 }

@@ -4,11 +4,11 @@
 //! folder tomorrow, by a changed configuration or by a link: what is missing there was deleted by
 //! nobody.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use syncline_domains::files::disk::{Disk, Place};
-use syncline_engine::rows::{Batch, Key};
+use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::{DomainName, EntityName, RunId};
 use syncline_model::json::{Json, Object, parse};
@@ -268,6 +268,26 @@ impl View<'_> {
         }
         put(domain, &locations, batch);
         Ok(())
+    }
+
+    /// Returns the domains of which a run after `run` has met files somewhere else than one before.
+    pub(crate) fn moved_since(&self, run: &RunId) -> Result<BTreeSet<DomainName>, HubError> {
+        let mut domains = BTreeSet::new();
+        self.for_each(&Scan::Domains, |key, _| {
+            if let Key::Domain { domain, .. } = key {
+                domains.insert(domain.clone());
+            }
+            Ok(())
+        })?;
+        let mut moved = BTreeSet::new();
+        for domain in domains {
+            let locations = self.locations(&domain)?;
+            let mut met_by = locations.values().filter_map(|noted| noted.former.as_ref());
+            if met_by.any(|(met_by, _)| met_by.as_str() > run.as_str()) {
+                moved.insert(domain);
+            }
+        }
+        Ok(moved)
     }
 
     fn locations(&self, domain: &DomainName) -> Result<Locations, HubError> {

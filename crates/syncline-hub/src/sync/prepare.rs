@@ -19,7 +19,6 @@ use syncline_merge::commit::Site;
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::{Fields, is_visible, value_at, visible};
 use syncline_merge::plain::{Base, Notice};
-use syncline_merge::restore::Renewals;
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, Object, parse};
@@ -238,8 +237,7 @@ impl View<'_> {
                 base(of_source, Side::Source, source_names),
                 base(of_target, Side::Target, target_names),
             ];
-            let renewals = Renewals::new();
-            let found = Found { record: found, bases: bases_found, renewals, former: None };
+            let found = Found { record: found, bases: bases_found, ..Found::default() };
             let outside = outside.by_ref().take(planner.bystanders.len()).collect();
             let known = Known { record, held, bases, written, renamed: [false; 2], outside };
             loaded.push(Loaded { id: id.clone(), known, found });

@@ -460,6 +460,13 @@ fn file_change(run: &Object, label: &str) -> Option<(Option<String>, Option<Stri
     Some((digest("before"), digest("after")))
 }
 
+/// Returns whether a run has written a file, as its report has it.
+pub(super) fn has_written(run: &Object) -> bool {
+    let files = run.get("files").and_then(Json::as_object);
+    let mut files = files.into_iter().flat_map(Object::iter);
+    files.any(|(label, _)| file_change(run, label).is_some_and(|(before, after)| before != after))
+}
+
 /// Reads a file as records; one that is not there has none.
 fn parsed(
     domain: &FileDomain,

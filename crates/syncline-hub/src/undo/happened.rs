@@ -10,11 +10,11 @@ use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::Naming;
 use syncline_engine::undo::FoundBase;
 use syncline_merge::display::Fields;
-use syncline_model::id::{EntityName, Position, RecordId, RunId};
+use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::json::{Json, Object, parse};
 
-use super::files::Return;
+use super::files::{Return, has_written};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::FileEntity;
@@ -26,6 +26,9 @@ pub(super) type RecordKey = (EntityName, RecordId);
 /// A record in one domain.
 pub(super) type SideRecord = (Side, EntityName, RecordId);
 
+/// A run that wrote no file, and its domains: source and target.
+pub(super) type ReadingRun = (RunId, [DomainName; 2]);
+
 /// What a run did at the hub, and what came after.
 pub(super) struct Happened {
     /// The changes of the run, in order, by record.
@@ -34,6 +37,9 @@ pub(super) struct Happened {
     since: BTreeSet<RecordKey>,
     /// Undos of what came after the run, in order, by record.
     taken_back: BTreeMap<RecordKey, Vec<RunId>>,
+    /// Runs after it that took in what a domain said and wrote no file, in order, by record. Their
+    /// domains say the same in the next run: they are taken back with this one.
+    read_since: BTreeMap<RecordKey, Vec<ReadingRun>>,
     /// What an undo of the run has left of it, and this one may take back; nothing where that is all.
     rest: Option<BTreeSet<RecordKey>>,
 }
@@ -80,6 +86,12 @@ impl Happened {
     pub(super) fn taken_back(&self, entity: &EntityName, id: &RecordId) -> &[RunId] {
         let key = (entity.clone(), id.clone());
         self.taken_back.get(&key).map(Vec::as_slice).unwrap_or_default()
+    }
+
+    /// Returns the runs after it that took in what a domain said of a record and wrote no file, in order.
+    pub(super) fn read_since(&self, entity: &EntityName, id: &RecordId) -> &[ReadingRun] {
+        let key = (entity.clone(), id.clone());
+        self.read_since.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 
     /// Returns the records of an entity that go back: what the run changed, and what it wrote
@@ -164,19 +176,37 @@ impl Since {
     ///
     /// An undo leaves records alone that were changed since the run which it takes back: if it
     /// changed this one, the record says again what it said before that run.
-    fn note(&mut self, run: Option<RunId>, undone: &BTreeMap<RunId, RunId>) {
+    fn note(&mut self, run: Option<RunId>, later: &Later) {
         if run.is_some() && self.latest == run {
             return;
         }
         self.latest.clone_from(&run);
-        let takes_back = run.as_ref().and_then(|run| undone.get(run));
-        match (run, takes_back, self.runs.last()) {
-            (Some(undo), Some(of), Some(Some(last))) if of == last => {
-                self.runs.pop();
+        let takes_back = run.as_ref().and_then(|run| later.undone.get(run));
+        let last = self.runs.iter().rposition(|run| later.reading(run.as_ref()).is_none());
+        match (run, takes_back, last) {
+            (Some(undo), Some(of), Some(last)) if self.runs[last].as_ref() == Some(of) => {
+                self.runs.truncate(last);
                 self.taken_back.push(undo);
             }
             (run, _, _) => self.runs.push(run),
         }
+    }
+}
+
+/// The runs after a run.
+#[derive(Default)]
+struct Later {
+    /// Which run each undo has taken back.
+    undone: BTreeMap<RunId, RunId>,
+    /// Those that wrote no file, with their domains.
+    reading: BTreeMap<RunId, [DomainName; 2]>,
+}
+
+impl Later {
+    /// Returns a run that changed a record, if it wrote no file.
+    fn reading(&self, run: Option<&RunId>) -> Option<ReadingRun> {
+        let (run, domains) = self.reading.get_key_value(run?)?;
+        Some((run.clone(), domains.clone()))
     }
 }
 
@@ -186,7 +216,7 @@ impl Hub {
     /// A run without changes of its own has no place in the log; what came after it is told by the
     /// names of the runs, which ascend by time.
     pub(super) fn happened(&self, run: &RunId) -> Result<Happened, HubError> {
-        let undone = self.undone_since(run)?;
+        let later_runs = self.runs_after(run)?;
         let mut touched: BTreeMap<RecordKey, Vec<LogEntry>> = BTreeMap::new();
         let (mut since, mut later) = (BTreeMap::new(), BTreeMap::new());
         self.for_each(&Scan::Log { from: Position(0) }, |_, bytes| {
@@ -203,31 +233,59 @@ impl Hub {
                 return Ok(());
             };
             let of_record: &mut Since = place.entry(key).or_default();
-            of_record.note(entry.run, &undone);
+            of_record.note(entry.run, &later_runs);
             Ok(())
         })?;
         let all = if touched.is_empty() { later } else { since };
         let (mut since, mut taken_back) = (BTreeSet::new(), BTreeMap::new());
+        let mut read_since = BTreeMap::new();
         for (key, of_record) in all {
-            if of_record.runs.is_empty() {
-                taken_back.insert(key, of_record.taken_back);
-            } else {
-                since.insert(key);
+            let Since { runs, taken_back: undos, .. } = of_record;
+            let reading = runs.iter().map(|run| later_runs.reading(run.as_ref()));
+            match reading.collect::<Option<Vec<ReadingRun>>>() {
+                Some(reading) if self.is_kept_of(&reading, &key)? => {
+                    taken_back.insert(key.clone(), undos);
+                    read_since.insert(key, reading);
+                }
+                _ => drop(since.insert(key)),
             }
         }
-        Ok(Happened { touched, since, taken_back, rest: None })
+        Ok(Happened { touched, since, taken_back, read_since, rest: None })
     }
 
-    /// Returns which run each undo after `run` has taken back.
-    fn undone_since(&self, run: &RunId) -> Result<BTreeMap<RunId, RunId>, HubError> {
-        let mut undone = BTreeMap::new();
-        self.later_runs(run, |later, row| {
+    /// Returns whether it is known what some runs found of a record, and that nothing was being
+    /// written then.
+    fn is_kept_of(&self, runs: &[ReadingRun], (entity, id): &RecordKey) -> Result<bool, HubError> {
+        for (run, _) in runs {
+            let found = self.found_by(run, entity, id)?;
+            let is_known = |base: &FoundBase| base.row.is_none() || base.written == Some(true);
+            if !found.is_some_and(|found| found.bases.iter().all(is_known)) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Returns the runs after `run` that an undo has to know of. Where a domain was met in another place
+    /// since, its runs are none that only read: what they found was known of the other place.
+    fn runs_after(&self, run: &RunId) -> Result<Later, HubError> {
+        let moved = self.view().moved_since(run)?;
+        let mut later = Later::default();
+        self.later_runs(run, |id, row| {
             let of = row.get("undoes").and_then(Json::as_str);
-            if let Some(of) = of.and_then(|id| RunId::new(id).ok()) {
-                undone.insert(later.clone(), of);
+            if let Some(of) = of.and_then(|of| RunId::new(of).ok()) {
+                later.undone.insert(id.clone(), of);
+                return;
+            }
+            let domain = |member| DomainName::new(row.get(member)?.as_str()?).ok();
+            let domains = domain("sourceDomain").zip(domain("targetDomain"));
+            if let Some((source, target)) = domains.filter(|_| !has_written(row))
+                && [&source, &target].into_iter().all(|domain| !moved.contains(domain))
+            {
+                later.reading.insert(id.clone(), [source, target]);
             }
         })?;
-        Ok(undone)
+        Ok(later)
     }
 
     /// Calls `visit` with each run after `run` and its report, the latest first.

@@ -5,6 +5,8 @@
 //! change that others may know, so what the run had replaced is said anew, see
 //! [`restore`](mod@syncline_merge::restore). What somebody wrote beside the run stays where it was.
 
+use std::collections::BTreeMap;
+
 use syncline_engine::bases;
 use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::link::Side;
@@ -21,12 +23,12 @@ use syncline_merge::plain::{Base, Reading};
 use syncline_merge::restore::{Renewals, Restored, restore};
 use syncline_merge::state::Record;
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::id::{RecordId, SiteId, Writer};
+use syncline_model::id::{DomainName, RecordId, SiteId, Writer};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
-use super::happened::{Happened, InFiles};
+use super::happened::{Happened, InFiles, ReadingRun};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::{FileEntity, SyncRequest};
@@ -47,6 +49,16 @@ pub(super) struct Party {
     pub(super) held: Option<Fields>,
 }
 
+/// A domain of another link that knows the record.
+struct Other {
+    domain: DomainName,
+    key: Key,
+    /// What is known of it once the record is back.
+    base: Option<Base>,
+    /// Whether that is what was known at another time: what it said since is news again.
+    goes_back: bool,
+}
+
 /// A record that goes back.
 pub(super) struct RecordUndo<'a> {
     request: &'a SyncRequest,
@@ -61,7 +73,7 @@ pub(super) struct RecordUndo<'a> {
     renewed: Renewals,
     pub(super) parties: [Party; 2],
     /// What is known of domains of other links.
-    others: Vec<(Key, Base)>,
+    others: Vec<Other>,
     pub(super) conflicts: Vec<ConflictRow>,
     pub(super) site: SiteId,
 }
@@ -114,6 +126,7 @@ impl Hub {
                 follow(&mut before.renewals, undo.renewals);
             }
         }
+        let others = self.others(request, entity, id, (&before, happened.read_since(name, id)))?;
         let earlier = before.record.as_deref().map(state).transpose()?;
         let record = row.as_deref().map(state).transpose()?;
         let [of_source, of_target] = before.bases;
@@ -128,7 +141,11 @@ impl Hub {
             FoundBase { row, written: Some(true), naming }
         };
         let bases = [base(source_row, Side::Source), base(target_row, Side::Target)];
-        let found = Found { record: row, bases, renewals: Renewals::new(), former: None };
+        let mut found = Found { record: row, bases, ..Found::default() };
+        for Other { domain, key, .. } in others.iter().filter(|other| other.goes_back) {
+            let row = self.store.get(key)?;
+            found.others.extend(row.map(|row| (domain.clone(), row)));
+        }
         Ok(RecordUndo {
             request,
             entity,
@@ -138,7 +155,7 @@ impl Hub {
             earlier,
             renewed: before.renewals,
             parties: [source, target],
-            others: self.other_bases(request, entity, id)?,
+            others,
             conflicts: self.conflicts_of(name, id)?,
             site: self.site,
         })
@@ -174,18 +191,49 @@ impl Hub {
         Ok((Party { writer, key, now, earlier, in_file, held }, row))
     }
 
-    /// Returns what is known of domains that are not of the link.
-    fn other_bases(
+    /// Returns what is known of domains that are not of the link, now and once the record is back.
+    ///
+    /// - `before`: what the run found; of other domains, if it was an undo that has taken back what they
+    ///   had said.
+    /// - `read_since`: the runs of which this undo takes back what they had taken in.
+    fn others(
         &self,
         request: &SyncRequest,
         entity: &FileEntity,
         id: &RecordId,
-    ) -> Result<Vec<(Key, Base)>, HubError> {
+        (before, read_since): (&Found, &[ReadingRun]),
+    ) -> Result<Vec<Other>, HubError> {
         let name = &entity.entity.name;
+        let mut former: BTreeMap<DomainName, Option<Base>> = BTreeMap::new();
+        // The first of the runs found what was known before all of them.
+        for (run, domains) in read_since.iter().rev() {
+            let found = self.found_by(run, name, id)?.unwrap_or_default();
+            for (domain, base) in domains.iter().zip(found.bases) {
+                let base = self.decoded(base.row.as_deref())?;
+                former.insert(domain.clone(), base.map(Base::with_intent_written));
+            }
+        }
+        for (domain, row) in &before.others {
+            former.insert(domain.clone(), self.decoded(Some(row))?);
+        }
+        let now = self.settled_bases(name, id)?.into_iter();
+        let now = now.filter(|(domain, _)| !former.contains_key(domain));
+        let now: Vec<_> = now.map(|(domain, base)| (domain, Some(base), false)).collect();
+        let former = former.into_iter().map(|(domain, base)| (domain, base, true));
         let own = Side::BOTH.map(|side| &request.domain(side).domain.name);
-        let bases = self.settled_bases(name, id)?.into_iter();
-        let others = bases.filter(|(domain, _)| !own.contains(&domain));
-        Ok(others.map(|(domain, base)| (base_key(&domain, name, id), base)).collect())
+        let others = former.chain(now).filter(|(domain, ..)| !own.contains(&domain));
+        let other = |(domain, base, goes_back)| Other {
+            key: base_key(&domain, name, id),
+            domain,
+            base,
+            goes_back,
+        };
+        Ok(others.map(other).collect())
+    }
+
+    /// Decodes what was stored of a domain.
+    fn decoded(&self, row: Option<&[u8]>) -> Result<Option<Base>, HubError> {
+        self.view().named_entries(row.into_iter())?.decode(row, &[])
     }
 }
 
@@ -238,6 +286,12 @@ impl RecordUndo<'_> {
             self.rename_decisions(&restored.renewals, transaction);
             self.found.renewals = restored.renewals;
             self.replace(restored.record, stamp, None, transaction)?;
+            for Other { key, base, .. } in std::mem::take(&mut self.others) {
+                match base {
+                    Some(base) => transaction.batch.put(key, bases::encode(&base, None)),
+                    None => transaction.batch.delete(key),
+                };
+            }
         }
         reopened += self.reopen_existence(&earlier, transaction, clock)?;
         let name = &self.entity.entity.name;
@@ -251,9 +305,6 @@ impl RecordUndo<'_> {
                 Some(base) => transaction.batch.put(party.key.clone(), bases::encode(base, None)),
                 None => transaction.batch.delete(party.key.clone()),
             };
-        }
-        for (key, base) in &self.others {
-            transaction.batch.put(key.clone(), bases::encode(base, None));
         }
         // Also where the run only settled them by other rules than those in force now.
         self.list_conflicts(transaction);
@@ -272,7 +323,7 @@ impl RecordUndo<'_> {
         let nothing = Record::default();
         let now = self.record.as_ref().unwrap_or(&nothing);
         let parties = self.parties.iter_mut().filter_map(|party| party.earlier.as_mut());
-        let others = self.others.iter_mut().map(|(_, base)| base);
+        let others = self.others.iter_mut().filter_map(|other| other.base.as_mut());
         let mut bases: Vec<&mut Base> = parties.chain(others).collect();
         let floor = Version::new();
         let mut site = Site { id: self.site, clock, now_ms, floor: &floor, lost: &[] };

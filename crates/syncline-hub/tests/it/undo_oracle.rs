@@ -177,6 +177,39 @@ impl World {
         self.write(at);
     }
 
+    /// Lets the last two domains edit one field alike, remove it, or type two values into it: what the
+    /// last one says is taken in by its link, which may write no file then.
+    fn edit_in_both(&mut self) {
+        let ats = [self.files.len() - 2, self.files.len() - 1];
+        let id = format!("r{}", self.random.below(RECORDS));
+        let found = ats.map(|at| self.files[at].iter().position(|item| id_of(item) == id));
+        let [Some(first), Some(second)] = found else { return };
+        let mut objects = [self.files[ats[0]][first].clone(), self.files[ats[1]][second].clone()];
+        match self.random.below(3) {
+            0 => objects.iter_mut().for_each(|object| self.set(&id, object, "p")),
+            1 => {
+                let seen = spelled(objects[1].get("p"));
+                self.gives_way(&id, &seen);
+                self.set(&id, &mut objects[0], "p");
+                let typed = objects[0].get("p").cloned().expect("it was set");
+                objects[1].insert("p", typed);
+            }
+            _ => {
+                for object in &mut objects {
+                    self.gives_way(&id, &spelled(object.get("p")));
+                    object.remove("p");
+                }
+            }
+        }
+        for (at, object) in ats.into_iter().zip(objects) {
+            let text = Json::Object(object.clone()).to_compact_string();
+            self.tell(format!("{} edits: {text}", DOMAINS[at]));
+            let index = if at == ats[0] { first } else { second };
+            self.files[at][index] = object;
+            self.write(at);
+        }
+    }
+
     fn edit_item(&mut self, object: &mut Object) {
         let id = id_of(object);
         let draw = self.random.below(if self.is_shaped { 14 } else { 6 });
@@ -525,7 +558,12 @@ impl World {
                 self.is_idle(link);
             }
             3 | 4 => self.resolve(),
-            5 | 6 if self.links.len() > 1 => self.one_after_the_other(),
+            5 | 6 if self.links.len() > 1 => {
+                if self.random.below(2) == 0 {
+                    self.edit_in_both();
+                }
+                self.one_after_the_other();
+            }
             _ => self.there_and_back(link),
         }
     }
