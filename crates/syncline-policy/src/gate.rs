@@ -231,6 +231,11 @@ pub struct EntityGate {
 }
 
 impl EntityGate {
+    /// Returns the text that stands for a masked value.
+    pub fn mask(&self) -> &str {
+        &self.mask
+    }
+
     /// Returns the gate with one more rule, before all others: this field never crosses.
     #[must_use]
     pub fn without(mut self, field: &Path) -> Self {

@@ -106,7 +106,7 @@ impl Gate {
     }
 
     /// Returns whether the domain does not get to see a field as it is at the hub.
-    fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
+    pub fn keeps_from(&self, path: &Path, leaf: &Leaf) -> bool {
         let crossing = self.policy.judge_value(path, leaf.kind(), Direction::ToDomain);
         crossing != Crossing::Pass || self.is_unspoken(path, leaf)
     }
@@ -118,6 +118,12 @@ impl Gate {
             Crossing::Withhold => true,
             Crossing::Mask(text) => *leaf != Leaf::string(text),
         }
+    }
+
+    /// Returns whether a value is the text that stands for a masked one in the domain, also where it
+    /// was put there by a rule of before.
+    pub fn is_mask(&self, leaf: &Leaf) -> bool {
+        *leaf == Leaf::string(self.policy.mask())
     }
 
     fn passage(&self, path: &Path, leaf: &Leaf) -> Passage {

@@ -7,6 +7,7 @@ mod gate;
 mod names;
 mod naming;
 mod order;
+mod overruled;
 mod private;
 mod record;
 mod report;

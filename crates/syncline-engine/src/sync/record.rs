@@ -242,6 +242,7 @@ impl Planner<'_> {
         earlier: &mut [Option<Fields>; 2],
         site: &mut Site<'_>,
     ) -> Result<(), Refusal> {
+        let found = plan.record.as_ref().map(|record| record.version.clone());
         // Who makes anew what it had removed comes last: the other one may remove it now.
         let mut sides = Side::BOTH;
         sides.sort_by_key(|side| plan.bases[side.index()].as_ref().is_some_and(is_given_up));
@@ -257,6 +258,9 @@ impl Planner<'_> {
             self.uphold_against(side, held, plan, site)?;
         }
         let unseen = self.unseen(plan, outside);
+        for side in Side::BOTH.into_iter().filter(|side| self.direction.mirrors(*side)) {
+            self.overrule(side, (held, found.as_ref()), &unseen, plan, site)?;
+        }
         for side in Side::BOTH {
             // A mirror removes only what its source certainly does not hold.
             let origin_unknown = held[side.other().index()] == Held::Unknown;
@@ -344,9 +348,7 @@ impl Planner<'_> {
         plan.bases[side.index()] = base;
         plan.notices.extend(notices.into_iter().map(|notice| (side, notice)));
         if let Some((stamp, _)) = change {
-            plan.changed = true;
-            let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
-            plan.changes.push(Change { stamp, side, before: shown_before, after });
+            self.note_change(side, stamp, shown_before, plan);
         }
         debug_assert!(capped.is_empty() || plan.changed, "a cap comes with a change");
         Ok(earlier)
@@ -390,11 +392,24 @@ impl Planner<'_> {
         let upheld = uphold(record, base, &reading, &stated, &self.entity.rules, site)?;
         if let Some((record, stamp)) = upheld {
             plan.record = Some(record);
-            plan.changed = true;
-            let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
-            plan.changes.push(Change { stamp, side, before: shown_before, after });
+            self.note_change(side, stamp, shown_before, plan);
         }
         Ok(())
+    }
+
+    /// Notes that the record was changed.
+    ///
+    /// - `before`: what it showed then.
+    pub(super) fn note_change(
+        &self,
+        side: Side,
+        stamp: Stamp,
+        before: Option<Fields>,
+        plan: &mut RecordPlan,
+    ) {
+        plan.changed = true;
+        let after = plan.record.as_ref().and_then(|r| visible(r, &self.entity.rules, None));
+        plan.changes.push(Change { stamp, side, before, after });
     }
 
     /// Returns what the record shows as it is now.
@@ -458,6 +473,7 @@ impl Planner<'_> {
         let party = self.party(side);
         let rules = &self.entity.rules;
         let mut shown = self.shown_to(side, held, plan);
+        let untold = self.untold(side, shown.as_ref(), plan);
         let now = match &held[side.index()] {
             Held::Unknown => return,
             Held::Absent => None,
@@ -501,7 +517,8 @@ impl Planner<'_> {
         // What it holds itself of a field that it is not shown may be gone at the hub.
         let there = shown.iter().chain(now.as_deref());
         let withheld = there.flat_map(|fields| party.gate.withheld(fields));
-        let withheld: Vec<Path> = withheld.chain(withdrawn.into_iter().flatten()).collect();
+        let withheld = withheld.chain(withdrawn.into_iter().flatten());
+        let withheld: Vec<Path> = withheld.chain(untold).collect();
         let (token, kept) = self.seen_by(side, record, &withheld, earlier.as_mut());
         plan.bases[side.index()] = if same {
             self.agreed(side, record, now.map(Cow::into_owned), (token, &kept), earlier)

@@ -27,15 +27,16 @@ const FIELDS: [(&str, &str); 6] = [
 /// Domains in a star: home is linked with each of the two others.
 const DOMAINS: [&str; 3] = ["personal", "business", "third"];
 
-struct Star {
-    desk: Desk,
+/// Three domains, of which the first is linked with each of the others.
+pub(crate) struct Star {
+    pub(crate) desk: Desk,
     policies: [DomainPolicy; 3],
     /// Whether a link knows of the domain that it does not join.
     asks_all: bool,
 }
 
 impl Star {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut desk = Desk::new();
         desk.request.guard = no_guard();
         desk.request.entities = vec![entity("contacts", shaped())];
@@ -59,27 +60,27 @@ impl Star {
         request
     }
 
-    fn set(&mut self, at: usize, rule: Option<(&str, Action)>) {
+    pub(crate) fn set(&mut self, at: usize, rule: Option<(&str, Action)>) {
         self.policies[at] = policy(rule.as_slice());
     }
 
     /// Writes the contacts of a domain beside one that everybody keeps.
-    fn hold(&self, domain: &str, items: &[&str]) {
+    pub(crate) fn hold(&self, domain: &str, items: &[&str]) {
         let items: Vec<&str> = items.iter().copied().chain([r#"{"id":"z"}"#]).collect();
         self.desk.contacts(domain, &items);
     }
 
     /// Synchronises both links twice, the first one first or last.
-    fn sync(&self, order: [usize; 2]) {
+    pub(crate) fn sync(&self, order: [usize; 2]) {
         order.into_iter().cycle().take(4).for_each(|to| self.sync_once(to));
     }
 
-    fn sync_once(&self, to: usize) {
+    pub(crate) fn sync_once(&self, to: usize) {
         self.desk.hub().sync(&self.link(to), &mut Silent).unwrap();
     }
 
     /// Returns what a domain holds of the contact `a`; nothing where it lacks it.
-    fn held(&self, domain: &str) -> String {
+    pub(crate) fn held(&self, domain: &str) -> String {
         let items = self.desk.held(domain);
         items.into_iter().find(|item| item.contains(r#""id":"a""#)).unwrap_or_default()
     }
@@ -91,7 +92,7 @@ impl Star {
     }
 }
 
-fn shaped() -> EntityRules {
+pub(crate) fn shaped() -> EntityRules {
     let field = |pattern: &str, shape| FieldRules {
         pattern: Pattern::parse(pattern).unwrap(),
         shape,
