@@ -239,10 +239,10 @@ fn take_change(
                 taken.notices.push(Notice::DeletedHere);
                 return Ok(taken);
             }
-            Blind::Same => {
+            Blind::Same { unseen } => {
+                let writer = Some(reading.writer);
                 let record = taken.record.as_ref();
-                let token =
-                    record.map(|record| Token::of(record, rules, Some(reading.writer), &[]));
+                let token = record.map(|record| Token::of(record, rules, writer, &unseen));
                 let (rendering, token) = (Some(new.clone()), token.unwrap_or_default());
                 taken.base = Some(Base { rendering, token, ..Base::default() });
                 return Ok(taken);
@@ -482,7 +482,10 @@ enum Blind {
     /// The hub knows the record as deleted.
     DeletedHere,
     /// It says what the hub shows.
-    Same,
+    Same {
+        /// The fields that it lacks: of these it has seen nothing.
+        unseen: Vec<Path>,
+    },
     /// It states something.
     States(Vec<FieldOperation>),
 }
@@ -503,7 +506,11 @@ fn without_base(
     let shown = visible(record, rules, Some(reading.writer)).unwrap_or_default();
     let mut operations = statement(rules, &shown, new).operations;
     operations.retain_mut(|operation| states_more(&record.body, operation));
-    if operations.is_empty() { Blind::Same } else { Blind::States(operations) }
+    if !operations.is_empty() {
+        return Blind::States(operations);
+    }
+    let lacks = |path: &Path| new.binary_search_by(|(known, _)| known.cmp(path)).is_err();
+    Blind::Same { unseen: shown.into_iter().map(|(path, _)| path).filter(lacks).collect() }
 }
 
 /// A blind statement of a sum counts only above what is known to have been added, and above what

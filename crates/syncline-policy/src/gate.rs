@@ -56,6 +56,17 @@ pub enum Crossing<'a> {
     Mask(&'a str),
 }
 
+impl Crossing<'_> {
+    /// Returns the stricter one of two.
+    fn or_stricter(self, other: Self) -> Self {
+        match (self, other) {
+            (Self::Withhold, _) | (_, Self::Withhold) => Self::Withhold,
+            (Self::Mask(text), _) | (_, Self::Mask(text)) => Self::Mask(text),
+            (Self::Pass, Self::Pass) => Self::Pass,
+        }
+    }
+}
+
 /// One rule of a policy.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rule {
@@ -260,8 +271,8 @@ impl EntityGate {
 
     /// Judges a field whose value is not an array.
     ///
-    /// A field is withheld too if a rule that restricts it names something inside of it: a value
-    /// cannot cross in part.
+    /// A rule that restricts something inside of the field restricts the field as well, beside the rule
+    /// for the whole: a value cannot cross in part.
     pub fn judge(&self, path: &Path, direction: Direction) -> Crossing<'_> {
         self.judge_value(path, Kind::Null, direction)
     }
@@ -274,20 +285,37 @@ impl EntityGate {
         if self.is_open {
             return Crossing::Pass;
         }
-        match (self.rule_for(path, kind), self.fallback) {
-            (Some((_, action)), _) => self.crossing(action, direction),
+        let whole = match (self.covering(path), self.fallback) {
+            (Some(at), _) => self.crossing(self.rules[at].1, direction),
             (None, Fallback::Allow) => Crossing::Pass,
             (None, Fallback::Deny) => Crossing::Withhold,
-        }
+        };
+        let inside = self.rules_inside(path, kind);
+        inside.fold(whole, |strictest, (_, action)| {
+            strictest.or_stricter(self.crossing(*action, direction))
+        })
     }
 
-    /// Returns the rule that decides a field by its path and the kind of its value, if one does.
+    /// Returns a rule that restricts a field by its path and the kind of its value, if one does: one for
+    /// something inside of it comes before the one for the whole.
     pub fn rule_for(&self, path: &Path, kind: Kind) -> Option<(&Pattern, Action)> {
-        let is_hit = |(pattern, action): &&(Pattern, Action)| {
-            pattern.covers(path)
-                || (*action != Action::Allow && names_inside(pattern, path, kind == Kind::Array))
-        };
-        self.rules.iter().find(is_hit).map(|(pattern, action)| (pattern, *action))
+        let whole = self.covering(path).map(|at| &self.rules[at]);
+        let deciding = self.rules_inside(path, kind).next().or(whole);
+        deciding.map(|(pattern, action)| (pattern, *action))
+    }
+
+    /// Returns the place of the rule that is for a field as a whole.
+    fn covering(&self, path: &Path) -> Option<usize> {
+        self.rules.iter().position(|(pattern, _)| pattern.covers(path))
+    }
+
+    /// Returns the rules that restrict something inside of a field, and come before the one that is for
+    /// the whole.
+    fn rules_inside(&self, path: &Path, kind: Kind) -> impl Iterator<Item = &(Pattern, Action)> {
+        let before = &self.rules[..self.covering(path).unwrap_or(self.rules.len())];
+        before.iter().filter(move |(pattern, action)| {
+            *action != Action::Allow && names_inside(pattern, path, kind == Kind::Array)
+        })
     }
 
     fn crossing(&self, action: Action, direction: Direction) -> Crossing<'_> {
@@ -446,6 +474,26 @@ mod tests {
         assert!(!gate.passes_every_field());
     }
 
+    /// One row per rule for a part of `/o`: how a plain value at `/o` crosses that is denied as a whole.
+    #[test]
+    fn what_is_denied_as_a_whole_does_not_cross_by_a_rule_for_a_part() {
+        use Action::{Allow, Deny, InOnly, Mask, OutOnly};
+        for part in [Allow, Deny, Mask, OutOnly, InOnly] {
+            let rules = [("/o/x", part), ("/o", Deny)];
+            let gates = [gate(Fallback::Allow, &rules), gate(Fallback::Deny, &rules[..1])];
+            for gate in &gates {
+                for kind in [Kind::String, Kind::Array] {
+                    assert_eq!(crossings(gate, "/o", kind), "--", "case: {part:?} {kind:?}");
+                }
+            }
+        }
+        let both_ways = gate(Fallback::Allow, &[("/o/x", OutOnly), ("/o/y", InOnly)]);
+        assert_eq!(crossings(&both_ways, "/o", Kind::String), "--");
+        let masked = gate(Fallback::Allow, &[("/o/x", InOnly), ("/o", Mask)]);
+        assert_eq!(crossings(&masked, "/o", Kind::String), "-m");
+        assert_eq!(crossings(&masked, "/o/x", Kind::String), "-+");
+    }
+
     #[test]
     fn a_rule_for_one_entity_leaves_the_others_open() {
         let mut policy = DomainPolicy::default();
@@ -517,6 +565,37 @@ mod tests {
             let path = Path::parse(&format!("{denied}{below}")).unwrap();
             for direction in BOTH {
                 prop_assert_eq!(gate.judge(&path, direction), Crossing::Withhold);
+            }
+        }
+
+        /// A value crosses as it is only if all that could stand in it would.
+        #[test]
+        fn a_value_crosses_only_if_every_part_of_it_would(
+            whole in "(/[a-c]){1,2}", below in "(/[a-c]){1,2}", is_open in any::<bool>(),
+            rules in prop::collection::vec(("(/[a-c]){1,3}", 0_usize..5), 0..5),
+        ) {
+            use Action::{Allow, Deny, InOnly, Mask, OutOnly};
+            let fallback = if is_open { Fallback::Allow } else { Fallback::Deny };
+            let mut policy = DomainPolicy::new(fallback);
+            for (pattern, action) in &rules {
+                policy.add_rule(rule(pattern, [Allow, Deny, Mask, OutOnly, InOnly][*action]));
+            }
+            let gate = policy.gate(&contacts());
+            let outer = Path::parse(&whole).unwrap();
+            let covering = rules.iter().find(|(pattern, _)| {
+                Pattern::parse(pattern).unwrap().covers(&outer)
+            });
+            for direction in BOTH {
+                if gate.judge(&outer, direction) != Crossing::Pass {
+                    continue;
+                }
+                let inner = Path::parse(&format!("{whole}{below}")).unwrap();
+                prop_assert_eq!(gate.judge(&inner, direction), Crossing::Pass);
+                let may_cross = covering.map_or(is_open, |(pattern, _)| {
+                    let alone = gate.rules.iter().find(|(own, _)| own.as_str() == pattern);
+                    gate.crossing(alone.unwrap().1, direction) == Crossing::Pass
+                });
+                prop_assert!(may_cross, "by a rule for a part");
             }
         }
     }

@@ -688,3 +688,55 @@ fn an_undo_gives_a_domain_back_what_it_had_by_itself() {
         assert_eq!(desk.files().1, before.1, "{action:?}, {at_home}");
     }
 }
+
+/// What personal and business hold when they meet, and what business types then; nothing is typed if that
+/// is empty.
+const MET: [[&str; 3]; 3] = [
+    [r#"{"id":"a","m":"P"}"#, r#"{"id":"a","m":"B"}"#, ""],
+    [r#"{"id":"a","m":"P"}"#, r#"{"id":"a"}"#, r#"{"id":"a","m":"B"}"#],
+    [r#"{"id":"a","m":"P","q":"1"}"#, r#"{"id":"a"}"#, r#"{"id":"a","m":"B","q":"1"}"#],
+];
+
+#[test]
+fn who_meets_a_record_under_a_rule_has_seen_nothing_of_what_the_rule_keeps_from_it() {
+    let shaped = |shape| {
+        let pattern = Pattern::parse("/m").unwrap();
+        let fields = vec![FieldRules { pattern, shape, rule: Rule::Latest }];
+        EntityRules { fields, ..EntityRules::default() }
+    };
+    for rules in [EntityRules::default(), shaped(Shape::Text)] {
+        for action in [Action::Deny, Action::Mask, Action::OutOnly] {
+            for ([personal, business, typed], drops_rule) in
+                MET.into_iter().flat_map(|met| [(met, true), (met, false)])
+            {
+                let mut desk = Desk::new();
+                desk.request.guard = no_guard();
+                desk.request.entities = vec![entity("contacts", rules.clone())];
+                desk.request.target.domain.policy = policy(&[("/m", action)]);
+                desk.contacts("personal", &[personal]);
+                desk.contacts("business", &[business]);
+                desk.sync().unwrap();
+                if !typed.is_empty() {
+                    desk.contacts("business", &[typed]);
+                }
+                if drops_rule {
+                    desk.request.target.domain.policy = policy(&[]);
+                }
+                desk.sync().unwrap();
+                let story = format!("{action:?} {personal} {business} {typed} {drops_rule}");
+                let conflicts = desk.hub().conflicts().unwrap();
+                let held = [desk.held("personal"), desk.held("business")].concat().concat();
+                // Of two texts that cannot be put together the later one is shown.
+                let kept = format!("{held} {:?}", conflicts.first().map(|row| &row.conflict.sides));
+                let is_kept =
+                    |value: &str| kept.replace('\\', "").contains(&format!("\"{value}\""));
+                assert!(is_kept("P"), "{story}: {kept}");
+                // A mask takes the place of what business holds, and says so.
+                let is_masked = action == Action::Mask && (typed.is_empty() || !drops_rule);
+                assert_eq!(is_kept("B"), !is_masked, "{story}: {kept}");
+                let may_cross = !is_masked && (drops_rule || action == Action::OutOnly);
+                assert_eq!(conflicts.len() == 1, may_cross, "{story}: {conflicts:?}");
+            }
+        }
+    }
+}
