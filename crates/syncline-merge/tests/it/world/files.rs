@@ -6,6 +6,7 @@ use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
 use syncline_merge::rules::EntityRules;
 use syncline_model::clock::Clock;
 use syncline_model::id::Writer;
+use syncline_model::path::Path;
 
 use super::clients::claimed;
 use super::random::Random;
@@ -250,7 +251,11 @@ impl World {
         if !effect.is_empty() {
             return Ok(Some((Believed::default(), Some(Effect::Write(effect)))));
         }
-        let seeing = self.show(hub, record, name, &[])?.unwrap_or_default();
+        // Of what it lacks it has seen nothing.
+        let lacks = |path: &Path| file.iter().all(|(known, _)| known != path);
+        let unseen = shown.iter().filter(|(path, _)| lacks(path));
+        let unseen: Vec<usize> = unseen.map(|(path, _)| group(path.as_str())).collect();
+        let seeing = self.show(hub, record, name, &unseen)?.unwrap_or_default();
         let believed = Believed { content: Some(file.clone()), seeing, ..Believed::default() };
         Ok(Some((believed, None)))
     }
