@@ -307,3 +307,21 @@ fn ids_may_be_deeper_and_escaped() {
     assert_eq!(document.items()[0].id.as_str(), "a\"b");
     assert_eq!(document.rejected()[0].reason, Reason::NoId);
 }
+
+#[test]
+fn an_item_with_too_long_a_path_is_told_with_its_byte() {
+    let key = "k".repeat(4096);
+    let text = format!(r#"{{"contacts":[{{"id":"a"}},{{"id":"b","o":{{"{key}":1}}}}]}}"#);
+    for mark in ["", "\u{feff}"] {
+        let bytes = format!("{mark}{text}").into_bytes();
+        let at = bytes.windows(2).position(|two| two == br#""k"#).unwrap();
+        let document = Document::parse(bytes, "contacts", &Path::parse("/id").unwrap()).unwrap();
+        assert_eq!(document.items().len(), 1);
+        let rejected = document.rejected();
+        assert_eq!(rejected[0].id.as_ref().map(|id| id.as_str()), Some("b"));
+        let Reason::Broken { offset, source } = &rejected[0].reason else {
+            panic!("{:?}", rejected[0].reason);
+        };
+        assert_eq!((*offset, source.code()), (at, "JSON_PATH_TOO_LONG"));
+    }
+}

@@ -112,6 +112,47 @@ fn flatten_members(
     Ok(has_members)
 }
 
+/// Returns where the key of the first value begins to which too long a path leads; nothing if there is
+/// none, or if the text is no object.
+///
+/// Tells beforehand, for less, whether [`flatten`] would fail with [`JsonError::PathTooLong`].
+pub fn overlong_path(object_bytes: &[u8]) -> Option<usize> {
+    // A byte of a key takes two at most in a path.
+    if object_bytes.len() <= PATH_BYTES_MAX / 2 {
+        return None;
+    }
+    let mut scanner = Scanner::strict(object_bytes).ok()?;
+    match measure_members(&mut scanner, 0) {
+        Err(JsonError::PathTooLong { offset }) => Some(offset),
+        _ => None,
+    }
+}
+
+/// As [`flatten_members`], of which only the length of the paths counts.
+///
+/// - `prefix_bytes`: the length of the path of the object that begins here.
+fn measure_members(scanner: &mut Scanner<'_>, prefix_bytes: usize) -> Result<bool, JsonError> {
+    let has_members = scanner.open_object()?;
+    let mut more = has_members;
+    while more {
+        let token = scanner.key()?;
+        let offset = token.span.start;
+        let mut segment = String::new();
+        push_segment(&mut segment, &scanner.string_text(token)?);
+        let bytes = prefix_bytes + segment.len();
+        let is_leaf = scanner.peek()? != b'{';
+        if is_leaf {
+            scanner.skip_value()?;
+        }
+        let is_field = is_leaf || !measure_members(scanner, bytes)?;
+        if is_field && bytes > PATH_BYTES_MAX {
+            return Err(JsonError::PathTooLong { offset });
+        }
+        more = scanner.next_member()?;
+    }
+    Ok(has_members)
+}
+
 /// Returns the fields of an object, as [`flatten`] does for its text.
 ///
 /// # Errors

@@ -1,7 +1,7 @@
 //! Records as fields, and back.
 
 use proptest::prelude::*;
-use syncline_model::json::fields::{FieldsError, flatten, flatten_json, unflatten};
+use syncline_model::json::fields::{FieldsError, flatten, flatten_json, overlong_path, unflatten};
 use syncline_model::json::{Json, JsonError, Leaf, Object, parse};
 use syncline_model::path::Path;
 
@@ -115,4 +115,34 @@ fn only_an_object_has_fields() {
         assert_eq!(flatten(text.as_bytes()), Err(JsonError::NotAnObject { offset }), "{text}");
     }
     assert_eq!(flatten(b"{"), Err(parse(b"{").unwrap_err()));
+}
+
+/// Keys by their length, one inside of the other, and what stands in the innermost one.
+#[test]
+fn a_path_that_is_too_long_is_found_without_its_fields() {
+    let cases: &[(&[usize], &str)] = &[
+        (&[4095], "1"),
+        (&[4096], "1"),
+        (&[1500, 1500], "1"),
+        (&[2000, 2094], "1"),
+        (&[2000, 2095], "{}"),
+        (&[2000, 2095], "[{}]"),
+        (&[1024, 1024, 1024, 1024], r#""x""#),
+        (&[5000], r#"{"a":1}"#),
+        (&[2047], "1"),
+    ];
+    for (lengths, value) in cases {
+        for character in ["k", "/", "é"] {
+            let mut text = (*value).to_owned();
+            for length in lengths.iter().rev() {
+                text = format!(r#"{{"id":"1","{}":{text}}}"#, character.repeat(*length));
+            }
+            let refused = match flatten(text.as_bytes()) {
+                Err(JsonError::PathTooLong { offset }) => Some(offset),
+                other => other.map(|_| None).unwrap(),
+            };
+            assert_eq!(overlong_path(text.as_bytes()), refused, "{lengths:?} {character} {value}");
+        }
+    }
+    assert_eq!(overlong_path(&b"[".repeat(5000)), None);
 }

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use syncline_model::id::RecordId;
+use syncline_model::json::fields::overlong_path;
 use syncline_model::json::raw::{self, Content, LenientElement, Span};
 use syncline_model::json::{self, JsonError, Kind, Leaf};
 use syncline_model::path::Path;
@@ -239,6 +240,9 @@ impl Sorting {
         shift: usize,
         keys: &[Cow<'_, str>],
     ) {
+        let start = span.start - shift;
+        let overlong = || Some(JsonError::PathTooLong { offset: start + overlong_path(text)? });
+        let fault = fault.or_else(overlong);
         let found = match lookup::kind(text) {
             Kind::Object => lookup::id_of(text, keys, fault.is_none()),
             found if fault.is_none() => {
