@@ -10,11 +10,13 @@ use syncline_domains::files::document::{Change, Document};
 use syncline_engine::index::{DomainIndex, ItemDigest};
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
-use syncline_engine::sync::Transaction;
+use syncline_engine::sync::{PLAIN, Transaction, base_key};
+use syncline_merge::display::{Field, Fields};
 use syncline_model::id::{EntityName, RecordId, RunId};
+use syncline_model::json::fields::flatten;
 use syncline_model::json::{Json, Object, parse};
 
-use super::happened::{Happened, RecordKey, SideRecord};
+use super::happened::{Happened, RecordKey, SideRecord, item_of};
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::location::{Moved, Spot};
@@ -52,6 +54,22 @@ impl Return {
     pub(super) fn is_there(&self, id: &RecordId) -> [bool; 2] {
         [&self.now, &self.earlier].map(|file| digest_of(file, id).is_some())
     }
+
+    /// Returns whether the file holds what a domain is known to hold of a record, and besides, out of the
+    /// hub's sight, what it held before the run.
+    fn holds(&self, known: &Fields, entity: &FileEntity, id: &RecordId) -> bool {
+        let naming = self.index.naming(id).unwrap_or(&PLAIN);
+        let Some(mut now) = item_of(&self.now, entity, id, naming) else { return false };
+        let earlier = item_of(&self.earlier, entity, id, naming).unwrap_or_default();
+        let is_unknown = |(path, _): &&Field| known.iter().all(|(other, _)| other != path);
+        let unseen =
+            |fields: &Fields| -> Fields { fields.iter().filter(is_unknown).cloned().collect() };
+        if unseen(&now) != unseen(&earlier) {
+            return false;
+        }
+        now.retain(|field| !is_unknown(&field));
+        now == *known
+    }
 }
 
 /// How a file was when the run had ended.
@@ -74,7 +92,7 @@ impl AsLeft {
     pub(super) fn is_untouched(&self, now: &Document<'_>, id: &RecordId) -> bool {
         match self {
             Self::Now => true,
-            Self::Kept(file) => digest_of(file, id) == digest_of(now, id),
+            Self::Kept(file) => is_same_item(file, now, id),
             Self::Unknown { .. } => false,
         }
     }
@@ -162,9 +180,33 @@ impl Hub {
                 return Ok(Some(back));
             }
         }
-        back.in_part(plan, &as_left, |id| {
+        let relaid = self.relaid(domain, entity, &back)?;
+        back.in_part(plan, (&as_left, &relaid), |id| {
             left.insert((side, name.clone(), id));
         })
+    }
+
+    /// Returns the records that are laid out otherwise in a file than the last run left them, and say the
+    /// same: who writes a file whole lays out every item anew.
+    fn relaid(
+        &self,
+        domain: &FileDomain,
+        entity: &FileEntity,
+        back: &Return,
+    ) -> Result<BTreeSet<RecordId>, HubError> {
+        let is_other = |id: &&RecordId| digest_of(&back.now, id) != back.index.get(id);
+        let ids: Vec<&RecordId> = back.records.iter().filter(is_other).collect();
+        let name = &entity.entity.name;
+        let keys: Vec<Key> = ids.iter().map(|id| base_key(&domain.domain.name, name, id)).collect();
+        let bases = self.view().bases(&keys)?;
+        let mut relaid = BTreeSet::new();
+        for (id, base) in ids.into_iter().zip(bases) {
+            let known = base.and_then(|base| base.with_intent_written().rendering);
+            if known.is_some_and(|known| back.holds(&known, entity, id)) {
+                relaid.insert(id.clone());
+            }
+        }
+        Ok(relaid)
     }
 
     /// Returns a file as the run left it, where it is that, or the next run that wrote it has kept it so.
@@ -384,11 +426,12 @@ impl Return {
     /// Lets what was not touched since go back record by record, in a file that was edited since;
     /// nothing if none of it does.
     ///
+    /// - `relaid`: the records that are only laid out otherwise since.
     /// - `leave`: takes the records that stay.
     fn in_part(
         mut self,
         plan: &ReturnPlan<'_>,
-        as_left: &AsLeft,
+        (as_left, relaid): (&AsLeft, &BTreeSet<RecordId>),
         mut leave: impl FnMut(RecordId),
     ) -> Result<Option<Self>, HubError> {
         let Self { entity, index, earlier, now, records, .. } = &self;
@@ -415,7 +458,8 @@ impl Return {
         for id in ids {
             let present = digest_of(now, id);
             // A run that was narrowed to other records does not know any more what this one was.
-            let is_untouched = present == index.get(id) || as_left.is_untouched(now, id);
+            let is_untouched =
+                present == index.get(id) || relaid.contains(id) || as_left.is_untouched(now, id);
             if plan.stays(entity, id) || !is_untouched || now.is_withheld(id) {
                 leave(id.clone());
             } else if let Some(change) = change_back(now, earlier, id) {
@@ -437,6 +481,15 @@ impl Return {
 
 fn digest_of<'d>(file: &'d Document<'_>, id: &RecordId) -> Option<&'d ItemDigest> {
     file.item(id).map(|item| &item.digest)
+}
+
+/// Returns whether two files say the same of a record, however it is laid out.
+fn is_same_item(a: &Document<'_>, b: &Document<'_>, id: &RecordId) -> bool {
+    let (Some(in_a), Some(in_b)) = (a.item(id), b.item(id)) else {
+        return a.item(id).is_none() && b.item(id).is_none();
+    };
+    let says = |file: &Document<'_>, item| flatten(file.raw(item)).ok();
+    in_a.digest == in_b.digest || says(a, in_a).is_some_and(|said| says(b, in_b) == Some(said))
 }
 
 /// Returns what the report of a run says of a file.
@@ -493,7 +546,7 @@ fn change_back(
     id: &RecordId,
 ) -> Option<Change<'static>> {
     match (now.item(id), earlier.item(id)) {
-        (Some(now), Some(old)) if now.digest == old.digest => None,
+        _ if is_same_item(now, earlier, id) => None,
         (_, Some(item)) => match parse(earlier.raw(item)) {
             Ok(Json::Object(object)) => Some(Change::put(id.clone(), object)),
             _ => None,
