@@ -6,6 +6,8 @@
 //! once; under load a group waits at most [`GROUP_WINDOW_MS`](crate::limits::GROUP_WINDOW_MS) for as
 //! many operations as were answered last. Everything else that changes the hub (a sync, an undo, a
 //! decision) goes through the same queue and has the hub for itself, so that a hub has one writer.
+//! A command that is alone with its hub calls [`Hub`] directly and starts no writer (design note
+//! 0006).
 
 mod error;
 mod group;

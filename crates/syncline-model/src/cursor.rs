@@ -2,7 +2,8 @@
 //!
 //! A [`Cursor`] is a hub's incarnation and one position per partition. Its text is opaque to whoever
 //! holds it and safe within a URL. The checksum tells a damaged token from a whole one; it does not
-//! prove who made it, and holding a cursor permits nothing.
+//! prove who made it, and holding a cursor permits nothing. Nothing hands one out before a hub is
+//! served to clients and peers.
 //!
 //! | Part of version 1 | Bytes, then base64url without padding |
 //! |---|---|

@@ -1,9 +1,11 @@
-//! The envelope round every value at rest: in log images, bases, conflicts, results, the spool and
-//! dead letters.
+//! The envelope for values at rest: in log images, bases, conflicts, the spool and dead letters of
+//! a hub that can seal them.
+//!
+//! **No stored form uses it yet**: today's rows hold bare values. The form is settled and has golden
+//! bytes, for the versions of these rows that come with sealing.
 //!
 //! A value is stored plain, or sealed under a key that can be destroyed when its subject is erased.
-//! Only [`Envelope::Plain`] is written today; both are read, so that a store written by a later
-//! version stays readable and a sealed value is passed on untouched.
+//! A reader takes both, so that a sealed value is passed on untouched.
 //!
 //! | Envelope | Bytes |
 //! |---|---|

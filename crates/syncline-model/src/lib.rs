@@ -10,10 +10,10 @@
 //! | what a record, a domain, a hub, a run is called | [`id`] |
 //! | the stamp put on every change | [`clock`] |
 //! | what a hub or a record has seen | [`version`] |
-//! | versions of a schema and the ways between them | [`schema`] |
-//! | where a reader of the log stands | [`cursor`] |
+//! | versions of a schema and the ways between them, once entities have one | [`schema`] |
+//! | where a reader of the log stands, once a hub is served | [`cursor`] |
 //! | the alphabet of every stored form | [`codec`] |
-//! | the envelope round every value at rest | [`envelope`] |
+//! | the envelope for values at rest, once they can be sealed | [`envelope`] |
 //! | JSON values, numbers, leaves and their canonical form | [`json`] |
 //! | where a field is in a record | [`path`] |
 //! | every bound, with its reason | [`limits`] |
