@@ -22,7 +22,7 @@ pub enum Exit {
     Safety = 6,
     /// Another process works on the same state.
     Locked = 7,
-    /// A passing failure: the same command may succeed later.
+    /// A passing failure, or one of a disk: the same command may succeed later.
     Transient = 8,
     /// Stored state or the audit is damaged.
     Integrity = 9,

@@ -364,7 +364,7 @@ pub(crate) fn hub_exit(error: &HubError) -> Exit {
         | HubError::NotUndoable { .. }
         | HubError::WroteElsewhere { .. }
         | HubError::ConflictStale { .. } => Exit::Safety,
-        HubError::File { transient, code, .. } => match *transient || code.starts_with("STORAGE") {
+        HubError::File { transient, code, .. } => match *transient || is_of_storage(code) {
             true => Exit::Transient,
             false => Exit::Config,
         },
@@ -381,6 +381,11 @@ pub(crate) fn hub_exit(error: &HubError) -> Exit {
         | HubError::ClockExhausted => Exit::Integrity,
         _ => Exit::Unexpected,
     }
+}
+
+/// Tells whether a code of a file is about its disk, not about what the file holds.
+pub(crate) fn is_of_storage(code: &str) -> bool {
+    code.starts_with("STORAGE")
 }
 
 const fn store_exit(error: &StoreError) -> Exit {

@@ -10,6 +10,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use syncline_domains::files::disk::{Disk, Facts, Place as DiskPlace, SystemDisk, WriteError};
+use syncline_domains::limits::TRIES_MAX;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_hub::{Environment, FileEntity, Hub, HubError, Parts, Place, Silent};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
@@ -23,7 +24,7 @@ use crate::hunt_kit::{files_below, no_guard};
 use crate::names::{declare, with_renames};
 
 /// Burns at one step; nothing works after that.
-struct Fuse {
+pub(crate) struct Fuse {
     steps: AtomicUsize,
     burns_at: usize,
     /// Whether the step that burns it is done all the same.
@@ -80,7 +81,9 @@ fn gone() -> io::Error {
     io::Error::other("the power is gone")
 }
 
-type Meddler = Box<dyn Fn(&str, &Path) + Send + Sync>;
+/// What somebody does before a step of the disk; its error is that of the step, which is not done
+/// then.
+pub(crate) type Meddler = Box<dyn Fn(&str, &Path) -> io::Result<()> + Send + Sync>;
 
 /// The machine's disk behind a fuse, with somebody who meddles before a step.
 struct FusedDisk {
@@ -89,10 +92,8 @@ struct FusedDisk {
 }
 
 impl FusedDisk {
-    fn meddle(&self, step: &str, path: &Path) {
-        if let Some(meddler) = &self.meddler {
-            meddler(step, path);
-        }
+    fn meddle(&self, step: &str, path: &Path) -> io::Result<()> {
+        self.meddler.as_ref().map_or(Ok(()), |meddler| meddler(step, path))
     }
 
     fn looks<T>(&self, look: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
@@ -113,6 +114,7 @@ impl Disk for FusedDisk {
     }
 
     fn read_into(&self, path: &Path, sink: &mut dyn io::Write) -> io::Result<()> {
+        self.meddle("read", path)?;
         self.looks(|| SystemDisk.read_into(path, sink))
     }
 
@@ -133,12 +135,12 @@ impl Disk for FusedDisk {
     }
 
     fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.meddle("rename", to);
+        self.meddle("rename", to)?;
         self.fuse.io(|| SystemDisk.rename(from, to))
     }
 
     fn link(&self, from: &Path, to: &Path) -> io::Result<()> {
-        self.meddle("link", from);
+        self.meddle("link", from)?;
         self.fuse.io(|| SystemDisk.link(from, to))
     }
 
@@ -152,6 +154,10 @@ impl Disk for FusedDisk {
 
     fn list(&self, folder: &Path) -> io::Result<Vec<String>> {
         self.looks(|| SystemDisk.list(folder))
+    }
+
+    fn pause(&self, tries: u32) -> bool {
+        tries < TRIES_MAX
     }
 }
 
@@ -244,9 +250,9 @@ impl Environment for Bench {
     }
 }
 
-const NOW_MS: u64 = 1_768_212_000_000;
+pub(crate) const NOW_MS: u64 = 1_768_212_000_000;
 
-fn open_with(
+pub(crate) fn open_with(
     desk: &Desk,
     fuse: Arc<Fuse>,
     meddler: Option<Meddler>,
@@ -273,11 +279,11 @@ fn open(desk: &Desk, fuse: Arc<Fuse>) -> Result<Hub, HubError> {
     open_with(desk, fuse, None, NOW_MS)
 }
 
-fn never() -> Arc<Fuse> {
+pub(crate) fn never() -> Arc<Fuse> {
     Fuse::new(usize::MAX, false)
 }
 
-fn sync_calmly(desk: &Desk) {
+pub(crate) fn sync_calmly(desk: &Desk) {
     let outcome = open(desk, never()).unwrap().sync(&desk.request, &mut Silent);
     let outcome = outcome.unwrap();
     assert!(outcome.report.problems.is_empty(), "{:?}", outcome.report.problems);
@@ -304,7 +310,7 @@ const AGREED: [&str; 4] = [
 ];
 
 /// Both sides agreed once; then each was edited, so that a run writes both files.
-fn edited() -> Desk {
+pub(crate) fn edited() -> Desk {
     let mut desk = Desk::new();
     desk.request.guard = no_guard();
     desk.request.entities = vec![entity("contacts", rules())];
@@ -364,7 +370,7 @@ fn runs(hub: &mut Hub, desk: &Desk) -> bool {
 }
 
 /// Expects that nothing is left to do, and nothing lies about.
-fn assert_settled(desk: &Desk, context: &str) {
+pub(crate) fn assert_settled(desk: &Desk, context: &str) {
     let before = desk.files();
     let mut hub = open(desk, never()).unwrap();
     let position = hub.position();
@@ -407,7 +413,7 @@ fn a_run_cut_off_anywhere_is_read_under_the_names_that_it_wrote() {
     }
 }
 
-const MERGED: [&str; 5] = [
+pub(crate) const MERGED: [&str; 5] = [
     r#"{"id":"1","mail":"a@x","name":"Anna","phone":"2","views":5}"#,
     r#"{"id":"3","name":"Cy"}"#,
     r#"{"id":"4","name":"Di"}"#,
@@ -505,6 +511,7 @@ fn twins_whose_file_was_edited_meanwhile_lose_nothing() {
             let text = std::fs::read_to_string(&file).unwrap().replace("Di", "Dido");
             std::fs::write(&file, text).unwrap();
         }
+        Ok(())
     };
     let mut hub = open_with(&desk, never(), Some(Box::new(edit)), NOW_MS).unwrap();
     let outcome = hub.sync(&desk.request, &mut Silent).unwrap();
@@ -653,12 +660,13 @@ fn meddle(desk: &Desk, step: &'static str, domain: &str) -> Meddler {
     Box::new(move |now, at| {
         let mut done = once.lock().unwrap();
         if *done || now != step || at != path {
-            return;
+            return Ok(());
         }
         *done = true;
         let text = std::fs::read_to_string(&path).unwrap();
         let text = text.replace("Fay", "Faye");
         std::fs::write(&path, text.replace("a@x", "typed@x")).unwrap();
+        Ok(())
     })
 }
 

@@ -15,6 +15,7 @@ mod moved_oracle;
 mod moved_undo;
 mod names;
 mod names_oracle;
+mod passing;
 mod policy;
 mod private;
 mod questions;

@@ -10,7 +10,7 @@ use syncline_model::json::{Json, Object};
 use crate::arguments::{Sync, SyncOptions};
 use crate::config::Config;
 use crate::exit::Exit;
-use crate::failure::{Failure, Refusal, hub_exit};
+use crate::failure::{Failure, Refusal, hub_exit, is_of_storage};
 use crate::output::{Paint, run_text};
 use crate::run::notice::{self, Receiver};
 use crate::run::{Context, Prepared, each_link, may_write, plan_file, prepare, reading, retrying};
@@ -237,9 +237,12 @@ pub(super) fn tell_of(context: &Context, report: &RunReport) {
 }
 
 /// Returns the exit code of a run. A run that could read nothing is a matter of its files, not of
-/// single records.
-pub const fn exit_of(report: &RunReport) -> Exit {
+/// single records; one in which nothing but disks failed may be done by the same command later.
+pub fn exit_of(report: &RunReport) -> Exit {
+    let mut problems = report.problems.iter();
+    let is_for_later = problems.len() > 0 && problems.all(|problem| is_of_storage(&problem.code));
     match report.status {
+        RunStatus::Partial | RunStatus::Failed if is_for_later => Exit::Transient,
         RunStatus::Success | RunStatus::RolledBack => Exit::Ok,
         RunStatus::Partial => Exit::Partial,
         RunStatus::Conflicts => Exit::Conflicts,

@@ -165,6 +165,25 @@ fn a_time_out_is_8() {
 }
 
 #[test]
+fn a_file_that_the_disk_does_not_give_is_8_and_beside_a_broken_item_4() {
+    let desk = two_equal();
+    let file = desk.path("data/business/contacts.json");
+    std::fs::remove_file(&file).unwrap();
+    std::os::unix::fs::symlink("contacts.json", &file).unwrap();
+    // Alone it fails the whole run.
+    for command in
+        ["sync", "plan", "status", "cross-domain-sync --source personal --target business"]
+    {
+        desk.run(command).exits(8).says("STORAGE_ERROR");
+    }
+    desk.write("personal", "tasks", &json!({ "tasks": [{ "id": "t" }] }));
+    desk.run("sync").exits(8).says("STORAGE_ERROR");
+    assert!(String::from_utf8_lossy(&desk.bytes("data/business/tasks.json")).contains("\"t\""));
+    desk.write("personal", "tasks", &json!({ "tasks": [{ "id": "t" }, { "name": "no id" }] }));
+    desk.run("sync").exits(4).says("STORAGE_ERROR");
+}
+
+#[test]
 fn pending_changes_are_10_if_asked_for() {
     let desk = two_equal();
     desk.run("plan --exit-code").exits(0);

@@ -76,6 +76,13 @@ pub trait Disk: Send + Sync {
     ///
     /// Any error of the system.
     fn list(&self, folder: &Path) -> io::Result<Vec<String>>;
+
+    /// Waits a moment before a step is tried again that a passing error ended, and tells whether it
+    /// is to be tried at all, after so many `tries`. A disk without patience is asked once.
+    fn pause(&self, tries: u32) -> bool {
+        let _ = tries;
+        false
+    }
 }
 
 /// A new file on its way to the disk.

@@ -210,6 +210,11 @@ impl DiskError {
         }
     }
 
+    /// Tells whether the same step may succeed a moment later.
+    pub fn is_passing(&self) -> bool {
+        matches!(self, Self::Io { .. }) && self.advice() == Advice::Retry
+    }
+
     /// Tells whether the file may be the new one or, after a crash, the old one again.
     pub const fn outcome_is_unknown(&self) -> bool {
         matches!(self, Self::OutcomeUnknown { .. })

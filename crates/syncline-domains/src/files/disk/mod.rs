@@ -28,12 +28,14 @@
 mod access;
 mod error;
 pub mod journal;
+mod patience;
 mod reading;
 mod staging;
 mod system;
 
 pub use access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError, Writing};
 pub use error::{DiskError, Step};
+pub use patience::pause_before_next;
 pub use reading::{Digest, Present, Reading, digest, read};
 pub use staging::{
     Leftover, Published, Replacement, Staged, Staging, begin_stage, leftovers, publish_all, stage,

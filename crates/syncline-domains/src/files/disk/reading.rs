@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::access::{Disk, Facts, FileIdentity, FileKind, Place};
 use super::error::{DiskError, Step};
+use super::patience::patiently;
 use crate::limits::READ_ATTEMPTS_MAX;
 
 /// The BLAKE3 digest of a file's bytes.
@@ -68,12 +69,17 @@ pub struct Present {
 
 /// Reads a file whole, if it has at most `bytes_max` bytes; the size is looked up first.
 ///
-/// A file that changes while it is read is read again, a few times.
+/// A file that changes while it is read is read again, a few times; so is one that a passing error
+/// kept from being read, after a pause.
 ///
 /// # Errors
 ///
 /// [`DiskError`]: any but `OutcomeUnknown`. A file that cannot be read is never `Missing`.
 pub fn read(disk: &dyn Disk, path: &Path, bytes_max: u64) -> Result<Reading, DiskError> {
+    patiently(disk, || read_once(disk, path, bytes_max))
+}
+
+fn read_once(disk: &dyn Disk, path: &Path, bytes_max: u64) -> Result<Reading, DiskError> {
     let Some(place) = find(disk, path)? else {
         return Ok(Reading::Missing);
     };
@@ -106,10 +112,10 @@ pub fn read(disk: &dyn Disk, path: &Path, bytes_max: u64) -> Result<Reading, Dis
 ///
 /// As [`read`](fn@read), but for the size.
 pub fn digest(disk: &dyn Disk, path: &Path) -> Result<Option<Digest>, DiskError> {
-    match find(disk, path)? {
+    patiently(disk, || match find(disk, path)? {
         Some(place) => Ok(seen(disk, &place)?.map(|(digest, _)| digest)),
         None => Ok(None),
-    }
+    })
 }
 
 /// Returns the digest of the file at a path without links and what was known of it before.

@@ -8,6 +8,7 @@ use syncline_model::id::RunId;
 
 use super::access::{Disk, Facts, FileIdentity, Place, Writing};
 use super::error::{DiskError, Step};
+use super::patience::patiently;
 use super::reading::{Digest, place, regular_facts, seen};
 
 /// What stands between a file's name and the run's in the name of a staged file.
@@ -207,7 +208,11 @@ impl Attempt {
             Some(old) => staged.replace(disk, old).map(Some),
             None => staged.create(disk).map(|()| None),
         };
-        let facts = replaced.inspect_err(|_| self.give_up(disk))?;
+        let facts = replaced.inspect_err(|error| {
+            if !error.outcome_is_unknown() {
+                self.give_up(disk);
+            }
+        })?;
         if let (Some(kept), Some(facts)) = (&mut self.kept, facts) {
             kept.late_edit = was_written(disk, &kept.path, &facts);
         }
@@ -234,8 +239,10 @@ impl Attempt {
             return Err(error);
         }
         let Staged { target, digest, .. } = &self.of.staged;
-        let facts = disk.facts(target);
-        let facts = facts.map_err(|source| self.of.staged.outcome_unknown(source))?;
+        let inspect = || disk.facts(target).map_err(|e| DiskError::at(Step::Inspect, target, e));
+        let facts = patiently(disk, inspect);
+        let unknown = |error| self.of.staged.outcome_unknown(io::Error::other(error));
+        let facts = facts.map_err(unknown)?;
         let late_edit = self.kept.as_ref().is_some_and(|kept| kept.late_edit);
         Ok(Published {
             target: target.clone(),
@@ -315,10 +322,27 @@ impl Staged {
 
     /// Replaces a file that is there; answers what is known of the old one.
     fn replace(&self, disk: &dyn Disk, old: Digest) -> Result<Facts, DiskError> {
-        let facts = self.check(disk, old)?;
-        let renamed = disk.rename(&self.path, &self.target);
-        renamed.map_err(|error| DiskError::at(Step::Replace, &self.target, error))?;
-        Ok(facts)
+        patiently(disk, || {
+            let facts = self.check(disk, old)?;
+            self.placed(disk, disk.rename(&self.path, &self.target))?;
+            Ok(facts)
+        })
+    }
+
+    /// Judges a step that puts the new content in its place. A server that was not heard in time may
+    /// have done it all the same: then the step has succeeded, and where that cannot be seen its
+    /// outcome is unknown.
+    fn placed(&self, disk: &dyn Disk, step: io::Result<()>) -> Result<(), DiskError> {
+        let Err(source) = step else { return Ok(()) };
+        let error = DiskError::at(Step::Replace, &self.target, source);
+        if !error.is_passing() {
+            return Err(error);
+        }
+        match patiently(disk, || seen(disk, &self.target)) {
+            Ok(Some((found, _))) if found == self.digest => Ok(()),
+            Ok(_) => Err(error),
+            Err(unseen) => Err(self.outcome_unknown(io::Error::other(unseen))),
+        }
     }
 
     /// Returns what is known of the target, if it holds what it held.
@@ -331,34 +355,39 @@ impl Staged {
 
     /// Puts the new content where no file is. A name that was taken meanwhile is never overwritten.
     fn create(&self, disk: &dyn Disk) -> Result<(), DiskError> {
-        let failed = |error| DiskError::at(Step::Replace, &self.target, error);
-        match disk.link(&self.path, &self.target) {
+        patiently(disk, || self.create_once(disk))
+    }
+
+    fn create_once(&self, disk: &dyn Disk) -> Result<(), DiskError> {
+        let changed = || DiskError::Changed { path: self.target.clone() };
+        let linked = disk.link(&self.path, &self.target);
+        if linked.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::AlreadyExists) {
+            return Err(changed());
+        }
+        match self.placed(disk, linked) {
             // A staged file that stays is harmless: it is found by `leftovers`.
             Ok(()) => {
                 let _ = disk.remove(&self.path);
                 Ok(())
             }
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
-                Err(DiskError::Changed { path: self.target.clone() })
-            }
-            Err(_) if regular_facts(disk, &self.target)?.is_some() => {
-                Err(DiskError::Changed { path: self.target.clone() })
-            }
+            Err(error) if error.is_passing() || error.outcome_is_unknown() => Err(error),
+            Err(_) if regular_facts(disk, &self.target)?.is_some() => Err(changed()),
             // The file system knows no second names.
-            Err(_) => disk.rename(&self.path, &self.target).map_err(failed),
+            Err(_) => self.placed(disk, disk.rename(&self.path, &self.target)),
         }
     }
 
     /// Keeps the old file; an earlier attempt, cut off by a crash, may have kept it already.
     fn keep(&self, disk: &dyn Disk, old: Digest, keep: &Path) -> Result<Kept, DiskError> {
         let failed = |error| DiskError::at(Step::Keep, keep, error);
-        let is_new = match seen(disk, keep)? {
+        let is_new = match patiently(disk, || seen(disk, keep))? {
             Some((found, _)) if found == old => false,
             Some(_) => return Err(failed(io::ErrorKind::AlreadyExists.into())),
             None => true,
         };
-        if is_new && disk.link(&self.target, keep).is_err() {
-            self.copy(disk, old, keep)?;
+        let link = || disk.link(&self.target, keep).map_err(failed);
+        if is_new && patiently(disk, link).is_err() {
+            patiently(disk, || self.copy(disk, old, keep))?;
         }
         Ok(Kept { path: keep.to_owned(), is_new, late_edit: false })
     }

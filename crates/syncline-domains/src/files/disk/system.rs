@@ -1,12 +1,14 @@
 //! The disk of the machine.
 
 use std::fs::{self, File, OpenOptions, Permissions};
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 use std::thread;
 
 use super::access::{Disk, Facts, FileIdentity, FileKind, Place, WriteError, Writing};
+use super::patience::pause_before_next;
 
 /// The disk of the machine.
 #[derive(Clone, Copy, Debug, Default)]
@@ -113,6 +115,12 @@ impl Disk for SystemDisk {
             names.extend(entry?.file_name().into_string());
         }
         Ok(names)
+    }
+
+    fn pause(&self, tries: u32) -> bool {
+        let random = RandomState::new().build_hasher().finish();
+        let pause = pause_before_next(tries, random);
+        pause.inspect(|pause| thread::sleep(*pause)).is_some()
     }
 }
 
