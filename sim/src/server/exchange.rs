@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use syncline_engine::audit::Salt;
 use syncline_engine::log::{ChangeKind, LogEntry};
-use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::rows::{Batch, Key, MetaName, Scan};
 use syncline_engine::sync::changed;
 use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::commit::cap;
@@ -14,7 +14,7 @@ use syncline_merge::exchange::receive;
 use syncline_merge::join::join;
 use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
-use syncline_model::id::{DomainName, EntityName, Position, RecordId, SiteId, Writer};
+use syncline_model::id::{EntityName, Position, RecordId, SiteId, Writer};
 use syncline_store::{Read, Store};
 
 use super::process::{ChangedRecord, Fail, Server, rules, site_of};
@@ -233,11 +233,11 @@ impl Server {
     }
 }
 
-/// Returns the key of the place in a peer's log.
+/// Returns the key of the place in a peer's log. It is no row of a domain: what those hold is the
+/// product's.
 pub(crate) fn cursor_key(peer: SiteId) -> Key {
-    let domain = DomainName::new(&format!("hub-{peer}"));
-    let domain = domain.expect("invariant: hexadecimal digits are a name");
-    Key::Domain { domain, entity: None }
+    let name = MetaName::new(&format!("cursor.{peer}"));
+    Key::Meta(name.expect("invariant: hexadecimal digits are a name"))
 }
 
 fn peer_writer(peer: SiteId) -> Writer {

@@ -26,6 +26,7 @@ fn every_fault_below_a_writer_is_found() {
         let mut outcomes = (1..=SEEDS_MAX).map(|seed| (seed, run(seed, Some(fault))));
         let found = outcomes.find(|(_, outcome)| !outcome.violations.is_empty());
         let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
+        assert!(run(seed, None).violations.is_empty(), "seed {seed} fails without {fault:?}");
         let first = outcome.violations.first().expect("a finding");
         println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
     }

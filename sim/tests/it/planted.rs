@@ -22,6 +22,7 @@ fn every_planted_fault_is_found() {
     for fault in PlantedFault::ALL {
         let found = first_seed_that_finds(fault, 1..SEEDS_MAX + 1);
         let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
+        assert!(run(seed, None).violations.is_empty(), "seed {seed} fails without {fault:?}");
         let first = outcome.violations.first().expect("a finding");
         println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
     }
@@ -35,6 +36,7 @@ fn planted_faults_of_merge_are_found() {
             (1..=SEEDS_MAX).map(|seed| (seed, with_fault(fault, || run(seed, None))));
         let found = outcomes.find(|(_, outcome)| !outcome.violations.is_empty());
         let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
+        assert!(run(seed, None).violations.is_empty(), "seed {seed} fails without {fault:?}");
         let first = outcome.violations.first().expect("a finding");
         println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
     }
