@@ -485,6 +485,9 @@ impl Planner<'_> {
         if plan.notices.contains(&(side, Notice::DeletedHere)) {
             return;
         }
+        if shown.is_none() && now.is_some() && self.is_mirrored_from(side, held) {
+            return;
+        }
         let nothing = Fields::new();
         let held_now = now.as_deref().unwrap_or(&nothing);
         let give_up = |shown| self.withdraw(side, plan, shown, (held, held_now), unseen);
@@ -631,6 +634,13 @@ impl Planner<'_> {
             earlier.own.retain(|stamp| standing.contains(*stamp));
         }
         (token, kept)
+    }
+
+    /// Returns whether a domain is a mirror whose origin holds the record. It is not deleted there then,
+    /// whatever the hub says: a run that carries a deletion to both sides does that.
+    fn is_mirrored_from(&self, side: Side, held: &[Held; 2]) -> bool {
+        let holds = matches!(held[side.other().index()], Held::Present { .. });
+        self.direction.mirrors(side) && holds
     }
 
     /// Returns the record as one domain may see it, before its gate; nothing if it is deleted.

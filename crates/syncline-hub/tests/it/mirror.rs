@@ -2,8 +2,8 @@
 
 use syncline_engine::conflicts::Status;
 use syncline_engine::link::{Direction, Side};
-use syncline_hub::SyncOutcome;
-use syncline_merge::rules::{EntityRules, Rule};
+use syncline_hub::{Choice, SyncOutcome};
+use syncline_merge::rules::{Deletion, EntityRules, Rule};
 use syncline_model::id::Writer;
 use syncline_policy::Action;
 
@@ -322,5 +322,32 @@ fn what_a_third_withholds_outlives_a_mirror() {
         for domain in ["personal", "business", "third"] {
             assert_eq!(star.held(domain), typed, "{domain}: {path}");
         }
+    }
+}
+
+#[test]
+fn a_record_that_is_decided_to_go_goes_with_a_merge_and_not_with_a_mirror() {
+    let (a, edited) = (r#"{"id":"a","n":"0"}"#, r#"{"id":"a","n":"1"}"#);
+    for (direction, origin, other) in [
+        (Direction::SourceToTarget, "personal", "business"),
+        (Direction::TargetToSource, "business", "personal"),
+    ] {
+        let mut desk = agreed(&[a, r#"{"id":"z"}"#]);
+        let rules = EntityRules { deletion: Deletion::Review, ..EntityRules::default() };
+        desk.request.entities = vec![entity("contacts", rules)];
+        desk.contacts(origin, &[edited, r#"{"id":"z"}"#]);
+        desk.contacts(other, &[r#"{"id":"z"}"#]);
+        desk.sync().unwrap();
+        let conflicts = desk.hub().conflicts().unwrap();
+        let open = conflicts.iter().find(|row| row.status == Status::Open).unwrap();
+        let entities = [desk.request.entities[0].entity.clone()];
+        let actor = desk.request.actor.clone();
+        desk.hub().resolve(&open.conflict_id(), &Choice::Delete, &actor, &entities).unwrap();
+        for _ in 0..2 {
+            assert!(!mirror(&mut desk, direction).wrote, "{direction:?}");
+            assert_eq!(desk.held(other), [edited, r#"{"id":"z"}"#], "{direction:?}");
+        }
+        desk.sync_to(&[r#"{"id":"z"}"#]);
+        desk.sync_is_idle();
     }
 }
