@@ -2,6 +2,7 @@
 //! was put back, knows an older past than its domains do.
 
 use std::fs;
+use std::io::{self, Write};
 use std::path::Path;
 
 use syncline_store::Epoch;
@@ -41,6 +42,15 @@ const WITNESS: &str = "Written once. A copy that is put in place of this folder'
 /// Stands for the time where the witness tells the latest opener itself.
 const NOTED: &str = "noted";
 
+/// Writes a new file that only its owner reads, like all of the state.
+fn write_private(path: &Path, bytes: impl AsRef<[u8]>) -> io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path)?.write_all(bytes.as_ref())
+}
+
 impl Place {
     /// Returns where the store of a folder is, whose present opener has the given epoch, and notes that
     /// one.
@@ -49,7 +59,7 @@ impl Place {
         let witness = path.join(WITNESS_FILE);
         if !witness.exists() {
             // Where it cannot be written the store itself is told by, as far as that goes.
-            let _ = fs::write(&witness, WITNESS);
+            let _ = write_private(&witness, WITNESS);
         }
         let noted = attribute::noted(&witness);
         let touched = match attribute::note(&witness, epoch, &noted) {

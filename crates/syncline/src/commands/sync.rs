@@ -1,6 +1,7 @@
 //! `syncline sync`: bring both sides together.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use syncline_engine::sync::{RunReport, RunStatus};
@@ -264,14 +265,43 @@ pub fn error_report(config: &Config, report: &RunReport) -> Result<PathBuf, Refu
     errors.insert("syncId", report.sync_id.as_str());
     errors.insert("timestamp", report.timestamp.as_str());
     errors.insert("errors", whole.remove("errors").unwrap_or(Json::Array(Vec::new())));
-    let folder = config.state.join("reports");
-    make_folder(&folder)?;
-    let path = folder.join(format!("{}.errors.json", report.sync_id));
-    write_json(&path, errors)?;
+    keep_in_state(config, "reports", &format!("{}.errors.json", report.sync_id), errors)
+}
+
+/// Writes a JSON document into a folder of the state, where only its owner reads it.
+///
+/// # Errors
+///
+/// [`Refusal::File`] if that fails.
+pub fn keep_in_state(
+    config: &Config,
+    folder: &str,
+    name: &str,
+    document: Object,
+) -> Result<PathBuf, Refusal> {
+    let folder = config.state.join(folder);
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    {
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    }
+    let refused = |action, path: &Path, source| {
+        let path = path.to_owned();
+        Refusal::File { action, path, source }
+    };
+    builder.create(&folder).map_err(|source| refused("create", &folder, source))?;
+    let path = folder.join(name);
+    let written =
+        options.open(&path).and_then(|mut file| file.write_all(text_of(document).as_bytes()));
+    written.map_err(|source| refused("write", &path, source))?;
     Ok(path)
 }
 
-/// Makes a folder of the state, or one that was asked for by name.
+/// Makes a folder that was asked for by name.
 ///
 /// # Errors
 ///
@@ -290,7 +320,11 @@ pub fn make_folder(folder: &Path) -> Result<(), Refusal> {
 ///
 /// [`Refusal::File`] if that fails.
 pub fn write_json(path: &Path, document: Object) -> Result<(), Refusal> {
-    write_text(path, &format!("{}\n", Json::Object(document).to_pretty_string()))
+    write_text(path, &text_of(document))
+}
+
+fn text_of(document: Object) -> String {
+    format!("{}\n", Json::Object(document).to_pretty_string())
 }
 
 /// Writes a file into a folder that is there: a mistyped path makes none.

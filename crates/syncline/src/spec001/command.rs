@@ -5,7 +5,7 @@ use syncline_hub::SyncOutcome;
 
 use super::{record, text};
 use crate::arguments::{CrossDomain, SyncOptions};
-use crate::commands::sync::{self, exit_of, make_folder, permitted, tell_if_needed, write_json};
+use crate::commands::sync::{self, exit_of, permitted, tell_if_needed};
 use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -71,10 +71,9 @@ fn synchronise(
 
 /// Writes the sync record into the folder of the state.
 fn keep(config: &Config, report: &RunReport) -> Result<(), Failure> {
-    let folder = config.state.join("records");
-    make_folder(&folder)?;
-    let path = folder.join(format!("{}.json", report.sync_id));
-    Ok(write_json(&path, record::record(report))?)
+    let name = format!("{}.json", report.sync_id);
+    sync::keep_in_state(config, "records", &name, record::record(report))?;
+    Ok(())
 }
 
 /// Returns the same in our words.

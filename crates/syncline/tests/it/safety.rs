@@ -196,6 +196,26 @@ fn the_state_is_for_its_owner_alone() {
     desk.run("doctor").exits(3).says("doctor --repair");
     desk.run("doctor --repair").exits(0);
     assert_eq!(mode(&desk), 0o700);
+    // The copies of records, the list of errors and what else is written there.
+    let listed = [desk.read("personal")["c000"].clone(), json!({ "name": "no id" })];
+    desk.contacts("personal", &json!(listed));
+    desk.run("sync").exits(4);
+    desk.run("cross-domain-sync --source personal --target business").exits(4);
+    let mut folders = vec![desk.path(".syncline")];
+    let mut seen = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let is_folder = path.is_dir();
+            let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o777;
+            assert_eq!(mode, if is_folder { 0o700 } else { 0o600 }, "{}", path.display());
+            seen.push(path.file_name().unwrap().to_string_lossy().into_owned());
+            folders.extend(is_folder.then_some(path));
+        }
+    }
+    for name in ["records", "reports", "undo", "witness"] {
+        assert!(seen.iter().any(|seen| seen == name), "{name}: {seen:?}");
+    }
 }
 
 #[test]
