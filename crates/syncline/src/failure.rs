@@ -426,6 +426,10 @@ fn hub_why(error: &HubError) -> String {
         HubError::File { code: "STORAGE_FULL", .. } => {
             "a new file is written beside the old one before it takes its place".to_owned()
         }
+        HubError::File { code: "STORAGE_DENIED", .. } => {
+            "a file is replaced by a new one in its folder, and the system lets you write none there"
+                .to_owned()
+        }
         HubError::File { code: "STORAGE_ERROR" | "STORAGE_READ_ONLY", .. } => {
             "the system refused; a file is replaced whole or not at all".to_owned()
         }
@@ -471,6 +475,9 @@ fn hub_next(error: &HubError) -> &'static str {
         }
         HubError::File { code: "STORAGE_READ_ONLY", .. } => {
             "mount that disk so that it can be written, or set `writable = false`; nothing was written"
+        }
+        HubError::File { code: "STORAGE_DENIED", .. } => {
+            "get the right to write in that folder, or set `writable = false`; nothing was written"
         }
         HubError::File { code: "STORAGE_ERROR", .. } => {
             "check the disk and who may write there, then run again; nothing was written"

@@ -20,7 +20,7 @@ pub fn run(context: &Context, options: &CrossDomain) -> Exit {
         Err(failure) => {
             let options = sync_options(options);
             context.output.error_text(&text::failure(&failure, &options));
-            context.output.json(failure.to_json());
+            context.output.json(text::failure_document(&failure));
             failure.exit()
         }
     }
@@ -46,11 +46,13 @@ fn synchronise(
     output.line(&text::banner(options));
     let mut hub = context.open_hub(&config.state, false)?;
     let mut lines = text::Lines::new(output, context.interrupted.clone());
-    let result = sync::synchronise(context, &mut hub, &prepared, &mut lines);
-    if let Err(Failure::Stopped { report: Some(report), .. }) = &result {
+    let mut result = sync::synchronise(context, &mut hub, &prepared, &mut lines);
+    if let Err(Failure::Stopped { report: Some(report), .. }) = &mut result {
+        text::with_codes(report);
         keep(config, report)?;
     }
-    let outcome = result?;
+    let mut outcome = result?;
+    text::with_codes(&mut outcome.report);
     let report = &outcome.report;
     keep(config, report)?;
     output.text(&text::results(report));

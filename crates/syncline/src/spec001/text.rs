@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use syncline_engine::sync::{EntityReport, RunReport, RunStatus};
 use syncline_hub::{HubError, Progress};
 use syncline_model::id::EntityName;
+use syncline_model::json::Object;
 use syncline_policy::SafetyStop;
 
 use super::record::UNRESOLVED;
@@ -132,7 +133,7 @@ pub(super) fn failure(failure: &Failure, options: &SyncOptions) -> String {
         ),
         other => {
             let next = next(other, options);
-            format!("Error: {}: {other}\n{}\nNext: {next}\n", code(other), other.why())
+            format!("Error: {}: {other}\n{}\nNext: {next}\n", code(other.code()), other.why())
         }
     }
 }
@@ -155,11 +156,46 @@ fn next(failure: &Failure, options: &SyncOptions) -> String {
     format!("look: {plan}\n      allow once: {sync} --on-conflict source {raised}")
 }
 
-/// Returns spec 001's code for a failure, where it names one.
-pub(super) fn code(failure: &Failure) -> &'static str {
-    match failure.code() {
-        "STORAGE_FULL" | "STORE_FILE" | "STORE_FULL" | "STORE_SQLITE" | "STORE_UNKNOWN"
-        | "STORE_STOPPED" | "FILE_UNUSABLE" => "STORAGE_ERROR",
+/// Returns spec 001's code where it names one: for a failure and for a listed problem alike.
+pub(super) fn code(code: &str) -> &str {
+    match code {
+        "STORAGE_FULL" | "STORAGE_READ_ONLY" | "STORAGE_DENIED" | "STORE_FILE" | "STORE_FULL"
+        | "STORE_SQLITE" | "STORE_UNKNOWN" | "STORE_STOPPED" | "FILE_UNUSABLE" => "STORAGE_ERROR",
         code => code,
+    }
+}
+
+/// Puts spec 001's codes into what a run lists.
+pub(super) fn with_codes(report: &mut RunReport) {
+    for problem in report.problems.iter_mut().chain(&mut report.notices) {
+        problem.code = code(&problem.code).to_owned();
+    }
+}
+
+/// Returns a failure as a JSON document, with spec 001's code.
+pub(super) fn failure_document(failure: &Failure) -> Object {
+    let mut document = failure.to_json();
+    document.insert("code", code(failure.code()));
+    document
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_trouble_of_a_disk_is_the_storage_error_of_spec_001() {
+        let pages = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/errors");
+        let names = std::fs::read_dir(pages).unwrap();
+        let names = names.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        let of_storage: Vec<String> = names.filter(|name| name.starts_with("STORAGE_")).collect();
+        assert!(of_storage.len() >= 4, "{of_storage:?}");
+        for name in of_storage {
+            let own = name.strip_suffix(".md").unwrap();
+            assert_eq!(code(own), "STORAGE_ERROR", "{own}");
+        }
+        for kept in ["PERMISSION_DENIED", "SAFETY_STOP", "STORE_LOCKED", "DATA_FORMAT_INVALID"] {
+            assert_eq!(code(kept), kept);
+        }
     }
 }

@@ -161,13 +161,13 @@ impl DiskError {
         }
     }
 
-    /// Tells of the file that was to be replaced where a read-only disk refused one beside it, of
-    /// which nobody has heard.
+    /// Tells of the file that was to be replaced where a disk or a folder that takes no writes refused
+    /// one beside it, of which nobody has heard.
     pub(super) fn of_target(self, target: &Path) -> Self {
+        let (path, step) = (target.to_owned(), Step::Replace);
         match self {
-            Self::ReadOnly { source, .. } => {
-                Self::ReadOnly { path: target.to_owned(), step: Step::Replace, source }
-            }
+            Self::ReadOnly { source, .. } => Self::ReadOnly { path, step, source },
+            Self::Denied { source, .. } => Self::Denied { path, step, source },
             other => other,
         }
     }
@@ -188,7 +188,10 @@ impl DiskError {
             Self::NotAFile { .. } => "DATA_FORMAT_INVALID",
             Self::TooLarge { .. } => "LIMIT_BYTES",
             Self::Changed { .. } => "FILE_CHANGED",
-            Self::Denied { .. } => "PERMISSION_DENIED",
+            Self::Denied { step: Step::Inspect | Step::Read | Step::List, .. } => {
+                "PERMISSION_DENIED"
+            }
+            Self::Denied { .. } => "STORAGE_DENIED",
             Self::Full { .. } => "STORAGE_FULL",
             Self::ReadOnly { .. } => "STORAGE_READ_ONLY",
             Self::BrokenLink { .. } | Self::Io { .. } | Self::OutcomeUnknown { .. } => {
@@ -236,6 +239,21 @@ fn is_transient(error: &io::Error) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What may not be read is a matter of the file, what may not be written one of where it lies.
+    #[test]
+    fn a_refused_write_has_another_code_than_a_refused_reading() {
+        let denied =
+            |step| DiskError::at(step, "a", io::Error::from(io::ErrorKind::PermissionDenied));
+        for step in [Step::Inspect, Step::Read, Step::List] {
+            assert_eq!(denied(step).code(), "PERMISSION_DENIED", "{step}");
+        }
+        for step in [Step::Create, Step::Write, Step::Keep, Step::Replace, Step::Remove] {
+            assert_eq!(denied(step).code(), "STORAGE_DENIED", "{step}");
+        }
+        let told = denied(Step::Create).of_target(Path::new("contacts.json")).to_string();
+        assert_eq!(told, "contacts.json could not be replaced: no permission");
+    }
 
     #[test]
     fn a_full_disk_is_said_to_be_full_and_the_systems_words_are_its_source() {
