@@ -53,4 +53,4 @@ pub use gate::{
 };
 pub use guard::{Advice, Guard, Origin, SafetyStop, Threshold, ThresholdError, Toll};
 pub use limits::Limits;
-pub use permissions::{Access, Grant, PermissionDenied, Permissions};
+pub use permissions::{Access, EVERYBODY, Grant, PermissionDenied, Permissions};

@@ -51,7 +51,12 @@ impl Grant {
     }
 }
 
+/// The name that stands for every user in a grant.
+pub const EVERYBODY: &str = "*";
+
 /// The permissions of all users.
+///
+/// What is granted to [`EVERYBODY`] every user may do, listed or not.
 ///
 /// Without any, the one local user may do everything: who can start the command can also open the
 /// files. With any, everybody else is refused everything.
@@ -107,8 +112,8 @@ impl Permissions {
         entity: &EntityName,
         access: Access,
     ) -> Result<(), PermissionDenied> {
-        let grants = self.users.get(user).map(Vec::as_slice).unwrap_or_default();
-        if self.is_open() || grants.iter().any(|grant| grant.covers(domain, entity, access)) {
+        let mut grants = [user, EVERYBODY].into_iter().filter_map(|name| self.users.get(name));
+        if self.is_open() || grants.any(|of| of.iter().any(|g| g.covers(domain, entity, access))) {
             return Ok(());
         }
         let (user, domain, entity) = (user.to_owned(), domain.clone(), entity.clone());
@@ -164,6 +169,7 @@ mod tests {
         permissions.grant("alice", grant(Some("business"), Some(&["contacts"]), "r"));
         permissions.grant("bob", grant(None, Some(&["tasks"]), "w"));
         permissions.grant("eve", grant(None, None, ""));
+        permissions.grant(EVERYBODY, grant(Some("shared"), Some(&["tasks"]), "r"));
         #[rustfmt::skip]
         let cases = [
             ("alice", "personal", "contacts", Access::Write, true),
@@ -174,6 +180,10 @@ mod tests {
             ("bob",   "business", "tasks",    Access::Read,  false),
             ("eve",   "personal", "contacts", Access::Read,  false),
             ("mallory", "personal", "contacts", Access::Read, false),
+            ("mallory", "shared", "tasks",    Access::Read,  true),
+            ("bob",     "shared", "tasks",    Access::Read,  true),
+            ("mallory", "shared", "tasks",    Access::Write, false),
+            ("mallory", "shared", "contacts", Access::Read,  false),
         ];
         for (user, domain, entity, access, expected) in cases {
             let (domain, entity) =

@@ -7,6 +7,8 @@
 
 mod spelling;
 
+use syncline_policy::EVERYBODY;
+
 use super::document::{
     ConditionText, Document, DomainText, EntityText, FieldPolicyText, FieldText, LinkText,
     NumberOrText, Ordered, PermissionText, PolicyText, ScalarText,
@@ -41,10 +43,12 @@ pub(super) fn read_domains(text: &str, document: &mut Document) -> Result<(), Pr
     let CrossDomain { domains, entities, permissions, limits, sync, data_path, .. } =
         serde_json::from_str(text)?;
     let base = data_path.unwrap_or_else(|| "data".into());
+    let mut of_everybody = Vec::new();
     for (name, spec) in domains.0 {
         let at = At::new("domains").key(&name);
         let path = spec.path.clone().unwrap_or_else(|| base.join(&name));
-        let domain = domain(&name, spec, path, &at, &mut document.permissions)?;
+        let grants = (&mut document.permissions, &mut of_everybody);
+        let domain = domain(&name, spec, path, &at, grants)?;
         document.domains.0.push((name, domain));
     }
     if document.domains.is_empty() {
@@ -61,6 +65,10 @@ pub(super) fn read_domains(text: &str, document: &mut Document) -> Result<(), Pr
             let (user, domain) = (user.clone(), Some(domain));
             document.permissions.push(PermissionText { user, domain, entities: None, allow });
         }
+    }
+    // While nobody is named everything is allowed; a grant, be it to all, would end that.
+    if !document.permissions.is_empty() {
+        document.permissions.append(&mut of_everybody);
     }
     limits_of(&limits, document);
     let on_conflict = sync.conflict_resolution.as_deref().map(preference).transpose()?;
@@ -87,7 +95,7 @@ fn domain(
     spec: DomainSpec,
     path: std::path::PathBuf,
     at: &At,
-    permissions: &mut Vec<PermissionText>,
+    (permissions, of_everybody): (&mut Vec<PermissionText>, &mut Vec<PermissionText>),
 ) -> Result<DomainText, Refusal> {
     let mut writable = !spec.read_only;
     match spec.permissions {
@@ -100,6 +108,8 @@ fn domain(
                 return Err(Refusal::new(at.key("permissions"), "is not understood", why, next));
             }
             writable &= allow.iter().any(|word| word == "write");
+            let (user, domain) = (EVERYBODY.to_owned(), Some(name.to_owned()));
+            of_everybody.push(PermissionText { user, domain, entities: None, allow });
         }
         Some(Rights::Users(users)) => {
             for (user, allow) in users.0 {

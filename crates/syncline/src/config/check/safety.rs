@@ -2,6 +2,8 @@
 
 use std::fs;
 
+use syncline_policy::EVERYBODY;
+
 use super::super::error::At;
 use super::super::limits::{BYTES_SENSIBLE_MAX, ITEMS_SENSIBLE_MAX, RUN_MS_SENSIBLE_MAX};
 use super::super::load::Loaded;
@@ -41,7 +43,9 @@ fn users(config: &Config, findings: &mut Findings<'_>) {
     let Ok(accounts) = fs::read_to_string("/etc/passwd") else {
         return;
     };
-    let is_known = |user: &str| accounts.lines().any(|line| line.split(':').next() == Some(user));
+    let has_account =
+        |user: &str| accounts.lines().any(|line| line.split(':').next() == Some(user));
+    let is_known = |user: &str| user == EVERYBODY || has_account(user);
     for (user, _) in config.permissions.users().filter(|(user, _)| !is_known(user)) {
         let what = format!("no account on this machine is called `{}`", user.escape_debug());
         let why = "a misspelt user is refused everything";

@@ -1,5 +1,7 @@
 //! The two files of spec 001.
 
+use syncline_policy::Access;
+
 use super::*;
 
 fn load(main: Option<&str>, mappings: Option<&str>) -> Result<Config, ConfigError> {
@@ -57,6 +59,43 @@ fn the_files_mean_what_they_seem_to_say() {
         (7, 2_000_000, 30_000)
     );
     assert!(!config.permissions.is_open());
+}
+
+/// A list of one domain is for everybody, also where another names who may use it.
+#[test]
+fn the_rights_of_everybody_stay_where_others_are_of_users() {
+    let config = |personal: &str, business: &str| {
+        let text = format!(
+            r#"{{"domains": {{"personal": {personal}, "business": {business}}},
+                "entities": ["contacts"]}}"#
+        );
+        load(Some(&text), None).unwrap()
+    };
+    let everybody = r#"{"permissions": ["read", "write"]}"#;
+    let readers = r#"{"permissions": ["read"]}"#;
+    let alice = r#"{"permissions": {"alice": ["read", "write"]}}"#;
+    // Who may read and write in which domain: alice in personal and business, then bob.
+    let [all, some, none] = [[true, true], [true, false], [false, false]];
+    for (personal, business, alice_may, bob_may) in [
+        (everybody, alice, [all, all], [all, none]),
+        (readers, alice, [some, all], [some, none]),
+        (alice, everybody, [all, all], [none, all]),
+        ("{}", alice, [none, all], [none, none]),
+        (everybody, everybody, [all, all], [all, all]),
+        (everybody, "{}", [all, all], [all, all]),
+    ] {
+        let config = config(personal, business);
+        for (user, expected) in [("alice", alice_may), ("bob", bob_may)] {
+            for (domain, expected) in ["personal", "business"].into_iter().zip(expected) {
+                let domain = &config.domain(domain).unwrap().name;
+                let may = [Access::Read, Access::Write].map(|access| {
+                    let entity = &config.entities[0].name;
+                    config.permissions.judge(user, domain, entity, access).is_ok()
+                });
+                assert_eq!(may, expected, "{user} in {domain}: {personal} {business}");
+            }
+        }
+    }
 }
 
 #[test]
