@@ -21,6 +21,7 @@ use syncline_model::version::Version;
 
 use crate::error::HubError;
 use crate::hub::Hub;
+use crate::limits::CONFLICT_DIGITS_MIN;
 use crate::request::Actor;
 
 /// How a person decides a conflict.
@@ -78,10 +79,14 @@ impl Hub {
     ///
     /// # Errors
     ///
+    /// [`HubError::ConflictIdShort`] if too little of an id is given to be meant as one,
     /// [`HubError::ConflictNotFound`] if there is none, or more than one.
     pub fn conflict(&self, id: &str) -> Result<ConflictRow, HubError> {
+        if id.len() < CONFLICT_DIGITS_MIN {
+            return Err(HubError::ConflictIdShort { id: id.to_owned() });
+        }
         let mut found: Vec<ConflictRow> = self.conflicts()?;
-        found.retain(|row| !id.is_empty() && row.conflict_id().starts_with(id));
+        found.retain(|row| row.conflict_id().starts_with(id));
         match found.len() {
             1 => Ok(found.remove(0)),
             _ => Err(HubError::ConflictNotFound { id: id.to_owned() }),

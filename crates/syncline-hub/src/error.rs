@@ -109,6 +109,12 @@ pub enum HubError {
         /// What was asked for.
         id: String,
     },
+    /// Too little of a conflict's id.
+    #[error("`{}` is too short for the id of a conflict", id.escape_debug())]
+    ConflictIdShort {
+        /// What was asked for.
+        id: String,
+    },
     /// The conflict has changed since it was shown.
     #[error("conflict `{id}` has changed since it was shown")]
     ConflictStale {
@@ -159,6 +165,7 @@ impl HubError {
             Self::ChangeNotFound { .. } => "CHANGE_NOT_FOUND",
             Self::NotUndoable { .. } | Self::WroteElsewhere { .. } => "RUN_NOT_UNDOABLE",
             Self::ConflictNotFound { .. } => "CONFLICT_NOT_FOUND",
+            Self::ConflictIdShort { .. } => "CONFLICT_ID_SHORT",
             Self::ConflictStale { .. } => "CONFLICT_STALE",
             Self::DecisionUnfit { .. } => "DECISION_UNFIT",
             Self::Cancelled => "CANCELLED",

@@ -70,8 +70,8 @@ pub struct FieldChange {
 /// A conflict found in a run.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FoundConflict {
-    /// The conflict's id, 32 hexadecimal digits.
-    pub conflict: String,
+    /// The conflict's id, 32 hexadecimal digits; none in a plan, since the run gives it.
+    pub conflict: Option<String>,
     /// The entity.
     pub entity: EntityName,
     /// The record.

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use syncline_engine::audit::ProofTextError;
 use syncline_engine::sync::RunReport;
 use syncline_hub::HubError;
+use syncline_hub::limits::CONFLICT_DIGITS_MIN;
 use syncline_model::json::{Json, Object};
 use syncline_policy::{Origin, PermissionDenied, SafetyStop};
 use syncline_store::StoreError;
@@ -373,6 +374,7 @@ pub(crate) fn hub_exit(error: &HubError) -> Exit {
         HubError::RunNotFound { .. }
         | HubError::ChangeNotFound { .. }
         | HubError::ConflictNotFound { .. }
+        | HubError::ConflictIdShort { .. }
         | HubError::DecisionUnfit { .. } => Exit::Usage,
         HubError::Cancelled => Exit::Interrupted,
         HubError::Damaged { .. }
@@ -438,6 +440,9 @@ fn hub_why(error: &HubError) -> String {
         }
         HubError::DomainNotFound { .. } => "its folder does not exist".to_owned(),
         HubError::ChangeNotFound { .. } => "only what a run has changed can be proved".to_owned(),
+        HubError::ConflictIdShort { .. } => format!(
+            "the first {CONFLICT_DIGITS_MIN} characters of an id are needed, so that nothing else is taken for one"
+        ),
         HubError::StalePlan => "a plan is applied only to what it was made of".to_owned(),
         HubError::WouldConflict { .. } => "`--on-conflict fail` was asked for".to_owned(),
         HubError::Cancelled => "Ctrl-C".to_owned(),
@@ -491,6 +496,9 @@ fn hub_next(error: &HubError) -> &'static str {
         HubError::NotUndoable { .. } => "look: syncline show <run>",
         HubError::WroteElsewhere { .. } => {
             "set `path`, or the link, back to where it wrote, undo, then correct it; nothing was written"
+        }
+        HubError::ConflictIdShort { .. } => {
+            "list them: syncline conflicts list    or by record: syncline conflicts resolve --record <id>"
         }
         HubError::ConflictNotFound { .. } | HubError::ConflictStale { .. } => {
             "list them: syncline conflicts list"

@@ -502,7 +502,7 @@ impl EntityPlan {
         for (name, conflict) in new {
             let shown = |fields: &Fields| value_at(fields, &conflict.path, &planner.entity.rules);
             self.conflicts.push(FoundConflict {
-                conflict: name,
+                conflict: Some(name),
                 entity: self.name.clone(),
                 id: id.clone(),
                 path: conflict.path.clone(),

@@ -95,7 +95,10 @@ impl Hub {
         let mut prepared = Prepared::begin(run, self.clock);
         view.prepare(request, progress, Mode::Plan, &mut prepared)?;
         let report = view.report(request, &prepared)?;
-        Ok(outcome(prepared, report, false))
+        let mut outcome = outcome(prepared, report, false);
+        // The id names the changes in conflict, and the run will make others.
+        outcome.conflicts.iter_mut().for_each(|found| found.conflict = None);
+        Ok(outcome)
     }
 
     /// Plans a run, stages its files and commits its rows. If anything fails or stops the run, no

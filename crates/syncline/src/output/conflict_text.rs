@@ -29,8 +29,9 @@ pub(super) fn found(
     let sides = || found.sides.iter().map(|(writer, leaf)| (writer.as_ref(), leaf.as_ref()));
     if found.open {
         let word = output.paint(Paint::Yellow, "conflict");
-        let who = short_id(&found.conflict);
-        let mut line = format!("    {word} {id}: {path}   waits for your decision   [{who}]\n");
+        let name_of = |conflict| format!("   [{}]", short_id(conflict));
+        let conflict = found.conflict.as_deref().map(name_of).unwrap_or_default();
+        let mut line = format!("    {word} {id}: {path}   waits for your decision{conflict}\n");
         let mut said = vec![format!("base {}", value(found.base.as_ref()))];
         said.extend(
             sides()

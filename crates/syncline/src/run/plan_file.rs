@@ -95,7 +95,6 @@ pub fn actions(outcome: &SyncOutcome) -> Json {
 
 fn conflict(found: &FoundConflict) -> Object {
     let mut object = Object::new();
-    object.insert("conflict", found.conflict.as_str());
     object.insert("entity", found.entity.as_str());
     object.insert("id", found.id.as_str());
     object.insert("path", found.path.as_str());

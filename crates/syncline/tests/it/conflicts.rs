@@ -4,6 +4,13 @@ use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
+fn records(email: &str, tag: &str) -> Value {
+    json!([
+        { "id": "ada", "email": format!("ada@{email}"), "tags": [tag] },
+        { "id": "ben", "email": format!("ben@{email}") },
+    ])
+}
+
 /// Two records whose `email` and `tags` both sides have changed, under the rule `review`.
 fn desk() -> Desk {
     let desk = Desk::new();
@@ -11,12 +18,6 @@ fn desk() -> Desk {
         "syncline.toml",
         b"[entities.contacts.fields]\n\"/email\" = \"review\"\n\"/tags\" = \"review\"\n",
     );
-    let records = |email: &str, tag: &str| {
-        json!([
-            { "id": "ada", "email": format!("ada@{email}"), "tags": [tag] },
-            { "id": "ben", "email": format!("ben@{email}") },
-        ])
-    };
     desk.contacts("personal", &records("old", "old"));
     desk.contacts("business", &records("old", "old"));
     desk.run("sync").exits(0);
@@ -223,5 +224,48 @@ fn a_deletion_against_an_edit_can_be_kept_or_deleted() {
         for domain in ["personal", "business"] {
             assert_eq!(desk.read(domain).contains_key("a"), is_there, "{flag} {domain}");
         }
+    }
+}
+
+#[test]
+fn too_little_of_an_id_names_no_conflict_and_the_record_decides_nothing() {
+    let desk = desk();
+    let before = open(&desk);
+    // One of these is what the id of some conflict begins with.
+    for digit in "0123456789abcdef".chars() {
+        for start in [format!("{digit}"), format!("{digit}{digit}{digit}")] {
+            for command in ["show", "resolve --take personal"] {
+                let answer = desk.run(&format!("conflicts {command} {start}")).exits(2);
+                answer.says("CONFLICT_ID_SHORT").says("--record");
+            }
+        }
+    }
+    assert_eq!(open(&desk), before);
+    let id = id_of(&desk, "ada", "/email");
+    desk.run(&format!("conflicts resolve {} --take personal", &id[..4])).exits(0);
+}
+
+#[test]
+fn an_id_that_is_printed_is_one_that_can_be_decided() {
+    let desk = desk();
+    desk.run("conflicts resolve --all --take personal").exits(0);
+    desk.run("sync").exits(0);
+    desk.contacts("personal", &records("one", "one"));
+    desk.contacts("business", &records("two", "two"));
+    for command in ["plan", "sync --dry-run"] {
+        let plan = desk.run(command).exits(5).stdout;
+        let mut told = plan.lines().filter(|line| line.contains("conflict a")).peekable();
+        assert!(told.peek().is_some(), "{plan}");
+        assert!(told.all(|line| line.ends_with("waits for your decision")), "{plan}");
+    }
+    let plan = desk.run("plan --json").exits(5).json();
+    assert!(plan["conflicts"].as_array().unwrap().iter().all(|c| c["conflict"].is_null()));
+    let told = desk.run("sync").exits(5).stdout;
+    let ids =
+        told.lines().filter_map(|line| line.split_once("your decision   [")?.1.split(']').next());
+    let ids: Vec<&str> = ids.collect();
+    assert!(!ids.is_empty(), "{told}");
+    for id in ids {
+        desk.run(&format!("conflicts resolve {id} --take personal")).exits(0);
     }
 }
