@@ -108,7 +108,8 @@ fn runs_of_others<'a>(
 ) -> Vec<Run<'a>> {
     let goes_own_way = |element: &Element| {
         let mut dots = element.dots.keys();
-        dots.all(|dot| context.is_own(*dot)) && element.dots.keys().any(|dot| live.contains(*dot))
+        dots.all(|dot| context.has_made_since(full, *dot))
+            && element.dots.keys().any(|dot| live.contains(*dot))
     };
     if elements.values().any(goes_own_way) {
         return Vec::new();

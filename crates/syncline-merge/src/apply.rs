@@ -172,7 +172,8 @@ impl Change<'_> {
         let covered: SmallVec<[Stamp; 2]> = if is_planted(Fault::LosersDropped) {
             register.keys().copied().collect()
         } else if let (Some(shown), false) = (shown, self.context.creates) {
-            let replaced = |dot: &Stamp| self.context.is_own(*dot) || shown.dots.contains(*dot);
+            let is_own = |dot: &Stamp| self.context.has_made_since(full, *dot);
+            let replaced = |dot: &Stamp| is_own(dot) || shown.dots.contains(*dot);
             register.keys().filter(|dot| replaced(dot)).copied().collect()
         } else {
             register.keys().filter(|dot| self.context.covers(full, **dot)).copied().collect()
@@ -276,7 +277,7 @@ impl Change<'_> {
     /// For a writer that sees no record, so that nothing keeps other hubs from having forgotten it:
     /// a count that went on would bring what they have forgotten back to them.
     fn end_counts(&self, body: &mut Body) {
-        let keeps = |stamp| !self.context.creates && self.context.is_own(stamp);
+        let keeps = |stamp| !self.context.creates && self.context.has_made(stamp);
         for sum in body.sums.values_mut() {
             for (site, seen) in &sum.adds {
                 if !keeps(Stamp::new(seen.clock, *site)) {
@@ -374,8 +375,9 @@ impl Change<'_> {
         let refused = || Refusal::TextEdit { path: full.clone() };
         let knows = |dot| self.context.covers(full, dot);
         let texts = body.texts.get_mut(path).ok_or_else(refused)?;
-        // The text that the writer has begun itself, else the one that it was shown.
-        let own = texts.keys().rev().find(|birth| self.context.is_own(**birth)).copied();
+        // The text that the writer has begun itself since, else the one that it was shown.
+        let is_own = |birth: &Stamp| self.context.has_made_since(full, *birth);
+        let own = texts.keys().rev().find(|birth| is_own(birth)).copied();
         let shown = self.context.base.as_ref().and_then(|token| token.texts.get(full));
         let meant = |birth: Stamp| match own {
             Some(own) => own == birth,

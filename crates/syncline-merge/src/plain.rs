@@ -164,13 +164,12 @@ impl Base {
     }
 }
 
-/// Returns which of its own changes a writer goes on to name once a write is done: none where it was
-/// shown everything.
-fn own_after(intent: &Intent, own: Dots) -> Dots {
-    match intent.rendering.is_some() && !intent.token.exceptions.is_empty() {
-        true => own,
-        false => Dots::new(),
-    }
+/// Returns which of its own changes a writer goes on to name once a write is done: those of fields that
+/// it was not shown. Of all else the token says what it was shown.
+fn own_after(intent: &Intent, mut own: Dots) -> Dots {
+    let is_needed = |stamp| intent.rendering.is_some() && !intent.token.covers_everywhere(stamp);
+    own.retain(|stamp| is_needed(*stamp));
+    own
 }
 
 /// Returns whether the writer shows what was to be written on a path that was to be changed.

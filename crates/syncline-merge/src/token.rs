@@ -175,6 +175,11 @@ impl Token {
         self.effective(path).covers(stamp)
     }
 
+    /// Returns whether the change `stamp` was seen in every field.
+    pub fn covers_everywhere(&self, stamp: Stamp) -> bool {
+        self.exceptions.values().chain([&self.version]).all(|version| version.covers(stamp))
+    }
+
     /// Returns what was seen of `path`.
     pub fn effective(&self, path: &Path) -> &Version {
         nearest(&self.exceptions, path).unwrap_or(&self.version)
@@ -236,23 +241,22 @@ pub struct Context {
 impl Context {
     /// Returns whether the writer had seen the change `stamp` of `path`.
     pub fn covers(&self, path: &Path, stamp: Stamp) -> bool {
-        self.is_own(stamp) || self.base.as_ref().is_some_and(|token| token.covers(path, stamp))
+        self.has_made(stamp) || self.base.as_ref().is_some_and(|token| token.covers(path, stamp))
     }
 
     /// Returns whether the writer had seen the change `stamp` of the record's existence.
     pub fn covers_record(&self, stamp: Stamp) -> bool {
-        self.is_own(stamp) || self.base.as_ref().is_some_and(|token| token.version.covers(stamp))
+        self.has_made(stamp) || self.base.as_ref().is_some_and(|token| token.version.covers(stamp))
     }
 
     /// Returns whether a change keeps alive what stands at `within`, although the writer had seen it:
     /// a value of it is in a conflict inside that waits for a person, and the writer writes beside it,
     /// or deletes and was not shown the value.
     ///
-    /// A change that the token shows and does not cover is no own one, but what was renewed of a
-    /// shown one: see [`restore`](mod@crate::restore).
+    /// An own value is no exception, once the writer was shown it in the conflict. Own changes since are
+    /// not in the token, unless it was renewed: see [`restore`](mod@crate::restore).
     pub(crate) fn keeps_alive(&self, within: &Path, stamp: Stamp, deletes: bool) -> bool {
-        let is_seen = self.base.as_ref().is_some_and(|token| token.version.covers(stamp));
-        if self.creates || (is_seen && self.is_own(stamp)) {
+        if self.creates {
             return false;
         }
         let shown = self.base.iter().flat_map(|token| &token.shown);
@@ -264,8 +268,15 @@ impl Context {
     }
 
     /// Returns whether `stamp` is an earlier change of the same writer.
-    pub(crate) fn is_own(&self, stamp: Stamp) -> bool {
+    pub(crate) fn has_made(&self, stamp: Stamp) -> bool {
         self.own.contains(stamp) && !is_planted(Fault::OwnOperationsConflict)
+    }
+
+    /// Returns whether the same writer has made the change `stamp` since it was shown `path`. What it
+    /// made before is what the token says of it: shown, or beside what was shown.
+    pub(crate) fn has_made_since(&self, path: &Path, stamp: Stamp) -> bool {
+        let is_shown = || self.base.as_ref().is_some_and(|token| token.covers(path, stamp));
+        self.has_made(stamp) && !is_shown()
     }
 
     /// Returns whether the writer had seen nothing of the record.

@@ -2,7 +2,7 @@
 
 use syncline_merge::commit::Site;
 use syncline_merge::display::{Fields, to_object, visible};
-use syncline_merge::plain::{Base, Notice, Reading, take};
+use syncline_merge::plain::{Base, Intent, Notice, Reading, take};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_merge::state::Record;
 use syncline_merge::token::Token;
@@ -10,7 +10,7 @@ use syncline_model::clock::Clock;
 use syncline_model::id::{SiteId, Writer};
 use syncline_model::json::Json;
 use syncline_model::json::fields::flatten;
-use syncline_model::path::Pattern;
+use syncline_model::path::{Path, Pattern};
 use syncline_model::version::Version;
 
 /// One record at one hub, and any number of plain writers that are read and written in turn.
@@ -72,6 +72,28 @@ impl Desk {
         let token = Token::of(self.record.as_ref().unwrap(), &self.rules, Some(&name), &[]);
         *self.base(writer) = Some(Base { rendering: rendering.clone(), token, ..Base::default() });
         rendering.map(|fields| Json::Object(to_object(&fields)).to_compact_string())
+    }
+
+    /// As [`write`](Self::write), to a writer that is not shown a field: it keeps what it holds there,
+    /// and has seen nothing new of it.
+    pub(crate) fn write_but(&mut self, writer: &str, withheld: &str) -> Option<String> {
+        let name = Writer::new(writer).unwrap();
+        let withheld = Path::parse(withheld).unwrap();
+        let earlier = self.base(writer).clone().unwrap_or_default();
+        let of = |fields: &Fields, is_withheld: bool| -> Fields {
+            let fields = fields.iter().filter(|(path, _)| (*path == withheld) == is_withheld);
+            fields.cloned().collect()
+        };
+        let mut rendering = of(&self.shown(writer).unwrap(), false);
+        rendering.extend(earlier.rendering.iter().flat_map(|held| of(held, true)));
+        rendering.sort();
+        let record = self.record.as_ref().unwrap();
+        let mut token =
+            Token::of(record, &self.rules, Some(&name), std::slice::from_ref(&withheld));
+        token.keep(&withheld, &earlier.token);
+        let intent = Some(Intent { rendering: Some(rendering.clone()), token });
+        *self.base(writer) = Some(Base { intent, ..earlier }.with_intent_written());
+        Some(Json::Object(to_object(&rendering)).to_compact_string())
     }
 }
 

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | what a person sees who keeps records in two places | `plain` |
 //! | what several of them append to the same list | `lists` |
+//! | what a writer has seen that is not shown a field | `withheld` |
 //! | what becomes of additions when a site is lost or a record forgotten | `sums` |
 //! | what a hub answers that does not know a floor | `floors` |
 //! | random histories against the causal oracle | `oracle_histories`, `oracle`, `world` |
@@ -24,4 +25,5 @@ mod oracle_histories;
 mod plain;
 mod restore;
 mod sums;
+mod withheld;
 mod world;

@@ -149,9 +149,11 @@ fn a_conflict_of_a_deleted_record_cannot_be_settled_any_more() {
     };
     let (one, first) = commit(None, HOME, set("one"), &Context::default(), &[]);
     let (both, second) = commit(Some(one), HOME, set("two"), &Context::default(), &[]);
-    // Both values were seen: a value that was not shown would keep the record.
-    let context = Context { own: Dots::from_iter([first, second]), ..seeing(&both) };
-    let (mut deleted, _) = commit(Some(both.clone()), HOME, Effect::Delete, &context, &[]);
+    // Each of the two deletes what it has written itself: a value that was not shown keeps the record.
+    let by = |stamp| Context { own: Dots::from_iter([stamp]), ..Context::default() };
+    let (deleted, _) = commit(Some(both.clone()), HOME, Effect::Delete, &by(first), &[]);
+    assert!(!deleted.live.is_empty());
+    let (mut deleted, _) = commit(Some(deleted), HOME, Effect::Delete, &by(second), &[]);
     let settle = |record: &mut Record| {
         let (mut clock, writer) = (record.clock_max(), Writer::new("judge").unwrap());
         let floor = Version::new();

@@ -94,7 +94,7 @@ impl Mirror<'_> {
                 kept.add(&sets.values);
             }
         }
-        self.drop_slot(slot, seen.without(&kept.without(&self.writing.own)));
+        self.drop_slot(slot, seen.without(&kept));
     }
 
     fn items(&self, slot: Slot) -> Vec<(usize, Item)> {

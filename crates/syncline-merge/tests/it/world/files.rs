@@ -302,13 +302,13 @@ impl World {
         }
         let mut base = base.unwrap_or_default();
         let mut believed = at.believed[record].take().unwrap_or_default();
+        base.intent = Some(Intent { rendering: rendering.clone(), token });
+        believed.intent = Some((rendering.clone(), seeing));
         if swaps && crash > 3 {
-            base = Base { rendering: rendering.clone(), token, ..Base::default() };
-            believed = Believed { content: rendering.clone(), seeing, ..Believed::default() };
+            base = base.with_intent_written();
+            believed = believed.with_intent_written();
         } else {
             self.counts.entry("open intents").and_modify(|n| *n += 1).or_insert(1);
-            base.intent = Some(Intent { rendering: rendering.clone(), token });
-            believed.intent = Some((rendering.clone(), seeing));
         }
         at.bases[record] = Some(base);
         at.believed[record] = Some(believed);
@@ -358,10 +358,16 @@ impl Believed {
             content.as_ref() == file
                 || meant_value_is_there(self.content.as_ref(), content.as_ref(), file)
         });
-        if written {
-            return Self { content, seeing, ..Self::default() };
+        self.intent = written.then_some((content, seeing));
+        self.with_intent_written()
+    }
+
+    /// The writer holds what was to be written: it has seen all that it was shown.
+    fn with_intent_written(self) -> Self {
+        match self.intent {
+            Some((content, seeing)) => Self { content, seeing, ..Self::default() },
+            None => self,
         }
-        self
     }
 }
 
