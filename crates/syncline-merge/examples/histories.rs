@@ -1,7 +1,8 @@
 //! Plays random histories against the causal oracle, as the tests do, but many of them.
 //!
-//! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n]`
+//! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n] [--hides]`
 //!
+//! With `--hides` files are not shown some fields.
 //! Prints the first history that fails, with as few actions as can be, and ends with exit code 1.
 #![expect(clippy::disallowed_methods, reason = "a tool reads its arguments; the library does not")]
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
@@ -25,10 +26,11 @@ fn main() -> ExitCode {
     };
     let histories = number("--histories").unwrap_or(10_000);
     let first = number("--seed").unwrap_or(0);
+    let hides = arguments.iter().any(|argument| argument == "--hides");
     let (mut changes, mut longest) = (0, 0);
     let mut counts = BTreeMap::new();
     for seed in first..first.saturating_add(histories) {
-        match play(seed, &Wish::default()) {
+        match play(seed, &Wish { hides, ..Wish::default() }) {
             Ok(world) => {
                 changes += world.oracle.changes.len();
                 for (what, count) in world.counts {

@@ -221,7 +221,7 @@ pub fn stamps(record: &Record) -> Dots {
 }
 
 /// Returns the fields of which something is known; those of several shapes several times.
-fn paths(body: &Body) -> impl Iterator<Item = &Path> {
+pub(crate) fn paths(body: &Body) -> impl Iterator<Item = &Path> {
     let flat = body.registers.keys().chain(body.sums.keys()).chain(body.unions.keys());
     flat.chain(body.keyed.keys()).chain(body.appends.keys()).chain(body.texts.keys())
 }

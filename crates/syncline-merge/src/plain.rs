@@ -12,7 +12,7 @@ use syncline_model::path::Path;
 use crate::alike::share_elements;
 use crate::commit::{Capped, Site, operate};
 use crate::diff::{difference, fits, statement};
-use crate::display::{Fields, is_visible, same_fields, stamps_by_shape, sum_value, visible};
+use crate::display::{Fields, is_visible, paths, same_fields, stamps_by_shape, sum_value, visible};
 use crate::dots::Dots;
 use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
@@ -509,7 +509,16 @@ fn without_base(
         return Blind::States(operations);
     }
     let lacks = |path: &Path| new.binary_search_by(|(known, _)| known.cmp(path)).is_err();
-    Blind::Same { unseen: shown.into_iter().map(|(path, _)| path).filter(lacks).collect() }
+    let lacking = shown.into_iter().map(|(path, _)| path).filter(lacks);
+    let mut unseen: Vec<Path> = lacking.collect();
+    // What stands above such a field gave way to it, and was not shown either.
+    let gave_way = |above: &Path| {
+        let is_above = |path: &Path| above != path && above.is_prefix_of(path);
+        unseen.iter().any(is_above) && !new.iter().any(|(path, _)| is_above(path))
+    };
+    let above: Vec<Path> = paths(&record.body).filter(|path| gave_way(path)).cloned().collect();
+    unseen.extend(above);
+    Blind::Same { unseen }
 }
 
 /// A blind statement of a sum counts only above what is known to have been added, and above what

@@ -69,3 +69,20 @@ fn a_field_that_is_not_shown_is_edited_from_the_own_value_on() {
         assert_eq!(values, [mine.to_string(), "9".into()]);
     }
 }
+
+/// Who meets a record and lacks a field has not seen either what stands in the field's place beside it.
+#[test]
+fn what_gave_way_to_a_field_that_a_writer_lacks_was_not_shown_to_it() {
+    let mut desk = Desk::new(rules(&[]));
+    desk.read("a", Some(r#"{"w":0,"v":1}"#));
+    desk.read("b", Some(r#"{"w":0,"v":{"x":2}}"#));
+    assert_eq!(desk.write("b").as_deref(), Some(r#"{"v":{"x":2},"w":0}"#));
+    desk.read("c", Some(r#"{"w":0}"#));
+    desk.read("c", Some(r#"{"w":0,"v":3}"#));
+    let registers = &desk.record.as_ref().unwrap().body.registers;
+    let values = registers.values().flat_map(|register| register.values());
+    let mut values: Vec<String> =
+        values.filter_map(|entry| Some(entry.value.as_ref()?.to_string())).collect();
+    values.sort();
+    assert_eq!(values, ["0", "1", "2", "3"]);
+}

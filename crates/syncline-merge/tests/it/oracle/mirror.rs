@@ -23,8 +23,8 @@ pub(crate) struct Writing<'a> {
     pub(crate) known: &'a Known,
     /// What the writer had seen, its own changes with it.
     pub(crate) seen: Seen,
-    /// The writer's own changes.
-    pub(crate) own: Set,
+    /// The writer's own changes since it was shown each part.
+    pub(crate) own: Seen,
     /// The values that were shown of fields whose conflicts are open, or under review.
     pub(crate) shown: &'a BTreeMap<&'static str, ShownSets>,
     /// Which of several texts was shown.
@@ -222,7 +222,9 @@ impl Mirror<'_> {
             _ => None,
         });
         let own = births.filter(|birth| {
-            self.oracle.by_stamp(*birth).is_some_and(|change| self.writing.own.has(change))
+            self.oracle
+                .by_stamp(*birth)
+                .is_some_and(|change| self.writing.own[group(path)].has(change))
         });
         own.max().or(self.writing.texts.get(path).copied()).expect("a text was seen")
     }
@@ -238,7 +240,7 @@ impl Mirror<'_> {
         let shown = writing.shown.get(path);
         let mut covered = writing.seen[group(path)];
         if let (Some(shown), false) = (shown, writing.creates) {
-            covered = writing.own;
+            covered = writing.own[group(path)];
             covered.add(&shown.values);
         }
         // What is not here is of a lost site. It may come back, and was not replaced then.
@@ -334,7 +336,7 @@ impl Mirror<'_> {
             }
         }
         let writing = self.writing;
-        let is_own = |change: &usize| !writing.creates && writing.own.has(*change);
+        let is_own = |change: &usize| !writing.creates && writing.own[part].has(*change);
         let over = counts.into_values().filter(|count| !count.last().is_some_and(is_own));
         let over = over.flatten().collect();
         self.drop_slot(slot, over);

@@ -1,7 +1,7 @@
 //! Sets of changes, by their number in the order of commits of one history.
 
 /// Most changes of one history.
-pub(crate) const CHANGES_MAX: usize = 320;
+pub(crate) const CHANGES_MAX: usize = 384;
 
 /// A set of changes.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]

@@ -274,7 +274,7 @@ impl World {
             record,
             known: &known,
             seen,
-            own: request.own_set,
+            own: [request.own_set; GROUPS],
             shown: &request.seeing.shown,
             texts: &request.seeing.texts,
             blind,

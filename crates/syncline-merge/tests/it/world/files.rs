@@ -13,9 +13,8 @@ use super::random::Random;
 use super::reading::{edit, effect_of, meant_value_is_there, statement_of};
 use super::seeing::Seeing;
 use super::{RECORDS, World};
-use crate::oracle::group;
 use crate::oracle::mirror::{self, Writing};
-use crate::oracle::set::Set;
+use crate::oracle::{GROUPS, Seen, TOPS, group};
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 
 /// A file, and what its hub keeps about it.
@@ -35,6 +34,8 @@ pub(crate) struct PlainWriter {
     open: Vec<bool>,
     /// Whether nothing was read since the bases were lost.
     unread: Vec<bool>,
+    /// The parts that it is not shown.
+    hidden: Vec<usize>,
 }
 
 /// What a base says, told in sets.
@@ -42,8 +43,18 @@ pub(crate) struct PlainWriter {
 pub(crate) struct Believed {
     content: Option<Fields>,
     seeing: Seeing,
-    own: Set,
-    intent: Option<(Option<Fields>, Seeing)>,
+    /// Its own changes since it was shown each part.
+    own: Seen,
+    intent: Option<Meant>,
+}
+
+/// What a hub means to write.
+#[derive(Clone, Default)]
+struct Meant {
+    content: Option<Fields>,
+    seeing: Seeing,
+    /// The parts that are not shown.
+    hidden: Vec<usize>,
 }
 
 /// A reading, as the oracle has to know it.
@@ -67,6 +78,7 @@ impl PlainWriter {
             written: vec![false; RECORDS],
             open: vec![false; RECORDS],
             unread: vec![false; RECORDS],
+            hidden: vec![],
         }
     }
 
@@ -170,7 +182,7 @@ impl World {
         let effect = with_text_of(effect, &said.effect);
         let operation = Operation { effect, writer: read.name, edited: read.edited, timed };
         let mut seen = believed.seeing.seen;
-        seen.iter_mut().for_each(|part| part.add(&believed.own));
+        seen.iter_mut().zip(&believed.own).for_each(|(part, own)| part.add(own));
         let known = self.hubs[hub].known[record].clone();
         let writing = Writing {
             record,
@@ -187,7 +199,7 @@ impl World {
             repeated: false,
         };
         let change = mirror::commit(&mut self.oracle, &writing, &operation);
-        believed.own.insert(change);
+        believed.own.iter_mut().for_each(|part| part.insert(change));
         believed.content = self.writers[writer].files[record].clone();
         self.writers[writer].believed[record] = Some(believed);
         self.writers[writer].bases[record] = base;
@@ -226,7 +238,7 @@ impl World {
         let known = &self.hubs[hub].known[record];
         let believed = believed.filter(|b| !b.is_nothing());
         if let Some(believed) = believed {
-            let seen = (&believed.seeing.seen[group("/l")], &believed.own);
+            let seen = (&believed.seeing.seen[group("/l")], &believed.own[group("/l")]);
             let others = self.oracle.appended_beside(record, known, "/l", seen);
             let effect = effect_of(believed.content.as_ref(), file, &others);
             let born = self.hubs[hub].records[record].as_ref().map(|real| &real.born);
@@ -285,8 +297,15 @@ impl World {
         let Some(real) = self.hubs[hub].records[record].as_ref().filter(|_| agreed && known) else {
             return Ok(false);
         };
+        let hidden = at.hidden.clone();
         let rendering = visible(real, &self.hubs[hub].rules, Some(&name));
-        let seeing = self.show(hub, record, &name, &[])?.unwrap_or_default();
+        let rendering = rendering.map(|shown| with_hidden(shown, &hidden, base.as_ref()));
+        let mut seeing = self.show(hub, record, &name, &hidden)?.unwrap_or_default();
+        if let (Some(base), Some(before)) = (&base, &self.writers[writer].believed[record])
+            && base.rendering.is_some()
+        {
+            seeing.keep(&hidden, &base.token, &before.seeing);
+        }
         let token = seeing.token.clone();
         // Somebody may edit the file just now: the compare-and-swap fails then.
         if crash == 1 {
@@ -303,7 +322,7 @@ impl World {
         let mut base = base.unwrap_or_default();
         let mut believed = at.believed[record].take().unwrap_or_default();
         base.intent = Some(Intent { rendering: rendering.clone(), token });
-        believed.intent = Some((rendering.clone(), seeing));
+        believed.intent = Some(Meant { content: rendering.clone(), seeing, hidden });
         if swaps && crash > 3 {
             base = base.with_intent_written();
             believed = believed.with_intent_written();
@@ -329,6 +348,33 @@ impl World {
         }
     }
 
+    /// Some files are not shown some parts.
+    pub(super) fn hide(&mut self, random: &mut Random) {
+        self.hides = true;
+        for writer in 0..self.writers() {
+            for part in 1..GROUPS {
+                if random.chance(25) {
+                    self.writers[writer].hidden.push(part);
+                }
+            }
+        }
+    }
+
+    /// A file is not shown a part, or shown it again.
+    pub(super) fn file_is_kept_from(&mut self, writer: usize, part: usize) {
+        self.note(|| format!("file {writer} is not shown {}, or again", TOPS[part]));
+        let hidden = &mut self.writers[writer].hidden;
+        match hidden.iter().position(|one| *one == part) {
+            Some(at) => drop(hidden.remove(at)),
+            None => hidden.push(part),
+        }
+    }
+
+    /// Files are shown everything.
+    pub(super) fn hides_nothing(&mut self) {
+        self.writers.iter_mut().for_each(|writer| writer.hidden.clear());
+    }
+
     pub(super) fn writers(&self) -> usize {
         self.writers.len()
     }
@@ -336,7 +382,7 @@ impl World {
 
 impl Believed {
     fn was_known(&self) -> bool {
-        self.was_shown() || !self.own.is_empty()
+        self.was_shown() || !self.own[0].is_empty()
     }
 
     /// Whether the hub has ever written there.
@@ -346,29 +392,44 @@ impl Believed {
 
     /// Whether the writer never held the record, and nobody wrote it there.
     fn is_nothing(&self) -> bool {
-        self.content.is_none() && !self.was_shown() && self.own.is_empty()
+        self.content.is_none() && !self.was_shown() && self.own[0].is_empty()
     }
 
     /// Takes an open intent as written or not, as far as can be told.
     fn closed(mut self, written: Option<bool>, file: Option<&Fields>) -> Self {
-        let Some((content, seeing)) = self.intent.take() else {
+        let Some(meant) = self.intent.take() else {
             return self;
         };
         let written = written.unwrap_or_else(|| {
-            content.as_ref() == file
-                || meant_value_is_there(self.content.as_ref(), content.as_ref(), file)
+            let content = meant.content.as_ref();
+            content == file || meant_value_is_there(self.content.as_ref(), content, file)
         });
-        self.intent = written.then_some((content, seeing));
+        self.intent = written.then_some(meant);
         self.with_intent_written()
     }
 
-    /// The writer holds what was to be written: it has seen all that it was shown.
+    /// The writer holds what was to be written: it has seen all that it was shown, and goes on from its
+    /// own changes of what it was not.
     fn with_intent_written(self) -> Self {
-        match self.intent {
-            Some((content, seeing)) => Self { content, seeing, ..Self::default() },
-            None => self,
+        let Some(Meant { content, seeing, hidden }) = self.intent else {
+            return self;
+        };
+        let mut own = Seen::default();
+        for part in hidden.into_iter().filter(|_| content.is_some()) {
+            own[part] = self.own[part];
         }
+        Self { content, seeing, own, intent: None }
     }
+}
+
+/// What a writer is to hold that is not shown some parts: there it keeps what it holds.
+fn with_hidden(shown: Fields, hidden: &[usize], base: Option<&Base>) -> Fields {
+    let is_hidden = |path: &Path| hidden.contains(&group(path.as_str()));
+    let held = base.and_then(|base| base.rendering.clone()).unwrap_or_default();
+    let shown = shown.into_iter().filter(|(path, _)| !is_hidden(path));
+    let mut fields: Fields = shown.chain(held.into_iter().filter(|(p, _)| is_hidden(p))).collect();
+    fields.sort();
+    fields
 }
 
 /// Takes the text operation from what was really done: the oracle does not compare texts itself.

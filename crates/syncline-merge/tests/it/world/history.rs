@@ -17,8 +17,8 @@ use crate::oracle::set::CHANGES_MAX;
 pub(crate) const RECORDS: usize = 2;
 /// Wall time at which a world begins, in milliseconds.
 pub(crate) const START_MS: u64 = 1_700_000_000_000;
-/// A history ends early when fewer changes than this are left.
-pub(super) const CHANGES_SPARE: usize = 40;
+/// A history ends early when fewer changes than this are left: as many may be needed to heal it.
+pub(super) const CHANGES_SPARE: usize = 104;
 
 /// Everything there is.
 pub(crate) struct World {
@@ -33,6 +33,8 @@ pub(crate) struct World {
     pub(super) ended: Vec<SiteId>,
     /// Parts withheld from one hub to another.
     pub(super) withheld: Vec<(usize, usize, usize)>,
+    /// Whether files are not shown some parts.
+    pub(super) hides: bool,
     pub(super) now_ms: u64,
     pub(super) names: u64,
     pub(super) operations: u64,
@@ -47,6 +49,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) seed: u64,
+    pub(crate) hides: bool,
     pub(crate) action: usize,
     pub(crate) what: String,
     pub(crate) trace: Vec<String>,
@@ -119,6 +122,7 @@ impl World {
             lost: Vec::new(),
             ended: Vec::new(),
             withheld: Vec::new(),
+            hides: false,
             now_ms: START_MS,
             names: 0,
             operations: 0,
@@ -170,6 +174,9 @@ pub(crate) struct Wish<'a> {
     pub(crate) traced: bool,
     /// Whether to keep the states that are met.
     pub(crate) keeps: bool,
+    /// Whether files are not shown some parts. It is no kind of action, so that histories without it
+    /// stay as they were.
+    pub(crate) hides: bool,
 }
 
 /// Plays the history of a seed and heals it in the end.
@@ -178,6 +185,9 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
     let mut world = World::new(seed);
     world.trace = wish.traced.then(Vec::new);
     world.kept = wish.keeps.then(Vec::new);
+    if wish.hides {
+        world.hide(&mut Random::new(seed, 3));
+    }
     for action in 0..=rates.actions {
         let mut random = Random::new(seed, 100 + action as u64);
         let done = if action == rates.actions {
@@ -192,7 +202,7 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
         };
         if let Err(what) = done {
             let trace = world.trace.take().unwrap_or_default();
-            return Err(Failure { seed, action, what, trace });
+            return Err(Failure { seed, hides: wish.hides, action, what, trace });
         }
     }
     Ok(world)
@@ -201,14 +211,14 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
 /// Finds a failing history with as few actions as can be, and what it does.
 pub(crate) fn minimised(failure: Failure) -> Failure {
     let mut without: BTreeSet<usize> = BTreeSet::new();
-    let seed = failure.seed;
+    let (seed, hides) = (failure.seed, failure.hides);
     let mut least = failure;
     for size in [16, 8, 4, 2, 1, 1] {
         let mut start = 0;
         while start < least.action.max(1) {
             let mut fewer = without.clone();
             fewer.extend(start..start + size);
-            let wish = Wish { without: Some(&fewer), traced: true, keeps: false };
+            let wish = Wish { without: Some(&fewer), traced: true, keeps: false, hides };
             if fewer.len() > without.len()
                 && let Err(found) = play(seed, &wish)
             {
@@ -223,7 +233,9 @@ pub(crate) fn minimised(failure: Failure) -> Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        writeln!(f, "history {} fails at action {}:\n{}", self.seed, self.action, self.what)?;
+        let Self { seed, action, what, .. } = self;
+        let hides = if self.hides { " with hidden fields" } else { "" };
+        writeln!(f, "history {seed}{hides} fails at action {action}:\n{what}")?;
         self.trace.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -32,6 +32,21 @@ pub(crate) struct Seeing {
     pub(crate) elements: Vec<Leaf>,
 }
 
+impl Seeing {
+    /// Takes back what was seen of hidden parts to what was seen of them before.
+    pub(crate) fn keep(&mut self, hidden: &[usize], token: &Token, before: &Self) {
+        for part in hidden {
+            self.token.keep(&Path::parse(TOPS[*part]).unwrap(), token);
+            self.seen[*part] = before.seen[*part];
+        }
+        let is_hidden = |path: &str| hidden.contains(&group(path));
+        let shown = before.shown.iter().filter(|(path, _)| is_hidden(path));
+        self.shown.extend(shown.map(|(path, sets)| (*path, *sets)));
+        let texts = before.texts.iter().filter(|(path, _)| is_hidden(path));
+        self.texts.extend(texts.map(|(path, birth)| (*path, *birth)));
+    }
+}
+
 /// The values of a field that were shown, and those that were there and not shown.
 #[derive(Clone, Copy, Default)]
 pub(crate) struct ShownSets {
