@@ -132,8 +132,9 @@ impl Planner<'_> {
         let (open, settled): (Vec<_>, Vec<_>) =
             conflicts(record, rules).into_iter().partition(|conflict| conflict.open);
         let mut left: Vec<Path> = open.into_iter().map(|conflict| conflict.path).collect();
+        // What the origin is not shown it may speak of all the same.
         let is_kept = |(path, leaf): &&Field| {
-            [origin, mirror].iter().any(|of| of.gate.keeps_from(path, leaf))
+            origin.gate.withholds(path, leaf) || mirror.gate.keeps_from(path, leaf)
         };
         let kept = shown.iter().chain(said).filter(is_kept);
         let masks = said.iter().filter(|(_, leaf)| origin.gate.is_mask(leaf));

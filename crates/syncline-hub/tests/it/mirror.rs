@@ -181,7 +181,7 @@ fn a_mirror_overrules_nothing_that_a_policy_keeps_from_it() {
             let path = edit.0;
             for (at, action) in [
                 (origin, Action::Deny),
-                (origin, Action::OutOnly),
+                (origin, Action::Mask),
                 (origin, Action::InOnly),
                 (origin.other(), Action::Deny),
                 (origin.other(), Action::OutOnly),
@@ -194,6 +194,31 @@ fn a_mirror_overrules_nothing_that_a_policy_keeps_from_it() {
                 desk.sync().unwrap();
                 let typed = item(path, edit.2);
                 assert_eq!(desk.both(), (vec![typed.clone()], vec![typed]), "{story}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_mirror_overrules_what_its_origin_is_not_shown_and_may_speak_of() {
+    for (direction, typist, origin) in MIRRORS {
+        for edit in EDITS {
+            let path = edit.0;
+            let rule = policy(&[(path, Action::OutOnly), (&format!("{path}/**"), Action::OutOnly)]);
+            for drops_first in [false, true] {
+                let story = format!("{direction:?} {edit:?} {drops_first}");
+                let mut desk = typed_under_a_rule(edit, (typist, origin), Action::OutOnly);
+                desk.set_policy(origin, rule.clone());
+                mirror(&mut desk, direction);
+                let first = item(path, edit.1);
+                for drops in [drops_first, true] {
+                    if drops {
+                        desk.set_policy(origin, policy(&[]));
+                    }
+                    desk.sync().unwrap();
+                    let both = (vec![first.clone()], vec![first.clone()]);
+                    assert_eq!(desk.both(), both, "{story}");
+                }
             }
         }
     }
