@@ -7,7 +7,9 @@
 
 mod decoders;
 mod merge;
+mod replay;
 mod targets;
 mod text;
 
+pub use replay::replay;
 pub use targets::{TARGETS, Target};

@@ -65,6 +65,21 @@ impl Config {
     pub fn parse(text: &str, dir: &Path) -> Result<Loaded, ConfigError> {
         parse(text, dir, None)
     }
+
+    /// Reads the texts of spec 001's `cross_domain_config.json` and `entity_mappings.json`, as far as
+    /// there are any; relative paths start at `dir`.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Invalid`] if one is not understood.
+    pub fn parse_spec001(
+        main: Option<&str>,
+        mappings: Option<&str>,
+        dir: &Path,
+    ) -> Result<Loaded, ConfigError> {
+        let files = [Path::new(CROSS_DOMAIN_FILE), Path::new(MAPPINGS_FILE)];
+        parse_json([main, mappings], dir, files)
+    }
 }
 
 fn toml(file: &Path) -> Result<Loaded, ConfigError> {
@@ -86,23 +101,34 @@ fn parse(text: &str, dir: &Path, file: Option<&Path>) -> Result<Loaded, ConfigEr
 fn json(dir: &Path, explicit: Option<&Path>) -> Result<Loaded, ConfigError> {
     let main = explicit.map_or_else(|| dir.join(CROSS_DOMAIN_FILE), Path::to_owned);
     let mappings = dir.join(MAPPINGS_FILE);
+    let is_there = |file: &Path| fs::symlink_metadata(file).is_ok();
+    let has_main = explicit.is_some() || is_there(&main);
+    let has_mappings = is_there(&mappings) && mappings != main;
+    let text = |has: bool, file: &Path| has.then(|| read(file)).transpose();
+    let texts = [text(has_main, &main)?, text(has_mappings, &mappings)?];
+    let loaded = parse_json(texts.each_ref().map(Option::as_deref), dir, [&main, &mappings])?;
+    let files = [(has_main, main), (has_mappings, mappings)].into_iter();
+    Ok(Loaded { read: files.filter_map(|(has, file)| has.then_some(file)).collect(), ..loaded })
+}
+
+/// Reads the texts of the two files of spec 001, as far as there are any.
+fn parse_json(
+    [main, mappings]: [Option<&str>; 2],
+    dir: &Path,
+    files: [&Path; 2],
+) -> Result<Loaded, ConfigError> {
     let mut document = Document::default();
-    let mut found = Vec::new();
-    if explicit.is_some() || fs::symlink_metadata(&main).is_ok() {
-        let text = read(&main)?;
-        cross_domain::read_domains(&text, &mut document)
-            .map_err(|problem| json_problem(problem, &main))?;
-        found.push(main.clone());
+    if let Some(text) = main {
+        let read = cross_domain::read_domains(text, &mut document);
+        read.map_err(|problem| json_problem(problem, files[0]))?;
     }
-    if fs::symlink_metadata(&mappings).is_ok() && mappings != main {
-        let text = read(&mappings)?;
-        cross_domain::read_mappings(&text, &mut document)
-            .map_err(|problem| json_problem(problem, &mappings))?;
-        found.push(mappings);
+    if let Some(text) = mappings {
+        let read = cross_domain::read_mappings(text, &mut document);
+        read.map_err(|problem| json_problem(problem, files[1]))?;
     }
-    let file = found.first().map(PathBuf::as_path);
+    let file = if main.is_some() { Some(files[0]) } else { mappings.map(|_| files[1]) };
     let config = resolve(document, dir).map_err(|refusal| refusal.in_file(file, ""))?;
-    Ok(Loaded { config, read: found, ignored: Vec::new(), text: None })
+    Ok(Loaded { config, read: Vec::new(), ignored: Vec::new(), text: None })
 }
 
 fn json_problem(problem: cross_domain::Problem, file: &Path) -> ConfigError {

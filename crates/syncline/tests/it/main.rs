@@ -14,6 +14,7 @@
 //! | several links in one run | `links.rs` |
 //! | what must not cross, and who may look | `privacy.rs`, `permissions.rs` |
 //! | domains that are not apart | `places.rs` |
+//! | any text as a configuration | `odd_configurations.rs` |
 //! | what is said is true | `words.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
@@ -35,6 +36,7 @@ mod kills;
 mod links;
 mod narrowed;
 mod notices;
+mod odd_configurations;
 mod permissions;
 mod places;
 mod privacy;
