@@ -109,7 +109,12 @@ impl Seen {
             let is_beside = !deletes && !shown.others.is_empty();
             shown.others.contains(&stamp) || (is_beside && shown.values.contains(&stamp))
         };
-        !self.creates && !self.own.contains(&stamp) && self.shown.values().any(kept)
+        !self.creates && self.shown.values().any(kept)
+    }
+
+    /// Returns whether a change is the writer's own, made since it looked.
+    pub fn has_made_since(&self, stamp: Stamp) -> bool {
+        self.own.contains(&stamp) && !self.looked.contains(&stamp)
     }
 
     /// Returns whether the writer had seen a change of the record.

@@ -239,7 +239,7 @@ fn replaces(by: &Written, stamp: Stamp, path: &Path, review: bool) -> bool {
             let here = fields.iter().any(|field| matches!(field, FieldDid::Set(p, _) if p == path));
             let shown = by.seen.shown.get(path);
             here && match shown {
-                _ if by.seen.own.contains(&stamp) => true,
+                _ if by.seen.has_made_since(stamp) => true,
                 Some(shown) => shown.values.contains(&stamp),
                 None => !review && by.seen.covers(stamp),
             }
