@@ -175,9 +175,9 @@ impl Hub {
 }
 
 fn damage_at(place: &str, code: &'static str) -> HubError {
-    HubError::Audit { place: place.to_owned(), code }
+    HubError::Audit { finding: format!("{place} cannot be read"), code }
 }
 
 fn damaged(damage: Damage) -> HubError {
-    HubError::Audit { place: damage.to_string(), code: damage.code() }
+    HubError::Audit { finding: damage.to_string(), code: damage.code() }
 }

@@ -133,10 +133,10 @@ pub enum HubError {
     #[error("stopped before anything was written")]
     Cancelled,
     /// The audit is damaged.
-    #[error("the audit is damaged at {place}")]
+    #[error("the audit is damaged: {finding}")]
     Audit {
-        /// Which entry or part.
-        place: String,
+        /// What is wrong with which entry or part.
+        finding: String,
         /// The stable code of the damage.
         code: &'static str,
     },

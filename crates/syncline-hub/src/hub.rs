@@ -263,7 +263,8 @@ impl Hub {
         if is_new || stored == Some(self.frontier.head().to_string().into_bytes()) {
             return Ok(());
         }
-        Err(HubError::Audit { place: "the head".to_owned(), code: "AUDIT_DAMAGED_HEAD" })
+        let finding = "the stored head is not that of its entries".to_owned();
+        Err(HubError::Audit { finding, code: "AUDIT_DAMAGED_HEAD" })
     }
 
     /// Adds an entry to the audit, and the hub's new facts, to a batch; answers the frontier that

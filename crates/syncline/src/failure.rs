@@ -446,6 +446,9 @@ fn hub_why(error: &HubError) -> String {
         HubError::StalePlan => "a plan is applied only to what it was made of".to_owned(),
         HubError::WouldConflict { .. } => "`--on-conflict fail` was asked for".to_owned(),
         HubError::Cancelled => "Ctrl-C".to_owned(),
+        HubError::Audit { .. } => {
+            "an entry is never changed once it is written; somebody or the disk did".to_owned()
+        }
         other => std::error::Error::source(other)
             .map_or_else(|| "nothing was changed".to_owned(), ToString::to_string),
     }

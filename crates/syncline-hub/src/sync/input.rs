@@ -474,7 +474,7 @@ pub(crate) fn problems(
                 domain: Some(request.domain(side).domain.name.clone()),
                 entity: Some(entity.clone()),
                 item: Some(item),
-                reason: rejected.reason.to_string(),
+                reason: with_causes(&rejected.reason),
                 fix: rejected.reason.fix().to_owned(),
             });
         }

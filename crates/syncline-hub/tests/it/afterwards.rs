@@ -132,7 +132,9 @@ fn the_audit_verifies_proves_a_change_and_names_a_flipped_byte() {
         store.commit(Batch::new().put(key.clone(), flipped)).unwrap();
         drop(store);
         match desk.hub().audit_verify() {
-            Err(HubError::Audit { place: named, .. }) => assert!(named.contains(place), "{named}"),
+            Err(HubError::Audit { finding: named, .. }) => {
+                assert!(named.contains(place), "{named}")
+            }
             Err(HubError::Damaged { table, .. }) => assert_eq!(table, "log"),
             other => panic!("not seen: {other:?}"),
         }

@@ -3,6 +3,8 @@
 use syncline_engine::sync::RunReport;
 use syncline_model::json::{Json, Object};
 
+use crate::output::table::count;
+
 /// Spec 001's code for conflicts that could not be resolved.
 pub(super) const UNRESOLVED: &str = "SYNC_CONFLICT";
 
@@ -39,7 +41,8 @@ fn unresolved(report: &RunReport) -> Option<Object> {
     (waiting > 0).then(|| {
         let mut error = Object::new();
         error.insert("code", UNRESOLVED);
-        error.insert("reason", format!("{waiting} conflicts wait for a decision"));
+        let wait = count(waiting, "conflict waits", "conflicts wait");
+        error.insert("reason", format!("{wait} for a decision"));
         error.insert("fix", "syncline conflicts list");
         error
     })
