@@ -274,7 +274,7 @@ impl View<'_> {
     pub(crate) fn moved_since(&self, run: &RunId) -> Result<BTreeSet<DomainName>, HubError> {
         let mut domains = BTreeSet::new();
         self.for_each(&Scan::Domains, |key, _| {
-            if let Key::Domain { domain, .. } = key {
+            if let Key::Domain { domain, entity: None } = key {
                 domains.insert(domain.clone());
             }
             Ok(())

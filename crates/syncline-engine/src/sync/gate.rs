@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use syncline_merge::display::{Fields, visible};
+use syncline_merge::display::{Field, Fields, visible};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
@@ -299,7 +299,7 @@ fn withholds(policy: &EntityGate, path: &Path, leaf: &Leaf) -> bool {
 }
 
 /// Returns the value of a field; `fields` are sorted by path.
-fn value_in<'f>(fields: &'f Fields, path: &Path) -> Option<&'f Leaf> {
+pub(super) fn value_in<'f>(fields: &'f [Field], path: &Path) -> Option<&'f Leaf> {
     let found = fields.binary_search_by(|(known, _)| known.cmp(path));
     found.ok().and_then(|index| fields.get(index)).map(|(_, leaf)| leaf)
 }

@@ -12,6 +12,8 @@ use syncline_model::clock::{Clock, Stamp};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
+use super::gate::value_in;
+use super::names::overlap;
 use super::record::{Held, Planner, RecordPlan, rendering_of};
 use crate::link::Side;
 
@@ -159,7 +161,8 @@ impl Planner<'_> {
             rendering_of(Some(bases[side.index()])).map_or(&[][..], Vec::as_slice),
         ];
         let is_left = |path: &Path| {
-            let is_same = || given_up.iter().all(|fields| at(fields, path) == at(said, path));
+            let is_same =
+                || given_up.iter().all(|fields| value_in(fields, path) == value_in(said, path));
             !is_seen(path) || (touches(&settled, path) && is_same())
         };
         let there = shown.iter().chain(said).map(|(path, _)| path);
@@ -199,9 +202,5 @@ impl Planner<'_> {
 
 /// Returns whether a field is one of `paths`, or lies above or below one.
 fn touches(paths: &[Path], path: &Path) -> bool {
-    paths.iter().any(|of| of.is_prefix_of(path) || path.is_prefix_of(of))
-}
-
-fn at<'f>(fields: &'f [Field], path: &Path) -> Option<&'f Field> {
-    fields.iter().find(|(known, _)| known == path)
+    paths.iter().any(|of| overlap(of, path))
 }

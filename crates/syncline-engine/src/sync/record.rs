@@ -242,7 +242,8 @@ impl Planner<'_> {
         earlier: &mut [Option<Fields>; 2],
         site: &mut Site<'_>,
     ) -> Result<(), Refusal> {
-        let found = plan.record.as_ref().map(|record| record.version.clone());
+        let mirror = Side::BOTH.into_iter().find(|side| self.direction.mirrors(*side));
+        let found = mirror.and(plan.record.as_ref()).map(|record| record.version.clone());
         // Who makes anew what it had removed comes last: the other one may remove it now.
         let mut sides = Side::BOTH;
         sides.sort_by_key(|side| plan.bases[side.index()].as_ref().is_some_and(is_given_up));
@@ -258,7 +259,7 @@ impl Planner<'_> {
             self.uphold_against(side, held, plan, site)?;
         }
         let unseen = self.unseen(plan, outside);
-        for side in Side::BOTH.into_iter().filter(|side| self.direction.mirrors(*side)) {
+        if let Some(side) = mirror {
             self.overrule(side, (held, found.as_ref()), &unseen, plan, site)?;
         }
         for side in Side::BOTH {

@@ -224,6 +224,14 @@ fn a_mirror_overrules_what_its_origin_is_not_shown_and_may_speak_of() {
     }
 }
 
+/// Returns a star in which all domains hold the same of a contact, and agree on it.
+fn all_holding(contact: &str) -> Star {
+    let star = Star::new();
+    ["personal", "business", "third"].iter().for_each(|at| star.hold(at, &[contact]));
+    star.sync([1, 2]);
+    star
+}
+
 /// Makes the link between home and another domain a mirror of that one, for a run.
 fn mirror_of(star: &mut Star, to: usize) {
     star.desk.request.direction = Direction::TargetToSource;
@@ -234,10 +242,8 @@ fn mirror_of(star: &mut Star, to: usize) {
 #[test]
 fn what_home_was_given_a_mirror_throws_out_everywhere() {
     for (path, before, typed) in EDITS {
-        let mut star = Star::new();
         let [first, typed] = [before, typed].map(|value| item(path, value));
-        ["personal", "business", "third"].iter().for_each(|at| star.hold(at, &[&first]));
-        star.sync([1, 2]);
+        let mut star = all_holding(&first);
         star.hold("third", &[&typed]);
         star.sync_once(2);
         assert_eq!(star.held("personal"), typed);
@@ -256,10 +262,8 @@ fn what_a_third_has_typed_unseen_outlives_a_mirror() {
     for (path, before, typed) in EDITS {
         for edits_after in [false, true] {
             let story = format!("{path} {before} {typed} {edits_after}");
-            let mut star = Star::new();
             let [first, typed] = [before, typed].map(|value| item(path, value));
-            ["personal", "business", "third"].iter().for_each(|at| star.hold(at, &[&first]));
-            star.sync([1, 2]);
+            let mut star = all_holding(&first);
             star.set(0, Some((path, Action::OutOnly)));
             star.hold("third", &[&typed]);
             star.sync_once(2);
@@ -332,10 +336,8 @@ fn set_writable(desk: &mut Desk, side: Side, writable: bool) {
 #[test]
 fn what_a_third_withholds_outlives_a_mirror() {
     for (path, before, typed) in [EDITS[0], EDITS[1]] {
-        let mut star = Star::new();
         let [first, typed] = [before, typed].map(|value| item(path, value));
-        ["personal", "business", "third"].iter().for_each(|at| star.hold(at, &[&first]));
-        star.sync([1, 2]);
+        let mut star = all_holding(&first);
         star.hold("third", &[&typed]);
         star.sync_once(2);
         star.set(2, Some((path, Action::Deny)));
