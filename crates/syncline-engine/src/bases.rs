@@ -4,21 +4,28 @@
 //! do not repeat it. The entry's content is checked when it is read, since the rows of the log carry
 //! no sums. Nobody removes entries of the log; whoever comes to do so has to write out the bases that
 //! name them.
+//!
+//! What tells values lies in an [`Envelope`].
 
 use syncline_merge::codec::{decode_base_near, encode_base_beside};
 use syncline_merge::display::{Field, Fields};
 use syncline_merge::plain::Base;
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
+use syncline_model::envelope::Envelope;
 use syncline_model::id::Position;
 
 use crate::audit::Hash;
 use crate::log::{LogEntry, digest};
 
-/// The base follows, whole.
-const WHOLE: u8 = 1;
-/// The position of an entry of the log follows, the head of the digest of its after image, and the
-/// base beside that image.
-const BESIDE_ENTRY: u8 = 2;
+/// The base follows in an envelope, whole.
+const WHOLE: u8 = 3;
+/// The position of an entry of the log follows; then, in an envelope, the head of the digest of its
+/// after image, and the base beside that image.
+const BESIDE_ENTRY: u8 = 4;
+/// As [`WHOLE`], without the envelope: of earlier versions.
+const WHOLE_BARE: u8 = 1;
+/// As [`BESIDE_ENTRY`], without the envelope: of earlier versions.
+const BESIDE_ENTRY_BARE: u8 = 2;
 
 /// How much of a digest a base repeats, in bytes: enough that no damage passes for the content.
 const DIGEST_BYTES: usize = 8;
@@ -44,11 +51,13 @@ pub fn encode(base: &Base, entry: Option<WholeEntry<'_>>) -> Vec<u8> {
         Some(WholeEntry { position, digest, .. }) => {
             out.u8(BESIDE_ENTRY);
             out.varint(position.0);
-            out.raw(head(&digest));
+            Envelope::Plain(&[head(&digest), &bytes[..]].concat()).write(&mut out);
         }
-        None => out.u8(WHOLE),
+        None => {
+            out.u8(WHOLE);
+            Envelope::Plain(&bytes).write(&mut out);
+        }
     }
-    out.raw(&bytes);
     out.into_bytes()
 }
 
@@ -60,7 +69,7 @@ pub fn encode(base: &Base, entry: Option<WholeEntry<'_>>) -> Vec<u8> {
 pub fn names_entry(row: &[u8]) -> Result<Option<Position>, DecodeError> {
     let mut reader = Reader::new(row);
     match tag(&mut reader)? {
-        BESIDE_ENTRY => Ok(Some(Position(reader.varint()?))),
+        BESIDE_ENTRY | BESIDE_ENTRY_BARE => Ok(Some(Position(reader.varint()?))),
         _ => Ok(None),
     }
 }
@@ -74,25 +83,30 @@ pub fn names_entry(row: &[u8]) -> Result<Option<Position>, DecodeError> {
 /// [`DecodeError`] with the place of the damage; also if the entry is not the one that was named.
 pub fn decode(row: &[u8], entry: Option<&[u8]>, held: &[Field]) -> Result<Base, DecodeError> {
     let mut reader = Reader::new(row);
-    let kept = match tag(&mut reader)? {
-        BESIDE_ENTRY => {
-            reader.varint()?;
-            let at = reader.offset();
-            let named: [u8; DIGEST_BYTES] = reader.array()?;
-            let entry = entry.map(LogEntry::decode).transpose()?;
-            let after = entry.and_then(|entry| entry.after);
-            let is_named = |after: &Fields| *head(&digest(after)) == named;
-            Some(after.filter(is_named).ok_or_else(|| not_acceptable(at))?)
-        }
-        _ => None,
-    };
-    decode_base_near(reader.rest(), kept.as_ref(), held)
+    let tag = tag(&mut reader)?;
+    let names_entry = matches!(tag, BESIDE_ENTRY | BESIDE_ENTRY_BARE);
+    if names_entry {
+        reader.varint()?;
+    }
+    let at = reader.offset();
+    let is_bare = matches!(tag, WHOLE_BARE | BESIDE_ENTRY_BARE);
+    let rest = reader.rest();
+    let mut values = Reader::new(if is_bare { rest } else { Envelope::open(rest)? });
+    let mut kept = None;
+    if names_entry {
+        let named: [u8; DIGEST_BYTES] = values.array()?;
+        let entry = entry.map(LogEntry::decode).transpose()?;
+        let is_named = |after: &Fields| *head(&digest(after)) == named;
+        kept = entry.and_then(|entry| entry.after).filter(is_named);
+        kept.as_ref().ok_or_else(|| not_acceptable(at))?;
+    }
+    decode_base_near(values.rest(), kept.as_ref(), held)
 }
 
 fn tag(reader: &mut Reader<'_>) -> Result<u8, DecodeError> {
     let at = reader.offset();
     match reader.u8()? {
-        tag @ (WHOLE | BESIDE_ENTRY) => Ok(tag),
+        tag @ (WHOLE | BESIDE_ENTRY | WHOLE_BARE | BESIDE_ENTRY_BARE) => Ok(tag),
         tag => Err(Reader::damaged_at(at, Damage::UnknownTag { tag })),
     }
 }
@@ -178,7 +192,7 @@ mod tests {
         for entry in [None, Some(&gone[..]), Some(&other[..]), Some(&b"?"[..])] {
             assert!(decode(&row, entry, &[]).is_err(), "{entry:?}");
         }
-        for tag in [0, 3, 255] {
+        for tag in [0, 5, 255] {
             assert!(names_entry(&[tag]).is_err(), "{tag}");
         }
         let entry = coming(after).encode();

@@ -3,6 +3,7 @@
 use syncline_merge::conflict::{Conflict, ConflictKind, Side};
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::codec::{Reader, Writer as Bytes};
+use syncline_model::envelope::Envelope;
 use syncline_model::id::{EntityName, RecordId, RunId, SiteId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
@@ -151,16 +152,18 @@ impl ConflictRow {
         out.u8(place_of(&Status::ALL, &self.status));
         out.count(self.conflict.stamps.len());
         self.conflict.stamps.iter().for_each(|stamp| write_stamp(*stamp, &mut out));
-        out.count(self.conflict.sides.len());
-        self.conflict.sides.iter().for_each(|side| write_side(side, &mut out));
         write_option(self.conflict.shown, &mut out, write_stamp);
-        write_option(self.base.as_ref(), &mut out, |leaf, out| out.str(leaf.as_str()));
         write_option(self.found.as_ref(), &mut out, |run, out| out.str(run.as_str()));
         write_option(self.decision.as_ref(), &mut out, |decided, out| {
             out.str(decided.by.as_str());
             out.varint(decided.at_ms);
             write_stamp(decided.stamp, out);
         });
+        let mut values = Bytes::with_capacity(128);
+        values.count(self.conflict.sides.len());
+        self.conflict.sides.iter().for_each(|side| write_side(side, &mut values));
+        write_option(self.base.as_ref(), &mut values, |leaf, out| out.str(leaf.as_str()));
+        Envelope::Plain(values.as_bytes()).write(&mut out);
         out.into_bytes()
     }
 
@@ -171,14 +174,19 @@ impl ConflictRow {
     /// [`RowError`] names the first member that is not acceptable.
     pub fn decode(bytes: &[u8]) -> Result<Self, RowError> {
         let mut reader = Reader::new(bytes);
-        let row = read_row(&mut reader)?;
-        reader.finish().map_err(|_| RowError { member: "end" })?;
-        Ok(row)
+        match reader.u8() {
+            Ok(ROW_FORMAT) => read_row(&mut reader),
+            Ok(ROW_FORMAT_1) => read_row_1(&mut reader),
+            _ => Err(RowError { member: "format" }),
+        }
     }
 }
 
 /// The first byte of a stored row; a change of the form takes the next number.
-const ROW_FORMAT: u8 = 1;
+const ROW_FORMAT: u8 = 2;
+
+/// The form without an envelope, with the values among the rest.
+const ROW_FORMAT_1: u8 = 1;
 
 /// The kinds by the number that stands for them in a stored row.
 const KINDS: [ConflictKind; 5] = [
@@ -215,25 +223,57 @@ fn write_side(side: &Side, out: &mut Bytes) {
 }
 
 fn read_row(reader: &mut Reader<'_>) -> Result<ConflictRow, RowError> {
-    let damaged = |member| RowError { member };
-    if reader.u8() != Ok(ROW_FORMAT) {
-        return Err(damaged("format"));
-    }
+    let mut row = read_head(reader)?;
+    row.conflict.shown = option(reader, read_stamp).ok_or(damaged("shown"))?;
+    (row.found, row.decision) = read_runs(reader)?;
+    let values = Envelope::open(reader.rest()).map_err(|_| damaged("values"))?;
+    let mut values = Reader::new(values);
+    row.conflict.sides = read_sides(&mut values)?;
+    row.base = read_base(&mut values)?;
+    values.finish().map_err(|_| damaged("end"))?;
+    Ok(row)
+}
+
+fn read_row_1(reader: &mut Reader<'_>) -> Result<ConflictRow, RowError> {
+    let mut row = read_head(reader)?;
+    row.conflict.sides = read_sides(reader)?;
+    row.conflict.shown = option(reader, read_stamp).ok_or(damaged("shown"))?;
+    row.base = read_base(reader)?;
+    (row.found, row.decision) = read_runs(reader)?;
+    reader.clone().finish().map_err(|_| damaged("end"))?;
+    Ok(row)
+}
+
+const fn damaged(member: &'static str) -> RowError {
+    RowError { member }
+}
+
+/// Reads what a row begins with; the rest is left empty.
+fn read_head(reader: &mut Reader<'_>) -> Result<ConflictRow, RowError> {
     let entity = text(reader, |text| EntityName::new(text).ok()).ok_or(damaged("entity"))?;
     let id = text(reader, |text| RecordId::new(text).ok()).ok_or(damaged("id"))?;
     let path = text(reader, |text| Path::parse(text).ok()).ok_or(damaged("path"))?;
     let kind = *pick(&KINDS, reader).ok_or(damaged("kind"))?;
     let status = *pick(&Status::ALL, reader).ok_or(damaged("status"))?;
     let stamps = list(reader, 16, read_stamp).ok_or(damaged("stamps"))?;
-    let sides = list(reader, 26, read_side).ok_or(damaged("sides"))?;
-    let shown = option(reader, read_stamp).ok_or(damaged("shown"))?;
-    let base = option(reader, |reader| text(reader, |text| Leaf::parse(text).ok()));
-    let found = option(reader, |reader| text(reader, |text| RunId::new(text).ok()));
-    let (base, found) = (base.ok_or(damaged("base"))?, found.ok_or(damaged("foundBy"))?);
-    let decision = option(reader, read_decision).ok_or(damaged("decision"))?;
     let open = status == Status::Open;
-    let conflict = Conflict { path, kind, stamps, sides, shown, open };
-    Ok(ConflictRow { entity, id, conflict, status, base, found, decision })
+    let conflict = Conflict { path, kind, stamps, sides: Vec::new(), shown: None, open };
+    Ok(ConflictRow { entity, id, conflict, status, base: None, found: None, decision: None })
+}
+
+fn read_sides(reader: &mut Reader<'_>) -> Result<Vec<Side>, RowError> {
+    list(reader, 26, read_side).ok_or(damaged("sides"))
+}
+
+fn read_base(reader: &mut Reader<'_>) -> Result<Option<Leaf>, RowError> {
+    let base = option(reader, |reader| text(reader, |text| Leaf::parse(text).ok()));
+    base.ok_or(damaged("base"))
+}
+
+fn read_runs(reader: &mut Reader<'_>) -> Result<(Option<RunId>, Option<Decided>), RowError> {
+    let found = option(reader, |reader| text(reader, |text| RunId::new(text).ok()));
+    let found = found.ok_or(damaged("foundBy"))?;
+    Ok((found, option(reader, read_decision).ok_or(damaged("decision"))?))
 }
 
 fn text<T>(reader: &mut Reader<'_>, parse: impl FnOnce(&str) -> Option<T>) -> Option<T> {

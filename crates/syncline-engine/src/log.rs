@@ -1,11 +1,13 @@
 //! Entries of the log: what changed, who changed it, and what was there before.
 //!
 //! The log is history, source of replication and of undo at once. An entry holds before and after
-//! images of the paths that changed, as they are shown.
+//! images of the paths that changed, as they are shown. The images lie in an [`Envelope`], and with
+//! them the salt, without which nobody can guess values by the audit's commitments.
 
 use syncline_merge::display::Fields;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
+use syncline_model::envelope::Envelope;
 use syncline_model::id::{EntityName, RecordId, RunId, SiteId, Writer};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
@@ -13,7 +15,14 @@ use syncline_model::path::Path;
 use crate::audit::{Hash, Salt};
 
 /// The version of the stored form of an entry. Bump it with every change, keep the old reader.
-pub const LOG_FORMAT: u8 = 1;
+pub const LOG_FORMAT: u8 = 2;
+
+/// The form without an envelope.
+const LOG_FORMAT_1: u8 = 1;
+
+/// The version of what an entry says beside its images, as the audit names it. It does not change
+/// with the stored form: the audit's hashes stay.
+const NAME_FORMAT: u8 = 1;
 
 /// What kind of change an entry tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,17 +94,19 @@ pub struct LogEntry {
 impl LogEntry {
     /// Encodes the entry.
     pub fn encode(&self) -> Vec<u8> {
-        let mut out = Bytes::with_capacity(256);
+        let mut values = Bytes::with_capacity(256);
+        image(self.before.as_ref(), &mut values);
+        image(self.after.as_ref(), &mut values);
+        values.raw(self.salt.as_bytes());
+        let mut out = Bytes::with_capacity(128 + values.as_bytes().len());
+        out.u8(LOG_FORMAT);
         self.head(&mut out);
-        image(self.before.as_ref(), &mut out);
-        image(self.after.as_ref(), &mut out);
-        out.raw(self.salt.as_bytes());
+        Envelope::Plain(values.as_bytes()).write(&mut out);
         out.into_bytes()
     }
 
     /// Encodes everything but the images and the salt.
     fn head(&self, out: &mut Bytes) {
-        out.u8(LOG_FORMAT);
         out.u8(self.kind as u8);
         out.varint(self.stamp.clock.0);
         out.u64_be(self.stamp.site.0);
@@ -119,10 +130,11 @@ impl LogEntry {
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
         let reader = &mut reader;
-        reader.tag(|tag| (tag == LOG_FORMAT).then_some(()))?;
+        let is_known = |tag: &u8| (LOG_FORMAT_1..=LOG_FORMAT).contains(tag);
+        let format = reader.tag(|tag| Some(tag).filter(is_known))?;
         let kind = reader.tag(ChangeKind::from_tag)?;
         let stamp = Stamp::new(Clock(reader.varint()?), SiteId(reader.u64_be()?));
-        let entry = Self {
+        let mut entry = Self {
             stamp,
             kind,
             entity: text(reader, |text| EntityName::new(text).ok())?,
@@ -135,17 +147,24 @@ impl LogEntry {
             at_ms: reader.varint()?,
             hops: hops(reader)?,
             schema_version: number(reader)?,
-            before: read_image(reader)?,
-            after: read_image(reader)?,
-            salt: Salt::new(reader.array()?),
+            before: None,
+            after: None,
+            salt: Salt::new([0; 32]),
         };
-        if reader.is_empty() { Ok(entry) } else { Err(unacceptable(reader.offset())) }
+        let rest = reader.rest();
+        let values = if format == LOG_FORMAT_1 { rest } else { Envelope::open(rest)? };
+        let mut values = Reader::new(values);
+        entry.before = read_image(&mut values)?;
+        entry.after = read_image(&mut values)?;
+        entry.salt = Salt::new(values.array()?);
+        if values.is_empty() { Ok(entry) } else { Err(unacceptable(values.offset())) }
     }
 
     /// Returns what names the change in the audit: its stamp, and a BLAKE3 digest of all that the
     /// entry says beside its images, so that no byte of it can change unseen.
     pub fn name_bytes(&self) -> [u8; 48] {
         let mut head = Bytes::with_capacity(128);
+        head.u8(NAME_FORMAT);
         self.head(&mut head);
         let mut bytes = [0; 48];
         let (stamp, digest) = bytes.split_at_mut(16);

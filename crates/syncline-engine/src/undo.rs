@@ -1,15 +1,20 @@
-//! What a run found of a record that it changed: what its undo goes back to.
+//! What a run found of a record that it changed: what its undo goes back to. It lies in an
+//! [`Envelope`], whole.
 
 use syncline_merge::restore::Renewals;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer as Bytes};
+use syncline_model::envelope::Envelope;
 use syncline_model::id::{DomainName, RecordId, SiteId};
 use syncline_model::path::Path;
 
 use crate::sync::Naming;
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const FOUND_FORMAT: u8 = 4;
+pub const FOUND_FORMAT: u8 = 5;
+
+/// The form without an envelope.
+const FOUND_FORMAT_4: u8 = 4;
 
 /// The form without domains of other links.
 const FOUND_FORMAT_3: u8 = 3;
@@ -56,7 +61,6 @@ impl Found {
     /// Encodes it.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(512);
-        out.u8(FOUND_FORMAT);
         put_row(self.record.as_deref(), &mut out);
         for base in &self.bases {
             put_row(base.row.as_deref(), &mut out);
@@ -76,7 +80,10 @@ impl Found {
             out.str(domain.as_str());
             out.bytes(row);
         }
-        out.into_bytes()
+        let mut stored = Bytes::with_capacity(2 + out.as_bytes().len());
+        stored.u8(FOUND_FORMAT);
+        Envelope::Plain(out.as_bytes()).write(&mut stored);
+        stored.into_bytes()
     }
 
     /// Decodes it. The bytes may come from anywhere; the rows in it are not looked into.
@@ -88,6 +95,9 @@ impl Found {
         let mut reader = Reader::new(bytes);
         let is_known = |tag: &u8| (FOUND_FORMAT_2..=FOUND_FORMAT).contains(tag);
         let format = reader.tag(|tag| Some(tag).filter(is_known))?;
+        if format > FOUND_FORMAT_4 {
+            reader = Reader::new(Envelope::open(reader.rest())?);
+        }
         let record = row(&mut reader)?;
         let mut bases = <[FoundBase; 2]>::default();
         for base in &mut bases {
@@ -201,6 +211,9 @@ mod tests {
     fn what_earlier_versions_kept_is_still_read() {
         let found = Found { record: Some(b"state".to_vec()), ..Found::default() };
         let mut bytes = found.encode();
+        bytes.remove(0);
+        bytes[0] = FOUND_FORMAT_4;
+        assert_eq!(Found::decode(&bytes).unwrap(), found);
         for format in [FOUND_FORMAT_3, FOUND_FORMAT_2] {
             bytes[0] = format;
             assert_eq!(bytes.pop(), Some(0));

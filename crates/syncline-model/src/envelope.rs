@@ -1,8 +1,8 @@
-//! The envelope for values at rest: in log images, bases, conflicts, the spool and dead letters of
-//! a hub that can seal them.
+//! The envelope for values at rest: in the images of the log, bases, conflicts and what an undo goes
+//! back to.
 //!
-//! **No stored form uses it yet**: today's rows hold bare values. The form is settled and has golden
-//! bytes, for the versions of these rows that come with sealing.
+//! Only plain values are written yet. The place and the form are settled, so that sealing will not
+//! change a row.
 //!
 //! A value is stored plain, or sealed under a key that can be destroyed when its subject is erased.
 //! A reader takes both, so that a sealed value is passed on untouched.
@@ -182,6 +182,16 @@ impl<'a> Envelope<'a> {
         }
     }
 
+    /// Reads a stored form of which only a plain value is of use.
+    ///
+    /// # Errors
+    ///
+    /// As [`Envelope::decode`], and if the value is encrypted.
+    pub fn open(stored: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+        let sealed = |_| Reader::damaged_at(0, Damage::NotAcceptable { what: "value under a key" });
+        Self::decode(stored)?.plain().map_err(sealed)
+    }
+
     /// Returns the value, if it is not encrypted.
     ///
     /// # Errors
@@ -262,6 +272,8 @@ mod tests {
     fn a_sealed_value_is_not_taken_for_a_plain_one_and_no_value_is_shown() {
         let sealed = Envelope::decode(SEALED_FILE).expect("golden file");
         assert_eq!(sealed.plain(), Err(EnvelopeError::Sealed));
+        assert!(Envelope::open(SEALED_FILE).is_err());
+        assert_eq!(Envelope::open(PLAIN_FILE), Ok(&[SEALED, 0][..]));
         assert_eq!(format!("{:?}", Envelope::Plain(b"Ada")), "Plain(3 bytes)");
         assert_eq!(format!("{sealed:?}"), "Sealed(key \"subject-7\", 0 bytes)");
     }

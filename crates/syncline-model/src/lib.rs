@@ -13,7 +13,7 @@
 //! | versions of a schema and the ways between them, once entities have one | [`schema`] |
 //! | where a reader of the log stands, once a hub is served | [`cursor`] |
 //! | the alphabet of every stored form | [`codec`] |
-//! | the envelope for values at rest, once they can be sealed | [`envelope`] |
+//! | the envelope for values at rest | [`envelope`] |
 //! | JSON values, numbers, leaves and their canonical form | [`json`] |
 //! | where a field is in a record | [`path`] |
 //! | every bound, with its reason | [`limits`] |
