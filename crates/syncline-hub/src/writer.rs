@@ -6,8 +6,7 @@
 //! once; under load a group waits at most [`GROUP_WINDOW_MS`](crate::limits::GROUP_WINDOW_MS) for as
 //! many operations as were answered last. Everything else that changes the hub (a sync, an undo, a
 //! decision) goes through the same queue and has the hub for itself, so that a hub has one writer.
-//! A command that is alone with its hub calls [`Hub`] directly and starts no writer (design note
-//! 0006).
+//! A command that syncs or watches starts one, too (design note 0006).
 
 mod error;
 mod group;
@@ -31,7 +30,7 @@ use crate::error::HubError;
 use crate::hub::Hub;
 use crate::limits::{GROUP_OPERATIONS_MAX, GROUP_SPLIT_MIN, GROUP_WINDOW_MS};
 use crate::outcome::SyncOutcome;
-use crate::request::{Silent, SyncRequest};
+use crate::request::{Progress, SyncRequest};
 use group::UnderWay;
 use queue::{Found, Queue, Refused};
 
@@ -80,10 +79,11 @@ impl Drop for Handle {
 #[must_use = "an operation is acknowledged by its answer"]
 pub struct Pending(Receiver<Reply>);
 
-/// A hub's writer at work.
+/// A hub's writer at work. Dropped, it ends as by [`Writer::stop`], and the hub is closed.
 pub struct Writer {
     handle: Handle,
-    thread: JoinHandle<Hub>,
+    /// Nothing once it was told to end.
+    thread: Option<JoinHandle<Hub>>,
 }
 
 impl Writer {
@@ -112,7 +112,7 @@ impl Writer {
         let thread = std::thread::Builder::new().name("syncline-writer".to_owned());
         let thread = thread.spawn(move || desk.run());
         let thread = thread.map_err(|source| HubError::StateFolder { source })?;
-        Ok(Self { handle, thread })
+        Ok(Self { handle, thread: Some(thread) })
     }
 
     /// Returns a handle.
@@ -125,10 +125,22 @@ impl Writer {
     /// # Errors
     ///
     /// [`WriterError::OutcomeUnknown`] if the writer panicked.
-    pub fn stop(self) -> Result<Hub, WriterError> {
+    pub fn stop(mut self) -> Result<Hub, WriterError> {
+        self.end().ok_or(WriterError::OutcomeUnknown)
+    }
+
+    /// Ends the writer and waits for that; nothing if it panicked, or has ended before.
+    fn end(&mut self) -> Option<Hub> {
+        let thread = self.thread.take()?;
         // It has ended already where nobody takes the command.
         let _ = self.handle.queue.push(Command::Stop, true);
-        self.thread.join().map_err(|_| WriterError::OutcomeUnknown)
+        thread.join().ok()
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.end());
     }
 }
 
@@ -196,8 +208,12 @@ impl Handle {
     /// # Errors
     ///
     /// As [`Handle::with_hub`]; within, as [`Hub::sync`].
-    pub fn sync(&self, request: SyncRequest) -> Result<Result<SyncOutcome, HubError>, WriterError> {
-        self.with_hub(move |hub| hub.sync(&request, &mut Silent))
+    pub fn sync(
+        &self,
+        request: SyncRequest,
+        mut progress: impl Progress + Send + 'static,
+    ) -> Result<Result<SyncOutcome, HubError>, WriterError> {
+        self.with_hub(move |hub| hub.sync(&request, &mut progress))
     }
 
     fn give(&self, command: Command, may_wait: bool) -> Result<(), WriterError> {

@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use syncline_engine::audit::ProofTextError;
 use syncline_engine::sync::RunReport;
-use syncline_hub::HubError;
 use syncline_hub::limits::CONFLICT_DIGITS_MIN;
+use syncline_hub::{HubError, WriterError};
 use syncline_model::json::{Json, Object};
 use syncline_policy::{Origin, PermissionDenied, SafetyStop};
 use syncline_store::StoreError;
@@ -29,6 +29,9 @@ pub enum Failure {
     /// The hub could not do it.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// The hub's writer has ended before it answered.
+    #[error(transparent)]
+    Writer(#[from] WriterError),
     /// A guard, a limit, an open conflict, a file or the store ended the run.
     #[error("{stop}")]
     Stopped {
@@ -299,6 +302,7 @@ impl Failure {
             Self::Config(error) => error.code(),
             Self::Permission(error) => error.code(),
             Self::Hub(error) | Self::Stopped { stop: error, .. } => error.code(),
+            Self::Writer(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Command(error) => error.code(),
         }
@@ -309,6 +313,7 @@ impl Failure {
         match self {
             Self::Config(_) | Self::Permission(_) => Exit::Config,
             Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_exit(error),
+            Self::Writer(_) => Exit::Unexpected,
             Self::Proof(_) => Exit::Integrity,
             Self::Command(error) => error.exit(),
         }
@@ -325,6 +330,7 @@ impl Failure {
             Self::Config(error) => error.why(),
             Self::Permission(_) => "whatever is not granted is refused".to_owned(),
             Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_why(error),
+            Self::Writer(_) => "the part that works on the state failed within a run".to_owned(),
             Self::Proof(error) => error.to_string(),
             Self::Command(error) => error.why(),
         }
@@ -337,6 +343,7 @@ impl Failure {
             Self::Permission(_) => "ask who keeps the configuration for a grant".to_owned(),
             Self::Hub(error) => hub_next(error).to_owned(),
             Self::Stopped { stop, look, .. } => hub_next(stop).replace(LOOK, look),
+            Self::Writer(_) => "syncline doctor    then run it again".to_owned(),
             Self::Proof(_) => "make a new one: syncline audit prove <entity> <id>".to_owned(),
             Self::Command(error) => error.next(),
         }

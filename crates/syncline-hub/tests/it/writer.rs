@@ -10,7 +10,9 @@ use syncline_domains::files::disk::SystemDisk;
 use syncline_engine::operate::{Answer, ClientOperation};
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_hub::limits::COMMANDS_WAITING_MAX;
-use syncline_hub::{Handle, Hub, HubOptions, Machine, Parts, Pending, Place, Writer, WriterError};
+use syncline_hub::{
+    Handle, Hub, HubOptions, Machine, Parts, Pending, Place, Silent, Writer, WriterError,
+};
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::visible;
 use syncline_merge::operation::{Effect, FieldOperation};
@@ -496,7 +498,7 @@ fn a_sync_and_operations_share_one_writer() {
     let writer = Writer::start(desk.hub(), rules()).unwrap();
     let handle = writer.handle();
     let first = handle.submit(title("a", 1, "t1", "before")).unwrap();
-    let outcome = handle.sync(desk.request.clone()).unwrap().unwrap();
+    let outcome = handle.sync(desk.request.clone(), Silent).unwrap().unwrap();
     assert!(outcome.wrote);
     assert!(first.wait().unwrap().stamp().is_some());
     let after = handle.commit(title("a", 2, "t1", "after")).unwrap();
@@ -504,4 +506,28 @@ fn a_sync_and_operations_share_one_writer() {
     let hub = writer.stop().unwrap();
     assert_eq!(hub.position(), Position(3));
     hub.audit_verify().unwrap();
+}
+
+#[test]
+fn a_writer_that_is_dropped_does_what_it_was_given_and_closes_its_hub() {
+    let folder = tempfile::tempdir().unwrap();
+    let writer = Writer::start(sqlite(folder.path()), rules()).unwrap();
+    let handle = writer.handle();
+    let given = handle.submit(title("a", 1, "t1", "before")).unwrap();
+    drop(writer);
+    assert!(given.wait().unwrap().stamp().is_some());
+    let late = handle.commit(title("a", 2, "t1", "after"));
+    assert!(matches!(late, Err(WriterError::Stopped { code: None })), "{late:?}");
+    // The lock is free again.
+    assert_eq!(sqlite(folder.path()).position(), Position(1));
+}
+
+#[test]
+fn a_run_that_panics_is_told_and_ends_the_writer() {
+    let writer = Writer::start(memory(&MemoryDisk::new()), rules()).unwrap();
+    let handle = writer.handle();
+    let answer = handle.with_hub(|_| panic!("planted: a run that panics"));
+    assert!(matches!(answer, Err::<(), _>(WriterError::OutcomeUnknown)));
+    assert!(matches!(handle.with_hub(|_| ()), Err(WriterError::Stopped { .. })));
+    assert!(matches!(writer.stop(), Err(WriterError::OutcomeUnknown)));
 }

@@ -1,6 +1,6 @@
 //! `syncline plan` and `syncline apply`: look first, then do exactly that.
 
-use syncline_hub::{Hub, HubError};
+use syncline_hub::{Handle, HubError};
 use syncline_model::json::Object;
 
 use super::sync::{
@@ -61,16 +61,17 @@ pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
         let prepared = permitted(context, &config, prepare(context, &config, &saved.options))?;
         steps.push((saved, prepared));
     }
-    let mut hub = context.open_hub(&config.state, false)?;
+    let writer = context.start_writer(&config.state)?;
+    let hub = writer.handle();
     for (saved, prepared) in &mut steps {
         prepared.request.expected_inputs = Some(saved.inputs.clone());
-        check(context, &mut hub, saved, prepared)?;
+        check(context, &hub, saved, prepared)?;
     }
     let (mut documents, mut worst) = (Vec::new(), Exit::Ok);
     let count = steps.len();
     for (saved, mut prepared) in steps {
         link_heading(context, &saved.options, count);
-        let (document, exit) = match apply_link(context, &config, &mut hub, &saved, &mut prepared) {
+        let (document, exit) = match apply_link(context, &config, &hub, &saved, &mut prepared) {
             Err(failure) if count == 1 => return Err(failure),
             Err(failure) => {
                 context.output.failure_text(&failure);
@@ -89,11 +90,12 @@ pub fn apply(context: &Context, apply: &Apply) -> Result<Exit, Failure> {
 /// file has.
 fn check(
     context: &Context,
-    hub: &mut Hub,
+    hub: &Handle,
     saved: &SavedPlan,
     prepared: &Prepared,
 ) -> Result<String, Failure> {
-    let again = hub.plan(&prepared.request, &mut context.progress())?;
+    let (request, mut progress) = (prepared.request.clone(), context.progress());
+    let again = hub.with_hub(move |hub| hub.plan(&request, &mut progress))??;
     match plan_file::actions(&again) == saved.actions {
         true => Ok(again.inputs),
         false => Err(HubError::StalePlan.into()),
@@ -103,14 +105,14 @@ fn check(
 fn apply_link(
     context: &Context,
     config: &Config,
-    hub: &mut Hub,
+    hub: &Handle,
     saved: &SavedPlan,
     prepared: &mut Prepared,
 ) -> Result<(Object, Exit), Failure> {
     // The links before this one have moved the hub; what this one does must be what was planned.
     prepared.request.expected_inputs = None;
     prepared.request.expected_inputs = Some(check(context, hub, saved, prepared)?);
-    let outcome = synchronise(context, hub, prepared, &mut context.progress())?;
+    let outcome = synchronise(context, hub, prepared, || context.progress())?;
     let output = &context.output;
     output.text(&run_text::entities(output, &outcome, &prepared.request.entities));
     output.text(&run_text::ending(output, &outcome, &prepared.request));

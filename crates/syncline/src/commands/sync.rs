@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use syncline_engine::sync::{RunReport, RunStatus};
-use syncline_hub::{Hub, HubError, Progress, SyncOutcome};
+use syncline_hub::{Handle, HubError, Progress, SyncOutcome};
 use syncline_model::json::{Json, Object};
 
 use crate::arguments::{Sync, SyncOptions};
@@ -128,12 +128,12 @@ fn sync_once(
     sync: &Sync,
 ) -> Result<(SyncOutcome, Exit), Failure> {
     let prepared = permitted(context, config, prepare(context, config, &sync.options))?;
-    let mut hub = context.open_hub(&config.state, false).inspect_err(|failure| {
+    let writer = context.start_writer(&config.state).inspect_err(|failure| {
         if failure.exit() == Exit::Transient {
             context.output.warn(&unrecorded(failure));
         }
     })?;
-    let outcome = synchronise(context, &mut hub, &prepared, &mut context.progress())?;
+    let outcome = synchronise(context, &writer.handle(), &prepared, || context.progress())?;
     print(context, &prepared, &outcome);
     let exit = finish(context, config, &outcome.report)?;
     Ok((outcome, exit))
@@ -142,20 +142,27 @@ fn sync_once(
 /// Synchronises once, with another try after a passing failure. A run that is stopped or fails as a
 /// whole leaves a run without changes and an audit entry.
 ///
+/// - `progress`: makes what a try tells of itself.
+///
 /// # Errors
 ///
 /// [`Failure::Stopped`] if a guard, a limit, a conflict, a file or the store stopped it, and any other
 /// [`Failure`] of the hub.
-pub fn synchronise(
+pub fn synchronise<P: Progress + Send + 'static>(
     context: &Context,
-    hub: &mut Hub,
+    hub: &Handle,
     prepared: &Prepared,
-    progress: &mut dyn Progress,
+    progress: impl Fn() -> P,
 ) -> Result<SyncOutcome, Failure> {
-    let (request, look) = (&prepared.request, || prepared.look.clone());
-    match retrying(context, || Ok(hub.sync(request, progress)?)) {
+    let (request, look) = (|| prepared.request.clone(), || prepared.look.clone());
+    match retrying(context, || Ok(hub.sync(request(), progress())??)) {
         Err(Failure::Hub(stop)) if leaves_a_trace(&stop) => {
-            let report = match hub.record_end(request, &stop) {
+            let request = request();
+            let (stop, recorded) = hub.with_hub(move |hub| {
+                let recorded = hub.record_end(&request, &stop);
+                (stop, recorded)
+            })?;
+            let report = match recorded {
                 Ok(report) => Some(Box::new(report)),
                 // The run has ended as it did whether or not that can be recorded.
                 Err(error) => {

@@ -1,12 +1,13 @@
 //! What every command has at hand.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncline_hub::{Actor, Hub, HubError, HubOptions};
+use syncline_hub::{Actor, Hub, HubError, HubOptions, Writer};
 use syncline_model::json::Object;
 use syncline_store::StoreError;
 
@@ -88,6 +89,15 @@ impl Context {
             }
             thread::sleep(LOCK_PAUSE);
         }
+    }
+
+    /// Opens the hub and starts its writer: what runs change goes through it. No client writes here.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::open_hub`].
+    pub fn start_writer(&self, state: &Path) -> Result<Writer, Failure> {
+        Ok(Writer::start(self.open_hub(state, false)?, BTreeMap::new())?)
     }
 
     /// Opens the hub only to look: where there is no state, none is left behind.

@@ -44,9 +44,9 @@ fn synchronise(
     let prepared = permitted(context, config, prepare(context, config, &sync_options(options)))?;
     let output = &context.output;
     output.line(&text::banner(options));
-    let mut hub = context.open_hub(&config.state, false)?;
-    let mut lines = text::Lines::new(output, context.interrupted.clone());
-    let mut result = sync::synchronise(context, &mut hub, &prepared, &mut lines);
+    let writer = context.start_writer(&config.state)?;
+    let lines = text::Lines::new(output, &context.interrupted);
+    let mut result = sync::synchronise(context, &writer.handle(), &prepared, || lines.clone());
     if let Err(Failure::Stopped { report: Some(report), .. }) = &mut result {
         text::with_codes(report);
         keep(config, report)?;

@@ -1,7 +1,8 @@
 //! What spec 001 prints, line by line.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use syncline_engine::sync::{EntityReport, RunReport, RunStatus};
 use syncline_hub::{HubError, Progress};
@@ -24,23 +25,24 @@ pub(super) fn banner(options: &CrossDomain) -> String {
 }
 
 /// Prints one line per entity, once, however often a run is tried.
-pub(super) struct Lines<'a> {
-    output: &'a Output,
+#[derive(Clone)]
+pub(super) struct Lines {
+    output: Output,
     cancelled: Arc<AtomicBool>,
-    told: Vec<EntityName>,
+    told: Arc<Mutex<BTreeSet<EntityName>>>,
 }
 
-impl<'a> Lines<'a> {
-    pub(super) fn new(output: &'a Output, cancelled: Arc<AtomicBool>) -> Self {
-        Self { output, cancelled, told: Vec::new() }
+impl Lines {
+    pub(super) fn new(output: &Output, cancelled: &Arc<AtomicBool>) -> Self {
+        Self { output: output.clone(), cancelled: Arc::clone(cancelled), told: Arc::default() }
     }
 }
 
-impl Progress for Lines<'_> {
+impl Progress for Lines {
     fn entity_started(&mut self, entity: &EntityName) {
-        if !self.told.contains(entity) {
+        let told = self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(entity.clone());
+        if told {
             self.output.line(&format!("Syncing {entity} entities..."));
-            self.told.push(entity.clone());
         }
     }
 

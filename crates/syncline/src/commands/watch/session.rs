@@ -13,7 +13,7 @@ use std::time::{Duration, Instant, SystemTime};
 use notify::event::{AccessKind, AccessMode};
 use notify::{Event, EventKind, RecommendedWatcher, RecursiveMode, Watcher};
 use syncline_engine::link::Side;
-use syncline_hub::{Hub, SyncOutcome};
+use syncline_hub::{Handle, SyncOutcome, Writer};
 use syncline_store::sqlite::DATABASE_FILE;
 
 use super::super::sync::{finish, permitted, synchronise, tell_if_needed};
@@ -71,7 +71,7 @@ impl Watched {
 /// A watch under one configuration.
 pub(super) struct Session {
     scope: Scope,
-    hub: Hub,
+    writer: Writer,
     /// Reports the events as long as it lives.
     watcher: RecommendedWatcher,
 }
@@ -101,7 +101,7 @@ impl Session {
         let config = context.load()?.config;
         let receivers = notice::receivers(watch.notify.as_deref(), &config.notify)?;
         let (links, status) = links(context, &config, watch)?;
-        let hub = context.open_hub(&config.state, false)?;
+        let writer = context.start_writer(&config.state)?;
         let state = state_mark(&config.state);
         let folders: BTreeSet<&Path> = links.iter().flat_map(Watched::folders).collect();
         let (watcher, events) = watcher(context, watch, folders, configuration.folder())?;
@@ -118,7 +118,7 @@ impl Session {
             poll: Duration::from_millis(watch.poll.max(1)),
             status,
         };
-        Ok(Self { scope, hub, watcher })
+        Ok(Self { scope, writer, watcher })
     }
 
     /// Returns what is watched, in a few words.
@@ -138,13 +138,13 @@ impl Session {
     }
 
     /// Syncs once, tells the supervisor that the watch has begun, and goes on until it is over.
-    pub(super) fn go_on(&mut self, supervisor: &Supervisor) -> Ended {
-        self.scope.go_on(&mut self.hub, supervisor)
+    pub(super) fn go_on(&self, supervisor: &Supervisor) -> Ended {
+        self.scope.go_on(&self.writer.handle(), supervisor)
     }
 }
 
 impl Scope {
-    fn go_on(&self, hub: &mut Hub, supervisor: &Supervisor) -> Ended {
+    fn go_on(&self, hub: &Handle, supervisor: &Supervisor) -> Ended {
         let mut is_ready = false;
         loop {
             let seen = match self.sync_until_settled(hub) {
@@ -205,7 +205,7 @@ impl Scope {
 
     /// Syncs, and again while a person edits meanwhile or one link has brought something that another
     /// carries on; answers what the files looked like before the last look at their content.
-    fn sync_until_settled(&self, hub: &mut Hub) -> Result<Signature, Ended> {
+    fn sync_until_settled(&self, hub: &Handle) -> Result<Signature, Ended> {
         let mut round = 1;
         loop {
             let before = self.signature();
@@ -231,13 +231,14 @@ impl Scope {
 
     /// Returns whether a link has anything to do. What cannot be planned now is told when the next
     /// change wakes us.
-    fn has_more(&self, hub: &mut Hub, link: &Watched) -> bool {
-        let plan = hub.plan(&link.prepared.request, &mut self.context.progress());
-        plan.is_ok_and(|plan| !plan.actions.is_empty() && plan.stop.is_none())
+    fn has_more(&self, hub: &Handle, link: &Watched) -> bool {
+        let (request, mut progress) = (link.prepared.request.clone(), self.context.progress());
+        let plan = hub.with_hub(move |hub| hub.plan(&request, &mut progress));
+        matches!(plan, Ok(Ok(plan)) if !plan.actions.is_empty() && plan.stop.is_none())
     }
 
     /// Syncs a link once, prints and tells; answers whether files were written.
-    fn sync(&self, hub: &mut Hub, link: &Watched) -> bool {
+    fn sync(&self, hub: &Handle, link: &Watched) -> bool {
         let result = self.sync_and_finish(hub, link);
         tell_if_needed(&self.context, &self.receivers, &result);
         match result {
@@ -251,12 +252,11 @@ impl Scope {
 
     fn sync_and_finish(
         &self,
-        hub: &mut Hub,
+        hub: &Handle,
         link: &Watched,
     ) -> Result<(SyncOutcome, Exit), Failure> {
         let request = &link.prepared.request;
-        let outcome =
-            synchronise(&self.context, hub, &link.prepared, &mut self.context.progress())?;
+        let outcome = synchronise(&self.context, hub, &link.prepared, || self.context.progress())?;
         let output = &self.context.output;
         output.json(outcome.report.to_json());
         if !outcome.actions.is_empty() || !outcome.conflicts.is_empty() {
