@@ -40,6 +40,16 @@ impl Hub {
     ///
     /// [`HubError::Audit`] names the first damaged entry.
     pub fn audit_verify(&self) -> Result<Head, HubError> {
+        Ok(self.audit_verify_at(0)?.0)
+    }
+
+    /// Verifies the audit as [`Hub::audit_verify`] does, and answers beside its head the one that it
+    /// had with `size` entries; `None` if it has fewer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::audit_verify`].
+    pub fn audit_verify_at(&self, size: u64) -> Result<(Head, Option<Head>), HubError> {
         let stored = self.store.get(&Key::Meta(facts::AUDIT_HEAD))?;
         let text = stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let head = match text {
@@ -53,6 +63,7 @@ impl Hub {
         };
         let commitments = self.commitments()?;
         let mut verifier = Verifier::new(frontier, &head).map_err(damaged)?;
+        let mut then = (size == 0).then(|| verifier.seen().head());
         self.for_each(&Scan::Audit { from: 0 }, |_, row| {
             verifier.handle_row(row).map_err(damaged)?;
             let entry = StoredEntry::decode(row).map_err(|_| {
@@ -64,9 +75,13 @@ impl Hub {
             let facts = entry.entry().facts();
             let known = facts.run.as_ref().and_then(|run| commitments.get(run));
             let known = known.map(Vec::as_slice).unwrap_or_default();
-            verifier.handle_records(known).map_err(damaged)
+            verifier.handle_records(known).map_err(damaged)?;
+            if verifier.next_index() == size {
+                then = Some(verifier.seen().head());
+            }
+            Ok(())
         })?;
-        verifier.finish().map_err(damaged)
+        Ok((verifier.finish().map_err(damaged)?, then))
     }
 
     /// Returns the commitments to all changes in the log, by run.

@@ -24,7 +24,7 @@ pub enum Exit {
     Locked = 7,
     /// A passing failure, or one of a disk: the same command may succeed later.
     Transient = 8,
-    /// Stored state or the audit is damaged.
+    /// Stored state or the audit is damaged, or a proof does not hold.
     Integrity = 9,
     /// Changes are pending; only with `--exit-code`.
     Changes = 10,
@@ -78,7 +78,9 @@ impl Exit {
             Self::Safety => "stopped by a guard or a limit; nothing was written",
             Self::Locked => "another process works on the same state",
             Self::Transient => "a passing failure or a time-out; run it again",
-            Self::Integrity => "stored state or the audit is damaged; see `syncline doctor`",
+            Self::Integrity => {
+                "stored state or the audit is damaged, see `syncline doctor`; or a proof fails"
+            }
             Self::Changes => "changes are pending (only with --exit-code)",
             Self::Interrupted => "interrupted; nothing is half done",
         }

@@ -3,7 +3,6 @@
 use std::io;
 use std::path::PathBuf;
 
-use syncline_engine::audit::ProofTextError;
 use syncline_engine::sync::RunReport;
 use syncline_hub::limits::CONFLICT_DIGITS_MIN;
 use syncline_hub::{HubError, WriterError};
@@ -12,6 +11,7 @@ use syncline_policy::{Origin, PermissionDenied, SafetyStop};
 use syncline_store::StoreError;
 use thiserror::Error;
 
+use crate::commands::audit::ProofFault;
 use crate::config::ConfigError;
 use crate::config::check::{Fault, Finding};
 use crate::exit::Exit;
@@ -42,9 +42,9 @@ pub enum Failure {
         /// The command that shows what was planned.
         look: Box<str>,
     },
-    /// A proof of the audit is no proof.
-    #[error("the proof cannot be read")]
-    Proof(#[from] ProofTextError),
+    /// A proof of the audit cannot be read or does not hold.
+    #[error("{}", if .0.is_readable() { "the proof does not hold" } else { "the proof cannot be read" })]
+    Proof(#[from] ProofFault),
     /// The command itself refuses.
     #[error(transparent)]
     Command(#[from] Refusal),
@@ -344,7 +344,7 @@ impl Failure {
             Self::Hub(error) => hub_next(error).to_owned(),
             Self::Stopped { stop, look, .. } => hub_next(stop).replace(LOOK, look),
             Self::Writer(_) => "syncline doctor    then run it again".to_owned(),
-            Self::Proof(_) => "make a new one: syncline audit prove <entity> <id>".to_owned(),
+            Self::Proof(error) => error.next().to_owned(),
             Self::Command(error) => error.next(),
         }
     }

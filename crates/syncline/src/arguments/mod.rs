@@ -22,4 +22,4 @@ pub use run::{
     Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Twins,
     Undo, Watch,
 };
-pub use trail::{Audit, AuditExport, Prove};
+pub use trail::{Audit, AuditExport, Prove, Verify};

@@ -1,10 +1,16 @@
 //! `syncline audit`: verify, export and prove what happened.
 
-use syncline_engine::audit::{Actor, AuditEntry, Details};
-use syncline_hub::Hub;
+mod proof;
+
+use std::path::Path;
+
+use syncline_engine::audit::{Actor, AuditEntry, Details, Head};
+use syncline_hub::{Hub, timestamp};
 use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Object, parse};
 
+use self::proof::Proof;
+pub use self::proof::ProofFault;
 use super::sync::write_text;
 use crate::arguments::{Audit, AuditExport, Prove};
 use crate::config::Config;
@@ -23,11 +29,16 @@ const ENTRIES_AT_ONCE: usize = 1_000;
 ///
 /// [`syncline_hub::HubError::Audit`] names the first damaged entry.
 pub fn run(context: &Context, audit: &Audit) -> Result<Exit, Failure> {
+    if let Audit::Verify(options) = audit
+        && let Some(file) = &options.proof
+    {
+        return verify_proof(context, file, options.given_head());
+    }
     let config = context.load()?.config;
     let mut hub = context.open_existing_hub(&config.state)?;
     match audit {
         // It tells whether all is well, and of nobody.
-        Audit::Verify => verify(context, &hub),
+        Audit::Verify(_) => verify(context, &hub),
         Audit::Export(options) => {
             reading::may_read(context, &config, &mut hub, None)?;
             export(context, &hub, options)
@@ -48,6 +59,43 @@ fn verify(context: &Context, hub: &Hub) -> Result<Exit, Failure> {
     context
         .output
         .line(&format!("Intact: {entries}, none changed, moved or removed.\nHead: {head}"));
+    Ok(Exit::Ok)
+}
+
+/// Checks a proof against a head that was given, without looking for a configuration or a state, or
+/// against the log of the state, which is verified with it.
+fn verify_proof(context: &Context, file: &Path, given: Option<Head>) -> Result<Exit, Failure> {
+    let proof = Proof::read(file)?;
+    let (head, entries) = match given {
+        Some(head) => (head, None),
+        None => {
+            let config = context.load()?.config;
+            let hub = context.open_existing_hub(&config.state)?;
+            // The log has grown since, and holds the state that the proof was made for.
+            let (now, then) = hub.audit_verify_at(proof.size())?;
+            (then.unwrap_or(now), Some(now.size))
+        }
+    };
+    proof.verify(&head)?;
+    let mut document = proof.to_json();
+    document.insert("head", head.to_string());
+    document.insert("entries", entries.map_or(Json::Null, |size| Json::Number(size.into())));
+    context.output.json(document);
+    let facts = proof.leaf().facts();
+    let run = facts.run.as_ref().map_or(String::new(), |run| format!(" by run {run}"));
+    let whose = match entries {
+        Some(now) => format!("this log had it; it has {} now", count(now, "entry", "entries")),
+        None => "as it was given; no state was looked at".to_owned(),
+    };
+    context.output.line(&format!(
+        "Holds: {} {} was {}{run}, at {}: entry {} of a log of {}.\nHead: {head} ({whose})",
+        proof.facts.entity(),
+        proof.facts.id(),
+        proof.change(),
+        timestamp(facts.at_ms),
+        proof.leaf().index(),
+        count(head.size, "entry", "entries"),
+    ));
     Ok(Exit::Ok)
 }
 
@@ -119,21 +167,7 @@ fn prove(
         None => None,
     };
     let proved = hub.audit_prove(&entity, &id, run.as_deref())?;
-    let proof = parse(proved.proof.to_json().as_bytes()).unwrap_or(Json::Null);
-    let optional = |hash: Option<syncline_engine::audit::Hash>| {
-        hash.map_or(Json::Null, |hash| Json::from(hash.to_string()))
-    };
-    let stamp: String = proved.facts.stamp().iter().map(|byte| format!("{byte:02x}")).collect();
-    let mut document = Object::new();
-    document.insert("schema", "audit-proof/1");
-    document.insert("entity", entity.as_str());
-    document.insert("id", id.as_str());
-    document.insert("stamp", stamp);
-    document.insert("before", optional(proved.facts.before()));
-    document.insert("after", optional(proved.facts.after()));
-    document.insert("entry", Json::Number(proved.entry.into()));
-    document.insert("head", proved.head.to_string());
-    document.insert("proof", proof);
+    let document = proof::to_document(&proved);
     // A proof is a document for machines, whatever the form of other results.
     match context.output.is_text() {
         true => context.output.raw(&format!("{}\n", Json::Object(document).to_pretty_string())),

@@ -7,7 +7,7 @@
 //! | spec 001's texts, records and spellings | `spec001.rs` |
 //! | what the naive merge gets wrong | `defects.rs` |
 //! | guards, dry runs, broken files | `safety.rs` |
-//! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs` |
+//! | undo, conflicts, audit | `undo.rs`, `conflicts.rs`, `audit.rs`, `proofs.rs` |
 //! | records that may be the same | `twins.rs` |
 //! | one way, deleting nothing | `copies.rs` |
 //! | runs of some records only | `narrowed.rs` |
@@ -40,6 +40,7 @@ mod odd_configurations;
 mod permissions;
 mod places;
 mod privacy;
+mod proofs;
 mod receiver;
 mod refusals;
 mod safety;
