@@ -12,8 +12,8 @@ use syncline_store::StoreError;
 use thiserror::Error;
 
 use crate::commands::audit::ProofFault;
-use crate::config::ConfigError;
 use crate::config::check::{Fault, Finding};
+use crate::config::{ConfigError, Profile};
 use crate::exit::Exit;
 
 /// Why a command failed. It never holds the value of a field.
@@ -149,6 +149,15 @@ pub enum Refusal {
     /// The person said no.
     #[error("not confirmed; nothing was changed")]
     Declined,
+    /// There is no profile of that name.
+    #[error("profile `{}` not found", .0.name)]
+    ProfileUnknown(Box<Profile>),
+    /// Nothing says where the folders of the user are.
+    #[error("{variable} names no folder{}", if *variable == "HOME" { "" } else { ", nor does HOME" })]
+    HomeUnknown {
+        /// The variable of the environment that would.
+        variable: &'static str,
+    },
     /// There is no hub yet.
     #[error("there is no state in {}", folder.display())]
     NoState {
@@ -205,6 +214,8 @@ impl Refusal {
             Self::DecisionInvalid { .. } => "DECISION_INVALID",
             Self::ConfirmationNeeded => "CONFIRMATION_NEEDED",
             Self::Declined => "DECLINED",
+            Self::ProfileUnknown(_) => "PROFILE_UNKNOWN",
+            Self::HomeUnknown { .. } => "HOME_UNKNOWN",
             Self::NoState { .. } => "STATE_MISSING",
             Self::StateGone { .. } => "STATE_GONE",
             Self::Notice { .. } => "NOTICE_FAILED",
@@ -228,6 +239,8 @@ impl Refusal {
             Self::Notice { .. }
             | Self::DomainNotFound { .. }
             | Self::ConfigUnsafe { .. }
+            | Self::ProfileUnknown(_)
+            | Self::HomeUnknown { .. }
             | Self::NoState { .. } => Exit::Config,
             // A path that is not there will not be there a little later.
             Self::File { source, .. } => match source.kind() {
@@ -261,6 +274,14 @@ impl Refusal {
             Self::DecisionInvalid { .. } => "all decisions are taken, or none".to_owned(),
             Self::ConfirmationNeeded => "there is no terminal, or --no-input was given".to_owned(),
             Self::Declined => "the answer was not yes".to_owned(),
+            Self::ProfileUnknown(profile) => {
+                let folder = profile.folder().display();
+                match profile.known() {
+                    known if known.is_empty() => format!("there is none in {folder}"),
+                    known => format!("profiles in {folder}: {}", known.join(", ")),
+                }
+            }
+            Self::HomeUnknown { .. } => "a profile is kept in the folders of its user".to_owned(),
             Self::NoState { .. } => "nothing was ever synchronised here".to_owned(),
             Self::StateGone { .. } => {
                 "without it nobody knows what was synchronised before".to_owned()
@@ -274,6 +295,13 @@ impl Refusal {
         let text = match self {
             Self::Usage { next, .. } => return next.clone(),
             Self::ConfigUnsafe { mend, .. } => return mend.clone(),
+            Self::ProfileUnknown(profile) => {
+                let known = if profile.known().is_empty() { "" } else { "name one of them, or " };
+                return format!("{known}make it: syncline init --profile {}", profile.name);
+            }
+            Self::HomeUnknown { variable } => {
+                return format!("set {variable} to a whole path, or use --config");
+            }
             Self::DomainNotFound { .. } => "name a valid domain, or create its folder",
             Self::DomainsEqual { .. } => "name two different domains",
             Self::EntityUnsupported { .. } => "name supported entities, or define it",

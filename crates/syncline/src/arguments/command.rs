@@ -10,6 +10,7 @@ use super::decide::ConflictsCommand;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
 use super::trail::Audit;
 use super::value;
+use crate::config::Profile;
 use crate::exit::Exit;
 
 /// Keeps records the same wherever they live.
@@ -74,6 +75,10 @@ pub struct Global {
     /// Configuration file; without it `syncline.toml` here, or spec 001's two files, or defaults
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Configuration and state of this name, in your own folders: ~/.config/syncline/NAME.toml
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "config")]
+    #[arg(value_parser = Profile::name)]
+    pub profile: Option<String>,
     /// Print one JSON document and nothing else
     #[arg(long, global = true, conflicts_with = "jsonl")]
     pub json: bool,

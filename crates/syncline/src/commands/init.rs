@@ -1,7 +1,8 @@
 //! `syncline init`: a first configuration and the folders that it names.
 
 use std::fs;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use syncline_model::json::{Json, Object};
 
@@ -59,6 +60,9 @@ target = "business"
 # max_delete = "20%"
 "#;
 
+/// The folders that it names.
+const FOLDERS: [&str; 2] = ["data/personal", "data/business"];
+
 /// Runs the command. Nothing that exists is overwritten.
 ///
 /// # Errors
@@ -66,24 +70,16 @@ target = "business"
 /// [`Refusal::FileExists`] if there is a configuration, [`Refusal::File`] if something cannot be
 /// written.
 pub fn run(context: &Context) -> Result<Exit, Failure> {
-    let file = context.global.config.clone().unwrap_or_else(|| FILE.into());
+    let Plan { file, folders, configuration, next } = plan(context)?;
     if fs::symlink_metadata(&file).is_ok() {
         return Err(Refusal::FileExists { path: file }.into());
     }
-    let root = file.parent().filter(|root| !root.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut made = vec![file.display().to_string()];
-    for folder in ["data/personal", "data/business"] {
-        let path = root.join(folder);
-        if !path.exists() {
-            fs::create_dir_all(&path).map_err(|source| Refusal::File {
-                action: "create",
-                path: path.clone(),
-                source,
-            })?;
-            made.push(path.display().to_string());
-        }
+    for path in folders.iter().filter(|path| !path.exists()) {
+        fs::create_dir_all(path).map_err(|source| cannot_create(path, source))?;
+        made.push(path.display().to_string());
     }
-    write_text(&file, CONFIGURATION)?;
+    write_text(&file, &configuration)?;
     let mut document = Object::new();
     document.insert("schema", "init/1");
     document
@@ -92,8 +88,47 @@ pub fn run(context: &Context) -> Result<Exit, Failure> {
     for name in &made {
         context.output.line(&format!("made {name}"));
     }
-    context.output.line("Next: put files into both folders, then: syncline plan");
+    context.output.line(&format!("Next: put files into both folders, then: {next}"));
     Ok(Exit::Ok)
+}
+
+/// What is to be made.
+struct Plan {
+    file: PathBuf,
+    folders: [PathBuf; 2],
+    configuration: String,
+    next: String,
+}
+
+fn plan(context: &Context) -> Result<Plan, Refusal> {
+    let Some(profile) = context.profile()? else {
+        let file = context.global.config.clone().unwrap_or_else(|| FILE.into());
+        let root = file.parent().filter(|root| !root.as_os_str().is_empty());
+        let folders = FOLDERS.map(|folder| root.unwrap_or(Path::new(".")).join(folder));
+        let (configuration, next) = (CONFIGURATION.to_owned(), "syncline plan".to_owned());
+        return Ok(Plan { file, folders, configuration, next });
+    };
+    // Not in the folder of the profiles, which would be that of the records of all of them.
+    let (home, name) = (profile.home()?, &profile.name);
+    let of_profile = format!("syncline/{name}/");
+    let folders = FOLDERS.map(|folder| home.join(folder.replace("data/", &of_profile)));
+    let configuration = CONFIGURATION.replace("\"data/", &format!("\"~/{of_profile}"));
+    own_folder(profile.folder()).map_err(|source| cannot_create(profile.folder(), source))?;
+    let next = format!("syncline plan --profile {name}");
+    Ok(Plan { file: profile.file, folders, configuration, next })
+}
+
+/// Makes a folder for the eyes of its owner only, where there is none.
+fn own_folder(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}
+
+fn cannot_create(path: &Path, source: io::Error) -> Refusal {
+    Refusal::File { action: "create", path: path.to_owned(), source }
 }
 
 #[cfg(test)]

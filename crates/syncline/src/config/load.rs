@@ -8,6 +8,7 @@ use super::cross_domain;
 use super::document::Document;
 use super::error::{ConfigError, Invalid, Position, Refusal};
 use super::limits::FILE_BYTES_MAX;
+use super::profile::{Profile, Start};
 use super::resolve::resolve;
 use super::settings::Config;
 
@@ -45,7 +46,7 @@ impl Config {
     pub fn load(dir: &Path, explicit: Option<&Path>) -> Result<Loaded, ConfigError> {
         if let Some(file) = explicit {
             let is_json = file.extension().is_some_and(|extension| extension == "json");
-            return if is_json { json(folder_of(file), Some(file)) } else { toml(file) };
+            return if is_json { json(folder_of(file), Some(file)) } else { toml(file, None) };
         }
         let file = dir.join(FILE);
         let spec_files = [dir.join(CROSS_DOMAIN_FILE), dir.join(MAPPINGS_FILE)];
@@ -53,8 +54,18 @@ impl Config {
         // A dangling link or an unreadable file is an error, not a reason to use the defaults.
         match fs::symlink_metadata(&file) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => json(dir, None),
-            _ => toml(&file).map(|loaded| Loaded { ignored: ignored.collect(), ..loaded }),
+            _ => toml(&file, None).map(|loaded| Loaded { ignored: ignored.collect(), ..loaded }),
         }
+    }
+
+    /// Loads the configuration of a profile. Relative paths start at its folder, `~/` is the home
+    /// folder, and the state is among those of the user.
+    ///
+    /// # Errors
+    ///
+    /// As [`Config::load`].
+    pub fn load_profile(profile: &Profile) -> Result<Loaded, ConfigError> {
+        toml(&profile.file, Some(profile))
     }
 
     /// Reads the text of a `syncline.toml`; relative paths start at `dir`.
@@ -63,7 +74,7 @@ impl Config {
     ///
     /// [`ConfigError::Invalid`] if it is not understood.
     pub fn parse(text: &str, dir: &Path) -> Result<Loaded, ConfigError> {
-        parse(text, dir, None)
+        parse(text, Start { dir, profile: None }, None)
     }
 
     /// Reads the texts of spec 001's `cross_domain_config.json` and `entity_mappings.json`, as far as
@@ -82,18 +93,18 @@ impl Config {
     }
 }
 
-fn toml(file: &Path) -> Result<Loaded, ConfigError> {
+fn toml(file: &Path, profile: Option<&Profile>) -> Result<Loaded, ConfigError> {
     let text = read(file)?;
-    let loaded = parse(&text, folder_of(file), Some(file))?;
+    let loaded = parse(&text, Start { dir: folder_of(file), profile }, Some(file))?;
     Ok(Loaded { read: vec![file.to_owned()], ..loaded })
 }
 
-fn parse(text: &str, dir: &Path, file: Option<&Path>) -> Result<Loaded, ConfigError> {
+fn parse(text: &str, start: Start<'_>, file: Option<&Path>) -> Result<Loaded, ConfigError> {
     let document: Document = toml::from_str(text).map_err(|error| {
         let position = error.span().map(|span| Position::of(text, span.start));
         not_understood(file, position, error.message())
     })?;
-    let config = resolve(document, dir).map_err(|refusal| refusal.in_file(file, text))?;
+    let config = resolve(document, start).map_err(|refusal| refusal.in_file(file, text))?;
     Ok(Loaded { config, read: Vec::new(), ignored: Vec::new(), text: Some(text.to_owned()) })
 }
 
@@ -127,7 +138,8 @@ fn parse_json(
         read.map_err(|problem| json_problem(problem, files[1]))?;
     }
     let file = if main.is_some() { Some(files[0]) } else { mappings.map(|_| files[1]) };
-    let config = resolve(document, dir).map_err(|refusal| refusal.in_file(file, ""))?;
+    let start = Start { dir, profile: None };
+    let config = resolve(document, start).map_err(|refusal| refusal.in_file(file, ""))?;
     Ok(Loaded { config, read: Vec::new(), ignored: Vec::new(), text: None })
 }
 

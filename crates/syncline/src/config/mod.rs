@@ -5,6 +5,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | the configuration of a folder | [`Config::load`], [`Loaded`] |
+//! | a configuration of the user, by name | [`Profile`] |
 //! | what a run uses | [`Config`] and the types beside it |
 //! | why a file was refused | [`ConfigError`] |
 //! | whether somebody has changed it | [`Snapshot`] |
@@ -26,6 +27,7 @@ mod limits;
 mod load;
 mod locate;
 mod names;
+mod profile;
 mod resolve;
 mod schema;
 mod settings;
@@ -35,6 +37,7 @@ mod words;
 
 pub use error::{ConfigError, Invalid, Position};
 pub use load::{CROSS_DOMAIN_FILE, FILE, Loaded, MAPPINGS_FILE};
+pub use profile::Profile;
 pub use schema::SCHEMA;
 pub use settings::{
     Config, Deletion, Direction, Domain, DomainKind, Entity, FieldRule, Filter, Link, Notify,

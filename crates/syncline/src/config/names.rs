@@ -5,12 +5,17 @@ use syncline_model::id::{DomainName, EntityName};
 use super::error::{At, Refusal};
 use super::limits::{FILE_NAME_BYTES_MAX, NAME_BYTES_MAX};
 
-const NAME_NEXT: &str = "use 1 to 64 letters A-Z a-z, digits, `_` and `-`";
+pub(super) const NAME_NEXT: &str = "use 1 to 64 letters A-Z a-z, digits, `_` and `-`";
+
+/// Returns whether a name has only the characters that are allowed: it is never a path.
+pub(super) fn is_allowed(name: &str) -> bool {
+    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(allowed)
+}
 
 /// Checks the name of a domain, an entity or a link against the characters that are allowed.
 pub(super) fn check(kind: &str, name: &str, at: &At) -> Result<(), Refusal> {
-    let allowed = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    if !name.is_empty() && name.len() <= NAME_BYTES_MAX && name.bytes().all(allowed) {
+    if is_allowed(name) {
         return Ok(());
     }
     let what = format!("the name of a {kind} is not allowed");

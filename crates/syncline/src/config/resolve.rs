@@ -5,13 +5,14 @@ mod domains;
 mod entities;
 mod links;
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use syncline_model::path::{Path as FieldPath, PathError, Pattern};
 
 use super::document::{Document, DomainText, EntityText, Ordered};
 use super::error::{At, Refusal};
 use super::limits::PARTS_MAX;
+use super::profile::Start;
 use super::settings::Config;
 
 #[cfg(test)]
@@ -28,8 +29,8 @@ pub(super) const DOMAINS: [&str; 2] = ["personal", "business"];
 pub(super) const ENTITIES: [&str; 5] =
     ["contacts", "calendar", "tasks", "documents", "communications"];
 
-/// Resolves a document; relative paths start at `dir`.
-pub(super) fn resolve(mut document: Document, dir: &Path) -> Result<Config, Refusal> {
+/// Resolves a document whose paths start at `start`.
+pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config, Refusal> {
     fill_in(&mut document);
     for (name, count) in [
         ("domains", document.domains.0.len()),
@@ -52,9 +53,9 @@ pub(super) fn resolve(mut document: Document, dir: &Path) -> Result<Config, Refu
             domains::check_id(&filter.condition, filter.entity.as_ref(), &entities, &at)?;
         }
     }
-    let domains = domains::resolve(&document.domains, &entities, dir)?;
+    let domains = domains::resolve(&document.domains, &entities, start)?;
     Ok(Config {
-        state: dir.join(document.state.unwrap_or_else(|| ".syncline".into())),
+        state: start.state(document.state.as_deref())?,
         permissions: access::permissions(&document.permissions, &domain_names, &entities)?,
         limits: access::limits(&document.limits)?,
         guard: access::guard(&document.limits)?,
@@ -80,7 +81,7 @@ fn fill_in(document: &mut Document) {
 pub(super) fn folder(name: &str) -> DomainText {
     DomainText {
         kind: "files".to_owned(),
-        path: Path::new("data").join(name),
+        path: PathBuf::from("data").join(name),
         writable: true,
         policy: super::document::PolicyText::default(),
         rename: Ordered::default(),

@@ -1,6 +1,8 @@
 //! What every command has at hand.
 
 use std::collections::BTreeMap;
+use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +16,7 @@ use syncline_store::StoreError;
 use super::actor;
 use super::retry::retrying;
 use crate::arguments::Global;
-use crate::config::{Config, Loaded, Snapshot};
+use crate::config::{Config, Loaded, Profile, Snapshot};
 use crate::failure::{Failure, Refusal};
 use crate::output::{Output, ProgressLine};
 
@@ -53,12 +55,38 @@ impl Context {
     ///
     /// [`Failure::Config`] if it is there and cannot be understood.
     pub fn load(&self) -> Result<Loaded, Failure> {
+        if let Some(profile) = self.profile()? {
+            return match fs::symlink_metadata(&profile.file) {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                    Err(Refusal::ProfileUnknown(Box::new(profile)).into())
+                }
+                _ => Ok(Config::load_profile(&profile)?),
+            };
+        }
         Ok(Config::load(Path::new("."), self.global.config.as_deref())?)
     }
 
     /// Returns what the files of the configuration hold now.
     pub fn configuration(&self) -> Snapshot {
-        Snapshot::take(Path::new("."), self.global.config.as_deref())
+        // Where a profile is not found, loading it says so.
+        let profile = self.profile().ok().flatten().map(|profile| profile.file);
+        Snapshot::take(Path::new("."), profile.as_deref().or(self.global.config.as_deref()))
+    }
+
+    /// Returns where the profile that was asked for is kept, if one was.
+    ///
+    /// # Errors
+    ///
+    /// - [`Refusal::Usage`] if a file was asked for as well.
+    /// - [`Refusal::HomeUnknown`] if nothing says where profiles are.
+    pub fn profile(&self) -> Result<Option<Profile>, Refusal> {
+        let Some(name) = &self.global.profile else { return Ok(None) };
+        // The parser of the arguments sees them together only on one side of the command.
+        if self.global.config.is_some() {
+            let what = "`--profile` is a configuration, and so is `--config`";
+            return Err(Refusal::usage(what, "leave one of them out"));
+        }
+        Profile::find(name).map(Some)
     }
 
     /// Returns who acts.
@@ -116,7 +144,7 @@ impl Context {
         let scratch = std::env::temp_dir().join(format!("syncline-look-{:016x}", actor::random()));
         let looked = self.open_hub(&scratch, false).and_then(|mut hub| look(&mut hub));
         // What stays behind is an empty store in the system's folder for such things.
-        let _ = std::fs::remove_dir_all(&scratch);
+        let _ = fs::remove_dir_all(&scratch);
         looked
     }
 

@@ -18,6 +18,7 @@
 //! | what is said is true | `words.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
+//! | configurations of the user, by name | `profiles.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -40,6 +41,8 @@ mod odd_configurations;
 mod permissions;
 mod places;
 mod privacy;
+#[cfg(unix)]
+mod profiles;
 mod proofs;
 mod receiver;
 mod refusals;

@@ -1,7 +1,6 @@
 //! Domains: their place, what may cross between them and the hub, and fields with other names.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use syncline_model::id::EntityName;
 use syncline_model::json::Leaf;
@@ -11,6 +10,7 @@ use syncline_policy::{Action, Condition, DomainPolicy, Fallback, RecordRule, Rul
 use super::super::document::{ConditionText, DomainText, Ordered, PolicyText, ScalarText};
 use super::super::error::{At, Refusal};
 use super::super::names;
+use super::super::profile::Start;
 use super::super::settings::{Domain, DomainKind, Entity, Rename};
 use super::super::words;
 use super::entities::defined;
@@ -28,16 +28,16 @@ pub(in super::super) const ACTIONS: &[(&str, Action)] = &[
 pub(super) fn resolve(
     domains: &Ordered<DomainText>,
     entities: &[Entity],
-    dir: &Path,
+    start: Start<'_>,
 ) -> Result<Vec<Domain>, Refusal> {
-    domains.iter().map(|(name, text)| domain(name, text, entities, dir)).collect()
+    domains.iter().map(|(name, text)| domain(name, text, entities, start)).collect()
 }
 
 fn domain(
     name: &str,
     text: &DomainText,
     entities: &[Entity],
-    dir: &Path,
+    start: Start<'_>,
 ) -> Result<Domain, Refusal> {
     let at = At::new("domains").key(name);
     if text.kind != "files" {
@@ -53,7 +53,7 @@ fn domain(
     Ok(Domain {
         name: names::domain(name, &at)?,
         kind: DomainKind::Files,
-        path: dir.join(&text.path),
+        path: start.place(&text.path, &at.key("path"))?,
         writable: text.writable,
         policy,
         policy_rules_written: text.policy.fields.len(),
