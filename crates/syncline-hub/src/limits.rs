@@ -45,6 +45,10 @@ pub const PLANS_WAITING_MAX: usize = 2;
 /// Most runs that are looked back at for the latest one of a link: some 100 KiB of reports.
 pub const RUNS_LOOKED_BACK_MAX: usize = 100;
 
+/// Most runs that are looked at for the name of a new one: those of its second, and those that a clock
+/// named that was ahead.
+pub const RUNS_NAMED_ALIKE_MAX: usize = 1_000;
+
 /// Fewest digits of a conflict's id that name it. One or two may well be the id of a record, which
 /// would decide the conflict of another one.
 pub const CONFLICT_DIGITS_MIN: usize = 4;

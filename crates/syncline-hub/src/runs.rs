@@ -1,5 +1,7 @@
 //! Looking back: runs, the history of a record, and what is known of it now.
 
+use std::ops::ControlFlow;
+
 use syncline_engine::link::{LinkedEntity, Side};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
@@ -29,7 +31,7 @@ impl Hub {
                 Ok(Json::Object(run)) => runs.push(run),
                 _ => failed = true,
             }
-            std::ops::ControlFlow::Continue(())
+            ControlFlow::Continue(())
         })?;
         if failed { Err(HubError::Row { table: "runs" }) } else { Ok(runs) }
     }
@@ -41,9 +43,26 @@ impl Hub {
     /// [`HubError::RunNotFound`] if there is none.
     pub fn run(&self, id: &str) -> Result<Object, HubError> {
         let is = |run: &Object, member| run.get(member).and_then(Json::as_str) == Some(id);
-        let runs = self.runs(usize::MAX)?;
-        let found = runs.into_iter().find(|run| is(run, "syncId") || is(run, "runId"));
+        let found = self.latest_run(|run| is(run, "syncId") || is(run, "runId"))?;
         found.ok_or_else(|| HubError::RunNotFound { id: id.to_owned() })
+    }
+
+    /// Returns the report of the latest run of which something holds; `None` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if one that was looked at cannot be understood.
+    pub fn latest_run(&self, holds: impl Fn(&Object) -> bool) -> Result<Option<Object>, HubError> {
+        let mut found = Ok(None);
+        self.store.scan(&Scan::RunsLatest, None, usize::MAX, &mut |_, bytes| {
+            match parse(bytes) {
+                Ok(Json::Object(run)) if !holds(&run) => return ControlFlow::Continue(()),
+                Ok(Json::Object(run)) => found = Ok(Some(run)),
+                _ => found = Err(HubError::Row { table: "runs" }),
+            }
+            ControlFlow::Break(())
+        })?;
+        found
     }
 
     /// Returns the changes of a record, latest first.

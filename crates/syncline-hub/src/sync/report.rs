@@ -1,17 +1,19 @@
 //! The report of a run: its name, its time, and what it did to which file.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 
 use syncline_engine::facts;
 use syncline_engine::link::Side;
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{FileChange, Problem, RunReport};
-use syncline_model::json::{Json, parse};
+use syncline_model::json::parse;
 
 use super::moved;
 use super::publish::file_name;
 use super::run::{Prepared, hex, status};
 use crate::error::HubError;
+use crate::limits::RUNS_NAMED_ALIKE_MAX;
 use crate::location::Spot;
 use crate::request::SyncRequest;
 use crate::view::View;
@@ -85,15 +87,13 @@ impl View<'_> {
     pub(crate) fn new_sync_id(&self, at_ms: u64) -> Result<String, HubError> {
         let name = format!("sync-{}", compact_time(at_ms));
         let mut taken = BTreeSet::new();
-        let mut looked_at = 0;
-        self.rows.scan(&Scan::RunsLatest, None, 1_000, &mut |_, bytes| {
-            looked_at += 1;
-            if let Ok(Json::Object(run)) = parse(bytes)
-                && let Some(id) = run.get("syncId").and_then(Json::as_str)
-            {
-                taken.insert(id.to_owned());
-            }
-            std::ops::ControlFlow::Continue(())
+        self.rows.scan(&Scan::RunsLatest, None, RUNS_NAMED_ALIKE_MAX, &mut |_, bytes| {
+            let run = parse(bytes).ok();
+            let id = run.as_ref().and_then(|run| run.as_object()?.get("syncId")?.as_str());
+            // Runs lie in the order of their times, and so do their names.
+            let is_earlier = id.is_some_and(|id| id < name.as_str());
+            taken.extend(id.map(str::to_owned));
+            if is_earlier { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         })?;
         let numbered = (2..).map(|number| format!("{name}-{number:02}"));
         let free = std::iter::once(name.clone()).chain(numbered).find(|name| !taken.contains(name));

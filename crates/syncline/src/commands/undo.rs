@@ -30,6 +30,9 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     let mut hub = context.open_existing_hub(&config.state)?;
     let run = found(context, &hub, &undo.run)?;
     let name = run.get("syncId").and_then(Json::as_str).unwrap_or(&undo.run).to_owned();
+    if undo.run == LATEST {
+        context.output.note(&format!("the latest run that wrote a file is {name}"));
+    }
     drop(hub);
     let prepared = permitted(context, &config, request_of(context, &config, &run))?;
     hub = context.open_existing_hub(&config.state)?;
@@ -59,24 +62,30 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     Ok(Exit::Ok)
 }
 
-/// Returns the run of this name; `latest` is the latest that did not end before it wrote.
+/// Returns the run of this name; `latest` is the latest that wrote a file.
 fn found(context: &Context, hub: &Hub, name: &str) -> Result<Object, Failure> {
-    let is_stopped = |run: &Object| {
-        let status = run.get("status").and_then(Json::as_str);
-        [RunStatus::Stopped, RunStatus::Failed].iter().any(|end| status == Some(end.as_str()))
-    };
+    let refusal = |reason| Failure::from(HubError::NotUndoable { id: name.to_owned(), reason });
+    if name == LATEST {
+        let wrote = |run: &Object| !is_stopped(run) && wrote_a_file(run);
+        return hub.latest_run(wrote)?.ok_or_else(|| refusal("no run has written a file"));
+    }
     let run = context.find_run(hub, name)?;
-    if !is_stopped(&run) {
-        return Ok(run);
+    match is_stopped(&run) {
+        true => Err(refusal("it ended before it wrote anything")),
+        false => Ok(run),
     }
-    let refusal = || {
-        let (id, reason) = (name.to_owned(), "it ended before it wrote anything");
-        Failure::from(HubError::NotUndoable { id, reason })
-    };
-    match name == LATEST {
-        true => hub.runs(usize::MAX)?.into_iter().find(|run| !is_stopped(run)).ok_or_else(refusal),
-        false => Err(refusal()),
-    }
+}
+
+fn is_stopped(run: &Object) -> bool {
+    let status = run.get("status").and_then(Json::as_str);
+    [RunStatus::Stopped, RunStatus::Failed].iter().any(|end| status == Some(end.as_str()))
+}
+
+fn wrote_a_file(run: &Object) -> bool {
+    let files = run.get("files").and_then(Json::as_object);
+    let mut changes =
+        files.into_iter().flat_map(Object::iter).filter_map(|(_, change)| change.as_object());
+    changes.any(|change| change.get("before") != change.get("after"))
 }
 
 /// Returns the request of the run that is taken back: its domains and entities.

@@ -35,6 +35,30 @@ fn an_undo_can_be_undone_byte_for_byte() {
 }
 
 #[test]
+fn the_latest_run_that_is_undone_is_the_latest_that_wrote_a_file() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..3));
+    desk.contacts("business", &json!([]));
+    let before = desk.files("data");
+    desk.run("sync").exits(0);
+    let wrote = last_run(&desk);
+    desk.run("sync").exits(0).says("Nothing to do");
+    assert_ne!(last_run(&desk), wrote);
+    desk.run("undo latest --yes").exits(0).says(&wrote);
+    assert_eq!(desk.files("data"), before);
+    desk.run(&format!("undo {wrote} --yes")).exits(6).says("it was undone already");
+}
+
+#[test]
+fn where_no_run_has_written_a_file_there_is_nothing_to_undo() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..3));
+    desk.contacts("business", &numbered(0..3));
+    desk.run("sync").exits(0);
+    desk.run("undo latest --yes").exits(6).says("no run has written a file");
+}
+
+#[test]
 fn undo_leaves_and_lists_what_was_edited_since() {
     let desk = Desk::new();
     desk.contacts("personal", &numbered(0..3));
