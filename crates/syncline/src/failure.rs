@@ -149,6 +149,14 @@ pub enum Refusal {
     /// The person said no.
     #[error("not confirmed; nothing was changed")]
     Declined,
+    /// A program tells no secret. What it printed is nowhere in this.
+    #[error("the program `{program}` tells no secret: {reason}")]
+    Secret {
+        /// The program, without its arguments.
+        program: String,
+        /// What it did instead.
+        reason: String,
+    },
     /// There is no profile of that name.
     #[error("profile `{}` not found", .0.name)]
     ProfileUnknown(Box<Profile>),
@@ -214,6 +222,7 @@ impl Refusal {
             Self::DecisionInvalid { .. } => "DECISION_INVALID",
             Self::ConfirmationNeeded => "CONFIRMATION_NEEDED",
             Self::Declined => "DECLINED",
+            Self::Secret { .. } => "SECRET_UNAVAILABLE",
             Self::ProfileUnknown(_) => "PROFILE_UNKNOWN",
             Self::HomeUnknown { .. } => "HOME_UNKNOWN",
             Self::NoState { .. } => "STATE_MISSING",
@@ -239,6 +248,7 @@ impl Refusal {
             Self::Notice { .. }
             | Self::DomainNotFound { .. }
             | Self::ConfigUnsafe { .. }
+            | Self::Secret { .. }
             | Self::ProfileUnknown(_)
             | Self::HomeUnknown { .. }
             | Self::NoState { .. } => Exit::Config,
@@ -286,7 +296,9 @@ impl Refusal {
             Self::StateGone { .. } => {
                 "without it nobody knows what was synchronised before".to_owned()
             }
-            Self::Notice { .. } => "the run itself is not affected".to_owned(),
+            Self::Notice { .. } | Self::Secret { .. } => {
+                "the run itself is not affected".to_owned()
+            }
             Self::Watch { source } => source.to_string(),
         }
     }
@@ -316,6 +328,7 @@ impl Refusal {
             Self::Declined => "run it again and answer y, or add --yes",
             Self::NoState { .. } => "syncline sync",
             Self::StateGone { .. } => "bring it back, and start the watch again",
+            Self::Secret { .. } => "try the program by hand",
             Self::Notice { .. } => "check the command or address of --notify",
             Self::Watch { .. } => "run `syncline sync` from a timer instead",
         };

@@ -28,6 +28,7 @@ mod load;
 mod locate;
 mod names;
 mod profile;
+mod program;
 mod resolve;
 mod schema;
 mod settings;
@@ -38,6 +39,7 @@ mod words;
 pub use error::{ConfigError, Invalid, Position};
 pub use load::{CROSS_DOMAIN_FILE, FILE, Loaded, MAPPINGS_FILE};
 pub use profile::Profile;
+pub(crate) use program::{COMMAND, words};
 pub use schema::SCHEMA;
 pub use settings::{
     Config, Deletion, Direction, Domain, DomainKind, Entity, FieldRule, Filter, Link, Notify,

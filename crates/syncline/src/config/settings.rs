@@ -238,7 +238,8 @@ impl OnConflict {
 pub struct Notify {
     /// A program and its arguments, started without a shell; empty if none.
     pub command: Vec<String>,
-    /// Where a report is posted to. `env:NAME` and `file:PATH` name where the address is found.
+    /// Where a report is posted to. `env:NAME`, `file:PATH` and `cmd:PROGRAM` name where
+    /// the address is found.
     pub url: Option<String>,
 }
 

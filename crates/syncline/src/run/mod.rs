@@ -6,7 +6,7 @@
 //! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`], [`may_write`] |
 //! | who may look at what is stored | [`reading`] |
 //! | another try after a passing failure | `retry.rs` |
-//! | telling somebody | [`notice`], `post.rs` |
+//! | telling somebody | [`notice`], `post.rs`, `secret.rs` |
 //! | how a long run stands, for systemd | [`Supervisor`] |
 //! | plans as files | [`plan_file`] |
 
@@ -21,6 +21,7 @@ pub mod reading;
 mod request;
 mod retry;
 mod rules;
+mod secret;
 mod supervisor;
 
 pub use context::{Context, LATEST};

@@ -8,8 +8,9 @@ use std::time::{Duration, Instant};
 use syncline_model::json::{Json, Object};
 
 use super::post::Address;
+use super::secret;
 use super::supervisor::SOCKET_VARIABLE;
-use crate::config::Notify;
+use crate::config::{COMMAND, Notify, words};
 use crate::failure::Refusal;
 
 /// Longest that a command may take; the run ends only after it.
@@ -24,6 +25,8 @@ pub enum Receiver {
     Command(Vec<String>),
     /// An `http://` or `https://` address that the notice is posted to.
     Address(Address),
+    /// A program and its arguments, which prints the address; it runs when somebody is told.
+    Secret(Vec<String>),
 }
 
 /// Returns where notices go: what was asked for, else what is configured.
@@ -40,7 +43,7 @@ pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Vec<Receive
         receivers.push(Receiver::Command(configured.command.clone()));
     }
     if let Some(url) = &configured.url {
-        receivers.push(receiver(&resolved(url)?)?);
+        receivers.push(configured_address(url)?);
     }
     Ok(receivers)
 }
@@ -49,12 +52,22 @@ pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Vec<Receive
 ///
 /// # Errors
 ///
-/// [`Refusal::Notice`] if it could not be told.
+/// [`Refusal::Notice`] if it could not be told, [`Refusal::Secret`] if nobody says where.
 pub fn tell(receiver: &Receiver, notice: &Object) -> Result<(), Refusal> {
     let body = Json::Object(notice.clone()).to_compact_string();
     match receiver {
         Receiver::Command(words) => start(words, &body, COMMAND_TIME),
-        Receiver::Address(address) => address.post(&body).map_err(refused),
+        Receiver::Address(address) => {
+            let posted = address.post(&body);
+            posted
+                .map_err(|error| refused(format!("{}: {}", address.authority(), error.with_host())))
+        }
+        Receiver::Secret(words) => {
+            let (program, address) = secret_address(words)?;
+            let posted = address.post(&body);
+            let whose = format!("the address that `{program}` tells");
+            posted.map_err(|error| refused(format!("{whose}: {}", error.without_address())))
+        }
     }
 }
 
@@ -74,37 +87,34 @@ fn receiver(text: &str) -> Result<Receiver, Refusal> {
     }
 }
 
-/// Returns an address that is named by `env:NAME` or `file:PATH`, or is written as it is.
-fn resolved(url: &str) -> Result<String, Refusal> {
-    if let Some(name) = url.strip_prefix("env:") {
-        return std::env::var(name).map_err(|_| refused(format!("{name} is not set")));
+/// Returns where a configured address leads: it is written as it is, named by `env:NAME` or
+/// `file:PATH`, or told by the program of `cmd:PROGRAM`.
+fn configured_address(url: &str) -> Result<Receiver, Refusal> {
+    if let Some(command) = url.strip_prefix(COMMAND) {
+        let words = words(command).ok_or_else(|| refused("a quote in the command is not closed"));
+        return Ok(Receiver::Secret(words?));
     }
-    if let Some(path) = url.strip_prefix("file:") {
+    let found = if let Some(name) = url.strip_prefix("env:") {
+        std::env::var(name).map_err(|_| refused(format!("{name} is not set")))?
+    } else if let Some(path) = url.strip_prefix("file:") {
         let text = std::fs::read_to_string(path);
-        return text.map(|text| text.trim().to_owned()).map_err(|error| refused(error.to_string()));
-    }
-    Ok(url.to_owned())
+        text.map(|text| text.trim().to_owned()).map_err(|error| refused(error.to_string()))?
+    } else {
+        return receiver(url);
+    };
+    // What is found there is never shown, nor taken for a program to start.
+    let address = Address::parse(&found);
+    Ok(Receiver::Address(address.ok_or_else(|| refused(format!("{url} is no http(s) address")))?))
 }
 
-/// Splits a command into words at spaces; quotes keep spaces. No shell sees it.
-fn words(text: &str) -> Option<Vec<String>> {
-    let mut words = Vec::new();
-    let mut word: Option<String> = None;
-    let mut quote = None;
-    for c in text.chars() {
-        match (quote, c) {
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), c) => word.get_or_insert_default().push(c),
-            (None, '"' | '\'') => {
-                quote = Some(c);
-                word.get_or_insert_default();
-            }
-            (None, c) if c.is_whitespace() => words.extend(word.take()),
-            (None, c) => word.get_or_insert_default().push(c),
-        }
-    }
-    words.extend(word);
-    quote.is_none().then_some(words)
+/// Asks a program for an address.
+fn secret_address(words: &[String]) -> Result<(&str, Address), Refusal> {
+    let (program, text) = secret::printed_by(words)?;
+    let address = Address::parse(&text);
+    let reason = || "printed no address that a notice can be posted to".to_owned();
+    let address =
+        address.ok_or_else(|| Refusal::Secret { program: program.to_owned(), reason: reason() });
+    Ok((program, address?))
 }
 
 fn start(words: &[String], body: &str, time: Duration) -> Result<(), Refusal> {
@@ -128,7 +138,7 @@ fn start(words: &[String], body: &str, time: Duration) -> Result<(), Refusal> {
 }
 
 /// Waits for a program, and ends it after some time; then there is no status.
-fn ended(child: &mut Child, time: Duration) -> std::io::Result<Option<ExitStatus>> {
+pub(super) fn ended(child: &mut Child, time: Duration) -> std::io::Result<Option<ExitStatus>> {
     let deadline = Instant::now() + time;
     loop {
         if let Some(status) = child.try_wait()? {

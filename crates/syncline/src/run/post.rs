@@ -37,7 +37,42 @@ pub struct Address {
     path: String,
 }
 
+/// Why a document could not be posted.
+#[derive(Debug)]
+pub enum PostError {
+    /// What the receiver answered, or why none could be asked; it holds nothing of the address.
+    Answer(String),
+    /// The connection failed; the words of the system may name the host.
+    Connection(io::Error),
+}
+
+impl PostError {
+    /// Returns what went wrong. It may name the host and never the path, which may be a secret.
+    pub fn with_host(&self) -> String {
+        match self {
+            Self::Answer(reason) => reason.clone(),
+            Self::Connection(error) => error.to_string(),
+        }
+    }
+
+    /// Returns what went wrong, with nothing of the address.
+    pub fn without_address(&self) -> String {
+        match self {
+            Self::Answer(reason) => reason.clone(),
+            Self::Connection(error) => match error.kind() {
+                io::ErrorKind::InvalidData => "the receiver is not trusted".to_owned(),
+                kind => kind.to_string(),
+            },
+        }
+    }
+}
+
 impl Address {
+    /// Returns the host as it is written, with its port.
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
     /// Reads `http://host[:port][/path]` or `https://…`.
     ///
     /// Answers `None` for anything else, and for an address with a user or a password in it: these
@@ -73,23 +108,29 @@ impl Address {
     ///
     /// # Errors
     ///
-    /// What went wrong at the last try, for a person. It names the host and never the path, which
-    /// may be a secret.
-    pub fn post(&self, body: &str) -> Result<(), String> {
-        let tls = self.is_encrypted.then(client).transpose()?;
+    /// [`PostError`]: what went wrong at the last try.
+    pub fn post(&self, body: &str) -> Result<(), PostError> {
+        let tls = self.is_encrypted.then(client).transpose().map_err(PostError::Answer)?;
         let mut attempt = 1;
         loop {
-            let (reason, is_passing) = match self.try_once(tls.as_ref(), body) {
+            let (error, is_passing) = match self.try_once(tls.as_ref(), body) {
                 Ok(status) if (200..300).contains(&status) => return Ok(()),
                 Ok(status @ 300..400) => {
-                    (format!("answered {status}: redirects are not followed"), false)
+                    let reason = format!("answered {status}: redirects are not followed");
+                    (PostError::Answer(reason), false)
                 }
-                Ok(status) => (format!("answered {status}"), status >= 500 || status == 429),
-                // A certificate that is not trusted now is not trusted in a second either.
-                Err(error) => (error.to_string(), error.kind() != io::ErrorKind::InvalidData),
+                Ok(status) => {
+                    let is_passing = status >= 500 || status == 429;
+                    (PostError::Answer(format!("answered {status}")), is_passing)
+                }
+                Err(error) => {
+                    // A certificate that is not trusted now is not trusted in a second either.
+                    let is_passing = error.kind() != io::ErrorKind::InvalidData;
+                    (PostError::Connection(error), is_passing)
+                }
             };
             if !is_passing || attempt == TRIES_MAX {
-                return Err(format!("{}: {reason}", self.authority));
+                return Err(error);
             }
             let longest = PAUSE_MS_FIRST_MAX << (2 * (attempt - 1));
             thread::sleep(Duration::from_millis(random() % (longest + 1)));

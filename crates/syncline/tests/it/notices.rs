@@ -111,3 +111,111 @@ fn a_redirect_is_not_followed_and_a_refusal_not_repeated() {
         assert_eq!(receiver.requests().len(), 1);
     }
 }
+
+/// What a program prints that a message must never hold.
+const CANARY: &str = "canary-7b1f";
+
+/// Makes a failing desk whose notices go to where a program of the desk tells.
+#[cfg(unix)]
+fn told_by(script: &str) -> Desk {
+    let desk = failing();
+    desk.put("tell.sh", format!("echo ran >> ran\necho {CANARY} >&2\n{script}\n").as_bytes());
+    desk.put("syncline.toml", b"[notify]\nurl = \"cmd:sh tell.sh 'an argument'\"\n");
+    desk
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_tells_the_address_only_when_somebody_is_told() {
+    let receiver = Receiver::plain(&[NO_CONTENT]);
+    let desk = told_by(&format!("echo \"http://127.0.0.1:{}/$1\" | tr ' ' -", receiver.port));
+    for looking in ["check", "plan --allow-emptied --max-delete 100%", "status", "diff contacts"] {
+        desk.run(looking).exits(0);
+    }
+    desk.run("sync --dry-run").exits(6);
+    desk.contacts("personal", &numbered(0..100));
+    desk.run("sync").exits(0);
+    assert!(!desk.path("ran").exists(), "nobody was to be told");
+    desk.contacts("personal", &numbered(0..1));
+    let answer = desk.run("sync").exits(6);
+    assert_eq!(desk.bytes("ran"), b"ran\n");
+    let requests = receiver.requests();
+    assert!(requests[0].starts_with("POST /an-argument HTTP/1.1\r\n"), "{}", requests[0]);
+    assert!(!answer.stderr.contains("NOTICE_FAILED"), "{}", answer.stderr);
+    assert!(!answer.stderr.contains(CANARY), "{}", answer.stderr);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_program_that_tells_no_address_is_named_and_what_it_prints_is_not() {
+    let cases = [
+        ("echo http://canary-7b1f.invalid/; exit 3", "SECRET_UNAVAILABLE", "exit status: 3"),
+        ("true", "SECRET_UNAVAILABLE", "printed nothing"),
+        ("printf '\\377'", "SECRET_UNAVAILABLE", "no text"),
+        ("yes canary-7b1f", "SECRET_UNAVAILABLE", "more than 4096 bytes"),
+        ("echo canary-7b1f", "SECRET_UNAVAILABLE", "no address"),
+        ("echo http://u:canary-7b1f@localhost/", "SECRET_UNAVAILABLE", "no address"),
+        ("printf 'http://localhost:1/canary-7b1f\\n\\n'", "SECRET_UNAVAILABLE", "no address"),
+        ("echo http://127.0.0.1:1/canary-7b1f", "NOTICE_FAILED", "`sh`"),
+        ("echo http://canary-7b1f.invalid/", "NOTICE_FAILED", "`sh`"),
+    ];
+    for (script, code, said) in cases {
+        let answer = told_by(script).run("sync").exits(6).says(code).says(said).says("`sh`");
+        let whole = answer.stdout + &answer.stderr;
+        assert!(!whole.contains(CANARY) && !whole.contains("argument"), "{script}\n{whole}");
+    }
+    let desk = told_by("");
+    desk.put("syncline.toml", b"[notify]\nurl = \"cmd:no-such-program x\"\n");
+    desk.run("sync").exits(6).says("SECRET_UNAVAILABLE").says("`no-such-program`");
+    for unfit in ["cmd:", "cmd:  ", "cmd:sh 'open"] {
+        desk.put("syncline.toml", format!("[notify]\nurl = \"{unfit}\"\n").as_bytes());
+        desk.run("check").exits(3).says("notify.url");
+    }
+}
+
+/// An address that is found elsewhere is an address, never a program to start, and never shown.
+#[test]
+fn what_is_found_in_a_variable_or_a_file_is_never_started_and_never_shown() {
+    let desk = failing();
+    let run = |url: &str| {
+        desk.put("syncline.toml", format!("[notify]\nurl = \"{url}\"\n").as_bytes());
+        let mut command = desk.command(&["sync"]);
+        answer(&command.env("HOOK", CANARY).output().unwrap())
+    };
+    desk.put("hook", CANARY.as_bytes());
+    keep_private(&desk, 0o600);
+    for url in ["env:HOOK", "file:hook"] {
+        let answer = run(url).exits(3).says("NOTICE_FAILED").says(url);
+        assert!(!answer.stderr.contains(CANARY), "{}", answer.stderr);
+    }
+}
+
+fn keep_private(desk: &Desk, mode: u32) {
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let rights = std::fs::Permissions::from_mode(mode);
+        std::fs::set_permissions(desk.path("hook"), rights).unwrap();
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_with_the_address_is_refused_while_others_may_read_it() {
+    let receiver = Receiver::plain(&[NO_CONTENT]);
+    let desk = failing();
+    desk.put("hook", format!("http://127.0.0.1:{}/hook\n", receiver.port).as_bytes());
+    desk.put("syncline.toml", b"[notify]\nurl = \"file:hook\"\n");
+    for exposed in [0o644, 0o640, 0o604] {
+        keep_private(&desk, exposed);
+        desk.run("check").exits(3).says("CHECK_SECRET_EXPOSED").says("chmod 600");
+        desk.run("sync").exits(3).says("CHECK_SECRET_EXPOSED");
+        desk.run("plan").exits(3).says("CHECK_SECRET_EXPOSED");
+    }
+    for private in [0o600, 0o400] {
+        keep_private(&desk, private);
+        desk.run("check").exits(0);
+    }
+    desk.run("sync").exits(6);
+    assert!(receiver.requests()[0].starts_with("POST /hook"));
+}

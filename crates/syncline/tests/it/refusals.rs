@@ -29,6 +29,11 @@ const CASES: &[Case] = &[
     (Fault::KeyFieldMerged, "[entities.contacts.fields]\n\"/id\" = \"text\"\n", nothing, ("CHECK_KEY_FIELD_MERGED", 3)),
     (Fault::PriorityUnknownDomain, "[entities.contacts.fields]\n\"/x\" = { priority = [\"personal\", \"home\"] }\n", nothing, ("CHECK_PRIORITY_UNKNOWN_DOMAIN", 3)),
     (Fault::SecretLiteral, "[entities.contacts]\n[notify]\nurl = \"https://example.org/?token=canary\"\n", nothing, ("CHECK_SECRET_LITERAL", 3)),
+    (Fault::SecretExposed, "[entities.contacts]\n[notify]\nurl = \"file:hook\"\n",
+        |desk| {
+            desk.put("hook", b"http://localhost:1/canary");
+            fs::set_permissions(desk.path("hook"), fs::Permissions::from_mode(0o640)).unwrap();
+        }, ("CHECK_SECRET_EXPOSED", 3)),
     (Fault::MirrorUnguarded, "direction = \"source_to_target\"\n[entities.contacts]\n[limits]\nmax_delete = \"100%\"\n", nothing, ("CHECK_MIRROR_UNGUARDED", 3)),
     (Fault::FilterWithheld, "filter = [{ path = \"/c\", equals = 1 }]\n[entities.contacts]\n[[domains.business.policy.fields]]\npath = \"/c\"\naction = \"deny\"\n", nothing, ("CHECK_FILTER_WITHHELD", 3)),
     (Fault::LinksLeak, "[entities.contacts]\n[domains.third]\npath = \"data/third\"\n[links.on]\nsource = \"business\"\ntarget = \"third\"\nentities = [\"contacts\"]\n[[domains.business.policy.fields]]\npath = \"/s\"\naction = \"deny\"\n",

@@ -89,6 +89,8 @@ pub enum Fault {
     LimitExcessive,
     /// A secret stands in the file.
     SecretLiteral,
+    /// A file with a secret can be read by others.
+    SecretExposed,
     /// Reports are posted without encryption.
     NotifyPlaintext,
 }
@@ -125,6 +127,7 @@ impl Fault {
         Self::FilterWithheld,
         Self::LimitExcessive,
         Self::SecretLiteral,
+        Self::SecretExposed,
         Self::NotifyPlaintext,
     ];
 
@@ -160,6 +163,7 @@ impl Fault {
             Self::FilterWithheld => "CHECK_FILTER_WITHHELD",
             Self::LimitExcessive => "CHECK_LIMIT_EXCESSIVE",
             Self::SecretLiteral => "CHECK_SECRET_LITERAL",
+            Self::SecretExposed => "CHECK_SECRET_EXPOSED",
             Self::NotifyPlaintext => "CHECK_NOTIFY_PLAINTEXT",
         }
     }
@@ -194,7 +198,8 @@ impl Fault {
             | Self::LinksLeak
             | Self::FilterWithheld
             | Self::MirrorUnguarded
-            | Self::SecretLiteral => Severity::Error,
+            | Self::SecretLiteral
+            | Self::SecretExposed => Severity::Error,
         }
     }
 }

@@ -131,14 +131,15 @@ fn exposed(config: &Config, findings: &mut Findings<'_>) {
     }
 }
 
+/// Returns whether somebody beside its owner may look into a folder or a file.
 #[cfg(unix)]
-fn is_exposed(folder: &Path) -> bool {
+pub(super) fn is_exposed(folder: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt;
     fs::metadata(folder).is_ok_and(|metadata| metadata.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn is_exposed(_folder: &Path) -> bool {
+pub(super) fn is_exposed(_folder: &Path) -> bool {
     false
 }
 

@@ -1,14 +1,17 @@
 //! Limits, users, secrets and notices.
 
 use std::fs;
+use std::path::Path;
 
 use syncline_policy::EVERYBODY;
 
 use super::super::error::At;
 use super::super::limits::{BYTES_SENSIBLE_MAX, ITEMS_SENSIBLE_MAX, RUN_MS_SENSIBLE_MAX};
 use super::super::load::Loaded;
+use super::super::program::COMMAND;
 use super::super::settings::Config;
 use super::finding::{Fault, Findings};
+use super::places::is_exposed;
 
 pub(super) fn check(loaded: &Loaded, findings: &mut Findings<'_>) {
     let config = &loaded.config;
@@ -57,10 +60,17 @@ fn users(config: &Config, findings: &mut Findings<'_>) {
 pub(super) fn secrets(config: &Config, findings: &mut Findings<'_>) {
     let at = At::new("notify");
     let why = "the file is copied, shown and kept in histories";
-    let mend = "keep it elsewhere: `env:NAME` or `file:PATH` name where it is found";
+    let mend = "keep it elsewhere: `env:NAME`, `file:PATH` or `cmd:PROGRAM` name where it is found";
     if let Some(url) = config.notify.url.as_deref() {
-        if url.starts_with("http") && holds_secret(url) {
+        let is_written = url.starts_with("http") || url.starts_with(COMMAND);
+        if is_written && holds_secret(url) {
             findings.add(Fault::SecretLiteral, &at.key("url"), "holds a secret", why, mend);
+        }
+        if url.strip_prefix("file:").is_some_and(|file| is_exposed_file(Path::new(file))) {
+            let what = "others may read the file that it names";
+            let why = "whoever reads the address can post there too";
+            let mend = "run `chmod 600` on it";
+            findings.add(Fault::SecretExposed, &at.key("url"), what, why, mend);
         }
         if url.starts_with("http://") && !is_local(url) {
             let why = "reports name entities, counts and files, for everybody on the way to read";
@@ -75,6 +85,11 @@ pub(super) fn secrets(config: &Config, findings: &mut Findings<'_>) {
             findings.add(Fault::SecretLiteral, &at, "holds a secret", why, mend);
         }
     }
+}
+
+/// Returns whether somebody beside its owner may read a file. What is no file is not kept either.
+fn is_exposed_file(file: &Path) -> bool {
+    fs::metadata(file).is_ok_and(|found| found.is_file()) && is_exposed(file)
 }
 
 fn is_local(url: &str) -> bool {

@@ -5,6 +5,7 @@ use syncline_policy::{Grant, Guard, Limits, Permissions, Threshold};
 
 use super::super::document::{LimitsText, NotifyText, NumberOrText, PermissionText};
 use super::super::error::{At, Refusal};
+use super::super::program::{COMMAND, words};
 use super::super::settings::{Entity, Notify};
 use super::super::units;
 use super::entities::defined;
@@ -98,14 +99,20 @@ pub(super) fn notify(text: &NotifyText) -> Result<Notify, Refusal> {
         let at = At::new("notify").key("command").index(0);
         return Err(Refusal::new(at, "is empty", "it names a program", "name the program first"));
     }
-    let known = ["http://", "https://", "env:", "file:"];
+    let known = ["http://", "https://", "env:", "file:", COMMAND];
     if text.url.as_ref().is_some_and(|url| !known.iter().any(|scheme| url.starts_with(scheme))) {
         return Err(Refusal::new(
             At::new("notify").key("url"),
             "is not an address that a report can be posted to",
-            "reports go to `https://…`, or to the address found in `env:NAME` or `file:PATH`",
+            "reports go to `https://…`, or to the address found in `env:NAME`, `file:PATH` or `cmd:PROGRAM`",
             "write a full address",
         ));
+    }
+    let command = text.url.as_deref().and_then(|url| url.strip_prefix(COMMAND));
+    if command.is_some_and(|command| words(command).is_none_or(|words| words.is_empty())) {
+        let why = "`cmd:` starts a program and takes what it prints";
+        let next = "write a program and its arguments, with every quote closed";
+        return Err(Refusal::new(At::new("notify").key("url"), "names no program", why, next));
     }
     Ok(Notify { command: text.command.clone(), url: text.url.clone() })
 }
