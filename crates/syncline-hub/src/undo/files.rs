@@ -12,7 +12,7 @@ use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::{PLAIN, Transaction, base_key};
 use syncline_merge::display::{Field, Fields};
-use syncline_model::id::{EntityName, RecordId, RunId};
+use syncline_model::id::{DomainName, EntityName, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::json::{Json, Object, parse};
 
@@ -181,7 +181,8 @@ impl Hub {
             }
         }
         let relaid = self.relaid(domain, entity, &back)?;
-        back.in_part(plan, (&as_left, &relaid), |id| {
+        let edited = self.edited_since(domain, entity, &back, plan.happened)?;
+        back.in_part(plan, (&as_left, &relaid, &edited), |id| {
             left.insert((side, name.clone(), id));
         })
     }
@@ -207,6 +208,34 @@ impl Hub {
             }
         }
         Ok(relaid)
+    }
+
+    /// Returns the records that were edited in a file since the run, and that only runs took in which
+    /// wrote no file: what is known of the domain by now holds the edit.
+    fn edited_since(
+        &self,
+        domain: &FileDomain,
+        entity: &FileEntity,
+        back: &Return,
+        happened: &Happened,
+    ) -> Result<BTreeSet<RecordId>, HubError> {
+        let mut edited = BTreeSet::new();
+        for (id, runs) in happened.read_of(&entity.entity.name) {
+            let at = |of: &[DomainName; 2]| of.iter().position(|name| *name == domain.domain.name);
+            // The first of the runs found what was known before all of them.
+            let first = runs.iter().find_map(|(run, domains)| Some((run, at(domains)?)));
+            let Some((run, at)) = first else { continue };
+            let found = self.found_by(run, &entity.entity.name, id)?.unwrap_or_default();
+            let known = self.decoded(found.bases[at].row.as_deref())?;
+            let is_as_known = match known.and_then(|base| base.with_intent_written().rendering) {
+                Some(known) => back.holds(&known, entity, id),
+                None => back.now.item(id).is_none(),
+            };
+            if !is_as_known {
+                edited.insert(id.clone());
+            }
+        }
+        Ok(edited)
     }
 
     /// Returns a file as the run left it, where it is that, or the next run that wrote it has kept it so.
@@ -427,11 +456,12 @@ impl Return {
     /// nothing if none of it does.
     ///
     /// - `relaid`: the records that are only laid out otherwise since.
+    /// - `edited`: the records that were edited since, as is known by now.
     /// - `leave`: takes the records that stay.
     fn in_part(
         mut self,
         plan: &ReturnPlan<'_>,
-        (as_left, relaid): (&AsLeft, &BTreeSet<RecordId>),
+        (as_left, relaid, edited): (&AsLeft, &BTreeSet<RecordId>, &BTreeSet<RecordId>),
         mut leave: impl FnMut(RecordId),
     ) -> Result<Option<Self>, HubError> {
         let Self { entity, index, earlier, now, records, .. } = &self;
@@ -458,8 +488,9 @@ impl Return {
         for id in ids {
             let present = digest_of(now, id);
             // A run that was narrowed to other records does not know any more what this one was.
+            let is_as_known = present == index.get(id) || relaid.contains(id);
             let is_untouched =
-                present == index.get(id) || relaid.contains(id) || as_left.is_untouched(now, id);
+                (is_as_known && !edited.contains(id)) || as_left.is_untouched(now, id);
             if plan.stays(entity, id) || !is_untouched || now.is_withheld(id) {
                 leave(id.clone());
             } else if let Some(change) = change_back(now, earlier, id) {

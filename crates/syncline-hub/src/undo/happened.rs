@@ -94,6 +94,16 @@ impl Happened {
         self.read_since.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 
+    /// Returns the records of an entity that only runs have taken in since which wrote no file, with these
+    /// runs in order.
+    pub(super) fn read_of(
+        &self,
+        entity: &EntityName,
+    ) -> impl Iterator<Item = (&RecordId, &[ReadingRun])> {
+        let of_entity = self.read_since.iter().filter(move |(key, _)| key.0 == *entity);
+        of_entity.map(|(key, runs)| (&key.1, runs.as_slice()))
+    }
+
     /// Returns the records of an entity that go back: what the run changed, and what it wrote
     /// without a change of its own, but for what stays.
     pub(super) fn returning(

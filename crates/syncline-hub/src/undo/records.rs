@@ -232,7 +232,7 @@ impl Hub {
     }
 
     /// Decodes what was stored of a domain.
-    fn decoded(&self, row: Option<&[u8]>) -> Result<Option<Base>, HubError> {
+    pub(super) fn decoded(&self, row: Option<&[u8]>) -> Result<Option<Base>, HubError> {
         self.view().named_entries(row.into_iter())?.decode(row, &[])
     }
 }

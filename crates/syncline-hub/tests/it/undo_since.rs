@@ -288,3 +288,24 @@ fn a_former_id_comes_back_under_the_names_that_its_domain_has_for_fields() {
     let personal = desk.held("personal");
     assert!(personal.contains(&r#"{"email":"a@x","id":"b1","w":"B"}"#.to_owned()), "{personal:?}");
 }
+
+/// Both sides are edited alike, so that a run takes it in and has nothing to write.
+#[test]
+fn what_was_edited_since_and_only_taken_in_is_left_by_an_undo() {
+    for typed in [&[("a", "3")][..], &[]] {
+        let desk = agreed(&[&item("a", "1"), &item("b", "1")]);
+        let sync = || desk.hub().sync(&desk.request, &mut Silent).unwrap();
+        hold(&desk, "personal", &[("a", "2"), ("b", "2")]);
+        let run = sync();
+        let after = |b| -> Vec<(&str, &str)> { typed.iter().copied().chain([("b", b)]).collect() };
+        for domain in ["personal", "business"] {
+            hold(&desk, domain, &after("2"));
+        }
+        assert!(!sync().wrote, "{typed:?}");
+        let undone = undo(&desk, &desk.request, &run).unwrap();
+        assert_eq!(desk.held("business"), items(&after("1")), "{typed:?}");
+        assert_eq!(desk.held("personal"), items(&after("2")), "{typed:?}");
+        let left: Vec<&str> = undone.left.iter().map(|(_, _, id)| id.as_str()).collect();
+        assert_eq!(left, ["a"], "{typed:?}");
+    }
+}
