@@ -56,15 +56,6 @@ fn twice(run: impl Fn() -> Outcome) -> Verdict {
     Verdict { outcome, second_hash }
 }
 
-/// Returns the first of `seeds` on which a planted fault is found; nothing if none finds it.
-pub fn first_seed_that_finds(
-    fault: PlantedFault,
-    seeds: std::ops::Range<u64>,
-) -> Option<(u64, Outcome)> {
-    let mut runs = seeds.map(|seed| (seed, run(seed, Some(fault))));
-    runs.find(|(_, outcome)| !outcome.violations.is_empty())
-}
-
 /// Reads the seeds of a file: one number a line; what follows a `#` says what broke.
 ///
 /// # Errors

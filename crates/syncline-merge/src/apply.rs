@@ -86,8 +86,25 @@ impl Change<'_> {
             record.deletes.retain(|dot| !self.context.covers_record(*dot));
         }
         self.fields(&mut record.body, &Path::root(), fields)?;
+        if is_planted(Fault::WrittenWhole) {
+            self.rest(&mut record.body, fields);
+        }
         drop_empty(&mut record.body);
         Ok(())
+    }
+
+    /// Fails on purpose: says anew what the writer had seen of the fields that it does not write.
+    fn rest(&self, body: &mut Body, fields: &[FieldOperation]) {
+        let is_rest = |path: &Path| fields.iter().all(|field| field.path() != path);
+        for (path, register) in body.registers.iter_mut().filter(|(path, _)| is_rest(path)) {
+            let mut latest = register.iter().rev();
+            let seen = latest.find(|(dot, _)| self.context.covers(path, **dot));
+            let value = seen.map(|(_, entry)| entry.value.clone());
+            drop(latest);
+            if let Some(value) = value {
+                self.set(register, path, value);
+            }
+        }
     }
 
     /// Drops, of the changes that keep the record, those that the writer had seen.
@@ -131,7 +148,11 @@ impl Change<'_> {
         match field {
             FieldOperation::Set { value, .. } => {
                 let register = body.registers.or_default(path);
-                self.set(register, &full, Some(value.clone()));
+                let value = match is_planted(Fault::NumbersShortened) {
+                    true => Leaf::parse(&value.canonical()).unwrap_or_else(|_| value.clone()),
+                    false => value.clone(),
+                };
+                self.set(register, &full, Some(value));
             }
             FieldOperation::Unset { .. } => self.unset(body, path, &full),
             FieldOperation::Increment { by, .. } => self.increment(body, path, &full, by)?,
@@ -294,6 +315,9 @@ impl Change<'_> {
         let Some(elements) = body.unions.get_mut(path) else {
             return;
         };
+        if is_planted(Fault::RemovalTakesUnseen) {
+            elements.remove(element);
+        }
         if let Some(dots) = elements.get_mut(element) {
             self.drop_covered(dots, full);
         }

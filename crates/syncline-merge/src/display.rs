@@ -12,6 +12,7 @@ use syncline_model::path::Path;
 
 use crate::diff::members;
 use crate::dots::Dots;
+use crate::fault::{Fault, is_planted};
 use crate::flat::FlatMap;
 use crate::rules::{Deletion, EntityRules, Rule, Shape};
 use crate::state::{Body, Element, ElementId, Entry, Member, Record, Register, Sum, Text};
@@ -133,8 +134,17 @@ fn chosen<'a>(entries: &[Pair<'a>], rule: &Rule) -> Option<Pair<'a>> {
             };
             by(&|a, b| rank(b).cmp(&rank(a)))
         }
+        _ if is_planted(Fault::AlmostAtOnce) => almost_at_once(entries),
         _ => entries.last().copied(),
     }
+}
+
+/// Fails on purpose: what was edited within ten seconds counts as edited at once, which is no order.
+fn almost_at_once<'a>(entries: &[Pair<'a>]) -> Option<Pair<'a>> {
+    entries.iter().copied().reduce(|best, next| {
+        let apart_ms = next.1.edited.millis().saturating_sub(best.1.edited.millis());
+        if apart_ms > 10_000 || next.0.site > best.0.site { next } else { best }
+    })
 }
 
 /// Orders values: numbers by size, all else by kind and canonical text; absence comes first.

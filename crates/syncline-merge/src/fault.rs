@@ -51,6 +51,30 @@ pub enum Fault {
     NothingUpheld,
     /// An item is read under the names of today, whatever it was written under.
     NamesOfToday,
+    /// Of what a site has added to a sum, the count that was here first stays.
+    FirstCountStays,
+    /// What a site has added to a sum counts again with a state that says the same.
+    AddedAgain,
+    /// The token that answers an operation does not hold its change.
+    TokenWithoutOwn,
+    /// Removing an element removes also those additions that its writer had not seen.
+    RemovalTakesUnseen,
+    /// A write says anew all fields that its writer had seen.
+    WrittenWhole,
+    /// Edits within ten seconds of each other count as made at once: the greater site wins.
+    AlmostAtOnce,
+    /// Numbers within a value are written anew, in their shortest form.
+    NumbersShortened,
+    /// A domain that lacks a field which left its scope is taken to have removed it.
+    ScopeTakenForRemoval,
+    /// An undo leaves the target's file as it is.
+    UndoForgetsTarget,
+    /// An undo of a file that was edited since forgets one record.
+    UndoForgetsRecord,
+    /// An undo of a file that was edited since brings back all of it.
+    UndoTakesEdits,
+    /// A domain that holds what the hub knows of it is taken to have edited it.
+    EchoTakenForEdit,
 }
 
 #[cfg(feature = "planted-faults")]
@@ -74,6 +98,16 @@ mod switch {
         body()
     }
 
+    /// Returns the fault that is planted in this thread.
+    pub fn planted() -> Option<Fault> {
+        ACTIVE.with(Cell::get)
+    }
+
+    /// Plants a fault in this thread for as long as it lives: for one that somebody else has begun.
+    pub fn plant(fault: Option<Fault>) {
+        ACTIVE.with(|active| active.set(fault));
+    }
+
     /// Returns whether `fault` is planted in this thread.
     pub fn is_planted(fault: Fault) -> bool {
         ACTIVE.with(Cell::get) == Some(fault)
@@ -81,7 +115,17 @@ mod switch {
 }
 
 #[cfg(feature = "planted-faults")]
-pub use switch::{is_planted, with_fault};
+pub use switch::{is_planted, plant, planted, with_fault};
+
+/// Returns the fault that is planted in this thread: none, without the feature `planted-faults`.
+#[cfg(not(feature = "planted-faults"))]
+pub const fn planted() -> Option<Fault> {
+    None
+}
+
+/// Plants nothing, without the feature `planted-faults`.
+#[cfg(not(feature = "planted-faults"))]
+pub const fn plant(_fault: Option<Fault>) {}
 
 /// Returns whether `fault` is planted: never, without the feature `planted-faults`.
 #[cfg(not(feature = "planted-faults"))]

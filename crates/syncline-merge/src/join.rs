@@ -11,7 +11,7 @@ use thiserror::Error;
 use crate::dots::{Dots, join_dotted, join_flat, join_maps};
 use crate::fault::{Fault, is_planted};
 use crate::flat::FlatMap;
-use crate::state::{Body, Element, Member, Record, Register, Sum, Text, Zero};
+use crate::state::{Addition, Body, Element, Member, Record, Register, Sum, Text, Zero};
 use crate::text::crdt::TextError;
 
 /// Joins what two sides know of one record.
@@ -72,6 +72,12 @@ fn clamp_edit_times(record: &mut Record) {
     for entry in record.body.registers.values_mut().flat_map(Register::values_mut) {
         entry.edited = entry.edited.min(bound);
     }
+}
+
+/// Fails on purpose: adds what one site has added to what is known of it already.
+fn added_again(known: &Addition) -> Option<Addition> {
+    let total = known.total.checked_add(&known.total).ok()?;
+    Some(Addition { total, ..known.clone() })
 }
 
 struct Sides<'a> {
@@ -148,6 +154,8 @@ impl Sides<'_> {
         let (version_a, version_b) = self.effective(full);
         let floors = join_dotted(&a.floors, version_a, &b.floors, version_b);
         let adds = join_maps(&a.adds, &b.adds, |site, a, b| match (a, b) {
+            (Some(a), Some(_)) if is_planted(Fault::FirstCountStays) => Some(a.clone()),
+            (Some(a), Some(b)) if a == b && is_planted(Fault::AddedAgain) => added_again(a),
             (Some(a), Some(b)) => Some(if a.clock >= b.clock { a } else { b }.clone()),
             (Some(only), None) => unforgotten(only, Stamp::new(only.clock, *site), version_b),
             (None, Some(only)) => unforgotten(only, Stamp::new(only.clock, *site), version_a),

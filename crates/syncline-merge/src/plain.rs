@@ -201,6 +201,7 @@ pub fn take(
     base = base.filter(|base| !base.says_nothing());
     if let Some(base) = &mut base
         && same(rules, base.rendering.as_ref(), reading.fields)
+        && !is_planted(Fault::EchoTakenForEdit)
     {
         let base = Some(std::mem::take(base));
         return Ok(Taken { record, base, change: None, capped: vec![], notices: vec![] });
@@ -259,7 +260,8 @@ fn take_change(
             if let Some(record) = &taken.record {
                 share_elements(&mut operations, record, &context);
             }
-            if operations.is_empty() && base.rendering.is_some() {
+            let is_echo = operations.is_empty() && base.rendering.is_some();
+            if is_echo && !is_planted(Fault::EchoTakenForEdit) {
                 return Ok(taken);
             }
             let operations = match &taken.record {

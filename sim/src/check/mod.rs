@@ -6,7 +6,9 @@
 //! | I2 nothing lost, I3 nothing resurrected, I6 once, I8 intentions, I15 unknown fields | [`model`] |
 //! | I4 causality, I11 audit, I14 clocks, I16 cursors and positions | [`hub`] |
 //! | I2, I3, I17 with files | [`files`] |
-//! | I1, I19, I20, I22 with files | `world::sync` |
+//! | I1, I17, I19, I22 with files | `world::sync` |
+//! | I20 undo | `world::undo` |
+//! | I5 redelivery, while it goes on | `world::site`, `world::client` |
 
 mod agreement;
 mod end;

@@ -66,7 +66,24 @@ pub(crate) fn compare(
     key: &RecordKey,
     record: Option<&Record>,
 ) -> Option<Finding> {
-    difference(&expected(changes, schema, key), &record.map(found).unwrap_or_default())
+    let found = record.map(found).unwrap_or_default();
+    let expected = expected(changes, schema, key);
+    difference(&expected, &found)?;
+    not_meant(changes, &found).or_else(|| difference(&expected, &found))
+}
+
+/// Finds a value of a change in a field that its writer did not write.
+fn not_meant(changes: &[(Stamp, &Written)], found: &Expected) -> Option<Finding> {
+    let meant: BTreeSet<(Stamp, Path)> = changes
+        .iter()
+        .flat_map(|(stamp, written)| sets(&written.did).into_iter().map(|(path, _)| (*stamp, path)))
+        .collect();
+    let stamps: BTreeSet<Stamp> = changes.iter().map(|(stamp, _)| *stamp).collect();
+    let held =
+        found.registers.iter().flat_map(|(path, values)| values.keys().map(move |s| (path, s)));
+    let mut held = held.filter(|(_, stamp)| stamps.contains(stamp));
+    let (path, stamp) = held.find(|(path, stamp)| !meant.contains(&(**stamp, (*path).clone())))?;
+    Some(("I8", format!("{path}: {stamp:?} stands there and did not write it")))
 }
 
 /// Returns the changes whose additions to sums a change is about to end at a hub: its writer sees no

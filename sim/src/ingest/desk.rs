@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 
 use syncline_engine::operate::{Answer, ClientOperation};
 use syncline_hub::{Environment, Hub, HubError, Parts, Place, Writer, WriterError};
+use syncline_merge::fault;
 use syncline_merge::rules::EntityRules;
 use syncline_model::id::EntityName;
 use syncline_store::{Pipeline, Store};
@@ -121,6 +122,9 @@ impl Desk {
     /// Starts the writer of a hub.
     pub(super) fn start(&mut self, hub: Hub) {
         self.writer = Writer::start(hub, self.rules.clone()).ok();
+        // The writer has a thread of its own.
+        let planted = fault::planted();
+        let _ = self.ask(move |_| fault::plant(planted));
     }
 
     /// Returns whether a writer runs.

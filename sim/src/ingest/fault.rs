@@ -19,6 +19,8 @@ pub enum IngestFault {
     GroupTorn,
     /// The results of operations are not saved.
     ResultsNotSaved,
+    /// The results of two operations of a group are saved under each other's names.
+    ResultsMixed,
     /// The hub's clock is not saved.
     ClockNotSaved,
     /// The entry in the audit is not saved.
@@ -37,11 +39,12 @@ pub enum IngestFault {
 
 impl IngestFault {
     /// Every fault.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Store(StoreFault::AcknowledgesBeforeSync),
         Self::Store(StoreFault::IgnoresFailedSync),
         Self::GroupTorn,
         Self::ResultsNotSaved,
+        Self::ResultsMixed,
         Self::ClockNotSaved,
         Self::AuditNotSaved,
         Self::ConflictsNotListed,
@@ -50,6 +53,21 @@ impl IngestFault {
         Self::AnswersBeforeCommit,
         Self::FailedGroupShown,
     ];
+
+    /// Returns the requirement by which it is to show first.
+    pub const fn requirement(self) -> &'static str {
+        match self {
+            Self::Store(_) | Self::AnswersBeforeCommit => "I2",
+            Self::GroupTorn => "I16",
+            Self::ResultsNotSaved => "I6",
+            Self::ResultsMixed => "I5",
+            Self::ClockNotSaved => "I14",
+            Self::AuditNotSaved => "I11",
+            Self::ConflictsNotListed => "I10",
+            Self::SiteReused => "I23",
+            Self::FullButKept | Self::FailedGroupShown => "I21",
+        }
+    }
 
     /// Returns the fault of the store itself, if it is one.
     pub const fn of_store(self) -> Option<StoreFault> {
@@ -74,6 +92,18 @@ impl IngestFault {
             _ => false,
         }
     }
+}
+
+/// Returns a group in which the first and the last result have changed places.
+fn with_results_mixed(batch: &Batch) -> Batch {
+    let results = batch.iter().filter(|(key, _)| key.table() == Table::Results);
+    let results: Vec<_> = results.filter_map(|(key, value)| Some((key, value?))).collect();
+    let mut mixed = batch.clone();
+    if let (Some((first, of_first)), Some((last, of_last))) = (results.first(), results.last()) {
+        mixed.put((*first).clone(), of_last.to_vec());
+        mixed.put((*last).clone(), of_first.to_vec());
+    }
+    mixed
 }
 
 /// A store with a defect.
@@ -105,6 +135,8 @@ impl Read for FaultyStore {
 
 impl Store for FaultyStore {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
+        let mixed = (self.fault == IngestFault::ResultsMixed).then(|| with_results_mixed(batch));
+        let batch = mixed.as_ref().unwrap_or(batch);
         let half = batch.iter().count() / 2;
         let (mut first, mut second) = (Batch::new(), Batch::new());
         for (index, (key, value)) in batch.iter().enumerate() {

@@ -97,7 +97,10 @@ impl Server {
         if let Some(bytes) = self.store.get(&result)?
             && self.fault != Some(PlantedFault::OperationsNotDeduplicated)
         {
-            let stamp = decode_stamp(&bytes).ok_or(Fail::Row("results"))?;
+            let stamp = match self.fault {
+                Some(PlantedFault::LatestChangeTold) => Stamp::new(self.clock, self.site),
+                _ => decode_stamp(&bytes).ok_or(Fail::Row("results"))?,
+            };
             return Ok(Decided::Answered(Answer::Duplicate(stamp)));
         }
         let rules = rules(schema, &request.entity);

@@ -429,8 +429,23 @@ impl World {
         }
     }
 
+    /// Checks that a client that was told of a change is told of the same one whenever it is told
+    /// again: answers are lost, doubled and late.
+    fn check_told(&mut self, id: &OperationId, answer: &Answer) {
+        let known = self.history.fates.get(id).and_then(|fate| fate.acknowledged);
+        let other = |stamp: &Stamp| known.is_some_and(|known| known != *stamp);
+        let word = format!("{}#{}", id.client, id.counter);
+        let (requirement, finding) = match answer {
+            Answer::Applied(stamp) if other(stamp) => ("I6", "was applied again"),
+            Answer::Duplicate(stamp) if other(stamp) => ("I5", "is told of another change"),
+            _ => return,
+        };
+        self.history.violate(requirement, format!("operation {word} {finding}"), vec![word]);
+    }
+
     /// A client is told what became of its operation.
     fn answered(&mut self, index: usize, id: &OperationId, answer: &Answer) {
+        self.check_told(id, answer);
         let Some(client) = self.clients.get_mut(index) else {
             return;
         };

@@ -17,7 +17,9 @@ const FOLDERS: [&str; 2] = ["/personal", "/business"];
 /// Name of the file that both hold.
 pub(crate) const FILE: &str = "contacts.json";
 /// The fields that people edit; the last one is in no schema.
-pub(crate) const FIELDS: [&str; 3] = ["name", "phone", "x-note"];
+pub(crate) const FIELDS: [&str; 3] = ["name", "phone", LAST_FIELD];
+/// The field that the target is not to see at times.
+pub(crate) const LAST_FIELD: &str = "x-note";
 /// Most records that people add to a file.
 const RECORDS_MAX: usize = 8;
 

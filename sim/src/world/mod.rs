@@ -10,12 +10,14 @@
 //! | clients: what they read, write and send again | `client` |
 //! | folders of files and their users | `files` |
 //! | runs of the hub over them | `sync` |
+//! | runs that are undone | `undo` |
 
 mod client;
 mod files;
 mod play;
 mod site;
 mod sync;
+mod undo;
 
 pub(crate) use client::draw_field;
 pub(crate) use play::Event;

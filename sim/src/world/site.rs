@@ -14,7 +14,7 @@ use crate::disk::{CrashKind, SimDisk};
 use crate::history::{Did, RecordKey, Shadow, Stamps, Written};
 use crate::network::Endpoint;
 use crate::random::Random;
-use crate::server::{Fail, Pull, Server, ServerOptions};
+use crate::server::{Fail, Pull, Received, Server, ServerOptions};
 use crate::world::client::{Message, Sent, may_be_saved};
 
 /// How long a site stays down after a crash, at most, in milliseconds.
@@ -302,6 +302,7 @@ impl World {
             if outcome.is_ok() { "saved" } else { "failed" },
         ));
         check::drift(self, index, &sent.reply, &received, wall_ms);
+        self.check_redelivery(index, sent, &received);
         for (state, path, stamp, covered) in &received.capped {
             let Some(sent) = sent.reply.states.get(*state) else {
                 continue;
@@ -323,6 +324,20 @@ impl World {
                 }
             }
             Err(fail) => self.failed(index, &fail),
+        }
+    }
+
+    /// Checks that a state in which nothing is that the site had not seen has changed nothing.
+    fn check_redelivery(&mut self, index: usize, sent: &Sent, received: &Received) {
+        let Some(shadow) = self.history.shadows.get(index) else { return };
+        let known = received.joined.iter().filter_map(|(state, _)| {
+            let (state, seen) = (sent.reply.states.get(*state)?, sent.seen.get(*state)?);
+            let key: RecordKey = (state.entity.clone(), state.id.clone());
+            shadow.seen(&key).is_superset(seen).then_some(key)
+        });
+        for (entity, id) in known.collect::<Vec<_>>() {
+            let finding = format!("site {index}: {entity} {id} changes by what it had seen");
+            self.history.violate("I5", finding, vec![id.as_str().to_owned()]);
         }
     }
 

@@ -14,7 +14,7 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Pattern;
 use syncline_policy::{Action, DomainPolicy, Fallback, Guard, Limits, Rule, Threshold};
 
-use super::files::{FIELDS, FILE, Harm, file, folder, items, text};
+use super::files::{FIELDS, FILE, Harm, LAST_FIELD, file, folder, items, text};
 use super::{Event, World};
 use crate::check::records;
 use crate::fault::PlantedFault;
@@ -81,6 +81,7 @@ impl World {
     /// Runs the hub once; answers whether it wrote anything or found a change, if it came to an end.
     fn sync(&mut self, index: usize, guard: Guard) -> Option<bool> {
         let before = self.held(index);
+        let noted = self.noted(index);
         let request = self.request(index, guard);
         let mut hub = self.open_hub(index)?;
         let position = hub.position();
@@ -113,6 +114,7 @@ impl World {
         }
         self.count("run over folders");
         self.check_harmed(index, &before, &after);
+        self.check_scope(index, &noted);
         let outcome = outcome.ok()?;
         if outcome.report.problems.is_empty() {
             self.count("run over folders without a problem");
@@ -124,7 +126,7 @@ impl World {
     }
 
     /// Opens the real hub on the simulated store and disk; the server has ended before.
-    fn open_hub(&mut self, index: usize) -> Option<Hub> {
+    pub(super) fn open_hub(&mut self, index: usize) -> Option<Hub> {
         let fault = self.fault.and_then(PlantedFault::of_store);
         let now_ms = self.now_ms;
         let site = self.sites.get_mut(index)?;
@@ -157,14 +159,15 @@ impl World {
         }
     }
 
-    fn request(&self, index: usize, guard: Guard) -> SyncRequest {
+    pub(super) fn request(&self, index: usize, guard: Guard) -> SyncRequest {
         let withholds = self.folders.get(index).is_some_and(|folders| folders.withholds);
         let domain = |side: Side, name: &str| {
             let name = DomainName::new(&format!("{name}-{index}")).expect("invariant: a name");
             let mut domain = LinkedDomain::open(name);
             if withholds && side == Side::Target {
                 let mut policy = DomainPolicy::new(Fallback::Allow);
-                let pattern = Pattern::parse("/x-note").expect("invariant: a pattern");
+                let pattern =
+                    Pattern::parse(&format!("/{LAST_FIELD}")).expect("invariant: a pattern");
                 policy.add_rule(Rule { entity: None, pattern, action: Action::Deny });
                 domain.policy = policy;
             }
@@ -239,6 +242,41 @@ impl World {
                 );
                 let words = vec![format!("s{index}"), format!("u{index}")];
                 self.history.violate("I19", finding, words);
+            }
+        }
+    }
+
+    /// Returns what the files of a site say in the field that is out of the target's scope at times: by
+    /// side and record, the value or nothing.
+    fn noted(&self, index: usize) -> [BTreeMap<String, Option<String>>; 2] {
+        Side::BOTH.map(|side| {
+            let bytes = self.sites.get(index).and_then(|site| site.disk.peek(&file(side)));
+            let items = bytes.as_deref().and_then(items).unwrap_or_default();
+            let noted = |item: &syncline_model::json::Object| {
+                let value = text(item, LAST_FIELD).map(str::to_owned);
+                Some((text(item, "id")?.to_owned(), value))
+            };
+            items.iter().filter_map(noted).collect()
+        })
+    }
+
+    /// Checks that no run takes out of a file, in a record that stays, a field that enters and leaves
+    /// the target's scope: nobody ever removes one, and whoever deletes its record replaces it.
+    fn check_scope(&mut self, index: usize, before: &[BTreeMap<String, Option<String>>; 2]) {
+        if self.swarm.scope_change == 0 {
+            return;
+        }
+        let after = self.noted(index);
+        for (before, after) in before.iter().zip(&after) {
+            let gone = before.iter().find(|(id, value)| {
+                let is_bare = after.get(*id).is_some_and(Option::is_none);
+                let replaced = &self.history.lineage.replaced;
+                is_bare && value.as_ref().is_some_and(|value| !replaced.contains(value))
+            });
+            if let Some((id, value)) = gone {
+                let finding = format!("site {index}: a run took {value:?} out of {id}");
+                let words = vec![format!("s{index}"), id.clone()];
+                self.history.violate("I17", finding, words);
             }
         }
     }
@@ -356,54 +394,9 @@ impl World {
         }
         open
     }
-
-    /// Edits both files of a site, runs, and undoes the run: both must be as they were.
-    pub(crate) fn check_undo(&mut self) {
-        if self.swarm.sync_pause_ms == 0 || !self.history.violations.is_empty() {
-            return;
-        }
-        for side in Side::BOTH {
-            for _ in 0..self.random.between(1, 3) {
-                self.edit(0, side);
-            }
-        }
-        let bytes = |world: &Self| {
-            Side::BOTH.map(|side| world.sites.first().and_then(|site| site.disk.peek(&file(side))))
-        };
-        let before = bytes(self);
-        let request = self.request(0, unlimited());
-        let Some(mut hub) = self.open_hub(0) else {
-            return;
-        };
-        let Ok(outcome) = hub.sync(&request, &mut Silent) else {
-            return;
-        };
-        let wrote = before != bytes(self);
-        let undone = hub.undo(&outcome.report.sync_id, &request, false);
-        drop(hub);
-        let exact = before == bytes(self);
-        let problem = match undone {
-            Ok(undone) if !undone.left.is_empty() => {
-                Some(format!("undo left {} records", undone.left.len()))
-            }
-            Ok(_) if !exact => Some("undo did not restore the files byte for byte".to_owned()),
-            Ok(_) => None,
-            // What changed no file has nothing to be taken back, and says so.
-            Err(error) if !wrote && error.code() == "RUN_NOT_UNDOABLE" => None,
-            Err(error) => Some(format!("undo failed: {}", error.code())),
-        };
-        self.count("undo");
-        if let Some(problem) = problem {
-            self.history.violate(
-                "I20",
-                format!("site 0: {problem}"),
-                vec!["u0".to_owned(), "s0 synch".to_owned()],
-            );
-        }
-    }
 }
 
-fn unlimited() -> Guard {
+pub(super) fn unlimited() -> Guard {
     Guard {
         max_delete: Threshold::UNLIMITED,
         max_change: Threshold::UNLIMITED,

@@ -1,43 +1,114 @@
 //! Known defects, planted one at a time: a simulation that does not find them proves nothing.
 
+use std::collections::BTreeSet;
+
 use syncline_merge::fault::{Fault, with_fault};
 use syncline_sim::fault::PlantedFault;
-use syncline_sim::replay::first_seed_that_finds;
-use syncline_sim::world::run;
+use syncline_sim::ingest::{self, IngestFault};
+use syncline_sim::world::{Outcome, run};
 
 /// A fault must be found within so many seeds.
 const SEEDS_MAX: u64 = 2_000;
 
-/// The defects of merge that show in these worlds; its own suite plants the rest.
-const MERGE_FAULTS: [Fault; 4] = [
-    Fault::LosersDropped,
-    Fault::BaseNotChecked,
-    Fault::OldFieldsShown,
-    Fault::OwnOperationsConflict,
+/// The defects of merge, of the engine and of the hub that show in worlds of hubs, clients and folders,
+/// and by which requirement first; merge's own suite plants the rest.
+const FLEET_FAULTS: [(Fault, &str); 15] = [
+    (Fault::LosersDropped, "I2"),
+    (Fault::BaseNotChecked, "I4"),
+    (Fault::OldFieldsShown, "I3"),
+    (Fault::OwnOperationsConflict, "I2"),
+    (Fault::FirstCountStays, "I1"),
+    (Fault::AddedAgain, "I5"),
+    (Fault::RemovalTakesUnseen, "I8"),
+    (Fault::WrittenWhole, "I8"),
+    (Fault::AlmostAtOnce, "I9"),
+    (Fault::NumbersShortened, "I15"),
+    (Fault::ScopeTakenForRemoval, "I17"),
+    (Fault::UndoForgetsTarget, "I20"),
+    (Fault::UndoForgetsRecord, "I20"),
+    (Fault::UndoTakesEdits, "I20"),
+    (Fault::EchoTakenForEdit, "I22"),
 ];
 
-#[test]
+/// Those that show in worlds of a writer.
+const WRITER_FAULTS: [(Fault, &str); 1] = [(Fault::TokenWithoutOwn, "I7")];
+
+/// Runs seeds until one shows a fault: it must show by `requirement` first, and the seed be clean
+/// without the fault.
 #[expect(clippy::print_stdout, reason = "how many seeds it takes is worth knowing")]
+fn is_found(
+    fault: &dyn std::fmt::Debug,
+    requirement: &str,
+    with: impl Fn(u64) -> Outcome,
+    without: impl Fn(u64) -> Outcome,
+) {
+    let mut outcomes = (1..=SEEDS_MAX).map(|seed| (seed, with(seed)));
+    let found = outcomes.find(|(_, outcome)| !outcome.violations.is_empty());
+    let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
+    let first = outcome.violations.first().expect("a finding");
+    println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
+    assert_eq!(first.requirement, requirement, "{fault:?}, seed {seed}: {}", first.finding);
+    assert!(without(seed).violations.is_empty(), "seed {seed} fails without {fault:?}");
+}
+
+#[test]
 fn every_planted_fault_is_found() {
     for fault in PlantedFault::ALL {
-        let found = first_seed_that_finds(fault, 1..SEEDS_MAX + 1);
-        let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
-        assert!(run(seed, None).violations.is_empty(), "seed {seed} fails without {fault:?}");
-        let first = outcome.violations.first().expect("a finding");
-        println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
+        is_found(
+            &fault,
+            fault.requirement(),
+            |seed| run(seed, Some(fault)),
+            |seed| run(seed, None),
+        );
     }
 }
 
 #[test]
-#[expect(clippy::print_stdout, reason = "how many seeds it takes is worth knowing")]
 fn planted_faults_of_merge_are_found() {
-    for fault in MERGE_FAULTS {
-        let mut outcomes =
-            (1..=SEEDS_MAX).map(|seed| (seed, with_fault(fault, || run(seed, None))));
-        let found = outcomes.find(|(_, outcome)| !outcome.violations.is_empty());
-        let (seed, outcome) = found.unwrap_or_else(|| panic!("{fault:?} is not found"));
-        assert!(run(seed, None).violations.is_empty(), "seed {seed} fails without {fault:?}");
-        let first = outcome.violations.first().expect("a finding");
-        println!("{fault:?}: found by seed {seed}: {} {}", first.requirement, first.finding);
+    for (fault, requirement) in FLEET_FAULTS {
+        let with = |seed| with_fault(fault, || run(seed, None));
+        is_found(&fault, requirement, with, |seed| run(seed, None));
     }
+}
+
+#[test]
+fn every_fault_below_a_writer_is_found() {
+    for fault in IngestFault::ALL {
+        let with = |seed| ingest::run(seed, Some(fault));
+        is_found(&fault, fault.requirement(), with, |seed| ingest::run(seed, None));
+    }
+    for (fault, requirement) in WRITER_FAULTS {
+        let with = |seed| with_fault(fault, || ingest::run(seed, None));
+        is_found(&fault, requirement, with, |seed| ingest::run(seed, None));
+    }
+}
+
+/// The note names the planted faults by the requirement that each shows by, and leaves none out.
+#[test]
+fn the_note_names_every_planted_fault() {
+    const NOTE: &str = include_str!("../../../docs/design/0004-simulation.md");
+    let name = |fault: &dyn std::fmt::Debug| {
+        let name = format!("{fault:?}");
+        name.trim_start_matches("Store(").trim_end_matches(')').to_owned()
+    };
+    let of_merge = FLEET_FAULTS.iter().chain(&WRITER_FAULTS);
+    let planted: BTreeSet<(String, String)> = of_merge
+        .map(|(fault, requirement)| (name(fault), *requirement))
+        .chain(PlantedFault::ALL.iter().map(|fault| (name(fault), fault.requirement())))
+        .chain(IngestFault::ALL.iter().map(|fault| (name(fault), fault.requirement())))
+        .map(|(name, requirement)| (requirement.to_owned(), name))
+        .collect();
+    let rows = NOTE.lines().filter_map(|line| line.strip_prefix("| I"));
+    let rows = rows.filter(|row| row.starts_with(|first: char| first.is_ascii_digit()));
+    let named: BTreeSet<(String, String)> = rows
+        .flat_map(|row| {
+            let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+            let (id, last) = (format!("I{}", cells[0]), *cells.last().expect("a cell"));
+            let names: Vec<String> =
+                last.split('`').skip(1).step_by(2).map(str::to_owned).collect();
+            assert!(!names.is_empty(), "nothing shows by {id}");
+            names.into_iter().map(move |name| (id.clone(), name))
+        })
+        .collect();
+    assert_eq!(named, planted);
 }

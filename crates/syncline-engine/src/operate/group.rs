@@ -7,6 +7,7 @@ use syncline_merge::commit::{Capped, Committed, Site, operate};
 use syncline_merge::conflict::{Conflict, ConflictKind, Side, conflicts};
 use syncline_merge::display::{Fields, visible};
 use syncline_merge::dots::Dots;
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
@@ -197,7 +198,10 @@ impl<'a> Group<'a> {
         let conflicts = self.list(key, &record, rules, loaded);
         self.clock = clock;
         let merged = (!has_seen_all).then(|| shown_at(&operation.effect, after.as_ref()));
-        let token = Token::of(&record, rules, Some(writer), &[]);
+        let token = match is_planted(Fault::TokenWithoutOwn) {
+            true => context.base.unwrap_or_default(),
+            false => Token::of(&record, rules, Some(writer), &[]),
+        };
         self.states_bytes += bytes.len();
         loaded.shown = Some(after);
         loaded.bytes = Some(bytes);

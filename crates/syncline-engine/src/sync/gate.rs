@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use syncline_merge::display::{Field, Fields, visible};
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
@@ -193,6 +194,7 @@ impl Gate {
         let taken = |(path, leaf): &&(Path, Leaf)| {
             !matches!(self.passage(path, leaf), Passage::In | Passage::Closed)
         };
+        let base = base.filter(|_| !is_planted(Fault::ScopeTakenForRemoval));
         let untouched = base.into_iter().flatten().filter(|field| !taken(field));
         let mut reading: Fields = held.iter().filter(taken).chain(untouched).cloned().collect();
         reading.sort();

@@ -6,6 +6,7 @@ use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, conflicts};
 use syncline_merge::display::{Field, Fields, is_visible, same_fields, stamps, value_at, visible};
 use syncline_merge::error::Refusal;
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
 use syncline_merge::state::Record;
 use syncline_merge::token::Token;
@@ -323,6 +324,7 @@ impl Planner<'_> {
         let fields = held.as_deref().map(|held| party.gate.reading(held, rendering));
         if let (Some(before), Some(now)) = (rendering, &fields)
             && same_fields(&self.entity.rules, before, now)
+            && !is_planted(Fault::EchoTakenForEdit)
         {
             plan.bases[side.index()] = base;
             return Ok(None);

@@ -12,6 +12,7 @@ use syncline_engine::link::Side;
 use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::{PLAIN, Transaction, base_key};
 use syncline_merge::display::{Field, Fields};
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::{DomainName, EntityName, RecordId, RunId};
 use syncline_model::json::fields::flatten;
 use syncline_model::json::{Json, Object, parse};
@@ -138,6 +139,9 @@ impl Hub {
         let Some((before, _)) = file_change(run, &label).filter(|(b, a)| b != a) else {
             return Ok(None);
         };
+        if side == Side::Target && is_planted(Fault::UndoForgetsTarget) {
+            return Ok(None);
+        }
         let spot = self.place_of(request, entity, side, plan)?;
         let current = self.bytes_of(request, entity, side)?;
         let found = current.as_ref().map(|file| Digest::of(file).0);
@@ -170,6 +174,7 @@ impl Hub {
             index,
         };
         let as_left = self.as_left(request, entity, side, plan, found)?;
+        let as_left = if is_planted(Fault::UndoTakesEdits) { AsLeft::Now } else { as_left };
         if matches!(as_left, AsLeft::Now) {
             let stays = |id: &&RecordId| plan.stays(name, id);
             let told = back.records.iter().filter(stays);
@@ -496,6 +501,9 @@ impl Return {
             } else if let Some(change) = change_back(now, earlier, id) {
                 changes.push((id.clone(), change));
             }
+        }
+        if is_planted(Fault::UndoForgetsRecord) {
+            changes.pop();
         }
         if changes.is_empty() {
             return Ok(None);
