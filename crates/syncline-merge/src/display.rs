@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::Writer;
@@ -71,13 +72,40 @@ pub fn shown<'a>(
     }
     let mut entries: Vec<(&Stamp, &Entry)> = register.iter().collect();
     entries.sort_by_key(|(stamp, entry)| (entry.edited, **stamp));
+    match rule {
+        Rule::Ranked { ranks, rest } => {
+            decided(&preferred(&entries, ranks), &entries, rest, viewer)
+        }
+        rule => decided(&entries, &entries, rule, viewer),
+    }
+}
+
+/// Returns the entries of the first group that has any.
+fn preferred<'a>(entries: &[Pair<'a>], ranks: &[Arc<[Writer]>]) -> Vec<Pair<'a>> {
+    let rank = |entry: &Entry| {
+        ranks.iter().position(|group| group.contains(&entry.writer)).unwrap_or(usize::MAX)
+    };
+    let first = entries.iter().map(|(_, entry)| rank(entry)).min();
+    entries.iter().copied().filter(|(_, entry)| Some(rank(entry)) == first).collect()
+}
+
+/// Returns what a rule shows that decides among `entries`, in order of (edit time, stamp).
+///
+/// - `among`: all entries of the register, in the same order.
+fn decided<'a>(
+    entries: &[Pair<'a>],
+    among: &[Pair<'a>],
+    rule: &Rule,
+    viewer: Option<&Writer>,
+) -> Option<Shown<'a>> {
+    let contested = differ(among);
     let latest = entries.last()?;
     let weight = (latest.1.edited, *latest.0);
-    let contested = entries.windows(2).any(|pair| pair[0].1.value != pair[1].1.value);
+    let is_disputed = differ(entries);
     let all = || entries.iter().map(|(stamp, _)| **stamp).collect();
     let computed = match rule {
-        Rule::Concat { separator } if contested => concat(&entries, separator),
-        Rule::Custom(rule) if contested => {
+        Rule::Concat { separator } if is_disputed => concat(entries, separator),
+        Rule::Custom(rule) if is_disputed => {
             let values: Vec<&Leaf> = entries.iter().filter_map(|(_, e)| e.value.as_ref()).collect();
             rule.compute(&values)
         }
@@ -96,16 +124,20 @@ pub fn shown<'a>(
         Rule::Latest => !timed(),
         _ => false,
     };
-    let open = contested && undecided;
-    let winner = if open { reviewed(&entries, viewer) } else { chosen(&entries, rule) }?;
+    let open = is_disputed && undecided;
+    let winner = if open { reviewed(entries, viewer) } else { chosen(entries, rule) }?;
     let value = winner.1.value.as_ref();
-    let same = entries.iter().filter(|(_, entry)| entry.value.as_ref() == value);
+    let same = among.iter().filter(|(_, entry)| entry.value.as_ref() == value);
     let dots = same.map(|(stamp, _)| **stamp).collect();
     let weight = (winner.1.edited, *winner.0);
     Some(Shown { value: value.map(Cow::Borrowed), dots, weight, open, contested })
 }
 
 type Pair<'a> = (&'a Stamp, &'a Entry);
+
+fn differ(entries: &[Pair<'_>]) -> bool {
+    entries.windows(2).any(|pair| pair[0].1.value != pair[1].1.value)
+}
 
 /// Under review a writer sees the value that it said last, whatever time it claims: it may say an old
 /// one again, which then is what it holds. Others see the latest of all.

@@ -46,6 +46,14 @@ pub enum Rule {
     Min,
     /// The value of the writer named first; writers not named come last.
     Priority(Arc<[Writer]>),
+    /// The values of the writers in the first group that has any; the rule decides among these. Writers
+    /// not named come last.
+    Ranked {
+        /// Groups of writers, the preferred one first.
+        ranks: Arc<[Arc<[Writer]>]>,
+        /// What decides within a group.
+        rest: Arc<Rule>,
+    },
     /// All values as one text, in order of edit time.
     Concat {
         /// What stands between two values.
@@ -55,6 +63,17 @@ pub enum Rule {
     Custom(CustomRule),
     /// A person decides; until then every writer keeps seeing its own value.
     Review,
+}
+
+impl Rule {
+    /// Returns whether different values that nothing else decides about wait for a person.
+    pub fn is_review(&self) -> bool {
+        match self {
+            Self::Review => true,
+            Self::Ranked { rest, .. } => rest.is_review(),
+            _ => false,
+        }
+    }
 }
 
 /// Computes what is shown of concurrent values, given in order of (edit time, stamp).

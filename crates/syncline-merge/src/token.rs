@@ -10,7 +10,7 @@ use syncline_model::version::Version;
 use crate::display::{self, is_visible};
 use crate::dots::Dots;
 use crate::fault::{Fault, is_planted};
-use crate::rules::{EntityRules, Rule};
+use crate::rules::EntityRules;
 use crate::state::{Addition, Body, Record, Sum, nearest};
 
 /// What a writer had seen of a record when it was given the record.
@@ -119,7 +119,7 @@ impl Token {
             let Some(shown) = display::shown(register, rule, viewer) else {
                 continue;
             };
-            if matches!(rule, Rule::Review) || shown.open {
+            if rule.is_review() || shown.open {
                 let others = register.keys().filter(|dot| !shown.dots.contains(**dot));
                 let others = others.copied().collect();
                 self.shown.insert(full, ShownValues { dots: shown.dots, others });

@@ -285,9 +285,18 @@ fn rules() -> Vec<(&'static str, Rule)> {
             "priority",
             Rule::Priority([Writer::new("w1").unwrap(), Writer::new("w0").unwrap()].into()),
         ),
+        ("ranked, then latest", ranked(Rule::Latest)),
+        ("ranked, then review", ranked(Rule::Review)),
+        ("ranked, then max", ranked(Rule::Max)),
         ("review", Rule::Review),
         ("custom", Rule::Custom(CustomRule::new("undecided", |_| None))),
     ]
+}
+
+/// One writer comes before two others.
+fn ranked(rest: Rule) -> Rule {
+    let [w0, w1, w2] = [0, 1, 2].map(|number| Writer::new(&format!("w{number}")).unwrap());
+    Rule::Ranked { ranks: [[w1].into(), [w2, w0].into()].into(), rest: rest.into() }
 }
 
 /// Values that compare in odd ways: absent, equal numbers, equal clocks, equal writers.
@@ -343,6 +352,29 @@ fn the_displayed_winner_is_a_strict_total_order() {
             }
         }
     }
+}
+
+#[test]
+fn ranks_decide_between_groups_and_the_rest_within_one() {
+    let entry = |site, writer: &str, value: &str, timed| {
+        let (value, writer) = (Leaf::parse(value).ok(), Writer::new(writer).unwrap());
+        (Stamp::new(Clock(9), SiteId(site)), Entry { value, edited: Clock(site), timed, writer })
+    };
+    let shows = |entries: Vec<(Stamp, Entry)>, rest| {
+        let register: Register = entries.into_iter().collect();
+        let shown = shown(&register, &ranked(rest), None).unwrap();
+        (shown.value.unwrap().as_str().to_owned(), shown.open, shown.contested)
+    };
+    let first = || entry(1, "w1", "\"first\"", false);
+    let a = || entry(2, "w2", "\"a\"", false);
+    let b = || entry(3, "w0", "\"b\"", false);
+    let other = || entry(4, "someone", "\"other\"", true);
+    let is = |value: &str, open| (format!("\"{value}\""), open, true);
+    assert_eq!(shows(vec![first(), a(), b(), other()], Rule::Review), is("first", false));
+    assert_eq!(shows(vec![a(), b(), other()], Rule::Review), is("b", true));
+    assert_eq!(shows(vec![a(), b(), other()], Rule::Latest), is("b", true));
+    assert_eq!(shows(vec![a(), b(), other()], Rule::Min), is("a", false));
+    assert_eq!(shows(vec![a(), other()], Rule::Review), is("a", false));
 }
 
 fn set(hub: &mut Hub, claimed_ms: u64, base: Option<Token>, value: i64) -> Stamp {

@@ -27,6 +27,7 @@ mod limits;
 mod load;
 mod locate;
 mod names;
+mod preference;
 mod profile;
 mod program;
 mod resolve;

@@ -81,7 +81,7 @@ fn reason(entity: &LinkedEntity, path: &Path) -> &'static str {
             Rule::Latest => "the value edited last",
             Rule::Max => "the greatest value",
             Rule::Min => "the least value",
-            Rule::Priority(_) => "the preferred side",
+            Rule::Priority(_) | Rule::Ranked { .. } => "the preferred side",
             Rule::Concat { .. } => "both in one text",
             Rule::Custom(_) => "the configured rule decides",
             Rule::Review => "a person decides",

@@ -55,10 +55,8 @@ pub fn prepare(
     if let Some(finding) = refusal(config, &link, &asked, options.max_delete.is_some()) {
         return Err(Refusal::from(finding).into());
     }
-    let decider = match options.on_conflict {
-        None | Some(Preference::Fail) => {
-            Decider::of(link.on_conflict.unwrap_or_default(), &link.source, &link.target)
-        }
+    let decider = |entity: &Entity| match options.on_conflict {
+        None | Some(Preference::Fail) => Decider::configured(config, &link, entity),
         Some(Preference::Ask) => Decider::Person,
         Some(Preference::Source) => Decider::Side(link.source.clone()),
         Some(Preference::Target) => Decider::Side(link.target.clone()),
@@ -70,7 +68,7 @@ pub fn prepare(
         link.fields_first && matches!(options.on_conflict, None | Some(Preference::Fail));
     let mut entities: Vec<FileEntity> = asked
         .into_iter()
-        .map(|entity| file_entity(entity, rules(entity, &decider, fields_first)))
+        .map(|entity| file_entity(entity, rules(entity, &decider(entity), fields_first)))
         .collect();
     let (mut source, mut target) = (file_domain(source), file_domain(target));
     add_filter(&link, &mut source.domain);

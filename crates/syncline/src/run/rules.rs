@@ -9,7 +9,7 @@ use syncline_merge::rules::{
 use syncline_model::id::{DomainName, Writer};
 use syncline_policy::Expression;
 
-use crate::config::{Deletion, Entity, OnConflict, Rule, Shape};
+use crate::config::{Config, Deletion, Entity, Link, OnConflict, Rule, Shape};
 
 /// What stands between two values that are shown as one text.
 const BOTH_SEPARATOR: &str = " / ";
@@ -21,6 +21,8 @@ pub(super) enum Decider {
     Fields,
     /// This side comes first.
     Side(DomainName),
+    /// Domains that come before others, group by group; within a group, the other decider.
+    Ranked(Vec<Vec<DomainName>>, Box<Decider>),
     /// The one edited last.
     Newer,
     /// Both are shown.
@@ -30,25 +32,52 @@ pub(super) enum Decider {
 }
 
 impl Decider {
-    /// Returns who decides for a preference of a link.
-    pub(super) fn of(preference: OnConflict, source: &DomainName, target: &DomainName) -> Self {
+    /// Returns who decides in an entity over a link, as it is configured.
+    pub(super) fn configured(config: &Config, link: &Link, entity: &Entity) -> Self {
+        // A circle is refused before; then nobody comes first.
+        let preference = config.preference(link, &entity.name).unwrap_or_default();
+        let Some(preference) = preference else {
+            return Self::of(link.on_conflict.unwrap_or_default(), link);
+        };
+        let rest = Self::of(preference.rest, link);
+        match preference.ranks.as_slice() {
+            [] | [_] => rest,
+            _ => Self::Ranked(preference.ranks, Box::new(rest)),
+        }
+    }
+
+    fn of(preference: OnConflict, link: &Link) -> Self {
         match preference {
             OnConflict::Merge => Self::Fields,
-            OnConflict::Source => Self::Side(source.clone()),
-            OnConflict::Target => Self::Side(target.clone()),
+            OnConflict::Source => Self::Side(link.source.clone()),
+            OnConflict::Target => Self::Side(link.target.clone()),
             OnConflict::Newer => Self::Newer,
             OnConflict::Review => Self::Person,
         }
     }
 
-    fn rule(&self) -> Option<MergeRule> {
-        Some(match self {
-            Self::Fields => return None,
+    /// Returns the rule that takes the place of the one of a field.
+    fn rule(&self, of_field: MergeRule) -> MergeRule {
+        match self {
+            Self::Fields => of_field,
             Self::Side(domain) => MergeRule::Priority(Arc::from([Writer::from(domain)])),
+            Self::Ranked(ranks, rest) => {
+                let writers = |rank: &Vec<DomainName>| rank.iter().map(Writer::from).collect();
+                let ranks = ranks.iter().map(writers).collect();
+                MergeRule::Ranked { ranks, rest: Arc::new(rest.rule(of_field)) }
+            }
             Self::Newer => MergeRule::Latest,
             Self::Both => MergeRule::Concat { separator: BOTH_SEPARATOR.into() },
             Self::Person => MergeRule::Review,
-        })
+        }
+    }
+
+    fn asks(&self) -> bool {
+        match self {
+            Self::Person => true,
+            Self::Ranked(_, rest) => rest.asks(),
+            _ => false,
+        }
     }
 }
 
@@ -56,18 +85,17 @@ impl Decider {
 /// register, unless what is written for a field comes first; shapes that merge without a winner stay
 /// as they are.
 pub(super) fn rules(entity: &Entity, decider: &Decider, fields_first: bool) -> EntityRules {
-    let preferred = decider.rule();
-    let replacing = preferred.clone().filter(|_| !fields_first);
+    let of_field = |of: &Rule| if fields_first { rule(of) } else { decider.rule(rule(of)) };
     let fields = entity.fields.iter().map(|field| FieldRules {
         pattern: field.pattern.clone(),
         shape: shape(&field.shape),
-        rule: replacing.clone().unwrap_or_else(|| rule(&field.rule)),
+        rule: of_field(&field.rule),
     });
     EntityRules {
         fields: fields.collect(),
-        rule_default: preferred.unwrap_or_default(),
-        deletion: match (decider, entity.deletion) {
-            (Decider::Person, _) | (_, Deletion::Review) => MergeDeletion::Review,
+        rule_default: decider.rule(MergeRule::default()),
+        deletion: match (decider.asks(), entity.deletion) {
+            (true, _) | (_, Deletion::Review) => MergeDeletion::Review,
             (_, Deletion::EditWins) => MergeDeletion::EditWins,
             (_, Deletion::DeleteWins) => MergeDeletion::DeleteWins,
         },

@@ -256,3 +256,90 @@ fn what_business_may_not_have_does_not_reach_the_club_behind_it() {
     desk.run("sync").exits(0);
     assert_eq!(desk.read("club")["a"], json!({ "id": "a" }));
 }
+
+/// A star of three, whose links each have a preference, or none.
+fn star(preferences: [&str; 2]) -> String {
+    let mut text = String::from("[entities.contacts]\n");
+    for name in ["personal", "business", "third"] {
+        text.push_str(&format!("[domains.{name}]\npath = \"data/{name}\"\n"));
+    }
+    for (name, preference) in ["business", "third"].into_iter().zip(preferences) {
+        text.push_str(&format!(
+            "[links.{name}]\nsource = \"personal\"\ntarget = \"{name}\"\n{preference}\n"
+        ));
+    }
+    text
+}
+
+fn shown(desk: &Desk) -> [String; 3] {
+    ["personal", "business", "third"]
+        .map(|domain| desk.read(domain)["a"]["f"].as_str().unwrap().to_owned())
+}
+
+#[test]
+fn links_of_one_entity_settle_a_conflict_alike_whatever_each_prefers() {
+    let words = ["", "source", "target", "newer", "review"];
+    let preference = |word: &str| match word {
+        "" => String::new(),
+        word => format!("on_conflict = \"{word}\""),
+    };
+    for (number, [first, second]) in
+        words.iter().flat_map(|first| words.map(|second| [*first, second])).enumerate()
+    {
+        let desk = Desk::new();
+        desk.put("syncline.toml", star([&preference(first), &preference(second)]).as_bytes());
+        std::fs::create_dir(desk.path("data/third")).unwrap();
+        let hold = |domain: &str, value: &str, day: usize| {
+            let time = format!("2026-01-0{day}T00:00:00Z");
+            let timed = json!([{ "id": "a", "lastModified": time, "f": value }]);
+            let bare = json!([{ "id": "a", "f": value }]);
+            desk.contacts(domain, if number % 2 == 0 { &timed } else { &bare });
+        };
+        for domain in ["personal", "business", "third"] {
+            hold(domain, "0", 1);
+        }
+        desk.run("sync").exits(0);
+        for (day, domain) in ["third", "personal", "business"].into_iter().enumerate() {
+            hold(domain, domain, 2 + day);
+        }
+        for _ in 0..2 {
+            desk.run("sync");
+        }
+        let settled = shown(&desk);
+        let story = format!("{first}, {second}: {settled:?}");
+        let listed = desk.run("conflicts list --status open --json").exits(0).json();
+        let is_open = !listed["conflicts"].as_array().unwrap().is_empty();
+        for link in ["business", "third", "business", "third"] {
+            let code = desk.run(&format!("sync --link {link}")).code;
+            assert_eq!(shown(&desk), settled, "{story} after {link}");
+            assert!(code == 0 || code == 5 && is_open, "{story}: {code} of {link}");
+        }
+        let is_agreed = settled.iter().all(|value| *value == settled[0]);
+        assert!(is_agreed || is_open, "{story}");
+        let wins = |word: &str| [first, second].iter().all(|said| *said == word);
+        assert!(!wins("source") || settled[0] == "personal", "{story}");
+        assert!(!wins("target") || settled[0] != "personal" || is_open, "{story}");
+    }
+}
+
+#[test]
+fn with_spec_001s_configuration_three_domains_come_to_one_value() {
+    for preference in ["source", "target"] {
+        let desk = Desk::new();
+        std::fs::create_dir(desk.path("data/third")).unwrap();
+        let domains = ["personal", "business", "third"];
+        let config = format!(
+            r#"{{"domains": {{"personal": {{}}, "business": {{}}, "third": {{}}}},
+                "sync": {{"conflictResolution": "{preference}"}}}}"#
+        );
+        desk.put("cross_domain_config.json", config.as_bytes());
+        for domain in domains {
+            desk.contacts(domain, &json!([{ "id": "a", "f": domain }]));
+        }
+        desk.run("sync").exits(0);
+        desk.run("sync").exits(0);
+        let expected = if preference == "source" { "personal" } else { "third" };
+        assert_eq!(shown(&desk), [expected; 3].map(str::to_owned), "{preference}");
+        desk.run("sync").exits(0).says("Nothing to do");
+    }
+}

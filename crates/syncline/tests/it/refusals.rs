@@ -38,6 +38,8 @@ const CASES: &[Case] = &[
     (Fault::FilterWithheld, "filter = [{ path = \"/c\", equals = 1 }]\n[entities.contacts]\n[[domains.business.policy.fields]]\npath = \"/c\"\naction = \"deny\"\n", nothing, ("CHECK_FILTER_WITHHELD", 3)),
     (Fault::LinksLeak, "[entities.contacts]\n[domains.third]\npath = \"data/third\"\n[links.on]\nsource = \"business\"\ntarget = \"third\"\nentities = [\"contacts\"]\n[[domains.business.policy.fields]]\npath = \"/s\"\naction = \"deny\"\n",
         |desk| fs::create_dir(desk.path("data/third")).unwrap(), ("CHECK_LINKS_LEAK", 3)),
+    (Fault::PreferencesCircle, "on_conflict = \"source\"\n[entities.contacts]\n[domains.third]\npath = \"data/third\"\n[links.on]\nsource = \"business\"\ntarget = \"third\"\nentities = [\"contacts\"]\non_conflict = \"source\"\n[links.back]\nsource = \"third\"\ntarget = \"personal\"\nentities = [\"contacts\"]\non_conflict = \"source\"\n",
+        |desk| fs::create_dir(desk.path("data/third")).unwrap(), ("CHECK_PREFERENCES_CIRCLE", 3)),
     (Fault::StateInDomain, CONTACTS, |desk| symlink("data/personal", desk.path(".syncline")).unwrap(), ("CHECK_STATE_IN_DOMAIN", 3)),
     (Fault::DomainsOverlap, CONTACTS, |desk| {
         fs::remove_dir_all(desk.path("data/business")).unwrap();
@@ -75,7 +77,11 @@ fn what_check_calls_an_error_is_refused_by_every_command_that_reads_the_domains(
         damage(&desk);
         desk.run("check").exits(3).says(fault.code());
         let before = desk.files("data/personal");
-        let link = if *fault == Fault::LinksLeak { " --link work" } else { "" };
+        let link = if [Fault::LinksLeak, Fault::PreferencesCircle].contains(fault) {
+            " --link work"
+        } else {
+            ""
+        };
         for command in ["sync", "plan", "watch --jsonl", "status"] {
             // A watch tries again, and a limit is told by its run.
             if *code == "LIMIT_BYTES" && command.starts_with("watch") {

@@ -81,6 +81,8 @@ pub enum Fault {
     UserUnknown,
     /// What the policy of one domain keeps back reaches a domain behind it.
     LinksLeak,
+    /// Links prefer domains to one another in a circle.
+    PreferencesCircle,
     /// Nobody has the permissions that a link needs.
     LinkUnusable,
     /// A link chooses its records by a field that a policy withholds.
@@ -123,6 +125,7 @@ impl Fault {
         Self::TargetReadOnly,
         Self::UserUnknown,
         Self::LinksLeak,
+        Self::PreferencesCircle,
         Self::LinkUnusable,
         Self::FilterWithheld,
         Self::LimitExcessive,
@@ -159,6 +162,7 @@ impl Fault {
             Self::TargetReadOnly => "CHECK_TARGET_READ_ONLY",
             Self::UserUnknown => "CHECK_USER_UNKNOWN",
             Self::LinksLeak => "CHECK_LINKS_LEAK",
+            Self::PreferencesCircle => "CHECK_PREFERENCES_CIRCLE",
             Self::LinkUnusable => "CHECK_LINK_UNUSABLE",
             Self::FilterWithheld => "CHECK_FILTER_WITHHELD",
             Self::LimitExcessive => "CHECK_LIMIT_EXCESSIVE",
@@ -196,6 +200,7 @@ impl Fault {
             | Self::IdWithheld
             | Self::KeyFieldMerged
             | Self::LinksLeak
+            | Self::PreferencesCircle
             | Self::FilterWithheld
             | Self::MirrorUnguarded
             | Self::SecretLiteral

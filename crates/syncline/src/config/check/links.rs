@@ -4,7 +4,7 @@ use syncline_model::id::EntityName;
 use syncline_policy::{Access, Crossing, Direction as Way};
 
 use super::super::error::At;
-use super::super::settings::{Config, Deletion, Direction, Domain, Link, OnConflict, Rule};
+use super::super::settings::{Config, Deletion, Direction, Domain, Entity, Link, OnConflict, Rule};
 use super::finding::{Fault, Findings};
 use super::places::writes_into;
 
@@ -42,6 +42,25 @@ pub(super) fn check(config: &Config, findings: &mut Findings<'_>) {
         filtered(config, link, &at, findings);
         if link.on_conflict == Some(OnConflict::Newer) {
             timeless(config, link, &at, findings);
+        }
+    }
+}
+
+/// Reports entities whose links prefer domains to one another in a circle.
+pub(super) fn preferences<'c>(
+    config: &Config,
+    entities: impl Iterator<Item = &'c Entity>,
+    findings: &mut Findings<'_>,
+) {
+    for entity in entities {
+        let mut links = config.links.iter().filter(|link| link.entities.contains(&entity.name));
+        if let Some(link) = links.find(|link| config.preference(link, &entity.name).is_err()) {
+            let what = format!("closes a circle of preferences in `{}`", entity.name);
+            let why = "each domain would come before the next and the last before the first: a conflict \
+                       would be settled otherwise by each link, for ever";
+            let mend = "leave `on_conflict` out of one of these links, or turn it";
+            let at = At::new("links").key(&link.name).key("on_conflict");
+            findings.add(Fault::PreferencesCircle, &at, what, why, mend);
         }
     }
 }

@@ -25,6 +25,7 @@ pub fn check(loaded: &Loaded, moved: &[(DomainName, Moved)]) -> Vec<Finding> {
     rules::policies(config, &mut findings);
     links::check(config, &mut findings);
     leaks::check(config, config.entities.iter(), &mut findings);
+    links::preferences(config, config.entities.iter(), &mut findings);
     safety::check(loaded, &mut findings);
     let mut found = findings.found;
     found.sort_by_key(|finding| {
@@ -65,6 +66,7 @@ pub fn refusal(
     rules::policies(&of_run, &mut findings);
     links::check(&of_run, &mut findings);
     leaks::check(config, entities.iter().copied(), &mut findings);
+    links::preferences(config, entities.iter().copied(), &mut findings);
     safety::secrets(config, &mut findings);
     findings.found.into_iter().find(|finding| finding.severity == Severity::Error)
 }
