@@ -96,7 +96,7 @@ impl Config {
         let carrying = self.links.iter().filter(|link| link.entities.contains(entity));
         for other in carrying {
             let pair = [&other.source, &other.target];
-            let word = other.on_conflict.unwrap_or_default();
+            let word = self.preferred(other).unwrap_or_default();
             let turned = [pair[1], pair[0]];
             if ends == pair || ends == turned {
                 if !said.iter().any(|(known, _)| *known == ends) {

@@ -63,6 +63,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
         domains,
         entities,
         links,
+        is_source_first: false,
     })
 }
 

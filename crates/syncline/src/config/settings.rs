@@ -26,6 +26,8 @@ pub struct Config {
     pub guard: Guard,
     /// Who is told when a run fails or something waits for a person.
     pub notify: Notify,
+    /// Whether the source wins where a link says nothing of it, as in the spelling of spec 001.
+    pub is_source_first: bool,
 }
 
 /// A named place that holds records.
@@ -170,6 +172,9 @@ pub struct Link {
     /// Whether a rule that is written for a field comes before the preference of the link, as in the
     /// files and the spelling of spec 001.
     pub fields_first: bool,
+    /// Whether nobody has written which of its domains is the source, as in the files of spec 001: the
+    /// one that is asked for.
+    pub is_unordered: bool,
     /// Which records take part: those that meet every condition for their entity.
     pub filter: Vec<Filter>,
 }
@@ -250,6 +255,19 @@ impl Notify {
     }
 }
 
+impl Link {
+    /// Returns the same link asked for from its target to its source.
+    fn turned(&self) -> Self {
+        let mut turned =
+            Self { source: self.target.clone(), target: self.source.clone(), ..self.clone() };
+        if !self.is_unordered {
+            turned.direction = self.direction.reversed();
+            turned.on_conflict = self.on_conflict.map(OnConflict::reversed);
+        }
+        turned
+    }
+}
+
 impl Config {
     /// Returns the domain of this name.
     pub fn domain(&self, name: &str) -> Option<&Domain> {
@@ -265,31 +283,30 @@ impl Config {
     /// nothing else is written, neither for the field nor for the link.
     #[must_use]
     pub fn with_source_first(mut self) -> Self {
-        for link in &mut self.links {
-            link.on_conflict.get_or_insert(OnConflict::Source);
-            link.fields_first = true;
-        }
+        self.is_source_first = true;
+        self.links.iter_mut().for_each(|link| link.fields_first = true);
         self
     }
 
     /// Returns the link between two domains, turned so that its source is `source`.
     ///
     /// A link that is written the other way round is found too: its direction and its preference
-    /// are then exchanged, so that what is asked for on the command line means the same. A link
-    /// written in the asked order wins over one that has to be turned.
+    /// are then exchanged, so that what is asked for on the command line means the same; but for a link
+    /// of which nobody has written which domain is the source. A link written in the asked order wins
+    /// over one that has to be turned.
     pub fn link_for(&self, source: &str, target: &str) -> Option<Link> {
         let joins =
             |link: &&Link, a: &str, b: &str| link.source.as_str() == a && link.target.as_str() == b;
-        if let Some(link) = self.links.iter().find(|link| joins(link, source, target)) {
-            return Some(link.clone());
-        }
-        let turned = self.links.iter().find(|link| joins(link, target, source))?;
-        Some(Link {
-            source: turned.target.clone(),
-            target: turned.source.clone(),
-            direction: turned.direction.reversed(),
-            on_conflict: turned.on_conflict.map(OnConflict::reversed),
-            ..turned.clone()
-        })
+        let asked = self.links.iter().find(|link| joins(link, source, target)).cloned();
+        let turned =
+            || self.links.iter().find(|link| joins(link, target, source)).map(Link::turned);
+        let mut link = asked.or_else(turned)?;
+        link.on_conflict = self.preferred(&link);
+        Some(link)
+    }
+
+    /// Returns which side of a link wins a true conflict; `None` if nothing says so.
+    pub(super) fn preferred(&self, link: &Link) -> Option<OnConflict> {
+        link.on_conflict.or(self.is_source_first.then_some(OnConflict::Source))
     }
 }

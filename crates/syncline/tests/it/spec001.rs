@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::desk::{Answer, Desk, answer, repository};
 
@@ -309,4 +309,31 @@ fn a_value_that_gives_way_to_a_mask_is_told() {
     desk.contacts("business", &serde_json::json!([{ "id": "a", "phone": "CANARY" }]));
     let answer = run(&desk, EXAMPLE_1).exits(0).says("VALUE_REPLACED");
     assert!(!answer.stderr.contains("CANARY"), "{}", answer.stderr);
+}
+
+#[test]
+fn the_source_that_is_named_wins_and_is_mirrored_in_either_order() {
+    let held = |desk: &Desk| ["personal", "business"].map(|domain| desk.read(domain)["a"].clone());
+    for (config, flag) in [
+        ("{}", ""),
+        (r#"{"sync": {"conflictResolution": "source"}}"#, ""),
+        (r#"{"sync": {"direction": "source_to_target"}}"#, ""),
+        ("{}", " --direction source_to_target"),
+    ] {
+        for (source, target) in [("personal", "business"), ("business", "personal")] {
+            let desk = Desk::new();
+            desk.put("cross_domain_config.json", config.as_bytes());
+            for domain in [source, target] {
+                desk.contacts(domain, &json!([{ "id": "a", "f": domain }]));
+            }
+            let spelled = format!(
+                "cross-domain-sync --source {source} --target {target} --entities contacts{flag}"
+            );
+            desk.run(&spelled).exits(0);
+            let expected = json!({ "id": "a", "f": source });
+            assert_eq!(held(&desk), [expected.clone(), expected], "{config}{flag}: {source}");
+            desk.run(&spelled).exits(0);
+            assert_eq!(desk.read(target)["a"]["f"], source);
+        }
+    }
 }

@@ -58,6 +58,7 @@ fn usual(source: &DomainName, target: &DomainName, entities: &[EntityName]) -> L
         direction: Direction::default(),
         on_conflict: None,
         fields_first: false,
+        is_unordered: true,
         filter: Vec::new(),
     }
 }
@@ -103,8 +104,19 @@ fn link(
     });
     let filter = filter.collect::<Result<_, Refusal>>()?;
     let (name, entities) = (name.to_owned(), carried);
-    let fields_first = text.fields_first;
-    Ok(Link { name, source, target, entities, direction, on_conflict, fields_first, filter })
+    // So are only the links that are made of the files of spec 001, which write none.
+    let (fields_first, is_unordered) = (text.fields_first, text.fields_first);
+    Ok(Link {
+        name,
+        source,
+        target,
+        entities,
+        direction,
+        on_conflict,
+        fields_first,
+        is_unordered,
+        filter,
+    })
 }
 
 /// Returns the entities that a link lists, each once.
