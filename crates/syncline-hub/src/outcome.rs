@@ -106,6 +106,8 @@ pub struct UndoOutcome {
     pub withheld: Vec<(Side, EntityName, RecordId)>,
     /// Conflicts that are open again, since the run carried their decision.
     pub reopened: u64,
+    /// Conflicts that the rules settle again, since the run carried a person's decision.
+    pub settled_again: u64,
     /// Records that the next run writes again although nobody edits them, since the rules, or the
     /// other domains, say so.
     pub comes_again: Vec<(Side, EntityName, RecordId)>,
@@ -146,4 +148,6 @@ pub struct RecordView {
     pub bases: [Option<Fields>; 2],
     /// What each domain holds now.
     pub held: [Option<Fields>; 2],
+    /// Whether nobody knows what each domain holds now: it, or what may be it, cannot be read.
+    pub unreadable: [bool; 2],
 }

@@ -118,6 +118,7 @@ impl Hub {
             bases[side.index()] = rendering_of(self.view().base(&key)?);
         }
         let file = request.entities.iter().find(|file| file.entity.name == entity.name);
+        let mut unreadable = [false; 2];
         let held = match file {
             Some(file) => {
                 let input = self.view().read_entity(
@@ -134,14 +135,17 @@ impl Hub {
                     let known: Vec<&Fields> = bases[side].iter().collect();
                     match input.sides[side].held(id, &entity.id_path, &known) {
                         (Held::Present { fields, .. }, _) => Some(fields),
-                        _ => None,
+                        (found, _) => {
+                            unreadable[side] = found == Held::Unknown;
+                            None
+                        }
                     }
                 })
             }
             None => [None, None],
         };
         let hub = record.and_then(|record| visible(&record, &entity.rules, None));
-        Ok(RecordView { hub, bases, held })
+        Ok(RecordView { hub, bases, held, unreadable })
     }
 }
 

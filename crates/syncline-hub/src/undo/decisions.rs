@@ -3,7 +3,7 @@
 use syncline_engine::conflicts::Status;
 use syncline_engine::sync::Transaction;
 use syncline_merge::commit::{Site, operate};
-use syncline_merge::conflict::ConflictKind;
+use syncline_merge::conflict::{ConflictKind, conflicts};
 use syncline_merge::display::{Fields, value_at, visible};
 use syncline_merge::operation::{Effect, Operation};
 use syncline_merge::plain::Base;
@@ -19,11 +19,11 @@ use crate::error::HubError;
 
 impl RecordUndo<'_> {
     /// Takes back, of the record as it was before the run, the decisions that the run carried;
-    /// answers how many.
-    pub(super) fn reopen_values(&self, earlier: &mut Record) -> u64 {
+    /// answers of which fields.
+    pub(super) fn reopen_values(&self, earlier: &mut Record) -> Vec<Path> {
         let rules = &self.entity.entity.rules;
         let shown = visible(earlier, rules, None).unwrap_or_default();
-        let mut reopened = 0;
+        let mut reopened = Vec::new();
         for row in self.conflicts.iter().filter(|row| row.status == Status::Resolved) {
             let (path, kind) = (&row.conflict.path, row.conflict.kind);
             let Some(decided) = row.decision.as_ref().filter(|_| kind == ConflictKind::Values)
@@ -39,12 +39,30 @@ impl RecordUndo<'_> {
                     && says(after) == Some(value.clone())
             };
             let is_news = self.is_news(path, decided.stamp);
-            if is_news && self.parties.iter().any(is_carried) {
-                let sides = &row.conflict.sides;
-                reopened += u64::from(reopen(earlier, path, decided.stamp, sides));
+            let is_carried = is_news && self.parties.iter().any(is_carried);
+            if is_carried && reopen(earlier, path, decided.stamp, &row.conflict.sides) {
+                reopened.push(path.clone());
             }
         }
         reopened
+    }
+
+    /// Returns how many decisions that were taken back left their conflict open, and how many left it
+    /// to the rules, which settle it again.
+    ///
+    /// - `values`: the fields of those between values.
+    /// - `existence`: how many were between a deletion and an edit.
+    pub(super) fn open_and_settled(&self, values: &[Path], existence: u64) -> (u64, u64) {
+        let rules = &self.entity.entity.rules;
+        let found = self.record.as_ref().map(|record| conflicts(record, rules)).unwrap_or_default();
+        let is_open = |kind, path: &Path| {
+            found.iter().any(|one| one.open && one.kind == kind && one.path == *path)
+        };
+        let taken_back = values.len() as u64 + existence;
+        let open = values.iter().filter(|path| is_open(ConflictKind::Values, path)).count() as u64;
+        let is_question = found.iter().any(|one| one.open && one.kind == ConflictKind::Deletion);
+        let open = open + if is_question { existence } else { 0 };
+        (open, taken_back - open)
     }
 
     /// Returns whether no run had told a domain of a change before this one did.

@@ -81,8 +81,10 @@ pub(super) struct RecordUndo<'a> {
 /// What a person should know of a record that goes back.
 #[derive(Default)]
 pub(super) struct Told {
-    /// Conflicts whose decision is taken back.
+    /// Conflicts whose decision is taken back, and that wait for a person again.
     pub(super) reopened: u64,
+    /// Conflicts whose decision is taken back, and that the rules settle.
+    pub(super) settled_again: u64,
     /// Sides that the next run writes again, since the hub says so.
     pub(super) comes_again: Vec<Side>,
 }
@@ -279,7 +281,7 @@ impl RecordUndo<'_> {
         clock: &mut Clock,
     ) -> Result<Told, HubError> {
         let mut earlier = self.earlier.take().unwrap_or_default();
-        let mut reopened = self.reopen_values(&mut earlier);
+        let values = self.reopen_values(&mut earlier);
         let restored = self.restore(&earlier, transaction.run().at_ms, clock)?;
         if let Some(restored) = restored {
             let stamp = restored.stamp;
@@ -293,7 +295,8 @@ impl RecordUndo<'_> {
                 };
             }
         }
-        reopened += self.reopen_existence(&earlier, transaction, clock)?;
+        let existence = self.reopen_existence(&earlier, transaction, clock)?;
+        let (reopened, settled_again) = self.open_and_settled(&values, existence);
         let name = &self.entity.entity.name;
         transaction.keep_found(name, self.id, &self.found);
         if let Some(record) = &self.record {
@@ -309,7 +312,7 @@ impl RecordUndo<'_> {
         // Also where the run only settled them by other rules than those in force now.
         self.list_conflicts(transaction);
         let comes_again = self.comes_again(transaction.run().at_ms, *clock);
-        Ok(Told { reopened, comes_again })
+        Ok(Told { reopened, settled_again, comes_again })
     }
 
     /// Returns the record as it was, with new stamps where it has to say things anew; nothing if it

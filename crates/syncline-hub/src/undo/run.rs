@@ -110,6 +110,7 @@ impl Hub {
             left: returning.left.clone(),
             withheld: returning.withheld.clone(),
             reopened: 0,
+            settled_again: 0,
             comes_again: Vec::new(),
         })
     }
@@ -250,6 +251,7 @@ impl Hub {
                 let record = self.undo_of(sync_id, request, entity, id, known, &files)?;
                 let told = record.put_back(&mut transaction, &mut clock)?;
                 outcome.reopened += told.reopened;
+                outcome.settled_again += told.settled_again;
                 let again = told.comes_again.into_iter();
                 let name = &entity.entity.name;
                 outcome.comes_again.extend(again.map(|side| (side, name.clone(), id.clone())));

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_hub::{Hub, RecordView};
-use syncline_model::id::RecordId;
+use syncline_model::id::{DomainName, RecordId};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
 
@@ -135,6 +135,8 @@ fn print(context: &Context, prepared: &Prepared, id: &RecordId, view: &RecordVie
         prepared.link.source.to_string(),
         prepared.link.target.to_string(),
     ]];
+    let [of_source, of_target] = view.unreadable;
+    let is_any_unread = of_source || of_target;
     let at = |fields: Option<&Fields>, path: &Path| -> Option<Leaf> {
         fields?.iter().find(|(own, _)| own == path).map(|(_, leaf)| leaf.clone())
     };
@@ -142,12 +144,14 @@ fn print(context: &Context, prepared: &Prepared, id: &RecordId, view: &RecordVie
         sides.iter().copied().flatten().flatten().map(|(path, _)| path).collect();
     for path in paths {
         let [base, source, target] = sides.map(|fields| at(fields, path));
-        let is_same = source == target && (base == source || sides[0].is_none());
+        let is_same = source == target && (base == source || sides[0].is_none()) && !is_any_unread;
         if is_same && !output.verbose {
             continue;
         }
-        let cells = [&base, &source, &target].map(|leaf| match leaf {
+        let cells = [(&base, false), (&source, of_source), (&target, of_target)];
+        let cells = cells.map(|(leaf, is_unread)| match leaf {
             Some(leaf) => value(Some(leaf)),
+            None if is_unread => "?".to_owned(),
             None => "-".to_owned(),
         });
         let mut row = vec![format!("  {}", field(path))];
@@ -156,10 +160,23 @@ fn print(context: &Context, prepared: &Prepared, id: &RecordId, view: &RecordVie
     }
     output.line(&output.paint(Paint::Bold, &printable(id.as_str())));
     match rows.len() {
+        1 if is_any_unread => {}
         1 if sides.iter().all(Option::is_none) => output.line("  nobody has this record"),
         1 => output.line("  no field differs"),
         _ => output.text(&columns(&rows)),
     }
+    for domain in unreadable(prepared, view) {
+        output.line(&format!("  ? what {domain} holds of it cannot be read; look: syncline plan"));
+    }
+}
+
+/// Returns the domains of which nobody knows what they hold of a record.
+fn unreadable<'a>(
+    prepared: &'a Prepared,
+    view: &'a RecordView,
+) -> impl Iterator<Item = &'a DomainName> {
+    let domains = [&prepared.link.source, &prepared.link.target].into_iter();
+    domains.zip(view.unreadable).filter_map(|(domain, is_unread)| is_unread.then_some(domain))
 }
 
 fn to_json(prepared: &Prepared, entity: &str, id: &RecordId, view: &RecordView) -> Object {
@@ -182,5 +199,7 @@ fn to_json(prepared: &Prepared, entity: &str, id: &RecordId, view: &RecordView) 
     document.insert("base", fields(base(view)));
     document.insert("source", fields(view.held[0].as_ref()));
     document.insert("target", fields(view.held[1].as_ref()));
+    let unread = unreadable(prepared, view).map(|domain| Json::from(domain.as_str()));
+    document.insert("unreadable", Json::Array(unread.collect()));
     document
 }

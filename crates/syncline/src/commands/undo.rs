@@ -127,6 +127,12 @@ fn text(prepared: &Prepared, outcome: &UndoOutcome, verb: &str) -> String {
         let conflicts = count(outcome.reopened, "conflict is", "conflicts are");
         text.push_str(&format!("  {conflicts} open again: syncline conflicts list\n"));
     }
+    if outcome.settled_again > 0 {
+        let decisions = count(outcome.settled_again, "decision is", "decisions are");
+        text.push_str(&format!(
+            "  {decisions} taken back, and the rules settle again: syncline conflicts list --status all\n"
+        ));
+    }
     if !outcome.comes_again.is_empty() {
         let records = count(outcome.comes_again.len() as u64, "record comes", "records come");
         let named = named(prepared, &outcome.comes_again);
@@ -202,6 +208,7 @@ fn to_json(prepared: &Prepared, outcome: &UndoOutcome, is_done: bool) -> Object 
     document.insert("left", records(&outcome.left));
     document.insert("withheld", records(&outcome.withheld));
     document.insert("reopened", number(outcome.reopened));
+    document.insert("settledAgain", number(outcome.settled_again));
     document.insert("comesAgain", records(&outcome.comes_again));
     document
 }

@@ -179,3 +179,42 @@ fn what_a_policy_keeps_back_is_named_and_undone_once_it_may_be() {
     assert_eq!(desk.read("business").keys().collect::<Vec<_>>(), ["a", "b"]);
     desk.run(&format!("undo {run} --yes")).exits(6).says("it was undone already");
 }
+
+/// What a rule settles waits for nobody once a person's decision is taken back.
+#[test]
+fn an_undo_says_open_only_of_a_conflict_that_waits() {
+    for (rule, said, status) in [
+        ("\"review\"", "1 conflict is open again", "open"),
+        (
+            "{ priority = [\"personal\"] }",
+            "1 decision is taken back, and the rules settle again",
+            "settled",
+        ),
+    ] {
+        let desk = Desk::new();
+        let config = format!("[entities.contacts]\nfields = {{ \"/phone\" = {rule} }}\n");
+        desk.put("syncline.toml", config.as_bytes());
+        for phones in [["1", "1"], ["2", "3"]] {
+            for (domain, phone) in ["personal", "business"].into_iter().zip(phones) {
+                desk.contacts(domain, &json!([{ "id": "a", "phone": phone }]));
+            }
+            desk.run("sync");
+        }
+        desk.run("conflicts resolve --record a --take business --status all").exits(0);
+        desk.run("sync").exits(0);
+        let before = desk.files("data");
+        let plan = desk.run("undo latest --plan").exits(0).says(said);
+        assert_eq!(desk.files("data"), before);
+        let document = desk.run("undo latest --plan --json").exits(0).json();
+        crate::documents::check(&document);
+        let undone = desk.run("undo latest --yes").exits(0).says(said);
+        for answer in [plan, undone] {
+            assert_eq!(answer.stdout.contains("open again"), status == "open", "{}", answer.stdout);
+        }
+        let listed = desk.run("conflicts list --status all --json").exits(0).json();
+        let found = listed["conflicts"].as_array().unwrap();
+        assert!(found.iter().any(|row| row["status"] == status), "{listed:#}");
+        let waits = found.iter().any(|row| row["status"] == "open");
+        assert_eq!(waits, status == "open", "{listed:#}");
+    }
+}

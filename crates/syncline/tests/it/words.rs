@@ -303,3 +303,33 @@ fn the_hint_after_a_stop_asks_for_the_same_again() {
     let answer = desk.run("sync --id c000 --on-conflict fail").exits(5);
     answer.says("look: syncline plan --on-conflict fail --id c000    or leave out");
 }
+
+/// What nobody can read is not said to be missing.
+#[test]
+fn a_comparison_says_of_which_side_nobody_knows() {
+    let desk = synced(2);
+    let twice = json!([{ "id": "c000", "name": "x" }, { "id": "c000", "name": "y" },
+        { "id": "c001", "name": "Name 1" }]);
+    desk.contacts("business", &twice);
+    desk.run("sync").exits(4);
+    let answer = desk.run("diff contacts c000");
+    let said = "what business holds of it cannot be read";
+    assert!(
+        answer.stdout.contains("\"Name 0\"  ?") && answer.stdout.contains(said),
+        "{}",
+        answer.stdout
+    );
+    let document = desk.run("diff contacts c000 --json").json();
+    check(&document);
+    let found = &document["records"][0];
+    assert_eq!((&found["unreadable"], &found["target"]), (&json!(["business"]), &json!(null)));
+    // What is really missing is still shown as that, and what is there as it is.
+    let plain = desk.run("diff contacts c001").exits(0);
+    assert!(!plain.stdout.contains('?'), "{}", plain.stdout);
+    desk.contacts("business", &json!([{ "id": "c001", "name": "Name 1" }]));
+    let gone = desk.run("diff contacts c000").exits(0).stdout;
+    assert!(gone.contains("\"Name 0\"  -") && !gone.contains('?'), "{gone}");
+    // An item without an id may be any that is missing.
+    desk.contacts("business", &json!([{ "name": "Name 0" }, { "id": "c001", "name": "Name 1" }]));
+    desk.run("diff contacts c000").says(said);
+}
