@@ -167,8 +167,7 @@ impl Base {
 /// Returns which of its own changes a writer goes on to name once a write is done: those of fields that
 /// it was not shown. Of all else the token says what it was shown.
 fn own_after(intent: &Intent, mut own: Dots) -> Dots {
-    let is_needed = |stamp| intent.rendering.is_some() && !intent.token.covers_everywhere(stamp);
-    own.retain(|stamp| is_needed(*stamp));
+    own.retain(|stamp| !intent.token.covers_everywhere(*stamp));
     own
 }
 

@@ -84,16 +84,19 @@ impl Desk {
             let fields = fields.iter().filter(|(path, _)| (*path == withheld) == is_withheld);
             fields.cloned().collect()
         };
-        let mut rendering = of(&self.shown(writer).unwrap(), false);
-        rendering.extend(earlier.rendering.iter().flat_map(|held| of(held, true)));
-        rendering.sort();
+        let rendering = self.shown(writer).map(|shown| {
+            let mut rendering = of(&shown, false);
+            rendering.extend(earlier.rendering.iter().flat_map(|held| of(held, true)));
+            rendering.sort();
+            rendering
+        });
         let record = self.record.as_ref().unwrap();
         let mut token =
             Token::of(record, &self.rules, Some(&name), std::slice::from_ref(&withheld));
         token.keep(&withheld, &earlier.token);
-        let intent = Some(Intent { rendering: Some(rendering.clone()), token });
+        let intent = Some(Intent { rendering: rendering.clone(), token });
         *self.base(writer) = Some(Base { intent, ..earlier }.with_intent_written());
-        Some(Json::Object(to_object(&rendering)).to_compact_string())
+        rendering.map(|fields| Json::Object(to_object(&fields)).to_compact_string())
     }
 }
 

@@ -86,3 +86,24 @@ fn what_gave_way_to_a_field_that_a_writer_lacks_was_not_shown_to_it() {
     values.sort();
     assert_eq!(values, ["0", "1", "2", "3"]);
 }
+
+/// A writer made a member of a field that it is not shown any more. Once the record was deleted there, and
+/// it begins a new one, the members of the old life are not its own, also where somebody else has kept
+/// the record up.
+#[test]
+fn who_creates_a_record_anew_brings_none_of_its_own_back_that_it_was_not_shown() {
+    let keyed = Shape::Keyed { key: "id".into() };
+    let sum = Shape::Sum { minimum: None };
+    let fields = [("/k", keyed, Rule::Latest), ("/k/*/n", sum, Rule::Latest)];
+    let mut desk = Desk::new(rules(&fields));
+    desk.read("a", Some(r#"{"w":0}"#));
+    desk.write("a");
+    desk.write("b");
+    desk.read("a", Some(r#"{"k":[{"id":"x","n":4}],"w":0}"#));
+    desk.write("c");
+    desk.read("c", None);
+    assert_eq!(desk.write_but("a", "/k"), None);
+    desk.read("b", Some(r#"{"w":1}"#));
+    desk.read("a", Some(r#"{"k":[{"id":"y","n":2}]}"#));
+    assert_eq!(desk.write("d").as_deref(), Some(r#"{"k":[{"id":"y","n":2}],"w":1}"#));
+}

@@ -301,9 +301,7 @@ impl World {
         let rendering = visible(real, &self.hubs[hub].rules, Some(&name));
         let rendering = rendering.map(|shown| with_hidden(shown, &hidden, base.as_ref()));
         let mut seeing = self.show(hub, record, &name, &hidden)?.unwrap_or_default();
-        if let (Some(base), Some(before)) = (&base, &self.writers[writer].believed[record])
-            && base.rendering.is_some()
-        {
+        if let (Some(base), Some(before)) = (&base, &self.writers[writer].believed[record]) {
             seeing.keep(&hidden, &base.token, &before.seeing);
         }
         let token = seeing.token.clone();
@@ -415,7 +413,7 @@ impl Believed {
             return self;
         };
         let mut own = Seen::default();
-        for part in hidden.into_iter().filter(|_| content.is_some()) {
+        for part in hidden {
             own[part] = self.own[part];
         }
         Self { content, seeing, own, intent: None }
