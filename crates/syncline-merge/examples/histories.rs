@@ -1,8 +1,10 @@
 //! Plays random histories against the causal oracle, as the tests do, but many of them.
 //!
-//! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n] [--hides]`
+//! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n] [--hides]
+//! [--late] [--fails] [--digests] [--withholds]`
 //!
-//! With `--hides` files are not shown some fields.
+//! With `--hides` files are not shown some fields, with `--late` hubs join that begin empty, with `--fails`
+//! rules fail, with `--digests` hubs compare digests, with `--withholds` they keep records whole from each other.
 //! Prints the first history that fails, with as few actions as can be, and ends with exit code 1.
 #![expect(clippy::disallowed_methods, reason = "a tool reads its arguments; the library does not")]
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
@@ -16,7 +18,7 @@ mod world;
 use std::collections::BTreeMap;
 use std::process::ExitCode;
 
-use world::{Wish, minimised, play};
+use world::{More, Wish, minimised, play};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().collect();
@@ -26,11 +28,14 @@ fn main() -> ExitCode {
     };
     let histories = number("--histories").unwrap_or(10_000);
     let first = number("--seed").unwrap_or(0);
-    let hides = arguments.iter().any(|argument| argument == "--hides");
+    let names = ["--hides", "--late", "--fails", "--digests", "--withholds"];
+    let is_asked_for = |name: &str| arguments.iter().any(|argument| argument == name);
+    let asked_for = More::ALL.into_iter().zip(names).filter(|(_, name)| is_asked_for(name));
+    let more: Vec<More> = asked_for.map(|(more, _)| more).collect();
     let (mut changes, mut longest) = (0, 0);
     let mut counts = BTreeMap::new();
     for seed in first..first.saturating_add(histories) {
-        match play(seed, &Wish { hides, ..Wish::default() }) {
+        match play(seed, &Wish { more: &more, ..Wish::default() }) {
             Ok(world) => {
                 changes += world.oracle.changes.len();
                 for (what, count) in world.counts {

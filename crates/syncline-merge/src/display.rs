@@ -107,7 +107,13 @@ fn decided<'a>(
         Rule::Concat { separator } if is_disputed => concat(entries, separator),
         Rule::Custom(rule) if is_disputed => {
             let values: Vec<&Leaf> = entries.iter().filter_map(|(_, e)| e.value.as_ref()).collect();
-            rule.compute(&values)
+            let computed = rule.compute(&values);
+            if computed.is_none() && is_planted(Fault::FailedRuleLeavesOut) {
+                let is_fit = |value: &&Leaf| rule.compute(&[value]).is_some();
+                rule.compute(&values.into_iter().filter(is_fit).collect::<Vec<_>>())
+            } else {
+                computed
+            }
         }
         _ => None,
     };

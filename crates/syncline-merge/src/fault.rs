@@ -41,6 +41,14 @@ pub enum Fault {
     FieldDeltasWithoutStart,
     /// The exchange skips a record whose greatest clock the peer has seen.
     HighestClockSkips,
+    /// A hub that joins late is not told what its peers have forgotten.
+    LateHubNotToldWhatIsGone,
+    /// Values for which a rule fails are left out, and it is asked for the others.
+    FailedRuleLeavesOut,
+    /// A digest is one of the fields alone, not of what keeps or deletes their record.
+    DigestOfFields,
+    /// Who takes a batch takes it for known also where records were withheld whole.
+    WithheldRecordCountsAsKnown,
     /// After an undo every writer counts as having seen all of the record.
     UndoSeesAll,
     /// A domain that leads to another folder is taken for the one that was known.

@@ -369,6 +369,29 @@ impl World {
         Ok(())
     }
 
+    /// Somebody who is shown a record deletes it; where none is to be seen nothing happens.
+    pub(super) fn record_is_deleted(&mut self, hub: usize, record: usize) -> Result<(), String> {
+        let writer = Writer::new("cleaner").unwrap();
+        let seeing = self.show(hub, record, &writer, &[])?;
+        let Some(seeing) = seeing.filter(|seeing| !seeing.token.invisible) else { return Ok(()) };
+        let edited = Clock::new(self.now_ms, 0);
+        let operation = Operation { effect: Effect::Delete, writer, edited, timed: true };
+        let request = Request {
+            record,
+            creates: false,
+            seeing: &seeing,
+            own: &[],
+            own_set: Set::default(),
+            operation: &operation,
+            repeated: false,
+        };
+        self.note(|| format!("record {record} is deleted at hub {hub}"));
+        match self.commit(hub, &request)? {
+            Err(refusal) => Err(format!("a deletion is refused: {refusal}")),
+            Ok(_) => Ok(()),
+        }
+    }
+
     /// No register grows beyond its bound.
     fn bound(&self, hub: usize, record: usize) -> Result<(), String> {
         let real = self.hubs[hub].records[record].as_ref();

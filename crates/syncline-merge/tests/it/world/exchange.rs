@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use syncline_merge::commit::cap;
-use syncline_merge::exchange::{Batch, receive, withhold};
+use syncline_merge::exchange::{Batch, digest, receive, withhold};
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::join::join;
 use syncline_merge::state::Record;
@@ -14,7 +14,7 @@ use syncline_model::path::Path;
 
 use super::hub::Peer;
 use super::random::Random;
-use super::{RECORDS, World};
+use super::{More, RECORDS, World};
 use crate::oracle::{GROUPS, Known, TOPS};
 
 /// Most changes that hubs make by themselves in one exchange: settlements of registers at their bound.
@@ -32,8 +32,14 @@ pub(crate) struct Message {
     /// What the sender had received of each record sent, and the parts that it withheld.
     known: Vec<Known>,
     withheld: Vec<usize>,
-    /// What the sender has no record of, at a first reading after a restore.
+    /// What the sender has no record of, where the receiver reads from the start.
     lacks: Vec<(usize, Known)>,
+    /// Whether the receiver reads from the start.
+    anew: bool,
+    /// Whether the sender keeps records whole from the receiver.
+    keeps: bool,
+    /// Whether it holds what digests showed to differ: it fits wherever the receiver stands.
+    repairs: bool,
 }
 
 impl World {
@@ -42,7 +48,7 @@ impl World {
         if from == to {
             return Ok(());
         }
-        let message = self.message(from, to, Some(random));
+        let message = self.message(from, to, Some(random), false);
         if random.chance(15) {
             self.network.push(message.clone());
         }
@@ -51,10 +57,25 @@ impl World {
         Ok(())
     }
 
+    /// A hub takes what another one has for it.
+    pub(super) fn hub_reads(&mut self, to: usize, from: usize) -> Result<(), String> {
+        let message = self.message(from, to, None, false);
+        self.deliver(message).map(|_| ())
+    }
+
     /// Packs what a peer needs: the records changed since its cursor, as they are now.
-    fn message(&mut self, from: usize, to: usize, random: Option<&mut Random>) -> Message {
+    ///
+    /// - `repairs`: whether digests are compared, so that records are left out that are the same.
+    fn message(
+        &mut self,
+        from: usize,
+        to: usize,
+        random: Option<&mut Random>,
+        repairs: bool,
+    ) -> Message {
         self.acknowledge(from);
-        let Peer { site, cursor, anew } = self.hubs[to].peers[from];
+        let Peer { site, cursor, anew, .. } = self.hubs[to].peers[from];
+        let (anew, cursor) = (anew || repairs, if repairs { 0 } else { cursor });
         let sender = &self.hubs[from];
         let start = if site == sender.site { cursor.min(sender.log.len()) } else { 0 };
         let mut end = sender.log.len();
@@ -72,11 +93,14 @@ impl World {
         let paths: Vec<Path> = parts.iter().map(|part| Path::parse(TOPS[*part]).unwrap()).collect();
         let mut states = Vec::new();
         let mut known = Vec::new();
-        for record in (0..RECORDS).filter(|r| sender.log[start.min(end)..end].contains(r)) {
+        let keeps = |record: &usize| self.kept_whole.contains(&(from, to, *record));
+        let changed = (0..RECORDS).filter(|r| sender.log[start.min(end)..end].contains(r));
+        for record in changed.filter(|record| !keeps(record)) {
             let Some(real) = &sender.records[record] else {
                 continue;
             };
-            if self.skips(to, real) {
+            let mine = self.hubs[to].records[record].as_ref().filter(|_| repairs);
+            if self.skips(to, real) || mine.is_some_and(|mine| digest(mine) == digest(real)) {
                 continue;
             }
             let mut state = withhold(real, &paths);
@@ -88,6 +112,7 @@ impl World {
             known.push(sender.known[record].clone());
         }
         let lacks = (0..RECORDS).filter(|r| anew && current && sender.records[*r].is_none());
+        let lacks = lacks.filter(|record| !keeps(record));
         Message {
             from,
             to,
@@ -102,6 +127,55 @@ impl World {
             },
             known,
             withheld: parts,
+            anew,
+            keeps: (0..RECORDS).any(|record| keeps(&record)),
+            repairs,
+        }
+    }
+
+    /// A hub asks another one for what differs, by digests; the answer may be late.
+    pub(super) fn digests_are_compared(&mut self, random: &mut Random) -> Result<(), String> {
+        let (from, to) = (random.below(self.hubs.len()), random.below(self.hubs.len()));
+        if from == to {
+            return Ok(());
+        }
+        let message = self.message(from, to, None, true);
+        let sent = |record: &usize| message.batch.states.iter().any(|(one, _)| one == record);
+        let alike = (0..RECORDS).filter(|record| {
+            let [theirs, mine] = [from, to].map(|hub| self.hubs[hub].records[*record].is_some());
+            let is_kept = self.kept_whole.contains(&(from, to, *record));
+            theirs && mine && !is_kept && !sent(record)
+        });
+        let alike: Vec<usize> = alike.collect();
+        for record in alike {
+            let [theirs, mine] = [from, to].map(|hub| self.hubs[hub].known[record].seen);
+            if (0..GROUPS).any(|part| !theirs[part].is_within(&mine[part])) {
+                return Err(format!(
+                    "hub {to} takes record {record} for the same as at hub {from}"
+                ));
+            }
+            self.count("records left out for their digest");
+        }
+        self.count("comparisons of digests");
+        self.note(|| format!("hub {to} asks hub {from} for what differs"));
+        if random.chance(50) {
+            self.network.push(message);
+            return Ok(());
+        }
+        self.deliver(message).map(|_| ())
+    }
+
+    /// A hub keeps a record whole from another one, or lets it go.
+    pub(super) fn record_is_kept(&mut self, random: &mut Random) {
+        let (from, to) = (random.below(self.hubs.len()), random.below(self.hubs.len()));
+        let entry = (from, to, random.below(RECORDS));
+        if from == to {
+            return;
+        }
+        self.note(|| format!("hub {from} keeps record {} from hub {to}, or no longer", entry.2));
+        match self.kept_whole.iter().position(|one| *one == entry) {
+            Some(at) => drop(self.kept_whole.remove(at)),
+            None => self.kept_whole.push(entry),
         }
     }
 
@@ -136,9 +210,20 @@ impl World {
         if message.site > peer.site {
             *peer = Peer { site: message.site, cursor: 0, ..*peer };
         }
-        let fits = message.site == peer.site && message.batch.from.0 == peer.cursor as u64;
-        if !fits || (peer.anew && message.batch.from.0 != 0) {
+        let cursor = peer.cursor as u64;
+        let stands = message.batch.from.0 == cursor;
+        let repairs = message.repairs && message.batch.to.0 >= cursor;
+        if message.site != peer.site
+            || !(stands || repairs)
+            || (peer.anew && (message.batch.from.0 != 0 || !message.anew))
+        {
             return Ok(false);
+        }
+        if !message.keeps && peer.keeps && !message.anew {
+            // What was let go may stand in what it has read, and may be forgotten there by now.
+            *peer = Peer { cursor: 0, anew: true, keeps: false, ..*peer };
+            self.count("logs read from the start for what was let go");
+            return Ok(true);
         }
         let now_ms = self.hubs[to].now_ms(self.now_ms);
         let ahead = message
@@ -193,16 +278,23 @@ impl World {
         }
         self.join_forgotten(to, &message)?;
         let at = &mut self.hubs[to];
-        at.knowledge.join(&message.batch.knowledge);
+        if message.keeps && !is_planted(Fault::WithheldRecordCountsAsKnown) {
+            // It knows nothing of what was withheld: it neither acknowledges that, nor begins at a
+            // floor that may stand above it. Nor does it take an acknowledgement without the data that
+            // come with it: what was written beside a deletion may be among these.
+            self.counts.entry("batches with withheld records").and_modify(|n| *n += 1).or_insert(1);
+        } else {
+            at.knowledge.join(&message.batch.knowledge);
+        }
         at.clock = at.clock.max(message.batch.knowledge.known.clock_max());
-        at.peers[from].cursor = usize::try_from(message.batch.to.0).unwrap();
-        at.peers[from].anew = false;
+        let cursor = usize::try_from(message.batch.to.0).unwrap();
+        at.peers[from] = Peer { site: message.site, cursor, anew: false, keeps: message.keeps };
         Ok(at.log.len() > length)
     }
 
     /// After a restore: what a peer has forgotten is joined with nothing at the peer's floor.
     fn join_forgotten(&mut self, to: usize, message: &Message) -> Result<(), String> {
-        if !self.hubs[to].peers[message.from].anew {
+        if !self.hubs[to].peers[message.from].anew && !message.repairs {
             return Ok(());
         }
         for (record, known) in &message.lacks {
@@ -250,7 +342,7 @@ impl World {
     pub(super) fn policy_changes(&mut self, random: &mut Random) -> Result<(), String> {
         let (from, to) = (random.below(self.hubs.len()), random.below(self.hubs.len()));
         let part = 1 + random.below(GROUPS - 1);
-        if self.hides {
+        if self.plays(More::HiddenFields) {
             self.file_is_kept_from(random.below(self.writers()), 1 + random.below(GROUPS - 1));
         }
         if from == to {
@@ -278,7 +370,7 @@ impl World {
         for _ in 0..3 {
             for from in 0..self.hubs.len() {
                 for to in (0..self.hubs.len()).filter(|to| *to != from) {
-                    let message = self.message(from, to, None);
+                    let message = self.message(from, to, None, false);
                     self.deliver(message)?;
                 }
             }
@@ -296,6 +388,38 @@ impl World {
         Ok(())
     }
 
+    /// Records are deleted and forgotten, mostly while one hub is cut off.
+    pub(super) fn records_are_cleared(&mut self, random: &mut Random) -> Result<(), String> {
+        let off = random.below(self.hubs.len() + 1);
+        let hubs: Vec<usize> = (0..self.hubs.len()).filter(|hub| *hub != off).collect();
+        self.note(|| format!("records are cleared, without hub {off}"));
+        for record in 0..RECORDS {
+            if random.chance(70) {
+                self.record_is_deleted(random.pick(&hubs), record)?;
+            }
+        }
+        for _ in 0..3 {
+            for (from, to) in hubs.iter().flat_map(|from| hubs.iter().map(move |to| (*from, *to))) {
+                if from != to {
+                    self.hub_reads(to, from)?;
+                }
+            }
+            for record in 0..RECORDS {
+                self.tokens_expire(record);
+                for writer in 0..self.writers() {
+                    self.read(writer, record, random)?;
+                    self.write(writer, record, 9, random)?;
+                }
+            }
+        }
+        for hub in hubs {
+            for record in 0..RECORDS {
+                self.forget(hub, record)?;
+            }
+        }
+        Ok(())
+    }
+
     fn send_again(&mut self, hub: usize) {
         let at = &mut self.hubs[hub];
         (0..RECORDS).filter(|r| at.records[*r].is_some()).for_each(|record| {
@@ -308,7 +432,9 @@ impl World {
     pub(super) fn open_up(&mut self) {
         self.network.clear();
         self.withheld.clear();
+        self.kept_whole.clear();
         self.hides_nothing();
+        self.rules_work();
         self.site_is_declared_lost(&mut Random::new(0, 0)).unwrap();
         let latest = self.hubs.iter().map(|hub| hub.clock).max().unwrap_or(Clock(0));
         self.now_ms = self.now_ms.max(latest.millis() + 1);
@@ -329,7 +455,7 @@ impl World {
             let pairs: Vec<(usize, usize)> = pairs.filter(|(from, to)| from != to).collect();
             // All at once, so that what two hubs do at the same time meets on the way.
             let messages: Vec<Message> =
-                pairs.iter().map(|(from, to)| self.message(*from, *to, None)).collect();
+                pairs.iter().map(|(from, to)| self.message(*from, *to, None, false)).collect();
             for message in messages {
                 changed |= self.hubs[message.to].peers[message.from].site != message.site;
                 changed |= self.deliver(message)?;

@@ -348,7 +348,6 @@ impl World {
 
     /// Some files are not shown some parts.
     pub(super) fn hide(&mut self, random: &mut Random) {
-        self.hides = true;
         for writer in 0..self.writers() {
             for part in 1..GROUPS {
                 if random.chance(25) {

@@ -1,6 +1,8 @@
 //! A world, its history, and what is left of a history that failed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use syncline_merge::state::Record;
 use syncline_model::id::SiteId;
@@ -33,8 +35,12 @@ pub(crate) struct World {
     pub(super) ended: Vec<SiteId>,
     /// Parts withheld from one hub to another.
     pub(super) withheld: Vec<(usize, usize, usize)>,
-    /// Whether files are not shown some parts.
-    pub(super) hides: bool,
+    /// Records that one hub keeps whole from another.
+    pub(super) kept_whole: Vec<(usize, usize, usize)>,
+    /// What is played beside what all histories play.
+    pub(super) more: Vec<More>,
+    /// Whether rules fail at present that may.
+    pub(super) fails: Arc<AtomicBool>,
     pub(super) now_ms: u64,
     pub(super) names: u64,
     pub(super) operations: u64,
@@ -49,7 +55,7 @@ pub(crate) struct World {
 #[derive(Debug)]
 pub(crate) struct Failure {
     pub(crate) seed: u64,
-    pub(crate) hides: bool,
+    pub(crate) more: Vec<More>,
     pub(crate) action: usize,
     pub(crate) what: String,
     pub(crate) trace: Vec<String>,
@@ -122,7 +128,9 @@ impl World {
             lost: Vec::new(),
             ended: Vec::new(),
             withheld: Vec::new(),
-            hides: false,
+            kept_whole: Vec::new(),
+            more: Vec::new(),
+            fails: Arc::default(),
             now_ms: START_MS,
             names: 0,
             operations: 0,
@@ -160,13 +168,65 @@ impl World {
         *self.counts.entry(what).or_default() += 1;
     }
 
+    pub(super) fn plays(&self, more: More) -> bool {
+        self.more.contains(&more)
+    }
+
+    /// Plays what this history plays beside what all do.
+    fn acts_more(&mut self, seed: u64, action: usize) -> Result<(), String> {
+        for (at, more) in More::ALL.into_iter().enumerate() {
+            let mut random = Random::new(seed, (10_000 * (at + 1) + action) as u64);
+            if !self.plays(more) || self.is_full() {
+                continue;
+            }
+            let clears = matches!(more, More::LateHubs | More::WithheldRecords);
+            if clears && random.chance(5) {
+                self.records_are_cleared(&mut random)?;
+            }
+            match more {
+                More::LateHubs if random.chance(6) => self.hub_joins_late(&mut random)?,
+                More::FailingRules if random.chance(10) => self.rules_fail(&mut random),
+                More::Digests if random.chance(25) => self.digests_are_compared(&mut random)?,
+                More::WithheldRecords if random.chance(16) => self.record_is_kept(&mut random),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     pub(super) fn is_full(&self) -> bool {
         self.oracle.changes.len() + CHANGES_SPARE > CHANGES_MAX
     }
 }
 
+/// What a history may play beside what all of them do. Each is drawn from numbers of its own, so that
+/// histories without it stay as they were.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum More {
+    /// Files are not shown some fields, other ones from time to time.
+    HiddenFields,
+    /// Hubs join that begin empty.
+    LateHubs,
+    /// Rules fail for some values, and at times for all.
+    FailingRules,
+    /// Hubs compare digests and send each other what differs.
+    Digests,
+    /// Hubs keep records whole from each other, and let them go again.
+    WithheldRecords,
+}
+
+impl More {
+    pub(crate) const ALL: [Self; 5] = [
+        Self::HiddenFields,
+        Self::LateHubs,
+        Self::FailingRules,
+        Self::Digests,
+        Self::WithheldRecords,
+    ];
+}
+
 /// What to do with a history.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub(crate) struct Wish<'a> {
     /// Actions to leave out.
     pub(crate) without: Option<&'a BTreeSet<usize>>,
@@ -174,9 +234,8 @@ pub(crate) struct Wish<'a> {
     pub(crate) traced: bool,
     /// Whether to keep the states that are met.
     pub(crate) keeps: bool,
-    /// Whether files are not shown some parts. It is no kind of action, so that histories without it
-    /// stay as they were.
-    pub(crate) hides: bool,
+    /// What to play beside what all histories play.
+    pub(crate) more: &'a [More],
 }
 
 /// Plays the history of a seed and heals it in the end.
@@ -185,8 +244,12 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
     let mut world = World::new(seed);
     world.trace = wish.traced.then(Vec::new);
     world.kept = wish.keeps.then(Vec::new);
-    if wish.hides {
+    world.more = wish.more.to_vec();
+    if world.plays(More::HiddenFields) {
         world.hide(&mut Random::new(seed, 3));
+    }
+    if world.plays(More::FailingRules) {
+        world.rules_may_fail(&mut Random::new(seed, 5));
     }
     for action in 0..=rates.actions {
         let mut random = Random::new(seed, 100 + action as u64);
@@ -198,11 +261,11 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
         } else {
             let (name, _, act) = KINDS[rates.draw(&mut random)];
             world.note(|| format!("{action}: {name}"));
-            act(&mut world, &mut random)
+            act(&mut world, &mut random).and_then(|()| world.acts_more(seed, action))
         };
         if let Err(what) = done {
             let trace = world.trace.take().unwrap_or_default();
-            return Err(Failure { seed, hides: wish.hides, action, what, trace });
+            return Err(Failure { seed, more: world.more, action, what, trace });
         }
     }
     Ok(world)
@@ -211,14 +274,14 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
 /// Finds a failing history with as few actions as can be, and what it does.
 pub(crate) fn minimised(failure: Failure) -> Failure {
     let mut without: BTreeSet<usize> = BTreeSet::new();
-    let (seed, hides) = (failure.seed, failure.hides);
+    let (seed, more) = (failure.seed, failure.more.clone());
     let mut least = failure;
     for size in [16, 8, 4, 2, 1, 1] {
         let mut start = 0;
         while start < least.action.max(1) {
             let mut fewer = without.clone();
             fewer.extend(start..start + size);
-            let wish = Wish { without: Some(&fewer), traced: true, keeps: false, hides };
+            let wish = Wish { without: Some(&fewer), traced: true, keeps: false, more: &more };
             if fewer.len() > without.len()
                 && let Err(found) = play(seed, &wish)
             {
@@ -233,9 +296,8 @@ pub(crate) fn minimised(failure: Failure) -> Failure {
 
 impl std::fmt::Display for Failure {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { seed, action, what, .. } = self;
-        let hides = if self.hides { " with hidden fields" } else { "" };
-        writeln!(f, "history {seed}{hides} fails at action {action}:\n{what}")?;
+        let Self { seed, more, action, what, .. } = self;
+        writeln!(f, "history {seed} with {more:?} fails at action {action}:\n{what}")?;
         self.trace.iter().try_for_each(|line| writeln!(f, "  {line}"))
     }
 }

@@ -20,6 +20,9 @@ use crate::oracle::expect::{contents, difference, expected, lost_letters};
 use crate::oracle::set::Set;
 use crate::oracle::{Change, Drop, Item, Known, Reach, Slot, intern};
 
+/// Most hubs of a world, with those that join late.
+const HUBS_MAX: usize = 7;
+
 /// One hub.
 #[derive(Clone)]
 pub(crate) struct Hub {
@@ -46,8 +49,15 @@ pub(crate) struct Hub {
 pub(crate) struct Peer {
     pub(crate) site: SiteId,
     pub(crate) cursor: usize,
-    /// Whether the log is read from the start after a restore.
+    /// Whether the log is read from the start: after a restore, by a hub that joins late, and once no
+    /// record is withheld any more.
     pub(crate) anew: bool,
+    /// Whether records were withheld since the log was read from the start.
+    pub(crate) keeps: bool,
+}
+
+impl Peer {
+    const UNREAD: Self = Self { site: SiteId(0), cursor: 0, anew: false, keeps: false };
 }
 
 impl Hub {
@@ -61,7 +71,7 @@ impl Hub {
             log: vec![],
             knowledge: Knowledge::default(),
             earlier: vec![],
-            peers: vec![Peer { site: SiteId(0), cursor: 0, anew: false }; hubs],
+            peers: vec![Peer::UNREAD; hubs],
             results: BTreeMap::new(),
             rules,
             backup: None,
@@ -244,7 +254,7 @@ impl World {
         let Some(backup) = self.hubs[hub].backup.clone() else {
             return Ok(());
         };
-        let old = self.hubs[hub].site;
+        let (old, hubs) = (self.hubs[hub].site, self.hubs.len());
         let fresh = self.new_site();
         let at = &mut self.hubs[hub];
         *at = Hub { backup: Some(backup.clone()), ..(*backup).clone() };
@@ -252,6 +262,7 @@ impl World {
             at.site = fresh;
             self.ended.push(old);
         }
+        at.peers.resize(hubs, Peer::UNREAD);
         for peer in &mut at.peers {
             *peer = Peer { cursor: 0, anew: true, ..*peer };
         }
@@ -261,6 +272,25 @@ impl World {
         self.count("restores");
         self.note(|| format!("hub {hub} is restored, site {old} is now {fresh}"));
         Ok(())
+    }
+
+    /// A hub joins that has nothing. Like one that was restored it reads its peers from the start, and
+    /// learns what they have forgotten: one of them may hold what the others forgot before it came.
+    pub(super) fn hub_joins_late(&mut self, random: &mut Random) -> Result<(), String> {
+        if self.hubs.len() >= HUBS_MAX {
+            return Ok(());
+        }
+        let (site, hubs) = (self.new_site(), self.hubs.len() + 1);
+        let like = random.below(hubs - 1);
+        let rules = self.hubs[like].rules.clone();
+        let mut late = Hub::new(site, hubs, rules);
+        let anew = !is_planted(Fault::LateHubNotToldWhatIsGone);
+        late.peers.iter_mut().for_each(|peer| peer.anew = anew);
+        self.hubs.iter_mut().for_each(|hub| hub.peers.push(Peer::UNREAD));
+        self.hubs.push(late);
+        self.count("hubs that joined late");
+        self.note(|| format!("hub {} joins, site {site}", hubs - 1));
+        if random.chance(70) { self.hub_reads(hubs - 1, like) } else { Ok(()) }
     }
 
     pub(super) fn site_is_declared_lost(&mut self, _: &mut Random) -> Result<(), String> {

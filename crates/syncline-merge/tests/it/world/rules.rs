@@ -1,7 +1,11 @@
 //! The rules of the world: shapes are fixed, what is shown is drawn.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use syncline_merge::rules::{CustomRule, Deletion, EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::Writer;
+use syncline_model::json::Leaf;
 use syncline_model::path::Pattern;
 
 use super::World;
@@ -44,7 +48,44 @@ fn rule(random: &mut Random) -> Rule {
     }
 }
 
+/// A rule that counts numbers, and fails where it is given anything else; or for all values, at times.
+fn failing(fails: &Arc<AtomicBool>) -> Rule {
+    let fails = Arc::clone(fails);
+    Rule::Custom(CustomRule::new("failing", move |values| {
+        let is_well = !fails.load(Ordering::Relaxed)
+            && values.iter().all(|value| value.as_number().is_some());
+        is_well.then(|| Leaf::from(values.len() as u64))
+    }))
+}
+
 impl World {
+    /// Some registers are shown by a rule that may fail, at every hub.
+    pub(super) fn rules_may_fail(&mut self, random: &mut Random) {
+        let rule = failing(&self.fails);
+        let fields = self.hubs[0].rules.fields.iter().enumerate();
+        let registers = fields.filter(|(_, field)| matches!(field.shape, Shape::Register));
+        let registers: Vec<usize> = registers.map(|(at, _)| at).collect();
+        for at in registers.into_iter().filter(|_| random.chance(60)) {
+            self.hubs.iter_mut().for_each(|hub| hub.rules.fields[at].rule = rule.clone());
+        }
+        self.note(|| "rules are given that may fail".into());
+    }
+
+    /// Rules that may fail do from now on, or no longer; or others may.
+    pub(super) fn rules_fail(&mut self, random: &mut Random) {
+        if random.chance(40) {
+            return self.rules_may_fail(random);
+        }
+        let fails = !self.fails.fetch_xor(true, Ordering::Relaxed);
+        self.count("changes of rules that fail");
+        self.note(|| format!("rules fail: {fails}"));
+    }
+
+    /// No rule fails any more but for what it is given.
+    pub(super) fn rules_work(&mut self) {
+        self.fails.store(false, Ordering::Relaxed);
+    }
+
     /// One hub, or all of them, show by other rules from now on.
     pub(super) fn rules_change(&mut self, random: &mut Random) -> Result<(), String> {
         let rules = draw(random);
