@@ -300,15 +300,19 @@ impl World {
         for (record, known) in &message.lacks {
             let at = &mut self.hubs[to];
             let Some(mine) = &at.records[*record] else {
-                at.known[*record].join(known, &[]);
-                at.known[*record].forget();
+                if !message.keeps {
+                    at.known[*record].join(known, &[]);
+                    at.known[*record].forget();
+                }
                 continue;
             };
             let nothing = Record::begun(&message.batch.knowledge.floor);
             let joined = join(mine, &nothing).map_err(|error| error.to_string())?;
             at.known[*record].join(known, &[]);
             let mut writers = self.writers.iter_mut().filter(|writer| writer.hub == to);
-            if joined.is_empty() && !writers.any(|writer| writer.keeps_copy(*record)) {
+            // Without the floor, which it does not take from who withholds records, the record stays.
+            let may_go = joined.is_empty() && !message.keeps;
+            if may_go && !writers.any(|writer| writer.keeps_copy(*record)) {
                 at.records[*record] = None;
                 at.known[*record].forget();
                 let writers = self.writers.iter_mut().filter(|writer| writer.hub == to);
