@@ -76,6 +76,8 @@ pub(super) struct RecordUndo<'a> {
     others: Vec<Other>,
     pub(super) conflicts: Vec<ConflictRow>,
     pub(super) site: SiteId,
+    /// Whether the log tells of the run that it did something to the record.
+    is_told: bool,
 }
 
 /// What a person should know of a record that goes back.
@@ -160,6 +162,7 @@ impl Hub {
             others,
             conflicts: self.conflicts_of(name, id)?,
             site: self.site,
+            is_told: !entries.is_empty(),
         })
     }
 
@@ -294,6 +297,8 @@ impl RecordUndo<'_> {
                     None => transaction.batch.delete(key),
                 };
             }
+        } else if self.is_told {
+            self.log_nothing_new(transaction)?;
         }
         let existence = self.reopen_existence(&earlier, transaction, clock)?;
         let (reopened, settled_again) = self.open_and_settled(&values, existence);
@@ -349,6 +354,27 @@ impl RecordUndo<'_> {
         let before = self.record.as_ref().and_then(|record| visible(record, rules, None));
         let after = visible(&record, rules, None);
         self.record = Some(record);
+        self.log((before, after), stamp, origin, transaction)
+    }
+
+    /// Logs that the run was taken back where the record says the same as before: a mirror has only
+    /// replaced what a file held. Undos of earlier runs learn by it that this is none of what came since.
+    fn log_nothing_new(&self, transaction: &mut Transaction) -> Result<(), HubError> {
+        let record = self.record.as_ref();
+        let shown = record.and_then(|record| visible(record, &self.entity.entity.rules, None));
+        let clock = record.map(|record| record.version.clock_max()).unwrap_or_default();
+        let stamp = Stamp::new(clock, self.site);
+        self.log((shown.clone(), shown), stamp, None, transaction)
+    }
+
+    /// Logs what the record says, and what it said.
+    fn log(
+        &self,
+        (before, after): (Option<Fields>, Option<Fields>),
+        stamp: Stamp,
+        origin: Option<&Writer>,
+        transaction: &mut Transaction,
+    ) -> Result<(), HubError> {
         let change = LoggedChange {
             kind: ChangeKind::Undo,
             stamp,

@@ -6,12 +6,13 @@
 //! - What nobody has replaced, removed or decided against since is in a file or in a conflict after
 //!   every run.
 //! - A run that is undone and made again ends as it did before; so does one whose undo is undone.
+//! - Runs, mirrors and copies are undone one after the other, the latest first: each leaves the files of before it.
 //! - A run directly after a run writes nothing.
 
 use std::collections::BTreeSet;
 
 use syncline_engine::conflicts::{ConflictRow, Status};
-use syncline_engine::link::LinkedDomain;
+use syncline_engine::link::{Direction, LinkedDomain};
 use syncline_hub::{Choice, Hub, HubError, Silent, SyncOutcome, SyncRequest};
 use syncline_merge::conflict::ConflictKind;
 use syncline_merge::fault::{Fault, with_fault};
@@ -25,6 +26,13 @@ use crate::hunt_kit::no_guard;
 use crate::random::Random;
 
 const DOMAINS: [&str; 3] = ["personal", "business", "club"];
+
+const DIRECTIONS: [Direction; 4] = [
+    Direction::Bidirectional,
+    Direction::SourceToTarget,
+    Direction::TargetToSource,
+    Direction::Copy,
+];
 
 /// Steps of a history.
 const STEPS: usize = 10;
@@ -536,6 +544,36 @@ impl World {
         }
     }
 
+    /// Runs links as mirrors, copies and merges, and undoes what wrote, the latest first: in the end all
+    /// is as it was before them.
+    fn mirrors_and_back(&mut self) {
+        let mut undoable = Vec::new();
+        for _ in 0..2 + self.random.below(3) {
+            let link = self.random.below(self.links.len());
+            let before = self.all_texts();
+            let mut request = self.links[link].clone();
+            request.direction = DIRECTIONS[self.random.below(DIRECTIONS.len())];
+            let outcome = self.hub().sync(&request, &mut Silent).unwrap();
+            let (direction, sync_id) = (request.direction, outcome.report.sync_id);
+            self.tell(format!("{direction:?} {link}: {sync_id}"));
+            self.read();
+            self.tell_files();
+            if outcome.wrote {
+                undoable.push((link, sync_id, before));
+            }
+        }
+        for (link, sync_id, before) in undoable.into_iter().rev() {
+            if self.undo(link, &sync_id).is_none() {
+                self.fail("a run cannot be undone although all that came since was");
+            }
+            if self.all_texts() != before {
+                self.fail("the files are not what they were");
+            }
+        }
+        let link = self.random.below(self.links.len());
+        self.sync(link);
+    }
+
     fn all_texts(&self) -> Vec<String> {
         (0..self.files.len()).map(|at| self.text(at)).collect()
     }
@@ -552,7 +590,8 @@ impl World {
             self.edit(at);
         }
         let link = self.random.below(self.links.len());
-        match self.random.below(10) {
+        match self.random.below(12) {
+            10 | 11 => self.mirrors_and_back(),
             0..=2 => {
                 self.sync(link);
                 self.is_idle(link);

@@ -2,12 +2,13 @@
 //! what was united.
 
 use syncline_engine::conflicts::Status;
-use syncline_engine::link::{LinkedDomain, Side};
+use syncline_engine::link::{Direction, LinkedDomain, Side};
 use syncline_engine::sync::Rename;
 use syncline_hub::{
     FileEntity, HubError, Narrowing, Silent, SyncOutcome, SyncRequest, UndoOutcome,
 };
-use syncline_model::id::{DomainName, RecordId};
+use syncline_merge::rules::{EntityRules, Rule};
+use syncline_model::id::{DomainName, RecordId, Writer};
 use syncline_model::path::Path as Pointer;
 
 use crate::desk::{Desk, entity};
@@ -79,6 +80,10 @@ fn what_was_edited_after_such_a_run_is_left_by_its_undo() {
 }
 
 const DOMAINS: [&str; 3] = ["personal", "business", "club"];
+
+/// The directions in which a side gives way to the other.
+const MIRRORS: [Direction; 3] =
+    [Direction::TargetToSource, Direction::SourceToTarget, Direction::Copy];
 
 /// Personal, business and club in a row, with the two links.
 fn row_of_three() -> (Desk, [SyncRequest; 2]) {
@@ -307,5 +312,119 @@ fn what_was_edited_since_and_only_taken_in_is_left_by_an_undo() {
         assert_eq!(desk.held("personal"), items(&after("2")), "{typed:?}");
         let left: Vec<&str> = undone.left.iter().map(|(_, _, id)| id.as_str()).collect();
         assert_eq!(left, ["a"], "{typed:?}");
+    }
+}
+
+/// Both have typed; a rule settles it, the rule goes, and a mirror gives one of them up. What the mirror
+/// said anew at the hub its undo takes back.
+#[test]
+fn what_came_before_a_mirror_is_undone_after_it() {
+    let typed = |v: &str| item("a", v);
+    let preferring = |domain| Rule::Priority([Writer::new(domain).unwrap()].into());
+    for direction in MIRRORS {
+        for prefers in ["personal", "business"] {
+            let story = format!("{direction:?} {prefers}");
+            let mut desk = Desk::new();
+            desk.request.guard = no_guard();
+            desk.contacts("personal", &[&typed("P")]);
+            desk.contacts("business", &[&typed("B")]);
+            let mut runs = Vec::new();
+            let rules = [preferring(prefers), Rule::Review, Rule::Review];
+            let merge = Direction::Bidirectional;
+            for (rule_default, direction) in rules.into_iter().zip([merge, merge, direction]) {
+                let rules = EntityRules { rule_default, ..EntityRules::default() };
+                desk.request.entities = vec![entity("contacts", rules)];
+                desk.request.direction = direction;
+                let before = desk.files();
+                runs.push((desk.sync().unwrap(), desk.request.clone(), before));
+                assert_ne!(desk.files(), runs.last().unwrap().2, "{story}");
+            }
+            let (mirror, request, _) = &runs[2];
+            let mut again = mirror.report.sync_id.clone();
+            for _ in 0..2 {
+                again = desk.hub().undo(&again, request, false).unwrap().report.sync_id;
+            }
+            let refused = undo(&desk, &runs[1].1, &runs[1].0);
+            assert!(matches!(refused, Err(HubError::NotUndoable { .. })), "{story}: {refused:?}");
+            desk.hub().undo(&again, request, false).unwrap();
+            assert_eq!(desk.files(), runs[2].2, "{story}");
+            for (number, (run, request, before)) in runs[..2].iter().enumerate().rev() {
+                let undone = undo(&desk, request, run);
+                let undone = undone.unwrap_or_else(|error| panic!("{story}, {number}: {error}"));
+                assert!(undone.left.is_empty(), "{story}, {number}: {:?}", undone.left);
+                assert_eq!(desk.files(), *before, "{story}, {number}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_run_of_another_link_is_undone_after_a_mirror_was() {
+    let texts = |desk: &Desk| DOMAINS.map(|domain| desk.read(&format!("{domain}/contacts.json")));
+    let item = |v| format!(r#"{{"id":"a","u":"{v}","w":"0"}}"#);
+    for direction in MIRRORS {
+        for order in [[0, 1], [1, 0]] {
+            let story = format!("{direction:?} {order:?}");
+            let (desk, mut links) = row_of_three();
+            let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
+            for link in &mut links {
+                link.entities = vec![entity("contacts", rules.clone())];
+            }
+            // What is open between two of them waits, and the third is told.
+            let typists =
+                if order == [0, 1] { ["business", "club"] } else { ["personal", "business"] };
+            let [question, told] = [&links[order[1]], &links[order[0]]];
+            for (domain, v) in typists.into_iter().zip(["X", "Y"]) {
+                desk.contacts(domain, &[&item(v)]);
+            }
+            let sync = |request: &SyncRequest| desk.hub().sync(request, &mut Silent).unwrap();
+            assert!(!sync(question).wrote, "{story}");
+            let before = texts(&desk);
+            let run = sync(told);
+            assert!(run.wrote, "{story}");
+            let after = texts(&desk);
+            let request = SyncRequest { direction, ..question.clone() };
+            let mirror = sync(&request);
+            assert!(mirror.wrote, "{story}");
+            undo(&desk, &request, &mirror).unwrap();
+            assert_eq!(texts(&desk), after, "{story}");
+            let undone = undo(&desk, told, &run).unwrap_or_else(|error| panic!("{story}: {error}"));
+            assert!(undone.left.is_empty(), "{story}: {:?}", undone.left);
+            assert_eq!(texts(&desk), before, "{story}");
+        }
+    }
+}
+
+/// What is edited after the undo of a mirror stays, taken in by a run or not.
+#[test]
+fn an_edit_after_the_undo_of_a_mirror_is_left_by_an_undo_of_the_run_before_it() {
+    for direction in MIRRORS {
+        for is_taken_in in [false, true] {
+            let story = format!("{direction:?} {is_taken_in}");
+            let mut desk = agreed(&[&item("a", "1"), &item("b", "1")]);
+            let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
+            desk.request.entities = vec![entity("contacts", rules)];
+            hold(&desk, "personal", &[("a", "P"), ("b", "2")]);
+            hold(&desk, "business", &[("a", "B"), ("b", "1")]);
+            desk.sync().unwrap();
+            hold(&desk, "personal", &[("a", "P"), ("b", "3")]);
+            let run = desk.sync().unwrap();
+            let merge = desk.request.clone();
+            desk.request.direction = direction;
+            let mirror = desk.sync().unwrap();
+            assert!(mirror.wrote, "{story}");
+            undo(&desk, &desk.request, &mirror).unwrap();
+            for domain in ["personal", "business"] {
+                hold(&desk, domain, &[("a", "E"), ("b", "E")]);
+            }
+            if is_taken_in {
+                assert!(!desk.hub().sync(&merge, &mut Silent).unwrap().wrote, "{story}");
+            }
+            // All that the run had written was edited.
+            let undone = undo(&desk, &merge, &run);
+            assert!(matches!(undone, Err(HubError::NotUndoable { .. })), "{story}: {undone:?}");
+            let edited = items(&[("a", "E"), ("b", "E")]);
+            assert_eq!(desk.both(), (edited.clone(), edited), "{story}");
+        }
     }
 }
