@@ -528,6 +528,6 @@ fn a_run_that_panics_is_told_and_ends_the_writer() {
     let handle = writer.handle();
     let answer = handle.with_hub(|_| panic!("planted: a run that panics"));
     assert!(matches!(answer, Err::<(), _>(WriterError::OutcomeUnknown)));
-    assert!(matches!(handle.with_hub(|_| ()), Err(WriterError::Stopped { .. })));
     assert!(matches!(writer.stop(), Err(WriterError::OutcomeUnknown)));
+    assert!(matches!(handle.with_hub(|_| ()), Err(WriterError::Stopped { .. })));
 }
