@@ -80,7 +80,7 @@ impl Hub {
     /// # Errors
     ///
     /// [`HubError::ConflictIdShort`] if too little of an id is given to be meant as one,
-    /// [`HubError::ConflictNotFound`] if there is none, or more than one.
+    /// [`HubError::ConflictIdShared`] if there is more than one, [`HubError::ConflictNotFound`] if none.
     pub fn conflict(&self, id: &str) -> Result<ConflictRow, HubError> {
         if id.len() < CONFLICT_DIGITS_MIN {
             return Err(HubError::ConflictIdShort { id: id.to_owned() });
@@ -88,8 +88,9 @@ impl Hub {
         let mut found: Vec<ConflictRow> = self.conflicts()?;
         found.retain(|row| row.conflict_id().starts_with(id));
         match found.len() {
+            0 => Err(HubError::ConflictNotFound { id: id.to_owned() }),
             1 => Ok(found.remove(0)),
-            _ => Err(HubError::ConflictNotFound { id: id.to_owned() }),
+            _ => Err(HubError::ConflictIdShared { id: id.to_owned() }),
         }
     }
 

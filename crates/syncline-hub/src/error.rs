@@ -115,6 +115,12 @@ pub enum HubError {
         /// What was asked for.
         id: String,
     },
+    /// What is given of an id is the beginning of several.
+    #[error("the ids of several conflicts begin with `{id}`")]
+    ConflictIdShared {
+        /// What was asked for.
+        id: String,
+    },
     /// The conflict has changed since it was shown.
     #[error("conflict `{id}` has changed since it was shown")]
     ConflictStale {
@@ -165,7 +171,7 @@ impl HubError {
             Self::ChangeNotFound { .. } => "CHANGE_NOT_FOUND",
             Self::NotUndoable { .. } | Self::WroteElsewhere { .. } => "RUN_NOT_UNDOABLE",
             Self::ConflictNotFound { .. } => "CONFLICT_NOT_FOUND",
-            Self::ConflictIdShort { .. } => "CONFLICT_ID_SHORT",
+            Self::ConflictIdShort { .. } | Self::ConflictIdShared { .. } => "CONFLICT_ID_SHORT",
             Self::ConflictStale { .. } => "CONFLICT_STALE",
             Self::DecisionUnfit { .. } => "DECISION_UNFIT",
             Self::Cancelled => "CANCELLED",

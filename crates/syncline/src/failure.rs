@@ -407,7 +407,9 @@ impl Failure {
 pub(crate) fn hub_exit(error: &HubError) -> Exit {
     match error {
         HubError::Store(error) => store_exit(error),
-        HubError::Safety(SafetyStop::Time { .. }) | HubError::Random => Exit::Transient,
+        HubError::Safety(SafetyStop::Time { .. })
+        | HubError::Random
+        | HubError::StateFolder { .. } => Exit::Transient,
         HubError::Safety(_)
         | HubError::StalePlan
         | HubError::NotUndoable { .. }
@@ -423,6 +425,7 @@ pub(crate) fn hub_exit(error: &HubError) -> Exit {
         | HubError::ChangeNotFound { .. }
         | HubError::ConflictNotFound { .. }
         | HubError::ConflictIdShort { .. }
+        | HubError::ConflictIdShared { .. }
         | HubError::DecisionUnfit { .. } => Exit::Usage,
         HubError::Cancelled => Exit::Interrupted,
         HubError::Damaged { .. }
@@ -488,6 +491,9 @@ fn hub_why(error: &HubError) -> String {
         }
         HubError::DomainNotFound { .. } => "its folder does not exist".to_owned(),
         HubError::ChangeNotFound { .. } => "only what a run has changed can be proved".to_owned(),
+        HubError::ConflictIdShared { .. } => {
+            "what names more than one conflict decides none".to_owned()
+        }
         HubError::ConflictIdShort { .. } => format!(
             "the first {CONFLICT_DIGITS_MIN} characters of an id are needed, so that nothing else is taken for one"
         ),
@@ -547,6 +553,9 @@ fn hub_next(error: &HubError) -> &'static str {
         HubError::NotUndoable { .. } => "look: syncline show <run>",
         HubError::WroteElsewhere { .. } => {
             "set `path`, or the link, back to where it wrote, undo, then correct it; nothing was written"
+        }
+        HubError::ConflictIdShared { .. } => {
+            "give more of the id: syncline conflicts list --status all"
         }
         HubError::ConflictIdShort { .. } => {
             "list them: syncline conflicts list    or by record: syncline conflicts resolve --record <id>"

@@ -246,6 +246,28 @@ fn too_little_of_an_id_names_no_conflict_and_the_record_decides_nothing() {
 }
 
 #[test]
+fn what_begins_the_ids_of_several_conflicts_decides_none_and_is_told_as_that() {
+    let desk = Desk::new();
+    desk.put("syncline.toml", b"[entities.contacts.fields]\n\"/email\" = \"review\"\n");
+    for domain in ["personal", "business"] {
+        let record = |n| json!({ "id": format!("r{n}"), "email": format!("{n}@{domain}") });
+        desk.contacts(domain, &(0..1_500).map(record).collect());
+    }
+    desk.run("sync").exits(5);
+    let mut ids: Vec<String> =
+        open(&desk).iter().map(|c| c["conflict"].as_str().unwrap().to_owned()).collect();
+    ids.sort();
+    // Among so many, two begin alike.
+    let pair = ids.windows(2).find(|pair| pair[0][..4] == pair[1][..4]).unwrap();
+    for command in ["show", "resolve --take personal"] {
+        let answer = desk.run(&format!("conflicts {command} {}", &pair[0][..4])).exits(2);
+        answer.says("CONFLICT_ID_SHORT").says("several").says("--status all");
+    }
+    assert_eq!(open(&desk).len(), ids.len());
+    desk.run(&format!("conflicts resolve {} --take personal", pair[0])).exits(0);
+}
+
+#[test]
 fn an_id_that_is_printed_is_one_that_can_be_decided() {
     let desk = desk();
     desk.run("conflicts resolve --all --take personal").exits(0);

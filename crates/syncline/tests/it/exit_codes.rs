@@ -184,6 +184,17 @@ fn a_file_that_the_disk_does_not_give_is_8_and_beside_a_broken_item_4() {
 }
 
 #[test]
+fn a_state_folder_that_the_disk_does_not_give_is_8() {
+    let desk = Desk::new();
+    desk.contacts("personal", &numbered(0..2));
+    std::fs::create_dir(desk.path(".syncline")).unwrap();
+    desk.put(".syncline/undo", b"");
+    desk.run("sync").exits(8).says("STORAGE_ERROR");
+    std::fs::remove_file(desk.path(".syncline/undo")).unwrap();
+    desk.run("sync").exits(0);
+}
+
+#[test]
 fn pending_changes_are_10_if_asked_for() {
     let desk = two_equal();
     desk.run("plan --exit-code").exits(0);
