@@ -6,7 +6,7 @@
 
 use syncline_model::id::{DomainName, EntityName};
 
-use super::settings::{Config, Link, OnConflict};
+use super::settings::{Config, Filter, Link, OnConflict};
 
 /// Whose value comes first in an entity, and what decides among equals.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +25,8 @@ pub struct Circle;
 type Said<'c> = ([&'c DomainName; 2], OnConflict);
 
 impl Config {
-    /// Returns the preference of an entity over a link, or nothing where no other two domains share
-    /// the entity: then the link alone decides.
+    /// Returns the preference of an entity over a link, or nothing where no other link has a say: then
+    /// the link alone decides.
     ///
     /// A preference of one link is kept; where links say nothing of two domains, or leave them to the
     /// rule of the field, they are equals as far as that fits; review anywhere is review for all.
@@ -88,33 +88,38 @@ impl Config {
         Ok(Some(Preference { ranks, rest }))
     }
 
-    /// Returns what is said of each two domains that share an entity, in the order of the links. Of its
-    /// own two, the link says it; where several links of two others differ, they say nothing.
+    /// Returns what the links of an entity say of two domains each, in their order.
+    ///
+    /// Links between the same two domains with other filters are about other records: such a one says
+    /// nothing beside the link itself, and two of others that differ say nothing.
     fn said<'c>(&'c self, link: &'c Link, entity: &EntityName) -> Vec<Said<'c>> {
-        let mut said: Vec<Said<'c>> = Vec::new();
-        let ends = [&link.source, &link.target];
-        let carrying = self.links.iter().filter(|link| link.entities.contains(entity));
-        for other in carrying {
+        let mut said: Vec<(Said<'c>, &[Filter])> = Vec::new();
+        for other in self.links.iter().filter(|link| link.entities.contains(entity)) {
+            let is_own = other.name == link.name;
+            let other = if is_own { link } else { other };
             let pair = [&other.source, &other.target];
             let word = self.preferred(other).unwrap_or_default();
-            let turned = [pair[1], pair[0]];
-            if ends == pair || ends == turned {
-                if !said.iter().any(|(known, _)| *known == ends) {
-                    said.push((ends, link.on_conflict.unwrap_or_default()));
+            let joins = |ends: [&DomainName; 2]| ends == pair || [ends[1], ends[0]] == pair;
+            let is_apart = |filter: &[Filter]| {
+                !filter.is_empty() && !other.filter.is_empty() && *filter != *other.filter
+            };
+            if joins([&link.source, &link.target]) {
+                if is_own || !is_apart(&link.filter) {
+                    said.push(((pair, word), &other.filter));
                 }
                 continue;
             }
-            match said.iter_mut().find(|(known, _)| *known == pair || *known == turned) {
-                Some((known, first)) => {
+            match said.iter_mut().find(|((known, _), filter)| joins(*known) && is_apart(filter)) {
+                Some(((known, first), _)) => {
                     let word = if *known == pair { word } else { word.reversed() };
                     if *first != word {
                         *first = OnConflict::Merge;
                     }
                 }
-                None => said.push((pair, word)),
+                None => said.push(((pair, word), &other.filter)),
             }
         }
-        said
+        said.into_iter().map(|(said, _)| said).collect()
     }
 }
 
@@ -146,14 +151,14 @@ mod tests {
     use super::*;
 
     /// Says whose value comes first over the first of some links: `p>b` prefers p, `p=b` nobody, `p?b`
-    /// asks a person, `p~b` takes the newer.
+    /// asks a person, `p~b` takes the newer; a number behind `:` is what the link's filter asks for.
     fn order(links: &[&str]) -> String {
         let mut text = String::from("[entities.contacts]\n");
         for name in ["p", "b", "t", "x"] {
             text.push_str(&format!("[domains.{name}]\npath = \"{name}\"\n"));
         }
         for (number, link) in links.iter().enumerate() {
-            let (source, target) = (&link[..1], &link[2..]);
+            let (source, target) = (&link[..1], &link[2..3]);
             let word = match &link[1..2] {
                 ">" => "source",
                 "<" => "target",
@@ -165,6 +170,9 @@ mod tests {
                 "[links.l{number}]\nsource = \"{source}\"\ntarget = \"{target}\"\n\
                  on_conflict = \"{word}\"\n"
             ));
+            if let Some((_, value)) = link.split_once(':') {
+                text.push_str(&format!("filter = [{{ path = \"/f\", equals = {value} }}]\n"));
+            }
         }
         let config = Config::parse(&text, Path::new("/base")).unwrap().config;
         let entity = EntityName::new("contacts").unwrap();
@@ -210,6 +218,12 @@ mod tests {
             (&["p>b", "t>x", "b=t"], "p>bt>x Merge"),
             (&["p>b", "b>t", "t>p"], "circle"),
             (&["p>b", "b>t", "p<t"], "circle"),
+            (&["p>b", "p>b"], "p>b Merge"),
+            (&["p>b", "b<p"], "p>b Merge"),
+            (&["p>b", "p<b"], "circle"),
+            (&["p>b", "p?b"], "p>b Review"),
+            (&["p?b", "p=b", "p=t"], " Review"),
+            (&["p>b:1", "p<b:2"], "its own"),
         ];
         for (links, expected) in cases {
             assert_eq!(order(links), *expected, "{links:?}");
