@@ -12,7 +12,9 @@ use syncline_model::path::Path;
 use crate::alike::share_elements;
 use crate::commit::{Capped, Site, operate};
 use crate::diff::{difference, fits, statement};
-use crate::display::{Fields, is_visible, paths, same_fields, stamps_by_shape, sum_value, visible};
+use crate::display::{
+    Fields, is_visible, paths, same_fields, stamps_by_shape, sum_value, value_at, visible,
+};
 use crate::dots::Dots;
 use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
@@ -90,6 +92,8 @@ pub enum Notice {
     RemovedFromAppend {
         /// The field.
         path: Path,
+        /// The list as it was known to be there, if it is a field by itself.
+        known: Option<Leaf>,
     },
 }
 
@@ -254,7 +258,9 @@ fn take_change(
             let nothing = Fields::new();
             let found = difference(rules, base.rendering.as_ref().unwrap_or(&nothing), new);
             let removed = found.removed_from_append.into_iter();
-            taken.notices.extend(removed.map(|path| Notice::RemovedFromAppend { path }));
+            let known = |path: &Path| value_at(base.rendering.as_ref()?, path, rules);
+            let told = removed.map(|path| Notice::RemovedFromAppend { known: known(&path), path });
+            taken.notices.extend(told);
             let mut operations = found.operations;
             if let Some(record) = &taken.record {
                 share_elements(&mut operations, record, &context);

@@ -12,7 +12,7 @@ use syncline_merge::state::Record;
 use syncline_merge::token::Token;
 use syncline_merge::uphold::uphold;
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::json::Leaf;
+use syncline_model::json::{Json, Leaf};
 use syncline_model::limits::DRIFT_MS_MAX;
 use syncline_model::path::Path;
 
@@ -701,7 +701,8 @@ fn with(held: Option<Fields>, kept: &Fields) -> Option<Fields> {
     Some(held)
 }
 
-/// Leaves an append list as it is in a domain that removed elements from it: that is reported.
+/// Leaves an append list as it is in a domain that removed elements from it: that is reported. Not
+/// where others have brought elements that the domain does not know: it is given the whole list.
 fn keep_reported(
     side: Side,
     plan: &RecordPlan,
@@ -710,14 +711,40 @@ fn keep_reported(
 ) {
     let Some(after) = after else { return };
     for (at, notice) in &plan.notices {
-        let Notice::RemovedFromAppend { path } = notice else {
+        let Notice::RemovedFromAppend { path, known } = notice else {
             continue;
         };
         let held = now.into_iter().flatten().find(|(p, _)| p == path);
         if let (true, Some(held)) = (*at == side, held)
             && let Some(field) = after.to_mut().iter_mut().find(|(p, _)| p == path)
+            && !has_more(&field.1, [known.as_ref(), Some(&held.1)])
         {
             *field = held.clone();
         }
     }
+}
+
+/// Returns whether a list holds an element more often than each of two others.
+fn has_more(list: &Leaf, others: [Option<&Leaf>; 2]) -> bool {
+    let elements = |leaf: &Leaf| {
+        let list = leaf.to_json();
+        let elements = list.as_array().unwrap_or_default().iter().map(Json::to_canonical_string);
+        elements.collect::<Vec<_>>()
+    };
+    let [mut known, held] = others.map(|other| other.map(elements).unwrap_or_default());
+    let beyond = beyond(held, known.clone());
+    known.extend(beyond);
+    !self::beyond(elements(list), known).is_empty()
+}
+
+/// Returns the elements of a list beyond those of another one.
+fn beyond(list: Vec<String>, mut other: Vec<String>) -> Vec<String> {
+    let is_beyond = |element: &String| match other.iter().position(|known| known == element) {
+        Some(place) => {
+            other.swap_remove(place);
+            false
+        }
+        None => true,
+    };
+    list.into_iter().filter(is_beyond).collect()
 }

@@ -440,7 +440,7 @@ impl EntityPlan {
                 Notice::RemovedFromAppend { .. } => (
                     "REMOVED_FROM_APPEND",
                     "elements were removed from a list that only grows",
-                    "nothing was written back; change the field's shape if elements may be removed",
+                    "they stay at the hub, and come back here with the next change of the record; change the field's shape if elements may be removed",
                 ),
                 Notice::Replaced { .. } => (
                     "VALUE_REPLACED",

@@ -9,6 +9,7 @@ mod desk;
 mod hunt;
 mod hunt_kit;
 mod hunt_undo;
+mod lists;
 mod mirror;
 mod moved;
 mod moved_oracle;
