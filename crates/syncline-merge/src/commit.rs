@@ -13,7 +13,7 @@ use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::limits::REGISTER_VALUES_MAX;
 use crate::operation::{Effect, Operation};
-use crate::rules::{EntityRules, Rule};
+use crate::rules::EntityRules;
 use crate::state::{Body, Entry, Record, Register};
 use crate::token::Context;
 
@@ -230,7 +230,7 @@ fn cap_body(
 fn prune(body: &mut Body, rules: &EntityRules) {
     for (path, register) in &mut body.registers {
         let rule = rules.rule(path);
-        if matches!(rule, Rule::Review) {
+        if rule.is_review() {
             continue;
         }
         if let Some(dots) = shown(register, rule, None).map(|shown| shown.dots) {

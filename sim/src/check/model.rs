@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_engine::log::ChangeKind;
 use syncline_merge::display::sum_value;
-use syncline_merge::rules::{Deletion, Rule};
+use syncline_merge::rules::Deletion;
 use syncline_merge::state::{Record, Register};
 use syncline_model::clock::Stamp;
 use syncline_model::id::{OperationId, Position, SiteId};
@@ -206,7 +206,7 @@ fn expected(changes: &[(Stamp, &Written)], schema: &Schema, key: &RecordKey) -> 
             _ => {}
         }
         for (path, value) in sets(&written.did) {
-            let review = matches!(rules.rule(&path), Rule::Review);
+            let review = rules.rule(&path).is_review();
             if !removed(&stamp, &|by| replaces(by, stamp, &path, review)) {
                 let value = value.map(|leaf| leaf.as_str().to_owned());
                 expected.registers.entry(path).or_default().insert(stamp, value);

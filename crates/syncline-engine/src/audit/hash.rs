@@ -85,13 +85,17 @@ impl HashTextError {
 }
 
 /// Returns `bytes` as lower-case hexadecimal.
-pub(super) fn to_hex(bytes: &[u8]) -> String {
+pub fn to_hex(bytes: &[u8]) -> String {
     let digit = |value: u8| char::from_digit(u32::from(value), 16).unwrap_or('0');
     bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }
 
 /// Reads lower-case hexadecimal; upper case is refused, so that a value has one text only.
-pub(super) fn from_hex(text: &str) -> Result<Vec<u8>, HashTextError> {
+///
+/// # Errors
+///
+/// [`HashTextError::NotHex`] names the first character that is none, or the one that is left over.
+pub fn from_hex(text: &str) -> Result<Vec<u8>, HashTextError> {
     let digit = |offset: usize, byte: u8| match byte {
         b'0'..=b'9' => Ok(byte - b'0'),
         b'a'..=b'f' => Ok(byte - b'a' + 10),

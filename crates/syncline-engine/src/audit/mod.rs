@@ -91,7 +91,7 @@ mod tests;
 pub use bytes::{DecodeError, FieldError};
 pub use commitment::{Canonical, Salt, Shreddable, commit};
 pub use entry::{Actor, AuditEntry, Details, StoredEntry};
-pub use hash::{Hash, HashTextError};
+pub use hash::{Hash, HashTextError, from_hex, to_hex};
 pub use leaf::{BatchFacts, BatchLeaf, inner_leaf, inner_root};
 pub use proof::{ProofError, RecordProof};
 pub use proof_text::ProofTextError;

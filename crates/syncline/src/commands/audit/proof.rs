@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
-use syncline_engine::audit::limits::{PROOF_TEXT_BYTES_MAX, STAMP_BYTES_MAX};
+use syncline_engine::audit::limits::PROOF_TEXT_BYTES_MAX;
 use syncline_engine::audit::tree::HeadTextError;
 use syncline_engine::audit::{
     BatchLeaf, FieldError, Hash, HashTextError, Head, ProofError, ProofTextError, RecordFacts,
-    RecordProof,
+    RecordProof, from_hex, to_hex,
 };
 use syncline_hub::ChangeProof;
 use syncline_model::json::{Json, JsonError, Object, parse};
@@ -30,7 +30,7 @@ pub(super) fn to_document(proved: &ChangeProof) -> Object {
     document.insert("schema", SCHEMA);
     document.insert("entity", proved.facts.entity());
     document.insert("id", proved.facts.id());
-    document.insert("stamp", hex(proved.facts.stamp()));
+    document.insert("stamp", to_hex(proved.facts.stamp()));
     document.insert("before", optional(proved.facts.before()));
     document.insert("after", optional(proved.facts.after()));
     document.insert("entry", Json::Number(proved.entry.into()));
@@ -236,19 +236,4 @@ impl ProofFault {
 
 fn optional(hash: Option<Hash>) -> Json {
     hash.map_or(Json::Null, |hash| Json::from(hash.to_string()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// Reads what [`hex`] writes.
-fn from_hex(text: &str) -> Result<Vec<u8>, ProofFault> {
-    let digit = |at: usize| match text.as_bytes().get(at) {
-        Some(digit @ b'0'..=b'9') => Ok(digit - b'0'),
-        Some(digit @ b'a'..=b'f') => Ok(digit - b'a' + 10),
-        _ => Err(HashTextError::NotHex { offset: at }),
-    };
-    let starts = (0..text.len().min(4 * STAMP_BYTES_MAX)).step_by(2);
-    starts.map(|at| Ok(digit(at)? << 4 | digit(at + 1)?)).collect()
 }
