@@ -33,11 +33,10 @@ use std::str::FromStr;
 use sha2::{Digest, Sha256};
 use thiserror::Error;
 
+use crate::base64url;
 use crate::codec::{Damage, DecodeError, Reader, Writer};
 use crate::id::{PartitionId, Position};
 use crate::limits::{CURSOR_PARTITIONS_MAX, CURSOR_TEXT_BYTES_MAX};
-
-mod base64url;
 
 /// The version of the stored form and of the text that this module writes.
 pub const FORMAT_VERSION: u8 = 1;

@@ -34,6 +34,7 @@
 //! # Ok::<(), syncline_model::clock::ClockError>(())
 //! ```
 
+pub mod base64url;
 pub mod clock;
 pub mod codec;
 pub mod cursor;

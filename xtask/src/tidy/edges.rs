@@ -22,10 +22,13 @@ pub(crate) struct Layer {
 const MODEL: &str = "syncline-model";
 const MERGE: &str = "syncline-merge";
 const POLICY: &str = "syncline-policy";
+const PROTOCOL: &str = "syncline-protocol";
 const ENGINE: &str = "syncline-engine";
 const STORE: &str = "syncline-store";
 const DOMAINS: &str = "syncline-domains";
 const HUB: &str = "syncline-hub";
+const SERVER: &str = "syncline-server";
+const CLIENT: &str = "syncline-client";
 
 /// Every crate, in the order of the layers. A new crate gets a row here.
 #[rustfmt::skip]
@@ -33,14 +36,17 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: MODEL, pure: true, allowed: &[] },
     Layer { name: MERGE, pure: true, allowed: &[MODEL] },
     Layer { name: POLICY, pure: true, allowed: &[MODEL, MERGE] },
-    Layer { name: ENGINE, pure: true, allowed: &[MODEL, MERGE, POLICY] },
+    Layer { name: PROTOCOL, pure: true, allowed: &[MODEL, MERGE, POLICY] },
+    Layer { name: ENGINE, pure: true, allowed: &[MODEL, MERGE, POLICY, PROTOCOL] },
     Layer { name: STORE, pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE] },
     Layer { name: DOMAINS, pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE] },
-    Layer { name: HUB, pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE, STORE, DOMAINS] },
-    Layer { name: BINARY, pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE, STORE, DOMAINS, HUB] },
-    Layer { name: "syncline-sim", pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE, STORE, DOMAINS, HUB] },
-    Layer { name: "syncline-benches", pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE, STORE, DOMAINS, HUB] },
-    Layer { name: "syncline-fuzz", pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE, STORE, DOMAINS, HUB] },
+    Layer { name: HUB, pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS] },
+    Layer { name: SERVER, pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS, HUB] },
+    Layer { name: CLIENT, pure: false, allowed: &[MODEL, MERGE, PROTOCOL] },
+    Layer { name: BINARY, pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS, HUB, SERVER, CLIENT] },
+    Layer { name: "syncline-sim", pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS, HUB, SERVER, CLIENT] },
+    Layer { name: "syncline-benches", pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS, HUB, SERVER, CLIENT] },
+    Layer { name: "syncline-fuzz", pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS, HUB, SERVER, CLIENT] },
     Layer { name: "xtask", pure: false, allowed: &[] },
 ];
 

@@ -3,7 +3,7 @@
 const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
 /// Returns the text of `bytes`: four characters for each three bytes, begun groups cut short.
-pub(super) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for group in bytes.chunks(3) {
         let word = group
@@ -20,7 +20,7 @@ pub(super) fn encode(bytes: &[u8]) -> String {
 
 /// Returns the bytes of `text`, or the offset in bytes of what is not base64url: another character,
 /// a last group of one character, or bits set that no byte uses (bytes have one text each).
-pub(super) fn decode(text: &str) -> Result<Vec<u8>, usize> {
+pub fn decode(text: &str) -> Result<Vec<u8>, usize> {
     let mut bytes = Vec::with_capacity(text.len() / 4 * 3 + 2);
     for (index, group) in text.as_bytes().chunks(4).enumerate() {
         let start = index * 4;

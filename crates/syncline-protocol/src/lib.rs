@@ -1,0 +1,28 @@
+//! What clients and a served hub say to each other: messages, their forms, and the machines that
+//! take part in a conversation. Nothing here reads a clock, a file or a socket.
+//!
+//! `docs/protocol.md` is the definition; this crate follows it.
+//!
+//! # Where to look
+//!
+//! | You want | Read |
+//! |---|---|
+//! | what is said | [`message`] |
+//! | an operation, and what it came to | [`operation`], [`outcome`] |
+//! | a record that changed | [`change`] |
+//! | what a client had seen of a record | [`token`] |
+//! | where a client stands | [`cursor`] |
+//!
+//! # What this crate promises
+//!
+//! - **Pure.** Same inputs, same outputs. Time and random bytes come in as arguments.
+//! - **Input is never trusted.** Every reader is bounded and answers with an error, whatever it gets.
+
+pub mod change;
+pub mod cursor;
+pub mod limits;
+pub mod message;
+pub mod operation;
+pub mod outcome;
+pub mod problem;
+pub mod token;

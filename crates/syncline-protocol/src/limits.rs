@@ -1,0 +1,72 @@
+//! The bounds of the protocol, each with its unit and its reason.
+
+/// The version of the protocol that this crate speaks.
+pub const PROTOCOL_VERSION: u32 = 1;
+
+/// Most operations in one push. As many as a hub commits at once (design §6).
+pub const PUSH_OPERATIONS_MAX: usize = 1_000;
+
+/// Longest message, in bytes, once it is decompressed. As large as the state of one record may be.
+pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
+
+/// Most field operations of one operation, with those inside members. A record has fewer fields.
+pub const FIELD_OPERATIONS_MAX: usize = 10_000;
+
+/// Most operations that one may come after. Source: as many as a client has under way (design §10).
+pub const AFTER_MAX: usize = 100;
+
+/// Most changes in one page of a pull.
+pub const PULL_CHANGES_MAX: usize = 1_000;
+
+/// Changes in one page of a pull, unless a client asks for another number.
+pub const PULL_CHANGES_DEFAULT: usize = 500;
+
+/// How large a page of a pull grows, in bytes; one change is sent whatever its size.
+pub const PULL_BYTES: usize = 1 << 20;
+
+/// Longest wait of a pull for changes, in milliseconds. Source: proxies give up after a minute.
+pub const PULL_WAIT_MS_MAX: u64 = 30_000;
+
+/// Longest text of a token, in bytes: a record with hundreds of sums and open conflicts.
+pub const TOKEN_TEXT_BYTES_MAX: usize = 64 << 10;
+
+/// Longest text of a stream's cursor, in bytes.
+pub const CURSOR_TEXT_BYTES_MAX: usize = 8 << 10;
+
+/// Most names that one side of a connection gives an index. Beyond it names stand as themselves.
+pub const NAMES_MAX: usize = 4_096;
+
+/// Most views that one connection follows.
+pub const VIEWS_MAX: usize = 64;
+
+/// Most entities that one view names.
+pub const VIEW_ENTITIES_MAX: usize = 256;
+
+/// Messages with changes that may be unacknowledged, unless a client asks for another number.
+pub const WINDOW_DEFAULT: u32 = 64;
+
+/// Most messages with changes that may be unacknowledged.
+pub const WINDOW_MAX: u32 = 1_024;
+
+/// How often a hub sends a ping, in milliseconds. Source: spec 003, heartbeat 30 s.
+pub const HEARTBEAT_MS: u64 = 30_000;
+
+/// How long a hub waits for the first message of a connection, in milliseconds.
+pub const HELLO_MS_MAX: u64 = 10_000;
+
+/// How long a client gathers operations while a batch is unanswered, in milliseconds, at most.
+/// Source: spec 003, batches of 100 or 200 ms.
+pub const BATCH_WINDOW_MS_MAX: u64 = 200;
+
+/// How many operations end the gathering at once. Source: as [`BATCH_WINDOW_MS_MAX`].
+pub const BATCH_OPERATIONS: usize = 100;
+
+/// First bound of the random wait before a client tries again, in milliseconds. Source: design §7.
+pub const RETRY_MS_FIRST: u64 = 1_000;
+
+/// Last bound of that wait, in milliseconds. Source: design §7.
+pub const RETRY_MS_MAX: u64 = 30_000;
+
+const _: () = assert!(BATCH_OPERATIONS <= PUSH_OPERATIONS_MAX);
+const _: () = assert!(RETRY_MS_FIRST <= RETRY_MS_MAX);
+const _: () = assert!(PULL_BYTES <= MESSAGE_BYTES_MAX);

@@ -1,0 +1,145 @@
+//! Messages of a live connection, and the bodies of requests.
+
+use syncline_model::id::{ClientId, EntityName, Position};
+
+use crate::change::Change;
+use crate::cursor::StreamCursor;
+use crate::operation::Operation;
+use crate::outcome::Outcome;
+use crate::problem::Problem;
+
+/// What a client says on a live connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ClientMessage {
+    /// Who it is and what it follows; the first message.
+    Hello(Hello),
+    /// Operations, in order.
+    Push(Vec<Operation>),
+    /// Changes of a view up to here are durable.
+    Ack {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+        /// The cursor that came with them.
+        cursor: StreamCursor,
+    },
+}
+
+/// Who a client is and what it follows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Hello {
+    /// The version of the protocol.
+    pub protocol: u32,
+    /// The client's name.
+    pub client: ClientId,
+    /// What it follows.
+    pub views: Vec<Follow>,
+    /// Codings that it can read.
+    pub accept: Vec<Coding>,
+    /// Messages with changes that may be unacknowledged.
+    pub window: u32,
+}
+
+/// What a client follows, and from where.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Follow {
+    /// The types of record; none for all that the client may see.
+    pub entities: Vec<EntityName>,
+    /// Where to go on; `None` begins with all records.
+    pub cursor: Option<StreamCursor>,
+}
+
+/// How the body of a binary message is compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Coding {
+    /// Zstandard.
+    Zstd,
+    /// Zstandard with the protocol's dictionary.
+    ZstdDict,
+    /// LZ4, block format after the length in four bytes, little end first.
+    Lz4,
+    /// DEFLATE, raw (RFC 1951).
+    Deflate,
+}
+
+impl Coding {
+    /// All codings, by the byte that names them, less one.
+    pub const ALL: [Self; 4] = [Self::Zstd, Self::ZstdDict, Self::Lz4, Self::Deflate];
+
+    /// Returns the coding's name.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Zstd => "zstd",
+            Self::ZstdDict => "zstd-dict",
+            Self::Lz4 => "lz4",
+            Self::Deflate => "deflate",
+        }
+    }
+}
+
+/// What a hub says on a live connection.
+#[derive(Clone, Debug, PartialEq)]
+pub enum HubMessage {
+    /// The answer to `hello`.
+    Welcome(Welcome),
+    /// What became of the operations of the oldest unanswered push.
+    Results(PushAnswer),
+    /// Records that changed.
+    Changes {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+        /// The changes and where they end.
+        page: Page,
+    },
+    /// Something was wrong.
+    Problem(Problem),
+}
+
+/// How a hub begins a conversation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Welcome {
+    /// The version of the protocol.
+    pub protocol: u32,
+    /// The hub's incarnation, 32 hexadecimal digits.
+    pub incarnation: Box<str>,
+    /// How often it sends a ping, in milliseconds.
+    pub heartbeat_ms: u64,
+    /// Messages with changes that may be unacknowledged.
+    pub window: u32,
+    /// Codings that the hub can read.
+    pub accept: Vec<Coding>,
+    /// Most operations in one push.
+    pub push_operations_max: usize,
+    /// Longest message, in bytes.
+    pub message_bytes_max: usize,
+}
+
+/// The body of a push.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Push {
+    /// Whose operations they are.
+    pub client: ClientId,
+    /// The operations, in order.
+    pub operations: Vec<Operation>,
+}
+
+/// The answer to a push: one outcome for each operation, in their order.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PushAnswer {
+    /// What became of each.
+    pub outcomes: Vec<Outcome>,
+    /// Where the log ended when the last was answered.
+    pub position: Position,
+}
+
+/// A page of changes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Page {
+    /// The changes, in the order of the log; those of a snapshot in the order of entity and id.
+    pub changes: Vec<Change>,
+    /// Where to go on.
+    pub cursor: StreamCursor,
+    /// Whether there is more at once.
+    pub more: bool,
+    /// Whether the page is part of a snapshot.
+    pub is_snapshot: bool,
+}

@@ -1,0 +1,233 @@
+//! What a client had seen of a record, as text that the hub has signed.
+//!
+//! A client hands a token back and cannot read it. The signature binds it to the record, so that no
+//! client claims to have seen what no hub has shown it: a write replaces what its writer had seen.
+//!
+//! | Part | Bytes, then base64url without padding |
+//! |---|---|
+//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise |
+//! | content | of form 1 the clock, 8, big end first; of form 2 the encoded token |
+//! | signature | the first 8 of the keyed BLAKE3 of form, content, entity and id |
+
+use std::fmt;
+
+use smol_str::SmolStr;
+use syncline_merge::codec::{decode_token, encode_token};
+use syncline_merge::token::Token;
+use syncline_model::base64url;
+use syncline_model::clock::Clock;
+use syncline_model::id::{EntityName, RecordId, SiteId};
+use thiserror::Error;
+
+use crate::limits::TOKEN_TEXT_BYTES_MAX;
+
+/// Form of a token that only says how far its hub's own site was seen.
+const FORM_SITE: u8 = 1;
+/// Form of every other token.
+const FORM_WHOLE: u8 = 2;
+/// Length of the signature, in bytes: one forged token in 2^64 is accepted.
+const SIGNATURE_BYTES: usize = 8;
+
+/// The text of a token, as a client holds it. It may come from anywhere.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TokenText(SmolStr);
+
+/// What a hub signs its tokens with.
+#[derive(Clone)]
+pub struct TokenKey {
+    key: [u8; 32],
+    site: SiteId,
+}
+
+/// Why a text is not a token of this record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum TokenError {
+    /// The text is longer than any token, or not base64url.
+    #[error("a token is at most {TOKEN_TEXT_BYTES_MAX} characters of base64url")]
+    Malformed,
+    /// Another hub has signed it, or it is another record's, or it was altered.
+    #[error("the token is not one that this hub gave out for this record")]
+    Signature,
+}
+
+impl TokenError {
+    /// Returns the stable code of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::Malformed => "BASE_MALFORMED",
+            Self::Signature => "BASE_FOREIGN",
+        }
+    }
+}
+
+impl TokenText {
+    /// Takes a text that may be a token; whether it is one, [`TokenKey::open`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Malformed`] if it is empty, too long or holds other characters than a token.
+    pub fn new(text: &str) -> Result<Self, TokenError> {
+        let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+        let fits = !text.is_empty() && text.len() <= TOKEN_TEXT_BYTES_MAX;
+        if fits && text.bytes().all(is_base64url) {
+            return Ok(Self(text.into()));
+        }
+        Err(TokenError::Malformed)
+    }
+
+    /// Returns the text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for TokenText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?}", &*self.0)
+    }
+}
+
+impl fmt::Debug for TokenKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TokenKey(site {})", self.site)
+    }
+}
+
+impl TokenKey {
+    /// Takes the secret of a hub and its site.
+    pub const fn new(key: [u8; 32], site: SiteId) -> Self {
+        Self { key, site }
+    }
+
+    /// Signs what a client is about to see of a record.
+    pub fn sign(&self, token: &Token, entity: &EntityName, id: &RecordId) -> TokenText {
+        let mut bytes = Vec::with_capacity(32);
+        match self.own_clock(token) {
+            Some(clock) => {
+                bytes.push(FORM_SITE);
+                bytes.extend(clock.0.to_be_bytes());
+            }
+            None => {
+                bytes.push(FORM_WHOLE);
+                bytes.extend(encode_token(token));
+            }
+        }
+        let signature = self.signature(&bytes, entity, id);
+        bytes.extend(signature);
+        TokenText(base64url::encode(&bytes).into())
+    }
+
+    /// Returns what a token says, if this hub signed it for the record.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]: the client reads the record again.
+    pub fn open(
+        &self,
+        text: &TokenText,
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<Token, TokenError> {
+        let bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
+        let (body, signature) =
+            bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(TokenError::Malformed)?;
+        if !is_same(signature, &self.signature(body, entity, id)) {
+            return Err(TokenError::Signature);
+        }
+        match body.split_first() {
+            Some((&FORM_SITE, clock)) => {
+                let clock = clock.try_into().map_err(|_| TokenError::Malformed)?;
+                let version = [(self.site, Clock(u64::from_be_bytes(clock)))];
+                Ok(Token { version: version.into_iter().collect(), ..Token::default() })
+            }
+            Some((&FORM_WHOLE, token)) => decode_token(token).map_err(|_| TokenError::Malformed),
+            _ => Err(TokenError::Malformed),
+        }
+    }
+
+    /// Returns the clock of the hub's own site if the token says nothing else.
+    fn own_clock(&self, token: &Token) -> Option<Clock> {
+        let Token { version, exceptions, invisible, shown, texts, sums } = token;
+        let is_plain = exceptions.is_empty()
+            && !invisible
+            && shown.is_empty()
+            && texts.is_empty()
+            && sums.is_empty();
+        match version.entries() {
+            [(site, clock)] if is_plain && *site == self.site => Some(*clock),
+            _ => None,
+        }
+    }
+
+    fn signature(&self, body: &[u8], entity: &EntityName, id: &RecordId) -> [u8; SIGNATURE_BYTES] {
+        let mut hasher = blake3::Hasher::new_keyed(&self.key);
+        for part in [body, entity.as_str().as_bytes(), id.as_str().as_bytes()] {
+            hasher.update(&(part.len() as u64).to_be_bytes());
+            hasher.update(part);
+        }
+        let mut signature = [0; SIGNATURE_BYTES];
+        hasher.finalize_xof().fill(&mut signature);
+        signature
+    }
+}
+
+/// Compares without telling by its time where two differ.
+fn is_same(a: &[u8; SIGNATURE_BYTES], b: &[u8; SIGNATURE_BYTES]) -> bool {
+    a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_model::clock::Stamp;
+    use syncline_model::path::Path;
+
+    use super::*;
+
+    fn names(entity: &str, id: &str) -> (EntityName, RecordId) {
+        (EntityName::new(entity).unwrap(), RecordId::new(id).unwrap())
+    }
+
+    #[test]
+    fn a_token_is_read_back_by_the_hub_that_signed_it_for_that_record() {
+        let key = TokenKey::new([7; 32], SiteId(9));
+        let (entity, id) = names("tasks", "t1");
+        let plain = Token {
+            version: [(SiteId(9), Clock::new(1_763_790_000_000, 3))].into_iter().collect(),
+            ..Token::default()
+        };
+        let mut whole = plain.clone();
+        whole.texts.insert(Path::parse("/notes").unwrap(), Stamp::new(Clock(5), SiteId(2)));
+        for token in [plain.clone(), whole, Token::default()] {
+            let text = key.sign(&token, &entity, &id);
+            assert_eq!(key.open(&text, &entity, &id), Ok(token));
+        }
+        let text = key.sign(&plain, &entity, &id);
+        assert_eq!(text.as_str().len(), 23, "of a plain record it is short");
+        let others = [names("tasks", "t2"), names("task", "st1")];
+        for (entity, id) in others {
+            assert_eq!(key.open(&text, &entity, &id), Err(TokenError::Signature));
+        }
+        let other = TokenKey::new([8; 32], SiteId(9));
+        assert_eq!(other.open(&text, &entity, &id), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn an_altered_token_is_refused_whatever_was_altered() {
+        let key = TokenKey::new([7; 32], SiteId(9));
+        let (entity, id) = names("tasks", "t1");
+        let version = [(SiteId(9), Clock(77))].into_iter().collect();
+        let token = Token { version, ..Token::default() };
+        let text = key.sign(&token, &entity, &id).as_str().to_owned();
+        for at in 0..text.len() {
+            let mut altered = text.clone().into_bytes();
+            altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
+            let altered = TokenText::new(std::str::from_utf8(&altered).unwrap()).unwrap();
+            assert!(key.open(&altered, &entity, &id).is_err(), "altered at {at}");
+        }
+        for end in 1..text.len() {
+            let cut = TokenText::new(&text[..end]).unwrap();
+            assert!(key.open(&cut, &entity, &id).is_err(), "cut at {end}");
+        }
+    }
+}
