@@ -13,6 +13,7 @@
 //! | whether a user may read or write | [`Permissions`] |
 //! | whether a plan deletes or rewrites too much | [`guard`] |
 //! | a value computed from concurrent ones, by an expression | [`Expression`] |
+//! | which records and fields a client follows | [`view`] |
 //! | whether a run reads too much or takes too long | [`Limits`] |
 //!
 //! # What this crate promises
@@ -44,6 +45,7 @@ mod gate;
 pub mod guard;
 pub mod limits;
 mod permissions;
+pub mod view;
 
 pub use condition::Condition;
 pub use expression::{Expression, ExpressionError};

@@ -50,6 +50,18 @@ pub const EXPRESSION_LIST_MAX: usize = 256;
 /// Most bytes, as JSON, of all values that an expression is given.
 pub const EXPRESSION_INPUT_SIZE_MAX: usize = 16 * 1_024;
 
+/// Longest text of a view's filter, in bytes.
+pub const FILTER_BYTES_MAX: usize = 4_096;
+
+/// Most parts (names, literals, operators, calls) of a filter: it is asked of every change.
+pub const FILTER_PARTS_MAX: usize = 256;
+
+/// Most elements of a list in a filter or a parameter.
+pub const FILTER_LIST_MAX: usize = 1_000;
+
+/// Longest value of a claim or a parameter that a filter compares with, in bytes.
+pub const FILTER_VALUE_BYTES_MAX: usize = 16 << 10;
+
 const _: () = assert!(DELETES_DEFAULT.percent < CHANGES_DEFAULT.percent);
 
 /// What one run may read and how long it may take.

@@ -1,0 +1,27 @@
+//! Views: which records a client may see and follow, and which of their fields.
+//!
+//! A [`View`] is an entity, a [`Filter`] and a choice of fields. The filter is written in CEL; its
+//! names are `record`, `claims` (what the client's token says) and `params` (what the client asks
+//! for, declared and checked). [Bound](View::bind) to claims and parameters it is a
+//! [`BoundFilter`]: a question to one record, answered without an allocation for most.
+//!
+//! A change is judged by both images of its record: [`Movement`] says whether it comes into the
+//! view, leaves it, or changes within. An [`Index`] finds the views that a change may concern by
+//! the fields that their filters compare with one value, so that a thousand clients who follow
+//! what is theirs cost a change of one record little more than one client does.
+
+mod bound;
+mod compile;
+mod definition;
+mod filter;
+mod index;
+#[cfg(test)]
+mod tests;
+
+/// A field of a record and its value; a record is a list of them, sorted by path.
+pub type Field = (syncline_model::path::Path, syncline_model::json::Leaf);
+
+pub use bound::{BoundFilter, Movement};
+pub use definition::{BindError, Parameter, View};
+pub use filter::{Filter, FilterError};
+pub use index::Index;
