@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use syncline_model::json::{Json, Kind, Leaf, Number};
 use syncline_model::path::Path;
 
-use super::Field;
+use super::filter::Field;
 use super::filter::{Comparison, Node, Operand, Place};
 
 /// A filter that asks about nothing but the record.

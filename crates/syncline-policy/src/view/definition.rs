@@ -7,8 +7,8 @@ use syncline_model::json::{Json, Kind, Leaf, Object};
 use syncline_model::path::{Path, Pattern};
 use thiserror::Error;
 
-use super::Field;
 use super::bound::{BoundFilter, elements};
+use super::filter::Field;
 use super::filter::{Filter, Node, Operand};
 use crate::limits::{FILTER_LIST_MAX, FILTER_VALUE_BYTES_MAX};
 

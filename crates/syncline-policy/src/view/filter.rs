@@ -10,6 +10,9 @@ use thiserror::Error;
 use super::compile;
 use crate::limits::{FILTER_BYTES_MAX, FILTER_LIST_MAX, FILTER_PARTS_MAX};
 
+/// A field of a record and its value; a record is a list of them, sorted by path.
+pub type Field = (Path, Leaf);
+
 /// A filter, compiled: a condition in CEL over `record`, `claims` and `params`.
 ///
 /// There is comparing (`==`, `!=`, `<`, `<=`, `>`, `>=`), `in`, `&&`, `||`, `!`, `has(record.x)`,

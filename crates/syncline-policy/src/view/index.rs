@@ -6,8 +6,8 @@ use syncline_model::id::EntityName;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
-use super::Field;
 use super::bound::{BoundFilter, Required, elements};
+use super::filter::Field;
 
 /// Bound filters by what every record of theirs has. `I` names a filter.
 ///

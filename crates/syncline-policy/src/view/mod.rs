@@ -18,10 +18,7 @@ mod index;
 #[cfg(test)]
 mod tests;
 
-/// A field of a record and its value; a record is a list of them, sorted by path.
-pub type Field = (syncline_model::path::Path, syncline_model::json::Leaf);
-
 pub use bound::{BoundFilter, Movement};
 pub use definition::{BindError, Parameter, View};
-pub use filter::{Filter, FilterError};
+pub use filter::{Field, Filter, FilterError};
 pub use index::Index;
