@@ -106,8 +106,7 @@ impl View {
                 return Err(BindError::ParamUnfit { name: name.clone() });
             }
         }
-        let tree = bind_node(&self.filter.tree, &Given { claims, params })?;
-        Ok(BoundFilter { tree })
+        self.filter.bind(claims, params)
     }
 
     /// Returns whether a field belongs to the view.
@@ -138,6 +137,14 @@ impl Parameter {
             Self::List => elements(&leaf)
                 .is_some_and(|items| items.len() <= FILTER_LIST_MAX && items.iter().all(is_scalar)),
         }
+    }
+}
+
+impl Filter {
+    /// Puts claims and checked parameters in place.
+    pub(super) fn bind(&self, claims: &Object, params: &Object) -> Result<BoundFilter, BindError> {
+        let tree = bind_node(&self.tree, &Given { claims, params })?;
+        Ok(BoundFilter { tree })
     }
 }
 

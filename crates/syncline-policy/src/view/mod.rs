@@ -9,7 +9,11 @@
 //! view, leaves it, or changes within. An [`Index`] finds the views that a change may concern by
 //! the fields that their filters compare with one value, so that a thousand clients who follow
 //! what is theirs cost a change of one record little more than one client does.
+//!
+//! A [`Permit`] says what the holder of one token may see and write at all, by filters of the same
+//! kind.
 
+mod access;
 mod bound;
 mod compile;
 mod definition;
@@ -18,6 +22,7 @@ mod index;
 #[cfg(test)]
 mod tests;
 
+pub use access::{AccessRule, Permit, Write, WriteDenied};
 pub use bound::{BoundFilter, Movement};
 pub use definition::{BindError, Parameter, View};
 pub use filter::{Field, Filter, FilterError};
