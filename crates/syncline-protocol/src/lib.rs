@@ -11,6 +11,7 @@
 //! | an operation, and what it came to | [`operation`], [`outcome`] |
 //! | a record that changed | [`change`] |
 //! | what a client had seen of a record | [`token`] |
+//! | what an operation does as far as a client can tell | [`predict`] |
 //! | where a client stands | [`cursor`] |
 //!
 //! # What this crate promises
@@ -24,5 +25,6 @@ pub mod limits;
 pub mod message;
 pub mod operation;
 pub mod outcome;
+pub mod predict;
 pub mod problem;
 pub mod token;
