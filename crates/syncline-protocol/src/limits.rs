@@ -61,6 +61,13 @@ pub const BATCH_WINDOW_MS_MAX: u64 = 200;
 /// How many operations end the gathering at once. Source: as [`BATCH_WINDOW_MS_MAX`].
 pub const BATCH_OPERATIONS: usize = 100;
 
+/// How many pushes of a client may be unanswered before it gathers until one is, priority operations
+/// aside: enough to keep a hub busy across a round trip.
+pub const PUSHES_UNANSWERED: usize = 4;
+
+/// How many pushes a hub takes in before it has answered one of them.
+pub const PUSHES_UNANSWERED_MAX: usize = 8;
+
 /// First bound of the random wait before a client tries again, in milliseconds. Source: design §7.
 pub const RETRY_MS_FIRST: u64 = 1_000;
 
@@ -69,4 +76,5 @@ pub const RETRY_MS_MAX: u64 = 30_000;
 
 const _: () = assert!(BATCH_OPERATIONS <= PUSH_OPERATIONS_MAX);
 const _: () = assert!(RETRY_MS_FIRST <= RETRY_MS_MAX);
+const _: () = assert!(PUSHES_UNANSWERED < PUSHES_UNANSWERED_MAX);
 const _: () = assert!(PULL_BYTES <= MESSAGE_BYTES_MAX);
