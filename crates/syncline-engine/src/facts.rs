@@ -14,8 +14,10 @@ pub const AUDIT_FRONTIER: MetaName = MetaName::literal("audit.frontier");
 pub const AUDIT_HEAD: MetaName = MetaName::literal("audit.head");
 /// Where the store was when the site was given: a copy elsewhere gets a site of its own.
 pub const PLACE: MetaName = MetaName::literal("place");
-/// The cursor's incarnation: 16 bytes.
+/// The cursor's incarnation: 16 bytes. New with every site, once the hub is served.
 pub const INCARNATION: MetaName = MetaName::literal("incarnation");
+/// What the hub signs the tokens with that it gives to clients: 32 bytes. New with every site.
+pub const TOKEN_KEY: MetaName = MetaName::literal("token.key");
 /// Stands while no run has told yet that the bases were forgotten, since the store was copied or put
 /// back; empty.
 pub const BASES_FORGOTTEN: MetaName = MetaName::literal("bases.forgotten");

@@ -9,11 +9,13 @@ use syncline_engine::audit::{
     Shreddable,
 };
 use syncline_engine::facts;
-use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::rows::{Batch, Key, MetaName, Scan};
 use syncline_engine::sync::{RunFacts, base_key};
 use syncline_merge::plain::Base;
 use syncline_model::clock::Clock;
+use syncline_model::cursor::Incarnation;
 use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, SiteId};
+use syncline_protocol::token::TokenKey;
 use syncline_store::sqlite::{Check, Options, SqliteStore};
 use syncline_store::{Begun, Pipeline, Read, Store, Wake};
 
@@ -53,6 +55,15 @@ pub(crate) struct Facts {
     pub(crate) clock: Clock,
     pub(crate) position: Position,
     pub(crate) frontier: Frontier,
+}
+
+/// By what a hub is known to those whom it serves. New with every site.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
+    /// Which life of the hub it is.
+    pub(crate) incarnation: Incarnation,
+    /// What tokens are signed with.
+    pub(crate) token_key: TokenKey,
 }
 
 /// A hub of one site: the only writer of its store.
@@ -134,6 +145,8 @@ impl Hub {
         let mut batch = Batch::new();
         batch.put(Key::Meta(facts::SITE), self.site.0.to_be_bytes().to_vec());
         batch.put(Key::Meta(facts::PLACE), place.to_text().into_bytes());
+        // Cursors and tokens of the past say nothing about this one.
+        batch.delete(Key::Meta(facts::INCARNATION)).delete(Key::Meta(facts::TOKEN_KEY));
         if past == Some(Past::Restored) {
             // A copied or restored store knows an older past of its domains: its bases are none.
             batch.put(Key::Meta(facts::BASES_FORGOTTEN), Vec::new());
@@ -189,6 +202,28 @@ impl Hub {
         let keys: Vec<Key> = domains.iter().map(|domain| base_key(domain, entity, id)).collect();
         let bases = self.view().bases(&keys)?.into_iter().zip(domains);
         Ok(bases.filter_map(|(base, domain)| Some((domain, base?.with_intent_written()))).collect())
+    }
+
+    /// Returns by what the hub is known to those whom it serves, and settles that the first time.
+    pub(crate) fn identity(&mut self) -> Result<Identity, HubError> {
+        let incarnation = self.secret::<16>(facts::INCARNATION)?;
+        let incarnation = Incarnation(u128::from_be_bytes(incarnation));
+        let token_key = TokenKey::new(self.secret(facts::TOKEN_KEY)?, self.site);
+        Ok(Identity { incarnation, token_key })
+    }
+
+    /// Returns random bytes that are stored under a name; they are drawn the first time.
+    fn secret<const BYTES: usize>(&mut self, name: MetaName) -> Result<[u8; BYTES], HubError> {
+        let key = Key::Meta(name);
+        if let Some(stored) = self.store.get(&key)? {
+            return stored.try_into().map_err(|_| HubError::Row { table: "meta" });
+        }
+        let random = self.environment.random()?;
+        let drawn = *random.first_chunk::<BYTES>().ok_or(HubError::Random)?;
+        let mut batch = Batch::new();
+        batch.put(key, drawn.to_vec());
+        self.store.commit(&batch)?;
+        Ok(drawn)
     }
 
     /// Returns the site.

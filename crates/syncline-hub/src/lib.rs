@@ -11,6 +11,7 @@
 //! | synchronise two folders of files | [`Hub::sync`], [`SyncRequest`] |
 //! | records that may be the same under two ids | [`Hub::twins`] |
 //! | commit operations of clients, in groups | [`Writer`], [`Handle`] |
+//! | serve clients from many threads | [`served::Served`] |
 //! | what can go wrong | [`HubError`] |
 
 mod audit;
@@ -26,6 +27,7 @@ mod outcome;
 mod place;
 mod request;
 mod runs;
+pub mod served;
 mod sync;
 mod twins;
 mod undo;

@@ -18,10 +18,9 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use syncline_engine::operate::{Answer, ClientOperation};
+use syncline_engine::operate::{Answer, ClientOperation, Entities};
 use syncline_engine::results::ClientResults;
-use syncline_merge::rules::EntityRules;
-use syncline_model::id::{ClientId, EntityName};
+use syncline_model::id::ClientId;
 use syncline_store::Begun;
 
 pub use error::WriterError;
@@ -89,18 +88,17 @@ pub struct Writer {
 impl Writer {
     /// Starts the writer of a hub in a thread of its own.
     ///
-    /// `rules` are the entities that clients may write, with their rules; operations on others are
-    /// rejected.
+    /// Operations on other `entities` are rejected.
     ///
     /// # Errors
     ///
     /// [`HubError::StateFolder`] if the machine gives no thread.
-    pub fn start(hub: Hub, rules: BTreeMap<EntityName, EntityRules>) -> Result<Self, HubError> {
+    pub fn start(hub: Hub, entities: impl Into<Entities>) -> Result<Self, HubError> {
         let queue = Arc::new(Queue::new());
         let handle = Handle { queue: queue.clone(), stopped: Arc::new(OnceLock::new()) };
         let desk = Desk {
             hub,
-            rules,
+            entities: entities.into(),
             queue: Taking(queue),
             clients: BTreeMap::new(),
             under_way: None,
@@ -255,7 +253,7 @@ impl Drop for Taking {
 /// What the writer's thread works with.
 struct Desk {
     hub: Hub,
-    rules: BTreeMap<EntityName, EntityRules>,
+    entities: Entities,
     queue: Taking,
     /// What is known of clients, the group under way included.
     clients: BTreeMap<ClientId, ClientResults>,

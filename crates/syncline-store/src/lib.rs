@@ -46,4 +46,4 @@ mod store;
 pub use error::{Advice, StoreError};
 pub use overlay::Overlay;
 pub use pipeline::Pipeline;
-pub use store::{Begun, Epoch, Piece, Read, Store, Wake, check};
+pub use store::{Begun, Epoch, Piece, Read, Snapshots, Store, Wake, check};

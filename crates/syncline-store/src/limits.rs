@@ -25,6 +25,10 @@ pub const READER_CACHE_KIB: i64 = 2 << 10;
 /// what does not fit goes into the log early.
 pub const PIECES_CACHE_KIB: i64 = 6 << 10;
 
+/// Most connections that read beside the writer at once: more would not be faster, and each has its
+/// own cache.
+pub const READERS_MAX: usize = 8;
+
 /// How far the write-ahead log may grow before its pages are moved into the database, in frames of
 /// one page: a page that changes often is moved once, and opening after a crash reads no more.
 pub const LOG_FRAMES_PER_CHECKPOINT: i64 = 4_096;

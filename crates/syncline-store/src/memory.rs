@@ -11,7 +11,7 @@ use syncline_engine::rows::{Batch, Key, Scan, Table};
 use syncline_model::id::PartitionId;
 
 use crate::store::check;
-use crate::{Epoch, Read, Store, StoreError};
+use crate::{Epoch, Read, Snapshots, Store, StoreError};
 
 /// The rows of a store at one moment; cheap to clone.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -115,6 +115,10 @@ impl Store for MemoryStore {
         Ok(Box::new(self.snapshot()))
     }
 
+    fn snapshots(&self) -> Result<Option<Box<dyn Snapshots>>, StoreError> {
+        Ok(Some(Box::new(self.disk.clone())))
+    }
+
     fn epoch(&self) -> Epoch {
         Epoch(self.epoch)
     }
@@ -151,6 +155,12 @@ impl Snapshot {
             Some(value) => rows.insert(key.clone(), value.into()),
             None => rows.remove(key),
         };
+    }
+}
+
+impl Snapshots for MemoryDisk {
+    fn snapshot(&self) -> Result<Box<dyn Read + Send>, StoreError> {
+        Ok(Box::new(Self::snapshot(self)))
     }
 }
 

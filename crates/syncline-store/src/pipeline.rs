@@ -9,7 +9,7 @@ use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::PartitionId;
 
 use crate::store::Wake;
-use crate::{Begun, Epoch, Overlay, Piece, Read, Store, StoreError};
+use crate::{Begun, Epoch, Overlay, Piece, Read, Snapshots, Store, StoreError};
 
 /// A store whose batches may be begun: a thread of its own commits them, and reads see their rows
 /// meanwhile.
@@ -186,6 +186,11 @@ impl Store for Pipeline {
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {
         let store = self.store.as_ref().filter(|_| self.overlay.is_none());
         store.expect("invariant: a batch is finished before anything else is done").reader()
+    }
+
+    fn snapshots(&self) -> Result<Option<Box<dyn Snapshots>>, StoreError> {
+        let store = self.store.as_ref().filter(|_| self.overlay.is_none());
+        store.expect("invariant: a batch is finished before anything else is done").snapshots()
     }
 
     fn epoch(&self) -> Epoch {

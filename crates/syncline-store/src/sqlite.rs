@@ -26,6 +26,7 @@ mod commit;
 mod lock;
 mod open;
 mod read;
+mod snapshots;
 mod tables;
 
 pub use open::{Check, DATABASE_FILE, LOCK_FILE, Options};
@@ -40,9 +41,10 @@ use syncline_model::id::PartitionId;
 
 use crate::limits::{CACHE_KIB, PIECES_CACHE_KIB};
 use crate::store::check;
-use crate::{Epoch, Piece, Read, Store, StoreError};
+use crate::{Epoch, Piece, Read, Snapshots, Store, StoreError};
 use lock::Lock;
 use read::Rows;
+use snapshots::Readers;
 
 /// A handle on a store in SQLite: the only writer of its folder.
 #[derive(Debug)]
@@ -176,6 +178,11 @@ impl Store for SqliteStore {
         self.running()?;
         let connection = open::live_reader(&self.path)?;
         Ok(Some(Box::new(Rows::new(connection, self.rows.partition, &self.path))))
+    }
+
+    fn snapshots(&self) -> Result<Option<Box<dyn Snapshots>>, StoreError> {
+        self.running()?;
+        Ok(Some(Box::new(Readers::new(&self.path, self.rows.partition))))
     }
 
     fn epoch(&self) -> Epoch {

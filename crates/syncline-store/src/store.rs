@@ -48,6 +48,20 @@ pub trait Read {
     ) -> Result<(), StoreError>;
 }
 
+/// Opens readers of a store from any thread, whatever its writer is doing.
+pub trait Snapshots: Send + Sync {
+    /// Returns a reader that sees the rows that are on disk now, whatever is committed later. Waits
+    /// where as many are open as there may be.
+    ///
+    /// A reader holds back the tidying of the store while it lives: keep it for moments, and one per
+    /// thread.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`].
+    fn snapshot(&self) -> Result<Box<dyn Read + Send>, StoreError>;
+}
+
 /// A part of a batch that is too large to be held at once.
 #[derive(Debug)]
 pub enum Piece {
@@ -149,6 +163,15 @@ pub trait Store: Read + Send {
     ///
     /// As [`Read::get`].
     fn live_reader(&self) -> Result<Option<Box<dyn Read + Send>>, StoreError> {
+        Ok(None)
+    }
+
+    /// Returns what opens readers beside the writer, from any thread; `None` if the store has none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`].
+    fn snapshots(&self) -> Result<Option<Box<dyn Snapshots>>, StoreError> {
         Ok(None)
     }
 

@@ -13,11 +13,11 @@ use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::{Context, Token};
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::id::{ClientId, EntityName, SiteId, Writer};
+use syncline_model::id::{ClientId, SiteId, Writer};
 use syncline_model::version::Version;
 
 use super::rows::{Loaded, RecordKey};
-use super::{Answer, Applied, ClientOperation, Rejection, Rows, STATE_BYTES_MAX};
+use super::{Answer, Applied, ClientOperation, Entities, Rejection, Rows, STATE_BYTES_MAX};
 use crate::conflicts::{ConflictRow, Status};
 use crate::log::ChangeKind;
 use crate::results::{ClientResults, Fate, Known, OperationResult};
@@ -28,7 +28,7 @@ use crate::sync::{LoggedChange, Transaction};
 #[derive(Clone, Copy, Debug)]
 pub struct GroupFacts<'a> {
     /// The entities that the hub knows, with their rules.
-    pub rules: &'a BTreeMap<EntityName, EntityRules>,
+    pub entities: &'a Entities,
     /// The hub's incarnation.
     pub site: SiteId,
     /// What the hub has forgotten.
@@ -140,7 +140,7 @@ impl<'a> Group<'a> {
     ) -> Result<Box<Applied>, Rejection> {
         check(&operation, results)?;
         let facts = self.facts;
-        let rules = facts.rules.get(&operation.entity);
+        let rules = facts.entities.rules(&operation.entity);
         let rules = rules.ok_or(Rejection::EntityUnknown)?;
         let key: RecordKey = (operation.entity.clone(), operation.record.clone());
         let mut loaded = self.rows.records.remove(&key).unwrap_or_default();

@@ -8,6 +8,7 @@
 //! One operation never fails its neighbours: what cannot be applied is answered with a
 //! [`Rejection`], and the group goes on.
 
+mod entities;
 mod group;
 mod operation;
 mod rejection;
@@ -15,6 +16,7 @@ mod rows;
 #[cfg(test)]
 mod tests;
 
+pub use entities::Entities;
 pub use group::{Decided, Group, GroupFacts};
 pub use operation::{Answer, Applied, ClientOperation, STATE_BYTES_MAX};
 pub use rejection::Rejection;

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use syncline_merge::codec::decode_record;
 use syncline_merge::conflict::conflicts;
 use syncline_merge::display::Fields;
-use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::id::{ClientId, EntityName, RecordId};
 
+use super::Entities;
 use crate::conflicts::ConflictRow;
 use crate::results::ClientResults;
 
@@ -58,13 +58,10 @@ impl Rows {
     /// Returns the records whose state holds conflicts: the shell adds the rows that list them.
     ///
     /// A record without conflicts has none listed that a new change could touch.
-    pub fn contested(
-        &self,
-        rules: &BTreeMap<EntityName, EntityRules>,
-    ) -> Vec<(EntityName, RecordId)> {
+    pub fn contested(&self, entities: &Entities) -> Vec<(EntityName, RecordId)> {
         let contested = |(key, loaded): (&RecordKey, &Loaded)| {
             let record = loaded.record.as_ref()?;
-            let rules = rules.get(&key.0)?;
+            let rules = entities.rules(&key.0)?;
             (!conflicts(record, rules).is_empty()).then(|| key.clone())
         };
         self.records.iter().filter_map(contested).collect()

@@ -10,7 +10,7 @@ use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 
-use super::{Answer, ClientOperation, Decided, Group, GroupFacts, Rows};
+use super::{Answer, ClientOperation, Decided, Entities, Group, GroupFacts, Rows};
 use crate::conflicts::ConflictRow;
 use crate::rows::{Key, Table};
 use crate::sync::{RunFacts, Transaction};
@@ -40,9 +40,10 @@ fn decide_at(
     rows: Rows,
     operations: Vec<ClientOperation>,
 ) -> (Vec<Answer>, Decided) {
-    let rules = BTreeMap::from([(EntityName::new("tasks").unwrap(), EntityRules::default())]);
+    let tasks = EntityName::new("tasks").unwrap();
+    let entities = Entities::only(BTreeMap::from([(tasks, EntityRules::default())]));
     let floor = Version::new();
-    let facts = GroupFacts { rules: &rules, site: SiteId(7), floor: &floor, lost: &[] };
+    let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
     let run = RunFacts { id: RunId::new("run-1").unwrap(), at_ms: 1_000, secret: [9; 32] };
     let transaction = Transaction::new(run, position);
     let mut group = Group::new(facts, clock, rows, transaction);

@@ -208,8 +208,12 @@ impl Desk {
         let run = self.hub.begin_run()?;
         let transaction = Transaction::new(run, self.hub.position());
         let floor = Version::new();
-        let facts =
-            GroupFacts { rules: &self.rules, site: self.hub.site(), floor: &floor, lost: &[] };
+        let facts = GroupFacts {
+            entities: &self.entities,
+            site: self.hub.site(),
+            floor: &floor,
+            lost: &[],
+        };
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
         let mut answers = Vec::with_capacity(waiting.len());
         while group.bytes() < GROUP_BYTES_MAX {
@@ -238,7 +242,7 @@ impl Desk {
                 rows.add_record(entity, id, value);
             }
         }
-        for (entity, id) in rows.contested(&self.rules) {
+        for (entity, id) in rows.contested(&self.entities) {
             let listed = self.hub.conflicts_of(&entity, &id)?;
             listed.into_iter().for_each(|row| rows.add_conflict(row));
         }

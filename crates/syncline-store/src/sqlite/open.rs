@@ -203,13 +203,19 @@ fn start_epoch(
 /// Opens a connection that only reads, and pins it to what is committed now.
 pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
     let connection = live_reader(path)?;
-    let pin = || {
-        connection.execute_batch("BEGIN")?;
-        // A transaction sees the moment of its first read, not that of its beginning.
-        connection.query_one("SELECT count(*) FROM epochs", (), |row| row.get::<_, i64>(0))
-    };
-    pin().map_err(|source| failed(path, "open a reader", source))?;
+    pin(&connection, path)?;
     Ok(connection)
+}
+
+/// Pins a connection that only reads to what is committed now, until it ends its transaction.
+pub(super) fn pin(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+    let pin = || {
+        connection.prepare_cached("BEGIN")?.execute(())?;
+        // A transaction sees the moment of its first read, not that of its beginning.
+        let mut statement = connection.prepare_cached("SELECT count(*) FROM epochs")?;
+        statement.query_one((), |row| row.get::<_, i64>(0))
+    };
+    pin().map(|_| ()).map_err(|source| failed(path, "open a reader", source))
 }
 
 /// Opens a connection that only reads: each statement sees what is committed by then.

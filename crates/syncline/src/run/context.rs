@@ -1,6 +1,5 @@
 //! What every command has at hand.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::Path;
@@ -9,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use syncline_engine::operate::Entities;
 use syncline_hub::{Actor, Hub, HubError, HubOptions, Writer};
 use syncline_model::json::Object;
 use syncline_store::StoreError;
@@ -125,7 +125,7 @@ impl Context {
     ///
     /// As [`Context::open_hub`].
     pub fn start_writer(&self, state: &Path) -> Result<Writer, Failure> {
-        Ok(Writer::start(self.open_hub(state, false)?, BTreeMap::new())?)
+        Ok(Writer::start(self.open_hub(state, false)?, Entities::default())?)
     }
 
     /// Opens the hub only to look: where there is no state, none is left behind.

@@ -1,0 +1,31 @@
+//! A hub that many threads use at once: operations of clients, pages of changes, reads.
+//!
+//! Whatever changes the hub goes through its one [`Writer`](crate::Writer). Whatever only reads does
+//! so beside it, each read as of one moment at which all that it shows is on disk.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | start, stop, wait for changes | [`Served`] |
+//! | send operations | [`Served::push`], [`Pushed`] |
+//! | follow changes | [`Served::page`], [`Paged`] |
+//! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
+//! | look at conflicts and decide them | [`Served::conflicts`] |
+//! | what can go wrong | [`ServeError`] |
+
+mod conflicts;
+mod error;
+mod history;
+mod page;
+mod push;
+mod read;
+mod served;
+mod watch;
+
+pub use conflicts::ConflictList;
+pub use error::ServeError;
+pub use history::{History, PastChange};
+pub use page::{Limits, Paged};
+pub use push::{Done, Pushed};
+pub use read::{RecordList, RecordNow};
+pub use served::Served;
+pub use watch::Watch;

@@ -1,0 +1,130 @@
+//! A hub that is served: starting, stopping, waiting.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use syncline_engine::operate::Entities;
+use syncline_model::cursor::{Cursor, Incarnation};
+use syncline_model::id::{PartitionId, Position};
+use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::token::TokenKey;
+use syncline_store::{Read, Snapshots};
+
+use super::ServeError;
+use super::watch::{LogEnd, Watch};
+use crate::error::HubError;
+use crate::hub::{Hub, Identity};
+use crate::writer::{Handle, Writer, WriterError};
+
+/// A hub that many threads use at once. Cheap to clone.
+///
+/// It ends with [`Served::stop`], or when its last clone is dropped: then all that was accepted is
+/// done first.
+#[derive(Clone)]
+pub struct Served(Arc<Inner>);
+
+struct Inner {
+    entities: Entities,
+    identity: Identity,
+    end: Arc<LogEnd>,
+    readers: Readers,
+    handle: Handle,
+    /// Nothing once it was told to end.
+    writer: Mutex<Option<Writer>>,
+}
+
+/// Where reads come from.
+enum Readers {
+    Beside(Box<dyn Snapshots>),
+    /// The store cannot be read beside its writer, which makes each reader in its turn.
+    Writer(Handle),
+}
+
+impl Served {
+    /// Starts to serve a hub.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError`] if the store or the machine fails.
+    pub fn start(mut hub: Hub, entities: Entities) -> Result<Self, HubError> {
+        let identity = hub.identity()?;
+        let snapshots = hub.store.snapshots()?;
+        let end = LogEnd::at(hub.position());
+        let writer = Writer::start(hub, entities.clone())?;
+        let handle = writer.handle();
+        let readers = match snapshots {
+            Some(snapshots) => Readers::Beside(snapshots),
+            None => Readers::Writer(handle.clone()),
+        };
+        let writer = Mutex::new(Some(writer));
+        Ok(Self(Arc::new(Inner { entities, identity, end, readers, handle, writer })))
+    }
+
+    /// Returns which life of the hub this is.
+    pub fn incarnation(&self) -> Incarnation {
+        self.0.identity.incarnation
+    }
+
+    /// Returns what tokens are signed with.
+    pub(super) fn key(&self) -> &TokenKey {
+        &self.0.identity.token_key
+    }
+
+    /// Returns the entities that are served.
+    pub fn entities(&self) -> &Entities {
+        &self.0.entities
+    }
+
+    /// Returns the end of the log that is on disk.
+    pub fn position(&self) -> Position {
+        self.0.end.position()
+    }
+
+    /// Returns the cursor at a position of the log.
+    pub fn cursor(&self, position: Position) -> StreamCursor {
+        let mut log = Cursor::new(self.incarnation());
+        let partition = PartitionId(0);
+        log.advance(partition, position).expect("invariant: it stands at 0, and is the only one");
+        StreamCursor::at(log)
+    }
+
+    /// Calls `wake` after each commit that moved the end of the log, until the answer is dropped:
+    /// from the writer's thread, which must not be held up.
+    pub fn watch(&self, wake: impl Fn(Position) + Send + Sync + 'static) -> Watch {
+        self.0.end.watch(Arc::new(wake))
+    }
+
+    /// Runs a task that has the hub for itself, in its turn, and returns what it answers.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Writer`] if it was not done, or nobody knows.
+    pub fn with_hub<T: Send + 'static>(
+        &self,
+        task: impl FnOnce(&mut Hub) -> T + Send + 'static,
+    ) -> Result<T, ServeError> {
+        Ok(self.0.handle.with_hub(task)?)
+    }
+
+    /// Returns a reader of what is on disk now. Keep it for moments.
+    pub(super) fn reader(&self) -> Result<Box<dyn Read + Send>, ServeError> {
+        match &self.0.readers {
+            Readers::Beside(snapshots) => Ok(snapshots.snapshot()?),
+            Readers::Writer(handle) => Ok(handle.with_hub(|hub| hub.store.reader())??),
+        }
+    }
+
+    /// Ends the writer once everything that was accepted is answered, and closes the hub. Later
+    /// calls, also of clones, are refused.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Writer`] if the writer had panicked; [`ServeError::Hub`] if the store was not
+    /// tidied up, by which nothing is lost.
+    pub fn stop(&self) -> Result<(), ServeError> {
+        let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let Some(writer) = writer else {
+            return Err(WriterError::Stopped { code: None }.into());
+        };
+        Ok(writer.stop()?.close()?)
+    }
+}
