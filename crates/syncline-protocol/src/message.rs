@@ -14,7 +14,7 @@ pub enum ClientMessage {
     /// Who it is and what it follows; the first message.
     Hello(Hello),
     /// Operations, in order.
-    Push(Vec<Operation>),
+    Push(Vec<Sent>),
     /// Changes of a view up to here are durable.
     Ack {
         /// Which view of the `hello`, from 0.
@@ -119,7 +119,22 @@ pub struct Push {
     /// Whose operations they are.
     pub client: ClientId,
     /// The operations, in order.
-    pub operations: Vec<Operation>,
+    pub operations: Vec<Sent>,
+}
+
+/// An operation of a push, or why it cannot be read: then it is answered alone, and its neighbours
+/// are applied.
+pub type Sent = Result<Operation, Unreadable>;
+
+/// An operation that cannot be read. It is answered with [`Status::Rejected`].
+///
+/// [`Status::Rejected`]: crate::outcome::Status::Rejected
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unreadable {
+    /// Which of the client's operations.
+    pub counter: u64,
+    /// What is wrong with it.
+    pub problem: Box<Problem>,
 }
 
 /// The answer to a push: one outcome for each operation, in their order.
