@@ -26,6 +26,7 @@
 //! # Ok::<(), std::io::Error>(())
 //! ```
 
+pub mod binary;
 pub mod duel;
 pub mod edits;
 pub mod machine;

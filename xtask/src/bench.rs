@@ -7,6 +7,7 @@ use std::path::Path;
 /// Name of a benchmark and the question it answers.
 const BENCHMARKS: &[(&str, &str)] = &[
     ("files", "how long one sync of folders of JSON takes, against a plain script"),
+    ("hub", "what a served hub takes and gives, against PouchDB with express-pouchdb"),
     ("ingest", "how many operations of clients a hub takes durably, against raw SQLite"),
     ("merge", "how many records one processor merges, from stored bytes to stored bytes"),
 ];

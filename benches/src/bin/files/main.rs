@@ -2,19 +2,19 @@
 //!
 //! `cargo xtask bench files`. Both programs do each job in turn; medians are compared, and only
 //! the ratios of one run of this program mean anything. See `benches/README.md`.
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "the table is the result")]
+#![expect(clippy::print_stdout, reason = "the table is the result")]
 
 mod report;
 mod scenarios;
 
 use std::error::Error;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
+
 use std::time::Duration;
 
 use clap::Parser;
 use syncline_benches::duel::Quiet;
-use syncline_benches::machine;
+use syncline_benches::{binary, machine};
 
 use crate::report::Report;
 use crate::scenarios::Bench;
@@ -104,7 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("load at the end: {}", machine::load_average().unwrap_or(f64::NAN));
     if arguments.record {
-        let path = repository().join("benches/results/files.jsonl");
+        let path = binary::repository().join("benches/results/files.jsonl");
         report.append_to(&path)?;
         println!("appended to {}", path.display());
     }
@@ -116,7 +116,7 @@ fn prepare(arguments: &Arguments) -> Result<Bench, Box<dyn Error>> {
     let syncline = match &arguments.syncline {
         _ if arguments.peer_only => None,
         Some(path) => Some(path.canonicalize()?),
-        None => Some(build_syncline()?),
+        None => Some(binary::build()?),
     };
     // Only a folder of this harness is ever emptied.
     let dir = arguments.dir.join("syncline-bench-files");
@@ -127,7 +127,7 @@ fn prepare(arguments: &Arguments) -> Result<Bench, Box<dyn Error>> {
     Ok(Bench {
         syncline,
         node: arguments.node.clone(),
-        peer_script: repository().join("benches/peers/cross_domain_sync.mjs"),
+        peer_script: binary::repository().join("benches/peers/cross_domain_sync.mjs"),
         dir: dir.canonicalize()?,
         items: arguments.items,
         seed: arguments.seed,
@@ -139,29 +139,4 @@ fn prepare(arguments: &Arguments) -> Result<Bench, Box<dyn Error>> {
             repeats_max: arguments.repeats_max,
         },
     })
-}
-
-fn repository() -> PathBuf {
-    let benches = Path::new(env!("CARGO_MANIFEST_DIR"));
-    benches.parent().expect("invariant: benches/ is inside the repository").to_path_buf()
-}
-
-/// Builds the release binary and returns its path, as cargo tells it.
-fn build_syncline() -> Result<PathBuf, Box<dyn Error>> {
-    eprintln!("building the release binary …");
-    let output = Command::new("cargo")
-        .args(["build", "--release", "-p", "syncline", "--bin", "syncline"])
-        .args(["--message-format", "json-render-diagnostics"])
-        .current_dir(repository())
-        .stderr(std::process::Stdio::inherit())
-        .output()?;
-    if !output.status.success() {
-        return Err("the release binary does not build".into());
-    }
-    String::from_utf8(output.stdout)?
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message["target"]["name"] == "syncline")
-        .find_map(|message| message["executable"].as_str().map(PathBuf::from))
-        .ok_or_else(|| "cargo named no executable".into())
 }

@@ -1,0 +1,69 @@
+//! A hub started for a benchmark, and what it costs.
+
+use std::io::{self, BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+/// Length of a tick of `/proc/…/stat`.
+const TICK: Duration = Duration::from_millis(10);
+
+/// A hub that serves on a free port of this machine.
+pub(crate) struct Hub {
+    process: Child,
+    pub(crate) address: SocketAddr,
+    pub(crate) token: String,
+}
+
+impl Hub {
+    /// Starts `syncline serve` on a data folder.
+    pub(crate) fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
+        let data = folder.join("data");
+        let mut process = Command::new(binary)
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
+            .arg(&data)
+            .current_dir(folder)
+            .stdout(Stdio::piped())
+            .spawn()?;
+        let stdout = process.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
+        let mut line = String::new();
+        BufReader::new(stdout).read_line(&mut line)?;
+        let started: serde_json::Value = serde_json::from_str(&line).map_err(io::Error::other)?;
+        let address = started["address"].as_str().and_then(|address| address.parse().ok());
+        let address = address.ok_or_else(|| io::Error::other(format!("no address in {line:?}")))?;
+        let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
+        Ok(Self { process, address, token })
+    }
+
+    /// Returns the processor time that the hub has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        let stat = format!("/proc/{}/stat", self.process.id());
+        let stat = std::fs::read_to_string(stat).unwrap_or_default();
+        let behind_name = stat.rsplit(')').next().unwrap_or_default();
+        let ticks = behind_name.split_whitespace().skip(11).take(2);
+        TICK * ticks.filter_map(|word| word.parse::<u32>().ok()).sum()
+    }
+
+    /// Returns the memory that the hub holds, in bytes.
+    pub(crate) fn resident_bytes(&self) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(status).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+        kib.unwrap_or_default() << 10
+    }
+
+    /// Ends the hub without a warning.
+    pub(crate) fn kill(&mut self) -> io::Result<()> {
+        self.process.kill()?;
+        self.process.wait().map(drop)
+    }
+}
+
+impl Drop for Hub {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.kill();
+    }
+}
