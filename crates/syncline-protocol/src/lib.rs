@@ -13,6 +13,7 @@
 //! | what a client had seen of a record | [`token`] |
 //! | what an operation does as far as a client can tell | [`predict`] |
 //! | where a client stands | [`cursor`] |
+//! | the two ends of a live connection | [`session`] |
 //!
 //! # What this crate promises
 //!
@@ -27,4 +28,5 @@ pub mod operation;
 pub mod outcome;
 pub mod predict;
 pub mod problem;
+pub mod session;
 pub mod token;

@@ -1,0 +1,277 @@
+//! Operations that are under way: which of them may be sent now, and which are unanswered.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_model::id::{EntityName, RecordId};
+
+use super::Priority;
+use super::size::operation_bytes;
+use crate::limits::{RETRY_MS_FIRST, RETRY_MS_MAX};
+use crate::operation::Operation;
+use crate::session::fault::{Fault, is_planted};
+
+/// The operations that the shell has handed in and that were not answered for good, by counter.
+///
+/// Operations of one record are a lane. None overtakes an earlier one of its lane, nor one that it
+/// comes after, whatever holds that one up.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    held: BTreeMap<u64, Held>,
+}
+
+#[derive(Debug)]
+struct Held {
+    operation: Operation,
+    is_urgent: bool,
+    is_in_flight: bool,
+    /// Whether the hub may have applied it already: it was sent, and the answer was lost.
+    is_uncertain: bool,
+    /// What was refused before it while it was in flight.
+    refused: Option<u64>,
+    /// How often it was answered "later", and until when it waits for that.
+    attempts: u32,
+    not_before_ms: u64,
+    handed_ms: u64,
+    bytes: usize,
+}
+
+/// What could be sent at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Ready {
+    /// How many operations.
+    pub(super) count: usize,
+    /// Since when the oldest waits.
+    pub(super) since_ms: Option<u64>,
+    /// Whether one of them does not wait for company.
+    pub(super) is_urgent: bool,
+    /// When an operation that was answered "later" may go.
+    pub(super) next_ms: Option<u64>,
+}
+
+/// The bounds of one push.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PushLimits {
+    pub(super) operations: usize,
+    pub(super) bytes: usize,
+}
+
+/// What must not be overtaken.
+#[derive(Default)]
+struct Stands<'q> {
+    lanes: BTreeSet<(&'q EntityName, &'q RecordId)>,
+    counters: BTreeSet<u64>,
+}
+
+impl<'q> Stands<'q> {
+    fn add(&mut self, operation: &'q Operation) {
+        self.lanes.insert((&operation.entity, &operation.id));
+        self.counters.insert(operation.counter);
+    }
+
+    /// Returns whether an operation comes after one of these.
+    fn hold(&self, operation: &Operation) -> bool {
+        self.lanes.contains(&(&operation.entity, &operation.id))
+            || operation.after.iter().any(|counter| self.counters.contains(counter))
+    }
+}
+
+impl Queue {
+    pub(super) fn len(&self) -> usize {
+        self.held.len()
+    }
+
+    /// Returns whether the hub may have applied an operation already.
+    pub(super) fn is_uncertain(&self, counter: u64) -> bool {
+        self.held.get(&counter).is_some_and(|held| held.is_uncertain)
+    }
+
+    /// Takes in an operation. One that is held already stays as it is.
+    pub(super) fn add(
+        &mut self,
+        operation: Operation,
+        priority: Priority,
+        is_uncertain: bool,
+        now_ms: u64,
+    ) {
+        let counter = operation.counter;
+        let held = Held {
+            bytes: operation_bytes(&operation),
+            is_urgent: priority == Priority::Urgent,
+            is_in_flight: false,
+            is_uncertain,
+            refused: None,
+            attempts: 0,
+            not_before_ms: 0,
+            handed_ms: now_ms,
+            operation,
+        };
+        self.held.entry(counter).or_insert(held);
+    }
+
+    /// Returns what could be sent now.
+    pub(super) fn ready(&self, now_ms: u64) -> Ready {
+        let mut ready = Ready::default();
+        ready.next_ms = self.walk(now_ms, |held| {
+            ready.count += 1;
+            ready.since_ms =
+                Some(ready.since_ms.map_or(held.handed_ms, |since| since.min(held.handed_ms)));
+            ready.is_urgent |= held.is_urgent;
+            true
+        });
+        ready
+    }
+
+    /// Returns whether the hub may have applied an operation that can be sent and was not answered.
+    pub(super) fn is_settling(&self, now_ms: u64) -> bool {
+        let mut is_settling = self.held.values().any(|held| held.is_in_flight && held.is_uncertain);
+        if !is_settling && self.held.values().any(|held| held.is_uncertain) {
+            self.walk(now_ms, |held| {
+                is_settling |= held.is_uncertain;
+                true
+            });
+        }
+        is_settling
+    }
+
+    /// Puts what may be sent into flight, in order; with `urgent` only what does not wait, and what
+    /// that comes after.
+    pub(super) fn take(&mut self, now_ms: u64, limits: PushLimits, urgent: bool) -> Vec<Operation> {
+        let wanted = urgent.then(|| self.urgent());
+        let mut taken: Vec<Operation> = Vec::new();
+        let mut bytes = 0;
+        let mut is_full = false;
+        self.walk(now_ms, |held| {
+            let is_wanted =
+                wanted.as_ref().is_none_or(|wanted| wanted.contains(&held.operation.counter));
+            let is_first = taken.is_empty();
+            is_full |= taken.len() >= limits.operations;
+            is_full |= is_wanted && !is_first && bytes + held.bytes > limits.bytes;
+            if !is_wanted || is_full {
+                return false;
+            }
+            bytes += held.bytes;
+            taken.push(held.operation.clone());
+            true
+        });
+        for operation in &taken {
+            if let Some(held) = self.held.get_mut(&operation.counter) {
+                held.is_in_flight = true;
+            }
+        }
+        taken
+    }
+
+    /// Walks over what may be sent now, in order; `visit` says whether an operation goes. Returns when
+    /// the next one that was answered "later" may go.
+    fn walk<'q>(&'q self, now_ms: u64, mut visit: impl FnMut(&'q Held) -> bool) -> Option<u64> {
+        let mut stands = Stands::default();
+        let mut next_ms: Option<u64> = None;
+        for held in self.held.values() {
+            if held.is_in_flight || stands.hold(&held.operation) {
+                stands.add(&held.operation);
+            } else if held.not_before_ms > now_ms {
+                next_ms = Some(next_ms.map_or(held.not_before_ms, |at| at.min(held.not_before_ms)));
+                if !is_planted(Fault::BehindOvertaken) {
+                    stands.add(&held.operation);
+                }
+            } else if !visit(held) {
+                stands.add(&held.operation);
+            }
+        }
+        next_ms
+    }
+
+    /// Returns what does not wait, with everything that it comes after.
+    fn urgent(&self) -> BTreeSet<u64> {
+        let mut wanted = BTreeSet::new();
+        let mut before = Stands::default();
+        let mut named: BTreeSet<u64> = BTreeSet::new();
+        for (counter, held) in self.held.iter().rev().filter(|(_, held)| !held.is_in_flight) {
+            let operation = &held.operation;
+            let is_wanted = held.is_urgent
+                || named.contains(counter)
+                || before.lanes.contains(&(&operation.entity, &operation.id));
+            if is_wanted {
+                wanted.insert(*counter);
+                named.extend(operation.after.iter().copied());
+                before.add(operation);
+            }
+        }
+        wanted
+    }
+
+    /// An operation was answered for good; returns it.
+    pub(super) fn settle(&mut self, counter: u64) -> Option<Operation> {
+        self.held.remove(&counter).map(|held| held.operation)
+    }
+
+    /// An operation was answered "later". It waits, twice as long each time; if meanwhile one was
+    /// refused that it comes after, it is returned with that one's counter instead.
+    pub(super) fn postpone(&mut self, counter: u64, now_ms: u64) -> Option<(Operation, u64)> {
+        let held = self.held.get_mut(&counter)?;
+        if let Some(refused) = held.refused {
+            return self.settle(counter).map(|operation| (operation, refused));
+        }
+        let wait_ms = RETRY_MS_FIRST.checked_shl(held.attempts.min(16)).unwrap_or(RETRY_MS_MAX);
+        held.not_before_ms = now_ms.saturating_add(wait_ms.min(RETRY_MS_MAX));
+        held.attempts += 1;
+        held.is_in_flight = false;
+        held.is_uncertain = false;
+        self.certain_after(counter);
+        None
+    }
+
+    /// What comes after an operation that was not applied was not applied either.
+    fn certain_after(&mut self, counter: u64) {
+        for counter in self.after(counter) {
+            if let Some(held) = self.held.get_mut(&counter).filter(|held| !held.is_in_flight) {
+                held.is_uncertain = false;
+            }
+        }
+    }
+
+    /// Returns what comes after an operation, by its lane or by name, and what comes after that.
+    fn after(&self, counter: u64) -> Vec<u64> {
+        let Some(first) = self.held.get(&counter) else {
+            return Vec::new();
+        };
+        let mut stands = Stands::default();
+        stands.add(&first.operation);
+        let mut found = Vec::new();
+        for (later, held) in self.held.range(counter..).skip(1) {
+            if stands.hold(&held.operation) {
+                stands.add(&held.operation);
+                found.push(*later);
+            }
+        }
+        found
+    }
+
+    /// An operation was refused; returns it, and all that is not sent because of that. What is in
+    /// flight is marked: should it come back, it goes no more.
+    pub(super) fn refuse(&mut self, counter: u64) -> Option<(Operation, Vec<Operation>)> {
+        let mut aside = Vec::new();
+        if !is_planted(Fault::LaneGoesOn) {
+            for after in self.after(counter) {
+                match self.held.get_mut(&after) {
+                    Some(held) if held.is_in_flight || held.is_uncertain => {
+                        held.refused = Some(counter);
+                    }
+                    _ => aside.extend(self.settle(after)),
+                }
+            }
+        }
+        self.settle(counter).map(|operation| (operation, aside))
+    }
+
+    /// The connection is lost: what was in flight may have been applied, and is sent again.
+    pub(super) fn lose(&mut self) {
+        for held in self.held.values_mut().filter(|held| held.is_in_flight) {
+            held.is_in_flight = false;
+            held.is_uncertain = true;
+        }
+        if is_planted(Fault::UnansweredForgotten) {
+            self.held.retain(|_, held| !held.is_uncertain);
+        }
+    }
+}

@@ -1,0 +1,407 @@
+//! The machine.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use syncline_model::id::{ClientId, EntityName, Position, RecordId};
+
+use super::told::Told;
+use super::view::{Surroundings, View};
+use super::{
+    Close, Greeting, Live, Outgoing, PINGS_UNANSWERED_MAX, PageFailure, PageRequest, SessionError,
+};
+use crate::cursor::StreamCursor;
+use crate::limits::{
+    HEARTBEAT_MS, HELLO_MS_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, PUSH_OPERATIONS_MAX,
+    PUSHES_UNANSWERED_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX, WINDOW_MAX,
+};
+use crate::message::{ClientMessage, Hello, HubMessage, Page, PushAnswer, Welcome};
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Shown, Status};
+use crate::problem::Problem;
+use crate::session::fault::{Fault, is_planted};
+
+/// The hub's end of one live connection.
+///
+/// See the [module](super) for the order of calls. `E` is what the shell keeps with ready-made
+/// changes.
+#[derive(Debug)]
+pub struct Session<E = ()> {
+    greeting: Greeting,
+    state: State,
+    hello: Option<Hello>,
+    views: Vec<View<E>>,
+    /// The view whose turn it is, to be sent changes and to have pages read.
+    turn: usize,
+    window: usize,
+    /// Messages with changes that were not acknowledged.
+    unacknowledged: usize,
+    /// Pushes that the shell has not taken yet.
+    pushes: VecDeque<Vec<Operation>>,
+    /// What the pushes were about that the shell has taken, oldest first.
+    unanswered: VecDeque<Vec<Target>>,
+    /// How many pushes the shell has taken, and how many of them are answered.
+    taken: u64,
+    answered: u64,
+    /// Welcome, results, problem: what no credit holds up.
+    outbox: VecDeque<HubMessage>,
+    told: Told,
+    ping_ms: u64,
+    pings_unanswered: u32,
+}
+
+/// Which record an operation is about.
+#[derive(Debug)]
+struct Target {
+    counter: u64,
+    entity: EntityName,
+    id: RecordId,
+}
+
+/// How the connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Greeting {
+        since_ms: u64,
+    },
+    Open,
+    /// It ends once all is sent; if it `waits`, what was taken is answered before.
+    Ending {
+        close: Close,
+        waits: bool,
+    },
+    Ended,
+}
+
+impl<E> Session<E> {
+    /// A connection was accepted.
+    pub fn new(greeting: Greeting, now_ms: u64) -> Self {
+        Self {
+            greeting,
+            state: State::Greeting { since_ms: now_ms },
+            hello: None,
+            views: Vec::new(),
+            turn: 0,
+            window: 0,
+            unacknowledged: 0,
+            pushes: VecDeque::new(),
+            unanswered: VecDeque::new(),
+            taken: 0,
+            answered: 0,
+            outbox: VecDeque::new(),
+            told: Told::default(),
+            ping_ms: now_ms + HEARTBEAT_MS,
+            pings_unanswered: 0,
+        }
+    }
+
+    /// Returns what the client said first; `None` as long as it has not.
+    pub const fn hello(&self) -> Option<&Hello> {
+        self.hello.as_ref()
+    }
+
+    /// Returns the client's name; `None` as long as it has not said it.
+    pub fn client(&self) -> Option<&ClientId> {
+        self.hello.as_ref().map(|hello| &hello.client)
+    }
+
+    /// Returns whether another message of the client may be handed in: false while it has so many
+    /// unanswered pushes that it has to wait, and once the connection ends.
+    pub fn can_read(&self) -> bool {
+        self.unanswered_pushes() < PUSHES_UNANSWERED_MAX
+            && matches!(self.state, State::Greeting { .. } | State::Open)
+    }
+
+    /// Returns the position up to which view `view` was told everything; `None` within a snapshot.
+    pub fn position(&self, view: u32) -> Option<Position> {
+        self.views.get(usize::try_from(view).ok()?)?.log_position()
+    }
+
+    /// A message of the client arrived.
+    pub fn handle_message(&mut self, message: ClientMessage, now_ms: u64) {
+        self.handle_traffic();
+        let done = match (message, self.state) {
+            (ClientMessage::Hello(hello), State::Greeting { .. }) => {
+                self.handle_hello(hello, now_ms)
+            }
+            (ClientMessage::Push(operations), State::Open) => self.handle_push(operations),
+            (ClientMessage::Ack { view, cursor }, State::Open) => self.handle_ack(view, &cursor),
+            (_, State::Ending { .. } | State::Ended) => Ok(()),
+            _ => Err(SessionError::HelloExpected),
+        };
+        if let Err(error) = done {
+            self.refuse(error.problem(), Close::Violation);
+        }
+    }
+
+    /// Something of the client arrived, if only a pong.
+    pub const fn handle_traffic(&mut self) {
+        self.pings_unanswered = 0;
+    }
+
+    /// The oldest push that the shell has taken was carried out, and all of it is on disk.
+    ///
+    /// # Panics
+    ///
+    /// If no push was taken: that is a fault of the shell.
+    pub fn handle_results(&mut self, answer: PushAnswer) {
+        let targets =
+            self.unanswered.pop_front().expect("invariant: the shell answers what it took");
+        self.answered += 1;
+        debug_assert_eq!(targets.len(), answer.outcomes.len(), "one outcome for each operation");
+        if !self.views.is_empty() {
+            for (target, outcome) in targets.into_iter().zip(&answer.outcomes) {
+                if let Some(seen) = outcome.seen.as_ref().filter(|_| outcome.status.is_applied()) {
+                    self.told.add(target.entity, target.id, seen.position);
+                }
+            }
+        }
+        if self.state != State::Ended {
+            self.outbox.push_back(HubMessage::Results(answer));
+        }
+    }
+
+    /// The oldest push that the shell has taken could not be carried out now; nothing of it was. The
+    /// client sends it again later.
+    ///
+    /// # Panics
+    ///
+    /// As [`Session::handle_results`].
+    pub fn handle_push_refused(&mut self, problem: &Problem, position: Position) {
+        let behind = |target: &Target| Outcome {
+            counter: target.counter,
+            status: Status::Behind,
+            seen: None,
+            shown: Shown::default(),
+            conflicts: Vec::new(),
+            problem: Some(Box::new(problem.clone())),
+        };
+        let targets = self.unanswered.front().expect("invariant: the shell answers what it took");
+        let outcomes = targets.iter().map(behind).collect();
+        self.handle_results(PushAnswer { outcomes, position });
+    }
+
+    /// The log ends here now; what is in it up to here is read if nobody hands it in.
+    pub fn handle_advanced(&mut self, position: Position) {
+        self.views.iter_mut().for_each(|view| view.advance(position));
+    }
+
+    /// Here are the changes of a view in a stretch of the log.
+    pub fn handle_live(&mut self, view: u32, live: Arc<Live<E>>) {
+        let taken = self.taken;
+        if let Some(view) = self.view_mut(view) {
+            view.add_live(live, taken);
+        }
+    }
+
+    /// Here is the page that [`Session::poll_page`] asked for.
+    pub fn handle_page(&mut self, view: u32, page: Page) {
+        let taken = self.taken;
+        if let Some(view) = self.view_mut(view) {
+            view.add_page(page, taken);
+        }
+    }
+
+    /// The page that [`Session::poll_page`] asked for is not to be had. Where the cursor is to blame
+    /// the view begins anew.
+    pub fn handle_page_failed(&mut self, view: u32, failure: PageFailure) {
+        let had_cursor = self.view_mut(view).is_some_and(View::begin_anew);
+        match failure {
+            PageFailure::CursorUnusable(_) if had_cursor => {}
+            PageFailure::CursorUnusable(problem) | PageFailure::Failed(problem) => {
+                self.refuse(problem, Close::Later);
+            }
+        }
+    }
+
+    /// The hub ends the connection. If it stops, what was taken is answered before; if the client is
+    /// not permitted any more, nothing is said but why.
+    pub fn handle_end(&mut self, close: Close, problem: Option<Problem>) {
+        match (close, problem) {
+            (_, Some(problem)) => self.refuse(problem, close),
+            (Close::Stopping, None) => self.end(close, true),
+            (_, None) => {
+                self.outbox.clear();
+                self.end(close, false);
+            }
+        }
+    }
+
+    /// Time has passed, perhaps beyond [`Session::poll_deadline`].
+    pub fn handle_time(&mut self, now_ms: u64) {
+        if let State::Greeting { since_ms } = self.state
+            && since_ms + HELLO_MS_MAX <= now_ms
+        {
+            self.refuse(SessionError::HelloExpected.problem(), Close::Violation);
+        }
+        if self.pings_unanswered >= PINGS_UNANSWERED_MAX && self.ping_ms <= now_ms {
+            self.end(Close::Done, false);
+        }
+    }
+
+    /// Returns the next push to carry out.
+    pub fn poll_push(&mut self) -> Option<Vec<Operation>> {
+        let push = self.pushes.pop_front()?;
+        let target = |operation: &Operation| Target {
+            counter: operation.counter,
+            entity: operation.entity.clone(),
+            id: operation.id.clone(),
+        };
+        self.unanswered.push_back(push.iter().map(target).collect());
+        self.taken += 1;
+        Some(push)
+    }
+
+    /// Returns the next page to read: for each view one at a time, and only if it can be sent.
+    pub fn poll_page(&mut self) -> Option<PageRequest> {
+        if self.state != State::Open || !self.has_credit() {
+            return None;
+        }
+        let (view, follow) = self.in_turn(|_, view| view.ask())?;
+        Some(PageRequest { view, follow })
+    }
+
+    /// Returns the next message. Ask only when the connection can take one.
+    pub fn poll_message(&mut self, now_ms: u64) -> Option<Outgoing<E>> {
+        if let Some(message) = self.outbox.pop_front() {
+            return Some(Outgoing::Message(message));
+        }
+        if self.state != State::Open || !self.has_credit() {
+            return None;
+        }
+        let client = self.client()?.clone();
+        let told = std::mem::take(&mut self.told);
+        let with = Surroundings { now_ms, answered: self.answered, told: &told, client: &client };
+        let next = self.in_turn(|index, view| view.next(index, &with));
+        self.told = told;
+        if let Some(position) = self.views.iter().map(View::position).min() {
+            self.told.prune(position);
+        }
+        let (_, message) = next?;
+        self.unacknowledged += 1;
+        Some(message)
+    }
+
+    /// Returns whether to send a ping now.
+    pub const fn poll_ping(&mut self, now_ms: u64) -> bool {
+        let is_due = matches!(self.state, State::Open)
+            && self.ping_ms <= now_ms
+            && self.pings_unanswered < PINGS_UNANSWERED_MAX;
+        if is_due {
+            self.pings_unanswered += 1;
+            self.ping_ms = now_ms + HEARTBEAT_MS;
+        }
+        is_due
+    }
+
+    /// Returns how to end the connection, once all is sent that was to be sent before.
+    pub fn poll_close(&mut self) -> Option<Close> {
+        let State::Ending { close, waits } = self.state else { return None };
+        if !self.outbox.is_empty() || (waits && !self.unanswered.is_empty()) {
+            return None;
+        }
+        self.state = State::Ended;
+        Some(close)
+    }
+
+    /// Returns when to call [`Session::handle_time`], whatever else happens.
+    pub fn poll_deadline(&self) -> Option<u64> {
+        match self.state {
+            State::Greeting { since_ms } => Some(since_ms + HELLO_MS_MAX),
+            State::Open => {
+                let cursors = self.views.iter().filter_map(View::cursor_due_ms);
+                cursors.filter(|_| self.has_credit()).chain([self.ping_ms]).min()
+            }
+            State::Ending { .. } | State::Ended => None,
+        }
+    }
+
+    fn handle_hello(&mut self, hello: Hello, now_ms: u64) -> Result<(), SessionError> {
+        if hello.protocol == 0 {
+            return Err(SessionError::ProtocolUnknown { found: hello.protocol });
+        }
+        let is_narrow = hello.views.iter().all(|view| view.entities.len() <= VIEW_ENTITIES_MAX);
+        if hello.views.len() > VIEWS_MAX || !is_narrow {
+            return Err(SessionError::ViewsTooMany);
+        }
+        let window = hello.window.clamp(1, WINDOW_MAX);
+        self.window = window as usize;
+        self.views = hello.views.iter().map(|view| View::new(view.clone(), now_ms)).collect();
+        self.outbox.push_back(HubMessage::Welcome(Welcome {
+            protocol: hello.protocol.min(PROTOCOL_VERSION),
+            incarnation: self.greeting.incarnation.clone(),
+            heartbeat_ms: HEARTBEAT_MS,
+            window,
+            accept: self.greeting.accept.clone(),
+            push_operations_max: PUSH_OPERATIONS_MAX,
+            message_bytes_max: MESSAGE_BYTES_MAX,
+        }));
+        self.hello = Some(hello);
+        self.state = State::Open;
+        self.ping_ms = now_ms + HEARTBEAT_MS;
+        Ok(())
+    }
+
+    fn handle_push(&mut self, operations: Vec<Operation>) -> Result<(), SessionError> {
+        let is_sized = (1..=PUSH_OPERATIONS_MAX).contains(&operations.len());
+        if !is_sized || self.unanswered_pushes() >= PUSHES_UNANSWERED_MAX {
+            return Err(SessionError::PushBeyondBounds);
+        }
+        self.pushes.push_back(operations);
+        Ok(())
+    }
+
+    fn handle_ack(&mut self, view: u32, cursor: &StreamCursor) -> Result<(), SessionError> {
+        let acknowledged = self.view_mut(view).and_then(|view| view.acknowledge(cursor));
+        let count = acknowledged.ok_or(SessionError::AckUnknown { view })?;
+        self.unacknowledged = self.unacknowledged.saturating_sub(count);
+        Ok(())
+    }
+
+    /// Pushes whose results were not sent.
+    fn unanswered_pushes(&self) -> usize {
+        let is_results = |message: &&HubMessage| matches!(message, HubMessage::Results(_));
+        let unsent = self.outbox.iter().filter(is_results).count();
+        self.pushes.len() + self.unanswered.len() + unsent
+    }
+
+    fn has_credit(&self) -> bool {
+        self.unacknowledged < self.window || is_planted(Fault::WindowIgnored)
+    }
+
+    /// Asks the views one after the other, beginning with the one after that which answered last.
+    fn in_turn<T>(
+        &mut self,
+        mut ask: impl FnMut(u32, &mut View<E>) -> Option<T>,
+    ) -> Option<(u32, T)> {
+        let count = self.views.len();
+        for step in 0..count {
+            let index = (self.turn + step) % count;
+            let number = u32::try_from(index).ok()?;
+            if let Some(answer) = ask(number, self.views.get_mut(index)?) {
+                self.turn = (index + 1) % count;
+                return Some((number, answer));
+            }
+        }
+        None
+    }
+
+    fn view_mut(&mut self, view: u32) -> Option<&mut View<E>> {
+        self.views.get_mut(usize::try_from(view).ok()?)
+    }
+
+    /// Says what was wrong and ends the connection.
+    fn refuse(&mut self, problem: Problem, close: Close) {
+        if matches!(self.state, State::Greeting { .. } | State::Open) {
+            self.outbox.push_back(HubMessage::Problem(problem));
+            self.end(close, false);
+        }
+    }
+
+    fn end(&mut self, close: Close, waits: bool) {
+        if self.state != State::Ended {
+            self.state = State::Ending { close, waits };
+            self.pushes.clear();
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! What the results of a connection have told of records, so that changes need not tell it again.
+
+use std::collections::BTreeMap;
+
+use syncline_model::id::{EntityName, Position, RecordId};
+
+use super::TOLD_MAX;
+use crate::change::Change;
+
+/// Records that results have told, with the position of the state.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    records: BTreeMap<(EntityName, RecordId), Position>,
+    newest: Position,
+}
+
+impl Told {
+    /// A result tells the state of a record at a position. Beyond the bound that is not remembered:
+    /// the client is told again and ignores it.
+    pub(super) fn add(&mut self, entity: EntityName, id: RecordId, position: Position) {
+        let key = (entity, id);
+        if self.records.len() < TOLD_MAX || self.records.contains_key(&key) {
+            let told = self.records.entry(key).or_default();
+            *told = position.max(*told);
+            self.newest = self.newest.max(position);
+        }
+    }
+
+    /// Returns whether the client knows at least as new a state of the record.
+    pub(super) fn covers(&self, change: &Change) -> bool {
+        if self.newest < change.seen.position {
+            return false;
+        }
+        let key = (change.entity.clone(), change.id.clone());
+        self.records.get(&key).is_some_and(|told| *told >= change.seen.position)
+    }
+
+    /// All views stand here: what is not newer will not come again.
+    pub(super) fn prune(&mut self, position: Position) {
+        if self.newest <= position {
+            self.records.clear();
+        } else if self.records.len() >= TOLD_MAX {
+            self.records.retain(|_, told| *told > position);
+        }
+    }
+}

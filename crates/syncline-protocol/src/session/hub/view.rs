@@ -1,0 +1,224 @@
+//! What one connection follows: where it stands, what waits to be sent, what is not acknowledged.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use syncline_model::id::{ClientId, PartitionId, Position};
+
+use super::told::Told;
+use super::{CURSOR_LAG_MAX, LIVE_HELD_MAX, Live, Outgoing};
+use crate::cursor::StreamCursor;
+use crate::limits::HEARTBEAT_MS;
+use crate::message::{Follow, HubMessage, Page};
+use crate::session::fault::{Fault, is_planted};
+
+/// One view of a connection.
+#[derive(Debug)]
+pub(super) struct View<E> {
+    follow: Follow,
+    /// Where the view stands: all before was sent, or need not be.
+    cursor: Option<StreamCursor>,
+    /// The cursor that the client was told last, and when.
+    said: Option<StreamCursor>,
+    said_ms: u64,
+    /// Whether there is more behind the last page. Nothing is sent ready-made as long as there is.
+    more: bool,
+    /// Whether the client knows that there is not.
+    knows_end: bool,
+    /// How far the log has come, as far as is known here.
+    end: Position,
+    is_asked: bool,
+    page: Option<Waiting<Page>>,
+    live: VecDeque<Waiting<Arc<Live<E>>>>,
+    /// Cursors of the messages that were not acknowledged, oldest first.
+    sent: VecDeque<StreamCursor>,
+}
+
+/// Something that waits for results, since it may hold what these tell.
+#[derive(Debug)]
+struct Waiting<T> {
+    /// It goes once so many pushes of the connection are answered.
+    answered: u64,
+    what: T,
+}
+
+/// What the connection as a whole knows.
+pub(super) struct Surroundings<'s> {
+    pub(super) now_ms: u64,
+    pub(super) answered: u64,
+    pub(super) told: &'s Told,
+    pub(super) client: &'s ClientId,
+}
+
+impl<E> View<E> {
+    pub(super) fn new(follow: Follow, now_ms: u64) -> Self {
+        Self {
+            cursor: follow.cursor.clone(),
+            said: follow.cursor.clone(),
+            follow,
+            said_ms: now_ms,
+            more: true,
+            knows_end: false,
+            end: Position(0),
+            is_asked: false,
+            page: None,
+            live: VecDeque::new(),
+            sent: VecDeque::new(),
+        }
+    }
+
+    /// Returns up to where in the log everything was sent, or need not be.
+    pub(super) fn position(&self) -> Position {
+        self.log_position().unwrap_or(Position(0))
+    }
+
+    pub(super) fn log_position(&self) -> Option<Position> {
+        let cursor = self.cursor.as_ref()?;
+        cursor.snapshot.is_none().then(|| cursor.position())
+    }
+
+    /// The log has come so far.
+    pub(super) fn advance(&mut self, position: Position) {
+        self.end = self.end.max(position);
+    }
+
+    /// Takes in ready-made changes, if they join what was sent. Otherwise a page is read.
+    pub(super) fn add_live(&mut self, live: Arc<Live<E>>, pushed: u64) {
+        let to = live.page.cursor.position();
+        self.advance(to);
+        let is_paging = self.more || self.is_asked || self.page.is_some();
+        let last = self.live.back().map(|last| last.what.page.cursor.position());
+        let Some(at) = last.or_else(|| self.log_position()).filter(|_| !is_paging) else {
+            return;
+        };
+        if to <= at || (live.after > at && !is_planted(Fault::LiveAcrossGap)) {
+            return;
+        }
+        if self.live.len() >= LIVE_HELD_MAX {
+            self.live.clear();
+            return;
+        }
+        self.live.push_back(Waiting { answered: pushed, what: live });
+    }
+
+    /// Returns what to read, if a page is wanted.
+    pub(super) fn ask(&mut self) -> Option<Follow> {
+        let is_behind = self.more || self.log_position().is_none_or(|at| at < self.end);
+        if !is_behind || self.is_asked || self.page.is_some() || !self.live.is_empty() {
+            return None;
+        }
+        self.is_asked = true;
+        Some(Follow { entities: self.follow.entities.clone(), cursor: self.cursor.clone() })
+    }
+
+    /// Takes in the page that was asked for.
+    pub(super) fn add_page(&mut self, page: Page, pushed: u64) {
+        if std::mem::take(&mut self.is_asked) {
+            self.advance(page.cursor.position());
+            self.page = Some(Waiting { answered: pushed, what: page });
+        }
+    }
+
+    /// The cursor cannot be used: the view begins anew. Returns whether there was one.
+    pub(super) fn begin_anew(&mut self) -> bool {
+        self.is_asked = false;
+        self.more = true;
+        self.knows_end = false;
+        self.cursor.take().is_some()
+    }
+
+    /// Returns the next message with changes. It is counted until it is acknowledged.
+    pub(super) fn next(&mut self, view: u32, with: &Surroundings<'_>) -> Option<Outgoing<E>> {
+        while let Some(page) = take_due(&mut self.page, with.answered) {
+            if let Some(page) = self.pass_page(page, with) {
+                return Some(self.send(view, page, with.now_ms));
+            }
+        }
+        while self.live.front().is_some_and(|live| live.answered <= with.answered) {
+            let live = self.live.pop_front()?.what;
+            let news = live.page.changes.iter().filter(|change| !is_told(change, with)).count();
+            self.cursor = Some(live.page.cursor.clone());
+            if news == live.page.changes.len() && news > 0 {
+                self.note_sent(live.page.cursor.clone(), with.now_ms);
+                return Some(Outgoing::Live { view, live });
+            }
+            if news > 0 {
+                let page = without_told(live.page.clone(), with);
+                return Some(self.send(view, page, with.now_ms));
+            }
+        }
+        self.cursor_page(with.now_ms).map(|page| self.send(view, page, with.now_ms))
+    }
+
+    /// Steps over a page; returns it if the client has to be told of it.
+    fn pass_page(&mut self, page: Page, with: &Surroundings<'_>) -> Option<Page> {
+        let page = without_told(page, with);
+        self.cursor = Some(page.cursor.clone());
+        self.more = page.more;
+        let is_news = !page.changes.is_empty() || page.is_snapshot;
+        (is_news || (!self.knows_end && !page.more)).then_some(page)
+    }
+
+    /// Returns a page without changes if the client should learn how far it has come.
+    fn cursor_page(&self, now_ms: u64) -> Option<Page> {
+        let is_due = self.cursor_due_ms().is_some_and(|due_ms| due_ms <= now_ms);
+        let cursor = self.cursor.clone().filter(|_| is_due)?;
+        Some(Page { changes: Vec::new(), cursor, more: self.more, is_snapshot: false })
+    }
+
+    /// Returns when the client should learn how far it has come, if it does not know.
+    pub(super) fn cursor_due_ms(&self) -> Option<u64> {
+        let (Some(at), Some(said)) = (self.log_position(), self.said.as_ref()) else {
+            return None;
+        };
+        let lag = at.0.saturating_sub(said.position().0);
+        match lag {
+            0 => None,
+            1..CURSOR_LAG_MAX => Some(self.said_ms + HEARTBEAT_MS),
+            _ => Some(self.said_ms),
+        }
+    }
+
+    fn send(&mut self, view: u32, mut page: Page, now_ms: u64) -> Outgoing<E> {
+        if is_planted(Fault::CursorBeyondTold) && page.cursor.snapshot.is_none() {
+            let _ = page.cursor.log.advance(PartitionId(0), self.end);
+        }
+        self.knows_end = !page.more;
+        self.note_sent(page.cursor.clone(), now_ms);
+        Outgoing::Message(HubMessage::Changes { view, page })
+    }
+
+    fn note_sent(&mut self, cursor: StreamCursor, now_ms: u64) {
+        self.said = Some(cursor.clone());
+        self.said_ms = now_ms;
+        self.sent.push_back(cursor);
+    }
+
+    /// The client has stored what it was told up to a cursor. Returns how many messages that are, or
+    /// nothing if it was never told so much.
+    pub(super) fn acknowledge(&mut self, cursor: &StreamCursor) -> Option<usize> {
+        if let Some(index) = self.sent.iter().position(|sent| sent == cursor) {
+            return Some(self.sent.drain(..=index).count());
+        }
+        let is_known = self.said.as_ref().is_some_and(|said| cursor.position() <= said.position());
+        is_known.then_some(0)
+    }
+}
+
+/// Takes what waits for no more results.
+fn take_due<T>(waiting: &mut Option<Waiting<T>>, answered: u64) -> Option<T> {
+    waiting.take_if(|waiting| waiting.answered <= answered).map(|waiting| waiting.what)
+}
+
+/// Leaves out what a result has told already.
+fn without_told(mut page: Page, with: &Surroundings<'_>) -> Page {
+    page.changes.retain(|change| !is_told(change, with));
+    page
+}
+
+fn is_told(change: &crate::change::Change, with: &Surroundings<'_>) -> bool {
+    if is_planted(Fault::EchoLostAfterReconnect) {
+        return change.by.as_ref().is_some_and(|by| by.as_str() == with.client.as_str());
+    }
+    with.told.covers(change)
+}
