@@ -367,7 +367,7 @@ impl Session {
         if is_planted(Fault::ResentWithNewCounter) {
             self.renumber(&mut operations);
         }
-        Some(ClientMessage::Push(operations))
+        Some(ClientMessage::Push(operations.into_iter().map(Ok).collect()))
     }
 
     /// The fault: what was sent before gets another counter.

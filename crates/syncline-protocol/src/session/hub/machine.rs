@@ -15,7 +15,9 @@ use crate::limits::{
     HEARTBEAT_MS, HELLO_MS_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, PUSH_OPERATIONS_MAX,
     PUSHES_UNANSWERED_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX, WINDOW_MAX,
 };
-use crate::message::{ClientMessage, Hello, HubMessage, Page, PushAnswer, Welcome};
+use crate::message::{
+    ClientMessage, Hello, HubMessage, Page, PushAnswer, Sent, Unreadable, Welcome,
+};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Shown, Status};
 use crate::problem::Problem;
@@ -37,9 +39,9 @@ pub struct Session<E = ()> {
     /// Messages with changes that were not acknowledged.
     unacknowledged: usize,
     /// Pushes that the shell has not taken yet.
-    pushes: VecDeque<Vec<Operation>>,
+    pushes: VecDeque<Vec<Sent>>,
     /// What the pushes were about that the shell has taken, oldest first.
-    unanswered: VecDeque<Vec<Target>>,
+    unanswered: VecDeque<Vec<Result<Target, Unreadable>>>,
     /// How many pushes the shell has taken, and how many of them are answered.
     taken: u64,
     answered: u64,
@@ -145,19 +147,32 @@ impl<E> Session<E> {
     ///
     /// If no push was taken: that is a fault of the shell.
     pub fn handle_results(&mut self, answer: PushAnswer) {
-        let targets =
-            self.unanswered.pop_front().expect("invariant: the shell answers what it took");
+        let sent = self.unanswered.pop_front().expect("invariant: the shell answers what it took");
         self.answered += 1;
-        debug_assert_eq!(targets.len(), answer.outcomes.len(), "one outcome for each operation");
-        if !self.views.is_empty() {
-            for (target, outcome) in targets.into_iter().zip(&answer.outcomes) {
-                if let Some(seen) = outcome.seen.as_ref().filter(|_| outcome.status.is_applied()) {
-                    self.told.add(target.entity, target.id, seen.position);
-                }
-            }
-        }
+        let PushAnswer { outcomes, position } = answer;
+        let mut outcomes = outcomes.into_iter();
+        let merged: Vec<Outcome> = sent
+            .into_iter()
+            .filter_map(|sent| match sent {
+                Ok(target) => outcomes.next().inspect(|outcome| self.note_told(target, outcome)),
+                Err(unreadable) => Some(unreadable_outcome(unreadable)),
+            })
+            .collect();
+        debug_assert!(outcomes.next().is_none(), "one outcome for each operation");
         if self.state != State::Ended {
-            self.outbox.push_back(HubMessage::Results(answer));
+            self.outbox.push_back(HubMessage::Results(PushAnswer { outcomes: merged, position }));
+        }
+    }
+
+    /// A result tells a state of its record.
+    fn note_told(&mut self, target: Target, outcome: &Outcome) {
+        debug_assert_eq!(
+            target.counter, outcome.counter,
+            "outcomes come in the order of operations"
+        );
+        let seen = outcome.seen.as_ref().filter(|_| outcome.status.is_applied());
+        if let Some(seen) = seen.filter(|_| !self.views.is_empty()) {
+            self.told.add(target.entity, target.id, seen.position);
         }
     }
 
@@ -168,16 +183,11 @@ impl<E> Session<E> {
     ///
     /// As [`Session::handle_results`].
     pub fn handle_push_refused(&mut self, problem: &Problem, position: Position) {
-        let behind = |target: &Target| Outcome {
-            counter: target.counter,
-            status: Status::Behind,
-            seen: None,
-            shown: Shown::default(),
-            conflicts: Vec::new(),
-            problem: Some(Box::new(problem.clone())),
+        let behind = |target: &Target| {
+            outcome_without(target.counter, Status::Behind, Box::new(problem.clone()))
         };
-        let targets = self.unanswered.front().expect("invariant: the shell answers what it took");
-        let outcomes = targets.iter().map(behind).collect();
+        let sent = self.unanswered.front().expect("invariant: the shell answers what it took");
+        let outcomes = sent.iter().flatten().map(behind).collect();
         self.handle_results(PushAnswer { outcomes, position });
     }
 
@@ -239,7 +249,7 @@ impl<E> Session<E> {
         }
     }
 
-    /// Returns the next push to carry out.
+    /// Returns the next push to carry out: what could be read of it, so perhaps nothing.
     pub fn poll_push(&mut self) -> Option<Vec<Operation>> {
         let push = self.pushes.pop_front()?;
         let target = |operation: &Operation| Target {
@@ -247,9 +257,10 @@ impl<E> Session<E> {
             entity: operation.entity.clone(),
             id: operation.id.clone(),
         };
-        self.unanswered.push_back(push.iter().map(target).collect());
+        let note = |sent: &Sent| sent.as_ref().map(target).map_err(Clone::clone);
+        self.unanswered.push_back(push.iter().map(note).collect());
         self.taken += 1;
-        Some(push)
+        Some(push.into_iter().flatten().collect())
     }
 
     /// Returns the next page to read: for each view one at a time, and only if it can be sent.
@@ -342,7 +353,7 @@ impl<E> Session<E> {
         Ok(())
     }
 
-    fn handle_push(&mut self, operations: Vec<Operation>) -> Result<(), SessionError> {
+    fn handle_push(&mut self, operations: Vec<Sent>) -> Result<(), SessionError> {
         let is_sized = (1..=PUSH_OPERATIONS_MAX).contains(&operations.len());
         if !is_sized || self.unanswered_pushes() >= PUSHES_UNANSWERED_MAX {
             return Err(SessionError::PushBeyondBounds);
@@ -403,5 +414,22 @@ impl<E> Session<E> {
             self.state = State::Ending { close, waits };
             self.pushes.clear();
         }
+    }
+}
+
+/// An operation that could not be read is not applied, and never will be.
+fn unreadable_outcome(Unreadable { counter, problem }: Unreadable) -> Outcome {
+    outcome_without(counter, Status::Rejected, problem)
+}
+
+/// The outcome of an operation that was not applied.
+const fn outcome_without(counter: u64, status: Status, problem: Box<Problem>) -> Outcome {
+    Outcome {
+        counter,
+        status,
+        seen: None,
+        shown: Shown::AsPredicted,
+        conflicts: Vec::new(),
+        problem: Some(problem),
     }
 }
