@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use syncline_model::base64url;
 use syncline_model::codec::{DecodeError, Reader, Writer};
-use syncline_model::cursor::{Cursor, CursorError};
+use syncline_model::cursor::{Cursor, CursorError, Incarnation};
 use syncline_model::id::{EntityName, PartitionId, Position, RecordId};
 
 use crate::limits::CURSOR_TEXT_BYTES_MAX;
@@ -35,6 +35,14 @@ impl StreamCursor {
     /// Stands at a place of the log.
     pub const fn at(log: Cursor) -> Self {
         Self { log, snapshot: None }
+    }
+
+    /// Stands at a position of a hub with one partition.
+    pub fn at_position(incarnation: Incarnation, position: Position) -> Self {
+        let mut log = Cursor::new(incarnation);
+        // A cursor that stands nowhere goes anywhere.
+        let _ = log.advance(PartitionId(0), position);
+        Self::at(log)
     }
 
     /// Returns the position in the log of a hub with one partition.
@@ -88,8 +96,6 @@ fn read_place(bytes: &[u8]) -> Result<SnapshotPlace, DecodeError> {
 
 #[cfg(test)]
 mod tests {
-    use syncline_model::cursor::Incarnation;
-
     use super::*;
 
     #[test]

@@ -14,6 +14,7 @@
 //! | what an operation does as far as a client can tell | [`predict`] |
 //! | where a client stands | [`cursor`] |
 //! | the two ends of a live connection | [`session`] |
+//! | how all that is written and read | [`long`] |
 //!
 //! # What this crate promises
 //!
@@ -22,11 +23,19 @@
 
 pub mod change;
 pub mod cursor;
+pub mod error;
 pub mod limits;
+pub mod long;
 pub mod message;
 pub mod operation;
+mod order;
 pub mod outcome;
+mod part;
 pub mod predict;
 pub mod problem;
+#[cfg(test)]
+mod samples;
 pub mod session;
+mod text;
+pub mod time;
 pub mod token;

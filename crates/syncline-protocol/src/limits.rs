@@ -9,6 +9,26 @@ pub const PUSH_OPERATIONS_MAX: usize = 1_000;
 /// Longest message, in bytes, once it is decompressed. As large as the state of one record may be.
 pub const MESSAGE_BYTES_MAX: usize = 8 << 20;
 
+/// Longest answer that a client reads, in bytes, once it is decompressed: one change is sent whatever
+/// its size, and the names of its fields may take as much as their values.
+pub const ANSWER_BYTES_MAX: usize = 2 * MESSAGE_BYTES_MAX;
+
+/// Last counter of an operation and last position, so that signed integers of 64 bits hold them.
+pub const COUNTER_MAX: u64 = i64::MAX as u64;
+
+/// Most members inside one another that an operation writes into: each takes two levels of the JSON
+/// that a record is.
+pub const MEMBER_LEVELS_MAX: usize = syncline_model::limits::DEPTH_MAX / 2;
+
+/// Longest code or detail of a problem, in bytes.
+pub const PROBLEM_TEXT_BYTES_MAX: usize = 16 << 10;
+
+/// Most conflicts of one record, or of one operation, that a client is told.
+pub const CONFLICTS_MAX: usize = FIELD_OPERATIONS_MAX;
+
+/// Longest id of a conflict, in bytes.
+pub const CONFLICT_ID_BYTES_MAX: usize = 1 << 10;
+
 /// Most field operations of one operation, with those inside members. A record has fewer fields.
 pub const FIELD_OPERATIONS_MAX: usize = 10_000;
 

@@ -1,0 +1,25 @@
+//! The long form: JSON objects with members that have names.
+//!
+//! Bodies of requests and messages of a live connection. A member that a reader does not know is
+//! refused in what a client sends and ignored in what a hub answers.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | what a client sends | [`read_push`], [`read_client_message`], [`read_operation`] |
+//! | what a hub answers | [`read_push_answer`], [`read_page`], [`read_hub_message`] |
+//! | to write either | [`write_push`], [`write_page`], … |
+
+mod answer;
+mod body;
+mod hello;
+mod operation;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{read_change, read_outcome, write_change, write_outcome};
+pub use body::{
+    read_client_message, read_hub_message, read_page, read_push, read_push_answer,
+    write_client_message, write_hub_message, write_page, write_push, write_push_answer,
+};
+pub use hello::{read_problem, write_problem};
+pub use operation::{read_operation, write_operation};

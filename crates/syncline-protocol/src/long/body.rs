@@ -1,0 +1,230 @@
+//! Whole messages and bodies in the long form.
+
+use syncline_model::cursor::Incarnation;
+use syncline_model::id::{ClientId, Position};
+
+use crate::cursor::StreamCursor;
+use crate::error::{MessageError, Unwritable};
+use crate::limits::{
+    ANSWER_BYTES_MAX, COUNTER_MAX, MESSAGE_BYTES_MAX, PULL_CHANGES_MAX, PUSH_OPERATIONS_MAX,
+    VIEWS_MAX,
+};
+use crate::long::answer::{change_of, outcome_of, push_change, push_outcome};
+use crate::long::hello::{
+    cursor_of, hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of,
+};
+use crate::long::operation::{push_operation, sent_of};
+use crate::message::{ClientMessage, HubMessage, Page, Push, PushAnswer, Sent};
+use crate::outcome::Outcome;
+use crate::part::{Members, Part};
+use crate::text::JsonText;
+
+/// Reads the body of a push.
+///
+/// # Errors
+///
+/// [`MessageError`] if it cannot be split into operations or one does not say which it is. An
+/// operation that is malformed otherwise is part of the answer, and its neighbours are read.
+pub fn read_push(bytes: &[u8]) -> Result<Push, MessageError> {
+    let members = Part::whole(bytes, MESSAGE_BYTES_MAX)?.members("a push")?;
+    members.only(&["client", "ops"])?;
+    let client = members.need("client")?;
+    Ok(Push {
+        client: ClientId::new(&client.string("client")?).map_err(client.id_error())?,
+        operations: operations_of(&members.need("ops")?)?,
+    })
+}
+
+/// Writes the body of a push.
+///
+/// # Errors
+///
+/// [`Unwritable`] if an operation has no such form.
+pub fn write_push(push: &Push) -> Result<String, Unwritable> {
+    let mut text = JsonText::default();
+    text.open('{').key("client").string(push.client.as_str()).key("ops");
+    push_operations(&mut text, &push.operations)?;
+    text.close('}');
+    Ok(text.into_string())
+}
+
+/// Reads the answer to a push, and the cursor behind its results.
+///
+/// # Errors
+///
+/// [`MessageError`]: what became of the operations is not known; they are sent again.
+pub fn read_push_answer(bytes: &[u8]) -> Result<(PushAnswer, StreamCursor), MessageError> {
+    let members = Part::whole(bytes, ANSWER_BYTES_MAX)?.members("an answer")?;
+    let cursor = cursor_of(&members.need("cursor")?)?;
+    let position = cursor.position();
+    Ok((PushAnswer { outcomes: outcomes_of(&members)?, position }, cursor))
+}
+
+/// Writes the answer of a hub of that incarnation to a push.
+pub fn write_push_answer(answer: &PushAnswer, incarnation: Incarnation) -> String {
+    let mut text = JsonText::default();
+    text.open('{');
+    push_outcomes(&mut text, &answer.outcomes);
+    let cursor = StreamCursor::at_position(incarnation, answer.position);
+    text.key("cursor").string(&cursor.to_string()).close('}');
+    text.into_string()
+}
+
+/// Reads a page of changes.
+///
+/// # Errors
+///
+/// [`MessageError`]: the client asks for the page again.
+pub fn read_page(bytes: &[u8]) -> Result<Page, MessageError> {
+    page_of(&Part::whole(bytes, ANSWER_BYTES_MAX)?.members("a page")?)
+}
+
+/// Writes a page of changes.
+pub fn write_page(page: &Page) -> String {
+    let mut text = JsonText::default();
+    text.open('{');
+    push_page(&mut text, page);
+    text.close('}');
+    text.into_string()
+}
+
+fn operations_of(part: &Part<'_>) -> Result<Vec<Sent>, MessageError> {
+    part.elements("operations of a push", PUSH_OPERATIONS_MAX)?.iter().map(sent_of).collect()
+}
+
+fn push_operations(text: &mut JsonText, operations: &[Sent]) -> Result<(), Unwritable> {
+    text.open('[');
+    for operation in operations {
+        push_operation(text, operation.as_ref().map_err(|_| Unwritable::Unread)?)?;
+    }
+    text.close(']');
+    Ok(())
+}
+
+fn outcomes_of(members: &Members<'_>) -> Result<Vec<Outcome>, MessageError> {
+    let parts = members.need("results")?.elements("results", PUSH_OPERATIONS_MAX)?;
+    parts.iter().map(outcome_of).collect()
+}
+
+fn push_outcomes(text: &mut JsonText, outcomes: &[Outcome]) {
+    text.key("results").open('[');
+    for outcome in outcomes {
+        push_outcome(text, outcome);
+    }
+    text.close(']');
+}
+
+fn page_of(members: &Members<'_>) -> Result<Page, MessageError> {
+    let flag = |name| members.get(name).map_or(Ok(false), |part| part.bool(name));
+    let changes = members.need("changes")?.elements("changes", PULL_CHANGES_MAX)?;
+    Ok(Page {
+        changes: changes.iter().map(change_of).collect::<Result<_, _>>()?,
+        cursor: cursor_of(&members.need("cursor")?)?,
+        more: flag("more")?,
+        is_snapshot: flag("snapshot")?,
+    })
+}
+
+fn push_page(text: &mut JsonText, page: &Page) {
+    let Page { changes, cursor, more, is_snapshot } = page;
+    text.key("changes").open('[');
+    for change in changes {
+        push_change(text, change);
+    }
+    text.close(']').key("cursor").string(&cursor.to_string()).key("more").raw(more);
+    if *is_snapshot {
+        text.key("snapshot").raw("true");
+    }
+}
+
+/// Reads what a client says on a live connection.
+///
+/// # Errors
+///
+/// As [`read_push`].
+pub fn read_client_message(bytes: &[u8]) -> Result<ClientMessage, MessageError> {
+    let part = Part::whole(bytes, MESSAGE_BYTES_MAX)?;
+    let members = part.members("a message")?;
+    if members.len() != 1 {
+        return Err(part.form("a message", "one member that says what it is"));
+    }
+    if let Some(hello) = members.get("hello") {
+        return hello_of(&hello).map(ClientMessage::Hello);
+    }
+    if let Some(operations) = members.get("push") {
+        return operations_of(&operations).map(ClientMessage::Push);
+    }
+    let ack = members.need("ack")?.members("ack")?;
+    ack.only(&["view", "cursor"])?;
+    Ok(ClientMessage::Ack {
+        view: view_of(&ack.need("view")?)?,
+        cursor: cursor_of(&ack.need("cursor")?)?,
+    })
+}
+
+/// Writes what a client says on a live connection.
+///
+/// # Errors
+///
+/// [`Unwritable`] if an operation has no such form.
+pub fn write_client_message(message: &ClientMessage) -> Result<String, Unwritable> {
+    let mut text = JsonText::default();
+    text.open('{');
+    match message {
+        ClientMessage::Hello(hello) => push_hello(text.key("hello"), hello),
+        ClientMessage::Push(operations) => push_operations(text.key("push"), operations)?,
+        ClientMessage::Ack { view, cursor } => {
+            text.key("ack").open('{').key("view").raw(view);
+            text.key("cursor").string(&cursor.to_string()).close('}');
+        }
+    }
+    text.close('}');
+    Ok(text.into_string())
+}
+
+/// Reads what a hub says on a live connection.
+///
+/// # Errors
+///
+/// [`MessageError`]: what the hub says is not known; the client connects again.
+pub fn read_hub_message(bytes: &[u8]) -> Result<HubMessage, MessageError> {
+    let members = Part::whole(bytes, ANSWER_BYTES_MAX)?.members("a message")?;
+    if let Some(welcome) = members.get("welcome") {
+        return welcome_of(&welcome).map(HubMessage::Welcome);
+    }
+    if let Some(problem) = members.get("problem") {
+        return problem_of(&problem).map(HubMessage::Problem);
+    }
+    if members.get("results").is_some() {
+        let position = members.need("position")?.natural("position", COUNTER_MAX)?;
+        let position = Position(position);
+        return Ok(HubMessage::Results(PushAnswer { outcomes: outcomes_of(&members)?, position }));
+    }
+    let page = page_of(&members)?;
+    Ok(HubMessage::Changes { view: view_of(&members.need("view")?)?, page })
+}
+
+fn view_of(part: &Part<'_>) -> Result<u32, MessageError> {
+    let last = u32::try_from(VIEWS_MAX - 1).unwrap_or(u32::MAX);
+    part.small("view", last)
+}
+
+/// Writes what a hub says on a live connection.
+pub fn write_hub_message(message: &HubMessage) -> String {
+    let mut text = JsonText::default();
+    text.open('{');
+    match message {
+        HubMessage::Welcome(welcome) => push_welcome(text.key("welcome"), welcome),
+        HubMessage::Problem(problem) => push_problem(text.key("problem"), problem),
+        HubMessage::Results(PushAnswer { outcomes, position }) => {
+            push_outcomes(&mut text, outcomes);
+            text.key("position").raw(position.0);
+        }
+        HubMessage::Changes { view, page } => {
+            text.key("view").raw(view);
+            push_page(&mut text, page);
+        }
+    }
+    text.close('}');
+    text.into_string()
+}

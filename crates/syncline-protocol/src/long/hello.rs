@@ -1,0 +1,154 @@
+//! How a conversation begins, and problems, in the long form.
+
+use syncline_model::id::ClientId;
+
+use crate::cursor::StreamCursor;
+use crate::error::MessageError;
+use crate::limits::{
+    MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX, WINDOW_DEFAULT,
+    WINDOW_MAX,
+};
+use crate::message::{Coding, Follow, Hello, Welcome};
+use crate::part::{Members, Part, at_most};
+use crate::problem::Problem;
+use crate::text::JsonText;
+
+/// Most codings that one side names; those that nobody knows here are left out.
+const CODINGS_MAX: usize = 32;
+
+pub(crate) fn hello_of(part: &Part<'_>) -> Result<Hello, MessageError> {
+    let members = part.members("hello")?;
+    members.only(&["protocol", "client", "views", "accept", "window"])?;
+    let client = members.need("client")?;
+    let window = members.get("window");
+    Ok(Hello {
+        protocol: members.need("protocol")?.small("protocol", u32::MAX)?,
+        client: ClientId::new(&client.string("client")?).map_err(client.id_error())?,
+        views: match members.get("views") {
+            None => Vec::new(),
+            Some(views) => {
+                let views = views.elements("views", VIEWS_MAX)?;
+                views.iter().map(follow_of).collect::<Result<_, _>>()?
+            }
+        },
+        accept: accept_of(&members)?,
+        window: match window {
+            None => WINDOW_DEFAULT,
+            Some(window) => match window.small("window", WINDOW_MAX)? {
+                0 => return Err(window.form("window", "at least 1")),
+                window => window,
+            },
+        },
+    })
+}
+
+fn follow_of(part: &Part<'_>) -> Result<Follow, MessageError> {
+    let members = part.members("a view")?;
+    members.only(&["entities", "cursor"])?;
+    let entities = match members.get("entities") {
+        None => Vec::new(),
+        Some(entities) => entities.elements("entities", VIEW_ENTITIES_MAX)?,
+    };
+    Ok(Follow {
+        entities: entities.iter().map(Part::entity).collect::<Result<_, _>>()?,
+        cursor: members.get("cursor").map(|cursor| cursor_of(&cursor)).transpose()?,
+    })
+}
+
+pub(super) fn cursor_of(part: &Part<'_>) -> Result<StreamCursor, MessageError> {
+    Ok(part.string("cursor")?.parse()?)
+}
+
+fn accept_of(members: &Members<'_>) -> Result<Vec<Coding>, MessageError> {
+    let Some(accept) = members.get("accept") else {
+        return Ok(Vec::new());
+    };
+    let mut codings = Vec::new();
+    for part in accept.elements("accept", CODINGS_MAX)? {
+        let name = part.string("accept")?;
+        codings.extend(Coding::ALL.into_iter().find(|coding| coding.as_str() == name));
+    }
+    Ok(codings)
+}
+
+pub(crate) fn push_hello(text: &mut JsonText, hello: &Hello) {
+    let Hello { protocol, client, views, accept, window } = hello;
+    text.open('{').key("protocol").raw(protocol).key("client").string(client.as_str());
+    text.key("views").open('[');
+    for Follow { entities, cursor } in views {
+        text.open('{');
+        if !entities.is_empty() {
+            text.key("entities").strings(entities.iter().map(|entity| entity.as_str()));
+        }
+        if let Some(cursor) = cursor {
+            text.key("cursor").string(&cursor.to_string());
+        }
+        text.close('}');
+    }
+    text.close(']');
+    text.key("accept").strings(accept.iter().map(|coding| coding.as_str()));
+    text.key("window").raw(window).close('}');
+}
+
+pub(crate) fn welcome_of(part: &Part<'_>) -> Result<Welcome, MessageError> {
+    let members = part.members("welcome")?;
+    let limits = members.need("limits")?.members("limits")?;
+    let incarnation = members.need("incarnation")?;
+    let incarnation_text = incarnation.string("incarnation")?;
+    let is_hex = |byte: u8| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte);
+    if incarnation_text.len() != 32 || !incarnation_text.bytes().all(is_hex) {
+        return Err(incarnation.form("incarnation", "32 hexadecimal digits"));
+    }
+    Ok(Welcome {
+        protocol: members.need("protocol")?.small("protocol", u32::MAX)?,
+        incarnation: incarnation_text.into(),
+        heartbeat_ms: members.need("heartbeat_ms")?.natural("heartbeat_ms", u64::MAX)?,
+        window: members.need("window")?.small("window", u32::MAX)?,
+        accept: accept_of(&members)?,
+        push_operations_max: limits.need("push_operations")?.count("a limit", usize::MAX)?,
+        message_bytes_max: limits.need("message_bytes")?.count("a limit", usize::MAX)?,
+    })
+}
+
+pub(crate) fn push_welcome(text: &mut JsonText, welcome: &Welcome) {
+    let Welcome { protocol, incarnation, heartbeat_ms, window, accept, .. } = welcome;
+    text.open('{').key("protocol").raw(protocol).key("incarnation").string(incarnation);
+    text.key("heartbeat_ms").raw(heartbeat_ms).key("window").raw(window);
+    text.key("limits").open('{');
+    text.key("push_operations").raw(welcome.push_operations_max);
+    text.key("message_bytes").raw(welcome.message_bytes_max).close('}');
+    text.key("accept").strings(accept.iter().map(|coding| coding.as_str())).close('}');
+}
+
+/// Reads a problem; the members that a server adds for people are ignored.
+///
+/// # Errors
+///
+/// [`MessageError`]: what the answer says is not known.
+pub fn read_problem(bytes: &[u8]) -> Result<Problem, MessageError> {
+    problem_of(&Part::whole(bytes, MESSAGE_BYTES_MAX)?)
+}
+
+/// Writes a problem as it stands in messages, without the members that are for people.
+pub fn write_problem(problem: &Problem) -> String {
+    let mut text = JsonText::default();
+    push_problem(&mut text, problem);
+    text.into_string()
+}
+
+pub(crate) fn problem_of(part: &Part<'_>) -> Result<Problem, MessageError> {
+    let members = part.members("problem")?;
+    let text = |name| -> Result<Box<str>, MessageError> {
+        let part = members.need(name)?;
+        at_most("bytes of a problem", part.bytes.len(), PROBLEM_TEXT_BYTES_MAX)?;
+        Ok(part.string(name)?.into())
+    };
+    let is_retryable = members.get("retryable").map_or(Ok(false), |part| part.bool("retryable"))?;
+    Ok(Problem { code: text("code")?, detail: text("detail")?, is_retryable })
+}
+
+pub(crate) fn push_problem(text: &mut JsonText, problem: &Problem) {
+    let Problem { code, detail, is_retryable } = problem;
+    text.open('{').key("code").string(code).key("detail").string(detail);
+    text.key("retryable").raw(is_retryable).close('}');
+}
