@@ -7,14 +7,14 @@
 //!
 //! 1. It builds a [`Session`] with the cursors that it has stored, and hands in the operations of its
 //!    queue, oldest first, with [`Session::handle_operation`], as long as there is
-//!    [`Session::room`]. Of a lane that stands, or after what was refused, it hands in nothing.
+//!    [`Session::room`]. What is set aside it does not hand in.
 //! 2. [`Session::poll_connection`] says when to connect and when to close; the shell tells what came
 //!    of it with [`Session::handle_connected`] and [`Session::handle_disconnected`].
 //! 3. What arrives goes to [`Session::handle_message`], a ping or a pong to
 //!    [`Session::handle_traffic`]; what [`Session::poll_message`] answers is sent.
 //! 4. [`Session::poll_store`] answers what to make durable, in this order: a result with its operation
-//!    leaving the queue, in one transaction; what a refusal sets aside; a page with its cursor, in one
-//!    transaction, and then [`Session::handle_stored`]. Until then the page is not acknowledged, and
+//!    leaving the queue, in one transaction, and if it is a refusal with all that is set aside by it; a
+//!    page with its cursor, in one transaction, and then [`Session::handle_stored`]. Until then the page is not acknowledged, and
 //!    no new connection is made.
 //! 5. It sleeps until [`Session::poll_deadline`] and calls [`Session::handle_time`].
 //!
@@ -27,6 +27,7 @@ mod size;
 mod view;
 
 pub use machine::Session;
+pub use queue::dependants;
 
 use crate::message::Page;
 use crate::operation::Operation;
@@ -95,16 +96,21 @@ pub enum Lost {
 /// What a shell is to make durable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Store {
-    /// An operation was answered for good: applied, rejected or to be made anew. If it was not applied
-    /// its lane stands until the shell settles that.
+    /// An operation was answered for good: applied, rejected or to be made anew.
+    ///
+    /// If it was not applied its lane stands until the shell settles that, and in the same transaction
+    /// the shell sets aside all of its queue that comes after it, see [`dependants`], but for `asked`.
     Outcome {
         /// The operation.
         operation: Operation,
         /// What became of it.
         outcome: Outcome,
+        /// Counters of operations that come after it and that the hub may have applied all the same:
+        /// they stay in the queue, are handed in after a restart although their lane stands, and are
+        /// answered or [set aside](Store::SetAside) one by one.
+        asked: Vec<u64>,
     },
-    /// An operation that was not applied and is not sent, since one that it comes after was refused.
-    /// Of those that were not handed in yet the shell knows itself.
+    /// An operation that was `asked` for has turned out not to be applied: now it is set aside as well.
     SetAside {
         /// The operation.
         operation: Operation,

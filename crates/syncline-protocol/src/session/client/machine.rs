@@ -431,15 +431,14 @@ impl Session {
                 }
             }
             Status::Rejected | Status::Rebase => {
-                if let Some((operation, aside)) = self.queue.refuse(counter) {
-                    self.settled.push_back(Store::Outcome { operation, outcome });
-                    let set_aside = |operation| Store::SetAside { operation, because: counter };
-                    self.settled.extend(aside.into_iter().map(set_aside));
+                if let Some((operation, asked)) = self.queue.refuse(counter) {
+                    self.settled.push_back(Store::Outcome { operation, outcome, asked });
                 }
             }
             Status::Applied | Status::Merged | Status::Conflict | Status::Duplicate => {
                 if let Some(operation) = self.queue.settle(counter) {
-                    self.settled.push_back(Store::Outcome { operation, outcome });
+                    let asked = Vec::new();
+                    self.settled.push_back(Store::Outcome { operation, outcome, asked });
                 }
             }
         }

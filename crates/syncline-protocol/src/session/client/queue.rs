@@ -75,6 +75,26 @@ impl<'q> Stands<'q> {
     }
 }
 
+/// Returns the counters of what comes after an operation, by its lane or by name, and of what comes
+/// after that.
+///
+/// - `later`: operations with higher counters, rising.
+pub fn dependants<'q>(
+    first: &'q Operation,
+    later: impl IntoIterator<Item = &'q Operation>,
+) -> Vec<u64> {
+    let mut stands = Stands::default();
+    stands.add(first);
+    let mut found = Vec::new();
+    for operation in later {
+        if stands.hold(operation) {
+            stands.add(operation);
+            found.push(operation.counter);
+        }
+    }
+    found
+}
+
 impl Queue {
     pub(super) fn len(&self) -> usize {
         self.held.len()
@@ -235,33 +255,26 @@ impl Queue {
         let Some(first) = self.held.get(&counter) else {
             return Vec::new();
         };
-        let mut stands = Stands::default();
-        stands.add(&first.operation);
-        let mut found = Vec::new();
-        for (later, held) in self.held.range(counter..).skip(1) {
-            if stands.hold(&held.operation) {
-                stands.add(&held.operation);
-                found.push(*later);
-            }
-        }
-        found
+        let later = self.held.range(counter..).skip(1);
+        dependants(&first.operation, later.map(|(_, held)| &held.operation))
     }
 
-    /// An operation was refused; returns it, and all that is not sent because of that. What is in
-    /// flight is marked: should it come back, it goes no more.
-    pub(super) fn refuse(&mut self, counter: u64) -> Option<(Operation, Vec<Operation>)> {
-        let mut aside = Vec::new();
+    /// An operation was refused; returns it, and which of those that come after it are still asked for:
+    /// the hub may have applied them. The others are held no more.
+    pub(super) fn refuse(&mut self, counter: u64) -> Option<(Operation, Vec<u64>)> {
+        let mut asked = Vec::new();
         if !is_planted(Fault::LaneGoesOn) {
             for after in self.after(counter) {
                 match self.held.get_mut(&after) {
                     Some(held) if held.is_in_flight || held.is_uncertain => {
                         held.refused = Some(counter);
+                        asked.push(after);
                     }
-                    _ => aside.extend(self.settle(after)),
+                    _ => drop(self.settle(after)),
                 }
             }
         }
-        self.settle(counter).map(|operation| (operation, aside))
+        self.settle(counter).map(|operation| (operation, asked))
     }
 
     /// The connection is lost: what was in flight may have been applied, and is sent again.
