@@ -1,0 +1,274 @@
+//! Access tokens: making, finding and revoking them.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use syncline_model::base64url;
+use syncline_model::id::ClientId;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use super::file::{self, FileError};
+use super::role::Role;
+use crate::limits::TOKENS_MAX;
+
+/// What every access token begins with: scanners of secrets find it by that.
+const PREFIX: &str = "sk_";
+/// Where the first admin token is written for its owner.
+pub(super) const ADMIN_FILE: &str = "admin.token";
+
+/// What the hub knows of an access token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct TokenRow {
+    /// What the token is spoken of by; part of it, and no secret.
+    pub(crate) id: Box<str>,
+    /// What a person calls it.
+    pub(crate) name: Box<str>,
+    pub(crate) role: Role,
+    /// The only client that it may speak for; `None` for any.
+    pub(crate) client: Option<ClientId>,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub(crate) created_ms: u64,
+    /// From when on it is worth nothing.
+    pub(crate) expires_ms: Option<u64>,
+    /// The hash of all of its text.
+    pub(crate) hash: blake3::Hash,
+}
+
+impl TokenRow {
+    /// Returns whether it is worth something at a time.
+    pub(crate) fn is_good(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|expires_ms| now_ms < expires_ms)
+    }
+}
+
+/// Who asks.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) token: Arc<TokenRow>,
+}
+
+impl Caller {
+    /// Returns whether the caller may speak for a client.
+    pub(crate) fn may_be(&self, client: &ClientId) -> bool {
+        self.token.client.as_ref().is_none_or(|own| own == client)
+    }
+}
+
+/// What a new token is to be.
+#[derive(Clone, Debug)]
+pub(crate) struct NewToken {
+    pub(crate) name: Box<str>,
+    pub(crate) role: Role,
+    pub(crate) client: Option<ClientId>,
+    pub(crate) expires_ms: Option<u64>,
+}
+
+/// The access tokens of one hub. Every change of them is on disk before it counts.
+pub(crate) struct Tokens {
+    folder: PathBuf,
+    rows: RwLock<BTreeMap<Box<str>, Arc<TokenRow>>>,
+    /// Counts revocations; open connections look again once it moves.
+    revoked: watch::Sender<u64>,
+}
+
+/// Why access tokens could not be read or changed.
+#[derive(Debug, Error)]
+pub(crate) enum TokensError {
+    /// The file of the tokens.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// There are as many as there may be.
+    #[error("there are {TOKENS_MAX} access tokens; revoke some")]
+    Full,
+    /// The machine gives no random numbers.
+    #[error("the machine gives no random numbers")]
+    Random,
+}
+
+impl Tokens {
+    /// Reads the tokens of a hub whose folder is given. Where there is none yet, one of an admin is
+    /// made and written beside them for the owner of the folder; its text is answered then.
+    pub(crate) fn open(folder: &Path) -> Result<(Self, Option<String>), TokensError> {
+        let rows = file::read(folder)?;
+        let rows = rows.into_iter().map(|row| (row.id.clone(), Arc::new(row))).collect();
+        let tokens = Self {
+            folder: folder.to_owned(),
+            rows: RwLock::new(rows),
+            revoked: watch::Sender::new(0),
+        };
+        if !tokens.list().is_empty() {
+            return Ok((tokens, None));
+        }
+        let first =
+            NewToken { name: "admin".into(), role: Role::Admin, client: None, expires_ms: None };
+        // Its text first: a row whose text nobody has would lock everybody out.
+        let (row, text) = Self::make(first)?;
+        file::write_secret(&folder.join(ADMIN_FILE), &text)?;
+        tokens.insert(row)?;
+        Ok((tokens, Some(text)))
+    }
+
+    fn make(new: NewToken) -> Result<(TokenRow, String), TokensError> {
+        let id: [u8; 32] = secret().ok_or(TokensError::Random)?;
+        let secret = secret().ok_or(TokensError::Random)?;
+        let id: String = id.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
+        let text = format!("{PREFIX}{id}_{}", base64url::encode(&secret));
+        let NewToken { name, role, client, expires_ms } = new;
+        let row = TokenRow {
+            id: id.into(),
+            name,
+            role,
+            client,
+            created_ms: now_ms(),
+            expires_ms,
+            hash: blake3::hash(text.as_bytes()),
+        };
+        Ok((row, text))
+    }
+
+    /// Makes a token; its text is answered once and never again.
+    pub(crate) fn add(&self, new: NewToken) -> Result<(Arc<TokenRow>, String), TokensError> {
+        let (row, text) = Self::make(new)?;
+        Ok((self.insert(row)?, text))
+    }
+
+    fn insert(&self, row: TokenRow) -> Result<Arc<TokenRow>, TokensError> {
+        let row = Arc::new(row);
+        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        if rows.len() >= TOKENS_MAX {
+            return Err(TokensError::Full);
+        }
+        let mut changed = rows.clone();
+        changed.insert(row.id.clone(), Arc::clone(&row));
+        file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
+        *rows = changed;
+        Ok(row)
+    }
+
+    /// Revokes a token; answers whether there was one. Connections that were opened with it are told.
+    pub(crate) fn revoke(&self, id: &str) -> Result<bool, TokensError> {
+        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = rows.clone();
+        if changed.remove(id).is_none() {
+            return Ok(false);
+        }
+        file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
+        *rows = changed;
+        drop(rows);
+        self.revoked.send_modify(|count| *count += 1);
+        Ok(true)
+    }
+
+    /// Returns all tokens, those that have expired included, by id.
+    pub(crate) fn list(&self) -> Vec<Arc<TokenRow>> {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.values().map(Arc::clone).collect()
+    }
+
+    /// Returns who a token is of, if it is one of this hub and good now.
+    pub(crate) fn find(&self, text: &str) -> Option<Caller> {
+        let (id, _) = text.strip_prefix(PREFIX)?.split_once('_')?;
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        let token = Arc::clone(rows.get(id)?);
+        drop(rows);
+        // Two hashes are compared in constant time.
+        let is_it = blake3::hash(text.as_bytes()) == token.hash;
+        (is_it && token.is_good(now_ms())).then_some(Caller { token })
+    }
+
+    /// Returns whether a token that was good is still.
+    pub(crate) fn is_still_good(&self, token: &TokenRow) -> bool {
+        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
+        rows.get(&token.id).is_some_and(|row| row.hash == token.hash && row.is_good(now_ms()))
+    }
+
+    /// Returns what moves whenever a token is revoked.
+    pub(crate) fn revocations(&self) -> watch::Receiver<u64> {
+        self.revoked.subscribe()
+    }
+}
+
+/// Returns 256 random bits.
+pub(super) fn secret() -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    getrandom::fill(&mut bytes).ok()?;
+    Some(bytes)
+}
+
+/// Returns the time by the wall clock, in milliseconds since the Unix epoch.
+pub(crate) fn now_ms() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn client(name: &str, expires_ms: Option<u64>) -> NewToken {
+        NewToken { name: name.into(), role: Role::Client, client: None, expires_ms }
+    }
+
+    #[test]
+    fn the_first_start_makes_an_admin_and_the_second_does_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, text) = Tokens::open(folder.path()).unwrap();
+        let text = text.unwrap();
+        let caller = tokens.find(&text).unwrap();
+        assert_eq!((caller.token.role, &*caller.token.name), (Role::Admin, "admin"));
+        let written = std::fs::read_to_string(folder.path().join(ADMIN_FILE)).unwrap();
+        assert_eq!(written.trim(), text);
+        let (again, none) = Tokens::open(folder.path()).unwrap();
+        assert!(none.is_none() && again.find(&text).is_some());
+    }
+
+    #[test]
+    fn only_the_very_text_is_a_token() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, admin) = Tokens::open(folder.path()).unwrap();
+        let admin = admin.unwrap();
+        let (_, text) = tokens.add(client("phone", None)).unwrap();
+        let (_, expired) = tokens.add(client("old", Some(1))).unwrap();
+        assert!(tokens.find(&text).is_some());
+        let other = tempfile::tempdir().unwrap();
+        let (_, foreign) = Tokens::open(other.path()).unwrap();
+        let admin_id = admin.split('_').nth(1).unwrap();
+        let secret = text.split('_').nth(2).unwrap();
+        let forged = [
+            String::new(),
+            PREFIX.to_owned(),
+            "sk__".to_owned(),
+            text.to_uppercase(),
+            format!("{text} "),
+            format!("{text}="),
+            text[..text.len() - 1].to_owned(),
+            text.replace(PREFIX, "pk_"),
+            format!("sk_{admin_id}_{secret}"),
+            expired,
+            foreign.unwrap(),
+            "eyJhbGciOiJub25lIn0.eyJyb2xlIjoiYWRtaW4ifQ.".to_owned(),
+        ];
+        for text in forged {
+            assert!(tokens.find(&text).is_none(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_was_revoked_is_gone_for_good() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, _) = Tokens::open(folder.path()).unwrap();
+        let (row, text) = tokens.add(client("phone", None)).unwrap();
+        let mut revocations = tokens.revocations();
+        assert!(tokens.is_still_good(&row));
+        assert!(tokens.revoke(&row.id).unwrap() && !tokens.revoke(&row.id).unwrap());
+        assert!(!tokens.is_still_good(&row) && tokens.find(&text).is_none());
+        assert!(revocations.has_changed().unwrap());
+        assert_eq!(*revocations.borrow_and_update(), 1);
+        let (again, _) = Tokens::open(folder.path()).unwrap();
+        assert!(again.find(&text).is_none());
+        assert_eq!(again.list().len(), 1);
+    }
+}

@@ -1,0 +1,164 @@
+//! A request as its route sees it.
+
+use std::collections::BTreeMap;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, HeaderName, header};
+use percent_encoding::percent_decode_str;
+use syncline_model::id::{EntityName, RecordId, Writer};
+use syncline_model::json::Object;
+
+use crate::access::Caller;
+use crate::body;
+use crate::hubs::Desk;
+use crate::problem::{Problem, Refusal};
+use crate::routes::Route;
+use crate::state::State;
+
+/// A request as its route sees it: who asks, which hub, and what.
+pub(crate) struct Asked {
+    pub(crate) state: Arc<State>,
+    pub(crate) desk: Arc<Desk>,
+    /// Nobody only where everybody may ask.
+    pub(crate) caller: Option<Caller>,
+    pub(crate) params: Vec<(Box<str>, Box<str>)>,
+    pub(crate) query: Query,
+    pub(crate) parts: Parts,
+    pub(crate) body: Body,
+}
+
+impl Asked {
+    /// Returns who asks.
+    pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
+        self.caller.as_ref().ok_or_else(|| Refusal::TokenMissing.into())
+    }
+
+    /// Returns who looks: while a conflict waits, each writer is shown its own value.
+    pub(crate) fn viewer(&self) -> Result<Writer, Problem> {
+        let token = &self.caller()?.token;
+        let name = token.client.as_ref().map_or(&*token.name, |client| client.as_str());
+        Writer::new(name).map_err(|_| Refusal::ServerFault.into())
+    }
+
+    /// Returns a part of the path.
+    pub(crate) fn param(&self, name: &str) -> &str {
+        let found = self.params.iter().find(|(known, _)| **known == *name);
+        found.map_or("", |(_, value)| value)
+    }
+
+    /// Returns the entity that the path names.
+    pub(crate) fn entity(&self) -> Result<EntityName, Problem> {
+        let entity = EntityName::new(self.param("entity"));
+        entity.map_err(|error| Refusal::QueryInvalid.because(error.to_string()))
+    }
+
+    /// Returns the record that the path names.
+    pub(crate) fn record_id(&self) -> Result<RecordId, Problem> {
+        let id = RecordId::new(self.param("id"));
+        id.map_err(|error| Refusal::QueryInvalid.because(error.to_string()))
+    }
+
+    /// Returns a header that stands there at most once.
+    pub(crate) fn header(&self, name: &HeaderName) -> Result<Option<&str>, Problem> {
+        only(&self.parts.headers, name)
+    }
+
+    /// Reads the body, a JSON object.
+    pub(crate) async fn object(&mut self) -> Result<Object, Problem> {
+        body::read_object(&self.parts.headers, std::mem::take(&mut self.body)).await
+    }
+
+    /// Reads the body as text in JSON, whatever it holds.
+    pub(crate) async fn json_bytes(&mut self) -> Result<Vec<u8>, Problem> {
+        body::require_json(&self.parts.headers)?;
+        body::read(&self.parts.headers, std::mem::take(&mut self.body)).await
+    }
+}
+
+/// Returns a header that stands there at most once.
+pub(crate) fn only<'h>(
+    headers: &'h HeaderMap,
+    name: &HeaderName,
+) -> Result<Option<&'h str>, Problem> {
+    let mut values = headers.get_all(name).iter();
+    let value = values.next().map(|value| value.to_str());
+    match (value, values.next()) {
+        (None, _) => Ok(None),
+        (Some(Ok(value)), None) => Ok(Some(value)),
+        _ => Err(Refusal::HeaderInvalid.because(format!("{name} is there twice, or no text"))),
+    }
+}
+
+/// Returns the token of `Authorization: Bearer`.
+pub(crate) fn bearer(headers: &HeaderMap) -> Result<Option<&str>, Problem> {
+    let Some(value) = only(headers, &header::AUTHORIZATION)? else { return Ok(None) };
+    match value.split_once(' ') {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(Some(token.trim())),
+        _ => Err(Refusal::TokenInvalid.because("send Authorization: Bearer <token>")),
+    }
+}
+
+/// What the address asks for behind `?`: names that the route knows, each once.
+#[derive(Default)]
+pub(crate) struct Query(BTreeMap<Box<str>, Box<str>>);
+
+impl Query {
+    /// Reads it.
+    pub(crate) fn read(text: &str, route: &Route) -> Result<Self, Problem> {
+        let mut query = BTreeMap::new();
+        for pair in text.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name)?, decoded(value)?);
+            if !route.query.iter().any(|(known, _)| *known == &*name) {
+                return Err(Refusal::QueryInvalid.because("a name that is not known here"));
+            }
+            if query.insert(name, value).is_some() {
+                return Err(Refusal::QueryInvalid.because("a name that stands there twice"));
+            }
+        }
+        Ok(Self(query))
+    }
+
+    /// Returns the text of a name; nothing if it is empty.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        self.0.get(name).map(AsRef::as_ref).filter(|text| !text.is_empty())
+    }
+
+    /// Returns a number that is within bounds.
+    pub(crate) fn number<N: FromStr + PartialOrd + std::fmt::Display>(
+        &self,
+        name: &str,
+        bounds: std::ops::RangeInclusive<N>,
+    ) -> Result<Option<N>, Problem> {
+        let Some(text) = self.text(name) else { return Ok(None) };
+        match text.parse::<N>() {
+            Ok(number) if bounds.contains(&number) => Ok(Some(number)),
+            _ => {
+                let (from, to) = (bounds.start(), bounds.end());
+                Err(Refusal::QueryInvalid.because(format!("{name} is a number, {from} to {to}")))
+            }
+        }
+    }
+
+    /// Returns the entities of a list with commas; none for all.
+    pub(crate) fn entities(&self, most: usize) -> Result<Vec<EntityName>, Problem> {
+        let Some(text) = self.text("entities") else { return Ok(Vec::new()) };
+        let names: Result<Vec<_>, _> = text.split(',').map(EntityName::new).collect();
+        match names {
+            Ok(names) if names.len() <= most => Ok(names),
+            Ok(_) => Err(Refusal::QueryInvalid.because(format!("at most {most} entities"))),
+            Err(error) => Err(Refusal::QueryInvalid.because(error.to_string())),
+        }
+    }
+}
+
+fn decoded(text: &str) -> Result<Box<str>, Problem> {
+    let text = text.replace('+', " ");
+    match percent_decode_str(&text).decode_utf8() {
+        Ok(text) => Ok(text.into()),
+        Err(_) => Err(Refusal::QueryInvalid.because("the address is not UTF-8")),
+    }
+}

@@ -1,0 +1,219 @@
+//! The hubs of one server. Each has a folder, a store and access tokens of its own; nothing crosses
+//! from one to another.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
+
+use syncline_engine::operate::Entities;
+use syncline_hub::served::{ServeError, Served, Watch};
+use syncline_hub::{Hub, HubError, HubOptions};
+use syncline_model::id::Position;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use crate::access::{Tickets, Tokens, TokensError};
+use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX};
+
+/// The folder of all hubs but the default one.
+const FOLDER: &str = "hubs";
+
+/// The name of a hub: a word of small letters, digits and hyphens.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct HubName(Box<str>);
+
+impl HubName {
+    /// Takes a text that may be the name of a hub, and so of a folder.
+    pub(crate) fn new(text: &str) -> Option<Self> {
+        let is_word = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+        let fits = !text.is_empty() && text.len() <= HUB_NAME_BYTES_MAX && !text.starts_with('-');
+        (fits && text.bytes().all(is_word)).then(|| Self(text.into()))
+    }
+
+    /// Returns the name.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// One hub, and who may use it.
+pub(crate) struct Desk {
+    /// Nothing of the default hub.
+    pub(crate) name: Option<HubName>,
+    pub(crate) served: Served,
+    pub(crate) tokens: Tokens,
+    pub(crate) tickets: Tickets,
+    /// Moves with the end of the log.
+    pub(crate) end: watch::Receiver<Position>,
+    /// Keeps `end` moving.
+    _watch: Watch,
+}
+
+/// Why a hub could not be opened.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum OpenError {
+    /// The hub.
+    #[error(transparent)]
+    Hub(#[from] HubError),
+    /// Its access tokens.
+    #[error("{0}")]
+    Tokens(Box<str>),
+    /// Its folder.
+    #[error("the folder of the hubs: {0}")]
+    Folder(#[from] io::Error),
+    /// There is one of that name.
+    #[error("there is a hub of that name")]
+    Exists,
+    /// As many as a server holds.
+    #[error("a server holds at most {HUBS_MAX} hubs")]
+    Full,
+}
+
+impl OpenError {
+    /// Returns the stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Hub(error) => error.code(),
+            Self::Tokens(_) | Self::Folder(_) => "STORAGE_ERROR",
+            Self::Exists => "HUB_EXISTS",
+            Self::Full => "HUBS_FULL",
+        }
+    }
+}
+
+impl From<TokensError> for OpenError {
+    fn from(error: TokensError) -> Self {
+        Self::Tokens(error.to_string().into())
+    }
+}
+
+/// The hubs of one server.
+pub(crate) struct Hubs {
+    data: PathBuf,
+    entities: Entities,
+    default: Arc<Desk>,
+    others: RwLock<BTreeMap<HubName, Arc<Desk>>>,
+    /// Held while one is made, so that no name is taken twice.
+    making: Mutex<()>,
+}
+
+impl Hubs {
+    /// Opens the default hub in `data`, and all others below it; answers the text of the first admin
+    /// token where the default hub is new.
+    pub(crate) fn open(
+        hub: Hub,
+        data: &Path,
+        entities: Entities,
+    ) -> Result<(Self, Option<String>), OpenError> {
+        let (default, admin) = desk(None, hub, data, &entities)?;
+        let mut others = BTreeMap::new();
+        for name in names(&data.join(FOLDER))? {
+            let folder = data.join(FOLDER).join(name.as_str());
+            let (desk, _) = desk(Some(name.clone()), open(&folder)?, &folder, &entities)?;
+            others.insert(name, desk);
+        }
+        let others = RwLock::new(others);
+        let hubs =
+            Self { data: data.to_owned(), entities, default, others, making: Mutex::default() };
+        Ok((hubs, admin))
+    }
+
+    /// Returns the default hub.
+    pub(crate) fn default_desk(&self) -> &Arc<Desk> {
+        &self.default
+    }
+
+    /// Returns the hub of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Desk>> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        others.get(&HubName::new(name)?).map(Arc::clone)
+    }
+
+    /// Returns all hubs, the default one first.
+    pub(crate) fn all(&self) -> Vec<Arc<Desk>> {
+        let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+        std::iter::once(&self.default).chain(others.values()).map(Arc::clone).collect()
+    }
+
+    /// Makes a hub, and answers the text of its first admin token.
+    pub(crate) fn make(&self, name: &HubName) -> Result<String, OpenError> {
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = {
+            let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
+            if others.contains_key(name) {
+                return Err(OpenError::Exists);
+            }
+            others.len() + 1
+        };
+        if count >= HUBS_MAX {
+            return Err(OpenError::Full);
+        }
+        let folder = self.data.join(FOLDER).join(name.as_str());
+        // What is left of one that was not made whole is gone on with; its tokens stay.
+        let (desk, admin) = desk(Some(name.clone()), open(&folder)?, &folder, &self.entities)?;
+        let admin = admin.ok_or(OpenError::Exists)?;
+        let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
+        others.insert(name.clone(), desk);
+        Ok(admin)
+    }
+
+    /// Ends all of them once everything that was accepted is done; answers what failed first.
+    pub(crate) fn stop(&self) -> Result<(), ServeError> {
+        let ended = self.all().into_iter().map(|desk| desk.served.stop());
+        ended.fold(Ok(()), |first, ended| first.and(ended))
+    }
+}
+
+fn open(folder: &Path) -> Result<Hub, OpenError> {
+    fs::create_dir_all(folder)?;
+    let options = HubOptions { state_folder: folder.to_owned(), check_store: false };
+    Ok(Hub::open(&options)?)
+}
+
+fn desk(
+    name: Option<HubName>,
+    hub: Hub,
+    folder: &Path,
+    entities: &Entities,
+) -> Result<(Arc<Desk>, Option<String>), OpenError> {
+    let (tokens, admin) = Tokens::open(folder)?;
+    let served = Served::start(hub, entities.clone())?;
+    let (moved, end) = watch::channel(served.position());
+    let watch = served.watch(move |position| drop(moved.send(position)));
+    let tickets = Tickets::default();
+    Ok((Arc::new(Desk { name, served, tokens, tickets, end, _watch: watch }), admin))
+}
+
+/// Returns the names of the hubs that have a folder.
+fn names(folder: &Path) -> Result<Vec<HubName>, OpenError> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut names = Vec::new();
+    for entry in entries {
+        let name = entry?.file_name();
+        names.extend(name.to_str().and_then(HubName::new));
+    }
+    names.sort();
+    Ok(names)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_name_of_a_hub_never_leads_out_of_its_folder() {
+        for name in ["shop", "a", "2026-shop", &"a".repeat(63)] {
+            assert!(HubName::new(name).is_some(), "{name}");
+        }
+        let none = ["", ".", "..", "a/b", "a.b", "Shop", "-a", "ä", "a b", "a\0", &"a".repeat(64)];
+        for name in none {
+            assert!(HubName::new(name).is_none(), "{name:?}");
+        }
+    }
+}

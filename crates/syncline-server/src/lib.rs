@@ -1,0 +1,47 @@
+//! A hub behind HTTP: who may ask, what is asked, and what is answered.
+//!
+//! Everything is decided elsewhere: what an operation comes to by the hub, what is said by
+//! `syncline-protocol`. This crate owns sockets, access tokens and the answers' form. `docs/protocol.md`
+//! is what a client relies on.
+//!
+//! # Where to look
+//!
+//! | You want | Read |
+//! |---|---|
+//! | start and stop a server | [`Server`], [`Settings`] |
+//! | every route, and who may use it | [`routes::TABLE`] |
+//! | from a request to its route | `router.rs`, `asked.rs` |
+//! | access tokens, roles, tickets | `access/` |
+//! | hubs of their own | `hubs.rs` |
+//! | what is said when something is refused | `problem.rs` |
+//!
+//! # What this crate promises
+//!
+//! - **Nobody may do anything** but those whom the table of the routes names.
+//! - **Nothing crosses from one hub to another**: each has its own folder, store and tokens.
+//! - **Every queue, body and wait has a bound**; they stand in [`limits`].
+
+mod access;
+mod asked;
+mod body;
+mod document;
+mod hubs;
+pub mod limits;
+mod metrics;
+mod openapi;
+mod pages;
+mod problem;
+mod rate;
+mod router;
+pub mod routes;
+mod server;
+mod settings;
+mod state;
+mod tls;
+
+pub use access::Role;
+pub use hubs::OpenError;
+pub use rate::Rate;
+pub use server::{Server, StartError};
+pub use settings::{Allowed, Settings, TlsFiles, UnsafeSetting};
+pub use tls::TlsError;

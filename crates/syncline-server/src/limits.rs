@@ -1,0 +1,82 @@
+//! The bounds of the server, each with its unit and its reason.
+
+use std::time::Duration;
+
+use syncline_protocol::limits::{MESSAGE_BYTES_MAX, PULL_WAIT_MS_MAX};
+
+/// Longest body of a request, in bytes, as it comes and decompressed. As long as a message.
+pub const BODY_BYTES_MAX: usize = MESSAGE_BYTES_MAX;
+
+/// How many times as long as it came a body may become when it is decompressed. Text of records
+/// shrinks to a tenth, seldom to a fiftieth.
+pub const BODY_RATIO_MAX: usize = 200;
+
+/// Decompressed bytes that are no matter whatever the ratio.
+pub const BODY_RATIO_FREE_BYTES: usize = 64 << 10;
+
+/// Shortest answer that is compressed, in bytes. Below it headers and checksums eat the gain.
+pub const COMPRESSED_BYTES_MIN: u16 = 256;
+
+/// Longest time for the head of a request, and for the handshake of TLS.
+pub const HEAD_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Longest time until a request is answered, its body included.
+pub const REQUEST_TIME_MAX: Duration = Duration::from_secs(60);
+
+/// How long requests under way may go on once the server stops. Source: rolling restarts wait 30 s.
+pub const STOP_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Most connections at once, open sockets of clients included.
+pub const CONNECTIONS_MAX: usize = 12_000;
+
+/// Most requests at once that read or write; those that wait for changes do not count.
+pub const REQUESTS_MAX: usize = 1_024;
+
+/// Most requests at once on one connection of HTTP/2.
+pub const STREAMS_MAX: u32 = 128;
+
+/// Longest head of a request, in bytes: a token of a record in a header fits.
+pub const HEAD_BYTES_MAX: usize = 96 << 10;
+
+/// Buffer for reading from an open socket, in bytes: ten thousand idle ones cost little.
+pub const SOCKET_BUFFER_BYTES: usize = 4 << 10;
+
+/// Most access tokens of one hub.
+pub const TOKENS_MAX: usize = 10_000;
+
+/// Longest name of an access token, in bytes.
+pub const TOKEN_NAME_BYTES_MAX: usize = 128;
+
+/// How long a ticket may be used. Source: protocol §5.
+pub const TICKET_TIME: Duration = Duration::from_secs(30);
+
+/// Most tickets of one hub that were not used yet.
+pub const TICKETS_MAX: usize = 16_384;
+
+/// Most hubs of one server. Each is a store that is open.
+pub const HUBS_MAX: usize = 256;
+
+/// Longest name of a hub, in bytes: it is the name of a folder.
+pub const HUB_NAME_BYTES_MAX: usize = 63;
+
+/// Requests that one token may make in [`RATE_WINDOW`].
+pub const RATE_REQUESTS: u32 = 600_000;
+
+/// The stretch of time that [`RATE_REQUESTS`] is counted over.
+pub const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// How often a stream of events says that it is alive. Source: protocol §4.
+pub const EVENTS_PING: Duration = Duration::from_secs(15);
+
+/// Records in one page of a list, unless another number is asked for.
+pub const LIST_DEFAULT: usize = 50;
+
+/// Most records in one page of a list.
+pub const LIST_MAX: usize = 1_000;
+
+/// Longest `Idempotency-Key`, in bytes.
+pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
+
+const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
+const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
+const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);

@@ -1,0 +1,67 @@
+//! Figures for Prometheus. Labels are names of routes and words; never ids of records or clients.
+
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+/// Bounds of the histogram of request times, in seconds.
+const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
+
+type Labels<const N: usize> = [(&'static str, String); N];
+
+/// The figures of a server.
+pub(crate) struct Metrics {
+    registry: Registry,
+    requests: Family<Labels<2>, Counter>,
+    seconds: Family<Labels<1>, Histogram>,
+    /// Operations of clients, by what became of them.
+    pub(crate) operations: Family<Labels<1>, Counter>,
+    /// Connections that follow changes.
+    pub(crate) streams: Gauge,
+    /// Changes that were sent.
+    pub(crate) changes: Counter<u64, AtomicU64>,
+}
+
+impl Metrics {
+    pub(crate) fn new() -> Self {
+        let mut registry = Registry::with_prefix("syncline");
+        let requests = Family::default();
+        registry.register("http_requests", "Requests that were answered", requests.clone());
+        let seconds =
+            Family::new_with_constructor((|| Histogram::new(SECONDS)) as fn() -> Histogram);
+        registry.register("http_request_seconds", "Time until an answer", seconds.clone());
+        let operations = Family::default();
+        registry.register("operations", "Operations of clients", operations.clone());
+        let streams = Gauge::default();
+        registry.register("streams_open", "Connections that follow changes", streams.clone());
+        let changes = Counter::default();
+        registry.register("changes_sent", "Changes that were sent", changes.clone());
+        Self { registry, requests, seconds, operations, streams, changes }
+    }
+
+    /// Notes an answered request.
+    pub(crate) fn answered(&self, route: &'static str, status: u16, took: Duration) {
+        let labels = [("route", route.to_owned()), ("status", status.to_string())];
+        self.requests.get_or_create(&labels).inc();
+        self.seconds.get_or_create(&[("route", route.to_owned())]).observe(took.as_secs_f64());
+    }
+
+    /// Notes operations that came to the same.
+    pub(crate) fn operations(&self, status: &'static str, count: u64) {
+        self.operations.get_or_create(&[("status", status.to_owned())]).inc_by(count);
+    }
+
+    /// Returns all of it as text.
+    pub(crate) fn text(&self) -> String {
+        let mut text = String::new();
+        // Writing into a text fails never.
+        let _ = encode(&mut text, &self.registry);
+        text
+    }
+}

@@ -1,0 +1,254 @@
+//! What a server says when it does not do what it was asked (RFC 9457).
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use syncline_model::json::{Json, Object};
+
+use crate::pages;
+
+/// The media type of a problem.
+pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
+
+/// A request that was not carried out. Holds no value of a record, and no token.
+#[derive(Debug)]
+pub struct Problem {
+    code: Box<str>,
+    status: StatusCode,
+    detail: String,
+    /// In seconds; there only where the same may succeed later.
+    retry_after_s: Option<u64>,
+    headers: Vec<(HeaderName, HeaderValue)>,
+    members: Object,
+}
+
+/// Why the server itself refuses a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// No access token came with it.
+    TokenMissing,
+    /// The access token is none of this hub, or has expired or was revoked.
+    TokenInvalid,
+    /// The ticket is none, was used or is too old.
+    TicketInvalid,
+    /// The role of the token does not allow it.
+    NotPermitted,
+    /// There is no such path.
+    RouteUnknown,
+    /// The path is there, and this is not done with it.
+    MethodNotAllowed,
+    /// What is asked for in the address is not understood.
+    QueryInvalid,
+    /// What a header says is not understood.
+    HeaderInvalid,
+    /// The body is not understood.
+    BodyInvalid,
+    /// The body is too long, as it is or decompressed.
+    BodyTooLarge,
+    /// The body is of another kind than is taken here.
+    MediaTypeUnsupported,
+    /// The body is compressed in a way that is not taken.
+    CodingUnsupported,
+    /// Too many requests with one token.
+    RateLimited,
+    /// Too many requests at once.
+    ServerBusy,
+    /// The server is about to stop.
+    ServerStopping,
+    /// It took too long.
+    RequestTimeout,
+    /// A mistake of the server.
+    ServerFault,
+    /// A page of another site asks.
+    OriginForbidden,
+    /// The record is not there.
+    RecordNotFound,
+    /// The record is another by now.
+    PreconditionFailed,
+    /// A key was used for another request before.
+    IdempotencyKeyReused,
+    /// There is no such access token.
+    TokenUnknown,
+    /// As many tokens as there may be.
+    TokensFull,
+    /// The name of a hub is none.
+    HubNameInvalid,
+    /// There is a hub of that name.
+    HubExists,
+    /// There is no page of that code.
+    PageUnknown,
+    /// The hub has not come so far yet.
+    HubBehind,
+    /// Only a WebSocket is answered here.
+    UpgradeRequired,
+}
+
+impl Refusal {
+    /// Returns the stable code, which has a page in `docs/errors/`.
+    pub(crate) const fn code(self) -> &'static str {
+        match self {
+            Self::TokenMissing => "ACCESS_TOKEN_MISSING",
+            Self::TokenInvalid => "ACCESS_TOKEN_INVALID",
+            Self::TicketInvalid => "TICKET_INVALID",
+            Self::NotPermitted => "PERMISSION_DENIED",
+            Self::RouteUnknown => "ROUTE_UNKNOWN",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::QueryInvalid => "QUERY_INVALID",
+            Self::HeaderInvalid => "HEADER_INVALID",
+            Self::BodyInvalid => "BODY_INVALID",
+            Self::BodyTooLarge => "BODY_TOO_LARGE",
+            Self::MediaTypeUnsupported => "MEDIA_TYPE_UNSUPPORTED",
+            Self::CodingUnsupported => "CODING_UNSUPPORTED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::ServerBusy => "SERVER_BUSY",
+            Self::ServerStopping => "SERVER_STOPPING",
+            Self::RequestTimeout => "REQUEST_TIMEOUT",
+            Self::ServerFault => "SERVER_FAULT",
+            Self::OriginForbidden => "ORIGIN_FORBIDDEN",
+            Self::RecordNotFound => "RECORD_NOT_FOUND",
+            Self::PreconditionFailed => "PRECONDITION_FAILED",
+            Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::TokenUnknown => "ACCESS_TOKEN_UNKNOWN",
+            Self::TokensFull => "ACCESS_TOKENS_FULL",
+            Self::HubNameInvalid => "HUB_NAME_INVALID",
+            Self::HubExists => "HUB_EXISTS",
+            Self::PageUnknown => "PAGE_UNKNOWN",
+            Self::HubBehind => "HUB_BEHIND",
+            Self::UpgradeRequired => "UPGRADE_REQUIRED",
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::TokenMissing | Self::TokenInvalid | Self::TicketInvalid => {
+                StatusCode::UNAUTHORIZED
+            }
+            Self::NotPermitted | Self::OriginForbidden => StatusCode::FORBIDDEN,
+            Self::RouteUnknown | Self::RecordNotFound | Self::TokenUnknown | Self::PageUnknown => {
+                StatusCode::NOT_FOUND
+            }
+            Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
+            Self::QueryInvalid | Self::HeaderInvalid | Self::BodyInvalid | Self::HubNameInvalid => {
+                StatusCode::BAD_REQUEST
+            }
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::MediaTypeUnsupported | Self::CodingUnsupported => {
+                StatusCode::UNSUPPORTED_MEDIA_TYPE
+            }
+            Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
+            Self::ServerBusy | Self::ServerStopping | Self::RequestTimeout | Self::HubBehind => {
+                StatusCode::SERVICE_UNAVAILABLE
+            }
+            Self::ServerFault => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
+            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TokensFull | Self::HubExists => StatusCode::CONFLICT,
+            Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
+        }
+    }
+
+    /// Returns when the same may succeed, in seconds; nothing if it never does.
+    const fn retry_after_s(self) -> Option<u64> {
+        match self {
+            Self::RateLimited
+            | Self::ServerBusy
+            | Self::ServerStopping
+            | Self::RequestTimeout
+            | Self::HubBehind => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Says what was wrong here.
+    pub(crate) fn because(self, detail: impl Into<String>) -> Problem {
+        let problem = Problem::new(self.code(), self.status(), detail);
+        let problem = match self {
+            Self::TokenMissing | Self::TokenInvalid => {
+                problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
+            }
+            _ => problem,
+        };
+        Problem { retry_after_s: self.retry_after_s(), ..problem }
+    }
+}
+
+impl From<Refusal> for Problem {
+    fn from(refusal: Refusal) -> Self {
+        refusal.because("")
+    }
+}
+
+impl Problem {
+    /// Builds a problem with a code of another part of the hub.
+    pub(crate) fn new(code: &str, status: StatusCode, detail: impl Into<String>) -> Self {
+        Self {
+            code: code.into(),
+            status,
+            detail: detail.into(),
+            retry_after_s: None,
+            headers: Vec::new(),
+            members: Object::new(),
+        }
+    }
+
+    /// Says that the same may succeed later.
+    #[must_use]
+    pub(crate) fn with_retry(mut self, after_s: u64) -> Self {
+        self.retry_after_s = Some(after_s);
+        self
+    }
+
+    /// Adds a header to the answer.
+    #[must_use]
+    pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.push((name, value));
+        self
+    }
+
+    /// Adds a member to the document.
+    #[must_use]
+    pub(crate) fn with_member(mut self, key: &str, value: impl Into<Json>) -> Self {
+        self.members.insert(key, value);
+        self
+    }
+
+    /// Returns the stable code.
+    pub(crate) fn code(&self) -> &str {
+        &self.code
+    }
+
+    /// Returns the document.
+    pub(crate) fn document(&self) -> Object {
+        let mut document = Object::new();
+        document.insert("type", format!("/problems/{}", self.code));
+        document.insert("title", pages::title(&self.code).unwrap_or("Refused"));
+        document.insert("status", u64::from(self.status.as_u16()));
+        document.insert("code", &*self.code);
+        if !self.detail.is_empty() {
+            document.insert("detail", self.detail.as_str());
+        }
+        document.insert("retryable", self.retry_after_s.is_some());
+        for (key, value) in self.members.iter() {
+            document.insert(key, value.clone());
+        }
+        document
+    }
+
+    /// Returns the answer; `request` is the id of the request.
+    pub(crate) fn into_response(self, request: &str) -> Response<Body> {
+        let mut document = self.document();
+        document.insert("request", request);
+        let body = Json::Object(document).to_compact_string();
+        let mut response = Response::new(Body::from(body));
+        *response.status_mut() = self.status;
+        let headers = response.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(after_s) = self.retry_after_s {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(after_s));
+        }
+        for (name, value) in self.headers {
+            headers.insert(name, value);
+        }
+        response
+    }
+}

@@ -1,0 +1,236 @@
+//! From a request to its route: who asks, whether that is allowed, and what is answered.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{RawPathParams, Request};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use axum::routing::{MethodFilter, MethodRouter, on};
+use futures_util::FutureExt;
+use tokio::time::timeout;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::cors::{AllowOrigin, CorsLayer};
+
+use crate::access::Caller;
+use crate::asked::{Asked, Query, bearer};
+use crate::hubs::Desk;
+use crate::limits::{COMPRESSED_BYTES_MIN, REQUEST_TIME_MAX};
+use crate::problem::{Problem, Refusal};
+use crate::rate::Quota;
+use crate::routes::{Access, Answer, Method, Pace, Route, Scope, TABLE};
+use crate::state::State;
+
+/// What every hub but the default one is below.
+const OF_HUB: &str = "/h/{hub}";
+/// The header with the id of a request.
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
+const RATE: HeaderName = HeaderName::from_static("ratelimit");
+
+/// Makes the router from the table.
+pub(crate) fn router(state: &Arc<State>) -> Router {
+    let mut paths: Vec<&'static str> = TABLE.iter().map(|route| route.path).collect();
+    paths.dedup();
+    let mut router = Router::new();
+    for path in paths {
+        let routes: Vec<&'static Route> = TABLE.iter().filter(|route| route.path == path).collect();
+        router = router.route(path, methods(&routes, state));
+        if routes.iter().all(|route| route.scope == Scope::Hub) {
+            router = router.route(&format!("{OF_HUB}{path}"), methods(&routes, state));
+        }
+    }
+    let state = Arc::clone(state);
+    let origins = state.origins.clone();
+    let router = router.fallback(move || {
+        let state = Arc::clone(&state);
+        async move { refused(&state, "unknown", Refusal::RouteUnknown.into()) }
+    });
+    let worthwhile = SizeAbove::new(COMPRESSED_BYTES_MIN)
+        .and(NotForContentType::SSE)
+        .and(NotForContentType::IMAGES);
+    let compression =
+        CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile);
+    router.layer(compression).layer(cors(origins))
+}
+
+/// What pages of other sites may do: those on the list everything that a token allows, others
+/// nothing. A browser sends no token by itself, so nothing is allowed with credentials.
+fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
+    use axum::http::Method as Verb;
+    let verbs = [Verb::GET, Verb::POST, Verb::PUT, Verb::PATCH, Verb::DELETE];
+    let headers = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::CONTENT_ENCODING,
+        header::IF_MATCH,
+        header::IF_NONE_MATCH,
+        HeaderName::from_static("last-event-id"),
+        HeaderName::from_static("idempotency-key"),
+    ];
+    let shown =
+        [header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID, RATE, RATE_POLICY];
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_methods(verbs)
+        .allow_headers(headers)
+        .expose_headers(shown)
+}
+
+/// Returns what is done with one path.
+fn methods(routes: &[&'static Route], state: &Arc<State>) -> MethodRouter {
+    let mut methods = MethodRouter::new();
+    for &route in routes {
+        let state = Arc::clone(state);
+        let handler = move |params: RawPathParams, request: Request| {
+            answer(route, Arc::clone(&state), params, request)
+        };
+        methods = methods.merge(on(filter(route.method), handler));
+    }
+    let allowed: Vec<&str> = routes.iter().map(|route| route.method.as_str()).collect();
+    let allowed = HeaderValue::from_str(&allowed.join(", "));
+    let allowed = allowed.expect("invariant: methods are words");
+    let state = Arc::clone(state);
+    methods.fallback(move || {
+        let problem = Problem::from(Refusal::MethodNotAllowed);
+        let problem = problem.with_header(header::ALLOW, allowed.clone());
+        let state = Arc::clone(&state);
+        async move { refused(&state, "unknown", problem) }
+    })
+}
+
+const fn filter(method: Method) -> MethodFilter {
+    match method {
+        Method::Get => MethodFilter::GET,
+        Method::Post => MethodFilter::POST,
+        Method::Put => MethodFilter::PUT,
+        Method::Patch => MethodFilter::PATCH,
+        Method::Delete => MethodFilter::DELETE,
+    }
+}
+
+fn refused(state: &State, route: &'static str, problem: Problem) -> Response<Body> {
+    let id = state.request_id();
+    let response = problem.into_response(&id);
+    state.metrics.answered(route, response.status().as_u16(), std::time::Duration::ZERO);
+    with_id(response, &id)
+}
+
+fn with_id(mut response: Response<Body>, id: &str) -> Response<Body> {
+    if let Ok(value) = HeaderValue::from_str(id) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+/// Answers a request of a route, whatever happens.
+async fn answer(
+    route: &'static Route,
+    state: Arc<State>,
+    params: RawPathParams,
+    request: Request,
+) -> Response<Body> {
+    let started = Instant::now();
+    let id = state.request_id();
+    let params = params
+        .iter()
+        .map(|(name, value)| (name.into(), value.into()))
+        .collect::<Vec<(Box<str>, Box<str>)>>();
+    let mut quota = None;
+    let carried_out = carry_out(route, &state, params, request, &mut quota);
+    // A mistake of ours fails one request, and never the others.
+    let carried_out = AssertUnwindSafe(timeout(REQUEST_TIME_MAX, carried_out)).catch_unwind();
+    let answer = match carried_out.await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(_)) => Err(Refusal::RequestTimeout.into()),
+        Err(_) => Err(Refusal::ServerFault.into()),
+    };
+    let mut response = answer.unwrap_or_else(|problem| problem.into_response(&id));
+    if let Some(quota) = quota {
+        let headers = response.headers_mut();
+        for (name, value) in [(RATE, quota.field()), (RATE_POLICY, state.rates.policy())] {
+            headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
+        }
+    }
+    response
+        .headers_mut()
+        .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    state.metrics.answered(route.name, response.status().as_u16(), started.elapsed());
+    with_id(response, &id)
+}
+
+async fn carry_out(
+    route: &'static Route,
+    state: &Arc<State>,
+    params: Vec<(Box<str>, Box<str>)>,
+    request: Request,
+    quota: &mut Option<Quota>,
+) -> Answer {
+    let (parts, body) = request.into_parts();
+    let hub = params.iter().find(|(name, _)| **name == *"hub").map(|(_, value)| &**value);
+    let desk = match hub {
+        None => Some(Arc::clone(state.hubs.default_desk())),
+        Some(name) => state.hubs.find(name),
+    };
+    let desk = match (desk, route.access) {
+        (Some(desk), _) => desk,
+        (None, Access::Everybody) => return Err(Refusal::RouteUnknown.into()),
+        // A hub that is not there looks as one whose token one has not.
+        (None, _) => {
+            let token = bearer(&parts.headers)?;
+            return Err(token.map_or(Refusal::TokenMissing, |_| Refusal::TokenInvalid).into());
+        }
+    };
+    let query = Query::read(parts.uri.query().unwrap_or_default(), route);
+    let caller = match route.access {
+        Access::Everybody => None,
+        Access::Roles(_) => Some(by_token(&parts.headers, &desk)?),
+        Access::RolesOrTicket(_) => {
+            let ticket = query.as_ref().ok().and_then(|query| query.text("ticket"));
+            Some(match ticket {
+                Some(ticket) => by_ticket(ticket, &desk)?,
+                None => by_token(&parts.headers, &desk)?,
+            })
+        }
+    };
+    if let Some(caller) = &caller {
+        let hub = desk.name.as_ref().map_or("", |name| name.as_str());
+        let counted = state.rates.count(&format!("{hub}/{}", caller.token.id), Instant::now());
+        *quota = Some(counted);
+        if counted.is_exceeded {
+            return Err(Problem::from(Refusal::RateLimited).with_retry(counted.reset_s.max(1)));
+        }
+        if !route.access.roles().contains(&caller.token.role) {
+            let text = format!("a token with the role {} may not do this", caller.token.role);
+            return Err(Refusal::NotPermitted.because(text));
+        }
+    }
+    if state.is_stopping() && route.access != Access::Everybody {
+        return Err(Refusal::ServerStopping.into());
+    }
+    let _place = match route.pace {
+        Pace::Works => Some(state.requests.try_acquire().map_err(|_| Refusal::ServerBusy)?),
+        Pace::Waits => None,
+    };
+    let state = Arc::clone(state);
+    let asked = Asked { state, desk, caller, params, query: query?, parts, body };
+    (route.handler)(asked).await
+}
+
+fn by_token(headers: &HeaderMap, desk: &Desk) -> Result<Caller, Problem> {
+    let token = bearer(headers)?.ok_or(Refusal::TokenMissing)?;
+    Ok(desk.tokens.find(token).ok_or(Refusal::TokenInvalid)?)
+}
+
+fn by_ticket(ticket: &str, desk: &Desk) -> Result<Caller, Problem> {
+    let token = desk.tickets.take(ticket).ok_or(Refusal::TicketInvalid)?;
+    // It may have been revoked since.
+    match desk.tokens.is_still_good(&token) {
+        true => Ok(Caller { token }),
+        false => Err(Refusal::TicketInvalid.into()),
+    }
+}

@@ -1,0 +1,84 @@
+//! How the server does.
+
+use axum::http::{HeaderValue, StatusCode, header};
+use syncline_model::json::{Json, Object};
+
+use super::answer::{Answer, json, text};
+use crate::access::now_ms;
+use crate::asked::Asked;
+use crate::document::object;
+use crate::pages;
+use crate::problem::Refusal;
+
+/// The media type of the state of health.
+const HEALTH: &str = "application/health+json";
+const PLAIN: &str = "text/plain; charset=utf-8";
+/// The format of OpenMetrics, which Prometheus reads.
+const METRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+/// The process answers, so it lives.
+pub(super) async fn livez(_asked: Asked) -> Answer {
+    text(StatusCode::OK, PLAIN, "ok\n")
+}
+
+/// Whether requests are taken: not while the server stops.
+pub(super) async fn readyz(asked: Asked) -> Answer {
+    match asked.state.is_stopping() {
+        false => text(StatusCode::OK, PLAIN, "ok\n"),
+        true => Err(Refusal::ServerStopping.into()),
+    }
+}
+
+/// How the writer and the disk do: asks the writer, in its turn.
+pub(super) async fn healthz(asked: Asked) -> Answer {
+    let served = asked.desk.served.clone();
+    let writer = asked.state.blocking(move || served.with_hub(|hub| hub.position())).await?;
+    let is_well = writer.is_ok();
+    let word = if is_well { "pass" } else { "fail" };
+    let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
+    let check = object([
+        ("componentType", "datastore".into()),
+        ("status", word.into()),
+        ("observedValue", writer.map_or(0, |position| position.0).into()),
+        ("observedUnit", "changes".into()),
+    ]);
+    let uptime = object([
+        ("componentType", "system".into()),
+        ("status", "pass".into()),
+        ("observedValue", asked.state.started.elapsed().as_secs().into()),
+        ("observedUnit", "s".into()),
+    ]);
+    let mut checks = Object::new();
+    checks.insert("hub:log", vec![check]);
+    checks.insert("uptime", vec![uptime]);
+    let document = object([
+        ("status", word.into()),
+        ("version", "1".into()),
+        ("releaseId", env!("CARGO_PKG_VERSION").into()),
+        ("serviceId", "syncline".into()),
+        ("healthy", is_well.into()),
+        ("time_ms", now_ms().into()),
+        ("checks", Json::Object(checks)),
+    ]);
+    let mut response = json(status, &document)?;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(HEALTH));
+    Ok(response)
+}
+
+/// Figures.
+pub(super) async fn metrics(asked: Asked) -> Answer {
+    text(StatusCode::OK, METRICS, asked.state.metrics.text())
+}
+
+/// The description of the interface.
+pub(super) async fn openapi(_asked: Asked) -> Answer {
+    json(StatusCode::OK, &crate::openapi::document())
+}
+
+/// The page of a code.
+pub(super) async fn problem(asked: Asked) -> Answer {
+    match pages::page(asked.param("code")) {
+        Some(page) => text(StatusCode::OK, "text/markdown; charset=utf-8", page),
+        None => Err(Refusal::PageUnknown.into()),
+    }
+}

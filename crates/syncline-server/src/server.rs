@@ -1,0 +1,252 @@
+//! Listening, connections and stopping.
+
+use std::io;
+use std::net::SocketAddr;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::server::conn::auto;
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use syncline_hub::Hub;
+use syncline_hub::served::{ServeError, Served};
+use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::task::JoinHandle;
+use tokio::time::{sleep, timeout};
+use tokio_rustls::TlsAcceptor;
+
+use crate::hubs::{Hubs, OpenError};
+use crate::limits::{
+    CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
+};
+use crate::metrics::Metrics;
+use crate::rate::Rates;
+use crate::router;
+use crate::settings::{Settings, UnsafeSetting};
+use crate::state::State;
+use crate::tls::{self, TlsError};
+
+/// How long accepting waits after the system refused a connection, for want of files mostly.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A server at work.
+pub struct Server {
+    address: SocketAddr,
+    admin_token: Option<String>,
+    state: Arc<State>,
+    stop: watch::Sender<bool>,
+    accepting: JoinHandle<()>,
+}
+
+/// Why a server did not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A setting is refused.
+    #[error(transparent)]
+    Unsafe(#[from] UnsafeSetting),
+    /// Certificate and key.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// Nobody can listen there.
+    #[error("cannot listen on {address}: {source}")]
+    Listen {
+        /// Where.
+        address: SocketAddr,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// A hub.
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    /// The machine gives no random numbers.
+    #[error("the machine gives no random numbers")]
+    Random,
+}
+
+impl StartError {
+    /// Returns the stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Unsafe(error) => error.code(),
+            Self::Tls(_) => "SERVE_TLS_INVALID",
+            Self::Listen { .. } => "SERVE_LISTEN_FAILED",
+            Self::Open(error) => error.code(),
+            Self::Random => "RANDOM_UNAVAILABLE",
+        }
+    }
+}
+
+impl Server {
+    /// Begins to serve `hub`, which is the one of `settings.data`, and all hubs below it.
+    ///
+    /// # Errors
+    ///
+    /// [`StartError`]; nothing listens then.
+    pub async fn start(settings: &Settings, hub: Hub) -> Result<Self, StartError> {
+        settings.check()?;
+        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let listener = TcpListener::bind(settings.listen).await;
+        let listener =
+            listener.map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        let address = listener.local_addr();
+        let address =
+            address.map_err(|source| StartError::Listen { address: settings.listen, source })?;
+        let (hubs, admin_token) = Hubs::open(hub, &settings.data, settings.entities.clone())?;
+        let mut process = [0; 4];
+        getrandom::fill(&mut process).map_err(|_| StartError::Random)?;
+        let (stop, stopping) = watch::channel(false);
+        let (streams, streams_ended) = mpsc::channel(1);
+        let state = Arc::new(State {
+            hubs,
+            rates: Rates::new(settings.rate),
+            metrics: Metrics::new(),
+            origins: settings.origin_values()?,
+            requests: Semaphore::new(REQUESTS_MAX),
+            stopping: stopping.clone(),
+            streams: streams.downgrade(),
+            started: Instant::now(),
+            process: u32::from_be_bytes(process),
+            requests_counted: AtomicU64::new(1),
+        });
+        let accepting = Accepting {
+            listener,
+            tls,
+            router: router::router(&state),
+            stopping,
+            streams,
+            streams_ended,
+        };
+        let accepting = tokio::spawn(accepting.run());
+        Ok(Self { address, admin_token, state, stop, accepting })
+    }
+
+    /// Returns where it listens.
+    pub const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Returns the admin token of the default hub if this start made it.
+    pub fn admin_token(&self) -> Option<&str> {
+        self.admin_token.as_deref()
+    }
+
+    /// Returns the default hub.
+    pub fn served(&self) -> &Served {
+        &self.state.hubs.default_desk().served
+    }
+
+    /// Stops: nothing new is accepted, what is under way is finished within
+    /// [`STOP_TIME_MAX`], open sockets are told to come back, and the hubs are closed once all that
+    /// they accepted is on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] of the first hub that was not closed well.
+    pub async fn stop(self) -> Result<(), ServeError> {
+        let _ = self.stop.send(true);
+        // A panic there left nothing under way.
+        let _ = self.accepting.await;
+        let state = self.state;
+        let stopped = tokio::task::spawn_blocking(move || state.hubs.stop()).await;
+        stopped.unwrap_or(Ok(()))
+    }
+}
+
+/// The task that accepts connections.
+struct Accepting {
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    stopping: watch::Receiver<bool>,
+    /// Dropped when nothing new is accepted; open streams have their own.
+    streams: mpsc::Sender<()>,
+    streams_ended: mpsc::Receiver<()>,
+}
+
+impl Accepting {
+    async fn run(mut self) {
+        let graceful = GracefulShutdown::new();
+        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        loop {
+            // Where there is no room the system keeps those who wait, and turns away the rest.
+            let place = tokio::select! {
+                _ = self.stopping.changed() => break,
+                place = Arc::clone(&room).acquire_owned() => place,
+            };
+            let accepted = tokio::select! {
+                _ = self.stopping.changed() => break,
+                accepted = self.listener.accept() => accepted,
+            };
+            let Ok((socket, _)) = accepted else {
+                sleep(ACCEPT_PAUSE).await;
+                continue;
+            };
+            let connection = Connection {
+                router: self.router.clone(),
+                watcher: graceful.watcher(),
+                tls: self.tls.clone(),
+            };
+            tokio::spawn(async move {
+                connection.serve(socket).await;
+                drop(place);
+            });
+        }
+        drop(self.listener);
+        drop(self.streams);
+        let mut streams_ended = self.streams_ended;
+        let ended = async { tokio::join!(graceful.shutdown(), streams_ended.recv()) };
+        // Whoever takes longer has had no answer, and asks again elsewhere.
+        let _ = timeout(STOP_TIME_MAX, ended).await;
+    }
+}
+
+/// A connection that is about to be served.
+struct Connection {
+    router: Router,
+    watcher: hyper_util::server::graceful::Watcher,
+    tls: Option<TlsAcceptor>,
+}
+
+impl Connection {
+    async fn serve(self, socket: TcpStream) {
+        // One edit is one small packet, which must not wait for another.
+        let _ = socket.set_nodelay(true);
+        match self.tls.clone() {
+            None => self.speak(socket).await,
+            Some(tls) => {
+                if let Ok(Ok(socket)) = timeout(HEAD_TIME_MAX, tls.accept(socket)).await {
+                    self.speak(socket).await;
+                }
+            }
+        }
+    }
+
+    async fn speak(self, socket: impl AsyncRead + AsyncWrite + Unpin + Send + 'static) {
+        let mut builder = auto::Builder::new(TokioExecutor::new());
+        let mut http1 = builder.http1();
+        http1
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIME_MAX)
+            .max_buf_size(HEAD_BYTES_MAX);
+        let mut http2 = builder.http2();
+        http2
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS_MAX)
+            .max_header_list_size(HEAD_BYTES_MAX as u32)
+            .keep_alive_interval(Some(HEAD_TIME_MAX));
+        let service = TowerToHyperService::new(self.router);
+        let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
+        let connection = pin!(self.watcher.watch(connection.into_owned()));
+        // A connection that breaks off is its client's affair.
+        let _ = connection.await;
+    }
+}

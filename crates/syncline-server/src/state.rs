@@ -1,0 +1,53 @@
+//! What all requests of one server share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Instant;
+
+use axum::http::HeaderValue;
+use tokio::sync::{Semaphore, mpsc, watch};
+
+use crate::hubs::Hubs;
+use crate::metrics::Metrics;
+use crate::rate::Rates;
+
+/// What all requests of one server share.
+pub(crate) struct State {
+    pub(crate) hubs: Hubs,
+    pub(crate) rates: Rates,
+    pub(crate) metrics: Metrics,
+    /// Sites whose pages may ask, by `Origin`.
+    pub(crate) origins: Vec<HeaderValue>,
+    /// Requests that may be under way.
+    pub(crate) requests: Semaphore,
+    /// Turns true once the server stops.
+    pub(crate) stopping: watch::Receiver<bool>,
+    /// Held by each open stream; the server waits until all are dropped.
+    pub(crate) streams: mpsc::WeakSender<()>,
+    pub(crate) started: Instant,
+    /// What request ids of this process begin with.
+    pub(crate) process: u32,
+    pub(crate) requests_counted: AtomicU64,
+}
+
+impl State {
+    /// Returns a new id for a request.
+    pub(crate) fn request_id(&self) -> String {
+        let number = self.requests_counted.fetch_add(1, Ordering::Relaxed);
+        format!("{:08x}-{number:x}", self.process)
+    }
+
+    /// Returns whether the server is about to stop.
+    pub(crate) fn is_stopping(&self) -> bool {
+        *self.stopping.borrow()
+    }
+
+    /// Runs what blocks, such as a read of the store, where that is no harm.
+    pub(crate) async fn blocking<T: Send + 'static>(
+        self: &Arc<Self>,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, crate::problem::Problem> {
+        let done = tokio::task::spawn_blocking(task).await;
+        done.map_err(|_| crate::problem::Refusal::ServerFault.into())
+    }
+}

@@ -1,0 +1,15 @@
+//! A server on a socket of its own, asked as its users ask.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | a server and a client of HTTP at hand | `house.rs` |
+//! | who may do what: every route, every role, forged tokens | `access.rs` |
+//! | what is refused, and how that is said | `refusals.rs` |
+//! | hubs that know nothing of one another | `hubs.rs` |
+
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
+mod access;
+mod house;
+mod hubs;
+mod refusals;

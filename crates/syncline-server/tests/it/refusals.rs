@@ -1,0 +1,111 @@
+//! What is refused, and how that is said.
+
+use std::time::Duration;
+
+use serde_json::json;
+use syncline_server::Rate;
+
+use crate::house::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn everything_that_is_refused_is_a_problem_with_a_page() {
+    let house = House::new().await;
+    let token = || house.admin.as_str();
+    house.get("/nowhere").await.is(404).says("ROUTE_UNKNOWN");
+    house.get("/v1/").await.is(404).says("ROUTE_UNKNOWN");
+    let wrong = house.ask("DELETE", "/v1/tokens").token(token()).send().await;
+    assert_eq!(wrong.header("allow"), "GET, POST");
+    wrong.is(405).says("METHOD_NOT_ALLOWED");
+    house.get("/v1/tokens?page=2").await.is(400).says("QUERY_INVALID");
+    let plain = house.ask("POST", "/v1/tokens").token(token()).bytes(b"{}".to_vec());
+    plain.send().await.is(415).says("MEDIA_TYPE_UNSUPPORTED");
+    let form = house.ask("POST", "/v1/tokens").token(token());
+    let form = form.header("content-type", "text/plain").bytes(b"{}".to_vec());
+    form.send().await.is(415).says("MEDIA_TYPE_UNSUPPORTED");
+    let coded = house.ask("POST", "/v1/tokens").token(token()).header("content-encoding", "rot13");
+    coded.json(&json!({})).send().await.is(415).says("CODING_UNSUPPORTED");
+    let long = house.ask("POST", "/v1/tokens").token(token());
+    let long = long.header("content-type", "application/json").bytes(vec![b' '; (8 << 20) + 1]);
+    long.send().await.is(413).says("BODY_TOO_LARGE");
+    let bodies = [
+        "",
+        "{",
+        "[]",
+        r#"{"name":"a","name":"b","role":"client"}"#,
+        r#"{"name":"a"}"#,
+        r#"{"name":"","role":"client"}"#,
+        r#"{"name":"a","role":"root"}"#,
+        r#"{"name":"a","role":"client","more":1}"#,
+        r#"{"name":"a","role":"client","expires_in_s":-1}"#,
+        "\u{feff}{}",
+    ];
+    for body in bodies {
+        let asked = house.ask("POST", "/v1/tokens").token(token());
+        let asked = asked.header("content-type", "application/json").bytes(body.into());
+        asked.send().await.is(400).says("BODY_INVALID");
+    }
+    let page = house.ask("GET", "/problems/ROUTE_UNKNOWN").send().await.is(200);
+    assert!(page.text().contains("## What to do"));
+    house.ask("GET", "/problems/..%2F..%2FCargo").send().await.is(404).says("PAGE_UNKNOWN");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_token_has_so_many_requests_and_is_told() {
+    let rate = Rate { requests: 3, window: Duration::from_secs(600) };
+    let house = House::with(|settings| settings.rate = rate).await;
+    for left in [2, 1, 0] {
+        let reply = house.get("/v1/tokens").await.is(200);
+        assert_eq!(reply.header("ratelimit-policy"), "\"default\";q=3;w=600");
+        let field = reply.header("ratelimit").to_owned();
+        assert!(field.starts_with(&format!("\"default\";r={left};t=")), "{field}");
+    }
+    let reply = house.get("/v1/tokens").await.is(429).says("RATE_LIMITED");
+    let seconds: u64 = reply.header("retry-after").parse().unwrap();
+    assert!((590..=600).contains(&seconds), "{seconds}");
+    house.ask("GET", "/livez").send().await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_another_site_may_ask_only_if_it_is_on_the_list() {
+    let house = House::with(|settings| settings.origins = vec!["https://app.example".into()]).await;
+    let asked = async |origin: &str| {
+        let ask = house.ask("OPTIONS", "/v1/tokens").header("origin", origin);
+        let reply = ask.header("access-control-request-method", "POST").send().await;
+        reply.header("access-control-allow-origin").to_owned()
+    };
+    assert_eq!(asked("https://app.example").await, "https://app.example");
+    let others = [
+        "null",
+        "https://evil.example",
+        "https://app.example.evil.example",
+        "https://evilapp.example",
+        "http://app.example",
+        "https://app.example:8443",
+        "https://APP.example",
+    ];
+    for origin in others {
+        assert_eq!(asked(origin).await, "", "{origin}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn health_says_how_the_hub_does_and_metrics_what_was_asked() {
+    let house = House::new().await;
+    for path in ["/livez", "/readyz"] {
+        assert_eq!(house.ask("GET", path).send().await.is(200).text(), "ok\n");
+    }
+    let health = house.ask("GET", "/healthz").send().await.is(200);
+    assert_eq!(health.header("content-type"), "application/health+json");
+    assert_eq!(health.json()["status"], "pass");
+    let metrics = house.get("/metrics").await.is(200).text();
+    assert!(
+        metrics.contains("syncline_http_requests_total{route=\"livez\",status=\"200\"} 1"),
+        "{metrics}"
+    );
+    assert!(metrics.ends_with("# EOF\n"));
+    let document = house.ask("GET", "/openapi.json").header("accept-encoding", "br").send().await;
+    assert_eq!(document.header("content-encoding"), "br");
+    house.server.served().stop().unwrap();
+    let health = house.ask("GET", "/healthz").send().await.is(503);
+    assert_eq!(health.json()["status"], "fail");
+}
