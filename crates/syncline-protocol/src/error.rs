@@ -128,7 +128,6 @@ impl MessageError {
 
     /// Returns whether the fault is not one of the operation but of the connection: it would be
     /// accepted by another one.
-    #[expect(dead_code, reason = "the compact form is to come")]
     pub(crate) const fn is_of_connection(&self) -> bool {
         matches!(self, Self::UnknownName { .. })
     }

@@ -14,7 +14,7 @@
 //! | what an operation does as far as a client can tell | [`predict`] |
 //! | where a client stands | [`cursor`] |
 //! | the two ends of a live connection | [`session`] |
-//! | how all that is written and read | [`long`] |
+//! | how all that is written and read | [`long`], [`compact`] |
 //!
 //! # What this crate promises
 //!
@@ -22,6 +22,7 @@
 //! - **Input is never trusted.** Every reader is bounded and answers with an error, whatever it gets.
 
 pub mod change;
+pub mod compact;
 pub mod cursor;
 pub mod error;
 pub mod limits;

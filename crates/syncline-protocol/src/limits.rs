@@ -56,6 +56,10 @@ pub const CURSOR_TEXT_BYTES_MAX: usize = 8 << 10;
 /// Most names that one side of a connection gives an index. Beyond it names stand as themselves.
 pub const NAMES_MAX: usize = 4_096;
 
+/// Longest name that is given an index, in bytes; longer ones stand as themselves. With
+/// [`NAMES_MAX`] it bounds what one connection remembers.
+pub const NAME_INDEXED_BYTES_MAX: usize = 256;
+
 /// Most views that one connection follows.
 pub const VIEWS_MAX: usize = 64;
 

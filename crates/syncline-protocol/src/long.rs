@@ -23,3 +23,8 @@ pub use body::{
 };
 pub use hello::{read_problem, write_problem};
 pub use operation::{read_operation, write_operation};
+
+pub(crate) use answer::{open_conflicts, push_outcome_rest, read_outcome_rest};
+pub(crate) use body::view_of;
+pub(crate) use hello::{hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of};
+pub(crate) use operation::member_key;

@@ -204,7 +204,7 @@ pub fn read_hub_message(bytes: &[u8]) -> Result<HubMessage, MessageError> {
     Ok(HubMessage::Changes { view: view_of(&members.need("view")?)?, page })
 }
 
-fn view_of(part: &Part<'_>) -> Result<u32, MessageError> {
+pub(crate) fn view_of(part: &Part<'_>) -> Result<u32, MessageError> {
     let last = u32::try_from(VIEWS_MAX - 1).unwrap_or(u32::MAX);
     part.small("view", last)
 }

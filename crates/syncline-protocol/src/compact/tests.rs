@@ -1,0 +1,239 @@
+use std::fmt::Debug;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use syncline_model::id::Position;
+
+use super::*;
+use crate::long;
+use crate::message::{ClientMessage, HubMessage, Page, Welcome};
+use crate::samples::{self, INCARNATION};
+
+fn exactly(value: &impl Debug) -> String {
+    format!("{value:?}")
+}
+
+fn welcome() -> Welcome {
+    Welcome {
+        protocol: 1,
+        incarnation: INCARNATION.to_string().into(),
+        heartbeat_ms: 30_000,
+        window: 64,
+        accept: vec![],
+        push_operations_max: 1_000,
+        message_bytes_max: 8 << 20,
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_a_client_says_is_read_back(
+        messages in vec(samples::client_message(), 1..5), is_welcomed: bool,
+    ) {
+        let (mut writer, mut reader) = (ClientWriter::new(), Reader::of_hub(INCARNATION));
+        if is_welcomed {
+            writer.welcomed(&welcome());
+        }
+        for message in messages {
+            let sent = writer.write(&message).unwrap();
+            let (last, names) = sent.split_last().unwrap();
+            for names in names {
+                prop_assert_eq!(reader.read_client_message(names.as_bytes()), Ok(None));
+            }
+            let back = reader.read_client_message(last.as_bytes());
+            prop_assert_eq!(exactly(&back), exactly(&Ok::<_, ()>(Some(message))), "{}", last);
+        }
+    }
+
+    #[test]
+    fn what_a_hub_says_is_read_back_by_all_who_share_its_names(
+        messages in vec((samples::hub_message(), 0..3_usize), 1..8),
+    ) {
+        let mut names = Names::new();
+        let mut ends: Vec<(HubWriter, Reader)> =
+            (0..3).map(|_| (HubWriter::new(INCARNATION), Reader::of_hub(INCARNATION))).collect();
+        for (message, end) in messages {
+            let (writer, reader) = &mut ends[end];
+            let sent = writer.write(&message, &mut names);
+            let (last, introduced) = sent.split_last().unwrap();
+            for names in introduced {
+                prop_assert_eq!(reader.read_hub_message(names.as_bytes()), Ok(None));
+            }
+            let back = reader.read_hub_message(last.as_bytes());
+            prop_assert_eq!(exactly(&back), exactly(&Ok::<_, ()>(Some(message))), "{}", last);
+        }
+    }
+
+    #[test]
+    fn a_cut_or_altered_message_is_never_a_panic(
+        message in samples::client_message(), answer in samples::hub_message(), at: usize, byte: u8,
+    ) {
+        let mut texts = ClientWriter::new().write(&message).unwrap();
+        texts.extend(HubWriter::new(INCARNATION).write(&answer, &mut Names::new()));
+        for text in texts {
+            let mut bytes = text.into_bytes();
+            let at = at % bytes.len();
+            let mut reader = Reader::of_client();
+            let cut = &bytes[..at];
+            prop_assert!(reader.read_client_message(cut).is_err());
+            prop_assert!(reader.read_hub_message(cut).is_err());
+            bytes[at] = byte;
+            let _ = (reader.read_client_message(&bytes), reader.read_hub_message(&bytes));
+        }
+    }
+}
+
+/// A page with one change that sets one field.
+fn page(entity: &str, field: &str) -> Page {
+    let text = format!(
+        r#"{{"entity":"{entity}","id":"t1","position":812,"version":"abc","set":{{"{field}":1}}}}"#
+    );
+    Page {
+        changes: vec![long::read_change(text.as_bytes()).unwrap()],
+        cursor: crate::cursor::StreamCursor::at_position(INCARNATION, Position(812)),
+        more: false,
+        is_snapshot: false,
+    }
+}
+
+#[test]
+fn a_page_is_encoded_once_and_each_connection_is_told_the_names_that_it_lacks_and_no_others() {
+    let mut names = Names::new();
+    let private = EncodedPage::new(&page("salaries", "/ada"), &mut names, INCARNATION);
+    let tasks = EncodedPage::new(&page("tasks", "/title"), &mut names, INCARNATION);
+    let more = EncodedPage::new(&page("tasks", "/due"), &mut names, INCARNATION);
+    assert_eq!(names.len(), 5);
+    let mut one = HubWriter::new(INCARNATION);
+    let message = r#"["c",7,[[2,"t1","abc",812,[["=",3,1]]]],812]"#;
+    assert_eq!(one.write_page(7, &tasks), [r#"["n",2,["tasks","/title"]]"#, message]);
+    assert_eq!(one.write_page(7, &tasks), [message]);
+    assert_eq!(tasks.bytes(), message.len() - 1);
+    let sent = one.write_page(0, &more);
+    assert_eq!(sent[0], r#"["n",4,["/due"]]"#);
+    let mut other = HubWriter::new(INCARNATION);
+    other.write_page(0, &more);
+    assert_eq!(other.write_page(0, &private)[0], r#"["n",0,["salaries","/ada"]]"#);
+    let mut apart = HubWriter::new(INCARNATION);
+    assert_eq!(apart.write_page(0, &more)[0], r#"["n",2,["tasks"],4,["/due"]]"#);
+}
+
+#[test]
+fn names_beyond_the_bounds_stand_as_themselves() {
+    let mut names = Names::new();
+    let long = format!("/{}", "x".repeat(crate::limits::NAME_INDEXED_BYTES_MAX));
+    for index in 0..crate::limits::NAMES_MAX {
+        EncodedPage::new(&page("tasks", &format!("/{index}")), &mut names, INCARNATION);
+    }
+    for field in [long.as_str(), "/one-more"] {
+        let page = page("tasks", field);
+        let mut reader = Reader::of_hub(INCARNATION);
+        let sent = HubWriter::new(INCARNATION)
+            .write(&HubMessage::Changes { view: 0, page: page.clone() }, &mut names);
+        assert_eq!(sent.len(), 2);
+        assert_eq!(reader.read_hub_message(sent[0].as_bytes()), Ok(None));
+        let back = reader.read_hub_message(sent[1].as_bytes());
+        assert_eq!(back, Ok(Some(HubMessage::Changes { view: 0, page })));
+    }
+    assert_eq!(names.len(), crate::limits::NAMES_MAX);
+}
+
+#[test]
+fn names_that_were_lost_fail_the_message_and_not_an_operation() {
+    let mut reader = Reader::of_hub(INCARNATION);
+    let push = br#"["p",[[1,"tasks","t1",0,0,[["=",0,1]]]]]"#;
+    let error = reader.read_client_message(push).unwrap_err();
+    assert_eq!(error.code(), "MESSAGE_MALFORMED");
+    let cases = [
+        ("an index twice", r#"["n",0,["a"],0,["b"]]"#),
+        ("beyond the last index", r#"["n",4095,["a","b"]]"#),
+        ("no names", r#"["n",0]"#),
+        ("no index", r#"["n",["a"]]"#),
+        ("too long a name", &format!(r#"["n",0,["{}"]]"#, "x".repeat(257))),
+    ];
+    for (name, text) in cases {
+        let mut reader = Reader::of_hub(INCARNATION);
+        assert!(reader.read_client_message(text.as_bytes()).is_err(), "case: {name}");
+    }
+}
+
+#[test]
+fn one_malformed_operation_does_not_fail_its_neighbours() {
+    let good = r#"[7,"tasks","t1",0,0,0]"#;
+    let bad = [
+        "[8]",
+        r#"[8,"tasks","t1",0,0,1]"#,
+        r#"[8,"tasks","t1",0,0,[]]"#,
+        r#"[8,"tasks","t1",1,0,0]"#,
+        r#"[8,"tasks","t1",0,-1,0]"#,
+        r#"[8,"tasks","t1",0,0,[["?","/a",1]]]"#,
+        r#"[8,"tasks","t1",0,0,[["-","/a",1]]]"#,
+        r#"[8,"tasks","t1",0,0,[["=","/a",1],["=","/a/b",1]]]"#,
+        r#"[8,"tasks","t1",0,0,[["=","/a",{"b":1,"b":1}]]]"#,
+        r#"[8,"tasks","t1",0,0,0,[9]]"#,
+        r#"[8,"tasks","t1",0,0,0,[],0]"#,
+    ];
+    for bad in bad {
+        let text = format!(r#"["p",[{good},{bad},{good}]]"#);
+        let message = Reader::of_hub(INCARNATION).read_client_message(text.as_bytes());
+        let Ok(Some(ClientMessage::Push(sent))) = message else { panic!("{bad}: {message:?}") };
+        assert!(sent[0].is_ok() && sent[2].is_ok());
+        let unreadable = sent[1].as_ref().unwrap_err();
+        assert_eq!((unreadable.counter, &*unreadable.problem.code), (8, "OPERATION_MALFORMED"));
+    }
+    for whole in [r#"["p",[[0]]]"#, r#"["p",[{}]]"#, r#"["p",[[]]]"#, r#"["p",[],1]"#, "[]", "{}"] {
+        let mut reader = Reader::of_hub(INCARNATION);
+        assert!(reader.read_client_message(whole.as_bytes()).is_err(), "{whole}");
+    }
+}
+
+#[test]
+fn a_short_cursor_needs_an_incarnation() {
+    let page = br#"["c",0,[],812]"#;
+    let mut reader = Reader::of_client();
+    assert!(reader.read_hub_message(page).is_err());
+    let greeting =
+        HubWriter::new(INCARNATION).write(&HubMessage::Welcome(welcome()), &mut Names::new());
+    reader.read_hub_message(greeting[0].as_bytes()).unwrap();
+    let Ok(Some(HubMessage::Changes { page, .. })) = reader.read_hub_message(page) else {
+        panic!("not read");
+    };
+    assert_eq!(page.cursor.log.incarnation(), INCARNATION);
+    assert_eq!(page.cursor.position(), Position(812));
+}
+
+/// Sizes of push, ack, result and change, each with the names that go before it, where one field of
+/// a record with twelve is set to ten characters: the first time on a connection and later.
+fn sizes_of_one_edit(id: &str) -> [[usize; 4]; 2] {
+    let token = "A".repeat(23);
+    let cursor =
+        crate::cursor::StreamCursor::at_position(INCARNATION, Position(1_234_567)).to_string();
+    let push = format!(
+        r#"{{"push":[{{"op":123456,"entity":"contacts","id":"{id}","base":"{token}","set":{{"/address/street":"Main St. 7"}},"at":"2026-11-20T10:00:00.000Z"}}]}}"#
+    );
+    let ack = format!(r#"{{"ack":{{"view":0,"cursor":"{cursor}"}}}}"#);
+    let result = format!(
+        r#"{{"results":[{{"op":123456,"status":"applied","position":1234567,"version":"{token}"}}],"position":1234567}}"#
+    );
+    let change = format!(
+        r#"{{"view":0,"changes":[{{"entity":"contacts","id":"{id}","position":1234567,"version":"{token}","set":{{"/address/street":"Main St. 7"}},"by":"phone-7"}}],"cursor":"{cursor}","more":false}}"#
+    );
+    let sent = [push, ack].map(|text| long::read_client_message(text.as_bytes()).unwrap());
+    let told = [result, change].map(|text| long::read_hub_message(text.as_bytes()).unwrap());
+    let (mut client, mut hub) = (ClientWriter::new(), HubWriter::new(INCARNATION));
+    let mut names = Names::new();
+    client.welcomed(&welcome());
+    [(); 2].map(|()| {
+        let [push, ack] = [0, 1].map(|at| client.write(&sent[at]).unwrap());
+        let [result, change] = [0, 1].map(|at| hub.write(&told[at], &mut names));
+        [push, ack, result, change].map(|messages| messages.iter().map(String::len).sum())
+    })
+}
+
+#[test]
+fn one_small_edit_is_at_most_300_bytes_of_text() {
+    let [first, later] = sizes_of_one_edit("contact-001");
+    assert_eq!((first, later), ([133, 15, 60, 149], [95, 15, 60, 101]));
+    assert!(first.iter().sum::<usize>() <= 400 && later.iter().sum::<usize>() <= 300);
+    let [first, later] = sizes_of_one_edit("0198c7f2-5b1e-7d3a-9c4f-2b6e8a1d0f37");
+    assert_eq!((first, later), ([158, 15, 60, 174], [120, 15, 60, 126]));
+}
