@@ -1,10 +1,11 @@
 //! Plays random histories against the causal oracle, as the tests do, but many of them.
 //!
 //! `cargo run --release -p syncline-merge --example histories -- --histories 100000 [--seed n] [--hides]
-//! [--late] [--fails] [--digests] [--withholds]`
+//! [--late] [--fails] [--digests] [--withholds] [--approves]`
 //!
 //! With `--hides` files are not shown some fields, with `--late` hubs join that begin empty, with `--fails`
-//! rules fail, with `--digests` hubs compare digests, with `--withholds` they keep records whole from each other.
+//! rules fail, with `--digests` hubs compare digests, with `--withholds` they keep records whole from each other,
+//! with `--approves` some fields wait for approval.
 //! Prints the first history that fails, with as few actions as can be, and ends with exit code 1.
 #![expect(clippy::disallowed_methods, reason = "a tool reads its arguments; the library does not")]
 #![expect(clippy::print_stdout, reason = "the figures are its output")]
@@ -28,7 +29,7 @@ fn main() -> ExitCode {
     };
     let histories = number("--histories").unwrap_or(10_000);
     let first = number("--seed").unwrap_or(0);
-    let names = ["--hides", "--late", "--fails", "--digests", "--withholds"];
+    let names = ["--hides", "--late", "--fails", "--digests", "--withholds", "--approves"];
     let is_asked_for = |name: &str| arguments.iter().any(|argument| argument == name);
     let asked_for = More::ALL.into_iter().zip(names).filter(|(_, name)| is_asked_for(name));
     let more: Vec<More> = asked_for.map(|(more, _)| more).collect();

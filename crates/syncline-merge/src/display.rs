@@ -47,7 +47,7 @@ pub fn is_visible(record: &Record, deletion: Deletion) -> bool {
 /// Returns what a viewer sees of a record; `None` where it does not exist.
 ///
 /// `viewer` matters only for fields under review: while a conflict is open, every writer goes on
-/// seeing the value that it wrote itself.
+/// seeing the value that it wrote itself. Under approval all see the same.
 pub fn visible(record: &Record, rules: &EntityRules, viewer: Option<&Writer>) -> Option<Fields> {
     if !is_visible(record, rules.deletion) {
         return None;
@@ -72,11 +72,30 @@ pub fn shown<'a>(
     }
     let mut entries: Vec<(&Stamp, &Entry)> = register.iter().collect();
     entries.sort_by_key(|(stamp, entry)| (entry.edited, **stamp));
+    shown_by(&entries, &entries, rule, viewer)
+}
+
+/// Returns what a rule shows of `entries`, in order of (edit time, stamp).
+///
+/// - `among`: all entries of the register, in the same order.
+fn shown_by<'a>(
+    entries: &[Pair<'a>],
+    among: &[Pair<'a>],
+    rule: &Rule,
+    viewer: Option<&Writer>,
+) -> Option<Shown<'a>> {
     match rule {
-        Rule::Ranked { ranks, rest } => {
-            decided(&preferred(&entries, ranks), &entries, rest, viewer)
+        Rule::Ranked { ranks, rest } => shown_by(&preferred(entries, ranks), among, rest, viewer),
+        Rule::Approval { provisional, .. } => {
+            let (rule, viewer) = match is_planted(Fault::ProvisionalNotForAll) {
+                true => (&Rule::Review, viewer),
+                false => (&**provisional, None),
+            };
+            let shown = shown_by(entries, among, rule, viewer)?;
+            let open = differ(entries) && !is_planted(Fault::ProvisionalSettles);
+            Some(Shown { open, ..shown })
         }
-        rule => decided(&entries, &entries, rule, viewer),
+        rule => decided(entries, among, rule, viewer),
     }
 }
 
@@ -89,9 +108,7 @@ fn preferred<'a>(entries: &[Pair<'a>], ranks: &[Arc<[Writer]>]) -> Vec<Pair<'a>>
     entries.iter().copied().filter(|(_, entry)| Some(rank(entry)) == first).collect()
 }
 
-/// Returns what a rule shows that decides among `entries`, in order of (edit time, stamp).
-///
-/// - `among`: all entries of the register, in the same order.
+/// As [`shown_by`], of a rule that needs no other.
 fn decided<'a>(
     entries: &[Pair<'a>],
     among: &[Pair<'a>],

@@ -83,6 +83,12 @@ pub enum Fault {
     UndoTakesEdits,
     /// A domain that holds what the hub knows of it is taken to have edited it.
     EchoTakenForEdit,
+    /// Who is shown a value that waits for approval replaces it, as if it were settled.
+    ProvisionalReplaced,
+    /// A value that waits for approval counts as settled by its rule.
+    ProvisionalSettles,
+    /// While a value waits for approval, its writer goes on seeing its own.
+    ProvisionalNotForAll,
 }
 
 #[cfg(feature = "planted-faults")]

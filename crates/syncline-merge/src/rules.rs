@@ -63,15 +63,59 @@ pub enum Rule {
     Custom(CustomRule),
     /// A person decides; until then every writer keeps seeing its own value.
     Review,
+    /// A person decides who may; until then everybody sees the same value, and every writer replaces
+    /// only its own.
+    Approval {
+        /// What is shown until then.
+        provisional: Arc<Rule>,
+        /// Who may decide.
+        approvers: Arc<[Approver]>,
+    },
 }
 
 impl Rule {
     /// Returns whether different values that nothing else decides about wait for a person.
     pub fn is_review(&self) -> bool {
         match self {
-            Self::Review => true,
+            Self::Review | Self::Approval { .. } => true,
             Self::Ranked { rest, .. } => rest.is_review(),
             _ => false,
+        }
+    }
+
+    /// Returns who alone may decide; nothing where everybody may who may write.
+    pub fn approvers(&self) -> Option<&[Approver]> {
+        match self {
+            Self::Approval { approvers, .. } => Some(approvers),
+            Self::Ranked { rest, .. } => rest.approvers(),
+            _ => None,
+        }
+    }
+}
+
+/// Somebody who may decide what waits for approval. Merge itself asks nobody: whoever takes decisions
+/// does.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Approver {
+    /// One user.
+    User(Arc<str>),
+    /// Whoever has this role.
+    Role(Arc<str>),
+}
+
+impl Approver {
+    /// Returns the name of the user or the role.
+    pub fn name(&self) -> &str {
+        match self {
+            Self::User(name) | Self::Role(name) => name,
+        }
+    }
+
+    /// Returns whether a user is meant who has these roles.
+    pub fn is_meant(&self, user: Option<&str>, roles: &[String]) -> bool {
+        match self {
+            Self::User(name) => user == Some(name),
+            Self::Role(name) => roles.iter().any(|role| **role == **name),
         }
     }
 }

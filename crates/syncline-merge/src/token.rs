@@ -11,7 +11,7 @@ use crate::display::{self, is_visible};
 use crate::dots::Dots;
 use crate::fault::{Fault, is_planted};
 use crate::rules::EntityRules;
-use crate::state::{Addition, Body, Record, Sum, nearest};
+use crate::state::{Addition, Body, Record, Register, Sum, nearest};
 
 /// What a writer had seen of a record when it was given the record.
 ///
@@ -38,9 +38,10 @@ pub struct Token {
 /// What a writer was shown of a field that a person is to decide.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ShownValues {
-    /// The values shown: a write replaces these and no others.
+    /// The values shown: a write replaces these and no others. While a field waits for approval, the
+    /// writer's own values, whatever was shown.
     pub dots: Dots,
-    /// The values that were there and not shown: a deletion does not take them along.
+    /// The values that were there besides: a deletion does not take them along.
     pub others: Dots,
 }
 
@@ -120,9 +121,14 @@ impl Token {
                 continue;
             };
             if rule.is_review() || shown.open {
-                let others = register.keys().filter(|dot| !shown.dots.contains(**dot));
+                let waits = shown.open && rule.approvers().is_some();
+                let dots = match waits && !is_planted(Fault::ProvisionalReplaced) {
+                    true => written_by(register, viewer),
+                    false => shown.dots,
+                };
+                let others = register.keys().filter(|dot| !dots.contains(**dot));
                 let others = others.copied().collect();
-                self.shown.insert(full, ShownValues { dots: shown.dots, others });
+                self.shown.insert(full, ShownValues { dots, others });
             }
         }
         for (path, texts) in &body.texts {
@@ -223,6 +229,12 @@ impl Token {
         }
         self.sums.retain(|_, seen| !seen.is_empty());
     }
+}
+
+/// Returns the values that a writer wrote itself.
+fn written_by(register: &Register, writer: Option<&Writer>) -> Dots {
+    let own = register.iter().filter(|(_, entry)| Some(&entry.writer) == writer);
+    own.map(|(stamp, _)| *stamp).collect()
 }
 
 /// What an operation may replace: what its writer had seen, and the writer's own earlier changes.

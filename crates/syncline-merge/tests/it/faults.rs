@@ -29,11 +29,14 @@ const FAULTS: [Fault; 18] = [
 ];
 
 /// Faults that only histories catch which play something more.
-const FAULTS_OF_MORE: [(Fault, More); 4] = [
+const FAULTS_OF_MORE: [(Fault, More); 7] = [
     (Fault::LateHubNotToldWhatIsGone, More::LateHubs),
     (Fault::FailedRuleLeavesOut, More::FailingRules),
     (Fault::DigestOfFields, More::Digests),
     (Fault::WithheldRecordCountsAsKnown, More::WithheldRecords),
+    (Fault::ProvisionalReplaced, More::Approvals),
+    (Fault::ProvisionalSettles, More::Approvals),
+    (Fault::ProvisionalNotForAll, More::Approvals),
 ];
 
 /// The first history that fails with the fault, and what it says first.

@@ -10,7 +10,7 @@ use syncline_merge::display::{Fields, shown, to_object, visible};
 use syncline_merge::join::join;
 use syncline_merge::operation::{Effect, FieldOperation, Operation};
 use syncline_merge::plain::{Base, Intent, Reading, take};
-use syncline_merge::rules::{CustomRule, EntityRules, FieldRules, Rule, Shape};
+use syncline_merge::rules::{Approver, CustomRule, EntityRules, FieldRules, Rule, Shape};
 use syncline_merge::state::{Entry, Record, Register};
 use syncline_merge::token::{Context, Token};
 use syncline_model::clock::{Clock, Stamp};
@@ -289,8 +289,15 @@ fn rules() -> Vec<(&'static str, Rule)> {
         ("ranked, then review", ranked(Rule::Review)),
         ("ranked, then max", ranked(Rule::Max)),
         ("review", Rule::Review),
+        ("max, to be approved", approved(Rule::Max)),
+        ("ranked, to be approved", approved(ranked(Rule::Min))),
         ("custom", Rule::Custom(CustomRule::new("undecided", |_| None))),
     ]
+}
+
+fn approved(rule: Rule) -> Rule {
+    let approvers = [Approver::Role("manager".into())].into();
+    Rule::Approval { provisional: rule.into(), approvers }
 }
 
 /// One writer comes before two others.

@@ -3,6 +3,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | what a person sees who keeps records in two places | `plain` |
+//! | what they see while a value waits for approval | `approval` |
 //! | what several of them append to the same list | `lists` |
 //! | what a writer has seen that is not shown a field | `withheld` |
 //! | what becomes of additions when a site is lost or a record forgotten | `sums` |
@@ -13,6 +14,7 @@
 //! | stored forms that must be read for ever, and their size | `golden`, `metadata` |
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod approval;
 mod desk;
 mod faults;
 mod floors;

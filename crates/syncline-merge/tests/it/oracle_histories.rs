@@ -72,8 +72,8 @@ fn histories_that_failed_once_agree() {
     }
 }
 
-/// Hubs that join late, rules that fail, digests, records withheld whole, each by itself, and all of it
-/// together.
+/// Hubs that join late, rules that fail, digests, records withheld whole, approvals, each by itself, and all
+/// of it together.
 #[test]
 fn histories_that_play_more_agree_with_the_causal_oracle() {
     let alone = More::ALL.chunks(1);

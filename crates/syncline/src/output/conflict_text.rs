@@ -77,17 +77,23 @@ fn reason(entity: &LinkedEntity, path: &Path) -> &'static str {
         };
     }
     match entity.rules.shape(path) {
-        Shape::Register => match entity.rules.rule(path) {
-            Rule::Latest => "the value edited last",
-            Rule::Max => "the greatest value",
-            Rule::Min => "the least value",
-            Rule::Priority(_) | Rule::Ranked { .. } => "the preferred side",
-            Rule::Concat { .. } => "both in one text",
-            Rule::Custom(_) => "the configured rule decides",
-            Rule::Review => "a person decides",
-        },
+        Shape::Register => choice(entity.rules.rule(path)),
         // Texts that began apart, or a value of another kind beside the field's own.
         _ => "what was written last, since the two cannot be put together",
+    }
+}
+
+/// Returns what a rule chooses.
+fn choice(rule: &Rule) -> &'static str {
+    match rule {
+        Rule::Latest => "the value edited last",
+        Rule::Max => "the greatest value",
+        Rule::Min => "the least value",
+        Rule::Priority(_) | Rule::Ranked { .. } => "the preferred side",
+        Rule::Concat { .. } => "both in one text",
+        Rule::Custom(_) => "the configured rule decides",
+        Rule::Review => "a person decides",
+        Rule::Approval { provisional, .. } => choice(provisional),
     }
 }
 

@@ -188,6 +188,9 @@ impl World {
                 More::FailingRules if random.chance(10) => self.rules_fail(&mut random),
                 More::Digests if random.chance(25) => self.digests_are_compared(&mut random)?,
                 More::WithheldRecords if random.chance(16) => self.record_is_kept(&mut random),
+                More::Approvals if random.chance(10) => {
+                    self.rules_ask_for_approval(&mut random, false);
+                }
                 _ => {}
             }
         }
@@ -213,15 +216,18 @@ pub(crate) enum More {
     Digests,
     /// Hubs keep records whole from each other, and let them go again.
     WithheldRecords,
+    /// Some fields show a value that waits for approval.
+    Approvals,
 }
 
 impl More {
-    pub(crate) const ALL: [Self; 5] = [
+    pub(crate) const ALL: [Self; 6] = [
         Self::HiddenFields,
         Self::LateHubs,
         Self::FailingRules,
         Self::Digests,
         Self::WithheldRecords,
+        Self::Approvals,
     ];
 }
 
@@ -250,6 +256,9 @@ pub(crate) fn play(seed: u64, wish: &Wish<'_>) -> Result<World, Failure> {
     }
     if world.plays(More::FailingRules) {
         world.rules_may_fail(&mut Random::new(seed, 5));
+    }
+    if world.plays(More::Approvals) {
+        world.rules_ask_for_approval(&mut Random::new(seed, 6), true);
     }
     for action in 0..=rates.actions {
         let mut random = Random::new(seed, 100 + action as u64);

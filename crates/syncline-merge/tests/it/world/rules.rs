@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use syncline_merge::rules::{CustomRule, Deletion, EntityRules, FieldRules, Rule, Shape};
+use syncline_merge::rules::{Approver, CustomRule, Deletion, EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::Writer;
 use syncline_model::json::Leaf;
 use syncline_model::path::Pattern;
@@ -48,6 +48,18 @@ fn rule(random: &mut Random) -> Rule {
     }
 }
 
+/// A rule under which a person has to approve what is shown.
+fn approval(random: &mut Random) -> Rule {
+    let provisional = match random.below(6) {
+        0 | 1 => Rule::Max,
+        2 | 3 => Rule::Min,
+        4 => Rule::Latest,
+        _ => Rule::Priority([Writer::new("client-1").unwrap()].into()),
+    };
+    let approvers = [Approver::Role("manager".into())].into();
+    Rule::Approval { provisional: provisional.into(), approvers }
+}
+
 /// A rule that counts numbers, and fails where it is given anything else; or for all values, at times.
 fn failing(fails: &Arc<AtomicBool>) -> Rule {
     let fails = Arc::clone(fails);
@@ -79,6 +91,27 @@ impl World {
         let fails = !self.fails.fetch_xor(true, Ordering::Relaxed);
         self.count("changes of rules that fail");
         self.note(|| format!("rules fail: {fails}"));
+    }
+
+    /// Some registers wait for approval, at every hub or at one.
+    pub(super) fn rules_ask_for_approval(&mut self, random: &mut Random, everywhere: bool) {
+        let one = (!everywhere && random.chance(30)).then(|| random.below(self.hubs.len()));
+        let fields = self.hubs[0].rules.fields.iter().enumerate();
+        let registers = fields.filter(|(_, field)| matches!(field.shape, Shape::Register));
+        let registers: Vec<usize> = registers.map(|(at, _)| at).collect();
+        for at in registers {
+            if !random.chance(60) {
+                continue;
+            }
+            let rule = approval(random);
+            for (index, hub) in self.hubs.iter_mut().enumerate() {
+                if one.is_none_or(|one| one == index) {
+                    hub.rules.fields[at].rule = rule.clone();
+                }
+            }
+        }
+        self.count("times that fields are put under approval");
+        self.note(|| format!("approval is asked for at {one:?}"));
     }
 
     /// No rule fails any more but for what it is given.

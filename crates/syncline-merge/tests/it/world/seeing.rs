@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use syncline_merge::conflict::conflicts;
+use syncline_merge::display::{is_visible, shown};
 use syncline_merge::dots::Dots;
 use syncline_merge::rules::Rule;
 use syncline_merge::state::Record;
@@ -79,6 +81,7 @@ impl World {
         shown.retain(|path, _| !hidden.contains(&group(path)));
         let hides = |top| hidden.contains(&group(top));
         self.compare_shown(&token, &shown)?;
+        self.compare_provisional(hub, record, viewer)?;
         let text = shown_text(real).filter(|_| !hides("/t"));
         let mut members = BTreeSet::new();
         if !token.invisible && !hides("/k") {
@@ -134,7 +137,7 @@ impl World {
             let rule = at.rules.rule(&Path::parse(path).unwrap());
             let contested = values.iter().any(|value| value.3 != latest.3);
             let undecided = match rule {
-                Rule::Review => true,
+                Rule::Review | Rule::Approval { .. } => true,
                 Rule::Custom(rule) => {
                     let present: Vec<&Leaf> = values.iter().filter_map(|v| v.3.as_ref()).collect();
                     rule.compute(&present).is_none()
@@ -145,8 +148,16 @@ impl World {
                 }
                 _ => false,
             };
-            let decides = matches!(rule, Rule::Review) || (contested && undecided);
-            if !decides {
+            let always = matches!(rule, Rule::Review | Rule::Approval { .. });
+            if !(always || contested && undecided) {
+                continue;
+            }
+            if contested && matches!(rule, Rule::Approval { .. }) {
+                // Everybody is shown one value, and replaces what it said itself.
+                let of = |own: bool| values.iter().filter(move |value| (value.5 == viewer) == own);
+                let [values, others] =
+                    [true, false].map(|own| of(own).map(|value| value.2).collect());
+                shown.insert(path, ShownSets { values, others });
                 continue;
             }
             // The value that it said last, whatever time it claims.
@@ -158,6 +169,50 @@ impl World {
             shown.insert(path, ShownSets { values, others });
         }
         shown
+    }
+
+    /// Fields that wait for approval show everybody what their rule makes of the values that the
+    /// oracle knows, and wait as long as these differ.
+    fn compare_provisional(
+        &self,
+        hub: usize,
+        record: usize,
+        viewer: &Writer,
+    ) -> Result<(), String> {
+        let at = &self.hubs[hub];
+        let Some(real) = &at.records[record] else { return Ok(()) };
+        let listed = conflicts(real, &at.rules);
+        for (path, register) in &real.body.registers {
+            let rule = at.rules.rule(path);
+            let Rule::Approval { provisional, .. } = rule else { continue };
+            let slot = Slot::Register(intern(path.as_str()));
+            let known = self.oracle.items(record, &at.known[record], slot);
+            let values = known.into_iter().filter_map(|(_, item)| match item {
+                Item::Value { value, .. } => Some(value.as_ref()),
+                _ => None,
+            });
+            let values: Vec<Option<&Leaf>> = values.collect();
+            let Some(seen) = shown(register, rule, Some(viewer)) else { continue };
+            let [seen_by_all, plain] =
+                [rule, &**provisional].map(|rule| shown(register, rule, None).unwrap());
+            let waits = values.iter().any(|value| *value != values[0]);
+            let is_one =
+                seen == seen_by_all && (seen.value, seen.weight) == (plain.value, plain.weight);
+            let number = |value: Option<&Leaf>| value.and_then(Leaf::as_number);
+            let numbers = values.iter().filter_map(|value| number(*value));
+            let shows = seen_by_all.value.as_deref().and_then(Leaf::as_number);
+            let is_least = match (&**provisional, &shows, numbers.clone().count() == values.len()) {
+                (Rule::Max, shows, true) => *shows == numbers.max(),
+                (Rule::Min, shows, true) => *shows == numbers.min(),
+                _ => true,
+            };
+            let is_listed = !is_visible(real, at.rules.deletion)
+                || listed.iter().any(|one| one.path == *path && one.open) == waits;
+            if !is_one || !is_least || !is_listed || seen_by_all.open != waits {
+                return Err(format!("{path} waits for approval: {waits}, shown: {seen_by_all:?}"));
+            }
+        }
+        Ok(())
     }
 
     fn compare_shown(
