@@ -6,12 +6,14 @@
 #![expect(clippy::print_stdout, reason = "a tool for people, run by hand")]
 
 mod http;
+mod live;
 mod load;
 mod peer;
 mod serve;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
 use syncline_benches::duel::median;
@@ -53,6 +55,8 @@ enum Scenario {
     Batches,
     /// Operations per second over HTTP, one in a request; wanted 8,000.
     Single,
+    /// One edit from one client to another; wanted p50 2 ms, p99 10 ms, 400 bytes.
+    Edit,
     /// Documents per second that the peer pushes and pulls.
     Peer,
 }
@@ -77,6 +81,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     if wanted(Scenario::Single) {
         push(&arguments, &program, 1, arguments.operations / 10, "one by one, wanted 8,000/s")?;
+    }
+    if wanted(Scenario::Edit) {
+        edit(&program)?;
     }
     if wanted(Scenario::Peer) {
         peer(&arguments)?;
@@ -118,6 +125,21 @@ fn push(
         rates.push(taken.per_second());
     }
     println!("median {:.0} operations/s", median(rates).unwrap_or(f64::NAN));
+    Ok(())
+}
+
+/// Lets one client follow what another edits.
+fn edit(binary: &Path) -> Result<(), Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let hub = Hub::start(binary, folder.path())?;
+    let found = live::run(&hub, 500, Duration::from_millis(10))?;
+    println!(
+        "one edit, A to B: p50 {:.2} ms (wanted 2), p99 {:.2} ms (10), {:.0} bytes (400); load {:.2}",
+        found.wait_ms(0.5),
+        found.wait_ms(0.99),
+        found.bytes,
+        machine::load_average().unwrap_or(f64::NAN)
+    );
     Ok(())
 }
 
