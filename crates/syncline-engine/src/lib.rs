@@ -14,6 +14,7 @@
 //! | what a synchronisation does to one record | [`sync`] |
 //! | which records may be the same under two ids | [`twins`] |
 //! | what a client's operations come to | [`operate`], [`results`] |
+//! | what a reader of the log is told | [`feed`] |
 //! | what the log says | [`log`] |
 //! | what an undo goes back to | [`undo`] |
 //! | how it can be proved later | [`audit`] |
@@ -22,6 +23,7 @@ pub mod audit;
 pub mod bases;
 pub mod conflicts;
 pub mod facts;
+pub mod feed;
 pub mod index;
 pub mod limits;
 pub mod link;

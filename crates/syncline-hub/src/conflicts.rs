@@ -82,16 +82,7 @@ impl Hub {
     /// [`HubError::ConflictIdShort`] if too little of an id is given to be meant as one,
     /// [`HubError::ConflictIdShared`] if there is more than one, [`HubError::ConflictNotFound`] if none.
     pub fn conflict(&self, id: &str) -> Result<ConflictRow, HubError> {
-        if id.len() < CONFLICT_DIGITS_MIN {
-            return Err(HubError::ConflictIdShort { id: id.to_owned() });
-        }
-        let mut found: Vec<ConflictRow> = self.conflicts()?;
-        found.retain(|row| row.conflict_id().starts_with(id));
-        match found.len() {
-            0 => Err(HubError::ConflictNotFound { id: id.to_owned() }),
-            1 => Ok(found.remove(0)),
-            _ => Err(HubError::ConflictIdShared { id: id.to_owned() }),
-        }
+        conflict_named(id, || self.conflicts())
     }
 
     /// Decides a conflict. The decision is a change like any other: it is written to the domains
@@ -108,13 +99,27 @@ impl Hub {
         actor: &Actor,
         entities: &[LinkedEntity],
     ) -> Result<ConflictRow, HubError> {
+        let rules = |name: &EntityName| {
+            let entity = entities.iter().find(|entity| entity.name == *name);
+            entity.map(|entity| entity.rules.clone())
+        };
+        self.resolve_by(id, choice, actor, rules)
+    }
+
+    /// Decides a conflict as [`Hub::resolve`] does, by the rules of its entity.
+    pub(crate) fn resolve_by(
+        &mut self,
+        id: &str,
+        choice: &Choice,
+        actor: &Actor,
+        rules: impl Fn(&EntityName) -> Option<EntityRules>,
+    ) -> Result<ConflictRow, HubError> {
         let row = self.conflict(id)?;
         let name = row.conflict_id();
         let decision = decide(&row, choice)
             .map_err(|reason| HubError::DecisionUnfit { id: name.clone(), reason })?;
         let stale = || HubError::ConflictStale { id: name.clone() };
-        let entity = entities.iter().find(|entity| entity.name == row.entity);
-        let rules = entity.map(|entity| entity.rules.clone()).unwrap_or_default();
+        let rules = rules(&row.entity).unwrap_or_default();
         let key = Key::Record { entity: row.entity.clone(), id: row.id.clone() };
         let bytes = self.store.get(&key)?.ok_or_else(stale)?;
         let mut record = decode_record(&bytes)
@@ -220,6 +225,23 @@ impl Hub {
         let commitments = &transaction.commitments;
         let frontier = self.add_audit(&mut batch, facts, commitments, actor, &details)?;
         self.commit(batch, clock, transaction.position, frontier)
+    }
+}
+
+/// Returns the conflict with an id, or with an id that begins so and is the only one.
+pub(crate) fn conflict_named<E: From<HubError>>(
+    id: &str,
+    listed: impl FnOnce() -> Result<Vec<ConflictRow>, E>,
+) -> Result<ConflictRow, E> {
+    if id.len() < CONFLICT_DIGITS_MIN {
+        return Err(HubError::ConflictIdShort { id: id.to_owned() }.into());
+    }
+    let mut found = listed()?;
+    found.retain(|row| row.conflict_id().starts_with(id));
+    match found.len() {
+        0 => Err(HubError::ConflictNotFound { id: id.to_owned() }.into()),
+        1 => Ok(found.remove(0)),
+        _ => Err(HubError::ConflictIdShared { id: id.to_owned() }.into()),
     }
 }
 

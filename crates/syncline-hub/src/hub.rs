@@ -412,10 +412,7 @@ fn store_options(options: &HubOptions) -> Options {
 }
 
 /// Reads a number among the hub's facts.
-fn fact(
-    store: &dyn Store,
-    name: &syncline_engine::rows::MetaName,
-) -> Result<Option<u64>, HubError> {
+fn fact(store: &dyn Store, name: &MetaName) -> Result<Option<u64>, HubError> {
     let Some(bytes) = store.get(&Key::Meta(name.clone()))? else {
         return Ok(None);
     };

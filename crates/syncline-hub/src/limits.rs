@@ -52,3 +52,31 @@ pub const RUNS_NAMED_ALIKE_MAX: usize = 1_000;
 /// Fewest digits of a conflict's id that name it. One or two may well be the id of a record, which
 /// would decide the conflict of another one.
 pub const CONFLICT_DIGITS_MIN: usize = 4;
+
+/// Most entries of the log that are read for one page of changes: those of entities that a reader
+/// does not follow count as well.
+pub const PAGE_ENTRIES_MAX: usize = 10_000;
+
+/// How many bytes of the log are read for one page of changes, about: an entry holds images.
+pub const PAGE_LOG_BYTES: usize = 16 << 20;
+
+/// Most records that are looked at for one page of a snapshot: deleted ones count as well.
+pub const PAGE_RECORDS_MAX: usize = 10_000;
+
+/// Most entries of the log that are read to find changes of one record, before it is said where to go
+/// on. There is no index by record: they are found by reading.
+pub const HISTORY_ENTRIES_MAX: usize = 100_000;
+
+/// Most entries of the log that are gone back for what a record was: some seconds of reading.
+pub const PAST_ENTRIES_MAX: usize = 1_000_000;
+
+/// How many of these are read as of one moment: a reader is kept for moments only.
+pub const PAST_ENTRIES_AT_ONCE: usize = 20_000;
+
+const _: () = assert!(PAST_ENTRIES_AT_ONCE < PAST_ENTRIES_MAX);
+
+/// Most conflicts in one answer.
+pub const CONFLICTS_LISTED_MAX: usize = 1_000;
+
+/// Most records in one list.
+pub const RECORDS_LISTED_MAX: usize = 1_000;

@@ -11,14 +11,15 @@
 mod error;
 mod group;
 mod queue;
+mod reply;
 
 use std::collections::BTreeMap;
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, sync_channel};
 use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use syncline_engine::operate::{Answer, ClientOperation, Entities};
+use syncline_engine::operate::{Answer, ClientOperation, Entities, Rejection};
 use syncline_engine::results::ClientResults;
 use syncline_model::id::ClientId;
 use syncline_store::Begun;
@@ -30,8 +31,12 @@ use crate::hub::Hub;
 use crate::limits::{GROUP_OPERATIONS_MAX, GROUP_SPLIT_MIN, GROUP_WINDOW_MS};
 use crate::outcome::SyncOutcome;
 use crate::request::{Progress, SyncRequest};
+use crate::served::LogEnd;
 use group::UnderWay;
 use queue::{Found, Queue, Refused};
+use reply::{Reply, ReplyTo};
+
+pub(crate) use reply::{Done, Together};
 
 /// What waits for the writer.
 #[expect(
@@ -47,12 +52,12 @@ enum Command {
     Stop,
 }
 
-type Reply = Result<Answer, WriterError>;
-
 /// An operation and the one who waits for its answer.
 struct Waiting {
     operation: ClientOperation,
-    reply: SyncSender<Reply>,
+    /// Why it is not to be applied, unless it was applied before.
+    refused: Option<Rejection>,
+    reply: ReplyTo,
 }
 
 /// Gives commands to a hub's writer. Cheap to clone; any thread may use it.
@@ -94,11 +99,21 @@ impl Writer {
     ///
     /// [`HubError::StateFolder`] if the machine gives no thread.
     pub fn start(hub: Hub, entities: impl Into<Entities>) -> Result<Self, HubError> {
+        let end = LogEnd::at(hub.position());
+        Self::start_telling(hub, entities.into(), end)
+    }
+
+    /// Starts the writer as [`Writer::start`] does, and tells those who wait where the log ends.
+    pub(crate) fn start_telling(
+        hub: Hub,
+        entities: Entities,
+        end: Arc<LogEnd>,
+    ) -> Result<Self, HubError> {
         let queue = Arc::new(Queue::new());
         let handle = Handle { queue: queue.clone(), stopped: Arc::new(OnceLock::new()) };
         let desk = Desk {
             hub,
-            entities: entities.into(),
+            entities,
             queue: Taking(queue),
             clients: BTreeMap::new(),
             under_way: None,
@@ -106,6 +121,8 @@ impl Writer {
             answered_last: 0,
             group_sizes: [0; 2],
             stopped: handle.stopped.clone(),
+            end,
+            moved: false,
         };
         let thread = std::thread::Builder::new().name("syncline-writer".to_owned());
         let thread = thread.spawn(move || desk.run());
@@ -159,7 +176,8 @@ impl Handle {
     /// [`WriterError::Stopped`]; nothing was applied.
     pub fn submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
-        let command = Command::Operation(Waiting { operation, reply });
+        let reply = ReplyTo::Sender(reply);
+        let command = Command::Operation(Waiting { operation, refused: None, reply });
         self.give(command, true)?;
         Ok(Pending(answer))
     }
@@ -172,9 +190,36 @@ impl Handle {
     /// [`WriterError::Stopped`]; nothing was applied.
     pub fn try_submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
-        let command = Command::Operation(Waiting { operation, reply });
+        let reply = ReplyTo::Sender(reply);
+        let command = Command::Operation(Waiting { operation, refused: None, reply });
         self.give(command, false)?;
         Ok(Pending(answer))
+    }
+
+    /// Puts operations into the queue in their order, all of them or none, and answers through
+    /// `done` once all of them are on disk.
+    ///
+    /// - `operations`: each with the reason why it is not to be applied, if there is one.
+    pub(crate) fn submit_all(
+        &self,
+        operations: Vec<(ClientOperation, Option<Rejection>)>,
+        done: Done,
+    ) {
+        let batch = Together::new(operations.len(), done);
+        let command = |(index, (operation, refused))| {
+            let reply = ReplyTo::Together(batch.part(index));
+            Command::Operation(Waiting { operation, refused, reply })
+        };
+        let commands = operations.into_iter().enumerate().map(command).collect();
+        if let Err((refused, commands)) = self.queue.push_all(commands) {
+            batch.fail(match refused {
+                Refused::Full => WriterError::Busy,
+                Refused::Closed => self.why_stopped(),
+            });
+            drop(commands);
+        }
+        // Without any operation that is all.
+        drop(batch);
     }
 
     /// Runs a task that has the hub for itself, in its turn, and returns what it answers: a plan,
@@ -265,6 +310,10 @@ struct Desk {
     /// How many operations the latest two groups had.
     group_sizes: [usize; 2],
     stopped: Arc<OnceLock<&'static str>>,
+    /// Where the log ends on disk.
+    end: Arc<LogEnd>,
+    /// Whether it has moved since those who wait were told.
+    moved: bool,
 }
 
 /// Whether the writer goes on.
@@ -311,6 +360,8 @@ impl Desk {
             Command::Task(task) => match self.settle() {
                 Course::GoOn => {
                     task(&mut self.hub);
+                    self.is_on_disk();
+                    self.tell_end();
                     Course::GoOn
                 }
                 ended => ended,
@@ -358,7 +409,19 @@ impl Desk {
 
     fn refuse_one(&self, waiting: Waiting) {
         let code = self.stopped.get().copied();
-        let _ = waiting.reply.send(Err(WriterError::Stopped { code }));
+        waiting.reply.send(Err(WriterError::Stopped { code }));
+    }
+
+    /// Takes note that everything that the hub has logged is on disk.
+    fn is_on_disk(&mut self) {
+        self.moved |= self.end.advance(self.hub.position());
+    }
+
+    /// Tells those who wait for it where the log ends, if it has moved.
+    fn tell_end(&mut self) {
+        if std::mem::take(&mut self.moved) {
+            self.end.wake();
+        }
     }
 
     /// Tells those who come later why the writer has ended.

@@ -44,6 +44,17 @@ pub fn is_visible(record: &Record, deletion: Deletion) -> bool {
     !record.live.is_empty() && (deletion != Deletion::DeleteWins || record.deletes.is_empty())
 }
 
+/// Returns whether every viewer is shown the same, since no field has two values at once.
+pub fn is_uncontested(record: &Record) -> bool {
+    is_body_uncontested(&record.body)
+}
+
+fn is_body_uncontested(body: &Body) -> bool {
+    let mut members = body.keyed.values().flat_map(BTreeMap::values);
+    body.registers.values().all(|register| register.len() <= 1)
+        && members.all(|member| is_body_uncontested(&member.body))
+}
+
 /// Returns what a viewer sees of a record; `None` where it does not exist.
 ///
 /// `viewer` matters only for fields under review: while a conflict is open, every writer goes on

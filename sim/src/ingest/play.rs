@@ -298,7 +298,8 @@ impl Ingest {
                     self.violate("I6", format!("{}#{} was applied again", id.client, id.counter));
                 }
             }
-            Answer::Duplicate(result) => {
+            Answer::Duplicate(repeated) => {
+                let result = repeated.result;
                 sent.applied = result.fate.stamp();
                 sent.refused = sent.applied.is_none();
                 let same = (result.entity, result.id) == key;

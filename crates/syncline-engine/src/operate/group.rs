@@ -1,14 +1,15 @@
 //! Deciding a group of operations.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use syncline_merge::codec::encode_record;
 use syncline_merge::commit::{Capped, Committed, Site, operate};
 use syncline_merge::conflict::{Conflict, ConflictKind, Side, conflicts};
-use syncline_merge::display::{Fields, visible};
+use syncline_merge::display::{Fields, is_uncontested, visible};
 use syncline_merge::dots::Dots;
 use syncline_merge::fault::{Fault, is_planted};
-use syncline_merge::operation::{Effect, FieldOperation, Operation};
+use syncline_merge::operation::{Effect, Operation};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::{Context, Token};
@@ -17,7 +18,9 @@ use syncline_model::id::{ClientId, SiteId, Writer};
 use syncline_model::version::Version;
 
 use super::rows::{Loaded, RecordKey};
-use super::{Answer, Applied, ClientOperation, Entities, Rejection, Rows, STATE_BYTES_MAX};
+use super::{
+    Answer, Applied, ClientOperation, Entities, Now, Rejection, Repeated, Rows, STATE_BYTES_MAX,
+};
 use crate::conflicts::{ConflictRow, Status};
 use crate::log::ChangeKind;
 use crate::results::{ClientResults, Fate, Known, OperationResult};
@@ -98,6 +101,20 @@ impl<'a> Group<'a> {
         let mut results = self.rows.clients.remove(&client).unwrap_or_default();
         let answer = self.decide(operation, &mut results);
         self.rows.clients.insert(client, results);
+        self.counted(answer)
+    }
+
+    /// Answers an operation that is not to be applied, unless it was answered before. The reason is
+    /// not kept as its result.
+    pub fn handle_refused(&mut self, operation: &ClientOperation, why: Rejection) -> Answer {
+        let client = operation.id.client.clone();
+        let results = self.rows.clients.remove(&client).unwrap_or_default();
+        let known = self.known(operation, &results);
+        self.rows.clients.insert(client, results);
+        self.counted(known.unwrap_or(Answer::Rejected(why)))
+    }
+
+    fn counted(&mut self, answer: Answer) -> Answer {
         match &answer {
             Answer::Applied(_) => self.applied += 1,
             Answer::Duplicate(_) => {}
@@ -107,15 +124,10 @@ impl<'a> Group<'a> {
     }
 
     fn decide(&mut self, operation: ClientOperation, results: &mut ClientResults) -> Answer {
-        let counter = operation.id.counter;
-        match results.get(counter) {
-            Known::Answered(result) => return Answer::Duplicate(result.clone()),
-            Known::TooOld if counter > 0 => {
-                let floor = results.floor();
-                return Answer::Rejected(Rejection::TooOld { counter, floor });
-            }
-            Known::TooOld | Known::Nothing => {}
+        if let Some(answer) = self.known(&operation, results) {
+            return answer;
         }
+        let counter = operation.id.counter;
         let (client, entity) = (operation.id.client.clone(), operation.entity.clone());
         let id = operation.record.clone();
         let deletes = matches!(operation.effect, Effect::Delete);
@@ -131,6 +143,46 @@ impl<'a> Group<'a> {
         let result = OperationResult { entity, id, fate };
         results.put(&client, counter, result, &mut self.transaction.batch);
         answer.map_or_else(Answer::Rejected, Answer::Applied)
+    }
+
+    /// Answers an operation that was answered before, or is too old for anybody to know.
+    fn known(&mut self, operation: &ClientOperation, results: &ClientResults) -> Option<Answer> {
+        let counter = operation.id.counter;
+        match results.get(counter) {
+            Known::Answered(result) => {
+                if result.entity != operation.entity || result.id != operation.record {
+                    return Some(Answer::Rejected(Rejection::CounterReused { counter }));
+                }
+                let (result, now) = (result.clone(), self.now(operation));
+                Some(Answer::Duplicate(Box::new(Repeated { result, now })))
+            }
+            Known::TooOld if counter > 0 => {
+                let floor = results.floor();
+                Some(Answer::Rejected(Rejection::TooOld { counter, floor }))
+            }
+            Known::TooOld | Known::Nothing => None,
+        }
+    }
+
+    /// Returns what the sender of an operation is shown of its record now.
+    fn now(&mut self, operation: &ClientOperation) -> Option<Now> {
+        // It may have been taken while the entity was known.
+        let nothing_said = EntityRules::default();
+        let rules = self.facts.entities.rules(&operation.entity).unwrap_or(&nothing_said);
+        let key: RecordKey = (operation.entity.clone(), operation.record.clone());
+        let loaded = self.rows.records.get_mut(&key)?;
+        if loaded.damaged {
+            return None;
+        }
+        let writer = Writer::from(&operation.id.client);
+        let record = loaded.record.as_ref();
+        let shown = loaded.shown.get_or_insert_with(|| shown_to_all(record, rules));
+        let token = record.map(|record| Token::of(record, rules, Some(&writer), &[]));
+        Some(Now {
+            fields: shown_to(&writer, record, rules, shown),
+            token: token.unwrap_or_default(),
+            position: self.transaction.position,
+        })
     }
 
     fn apply(
@@ -166,16 +218,12 @@ impl<'a> Group<'a> {
         }
         let context = context(operation.base, results, key);
         let has_seen_all = loaded.record.as_ref().is_none_or(|record| has_seen(&context, record));
-        let before = loaded.shown.take().unwrap_or_else(|| {
-            let record = loaded.record.as_ref();
-            record.and_then(|record| visible(record, rules, None))
-        });
-        let operation = Operation {
-            effect: operation.effect,
-            writer: Writer::from(&operation.id.client),
-            edited: operation.edited,
-            timed: true,
-        };
+        let writer = Writer::from(&operation.id.client);
+        let record = loaded.record.as_ref();
+        let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
+        let seen_before = has_seen_all.then(|| shown_to(&writer, record, rules, &before));
+        let operation =
+            Operation { effect: operation.effect, writer, edited: operation.edited, timed: true };
         let mut clock = self.clock;
         let mut site = Site {
             id: self.facts.site,
@@ -190,14 +238,14 @@ impl<'a> Group<'a> {
             return Err(Rejection::TooLarge { bytes: bytes.len() });
         }
         let Committed { record, stamp, capped } = committed;
-        let after = visible(&record, rules, None);
+        let after = shown_to_all(Some(&record), rules);
         let writer = &operation.writer;
-        self.log(key, writer, stamp, (before.as_ref(), after.as_ref()))?;
+        self.log(key, writer, stamp, (before.as_deref(), after.as_deref()))?;
         let position = self.transaction.position;
         self.log_capped(key, writer, &capped)?;
         let conflicts = self.list(key, &record, rules, loaded);
         self.clock = clock;
-        let merged = (!has_seen_all).then(|| shown_at(&operation.effect, after.as_ref()));
+        let seen_after = shown_to(writer, Some(&record), rules, &after);
         let token = match is_planted(Fault::TokenWithoutOwn) {
             true => context.base.unwrap_or_default(),
             false => Token::of(&record, rules, Some(writer), &[]),
@@ -207,7 +255,16 @@ impl<'a> Group<'a> {
         loaded.bytes = Some(bytes);
         loaded.record = Some(record);
         loaded.changed = true;
-        Ok(Box::new(Applied { stamp, position, token, merged, conflicts }))
+        Ok(Box::new(Applied {
+            stamp,
+            position,
+            token,
+            had_seen_all: has_seen_all,
+            before: seen_before.flatten(),
+            after: seen_after,
+            effect: operation.effect,
+            conflicts,
+        }))
     }
 
     /// Adds a change to the log.
@@ -335,15 +392,22 @@ fn has_seen(context: &Context, record: &Record) -> bool {
     })
 }
 
-/// Returns what is shown of the paths that an operation writes.
-fn shown_at(effect: &Effect, shown: Option<&Fields>) -> Fields {
-    let Effect::Write(writes) = effect else {
-        return Fields::new();
-    };
-    let is_written = |shown| {
-        let mut paths = writes.iter().map(FieldOperation::path);
-        paths.any(|path| path.is_prefix_of(shown))
-    };
-    let fields = shown.into_iter().flatten();
-    fields.filter(|(path, _)| is_written(path)).cloned().collect()
+/// Returns what is shown of a record to who has no value of its own in it.
+fn shown_to_all(record: Option<&Record>, rules: &EntityRules) -> Option<Arc<Fields>> {
+    record.and_then(|record| visible(record, rules, None)).map(Arc::new)
+}
+
+/// Returns what a writer is shown of a record, of which others are shown `to_all`.
+fn shown_to(
+    writer: &Writer,
+    record: Option<&Record>,
+    rules: &EntityRules,
+    to_all: &Option<Arc<Fields>>,
+) -> Option<Arc<Fields>> {
+    match record {
+        Some(record) if !is_uncontested(record) => {
+            visible(record, rules, Some(writer)).map(Arc::new)
+        }
+        _ => to_all.clone(),
+    }
 }

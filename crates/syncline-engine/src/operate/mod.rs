@@ -18,6 +18,6 @@ mod tests;
 
 pub use entities::Entities;
 pub use group::{Decided, Group, GroupFacts};
-pub use operation::{Answer, Applied, ClientOperation, STATE_BYTES_MAX};
+pub use operation::{Answer, Applied, ClientOperation, Now, Repeated, STATE_BYTES_MAX};
 pub use rejection::Rejection;
 pub use rows::Rows;

@@ -1,5 +1,7 @@
 //! An operation of a client, and what it comes to.
 
+use std::sync::Arc;
+
 use syncline_merge::display::Fields;
 use syncline_merge::operation::Effect;
 use syncline_merge::token::Token;
@@ -37,8 +39,8 @@ pub struct ClientOperation {
 pub enum Answer {
     /// It was applied now.
     Applied(Box<Applied>),
-    /// It was answered before: this is what became of it.
-    Duplicate(OperationResult),
+    /// It was answered before.
+    Duplicate(Box<Repeated>),
     /// It was not applied.
     Rejected(Rejection),
 }
@@ -52,11 +54,36 @@ pub struct Applied {
     pub position: Position,
     /// What a client has seen that is shown the record now.
     pub token: Token,
-    /// What is shown of the written paths, where the record held changes that the client had not
-    /// seen; `None` where it had seen all of them.
-    pub merged: Option<Fields>,
+    /// Whether the client had seen every change of the record.
+    pub had_seen_all: bool,
+    /// What the client was shown of the record if it had seen all of it; `None` if it was not there.
+    pub before: Option<Arc<Fields>>,
+    /// What the client is shown of the record now.
+    pub after: Option<Arc<Fields>>,
+    /// What the operation did.
+    pub effect: Effect,
     /// The ids of the conflicts that the operation brought about.
     pub conflicts: Vec<String>,
+}
+
+/// An operation that was answered before.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Repeated {
+    /// What became of it.
+    pub result: OperationResult,
+    /// What its client is shown of the record now; `None` if that cannot be read.
+    pub now: Option<Now>,
+}
+
+/// What a client is shown of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Now {
+    /// The fields; `None` if the record is not there.
+    pub fields: Option<Arc<Fields>>,
+    /// What a client has seen that is shown them.
+    pub token: Token,
+    /// As of where in the log.
+    pub position: Position,
 }
 
 impl Answer {
@@ -64,7 +91,7 @@ impl Answer {
     pub const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Applied(applied) => Some(applied.stamp),
-            Self::Duplicate(result) => result.fate.stamp(),
+            Self::Duplicate(repeated) => repeated.result.fate.stamp(),
             Self::Rejected(_) => None,
         }
     }
@@ -73,7 +100,7 @@ impl Answer {
     pub const fn as_str(&self) -> &'static str {
         match self {
             Self::Applied(applied) if !applied.conflicts.is_empty() => "conflict",
-            Self::Applied(applied) if applied.merged.is_some() => "merged",
+            Self::Applied(applied) if !applied.had_seen_all => "merged",
             Self::Applied(_) => "applied",
             Self::Duplicate(_) => "duplicate",
             Self::Rejected(_) => "rejected",

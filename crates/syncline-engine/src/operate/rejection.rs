@@ -23,6 +23,18 @@ pub enum Rejection {
     /// A counter is not between 1 and 2^63 - 1.
     #[error("a counter lies between 1 and 2^63 - 1")]
     Counter,
+    /// The counter names another operation already.
+    #[error("operation {counter} was one on another record: counters are never used again")]
+    CounterReused {
+        /// The operation's counter.
+        counter: u64,
+    },
+    /// What the client says that it had seen is not what this hub has told it.
+    #[error("the base is no token that this hub gave out for the record")]
+    Base {
+        /// Why, as a stable code.
+        code: &'static str,
+    },
     /// The hub does not know the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
@@ -56,6 +68,8 @@ impl Rejection {
             Self::Refused(refusal) => refusal.code(),
             Self::TooOld { .. } => "OPERATION_TOO_OLD",
             Self::Counter => "OPERATION_COUNTER_INVALID",
+            Self::CounterReused { .. } => "OPERATION_COUNTER_REUSED",
+            Self::Base { code } => code,
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::Waits { .. } => "OPERATION_WAITS",
             Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
@@ -69,8 +83,9 @@ impl Rejection {
         match self {
             Self::Refused(refusal) => refusal.advice(),
             Self::Waits { .. } | Self::Damaged => Advice::Retry,
-            Self::TooOld { .. } => Advice::ReadAgain,
+            Self::TooOld { .. } | Self::Base { .. } => Advice::ReadAgain,
             Self::Counter
+            | Self::CounterReused { .. }
             | Self::EntityUnknown
             | Self::AfterRefused { .. }
             | Self::TooLarge { .. } => Advice::GiveUp,
@@ -80,7 +95,8 @@ impl Rejection {
     /// Returns whether the rejection is kept as the operation's result: it can never succeed, and
     /// the entity and the counter can be stored.
     pub(super) const fn is_final(&self) -> bool {
-        let storable = !matches!(self, Self::Counter | Self::EntityUnknown);
+        let storable =
+            !matches!(self, Self::Counter | Self::CounterReused { .. } | Self::EntityUnknown);
         storable && matches!(self.advice(), Advice::GiveUp)
     }
 }

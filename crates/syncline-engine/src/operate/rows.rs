@@ -1,6 +1,7 @@
 //! The rows that a group of operations is decided on.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use syncline_merge::codec::decode_record;
 use syncline_merge::conflict::conflicts;
@@ -28,8 +29,8 @@ pub(super) struct Loaded {
     pub(super) changed: bool,
     /// The conflicts that are listed of it.
     pub(super) listed: Vec<ConflictRow>,
-    /// What is shown of it, once it was asked for.
-    pub(super) shown: Option<Option<Fields>>,
+    /// What is shown of it to who has no value of its own, once it was asked for.
+    pub(super) shown: Option<Option<Arc<Fields>>>,
 }
 
 /// The rows that a group of operations needs: records, their listed conflicts, and the results of

@@ -4,7 +4,9 @@ use std::borrow::Cow;
 
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, conflicts};
-use syncline_merge::display::{Field, Fields, is_visible, same_fields, stamps, value_at, visible};
+use syncline_merge::display::{
+    Field, Fields, is_uncontested, is_visible, same_fields, stamps, value_at, visible,
+};
 use syncline_merge::error::Refusal;
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::plain::{Base, Intent, Notice, Reading, Taken, take};
@@ -680,11 +682,6 @@ fn is_given_up(base: &Base) -> bool {
 /// Returns what a domain was last known to hold.
 pub(super) fn rendering_of(base: Option<&Base>) -> Option<&Fields> {
     base.and_then(|base| base.rendering.as_ref())
-}
-
-/// Returns whether every viewer is shown the same, since no field has two values at once.
-fn is_uncontested(record: &Record) -> bool {
-    record.body.keyed.is_empty() && record.body.registers.values().all(|values| values.len() == 1)
 }
 
 /// Returns whether a domain holds exactly these fields.

@@ -1,11 +1,14 @@
 //! Conflicts: looking at them and deciding them.
 
 use syncline_engine::conflicts::ConflictRow;
-use syncline_engine::rows::Key;
+use syncline_engine::rows::{Key, Scan};
 use syncline_model::id::EntityName;
 
+use super::read::rows_of;
 use super::{ServeError, Served};
-use crate::conflicts::Choice;
+use crate::conflicts::{Choice, conflict_named};
+use crate::error::HubError;
+use crate::limits::CONFLICTS_LISTED_MAX;
 use crate::request::Actor;
 
 /// Some of the conflicts, by entity, record and id.
@@ -18,22 +21,47 @@ pub struct ConflictList {
 }
 
 impl Served {
-    /// Returns conflicts, by entity, record and id.
+    /// Returns all conflicts, whatever became of them, by entity, record and id.
     ///
-    /// - `entity`: only of this one, and only those that wait for a person; `None` returns all,
-    ///   whatever became of them.
     /// - `after`: the row behind which to begin.
+    /// - `limit`: how many at most, up to [`CONFLICTS_LISTED_MAX`].
     ///
     /// # Errors
     ///
     /// [`ServeError::Hub`] if they cannot be read.
-    pub fn conflicts(
+    pub fn conflicts(&self, after: Option<&Key>, limit: usize) -> Result<ConflictList, ServeError> {
+        let limit = limit.clamp(1, CONFLICTS_LISTED_MAX);
+        let rows = self.reader()?;
+        let found = rows_of(&*rows, &Scan::Conflicts, after, limit)?;
+        let next = found.last().filter(|_| found.len() == limit).map(|(key, _)| key.clone());
+        Ok(ConflictList { conflicts: found.into_iter().map(|(_, row)| row).collect(), next })
+    }
+
+    /// Returns the conflicts of an entity that wait for a person, by record and id; as
+    /// [`Served::conflicts`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::conflicts`].
+    pub fn open_conflicts(
         &self,
-        _entity: Option<&EntityName>,
-        _after: Option<&Key>,
-        _limit: usize,
+        entity: &EntityName,
+        after: Option<&Key>,
+        limit: usize,
     ) -> Result<ConflictList, ServeError> {
-        Err(ServeError::Busy)
+        let limit = limit.clamp(1, CONFLICTS_LISTED_MAX);
+        let rows = self.reader()?;
+        let scan = Scan::OpenConflicts { entity: entity.clone() };
+        let mut keys = Vec::new();
+        rows.scan(&scan, after.map(open_key).as_ref(), limit, &mut |key, _| {
+            keys.push(listed_key(key));
+            std::ops::ControlFlow::Continue(())
+        })?;
+        let next = keys.last().filter(|_| keys.len() == limit).cloned();
+        let damaged = |_| HubError::Row { table: "conflicts" };
+        let values = rows.get_many(&keys)?.into_iter().flatten();
+        let conflicts = values.map(|bytes| ConflictRow::decode(&bytes).map_err(damaged));
+        Ok(ConflictList { conflicts: conflicts.collect::<Result<_, _>>()?, next })
     }
 
     /// Returns the conflict with an id, or with an id that begins so and is the only one.
@@ -41,8 +69,13 @@ impl Served {
     /// # Errors
     ///
     /// [`ServeError::Hub`] as [`Hub::conflict`](crate::Hub::conflict).
-    pub fn conflict(&self, _id: &str) -> Result<ConflictRow, ServeError> {
-        Err(ServeError::Busy)
+    pub fn conflict(&self, id: &str) -> Result<ConflictRow, ServeError> {
+        let rows = self.reader()?;
+        let listed = || {
+            let found = rows_of(&*rows, &Scan::Conflicts, None, usize::MAX)?;
+            Ok::<_, ServeError>(found.into_iter().map(|(_, row)| row).collect())
+        };
+        conflict_named(id, listed)
     }
 
     /// Decides a conflict.
@@ -52,10 +85,28 @@ impl Served {
     /// [`ServeError::Hub`] as [`Hub::resolve`](crate::Hub::resolve).
     pub fn resolve(
         &self,
-        _id: &str,
-        _choice: Choice,
-        _actor: Actor,
+        id: &str,
+        choice: Choice,
+        actor: Actor,
     ) -> Result<ConflictRow, ServeError> {
-        Err(ServeError::Busy)
+        let (id, entities) = (id.to_owned(), self.entities().clone());
+        let rules = move |entity: &EntityName| entities.rules(entity).cloned();
+        Ok(self.with_hub(move |hub| hub.resolve_by(&id, &choice, &actor, rules))??)
+    }
+}
+
+/// Returns the row that says that a conflict waits, of the row that says what it is.
+fn open_key(listed: &Key) -> Key {
+    match listed.clone() {
+        Key::Conflict { entity, id, conflict } => Key::OpenConflict { entity, id, conflict },
+        other => other,
+    }
+}
+
+/// Returns the row that says what a conflict is, of the row that says that it waits.
+fn listed_key(open: &Key) -> Key {
+    match open.clone() {
+        Key::OpenConflict { entity, id, conflict } => Key::Conflict { entity, id, conflict },
+        other => other,
     }
 }

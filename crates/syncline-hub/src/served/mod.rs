@@ -18,7 +18,7 @@ mod history;
 mod page;
 mod push;
 mod read;
-mod served;
+mod serving;
 mod watch;
 
 pub use conflicts::ConflictList;
@@ -27,5 +27,6 @@ pub use history::{History, PastChange};
 pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
-pub use served::Served;
+pub use serving::Served;
+pub(crate) use watch::LogEnd;
 pub use watch::Watch;

@@ -1,33 +1,178 @@
-//! Operations of clients.
+//! Operations of clients: tokens are opened on their way in, outcomes made on their way out.
 
-use syncline_model::id::ClientId;
+use std::sync::Arc;
+
+use syncline_engine::operate::{Answer, Applied, ClientOperation, Now, Rejection, Repeated};
+use syncline_engine::results::Fate;
+use syncline_merge::display::Fields;
+use syncline_merge::error::Advice;
+use syncline_model::clock::Clock;
+use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_protocol::message::PushAnswer;
 use syncline_protocol::operation::Operation;
+use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
+use syncline_protocol::predict::{correct, predict};
+use syncline_protocol::problem::Problem;
+use syncline_protocol::token::TokenKey;
 
 use super::{ServeError, Served};
 
-/// What became of the operations of a push. All of it is on disk.
+/// What became of the operations of a push. All that was applied is on disk.
 pub struct Pushed {
-    answer: PushAnswer,
+    key: TokenKey,
+    /// The operations and their answers, in order.
+    answers: Vec<(Named, Answer)>,
+    position: Position,
 }
 
-impl Pushed {
-    /// Returns the answer for the client. Costs more than taking note of it: do it in a thread of
-    /// your own rather than in the writer's.
-    pub fn answer(self) -> PushAnswer {
-        self.answer
-    }
+/// Which operation it is, of which record.
+struct Named {
+    counter: u64,
+    entity: EntityName,
+    id: RecordId,
 }
 
-/// Called once, when the outcome of a push is known.
+/// Called once, when it is known what became of a push.
 pub type Done = Box<dyn FnOnce(Result<Pushed, ServeError>) + Send>;
 
 impl Served {
     /// Commits operations of a client, in their order, and answers through `done` once all of them
     /// are on disk: mostly from the writer's thread, which must not be held up.
     ///
-    /// Where the queue has no room for all of them, none is taken: [`ServeError::Busy`].
-    pub fn push(&self, _client: &ClientId, _operations: Vec<Operation>, done: Done) {
-        done(Err(ServeError::Busy));
+    /// Where the queue has no room for all of them, none is taken: [`ServeError::Busy`]. After any
+    /// other error some may have been applied; sent again, they are answered as duplicates.
+    pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
+        let name = |operation: &Operation| {
+            let (entity, id) = (operation.entity.clone(), operation.id.clone());
+            Named { counter: operation.counter, entity, id }
+        };
+        let named: Vec<Named> = operations.iter().map(name).collect();
+        let opened = operations.into_iter().map(|operation| open(self.key(), client, operation));
+        let (key, end) = (self.key().clone(), self.end().clone());
+        let done = move |answers: Result<Vec<Answer>, _>| {
+            let pushed = |answers: Vec<Answer>| {
+                let answers = named.into_iter().zip(answers).collect();
+                Pushed { key, answers, position: end.position() }
+            };
+            done(answers.map(pushed).map_err(ServeError::from));
+        };
+        self.handle().submit_all(opened.collect(), Box::new(done));
     }
+}
+
+/// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.
+fn open(
+    key: &TokenKey,
+    client: &ClientId,
+    operation: Operation,
+) -> (ClientOperation, Option<Rejection>) {
+    let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
+    let base = base.map(|text| key.open(&text, &entity, &id)).transpose();
+    let refused = base.as_ref().err().map(|error| Rejection::Base { code: error.code() });
+    let operation = ClientOperation {
+        id: OperationId { client: client.clone(), counter },
+        entity,
+        record: id,
+        base: base.unwrap_or_default(),
+        effect,
+        edited: Clock::new(edited_ms, 0),
+        after,
+    };
+    (operation, refused)
+}
+
+impl Pushed {
+    /// Returns the answer for the client. What a client predicts is computed here: do it in a thread
+    /// of your own rather than in the writer's.
+    pub fn answer(self) -> PushAnswer {
+        let Self { key, answers, position } = self;
+        let outcome = |(named, answer)| outcome(&key, &named, answer);
+        PushAnswer { outcomes: answers.into_iter().map(outcome).collect(), position }
+    }
+}
+
+fn outcome(key: &TokenKey, named: &Named, answer: Answer) -> Outcome {
+    match answer {
+        Answer::Applied(applied) => applied_outcome(key, named, *applied),
+        Answer::Duplicate(repeated) => repeated_outcome(key, named, *repeated),
+        Answer::Rejected(why) => refused_outcome(named, status_of(&why), problem_of(&why)),
+    }
+}
+
+fn applied_outcome(key: &TokenKey, named: &Named, applied: Applied) -> Outcome {
+    let Applied { position, token, had_seen_all, before, after, effect, conflicts, .. } = applied;
+    let version = key.sign(&token, &named.entity, &named.id);
+    let status = match (conflicts.is_empty(), had_seen_all) {
+        (false, _) => Status::Conflict,
+        (true, false) => Status::Merged,
+        (true, true) => Status::Applied,
+    };
+    let shown = if status == Status::Applied {
+        let predicted = predict(before.as_deref(), &effect);
+        correct(predicted.as_ref(), after.as_deref())
+    } else {
+        Shown::Record(owned(after))
+    };
+    Outcome {
+        counter: named.counter,
+        status,
+        seen: Some(Seen { position, version }),
+        shown,
+        conflicts: conflicts.into_iter().map(String::into_boxed_str).collect(),
+        problem: None,
+    }
+}
+
+fn repeated_outcome(key: &TokenKey, named: &Named, repeated: Repeated) -> Outcome {
+    let Repeated { result, now } = repeated;
+    if let Fate::Refused { code } = result.fate {
+        let detail = "it was refused when it came first".into();
+        let problem = Problem { code, detail, is_retryable: false };
+        return refused_outcome(named, Status::Rejected, problem);
+    }
+    let Some(Now { fields, token, position }) = now else {
+        // It was applied, and nobody can say what the record is like.
+        let why = Rejection::Damaged;
+        return refused_outcome(named, status_of(&why), problem_of(&why));
+    };
+    let version = key.sign(&token, &named.entity, &named.id);
+    Outcome {
+        counter: named.counter,
+        status: Status::Duplicate,
+        seen: Some(Seen { position, version }),
+        shown: Shown::Record(owned(fields)),
+        conflicts: Vec::new(),
+        problem: None,
+    }
+}
+
+fn refused_outcome(named: &Named, status: Status, problem: Problem) -> Outcome {
+    Outcome {
+        counter: named.counter,
+        status,
+        seen: None,
+        shown: Shown::AsPredicted,
+        conflicts: Vec::new(),
+        problem: Some(Box::new(problem)),
+    }
+}
+
+const fn status_of(why: &Rejection) -> Status {
+    match why.advice() {
+        Advice::Retry => Status::Behind,
+        Advice::ReadAgain => Status::Rebase,
+        Advice::GiveUp => Status::Rejected,
+    }
+}
+
+fn problem_of(why: &Rejection) -> Problem {
+    Problem {
+        code: why.code().into(),
+        detail: why.to_string().into(),
+        is_retryable: matches!(why.advice(), Advice::Retry),
+    }
+}
+
+fn owned(fields: Option<Arc<Fields>>) -> Option<Fields> {
+    fields.map(Arc::unwrap_or_clone)
 }

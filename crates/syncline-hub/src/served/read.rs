@@ -1,11 +1,26 @@
 //! Records as they are now.
 
-use syncline_merge::display::Fields;
-use syncline_model::id::{EntityName, RecordId, Writer};
+use std::ops::ControlFlow;
+
+use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::facts;
+use syncline_engine::feed::bytes_of_fields;
+use syncline_engine::rows::{Key, Scan};
+use syncline_merge::codec::decode_record;
+use syncline_merge::conflict::conflicts;
+use syncline_merge::display::{Fields, visible};
+use syncline_merge::rules::EntityRules;
+use syncline_merge::state::Record;
+use syncline_merge::token::Token;
+use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_protocol::change::OpenConflict;
+use syncline_protocol::limits::PULL_BYTES;
 use syncline_protocol::outcome::Seen;
+use syncline_store::Read;
 
 use super::{ServeError, Served};
+use crate::error::HubError;
+use crate::limits::{PAGE_RECORDS_MAX, RECORDS_LISTED_MAX};
 
 /// A record as it is now.
 #[derive(Clone, Debug, PartialEq)]
@@ -27,6 +42,8 @@ pub struct RecordList {
     pub records: Vec<RecordNow>,
     /// Behind which record to go on; `None` if these were the last.
     pub next: Option<RecordId>,
+    /// As of where in the log.
+    pub position: Position,
 }
 
 impl Served {
@@ -37,28 +54,133 @@ impl Served {
     /// [`ServeError::EntityUnknown`], or [`ServeError::Hub`] if it cannot be read.
     pub fn record(
         &self,
-        _entity: &EntityName,
-        _id: &RecordId,
-        _viewer: &Writer,
+        entity: &EntityName,
+        id: &RecordId,
+        viewer: &Writer,
     ) -> Result<Option<RecordNow>, ServeError> {
-        Err(ServeError::Busy)
+        let rules = self.rules_of(entity)?;
+        let rows = self.reader()?;
+        let end = end_of_log(&*rows)?;
+        let Some(bytes) = rows.get(&Key::Record { entity: entity.clone(), id: id.clone() })? else {
+            return Ok(None);
+        };
+        let record = decode_record(&bytes)
+            .map_err(|source| HubError::Damaged { table: "records", source })?;
+        Ok(Some(self.now(entity, id, &record, rules, viewer, end)))
     }
 
-    /// Returns records of an entity as a viewer sees them, in the order of their ids.
+    /// Returns records of an entity that are there as a viewer sees them, in the order of their ids.
     ///
     /// - `after`: the record behind which to begin.
-    /// - `limit`: how many at most; a page is also bounded in bytes.
+    /// - `limit`: how many at most, up to [`RECORDS_LISTED_MAX`]; the list is bounded in bytes, too.
     ///
     /// # Errors
     ///
     /// As [`Served::record`].
     pub fn records(
         &self,
-        _entity: &EntityName,
-        _after: Option<&RecordId>,
-        _limit: usize,
-        _viewer: &Writer,
+        entity: &EntityName,
+        after: Option<&RecordId>,
+        limit: usize,
+        viewer: &Writer,
     ) -> Result<RecordList, ServeError> {
-        Err(ServeError::Busy)
+        let rules = self.rules_of(entity)?;
+        let limit = limit.clamp(1, RECORDS_LISTED_MAX);
+        let rows = self.reader()?;
+        let position = end_of_log(&*rows)?;
+        let key = |id: &RecordId| Key::Record { entity: entity.clone(), id: id.clone() };
+        let (mut records, mut bytes, mut looked_at) = (Vec::new(), 0, 0);
+        let (mut last, mut is_full) = (None, false);
+        let scan = Scan::Records { entity: entity.clone() };
+        rows.scan(&scan, after.map(key).as_ref(), usize::MAX, &mut |key, value| {
+            let Key::Record { id, .. } = key else { return ControlFlow::Continue(()) };
+            is_full =
+                records.len() >= limit || bytes >= PULL_BYTES || looked_at >= PAGE_RECORDS_MAX;
+            if is_full {
+                return ControlFlow::Break(());
+            }
+            looked_at += 1;
+            last = Some(id.clone());
+            // A state that cannot be read holds up only itself.
+            if let Ok(record) = decode_record(value) {
+                let now = self.now(entity, id, &record, rules, viewer, position);
+                if let Some(fields) = &now.fields {
+                    bytes += bytes_of_fields(fields);
+                    records.push(now);
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(RecordList { records, next: last.filter(|_| is_full), position })
     }
+
+    pub(super) fn rules_of(&self, entity: &EntityName) -> Result<&EntityRules, ServeError> {
+        self.entities().rules(entity).ok_or(ServeError::EntityUnknown)
+    }
+
+    fn now(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+        record: &Record,
+        rules: &EntityRules,
+        viewer: &Writer,
+        position: Position,
+    ) -> RecordNow {
+        let token = Token::of(record, rules, Some(viewer), &[]);
+        RecordNow {
+            id: id.clone(),
+            fields: visible(record, rules, Some(viewer)),
+            seen: Seen { position, version: self.key().sign(&token, entity, id) },
+            conflicts: open_conflicts(entity, id, record, rules),
+        }
+    }
+}
+
+/// Returns where the log ends, at the moment of reading.
+pub(super) fn end_of_log(rows: &dyn Read) -> Result<Position, ServeError> {
+    let Some(bytes) = rows.get(&Key::Meta(facts::POSITION))? else {
+        return Ok(Position(0));
+    };
+    let bytes = bytes.try_into().map_err(|_| HubError::Row { table: "meta" })?;
+    Ok(Position(u64::from_be_bytes(bytes)))
+}
+
+/// Returns the conflicts of a record that wait for a person.
+pub(super) fn open_conflicts(
+    entity: &EntityName,
+    id: &RecordId,
+    record: &Record,
+    rules: &EntityRules,
+) -> Vec<OpenConflict> {
+    let open = conflicts(record, rules).into_iter().filter(|conflict| conflict.open);
+    let told = |conflict: syncline_merge::conflict::Conflict| OpenConflict {
+        id: conflict.id(entity, id).into(),
+        path: conflict.path,
+    };
+    open.map(told).collect()
+}
+
+/// Returns conflicts of a stretch, as they are listed.
+pub(super) fn rows_of(
+    rows: &dyn Read,
+    scan: &Scan,
+    after: Option<&Key>,
+    limit: usize,
+) -> Result<Vec<(Key, ConflictRow)>, ServeError> {
+    let (mut found, mut is_damaged) = (Vec::new(), false);
+    rows.scan(scan, after, limit, &mut |key, bytes| match ConflictRow::decode(bytes) {
+        Ok(row) => {
+            found.push((key.clone(), row));
+            ControlFlow::Continue(())
+        }
+        Err(_) => {
+            is_damaged = true;
+            ControlFlow::Break(())
+        }
+    })?;
+    if is_damaged {
+        return Err(HubError::Row { table: "conflicts" }.into());
+    }
+    Ok(found)
 }

@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::SyncSender;
 use std::vec::IntoIter;
 
 use syncline_engine::audit::{BatchFacts, inner_root};
@@ -15,7 +14,7 @@ use syncline_model::json::{Json, Object};
 use syncline_model::version::Version;
 use syncline_store::{Advice, Begun, StoreError};
 
-use super::{Course, Desk, Reply, Waiting, WriterError};
+use super::{Course, Desk, ReplyTo, Waiting, WriterError};
 use crate::error::HubError;
 use crate::hub::Facts;
 use crate::limits::{CLIENTS_CACHED_MAX, GROUP_BYTES_MAX};
@@ -34,7 +33,7 @@ pub(super) struct UnderWay {
 }
 
 /// The answers of a group, and the ones who wait for them.
-type Answers = Vec<(SyncSender<Reply>, Answer)>;
+type Answers = Vec<(ReplyTo, Answer)>;
 
 /// A group that is decided and not begun.
 struct Prepared {
@@ -67,7 +66,7 @@ impl Desk {
         while waiting.len() > 0 {
             if let Err(failure) = self.commit_some(&mut waiting) {
                 for rest in waiting {
-                    let _ = rest.reply.send(Err(failure.behind.clone()));
+                    rest.reply.send(Err(failure.behind.clone()));
                 }
                 return failure.course;
             }
@@ -84,7 +83,7 @@ impl Desk {
     pub(super) fn settle(&mut self) -> Course {
         match self.finish() {
             Ok(answers) => {
-                answer(answers);
+                self.answer(answers);
                 Course::GoOn
             }
             Err(failure) => failure.course,
@@ -100,6 +99,7 @@ impl Desk {
         match self.hub.store.finish() {
             Ok(()) => {
                 self.answered_last = answers.len();
+                self.is_on_disk();
                 Ok(answers)
             }
             Err(error) => {
@@ -154,7 +154,8 @@ impl Desk {
         match self.save(batch, answers.len(), before) {
             Ok(None) => {
                 self.answered_last = answers.len();
-                answer(answers);
+                self.is_on_disk();
+                self.answer(answers);
                 Ok(())
             }
             Ok(Some((begun, before))) => {
@@ -179,12 +180,12 @@ impl Desk {
     ) -> Result<Option<(Begun, Facts)>, HubError> {
         let Some((batch, facts)) = batch else {
             // All of them were answered earlier, and what they were told is on disk.
-            answer(before);
+            self.answer(before);
             return Ok(None);
         };
         if operations == 1 && self.queue.0.len() == 0 {
             // One operation with nothing behind it: another thread would only cost.
-            answer(before);
+            self.answer(before);
             let Facts { clock, position, frontier } = facts;
             return self.hub.commit(batch, clock, position, frontier).map(|()| None);
         }
@@ -193,15 +194,23 @@ impl Desk {
         let (queue, group) = (self.queue.0.clone(), self.groups);
         let begun = self.hub.begin(batch, facts, Box::new(move || queue.commit_ended(group)));
         // The disk has its work: now those who wait for the group before.
-        answer(before);
+        self.answer(before);
         Ok(Some(begun?).filter(|begun| *begun != Begun::Durable).map(|begun| (begun, facts_before)))
+    }
+
+    /// Answers operations that are on disk.
+    fn answer(&mut self, answers: Answers) {
+        for (reply, answer) in answers {
+            reply.send(Ok(answer));
+        }
+        self.tell_end();
     }
 
     /// Decides operations, as many as one group may hold.
     fn decide(
         &mut self,
         waiting: &mut IntoIter<Waiting>,
-        replies: &mut Vec<SyncSender<Reply>>,
+        replies: &mut Vec<ReplyTo>,
     ) -> Result<Prepared, HubError> {
         let rows = self.load(waiting.as_slice())?;
         let origin = origin(waiting.as_slice());
@@ -217,11 +226,19 @@ impl Desk {
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
         let mut answers = Vec::with_capacity(waiting.len());
         while group.bytes() < GROUP_BYTES_MAX {
-            let Some(Waiting { operation, reply }) = waiting.next() else {
+            let Some(Waiting { operation, refused, reply }) = waiting.next() else {
                 break;
             };
+            answers.push(match refused.or_else(|| reply.why_waits(&operation)) {
+                Some(why) => group.handle_refused(&operation, why),
+                None => {
+                    let order = reply.order_of(&operation);
+                    let answer = group.handle_operation(operation);
+                    reply.note(order, &answer);
+                    answer
+                }
+            });
             replies.push(reply);
-            answers.push(group.handle_operation(operation));
         }
         let decided = group.finish();
         let batch = self.prepare(decided, &origin)?;
@@ -314,16 +331,9 @@ impl Desk {
     }
 }
 
-fn answer(answers: Answers) {
-    for (reply, answer) in answers {
-        // Whoever asked may have gone; the answer is stored.
-        let _ = reply.send(Ok(answer));
-    }
-}
-
-fn refuse(replies: impl IntoIterator<Item = SyncSender<Reply>>, why: &WriterError) {
+fn refuse(replies: impl IntoIterator<Item = ReplyTo>, why: &WriterError) {
     for reply in replies {
-        let _ = reply.send(Err(why.clone()));
+        reply.send(Err(why.clone()));
     }
 }
 

@@ -82,13 +82,31 @@ impl Queue {
         }
         let is_operation = matches!(command, Command::Operation(_));
         state.commands.push_back(command);
-        let enough = |wanted| state.commands.len() >= wanted || !is_operation;
+        self.wake_writer(state, !is_operation);
+        Ok(())
+    }
+
+    /// Adds operations, all of them or none; gives them back where there is no room.
+    pub(super) fn push_all(&self, commands: Vec<Command>) -> Result<(), (Refused, Vec<Command>)> {
+        let mut state = self.state();
+        if state.closed {
+            return Err((Refused::Closed, commands));
+        }
+        if commands.len() > COMMANDS_WAITING_MAX - state.commands.len() {
+            return Err((Refused::Full, commands));
+        }
+        state.commands.extend(commands);
+        self.wake_writer(state, false);
+        Ok(())
+    }
+
+    fn wake_writer(&self, mut state: MutexGuard<'_, State>, at_once: bool) {
+        let enough = |wanted| state.commands.len() >= wanted || at_once;
         if state.wanted.is_some_and(enough) {
             state.wanted = None;
             drop(state);
             self.filled.notify_one();
         }
-        Ok(())
     }
 
     /// Tells the writer that the commit of a group has ended.
@@ -177,7 +195,7 @@ impl Queue {
     }
 
     fn pop(&self, state: &mut State) -> Option<Command> {
-        if state.commands.len() == COMMANDS_WAITING_MAX {
+        if state.commands.len() >= COMMANDS_WAITING_MAX {
             self.drained.notify_all();
         }
         state.commands.pop_front()

@@ -1,5 +1,6 @@
 //! A hub that is served: starting, stopping, waiting.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use syncline_engine::operate::Entities;
@@ -30,6 +31,7 @@ struct Inner {
     handle: Handle,
     /// Nothing once it was told to end.
     writer: Mutex<Option<Writer>>,
+    has_stopped: AtomicBool,
 }
 
 /// Where reads come from.
@@ -49,14 +51,15 @@ impl Served {
         let identity = hub.identity()?;
         let snapshots = hub.store.snapshots()?;
         let end = LogEnd::at(hub.position());
-        let writer = Writer::start(hub, entities.clone())?;
+        let writer = Writer::start_telling(hub, entities.clone(), end.clone())?;
         let handle = writer.handle();
         let readers = match snapshots {
             Some(snapshots) => Readers::Beside(snapshots),
             None => Readers::Writer(handle.clone()),
         };
-        let writer = Mutex::new(Some(writer));
-        Ok(Self(Arc::new(Inner { entities, identity, end, readers, handle, writer })))
+        let (writer, has_stopped) = (Mutex::new(Some(writer)), AtomicBool::new(false));
+        let inner = Inner { entities, identity, end, readers, handle, writer, has_stopped };
+        Ok(Self(Arc::new(inner)))
     }
 
     /// Returns which life of the hub this is.
@@ -67,6 +70,14 @@ impl Served {
     /// Returns what tokens are signed with.
     pub(super) fn key(&self) -> &TokenKey {
         &self.0.identity.token_key
+    }
+
+    pub(super) fn end(&self) -> &Arc<LogEnd> {
+        &self.0.end
+    }
+
+    pub(super) fn handle(&self) -> &Handle {
+        &self.0.handle
     }
 
     /// Returns the entities that are served.
@@ -107,6 +118,9 @@ impl Served {
 
     /// Returns a reader of what is on disk now. Keep it for moments.
     pub(super) fn reader(&self) -> Result<Box<dyn Read + Send>, ServeError> {
+        if self.0.has_stopped.load(Ordering::Acquire) {
+            return Err(WriterError::Stopped { code: None }.into());
+        }
         match &self.0.readers {
             Readers::Beside(snapshots) => Ok(snapshots.snapshot()?),
             Readers::Writer(handle) => Ok(handle.with_hub(|hub| hub.store.reader())??),
@@ -121,6 +135,7 @@ impl Served {
     /// [`ServeError::Writer`] if the writer had panicked; [`ServeError::Hub`] if the store was not
     /// tidied up, by which nothing is lost.
     pub fn stop(&self) -> Result<(), ServeError> {
+        self.0.has_stopped.store(true, Ordering::Release);
         let writer = self.0.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         let Some(writer) = writer else {
             return Err(WriterError::Stopped { code: None }.into());

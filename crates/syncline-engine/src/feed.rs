@@ -1,0 +1,204 @@
+//! What a reader of the log is told: the entries of a stretch become one change per record.
+//!
+//! A reader holds records as of places in the log, and not all as of the same one: it has read up to
+//! its cursor, but what became of its own operations told it more of some records. So whatever is
+//! told must lead from *any* place between the cursor and the place of reading to the state that is
+//! told. That is always so of the whole record. It is so of single fields where
+//!
+//! - they are all fields that changed in the stretch, with the values that they have in the end:
+//!   then the last entry of the stretch must be the latest change of the record;
+//! - the record was there throughout;
+//! - the reader sees what the log says. Its images are of no viewer; while a conflict waits for a
+//!   person each writer sees its own value, so no conflict of the record may ever have waited.
+//!
+//! What is told is the record's state at the moment of reading. If it changed behind the stretch it
+//! is told again, as newer, with the next one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use syncline_merge::conflict::ConflictKind;
+use syncline_merge::display::{Field, Fields};
+use syncline_merge::state::Record;
+use syncline_model::clock::Stamp;
+use syncline_model::id::{EntityName, Position, RecordId, Writer};
+use syncline_model::path::Path;
+use syncline_protocol::change::{Content, Gone};
+
+use crate::conflicts::{ConflictRow, Status};
+use crate::log::{ChangeKind, LogEntry};
+
+/// A stretch of the log, record by record.
+///
+/// Hand it the entries in their order with [`Stretch::handle_entry`].
+#[derive(Debug, Default)]
+pub struct Stretch {
+    touched: Vec<Touched>,
+    places: BTreeMap<(EntityName, RecordId), usize>,
+}
+
+/// A record that changed in a stretch of the log.
+#[derive(Clone, Debug)]
+pub struct Touched {
+    /// The type of record.
+    pub entity: EntityName,
+    /// Which record.
+    pub id: RecordId,
+    /// Where it changed first within the stretch.
+    pub first: Position,
+    /// Where it changed last within the stretch.
+    last: Position,
+    /// That change.
+    stamp: Stamp,
+    /// Who made all of the changes; `None` if several did.
+    by: Option<Writer>,
+    /// Whether the record was there before and after each of them.
+    was_there: bool,
+    /// The fields that changed.
+    paths: BTreeSet<Path>,
+}
+
+/// What a reader is told of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Told {
+    /// What it is shown.
+    pub content: Content,
+    /// As of where in the log.
+    pub position: Position,
+    /// Who made the latest change, if it was one writer.
+    pub by: Option<Writer>,
+}
+
+impl Stretch {
+    /// Adds the next entry.
+    pub fn handle_entry(&mut self, position: Position, entry: LogEntry) {
+        if entry.kind == ChangeKind::Overwrite {
+            // It tells of a domain; the record did not change.
+            return;
+        }
+        let LogEntry { entity, id, stamp, origin, before, after, .. } = entry;
+        let was_there = before.is_some() && after.is_some();
+        let key = (entity, id);
+        let place = match self.places.get(&key) {
+            Some(place) => *place,
+            None => {
+                self.places.insert(key.clone(), self.touched.len());
+                self.touched.push(Touched {
+                    entity: key.0,
+                    id: key.1,
+                    first: position,
+                    last: position,
+                    stamp,
+                    by: Some(origin.clone()),
+                    was_there: true,
+                    paths: BTreeSet::new(),
+                });
+                self.touched.len() - 1
+            }
+        };
+        let Some(touched) = self.touched.get_mut(place) else { return };
+        (touched.last, touched.stamp) = (position, stamp);
+        touched.by.take_if(|by| *by != origin);
+        touched.was_there &= was_there;
+        if touched.was_there {
+            let changed = before.into_iter().chain(after).flatten();
+            touched.paths.extend(changed.map(|(path, _)| path));
+        }
+    }
+
+    /// Returns how many records changed.
+    pub const fn len(&self) -> usize {
+        self.touched.len()
+    }
+
+    /// Returns whether none did.
+    pub const fn is_empty(&self) -> bool {
+        self.touched.is_empty()
+    }
+
+    /// Returns the records that changed, in the order of their first changes.
+    pub fn into_touched(self) -> Vec<Touched> {
+        self.touched
+    }
+}
+
+impl Touched {
+    /// Returns whether the last change of the stretch is the latest of the record.
+    ///
+    /// - `record`: as it is now.
+    /// - `reaches_end`: whether the stretch reaches to the end of the log.
+    pub fn is_latest(&self, record: &Record, reaches_end: bool) -> bool {
+        // Changes of one site follow each other by their clocks; those of several sites do not.
+        let Stamp { clock, site } = self.stamp;
+        reaches_end || record.version.entries() == [(site, clock)]
+    }
+
+    /// Returns whether fields may be told, if no conflict of the record ever waited for a person.
+    pub fn may_tell_fields(&self, record: &Record, reaches_end: bool) -> bool {
+        self.was_there && self.is_latest(record, reaches_end)
+    }
+
+    /// Returns the whole record, or that it is gone.
+    ///
+    /// - `shown`: what the reader is shown of it; `None` if it is not there.
+    /// - `is_latest`: as [`Touched::is_latest`] says.
+    /// - `end`: the place of reading.
+    pub fn whole(&self, shown: Option<Fields>, is_latest: bool, end: Position) -> Told {
+        Told {
+            content: shown.map_or(Content::Gone(Gone::Deleted), Content::Record),
+            position: if is_latest { self.last } else { end },
+            by: self.by.clone().filter(|_| is_latest),
+        }
+    }
+
+    /// Returns the fields that changed, or the whole record where that is no longer.
+    ///
+    /// Only if [`Touched::may_tell_fields`] says so and no conflict of the record
+    /// [ever waited](has_waited).
+    pub fn fields(&self, shown: Option<Fields>, end: Position) -> Told {
+        let Some(shown) = shown else {
+            return self.whole(None, true, end);
+        };
+        let changed = |path: &Path| self.paths.contains(path);
+        let set = shown.iter().filter(|(path, _)| changed(path));
+        let is_shown = |path: &Path| shown.binary_search_by(|(known, _)| known.cmp(path)).is_ok();
+        let unset: Vec<Path> = self.paths.iter().filter(|path| !is_shown(path)).cloned().collect();
+        let unset_bytes: usize = unset.iter().map(|path| path.as_str().len() + PAD_BYTES).sum();
+        let bytes = set.clone().map(field_bytes).sum::<usize>() + unset_bytes;
+        if bytes >= bytes_of_fields(&shown) {
+            return self.whole(Some(shown), true, end);
+        }
+        let content = Content::Fields { set: set.cloned().collect(), unset, text: Vec::new() };
+        Told { content, position: self.last, by: self.by.clone() }
+    }
+}
+
+/// What stands around a path or a value in a message, in bytes, about.
+const PAD_BYTES: usize = 4;
+
+fn field_bytes((path, leaf): &Field) -> usize {
+    path.as_str().len() + leaf.as_str().len() + PAD_BYTES
+}
+
+/// Returns how long fields are as a message, in bytes, about.
+pub fn bytes_of_fields(fields: &Fields) -> usize {
+    fields.iter().map(field_bytes).sum()
+}
+
+/// Returns how long a content is as a message, in bytes, about.
+pub fn bytes_of(content: &Content) -> usize {
+    match content {
+        Content::Record(fields) => bytes_of_fields(fields),
+        Content::Fields { set, unset, .. } => {
+            let unset = unset.iter().map(|path| path.as_str().len() + PAD_BYTES);
+            bytes_of_fields(set) + unset.sum::<usize>()
+        }
+        Content::Gone(_) => PAD_BYTES,
+    }
+}
+
+/// Returns whether a listed conflict waits for a person, or may have done so.
+pub fn has_waited(row: &ConflictRow) -> bool {
+    let is_plain = matches!(row.conflict.kind, ConflictKind::Values | ConflictKind::Texts);
+    let is_settled = matches!(row.status, Status::Settled | Status::Closed);
+    row.conflict.open || !is_plain || !is_settled
+}
