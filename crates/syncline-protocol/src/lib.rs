@@ -15,6 +15,7 @@
 //! | where a client stands | [`cursor`] |
 //! | the two ends of a live connection | [`session`] |
 //! | how all that is written and read | [`long`], [`compact`] |
+//! | compressed messages | [`compress`] |
 //!
 //! # What this crate promises
 //!
@@ -23,6 +24,7 @@
 
 pub mod change;
 pub mod compact;
+pub mod compress;
 pub mod cursor;
 pub mod error;
 pub mod limits;

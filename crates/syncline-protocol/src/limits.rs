@@ -60,6 +60,20 @@ pub const NAMES_MAX: usize = 4_096;
 /// [`NAMES_MAX`] it bounds what one connection remembers.
 pub const NAME_INDEXED_BYTES_MAX: usize = 256;
 
+/// Shortest text that is compressed without a dictionary, in bytes: below it codings add more than they
+/// save.
+pub const COMPRESSED_BYTES_MIN: usize = 256;
+
+/// How many times its size a compressed message may grow, once it grows beyond
+/// [`COMPRESSION_FREE_BYTES`]. A page of records of one kind grows some 20 times.
+pub const COMPRESSION_RATIO_MAX: usize = 250;
+
+/// How large a compressed message may grow whatever its size, in bytes.
+pub const COMPRESSION_FREE_BYTES: usize = 64 << 10;
+
+/// Memory that a compressed message may ask for to look back, as a power of two of bytes.
+pub const COMPRESSION_WINDOW_LOG_MAX: u32 = 24;
+
 /// Most views that one connection follows.
 pub const VIEWS_MAX: usize = 64;
 
@@ -102,3 +116,4 @@ const _: () = assert!(BATCH_OPERATIONS <= PUSH_OPERATIONS_MAX);
 const _: () = assert!(RETRY_MS_FIRST <= RETRY_MS_MAX);
 const _: () = assert!(PUSHES_UNANSWERED < PUSHES_UNANSWERED_MAX);
 const _: () = assert!(PULL_BYTES <= MESSAGE_BYTES_MAX);
+const _: () = assert!(ANSWER_BYTES_MAX <= 1 << COMPRESSION_WINDOW_LOG_MAX);
