@@ -238,6 +238,12 @@ impl FromStr for Number {
     }
 }
 
+impl From<i32> for Number {
+    fn from(value: i32) -> Self {
+        i64::from(value).into()
+    }
+}
+
 impl From<i64> for Number {
     fn from(value: i64) -> Self {
         Self { text: value.to_string().into() }

@@ -82,6 +82,12 @@ impl From<bool> for Json {
     }
 }
 
+impl From<i32> for Json {
+    fn from(value: i32) -> Self {
+        Self::Number(i64::from(value).into())
+    }
+}
+
 impl From<i64> for Json {
     fn from(value: i64) -> Self {
         Self::Number(value.into())

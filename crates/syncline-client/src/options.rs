@@ -1,0 +1,111 @@
+//! How a client is opened.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Fetches a new access token; `None` if there is none now.
+pub(crate) type Refresh = Arc<dyn Fn() -> Option<String> + Send + Sync>;
+
+/// How a client is opened.
+#[derive(Clone)]
+pub struct Options {
+    pub(crate) path: PathBuf,
+    pub(crate) url: Option<String>,
+    pub(crate) token: String,
+    pub(crate) refresh: Option<Refresh>,
+    pub(crate) name: Option<String>,
+    pub(crate) entities: Vec<String>,
+    pub(crate) strategy: Strategy,
+}
+
+/// When edits are sent, and whether the client stays connected.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Strategy {
+    /// Connected all the time; each edit is sent at once.
+    #[default]
+    Immediate,
+    /// Connected all the time; edits are sent once so many wait, or the oldest has waited so long.
+    Batch {
+        /// How many edits are enough.
+        operations: usize,
+        /// How long the first one waits at most.
+        within: Duration,
+    },
+    /// Connects every so often, sends and fetches all there is, and leaves.
+    Scheduled(Duration),
+    /// Connects when the app says so ([`Client::sync`](crate::Client::sync)), sends and fetches all
+    /// there is, and leaves.
+    EventDriven,
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("path", &self.path)
+            .field("url", &self.url)
+            .field("name", &self.name)
+            .field("entities", &self.entities)
+            .field("strategy", &self.strategy)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Options {
+    /// Keeps the records of a hub in a file, which is made where there is none.
+    ///
+    /// - `url`: `https://…` or `http://…`, the hub's address without `/v1`.
+    /// - `token`: the access token.
+    pub fn new(path: impl Into<PathBuf>, url: &str, token: &str) -> Self {
+        let url = Some(url.to_owned());
+        Self { url, token: token.to_owned(), ..Self::offline(path) }
+    }
+
+    /// Keeps records in a file and connects to nothing. What is edited is sent when the file is opened
+    /// with an address.
+    pub fn offline(path: impl Into<PathBuf>) -> Self {
+        Self {
+            path: path.into(),
+            url: None,
+            token: String::new(),
+            refresh: None,
+            name: None,
+            entities: Vec::new(),
+            strategy: Strategy::Immediate,
+        }
+    }
+
+    /// Names the client. The hub knows it by this name and a random word, which a copy of the file does
+    /// not share.
+    #[must_use]
+    pub fn client_id(mut self, name: &str) -> Self {
+        self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Follows these types of record only; all that the client may see otherwise.
+    #[must_use]
+    pub fn entities<'e>(mut self, entities: impl IntoIterator<Item = &'e str>) -> Self {
+        self.entities = entities.into_iter().map(str::to_owned).collect();
+        self
+    }
+
+    /// Says when edits are sent.
+    #[must_use]
+    pub const fn strategy(mut self, strategy: Strategy) -> Self {
+        self.strategy = strategy;
+        self
+    }
+
+    /// Has a new access token fetched where the hub accepts the old one no more. It is called on the
+    /// client's own thread and may take its time.
+    #[must_use]
+    pub fn refresh_token(
+        mut self,
+        fetch: impl Fn() -> Option<String> + Send + Sync + 'static,
+    ) -> Self {
+        self.refresh = Some(Arc::new(fetch));
+        self
+    }
+}

@@ -1,0 +1,213 @@
+//! What a client keeps: the records that the hub has confirmed, the operations that it has not, and how
+//! far the client has come.
+//!
+//! Every step of `docs/protocol.md` §8 is one transaction, durable when it returns. A crash between
+//! any two of them loses nothing and repeats nothing.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | the tables | [`tables`] |
+//! | what is refused when a file is opened, and whose its operations are | [`open`] |
+//! | edits being queued, operations being sent, refused, made anew | [`queue`] |
+//! | results and changes coming in | [`incoming`] |
+//! | texts with edits that wait | [`anchor`] |
+
+mod anchor;
+mod incoming;
+mod open;
+mod place;
+mod queue;
+mod rows;
+mod seal;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeSet;
+use std::path::{Path as FilePath, PathBuf};
+
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use syncline_merge::display::Fields;
+use syncline_model::id::{ClientId, EntityName, Position, RecordId};
+use syncline_protocol::change::OpenConflict;
+use syncline_protocol::operation::Operation;
+use syncline_protocol::token::TokenText;
+
+use crate::error::{ClientError, StoreError};
+use crate::view;
+
+pub(crate) use anchor::Anchor;
+pub(crate) use incoming::{Incoming, Settled};
+pub(crate) use queue::Draft;
+pub(crate) use seal::Seal;
+
+/// Names a record.
+pub(crate) type Key = (EntityName, RecordId);
+
+/// What the hub has confirmed of a record.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Confirmed {
+    /// Its fields; `None` where it is not there.
+    pub(crate) fields: Option<Fields>,
+    /// What was seen by that; `None` for nothing.
+    pub(crate) token: Option<TokenText>,
+    /// As of where in the log.
+    pub(crate) position: Position,
+    /// Conflicts that wait for a person.
+    pub(crate) conflicts: Vec<OpenConflict>,
+}
+
+/// An operation that waits or was set aside.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Queued {
+    /// Its place among all operations of the file.
+    pub(crate) sequence: i64,
+    /// Whose it is.
+    pub(crate) client: ClientId,
+    /// The operation.
+    pub(crate) operation: Operation,
+    /// Whether it is sent before others.
+    pub(crate) priority: bool,
+    /// Why it was set aside; `None` while it waits.
+    pub(crate) refusal: Option<Refusal>,
+}
+
+/// Why an operation was set aside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// The stable code, with a page in `docs/errors/`.
+    pub code: Box<str>,
+    /// What was wrong, without any value of a record.
+    pub detail: Box<str>,
+}
+
+/// What is kept of one record.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Kept {
+    pub(crate) confirmed: Option<Confirmed>,
+    pub(crate) anchors: Vec<Anchor>,
+    pub(crate) queued: Vec<Queued>,
+}
+
+impl Kept {
+    /// Returns what is shown.
+    pub(crate) fn shown(&self) -> Option<Fields> {
+        let waiting = self.queued.iter().filter(|queued| queued.refusal.is_none());
+        view::shown(
+            self.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref()),
+            &self.anchors,
+            waiting.map(|queued| &queued.operation),
+        )
+    }
+
+    /// Returns the token of the confirmed record.
+    pub(crate) fn token(&self) -> Option<&TokenText> {
+        self.confirmed.as_ref().and_then(|confirmed| confirmed.token.as_ref())
+    }
+}
+
+/// The file of a client, open for writing. One process has it.
+#[derive(Debug)]
+pub(crate) struct Store {
+    connection: Connection,
+    _witness: place::Witness,
+    path: PathBuf,
+    client: ClientId,
+    next: u64,
+    /// The first counter of this process: what is older may have been sent.
+    opened_at: u64,
+    /// Counters since then that were handed out to be sent.
+    handed: BTreeSet<u64>,
+    queued: u64,
+    seal: Seal,
+}
+
+impl Store {
+    /// Opens the file, and makes it where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError::Store`]: another process has it, it is of a newer program or of another one, or
+    /// the disk says no. Nothing was changed.
+    pub(crate) fn open(
+        path: &FilePath,
+        name: Option<&ClientId>,
+        seal: Seal,
+    ) -> Result<Self, ClientError> {
+        let open::Opened { connection, witness, client, next } = open::open(path, name, &seal)?;
+        let queued = rows::count(&connection, "SELECT count(*) FROM queue")?;
+        Ok(Self {
+            connection,
+            _witness: witness,
+            path: path.to_owned(),
+            client,
+            next,
+            opened_at: next,
+            handed: BTreeSet::new(),
+            queued,
+            seal,
+        })
+    }
+
+    /// Opens what only reads.
+    pub(crate) fn reader(&self) -> Result<Reader, StoreError> {
+        Ok(Reader { connection: open::reader(&self.path)?, seal: self.seal.clone() })
+    }
+
+    /// Returns whose new operations are.
+    pub(crate) const fn client(&self) -> &ClientId {
+        &self.client
+    }
+
+    /// Returns the connection of the writer, for reading what it just wrote.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        Rows { connection: &self.connection, seal: &self.seal }
+    }
+
+    /// Removes all that is kept: records, operations, cursors. The client's name is used no more.
+    pub(crate) fn wipe(&mut self) -> Result<(), StoreError> {
+        let fail = StoreError::on("wipe the file");
+        let transaction = self.begin()?;
+        for table in ["records", "views", "queue", "anchors"] {
+            transaction.execute(&format!("DELETE FROM {table}"), ()).map_err(&fail)?;
+        }
+        transaction
+            .execute("DELETE FROM meta WHERE key IN ('client', 'name', 'next', 'incarnation')", ())
+            .map_err(&fail)?;
+        transaction.commit().map_err(&fail)?;
+        self.queued = 0;
+        // What was deleted leaves the file and its log, too.
+        self.connection
+            .execute_batch(
+                "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
+            )
+            .map_err(&fail)
+    }
+
+    fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
+        self.connection
+            .transaction_with_behavior(TransactionBehavior::Immediate)
+            .map_err(StoreError::on("begin a transaction"))
+    }
+}
+
+/// A second connection, so that reads do not wait for the disk.
+#[derive(Debug)]
+pub(crate) struct Reader {
+    connection: Connection,
+    seal: Seal,
+}
+
+impl Reader {
+    /// Returns what reads the rows.
+    pub(crate) fn rows(&self) -> Rows<'_> {
+        Rows { connection: &self.connection, seal: &self.seal }
+    }
+}
+
+/// Reads rows, within a transaction or without.
+#[derive(Clone, Copy)]
+pub(crate) struct Rows<'a> {
+    connection: &'a Connection,
+    seal: &'a Seal,
+}

@@ -1,0 +1,243 @@
+//! Texts with edits that wait.
+//!
+//! An edit counts the characters of the text that it was made for: the text that came with its base
+//! and the client's own edits since. The text that the first waiting edit of a field was made for is
+//! kept as its *anchor*, with the token that came with it. Later edits are made for what is shown,
+//! which is the anchor with the waiting edits, and bear the anchor's token. So the hub reads each
+//! edit against exactly the text that its writer saw. An operation that is answered moves the anchor
+//! over its own edit.
+//!
+//! Edits that were never handed out may be made anew for the text that the hub answered with, so
+//! that who types without a pause sees what others type.
+
+use rusqlite::Row;
+use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_merge::text::ot::{Side, TextOperation, transform};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+use syncline_protocol::long::write_operation;
+use syncline_protocol::operation::Operation;
+use syncline_protocol::predict::predict;
+use syncline_protocol::token::TokenText;
+
+use super::rows::execute;
+use super::{Kept, Key, Queued, Rows, StoreError};
+use crate::limits::TEXT_EDITS_REBASED_MAX;
+use crate::view::{self, texts_edited, value_of};
+
+/// The text that waiting edits of a field were made for.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Anchor {
+    /// The field.
+    pub(crate) path: Path,
+    /// The token that came with it; `None` if the record was not there.
+    pub(crate) token: Option<TokenText>,
+    /// The value of the field before the first operation that waits.
+    pub(crate) value: Option<Leaf>,
+}
+
+impl Rows<'_> {
+    /// Returns the anchors of a record, by path.
+    pub(super) fn anchors(&self, key: &Key) -> Result<Vec<Anchor>, StoreError> {
+        type Raw = (String, Option<String>, Option<Vec<u8>>);
+        let raw: Vec<Raw> = self
+            .connection
+            .prepare_cached("SELECT path, token, value FROM anchors WHERE entity = ?1 AND id = ?2")
+            .and_then(|mut statement| {
+                let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+                statement.query_map([key.0.as_str(), key.1.as_str()], row)?.collect()
+            })
+            .map_err(StoreError::on("read the anchors of texts"))?;
+        raw.into_iter().map(|(path, token, value)| self.anchor(&path, token, value)).collect()
+    }
+
+    fn anchor(
+        &self,
+        path: &str,
+        token: Option<String>,
+        value: Option<Vec<u8>>,
+    ) -> Result<Anchor, StoreError> {
+        let damaged = || StoreError::Damaged { table: "anchors" };
+        let value = value.map(|value| {
+            let text = self.seal.open("anchors", value)?;
+            Leaf::parse(&text).map_err(|_| damaged())
+        });
+        Ok(Anchor {
+            path: Path::parse(path).map_err(|_| damaged())?,
+            token: token.map(|token| TokenText::new(&token).map_err(|_| damaged())).transpose()?,
+            value: value.transpose()?,
+        })
+    }
+
+    /// Keeps an anchor.
+    pub(super) fn put_anchor(&self, key: &Key, anchor: &Anchor) -> Result<(), StoreError> {
+        let value = anchor.value.as_ref().map(|value| self.seal.close(value.as_str().to_owned()));
+        execute(
+            self.connection,
+            "write the anchor of a text",
+            "INSERT OR REPLACE INTO anchors (entity, id, path, token, value) \
+             VALUES (?1, ?2, ?3, ?4, ?5)",
+            (
+                key.0.as_str(),
+                key.1.as_str(),
+                anchor.path.as_str(),
+                anchor.token.as_ref().map(TokenText::as_str),
+                value.transpose()?,
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// Moves the anchors over the first operation of a record, which was answered and goes, and drops
+    /// those that no waiting edit needs.
+    ///
+    /// - `kept`: as it was with the operation in the queue.
+    pub(super) fn move_anchors(
+        &self,
+        key: &Key,
+        kept: &Kept,
+        answered: &Operation,
+    ) -> Result<(), StoreError> {
+        let confirmed = kept.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref());
+        let after = view::shown(confirmed, &kept.anchors, std::iter::once(answered));
+        for anchor in &kept.anchors {
+            let value = after.as_ref().and_then(|fields| value_of(fields, &anchor.path)).cloned();
+            if value != anchor.value {
+                self.put_anchor(key, &Anchor { value, ..anchor.clone() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Drops the anchors that no waiting edit needs.
+    pub(super) fn drop_anchors(&self, key: &Key) -> Result<(), StoreError> {
+        let anchors = self.anchors(key)?;
+        if anchors.is_empty() {
+            return Ok(());
+        }
+        let queued = self.queued(key)?;
+        let waiting = || queued.iter().filter(|queued| queued.refusal.is_none());
+        for anchor in anchors {
+            let is_needed = waiting()
+                .any(|queued| texts_edited(&queued.operation.effect).any(|p| *p == anchor.path));
+            if !is_needed {
+                execute(
+                    self.connection,
+                    "drop the anchor of a text",
+                    "DELETE FROM anchors WHERE entity = ?1 AND id = ?2 AND path = ?3",
+                    [key.0.as_str(), key.1.as_str(), anchor.path.as_str()],
+                )?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Makes the waiting edits of a record's texts anew for the confirmed text, where none of them was
+    /// ever handed out.
+    pub(super) fn rebase_texts(
+        &self,
+        key: &Key,
+        was_handed: &dyn Fn(&Queued) -> bool,
+    ) -> Result<(), StoreError> {
+        let kept = self.kept(key)?;
+        let Some(confirmed) = &kept.confirmed else { return Ok(()) };
+        for anchor in &kept.anchors {
+            if anchor.token == confirmed.token {
+                continue;
+            }
+            let text =
+                |leaf: Option<&Leaf>| leaf.and_then(|leaf| leaf.as_string().map(String::from));
+            let old = text(anchor.value.as_ref());
+            let fields = confirmed.fields.as_ref();
+            let new = text(fields.and_then(|fields| value_of(fields, &anchor.path)));
+            let (Some(old), Some(new)) = (old, new) else { continue };
+            let Some(edits) = edits_of(&kept.queued, &anchor.path, was_handed) else { continue };
+            let Some(anew) = transformed(&old, &new, edits) else { continue };
+            for (queued, edit) in anew {
+                let mut operation = queued.operation.clone();
+                operation.base.clone_from(&confirmed.token);
+                let path = anchor.path.clone();
+                operation.effect = Effect::Write(vec![FieldOperation::EditText { path, edit }]);
+                self.put_operation(queued.sequence, &operation)?;
+            }
+            let value = Some(Leaf::string(&new));
+            let (path, token) = (anchor.path.clone(), confirmed.token.clone());
+            self.put_anchor(key, &Anchor { path, token, value })?;
+        }
+        Ok(())
+    }
+
+    fn put_operation(&self, sequence: i64, operation: &Operation) -> Result<(), StoreError> {
+        let damaged = StoreError::Damaged { table: "queue" };
+        let text = self.seal.close(write_operation(operation).map_err(|_| damaged)?)?;
+        execute(
+            self.connection,
+            "write an operation",
+            "UPDATE queue SET operation = ?2 WHERE sequence = ?1",
+            (sequence, text),
+        )?;
+        Ok(())
+    }
+}
+
+/// Returns the edits of a text that wait; nothing if one of them cannot be made anew.
+fn edits_of<'q>(
+    queued: &'q [Queued],
+    path: &Path,
+    was_handed: &dyn Fn(&Queued) -> bool,
+) -> Option<Vec<(&'q Queued, &'q TextOperation)>> {
+    let mut edits = Vec::new();
+    for queued in queued.iter().filter(|queued| queued.refusal.is_none()) {
+        let Effect::Write(operations) = &queued.operation.effect else { return None };
+        let touches = |operation: &FieldOperation| {
+            path.is_prefix_of(operation.path()) || operation.path().is_prefix_of(path)
+        };
+        if !operations.iter().any(touches) {
+            continue;
+        }
+        // What writes other fields as well has seen them as its base says.
+        let [FieldOperation::EditText { edit, .. }] = operations.as_slice() else { return None };
+        if was_handed(queued) {
+            return None;
+        }
+        edits.push((queued, edit));
+    }
+    (edits.len() <= TEXT_EDITS_REBASED_MAX).then_some(edits)
+}
+
+/// Returns edits that were made for `old`, one after another, as edits of `new`.
+fn transformed<'q>(
+    old: &str,
+    new: &str,
+    edits: Vec<(&'q Queued, &TextOperation)>,
+) -> Option<Vec<(&'q Queued, TextOperation)>> {
+    let mut others = TextOperation::from_diff(old, new).ok()?;
+    let mut anew = Vec::with_capacity(edits.len());
+    for (queued, edit) in edits {
+        let (edit, after) = transform(edit, &others, Side::Right).ok()?;
+        others = after;
+        anew.push((queued, edit));
+    }
+    Some(anew)
+}
+
+/// Returns the text of a field before each of a record's waiting operations that edits it, the given
+/// one included: what an edit that is set aside was made for.
+pub(super) fn text_before(kept: &Kept, sequence: i64, path: &Path) -> Option<Leaf> {
+    let confirmed = kept.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref());
+    let before = kept.queued.iter().filter(|queued| queued.refusal.is_none());
+    let before = before.take_while(|queued| queued.sequence < sequence);
+    let mut fields = confirmed.cloned().unwrap_or_default();
+    for anchor in &kept.anchors {
+        fields.retain(|(known, _)| *known != anchor.path);
+        if let Some(value) = &anchor.value {
+            let at = fields.partition_point(|(known, _)| *known < anchor.path);
+            fields.insert(at, (anchor.path.clone(), value.clone()));
+        }
+    }
+    let mut fields = Some(fields);
+    for queued in before {
+        fields = predict(fields.as_ref(), &queued.operation.effect);
+    }
+    fields.as_ref().and_then(|fields| value_of(fields, path)).cloned()
+}

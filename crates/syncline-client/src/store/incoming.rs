@@ -1,0 +1,406 @@
+//! What comes from the hub: results of operations, and changes of records.
+
+use syncline_merge::operation::Effect;
+use syncline_model::cursor::Incarnation;
+use syncline_model::id::{ClientId, OperationId, PartitionId, Position};
+use syncline_model::path::Path;
+use syncline_protocol::change::{Change, Content, OpenConflict};
+use syncline_protocol::message::Page;
+use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
+use syncline_protocol::predict::predict;
+
+use super::open::{get, put};
+use super::rows::{execute, key};
+use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError};
+
+/// What became of an operation, as the machine of the connection says.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Settled {
+    /// The hub has answered.
+    Outcome {
+        /// What it said.
+        outcome: Outcome,
+        /// Counters of operations that come after one that was refused and may have been applied all the
+        /// same.
+        asked: Vec<u64>,
+    },
+    /// One of those was not.
+    SetAside {
+        /// Which one.
+        counter: u64,
+        /// The one that was refused.
+        because: u64,
+    },
+}
+
+/// What came of what the hub said.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Incoming {
+    /// Records of which something else may be shown now.
+    pub(crate) touched: Vec<Key>,
+    /// Operations that were set aside.
+    pub(crate) refused: Vec<(OperationId, Key, Refusal)>,
+    /// Operations that are in conflict.
+    pub(crate) conflicts: Vec<(OperationId, Key, Vec<Box<str>>)>,
+    /// Whether something did not fit: something was lost, and all records are to be read again.
+    pub(crate) is_unfit: bool,
+}
+
+impl Store {
+    /// Takes in what became of operations of a client, in one transaction.
+    pub(crate) fn handle_settled(
+        &mut self,
+        client: &ClientId,
+        settled: &[Settled],
+    ) -> Result<Incoming, StoreError> {
+        let (seal, was_handed) = (self.seal.clone(), self.was_handed());
+        let mut incoming = Incoming::default();
+        let mut removed = Vec::new();
+        let transaction = self.begin()?;
+        let rows = Rows { connection: &transaction, seal: &seal };
+        for settled in settled {
+            let counter = settled.counter();
+            let Some(queued) = rows.operation(client, counter)? else { continue };
+            let is_removed = match settled {
+                Settled::Outcome { outcome, asked } => {
+                    rows.settle(&queued, outcome, asked, &mut incoming)?
+                }
+                Settled::SetAside { because, .. } => {
+                    rows.refuse(&queued, &refused_before(*because), &[], &mut incoming)?;
+                    false
+                }
+            };
+            if is_removed {
+                removed.push(counter);
+            }
+        }
+        incoming.touched.sort_unstable();
+        incoming.touched.dedup();
+        for key in &incoming.touched {
+            rows.drop_anchors(key)?;
+            rows.rebase_texts(key, &was_handed)?;
+        }
+        if incoming.is_unfit {
+            rows.forget_cursors()?;
+        }
+        transaction.commit().map_err(StoreError::on("take in results"))?;
+        for counter in &removed {
+            self.forget_handed(client, *counter);
+        }
+        self.note_removed(removed.len() as u64);
+        Ok(incoming)
+    }
+
+    /// Takes in changes of a view and how far it has come, in one transaction.
+    ///
+    /// A snapshot that is through drops the records that it did not show; operations stay.
+    ///
+    /// - `begins`: whether a snapshot begins with the page.
+    pub(crate) fn handle_page(
+        &mut self,
+        view: u32,
+        page: &Page,
+        begins: bool,
+    ) -> Result<Incoming, StoreError> {
+        let (seal, was_handed) = (self.seal.clone(), self.was_handed());
+        let mut incoming = Incoming::default();
+        let transaction = self.begin()?;
+        let rows = Rows { connection: &transaction, seal: &seal };
+        let snapshot = rows.snapshot_of(view, page, begins)?;
+        for change in &page.changes {
+            let key = (change.entity.clone(), change.id.clone());
+            if rows.take_in(&key, change, snapshot, &mut incoming)? {
+                rows.rebase_texts(&key, &was_handed)?;
+                incoming.touched.push(key);
+            }
+        }
+        if incoming.is_unfit {
+            rows.forget_cursors()?;
+        } else {
+            rows.put_cursor(view, page, snapshot, &mut incoming)?;
+        }
+        transaction.commit().map_err(StoreError::on("take in changes"))?;
+        Ok(incoming)
+    }
+
+    /// Takes note of the hub's incarnation: to be called before anything of it is taken in.
+    pub(crate) fn handle_incarnation(
+        &mut self,
+        incarnation: Incarnation,
+    ) -> Result<(), StoreError> {
+        let seal = self.seal.clone();
+        let transaction = self.begin()?;
+        Rows { connection: &transaction, seal: &seal }.note_incarnation(incarnation)?;
+        transaction.commit().map_err(StoreError::on("write the hub's incarnation"))
+    }
+
+    /// Takes note of what the views follow: a view that follows something else begins anew.
+    pub(crate) fn follow(&mut self, view: u32, entities: &str) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        execute(
+            &transaction,
+            "write a view",
+            "INSERT INTO views (view, entities) VALUES (?1, ?2) ON CONFLICT (view) DO UPDATE SET \
+             cursor = NULL, snapshot = NULL, began = NULL, entities = excluded.entities \
+             WHERE entities <> excluded.entities",
+            (view, entities),
+        )?;
+        transaction.commit().map_err(StoreError::on("write a view"))
+    }
+}
+
+impl Settled {
+    const fn counter(&self) -> u64 {
+        match self {
+            Self::Outcome { outcome, .. } => outcome.counter,
+            Self::SetAside { counter, .. } => *counter,
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Sets an operation aside, with what came after it.
+    fn refuse(
+        &self,
+        queued: &Queued,
+        refusal: &Refusal,
+        asked: &[u64],
+        incoming: &mut Incoming,
+    ) -> Result<(), StoreError> {
+        if queued.refusal.is_some() {
+            return Ok(());
+        }
+        for (queued, refusal) in self.set_aside(queued, refusal, asked)? {
+            let (client, counter) = (queued.client, queued.operation.counter);
+            let key = (queued.operation.entity, queued.operation.id);
+            incoming.touched.push(key.clone());
+            incoming.refused.push((OperationId { client, counter }, key, refusal));
+        }
+        Ok(())
+    }
+
+    /// Settles an operation by its outcome; answers whether it left the queue.
+    fn settle(
+        &self,
+        queued: &Queued,
+        outcome: &Outcome,
+        asked: &[u64],
+        incoming: &mut Incoming,
+    ) -> Result<bool, StoreError> {
+        let operation = &queued.operation;
+        let key = (operation.entity.clone(), operation.id.clone());
+        let id = OperationId { client: queued.client.clone(), counter: operation.counter };
+        match outcome.status {
+            Status::Behind => Ok(false),
+            Status::Rejected | Status::Rebase => {
+                self.refuse(queued, &refusal_of(outcome), asked, incoming)?;
+                Ok(false)
+            }
+            Status::Applied | Status::Merged | Status::Conflict | Status::Duplicate => {
+                let kept = self.kept(&key)?;
+                if queued.refusal.is_none() {
+                    self.move_anchors(&key, &kept, operation)?;
+                }
+                self.confirm(&key, &kept, queued, outcome, incoming)?;
+                self.remove(queued)?;
+                if !outcome.conflicts.is_empty() {
+                    incoming.conflicts.push((id, key.clone(), outcome.conflicts.clone()));
+                }
+                incoming.touched.push(key);
+                Ok(true)
+            }
+        }
+    }
+
+    /// Keeps the record as an operation that was applied has left it.
+    fn confirm(
+        &self,
+        key: &Key,
+        kept: &Kept,
+        queued: &Queued,
+        outcome: &Outcome,
+        incoming: &mut Incoming,
+    ) -> Result<(), StoreError> {
+        let Some(Seen { position, version }) = &outcome.seen else { return Ok(()) };
+        let held = kept.confirmed.as_ref();
+        if held.is_some_and(|held| held.position > *position) {
+            return Ok(());
+        }
+        let fields = held.and_then(|held| held.fields.as_ref());
+        let told = match &outcome.shown {
+            Shown::Record(record) => Ok(record.clone()),
+            shown => shown.apply(predict(fields, &queued.operation.effect)),
+        };
+        let Ok(fields) = told else {
+            incoming.is_unfit = true;
+            return Ok(());
+        };
+        let mut conflicts = held.map(|held| held.conflicts.clone()).unwrap_or_default();
+        for id in &outcome.conflicts {
+            if conflicts.iter().all(|known| known.id != *id) {
+                let path = path_of(&queued.operation.effect);
+                conflicts.push(OpenConflict { id: id.clone(), path });
+            }
+        }
+        let token = Some(version.clone());
+        let confirmed = Confirmed { fields, token, position: *position, conflicts };
+        self.put_confirmed(key, &confirmed, None)
+    }
+
+    /// Takes in a change; answers whether something else may be shown now.
+    fn take_in(
+        &self,
+        key: &Key,
+        change: &Change,
+        snapshot: Option<i64>,
+        incoming: &mut Incoming,
+    ) -> Result<bool, StoreError> {
+        let held = self.confirmed(key)?;
+        let Seen { position, version } = &change.seen;
+        if let Some(held) = &held {
+            let is_delta = matches!(change.content, Content::Fields { .. });
+            if held.position > *position || (held.position == *position && is_delta) {
+                self.note_shown(key, snapshot)?;
+                return Ok(false);
+            }
+        }
+        let Ok(fields) = change.content.apply(held.and_then(|held| held.fields)) else {
+            incoming.is_unfit = true;
+            return Ok(false);
+        };
+        let (token, conflicts) = (Some(version.clone()), change.conflicts.clone());
+        let confirmed = Confirmed { fields, token, position: *position, conflicts };
+        self.put_confirmed(key, &confirmed, snapshot)?;
+        Ok(true)
+    }
+
+    /// Takes note that a snapshot has shown a record.
+    fn note_shown(&self, key: &Key, snapshot: Option<i64>) -> Result<(), StoreError> {
+        let Some(snapshot) = snapshot else { return Ok(()) };
+        let sql = "UPDATE records SET snapshot = ?3 WHERE entity = ?1 AND id = ?2";
+        let names = (key.0.as_str(), key.1.as_str(), snapshot);
+        execute(self.connection, "write a record", sql, names)?;
+        Ok(())
+    }
+
+    /// Takes note of whose positions are told from now on: those of another incarnation are older
+    /// than all of this one.
+    fn note_incarnation(&self, incarnation: Incarnation) -> Result<(), StoreError> {
+        let incarnation = incarnation.to_string();
+        if get(self.connection, "incarnation")?.as_ref() != Some(&incarnation) {
+            execute(self.connection, "begin anew", "UPDATE records SET position = 0", ())?;
+            put(self.connection, "incarnation", &incarnation)?;
+        }
+        Ok(())
+    }
+
+    /// Returns the number of the snapshot that a page is part of, a new one where it begins.
+    fn snapshot_of(&self, view: u32, page: &Page, begins: bool) -> Result<Option<i64>, StoreError> {
+        self.note_incarnation(page.cursor.log.incarnation())?;
+        if !page.is_snapshot {
+            return Ok(None);
+        }
+        let began = began(page);
+        let under_way: Option<(Option<i64>, Option<i64>)> = self
+            .connection
+            .prepare_cached("SELECT snapshot, began FROM views WHERE view = ?1")
+            .and_then(|mut statement| {
+                let mut found =
+                    statement.query_map([view], |row| Ok((row.get(0)?, row.get(1)?)))?;
+                found.next().transpose()
+            })
+            .map_err(StoreError::on("read a view"))?;
+        if let Some((Some(snapshot), Some(known))) = under_way
+            && known == began
+            && !begins
+        {
+            return Ok(Some(snapshot));
+        }
+        let last = get(self.connection, "snapshots")?;
+        let last: i64 = last.and_then(|last| last.parse().ok()).unwrap_or_default();
+        put(self.connection, "snapshots", &(last + 1).to_string())?;
+        Ok(Some(last + 1))
+    }
+
+    /// Keeps how far a view has come, and ends a snapshot that is through.
+    fn put_cursor(
+        &self,
+        view: u32,
+        page: &Page,
+        snapshot: Option<i64>,
+        incoming: &mut Incoming,
+    ) -> Result<(), StoreError> {
+        let is_through = page.cursor.snapshot.is_none();
+        if let (Some(snapshot), true) = (snapshot, is_through) {
+            incoming.touched.extend(self.drop_unshown(snapshot, began(page))?);
+        }
+        let under_way = snapshot.filter(|_| !is_through);
+        execute(
+            self.connection,
+            "write a cursor",
+            "INSERT INTO views (view, entities, cursor, snapshot, began) VALUES (?1, '', ?2, ?3, ?4) \
+             ON CONFLICT (view) DO UPDATE SET cursor = excluded.cursor, \
+             snapshot = excluded.snapshot, began = excluded.began",
+            (view, page.cursor.to_string(), under_way, under_way.map(|_| began(page))),
+        )?;
+        Ok(())
+    }
+
+    /// Drops the records that a snapshot has not shown; what is newer than it comes by the log.
+    fn drop_unshown(&self, snapshot: i64, began: i64) -> Result<Vec<Key>, StoreError> {
+        let fail = StoreError::on("drop records");
+        let dropped: Vec<(String, String)> = self
+            .connection
+            .prepare_cached(
+                "DELETE FROM records WHERE snapshot <> ?1 AND position <= ?2 RETURNING entity, id",
+            )
+            .and_then(|mut statement| {
+                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                statement.query_map((snapshot, began), row)?.collect()
+            })
+            .map_err(fail)?;
+        dropped.iter().map(|(entity, id)| key(entity, id)).collect()
+    }
+
+    /// Has all views begin anew with the next connection.
+    fn forget_cursors(&self) -> Result<(), StoreError> {
+        let sql = "UPDATE views SET cursor = NULL, snapshot = NULL, began = NULL";
+        execute(self.connection, "forget the cursors", sql, ())?;
+        Ok(())
+    }
+}
+
+fn began(page: &Page) -> i64 {
+    let Position(position) = page.cursor.log.position(PartitionId(0));
+    i64::try_from(position).unwrap_or(i64::MAX)
+}
+
+/// Says why what comes after a refused operation was set aside.
+pub(super) fn refused_before(counter: u64) -> Refusal {
+    let detail = format!("operation {counter}, which must come first, was refused");
+    Refusal { code: "OPERATION_AFTER_REFUSED".into(), detail: detail.into() }
+}
+
+fn refusal_of(outcome: &Outcome) -> Refusal {
+    match &outcome.problem {
+        Some(problem) => Refusal { code: problem.code.clone(), detail: problem.detail.clone() },
+        None => {
+            let code = match outcome.status {
+                Status::Rebase => "REBASE",
+                _ => "OPERATION_REFUSED",
+            };
+            Refusal { code: code.into(), detail: "the hub did not say why".into() }
+        }
+    }
+}
+
+/// Returns the field that an operation writes, or the root if there are several.
+fn path_of(effect: &Effect) -> Path {
+    match effect {
+        Effect::Write(operations) => match operations.as_slice() {
+            [one] => one.path().clone(),
+            _ => Path::root(),
+        },
+        Effect::Delete => Path::root(),
+    }
+}

@@ -1,0 +1,313 @@
+//! Reading and writing of single rows.
+
+use rusqlite::{Connection, OptionalExtension, Params, Row};
+use syncline_merge::display::Fields;
+use syncline_model::id::{ClientId, EntityName, Position, RecordId};
+use syncline_model::json::fields::{flatten, unflatten};
+use syncline_model::json::{Json, Object, parse};
+use syncline_model::path::Path;
+use syncline_protocol::change::OpenConflict;
+use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::long::read_operation;
+use syncline_protocol::token::TokenText;
+
+use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Seal};
+use crate::error::StoreError;
+
+const fn damaged(table: &'static str) -> StoreError {
+    StoreError::Damaged { table }
+}
+
+/// Returns the number that a statement answers with.
+pub(super) fn count(connection: &Connection, sql: &str) -> Result<u64, StoreError> {
+    let count: i64 =
+        connection.query_one(sql, (), |row| row.get(0)).map_err(StoreError::on("count"))?;
+    Ok(count.unsigned_abs())
+}
+
+/// Carries out a statement that is used often; returns how many rows it changed.
+pub(super) fn execute(
+    connection: &Connection,
+    action: &'static str,
+    sql: &str,
+    params: impl Params,
+) -> Result<usize, StoreError> {
+    connection
+        .prepare_cached(sql)
+        .and_then(|mut statement| statement.execute(params))
+        .map_err(StoreError::on(action))
+}
+
+/// Returns a record's fields as text.
+pub(super) fn text_of(fields: &Fields) -> Result<String, StoreError> {
+    let object = unflatten(fields.iter().map(|(path, leaf)| (path, leaf)));
+    let object = object.map_err(|_| damaged("records"))?;
+    Ok(Json::from(object).to_compact_string())
+}
+
+fn conflicts_text(conflicts: &[OpenConflict]) -> String {
+    let one = |conflict: &OpenConflict| {
+        let mut object = Object::new();
+        object.insert("id", &*conflict.id);
+        object.insert("path", conflict.path.as_str());
+        Json::from(object)
+    };
+    Json::from(conflicts.iter().map(one).collect::<Vec<_>>()).to_compact_string()
+}
+
+fn conflicts_of(text: &str) -> Result<Vec<OpenConflict>, StoreError> {
+    let one = |json: &Json| {
+        let object = json.as_object()?;
+        let path = Path::parse(object.get("path")?.as_str()?).ok()?;
+        Some(OpenConflict { id: object.get("id")?.as_str()?.into(), path })
+    };
+    let json = parse(text.as_bytes()).ok();
+    let list = json.as_ref().and_then(Json::as_array);
+    list.and_then(|list| list.iter().map(one).collect()).ok_or(damaged("records"))
+}
+
+/// A row of `queue` as SQLite has it.
+struct RawQueued {
+    sequence: i64,
+    client: String,
+    operation: Vec<u8>,
+    priority: bool,
+    code: Option<String>,
+    detail: Option<String>,
+}
+
+/// The columns that [`RawQueued::read`] reads.
+const QUEUED: &str = "sequence, client, operation, priority, code, detail";
+
+impl RawQueued {
+    fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            sequence: row.get(0)?,
+            client: row.get(1)?,
+            operation: row.get(2)?,
+            priority: row.get(3)?,
+            code: row.get(4)?,
+            detail: row.get(5)?,
+        })
+    }
+
+    fn parse(self, seal: &Seal) -> Result<Queued, StoreError> {
+        let text = seal.open("queue", self.operation)?;
+        let refusal = self.code.map(|code| Refusal {
+            code: code.into(),
+            detail: self.detail.unwrap_or_default().into(),
+        });
+        Ok(Queued {
+            sequence: self.sequence,
+            client: ClientId::new(&self.client).map_err(|_| damaged("queue"))?,
+            operation: read_operation(text.as_bytes()).map_err(|_| damaged("queue"))?,
+            priority: self.priority,
+            refusal,
+        })
+    }
+}
+
+impl Rows<'_> {
+    /// Returns what is kept of a record.
+    pub(crate) fn kept(&self, key: &Key) -> Result<Kept, StoreError> {
+        Ok(Kept {
+            confirmed: self.confirmed(key)?,
+            anchors: self.anchors(key)?,
+            queued: self.queued(key)?,
+        })
+    }
+
+    /// Returns what the hub has confirmed of a record.
+    pub(crate) fn confirmed(&self, key: &Key) -> Result<Option<Confirmed>, StoreError> {
+        type Raw = (Option<Vec<u8>>, Option<String>, i64, String);
+        let raw: Option<Raw> = self
+            .connection
+            .prepare_cached(
+                "SELECT fields, token, position, conflicts FROM records \
+                 WHERE entity = ?1 AND id = ?2",
+            )
+            .and_then(|mut statement| {
+                let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
+                statement.query_row([key.0.as_str(), key.1.as_str()], row).optional()
+            })
+            .map_err(StoreError::on("read a record"))?;
+        let Some((fields, token, position, conflicts)) = raw else { return Ok(None) };
+        let fields = fields.map(|fields| self.fields(fields)).transpose()?;
+        let token = token.map(|token| TokenText::new(&token).map_err(|_| damaged("records")));
+        Ok(Some(Confirmed {
+            fields,
+            token: token.transpose()?,
+            position: Position(position.unsigned_abs()),
+            conflicts: conflicts_of(&conflicts)?,
+        }))
+    }
+
+    fn fields(&self, bytes: Vec<u8>) -> Result<Fields, StoreError> {
+        let text = self.seal.open("records", bytes)?;
+        flatten(text.as_bytes()).map_err(|_| damaged("records"))
+    }
+
+    /// Keeps what the hub has confirmed of a record.
+    ///
+    /// - `snapshot`: the snapshot that shows it; `None` leaves what is known of that.
+    pub(super) fn put_confirmed(
+        &self,
+        key: &Key,
+        confirmed: &Confirmed,
+        snapshot: Option<i64>,
+    ) -> Result<(), StoreError> {
+        let fields = confirmed.fields.as_ref().map(text_of).transpose()?;
+        let fields = fields.map(|fields| self.seal.close(fields)).transpose()?;
+        let position = i64::try_from(confirmed.position.0).map_err(|_| damaged("records"))?;
+        execute(
+            self.connection,
+            "write a record",
+            "INSERT INTO records (entity, id, fields, token, position, conflicts, snapshot) \
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 0)) ON CONFLICT (entity, id) DO UPDATE \
+             SET fields = excluded.fields, token = excluded.token, position = excluded.position, \
+             conflicts = excluded.conflicts, snapshot = coalesce(?7, snapshot)",
+            (
+                key.0.as_str(),
+                key.1.as_str(),
+                fields,
+                confirmed.token.as_ref().map(TokenText::as_str),
+                position,
+                conflicts_text(&confirmed.conflicts),
+                snapshot,
+            ),
+        )?;
+        Ok(())
+    }
+
+    /// Returns the operations of a record, in order, with those that were set aside.
+    pub(crate) fn queued(&self, key: &Key) -> Result<Vec<Queued>, StoreError> {
+        let sql =
+            format!("SELECT {QUEUED} FROM queue WHERE entity = ?1 AND id = ?2 ORDER BY sequence");
+        self.queued_by(&sql, [key.0.as_str(), key.1.as_str()])
+    }
+
+    /// Returns operations that wait, in order, at most `limit`.
+    pub(crate) fn pending(&self, limit: usize) -> Result<Vec<Queued>, StoreError> {
+        let sql =
+            format!("SELECT {QUEUED} FROM queue WHERE code IS NULL ORDER BY sequence LIMIT ?1");
+        self.queued_by(&sql, [i64::try_from(limit).unwrap_or(i64::MAX)])
+    }
+
+    /// Returns the operations that were set aside, in order.
+    pub(crate) fn aside(&self) -> Result<Vec<Queued>, StoreError> {
+        let sql = format!("SELECT {QUEUED} FROM queue WHERE code IS NOT NULL ORDER BY sequence");
+        self.queued_by(&sql, ())
+    }
+
+    /// Returns operations of a client that wait and whose lane does not stand, behind `after`, in
+    /// order, at most `limit`.
+    pub(crate) fn waiting(
+        &self,
+        client: &ClientId,
+        after: i64,
+        limit: usize,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let sql = format!(
+            "SELECT {QUEUED} FROM queue AS q WHERE client = ?1 AND sequence > ?2 AND code IS NULL \
+             AND (asked OR NOT EXISTS (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL \
+             AND r.entity = q.entity AND r.id = q.id AND r.sequence < q.sequence)) \
+             ORDER BY sequence LIMIT ?3"
+        );
+        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        self.queued_by(&sql, (client.as_str(), after, limit))
+    }
+
+    /// Returns operations of a client that wait behind `after`, whether their lane stands or not.
+    pub(super) fn all_waiting(
+        &self,
+        client: &ClientId,
+        after: i64,
+    ) -> Result<Vec<Queued>, StoreError> {
+        let sql = format!(
+            "SELECT {QUEUED} FROM queue WHERE client = ?1 AND sequence > ?2 AND code IS NULL \
+             ORDER BY sequence"
+        );
+        self.queued_by(&sql, (client.as_str(), after))
+    }
+
+    /// Returns one operation.
+    pub(crate) fn operation(
+        &self,
+        client: &ClientId,
+        counter: u64,
+    ) -> Result<Option<Queued>, StoreError> {
+        let sql = format!("SELECT {QUEUED} FROM queue WHERE client = ?1 AND counter = ?2");
+        let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+        Ok(self.queued_by(&sql, (client.as_str(), counter))?.pop())
+    }
+
+    /// Returns the client of the oldest operation that waits and can be sent.
+    pub(crate) fn oldest_client(&self) -> Result<Option<ClientId>, StoreError> {
+        let sql = format!(
+            "SELECT {QUEUED} FROM queue AS q WHERE code IS NULL AND (asked OR NOT EXISTS \
+             (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL AND r.entity = q.entity \
+             AND r.id = q.id AND r.sequence < q.sequence)) ORDER BY sequence LIMIT 1"
+        );
+        Ok(self.queued_by(&sql, ())?.pop().map(|queued| queued.client))
+    }
+
+    fn queued_by(&self, sql: &str, params: impl Params) -> Result<Vec<Queued>, StoreError> {
+        let raw: Vec<RawQueued> = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| statement.query_map(params, RawQueued::read)?.collect())
+            .map_err(StoreError::on("read the queue"))?;
+        raw.into_iter().map(|raw| raw.parse(self.seal)).collect()
+    }
+
+    /// Returns how many operations wait, and how many were set aside.
+    pub(crate) fn queue_counts(&self) -> Result<(u64, u64), StoreError> {
+        let all = count(self.connection, "SELECT count(*) FROM queue")?;
+        let aside = count(self.connection, "SELECT count(*) FROM queue WHERE code IS NOT NULL")?;
+        Ok((all - aside, aside))
+    }
+
+    /// Returns the ids of an entity of which anything is kept, sorted.
+    pub(crate) fn ids(&self, entity: &EntityName) -> Result<Vec<RecordId>, StoreError> {
+        let ids: Vec<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT id FROM records WHERE entity = ?1 UNION SELECT id FROM queue \
+                 WHERE entity = ?1 ORDER BY id",
+            )
+            .and_then(|mut statement| {
+                statement.query_map([entity.as_str()], |row| row.get(0))?.collect()
+            })
+            .map_err(StoreError::on("read the records"))?;
+        ids.iter().map(|id| RecordId::new(id).map_err(|_| damaged("records"))).collect()
+    }
+
+    /// Returns the records that have conflicts that wait for a person.
+    pub(crate) fn contested(&self) -> Result<Vec<Key>, StoreError> {
+        let keys: Vec<(String, String)> = self
+            .connection
+            .prepare_cached("SELECT entity, id FROM records WHERE conflicts <> '[]'")
+            .and_then(|mut statement| {
+                statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            })
+            .map_err(StoreError::on("read the conflicts"))?;
+        keys.iter().map(|(entity, id)| key(entity, id)).collect()
+    }
+
+    /// Returns where to go on with a view; `None` begins with all records.
+    pub(crate) fn cursor(&self, view: u32) -> Result<Option<StreamCursor>, StoreError> {
+        let text: Option<Option<String>> = self
+            .connection
+            .prepare_cached("SELECT cursor FROM views WHERE view = ?1")
+            .and_then(|mut statement| statement.query_row([view], |row| row.get(0)).optional())
+            .map_err(StoreError::on("read a cursor"))?;
+        let cursor = text.flatten().map(|text| text.parse().map_err(|_| damaged("views")));
+        cursor.transpose()
+    }
+}
+
+/// Names a record as a row does.
+pub(super) fn key(entity: &str, id: &str) -> Result<Key, StoreError> {
+    let entity = EntityName::new(entity).map_err(|_| damaged("records"))?;
+    Ok((entity, RecordId::new(id).map_err(|_| damaged("records"))?))
+}

@@ -1,0 +1,343 @@
+//! The store against a hub in memory: whatever is lost on the way, and wherever the process is killed.
+
+mod hub;
+mod random;
+
+use std::path::Path as FilePath;
+
+use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+use syncline_protocol::change::{Change, Content};
+use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
+use syncline_protocol::problem::Problem;
+use syncline_protocol::token::TokenText;
+
+use self::hub::FakeHub;
+use super::{Draft, Key, Seal, Settled, Store};
+use crate::edit::Edit;
+use crate::error::{ClientError, StoreError};
+
+pub(super) fn open(path: &FilePath) -> Store {
+    Store::open(path, None, Seal::default()).unwrap()
+}
+
+pub(super) fn key(id: &str) -> Key {
+    (EntityName::new("tasks").unwrap(), RecordId::new(id).unwrap())
+}
+
+pub(super) fn path(text: &str) -> Path {
+    Path::parse(text).unwrap()
+}
+
+pub(super) fn edit(
+    store: &mut Store,
+    id: &str,
+    edit: impl FnOnce(Edit) -> Edit,
+) -> Vec<OperationId> {
+    let shown = store.rows().kept(&key(id)).unwrap().shown();
+    let (effects, priority) = edit(Edit::new(shown)).finish().unwrap();
+    let draft = |effect| Draft { key: key(id), effect, priority };
+    store.enqueue(effects.into_iter().map(draft).collect(), 1_000).unwrap()
+}
+
+pub(super) fn shown(store: &Store, id: &str) -> Option<String> {
+    let kept = store.rows().kept(&key(id)).unwrap();
+    kept.shown().map(|fields| super::rows::text_of(&fields).unwrap())
+}
+
+fn settle(store: &mut Store, outcome: Outcome) -> super::Incoming {
+    let client = store.client().clone();
+    store.handle_settled(&client, &[Settled::Outcome { outcome, asked: Vec::new() }]).unwrap()
+}
+
+fn seen(position: u64) -> Option<Seen> {
+    let version = TokenText::new(&format!("t{position}")).unwrap();
+    Some(Seen { position: Position(position), version })
+}
+
+fn outcome(counter: u64, status: Status, position: u64, shown: Shown) -> Outcome {
+    let seen = if status.is_applied() { seen(position) } else { None };
+    let problem = Problem {
+        code: "GATE_REFUSED".into(),
+        detail: "the field may not be written".into(),
+        is_retryable: false,
+    };
+    let problem = (status == Status::Rejected).then(|| Box::new(problem));
+    Outcome { counter, status, seen, shown, conflicts: Vec::new(), problem }
+}
+
+fn fields(json: &str) -> Vec<(Path, Leaf)> {
+    syncline_model::json::fields::flatten(json.as_bytes()).unwrap()
+}
+
+fn told(id: &str, position: u64, json: &str) -> Change {
+    let (entity, id) = key(id);
+    Change {
+        entity,
+        id,
+        seen: seen(position).unwrap(),
+        content: Content::Record(fields(json)),
+        by: None,
+        conflicts: Vec::new(),
+    }
+}
+
+#[test]
+fn an_edit_is_shown_at_once_and_survives_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    let mut store = open(&file);
+    edit(&mut store, "t1", |r| r.set("/title", "Call back").increment("/views", 2));
+    let expected = Some(r#"{"title":"Call back","views":2}"#.to_owned());
+    assert_eq!(shown(&store, "t1"), expected);
+    let client = store.client().clone();
+    drop(store);
+    let mut store = open(&file);
+    assert_eq!(shown(&store, "t1"), expected);
+    assert_eq!(*store.client(), client, "the same file keeps its name");
+    let ids = edit(&mut store, "t1", |r| r.set("/done", true));
+    assert_eq!(ids[0].counter, 2, "counters go on");
+}
+
+#[test]
+fn counters_are_never_used_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    let mut store = open(&file);
+    edit(&mut store, "t1", |r| r.set("/a", 1));
+    settle(&mut store, outcome(1, Status::Applied, 1, Shown::AsPredicted));
+    assert_eq!(store.rows().queue_counts().unwrap(), (0, 0));
+    drop(store);
+    let ids = edit(&mut open(&file), "t1", |r| r.set("/a", 2));
+    assert_eq!(ids[0].counter, 2);
+}
+
+#[test]
+fn a_copy_of_the_file_gets_another_name_and_what_waits_keeps_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, copy) = (folder.path().join("app.db"), folder.path().join("copy.db"));
+    let mut store = open(&file);
+    edit(&mut store, "t1", |r| r.set("/a", 1));
+    let first = store.client().clone();
+    drop(store);
+    std::fs::copy(&file, &copy).unwrap();
+    std::fs::copy(folder.path().join("app.db.lock"), folder.path().join("copy.db.lock")).unwrap();
+    let mut copied = open(&copy);
+    assert_ne!(*copied.client(), first);
+    assert_eq!(copied.rows().oldest_client().unwrap(), Some(first.clone()));
+    let ids = edit(&mut copied, "t1", |r| r.set("/a", 2));
+    assert_eq!((ids[0].client != first, ids[0].counter), (true, 1));
+    assert_eq!(*open(&file).client(), first, "the original goes on as it was");
+}
+
+#[test]
+fn a_state_that_was_put_back_gets_another_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    drop(open(&file));
+    let old = std::fs::read(&file).unwrap();
+    let mut store = open(&file);
+    edit(&mut store, "t1", |r| r.set("/a", 1));
+    let client = store.client().clone();
+    drop(store);
+    std::fs::write(&file, old).unwrap();
+    let _ = std::fs::remove_file(folder.path().join("app.db-wal"));
+    assert_ne!(*open(&file).client(), client, "it would use counter 1 again");
+}
+
+#[test]
+fn a_file_that_is_open_or_newer_or_foreign_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    let store = open(&file);
+    let again = |file: &FilePath| Store::open(file, None, Seal::default()).map(drop);
+    let code = |result: Result<(), ClientError>| result.unwrap_err().code();
+    assert_eq!(code(again(&file)), "CLIENT_STORE_LOCKED");
+    drop(store);
+    let raw = rusqlite::Connection::open(&file).unwrap();
+    raw.pragma_update(None, "user_version", 99).unwrap();
+    drop(raw);
+    assert!(matches!(
+        again(&file),
+        Err(ClientError::Store(StoreError::TooNew { found: 99, supported_max: 1 }))
+    ));
+    let foreign = folder.path().join("foreign.db");
+    let raw = rusqlite::Connection::open(&foreign).unwrap();
+    raw.execute_batch("CREATE TABLE other (a)").unwrap();
+    drop(raw);
+    assert_eq!(code(again(&foreign)), "CLIENT_STORE_FOREIGN");
+    let text = folder.path().join("text.db");
+    std::fs::write(&text, "not a database at all, but long enough to have a header of its own")
+        .unwrap();
+    assert_eq!(code(again(&text)), "CLIENT_STORE_FOREIGN");
+}
+
+#[test]
+fn a_refused_edit_is_taken_back_with_what_came_after_it_and_its_lane_stands() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let drafts = |id: &str, value: i64| Draft {
+        key: key(id),
+        effect: Effect::Write(vec![FieldOperation::Set {
+            path: path("/a"),
+            value: Leaf::from(value),
+        }]),
+        priority: false,
+    };
+    // One transaction on two records, an edit of the first of them, and one of a third.
+    store.enqueue(vec![drafts("t1", 1), drafts("t2", 2)], 1_000).unwrap();
+    edit(&mut store, "t1", |r| r.set("/b", 3));
+    edit(&mut store, "t3", |r| r.set("/a", 4));
+    let refused = settle(&mut store, outcome(1, Status::Rejected, 0, Shown::AsPredicted)).refused;
+    let codes: Vec<(u64, &str)> =
+        refused.iter().map(|(id, _, why)| (id.counter, &*why.code)).collect();
+    assert_eq!(codes, [(1, "GATE_REFUSED"), (2, "OPERATION_AFTER_REFUSED")]);
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"b":3}"#));
+    assert_eq!(shown(&store, "t2"), None);
+    let client = store.client().clone();
+    let sent = |store: &Store| -> Vec<u64> {
+        let waiting = store.rows().waiting(&client, 0, 10).unwrap();
+        waiting.iter().map(|queued| queued.operation.counter).collect()
+    };
+    assert_eq!(sent(&store), [4], "only the third record goes on");
+    let id = |counter| OperationId { client: client.clone(), counter };
+    let (_, again) = store.retry(&id(1), 2_000).unwrap();
+    assert_eq!(again[0].counter, 5, "it is a new operation");
+    store.discard(&id(2)).unwrap();
+    assert_eq!(sent(&store), [3, 4, 5]);
+    assert!(matches!(store.discard(&id(2)), Err(ClientError::OperationUnknown { counter: 2 })));
+}
+
+#[test]
+fn what_is_older_than_what_is_held_is_ignored() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    edit(&mut store, "t1", |r| r.set("/a", 1));
+    store.handle_page(0, &hub.page(9, vec![told("t1", 9, r#"{"a":9}"#)]), false).unwrap();
+    let record = Shown::Record(Some(fields(r#"{"a":1}"#)));
+    settle(&mut store, outcome(1, Status::Merged, 3, record));
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":9}"#));
+    store.handle_page(0, &hub.page(9, vec![told("t1", 8, r#"{"a":8}"#)]), false).unwrap();
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":9}"#));
+}
+
+#[test]
+fn a_snapshot_drops_what_it_does_not_show_and_no_operation() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    let all = vec![told("t1", 1, r#"{"a":1}"#), told("t2", 2, r#"{"a":2}"#)];
+    store.handle_page(0, &hub.page(2, all), false).unwrap();
+    edit(&mut store, "t2", |r| r.set("/b", 5));
+    // A result that is newer than the snapshot, which begins at 5.
+    edit(&mut store, "t3", |r| r.set("/a", 3));
+    settle(&mut store, outcome(2, Status::Applied, 6, Shown::AsPredicted));
+    let first = hub.snapshot_page(5, Some("t1"), vec![told("t1", 4, r#"{"a":4}"#)]);
+    store.handle_page(0, &first, true).unwrap();
+    assert_eq!(shown(&store, "t2").as_deref(), Some(r#"{"a":2,"b":5}"#), "not yet");
+    let incoming = store.handle_page(0, &hub.snapshot_page(5, None, vec![]), false).unwrap();
+    assert_eq!(incoming.touched, [key("t2")]);
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":4}"#));
+    assert_eq!(shown(&store, "t2").as_deref(), Some(r#"{"b":5}"#), "the edit stays");
+    assert_eq!(shown(&store, "t3").as_deref(), Some(r#"{"a":3}"#), "it comes by the log");
+}
+
+#[test]
+fn positions_of_another_incarnation_are_older() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    store.handle_page(0, &hub.page(90, vec![told("t1", 90, r#"{"a":1}"#)]), false).unwrap();
+    edit(&mut store, "t1", |r| r.set("/a", 2));
+    store.handle_incarnation(syncline_model::cursor::Incarnation(77)).unwrap();
+    let record = Shown::Record(Some(fields(r#"{"a":2,"old":true}"#)));
+    settle(&mut store, outcome(1, Status::Merged, 3, record));
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":2,"old":true}"#));
+}
+
+#[test]
+fn what_does_not_fit_has_all_records_read_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    store.follow(0, "").unwrap();
+    store.handle_page(0, &hub.page(2, vec![told("t1", 2, r#"{"a":1}"#)]), false).unwrap();
+    let content =
+        Content::Fields { set: fields(r#"{"a":1}"#), unset: Vec::new(), text: Vec::new() };
+    let change = Change { content, ..told("t9", 3, "{}") };
+    let incoming = store.handle_page(0, &hub.page(3, vec![change]), false).unwrap();
+    assert!(incoming.is_unfit);
+    assert_eq!(store.rows().cursor(0).unwrap(), None);
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":1}"#), "it is kept until then");
+}
+
+#[test]
+fn edits_of_a_text_are_read_against_what_their_writer_saw() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    store.handle_page(0, &hub.page(1, vec![told("t1", 1, r#"{"n":"abc"}"#)]), false).unwrap();
+    edit(&mut store, "t1", |r| r.text("/n", "abcX"));
+    let client = store.client().clone();
+    let sent = store.rows().waiting(&client, 0, 10).unwrap();
+    store.note_handed(&sent);
+    // Somebody else types in front meanwhile.
+    let page = hub.page(2, vec![told("t1", 2, r#"{"n":"ZZabc","t":1}"#)]);
+    store.handle_page(0, &page, false).unwrap();
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"n":"abcX","t":1}"#));
+    edit(&mut store, "t1", |r| r.text("/n", "abcXY").set("/t", 2));
+    let waiting = store.rows().waiting(&client, 0, 10).unwrap();
+    let base = |at: usize| waiting[at].operation.base.as_ref().map(|base| base.as_str());
+    assert_eq!((base(0), base(1), base(2)), (Some("t1"), Some("t1"), Some("t2")));
+    assert_eq!(waiting[1].operation.after, [1]);
+    // The hub answers the first: the others were never handed out, and are made anew.
+    let record = Shown::Record(Some(fields(r#"{"n":"ZZabcX","t":1}"#)));
+    settle(&mut store, outcome(1, Status::Merged, 3, record));
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"n":"ZZabcXY","t":2}"#));
+    let waiting = store.rows().waiting(&client, 0, 10).unwrap();
+    assert_eq!(waiting[0].operation.base.as_ref().unwrap().as_str(), "t3");
+    let FieldOperation::EditText { edit, .. } = (match &waiting[0].operation.effect {
+        Effect::Write(operations) => &operations[0],
+        Effect::Delete => unreachable!(),
+    }) else {
+        unreachable!()
+    };
+    assert_eq!(edit.apply("ZZabcX").unwrap(), "ZZabcXY");
+}
+
+#[test]
+fn a_refused_edit_of_a_text_is_made_anew_for_the_text_of_now() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    store.handle_page(0, &hub.page(1, vec![told("t1", 1, r#"{"n":"abc"}"#)]), false).unwrap();
+    edit(&mut store, "t1", |r| r.text("/n", "abcX"));
+    settle(&mut store, outcome(1, Status::Rejected, 0, Shown::AsPredicted));
+    let page = hub.page(2, vec![told("t1", 2, r#"{"n":"ZZabc"}"#)]);
+    store.handle_page(0, &page, false).unwrap();
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"n":"ZZabc"}"#));
+    let client = store.client().clone();
+    store.retry(&OperationId { client, counter: 1 }, 2_000).unwrap();
+    assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"n":"ZZabcX"}"#));
+}
+
+#[test]
+fn wiping_leaves_nothing_behind() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    let mut store = open(&file);
+    edit(&mut store, "t1", |r| r.set("/secret", "hidden-words-of-mine"));
+    let client: ClientId = store.client().clone();
+    store.wipe().unwrap();
+    assert_eq!(shown(&store, "t1"), None);
+    drop(store);
+    for entry in std::fs::read_dir(folder.path()).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        let holds = bytes.windows(12).any(|window| window == b"hidden-words");
+        assert!(!holds, "the words are still on disk");
+    }
+    assert_ne!(*open(&file).client(), client);
+}
