@@ -25,6 +25,8 @@ use syncline_model::id::{EntityName, PartitionId, Position, RecordId, RunId, Sit
 use syncline_model::json::fields::flatten;
 use syncline_model::path::{self, Pattern};
 use syncline_model::version::Version;
+use syncline_protocol::compress::Compressor;
+use syncline_protocol::message::Coding;
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -92,7 +94,18 @@ fn main() -> Result<(), Failure> {
     write("text_state", "two-edits", &text.to_bytes())?;
     let mut cursor = Cursor::new(Incarnation(7));
     cursor.advance(PartitionId(0), Position(41))?;
-    write("cursor", "one-partition", cursor.to_string().as_bytes())
+    write("cursor", "one-partition", cursor.to_string().as_bytes())?;
+    compressed_messages()
+}
+
+fn compressed_messages() -> Result<(), Failure> {
+    let text =
+        br#"["c",0,[[0,"t1","AQAZq_gcsAADxk2mQfZ0b1Q",812,[["=",1,"Call back"]]]],812]"#.repeat(5);
+    for coding in Coding::ALL {
+        let message = Compressor::new(coding).compress(&text).ok_or("it pays")?;
+        write("compressed_message", coding.as_str(), &message)?;
+    }
+    Ok(())
 }
 
 fn write(target: &str, name: &str, bytes: &[u8]) -> Result<(), Failure> {

@@ -7,6 +7,7 @@
 
 mod decoders;
 mod merge;
+mod messages;
 mod replay;
 mod targets;
 mod text;

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{decoders, merge, text};
+use crate::{decoders, merge, messages, text};
 
 /// A fuzz target: its name, which is that of its corpus, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -8,10 +8,13 @@ pub type Target = (&'static str, fn(&[u8]));
 /// All targets, by name.
 pub const TARGETS: &[Target] = &[
     ("audit_entry", decoders::audit_entry),
+    ("client_message", messages::of_client),
+    ("compressed_message", messages::compressed),
     ("conflict_row", decoders::conflict_row),
     ("cursor", decoders::cursor),
     ("document", decoders::document),
     ("domain_index", decoders::domain_index),
+    ("hub_message", messages::of_hub),
     ("journal", decoders::journal),
     ("json", decoders::json),
     ("log_entry", decoders::log_entry),
