@@ -21,3 +21,6 @@ pub const TOKEN_KEY: MetaName = MetaName::literal("token.key");
 /// Stands while no run has told yet that the bases were forgotten, since the store was copied or put
 /// back; empty.
 pub const BASES_FORGOTTEN: MetaName = MetaName::literal("bases.forgotten");
+/// Which store this is to its backups, through all restores, and which opening of it wrote to one last:
+/// 8 bytes each, big end first.
+pub const BACKUP: MetaName = MetaName::literal("backup");

@@ -434,6 +434,8 @@ pub enum Scan {
     },
     /// All single facts, by name.
     Meta,
+    /// All rows of a table, in the order of their keys.
+    Whole(Table),
 }
 
 impl Scan {
@@ -453,6 +455,7 @@ impl Scan {
             Self::Audit { .. } | Self::AuditLatest => Table::Audit,
             Self::Schemas { .. } => Table::Schemas,
             Self::Meta => Table::Meta,
+            Self::Whole(table) => *table,
         }
     }
 
@@ -491,6 +494,7 @@ impl Scan {
         let id = || RecordId::new(" ").expect("invariant: a space is an id");
         let run = || RunId::new(" ").expect("invariant: a space is an id");
         let conflict = || ConflictId(Arc::from("0"));
+        let client = || ClientId::new(" ").expect("invariant: a space is an id");
         match self {
             Self::Records { entity } => Key::Record { entity: entity.clone(), id: id() },
             Self::AllRecords => Key::Record { entity: entity(), id: id() },
@@ -515,6 +519,22 @@ impl Scan {
             Self::AuditLatest => Key::Audit(0),
             Self::Schemas { entity } => Key::Schema { entity: entity.clone(), version: 0 },
             Self::Meta => Key::Meta(MetaName(Cow::Borrowed("-"))),
+            Self::Whole(table) => match table {
+                Table::Records => Self::AllRecords.first_key(),
+                Table::Log => Self::LogLatest.first_key(),
+                Table::Results => Self::Results { client: client() }.first_key(),
+                Table::Clients => Key::Client(client()),
+                Table::Bases => Self::Bases { domain: domain(), entity: entity() }.first_key(),
+                Table::Conflicts => Self::Conflicts.first_key(),
+                Table::OpenConflicts => Self::OpenConflicts { entity: entity() }.first_key(),
+                Table::Runs => Self::Runs.first_key(),
+                Table::Domains => Self::Domains.first_key(),
+                Table::Journal => Self::Journal.first_key(),
+                Table::Undo => Self::Undo.first_key(),
+                Table::Audit => Self::AuditLatest.first_key(),
+                Table::Schemas => Self::Schemas { entity: entity() }.first_key(),
+                Table::Meta => Self::Meta.first_key(),
+            },
         }
     }
 
@@ -532,6 +552,7 @@ impl Scan {
                 | Self::Undo
                 | Self::AuditLatest
                 | Self::Meta
+                | Self::Whole(_)
         )
     }
 }

@@ -12,6 +12,7 @@
 //! | the store for tests and simulations | [`memory`] |
 //! | the store on disk: files, tables, lock, syncs | [`sqlite`] |
 //! | how a batch is committed while the next is decided | [`Pipeline`] and [`Overlay`] |
+//! | what is committed, shipped to a folder and restored from there | [`backup`] |
 //! | what can go wrong and what to do then | [`StoreError`] |
 //! | every bound, with its reason | [`limits`] |
 //!
@@ -35,6 +36,7 @@
 //! # Ok::<(), syncline_store::StoreError>(())
 //! ```
 
+pub mod backup;
 mod error;
 pub mod limits;
 pub mod memory;

@@ -39,3 +39,42 @@ pub const LOG_BYTES_KEPT_MAX: i64 = 64 << 20;
 const _: () = assert!(LOG_FRAMES_PER_CHECKPOINT * PAGE_BYTES <= LOG_BYTES_KEPT_MAX);
 
 const _: () = assert!(READER_CACHE_KIB < PIECES_CACHE_KIB && PIECES_CACHE_KIB <= CACHE_KIB);
+
+/// Most bytes of rows in a segment of a backup, unless a single commit has more: what a folder takes in
+/// one go without delay.
+pub const BACKUP_SEGMENT_BYTES: usize = 4 << 20;
+
+/// Longest time that a commit waits to be shipped to a folder that takes it, in milliseconds: a
+/// twelfth of the minute that may be lost at most.
+pub const BACKUP_SEGMENT_MS: u64 = 5_000;
+
+/// Most bytes of rows that wait to be shipped. Beyond it the stream breaks and a snapshot is taken.
+pub const BACKUP_WAITING_BYTES_MAX: usize = 64 << 20;
+
+/// Bytes of rows that are read at a time for a snapshot, and written at a time by a restore.
+pub const BACKUP_PIECE_BYTES: usize = 1 << 20;
+
+/// Most bytes of a block of an object: a commit that was allowed to wait, or a piece with one value.
+pub const BACKUP_BLOCK_BYTES_MAX: usize = 192 << 20;
+
+const _: () = assert!(BACKUP_SEGMENT_BYTES < BACKUP_WAITING_BYTES_MAX);
+
+const _: () = assert!(BACKUP_WAITING_BYTES_MAX + VALUE_BYTES_MAX < BACKUP_BLOCK_BYTES_MAX);
+
+/// Bytes of segments after which a snapshot is taken, unless the last one was more than twice as long:
+/// how much a restore has to replay.
+pub const BACKUP_SNAPSHOT_AFTER_BYTES: u64 = 64 << 20;
+
+/// How many snapshots are kept, with the segments behind them.
+pub const BACKUP_SNAPSHOTS_KEPT: usize = 3;
+
+/// How long a snapshot may wait for its folder, in milliseconds: meanwhile the store's own log cannot be
+/// shortened.
+pub const BACKUP_SNAPSHOT_STALL_MS_MAX: u64 = 30_000;
+
+/// The pauses between attempts to use a folder that fails, in milliseconds: the first, doubled each
+/// time, and the longest.
+pub const BACKUP_RETRY_MS: (u64, u64) = (500, 15_000);
+
+/// How long closing a store waits for its backup, in milliseconds.
+pub const BACKUP_CLOSE_MS_MAX: u64 = 10_000;

@@ -274,7 +274,8 @@ mod tests {
             Scan::Schemas { entity: entity() },
             Scan::Meta,
         ];
-        for scan in &scans {
+        let scans = scans.into_iter().chain(Table::ALL.map(Scan::Whole));
+        for scan in &scans.collect::<Vec<_>>() {
             let comparisons: &[Option<&str>] =
                 if scan.is_backward() { &[None, Some("<")] } else { &[Some(">="), Some(">")] };
             for comparison in comparisons {
