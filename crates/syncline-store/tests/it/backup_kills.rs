@@ -61,9 +61,10 @@ fn next_number(store: &dyn Store) -> u64 {
 #[test]
 fn what_was_safe_is_restored_whenever_the_program_is_killed() {
     let folder = tempfile::tempdir().unwrap();
+    Folder::create(&folder.path().join("backup")).unwrap();
     let mut safe = 0;
     for round in 0..KILLS {
-        safe = safe.max(run_and_kill(folder.path(), Duration::from_millis(60 + round * 47)));
+        safe = safe.max(run_and_kill(folder.path(), Duration::from_millis(20 + round * 47)));
         let objects = Folder::open(&folder.path().join("backup")).unwrap();
         let catalog = Catalog::read(&objects).unwrap();
         // One that was killed before its first snapshot was whole leaves the stream before it.
@@ -86,7 +87,7 @@ fn what_was_safe_is_restored_whenever_the_program_is_killed() {
     assert!(safe > 0, "no round was long enough for a snapshot");
 }
 
-/// Runs the child for so long; answers how many batches were safe.
+/// Runs the child for so long after it has begun; answers how many batches were safe.
 fn run_and_kill(folder: &Path, life: Duration) -> u64 {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "backup_kills::ships_until_it_is_killed", "--nocapture"]);
@@ -94,16 +95,21 @@ fn run_and_kill(folder: &Path, life: Duration) -> u64 {
     command.stdout(Stdio::piped()).stderr(Stdio::inherit());
     let mut child = command.spawn().unwrap();
     let output = BufReader::new(child.stdout.take().unwrap());
+    let (begun, begins) = std::sync::mpsc::channel();
     let reader = std::thread::spawn(move || {
         let mut safe = 0;
         for line in output.lines() {
             // The last line may be cut short.
             let Ok(line) = line else { break };
+            if line == "starts" {
+                begun.send(()).unwrap();
+            }
             let number = line.strip_prefix("safe ").and_then(|number| number.parse::<u64>().ok());
             safe = number.map_or(safe, |number| safe.max(number));
         }
         safe
     });
+    begins.recv_timeout(Duration::from_secs(60)).unwrap();
     std::thread::sleep(life);
     child.kill().unwrap();
     child.wait().unwrap();
