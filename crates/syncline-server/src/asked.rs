@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::request::Parts;
@@ -27,7 +27,8 @@ pub(crate) struct Asked {
     pub(crate) params: Vec<(Box<str>, Box<str>)>,
     pub(crate) query: Query,
     pub(crate) parts: Parts,
-    pub(crate) body: Body,
+    /// Shared between threads only because all of this is; it is taken once.
+    pub(crate) body: Mutex<Body>,
 }
 
 impl Asked {
@@ -66,15 +67,21 @@ impl Asked {
         only(&self.parts.headers, name)
     }
 
+    fn take_body(&mut self) -> Body {
+        std::mem::take(self.body.get_mut().unwrap_or_else(PoisonError::into_inner))
+    }
+
     /// Reads the body, a JSON object.
     pub(crate) async fn object(&mut self) -> Result<Object, Problem> {
-        body::read_object(&self.parts.headers, std::mem::take(&mut self.body)).await
+        let body = self.take_body();
+        body::read_object(&self.parts.headers, body).await
     }
 
     /// Reads the body as text in JSON, whatever it holds.
     pub(crate) async fn json_bytes(&mut self) -> Result<Vec<u8>, Problem> {
         body::require_json(&self.parts.headers)?;
-        body::read(&self.parts.headers, std::mem::take(&mut self.body)).await
+        let body = self.take_body();
+        body::read(&self.parts.headers, body).await
     }
 }
 

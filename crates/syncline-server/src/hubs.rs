@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -10,12 +11,14 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use syncline_engine::operate::Entities;
 use syncline_hub::served::{ServeError, Served, Watch};
 use syncline_hub::{Hub, HubError, HubOptions};
-use syncline_model::id::Position;
+use syncline_model::id::{EntityName, Position, RecordId};
 use thiserror::Error;
-use tokio::sync::watch;
+use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
 use crate::access::{Tickets, Tokens, TokensError};
-use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX};
+use crate::feed::Feeds;
+use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::writers::{Keys, Writers};
 
 /// The folder of all hubs but the default one.
 const FOLDER: &str = "hubs";
@@ -45,10 +48,26 @@ pub(crate) struct Desk {
     pub(crate) served: Served,
     pub(crate) tokens: Tokens,
     pub(crate) tickets: Tickets,
+    pub(crate) feeds: Arc<Feeds>,
+    pub(crate) writers: Writers,
+    pub(crate) keys: Keys,
+    /// One of them is held while a record is read and then written.
+    turns: Vec<AsyncMutex<()>>,
     /// Moves with the end of the log.
     pub(crate) end: watch::Receiver<Position>,
     /// Keeps `end` moving.
     _watch: Watch,
+}
+
+impl Desk {
+    /// Waits for the turn to read a record and then write it: of two who write what they read, the
+    /// second reads what the first wrote.
+    pub(crate) async fn turn(&self, entity: &EntityName, id: &RecordId) -> AsyncGuard<'_, ()> {
+        let mut hasher = DefaultHasher::new();
+        (entity, id).hash(&mut hasher);
+        let index = usize::try_from(hasher.finish() % (TURNS as u64)).unwrap_or_default();
+        self.turns[index].lock().await
+    }
 }
 
 /// Why a hub could not be opened.
@@ -162,8 +181,12 @@ impl Hubs {
 
     /// Ends all of them once everything that was accepted is done; answers what failed first.
     pub(crate) fn stop(&self) -> Result<(), ServeError> {
-        let ended = self.all().into_iter().map(|desk| desk.served.stop());
-        ended.fold(Ok(()), |first, ended| first.and(ended))
+        let mut first = Ok(());
+        for desk in self.all() {
+            // One that fails holds up no other.
+            first = first.and(desk.served.stop());
+        }
+        first
     }
 }
 
@@ -182,9 +205,22 @@ fn desk(
     let (tokens, admin) = Tokens::open(folder)?;
     let served = Served::start(hub, entities.clone())?;
     let (moved, end) = watch::channel(served.position());
-    let watch = served.watch(move |position| drop(moved.send(position)));
-    let tickets = Tickets::default();
-    Ok((Arc::new(Desk { name, served, tokens, tickets, end, _watch: watch }), admin))
+    let watch = served.watch(move |position| {
+        moved.send_replace(position);
+    });
+    let desk = Desk {
+        name,
+        served,
+        tokens,
+        tickets: Tickets::default(),
+        feeds: Arc::default(),
+        writers: Writers::new(),
+        keys: Keys::default(),
+        turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
+        end,
+        _watch: watch,
+    };
+    Ok((Arc::new(desk), admin))
 }
 
 /// Returns the names of the hubs that have a folder.

@@ -13,6 +13,7 @@
 //! | from a request to its route | `router.rs`, `asked.rs` |
 //! | access tokens, roles, tickets | `access/` |
 //! | hubs of their own | `hubs.rs` |
+//! | changes made once for many | `feed.rs` |
 //! | what is said when something is refused | `problem.rs` |
 //!
 //! # What this crate promises
@@ -25,6 +26,7 @@ mod access;
 mod asked;
 mod body;
 mod document;
+mod feed;
 mod hubs;
 pub mod limits;
 mod metrics;
@@ -38,6 +40,7 @@ mod server;
 mod settings;
 mod state;
 mod tls;
+mod writers;
 
 pub use access::Role;
 pub use hubs::OpenError;

@@ -77,6 +77,9 @@ pub const LIST_MAX: usize = 1_000;
 /// Longest `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
+/// Records of one hub that may be read and then written at once; others wait for their turn.
+pub const TURNS: usize = 64;
+
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
 const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
 const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);

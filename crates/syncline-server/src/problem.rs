@@ -11,7 +11,10 @@ pub(crate) const MEDIA_TYPE: &str = "application/problem+json";
 
 /// A request that was not carried out. Holds no value of a record, and no token.
 #[derive(Debug)]
-pub struct Problem {
+pub(crate) struct Problem(Box<Content>);
+
+#[derive(Debug)]
+struct Content {
     code: Box<str>,
     status: StatusCode,
     detail: String,
@@ -167,7 +170,10 @@ impl Refusal {
             }
             _ => problem,
         };
-        Problem { retry_after_s: self.retry_after_s(), ..problem }
+        match self.retry_after_s() {
+            Some(after_s) => problem.with_retry(after_s),
+            None => problem,
+        }
     }
 }
 
@@ -180,54 +186,55 @@ impl From<Refusal> for Problem {
 impl Problem {
     /// Builds a problem with a code of another part of the hub.
     pub(crate) fn new(code: &str, status: StatusCode, detail: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(Content {
             code: code.into(),
             status,
             detail: detail.into(),
             retry_after_s: None,
             headers: Vec::new(),
             members: Object::new(),
-        }
+        }))
     }
 
     /// Says that the same may succeed later.
     #[must_use]
     pub(crate) fn with_retry(mut self, after_s: u64) -> Self {
-        self.retry_after_s = Some(after_s);
+        self.0.retry_after_s = Some(after_s);
         self
     }
 
     /// Adds a header to the answer.
     #[must_use]
     pub(crate) fn with_header(mut self, name: HeaderName, value: HeaderValue) -> Self {
-        self.headers.push((name, value));
+        self.0.headers.push((name, value));
         self
     }
 
     /// Adds a member to the document.
     #[must_use]
     pub(crate) fn with_member(mut self, key: &str, value: impl Into<Json>) -> Self {
-        self.members.insert(key, value);
+        self.0.members.insert(key, value);
         self
     }
 
     /// Returns the stable code.
+    #[cfg(test)]
     pub(crate) fn code(&self) -> &str {
-        &self.code
+        &self.0.code
     }
 
     /// Returns the document.
     pub(crate) fn document(&self) -> Object {
         let mut document = Object::new();
-        document.insert("type", format!("/problems/{}", self.code));
-        document.insert("title", pages::title(&self.code).unwrap_or("Refused"));
-        document.insert("status", u64::from(self.status.as_u16()));
-        document.insert("code", &*self.code);
-        if !self.detail.is_empty() {
-            document.insert("detail", self.detail.as_str());
+        document.insert("type", format!("/problems/{}", self.0.code));
+        document.insert("title", pages::title(&self.0.code).unwrap_or("Refused"));
+        document.insert("status", u64::from(self.0.status.as_u16()));
+        document.insert("code", &*self.0.code);
+        if !self.0.detail.is_empty() {
+            document.insert("detail", self.0.detail.as_str());
         }
-        document.insert("retryable", self.retry_after_s.is_some());
-        for (key, value) in self.members.iter() {
+        document.insert("retryable", self.0.retry_after_s.is_some());
+        for (key, value) in self.0.members.iter() {
             document.insert(key, value.clone());
         }
         document
@@ -239,14 +246,14 @@ impl Problem {
         document.insert("request", request);
         let body = Json::Object(document).to_compact_string();
         let mut response = Response::new(Body::from(body));
-        *response.status_mut() = self.status;
+        *response.status_mut() = self.0.status;
         let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(MEDIA_TYPE));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(after_s) = self.retry_after_s {
+        if let Some(after_s) = self.0.retry_after_s {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(after_s));
         }
-        for (name, value) in self.headers {
+        for (name, value) in self.0.headers {
             headers.insert(name, value);
         }
         response

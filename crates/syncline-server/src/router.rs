@@ -1,7 +1,7 @@
 //! From a request to its route: who asks, whether that is allowed, and what is answered.
 
 use std::panic::AssertUnwindSafe;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use axum::Router;
@@ -217,6 +217,7 @@ async fn carry_out(
         Pace::Waits => None,
     };
     let state = Arc::clone(state);
+    let body = Mutex::new(body);
     let asked = Asked { state, desk, caller, params, query: query?, parts, body };
     (route.handler)(asked).await
 }

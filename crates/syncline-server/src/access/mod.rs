@@ -10,4 +10,4 @@ mod token;
 
 pub use role::Role;
 pub(crate) use ticket::Tickets;
-pub(crate) use token::{Caller, NewToken, TokenRow, Tokens, TokensError, now_ms};
+pub(crate) use token::{Caller, NewToken, TokenRow, Tokens, TokensError, now_ms, random_id};

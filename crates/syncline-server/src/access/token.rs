@@ -198,6 +198,13 @@ pub(super) fn secret() -> Option<[u8; 32]> {
     Some(bytes)
 }
 
+/// Returns 128 random bits as a name: 26 letters and digits.
+pub(crate) fn random_id() -> Option<String> {
+    let bytes = secret()?;
+    let digit = |byte: &u8| char::from_digit(u32::from(byte % 32), 32);
+    bytes.iter().take(26).map(digit).collect()
+}
+
 /// Returns the time by the wall clock, in milliseconds since the Unix epoch.
 pub(crate) fn now_ms() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();

@@ -6,12 +6,21 @@
 //! | all routes, and who may use them | [`TABLE`] |
 //! | what is said of a route | [`Route`] |
 //! | health, metrics, pages of problems | `health.rs` |
+//! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
+//! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
 
 mod answer;
+mod conflicts;
+mod events;
 mod health;
 mod hubs;
+mod live;
+mod pull;
+mod push;
+mod records;
 mod route;
+mod stream;
 mod table;
 mod tokens;
 

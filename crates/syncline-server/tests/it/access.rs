@@ -37,13 +37,13 @@ async fn every_route_is_for_those_whom_the_table_names_and_nobody_else() {
         let asked = request(&house, route, "").token(foreign).send().await;
         asked.is(401).says("ACCESS_TOKEN_INVALID");
         for (role, token) in &tokens {
-            let reply = request(&house, route, "").token(token).send().await;
-            let is_refused = reply.status.as_u16() == 403;
+            // A stream has no end: its head is enough.
+            let status = request(&house, route, "").token(token).open().await.status().as_u16();
+            let is_refused = status == 403;
             assert_eq!(is_refused, !route.access.roles().contains(role), "{name} as {role}");
+            assert!(![401, 405, 500].contains(&status), "{name} as {role}: {status}");
             if is_refused {
-                reply.says("PERMISSION_DENIED");
-            } else {
-                assert_ne!(reply.status.as_u16(), 401, "{name} as {role}");
+                request(&house, route, "").token(token).send().await.says("PERMISSION_DENIED");
             }
             if route.scope == Scope::Hub {
                 for hub in ["/h/shop", "/h/nowhere", "/h/..%2Fshop"] {

@@ -5,11 +5,20 @@
 //! | a server and a client of HTTP at hand | `house.rs` |
 //! | who may do what: every route, every role, forged tokens | `access.rs` |
 //! | what is refused, and how that is said | `refusals.rs` |
+//! | operations and changes, page by page | `changes.rs` |
+//! | records one by one | `records.rs` |
+//! | conflicts | `conflicts.rs` |
+//! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access;
+mod changes;
+mod conflicts;
 mod house;
 mod hubs;
+mod live;
+mod records;
 mod refusals;
+mod streams;

@@ -1,0 +1,418 @@
+//! Both ways at once, on a WebSocket.
+//!
+//! The session says what to do next; this shell reads and writes the socket, carries pushes out and
+//! reads pages. It has one task per connection, which never waits for one thing only: a reader that
+//! takes nothing holds up nobody, and is dropped when it answers no ping.
+
+use std::pin::Pin;
+use std::sync::PoisonError;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
+use axum::http::header;
+use futures_util::future::{poll_fn, select_all};
+use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use futures_util::{FutureExt, Sink, StreamExt};
+use syncline_hub::served::{Limits, ServeError};
+use syncline_protocol::compact::{HubWriter, Reader};
+use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::long::{read_client_message, write_hub_message};
+use syncline_protocol::message::{ClientMessage, Follow, Page, PushAnswer};
+use syncline_protocol::problem::Problem as SaidProblem;
+use syncline_protocol::session::hub::{Close, Greeting, Outgoing, PageFailure, Session};
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::answer::Answer;
+use super::push;
+use super::stream::Permit;
+use crate::access::Role;
+use crate::asked::Asked;
+use crate::feed::{Encoded, Follower};
+use crate::limits::SOCKET_BUFFER_BYTES;
+use crate::problem::Refusal;
+
+/// The subprotocol.
+const PROTOCOL: &str = "syncline.v1";
+/// Messages that are handed to the socket before it is flushed.
+const MESSAGES_AT_ONCE: usize = 32;
+/// Longest time for the last words of a connection.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Opens the connection.
+pub(super) async fn live(mut asked: Asked) -> Answer {
+    if let Some(origin) = asked.parts.headers.get(header::ORIGIN)
+        && !asked.state.origins.contains(origin)
+    {
+        return Err(Refusal::OriginForbidden.into());
+    }
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut asked.parts, &()).await;
+    let upgrade = upgrade.map_err(|_| Refusal::UpgradeRequired)?;
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(SOCKET_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX);
+    if upgrade.selected_protocol().is_none() {
+        return Err(Refusal::UpgradeRequired.because("ask for the subprotocol syncline.v1"));
+    }
+    let permit = Permit::of(&asked)?;
+    Ok(upgrade.on_upgrade(move |socket| async move {
+        Box::pin(Connection::new(asked, socket).run(permit)).await;
+    }))
+}
+
+/// In which form the hub speaks.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Long,
+    Compact,
+}
+
+type Pushing = Pin<Box<dyn Future<Output = Result<PushAnswer, ServeError>> + Send>>;
+type Paging = Pin<Box<dyn Future<Output = (u32, Result<Page, PageFailure>)> + Send>>;
+
+/// One open connection.
+struct Connection {
+    asked: Asked,
+    socket: WebSocket,
+    session: Session<Encoded>,
+    begun: Instant,
+    form: Form,
+    reader: Reader,
+    writer: HubWriter,
+    followers: Vec<Follower>,
+    /// Answered in the order in which they were taken.
+    pushes: FuturesOrdered<Pushing>,
+    pages: FuturesUnordered<Paging>,
+    /// Whether the socket holds what is not written yet.
+    unflushed: bool,
+    is_greeted: bool,
+}
+
+impl Connection {
+    fn new(asked: Asked, socket: WebSocket) -> Self {
+        let incarnation = asked.desk.served.incarnation();
+        let greeting = Greeting { incarnation: incarnation.to_string().into(), accept: Vec::new() };
+        Self {
+            asked,
+            socket,
+            session: Session::new(greeting, 0),
+            begun: Instant::now(),
+            form: Form::Long,
+            reader: Reader::of_hub(incarnation),
+            writer: HubWriter::new(incarnation),
+            followers: Vec::new(),
+            pushes: FuturesOrdered::new(),
+            pages: FuturesUnordered::new(),
+            unflushed: false,
+            is_greeted: false,
+        }
+    }
+
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.begun.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Goes on until the connection ends.
+    async fn run(mut self, mut permit: Permit) {
+        let mut is_told = false;
+        loop {
+            self.take_work();
+            if !self.write() {
+                return;
+            }
+            if let Some(close) = self.session.poll_close() {
+                return self.close(close).await;
+            }
+            let deadline = self.session.poll_deadline();
+            let deadline = deadline.map(|at_ms| self.begun + Duration::from_millis(at_ms));
+            let can_read = self.session.can_read();
+            let Self { socket, followers, pushes, pages, unflushed, .. } = &mut self;
+            let unflushed = *unflushed;
+            let happened = tokio::select! {
+                read = poll_fn(|context| poll_socket(socket, context, can_read, unflushed)) => read,
+                answer = pushes.next(), if !pushes.is_empty() => Happened::Pushed(answer),
+                page = pages.next(), if !pages.is_empty() => Happened::Page(page),
+                index = changed(followers), if !followers.is_empty() => Happened::News(index),
+                () = permit.ended(), if !is_told => Happened::End,
+                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
+                    Happened::Time
+                }
+            };
+            if let Happened::End = happened {
+                is_told = true;
+                match permit.is_stopping() {
+                    true => self.session.handle_end(Close::Stopping, None),
+                    false => self.deny(Refusal::TokenInvalid),
+                }
+            } else if !self.handle(happened) {
+                return;
+            }
+        }
+    }
+
+    /// Takes note of what has happened; false if the connection is gone.
+    fn handle(&mut self, happened: Happened) -> bool {
+        match happened {
+            Happened::Flushed => self.unflushed = false,
+            Happened::Gone => return false,
+            Happened::Message(message) => self.read(message),
+            Happened::Pushed(Some(Ok(answer))) => {
+                push::count(&self.asked.state.metrics, &answer);
+                self.session.handle_results(answer);
+            }
+            Happened::Pushed(Some(Err(error))) => {
+                let position = self.asked.desk.served.position();
+                self.session.handle_push_refused(&error.problem(), position);
+            }
+            Happened::Page(Some((view, Ok(page)))) => self.session.handle_page(view, page),
+            Happened::Page(Some((view, Err(failure)))) => {
+                self.session.handle_page_failed(view, failure);
+            }
+            Happened::News(index) => self.take_news(index),
+            Happened::Time => self.session.handle_time(self.now_ms()),
+            Happened::Pushed(None) | Happened::Page(None) | Happened::End => {}
+        }
+        true
+    }
+
+    /// Reads a message of the client.
+    fn read(&mut self, message: Message) {
+        let text = match message {
+            Message::Text(text) => text,
+            Message::Ping(_) | Message::Pong(_) => return self.session.handle_traffic(),
+            Message::Close(_) => return self.session.handle_end(Close::Done, None),
+            Message::Binary(_) => {
+                let text = "this hub reads no compressed messages";
+                return self.violated(Refusal::CodingUnsupported, text);
+            }
+        };
+        let is_compact = text.starts_with('[');
+        if !self.is_greeted {
+            self.form = if is_compact { Form::Compact } else { Form::Long };
+        }
+        let read = match is_compact {
+            true => self.reader.read_client_message(text.as_bytes()),
+            false => read_client_message(text.as_bytes()).map(Some),
+        };
+        match read {
+            Err(error) => self.session.handle_end(Close::Violation, Some(error.to_problem())),
+            Ok(None) => self.session.handle_traffic(),
+            Ok(Some(message)) => self.judge(message),
+        }
+    }
+
+    /// Hands a message in if its bearer may say it.
+    fn judge(&mut self, message: ClientMessage) {
+        let caller = self.asked.caller.clone();
+        let Some(caller) = caller else { return self.deny(Refusal::TokenMissing) };
+        let is_permitted = match &message {
+            ClientMessage::Hello(hello) => caller.may_be(&hello.client),
+            ClientMessage::Push(_) => matches!(caller.token.role, Role::Client | Role::Admin),
+            ClientMessage::Ack { .. } => true,
+        };
+        if !is_permitted {
+            return self.deny(Refusal::NotPermitted);
+        }
+        self.session.handle_message(message, self.now_ms());
+        if !self.is_greeted
+            && let Some(hello) = self.session.hello()
+        {
+            self.is_greeted = true;
+            let desk = &self.asked.desk;
+            let follow = |view: &Follow| desk.feeds.follow(&view.entities, &desk.served, &desk.end);
+            self.followers = hello.views.iter().map(follow).collect();
+            // Everything up to here is read; everything behind it is told.
+            self.session.handle_advanced(desk.served.position());
+        }
+    }
+
+    fn deny(&mut self, refusal: Refusal) {
+        let problem = said(refusal, "");
+        self.session.handle_end(Close::Denied, Some(problem));
+    }
+
+    fn violated(&mut self, refusal: Refusal, detail: &str) {
+        self.session.handle_end(Close::Violation, Some(said(refusal, detail)));
+    }
+
+    /// Hands in what is new of a view.
+    fn take_news(&mut self, index: usize) {
+        let Some(follower) = self.followers.get_mut(index) else { return };
+        let news = follower.take();
+        let view = u32::try_from(index).unwrap_or(u32::MAX);
+        for stretch in news.stretches {
+            self.session.handle_live(view, stretch);
+        }
+        if let Some(position) = news.by_page {
+            self.session.handle_advanced(position);
+        }
+    }
+
+    /// Begins what the session asks for.
+    fn take_work(&mut self) {
+        let desk = &self.asked.desk;
+        while let Some(operations) = self.session.poll_push() {
+            let Some(client) = self.session.client().cloned() else { return };
+            let served = desk.served.clone();
+            self.pushes.push_back(Box::pin(async move {
+                match operations.is_empty() {
+                    true => Ok(PushAnswer { outcomes: Vec::new(), position: served.position() }),
+                    false => push::commit(&served, &client, operations).await,
+                }
+            }));
+        }
+        let viewer = self.asked.viewer();
+        while let Some(request) = self.session.poll_page() {
+            let (served, viewer) = (desk.served.clone(), viewer.as_ref().ok().cloned());
+            self.pages.push(Box::pin(async move {
+                let view = request.view;
+                let read = tokio::task::spawn_blocking(move || {
+                    viewer.map(|viewer| served.page(&request.follow, &viewer, Limits::default()))
+                });
+                let read = read.await.ok().flatten();
+                (
+                    view,
+                    read.map_or_else(
+                        || Err(PageFailure::Failed(said(Refusal::ServerFault, ""))),
+                        page_of,
+                    ),
+                )
+            }));
+        }
+    }
+
+    /// Hands messages to the socket if it has taken those before; false if it is gone.
+    fn write(&mut self) -> bool {
+        let now_ms = self.now_ms();
+        if self.session.poll_ping(now_ms)
+            && !self.unflushed
+            && !self.start(Message::Ping(Default::default()))
+        {
+            return false;
+        }
+        if self.unflushed {
+            return true;
+        }
+        for _ in 0..MESSAGES_AT_ONCE {
+            let Some(outgoing) = self.session.poll_message(now_ms) else { break };
+            for message in self.encoded(outgoing) {
+                if !self.start(message) {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
+    fn start(&mut self, message: Message) -> bool {
+        self.unflushed = true;
+        Pin::new(&mut self.socket).start_send(message).is_ok()
+    }
+
+    /// Returns a message as it is sent.
+    fn encoded(&mut self, outgoing: Outgoing<Encoded>) -> Vec<Message> {
+        let desk = &self.asked.desk;
+        if let Outgoing::Live { live, .. } = &outgoing {
+            self.asked.state.metrics.changes.inc_by(live.page.changes.len() as u64);
+        }
+        let texts = match (outgoing, self.form) {
+            (Outgoing::Live { view, live }, Form::Long) => {
+                return vec![Message::Text(live.encoded.long(&live.page, view))];
+            }
+            (Outgoing::Live { view, live }, Form::Compact) => {
+                let page = live.encoded.compact(&live.page, &desk.feeds, &desk.served);
+                self.writer.write_page(view, page)
+            }
+            (Outgoing::Message(message), Form::Long) => vec![write_hub_message(&message)],
+            (Outgoing::Message(message), Form::Compact) => {
+                let mut names = desk.feeds.names.lock().unwrap_or_else(PoisonError::into_inner);
+                self.writer.write(&message, &mut names)
+            }
+        };
+        texts.into_iter().map(|text| Message::Text(text.into())).collect()
+    }
+
+    /// Says why the connection ends, if anybody listens.
+    async fn close(mut self, close: Close) {
+        let frame = CloseFrame { code: close.code(), reason: "".into() };
+        let farewell = async {
+            let _ = poll_fn(|context| Pin::new(&mut self.socket).poll_flush(context)).await;
+            let _ = self.socket.send(Message::Close(Some(frame))).await;
+            // The other side answers, and ends the connection.
+            while let Some(Ok(_)) = self.socket.recv().await {}
+        };
+        let _ = timeout(FAREWELL, farewell).await;
+    }
+}
+
+/// What has happened on a connection.
+enum Happened {
+    /// What was handed to the socket is written.
+    Flushed,
+    /// The client is not there any more.
+    Gone,
+    Message(Message),
+    Pushed(Option<Result<PushAnswer, ServeError>>),
+    Page(Option<(u32, Result<Page, PageFailure>)>),
+    /// There is something new for this view.
+    News(usize),
+    Time,
+    /// The token is worth nothing any more, or the server stops.
+    End,
+}
+
+/// Writes and reads a socket, whichever can go on.
+fn poll_socket(
+    socket: &mut WebSocket,
+    context: &mut Context<'_>,
+    can_read: bool,
+    unflushed: bool,
+) -> Poll<Happened> {
+    if unflushed {
+        match Pin::new(&mut *socket).poll_flush(context) {
+            Poll::Ready(Ok(())) => return Poll::Ready(Happened::Flushed),
+            Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
+            Poll::Pending => {}
+        }
+    }
+    if !can_read {
+        return Poll::Pending;
+    }
+    match socket.poll_next_unpin(context) {
+        Poll::Ready(Some(Ok(message))) => Poll::Ready(Happened::Message(message)),
+        Poll::Ready(_) => Poll::Ready(Happened::Gone),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+/// Waits for something new of any view, and returns which.
+async fn changed(followers: &mut [Follower]) -> usize {
+    if let [only] = followers {
+        if only.changed().await {
+            return 0;
+        }
+        return std::future::pending().await;
+    }
+    let waiting = followers.iter_mut().map(|follower| follower.changed().boxed());
+    match select_all(waiting).await {
+        (true, index, _) => index,
+        _ => std::future::pending().await,
+    }
+}
+
+fn page_of(read: Result<syncline_hub::served::Paged, ServeError>) -> Result<Page, PageFailure> {
+    read.map(|paged| paged.page).map_err(|error| match error {
+        ServeError::Cursor(_)
+        | ServeError::CursorAhead { .. }
+        | ServeError::CursorExpired { .. } => PageFailure::CursorUnusable(error.problem()),
+        error => PageFailure::Failed(error.problem()),
+    })
+}
+
+fn said(refusal: Refusal, detail: &str) -> SaidProblem {
+    SaidProblem { code: refusal.code().into(), detail: detail.into(), is_retryable: false }
+}

@@ -1,0 +1,80 @@
+//! Changes, page by page.
+
+use std::time::Duration;
+
+use axum::http::StatusCode;
+use syncline_hub::served::{Limits, Paged};
+use syncline_model::cursor::CursorError;
+use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::limits::{
+    PULL_CHANGES_DEFAULT, PULL_CHANGES_MAX, PULL_WAIT_MS_MAX, VIEW_ENTITIES_MAX,
+};
+use syncline_protocol::long::write_page;
+use syncline_protocol::message::Follow;
+use tokio::time::{Instant, timeout_at};
+
+use super::answer::{Answer, json_text};
+use crate::asked::Asked;
+use crate::problem::{Problem, Refusal};
+
+/// Answers a page of changes.
+pub(super) async fn pull(asked: Asked) -> Answer {
+    let entities = asked.query.entities(VIEW_ENTITIES_MAX)?;
+    let cursor = asked.query.text("cursor").map(read_cursor).transpose()?;
+    let changes = asked.query.number("limit", 1..=PULL_CHANGES_MAX)?;
+    let limits = Limits { changes: changes.unwrap_or(PULL_CHANGES_DEFAULT), ..Limits::default() };
+    let wait_s = asked.query.number("wait", 0..=PULL_WAIT_MS_MAX / 1_000)?.unwrap_or(0);
+    let deadline = Instant::now() + Duration::from_secs(wait_s);
+    reached(&asked, deadline).await?;
+    let mut follow = Follow { entities, cursor };
+    let mut end = asked.desk.end.clone();
+    let mut stopping = asked.state.stopping.clone();
+    loop {
+        end.borrow_and_update();
+        let Paged { page, .. } = page(&asked, &follow, limits).await?;
+        let is_news = !page.changes.is_empty() || page.more || page.is_snapshot;
+        if !is_news && !*stopping.borrow_and_update() {
+            let moved = async {
+                tokio::select! {
+                    moved = end.changed() => moved.is_ok(),
+                    _ = stopping.changed() => false,
+                }
+            };
+            if timeout_at(deadline, moved).await == Ok(true) {
+                follow.cursor = Some(page.cursor);
+                continue;
+            }
+        }
+        asked.state.metrics.changes.inc_by(page.changes.len() as u64);
+        return json_text(StatusCode::OK, write_page(&page));
+    }
+}
+
+/// Reads a page where that is no harm.
+pub(super) async fn page(asked: &Asked, follow: &Follow, limits: Limits) -> Result<Paged, Problem> {
+    let (served, viewer, follow) = (asked.desk.served.clone(), asked.viewer()?, follow.clone());
+    let page = asked.state.blocking(move || served.page(&follow, &viewer, limits)).await?;
+    Ok(page?)
+}
+
+/// Reads a cursor; one that cannot be used is begun without.
+pub(super) fn read_cursor(text: &str) -> Result<StreamCursor, Problem> {
+    let refused =
+        |error: CursorError| Problem::new(error.code(), StatusCode::GONE, error.to_string());
+    text.parse().map_err(refused)
+}
+
+/// Waits until the hub stands where `after` asks, until the deadline at most.
+pub(super) async fn reached(asked: &Asked, deadline: Instant) -> Result<(), Problem> {
+    let Some(after) = asked.query.text("after") else { return Ok(()) };
+    let after = read_cursor(after)?;
+    let required = after.log.require(asked.desk.served.incarnation());
+    required.map_err(|error| Problem::new(error.code(), StatusCode::GONE, error.to_string()))?;
+    let mut end = asked.desk.end.clone();
+    let stands = end.wait_for(|position| *position >= after.position());
+    match timeout_at(deadline, stands).await {
+        Ok(Ok(_)) => Ok(()),
+        _ if asked.desk.served.position() >= after.position() => Ok(()),
+        _ => Err(Refusal::HubBehind.into()),
+    }
+}

@@ -1,0 +1,122 @@
+//! Operations of clients.
+
+use axum::http::StatusCode;
+use syncline_hub::served::{ServeError, Served};
+use syncline_model::id::ClientId;
+use syncline_protocol::long::{read_push, write_push_answer};
+use syncline_protocol::message::{PushAnswer, Sent, Unreadable};
+use syncline_protocol::operation::Operation;
+use syncline_protocol::outcome::{Outcome, Shown, Status};
+use syncline_protocol::problem::Problem as SaidProblem;
+use tokio::sync::oneshot;
+
+use super::answer::{Answer, json_text};
+use crate::asked::Asked;
+use crate::metrics::Metrics;
+use crate::problem::{Problem, Refusal};
+
+/// Takes operations and answers one result for each.
+pub(super) async fn push(mut asked: Asked) -> Answer {
+    let bytes = asked.json_bytes().await?;
+    let push = read_push(&bytes)
+        .map_err(|error| Problem::said(&error.to_problem(), StatusCode::BAD_REQUEST))?;
+    if !asked.caller()?.may_be(&push.client) {
+        return Err(Refusal::NotPermitted.because("the token is of another client"));
+    }
+    let served = &asked.desk.served;
+    let answer = carry_out(served, &push.client, push.operations).await?;
+    count(&asked.state.metrics, &answer);
+    json_text(StatusCode::OK, write_push_answer(&answer, served.incarnation()))
+}
+
+/// Has what could be read carried out, and answers for all of it, in its order.
+async fn carry_out(
+    served: &Served,
+    client: &ClientId,
+    sent: Vec<Sent>,
+) -> Result<PushAnswer, ServeError> {
+    let mut readable = Vec::with_capacity(sent.len());
+    let mut unreadable = Vec::new();
+    for (index, sent) in sent.into_iter().enumerate() {
+        match sent {
+            Ok(operation) => readable.push(operation),
+            Err(refused) => unreadable.push((index, refused)),
+        }
+    }
+    let mut answer = match readable.is_empty() {
+        true => PushAnswer { outcomes: Vec::new(), position: served.position() },
+        false => commit(served, client, readable).await?,
+    };
+    for (index, Unreadable { counter, problem }) in unreadable {
+        let outcome = Outcome {
+            counter,
+            status: Status::Rejected,
+            seen: None,
+            shown: Shown::AsPredicted,
+            conflicts: Vec::new(),
+            problem: Some(problem),
+        };
+        answer.outcomes.insert(index.min(answer.outcomes.len()), outcome);
+    }
+    Ok(answer)
+}
+
+/// Commits operations; all of it is on disk when this answers.
+pub(crate) async fn commit(
+    served: &Served,
+    client: &ClientId,
+    operations: Vec<Operation>,
+) -> Result<PushAnswer, ServeError> {
+    let (done, answered) = oneshot::channel();
+    // Whoever asked may have gone; the operations stay committed.
+    served.push(client, operations, Box::new(|pushed| drop(done.send(pushed))));
+    let pushed = answered.await.unwrap_or(Err(ServeError::Busy))?;
+    Ok(pushed.answer())
+}
+
+/// Counts what became of operations.
+pub(crate) fn count(metrics: &Metrics, answer: &PushAnswer) {
+    for status in Status::ALL {
+        let count = answer.outcomes.iter().filter(|outcome| outcome.status == status).count();
+        if count > 0 {
+            metrics.operations(status.as_str(), count as u64);
+        }
+    }
+}
+
+impl Problem {
+    /// Takes over what another part of the hub said.
+    pub(crate) fn said(problem: &SaidProblem, status: StatusCode) -> Self {
+        let said = Self::new(&problem.code, status, &*problem.detail);
+        if problem.is_retryable { said.with_retry(1) } else { said }
+    }
+}
+
+impl From<ServeError> for Problem {
+    fn from(error: ServeError) -> Self {
+        let status = status(&error);
+        // What went wrong inside may name files of the server.
+        let detail = if status.is_server_error() { String::new() } else { error.to_string() };
+        let problem = Self::new(error.code(), status, detail);
+        if error.is_retryable() { problem.with_retry(1) } else { problem }
+    }
+}
+
+fn status(error: &ServeError) -> StatusCode {
+    match error {
+        ServeError::Busy | ServeError::Writer(_) => StatusCode::SERVICE_UNAVAILABLE,
+        ServeError::Cursor(_)
+        | ServeError::CursorAhead { .. }
+        | ServeError::CursorExpired { .. } => StatusCode::GONE,
+        ServeError::EntityUnknown => StatusCode::NOT_FOUND,
+        ServeError::TooFarBack { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => match error.code() {
+            "CONFLICT_NOT_FOUND" => StatusCode::NOT_FOUND,
+            "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,
+            "CONFLICT_STALE" => StatusCode::CONFLICT,
+            "DECISION_UNFIT" => StatusCode::UNPROCESSABLE_ENTITY,
+            _ if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        },
+    }
+}

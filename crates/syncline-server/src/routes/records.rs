@@ -1,0 +1,475 @@
+//! Records one by one: reading them, and small edits without a client's machinery.
+//!
+//! An edit becomes one operation. It is one of a client that is named after the token and this start
+//! of the server, so that its counter is never used twice; with an `Idempotency-Key` it is one of a
+//! client that is named after the key, so that the hub itself knows whether it was applied before.
+
+use axum::body::Body;
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use syncline_hub::served::RecordNow;
+use syncline_model::base64url;
+use syncline_model::id::{ClientId, EntityName, RecordId};
+use syncline_model::json::fields::{flatten_json, unflatten};
+use syncline_model::json::{Json, Leaf, Object};
+use syncline_model::path::Path;
+use syncline_protocol::change::{Change, Content};
+use syncline_protocol::long::{read_operation, write_change};
+use syncline_protocol::outcome::{Outcome, Status};
+use syncline_protocol::time::{format_time, parse_time};
+use tokio::time::Instant;
+
+use super::answer::{Answer, json, json_text, nothing};
+use super::{pull, push};
+use crate::access::{now_ms, random_id};
+use crate::asked::Asked;
+use crate::document::object;
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
+use crate::problem::{Problem, Refusal};
+
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
+/// The media type of a merge patch (RFC 7396).
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
+/// Lists records in the order of their ids.
+pub(super) async fn list(asked: Asked) -> Answer {
+    pull::reached(&asked, Instant::now()).await?;
+    let entity = asked.entity()?;
+    let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
+    let cursor = asked.query.text("cursor").map(place).transpose()?;
+    let (served, viewer, name) = (asked.desk.served.clone(), asked.viewer()?, entity.clone());
+    let read = move || served.records(&name, cursor.as_ref(), limit, &viewer);
+    let found = asked.state.blocking(read).await??;
+    let mut text = String::from("{\"records\":[");
+    for (index, record) in found.records.into_iter().enumerate() {
+        if index > 0 {
+            text.push(',');
+        }
+        text.push_str(&write_change(&change(&entity, record)));
+    }
+    text.push(']');
+    let next = found.next.map(|id| base64url::encode(id.as_str().as_bytes()));
+    if let Some(next) = &next {
+        text.push_str(&format!(",\"next\":\"{next}\""));
+    }
+    text.push('}');
+    let mut response = json_text(StatusCode::OK, text)?;
+    if let Some(next) = next {
+        let link = format!("<?cursor={next}&limit={limit}>; rel=\"next\"");
+        response.headers_mut().extend(HeaderValue::try_from(link).map(|link| (header::LINK, link)));
+    }
+    Ok(response)
+}
+
+/// Reads where a list goes on.
+fn place(text: &str) -> Result<RecordId, Problem> {
+    let id = base64url::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+    let id = id.and_then(|id| RecordId::new(&id).ok());
+    id.ok_or_else(|| Refusal::QueryInvalid.because("cursor is `next` of the page before"))
+}
+
+/// Returns a record as it is now, or with `at` as it was.
+pub(super) async fn get(asked: Asked) -> Answer {
+    pull::reached(&asked, Instant::now()).await?;
+    let (entity, id) = (asked.entity()?, asked.record_id()?);
+    if let Some(at) = asked.query.text("at") {
+        let at_ms = parse_time(at).or_else(|| at.parse().ok());
+        let at_ms = at_ms.ok_or_else(|| {
+            Refusal::QueryInvalid.because("at is a time such as 2026-11-20T10:00:00.000Z")
+        })?;
+        return past(&asked, entity, id, at_ms).await;
+    }
+    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
+    let unchanged = asked.header(&header::IF_NONE_MATCH)?;
+    if unchanged.is_some_and(|known| matches(known, Some(&etag))) {
+        let mut response = nothing()?;
+        *response.status_mut() = StatusCode::NOT_MODIFIED;
+        return Ok(with_etag(response, &etag));
+    }
+    answer(StatusCode::OK, &entity, record, &etag)
+}
+
+async fn past(asked: &Asked, entity: EntityName, id: RecordId, at_ms: u64) -> Answer {
+    let served = asked.desk.served.clone();
+    let (name, of) = (entity.clone(), id.clone());
+    let read = asked.state.blocking(move || served.record_at(&name, &of, at_ms)).await??;
+    let fields = read.ok_or(Refusal::RecordNotFound)?;
+    let document = object([
+        ("entity", entity.as_str().into()),
+        ("id", id.as_str().into()),
+        ("at", format_time(at_ms).into()),
+        (
+            "record",
+            unflatten(fields.iter().map(|(path, leaf)| (path, leaf)))
+                .map_or(Json::Null, Json::Object),
+        ),
+    ]);
+    json(StatusCode::OK, &document)
+}
+
+/// Returns what a record went through, the newest first.
+pub(super) async fn history(asked: Asked) -> Answer {
+    let (entity, id) = (asked.entity()?, asked.record_id()?);
+    let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
+    let before = asked.query.number("before", 0..=u64::MAX)?;
+    let before = before.map(syncline_model::id::Position);
+    let served = asked.desk.served.clone();
+    let read = move || served.history(&entity, &id, before, limit);
+    let history = asked.state.blocking(read).await??;
+    let fields = |fields: Option<Vec<(Path, Leaf)>>| {
+        fields.map_or(Json::Null, |fields| {
+            let mut object = Object::new();
+            for (path, leaf) in fields {
+                object.insert(path.as_str(), leaf.to_json());
+            }
+            Json::Object(object)
+        })
+    };
+    let changes = history.changes.into_iter().map(|change| {
+        object([
+            ("position", change.position.0.into()),
+            ("at", format_time(change.at_ms).into()),
+            ("by", change.by.as_str().into()),
+            ("kind", change.kind.as_str().into()),
+            ("before", fields(change.before)),
+            ("after", fields(change.after)),
+        ])
+    });
+    let mut document = Object::new();
+    document.insert("changes", changes.collect::<Vec<_>>());
+    if let Some(next) = history.next {
+        document.insert("next", next.0);
+    }
+    json(StatusCode::OK, &document.into())
+}
+
+/// Makes a record under an id that the hub chooses.
+pub(super) async fn post(mut asked: Asked) -> Answer {
+    let entity = asked.entity()?;
+    let body = asked.object().await?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let id = match &key {
+        // Repeated, it is the same record.
+        Some(key) => key.record.clone(),
+        None => random_id().ok_or(Refusal::ServerFault)?,
+    };
+    let id = RecordId::new(&id).map_err(|_| Refusal::ServerFault)?;
+    let set = set_of(flat(&body)?.iter().map(|(path, leaf)| (path, leaf)));
+    let outcome = edit(&asked, &entity, &id, None, set, key.as_ref()).await?;
+    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
+    let mut response = answer(StatusCode::CREATED, &entity, record, &etag)?;
+    let location = asked.parts.uri.path().trim_end_matches('/');
+    let location = HeaderValue::try_from(format!("{location}/{id}"));
+    response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
+    Ok(replayed(response, &outcome))
+}
+
+/// Replaces a record, or makes it.
+pub(super) async fn put(mut asked: Asked) -> Answer {
+    let (entity, id) = (asked.entity()?, asked.record_id()?);
+    let body = asked.object().await?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let wanted = flat(&body)?;
+    let _turn = asked.desk.turn(&entity, &id).await;
+    let before = now(&asked, &entity, &id).await?;
+    require(&asked, before.as_ref(), key.as_ref())?;
+    let (base, had) = match before {
+        Some(RecordNow { fields: Some(fields), seen, .. }) => (Some(seen.version), fields),
+        // A deleted record has a token too: what is written comes after the deletion.
+        Some(RecordNow { fields: None, seen, .. }) => (Some(seen.version), Vec::new()),
+        None => (None, Vec::new()),
+    };
+    let is_new = had.is_empty();
+    let differs = |(path, leaf): &&(Path, Leaf)| !had.iter().any(|(p, l)| p == path && l == leaf);
+    let set: Vec<_> = wanted.iter().filter(differs).collect();
+    let gone = had.iter().map(|(path, _)| path);
+    let gone = gone.filter(|path| !wanted.iter().any(|(wanted, _)| wanted == *path));
+    let gone: Vec<Json> = gone.map(|path| path.as_str().into()).collect();
+    let mut outcome = None;
+    if !set.is_empty() || !gone.is_empty() {
+        let mut effect = set_of(set.into_iter().map(|(path, leaf)| (path, leaf)));
+        if !gone.is_empty() {
+            effect.insert("unset", gone);
+        }
+        let base = base.map(|base| base.as_str().to_owned());
+        outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
+    } else if is_new {
+        return Err(Refusal::BodyInvalid.because("a record has at least one field"));
+    }
+    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
+    let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
+    let response = answer(status, &entity, record, &etag)?;
+    Ok(match outcome {
+        Some(outcome) => replayed(response, &outcome),
+        None => response,
+    })
+}
+
+/// Changes a record: with a merge patch (RFC 7396), or with the parts of an operation.
+pub(super) async fn patch(mut asked: Asked) -> Answer {
+    let (entity, id) = (asked.entity()?, asked.record_id()?);
+    let is_patch = asked.header(&header::CONTENT_TYPE)?.unwrap_or_default();
+    let is_patch = is_patch.split(';').next().unwrap_or_default().trim() == MERGE_PATCH;
+    let body = asked.object().await?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let parts = if is_patch { None } else { Some(parts(body.clone())?) };
+    let _turn = asked.desk.turn(&entity, &id).await;
+    let before = now(&asked, &entity, &id).await?;
+    require(&asked, before.as_ref(), key.as_ref())?;
+    let (before, _) = found(before)?;
+    let effect = match parts {
+        Some(parts) => parts,
+        None => merge_patch(&body, before.fields.as_deref().unwrap_or_default())?,
+    };
+    let mut outcome = None;
+    if !effect.is_empty() {
+        let base = Some(before.seen.version.as_str().to_owned());
+        outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
+    }
+    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
+    let response = answer(StatusCode::OK, &entity, record, &etag)?;
+    Ok(match outcome {
+        Some(outcome) => replayed(response, &outcome),
+        None => response,
+    })
+}
+
+/// Deletes a record.
+pub(super) async fn delete(asked: Asked) -> Answer {
+    let (entity, id) = (asked.entity()?, asked.record_id()?);
+    let key = Key::of(&asked, "")?;
+    let _turn = asked.desk.turn(&entity, &id).await;
+    let before = now(&asked, &entity, &id).await?;
+    require(&asked, before.as_ref(), key.as_ref())?;
+    let (before, _) = match (found(before), &key) {
+        // It may be this very request that has deleted it.
+        (Err(_), Some(key)) if key.was_used(&asked) => return nothing(),
+        (before, _) => before?,
+    };
+    let mut effect = Object::new();
+    effect.insert("delete", true);
+    let base = Some(before.seen.version.as_str().to_owned());
+    let outcome = edit(&asked, &entity, &id, base, effect, key.as_ref()).await?;
+    Ok(replayed(nothing()?, &outcome))
+}
+
+/// A request that may be repeated.
+struct Key {
+    /// The client whose only operation it is.
+    client: ClientId,
+    /// The id of a record that it makes.
+    record: String,
+}
+
+impl Key {
+    /// Reads it, if there is one. The same key with another request is refused.
+    fn of(asked: &Asked, body: &str) -> Result<Option<Self>, Problem> {
+        let Some(text) = asked.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
+        let key = text.trim().trim_matches('"');
+        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+            return Err(
+                Refusal::HeaderInvalid.because("Idempotency-Key is a text of 1 to 255 bytes")
+            );
+        }
+        let digest = |parts: &[&str]| {
+            let mut hasher = blake3::Hasher::new();
+            for part in parts {
+                hasher.update(&(part.len() as u64).to_be_bytes()).update(part.as_bytes());
+            }
+            hasher.finalize().to_hex()
+        };
+        let token = &*asked.caller()?.token.id;
+        let (method, path) = (asked.parts.method.as_str(), asked.parts.uri.path());
+        let of_key = digest(&["key", token, method, path, key]);
+        let of_body = digest(&["body", body]);
+        if !asked.desk.keys.note(of_key.as_str(), of_body.as_str()) {
+            return Err(Refusal::IdempotencyKeyReused.into());
+        }
+        let client = ClientId::new(&format!("key-{of_key}")).map_err(|_| Refusal::ServerFault)?;
+        let record = of_key.chars().take(26).collect();
+        Ok(Some(Self { client, record }))
+    }
+
+    fn was_used(&self, asked: &Asked) -> bool {
+        asked.desk.keys.was_done(self.client.as_str())
+    }
+}
+
+/// Carries an edit out as one operation.
+async fn edit(
+    asked: &Asked,
+    entity: &EntityName,
+    id: &RecordId,
+    base: Option<String>,
+    mut effect: Object,
+    key: Option<&Key>,
+) -> Result<Outcome, Problem> {
+    let (client, counter) = match key {
+        Some(key) => (key.client.clone(), 1),
+        None => asked.desk.writers.next(&asked.caller()?.token).ok_or(Refusal::ServerFault)?,
+    };
+    effect.insert("op", counter);
+    effect.insert("entity", entity.as_str());
+    effect.insert("id", id.as_str());
+    effect.insert("at", format_time(now_ms()));
+    if let Some(base) = base {
+        effect.insert("base", base);
+    }
+    let text = Json::Object(effect).to_compact_string();
+    let operation = read_operation(text.as_bytes());
+    let operation = operation
+        .map_err(|error| Problem::said(&error.to_operation_problem(), StatusCode::BAD_REQUEST))?;
+    let answer = push::commit(&asked.desk.served, &client, vec![operation]).await?;
+    push::count(&asked.state.metrics, &answer);
+    let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
+    if outcome.status.is_applied() {
+        if key.is_some() {
+            asked.desk.keys.done(client.as_str());
+        }
+        return Ok(outcome);
+    }
+    let status = match outcome.status {
+        Status::Behind => StatusCode::SERVICE_UNAVAILABLE,
+        Status::Rebase => StatusCode::CONFLICT,
+        _ => StatusCode::UNPROCESSABLE_ENTITY,
+    };
+    Err(match &outcome.problem {
+        Some(problem) => Problem::said(problem, status),
+        None => Refusal::ServerFault.into(),
+    })
+}
+
+/// Refuses what its preconditions do not allow (RFC 9110 §13).
+fn require(asked: &Asked, before: Option<&RecordNow>, key: Option<&Key>) -> Result<(), Problem> {
+    if key.is_some_and(|key| key.was_used(asked)) {
+        return Ok(());
+    }
+    let there = before.filter(|record| record.fields.is_some());
+    let etag = there.map(etag);
+    let refused = || {
+        let problem = Problem::from(Refusal::PreconditionFailed);
+        let etag = etag.as_deref().and_then(|etag| HeaderValue::try_from(etag).ok());
+        match etag {
+            Some(etag) => problem.with_header(header::ETAG, etag),
+            None => problem,
+        }
+    };
+    match asked.header(&header::IF_MATCH)? {
+        Some(known) if !matches(known, etag.as_deref()) => return Err(refused()),
+        _ => {}
+    }
+    match asked.header(&header::IF_NONE_MATCH)? {
+        Some(known) if matches(known, etag.as_deref()) => Err(refused()),
+        _ => Ok(()),
+    }
+}
+
+/// Returns whether a list of entity tags names this one; `*` names any that is there.
+fn matches(known: &str, etag: Option<&str>) -> bool {
+    let Some(etag) = etag else { return false };
+    known.split(',').map(str::trim).any(|known| known == "*" || known == etag)
+}
+
+async fn now(
+    asked: &Asked,
+    entity: &EntityName,
+    id: &RecordId,
+) -> Result<Option<RecordNow>, Problem> {
+    let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
+    let (entity, id) = (entity.clone(), id.clone());
+    Ok(asked.state.blocking(move || served.record(&entity, &id, &viewer)).await??)
+}
+
+/// Returns a record that is there, and its tag.
+fn found(record: Option<RecordNow>) -> Result<(RecordNow, String), Problem> {
+    match record {
+        Some(record) if record.fields.is_some() => {
+            let etag = etag(&record);
+            Ok((record, etag))
+        }
+        // A client that asks because it lost something learns as of when the record is gone.
+        Some(record) => {
+            let problem = Problem::from(Refusal::RecordNotFound);
+            Err(problem
+                .with_member("position", record.seen.position.0)
+                .with_member("version", record.seen.version.as_str()))
+        }
+        None => Err(Refusal::RecordNotFound.into()),
+    }
+}
+
+fn etag(record: &RecordNow) -> String {
+    format!("\"{}\"", record.seen.version.as_str())
+}
+
+fn change(entity: &EntityName, record: RecordNow) -> Change {
+    let RecordNow { id, fields, seen, conflicts } = record;
+    let content = Content::Record(fields.unwrap_or_default());
+    Change { entity: entity.clone(), id, seen, content, by: None, conflicts }
+}
+
+fn answer(status: StatusCode, entity: &EntityName, record: RecordNow, etag: &str) -> Answer {
+    let response = json_text(status, write_change(&change(entity, record)))?;
+    Ok(with_etag(response, etag))
+}
+
+fn with_etag(mut response: Response<Body>, etag: &str) -> Response<Body> {
+    response.headers_mut().extend(HeaderValue::try_from(etag).map(|etag| (header::ETAG, etag)));
+    response
+}
+
+/// Says that a request was carried out before.
+fn replayed(mut response: Response<Body>, outcome: &Outcome) -> Response<Body> {
+    if outcome.status == Status::Duplicate {
+        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    }
+    response
+}
+
+fn flat(body: &Object) -> Result<Vec<(Path, Leaf)>, Problem> {
+    flatten_json(body).map_err(|error| Refusal::BodyInvalid.because(error.to_string()))
+}
+
+fn set_of<'f>(fields: impl Iterator<Item = (&'f Path, &'f Leaf)>) -> Object {
+    let mut set = Object::new();
+    for (path, leaf) in fields {
+        set.insert(path.as_str(), leaf.to_json());
+    }
+    let mut effect = Object::new();
+    if !set.is_empty() {
+        effect.insert("set", set);
+    }
+    effect
+}
+
+/// Returns what a merge patch does to a record: `null` takes a field and all below it away.
+fn merge_patch(body: &Object, had: &[(Path, Leaf)]) -> Result<Object, Problem> {
+    let fields = flat(body)?;
+    let (gone, set): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, leaf)| leaf.is_null());
+    let is_there = |(_, leaf): &&&(Path, Leaf)| !leaf.is_empty_object();
+    let set: Vec<_> = set.iter().filter(is_there).map(|(path, leaf)| (path, leaf)).collect();
+    let is_gone = |path: &Path| gone.iter().any(|(above, _)| above.is_prefix_of(path));
+    let replaced = |path: &Path| set.iter().any(|(new, _)| is_apart_on_one_way(new, path));
+    let gone = had.iter().map(|(path, _)| path).filter(|path| is_gone(path) || replaced(path));
+    let gone: Vec<Json> = gone.map(|path| path.as_str().into()).collect();
+    let mut effect = set_of(set.iter().copied());
+    if !gone.is_empty() {
+        effect.insert("unset", gone);
+    }
+    Ok(effect)
+}
+
+/// Returns whether one of two different fields is above the other, so that only one can be there.
+fn is_apart_on_one_way(one: &Path, other: &Path) -> bool {
+    one != other && (one.is_prefix_of(other) || other.is_prefix_of(one))
+}
+
+/// Takes the parts of an operation, without what says whose and of what it is.
+fn parts(body: Object) -> Result<Object, Problem> {
+    let head = ["op", "entity", "id", "base", "at", "after", "delete"];
+    if head.iter().any(|name| body.contains_key(name)) || body.is_empty() {
+        let text = "send the parts of an operation (set, unset, inc, add, …), or a merge patch as application/merge-patch+json";
+        return Err(Refusal::BodyInvalid.because(text));
+    }
+    Ok(body)
+}

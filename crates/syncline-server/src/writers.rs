@@ -1,0 +1,74 @@
+//! Edits of those who are no clients: under which names and counters they are committed.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use syncline_model::id::ClientId;
+
+use crate::access::{TokenRow, random_id};
+
+/// Keys of requests that are remembered in memory. What they did, the hub remembers for good.
+const KEYS_MAX: usize = 65_536;
+
+/// The names and counters of edits of this start of the server.
+pub(crate) struct Writers {
+    /// Random for each start, so that a counter is never used twice.
+    start: Option<String>,
+    counter: AtomicU64,
+}
+
+impl Writers {
+    pub(crate) fn new() -> Self {
+        Self { start: random_id(), counter: AtomicU64::new(1) }
+    }
+
+    /// Returns the client and the counter of the next edit with a token.
+    pub(crate) fn next(&self, token: &TokenRow) -> Option<(ClientId, u64)> {
+        let start = self.start.as_ref()?;
+        let client = ClientId::new(&format!("rest-{}-{start}", token.id)).ok()?;
+        Some((client, self.counter.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// Keys of requests that may be repeated, and what they stood for.
+#[derive(Default)]
+pub(crate) struct Keys(Mutex<Known>);
+
+#[derive(Default)]
+struct Known {
+    bodies: BTreeMap<Box<str>, Box<str>>,
+    done: BTreeMap<Box<str>, ()>,
+    order: VecDeque<Box<str>>,
+}
+
+impl Keys {
+    /// Notes that a key stands for a body; answers whether it stands for no other one.
+    pub(crate) fn note(&self, key: &str, body: &str) -> bool {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(before) = known.bodies.get(key) {
+            return **before == *body;
+        }
+        if known.order.len() >= KEYS_MAX
+            && let Some(oldest) = known.order.pop_front()
+        {
+            known.bodies.remove(&oldest);
+            known.done.remove(&oldest);
+        }
+        known.bodies.insert(key.into(), body.into());
+        known.order.push_back(key.into());
+        true
+    }
+
+    /// Notes that what the key of a client stands for was done.
+    pub(crate) fn done(&self, client: &str) {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.done.insert(client.trim_start_matches("key-").into(), ());
+    }
+
+    /// Returns whether it was done, as far as is remembered.
+    pub(crate) fn was_done(&self, client: &str) -> bool {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.done.contains_key(client.trim_start_matches("key-"))
+    }
+}

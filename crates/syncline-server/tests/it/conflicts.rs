@@ -1,0 +1,51 @@
+//! Conflicts.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use syncline_engine::operate::Entities;
+use syncline_merge::rules::{EntityRules, Rule};
+use syncline_model::id::EntityName;
+
+use crate::changes::set;
+use crate::house::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_conflict_is_listed_shown_and_decided_by_a_reviewer() {
+    let house = House::with(|settings| {
+        let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
+        let named = BTreeMap::from([(EntityName::new("tasks").unwrap(), rules)]);
+        settings.entities = Entities::only(named);
+    })
+    .await;
+    house.pushed("phone", &[set(1, "t1", "/title", &json!("A"))]).await;
+    let answer = house.push("tablet", &[set(1, "t1", "/title", &json!("B"))]).await.is(200).json();
+    assert_eq!(answer["results"][0]["status"], "conflict", "{answer}");
+    let id = answer["results"][0]["conflicts"][0].as_str().unwrap();
+    let list = house.get("/v1/conflicts").await.is(200).json();
+    assert_eq!(list["conflicts"].as_array().unwrap().len(), 1, "{list}");
+    let of_entity = house.get("/v1/conflicts?entity=tasks").await.is(200).json();
+    assert_eq!(of_entity, list);
+    let of_other = house.get("/v1/conflicts?entity=notes").await.is(200).json();
+    assert_eq!(of_other["conflicts"], json!([]));
+    let shown = house.get(&format!("/v1/conflicts/{id}")).await.is(200).json();
+    assert_eq!(shown, list["conflicts"][0]);
+    house
+        .get(&format!("/v1/conflicts/{}", "0".repeat(32)))
+        .await
+        .is(404)
+        .says("CONFLICT_NOT_FOUND");
+    let resolve = format!("/v1/conflicts/{id}/resolve");
+    for bad in [json!({}), json!({ "take": 1 }), json!({ "take": "a", "keep": true })] {
+        house.post(&resolve, &bad).await.is(400).says("BODY_INVALID");
+    }
+    let reviewer = house.token("mara reviewer").await;
+    let decide = house.ask("POST", &resolve).token(&reviewer).json(&json!({ "take": "tablet" }));
+    let decided = decide.send().await.is(200).json();
+    assert_eq!(decided["status"], "resolved", "{decided}");
+    let record = house.get("/v1/entities/tasks/records/t1").await.is(200).json();
+    assert_eq!(record["record"], json!({ "title": "B" }));
+    let list = house.get("/v1/conflicts").await.is(200).json();
+    assert_eq!(list["conflicts"], json!([]));
+    house.get("/v1/entities/notes/records/t1").await.is(404);
+}
