@@ -18,6 +18,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_merge::conflict::ConflictKind;
 use syncline_merge::display::{Field, Fields};
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
@@ -134,7 +135,8 @@ impl Touched {
 
     /// Returns whether fields may be told, if no conflict of the record ever waited for a person.
     pub fn may_tell_fields(&self, record: &Record, reaches_end: bool) -> bool {
-        self.was_there && self.is_latest(record, reaches_end)
+        let was_there = self.was_there || is_planted(Fault::FieldsOfNewRecord);
+        was_there && (self.is_latest(record, reaches_end) || is_planted(Fault::FieldsOfOldStretch))
     }
 
     /// Returns the whole record, or that it is gone.
@@ -200,5 +202,5 @@ pub fn bytes_of(content: &Content) -> usize {
 pub fn has_waited(row: &ConflictRow) -> bool {
     let is_plain = matches!(row.conflict.kind, ConflictKind::Values | ConflictKind::Texts);
     let is_settled = matches!(row.status, Status::Settled | Status::Closed);
-    row.conflict.open || !is_plain || !is_settled
+    !is_planted(Fault::FieldsWhileWaiting) && (row.conflict.open || !is_plain || !is_settled)
 }

@@ -89,6 +89,21 @@ pub enum Fault {
     ProvisionalSettles,
     /// While a value waits for approval, its writer goes on seeing its own.
     ProvisionalNotForAll,
+
+    /// A reader is told the fields of a stretch of the log although the record changed again behind it.
+    FieldsOfOldStretch,
+    /// A reader is told fields although it sees a value of its own in a conflict.
+    FieldsWhileWaiting,
+    /// A reader is told fields of a record that began within the stretch.
+    FieldsOfNewRecord,
+    /// The cursor of a page that is full stands behind what was left out of it.
+    CursorBehindLeftOut,
+    /// After a snapshot the log goes on from where the snapshot ended.
+    SnapshotSkips,
+    /// A client is told that an operation was applied, and nothing of what it did not predict.
+    TruthNotTold,
+    /// A client that had not seen all of a record is told only what it did not predict.
+    MergedNotTold,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -10,6 +10,7 @@ use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{is_uncontested, visible};
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::Token;
@@ -170,6 +171,10 @@ impl Reading<'_> {
             }
         }
         let is_through = !is_full;
+        let log = match is_through && is_planted(Fault::SnapshotSkips) {
+            true => self.served.cursor(self.end),
+            false => log,
+        };
         let more = is_full || log.position() < self.end;
         let snapshot = seen.filter(|_| !is_through);
         Ok(paged(filling, StreamCursor { log: log.log, snapshot }, more, true))
@@ -239,7 +244,9 @@ impl Reading<'_> {
         for touched in stretch.into_touched() {
             if self.touched(&touched, reaches_end, &mut filling)?.is_break() {
                 // Everything before its first change was told.
-                stands = Position(touched.first.0 - 1);
+                if !is_planted(Fault::CursorBehindLeftOut) {
+                    stands = Position(touched.first.0 - 1);
+                }
                 break;
             }
         }

@@ -6,6 +6,7 @@ use syncline_engine::operate::{Answer, Applied, ClientOperation, Now, Rejection,
 use syncline_engine::results::Fate;
 use syncline_merge::display::Fields;
 use syncline_merge::error::Advice;
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_protocol::message::PushAnswer;
@@ -104,12 +105,15 @@ fn applied_outcome(key: &TokenKey, named: &Named, applied: Applied) -> Outcome {
     let version = key.sign(&token, &named.entity, &named.id);
     let status = match (conflicts.is_empty(), had_seen_all) {
         (false, _) => Status::Conflict,
-        (true, false) => Status::Merged,
-        (true, true) => Status::Applied,
+        (true, false) if !is_planted(Fault::MergedNotTold) => Status::Merged,
+        (true, _) => Status::Applied,
     };
     let shown = if status == Status::Applied {
         let predicted = predict(before.as_deref(), &effect);
-        correct(predicted.as_ref(), after.as_deref())
+        match is_planted(Fault::TruthNotTold) {
+            true => Shown::AsPredicted,
+            false => correct(predicted.as_ref(), after.as_deref()),
+        }
     } else {
         Shown::Record(owned(after))
     };

@@ -21,6 +21,8 @@ mod policy;
 mod private;
 mod questions;
 mod random;
+mod served_client;
+mod served_oracle;
 mod star;
 mod sync;
 mod ten_defects;

@@ -1,0 +1,206 @@
+//! A client as `docs/protocol.md` says that one is: what it keeps, sends, and makes of answers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::mpsc::channel;
+
+use syncline_hub::served::{Limits, ServeError, Served};
+use syncline_merge::display::Fields;
+use syncline_merge::operation::Effect;
+use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
+use syncline_protocol::change::{Change, OpenConflict};
+use syncline_protocol::message::{Follow, Page, PushAnswer};
+use syncline_protocol::operation::Operation;
+use syncline_protocol::outcome::{Outcome, Status};
+use syncline_protocol::predict::predict;
+use syncline_protocol::token::TokenText;
+
+pub(crate) type RecordKey = (EntityName, RecordId);
+
+/// A record as the hub has confirmed it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) fields: Option<Fields>,
+    pub(crate) token: TokenText,
+    pub(crate) position: Position,
+    /// Those that wait for a person; `None` where a result did not say.
+    pub(crate) conflicts: Option<Vec<OpenConflict>>,
+}
+
+/// A client.
+pub(crate) struct Client {
+    pub(crate) id: ClientId,
+    pub(crate) follow: Follow,
+    pub(crate) held: BTreeMap<RecordKey, Held>,
+    pub(crate) queue: Vec<Operation>,
+    counter: u64,
+    /// What a snapshot has shown so far, while it goes on.
+    shown: BTreeSet<RecordKey>,
+    /// Operations that were set aside, with the code of the reason.
+    pub(crate) aside: Vec<(u64, String)>,
+    /// How often something was told that did not fit what is held.
+    pub(crate) unfit: usize,
+}
+
+/// Sends operations and waits for the answer.
+pub(crate) fn push(
+    served: &Served,
+    client: &ClientId,
+    operations: Vec<Operation>,
+) -> Result<PushAnswer, ServeError> {
+    let (tell, told) = channel();
+    served.push(client, operations, Box::new(move |pushed| tell.send(pushed).unwrap()));
+    told.recv().unwrap().map(|pushed| pushed.answer())
+}
+
+impl Client {
+    pub(crate) fn new(name: &str) -> Self {
+        Self {
+            id: ClientId::new(name).unwrap(),
+            follow: Follow::default(),
+            held: BTreeMap::new(),
+            queue: Vec::new(),
+            counter: 0,
+            shown: BTreeSet::new(),
+            aside: Vec::new(),
+            unfit: 0,
+        }
+    }
+
+    pub(crate) fn writer(&self) -> Writer {
+        Writer::from(&self.id)
+    }
+
+    /// Makes an operation and puts it into the queue.
+    pub(crate) fn make(&mut self, key: &RecordKey, effect: Effect, is_blind: bool, edited_ms: u64) {
+        self.counter += 1;
+        let base = self.held.get(key).filter(|_| !is_blind).map(|held| held.token.clone());
+        self.queue.push(Operation {
+            counter: self.counter,
+            entity: key.0.clone(),
+            id: key.1.clone(),
+            base,
+            effect,
+            edited_ms,
+            after: Vec::new(),
+        });
+    }
+
+    /// Returns what the client shows of a record: what is confirmed, and the queue on top of it.
+    pub(crate) fn view(&self, key: &RecordKey) -> Option<Fields> {
+        let confirmed = self.held.get(key).and_then(|held| held.fields.clone());
+        let queued = self.queue.iter().filter(|op| op.entity == key.0 && op.id == key.1);
+        queued.fold(confirmed, |shown, op| predict(shown.as_ref(), &op.effect))
+    }
+
+    /// Takes in the answer to the first operations of the queue.
+    pub(crate) fn take_answer(&mut self, served: &Served, answer: PushAnswer) {
+        for outcome in answer.outcomes {
+            self.take_outcome(served, outcome);
+        }
+    }
+
+    fn take_outcome(&mut self, served: &Served, outcome: Outcome) {
+        let at = self.queue.iter().position(|op| op.counter == outcome.counter).unwrap();
+        if outcome.status == Status::Behind {
+            return;
+        }
+        let operation = self.queue.remove(at);
+        let key = (operation.entity.clone(), operation.id.clone());
+        let Some(seen) = outcome.seen else {
+            let code = outcome.problem.map(|problem| problem.code.to_string());
+            self.aside.push((operation.counter, code.unwrap_or_default()));
+            if outcome.status == Status::Rebase {
+                self.fetch(served, &key);
+            }
+            return;
+        };
+        let held = self.held.get(&key);
+        if held.is_some_and(|held| seen.position <= held.position) {
+            return;
+        }
+        let before = held.and_then(|held| held.fields.clone());
+        let told = match outcome.status {
+            Status::Applied => outcome.shown.apply(predict(before.as_ref(), &operation.effect)),
+            _ => outcome.shown.apply(None),
+        };
+        match told {
+            Ok(fields) => self.hold(&key, fields, seen.version, seen.position, None),
+            Err(_) => self.lost(served, &key),
+        }
+    }
+
+    fn hold(
+        &mut self,
+        key: &RecordKey,
+        fields: Option<Fields>,
+        token: TokenText,
+        position: Position,
+        conflicts: Option<Vec<OpenConflict>>,
+    ) {
+        self.held.insert(key.clone(), Held { fields, token, position, conflicts });
+    }
+
+    fn lost(&mut self, served: &Served, key: &RecordKey) {
+        self.unfit += 1;
+        self.fetch(served, key);
+    }
+
+    fn fetch(&mut self, served: &Served, key: &RecordKey) {
+        let now = served.record(&key.0, &key.1, &self.writer()).unwrap();
+        match now {
+            Some(now) => {
+                let (token, position) = (now.seen.version, now.seen.position);
+                self.hold(key, now.fields, token, position, Some(now.conflicts));
+            }
+            None => drop(self.held.remove(key)),
+        }
+    }
+
+    /// Fetches a page and takes it in; answers whether there is more.
+    pub(crate) fn pull(&mut self, served: &Served, limits: Limits) -> Result<bool, ServeError> {
+        let paged = served.page(&self.follow, &self.writer(), limits)?;
+        Ok(self.take_page(served, paged.page))
+    }
+
+    fn take_page(&mut self, served: &Served, page: Page) -> bool {
+        let Page { changes, cursor, more, is_snapshot } = page;
+        for change in changes {
+            let key = (change.entity.clone(), change.id.clone());
+            if is_snapshot {
+                self.shown.insert(key.clone());
+            }
+            self.take_change(served, &key, change);
+        }
+        if is_snapshot && cursor.snapshot.is_none() {
+            let shown = std::mem::take(&mut self.shown);
+            let began = cursor.position();
+            self.held.retain(|key, held| shown.contains(key) || held.position > began);
+        }
+        self.follow.cursor = Some(cursor);
+        more
+    }
+
+    fn take_change(&mut self, served: &Served, key: &RecordKey, change: Change) {
+        let Change { seen, content, conflicts, .. } = change;
+        let held = self.held.get_mut(key);
+        if let Some(held) = held.filter(|held| seen.position <= held.position) {
+            if seen.position == held.position {
+                held.conflicts = Some(conflicts);
+            }
+            return;
+        }
+        let held = self.held.get(key);
+        match content.apply(held.and_then(|held| held.fields.clone())) {
+            Ok(fields) => self.hold(key, fields, seen.version, seen.position, Some(conflicts)),
+            Err(_) => self.lost(served, key),
+        }
+    }
+
+    /// Begins anew: what is held is kept until the snapshot is through.
+    pub(crate) fn begin_anew(&mut self) {
+        self.follow.cursor = None;
+        self.shown.clear();
+        // Positions of another life are older than all of this one.
+        self.held.values_mut().for_each(|held| held.position = Position(0));
+    }
+}
