@@ -135,6 +135,9 @@ fn names_beyond_the_bounds_stand_as_themselves() {
         assert_eq!(back, Ok(Some(HubMessage::Changes { view: 0, page })));
     }
     assert_eq!(names.len(), crate::limits::NAMES_MAX);
+    let mut names = Names::new();
+    EncodedPage::new(&page("tasks", &long[..long.len() - 1]), &mut names, INCARNATION);
+    assert_eq!(names.len(), 2, "the longest name that has an index");
 }
 
 #[test]
@@ -183,6 +186,25 @@ fn one_malformed_operation_does_not_fail_its_neighbours() {
     for whole in [r#"["p",[[0]]]"#, r#"["p",[{}]]"#, r#"["p",[[]]]"#, r#"["p",[],1]"#, "[]", "{}"] {
         let mut reader = Reader::of_hub(INCARNATION);
         assert!(reader.read_client_message(whole.as_bytes()).is_err(), "{whole}");
+    }
+}
+
+#[test]
+fn an_operation_is_bounded_in_what_it_writes() {
+    let nested = |levels: usize| {
+        let open = r#"[["m","/a","k",0,"#.repeat(levels);
+        format!(r#"[8,"tasks","t1",0,0,{open}[]{}]"#, "]]".repeat(levels))
+    };
+    let elements = vec!["1"; crate::limits::FIELD_OPERATIONS_MAX / 2 + 1].join(",");
+    let many = format!(r#"[8,"tasks","t1",0,0,[["a","/a",[{elements}]],["d","/a",[{elements}]]]]"#);
+    let deep = format!(r#"[8,"tasks","t1",0,0,[["=","/a",{}{}]]]"#, "[".repeat(64), "]".repeat(64));
+    for (operation, is_read) in
+        [(nested(32), true), (nested(33), false), (many, false), (deep, false)]
+    {
+        let text = format!(r#"["p",[{operation}]]"#);
+        let message = Reader::of_hub(INCARNATION).read_client_message(text.as_bytes());
+        let Ok(Some(ClientMessage::Push(sent))) = message else { panic!("{message:?}") };
+        assert_eq!(sent[0].is_ok(), is_read);
     }
 }
 

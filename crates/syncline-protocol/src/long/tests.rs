@@ -141,6 +141,11 @@ fn a_malformed_operation_is_refused_for_what_is_wrong() {
         ("an edit beyond texts", r#","text":{"/a":[10000001]}"#.into(), "an edit"),
         ("an unknown member inside", r#","put":{"/a":{"k":{"delete":true}}}"#.into(), "no meaning"),
         ("too deep a value", deep, "too deeply"),
+        (
+            "too deep an element",
+            format!(r#","add":{{"/a":{}{}}}"#, "[".repeat(64), "]".repeat(64)),
+            "too deeply",
+        ),
         ("too many fields", format!(r#","set":{{{}}}"#, fields.join(",")), "fields written"),
         ("too many elements", format!(r#","add":{{"/a":[{}]}}"#, many(10_001, "1")), "elements"),
         ("members within members", nested(33), "levels of members"),
@@ -158,7 +163,8 @@ fn a_malformed_operation_is_refused_for_what_is_wrong() {
         let error = read(&rest).unwrap_err();
         assert!(error.contains(expected), "case: {name}: {error}");
     }
-    assert!(read(&nested(32)).is_ok());
+    let deepest = format!(r#","append":{{"/a":{}{}}}"#, "[".repeat(63), "]".repeat(63));
+    assert!(read(&nested(32)).is_ok() && read(&deepest).is_ok());
     assert_eq!(written(r#","put":{"/a":{"k":{}}}"#).len(), 1, "a member may be empty");
 }
 
