@@ -47,10 +47,14 @@ enum Command {
     /// One operation of a client.
     Operation(Waiting),
     /// Anything else that needs the hub for itself.
-    Task(Box<dyn FnOnce(&mut Hub) + Send>),
+    Task(Task),
     /// The writer ends once everything before this is done.
     Stop,
 }
+
+/// Something that needs the hub for itself; what it answers with tells the one who asked, once it is
+/// known where the log ends now.
+type Task = Box<dyn FnOnce(&mut Hub) -> Box<dyn FnOnce()> + Send>;
 
 /// An operation and the one who waits for its answer.
 struct Waiting {
@@ -234,11 +238,12 @@ impl Handle {
         task: impl FnOnce(&mut Hub) -> T + Send + 'static,
     ) -> Result<T, WriterError> {
         let (reply, answer) = sync_channel(1);
-        let task = move |hub: &mut Hub| {
+        let task: Task = Box::new(move |hub| {
+            let answer = task(hub);
             // Whoever asked may have gone.
-            let _ = reply.send(task(hub));
-        };
-        let command = Command::Task(Box::new(task));
+            Box::new(move || drop(reply.send(answer)))
+        });
+        let command = Command::Task(task);
         self.give(command, true)?;
         answer.recv().map_err(|_| match self.stopped.get() {
             Some(_) => self.why_stopped(),
@@ -359,8 +364,9 @@ impl Desk {
             // The hub is theirs alone: nothing is under way meanwhile.
             Command::Task(task) => match self.settle() {
                 Course::GoOn => {
-                    task(&mut self.hub);
+                    let tell = task(&mut self.hub);
                     self.is_on_disk();
+                    tell();
                     self.tell_end();
                     Course::GoOn
                 }

@@ -311,6 +311,11 @@ impl Ingest {
             Answer::Rejected(why) => match why.code() {
                 "OPERATION_WAITS" => sent.refused = given_up,
                 "OPERATION_AFTER_REFUSED" => sent.refused = true,
+                // Another operation was put in its place.
+                "OPERATION_COUNTER_REUSED" => {
+                    let finding = format!("{}#{} is told of another one", id.client, id.counter);
+                    self.violate("I5", finding);
+                }
                 // What it had seen was lost: its writer has to look again.
                 "BEHIND" if beyond => sent.refused = true,
                 code => {

@@ -21,6 +21,7 @@ mod policy;
 mod private;
 mod questions;
 mod random;
+mod served;
 mod served_client;
 mod served_oracle;
 mod star;
