@@ -98,7 +98,8 @@ pub enum Lost {
 pub enum Store {
     /// An operation was answered for good: applied, rejected or to be made anew.
     ///
-    /// If it was not applied its lane stands until the shell settles that, and in the same transaction
+    /// If it was not applied its lane stands until the shell settles that: from now on the shell hands
+    /// in nothing that comes after it. In the same transaction
     /// the shell sets aside all of its queue that comes after it, see [`dependants`], but for `asked`.
     Outcome {
         /// The operation.
@@ -106,8 +107,9 @@ pub enum Store {
         /// What became of it.
         outcome: Outcome,
         /// Counters of operations that come after it and that the hub may have applied all the same:
-        /// they stay in the queue, are handed in after a restart although their lane stands, and are
-        /// answered or [set aside](Store::SetAside) one by one.
+        /// they stay in the queue, marked with this operation's counter, and are answered or
+        /// [set aside](Store::SetAside) one by one; after a restart they are handed in with
+        /// [`Session::handle_asked`]. No new operation names one of them in its `after`.
         asked: Vec<u64>,
     },
     /// An operation that was `asked` for has turned out not to be applied: now it is set aside as well.

@@ -5,8 +5,11 @@
 /// A way to lose changes, or to break a bound, that the suite must catch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Fault {
-    /// A hub never tells a client what it wrote itself, whether or not a result has told it.
+    /// A hub never tells a client what it wrote itself, whether or not a result has told it. This one
+    /// is harmless: an operation whose result was lost is sent again, and then the result tells it.
     EchoLostAfterReconnect,
+    /// A hub leaves out all changes of a record that a result has told, also newer ones.
+    NewerLeftOut,
     /// A client acknowledges changes, and goes on from there, before its shell has stored them.
     AckBeforeStored,
     /// A hub hands out a cursor behind what it has told.
@@ -21,10 +24,14 @@ pub enum Fault {
     UnansweredForgotten,
     /// A hub takes ready-made changes that begin behind where the view stands.
     LiveAcrossGap,
+    /// A hub leaves out of a snapshot what a result has told.
+    SnapshotWithoutTold,
+    /// A hub sends changes before the results of what they may hold.
+    ChangesBeforeResults,
+    /// A client stores changes before it knows what became of what it had sent.
+    ChangesBeforeAnswers,
     /// A client goes on with a lane whose first operation has to be sent again later.
     BehindOvertaken,
-    /// A client takes a batch of results for those of the push that it sent last.
-    ResultsOfNewest,
 }
 
 #[cfg(any(test, feature = "planted-faults"))]

@@ -147,6 +147,26 @@ impl Session {
         Ok(())
     }
 
+    /// After a restart the shell hands in an operation that was `asked` for, because `refused` was
+    /// refused before it and the hub may have applied it all the same. See
+    /// [`Store::Outcome`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Session::handle_operation`].
+    pub fn handle_asked(
+        &mut self,
+        operation: Operation,
+        refused: u64,
+        now_ms: u64,
+    ) -> Result<(), Box<Operation>> {
+        if self.room(Priority::Normal) == 0 {
+            return Err(Box::new(operation));
+        }
+        self.queue.add_asked(operation, refused, now_ms);
+        Ok(())
+    }
+
     /// The shell follows other views from now on, each from its stored cursor on. An open connection
     /// is made anew.
     pub fn handle_views(&mut self, views: Vec<Follow>, now_ms: u64) {
@@ -289,6 +309,9 @@ impl Session {
     /// the connection was lost is answered.
     pub fn poll_store(&mut self, now_ms: u64) -> Option<Store> {
         if let Some(settled) = self.settled.pop_front() {
+            if let Store::Outcome { operation, .. } = &settled {
+                self.queue.tell_refused(operation.counter);
+            }
             return Some(settled);
         }
         if self.pages.is_empty() || self.queue.is_settling(now_ms) {
@@ -302,7 +325,8 @@ impl Session {
         Some(store)
     }
 
-    /// Returns when to call [`Session::handle_time`], whatever else happens.
+    /// Returns when to call [`Session::handle_time`] and ask again, whatever else happens. What could
+    /// be sent already, had the connection room, is no reason to wake up.
     pub fn poll_deadline(&self, now_ms: u64) -> Option<u64> {
         let send_ms = match &self.state {
             State::Disconnected { until_ms } if self.is_online => {
@@ -311,7 +335,7 @@ impl Session {
             State::Open(_) => self.send_ms(&self.queue.ready(now_ms)),
             _ => None,
         };
-        [self.timeout_ms(), send_ms].into_iter().flatten().min()
+        [self.timeout_ms(), send_ms.filter(|at_ms| *at_ms > now_ms)].into_iter().flatten().min()
     }
 
     /// Returns when the connection counts as dead.
@@ -329,17 +353,10 @@ impl Session {
 
     /// Returns when something is to be sent, unless an answer comes before.
     fn send_ms(&self, ready: &Ready) -> Option<u64> {
-        let unanswered = self.pushes.len();
-        let at_once = ready.since_ms.filter(|_| {
-            let is_idle = unanswered == 0;
-            let is_full = unanswered < PUSHES_UNANSWERED && ready.count >= BATCH_OPERATIONS;
-            is_idle || is_full || (ready.is_urgent && unanswered < PUSHES_UNANSWERED_MAX)
-        });
-        let gathered = ready
-            .since_ms
-            .filter(|_| unanswered < PUSHES_UNANSWERED)
-            .map(|since_ms| since_ms + BATCH_WINDOW_MS_MAX);
-        [at_once, gathered, ready.next_ms].into_iter().flatten().min()
+        let is_held_up = self.pushes.len() >= PUSHES_UNANSWERED;
+        let gathered = ready.since_ms.filter(|_| !is_held_up);
+        let gathered = gathered.map(|since_ms| since_ms + BATCH_WINDOW_MS_MAX);
+        [gathered, ready.next_ms].into_iter().flatten().min()
     }
 
     fn poll_ack(&mut self) -> Option<ClientMessage> {
@@ -409,11 +426,9 @@ impl Session {
     }
 
     fn handle_results(&mut self, answer: PushAnswer, now_ms: u64) {
-        let newest = is_planted(Fault::ResultsOfNewest);
-        let push = if newest { self.pushes.pop_back() } else { self.pushes.pop_front() };
         let counters = answer.outcomes.iter().map(|outcome| outcome.counter);
-        match push {
-            Some(_) if newest || is_planted(Fault::ResentWithNewCounter) => {}
+        match self.pushes.pop_front() {
+            Some(_) if is_planted(Fault::ResentWithNewCounter) => {}
             Some(push) if push.iter().copied().eq(counters) => {}
             _ => return self.close(close::VIOLATION, false, now_ms),
         }

@@ -1,6 +1,6 @@
 //! Operations that are under way: which of them may be sent now, and which are unanswered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use syncline_model::id::{EntityName, RecordId};
 
@@ -17,6 +17,16 @@ use crate::session::fault::{Fault, is_planted};
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     held: BTreeMap<u64, Held>,
+    /// What stands because of refusals that the shell does not know yet.
+    untold: VecDeque<Untold>,
+}
+
+/// A refusal that the shell does not know yet, with the lanes and counters that stand because of it.
+#[derive(Debug)]
+struct Untold {
+    counter: u64,
+    lanes: BTreeSet<(EntityName, RecordId)>,
+    counters: BTreeSet<u64>,
 }
 
 #[derive(Debug)]
@@ -75,6 +85,24 @@ impl<'q> Stands<'q> {
     }
 }
 
+impl Untold {
+    fn add(&mut self, operation: &Operation) {
+        self.lanes.insert((operation.entity.clone(), operation.id.clone()));
+        self.counters.insert(operation.counter);
+    }
+
+    /// Returns whether an operation comes after the refused one; what comes after that does as well.
+    fn hold(&mut self, operation: &Operation) -> bool {
+        let lane = (operation.entity.clone(), operation.id.clone());
+        let is_held = self.lanes.contains(&lane)
+            || operation.after.iter().any(|counter| self.counters.contains(counter));
+        if is_held {
+            self.add(operation);
+        }
+        is_held
+    }
+}
+
 /// Returns the counters of what comes after an operation, by its lane or by name, and of what comes
 /// after that.
 ///
@@ -105,12 +133,31 @@ impl Queue {
         self.held.get(&counter).is_some_and(|held| held.is_uncertain)
     }
 
-    /// Takes in an operation. One that is held already stays as it is.
+    /// Takes in an operation. One that is held already stays as it is; one that comes after a refusal
+    /// that the shell does not know yet is not held, since the shell is about to set it aside.
     pub(super) fn add(
         &mut self,
         operation: Operation,
         priority: Priority,
         is_uncertain: bool,
+        now_ms: u64,
+    ) {
+        if !self.untold.iter_mut().any(|untold| untold.hold(&operation)) {
+            self.hold(operation, priority, is_uncertain, None, now_ms);
+        }
+    }
+
+    /// Takes in an operation that the hub may have applied although one before it was refused.
+    pub(super) fn add_asked(&mut self, operation: Operation, refused: u64, now_ms: u64) {
+        self.hold(operation, Priority::Normal, true, Some(refused), now_ms);
+    }
+
+    fn hold(
+        &mut self,
+        operation: Operation,
+        priority: Priority,
+        is_uncertain: bool,
+        refused: Option<u64>,
         now_ms: u64,
     ) {
         let counter = operation.counter;
@@ -119,7 +166,7 @@ impl Queue {
             is_urgent: priority == Priority::Urgent,
             is_in_flight: false,
             is_uncertain,
-            refused: None,
+            refused,
             attempts: 0,
             not_before_ms: 0,
             handed_ms: now_ms,
@@ -143,6 +190,9 @@ impl Queue {
 
     /// Returns whether the hub may have applied an operation that can be sent and was not answered.
     pub(super) fn is_settling(&self, now_ms: u64) -> bool {
+        if is_planted(Fault::ChangesBeforeAnswers) {
+            return false;
+        }
         let mut is_settling = self.held.values().any(|held| held.is_in_flight && held.is_uncertain);
         if !is_settling && self.held.values().any(|held| held.is_uncertain) {
             self.walk(now_ms, |held| {
@@ -263,18 +313,31 @@ impl Queue {
     /// the hub may have applied them. The others are held no more.
     pub(super) fn refuse(&mut self, counter: u64) -> Option<(Operation, Vec<u64>)> {
         let mut asked = Vec::new();
-        if !is_planted(Fault::LaneGoesOn) {
-            for after in self.after(counter) {
-                match self.held.get_mut(&after) {
-                    Some(held) if held.is_in_flight || held.is_uncertain => {
-                        held.refused = Some(counter);
-                        asked.push(after);
-                    }
-                    _ => drop(self.settle(after)),
-                }
+        if is_planted(Fault::LaneGoesOn) {
+            return self.settle(counter).map(|operation| (operation, asked));
+        }
+        let after = self.after(counter);
+        let operation = self.settle(counter)?;
+        let (lanes, counters) = (BTreeSet::new(), BTreeSet::new());
+        let mut untold = Untold { counter, lanes, counters };
+        untold.add(&operation);
+        for after in after {
+            let Some(held) = self.held.get_mut(&after) else { continue };
+            untold.add(&held.operation);
+            if held.is_in_flight || held.is_uncertain {
+                held.refused = Some(counter);
+                asked.push(after);
+            } else {
+                self.held.remove(&after);
             }
         }
-        self.settle(counter).map(|operation| (operation, asked))
+        self.untold.push_back(untold);
+        Some((operation, asked))
+    }
+
+    /// The shell is told that an operation was refused.
+    pub(super) fn tell_refused(&mut self, counter: u64) {
+        self.untold.retain(|untold| untold.counter != counter);
     }
 
     /// The connection is lost: what was in flight may have been applied, and is sent again.

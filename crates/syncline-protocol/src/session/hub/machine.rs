@@ -282,7 +282,9 @@ impl<E> Session<E> {
         }
         let client = self.client()?.clone();
         let told = std::mem::take(&mut self.told);
-        let with = Surroundings { now_ms, answered: self.answered, told: &told, client: &client };
+        let answered =
+            if is_planted(Fault::ChangesBeforeResults) { self.taken } else { self.answered };
+        let with = Surroundings { now_ms, answered, told: &told, client: &client };
         let next = self.in_turn(|index, view| view.next(index, &with));
         self.told = told;
         if let Some(position) = self.views.iter().map(View::position).min() {
@@ -315,13 +317,14 @@ impl<E> Session<E> {
         Some(close)
     }
 
-    /// Returns when to call [`Session::handle_time`], whatever else happens.
-    pub fn poll_deadline(&self) -> Option<u64> {
+    /// Returns when to call [`Session::handle_time`] and ask again, whatever else happens. What could
+    /// be sent already, had the connection room, is no reason to wake up.
+    pub fn poll_deadline(&self, now_ms: u64) -> Option<u64> {
         match self.state {
             State::Greeting { since_ms } => Some(since_ms + HELLO_MS_MAX),
             State::Open => {
                 let cursors = self.views.iter().filter_map(View::cursor_due_ms);
-                cursors.filter(|_| self.has_credit()).chain([self.ping_ms]).min()
+                cursors.filter(|at_ms| *at_ms > now_ms).chain([self.ping_ms]).min()
             }
             State::Ending { .. } | State::Ended => None,
         }
