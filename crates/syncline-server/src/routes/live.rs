@@ -127,7 +127,7 @@ impl Connection {
             if let Some(close) = self.session.poll_close() {
                 return self.close(close).await;
             }
-            let deadline = self.session.poll_deadline();
+            let deadline = self.session.poll_deadline(self.now_ms());
             let deadline = deadline.map(|at_ms| self.begun + Duration::from_millis(at_ms));
             let can_read = self.session.can_read();
             let Self { socket, followers, pushes, pages, unflushed, .. } = &mut self;

@@ -177,12 +177,17 @@ impl Session {
         }
     }
 
-    /// The device has lost its network, or has one again; then it is tried at once.
+    /// Whether there is a network, and the client wants one: without it the connection ends, and with it
+    /// again the next attempt does not wait. To be told the same again changes nothing.
     pub fn handle_network(&mut self, is_online: bool, now_ms: u64) {
-        self.is_online = is_online;
-        if let State::Disconnected { until_ms } = &mut self.state {
-            self.failures = 0;
-            *until_ms = (*until_ms).min(now_ms);
+        let was_online = std::mem::replace(&mut self.is_online, is_online);
+        match &mut self.state {
+            State::Disconnected { until_ms } if is_online && !was_online => {
+                self.failures = 0;
+                *until_ms = (*until_ms).min(now_ms);
+            }
+            _ if !is_online => self.close(close::DONE, false, now_ms),
+            _ => {}
         }
     }
 
