@@ -164,7 +164,7 @@ impl Client {
         if state.closed {
             return Err(ClientError::Closed);
         }
-        let mut all = Transaction { rows: state.store.rows(), drafts: Vec::new() };
+        let mut all = Transaction { store: &mut state.store, drafts: Vec::new() };
         edits(&mut all)?;
         let drafts = all.drafts;
         if drafts.is_empty() {
@@ -197,7 +197,7 @@ impl Client {
     pub fn get(&self, entity: &str, id: &str) -> Result<Option<Record>, ClientError> {
         let key = key(entity, id)?;
         let kept = self.shared.reader().rows().kept(&key)?;
-        Ok(Record::of(&key, kept))
+        Ok(Record::of(&key, &kept))
     }
 
     /// Returns the records that a query asks for, in its order.
@@ -232,15 +232,11 @@ impl Client {
     }
 
     /// Returns how the client stands.
-    ///
-    /// # Errors
-    ///
-    /// [`ClientError::Store`].
-    pub fn status(&self) -> Result<Status, ClientError> {
+    pub fn status(&self) -> Status {
         let state = self.shared.lock();
-        let (pending, quarantined) = state.store.rows().queue_counts()?;
+        let (pending, quarantined) = state.store.counts();
         let (network, is_unauthorised) = (state.network, state.is_unauthorised);
-        Ok(Status { network, is_unauthorised, pending, quarantined })
+        Status { network, is_unauthorised, pending, quarantined }
     }
 
     /// Returns operations that wait for the hub, in order, at most `limit`.
@@ -393,7 +389,7 @@ impl Drop for Client {
 
 /// Edits that are made together.
 pub struct Transaction<'a> {
-    rows: Rows<'a>,
+    store: &'a mut Store,
     drafts: Vec<Draft>,
 }
 
@@ -416,7 +412,7 @@ impl Transaction<'_> {
         edit: impl FnOnce(Edit) -> Edit,
     ) -> Result<(), ClientError> {
         let key = key(entity, id)?;
-        let mut shown = self.rows.kept(&key)?.shown();
+        let mut shown = self.store.look(&key)?.shown.clone();
         for draft in self.drafts.iter().filter(|draft| draft.key == key) {
             shown = syncline_protocol::predict::predict(shown.as_ref(), &draft.effect);
         }
@@ -443,7 +439,7 @@ fn all_of(rows: Rows<'_>, entity: &str) -> Result<Vec<Record>, ClientError> {
     let mut records = Vec::new();
     for id in rows.ids(&entity)? {
         let key = (entity.clone(), id);
-        records.extend(Record::of(&key, rows.kept(&key)?));
+        records.extend(Record::of(&key, &rows.kept(&key)?));
     }
     Ok(records)
 }

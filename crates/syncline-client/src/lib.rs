@@ -33,7 +33,7 @@
 //! client.edit("tasks", "t1", |r| r.set("/title", "Call back").set("/done", false))?;
 //! let open = client.query(&Query::new("tasks").eq("/done", false).sort("/title", Order::Rising))?;
 //! assert_eq!(open[0].text("/title").as_deref(), Some("Call back"));
-//! assert_eq!(client.status()?.pending, 1);
+//! assert_eq!(client.status().pending, 1);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 

@@ -20,3 +20,6 @@ pub const TEXT_EDITS_REBASED_MAX: usize = 256;
 
 /// How long SQLite waits for a foreign program that has the file locked, in milliseconds.
 pub const BUSY_MS_MAX: u64 = 5_000;
+
+/// Records of which what is kept is held in memory, since they were edited lately.
+pub const RECORDS_LATELY_MAX: usize = 256;

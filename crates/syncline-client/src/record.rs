@@ -22,10 +22,17 @@ pub struct Record {
 
 impl Record {
     /// Returns the record that is shown of what is kept; `None` if it is not there.
-    pub(crate) fn of(key: &Key, kept: Kept) -> Option<Self> {
-        let fields = kept.shown()?;
+    pub(crate) fn of(key: &Key, kept: &Kept) -> Option<Self> {
+        Self::shown(key, kept, kept.shown())
+    }
+
+    /// As [`of`](Self::of), where it is known what is shown.
+    pub(crate) fn shown(key: &Key, kept: &Kept, fields: Option<Fields>) -> Option<Self> {
+        let fields = fields?;
         let is_pending = kept.queued.iter().any(|queued| queued.refusal.is_none());
-        let conflicts = kept.confirmed.map(|confirmed| confirmed.conflicts).unwrap_or_default();
+        let confirmed = kept.confirmed.as_ref();
+        let conflicts = confirmed.map(|confirmed| confirmed.conflicts.clone());
+        let conflicts = conflicts.unwrap_or_default();
         let (entity, id) = key.clone();
         Some(Self { entity, id, fields, is_pending, conflicts })
     }

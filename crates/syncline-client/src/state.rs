@@ -115,12 +115,12 @@ impl State {
         if lives.is_empty() {
             return Ok(());
         }
-        let rows = self.store.rows();
         let mut shown: Vec<(&Key, Option<Record>)> = Vec::new();
         for key in keys {
             let is_asked = lives.iter().any(|live| live.query.entity() == key.0.as_str());
             if is_asked {
-                shown.push((key, Record::of(key, rows.kept(key)?)));
+                let lately = self.store.look(key)?;
+                shown.push((key, Record::shown(key, &lately.kept, lately.shown.clone())));
             }
         }
         for live in lives {

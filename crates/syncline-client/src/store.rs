@@ -23,7 +23,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path as FilePath, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -34,12 +34,16 @@ use syncline_protocol::operation::Operation;
 use syncline_protocol::token::TokenText;
 
 use crate::error::{ClientError, StoreError};
+use crate::limits::RECORDS_LATELY_MAX;
 use crate::view;
 
 pub(crate) use anchor::Anchor;
 pub(crate) use incoming::{Incoming, Settled};
 pub(crate) use queue::Draft;
 pub(crate) use seal::Seal;
+
+/// Counts what was set aside.
+const ASIDE: &str = "SELECT count(*) FROM queue WHERE code IS NOT NULL";
 
 /// Names a record.
 pub(crate) type Key = (EntityName, RecordId);
@@ -119,7 +123,25 @@ pub(crate) struct Store {
     /// Counters since then that were handed out to be sent.
     handed: BTreeSet<u64>,
     queued: u64,
+    aside: u64,
+    /// What is kept of records that were edited lately, so that an edit costs the same however many
+    /// wait before it.
+    lately: BTreeMap<Key, Lately>,
     seal: Seal,
+}
+
+/// What is kept of a record, and what is shown by that.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Lately {
+    pub(crate) kept: Kept,
+    pub(crate) shown: Option<Fields>,
+}
+
+impl Lately {
+    fn of(kept: Kept) -> Self {
+        let shown = kept.shown();
+        Self { kept, shown }
+    }
 }
 
 impl Store {
@@ -136,6 +158,7 @@ impl Store {
     ) -> Result<Self, ClientError> {
         let open::Opened { connection, witness, client, next } = open::open(path, name, &seal)?;
         let queued = rows::count(&connection, "SELECT count(*) FROM queue")?;
+        let aside = rows::count(&connection, ASIDE)?;
         Ok(Self {
             connection,
             _witness: witness,
@@ -145,6 +168,8 @@ impl Store {
             opened_at: next,
             handed: BTreeSet::new(),
             queued,
+            aside,
+            lately: BTreeMap::new(),
             seal,
         })
     }
@@ -157,6 +182,32 @@ impl Store {
     /// Returns whose new operations are.
     pub(crate) const fn client(&self) -> &ClientId {
         &self.client
+    }
+
+    /// Returns how many operations wait, and how many were set aside.
+    pub(crate) const fn counts(&self) -> (u64, u64) {
+        (self.queued - self.aside, self.aside)
+    }
+
+    /// Returns what is kept of a record, and what is shown by that.
+    pub(crate) fn look(&mut self, key: &Key) -> Result<&Lately, StoreError> {
+        if !self.lately.contains_key(key) {
+            if self.lately.len() >= RECORDS_LATELY_MAX {
+                self.lately.clear();
+            }
+            let lately = Lately::of(self.rows().kept(key)?);
+            self.lately.insert(key.clone(), lately);
+        }
+        Ok(self.lately.get(key).expect("invariant: it was just put there"))
+    }
+
+    /// Forgets what was kept of records, which are otherwise now, and counts what was set aside.
+    fn changed<'k>(&mut self, keys: impl IntoIterator<Item = &'k Key>) -> Result<(), StoreError> {
+        for key in keys {
+            self.lately.remove(key);
+        }
+        self.aside = rows::count(&self.connection, ASIDE)?;
+        Ok(())
     }
 
     /// Returns the connection of the writer, for reading what it just wrote.
@@ -175,7 +226,8 @@ impl Store {
             .execute("DELETE FROM meta WHERE key IN ('client', 'name', 'next', 'incarnation')", ())
             .map_err(&fail)?;
         transaction.commit().map_err(&fail)?;
-        self.queued = 0;
+        (self.queued, self.aside) = (0, 0);
+        self.lately.clear();
         // What was deleted leaves the file and its log, too.
         self.connection
             .execute_batch(

@@ -11,6 +11,7 @@ use syncline_protocol::message::{Follow, Page};
 use syncline_protocol::session::client::{Connection, Lost, Priority, Session, Store};
 use tokio::sync::Notify;
 
+use super::form::CODINGS;
 use super::socket::{Heard, Socket};
 use crate::error::StoreError;
 use crate::options::{Options, Strategy};
@@ -26,6 +27,9 @@ const STORE_RETRY_MS: u64 = 1_000;
 
 /// Longest sleep, in milliseconds: clocks of devices that slept jump.
 const SLEEP_MS_MAX: u64 = 30_000;
+
+/// The code of a WebSocket that is not needed any more.
+const CLOSE_DONE: u16 = 1000;
 
 /// What the thread is given.
 pub(super) struct Facts {
@@ -165,6 +169,8 @@ struct Driver<'a> {
     /// The incarnation that was taken note of on this connection.
     is_greeted: bool,
     token_refused: Option<String>,
+    /// Whether the app, and its plan, want a connection.
+    is_wanted: bool,
 }
 
 impl<'a> Driver<'a> {
@@ -173,7 +179,7 @@ impl<'a> Driver<'a> {
         let rows = state.store.rows();
         let client = rows.oldest_client()?.unwrap_or_else(|| state.store.client().clone());
         let follow = follow(&state, &facts.options)?;
-        let session = Session::new(client.clone(), Vec::new(), WINDOW_DEFAULT, vec![follow]);
+        let session = Session::new(client.clone(), CODINGS.to_vec(), WINDOW_DEFAULT, vec![follow]);
         drop(state);
         Ok(Self {
             facts,
@@ -186,6 +192,7 @@ impl<'a> Driver<'a> {
             texts_under_way: BTreeSet::new(),
             is_greeted: false,
             token_refused: None,
+            is_wanted: true,
         })
     }
 
@@ -201,7 +208,9 @@ impl<'a> Driver<'a> {
             }
             let now_ms = self.now_ms();
             self.session.handle_time(now_ms);
-            self.connect_or_not(now_ms)?;
+            if self.connect_or_not(now_ms)? {
+                self.hang_up().await;
+            }
             self.greet()?;
             self.store(now_ms)?;
             self.hand_in(now_ms)?;
@@ -219,14 +228,15 @@ impl<'a> Driver<'a> {
     /// Ends the connection.
     async fn leave(&mut self) -> Result<(), StoreError> {
         if let Some(socket) = self.socket.take() {
-            socket.close(1000).await;
+            socket.close(CLOSE_DONE).await;
         }
         self.set_network(Network::Offline);
         Ok(())
     }
 
-    /// Tells the machine whether the client is to be connected.
-    fn connect_or_not(&mut self, now_ms: u64) -> Result<(), StoreError> {
+    /// Tells the machine whether the client is to be connected; answers whether the connection is to
+    /// end.
+    fn connect_or_not(&mut self, now_ms: u64) -> Result<bool, StoreError> {
         let mut state = self.facts.shared.lock();
         let is_synced =
             state.network == Network::UpToDate && state.store.rows().oldest_client()?.is_none();
@@ -235,8 +245,19 @@ impl<'a> Driver<'a> {
         }
         let wants = self.plan.wants_connection(&state, now_ms);
         drop(state);
-        self.session.handle_network(wants, now_ms);
-        Ok(())
+        // Told again that it is there, the machine would not wait between its attempts.
+        if std::mem::replace(&mut self.is_wanted, wants) != wants {
+            self.session.handle_network(wants, now_ms);
+        }
+        Ok(!wants && self.socket.is_some())
+    }
+
+    /// Ends the connection because the app, or its plan, wants none.
+    async fn hang_up(&mut self) {
+        if let Some(socket) = self.socket.take() {
+            socket.close(CLOSE_DONE).await;
+        }
+        self.lose(Lost::Broken);
     }
 
     /// Hands operations of the queue to the machine.
@@ -250,7 +271,7 @@ impl<'a> Driver<'a> {
             // What stood behind a refusal may go now; what is held already is not held twice.
             self.read_to = 0;
         }
-        let (pending, _) = state.store.rows().queue_counts()?;
+        let (pending, _) = state.store.counts();
         let held = self.session.held() as u64;
         if !self.plan.sends(pending.saturating_sub(held), now_ms) {
             return Ok(());

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use rustls::{ClientConfig, RootCertStore};
-use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::limits::ANSWER_BYTES_MAX;
 use syncline_protocol::message::{ClientMessage, HubMessage};
 use syncline_protocol::session::client::Lost;
 use tokio::net::TcpStream;
@@ -17,6 +17,8 @@ use tokio_tungstenite::{
     Connector, MaybeTlsStream, WebSocketStream, connect_async_tls_with_config,
 };
 
+use super::form::{Form, Unreadable, Written};
+
 /// How long a message may take to leave, in milliseconds: as long as two heartbeats.
 const SEND_MS_MAX: u64 = 60_000;
 
@@ -26,6 +28,7 @@ const CLOSE_MS_MAX: u64 = 1_000;
 /// An open connection.
 pub(super) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
+    form: Form,
 }
 
 /// What came in.
@@ -50,8 +53,8 @@ impl Socket {
         headers.insert("authorization", bearer.map_err(|_| Lost::Unauthorised)?);
         headers.insert("sec-websocket-protocol", HeaderValue::from_static("syncline.v1"));
         let config = WebSocketConfig::default()
-            .max_message_size(Some(MESSAGE_BYTES_MAX))
-            .max_frame_size(Some(MESSAGE_BYTES_MAX));
+            .max_message_size(Some(ANSWER_BYTES_MAX))
+            .max_frame_size(Some(ANSWER_BYTES_MAX));
         let connector = match address.starts_with("wss:") {
             true => Connector::Rustls(tls().ok_or(Lost::Broken)?),
             false => Connector::Plain,
@@ -59,7 +62,7 @@ impl Socket {
         let connected =
             connect_async_tls_with_config(request, Some(config), true, Some(connector)).await;
         match connected {
-            Ok((stream, _)) => Ok(Self { stream }),
+            Ok((stream, _)) => Ok(Self { stream, form: Form::default() }),
             Err(Error::Http(response)) => {
                 let after = response.headers().get("retry-after");
                 let after = after.and_then(|after| after.to_str().ok()?.parse::<u64>().ok());
@@ -78,8 +81,19 @@ impl Socket {
 
     /// Sends a message.
     pub(super) async fn send(&mut self, message: &ClientMessage) -> Result<(), Lost> {
-        let text = super::form::write(message).ok_or(Lost::Broken)?;
-        let send = self.stream.send(Message::text(text));
+        let written = self.form.write(message).ok_or(Lost::Broken)?;
+        let stream = &mut self.stream;
+        let send = async move {
+            for one in written {
+                stream
+                    .feed(match one {
+                        Written::Text(text) => Message::text(text),
+                        Written::Binary(bytes) => Message::binary(bytes),
+                    })
+                    .await?;
+            }
+            stream.flush().await
+        };
         match tokio::time::timeout(Duration::from_millis(SEND_MS_MAX), send).await {
             Ok(Ok(())) => Ok(()),
             _ => Err(Lost::Broken),
@@ -89,11 +103,9 @@ impl Socket {
     /// Waits for what comes in next. Cancelling it loses nothing.
     pub(super) async fn hear(&mut self) -> Heard {
         match self.stream.next().await {
-            Some(Ok(Message::Text(text))) => {
-                super::form::read(&text).map_or(Heard::Unreadable, Heard::Message)
-            }
+            Some(Ok(Message::Text(text))) => heard(self.form.read(text.as_bytes())),
+            Some(Ok(Message::Binary(bytes))) => heard(self.form.read_compressed(&bytes)),
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Heard::Traffic,
-            Some(Ok(Message::Binary(_))) => Heard::Unreadable,
             Some(Ok(Message::Close(frame))) => Heard::Lost(lost(frame.as_ref())),
             Some(Err(_)) | None => Heard::Lost(Lost::Broken),
         }
@@ -108,6 +120,13 @@ impl Socket {
         };
         // Whether the hub says goodbye or not, the connection is over.
         let _ = tokio::time::timeout(Duration::from_millis(CLOSE_MS_MAX), end).await;
+    }
+}
+
+fn heard(read: Result<Option<HubMessage>, Unreadable>) -> Heard {
+    match read {
+        Ok(message) => message.map_or(Heard::Traffic, Heard::Message),
+        Err(Unreadable) => Heard::Unreadable,
     }
 }
 

@@ -36,6 +36,21 @@ pub(crate) struct Anchor {
     pub(crate) value: Option<Leaf>,
 }
 
+impl Kept {
+    /// Moves the anchors over the first operation that waits, which was answered and goes.
+    pub(super) fn move_anchors(&mut self, answered: &Operation) {
+        if self.anchors.is_empty() {
+            return;
+        }
+        let confirmed = self.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref());
+        let after = view::shown(confirmed, &self.anchors, std::iter::once(answered));
+        for anchor in &mut self.anchors {
+            let value = after.as_ref().and_then(|fields| value_of(fields, &anchor.path));
+            anchor.value = value.cloned();
+        }
+    }
+}
+
 impl Rows<'_> {
     /// Returns the anchors of a record, by path.
     pub(super) fn anchors(&self, key: &Key) -> Result<Vec<Anchor>, StoreError> {
@@ -88,27 +103,6 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Moves the anchors over the first operation of a record, which was answered and goes, and drops
-    /// those that no waiting edit needs.
-    ///
-    /// - `kept`: as it was with the operation in the queue.
-    pub(super) fn move_anchors(
-        &self,
-        key: &Key,
-        kept: &Kept,
-        answered: &Operation,
-    ) -> Result<(), StoreError> {
-        let confirmed = kept.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref());
-        let after = view::shown(confirmed, &kept.anchors, std::iter::once(answered));
-        for anchor in &kept.anchors {
-            let value = after.as_ref().and_then(|fields| value_of(fields, &anchor.path)).cloned();
-            if value != anchor.value {
-                self.put_anchor(key, &Anchor { value, ..anchor.clone() })?;
-            }
-        }
-        Ok(())
-    }
-
     /// Drops the anchors that no waiting edit needs.
     pub(super) fn drop_anchors(&self, key: &Key) -> Result<(), StoreError> {
         let anchors = self.anchors(key)?;
@@ -139,6 +133,9 @@ impl Rows<'_> {
         key: &Key,
         was_handed: &dyn Fn(&Queued) -> bool,
     ) -> Result<(), StoreError> {
+        if self.anchors(key)?.is_empty() {
+            return Ok(());
+        }
         let kept = self.kept(key)?;
         let Some(confirmed) = &kept.confirmed else { return Ok(()) };
         for anchor in &kept.anchors {

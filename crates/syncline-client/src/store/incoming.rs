@@ -1,6 +1,9 @@
 //! What comes from the hub: results of operations, and changes of records.
 
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use syncline_merge::operation::Effect;
+
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, OperationId, PartitionId, Position};
 use syncline_model::path::Path;
@@ -58,22 +61,34 @@ impl Store {
         let mut removed = Vec::new();
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
+        let mut works: BTreeMap<Key, Kept> = BTreeMap::new();
         for settled in settled {
             let counter = settled.counter();
-            let Some(queued) = rows.operation(client, counter)? else { continue };
-            let is_removed = match settled {
-                Settled::Outcome { outcome, asked } => {
-                    rows.settle(&queued, outcome, asked, &mut incoming)?
-                }
-                Settled::SetAside { because, .. } => {
-                    rows.refuse(&queued, &refused_before(*because), &[], &mut incoming)?;
-                    false
-                }
+            let Some(key) = rows.key_of(client, counter)? else { continue };
+            let kept = match works.entry(key.clone()) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(rows.kept(&key)?),
             };
-            if is_removed {
+            let is_it = |q: &Queued| q.client == *client && q.operation.counter == counter;
+            let Some(at) = kept.queued.iter().position(is_it) else { continue };
+            if let Settled::Outcome { outcome, .. } = settled
+                && outcome.status.is_applied()
+            {
+                let queued = kept.queued.remove(at);
+                rows.remove(&queued)?;
+                confirm(kept, &queued, outcome, &mut incoming);
+                incoming.touched.push(key);
                 removed.push(counter);
+                continue;
+            }
+            let queued = kept.queued.get(at).cloned();
+            // Whatever is set aside is read from the rows.
+            rows.put_works(std::mem::take(&mut works))?;
+            if let Some(queued) = queued {
+                rows.settle_refused(&queued, settled, &mut incoming)?;
             }
         }
+        rows.put_works(works)?;
         incoming.touched.sort_unstable();
         incoming.touched.dedup();
         for key in &incoming.touched {
@@ -88,6 +103,7 @@ impl Store {
             self.forget_handed(client, *counter);
         }
         self.note_removed(removed.len() as u64);
+        self.changed(&incoming.touched)?;
         Ok(incoming)
     }
 
@@ -120,6 +136,7 @@ impl Store {
             rows.put_cursor(view, page, snapshot, &mut incoming)?;
         }
         transaction.commit().map_err(StoreError::on("take in changes"))?;
+        self.changed(&incoming.touched)?;
         Ok(incoming)
     }
 
@@ -131,7 +148,9 @@ impl Store {
         let seal = self.seal.clone();
         let transaction = self.begin()?;
         Rows { connection: &transaction, seal: &seal }.note_incarnation(incarnation)?;
-        transaction.commit().map_err(StoreError::on("write the hub's incarnation"))
+        transaction.commit().map_err(StoreError::on("write the hub's incarnation"))?;
+        self.lately.clear();
+        Ok(())
     }
 
     /// Takes note of what the views follow: a view that follows something else begins anew.
@@ -179,72 +198,35 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Settles an operation by its outcome; answers whether it left the queue.
-    fn settle(
+    /// Settles an operation that was not applied.
+    fn settle_refused(
         &self,
         queued: &Queued,
-        outcome: &Outcome,
-        asked: &[u64],
+        settled: &Settled,
         incoming: &mut Incoming,
-    ) -> Result<bool, StoreError> {
-        let operation = &queued.operation;
-        let key = (operation.entity.clone(), operation.id.clone());
-        let id = OperationId { client: queued.client.clone(), counter: operation.counter };
-        match outcome.status {
-            Status::Behind => Ok(false),
-            Status::Rejected | Status::Rebase => {
-                self.refuse(queued, &refusal_of(outcome), asked, incoming)?;
-                Ok(false)
+    ) -> Result<(), StoreError> {
+        match settled {
+            Settled::Outcome { outcome, .. } if outcome.status == Status::Behind => Ok(()),
+            Settled::Outcome { outcome, asked } => {
+                self.refuse(queued, &refusal_of(outcome), asked, incoming)
             }
-            Status::Applied | Status::Merged | Status::Conflict | Status::Duplicate => {
-                let kept = self.kept(&key)?;
-                if queued.refusal.is_none() {
-                    self.move_anchors(&key, &kept, operation)?;
-                }
-                self.confirm(&key, &kept, queued, outcome, incoming)?;
-                self.remove(queued)?;
-                if !outcome.conflicts.is_empty() {
-                    incoming.conflicts.push((id, key.clone(), outcome.conflicts.clone()));
-                }
-                incoming.touched.push(key);
-                Ok(true)
+            Settled::SetAside { because, .. } => {
+                self.refuse(queued, &refused_before(*because), &[], incoming)
             }
         }
     }
 
-    /// Keeps the record as an operation that was applied has left it.
-    fn confirm(
-        &self,
-        key: &Key,
-        kept: &Kept,
-        queued: &Queued,
-        outcome: &Outcome,
-        incoming: &mut Incoming,
-    ) -> Result<(), StoreError> {
-        let Some(Seen { position, version }) = &outcome.seen else { return Ok(()) };
-        let held = kept.confirmed.as_ref();
-        if held.is_some_and(|held| held.position > *position) {
-            return Ok(());
-        }
-        let fields = held.and_then(|held| held.fields.as_ref());
-        let told = match &outcome.shown {
-            Shown::Record(record) => Ok(record.clone()),
-            shown => shown.apply(predict(fields, &queued.operation.effect)),
-        };
-        let Ok(fields) = told else {
-            incoming.is_unfit = true;
-            return Ok(());
-        };
-        let mut conflicts = held.map(|held| held.conflicts.clone()).unwrap_or_default();
-        for id in &outcome.conflicts {
-            if conflicts.iter().all(|known| known.id != *id) {
-                let path = path_of(&queued.operation.effect);
-                conflicts.push(OpenConflict { id: id.clone(), path });
+    /// Keeps records as answered operations have left them.
+    fn put_works(&self, works: BTreeMap<Key, Kept>) -> Result<(), StoreError> {
+        for (key, kept) in works {
+            if let Some(confirmed) = &kept.confirmed {
+                self.put_confirmed(&key, confirmed, None)?;
+            }
+            for anchor in &kept.anchors {
+                self.put_anchor(&key, anchor)?;
             }
         }
-        let token = Some(version.clone());
-        let confirmed = Confirmed { fields, token, position: *position, conflicts };
-        self.put_confirmed(key, &confirmed, None)
+        Ok(())
     }
 
     /// Takes in a change; answers whether something else may be shown now.
@@ -368,6 +350,41 @@ impl Rows<'_> {
         execute(self.connection, "forget the cursors", sql, ())?;
         Ok(())
     }
+}
+
+/// Takes in that an operation was applied, which is not in the queue any more.
+fn confirm(kept: &mut Kept, queued: &Queued, outcome: &Outcome, incoming: &mut Incoming) {
+    let operation = &queued.operation;
+    if !outcome.conflicts.is_empty() {
+        let id = OperationId { client: queued.client.clone(), counter: operation.counter };
+        let key = (operation.entity.clone(), operation.id.clone());
+        incoming.conflicts.push((id, key, outcome.conflicts.clone()));
+    }
+    if queued.refusal.is_none() {
+        kept.move_anchors(operation);
+    }
+    let Some(Seen { position, version }) = &outcome.seen else { return };
+    let held = kept.confirmed.as_ref();
+    if held.is_some_and(|held| held.position > *position) {
+        return;
+    }
+    let fields = held.and_then(|held| held.fields.as_ref());
+    let told = match &outcome.shown {
+        Shown::Record(record) => Ok(record.clone()),
+        shown => shown.apply(predict(fields, &operation.effect)),
+    };
+    let Ok(fields) = told else {
+        incoming.is_unfit = true;
+        return;
+    };
+    let mut conflicts = held.map(|held| held.conflicts.clone()).unwrap_or_default();
+    for id in &outcome.conflicts {
+        if conflicts.iter().all(|known| known.id != *id) {
+            conflicts.push(OpenConflict { id: id.clone(), path: path_of(&operation.effect) });
+        }
+    }
+    let token = Some(version.clone());
+    kept.confirmed = Some(Confirmed { fields, token, position: *position, conflicts });
 }
 
 fn began(page: &Page) -> i64 {

@@ -1,5 +1,7 @@
 //! The queue: edits coming in from the app, operations going out, and what becomes of refused ones.
 
+use std::collections::BTreeMap;
+
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::text::ot::{Side, TextOperation, transform};
 use syncline_model::id::{ClientId, OperationId};
@@ -7,13 +9,14 @@ use syncline_model::json::{Json, Leaf, Object, parse};
 use syncline_model::path::Path;
 use syncline_protocol::long::write_operation;
 use syncline_protocol::operation::Operation;
+use syncline_protocol::predict::predict;
 use syncline_protocol::token::TokenText;
 
 use super::anchor::text_before;
 use super::incoming::refused_before;
 use super::open::put;
 use super::rows::execute;
-use super::{Anchor, Kept, Key, Queued, Refusal, Rows, Store, StoreError};
+use super::{Anchor, Kept, Key, Lately, Queued, Refusal, Rows, Store, StoreError};
 use crate::error::{ClientError, EditError};
 use crate::limits::QUEUE_OPERATIONS_MAX;
 use crate::view::{texts_edited, value_of};
@@ -43,15 +46,23 @@ impl Store {
             return Err(ClientError::QueueFull { queued: self.queued });
         }
         let (client, seal, first) = (self.client.clone(), self.seal.clone(), self.next);
+        let mut records = BTreeMap::new();
+        for draft in &drafts {
+            self.look(&draft.key)?;
+            // Taken out: if the disk says no, what is kept is read again.
+            records.extend(self.lately.remove_entry(&draft.key));
+        }
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let mut line = Line { rows, client: &client, now_ms, first, next: first };
-        for draft in drafts {
-            line.add(draft)?;
+        for Draft { key, effect, priority } in drafts {
+            let lately = records.get_mut(&key).expect("invariant: all were looked at");
+            line.add(&key, effect, priority, lately)?;
         }
         let next = line.next;
         put(&transaction, "next", &next.to_string())?;
         transaction.commit().map_err(StoreError::on("queue an edit"))?;
+        self.lately.extend(records);
         self.next = next;
         self.queued += next - first;
         Ok((first..next).map(|counter| OperationId { client: client.clone(), counter }).collect())
@@ -91,6 +102,7 @@ impl Store {
         rows.drop_anchors(&key)?;
         transaction.commit().map_err(StoreError::on("discard an operation"))?;
         self.queued = self.queued.saturating_sub(1);
+        self.changed([&key])?;
         Ok(key)
     }
 
@@ -107,16 +119,18 @@ impl Store {
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         let texts = rows.texts_of(&queued)?;
         rows.remove(&queued)?;
-        let shown = rows.kept(&key)?.shown().unwrap_or_default();
+        let mut lately = Lately::of(rows.kept(&key)?);
+        let shown = lately.shown.clone().unwrap_or_default();
         let now = |path: &Path| value_of(&shown, path).cloned();
         let effect = made_anew(queued.operation.effect, &texts, now);
         let mut line = Line { rows, client: &client, now_ms, first, next: first };
-        line.add(Draft { key: key.clone(), effect, priority: queued.priority })?;
+        line.add(&key, effect, queued.priority, &mut lately)?;
         let next = line.next;
         put(&transaction, "next", &next.to_string())?;
         transaction.commit().map_err(StoreError::on("queue an operation again"))?;
         self.next = next;
         self.queued += (next - first) - 1;
+        self.changed([&key])?;
         let ids = (first..next).map(|counter| OperationId { client: client.clone(), counter });
         Ok((key, ids.collect()))
     }
@@ -139,10 +153,17 @@ struct Line<'a> {
 impl Line<'_> {
     /// Adds a draft: one operation, or several where waiting edits of texts were made for another
     /// state of the record than the rest.
-    fn add(&mut self, draft: Draft) -> Result<(), ClientError> {
-        let kept = self.rows.kept(&draft.key)?;
-        for (base, effect) in by_base(&kept, draft.effect) {
-            self.put(&draft.key, base, effect, draft.priority, &kept)?;
+    fn add(
+        &mut self,
+        key: &Key,
+        effect: Effect,
+        priority: bool,
+        lately: &mut Lately,
+    ) -> Result<(), ClientError> {
+        for (base, effect) in by_base(&lately.kept, effect) {
+            let queued = self.put(key, base, effect, priority, &mut lately.kept)?;
+            lately.shown = predict(lately.shown.as_ref(), &queued.operation.effect);
+            lately.kept.queued.push(queued);
         }
         Ok(())
     }
@@ -153,8 +174,8 @@ impl Line<'_> {
         base: Option<TokenText>,
         effect: Effect,
         priority: bool,
-        kept: &Kept,
-    ) -> Result<(), ClientError> {
+        kept: &mut Kept,
+    ) -> Result<Queued, ClientError> {
         let mut after = Vec::new();
         if self.next > self.first {
             after.push(self.next - 1);
@@ -168,6 +189,7 @@ impl Line<'_> {
                 let value = fields.and_then(|fields| value_of(fields, path)).cloned();
                 let anchor = Anchor { path: path.clone(), token: kept.token().cloned(), value };
                 self.rows.put_anchor(key, &anchor)?;
+                kept.anchors.push(anchor);
             }
         }
         after.sort_unstable();
@@ -192,7 +214,8 @@ impl Line<'_> {
             (self.client.as_str(), counter, key.0.as_str(), key.1.as_str(), text, priority),
         )?;
         self.next += 1;
-        Ok(())
+        let (client, sequence) = (self.client.clone(), self.rows.connection.last_insert_rowid());
+        Ok(Queued { sequence, client, operation, priority, refusal: None })
     }
 
     /// Returns the last waiting operation of this client that writes a field.

@@ -260,11 +260,22 @@ impl Rows<'_> {
         raw.into_iter().map(|raw| raw.parse(self.seal)).collect()
     }
 
-    /// Returns how many operations wait, and how many were set aside.
-    pub(crate) fn queue_counts(&self) -> Result<(u64, u64), StoreError> {
-        let all = count(self.connection, "SELECT count(*) FROM queue")?;
-        let aside = count(self.connection, "SELECT count(*) FROM queue WHERE code IS NOT NULL")?;
-        Ok((all - aside, aside))
+    /// Returns which record an operation is of.
+    pub(super) fn key_of(
+        &self,
+        client: &ClientId,
+        counter: u64,
+    ) -> Result<Option<Key>, StoreError> {
+        let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+        let found: Option<(String, String)> = self
+            .connection
+            .prepare_cached("SELECT entity, id FROM queue WHERE client = ?1 AND counter = ?2")
+            .and_then(|mut statement| {
+                let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                statement.query_row((client.as_str(), counter), row).optional()
+            })
+            .map_err(StoreError::on("read the queue"))?;
+        found.map(|(entity, id)| key(&entity, &id)).transpose()
     }
 
     /// Returns the ids of an entity of which anything is kept, sorted.

@@ -55,7 +55,7 @@ CREATE TABLE queue (
 ) STRICT;
 
 CREATE INDEX queue_records ON queue (entity, id, sequence);
-CREATE INDEX queue_aside ON queue (sequence) WHERE code IS NOT NULL;
+CREATE INDEX queue_aside ON queue (entity, id, sequence) WHERE code IS NOT NULL;
 
 -- The text that waiting edits of a field were made for, and the token that it came with.
 CREATE TABLE anchors (

@@ -108,7 +108,7 @@ fn counters_are_never_used_again() {
     let mut store = open(&file);
     edit(&mut store, "t1", |r| r.set("/a", 1));
     settle(&mut store, outcome(1, Status::Applied, 1, Shown::AsPredicted));
-    assert_eq!(store.rows().queue_counts().unwrap(), (0, 0));
+    assert_eq!(store.counts(), (0, 0));
     drop(store);
     let ids = edit(&mut open(&file), "t1", |r| r.set("/a", 2));
     assert_eq!(ids[0].counter, 2);

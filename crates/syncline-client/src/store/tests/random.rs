@@ -203,7 +203,7 @@ impl World {
             self.take(&Step::Send { most: 100, refuses: false, arrives: true });
         }
         self.take(&Step::Pull);
-        assert_eq!(self.store().rows().queue_counts().unwrap(), (0, 0));
+        assert_eq!(self.store().counts(), (0, 0));
         for id in RECORDS {
             let held = self.hub.records.get(&key(id)).and_then(|(record, _)| record.clone());
             let held = held.map(|fields| super::super::rows::text_of(&fields).unwrap());

@@ -1,0 +1,295 @@
+//! A hub that serves live connections on loopback, and nothing else. It can be stopped and started
+//! again on the same folder and port, refuses tokens, and cuts connections.
+
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use syncline_client::{Client, Options};
+use syncline_engine::operate::Entities;
+use syncline_hub::served::{Limits, Pushed, ServeError, Served};
+use syncline_hub::{Hub, HubOptions};
+use syncline_model::id::Writer;
+use syncline_protocol::compact::{HubWriter, Names, Reader};
+use syncline_protocol::compress::decompress;
+use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::message::{Coding, PushAnswer};
+use syncline_protocol::session::hub::{Greeting, Outgoing, PageFailure, Session};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{mpsc, watch};
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::server::{
+    Callback, ErrorResponse, Request, Response,
+};
+use tokio_tungstenite::tungstenite::http::StatusCode;
+use tokio_tungstenite::{WebSocketStream, accept_hdr_async};
+
+/// How long a test waits for what is to happen, before it fails.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a test tells its hub, and is told by it.
+#[derive(Debug, Default)]
+pub(crate) struct Told {
+    /// The access token that is accepted.
+    pub(crate) token: Mutex<String>,
+    /// Connections that were refused for their token.
+    pub(crate) refused: AtomicU64,
+    /// Connections are cut after so many messages from the client; 0 for never.
+    pub(crate) cut_after: AtomicU64,
+}
+
+/// A hub on loopback.
+pub(crate) struct TestHub {
+    folder: Arc<tempfile::TempDir>,
+    address: SocketAddr,
+    pub(crate) told: Arc<Told>,
+    stop: Option<(watch::Sender<bool>, JoinHandle<()>)>,
+}
+
+impl TestHub {
+    /// Starts a hub with nothing in it, which accepts any entity.
+    pub(crate) fn start() -> Self {
+        let listener = StdListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        drop(listener);
+        let told = Arc::new(Told::default());
+        "secret".clone_into(&mut told.token.lock().unwrap());
+        let folder = Arc::new(tempfile::tempdir().unwrap());
+        let mut hub = Self { folder, address, told, stop: None };
+        hub.resume();
+        hub
+    }
+
+    /// Starts it again.
+    pub(crate) fn resume(&mut self) {
+        assert!(self.stop.is_none(), "it runs");
+        let state_folder = self.folder.path().to_owned();
+        let (address, told) = (self.address, Arc::clone(&self.told));
+        let (stop, stopped) = watch::channel(false);
+        let (ready, is_ready) = std::sync::mpsc::channel();
+        let thread = std::thread::spawn(move || {
+            let mut builder = tokio::runtime::Builder::new_multi_thread();
+            let runtime = builder.worker_threads(2).enable_all().build().unwrap();
+            runtime.block_on(async move {
+                let listener = TcpListener::bind(address).await.unwrap();
+                let options = HubOptions { state_folder, check_store: false };
+                let hub = Hub::open(&options).unwrap();
+                let served = Served::start(hub, Entities::open(Default::default())).unwrap();
+                ready.send(()).unwrap();
+                listen(listener, served.clone(), told, stopped).await;
+                served.stop().unwrap();
+            });
+            runtime.shutdown_timeout(Duration::from_secs(5));
+        });
+        is_ready.recv().unwrap();
+        self.stop = Some((stop, thread));
+    }
+
+    /// Cuts all connections and ends the hub.
+    pub(crate) fn kill(&mut self) {
+        if let Some((stop, thread)) = self.stop.take() {
+            stop.send(true).unwrap();
+            thread.join().unwrap();
+        }
+    }
+
+    /// Opens a client of this hub in a folder.
+    pub(crate) fn client(&self, folder: &tempfile::TempDir, name: &str) -> Client {
+        Client::open(self.options(folder.path().join(format!("{name}.db")), name)).unwrap()
+    }
+
+    pub(crate) fn options(&self, path: PathBuf, name: &str) -> Options {
+        Options::new(path, &format!("http://{}", self.address), "secret").client_id(name)
+    }
+}
+
+impl Drop for TestHub {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Waits until something is so.
+pub(crate) fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
+    let until = Instant::now() + PATIENCE;
+    while !is_so() {
+        assert!(Instant::now() < until, "it never was so: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+async fn listen(
+    listener: TcpListener,
+    served: Served,
+    told: Arc<Told>,
+    mut stopped: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = stopped.changed() => return,
+        };
+        let Ok((stream, _)) = accepted else { continue };
+        stream.set_nodelay(true).unwrap();
+        let (served, told, mut stopped) = (served.clone(), Arc::clone(&told), stopped.clone());
+        tokio::spawn(async move {
+            tokio::select! {
+                () = serve(stream, served, told) => {}
+                _ = stopped.changed() => {}
+            }
+        });
+    }
+}
+
+struct Gate(Arc<Told>);
+
+impl Callback for Gate {
+    fn on_request(
+        self,
+        request: &Request,
+        mut response: Response,
+    ) -> Result<Response, ErrorResponse> {
+        let bearer = request.headers().get("authorization").and_then(|it| it.to_str().ok());
+        let expected = format!("Bearer {}", self.0.token.lock().unwrap());
+        if bearer != Some(expected.as_str()) {
+            self.0.refused.fetch_add(1, Ordering::Relaxed);
+            let mut refused = ErrorResponse::new(None);
+            *refused.status_mut() = StatusCode::UNAUTHORIZED;
+            return Err(refused);
+        }
+        assert_eq!(request.uri().path(), "/v1/live");
+        let protocol = request.headers().get("sec-websocket-protocol").cloned().unwrap();
+        response.headers_mut().insert("sec-websocket-protocol", protocol);
+        Ok(response)
+    }
+}
+
+/// One connection.
+struct Line {
+    socket: WebSocketStream<TcpStream>,
+    session: Session,
+    writer: HubWriter,
+    names: Names,
+    reader: Reader,
+    served: Served,
+    answered: mpsc::UnboundedSender<PushAnswer>,
+    began: Instant,
+}
+
+/// Serves one connection.
+async fn serve(stream: TcpStream, served: Served, told: Arc<Told>) {
+    let Ok(socket) = accept_hdr_async(stream, Gate(Arc::clone(&told))).await else { return };
+    let incarnation = served.incarnation();
+    let accept = vec![Coding::ZstdDict, Coding::Zstd];
+    let greeting = Greeting { incarnation: incarnation.to_string().into(), accept };
+    let (moved, mut position) = watch::channel(served.position());
+    let _watch = served.watch(move |position| {
+        let _ = moved.send(position);
+    });
+    let (answered, mut answers) = mpsc::unbounded_channel();
+    let mut one = Line {
+        socket,
+        session: Session::new(greeting, 0),
+        writer: HubWriter::new(incarnation),
+        names: Names::default(),
+        reader: Reader::of_hub(incarnation),
+        served,
+        answered,
+        began: Instant::now(),
+    };
+    let mut messages = 0;
+    one.session.handle_advanced(one.served.position());
+    loop {
+        one.push();
+        one.read_pages();
+        if one.say().await.is_err() || one.session.poll_close().is_some() {
+            return;
+        }
+        tokio::select! {
+            message = one.socket.next(), if one.session.can_read() => {
+                let Some(Ok(message)) = message else { return };
+                messages += 1;
+                if !one.hear(message) {
+                    return;
+                }
+                let cut_after = told.cut_after.load(Ordering::Relaxed);
+                if cut_after > 0 && messages >= cut_after {
+                    // What was said may be carried out; the answer is never sent.
+                    one.push();
+                    return;
+                }
+            }
+            Some(answer) = answers.recv() => one.session.handle_results(answer),
+            Ok(()) = position.changed() => {
+                let position = *position.borrow();
+                one.session.handle_advanced(position);
+            }
+            () = tokio::time::sleep(Duration::from_secs(1)) => {
+                let now_ms = one.now_ms();
+                one.session.handle_time(now_ms);
+            }
+        }
+    }
+}
+
+impl Line {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap()
+    }
+
+    fn push(&mut self) {
+        while let Some(operations) = self.session.poll_push() {
+            let client = self.session.client().unwrap().clone();
+            let answered = self.answered.clone();
+            let done = move |pushed: Result<Pushed, ServeError>| {
+                // Who is not there any more is not answered.
+                if let Ok(pushed) = pushed {
+                    drop(answered.send(pushed.answer()));
+                }
+            };
+            self.served.push(&client, operations, Box::new(done));
+        }
+    }
+
+    fn read_pages(&mut self) {
+        while let Some(request) = self.session.poll_page() {
+            let viewer = Writer::from(self.session.client().unwrap());
+            match self.served.page(&request.follow, &viewer, Limits::default()) {
+                Ok(paged) => self.session.handle_page(request.view, paged.page),
+                Err(error) => {
+                    let failure = PageFailure::CursorUnusable(error.problem());
+                    self.session.handle_page_failed(request.view, failure);
+                }
+            }
+        }
+    }
+
+    async fn say(&mut self) -> Result<(), ()> {
+        while let Some(outgoing) = self.session.poll_message(self.now_ms()) {
+            let Outgoing::Message(message) = outgoing else { unreachable!("none is ready-made") };
+            for text in self.writer.write(&message, &mut self.names) {
+                self.socket.send(Message::text(text)).await.map_err(|_| ())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes in a message; answers whether the connection goes on.
+    fn hear(&mut self, message: Message) -> bool {
+        let bytes = match message {
+            Message::Text(text) => text.as_bytes().to_vec(),
+            Message::Binary(bytes) => decompress(&bytes, MESSAGE_BYTES_MAX).unwrap(),
+            Message::Close(_) => return false,
+            _ => return true,
+        };
+        let now_ms = self.now_ms();
+        if let Some(message) = self.reader.read_client_message(&bytes).unwrap() {
+            self.session.handle_message(message, now_ms);
+        }
+        true
+    }
+}
