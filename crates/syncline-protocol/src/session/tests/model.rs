@@ -6,11 +6,10 @@ use syncline_merge::display::Fields;
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::text::ot::{Component, TextOperation};
 use syncline_model::cursor::{Cursor, Incarnation};
-use syncline_model::id::{ClientId, PartitionId, Position, Writer};
+use syncline_model::id::{ClientId, EntityName, PartitionId, Position, RecordId, Writer};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
-use super::Key;
 use super::random::Random;
 use crate::change::{Change, Content, Gone};
 use crate::cursor::{SnapshotPlace, StreamCursor};
@@ -20,6 +19,9 @@ use crate::outcome::{Outcome, Seen, Shown, Status};
 use crate::predict::predict;
 use crate::problem::Problem;
 use crate::token::TokenText;
+
+/// A record's name.
+pub(super) type Key = (EntityName, RecordId);
 
 /// An entry of the log.
 struct Entry {

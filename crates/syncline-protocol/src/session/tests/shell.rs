@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_merge::display::Fields;
 use syncline_model::id::{ClientId, EntityName, RecordId};
 
-use super::Key;
-use super::model::{self, Model, follows};
+use super::model::{self, Key, Model, follows};
 use super::random::Random;
 use crate::change::Change;
 use crate::cursor::StreamCursor;

@@ -1,0 +1,152 @@
+//! When the client's end sends what, and when it gives a connection up.
+
+use syncline_merge::operation::Effect;
+use syncline_model::id::{ClientId, EntityName, Position, RecordId};
+
+use crate::limits::{BATCH_OPERATIONS, BATCH_WINDOW_MS_MAX, HEARTBEAT_MS, RETRY_MS_MAX};
+use crate::message::{ClientMessage, HubMessage, PushAnswer, Welcome};
+use crate::operation::Operation;
+use crate::outcome::{Outcome, Shown, Status};
+use crate::session::client::{Connection, Lost, Priority, Session};
+
+fn operation(counter: u64) -> Operation {
+    Operation {
+        counter,
+        entity: EntityName::new("tasks").unwrap(),
+        id: RecordId::new(&format!("t{counter}")).unwrap(),
+        base: None,
+        effect: Effect::Delete,
+        edited_ms: 0,
+        after: Vec::new(),
+    }
+}
+
+/// A session whose connection was greeted at 0.
+fn open() -> Session {
+    let mut session = Session::new(ClientId::new("phone").unwrap(), Vec::new(), 8, Vec::new());
+    let connect = Connection::Connect { new_access_token: false };
+    assert_eq!(session.poll_connection(0), Some(connect));
+    session.handle_connected(0);
+    assert!(matches!(session.poll_message(0), Some(ClientMessage::Hello(_))));
+    let welcome = Welcome {
+        protocol: 1,
+        incarnation: "1".into(),
+        heartbeat_ms: HEARTBEAT_MS,
+        window: 8,
+        accept: Vec::new(),
+        push_operations_max: 1_000,
+        message_bytes_max: 8 << 20,
+    };
+    session.handle_message(HubMessage::Welcome(welcome), 0);
+    session
+}
+
+fn hand_in(session: &mut Session, counter: u64, priority: Priority, now_ms: u64) {
+    session.handle_operation(operation(counter), priority, now_ms).unwrap();
+}
+
+/// Returns the counters of the next push.
+fn pushed(session: &mut Session, now_ms: u64) -> Option<Vec<u64>> {
+    match session.poll_message(now_ms)? {
+        ClientMessage::Push(sent) => {
+            Some(sent.iter().map(|one| one.as_ref().unwrap().counter).collect())
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn answer(session: &mut Session, counters: &[u64], status: Status, now_ms: u64) {
+    let outcome = |counter: &u64| Outcome {
+        counter: *counter,
+        status,
+        seen: None,
+        shown: Shown::AsPredicted,
+        conflicts: Vec::new(),
+        problem: None,
+    };
+    let outcomes = counters.iter().map(outcome).collect();
+    let answer = PushAnswer { outcomes, position: Position(1) };
+    session.handle_message(HubMessage::Results(answer), now_ms);
+}
+
+#[test]
+fn an_idle_connection_sends_at_once_and_a_busy_one_gathers() {
+    let mut session = open();
+    hand_in(&mut session, 1, Priority::Normal, 10);
+    assert_eq!(pushed(&mut session, 10), Some(vec![1]));
+    hand_in(&mut session, 2, Priority::Normal, 20);
+    hand_in(&mut session, 3, Priority::Normal, 30);
+    assert_eq!(pushed(&mut session, 30), None, "it waits for company");
+    assert_eq!(session.poll_deadline(30), Some(20 + BATCH_WINDOW_MS_MAX));
+    hand_in(&mut session, 4, Priority::Urgent, 40);
+    assert_eq!(pushed(&mut session, 40), Some(vec![4]), "what is urgent does not");
+    assert_eq!(pushed(&mut session, 20 + BATCH_WINDOW_MS_MAX), Some(vec![2, 3]));
+    hand_in(&mut session, 5, Priority::Normal, 300);
+    answer(&mut session, &[1], Status::Applied, 310);
+    answer(&mut session, &[4], Status::Applied, 310);
+    answer(&mut session, &[2, 3], Status::Applied, 310);
+    assert_eq!(pushed(&mut session, 310), Some(vec![5]), "an answer ends the wait");
+}
+
+#[test]
+fn enough_operations_end_the_wait() {
+    let mut session = open();
+    hand_in(&mut session, 1, Priority::Normal, 0);
+    assert_eq!(pushed(&mut session, 0), Some(vec![1]));
+    let last = 1 + BATCH_OPERATIONS as u64;
+    for counter in 2..last {
+        hand_in(&mut session, counter, Priority::Normal, 1);
+    }
+    assert_eq!(pushed(&mut session, 1), None);
+    hand_in(&mut session, last, Priority::Normal, 1);
+    assert_eq!(pushed(&mut session, 1), Some((2..=last).collect()));
+}
+
+#[test]
+fn what_is_behind_is_sent_again_later_and_later() {
+    let mut session = open();
+    hand_in(&mut session, 1, Priority::Normal, 0);
+    let mut now_ms = 0;
+    for wait_ms in [1_000, 2_000, 4_000, 8_000, 16_000, RETRY_MS_MAX, RETRY_MS_MAX] {
+        assert_eq!(pushed(&mut session, now_ms), Some(vec![1]));
+        answer(&mut session, &[1], Status::Behind, now_ms);
+        assert_eq!(pushed(&mut session, now_ms + wait_ms - 1), None);
+        assert_eq!(session.held(), 1);
+        now_ms += wait_ms;
+    }
+}
+
+#[test]
+fn waits_grow_with_failures_and_a_network_that_stays_shortens_none() {
+    let mut session = open();
+    let mut now_ms = 1;
+    for bound_ms in [1_000, 2_000, 4_000, 8_000, 16_000, RETRY_MS_MAX, RETRY_MS_MAX] {
+        // The remainder of the largest wait is that wait itself.
+        session.handle_disconnected(Lost::Broken, now_ms, bound_ms);
+        session.handle_network(true, now_ms);
+        assert_eq!(session.poll_connection(now_ms + bound_ms - 1), None);
+        now_ms += bound_ms;
+        assert!(session.poll_connection(now_ms).is_some());
+    }
+    session.handle_disconnected(Lost::Broken, now_ms, RETRY_MS_MAX);
+    session.handle_network(false, now_ms);
+    session.handle_network(true, now_ms);
+    assert!(session.poll_connection(now_ms).is_some(), "a network that is back is tried at once");
+}
+
+#[test]
+fn a_silent_connection_is_given_up_and_what_was_sent_is_sent_again() {
+    let mut session = open();
+    hand_in(&mut session, 1, Priority::Normal, 0);
+    assert_eq!(pushed(&mut session, 0), Some(vec![1]));
+    session.handle_traffic(5);
+    assert_eq!(session.poll_deadline(5), Some(5 + 2 * HEARTBEAT_MS));
+    session.handle_time(4 + 2 * HEARTBEAT_MS);
+    assert!(session.is_open());
+    session.handle_time(5 + 2 * HEARTBEAT_MS);
+    assert!(matches!(session.poll_connection(100_000), Some(Connection::Close { .. })));
+    session.handle_disconnected(Lost::Unauthorised, 100_000, 0);
+    let connect = Connection::Connect { new_access_token: true };
+    assert_eq!(session.poll_connection(100_000), Some(connect));
+    assert_eq!(session.held(), 1);
+}
