@@ -9,6 +9,10 @@ pub const UNDO_BYTES_MAX: u64 = 1 << 30;
 /// Most commands that wait for the writer. Beyond it those who ask wait themselves.
 pub const COMMANDS_WAITING_MAX: usize = 4_096;
 
+/// How many bytes of pushed operations wait for the writer or are under way, about: beyond it a push
+/// is refused, unless it is the only one.
+pub const PUSHED_BYTES_MAX: usize = 64 << 20;
+
 /// Most operations committed as one group. Source: design §6.
 pub const GROUP_OPERATIONS_MAX: usize = 1_000;
 

@@ -1,12 +1,15 @@
 //! Operations of clients: tokens are opened on their way in, outcomes made on their way out.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use syncline_engine::operate::{Answer, Applied, ClientOperation, Now, Rejection, Repeated};
 use syncline_engine::results::Fate;
 use syncline_merge::display::Fields;
 use syncline_merge::error::Advice;
 use syncline_merge::fault::{Fault, is_planted};
+use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_merge::text::ot::Component;
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_protocol::message::PushAnswer;
@@ -17,6 +20,7 @@ use syncline_protocol::problem::Problem;
 use syncline_protocol::token::TokenKey;
 
 use super::{ServeError, Served};
+use crate::limits::PUSHED_BYTES_MAX;
 
 /// What became of the operations of a push. All that was applied is on disk.
 pub struct Pushed {
@@ -40,7 +44,7 @@ impl Served {
     /// Commits operations of a client, in their order, and answers through `done` once all of them
     /// are on disk: mostly from the writer's thread, which must not be held up.
     ///
-    /// Where the queue has no room for all of them, none is taken: [`ServeError::Busy`]. After any
+    /// Where the queue or the memory for pushes has no room for all of them, none is taken: [`ServeError::Busy`]. After any
     /// other error some may have been applied; sent again, they are answered as duplicates.
     pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
         let name = |operation: &Operation| {
@@ -48,9 +52,14 @@ impl Served {
             Named { counter: operation.counter, entity, id }
         };
         let named: Vec<Named> = operations.iter().map(name).collect();
+        let bytes = operations.iter().map(bytes_of).sum();
+        let Some(room) = Room::take(self.pushed_bytes(), bytes) else {
+            return done(Err(ServeError::Busy));
+        };
         let opened = operations.into_iter().map(|operation| open(self.key(), client, operation));
         let (key, end) = (self.key().clone(), self.end().clone());
         let done = move |answers: Result<Vec<Answer>, _>| {
+            drop(room);
             let pushed = |answers: Vec<Answer>| {
                 let answers = named.into_iter().zip(answers).collect();
                 Pushed { key, answers, position: end.position() }
@@ -59,6 +68,65 @@ impl Served {
         };
         self.handle().submit_all(opened.collect(), Box::new(done));
     }
+}
+
+/// Room for the operations of a push, until they are answered.
+struct Room {
+    taken: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes room for so many bytes; `None` if others have it.
+    fn take(taken: &Arc<AtomicUsize>, bytes: usize) -> Option<Self> {
+        let fits = |taken: usize| {
+            let together = taken.saturating_add(bytes);
+            (taken == 0 || together <= PUSHED_BYTES_MAX).then_some(together)
+        };
+        taken.fetch_update(Ordering::AcqRel, Ordering::Acquire, fits).ok()?;
+        Some(Self { taken: taken.clone(), bytes })
+    }
+}
+
+impl Drop for Room {
+    fn drop(&mut self) {
+        self.taken.fetch_sub(self.bytes, Ordering::AcqRel);
+    }
+}
+
+/// What an operation takes in memory beside its texts, in bytes, about.
+const OPERATION_BYTES: usize = 512;
+
+/// Returns how much memory an operation takes, in bytes, about.
+fn bytes_of(operation: &Operation) -> usize {
+    let base = operation.base.as_ref().map_or(0, |base| base.as_str().len());
+    let effect = match &operation.effect {
+        Effect::Write(fields) => bytes_of_fields(fields),
+        Effect::Delete => 0,
+    };
+    OPERATION_BYTES + base + effect
+}
+
+fn bytes_of_fields(fields: &[FieldOperation]) -> usize {
+    let one = |field: &FieldOperation| match field {
+        FieldOperation::Set { value, .. } | FieldOperation::Append { value, .. } => {
+            value.as_str().len()
+        }
+        FieldOperation::Add { element, .. } | FieldOperation::Remove { element, .. } => {
+            element.as_str().len()
+        }
+        FieldOperation::PutMember { key, fields, .. } => key.len() + bytes_of_fields(fields),
+        FieldOperation::BeginText { text, .. } => text.len(),
+        FieldOperation::EditText { edit, .. } => {
+            let inserted = edit.components().iter().map(|component| match component {
+                Component::Insert(text) => text.len(),
+                _ => 0,
+            });
+            inserted.sum::<usize>() + size_of_val(edit.components())
+        }
+        _ => 0,
+    };
+    fields.iter().map(|field| size_of_val(field) + field.path().as_str().len() + one(field)).sum()
 }
 
 /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.

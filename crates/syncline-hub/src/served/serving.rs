@@ -1,6 +1,6 @@
 //! A hub that is served: starting, stopping, waiting.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use syncline_engine::operate::Entities;
@@ -32,6 +32,8 @@ struct Inner {
     /// Nothing once it was told to end.
     writer: Mutex<Option<Writer>>,
     has_stopped: AtomicBool,
+    /// How many bytes of pushed operations are not answered yet.
+    pushed_bytes: Arc<AtomicUsize>,
 }
 
 /// Where reads come from.
@@ -58,8 +60,16 @@ impl Served {
             None => Readers::Writer(handle.clone()),
         };
         let (writer, has_stopped) = (Mutex::new(Some(writer)), AtomicBool::new(false));
-        let inner = Inner { entities, identity, end, readers, handle, writer, has_stopped };
-        Ok(Self(Arc::new(inner)))
+        Ok(Self(Arc::new(Inner {
+            entities,
+            identity,
+            end,
+            readers,
+            handle,
+            writer,
+            has_stopped,
+            pushed_bytes: Arc::default(),
+        })))
     }
 
     /// Returns which life of the hub this is.
@@ -74,6 +84,10 @@ impl Served {
 
     pub(super) fn end(&self) -> &Arc<LogEnd> {
         &self.0.end
+    }
+
+    pub(super) fn pushed_bytes(&self) -> &Arc<AtomicUsize> {
+        &self.0.pushed_bytes
     }
 
     pub(super) fn handle(&self) -> &Handle {

@@ -193,6 +193,36 @@ fn a_push_that_finds_no_room_leaves_nothing_and_all_that_was_taken_is_answered()
 }
 
 #[test]
+fn pushes_take_no_more_memory_than_there_is_for_them() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let (open, gate) = channel::<()>();
+    let (began, begun) = channel::<()>();
+    let holding = served.clone();
+    let held = std::thread::spawn(move || {
+        holding.with_hub(move |_| began.send(()).is_ok() && gate.recv().is_ok())
+    });
+    begun.recv().unwrap();
+    let value = "x".repeat(1 << 20);
+    let (tell, told) = channel();
+    let (mut counter, mut refused) = (0, None);
+    while refused.is_none() {
+        counter += 1;
+        let tell = tell.clone();
+        let done = move |pushed: Result<_, ServeError>| drop(tell.send(pushed.map(drop)));
+        // It waits for one that never comes: nothing of it is written.
+        let sent = Operation { after: vec![999], ..set(counter, "tasks", "t", &value) };
+        served.push(&client("a"), vec![sent], Box::new(done));
+        refused = told.try_recv().ok().map(|told| told.unwrap_err().code().to_owned());
+    }
+    assert_eq!((refused.as_deref(), counter), (Some("HUB_BUSY"), 64));
+    open.send(()).unwrap();
+    assert!(held.join().unwrap().unwrap());
+    served.stop().unwrap();
+    drop(tell);
+    assert_eq!(told.iter().map(Result::unwrap).count(), 63);
+}
+
+#[test]
 fn watchers_are_told_of_what_is_on_disk_and_of_no_more_once_they_are_gone() {
     let folder = tempfile::tempdir().unwrap();
     let served = open(folder.path());
