@@ -3,6 +3,7 @@
 use syncline_model::codec::DecodeError;
 use syncline_policy::SafetyStop;
 use syncline_store::StoreError;
+use syncline_store::backup::BackupError;
 use thiserror::Error;
 
 use crate::location::Moved;
@@ -14,6 +15,9 @@ pub enum HubError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The backup failed.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// The state folder cannot be used.
     #[error("the state folder cannot be used")]
     StateFolder {
@@ -159,6 +163,7 @@ impl HubError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Store(error) => error.code(),
+            Self::Backup(error) => error.code(),
             Self::Damaged { source, .. } => source.code(),
             Self::Row { .. } => "ROW_DAMAGED",
             Self::StateFolder { .. } => "STORAGE_ERROR",
@@ -184,7 +189,9 @@ impl HubError {
     pub fn is_transient(&self) -> bool {
         match self {
             Self::File { transient, .. } => *transient,
-            Self::Store(error) => error.advice() == syncline_store::Advice::Retry,
+            Self::Store(error) | Self::Backup(BackupError::Store(error)) => {
+                error.advice() == syncline_store::Advice::Retry
+            }
             _ => false,
         }
     }

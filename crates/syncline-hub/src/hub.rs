@@ -406,7 +406,7 @@ impl Noted<'_> {
     }
 }
 
-fn store_options(options: &HubOptions) -> Options {
+pub(crate) fn store_options(options: &HubOptions) -> Options {
     let check = if options.check_store { Check::Pages } else { Check::Header };
     Options { check, ..Options::default() }
 }
@@ -421,7 +421,7 @@ fn fact(store: &dyn Store, name: &MetaName) -> Result<Option<u64>, HubError> {
 }
 
 /// Makes the folder of undo copies, for the eyes of its owner only.
-fn make_undo_folder(state_folder: &Path) -> Result<(), HubError> {
+pub(crate) fn make_undo_folder(state_folder: &Path) -> Result<(), HubError> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]

@@ -12,9 +12,11 @@
 //! | records that may be the same under two ids | [`Hub::twins`] |
 //! | commit operations of clients, in groups | [`Writer`], [`Handle`] |
 //! | serve clients from many threads | [`served::Served`] |
+//! | ship what is committed to a folder, restore it | [`Hub::open_backed_up`], [`restore_state`] |
 //! | what can go wrong | [`HubError`] |
 
 mod audit;
+mod backup;
 mod bases;
 mod conflicts;
 mod environment;
@@ -35,6 +37,7 @@ mod view;
 mod writer;
 
 pub use audit::ChangeProof;
+pub use backup::{Tried, plan_restore, restore_state, try_restore};
 pub use conflicts::Choice;
 pub use environment::{Environment, Machine};
 pub use error::HubError;

@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod ahead;
+mod backup;
 mod convergence;
 mod crash;
 mod desk;

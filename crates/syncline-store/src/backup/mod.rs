@@ -37,4 +37,4 @@ pub use queue::{Backup, Health};
 pub use restore::{Restored, restore};
 pub use shipping::Shipping;
 pub use verify::{Verified, compare, verify};
-pub use worker::{Options, Worker, start};
+pub use worker::{Options, Worker, begin_anew, start};

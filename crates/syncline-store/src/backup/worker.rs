@@ -82,6 +82,22 @@ fn stored(store: &dyn Store) -> Result<Option<(u64, u64)>, StoreError> {
     }))
 }
 
+/// Makes a store that was restored one whose backup begins anew, in the same folder if need be: it may
+/// lack what the backup holds.
+///
+/// # Errors
+///
+/// [`StoreError`] if the store cannot be read or written.
+pub fn begin_anew(store: &mut dyn Store) -> Result<(), StoreError> {
+    let Some((line, _)) = stored(store)? else { return Ok(()) };
+    let mut batch = Batch::new();
+    batch.put(Key::Meta(facts::BACKUP), [line.to_be_bytes(), NO_SESSION.to_be_bytes()].concat());
+    store.commit(&batch)
+}
+
+/// Stands for the opening of a store that goes on with no stream.
+const NO_SESSION: u64 = 0;
+
 /// Begins to ship what is committed to a store: answers the store to use in its place, and the worker
 /// that does it.
 ///
@@ -176,7 +192,10 @@ fn continued(
     catalog: &Catalog,
     session: Option<u64>,
 ) -> Result<Option<Continued>, BackupError> {
-    let Some(stream) = catalog.latest() else { return Ok(None) };
+    let (Some(stream), Some(session)) = (catalog.latest(), session) else { return Ok(None) };
+    if session == NO_SESSION {
+        return Ok(None);
+    }
     let Some(end) = stream.chain.last().filter(|last| last.name.kind == Kind::End) else {
         return Ok(None);
     };
@@ -188,7 +207,7 @@ fn continued(
     // One that is damaged breaks the stream, and verifying tells.
     let Ok(mut decoder) = Decoder::new(from, end.name) else { return Ok(None) };
     let digest = decoder.next().ok().and(decoder.digest);
-    let (Some(digest), true) = (digest, Some(decoder.header.session) == session) else {
+    let (Some(digest), true) = (digest, decoder.header.session == session) else {
         return Ok(None);
     };
     let snapshot = stream.snapshots.last().copied();

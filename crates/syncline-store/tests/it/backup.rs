@@ -11,8 +11,8 @@ use proptest::prelude::*;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::PartitionId;
 use syncline_store::backup::{
-    At, Backup, BackupError, Catalog, Kind, Objects, Options, Restored, Shipping, Worker, compare,
-    restore, start, verify,
+    At, Backup, BackupError, Catalog, Kind, Objects, Options, Restored, Shipping, Worker,
+    begin_anew, compare, restore, start, verify,
 };
 use syncline_store::memory::{MemoryDisk, MemoryStore, Snapshot};
 use syncline_store::{Epoch, Piece, Read, Snapshots, Store, StoreError};
@@ -207,9 +207,12 @@ impl World {
                 self.open();
             }
             Event::Restore => {
-                if let Ok((restored, rows)) = self.restored(At::Latest) {
+                // Not the latest state, where there is an older one: the backup has more than the store.
+                let older = At::Commit(self.safe.saturating_sub(1));
+                if let Ok((_, rows)) = self.restored(older).or_else(|_| self.restored(At::Latest)) {
+                    self.disk = MemoryDisk::new();
                     self.disk.restore(rows);
-                    self.safe = restored.commit;
+                    begin_anew(&mut MemoryStore::open(&self.disk)).unwrap();
                     self.open();
                 }
             }
