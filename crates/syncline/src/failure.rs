@@ -9,9 +9,11 @@ use syncline_hub::{HubError, WriterError};
 use syncline_model::json::{Json, Object};
 use syncline_policy::{Origin, PermissionDenied, SafetyStop};
 use syncline_store::StoreError;
+use syncline_store::backup::BackupError;
 use thiserror::Error;
 
 use crate::commands::audit::ProofFault;
+use crate::commands::backup;
 use crate::config::check::{Fault, Finding};
 use crate::config::{ConfigError, Profile};
 use crate::exit::Exit;
@@ -406,7 +408,8 @@ impl Failure {
 /// Returns the exit code that follows from an error of the hub.
 pub(crate) fn hub_exit(error: &HubError) -> Exit {
     match error {
-        HubError::Store(error) => store_exit(error),
+        HubError::Store(error) | HubError::Backup(BackupError::Store(error)) => store_exit(error),
+        HubError::Backup(error) => backup::exit(error),
         HubError::Safety(SafetyStop::Time { .. })
         | HubError::Random
         | HubError::StateFolder { .. } => Exit::Transient,
@@ -462,7 +465,11 @@ fn store_why(error: &StoreError) -> String {
 
 fn hub_why(error: &HubError) -> String {
     match error {
-        HubError::Store(error) => store_why(error),
+        HubError::Store(error) | HubError::Backup(BackupError::Store(error)) => store_why(error),
+        HubError::Backup(error) => std::error::Error::source(error).map_or_else(
+            || "what cannot be trusted is not restored".to_owned(),
+            ToString::to_string,
+        ),
         HubError::Safety(SafetyStop::Emptied { origin, .. }) => match origin {
             Origin::Holds => "not one of the records that are there would stay",
             Origin::Emptied => "a list is emptied by a failed export more often than by its owner",
@@ -514,6 +521,7 @@ const LOOK: &str = "syncline plan";
 fn hub_next(error: &HubError) -> &'static str {
     match error {
         HubError::Store(error) => error.remedy(),
+        HubError::Backup(error) => error.remedy(),
         HubError::Safety(SafetyStop::Emptied { origin: Origin::Missing, .. }) => {
             "put the file back    if it is meant: --allow-emptied --max-delete 100%"
         }

@@ -120,6 +120,9 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Doctor { repair } => commands::doctor::run(&context, *repair),
         Command::Check => commands::check::run(&context),
         Command::Audit(audit) => commands::audit::run(&context, audit),
+        Command::Backup(backup) => commands::backup::run(&context, backup),
+        Command::Restore(restore) => commands::backup::restore(&context, restore),
+        Command::Verify(verify) => commands::backup::check(&context, verify),
         Command::Completions { shell } => commands::describe::completions(&context, *shell),
         Command::Man { output } => commands::describe::manual(&context, output.as_deref()),
         Command::Version => commands::describe::version(&context),
@@ -138,5 +141,6 @@ const fn takes_time(command: &Command) -> bool {
             | Command::Watch(_)
             | Command::Status(_)
             | Command::Diff(_)
+            | Command::Backup(_)
     )
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+use super::backup::{Backup, Restore, VerifyBackup};
 use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
@@ -189,6 +190,13 @@ pub enum Command {
     /// Verify, export and prove what happened
     #[command(subcommand)]
     Audit(Audit),
+    /// Copy the state into a folder, from where it can be made again
+    #[command(subcommand)]
+    Backup(Backup),
+    /// Make a state again from a backup
+    Restore(Restore),
+    /// Check that a backup is whole
+    Verify(VerifyBackup),
     /// Print completions for a shell
     Completions {
         /// The shell

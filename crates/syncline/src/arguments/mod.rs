@@ -4,10 +4,11 @@
 //! |---|---|
 //! | the commands and the global options | [`Arguments`], [`Command`], [`Global`] |
 //! | what a run is told | [`SyncOptions`] |
-//! | conflicts, audit | `decide.rs`, `trail.rs` |
+//! | conflicts, audit, backups | `decide.rs`, `trail.rs`, `backup.rs` |
 //! | sizes, durations, words | `value.rs` |
 //! | spec 001's spelling | [`CrossDomain`] |
 
+mod backup;
 mod command;
 mod cross_domain;
 mod decide;
@@ -15,6 +16,7 @@ mod run;
 mod trail;
 pub mod value;
 
+pub use backup::{Backup, BackupCreate, Restore, VerifyBackup};
 pub use command::{Arguments, ColorWhen, Command, Global, Shell};
 pub use cross_domain::{CrossDomain, CrossDomainProgram};
 pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};

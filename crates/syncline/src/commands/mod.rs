@@ -1,6 +1,7 @@
 //! The commands, one module each. A command loads, asks the hub, prints, and answers an exit code.
 
 pub mod audit;
+pub mod backup;
 pub mod check;
 pub mod conflicts;
 mod decisions;

@@ -22,7 +22,8 @@ impl ProgressLine {
         Self { is_shown: output.progress, is_dirty: false, cancelled }
     }
 
-    fn show(&mut self, text: &str) {
+    /// Shows a text in place of the one before.
+    pub fn show(&mut self, text: &str) {
         if self.is_shown {
             to_stderr(&format!("\r\x1b[2K{text}"));
             self.is_dirty = true;

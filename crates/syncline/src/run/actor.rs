@@ -18,7 +18,7 @@ pub(super) fn actor(global: &Global) -> Actor {
 }
 
 /// Returns a number that differs from run to run; not a secret.
-pub(super) fn random() -> u64 {
+pub(crate) fn random() -> u64 {
     RandomState::new().build_hasher().finish()
 }
 

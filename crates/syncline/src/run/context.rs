@@ -105,11 +105,25 @@ impl Context {
     ///
     /// [`Failure::Hub`] if the state is locked, damaged or too new.
     pub fn open_hub(&self, state: &Path, check_store: bool) -> Result<Hub, Failure> {
+        self.open_hub_by(state, check_store, Hub::open)
+    }
+
+    /// Opens the hub as [`Context::open_hub`] does, in another way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Context::open_hub`], and what that way adds.
+    pub fn open_hub_by<T>(
+        &self,
+        state: &Path,
+        check_store: bool,
+        open: impl Fn(&HubOptions) -> Result<T, HubError>,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
         let wait = Duration::from_millis(self.global.wait_lock.unwrap_or_default());
         let options = HubOptions { state_folder: state.to_owned(), check_store };
         loop {
-            let opened = retrying(self, || Ok(Hub::open(&options)?));
+            let opened = retrying(self, || Ok(open(&options)?));
             let is_locked =
                 matches!(&opened, Err(Failure::Hub(HubError::Store(StoreError::Locked { .. }))));
             if !is_locked || started.elapsed() >= wait || self.is_interrupted() {

@@ -24,6 +24,7 @@ mod rules;
 mod secret;
 mod supervisor;
 
+pub(crate) use actor::random;
 pub use context::{Context, LATEST};
 pub use interrupt::watch_for_interrupts;
 pub use request::{Prepared, each_link, may_write, prepare};

@@ -25,6 +25,7 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod audit;
+mod backup;
 mod conflicts;
 mod copies;
 mod custom;
