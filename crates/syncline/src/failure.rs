@@ -5,13 +5,16 @@ use std::path::PathBuf;
 
 use syncline_engine::sync::RunReport;
 use syncline_hub::limits::CONFLICT_DIGITS_MIN;
+use syncline_hub::served::ServeError;
 use syncline_hub::{HubError, WriterError};
 use syncline_model::json::{Json, Object};
 use syncline_policy::{Origin, PermissionDenied, SafetyStop};
+use syncline_server::{OpenError, StartError};
 use syncline_store::StoreError;
 use syncline_store::backup::BackupError;
 use thiserror::Error;
 
+use crate::commands;
 use crate::commands::audit::ProofFault;
 use crate::commands::backup;
 use crate::config::check::{Fault, Finding};
@@ -44,6 +47,12 @@ pub enum Failure {
         /// The command that shows what was planned.
         look: Box<str>,
     },
+    /// The hub is not served.
+    #[error(transparent)]
+    Serve(#[from] StartError),
+    /// The hub that was served was not closed well.
+    #[error(transparent)]
+    Served(#[from] ServeError),
     /// A proof of the audit cannot be read or does not hold.
     #[error("{}", if .0.is_readable() { "the proof does not hold" } else { "the proof cannot be read" })]
     Proof(#[from] ProofFault),
@@ -346,6 +355,8 @@ impl Failure {
             Self::Permission(error) => error.code(),
             Self::Hub(error) | Self::Stopped { stop: error, .. } => error.code(),
             Self::Writer(error) => error.code(),
+            Self::Serve(error) => error.code(),
+            Self::Served(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Command(error) => error.code(),
         }
@@ -356,7 +367,8 @@ impl Failure {
         match self {
             Self::Config(_) | Self::Permission(_) => Exit::Config,
             Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_exit(error),
-            Self::Writer(_) => Exit::Unexpected,
+            Self::Serve(error) => serve_exit(error),
+            Self::Served(_) | Self::Writer(_) => Exit::Unexpected,
             Self::Proof(_) => Exit::Integrity,
             Self::Command(error) => error.exit(),
         }
@@ -373,6 +385,8 @@ impl Failure {
             Self::Config(error) => error.why(),
             Self::Permission(_) => "whatever is not granted is refused".to_owned(),
             Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_why(error),
+            Self::Serve(error) => serve_why(error),
+            Self::Served(_) => "all that was acknowledged is on disk".to_owned(),
             Self::Writer(_) => "the part that works on the state failed within a run".to_owned(),
             Self::Proof(error) => error.to_string(),
             Self::Command(error) => error.why(),
@@ -386,7 +400,8 @@ impl Failure {
             Self::Permission(_) => "ask who keeps the configuration for a grant".to_owned(),
             Self::Hub(error) => hub_next(error).to_owned(),
             Self::Stopped { stop, look, .. } => hub_next(stop).replace(LOOK, look),
-            Self::Writer(_) => "syncline doctor    then run it again".to_owned(),
+            Self::Serve(error) => serve_next(error),
+            Self::Served(_) | Self::Writer(_) => "syncline doctor    then run it again".to_owned(),
             Self::Proof(error) => error.next().to_owned(),
             Self::Command(error) => error.next(),
         }
@@ -444,6 +459,41 @@ pub(crate) fn is_of_storage(code: &str) -> bool {
     code.starts_with("STORAGE")
 }
 
+fn serve_exit(error: &StartError) -> Exit {
+    match error {
+        StartError::Listen { source, .. } if source.kind() == io::ErrorKind::AddrInUse => {
+            Exit::Transient
+        }
+        StartError::Open(OpenError::Hub(error)) => hub_exit(error),
+        StartError::Open(_) => Exit::Transient,
+        _ => Exit::Config,
+    }
+}
+
+fn serve_why(error: &StartError) -> String {
+    match error {
+        StartError::Unsafe(_) => {
+            "what is unsafe is done only if it is asked for by name".to_owned()
+        }
+        StartError::Listen { source, .. } => source.to_string(),
+        StartError::Open(OpenError::Hub(error)) => hub_why(error),
+        _ => "nothing is served".to_owned(),
+    }
+}
+
+fn serve_next(error: &StartError) -> String {
+    let text = match error {
+        StartError::Unsafe(error) => error.next(),
+        StartError::Listen { .. } => {
+            "stop what listens there, or choose another: --listen 127.0.0.1:0"
+        }
+        StartError::Tls(_) => "look at both files; they belong together and are of the PEM format",
+        StartError::Open(OpenError::Hub(error)) => hub_next(error),
+        _ => "check the folder of the state, who may use it, and the room on the disk",
+    };
+    text.to_owned()
+}
+
 const fn store_exit(error: &StoreError) -> Exit {
     match error {
         StoreError::Locked { .. } => Exit::Locked,
@@ -456,7 +506,10 @@ const fn store_exit(error: &StoreError) -> Exit {
 
 fn store_why(error: &StoreError) -> String {
     match error {
-        StoreError::Locked { .. } => "one process at a time works on the state".to_owned(),
+        StoreError::Locked { path, holder } => match commands::serve::address(path, holder) {
+            Some(address) => format!("a hub is served here, at {address}: stop it, or use HTTP"),
+            None => "one process at a time works on the state".to_owned(),
+        },
         StoreError::Full => "a run is committed as a whole or not at all".to_owned(),
         other => std::error::Error::source(other)
             .map_or_else(|| "the hub cannot go on with its store".to_owned(), ToString::to_string),

@@ -117,6 +117,7 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Undo(undo) => commands::undo::run(&context, undo),
         Command::Conflicts(conflicts) => commands::conflicts::run(&context, conflicts),
         Command::Watch(watch) => commands::watch::run(&context, watch),
+        Command::Serve(serve) => commands::serve::run(&context, serve),
         Command::Doctor { repair } => commands::doctor::run(&context, *repair),
         Command::Check => commands::check::run(&context),
         Command::Audit(audit) => commands::audit::run(&context, audit),

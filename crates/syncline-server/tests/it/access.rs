@@ -120,7 +120,7 @@ async fn no_text_of_a_token_but_the_first_is_on_disk() {
     use std::os::unix::fs::PermissionsExt;
     let house = House::new().await;
     let token = house.token("phone client").await;
-    let secret = token.rsplit('_').next().unwrap().as_bytes().to_vec();
+    let secret = token.splitn(3, '_').nth(2).unwrap().as_bytes().to_vec();
     for entry in std::fs::read_dir(state(house.folder.path())).unwrap() {
         let path = entry.unwrap().path();
         if path.is_file() {

@@ -1,1 +1,223 @@
-//! WebSockets.
+//! WebSockets, in both forms, cut again and again.
+
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use syncline_model::id::ClientId;
+use syncline_protocol::compact::{ClientWriter, Reader};
+use syncline_protocol::message::{ClientMessage, Follow, Hello, HubMessage};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{WebSocketStream, client_async};
+
+use crate::changes::set;
+use crate::house::House;
+
+/// How often a connection is cut.
+const CUTS: u64 = 1_000;
+
+type Socket = WebSocketStream<TcpStream>;
+
+async fn open(
+    house: &House,
+    path: &str,
+    headers: &[(&'static str, &str)],
+) -> Result<Socket, Error> {
+    let address = house.server.address();
+    let mut request = format!("ws://{address}{path}").into_client_request().unwrap();
+    for (name, value) in headers {
+        request.headers_mut().insert(*name, value.parse().unwrap());
+    }
+    let socket = TcpStream::connect(address).await.unwrap();
+    Ok(client_async(request, socket).await?.0)
+}
+
+async fn connect(house: &House, token: &str) -> Socket {
+    let bearer = format!("Bearer {token}");
+    let headers = [("authorization", &*bearer), ("sec-websocket-protocol", "syncline.v1")];
+    open(house, "/v1/live", &headers).await.unwrap()
+}
+
+fn status(error: Error) -> u16 {
+    match error {
+        Error::Http(response) => response.status().as_u16(),
+        other => panic!("{other}"),
+    }
+}
+
+async fn say(socket: &mut Socket, message: &Value) {
+    socket.send(Message::Text(message.to_string().into())).await.unwrap();
+}
+
+/// Returns the next message in the long form; an error has the code with which the connection ended.
+async fn hear(socket: &mut Socket) -> Result<Value, u16> {
+    loop {
+        match timeout(Duration::from_secs(60), socket.next()).await.unwrap() {
+            Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+            Some(Ok(Message::Close(frame))) => {
+                return Err(frame.map_or(0, |frame| frame.code.into()));
+            }
+            Some(Ok(_)) => {}
+            Some(Err(_)) | None => return Err(0),
+        }
+    }
+}
+
+fn hello(client: &str, cursor: Option<&str>) -> Value {
+    let view = match cursor {
+        Some(cursor) => json!({ "entities": ["tasks"], "cursor": cursor }),
+        None => json!({ "entities": ["tasks"] }),
+    };
+    json!({ "hello": { "protocol": 1, "client": client, "views": [view], "accept": [], "window": 64 } })
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_one_pushes_another_is_told_at_once() {
+    let house = House::new().await;
+    let (mut phone, mut tablet) =
+        tokio::join!(connect(&house, &house.admin), connect(&house, &house.admin));
+    for (socket, client) in [(&mut phone, "phone"), (&mut tablet, "tablet")] {
+        say(socket, &hello(client, None)).await;
+        assert!(hear(socket).await.unwrap()["welcome"].is_object());
+        let first = hear(socket).await.unwrap();
+        assert_eq!((&first["changes"], &first["snapshot"]), (&json!([]), &json!(true)));
+    }
+    say(&mut phone, &json!({ "push": [set(1, "t1", "/title", &json!("Call"))] })).await;
+    let results = hear(&mut phone).await.unwrap();
+    assert_eq!(results["results"][0]["status"], "applied", "{results}");
+    let told = hear(&mut tablet).await.unwrap();
+    assert_eq!(told["changes"][0]["id"], "t1", "{told}");
+    assert_eq!(told["changes"][0]["by"], "phone");
+    say(&mut tablet, &json!({ "ack": { "view": 0, "cursor": told["cursor"] } })).await;
+    house.server.stop().await.unwrap();
+    let mut last = hear(&mut tablet).await;
+    while last.is_ok() {
+        last = hear(&mut tablet).await;
+    }
+    assert_eq!(last, Err(1001));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_compact_form_says_the_same() {
+    let house = House::new().await;
+    house.pushed("phone", &[set(1, "t1", "/title", &json!("Call"))]).await;
+    let mut socket = connect(&house, &house.admin).await;
+    let (mut writer, mut reader) = (ClientWriter::new(), Reader::of_client());
+    let hello = ClientMessage::Hello(Hello {
+        protocol: 1,
+        client: ClientId::new("tablet").unwrap(),
+        views: vec![Follow::default()],
+        accept: Vec::new(),
+        window: 8,
+    });
+    for text in writer.write(&hello).unwrap() {
+        socket.send(Message::Text(text.into())).await.unwrap();
+    }
+    let mut told = Vec::new();
+    let mut is_pushed = false;
+    while told.len() < 2 {
+        let message =
+            timeout(Duration::from_secs(60), socket.next()).await.unwrap().unwrap().unwrap();
+        let Message::Text(text) = message else { continue };
+        assert!(text.starts_with('['), "{text}");
+        if let Some(HubMessage::Changes { page, .. }) =
+            reader.read_hub_message(text.as_bytes()).unwrap()
+        {
+            told.extend(page.changes.into_iter().map(|change| change.id.to_string()));
+            if !is_pushed {
+                is_pushed = true;
+                house.pushed("phone", &[set(2, "t2", "/title", &json!("Write"))]).await;
+            }
+        }
+    }
+    assert_eq!(told, ["t1", "t2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_that_is_cut_anywhere_shows_every_change_once() {
+    let house = House::new().await;
+    let (mut pushed, mut seen) = (0_u64, Vec::<String>::new());
+    let mut cursor: Option<String> = None;
+    let mut random = 0x2545_f491_4f6c_dd1d_u64;
+    for cut in 0..=CUTS {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        let mut socket = connect(&house, &house.admin).await;
+        say(&mut socket, &hello("tablet", cursor.as_deref())).await;
+        for _ in 0..random % 3 {
+            pushed += 1;
+            let id = format!("t{pushed}");
+            house.pushed("phone", &[set(pushed, &id, "/n", &json!(pushed))]).await;
+        }
+        let goal = if random % 5 == 0 && cut < CUTS { 0 } else { pushed };
+        while (seen.len() as u64) < goal {
+            let message = hear(&mut socket).await.unwrap();
+            if let Some(changes) = message["changes"].as_array() {
+                seen.extend(changes.iter().map(|change| change["id"].as_str().unwrap().to_owned()));
+                cursor = Some(message["cursor"].as_str().unwrap().to_owned());
+            }
+        }
+        // Dropped without a word.
+    }
+    let expected: Vec<String> = (1..=pushed).map(|n| format!("t{n}")).collect();
+    assert_eq!(seen, expected, "no gap, no duplicate, in order");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_may_opens_a_connection() {
+    let house = House::with(|settings| settings.origins = vec!["https://app.example".into()]).await;
+    let token = format!("Bearer {}", house.admin);
+    let protocol = ("sec-websocket-protocol", "syncline.v1");
+    let bearer = ("authorization", &*token);
+    let refused = async |path: &str, headers: &[(&'static str, &str)]| {
+        open(&house, path, headers).await.map_err(status).err()
+    };
+    assert_eq!(refused("/v1/live", &[protocol]).await, Some(401));
+    assert_eq!(refused("/v1/live", &[bearer]).await, Some(426));
+    assert_eq!(refused("/v1/live", &[bearer, ("sec-websocket-protocol", "v2")]).await, Some(426));
+    for origin in ["null", "https://evil.example", "https://app.example.evil.example"] {
+        assert_eq!(refused("/v1/live", &[bearer, protocol, ("origin", origin)]).await, Some(403));
+    }
+    let own = [bearer, protocol, ("origin", "https://app.example")];
+    assert_eq!(refused("/v1/live", &own).await, None);
+    let ticket = house.post("/v1/tickets", &json!({})).await.is(201).json();
+    let path = format!("/v1/live?ticket={}", ticket["ticket"].as_str().unwrap());
+    assert_eq!(refused(&path, &[protocol]).await, None);
+    assert_eq!(refused(&path, &[protocol]).await, Some(401), "a ticket is good once");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_held_to_what_its_token_says() {
+    let house = House::new().await;
+    let phone = house.token("phone client phone-7").await;
+    let mut socket = connect(&house, &phone).await;
+    say(&mut socket, &hello("phone-8", None)).await;
+    assert_eq!(hear(&mut socket).await.unwrap()["problem"]["code"], "PERMISSION_DENIED");
+    assert_eq!(hear(&mut socket).await, Err(1008));
+    let reviewer = house.token("mara reviewer").await;
+    let mut socket = connect(&house, &reviewer).await;
+    say(&mut socket, &hello("mara", None)).await;
+    hear(&mut socket).await.unwrap();
+    say(&mut socket, &json!({ "push": [set(1, "t1", "/a", &json!(1))] })).await;
+    let mut last = hear(&mut socket).await;
+    while last.is_ok() {
+        last = hear(&mut socket).await;
+    }
+    assert_eq!(last, Err(1008));
+    let mut socket = connect(&house, &phone).await;
+    say(&mut socket, &hello("phone-7", None)).await;
+    hear(&mut socket).await.unwrap();
+    let listed = house.get("/v1/tokens").await.json();
+    let listed = listed["tokens"].as_array().unwrap();
+    let id = listed.iter().find(|one| one["name"] == "phone").unwrap()["id"].as_str().unwrap();
+    house.ask("DELETE", &format!("/v1/tokens/{id}")).token(&house.admin).send().await.is(204);
+    let mut last = hear(&mut socket).await;
+    while last.is_ok() {
+        last = hear(&mut socket).await;
+    }
+    assert_eq!(last, Err(1008), "revoked at once");
+}

@@ -9,6 +9,7 @@ use super::backup::{Backup, Restore, VerifyBackup};
 use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
+use super::serve::Serve;
 use super::trail::Audit;
 use super::value;
 use crate::config::Profile;
@@ -179,6 +180,8 @@ pub enum Command {
     Conflicts(ConflictsCommand),
     /// Sync whenever something changes, until Ctrl-C
     Watch(Box<Watch>),
+    /// Serve the hub over HTTP and WebSocket, until Ctrl-C
+    Serve(Box<Serve>),
     /// Look for damage, and mend it with --repair
     Doctor {
         /// Mend what can be mended

@@ -6,6 +6,7 @@
 //! | what a run is told | [`SyncOptions`] |
 //! | conflicts, audit, backups | `decide.rs`, `trail.rs`, `backup.rs` |
 //! | sizes, durations, words | `value.rs` |
+//! | a hub that is served | `serve.rs` |
 //! | spec 001's spelling | [`CrossDomain`] |
 
 mod backup;
@@ -13,6 +14,7 @@ mod command;
 mod cross_domain;
 mod decide;
 mod run;
+mod serve;
 mod trail;
 pub mod value;
 
@@ -24,4 +26,5 @@ pub use run::{
     Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Twins,
     Undo, Watch,
 };
+pub use serve::Serve;
 pub use trail::{Audit, AuditExport, Prove, Verify};

@@ -11,6 +11,7 @@ pub mod doctor;
 pub mod init;
 pub mod log;
 pub mod plan;
+pub mod serve;
 pub mod status;
 pub mod sync;
 pub mod twins;

@@ -29,4 +29,5 @@ pub use context::{Context, LATEST};
 pub use interrupt::watch_for_interrupts;
 pub use request::{Prepared, each_link, may_write, prepare};
 pub use retry::retrying;
+pub(crate) use rules::{Decider, rules};
 pub use supervisor::Supervisor;

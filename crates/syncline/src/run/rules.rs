@@ -16,7 +16,7 @@ const BOTH_SEPARATOR: &str = " / ";
 
 /// What decides where both sides changed a field to different values.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Decider {
+pub(crate) enum Decider {
     /// The rule of the field.
     Fields,
     /// This side comes first.
@@ -84,7 +84,7 @@ impl Decider {
 /// Returns the rules of an entity. A decider other than the fields replaces the rule of every
 /// register, unless what is written for a field comes first; shapes that merge without a winner stay
 /// as they are.
-pub(super) fn rules(entity: &Entity, decider: &Decider, fields_first: bool) -> EntityRules {
+pub(crate) fn rules(entity: &Entity, decider: &Decider, fields_first: bool) -> EntityRules {
     let of_field = |of: &Rule| if fields_first { rule(of) } else { decider.rule(rule(of)) };
     let fields = entity.fields.iter().map(|field| FieldRules {
         pattern: field.pattern.clone(),

@@ -19,6 +19,7 @@
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
 //! | configurations of the user, by name | `profiles.rs` |
+//! | a hub that is served | `serve.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -48,6 +49,7 @@ mod proofs;
 mod receiver;
 mod refusals;
 mod safety;
+mod serve;
 mod shapes;
 mod spec001;
 mod twins;

@@ -1,0 +1,136 @@
+//! `syncline serve`: the hub over HTTP and WebSocket, until Ctrl-C.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use syncline_engine::operate::Entities;
+use syncline_model::json::Object;
+use syncline_server::{Allowed, Rate, Server, Settings, StartError, TlsFiles};
+use tokio::runtime;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::arguments::Serve;
+use crate::config::Loaded;
+use crate::exit::Exit;
+use crate::failure::{Failure, Refusal};
+use crate::run::{Context, Decider, Supervisor, rules};
+
+/// Where the address of a hub that is served is noted, beside its store.
+const NOTE: &str = "served";
+/// Where the first admin token is.
+const ADMIN_TOKEN: &str = "admin.token";
+/// The stretch of time that `--rate` is counted over.
+const RATE_WINDOW: Duration = Duration::from_secs(60);
+
+/// Runs the command, until Ctrl-C or a request to terminate: then what is under way is finished.
+///
+/// # Errors
+///
+/// - [`Failure::Serve`] if a setting is unsafe, or nobody can listen there.
+/// - [`Failure::Hub`] if the state is locked or damaged.
+pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
+    let loaded = context.load()?;
+    let state = serve.state.clone().unwrap_or_else(|| loaded.config.state.clone());
+    let settings = settings(serve, &loaded, &state);
+    settings.check().map_err(StartError::from)?;
+    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|source| no_runtime(&state, source))?;
+    let hub = context.open_hub(&state, false)?;
+    runtime.block_on(async {
+        // Before anybody is told that it runs: whoever then stops it is heard.
+        let mut interrupted =
+            signal(SignalKind::interrupt()).map_err(|source| no_runtime(&state, source))?;
+        let mut terminated =
+            signal(SignalKind::terminate()).map_err(|source| no_runtime(&state, source))?;
+        let server = Server::start(&settings, hub).await?;
+        let supervisor = Supervisor::from_environment();
+        // Without the note others are told less.
+        let _ = fs::write(state.join(NOTE), note(&settings, server.address()));
+        tell(context, &settings, &server);
+        supervisor.ready("serving");
+        let mut pulse = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            tokio::select! {
+                _ = interrupted.recv() => break,
+                _ = terminated.recv() => break,
+                _ = pulse.tick() => supervisor.alive(),
+            }
+        }
+        supervisor.stopping();
+        context.output.note("stopping; what is under way is finished");
+        let stopped = server.stop().await;
+        let _ = fs::remove_file(state.join(NOTE));
+        stopped?;
+        context.output.note("stopped; nothing is half done");
+        Ok(Exit::Ok)
+    })
+}
+
+fn no_runtime(state: &Path, source: std::io::Error) -> Failure {
+    Refusal::File { action: "serve", path: state.to_owned(), source }.into()
+}
+
+fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
+    // Rules hold only where somebody wrote them: those of the defaults are for folders of files.
+    let configured = loaded.config.entities.iter().filter(|_| !loaded.read.is_empty());
+    let named: BTreeMap<_, _> = configured
+        .map(|entity| (entity.name.clone(), rules(entity, &Decider::Fields, true)))
+        .collect();
+    let tls = serve.tls_cert.clone().zip(serve.tls_key.clone());
+    Settings {
+        listen: serve.listen,
+        tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
+        origins: serve.origin.clone(),
+        rate: Rate { requests: serve.rate, window: RATE_WINDOW },
+        allowed: Allowed {
+            plaintext: serve.allow_plaintext,
+            exposed_state: serve.allow_exposed_state,
+        },
+        ..Settings::new(state.to_owned(), Entities::open(named))
+    }
+}
+
+fn url(settings: &Settings, address: SocketAddr) -> String {
+    let scheme = if settings.tls.is_some() { "https" } else { "http" };
+    format!("{scheme}://{address}")
+}
+
+fn note(settings: &Settings, address: SocketAddr) -> String {
+    format!("pid {}\n{}\n", std::process::id(), url(settings, address))
+}
+
+/// Returns where the hub is served whose lock is `lock` and held by `holder`, if it is.
+pub fn address(lock: &Path, holder: &str) -> Option<String> {
+    let note = fs::read_to_string(lock.parent()?.join(NOTE)).ok()?;
+    let mut lines = note.lines();
+    // The note of a process that was killed says nothing of the one that holds the lock now.
+    (lines.next()? == holder).then(|| lines.next().map(str::to_owned))?
+}
+
+/// Says where it is served and what to do next.
+fn tell(context: &Context, settings: &Settings, server: &Server) {
+    let url = url(settings, server.address());
+    let token: PathBuf = settings.data.join(ADMIN_TOKEN);
+    let mut document = Object::new();
+    document.insert("schema", "serve/1");
+    document.insert("url", url.as_str());
+    document.insert("state", settings.data.display().to_string());
+    document.insert("admin_token", token.display().to_string());
+    document.insert("first_start", server.admin_token().is_some());
+    context.output.json(document);
+    let (state, token) = (settings.data.display(), token.display());
+    context.output.line(&format!("Serving {url}   state: {state}   Ctrl-C ends it"));
+    if server.admin_token().is_some() {
+        context
+            .output
+            .line(&format!("An admin token is in {token}; only you can read it. Try it:"));
+        context.output.line(&format!("  T=\"Authorization: Bearer $(cat {token})\""));
+        context.output.line(&format!(
+            "  curl -H \"$T\" -H 'Content-Type: application/json' -X PUT {url}/v1/entities/tasks/records/t1 -d '{{\"title\":\"Call back\"}}'"
+        ));
+        context.output.line(&format!("  curl -H \"$T\" {url}/v1/pull"));
+    }
+}

@@ -1,0 +1,152 @@
+//! `syncline serve`: starting, stopping, being killed.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Stdio};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::{Value, json};
+
+use crate::desk::Desk;
+
+/// A program that serves.
+struct Serving {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+impl Serving {
+    fn start(desk: &Desk, more: &[&str]) -> Self {
+        let words = [&["serve", "--jsonl", "--listen", "127.0.0.1:0"], more].concat();
+        let mut command = desk.command(&words);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let told: Value = serde_json::from_str(&line).unwrap();
+        assert_eq!(told["schema"], "serve/1");
+        let token = desk.bytes(told["admin_token"].as_str().unwrap());
+        let token = String::from_utf8(token).unwrap().trim().to_owned();
+        let address = told["url"].as_str().unwrap().replace("http://", "");
+        Self { child, address, token }
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+        ask(&self.address, &self.token, method, path, body)
+    }
+
+    fn signal(&self, signal: Signal) {
+        let pid = Pid::from_child(&self.child);
+        kill_process(pid, signal).unwrap();
+    }
+
+    fn ends(mut self) -> i32 {
+        self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+/// Asks and returns status and body; nothing if no whole answer came.
+fn ask(address: &str, token: &str, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+    let mut socket = TcpStream::connect(address).ok()?;
+    socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+    let body = body.to_string();
+    let head = format!(
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {token}\r\n\
+         Content-Type: application/json\r\nConnection: close\r\nContent-Length: {}\r\n\r\n",
+        body.len()
+    );
+    socket.write_all(head.as_bytes()).ok()?;
+    socket.write_all(body.as_bytes()).ok()?;
+    let mut answer = String::new();
+    socket.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    Some((status, serde_json::from_str(body).ok()?))
+}
+
+#[test]
+fn the_first_start_needs_no_configuration_and_a_second_one_goes_on() {
+    let desk = Desk::new();
+    let serving = Serving::start(&desk, &[]);
+    let path = "/v1/entities/tasks/records/t1";
+    let (status, made) = serving.ask("PUT", path, &json!({ "title": "Call" })).unwrap();
+    assert_eq!((status, &made["record"]["title"]), (201, &json!("Call")));
+    desk.run("log").exits(7).says("a hub is served here").says(&serving.address);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
+    desk.run("log").exits(0);
+    let serving = Serving::start(&desk, &[]);
+    let (status, read) = serving.ask("GET", path, &json!({})).unwrap();
+    assert_eq!((status, &read["record"]), (200, &json!({ "title": "Call" })));
+    serving.signal(Signal::INT);
+    assert_eq!(serving.ends(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_is_unsafe_is_refused_with_a_code() {
+    use std::os::unix::fs::PermissionsExt;
+    let desk = Desk::new();
+    desk.run("serve --listen 0.0.0.0:0").exits(3).says("SERVE_PLAINTEXT").says("--allow-plaintext");
+    desk.run("serve --listen 127.0.0.1:0 --origin *").exits(3).says("SERVE_ORIGIN_INVALID");
+    desk.run("serve --tls-cert a.pem").exits(2);
+    desk.run("serve --tls-cert a.pem --tls-key b.pem").exits(3).says("SERVE_TLS_INVALID");
+    let serving = Serving::start(&desk, &[]);
+    let taken = desk.run(&format!("serve --state other --listen {}", serving.address));
+    taken.exits(8).says("SERVE_LISTEN_FAILED");
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
+    std::fs::set_permissions(desk.path(".syncline"), PermissionsExt::from_mode(0o755)).unwrap();
+    desk.run("serve --listen 127.0.0.1:0").exits(3).says("SERVE_STATE_EXPOSED");
+}
+
+/// Clients push until the program is killed: whatever was acknowledged is there afterwards.
+#[test]
+fn a_kill_under_load_loses_nothing_that_was_acknowledged() {
+    let desk = Desk::new();
+    for round in 0..3 {
+        let serving = Serving::start(&desk, &[]);
+        let acknowledged: [AtomicU64; 4] = Default::default();
+        let is_over = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for (number, acknowledged) in acknowledged.iter().enumerate() {
+                let (serving, is_over) = (&serving, &is_over);
+                scope.spawn(move || {
+                    let client = format!("c{round}-{number}");
+                    for op in 1..100_000 {
+                        let set = json!({ "op": op, "entity": "tasks", "id": format!("{client}-{op}"),
+                            "at": "2026-11-20T10:00:00.000Z", "set": { "/n": op } });
+                        let push = json!({ "client": client, "ops": [set] });
+                        let answer = serving.ask("POST", "/v1/push", &push);
+                        match answer {
+                            Some((200, answer)) => {
+                                assert_eq!(answer["results"][0]["status"], "applied", "{answer}");
+                                acknowledged.store(op, Ordering::SeqCst);
+                            }
+                            _ if is_over.load(Ordering::SeqCst) => return,
+                            other => panic!("before the kill: {other:?}"),
+                        }
+                    }
+                });
+            }
+            std::thread::sleep(Duration::from_millis(500));
+            is_over.store(true, Ordering::SeqCst);
+            serving.signal(Signal::KILL);
+        });
+        serving.ends();
+        let serving = Serving::start(&desk, &[]);
+        for (number, acknowledged) in acknowledged.iter().enumerate() {
+            let last = acknowledged.load(Ordering::SeqCst);
+            assert!(last > 0, "something was acknowledged");
+            for op in 1..=last {
+                let path = format!("/v1/entities/tasks/records/c{round}-{number}-{op}");
+                let (status, read) = serving.ask("GET", &path, &json!({})).unwrap();
+                assert_eq!((status, &read["record"]["n"]), (200, &json!(op)), "{path}");
+            }
+        }
+        serving.signal(Signal::TERM);
+        assert_eq!(serving.ends(), 0);
+    }
+}
