@@ -90,8 +90,9 @@ impl Hub {
     ///
     /// # Errors
     ///
-    /// [`HubError::ConflictStale`] if the values in conflict are others by now, or
-    /// [`HubError::DecisionUnfit`] if the choice does not fit.
+    /// [`HubError::ConflictStale`] if the values in conflict are others by now,
+    /// [`HubError::DecisionUnfit`] if the choice does not fit, or [`HubError::ApprovalNeeded`] as
+    /// [`may_decide`](Self::may_decide).
     pub fn resolve(
         &mut self,
         id: &str,
@@ -120,6 +121,7 @@ impl Hub {
             .map_err(|reason| HubError::DecisionUnfit { id: name.clone(), reason })?;
         let stale = || HubError::ConflictStale { id: name.clone() };
         let rules = rules(&row.entity).unwrap_or_default();
+        self.judge_approval(&row, actor, &rules)?;
         let key = Key::Record { entity: row.entity.clone(), id: row.id.clone() };
         let bytes = self.store.get(&key)?.ok_or_else(stale)?;
         let mut record = decode_record(&bytes)
@@ -160,6 +162,45 @@ impl Hub {
         let (category, action) = ("REVIEW", "CONFLICT_RESOLVED");
         self.commit_noted(transaction, clock, category, action, actor, details(&row))?;
         Ok(row)
+    }
+
+    /// Judges whether somebody may decide these conflicts. A refusal leaves an entry in the audit.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::ApprovalNeeded`] names the first one that waits for the approval of others.
+    pub fn may_decide(
+        &mut self,
+        rows: &[ConflictRow],
+        actor: &Actor,
+        entities: &[LinkedEntity],
+    ) -> Result<(), HubError> {
+        for row in rows {
+            if let Some(entity) = entities.iter().find(|entity| entity.name == row.entity) {
+                self.judge_approval(row, actor, &entity.rules)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn judge_approval(
+        &mut self,
+        row: &ConflictRow,
+        actor: &Actor,
+        rules: &EntityRules,
+    ) -> Result<(), HubError> {
+        let Some(approvers) = rules.rule(&row.conflict.path).approvers() else { return Ok(()) };
+        let user = actor.user.as_deref();
+        if approvers.iter().any(|approver| approver.is_meant(user, &actor.roles)) {
+            return Ok(());
+        }
+        let approvers = approvers.iter().map(|approver| approver.name().to_owned()).collect();
+        let refusal = HubError::ApprovalNeeded { id: row.conflict_id(), approvers };
+        let mut details = details(row);
+        details.insert("code", refusal.code());
+        // The refusal stands whether or not it can be noted.
+        let _ = self.audit_note("REVIEW", "REFUSED", actor, details);
+        Err(refusal)
     }
 
     /// Notes of every domain that shows already what was decided that it knows the decision: an edit

@@ -139,6 +139,14 @@ pub enum HubError {
         /// Why not.
         reason: &'static str,
     },
+    /// The conflict waits for the approval of others.
+    #[error("conflict `{id}` waits for approval by {}", approvers.join(", "))]
+    ApprovalNeeded {
+        /// The conflict.
+        id: String,
+        /// The users and roles who may decide it.
+        approvers: Vec<String>,
+    },
     /// The person asked to stop; nothing was written.
     #[error("stopped before anything was written")]
     Cancelled,
@@ -179,6 +187,7 @@ impl HubError {
             Self::ConflictIdShort { .. } | Self::ConflictIdShared { .. } => "CONFLICT_ID_SHORT",
             Self::ConflictStale { .. } => "CONFLICT_STALE",
             Self::DecisionUnfit { .. } => "DECISION_UNFIT",
+            Self::ApprovalNeeded { .. } => "APPROVAL_NEEDED",
             Self::Cancelled => "CANCELLED",
             Self::ClockExhausted => "CLOCK_EXHAUSTED",
             Self::Random => "RANDOM_UNAVAILABLE",

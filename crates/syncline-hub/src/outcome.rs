@@ -86,6 +86,8 @@ pub struct FoundConflict {
     pub shown: Option<Leaf>,
     /// Whether a person is to decide.
     pub open: bool,
+    /// The users and roles who must approve what is shown; empty where everybody may decide.
+    pub approvers: Vec<String>,
 }
 
 /// What an undo came to, or would come to.

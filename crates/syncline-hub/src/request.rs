@@ -89,6 +89,8 @@ pub struct Actor {
     pub user: Option<String>,
     /// The session.
     pub session: Option<String>,
+    /// What the user is, for what waits for the approval of a role. Not in the audit.
+    pub roles: Vec<String>,
 }
 
 impl SyncRequest {

@@ -437,7 +437,7 @@ pub(crate) fn hub_exit(error: &HubError) -> Exit {
             true => Exit::Transient,
             false => Exit::Config,
         },
-        HubError::DomainNotFound { .. } => Exit::Config,
+        HubError::DomainNotFound { .. } | HubError::ApprovalNeeded { .. } => Exit::Config,
         HubError::WouldConflict { .. } => Exit::Conflicts,
         HubError::RunNotFound { .. }
         | HubError::ChangeNotFound { .. }
@@ -557,6 +557,9 @@ fn hub_why(error: &HubError) -> String {
         HubError::ConflictIdShort { .. } => format!(
             "the first {CONFLICT_DIGITS_MIN} characters of an id are needed, so that nothing else is taken for one"
         ),
+        HubError::ApprovalNeeded { .. } => {
+            "the field has an `approval`: the others may propose values, not settle them".to_owned()
+        }
         HubError::StalePlan => "a plan is applied only to what it was made of".to_owned(),
         HubError::WouldConflict { .. } => "`--on-conflict fail` was asked for".to_owned(),
         HubError::Cancelled => "Ctrl-C".to_owned(),
@@ -625,6 +628,9 @@ fn hub_next(error: &HubError) -> &'static str {
             "list them: syncline conflicts list"
         }
         HubError::DecisionUnfit { .. } => "look: syncline conflicts show <id>",
+        HubError::ApprovalNeeded { .. } => {
+            "ask one of them to decide it; whoever may read it can look"
+        }
         HubError::Cancelled => "run it again when it suits",
         HubError::Random => "run it again",
         _ => "syncline doctor",

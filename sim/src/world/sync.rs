@@ -185,7 +185,7 @@ impl World {
             limits: Limits { run_ms: u64::MAX, ..Limits::default() },
             guard,
             narrowing: Default::default(),
-            actor: Actor { user: Some("somebody".to_owned()), session: None },
+            actor: Actor { user: Some("somebody".to_owned()), ..Actor::default() },
             fail_on_conflict: false,
             require_clean: false,
             unites_twins: false,

@@ -19,6 +19,7 @@ use syncline_merge::commit::Site;
 use syncline_merge::conflict::Conflict;
 use syncline_merge::display::{Fields, is_visible, value_at, visible};
 use syncline_merge::plain::{Base, Notice};
+use syncline_merge::rules::{Approver, EntityRules};
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::{Json, Leaf, Object, parse};
@@ -510,6 +511,7 @@ impl EntityPlan {
                 sides: conflict.sides.iter().map(|s| (s.writer.clone(), s.value.clone())).collect(),
                 shown: fields.as_ref().and_then(shown),
                 open: conflict.open,
+                approvers: approvers(&planner.entity.rules, &conflict.path),
             });
         }
     }
@@ -698,4 +700,10 @@ fn field_changes(write: &Write) -> Vec<FieldChange> {
     }
     changes.sort_by(|a, b| a.path.cmp(&b.path));
     changes
+}
+
+/// Returns the users and roles who alone may decide about a field; none where everybody may.
+fn approvers(rules: &EntityRules, path: &Path) -> Vec<String> {
+    let approvers = rules.rule(path).approvers().unwrap_or_default();
+    approvers.iter().map(Approver::name).map(str::to_owned).collect()
 }

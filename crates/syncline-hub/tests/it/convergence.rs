@@ -10,7 +10,7 @@ use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::Side;
 use syncline_hub::{Hub, Silent};
 use syncline_merge::conflict::ConflictKind;
-use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
+use syncline_merge::rules::{Approver, Deletion, EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::{RecordId, Writer};
 use syncline_model::json::{Json, Number, Object, parse};
 use syncline_model::path::Pattern;
@@ -542,10 +542,13 @@ impl World {
             };
             let fields: BTreeSet<&str> = a.keys().chain(b.keys()).collect();
             for field in fields {
-                let is_open = open
-                    .iter()
-                    .any(|row| row.conflict.path.segments().next().is_some_and(|key| key == field));
-                let is_time = field == "lastModified" && !open.is_empty();
+                // What waits for approval is shown to both.
+                let waits = !self.name.starts_with("approval");
+                let is_open = waits
+                    && open.iter().any(|row| {
+                        row.conflict.path.segments().next().is_some_and(|key| key == field)
+                    });
+                let is_time = field == "lastModified" && waits && !open.is_empty();
                 if self.action(field) != Action::Allow {
                     continue;
                 }
@@ -630,6 +633,10 @@ fn by(rule: Rule) -> EntityRules {
     EntityRules { rule_default: rule, ..EntityRules::default() }
 }
 
+fn approved(rule: Rule) -> Rule {
+    Rule::Approval { provisional: rule.into(), approvers: [Approver::User("ann".into())].into() }
+}
+
 fn shapes() -> EntityRules {
     let field = |pattern: &str, shape| FieldRules {
         pattern: Pattern::parse(pattern).unwrap(),
@@ -675,6 +682,16 @@ fn under_computed_values_both_sides_converge() {
     explore("min", || by(Rule::Min), true, false);
     let separator = || " | ".into();
     explore("concat", || by(Rule::Concat { separator: separator() }), false, false);
+}
+
+#[test]
+fn what_waits_for_approval_is_the_same_on_both_sides() {
+    let max = || by(approved(Rule::Max));
+    explore("approval, max", max, false, false);
+    explore("approval, latest", || by(approved(Rule::Latest)), true, false);
+    explore("approval, min, undone", || by(approved(Rule::Min)), false, false);
+    let closed: &[_] = &[("b", Action::Deny), ("o", Action::OutOnly), ("arr", Action::InOnly)];
+    explore_restricted("approval, gate", max, false, false, closed);
 }
 
 #[test]

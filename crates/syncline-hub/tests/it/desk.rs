@@ -37,7 +37,11 @@ impl Desk {
             limits: Limits::default(),
             guard: Guard::default(),
             narrowing: Default::default(),
-            actor: Actor { user: Some("ann".into()), session: Some("s1".into()) },
+            actor: Actor {
+                user: Some("ann".into()),
+                session: Some("s1".into()),
+                roles: Vec::new(),
+            },
             fail_on_conflict: false,
             require_clean: false,
             unites_twins: false,

@@ -3,6 +3,7 @@
 
 mod afterwards;
 mod ahead;
+mod approval;
 mod backup;
 mod convergence;
 mod crash;

@@ -55,7 +55,8 @@ pub(super) async fn resolve(mut asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let caller = asked.caller()?;
     let user = Some(caller.token.name.to_string());
-    let actor = Actor { user, session: Some(caller.token.id.to_string()) };
+    let roles = vec![caller.token.role.as_str().to_owned()];
+    let actor = Actor { user, session: Some(caller.token.id.to_string()), roles };
     let row = asked.state.blocking(move || served.resolve(&id, choice, actor)).await??;
     json(StatusCode::OK, &Json::from_row(&row))
 }

@@ -113,6 +113,7 @@ fn status(error: &ServeError) -> StatusCode {
         _ => match error.code() {
             "CONFLICT_NOT_FOUND" => StatusCode::NOT_FOUND,
             "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,
+            "APPROVAL_NEEDED" => StatusCode::FORBIDDEN,
             "CONFLICT_STALE" => StatusCode::CONFLICT,
             "DECISION_UNFIT" => StatusCode::UNPROCESSABLE_ENTITY,
             _ if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,

@@ -1,12 +1,15 @@
 //! `syncline conflicts`: see them and decide them.
 
+use std::collections::BTreeMap;
 use std::fs;
+use std::rc::Rc;
 
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::LinkedEntity;
-use syncline_hub::{Choice, Hub, HubError};
+use syncline_hub::{Actor, Choice, Hub, HubError};
+use syncline_merge::rules::EntityRules;
 use syncline_model::id::{EntityName, Writer};
-use syncline_model::json::{Leaf, Object};
+use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
 
 use super::decisions;
@@ -19,7 +22,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::conflict_text;
 use crate::output::table::{columns, count};
-use crate::run::{Context, may_write, prepare, reading};
+use crate::run::{Context, configured, may_write, prepare, reading};
 
 /// Runs the command.
 ///
@@ -32,7 +35,7 @@ pub fn run(context: &Context, command: &ConflictsCommand) -> Result<Exit, Failur
     match command {
         ConflictsCommand::List(filter) => {
             may_see(context, &config, &mut hub, filter)?;
-            list(context, &hub, filter)
+            list(context, &config, &hub, filter)
         }
         ConflictsCommand::Show { id } => show(context, &config, &mut hub, id),
         ConflictsCommand::Resolve(resolve) => decide(context, &config, &mut hub, resolve),
@@ -95,24 +98,48 @@ fn filtered(hub: &Hub, filter: &ListFilter) -> Result<Vec<ConflictRow>, Failure>
     Ok(rows)
 }
 
-fn to_json(row: &ConflictRow) -> Object {
+fn to_json(row: &ConflictRow, rules: Option<&EntityRules>) -> Object {
     let mut document = Object::new();
     document.insert("schema", "conflict/1");
     for (name, value) in row.to_json().iter() {
         document.insert(name, value.clone());
     }
+    if let Some(approval) = conflict_text::waiting(row, rules) {
+        document.insert("approval", Json::Array(approval.names().map(Json::from).collect()));
+    }
     document
 }
 
-fn list(context: &Context, hub: &Hub, filter: &ListFilter) -> Result<Exit, Failure> {
+/// Returns conflicts with the rules of their entities, as far as these are configured.
+fn with_rules<'r>(
+    config: &Config,
+    rows: &'r [ConflictRow],
+) -> Vec<(&'r ConflictRow, Option<Rc<EntityRules>>)> {
+    let mut known: BTreeMap<&EntityName, Option<Rc<EntityRules>>> = BTreeMap::new();
+    let rules = |row: &'r ConflictRow| {
+        let of = || configured(config, &row.entity).map(Rc::new);
+        (row, known.entry(&row.entity).or_insert_with(of).clone())
+    };
+    rows.iter().map(rules).collect()
+}
+
+fn list(
+    context: &Context,
+    config: &Config,
+    hub: &Hub,
+    filter: &ListFilter,
+) -> Result<Exit, Failure> {
     let rows = filtered(hub, filter)?;
+    let ruled = with_rules(config, &rows);
     let output = &context.output;
-    output.json_list(decisions::SCHEMA, "conflicts", rows.iter().map(to_json).collect());
+    let listed = ruled.iter().map(|(row, rules)| to_json(row, rules.as_deref()));
+    output.json_list(decisions::SCHEMA, "conflicts", listed.collect());
     if rows.is_empty() {
         output.line("No conflicts.");
         return Ok(Exit::Ok);
     }
-    let lines: Vec<Vec<String>> = rows.iter().map(conflict_text::row).collect();
+    let lines = ruled.iter().map(|(row, rules)| conflict_text::row(row, rules.as_deref()));
+    let lines: Vec<Vec<String>> = lines.collect();
     output.text(&columns(&lines));
     if rows.iter().any(|row| row.status == Status::Open) {
         output.line("Decide: syncline conflicts resolve <id> --take <domain>   look: syncline conflicts show <id>");
@@ -123,8 +150,9 @@ fn list(context: &Context, hub: &Hub, filter: &ListFilter) -> Result<Exit, Failu
 fn show(context: &Context, config: &Config, hub: &mut Hub, id: &str) -> Result<Exit, Failure> {
     let row = hub.conflict(id)?;
     reading::may_read(context, config, hub, Some(&row.entity))?;
-    context.output.json(to_json(&row));
-    context.output.text(&conflict_text::page(&context.output, &row));
+    let rules = configured(config, &row.entity);
+    context.output.json(to_json(&row, rules.as_ref()));
+    context.output.text(&conflict_text::page(&context.output, &row, rules.as_ref()));
     Ok(Exit::Ok)
 }
 
@@ -191,7 +219,12 @@ fn take_all(
     decided: impl Iterator<Item = (String, Choice)>,
 ) -> Result<Exit, Failure> {
     let actor = context.actor();
+    let roles = config.roles_of(actor.user.as_deref().unwrap_or_default());
+    let actor = Actor { roles, ..actor };
     let entities = entities(context, config)?;
+    let decided: Vec<(String, Choice)> = decided.collect();
+    let asked = decided.iter().map(|(id, _)| hub.conflict(id)).collect::<Result<Vec<_>, _>>()?;
+    hub.may_decide(&asked, &actor, &entities)?;
     let mut rows = Vec::new();
     for (id, choice) in decided {
         // A decision about a field can be to remove it; about a record, to delete it.
@@ -202,9 +235,10 @@ fn take_all(
         rows.push(hub.resolve(&id, &choice, &actor, &entities)?);
     }
     let output = &context.output;
-    output.json_list(decisions::SCHEMA, "conflicts", rows.iter().map(to_json).collect());
+    let listed = rows.iter().map(|row| to_json(row, None));
+    output.json_list(decisions::SCHEMA, "conflicts", listed.collect());
     for row in &rows {
-        let fields: Vec<String> = conflict_text::row(row).into_iter().take(5).collect();
+        let fields: Vec<String> = conflict_text::row(row, None).into_iter().take(5).collect();
         output.line(&format!("decided {}", fields.join("  ")));
     }
     match rows.len() {

@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal, hub_exit, is_of_storage};
 use crate::output::{Paint, run_text};
-use crate::run::notice::{self, Receiver};
+use crate::run::notice::{self, Receivers};
 use crate::run::{Context, Prepared, each_link, may_write, plan_file, prepare, reading, retrying};
 
 /// The name and version of the form that lists what several links came to.
@@ -31,7 +31,7 @@ const NOTICE_SCHEMA: &str = "notice/1";
 pub fn run(context: &Context, sync: &Sync) -> Result<Exit, Failure> {
     let config = context.load()?.config;
     let receivers = match sync.dry_run {
-        true => Vec::new(),
+        true => Receivers::default(),
         false => notice::receivers(sync.notify.as_deref(), &config.notify)?,
     };
     let each = each_link(&config, &sync.options);
@@ -111,7 +111,7 @@ fn one_link(
     context: &Context,
     config: &Config,
     sync: &Sync,
-    receivers: &[Receiver],
+    receivers: &Receivers,
 ) -> Result<(Object, Exit), Failure> {
     if sync.dry_run {
         return dry_run(context, config, sync);
@@ -406,7 +406,7 @@ pub(super) fn exit_of_look(report: &RunReport) -> Exit {
 /// Tells the receivers if the run failed or something waits for a person.
 pub fn tell_if_needed<T>(
     context: &Context,
-    receivers: &[Receiver],
+    receivers: &Receivers,
     result: &Result<(T, Exit), Failure>,
 ) where
     T: std::borrow::Borrow<SyncOutcome>,
@@ -420,6 +420,7 @@ pub fn tell_if_needed<T>(
             notice.insert("code", report.status.as_str());
             notice.insert("syncId", report.sync_id.as_str());
             notice.insert("errors", Json::Number((report.problems.len() as u64).into()));
+            receivers.name(&mut notice, &outcome.borrow().conflicts);
             tell(context, receivers, notice, *exit);
         }
         Err(failure) => tell_failure(context, receivers, failure),
@@ -427,7 +428,7 @@ pub fn tell_if_needed<T>(
 }
 
 /// Tells the receivers of a failure, unless it is Ctrl-C.
-pub(super) fn tell_failure(context: &Context, receivers: &[Receiver], failure: &Failure) {
+pub(super) fn tell_failure(context: &Context, receivers: &Receivers, failure: &Failure) {
     if failure.exit() == Exit::Interrupted {
         return;
     }
@@ -438,11 +439,9 @@ pub(super) fn tell_failure(context: &Context, receivers: &[Receiver], failure: &
     tell(context, receivers, notice, failure.exit());
 }
 
-fn tell(context: &Context, receivers: &[Receiver], mut notice: Object, exit: Exit) {
+fn tell(context: &Context, receivers: &Receivers, mut notice: Object, exit: Exit) {
     notice.insert("exit", Json::Number(u64::from(exit.number()).into()));
-    for receiver in receivers {
-        if let Err(error) = notice::tell(receiver, &notice) {
-            context.output.warn(&format!("{}: {error}", error.code()));
-        }
+    for error in receivers.tell(&notice) {
+        context.output.warn(&format!("{}: {error}", error.code()));
     }
 }

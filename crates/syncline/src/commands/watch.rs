@@ -14,7 +14,7 @@ use crate::config::Snapshot;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::Format;
-use crate::run::notice::Receiver;
+use crate::run::notice::Receivers;
 use crate::run::{Context, Supervisor};
 use session::{Ended, Session};
 
@@ -79,7 +79,7 @@ impl Watching<'_> {
     /// Begins with the new configuration once it is valid; nothing if Ctrl-C comes before that.
     ///
     /// What is wrong with it is said once. `taken` is the configuration of the session before.
-    fn begin_again(&self, receivers: &[Receiver], taken: &Snapshot) -> Option<Session> {
+    fn begin_again(&self, receivers: &Receivers, taken: &Snapshot) -> Option<Session> {
         let mut told = None;
         loop {
             let configuration = self.settled()?;
@@ -137,7 +137,7 @@ impl Watching<'_> {
         Duration::from_millis(self.watch.poll)
     }
 
-    fn tell(&self, receivers: &[Receiver], failure: &Failure) {
+    fn tell(&self, receivers: &Receivers, failure: &Failure) {
         tell_failure(self.context, receivers, failure);
     }
 }

@@ -19,6 +19,7 @@ pub(super) struct Document {
     pub(super) domains: Ordered<DomainText>,
     pub(super) entities: Ordered<EntityText>,
     pub(super) links: Ordered<LinkText>,
+    pub(super) roles: Ordered<Vec<String>>,
     pub(super) permissions: Vec<PermissionText>,
     pub(super) limits: LimitsText,
     pub(super) notify: NotifyText,
@@ -100,6 +101,7 @@ pub(super) struct FieldDetail {
     pub(super) priority: Option<Vec<String>>,
     pub(super) separator: Option<String>,
     pub(super) expression: Option<String>,
+    pub(super) approval: Option<Vec<String>>,
 }
 
 /// A field's rule: one word, or a table with details.
@@ -152,6 +154,7 @@ pub(super) struct LimitsText {
 pub(super) struct NotifyText {
     pub(super) command: Vec<String>,
     pub(super) url: Option<String>,
+    pub(super) link: Option<String>,
 }
 
 /// A number, or a text such as `"20%"` and `"100MB"`.

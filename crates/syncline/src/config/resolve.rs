@@ -36,6 +36,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
         ("domains", document.domains.0.len()),
         ("entities", document.entities.0.len()),
         ("links", document.links.0.len()),
+        ("roles", document.roles.0.len()),
     ] {
         within(count, PARTS_MAX, &At::new(name))?;
     }
@@ -45,7 +46,8 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
         .map(|(name, _)| super::names::domain(name, &At::new("domains").key(name)))
         .collect::<Result<Vec<_>, _>>()?;
     let links = links::resolve(&document, &domain_names)?;
-    let entities = entities::resolve(&document.entities, &domain_names, &links)?;
+    let roles = access::roles(&document.roles)?;
+    let entities = entities::resolve(&document.entities, &domain_names, &links, &roles)?;
     for link in &links {
         let at = At::new("links").key(&link.name).key("filter");
         for (index, filter) in link.filter.iter().enumerate() {
@@ -57,6 +59,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
     Ok(Config {
         state: start.state(document.state.as_deref())?,
         permissions: access::permissions(&document.permissions, &domain_names, &entities)?,
+        roles,
         limits: access::limits(&document.limits)?,
         guard: access::guard(&document.limits)?,
         notify: access::notify(&document.notify)?,

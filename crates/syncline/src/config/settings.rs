@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use syncline_merge::rules::Approver;
 use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
 use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
@@ -20,6 +21,8 @@ pub struct Config {
     pub links: Vec<Link>,
     /// Who may read and write what.
     pub permissions: Permissions,
+    /// The users who have each role.
+    pub roles: BTreeMap<String, Vec<String>>,
     /// What one run may read and how long it may take.
     pub limits: Limits,
     /// What stops a run before it writes.
@@ -95,6 +98,8 @@ pub struct FieldRule {
     pub shape: Shape,
     /// Which of a register's values is shown; [`Rule::Latest`] for every other shape.
     pub rule: Rule,
+    /// Who must approve what the rule shows of different values; nobody if empty.
+    pub approval: Vec<Approver>,
 }
 
 /// How the state of a field is kept. Changing it later is a migration.
@@ -238,6 +243,9 @@ impl OnConflict {
     }
 }
 
+/// What stands for the id of a conflict in a link.
+pub const CONFLICT_ID: &str = "{id}";
+
 /// Who is told when a run fails or something waits for a person.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Notify {
@@ -246,6 +254,8 @@ pub struct Notify {
     /// Where a report is posted to. `env:NAME`, `file:PATH` and `cmd:PROGRAM` name where
     /// the address is found.
     pub url: Option<String>,
+    /// Where a conflict can be looked at: an address with [`CONFLICT_ID`] in it.
+    pub link: Option<String>,
 }
 
 impl Notify {
@@ -277,6 +287,13 @@ impl Config {
     /// Returns the entity of this name.
     pub fn entity(&self, name: &str) -> Option<&Entity> {
         self.entities.iter().find(|entity| entity.name.as_str() == name)
+    }
+
+    /// Returns the roles that a user has, by name.
+    pub fn roles_of(&self, user: &str) -> Vec<String> {
+        let has = |users: &[String]| users.iter().any(|known| known == user);
+        let roles = self.roles.iter().filter(|(_, users)| has(users));
+        roles.map(|(role, _)| role.clone()).collect()
     }
 
     /// Returns the configuration as spec 001's spelling takes it: the source wins conflicts where

@@ -87,6 +87,24 @@ fn a_field_rule_means_its_shape_and_rule() {
 }
 
 #[test]
+fn an_approval_names_users_and_roles() {
+    use syncline_merge::rules::Approver;
+    let config = parse(
+        "[roles]\nmanager = [\"mara\", \"bob\"]\nclerk = [\"bob\"]\n[entities.prices.fields]\n\
+         \"/price\" = { rule = \"max\", approval = [\"manager\", \"carol\"] }\n\"/name\" = \"max\"\n",
+    );
+    let [price, name] = config.entities[0].fields.as_slice() else { panic!("two rules") };
+    let expected = [Approver::Role("manager".into()), Approver::User("carol".into())];
+    assert_eq!((&price.rule, price.approval.as_slice()), (&Rule::Max, &expected[..]));
+    assert_eq!((&name.rule, name.approval.as_slice()), (&Rule::Max, &[][..]));
+    for (user, roles) in
+        [("mara", vec!["manager"]), ("bob", vec!["clerk", "manager"]), ("x", vec![])]
+    {
+        assert_eq!(config.roles_of(user), roles, "{user}");
+    }
+}
+
+#[test]
 fn patterns_keep_the_order_in_which_they_are_written() {
     let config =
         parse("[entities.a.fields]\n\"/z\" = \"max\"\n\"/a\" = \"min\"\n\"/m/**\" = \"sum\"\n");

@@ -3,7 +3,7 @@
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::link::LinkedEntity;
 use syncline_hub::FoundConflict;
-use syncline_merge::rules::{Deletion, Rule, Shape};
+use syncline_merge::rules::{Approver, Deletion, EntityRules, Rule, Shape};
 use syncline_model::id::Writer;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
@@ -31,12 +31,18 @@ pub(super) fn found(
         let word = output.paint(Paint::Yellow, "conflict");
         let name_of = |conflict| format!("   [{}]", short_id(conflict));
         let conflict = found.conflict.as_deref().map(name_of).unwrap_or_default();
-        let mut line = format!("    {word} {id}: {path}   waits for your decision{conflict}\n");
+        let approval = rules.and_then(|rules| Approval::of(&rules.rules, &found.path));
+        let waits = match &approval {
+            Some(approval) => approval.waits(),
+            None => "waits for your decision".to_owned(),
+        };
+        let mut line = format!("    {word} {id}: {path}   {waits}{conflict}\n");
         let mut said = vec![format!("base {}", value(found.base.as_ref()))];
         said.extend(
             sides()
                 .map(|(writer, leaf)| format!("{} {}", name(writer), said_by(&found.path, leaf))),
         );
+        said.extend(approval.map(|approval| approval.shows(found.shown.as_ref())));
         line.push_str(&format!("      {}", said.join(" | ")));
         return line.lines().map(str::to_owned).collect();
     }
@@ -97,8 +103,45 @@ fn choice(rule: &Rule) -> &'static str {
     }
 }
 
+/// What is shown of a conflict that must be approved, and by whom.
+pub struct Approval<'a> {
+    rule: &'a Rule,
+    approvers: &'a [Approver],
+}
+
+impl<'a> Approval<'a> {
+    /// Returns whether a field must be approved, and how.
+    pub fn of(rules: &'a EntityRules, path: &Path) -> Option<Self> {
+        let rule = rules.rule(path);
+        rule.approvers().map(|approvers| Self { rule, approvers })
+    }
+
+    /// Returns the users and roles who may approve.
+    pub fn names(&self) -> impl Iterator<Item = &'a str> {
+        self.approvers.iter().map(Approver::name)
+    }
+
+    fn waits(&self) -> String {
+        let names: Vec<String> = self.names().map(printable).collect();
+        format!("waits for approval by {}", names.join(", "))
+    }
+
+    fn shows(&self, shown: Option<&Leaf>) -> String {
+        format!("provisionally {}, {}", value(shown), choice(self.rule))
+    }
+
+    /// Returns what is shown of a listed conflict that is open.
+    fn shows_in(&self, row: &ConflictRow) -> String {
+        let sides = &row.conflict.sides;
+        let side = sides.iter().find(|side| row.conflict.shown == Some(side.stamp));
+        self.shows(side.and_then(|side| side.value.as_ref()))
+    }
+}
+
 /// Returns one row of the list of conflicts.
-pub fn row(row: &ConflictRow) -> Vec<String> {
+///
+/// - `rules`: those of the entity, where they are known.
+pub fn row(row: &ConflictRow, rules: Option<&EntityRules>) -> Vec<String> {
     let sides = row.conflict.sides.iter().map(|side| {
         format!(
             "{} {}",
@@ -110,6 +153,9 @@ pub fn row(row: &ConflictRow) -> Vec<String> {
     if row.conflict.sides.is_empty() {
         said = "deleted on one side, edited on the other".to_owned();
     }
+    if let Some(approval) = waiting(row, rules) {
+        said.push_str(&format!("   {}; {}", approval.shows_in(row), approval.waits()));
+    }
     vec![
         short_id(&row.conflict_id()).to_owned(),
         row.status.as_str().to_owned(),
@@ -120,8 +166,14 @@ pub fn row(row: &ConflictRow) -> Vec<String> {
     ]
 }
 
+/// Returns who must approve a conflict that is open.
+pub fn waiting<'a>(row: &ConflictRow, rules: Option<&'a EntityRules>) -> Option<Approval<'a>> {
+    let rules = rules.filter(|_| row.status == Status::Open && !row.conflict.path.is_root());
+    rules.and_then(|rules| Approval::of(rules, &row.conflict.path))
+}
+
 /// Returns everything that is known of a conflict.
-pub fn page(output: &Output, row: &ConflictRow) -> String {
+pub fn page(output: &Output, row: &ConflictRow, rules: Option<&EntityRules>) -> String {
     let mut lines = vec![
         format!("conflict  {}", row.conflict_id()),
         format!("status    {}", status_word(output, row.status)),
@@ -140,6 +192,10 @@ pub fn page(output: &Output, row: &ConflictRow) -> String {
             (_, said) => value_in_full(said.as_ref()),
         };
         lines.push(format!("{:9} {said}{shown}", name(side.writer.as_ref())));
+    }
+    if let Some(approval) = waiting(row, rules) {
+        lines.push(format!("shown     {}", approval.shows_in(row)));
+        lines.push(format!("now       {}", approval.waits()));
     }
     if let Some(decision) = &row.decision {
         lines.push(format!("decided   by {}", decision.by));

@@ -14,7 +14,7 @@ pub(super) fn actor(global: &Global) -> Actor {
         global.user.clone().or_else(|| variable("SYNCLINE_USER")).unwrap_or_else(system_user);
     let session = global.session.clone().or_else(|| variable("SYNCLINE_SESSION"));
     let session = session.unwrap_or_else(|| format!("session-{:016x}", random()));
-    Actor { user: Some(user), session: Some(session) }
+    Actor { user: Some(user), session: Some(session), roles: Vec::new() }
 }
 
 /// Returns a number that differs from run to run; not a secret.

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | options, configuration, who acts, the open hub | [`Context`] |
 //! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`], [`may_write`] |
+//! | the rules of an entity, for who looks at its conflicts | [`configured`] |
 //! | who may look at what is stored | [`reading`] |
 //! | another try after a passing failure | `retry.rs` |
 //! | telling somebody | [`notice`], `post.rs`, `secret.rs` |
@@ -29,5 +30,6 @@ pub use context::{Context, LATEST};
 pub use interrupt::watch_for_interrupts;
 pub use request::{Prepared, each_link, may_write, prepare};
 pub use retry::retrying;
+pub use rules::configured;
 pub(crate) use rules::{Decider, rules};
 pub use supervisor::Supervisor;

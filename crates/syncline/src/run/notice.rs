@@ -5,22 +5,34 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use syncline_hub::FoundConflict;
 use syncline_model::json::{Json, Object};
 
 use super::post::Address;
 use super::secret;
 use super::supervisor::SOCKET_VARIABLE;
-use crate::config::{COMMAND, Notify, words};
+use crate::config::{COMMAND, CONFLICT_ID, Notify, words};
 use crate::failure::Refusal;
+use crate::output::conflict_text::short_id;
 
 /// Longest that a command may take; the run ends only after it.
 const COMMAND_TIME: Duration = Duration::from_mins(1);
 /// How often a command is asked whether it has ended.
 const LOOK_AGAIN: Duration = Duration::from_millis(20);
 
+/// Most conflicts that a notice names one by one.
+const CONFLICTS_NAMED_MAX: usize = 20;
+
+/// Where notices go, and what they say of conflicts.
+#[derive(Clone, Debug, Default)]
+pub struct Receivers {
+    told: Vec<Receiver>,
+    link: Option<String>,
+}
+
 /// Where a notice goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Receiver {
+enum Receiver {
     /// A program and its arguments; the notice is its standard input.
     Command(Vec<String>),
     /// An `http://` or `https://` address that the notice is posted to.
@@ -34,18 +46,53 @@ pub enum Receiver {
 /// # Errors
 ///
 /// [`Refusal::Notice`] if an address or a command cannot be used.
-pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Vec<Receiver>, Refusal> {
+pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Receivers, Refusal> {
+    let link = configured.link.clone();
     if let Some(asked) = asked {
-        return Ok(vec![receiver(asked)?]);
+        return Ok(Receivers { told: vec![receiver(asked)?], link });
     }
-    let mut receivers = Vec::new();
+    let mut told = Vec::new();
     if !configured.command.is_empty() {
-        receivers.push(Receiver::Command(configured.command.clone()));
+        told.push(Receiver::Command(configured.command.clone()));
     }
     if let Some(url) = &configured.url {
-        receivers.push(configured_address(url)?);
+        told.push(configured_address(url)?);
     }
-    Ok(receivers)
+    Ok(Receivers { told, link })
+}
+
+impl Receivers {
+    /// Tells all of them; answers why some could not be told.
+    pub fn tell<'r>(&'r self, notice: &'r Object) -> impl Iterator<Item = Refusal> + 'r {
+        self.told.iter().filter_map(|receiver| tell(receiver, notice).err())
+    }
+
+    /// Adds to a notice which conflicts are new and wait for a person: an id, a link and who
+    /// must approve, for the first of them; neither values nor the ids of records.
+    pub fn name(&self, notice: &mut Object, found: &[FoundConflict]) {
+        let open = found.iter().filter(|found| found.open);
+        let named = open.filter_map(|found| Some((found, found.conflict.as_deref()?)));
+        let named: Vec<_> = named.collect();
+        if named.is_empty() {
+            return;
+        }
+        notice.insert("newConflicts", Json::Number((named.len() as u64).into()));
+        let listed = named.iter().take(CONFLICTS_NAMED_MAX).map(|(found, id)| {
+            let mut conflict = Object::new();
+            conflict.insert("conflict", *id);
+            conflict.insert("entity", found.entity.as_str());
+            if !found.approvers.is_empty() {
+                let names = found.approvers.iter().map(|name| Json::from(name.as_str()));
+                conflict.insert("approval", Json::Array(names.collect()));
+            }
+            conflict.insert("look", format!("syncline conflicts show {}", short_id(id)));
+            if let Some(link) = &self.link {
+                conflict.insert("link", link.replace(CONFLICT_ID, id));
+            }
+            Json::Object(conflict)
+        });
+        notice.insert("conflicts", Json::Array(listed.collect()));
+    }
 }
 
 /// Tells a receiver. The notice holds names, counts and codes, never values.
@@ -53,7 +100,7 @@ pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Vec<Receive
 /// # Errors
 ///
 /// [`Refusal::Notice`] if it could not be told, [`Refusal::Secret`] if nobody says where.
-pub fn tell(receiver: &Receiver, notice: &Object) -> Result<(), Refusal> {
+fn tell(receiver: &Receiver, notice: &Object) -> Result<(), Refusal> {
     let body = Json::Object(notice.clone()).to_compact_string();
     match receiver {
         Receiver::Command(words) => start(words, &body, COMMAND_TIME),

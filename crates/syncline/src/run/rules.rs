@@ -6,10 +6,10 @@ use syncline_merge::rules::{
     CustomRule, Deletion as MergeDeletion, EntityRules, FieldRules, Rule as MergeRule,
     Shape as MergeShape,
 };
-use syncline_model::id::{DomainName, Writer};
+use syncline_model::id::{DomainName, EntityName, Writer};
 use syncline_policy::Expression;
 
-use crate::config::{Config, Deletion, Entity, Link, OnConflict, Rule, Shape};
+use crate::config::{Config, Deletion, Entity, FieldRule, Link, OnConflict, Rule, Shape};
 
 /// What stands between two values that are shown as one text.
 const BOTH_SEPARATOR: &str = " / ";
@@ -56,16 +56,33 @@ impl Decider {
         }
     }
 
-    /// Returns the rule that takes the place of the one of a field.
+    /// Returns the rule that takes the place of the one of a field. What must be approved still must
+    /// be: another value is shown until then.
     fn rule(&self, of_field: MergeRule) -> MergeRule {
+        match of_field {
+            MergeRule::Approval { provisional, approvers } => {
+                let provisional = self.provisional((*provisional).clone()).into();
+                MergeRule::Approval { provisional, approvers }
+            }
+            of_field => self.instead(of_field),
+        }
+    }
+
+    /// Returns which value is shown until it is approved.
+    fn provisional(&self, of_field: MergeRule) -> MergeRule {
+        match self {
+            // A person is asked anyway, and a text of both values is nobody's value.
+            Self::Person | Self::Both => of_field,
+            Self::Ranked(ranks, rest) => ranked(ranks, rest.provisional(of_field)),
+            _ => self.instead(of_field),
+        }
+    }
+
+    fn instead(&self, of_field: MergeRule) -> MergeRule {
         match self {
             Self::Fields => of_field,
             Self::Side(domain) => MergeRule::Priority(Arc::from([Writer::from(domain)])),
-            Self::Ranked(ranks, rest) => {
-                let writers = |rank: &Vec<DomainName>| rank.iter().map(Writer::from).collect();
-                let ranks = ranks.iter().map(writers).collect();
-                MergeRule::Ranked { ranks, rest: Arc::new(rest.rule(of_field)) }
-            }
+            Self::Ranked(ranks, rest) => ranked(ranks, rest.instead(of_field)),
             Self::Newer => MergeRule::Latest,
             Self::Both => MergeRule::Concat { separator: BOTH_SEPARATOR.into() },
             Self::Person => MergeRule::Review,
@@ -81,15 +98,34 @@ impl Decider {
     }
 }
 
+fn ranked(ranks: &[Vec<DomainName>], rest: MergeRule) -> MergeRule {
+    let writers = |rank: &Vec<DomainName>| rank.iter().map(Writer::from).collect();
+    MergeRule::Ranked { ranks: ranks.iter().map(writers).collect(), rest: Arc::new(rest) }
+}
+
+/// Returns the rules of an entity as they are configured, over the first link that carries it.
+pub fn configured(config: &Config, entity: &EntityName) -> Option<EntityRules> {
+    let entity = config.entity(entity.as_str())?;
+    let link = config.links.iter().find(|link| link.entities.contains(&entity.name));
+    let link = link.and_then(|link| config.link_for(link.source.as_str(), link.target.as_str()));
+    Some(match link {
+        Some(link) => rules(entity, &Decider::configured(config, &link, entity), link.fields_first),
+        None => rules(entity, &Decider::Fields, false),
+    })
+}
+
 /// Returns the rules of an entity. A decider other than the fields replaces the rule of every
 /// register, unless what is written for a field comes first; shapes that merge without a winner stay
 /// as they are.
 pub(crate) fn rules(entity: &Entity, decider: &Decider, fields_first: bool) -> EntityRules {
-    let of_field = |of: &Rule| if fields_first { rule(of) } else { decider.rule(rule(of)) };
+    let of_field = |of: &FieldRule| match fields_first {
+        true => field_rule(of),
+        false => decider.rule(field_rule(of)),
+    };
     let fields = entity.fields.iter().map(|field| FieldRules {
         pattern: field.pattern.clone(),
         shape: shape(&field.shape),
-        rule: of_field(&field.rule),
+        rule: of_field(field),
     });
     EntityRules {
         fields: fields.collect(),
@@ -110,6 +146,14 @@ fn shape(shape: &Shape) -> MergeShape {
         Shape::Keyed { key } => MergeShape::Keyed { key: key.as_str().into() },
         Shape::Append { keep } => MergeShape::Append { keep: keep.unwrap_or(u32::MAX) },
         Shape::Text => MergeShape::Text,
+    }
+}
+
+fn field_rule(field: &FieldRule) -> MergeRule {
+    let rule = rule(&field.rule);
+    match field.approval.as_slice() {
+        [] => rule,
+        approvers => MergeRule::Approval { provisional: rule.into(), approvers: approvers.into() },
     }
 }
 

@@ -25,6 +25,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod approval;
 mod audit;
 mod backup;
 mod conflicts;

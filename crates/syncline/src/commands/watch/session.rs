@@ -23,7 +23,7 @@ use crate::config::{Config, Snapshot};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::{Paint, run_text};
-use crate::run::notice::{self, Receiver as NoticeReceiver};
+use crate::run::notice::{self, Receivers};
 use crate::run::{Context, Prepared, Supervisor, each_link, prepare};
 
 /// Quiet time after which a burst of changes is over.
@@ -82,7 +82,7 @@ struct Scope {
     configuration: Snapshot,
     config: Config,
     links: Vec<Watched>,
-    receivers: Vec<NoticeReceiver>,
+    receivers: Receivers,
     /// Tells the file of the state that the hub has open from any other.
     state: StateMark,
     events: Receiver<notify::Result<Event>>,
@@ -127,12 +127,12 @@ impl Session {
     }
 
     /// Returns who is told of what goes wrong.
-    pub(super) fn receivers(&self) -> &[NoticeReceiver] {
+    pub(super) fn receivers(&self) -> &Receivers {
         &self.scope.receivers
     }
 
     /// Closes the state and answers who is told, and the configuration that it had.
-    pub(super) fn end(self) -> (Vec<NoticeReceiver>, Snapshot) {
+    pub(super) fn end(self) -> (Receivers, Snapshot) {
         drop(self.watcher);
         (self.scope.receivers, self.scope.configuration)
     }

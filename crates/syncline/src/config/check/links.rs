@@ -118,7 +118,7 @@ fn untold(config: &Config, link: &Link, at: &At, findings: &mut Findings<'_>) {
     let mut entities = config.entities.iter().filter(|entity| link.entities.contains(&entity.name));
     let waits = entities.any(|entity| {
         entity.deletion == Deletion::Review
-            || entity.fields.iter().any(|rule| rule.rule == Rule::Review)
+            || entity.fields.iter().any(|of| of.rule == Rule::Review || !of.approval.is_empty())
     });
     if waits || link.on_conflict == Some(OnConflict::Review) {
         let what = "has conflicts that wait for review, and `notify` is not set";

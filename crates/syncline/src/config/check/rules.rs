@@ -64,7 +64,8 @@ fn field_rule(
             findings.add(Fault::PriorityUnknownDomain, &at.key("priority"), what, why, mend);
         }
     }
-    let is_plain = rule.shape == Shape::Register && rule.rule == Rule::Latest;
+    let is_plain =
+        rule.shape == Shape::Register && rule.rule == Rule::Latest && rule.approval.is_empty();
     let of_record = [Some(&entity.id), entity.time.as_ref()];
     if !is_plain && of_record.into_iter().flatten().any(|path| rule.pattern.matches(path)) {
         let what = "matches the id or the time of the records";

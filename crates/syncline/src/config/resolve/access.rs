@@ -1,16 +1,20 @@
 //! Permissions, limits, guards and who is told.
 
+use std::collections::BTreeMap;
+
 use syncline_model::id::DomainName;
 use syncline_policy::{Grant, Guard, Limits, Permissions, Threshold};
 
-use super::super::document::{LimitsText, NotifyText, NumberOrText, PermissionText};
+use super::super::document::{LimitsText, NotifyText, NumberOrText, Ordered, PermissionText};
 use super::super::error::{At, Refusal};
+use super::super::limits::PEOPLE_MAX;
+use super::super::names;
 use super::super::program::{COMMAND, words};
-use super::super::settings::{Entity, Notify};
+use super::super::settings::{CONFLICT_ID, Entity, Notify};
 use super::super::units;
 use super::entities::defined;
 use super::links::domain;
-use super::unknown_word;
+use super::{unknown_word, within};
 
 pub(super) fn permissions(
     texts: &[PermissionText],
@@ -48,6 +52,40 @@ pub(super) fn permissions(
         permissions.grant(&text.user, grant);
     }
     Ok(permissions)
+}
+
+/// Reads who has which role.
+pub(super) fn roles(
+    texts: &Ordered<Vec<String>>,
+) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
+    let mut roles = BTreeMap::new();
+    for (name, users) in texts.iter() {
+        let at = At::new("roles").key(name);
+        names::check("role", name, &at)?;
+        people(users, &at)?;
+        roles.insert(name.to_owned(), users.clone());
+    }
+    Ok(roles)
+}
+
+/// Refuses a list of people that names nobody, or somebody without a name or twice.
+pub(super) fn people(names: &[String], at: &At) -> Result<(), Refusal> {
+    within(names.len(), PEOPLE_MAX, at)?;
+    if names.is_empty() {
+        let why = "what waits for nobody waits for ever";
+        return Err(Refusal::new(at.clone(), "names nobody", why, "name at least one user"));
+    }
+    for (index, name) in names.iter().enumerate() {
+        let earlier = names.iter().take(index);
+        let what = match () {
+            () if name.is_empty() => "is empty",
+            () if earlier.clone().any(|other| other == name) => "stands twice",
+            () => continue,
+        };
+        let why = "every entry names one user or role";
+        return Err(Refusal::new(at.index(index), what, why, "leave it out"));
+    }
+    Ok(())
 }
 
 pub(super) fn limits(text: &LimitsText) -> Result<Limits, Refusal> {
@@ -114,5 +152,16 @@ pub(super) fn notify(text: &NotifyText) -> Result<Notify, Refusal> {
         let next = "write a program and its arguments, with every quote closed";
         return Err(Refusal::new(At::new("notify").key("url"), "names no program", why, next));
     }
-    Ok(Notify { command: text.command.clone(), url: text.url.clone() })
+    let is_link = |link: &String| {
+        let is_address = ["http://", "https://"].iter().any(|scheme| link.starts_with(scheme));
+        is_address && link.contains(CONFLICT_ID)
+    };
+    if !text.link.iter().all(is_link) {
+        let what = "is not an address of a conflict";
+        let why = "a notice names each conflict by a link to it, with its id in place of `{id}`";
+        let next = "write it such as \"https://example.org/conflicts/{id}\"";
+        return Err(Refusal::new(At::new("notify").key("link"), what, why, next));
+    }
+    let NotifyText { command, url, link } = text.clone();
+    Ok(Notify { command, url, link })
 }

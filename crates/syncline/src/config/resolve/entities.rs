@@ -1,5 +1,8 @@
 //! Entities: their files, their id and time, and the rules of their fields.
 
+use std::collections::BTreeMap;
+
+use syncline_merge::rules::Approver;
 use syncline_model::id::DomainName;
 use syncline_model::path::Path;
 use syncline_policy::Expression;
@@ -31,11 +34,12 @@ pub(super) fn resolve(
     entities: &Ordered<EntityText>,
     domains: &[DomainName],
     links: &[Link],
+    roles: &BTreeMap<String, Vec<String>>,
 ) -> Result<Vec<Entity>, Refusal> {
     let mut resolved: Vec<Entity> = Vec::new();
     for (name, text) in entities.iter() {
         let at = At::new("entities").key(name);
-        let entity = entity(name, text, &at, &Around { domains, links })?;
+        let entity = entity(name, text, &at, &Around { domains, links, roles })?;
         if let Some(other) = resolved.iter().find(|other| other.file == entity.file) {
             let what = format!("shares its file with the entity `{}`", other.name);
             let why = "two entities in one file would overwrite each other";
@@ -50,6 +54,7 @@ pub(super) fn resolve(
 struct Around<'a> {
     domains: &'a [DomainName],
     links: &'a [Link],
+    roles: &'a BTreeMap<String, Vec<String>>,
 }
 
 fn entity(name: &str, text: &EntityText, at: &At, around: &Around<'_>) -> Result<Entity, Refusal> {
@@ -73,7 +78,8 @@ fn entity(name: &str, text: &EntityText, at: &At, around: &Around<'_>) -> Result
     let fields = text.fields.iter().map(|(path, field)| {
         let at = at.key("fields").key(path);
         let (shape, rule) = field_rule(field, &at, name, around)?;
-        Ok(FieldRule { pattern: pattern(path, &at)?, shape, rule })
+        let approval = approval(field, &shape, &rule, &at, around)?;
+        Ok(FieldRule { pattern: pattern(path, &at)?, shape, rule, approval })
     });
     Ok(Entity {
         name: entity_name,
@@ -269,6 +275,33 @@ fn priority(
         }
     }
     Ok(names)
+}
+
+/// Reads who must approve what a rule shows.
+fn approval(
+    field: &FieldText,
+    shape: &Shape,
+    rule: &Rule,
+    at: &At,
+    around: &Around<'_>,
+) -> Result<Vec<Approver>, Refusal> {
+    let FieldText::Detail(FieldDetail { approval: Some(names), .. }) = field else {
+        return Ok(Vec::new());
+    };
+    let at = at.key("approval");
+    let shows_one = matches!(rule, Rule::Latest | Rule::Max | Rule::Min | Rule::Priority(_));
+    if *shape != Shape::Register || !shows_one {
+        let why = "one of the values is shown until somebody approves it; `review` waits for a person \
+                   by itself, and other shapes and rules put all values together";
+        let next = "use it with the rule latest, max, min or priority, or leave it out";
+        return Err(Refusal::new(at, "does not belong to this shape or rule", why, next));
+    }
+    super::access::people(names, &at)?;
+    let approver = |name: &String| match around.roles.contains_key(name) {
+        true => Approver::Role(name.as_str().into()),
+        false => Approver::User(name.as_str().into()),
+    };
+    Ok(names.iter().map(approver).collect())
 }
 
 fn quoted(domains: &[DomainName]) -> String {

@@ -71,6 +71,11 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[entities.a.fields]\n\"/x\" = {}",
         "[entities.a.fields]\n\"/x\" = { shape = \"append\", keep = 0 }",
         "[entities.a.fields]\n\"/x\" = { priority = [] }",
+        "[entities.a.fields]\n\"/x\" = { rule = \"max\", approval = [] }",
+        "[entities.a.fields]\n\"/x\" = { rule = \"max\", approval = [\"b\", \"b\"] }",
+        "[entities.a.fields]\n\"/x\" = { approval = [\"b\"] }",
+        "[roles]\n\"a b\" = [\"c\"]",
+        "[roles]\na = []",
         "[links.l]\nsource = \"personal\"",
         "[links.l]\nsource = \"personal\"\ntarget = \"business\"\ndirection = \"up\"",
         "[links.l]\nsource = \"personal\"\ntarget = \"business\"\non_conflict = \"x\"",
@@ -84,6 +89,7 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[limits]\nmax_change = -1",
         "[notify]\nurl = \"ftp://x\"",
         "[notify]\ncommand = \"x\"",
+        "[notify]\nlink = \"https://x/conflicts\"",
     ];
     for text in bad {
         assert!(Config::parse(text, Path::new(".")).is_err(), "the code accepts: {text}");
