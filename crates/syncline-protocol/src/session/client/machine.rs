@@ -446,7 +446,7 @@ impl Session {
         let counter = outcome.counter;
         match outcome.status {
             Status::Behind => {
-                if let Some((operation, because)) = self.queue.postpone(counter, now_ms) {
+                for (operation, because) in self.queue.postpone(counter, now_ms) {
                     self.settled.push_back(Store::SetAside { operation, because });
                 }
             }

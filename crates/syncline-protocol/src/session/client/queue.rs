@@ -275,29 +275,28 @@ impl Queue {
         self.held.remove(&counter).map(|held| held.operation)
     }
 
-    /// An operation was answered "later". It waits, twice as long each time; if meanwhile one was
-    /// refused that it comes after, it is returned with that one's counter instead.
-    pub(super) fn postpone(&mut self, counter: u64, now_ms: u64) -> Option<(Operation, u64)> {
-        let held = self.held.get_mut(&counter)?;
-        if let Some(refused) = held.refused {
-            return self.settle(counter).map(|operation| (operation, refused));
+    /// An operation was answered "later". It waits, twice as long each time. What comes after it was not
+    /// applied either; where that was asked for because of a refusal, it is held no more and returned
+    /// with the counter of the refused one, as is the operation itself.
+    pub(super) fn postpone(&mut self, counter: u64, now_ms: u64) -> Vec<(Operation, u64)> {
+        let after = self.after(counter);
+        if let Some(held) = self.held.get_mut(&counter) {
+            let wait_ms = RETRY_MS_FIRST.checked_shl(held.attempts.min(16)).unwrap_or(RETRY_MS_MAX);
+            held.not_before_ms = now_ms.saturating_add(wait_ms.min(RETRY_MS_MAX));
+            held.attempts += 1;
+            held.is_in_flight = false;
         }
-        let wait_ms = RETRY_MS_FIRST.checked_shl(held.attempts.min(16)).unwrap_or(RETRY_MS_MAX);
-        held.not_before_ms = now_ms.saturating_add(wait_ms.min(RETRY_MS_MAX));
-        held.attempts += 1;
-        held.is_in_flight = false;
-        held.is_uncertain = false;
-        self.certain_after(counter);
-        None
-    }
-
-    /// What comes after an operation that was not applied was not applied either.
-    fn certain_after(&mut self, counter: u64) {
-        for counter in self.after(counter) {
-            if let Some(held) = self.held.get_mut(&counter).filter(|held| !held.is_in_flight) {
-                held.is_uncertain = false;
+        let mut aside = Vec::new();
+        for counter in [counter].into_iter().chain(after) {
+            let Some(held) = self.held.get_mut(&counter).filter(|held| !held.is_in_flight) else {
+                continue;
+            };
+            held.is_uncertain = false;
+            if let Some(refused) = held.refused {
+                aside.extend(self.settle(counter).map(|operation| (operation, refused)));
             }
         }
+        aside
     }
 
     /// Returns what comes after an operation, by its lane or by name, and what comes after that.
