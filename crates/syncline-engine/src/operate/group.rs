@@ -18,6 +18,7 @@ use syncline_model::id::{ClientId, SiteId, Writer};
 use syncline_model::version::Version;
 
 use super::rows::{Loaded, RecordKey};
+use super::unset::with_fields_below;
 use super::{
     Answer, Applied, ClientOperation, Entities, Now, Rejection, Repeated, Rows, STATE_BYTES_MAX,
 };
@@ -222,8 +223,8 @@ impl<'a> Group<'a> {
         let record = loaded.record.as_ref();
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
         let seen_before = has_seen_all.then(|| shown_to(&writer, record, rules, &before));
-        let operation =
-            Operation { effect: operation.effect, writer, edited: operation.edited, timed: true };
+        let effect = with_fields_below(operation.effect, record, before.as_deref(), &context);
+        let operation = Operation { effect, writer, edited: operation.edited, timed: true };
         let mut clock = self.clock;
         let mut site = Site {
             id: self.facts.site,

@@ -15,6 +15,7 @@ mod rejection;
 mod rows;
 #[cfg(test)]
 mod tests;
+mod unset;
 
 pub use entities::Entities;
 pub use group::{Decided, Group, GroupFacts};

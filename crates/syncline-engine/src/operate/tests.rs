@@ -122,3 +122,23 @@ fn a_damaged_record_rejects_its_own_operations_only() {
     let damaged = |key: &Key| matches!(key, Key::Record { id, .. } if id.as_str() == "t1");
     assert_eq!(saved.filter(|(key, _)| damaged(key)).count(), 0, "it is left as it is");
 }
+
+#[test]
+fn a_field_that_is_unset_takes_what_its_writer_saw_below_it_along() {
+    let path = |text: &str| Path::parse(text).unwrap();
+    let set = |at: &str| FieldOperation::Set { path: path(at), value: Leaf::string("v") };
+    let write = |client, counter, operations: Vec<FieldOperation>| ClientOperation {
+        effect: Effect::Write(operations),
+        ..operation(client, counter, "t1", "")
+    };
+    let operations = vec![
+        write("a", 1, vec![set("/a/b"), set("/a/c/d"), set("/ab")]),
+        write("b", 1, vec![set("/a/unseen")]),
+        write("a", 2, vec![FieldOperation::Unset { path: path("/a") }]),
+    ];
+    let (answers, _) = decide(Rows::new(), operations);
+    let Some(Answer::Applied(applied)) = answers.last() else { panic!("{answers:?}") };
+    let left = applied.after.iter().flat_map(|fields| fields.iter());
+    let left: Vec<&str> = left.map(|(path, _)| path.as_str()).collect();
+    assert_eq!(left, ["/a/unseen", "/ab"]);
+}
