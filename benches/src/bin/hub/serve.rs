@@ -1,6 +1,6 @@
 //! A hub started for a benchmark, and what it costs.
 
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufReader};
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -21,17 +21,18 @@ impl Hub {
     pub(crate) fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
         let data = folder.join("data");
         let mut process = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--data"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--rate", "1000000", "--state"])
             .arg(&data)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()?;
         let stdout = process.stdout.take().ok_or_else(|| io::Error::other("no output"))?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let started: serde_json::Value = serde_json::from_str(&line).map_err(io::Error::other)?;
-        let address = started["address"].as_str().and_then(|address| address.parse().ok());
-        let address = address.ok_or_else(|| io::Error::other(format!("no address in {line:?}")))?;
+        let mut values = serde_json::Deserializer::from_reader(BufReader::new(stdout)).into_iter();
+        let started: Option<Result<serde_json::Value, _>> = values.next();
+        let started = started.ok_or_else(|| io::Error::other("the hub did not start"))??;
+        let url = started["url"].as_str().unwrap_or_default();
+        let address = url.strip_prefix("http://").and_then(|address| address.parse().ok());
+        let address = address.ok_or_else(|| io::Error::other(format!("no address in {url:?}")))?;
         let token = std::fs::read_to_string(data.join("admin.token"))?.trim().to_owned();
         Ok(Self { process, address, token })
     }
