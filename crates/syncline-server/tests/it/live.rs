@@ -153,7 +153,7 @@ async fn a_connection_that_is_cut_anywhere_shows_every_change_once() {
             let id = format!("t{pushed}");
             house.pushed("phone", &[set(pushed, &id, "/n", &json!(pushed))]).await;
         }
-        let goal = if random % 5 == 0 && cut < CUTS { 0 } else { pushed };
+        let goal = if random.is_multiple_of(5) && cut < CUTS { 0 } else { pushed };
         while (seen.len() as u64) < goal {
             let message = hear(&mut socket).await.unwrap();
             if let Some(changes) = message["changes"].as_array() {

@@ -69,7 +69,7 @@ async fn a_stream_that_is_cut_anywhere_shows_every_change_once() {
             let id = format!("t{pushed}");
             house.pushed("phone", &[set(pushed, &id, "/n", &json!(pushed))]).await;
         }
-        let goal = if random % 5 == 0 { 0 } else { pushed };
+        let goal = if random.is_multiple_of(5) { 0 } else { pushed };
         while (seen.len() as u64) < goal {
             let (name, id, page) = events.next().await.unwrap();
             assert_eq!(name, "changes");

@@ -26,7 +26,7 @@ const ANSWER_BYTES_MAX: usize = 1_024;
 
 /// An address that a document can be posted to.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Address {
+pub(crate) struct Address {
     is_encrypted: bool,
     /// The name or number of the host, without the brackets of the sixth version.
     host: String,
@@ -39,7 +39,7 @@ pub struct Address {
 
 /// Why a document could not be posted.
 #[derive(Debug)]
-pub enum PostError {
+pub(crate) enum PostError {
     /// What the receiver answered, or why none could be asked; it holds nothing of the address.
     Answer(String),
     /// The connection failed; the words of the system may name the host.
@@ -48,7 +48,7 @@ pub enum PostError {
 
 impl PostError {
     /// Returns what went wrong. It may name the host and never the path, which may be a secret.
-    pub fn with_host(&self) -> String {
+    pub(crate) fn with_host(&self) -> String {
         match self {
             Self::Answer(reason) => reason.clone(),
             Self::Connection(error) => error.to_string(),
@@ -56,7 +56,7 @@ impl PostError {
     }
 
     /// Returns what went wrong, with nothing of the address.
-    pub fn without_address(&self) -> String {
+    pub(crate) fn without_address(&self) -> String {
         match self {
             Self::Answer(reason) => reason.clone(),
             Self::Connection(error) => match error.kind() {
@@ -69,7 +69,7 @@ impl PostError {
 
 impl Address {
     /// Returns the host as it is written, with its port.
-    pub fn authority(&self) -> &str {
+    pub(crate) fn authority(&self) -> &str {
         &self.authority
     }
 
@@ -77,7 +77,7 @@ impl Address {
     ///
     /// Answers `None` for anything else, and for an address with a user or a password in it: these
     /// do not belong on a command line.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let (is_encrypted, rest) = match text.strip_prefix("https://") {
             Some(rest) => (true, rest),
             None => (false, text.strip_prefix("http://")?),
@@ -109,7 +109,7 @@ impl Address {
     /// # Errors
     ///
     /// [`PostError`]: what went wrong at the last try.
-    pub fn post(&self, body: &str) -> Result<(), PostError> {
+    pub(crate) fn post(&self, body: &str) -> Result<(), PostError> {
         let tls = self.is_encrypted.then(client).transpose().map_err(PostError::Answer)?;
         let mut attempt = 1;
         loop {
