@@ -187,10 +187,14 @@ pub(crate) fn functions(masked: &str) -> Vec<Function<'_>> {
 /// Returns the names of the functions marked as tests.
 pub(crate) fn test_functions(masked: &str) -> Vec<&str> {
     let functions = functions(masked);
-    masked
-        .match_indices("test]")
-        .filter(|(at, _)| masked[..*at].ends_with("#[") || masked[..*at].ends_with("::"))
-        .filter_map(|(at, _)| functions.iter().find(|function| function.start > at))
+    let plain = masked.match_indices("test]").map(|(at, _)| at);
+    let plain = plain.filter(|at| masked[..*at].ends_with("#[") || masked[..*at].ends_with("::"));
+    let with_options = masked.match_indices("#[tokio::test(").map(|(at, _)| at);
+    let mut marks: Vec<usize> = plain.chain(with_options).collect();
+    marks.sort_unstable();
+    marks
+        .into_iter()
+        .filter_map(|at| functions.iter().find(|function| function.start > at))
         .map(|function| function.name)
         .collect()
 }
@@ -257,7 +261,8 @@ mod tests {
 
     #[test]
     fn tests_are_found_by_their_attribute() {
-        let code = "fn a() {}\n#[test]\n#[ignore]\nfn b() {}\n#[tokio::test]\nasync fn c() {}";
-        assert_eq!(test_functions(code), ["b", "c"]);
+        let code = "fn a() {}\n#[test]\n#[ignore]\nfn b() {}\n#[tokio::test]\nasync fn c() {}\n\
+            #[tokio::test(flavor = \"multi_thread\")]\nasync fn d() {}\nfn e() { a::test(1) }";
+        assert_eq!(test_functions(code), ["b", "c", "d"]);
     }
 }
