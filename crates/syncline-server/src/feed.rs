@@ -100,7 +100,10 @@ impl Feeds {
                     feed: Arc::clone(&feed),
                     served: served.clone(),
                 };
-                tokio::spawn(working.run(end.clone()));
+                let mut end = end.clone();
+                // Taken before the follower looks where the log stands: nothing lies between the two.
+                let begins = *end.borrow_and_update();
+                tokio::spawn(working.run(end, begins));
                 feed
             }
         };
@@ -150,9 +153,9 @@ struct Working {
 }
 
 impl Working {
-    async fn run(self, mut end: watch::Receiver<Position>) {
-        let mut read = *end.borrow_and_update();
-        let mut told = read;
+    /// Tells of everything behind a position.
+    async fn run(self, mut end: watch::Receiver<Position>, begins: Position) {
+        let (mut read, mut told) = (begins, begins);
         loop {
             tokio::select! {
                 moved = end.changed() => if moved.is_err() { return },
