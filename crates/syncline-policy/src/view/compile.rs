@@ -60,15 +60,14 @@ impl Compiler {
             }
             (operators::LOGICAL_NOT, [a]) => Ok(Node::Not(Box::new(self.condition(a)?))),
             (operators::IN, [a, b]) => Ok(Node::In(self.operand(a)?, self.operand(b)?)),
-            (_, [a, b]) if comparison(name).is_some() => {
-                let comparison = comparison(name).unwrap_or(Comparison::Equal);
-                Ok(Node::Compare(comparison, self.operand(a)?, self.operand(b)?))
-            }
-            (_, [a, b]) if place(name).is_some() => {
-                let place = place(name).unwrap_or(Place::Anywhere);
-                Ok(Node::Text(place, self.operand(a)?, self.operand(b)?))
-            }
             (operators::INDEX, _) => Ok(Node::Truth(self.index(call)?)),
+            (_, [a, b]) => match (comparison(name), place(name)) {
+                (Some(comparison), _) => {
+                    Ok(Node::Compare(comparison, self.operand(a)?, self.operand(b)?))
+                }
+                (None, Some(place)) => Ok(Node::Text(place, self.operand(a)?, self.operand(b)?)),
+                (None, None) => Err(unknown(name)),
+            },
             _ => Err(unknown(name)),
         }
     }
