@@ -20,7 +20,12 @@ pub fn processor_time() -> Option<Duration> {
 /// Returns the processor time of this process, to a hundredth of a second; none where `/proc` does
 /// not tell.
 pub fn own_processor_time() -> Duration {
-    let stat = fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    processor_time_of(std::process::id())
+}
+
+/// Returns the processor time of a process, as [`own_processor_time`].
+pub fn processor_time_of(process: u32) -> Duration {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap_or_default();
     let behind_name = stat.rsplit(')').next().unwrap_or_default();
     let ticks = behind_name.split_whitespace().skip(11).take(2);
     TICK * ticks.filter_map(|word| word.parse::<u32>().ok()).sum()

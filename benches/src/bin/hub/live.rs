@@ -11,6 +11,7 @@ use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
 use crate::serve::Hub;
+use crate::waits::Waits;
 
 /// A socket that counts what goes through it.
 struct Counted {
@@ -108,19 +109,10 @@ impl Client {
 /// What was found.
 #[derive(Clone, Debug)]
 pub(crate) struct Found {
-    /// From the sender's write to the other's reading, rising.
-    pub(crate) waits: Vec<Duration>,
+    /// From the sender's write to the other's reading.
+    pub(crate) waits: Waits,
     /// TCP payload of one edit: operation, result, change and acknowledgement.
     pub(crate) bytes: f64,
-}
-
-impl Found {
-    /// Returns how long the given share of the edits took at most, in milliseconds.
-    pub(crate) fn wait_ms(&self, share: f64) -> f64 {
-        let index = (self.waits.len() as f64 * share) as usize;
-        let wait = self.waits.get(index.min(self.waits.len().saturating_sub(1)));
-        wait.map_or(f64::NAN, |wait| wait.as_secs_f64() * 1_000.0)
-    }
 }
 
 /// Lets one client edit one field of a record again and again, and another follow it.
@@ -161,6 +153,5 @@ pub(crate) fn run(hub: &Hub, edits: u64, pause: Duration) -> io::Result<Found> {
         std::thread::sleep(pause);
     }
     let after = writer.bytes.load(Ordering::Relaxed) + reader.bytes.load(Ordering::Relaxed);
-    waits.sort_unstable();
-    Ok(Found { waits, bytes: (after - before) as f64 / edits as f64 })
+    Ok(Found { waits: Waits::new(waits), bytes: (after - before) as f64 / edits as f64 })
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::http::Connection;
 use crate::serve::Hub;
+use crate::waits::Waits;
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]
@@ -29,8 +30,7 @@ pub(crate) struct Taken {
     pub(crate) operations: u64,
     pub(crate) wall: Duration,
     pub(crate) processor: Duration,
-    /// Time of each request, rising.
-    pub(crate) waits: Vec<Duration>,
+    pub(crate) waits: Waits,
     /// Operations that were not applied.
     pub(crate) refused: u64,
 }
@@ -44,13 +44,6 @@ impl Taken {
     /// Returns the operations per second of the hub's processor time.
     pub(crate) fn per_processor_second(&self) -> f64 {
         self.operations as f64 / self.processor.as_secs_f64().max(0.01)
-    }
-
-    /// Returns how long the given share of the requests waited at most, in milliseconds.
-    pub(crate) fn wait_ms(&self, share: f64) -> f64 {
-        let index = (self.waits.len() as f64 * share) as usize;
-        let wait = self.waits.get(index.min(self.waits.len().saturating_sub(1)));
-        wait.map_or(f64::NAN, |wait| wait.as_secs_f64() * 1_000.0)
     }
 }
 
@@ -68,8 +61,7 @@ pub(crate) fn run(hub: &Hub, load: Load) -> io::Result<Taken> {
         waits.collect::<io::Result<Vec<Vec<Duration>>>>()
     })?;
     let (wall, processor) = (start.elapsed(), hub.processor_time() - processor);
-    let mut waits = waits.concat();
-    waits.sort_unstable();
+    let waits = Waits::new(waits.concat());
     let operations = next.load(Ordering::Relaxed).min(load.operations);
     Ok(Taken { operations, wall, processor, waits, refused: refused.load(Ordering::Relaxed) })
 }

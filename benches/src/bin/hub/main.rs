@@ -10,6 +10,7 @@ mod live;
 mod load;
 mod peer;
 mod serve;
+mod waits;
 
 use std::error::Error;
 use std::path::{Path, PathBuf};
@@ -117,8 +118,8 @@ fn push(
             "{round:<7}{:>10.0}{:>12.0}{:>10.1}{:>10.1}{:>9}{:>7.2}",
             taken.per_second(),
             taken.per_processor_second(),
-            taken.wait_ms(0.5),
-            taken.wait_ms(0.95),
+            taken.waits.at_share_ms(0.5),
+            taken.waits.at_share_ms(0.95),
             hub.resident_bytes() >> 20,
             machine::load_average().unwrap_or(f64::NAN),
         );
@@ -135,8 +136,8 @@ fn edit(binary: &Path) -> Result<(), Box<dyn Error>> {
     let found = live::run(&hub, 500, Duration::from_millis(10))?;
     println!(
         "one edit, A to B: p50 {:.2} ms (wanted 2), p99 {:.2} ms (10), {:.0} bytes (400); load {:.2}",
-        found.wait_ms(0.5),
-        found.wait_ms(0.99),
+        found.waits.at_share_ms(0.5),
+        found.waits.at_share_ms(0.99),
         found.bytes,
         machine::load_average().unwrap_or(f64::NAN)
     );

@@ -6,8 +6,7 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-/// Length of a tick of `/proc/…/stat`.
-const TICK: Duration = Duration::from_millis(10);
+use syncline_benches::machine;
 
 /// A hub that serves on a free port of this machine.
 pub(crate) struct Hub {
@@ -39,11 +38,7 @@ impl Hub {
 
     /// Returns the processor time that the hub has used.
     pub(crate) fn processor_time(&self) -> Duration {
-        let stat = format!("/proc/{}/stat", self.process.id());
-        let stat = std::fs::read_to_string(stat).unwrap_or_default();
-        let behind_name = stat.rsplit(')').next().unwrap_or_default();
-        let ticks = behind_name.split_whitespace().skip(11).take(2);
-        TICK * ticks.filter_map(|word| word.parse::<u32>().ok()).sum()
+        machine::processor_time_of(self.process.id())
     }
 
     /// Returns the memory that the hub holds, in bytes.
