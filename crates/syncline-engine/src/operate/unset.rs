@@ -23,6 +23,9 @@ pub(super) fn with_fields_below(
         _ => None,
     });
     let unset: Vec<&Path> = unset.collect();
+    if unset.is_empty() {
+        return Effect::Write(operations);
+    }
     let is_below =
         |field: &Path| unset.iter().any(|path| path.is_prefix_of(field) && *path != field);
     let was_seen = |field: &Path| {
