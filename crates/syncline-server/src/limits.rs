@@ -44,6 +44,9 @@ pub const SOCKET_BUFFER_BYTES: usize = 4 << 10;
 /// Most access tokens of one hub.
 pub const TOKENS_MAX: usize = 10_000;
 
+/// Longest claims of an access token, as JSON, in bytes.
+pub const CLAIMS_BYTES_MAX: usize = 4 << 10;
+
 /// Longest name of an access token, in bytes.
 pub const TOKEN_NAME_BYTES_MAX: usize = 128;
 

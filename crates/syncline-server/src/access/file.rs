@@ -16,14 +16,14 @@ use thiserror::Error;
 use super::role::Role;
 use super::token::TokenRow;
 use crate::document::object;
-use crate::limits::TOKENS_MAX;
+use crate::limits::{CLAIMS_BYTES_MAX, TOKENS_MAX};
 
 /// The name of the file.
 const FILE: &str = "tokens.json";
 /// The version of its format.
 const VERSION: u64 = 1;
 /// Most bytes that are read of it.
-const BYTES_MAX: usize = TOKENS_MAX * 1_024;
+const BYTES_MAX: usize = TOKENS_MAX * (1_024 + CLAIMS_BYTES_MAX);
 
 /// Why the file could not be read or written.
 #[derive(Debug, Error)]
@@ -74,6 +74,10 @@ fn row_of(row: &Object) -> Option<TokenRow> {
         client,
         created_ms: number(row, "created")??,
         expires_ms: number(row, "expires")?,
+        claims: match row.get("claims") {
+            None => Object::new(),
+            Some(claims) => claims.as_object()?.clone(),
+        },
         hash: blake3::Hash::from_hex(text("hash")??).ok()?,
     })
 }
@@ -101,6 +105,9 @@ pub(super) fn write<'r>(
         document.insert("created", row.created_ms);
         if let Some(expires_ms) = row.expires_ms {
             document.insert("expires", expires_ms);
+        }
+        if !row.claims.is_empty() {
+            document.insert("claims", row.claims.clone());
         }
         document.insert("hash", row.hash.to_hex().as_str());
         Json::Object(document)

@@ -7,6 +7,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use syncline_model::base64url;
 use syncline_model::id::ClientId;
+use syncline_model::json::Object;
 use thiserror::Error;
 use tokio::sync::watch;
 
@@ -33,6 +34,8 @@ pub(crate) struct TokenRow {
     pub(crate) created_ms: u64,
     /// From when on it is worth nothing.
     pub(crate) expires_ms: Option<u64>,
+    /// What rules of access may ask of its bearer.
+    pub(crate) claims: Object,
     /// The hash of all of its text.
     pub(crate) hash: blake3::Hash,
 }
@@ -64,6 +67,7 @@ pub(crate) struct NewToken {
     pub(crate) role: Role,
     pub(crate) client: Option<ClientId>,
     pub(crate) expires_ms: Option<u64>,
+    pub(crate) claims: Object,
 }
 
 /// The access tokens of one hub. Every change of them is on disk before it counts.
@@ -102,8 +106,13 @@ impl Tokens {
         if !tokens.list().is_empty() {
             return Ok((tokens, None));
         }
-        let first =
-            NewToken { name: "admin".into(), role: Role::Admin, client: None, expires_ms: None };
+        let first = NewToken {
+            name: "admin".into(),
+            role: Role::Admin,
+            client: None,
+            expires_ms: None,
+            claims: Object::new(),
+        };
         // Its text first: a row whose text nobody has would lock everybody out.
         let (row, text) = Self::make(first)?;
         file::write_secret(&folder.join(ADMIN_FILE), &text)?;
@@ -116,7 +125,7 @@ impl Tokens {
         let secret = secret().ok_or(TokensError::Random)?;
         let id: String = id.iter().take(6).map(|byte| format!("{byte:02x}")).collect();
         let text = format!("{PREFIX}{id}_{}", base64url::encode(&secret));
-        let NewToken { name, role, client, expires_ms } = new;
+        let NewToken { name, role, client, expires_ms, claims } = new;
         let row = TokenRow {
             id: id.into(),
             name,
@@ -124,6 +133,7 @@ impl Tokens {
             client,
             created_ms: now_ms(),
             expires_ms,
+            claims,
             hash: blake3::hash(text.as_bytes()),
         };
         Ok((row, text))
@@ -216,7 +226,8 @@ mod tests {
     use super::*;
 
     fn client(name: &str, expires_ms: Option<u64>) -> NewToken {
-        NewToken { name: name.into(), role: Role::Client, client: None, expires_ms }
+        let claims = Object::new();
+        NewToken { name: name.into(), role: Role::Client, client: None, expires_ms, claims }
     }
 
     #[test]
@@ -261,6 +272,18 @@ mod tests {
         for text in forged {
             assert!(tokens.find(&text).is_none(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn claims_are_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let (tokens, _) = Tokens::open(folder.path()).unwrap();
+        let mut claims = Object::new();
+        claims.insert("project", "p1");
+        let (_, text) =
+            tokens.add(NewToken { claims: claims.clone(), ..client("phone", None) }).unwrap();
+        let (again, _) = Tokens::open(folder.path()).unwrap();
+        assert_eq!(again.find(&text).unwrap().token.claims, claims);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use super::answer::{Answer, json, nothing};
 use crate::access::{NewToken, Role, TokenRow, TokensError, now_ms};
 use crate::asked::Asked;
 use crate::document::object;
-use crate::limits::{TICKET_TIME, TOKEN_NAME_BYTES_MAX};
+use crate::limits::{CLAIMS_BYTES_MAX, TICKET_TIME, TOKEN_NAME_BYTES_MAX};
 use crate::problem::{Problem, Refusal};
 
 /// Makes a token.
@@ -26,9 +26,9 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
 /// Reads what a token is to be. Nothing that is not known is passed over.
 fn new_token(body: &Object) -> Result<NewToken, Problem> {
     let refused = |text: &str| Refusal::BodyInvalid.because(text);
-    let known = ["name", "role", "client", "expires_in_s"];
+    let known = ["name", "role", "client", "expires_in_s", "claims"];
     if body.keys().any(|key| !known.contains(&key)) {
-        return Err(refused("a token has name, role, client and expires_in_s"));
+        return Err(refused("a token has name, role, client, expires_in_s and claims"));
     }
     let name = body.get("name").and_then(Json::as_str).unwrap_or_default();
     let fits = !name.is_empty() && name.len() <= TOKEN_NAME_BYTES_MAX;
@@ -54,7 +54,15 @@ fn new_token(body: &Object) -> Result<NewToken, Problem> {
             Some(now_ms().saturating_add(seconds.saturating_mul(1_000)).min(latest))
         }
     };
-    Ok(NewToken { name: name.into(), role, client, expires_ms })
+    let claims = match body.get("claims") {
+        None | Some(Json::Null) => Object::new(),
+        Some(Json::Object(claims)) => claims.clone(),
+        Some(_) => return Err(refused("claims is an object")),
+    };
+    if Json::Object(claims.clone()).to_compact_string().len() > CLAIMS_BYTES_MAX {
+        return Err(refused("claims take at most 4096 bytes"));
+    }
+    Ok(NewToken { name: name.into(), role, client, expires_ms, claims })
 }
 
 fn describe(row: &TokenRow, document: &mut Object) {
@@ -67,6 +75,9 @@ fn describe(row: &TokenRow, document: &mut Object) {
     document.insert("created_ms", row.created_ms);
     if let Some(expires_ms) = row.expires_ms {
         document.insert("expires_ms", expires_ms);
+    }
+    if !row.claims.is_empty() {
+        document.insert("claims", row.claims.clone());
     }
 }
 
