@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_engine::operate::Entities;
 use syncline_hub::served::{ServeError, Served, Watch};
-use syncline_hub::{Hub, HubError, HubOptions};
+use syncline_hub::{Backup, Hub, HubError, HubOptions};
 use syncline_model::id::{EntityName, Position, RecordId};
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
@@ -22,6 +22,45 @@ use crate::writers::{Keys, Writers};
 
 /// The folder of all hubs but the default one.
 const FOLDER: &str = "hubs";
+/// The folder of the default hub, where it stands beside that of the others: in a backup.
+const DEFAULT: &str = "default";
+
+/// A hub that was opened to be served.
+pub struct Opened {
+    hub: Hub,
+    backup: Option<Backup>,
+}
+
+impl From<Hub> for Opened {
+    fn from(hub: Hub) -> Self {
+        Self { hub, backup: None }
+    }
+}
+
+/// One whose commits are shipped.
+impl From<(Hub, Backup)> for Opened {
+    fn from((hub, backup): (Hub, Backup)) -> Self {
+        Self { hub, backup: Some(backup) }
+    }
+}
+
+impl Opened {
+    /// Opens the default hub of a server, which is backed up if its settings say so.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::open`] and [`Hub::open_backed_up`].
+    pub fn default_hub(options: &HubOptions, backup_to: Option<&Path>) -> Result<Self, HubError> {
+        Self::open(options, backup_to.map(|to| to.join(DEFAULT)).as_deref())
+    }
+
+    fn open(options: &HubOptions, to: Option<&Path>) -> Result<Self, HubError> {
+        match to {
+            None => Ok(Hub::open(options)?.into()),
+            Some(to) => Ok(Hub::open_backed_up(options, to)?.into()),
+        }
+    }
+}
 
 /// The name of a hub: a word of small letters, digits and hyphens.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,6 +94,8 @@ pub(crate) struct Desk {
     turns: Vec<AsyncMutex<()>>,
     /// Moves with the end of the log.
     pub(crate) end: watch::Receiver<Position>,
+    /// How the backup stands, if there is one.
+    pub(crate) backup: Option<Backup>,
     /// Keeps `end` moving.
     _watch: Watch,
 }
@@ -112,6 +153,7 @@ impl From<TokensError> for OpenError {
 /// The hubs of one server.
 pub(crate) struct Hubs {
     data: PathBuf,
+    backup_to: Option<PathBuf>,
     entities: Entities,
     default: Arc<Desk>,
     others: RwLock<BTreeMap<HubName, Arc<Desk>>>,
@@ -123,21 +165,37 @@ impl Hubs {
     /// Opens the default hub in `data`, and all others below it; answers the text of the first admin
     /// token where the default hub is new.
     pub(crate) fn open(
-        hub: Hub,
+        hub: Opened,
         data: &Path,
+        backup_to: Option<&Path>,
         entities: Entities,
     ) -> Result<(Self, Option<String>), OpenError> {
         let (default, admin) = desk(None, hub, data, &entities)?;
+        let hubs = Self {
+            data: data.to_owned(),
+            backup_to: backup_to.map(Path::to_owned),
+            entities,
+            default,
+            others: RwLock::default(),
+            making: Mutex::default(),
+        };
         let mut others = BTreeMap::new();
         for name in names(&data.join(FOLDER))? {
-            let folder = data.join(FOLDER).join(name.as_str());
-            let (desk, _) = desk(Some(name.clone()), open(&folder)?, &folder, &entities)?;
+            let (desk, _) = hubs.open_other(&name)?;
             others.insert(name, desk);
         }
-        let others = RwLock::new(others);
-        let hubs =
-            Self { data: data.to_owned(), entities, default, others, making: Mutex::default() };
+        *hubs.others.write().unwrap_or_else(PoisonError::into_inner) = others;
         Ok((hubs, admin))
+    }
+
+    fn open_other(&self, name: &HubName) -> Result<(Arc<Desk>, Option<String>), OpenError> {
+        let below = Path::new(FOLDER).join(name.as_str());
+        let (folder, to) =
+            (self.data.join(&below), self.backup_to.as_ref().map(|to| to.join(&below)));
+        fs::create_dir_all(&folder)?;
+        let options = HubOptions { state_folder: folder.clone(), check_store: false };
+        let opened = Opened::open(&options, to.as_deref())?;
+        desk(Some(name.clone()), opened, &folder, &self.entities)
     }
 
     /// Returns the default hub.
@@ -170,9 +228,8 @@ impl Hubs {
         if count >= HUBS_MAX {
             return Err(OpenError::Full);
         }
-        let folder = self.data.join(FOLDER).join(name.as_str());
         // What is left of one that was not made whole is gone on with; its tokens stay.
-        let (desk, admin) = desk(Some(name.clone()), open(&folder)?, &folder, &self.entities)?;
+        let (desk, admin) = self.open_other(name)?;
         let admin = admin.ok_or(OpenError::Exists)?;
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         others.insert(name.clone(), desk);
@@ -190,19 +247,14 @@ impl Hubs {
     }
 }
 
-fn open(folder: &Path) -> Result<Hub, OpenError> {
-    fs::create_dir_all(folder)?;
-    let options = HubOptions { state_folder: folder.to_owned(), check_store: false };
-    Ok(Hub::open(&options)?)
-}
-
 fn desk(
     name: Option<HubName>,
-    hub: Hub,
+    opened: Opened,
     folder: &Path,
     entities: &Entities,
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let (tokens, admin) = Tokens::open(folder)?;
+    let Opened { hub, backup } = opened;
     let served = Served::start(hub, entities.clone())?;
     let (moved, end) = watch::channel(served.position());
     let watch = served.watch(move |position| {
@@ -218,6 +270,7 @@ fn desk(
         keys: Keys::default(),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         end,
+        backup,
         _watch: watch,
     };
     Ok((Arc::new(desk), admin))

@@ -43,7 +43,7 @@ mod tls;
 mod writers;
 
 pub use access::Role;
-pub use hubs::OpenError;
+pub use hubs::{OpenError, Opened};
 pub use rate::Rate;
 pub use server::{Server, StartError};
 pub use settings::{Allowed, Settings, TlsFiles, UnsafeSetting};

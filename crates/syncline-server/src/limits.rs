@@ -86,3 +86,7 @@ pub const TURNS: usize = 64;
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
 const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
 const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);
+
+/// How far a backup may be behind before the health warns: what is lost with the machine is to be less
+/// than a minute.
+pub const BACKUP_BEHIND_MAX: Duration = Duration::from_secs(60);

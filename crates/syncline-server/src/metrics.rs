@@ -9,6 +9,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
+use syncline_hub::BackupHealth;
 
 /// Bounds of the histogram of request times, in seconds.
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
@@ -26,6 +27,9 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     /// Changes that were sent.
     pub(crate) changes: Counter<u64, AtomicU64>,
+    backup_behind: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    backup_gaps: Family<Labels<1>, Gauge>,
+    backup_fails: Family<Labels<1>, Gauge>,
 }
 
 impl Metrics {
@@ -42,7 +46,36 @@ impl Metrics {
         registry.register("streams_open", "Connections that follow changes", streams.clone());
         let changes = Counter::default();
         registry.register("changes_sent", "Changes that were sent", changes.clone());
-        Self { registry, requests, seconds, operations, streams, changes }
+        let backup_behind = Family::default();
+        let help = "Age of the first commit that is in no backup, by hub";
+        registry.register("backup_behind_seconds", help, backup_behind.clone());
+        let backup_gaps = Family::default();
+        let help = "How often a backup had to begin anew, by hub";
+        registry.register("backup_gaps", help, backup_gaps.clone());
+        let backup_fails = Family::default();
+        let help = "Whether the folder of a backup fails, by hub";
+        registry.register("backup_fails", help, backup_fails.clone());
+        Self {
+            registry,
+            requests,
+            seconds,
+            operations,
+            streams,
+            changes,
+            backup_behind,
+            backup_gaps,
+            backup_fails,
+        }
+    }
+
+    /// Notes how the backup of a hub stands.
+    pub(crate) fn backup(&self, hub: &str, health: &BackupHealth) {
+        let labels = [("hub", hub.to_owned())];
+        let behind_s = Duration::from_millis(health.behind_ms).as_secs_f64();
+        self.backup_behind.get_or_create(&labels).set(behind_s);
+        let gaps = i64::try_from(health.gaps).unwrap_or(i64::MAX);
+        self.backup_gaps.get_or_create(&labels).set(gaps);
+        self.backup_fails.get_or_create(&labels).set(health.failing.is_some().into());
     }
 
     /// Notes an answered request.

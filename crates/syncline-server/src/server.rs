@@ -12,7 +12,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use syncline_hub::Hub;
+use syncline_hub::BackupHealth;
 use syncline_hub::served::{ServeError, Served};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
-use crate::hubs::{Hubs, OpenError};
+use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
     CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
 };
@@ -91,7 +91,7 @@ impl Server {
     /// # Errors
     ///
     /// [`StartError`]; nothing listens then.
-    pub async fn start(settings: &Settings, hub: Hub) -> Result<Self, StartError> {
+    pub async fn start(settings: &Settings, hub: impl Into<Opened>) -> Result<Self, StartError> {
         settings.check()?;
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let listener = TcpListener::bind(settings.listen).await;
@@ -100,7 +100,8 @@ impl Server {
         let address = listener.local_addr();
         let address =
             address.map_err(|source| StartError::Listen { address: settings.listen, source })?;
-        let (hubs, admin_token) = Hubs::open(hub, &settings.data, settings.entities.clone())?;
+        let (data, to) = (&settings.data, settings.backup_to.as_deref());
+        let (hubs, admin_token) = Hubs::open(hub.into(), data, to, settings.entities.clone())?;
         let mut process = [0; 4];
         getrandom::fill(&mut process).map_err(|_| StartError::Random)?;
         let (stop, stopping) = watch::channel(false);
@@ -142,6 +143,15 @@ impl Server {
     /// Returns the default hub.
     pub fn served(&self) -> &Served {
         &self.state.hubs.default_desk().served
+    }
+
+    /// Returns how the backup of each hub stands that has one, with the hub's name; the default hub has
+    /// none.
+    pub fn backups(&self) -> Vec<(Option<String>, BackupHealth)> {
+        let name = |desk: &Desk| desk.name.as_ref().map(HubName::as_str).map(str::to_owned);
+        let desks = self.state.hubs.all();
+        let backups = desks.iter().map(|desk| Some((name(desk), desk.backup.as_ref()?.health())));
+        backups.flatten().collect()
     }
 
     /// Stops: nothing new is accepted, what is under way is finished within

@@ -17,6 +17,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The folder of the default hub; other hubs are below it.
     pub data: PathBuf,
+    /// The folder that all hubs are backed up to, each below it; none are without one.
+    pub backup_to: Option<PathBuf>,
     /// The entities that clients may write, with their rules.
     pub entities: Entities,
     /// Certificate and key; without them nothing is encrypted.
@@ -107,6 +109,7 @@ impl Settings {
         Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             data,
+            backup_to: None,
             entities,
             tls: None,
             origins: Vec::new(),
@@ -124,8 +127,11 @@ impl Settings {
         if self.tls.is_none() && !self.listen.ip().is_loopback() && !self.allowed.plaintext {
             return Err(UnsafeSetting::Plaintext { address: self.listen });
         }
-        if !self.allowed.exposed_state && is_open_to_others(&self.data) {
-            return Err(UnsafeSetting::StateExposed { folder: self.data.clone() });
+        // A backup holds all that the state does.
+        for folder in [Some(&self.data), self.backup_to.as_ref()].into_iter().flatten() {
+            if !self.allowed.exposed_state && is_open_to_others(folder) {
+                return Err(UnsafeSetting::StateExposed { folder: folder.clone() });
+            }
         }
         if let Some(tls) = &self.tls
             && is_open_to_others(&tls.key)

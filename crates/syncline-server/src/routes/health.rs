@@ -1,12 +1,14 @@
 //! How the server does.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use syncline_hub::{Backup, BackupHealth};
 use syncline_model::json::{Json, Object};
 
 use super::answer::{Answer, json, text};
 use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
+use crate::limits::BACKUP_BEHIND_MAX;
 use crate::pages;
 use crate::problem::Refusal;
 
@@ -34,11 +36,19 @@ pub(super) async fn healthz(asked: Asked) -> Answer {
     let served = asked.desk.served.clone();
     let writer = asked.state.blocking(move || served.with_hub(|hub| hub.position())).await?;
     let is_well = writer.is_ok();
-    let word = if is_well { "pass" } else { "fail" };
+    let desks = asked.state.hubs.all();
+    let backups = desks.iter().filter_map(|desk| desk.backup.as_ref()).map(Backup::health);
+    // Of many hubs the one that is worst off; no name of a hub, since everybody may ask.
+    let backup = backups.max_by_key(|health| (lags(health), health.behind_ms));
+    let word = match (is_well, backup.as_ref().is_some_and(lags)) {
+        (false, _) => "fail",
+        (true, true) => "warn",
+        (true, false) => "pass",
+    };
     let status = if is_well { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     let check = object([
         ("componentType", "datastore".into()),
-        ("status", word.into()),
+        ("status", if is_well { "pass" } else { "fail" }.into()),
         ("observedValue", writer.map_or(0, |position| position.0).into()),
         ("observedUnit", "changes".into()),
     ]);
@@ -50,6 +60,9 @@ pub(super) async fn healthz(asked: Asked) -> Answer {
     ]);
     let mut checks = Object::new();
     checks.insert("hub:log", vec![check]);
+    if let Some(health) = backup {
+        checks.insert("hub:backup", vec![Json::Object(backup_check(&health))]);
+    }
     checks.insert("uptime", vec![uptime]);
     let document = object([
         ("status", word.into()),
@@ -65,8 +78,33 @@ pub(super) async fn healthz(asked: Asked) -> Answer {
     Ok(response)
 }
 
+/// Whether more than a minute of commits would be lost with the machine, or nobody knows.
+fn lags(health: &BackupHealth) -> bool {
+    health.failing.is_some() || u128::from(health.behind_ms) > BACKUP_BEHIND_MAX.as_millis()
+}
+
+/// How old the first commit is that a loss of the machine would lose. The code says why; the text of an
+/// error names folders of the server.
+fn backup_check(health: &BackupHealth) -> Object {
+    let mut check = Object::new();
+    check.insert("componentType", "datastore");
+    check.insert("status", if lags(health) { "warn" } else { "pass" });
+    check.insert("observedValue", health.behind_ms / 1_000);
+    check.insert("observedUnit", "s");
+    if let Some((code, _)) = &health.failing {
+        check.insert("output", *code);
+    }
+    check
+}
+
 /// Figures.
 pub(super) async fn metrics(asked: Asked) -> Answer {
+    for desk in asked.state.hubs.all() {
+        if let Some(backup) = &desk.backup {
+            let name = desk.name.as_ref().map_or("default", |name| name.as_str());
+            asked.state.metrics.backup(name, &backup.health());
+        }
+    }
     text(StatusCode::OK, METRICS, asked.state.metrics.text())
 }
 

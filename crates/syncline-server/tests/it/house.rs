@@ -13,8 +13,8 @@ use hyper::{HeaderMap, Request, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use syncline_engine::operate::Entities;
-use syncline_hub::{Hub, HubOptions};
-use syncline_server::{Server, Settings};
+use syncline_hub::HubOptions;
+use syncline_server::{Opened, Server, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -44,8 +44,9 @@ pub(crate) struct Ask {
     body: Vec<u8>,
 }
 
-pub(crate) fn open_hub(folder: &Path) -> Hub {
-    Hub::open(&HubOptions { state_folder: folder.to_owned(), check_store: false }).unwrap()
+pub(crate) fn open_hub(settings: &Settings) -> Opened {
+    let options = HubOptions { state_folder: settings.data.clone(), check_store: false };
+    Opened::default_hub(&options, settings.backup_to.as_deref()).unwrap()
 }
 
 /// Returns the folder of the state, which only its owner may enter, in a folder of a test.
@@ -62,7 +63,7 @@ impl House {
         let folder = tempfile::tempdir().unwrap();
         let mut settings = Self::settings(&state(folder.path()));
         change(&mut settings);
-        let server = Server::start(&settings, open_hub(&state(folder.path()))).await.unwrap();
+        let server = Server::start(&settings, open_hub(&settings)).await.unwrap();
         let admin = server.admin_token().unwrap().to_owned();
         Self { server, folder, admin }
     }
@@ -77,7 +78,7 @@ impl House {
         let Self { server, folder, admin } = self;
         server.stop().await.unwrap();
         let settings = Self::settings(&state(folder.path()));
-        let server = Server::start(&settings, open_hub(&state(folder.path()))).await.unwrap();
+        let server = Server::start(&settings, open_hub(&settings)).await.unwrap();
         assert_eq!(server.admin_token(), None, "it has one already");
         Self { server, folder, admin }
     }

@@ -22,3 +22,55 @@ async fn a_hub_is_made_once_and_is_there_after_a_restart() {
     house.ask("GET", "/h/shop/v1/tokens").token(&house.admin).send().await.is(401);
     house.ask("POST", "/h/shop/v1/hubs").token(shop).send().await.is(404);
 }
+
+/// Asks until it is so.
+async fn until(house: &House, is_so: impl Fn(&serde_json::Value) -> bool) -> serde_json::Value {
+    for _ in 0..3_000 {
+        let health = house.get("/healthz").await.is(200).json();
+        if is_so(&health) {
+            return health;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    }
+    panic!("it never came to be so");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_hub_is_backed_up_below_the_folder_and_a_folder_that_fails_holds_up_no_write() {
+    let house = House::with(|settings| {
+        settings.backup_to = Some(settings.data.with_file_name("backup"));
+    })
+    .await;
+    let to = house.folder.path().join("backup");
+    let made = house.post("/v1/hubs", &json!({ "name": "shop" })).await.is(201).json();
+    let shop = made["token"].as_str().unwrap();
+    let put = |path: &str, token: &str| {
+        house.ask("PUT", path).token(token).json(&json!({ "title": "Call" })).send()
+    };
+    put("/v1/entities/tasks/records/t1", &house.admin).await.is(201);
+    put("/h/shop/v1/entities/tasks/records/t1", shop).await.is(201);
+    let health = until(&house, |health| {
+        let shop = std::fs::read_dir(to.join("hubs/shop")).unwrap().count();
+        health["checks"]["hub:backup"][0]["observedValue"] == 0 && shop > 0
+    });
+    let health = health.await;
+    assert_eq!((&health["status"], &health["healthy"]), (&json!("pass"), &json!(true)));
+    assert!(std::fs::read_dir(to.join("default")).unwrap().count() > 0);
+    let metrics = house.get("/metrics").await.is(200).text();
+    assert!(metrics.contains(r#"syncline_backup_behind_seconds{hub="default"}"#), "{metrics}");
+    assert!(metrics.contains(r#"syncline_backup_fails{hub="shop"} 0"#), "{metrics}");
+    // The folder is gone: writes go on, and the health says what is wrong without naming the folder.
+    std::fs::rename(&to, to.with_file_name("moved")).unwrap();
+    put("/v1/entities/tasks/records/t2", &house.admin).await.is(201);
+    let health = until(&house, |health| health["status"] == "warn").await;
+    assert_eq!(health["checks"]["hub:backup"][0]["output"], "BACKUP_FOLDER", "{health}");
+    assert!(!health.to_string().contains("moved") && !health.to_string().contains("/default"));
+    put("/v1/entities/tasks/records/t3", &house.admin).await.is(201);
+    // It is there again: what was written meanwhile is shipped.
+    std::fs::rename(to.with_file_name("moved"), &to).unwrap();
+    let is_whole = |health: &serde_json::Value| {
+        health["status"] == "pass" && health["checks"]["hub:backup"][0]["observedValue"] == 0
+    };
+    until(&house, is_whole).await;
+    assert_eq!(house.server.backups().len(), 2);
+}

@@ -14,6 +14,9 @@ pub struct Serve {
     /// Folder of the hub; made where there is none [default: `state` of the configuration, else .syncline]
     #[arg(long, visible_alias = "data", value_name = "FOLDER")]
     pub state: Option<PathBuf>,
+    /// Back all hubs up to this folder, all the time; it is made where there is none
+    #[arg(long, value_name = "FOLDER")]
+    pub backup_to: Option<PathBuf>,
     /// Certificate, and those that vouch for it, in the PEM format
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,

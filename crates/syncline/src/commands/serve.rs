@@ -1,14 +1,16 @@
 //! `syncline serve`: the hub over HTTP and WebSocket, until Ctrl-C.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use syncline_engine::operate::Entities;
+use syncline_hub::BackupHealth;
 use syncline_model::json::Object;
-use syncline_server::{Allowed, Rate, Server, Settings, StartError, TlsFiles};
+use syncline_server::limits::BACKUP_BEHIND_MAX;
+use syncline_server::{Allowed, Opened, Rate, Server, Settings, StartError, TlsFiles};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,7 +40,9 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
     settings.check().map_err(StartError::from)?;
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| no_runtime(&state, source))?;
-    let hub = context.open_hub(&state, false)?;
+    let hub = context.open_hub_by(&state, false, |options| {
+        Opened::default_hub(options, settings.backup_to.as_deref())
+    })?;
     runtime.block_on(async {
         // Before anybody is told that it runs: whoever then stops it is heard.
         let mut interrupted =
@@ -52,11 +56,17 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         tell(context, &settings, &server);
         supervisor.ready("serving");
         let mut pulse = tokio::time::interval(Duration::from_secs(1));
+        let mut lagging = Lagging::default();
         loop {
             tokio::select! {
                 _ = interrupted.recv() => break,
                 _ = terminated.recv() => break,
-                _ = pulse.tick() => supervisor.alive(),
+                _ = pulse.tick() => {
+                    supervisor.alive();
+                    for line in lagging.lines(server.backups()) {
+                        context.output.warn(&line);
+                    }
+                }
             }
         }
         supervisor.stopping();
@@ -67,6 +77,35 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         context.output.note("stopped; nothing is half done");
         Ok(Exit::Ok)
     })
+}
+
+/// Hubs whose backup is behind, as it was told.
+#[derive(Default)]
+struct Lagging(BTreeSet<Option<String>>);
+
+impl Lagging {
+    /// Returns a line for each hub whose backup has begun to be behind, or has caught up.
+    fn lines(&mut self, backups: Vec<(Option<String>, BackupHealth)>) -> Vec<String> {
+        let mut lines = Vec::new();
+        for (name, health) in backups {
+            let of = name.as_ref().map_or_else(String::new, |name| format!(" of the hub {name}"));
+            let behind = Duration::from_millis(health.behind_ms);
+            let is_behind = behind > BACKUP_BEHIND_MAX || health.failing.is_some();
+            if is_behind && self.0.insert(name.clone()) {
+                let why = health.failing.map_or_else(
+                    || "its folder is too slow".to_owned(),
+                    |(code, text)| format!("{code}: {text}"),
+                );
+                lines.push(format!(
+                    "the backup{of} is {} s behind: a loss of this machine would lose that much ({why}); writes go on",
+                    behind.as_secs()
+                ));
+            } else if health.commits_behind == Some(0) && self.0.remove(&name) {
+                lines.push(format!("the backup{of} has caught up: it holds everything"));
+            }
+        }
+        lines
+    }
 }
 
 fn no_runtime(state: &Path, source: std::io::Error) -> Failure {
@@ -84,6 +123,7 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         listen: serve.listen,
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         origins: serve.origin.clone(),
+        backup_to: serve.backup_to.clone(),
         rate: Rate { requests: serve.rate, window: RATE_WINDOW },
         allowed: Allowed {
             plaintext: serve.allow_plaintext,
@@ -118,11 +158,17 @@ fn tell(context: &Context, settings: &Settings, server: &Server) {
     document.insert("schema", "serve/1");
     document.insert("url", url.as_str());
     document.insert("state", settings.data.display().to_string());
+    if let Some(to) = &settings.backup_to {
+        document.insert("backup", to.display().to_string());
+    }
     document.insert("admin_token", token.display().to_string());
     document.insert("first_start", server.admin_token().is_some());
     context.output.json(document);
     let (state, token) = (settings.data.display(), token.display());
     context.output.line(&format!("Serving {url}   state: {state}   Ctrl-C ends it"));
+    if let Some(to) = &settings.backup_to {
+        context.output.line(&format!("Backed up all the time to {}", to.display()));
+    }
     if server.admin_token().is_some() {
         context
             .output
