@@ -1,7 +1,8 @@
 //! Where a client stands in what it follows: at a place of the log, or within a snapshot.
 //!
-//! The text is that of the [`Cursor`]; within a snapshot a full stop follows, and the record that
-//! was told last, as base64url of entity and id.
+//! The text is that of the [`Cursor`]; within a snapshot a full stop follows and the place, as
+//! base64url of entity and id, or `~` and what only the hub can read. Where a reader is not told
+//! everything a `~` follows, and what stands for that which it is told.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,21 +21,33 @@ pub struct StreamCursor {
     pub log: Cursor,
     /// The place within a snapshot, unless it is through.
     pub snapshot: Option<SnapshotPlace>,
+    /// What the reader was told of; `None` if nothing was kept from it.
+    pub scope: Option<Scope>,
 }
 
-/// A place within a snapshot: the record that was told last.
+/// A place within a snapshot: the record that was looked at last.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct SnapshotPlace {
-    /// The type of record.
-    pub entity: EntityName,
-    /// Which record.
-    pub id: RecordId,
+pub enum SnapshotPlace {
+    /// One that the reader may know of.
+    Record {
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+    },
+    /// One that it may not, as only the hub can read it.
+    Sealed(Box<[u8]>),
 }
+
+/// Stands for what a reader is told of the records: which of them, and which of their fields. A
+/// cursor is good only where it is still the same.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Scope(pub [u8; 8]);
 
 impl StreamCursor {
     /// Stands at a place of the log.
     pub const fn at(log: Cursor) -> Self {
-        Self { log, snapshot: None }
+        Self { log, snapshot: None, scope: None }
     }
 
     /// Stands at a position of a hub with one partition.
@@ -54,13 +67,20 @@ impl StreamCursor {
 impl fmt::Display for StreamCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.log)?;
-        if let Some(SnapshotPlace { entity, id }) = &self.snapshot {
-            let mut place = Writer::new();
-            place.str(entity.as_str());
-            place.str(id.as_str());
-            write!(f, ".{}", base64url::encode(place.as_bytes()))?;
+        match &self.snapshot {
+            None => {}
+            Some(SnapshotPlace::Record { entity, id }) => {
+                let mut place = Writer::new();
+                place.str(entity.as_str());
+                place.str(id.as_str());
+                write!(f, ".{}", base64url::encode(place.as_bytes()))?;
+            }
+            Some(SnapshotPlace::Sealed(bytes)) => write!(f, ".~{}", base64url::encode(bytes))?,
         }
-        Ok(())
+        match self.scope {
+            Some(Scope(bytes)) => write!(f, "~{}", base64url::encode(&bytes)),
+            None => Ok(()),
+        }
     }
 }
 
@@ -72,26 +92,50 @@ impl FromStr for StreamCursor {
         if bytes > bytes_max {
             return Err(CursorError::TooLong { bytes, bytes_max });
         }
-        let Some((log, place)) = text.split_once('.') else {
-            return Ok(Self::at(text.parse()?));
-        };
-        let offset_of = |offset| CursorError::NotBase64Url { offset: log.len() + 1 + offset };
-        let bytes = base64url::decode(place).map_err(offset_of)?;
-        Ok(Self { log: log.parse()?, snapshot: Some(read_place(&bytes)?) })
+        let (log, rest) = text.split_at(text.find(['.', '~']).unwrap_or(text.len()));
+        let mut cursor = Self::at(log.parse()?);
+        let mut rest = rest;
+        if let Some(behind) = rest.strip_prefix('.') {
+            let (is_sealed, behind) = match behind.strip_prefix('~') {
+                Some(behind) => (true, behind),
+                None => (false, behind),
+            };
+            let (place, behind) = behind.split_at(behind.find('~').unwrap_or(behind.len()));
+            let bytes = decoded(text, place)?;
+            cursor.snapshot = Some(match is_sealed {
+                true => SnapshotPlace::Sealed(bytes.into()),
+                false => read_place(&bytes)?,
+            });
+            rest = behind;
+        }
+        if let Some(scope) = rest.strip_prefix('~') {
+            let bytes = decoded(text, scope)?;
+            let bytes = bytes.try_into().map_err(|_| refused_at(0, "a scope"))?;
+            cursor.scope = Some(Scope(bytes));
+        }
+        Ok(cursor)
     }
+}
+
+/// Decodes a part of a text.
+fn decoded(text: &str, part: &str) -> Result<Vec<u8>, CursorError> {
+    let start = part.as_ptr().addr().saturating_sub(text.as_ptr().addr());
+    base64url::decode(part).map_err(|offset| CursorError::NotBase64Url { offset: start + offset })
+}
+
+fn refused_at(at: usize, what: &'static str) -> DecodeError {
+    Reader::damaged_at(at, syncline_model::codec::Damage::NotAcceptable { what })
 }
 
 fn read_place(bytes: &[u8]) -> Result<SnapshotPlace, DecodeError> {
     let mut reader = Reader::new(bytes);
-    let refused = |at| {
-        Reader::damaged_at(at, syncline_model::codec::Damage::NotAcceptable { what: "a place" })
-    };
+    let refused = |at| refused_at(at, "a place");
     let at = reader.offset();
     let entity = EntityName::new(reader.str()?).map_err(|_| refused(at))?;
     let at = reader.offset();
     let id = RecordId::new(reader.str()?).map_err(|_| refused(at))?;
     reader.finish()?;
-    Ok(SnapshotPlace { entity, id })
+    Ok(SnapshotPlace::Record { entity, id })
 }
 
 #[cfg(test)]
@@ -102,17 +146,20 @@ mod tests {
     fn a_cursor_is_read_back_from_its_text() {
         let mut log = Cursor::new(Incarnation(5));
         log.advance(PartitionId(0), Position(812)).unwrap();
-        let place = SnapshotPlace {
+        let place = SnapshotPlace::Record {
             entity: EntityName::new("tasks").unwrap(),
             id: RecordId::new("жмых/1").unwrap(),
         };
-        for snapshot in [None, Some(place)] {
-            let cursor = StreamCursor { log: log.clone(), snapshot };
-            let text = cursor.to_string();
-            assert_eq!(text.parse(), Ok(cursor));
-            for end in 0..text.len() {
-                let cut: Result<StreamCursor, _> = text[..end].parse();
-                assert!(cut.as_ref().is_err() || cut.unwrap().snapshot.is_none(), "cut at {end}");
+        let sealed = SnapshotPlace::Sealed([7; 40].into());
+        for snapshot in [None, Some(place), Some(sealed)] {
+            for scope in [None, Some(Scope(*b"a scope!"))] {
+                let cursor = StreamCursor { log: log.clone(), snapshot: snapshot.clone(), scope };
+                let text = cursor.to_string();
+                assert_eq!(text.parse(), Ok(cursor.clone()));
+                for end in 0..text.len() {
+                    let cut: Result<StreamCursor, _> = text[..end].parse();
+                    assert!(cut.is_err() || cut.unwrap() != cursor, "cut at {end}");
+                }
             }
         }
     }

@@ -80,6 +80,12 @@ pub const VIEWS_MAX: usize = 64;
 /// Most entities that one view names.
 pub const VIEW_ENTITIES_MAX: usize = 256;
 
+/// Longest name of a view, in bytes.
+pub const VIEW_NAME_BYTES_MAX: usize = 64;
+
+/// Longest parameters of a view, in bytes of JSON.
+pub const VIEW_PARAMS_BYTES_MAX: usize = 16 << 10;
+
 /// Messages with changes that may be unacknowledged, unless a client asks for another number.
 pub const WINDOW_DEFAULT: u32 = 64;
 

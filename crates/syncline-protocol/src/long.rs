@@ -21,7 +21,7 @@ pub use body::{
     read_client_message, read_hub_message, read_page, read_push, read_push_answer,
     write_client_message, write_hub_message, write_page, write_push, write_push_answer,
 };
-pub use hello::{read_problem, write_problem};
+pub use hello::{read_params, read_problem, write_problem};
 pub use operation::{read_operation, write_operation};
 
 pub(crate) use answer::{open_conflicts, push_outcome_rest, read_outcome_rest};

@@ -1,6 +1,7 @@
 //! Messages of a live connection, and the bodies of requests.
 
 use syncline_model::id::{ClientId, EntityName, Position};
+use syncline_model::json::Object;
 
 use crate::change::Change;
 use crate::cursor::StreamCursor;
@@ -44,8 +45,39 @@ pub struct Hello {
 pub struct Follow {
     /// The types of record; none for all that the client may see.
     pub entities: Vec<EntityName>,
+    /// A view that the hub knows by name, instead of entities.
+    pub view: Option<Box<NamedView>>,
     /// Where to go on; `None` begins with all records.
     pub cursor: Option<StreamCursor>,
+}
+
+/// A view that a hub was configured with, and what a client asks of it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NamedView {
+    /// Its name, at most [`VIEW_NAME_BYTES_MAX`] bytes.
+    ///
+    /// [`VIEW_NAME_BYTES_MAX`]: crate::limits::VIEW_NAME_BYTES_MAX
+    pub name: Box<str>,
+    /// Its parameters; the hub checks them.
+    pub params: Object,
+}
+
+impl Follow {
+    /// Follows entities from the beginning; none for all that the client may see.
+    pub fn entities(entities: Vec<EntityName>) -> Self {
+        Self { entities, ..Self::default() }
+    }
+
+    /// Follows a view from the beginning.
+    pub fn view(name: &str, params: Object) -> Self {
+        Self { view: Some(Box::new(NamedView { name: name.into(), params })), ..Self::default() }
+    }
+
+    /// Returns the same with another place to go on.
+    #[must_use]
+    pub fn at(self, cursor: Option<StreamCursor>) -> Self {
+        Self { cursor, ..self }
+    }
 }
 
 /// How the body of a binary message is compressed.

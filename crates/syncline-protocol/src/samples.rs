@@ -10,11 +10,11 @@ use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::text::ot::{Component, TextOperation};
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
-use syncline_model::json::{Leaf, Number};
+use syncline_model::json::{Leaf, Number, Object};
 use syncline_model::path::Path;
 
 use crate::change::{Change, Content, Gone, OpenConflict};
-use crate::cursor::{SnapshotPlace, StreamCursor};
+use crate::cursor::{Scope, SnapshotPlace, StreamCursor};
 use crate::limits::{COUNTER_MAX, WINDOW_MAX};
 use crate::message::{
     ClientMessage, Coding, Follow, Hello, HubMessage, Page, PushAnswer, Sent, Welcome,
@@ -212,12 +212,20 @@ pub(crate) fn change() -> impl Strategy<Value = Change> {
 }
 
 pub(crate) fn cursor() -> impl Strategy<Value = StreamCursor> {
-    let place = (entity(), id()).prop_map(|(entity, id)| SnapshotPlace { entity, id });
+    let place = prop_oneof![
+        (entity(), id()).prop_map(|(entity, id)| SnapshotPlace::Record { entity, id }),
+        vec(any::<u8>(), 1..60).prop_map(|bytes| SnapshotPlace::Sealed(bytes.into())),
+    ];
+    let scope = option::weighted(0.3, any::<[u8; 8]>().prop_map(Scope));
     let incarnation = prop_oneof![4 => Just(INCARNATION), 1 => Just(Incarnation(1))];
     let at = prop_oneof![0..=COUNTER_MAX, Just(0)];
-    (incarnation, at, option::weighted(0.3, place)).prop_map(|(incarnation, at, snapshot)| {
-        StreamCursor { snapshot, ..StreamCursor::at_position(incarnation, Position(at)) }
-    })
+    (incarnation, at, option::weighted(0.3, place), scope).prop_map(
+        |(incarnation, at, snapshot, scope)| StreamCursor {
+            snapshot,
+            scope,
+            ..StreamCursor::at_position(incarnation, Position(at))
+        },
+    )
 }
 
 pub(crate) fn page() -> impl Strategy<Value = Page> {
@@ -241,7 +249,14 @@ pub(crate) fn sent() -> impl Strategy<Value = Vec<Sent>> {
 
 pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
     let follow = (vec(entity(), 0..3), option::of(cursor()))
-        .prop_map(|(entities, cursor)| Follow { entities, cursor });
+        .prop_map(|(entities, cursor)| Follow::entities(entities).at(cursor));
+    let view =
+        (select(vec!["mine", "of a team"]), option::of(cursor())).prop_map(|(name, cursor)| {
+            let mut params = Object::new();
+            params.insert("team", name);
+            Follow::view(name, params).at(cursor)
+        });
+    let follow = prop_oneof![follow, view];
     let client = ClientId::new("phone-7").unwrap();
     let hello = (any::<u32>(), vec(follow, 0..3), codings(), 1..=WINDOW_MAX).prop_map(
         move |(protocol, views, accept, window)| {

@@ -190,10 +190,8 @@ impl Working {
     }
 
     async fn page(&self, after: Position) -> Option<Paged> {
-        let follow = Follow {
-            entities: self.feed.entities.clone(),
-            cursor: Some(self.served.cursor(after)),
-        };
+        let follow = Follow::entities(self.feed.entities.clone());
+        let follow = follow.at(Some(self.served.cursor(after)));
         let viewer = Writer::new("feed").expect("invariant: a word is the name of a writer");
         let served = self.served.clone();
         let read = move || served.page(&follow, &viewer, Limits::default());

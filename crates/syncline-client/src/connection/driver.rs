@@ -581,5 +581,5 @@ fn follow(state: &State, options: &Options) -> Result<Follow, StoreError> {
     let entities = options.entities.iter().filter_map(|entity| EntityName::new(entity).ok());
     let mut entities: Vec<EntityName> = entities.collect();
     entities.sort_unstable();
-    Ok(Follow { entities, cursor: state.store.rows().cursor(0)? })
+    Ok(Follow::entities(entities).at(state.store.rows().cursor(0)?))
 }

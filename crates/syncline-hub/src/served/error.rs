@@ -41,6 +41,9 @@ pub enum ServeError {
         /// Where the cursor stands.
         position: Position,
     },
+    /// The hub was configured with no view of that name.
+    #[error("the hub has no view of this name")]
+    ViewUnknown,
     /// The hub does not serve the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
@@ -62,6 +65,7 @@ impl ServeError {
             Self::Cursor(error) => error.code(),
             Self::CursorAhead { .. } => "CURSOR_AHEAD",
             Self::CursorExpired { .. } => "CURSOR_EXPIRED",
+            Self::ViewUnknown => "VIEW_UNKNOWN",
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::TooFarBack { .. } => "HISTORY_TOO_FAR",
         }

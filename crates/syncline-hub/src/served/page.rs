@@ -69,6 +69,9 @@ impl Served {
         viewer: &Writer,
         limits: Limits,
     ) -> Result<Paged, ServeError> {
+        if follow.view.is_some() {
+            return Err(ServeError::ViewUnknown);
+        }
         if let Some(cursor) = &follow.cursor {
             cursor.log.require(self.incarnation())?;
         }
@@ -86,7 +89,7 @@ impl Served {
         }
         match cursor {
             None => reading.snapshot(self.cursor(end), None),
-            Some(StreamCursor { log, snapshot: Some(place) }) => {
+            Some(StreamCursor { log, snapshot: Some(place), .. }) => {
                 reading.snapshot(StreamCursor::at(log), Some(place))
             }
             Some(cursor) => reading.log(cursor.position()),
@@ -151,9 +154,9 @@ impl Reading<'_> {
         let (mut seen, mut looked_at) = (place.clone(), 0);
         let mut is_full = false;
         for scan in self.record_scans(place.as_ref()) {
-            let behind = seen.as_ref().map(|SnapshotPlace { entity, id }| Key::Record {
-                entity: entity.clone(),
-                id: id.clone(),
+            let behind = seen.as_ref().and_then(|place| match place.clone() {
+                SnapshotPlace::Record { entity, id } => Some(Key::Record { entity, id }),
+                SnapshotPlace::Sealed(_) => None,
             });
             self.rows.scan(&scan, behind.as_ref(), usize::MAX, &mut |key, bytes| {
                 let Key::Record { entity, id } = key else { return ControlFlow::Continue(()) };
@@ -163,7 +166,7 @@ impl Reading<'_> {
                 if is_full {
                     return ControlFlow::Break(());
                 }
-                seen = Some(SnapshotPlace { entity: entity.clone(), id: id.clone() });
+                seen = Some(SnapshotPlace::Record { entity: entity.clone(), id: id.clone() });
                 ControlFlow::Continue(())
             })?;
             if is_full {
@@ -177,7 +180,7 @@ impl Reading<'_> {
         };
         let more = is_full || log.position() < self.end;
         let snapshot = seen.filter(|_| !is_through);
-        Ok(paged(filling, StreamCursor { log: log.log, snapshot }, more, true))
+        Ok(paged(filling, StreamCursor { log: log.log, snapshot, scope: None }, more, true))
     }
 
     /// Returns the stretches of records that are left behind a place, in their order.
@@ -185,7 +188,11 @@ impl Reading<'_> {
         if self.wanted.is_empty() {
             return vec![Scan::AllRecords];
         }
-        let is_left = |entity: &&EntityName| place.is_none_or(|place| place.entity <= **entity);
+        let begun = place.and_then(|place| match place {
+            SnapshotPlace::Record { entity, .. } => Some(entity),
+            SnapshotPlace::Sealed(_) => None,
+        });
+        let is_left = |entity: &&EntityName| begun.is_none_or(|begun| *begun <= **entity);
         let left = self.wanted.iter().filter(is_left);
         left.map(|entity| Scan::Records { entity: entity.clone() }).collect()
     }

@@ -268,7 +268,7 @@ fn a_cursor_of_another_life_or_from_ahead_is_refused_and_a_copy_is_another_life(
     let ahead = served.cursor(Position(7));
     let viewer = Writer::new("a").unwrap();
     let page = |served: &Served, cursor| {
-        let follow = Follow { entities: Vec::new(), cursor: Some(cursor) };
+        let follow = Follow::default().at(Some(cursor));
         served.page(&follow, &viewer, Limits::default())
     };
     assert_eq!(page(&served, ahead).unwrap_err().code(), "CURSOR_AHEAD");

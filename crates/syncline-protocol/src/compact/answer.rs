@@ -65,8 +65,9 @@ pub(super) fn push_cursor(
     cursor: &StreamCursor,
     incarnation: Option<Incarnation>,
 ) {
-    let StreamCursor { log, snapshot } = cursor;
+    let StreamCursor { log, snapshot, scope } = cursor;
     let is_plain = snapshot.is_none()
+        && scope.is_none()
         && Some(log.incarnation()) == incarnation
         && log.positions().all(|(partition, _)| partition == PartitionId(0));
     if is_plain {

@@ -1,14 +1,15 @@
 //! How a conversation begins, and problems, in the long form.
 
 use syncline_model::id::ClientId;
+use syncline_model::json::{Json, Object, parse};
 
 use crate::cursor::StreamCursor;
 use crate::error::MessageError;
 use crate::limits::{
-    MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX, WINDOW_DEFAULT,
-    WINDOW_MAX,
+    MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, VIEW_ENTITIES_MAX, VIEW_NAME_BYTES_MAX,
+    VIEW_PARAMS_BYTES_MAX, VIEWS_MAX, WINDOW_DEFAULT, WINDOW_MAX,
 };
-use crate::message::{Coding, Follow, Hello, Welcome};
+use crate::message::{Coding, Follow, Hello, NamedView, Welcome};
 use crate::part::{Members, Part, at_most};
 use crate::problem::Problem;
 use crate::text::JsonText;
@@ -44,15 +45,54 @@ pub(crate) fn hello_of(part: &Part<'_>) -> Result<Hello, MessageError> {
 
 fn follow_of(part: &Part<'_>) -> Result<Follow, MessageError> {
     let members = part.members("a view")?;
-    members.only(&["entities", "cursor"])?;
+    members.only(&["entities", "view", "params", "cursor"])?;
     let entities = match members.get("entities") {
         None => Vec::new(),
         Some(entities) => entities.elements("entities", VIEW_ENTITIES_MAX)?,
     };
+    let view = named_view_of(&members)?;
+    if view.is_some() && !entities.is_empty() {
+        return Err(part.form("a view", "entities or the name of a view, not both"));
+    }
     Ok(Follow {
         entities: entities.iter().map(Part::entity).collect::<Result<_, _>>()?,
+        view: view.map(Box::new),
         cursor: members.get("cursor").map(|cursor| cursor_of(&cursor)).transpose()?,
     })
+}
+
+fn named_view_of(members: &Members<'_>) -> Result<Option<NamedView>, MessageError> {
+    let (view, params) = (members.get("view"), members.get("params"));
+    let Some(view) = view else {
+        return match params {
+            Some(params) => Err(params.form("params", "the name of a view beside it")),
+            None => Ok(None),
+        };
+    };
+    let name = view.string("view")?;
+    at_most("bytes of the name of a view", name.len(), VIEW_NAME_BYTES_MAX)?;
+    let params = match params {
+        None => Object::new(),
+        Some(params) => params_of(&params)?,
+    };
+    Ok(Some(NamedView { name: name.into(), params }))
+}
+
+fn params_of(part: &Part<'_>) -> Result<Object, MessageError> {
+    at_most("bytes of parameters", part.bytes.len(), VIEW_PARAMS_BYTES_MAX)?;
+    match parse(part.bytes).map_err(part.json_error("params"))? {
+        Json::Object(params) => Ok(params),
+        _ => Err(part.form("params", "an object")),
+    }
+}
+
+/// Reads the parameters of a view, as they stand in an address.
+///
+/// # Errors
+///
+/// [`MessageError`] if they are no object, or too long.
+pub fn read_params(bytes: &[u8]) -> Result<Object, MessageError> {
+    params_of(&Part::whole(bytes, VIEW_PARAMS_BYTES_MAX)?)
 }
 
 pub(super) fn cursor_of(part: &Part<'_>) -> Result<StreamCursor, MessageError> {
@@ -75,8 +115,15 @@ pub(crate) fn push_hello(text: &mut JsonText, hello: &Hello) {
     let Hello { protocol, client, views, accept, window } = hello;
     text.open('{').key("protocol").raw(protocol).key("client").string(client.as_str());
     text.key("views").open('[');
-    for Follow { entities, cursor } in views {
+    for Follow { entities, view, cursor } in views {
         text.open('{');
+        if let Some(view) = view {
+            text.key("view").string(&view.name);
+            if !view.params.is_empty() {
+                let params = Json::Object(view.params.clone());
+                text.key("params").raw(params.to_compact_string());
+            }
+        }
         if !entities.is_empty() {
             text.key("entities").strings(entities.iter().map(|entity| entity.as_str()));
         }

@@ -34,7 +34,7 @@ pub(super) async fn events(asked: Asked) -> Answer {
     let permit = Permit::of(&asked)?;
     let (sender, receiver) = mpsc::channel::<Bytes>(EVENTS_WAITING);
     let follower = asked.desk.feeds.follow(&entities, &asked.desk.served, &asked.desk.end);
-    let streaming = Streaming { asked, sender, follow: Follow { entities, cursor: None } };
+    let streaming = Streaming { asked, sender, follow: Follow::entities(entities) };
     tokio::spawn(async move {
         match cursor {
             Ok(cursor) => streaming.begin(cursor, follower, permit).await,

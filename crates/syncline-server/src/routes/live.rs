@@ -222,6 +222,10 @@ impl Connection {
             && let Some(hello) = self.session.hello()
         {
             self.is_greeted = true;
+            if hello.views.iter().any(|view| view.view.is_some()) {
+                let problem = ServeError::ViewUnknown.problem();
+                return self.session.handle_end(Close::Denied, Some(problem));
+            }
             let desk = &self.asked.desk;
             let follow = |view: &Follow| desk.feeds.follow(&view.entities, &desk.served, &desk.end);
             self.followers = hello.views.iter().map(follow).collect();

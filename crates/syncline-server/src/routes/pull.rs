@@ -26,7 +26,7 @@ pub(super) async fn pull(asked: Asked) -> Answer {
     let wait_s = asked.query.number("wait", 0..=PULL_WAIT_MS_MAX / 1_000)?.unwrap_or(0);
     let deadline = Instant::now() + Duration::from_secs(wait_s);
     reached(&asked, deadline).await?;
-    let mut follow = Follow { entities, cursor };
+    let mut follow = Follow::entities(entities).at(cursor);
     let mut end = asked.desk.end.clone();
     let mut stopping = asked.state.stopping.clone();
     loop {

@@ -108,7 +108,7 @@ fn status(error: &ServeError) -> StatusCode {
         ServeError::Cursor(_)
         | ServeError::CursorAhead { .. }
         | ServeError::CursorExpired { .. } => StatusCode::GONE,
-        ServeError::EntityUnknown => StatusCode::NOT_FOUND,
+        ServeError::EntityUnknown | ServeError::ViewUnknown => StatusCode::NOT_FOUND,
         ServeError::TooFarBack { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         _ => match error.code() {
             "CONFLICT_NOT_FOUND" => StatusCode::NOT_FOUND,

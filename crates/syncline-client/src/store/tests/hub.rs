@@ -52,10 +52,10 @@ impl FakeHub {
     ) -> Page {
         let place = place.map(|id| {
             let (entity, id) = key(id);
-            SnapshotPlace { entity, id }
+            SnapshotPlace::Record { entity, id }
         });
         let more = place.is_some();
-        let cursor = StreamCursor { log: Self::cursor(began), snapshot: place };
+        let cursor = StreamCursor { log: Self::cursor(began), snapshot: place, scope: None };
         Page { changes, cursor, more, is_snapshot: true }
     }
 

@@ -108,7 +108,7 @@ impl<E> View<E> {
             return None;
         }
         self.is_asked = true;
-        Some(Follow { entities: self.follow.entities.clone(), cursor: self.cursor.clone() })
+        Some(self.follow.clone().at(self.cursor.clone()))
     }
 
     /// Takes in the page that was asked for.

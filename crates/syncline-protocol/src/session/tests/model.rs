@@ -195,7 +195,10 @@ impl Model {
     }
 
     fn snapshot_page(&self, follow: &Follow, began: u64, place: Option<SnapshotPlace>) -> Page {
-        let after = place.map(|place| (place.entity, place.id));
+        let after = place.and_then(|place| match place {
+            SnapshotPlace::Record { entity, id } => Some((entity, id)),
+            SnapshotPlace::Sealed(_) => None,
+        });
         let is_next = |key: &&Key| after.as_ref().is_none_or(|after| *key > after);
         let told = |key: &Key| {
             let (at, fields) = self.state_at(key, u64::MAX);
@@ -209,7 +212,7 @@ impl Model {
         let mut cursor = self.cursor(began);
         if let Some(last) = changes.last().filter(|_| is_more) {
             cursor.snapshot =
-                Some(SnapshotPlace { entity: last.entity.clone(), id: last.id.clone() });
+                Some(SnapshotPlace::Record { entity: last.entity.clone(), id: last.id.clone() });
         }
         Page { changes, cursor, more: is_more || began < self.position(), is_snapshot: true }
     }

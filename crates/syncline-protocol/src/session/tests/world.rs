@@ -122,7 +122,7 @@ impl World {
         let page_changes = *random.pick(&[1, 2, 100]);
         let hub = Model::new(page_changes, Random::new(random.next()));
         let entity = |name: &str| EntityName::new(name).unwrap();
-        let follow = |entities: Vec<EntityName>| Follow { entities, cursor: None };
+        let follow = |entities: Vec<EntityName>| Follow::entities(entities);
         let mut shells = Vec::new();
         for index in 0..2 + random.below(2) {
             let views = match random.below(4) {
@@ -554,7 +554,7 @@ impl World {
 
 /// Returns what is new for a kind of view, if anything is.
 fn live(hub: &mut Model, entities: &[EntityName], from: &mut u64, to: u64) -> Option<Arc<Live>> {
-    let follow = Follow { entities: entities.to_vec(), cursor: None };
+    let follow = Follow::entities(entities.to_vec());
     let page = hub.log_page(&follow, *from, to, usize::MAX);
     if page.changes.is_empty() {
         return None;
