@@ -11,7 +11,7 @@
 //! | start and stop a server | [`Server`], [`Settings`] |
 //! | every route, and who may use it | [`routes::TABLE`] |
 //! | from a request to its route | `router.rs`, `asked.rs` |
-//! | access tokens, roles, tickets | `access/` |
+//! | access tokens, roles, tickets, other issuers | `access/` |
 //! | hubs of their own | `hubs.rs` |
 //! | changes made once for many | `feed.rs` |
 //! | what is said when something is refused | `problem.rs` |
@@ -42,7 +42,7 @@ mod state;
 mod tls;
 mod writers;
 
-pub use access::Role;
+pub use access::{IssuerError, IssuerSettings, KeysError, Role};
 pub use hubs::{OpenError, Opened};
 pub use rate::Rate;
 pub use server::{Server, StartError};

@@ -23,6 +23,8 @@ pub(crate) struct Metrics {
     seconds: Family<Labels<1>, Histogram>,
     /// Operations of clients, by what became of them.
     pub(crate) operations: Family<Labels<1>, Counter>,
+    /// Tokens of other issuers that were refused, by why.
+    refused: Family<Labels<1>, Counter>,
     /// Connections that follow changes.
     pub(crate) streams: Gauge,
     /// Changes that were sent.
@@ -42,6 +44,12 @@ impl Metrics {
         registry.register("http_request_seconds", "Time until an answer", seconds.clone());
         let operations = Family::default();
         registry.register("operations", "Operations of clients", operations.clone());
+        let refused = Family::default();
+        registry.register(
+            "issued_tokens_refused",
+            "Tokens of other issuers that were refused",
+            refused.clone(),
+        );
         let streams = Gauge::default();
         registry.register("streams_open", "Connections that follow changes", streams.clone());
         let changes = Counter::default();
@@ -60,6 +68,7 @@ impl Metrics {
             requests,
             seconds,
             operations,
+            refused,
             streams,
             changes,
             backup_behind,
@@ -88,6 +97,11 @@ impl Metrics {
     /// Notes operations that came to the same.
     pub(crate) fn operations(&self, status: &'static str, count: u64) {
         self.operations.get_or_create(&[("status", status.to_owned())]).inc_by(count);
+    }
+
+    /// Notes a token of another issuer that was refused.
+    pub(crate) fn refused(&self, why: &'static str) {
+        self.refused.get_or_create(&[("why", why.to_owned())]).inc();
     }
 
     /// Returns all of it as text.

@@ -16,9 +16,9 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::access::Caller;
+use crate::access::{Caller, now_ms};
 use crate::asked::{Asked, Query, bearer};
-use crate::hubs::Desk;
+use crate::hubs::{Desk, HubName};
 use crate::limits::{COMPRESSED_BYTES_MIN, REQUEST_TIME_MAX};
 use crate::problem::{Problem, Refusal};
 use crate::rate::Quota;
@@ -188,12 +188,12 @@ async fn carry_out(
     let query = Query::read(parts.uri.query().unwrap_or_default(), route);
     let caller = match route.access {
         Access::Everybody => None,
-        Access::Roles(_) => Some(by_token(&parts.headers, &desk)?),
+        Access::Roles(_) => Some(by_token(&parts.headers, state, &desk)?),
         Access::RolesOrTicket(_) => {
             let ticket = query.as_ref().ok().and_then(|query| query.text("ticket"));
             Some(match ticket {
                 Some(ticket) => by_ticket(ticket, &desk)?,
-                None => by_token(&parts.headers, &desk)?,
+                None => by_token(&parts.headers, state, &desk)?,
             })
         }
     };
@@ -222,8 +222,16 @@ async fn carry_out(
     (route.handler)(asked).await
 }
 
-fn by_token(headers: &HeaderMap, desk: &Desk) -> Result<Caller, Problem> {
+fn by_token(headers: &HeaderMap, state: &State, desk: &Desk) -> Result<Caller, Problem> {
     let token = bearer(headers)?.ok_or(Refusal::TokenMissing)?;
+    if state.issuers.may_know(token) {
+        let hub = desk.name.as_ref().map(HubName::as_str);
+        let found = state.issuers.find(token, hub, now_ms());
+        return found.map_err(|why| {
+            state.metrics.refused(why.as_str());
+            Refusal::TokenInvalid.into()
+        });
+    }
     Ok(desk.tokens.find(token).ok_or(Refusal::TokenInvalid)?)
 }
 

@@ -22,6 +22,7 @@ use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 
+use crate::access::{IssuerError, Issuers};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
     CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
@@ -64,6 +65,9 @@ pub enum StartError {
         #[source]
         source: io::Error,
     },
+    /// Another issuer of tokens.
+    #[error(transparent)]
+    Issuer(#[from] IssuerError),
     /// A hub.
     #[error(transparent)]
     Open(#[from] OpenError),
@@ -79,6 +83,7 @@ impl StartError {
             Self::Unsafe(error) => error.code(),
             Self::Tls(_) => "SERVE_TLS_INVALID",
             Self::Listen { .. } => "SERVE_LISTEN_FAILED",
+            Self::Issuer(error) => error.code(),
             Self::Open(error) => error.code(),
             Self::Random => "RANDOM_UNAVAILABLE",
         }
@@ -93,6 +98,7 @@ impl Server {
     /// [`StartError`]; nothing listens then.
     pub async fn start(settings: &Settings, hub: impl Into<Opened>) -> Result<Self, StartError> {
         settings.check()?;
+        let issuers = Issuers::open(&settings.issuers)?;
         let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
         let listener = TcpListener::bind(settings.listen).await;
         let listener =
@@ -108,6 +114,7 @@ impl Server {
         let (streams, streams_ended) = mpsc::channel(1);
         let state = Arc::new(State {
             hubs,
+            issuers,
             rates: Rates::new(settings.rate),
             metrics: Metrics::new(),
             origins: settings.origin_values()?,

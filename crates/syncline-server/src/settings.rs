@@ -7,6 +7,7 @@ use axum::http::HeaderValue;
 use syncline_engine::operate::Entities;
 use thiserror::Error;
 
+use crate::access::IssuerSettings;
 use crate::limits::{RATE_REQUESTS, RATE_WINDOW};
 use crate::rate::Rate;
 
@@ -25,6 +26,8 @@ pub struct Settings {
     pub tls: Option<TlsFiles>,
     /// Sites whose pages may ask, such as `https://app.example`.
     pub origins: Vec<String>,
+    /// Others whose tokens are taken.
+    pub issuers: Vec<IssuerSettings>,
     /// How many requests one token may make.
     pub rate: Rate,
     /// What is allowed although it is unsafe.
@@ -113,6 +116,7 @@ impl Settings {
             entities,
             tls: None,
             origins: Vec::new(),
+            issuers: Vec::new(),
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
             allowed: Allowed::default(),
         }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use axum::http::HeaderValue;
 use tokio::sync::{Semaphore, mpsc, watch};
 
+use crate::access::Issuers;
 use crate::hubs::Hubs;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -14,6 +15,7 @@ use crate::rate::Rates;
 /// What all requests of one server share.
 pub(crate) struct State {
     pub(crate) hubs: Hubs,
+    pub(crate) issuers: Issuers,
     pub(crate) rates: Rates,
     pub(crate) metrics: Metrics,
     /// Sites whose pages may ask, by `Origin`.

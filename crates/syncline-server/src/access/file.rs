@@ -78,7 +78,7 @@ fn row_of(row: &Object) -> Option<TokenRow> {
             None => Object::new(),
             Some(claims) => claims.as_object()?.clone(),
         },
-        hash: blake3::Hash::from_hex(text("hash")??).ok()?,
+        hash: Some(blake3::Hash::from_hex(text("hash")??).ok()?),
     })
 }
 
@@ -109,7 +109,9 @@ pub(super) fn write<'r>(
         if !row.claims.is_empty() {
             document.insert("claims", row.claims.clone());
         }
-        document.insert("hash", row.hash.to_hex().as_str());
+        if let Some(hash) = row.hash {
+            document.insert("hash", hash.to_hex().as_str());
+        }
         Json::Object(document)
     });
     let tokens = Json::Array(rows.collect());

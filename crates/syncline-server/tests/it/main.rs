@@ -18,6 +18,7 @@ mod changes;
 mod conflicts;
 mod house;
 mod hubs;
+mod issuers;
 mod live;
 mod records;
 mod refusals;
