@@ -124,6 +124,7 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         origins: serve.origin.clone(),
         backup_to: serve.backup_to.clone(),
+        issuers: loaded.config.issuers.clone(),
         rate: Rate { requests: serve.rate, window: RATE_WINDOW },
         allowed: Allowed {
             plaintext: serve.allow_plaintext,

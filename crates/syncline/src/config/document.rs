@@ -21,6 +21,7 @@ pub(super) struct Document {
     pub(super) links: Ordered<LinkText>,
     pub(super) roles: Ordered<Vec<String>>,
     pub(super) permissions: Vec<PermissionText>,
+    pub(super) issuers: Vec<IssuerText>,
     pub(super) limits: LimitsText,
     pub(super) notify: NotifyText,
 }
@@ -135,6 +136,16 @@ pub(super) struct PermissionText {
     pub(super) domain: Option<String>,
     pub(super) entities: Option<Vec<String>>,
     pub(super) allow: Vec<String>,
+}
+
+/// Somebody else whose access tokens a hub that is served takes.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IssuerText {
+    pub(super) name: String,
+    pub(super) audience: String,
+    pub(super) keys: PathBuf,
+    pub(super) roles: Option<Vec<String>>,
 }
 
 /// Limits and guards.

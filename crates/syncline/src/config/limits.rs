@@ -32,6 +32,9 @@ pub(super) const IDENTIFY_MAX: usize = 8;
 /// Most users and roles that a role or an approval names.
 pub(super) const PEOPLE_MAX: usize = 1_000;
 
+/// Most other issuers of access tokens. A token is held against all of them.
+pub(super) const ISSUERS_MAX: usize = 16;
+
 /// Most kinds of field that the policies of two domains may tell apart, where they are held against
 /// each other. A thousand rules without wildcards make a thousand.
 pub(super) const FIELD_KINDS_MAX: usize = 4_096;

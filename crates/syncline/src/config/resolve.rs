@@ -3,6 +3,7 @@
 mod access;
 mod domains;
 mod entities;
+mod issuers;
 mod links;
 
 use std::path::PathBuf;
@@ -59,6 +60,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
     Ok(Config {
         state: start.state(document.state.as_deref())?,
         permissions: access::permissions(&document.permissions, &domain_names, &entities)?,
+        issuers: issuers::resolve(&document.issuers, start)?,
         roles,
         limits: access::limits(&document.limits)?,
         guard: access::guard(&document.limits)?,

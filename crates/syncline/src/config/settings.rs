@@ -7,6 +7,7 @@ use syncline_merge::rules::Approver;
 use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
 use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
+use syncline_server::IssuerSettings;
 
 /// Everything that a run needs to know before it reads a record.
 #[derive(Clone, Debug)]
@@ -21,6 +22,9 @@ pub struct Config {
     pub links: Vec<Link>,
     /// Who may read and write what.
     pub permissions: Permissions,
+    /// Others whose access tokens a hub that is served takes; relative paths of keys were joined with
+    /// the configuration's folder.
+    pub issuers: Vec<IssuerSettings>,
     /// The users who have each role.
     pub roles: BTreeMap<String, Vec<String>>,
     /// What one run may read and how long it may take.

@@ -40,6 +40,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("[roles]\n\"a b\" = [\"c\"]",                            "2:1",  "roles.\"a b\"", "name of a role"),
     ("[roles]\na = []",                                         "2:1",  "roles.a", "names nobody"),
     ("[roles]\na = [\"\"]",                                     "2:6",  "roles.a[0]", "empty"),
+    ("[[issuers]]\nname = \"i\"\naudience = \"\"\nkeys = \"k\"", "3:1", "issuers[0].audience", "is empty"),
+    ("[[issuers]]\nname = \"i\"\naudience = \"a\"\nkeys = \"k\"\nroles = [\"root\"]", "5:10", "issuers[0].roles[0]", "unknown role"),
     ("[entities.a.fields]\n\"/**/x\" = \"max\"",             "2:1",  "entities.a.fields.\"/**/x\"", "only at the end"),
     ("[links.l]\nsource = \"personal\"\ntarget = \"home\"",  "3:1",  "links.l.target", "no domain is called `home`"),
     ("[links.l]\nsource = \"personal\"\ntarget = \"personal\"", "3:1", "links.l.target", "source as well"),

@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::document::{
-    ConditionText, Document, DomainText, EntityText, FieldDetail, FieldPolicyText, LimitsText,
-    LinkText, NotifyText, PermissionText, PolicyText,
+    ConditionText, Document, DomainText, EntityText, FieldDetail, FieldPolicyText, IssuerText,
+    LimitsText, LinkText, NotifyText, PermissionText, PolicyText,
 };
 use super::*;
 
@@ -82,6 +82,9 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[links.l]\nsource = \"personal\"\ntarget = \"business\"\nentities = []",
         "[[permissions]]\nuser = \"a\"",
         "[[permissions]]\nuser = \"a\"\nallow = [\"own\"]",
+        "[[issuers]]\nname = \"\"\naudience = \"a\"\nkeys = \"k\"",
+        "[[issuers]]\nname = \"i\"\naudience = \"a/\"\nkeys = \"k\"",
+        "[[issuers]]\nname = \"i\"\naudience = \"a\"\nkeys = \"k\"\nroles = [\"root\"]",
         "[limits]\nitems_per_entity = 0",
         "[limits]\nbytes_per_run = \"many\"",
         "[limits]\nrun_time = \"5\"",
@@ -127,6 +130,7 @@ fn schema_and_code_have_the_same_members() {
         ("/$defs/field/properties", members::<FieldDetail>()),
         ("/$defs/link/properties", members::<LinkText>()),
         ("/$defs/permission/properties", members::<PermissionText>()),
+        ("/$defs/issuer/properties", members::<IssuerText>()),
         ("/$defs/limits/properties", members::<LimitsText>()),
         ("/$defs/notify/properties", members::<NotifyText>()),
     ];
