@@ -23,6 +23,7 @@
 //! - **Input is never trusted.** Every reader is bounded and answers with an error, whatever it gets.
 
 pub mod change;
+pub mod checksum;
 pub mod compact;
 pub mod compress;
 pub mod cursor;

@@ -25,6 +25,8 @@ pub use hello::{read_params, read_problem, write_problem};
 pub use operation::{read_operation, write_operation};
 
 pub(crate) use answer::{open_conflicts, push_outcome_rest, read_outcome_rest};
-pub(crate) use body::view_of;
-pub(crate) use hello::{hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of};
+pub(crate) use body::{checksum_of, view_of};
+pub(crate) use hello::{
+    backed_up_of, hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of,
+};
 pub(crate) use operation::member_key;

@@ -4,6 +4,7 @@ use syncline_model::id::{ClientId, EntityName, Position};
 use syncline_model::json::Object;
 
 use crate::change::Change;
+use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
@@ -22,6 +23,18 @@ pub enum ClientMessage {
         view: u32,
         /// The cursor that came with them.
         cursor: StreamCursor,
+    },
+    /// Say what the records of a view add up to, once all of it is told.
+    Check {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+    },
+    /// What the client holds of a view was compared with what the hub said last that it is.
+    Checked {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+        /// Whether both are the same.
+        is_equal: bool,
     },
 }
 
@@ -122,6 +135,17 @@ pub enum HubMessage {
         /// The changes and where they end.
         page: Page,
     },
+    /// The backup of the hub has come so far.
+    BackedUp(Position),
+    /// What the records of a view add up to, once everything up to the cursor is stored.
+    Checksum {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+        /// As of where that is.
+        cursor: StreamCursor,
+        /// What they add up to.
+        checksum: Checksum,
+    },
     /// Something was wrong.
     Problem(Problem),
 }
@@ -143,6 +167,19 @@ pub struct Welcome {
     pub push_operations_max: usize,
     /// Longest message, in bytes.
     pub message_bytes_max: usize,
+    /// What the hub keeps.
+    pub keeping: Keeping,
+}
+
+/// What a hub keeps beyond its own disk, and of a client's operations.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Keeping {
+    /// Up to where in the log a backup has everything; `None` without one. What is behind it is lost
+    /// with the hub's disk: the client keeps its operations until they are before it.
+    pub backed_up: Option<Position>,
+    /// The highest counter of the client of which the hub has no result any more: whatever was
+    /// acknowledged up to it is part of the hub's records. 0 if there is none.
+    pub floor: u64,
 }
 
 /// The body of a push.

@@ -17,7 +17,7 @@ use crate::change::{Change, Content, Gone, OpenConflict};
 use crate::cursor::{Scope, SnapshotPlace, StreamCursor};
 use crate::limits::{COUNTER_MAX, WINDOW_MAX};
 use crate::message::{
-    ClientMessage, Coding, Follow, Hello, HubMessage, Page, PushAnswer, Sent, Welcome,
+    ClientMessage, Coding, Follow, Hello, HubMessage, Keeping, Page, PushAnswer, Sent, Welcome,
 };
 use crate::operation::Operation;
 use crate::order::normalised;
@@ -267,13 +267,22 @@ pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
         hello,
         sent().prop_map(ClientMessage::Push),
         (0..64_u32, cursor()).prop_map(|(view, cursor)| ClientMessage::Ack { view, cursor }),
+        (0..64_u32).prop_map(|view| ClientMessage::Check { view }),
+        (0..64_u32, any::<bool>())
+            .prop_map(|(view, is_equal)| ClientMessage::Checked { view, is_equal }),
     ]
 }
 
 pub(crate) fn hub_message() -> impl Strategy<Value = HubMessage> {
     let numbers = (any::<u32>(), 0..=COUNTER_MAX, any::<u32>());
-    let welcome = (numbers, codings(), 0..1_000_usize, 0..1_000_usize).prop_map(
-        |((protocol, heartbeat_ms, window), accept, push_operations_max, message_bytes_max)| {
+    let position = || (0..=COUNTER_MAX).prop_map(Position);
+    let keeping = (option::of(position()), prop_oneof![Just(0), 0..=COUNTER_MAX])
+        .prop_map(|(backed_up, floor)| Keeping { backed_up, floor });
+    let limits = (0..1_000_usize, 0..1_000_usize);
+    let sum = "[0-9a-f]{32}".prop_map(|sum| sum.parse().unwrap());
+    let welcome = (numbers, codings(), limits, keeping).prop_map(
+        |((protocol, heartbeat_ms, window), accept, limits, keeping)| {
+            let (push_operations_max, message_bytes_max) = limits;
             HubMessage::Welcome(Welcome {
                 protocol,
                 incarnation: INCARNATION.to_string().into(),
@@ -282,6 +291,7 @@ pub(crate) fn hub_message() -> impl Strategy<Value = HubMessage> {
                 accept,
                 push_operations_max,
                 message_bytes_max,
+                keeping,
             })
         },
     );
@@ -289,6 +299,12 @@ pub(crate) fn hub_message() -> impl Strategy<Value = HubMessage> {
         welcome,
         answer().prop_map(HubMessage::Results),
         (0..64_u32, page()).prop_map(|(view, page)| HubMessage::Changes { view, page }),
+        position().prop_map(HubMessage::BackedUp),
+        (0..64_u32, cursor(), sum).prop_map(|(view, cursor, checksum)| HubMessage::Checksum {
+            view,
+            cursor,
+            checksum
+        }),
         problem().prop_map(HubMessage::Problem),
     ]
 }

@@ -74,6 +74,19 @@ impl JsonText {
 
     /// Writes a record as an object.
     pub(crate) fn record(&mut self, fields: &Fields) -> &mut Self {
+        self.object(fields, |text, leaf| {
+            text.raw(leaf);
+        })
+    }
+
+    /// Writes a record as an object, in canonical form.
+    pub(crate) fn canonical_record(&mut self, fields: &Fields) -> &mut Self {
+        self.object(fields, |text, leaf| {
+            text.raw(leaf.canonical());
+        })
+    }
+
+    fn object(&mut self, fields: &Fields, write: impl Fn(&mut Self, &Leaf)) -> &mut Self {
         self.open('{');
         let mut above = Path::root();
         for (path, leaf) in fields {
@@ -92,7 +105,7 @@ impl JsonText {
                     above = above.within_key(&key);
                 }
             }
-            self.raw(leaf);
+            write(self, leaf);
         }
         for _ in 0..above.depth() {
             self.close('}');

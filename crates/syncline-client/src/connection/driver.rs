@@ -332,6 +332,7 @@ impl<'a> Driver<'a> {
                     self.store_settled(&mut settled, now_ms)?;
                     self.store_page(view, &page, begins, now_ms)?;
                 }
+                Some(Store::Checksum { .. }) => {}
                 None => return self.store_settled(&mut settled, now_ms),
             }
         }

@@ -17,7 +17,7 @@ use syncline_model::id::Writer;
 use syncline_protocol::compact::{HubWriter, Names, Reader};
 use syncline_protocol::compress::decompress;
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
-use syncline_protocol::message::{Coding, PushAnswer};
+use syncline_protocol::message::{Coding, Keeping, PushAnswer};
 use syncline_protocol::session::hub::{Greeting, Outgoing, PageFailure, Session};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -185,7 +185,11 @@ async fn serve(stream: TcpStream, served: Served, told: Arc<Told>) {
     let Ok(socket) = accept_hdr_async(stream, Gate(Arc::clone(&told))).await else { return };
     let incarnation = served.incarnation();
     let accept = vec![Coding::ZstdDict, Coding::Zstd];
-    let greeting = Greeting { incarnation: incarnation.to_string().into(), accept };
+    let greeting = Greeting {
+        incarnation: incarnation.to_string().into(),
+        accept,
+        keeping: Keeping::default(),
+    };
     let (moved, mut position) = watch::channel(served.position());
     let _watch = served.watch(move |position| {
         let _ = moved.send(position);

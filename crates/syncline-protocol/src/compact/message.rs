@@ -15,7 +15,8 @@ use crate::limits::{
     PUSH_OPERATIONS_MAX,
 };
 use crate::long::{
-    hello_of, problem_of, push_hello, push_problem, push_welcome, view_of, welcome_of,
+    backed_up_of, checksum_of, hello_of, problem_of, push_hello, push_problem, push_welcome,
+    view_of, welcome_of,
 };
 use crate::message::{ClientMessage, HubMessage, Page, PushAnswer, Welcome};
 use crate::part::Part;
@@ -68,6 +69,12 @@ impl ClientWriter {
                 out.text.string("a").raw(view);
                 push_cursor(&mut out.text, cursor, self.incarnation);
             }
+            ClientMessage::Check { view } => {
+                out.text.string("k").raw(view);
+            }
+            ClientMessage::Checked { view, is_equal } => {
+                out.text.string("q").raw(view).raw(u8::from(*is_equal));
+            }
         }
         out.text.close(']');
         let (text, used) = out.finish();
@@ -101,6 +108,14 @@ impl HubWriter {
                     push_outcome(&mut text, outcome);
                 }
                 text.close(']').raw(position.0);
+            }
+            HubMessage::BackedUp(Position(position)) => {
+                text.string("b").raw(position);
+            }
+            HubMessage::Checksum { view, cursor, checksum } => {
+                text.string("k").raw(view);
+                push_cursor(&mut text, cursor, Some(self.incarnation));
+                text.string(&checksum.to_string());
             }
             HubMessage::Changes { view, page } => {
                 return self.write_page(*view, &EncodedPage::new(page, names, self.incarnation));
@@ -161,6 +176,15 @@ impl Reader {
                 let cursor = cursor_of(&row.need(2)?, self.incarnation)?;
                 return Ok(Some(ClientMessage::Ack { view: view_of(&row.need(1)?)?, cursor }));
             }
+            "k" => ClientMessage::Check { view: view_of(&row.need(1)?)? },
+            "q" => {
+                row.only(3)?;
+                let is_equal = row.need(2)?.natural("equal", 1)? == 1;
+                return Ok(Some(ClientMessage::Checked {
+                    view: view_of(&row.need(1)?)?,
+                    is_equal,
+                }));
+            }
             _ => return Err(tag.form("a message", "what a client says")),
         };
         row.only(2)?;
@@ -191,6 +215,12 @@ impl Reader {
                 HubMessage::Results(PushAnswer { outcomes, position })
             }
             "c" => HubMessage::Changes { view: view_of(&row.need(1)?)?, page: self.page(&row)? },
+            "b" => HubMessage::BackedUp(backed_up_of(&row.need(1)?)?),
+            "k" => HubMessage::Checksum {
+                view: view_of(&row.need(1)?)?,
+                cursor: cursor_of(&row.need(2)?, self.incarnation)?,
+                checksum: checksum_of(&row.need(3)?)?,
+            },
             _ => return Err(tag.form("a message", "what a hub says")),
         }))
     }

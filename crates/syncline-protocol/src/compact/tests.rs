@@ -6,7 +6,7 @@ use syncline_model::id::Position;
 
 use super::*;
 use crate::long;
-use crate::message::{ClientMessage, HubMessage, Page, Welcome};
+use crate::message::{ClientMessage, HubMessage, Keeping, Page, Welcome};
 use crate::samples::{self, INCARNATION};
 
 fn exactly(value: &impl Debug) -> String {
@@ -22,6 +22,7 @@ fn welcome() -> Welcome {
         accept: vec![],
         push_operations_max: 1_000,
         message_bytes_max: 8 << 20,
+        keeping: Keeping::default(),
     }
 }
 

@@ -3,6 +3,7 @@
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, Position};
 
+use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
 use crate::error::{MessageError, Unwritable};
 use crate::limits::{
@@ -11,7 +12,8 @@ use crate::limits::{
 };
 use crate::long::answer::{change_of, outcome_of, push_change, push_outcome};
 use crate::long::hello::{
-    cursor_of, hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of,
+    backed_up_of, cursor_of, hello_of, problem_of, push_hello, push_problem, push_welcome,
+    welcome_of,
 };
 use crate::long::operation::{push_operation, sent_of};
 use crate::message::{ClientMessage, HubMessage, Page, Push, PushAnswer, Sent};
@@ -48,25 +50,38 @@ pub fn write_push(push: &Push) -> Result<String, Unwritable> {
     Ok(text.into_string())
 }
 
-/// Reads the answer to a push, and the cursor behind its results.
+/// Reads the answer to a push, the cursor behind its results, and up to where the hub is backed up.
 ///
 /// # Errors
 ///
 /// [`MessageError`]: what became of the operations is not known; they are sent again.
-pub fn read_push_answer(bytes: &[u8]) -> Result<(PushAnswer, StreamCursor), MessageError> {
+pub fn read_push_answer(
+    bytes: &[u8],
+) -> Result<(PushAnswer, StreamCursor, Option<Position>), MessageError> {
     let members = Part::whole(bytes, ANSWER_BYTES_MAX)?.members("an answer")?;
     let cursor = cursor_of(&members.need("cursor")?)?;
     let position = cursor.position();
-    Ok((PushAnswer { outcomes: outcomes_of(&members)?, position }, cursor))
+    let backed_up = members.get("backed_up").map(|part| backed_up_of(&part)).transpose()?;
+    Ok((PushAnswer { outcomes: outcomes_of(&members)?, position }, cursor, backed_up))
 }
 
 /// Writes the answer of a hub of that incarnation to a push.
-pub fn write_push_answer(answer: &PushAnswer, incarnation: Incarnation) -> String {
+///
+/// - `backed_up`: up to where in the log a backup has everything; `None` without one.
+pub fn write_push_answer(
+    answer: &PushAnswer,
+    incarnation: Incarnation,
+    backed_up: Option<Position>,
+) -> String {
     let mut text = JsonText::default();
     text.open('{');
     push_outcomes(&mut text, &answer.outcomes);
     let cursor = StreamCursor::at_position(incarnation, answer.position);
-    text.key("cursor").string(&cursor.to_string()).close('}');
+    text.key("cursor").string(&cursor.to_string());
+    if let Some(Position(position)) = backed_up {
+        text.key("backed_up").raw(position);
+    }
+    text.close('}');
     text.into_string()
 }
 
@@ -154,6 +169,17 @@ pub fn read_client_message(bytes: &[u8]) -> Result<ClientMessage, MessageError> 
     if let Some(operations) = members.get("push") {
         return operations_of(&operations).map(ClientMessage::Push);
     }
+    if let Some(check) = members.get("check") {
+        let check = check.members("check")?;
+        check.only(&["view"])?;
+        return Ok(ClientMessage::Check { view: view_of(&check.need("view")?)? });
+    }
+    if let Some(checked) = members.get("checked") {
+        let checked = checked.members("checked")?;
+        checked.only(&["view", "equal"])?;
+        let is_equal = checked.need("equal")?.bool("equal")?;
+        return Ok(ClientMessage::Checked { view: view_of(&checked.need("view")?)?, is_equal });
+    }
     let ack = members.need("ack")?.members("ack")?;
     ack.only(&["view", "cursor"])?;
     Ok(ClientMessage::Ack {
@@ -177,6 +203,13 @@ pub fn write_client_message(message: &ClientMessage) -> Result<String, Unwritabl
             text.key("ack").open('{').key("view").raw(view);
             text.key("cursor").string(&cursor.to_string()).close('}');
         }
+        ClientMessage::Check { view } => {
+            text.key("check").open('{').key("view").raw(view).close('}');
+        }
+        ClientMessage::Checked { view, is_equal } => {
+            text.key("checked").open('{').key("view").raw(view);
+            text.key("equal").raw(is_equal).close('}');
+        }
     }
     text.close('}');
     Ok(text.into_string())
@@ -195,6 +228,17 @@ pub fn read_hub_message(bytes: &[u8]) -> Result<HubMessage, MessageError> {
     if let Some(problem) = members.get("problem") {
         return problem_of(&problem).map(HubMessage::Problem);
     }
+    if let Some(backed_up) = members.get("backed_up") {
+        return backed_up_of(&backed_up).map(HubMessage::BackedUp);
+    }
+    if let Some(checksum) = members.get("checksum") {
+        let checksum = checksum.members("checksum")?;
+        return Ok(HubMessage::Checksum {
+            view: view_of(&checksum.need("view")?)?,
+            cursor: cursor_of(&checksum.need("cursor")?)?,
+            checksum: checksum_of(&checksum.need("sum")?)?,
+        });
+    }
     if members.get("results").is_some() {
         let position = members.need("position")?.natural("position", COUNTER_MAX)?;
         let position = Position(position);
@@ -202,6 +246,10 @@ pub fn read_hub_message(bytes: &[u8]) -> Result<HubMessage, MessageError> {
     }
     let page = page_of(&members)?;
     Ok(HubMessage::Changes { view: view_of(&members.need("view")?)?, page })
+}
+
+pub(crate) fn checksum_of(part: &Part<'_>) -> Result<Checksum, MessageError> {
+    part.string("sum")?.parse().map_err(|()| part.form("sum", "32 hexadecimal digits"))
 }
 
 pub(crate) fn view_of(part: &Part<'_>) -> Result<u32, MessageError> {
@@ -223,6 +271,14 @@ pub fn write_hub_message(message: &HubMessage) -> String {
         HubMessage::Changes { view, page } => {
             text.key("view").raw(view);
             push_page(&mut text, page);
+        }
+        HubMessage::BackedUp(Position(position)) => {
+            text.key("backed_up").raw(position);
+        }
+        HubMessage::Checksum { view, cursor, checksum } => {
+            text.key("checksum").open('{').key("view").raw(view);
+            text.key("cursor").string(&cursor.to_string());
+            text.key("sum").string(&checksum.to_string()).close('}');
         }
     }
     text.close('}');

@@ -1,15 +1,15 @@
 //! How a conversation begins, and problems, in the long form.
 
-use syncline_model::id::ClientId;
+use syncline_model::id::{ClientId, Position};
 use syncline_model::json::{Json, Object, parse};
 
 use crate::cursor::StreamCursor;
 use crate::error::MessageError;
 use crate::limits::{
-    MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, VIEW_ENTITIES_MAX, VIEW_NAME_BYTES_MAX,
+    COUNTER_MAX, MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, VIEW_ENTITIES_MAX, VIEW_NAME_BYTES_MAX,
     VIEW_PARAMS_BYTES_MAX, VIEWS_MAX, WINDOW_DEFAULT, WINDOW_MAX,
 };
-use crate::message::{Coding, Follow, Hello, NamedView, Welcome};
+use crate::message::{Coding, Follow, Hello, Keeping, NamedView, Welcome};
 use crate::part::{Members, Part, at_most};
 use crate::problem::Problem;
 use crate::text::JsonText;
@@ -154,7 +154,33 @@ pub(crate) fn welcome_of(part: &Part<'_>) -> Result<Welcome, MessageError> {
         accept: accept_of(&members)?,
         push_operations_max: limits.need("push_operations")?.count("a limit", usize::MAX)?,
         message_bytes_max: limits.need("message_bytes")?.count("a limit", usize::MAX)?,
+        keeping: keeping_of(&members)?,
     })
+}
+
+/// Reads what a hub keeps.
+pub(super) fn keeping_of(members: &Members<'_>) -> Result<Keeping, MessageError> {
+    let backed_up = members.get("backed_up");
+    let floor = members.get("floor");
+    Ok(Keeping {
+        backed_up: backed_up.map(|part| backed_up_of(&part)).transpose()?,
+        floor: floor.map_or(Ok(0), |part| part.natural("floor", COUNTER_MAX))?,
+    })
+}
+
+pub(crate) fn backed_up_of(part: &Part<'_>) -> Result<Position, MessageError> {
+    Ok(Position(part.natural("backed_up", COUNTER_MAX)?))
+}
+
+/// Writes what a hub keeps.
+pub(super) fn push_keeping(text: &mut JsonText, keeping: Keeping) {
+    let Keeping { backed_up, floor } = keeping;
+    if let Some(Position(position)) = backed_up {
+        text.key("backed_up").raw(position);
+    }
+    if floor > 0 {
+        text.key("floor").raw(floor);
+    }
 }
 
 pub(crate) fn push_welcome(text: &mut JsonText, welcome: &Welcome) {
@@ -164,7 +190,9 @@ pub(crate) fn push_welcome(text: &mut JsonText, welcome: &Welcome) {
     text.key("limits").open('{');
     text.key("push_operations").raw(welcome.push_operations_max);
     text.key("message_bytes").raw(welcome.message_bytes_max).close('}');
-    text.key("accept").strings(accept.iter().map(|coding| coding.as_str())).close('}');
+    text.key("accept").strings(accept.iter().map(|coding| coding.as_str()));
+    push_keeping(text, welcome.keeping);
+    text.close('}');
 }
 
 /// Reads a problem; the members that a server adds for people are ignored.

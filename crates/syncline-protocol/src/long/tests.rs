@@ -2,12 +2,13 @@ use std::fmt::Debug;
 
 use proptest::prelude::*;
 use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_model::id::Position;
 use syncline_model::json::parse;
 
 use super::*;
 use crate::cursor::StreamCursor;
 use crate::error::Unwritable;
-use crate::limits::{AFTER_MAX, FIELD_OPERATIONS_MAX, PUSH_OPERATIONS_MAX};
+use crate::limits::{AFTER_MAX, COUNTER_MAX, FIELD_OPERATIONS_MAX, PUSH_OPERATIONS_MAX};
 use crate::message::{ClientMessage, HubMessage, Push};
 use crate::operation::Operation;
 use crate::samples;
@@ -60,13 +61,15 @@ proptest! {
         change in samples::change(),
         outcome in samples::outcome(),
         problem in samples::problem(),
+        at in 0..=COUNTER_MAX,
     ) {
         let client = syncline_model::id::ClientId::new("phone-7").unwrap();
         let push = Push { client, operations };
         prop_assert_eq!(read_push(write_push(&push).unwrap().as_bytes()), Ok(push));
-        let text = write_push_answer(&answer, samples::INCARNATION);
+        let backed_up = (at % 2 == 0).then_some(Position(at));
+        let text = write_push_answer(&answer, samples::INCARNATION, backed_up);
         let cursor = StreamCursor::at_position(samples::INCARNATION, answer.position);
-        prop_assert_eq!(read_push_answer(text.as_bytes()), Ok((answer, cursor)));
+        prop_assert_eq!(read_push_answer(text.as_bytes()), Ok((answer, cursor, backed_up)));
         prop_assert_eq!(read_page(write_page(&page).as_bytes()), Ok(page));
         prop_assert_eq!(read_change(write_change(&change).as_bytes()), Ok(change));
         prop_assert_eq!(read_outcome(write_outcome(&outcome).as_bytes()), Ok(outcome));
@@ -219,9 +222,7 @@ fn what_is_not_known_is_ignored_in_answers_and_refused_in_what_clients_send() {
         r#"{"changes":[{"entity":"a","id":"b","position":1,"version":"c","gone":"deleted","new":1e99999}],"view":0,"cursor":"AQAAAAAAAAAAAAAAAAAAAAAA3rVIyg","new":1}"#,
     ];
     for text in answers {
-        let cursor =
-            StreamCursor::at_position(samples::INCARNATION, syncline_model::id::Position(3))
-                .to_string();
+        let cursor = StreamCursor::at_position(samples::INCARNATION, Position(3)).to_string();
         let text = text.replace("AQAAAAAAAAAAAAAAAAAAAAAA3rVIyg", &cursor);
         let message = read_hub_message(text.as_bytes()).unwrap();
         let known = write_hub_message(&message);

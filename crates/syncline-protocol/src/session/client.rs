@@ -29,6 +29,8 @@ mod view;
 pub use machine::Session;
 pub use queue::dependants;
 
+use crate::checksum::Checksum;
+use crate::cursor::StreamCursor;
 use crate::message::Page;
 use crate::operation::Operation;
 use crate::outcome::Outcome;
@@ -128,5 +130,16 @@ pub enum Store {
         /// Whether a snapshot begins with it: from here on the shell notes what is shown, and drops
         /// what was not once a page of the snapshot has a cursor of the log.
         begins: bool,
+    },
+    /// What the records of a view add up to, once all pages before are stored: nothing is to be stored, the
+    /// shell compares. It says what came of it with [`Session::handle_checked`], and begins the view anew
+    /// with [`Session::handle_views`] where it differs.
+    Checksum {
+        /// Which view.
+        view: u32,
+        /// Up to where everything has to be stored, and nothing beyond: otherwise nothing can be said.
+        cursor: StreamCursor,
+        /// What the hub says.
+        checksum: Checksum,
     },
 }

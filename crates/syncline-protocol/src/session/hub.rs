@@ -11,7 +11,8 @@
 //! 2. It carries out what [`Session::poll_push`] answers, one push after the other, and hands the
 //!    answers in, in the same order, with [`Session::handle_results`].
 //! 3. It reads what [`Session::poll_page`] asks for, on whatever thread, and hands it in with
-//!    [`Session::handle_page`] or [`Session::handle_page_failed`].
+//!    [`Session::handle_page`] or [`Session::handle_page_failed`]; before that, if it was asked for and
+//!    there is time, with [`Session::handle_checksum`] what the records add up to.
 //! 4. It tells how the log moves, in either way or both:
 //!    - [`Session::handle_advanced`]: it stands there now. Then pages are read;
 //!    - [`Session::handle_live`]: here are the changes of a view in a stretch of the log, made once for
@@ -44,7 +45,7 @@ pub use machine::Session;
 use crate::limits::{
     PROTOCOL_VERSION, PUSH_OPERATIONS_MAX, PUSHES_UNANSWERED_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX,
 };
-use crate::message::{Coding, Follow, HubMessage, Page};
+use crate::message::{Coding, Follow, HubMessage, Keeping, Page};
 use crate::problem::Problem;
 
 /// Ready-made messages that one view holds while the client may not be sent more, or waits for
@@ -68,6 +69,8 @@ pub struct Greeting {
     pub incarnation: Box<str>,
     /// Codings that it can read.
     pub accept: Vec<Coding>,
+    /// What it keeps: to be known before the `hello` is handed in, see [`Session::handle_keeping`].
+    pub keeping: Keeping,
 }
 
 /// The changes of a view in a stretch of the log, made once for all who follow the same.
@@ -102,6 +105,9 @@ pub struct PageRequest {
     pub view: u32,
     /// What the view follows, and where the page begins.
     pub follow: Follow,
+    /// Whether the client wants to know what the records of the view add up to: as of the moment at which
+    /// the page is read, if nothing is behind it.
+    pub is_checked: bool,
 }
 
 /// Why there is no page.

@@ -60,9 +60,9 @@ fn body(name: &str, text: &str) {
         "body-push" => long::write_push(&long::read_push(bytes).unwrap()).unwrap(),
         "body-page" => long::write_page(&long::read_page(bytes).unwrap()),
         "body-problem" => long::write_problem(&long::read_problem(bytes).unwrap()),
-        "body-push-answer" => {
-            let (answer, cursor) = long::read_push_answer(bytes).unwrap();
-            long::write_push_answer(&answer, cursor.log.incarnation())
+        "body-push-answer" | "body-push-answer-of-a-hub-that-is-backed-up" => {
+            let (answer, cursor, backed_up) = long::read_push_answer(bytes).unwrap();
+            long::write_push_answer(&answer, cursor.log.incarnation(), backed_up)
         }
         _ => panic!("{name}: of which kind?"),
     };

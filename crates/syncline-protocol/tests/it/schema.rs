@@ -9,7 +9,7 @@ use syncline_protocol::limits::PROTOCOL_VERSION;
 use crate::messages;
 
 /// The BLAKE3 of the description below.
-const SCHEMA: &str = "f162fa16809ec608b10cbb3776162f58f050755b916a8236a770870e1f3e425a";
+const SCHEMA: &str = "54d1e30dca6686a331b16c0ee2786ca8ff48cced98c4ae03994056291b103743";
 /// The BLAKE3 of the dictionary.
 const DICTIONARY_V1: &str = "6efdd44a810a6896d2285c64ddfc3273b021b9ea7c1f7974b51741a608b1df22";
 
@@ -126,6 +126,13 @@ const MEMBERS: &[&str] = &[
     "code",
     "detail",
     "retryable",
+    "backed_up",
+    "floor",
+    "check",
+    "checked",
+    "equal",
+    "checksum",
+    "sum",
 ];
 
 #[test]

@@ -19,7 +19,7 @@ use syncline_hub::served::{Limits, ServeError};
 use syncline_protocol::compact::{HubWriter, Reader};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
 use syncline_protocol::long::{read_client_message, write_hub_message};
-use syncline_protocol::message::{ClientMessage, Follow, Page, PushAnswer};
+use syncline_protocol::message::{ClientMessage, Follow, Keeping, Page, PushAnswer};
 use syncline_protocol::problem::Problem as SaidProblem;
 use syncline_protocol::session::hub::{Close, Greeting, Outgoing, PageFailure, Session};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -95,7 +95,11 @@ struct Connection {
 impl Connection {
     fn new(asked: Asked, socket: WebSocket) -> Self {
         let incarnation = asked.desk.served.incarnation();
-        let greeting = Greeting { incarnation: incarnation.to_string().into(), accept: Vec::new() };
+        let greeting = Greeting {
+            incarnation: incarnation.to_string().into(),
+            accept: Vec::new(),
+            keeping: Keeping::default(),
+        };
         Self {
             asked,
             socket,
@@ -212,7 +216,9 @@ impl Connection {
         let is_permitted = match &message {
             ClientMessage::Hello(hello) => caller.may_be(&hello.client),
             ClientMessage::Push(_) => matches!(caller.token.role, Role::Client | Role::Admin),
-            ClientMessage::Ack { .. } => true,
+            ClientMessage::Ack { .. }
+            | ClientMessage::Check { .. }
+            | ClientMessage::Checked { .. } => true,
         };
         if !is_permitted {
             return self.deny(Refusal::NotPermitted);

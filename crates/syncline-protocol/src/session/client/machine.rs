@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use syncline_model::id::ClientId;
+use syncline_model::id::{ClientId, Position};
 
 use super::queue::{PushLimits, Queue, Ready};
 use super::view::View;
@@ -45,6 +45,10 @@ pub struct Session {
     /// Messages with changes of this connection that are not acknowledged.
     unacknowledged: usize,
     problem: Option<Problem>,
+    /// Up to where the hub is backed up, if that has moved.
+    backed_up: Option<Position>,
+    /// What is to be said of checksums.
+    checks: VecDeque<ClientMessage>,
 }
 
 /// How the connection stands.
@@ -63,6 +67,9 @@ struct Open {
     heard_ms: u64,
     welcome: Welcome,
 }
+
+/// Messages about checksums that wait to be sent.
+const CHECKS_MAX: usize = 64;
 
 /// The codes of a WebSocket that a client ends a connection with.
 mod close {
@@ -93,6 +100,8 @@ impl Session {
             pages: VecDeque::new(),
             unacknowledged: 0,
             problem: None,
+            backed_up: None,
+            checks: VecDeque::new(),
         }
     }
 
@@ -120,6 +129,27 @@ impl Session {
         match &self.state {
             State::Open(open) => Some(&open.welcome),
             _ => None,
+        }
+    }
+
+    /// Takes up to where in the log of the present incarnation a backup has everything, if that was told
+    /// and not taken yet. Operations whose results are not behind it need not be kept any longer.
+    pub const fn poll_backed_up(&mut self) -> Option<Position> {
+        self.backed_up.take()
+    }
+
+    /// The shell wants to know what the records of a view add up to: [`Store::Checksum`] answers, unless
+    /// the connection is lost before or the hub has no time.
+    pub fn handle_check(&mut self, view: u32) {
+        if self.is_open() && self.checks.len() < CHECKS_MAX {
+            self.checks.push_back(ClientMessage::Check { view });
+        }
+    }
+
+    /// The shell has compared what it holds of a view with what the hub said that it is.
+    pub fn handle_checked(&mut self, view: u32, is_equal: bool) {
+        if self.is_open() && self.checks.len() < CHECKS_MAX {
+            self.checks.push_back(ClientMessage::Checked { view, is_equal });
         }
     }
 
@@ -213,6 +243,7 @@ impl Session {
         self.queue.lose();
         self.pushes.clear();
         self.pages.clear();
+        self.checks.clear();
         self.unacknowledged = 0;
         self.views.iter_mut().for_each(View::lose);
         let doubled = RETRY_MS_FIRST.checked_shl(self.failures.min(16)).unwrap_or(RETRY_MS_MAX);
@@ -239,6 +270,13 @@ impl Session {
             (HubMessage::Results(answer), State::Open(_)) => self.handle_results(answer, now_ms),
             (HubMessage::Changes { view, page }, State::Open(_)) => {
                 self.handle_changes(view, page, now_ms);
+            }
+            (HubMessage::BackedUp(position), State::Open(_)) => self.backed_up = Some(position),
+            (HubMessage::Checksum { view, cursor, checksum }, State::Open(_)) => {
+                // One that is not wanted any more costs nothing.
+                if self.pages.len() < WINDOW_MAX as usize {
+                    self.pages.push_back(Store::Checksum { view, cursor, checksum });
+                }
             }
             (_, State::Closing { .. } | State::Disconnected { .. }) => {}
             _ => self.close(close::VIOLATION, false, now_ms),
@@ -307,7 +345,8 @@ impl Session {
             operations: open.welcome.push_operations_max.clamp(1, PUSH_OPERATIONS_MAX),
             bytes: PUSH_BYTES.min(open.welcome.message_bytes_max / 2),
         };
-        self.poll_ack().or_else(|| self.poll_push(limits, now_ms))
+        let said = self.poll_ack().or_else(|| self.checks.pop_front());
+        said.or_else(|| self.poll_push(limits, now_ms))
     }
 
     /// Returns the next thing to make durable. Changes wait until what may have been applied before
@@ -417,6 +456,7 @@ impl Session {
             return self.close(close::VIOLATION, false, now_ms);
         }
         self.was_welcome = true;
+        self.backed_up = welcome.keeping.backed_up;
         self.state = State::Open(Open { since_ms: now_ms, heard_ms: now_ms, welcome });
     }
 

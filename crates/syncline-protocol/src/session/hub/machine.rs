@@ -10,13 +10,14 @@ use super::view::{Surroundings, View};
 use super::{
     Close, Greeting, Live, Outgoing, PINGS_UNANSWERED_MAX, PageFailure, PageRequest, SessionError,
 };
+use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
 use crate::limits::{
     HEARTBEAT_MS, HELLO_MS_MAX, MESSAGE_BYTES_MAX, PROTOCOL_VERSION, PUSH_OPERATIONS_MAX,
     PUSHES_UNANSWERED_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX, WINDOW_MAX,
 };
 use crate::message::{
-    ClientMessage, Hello, HubMessage, Page, PushAnswer, Sent, Unreadable, Welcome,
+    ClientMessage, Hello, HubMessage, Keeping, Page, PushAnswer, Sent, Unreadable, Welcome,
 };
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Shown, Status};
@@ -50,6 +51,12 @@ pub struct Session<E = ()> {
     told: Told,
     ping_ms: u64,
     pings_unanswered: u32,
+    /// Up to where results told that something was applied, and up to where the client knows that it is
+    /// backed up.
+    applied: Position,
+    backed_up: Position,
+    /// What clients said of checksums, and the shell has not taken.
+    checked: Option<(u32, bool)>,
 }
 
 /// Which record an operation is about.
@@ -94,6 +101,9 @@ impl<E> Session<E> {
             told: Told::default(),
             ping_ms: now_ms + HEARTBEAT_MS,
             pings_unanswered: 0,
+            applied: Position(0),
+            backed_up: Position(0),
+            checked: None,
         }
     }
 
@@ -128,6 +138,14 @@ impl<E> Session<E> {
             }
             (ClientMessage::Push(operations), State::Open) => self.handle_push(operations),
             (ClientMessage::Ack { view, cursor }, State::Open) => self.handle_ack(view, &cursor),
+            (ClientMessage::Check { view }, State::Open) => self
+                .view_mut(view)
+                .map(View::want_checksum)
+                .ok_or(SessionError::AckUnknown { view }),
+            (ClientMessage::Checked { view, is_equal }, State::Open) => {
+                self.checked = Some((view, is_equal));
+                Ok(())
+            }
             (_, State::Ending { .. } | State::Ended) => Ok(()),
             _ => Err(SessionError::HelloExpected),
         };
@@ -171,6 +189,7 @@ impl<E> Session<E> {
             "outcomes come in the order of operations"
         );
         let seen = outcome.seen.as_ref().filter(|_| outcome.status.is_applied());
+        self.applied = self.applied.max(seen.map_or(Position(0), |seen| seen.position));
         if let Some(seen) = seen.filter(|_| !self.views.is_empty()) {
             self.told.add(target.entity, target.id, seen.position);
         }
@@ -189,6 +208,34 @@ impl<E> Session<E> {
         let sent = self.unanswered.front().expect("invariant: the shell answers what it took");
         let outcomes = sent.iter().flatten().map(behind).collect();
         self.handle_results(PushAnswer { outcomes, position });
+    }
+
+    /// What the hub keeps, of the client that is about to say `hello`.
+    pub const fn handle_keeping(&mut self, keeping: Keeping) {
+        self.greeting.keeping = keeping;
+    }
+
+    /// The backup has come so far. The client is told if it waits for that.
+    pub fn handle_backed_up(&mut self, position: Position) {
+        // What is behind it was perhaps told to others only, or is told with the next step.
+        if self.state == State::Open && self.backed_up < self.applied && self.backed_up < position {
+            self.backed_up = position;
+            let is_waiting = |message: &HubMessage| matches!(message, HubMessage::BackedUp(_));
+            self.outbox.retain(|message| !is_waiting(message));
+            self.outbox.push_back(HubMessage::BackedUp(position));
+        }
+    }
+
+    /// Here is what the records of a view add up to at the cursor of the page that is handed in next.
+    pub fn handle_checksum(&mut self, view: u32, cursor: StreamCursor, checksum: Checksum) {
+        if let Some(view) = self.view_mut(view) {
+            view.add_checksum(cursor, checksum);
+        }
+    }
+
+    /// Takes what the client said last of a checksum: of which view, and whether it holds the same.
+    pub const fn poll_checked(&mut self) -> Option<(u32, bool)> {
+        self.checked.take()
     }
 
     /// The log ends here now; what is in it up to here is read if nobody hands it in.
@@ -268,8 +315,8 @@ impl<E> Session<E> {
         if self.state != State::Open || !self.has_credit() {
             return None;
         }
-        let (view, follow) = self.in_turn(|_, view| view.ask())?;
-        Some(PageRequest { view, follow })
+        let (view, (follow, is_checked)) = self.in_turn(|_, view| view.ask())?;
+        Some(PageRequest { view, follow, is_checked })
     }
 
     /// Returns the next message. Ask only when the connection can take one.
@@ -291,7 +338,10 @@ impl<E> Session<E> {
             self.told.prune(position);
         }
         let (_, message) = next?;
-        self.unacknowledged += 1;
+        // A checksum is nothing to be stored.
+        if !matches!(message, Outgoing::Message(HubMessage::Checksum { .. })) {
+            self.unacknowledged += 1;
+        }
         Some(message)
     }
 
@@ -349,7 +399,9 @@ impl<E> Session<E> {
             accept: self.greeting.accept.clone(),
             push_operations_max: PUSH_OPERATIONS_MAX,
             message_bytes_max: MESSAGE_BYTES_MAX,
+            keeping: self.greeting.keeping,
         }));
+        self.backed_up = self.greeting.keeping.backed_up.unwrap_or_default();
         self.hello = Some(hello);
         self.state = State::Open;
         self.ping_ms = now_ms + HEARTBEAT_MS;

@@ -7,6 +7,7 @@ use syncline_model::id::{ClientId, PartitionId, Position};
 
 use super::told::Told;
 use super::{CURSOR_LAG_MAX, LIVE_HELD_MAX, Live, Outgoing};
+use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
 use crate::limits::HEARTBEAT_MS;
 use crate::message::{Follow, HubMessage, Page};
@@ -28,6 +29,9 @@ pub(super) struct View<E> {
     /// How far the log has come, as far as is known here.
     end: Position,
     is_asked: bool,
+    /// Whether the client wants to know what the records add up to, and what they do.
+    wants_checksum: bool,
+    checksum: Option<(StreamCursor, Checksum)>,
     page: Option<Waiting<Page>>,
     live: VecDeque<Waiting<Arc<Live<E>>>>,
     /// Cursors of the messages that were not acknowledged, oldest first.
@@ -61,6 +65,8 @@ impl<E> View<E> {
             knows_end: false,
             end: Position(0),
             is_asked: false,
+            wants_checksum: false,
+            checksum: None,
             page: None,
             live: VecDeque::new(),
             sent: VecDeque::new(),
@@ -102,13 +108,39 @@ impl<E> View<E> {
     }
 
     /// Returns what to read, if a page is wanted.
-    pub(super) fn ask(&mut self) -> Option<Follow> {
+    pub(super) fn ask(&mut self) -> Option<(Follow, bool)> {
         let is_behind = self.more || self.log_position().is_none_or(|at| at < self.end);
-        if !is_behind || self.is_asked || self.page.is_some() || !self.live.is_empty() {
+        let is_wanted = is_behind || self.wants_checksum;
+        if !is_wanted || self.is_asked || self.page.is_some() || !self.live.is_empty() {
             return None;
         }
         self.is_asked = true;
-        Some(self.follow.clone().at(self.cursor.clone()))
+        // It is asked for once: where the page has more behind it, the client asks again some day.
+        let is_checked = std::mem::take(&mut self.wants_checksum);
+        let follow = self.follow.clone().at(self.cursor.clone());
+        Some((follow, is_checked))
+    }
+
+    pub(super) const fn want_checksum(&mut self) {
+        self.wants_checksum = true;
+    }
+
+    pub(super) fn add_checksum(&mut self, cursor: StreamCursor, checksum: Checksum) {
+        if self.is_asked {
+            self.checksum = Some((cursor, checksum));
+        }
+    }
+
+    /// Returns what the records add up to, if the client was told everything up to there and no more.
+    fn told_checksum(&mut self, view: u32) -> Option<Outgoing<E>> {
+        if self.page.is_some() {
+            return None;
+        }
+        let (cursor, checksum) = self.checksum.take()?;
+        if self.cursor.as_ref() != Some(&cursor) {
+            return None;
+        }
+        Some(Outgoing::Message(HubMessage::Checksum { view, cursor, checksum }))
     }
 
     /// Takes in the page that was asked for.
@@ -133,6 +165,9 @@ impl<E> View<E> {
             if let Some(page) = self.pass_page(page, with) {
                 return Some(self.send(view, page, with.now_ms));
             }
+        }
+        if let Some(checksum) = self.told_checksum(view) {
+            return Some(checksum);
         }
         while self.live.front().is_some_and(|live| live.answered <= with.answered) {
             let live = self.live.pop_front()?.what;

@@ -4,7 +4,7 @@ use syncline_merge::operation::Effect;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId};
 
 use crate::limits::{BATCH_OPERATIONS, BATCH_WINDOW_MS_MAX, HEARTBEAT_MS, RETRY_MS_MAX};
-use crate::message::{ClientMessage, HubMessage, PushAnswer, Welcome};
+use crate::message::{ClientMessage, HubMessage, Keeping, PushAnswer, Welcome};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Shown, Status};
 use crate::session::client::{Connection, Lost, Priority, Session};
@@ -36,6 +36,7 @@ fn open() -> Session {
         accept: Vec::new(),
         push_operations_max: 1_000,
         message_bytes_max: 8 << 20,
+        keeping: Keeping::default(),
     };
     session.handle_message(HubMessage::Welcome(welcome), 0);
     session

@@ -155,6 +155,7 @@ impl Shell {
                 let stored = &self.disk.views[*view as usize].cursor;
                 assert_eq!(stored.as_ref(), Some(cursor), "what is acknowledged is stored");
             }
+            ClientMessage::Check { .. } | ClientMessage::Checked { .. } => {}
             ClientMessage::Push(sent) => {
                 let mut before: BTreeSet<u64> = BTreeSet::new();
                 for operation in sent.iter().map(|sent| sent.as_ref().unwrap()) {
@@ -197,6 +198,7 @@ impl Shell {
                 self.store_page(view, page, begins, hub);
                 Some((view, cursor))
             }
+            Store::Checksum { .. } => None,
         }
     }
 

@@ -8,7 +8,7 @@ use syncline_model::id::{EntityName, Position};
 use super::model::{Model, problem};
 use super::random::Random;
 use super::shell::Shell;
-use crate::message::{ClientMessage, Follow, HubMessage, Page, PushAnswer};
+use crate::message::{ClientMessage, Follow, HubMessage, Keeping, Page, PushAnswer};
 use crate::operation::Operation;
 use crate::session::client::{Connection, Lost, Store};
 use crate::session::hub::{
@@ -274,7 +274,8 @@ impl World {
         if self.connections[client].is_some() {
             return;
         }
-        let greeting = Greeting { incarnation: "1".into(), accept: Vec::new() };
+        let greeting =
+            Greeting { incarnation: "1".into(), accept: Vec::new(), keeping: Keeping::default() };
         self.links.push(Link {
             client,
             hub: HubSession::new(greeting, self.now_ms),
