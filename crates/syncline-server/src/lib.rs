@@ -25,6 +25,7 @@
 mod access;
 mod asked;
 mod body;
+mod coding;
 mod document;
 mod feed;
 mod hubs;

@@ -9,6 +9,7 @@ use std::sync::PoisonError;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::header;
@@ -17,9 +18,10 @@ use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
 use syncline_hub::served::{Limits, ServeError};
 use syncline_protocol::compact::{HubWriter, Reader};
+use syncline_protocol::compress::{decompress, preferred};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
 use syncline_protocol::long::{read_client_message, write_hub_message};
-use syncline_protocol::message::{ClientMessage, Follow, Keeping, Page, PushAnswer};
+use syncline_protocol::message::{ClientMessage, Coding, Follow, Keeping, Page, PushAnswer};
 use syncline_protocol::problem::Problem as SaidProblem;
 use syncline_protocol::session::hub::{Close, Greeting, Outgoing, PageFailure, Session};
 use tokio::time::{Instant, sleep_until, timeout};
@@ -29,6 +31,7 @@ use super::push;
 use super::stream::Permit;
 use crate::access::Role;
 use crate::asked::Asked;
+use crate::coding::compress;
 use crate::feed::{Encoded, Follower};
 use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
@@ -81,6 +84,8 @@ struct Connection {
     session: Session<Encoded>,
     begun: Instant,
     form: Form,
+    /// By which messages are compressed, if the client reads any.
+    coding: Option<Coding>,
     reader: Reader,
     writer: HubWriter,
     followers: Vec<Follower>,
@@ -97,7 +102,7 @@ impl Connection {
         let incarnation = asked.desk.served.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
-            accept: Vec::new(),
+            accept: Coding::ALL.to_vec(),
             keeping: Keeping::default(),
         };
         Self {
@@ -106,6 +111,7 @@ impl Connection {
             session: Session::new(greeting, 0),
             begun: Instant::now(),
             form: Form::Long,
+            coding: None,
             reader: Reader::of_hub(incarnation),
             writer: HubWriter::new(incarnation),
             followers: Vec::new(),
@@ -186,21 +192,21 @@ impl Connection {
     /// Reads a message of the client.
     fn read(&mut self, message: Message) {
         let text = match message {
-            Message::Text(text) => text,
+            Message::Text(text) => Bytes::from(text),
             Message::Ping(_) | Message::Pong(_) => return self.session.handle_traffic(),
             Message::Close(_) => return self.session.handle_end(Close::Done, None),
-            Message::Binary(_) => {
-                let text = "this hub reads no compressed messages";
-                return self.violated(Refusal::CodingUnsupported, text);
-            }
+            Message::Binary(bytes) => match decompress(&bytes, MESSAGE_BYTES_MAX) {
+                Ok(text) => text.into(),
+                Err(error) => return self.violated(error.code(), &error.to_string()),
+            },
         };
-        let is_compact = text.starts_with('[');
+        let is_compact = text.first() == Some(&b'[');
         if !self.is_greeted {
             self.form = if is_compact { Form::Compact } else { Form::Long };
         }
         let read = match is_compact {
-            true => self.reader.read_client_message(text.as_bytes()),
-            false => read_client_message(text.as_bytes()).map(Some),
+            true => self.reader.read_client_message(&text),
+            false => read_client_message(&text).map(Some),
         };
         match read {
             Err(error) => self.session.handle_end(Close::Violation, Some(error.to_problem())),
@@ -228,6 +234,7 @@ impl Connection {
             && let Some(hello) = self.session.hello()
         {
             self.is_greeted = true;
+            self.coding = preferred(&hello.accept);
             if hello.views.iter().any(|view| view.view.is_some()) {
                 let problem = ServeError::ViewUnknown.problem();
                 return self.session.handle_end(Close::Denied, Some(problem));
@@ -245,8 +252,9 @@ impl Connection {
         self.session.handle_end(Close::Denied, Some(problem));
     }
 
-    fn violated(&mut self, refusal: Refusal, detail: &str) {
-        self.session.handle_end(Close::Violation, Some(said(refusal, detail)));
+    fn violated(&mut self, code: &str, detail: &str) {
+        let problem = SaidProblem { code: code.into(), detail: detail.into(), is_retryable: false };
+        self.session.handle_end(Close::Violation, Some(problem));
     }
 
     /// Hands in what is new of a view.
@@ -337,12 +345,19 @@ impl Connection {
                 let page = live.encoded.compact(&live.page, &desk.feeds, &desk.served);
                 self.writer.write_page(view, page)
             }
-            (Outgoing::Message(message), Form::Long) => vec![write_hub_message(&message)],
-            (Outgoing::Message(message), Form::Compact) => {
-                let mut names = desk.feeds.names.lock().unwrap_or_else(PoisonError::into_inner);
-                self.writer.write(&message, &mut names)
+            (Outgoing::Message(message), form) => {
+                let texts = match form {
+                    Form::Long => vec![write_hub_message(&message)],
+                    Form::Compact => {
+                        let names = desk.feeds.names.lock();
+                        let mut names = names.unwrap_or_else(PoisonError::into_inner);
+                        self.writer.write(&message, &mut names)
+                    }
+                };
+                return texts.into_iter().map(|text| coded(self.coding, text)).collect();
             }
         };
+        // What is told to many is not compressed for each.
         texts.into_iter().map(|text| Message::Text(text.into())).collect()
     }
 
@@ -397,6 +412,11 @@ fn poll_socket(
         Poll::Ready(_) => Poll::Ready(Happened::Gone),
         Poll::Pending => Poll::Pending,
     }
+}
+
+fn coded(coding: Option<Coding>, text: String) -> Message {
+    let bytes = coding.and_then(|coding| compress(coding, &text));
+    bytes.map_or_else(|| Message::Text(text.into()), |bytes| Message::Binary(bytes.into()))
 }
 
 /// Waits for something new of any view, and returns which.

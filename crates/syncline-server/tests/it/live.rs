@@ -6,7 +6,9 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use syncline_model::id::ClientId;
 use syncline_protocol::compact::{ClientWriter, Reader};
-use syncline_protocol::message::{ClientMessage, Follow, Hello, HubMessage};
+use syncline_protocol::compress::{Compressor, decompress};
+use syncline_protocol::limits::MESSAGE_BYTES_MAX;
+use syncline_protocol::message::{ClientMessage, Coding, Follow, Hello, HubMessage};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -52,11 +54,19 @@ async fn say(socket: &mut Socket, message: &Value) {
     socket.send(Message::Text(message.to_string().into())).await.unwrap();
 }
 
+async fn next(socket: &mut Socket) -> Message {
+    timeout(Duration::from_secs(60), socket.next()).await.unwrap().unwrap().unwrap()
+}
+
 /// Returns the next message in the long form; an error has the code with which the connection ended.
 async fn hear(socket: &mut Socket) -> Result<Value, u16> {
     loop {
         match timeout(Duration::from_secs(60), socket.next()).await.unwrap() {
             Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
+            Some(Ok(Message::Binary(bytes))) => {
+                let text = decompress(&bytes, MESSAGE_BYTES_MAX).unwrap();
+                return Ok(serde_json::from_slice(&text).unwrap());
+            }
             Some(Ok(Message::Close(frame))) => {
                 return Err(frame.map_or(0, |frame| frame.code.into()));
             }
@@ -134,6 +144,105 @@ async fn the_compact_form_says_the_same() {
         }
     }
     assert_eq!(told, ["t1", "t2"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn messages_are_compressed_by_what_both_sides_have_and_not_for_who_reads_none() {
+    let house = House::new().await;
+    let notes: Vec<Value> =
+        (1..=200).map(|n| set(n, &format!("t{n}"), "/title", &json!("Call back today"))).collect();
+    house.pushed("phone", &notes).await;
+    for coding in Coding::ALL {
+        let mut socket = connect(&house, &house.admin).await;
+        let mut compressor = Compressor::new(coding);
+        let mut text = hello("tablet", None);
+        text["hello"]["accept"] = json!([coding.as_str()]);
+        say(&mut socket, &text).await;
+        let welcome = hear(&mut socket).await.unwrap();
+        let known = Coding::ALL.map(Coding::as_str);
+        assert_eq!(welcome["welcome"]["accept"], json!(known), "{welcome}");
+        let Message::Binary(page) = next(&mut socket).await else { panic!("{coding:?}") };
+        let page = decompress(&page, MESSAGE_BYTES_MAX).unwrap();
+        let told: Value = serde_json::from_slice(&page).unwrap();
+        assert_eq!(told["changes"].as_array().unwrap().len(), 200, "{coding:?}");
+        let counter = 1_000 + compressor_number(coding);
+        let push = json!({ "push": [set(counter, "t1", "/title", &json!("a".repeat(1_000)))] });
+        let bytes = compressor.compress(push.to_string().as_bytes()).unwrap();
+        socket.send(Message::Binary(bytes.into())).await.unwrap();
+        let results = hear(&mut socket).await.unwrap();
+        assert_eq!(results["results"][0]["op"], counter, "{coding:?}: {results}");
+    }
+    let mut socket = connect(&house, &house.admin).await;
+    say(&mut socket, &hello("tablet", None)).await;
+    hear(&mut socket).await.unwrap();
+    assert!(matches!(next(&mut socket).await, Message::Text(_)));
+}
+
+fn compressor_number(coding: Coding) -> u64 {
+    Coding::ALL.iter().position(|known| *known == coding).unwrap() as u64
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_compressed_message_that_is_none_or_grows_too_large_ends_the_connection() {
+    let house = House::new().await;
+    let bomb = vec![b' '; 2 * MESSAGE_BYTES_MAX];
+    let bomb = [&[1], &*zstd::encode_all(&*bomb, 3).unwrap()].concat();
+    #[rustfmt::skip]
+    let cases = [
+        (vec![],                "MESSAGE_MALFORMED"),
+        (vec![9, 1, 2],         "MESSAGE_MALFORMED"),
+        (b"\x01{}".to_vec(),    "MESSAGE_MALFORMED"),
+        (bomb,                  "MESSAGE_TOO_LARGE"),
+    ];
+    for (bytes, code) in cases {
+        let mut socket = connect(&house, &house.admin).await;
+        socket.send(Message::Binary(bytes.into())).await.unwrap();
+        assert_eq!(hear(&mut socket).await.unwrap()["problem"]["code"], code);
+        assert_eq!(hear(&mut socket).await, Err(1002), "{code}");
+    }
+}
+
+/// Somebody who reads nothing is sent no more than the window, and holds up nobody.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_that_takes_nothing_holds_up_nobody_and_catches_up() {
+    let house = House::new().await;
+    let (mut slow, mut quick) =
+        tokio::join!(connect(&house, &house.admin), connect(&house, &house.admin));
+    for (socket, client) in [(&mut slow, "slow"), (&mut quick, "quick")] {
+        let mut text = hello(client, None);
+        text["hello"]["window"] = json!(2);
+        say(socket, &text).await;
+        assert!(hear(socket).await.unwrap()["welcome"].is_object());
+    }
+    let filler = "x".repeat(200_000);
+    let mut seen = 0;
+    for n in 1..=60 {
+        house.pushed("phone", &[set(n, "t1", "/text", &json!(format!("{n} {filler}")))]).await;
+        let last = format!("{n} ");
+        loop {
+            let told = hear(&mut quick).await.unwrap();
+            let ack = json!({ "ack": { "view": 0, "cursor": told["cursor"] } });
+            say(&mut quick, &ack).await;
+            let text = &told["changes"][0]["set"]["/text"];
+            let text = text.as_str().or_else(|| told["changes"][0]["record"]["text"].as_str());
+            if text.is_some_and(|text| text.starts_with(&last)) {
+                seen += 1;
+                break;
+            }
+        }
+    }
+    assert_eq!(seen, 60);
+    // What was missed comes as one change, not as sixty.
+    let mut messages = 0;
+    loop {
+        let told = hear(&mut slow).await.unwrap();
+        messages += 1;
+        say(&mut slow, &json!({ "ack": { "view": 0, "cursor": told["cursor"] } })).await;
+        if told.to_string().contains("60 xxx") {
+            break;
+        }
+    }
+    assert!(messages <= 6, "{messages} messages");
 }
 
 #[tokio::test(flavor = "multi_thread")]
