@@ -16,8 +16,8 @@
 //! 4. It tells how the log moves, in either way or both:
 //!    - [`Session::handle_advanced`]: it stands there now. Then pages are read;
 //!    - [`Session::handle_live`]: here are the changes of a view in a stretch of the log, made once for
-//!      all who follow the same. Whoever stands within the stretch gets them as they are; whoever
-//!      stands before it reads a page. A stretch that had nothing for the view needs no call of its
+//!      all who follow the same. Whoever stands at its beginning, or within and before all of
+//!      them, gets them as they are; others read a page. A stretch that had nothing for the view needs no call of its
 //!      own: the next one may begin where the last one with changes ended. One call without changes,
 //!      now and then, keeps the cursors of quiet views near the end of the log.
 //! 5. When the socket can take a message it asks [`Session::poll_message`]; it sends a ping if

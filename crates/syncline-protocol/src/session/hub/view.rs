@@ -100,6 +100,10 @@ impl<E> View<E> {
         if to <= at || (live.after > at && !is_planted(Fault::LiveAcrossGap)) {
             return;
         }
+        // The page that was sent last may have ended within the stretch: nothing is told twice.
+        if live.page.changes.iter().any(|change| change.seen.position <= at) {
+            return;
+        }
         if self.live.len() >= LIVE_HELD_MAX {
             self.live.clear();
             return;
@@ -259,4 +263,49 @@ fn is_told(change: &crate::change::Change, with: &Surroundings<'_>) -> bool {
         return change.by.as_ref().is_some_and(|by| by.as_str() == with.client.as_str());
     }
     with.told.covers(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_model::cursor::Incarnation;
+    use syncline_model::id::{EntityName, RecordId};
+
+    use super::*;
+    use crate::change::{Change, Content};
+    use crate::outcome::Seen;
+    use crate::token::TokenText;
+
+    fn page(changed: &[u64], to: u64) -> Page {
+        let change = |position: &u64| Change {
+            entity: EntityName::new("tasks").unwrap(),
+            id: RecordId::new("t1").unwrap(),
+            seen: Seen { position: Position(*position), version: TokenText::new("AQ").unwrap() },
+            content: Content::Record(Vec::new()),
+            by: None,
+            conflicts: Vec::new(),
+        };
+        let cursor = StreamCursor::at_position(Incarnation(7), Position(to));
+        let changes = changed.iter().map(change).collect();
+        Page { changes, cursor, more: false, is_snapshot: false }
+    }
+
+    /// The page ended at 5, within the stretch from 3 to 7.
+    #[test]
+    fn what_a_page_has_told_is_not_told_again_by_a_stretch() {
+        let client = ClientId::new("phone").unwrap();
+        let told = Told::default();
+        let with = Surroundings { now_ms: 0, answered: 0, told: &told, client: &client };
+        for (name, changed, is_read) in
+            [("nothing up to 5", &[6, 7][..], false), ("something at 5", &[5, 7][..], true)]
+        {
+            let mut view = View::<()>::new(Follow::default(), 0);
+            assert!(view.ask().is_some());
+            view.add_page(page(&[4, 5], 5), 0);
+            assert!(view.next(0, &with).is_some());
+            let live = Live { after: Position(3), page: page(changed, 7), encoded: () };
+            view.add_live(Arc::new(live), 0);
+            assert_eq!(view.next(0, &with).is_none(), is_read, "{name}");
+            assert_eq!(view.ask().is_some(), is_read, "{name}");
+        }
+    }
 }
