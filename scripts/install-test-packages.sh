@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the programs that tests start, only those that are missing. Needs root and Debian or a
-# child of it. `cargo xtask test` calls this by itself.
+# child of it. `cargo xtask test` and `cargo xtask api` call this by themselves.
 set -euo pipefail
 
 # Program on the search path, then the package that brings it.
@@ -13,6 +13,8 @@ missing=()
 for ((i = 0; i < ${#wanted[@]}; i += 2)); do
   command -v "${wanted[i]}" >/dev/null 2>&1 || missing+=("${wanted[i + 1]}")
 done
+# `cargo xtask api` makes an environment of Python.
+python3 -c 'import venv, ensurepip' >/dev/null 2>&1 || missing+=(python3 python3-venv)
 if [ "${#missing[@]}" -eq 0 ]; then
   echo "every program that tests start is installed"
   exit 0

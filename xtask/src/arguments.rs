@@ -13,6 +13,11 @@ pub(crate) enum Request {
     Tidy,
     /// Every test.
     Test,
+    /// The served interface against its own description.
+    Api {
+        /// What schemathesis reads itself.
+        arguments: Vec<String>,
+    },
     /// The main job on example data.
     Demo,
     /// A benchmark by name, or the list of them.
@@ -42,8 +47,8 @@ const COMMANDS: &[Command] = &[
         name: "ci",
         form: "ci",
         summary: "Run everything that continuous integration runs",
-        details: "Runs fmt, tidy, clippy (warnings are errors), deny and test, in this order and all of\n\
-                  them even behind a failed one; prints a table of times, then `N passed, N failed`.\n\
+        details: "Runs fmt, tidy, clippy (warnings are errors), deny, test, api and demo, in this order and all\n\
+                  of them even behind a failed one; prints a table of times, then `N passed, N failed`.\n\
                   A failed step counts as one failure.",
     },
     Command {
@@ -59,6 +64,14 @@ const COMMANDS: &[Command] = &[
         summary: "Run every test, doc tests included",
         details: "Runs `cargo test --workspace`; the last line is `N passed, N failed`. No test at all is a\n\
                   failure. As root, installs the programs that tests start when they are missing.",
+    },
+    Command {
+        name: "api",
+        form: "api [ARGUMENTS…]",
+        summary: "Ask a served hub what its description allows, and what it does not",
+        details: "Starts `syncline serve` and asks it with schemathesis, by its own /openapi.json: no answer may\n\
+                  be one that is not described. Installs schemathesis below target/, which needs Python 3.10\n\
+                  or later, and the network once. Arguments go to schemathesis: `-n 200 --seed 7` looks longer.",
     },
     Command {
         name: "demo",
@@ -105,6 +118,9 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
                 Some((name, arguments)) => (Some(name.clone()), arguments.to_vec()),
             };
             return Ok(Request::Bench { name, arguments });
+        }
+        "api" => {
+            return Ok(Request::Api { arguments: rest.to_vec() });
         }
         "sim" => {
             return Ok(Request::Sim { arguments: rest.to_vec() });

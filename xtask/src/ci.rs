@@ -1,5 +1,6 @@
 //! The whole continuous integration, in one command that runs anywhere.
 
+use crate::api;
 use crate::demo;
 use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
@@ -47,6 +48,7 @@ pub(crate) fn run_all(root: &Path) -> Tally {
         tally = suite::test(root)?;
         Ok(if tally.is_good() { Outcome::Passed } else { Outcome::Failed })
     });
+    step("api", &mut || passed(api::check(root, &[])));
     step("demo", &mut || passed(demo::play(root)));
     print_table(&rows);
     tally.failed += failed_besides_tests(&rows, tally);

@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask {ci,tidy,test,demo,bench,sim}`.
+//! The project's own commands: `cargo xtask {ci,tidy,test,api,demo,bench,sim}`.
 //!
 //! Nothing here is part of what users get. It has no dependencies, so that the first command on
 //! a fresh clone answers within seconds, and it decides nothing that a workflow file or a script
@@ -9,9 +9,11 @@
 //! | a rule of the repository | [`tidy`] |
 //! | what continuous integration runs | [`ci`] |
 //! | how tests are run and counted | [`suite`] |
+//! | what is asked of a served hub | [`api`] |
 //! | what the demo plays | [`demo`] |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
+mod api;
 mod arguments;
 mod bench;
 mod ci;
@@ -54,6 +56,7 @@ fn answer(request: Request) -> Result<ExitCode, Failure> {
         Request::Ci => return Ok(counted(ci::run_all(&root))),
         Request::Test => return Ok(counted(suite::test(&root)?)),
         Request::Tidy => tidy::run(&root)?,
+        Request::Api { arguments } => api::check(&root, &arguments)?,
         Request::Demo => demo::play(&root)?,
         Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
         Request::Sim { arguments } => sim::start(&root, &arguments)?,

@@ -139,19 +139,26 @@ fn ensure_programs(root: &Path) -> Result<(), Failure> {
     if missing.is_empty() {
         return Ok(());
     }
-    if !is_root() {
-        let message = format!(
-            "tests need {}; run `{INSTALLER}` as root, or install them yourself",
-            missing.join(", ")
-        );
-        return Err(Failure::new(message));
-    }
-    println!("tests need {}; running {INSTALLER}", missing.join(", "));
-    run(&mut Command::new(root.join(INSTALLER)))?;
+    install_programs(root, &missing.join(", "))?;
     match missing_programs() {
         left if left.is_empty() => Ok(()),
         left => Err(Failure::new(format!("still missing after {INSTALLER}: {}", left.join(", ")))),
     }
+}
+
+/// Installs what tests start, of which something is `missing`, if we may.
+///
+/// # Errors
+///
+/// Fails when we may not, or it cannot be installed.
+pub(crate) fn install_programs(root: &Path, missing: &str) -> Result<(), Failure> {
+    if !is_root() {
+        let message =
+            format!("tests need {missing}; run `{INSTALLER}` as root, or install it yourself");
+        return Err(Failure::new(message));
+    }
+    println!("tests need {missing}; running {INSTALLER}");
+    run(&mut Command::new(root.join(INSTALLER)))
 }
 
 fn missing_programs() -> Vec<&'static str> {

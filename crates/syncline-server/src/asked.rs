@@ -119,8 +119,11 @@ impl Query {
         for pair in text.split('&').filter(|pair| !pair.is_empty()) {
             let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
             let (name, value) = (decoded(name)?, decoded(value)?);
-            if !route.query.iter().any(|(known, _)| *known == &*name) {
+            if !route.query.iter().any(|known| known.name == &*name) {
                 return Err(Refusal::QueryInvalid.because("a name that is not known here"));
+            }
+            if value.is_empty() {
+                return Err(Refusal::QueryInvalid.because("a name without a value"));
             }
             if query.insert(name, value).is_some() {
                 return Err(Refusal::QueryInvalid.because("a name that stands there twice"));
@@ -129,9 +132,9 @@ impl Query {
         Ok(Self(query))
     }
 
-    /// Returns the text of a name; nothing if it is empty.
+    /// Returns the text of a name.
     pub(crate) fn text(&self, name: &str) -> Option<&str> {
-        self.0.get(name).map(AsRef::as_ref).filter(|text| !text.is_empty())
+        self.0.get(name).map(AsRef::as_ref)
     }
 
     /// Returns a number that is within bounds.

@@ -165,7 +165,7 @@ impl Refusal {
     pub(crate) fn because(self, detail: impl Into<String>) -> Problem {
         let problem = Problem::new(self.code(), self.status(), detail);
         let problem = match self {
-            Self::TokenMissing | Self::TokenInvalid => {
+            Self::TokenMissing | Self::TokenInvalid | Self::TicketInvalid => {
                 problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             _ => problem,

@@ -9,6 +9,7 @@ use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 
 use super::answer::{Answer, json};
+use super::pull;
 use crate::asked::Asked;
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
@@ -115,7 +116,7 @@ fn read_place(text: &str) -> Result<Key, Problem> {
         Some([entity, id, conflict]) => key(entity, id, conflict),
         _ => None,
     };
-    key.ok_or_else(|| Refusal::QueryInvalid.because("cursor is `next` of the page before"))
+    key.ok_or_else(pull::no_place)
 }
 
 fn key(entity: &str, id: &str, conflict: &str) -> Option<Key> {

@@ -26,5 +26,5 @@ mod tokens;
 
 pub(crate) use answer::Answer;
 pub(crate) use route::Pace;
-pub use route::{Access, Method, Route, Scope};
+pub use route::{Access, Link, Media, Method, Parameter, Route, Scope, Success};
 pub use table::TABLE;

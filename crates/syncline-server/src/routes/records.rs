@@ -13,6 +13,7 @@ use syncline_model::json::fields::{flatten_json, unflatten};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
 use syncline_protocol::change::{Change, Content};
+use syncline_protocol::error::MessageError;
 use syncline_protocol::long::{read_operation, write_change};
 use syncline_protocol::outcome::{Outcome, Status};
 use syncline_protocol::time::{format_time, parse_time};
@@ -65,7 +66,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
 fn place(text: &str) -> Result<RecordId, Problem> {
     let id = base64url::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
     let id = id.and_then(|id| RecordId::new(&id).ok());
-    id.ok_or_else(|| Refusal::QueryInvalid.because("cursor is `next` of the page before"))
+    id.ok_or_else(pull::no_place)
 }
 
 /// Returns a record as it is now, or with `at` as it was.
@@ -111,7 +112,7 @@ async fn past(asked: &Asked, entity: EntityName, id: RecordId, at_ms: u64) -> An
 pub(super) async fn history(asked: Asked) -> Answer {
     let (entity, id) = (asked.entity()?, asked.record_id()?);
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let before = asked.query.number("before", 0..=u64::MAX)?;
+    let before = asked.query.number("before", 0..=i64::MAX.unsigned_abs())?;
     let before = before.map(syncline_model::id::Position);
     let served = asked.desk.served.clone();
     let read = move || served.history(&entity, &id, before, limit);
@@ -147,6 +148,9 @@ pub(super) async fn history(asked: Asked) -> Answer {
 pub(super) async fn post(mut asked: Asked) -> Answer {
     let entity = asked.entity()?;
     let body = asked.object().await?;
+    if body.is_empty() {
+        return Err(Refusal::BodyInvalid.because("a record has at least one field"));
+    }
     let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
     let id = match &key {
         // Repeated, it is the same record.
@@ -170,6 +174,9 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
     let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
     let wanted = flat(&body)?;
+    if wanted.is_empty() {
+        return Err(Refusal::BodyInvalid.because("a record has at least one field"));
+    }
     let _turn = asked.desk.turn(&entity, &id).await;
     let before = now(&asked, &entity, &id).await?;
     require(&asked, before.as_ref(), key.as_ref())?;
@@ -193,8 +200,6 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
         }
         let base = base.map(|base| base.as_str().to_owned());
         outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
-    } else if is_new {
-        return Err(Refusal::BodyInvalid.because("a record has at least one field"));
     }
     let (record, etag) = found(now(&asked, &entity, &id).await?)?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
@@ -265,11 +270,13 @@ impl Key {
     /// Reads it, if there is one. The same key with another request is refused.
     fn of(asked: &Asked, body: &str) -> Result<Option<Self>, Problem> {
         let Some(text) = asked.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
-        let key = text.trim().trim_matches('"');
-        if key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            return Err(
-                Refusal::HeaderInvalid.because("Idempotency-Key is a text of 1 to 255 bytes")
-            );
+        // It may stand in quotes, as texts in headers do (RFC 9651).
+        let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
+        let key = quoted.unwrap_or(text);
+        let is_plain = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
+        if !is_plain || key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
+            let text = "Idempotency-Key is a text of 1 to 255 letters, digits and signs";
+            return Err(Refusal::HeaderInvalid.because(text));
         }
         let digest = |parts: &[&str]| {
             let mut hasher = blake3::Hasher::new();
@@ -317,8 +324,10 @@ async fn edit(
     }
     let text = Json::Object(effect).to_compact_string();
     let operation = read_operation(text.as_bytes());
-    let operation = operation
-        .map_err(|error| Problem::said(&error.to_operation_problem(), StatusCode::BAD_REQUEST))?;
+    let refused = |error: &MessageError| {
+        Problem::said(&error.to_operation_problem(), StatusCode::UNPROCESSABLE_ENTITY)
+    };
+    let operation = operation.map_err(|error| refused(&error))?;
     let answer = push::commit(&asked.desk.served, &client, vec![operation]).await?;
     push::count(&asked.state.metrics, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;

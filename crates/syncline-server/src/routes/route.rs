@@ -23,17 +23,110 @@ pub struct Route {
     pub name: &'static str,
     /// What it does, in one line.
     pub summary: &'static str,
-    /// What may stand behind `?`, and what that means.
-    pub query: &'static [(&'static str, &'static str)],
-    /// The schema of the body, if one is taken.
-    pub body: Option<&'static str>,
-    /// The answer that is no problem: status and schema.
-    pub answer: (u16, Option<&'static str>),
+    /// What may stand behind `?`.
+    pub query: &'static [Parameter],
+    /// The headers that it heeds, besides those that every route does.
+    pub headers: &'static [Parameter],
+    /// The kinds of body that it takes; none if it takes no body.
+    pub bodies: &'static [Media],
+    /// The answers that are no problem.
+    pub answers: &'static [Success],
     /// Statuses of problems that only this route has; those that every route has are not named.
     pub problems: &'static [u16],
+    /// What an answer tells that other routes ask for.
+    pub links: &'static [Link],
     /// Whether it may wait for changes, and so counts for no work.
     pub(crate) pace: Pace,
     pub(crate) handler: Handler,
+}
+
+impl Route {
+    /// Returns the statuses of the problems that it may answer, rising.
+    pub fn problem_statuses(&self) -> Vec<u16> {
+        let mut statuses = vec![400, 500, 503];
+        if self.access != Access::Everybody {
+            statuses.extend([401, 403, 429]);
+        }
+        if !self.bodies.is_empty() {
+            statuses.extend([413, 415]);
+        }
+        statuses.extend(self.problems);
+        statuses.sort_unstable();
+        statuses.dedup();
+        statuses
+    }
+
+    /// Returns whether it is described that it may answer so.
+    pub fn may_answer(&self, status: u16) -> bool {
+        self.answers.iter().any(|answer| answer.status == status)
+            || self.problem_statuses().contains(&status)
+    }
+}
+
+/// What a request may say beside its path and its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Parameter {
+    /// Its name.
+    pub name: &'static str,
+    /// The name of its schema.
+    pub schema: &'static str,
+    /// What it means, in one line.
+    pub about: &'static str,
+}
+
+/// A kind of content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Media {
+    /// Its media type.
+    pub media_type: &'static str,
+    /// The name of its schema.
+    pub schema: &'static str,
+}
+
+impl Media {
+    /// Returns JSON of a schema.
+    pub(crate) const fn json(schema: &'static str) -> Self {
+        Self { media_type: "application/json", schema }
+    }
+}
+
+/// An answer that is no problem.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Success {
+    /// Its status.
+    pub status: u16,
+    /// When it is given, where the route has several.
+    pub about: &'static str,
+    /// Its body; `None` for an empty one.
+    pub content: Option<Media>,
+    /// The headers that only this answer has, of those that the description knows.
+    pub headers: &'static [&'static str],
+}
+
+impl Success {
+    /// Returns an answer with a body.
+    pub(crate) const fn with(status: u16, content: Media) -> Self {
+        Self { status, about: "", content: Some(content), headers: &[] }
+    }
+
+    /// Returns an answer with JSON of a schema.
+    pub(crate) const fn json(status: u16, schema: &'static str) -> Self {
+        Self::with(status, Media::json(schema))
+    }
+
+    /// Returns an answer without a body.
+    pub(crate) const fn empty(status: u16) -> Self {
+        Self { status, about: "", content: None, headers: &[] }
+    }
+}
+
+/// What an answer tells that another route asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// The name of the other route.
+    pub route: &'static str,
+    /// Its parameters, each with where the value stands: `$response.body#/id`, `$request.path.id`.
+    pub parameters: &'static [(&'static str, &'static str)],
 }
 
 /// What is done with a path.

@@ -1,6 +1,6 @@
 //! The table of the routes.
 
-use super::route::{Access, Handler, Method, Pace, Route, Scope};
+use super::route::{Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Success};
 use super::{conflicts, events, health, hubs, live, pull, push, records, tokens};
 use crate::access::Role;
 
@@ -17,11 +17,51 @@ const KEEPERS: Access = Access::Roles(&[Role::Operator, Role::Admin]);
 /// Those who say who may do what.
 const ADMINS: Access = Access::Roles(&[Role::Admin]);
 
+/// Returns a parameter.
+const fn parameter(name: &'static str, schema: &'static str, about: &'static str) -> Parameter {
+    Parameter { name, schema, about }
+}
+
 /// What a request may ask of an answer that shows what another answer showed.
-const AFTER: (&str, &str) = ("after", "a cursor: answer only once the hub stands there");
-const ENTITIES: (&str, &str) = ("entities", "names with commas between them; all without it");
-const LIMIT: (&str, &str) = ("limit", "how many at most");
-const NEXT: (&str, &str) = ("cursor", "`next` of the page before");
+const AFTER: Parameter =
+    parameter("after", "Cursor", "answer only once the hub stands there; otherwise 503");
+const ENTITIES: Parameter =
+    parameter("entities", "EntityNames", "names with commas between them; all without it");
+const LIMIT: Parameter = parameter("limit", "Limit", "how many at most");
+const NEXT: Parameter = parameter("cursor", "Place", "`next` of the page before");
+const FROM: Parameter = parameter("cursor", "Cursor", "where to go on");
+/// Of two that carry the same key only the first is carried out.
+const KEY: Parameter =
+    parameter("Idempotency-Key", "IdempotencyKey", "sent again with it, it is done once");
+const IF_MATCH: Parameter =
+    parameter("If-Match", "EntityTags", "only if the record is still one of these; otherwise 412");
+const IF_NONE_MATCH: Parameter = parameter(
+    "If-None-Match",
+    "EntityTags",
+    "only if the record is none of these; `*`: only if it is not there",
+);
+const WRITE_HEADERS: &[Parameter] = &[KEY, IF_MATCH, IF_NONE_MATCH];
+/// A record as it is after a write.
+const CHANGED: Success =
+    Success { headers: &["ETag", "Idempotency-Replayed"], ..Success::json(200, "Change") };
+const MADE: Success = Success {
+    about: "It was not there",
+    headers: &["ETag", "Idempotency-Replayed"],
+    ..Success::json(201, "Change")
+};
+const HEALTH: Media = Media { media_type: "application/health+json", schema: "Health" };
+const TEXT: Media = Media { media_type: "text/plain", schema: "Text" };
+/// The parameters of the routes of one record, of the answer that made it.
+const OF_MADE: &[(&str, &str)] =
+    &[("entity", "$response.body#/entity"), ("id", "$response.body#/id")];
+const OF_LISTED: &[(&str, &str)] = &[("conflict", "$response.body#/conflicts/0/conflict")];
+const TO_RECORD: &[Link] = &[
+    Link { route: "record", parameters: OF_MADE },
+    Link { route: "record_replace", parameters: OF_MADE },
+    Link { route: "record_change", parameters: OF_MADE },
+    Link { route: "record_delete", parameters: OF_MADE },
+    Link { route: "record_history", parameters: OF_MADE },
+];
 /// One record.
 const RECORD: &str = "/v1/entities/{entity}/records/{id}";
 
@@ -41,9 +81,11 @@ const fn of_hub(
         name,
         summary: "",
         query: &[],
-        body: None,
-        answer: (200, None),
+        headers: &[],
+        bodies: &[],
+        answers: &[],
         problems: &[],
+        links: &[],
         pace: Pace::Works,
         handler,
     }
@@ -63,36 +105,42 @@ const fn of_server(
 pub const TABLE: &[Route] = &[
     Route {
         summary: "Whether the process lives",
-        answer: (200, Some("Text")),
+        answers: &[Success::with(200, TEXT)],
         ..of_server("/livez", Access::Everybody, "livez", |asked| Box::pin(health::livez(asked)))
     },
     Route {
         summary: "Whether requests are taken",
-        answer: (200, Some("Text")),
+        answers: &[Success::with(200, TEXT)],
         ..of_server("/readyz", Access::Everybody, "readyz", |asked| Box::pin(health::readyz(asked)))
     },
     Route {
         summary: "How the hub does",
-        answer: (200, Some("Health")),
+        answers: &[
+            Success::with(200, HEALTH),
+            Success { about: "It does not do well", ..Success::with(503, HEALTH) },
+        ],
         ..of_server("/healthz", Access::Everybody, "healthz", |asked| {
             Box::pin(health::healthz(asked))
         })
     },
     Route {
         summary: "Figures for Prometheus",
-        answer: (200, Some("Text")),
+        answers: &[Success::with(
+            200,
+            Media { media_type: "application/openmetrics-text", schema: "Text" },
+        )],
         ..of_server("/metrics", KEEPERS, "metrics", |asked| Box::pin(health::metrics(asked)))
     },
     Route {
         summary: "This description",
-        answer: (200, Some("Anything")),
+        answers: &[Success::json(200, "Anything")],
         ..of_server("/openapi.json", Access::Everybody, "openapi", |asked| {
             Box::pin(health::openapi(asked))
         })
     },
     Route {
         summary: "What a code means and what to do",
-        answer: (200, Some("Text")),
+        answers: &[Success::with(200, Media { media_type: "text/markdown", schema: "Text" })],
         problems: &[404],
         ..of_server("/problems/{code}", Access::Everybody, "problem", |asked| {
             Box::pin(health::problem(asked))
@@ -100,28 +148,29 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Lists the hubs of this server",
-        answer: (200, Some("Hubs")),
+        answers: &[Success::json(200, "Hubs")],
         ..of_server("/v1/hubs", ADMINS, "hubs_list", |asked| Box::pin(hubs::list(asked)))
     },
     Route {
         method: Method::Post,
         summary: "Makes a hub of its own",
-        body: Some("NewHub"),
-        answer: (201, Some("Hub")),
+        bodies: &[Media::json("NewHub")],
+        answers: &[Success::json(201, "Hub")],
         problems: &[409],
         ..of_server("/v1/hubs", ADMINS, "hubs_make", |asked| Box::pin(hubs::make(asked)))
     },
     Route {
         summary: "Lists the access tokens, without their texts",
-        answer: (200, Some("Tokens")),
+        answers: &[Success::json(200, "Tokens")],
         ..of_hub(Method::Get, "/v1/tokens", ADMINS, "tokens_list", |asked| {
             Box::pin(tokens::list(asked))
         })
     },
     Route {
         summary: "Makes an access token; its text is told once",
-        body: Some("NewToken"),
-        answer: (201, Some("Token")),
+        bodies: &[Media::json("NewToken")],
+        answers: &[Success::json(201, "Token")],
+        links: &[Link { route: "tokens_revoke", parameters: &[("token", "$response.body#/id")] }],
         problems: &[409],
         ..of_hub(Method::Post, "/v1/tokens", ADMINS, "tokens_make", |asked| {
             Box::pin(tokens::make(asked))
@@ -129,7 +178,7 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Revokes an access token at once, on open connections too",
-        answer: (204, None),
+        answers: &[Success::empty(204)],
         problems: &[404],
         ..of_hub(Method::Delete, "/v1/tokens/{token}", ADMINS, "tokens_revoke", |asked| {
             Box::pin(tokens::revoke(asked))
@@ -137,36 +186,36 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Makes a ticket for one WebSocket, good for 30 s",
-        answer: (201, Some("Ticket")),
+        answers: &[Success::json(201, "Ticket")],
         ..of_hub(Method::Post, "/v1/tickets", READERS, "tickets_make", |asked| {
             Box::pin(tokens::ticket(asked))
         })
     },
     Route {
         summary: "Takes operations of a client; one result for each",
-        body: Some("Push"),
-        answer: (200, Some("Results")),
+        bodies: &[Media::json("Push")],
+        answers: &[Success::json(200, "Results")],
         ..of_hub(Method::Post, "/v1/push", WRITERS, "push", |asked| Box::pin(push::push(asked)))
     },
     Route {
         summary: "A page of changes; without a cursor all records first",
         query: &[
-            ("cursor", "where to go on"),
+            FROM,
             ENTITIES,
             LIMIT,
-            ("wait", "seconds, at most 30, to wait for something new"),
+            parameter("wait", "Wait", "seconds to wait for something new"),
             AFTER,
         ],
-        answer: (200, Some("Page")),
+        answers: &[Success::json(200, "Page")],
         problems: &[410],
         pace: Pace::Waits,
         ..of_hub(Method::Get, "/v1/pull", READERS, "pull", |asked| Box::pin(pull::pull(asked)))
     },
     Route {
         summary: "Changes as server-sent events",
-        query: &[("cursor", "where to go on; Last-Event-ID comes first"), ENTITIES],
-        answer: (200, Some("Events")),
-        problems: &[410],
+        query: &[FROM, ENTITIES],
+        headers: &[parameter("Last-Event-ID", "Cursor", "where to go on; comes before `cursor`")],
+        answers: &[Success::with(200, Media { media_type: "text/event-stream", schema: "Events" })],
         pace: Pace::Waits,
         ..of_hub(Method::Get, "/v1/events", READERS, "events", |asked| {
             Box::pin(events::events(asked))
@@ -174,8 +223,8 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Operations and changes on a WebSocket, subprotocol syncline.v1",
-        query: &[("ticket", "instead of an access token")],
-        answer: (101, None),
+        query: &[parameter("ticket", "TicketText", "instead of an access token")],
+        answers: &[Success::empty(101)],
         problems: &[426],
         pace: Pace::Waits,
         ..of_hub(Method::Get, "/v1/live", LIVE, "live", |asked| Box::pin(live::live(asked)))
@@ -183,7 +232,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Lists records in the order of their ids",
         query: &[LIMIT, NEXT, AFTER],
-        answer: (200, Some("Records")),
+        answers: &[Success { headers: &["Link"], ..Success::json(200, "Records") }],
         problems: &[404, 410],
         ..of_hub(Method::Get, "/v1/entities/{entity}/records", READERS, "records_list", |asked| {
             Box::pin(records::list(asked))
@@ -191,8 +240,13 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Makes a record under an id that the hub chooses",
-        body: Some("Record"),
-        answer: (201, Some("Change")),
+        headers: &[KEY],
+        bodies: &[Media::json("Record")],
+        answers: &[Success {
+            headers: &["ETag", "Location", "Idempotency-Replayed"],
+            ..Success::json(201, "Change")
+        }],
+        links: TO_RECORD,
         problems: &[404, 409, 422],
         ..of_hub(Method::Post, "/v1/entities/{entity}/records", WRITERS, "records_make", |asked| {
             Box::pin(records::post(asked))
@@ -200,15 +254,25 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "A record as it is, or as it was",
-        query: &[("at", "a time, as RFC 3339 writes it: the record as it was then"), AFTER],
-        answer: (200, Some("Change")),
+        query: &[parameter("at", "Time", "the record as it was then"), AFTER],
+        headers: &[IF_NONE_MATCH],
+        answers: &[
+            Success { headers: &["ETag"], ..Success::json(200, "Change") },
+            Success {
+                about: "It is what `If-None-Match` names",
+                headers: &["ETag"],
+                ..Success::empty(304)
+            },
+        ],
         problems: &[404, 410, 422],
         ..of_hub(Method::Get, RECORD, READERS, "record", |asked| Box::pin(records::get(asked)))
     },
     Route {
         summary: "Replaces a record, or makes it",
-        body: Some("Record"),
-        answer: (200, Some("Change")),
+        headers: WRITE_HEADERS,
+        bodies: &[Media::json("Record")],
+        answers: &[CHANGED, MADE],
+        links: TO_RECORD,
         problems: &[404, 409, 412, 422],
         ..of_hub(Method::Put, RECORD, WRITERS, "record_replace", |asked| {
             Box::pin(records::put(asked))
@@ -216,8 +280,12 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Changes a record: a merge patch, or the parts of an operation",
-        body: Some("Patch"),
-        answer: (200, Some("Change")),
+        headers: WRITE_HEADERS,
+        bodies: &[
+            Media::json("Parts"),
+            Media { media_type: "application/merge-patch+json", schema: "MergePatch" },
+        ],
+        answers: &[CHANGED],
         problems: &[404, 409, 412, 422],
         ..of_hub(Method::Patch, RECORD, WRITERS, "record_change", |asked| {
             Box::pin(records::patch(asked))
@@ -225,7 +293,8 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Deletes a record",
-        answer: (204, None),
+        headers: WRITE_HEADERS,
+        answers: &[Success { headers: &["Idempotency-Replayed"], ..Success::empty(204) }],
         problems: &[404, 409, 412, 422],
         ..of_hub(Method::Delete, RECORD, WRITERS, "record_delete", |asked| {
             Box::pin(records::delete(asked))
@@ -233,8 +302,8 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "What a record went through, the newest first",
-        query: &[LIMIT, ("before", "the position before which to look on")],
-        answer: (200, Some("History")),
+        query: &[LIMIT, parameter("before", "Position", "the position before which to look on")],
+        answers: &[Success::json(200, "History")],
         problems: &[404],
         ..of_hub(
             Method::Get,
@@ -246,15 +315,25 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Lists conflicts that wait for a person",
-        query: &[("entity", "only of this one"), ("status", "open, or all"), LIMIT, NEXT],
-        answer: (200, Some("Conflicts")),
+        query: &[
+            parameter("entity", "EntityName", "only of this one"),
+            parameter("status", "ConflictStatus", "which ones; `open` without it"),
+            LIMIT,
+            NEXT,
+        ],
+        answers: &[Success::json(200, "Conflicts")],
+        problems: &[410],
+        links: &[
+            Link { route: "conflict", parameters: OF_LISTED },
+            Link { route: "conflict_resolve", parameters: OF_LISTED },
+        ],
         ..of_hub(Method::Get, "/v1/conflicts", READERS, "conflicts_list", |asked| {
             Box::pin(conflicts::list(asked))
         })
     },
     Route {
         summary: "One conflict: who, when, all sides, and what was there before",
-        answer: (200, Some("Anything")),
+        answers: &[Success::json(200, "Conflict")],
         problems: &[404],
         ..of_hub(Method::Get, "/v1/conflicts/{conflict}", READERS, "conflict", |asked| {
             Box::pin(conflicts::show(asked))
@@ -262,8 +341,8 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Decides a conflict",
-        body: Some("Choice"),
-        answer: (200, Some("Anything")),
+        bodies: &[Media::json("Choice")],
+        answers: &[Success::json(200, "Conflict")],
         problems: &[404, 409, 422],
         ..of_hub(
             Method::Post,

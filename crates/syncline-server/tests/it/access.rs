@@ -14,7 +14,7 @@ fn request(house: &House, route: &Route, hub: &str) -> Ask {
         .map(|part| part.split_once('}').map_or(part.to_owned(), |(_, rest)| format!("none{rest}")))
         .collect();
     let ask = house.ask(route.method.as_str(), &format!("{hub}{path}"));
-    if route.body.is_some() { ask.json(&json!({})) } else { ask }
+    if !route.bodies.is_empty() { ask.json(&json!({})) } else { ask }
 }
 
 /// Every route, asked with nothing, with every role, and with tokens of elsewhere.

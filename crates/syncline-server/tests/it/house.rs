@@ -14,6 +14,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::Value;
 use syncline_engine::operate::Entities;
 use syncline_hub::HubOptions;
+use syncline_server::routes::{Route, Scope, TABLE};
 use syncline_server::{Opened, Server, Settings};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -139,13 +140,32 @@ impl Ask {
             http1::handshake::<_, Body>(TokioIo::new(socket)).await.unwrap();
         tokio::spawn(connection);
         let request = self.request.body(Body::from(self.body)).unwrap();
-        timeout(PATIENCE, sender.send_request(request)).await.unwrap().unwrap()
+        let (method, path) = (request.method().to_string(), request.uri().path().to_owned());
+        let answer = timeout(PATIENCE, sender.send_request(request)).await.unwrap().unwrap();
+        expect_described(&method, &path, answer.status().as_u16());
+        answer
     }
 
     pub(crate) async fn send(self) -> Reply {
         let (head, body) = self.open().await.into_parts();
         let body = timeout(PATIENCE, body.collect()).await.unwrap().unwrap();
         Reply { status: head.status, headers: head.headers, body: body.to_bytes().to_vec() }
+    }
+}
+
+/// Expects that a route may answer so, by its description.
+fn expect_described(method: &str, path: &str, status: u16) {
+    let of_hub = path.strip_prefix("/h/").and_then(|rest| rest.find('/').map(|at| &rest[at..]));
+    let (path, is_of_hub) = (of_hub.unwrap_or(path), of_hub.is_some());
+    let is_it = |route: &&Route| {
+        let (known, asked) = (route.path.split('/'), path.split('/'));
+        route.method.as_str() == method
+            && (route.scope == Scope::Hub || !is_of_hub)
+            && known.clone().count() == asked.clone().count()
+            && known.zip(asked).all(|(known, asked)| known.starts_with('{') || known == asked)
+    };
+    if let Some(route) = TABLE.iter().find(is_it) {
+        assert!(route.may_answer(status), "{} is not described to answer {status}", route.name);
     }
 }
 

@@ -155,7 +155,8 @@ async fn a_list_goes_on_where_the_page_before_ended() {
     }
     let expected: Vec<String> = (0..25).map(|n| format!("t/{n:02} ä")).collect();
     assert_eq!(seen, expected);
-    house.get("/v1/entities/tasks/records?cursor=!").await.is(400).says("QUERY_INVALID");
+    house.get("/v1/entities/tasks/records?cursor=!").await.is(410).says("CURSOR_DAMAGED");
+    house.get("/v1/entities/tasks/records?limit=").await.is(400).says("QUERY_INVALID");
     house.get("/v1/entities/tasks/records?limit=1001").await.is(400).says("QUERY_INVALID");
 }
 
