@@ -236,7 +236,8 @@ impl Client {
         let state = self.shared.lock();
         let (pending, quarantined) = state.store.counts();
         let (network, is_unauthorised) = (state.network, state.is_unauthorised);
-        Status { network, is_unauthorised, pending, quarantined }
+        let (kept, unkept) = state.store.kept_counts();
+        Status { network, is_unauthorised, pending, quarantined, kept, unkept }
     }
 
     /// Returns operations that wait for the hub, in order, at most `limit`.

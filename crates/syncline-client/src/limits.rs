@@ -4,6 +4,10 @@
 /// was offline for a month (order: 100,000 queued operations are sent in seconds).
 pub const QUEUE_OPERATIONS_MAX: u64 = 1_000_000;
 
+/// Most applied operations that are kept until the hub is backed up that far; beyond it the oldest go. At a
+/// thousand a second it is a quarter of an hour in which the backup of the hub fails.
+pub const KEPT_OPERATIONS_MAX: u64 = 1_000_000;
+
 /// Most events that wait for a subscriber; beyond it they become one refresh.
 pub const SUBSCRIPTION_EVENTS_MAX: usize = 256;
 

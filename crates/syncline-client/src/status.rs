@@ -19,6 +19,11 @@ pub struct Status {
     pub pending: u64,
     /// How many were refused and wait for the app.
     pub quarantined: u64,
+    /// How many the hub has applied and no backup of it holds yet, as far as it has said: they are sent again
+    /// if it is restored. Always 0 where the hub is not backed up.
+    pub kept: u64,
+    /// How many of these were dropped since the client was opened, because there were too many.
+    pub unkept: u64,
 }
 
 /// How the connection stands.

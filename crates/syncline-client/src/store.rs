@@ -10,10 +10,12 @@
 //! | what is refused when a file is opened, and whose its operations are | [`open`] |
 //! | edits being queued, operations being sent, refused, made anew | [`queue`] |
 //! | results and changes coming in | [`incoming`] |
+//! | applied operations that a restored hub may lack | [`kept`] |
 //! | texts with edits that wait | [`anchor`] |
 
 mod anchor;
 mod incoming;
+mod kept;
 mod open;
 mod place;
 mod queue;
@@ -45,6 +47,9 @@ pub(crate) use seal::Seal;
 /// Counts what was set aside.
 const ASIDE: &str = "SELECT count(*) FROM queue WHERE code IS NOT NULL";
 
+/// Counts the applied operations that are kept.
+const KEPT: &str = "SELECT count(*) FROM kept";
+
 /// Names a record.
 pub(crate) type Key = (EntityName, RecordId);
 
@@ -61,6 +66,13 @@ pub(crate) struct Confirmed {
     pub(crate) conflicts: Vec<OpenConflict>,
 }
 
+impl Confirmed {
+    /// Returns whether another life of the hub has said it.
+    pub(crate) const fn is_of_past(&self) -> bool {
+        self.position.0 == 0
+    }
+}
+
 /// An operation that waits or was set aside.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Queued {
@@ -74,6 +86,8 @@ pub(crate) struct Queued {
     pub(crate) priority: bool,
     /// Why it was set aside; `None` while it waits.
     pub(crate) refusal: Option<Refusal>,
+    /// Whether a former life of the hub has applied it.
+    pub(crate) is_resent: bool,
 }
 
 /// Why an operation was set aside.
@@ -96,7 +110,10 @@ pub(crate) struct Kept {
 impl Kept {
     /// Returns what is shown.
     pub(crate) fn shown(&self) -> Option<Fields> {
-        let waiting = self.queued.iter().filter(|queued| queued.refusal.is_none());
+        // What a former life of the hub confirmed holds what it applied.
+        let is_of_past = self.confirmed.as_ref().is_some_and(Confirmed::is_of_past);
+        let is_shown = |q: &&Queued| q.refusal.is_none() && !(q.is_resent && is_of_past);
+        let waiting = self.queued.iter().filter(is_shown);
         view::shown(
             self.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref()),
             &self.anchors,
@@ -124,6 +141,10 @@ pub(crate) struct Store {
     handed: BTreeSet<u64>,
     queued: u64,
     aside: u64,
+    /// How many applied operations are kept for a hub that is restored, and how many were dropped although
+    /// no backup was known to hold them.
+    kept: u64,
+    unkept: u64,
     /// What is kept of records that were edited lately, so that an edit costs the same however many
     /// wait before it.
     lately: BTreeMap<Key, Lately>,
@@ -159,6 +180,7 @@ impl Store {
         let open::Opened { connection, witness, client, next } = open::open(path, name, &seal)?;
         let queued = rows::count(&connection, "SELECT count(*) FROM queue")?;
         let aside = rows::count(&connection, ASIDE)?;
+        let kept = rows::count(&connection, KEPT)?;
         Ok(Self {
             connection,
             _witness: witness,
@@ -169,6 +191,8 @@ impl Store {
             handed: BTreeSet::new(),
             queued,
             aside,
+            kept,
+            unkept: 0,
             lately: BTreeMap::new(),
             seal,
         })
@@ -219,14 +243,14 @@ impl Store {
     pub(crate) fn wipe(&mut self) -> Result<(), StoreError> {
         let fail = StoreError::on("wipe the file");
         let transaction = self.begin()?;
-        for table in ["records", "views", "queue", "anchors"] {
+        for table in ["records", "views", "queue", "kept", "anchors"] {
             transaction.execute(&format!("DELETE FROM {table}"), ()).map_err(&fail)?;
         }
         transaction
             .execute("DELETE FROM meta WHERE key IN ('client', 'name', 'next', 'incarnation')", ())
             .map_err(&fail)?;
         transaction.commit().map_err(&fail)?;
-        (self.queued, self.aside) = (0, 0);
+        (self.queued, self.aside, self.kept) = (0, 0, 0);
         self.lately.clear();
         // What was deleted leaves the file and its log, too.
         self.connection

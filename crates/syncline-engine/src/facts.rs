@@ -18,6 +18,9 @@ pub const PLACE: MetaName = MetaName::literal("place");
 pub const INCARNATION: MetaName = MetaName::literal("incarnation");
 /// What the hub signs the tokens with that it gives to clients: 32 bytes. New with every site.
 pub const TOKEN_KEY: MetaName = MetaName::literal("token.key");
+/// The sites that the store has had before, each with its key of tokens, the latest last: 8 and 32 bytes
+/// each. What was seen of them and is not here was lost with a state that was put back.
+pub const PAST: MetaName = MetaName::literal("past");
 /// Stands while no run has told yet that the bases were forgotten, since the store was copied or put
 /// back; empty.
 pub const BASES_FORGOTTEN: MetaName = MetaName::literal("bases.forgotten");

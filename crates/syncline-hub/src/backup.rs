@@ -14,6 +14,7 @@ use syncline_store::backup::{
     At, Backup, BackupError, Catalog, Folder, Options, RestorePlan, Restored, begin_anew, compare,
     restore, start,
 };
+use syncline_store::limits::BACKUP_SEGMENT_MS;
 use syncline_store::sqlite::SqliteStore;
 use syncline_store::{Pipeline, Read as _, Store};
 
@@ -46,13 +47,27 @@ impl Hub {
     ///
     /// As [`Hub::open`], and [`HubError::Backup`] if the folder cannot be used or is another hub's.
     pub fn open_backed_up(options: &HubOptions, to: &Path) -> Result<(Self, Backup), HubError> {
+        Self::open_backed_up_every(options, to, Duration::from_millis(BACKUP_SEGMENT_MS))
+    }
+
+    /// As [`Hub::open_backed_up`]; a commit waits about `every` at most to be shipped.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::open_backed_up`].
+    pub fn open_backed_up_every(
+        options: &HubOptions,
+        to: &Path,
+        every: Duration,
+    ) -> Result<(Self, Backup), HubError> {
         let folder = &options.state_folder;
         let objects = Folder::create(to).map_err(|source| unusable("use", to, source))?;
         let store = SqliteStore::open(folder, &store_options(options))?;
         let place = Place::of(folder, store.epoch());
         make_undo_folder(folder)?;
         let random = Machine.random()?;
-        let shipping = Options::new(|| Machine.now_ms(), random);
+        let mut shipping = Options::new(|| Machine.now_ms(), random);
+        shipping.segment_ms = u64::try_from(every.as_millis()).unwrap_or(u64::MAX);
         let (store, worker) = start(Box::new(store), Box::new(objects), shipping)?;
         let backup = store.backup();
         worker.spawn()?;
@@ -145,8 +160,8 @@ fn make(
     let mut store = SqliteStore::open(state, &syncline_store::sqlite::Options::default())?;
     let mut marks = Batch::new();
     marks.put(Key::Meta(facts::PLACE), NO_PLACE.to_vec());
-    // Cursors and tokens of the past say nothing about this one.
-    marks.delete(Key::Meta(facts::INCARNATION)).delete(Key::Meta(facts::TOKEN_KEY));
+    // Cursors of the past say nothing about this one. Its tokens are understood: see `Hub::take_site`.
+    marks.delete(Key::Meta(facts::INCARNATION));
     let restored = restore(&objects, plan, &mut store, marks, progress)?;
     begin_anew(&mut store)?;
     // Writes that were under way then are over: the domains are read anew.

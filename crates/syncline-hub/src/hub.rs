@@ -21,6 +21,7 @@ use syncline_store::{Begun, Pipeline, Read, Store, Wake};
 
 use crate::environment::{Environment, Machine};
 use crate::error::HubError;
+use crate::limits::PAST_SITES_MAX;
 use crate::place::{Past, Place};
 use crate::request::Actor;
 use crate::view::View;
@@ -64,7 +65,12 @@ pub(crate) struct Identity {
     pub(crate) incarnation: Incarnation,
     /// What tokens are signed with.
     pub(crate) token_key: TokenKey,
+    /// What they were signed with in former lives.
+    pub(crate) past: Vec<TokenKey>,
 }
+
+/// A site that the store had before, and its key of tokens.
+pub(crate) type PastSite = (SiteId, [u8; 32]);
 
 /// A hub of one site: the only writer of its store.
 pub struct Hub {
@@ -73,6 +79,8 @@ pub struct Hub {
     pub(crate) environment: Box<dyn Environment>,
     pub(crate) state_folder: PathBuf,
     pub(crate) site: SiteId,
+    /// Of these, what somebody has seen and is not here never comes.
+    pub(crate) past: Vec<PastSite>,
     pub(crate) clock: Clock,
     pub(crate) position: Position,
     pub(crate) frontier: Frontier,
@@ -113,6 +121,7 @@ impl Hub {
         let Parts { store, disk, environment, state_folder, place } = parts;
         let mut hub = Self {
             site: SiteId(0),
+            past: Vec::new(),
             clock: Clock(fact(&*store, &facts::CLOCK)?.unwrap_or_default()),
             position: Position(fact(&*store, &facts::POSITION)?.unwrap_or_default()),
             frontier: Frontier::new(),
@@ -134,6 +143,7 @@ impl Hub {
     fn take_site(&mut self, place: &Place) -> Result<(), HubError> {
         let stored = self.store.get(&Key::Meta(facts::PLACE))?;
         let site = fact(&*self.store, &facts::SITE)?;
+        self.past = self.stored_past()?;
         let past = stored.map(|stored| place.past(&String::from_utf8_lossy(&stored)));
         if let (Some(site), Some(Past::Same)) = (site, past) {
             self.site = SiteId(site);
@@ -145,8 +155,17 @@ impl Hub {
         let mut batch = Batch::new();
         batch.put(Key::Meta(facts::SITE), self.site.0.to_be_bytes().to_vec());
         batch.put(Key::Meta(facts::PLACE), place.to_text().into_bytes());
-        // Cursors and tokens of the past say nothing about this one.
+        // Cursors of the past say nothing about this one. Tokens do, of what is here.
         batch.delete(Key::Meta(facts::INCARNATION)).delete(Key::Meta(facts::TOKEN_KEY));
+        if let (Some(site), Some(key)) = (site, self.store.get(&Key::Meta(facts::TOKEN_KEY))?) {
+            let key = key.try_into().map_err(|_| HubError::Row { table: "meta" })?;
+            self.past.push((SiteId(site), key));
+            let surplus = self.past.len().saturating_sub(PAST_SITES_MAX);
+            self.past.drain(..surplus);
+            let bytes =
+                self.past.iter().flat_map(|(site, key)| [&site.0.to_be_bytes()[..], key].concat());
+            batch.put(Key::Meta(facts::PAST), bytes.collect());
+        }
         if past == Some(Past::Restored) {
             // A copied or restored store knows an older past of its domains: its bases are none.
             batch.put(Key::Meta(facts::BASES_FORGOTTEN), Vec::new());
@@ -157,6 +176,16 @@ impl Hub {
             self.drop_bases(&mut batch)?;
         }
         Ok(self.store.commit(&batch)?)
+    }
+
+    fn stored_past(&self) -> Result<Vec<PastSite>, HubError> {
+        let bytes = self.store.get(&Key::Meta(facts::PAST))?.unwrap_or_default();
+        let one = |row: &[u8]| {
+            let (site, key) = row.split_first_chunk::<8>()?;
+            Some((SiteId(u64::from_be_bytes(*site)), key.try_into().ok()?))
+        };
+        let rows = bytes.chunks(40).map(|row| one(row).ok_or(HubError::Row { table: "meta" }));
+        rows.collect()
     }
 
     fn drop_bases(&self, batch: &mut Batch) -> Result<(), HubError> {
@@ -209,7 +238,8 @@ impl Hub {
         let incarnation = self.secret::<16>(facts::INCARNATION)?;
         let incarnation = Incarnation(u128::from_be_bytes(incarnation));
         let token_key = TokenKey::new(self.secret(facts::TOKEN_KEY)?, self.site);
-        Ok(Identity { incarnation, token_key })
+        let past = self.past.iter().rev().map(|(site, key)| TokenKey::new(*key, *site)).collect();
+        Ok(Identity { incarnation, token_key, past })
     }
 
     /// Returns random bytes that are stored under a name; they are drawn the first time.

@@ -51,5 +51,5 @@ pub use outcome::{
 pub use place::Place;
 pub use request::{Actor, FileDomain, FileEntity, Progress, Silent, SyncRequest};
 pub use sync::timestamp;
-pub use syncline_store::backup::{Backup, Health as BackupHealth};
+pub use syncline_store::backup::{At as RestoreAt, Backup, Health as BackupHealth};
 pub use writer::{Handle, Pending, Writer, WriterError};

@@ -84,3 +84,7 @@ pub const CONFLICTS_LISTED_MAX: usize = 1_000;
 
 /// Most records in one list.
 pub const RECORDS_LISTED_MAX: usize = 1_000;
+
+/// Former sites of a hub whose tokens are still understood. A hub is restored or moved a few times in its
+/// life; a client that was away through more of them reads its records again.
+pub const PAST_SITES_MAX: usize = 16;

@@ -96,6 +96,8 @@ pub(crate) struct Desk {
     pub(crate) end: watch::Receiver<Position>,
     /// How the backup stands, if there is one.
     pub(crate) backup: Option<Backup>,
+    /// Up to where in the log a backup has everything; `None` without one.
+    pub(crate) backed_up: watch::Receiver<Option<Position>>,
     /// Keeps `end` moving.
     _watch: Watch,
 }
@@ -260,6 +262,13 @@ fn desk(
     let watch = served.watch(move |position| {
         moved.send_replace(position);
     });
+    let kept = |backup: &Backup| backup.position().unwrap_or_default();
+    let (reached, backed_up) = watch::channel(backup.as_ref().map(kept));
+    if let Some(backup) = &backup {
+        backup.on_position(move |position| {
+            reached.send_replace(Some(position));
+        });
+    }
     let desk = Desk {
         name,
         served,
@@ -271,6 +280,7 @@ fn desk(
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         end,
         backup,
+        backed_up,
         _watch: watch,
     };
     Ok((Arc::new(desk), admin))

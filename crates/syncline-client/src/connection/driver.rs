@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use syncline_model::cursor::Incarnation;
-use syncline_model::id::{ClientId, EntityName};
+use syncline_model::id::{ClientId, EntityName, Position};
 use syncline_protocol::limits::WINDOW_DEFAULT;
 use syncline_protocol::message::{Follow, Page};
 use syncline_protocol::session::client::{Connection, Lost, Priority, Session, Store};
@@ -168,6 +168,8 @@ struct Driver<'a> {
     texts_under_way: BTreeSet<Key>,
     /// The incarnation that was taken note of on this connection.
     is_greeted: bool,
+    /// Up to where the hub of this connection is backed up; `None` if it is not.
+    backed_up: Option<Position>,
     token_refused: Option<String>,
     /// Whether the app, and its plan, want a connection.
     is_wanted: bool,
@@ -191,6 +193,7 @@ impl<'a> Driver<'a> {
             read_to: 0,
             texts_under_way: BTreeSet::new(),
             is_greeted: false,
+            backed_up: None,
             token_refused: None,
             is_wanted: true,
         })
@@ -211,7 +214,10 @@ impl<'a> Driver<'a> {
             if self.connect_or_not(now_ms)? {
                 self.hang_up().await;
             }
-            self.greet()?;
+            if self.greet()? {
+                // What was applied before is read from the queue again, before anything newer.
+                return self.leave().await;
+            }
             self.store(now_ms)?;
             self.hand_in(now_ms)?;
             if self.is_done_with_name()? {
@@ -316,6 +322,13 @@ impl<'a> Driver<'a> {
 
     /// Makes durable what the machine asks for.
     fn store(&mut self, now_ms: u64) -> Result<(), StoreError> {
+        if let Some(position) = self.session.poll_backed_up() {
+            self.backed_up = Some(position);
+            let mut state = self.facts.shared.lock();
+            state.store.handle_backed_up(position)?;
+            drop(state);
+            self.facts.shared.tell();
+        }
         let mut settled: Vec<Settled> = Vec::new();
         loop {
             match self.session.poll_store(now_ms) {
@@ -343,7 +356,7 @@ impl<'a> Driver<'a> {
             return Ok(());
         }
         let mut state = self.facts.shared.lock();
-        let incoming = state.store.handle_settled(&self.client, settled)?;
+        let incoming = state.store.handle_settled(&self.client, settled, self.backed_up)?;
         settled.clear();
         let is_unfit = incoming.is_unfit;
         state.take_in(incoming)?;
@@ -514,17 +527,23 @@ impl<'a> Driver<'a> {
         }
     }
 
-    /// Takes note of the hub's incarnation before anything of the connection is stored.
-    fn greet(&mut self) -> Result<(), StoreError> {
-        let Some(welcome) = self.session.welcome() else { return Ok(()) };
+    /// Takes note of the hub's incarnation before anything of the connection is stored or sent; answers
+    /// whether there is something to be sent again.
+    fn greet(&mut self) -> Result<bool, StoreError> {
+        let Some(welcome) = self.session.welcome() else { return Ok(false) };
         if !std::mem::replace(&mut self.is_greeted, true) {
             let incarnation = u128::from_str_radix(&welcome.incarnation, 16);
             if let Ok(incarnation) = incarnation {
+                let keeping = welcome.keeping;
                 let mut state = self.facts.shared.lock();
-                state.store.handle_incarnation(Incarnation(incarnation))?;
+                let incarnation = Incarnation(incarnation);
+                let store = &mut state.store;
+                let is_again = store.handle_incarnation(incarnation, &self.client, keeping)?;
+                self.backed_up = keeping.backed_up;
+                return Ok(is_again);
             }
         }
-        Ok(())
+        Ok(false)
     }
 
     fn tell_network(&self) {

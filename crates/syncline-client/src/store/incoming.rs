@@ -51,14 +51,18 @@ pub(crate) struct Incoming {
 
 impl Store {
     /// Takes in what became of operations of a client, in one transaction.
+    ///
+    /// - `backed_up`: up to where a backup of the hub has everything; what is behind it is kept. `None` keeps
+    ///   nothing: there is no backup that anything could be restored from.
     pub(crate) fn handle_settled(
         &mut self,
         client: &ClientId,
         settled: &[Settled],
+        backed_up: Option<Position>,
     ) -> Result<Incoming, StoreError> {
         let (seal, was_handed) = (self.seal.clone(), self.was_handed());
         let mut incoming = Incoming::default();
-        let mut removed = Vec::new();
+        let (mut removed, mut kept_count) = (Vec::new(), 0);
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let mut works: BTreeMap<Key, Kept> = BTreeMap::new();
@@ -74,7 +78,14 @@ impl Store {
             if let Settled::Outcome { outcome, .. } = settled
                 && outcome.status.is_applied()
             {
-                let queued = kept.queued.remove(at);
+                let queued = kept.queued.get(at).cloned();
+                let Some(queued) = queued else { continue };
+                let position = outcome.seen.as_ref().map_or(Position(0), |seen| seen.position);
+                if backed_up.is_some_and(|backed_up| backed_up < position) {
+                    rows.keep(kept, &queued, position)?;
+                    kept_count += 1;
+                }
+                kept.queued.remove(at);
                 rows.remove(&queued)?;
                 confirm(kept, &queued, outcome, &mut incoming);
                 incoming.touched.push(key);
@@ -103,6 +114,7 @@ impl Store {
             self.forget_handed(client, *counter);
         }
         self.note_removed(removed.len() as u64);
+        self.note_kept(kept_count)?;
         self.changed(&incoming.touched)?;
         Ok(incoming)
     }
@@ -138,19 +150,6 @@ impl Store {
         transaction.commit().map_err(StoreError::on("take in changes"))?;
         self.changed(&incoming.touched)?;
         Ok(incoming)
-    }
-
-    /// Takes note of the hub's incarnation: to be called before anything of it is taken in.
-    pub(crate) fn handle_incarnation(
-        &mut self,
-        incarnation: Incarnation,
-    ) -> Result<(), StoreError> {
-        let seal = self.seal.clone();
-        let transaction = self.begin()?;
-        Rows { connection: &transaction, seal: &seal }.note_incarnation(incarnation)?;
-        transaction.commit().map_err(StoreError::on("write the hub's incarnation"))?;
-        self.lately.clear();
-        Ok(())
     }
 
     /// Takes note of what the views follow: a view that follows something else begins anew.
@@ -267,7 +266,7 @@ impl Rows<'_> {
 
     /// Takes note of whose positions are told from now on: those of another incarnation are older
     /// than all of this one.
-    fn note_incarnation(&self, incarnation: Incarnation) -> Result<(), StoreError> {
+    pub(super) fn note_incarnation(&self, incarnation: Incarnation) -> Result<(), StoreError> {
         let incarnation = incarnation.to_string();
         if get(self.connection, "incarnation")?.as_ref() != Some(&incarnation) {
             execute(self.connection, "begin anew", "UPDATE records SET position = 0", ())?;
@@ -369,6 +368,14 @@ fn confirm(kept: &mut Kept, queued: &Queued, outcome: &Outcome, incoming: &mut I
         return;
     }
     let fields = held.and_then(|held| held.fields.as_ref());
+    if queued.is_resent
+        && held.is_some_and(Confirmed::is_of_past)
+        && !matches!(outcome.shown, Shown::Record(_))
+    {
+        // What is held has it already: a prediction would do it twice.
+        incoming.is_unfit = true;
+        return;
+    }
     let told = match &outcome.shown {
         Shown::Record(record) => Ok(record.clone()),
         shown => shown.apply(predict(fields, &operation.effect)),

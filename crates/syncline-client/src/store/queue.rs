@@ -81,7 +81,8 @@ impl Store {
         let handed = self.handed.clone();
         move |queued| {
             let counter = queued.operation.counter;
-            queued.client != client || counter < opened_at || handed.contains(&counter)
+            let was_sent = counter < opened_at || handed.contains(&counter);
+            queued.client != client || was_sent || queued.is_resent
         }
     }
 
@@ -215,7 +216,7 @@ impl Line<'_> {
         )?;
         self.next += 1;
         let (client, sequence) = (self.client.clone(), self.rows.connection.last_insert_rowid());
-        Ok(Queued { sequence, client, operation, priority, refusal: None })
+        Ok(Queued { sequence, client, operation, priority, refusal: None, is_resent: false })
     }
 
     /// Returns the last waiting operation of this client that writes a field.
@@ -295,6 +296,17 @@ fn for_text(edit: &TextOperation, before: &str, now: &str) -> Option<TextOperati
     transform(edit, &others, Side::Right).ok().map(|(edit, _)| edit)
 }
 
+/// Returns the texts that an operation was made for, by their paths, as JSON.
+pub(super) fn texts_before(kept: &Kept, queued: &Queued) -> String {
+    let mut texts = Object::new();
+    for path in texts_edited(&queued.operation.effect) {
+        if let Some(before) = text_before(kept, queued.sequence, path) {
+            texts.insert(path.as_str(), before.to_json());
+        }
+    }
+    Json::from(texts).to_compact_string()
+}
+
 impl Rows<'_> {
     fn aside_operation(&self, id: &OperationId) -> Result<Queued, ClientError> {
         let queued = self.operation(&id.client, id.counter)?;
@@ -350,17 +362,11 @@ impl Rows<'_> {
     fn mark_aside(&self, queued: &Queued, refusal: &Refusal) -> Result<(), StoreError> {
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         let kept = self.kept(&key)?;
-        let mut texts = Object::new();
-        for path in texts_edited(&queued.operation.effect) {
-            if let Some(before) = text_before(&kept, queued.sequence, path) {
-                texts.insert(path.as_str(), before.to_json());
-            }
-        }
-        let texts = self.seal.close(Json::from(texts).to_compact_string())?;
+        let texts = self.seal.close(texts_before(&kept, queued))?;
         execute(
             self.connection,
             "set an operation aside",
-            "UPDATE queue SET code = ?2, detail = ?3, texts = ?4 WHERE sequence = ?1",
+            "UPDATE queue SET code = ?2, detail = ?3, texts = coalesce(texts, ?4) WHERE sequence = ?1",
             (queued.sequence, &*refusal.code, &*refusal.detail, texts),
         )?;
         self.drop_anchors(&key)

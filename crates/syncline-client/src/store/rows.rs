@@ -74,10 +74,11 @@ struct RawQueued {
     priority: bool,
     code: Option<String>,
     detail: Option<String>,
+    is_resent: bool,
 }
 
 /// The columns that [`RawQueued::read`] reads.
-const QUEUED: &str = "sequence, client, operation, priority, code, detail";
+const QUEUED: &str = "sequence, client, operation, priority, code, detail, resent";
 
 impl RawQueued {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -88,6 +89,7 @@ impl RawQueued {
             priority: row.get(3)?,
             code: row.get(4)?,
             detail: row.get(5)?,
+            is_resent: row.get(6)?,
         })
     }
 
@@ -103,6 +105,7 @@ impl RawQueued {
             operation: read_operation(text.as_bytes()).map_err(|_| damaged("queue"))?,
             priority: self.priority,
             refusal,
+            is_resent: self.is_resent,
         })
     }
 }
@@ -209,7 +212,7 @@ impl Rows<'_> {
     ) -> Result<Vec<Queued>, StoreError> {
         let sql = format!(
             "SELECT {QUEUED} FROM queue AS q WHERE client = ?1 AND sequence > ?2 AND code IS NULL \
-             AND (asked OR NOT EXISTS (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL \
+             AND (asked OR resent OR NOT EXISTS (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL \
              AND r.entity = q.entity AND r.id = q.id AND r.sequence < q.sequence)) \
              ORDER BY sequence LIMIT ?3"
         );
@@ -241,10 +244,14 @@ impl Rows<'_> {
         Ok(self.queued_by(&sql, (client.as_str(), counter))?.pop())
     }
 
-    /// Returns the client of the oldest operation that waits and can be sent.
+    /// Returns the client of the oldest operation that waits and can be sent, or was applied by a former life
+    /// of the hub and is to be sent again.
     pub(crate) fn oldest_client(&self) -> Result<Option<ClientId>, StoreError> {
+        if let Some(client) = self.client_of_past()? {
+            return Ok(Some(client));
+        }
         let sql = format!(
-            "SELECT {QUEUED} FROM queue AS q WHERE code IS NULL AND (asked OR NOT EXISTS \
+            "SELECT {QUEUED} FROM queue AS q WHERE code IS NULL AND (asked OR resent OR NOT EXISTS \
              (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL AND r.entity = q.entity \
              AND r.id = q.id AND r.sequence < q.sequence)) ORDER BY sequence LIMIT 1"
         );

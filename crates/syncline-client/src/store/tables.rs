@@ -51,11 +51,28 @@ CREATE TABLE queue (
     texts BLOB,
     -- Whether the hub may have applied it although its lane stands: it is sent until it is answered.
     asked INTEGER NOT NULL DEFAULT 0,
+    -- Whether a former life of the hub has applied it: what was confirmed then holds it already.
+    resent INTEGER NOT NULL DEFAULT 0,
     UNIQUE (client, counter)
 ) STRICT;
 
 CREATE INDEX queue_records ON queue (entity, id, sequence);
 CREATE INDEX queue_aside ON queue (entity, id, sequence) WHERE code IS NOT NULL;
+
+-- Operations that the hub has applied and that no backup of it holds yet, as far as it has said.
+CREATE TABLE kept (
+    sequence INTEGER PRIMARY KEY,
+    client TEXT NOT NULL,
+    counter INTEGER NOT NULL,
+    entity TEXT NOT NULL,
+    id TEXT NOT NULL,
+    operation BLOB NOT NULL,
+    texts BLOB,
+    incarnation TEXT NOT NULL,
+    position INTEGER NOT NULL
+) STRICT;
+
+CREATE INDEX kept_position ON kept (position);
 
 -- The text that waiting edits of a field were made for, and the token that it came with.
 CREATE TABLE anchors (

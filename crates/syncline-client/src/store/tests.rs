@@ -49,7 +49,8 @@ pub(super) fn shown(store: &Store, id: &str) -> Option<String> {
 
 fn settle(store: &mut Store, outcome: Outcome) -> super::Incoming {
     let client = store.client().clone();
-    store.handle_settled(&client, &[Settled::Outcome { outcome, asked: Vec::new() }]).unwrap()
+    let settled = [Settled::Outcome { outcome, asked: Vec::new() }];
+    store.handle_settled(&client, &settled, None).unwrap()
 }
 
 fn seen(position: u64) -> Option<Seen> {
@@ -252,7 +253,8 @@ fn positions_of_another_incarnation_are_older() {
     let hub = FakeHub::new();
     store.handle_page(0, &hub.page(90, vec![told("t1", 90, r#"{"a":1}"#)]), false).unwrap();
     edit(&mut store, "t1", |r| r.set("/a", 2));
-    store.handle_incarnation(syncline_model::cursor::Incarnation(77)).unwrap();
+    let (client, incarnation) = (store.client().clone(), syncline_model::cursor::Incarnation(77));
+    store.handle_incarnation(incarnation, &client, Default::default()).unwrap();
     let record = Shown::Record(Some(fields(r#"{"a":2,"old":true}"#)));
     settle(&mut store, outcome(1, Status::Merged, 3, record));
     assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":2,"old":true}"#));

@@ -3,7 +3,7 @@
 
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -12,12 +12,12 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use syncline_client::{Client, Options};
 use syncline_engine::operate::Entities;
 use syncline_hub::served::{Limits, Pushed, ServeError, Served};
-use syncline_hub::{Hub, HubOptions};
-use syncline_model::id::Writer;
+use syncline_hub::{Backup, Hub, HubOptions, RestoreAt as At, restore_state};
+use syncline_model::id::{Position, Writer};
 use syncline_protocol::compact::{HubWriter, Names, Reader};
 use syncline_protocol::compress::decompress;
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
-use syncline_protocol::message::{Coding, Keeping, PushAnswer};
+use syncline_protocol::message::{ClientMessage, Coding, Keeping, PushAnswer};
 use syncline_protocol::session::hub::{Greeting, Outgoing, PageFailure, Session};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -40,11 +40,17 @@ pub(crate) struct Told {
     pub(crate) refused: AtomicU64,
     /// Connections are cut after so many messages from the client; 0 for never.
     pub(crate) cut_after: AtomicU64,
+    /// Whether the hub that ends now is lost: nothing of it is closed, and no more of it is backed up.
+    is_lost: AtomicBool,
 }
 
 /// A hub on loopback.
 pub(crate) struct TestHub {
     folder: Arc<tempfile::TempDir>,
+    /// Where its state is; another folder with every restore.
+    state: PathBuf,
+    /// How its backup stands, if it is backed up.
+    pub(crate) backup: Option<Backup>,
     address: SocketAddr,
     pub(crate) told: Arc<Told>,
     stop: Option<(watch::Sender<bool>, JoinHandle<()>)>,
@@ -53,21 +59,61 @@ pub(crate) struct TestHub {
 impl TestHub {
     /// Starts a hub with nothing in it, which accepts any entity.
     pub(crate) fn start() -> Self {
+        Self::start_with(false)
+    }
+
+    /// Starts one that is backed up, but only when it is asked for.
+    pub(crate) fn start_backed_up() -> Self {
+        Self::start_with(true)
+    }
+
+    fn start_with(is_backed_up: bool) -> Self {
         let listener = StdListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         drop(listener);
         let told = Arc::new(Told::default());
         "secret".clone_into(&mut told.token.lock().unwrap());
         let folder = Arc::new(tempfile::tempdir().unwrap());
-        let mut hub = Self { folder, address, told, stop: None };
-        hub.resume();
+        let state = folder.path().join("state");
+        let mut hub = Self { folder, state, backup: None, address, told, stop: None };
+        hub.begin(is_backed_up);
         hub
     }
 
     /// Starts it again.
     pub(crate) fn resume(&mut self) {
+        self.begin(self.backup.is_some());
+    }
+
+    /// Ships all that is committed.
+    pub(crate) fn ship(&self) {
+        let backup = self.backup.as_ref().unwrap();
+        backup.want_shipped();
+        eventually("it is shipped", || backup.health().commits_behind == Some(0));
+    }
+
+    /// Loses the hub as it is, and makes another one of its backup.
+    pub(crate) fn lose(&mut self) {
+        self.told.is_lost.store(true, Ordering::SeqCst);
+        self.kill();
+        self.told.is_lost.store(false, Ordering::SeqCst);
+        let mut state = self.state.clone();
+        state.set_extension(format!("{}x", state.extension().unwrap_or_default().display()));
+        restore_state(&self.folder.path().join("backup"), At::Latest, &state, &mut |_| ()).unwrap();
+        self.state = state;
+    }
+
+    fn begin(&mut self, is_backed_up: bool) {
         assert!(self.stop.is_none(), "it runs");
-        let state_folder = self.folder.path().to_owned();
+        let options = HubOptions { state_folder: self.state.clone(), check_store: false };
+        let (hub, backup) = if is_backed_up {
+            let (to, never) = (self.folder.path().join("backup"), Duration::from_secs(3_600));
+            let (hub, backup) = Hub::open_backed_up_every(&options, &to, never).unwrap();
+            (hub, Some(backup))
+        } else {
+            (Hub::open(&options).unwrap(), None)
+        };
+        self.backup.clone_from(&backup);
         let (address, told) = (self.address, Arc::clone(&self.told));
         let (stop, stopped) = watch::channel(false);
         let (ready, is_ready) = std::sync::mpsc::channel();
@@ -76,12 +122,13 @@ impl TestHub {
             let runtime = builder.worker_threads(2).enable_all().build().unwrap();
             runtime.block_on(async move {
                 let listener = TcpListener::bind(address).await.unwrap();
-                let options = HubOptions { state_folder, check_store: false };
-                let hub = Hub::open(&options).unwrap();
                 let served = Served::start(hub, Entities::open(Default::default())).unwrap();
                 ready.send(()).unwrap();
-                listen(listener, served.clone(), told, stopped).await;
-                served.stop().unwrap();
+                listen(listener, served.clone(), Arc::clone(&told), backup, stopped).await;
+                match told.is_lost.load(Ordering::SeqCst) {
+                    true => std::mem::forget(served),
+                    false => served.stop().unwrap(),
+                }
             });
             runtime.shutdown_timeout(Duration::from_secs(5));
         });
@@ -126,6 +173,7 @@ async fn listen(
     listener: TcpListener,
     served: Served,
     told: Arc<Told>,
+    backup: Option<Backup>,
     mut stopped: watch::Receiver<bool>,
 ) {
     loop {
@@ -136,9 +184,10 @@ async fn listen(
         let Ok((stream, _)) = accepted else { continue };
         stream.set_nodelay(true).unwrap();
         let (served, told, mut stopped) = (served.clone(), Arc::clone(&told), stopped.clone());
+        let backup = backup.clone();
         tokio::spawn(async move {
             tokio::select! {
-                () = serve(stream, served, told) => {}
+                () = serve(stream, served, told, backup) => {}
                 _ = stopped.changed() => {}
             }
         });
@@ -178,10 +227,11 @@ struct Line {
     served: Served,
     answered: mpsc::UnboundedSender<PushAnswer>,
     began: Instant,
+    backup: Option<Backup>,
 }
 
 /// Serves one connection.
-async fn serve(stream: TcpStream, served: Served, told: Arc<Told>) {
+async fn serve(stream: TcpStream, served: Served, told: Arc<Told>, backup: Option<Backup>) {
     let Ok(socket) = accept_hdr_async(stream, Gate(Arc::clone(&told))).await else { return };
     let incarnation = served.incarnation();
     let accept = vec![Coding::ZstdDict, Coding::Zstd];
@@ -204,12 +254,16 @@ async fn serve(stream: TcpStream, served: Served, told: Arc<Told>) {
         served,
         answered,
         began: Instant::now(),
+        backup,
     };
     let mut messages = 0;
     one.session.handle_advanced(one.served.position());
     loop {
         one.push();
         one.read_pages();
+        if let Some(position) = one.backed_up() {
+            one.session.handle_backed_up(position);
+        }
         if one.say().await.is_err() || one.session.poll_close().is_some() {
             return;
         }
@@ -232,7 +286,7 @@ async fn serve(stream: TcpStream, served: Served, told: Arc<Told>) {
                 let position = *position.borrow();
                 one.session.handle_advanced(position);
             }
-            () = tokio::time::sleep(Duration::from_secs(1)) => {
+            () = tokio::time::sleep(Duration::from_millis(50)) => {
                 let now_ms = one.now_ms();
                 one.session.handle_time(now_ms);
             }
@@ -243,6 +297,10 @@ async fn serve(stream: TcpStream, served: Served, told: Arc<Told>) {
 impl Line {
     fn now_ms(&self) -> u64 {
         u64::try_from(self.began.elapsed().as_millis()).unwrap()
+    }
+
+    fn backed_up(&self) -> Option<Position> {
+        self.backup.as_ref().map(|backup| backup.position().unwrap_or_default())
     }
 
     fn push(&mut self) {
@@ -292,6 +350,10 @@ impl Line {
         };
         let now_ms = self.now_ms();
         if let Some(message) = self.reader.read_client_message(&bytes).unwrap() {
+            if let ClientMessage::Hello(hello) = &message {
+                let floor = self.served.floor_of(&hello.client).unwrap();
+                self.session.handle_keeping(Keeping { backed_up: self.backed_up(), floor });
+            }
             self.session.handle_message(message, now_ms);
         }
         true

@@ -4,4 +4,5 @@
 mod hub;
 mod live;
 mod offline;
+mod restored;
 mod texts;

@@ -10,6 +10,7 @@ use syncline_merge::error::Advice;
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::text::ot::Component;
+use syncline_merge::token::Token;
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_protocol::message::PushAnswer;
@@ -17,7 +18,7 @@ use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::predict::{correct, predict};
 use syncline_protocol::problem::Problem;
-use syncline_protocol::token::TokenKey;
+use syncline_protocol::token::{TokenError, TokenKey, TokenText};
 
 use super::{ServeError, Served};
 use crate::limits::PUSHED_BYTES_MAX;
@@ -35,6 +36,9 @@ struct Named {
     counter: u64,
     entity: EntityName,
     id: RecordId,
+    /// Whether the client was told nothing of the record by this life of the hub: what it holds may be more
+    /// than is here, so it is told all of it.
+    is_of_past: bool,
 }
 
 /// Called once, when it is known what became of a push.
@@ -47,16 +51,12 @@ impl Served {
     /// Where the queue or the memory for pushes has no room for all of them, none is taken: [`ServeError::Busy`]. After any
     /// other error some may have been applied; sent again, they are answered as duplicates.
     pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
-        let name = |operation: &Operation| {
-            let (entity, id) = (operation.entity.clone(), operation.id.clone());
-            Named { counter: operation.counter, entity, id }
-        };
-        let named: Vec<Named> = operations.iter().map(name).collect();
         let bytes = operations.iter().map(bytes_of).sum();
         let Some(room) = Room::take(self.pushed_bytes(), bytes) else {
             return done(Err(ServeError::Busy));
         };
-        let opened = operations.into_iter().map(|operation| open(self.key(), client, operation));
+        let opened = operations.into_iter().map(|operation| self.open(client, operation));
+        let (named, opened): (Vec<Named>, Vec<_>) = opened.unzip();
         let (key, end) = (self.key().clone(), self.end().clone());
         let done = move |answers: Result<Vec<Answer>, _>| {
             drop(room);
@@ -66,7 +66,51 @@ impl Served {
             };
             done(answers.map(pushed).map_err(ServeError::from));
         };
-        self.handle().submit_all(opened.collect(), Box::new(done));
+        self.handle().submit_all(opened, Box::new(done));
+    }
+
+    /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.
+    fn open(
+        &self,
+        client: &ClientId,
+        operation: Operation,
+    ) -> (Named, (ClientOperation, Option<Rejection>)) {
+        let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
+        let opened = base.map(|text| self.open_base(&text, &entity, &id));
+        let is_of_past = match &opened {
+            // What was queued before the hub was lost may have had no base.
+            None => !self.past_keys().is_empty(),
+            Some(opened) => opened.as_ref().is_ok_and(|(_, is_of_past)| *is_of_past),
+        };
+        let named = Named { counter, entity: entity.clone(), id: id.clone(), is_of_past };
+        let base = opened.transpose();
+        let refused = base.as_ref().err().map(|error| Rejection::Base { code: error.code() });
+        let operation = ClientOperation {
+            id: OperationId { client: client.clone(), counter },
+            entity,
+            record: id,
+            base: base.ok().flatten().map(|(token, _)| token),
+            effect,
+            edited: Clock::new(edited_ms, 0),
+            after,
+        };
+        (named, (operation, refused))
+    }
+
+    /// Opens a token that this hub has given out in this life or a former one; says whether it was a
+    /// former one.
+    fn open_base(
+        &self,
+        text: &TokenText,
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<(Token, bool), TokenError> {
+        let opened = self.key().open(text, entity, id);
+        if opened != Err(TokenError::Signature) {
+            return opened.map(|token| (token, false));
+        }
+        let mut past = self.past_keys().iter().map(|key| key.open(text, entity, id));
+        past.find_map(Result::ok).map(|token| (token, true)).ok_or(TokenError::Signature)
     }
 }
 
@@ -129,27 +173,6 @@ fn bytes_of_fields(fields: &[FieldOperation]) -> usize {
     fields.iter().map(|field| size_of_val(field) + field.path().as_str().len() + one(field)).sum()
 }
 
-/// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.
-fn open(
-    key: &TokenKey,
-    client: &ClientId,
-    operation: Operation,
-) -> (ClientOperation, Option<Rejection>) {
-    let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
-    let base = base.map(|text| key.open(&text, &entity, &id)).transpose();
-    let refused = base.as_ref().err().map(|error| Rejection::Base { code: error.code() });
-    let operation = ClientOperation {
-        id: OperationId { client: client.clone(), counter },
-        entity,
-        record: id,
-        base: base.unwrap_or_default(),
-        effect,
-        edited: Clock::new(edited_ms, 0),
-        after,
-    };
-    (operation, refused)
-}
-
 impl Pushed {
     /// Returns the answer for the client. What a client predicts is computed here: do it in a thread
     /// of your own rather than in the writer's.
@@ -174,6 +197,7 @@ fn applied_outcome(key: &TokenKey, named: &Named, applied: Applied) -> Outcome {
     let status = match (conflicts.is_empty(), had_seen_all) {
         (false, _) => Status::Conflict,
         (true, false) if !is_planted(Fault::MergedNotTold) => Status::Merged,
+        (true, true) if named.is_of_past => Status::Merged,
         (true, _) => Status::Applied,
     };
     let shown = if status == Status::Applied {

@@ -4,8 +4,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use syncline_engine::operate::Entities;
+use syncline_engine::results::ClientResults;
+use syncline_engine::rows::Key;
 use syncline_model::cursor::{Cursor, Incarnation};
-use syncline_model::id::{PartitionId, Position};
+use syncline_model::id::{ClientId, PartitionId, Position};
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::token::TokenKey;
 use syncline_store::{Read, Snapshots};
@@ -80,6 +82,27 @@ impl Served {
     /// Returns what tokens are signed with.
     pub(super) fn key(&self) -> &TokenKey {
         &self.0.identity.token_key
+    }
+
+    /// Returns what tokens were signed with in former lives of the hub, latest first.
+    pub(super) fn past_keys(&self) -> &[TokenKey] {
+        &self.0.identity.past
+    }
+
+    /// Returns the highest counter of a client of which the hub has no result any more, if the client may
+    /// have operations of a former life of the hub to send again; 0 if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it cannot be read.
+    pub fn floor_of(&self, client: &ClientId) -> Result<u64, ServeError> {
+        if self.past_keys().is_empty() {
+            return Ok(0);
+        }
+        let row = self.reader()?.get(&Key::Client(client.clone()))?;
+        let known = ClientResults::from_rows(row.as_deref(), []);
+        let known = known.map_err(|source| HubError::Damaged { table: "results", source })?;
+        Ok(known.floor())
     }
 
     pub(super) fn end(&self) -> &Arc<LogEnd> {

@@ -115,7 +115,9 @@ impl Hub {
         let transaction = Transaction::new(run.clone(), self.position);
         let mut prepared = Prepared::begin(run, self.clock);
         let reader = self.store.reader()?;
-        let Self { store, disk, environment, state_folder, site, clock, position, frontier } = self;
+        let Self {
+            store, disk, environment, state_folder, site, clock, position, frontier, ..
+        } = self;
         let own = Own {
             reader,
             disk: &**disk,

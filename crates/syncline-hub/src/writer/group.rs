@@ -9,7 +9,7 @@ use syncline_engine::operate::{Answer, ClientOperation, Decided, Group, GroupFac
 use syncline_engine::results::ClientResults;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::Transaction;
-use syncline_model::id::ClientId;
+use syncline_model::id::{ClientId, SiteId};
 use syncline_model::json::{Json, Object};
 use syncline_model::version::Version;
 use syncline_store::{Advice, Begun, StoreError};
@@ -217,11 +217,12 @@ impl Desk {
         let run = self.hub.begin_run()?;
         let transaction = Transaction::new(run, self.hub.position());
         let floor = Version::new();
+        let lost: Vec<SiteId> = self.hub.past.iter().map(|(site, _)| *site).collect();
         let facts = GroupFacts {
             entities: &self.entities,
             site: self.hub.site(),
             floor: &floor,
-            lost: &[],
+            lost: &lost,
         };
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
         let mut answers = Vec::with_capacity(waiting.len());

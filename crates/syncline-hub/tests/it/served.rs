@@ -287,12 +287,21 @@ fn a_cursor_of_another_life_or_from_ahead_is_refused_and_a_copy_is_another_life(
 
     let other = open(&copy);
     assert_eq!(page(&other, here).unwrap_err().code(), "CURSOR_OTHER_INCARNATION");
-    let foreign = one(&other, "a", based(set(2, "tasks", "t", "two"), &first));
+    // What the copy lacks counts as not seen; what it has is replaced, and the client is told all of it.
+    let since = one(&other, "a", based(set(3, "tasks", "t", "three"), &kept));
+    assert_eq!((since.status, title(&since.shown)), (Status::Merged, "\"three\""));
+    let before = one(&other, "b", based(set(1, "tasks", "t", "four"), &first));
+    assert_eq!(before.status, Status::Conflict, "the third was not seen");
+    let now = one(&other, "b", based(set(2, "tasks", "t", "five"), &before));
+    assert_eq!(now.status, Status::Applied, "this life gave the base out");
+    let stranger = open(&folder.path().join("stranger"));
+    let foreign = one(&stranger, "a", based(set(2, "tasks", "t", "two"), &first));
     assert_eq!((foreign.status, code(&foreign)), (Status::Rebase, "BASE_FOREIGN"));
+    stranger.stop().unwrap();
     let known = one(&other, "a", based(set(1, "tasks", "t", "one"), &first));
     assert_eq!(known.status, Status::Duplicate, "what was applied is not made anew");
     let token = TokenText::new("AAAA").unwrap();
-    let bad = one(&other, "a", Operation { base: Some(token), ..set(3, "tasks", "t", "x") });
+    let bad = one(&other, "a", Operation { base: Some(token), ..set(9, "tasks", "t", "x") });
     assert_eq!((bad.status, code(&bad)), (Status::Rebase, "BASE_MALFORMED"));
     other.stop().unwrap();
 }
@@ -315,7 +324,6 @@ fn what_was_sent_before_a_kill_is_answered_as_a_duplicate_or_applied_once() {
     told.recv().unwrap().unwrap();
     served.stop().unwrap();
     let killed = open(&copy);
-    // Its tokens are those of another life, so these bear none.
     let answer = push(&killed, &client("a"), operations(1).chain(operations(51)).collect());
     let statuses: Vec<Status> = answer.unwrap().outcomes.iter().map(|one| one.status).collect();
     assert_eq!(statuses[..50], [Status::Duplicate; 50]);

@@ -17,6 +17,7 @@ use futures_util::future::{poll_fn, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
 use syncline_hub::served::{Limits, ServeError};
+use syncline_model::id::{ClientId, Position};
 use syncline_protocol::compact::{HubWriter, Reader};
 use syncline_protocol::compress::{decompress, preferred};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
@@ -24,6 +25,7 @@ use syncline_protocol::long::{read_client_message, write_hub_message};
 use syncline_protocol::message::{ClientMessage, Coding, Follow, Keeping, Page, PushAnswer};
 use syncline_protocol::problem::Problem as SaidProblem;
 use syncline_protocol::session::hub::{Close, Greeting, Outgoing, PageFailure, Session};
+use tokio::sync::watch;
 use tokio::time::{Instant, sleep_until, timeout};
 
 use super::answer::Answer;
@@ -89,6 +91,8 @@ struct Connection {
     reader: Reader,
     writer: HubWriter,
     followers: Vec<Follower>,
+    /// Up to where the hub is backed up, if it is.
+    backed_up: watch::Receiver<Option<Position>>,
     /// Answered in the order in which they were taken.
     pushes: FuturesOrdered<Pushing>,
     pages: FuturesUnordered<Paging>,
@@ -105,8 +109,10 @@ impl Connection {
             accept: Coding::ALL.to_vec(),
             keeping: Keeping::default(),
         };
+        let backed_up = asked.desk.backed_up.clone();
         Self {
             asked,
+            backed_up,
             socket,
             session: Session::new(greeting, 0),
             begun: Instant::now(),
@@ -131,6 +137,9 @@ impl Connection {
         let mut is_told = false;
         loop {
             self.take_work();
+            if let Some(position) = *self.backed_up.borrow_and_update() {
+                self.session.handle_backed_up(position);
+            }
             if !self.write() {
                 return;
             }
@@ -140,13 +149,15 @@ impl Connection {
             let deadline = self.session.poll_deadline(self.now_ms());
             let deadline = deadline.map(|at_ms| self.begun + Duration::from_millis(at_ms));
             let can_read = self.session.can_read();
-            let Self { socket, followers, pushes, pages, unflushed, .. } = &mut self;
+            let is_backed_up = self.asked.desk.backup.is_some();
+            let Self { socket, followers, backed_up, pushes, pages, unflushed, .. } = &mut self;
             let unflushed = *unflushed;
             let happened = tokio::select! {
                 read = poll_fn(|context| poll_socket(socket, context, can_read, unflushed)) => read,
                 answer = pushes.next(), if !pushes.is_empty() => Happened::Pushed(answer),
                 page = pages.next(), if !pages.is_empty() => Happened::Page(page),
                 index = changed(followers), if !followers.is_empty() => Happened::News(index),
+                _ = backed_up.changed(), if is_backed_up => Happened::BackedUp,
                 () = permit.ended(), if !is_told => Happened::End,
                 () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
                     Happened::Time
@@ -184,7 +195,7 @@ impl Connection {
             }
             Happened::News(index) => self.take_news(index),
             Happened::Time => self.session.handle_time(self.now_ms()),
-            Happened::Pushed(None) | Happened::Page(None) | Happened::End => {}
+            Happened::Pushed(None) | Happened::Page(None) | Happened::BackedUp | Happened::End => {}
         }
         true
     }
@@ -229,6 +240,11 @@ impl Connection {
         if !is_permitted {
             return self.deny(Refusal::NotPermitted);
         }
+        if let ClientMessage::Hello(hello) = &message
+            && !self.keep(&hello.client)
+        {
+            return self.session.handle_end(Close::Later, Some(said(Refusal::ServerFault, "")));
+        }
         self.session.handle_message(message, self.now_ms());
         if !self.is_greeted
             && let Some(hello) = self.session.hello()
@@ -245,6 +261,14 @@ impl Connection {
             // Everything up to here is read; everything behind it is told.
             self.session.handle_advanced(desk.served.position());
         }
+    }
+
+    /// Says to the session what the hub keeps; false if that cannot be read.
+    fn keep(&mut self, client: &ClientId) -> bool {
+        // One row, and only of a hub that was restored.
+        let floor = self.asked.desk.served.floor_of(client);
+        let backed_up = *self.backed_up.borrow();
+        floor.map(|floor| self.session.handle_keeping(Keeping { backed_up, floor })).is_ok()
     }
 
     fn deny(&mut self, refusal: Refusal) {
@@ -385,6 +409,8 @@ enum Happened {
     Page(Option<(u32, Result<Page, PageFailure>)>),
     /// There is something new for this view.
     News(usize),
+    /// The backup has come further.
+    BackedUp,
     Time,
     /// The token is worth nothing any more, or the server stops.
     End,

@@ -26,7 +26,10 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     let served = &asked.desk.served;
     let answer = carry_out(served, &push.client, push.operations).await?;
     count(&asked.state.metrics, &answer);
-    json_text(StatusCode::OK, write_push_answer(&answer, served.incarnation(), None))
+    json_text(
+        StatusCode::OK,
+        write_push_answer(&answer, served.incarnation(), *asked.desk.backed_up.borrow()),
+    )
 }
 
 /// Has what could be read carried out, and answers for all of it, in its order.

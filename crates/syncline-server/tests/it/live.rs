@@ -330,3 +330,39 @@ async fn a_client_is_held_to_what_its_token_says() {
     }
     assert_eq!(last, Err(1008), "revoked at once");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_told_once_what_it_pushed_is_backed_up_and_nobody_else_is() {
+    let house = House::with(|settings| {
+        settings.backup_to = Some(settings.data.with_file_name("backup"));
+    })
+    .await;
+    let mut phone = connect(&house, &house.admin).await;
+    let mut tablet = connect(&house, &house.admin).await;
+    for (socket, client) in [(&mut phone, "phone"), (&mut tablet, "tablet")] {
+        say(socket, &hello(client, None)).await;
+        let welcome = hear(socket).await.unwrap()["welcome"].clone();
+        assert!(welcome["backed_up"].is_u64() && welcome.get("floor").is_none(), "{welcome}");
+        hear(socket).await.unwrap();
+    }
+    say(&mut phone, &json!({ "push": [set(1, "t1", "/title", &json!("Call"))] })).await;
+    let results = hear(&mut phone).await.unwrap();
+    let position = results["position"].as_u64().unwrap();
+    let told = loop {
+        let told = hear(&mut phone).await.unwrap();
+        if told.get("changes").is_none() {
+            break told;
+        }
+    };
+    assert!(told["backed_up"].as_u64().unwrap() >= position, "{told}");
+    let push = json!({ "client": "desk", "ops": [set(1, "t2", "/title", &json!("Write"))] });
+    let answer = house.post("/v1/push", &push).await.is(200).json();
+    assert!(answer["backed_up"].as_u64().unwrap() >= position, "{answer}");
+    // Who pushed nothing hears only of changes.
+    for _ in 0..2 {
+        assert!(hear(&mut tablet).await.unwrap()["changes"].is_array());
+    }
+    let house = House::new().await;
+    let answer = house.post("/v1/push", &push).await.is(200).json();
+    assert!(answer.get("backed_up").is_none(), "{answer}");
+}

@@ -4,6 +4,8 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
+use syncline_model::id::Position;
+
 use super::format::Commit;
 use super::worker::Options;
 use crate::Read;
@@ -34,6 +36,9 @@ pub struct Health {
     pub failing: Option<(&'static str, String)>,
 }
 
+/// Ends of the log that are remembered until they can be restored.
+const POSITIONS_MAX: usize = 4_096;
+
 /// Asks how the backup of an open store stands. Cheap to clone; any thread may use it.
 #[derive(Clone)]
 pub struct Backup(pub(super) Arc<Shared>);
@@ -59,6 +64,17 @@ impl Backup {
             gaps: state.gaps,
             failing: state.failing.clone(),
         }
+    }
+
+    /// Returns up to where the log can be restored, at least; `None` while that is not known.
+    pub fn position(&self) -> Option<Position> {
+        self.0.state().position.map(Position)
+    }
+
+    /// Has `tell` called whenever [`Backup::position`] has moved, from the worker's thread, which must not be
+    /// held up. There is one at a time.
+    pub fn on_position(&self, tell: impl Fn(Position) + Send + Sync + 'static) {
+        *self.0.tell.lock().unwrap_or_else(PoisonError::into_inner) = Some(Box::new(tell));
     }
 
     /// Asks for a snapshot, and for all that waits to be shipped at once.
@@ -98,6 +114,10 @@ pub(super) struct State {
     pub(super) committed: (u64, u64),
     /// The latest commit that can be restored, and its time.
     pub(super) restorable: Option<(u64, u64)>,
+    /// The ends of the log after commits that cannot be restored yet, as (commit, position), oldest first.
+    pub(super) positions: VecDeque<(u64, u64)>,
+    /// The end of the log in what can be restored.
+    pub(super) position: Option<u64>,
     /// When the first commit behind it was made.
     pub(super) behind_since_ms: Option<u64>,
     pub(super) wants_snapshot: bool,
@@ -122,12 +142,16 @@ pub(super) type Held = Arc<Holder>;
 
 type Holder = Mutex<Option<(Box<dyn Read + Send>, Instant)>>;
 
+/// Called with the end of the log that can be restored.
+type Tell = Box<dyn Fn(Position) + Send + Sync>;
+
 /// What all sides share.
 pub(super) struct Shared {
     gate: Mutex<Gate>,
     state: Mutex<State>,
     /// The reader of the snapshot that is being written.
     held: Mutex<Weak<Holder>>,
+    tell: Mutex<Option<Tell>>,
     /// Something waits, or the work has ended.
     pub(super) changed: Condvar,
     pub(super) options: Options,
@@ -140,6 +164,7 @@ impl Shared {
             gate: Mutex::new(gate),
             state: Mutex::new(state),
             held: Mutex::new(Weak::new()),
+            tell: Mutex::new(None),
             changed: Condvar::new(),
             options,
         }
@@ -187,11 +212,30 @@ impl Shared {
         }
     }
 
+    /// Tells how far the log can be restored.
+    pub(super) fn tell_position(&self) {
+        let position = self.state().position;
+        let tell = self.tell.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(position), Some(tell)) = (position, &*tell) {
+            tell(Position(position));
+        }
+    }
+
     /// Takes the rows of a commit that is on disk; `None` if they were too many to be held.
-    pub(super) fn committed(&self, gate: &mut Gate, rows: Option<(u64, Vec<u8>)>) {
+    ///
+    /// - `end`: where the log ends with it, if it moved.
+    pub(super) fn committed(
+        &self,
+        gate: &mut Gate,
+        rows: Option<(u64, Vec<u8>)>,
+        end: Option<u64>,
+    ) {
         gate.number += 1;
         gate.at_ms = gate.at_ms.max(self.now_ms());
         let mut state = self.state();
+        if let Some(end) = end {
+            state.note_position(gate.number, end);
+        }
         state.committed = (gate.number, gate.at_ms);
         state.behind_since_ms.get_or_insert(gate.at_ms);
         if state.is_broken {
@@ -252,9 +296,22 @@ impl State {
         self.waiting_since = None;
     }
 
+    /// Notes where the log ends after a commit.
+    pub(super) fn note_position(&mut self, number: u64, position: u64) {
+        if self.positions.len() >= POSITIONS_MAX {
+            // Between the others and the latest it is told later.
+            self.positions.pop_back();
+        }
+        self.positions.push_back((number, position));
+    }
+
     /// Notes that all up to a commit can be restored.
     pub(super) fn reached(&mut self, number: u64, at_ms: u64) {
         self.restorable = self.restorable.max(Some((number, at_ms)));
+        while let Some((_, position)) = self.positions.pop_front_if(|(commit, _)| *commit <= number)
+        {
+            self.position = Some(position);
+        }
         if number >= self.committed.0 {
             self.behind_since_ms = None;
             return;

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+use syncline_engine::facts;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::codec::Writer;
 use syncline_model::id::PartitionId;
@@ -64,13 +65,24 @@ impl Shipping {
 enum Shipped {
     /// Nothing was committed.
     Nothing,
-    /// These rows; `None` if they are too many.
-    Rows(Option<(u64, Vec<u8>)>),
+    /// These rows; `None` if they are too many. And where the log ends, if it moved.
+    Rows(Option<(u64, Vec<u8>)>, Option<u64>),
+}
+
+/// Returns where the log ends with a batch, if that moves it.
+fn end_of_log(batch: &Batch) -> Option<u64> {
+    let of_row = |(key, value): (&Key, Option<&[u8]>)| match key {
+        Key::Meta(name) if *name == facts::POSITION => {
+            Some(u64::from_be_bytes(value?.try_into().ok()?))
+        }
+        _ => None,
+    };
+    batch.iter().filter_map(of_row).last()
 }
 
 fn hand_on(shared: &Shared, gate: &mut Gate, shipped: Shipped) {
-    if let Shipped::Rows(rows) = shipped {
-        shared.committed(gate, rows);
+    if let Shipped::Rows(rows, end) = shipped {
+        shared.committed(gate, rows, end);
     }
 }
 
@@ -114,7 +126,7 @@ impl Store for Shipping {
                 row::write_batch(&mut rows, batch);
                 (batch.len() as u64, rows.into_bytes())
             });
-            Ok(((), Shipped::Rows(rows)))
+            Ok(((), Shipped::Rows(rows, end_of_log(batch))))
         })
     }
 
@@ -122,8 +134,12 @@ impl Store for Shipping {
         self.ship(|store, shared| {
             let bytes_max = shared.options.waiting_bytes_max;
             let mut rows = Some((0, Writer::new()));
+            let mut end = None;
             let is_committed = store.commit_pieces(&mut || {
                 let piece = next();
+                if let Piece::Rows(batch) = &piece {
+                    end = end_of_log(batch).or(end);
+                }
                 if let (Piece::Rows(batch), Some((count, out))) = (&piece, &mut rows) {
                     if out.as_bytes().len() + batch.bytes() > bytes_max {
                         rows = None;
@@ -135,7 +151,7 @@ impl Store for Shipping {
                 piece
             })?;
             let rows = rows.map(|(count, out)| (count, out.into_bytes()));
-            let shipped = if is_committed { Shipped::Rows(rows) } else { Shipped::Nothing };
+            let shipped = if is_committed { Shipped::Rows(rows, end) } else { Shipped::Nothing };
             Ok((is_committed, shipped))
         })
     }

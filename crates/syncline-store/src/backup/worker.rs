@@ -16,7 +16,7 @@ use super::queue::{Backup, Gate, Held, Shared, State};
 use super::row;
 use super::shipping::Shipping;
 use crate::limits;
-use crate::{Snapshots, Store, StoreError};
+use crate::{Read, Snapshots, Store, StoreError};
 
 /// How a backup is written.
 #[derive(Clone)]
@@ -80,6 +80,12 @@ fn stored(store: &dyn Store) -> Result<Option<(u64, u64)>, StoreError> {
         let session = session.first_chunk::<8>()?;
         Some((u64::from_be_bytes(*line), u64::from_be_bytes(*session)))
     }))
+}
+
+/// Returns where the log of a store ends; `None` if it is empty.
+fn end_of_log(rows: &dyn Read) -> Result<Option<u64>, StoreError> {
+    let row = rows.get(&Key::Meta(facts::POSITION))?;
+    Ok(row.and_then(|row| Some(u64::from_be_bytes(row.try_into().ok()?))))
 }
 
 /// Makes a store that was restored one whose backup begins anew, in the same folder if need be: it may
@@ -165,13 +171,16 @@ pub fn start(
         failures: 0,
         retry_at: None,
     };
+    if let Some(end) = end_of_log(&*worker.snapshots.snapshot()?)? {
+        shared.state().note_position(number, end);
+    }
     match continued {
         Some(continued) => worker.go_on(&continued),
         None => shared.state().is_broken = true,
     }
     let mut rows = Writer::new();
     row::write_batch(&mut rows, &batch);
-    shared.committed(&mut gate, Some((1, rows.into_bytes())));
+    shared.committed(&mut gate, Some((1, rows.into_bytes())), None);
     *shared.gate() = gate;
     Ok((Shipping::new(store, shared), worker))
 }
@@ -392,7 +401,8 @@ impl Worker {
         self.bytes_since = continued.bytes_since;
         self.snapshot_bytes = continued.snapshot.map_or(0, |one| one.bytes);
         if self.has_snapshot {
-            self.shared.state().restorable = Some(self.shipped);
+            let (number, at_ms) = self.shipped;
+            self.shared.state().reached(number, at_ms);
         }
     }
 
@@ -457,6 +467,7 @@ impl Worker {
         drop(state);
         self.outgoing = None;
         self.shared.changed.notify_all();
+        self.shared.tell_position();
         Ok(())
     }
 
@@ -520,6 +531,7 @@ impl Worker {
         (state.snapshots, state.copied_bytes) = (state.snapshots + 1, None);
         state.reached(last, at_ms);
         drop(state);
+        self.shared.tell_position();
         let catalog = Catalog::read(&*self.objects)?;
         for name in catalog.surplus(self.shared.options.snapshots_kept, self.header.stream) {
             let text = name.to_string();

@@ -140,7 +140,7 @@ impl World {
             settled.push(Settled::Outcome { outcome, asked: Vec::new() });
         }
         if arrives {
-            self.store().handle_settled(&client, &settled).unwrap();
+            self.store().handle_settled(&client, &settled, None).unwrap();
         }
     }
 

@@ -1,0 +1,181 @@
+//! A hub is lost and made again from its backup: what it had acknowledged is sent again by those who wrote it.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use syncline_client::{Client, Event, Number, Query, Transaction};
+
+use crate::hub::{PATIENCE, TestHub, eventually};
+use crate::live::settle;
+
+fn json(client: &Client, id: &str) -> Option<String> {
+    client.get("tasks", id).unwrap().map(|record| record.to_json().to_compact_string())
+}
+
+fn number(client: &Client, id: &str, path: &str) -> Option<Number> {
+    client.get("tasks", id).unwrap().and_then(|record| record.number(path))
+}
+
+fn sent(client: &Client) {
+    eventually("all is sent", || client.status().pending == 0);
+}
+
+/// Nothing is kept any longer once it is in the backup.
+fn backed_up(hub: &TestHub, clients: [&Client; 2]) {
+    hub.ship();
+    eventually("told", || clients.iter().all(|client| client.status().kept == 0));
+}
+
+/// Does something while it is looked whether the one who wrote it all ever sees anything twice, or not at
+/// all.
+fn while_watched(client: &Client, work: impl FnOnce()) {
+    let is_over = AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let live = client.subscribe(Query::new("tasks")).unwrap();
+        let is_over = &is_over;
+        scope.spawn(move || {
+            while !is_over.load(Ordering::SeqCst) {
+                let Some(event) = live.next_within(Duration::from_millis(20)) else { continue };
+                let records = match event {
+                    Event::Refresh(records) => records,
+                    Event::Delta { changed, .. } => changed,
+                };
+                for record in records.iter().filter(|record| record.id().as_str() == "t1") {
+                    let n = record.number("/n").unwrap().to_i64().unwrap();
+                    assert!((21..=121).contains(&n), "{n}");
+                }
+            }
+        });
+        work();
+        is_over.store(true, Ordering::SeqCst);
+    });
+}
+
+#[test]
+fn a_hub_without_a_backup_leaves_nothing_to_be_kept() {
+    let (hub, folder) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let client = hub.client(&folder, "a");
+    client.edit("tasks", "t1", |r| r.increment("/n", 1)).unwrap();
+    sent(&client);
+    assert_eq!((client.status().kept, client.status().unkept), (0, 0));
+}
+
+#[test]
+fn what_was_acknowledged_and_is_in_no_backup_is_sent_again_exactly_once() {
+    let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());
+    let (a, b) = (hub.client(&folder, "a"), hub.client(&folder, "b"));
+    for id in ["t0", "t1", "t3"] {
+        a.edit("tasks", id, |r| r.set("/title", "Old").increment("/n", 1)).unwrap();
+    }
+    a.edit("tasks", "t1", |r| r.begin_text("/notes", "one two")).unwrap();
+    settle(&a, &b);
+    assert!(a.status().kept > 0, "no backup holds it yet");
+    backed_up(&hub, [&a, &b]);
+
+    // From here on all of it will be lost. Each goes on from what the other wrote.
+    for _ in 0..20 {
+        a.edit("tasks", "t1", |r| r.increment("/n", 1)).unwrap();
+    }
+    a.edit("tasks", "t2", |r| r.set("/title", "New of a").increment("/n", 5)).unwrap();
+    a.edit("tasks", "t1", |r| r.splice_text("/notes", 0, 0, "zero ")).unwrap();
+    settle(&a, &b);
+    b.edit("tasks", "t2", |r| r.set("/title", "And of b").increment("/n", 7)).unwrap();
+    b.edit("tasks", "t1", |r| r.increment("/n", 100).add("/tags", "x")).unwrap();
+    b.delete("tasks", "t0").unwrap();
+    settle(&a, &b);
+    a.edit("tasks", "t2", |r| r.set("/done", true).increment("/n", 1)).unwrap();
+    a.edit("tasks", "t3", |r| r.set("/title", "First")).unwrap();
+    a.edit("tasks", "t3", |r| r.set("/title", "Second")).unwrap();
+    settle(&a, &b);
+    let before: Vec<_> = ["t0", "t1", "t2", "t3"].map(|id| json(&a, id)).into();
+    assert!(a.status().kept > 0 && b.status().kept > 0);
+
+    hub.lose();
+    // Made while there is no hub, on what was seen of the lost one.
+    a.edit("tasks", "t2", |r| r.increment("/n", 1_000)).unwrap();
+    b.edit("tasks", "t3", |r| r.set("/due", "today")).unwrap();
+    while_watched(&a, || {
+        hub.resume();
+        settle(&a, &b);
+    });
+    assert_eq!(a.quarantine().unwrap(), [], "nothing was refused");
+    assert_eq!(b.quarantine().unwrap(), [], "nothing was refused");
+    for client in [&a, &b] {
+        let n = |id: &str| number(client, id, "/n").unwrap().to_i64();
+        assert_eq!((n("t1"), n("t2"), n("t3")), (Some(121), Some(1_013), Some(1)));
+        assert_eq!(json(client, "t0"), None, "it was deleted");
+        assert_eq!(
+            client.get("tasks", "t1").unwrap().unwrap().text("/notes").unwrap(),
+            "zero one two"
+        );
+        assert_eq!(client.get("tasks", "t2").unwrap().unwrap().text("/title").unwrap(), "And of b");
+        let third = client.get("tasks", "t3").unwrap().unwrap();
+        assert_eq!(
+            (third.text("/title").unwrap(), third.text("/due").unwrap()),
+            ("Second".into(), "today".into())
+        );
+    }
+    assert_eq!(json(&a, "t1"), before[1]);
+    // The new life has a backup of its own, and so nothing is kept for long.
+    assert!(a.status().kept > 0);
+    backed_up(&hub, [&a, &b]);
+    // Nothing of it comes again.
+    hub.lose();
+    hub.resume();
+    settle(&a, &b);
+    assert_eq!(number(&b, "t2", "/n").unwrap().to_i64(), Some(1_013));
+}
+
+#[test]
+fn what_the_backup_has_after_all_is_a_duplicate_however_much_it_is() {
+    let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());
+    let a = hub.client(&folder, "a");
+    // More than the hub keeps results of.
+    const TIMES: i64 = 1_600;
+    let ids: Vec<String> = (0..20).map(|at| format!("t{at}")).collect();
+    for _ in 0..TIMES / 20 {
+        let one = |id: &String, all: &mut Transaction<'_>| {
+            all.edit("tasks", id, |r| r.increment("/n", 1))
+        };
+        a.transaction(|all| ids.iter().try_for_each(|id| one(id, all))).unwrap();
+    }
+    sent(&a);
+    a.go_offline();
+    eventually("offline", || a.status().network == syncline_client::Network::Offline);
+    assert_eq!(a.status().kept, TIMES as u64);
+    // The client does not learn of it.
+    hub.ship();
+    hub.lose();
+    hub.resume();
+    a.go_online();
+    a.edit("tasks", "t1", |r| r.increment("/n", 1)).unwrap();
+    a.wait_until_synced(PATIENCE).unwrap();
+    assert_eq!(a.quarantine().unwrap(), []);
+    for id in &ids {
+        let more = i64::from(id == "t1");
+        assert_eq!(number(&a, id, "/n").unwrap().to_i64(), Some(TIMES / 20 + more), "{id}");
+    }
+}
+
+#[test]
+fn a_client_that_ends_before_it_could_send_again_does_so_when_it_is_opened() {
+    let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());
+    let options = |hub: &TestHub| hub.options(folder.path().join("a.db"), "a");
+    let a = Client::open(options(&hub)).unwrap();
+    a.edit("tasks", "t1", |r| r.increment("/n", 1)).unwrap();
+    sent(&a);
+    hub.ship();
+    eventually("told", || a.status().kept == 0);
+    a.edit("tasks", "t1", |r| r.increment("/n", 10)).unwrap();
+    a.edit("tasks", "t2", |r| r.increment("/n", 1)).unwrap();
+    sent(&a);
+    let kept = a.status().kept;
+    assert_eq!(kept, 2);
+    drop(a);
+    hub.lose();
+    hub.resume();
+    let a = Client::open(options(&hub)).unwrap();
+    a.wait_until_synced(PATIENCE).unwrap();
+    assert_eq!(number(&a, "t1", "/n").unwrap().to_i64(), Some(11));
+    assert_eq!(number(&a, "t2", "/n").unwrap().to_i64(), Some(1));
+}
