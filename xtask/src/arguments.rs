@@ -19,7 +19,10 @@ pub(crate) enum Request {
         arguments: Vec<String>,
     },
     /// The main job on example data.
-    Demo,
+    Demo {
+        /// Whether the hub stays up afterwards.
+        stay: bool,
+    },
     /// A benchmark by name, or the list of them.
     Bench {
         /// Its name; nothing lists them all.
@@ -75,9 +78,10 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "demo",
-        form: "demo",
+        form: "demo [--stay]",
         summary: "Play the main job on shipped example data",
-        details: "Copies examples/personal-business to demo-output/, runs the steps there, and leaves the folder.",
+        details: "Copies examples/personal-business to demo-output/, runs the steps there, serves a hub to two\n\
+                  devices, and leaves the folder. `--stay` leaves the hub up, too, until Ctrl-C.",
     },
     Command {
         name: "bench",
@@ -128,7 +132,8 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
         "ci" => Request::Ci,
         "tidy" => Request::Tidy,
         "test" => Request::Test,
-        "demo" => Request::Demo,
+        "demo" if rest == ["--stay"] => return Ok(Request::Demo { stay: true }),
+        "demo" => Request::Demo { stay: false },
         other => unreachable!("every command of the table is read: {other}"),
     };
     match rest.first() {
@@ -185,11 +190,12 @@ mod tests {
             arguments: vec!["--items".to_owned(), "5".to_owned()],
         };
         assert_eq!(parsed("bench files --items 5").unwrap(), bench);
+        assert_eq!(parsed("demo --stay").unwrap(), Request::Demo { stay: true });
     }
 
     #[test]
     fn what_is_not_known_ends_with_exit_code_two() {
-        for line in ["", "tests", "tidy --fast", "ci x"] {
+        for line in ["", "tests", "tidy --fast", "ci x", "demo --stay x"] {
             assert_eq!(parsed(line).unwrap_err().exit_code(), 2, "case: `{line}`");
         }
     }

@@ -57,7 +57,7 @@ fn answer(request: Request) -> Result<ExitCode, Failure> {
         Request::Test => return Ok(counted(suite::test(&root)?)),
         Request::Tidy => tidy::run(&root)?,
         Request::Api { arguments } => api::check(&root, &arguments)?,
-        Request::Demo => demo::play(&root)?,
+        Request::Demo { stay } => demo::play(&root, stay)?,
         Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
         Request::Sim { arguments } => sim::start(&root, &arguments)?,
     }

@@ -189,6 +189,9 @@ pub enum Refusal {
         /// The folder of the state.
         folder: PathBuf,
     },
+    /// The configuration was changed while a hub was served under it.
+    #[error("the configuration has changed; the hub is served under the one before")]
+    ServeReconfigured,
     /// A notice could not be sent.
     #[error("the notice could not be sent: {reason}")]
     Notice {
@@ -238,6 +241,7 @@ impl Refusal {
             Self::HomeUnknown { .. } => "HOME_UNKNOWN",
             Self::NoState { .. } => "STATE_MISSING",
             Self::StateGone { .. } => "STATE_GONE",
+            Self::ServeReconfigured => "SERVE_RECONFIGURED",
             Self::Notice { .. } => "NOTICE_FAILED",
             Self::Watch { .. } => "WATCH_FAILED",
         }
@@ -271,7 +275,9 @@ impl Refusal {
                 | io::ErrorKind::PermissionDenied => Exit::Config,
                 _ => Exit::Transient,
             },
-            Self::StateGone { .. } | Self::Watch { .. } => Exit::Transient,
+            Self::StateGone { .. } | Self::ServeReconfigured | Self::Watch { .. } => {
+                Exit::Transient
+            }
         }
     }
 
@@ -307,6 +313,10 @@ impl Refusal {
             Self::StateGone { .. } => {
                 "without it nobody knows what was synchronised before".to_owned()
             }
+            Self::ServeReconfigured => {
+                "its folders are not synchronised until the hub is served under the new one"
+                    .to_owned()
+            }
             Self::Notice { .. } | Self::Secret { .. } => {
                 "the run itself is not affected".to_owned()
             }
@@ -339,6 +349,7 @@ impl Refusal {
             Self::Declined => "run it again and answer y, or add --yes",
             Self::NoState { .. } => "syncline sync",
             Self::StateGone { .. } => "bring it back, and start the watch again",
+            Self::ServeReconfigured => "start `syncline serve` again, or take the change back",
             Self::Secret { .. } => "try the program by hand",
             Self::Notice { .. } => "check the command or address of --notify",
             Self::Watch { .. } => "run `syncline sync` from a timer instead",

@@ -5,9 +5,13 @@
 //! |---|---|
 //! | what is played, in which order | [`steps`] |
 //! | how a step is run and judged | [`play`](mod@play) |
+//! | what happens while a hub is served | [`scenes`] |
+//! | hub and devices | [`served`] |
 //! | the folder it plays in | [`stage`] |
 
 mod play;
+mod scenes;
+mod served;
 mod stage;
 mod steps;
 

@@ -1,5 +1,6 @@
 //! Runs the steps and judges them.
 
+use super::served::Cast;
 use super::stage::Stage;
 use super::steps::{Action, Run, STEPS};
 use crate::failure::Failure;
@@ -14,21 +15,26 @@ const STAGE: &str = "demo-output";
 /// The side that must not learn what the policy forbids.
 const SIDE_GUARDED: &str = "business";
 /// Package and binary of the command.
-const COMMAND: &str = "syncline";
+pub(super) const COMMAND: &str = "syncline";
+/// Package and example of a device.
+const DEVICE: [&str; 2] = ["syncline-client", "tasks"];
 
-/// Plays the demo and leaves its folder.
+/// Plays the demo and leaves its folder; where somebody wants to `stay`, the hub as well.
 ///
 /// # Errors
 ///
 /// Fails when something is missing or a step does not do what it says.
-pub(crate) fn play(root: &Path) -> Result<(), Failure> {
+pub(crate) fn play(root: &Path, stay: bool) -> Result<(), Failure> {
     let example = root.join(EXAMPLE);
     if !example.join("data").is_dir() {
         return Err(Failure::new(format!("the demo cannot play: {EXAMPLE}/data is missing")));
     }
     run(cargo(root).args(["build", "--quiet", "--package", COMMAND, "--bin", COMMAND]))?;
-    // Cargo puts both programs into the same folder: same profile, same workspace.
+    let [package, device_name] = DEVICE;
+    run(cargo(root).args(["build", "--quiet", "--package", package, "--example", device_name]))?;
+    // Cargo puts all programs into the same folder: same profile, same workspace.
     let program = std::env::current_exe()?.with_file_name(COMMAND);
+    let device = program.with_file_name("examples").join(device_name);
     let mut stage = Stage::set(&example, &root.join(STAGE))?;
     for (index, step) in STEPS.iter().enumerate() {
         println!("\n{}. {}", index + 1, step.title);
@@ -37,6 +43,11 @@ pub(crate) fn play(root: &Path) -> Result<(), Failure> {
                 .map_err(|failure| Failure::new(format!("step {}: {failure}", index + 1)))?;
         }
     }
+    let mut cast = Cast::play([&program, &device], stage.folder(), STEPS.len())?;
+    if stay {
+        return cast.stay();
+    }
+    drop(cast);
     println!("\nThe demo is over and did what it says. Look at {STAGE}/.");
     Ok(())
 }

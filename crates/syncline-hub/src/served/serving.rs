@@ -113,7 +113,8 @@ impl Served {
         &self.0.pushed_bytes
     }
 
-    pub(super) fn handle(&self) -> &Handle {
+    /// Returns the handle of the writer: syncs, undos and decisions take their turn through it.
+    pub fn handle(&self) -> &Handle {
         &self.0.handle
     }
 

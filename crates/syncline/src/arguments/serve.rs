@@ -30,6 +30,9 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 600_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
+    /// Keep the folders of the configuration equal with the hub, as `syncline watch` does
+    #[arg(long)]
+    pub watch: bool,
     /// Listen beyond this machine without TLS: something in front of it encrypts
     #[arg(long)]
     pub allow_plaintext: bool,

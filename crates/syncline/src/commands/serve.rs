@@ -1,5 +1,7 @@
 //! `syncline serve`: the hub over HTTP and WebSocket, until Ctrl-C.
 
+mod folders;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::net::SocketAddr;
@@ -15,10 +17,11 @@ use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::arguments::Serve;
-use crate::config::Loaded;
+use crate::config::{Entity, Loaded};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
-use crate::run::{Context, Decider, Supervisor, rules};
+use crate::run::{Context, Supervisor, configured};
+use folders::{Folders, Following};
 
 /// Where the address of a hub that is served is noted, beside its store.
 const NOTE: &str = "served";
@@ -34,15 +37,22 @@ const RATE_WINDOW: Duration = Duration::from_secs(60);
 /// - [`Failure::Serve`] if a setting is unsafe, or nobody can listen there.
 /// - [`Failure::Hub`] if the state is locked or damaged.
 pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
-    let loaded = context.load()?;
+    let configuration = context.configuration();
+    let mut loaded = context.load()?;
     let state = serve.state.clone().unwrap_or_else(|| loaded.config.state.clone());
+    loaded.config.state.clone_from(&state);
     let settings = settings(serve, &loaded, &state);
     settings.check().map_err(StartError::from)?;
+    let folders = match serve.watch {
+        true => Some(Folders::judge(context, loaded.config.clone(), configuration)?),
+        false => None,
+    };
     let runtime = runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|source| no_runtime(&state, source))?;
     let hub = context.open_hub_by(&state, false, |options| {
         Opened::default_hub(options, settings.backup_to.as_deref())
     })?;
+    let folders = folders.map(|folders| folders.begin(context)).transpose()?;
     runtime.block_on(async {
         // Before anybody is told that it runs: whoever then stops it is heard.
         let mut interrupted =
@@ -54,6 +64,7 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         // Without the note others are told less.
         let _ = fs::write(state.join(NOTE), note(&settings, server.address()));
         tell(context, &settings, &server);
+        let mut following = folders.map(|folders| folders.follow(server.served()));
         supervisor.ready("serving");
         let mut pulse = tokio::time::interval(Duration::from_secs(1));
         let mut lagging = Lagging::default();
@@ -68,12 +79,17 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
                     }
                 }
             }
+            if following.as_ref().is_some_and(Following::is_over) {
+                break;
+            }
         }
         supervisor.stopping();
         context.output.note("stopping; what is under way is finished");
+        let folders_ended = following.take().map_or(Ok(()), Following::end);
         let stopped = server.stop().await;
         let _ = fs::remove_file(state.join(NOTE));
         stopped?;
+        folders_ended?;
         context.output.note("stopped; nothing is half done");
         Ok(Exit::Ok)
     })
@@ -113,11 +129,14 @@ fn no_runtime(state: &Path, source: std::io::Error) -> Failure {
 }
 
 fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
-    // Rules hold only where somebody wrote them: those of the defaults are for folders of files.
-    let configured = loaded.config.entities.iter().filter(|_| !loaded.read.is_empty());
-    let named: BTreeMap<_, _> = configured
-        .map(|entity| (entity.name.clone(), rules(entity, &Decider::Fields, true)))
-        .collect();
+    // Rules hold only where somebody wrote them: those of the defaults are for folders of files,
+    // which take part only in a watch.
+    let is_written = !loaded.read.is_empty() || serve.watch;
+    let written = loaded.config.entities.iter().filter(|_| is_written);
+    // What is shown to clients is what is shown to folders.
+    let rules_of = |entity: &Entity| configured(&loaded.config, &entity.name);
+    let named: BTreeMap<_, _> =
+        written.filter_map(|entity| Some((entity.name.clone(), rules_of(entity)?))).collect();
     let tls = serve.tls_cert.clone().zip(serve.tls_key.clone());
     Settings {
         listen: serve.listen,

@@ -3,6 +3,8 @@
 //! The configuration belongs to what is watched: once somebody changes it, nothing crosses under the
 //! old one any more. A watch is a row of [`Session`]s, each of which has one configuration.
 
+mod concern;
+pub(super) mod scope;
 mod session;
 
 use std::thread;
@@ -16,7 +18,8 @@ use crate::failure::{Failure, Refusal};
 use crate::output::Format;
 use crate::run::notice::Receivers;
 use crate::run::{Context, Supervisor};
-use session::{Ended, Session};
+use scope::Ended;
+use session::Session;
 
 /// How long the files of the configuration must stay as they are before they are taken: an editor
 /// may write them in pieces, and the first half of the rules is a configuration as well.

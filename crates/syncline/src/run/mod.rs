@@ -31,5 +31,4 @@ pub use interrupt::watch_for_interrupts;
 pub use request::{Prepared, each_link, may_write, prepare};
 pub use retry::retrying;
 pub use rules::configured;
-pub(crate) use rules::{Decider, rules};
 pub use supervisor::Supervisor;

@@ -51,6 +51,7 @@ mod receiver;
 mod refusals;
 mod safety;
 mod serve;
+mod serve_folders;
 mod shapes;
 mod spec001;
 mod twins;

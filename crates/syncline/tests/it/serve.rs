@@ -1,30 +1,46 @@
 //! `syncline serve`: starting, stopping, being killed.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::process::{Child, Stdio};
+use std::process::Child;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::{Value, json};
 
 use crate::desk::Desk;
 
+/// Where a program that serves leaves what it says, in its desk.
+pub(crate) const OUT: &str = "serve.jsonl";
+pub(crate) const ERRORS: &str = "serve.txt";
+/// How long anything may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
 /// A program that serves.
-struct Serving {
+pub(crate) struct Serving {
     child: Child,
-    address: String,
+    pub(crate) address: String,
     token: String,
 }
 
 impl Serving {
-    fn start(desk: &Desk, more: &[&str]) -> Self {
+    pub(crate) fn start(desk: &Desk, more: &[&str]) -> Self {
         let words = [&["serve", "--jsonl", "--listen", "127.0.0.1:0"], more].concat();
         let mut command = desk.command(&words);
-        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
-        let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let kept = |name| std::fs::File::create(desk.path(name)).unwrap();
+        let mut child = command.stdout(kept(OUT)).stderr(kept(ERRORS)).spawn().unwrap();
+        let begun = Instant::now();
+        let line = loop {
+            let out = String::from_utf8(desk.bytes(OUT)).unwrap();
+            if let Some((line, _)) = out.split_once('\n') {
+                break line.to_owned();
+            }
+            let errors = String::from_utf8(desk.bytes(ERRORS)).unwrap();
+            assert!(child.try_wait().unwrap().is_none(), "it has ended: {errors}");
+            assert!(begun.elapsed() < PATIENCE, "it does not serve: {errors}");
+            std::thread::sleep(Duration::from_millis(10));
+        };
         let told: Value = serde_json::from_str(&line).unwrap();
         assert_eq!(told["schema"], "serve/1");
         let token = desk.bytes(told["admin_token"].as_str().unwrap());
@@ -33,17 +49,24 @@ impl Serving {
         Self { child, address, token }
     }
 
-    fn ask(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
         ask(&self.address, &self.token, method, path, body)
     }
 
-    fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_child(&self.child);
         kill_process(pid, signal).unwrap();
     }
 
-    fn ends(mut self) -> i32 {
+    pub(crate) fn ends(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap_or(-1)
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
