@@ -237,7 +237,8 @@ impl Client {
         let (pending, quarantined) = state.store.counts();
         let (network, is_unauthorised) = (state.network, state.is_unauthorised);
         let (kept, unkept) = state.store.kept_counts();
-        Status { network, is_unauthorised, pending, quarantined, kept, unkept }
+        let repairs = state.store.repairs();
+        Status { network, is_unauthorised, pending, quarantined, kept, unkept, repairs }
     }
 
     /// Returns operations that wait for the hub, in order, at most `limit`.

@@ -8,6 +8,10 @@ pub const QUEUE_OPERATIONS_MAX: u64 = 1_000_000;
 /// thousand a second it is a quarter of an hour in which the backup of the hub fails.
 pub const KEPT_OPERATIONS_MAX: u64 = 1_000_000;
 
+/// How long after one comparison with the hub the next is made, in milliseconds, about: what was missed by
+/// a fault of either side is found within that time.
+pub const CHECK_MS: u64 = 600_000;
+
 /// Most events that wait for a subscriber; beyond it they become one refresh.
 pub const SUBSCRIPTION_EVENTS_MAX: usize = 256;
 

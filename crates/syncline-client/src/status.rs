@@ -24,6 +24,8 @@ pub struct Status {
     pub kept: u64,
     /// How many of these were dropped since the client was opened, because there were too many.
     pub unkept: u64,
+    /// How often since the client was opened its records were not what the hub shows, and were read anew.
+    pub repairs: u64,
 }
 
 /// How the connection stands.
@@ -68,7 +70,8 @@ pub enum Notice {
     },
     /// The hub accepts the access token no more, and no new one could be had.
     Unauthorised,
-    /// The connection was refused; it is tried again.
+    /// The connection was refused, and is tried again; or the records were not those that the hub shows
+    /// (`VIEW_DIFFERS`), and are read anew.
     Problem {
         /// The stable code.
         code: Box<str>,

@@ -10,10 +10,12 @@
 //! | what is refused when a file is opened, and whose its operations are | [`open`] |
 //! | edits being queued, operations being sent, refused, made anew | [`queue`] |
 //! | results and changes coming in | [`incoming`] |
+//! | what is confirmed being compared with what the hub shows | [`check`] |
 //! | applied operations that a restored hub may lack | [`kept`] |
 //! | texts with edits that wait | [`anchor`] |
 
 mod anchor;
+mod check;
 mod incoming;
 mod kept;
 mod open;
@@ -40,6 +42,7 @@ use crate::limits::RECORDS_LATELY_MAX;
 use crate::view;
 
 pub(crate) use anchor::Anchor;
+pub(crate) use check::Differs;
 pub(crate) use incoming::{Incoming, Settled};
 pub(crate) use queue::Draft;
 pub(crate) use seal::Seal;
@@ -145,6 +148,7 @@ pub(crate) struct Store {
     /// no backup was known to hold them.
     kept: u64,
     unkept: u64,
+    repairs: u64,
     /// What is kept of records that were edited lately, so that an edit costs the same however many
     /// wait before it.
     lately: BTreeMap<Key, Lately>,
@@ -193,6 +197,7 @@ impl Store {
             aside,
             kept,
             unkept: 0,
+            repairs: 0,
             lately: BTreeMap::new(),
             seal,
         })

@@ -88,3 +88,7 @@ pub const RECORDS_LISTED_MAX: usize = 1_000;
 /// Former sites of a hub whose tokens are still understood. A hub is restored or moved a few times in its
 /// life; a client that was away through more of them reads its records again.
 pub const PAST_SITES_MAX: usize = 16;
+
+/// How long the hub rests between two sums of all that is shown, as a multiple of what the last one took: a
+/// tenth of one processor goes there at most.
+pub const CHECKS_REST: u32 = 9;

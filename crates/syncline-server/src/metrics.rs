@@ -29,6 +29,7 @@ pub(crate) struct Metrics {
     pub(crate) streams: Gauge,
     /// Changes that were sent.
     pub(crate) changes: Counter<u64, AtomicU64>,
+    views_checked: Family<Labels<1>, Counter>,
     backup_behind: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     backup_gaps: Family<Labels<1>, Gauge>,
     backup_fails: Family<Labels<1>, Gauge>,
@@ -54,6 +55,9 @@ impl Metrics {
         registry.register("streams_open", "Connections that follow changes", streams.clone());
         let changes = Counter::default();
         registry.register("changes_sent", "Changes that were sent", changes.clone());
+        let views_checked = Family::default();
+        let help = "Views that clients have compared with the hub's checksum";
+        registry.register("views_checked", help, views_checked.clone());
         let backup_behind = Family::default();
         let help = "Age of the first commit that is in no backup, by hub";
         registry.register("backup_behind_seconds", help, backup_behind.clone());
@@ -71,10 +75,17 @@ impl Metrics {
             refused,
             streams,
             changes,
+            views_checked,
             backup_behind,
             backup_gaps,
             backup_fails,
         }
+    }
+
+    /// Notes that a client has compared what it holds with what the hub shows.
+    pub(crate) fn checked(&self, is_equal: bool) {
+        let result = if is_equal { "equal" } else { "different" };
+        self.views_checked.get_or_create(&[("result", result.to_owned())]).inc();
     }
 
     /// Notes how the backup of a hub stands.

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, Position};
+use syncline_protocol::checksum::Checksum;
+use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::WINDOW_DEFAULT;
 use syncline_protocol::message::{Follow, Page};
 use syncline_protocol::session::client::{Connection, Lost, Priority, Session, Store};
@@ -14,10 +16,11 @@ use tokio::sync::Notify;
 use super::form::CODINGS;
 use super::socket::{Heard, Socket};
 use crate::error::StoreError;
+use crate::limits::CHECK_MS;
 use crate::options::{Options, Strategy};
 use crate::state::{Shared, State};
 use crate::status::{Network, Notice};
-use crate::store::{Key, Queued, Settled};
+use crate::store::{Differs, Key, Queued, Settled};
 
 /// Operations that are read from the queue at once.
 const OPERATIONS_READ: usize = 1_000;
@@ -27,6 +30,9 @@ const STORE_RETRY_MS: u64 = 1_000;
 
 /// Longest sleep, in milliseconds: clocks of devices that slept jump.
 const SLEEP_MS_MAX: u64 = 30_000;
+
+/// How often the time between comparisons doubles, while they show a difference: up to a day or so.
+const DIFFERENCES_MAX: u32 = 7;
 
 /// The code of a WebSocket that is not needed any more.
 const CLOSE_DONE: u16 = 1000;
@@ -91,11 +97,21 @@ struct Plan {
     under_way: Option<u64>,
     /// Since when edits wait for company.
     waits_since_ms: Option<u64>,
+    /// When to compare with the hub next, and how often in a row that showed a difference.
+    check_at_ms: u64,
+    differences: u32,
 }
 
 impl Plan {
     const fn new(strategy: Strategy) -> Self {
-        Self { strategy, next_ms: 0, under_way: None, waits_since_ms: None }
+        Self {
+            strategy,
+            next_ms: 0,
+            under_way: None,
+            waits_since_ms: None,
+            check_at_ms: 0,
+            differences: 0,
+        }
     }
 
     /// Returns whether the client is to be connected now.
@@ -141,6 +157,22 @@ impl Plan {
         is_enough || is_over
     }
 
+    /// Returns whether to ask the hub now what the records add up to.
+    const fn checks(&mut self, now_ms: u64) -> bool {
+        let is_time = self.check_at_ms <= now_ms;
+        if is_time {
+            self.check_at_ms = now_ms.saturating_add(CHECK_MS);
+        }
+        is_time
+    }
+
+    /// Takes note of what a comparison showed. Where reading all records anew does not help it is done more
+    /// and more rarely.
+    fn handle_compared(&mut self, is_equal: bool, now_ms: u64) {
+        self.differences = if is_equal { 0 } else { (self.differences + 1).min(DIFFERENCES_MAX) };
+        self.check_at_ms = now_ms.saturating_add(CHECK_MS << self.differences);
+    }
+
     /// Returns when to look again, whatever else happens.
     fn deadline_ms(&self) -> Option<u64> {
         match self.strategy {
@@ -170,6 +202,8 @@ struct Driver<'a> {
     is_greeted: bool,
     /// Up to where the hub of this connection is backed up; `None` if it is not.
     backed_up: Option<Position>,
+    /// Whether the records are to be read anew, because they are not those that the hub shows.
+    is_different: bool,
     token_refused: Option<String>,
     /// Whether the app, and its plan, want a connection.
     is_wanted: bool,
@@ -194,6 +228,7 @@ impl<'a> Driver<'a> {
             texts_under_way: BTreeSet::new(),
             is_greeted: false,
             backed_up: None,
+            is_different: false,
             token_refused: None,
             is_wanted: true,
         })
@@ -219,11 +254,16 @@ impl<'a> Driver<'a> {
                 return self.leave().await;
             }
             self.store(now_ms)?;
+            self.check(now_ms);
             self.hand_in(now_ms)?;
             if self.is_done_with_name()? {
                 return self.leave().await;
             }
             if self.change_connection().await || self.say().await {
+                continue;
+            }
+            if std::mem::take(&mut self.is_different) {
+                self.begin_anew(now_ms)?;
                 continue;
             }
             self.tell_network();
@@ -345,7 +385,10 @@ impl<'a> Driver<'a> {
                     self.store_settled(&mut settled, now_ms)?;
                     self.store_page(view, &page, begins, now_ms)?;
                 }
-                Some(Store::Checksum { .. }) => {}
+                Some(Store::Checksum { view, cursor, checksum }) => {
+                    self.store_settled(&mut settled, now_ms)?;
+                    self.compare(view, &cursor, checksum, now_ms)?;
+                }
                 None => return self.store_settled(&mut settled, now_ms),
             }
         }
@@ -384,6 +427,42 @@ impl<'a> Driver<'a> {
         }
         self.session.handle_stored(view, &page.cursor);
         Ok(())
+    }
+
+    /// Compares what is stored with what the hub says that it shows.
+    fn compare(
+        &mut self,
+        view: u32,
+        cursor: &StreamCursor,
+        checksum: Checksum,
+        now_ms: u64,
+    ) -> Result<(), StoreError> {
+        let mut state = self.facts.shared.lock();
+        let entities = follow(&state, &self.facts.options)?.entities;
+        let Some(is_equal) = state.store.is_as_shown(view, &entities, cursor, checksum)? else {
+            return Ok(());
+        };
+        self.session.handle_checked(view, is_equal);
+        self.plan.handle_compared(is_equal, now_ms);
+        if is_equal {
+            return Ok(());
+        }
+        state.store.begin_anew()?;
+        let (code, detail) = (Differs.code().into(), Differs.to_string().into());
+        state.notices.push(Notice::Problem { code, detail });
+        drop(state);
+        self.facts.shared.tell();
+        // Once the hub is told.
+        self.is_different = true;
+        Ok(())
+    }
+
+    /// Asks what the records add up to, if it is time.
+    fn check(&mut self, now_ms: u64) {
+        let is_up_to_date = self.facts.shared.lock().network == Network::UpToDate;
+        if is_up_to_date && self.plan.checks(now_ms) {
+            self.session.handle_check(0);
+        }
     }
 
     /// Something was lost: all records are read again. Operations stay as they are.

@@ -344,7 +344,7 @@ impl Rows<'_> {
     }
 
     /// Has all views begin anew with the next connection.
-    fn forget_cursors(&self) -> Result<(), StoreError> {
+    pub(super) fn forget_cursors(&self) -> Result<(), StoreError> {
         let sql = "UPDATE views SET cursor = NULL, snapshot = NULL, began = NULL";
         execute(self.connection, "forget the cursors", sql, ())?;
         Ok(())

@@ -145,7 +145,7 @@ impl Rows<'_> {
         }))
     }
 
-    fn fields(&self, bytes: Vec<u8>) -> Result<Fields, StoreError> {
+    pub(super) fn fields(&self, bytes: Vec<u8>) -> Result<Fields, StoreError> {
         let text = self.seal.open("records", bytes)?;
         flatten(text.as_bytes()).map_err(|_| damaged("records"))
     }

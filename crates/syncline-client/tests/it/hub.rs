@@ -40,6 +40,9 @@ pub(crate) struct Told {
     pub(crate) refused: AtomicU64,
     /// Connections are cut after so many messages from the client; 0 for never.
     pub(crate) cut_after: AtomicU64,
+    /// How many comparisons of checksums clients have made.
+    pub(crate) equal: AtomicU64,
+    pub(crate) different: AtomicU64,
     /// Whether the hub that ends now is lost: nothing of it is closed, and no more of it is backed up.
     is_lost: AtomicBool,
 }
@@ -228,6 +231,7 @@ struct Line {
     answered: mpsc::UnboundedSender<PushAnswer>,
     began: Instant,
     backup: Option<Backup>,
+    told: Arc<Told>,
 }
 
 /// Serves one connection.
@@ -255,6 +259,7 @@ async fn serve(stream: TcpStream, served: Served, told: Arc<Told>, backup: Optio
         answered,
         began: Instant::now(),
         backup,
+        told: Arc::clone(&told),
     };
     let mut messages = 0;
     one.session.handle_advanced(one.served.position());
@@ -320,8 +325,15 @@ impl Line {
     fn read_pages(&mut self) {
         while let Some(request) = self.session.poll_page() {
             let viewer = Writer::from(self.session.client().unwrap());
-            match self.served.page(&request.follow, &viewer, Limits::default()) {
-                Ok(paged) => self.session.handle_page(request.view, paged.page),
+            let (follow, limits) = (&request.follow, Limits::default());
+            match self.served.page_checked(follow, &viewer, limits, request.is_checked) {
+                Ok((paged, checksum)) => {
+                    if let Some(checksum) = checksum {
+                        let cursor = paged.page.cursor.clone();
+                        self.session.handle_checksum(request.view, cursor, checksum);
+                    }
+                    self.session.handle_page(request.view, paged.page);
+                }
                 Err(error) => {
                     let failure = PageFailure::CursorUnusable(error.problem());
                     self.session.handle_page_failed(request.view, failure);
@@ -355,6 +367,10 @@ impl Line {
                 self.session.handle_keeping(Keeping { backed_up: self.backed_up(), floor });
             }
             self.session.handle_message(message, now_ms);
+            if let Some((_, is_equal)) = self.session.poll_checked() {
+                let counts = [&self.told.different, &self.told.equal];
+                counts[usize::from(is_equal)].fetch_add(1, Ordering::SeqCst);
+            }
         }
         true
     }

@@ -12,6 +12,7 @@
 //! | look at conflicts and decide them | [`Served::conflicts`] |
 //! | what can go wrong | [`ServeError`] |
 
+mod checks;
 mod conflicts;
 mod error;
 mod history;

@@ -9,13 +9,14 @@ use syncline_engine::feed::{Stretch, Told, Touched, bytes_of, has_waited};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
 use syncline_merge::codec::decode_record;
-use syncline_merge::display::{is_uncontested, visible};
+use syncline_merge::display::{Fields, is_uncontested, visible};
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::Token;
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_protocol::change::{Change, Content};
+use syncline_protocol::checksum::Checksum;
 use syncline_protocol::cursor::{SnapshotPlace, StreamCursor};
 use syncline_protocol::limits::{PULL_BYTES, PULL_CHANGES_DEFAULT};
 use syncline_protocol::message::{Follow, Page};
@@ -69,6 +70,23 @@ impl Served {
         viewer: &Writer,
         limits: Limits,
     ) -> Result<Paged, ServeError> {
+        Ok(self.page_checked(follow, viewer, limits, false)?.0)
+    }
+
+    /// Returns a page as [`Served::page`] does, and what all that is shown adds up to, as of the same moment: if
+    /// that `is_checked`, nothing is behind the page, and the hub has time. It reads everything that is shown, so
+    /// the hub spends little of its time on it, whoever asks.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::page`].
+    pub fn page_checked(
+        &self,
+        follow: &Follow,
+        viewer: &Writer,
+        limits: Limits,
+        is_checked: bool,
+    ) -> Result<(Paged, Option<Checksum>), ServeError> {
         if follow.view.is_some() {
             return Err(ServeError::ViewUnknown);
         }
@@ -87,13 +105,17 @@ impl Served {
         {
             return Err(ServeError::CursorAhead { position, end });
         }
-        match cursor {
+        let paged = match cursor {
             None => reading.snapshot(self.cursor(end), None),
             Some(StreamCursor { log, snapshot: Some(place), .. }) => {
                 reading.snapshot(StreamCursor::at(log), Some(place))
             }
             Some(cursor) => reading.log(cursor.position()),
-        }
+        }?;
+        let is_through = !paged.page.more && paged.page.cursor.position() == end;
+        let turn = (is_checked && is_through).then(|| self.checks().take()).flatten();
+        let checksum = turn.map(|_turn| reading.checksum()).transpose()?;
+        Ok((paged, checksum))
     }
 }
 
@@ -197,6 +219,30 @@ impl Reading<'_> {
         left.map(|entity| Scan::Records { entity: entity.clone() }).collect()
     }
 
+    /// Returns what all that is shown adds up to.
+    fn checksum(&self) -> Result<Checksum, ServeError> {
+        let mut checksum = Checksum::default();
+        for scan in self.record_scans(None) {
+            self.rows.scan(&scan, None, usize::MAX, &mut |key, bytes| {
+                if let Key::Record { entity, id } = key
+                    && let Some((_, _, fields)) = self.shown(entity, bytes)
+                {
+                    checksum.add(entity, id, &fields);
+                }
+                ControlFlow::Continue(())
+            })?;
+        }
+        Ok(checksum)
+    }
+
+    /// Returns a record as it is shown, if it is there and the reader follows its entity. A state that cannot be
+    /// read holds up only itself.
+    fn shown(&self, entity: &EntityName, bytes: &[u8]) -> Option<(&EntityRules, Record, Fields)> {
+        let (rules, record) = (self.rules(entity)?, decode_record(bytes).ok()?);
+        let fields = visible(&record, rules, Some(self.viewer))?;
+        Some((rules, record, fields))
+    }
+
     /// Adds a record as it is, if it is there and the reader follows its entity.
     fn record(
         &self,
@@ -205,11 +251,7 @@ impl Reading<'_> {
         bytes: &[u8],
         filling: &mut Filling,
     ) -> ControlFlow<()> {
-        // A state that cannot be read holds up only itself.
-        let (Some(rules), Ok(record)) = (self.rules(entity), decode_record(bytes)) else {
-            return ControlFlow::Continue(());
-        };
-        let Some(fields) = visible(&record, rules, Some(self.viewer)) else {
+        let Some((rules, record, fields)) = self.shown(entity, bytes) else {
             return ControlFlow::Continue(());
         };
         let told = Told { content: Content::Record(fields), position: self.end, by: None };

@@ -13,6 +13,7 @@ use syncline_protocol::token::TokenKey;
 use syncline_store::{Read, Snapshots};
 
 use super::ServeError;
+use super::checks::Checks;
 use super::watch::{LogEnd, Watch};
 use crate::error::HubError;
 use crate::hub::{Hub, Identity};
@@ -36,6 +37,7 @@ struct Inner {
     has_stopped: AtomicBool,
     /// How many bytes of pushed operations are not answered yet.
     pushed_bytes: Arc<AtomicUsize>,
+    checks: Checks,
 }
 
 /// Where reads come from.
@@ -71,6 +73,7 @@ impl Served {
             writer,
             has_stopped,
             pushed_bytes: Arc::default(),
+            checks: Checks::default(),
         })))
     }
 
@@ -82,6 +85,11 @@ impl Served {
     /// Returns what tokens are signed with.
     pub(super) fn key(&self) -> &TokenKey {
         &self.0.identity.token_key
+    }
+
+    /// Returns when there is time for sums of all that is shown.
+    pub(super) fn checks(&self) -> &Checks {
+        &self.0.checks
     }
 
     /// Returns what tokens were signed with in former lives of the hub, latest first.

@@ -16,8 +16,9 @@ use axum::http::header;
 use futures_util::future::{poll_fn, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
-use syncline_hub::served::{Limits, ServeError};
+use syncline_hub::served::{Limits, Paged, ServeError};
 use syncline_model::id::{ClientId, Position};
+use syncline_protocol::checksum::Checksum;
 use syncline_protocol::compact::{HubWriter, Reader};
 use syncline_protocol::compress::{decompress, preferred};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
@@ -77,7 +78,9 @@ enum Form {
 }
 
 type Pushing = Pin<Box<dyn Future<Output = Result<PushAnswer, ServeError>> + Send>>;
-type Paging = Pin<Box<dyn Future<Output = (u32, Result<Page, PageFailure>)> + Send>>;
+type Paging = Pin<Box<dyn Future<Output = (u32, Result<Checked, PageFailure>)> + Send>>;
+/// A page, and what all that is shown adds up to behind it, if that was asked for.
+type Checked = (Page, Option<Checksum>);
 
 /// One open connection.
 struct Connection {
@@ -189,7 +192,12 @@ impl Connection {
                 let position = self.asked.desk.served.position();
                 self.session.handle_push_refused(&error.problem(), position);
             }
-            Happened::Page(Some((view, Ok(page)))) => self.session.handle_page(view, page),
+            Happened::Page(Some((view, Ok((page, checksum))))) => {
+                if let Some(checksum) = checksum {
+                    self.session.handle_checksum(view, page.cursor.clone(), checksum);
+                }
+                self.session.handle_page(view, page);
+            }
             Happened::Page(Some((view, Err(failure)))) => {
                 self.session.handle_page_failed(view, failure);
             }
@@ -246,6 +254,9 @@ impl Connection {
             return self.session.handle_end(Close::Later, Some(said(Refusal::ServerFault, "")));
         }
         self.session.handle_message(message, self.now_ms());
+        if let Some((_, is_equal)) = self.session.poll_checked() {
+            self.asked.state.metrics.checked(is_equal);
+        }
         if !self.is_greeted
             && let Some(hello) = self.session.hello()
         {
@@ -313,7 +324,10 @@ impl Connection {
             self.pages.push(Box::pin(async move {
                 let view = request.view;
                 let read = tokio::task::spawn_blocking(move || {
-                    viewer.map(|viewer| served.page(&request.follow, &viewer, Limits::default()))
+                    let (follow, limits) = (&request.follow, Limits::default());
+                    viewer.map(|viewer| {
+                        served.page_checked(follow, &viewer, limits, request.is_checked)
+                    })
                 });
                 let read = read.await.ok().flatten();
                 (
@@ -406,7 +420,7 @@ enum Happened {
     Gone,
     Message(Message),
     Pushed(Option<Result<PushAnswer, ServeError>>),
-    Page(Option<(u32, Result<Page, PageFailure>)>),
+    Page(Option<(u32, Result<Checked, PageFailure>)>),
     /// There is something new for this view.
     News(usize),
     /// The backup has come further.
@@ -460,8 +474,8 @@ async fn changed(followers: &mut [Follower]) -> usize {
     }
 }
 
-fn page_of(read: Result<syncline_hub::served::Paged, ServeError>) -> Result<Page, PageFailure> {
-    read.map(|paged| paged.page).map_err(|error| match error {
+fn page_of(read: Result<(Paged, Option<Checksum>), ServeError>) -> Result<Checked, PageFailure> {
+    read.map(|(paged, checksum)| (paged.page, checksum)).map_err(|error| match error {
         ServeError::Cursor(_)
         | ServeError::CursorAhead { .. }
         | ServeError::CursorExpired { .. } => PageFailure::CursorUnusable(error.problem()),

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
-use syncline_model::id::ClientId;
+use syncline_model::id::{ClientId, EntityName, RecordId};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+use syncline_protocol::checksum::Checksum;
 use syncline_protocol::compact::{ClientWriter, Reader};
 use syncline_protocol::compress::{Compressor, decompress};
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
@@ -365,4 +368,40 @@ async fn a_client_is_told_once_what_it_pushed_is_backed_up_and_nobody_else_is() 
     let house = House::new().await;
     let answer = house.post("/v1/push", &push).await.is(200).json();
     assert!(answer.get("backed_up").is_none(), "{answer}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_is_told_what_its_records_add_up_to_and_what_it_found_is_counted() {
+    let house = House::new().await;
+    house.pushed("desk", &[set(1, "t1", "/title", &json!("Call"))]).await;
+    house.pushed("desk", &[set(2, "t2", "/title", &json!("Write"))]).await;
+    let mut phone = connect(&house, &house.admin).await;
+    say(&mut phone, &hello("phone", None)).await;
+    hear(&mut phone).await.unwrap();
+    let records = hear(&mut phone).await.unwrap();
+    assert_eq!(records["changes"].as_array().unwrap().len(), 2, "{records}");
+    let mut expected = Checksum::default();
+    for (id, title) in [("t1", "\"Call\""), ("t2", "\"Write\"")] {
+        let fields = vec![(Path::parse("/title").unwrap(), Leaf::parse(title).unwrap())];
+        let (entity, id) = (EntityName::new("tasks").unwrap(), RecordId::new(id).unwrap());
+        expected.add(&entity, &id, &fields);
+    }
+    say(&mut phone, &json!({ "check": { "view": 0 } })).await;
+    let told = hear(&mut phone).await.unwrap();
+    assert_eq!(told["checksum"]["sum"], expected.to_string(), "{told}");
+    assert_eq!(told["checksum"]["cursor"], records["cursor"], "{told}");
+    say(&mut phone, &json!({ "checked": { "view": 0, "equal": true } })).await;
+    say(&mut phone, &json!({ "checked": { "view": 0, "equal": false } })).await;
+    let counted = |text: &str| {
+        ["equal", "different"].iter().all(|result| {
+            text.contains(&format!("syncline_views_checked_total{{result=\"{result}\"}} 1"))
+        })
+    };
+    for _ in 0..500 {
+        if counted(&house.get("/metrics").await.is(200).text()) {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it was never counted");
 }
