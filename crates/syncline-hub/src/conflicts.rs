@@ -1,21 +1,23 @@
 //! Conflicts: listing them, and deciding them.
 
+use std::collections::BTreeSet;
+
 use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::bases;
 use syncline_engine::conflicts::{ConflictRow, Decided, Status};
 use syncline_engine::link::LinkedEntity;
 use syncline_engine::log::ChangeKind;
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::{Key, MetaName, Scan};
 use syncline_engine::sync::{LoggedChange, Transaction, base_key};
 use syncline_merge::codec::{decode_record, encode_record};
 use syncline_merge::commit::Site;
 use syncline_merge::conflict::{Conflict, ConflictKind, Decision, Side, settle};
-use syncline_merge::display::{value_at, visible};
+use syncline_merge::display::{Fields, value_at, visible};
 use syncline_merge::error::Refusal;
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::id::{EntityName, RecordId, Writer};
+use syncline_model::id::{EntityName, RecordId, SiteId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::version::Version;
 
@@ -23,6 +25,9 @@ use crate::error::HubError;
 use crate::hub::Hub;
 use crate::limits::CONFLICT_DIGITS_MIN;
 use crate::request::Actor;
+
+/// What stands between two texts where all values are offered as one.
+const BOTH_SEPARATOR: &str = " / ";
 
 /// How a person decides a conflict.
 #[derive(Clone, Debug, PartialEq)]
@@ -116,6 +121,17 @@ impl Hub {
         rules: impl Fn(&EntityName) -> Option<EntityRules>,
     ) -> Result<ConflictRow, HubError> {
         let row = self.conflict(id)?;
+        self.resolve_row(row, choice, actor, rules)
+    }
+
+    /// Decides the conflict of a row as it is listed.
+    fn resolve_row(
+        &mut self,
+        row: ConflictRow,
+        choice: &Choice,
+        actor: &Actor,
+        rules: impl Fn(&EntityName) -> Option<EntityRules>,
+    ) -> Result<ConflictRow, HubError> {
         let name = row.conflict_id();
         let decision = decide(&row, choice)
             .map_err(|reason| HubError::DecisionUnfit { id: name.clone(), reason })?;
@@ -159,8 +175,54 @@ impl Hub {
         let decided = Decided { by, at_ms: run.at_ms, stamp };
         let row = ConflictRow { status: Status::Resolved, decision: Some(decided), ..row };
         transaction.put_conflict(&row);
+        transaction.batch.delete(skipped_key(&name)?);
         let (category, action) = ("REVIEW", "CONFLICT_RESOLVED");
         self.commit_noted(transaction, clock, category, action, actor, details(&row))?;
+        Ok(row)
+    }
+
+    /// Decides several conflicts alike, all of them or, where one cannot be decided so, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::resolve`], of the first that cannot be decided so.
+    pub(crate) fn resolve_all(
+        &mut self,
+        rows: Vec<ConflictRow>,
+        choice: &Choice,
+        actor: &Actor,
+        rules: impl Fn(&EntityName) -> Option<EntityRules>,
+    ) -> Result<Vec<ConflictRow>, HubError> {
+        let at_ms = self.environment.now_ms();
+        for row in &rows {
+            let rules = rules(&row.entity).unwrap_or_default();
+            self.judge_approval(row, actor, &rules)?;
+            let key = Key::Record { entity: row.entity.clone(), id: row.id.clone() };
+            foreseen(row, choice, self.store.get(&key)?.as_deref(), &rules, at_ms)?;
+        }
+        rows.into_iter().map(|row| self.resolve_row(row, choice, actor, &rules)).collect()
+    }
+
+    /// Puts an open conflict aside: it stays open, and says who will look at it later.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::DecisionUnfit`] if it is not open, and as [`Hub::conflict`].
+    pub(crate) fn skip(&mut self, id: &str, actor: &Actor) -> Result<ConflictRow, HubError> {
+        let row = self.conflict(id)?;
+        let name = row.conflict_id();
+        if row.status != Status::Open {
+            return Err(HubError::DecisionUnfit { id: name, reason: "it is not open" });
+        }
+        let run = self.begin_run()?;
+        let mut transaction = Transaction::new(run.clone(), self.position);
+        let mut skipped = Object::new();
+        skipped.insert("by", actor.user.as_deref().unwrap_or("reviewer"));
+        skipped.insert("atMs", run.at_ms);
+        let text = Json::Object(skipped).to_compact_string();
+        transaction.batch.put(skipped_key(&name)?, text.into_bytes());
+        let (clock, details) = (self.clock, details(&row));
+        self.commit_noted(transaction, clock, "REVIEW", "CONFLICT_SKIPPED", actor, details)?;
         Ok(row)
     }
 
@@ -284,6 +346,66 @@ pub(crate) fn conflict_named<E: From<HubError>>(
         1 => Ok(found.remove(0)),
         _ => Err(HubError::ConflictIdShared { id: id.to_owned() }.into()),
     }
+}
+
+/// Returns the row that says who has put a conflict aside.
+pub(crate) fn skipped_key(conflict: &str) -> Result<Key, HubError> {
+    let name = MetaName::new(&format!("skipped.{conflict}"));
+    Ok(Key::Meta(name.map_err(|_| HubError::Row { table: "conflicts" })?))
+}
+
+/// Returns what a record would show if a conflict were decided so; `None` if it would be gone.
+///
+/// # Errors
+///
+/// As [`Hub::resolve`].
+pub(crate) fn foreseen(
+    row: &ConflictRow,
+    choice: &Choice,
+    record: Option<&[u8]>,
+    rules: &EntityRules,
+    at_ms: u64,
+) -> Result<Option<Fields>, HubError> {
+    let name = row.conflict_id();
+    let stale = || HubError::ConflictStale { id: name.clone() };
+    let unfit = |reason| HubError::DecisionUnfit { id: name.clone(), reason };
+    let decision = decide(row, choice).map_err(unfit)?;
+    let damaged = |source| HubError::Damaged { table: "records", source };
+    let mut record = decode_record(record.ok_or_else(stale)?).map_err(damaged)?;
+    // The stamp goes no further than this, so any clock and site will do.
+    let (mut clock, floor) = (Clock::new(at_ms, 0), Version::new());
+    let mut site =
+        Site { id: SiteId(0), clock: &mut clock, now_ms: at_ms, floor: &floor, lost: &[] };
+    let writer = Writer::new("preview").expect("invariant: a word is the name of a writer");
+    let (path, stamps) = (&row.conflict.path, &row.conflict.stamps);
+    settle(&mut record, path, stamps, decision, &writer, &mut site).map_err(|_| stale())?;
+    Ok(visible(&record, rules, None))
+}
+
+/// Returns the choices that a conflict offers: each writer's value, all of them together where that
+/// is possible, or to keep or delete the record. A value of one's own can be given beside them.
+pub(crate) fn offered(row: &ConflictRow) -> Vec<Choice> {
+    let mut choices = Vec::new();
+    for side in &row.conflict.sides {
+        let choice = side.writer.clone().map(Choice::Writer);
+        choices.extend(choice.filter(|choice| !choices.contains(choice)));
+    }
+    choices.push(Choice::Both { separator: BOTH_SEPARATOR.to_owned() });
+    choices.extend([Choice::Keep, Choice::Delete]);
+    choices.retain(|choice| decide(row, choice).is_ok());
+    choices
+}
+
+/// Returns whether two open conflicts are about the same: the same field of the same type of record,
+/// between the same writers.
+pub(crate) fn is_alike(one: &ConflictRow, other: &ConflictRow) -> bool {
+    let writers = |row: &ConflictRow| -> BTreeSet<Option<Writer>> {
+        row.conflict.sides.iter().map(|side| side.writer.clone()).collect()
+    };
+    one.entity == other.entity
+        && one.conflict.path == other.conflict.path
+        && one.conflict.kind == other.conflict.kind
+        && writers(one) == writers(other)
 }
 
 /// Names what was decided, for the audit.

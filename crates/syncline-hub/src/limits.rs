@@ -82,6 +82,9 @@ const _: () = assert!(PAST_ENTRIES_AT_ONCE < PAST_ENTRIES_MAX);
 /// Most conflicts in one answer.
 pub const CONFLICTS_LISTED_MAX: usize = 1_000;
 
+/// Most conflicts that are decided at once: each is a transaction, during which others wait.
+pub const CONFLICTS_AT_ONCE_MAX: usize = 100;
+
 /// Most records in one list.
 pub const RECORDS_LISTED_MAX: usize = 1_000;
 

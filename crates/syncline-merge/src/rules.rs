@@ -34,6 +34,20 @@ pub enum Shape {
     Text,
 }
 
+impl Shape {
+    /// Returns the word for it, as in a configuration.
+    pub const fn as_str(&self) -> &'static str {
+        match self {
+            Self::Register => "register",
+            Self::Sum { .. } => "sum",
+            Self::Union => "union",
+            Self::Keyed { .. } => "keyed",
+            Self::Append { .. } => "append",
+            Self::Text => "text",
+        }
+    }
+}
+
 /// Which of a register's concurrent values is shown. It never touches the state.
 #[derive(Clone, Debug, Default)]
 pub enum Rule {
@@ -74,6 +88,21 @@ pub enum Rule {
 }
 
 impl Rule {
+    /// Returns the word for it, as in a configuration; of an approval the one for what is shown.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::Latest => "latest",
+            Self::Max => "max",
+            Self::Min => "min",
+            Self::Priority(_) => "priority",
+            Self::Ranked { rest, .. } => rest.as_str(),
+            Self::Concat { .. } => "concat",
+            Self::Custom(_) => "custom",
+            Self::Review => "review",
+            Self::Approval { provisional, .. } => provisional.as_str(),
+        }
+    }
+
     /// Returns whether different values that nothing else decides about wait for a person.
     pub fn is_review(&self) -> bool {
         match self {

@@ -9,11 +9,12 @@
 //! | send operations | [`Served::push`], [`Pushed`] |
 //! | follow changes | [`Served::page`], [`Paged`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
-//! | look at conflicts and decide them | [`Served::conflicts`] |
+//! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
 //! | what can go wrong | [`ServeError`] |
 
 mod checks;
 mod conflicts;
+mod desk;
 mod error;
 mod history;
 mod page;
@@ -23,6 +24,7 @@ mod serving;
 mod watch;
 
 pub use conflicts::ConflictList;
+pub use desk::{Foreseen, Together};
 pub use error::ServeError;
 pub use history::{History, PastChange};
 pub use page::{Limits, Paged};

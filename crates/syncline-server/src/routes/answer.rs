@@ -1,10 +1,12 @@
 //! Building answers.
 
 use axum::body::Body;
-use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use syncline_model::json::Json;
 
 use crate::problem::Problem;
+
+const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
 /// What a route answers.
 pub(crate) type Answer = Result<Response<Body>, Problem>;
@@ -35,4 +37,10 @@ pub(super) fn nothing() -> Answer {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     Ok(response)
+}
+
+/// Says that a request was carried out before.
+pub(super) fn replayed(mut response: Response<Body>) -> Response<Body> {
+    response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
+    response
 }

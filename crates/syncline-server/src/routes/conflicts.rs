@@ -4,13 +4,16 @@ use axum::http::StatusCode;
 use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::rows::{ConflictId, Key};
 use syncline_hub::{Actor, Choice};
+use syncline_merge::rules::{Approver, Rule};
 use syncline_model::base64url;
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 
-use super::answer::{Answer, json};
+use super::answer::{Answer, json, replayed};
 use super::pull;
+use super::records::Key as RequestKey;
 use crate::asked::Asked;
+use crate::document::texts;
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
 
@@ -19,10 +22,11 @@ pub(super) async fn list(asked: Asked) -> Answer {
     let entity = asked.query.text("entity").map(EntityName::new).transpose();
     let entity = entity.map_err(|error| Refusal::QueryInvalid.because(error.to_string()))?;
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let is_all = match asked.query.text("status") {
-        None | Some("open") => false,
-        Some("all") => true,
-        Some(_) => return Err(Refusal::QueryInvalid.because("status is open or all")),
+    let (is_all, is_waiting) = match asked.query.text("status") {
+        None | Some("open") => (false, false),
+        Some("waiting") => (false, true),
+        Some("all") => (true, false),
+        Some(_) => return Err(Refusal::QueryInvalid.because("status is open, waiting or all")),
     };
     let after = asked.query.text("cursor").map(read_place).transpose()?;
     let (served, only) = (asked.desk.served.clone(), entity.clone());
@@ -35,35 +39,102 @@ pub(super) async fn list(asked: Asked) -> Answer {
     let is_asked = |row: &ConflictRow| is_all || row.status == Status::Open;
     let of_entity = |row: &ConflictRow| only.as_ref().is_none_or(|only| *only == row.entity);
     found.conflicts.retain(|row| is_asked(row) && of_entity(row));
+    let mut conflicts = described(&asked, found.conflicts).await?;
+    conflicts.retain(|conflict| !is_waiting || !conflict.contains_key("skipped"));
     let mut document = Object::new();
-    document.insert("conflicts", found.conflicts.iter().map(Json::from_row).collect::<Vec<_>>());
+    document.insert("conflicts", conflicts.into_iter().map(Json::Object).collect::<Vec<_>>());
     if let Some(next) = found.next.as_ref().and_then(place) {
         document.insert("next", next);
     }
     json(StatusCode::OK, &document.into())
 }
 
-/// Shows one conflict: who, when, both sides and what they had before.
+/// Shows one conflict: who, when, both sides, what they had before, and what it is about.
 pub(super) async fn show(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let row = asked.state.blocking(move || served.conflict(&id)).await??;
-    json(StatusCode::OK, &Json::from_row(&row))
+    let context = context(&asked, &row);
+    let mut document = one(&asked, row).await?;
+    document.insert("context", context);
+    json(StatusCode::OK, &document.into())
 }
 
 /// Decides one conflict.
 pub(super) async fn resolve(mut asked: Asked) -> Answer {
-    let choice = choice(&asked.object().await?)?;
+    let body = asked.object().await?;
+    let choice = choice(&body)?;
+    let key = RequestKey::of(&asked, &Json::Object(body).to_canonical_string())?;
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
-    let caller = asked.caller()?;
-    let user = Some(caller.token.name.to_string());
-    let roles = vec![caller.token.role.as_str().to_owned()];
-    let actor = Actor { user, session: Some(caller.token.id.to_string()), roles };
+    if key.as_ref().is_some_and(|key| key.was_used(&asked)) {
+        let row = asked.state.blocking(move || served.conflict(&id)).await??;
+        let document = one(&asked, row).await?;
+        return Ok(replayed(json(StatusCode::OK, &document.into())?));
+    }
+    let actor = actor(&asked)?;
     let row = asked.state.blocking(move || served.resolve(&id, choice, actor)).await??;
-    json(StatusCode::OK, &Json::from_row(&row))
+    if let Some(key) = key {
+        key.done(&asked);
+    }
+    json(StatusCode::OK, &one(&asked, row).await?.into())
+}
+
+/// Returns who decides, as the audit and the rules of approval know them. The claims of a token may
+/// name roles besides the one that says which routes it opens.
+pub(super) fn actor(asked: &Asked) -> Result<Actor, Problem> {
+    let token = &asked.caller()?.token;
+    let claimed = token.claims.get("roles").and_then(Json::as_array).unwrap_or_default();
+    let claimed = claimed.iter().filter_map(Json::as_str).map(str::to_owned);
+    let roles = std::iter::once(token.role.as_str().to_owned()).chain(claimed).collect();
+    let (user, session) = (Some(token.name.to_string()), Some(token.id.to_string()));
+    Ok(Actor { user, session, roles })
+}
+
+/// Returns conflicts as documents, with who must approve each, and who has put it aside.
+pub(super) async fn described(
+    asked: &Asked,
+    rows: Vec<ConflictRow>,
+) -> Result<Vec<Object>, Problem> {
+    let served = asked.desk.served.clone();
+    let read = asked.state.blocking(move || served.skipped(&rows).map(|skipped| (rows, skipped)));
+    let (rows, skipped) = read.await??;
+    let entities = asked.desk.served.entities();
+    let described = rows.iter().zip(skipped).map(|(row, skipped)| {
+        let mut document = Object::new();
+        document.insert("schema", "conflict/1");
+        for (name, value) in row.to_json().iter() {
+            document.insert(name, value.clone());
+        }
+        let waits = row.status == Status::Open && !row.conflict.path.is_root();
+        let rule = entities.rules(&row.entity).map(|rules| rules.rule(&row.conflict.path));
+        if let Some(approvers) = rule.filter(|_| waits).and_then(Rule::approvers) {
+            document.insert("approval", texts(approvers.iter().map(Approver::name)));
+        }
+        if let Some(skipped) = skipped {
+            document.insert("skipped", skipped);
+        }
+        document
+    });
+    Ok(described.collect())
+}
+
+async fn one(asked: &Asked, row: ConflictRow) -> Result<Object, Problem> {
+    let mut described = described(asked, vec![row]).await?;
+    described.pop().ok_or_else(|| Refusal::ServerFault.into())
+}
+
+/// Returns what a person should know of the field, without a value of the record.
+fn context(asked: &Asked, row: &ConflictRow) -> Object {
+    let mut context = Object::new();
+    if let Some(rules) = asked.desk.served.entities().rules(&row.entity) {
+        let path = &row.conflict.path;
+        context.insert("shape", rules.shape(path).as_str());
+        context.insert("rule", rules.rule(path).as_str());
+    }
+    context
 }
 
 /// Reads a choice: one of `take`, `value`, `both`, `keep` and `delete`.
-fn choice(body: &Object) -> Result<Choice, Problem> {
+pub(super) fn choice(body: &Object) -> Result<Choice, Problem> {
     let refused = || {
         let text = "one of {\"take\":writer}, {\"value\":…}, {\"both\":separator}, {\"keep\":true}, {\"delete\":true}";
         Refusal::BodyInvalid.because(text)
@@ -83,22 +154,6 @@ fn choice(body: &Object) -> Result<Choice, Problem> {
         ("delete", Json::Bool(true)) => Choice::Delete,
         _ => return Err(refused()),
     })
-}
-
-/// A conflict as a document.
-trait FromRow {
-    fn from_row(row: &ConflictRow) -> Self;
-}
-
-impl FromRow for Json {
-    fn from_row(row: &ConflictRow) -> Self {
-        let mut document = Object::new();
-        document.insert("schema", "conflict/1");
-        for (name, value) in row.to_json().iter() {
-            document.insert(name, value.clone());
-        }
-        Self::Object(document)
-    }
 }
 
 /// Returns where a list goes on: behind entity, record and conflict.

@@ -8,10 +8,12 @@
 //! | health, metrics, pages of problems | `health.rs` |
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
+//! | what a person who decides conflicts works with | `desk.rs` |
 //! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
 
 mod answer;
 mod conflicts;
+mod desk;
 mod events;
 mod health;
 mod hubs;

@@ -20,7 +20,7 @@ use syncline_protocol::time::{format_time, parse_time};
 use tokio::time::Instant;
 
 use super::answer::{Answer, json, json_text, nothing};
-use super::{pull, push};
+use super::{answer, pull, push};
 use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::object;
@@ -28,7 +28,6 @@ use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 /// The media type of a merge patch (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -87,7 +86,7 @@ pub(super) async fn get(asked: Asked) -> Answer {
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         return Ok(with_etag(response, &etag));
     }
-    answer(StatusCode::OK, &entity, record, &etag)
+    answer_of(StatusCode::OK, &entity, record, &etag)
 }
 
 async fn past(asked: &Asked, entity: EntityName, id: RecordId, at_ms: u64) -> Answer {
@@ -161,7 +160,7 @@ pub(super) async fn post(mut asked: Asked) -> Answer {
     let set = set_of(flat(&body)?.iter().map(|(path, leaf)| (path, leaf)));
     let outcome = edit(&asked, &entity, &id, None, set, key.as_ref()).await?;
     let (record, etag) = found(now(&asked, &entity, &id).await?)?;
-    let mut response = answer(StatusCode::CREATED, &entity, record, &etag)?;
+    let mut response = answer_of(StatusCode::CREATED, &entity, record, &etag)?;
     let location = asked.parts.uri.path().trim_end_matches('/');
     let location = HeaderValue::try_from(format!("{location}/{id}"));
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
@@ -203,7 +202,7 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     }
     let (record, etag) = found(now(&asked, &entity, &id).await?)?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let response = answer(status, &entity, record, &etag)?;
+    let response = answer_of(status, &entity, record, &etag)?;
     Ok(match outcome {
         Some(outcome) => replayed(response, &outcome),
         None => response,
@@ -232,7 +231,7 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
         outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
     }
     let (record, etag) = found(now(&asked, &entity, &id).await?)?;
-    let response = answer(StatusCode::OK, &entity, record, &etag)?;
+    let response = answer_of(StatusCode::OK, &entity, record, &etag)?;
     Ok(match outcome {
         Some(outcome) => replayed(response, &outcome),
         None => response,
@@ -259,7 +258,7 @@ pub(super) async fn delete(asked: Asked) -> Answer {
 }
 
 /// A request that may be repeated.
-struct Key {
+pub(super) struct Key {
     /// The client whose only operation it is.
     client: ClientId,
     /// The id of a record that it makes.
@@ -268,7 +267,7 @@ struct Key {
 
 impl Key {
     /// Reads it, if there is one. The same key with another request is refused.
-    fn of(asked: &Asked, body: &str) -> Result<Option<Self>, Problem> {
+    pub(super) fn of(asked: &Asked, body: &str) -> Result<Option<Self>, Problem> {
         let Some(text) = asked.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
         // It may stand in quotes, as texts in headers do (RFC 9651).
         let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
@@ -297,8 +296,14 @@ impl Key {
         Ok(Some(Self { client, record }))
     }
 
-    fn was_used(&self, asked: &Asked) -> bool {
+    /// Returns whether it was carried out, as far as is remembered.
+    pub(super) fn was_used(&self, asked: &Asked) -> bool {
         asked.desk.keys.was_done(self.client.as_str())
+    }
+
+    /// Notes that it was carried out.
+    pub(super) fn done(&self, asked: &Asked) {
+        asked.desk.keys.done(self.client.as_str());
     }
 }
 
@@ -417,7 +422,7 @@ fn change(entity: &EntityName, record: RecordNow) -> Change {
     Change { entity: entity.clone(), id, seen, content, by: None, conflicts }
 }
 
-fn answer(status: StatusCode, entity: &EntityName, record: RecordNow, etag: &str) -> Answer {
+fn answer_of(status: StatusCode, entity: &EntityName, record: RecordNow, etag: &str) -> Answer {
     let response = json_text(status, write_change(&change(entity, record)))?;
     Ok(with_etag(response, etag))
 }
@@ -428,11 +433,8 @@ fn with_etag(mut response: Response<Body>, etag: &str) -> Response<Body> {
 }
 
 /// Says that a request was carried out before.
-fn replayed(mut response: Response<Body>, outcome: &Outcome) -> Response<Body> {
-    if outcome.status == Status::Duplicate {
-        response.headers_mut().insert(REPLAYED, HeaderValue::from_static("true"));
-    }
-    response
+fn replayed(response: Response<Body>, outcome: &Outcome) -> Response<Body> {
+    if outcome.status == Status::Duplicate { answer::replayed(response) } else { response }
 }
 
 fn flat(body: &Object) -> Result<Vec<(Path, Leaf)>, Problem> {

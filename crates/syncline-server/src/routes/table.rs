@@ -1,7 +1,7 @@
 //! The table of the routes.
 
 use super::route::{Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Success};
-use super::{conflicts, events, health, hubs, live, pull, push, records, tokens};
+use super::{conflicts, desk, events, health, hubs, live, pull, push, records, tokens};
 use crate::access::Role;
 
 /// Those who read records.
@@ -325,6 +325,10 @@ pub const TABLE: &[Route] = &[
         problems: &[410],
         links: &[
             Link { route: "conflict", parameters: OF_LISTED },
+            Link { route: "conflict_offers", parameters: OF_LISTED },
+            Link { route: "conflict_foresee", parameters: OF_LISTED },
+            Link { route: "conflict_alike", parameters: OF_LISTED },
+            Link { route: "conflict_skip", parameters: OF_LISTED },
             Link { route: "conflict_resolve", parameters: OF_LISTED },
         ],
         ..of_hub(Method::Get, "/v1/conflicts", READERS, "conflicts_list", |asked| {
@@ -340,9 +344,76 @@ pub const TABLE: &[Route] = &[
         })
     },
     Route {
-        summary: "Decides a conflict",
+        method: Method::Post,
+        summary: "Decides several conflicts alike: all of them, or none",
+        headers: &[KEY],
+        bodies: &[Media::json("Together")],
+        answers: &[Success {
+            headers: &["Idempotency-Replayed"],
+            ..Success::json(200, "Conflicts")
+        }],
+        problems: &[404, 409, 422],
+        ..of_hub(Method::Post, "/v1/conflicts/resolve", REVIEWERS, "conflicts_resolve", |asked| {
+            Box::pin(desk::together(asked))
+        })
+    },
+    Route {
+        summary: "What the record would be after each decision that a conflict offers",
+        answers: &[Success::json(200, "Offers")],
+        problems: &[404, 409],
+        ..of_hub(
+            Method::Get,
+            "/v1/conflicts/{conflict}/preview",
+            REVIEWERS,
+            "conflict_offers",
+            |asked| Box::pin(desk::offers(asked)),
+        )
+    },
+    Route {
+        summary: "What the record would be after a decision of one's own",
         bodies: &[Media::json("Choice")],
+        answers: &[Success::json(200, "Offer")],
+        problems: &[404, 409, 422],
+        ..of_hub(
+            Method::Post,
+            "/v1/conflicts/{conflict}/preview",
+            REVIEWERS,
+            "conflict_foresee",
+            |asked| Box::pin(desk::foresee(asked)),
+        )
+    },
+    Route {
+        summary: "Open conflicts about the same field, between the same writers; at most 100",
+        answers: &[Success::json(200, "Conflicts")],
+        problems: &[404],
+        ..of_hub(
+            Method::Get,
+            "/v1/conflicts/{conflict}/similar",
+            REVIEWERS,
+            "conflict_alike",
+            |asked| Box::pin(desk::alike(asked)),
+        )
+    },
+    Route {
+        summary: "Puts a conflict aside: it stays open, and the list says so",
         answers: &[Success::json(200, "Conflict")],
+        problems: &[404, 422],
+        ..of_hub(
+            Method::Post,
+            "/v1/conflicts/{conflict}/skip",
+            REVIEWERS,
+            "conflict_skip",
+            |asked| Box::pin(desk::skip(asked)),
+        )
+    },
+    Route {
+        summary: "Decides a conflict",
+        headers: &[KEY],
+        bodies: &[Media::json("Choice")],
+        answers: &[Success {
+            headers: &["Idempotency-Replayed"],
+            ..Success::json(200, "Conflict")
+        }],
         problems: &[404, 409, 422],
         ..of_hub(
             Method::Post,

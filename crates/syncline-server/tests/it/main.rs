@@ -7,7 +7,7 @@
 //! | what is refused, and how that is said | `refusals.rs` |
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
-//! | conflicts | `conflicts.rs` |
+//! | conflicts | `conflicts.rs`, `desk.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
@@ -16,6 +16,7 @@
 mod access;
 mod changes;
 mod conflicts;
+mod desk;
 mod house;
 mod hubs;
 mod issuers;
