@@ -71,6 +71,9 @@ pub const RATE_WINDOW: Duration = Duration::from_secs(60);
 /// How often a stream of events says that it is alive. Source: protocol §4.
 pub const EVENTS_PING: Duration = Duration::from_secs(15);
 
+/// How long a read waits until the hub holds what another answer showed.
+pub const READ_WAIT_MAX: Duration = Duration::from_secs(2);
+
 /// Records in one page of a list, unless another number is asked for.
 pub const LIST_DEFAULT: usize = 50;
 
@@ -83,6 +86,7 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Records of one hub that may be read and then written at once; others wait for their turn.
 pub const TURNS: usize = 64;
 
+const _: () = assert!(REQUEST_TIME_MAX.as_millis() > READ_WAIT_MAX.as_millis());
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
 const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
 const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use syncline_model::cursor::CursorError;
 use syncline_model::id::Position;
 use syncline_protocol::problem::Problem;
+use syncline_protocol::token::TokenError;
 use syncline_store::StoreError;
 use thiserror::Error;
 
@@ -44,6 +45,9 @@ pub enum ServeError {
     /// The hub was configured with no view of that name.
     #[error("the hub has no view of this name")]
     ViewUnknown,
+    /// What was seen of a record is told by a token that is none of it.
+    #[error(transparent)]
+    Token(#[from] TokenError),
     /// The hub does not serve the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
@@ -66,6 +70,7 @@ impl ServeError {
             Self::CursorAhead { .. } => "CURSOR_AHEAD",
             Self::CursorExpired { .. } => "CURSOR_EXPIRED",
             Self::ViewUnknown => "VIEW_UNKNOWN",
+            Self::Token(error) => error.code(),
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::TooFarBack { .. } => "HISTORY_TOO_FAR",
         }

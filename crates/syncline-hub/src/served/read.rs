@@ -16,6 +16,7 @@ use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_protocol::change::OpenConflict;
 use syncline_protocol::limits::PULL_BYTES;
 use syncline_protocol::outcome::Seen;
+use syncline_protocol::token::TokenText;
 use syncline_store::Read;
 
 use super::{ServeError, Served};
@@ -67,6 +68,27 @@ impl Served {
         let record = decode_record(&bytes)
             .map_err(|source| HubError::Damaged { table: "records", source })?;
         Ok(Some(self.now(entity, id, &record, rules, viewer, end)))
+    }
+
+    /// Returns whether the hub holds all of a record that whoever was given this version had seen.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Token`] if the hub never gave it out for the record, and as [`Served::record`].
+    pub fn holds(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+        version: &TokenText,
+    ) -> Result<bool, ServeError> {
+        let seen = self.key().open(version, entity, id)?;
+        let rows = self.reader()?;
+        let Some(bytes) = rows.get(&Key::Record { entity: entity.clone(), id: id.clone() })? else {
+            return Ok(false);
+        };
+        let record = decode_record(&bytes)
+            .map_err(|source| HubError::Damaged { table: "records", source })?;
+        Ok(record.version.includes(&seen.version))
     }
 
     /// Returns records of an entity that are there as a viewer sees them, in the order of their ids.

@@ -5,12 +5,14 @@ use std::time::Duration;
 use axum::http::StatusCode;
 use syncline_hub::served::{Limits, Paged};
 use syncline_model::cursor::CursorError;
+use syncline_model::id::{EntityName, RecordId};
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::{
     PULL_CHANGES_DEFAULT, PULL_CHANGES_MAX, PULL_WAIT_MS_MAX, VIEW_ENTITIES_MAX,
 };
 use syncline_protocol::long::write_page;
 use syncline_protocol::message::Follow;
+use syncline_protocol::token::TokenText;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, json_text};
@@ -72,7 +74,38 @@ pub(super) fn no_place() -> Problem {
 /// Waits until the hub stands where `after` asks, until the deadline at most.
 pub(super) async fn reached(asked: &Asked, deadline: Instant) -> Result<(), Problem> {
     let Some(after) = asked.query.text("after") else { return Ok(()) };
-    let after = read_cursor(after)?;
+    stands(asked, &read_cursor(after)?, deadline).await
+}
+
+/// Waits as [`reached`]; `after` is a cursor, or the version of an answer about this record.
+pub(super) async fn holds(
+    asked: &Asked,
+    entity: &EntityName,
+    id: &RecordId,
+    deadline: Instant,
+) -> Result<(), Problem> {
+    let Some(after) = asked.query.text("after") else { return Ok(()) };
+    let refused = match read_cursor(after) {
+        Ok(cursor) => return stands(asked, &cursor, deadline).await,
+        Err(refused) => refused,
+    };
+    let Ok(version) = TokenText::new(after) else { return Err(refused) };
+    let mut end = asked.desk.end.clone();
+    loop {
+        end.borrow_and_update();
+        let (served, version) = (asked.desk.served.clone(), version.clone());
+        let (entity, id) = (entity.clone(), id.clone());
+        let read = asked.state.blocking(move || served.holds(&entity, &id, &version));
+        if read.await?? {
+            return Ok(());
+        }
+        if !matches!(timeout_at(deadline, end.changed()).await, Ok(Ok(()))) {
+            return Err(Refusal::HubBehind.into());
+        }
+    }
+}
+
+async fn stands(asked: &Asked, after: &StreamCursor, deadline: Instant) -> Result<(), Problem> {
     let required = after.log.require(asked.desk.served.incarnation());
     required.map_err(|error| Problem::new(error.code(), StatusCode::GONE, error.to_string()))?;
     let mut end = asked.desk.end.clone();

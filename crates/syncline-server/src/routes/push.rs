@@ -109,6 +109,7 @@ fn status(error: &ServeError) -> StatusCode {
     match error {
         ServeError::Busy | ServeError::Writer(_) => StatusCode::SERVICE_UNAVAILABLE,
         ServeError::Cursor(_)
+        | ServeError::Token(_)
         | ServeError::CursorAhead { .. }
         | ServeError::CursorExpired { .. } => StatusCode::GONE,
         ServeError::EntityUnknown | ServeError::ViewUnknown => StatusCode::NOT_FOUND,

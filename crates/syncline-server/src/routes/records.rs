@@ -24,7 +24,7 @@ use super::{answer, pull, push};
 use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::object;
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
+use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX, READ_WAIT_MAX};
 use crate::problem::{Problem, Refusal};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
@@ -33,7 +33,7 @@ const MERGE_PATCH: &str = "application/merge-patch+json";
 
 /// Lists records in the order of their ids.
 pub(super) async fn list(asked: Asked) -> Answer {
-    pull::reached(&asked, Instant::now()).await?;
+    pull::reached(&asked, Instant::now() + READ_WAIT_MAX).await?;
     let entity = asked.entity()?;
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
     let cursor = asked.query.text("cursor").map(place).transpose()?;
@@ -70,8 +70,8 @@ fn place(text: &str) -> Result<RecordId, Problem> {
 
 /// Returns a record as it is now, or with `at` as it was.
 pub(super) async fn get(asked: Asked) -> Answer {
-    pull::reached(&asked, Instant::now()).await?;
     let (entity, id) = (asked.entity()?, asked.record_id()?);
+    pull::holds(&asked, &entity, &id, Instant::now() + READ_WAIT_MAX).await?;
     if let Some(at) = asked.query.text("at") {
         let at_ms = parse_time(at).or_else(|| at.parse().ok());
         let at_ms = at_ms.ok_or_else(|| {

@@ -25,6 +25,11 @@ const fn parameter(name: &'static str, schema: &'static str, about: &'static str
 /// What a request may ask of an answer that shows what another answer showed.
 const AFTER: Parameter =
     parameter("after", "Cursor", "answer only once the hub stands there; otherwise 503");
+const HOLDS: Parameter = parameter(
+    "after",
+    "Cursor",
+    "a cursor, or a version of the record: answer only once the hub holds it; otherwise 503",
+);
 const ENTITIES: Parameter =
     parameter("entities", "EntityNames", "names with commas between them; all without it");
 const LIMIT: Parameter = parameter("limit", "Limit", "how many at most");
@@ -254,7 +259,7 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "A record as it is, or as it was",
-        query: &[parameter("at", "Time", "the record as it was then"), AFTER],
+        query: &[parameter("at", "Time", "the record as it was then"), HOLDS],
         headers: &[IF_NONE_MATCH],
         answers: &[
             Success { headers: &["ETag"], ..Success::json(200, "Change") },

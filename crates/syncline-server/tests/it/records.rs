@@ -1,6 +1,8 @@
 //! Records one by one.
 
 use serde_json::json;
+use syncline_model::id::{PartitionId, Position};
+use syncline_protocol::cursor::StreamCursor;
 
 use crate::house::{House, Reply};
 
@@ -173,4 +175,37 @@ async fn a_record_is_shown_as_it_was() {
     assert_eq!(past["record"], json!({ "n": 1 }));
     house.get(&format!("{T1}?at=2001-01-01T00:00:00.000Z")).await.is(404);
     house.get(&format!("{T1}?at=yesterday")).await.is(400).says("QUERY_INVALID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_read_waits_for_what_another_answer_showed() {
+    let house = House::new().await;
+    let made = house.put(T1, &json!({ "n": 1 }), ("x-a", "b")).await.is(201).json();
+    let version = made["version"].as_str().unwrap();
+    house.get(&format!("{T1}?after={version}")).await.is(200);
+    let cursor = house.get("/v1/pull").await.is(200).json();
+    let mut cursor: StreamCursor = cursor["cursor"].as_str().unwrap().parse().unwrap();
+    house.get(&format!("{T1}?after={cursor}")).await.is(200);
+    // Where the hub will stand in a moment.
+    cursor.log.advance(PartitionId(0), Position(2)).unwrap();
+    let path = format!("{T1}?after={cursor}");
+    let waits = house.ask("GET", &path).token(&house.admin).send();
+    let writes = async {
+        tokio::time::sleep(std::time::Duration::from_millis(300)).await;
+        house.put(T1, &json!({ "n": 2 }), ("x-a", "b")).await.is(200)
+    };
+    let (read, _) = tokio::join!(waits, writes);
+    assert_eq!(read.is(200).json()["record"], json!({ "n": 2 }), "not what was before");
+    cursor.log.advance(PartitionId(0), Position(9)).unwrap();
+    let behind = house.get(&format!("{T1}?after={cursor}")).await.is(503).says("HUB_BEHIND");
+    assert_eq!(behind.header("retry-after"), "1");
+    let list = format!("/v1/entities/tasks/records?after={cursor}");
+    house.get(&list).await.is(503).says("HUB_BEHIND");
+    // A version of another record, or of another hub.
+    let other = "/v1/entities/tasks/records/t2";
+    house.get(&format!("{other}?after={version}")).await.is(410).says("BASE_FOREIGN");
+    let elsewhere = House::new().await;
+    elsewhere.put(T1, &json!({ "n": 1 }), ("x-a", "b")).await.is(201);
+    elsewhere.get(&format!("{T1}?after={version}")).await.is(410).says("BASE_FOREIGN");
+    elsewhere.get(&format!("{T1}?after={cursor}")).await.is(410).says("CURSOR_OTHER_INCARNATION");
 }
