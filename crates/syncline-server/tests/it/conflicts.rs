@@ -28,7 +28,9 @@ async fn a_conflict_is_listed_shown_and_decided_by_a_reviewer() {
     assert_eq!(of_entity, list);
     let of_other = house.get("/v1/conflicts?entity=notes").await.is(200).json();
     assert_eq!(of_other["conflicts"], json!([]));
-    let shown = house.get(&format!("/v1/conflicts/{id}")).await.is(200).json();
+    let mut shown = house.get(&format!("/v1/conflicts/{id}")).await.is(200).json();
+    let context = shown.as_object_mut().unwrap().remove("context").unwrap();
+    assert_eq!(context, json!({ "shape": "register", "rule": "review" }));
     assert_eq!(shown, list["conflicts"][0]);
     house
         .get(&format!("/v1/conflicts/{}", "0".repeat(32)))
