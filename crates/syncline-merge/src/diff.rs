@@ -38,6 +38,43 @@ pub fn statement(rules: &EntityRules, shown: &Fields, new: &Fields) -> Differenc
     Differ { rules, blind: true }.fields(&Path::root(), shown, new)
 }
 
+/// One field of which a writer says the whole value, which fits the field's shape.
+#[derive(Clone, Copy, Debug)]
+pub struct WholeField<'a> {
+    /// The field, within the record or the member that it is in.
+    pub path: &'a Path,
+    /// The field within the record.
+    pub full: &'a Path,
+    /// Its shape.
+    pub shape: &'a Shape,
+    /// What the writer held, if that was of the shape.
+    pub before: Option<&'a Leaf>,
+    /// What it says.
+    pub after: &'a Leaf,
+}
+
+impl WholeField<'_> {
+    /// Returns what leads from the one value to the other.
+    pub fn difference(&self, rules: &EntityRules) -> Vec<FieldOperation> {
+        self.told(rules, false)
+    }
+
+    /// Returns what a writer without a base states.
+    pub fn statement(&self, rules: &EntityRules) -> Vec<FieldOperation> {
+        self.told(rules, true)
+    }
+
+    fn told(&self, rules: &EntityRules, blind: bool) -> Vec<FieldOperation> {
+        let mut found = Difference::default();
+        if self.before != Some(self.after) {
+            let differ = Differ { rules, blind };
+            let Self { path, full, shape, before, after } = *self;
+            differ.shaped(full, path, shape, before, after, &mut found);
+        }
+        found.operations
+    }
+}
+
 struct Differ<'a> {
     rules: &'a EntityRules,
     /// Whether the writer has no base: what it lacks says nothing.

@@ -530,7 +530,7 @@ fn without_base(
 
 /// A blind statement of a sum counts only above what is known to have been added, and above what
 /// was stated before. Answers whether the operation says anything.
-fn states_more(body: &Body, operation: &mut FieldOperation) -> bool {
+pub fn states_more(body: &Body, operation: &mut FieldOperation) -> bool {
     match operation {
         FieldOperation::Floor { path, value } => {
             body.sums.get(path).is_none_or(|sum| floor_is_higher(sum, value))

@@ -34,6 +34,23 @@ pub enum Shape {
     Text,
 }
 
+/// A [`Shape`] without its parameters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ShapeKind {
+    /// [`Shape::Register`].
+    Register,
+    /// [`Shape::Sum`].
+    Sum,
+    /// [`Shape::Union`].
+    Union,
+    /// [`Shape::Keyed`].
+    Keyed,
+    /// [`Shape::Append`].
+    Append,
+    /// [`Shape::Text`].
+    Text,
+}
+
 impl Shape {
     /// Returns the word for it, as in a configuration.
     pub const fn as_str(&self) -> &'static str {
@@ -44,6 +61,18 @@ impl Shape {
             Self::Keyed { .. } => "keyed",
             Self::Append { .. } => "append",
             Self::Text => "text",
+        }
+    }
+
+    /// Returns the shape without its parameters.
+    pub const fn kind(&self) -> ShapeKind {
+        match self {
+            Self::Register => ShapeKind::Register,
+            Self::Sum { .. } => ShapeKind::Sum,
+            Self::Union => ShapeKind::Union,
+            Self::Keyed { .. } => ShapeKind::Keyed,
+            Self::Append { .. } => ShapeKind::Append,
+            Self::Text => ShapeKind::Text,
         }
     }
 }

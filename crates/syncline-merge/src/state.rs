@@ -13,7 +13,7 @@ use syncline_model::version::Version;
 use crate::display::sum_is_visible;
 use crate::dots::Dots;
 use crate::flat::FlatMap;
-use crate::rules::Shape;
+use crate::rules::{Shape, ShapeKind};
 use crate::text::crdt::TextState;
 
 /// Everything that a hub knows of one record.
@@ -184,6 +184,15 @@ impl Member {
 }
 
 impl Body {
+    /// Returns whether no field is known in any shape but the register.
+    pub fn is_unshaped(&self) -> bool {
+        self.sums.is_empty()
+            && self.unions.is_empty()
+            && self.keyed.is_empty()
+            && self.appends.is_empty()
+            && self.texts.is_empty()
+    }
+
     /// Returns whether more is known than [what was taken of counts](Sum::is_known).
     fn is_known(&self) -> bool {
         let mut members = self.keyed.values().flat_map(BTreeMap::values);
@@ -210,6 +219,12 @@ impl Body {
     /// Returns whether all that is known of a field is in another shape than `shape`: it was written
     /// before the field was given that one.
     pub(crate) fn is_in_other_shape(&self, path: &Path, shape: &Shape) -> bool {
+        let mut held = self.held(path).peekable();
+        held.peek().is_some() && held.all(|kind| kind != shape.kind())
+    }
+
+    /// Returns the shapes in which something of a field is known.
+    pub fn held(&self, path: &Path) -> impl Iterator<Item = ShapeKind> {
         let values = self.registers.get(path).into_iter().flat_map(Register::values);
         let mut said = values.filter_map(|entry| entry.value.as_ref());
         // What a reset or a removal left of an earlier time says nothing.
@@ -218,15 +233,14 @@ impl Body {
         let is_keyed = members.any(|member| !member.live.is_empty());
         let held = [
             // An array without elements is a register beside its shape.
-            (said.any(|value| value.as_str() != "[]"), matches!(shape, Shape::Register)),
-            (is_counted, matches!(shape, Shape::Sum { .. })),
-            (self.unions.contains_key(path), matches!(shape, Shape::Union)),
-            (is_keyed, matches!(shape, Shape::Keyed { .. })),
-            (self.appends.contains_key(path), matches!(shape, Shape::Append { .. })),
-            (self.texts.contains_key(path), matches!(shape, Shape::Text)),
+            (said.any(|value| value.as_str() != "[]"), ShapeKind::Register),
+            (is_counted, ShapeKind::Sum),
+            (self.unions.contains_key(path), ShapeKind::Union),
+            (is_keyed, ShapeKind::Keyed),
+            (self.appends.contains_key(path), ShapeKind::Append),
+            (self.texts.contains_key(path), ShapeKind::Text),
         ];
-        held.iter().any(|(is_held, _)| *is_held)
-            && held.iter().all(|(is_held, is_this)| !(*is_held && *is_this))
+        held.into_iter().filter(|(is_held, _)| *is_held).map(|(_, kind)| kind)
     }
 }
 

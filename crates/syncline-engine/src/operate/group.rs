@@ -18,6 +18,7 @@ use syncline_model::id::{ClientId, SiteId, Writer};
 use syncline_model::version::Version;
 
 use super::rows::{Loaded, RecordKey};
+use super::shaped::Seen;
 use super::unset::with_fields_below;
 use super::{
     Answer, Applied, ClientOperation, Entities, Now, Rejection, Repeated, Rows, STATE_BYTES_MAX,
@@ -224,6 +225,12 @@ impl<'a> Group<'a> {
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
         let seen_before = has_seen_all.then(|| shown_to(&writer, record, rules, &before));
         let effect = with_fields_below(operation.effect, record, before.as_deref(), &context);
+        let now = seen_before.clone().unwrap_or_else(|| shown_to(&writer, record, rules, &before));
+        let seen = Seen { context: &context, rules, writer: &writer };
+        let (effect, said) = match seen.in_shape(&effect, record, now.as_deref()) {
+            Some(shaped) => (shaped, Some(effect)),
+            None => (effect, None),
+        };
         let operation = Operation { effect, writer, edited: operation.edited, timed: true };
         let mut clock = self.clock;
         let mut site = Site {
@@ -263,7 +270,7 @@ impl<'a> Group<'a> {
             had_seen_all: has_seen_all,
             before: seen_before.flatten(),
             after: seen_after,
-            effect: operation.effect,
+            effect: said.unwrap_or(operation.effect),
             conflicts,
         }))
     }

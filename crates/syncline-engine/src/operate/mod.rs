@@ -13,6 +13,7 @@ mod group;
 mod operation;
 mod rejection;
 mod rows;
+mod shaped;
 #[cfg(test)]
 mod tests;
 mod unset;
