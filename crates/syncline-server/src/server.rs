@@ -4,10 +4,12 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use axum::Router;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -21,12 +23,11 @@ use tokio::sync::{Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
+use tower::ServiceExt;
 
 use crate::access::{IssuerError, Issuers};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
-use crate::limits::{
-    CONNECTIONS_MAX, HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
-};
+use crate::limits::{HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX};
 use crate::metrics::Metrics;
 use crate::rate::Rates;
 use crate::router;
@@ -115,6 +116,7 @@ impl Server {
         let state = Arc::new(State {
             hubs,
             issuers,
+            roles: settings.roles.clone(),
             rates: Rates::new(settings.rate),
             metrics: Metrics::new(),
             origins: settings.origin_values()?,
@@ -127,6 +129,7 @@ impl Server {
         });
         let accepting = Accepting {
             listener,
+            connections: settings.connections,
             tls,
             router: router::router(&state),
             stopping,
@@ -181,6 +184,7 @@ impl Server {
 /// The task that accepts connections.
 struct Accepting {
     listener: TcpListener,
+    connections: usize,
     tls: Option<TlsAcceptor>,
     router: Router,
     stopping: watch::Receiver<bool>,
@@ -192,7 +196,7 @@ struct Accepting {
 impl Accepting {
     async fn run(mut self) {
         let graceful = GracefulShutdown::new();
-        let room = Arc::new(Semaphore::new(CONNECTIONS_MAX));
+        let room = Arc::new(Semaphore::new(self.connections));
         loop {
             // Where there is no room the system keeps those who wait, and turns away the rest.
             let place = tokio::select! {
@@ -260,10 +264,18 @@ impl Connection {
             .max_concurrent_streams(STREAMS_MAX)
             .max_header_list_size(HEAD_BYTES_MAX as u32)
             .keep_alive_interval(Some(HEAD_TIME_MAX));
-        let service = TowerToHyperService::new(self.router);
+        let asked = Arc::new(AtomicBool::new(false));
+        let note = Arc::clone(&asked);
+        let router = self.router.map_request(move |request: Request<Incoming>| {
+            note.store(true, Ordering::Relaxed);
+            request
+        });
+        let service = TowerToHyperService::new(router);
         let connection = builder.serve_connection_with_upgrades(TokioIo::new(socket), service);
-        let connection = pin!(self.watcher.watch(connection.into_owned()));
-        // A connection that breaks off is its client's affair.
-        let _ = connection.await;
+        let mut connection = pin!(self.watcher.watch(connection.into_owned()));
+        // Whoever asks nothing keeps others from asking. One that breaks off is its client's affair.
+        if timeout(HEAD_TIME_MAX, &mut connection).await.is_err() && asked.load(Ordering::Relaxed) {
+            let _ = connection.await;
+        }
     }
 }

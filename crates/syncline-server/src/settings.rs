@@ -1,5 +1,6 @@
 //! How a server is started, and what is refused unless it is asked for by name.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -8,7 +9,7 @@ use syncline_engine::operate::Entities;
 use thiserror::Error;
 
 use crate::access::IssuerSettings;
-use crate::limits::{RATE_REQUESTS, RATE_WINDOW};
+use crate::limits::{CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW};
 use crate::rate::Rate;
 
 /// How a server is started.
@@ -28,6 +29,10 @@ pub struct Settings {
     pub origins: Vec<String>,
     /// Others whose tokens are taken.
     pub issuers: Vec<IssuerSettings>,
+    /// The users who have each role of an approval, by the names of their tokens.
+    pub roles: BTreeMap<String, Vec<String>>,
+    /// How many connections may be open; the system's bound of open files must allow for more.
+    pub connections: usize,
     /// How many requests one token may make.
     pub rate: Rate,
     /// What is allowed although it is unsafe.
@@ -117,6 +122,8 @@ impl Settings {
             tls: None,
             origins: Vec::new(),
             issuers: Vec::new(),
+            roles: BTreeMap::new(),
+            connections: CONNECTIONS_MAX,
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
             allowed: Allowed::default(),
         }

@@ -1,5 +1,6 @@
 //! What all requests of one server share.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
@@ -7,7 +8,7 @@ use std::time::Instant;
 use axum::http::HeaderValue;
 use tokio::sync::{Semaphore, mpsc, watch};
 
-use crate::access::Issuers;
+use crate::access::{Issuers, TokenRow};
 use crate::hubs::Hubs;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -16,6 +17,8 @@ use crate::rate::Rates;
 pub(crate) struct State {
     pub(crate) hubs: Hubs,
     pub(crate) issuers: Issuers,
+    /// The users who have each role of an approval.
+    pub(crate) roles: BTreeMap<String, Vec<String>>,
     pub(crate) rates: Rates,
     pub(crate) metrics: Metrics,
     /// Sites whose pages may ask, by `Origin`.
@@ -33,6 +36,15 @@ pub(crate) struct State {
 }
 
 impl State {
+    /// Returns the roles by which the bearer of a token may approve: that of the token, and those that
+    /// are given to its name.
+    pub(crate) fn roles_of(&self, token: &TokenRow) -> Vec<String> {
+        let is_given = |users: &Vec<String>| users.iter().any(|user| **user == *token.name);
+        let given = self.roles.iter().filter(|(_, users)| is_given(users));
+        let given = given.map(|(role, _)| role.clone());
+        std::iter::once(token.role.as_str().to_owned()).chain(given).collect()
+    }
+
     /// Returns a new id for a request.
     pub(crate) fn request_id(&self) -> String {
         let number = self.requests_counted.fetch_add(1, Ordering::Relaxed);

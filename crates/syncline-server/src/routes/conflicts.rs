@@ -78,13 +78,13 @@ pub(super) async fn resolve(mut asked: Asked) -> Answer {
     json(StatusCode::OK, &one(&asked, row).await?.into())
 }
 
-/// Returns who decides, as the audit and the rules of approval know them. The claims of a token may
-/// name roles besides the one that says which routes it opens.
+/// Returns who decides, as the audit and the rules of approval know them. The configuration gives roles
+/// to the name of a token, and its claims may name some, besides the one that says which routes it opens.
 pub(super) fn actor(asked: &Asked) -> Result<Actor, Problem> {
     let token = &asked.caller()?.token;
     let claimed = token.claims.get("roles").and_then(Json::as_array).unwrap_or_default();
     let claimed = claimed.iter().filter_map(Json::as_str).map(str::to_owned);
-    let roles = std::iter::once(token.role.as_str().to_owned()).chain(claimed).collect();
+    let roles = asked.state.roles_of(token).into_iter().chain(claimed).collect();
     let (user, session) = (Some(token.name.to_string()), Some(token.id.to_string()));
     Ok(Actor { user, session, roles })
 }

@@ -43,6 +43,8 @@ use crate::problem::Refusal;
 const PROTOCOL: &str = "syncline.v1";
 /// Messages that are handed to the socket before it is flushed.
 const MESSAGES_AT_ONCE: usize = 32;
+/// How many bytes of messages are handed to the socket before it is flushed, or one message.
+const BYTES_AT_ONCE: usize = 64 << 10;
 /// Longest time for the last words of a connection.
 const FAREWELL: Duration = Duration::from_secs(2);
 
@@ -353,9 +355,15 @@ impl Connection {
         if self.unflushed {
             return true;
         }
+        let mut bytes = 0;
         for _ in 0..MESSAGES_AT_ONCE {
+            // What is handed over is held until the client takes it.
+            if bytes > BYTES_AT_ONCE {
+                break;
+            }
             let Some(outgoing) = self.session.poll_message(now_ms) else { break };
             for message in self.encoded(outgoing) {
+                bytes += bytes_of(&message);
                 if !self.start(message) {
                     return false;
                 }
@@ -451,6 +459,14 @@ fn poll_socket(
         Poll::Ready(Some(Ok(message))) => Poll::Ready(Happened::Message(message)),
         Poll::Ready(_) => Poll::Ready(Happened::Gone),
         Poll::Pending => Poll::Pending,
+    }
+}
+
+fn bytes_of(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
     }
 }
 

@@ -14,6 +14,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access;
+mod approval;
 mod changes;
 mod conflicts;
 mod desk;

@@ -4,8 +4,24 @@ use std::time::Duration;
 
 use serde_json::json;
 use syncline_server::Rate;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
 
 use crate::house::House;
+
+/// Whoever connects and asks nothing keeps no place.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_on_which_nothing_is_asked_ends() {
+    let house = House::new().await;
+    for begun in ["", "PRI * HT", "GET /livez HTTP/1.1\r\nhost"] {
+        let mut socket = TcpStream::connect(house.server.address()).await.unwrap();
+        socket.write_all(begun.as_bytes()).await.unwrap();
+        let mut heard = Vec::new();
+        let ended = timeout(Duration::from_secs(60), socket.read_to_end(&mut heard)).await;
+        assert!(ended.is_ok(), "{begun:?} keeps the connection open");
+    }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_refused_is_a_problem_with_a_page() {

@@ -8,10 +8,12 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use syncline_engine::operate::Entities;
 use syncline_hub::BackupHealth;
 use syncline_model::json::Object;
 use syncline_server::limits::BACKUP_BEHIND_MAX;
+use syncline_server::limits::CONNECTIONS_MAX;
 use syncline_server::{Allowed, Opened, Rate, Server, Settings, StartError, TlsFiles};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
@@ -30,6 +32,11 @@ const ADMIN_TOKEN: &str = "admin.token";
 /// The stretch of time that `--rate` is counted over.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
+/// Most threads that read the store and the disk at once.
+const BLOCKING_THREADS_MAX: usize = 64;
+/// Open files that are left to the stores and their backups.
+const FILES_KEPT: u64 = 256;
+
 /// Runs the command, until Ctrl-C or a request to terminate: then what is under way is finished.
 ///
 /// # Errors
@@ -47,7 +54,10 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         true => Some(Folders::judge(context, loaded.config.clone(), configuration)?),
         false => None,
     };
-    let runtime = runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS_MAX)
+        .build();
     let runtime = runtime.map_err(|source| no_runtime(&state, source))?;
     let hub = context.open_hub_by(&state, false, |options| {
         Opened::default_hub(options, settings.backup_to.as_deref())
@@ -144,6 +154,8 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         origins: serve.origin.clone(),
         backup_to: serve.backup_to.clone(),
         issuers: loaded.config.issuers.clone(),
+        connections: connections(),
+        roles: loaded.config.roles.clone(),
         rate: Rate { requests: serve.rate, window: RATE_WINDOW },
         allowed: Allowed {
             plaintext: serve.allow_plaintext,
@@ -151,6 +163,19 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         },
         ..Settings::new(state.to_owned(), Entities::open(named))
     }
+}
+
+/// Returns how many connections fit into the bound of open files, which is raised as far as the system
+/// lets us.
+fn connections() -> usize {
+    let bound = getrlimit(Resource::Nofile);
+    let raised = Rlimit { current: bound.maximum, maximum: bound.maximum };
+    let files = match setrlimit(Resource::Nofile, raised) {
+        Ok(()) => bound.maximum,
+        Err(_) => bound.current,
+    };
+    let left = files.unwrap_or(u64::MAX).saturating_sub(FILES_KEPT);
+    usize::try_from(left).unwrap_or(usize::MAX).clamp(1, CONNECTIONS_MAX)
 }
 
 fn url(settings: &Settings, address: SocketAddr) -> String {
