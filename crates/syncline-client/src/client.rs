@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use syncline_merge::operation::Effect;
 use syncline_model::id::{ClientId, EntityName, OperationId, RecordId};
@@ -11,6 +11,7 @@ use syncline_protocol::change::OpenConflict;
 use crate::connection::Connection;
 use crate::edit::Edit;
 use crate::error::ClientError;
+use crate::machine;
 use crate::options::Options;
 use crate::query::Query;
 use crate::record::Record;
@@ -109,6 +110,12 @@ impl Client {
         Ok(Self { shared, connection })
     }
 
+    /// Returns what its threads share.
+    #[cfg(feature = "simulated")]
+    pub(crate) fn shared(&self) -> Arc<Shared> {
+        Arc::clone(&self.shared)
+    }
+
     /// Returns the name that the hub knows the client by.
     pub fn id(&self) -> ClientId {
         self.shared.lock().store.client().clone()
@@ -171,7 +178,7 @@ impl Client {
             return Ok(Edited { operations: Vec::new() });
         }
         let keys: Vec<Key> = drafts.iter().map(|draft| draft.key.clone()).collect();
-        let operations = state.store.enqueue(drafts, now_ms())?;
+        let operations = state.store.enqueue(drafts, machine::now_ms())?;
         self.show(state, &keys)?;
         Ok(Edited { operations })
     }
@@ -269,7 +276,7 @@ impl Client {
     /// [`ClientError::OperationUnknown`] if it was not refused.
     pub fn retry(&self, operation: &OperationId) -> Result<Edited, ClientError> {
         let mut state = self.shared.lock();
-        let (key, operations) = state.store.retry(operation, now_ms())?;
+        let (key, operations) = state.store.retry(operation, machine::now_ms())?;
         state.lanes_moved = true;
         self.show(state, &[key])?;
         Ok(Edited { operations })
@@ -448,9 +455,4 @@ fn all_of(rows: Rows<'_>, entity: &str) -> Result<Vec<Record>, ClientError> {
 
 fn key(entity: &str, id: &str) -> Result<Key, ClientError> {
     Ok((EntityName::new(entity)?, RecordId::new(id)?))
-}
-
-fn now_ms() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }

@@ -5,10 +5,13 @@
 //! | what is done next, and what is stored in which order | [`driver`] |
 //! | bytes in and out | [`socket`], [`form`] |
 //! | where a hub is | [`address`] |
+//! | a client without thread, clock and socket, for a simulation | `simulated` |
 
 mod address;
 mod driver;
 mod form;
+#[cfg(feature = "simulated")]
+pub mod simulated;
 mod socket;
 
 use std::sync::{Arc, Mutex, PoisonError};

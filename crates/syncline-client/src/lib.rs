@@ -42,6 +42,7 @@ mod connection;
 mod edit;
 mod error;
 pub mod limits;
+mod machine;
 mod options;
 mod query;
 mod record;
@@ -50,6 +51,9 @@ mod status;
 mod store;
 mod subscription;
 mod view;
+
+#[cfg(feature = "simulated")]
+pub use connection::simulated;
 
 pub use client::{Client, Edited, Fate, Transaction, Waiting};
 pub use edit::Edit;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, Position};
@@ -17,6 +17,7 @@ use super::form::CODINGS;
 use super::socket::{Heard, Socket};
 use crate::error::StoreError;
 use crate::limits::CHECK_MS;
+use crate::machine::{self, Moment};
 use crate::options::{Options, Strategy};
 use crate::state::{Shared, State};
 use crate::status::{Network, Notice};
@@ -48,12 +49,16 @@ pub(super) struct Facts {
 
 /// Runs until the client is closed.
 pub(super) async fn drive(facts: Facts) {
-    let began = Instant::now();
-    let mut strategy = Plan::new(facts.options.strategy);
+    let facts = Arc::new(facts);
+    let began = Moment::now();
+    let mut plan = Plan::new(facts.options.strategy);
     while !facts.shared.lock().closed {
-        let driver = Driver::new(&facts, began, &mut strategy);
-        let done = match driver {
-            Ok(mut driver) => driver.run().await,
+        let done = match Driver::new(&facts, began, plan) {
+            Ok(mut driver) => {
+                let done = driver.run().await;
+                plan = driver.plan;
+                done
+            }
             Err(error) => Err(error),
         };
         if let Err(error) = done {
@@ -89,7 +94,8 @@ impl Facts {
 }
 
 /// When the client is connected, and when edits are sent.
-struct Plan {
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
     strategy: Strategy,
     /// When the next sync begins, for a client that is not connected all the time.
     next_ms: u64,
@@ -103,7 +109,7 @@ struct Plan {
 }
 
 impl Plan {
-    const fn new(strategy: Strategy) -> Self {
+    pub(super) const fn new(strategy: Strategy) -> Self {
         Self {
             strategy,
             next_ms: 0,
@@ -187,13 +193,14 @@ impl Plan {
 }
 
 /// The machine and its socket, for operations of one name of the client.
-struct Driver<'a> {
-    facts: &'a Facts,
-    plan: &'a mut Plan,
-    began: Instant,
-    session: Session,
+pub(super) struct Driver {
+    facts: Arc<Facts>,
+    pub(super) plan: Plan,
+    began: Moment,
+    pub(super) session: Session,
     client: ClientId,
     socket: Option<Socket>,
+    is_connected: bool,
     /// The last operation that was read from the queue.
     read_to: i64,
     /// Records whose texts are edited by operations that were handed in and are not answered.
@@ -209,8 +216,8 @@ struct Driver<'a> {
     is_wanted: bool,
 }
 
-impl<'a> Driver<'a> {
-    fn new(facts: &'a Facts, began: Instant, plan: &'a mut Plan) -> Result<Self, StoreError> {
+impl Driver {
+    pub(super) fn new(facts: &Arc<Facts>, began: Moment, plan: Plan) -> Result<Self, StoreError> {
         let state = facts.shared.lock();
         let rows = state.store.rows();
         let client = rows.oldest_client()?.unwrap_or_else(|| state.store.client().clone());
@@ -218,12 +225,13 @@ impl<'a> Driver<'a> {
         let session = Session::new(client.clone(), CODINGS.to_vec(), WINDOW_DEFAULT, vec![follow]);
         drop(state);
         Ok(Self {
-            facts,
+            facts: Arc::clone(facts),
             plan,
             began,
             session,
             client,
             socket: None,
+            is_connected: false,
             read_to: 0,
             texts_under_way: BTreeSet::new(),
             is_greeted: false,
@@ -234,8 +242,8 @@ impl<'a> Driver<'a> {
         })
     }
 
-    fn now_ms(&self) -> u64 {
-        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    pub(super) fn now_ms(&self) -> u64 {
+        self.began.elapsed_ms()
     }
 
     /// Runs until the client is closed, or until operations of another name are to be sent.
@@ -244,31 +252,52 @@ impl<'a> Driver<'a> {
             if self.facts.shared.lock().closed {
                 return self.leave().await;
             }
-            let now_ms = self.now_ms();
-            self.session.handle_time(now_ms);
-            if self.connect_or_not(now_ms)? {
+            if self.begin_turn()? {
                 self.hang_up().await;
             }
-            if self.greet()? {
-                // What was applied before is read from the queue again, before anything newer.
-                return self.leave().await;
-            }
-            self.store(now_ms)?;
-            self.check(now_ms);
-            self.hand_in(now_ms)?;
-            if self.is_done_with_name()? {
+            if self.take_turn()? {
                 return self.leave().await;
             }
             if self.change_connection().await || self.say().await {
                 continue;
             }
-            if std::mem::take(&mut self.is_different) {
-                self.begin_anew(now_ms)?;
+            if self.mend()? {
                 continue;
             }
             self.tell_network();
             self.sleep().await;
         }
+    }
+
+    /// Lets time pass; answers whether the connection is to end, which nobody wants any more.
+    pub(super) fn begin_turn(&mut self) -> Result<bool, StoreError> {
+        let now_ms = self.now_ms();
+        self.session.handle_time(now_ms);
+        self.connect_or_not(now_ms)
+    }
+
+    /// Stores what came in and hands in what waits; answers whether the queue is to be read anew, over
+    /// another connection.
+    pub(super) fn take_turn(&mut self) -> Result<bool, StoreError> {
+        let now_ms = self.now_ms();
+        if self.greet()? {
+            // What was applied before is read from the queue again, before anything newer.
+            return Ok(true);
+        }
+        self.store(now_ms)?;
+        self.check(now_ms);
+        self.hand_in(now_ms)?;
+        self.is_done_with_name()
+    }
+
+    /// Has all records read again if the client was found to hold others than the hub; answers whether it
+    /// was.
+    pub(super) fn mend(&mut self) -> Result<bool, StoreError> {
+        let is_different = std::mem::take(&mut self.is_different);
+        if is_different {
+            self.begin_anew(self.now_ms())?;
+        }
+        Ok(is_different)
     }
 
     /// Ends the connection.
@@ -278,6 +307,13 @@ impl<'a> Driver<'a> {
         }
         self.set_network(Network::Offline);
         Ok(())
+    }
+
+    /// Takes note that there is a connection.
+    pub(super) fn handle_connected(&mut self) {
+        self.is_connected = true;
+        self.session.handle_connected(self.now_ms());
+        self.tell_unauthorised(false);
     }
 
     /// Tells the machine whether the client is to be connected; answers whether the connection is to
@@ -295,7 +331,7 @@ impl<'a> Driver<'a> {
         if std::mem::replace(&mut self.is_wanted, wants) != wants {
             self.session.handle_network(wants, now_ms);
         }
-        Ok(!wants && self.socket.is_some())
+        Ok(!wants && self.is_connected)
     }
 
     /// Ends the connection because the app, or its plan, wants none.
@@ -530,8 +566,7 @@ impl<'a> Driver<'a> {
         match connected {
             Ok(socket) => {
                 self.socket = Some(socket);
-                self.session.handle_connected(self.now_ms());
-                self.tell_unauthorised(false);
+                self.handle_connected();
             }
             Err(lost) => {
                 if lost == Lost::Unauthorised {
@@ -542,15 +577,15 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn lose(&mut self, lost: Lost) {
+    pub(super) fn lose(&mut self, lost: Lost) {
         self.socket = None;
+        self.is_connected = false;
         self.is_greeted = false;
         if lost == Lost::Unauthorised && self.token_refused.is_none() {
             self.token_refused = Some(self.facts.token());
         }
-        let mut random = [0; 8];
         // Without random numbers all clients wait equally long, which is no reason to stop.
-        let _ = getrandom::fill(&mut random);
+        let random = machine::random().unwrap_or_default();
         self.session.handle_disconnected(lost, self.now_ms(), u64::from_le_bytes(random));
         self.set_network(Network::Offline);
     }
@@ -558,7 +593,7 @@ impl<'a> Driver<'a> {
     /// Sends what the machine has to say; answers whether the connection was lost by that.
     async fn say(&mut self) -> bool {
         while let Some(socket) = &mut self.socket {
-            let now_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+            let now_ms = self.began.elapsed_ms();
             let Some(message) = self.session.poll_message(now_ms) else { return false };
             if let Err(lost) = socket.send(&message).await {
                 self.lose(lost);
@@ -568,11 +603,16 @@ impl<'a> Driver<'a> {
         false
     }
 
+    /// Returns when to look again, whatever else happens.
+    pub(super) fn deadline_ms(&self) -> Option<u64> {
+        let deadlines = [self.session.poll_deadline(self.now_ms()), self.plan.deadline_ms()];
+        deadlines.into_iter().flatten().min()
+    }
+
     /// Waits until something happens.
     async fn sleep(&mut self) {
         let now_ms = self.now_ms();
-        let deadlines = [self.session.poll_deadline(now_ms), self.plan.deadline_ms()];
-        let until_ms = deadlines.into_iter().flatten().min().unwrap_or(u64::MAX);
+        let until_ms = self.deadline_ms().unwrap_or(u64::MAX);
         let sleep_ms = until_ms.saturating_sub(now_ms).min(SLEEP_MS_MAX);
         let sleep = tokio::time::sleep(Duration::from_millis(sleep_ms));
         let hear = async {
@@ -591,7 +631,7 @@ impl<'a> Driver<'a> {
         }
     }
 
-    fn handle(&mut self, heard: Heard) {
+    pub(super) fn handle(&mut self, heard: Heard) {
         let now_ms = self.now_ms();
         match heard {
             Heard::Message(message) => self.session.handle_message(message, now_ms),
@@ -625,7 +665,7 @@ impl<'a> Driver<'a> {
         Ok(false)
     }
 
-    fn tell_network(&self) {
+    pub(super) fn tell_network(&self) {
         let mut state = self.facts.shared.lock();
         let is_open = self.session.is_open();
         if is_open && state.network != Network::UpToDate {

@@ -12,6 +12,7 @@ use super::seal::Seal;
 use super::tables::{APPLICATION_ID, FORMAT, SCHEMA};
 use crate::error::{ClientError, StoreError};
 use crate::limits::{BUSY_MS_MAX, DELETED_RECORDS_MAX};
+use crate::machine;
 
 /// A client's file that was opened for writing.
 pub(super) struct Opened {
@@ -168,8 +169,7 @@ fn name_of(
 
 /// Returns 12 random hexadecimal digits.
 fn random_word() -> Result<String, ClientError> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(|_| ClientError::Machine { what: "random numbers" })?;
+    let bytes = machine::random().ok_or(ClientError::Machine { what: "random numbers" })?;
     Ok(format!("{:012x}", u64::from_be_bytes(bytes) >> 16))
 }
 

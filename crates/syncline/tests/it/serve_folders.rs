@@ -91,7 +91,8 @@ fn what_a_client_or_a_folder_changes_is_everywhere_within_a_second() {
         in_folder(&desk, "business", "c001")["name"] == "Edited at home"
     });
 
-    serving.ask("DELETE", &path("c000"), &json!({})).unwrap();
+    // Its answer has no body.
+    let _ = serving.ask("DELETE", &path("c000"), &json!({}));
     wait_until("a client deletes", || in_both(&desk, "c000").iter().all(Value::is_null));
     let left = json!([edited[1], edited[2]]);
     desk.contacts("business", &left);

@@ -71,6 +71,8 @@ struct Watched {
 /// What a person was told of a link.
 struct Told {
     text: String,
+    /// What was wrong with single records or files.
+    problems: Vec<String>,
     /// When nothing of it could be done, and what its files looked like.
     failed: Option<(Instant, Signature)>,
 }
@@ -331,12 +333,15 @@ impl Scope {
         }
     }
 
-    /// Returns whether a link has anything to do. What cannot be planned now is told when the next
-    /// change wakes us.
+    /// Returns whether a link has anything to do, or something is wrong with it that was not told: a
+    /// person may have edited since the run.
     fn has_more(&self, hub: &Handle, link: &Watched) -> bool {
         let (request, mut progress) = (link.prepared.request.clone(), self.context.progress());
         let plan = hub.with_hub(move |hub| hub.plan(&request, &mut progress));
-        matches!(plan, Ok(Ok(plan)) if !plan.actions.is_empty() && plan.stop.is_none())
+        let Ok(Ok(plan)) = plan else { return true };
+        let told = link.told.borrow();
+        let is_told = told.as_ref().is_some_and(|told| told.problems == problems(&plan));
+        !plan.actions.is_empty() || plan.stop.is_some() || !is_told
     }
 
     /// Syncs a link once, prints and tells; answers whether files were written.
@@ -352,7 +357,8 @@ impl Scope {
             None => true,
         };
         let failed = result.is_err().then(|| (Instant::now(), files));
-        *link.told.borrow_mut() = Some(Told { text, failed });
+        let problems = result.as_ref().map(problems).unwrap_or_default();
+        *link.told.borrow_mut() = Some(Told { text, problems, failed });
         let wrote = result.as_ref().is_ok_and(|outcome| outcome.wrote);
         if let Ok(outcome) = &result {
             self.print(link, outcome);
@@ -403,12 +409,18 @@ fn news(result: &Result<SyncOutcome, Failure>) -> String {
         Err(failure) => failure.to_string(),
         Ok(outcome) => {
             let report = &outcome.report;
-            let told = report.notices.iter().chain(&report.problems).map(run_text::problem);
+            let notices = report.notices.iter().map(run_text::problem);
             let conflicts = outcome.conflicts.iter().map(|conflict| format!("{conflict:?}"));
             let status = std::iter::once(report.status.as_str().to_owned());
-            status.chain(told).chain(conflicts).collect::<Vec<_>>().join("\n")
+            let told = status.chain(notices).chain(problems(outcome)).chain(conflicts);
+            told.collect::<Vec<_>>().join("\n")
         }
     }
+}
+
+/// Returns what is wrong with single records or files.
+fn problems(outcome: &SyncOutcome) -> Vec<String> {
+    outcome.report.problems.iter().map(run_text::problem).collect()
 }
 
 /// Returns the links that are watched, and what is said of that.
