@@ -120,7 +120,13 @@ fn record_of(operation: u64, records: usize) -> usize {
 }
 
 /// Writes an operation of some 300 bytes that changes four fields.
-fn write_operation(body: &mut String, client: &str, counter: u64, record: usize, version: &str) {
+pub(crate) fn write_operation(
+    body: &mut String,
+    client: &str,
+    counter: u64,
+    record: usize,
+    version: &str,
+) {
     let _ = write!(body, r#"{{"op":{counter},"entity":"tasks","id":"{client}-{record:06}","#);
     if !version.is_empty() {
         let _ = write!(body, r#""base":"{version}","#);

@@ -18,10 +18,21 @@ pub(crate) struct Hub {
 impl Hub {
     /// Starts `syncline serve` on a data folder.
     pub(crate) fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
-        let data = folder.join("data");
+        Self::start_with(binary, folder, "data", &[])
+    }
+
+    /// Starts `syncline serve` on a data folder of that name, with more options.
+    pub(crate) fn start_with(
+        binary: &Path,
+        folder: &Path,
+        data: &str,
+        more: &[String],
+    ) -> io::Result<Self> {
+        let data = folder.join(data);
         let mut process = Command::new(binary)
             .args(["serve", "--listen", "127.0.0.1:0", "--json", "--rate", "1000000", "--state"])
             .arg(&data)
+            .args(more)
             .current_dir(folder)
             .stdout(Stdio::piped())
             .spawn()?;
