@@ -14,6 +14,9 @@ use syncline_model::id::{EntityName, PartitionId, Position, RecordId};
 
 use crate::limits::CURSOR_TEXT_BYTES_MAX;
 
+/// Most digits of an incarnation in hexadecimal.
+const INCARNATION_DIGITS: usize = 32;
+
 /// Where a client stands.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct StreamCursor {
@@ -92,6 +95,10 @@ impl FromStr for StreamCursor {
         if bytes > bytes_max {
             return Err(CursorError::TooLong { bytes, bytes_max });
         }
+        if let Some((incarnation, position)) = text.split_once(':') {
+            return spelt_out(incarnation, position)
+                .ok_or(CursorError::NotBase64Url { offset: incarnation.len() });
+        }
         let (log, rest) = text.split_at(text.find(['.', '~']).unwrap_or(text.len()));
         let mut cursor = Self::at(log.parse()?);
         let mut rest = rest;
@@ -115,6 +122,19 @@ impl FromStr for StreamCursor {
         }
         Ok(cursor)
     }
+}
+
+/// Returns the cursor that a client makes of an incarnation and of the number that is short for it.
+fn spelt_out(incarnation: &str, position: &str) -> Option<StreamCursor> {
+    let is_hex = |b: u8| b.is_ascii_digit() || (b'a'..=b'f').contains(&b);
+    if incarnation.len() > INCARNATION_DIGITS || !incarnation.bytes().all(is_hex) {
+        return None;
+    }
+    if !position.bytes().all(|b| b.is_ascii_digit()) {
+        return None;
+    }
+    let incarnation = Incarnation(u128::from_str_radix(incarnation, 16).ok()?);
+    Some(StreamCursor::at_position(incarnation, Position(position.parse().ok()?)))
 }
 
 /// Decodes a part of a text.
@@ -141,6 +161,20 @@ fn read_place(bytes: &[u8]) -> Result<SnapshotPlace, DecodeError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_client_spells_a_cursor_out_by_incarnation_and_number() {
+        let cursor = StreamCursor::at_position(Incarnation(0xab5), Position(812));
+        let incarnation = cursor.log.incarnation();
+        assert_eq!(format!("{incarnation}:812").parse(), Ok(cursor));
+        for bad in
+            ["", ":", "xyz:1", "ab5:", ":5", "ab5:-1", "ab5:+1", "ab5:1:2", "AB5:1", "ab5: 1"]
+        {
+            assert!(bad.parse::<StreamCursor>().is_err(), "{bad}");
+        }
+        let long = format!("{}:1", "a".repeat(33));
+        assert!(long.parse::<StreamCursor>().is_err());
+    }
 
     #[test]
     fn a_cursor_is_read_back_from_its_text() {
