@@ -6,10 +6,12 @@ mod random;
 use std::path::Path as FilePath;
 
 use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_protocol::change::{Change, Content};
+use syncline_protocol::message::Keeping;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::problem::Problem;
 use syncline_protocol::token::TokenText;
@@ -253,11 +255,58 @@ fn positions_of_another_incarnation_are_older() {
     let hub = FakeHub::new();
     store.handle_page(0, &hub.page(90, vec![told("t1", 90, r#"{"a":1}"#)]), false).unwrap();
     edit(&mut store, "t1", |r| r.set("/a", 2));
-    let (client, incarnation) = (store.client().clone(), syncline_model::cursor::Incarnation(77));
+    let (client, incarnation) = (store.client().clone(), Incarnation(77));
     store.handle_incarnation(incarnation, &client, Default::default()).unwrap();
     let record = Shown::Record(Some(fields(r#"{"a":2,"old":true}"#)));
     settle(&mut store, outcome(1, Status::Merged, 3, record));
     assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":2,"old":true}"#));
+}
+
+#[test]
+fn what_is_sent_again_is_shown_once_before_meanwhile_and_after() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("app.db");
+    let mut store = open(&file);
+    let (client, [life, next]) = (store.client().clone(), [5, 77].map(Incarnation));
+    let backed_up = |position| Keeping { backed_up: Some(Position(position)), floor: 0 };
+    assert!(!store.handle_incarnation(life, &client, backed_up(0)).unwrap());
+    let shows = |store: &Store, n: u64| {
+        let expected = format!(r#"{{"n":{n}}}"#);
+        assert_eq!(shown(store, "t1").as_deref(), Some(expected.as_str()));
+    };
+    for counter in 1..=3 {
+        edit(&mut store, "t1", |r| r.increment("/n", 1));
+        let outcome = outcome(counter, Status::Applied, counter, Shown::AsPredicted);
+        let settled = [Settled::Outcome { outcome, asked: Vec::new() }];
+        store.handle_settled(&client, &settled, Some(Position(0))).unwrap();
+    }
+    edit(&mut store, "t1", |r| r.increment("/n", 10));
+    store.handle_backed_up(Position(1)).unwrap();
+    assert_eq!((store.kept_counts(), store.counts()), ((2, 0), (1, 0)));
+    shows(&store, 13);
+    // The hub is another one, which lacks the latter two.
+    assert!(store.handle_incarnation(next, &client, backed_up(1)).unwrap());
+    assert_eq!((store.kept_counts(), store.counts()), ((0, 0), (3, 0)));
+    shows(&store, 13);
+    drop(store);
+    let mut store = open(&file);
+    shows(&store, 13);
+    let waiting = store.rows().waiting(&client, 0, 10).unwrap();
+    let counters: Vec<u64> = waiting.iter().map(|queued| queued.operation.counter).collect();
+    assert_eq!(counters, [2, 3, 4], "in their old order");
+    assert!(!store.handle_incarnation(next, &client, backed_up(1)).unwrap(), "once");
+    for (counter, n) in [(2, 2), (3, 3), (4, 13)] {
+        let record = Shown::Record(Some(fields(&format!(r#"{{"n":{n}}}"#))));
+        let outcome = outcome(counter, Status::Merged, counter, record);
+        let settled = [Settled::Outcome { outcome, asked: Vec::new() }];
+        store.handle_settled(&client, &settled, Some(Position(1))).unwrap();
+        shows(&store, 13);
+    }
+    assert_eq!(
+        (store.kept_counts(), store.counts()),
+        ((3, 0), (0, 0)),
+        "until this one is backed up"
+    );
 }
 
 #[test]
