@@ -173,3 +173,37 @@ fn a_kill_under_load_loses_nothing_that_was_acknowledged() {
         assert_eq!(serving.ends(), 0);
     }
 }
+
+#[test]
+fn a_machine_that_is_lost_is_made_again_of_the_folder_of_its_backup() {
+    let desk = Desk::new();
+    let serving = Serving::start(&desk, &["--backup-to", "backup"]);
+    let push = |op: u64| {
+        let set = json!({ "op": op, "entity": "tasks", "id": format!("t{op}"),
+            "at": "2026-11-20T10:00:00.000Z", "set": { "/n": op } });
+        let push = json!({ "client": "phone", "ops": [set] });
+        serving.ask("POST", "/v1/push", &push).unwrap().1
+    };
+    assert_eq!(push(1)["results"][0]["status"], "applied");
+    // Until the hub says that it is backed up.
+    let mut op = 1;
+    let answer = loop {
+        std::thread::sleep(Duration::from_millis(500));
+        op += 1;
+        let answer = push(op);
+        if answer["backed_up"].as_u64().unwrap() > 0 {
+            break answer;
+        }
+    };
+    serving.signal(Signal::KILL);
+    serving.ends();
+    std::fs::remove_dir_all(desk.path(".syncline")).unwrap();
+    desk.run("restore --from backup/default --state .syncline").exits(0);
+    let serving = Serving::start(&desk, &["--backup-to", "backup"]);
+    for at in 1..=answer["backed_up"].as_u64().unwrap() {
+        let read = serving.ask("GET", &format!("/v1/entities/tasks/records/t{at}"), &json!({}));
+        assert_eq!(read.unwrap().1["record"], json!({ "n": at }), "it was told to be backed up");
+    }
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
+}
