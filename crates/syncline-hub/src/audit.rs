@@ -12,11 +12,13 @@ use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Transaction, commitment_of};
 use syncline_model::id::{EntityName, Position, RecordId};
 use syncline_model::json::Object;
+use syncline_store::Read;
 
 use crate::error::HubError;
 use crate::hub::Hub;
 use crate::request::Actor;
 use crate::runs::decode_entry;
+use crate::view::for_each;
 
 /// A proof that the hub recorded one change of one record.
 #[derive(Clone, Debug)]
@@ -33,34 +35,42 @@ pub struct ChangeProof {
     pub position: u64,
 }
 
-impl Hub {
-    /// Verifies the audit from its first entry to its head, together with the log.
-    ///
-    /// # Errors
-    ///
-    /// [`HubError::Audit`] names the first damaged entry.
-    pub fn audit_verify(&self) -> Result<Head, HubError> {
-        Ok(self.audit_verify_at(0)?.0)
+/// The audit and the log as of one moment.
+pub(crate) struct AuditView<'r>(pub(crate) &'r dyn Read);
+
+impl AuditView<'_> {
+    /// Returns the tree over all entries.
+    fn frontier(&self) -> Result<Frontier, HubError> {
+        match self.0.get(&Key::Meta(facts::AUDIT_FRONTIER))? {
+            Some(bytes) => Frontier::decode(&bytes)
+                .map_err(|_| damage_at("the frontier", "AUDIT_DAMAGED_HEAD")),
+            None => Ok(Frontier::new()),
+        }
     }
 
-    /// Verifies the audit as [`Hub::audit_verify`] does, and answers beside its head the one that it
-    /// had with `size` entries; `None` if it has fewer.
-    ///
-    /// # Errors
-    ///
-    /// As [`Hub::audit_verify`].
-    pub fn audit_verify_at(&self, size: u64) -> Result<(Head, Option<Head>), HubError> {
-        let stored = self.store.get(&Key::Meta(facts::AUDIT_HEAD))?;
+    /// Returns the head over all entries.
+    pub(crate) fn head(&self) -> Result<Head, HubError> {
+        Ok(self.frontier()?.head())
+    }
+
+    fn for_each(
+        &self,
+        scan: &Scan,
+        row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
+    ) -> Result<(), HubError> {
+        for_each(self.0, scan, row)
+    }
+
+    /// Verifies it from its first entry to its head, together with the log, and answers beside its
+    /// head the one that it had with `size` entries; `None` if it has fewer.
+    pub(crate) fn verify_at(&self, size: u64) -> Result<(Head, Option<Head>), HubError> {
+        let stored = self.0.get(&Key::Meta(facts::AUDIT_HEAD))?;
         let text = stored.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
         let head = match text {
             Some(text) => text.parse().map_err(|_| damage_at("the head", "AUDIT_DAMAGED_HEAD"))?,
             None => Frontier::new().head(),
         };
-        let frontier = match self.store.get(&Key::Meta(facts::AUDIT_FRONTIER))? {
-            Some(bytes) => Frontier::decode(&bytes)
-                .map_err(|_| damage_at("the frontier", "AUDIT_DAMAGED_HEAD"))?,
-            None => Frontier::new(),
-        };
+        let frontier = self.frontier()?;
         let commitments = self.commitments()?;
         let mut verifier = Verifier::new(frontier, &head).map_err(damaged)?;
         let mut then = (size == 0).then(|| verifier.seen().head());
@@ -102,10 +112,10 @@ impl Hub {
     /// # Errors
     ///
     /// [`HubError::Row`] if one cannot be read.
-    pub fn audit_entries(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, HubError> {
+    pub(crate) fn entries(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, HubError> {
         let mut entries = Vec::new();
         let mut failed = false;
-        self.store.scan(&Scan::Audit { from }, None, limit, &mut |_, bytes| {
+        self.0.scan(&Scan::Audit { from }, None, limit, &mut |_, bytes| {
             match StoredEntry::decode(bytes) {
                 Ok(stored) => entries.push(stored.entry().clone()),
                 Err(_) => failed = true,
@@ -120,7 +130,7 @@ impl Hub {
     /// # Errors
     ///
     /// [`HubError::ChangeNotFound`] if there is no such change.
-    pub fn audit_prove(
+    pub(crate) fn prove(
         &self,
         entity: &EntityName,
         id: &RecordId,
@@ -148,7 +158,7 @@ impl Hub {
         let batch = commitments.get(of_run.as_str()).ok_or_else(missing)?;
         let own = commitment_of(&entry).map_err(|_| HubError::Row { table: "log" })?;
         let at = batch.iter().position(|hash| *hash == own).ok_or_else(missing)?;
-        let entries = self.audit_entries(0, usize::MAX)?;
+        let entries = self.entries(0, usize::MAX)?;
         let leaves: Vec<Hash> = entries.iter().map(AuditEntry::leaf_hash).collect();
         let holder = entries
             .iter()
@@ -162,12 +172,56 @@ impl Hub {
             entry.after.as_ref().map(digest),
         );
         let facts = facts.map_err(|_| HubError::Row { table: "log" })?;
-        let head = self.frontier.head();
+        let head = self.frontier()?.head();
         let nodes = &mut leaves_only(&leaves);
         let proof =
             RecordProof::build(entry.salt, batch, at as u64, holder.leaf(), head.size, nodes);
         let proof = proof.map_err(|_| damage_at("the tree", "AUDIT_DAMAGED_ROOT"))?;
         Ok(ChangeProof { proof, facts, head, entry: holder.index(), position: position.0 })
+    }
+}
+
+impl Hub {
+    /// Verifies the audit from its first entry to its head, together with the log.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Audit`] names the first damaged entry.
+    pub fn audit_verify(&self) -> Result<Head, HubError> {
+        Ok(self.audit_verify_at(0)?.0)
+    }
+
+    /// Verifies the audit as [`Hub::audit_verify`] does, and answers beside its head the one that it
+    /// had with `size` entries; `None` if it has fewer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::audit_verify`].
+    pub fn audit_verify_at(&self, size: u64) -> Result<(Head, Option<Head>), HubError> {
+        AuditView(&*self.store).verify_at(size)
+    }
+
+    /// Returns entries of the audit from one on, at most `limit`.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if one cannot be read.
+    pub fn audit_entries(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, HubError> {
+        AuditView(&*self.store).entries(from, limit)
+    }
+
+    /// Proves the latest change of a record, or the one that a run brought.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::ChangeNotFound`] if there is no such change.
+    pub fn audit_prove(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+        run: Option<&str>,
+    ) -> Result<ChangeProof, HubError> {
+        AuditView(&*self.store).prove(entity, id, run)
     }
 
     /// Adds an entry to the audit that changes no record, such as a refusal.

@@ -1,6 +1,7 @@
 //! Why a hub could not do what it was asked to.
 
 use syncline_model::codec::DecodeError;
+use syncline_model::limits::SCHEMA_VERSIONS_MAX;
 use syncline_policy::SafetyStop;
 use syncline_store::StoreError;
 use syncline_store::backup::BackupError;
@@ -147,6 +148,23 @@ pub enum HubError {
         /// The users and roles who may decide it.
         approvers: Vec<String>,
     },
+    /// A schema is not understood.
+    #[error("the schema is not understood at `{}`: {reason}", at.escape_debug())]
+    SchemaMalformed {
+        /// Where, as a JSON pointer into the schema.
+        at: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A schema does not take what writers of the version before send.
+    #[error("in {count} place(s) the schema does not take what older writers send")]
+    SchemaBreaks {
+        /// In how many places.
+        count: usize,
+    },
+    /// There are as many versions of a schema as there may be.
+    #[error("an entity has at most {SCHEMA_VERSIONS_MAX} versions of its schema")]
+    SchemasFull,
     /// The person asked to stop; nothing was written.
     #[error("stopped before anything was written")]
     Cancelled,
@@ -188,6 +206,9 @@ impl HubError {
             Self::ConflictStale { .. } => "CONFLICT_STALE",
             Self::DecisionUnfit { .. } => "DECISION_UNFIT",
             Self::ApprovalNeeded { .. } => "APPROVAL_NEEDED",
+            Self::SchemaMalformed { .. } => "SCHEMA_MALFORMED",
+            Self::SchemaBreaks { .. } => "SCHEMA_INCOMPATIBLE",
+            Self::SchemasFull => "SCHEMA_TOO_MANY_VERSIONS",
             Self::Cancelled => "CANCELLED",
             Self::ClockExhausted => "CLOCK_EXHAUSTED",
             Self::Random => "RANDOM_UNAVAILABLE",

@@ -29,6 +29,7 @@ mod outcome;
 mod place;
 mod request;
 mod runs;
+mod schemas;
 pub mod served;
 mod sync;
 mod twins;
@@ -50,6 +51,7 @@ pub use outcome::{
 };
 pub use place::Place;
 pub use request::{Actor, FileDomain, FileEntity, Progress, Silent, SyncRequest};
+pub use schemas::{Registered, SchemaRow};
 pub use sync::timestamp;
 pub use syncline_store::backup::{At as RestoreAt, Backup, Health as BackupHealth};
 pub use writer::{Handle, Pending, Writer, WriterError};

@@ -82,6 +82,12 @@ const _: () = assert!(PAST_ENTRIES_AT_ONCE < PAST_ENTRIES_MAX);
 /// Most conflicts in one answer.
 pub const CONFLICTS_LISTED_MAX: usize = 1_000;
 
+/// Longest schema of an entity, in bytes.
+pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
+
+/// Rows that are looked at for one page of a list whose rows are few among others.
+pub const SIFTED_ROWS_MAX: usize = 10_000;
+
 /// Most conflicts that are decided at once: each is a transaction, during which others wait.
 pub const CONFLICTS_AT_ONCE_MAX: usize = 100;
 

@@ -36,17 +36,9 @@ impl View<'_> {
     pub(crate) fn for_each(
         &self,
         scan: &Scan,
-        mut row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
+        row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
     ) -> Result<(), HubError> {
-        let mut failed = None;
-        self.rows.scan(scan, None, usize::MAX, &mut |key, value| match row(key, value) {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => {
-                failed = Some(error);
-                ControlFlow::Break(())
-            }
-        })?;
-        failed.map_or(Ok(()), Err)
+        for_each(self.rows, scan, row)
     }
 
     /// Returns whether a stretch holds no row.
@@ -58,4 +50,21 @@ impl View<'_> {
         })?;
         Ok(empty)
     }
+}
+
+/// Shows every row of a stretch to `row`, in its order, until it fails.
+pub(crate) fn for_each(
+    rows: &dyn Read,
+    scan: &Scan,
+    mut row: impl FnMut(&Key, &[u8]) -> Result<(), HubError>,
+) -> Result<(), HubError> {
+    let mut failed = None;
+    rows.scan(scan, None, usize::MAX, &mut |key, value| match row(key, value) {
+        Ok(()) => ControlFlow::Continue(()),
+        Err(error) => {
+            failed = Some(error);
+            ControlFlow::Break(())
+        }
+    })?;
+    failed.map_or(Ok(()), Err)
 }

@@ -59,5 +59,8 @@ pub const SCHEMA_STEPS_MAX: usize = 1_000;
 /// Most pairs of values that one step maps.
 pub const SCHEMA_PAIRS_MAX: usize = 1_000;
 
+/// Most differences between two schemas that are told.
+pub const SCHEMA_FINDINGS_MAX: usize = 100;
+
 /// Most versions of one entity's schema. A way between two is looked for among all of them.
 pub const SCHEMA_VERSIONS_MAX: usize = 256;

@@ -92,6 +92,8 @@ pub(crate) struct Desk {
     pub(crate) keys: Keys,
     /// One of them is held while a record is read and then written.
     turns: Vec<AsyncMutex<()>>,
+    /// Held while all of the log is read to prove something.
+    pub(crate) proving: AsyncMutex<()>,
     /// Moves with the end of the log.
     pub(crate) end: watch::Receiver<Position>,
     /// How the backup stands, if there is one.
@@ -278,6 +280,7 @@ fn desk(
         writers: Writers::new(),
         keys: Keys::default(),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
+        proving: AsyncMutex::default(),
         end,
         backup,
         backed_up,

@@ -24,6 +24,7 @@
 
 mod access;
 mod asked;
+mod asyncapi;
 mod body;
 mod coding;
 mod document;

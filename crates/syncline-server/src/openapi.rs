@@ -46,6 +46,7 @@ const PATH_PARAMETERS: &[Parameter] = &[
     Parameter { name: "entity", schema: "EntityName", about: "A type of record" },
     Parameter { name: "id", schema: "RecordId", about: "Which record" },
     Parameter { name: "conflict", schema: "ConflictId", about: "Which conflict" },
+    Parameter { name: "run", schema: "RunName", about: "The name of a run, or its id" },
     Parameter { name: "token", schema: "TokenId", about: "The id of an access token" },
     Parameter { name: "code", schema: "Code", about: "The code of a problem" },
 ];
@@ -61,8 +62,6 @@ pub(crate) fn document() -> Json {
             item.insert(route.method.as_str().to_ascii_lowercase(), operation(route));
         }
     }
-    let schemas = syncline_model::json::parse(SCHEMAS.as_bytes());
-    let schemas = schemas.expect("invariant: the schemas are JSON");
     let bearer = object([("type", "http".into()), ("scheme", "bearer".into())]);
     object([
         ("openapi", "3.1.0".into()),
@@ -81,14 +80,20 @@ pub(crate) fn document() -> Json {
                 ("securitySchemes", object([("token", bearer)])),
                 ("headers", headers()),
                 ("responses", problems()),
-                ("schemas", schemas),
+                ("schemas", schemas()),
             ]),
         ),
     ])
 }
 
+/// Returns the schemas of bodies and answers.
+pub(crate) fn schemas() -> Json {
+    let schemas = syncline_model::json::parse(SCHEMAS.as_bytes());
+    schemas.expect("invariant: the schemas are JSON")
+}
+
 /// Returns a reference to a part of the document.
-fn reference(part: &str, name: &str) -> Json {
+pub(crate) fn reference(part: &str, name: &str) -> Json {
     object([("$ref", format!("#/components/{part}/{name}").into())])
 }
 

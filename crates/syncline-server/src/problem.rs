@@ -77,6 +77,8 @@ pub(crate) enum Refusal {
     HubNameInvalid,
     /// There is a hub of that name.
     HubExists,
+    /// There is no such version of a schema.
+    SchemaUnknown,
     /// There is no page of that code.
     PageUnknown,
     /// The hub has not come so far yet.
@@ -114,6 +116,7 @@ impl Refusal {
             Self::TokensFull => "ACCESS_TOKENS_FULL",
             Self::HubNameInvalid => "HUB_NAME_INVALID",
             Self::HubExists => "HUB_EXISTS",
+            Self::SchemaUnknown => "SCHEMA_VERSION_UNKNOWN",
             Self::PageUnknown => "PAGE_UNKNOWN",
             Self::HubBehind => "HUB_BEHIND",
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
@@ -126,9 +129,11 @@ impl Refusal {
                 StatusCode::UNAUTHORIZED
             }
             Self::NotPermitted | Self::OriginForbidden => StatusCode::FORBIDDEN,
-            Self::RouteUnknown | Self::RecordNotFound | Self::TokenUnknown | Self::PageUnknown => {
-                StatusCode::NOT_FOUND
-            }
+            Self::RouteUnknown
+            | Self::RecordNotFound
+            | Self::TokenUnknown
+            | Self::SchemaUnknown
+            | Self::PageUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
             Self::QueryInvalid | Self::HeaderInvalid | Self::BodyInvalid | Self::HubNameInvalid => {
                 StatusCode::BAD_REQUEST

@@ -10,8 +10,10 @@
 //! | follow changes | [`Served::page`], [`Paged`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
 //! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
+//! | log, audit, runs, what was refused, schemas | [`Served::log`], [`DeadLetter`] |
 //! | what can go wrong | [`ServeError`] |
 
+mod books;
 mod checks;
 mod conflicts;
 mod desk;
@@ -23,6 +25,7 @@ mod read;
 mod serving;
 mod watch;
 
+pub use books::{DeadLetter, Listed};
 pub use conflicts::ConflictList;
 pub use desk::{Foreseen, Together};
 pub use error::ServeError;

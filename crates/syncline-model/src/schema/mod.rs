@@ -13,6 +13,7 @@
 //! | what a migration may do | [`Step`] |
 //! | how a record or a change gets from one version to another | [`Migrations::chain`], [`Chain`] |
 //! | whether a change may be applied now | [`Migrations::readiness`] |
+//! | whether two versions agree | [`compare`], [`Finding`] |
 //! | how migrations are written in JSON | [`Migration::from_json`] |
 //!
 //! # What this module promises
@@ -30,7 +31,7 @@
 //! # Not built
 //!
 //! Splitting and joining texts (not invertible: `"A B"` + `"C"`), mapping two values to one,
-//! renaming inside the elements of arrays, and telling by two JSON Schemas whether they agree.
+//! renaming inside the elements of arrays.
 //!
 //! # Example
 //!
@@ -54,6 +55,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod agreement;
 mod form;
 mod identity;
 mod migration;
@@ -65,6 +67,7 @@ mod value;
 #[cfg(test)]
 mod tests;
 
+pub use agreement::{Breaks, Finding, SchemaError, check_schema, compare};
 pub use form::{FORMAT_VERSION, FormError};
 pub use identity::{SchemaId, SchemaVersion};
 pub use migration::{DefineError, MigrateError, Migration};

@@ -10,8 +10,8 @@ use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 
 use super::answer::{Answer, json, replayed};
-use super::pull;
 use super::records::Key as RequestKey;
+use super::{pull, schemas};
 use crate::asked::Asked;
 use crate::document::texts;
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
@@ -53,7 +53,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
 pub(super) async fn show(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let row = asked.state.blocking(move || served.conflict(&id)).await??;
-    let context = context(&asked, &row);
+    let context = context(&asked, &row).await?;
     let mut document = one(&asked, row).await?;
     document.insert("context", context);
     json(StatusCode::OK, &document.into())
@@ -122,15 +122,27 @@ async fn one(asked: &Asked, row: ConflictRow) -> Result<Object, Problem> {
     described.pop().ok_or_else(|| Refusal::ServerFault.into())
 }
 
-/// Returns what a person should know of the field, without a value of the record.
-fn context(asked: &Asked, row: &ConflictRow) -> Object {
+/// Returns what a person should know of the field, without a value of the record: how it is merged,
+/// and what the registered schema says of it.
+async fn context(asked: &Asked, row: &ConflictRow) -> Result<Object, Problem> {
     let mut context = Object::new();
+    let path = &row.conflict.path;
     if let Some(rules) = asked.desk.served.entities().rules(&row.entity) {
-        let path = &row.conflict.path;
         context.insert("shape", rules.shape(path).as_str());
         context.insert("rule", rules.rule(path).as_str());
     }
-    context
+    let (served, entity) = (asked.desk.served.clone(), row.entity.clone());
+    let schema = asked.state.blocking(move || served.schema(&entity, None)).await??;
+    if let Some(schema) = schema {
+        let steps: Vec<_> = path.segments().collect();
+        let steps: Vec<&str> = steps.iter().map(AsRef::as_ref).collect();
+        for (name, steps) in [("entity", &[][..]), ("field", &steps[..])] {
+            if let Some(about) = schemas::about(&schema.schema, steps) {
+                context.insert(name, about);
+            }
+        }
+    }
+    Ok(context)
 }
 
 /// Reads a choice: one of `take`, `value`, `both`, `keep` and `delete`.

@@ -113,6 +113,11 @@ pub(super) async fn openapi(_asked: Asked) -> Answer {
     json(StatusCode::OK, &crate::openapi::document())
 }
 
+/// The description of what is streamed.
+pub(super) async fn asyncapi(_asked: Asked) -> Answer {
+    json(StatusCode::OK, &crate::asyncapi::document())
+}
+
 /// The page of a code.
 pub(super) async fn problem(asked: Asked) -> Answer {
     match pages::page(asked.param("code")) {

@@ -9,9 +9,12 @@
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
+//! | log, audit, runs, domains, what was refused | `books.rs` |
+//! | schemas of entities | `schemas.rs` |
 //! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
 
 mod answer;
+mod books;
 mod conflicts;
 mod desk;
 mod events;
@@ -22,6 +25,7 @@ mod pull;
 mod push;
 mod records;
 mod route;
+mod schemas;
 mod stream;
 mod table;
 mod tokens;

@@ -115,11 +115,13 @@ fn status(error: &ServeError) -> StatusCode {
         ServeError::EntityUnknown | ServeError::ViewUnknown => StatusCode::NOT_FOUND,
         ServeError::TooFarBack { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         _ => match error.code() {
-            "CONFLICT_NOT_FOUND" => StatusCode::NOT_FOUND,
+            "CONFLICT_NOT_FOUND" | "RUN_NOT_FOUND" | "CHANGE_NOT_FOUND" => StatusCode::NOT_FOUND,
             "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,
             "APPROVAL_NEEDED" => StatusCode::FORBIDDEN,
-            "CONFLICT_STALE" => StatusCode::CONFLICT,
-            "DECISION_UNFIT" => StatusCode::UNPROCESSABLE_ENTITY,
+            "CONFLICT_STALE" | "SCHEMA_INCOMPATIBLE" => StatusCode::CONFLICT,
+            "DECISION_UNFIT" | "SCHEMA_MALFORMED" | "SCHEMA_TOO_MANY_VERSIONS" => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             _ if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },

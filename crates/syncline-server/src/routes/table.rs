@@ -1,7 +1,9 @@
 //! The table of the routes.
 
 use super::route::{Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Success};
-use super::{conflicts, desk, events, health, hubs, live, pull, push, records, tokens};
+use super::{
+    books, conflicts, desk, events, health, hubs, live, pull, push, records, schemas, tokens,
+};
 use crate::access::Role;
 
 /// Those who read records.
@@ -14,6 +16,8 @@ const WRITERS: Access = Access::Roles(&[Role::Client, Role::Admin]);
 const REVIEWERS: Access = Access::Roles(&[Role::Reviewer, Role::Admin]);
 /// Those who look after the hub.
 const KEEPERS: Access = Access::Roles(&[Role::Operator, Role::Admin]);
+/// All who have a token.
+const ALL: Access = Access::Roles(&Role::ALL);
 /// Those who say who may do what.
 const ADMINS: Access = Access::Roles(&[Role::Admin]);
 
@@ -141,6 +145,13 @@ pub const TABLE: &[Route] = &[
         answers: &[Success::json(200, "Anything")],
         ..of_server("/openapi.json", Access::Everybody, "openapi", |asked| {
             Box::pin(health::openapi(asked))
+        })
+    },
+    Route {
+        summary: "The description of what is streamed, AsyncAPI 3.0",
+        answers: &[Success::json(200, "Anything")],
+        ..of_server("/asyncapi.json", Access::Everybody, "asyncapi", |asked| {
+            Box::pin(health::asyncapi(asked))
         })
     },
     Route {
@@ -428,6 +439,121 @@ pub const TABLE: &[Route] = &[
             |asked| Box::pin(conflicts::resolve(asked)),
         )
     },
+    Route {
+        summary: "Changes in the order of the log: who, when, which fields; no values",
+        query: &[LIMIT, NEXT],
+        answers: &[Success::json(200, "Log")],
+        problems: &[410],
+        ..of_hub(Method::Get, "/v1/log", REVIEWERS, "log", |asked| Box::pin(books::log(asked)))
+    },
+    Route {
+        summary: "Entries of the audit",
+        query: &[LIMIT, NEXT],
+        answers: &[Success::json(200, "Audit")],
+        problems: &[410],
+        ..of_hub(Method::Get, "/v1/audit", ADMINS, "audit", |asked| Box::pin(books::audit(asked)))
+    },
+    Route {
+        summary: "The head of the audit, to be kept elsewhere",
+        answers: &[Success::json(200, "AuditHead")],
+        ..of_hub(Method::Get, "/v1/audit/head", KEEPERS, "audit_head", |asked| {
+            Box::pin(books::head(asked))
+        })
+    },
+    Route {
+        summary: "Verifies the audit from its first entry to its head; reads all of the log",
+        answers: &[Success::json(200, "AuditVerified")],
+        ..of_hub(Method::Get, "/v1/audit/verify", KEEPERS, "audit_verify", |asked| {
+            Box::pin(books::verify(asked))
+        })
+    },
+    Route {
+        summary: "Proves that a change of a record was recorded; reads all of the log",
+        query: &[
+            parameter("entity", "EntityName", "the type of record; needed"),
+            parameter("id", "RecordId", "which record; needed"),
+            parameter(
+                "run",
+                "RunName",
+                "the id of the run that brought the change; else the latest change",
+            ),
+        ],
+        answers: &[Success::json(200, "AuditProof")],
+        problems: &[404],
+        ..of_hub(Method::Get, "/v1/audit/proof", ADMINS, "audit_proof", |asked| {
+            Box::pin(books::proof(asked))
+        })
+    },
+    Route {
+        summary: "Runs of synchronisations and groups of the writer, the latest first",
+        query: &[LIMIT, NEXT],
+        answers: &[Success::json(200, "Runs")],
+        problems: &[410],
+        ..of_hub(Method::Get, "/v1/runs", KEEPERS, "runs", |asked| Box::pin(books::runs(asked)))
+    },
+    Route {
+        summary: "One run",
+        answers: &[Success::json(200, "Run")],
+        problems: &[404],
+        ..of_hub(Method::Get, "/v1/runs/{run}", KEEPERS, "run", |asked| Box::pin(books::run(asked)))
+    },
+    Route {
+        summary: "Domains that the hub was synchronised with",
+        answers: &[Success::json(200, "Domains")],
+        ..of_hub(Method::Get, "/v1/domains", KEEPERS, "domains", |asked| {
+            Box::pin(books::domains(asked))
+        })
+    },
+    Route {
+        summary: "Operations that were refused for good, as long as the hub knows of them",
+        query: &[parameter("client", "ClientId", "only of this one"), LIMIT, NEXT],
+        answers: &[Success::json(200, "DeadLetters")],
+        problems: &[410],
+        ..of_hub(Method::Get, "/v1/dead-letters", KEEPERS, "dead_letters", |asked| {
+            Box::pin(books::dead_letters(asked))
+        })
+    },
+    Route {
+        summary: "All versions of all schemas, without the schemas",
+        query: &[LIMIT, NEXT],
+        answers: &[Success::json(200, "Schemas")],
+        problems: &[410],
+        ..of_hub(Method::Get, "/v1/schemas", ALL, "schemas", |asked| Box::pin(schemas::list(asked)))
+    },
+    Route {
+        summary: "A version of the schema of an entity, the latest unless another is asked for",
+        query: &[parameter("version", "SchemaVersion", "which version")],
+        answers: &[Success::json(200, "SchemaRow")],
+        problems: &[404],
+        ..of_hub(Method::Get, "/v1/schemas/{entity}", ALL, "schema", |asked| {
+            Box::pin(schemas::get(asked))
+        })
+    },
+    Route {
+        summary: "Registers the next version of the schema of an entity",
+        query: &[parameter("breaking", "Breaking", "`accept`: also if older writers are broken")],
+        bodies: &[Media::json("EntitySchema")],
+        answers: &[
+            Success {
+                about: "It is the latest version already",
+                ..Success::json(200, "SchemaRow")
+            },
+            Success { about: "It is a new version", ..Success::json(201, "SchemaRow") },
+        ],
+        problems: &[409, 422],
+        ..of_hub(Method::Put, "/v1/schemas/{entity}", ADMINS, "schema_register", |asked| {
+            Box::pin(schemas::put(asked))
+        })
+    },
+    Route {
+        summary: "What a schema would break",
+        bodies: &[Media::json("EntitySchema")],
+        answers: &[Success::json(200, "SchemaChecked")],
+        problems: &[422],
+        ..of_hub(Method::Post, "/v1/schemas/{entity}/check", ALL, "schema_check", |asked| {
+            Box::pin(schemas::check(asked))
+        })
+    },
 ];
 
 #[cfg(test)]
@@ -443,7 +569,7 @@ mod tests {
         assert_eq!((names.len(), ways.len()), (TABLE.len(), TABLE.len()));
         let open = TABLE.iter().filter(|route| route.access == Access::Everybody);
         let open: Vec<&str> = open.map(|route| route.name).collect();
-        assert_eq!(open, ["livez", "readyz", "healthz", "openapi", "problem"]);
+        assert_eq!(open, ["livez", "readyz", "healthz", "openapi", "asyncapi", "problem"]);
         for route in TABLE {
             assert!(route.access.roles().contains(&Role::Admin), "{}", route.name);
             assert!(!route.summary.is_empty(), "{}", route.name);

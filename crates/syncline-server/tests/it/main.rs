@@ -9,12 +9,14 @@
 //! | records one by one | `records.rs` |
 //! | conflicts | `conflicts.rs`, `desk.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
+//! | log, audit, runs, what was refused, schemas | `books.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access;
 mod approval;
+mod books;
 mod changes;
 mod conflicts;
 mod desk;
