@@ -6,7 +6,7 @@ use syncline_engine::audit::{Actor, AuditEntry, Details, to_hex};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::Key;
 use syncline_hub::ChangeProof;
-use syncline_model::id::{ClientId, EntityName, Position, RecordId, RunId};
+use syncline_model::id::{ClientId, EntityName, Position, RunId};
 use syncline_model::json::{Json, Object, parse};
 use syncline_protocol::time::format_time;
 
@@ -102,14 +102,7 @@ pub(super) async fn verify(asked: Asked) -> Answer {
 
 /// Proves that the hub recorded a change of a record; the document is that of `syncline audit prove`.
 pub(super) async fn proof(asked: Asked) -> Answer {
-    let needed = |name: &'static str| {
-        let text = asked.query.text(name);
-        text.ok_or_else(|| Refusal::QueryInvalid.because(format!("{name} is missing")))
-    };
-    let unfit =
-        |error: syncline_model::id::IdError| Refusal::QueryInvalid.because(error.to_string());
-    let entity = EntityName::new(needed("entity")?).map_err(unfit)?;
-    let id = RecordId::new(needed("id")?).map_err(unfit)?;
+    let (entity, id) = (asked.entity()?, asked.record_id()?);
     let run = asked.query.text("run").map(str::to_owned);
     // It reads all of the log.
     let _turn = asked.desk.proving.try_lock().map_err(|_| Refusal::ServerBusy)?;

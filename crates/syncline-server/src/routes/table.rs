@@ -469,18 +469,14 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Proves that a change of a record was recorded; reads all of the log",
-        query: &[
-            parameter("entity", "EntityName", "the type of record; needed"),
-            parameter("id", "RecordId", "which record; needed"),
-            parameter(
-                "run",
-                "RunName",
-                "the id of the run that brought the change; else the latest change",
-            ),
-        ],
+        query: &[parameter(
+            "run",
+            "RunName",
+            "the id of the run that brought the change; else the latest change",
+        )],
         answers: &[Success::json(200, "AuditProof")],
         problems: &[404],
-        ..of_hub(Method::Get, "/v1/audit/proof", ADMINS, "audit_proof", |asked| {
+        ..of_hub(Method::Get, "/v1/audit/proof/{entity}/{id}", ADMINS, "audit_proof", |asked| {
             Box::pin(books::proof(asked))
         })
     },

@@ -44,12 +44,11 @@ async fn a_proof_is_for_the_head_that_is_told() {
     let head = house.get("/v1/audit/head").await.is(200).json();
     let verified = house.get("/v1/audit/verify").await.is(200).json();
     assert_eq!((&verified["intact"], &verified["head"]), (&json!(true), &head["head"]));
-    let proof = house.get("/v1/audit/proof?entity=tasks&id=t1").await.is(200).json();
+    let proof = house.get("/v1/audit/proof/tasks/t1").await.is(200).json();
     assert_eq!((&proof["schema"], &proof["head"]), (&json!("audit-proof/1"), &head["head"]));
     assert!(proof["proof"].is_object() && proof["before"].is_null(), "{proof}");
-    let none = house.get("/v1/audit/proof?entity=tasks&id=t2").await;
+    let none = house.get("/v1/audit/proof/tasks/t2").await;
     none.is(404).says("CHANGE_NOT_FOUND");
-    house.get("/v1/audit/proof?entity=tasks").await.is(400).says("QUERY_INVALID");
 }
 
 #[tokio::test(flavor = "multi_thread")]
