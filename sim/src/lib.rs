@@ -13,6 +13,7 @@
 //! | run a seed, twice | [`replay`] |
 //! | the loop of events | [`world`] |
 //! | one hub and its writer | [`ingest`] |
+//! | served hubs and whole clients | [`served`] |
 //! | what goes wrong, and how often | [`swarm`], [`disk`], [`network`] |
 //! | what happened, as seen from outside | [`history`], [`lineage`] |
 //! | defects planted to see that the checks see | [`fault`] |
@@ -34,6 +35,7 @@ pub mod network;
 pub mod random;
 pub mod replay;
 pub mod schema;
+pub mod served;
 pub mod server;
 pub mod store;
 pub mod swarm;

@@ -1,5 +1,5 @@
 //! Runs seeds of the simulation: `syncline-sim [--seed N] [--seeds N] [--first N] [--fault NAME]
-//! [--kind Fleet|Ingest]`.
+//! [--kind Fleet|Ingest|Served]`.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};

@@ -1,8 +1,8 @@
 //! Seeds run twice, and seeds that once failed.
 
 use crate::fault::PlantedFault;
-use crate::ingest;
 use crate::world::{Outcome, run};
+use crate::{ingest, served};
 
 /// What two runs of one seed came to.
 #[derive(Clone, Debug)]
@@ -29,17 +29,20 @@ pub enum Kind {
     Fleet,
     /// One hub and its writer: see [`ingest`](crate::ingest).
     Ingest,
+    /// Served hubs and whole clients: see [`served`](crate::served).
+    Served,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 2] = [Self::Fleet, Self::Ingest];
+    pub const ALL: [Self; 3] = [Self::Fleet, Self::Ingest, Self::Served];
 
     /// Runs the world of a seed twice.
     pub fn run_twice(self, seed: u64) -> Verdict {
         match self {
             Self::Fleet => twice(|| run(seed, None)),
             Self::Ingest => twice(|| ingest::run(seed, None)),
+            Self::Served => twice(|| served::run(seed, None)),
         }
     }
 }

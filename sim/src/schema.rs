@@ -47,6 +47,11 @@ impl Schema {
         }
     }
 
+    /// Returns all entities, sorted.
+    pub fn all(&self) -> Vec<EntityName> {
+        vec![self.contacts.clone(), self.tasks.clone()]
+    }
+
     /// Returns the rules of an entity.
     pub fn rules(&self, entity: &EntityName) -> &EntityRules {
         if *entity == self.tasks { &self.task_rules } else { &self.contact_rules }

@@ -25,10 +25,10 @@ const STORE: &str = "/state/store.log";
 
 /// The wall clock of the machine, which the world moves.
 #[derive(Clone, Debug, Default)]
-pub(super) struct WallClock(Arc<AtomicU64>);
+pub(crate) struct WallClock(Arc<AtomicU64>);
 
 impl WallClock {
-    pub(super) fn set(&self, now_ms: u64) {
+    pub(crate) fn set(&self, now_ms: u64) {
         self.0.store(now_ms, Ordering::SeqCst);
     }
 }
@@ -50,9 +50,9 @@ impl Environment for Surroundings {
 }
 
 /// The place where a hub and its writer run.
-pub(super) struct Desk {
-    pub(super) disk: SimDisk,
-    pub(super) clock: WallClock,
+pub(crate) struct Desk {
+    pub(crate) disk: SimDisk,
+    pub(crate) clock: WallClock,
     random: Random,
     rules: BTreeMap<EntityName, EntityRules>,
     fault: Option<IngestFault>,
@@ -62,7 +62,7 @@ pub(super) struct Desk {
 }
 
 impl Desk {
-    pub(super) fn new(
+    pub(crate) fn new(
         mut random: Random,
         rules: BTreeMap<EntityName, EntityRules>,
         fault: Option<IngestFault>,
@@ -74,12 +74,12 @@ impl Desk {
     }
 
     /// Returns a copy of the store.
-    pub(super) fn backup(&self) -> Option<Vec<u8>> {
+    pub(crate) fn backup(&self) -> Option<Vec<u8>> {
         self.disk.peek(Path::new(STORE))
     }
 
     /// Puts a copy in the place of the store, whose hub must have ended.
-    pub(super) fn restore(&mut self, copy: &[u8]) {
+    pub(crate) fn restore(&mut self, copy: &[u8]) {
         self.disk.poke(Path::new(STORE), copy);
         self.restores += 1;
     }
@@ -89,7 +89,7 @@ impl Desk {
     /// # Errors
     ///
     /// The code of why it does not open.
-    pub(super) fn open(&mut self) -> Result<Hub, &'static str> {
+    pub(crate) fn open(&mut self) -> Result<Hub, &'static str> {
         let of_store = self.fault.and_then(IngestFault::of_store);
         let store = SimStore::open(&self.disk, Path::new(STATE), of_store);
         let store = store.map_err(|error| error.code())?;
@@ -120,7 +120,7 @@ impl Desk {
     }
 
     /// Starts the writer of a hub.
-    pub(super) fn start(&mut self, hub: Hub) {
+    pub(crate) fn start(&mut self, hub: Hub) {
         self.writer = Writer::start(hub, self.rules.clone()).ok();
         // The writer has a thread of its own.
         let planted = fault::planted();
@@ -128,17 +128,17 @@ impl Desk {
     }
 
     /// Returns whether a writer runs.
-    pub(super) const fn is_running(&self) -> bool {
+    pub(crate) const fn is_running(&self) -> bool {
         self.writer.is_some()
     }
 
     /// Ends the writer once all that was submitted is done, and gives its hub back.
-    pub(super) fn stop(&mut self) -> Option<Hub> {
+    pub(crate) fn stop(&mut self) -> Option<Hub> {
         self.writer.take()?.stop().ok()
     }
 
     /// Asks the hub, in the writer's turn.
-    pub(super) fn ask<T: Send + 'static>(
+    pub(crate) fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&mut Hub) -> T + Send + 'static,
     ) -> Option<T> {
@@ -146,7 +146,7 @@ impl Desk {
     }
 
     /// Hands operations to the writer all at once, and returns its answers in their order.
-    pub(super) fn submit(
+    pub(crate) fn submit(
         &self,
         operations: Vec<ClientOperation>,
     ) -> Vec<Result<Answer, WriterError>> {

@@ -14,7 +14,7 @@
 
 mod check;
 mod client;
-mod desk;
+pub(crate) mod desk;
 mod fault;
 mod play;
 

@@ -4,3 +4,4 @@ mod clean;
 mod ingest;
 mod planted;
 mod regressions;
+mod served;

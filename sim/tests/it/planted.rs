@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use syncline_merge::fault::{Fault, with_fault};
+use syncline_protocol::session::fault as session;
 use syncline_sim::fault::PlantedFault;
 use syncline_sim::ingest::{self, IngestFault};
+use syncline_sim::served::{self, ServedFault};
 use syncline_sim::world::{Outcome, run};
 
 /// A fault must be found within so many seeds.
@@ -32,6 +34,14 @@ const FLEET_FAULTS: [(Fault, &str); 15] = [
 
 /// Those that show in worlds of a writer.
 const WRITER_FAULTS: [(Fault, &str); 1] = [(Fault::TokenWithoutOwn, "I7")];
+
+/// Those that show in worlds of served hubs and whole clients.
+const SERVED_FAULTS: [(Fault, &str); 2] =
+    [(Fault::SnapshotSkips, "I7"), (Fault::NumbersShortened, "I15")];
+
+/// Those of the two ends of a connection, which show there too; the protocol's own suite plants the rest.
+const SESSION_FAULTS: [(session::Fault, &str); 2] =
+    [(session::Fault::ResentWithNewCounter, "I7"), (session::Fault::UnansweredForgotten, "I7")];
 
 /// Runs seeds until one shows a fault: it must show by `requirement` first, and the seed be clean
 /// without the fault.
@@ -83,19 +93,39 @@ fn every_fault_below_a_writer_is_found() {
     }
 }
 
+#[test]
+fn every_fault_of_served_hubs_and_their_clients_is_found() {
+    for fault in ServedFault::ALL {
+        let with = |seed| served::run(seed, Some(fault));
+        is_found(&fault, fault.requirement(), with, |seed| served::run(seed, None));
+    }
+    for (fault, requirement) in SERVED_FAULTS {
+        let with = |seed| with_fault(fault, || served::run(seed, None));
+        is_found(&fault, requirement, with, |seed| served::run(seed, None));
+    }
+    for (fault, requirement) in SESSION_FAULTS {
+        let with = |seed| session::with_fault(fault, || served::run(seed, None));
+        is_found(&fault, requirement, with, |seed| served::run(seed, None));
+    }
+}
+
 /// The note names the planted faults by the requirement that each shows by, and leaves none out.
 #[test]
 fn the_note_names_every_planted_fault() {
     const NOTE: &str = include_str!("../../../docs/design/0004-simulation.md");
     let name = |fault: &dyn std::fmt::Debug| {
         let name = format!("{fault:?}");
-        name.trim_start_matches("Store(").trim_end_matches(')').to_owned()
+        let name = name.trim_start_matches("Below(").trim_start_matches("Store(");
+        name.trim_end_matches(')').to_owned()
     };
-    let of_merge = FLEET_FAULTS.iter().chain(&WRITER_FAULTS);
+    let of_merge = FLEET_FAULTS.iter().chain(&WRITER_FAULTS).chain(&SERVED_FAULTS);
+    let of_sessions = SESSION_FAULTS.iter().map(|(fault, requirement)| (name(fault), *requirement));
     let planted: BTreeSet<(String, String)> = of_merge
         .map(|(fault, requirement)| (name(fault), *requirement))
         .chain(PlantedFault::ALL.iter().map(|fault| (name(fault), fault.requirement())))
         .chain(IngestFault::ALL.iter().map(|fault| (name(fault), fault.requirement())))
+        .chain(ServedFault::ALL.iter().map(|fault| (name(fault), fault.requirement())))
+        .chain(of_sessions)
         .map(|(name, requirement)| (requirement.to_owned(), name))
         .collect();
     let rows = NOTE.lines().filter_map(|line| line.strip_prefix("| I"));

@@ -1,0 +1,238 @@
+//! What must hold of served hubs and their clients: while it goes on, and at the end.
+
+use std::collections::BTreeMap;
+
+use syncline_client::{Json, Notice, Query, Record};
+use syncline_hub::served::Limits;
+use syncline_merge::display::Fields;
+use syncline_model::id::Writer;
+use syncline_protocol::change::Content;
+use syncline_protocol::message::Follow;
+
+use super::device::{Own, User, shown, sum_of};
+use super::play::Street;
+use crate::history::RecordKey;
+
+/// A requirement and what was found.
+pub(super) type Finding = (&'static str, String);
+
+/// Looks at a client while it goes on.
+///
+/// - I18: it shows nothing of another hub.
+/// - I7: it shows what its user has written, and what was once shown of sums and sets that only grow.
+/// - I2: nothing is refused.
+pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Finding> {
+    let mark = street.mark;
+    let fields = &street.shared.fields;
+    let user = &mut street.users[index];
+    let Some(device) = &user.device else { return Vec::new() };
+    let client = device.client();
+    let mut findings = Vec::new();
+    for notice in client.notices() {
+        if let Notice::Refused { refusal, id, .. } = notice {
+            findings.push(("I2", format!("{}: {id} is refused: {}", user.name, refusal.code)));
+        }
+    }
+    let records = ["tasks", "contacts"].map(|entity| client.query(&Query::new(entity)));
+    let records: Vec<Record> = records.into_iter().flatten().flatten().collect();
+    for record in &records {
+        let text = record.to_json().to_compact_string();
+        let foreign = |other: &&char| **other != mark && text.contains(&format!("\"{other}-"));
+        if marks.iter().find(foreign).is_some() {
+            let finding = format!("{} shows {} of another hub", user.name, record.id());
+            findings.push(("I18", finding));
+        }
+    }
+    findings.extend(own(user, &records));
+    for ((entity, id, field), value) in
+        fields.iter().filter(|(key, _)| key.2 == format!("/by-{}", user.name))
+    {
+        let is_followed = *entity == "tasks" || user.is_wide;
+        let record = records.iter().find(|record| record.id().as_str() == id);
+        let found = record.and_then(|record| record.text(field));
+        if is_followed && found.as_ref() != Some(value) {
+            let finding = format!("{} wrote {id}{field} and is shown {found:?}", user.name);
+            findings.push((if *entity == "contacts" { "I17" } else { "I7" }, finding));
+        }
+    }
+    if !street.was_restored {
+        findings.extend(grown(user, &records));
+    }
+    findings
+}
+
+/// Compares the records of one writer with what they must show.
+fn own(user: &User, records: &[Record]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for (id, expected) in &user.own {
+        let record = records.iter().find(|record| record.id().as_str() == id);
+        let found = record.map(shown);
+        if found != *expected {
+            let number =
+                |own: &Option<Own>| own.as_ref().and_then(|own| own.get("/x/later").cloned());
+            let rule = if without_number(&found) == without_number(expected)
+                && number(&found).is_some()
+                && number(expected).is_some()
+            {
+                "I15"
+            } else {
+                "I7"
+            };
+            let finding = format!("{} shows {id} as {found:?}, wrote {expected:?}", user.name);
+            findings.push((rule, finding));
+        }
+    }
+    findings
+}
+
+fn without_number(own: &Option<Own>) -> Option<Own> {
+    let mut own = own.clone()?;
+    own.remove("/x/later");
+    Some(own)
+}
+
+/// Checks that what only grows is not shown smaller than before.
+fn grown(user: &mut User, records: &[Record]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let sums: BTreeMap<String, Own> = records
+        .iter()
+        .filter(|record| record.id().as_str().starts_with("sum-"))
+        .map(|record| (record.id().as_str().to_owned(), shown(record)))
+        .collect();
+    let known: Vec<String> = user.shown.keys().chain(sums.keys()).cloned().collect();
+    for id in known {
+        let (sum, tags) = user.shown.entry(id.clone()).or_default();
+        let now = sums.get(&id).cloned().unwrap_or_default();
+        let now_sum = match now.get("/views") {
+            Some(super::device::OwnValue::Sum(sum)) => *sum,
+            _ => 0,
+        };
+        let now_tags = match now.get("/tags") {
+            Some(super::device::OwnValue::Tags(tags)) => tags.clone(),
+            _ => Default::default(),
+        };
+        if now_sum < *sum || !now_tags.is_superset(tags) {
+            let finding =
+                format!("{} was shown {id} with {sum} and then with {now_sum}", user.name);
+            findings.push(("I7", finding));
+        }
+        (*sum, *tags) = (now_sum, now_tags);
+    }
+    findings
+}
+
+/// Checks everything once nothing goes wrong any more and time has passed.
+pub(super) fn at_the_end(street: &mut Street, marks: &[char]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    for index in 0..street.users.len() {
+        findings.extend(look(street, index, marks));
+    }
+    for user in &street.users {
+        let waiting = user.device.as_ref().map_or(1, |device| device.client().status().pending);
+        if waiting > 0 {
+            findings.push(("I21", format!("{} still waits for {waiting} answer(s)", user.name)));
+        }
+    }
+    if !findings.is_empty() {
+        return findings;
+    }
+    findings.extend(sums(street));
+    for user in &street.users {
+        findings.extend(converged(street, user));
+    }
+    findings
+}
+
+/// Returns what the hub shows a viewer.
+fn hub_shows(street: &Street, viewer: &Writer, entities: &[&str]) -> BTreeMap<RecordKey, Fields> {
+    let mut all = BTreeMap::new();
+    let wanted = street.schema.all().into_iter();
+    let wanted = wanted.filter(|entity| entities.contains(&entity.as_str())).collect();
+    let mut follow = Follow::entities(wanted);
+    while let Ok(page) = street.house.page(&follow, viewer, Limits::default()) {
+        for change in page.changes {
+            let key = (change.entity, change.id);
+            match change.content {
+                Content::Record(fields) => drop(all.insert(key, fields)),
+                _ => drop(all.remove(&key)),
+            }
+        }
+        follow = follow.at(Some(page.cursor));
+        if !page.more {
+            break;
+        }
+    }
+    all
+}
+
+/// I2 and I6: sums, sets and fields of one writer are exactly what was written; I17: also where
+/// somebody followed a record for a while only.
+fn sums(street: &Street) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let viewer = Writer::new("nobody").expect("invariant: a word is a name");
+    let shows = hub_shows(street, &viewer, &["tasks", "contacts"]);
+    let by_name: BTreeMap<(String, String), &Fields> = shows
+        .iter()
+        .map(|((entity, id), fields)| {
+            ((entity.as_str().to_owned(), id.as_str().to_owned()), fields)
+        })
+        .collect();
+    let value = |entity: &str, id: &str, field: &str| {
+        let fields = by_name.get(&(entity.to_owned(), id.to_owned()))?;
+        let (_, leaf) = fields.iter().find(|(path, _)| path.as_str() == field)?;
+        Some(leaf.to_json())
+    };
+    for ((entity, id, field), written) in &street.shared.fields {
+        let found = value(entity, id, field);
+        if found.as_ref().and_then(Json::as_str) != Some(written) {
+            let rule = if *entity == "contacts" { "I17" } else { "I2" };
+            let finding = format!("{id}{field} is {found:?} and {written} was written last");
+            findings.push((rule, finding));
+        }
+    }
+    for (id, expected) in &street.shared.sums {
+        let found = match value("tasks", id, "/views") {
+            Some(Json::Number(number)) => sum_of(&number),
+            _ => 0,
+        };
+        if found != *expected {
+            let rule = if found > *expected { "I6" } else { "I2" };
+            findings.push((rule, format!("{id} has {found} and {expected} was added")));
+        }
+    }
+    for (id, expected) in &street.shared.tags {
+        let found = match value("tasks", id, "/tags") {
+            Some(Json::Array(tags)) => {
+                tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()
+            }
+            _ => std::collections::BTreeSet::new(),
+        };
+        if found != *expected {
+            findings.push(("I2", format!("{id} has {} of {} tags", found.len(), expected.len())));
+        }
+    }
+    findings
+}
+
+/// I1: a client shows what its hub shows it.
+fn converged(street: &Street, user: &User) -> Vec<Finding> {
+    let Some(device) = &user.device else { return Vec::new() };
+    let client = device.client();
+    let entities: &[&str] = if user.is_wide { &["tasks", "contacts"] } else { &["tasks"] };
+    let viewer = Writer::from(&client.id());
+    let hub = hub_shows(street, &viewer, entities);
+    let records = entities.iter().flat_map(|entity| client.query(&Query::new(entity)));
+    let held: BTreeMap<RecordKey, Fields> = records
+        .flatten()
+        .map(|record| ((record.entity().clone(), record.id().clone()), record.fields().clone()))
+        .collect();
+    let keys: std::collections::BTreeSet<&RecordKey> = hub.keys().chain(held.keys()).collect();
+    let differs = keys.into_iter().filter(|key| hub.get(*key) != held.get(*key));
+    differs
+        .map(|key| {
+            let (here, there) = (held.get(key), hub.get(key));
+            let finding = format!("{} of {} is {here:?}, at the hub {there:?}", key.1, user.name);
+            ("I1", finding)
+        })
+        .collect()
+}

@@ -1,0 +1,306 @@
+//! A client, its file and its clock, and what its user has done with it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use syncline_client::simulated::{Device, Machine, set_machine};
+use syncline_client::{Client, ClientError, Edit, Json, Number, Options, Record};
+
+use super::line::Line;
+use crate::random::Random;
+use crate::world::EPOCH_MS;
+
+/// Records of each kind that a user draws from.
+const RECORDS: u64 = 3;
+
+/// A record that one user alone writes, as it must be shown.
+pub(super) type Own = BTreeMap<&'static str, OwnValue>;
+
+/// A value of such a record.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum OwnValue {
+    /// As it is written, digit for digit.
+    Text(String),
+    Sum(i64),
+    Tags(BTreeSet<String>),
+}
+
+/// What all users together have done to the records that they share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// By record: what was added to its sum.
+    pub(super) sums: BTreeMap<String, i64>,
+    /// By record: the elements that were added.
+    pub(super) tags: BTreeMap<String, BTreeSet<String>>,
+    /// By entity, record and field: the last value that the only writer of the field has written.
+    pub(super) fields: BTreeMap<(&'static str, String, String), String>,
+}
+
+/// A client and its user.
+pub(super) struct User {
+    pub(super) name: String,
+    path: PathBuf,
+    /// The client while it runs.
+    pub(super) device: Option<Device>,
+    pub(super) line: Option<Line>,
+    /// When an attempt to connect is answered.
+    pub(super) connects_ms: Option<u64>,
+    /// Until when no attempt to connect succeeds.
+    pub(super) blocked_ms: u64,
+    /// Whether something has happened since its last turn.
+    pub(super) is_woken: bool,
+    /// Whether it follows all entities, and not only tasks.
+    pub(super) is_wide: bool,
+    begun_ms: u64,
+    /// How far its clock is ahead, in milliseconds; behind where it is negative.
+    pub(super) skew_ms: i64,
+    random: u64,
+    /// A letter of its hub, in all that its users write.
+    mark: char,
+    value_next: u64,
+    pub(super) own: BTreeMap<String, Option<Own>>,
+    /// The most that was ever shown of shared records.
+    pub(super) shown: BTreeMap<String, (i64, BTreeSet<String>)>,
+}
+
+impl User {
+    pub(super) fn new(name: String, path: PathBuf, mark: char, random: &mut Random) -> Self {
+        const DAY_MS: i64 = 86_400_000;
+        let skews = [0, 0, 0, 3 * DAY_MS, -3 * DAY_MS, 3_650 * DAY_MS, -3_650 * DAY_MS];
+        Self {
+            name,
+            path,
+            device: None,
+            line: None,
+            connects_ms: None,
+            blocked_ms: 0,
+            is_woken: true,
+            is_wide: random.chance(500),
+            begun_ms: 0,
+            skew_ms: random.pick(&skews).copied().unwrap_or_default(),
+            random: random.next(),
+            mark,
+            value_next: 0,
+            own: BTreeMap::new(),
+            shown: BTreeMap::new(),
+        }
+    }
+
+    /// Runs something on the machine of this user.
+    pub(super) fn on_machine<T>(&mut self, now_ms: u64, body: impl FnOnce(&mut Self) -> T) -> T {
+        let machine = Machine {
+            now_ms: (EPOCH_MS + now_ms).saturating_add_signed(self.skew_ms),
+            elapsed_ms: now_ms - self.begun_ms,
+            random: self.random,
+        };
+        set_machine(Some(machine));
+        let answer = body(self);
+        self.random = set_machine(None).map_or(self.random, |machine| machine.random);
+        answer
+    }
+
+    /// Starts the client on its file.
+    pub(super) fn start(&mut self, now_ms: u64) -> Result<(), ClientError> {
+        self.begun_ms = now_ms;
+        let entities: &[&str] = if self.is_wide { &["contacts", "tasks"] } else { &["tasks"] };
+        let options = Options::offline(&self.path).client_id(&self.name);
+        let options = options.entities(entities.iter().copied());
+        let device = self.on_machine(now_ms, |_| Device::open(options))?;
+        self.device = Some(device);
+        self.is_woken = true;
+        Ok(())
+    }
+
+    /// Returns when the client wants its next turn.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        let deadline = self.device.as_ref().and_then(Device::deadline_ms);
+        let deadline = deadline.map(|at_ms| at_ms.saturating_add(self.begun_ms));
+        [deadline, self.connects_ms].into_iter().flatten().min()
+    }
+
+    /// Does some edit; answers a word for it.
+    pub(super) fn edit(
+        &mut self,
+        now_ms: u64,
+        random: &mut Random,
+        shared: &mut Shared,
+    ) -> Result<&'static str, ClientError> {
+        self.is_woken = true;
+        let number = random.below(RECORDS);
+        match random.below(10) {
+            0..4 => self.edit_own(now_ms, random, number),
+            4..7 => self.edit_shared(now_ms, random, number, shared),
+            7 if self.is_wide => self.edit_contact(now_ms, number, shared),
+            _ => self.edit_mixed(now_ms, random, number),
+        }
+    }
+
+    fn value(&mut self) -> String {
+        self.value_next += 1;
+        format!("{}-{}-{}", self.mark, self.name, self.value_next)
+    }
+
+    fn with_client<T>(
+        &mut self,
+        now_ms: u64,
+        body: impl FnOnce(&Client) -> Result<T, ClientError>,
+    ) -> Result<T, ClientError> {
+        self.on_machine(now_ms, |user| match &user.device {
+            Some(device) => body(device.client()),
+            None => Err(ClientError::Closed),
+        })
+    }
+
+    /// Edits a record that nobody else writes.
+    fn edit_own(
+        &mut self,
+        now_ms: u64,
+        random: &mut Random,
+        number: u64,
+    ) -> Result<&'static str, ClientError> {
+        let id = format!("own-{}-{number}", self.name);
+        if random.chance(120) {
+            self.with_client(now_ms, |client| client.delete("tasks", &id))?;
+            self.own.insert(id, None);
+            return Ok("delete of its own");
+        }
+        let value = self.value();
+        let digits = ["1.50", "2e3", "10000000000000000000001", "0.1000", "7"];
+        let digits = random.pick(&digits).copied().unwrap_or("7");
+        let by = i64::try_from(random.between(1, 9)).unwrap_or(1);
+        let kind = random.below(5);
+        let edit = |r: Edit| match kind {
+            0 => r.set("/title", value.as_str()),
+            1 => r.set("/x/later", number_of(digits)),
+            2 => r.set("/stage", value.as_str()),
+            3 => r.increment("/views", by),
+            _ => r.add("/tags", value.as_str()),
+        };
+        self.with_client(now_ms, |client| client.edit("tasks", &id, edit))?;
+        let own = self.own.entry(id).or_default().get_or_insert_default();
+        match kind {
+            0 => drop(own.insert("/title", OwnValue::Text(format!("\"{value}\"")))),
+            1 => drop(own.insert("/x/later", OwnValue::Text(digits.to_owned()))),
+            2 => drop(own.insert("/stage", OwnValue::Text(format!("\"{value}\"")))),
+            3 => match own.entry("/views").or_insert(OwnValue::Sum(0)) {
+                OwnValue::Sum(sum) => *sum += by,
+                _ => unreachable!("a sum stays one"),
+            },
+            _ => match own.entry("/tags").or_insert_with(|| OwnValue::Tags(BTreeSet::new())) {
+                OwnValue::Tags(tags) => drop(tags.insert(value)),
+                _ => unreachable!("tags stay tags"),
+            },
+        }
+        Ok("edit of its own")
+    }
+
+    /// Adds to a record that everybody adds to, and writes a field there that is this user's.
+    fn edit_shared(
+        &mut self,
+        now_ms: u64,
+        random: &mut Random,
+        number: u64,
+        shared: &mut Shared,
+    ) -> Result<&'static str, ClientError> {
+        let id = format!("sum-{number}");
+        let value = self.value();
+        let by = i64::try_from(random.between(1, 9)).unwrap_or(1);
+        let field = format!("/by-{}", self.name);
+        let kind = random.below(3);
+        let edit = |r: Edit| match kind {
+            0 => r.increment("/views", by),
+            1 => r.add("/tags", value.as_str()),
+            _ => r.set(&field, value.as_str()),
+        };
+        self.with_client(now_ms, |client| client.edit("tasks", &id, edit))?;
+        match kind {
+            0 => *shared.sums.entry(id).or_default() += by,
+            1 => drop(shared.tags.entry(id).or_default().insert(value)),
+            _ => drop(shared.fields.insert(("tasks", id, field), value)),
+        }
+        Ok("edit of a shared record")
+    }
+
+    /// Writes its field of a record that only those see who follow all entities.
+    fn edit_contact(
+        &mut self,
+        now_ms: u64,
+        number: u64,
+        shared: &mut Shared,
+    ) -> Result<&'static str, ClientError> {
+        let (id, field) = (format!("all-{number}"), format!("/by-{}", self.name));
+        let value = self.value();
+        let edit = |r: Edit| r.set(&field, value.as_str());
+        self.with_client(now_ms, |client| client.edit("contacts", &id, edit))?;
+        shared.fields.insert(("contacts", id, field), value);
+        Ok("edit of a contact")
+    }
+
+    /// Does whatever it likes to a record that others treat in the same way.
+    fn edit_mixed(
+        &mut self,
+        now_ms: u64,
+        random: &mut Random,
+        number: u64,
+    ) -> Result<&'static str, ClientError> {
+        let id = format!("mix-{number}");
+        let value = self.value();
+        if random.chance(200) {
+            self.with_client(now_ms, |client| client.delete("tasks", &id))?;
+            return Ok("delete of a shared record");
+        }
+        let kinds = [random.below(6), random.below(6)];
+        let price = i64::try_from(random.below(100)).unwrap_or_default();
+        let one = |r: Edit, kind: u64| match kind {
+            0 => r.set("/title", value.as_str()),
+            1 => r.set("/price", price),
+            2 => r.set("/stage", value.as_str()),
+            3 => r.increment("/views", price),
+            4 => r.unset("/title"),
+            _ => r.add("/tags", value.as_str()),
+        };
+        let edit = |r: Edit| match kinds {
+            [first, second] if first % 3 != second % 3 => one(one(r, first), second),
+            [first, _] => one(r, first),
+        };
+        self.with_client(now_ms, |client| client.edit("tasks", &id, edit))?;
+        Ok("edit of a mixed record")
+    }
+
+    /// Deletes all contacts that it holds: a defect, planted.
+    pub(super) fn delete_contacts(&mut self, now_ms: u64) {
+        let deleted = self.with_client(now_ms, |client| {
+            for record in client.query(&syncline_client::Query::new("contacts"))? {
+                client.delete("contacts", record.id().as_str())?;
+            }
+            Ok(())
+        });
+        drop(deleted);
+    }
+}
+
+/// Returns what a record shows, as its only writer knows it.
+pub(super) fn shown(record: &Record) -> Own {
+    let mut shown = Own::new();
+    for field in ["/title", "/stage", "/x/later"] {
+        if let Some(value) = record.get(field) {
+            shown.insert(field, OwnValue::Text(value.to_compact_string()));
+        }
+    }
+    if let Some(sum) = record.number("/views") {
+        shown.insert("/views", OwnValue::Sum(sum_of(&sum)));
+    }
+    if let Some(Json::Array(tags)) = record.get("/tags") {
+        let tags = tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned));
+        shown.insert("/tags", OwnValue::Tags(tags.collect()));
+    }
+    shown
+}
+
+pub(super) fn sum_of(number: &Number) -> i64 {
+    number.as_str().parse().unwrap_or(i64::MIN)
+}
+
+fn number_of(digits: &str) -> Json {
+    Json::Number(Number::parse(digits).expect("invariant: these digits are a number"))
+}

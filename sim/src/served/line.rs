@@ -1,0 +1,269 @@
+//! A connection between a client and a hub: texts in order, on their way for a while, and lost when it
+//! is cut. Either end may learn of that later than the other.
+
+use std::collections::VecDeque;
+
+use syncline_hub::served::{Limits, ServeError};
+use syncline_model::id::{Position, Writer};
+use syncline_protocol::compact::{EncodedPage, HubWriter, Reader};
+use syncline_protocol::message::{ClientMessage, Keeping, Page, PushAnswer};
+use syncline_protocol::session::hub::{Greeting, Outgoing, PageFailure, PageRequest, Session};
+
+use super::house::{House, News, NewsFor};
+use crate::random::Random;
+
+/// What a client answers a ping with.
+pub(super) const PONG: &str = "";
+
+/// What is on its way to the client.
+#[derive(Clone, Debug)]
+pub(super) enum Down {
+    Text(String),
+    Ping,
+}
+
+/// What is on its way, each with the time at which it arrives.
+#[derive(Debug)]
+pub(super) struct Pipe<T> {
+    items: VecDeque<(u64, T)>,
+    latest_ms: u64,
+}
+
+impl<T> Default for Pipe<T> {
+    fn default() -> Self {
+        Self { items: VecDeque::new(), latest_ms: 0 }
+    }
+}
+
+impl<T> Pipe<T> {
+    /// Puts something in; nothing overtakes what is in it.
+    pub(super) fn put(&mut self, at_ms: u64, item: T) {
+        self.latest_ms = self.latest_ms.max(at_ms);
+        self.items.push_back((self.latest_ms, item));
+    }
+
+    /// Takes out what has arrived.
+    pub(super) fn take(&mut self, now_ms: u64) -> Option<T> {
+        let is_due = self.items.front().is_some_and(|(at_ms, _)| *at_ms <= now_ms);
+        if is_due { self.items.pop_front().map(|(_, item)| item) } else { None }
+    }
+
+    /// Returns when the next thing arrives.
+    pub(super) fn next_ms(&self) -> Option<u64> {
+        self.items.front().map(|(at_ms, _)| *at_ms)
+    }
+}
+
+/// How slow things are, in milliseconds.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Delays {
+    pub(super) usual_ms: u64,
+    pub(super) worst_ms: u64,
+    /// How often it is the worst, in a thousand.
+    pub(super) worst: u64,
+}
+
+impl Delays {
+    pub(super) const fn draw(self, random: &mut Random) -> u64 {
+        match random.chance(self.worst) {
+            true => random.below(self.worst_ms + 1),
+            false => random.below(self.usual_ms + 1),
+        }
+    }
+}
+
+/// A connection.
+pub(super) struct Line {
+    pub(super) up: Pipe<String>,
+    pub(super) down: Pipe<Down>,
+    /// The hub's end, until it knows that the connection is over.
+    pub(super) hub_end: Option<HubEnd>,
+    /// When the client learns that the connection is over.
+    pub(super) ends_ms: Option<u64>,
+    /// Texts are lost from here on, and nobody is told: half of it is open.
+    pub(super) is_cut: bool,
+}
+
+/// The hub's end of a connection, as `syncline-server` drives it.
+pub(super) struct HubEnd {
+    session: Session,
+    reader: Reader,
+    writer: HubWriter,
+    begun_ms: u64,
+    answers: Pipe<Result<PushAnswer, ServeError>>,
+    pages: Pipe<(u32, Result<Page, PageFailure>)>,
+    news: Pipe<News>,
+    is_greeted: bool,
+    /// How far the client was told that the hub is backed up.
+    backed_up: Option<Position>,
+    page_limits: Limits,
+}
+
+impl HubEnd {
+    pub(super) fn new(house: &House, now_ms: u64, page_limits: Limits) -> Option<Self> {
+        let incarnation = house.served()?.incarnation();
+        let greeting = Greeting {
+            incarnation: incarnation.to_string().into(),
+            accept: Vec::new(),
+            keeping: Keeping::default(),
+        };
+        Some(Self {
+            session: Session::new(greeting, 0),
+            reader: Reader::of_hub(incarnation),
+            writer: HubWriter::new(incarnation),
+            begun_ms: now_ms,
+            answers: Pipe::default(),
+            pages: Pipe::default(),
+            news: Pipe::default(),
+            is_greeted: false,
+            backed_up: None,
+            page_limits,
+        })
+    }
+
+    /// Hands in what is new of the log, which arrives here after a while.
+    pub(super) fn tell(&mut self, (entities, news): &NewsFor, at_ms: u64) {
+        let views = self.session.hello().map(|hello| &*hello.views);
+        let follows = views.and_then(|views| views.first()).map(|follow| &follow.entities);
+        if self.is_greeted && follows == Some(entities) {
+            self.news.put(at_ms, news.clone());
+        }
+    }
+
+    /// Returns whether it takes another text.
+    pub(super) fn can_read(&self) -> bool {
+        self.session.can_read()
+    }
+
+    /// Reads a text of the client; false if the connection ends by that.
+    pub(super) fn read(&mut self, text: &str, house: &House, now_ms: u64) -> bool {
+        if text == PONG {
+            self.session.handle_traffic();
+            return true;
+        }
+        match self.reader.read_client_message(text.as_bytes()) {
+            Err(_) => return false,
+            Ok(None) => self.session.handle_traffic(),
+            Ok(Some(message)) => self.judge(message, house, now_ms),
+        }
+        true
+    }
+
+    fn judge(&mut self, message: ClientMessage, house: &House, now_ms: u64) {
+        if let ClientMessage::Hello(hello) = &message
+            && let Some(floor) = house.floor_of(&hello.client)
+        {
+            self.session.handle_keeping(Keeping { backed_up: house.backed_up, floor });
+            self.backed_up = house.backed_up;
+        }
+        self.session.handle_message(message, now_ms - self.begun_ms);
+        if !self.is_greeted && self.session.hello().is_some() {
+            self.is_greeted = true;
+            let end = house.served().map_or(Position(0), |served| served.position());
+            // Everything up to here is read; everything behind it is told.
+            self.session.handle_advanced(end);
+        }
+    }
+
+    /// Does what is due: time, answers, pages, news, and what the session asks for. Answers what is to
+    /// be sent; nothing if the connection ends.
+    pub(super) fn turn(
+        &mut self,
+        house: &mut House,
+        now_ms: u64,
+        delays: Delays,
+        random: &mut Random,
+    ) -> Option<Vec<Down>> {
+        let session_ms = now_ms - self.begun_ms;
+        self.session.handle_time(session_ms);
+        if self.is_greeted && self.backed_up != house.backed_up {
+            self.backed_up = house.backed_up;
+            if let Some(position) = house.backed_up {
+                self.session.handle_backed_up(position);
+            }
+        }
+        while let Some(answer) = self.answers.take(now_ms) {
+            match answer {
+                Ok(answer) => self.session.handle_results(answer),
+                Err(error) => {
+                    let end = house.served().map_or(Position(0), |served| served.position());
+                    self.session.handle_push_refused(&error.problem(), end);
+                }
+            }
+        }
+        while let Some((view, page)) = self.pages.take(now_ms) {
+            match page {
+                Ok(page) => self.session.handle_page(view, page),
+                Err(failure) => self.session.handle_page_failed(view, failure),
+            }
+        }
+        while let Some(news) = self.news.take(now_ms) {
+            match news {
+                News::Stretch(live) => self.session.handle_live(0, live),
+                News::ByPage(position) => self.session.handle_advanced(position),
+            }
+        }
+        self.take_work(house, now_ms, delays, random);
+        if self.session.poll_close().is_some() {
+            return None;
+        }
+        let mut said = Vec::new();
+        if self.session.poll_ping(session_ms) {
+            said.push(Down::Ping);
+        }
+        while let Some(outgoing) = self.session.poll_message(session_ms) {
+            let texts = match outgoing {
+                Outgoing::Message(message) => self.writer.write(&message, &mut house.names),
+                Outgoing::Live { view, live } => {
+                    let incarnation = house.served()?.incarnation();
+                    let page = EncodedPage::new(&live.page, &mut house.names, incarnation);
+                    self.writer.write_page(view, &page)
+                }
+            };
+            said.extend(texts.into_iter().map(Down::Text));
+        }
+        Some(said)
+    }
+
+    fn take_work(&mut self, house: &House, now_ms: u64, delays: Delays, random: &mut Random) {
+        let Some(client) = self.session.client().cloned() else { return };
+        while let Some(operations) = self.session.poll_push() {
+            let answer = house.push(&client, operations);
+            self.answers.put(now_ms + delays.draw(random), answer);
+        }
+        let viewer = Writer::from(&client);
+        while let Some(PageRequest { view, follow, .. }) = self.session.poll_page() {
+            // Checksums are made as often as the machine's own clock allows: no seed would say when.
+            let page = house.page(&follow, &viewer, self.page_limits);
+            self.pages.put(now_ms + delays.draw(random), (view, page));
+        }
+    }
+
+    /// Returns when it has something to do, whatever else happens.
+    pub(super) fn next_ms(&self, now_ms: u64) -> Option<u64> {
+        let session_ms = now_ms - self.begun_ms;
+        let deadline = self.session.poll_deadline(session_ms).map(|at_ms| at_ms + self.begun_ms);
+        let pipes = [self.answers.next_ms(), self.pages.next_ms(), self.news.next_ms()];
+        pipes.into_iter().chain([deadline]).flatten().min()
+    }
+}
+
+impl Line {
+    pub(super) fn new(hub_end: HubEnd) -> Self {
+        Self {
+            up: Pipe::default(),
+            down: Pipe::default(),
+            hub_end: Some(hub_end),
+            ends_ms: None,
+            is_cut: false,
+        }
+    }
+
+    /// Returns when something of it is due.
+    pub(super) fn next_ms(&self, now_ms: u64) -> Option<u64> {
+        let can_read = self.hub_end.as_ref().is_some_and(HubEnd::can_read);
+        let up = self.up.next_ms().filter(|_| can_read);
+        let hub_end = self.hub_end.as_ref().and_then(|end| end.next_ms(now_ms));
+        [up, self.down.next_ms(), hub_end, self.ends_ms].into_iter().flatten().min()
+    }
+}

@@ -1,0 +1,25 @@
+//! Worlds of served hubs and whole clients: live connections that break, devices that are offline, hubs
+//! that are killed, and clocks that are days off.
+//!
+//! Hub, writer, both ends of a connection and the clients with their files are the product's own; the
+//! world carries texts between them and says what time it is. What stands in a server between a hub
+//! and its connections (`syncline-server`'s tasks and feeds) is done here by hand, in the same order.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | the loop of events | `play` |
+//! | a hub, its disk, and what it tells all who follow | `house` |
+//! | a connection | `line` |
+//! | a client and the edits of its user | `device` |
+//! | what must hold | `check` |
+//! | defects planted to see that the checks see | [`ServedFault`] |
+
+mod check;
+mod device;
+mod fault;
+mod house;
+mod line;
+mod play;
+
+pub use fault::ServedFault;
+pub use play::run;

@@ -1,0 +1,737 @@
+//! The loop: users edit, devices come and go, connections break, hubs are killed; then all must be well.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use syncline_client::simulated::Wish;
+use syncline_hub::served::Limits;
+use syncline_model::cursor::Incarnation;
+use syncline_model::id::Position;
+use syncline_protocol::message::Page;
+use syncline_protocol::session::client::Lost;
+use syncline_protocol::session::hub::Live;
+
+use super::check::{self, Finding};
+use super::device::{Shared, User};
+use super::fault::ServedFault;
+use super::house::{House, News, NewsFor, folder};
+use super::line::{Delays, Down, HubEnd, Line, PONG};
+use crate::disk::{CrashKind, DiskRates};
+use crate::history::Violation;
+use crate::random::Random;
+use crate::schema::Schema;
+use crate::trace::Trace;
+use crate::world::{EPOCH_MS, Outcome};
+
+/// Most steps at one moment: more would be a storm.
+const STEPS_MAX: u32 = 10_000;
+/// Longest that things go wrong, in milliseconds.
+const CHAOS_MS_MAX: u64 = 240_000;
+/// Longest pause between two acts, in milliseconds.
+const PAUSE_MS_MAX: u64 = 4_000;
+/// Everything must be well this long after the last fault, in milliseconds.
+const LIVENESS_MS: u64 = 1_200_000;
+/// Longest that a hub is down, and that one end of a connection does not know that it is over.
+const DOWN_MS_MAX: u64 = 60_000;
+/// The letters of the hubs.
+const MARKS: [char; 2] = ['a', 'b'];
+
+/// Numbers the folders of this process, whose names no world sees.
+static FOLDERS: AtomicU64 = AtomicU64::new(0);
+
+/// How often what goes wrong, in a thousand acts.
+#[derive(Clone, Copy, Debug)]
+struct Rates {
+    cut: u64,
+    device_killed: u64,
+    offline: u64,
+    hub_killed: u64,
+    hub_stopped: u64,
+    cut_off: u64,
+    blocked: u64,
+    backup: u64,
+    restore: u64,
+    disk: DiskRates,
+    delays: Delays,
+    page_changes: usize,
+}
+
+impl Rates {
+    fn draw(random: &mut Random) -> Self {
+        let mut some = |most: u64| if random.chance(333) { 0 } else { random.below(most + 1) };
+        let (cut, device_killed, offline) = (some(150), some(80), some(80));
+        let (hub_killed, hub_stopped, cut_off) = (some(60), some(30), some(60));
+        let (blocked, delay, worst) = (some(40), some(100), some(100));
+        let disk = DiskRates {
+            write_error: some(5),
+            sync_error: some(10),
+            full: some(10),
+            ..DiskRates::default()
+        };
+        let is_restored = random.chance(250);
+        Self {
+            cut,
+            device_killed,
+            offline,
+            hub_killed,
+            hub_stopped,
+            cut_off,
+            blocked,
+            backup: if is_restored { 40 } else { 0 },
+            restore: if is_restored { 30 } else { 0 },
+            disk,
+            delays: Delays { usual_ms: delay, worst_ms: 5_000, worst },
+            page_changes: if random.chance(500) { 1_000 } else { 2 },
+        }
+    }
+}
+
+/// A hub, and those who are its clients.
+pub(super) struct Street {
+    pub(super) mark: char,
+    pub(super) schema: Schema,
+    pub(super) house: House,
+    pub(super) users: Vec<User>,
+    pub(super) shared: Shared,
+    /// Whether the hub was ever put back from a backup.
+    pub(super) was_restored: bool,
+    /// Connections that their clients have given up and their hub has not.
+    orphans: Vec<(u64, Line)>,
+    random: Random,
+    rates: Rates,
+    /// When the hub starts, while it is down.
+    starts_ms: Option<u64>,
+    acts_ms: u64,
+    incarnations: BTreeSet<Incarnation>,
+    is_restored: bool,
+    trace: Trace,
+    work: BTreeMap<&'static str, u64>,
+}
+
+/// Runs the world of a seed to its end, and checks it. Where it has two hubs it is run once more with
+/// other users of the second: those of the first must not see a difference.
+pub fn run(seed: u64, fault: Option<ServedFault>) -> Outcome {
+    let (outcome, first) = play(seed, 0, fault);
+    if seed % 4 != 0 || !outcome.violations.is_empty() {
+        return outcome;
+    }
+    let (_, other) = play(seed, 1, fault);
+    let mut outcome = outcome;
+    if first != other {
+        let finding = "the first hub is another one beside other users of the second".to_owned();
+        outcome.violations.push(Violation { requirement: "I18", finding, words: Vec::new() });
+    }
+    outcome
+}
+
+/// Plays a world; answers what it came to, and a hash of all that the first hub and its clients saw.
+fn play(seed: u64, variant: u64, fault: Option<ServedFault>) -> (Outcome, u64) {
+    let mut random = Random::new(seed).split();
+    let count = if seed % 4 == 0 { 2 } else { 1 };
+    let chaos_ms = random.between(CHAOS_MS_MAX / 4, CHAOS_MS_MAX);
+    let folder = folder(FOLDERS.fetch_add(1, Ordering::Relaxed));
+    drop(fs::remove_dir_all(&folder));
+    drop(fs::create_dir_all(&folder));
+    let mut streets: Vec<Street> = MARKS
+        .iter()
+        .take(count)
+        .enumerate()
+        .map(|(index, mark)| {
+            let mut random = random.split();
+            if index > 0 {
+                for _ in 0..variant {
+                    let _ = random.next();
+                }
+            }
+            Street::new(*mark, &folder, random, fault)
+        })
+        .collect();
+    let news_of_first = Vec::new();
+    let mut world = World { now_ms: 0, streets: &mut streets, fault, chaos_ms, news_of_first };
+    let violations = world.play();
+    let hash = streets.first().map_or(0, |street| street.trace.hash());
+    let outcome = outcome(&mut streets, violations);
+    drop(streets);
+    drop(fs::remove_dir_all(&folder));
+    (outcome, hash)
+}
+
+fn outcome(streets: &mut [Street], findings: Vec<Finding>) -> Outcome {
+    let mut work: BTreeMap<&'static str, u64> = BTreeMap::new();
+    let mut faults: BTreeMap<String, u64> = BTreeMap::new();
+    let mut hash = Trace::new();
+    let mut lines = Vec::new();
+    for street in streets {
+        street.end();
+        hash.mix(&street.trace.hash().to_be_bytes());
+        lines.extend(street.trace.lines_about(&[], 400));
+        for (kind, count) in &street.work {
+            *work.entry(kind).or_default() += count;
+        }
+        for (kind, count) in street.house.disk().faults() {
+            *faults.entry(kind.to_owned()).or_default() += count;
+        }
+    }
+    let violation = |(requirement, finding)| Violation { requirement, finding, words: Vec::new() };
+    Outcome {
+        hash: hash.hash(),
+        violations: findings.into_iter().map(violation).collect(),
+        faults,
+        work,
+        trace: lines,
+        virtual_ms: LIVENESS_MS,
+    }
+}
+
+/// All streets and their time.
+struct World<'w> {
+    now_ms: u64,
+    streets: &'w mut [Street],
+    fault: Option<ServedFault>,
+    /// When the faults end.
+    chaos_ms: u64,
+    news_of_first: Vec<NewsFor>,
+}
+
+impl World<'_> {
+    fn play(&mut self) -> Vec<Finding> {
+        let marks: Vec<char> = self.streets.iter().map(|street| street.mark).collect();
+        for street in self.streets.iter_mut() {
+            street.starts_ms = Some(0);
+        }
+        loop {
+            let next = (0..self.streets.len()).min_by_key(|index| self.streets[*index].acts_ms);
+            let acts = next.map(|index| (index, self.streets[index].acts_ms));
+            let Some((index, at_ms)) = acts.filter(|(_, at_ms)| *at_ms < self.chaos_ms) else {
+                break;
+            };
+            if let Err(finding) = self.run_until(at_ms) {
+                return vec![finding];
+            }
+            let findings = self.streets[index].act(self.now_ms, &marks, self.fault);
+            if !findings.is_empty() {
+                return findings;
+            }
+        }
+        if let Err(finding) = self.run_until(self.chaos_ms) {
+            return vec![finding];
+        }
+        for street in self.streets.iter_mut() {
+            street.heal(self.now_ms);
+        }
+        if let Err(finding) = self.run_until(self.now_ms + LIVENESS_MS) {
+            return vec![finding];
+        }
+        let ends = self.streets.iter_mut().flat_map(|street| check::at_the_end(street, &marks));
+        ends.collect()
+    }
+
+    /// Lets everything happen that is due until then.
+    fn run_until(&mut self, until_ms: u64) -> Result<(), Finding> {
+        loop {
+            let mut next_ms = u64::MAX;
+            for index in 0..self.streets.len() {
+                self.settle(index)?;
+                let next = self.streets[index].next_ms(self.now_ms);
+                next_ms = next_ms.min(next.unwrap_or(u64::MAX));
+            }
+            if next_ms > until_ms || self.now_ms >= until_ms {
+                self.now_ms = until_ms;
+                return Ok(());
+            }
+            self.now_ms = next_ms.max(self.now_ms + 1);
+        }
+    }
+
+    /// Lets happen what is due in a street: what is due in another one makes no difference to it.
+    fn settle(&mut self, index: usize) -> Result<(), Finding> {
+        let now_ms = self.now_ms;
+        for _ in 0..STEPS_MAX {
+            if !self.streets[index].is_due(now_ms) {
+                return Ok(());
+            }
+            let has_happened = self.streets[index].step(now_ms)?;
+            let mut news = self.streets[index].house.news();
+            if self.fault == Some(ServedFault::FeedShared) && !news.is_empty() {
+                match index {
+                    0 => self.news_of_first.clone_from(&news),
+                    _ => share(&self.news_of_first, &mut news),
+                }
+            }
+            self.streets[index].tell(now_ms, &news);
+            if !has_happened {
+                return Ok(());
+            }
+        }
+        Err(("I21", format!("a storm at {now_ms} ms")))
+    }
+}
+
+/// Puts the changes of the first hub into what another one tells: a defect, planted.
+fn share(first: &[NewsFor], news: &mut [NewsFor]) {
+    for (of_first, own) in first.iter().zip(news) {
+        if let (News::Stretch(first), News::Stretch(own)) = (&of_first.1, &mut own.1) {
+            let page = Page { changes: first.page.changes.clone(), ..own.page.clone() };
+            *own = Live { after: own.after, page, encoded: () }.into();
+        }
+    }
+}
+
+impl Street {
+    fn new(mark: char, folder: &Path, mut random: Random, fault: Option<ServedFault>) -> Self {
+        let schema = Schema::draw(&mut random);
+        let rates = Rates::draw(&mut random);
+        let mut house = House::new(random.split(), &schema, fault);
+        // Where backups are made, clients keep what is not in one yet.
+        house.backed_up = (rates.backup > 0).then_some(Position(0));
+        let count = random.between(2, 4);
+        let users = (0..count).map(|number| {
+            let name = format!("d{number}");
+            let path: PathBuf = folder.join(format!("{mark}-{name}.db"));
+            User::new(name, path, mark, &mut random)
+        });
+        let users = users.collect();
+        Self {
+            mark,
+            schema,
+            house,
+            users,
+            shared: Shared::default(),
+            was_restored: false,
+            orphans: Vec::new(),
+            random,
+            rates,
+            starts_ms: None,
+            acts_ms: 0,
+            incarnations: BTreeSet::new(),
+            is_restored: false,
+            trace: Trace::new(),
+            work: BTreeMap::new(),
+        }
+    }
+
+    fn note(&mut self, now_ms: u64, line: std::fmt::Arguments<'_>) {
+        self.trace.note(now_ms, format_args!("{} {line}", self.mark));
+    }
+
+    fn count(&mut self, work: &'static str) {
+        *self.work.entry(work).or_default() += 1;
+    }
+
+    fn end(&mut self) {
+        self.users.clear();
+        self.house.stop();
+    }
+
+    /// Something happens that nobody else has caused.
+    fn act(&mut self, now_ms: u64, marks: &[char], fault: Option<ServedFault>) -> Vec<Finding> {
+        self.acts_ms = now_ms + self.random.below(PAUSE_MS_MAX);
+        let clock_ms = self.hub_clock(now_ms);
+        self.house.set_clock(clock_ms);
+        self.house.disk().set_rates(self.rates.disk);
+        let index = self.random.index(self.users.len());
+        let rates = self.rates;
+        let mut at = self.random.below(1_000);
+        let mut is = |rate: u64| {
+            let is = at < rate;
+            at = at.saturating_sub(rate);
+            is && rate > 0
+        };
+        match () {
+            () if is(rates.cut) => self.cut(now_ms, index),
+            () if is(rates.device_killed) => return self.kill_device(now_ms, index, fault),
+            () if is(rates.offline) => self.go_offline_or_online(now_ms, index),
+            () if is(rates.hub_killed) => self.kill(now_ms, "hub killed"),
+            () if is(rates.hub_stopped) => self.stop_hub(now_ms),
+            () if is(rates.cut_off) => {
+                let operations = self.random.below(6);
+                self.house.disk().stop_after(operations);
+                self.count("commit cut off");
+            }
+            () if is(rates.blocked) => {
+                self.users[index].blocked_ms = now_ms + self.random.below(DOWN_MS_MAX);
+                self.count("network blocked");
+            }
+            () if is(rates.backup) => self.house.back_up(),
+            () if is(rates.restore) => self.restore(now_ms),
+            () => return self.edit(now_ms, index, marks),
+        }
+        Vec::new()
+    }
+
+    /// Returns what the hub's clock says: mostly the time, sometimes an hour more or less.
+    fn hub_clock(&mut self, now_ms: u64) -> u64 {
+        const HOUR_MS: u64 = 3_600_000;
+        let wall_ms = EPOCH_MS + now_ms;
+        let clocks = [wall_ms, wall_ms, wall_ms, wall_ms - HOUR_MS, wall_ms + HOUR_MS];
+        self.random.pick(&clocks).copied().unwrap_or(wall_ms)
+    }
+
+    fn edit(&mut self, now_ms: u64, index: usize, marks: &[char]) -> Vec<Finding> {
+        let Some(user) = self.users.get_mut(index) else { return Vec::new() };
+        if user.device.is_none() {
+            return self.start_device(now_ms, index);
+        }
+        let edits = self.random.between(1, 3);
+        for _ in 0..edits {
+            match user.edit(now_ms, &mut self.random, &mut self.shared) {
+                Ok(word) => *self.work.entry(word).or_default() += 1,
+                Err(error) => return vec![("I2", format!("{} cannot edit: {error}", user.name))],
+            }
+        }
+        let name = user.name.clone();
+        self.note(now_ms, format_args!("{name} edits {edits} time(s)"));
+        check::look(self, index, marks)
+    }
+
+    fn start_device(&mut self, now_ms: u64, index: usize) -> Vec<Finding> {
+        let user = &mut self.users[index];
+        let started = user.start(now_ms);
+        let name = user.name.clone();
+        self.note(now_ms, format_args!("{name} begins"));
+        match started {
+            Ok(()) => Vec::new(),
+            Err(error) => vec![("I2", format!("the file of {name} does not open: {error}"))],
+        }
+    }
+
+    /// The program of a device ends without warning; perhaps it will follow something else.
+    fn kill_device(
+        &mut self,
+        now_ms: u64,
+        index: usize,
+        fault: Option<ServedFault>,
+    ) -> Vec<Finding> {
+        let moves = self.random.chance(300);
+        let user = &mut self.users[index];
+        if user.device.is_none() {
+            return self.start_device(now_ms, index);
+        }
+        if moves {
+            if user.is_wide && fault == Some(ServedFault::LeavingDeletes) {
+                user.delete_contacts(now_ms);
+            }
+            user.is_wide = !user.is_wide;
+        }
+        user.device = None;
+        user.connects_ms = None;
+        let (line, name) = (user.line.take(), user.name.clone());
+        self.orphan(now_ms, line);
+        self.note(now_ms, format_args!("{name} ends"));
+        self.count(if moves { "device follows something else" } else { "device killed" });
+        Vec::new()
+    }
+
+    /// A connection is given up by its client; the hub may hear more of it for a while.
+    fn orphan(&mut self, now_ms: u64, line: Option<Line>) {
+        if let Some(line) = line.filter(|line| line.hub_end.is_some()) {
+            let dies_ms = now_ms + self.random.below(DOWN_MS_MAX);
+            self.orphans.push((dies_ms, line));
+        }
+    }
+
+    fn go_offline_or_online(&mut self, now_ms: u64, index: usize) {
+        let is_off = self.random.chance(500);
+        let user = &mut self.users[index];
+        user.on_machine(now_ms, |user| match &user.device {
+            Some(device) if is_off => device.client().go_offline(),
+            Some(device) => device.client().go_online(),
+            None => {}
+        });
+        user.is_woken = true;
+        self.count(if is_off { "device goes offline" } else { "device goes online" });
+    }
+
+    /// A connection breaks: one end learns of it first.
+    fn cut(&mut self, now_ms: u64, index: usize) {
+        let (client_first, loses) = (self.random.chance(500), self.random.chance(500));
+        let late_ms = now_ms + self.random.below(DOWN_MS_MAX);
+        let user = &mut self.users[index];
+        let Some(line) = &mut user.line else { return };
+        line.is_cut |= loses;
+        if client_first {
+            line.ends_ms = Some(now_ms);
+        } else {
+            line.hub_end = None;
+            line.ends_ms = Some(line.ends_ms.unwrap_or(late_ms).min(late_ms));
+        }
+        let name = user.name.clone();
+        self.note(now_ms, format_args!("the connection of {name} is cut"));
+        self.count("connection cut");
+    }
+
+    /// The hub ends without warning and starts some time later.
+    fn kill(&mut self, now_ms: u64, work: &'static str) {
+        let kind = if self.random.chance(300) { CrashKind::Kill } else { CrashKind::PowerCut };
+        self.house.kill(kind);
+        self.hub_is_down(now_ms);
+        self.note(now_ms, format_args!("{work}: {kind:?}"));
+        self.count(work);
+    }
+
+    fn stop_hub(&mut self, now_ms: u64) {
+        self.house.stop();
+        self.hub_is_down(now_ms);
+        self.note(now_ms, format_args!("the hub stops"));
+        self.count("hub stopped");
+    }
+
+    fn hub_is_down(&mut self, now_ms: u64) {
+        self.orphans.clear();
+        self.starts_ms = Some(now_ms + self.random.below(DOWN_MS_MAX));
+        for user in &mut self.users {
+            if let Some(line) = &mut user.line {
+                line.hub_end = None;
+                let late_ms = now_ms + self.random.below(DOWN_MS_MAX);
+                line.ends_ms = Some(line.ends_ms.unwrap_or(late_ms).min(late_ms));
+            }
+        }
+    }
+
+    /// The store is put back from a copy: what came after is lost, and nobody may take the hub for what
+    /// it was.
+    fn restore(&mut self, now_ms: u64) {
+        if self.house.backed_up > Some(Position(0)) && !self.was_restored {
+            self.kill(now_ms, "hub restored");
+            self.is_restored = self.house.restore();
+            self.was_restored = true;
+        }
+    }
+
+    /// Starts the hub if it is time.
+    fn start_hub(&mut self, now_ms: u64) -> Result<(), Finding> {
+        self.starts_ms = None;
+        if let Err(code) = self.house.start() {
+            self.note(now_ms, format_args!("the hub does not start: {code}"));
+            self.house.kill(CrashKind::PowerCut);
+            self.starts_ms = Some(now_ms + 1 + self.random.below(DOWN_MS_MAX));
+            if code == "STORE_DAMAGED" || code == "ROW_DAMAGED" {
+                return Err(("I2", "the store is damaged".to_owned()));
+            }
+            return Ok(());
+        }
+        let incarnation = self.house.served().map(syncline_hub::served::Served::incarnation);
+        let is_known = incarnation.is_some_and(|new| !self.incarnations.insert(new));
+        if std::mem::take(&mut self.is_restored) && is_known {
+            return Err((
+                "I23",
+                "a hub that was put back goes on as the one that it was".to_owned(),
+            ));
+        }
+        self.note(now_ms, format_args!("the hub starts"));
+        self.count("hub started");
+        Ok(())
+    }
+
+    /// Ends all faults.
+    fn heal(&mut self, now_ms: u64) {
+        self.rates.delays = Delays { usual_ms: 50, worst_ms: 50, worst: 0 };
+        self.house.disk().mend();
+        self.house.disk().stop_never();
+        self.house.set_clock(EPOCH_MS + now_ms + 7_200_000);
+        if self.house.served().is_none() {
+            self.starts_ms = Some(now_ms);
+        }
+        for index in 0..self.users.len() {
+            self.users[index].blocked_ms = 0;
+            if self.users[index].device.is_none() {
+                drop(self.start_device(now_ms, index));
+            }
+            self.users[index].on_machine(now_ms, |user| {
+                if let Some(device) = &user.device {
+                    device.client().go_online();
+                }
+            });
+            self.users[index].is_woken = true;
+        }
+        self.note(now_ms, format_args!("faults end"));
+    }
+
+    /// Does what is due; answers whether there was anything.
+    fn step(&mut self, now_ms: u64) -> Result<bool, Finding> {
+        let mut has_happened = false;
+        if self.starts_ms.is_some_and(|at_ms| at_ms <= now_ms) {
+            self.start_hub(now_ms)?;
+            has_happened = true;
+        }
+        self.orphans.retain(|(dies_ms, _)| *dies_ms > now_ms);
+        let mut orphans = std::mem::take(&mut self.orphans);
+        for (_, line) in &mut orphans {
+            has_happened |= self.hub_turn(line, now_ms);
+        }
+        self.orphans = orphans;
+        for index in 0..self.users.len() {
+            if let Some(mut line) = self.users[index].line.take() {
+                has_happened |= self.hub_turn(&mut line, now_ms);
+                self.users[index].line = Some(line);
+            }
+            has_happened |= self.user_turn(index, now_ms)?;
+        }
+        if self.house.has_failed() {
+            self.kill(now_ms, "hub failed");
+            has_happened = true;
+        }
+        Ok(has_happened)
+    }
+
+    /// The hub's end of a connection does what is due.
+    fn hub_turn(&mut self, line: &mut Line, now_ms: u64) -> bool {
+        let Some(mut end) = line.hub_end.take() else { return false };
+        let mut has_happened = false;
+        let mut goes_on = true;
+        while goes_on
+            && end.can_read()
+            && let Some(text) = line.up.take(now_ms)
+        {
+            self.trace.mix(text.as_bytes());
+            goes_on = end.read(&text, &self.house, now_ms);
+            has_happened = true;
+        }
+        let delays = self.rates.delays;
+        let said = match goes_on {
+            true => end.turn(&mut self.house, now_ms, delays, &mut self.random),
+            false => None,
+        };
+        let Some(said) = said else {
+            self.note(now_ms, format_args!("the hub ends a connection"));
+            let late_ms = now_ms + delays.draw(&mut self.random);
+            line.ends_ms = Some(line.ends_ms.unwrap_or(late_ms).min(late_ms));
+            return true;
+        };
+        for one in said {
+            has_happened = true;
+            if !line.is_cut {
+                line.down.put(now_ms + delays.draw(&mut self.random), one);
+            }
+        }
+        line.hub_end = Some(end);
+        has_happened
+    }
+
+    /// A client hears what has arrived and does what it can.
+    fn user_turn(&mut self, index: usize, now_ms: u64) -> Result<bool, Finding> {
+        let delays = self.rates.delays;
+        let mut has_happened = self.connect(index, now_ms);
+        let user = &mut self.users[index];
+        let mut heard = Vec::new();
+        let mut is_over = false;
+        if let Some(line) = &mut user.line {
+            while let Some(one) = line.down.take(now_ms) {
+                if matches!(one, Down::Ping) && !line.is_cut {
+                    line.up.put(now_ms + delays.draw(&mut self.random), PONG.to_owned());
+                }
+                heard.push(one);
+            }
+            is_over = line.ends_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        }
+        for one in &heard {
+            if let Down::Text(text) = one {
+                self.trace.mix(text.as_bytes());
+            }
+        }
+        let line = if is_over { user.line.take() } else { None };
+        let is_due = user.next_ms().is_some_and(|at_ms| at_ms <= now_ms);
+        user.is_woken |= !heard.is_empty() || is_over || is_due;
+        if !std::mem::take(&mut user.is_woken) || user.device.is_none() {
+            self.orphan(now_ms, line);
+            return Ok(has_happened);
+        }
+        has_happened |= !heard.is_empty() || is_over;
+        let turned = user.on_machine(now_ms, |user| {
+            let Some(device) = user.device.as_mut() else { return Ok((None, Vec::new())) };
+            for one in heard {
+                match one {
+                    Down::Text(text) => device.hear(&text),
+                    Down::Ping => device.hear_traffic(),
+                }
+                // What came in is stored before more is heard.
+                if let Some(wish) = device.turn()? {
+                    return Ok((Some(wish), Vec::new()));
+                }
+            }
+            if is_over {
+                device.lost(Lost::Broken);
+            }
+            let wish = device.turn()?;
+            Ok((wish, std::iter::from_fn(|| device.say()).collect()))
+        });
+        let turned: Result<(Option<Wish>, Vec<String>), syncline_client::StoreError> = turned;
+        let name = user.name.clone();
+        let (wish, said) =
+            turned.map_err(|error| ("I2", format!("the file of {name} fails: {error}")))?;
+        self.orphan(now_ms, line);
+        let user = &mut self.users[index];
+        has_happened |= wish.is_some() || !said.is_empty();
+        if let Some(line) = &mut user.line {
+            for text in said {
+                if !line.is_cut {
+                    line.up.put(now_ms + delays.draw(&mut self.random), text);
+                }
+            }
+        }
+        match wish {
+            Some(Wish::Connect) => {
+                user.connects_ms = Some(now_ms + 1 + delays.draw(&mut self.random));
+            }
+            Some(Wish::HangUp) => {
+                user.is_woken = true;
+                let line = user.line.take();
+                self.orphan(now_ms, line);
+            }
+            None => {}
+        }
+        Ok(has_happened)
+    }
+
+    /// Answers an attempt to connect, if it is time.
+    fn connect(&mut self, index: usize, now_ms: u64) -> bool {
+        let user = &mut self.users[index];
+        if user.connects_ms.is_none_or(|at_ms| at_ms > now_ms) {
+            return false;
+        }
+        user.connects_ms = None;
+        user.is_woken = true;
+        let limits = Limits { changes: self.rates.page_changes, ..Limits::default() };
+        let end = HubEnd::new(&self.house, now_ms, limits);
+        let end = end.filter(|_| user.blocked_ms <= now_ms);
+        user.line = end.map(Line::new);
+        let is_open = user.line.is_some();
+        user.on_machine(now_ms, |user| match &mut user.device {
+            Some(device) if is_open => device.connected(),
+            Some(device) => device.lost(Lost::Broken),
+            None => {}
+        });
+        self.count(if is_open { "connection" } else { "connection refused" });
+        true
+    }
+
+    /// Tells those who follow what is new.
+    fn tell(&mut self, now_ms: u64, news: &[NewsFor]) {
+        for one in news {
+            for user in &mut self.users {
+                let end = user.line.as_mut().and_then(|line| line.hub_end.as_mut());
+                if let Some(end) = end {
+                    end.tell(one, now_ms + self.rates.delays.draw(&mut self.random));
+                }
+            }
+        }
+    }
+
+    /// Returns whether something is due.
+    fn is_due(&self, now_ms: u64) -> bool {
+        let is_woken = |user: &User| user.is_woken && user.device.is_some();
+        let is_time = self.next_ms(now_ms).is_some_and(|at_ms| at_ms <= now_ms);
+        is_time || self.house.has_failed() || self.users.iter().any(is_woken)
+    }
+
+    /// Returns when something is due.
+    fn next_ms(&self, now_ms: u64) -> Option<u64> {
+        let users = self.users.iter().filter_map(User::next_ms);
+        let lines = self.users.iter().filter_map(|user| user.line.as_ref());
+        let lines = lines.chain(self.orphans.iter().map(|(_, line)| line));
+        let lines = lines.filter_map(|line| line.next_ms(now_ms));
+        users.chain(lines).chain(self.starts_ms).min()
+    }
+}

@@ -1,0 +1,53 @@
+//! Worlds of served hubs and whole clients.
+
+use syncline_sim::replay::Kind;
+use syncline_sim::served::run;
+
+/// Runs seeds twice each; every requirement must hold, and both runs must be equal.
+fn check(seeds: std::ops::Range<u64>) {
+    for seed in seeds {
+        let verdict = Kind::Served.run_twice(seed);
+        let first = verdict.outcome.violations.first();
+        let trace = verdict.outcome.trace.join("\n");
+        assert!(first.is_none(), "seed {seed}: {first:?}\n{trace}");
+        assert_eq!(verdict.second_hash, None, "seed {seed}: two runs differ");
+    }
+}
+
+/// Goal: whatever happens to hubs, connections, devices and clocks, clients lose nothing, see what they
+/// wrote, and all hold the same in the end; hubs of one server see nothing of each other.
+#[test]
+fn clients_of_served_hubs_lose_nothing_in_worlds_1_to_12() {
+    check(1..13);
+}
+
+#[test]
+fn clients_of_served_hubs_lose_nothing_in_worlds_13_to_24() {
+    check(13..25);
+}
+
+#[test]
+fn served_worlds_have_what_goes_wrong() {
+    let mut work = std::collections::BTreeMap::new();
+    for seed in 1..13 {
+        for (kind, count) in run(seed, None).work {
+            *work.entry(kind).or_insert(0) += count;
+        }
+    }
+    let kinds = [
+        ("connection cut", 20),
+        ("device killed", 10),
+        ("device follows something else", 5),
+        ("device goes offline", 10),
+        ("hub killed", 10),
+        ("hub stopped", 5),
+        ("hub failed", 5),
+        ("hub restored", 3),
+        ("edit of its own", 200),
+        ("edit of a shared record", 200),
+    ];
+    for (kind, fewest) in kinds {
+        let count = work.get(kind).copied().unwrap_or_default();
+        assert!(count >= fewest, "too little: {kind} in {work:?}");
+    }
+}
