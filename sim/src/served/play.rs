@@ -114,7 +114,7 @@ pub(super) struct Street {
 /// other users of the second: those of the first must not see a difference.
 pub fn run(seed: u64, fault: Option<ServedFault>) -> Outcome {
     let (outcome, first) = play(seed, 0, fault);
-    if seed % 4 != 0 || !outcome.violations.is_empty() {
+    if !seed.is_multiple_of(4) || !outcome.violations.is_empty() {
         return outcome;
     }
     let (_, other) = play(seed, 1, fault);
@@ -129,7 +129,7 @@ pub fn run(seed: u64, fault: Option<ServedFault>) -> Outcome {
 /// Plays a world; answers what it came to, and a hash of all that the first hub and its clients saw.
 fn play(seed: u64, variant: u64, fault: Option<ServedFault>) -> (Outcome, u64) {
     let mut random = Random::new(seed).split();
-    let count = if seed % 4 == 0 { 2 } else { 1 };
+    let count = if seed.is_multiple_of(4) { 2 } else { 1 };
     let chaos_ms = random.between(CHAOS_MS_MAX / 4, CHAOS_MS_MAX);
     let folder = folder(FOLDERS.fetch_add(1, Ordering::Relaxed));
     drop(fs::remove_dir_all(&folder));
