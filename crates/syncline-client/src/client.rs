@@ -97,13 +97,9 @@ impl Client {
     /// can read; [`ClientError::Address`], [`ClientError::Id`] for what is none.
     pub fn open(options: Options) -> Result<Self, ClientError> {
         let name = options.name.as_deref().map(ClientId::new).transpose()?;
-        for entity in &options.entities {
-            EntityName::new(entity)?;
-        }
+        let follows = options.follows()?;
         let mut store = Store::open(&options.path, name.as_ref(), Seal::default())?;
-        let mut entities = options.entities.clone();
-        entities.sort_unstable();
-        store.follow(0, &entities.join("\n"))?;
+        store.follow(&follows)?;
         let mut connection = Connection::new(&options)?;
         let shared = Shared::new(store, connection.waker())?;
         connection.start(&shared, options)?;

@@ -5,6 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use syncline_model::id::{EntityName, IdError};
+use syncline_model::json::{Json, Object};
+use syncline_protocol::message::Follow;
+
 /// Fetches a new access token; `None` if there is none now.
 pub(crate) type Refresh = Arc<dyn Fn() -> Option<String> + Send + Sync>;
 
@@ -17,6 +21,7 @@ pub struct Options {
     pub(crate) refresh: Option<Refresh>,
     pub(crate) name: Option<String>,
     pub(crate) entities: Vec<String>,
+    pub(crate) views: Vec<(String, Object)>,
     pub(crate) strategy: Strategy,
 }
 
@@ -47,6 +52,7 @@ impl fmt::Debug for Options {
             .field("url", &self.url)
             .field("name", &self.name)
             .field("entities", &self.entities)
+            .field("views", &self.views.iter().map(|(name, _)| name).collect::<Vec<_>>())
             .field("strategy", &self.strategy)
             .finish_non_exhaustive()
     }
@@ -72,6 +78,7 @@ impl Options {
             refresh: None,
             name: None,
             entities: Vec::new(),
+            views: Vec::new(),
             strategy: Strategy::Immediate,
         }
     }
@@ -84,11 +91,51 @@ impl Options {
         self
     }
 
-    /// Follows these types of record only; all that the client may see otherwise.
+    /// Follows these types of record only; all that the client may see otherwise, unless it follows
+    /// views.
     #[must_use]
     pub fn entities<'e>(mut self, entities: impl IntoIterator<Item = &'e str>) -> Self {
         self.entities = entities.into_iter().map(str::to_owned).collect();
         self
+    }
+
+    /// Follows a view that the hub was configured with, by its name, beside what else is followed: the
+    /// records that the hub's filter takes for these parameters. A record leaves the client once nothing
+    /// that it follows shows it any more; edits of it that were not sent stay in the queue.
+    ///
+    /// ```
+    /// use syncline_client::{Json, Options};
+    ///
+    /// let options = Options::new("app.db", "https://hub.example", "token")
+    ///     .view("of-a-team", [("team", Json::from("red"))])
+    ///     .view("mine", []);
+    /// ```
+    #[must_use]
+    pub fn view<'p>(
+        mut self,
+        name: &str,
+        params: impl IntoIterator<Item = (&'p str, Json)>,
+    ) -> Self {
+        let mut given = Object::new();
+        for (name, value) in params {
+            given.insert(name, value);
+        }
+        self.views.push((name.to_owned(), given));
+        self
+    }
+
+    /// Returns what is followed, in the order of the views of a connection; each from the beginning.
+    pub(crate) fn follows(&self) -> Result<Vec<Follow>, IdError> {
+        let mut follows = Vec::new();
+        if self.views.is_empty() || !self.entities.is_empty() {
+            let entities = self.entities.iter().map(|entity| EntityName::new(entity));
+            let mut entities = entities.collect::<Result<Vec<_>, _>>()?;
+            entities.sort_unstable();
+            follows.push(Follow::entities(entities));
+        }
+        let views = self.views.iter().map(|(name, params)| Follow::view(name, params.clone()));
+        follows.extend(views);
+        Ok(follows)
     }
 
     /// Says when edits are sent.

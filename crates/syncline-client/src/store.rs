@@ -18,6 +18,7 @@ mod anchor;
 mod check;
 mod incoming;
 mod kept;
+mod members;
 mod open;
 mod place;
 mod queue;

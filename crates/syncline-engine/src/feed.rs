@@ -11,6 +11,11 @@
 //! - the reader sees what the log says. Its images are of no viewer; while a conflict waits for a
 //!   person each writer sees its own value, so no conflict of the record may ever have waited.
 //!
+//! Of a reader who is not told everything one has to know what it was shown throughout the stretch.
+//! The entries of a record, taken back one by one from what it is now, give its images; with the
+//! images the reader's [`Sight`] says whether the record came into sight, went out of it, changed
+//! within, or is not to be spoken of.
+//!
 //! What is told is the record's state at the moment of reading. If it changed behind the stretch it
 //! is told again, as newer, with the next one.
 
@@ -23,6 +28,7 @@ use syncline_merge::state::Record;
 use syncline_model::clock::Stamp;
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_model::path::Path;
+use syncline_policy::view::{Lens, Sight};
 use syncline_protocol::change::{Content, Gone};
 
 use crate::conflicts::{ConflictRow, Status};
@@ -33,6 +39,7 @@ use crate::log::{ChangeKind, LogEntry};
 /// Hand it the entries in their order with [`Stretch::handle_entry`].
 #[derive(Debug, Default)]
 pub struct Stretch {
+    keeps_images: bool,
     touched: Vec<Touched>,
     places: BTreeMap<(EntityName, RecordId), usize>,
 }
@@ -56,6 +63,48 @@ pub struct Touched {
     was_there: bool,
     /// The fields that changed.
     paths: BTreeSet<Path>,
+    /// Each change, if images are kept.
+    changes: Vec<Changed>,
+}
+
+/// One change of a record.
+#[derive(Clone, Debug)]
+struct Changed {
+    position: Position,
+    by: Writer,
+    before: Option<Fields>,
+    after: Option<Fields>,
+}
+
+/// What a reader who is not told everything is told of a record.
+#[derive(Clone, Debug)]
+pub enum Glimpse<'s> {
+    /// Nothing: it was never in sight.
+    Nothing,
+    /// Nothing changed of the fields that are shown, and it was in sight throughout.
+    Unchanged {
+        /// What is shown of it.
+        lens: Lens<'s>,
+    },
+    /// It is not in sight any more.
+    Gone {
+        /// Whether it is there no more, or not for this reader.
+        how: Gone,
+        /// Where it went.
+        position: Position,
+    },
+    /// It is in sight now, and has to be told whole.
+    Whole {
+        /// What is shown of it.
+        lens: Lens<'s>,
+    },
+    /// It was in sight throughout: fields may be told.
+    Fields {
+        /// What is shown of it.
+        lens: Lens<'s>,
+        /// Who made all of the changes, if that may be told.
+        by: Option<Writer>,
+    },
 }
 
 /// What a reader is told of a record.
@@ -70,12 +119,18 @@ pub struct Told {
 }
 
 impl Stretch {
+    /// Returns a stretch that keeps each change of a record, for readers who are not told everything.
+    pub fn keeping_images() -> Self {
+        Self { keeps_images: true, ..Self::default() }
+    }
+
     /// Adds the next entry.
     pub fn handle_entry(&mut self, position: Position, entry: LogEntry) {
         if entry.kind == ChangeKind::Overwrite {
             // It tells of a domain; the record did not change.
             return;
         }
+        let keeps_images = self.keeps_images;
         let LogEntry { entity, id, stamp, origin, before, after, .. } = entry;
         let was_there = before.is_some() && after.is_some();
         let key = (entity, id);
@@ -92,6 +147,7 @@ impl Stretch {
                     by: Some(origin.clone()),
                     was_there: true,
                     paths: BTreeSet::new(),
+                    changes: Vec::new(),
                 });
                 self.touched.len() - 1
             }
@@ -101,9 +157,30 @@ impl Stretch {
         touched.by.take_if(|by| *by != origin);
         touched.was_there &= was_there;
         if touched.was_there {
-            let changed = before.into_iter().chain(after).flatten();
-            touched.paths.extend(changed.map(|(path, _)| path));
+            let changed = before.iter().chain(&after).flatten();
+            touched.paths.extend(changed.map(|(path, _)| path.clone()));
         }
+        if keeps_images {
+            touched.changes.push(Changed { position, by: origin, before, after });
+        }
+    }
+
+    /// Adds an entry from behind the stretch, of a record that changed within it: only what the record
+    /// was in between is known by that.
+    pub fn handle_later(&mut self, position: Position, entry: LogEntry) {
+        if entry.kind == ChangeKind::Overwrite {
+            return;
+        }
+        let LogEntry { entity, id, origin, before, after, .. } = entry;
+        let Some(place) = self.places.get(&(entity, id)) else { return };
+        if let Some(touched) = self.touched.get_mut(*place) {
+            touched.changes.push(Changed { position, by: origin, before, after });
+        }
+    }
+
+    /// Returns the records that changed, in the order of their first changes.
+    pub fn touched(&self) -> &[Touched] {
+        &self.touched
     }
 
     /// Returns how many records changed.
@@ -139,6 +216,80 @@ impl Touched {
         was_there && (self.is_latest(record, reaches_end) || is_planted(Fault::FieldsOfOldStretch))
     }
 
+    /// Returns what the record was before the first change that is known, and after each of them; to
+    /// whom nothing of its own is shown.
+    ///
+    /// Only where images are kept, and all changes from the first up to now are known.
+    ///
+    /// - `now`: what is shown of it now; `None` if it is not there.
+    pub fn images(&self, now: Option<&Fields>) -> Vec<Option<Fields>> {
+        let mut images = vec![now.cloned()];
+        for change in self.changes.iter().rev() {
+            let after = images.last().and_then(Option::as_ref);
+            let before = without(after.cloned(), change.before.as_ref(), change.after.as_ref());
+            images.push(before);
+        }
+        images.reverse();
+        images
+    }
+
+    /// Returns what a reader is told who is not told everything.
+    ///
+    /// Only where images are kept, and all changes from the first up to now are known.
+    ///
+    /// - `now`: what is shown of it now to whom nothing of its own is shown.
+    pub fn glimpse<'s>(&self, sight: &'s Sight, now: Option<&Fields>) -> Glimpse<'s> {
+        let images = self.images(now);
+        let look = |image: &Option<Fields>| {
+            image.as_ref().and_then(|fields| sight.look(&self.entity, fields))
+        };
+        let mut lenses: Vec<Option<Lens<'s>>> = images.iter().map(look).collect();
+        let Some(lens) = lenses.pop().flatten() else {
+            return self.gone(&lenses, &images);
+        };
+        let is_same = |known: &Option<Lens<'s>>| known.as_ref() == Some(&lens);
+        if !lenses.iter().all(is_same) {
+            return match is_planted(Fault::MoveInAsFields) {
+                true => Glimpse::Fields { lens, by: None },
+                false => Glimpse::Whole { lens },
+            };
+        }
+        if lens.is_all() {
+            return Glimpse::Fields { lens, by: self.by.clone() };
+        }
+        let is_shown = |change: &Changed| change.paths().any(|path| lens.shows(path));
+        if !self.changes.iter().any(is_shown) {
+            return Glimpse::Unchanged { lens };
+        }
+        let is_open = |change: &Changed| change.paths().all(|path| lens.shows(path));
+        let by = self
+            .by
+            .clone()
+            .filter(|by| self.changes.iter().all(|change| is_open(change) && change.by == *by));
+        Glimpse::Fields { lens, by }
+    }
+
+    /// Returns what is told of a record that is not in sight now.
+    ///
+    /// - `lenses`: of the images before now.
+    fn gone(&self, lenses: &[Option<Lens<'_>>], images: &[Option<Fields>]) -> Glimpse<'static> {
+        let Some(latest) = lenses.iter().rposition(Option::is_some) else {
+            return match is_planted(Fault::UnseenToldGone) {
+                true => Glimpse::Gone { how: Gone::Unscoped, position: self.last },
+                false => Glimpse::Nothing,
+            };
+        };
+        if is_planted(Fault::MoveOutNotTold) {
+            return Glimpse::Nothing;
+        }
+        let how = match images.get(latest + 1) {
+            Some(None) => Gone::Deleted,
+            _ => Gone::Unscoped,
+        };
+        let position = self.changes.get(latest).map_or(self.last, |change| change.position);
+        Glimpse::Gone { how, position }
+    }
+
     /// Returns the whole record, or that it is gone.
     ///
     /// - `shown`: what the reader is shown of it; `None` if it is not there.
@@ -157,13 +308,22 @@ impl Touched {
     /// Only if [`Touched::may_tell_fields`] says so and no conflict of the record
     /// [ever waited](has_waited).
     pub fn fields(&self, shown: Option<Fields>, end: Position) -> Told {
+        self.fields_within(&Lens::ALL, shown, end)
+    }
+
+    /// As [`Touched::fields`], of those that are shown.
+    ///
+    /// - `shown`: what the reader is shown; nothing else.
+    pub fn fields_within(&self, lens: &Lens<'_>, shown: Option<Fields>, end: Position) -> Told {
         let Some(shown) = shown else {
             return self.whole(None, true, end);
         };
+        let is_told = |path: &Path| lens.shows(path) || is_planted(Fault::HiddenUnset);
         let changed = |path: &Path| self.paths.contains(path);
         let set = shown.iter().filter(|(path, _)| changed(path));
         let is_shown = |path: &Path| shown.binary_search_by(|(known, _)| known.cmp(path)).is_ok();
-        let unset: Vec<Path> = self.paths.iter().filter(|path| !is_shown(path)).cloned().collect();
+        let gone = self.paths.iter().filter(|path| !is_shown(path) && is_told(path));
+        let unset: Vec<Path> = gone.cloned().collect();
         let unset_bytes: usize = unset.iter().map(|path| path.as_str().len() + PAD_BYTES).sum();
         let bytes = set.clone().map(field_bytes).sum::<usize>() + unset_bytes;
         if bytes >= bytes_of_fields(&shown) {
@@ -172,6 +332,33 @@ impl Touched {
         let content = Content::Fields { set: set.cloned().collect(), unset, text: Vec::new() };
         Told { content, position: self.last, by: self.by.clone() }
     }
+}
+
+impl Changed {
+    /// Returns the fields that changed.
+    fn paths(&self) -> impl Iterator<Item = &Path> {
+        self.before.iter().chain(&self.after).flatten().map(|(path, _)| path)
+    }
+}
+
+/// Returns what was shown of a record before a change, given what was shown after it.
+///
+/// - `before`, `after`: the images of the change.
+pub fn without(
+    shown: Option<Fields>,
+    before: Option<&Fields>,
+    after: Option<&Fields>,
+) -> Option<Fields> {
+    let before = before?;
+    let (Some(after), Some(mut shown)) = (after, shown) else {
+        // It was whole before it went.
+        return Some(before.clone());
+    };
+    let changed = |path: &Path| after.iter().chain(before).any(|(changed, _)| changed == path);
+    shown.retain(|(path, _)| !changed(path));
+    shown.extend(before.iter().cloned());
+    shown.sort();
+    Some(shown)
 }
 
 /// What stands around a path or a value in a message, in bytes, about.

@@ -31,6 +31,7 @@ pub mod log;
 pub mod operate;
 pub mod results;
 pub mod rows;
+pub mod seen;
 pub mod sync;
 pub mod twins;
 pub mod undo;

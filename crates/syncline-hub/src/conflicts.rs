@@ -6,7 +6,7 @@ use syncline_engine::audit::{BatchFacts, inner_root};
 use syncline_engine::bases;
 use syncline_engine::conflicts::{ConflictRow, Decided, Status};
 use syncline_engine::link::LinkedEntity;
-use syncline_engine::log::ChangeKind;
+use syncline_engine::log::{ChangeKind, images};
 use syncline_engine::rows::{Key, MetaName, Scan};
 use syncline_engine::sync::{LoggedChange, Transaction, base_key};
 use syncline_merge::codec::{decode_record, encode_record};
@@ -20,6 +20,7 @@ use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{EntityName, RecordId, SiteId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::version::Version;
+use syncline_policy::view::{Sight, Write};
 
 use crate::error::HubError;
 use crate::hub::Hub;
@@ -109,7 +110,7 @@ impl Hub {
             let entity = entities.iter().find(|entity| entity.name == *name);
             entity.map(|entity| entity.rules.clone())
         };
-        self.resolve_by(id, choice, actor, rules)
+        self.resolve_by(id, choice, actor, &Sight::everything(&[]), rules)
     }
 
     /// Decides a conflict as [`Hub::resolve`] does, by the rules of its entity.
@@ -118,10 +119,11 @@ impl Hub {
         id: &str,
         choice: &Choice,
         actor: &Actor,
+        sight: &Sight,
         rules: impl Fn(&EntityName) -> Option<EntityRules>,
     ) -> Result<ConflictRow, HubError> {
         let row = self.conflict(id)?;
-        self.resolve_row(row, choice, actor, rules)
+        self.resolve_row(row, choice, actor, sight, rules)
     }
 
     /// Decides the conflict of a row as it is listed.
@@ -130,6 +132,7 @@ impl Hub {
         row: ConflictRow,
         choice: &Choice,
         actor: &Actor,
+        sight: &Sight,
         rules: impl Fn(&EntityName) -> Option<EntityRules>,
     ) -> Result<ConflictRow, HubError> {
         let name = row.conflict_id();
@@ -158,6 +161,7 @@ impl Hub {
         })?;
         let mut transaction = Transaction::new(run.clone(), self.position);
         let after = visible(&record, &rules, None);
+        judge_decision(sight, &row, matches!(decision, Decision::Delete), (&before, &after))?;
         let change = LoggedChange {
             kind: ChangeKind::Settlement,
             stamp,
@@ -200,7 +204,10 @@ impl Hub {
             let key = Key::Record { entity: row.entity.clone(), id: row.id.clone() };
             foreseen(row, choice, self.store.get(&key)?.as_deref(), &rules, at_ms)?;
         }
-        rows.into_iter().map(|row| self.resolve_row(row, choice, actor, &rules)).collect()
+        // Only who sees and writes everything decides several at once.
+        let everything = Sight::everything(&[]);
+        let decided = rows.into_iter();
+        decided.map(|row| self.resolve_row(row, choice, actor, &everything, &rules)).collect()
     }
 
     /// Puts an open conflict aside: it stays open, and says who will look at it later.
@@ -329,6 +336,31 @@ impl Hub {
         let frontier = self.add_audit(&mut batch, facts, commitments, actor, &details)?;
         self.commit(batch, clock, transaction.position, frontier)
     }
+}
+
+/// Judges a decision as a write of the field by somebody who may not write everything.
+fn judge_decision(
+    sight: &Sight,
+    row: &ConflictRow,
+    deletes: bool,
+    (before, after): (&Option<Fields>, &Option<Fields>),
+) -> Result<(), HubError> {
+    if sight.permit().allows_everything() {
+        return Ok(());
+    }
+    let nothing = Fields::new();
+    let (gone, come) =
+        images(before.as_ref().unwrap_or(&nothing), after.as_ref().unwrap_or(&nothing));
+    let changed = gone.into_iter().chain(come).map(|(path, _)| path);
+    let field = Some(row.conflict.path.clone()).filter(|path| !path.is_root());
+    let paths: Vec<_> = match deletes {
+        true => Vec::new(),
+        false => field.into_iter().chain(changed).collect(),
+    };
+    let (before, after) = (before.as_deref(), after.as_deref());
+    let (entity, paths, as_written) = (&row.entity, &paths, after);
+    let write = Write { entity, before, after, as_written, deletes, paths };
+    sight.permit().judge(write).map_err(HubError::Denied)
 }
 
 /// Returns the conflict with an id, or with an id that begins so and is the only one.

@@ -3,6 +3,7 @@
 use syncline_model::codec::DecodeError;
 use syncline_model::limits::SCHEMA_VERSIONS_MAX;
 use syncline_policy::SafetyStop;
+use syncline_policy::view::WriteDenied;
 use syncline_store::StoreError;
 use syncline_store::backup::BackupError;
 use thiserror::Error;
@@ -165,6 +166,9 @@ pub enum HubError {
     /// There are as many versions of a schema as there may be.
     #[error("an entity has at most {SCHEMA_VERSIONS_MAX} versions of its schema")]
     SchemasFull,
+    /// The rules of access do not allow it.
+    #[error(transparent)]
+    Denied(WriteDenied),
     /// The person asked to stop; nothing was written.
     #[error("stopped before anything was written")]
     Cancelled,
@@ -209,6 +213,7 @@ impl HubError {
             Self::SchemaMalformed { .. } => "SCHEMA_MALFORMED",
             Self::SchemaBreaks { .. } => "SCHEMA_INCOMPATIBLE",
             Self::SchemasFull => "SCHEMA_TOO_MANY_VERSIONS",
+            Self::Denied(denied) => denied.code(),
             Self::Cancelled => "CANCELLED",
             Self::ClockExhausted => "CLOCK_EXHAUSTED",
             Self::Random => "RANDOM_UNAVAILABLE",

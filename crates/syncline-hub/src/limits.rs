@@ -64,6 +64,10 @@ pub const PAGE_ENTRIES_MAX: usize = 10_000;
 /// How many bytes of the log are read for one page of changes, about: an entry holds images.
 pub const PAGE_LOG_BYTES: usize = 16 << 20;
 
+/// Most entries of the log that are read behind a page to say what became of its records, for a reader
+/// who is not told everything: a tenth of a second. One who is further behind begins anew.
+pub const PAGE_BEHIND_MAX: usize = 100_000;
+
 /// Most records that are looked at for one page of a snapshot: deleted ones count as well.
 pub const PAGE_RECORDS_MAX: usize = 10_000;
 

@@ -22,6 +22,7 @@ use std::time::{Duration, Instant};
 use syncline_engine::operate::{Answer, ClientOperation, Entities, Rejection};
 use syncline_engine::results::ClientResults;
 use syncline_model::id::ClientId;
+use syncline_policy::view::Sight;
 use syncline_store::Begun;
 
 pub use error::WriterError;
@@ -61,6 +62,8 @@ struct Waiting {
     operation: ClientOperation,
     /// Why it is not to be applied, unless it was applied before.
     refused: Option<Rejection>,
+    /// What the one who sent it may see and write; `None` for everything.
+    sight: Option<Arc<Sight>>,
     reply: ReplyTo,
 }
 
@@ -181,7 +184,7 @@ impl Handle {
     pub fn submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
         let reply = ReplyTo::Sender(reply);
-        let command = Command::Operation(Waiting { operation, refused: None, reply });
+        let command = Command::Operation(Waiting { operation, refused: None, sight: None, reply });
         self.give(command, true)?;
         Ok(Pending(answer))
     }
@@ -195,7 +198,7 @@ impl Handle {
     pub fn try_submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
         let reply = ReplyTo::Sender(reply);
-        let command = Command::Operation(Waiting { operation, refused: None, reply });
+        let command = Command::Operation(Waiting { operation, refused: None, sight: None, reply });
         self.give(command, false)?;
         Ok(Pending(answer))
     }
@@ -204,15 +207,18 @@ impl Handle {
     /// `done` once all of them are on disk.
     ///
     /// - `operations`: each with the reason why it is not to be applied, if there is one.
+    /// - `sight`: what the one who sends them may see and write; `None` for everything.
     pub(crate) fn submit_all(
         &self,
         operations: Vec<(ClientOperation, Option<Rejection>)>,
+        sight: Option<&Arc<Sight>>,
         done: Done,
     ) {
         let batch = Together::new(operations.len(), done);
         let command = |(index, (operation, refused))| {
             let reply = ReplyTo::Together(batch.part(index));
-            Command::Operation(Waiting { operation, refused, reply })
+            let sight = sight.cloned();
+            Command::Operation(Waiting { operation, refused, sight, reply })
         };
         let commands = operations.into_iter().enumerate().map(command).collect();
         if let Err((refused, commands)) = self.queue.push_all(commands) {

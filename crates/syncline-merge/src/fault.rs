@@ -96,6 +96,20 @@ pub enum Fault {
     FieldsWhileWaiting,
     /// A reader is told fields of a record that began within the stretch.
     FieldsOfNewRecord,
+    /// A reader is not told that a record went out of its sight.
+    MoveOutNotTold,
+    /// A reader is told only the fields of a record that came into its sight.
+    MoveInAsFields,
+    /// A reader is told that a record is gone which it never saw.
+    UnseenToldGone,
+    /// A reader is told that a field has no value any more which it does not see.
+    HiddenUnset,
+    /// A reader is told fields of a record which it does not see.
+    HiddenTold,
+    /// A token says that a field was seen which its holder does not see.
+    HiddenClaimed,
+    /// A reader who is not told everything is told of changes up to now only, of a stretch that ends before.
+    LaterNotRead,
     /// The cursor of a page that is full stands behind what was left out of it.
     CursorBehindLeftOut,
     /// After a snapshot the log goes on from where the snapshot ended.

@@ -50,6 +50,15 @@ pub struct Body {
     pub texts: BTreeMap<Path, BTreeMap<Stamp, Text>>,
 }
 
+impl Body {
+    /// Returns the paths of which something is known; one that has several shapes more than once.
+    pub fn paths(&self) -> impl Iterator<Item = &Path> {
+        let registers = self.registers.iter().map(|(path, _)| path);
+        let shapes = self.sums.keys().chain(self.unions.keys()).chain(self.keyed.keys());
+        registers.chain(shapes).chain(self.appends.keys()).chain(self.texts.keys())
+    }
+}
+
 /// The concurrent values of a field; nearly always one.
 pub type Register = FlatMap<Stamp, Entry, 1>;
 

@@ -1,6 +1,6 @@
 //! What a writer had seen: the causality token, and the context of an operation.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_model::clock::Stamp;
 use syncline_model::id::{SiteId, Writer};
@@ -71,6 +71,36 @@ impl Token {
         token.shown.retain(|path, _| !is_withheld(path));
         token.texts.retain(|path, _| !is_withheld(path));
         token.sums.retain(|path, _| !is_withheld(path));
+        token
+    }
+
+    /// Returns what a writer has seen that is shown some fields of `record`, and of the others not even
+    /// that they are there: no name of them stands in the token.
+    ///
+    /// - `is_shown`: whether a field is shown, with all that is inside it. An array of members is one
+    ///   field.
+    pub fn of_part(
+        record: &Record,
+        rules: &EntityRules,
+        viewer: Option<&Writer>,
+        is_shown: &dyn Fn(&Path) -> bool,
+    ) -> Self {
+        let mut token = Self::of(record, rules, viewer, &[]);
+        if token.invisible {
+            // Nothing is shown of it to anybody.
+            return token;
+        }
+        let shown: BTreeSet<&Path> = record.body.paths().filter(|path| is_shown(path)).collect();
+        let is_within = |path: &Path| shown.iter().any(|above| above.is_prefix_of(path));
+        token.exceptions.retain(|path, _| is_within(path));
+        let seen = shown.iter().map(|path| ((*path).clone(), record.effective(path).clone()));
+        for (path, version) in seen.collect::<Vec<_>>() {
+            token.exceptions.entry(path).or_insert(version);
+        }
+        token.exceptions.insert(Path::root(), Version::new());
+        token.shown.retain(|path, _| is_within(path));
+        token.texts.retain(|path, _| is_within(path));
+        token.sums.retain(|path, _| is_within(path));
         token
     }
 

@@ -19,6 +19,7 @@ use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId, SiteId};
 use thiserror::Error;
 
+use crate::cursor::Scope;
 use crate::limits::TOKEN_TEXT_BYTES_MAX;
 
 /// Form of a token that only says how far its hub's own site was seen.
@@ -27,6 +28,8 @@ const FORM_SITE: u8 = 1;
 const FORM_WHOLE: u8 = 2;
 /// Length of the signature, in bytes: one forged token in 2^64 is accepted.
 const SIGNATURE_BYTES: usize = 8;
+/// Length of the digest of what is sealed, in bytes.
+const SEAL_BYTES: usize = 16;
 
 /// The text of a token, as a client holds it. It may come from anywhere.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -146,6 +149,59 @@ impl TokenKey {
         }
     }
 
+    /// Returns what stands for a description of what a reader is told.
+    pub fn scope(&self, description: &str) -> Scope {
+        let mut scope = [0; 8];
+        let mut hasher = blake3::Hasher::new_keyed(&self.derived("scope"));
+        hasher.update(description.as_bytes());
+        hasher.finalize_xof().fill(&mut scope);
+        Scope(scope)
+    }
+
+    /// Seals bytes that go out with an answer and come back with the next question: only a hub with
+    /// this key can read them. The same bytes look the same.
+    ///
+    /// # Source
+    ///
+    /// The synthetic initialisation vector of RFC 5297: a keyed digest of the bytes, from which the
+    /// stream is derived that hides them.
+    pub fn seal(&self, bytes: &[u8]) -> Vec<u8> {
+        let digest = self.digest(bytes);
+        let mut sealed = digest.to_vec();
+        sealed.extend(bytes);
+        self.hide(&digest, sealed.get_mut(SEAL_BYTES..).unwrap_or_default());
+        sealed
+    }
+
+    /// Returns what was sealed with this key; `None` for anything else.
+    pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
+        let (digest, hidden) = sealed.split_first_chunk::<SEAL_BYTES>()?;
+        let mut bytes = hidden.to_vec();
+        self.hide(digest, &mut bytes);
+        let known = blake3::Hash::from(pad(digest));
+        (known == blake3::Hash::from(pad(&self.digest(&bytes)))).then_some(bytes)
+    }
+
+    fn derived(&self, what: &str) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new_derive_key("syncline 2026 what a hub hands out");
+        hasher.update(&self.key).update(what.as_bytes());
+        *hasher.finalize().as_bytes()
+    }
+
+    fn digest(&self, bytes: &[u8]) -> [u8; SEAL_BYTES] {
+        let mut digest = [0; SEAL_BYTES];
+        let mut hasher = blake3::Hasher::new_keyed(&self.derived("seal"));
+        hasher.update(bytes).finalize_xof().fill(&mut digest);
+        digest
+    }
+
+    fn hide(&self, digest: &[u8; SEAL_BYTES], bytes: &mut [u8]) {
+        let mut stream = vec![0; bytes.len()];
+        let mut hasher = blake3::Hasher::new_keyed(&self.derived("stream"));
+        hasher.update(digest).finalize_xof().fill(&mut stream);
+        bytes.iter_mut().zip(stream).for_each(|(byte, hidden)| *byte ^= hidden);
+    }
+
     /// Returns the clock of the hub's own site if the token says nothing else.
     fn own_clock(&self, token: &Token) -> Option<Clock> {
         let Token { version, exceptions, invisible, shown, texts, sums } = token;
@@ -170,6 +226,13 @@ impl TokenKey {
         hasher.finalize_xof().fill(&mut signature);
         signature
     }
+}
+
+/// Returns a digest as long as those that are compared without telling by its time where they differ.
+fn pad(digest: &[u8; SEAL_BYTES]) -> [u8; 32] {
+    let mut padded = [0; 32];
+    padded.iter_mut().zip(digest).for_each(|(to, from)| *to = *from);
+    padded
 }
 
 /// Compares without telling by its time where two differ.
@@ -210,6 +273,26 @@ mod tests {
         }
         let other = TokenKey::new([8; 32], SiteId(9));
         assert_eq!(other.open(&text, &entity, &id), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn what_is_sealed_is_read_by_the_key_alone_and_not_if_it_was_altered() {
+        let key = TokenKey::new([7; 32], SiteId(9));
+        for text in ["", "a", "contacts\0someone-whose-id-is-a-secret"] {
+            let sealed = key.seal(text.as_bytes());
+            assert_eq!(key.unseal(&sealed).as_deref(), Some(text.as_bytes()));
+            assert_eq!(sealed, key.seal(text.as_bytes()));
+            assert!(
+                text.len() < 4 || !sealed.windows(4).any(|part| text.as_bytes().starts_with(part))
+            );
+            assert_eq!(TokenKey::new([8; 32], SiteId(9)).unseal(&sealed), None);
+            for at in 0..sealed.len() {
+                let mut altered = sealed.clone();
+                altered[at] ^= 1;
+                assert_eq!(key.unseal(&altered), None, "altered at {at}");
+            }
+        }
+        assert_eq!(key.unseal(b"short"), None);
     }
 
     #[test]

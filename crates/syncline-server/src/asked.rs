@@ -8,8 +8,12 @@ use axum::body::Body;
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, header};
 use percent_encoding::percent_decode_str;
+use syncline_hub::served::Audience;
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::Object;
+use syncline_policy::view::{BoundView, FollowError, Permit as AccessPermit, Sight};
+use syncline_protocol::long::read_params;
+use syncline_protocol::message::{Follow, NamedView};
 
 use crate::access::Caller;
 use crate::body;
@@ -24,6 +28,8 @@ pub(crate) struct Asked {
     pub(crate) desk: Arc<Desk>,
     /// Nobody only where everybody may ask.
     pub(crate) caller: Option<Caller>,
+    /// What whoever asks may see and write of the records.
+    pub(crate) permit: Arc<AccessPermit>,
     pub(crate) params: Vec<(Box<str>, Box<str>)>,
     pub(crate) query: Query,
     pub(crate) parts: Parts,
@@ -42,6 +48,67 @@ impl Asked {
         let token = &self.caller()?.token;
         let name = token.client.as_ref().map_or(&*token.name, |client| client.as_str());
         Writer::new(name).map_err(|_| Refusal::ServerFault.into())
+    }
+
+    /// Returns all that whoever asks may see and write.
+    pub(crate) fn sight(&self) -> Arc<Sight> {
+        Arc::new(Sight::of_entities(Arc::clone(&self.permit), &[]))
+    }
+
+    /// Returns what the address asks to follow: types of record, or a view by its name.
+    pub(crate) fn follow(&self, entities_max: usize) -> Result<Follow, Problem> {
+        let entities = self.query.entities(entities_max)?;
+        let Some(view) = self.query.text("view") else {
+            if self.query.text("params").is_some() {
+                return Err(Refusal::QueryInvalid.because("params belong to a view"));
+            }
+            return Ok(Follow::entities(entities));
+        };
+        if !entities.is_empty() {
+            return Err(Refusal::QueryInvalid.because("entities or a view, not both"));
+        }
+        let params = self.query.text("params").map(|text| read_params(text.as_bytes()));
+        let params = params.transpose();
+        let params = params.map_err(|error| Refusal::QueryInvalid.because(error.to_string()))?;
+        Ok(Follow::view(view, params.unwrap_or_default()))
+    }
+
+    /// Returns who is told what whoever asks is told that follows this.
+    pub(crate) fn audience(&self, follow: &Follow) -> Result<Audience, FollowError> {
+        let permit = Arc::clone(&self.permit);
+        let sight = match self.bound(follow)? {
+            Some(view) => Sight::of_view(permit, view),
+            None => Sight::of_entities(permit, &follow.entities),
+        };
+        Ok(self.desk.served.audience(sight))
+    }
+
+    /// Returns what the results of operations tell whoever asks that follows these.
+    pub(crate) fn results_of(&self, follows: &[Follow]) -> Result<Arc<Sight>, FollowError> {
+        let (mut views, mut entities) = (Vec::new(), None::<Vec<EntityName>>);
+        for follow in follows {
+            match self.bound(follow)? {
+                Some(view) => views.push(view),
+                None => {
+                    let some = entities.get_or_insert_default();
+                    some.extend(follow.entities.iter().cloned());
+                }
+            }
+        }
+        let is_of_all = |follow: &Follow| follow.view.is_none() && follow.entities.is_empty();
+        let entities = match follows.iter().any(is_of_all) {
+            true => Some(Vec::new()),
+            false => entities,
+        };
+        let permit = Arc::clone(&self.permit);
+        Ok(Arc::new(Sight::of_client(permit, views, entities.as_deref())?))
+    }
+
+    fn bound(&self, follow: &Follow) -> Result<Option<BoundView>, FollowError> {
+        let Some(NamedView { name, params }) = follow.view.as_deref() else { return Ok(None) };
+        let nothing = Object::new();
+        let claims = self.caller.as_ref().map_or(&nothing, |caller| &caller.token.claims);
+        self.desk.access.view(name, claims, params).map(Some)
     }
 
     /// Returns a part of the path.

@@ -1,24 +1,31 @@
 //! Changes made once for all who follow the same.
 //!
-//! Each set of entities that somebody follows has a feed: a task that reads every stretch of the log
-//! once and keeps the latest of them, encoded, for whoever comes by. It knows nothing of those who
-//! follow and waits for nobody. Who is too slow, or must be told something of its own, reads pages.
+//! Those who see and follow the same have one feed: it keeps the latest stretches of the log, encoded,
+//! for whoever comes by. One task reads the log for all feeds of a hub. An index says which of them a
+//! change may concern, and only these are looked at: what nobody sees costs nobody anything. A feed
+//! knows nothing of those who follow and waits for nobody. Who is too slow, or must be told something
+//! of its own, reads pages.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::ws::Utf8Bytes;
-use syncline_hub::served::{Limits, Paged, Served};
-use syncline_model::id::{EntityName, Position, Writer};
+use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served};
+use syncline_model::id::{Position, Writer};
+use syncline_policy::view::SightIndex;
 use syncline_protocol::compact::{EncodedPage, Names};
+use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::long::{write_hub_message, write_page};
-use syncline_protocol::message::{Follow, HubMessage, Page};
+use syncline_protocol::message::{HubMessage, Page};
 use syncline_protocol::session::hub::{CURSOR_LAG_MAX, Live};
 use tokio::sync::watch;
 
 /// Stretches that a feed keeps. Who is further behind reads pages.
 const STRETCHES_MAX: usize = 64;
+/// As [`STRETCHES_MAX`], of a feed that does not tell everything: few follow the same, and there may be
+/// as many feeds as connections.
+const STRETCHES_OF_FEW_MAX: usize = 8;
 
 /// The changes of a stretch in every form, each made when it is first asked for.
 #[derive(Debug, Default)]
@@ -34,14 +41,33 @@ pub(crate) type Stretch = Live<Encoded>;
 /// The feeds of one hub.
 #[derive(Default)]
 pub(crate) struct Feeds {
-    feeds: Mutex<BTreeMap<Vec<EntityName>, Arc<Feed>>>,
+    all: Mutex<All>,
     /// Names of the compact form, for all connections.
     pub(crate) names: Mutex<Names>,
 }
 
-/// What those are told who follow the same entities.
+/// All feeds, and how far the log was read for them.
+#[derive(Default)]
+struct All {
+    /// By what their followers are told.
+    named: BTreeMap<Arc<str>, Arc<Feed>>,
+    numbered: BTreeMap<u64, Arc<Feed>>,
+    /// Finds the numbers of those whom a change may concern.
+    index: SightIndex<u64>,
+    /// The number of the next feed.
+    next: u64,
+    /// How many feeds do not tell everything.
+    limited: usize,
+    /// Up to where the log was told; nothing before the first feed.
+    read: Option<Position>,
+    /// Up to where all were told how far the log is.
+    swept: Position,
+}
+
+/// What those are told who see and follow the same.
 struct Feed {
-    entities: Vec<EntityName>,
+    number: u64,
+    audience: Audience,
     kept: Mutex<Kept>,
     head: watch::Sender<Head>,
 }
@@ -51,6 +77,8 @@ struct Kept {
     /// The number of the oldest stretch that is kept.
     first: u64,
     stretches: VecDeque<Arc<Stretch>>,
+    /// Up to where was told.
+    told: Position,
 }
 
 /// How far a feed has come.
@@ -64,6 +92,7 @@ struct Head {
 
 /// Somebody who follows a feed.
 pub(crate) struct Follower {
+    feeds: Arc<Feeds>,
     feed: Arc<Feed>,
     head: watch::Receiver<Head>,
     next: u64,
@@ -77,50 +106,60 @@ pub(crate) struct News {
 }
 
 impl Feeds {
+    fn all(&self) -> MutexGuard<'_, All> {
+        // Every change is whole before anything can panic.
+        self.all.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Begins to follow; everything from now on is told.
     pub(crate) fn follow(
         self: &Arc<Self>,
-        entities: &[EntityName],
+        audience: &Audience,
         served: &Served,
         end: &watch::Receiver<Position>,
     ) -> Follower {
-        let mut key = entities.to_vec();
-        key.sort();
-        key.dedup();
-        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let feed = match feeds.get(&key) {
-            Some(feed) => Arc::clone(feed),
+        let mut all = self.all();
+        let read = match all.read {
+            Some(read) => read,
             None => {
-                let head = watch::Sender::new(Head::default());
-                let feed = Feed { entities: key.clone(), kept: Mutex::default(), head };
-                let feed = Arc::new(feed);
-                feeds.insert(key, Arc::clone(&feed));
-                let working = Working {
-                    feeds: Arc::clone(self),
-                    feed: Arc::clone(&feed),
-                    served: served.clone(),
-                };
-                let mut end = end.clone();
                 // Taken before the follower looks where the log stands: nothing lies between the two.
+                let mut end = end.clone();
                 let begins = *end.borrow_and_update();
-                tokio::spawn(working.run(end, begins));
-                feed
+                (all.read, all.swept) = (Some(begins), begins);
+                let working = Working { feeds: Arc::clone(self), served: served.clone() };
+                tokio::spawn(working.run(end));
+                begins
             }
         };
+        let known = all.named.get(audience.key()).map(Arc::clone);
+        let feed = known.unwrap_or_else(|| all.add(audience, read));
         let head = feed.head.subscribe();
-        drop(feeds);
+        drop(all);
         let next = head.borrow().stretches;
-        Follower { feed, head, next }
+        Follower { feeds: Arc::clone(self), feed, head, next }
+    }
+}
+
+impl All {
+    fn add(&mut self, audience: &Audience, told: Position) -> Arc<Feed> {
+        let number = self.next;
+        self.next += 1;
+        let kept = Mutex::new(Kept { told, ..Kept::default() });
+        let head = watch::Sender::new(Head::default());
+        let feed = Arc::new(Feed { number, audience: audience.clone(), kept, head });
+        self.index.insert(&number, audience.sight());
+        self.named.insert(Arc::clone(audience.key()), Arc::clone(&feed));
+        self.numbered.insert(number, Arc::clone(&feed));
+        self.limited += usize::from(feed.is_limited());
+        feed
     }
 
-    /// Ends a feed that nobody follows; answers whether it has ended.
-    fn end(&self, feed: &Feed) -> bool {
-        let mut feeds = self.feeds.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_left = feed.head.receiver_count() == 0;
-        if is_left {
-            feeds.remove(&feed.entities);
+    fn remove(&mut self, feed: &Feed) {
+        if self.numbered.remove(&feed.number).is_some() {
+            self.named.remove(feed.audience.key());
+            self.index.remove(&feed.number, feed.audience.sight());
+            self.limited -= usize::from(feed.is_limited());
         }
-        is_left
     }
 }
 
@@ -133,7 +172,7 @@ impl Follower {
     /// Takes what is new.
     pub(crate) fn take(&mut self) -> News {
         let head = *self.head.borrow_and_update();
-        let kept = self.feed.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let kept = self.feed.kept();
         let (first, next) = (kept.first, self.next);
         self.next = head.stretches.max(first + kept.stretches.len() as u64);
         let skipped = usize::try_from(next.saturating_sub(first)).unwrap_or(usize::MAX);
@@ -145,74 +184,142 @@ impl Follower {
     }
 }
 
-/// The task of a feed.
+/// A feed that nobody follows is no more.
+impl Drop for Follower {
+    fn drop(&mut self) {
+        let mut all = self.feeds.all();
+        // The one that is dropped still counts.
+        if self.feed.head.receiver_count() <= 1 {
+            all.remove(&self.feed);
+        }
+    }
+}
+
+impl Feed {
+    /// Returns whether it tells less than everything.
+    const fn is_limited(&self) -> bool {
+        self.audience.scope().is_some()
+    }
+
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Tells of a page, which says all up to a position; or that everybody has to read.
+    fn publish(&self, page: Option<Page>, reached: Position) {
+        let mut kept = self.kept();
+        let is_shared = page.is_some();
+        let after = std::mem::replace(&mut kept.told, reached);
+        if let Some(page) = page {
+            let most = if self.is_limited() { STRETCHES_OF_FEW_MAX } else { STRETCHES_MAX };
+            if kept.stretches.len() >= most {
+                kept.stretches.pop_front();
+                kept.first += 1;
+            }
+            let page = Page { more: false, ..page };
+            kept.stretches.push_back(Arc::new(Live { after, page, encoded: Encoded::default() }));
+        }
+        drop(kept);
+        self.head.send_modify(|head| match is_shared {
+            true => head.stretches += 1,
+            false => head.by_page = reached,
+        });
+    }
+}
+
+/// The task that reads the log for all feeds of a hub.
 struct Working {
     feeds: Arc<Feeds>,
-    feed: Arc<Feed>,
     served: Served,
 }
 
 impl Working {
-    /// Tells of everything behind a position.
-    async fn run(self, mut end: watch::Receiver<Position>, begins: Position) {
-        let (mut read, mut told) = (begins, begins);
-        loop {
-            tokio::select! {
-                moved = end.changed() => if moved.is_err() { return },
-                () = self.feed.head.closed() => if self.feeds.end(&self.feed) { return },
-            }
+    async fn run(self, mut end: watch::Receiver<Position>) {
+        while end.changed().await.is_ok() {
             let goal = *end.borrow_and_update();
-            while read < goal {
-                let Some(Paged { page, is_for_all }) = self.page(read).await else {
+            while self.read() < goal {
+                let (feeds, served) = (Arc::clone(&self.feeds), self.served.clone());
+                let told = tokio::task::spawn_blocking(move || tell(&feeds, &served)).await;
+                if !matches!(told, Ok(Ok(true))) {
                     // Each reads for itself, and says what is wrong.
-                    (read, told) = (goal, goal);
-                    self.publish(None, goal);
-                    break;
-                };
-                let reached = page.cursor.position().max(read);
-                let is_worth = !page.changes.is_empty() || reached.0 - told.0 > CURSOR_LAG_MAX / 2;
-                let is_stuck = reached == read;
-                read = reached;
-                if is_worth {
-                    let after = std::mem::replace(&mut told, reached);
-                    let stretch = Live {
-                        after,
-                        page: Page { more: false, ..page },
-                        encoded: Encoded::default(),
-                    };
-                    self.publish(is_for_all.then(|| Arc::new(stretch)), reached);
-                }
-                if is_stuck {
-                    break;
+                    self.all_read(goal);
                 }
             }
         }
     }
 
-    async fn page(&self, after: Position) -> Option<Paged> {
-        let follow = Follow::entities(self.feed.entities.clone());
-        let follow = follow.at(Some(self.served.cursor(after)));
+    fn read(&self) -> Position {
+        self.feeds.all().read.unwrap_or_default()
+    }
+
+    /// Has everybody read pages up to a position.
+    fn all_read(&self, goal: Position) {
+        let mut all = self.feeds.all();
+        for feed in all.numbered.values() {
+            feed.publish(None, goal);
+        }
+        (all.read, all.swept) = (Some(goal), goal);
+    }
+}
+
+/// Tells of the next stretch of the log; answers whether there was any.
+fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
+    let (read, next, keeps_images) = {
+        let mut all = feeds.all();
+        let read = all.read.unwrap_or_default();
+        if all.numbered.is_empty() {
+            let end = served.position().max(read);
+            (all.read, all.swept) = (Some(end), end);
+            return Ok(true);
+        }
+        (read, all.next, all.limited > 0)
+    };
+    served.with_stretch(read, keeps_images, |stretch| {
+        stretch.prepare()?;
+        let concerned: Vec<Arc<Feed>> = {
+            let all = feeds.all();
+            let numbers = stretch.concerned(&all.index);
+            // Those that began since are told to read.
+            let known = numbers.range(..next);
+            known.filter_map(|number| all.numbered.get(number)).map(Arc::clone).collect()
+        };
         let viewer = Writer::new("feed").expect("invariant: a word is the name of a writer");
-        let served = self.served.clone();
-        let read = move || served.page(&follow, &viewer, Limits::default());
-        tokio::task::spawn_blocking(read).await.ok()?.ok()
-    }
-
-    /// Tells of a stretch, or that everybody has to read.
-    fn publish(&self, stretch: Option<Arc<Stretch>>, reached: Position) {
-        let is_shared = stretch.is_some();
-        if let Some(stretch) = stretch {
-            let mut kept = self.feed.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            if kept.stretches.len() >= STRETCHES_MAX {
-                kept.stretches.pop_front();
-                kept.first += 1;
+        let reached = stretch.reached();
+        for feed in concerned {
+            let paged = stretch.page(&feed.audience, &viewer, Limits::default());
+            // One that is too long, or of which each is told something of its own, is read.
+            let whole = paged.ok().filter(|Paged { page, is_for_all }| {
+                *is_for_all && page.cursor.position() == reached
+            });
+            match whole {
+                Some(Paged { page, .. }) if page.changes.is_empty() => {}
+                whole => feed.publish(whole.map(|paged| paged.page), reached),
             }
-            kept.stretches.push_back(stretch);
         }
-        self.feed.head.send_modify(|head| match is_shared {
-            true => head.stretches += 1,
-            false => head.by_page = reached,
-        });
+        feeds.all().has_read(served, next, reached);
+        Ok(reached > read)
+    })?
+}
+
+impl All {
+    /// Takes note that the log was told up to a position, to feeds with numbers below `next`.
+    fn has_read(&mut self, served: &Served, next: u64, reached: Position) {
+        self.read = Some(reached);
+        for (_, feed) in self.numbered.range(next..) {
+            feed.publish(None, reached);
+        }
+        if reached.0.saturating_sub(self.swept.0) <= CURSOR_LAG_MAX / 2 {
+            return;
+        }
+        self.swept = reached;
+        for feed in self.numbered.values() {
+            if feed.kept().told < reached {
+                let cursor =
+                    StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
+                let (changes, more, is_snapshot) = (Vec::new(), false, false);
+                feed.publish(Some(Page { changes, cursor, more, is_snapshot }), reached);
+            }
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use syncline_engine::operate::Entities;
 use syncline_hub::served::{ServeError, Served, Watch};
 use syncline_hub::{Backup, Hub, HubError, HubOptions};
 use syncline_model::id::{EntityName, Position, RecordId};
+use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
@@ -85,6 +86,8 @@ pub(crate) struct Desk {
     /// Nothing of the default hub.
     pub(crate) name: Option<HubName>,
     pub(crate) served: Served,
+    /// The views, and who may see and write what.
+    pub(crate) access: Arc<Access>,
     pub(crate) tokens: Tokens,
     pub(crate) tickets: Tickets,
     pub(crate) feeds: Arc<Feeds>,
@@ -159,6 +162,7 @@ pub(crate) struct Hubs {
     data: PathBuf,
     backup_to: Option<PathBuf>,
     entities: Entities,
+    access: Arc<Access>,
     default: Arc<Desk>,
     others: RwLock<BTreeMap<HubName, Arc<Desk>>>,
     /// Held while one is made, so that no name is taken twice.
@@ -173,12 +177,14 @@ impl Hubs {
         data: &Path,
         backup_to: Option<&Path>,
         entities: Entities,
+        access: Arc<Access>,
     ) -> Result<(Self, Option<String>), OpenError> {
-        let (default, admin) = desk(None, hub, data, &entities)?;
+        let (default, admin) = desk(None, hub, data, &entities, &access)?;
         let hubs = Self {
             data: data.to_owned(),
             backup_to: backup_to.map(Path::to_owned),
             entities,
+            access,
             default,
             others: RwLock::default(),
             making: Mutex::default(),
@@ -199,7 +205,7 @@ impl Hubs {
         fs::create_dir_all(&folder)?;
         let options = HubOptions { state_folder: folder.clone(), check_store: false };
         let opened = Opened::open(&options, to.as_deref())?;
-        desk(Some(name.clone()), opened, &folder, &self.entities)
+        desk(Some(name.clone()), opened, &folder, &self.entities, &self.access)
     }
 
     /// Returns the default hub.
@@ -256,6 +262,7 @@ fn desk(
     opened: Opened,
     folder: &Path,
     entities: &Entities,
+    access: &Arc<Access>,
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let (tokens, admin) = Tokens::open(folder)?;
     let Opened { hub, backup } = opened;
@@ -274,6 +281,7 @@ fn desk(
     let desk = Desk {
         name,
         served,
+        access: Arc::clone(access),
         tokens,
         tickets: Tickets::default(),
         feeds: Arc::default(),

@@ -10,6 +10,7 @@ use axum::extract::{RawPathParams, Request};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
+use syncline_policy::view::Permit;
 use tokio::time::timeout;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
@@ -22,7 +23,7 @@ use crate::hubs::{Desk, HubName};
 use crate::limits::{COMPRESSED_BYTES_MIN, REQUEST_TIME_MAX};
 use crate::problem::{Problem, Refusal};
 use crate::rate::Quota;
-use crate::routes::{Access, Answer, Method, Pace, Route, Scope, TABLE};
+use crate::routes::{Access, Answer, Method, Pace, Route, Scope, Shows, TABLE};
 use crate::state::State;
 
 /// What every hub but the default one is below.
@@ -218,7 +219,8 @@ async fn carry_out(
     };
     let state = Arc::clone(state);
     let body = Mutex::new(body);
-    let asked = Asked { state, desk, caller, params, query: query?, parts, body };
+    let permit = permit(route, caller.as_ref(), &desk)?;
+    let asked = Asked { state, desk, caller, permit, params, query: query?, parts, body };
     (route.handler)(asked).await
 }
 
@@ -233,6 +235,19 @@ fn by_token(headers: &HeaderMap, state: &State, desk: &Desk) -> Result<Caller, P
         });
     }
     Ok(desk.tokens.find(token).ok_or(Refusal::TokenInvalid)?)
+}
+
+/// Returns what whoever asks may see and write of the records. A route that shows records whatever
+/// they are is for those only from whom nothing is kept.
+fn permit(route: &Route, caller: Option<&Caller>, desk: &Desk) -> Result<Arc<Permit>, Problem> {
+    let Some(Caller { token }) = caller else { return Ok(Arc::default()) };
+    let permit = desk.access.permit(token.role.as_str(), &token.claims);
+    if route.shows == Shows::Everything && !permit.allows_everything() {
+        let text =
+            "the rules of access keep something from this token, and this route shows everything";
+        return Err(Refusal::NotPermitted.because(text));
+    }
+    Ok(Arc::new(permit))
 }
 
 fn by_ticket(ticket: &str, desk: &Desk) -> Result<Caller, Problem> {

@@ -108,7 +108,13 @@ impl Server {
         let address =
             address.map_err(|source| StartError::Listen { address: settings.listen, source })?;
         let (data, to) = (&settings.data, settings.backup_to.as_deref());
-        let (hubs, admin_token) = Hubs::open(hub.into(), data, to, settings.entities.clone())?;
+        let (hubs, admin_token) = Hubs::open(
+            hub.into(),
+            data,
+            to,
+            settings.entities.clone(),
+            settings.access.clone().into(),
+        )?;
         let mut process = [0; 4];
         getrandom::fill(&mut process).map_err(|_| StartError::Random)?;
         let (stop, stopping) = watch::channel(false);

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use axum::http::HeaderValue;
 use syncline_engine::operate::Entities;
+use syncline_policy::view::Access;
 use thiserror::Error;
 
 use crate::access::IssuerSettings;
@@ -23,6 +24,9 @@ pub struct Settings {
     pub backup_to: Option<PathBuf>,
     /// The entities that clients may write, with their rules.
     pub entities: Entities,
+    /// The views that clients follow by name, and the rules of who may see and write what; without a
+    /// rule everybody may do what the routes allow.
+    pub access: Access,
     /// Certificate and key; without them nothing is encrypted.
     pub tls: Option<TlsFiles>,
     /// Sites whose pages may ask, such as `https://app.example`.
@@ -119,6 +123,7 @@ impl Settings {
             data,
             backup_to: None,
             entities,
+            access: Access::default(),
             tls: None,
             origins: Vec::new(),
             issuers: Vec::new(),

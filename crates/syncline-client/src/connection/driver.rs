@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use syncline_model::cursor::Incarnation;
-use syncline_model::id::{ClientId, EntityName, Position};
+use syncline_model::id::{ClientId, Position};
 use syncline_protocol::checksum::Checksum;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::WINDOW_DEFAULT;
@@ -221,8 +221,8 @@ impl Driver {
         let state = facts.shared.lock();
         let rows = state.store.rows();
         let client = rows.oldest_client()?.unwrap_or_else(|| state.store.client().clone());
-        let follow = follow(&state, &facts.options)?;
-        let session = Session::new(client.clone(), CODINGS.to_vec(), WINDOW_DEFAULT, vec![follow]);
+        let follows = follows(&state, &facts.options)?;
+        let session = Session::new(client.clone(), CODINGS.to_vec(), WINDOW_DEFAULT, follows);
         drop(state);
         Ok(Self {
             facts: Arc::clone(facts),
@@ -474,7 +474,8 @@ impl Driver {
         now_ms: u64,
     ) -> Result<(), StoreError> {
         let mut state = self.facts.shared.lock();
-        let entities = follow(&state, &self.facts.options)?.entities;
+        let follows = follows(&state, &self.facts.options)?;
+        let entities = follows.into_iter().next().unwrap_or_default().entities;
         let Some(is_equal) = state.store.is_as_shown(view, &entities, cursor, checksum)? else {
             return Ok(());
         };
@@ -496,7 +497,9 @@ impl Driver {
     /// Asks what the records add up to, if it is time.
     fn check(&mut self, now_ms: u64) {
         let is_up_to_date = self.facts.shared.lock().network == Network::UpToDate;
-        if is_up_to_date && self.plan.checks(now_ms) {
+        // What a view shows is not known to be what is held: a record may be there for another one.
+        let is_whole = self.facts.options.views.is_empty();
+        if is_whole && is_up_to_date && self.plan.checks(now_ms) {
             self.session.handle_check(0);
         }
     }
@@ -504,9 +507,9 @@ impl Driver {
     /// Something was lost: all records are read again. Operations stay as they are.
     fn begin_anew(&mut self, now_ms: u64) -> Result<(), StoreError> {
         let state = self.facts.shared.lock();
-        let follow = follow(&state, &self.facts.options)?;
+        let follows = follows(&state, &self.facts.options)?;
         drop(state);
-        self.session.handle_views(vec![follow], now_ms);
+        self.session.handle_views(follows, now_ms);
         Ok(())
     }
 
@@ -716,9 +719,10 @@ impl Skipped {
 }
 
 /// Returns what the client follows, from where it stands.
-fn follow(state: &State, options: &Options) -> Result<Follow, StoreError> {
-    let entities = options.entities.iter().filter_map(|entity| EntityName::new(entity).ok());
-    let mut entities: Vec<EntityName> = entities.collect();
-    entities.sort_unstable();
-    Ok(Follow::entities(entities).at(state.store.rows().cursor(0)?))
+fn follows(state: &State, options: &Options) -> Result<Vec<Follow>, StoreError> {
+    // The names were judged when the client was opened.
+    let follows = options.follows().unwrap_or_default();
+    let rows = state.store.rows();
+    let at = |(view, follow): (u32, Follow)| Ok(follow.at(rows.cursor(view)?));
+    (0..).zip(follows).map(at).collect()
 }

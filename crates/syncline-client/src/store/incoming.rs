@@ -7,13 +7,13 @@ use syncline_merge::operation::Effect;
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, OperationId, PartitionId, Position};
 use syncline_model::path::Path;
-use syncline_protocol::change::{Change, Content, OpenConflict};
+use syncline_protocol::change::{Change, Content, Gone, OpenConflict};
 use syncline_protocol::message::Page;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::predict::predict;
 
 use super::open::{get, put};
-use super::rows::{execute, key};
+use super::rows::execute;
 use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError};
 
 /// What became of an operation, as the machine of the connection says.
@@ -137,7 +137,7 @@ impl Store {
         let snapshot = rows.snapshot_of(view, page, begins)?;
         for change in &page.changes {
             let key = (change.entity.clone(), change.id.clone());
-            if rows.take_in(&key, change, snapshot, &mut incoming)? {
+            if rows.take_in(view, &key, change, snapshot, &mut incoming)? {
                 rows.rebase_texts(&key, &was_handed)?;
                 incoming.touched.push(key);
             }
@@ -150,20 +150,6 @@ impl Store {
         transaction.commit().map_err(StoreError::on("take in changes"))?;
         self.changed(&incoming.touched)?;
         Ok(incoming)
-    }
-
-    /// Takes note of what the views follow: a view that follows something else begins anew.
-    pub(crate) fn follow(&mut self, view: u32, entities: &str) -> Result<(), StoreError> {
-        let transaction = self.begin()?;
-        execute(
-            &transaction,
-            "write a view",
-            "INSERT INTO views (view, entities) VALUES (?1, ?2) ON CONFLICT (view) DO UPDATE SET \
-             cursor = NULL, snapshot = NULL, began = NULL, entities = excluded.entities \
-             WHERE entities <> excluded.entities",
-            (view, entities),
-        )?;
-        transaction.commit().map_err(StoreError::on("write a view"))
     }
 }
 
@@ -231,6 +217,7 @@ impl Rows<'_> {
     /// Takes in a change; answers whether something else may be shown now.
     fn take_in(
         &self,
+        view: u32,
         key: &Key,
         change: &Change,
         snapshot: Option<i64>,
@@ -238,6 +225,18 @@ impl Rows<'_> {
     ) -> Result<bool, StoreError> {
         let held = self.confirmed(key)?;
         let Seen { position, version } = &change.seen;
+        let is_unscoped = change.content == Content::Gone(Gone::Unscoped);
+        let is_shown = !matches!(change.content, Content::Gone(_));
+        let is_left = self.note_member(view, key, is_shown, snapshot)?;
+        if is_unscoped {
+            // Another view may show it; a result may have told more of it.
+            let is_newer = held.as_ref().is_some_and(|held| held.position > *position);
+            if is_left || is_newer || held.is_none() {
+                return Ok(false);
+            }
+            self.forget(key)?;
+            return Ok(true);
+        }
         if let Some(held) = &held {
             let is_delta = matches!(change.content, Content::Fields { .. });
             if held.position > *position || (held.position == *position && is_delta) {
@@ -313,7 +312,7 @@ impl Rows<'_> {
     ) -> Result<(), StoreError> {
         let is_through = page.cursor.snapshot.is_none();
         if let (Some(snapshot), true) = (snapshot, is_through) {
-            incoming.touched.extend(self.drop_unshown(snapshot, began(page))?);
+            incoming.touched.extend(self.drop_unshown(view, snapshot, began(page))?);
         }
         let under_way = snapshot.filter(|_| !is_through);
         execute(
@@ -325,22 +324,6 @@ impl Rows<'_> {
             (view, page.cursor.to_string(), under_way, under_way.map(|_| began(page))),
         )?;
         Ok(())
-    }
-
-    /// Drops the records that a snapshot has not shown; what is newer than it comes by the log.
-    fn drop_unshown(&self, snapshot: i64, began: i64) -> Result<Vec<Key>, StoreError> {
-        let fail = StoreError::on("drop records");
-        let dropped: Vec<(String, String)> = self
-            .connection
-            .prepare_cached(
-                "DELETE FROM records WHERE snapshot <> ?1 AND position <= ?2 RETURNING entity, id",
-            )
-            .and_then(|mut statement| {
-                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
-                statement.query_map((snapshot, began), row)?.collect()
-            })
-            .map_err(fail)?;
-        dropped.iter().map(|(entity, id)| key(entity, id)).collect()
     }
 
     /// Has all views begin anew with the next connection.

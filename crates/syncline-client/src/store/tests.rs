@@ -10,8 +10,8 @@ use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
-use syncline_protocol::change::{Change, Content};
-use syncline_protocol::message::Keeping;
+use syncline_protocol::change::{Change, Content, Gone};
+use syncline_protocol::message::{Follow, Keeping};
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::problem::Problem;
 use syncline_protocol::token::TokenText;
@@ -314,7 +314,7 @@ fn what_does_not_fit_has_all_records_read_again() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder.path().join("app.db"));
     let hub = FakeHub::new();
-    store.follow(0, "").unwrap();
+    store.follow(&[Follow::default()]).unwrap();
     store.handle_page(0, &hub.page(2, vec![told("t1", 2, r#"{"a":1}"#)]), false).unwrap();
     let content =
         Content::Fields { set: fields(r#"{"a":1}"#), unset: Vec::new(), text: Vec::new() };
@@ -323,6 +323,67 @@ fn what_does_not_fit_has_all_records_read_again() {
     assert!(incoming.is_unfit);
     assert_eq!(store.rows().cursor(0).unwrap(), None);
     assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":1}"#), "it is kept until then");
+}
+
+fn unscoped(id: &str, position: u64) -> Change {
+    Change { content: Content::Gone(Gone::Unscoped), ..told(id, position, "{}") }
+}
+
+#[test]
+fn a_record_that_goes_out_of_sight_is_forgotten_and_its_operations_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    store.follow(&[Follow::default()]).unwrap();
+    let page = vec![told("t1", 1, r#"{"a":1}"#), told("t2", 1, r#"{"a":1}"#)];
+    store.handle_page(0, &hub.page(1, page), false).unwrap();
+    edit(&mut store, "t2", |r| r.set("/b", 2));
+    let page = hub.page(3, vec![unscoped("t1", 2), unscoped("t2", 3)]);
+    let incoming = store.handle_page(0, &page, false).unwrap();
+    assert_eq!(incoming.touched, [key("t1"), key("t2")]);
+    assert_eq!(shown(&store, "t1"), None);
+    assert_eq!(shown(&store, "t2").as_deref(), Some(r#"{"b":2}"#), "what is waiting is shown");
+    assert!(store.rows().kept(&key("t2")).unwrap().confirmed.is_none());
+    let client = store.client().clone();
+    let waiting = store.rows().waiting(&client, 0, 10).unwrap();
+    let base = waiting[0].operation.base.as_ref().map(|base| base.as_str());
+    assert_eq!(base, Some("t1"), "the operation says what its writer had seen");
+    // Its result tells more than the log did: it is newer.
+    let record = Shown::Record(Some(fields(r#"{"a":1,"b":2}"#)));
+    settle(&mut store, outcome(1, Status::Merged, 9, record));
+    store.handle_page(0, &hub.page(4, vec![unscoped("t2", 4)]), false).unwrap();
+    assert_eq!(shown(&store, "t2").as_deref(), Some(r#"{"a":1,"b":2}"#));
+}
+
+#[test]
+fn a_record_leaves_with_the_last_view_that_shows_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    let views = ["a", "b"].map(|name| Follow::view(name, syncline_model::json::Object::new()));
+    store.follow(&views).unwrap();
+    let some = |ids: &[&str], at| ids.iter().map(|id| told(id, at, r#"{"a":1}"#)).collect();
+    store.handle_page(0, &hub.snapshot_page(5, None, some(&["t1", "t2"], 5)), true).unwrap();
+    store.handle_page(1, &hub.snapshot_page(6, None, some(&["t2", "t3"], 6)), true).unwrap();
+    let all = |store: &Store| ["t1", "t2", "t3"].map(|id| shown(store, id).is_some());
+    assert_eq!(all(&store), [true, true, true]);
+    store.handle_page(0, &hub.page(7, vec![unscoped("t2", 7)]), false).unwrap();
+    assert_eq!(all(&store), [true, true, true], "the other view shows it");
+    store.handle_page(1, &hub.page(8, vec![unscoped("t2", 8)]), false).unwrap();
+    assert_eq!(all(&store), [true, false, true]);
+    // One view begins anew and does not show its record any more.
+    store.handle_page(1, &hub.snapshot_page(9, None, some(&["t2"], 9)), true).unwrap();
+    assert_eq!(all(&store), [true, true, false]);
+    // Both begin anew: until both are through nothing is dropped.
+    store.follow(&views[..1]).unwrap();
+    store.follow(&views).unwrap();
+    store.handle_page(0, &hub.snapshot_page(10, None, some(&["t3"], 10)), true).unwrap();
+    assert_eq!(all(&store), [true, true, true]);
+    store.handle_page(1, &hub.snapshot_page(10, None, some(&["t2"], 10)), true).unwrap();
+    assert_eq!(all(&store), [false, true, true]);
+    store.follow(&views[1..]).unwrap();
+    store.handle_page(0, &hub.snapshot_page(11, None, some(&["t2"], 11)), true).unwrap();
+    assert_eq!(all(&store), [false, true, false]);
 }
 
 #[test]

@@ -15,11 +15,14 @@ use syncline_merge::state::Record;
 use syncline_merge::token::{Context, Token};
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{ClientId, SiteId, Writer};
+use syncline_model::path::Path;
 use syncline_model::version::Version;
+use syncline_policy::view::Sight;
 
 use super::rows::{Loaded, RecordKey};
-use super::shaped::Seen;
-use super::unset::with_fields_below;
+use super::shaped::Seen as Shaped;
+use super::sight::{Judge, Seen};
+use super::unset::{may_take_along, with_fields_below};
 use super::{
     Answer, Applied, ClientOperation, Entities, Now, Rejection, Repeated, Rows, STATE_BYTES_MAX,
 };
@@ -97,21 +100,31 @@ impl<'a> Group<'a> {
         self.transaction.batch.bytes() + self.states_bytes
     }
 
-    /// Decides one operation.
+    /// Decides one operation of a client that may see and write everything.
     pub fn handle_operation(&mut self, operation: ClientOperation) -> Answer {
+        self.handle_operation_for(&Sight::everything(&[]), operation)
+    }
+
+    /// Decides one operation of a client that may see and write no more than this.
+    pub fn handle_operation_for(&mut self, sight: &Sight, operation: ClientOperation) -> Answer {
         let client = operation.id.client.clone();
         let mut results = self.rows.clients.remove(&client).unwrap_or_default();
-        let answer = self.decide(operation, &mut results);
+        let answer = self.decide(operation, &mut results, sight);
         self.rows.clients.insert(client, results);
         self.counted(answer)
     }
 
     /// Answers an operation that is not to be applied, unless it was answered before. The reason is
     /// not kept as its result.
-    pub fn handle_refused(&mut self, operation: &ClientOperation, why: Rejection) -> Answer {
+    pub fn handle_refused_for(
+        &mut self,
+        sight: &Sight,
+        operation: &ClientOperation,
+        why: Rejection,
+    ) -> Answer {
         let client = operation.id.client.clone();
         let results = self.rows.clients.remove(&client).unwrap_or_default();
-        let known = self.known(operation, &results);
+        let known = self.known(operation, &results, sight);
         self.rows.clients.insert(client, results);
         self.counted(known.unwrap_or(Answer::Rejected(why)))
     }
@@ -125,15 +138,20 @@ impl<'a> Group<'a> {
         answer
     }
 
-    fn decide(&mut self, operation: ClientOperation, results: &mut ClientResults) -> Answer {
-        if let Some(answer) = self.known(&operation, results) {
+    fn decide(
+        &mut self,
+        operation: ClientOperation,
+        results: &mut ClientResults,
+        sight: &Sight,
+    ) -> Answer {
+        if let Some(answer) = self.known(&operation, results, sight) {
             return answer;
         }
         let counter = operation.id.counter;
         let (client, entity) = (operation.id.client.clone(), operation.entity.clone());
         let id = operation.record.clone();
         let deletes = matches!(operation.effect, Effect::Delete);
-        let (fate, answer) = match self.apply(operation, results) {
+        let (fate, answer) = match self.apply(operation, results, sight) {
             Ok(applied) if deletes => (Fate::Deleted(applied.stamp), Ok(applied)),
             Ok(applied) => (Fate::Written(applied.stamp), Ok(applied)),
             Err(why) if why.is_final() => {
@@ -148,14 +166,19 @@ impl<'a> Group<'a> {
     }
 
     /// Answers an operation that was answered before, or is too old for anybody to know.
-    fn known(&mut self, operation: &ClientOperation, results: &ClientResults) -> Option<Answer> {
+    fn known(
+        &mut self,
+        operation: &ClientOperation,
+        results: &ClientResults,
+        sight: &Sight,
+    ) -> Option<Answer> {
         let counter = operation.id.counter;
         match results.get(counter) {
             Known::Answered(result) => {
                 if result.entity != operation.entity || result.id != operation.record {
                     return Some(Answer::Rejected(Rejection::CounterReused { counter }));
                 }
-                let (result, now) = (result.clone(), self.now(operation));
+                let (result, now) = (result.clone(), self.now(operation, sight));
                 Some(Answer::Duplicate(Box::new(Repeated { result, now })))
             }
             Known::TooOld if counter > 0 => {
@@ -167,7 +190,7 @@ impl<'a> Group<'a> {
     }
 
     /// Returns what the sender of an operation is shown of its record now.
-    fn now(&mut self, operation: &ClientOperation) -> Option<Now> {
+    fn now(&mut self, operation: &ClientOperation, sight: &Sight) -> Option<Now> {
         // It may have been taken while the entity was known.
         let nothing_said = EntityRules::default();
         let rules = self.facts.entities.rules(&operation.entity).unwrap_or(&nothing_said);
@@ -179,10 +202,10 @@ impl<'a> Group<'a> {
         let writer = Writer::from(&operation.id.client);
         let record = loaded.record.as_ref();
         let shown = loaded.shown.get_or_insert_with(|| shown_to_all(record, rules));
-        let token = record.map(|record| Token::of(record, rules, Some(&writer), &[]));
+        let seen = Seen::by(sight, &operation.entity, shown.as_deref());
         Some(Now {
-            fields: shown_to(&writer, record, rules, shown),
-            token: token.unwrap_or_default(),
+            fields: seen.fields(shown_to(&writer, record, rules, shown)),
+            token: record.map(|record| seen.token(record, rules, &writer)).unwrap_or_default(),
             position: self.transaction.position,
         })
     }
@@ -191,6 +214,7 @@ impl<'a> Group<'a> {
         &mut self,
         operation: ClientOperation,
         results: &ClientResults,
+        sight: &Sight,
     ) -> Result<Box<Applied>, Rejection> {
         check(&operation, results)?;
         let facts = self.facts;
@@ -198,7 +222,7 @@ impl<'a> Group<'a> {
         let rules = rules.ok_or(Rejection::EntityUnknown)?;
         let key: RecordKey = (operation.entity.clone(), operation.record.clone());
         let mut loaded = self.rows.records.remove(&key).unwrap_or_default();
-        let done = self.change(operation, results, rules, &key, &mut loaded);
+        let done = self.change(operation, results, rules, &key, &mut loaded, sight);
         if done.is_err() {
             // The refused operation took the state apart.
             loaded.read();
@@ -214,23 +238,28 @@ impl<'a> Group<'a> {
         rules: &EntityRules,
         key: &RecordKey,
         loaded: &mut Loaded,
+        sight: &Sight,
     ) -> Result<Box<Applied>, Rejection> {
         if loaded.damaged {
             return Err(Rejection::Damaged);
         }
         let context = context(operation.base, results, key);
-        let has_seen_all = loaded.record.as_ref().is_none_or(|record| has_seen(&context, record));
         let writer = Writer::from(&operation.id.client);
         let record = loaded.record.as_ref();
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
-        let seen_before = has_seen_all.then(|| shown_to(&writer, record, rules, &before));
-        let effect = with_fields_below(operation.effect, record, before.as_deref(), &context);
-        let now = seen_before.clone().unwrap_or_else(|| shown_to(&writer, record, rules, &before));
-        let seen = Seen { context: &context, rules, writer: &writer };
-        let (effect, said) = match seen.in_shape(&effect, record, now.as_deref()) {
-            Some(shaped) => (shaped, Some(effect)),
-            None => (effect, None),
-        };
+        let judge = Judge::new(sight, &key.0, &operation.effect);
+        judge.before(before.as_deref())?;
+        let seen = Seen::by(sight, &key.0, before.as_deref());
+        let has_seen_all =
+            record.is_none_or(|record| has_seen(&context, record, rules, &writer, &seen));
+        let seen_before =
+            has_seen_all.then(|| seen.fields(shown_to(&writer, record, rules, &before)));
+        let shown = seen_before
+            .clone()
+            .unwrap_or_else(|| seen.fields(shown_to(&writer, record, rules, &before)));
+        let by = Shaped { context: &context, rules, writer: &writer };
+        let shown = (before.as_deref(), shown.as_deref());
+        let (effect, said) = in_shape(operation.effect, record, shown, by);
         let operation = Operation { effect, writer, edited: operation.edited, timed: true };
         let mut clock = self.clock;
         let mut site = Site {
@@ -242,22 +271,27 @@ impl<'a> Group<'a> {
         };
         let committed = operate(loaded.record.take(), &operation, &context, rules, &mut site)?;
         let bytes = encode_record(&committed.record);
+        let Committed { record, stamp, capped } = committed;
+        let after = shown_to_all(Some(&record), rules);
+        judge.after(before.as_deref(), after.as_deref(), &operation.effect)?;
         if bytes.len() > STATE_BYTES_MAX {
             return Err(Rejection::TooLarge { bytes: bytes.len() });
         }
-        let Committed { record, stamp, capped } = committed;
-        let after = shown_to_all(Some(&record), rules);
         let writer = &operation.writer;
         self.log(key, writer, stamp, (before.as_deref(), after.as_deref()))?;
         let position = self.transaction.position;
         self.log_capped(key, writer, &capped)?;
         let conflicts = self.list(key, &record, rules, loaded);
         self.clock = clock;
-        let seen_after = shown_to(writer, Some(&record), rules, &after);
+        let now = Seen::by(sight, &key.0, after.as_deref());
+        let seen_after = now.fields(shown_to(writer, Some(&record), rules, &after));
         let token = match is_planted(Fault::TokenWithoutOwn) {
             true => context.base.unwrap_or_default(),
-            false => Token::of(&record, rules, Some(writer), &[]),
+            false => now.token(&record, rules, writer),
         };
+        let conflicts = now.conflicts(conflicts, key, &record, rules);
+        // Who comes to see other fields, or no longer the record, is told it whole.
+        let had_seen_all = has_seen_all && now.is_as(&seen);
         self.states_bytes += bytes.len();
         loaded.shown = Some(after);
         loaded.bytes = Some(bytes);
@@ -267,9 +301,10 @@ impl<'a> Group<'a> {
             stamp,
             position,
             token,
-            had_seen_all: has_seen_all,
-            before: seen_before.flatten(),
+            had_seen_all,
+            before: seen_before.flatten().filter(|_| had_seen_all),
             after: seen_after,
+            // A client predicts what it has sent.
             effect: said.unwrap_or(operation.effect),
             conflicts,
         }))
@@ -359,6 +394,23 @@ impl<'a> Group<'a> {
     }
 }
 
+/// Returns an effect as it is carried out, and as it was said where that is another one.
+///
+/// - `shown`: the record's fields, and those that the writer is shown.
+fn in_shape(
+    effect: Effect,
+    record: Option<&Record>,
+    (all, shown): (Option<&Fields>, Option<&Fields>),
+    by: Shaped<'_>,
+) -> (Effect, Option<Effect>) {
+    let said = may_take_along(&effect).then(|| effect.clone());
+    let effect = with_fields_below(effect, record, all, by.context);
+    match by.in_shape(&effect, record, shown) {
+        Some(shaped) => (shaped, Some(said.unwrap_or(effect))),
+        None => (effect, said),
+    }
+}
+
 /// Checks what can be said without the record.
 fn check(operation: &ClientOperation, results: &ClientResults) -> Result<(), Rejection> {
     let counter = operation.id.counter;
@@ -392,12 +444,37 @@ fn context(base: Option<Token>, results: &ClientResults, (entity, id): &RecordKe
     Context { base, own, creates }
 }
 
-/// Returns whether the client had seen every change of the record.
-fn has_seen(context: &Context, record: &Record) -> bool {
-    record.version.entries().iter().all(|(site, clock)| {
-        let seen = context.base.as_ref().map(|base| base.version.get(*site));
-        seen.unwrap_or_default() >= *clock || context.own.contains(Stamp::new(*clock, *site))
-    })
+/// Returns whether the client had seen every change of the record, and all that it is shown of it.
+fn has_seen(
+    context: &Context,
+    record: &Record,
+    rules: &EntityRules,
+    writer: &Writer,
+    seen: &Seen<'_>,
+) -> bool {
+    let covers = |path: Option<&Path>, version: &Version| {
+        version.entries().iter().all(|(site, clock)| {
+            let base = context.base.as_ref();
+            let known = base.map(|base| match path {
+                None => base.version.get(*site),
+                Some(path) => base.effective(path).get(*site),
+            });
+            let is_own = context.own.contains(Stamp::new(*clock, *site));
+            known.unwrap_or_default() >= *clock || is_own
+        })
+    };
+    if !covers(None, &record.version) {
+        return false;
+    }
+    let exceptions = context.base.as_ref().map(|base| &base.exceptions);
+    if seen.is_all() && exceptions.is_none_or(|exceptions| exceptions.is_empty()) {
+        return true;
+    }
+    let shown = seen.token(record, rules, writer);
+    let mut claimed = shown.exceptions.iter();
+    let mut kept = exceptions.into_iter().flatten().filter(|_| seen.is_all());
+    claimed.all(|(path, version)| covers(Some(path), version))
+        && kept.all(|(path, _)| covers(Some(path), record.effective(path)))
 }
 
 /// Returns what is shown of a record to who has no value of its own in it.

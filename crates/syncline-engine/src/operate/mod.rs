@@ -14,6 +14,7 @@ mod operation;
 mod rejection;
 mod rows;
 mod shaped;
+mod sight;
 #[cfg(test)]
 mod tests;
 mod unset;

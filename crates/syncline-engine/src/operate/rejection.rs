@@ -1,6 +1,7 @@
 //! Why an operation was not applied.
 
 use syncline_merge::error::{Advice, Refusal};
+use syncline_policy::view::WriteDenied;
 use thiserror::Error;
 
 use super::STATE_BYTES_MAX;
@@ -38,6 +39,9 @@ pub enum Rejection {
     /// The hub does not know the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
+    /// Who sent it may not do that.
+    #[error(transparent)]
+    Denied(#[from] WriteDenied),
     /// An operation that must come first has not arrived yet.
     #[error("operation {counter}, which must come first, has not been applied")]
     Waits {
@@ -71,6 +75,7 @@ impl Rejection {
             Self::CounterReused { .. } => "OPERATION_COUNTER_REUSED",
             Self::Base { code } => code,
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
+            Self::Denied(denied) => denied.code(),
             Self::Waits { .. } => "OPERATION_WAITS",
             Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
             Self::TooLarge { .. } => "RECORD_TOO_LARGE",
@@ -87,6 +92,7 @@ impl Rejection {
             Self::Counter
             | Self::CounterReused { .. }
             | Self::EntityUnknown
+            | Self::Denied(_)
             | Self::AfterRefused { .. }
             | Self::TooLarge { .. } => Advice::GiveUp,
         }

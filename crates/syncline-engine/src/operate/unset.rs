@@ -6,6 +6,12 @@ use syncline_merge::state::Record;
 use syncline_merge::token::Context;
 use syncline_model::path::Path;
 
+/// Returns whether [`with_fields_below`] may add anything.
+pub(super) fn may_take_along(effect: &Effect) -> bool {
+    let is_unset = |operation: &FieldOperation| matches!(operation, FieldOperation::Unset { .. });
+    matches!(effect, Effect::Write(operations) if operations.iter().any(is_unset))
+}
+
 /// Returns the effect with every field unset that its writer had seen below one that is. Merging
 /// knows fields one by one; what others have put there unseen stays.
 ///

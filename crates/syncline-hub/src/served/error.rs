@@ -42,6 +42,9 @@ pub enum ServeError {
         /// Where the cursor stands.
         position: Position,
     },
+    /// The cursor is one of somebody who was told something else.
+    #[error("the cursor belongs to another view, or to other rights than the token has now")]
+    CursorScope,
     /// The hub was configured with no view of that name.
     #[error("the hub has no view of this name")]
     ViewUnknown,
@@ -69,6 +72,7 @@ impl ServeError {
             Self::Cursor(error) => error.code(),
             Self::CursorAhead { .. } => "CURSOR_AHEAD",
             Self::CursorExpired { .. } => "CURSOR_EXPIRED",
+            Self::CursorScope => "CURSOR_SCOPE",
             Self::ViewUnknown => "VIEW_UNKNOWN",
             Self::Token(error) => error.code(),
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",

@@ -2,11 +2,13 @@
 
 use std::ops::ControlFlow;
 
+use syncline_engine::feed::without;
 use syncline_engine::log::{ChangeKind, LogEntry};
 use syncline_engine::rows::{Key, Scan};
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Fields, visible};
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
+use syncline_policy::view::{Lens, Sight};
 use syncline_protocol::limits::PULL_CHANGES_MAX;
 use syncline_store::Read;
 
@@ -42,6 +44,11 @@ pub struct History {
     /// reads a bounded stretch of it.
     pub next: Option<Position>,
 }
+
+/// Is shown a change of a record that is in sight, through which lens, and what the record was before and
+/// after it.
+type Told<'t> = dyn FnMut(&Lens<'_>, Position, LogEntry, (Option<&Fields>, Option<&Fields>)) -> ControlFlow<()>
+    + 't;
 
 impl Served {
     /// Returns changes of a record, the newest first.
@@ -120,7 +127,7 @@ impl Served {
                     return ControlFlow::Break(());
                 }
                 if is_change_of(&entry, entity, id) {
-                    shown = without(shown.take(), entry);
+                    shown = without(shown.take(), entry.before.as_ref(), entry.after.as_ref());
                 }
                 ControlFlow::Continue(())
             })?;
@@ -130,6 +137,137 @@ impl Served {
             left -= read;
         }
         Ok(shown)
+    }
+}
+
+impl Served {
+    /// As [`Served::history`], of a record that is in sight: those changes before and after which it
+    /// was, with the fields that were in sight then and are now. Of any other record there are none.
+    ///
+    /// The record's past is made from what it is now, so it costs as much as has happened since.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::TooFarBack`], and as [`Served::history`].
+    pub fn history_for(
+        &self,
+        sight: &Sight,
+        entity: &EntityName,
+        id: &RecordId,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<History, ServeError> {
+        if sight.is_everything() {
+            return self.history(entity, id, before, limit);
+        }
+        let limit = limit.clamp(1, PULL_CHANGES_MAX);
+        let (mut changes, mut next) = (Vec::new(), None);
+        self.past_in_sight(sight, entity, id, &mut |lens, position, entry, images| {
+            if before.is_some_and(|before| position >= before) {
+                return ControlFlow::Continue(());
+            }
+            let PastChange { at_ms, by, kind, before, after, .. } = past(position, entry);
+            let part = |fields: Option<Fields>, image: Option<&Fields>| {
+                let Some(fields) = fields else { return Some(None) };
+                let then = sight.look(entity, image?)?;
+                let is_shown = |path: &_| lens.shows(path) && then.shows(path);
+                Some(Some(fields.into_iter().filter(|(path, _)| is_shown(path)).collect()))
+            };
+            let parts = part(before, images.0).zip(part(after, images.1));
+            let is_empty = |fields: &Option<Fields>| fields.as_ref().is_some_and(Vec::is_empty);
+            if let Some((before, after)) = parts
+                && !(is_empty(&before) && is_empty(&after))
+            {
+                changes.push(PastChange { position, at_ms, by, kind, before, after });
+            }
+            if changes.len() >= limit {
+                next = Some(position).filter(|position| *position > Position(1));
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(History { changes, next })
+    }
+
+    /// As [`Served::record_at`], of a record that was in sight then and is now, with the fields of which
+    /// that is so as well.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::record_at`].
+    pub fn record_at_for(
+        &self,
+        sight: &Sight,
+        entity: &EntityName,
+        id: &RecordId,
+        at_ms: u64,
+    ) -> Result<Option<Fields>, ServeError> {
+        if sight.is_everything() {
+            return self.record_at(entity, id, at_ms);
+        }
+        let Some((now, _)) = self.shown_to_all(entity, id)? else { return Ok(None) };
+        let Some(lens) = sight.look(entity, &now) else { return Ok(None) };
+        let Some(then) = self.record_at(entity, id, at_ms)? else { return Ok(None) };
+        let lens_then = sight.look(entity, &then);
+        Ok(lens_then.map(|lens_then| {
+            then.into_iter().filter(|(path, _)| lens.shows(path) && lens_then.shows(path)).collect()
+        }))
+    }
+
+    /// Returns what is shown of a record to who has no value of its own, and where the log ended then.
+    fn shown_to_all(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<Option<(Fields, Position)>, ServeError> {
+        let rules = self.rules_of(entity)?;
+        let rows = self.reader()?;
+        let key = Key::Record { entity: entity.clone(), id: id.clone() };
+        let damaged = |source| HubError::Damaged { table: "records", source };
+        let record = rows.get(&key)?.map(|bytes| decode_record(&bytes)).transpose();
+        let end = end_of_log(&*rows)?;
+        let shown = record.map_err(damaged)?.and_then(|record| visible(&record, rules, None));
+        Ok(shown.map(|shown| (shown, end)))
+    }
+
+    /// Shows the changes of a record that is in sight, the newest first, each with what the record was
+    /// before and after it.
+    fn past_in_sight(
+        &self,
+        sight: &Sight,
+        entity: &EntityName,
+        id: &RecordId,
+        change: &mut Told<'_>,
+    ) -> Result<(), ServeError> {
+        let Some((now, end)) = self.shown_to_all(entity, id)? else { return Ok(()) };
+        let Some(lens) = sight.look(entity, &now) else { return Ok(()) };
+        let mut reached = end.next();
+        let mut image = Some(now.clone());
+        let mut left = PAST_ENTRIES_MAX;
+        let mut is_done = false;
+        while reached > Position(1) && !is_done {
+            if left == 0 {
+                return Err(ServeError::TooFarBack { entries_max: PAST_ENTRIES_MAX });
+            }
+            let rows = self.reader()?;
+            let read = back(&*rows, Some(reached), left.min(PAST_ENTRIES_AT_ONCE), |at, entry| {
+                reached = at;
+                if is_change_of(&entry, entity, id) {
+                    let after = image.take();
+                    let before =
+                        without(after.clone(), entry.before.as_ref(), entry.after.as_ref());
+                    is_done =
+                        change(&lens, at, entry, (before.as_ref(), after.as_ref())).is_break();
+                    image = before;
+                }
+                go_on_if(!is_done)
+            })?;
+            if read == 0 {
+                break;
+            }
+            left -= read;
+        }
+        Ok(())
     }
 }
 
@@ -169,18 +307,4 @@ fn is_change_of(entry: &LogEntry, entity: &EntityName, id: &RecordId) -> bool {
 fn past(position: Position, entry: LogEntry) -> PastChange {
     let LogEntry { at_ms, origin, kind, before, after, .. } = entry;
     PastChange { position, at_ms, by: origin, kind, before, after }
-}
-
-/// Returns what was shown before a change, given what was shown after it.
-fn without(shown: Option<Fields>, change: LogEntry) -> Option<Fields> {
-    let before = change.before?;
-    let (Some(after), Some(mut shown)) = (change.after, shown) else {
-        // It was whole before it went.
-        return Some(before);
-    };
-    shown.retain(|(path, _)| after.iter().all(|(changed, _)| changed != path));
-    shown.retain(|(path, _)| before.iter().all(|(changed, _)| changed != path));
-    shown.extend(before);
-    shown.sort();
-    Some(shown)
 }

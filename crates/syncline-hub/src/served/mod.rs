@@ -8,11 +8,13 @@
 //! | start, stop, wait for changes | [`Served`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
 //! | follow changes | [`Served::page`], [`Paged`] |
+//! | what readers are told who are not told everything | [`Audience`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
 //! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
 //! | log, audit, runs, what was refused, schemas | [`Served::log`], [`DeadLetter`] |
 //! | what can go wrong | [`ServeError`] |
 
+mod audience;
 mod books;
 mod checks;
 mod conflicts;
@@ -23,8 +25,10 @@ mod page;
 mod push;
 mod read;
 mod serving;
+mod stretch;
 mod watch;
 
+pub use audience::Audience;
 pub use books::{DeadLetter, Listed};
 pub use conflicts::ConflictList;
 pub use desk::{Foreseen, Together};
@@ -34,5 +38,6 @@ pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
 pub use serving::Served;
+pub use stretch::LogStretch;
 pub(crate) use watch::LogEnd;
 pub use watch::Watch;

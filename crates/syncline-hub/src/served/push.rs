@@ -13,6 +13,7 @@ use syncline_merge::text::ot::Component;
 use syncline_merge::token::Token;
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
+use syncline_policy::view::Sight;
 use syncline_protocol::message::PushAnswer;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
@@ -51,6 +52,29 @@ impl Served {
     /// Where the queue or the memory for pushes has no room for all of them, none is taken: [`ServeError::Busy`]. After any
     /// other error some may have been applied; sent again, they are answered as duplicates.
     pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
+        self.submit(None, client, operations, done);
+    }
+
+    /// As [`Served::push`], for a client that may see and write no more than this: what it may not write
+    /// is rejected, and what it is told of the records holds no more than it sees.
+    pub fn push_for(
+        &self,
+        sight: &Arc<Sight>,
+        client: &ClientId,
+        operations: Vec<Operation>,
+        done: Done,
+    ) {
+        let sight = Some(sight).filter(|sight| !sight.is_everything());
+        self.submit(sight, client, operations, done);
+    }
+
+    fn submit(
+        &self,
+        sight: Option<&Arc<Sight>>,
+        client: &ClientId,
+        operations: Vec<Operation>,
+        done: Done,
+    ) {
         let bytes = operations.iter().map(bytes_of).sum();
         let Some(room) = Room::take(self.pushed_bytes(), bytes) else {
             return done(Err(ServeError::Busy));
@@ -66,7 +90,7 @@ impl Served {
             };
             done(answers.map(pushed).map_err(ServeError::from));
         };
-        self.handle().submit_all(opened, Box::new(done));
+        self.handle().submit_all(opened, sight, Box::new(done));
     }
 
     /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.

@@ -6,13 +6,14 @@ use syncline_engine::conflicts::ConflictRow;
 use syncline_engine::facts;
 use syncline_engine::feed::bytes_of_fields;
 use syncline_engine::rows::{Key, Scan};
+use syncline_engine::seen;
 use syncline_merge::codec::decode_record;
 use syncline_merge::conflict::conflicts;
 use syncline_merge::display::{Fields, visible};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
-use syncline_merge::token::Token;
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
+use syncline_policy::view::{Lens, Sight};
 use syncline_protocol::change::OpenConflict;
 use syncline_protocol::limits::PULL_BYTES;
 use syncline_protocol::outcome::Seen;
@@ -59,6 +60,22 @@ impl Served {
         id: &RecordId,
         viewer: &Writer,
     ) -> Result<Option<RecordNow>, ServeError> {
+        self.record_for(&Sight::everything(&[]), entity, id, viewer)
+    }
+
+    /// As [`Served::record`], as far as it is in sight; `None` also if it is not, or was deleted and
+    /// something is kept from the viewer.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::record`].
+    pub fn record_for(
+        &self,
+        sight: &Sight,
+        entity: &EntityName,
+        id: &RecordId,
+        viewer: &Writer,
+    ) -> Result<Option<RecordNow>, ServeError> {
         let rules = self.rules_of(entity)?;
         let rows = self.reader()?;
         let end = end_of_log(&*rows)?;
@@ -67,7 +84,7 @@ impl Served {
         };
         let record = decode_record(&bytes)
             .map_err(|source| HubError::Damaged { table: "records", source })?;
-        Ok(Some(self.now(entity, id, &record, rules, viewer, end)))
+        Ok(self.now(sight, (entity, id), &record, rules, viewer, end))
     }
 
     /// Returns whether the hub holds all of a record that whoever was given this version had seen.
@@ -106,6 +123,22 @@ impl Served {
         limit: usize,
         viewer: &Writer,
     ) -> Result<RecordList, ServeError> {
+        self.records_for(&Sight::everything(&[]), entity, after, limit, viewer)
+    }
+
+    /// As [`Served::records`], of those that are in sight.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::record`].
+    pub fn records_for(
+        &self,
+        sight: &Sight,
+        entity: &EntityName,
+        after: Option<&RecordId>,
+        limit: usize,
+        viewer: &Writer,
+    ) -> Result<RecordList, ServeError> {
         let rules = self.rules_of(entity)?;
         let limit = limit.clamp(1, RECORDS_LISTED_MAX);
         let rows = self.reader()?;
@@ -125,8 +158,10 @@ impl Served {
             last = Some(id.clone());
             // A state that cannot be read holds up only itself.
             if let Ok(record) = decode_record(value) {
-                let now = self.now(entity, id, &record, rules, viewer, position);
-                if let Some(fields) = &now.fields {
+                let now = self.now(sight, (entity, id), &record, rules, viewer, position);
+                if let Some(now) = now
+                    && let Some(fields) = &now.fields
+                {
                     bytes += bytes_of_fields(fields);
                     records.push(now);
                 }
@@ -142,21 +177,38 @@ impl Served {
 
     fn now(
         &self,
-        entity: &EntityName,
-        id: &RecordId,
+        sight: &Sight,
+        (entity, id): (&EntityName, &RecordId),
         record: &Record,
         rules: &EntityRules,
         viewer: &Writer,
         position: Position,
-    ) -> RecordNow {
-        let token = Token::of(record, rules, Some(viewer), &[]);
-        RecordNow {
+    ) -> Option<RecordNow> {
+        let lens = lens_of(sight, entity, record, rules)?;
+        let token = seen::token(record, rules, viewer, &lens);
+        let mut conflicts = open_conflicts(entity, id, record, rules);
+        conflicts.retain(|conflict| seen::shows_conflict(&conflict.path, record, &lens));
+        Some(RecordNow {
             id: id.clone(),
-            fields: visible(record, rules, Some(viewer)),
+            fields: seen::record(record, rules, viewer, &lens),
             seen: Seen { position, version: self.key().sign(&token, entity, id) },
-            conflicts: open_conflicts(entity, id, record, rules),
-        }
+            conflicts,
+        })
     }
+}
+
+/// Returns which fields of a record are in sight; `None` if it is not, or is not there and something is
+/// kept from the viewer.
+pub(super) fn lens_of<'s>(
+    sight: &'s Sight,
+    entity: &EntityName,
+    record: &Record,
+    rules: &EntityRules,
+) -> Option<Lens<'s>> {
+    if sight.is_everything() {
+        return Some(Lens::ALL);
+    }
+    sight.look(entity, &visible(record, rules, None)?)
 }
 
 /// Returns where the log ends, at the moment of reading.

@@ -12,6 +12,7 @@ use syncline_engine::sync::Transaction;
 use syncline_model::id::{ClientId, SiteId};
 use syncline_model::json::{Json, Object};
 use syncline_model::version::Version;
+use syncline_policy::view::Sight;
 use syncline_store::{Advice, Begun, StoreError};
 
 use super::{Course, Desk, ReplyTo, Waiting, WriterError};
@@ -224,17 +225,19 @@ impl Desk {
             floor: &floor,
             lost: &lost,
         };
+        let everything = Sight::everything(&[]);
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
         let mut answers = Vec::with_capacity(waiting.len());
         while group.bytes() < GROUP_BYTES_MAX {
-            let Some(Waiting { operation, refused, reply }) = waiting.next() else {
+            let Some(Waiting { operation, refused, sight, reply }) = waiting.next() else {
                 break;
             };
+            let sight = sight.as_deref().unwrap_or(&everything);
             answers.push(match refused.or_else(|| reply.why_waits(&operation)) {
-                Some(why) => group.handle_refused(&operation, why),
+                Some(why) => group.handle_refused_for(sight, &operation, why),
                 None => {
                     let order = reply.order_of(&operation);
-                    let answer = group.handle_operation(operation);
+                    let answer = group.handle_operation_for(sight, operation);
                     reply.note(order, &answer);
                     answer
                 }

@@ -390,7 +390,7 @@ fn whoever_reads_while_others_write_misses_nothing() {
         })
         .collect();
     let mut reader = Client::new("reader");
-    let limits = Limits { changes: 7, bytes: 1 << 20 };
+    let limits = Limits { changes: 7, ..Limits::default() };
     while !writers.iter().all(|writer| writer.is_finished()) {
         reader.pull(&served, limits).unwrap();
     }

@@ -1,12 +1,14 @@
 //! A client as `docs/protocol.md` says that one is: what it keeps, sends, and makes of answers.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::mpsc::channel;
 
-use syncline_hub::served::{Limits, ServeError, Served};
+use syncline_hub::served::{Limits, Paged, RecordNow, ServeError, Served};
 use syncline_merge::display::Fields;
 use syncline_merge::operation::Effect;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
+use syncline_policy::view::Sight;
 use syncline_protocol::change::{Change, OpenConflict};
 use syncline_protocol::message::{Follow, Page, PushAnswer};
 use syncline_protocol::operation::Operation;
@@ -30,6 +32,8 @@ pub(crate) struct Held {
 pub(crate) struct Client {
     pub(crate) id: ClientId,
     pub(crate) follow: Follow,
+    /// What it may see and write, and follows; `None` for everything.
+    pub(crate) sight: Option<Arc<Sight>>,
     pub(crate) held: BTreeMap<RecordKey, Held>,
     pub(crate) queue: Vec<Operation>,
     counter: u64,
@@ -52,11 +56,25 @@ pub(crate) fn push(
     told.recv().unwrap().map(|pushed| pushed.answer())
 }
 
+/// As [`push`], for a client that may not see and write everything.
+pub(crate) fn push_for(
+    served: &Served,
+    sight: &Arc<Sight>,
+    client: &ClientId,
+    operations: Vec<Operation>,
+) -> Result<PushAnswer, ServeError> {
+    let (tell, told) = channel();
+    let done = move |pushed| tell.send(pushed).unwrap();
+    served.push_for(sight, client, operations, Box::new(done));
+    told.recv().unwrap().map(|pushed| pushed.answer())
+}
+
 impl Client {
     pub(crate) fn new(name: &str) -> Self {
         Self {
             id: ClientId::new(name).unwrap(),
             follow: Follow::default(),
+            sight: None,
             held: BTreeMap::new(),
             queue: Vec::new(),
             counter: 0,
@@ -146,7 +164,7 @@ impl Client {
     }
 
     fn fetch(&mut self, served: &Served, key: &RecordKey) {
-        let now = served.record(&key.0, &key.1, &self.writer()).unwrap();
+        let now = self.now(served, key);
         match now {
             Some(now) => {
                 let (token, position) = (now.seen.version, now.seen.position);
@@ -156,13 +174,42 @@ impl Client {
         }
     }
 
+    /// Returns a record as the hub shows it to the client.
+    pub(crate) fn now(&self, served: &Served, key: &RecordKey) -> Option<RecordNow> {
+        let writer = self.writer();
+        let now = match &self.sight {
+            Some(sight) => served.record_for(sight, &key.0, &key.1, &writer),
+            None => served.record(&key.0, &key.1, &writer),
+        };
+        now.unwrap()
+    }
+
+    /// Sends the first operations of its queue.
+    pub(crate) fn send(&self, served: &Served, count: usize) -> PushAnswer {
+        let operations = self.queue[..count].to_vec();
+        match &self.sight {
+            Some(sight) => push_for(served, sight, &self.id, operations),
+            None => push(served, &self.id, operations),
+        }
+        .unwrap()
+    }
+
+    /// Fetches a page.
+    pub(crate) fn page(&self, served: &Served, limits: Limits) -> Result<Paged, ServeError> {
+        let Some(sight) = &self.sight else {
+            return served.page(&self.follow, &self.writer(), limits);
+        };
+        let audience = served.audience((**sight).clone());
+        served.page_for(&audience, self.follow.cursor.as_ref(), &self.writer(), limits)
+    }
+
     /// Fetches a page and takes it in; answers whether there is more.
     pub(crate) fn pull(&mut self, served: &Served, limits: Limits) -> Result<bool, ServeError> {
-        let paged = served.page(&self.follow, &self.writer(), limits)?;
+        let paged = self.page(served, limits)?;
         Ok(self.take_page(served, paged.page))
     }
 
-    fn take_page(&mut self, served: &Served, page: Page) -> bool {
+    pub(crate) fn take_page(&mut self, served: &Served, page: Page) -> bool {
         let Page { changes, cursor, more, is_snapshot } = page;
         for change in changes {
             let key = (change.entity.clone(), change.id.clone());

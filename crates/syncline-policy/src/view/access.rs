@@ -7,6 +7,7 @@ use thiserror::Error;
 
 use super::bound::BoundFilter;
 use super::filter::{Field, Filter};
+use super::sight::Lens;
 
 /// One thing that the holders of a role may do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,9 +42,9 @@ pub struct Permit {
 }
 
 #[derive(Clone, Debug)]
-struct Grant {
-    entities: Option<Vec<EntityName>>,
-    read: Option<BoundFilter>,
+pub(super) struct Grant {
+    pub(super) entities: Option<Vec<EntityName>>,
+    pub(super) read: Option<BoundFilter>,
     read_fields: Option<Vec<Pattern>>,
     write: Option<BoundFilter>,
     write_fields: Option<Vec<Pattern>>,
@@ -60,7 +61,12 @@ pub struct Write<'a> {
     pub before: Option<&'a [Field]>,
     /// The record after; `None` if there is none.
     pub after: Option<&'a [Field]>,
-    /// The fields that are written.
+    /// The record as it would be if the write had come upon nothing else: what it says may not be shown
+    /// at once, and all the same be there; `None` if there would be none.
+    pub as_written: Option<&'a [Field]>,
+    /// Whether it deletes the record.
+    pub deletes: bool,
+    /// The fields that are written; of a deletion none.
     pub paths: &'a [Path],
 }
 
@@ -105,7 +111,9 @@ impl Permit {
                 delete: rule.delete,
             }
         });
-        Self { grants: grants.collect(), everything: false }
+        let grants: Vec<Grant> = grants.collect();
+        let everything = grants.iter().any(Grant::is_everything);
+        Self { grants, everything }
     }
 
     /// Returns whether everything is allowed, so that nothing has to be judged.
@@ -113,29 +121,42 @@ impl Permit {
         self.everything
     }
 
-    /// Returns what may be seen of a record; `None` if it may not be seen at all.
+    /// Returns which fields of a record may be seen; `None` if it may not be seen at all.
     ///
-    /// - `fields`: sorted by path, as is the answer.
-    pub fn visible(&self, entity: &EntityName, fields: &[Field]) -> Option<Vec<Field>> {
+    /// - `fields`: the record, sorted by path.
+    pub(super) fn lens(&self, entity: &EntityName, fields: &[Field]) -> Option<Lens<'_>> {
         if self.everything {
-            return Some(fields.to_vec());
+            return Some(Lens::ALL);
         }
-        let passing: Vec<&Grant> = self.reading(entity, fields).collect();
-        if passing.is_empty() {
-            return None;
+        let mut shown: Option<Vec<&Pattern>> = None;
+        for grant in self.grants.iter().filter(|grant| grant.shows(entity, fields)) {
+            match &grant.read_fields {
+                None => return Some(Lens::ALL),
+                Some(patterns) => shown.get_or_insert_default().extend(patterns),
+            }
         }
-        let is_shown = |path: &Path| passing.iter().any(|grant| covers(&grant.read_fields, path));
-        Some(fields.iter().filter(|(path, _)| is_shown(path)).cloned().collect())
+        shown.map(Lens::of)
     }
 
     /// Returns whether a record may be seen, be it in part.
     pub fn may_see(&self, entity: &EntityName, fields: &[Field]) -> bool {
-        self.everything || self.reading(entity, fields).next().is_some()
+        self.everything || self.grants.iter().any(|grant| grant.shows(entity, fields))
     }
 
     /// Returns whether anything of an entity may be seen.
     pub fn may_follow(&self, entity: &EntityName) -> bool {
         self.everything || self.of(entity).any(|grant| grant.read.is_some())
+    }
+
+    /// Judges a write before it is known what the record is like after it, so that what comes of
+    /// carrying it out tells nothing to those who may not write here: [`Write::after`] is not looked
+    /// at.
+    ///
+    /// # Errors
+    ///
+    /// [`WriteDenied`]: nothing of it may be applied.
+    pub fn judge_before(&self, write: Write<'_>) -> Result<(), WriteDenied> {
+        self.judge(Write { after: None, as_written: None, ..write })
     }
 
     /// Judges a write.
@@ -150,34 +171,52 @@ impl Permit {
         Err(WriteDenied { entity: write.entity.clone() })
     }
 
-    fn of<'a>(&'a self, entity: &'a EntityName) -> impl Iterator<Item = &'a Grant> {
-        let is_for = move |grant: &&Grant| {
-            grant.entities.as_ref().is_none_or(|entities| entities.contains(entity))
-        };
-        self.grants.iter().filter(is_for)
+    /// Returns what is granted for the records of an entity, as far as it lets them be seen.
+    pub(super) fn read_filters(
+        &self,
+    ) -> impl Iterator<Item = (Option<&[EntityName]>, &BoundFilter)> {
+        self.grants
+            .iter()
+            .filter_map(|grant| Some((grant.entities.as_deref(), grant.read.as_ref()?)))
     }
 
-    fn reading<'a>(
-        &'a self,
-        entity: &'a EntityName,
-        fields: &'a [Field],
-    ) -> impl Iterator<Item = &'a Grant> {
-        let passes = |grant: &&Grant| grant.read.as_ref().is_some_and(|read| read.matches(fields));
-        self.of(entity).filter(passes)
+    fn of(&self, entity: &EntityName) -> impl Iterator<Item = &Grant> {
+        self.grants.iter().filter(move |grant| grant.is_for(entity))
     }
 }
 
 impl Grant {
+    fn is_for(&self, entity: &EntityName) -> bool {
+        self.entities.as_ref().is_none_or(|entities| entities.contains(entity))
+    }
+
+    fn shows(&self, entity: &EntityName, fields: &[Field]) -> bool {
+        self.is_for(entity) && self.read.as_ref().is_some_and(|read| read.matches(fields))
+    }
+
+    /// Returns whether it allows all that there is.
+    fn is_everything(&self) -> bool {
+        let is_all =
+            |filter: &Option<BoundFilter>| filter.as_ref().is_some_and(BoundFilter::is_all);
+        let fields = [&self.read_fields, &self.write_fields];
+        self.entities.is_none()
+            && fields.into_iter().all(Option::is_none)
+            && is_all(&self.read)
+            && is_all(&self.write)
+            && self.create
+            && self.delete
+    }
+
     fn allows(&self, write: Write<'_>) -> bool {
         let Some(filter) = &self.write else {
             return false;
         };
-        let kind = match (write.before, write.after) {
-            (None, Some(_)) => self.create,
-            (Some(_), None) => self.delete,
-            _ => true,
+        let kind = match write.before {
+            _ if write.deletes => self.delete,
+            None => self.create,
+            Some(_) => true,
         };
-        let images = [write.before, write.after];
+        let images = [write.before, write.after, write.as_written];
         kind && images.into_iter().flatten().all(|fields| filter.matches(fields))
             && write.paths.iter().all(|path| covers(&self.write_fields, path))
     }
@@ -239,7 +278,11 @@ mod tests {
         let tasks = tasks();
         let written = paths(&["/owner"]);
         let judge = |permit: &Permit, before: Option<&[Field]>, after: Option<&[Field]>| {
-            permit.judge(Write { entity: &tasks, before, after, paths: &written }).is_ok()
+            let deletes = after.is_none();
+            let as_written = after;
+            let paths = &written;
+            let write = Write { entity: &tasks, before, after, as_written, deletes, paths };
+            permit.judge(write).is_ok()
         };
         #[rustfmt::skip]
         let cases = [
@@ -275,7 +318,8 @@ mod tests {
         own.read_fields = Some(vec![Pattern::parse("/salary").unwrap()]);
         let permit = Permit::bind(&[some, own], "client", &object(r#"{"sub":"ann"}"#));
         let shown = |text| {
-            let visible = permit.visible(&tasks(), &record(text)).unwrap();
+            let record = record(text);
+            let visible = permit.lens(&tasks(), &record).unwrap().shown(&record);
             visible.iter().map(|(path, _)| path.as_str().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(shown(r#"{"owner":"ann","title":"a","salary":1}"#), ["/salary", "/title"]);
@@ -283,7 +327,16 @@ mod tests {
         let (entity, task) = (tasks(), record(r#"{"owner":"ann","title":"a"}"#));
         let judge = |written: &[&str]| {
             let (before, after) = (Some(&task[..]), Some(&task[..]));
-            permit.judge(Write { entity: &entity, before, after, paths: &paths(written) })
+            let paths = paths(written);
+            let (as_written, deletes) = (after, false);
+            permit.judge(Write {
+                entity: &entity,
+                before,
+                after,
+                as_written,
+                deletes,
+                paths: &paths,
+            })
         };
         assert!(judge(&["/title"]).is_ok());
         assert_eq!(judge(&["/title", "/salary"]).unwrap_err().code(), "WRITE_DENIED");

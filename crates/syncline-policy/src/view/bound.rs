@@ -44,6 +44,15 @@ impl BoundFilter {
         ask(&self.tree, fields) == Some(true)
     }
 
+    /// Returns whether every record passes, as far as can be told without looking at one.
+    pub(super) fn is_all(&self) -> bool {
+        match &self.tree {
+            Node::All(nodes) => nodes.is_empty(),
+            Node::Truth(Operand::Literal(leaf)) => leaf.as_bool() == Some(true),
+            _ => false,
+        }
+    }
+
     /// Returns what a change is to the view, by the record before and after it.
     pub fn movement(&self, before: Option<&[Field]>, after: Option<&[Field]>) -> Movement {
         let is_in = |fields: Option<&[Field]>| fields.is_some_and(|fields| self.matches(fields));

@@ -1,5 +1,6 @@
 //! A filter as it is written, and the tree that it is compiled to.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -98,9 +99,43 @@ impl Filter {
         Self { text: "true".into(), tree: Arc::new(Node::All(Vec::new())) }
     }
 
+    /// Returns the names of the parameters that it asks for.
+    pub fn params(&self) -> BTreeSet<&str> {
+        let mut names = BTreeSet::new();
+        self.tree.params(&mut names);
+        names
+    }
+
     /// Returns the text.
     pub fn as_str(&self) -> &str {
         &self.text
+    }
+}
+
+impl Node {
+    fn params<'n>(&'n self, names: &mut BTreeSet<&'n str>) {
+        match self {
+            Self::All(nodes) | Self::Any(nodes) => {
+                nodes.iter().for_each(|node| node.params(names));
+            }
+            Self::Not(node) => node.params(names),
+            Self::Compare(_, a, b) | Self::In(a, b) | Self::Text(_, a, b) => {
+                a.params(names);
+                b.params(names);
+            }
+            Self::Truth(of) => of.params(names),
+            Self::Has(_) => {}
+        }
+    }
+}
+
+impl Operand {
+    fn params<'n>(&'n self, names: &mut BTreeSet<&'n str>) {
+        match self {
+            Self::Param(name) => drop(names.insert(name)),
+            Self::Size(of) => of.params(names),
+            Self::Field(_) | Self::Claim(_) | Self::Literal(_) => {}
+        }
     }
 }
 

@@ -10,6 +10,9 @@
 //! the fields that their filters compare with one value, so that a thousand clients who follow
 //! what is theirs cost a change of one record little more than one client does.
 //!
+//! A [`Sight`] is what one reader is told: what its permit shows, narrowed to what it follows. A
+//! [`SightIndex`] finds the sights that a change may concern, as an [`Index`] finds filters.
+//!
 //! A [`Permit`] says what the holder of one token may see and write at all, by filters of the same
 //! kind.
 
@@ -19,6 +22,7 @@ mod compile;
 mod definition;
 mod filter;
 mod index;
+mod sight;
 #[cfg(test)]
 mod tests;
 
@@ -27,3 +31,4 @@ pub use bound::{BoundFilter, Movement};
 pub use definition::{BindError, Parameter, View};
 pub use filter::{Field, Filter, FilterError};
 pub use index::Index;
+pub use sight::{Access, BoundView, FollowError, Lens, Sight, SightIndex};

@@ -66,6 +66,9 @@ fn a_record_is_in_a_view_if_its_filter_says_yes() {
         ("record.count < 'x'",                                     false),
         ("record.address == 'Linz'",                               false),
         ("record.owner",                                           false),
+        ("!has(record.addr)",                                      true),
+        ("!has(record.addr) || record.addr in ['a']",              true),
+        ("record.team in ['red', 'blue'] && (!has(record.addr) || record.addr in ['a'])", true),
     ];
     for (filter, expected) in cases {
         assert_eq!(bound(filter).matches(&task), expected, "case: {filter}");
@@ -164,6 +167,92 @@ fn ten_thousand_views_that_do_not_match_are_not_asked() {
     assert!(index.is_empty(), "nothing of a removed filter stays");
 }
 
+fn rule(read: Option<&str>, fields: &[&str]) -> AccessRule {
+    AccessRule {
+        roles: vec!["client".into()],
+        entities: None,
+        read: read.map(|read| Filter::compile(read).unwrap()),
+        read_fields: (!fields.is_empty())
+            .then(|| fields.iter().map(|field| Pattern::parse(field).unwrap()).collect()),
+        write: None,
+        write_fields: None,
+        create: false,
+        delete: false,
+    }
+}
+
+fn access(rules: Vec<AccessRule>) -> Access {
+    let mut open = view("record.state == params.state");
+    open.params.insert("state".into(), Parameter::Text);
+    let mut titles = view("true");
+    titles.fields = Some(vec![Pattern::parse("/title").unwrap()]);
+    let views = [("of-a-state", open), ("titles", titles)];
+    Access { views: views.map(|(name, view)| (name.into(), view)).into(), rules }
+}
+
+fn paths(fields: &[Field]) -> Vec<&str> {
+    fields.iter().map(|(path, _)| path.as_str()).collect()
+}
+
+#[test]
+fn a_reader_is_told_what_its_permit_shows_of_what_it_follows() {
+    let own = rule(Some("record.owner == claims.sub"), &[]);
+    let all = rule(Some("true"), &["/title", "/state"]);
+    let access = access(vec![own, all]);
+    let claims = object(r#"{"sub":"ann"}"#);
+    let permit = std::sync::Arc::new(access.permit("client", &claims));
+    let tasks = EntityName::new("tasks").unwrap();
+    let mine = record(r#"{"owner":"ann","title":"a","state":"open"}"#);
+    let other = record(r#"{"owner":"bob","title":"b","state":"late"}"#);
+    let look = |sight: &Sight, fields: &[Field]| {
+        sight.look(&tasks, fields).map(|lens| {
+            let shown = lens.shown(fields);
+            paths(&shown).join(" ")
+        })
+    };
+    let whole = Sight::of_entities(permit.clone(), &[]);
+    assert_eq!(look(&whole, &mine).as_deref(), Some("/owner /state /title"));
+    assert_eq!(look(&whole, &other).as_deref(), Some("/state /title"));
+    let notes = Sight::of_entities(permit.clone(), &[EntityName::new("notes").unwrap()]);
+    assert_eq!(look(&notes, &mine), None);
+    let open = access.view("of-a-state", &claims, &object(r#"{"state":"open"}"#)).unwrap();
+    let open = Sight::of_view(permit.clone(), open);
+    assert_eq!(look(&open, &mine).as_deref(), Some("/owner /state /title"));
+    assert_eq!(look(&open, &other), None);
+    let titles = access.view("titles", &claims, &Object::new()).unwrap();
+    let sight = Sight::of_view(permit.clone(), titles.clone());
+    assert_eq!(look(&sight, &mine).as_deref(), Some("/title"));
+    let client = |views, entities| Sight::of_client(permit.clone(), views, entities);
+    let results = client(vec![titles.clone()], None).unwrap();
+    assert_eq!(look(&results, &mine).as_deref(), Some("/title"));
+    let of_notes = results.look(&EntityName::new("notes").unwrap(), &mine).unwrap();
+    assert!(of_notes.is_all(), "of a type without a view it is told what the permit shows");
+    assert_eq!(client(vec![titles.clone()], Some(&[])).unwrap_err().code(), "VIEWS_DIFFER");
+    let open = access.view("of-a-state", &claims, &object(r#"{"state":"open"}"#)).unwrap();
+    assert_eq!(client(vec![titles, open], None).unwrap_err().code(), "VIEWS_DIFFER");
+    assert_eq!(access.view("none", &claims, &claims).unwrap_err().code(), "VIEW_UNKNOWN");
+    let nobody = Sight::of_entities(std::sync::Arc::new(access.permit("admin", &claims)), &[]);
+    assert!(!nobody.names(&tasks) && look(&nobody, &mine).is_none());
+}
+
+#[test]
+fn a_rule_that_allows_all_keeps_nothing_from_anybody() {
+    let all = AccessRule {
+        write: Some(Filter::everything()),
+        create: true,
+        delete: true,
+        ..rule(Some("true"), &[])
+    };
+    let permit = |rule: AccessRule| Permit::bind(&[rule], "client", &Object::new());
+    assert!(permit(all.clone()).allows_everything());
+    assert!(!permit(AccessRule { delete: false, ..all.clone() }).allows_everything());
+    let some = Some(vec![Pattern::parse("/a").unwrap()]);
+    assert!(!permit(AccessRule { read_fields: some, ..all.clone() }).allows_everything());
+    let most = Some(Filter::compile("has(record.a)").unwrap());
+    assert!(!permit(AccessRule { read: most, ..all }).allows_everything());
+    assert!(Access::default().permit("client", &Object::new()).allows_everything());
+}
+
 fn a_value() -> impl Strategy<Value = String> {
     prop_oneof![
         Just("1".to_owned()),
@@ -235,6 +324,45 @@ proptest! {
             let movement = filter.movement(before.as_deref(), after.as_deref());
             prop_assert!(movement == Movement::Outside || found.contains(&id), "{}", filters[id]);
         }
+    }
+
+    /// The index of sights leaves out none that shows a record before or after a change.
+    #[test]
+    fn the_index_finds_every_sight_that_shows_a_record(
+        rules in prop::collection::vec((a_filter(), any::<bool>()), 0..3),
+        filters in prop::collection::vec(a_filter(), 1..4),
+        before in prop::option::of(a_record()),
+        after in prop::option::of(a_record()),
+    ) {
+        let tasks = EntityName::new("tasks").unwrap();
+        let rules = rules.iter().map(|(filter, is_named)| AccessRule {
+            entities: is_named.then(|| vec![tasks.clone()]),
+            ..rule(Some(filter), &[])
+        });
+        let access = Access { rules: rules.collect(), ..Access::default() };
+        let permit = std::sync::Arc::new(access.permit("client", &Object::new()));
+        let mut sights = vec![
+            Sight::of_entities(permit.clone(), &[]),
+            Sight::of_entities(permit.clone(), std::slice::from_ref(&tasks)),
+            Sight::of_entities(permit.clone(), &[EntityName::new("notes").unwrap()]),
+        ];
+        for filter in &filters {
+            let mut access = access.clone();
+            access.views.insert("v".into(), view(filter));
+            let view = access.view("v", &Object::new(), &Object::new()).unwrap();
+            sights.push(Sight::of_view(permit.clone(), view));
+        }
+        let mut index = SightIndex::default();
+        (0..).zip(&sights).for_each(|(id, sight)| index.insert(&id, sight));
+        let (before, after) = (before.map(|r| record(&r)), after.map(|r| record(&r)));
+        let found = index.concerned(&tasks, before.as_deref(), after.as_deref());
+        for (id, sight) in (0..).zip(&sights) {
+            let mut images = before.iter().chain(&after);
+            let is_shown = images.any(|fields| sight.look(&tasks, fields).is_some());
+            prop_assert!(!is_shown || found.contains(&id), "{}", sight.describe());
+        }
+        (0..).zip(&sights).for_each(|(id, sight)| index.remove(&id, sight));
+        prop_assert!(index.is_empty());
     }
 
     /// No text makes it panic, and what it takes says the same twice.

@@ -28,11 +28,12 @@ pub(super) async fn list(asked: Asked) -> Answer {
         Some("all") => (true, false),
         Some(_) => return Err(Refusal::QueryInvalid.because("status is open, waiting or all")),
     };
-    let after = asked.query.text("cursor").map(read_place).transpose()?;
+    let after = asked.query.text("cursor").map(|text| read_place(&asked, text)).transpose()?;
     let (served, only) = (asked.desk.served.clone(), entity.clone());
+    let sight = asked.sight();
     let read = move || match &entity {
-        Some(entity) if !is_all => served.open_conflicts(entity, after.as_ref(), limit),
-        _ => served.conflicts(after.as_ref(), limit),
+        Some(entity) if !is_all => served.open_conflicts_for(&sight, entity, after.as_ref(), limit),
+        _ => served.conflicts_for(&sight, after.as_ref(), limit),
     };
     let mut found = asked.state.blocking(read).await??;
     // A page may have fewer than asked for, or none, and yet not be the last: `next` says so.
@@ -43,7 +44,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     conflicts.retain(|conflict| !is_waiting || !conflict.contains_key("skipped"));
     let mut document = Object::new();
     document.insert("conflicts", conflicts.into_iter().map(Json::Object).collect::<Vec<_>>());
-    if let Some(next) = found.next.as_ref().and_then(place) {
+    if let Some(next) = found.next.as_ref().and_then(|key| place(&asked, key)) {
         document.insert("next", next);
     }
     json(StatusCode::OK, &document.into())
@@ -52,7 +53,8 @@ pub(super) async fn list(asked: Asked) -> Answer {
 /// Shows one conflict: who, when, both sides, what they had before, and what it is about.
 pub(super) async fn show(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
-    let row = asked.state.blocking(move || served.conflict(&id)).await??;
+    let sight = asked.sight();
+    let row = asked.state.blocking(move || served.conflict_for(&sight, &id)).await??;
     let context = context(&asked, &row).await?;
     let mut document = one(&asked, row).await?;
     document.insert("context", context);
@@ -66,12 +68,15 @@ pub(super) async fn resolve(mut asked: Asked) -> Answer {
     let key = RequestKey::of(&asked, &Json::Object(body).to_canonical_string())?;
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     if key.as_ref().is_some_and(|key| key.was_used(&asked)) {
-        let row = asked.state.blocking(move || served.conflict(&id)).await??;
+        let sight = asked.sight();
+        let row = asked.state.blocking(move || served.conflict_for(&sight, &id)).await??;
         let document = one(&asked, row).await?;
         return Ok(replayed(json(StatusCode::OK, &document.into())?));
     }
     let actor = actor(&asked)?;
-    let row = asked.state.blocking(move || served.resolve(&id, choice, actor)).await??;
+    let sight = asked.sight();
+    let decide = move || served.resolve_for(&sight, &id, choice, actor);
+    let row = asked.state.blocking(decide).await??;
     if let Some(key) = key {
         key.done(&asked);
     }
@@ -169,15 +174,19 @@ pub(super) fn choice(body: &Object) -> Result<Choice, Problem> {
 }
 
 /// Returns where a list goes on: behind entity, record and conflict.
-fn place(key: &Key) -> Option<String> {
+fn place(asked: &Asked, key: &Key) -> Option<String> {
     let Key::Conflict { entity, id, conflict } = key else { return None };
     let parts = [entity.as_str(), id.as_str(), conflict.as_str()];
-    Some(parts.map(|part| base64url::encode(part.as_bytes())).join("."))
+    // The one that was looked at last may be of a record that is not in sight.
+    let seal = |part: &str| base64url::encode(&asked.desk.served.seal(part.as_bytes()));
+    Some(parts.map(seal).join("."))
 }
 
-fn read_place(text: &str) -> Result<Key, Problem> {
-    let part =
-        |part: &str| base64url::decode(part).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+fn read_place(asked: &Asked, text: &str) -> Result<Key, Problem> {
+    let part = |part: &str| {
+        let bytes = asked.desk.served.unseal(&base64url::decode(part).ok()?)?;
+        String::from_utf8(bytes).ok()
+    };
     let parts: Option<Vec<String>> = text.split('.').map(part).collect();
     let key = match parts.as_deref() {
         Some([entity, id, conflict]) => key(entity, id, conflict),

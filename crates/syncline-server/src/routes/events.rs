@@ -5,10 +5,10 @@ use std::sync::Arc;
 use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, Response, header};
 use futures_util::stream;
-use syncline_hub::served::Limits;
+use syncline_hub::served::{Audience, Limits};
 use syncline_model::id::Position;
+use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::VIEW_ENTITIES_MAX;
-use syncline_protocol::message::Follow;
 use tokio::sync::mpsc;
 use tokio::time::interval;
 
@@ -26,15 +26,16 @@ const EVENTS_WAITING: usize = 4;
 
 /// Streams changes until the client goes, the token is worth nothing any more, or the server stops.
 pub(super) async fn events(asked: Asked) -> Answer {
-    let entities = asked.query.entities(VIEW_ENTITIES_MAX)?;
+    let follow = asked.follow(VIEW_ENTITIES_MAX)?;
+    let audience = asked.audience(&follow)?;
     let last = asked.header(&LAST_EVENT_ID)?.filter(|id| !id.is_empty());
     let cursor = last.or_else(|| asked.query.text("cursor"));
     // A cursor that cannot be used is told within the stream: a browser shows no status.
     let cursor = cursor.map(pull::read_cursor).transpose();
     let permit = Permit::of(&asked)?;
     let (sender, receiver) = mpsc::channel::<Bytes>(EVENTS_WAITING);
-    let follower = asked.desk.feeds.follow(&entities, &asked.desk.served, &asked.desk.end);
-    let streaming = Streaming { asked, sender, follow: Follow::entities(entities) };
+    let follower = asked.desk.feeds.follow(&audience, &asked.desk.served, &asked.desk.end);
+    let streaming = Streaming { asked, sender, audience, cursor: None };
     tokio::spawn(async move {
         match cursor {
             Ok(cursor) => streaming.begin(cursor, follower, permit).await,
@@ -63,17 +64,13 @@ enum Ended {
 struct Streaming {
     asked: Asked,
     sender: mpsc::Sender<Bytes>,
-    follow: Follow,
+    audience: Audience,
+    cursor: Option<StreamCursor>,
 }
 
 impl Streaming {
-    async fn begin(
-        mut self,
-        cursor: Option<syncline_protocol::cursor::StreamCursor>,
-        follower: Follower,
-        permit: Permit,
-    ) {
-        self.follow.cursor = cursor;
+    async fn begin(mut self, cursor: Option<StreamCursor>, follower: Follower, permit: Permit) {
+        self.cursor = cursor;
         if let Err(Ended::Reset(problem)) = self.go_on(follower, permit).await {
             self.reset(problem).await;
         }
@@ -108,7 +105,7 @@ impl Streaming {
 
     /// Returns where the reader stands; 0 within a snapshot.
     fn position(&self) -> Position {
-        let cursor = self.follow.cursor.as_ref().filter(|cursor| cursor.snapshot.is_none());
+        let cursor = self.cursor.as_ref().filter(|cursor| cursor.snapshot.is_none());
         cursor.map_or(Position(0), |cursor| cursor.position())
     }
 
@@ -125,21 +122,23 @@ impl Streaming {
         }
         self.send(stretch.encoded.event(page)).await?;
         self.asked.state.metrics.changes.inc_by(page.changes.len() as u64);
-        self.follow.cursor = Some(page.cursor.clone());
+        self.cursor = Some(page.cursor.clone());
         Ok(())
     }
 
     /// Tells page by page what follows. The first page is told even if it is empty, for its cursor.
     async fn catch_up(&mut self, mut even_empty: bool) -> Result<(), Ended> {
         loop {
-            let read = pull::page(&self.asked, &self.follow, Limits::default()).await;
+            let read =
+                pull::page(&self.asked, &self.audience, self.cursor.as_ref(), Limits::default())
+                    .await;
             let page = read.map_err(Ended::Reset)?.page;
             if even_empty || !page.changes.is_empty() || page.is_snapshot {
                 self.send(event(&page)).await?;
                 self.asked.state.metrics.changes.inc_by(page.changes.len() as u64);
             }
             even_empty = false;
-            self.follow.cursor = Some(page.cursor);
+            self.cursor = Some(page.cursor);
             if !page.more {
                 return Ok(());
             }

@@ -5,7 +5,7 @@
 //! takes nothing holds up nobody, and is dropped when it answers no ping.
 
 use std::pin::Pin;
-use std::sync::PoisonError;
+use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,8 +16,9 @@ use axum::http::header;
 use futures_util::future::{poll_fn, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
-use syncline_hub::served::{Limits, Paged, ServeError};
+use syncline_hub::served::{Audience, Limits, Paged, ServeError};
 use syncline_model::id::{ClientId, Position};
+use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::checksum::Checksum;
 use syncline_protocol::compact::{HubWriter, Reader};
 use syncline_protocol::compress::{decompress, preferred};
@@ -95,9 +96,13 @@ struct Connection {
     coding: Option<Coding>,
     reader: Reader,
     writer: HubWriter,
+    /// Who is told what the client is told of each view.
+    audiences: Vec<Audience>,
     followers: Vec<Follower>,
     /// Up to where the hub is backed up, if it is.
     backed_up: watch::Receiver<Option<Position>>,
+    /// What the results of its operations tell.
+    results: Arc<Sight>,
     /// Answered in the order in which they were taken.
     pushes: FuturesOrdered<Pushing>,
     pages: FuturesUnordered<Paging>,
@@ -116,6 +121,8 @@ impl Connection {
         };
         let backed_up = asked.desk.backed_up.clone();
         Self {
+            results: asked.sight(),
+            audiences: Vec::new(),
             asked,
             backed_up,
             socket,
@@ -264,13 +271,13 @@ impl Connection {
         {
             self.is_greeted = true;
             self.coding = preferred(&hello.accept);
-            if hello.views.iter().any(|view| view.view.is_some()) {
-                let problem = ServeError::ViewUnknown.problem();
+            let follows = hello.views.clone();
+            if let Err(error) = self.follow(&follows) {
+                let (code, detail) = (error.code().into(), error.to_string().into());
+                let problem = SaidProblem { code, detail, is_retryable: false };
                 return self.session.handle_end(Close::Denied, Some(problem));
             }
             let desk = &self.asked.desk;
-            let follow = |view: &Follow| desk.feeds.follow(&view.entities, &desk.served, &desk.end);
-            self.followers = hello.views.iter().map(follow).collect();
             // Everything up to here is read; everything behind it is told.
             self.session.handle_advanced(desk.served.position());
         }
@@ -282,6 +289,18 @@ impl Connection {
         let floor = self.asked.desk.served.floor_of(client);
         let backed_up = *self.backed_up.borrow();
         floor.map(|floor| self.session.handle_keeping(Keeping { backed_up, floor })).is_ok()
+    }
+
+    /// Begins to follow what the client has asked for.
+    fn follow(&mut self, follows: &[Follow]) -> Result<(), FollowError> {
+        self.results = self.asked.results_of(follows)?;
+        for follow in follows {
+            let audience = self.asked.audience(follow)?;
+            let desk = &self.asked.desk;
+            self.followers.push(desk.feeds.follow(&audience, &desk.served, &desk.end));
+            self.audiences.push(audience);
+        }
+        Ok(())
     }
 
     fn deny(&mut self, refusal: Refusal) {
@@ -312,24 +331,26 @@ impl Connection {
         let desk = &self.asked.desk;
         while let Some(operations) = self.session.poll_push() {
             let Some(client) = self.session.client().cloned() else { return };
-            let served = desk.served.clone();
+            let (served, results) = (desk.served.clone(), Arc::clone(&self.results));
             self.pushes.push_back(Box::pin(async move {
                 match operations.is_empty() {
                     true => Ok(PushAnswer { outcomes: Vec::new(), position: served.position() }),
-                    false => push::commit(&served, &client, operations).await,
+                    false => push::commit(&served, &results, &client, operations).await,
                 }
             }));
         }
         let viewer = self.asked.viewer();
         while let Some(request) = self.session.poll_page() {
             let (served, viewer) = (desk.served.clone(), viewer.as_ref().ok().cloned());
+            let audience = usize::try_from(request.view).ok();
+            let audience = audience.and_then(|view| self.audiences.get(view)).cloned();
             self.pages.push(Box::pin(async move {
                 let view = request.view;
                 let read = tokio::task::spawn_blocking(move || {
-                    let (follow, limits) = (&request.follow, Limits::default());
-                    viewer.map(|viewer| {
-                        served.page_checked(follow, &viewer, limits, request.is_checked)
-                    })
+                    let cursor = request.follow.cursor.as_ref();
+                    let (viewer, audience) = viewer.zip(audience)?;
+                    let (limits, checked) = (Limits::default(), request.is_checked);
+                    Some(served.page_checked_for(&audience, cursor, &viewer, limits, checked))
                 });
                 let read = read.await.ok().flatten();
                 (
@@ -494,7 +515,8 @@ fn page_of(read: Result<(Paged, Option<Checksum>), ServeError>) -> Result<Checke
     read.map(|(paged, checksum)| (paged.page, checksum)).map_err(|error| match error {
         ServeError::Cursor(_)
         | ServeError::CursorAhead { .. }
-        | ServeError::CursorExpired { .. } => PageFailure::CursorUnusable(error.problem()),
+        | ServeError::CursorExpired { .. }
+        | ServeError::CursorScope => PageFailure::CursorUnusable(error.problem()),
         error => PageFailure::Failed(error.problem()),
     })
 }

@@ -32,5 +32,5 @@ mod tokens;
 
 pub(crate) use answer::Answer;
 pub(crate) use route::Pace;
-pub use route::{Access, Link, Media, Method, Parameter, Route, Scope, Success};
+pub use route::{Access, Link, Media, Method, Parameter, Route, Scope, Shows, Success};
 pub use table::TABLE;

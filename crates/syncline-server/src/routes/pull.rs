@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use syncline_hub::served::{Limits, Paged};
+use syncline_hub::served::{Audience, Limits, Paged};
 use syncline_model::cursor::CursorError;
 use syncline_model::id::{EntityName, RecordId};
 use syncline_protocol::cursor::StreamCursor;
@@ -11,7 +11,6 @@ use syncline_protocol::limits::{
     PULL_CHANGES_DEFAULT, PULL_CHANGES_MAX, PULL_WAIT_MS_MAX, VIEW_ENTITIES_MAX,
 };
 use syncline_protocol::long::write_page;
-use syncline_protocol::message::Follow;
 use syncline_protocol::token::TokenText;
 use tokio::time::{Instant, timeout_at};
 
@@ -21,19 +20,20 @@ use crate::problem::{Problem, Refusal};
 
 /// Answers a page of changes.
 pub(super) async fn pull(asked: Asked) -> Answer {
-    let entities = asked.query.entities(VIEW_ENTITIES_MAX)?;
+    let follow = asked.follow(VIEW_ENTITIES_MAX)?;
+    let audience = asked.audience(&follow)?;
     let cursor = asked.query.text("cursor").map(read_cursor).transpose()?;
     let changes = asked.query.number("limit", 1..=PULL_CHANGES_MAX)?;
     let limits = Limits { changes: changes.unwrap_or(PULL_CHANGES_DEFAULT), ..Limits::default() };
     let wait_s = asked.query.number("wait", 0..=PULL_WAIT_MS_MAX / 1_000)?.unwrap_or(0);
     let deadline = Instant::now() + Duration::from_secs(wait_s);
     reached(&asked, deadline).await?;
-    let mut follow = Follow::entities(entities).at(cursor);
+    let mut cursor = cursor;
     let mut end = asked.desk.end.clone();
     let mut stopping = asked.state.stopping.clone();
     loop {
         end.borrow_and_update();
-        let Paged { page, .. } = page(&asked, &follow, limits).await?;
+        let Paged { page, .. } = page(&asked, &audience, cursor.as_ref(), limits).await?;
         let is_news = !page.changes.is_empty() || page.more || page.is_snapshot;
         if !is_news && !*stopping.borrow_and_update() {
             let moved = async {
@@ -43,7 +43,7 @@ pub(super) async fn pull(asked: Asked) -> Answer {
                 }
             };
             if timeout_at(deadline, moved).await == Ok(true) {
-                follow.cursor = Some(page.cursor);
+                cursor = Some(page.cursor);
                 continue;
             }
         }
@@ -53,10 +53,16 @@ pub(super) async fn pull(asked: Asked) -> Answer {
 }
 
 /// Reads a page where that is no harm.
-pub(super) async fn page(asked: &Asked, follow: &Follow, limits: Limits) -> Result<Paged, Problem> {
-    let (served, viewer, follow) = (asked.desk.served.clone(), asked.viewer()?, follow.clone());
-    let page = asked.state.blocking(move || served.page(&follow, &viewer, limits)).await?;
-    Ok(page?)
+pub(super) async fn page(
+    asked: &Asked,
+    audience: &Audience,
+    cursor: Option<&StreamCursor>,
+    limits: Limits,
+) -> Result<Paged, Problem> {
+    let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
+    let (audience, cursor) = (audience.clone(), cursor.cloned());
+    let read = move || served.page_for(&audience, cursor.as_ref(), &viewer, limits);
+    Ok(asked.state.blocking(read).await??)
 }
 
 /// Reads a cursor; one that cannot be used is begun without.

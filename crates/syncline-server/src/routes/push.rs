@@ -1,8 +1,11 @@
 //! Operations of clients.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use syncline_hub::served::{ServeError, Served};
 use syncline_model::id::ClientId;
+use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::long::{read_push, write_push_answer};
 use syncline_protocol::message::{PushAnswer, Sent, Unreadable};
 use syncline_protocol::operation::Operation;
@@ -24,7 +27,7 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
         return Err(Refusal::NotPermitted.because("the token is of another client"));
     }
     let served = &asked.desk.served;
-    let answer = carry_out(served, &push.client, push.operations).await?;
+    let answer = carry_out(served, &asked.sight(), &push.client, push.operations).await?;
     count(&asked.state.metrics, &answer);
     json_text(
         StatusCode::OK,
@@ -35,6 +38,7 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
 /// Has what could be read carried out, and answers for all of it, in its order.
 async fn carry_out(
     served: &Served,
+    sight: &Arc<Sight>,
     client: &ClientId,
     sent: Vec<Sent>,
 ) -> Result<PushAnswer, ServeError> {
@@ -48,7 +52,7 @@ async fn carry_out(
     }
     let mut answer = match readable.is_empty() {
         true => PushAnswer { outcomes: Vec::new(), position: served.position() },
-        false => commit(served, client, readable).await?,
+        false => commit(served, sight, client, readable).await?,
     };
     for (index, Unreadable { counter, problem }) in unreadable {
         let outcome = Outcome {
@@ -67,12 +71,13 @@ async fn carry_out(
 /// Commits operations; all of it is on disk when this answers.
 pub(crate) async fn commit(
     served: &Served,
+    sight: &Arc<Sight>,
     client: &ClientId,
     operations: Vec<Operation>,
 ) -> Result<PushAnswer, ServeError> {
     let (done, answered) = oneshot::channel();
     // Whoever asked may have gone; the operations stay committed.
-    served.push(client, operations, Box::new(|pushed| drop(done.send(pushed))));
+    served.push_for(sight, client, operations, Box::new(|pushed| drop(done.send(pushed))));
     let pushed = answered.await.unwrap_or(Err(ServeError::Busy))?;
     Ok(pushed.answer())
 }
@@ -95,6 +100,13 @@ impl Problem {
     }
 }
 
+/// Says why something cannot be followed.
+impl From<FollowError> for Problem {
+    fn from(error: FollowError) -> Self {
+        Self::new(error.code(), StatusCode::BAD_REQUEST, error.to_string())
+    }
+}
+
 impl From<ServeError> for Problem {
     fn from(error: ServeError) -> Self {
         let status = status(&error);
@@ -111,13 +123,15 @@ fn status(error: &ServeError) -> StatusCode {
         ServeError::Cursor(_)
         | ServeError::Token(_)
         | ServeError::CursorAhead { .. }
-        | ServeError::CursorExpired { .. } => StatusCode::GONE,
-        ServeError::EntityUnknown | ServeError::ViewUnknown => StatusCode::NOT_FOUND,
+        | ServeError::CursorExpired { .. }
+        | ServeError::CursorScope => StatusCode::GONE,
+        ServeError::EntityUnknown => StatusCode::NOT_FOUND,
+        ServeError::ViewUnknown => StatusCode::BAD_REQUEST,
         ServeError::TooFarBack { .. } => StatusCode::UNPROCESSABLE_ENTITY,
         _ => match error.code() {
             "CONFLICT_NOT_FOUND" | "RUN_NOT_FOUND" | "CHANGE_NOT_FOUND" => StatusCode::NOT_FOUND,
             "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,
-            "APPROVAL_NEEDED" => StatusCode::FORBIDDEN,
+            "APPROVAL_NEEDED" | "WRITE_DENIED" => StatusCode::FORBIDDEN,
             "CONFLICT_STALE" | "SCHEMA_INCOMPATIBLE" => StatusCode::CONFLICT,
             "DECISION_UNFIT" | "SCHEMA_MALFORMED" | "SCHEMA_TOO_MANY_VERSIONS" => {
                 StatusCode::UNPROCESSABLE_ENTITY

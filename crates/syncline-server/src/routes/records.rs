@@ -12,7 +12,7 @@ use syncline_model::id::{ClientId, EntityName, RecordId};
 use syncline_model::json::fields::{flatten_json, unflatten};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
-use syncline_protocol::change::{Change, Content};
+use syncline_protocol::change::{Change, Content, Gone};
 use syncline_protocol::error::MessageError;
 use syncline_protocol::long::{read_operation, write_change};
 use syncline_protocol::outcome::{Outcome, Status};
@@ -36,9 +36,10 @@ pub(super) async fn list(asked: Asked) -> Answer {
     pull::reached(&asked, Instant::now() + READ_WAIT_MAX).await?;
     let entity = asked.entity()?;
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let cursor = asked.query.text("cursor").map(place).transpose()?;
+    let cursor = asked.query.text("cursor").map(|text| place(&asked, text)).transpose()?;
     let (served, viewer, name) = (asked.desk.served.clone(), asked.viewer()?, entity.clone());
-    let read = move || served.records(&name, cursor.as_ref(), limit, &viewer);
+    let sight = asked.sight();
+    let read = move || served.records_for(&sight, &name, cursor.as_ref(), limit, &viewer);
     let found = asked.state.blocking(read).await??;
     let mut text = String::from("{\"records\":[");
     for (index, record) in found.records.into_iter().enumerate() {
@@ -48,7 +49,9 @@ pub(super) async fn list(asked: Asked) -> Answer {
         text.push_str(&write_change(&change(&entity, record)));
     }
     text.push(']');
-    let next = found.next.map(|id| base64url::encode(id.as_str().as_bytes()));
+    // The record that was looked at last may be one that is not in sight.
+    let seal = |id: RecordId| base64url::encode(&asked.desk.served.seal(id.as_str().as_bytes()));
+    let next = found.next.map(seal);
     if let Some(next) = &next {
         text.push_str(&format!(",\"next\":\"{next}\""));
     }
@@ -62,9 +65,10 @@ pub(super) async fn list(asked: Asked) -> Answer {
 }
 
 /// Reads where a list goes on.
-fn place(text: &str) -> Result<RecordId, Problem> {
-    let id = base64url::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
-    let id = id.and_then(|id| RecordId::new(&id).ok());
+fn place(asked: &Asked, text: &str) -> Result<RecordId, Problem> {
+    let sealed = base64url::decode(text).ok();
+    let id = sealed.and_then(|sealed| asked.desk.served.unseal(&sealed));
+    let id = id.and_then(|id| RecordId::new(std::str::from_utf8(&id).ok()?).ok());
     id.ok_or_else(pull::no_place)
 }
 
@@ -91,8 +95,9 @@ pub(super) async fn get(asked: Asked) -> Answer {
 
 async fn past(asked: &Asked, entity: EntityName, id: RecordId, at_ms: u64) -> Answer {
     let served = asked.desk.served.clone();
-    let (name, of) = (entity.clone(), id.clone());
-    let read = asked.state.blocking(move || served.record_at(&name, &of, at_ms)).await??;
+    let (name, of, sight) = (entity.clone(), id.clone(), asked.sight());
+    let read = move || served.record_at_for(&sight, &name, &of, at_ms);
+    let read = asked.state.blocking(read).await??;
     let fields = read.ok_or(Refusal::RecordNotFound)?;
     let document = object([
         ("entity", entity.as_str().into()),
@@ -113,8 +118,8 @@ pub(super) async fn history(asked: Asked) -> Answer {
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
     let before = asked.query.number("before", 0..=i64::MAX.unsigned_abs())?;
     let before = before.map(syncline_model::id::Position);
-    let served = asked.desk.served.clone();
-    let read = move || served.history(&entity, &id, before, limit);
+    let (served, sight) = (asked.desk.served.clone(), asked.sight());
+    let read = move || served.history_for(&sight, &entity, &id, before, limit);
     let history = asked.state.blocking(read).await??;
     let fields = |fields: Option<Vec<(Path, Leaf)>>| {
         fields.map_or(Json::Null, |fields| {
@@ -159,12 +164,11 @@ pub(super) async fn post(mut asked: Asked) -> Answer {
     let id = RecordId::new(&id).map_err(|_| Refusal::ServerFault)?;
     let set = set_of(flat(&body)?.iter().map(|(path, leaf)| (path, leaf)));
     let outcome = edit(&asked, &entity, &id, None, set, key.as_ref()).await?;
-    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
-    let mut response = answer_of(StatusCode::CREATED, &entity, record, &etag)?;
+    let mut response = edited(&asked, StatusCode::CREATED, &entity, &id, Some(&outcome)).await?;
     let location = asked.parts.uri.path().trim_end_matches('/');
     let location = HeaderValue::try_from(format!("{location}/{id}"));
     response.headers_mut().extend(location.map(|location| (header::LOCATION, location)));
-    Ok(replayed(response, &outcome))
+    Ok(response)
 }
 
 /// Replaces a record, or makes it.
@@ -197,16 +201,14 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
         if !gone.is_empty() {
             effect.insert("unset", gone);
         }
-        let base = base.map(|base| base.as_str().to_owned());
+        let base = match base {
+            Some(base) => Some(base.as_str().to_owned()),
+            None => deleted(&asked, &entity, &id).await?,
+        };
         outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
     }
-    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    let response = answer_of(status, &entity, record, &etag)?;
-    Ok(match outcome {
-        Some(outcome) => replayed(response, &outcome),
-        None => response,
-    })
+    edited(&asked, status, &entity, &id, outcome.as_ref()).await
 }
 
 /// Changes a record: with a merge patch (RFC 7396), or with the parts of an operation.
@@ -230,12 +232,7 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
         let base = Some(before.seen.version.as_str().to_owned());
         outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
     }
-    let (record, etag) = found(now(&asked, &entity, &id).await?)?;
-    let response = answer_of(StatusCode::OK, &entity, record, &etag)?;
-    Ok(match outcome {
-        Some(outcome) => replayed(response, &outcome),
-        None => response,
-    })
+    edited(&asked, StatusCode::OK, &entity, &id, outcome.as_ref()).await
 }
 
 /// Deletes a record.
@@ -333,7 +330,7 @@ async fn edit(
         Problem::said(&error.to_operation_problem(), StatusCode::UNPROCESSABLE_ENTITY)
     };
     let operation = operation.map_err(|error| refused(&error))?;
-    let answer = push::commit(&asked.desk.served, &client, vec![operation]).await?;
+    let answer = push::commit(&asked.desk.served, &asked.sight(), &client, vec![operation]).await?;
     push::count(&asked.state.metrics, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
     if outcome.status.is_applied() {
@@ -345,6 +342,9 @@ async fn edit(
     let status = match outcome.status {
         Status::Behind => StatusCode::SERVICE_UNAVAILABLE,
         Status::Rebase => StatusCode::CONFLICT,
+        _ if outcome.problem.as_ref().is_some_and(|problem| &*problem.code == "WRITE_DENIED") => {
+            StatusCode::FORBIDDEN
+        }
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };
     Err(match &outcome.problem {
@@ -391,7 +391,52 @@ async fn now(
 ) -> Result<Option<RecordNow>, Problem> {
     let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
     let (entity, id) = (entity.clone(), id.clone());
-    Ok(asked.state.blocking(move || served.record(&entity, &id, &viewer)).await??)
+    let sight = asked.sight();
+    let read = move || served.record_for(&sight, &entity, &id, &viewer);
+    Ok(asked.state.blocking(read).await??)
+}
+
+/// Returns the token of a record that was deleted, with which what is written comes after that. Who is
+/// not told everything is not told that it was there.
+async fn deleted(
+    asked: &Asked,
+    entity: &EntityName,
+    id: &RecordId,
+) -> Result<Option<String>, Problem> {
+    let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
+    let (entity, id) = (entity.clone(), id.clone());
+    let record = asked.state.blocking(move || served.record(&entity, &id, &viewer)).await??;
+    let deleted = record.filter(|record| record.fields.is_none());
+    Ok(deleted.map(|record| record.seen.version.as_str().to_owned()))
+}
+
+/// Answers what a record is like after an edit; one that the edit has put out of sight is not shown.
+async fn edited(
+    asked: &Asked,
+    status: StatusCode,
+    entity: &EntityName,
+    id: &RecordId,
+    outcome: Option<&Outcome>,
+) -> Answer {
+    let record = now(asked, entity, id).await?;
+    let seen = outcome.and_then(|outcome| outcome.seen.clone());
+    let response = match (record.filter(|record| record.fields.is_some()), seen) {
+        (None, Some(seen)) if !asked.permit.allows_everything() => {
+            let (entity, id) = (entity.clone(), id.clone());
+            let content = Content::Gone(Gone::Unscoped);
+            let change = Change { entity, id, seen, content, by: None, conflicts: Vec::new() };
+            let etag = format!("\"{}\"", change.seen.version.as_str());
+            with_etag(json_text(status, write_change(&change))?, &etag)
+        }
+        (record, _) => {
+            let (record, etag) = found(record)?;
+            answer_of(status, entity, record, &etag)?
+        }
+    };
+    Ok(match outcome {
+        Some(outcome) => replayed(response, outcome),
+        None => response,
+    })
 }
 
 /// Returns a record that is there, and its tag.

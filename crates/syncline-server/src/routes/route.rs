@@ -37,7 +37,20 @@ pub struct Route {
     pub links: &'static [Link],
     /// Whether it may wait for changes, and so counts for no work.
     pub(crate) pace: Pace,
+    /// What it shows of the records.
+    pub shows: Shows,
     pub(crate) handler: Handler,
+}
+
+/// What a route shows of the records, and so for whom it is where there are rules of access.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shows {
+    /// Nothing of them: no id, no name of a field, no value.
+    Nothing,
+    /// Only what whoever asks may see.
+    InSight,
+    /// Whatever there is: it is refused to those from whom something is kept.
+    Everything,
 }
 
 impl Route {

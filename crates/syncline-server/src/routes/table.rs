@@ -1,6 +1,8 @@
 //! The table of the routes.
 
-use super::route::{Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Success};
+use super::route::{
+    Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
+};
 use super::{
     books, conflicts, desk, events, health, hubs, live, pull, push, records, schemas, tokens,
 };
@@ -36,6 +38,9 @@ const HOLDS: Parameter = parameter(
 );
 const ENTITIES: Parameter =
     parameter("entities", "EntityNames", "names with commas between them; all without it");
+const VIEW: Parameter = parameter("view", "ViewName", "a view by its name, instead of entities");
+const PARAMS: Parameter =
+    parameter("params", "ViewParams", "an object in JSON with the parameters of the view");
 const LIMIT: Parameter = parameter("limit", "Limit", "how many at most");
 const NEXT: Parameter = parameter("cursor", "Place", "`next` of the page before");
 const FROM: Parameter = parameter("cursor", "Cursor", "where to go on");
@@ -96,6 +101,8 @@ const fn of_hub(
         problems: &[],
         links: &[],
         pace: Pace::Works,
+        // Whoever adds a route says what it shows.
+        shows: Shows::Everything,
         handler,
     }
 }
@@ -115,11 +122,13 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Whether the process lives",
         answers: &[Success::with(200, TEXT)],
+        shows: Shows::Nothing,
         ..of_server("/livez", Access::Everybody, "livez", |asked| Box::pin(health::livez(asked)))
     },
     Route {
         summary: "Whether requests are taken",
         answers: &[Success::with(200, TEXT)],
+        shows: Shows::Nothing,
         ..of_server("/readyz", Access::Everybody, "readyz", |asked| Box::pin(health::readyz(asked)))
     },
     Route {
@@ -128,6 +137,7 @@ pub const TABLE: &[Route] = &[
             Success::with(200, HEALTH),
             Success { about: "It does not do well", ..Success::with(503, HEALTH) },
         ],
+        shows: Shows::Nothing,
         ..of_server("/healthz", Access::Everybody, "healthz", |asked| {
             Box::pin(health::healthz(asked))
         })
@@ -138,11 +148,13 @@ pub const TABLE: &[Route] = &[
             200,
             Media { media_type: "application/openmetrics-text", schema: "Text" },
         )],
+        shows: Shows::Nothing,
         ..of_server("/metrics", KEEPERS, "metrics", |asked| Box::pin(health::metrics(asked)))
     },
     Route {
         summary: "This description",
         answers: &[Success::json(200, "Anything")],
+        shows: Shows::Nothing,
         ..of_server("/openapi.json", Access::Everybody, "openapi", |asked| {
             Box::pin(health::openapi(asked))
         })
@@ -150,6 +162,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "The description of what is streamed, AsyncAPI 3.0",
         answers: &[Success::json(200, "Anything")],
+        shows: Shows::Nothing,
         ..of_server("/asyncapi.json", Access::Everybody, "asyncapi", |asked| {
             Box::pin(health::asyncapi(asked))
         })
@@ -158,6 +171,7 @@ pub const TABLE: &[Route] = &[
         summary: "What a code means and what to do",
         answers: &[Success::with(200, Media { media_type: "text/markdown", schema: "Text" })],
         problems: &[404],
+        shows: Shows::Nothing,
         ..of_server("/problems/{code}", Access::Everybody, "problem", |asked| {
             Box::pin(health::problem(asked))
         })
@@ -165,6 +179,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Lists the hubs of this server",
         answers: &[Success::json(200, "Hubs")],
+        shows: Shows::Nothing,
         ..of_server("/v1/hubs", ADMINS, "hubs_list", |asked| Box::pin(hubs::list(asked)))
     },
     Route {
@@ -173,11 +188,13 @@ pub const TABLE: &[Route] = &[
         bodies: &[Media::json("NewHub")],
         answers: &[Success::json(201, "Hub")],
         problems: &[409],
+        shows: Shows::Nothing,
         ..of_server("/v1/hubs", ADMINS, "hubs_make", |asked| Box::pin(hubs::make(asked)))
     },
     Route {
         summary: "Lists the access tokens, without their texts",
         answers: &[Success::json(200, "Tokens")],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/tokens", ADMINS, "tokens_list", |asked| {
             Box::pin(tokens::list(asked))
         })
@@ -188,6 +205,7 @@ pub const TABLE: &[Route] = &[
         answers: &[Success::json(201, "Token")],
         links: &[Link { route: "tokens_revoke", parameters: &[("token", "$response.body#/id")] }],
         problems: &[409],
+        shows: Shows::Nothing,
         ..of_hub(Method::Post, "/v1/tokens", ADMINS, "tokens_make", |asked| {
             Box::pin(tokens::make(asked))
         })
@@ -196,6 +214,7 @@ pub const TABLE: &[Route] = &[
         summary: "Revokes an access token at once, on open connections too",
         answers: &[Success::empty(204)],
         problems: &[404],
+        shows: Shows::Nothing,
         ..of_hub(Method::Delete, "/v1/tokens/{token}", ADMINS, "tokens_revoke", |asked| {
             Box::pin(tokens::revoke(asked))
         })
@@ -203,6 +222,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Makes a ticket for one WebSocket, good for 30 s",
         answers: &[Success::json(201, "Ticket")],
+        shows: Shows::Nothing,
         ..of_hub(Method::Post, "/v1/tickets", READERS, "tickets_make", |asked| {
             Box::pin(tokens::ticket(asked))
         })
@@ -211,6 +231,7 @@ pub const TABLE: &[Route] = &[
         summary: "Takes operations of a client; one result for each",
         bodies: &[Media::json("Push")],
         answers: &[Success::json(200, "Results")],
+        shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/push", WRITERS, "push", |asked| Box::pin(push::push(asked)))
     },
     Route {
@@ -218,6 +239,8 @@ pub const TABLE: &[Route] = &[
         query: &[
             FROM,
             ENTITIES,
+            VIEW,
+            PARAMS,
             LIMIT,
             parameter("wait", "Wait", "seconds to wait for something new"),
             AFTER,
@@ -225,14 +248,16 @@ pub const TABLE: &[Route] = &[
         answers: &[Success::json(200, "Page")],
         problems: &[410],
         pace: Pace::Waits,
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/pull", READERS, "pull", |asked| Box::pin(pull::pull(asked)))
     },
     Route {
         summary: "Changes as server-sent events",
-        query: &[FROM, ENTITIES],
+        query: &[FROM, ENTITIES, VIEW, PARAMS],
         headers: &[parameter("Last-Event-ID", "Cursor", "where to go on; comes before `cursor`")],
         answers: &[Success::with(200, Media { media_type: "text/event-stream", schema: "Events" })],
         pace: Pace::Waits,
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/events", READERS, "events", |asked| {
             Box::pin(events::events(asked))
         })
@@ -243,6 +268,7 @@ pub const TABLE: &[Route] = &[
         answers: &[Success::empty(101)],
         problems: &[426],
         pace: Pace::Waits,
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/live", LIVE, "live", |asked| Box::pin(live::live(asked)))
     },
     Route {
@@ -250,6 +276,7 @@ pub const TABLE: &[Route] = &[
         query: &[LIMIT, NEXT, AFTER],
         answers: &[Success { headers: &["Link"], ..Success::json(200, "Records") }],
         problems: &[404, 410],
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/entities/{entity}/records", READERS, "records_list", |asked| {
             Box::pin(records::list(asked))
         })
@@ -264,6 +291,7 @@ pub const TABLE: &[Route] = &[
         }],
         links: TO_RECORD,
         problems: &[404, 409, 422],
+        shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/entities/{entity}/records", WRITERS, "records_make", |asked| {
             Box::pin(records::post(asked))
         })
@@ -281,6 +309,7 @@ pub const TABLE: &[Route] = &[
             },
         ],
         problems: &[404, 410, 422],
+        shows: Shows::InSight,
         ..of_hub(Method::Get, RECORD, READERS, "record", |asked| Box::pin(records::get(asked)))
     },
     Route {
@@ -290,6 +319,7 @@ pub const TABLE: &[Route] = &[
         answers: &[CHANGED, MADE],
         links: TO_RECORD,
         problems: &[404, 409, 412, 422],
+        shows: Shows::InSight,
         ..of_hub(Method::Put, RECORD, WRITERS, "record_replace", |asked| {
             Box::pin(records::put(asked))
         })
@@ -303,6 +333,7 @@ pub const TABLE: &[Route] = &[
         ],
         answers: &[CHANGED],
         problems: &[404, 409, 412, 422],
+        shows: Shows::InSight,
         ..of_hub(Method::Patch, RECORD, WRITERS, "record_change", |asked| {
             Box::pin(records::patch(asked))
         })
@@ -312,6 +343,7 @@ pub const TABLE: &[Route] = &[
         headers: WRITE_HEADERS,
         answers: &[Success { headers: &["Idempotency-Replayed"], ..Success::empty(204) }],
         problems: &[404, 409, 412, 422],
+        shows: Shows::InSight,
         ..of_hub(Method::Delete, RECORD, WRITERS, "record_delete", |asked| {
             Box::pin(records::delete(asked))
         })
@@ -321,6 +353,7 @@ pub const TABLE: &[Route] = &[
         query: &[LIMIT, parameter("before", "Position", "the position before which to look on")],
         answers: &[Success::json(200, "History")],
         problems: &[404],
+        shows: Shows::InSight,
         ..of_hub(
             Method::Get,
             "/v1/entities/{entity}/records/{id}/history",
@@ -347,6 +380,7 @@ pub const TABLE: &[Route] = &[
             Link { route: "conflict_skip", parameters: OF_LISTED },
             Link { route: "conflict_resolve", parameters: OF_LISTED },
         ],
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/conflicts", READERS, "conflicts_list", |asked| {
             Box::pin(conflicts::list(asked))
         })
@@ -355,6 +389,7 @@ pub const TABLE: &[Route] = &[
         summary: "One conflict: who, when, all sides, and what was there before",
         answers: &[Success::json(200, "Conflict")],
         problems: &[404],
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/conflicts/{conflict}", READERS, "conflict", |asked| {
             Box::pin(conflicts::show(asked))
         })
@@ -431,6 +466,7 @@ pub const TABLE: &[Route] = &[
             ..Success::json(200, "Conflict")
         }],
         problems: &[404, 409, 422],
+        shows: Shows::InSight,
         ..of_hub(
             Method::Post,
             "/v1/conflicts/{conflict}/resolve",

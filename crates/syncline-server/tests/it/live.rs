@@ -24,7 +24,7 @@ use crate::house::House;
 /// How often a connection is cut.
 const CUTS: u64 = 1_000;
 
-type Socket = WebSocketStream<TcpStream>;
+pub(crate) type Socket = WebSocketStream<TcpStream>;
 
 async fn open(
     house: &House,
@@ -40,7 +40,7 @@ async fn open(
     Ok(client_async(request, socket).await?.0)
 }
 
-async fn connect(house: &House, token: &str) -> Socket {
+pub(crate) async fn connect(house: &House, token: &str) -> Socket {
     let bearer = format!("Bearer {token}");
     let headers = [("authorization", &*bearer), ("sec-websocket-protocol", "syncline.v1")];
     open(house, "/v1/live", &headers).await.unwrap()
@@ -53,7 +53,7 @@ fn status(error: Error) -> u16 {
     }
 }
 
-async fn say(socket: &mut Socket, message: &Value) {
+pub(crate) async fn say(socket: &mut Socket, message: &Value) {
     socket.send(Message::Text(message.to_string().into())).await.unwrap();
 }
 
@@ -62,7 +62,7 @@ async fn next(socket: &mut Socket) -> Message {
 }
 
 /// Returns the next message in the long form; an error has the code with which the connection ended.
-async fn hear(socket: &mut Socket) -> Result<Value, u16> {
+pub(crate) async fn hear(socket: &mut Socket) -> Result<Value, u16> {
     loop {
         match timeout(Duration::from_secs(60), socket.next()).await.unwrap() {
             Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),

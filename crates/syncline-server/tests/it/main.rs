@@ -24,6 +24,7 @@ mod house;
 mod hubs;
 mod issuers;
 mod live;
+mod permits;
 mod records;
 mod refusals;
 mod streams;

@@ -153,6 +153,7 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         origins: serve.origin.clone(),
         backup_to: serve.backup_to.clone(),
+        access: loaded.config.access.clone(),
         issuers: loaded.config.issuers.clone(),
         connections: connections(),
         roles: loaded.config.roles.clone(),

@@ -22,6 +22,8 @@ pub(super) struct Document {
     pub(super) roles: Ordered<Vec<String>>,
     pub(super) permissions: Vec<PermissionText>,
     pub(super) issuers: Vec<IssuerText>,
+    pub(super) views: Ordered<ViewText>,
+    pub(super) access: Vec<AccessText>,
     pub(super) limits: LimitsText,
     pub(super) notify: NotifyText,
 }
@@ -146,6 +148,33 @@ pub(super) struct IssuerText {
     pub(super) audience: String,
     pub(super) keys: PathBuf,
     pub(super) roles: Option<Vec<String>>,
+}
+
+/// A view that clients of a served hub follow by its name.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ViewText {
+    pub(super) entity: String,
+    pub(super) filter: Option<String>,
+    pub(super) fields: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) params: Ordered<String>,
+}
+
+/// What the holders of a role may see and write of a served hub's records.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AccessText {
+    pub(super) roles: Vec<String>,
+    pub(super) entities: Option<Vec<String>>,
+    pub(super) read: Option<String>,
+    pub(super) read_fields: Option<Vec<String>>,
+    pub(super) write: Option<String>,
+    pub(super) write_fields: Option<Vec<String>>,
+    #[serde(default)]
+    pub(super) create: bool,
+    #[serde(default)]
+    pub(super) delete: bool,
 }
 
 /// Limits and guards.

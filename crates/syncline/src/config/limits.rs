@@ -35,6 +35,12 @@ pub(super) const PEOPLE_MAX: usize = 1_000;
 /// Most other issuers of access tokens. A token is held against all of them.
 pub(super) const ISSUERS_MAX: usize = 16;
 
+/// Most rules of access. A token is bound to those of its role with every request.
+pub(super) const ACCESS_RULES_MAX: usize = 1_000;
+
+/// Most patterns of fields of one view or rule of access.
+pub(super) const FIELD_PATTERNS_MAX: usize = 1_000;
+
 /// Most kinds of field that the policies of two domains may tell apart, where they are held against
 /// each other. A thousand rules without wildcards make a thousand.
 pub(super) const FIELD_KINDS_MAX: usize = 4_096;

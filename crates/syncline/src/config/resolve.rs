@@ -5,6 +5,7 @@ mod domains;
 mod entities;
 mod issuers;
 mod links;
+mod served;
 
 use std::path::PathBuf;
 
@@ -32,6 +33,7 @@ pub(super) const ENTITIES: [&str; 5] =
 
 /// Resolves a document whose paths start at `start`.
 pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config, Refusal> {
+    let served = served::resolve(&document)?;
     fill_in(&mut document);
     for (name, count) in [
         ("domains", document.domains.0.len()),
@@ -60,6 +62,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
     Ok(Config {
         state: start.state(document.state.as_deref())?,
         permissions: access::permissions(&document.permissions, &domain_names, &entities)?,
+        access: served,
         issuers: issuers::resolve(&document.issuers, start)?,
         roles,
         limits: access::limits(&document.limits)?,

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use syncline_merge::rules::Approver;
 use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
+use syncline_policy::view::Access;
 use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
 use syncline_server::IssuerSettings;
 
@@ -25,6 +26,8 @@ pub struct Config {
     /// Others whose access tokens a hub that is served takes; relative paths of keys were joined with
     /// the configuration's folder.
     pub issuers: Vec<IssuerSettings>,
+    /// The views of a hub that is served, and who may see and write what of its records.
+    pub access: Access,
     /// The users who have each role.
     pub roles: BTreeMap<String, Vec<String>>,
     /// What one run may read and how long it may take.

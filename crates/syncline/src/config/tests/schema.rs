@@ -6,8 +6,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::document::{
-    ConditionText, Document, DomainText, EntityText, FieldDetail, FieldPolicyText, IssuerText,
-    LimitsText, LinkText, NotifyText, PermissionText, PolicyText,
+    AccessText, ConditionText, Document, DomainText, EntityText, FieldDetail, FieldPolicyText,
+    IssuerText, LimitsText, LinkText, NotifyText, PermissionText, PolicyText, ViewText,
 };
 use super::*;
 
@@ -85,6 +85,12 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[[issuers]]\nname = \"\"\naudience = \"a\"\nkeys = \"k\"",
         "[[issuers]]\nname = \"i\"\naudience = \"a/\"\nkeys = \"k\"",
         "[[issuers]]\nname = \"i\"\naudience = \"a\"\nkeys = \"k\"\nroles = [\"root\"]",
+        "[views.v]\nfilter = \"true\"",
+        "[views.v]\nentity = \"tasks\"\nfields = []",
+        "[views.v]\nentity = \"tasks\"\nparams.a = \"date\"",
+        "[[access]]\nread = \"true\"",
+        "[[access]]\nroles = [\"root\"]\nread = \"true\"",
+        "[[access]]\nroles = [\"client\"]\nread = true",
         "[limits]\nitems_per_entity = 0",
         "[limits]\nbytes_per_run = \"many\"",
         "[limits]\nrun_time = \"5\"",
@@ -131,6 +137,8 @@ fn schema_and_code_have_the_same_members() {
         ("/$defs/link/properties", members::<LinkText>()),
         ("/$defs/permission/properties", members::<PermissionText>()),
         ("/$defs/issuer/properties", members::<IssuerText>()),
+        ("/$defs/view/properties", members::<ViewText>()),
+        ("/$defs/access/properties", members::<AccessText>()),
         ("/$defs/limits/properties", members::<LimitsText>()),
         ("/$defs/notify/properties", members::<NotifyText>()),
     ];

@@ -1,0 +1,150 @@
+//! Which view shows which record: one that several show leaves the client with the last of them.
+//!
+//! A client with one view needs no rows for that: what its snapshot has not shown goes.
+
+use rusqlite::OptionalExtension;
+use syncline_model::json::Json;
+use syncline_protocol::message::Follow;
+
+use super::rows::{execute, key};
+use super::{Key, Rows, Store, StoreError};
+
+/// Which view shows which record, and in which of its snapshots it did.
+const TABLE: &str = "
+CREATE TABLE IF NOT EXISTS members (
+    entity TEXT NOT NULL,
+    id TEXT NOT NULL,
+    view INTEGER NOT NULL,
+    snapshot INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (entity, id, view)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS members_of_views ON members (view, snapshot);
+";
+
+impl Store {
+    /// Takes note of what the views follow. Where that is something else than before all of them begin
+    /// anew: a record may have been shown by one that is not there any more.
+    pub(crate) fn follow(&mut self, follows: &[Follow]) -> Result<(), StoreError> {
+        let transaction = self.begin()?;
+        let fail = StoreError::on("write the views");
+        transaction.execute_batch(TABLE).map_err(fail)?;
+        let known: Vec<String> = transaction
+            .prepare_cached("SELECT entities FROM views ORDER BY view")
+            .and_then(|mut statement| statement.query_map((), |row| row.get(0))?.collect())
+            .map_err(StoreError::on("read the views"))?;
+        let wanted: Vec<String> = follows.iter().map(described).collect();
+        if known != wanted {
+            execute(&transaction, "drop the views", "DELETE FROM views", ())?;
+            execute(&transaction, "drop the views", "DELETE FROM members", ())?;
+            for (view, text) in (0_u32..).zip(wanted) {
+                let sql = "INSERT INTO views (view, entities) VALUES (?1, ?2)";
+                execute(&transaction, "write a view", sql, (view, text))?;
+            }
+        }
+        transaction.commit().map_err(StoreError::on("write the views"))
+    }
+}
+
+/// Describes what is followed: where it is another text the view begins anew.
+fn described(follow: &Follow) -> String {
+    match &follow.view {
+        None => {
+            let names = follow.entities.iter().map(|entity| entity.as_str());
+            names.collect::<Vec<_>>().join("\n")
+        }
+        Some(view) => {
+            let params = Json::Object(view.params.clone()).to_canonical_string();
+            format!("\0{}\0{params}", view.name)
+        }
+    }
+}
+
+impl Rows<'_> {
+    /// Returns whether there is more than one view.
+    fn has_views(&self) -> Result<bool, StoreError> {
+        let mut statement = self
+            .connection
+            .prepare_cached("SELECT count(*) > 1 FROM views")
+            .map_err(StoreError::on("read the views"))?;
+        statement.query_row((), |row| row.get(0)).map_err(StoreError::on("read the views"))
+    }
+
+    /// Takes note of whether a view shows a record; answers whether another one does.
+    pub(super) fn note_member(
+        &self,
+        view: u32,
+        key: &Key,
+        is_shown: bool,
+        snapshot: Option<i64>,
+    ) -> Result<bool, StoreError> {
+        if !self.has_views()? {
+            return Ok(false);
+        }
+        let names = (key.0.as_str(), key.1.as_str(), view, snapshot);
+        let (entity, id, ..) = names;
+        if is_shown {
+            let sql = "INSERT INTO members (entity, id, view, snapshot) \
+                       VALUES (?1, ?2, ?3, coalesce(?4, 0)) ON CONFLICT (entity, id, view) \
+                       DO UPDATE SET snapshot = coalesce(?4, snapshot)";
+            execute(self.connection, "write which view shows a record", sql, names)?;
+        } else {
+            let sql = "DELETE FROM members WHERE entity = ?1 AND id = ?2 AND view = ?3";
+            execute(self.connection, "write which view shows a record", sql, (entity, id, view))?;
+        }
+        let sql = "SELECT 1 FROM members WHERE entity = ?1 AND id = ?2 AND view <> ?3 LIMIT 1";
+        let found: Option<i64> = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                statement.query_row((entity, id, view), |row| row.get(0)).optional()
+            })
+            .map_err(StoreError::on("read which view shows a record"))?;
+        Ok(found.is_some())
+    }
+
+    /// Forgets a record; operations on it stay.
+    pub(super) fn forget(&self, key: &Key) -> Result<(), StoreError> {
+        let names = (key.0.as_str(), key.1.as_str());
+        let sql = "DELETE FROM records WHERE entity = ?1 AND id = ?2";
+        execute(self.connection, "forget a record", sql, names)?;
+        Ok(())
+    }
+
+    /// Drops the records that a snapshot of a view has not shown, and no other view shows; what is newer
+    /// than it comes by the log.
+    pub(super) fn drop_unshown(
+        &self,
+        view: u32,
+        snapshot: i64,
+        began: i64,
+    ) -> Result<Vec<Key>, StoreError> {
+        if !self.has_views()? {
+            let sql = "DELETE FROM records WHERE snapshot <> ?1 AND position <= ?2 \
+                       RETURNING entity, id";
+            return self.dropped(sql, (snapshot, began));
+        }
+        let sql = "DELETE FROM members WHERE view = ?1 AND snapshot <> ?2";
+        execute(self.connection, "drop what a view shows no more", sql, (view, snapshot))?;
+        // Until each has been through once nobody knows what they show together.
+        let sql = "DELETE FROM records WHERE position <= ?2 AND NOT EXISTS (\
+                       SELECT 1 FROM members \
+                       WHERE members.entity = records.entity AND members.id = records.id) \
+                   AND NOT EXISTS (\
+                       SELECT 1 FROM views \
+                       WHERE view <> ?1 AND (cursor IS NULL OR snapshot IS NOT NULL)) \
+                   RETURNING entity, id";
+        self.dropped(sql, (i64::from(view), began))
+    }
+
+    fn dropped(&self, sql: &str, values: (i64, i64)) -> Result<Vec<Key>, StoreError> {
+        let dropped: Vec<(String, String)> = self
+            .connection
+            .prepare_cached(sql)
+            .and_then(|mut statement| {
+                let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                statement.query_map(values, row)?.collect()
+            })
+            .map_err(StoreError::on("drop records"))?;
+        dropped.iter().map(|(entity, id)| key(entity, id)).collect()
+    }
+}

@@ -1,0 +1,159 @@
+//! What the sender of an operation may write, and what it is told of the record.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use syncline_merge::conflict::conflicts;
+use syncline_merge::display::Fields;
+use syncline_merge::operation::{Effect, FieldOperation};
+use syncline_merge::rules::EntityRules;
+use syncline_merge::state::Record;
+use syncline_merge::token::Token;
+use syncline_model::id::{EntityName, Writer};
+use syncline_model::path::Path;
+use syncline_policy::view::{Lens, Sight, Write, WriteDenied};
+use syncline_protocol::predict::predict;
+
+use super::rows::RecordKey;
+use crate::log::images;
+use crate::seen;
+
+/// Whether an operation may be applied.
+pub(super) struct Judge<'a> {
+    sight: &'a Sight,
+    entity: &'a EntityName,
+    deletes: bool,
+    paths: Vec<Path>,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(sight: &'a Sight, entity: &'a EntityName, effect: &Effect) -> Self {
+        let (deletes, fields) = match effect {
+            Effect::Delete => (true, &[][..]),
+            Effect::Write(fields) => (false, fields.as_slice()),
+        };
+        let is_judged = !sight.permit().allows_everything();
+        let paths = fields.iter().filter(|_| is_judged).map(FieldOperation::path).cloned();
+        Self { sight, entity, deletes, paths: paths.collect() }
+    }
+
+    /// Judges before anything is looked at but what is shown of the record: what the merge says of it
+    /// is for those who may write it.
+    pub(super) fn before(&self, before: Option<&Fields>) -> Result<(), WriteDenied> {
+        self.sight.permit().judge_before(self.write(before, (None, None), &self.paths))
+    }
+
+    /// Judges by the record before and after, every field that is another one then, and what the
+    /// operation says by itself: beside what was written at once it may not be shown now, and later.
+    pub(super) fn after(
+        &self,
+        before: Option<&Fields>,
+        after: Option<&Fields>,
+        effect: &Effect,
+    ) -> Result<(), WriteDenied> {
+        if self.sight.permit().allows_everything() {
+            return Ok(());
+        }
+        let mut paths: BTreeSet<Path> = self.paths.iter().cloned().collect();
+        if !self.deletes {
+            let nothing = Fields::new();
+            let (gone, come) = images(before.unwrap_or(&nothing), after.unwrap_or(&nothing));
+            paths.extend(gone.into_iter().chain(come).map(|(path, _)| path));
+        }
+        let paths: Vec<Path> = paths.into_iter().collect();
+        let written = predict(before, effect);
+        self.sight.permit().judge(self.write(before, (after, written.as_ref()), &paths))
+    }
+
+    fn write<'w>(
+        &'w self,
+        before: Option<&'w Fields>,
+        (after, as_written): (Option<&'w Fields>, Option<&'w Fields>),
+        paths: &'w [Path],
+    ) -> Write<'w> {
+        let (before, after) = (before.map(Vec::as_slice), after.map(Vec::as_slice));
+        let as_written = as_written.map(Vec::as_slice);
+        Write { entity: self.entity, before, after, as_written, deletes: self.deletes, paths }
+    }
+}
+
+/// What the sender of an operation sees of the record at some moment.
+pub(super) enum Seen<'s> {
+    /// The record is not there.
+    NotThere,
+    /// It is not in sight.
+    Nothing,
+    /// What the lens shows.
+    Through(Lens<'s>),
+}
+
+impl<'s> Seen<'s> {
+    /// - `shown`: what is shown of the record to who has no value of its own.
+    pub(super) fn by(sight: &'s Sight, entity: &EntityName, shown: Option<&Fields>) -> Self {
+        match shown {
+            _ if sight.is_everything() => Self::Through(Lens::ALL),
+            None => Self::NotThere,
+            Some(fields) => sight.look(entity, fields).map_or(Self::Nothing, Self::Through),
+        }
+    }
+
+    pub(super) fn is_all(&self) -> bool {
+        match self {
+            Self::Through(lens) => lens.is_all(),
+            Self::NotThere => true,
+            Self::Nothing => false,
+        }
+    }
+
+    /// Returns whether it is the same as `before` the operation, so that what came of it can be told by
+    /// what it changes.
+    pub(super) fn is_as(&self, before: &Self) -> bool {
+        match (before, self) {
+            (Self::Nothing, _) | (_, Self::Nothing) => false,
+            (Self::Through(before), Self::Through(now)) => before == now,
+            (Self::NotThere, _) | (_, Self::NotThere) => true,
+        }
+    }
+
+    /// Returns those of the fields that are seen.
+    pub(super) fn fields(&self, fields: Option<Arc<Fields>>) -> Option<Arc<Fields>> {
+        match self {
+            Self::NotThere => fields,
+            Self::Nothing => None,
+            Self::Through(lens) => seen::shared(fields, lens),
+        }
+    }
+
+    /// Returns what was seen of the record by that.
+    pub(super) fn token(&self, record: &Record, rules: &EntityRules, writer: &Writer) -> Token {
+        match self {
+            Self::NotThere => Token::of(record, rules, Some(writer), &[]),
+            Self::Nothing => Token::default(),
+            Self::Through(lens) => seen::token(record, rules, writer, lens),
+        }
+    }
+
+    /// Returns those of some new conflicts that are seen.
+    pub(super) fn conflicts(
+        &self,
+        new: Vec<String>,
+        (entity, id): &RecordKey,
+        record: &Record,
+        rules: &EntityRules,
+    ) -> Vec<String> {
+        let lens = match self {
+            Self::Through(lens) if lens.is_all() => return new,
+            Self::NotThere => return new,
+            Self::Nothing => return Vec::new(),
+            Self::Through(lens) => lens,
+        };
+        let shown = |conflict: &_| {
+            let syncline_merge::conflict::Conflict { path, .. } = conflict;
+            seen::shows_conflict(path, record, lens)
+        };
+        let present = conflicts(record, rules);
+        let shown = present.iter().filter(|conflict| shown(conflict));
+        let shown: Vec<String> = shown.map(|conflict| conflict.id(entity, id)).collect();
+        new.into_iter().filter(|id| shown.contains(id)).collect()
+    }
+}
