@@ -36,13 +36,13 @@ fn served_worlds_have_what_goes_wrong() {
     }
     let kinds = [
         ("connection cut", 20),
-        ("device killed", 10),
+        ("device killed", 5),
         ("device follows something else", 5),
-        ("device goes offline", 10),
+        ("device goes offline", 5),
         ("hub killed", 10),
-        ("hub stopped", 5),
+        ("hub stopped", 2),
         ("hub failed", 5),
-        ("hub restored", 3),
+        ("hub restored", 1),
         ("edit of its own", 200),
         ("edit of a shared record", 200),
     ];

@@ -66,6 +66,8 @@ struct World {
     hub: FakeHub,
     cursor: u64,
     others: u64,
+    /// Words that were typed: each is another one.
+    typed: u64,
     /// All operations that were ever queued, as they were sent last.
     made: BTreeMap<(ClientId, u64), Operation>,
 }
@@ -74,7 +76,8 @@ impl World {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Some(open(&folder.path().join("app.db")));
-        Self { folder, store, hub: FakeHub::new(), cursor: 0, others: 0, made: BTreeMap::new() }
+        let hub = FakeHub::new();
+        Self { folder, store, hub, cursor: 0, others: 0, typed: 0, made: BTreeMap::new() }
     }
 
     fn store(&mut self) -> &mut Store {
@@ -87,10 +90,11 @@ impl World {
                 edit(self.store(), RECORDS[*at], |r| r.increment("/sum", *by));
             }
             Step::Type(at) => {
-                let made = self.made.len();
+                self.typed += 1;
+                let typed = self.typed;
                 edit(self.store(), RECORDS[*at], |r| {
                     let old = r.get("/text").and_then(|text| text.as_str().map(str::to_owned));
-                    let text = format!("{}w{made} ", old.unwrap_or_default());
+                    let text = format!("{}w{typed} ", old.unwrap_or_default());
                     r.text("/text", &text)
                 });
             }
