@@ -20,7 +20,7 @@ use syncline_model::version::Version;
 use syncline_policy::view::Sight;
 
 use super::rows::{Loaded, RecordKey};
-use super::shaped::Seen as Shaped;
+use super::shaped::Shaping;
 use super::sight::{Judge, Seen};
 use super::unset::{may_take_along, with_fields_below};
 use super::{
@@ -257,7 +257,7 @@ impl<'a> Group<'a> {
         let shown = seen_before
             .clone()
             .unwrap_or_else(|| seen.fields(shown_to(&writer, record, rules, &before)));
-        let by = Shaped { context: &context, rules, writer: &writer };
+        let by = Shaping { context: &context, rules, writer: &writer };
         let shown = (before.as_deref(), shown.as_deref());
         let (effect, said) = in_shape(operation.effect, record, shown, by);
         let operation = Operation { effect, writer, edited: operation.edited, timed: true };
@@ -401,7 +401,7 @@ fn in_shape(
     effect: Effect,
     record: Option<&Record>,
     (all, shown): (Option<&Fields>, Option<&Fields>),
-    by: Shaped<'_>,
+    by: Shaping<'_>,
 ) -> (Effect, Option<Effect>) {
     let said = may_take_along(&effect).then(|| effect.clone());
     let effect = with_fields_below(effect, record, all, by.context);

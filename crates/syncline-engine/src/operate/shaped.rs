@@ -29,7 +29,7 @@ const KEY_PREFERRED: &str = "id";
 
 /// Who writes, and what it had seen.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Seen<'a> {
+pub(super) struct Shaping<'a> {
     pub(super) context: &'a Context,
     pub(super) rules: &'a EntityRules,
     pub(super) writer: &'a Writer,
@@ -43,7 +43,7 @@ struct Place<'a> {
     shown: Option<&'a Fields>,
 }
 
-impl Seen<'_> {
+impl Shaping<'_> {
     /// Returns the effect in the shapes of its fields; nothing where it is so already.
     ///
     /// - `record`, `shown`: the record as it is, and what the writer is shown of it.
@@ -125,7 +125,7 @@ impl Seen<'_> {
 
 /// One field that is written.
 struct Field<'a> {
-    seen: &'a Seen<'a>,
+    seen: &'a Shaping<'a>,
     place: &'a Place<'a>,
     path: &'a Path,
     full: Path,
@@ -160,13 +160,10 @@ impl Field<'_> {
             operations.retain_mut(|operation| states_more(self.place.body, operation));
             return Some(self.inside(operations));
         }
-        let is_old = self.is_held_otherwise(shape.kind());
-        if is_old && self.has_seen_all() {
-            return Some(self.anew(whole(None).statement(rules)));
-        }
         Some(match self.has_seen_all() {
-            true => self.inside(whole(before.as_ref()).difference(rules)),
             false => self.anew(whole(None).difference(rules)),
+            true if self.is_held_otherwise(shape.kind()) => self.anew(whole(None).statement(rules)),
+            true => self.inside(whole(before.as_ref()).difference(rules)),
         })
     }
 
@@ -401,9 +398,9 @@ const fn shape_of(kind: ShapeKind) -> Shape {
 fn key_name(before: &Leaf, after: &Leaf) -> Option<String> {
     let Json::Array(elements) = after.to_json() else { return None };
     let names = elements.iter().find_map(Json::as_object)?.keys();
-    let names = std::iter::once(KEY_PREFERRED).chain(names).map(str::to_owned);
-    let is_good = |name: &String| members(before, name).is_some() && members(after, name).is_some();
-    names.into_iter().find(is_good)
+    let mut names = std::iter::once(KEY_PREFERRED).chain(names);
+    let is_good = |name: &&str| members(before, name).is_some() && members(after, name).is_some();
+    names.find(is_good).map(str::to_owned)
 }
 
 #[cfg(test)]
