@@ -1,4 +1,6 @@
+// The peer's client: it pushes documents that it holds, or pulls all, every write synced to disk as our client's are.
 import { createRequire } from 'node:module';
+import { synced } from './synced.mjs';
 const require = createRequire(import.meta.url);
 const PouchDB = require('pouchdb');
 const [mode, url, count, folder] = process.argv.slice(2);
@@ -10,7 +12,7 @@ async function timed(work) {
   const extra = await work();
   return { ms: performance.now() - t0, cpu_ms: cpu() - c0, ...extra };
 }
-const local = new PouchDB(`${folder}/local`);
+const local = new PouchDB(`${folder}/local`, { db: synced });
 let result;
 if (mode === 'push') {
   for (let i = 0; i < n; i += 1000) await local.bulkDocs(Array.from({ length: Math.min(1000, n - i) }, (_, k) => doc(i + k)));

@@ -74,42 +74,118 @@ fn one_client(
     next: &AtomicU64,
     refused: &AtomicU64,
 ) -> io::Result<Vec<Duration>> {
-    let mut connection = Connection::open(hub.address, &hub.token)?;
-    let name = format!("load-{}-{client}", load.round);
     let own = usize::try_from(load.records / load.clients).map_err(io::Error::other)?;
-    let mut versions: Vec<String> = vec![String::new(); own];
-    let (mut counter, mut waits, mut body) = (0_u64, Vec::new(), String::new());
+    let mut writer = Writer::open(hub, &format!("load-{}-{client}", load.round), own)?;
+    let mut waits = Vec::new();
     loop {
         let first = next.fetch_add(load.batch, Ordering::Relaxed);
         if first >= load.operations {
             return Ok(waits);
         }
+        let written = writer.counter;
+        waits.push(writer.push((written..written + load.batch).map(|at| record_of(at, own)))?);
+        refused.fetch_add(std::mem::take(&mut writer.refused), Ordering::Relaxed);
+    }
+}
+
+/// A client that writes records of its own over HTTP, each with what it was told last of it.
+pub(crate) struct Writer {
+    connection: Connection,
+    name: String,
+    /// How many operations it has sent.
+    pub(crate) counter: u64,
+    /// How many of them were not applied.
+    pub(crate) refused: u64,
+    versions: Vec<Box<str>>,
+    /// The operation of each record that was acknowledged last; 0 if there is none.
+    acknowledged: Vec<u64>,
+    body: String,
+    /// The last request that was answered.
+    answered: String,
+}
+
+impl Writer {
+    /// Connects a client that has so many records.
+    pub(crate) fn open(hub: &Hub, name: &str, records: usize) -> io::Result<Self> {
+        let connection = Connection::open(hub.address, &hub.token)?;
+        Ok(Self {
+            connection,
+            name: name.to_owned(),
+            counter: 0,
+            refused: 0,
+            versions: vec![Box::default(); records],
+            acknowledged: vec![0; records],
+            body: String::new(),
+            answered: String::new(),
+        })
+    }
+
+    /// Connects again: a hub ends connections on which nothing is asked.
+    pub(crate) fn connect_again(&mut self, hub: &Hub) -> io::Result<()> {
+        self.connection = Connection::open(hub.address, &hub.token)?;
+        Ok(())
+    }
+
+    /// Returns whether a record is one of its own.
+    pub(crate) fn owns(&self, id: &str) -> bool {
+        id.rsplit_once('-').is_some_and(|(name, _)| name == self.name)
+    }
+
+    /// Returns the operation on a record that was acknowledged last.
+    pub(crate) fn acknowledged(&self, id: &str) -> Option<u64> {
+        let record: usize = id.rsplit('-').next()?.parse().ok()?;
+        self.acknowledged.get(record).copied().filter(|counter| *counter > 0)
+    }
+
+    /// Returns how many of its records were written, as far as it knows.
+    pub(crate) fn records_acknowledged(&self) -> u64 {
+        self.acknowledged.iter().filter(|counter| **counter > 0).count() as u64
+    }
+
+    /// Returns how many operations were acknowledged.
+    pub(crate) fn acknowledged_in_all(&self) -> u64 {
+        self.acknowledged.iter().copied().max().unwrap_or_default()
+    }
+
+    /// Returns the last request that was answered.
+    pub(crate) fn last_acknowledged(&self) -> &str {
+        &self.answered
+    }
+
+    /// Sends one request with an operation on each of these records; returns how long it waited.
+    pub(crate) fn push(
+        &mut self,
+        records: impl IntoIterator<Item = usize>,
+    ) -> io::Result<Duration> {
+        let Self { connection, name, counter, refused, versions, body, .. } = self;
+        body.clear();
         let _ = write!(body, r#"{{"client":"{name}","ops":["#);
-        let written = counter;
-        for index in 0..load.batch {
-            let comma = if index > 0 { "," } else { "" };
-            body.push_str(comma);
-            let slot = record_of(counter, own);
-            counter += 1;
-            write_operation(&mut body, &name, counter, slot, &versions[slot]);
+        let mut written = Vec::new();
+        for record in records {
+            body.push_str(if written.is_empty() { "" } else { "," });
+            *counter += 1;
+            write_operation(body, name, *counter, record, &versions[record]);
+            written.push(record);
         }
         body.push_str("]}");
         let sent = Instant::now();
         let (status, answer) = connection.send("POST", "/v1/push", body.as_bytes())?;
-        waits.push(sent.elapsed());
+        let waited = sent.elapsed();
         let answer = String::from_utf8_lossy(answer);
         if status != 200 {
             return Err(io::Error::other(format!("{status}: {answer}")));
         }
         let told = answer.split("\"version\":\"").skip(1);
         let told = told.filter_map(|rest| rest.split('"').next());
-        let mut applied = 0;
-        for (at, version) in (written..).zip(told) {
-            version.clone_into(&mut versions[record_of(at, own)]);
+        let (mut applied, first) = (0, *counter - written.len() as u64);
+        for ((record, version), at) in written.iter().zip(told).zip(first + 1..) {
+            versions[*record] = version.into();
+            self.acknowledged[*record] = at;
             applied += 1;
         }
-        refused.fetch_add(load.batch - applied, Ordering::Relaxed);
-        body.clear();
+        *refused += written.len() as u64 - applied;
+        std::mem::swap(&mut self.body, &mut self.answered);
+        Ok(waited)
     }
 }
 

@@ -1,10 +1,18 @@
 //! The peer: PouchDB with express-pouchdb, both over LevelDB on disk, from npm.
 
+use std::fs;
 use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
+use syncline_benches::binary::repository;
+use syncline_benches::machine;
+
+/// What the peer consists of.
+const FILES: [&str; 5] =
+    ["package.json", "package-lock.json", "synced.mjs", "server.mjs", "client.mjs"];
 
 /// The peer's programs, with their packages installed.
 pub(crate) struct Programs {
@@ -22,19 +30,37 @@ pub(crate) struct Server {
 pub(crate) struct Replicated {
     pub(crate) documents: f64,
     pub(crate) seconds: f64,
+    /// Processor time of the client meanwhile.
+    pub(crate) processor: Duration,
+}
+
+impl Server {
+    /// Returns the processor time that the server has used.
+    pub(crate) fn processor_time(&self) -> Duration {
+        machine::processor_time_of(self.process.id())
+    }
 }
 
 impl Programs {
-    /// Copies the programs to a folder and installs what they need, once.
-    pub(crate) fn install(sources: &Path, folder: &Path) -> io::Result<Self> {
-        std::fs::create_dir_all(folder)?;
-        for name in ["package.json", "package-lock.json", "server.mjs", "client.mjs"] {
-            std::fs::copy(sources.join(name), folder.join(name))?;
+    /// Copies the programs to a folder of their own below `target/`, and installs what they need if that
+    /// has changed.
+    pub(crate) fn install() -> io::Result<Self> {
+        let sources = repository().join("benches/peers/pouchdb");
+        let folder = repository().join("target/peers/pouchdb");
+        fs::create_dir_all(&folder)?;
+        let lock = |folder: &Path| fs::read(folder.join("package-lock.json")).ok();
+        let is_installed = lock(&folder.join("node_modules")) == lock(&sources);
+        for name in FILES {
+            fs::copy(sources.join(name), folder.join(name))?;
         }
-        let mut npm = Command::new("npm");
-        npm.args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(folder);
-        done(npm.stdout(Stdio::null()).status()?.success(), "npm ci")?;
-        Ok(Self { folder: folder.to_owned() })
+        if !is_installed {
+            let mut npm = Command::new("npm");
+            npm.args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
+            done(npm.stdout(Stdio::null()).status()?.success(), "npm ci")?;
+            let of = |folder: &Path| folder.join("package-lock.json");
+            fs::copy(of(&sources), of(&folder.join("node_modules")))?;
+        }
+        Ok(Self { folder })
     }
 
     /// Starts a server with an empty store.
@@ -62,7 +88,7 @@ impl Programs {
         documents: u64,
         folder: &Path,
     ) -> io::Result<Replicated> {
-        std::fs::create_dir_all(folder)?;
+        fs::create_dir_all(folder)?;
         let output = Command::new("node")
             .arg(self.folder.join("client.mjs"))
             .arg(mode)
@@ -73,7 +99,8 @@ impl Programs {
         done(output.status.success(), "the peer's client")?;
         let told: Value = serde_json::from_slice(&output.stdout).map_err(io::Error::other)?;
         let number = |name: &str| told[name].as_f64().unwrap_or(f64::NAN);
-        Ok(Replicated { documents: number("docs"), seconds: number("ms") / 1_000.0 })
+        let processor = Duration::from_secs_f64(number("cpu_ms").max(0.0) / 1_000.0);
+        Ok(Replicated { documents: number("docs"), seconds: number("ms") / 1_000.0, processor })
     }
 }
 
