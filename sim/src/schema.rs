@@ -13,8 +13,11 @@ pub struct Schema {
     pub tasks: EntityName,
     /// Written by clients and held by two folders of files.
     pub contacts: EntityName,
+    /// Written by clients of served hubs, of whom not all may see all of it.
+    pub notes: EntityName,
     task_rules: EntityRules,
     contact_rules: EntityRules,
+    note_rules: EntityRules,
 }
 
 /// Fields of a task that rules name, and some that none does.
@@ -42,19 +45,25 @@ impl Schema {
         Self {
             tasks: name("tasks"),
             contacts: name("contacts"),
+            notes: name("notes"),
             task_rules: EntityRules { fields: task_fields(), deletion, ..EntityRules::default() },
             contact_rules: EntityRules::default(),
+            note_rules: EntityRules { fields: note_fields(), ..EntityRules::default() },
         }
     }
 
-    /// Returns all entities, sorted.
+    /// Returns the entities of worlds of hubs, clients and folders, sorted.
     pub fn all(&self) -> Vec<EntityName> {
         vec![self.contacts.clone(), self.tasks.clone()]
     }
 
     /// Returns the rules of an entity.
     pub fn rules(&self, entity: &EntityName) -> &EntityRules {
-        if *entity == self.tasks { &self.task_rules } else { &self.contact_rules }
+        match entity {
+            entity if *entity == self.tasks => &self.task_rules,
+            entity if *entity == self.notes => &self.note_rules,
+            _ => &self.contact_rules,
+        }
     }
 
     /// Returns whether the schema names a field, of any entity.
@@ -63,11 +72,24 @@ impl Schema {
     }
 }
 
+fn entry(path: &str, shape: Shape, rule: Rule) -> FieldRules {
+    let pattern = Pattern::parse(path).expect("invariant: a pointer is a pattern");
+    FieldRules { pattern, shape, rule }
+}
+
+/// No clock decides whose note it is, and nobody waits for a person to say so.
+fn note_fields() -> Vec<FieldRules> {
+    let by_value = ["/team", "/state", "/place", "/budget"];
+    let by_value = by_value.map(|path| entry(path, Shape::Register, Rule::Max));
+    let mut fields = vec![
+        entry(field::VIEWS, Shape::Sum { minimum: None }, Rule::Latest),
+        entry(field::TAGS, Shape::Union, Rule::Latest),
+    ];
+    fields.extend(by_value);
+    fields
+}
+
 fn task_fields() -> Vec<FieldRules> {
-    let entry = |path, shape, rule| {
-        let pattern = Pattern::parse(path).expect("invariant: a pointer is a pattern");
-        FieldRules { pattern, shape, rule }
-    };
     vec![
         entry(field::PRICE, Shape::Register, Rule::Max),
         entry(field::STAGE, Shape::Register, Rule::Review),

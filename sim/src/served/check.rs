@@ -1,17 +1,21 @@
 //! What must hold of served hubs and their clients: while it goes on, and at the end.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syncline_client::{Json, Notice, Query, Record};
 use syncline_hub::served::Limits;
 use syncline_merge::display::Fields;
 use syncline_model::id::Writer;
+use syncline_policy::view::Sight;
 use syncline_protocol::change::Content;
-use syncline_protocol::message::Follow;
 
 use super::device::{Own, User, shown, sum_of};
+use super::house::House;
+use super::ledger::words_of;
 use super::play::Street;
+use super::rights::{Note, shows};
 use crate::history::RecordKey;
+use crate::schema::field;
 
 /// A requirement and what was found.
 pub(super) type Finding = (&'static str, String);
@@ -29,7 +33,11 @@ pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Fin
     let client = device.client();
     let mut findings = Vec::new();
     for notice in client.notices() {
-        if let Notice::Refused { refusal, id, .. } = notice {
+        if let Notice::Refused { refusal, entity, id, .. } = notice {
+            let is_allowed = |code: &str| code == "WRITE_DENIED" || code == "DEPENDENCY_REFUSED";
+            if entity.as_str() == "notes" && is_allowed(&refusal.code) {
+                continue;
+            }
             findings.push(("I2", format!("{}: {id} is refused: {}", user.name, refusal.code)));
         }
     }
@@ -57,6 +65,93 @@ pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Fin
     }
     if !street.was_restored {
         findings.extend(grown(user, &records));
+    }
+    findings.extend(hidden(user, &notes_of(user), &street.house));
+    findings
+}
+
+fn notes_of(user: &User) -> Vec<Record> {
+    let client = user.device.as_ref().map(|device| device.client());
+    client.and_then(|client| client.query(&Query::new("notes")).ok()).unwrap_or_default()
+}
+
+/// I18: a client shows nothing of notes but what its user has written, and what a token of its was ever
+/// allowed to see.
+fn hidden(user: &User, notes: &[Record], house: &House) -> Vec<Finding> {
+    let classes: Vec<_> = user.classes.iter().copied().collect();
+    let mut findings = Vec::new();
+    for note in notes {
+        let text = format!("\"{}\":{}", note.id(), note.to_json().to_compact_string());
+        let mut words = words_of(&text);
+        let leak = |word: &&str| house.ledger.leak(word, &classes, &user.written).is_some();
+        if let Some(word) = words.find(leak) {
+            findings.push(("I18", format!("{} shows {word}, which it may not see", user.name)));
+        }
+    }
+    findings
+}
+
+/// I16: the log leads to the notes that the hub shows.
+fn logged(street: &Street) -> Vec<Finding> {
+    let viewer = Writer::new("nobody").expect("invariant: a word is a name");
+    let shows = noted(street, &viewer);
+    let logged = &street.house.ledger.notes;
+    let ids: BTreeSet<&String> = shows.keys().chain(logged.keys()).collect();
+    let differs = ids.into_iter().filter(|id| shows.get(*id) != logged.get(*id));
+    differs
+        .map(|id| {
+            let (hub, log) = (shows.get(id), logged.get(id));
+            ("I16", format!("{id} is {hub:?} and the log leads to {log:?}"))
+        })
+        .collect()
+}
+
+/// Returns the notes as the hub shows them to a viewer from whom nothing is kept.
+fn noted(street: &Street, viewer: &Writer) -> BTreeMap<String, Note> {
+    let shows = hub_shows(street, viewer, &["notes"]).into_iter();
+    shows.map(|((_, id), fields)| (id.as_str().to_owned(), as_note(&fields))).collect()
+}
+
+fn as_note(fields: &Fields) -> Note {
+    let fields = fields.iter();
+    fields.map(|(path, leaf)| (path.as_str().to_owned(), leaf.as_str().to_owned())).collect()
+}
+
+/// I1 and I18: the notes that a client shows are those that the log leads to, as far as it follows and its
+/// user may see them.
+fn notes(street: &Street, user: &User) -> Vec<Finding> {
+    let class = street.house.rules.class(user.rights);
+    let is_there = |note: &Note| class.0.sees(note) && user.notes.takes(note);
+    let expected = street.house.ledger.notes.iter().filter(|(_, note)| is_there(note));
+    // Whose clock is not to be trusted goes on seeing its own title.
+    let viewer = user.device.as_ref().map(|device| Writer::from(&device.client().id()));
+    let hub = viewer.map(|viewer| noted(street, &viewer)).unwrap_or_default();
+    let title = |id: &String| hub.get(id).and_then(|note| note.get(field::TITLE));
+    let expected: BTreeMap<String, Note> = expected
+        .map(|(id, note)| {
+            let fields = note.iter().filter(|(path, _)| shows(class, path));
+            let mut fields: Note =
+                fields.map(|(path, value)| (path.clone(), value.clone())).collect();
+            fields.extend(title(id).map(|title| (field::TITLE.to_owned(), title.clone())));
+            (id.clone(), fields)
+        })
+        .collect();
+    let held = notes_of(user);
+    let held: BTreeMap<String, Note> =
+        held.iter().map(|note| (note.id().as_str().to_owned(), as_note(note.fields()))).collect();
+    let mut findings = Vec::new();
+    let ids: BTreeSet<&String> = expected.keys().chain(held.keys()).collect();
+    for id in ids {
+        let (there, here) = (expected.get(id), held.get(id));
+        if there != here {
+            let nothing = Note::new();
+            let (is, may) = (here.unwrap_or(&nothing), there.unwrap_or(&nothing));
+            let is_more = is.iter().any(|(path, _)| !may.contains_key(path));
+            let rule = if is_more { "I18" } else { "I1" };
+            let finding =
+                format!("{} of {class:?} shows {id} as {here:?}, not {there:?}", user.name);
+            findings.push((rule, finding));
+        }
     }
     findings
 }
@@ -137,19 +232,25 @@ pub(super) fn at_the_end(street: &mut Street, marks: &[char]) -> Vec<Finding> {
         return findings;
     }
     findings.extend(sums(street));
+    findings.extend(logged(street));
     for user in &street.users {
         findings.extend(converged(street, user));
+        findings.extend(notes(street, user));
     }
     findings
 }
 
-/// Returns what the hub shows a viewer.
+/// Returns what the hub shows a viewer from whom nothing is kept.
 fn hub_shows(street: &Street, viewer: &Writer, entities: &[&str]) -> BTreeMap<RecordKey, Fields> {
     let mut all = BTreeMap::new();
-    let wanted = street.schema.all().into_iter();
-    let wanted = wanted.filter(|entity| entities.contains(&entity.as_str())).collect();
-    let mut follow = Follow::entities(wanted);
-    while let Ok(page) = street.house.page(&follow, viewer, Limits::default()) {
+    let wanted = street.schema.all().into_iter().chain([street.schema.notes.clone()]);
+    let wanted: Vec<_> = wanted.filter(|entity| entities.contains(&entity.as_str())).collect();
+    let Some(served) = street.house.served() else { return all };
+    let audience = served.audience(Sight::everything(&wanted));
+    let mut cursor = None;
+    loop {
+        let page = street.house.page(&audience, cursor.as_ref(), viewer, Limits::default());
+        let Ok(page) = page else { return all };
         for change in page.changes {
             let key = (change.entity, change.id);
             match change.content {
@@ -157,12 +258,11 @@ fn hub_shows(street: &Street, viewer: &Writer, entities: &[&str]) -> BTreeMap<Re
                 _ => drop(all.remove(&key)),
             }
         }
-        follow = follow.at(Some(page.cursor));
+        cursor = Some(page.cursor);
         if !page.more {
-            break;
+            return all;
         }
     }
-    all
 }
 
 /// I2 and I6: sums, sets and fields of one writer are exactly what was written; I17: also where
@@ -205,7 +305,7 @@ fn sums(street: &Street) -> Vec<Finding> {
             Some(Json::Array(tags)) => {
                 tags.iter().filter_map(|tag| tag.as_str().map(str::to_owned)).collect()
             }
-            _ => std::collections::BTreeSet::new(),
+            _ => BTreeSet::new(),
         };
         if found != *expected {
             findings.push(("I2", format!("{id} has {} of {} tags", found.len(), expected.len())));
@@ -226,7 +326,7 @@ fn converged(street: &Street, user: &User) -> Vec<Finding> {
         .flatten()
         .map(|record| ((record.entity().clone(), record.id().clone()), record.fields().clone()))
         .collect();
-    let keys: std::collections::BTreeSet<&RecordKey> = hub.keys().chain(held.keys()).collect();
+    let keys: BTreeSet<&RecordKey> = hub.keys().chain(held.keys()).collect();
     let differs = keys.into_iter().filter(|key| hub.get(*key) != held.get(*key));
     differs
         .map(|key| {

@@ -4,9 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use syncline_client::simulated::{Device, Machine, set_machine};
-use syncline_client::{Client, ClientError, Edit, Json, Number, Options, Record};
+use syncline_client::{Client, ClientError, Edit, Json, Number, Options, Query, Record};
 
+use super::ledger::words_of;
 use super::line::Line;
+use super::rights::{
+    BUDGET, Class, NotesFollowed, PLACE, Rights, STATE, STATES, TEAM, TEAMS, VIEW,
+};
 use crate::random::Random;
 use crate::world::EPOCH_MS;
 
@@ -49,8 +53,16 @@ pub(super) struct User {
     pub(super) blocked_ms: u64,
     /// Whether something has happened since its last turn.
     pub(super) is_woken: bool,
-    /// Whether it follows all entities, and not only tasks.
+    /// Whether it follows contacts, and not only tasks and notes.
     pub(super) is_wide: bool,
+    /// What it follows of the notes.
+    pub(super) notes: NotesFollowed,
+    /// What its token allows.
+    pub(super) rights: Rights,
+    /// Whom the same was ever shown as this user.
+    pub(super) classes: BTreeSet<Class>,
+    /// Words in notes that this user has written.
+    pub(super) written: BTreeSet<String>,
     begun_ms: u64,
     /// How far its clock is ahead, in milliseconds; behind where it is negative.
     pub(super) skew_ms: i64,
@@ -76,6 +88,10 @@ impl User {
             blocked_ms: 0,
             is_woken: true,
             is_wide: random.chance(500),
+            notes: NotesFollowed::draw(random),
+            rights: Rights::draw(random),
+            classes: BTreeSet::new(),
+            written: BTreeSet::new(),
             begun_ms: 0,
             skew_ms: random.pick(&skews).copied().unwrap_or_default(),
             random: random.next(),
@@ -102,9 +118,13 @@ impl User {
     /// Starts the client on its file.
     pub(super) fn start(&mut self, now_ms: u64) -> Result<(), ClientError> {
         self.begun_ms = now_ms;
-        let entities: &[&str] = if self.is_wide { &["contacts", "tasks"] } else { &["tasks"] };
+        let contacts = self.is_wide.then_some("contacts");
+        let notes = (self.notes == NotesFollowed::All).then_some("notes");
         let options = Options::offline(&self.path).client_id(&self.name);
-        let options = options.entities(entities.iter().copied());
+        let options = options.entities(["tasks"].into_iter().chain(contacts).chain(notes));
+        let states = self.notes.states().iter();
+        let options =
+            states.fold(options, |options, state| options.view(VIEW, [("state", (*state).into())]));
         let device = self.on_machine(now_ms, |_| Device::open(options))?;
         self.device = Some(device);
         self.is_woken = true;
@@ -127,7 +147,8 @@ impl User {
     ) -> Result<&'static str, ClientError> {
         self.is_woken = true;
         let number = random.below(RECORDS);
-        match random.below(10) {
+        match random.below(14) {
+            10.. => self.edit_note(now_ms, random),
             0..4 => self.edit_own(now_ms, random, number),
             4..7 => self.edit_shared(now_ms, random, number, shared),
             7 if self.is_wide => self.edit_contact(now_ms, number, shared),
@@ -267,10 +288,80 @@ impl User {
         Ok("edit of a mixed record")
     }
 
+    /// Makes a note, or writes into one that it is shown: perhaps more than it is allowed to.
+    fn edit_note(&mut self, now_ms: u64, random: &mut Random) -> Result<&'static str, ClientError> {
+        self.settle_refused(now_ms, random)?;
+        let shown = self.with_client(now_ms, |client| client.query(&Query::new("notes")))?;
+        let own = match self.rights {
+            Rights::Member { team } => team,
+            Rights::Chief => random.pick(&TEAMS).copied().unwrap_or_default(),
+        };
+        let team = if random.chance(100) { random.pick(&TEAMS).copied() } else { None };
+        let (team, state) = (team.unwrap_or(own), random.pick(&STATES).copied());
+        let state = state.unwrap_or_default();
+        let value = self.note_word("");
+        let known = random.pick(&shown).filter(|_| random.chance(750));
+        let Some(known) = known.map(|record| record.id().as_str().to_owned()) else {
+            let id = self.note_word("id");
+            self.with_client(now_ms, |client| {
+                client.edit("notes", &id, |r| {
+                    r.set(TEAM, team).set(STATE, state).set("/title", value.as_str())
+                })
+            })?;
+            return Ok("note made");
+        };
+        if random.chance(80) {
+            self.with_client(now_ms, |client| client.delete("notes", &known))?;
+            return Ok("note deleted");
+        }
+        let by = i64::try_from(random.between(1, 9)).unwrap_or(1);
+        let is_chief = self.rights == Rights::Chief;
+        let kind = random.below(if is_chief { 9 } else { 7 });
+        self.with_client(now_ms, |client| {
+            client.edit("notes", &known, |r| match kind {
+                0 => r.set("/title", value.as_str()),
+                1 => r.increment("/views", by),
+                2 => r.add("/tags", value.as_str()),
+                3 | 4 => r.set(STATE, state),
+                5 => r.set(PLACE, value.as_str()),
+                6 => r.set(STATE, state).set("/title", value.as_str()),
+                7 => r.set(BUDGET, value.as_str()),
+                _ => r.set(TEAM, team).increment("/views", by),
+            })
+        })?;
+        Ok("edit of a note")
+    }
+
+    /// Returns a new word of this user.
+    fn note_word(&mut self, kind: &str) -> String {
+        self.value_next += 1;
+        let word = format!("{}-note-{}-{kind}{}", self.mark, self.name, self.value_next);
+        self.written.extend(words_of(&word).map(str::to_owned));
+        word
+    }
+
+    /// Gives up what the hub has refused, or tries it once more.
+    pub(super) fn settle_refused(
+        &mut self,
+        now_ms: u64,
+        random: &mut Random,
+    ) -> Result<(), ClientError> {
+        let again = random.chance(200);
+        self.with_client(now_ms, |client| {
+            for waiting in client.quarantine()? {
+                match again {
+                    true => drop(client.retry(&waiting.operation)?),
+                    false => client.discard(&waiting.operation)?,
+                }
+            }
+            Ok(())
+        })
+    }
+
     /// Deletes all contacts that it holds: a defect, planted.
     pub(super) fn delete_contacts(&mut self, now_ms: u64) {
         let deleted = self.with_client(now_ms, |client| {
-            for record in client.query(&syncline_client::Query::new("contacts"))? {
+            for record in client.query(&Query::new("contacts"))? {
                 client.delete("contacts", record.id().as_str())?;
             }
             Ok(())

@@ -13,18 +13,27 @@ pub enum ServedFault {
     FeedShared,
     /// A client that follows an entity no more deletes what it held of it.
     LeavingDeletes,
+    /// A connection goes on with the rights that its token had.
+    RightsKept,
+    /// Operations are judged, and answered, as if their client might do everything.
+    PushesUnlimited,
 }
 
 impl ServedFault {
     /// Every fault.
-    pub const ALL: [Self; 3] =
-        [Self::Below(IngestFault::SiteReused), Self::FeedShared, Self::LeavingDeletes];
+    pub const ALL: [Self; 5] = [
+        Self::Below(IngestFault::SiteReused),
+        Self::FeedShared,
+        Self::LeavingDeletes,
+        Self::RightsKept,
+        Self::PushesUnlimited,
+    ];
 
     /// Returns the requirement by which it is to show first.
     pub const fn requirement(self) -> &'static str {
         match self {
             Self::Below(fault) => fault.requirement(),
-            Self::FeedShared => "I18",
+            Self::FeedShared | Self::RightsKept | Self::PushesUnlimited => "I18",
             Self::LeavingDeletes => "I17",
         }
     }

@@ -1,19 +1,26 @@
 //! A served hub: its disk and clock, what it commits and tells.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use syncline_engine::operate::Entities;
-use syncline_hub::served::{Limits, Paged, ServeError, Served};
+use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served};
 use syncline_merge::fault;
-use syncline_model::id::{ClientId, EntityName, Position, Writer};
+use syncline_model::id::{ClientId, Position, Writer};
+use syncline_policy::view::{Sight, SightIndex};
 use syncline_protocol::compact::Names;
-use syncline_protocol::message::{Follow, Page, PushAnswer};
+use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::message::{Page, PushAnswer};
 use syncline_protocol::operation::Operation;
-use syncline_protocol::session::hub::{Live, PageFailure};
+use syncline_protocol::session::hub::{CURSOR_LAG_MAX, Live, PageFailure};
 
+use super::check::Finding;
 use super::fault::ServedFault;
+use super::ledger::Ledger;
+use super::rights::{Class, Rules};
 use crate::disk::{CrashKind, SimDisk};
 use crate::ingest::desk::Desk;
 use crate::random::Random;
@@ -22,7 +29,7 @@ use crate::schema::Schema;
 /// What all are told who follow everything, of a stretch of the log; or that they have to read pages.
 #[derive(Clone, Debug)]
 pub(super) enum News {
-    Stretch(std::sync::Arc<Live>),
+    Stretch(Arc<Live>),
     ByPage(Position),
 }
 
@@ -33,33 +40,51 @@ pub(super) struct House {
     served: Option<Served>,
     /// Names of the compact form, for all connections.
     pub(super) names: Names,
-    feeds: Vec<Feed>,
+    feeds: Feeds,
+    /// Who may see and write what, as of the hub's next start.
+    pub(super) rules: Rules,
+    /// What the log says of notes.
+    pub(super) ledger: Ledger,
+    fault: Option<ServedFault>,
+    /// What was found of what the hub says.
+    pub(super) finding: Option<Finding>,
     /// A copy of the store.
     copy: Option<Vec<u8>>,
     /// How far the copy goes; nothing where the hub is never backed up.
     pub(super) backed_up: Option<Position>,
     /// Whether the writer has ended because the store failed.
     has_failed: Cell<bool>,
-    /// What clients may follow.
-    follows: [Vec<EntityName>; 2],
 }
 
-/// What those are told who follow the same entities.
-#[derive(Clone, Debug)]
+/// What those are told who see and follow the same.
 struct Feed {
-    entities: Vec<EntityName>,
-    /// How far it has read.
-    read: Position,
+    number: u64,
+    audience: Audience,
     /// How far those were told who follow it.
     told: Position,
 }
 
-/// Something new, and for whom: those who follow these entities.
-pub(super) type NewsFor = (Vec<EntityName>, News);
+/// All of them, by what their followers are told, and how far the log was read for them.
+#[derive(Default)]
+struct Feeds {
+    named: BTreeMap<Arc<str>, Feed>,
+    index: SightIndex<u64>,
+    read: Position,
+    /// Up to where all were told how far the log is.
+    swept: Position,
+}
+
+/// Something new, and for whom: those who are told the same.
+pub(super) type NewsFor = (Arc<str>, News);
 
 impl House {
-    pub(super) fn new(random: Random, schema: &Schema, fault: Option<ServedFault>) -> Self {
-        let rules = [&schema.tasks, &schema.contacts];
+    pub(super) fn new(
+        random: Random,
+        schema: &Schema,
+        access: Rules,
+        fault: Option<ServedFault>,
+    ) -> Self {
+        let rules = [&schema.tasks, &schema.contacts, &schema.notes];
         let rules = rules.map(|entity| (entity.clone(), schema.rules(entity).clone()));
         let below = fault.and_then(ServedFault::below);
         let entities = Entities::open(rules.clone().into());
@@ -69,11 +94,14 @@ impl House {
             entities,
             served: None,
             names: Names::new(),
-            feeds: Vec::new(),
+            feeds: Feeds::default(),
+            rules: access,
+            ledger: Ledger::new(schema.notes.clone()),
+            fault,
+            finding: None,
             copy: None,
             backed_up: None,
             has_failed: Cell::new(false),
-            follows: [vec![schema.tasks.clone()], schema.all()],
         }
     }
 
@@ -106,12 +134,12 @@ impl House {
         let planted = fault::planted();
         let _ = served.with_hub(move |_| fault::plant(planted));
         let end = served.position();
-        let feed =
-            |entities: &Vec<EntityName>| Feed { entities: entities.clone(), read: end, told: end };
-        self.feeds = self.follows.iter().map(feed).collect();
+        self.feeds = Feeds { read: end, swept: end, ..Feeds::default() };
         self.names = Names::new();
         self.has_failed.set(false);
         self.served = Some(served);
+        self.ledger.begin_anew();
+        self.read_log(None);
         Ok(())
     }
 
@@ -151,9 +179,31 @@ impl House {
         self.served.as_ref()?.floor_of(client).ok()
     }
 
+    /// Returns those who see this; from now on there is a feed for them.
+    pub(super) fn follow(&mut self, sight: Sight) -> Option<Audience> {
+        let audience = self.served.as_ref()?.audience(sight);
+        let (number, told) = (self.feeds.named.len() as u64, self.feeds.read);
+        let is_new = !self.feeds.named.contains_key(audience.key());
+        if is_new {
+            self.feeds.index.insert(&number, audience.sight());
+            let feed = Feed { number, audience: audience.clone(), told };
+            self.feeds.named.insert(Arc::clone(audience.key()), feed);
+        }
+        Some(audience)
+    }
+
+    /// Reads what is new of the log.
+    fn read_log(&mut self, writer: Option<Class>) {
+        if let Some(served) = &self.served {
+            let finding = self.ledger.read(served, writer);
+            self.finding = self.finding.take().or(finding);
+        }
+    }
+
     /// Commits operations and returns the answer.
     pub(super) fn push(
-        &self,
+        &mut self,
+        (sight, class): (&Arc<Sight>, Class),
         client: &ClientId,
         operations: Vec<Operation>,
     ) -> Result<PushAnswer, ServeError> {
@@ -162,11 +212,15 @@ impl House {
             return Ok(PushAnswer { outcomes: Vec::new(), position: served.position() });
         }
         let (reply, answer) = sync_channel(1);
+        let all = Arc::new(Sight::everything(&[]));
+        let is_unlimited = self.fault == Some(ServedFault::PushesUnlimited);
+        let sight = if is_unlimited { &all } else { sight };
         let done = move |pushed: Result<syncline_hub::served::Pushed, ServeError>| {
             drop(reply.send(pushed));
         };
-        served.push(client, operations, Box::new(done));
+        served.push_for(sight, client, operations, Box::new(done));
         let pushed = answer.recv().expect("invariant: every push is answered");
+        self.read_log(Some(class));
         match pushed {
             Ok(pushed) => Ok(pushed.answer()),
             Err(error) => {
@@ -180,62 +234,107 @@ impl House {
     /// Reads a page for a client.
     pub(super) fn page(
         &self,
-        follow: &Follow,
+        audience: &Audience,
+        cursor: Option<&StreamCursor>,
         viewer: &Writer,
         limits: Limits,
     ) -> Result<Page, PageFailure> {
         let served = self.served.as_ref().expect("invariant: a connection ends with its hub");
-        let read = served.page(follow, viewer, limits);
+        let read = served.page_for(audience, cursor, viewer, limits);
         read.map(|paged| paged.page).map_err(|error| match error {
             ServeError::Cursor(_)
             | ServeError::CursorAhead { .. }
-            | ServeError::CursorExpired { .. } => PageFailure::CursorUnusable(error.problem()),
+            | ServeError::CursorExpired { .. }
+            | ServeError::CursorScope => PageFailure::CursorUnusable(error.problem()),
             error => PageFailure::Failed(error.problem()),
         })
     }
 
-    /// Returns what is new since the last call, as the tasks of a server's feeds do.
+    /// Returns what is new since the last call, as the task of a server's feeds does.
     pub(super) fn news(&mut self) -> Vec<NewsFor> {
         let Some(served) = &self.served else { return Vec::new() };
         let mut news = Vec::new();
-        for feed in &mut self.feeds {
-            let entities = feed.entities.clone();
-            news.extend(feed.news(served).into_iter().map(|one| (entities.clone(), one)));
+        let goal = served.position();
+        while self.feeds.read < goal {
+            match self.feeds.tell(served, &mut news) {
+                Ok(true) => {}
+                _ => self.feeds.all_read(goal, &mut news),
+            }
         }
         news
     }
 }
 
-impl Feed {
-    fn news(&mut self, served: &Served) -> Vec<News> {
-        let goal = served.position();
-        let viewer = Writer::new("feed").expect("invariant: a word is the name of a writer");
-        let mut news = Vec::new();
-        while self.read < goal {
-            let follow = Follow::entities(self.entities.clone()).at(Some(served.cursor(self.read)));
-            let Ok(Paged { page, is_for_all, .. }) =
-                served.page(&follow, &viewer, Limits::default())
-            else {
-                (self.read, self.told) = (goal, goal);
-                news.push(News::ByPage(goal));
-                break;
-            };
-            let reached = page.cursor.position().max(self.read);
-            let is_stuck = reached == self.read;
-            self.read = reached;
-            if !page.changes.is_empty() {
-                let after = std::mem::replace(&mut self.told, reached);
-                let page = Page { more: false, ..page };
-                news.push(match is_for_all {
-                    true => News::Stretch(Live { after, page, encoded: () }.into()),
-                    false => News::ByPage(reached),
+impl Feeds {
+    /// Tells of the next stretch of the log; answers whether there was any.
+    fn tell(&mut self, served: &Served, news: &mut Vec<NewsFor>) -> Result<bool, ServeError> {
+        let read = self.read;
+        let keeps_images = self.named.values().any(|feed| feed.audience.scope().is_some());
+        served.with_stretch(read, keeps_images, |stretch| {
+            stretch.prepare()?;
+            let concerned = stretch.concerned(&self.index);
+            let viewer = Writer::new("feed").expect("invariant: a word is the name of a writer");
+            let reached = stretch.reached();
+            for (key, feed) in &mut self.named {
+                if !concerned.contains(&feed.number) {
+                    continue;
+                }
+                let paged = stretch.page(&feed.audience, &viewer, Limits::default());
+                let whole = paged.ok().filter(|Paged { page, is_for_all }| {
+                    *is_for_all && page.cursor.position() == reached
                 });
+                match whole {
+                    Some(Paged { page, .. }) if page.changes.is_empty() => {}
+                    whole => {
+                        let page = whole.map(|paged| paged.page);
+                        news.push((Arc::clone(key), feed.news(page, reached)));
+                    }
+                }
             }
-            if is_stuck {
-                break;
+            self.sweep(served, reached, news);
+            Ok(reached > read)
+        })?
+    }
+
+    /// Has everybody read pages up to a position.
+    fn all_read(&mut self, goal: Position, news: &mut Vec<NewsFor>) {
+        for (key, feed) in &mut self.named {
+            news.push((Arc::clone(key), feed.news(None, goal)));
+        }
+        (self.read, self.swept) = (goal, goal);
+    }
+
+    /// Now and then all are told how far the log is.
+    fn sweep(&mut self, served: &Served, reached: Position, news: &mut Vec<NewsFor>) {
+        self.read = reached;
+        if reached.0.saturating_sub(self.swept.0) <= CURSOR_LAG_MAX / 2 {
+            return;
+        }
+        self.swept = reached;
+        for (key, feed) in &mut self.named {
+            if feed.told < reached {
+                let cursor =
+                    StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
+                let (changes, more, is_snapshot) = (Vec::new(), false, false);
+                let page = Page { changes, cursor, more, is_snapshot };
+                news.push((Arc::clone(key), feed.news(Some(page), reached)));
             }
         }
-        news
+    }
+}
+
+impl Feed {
+    /// Returns what its followers are told: a page that says all up to a position, or that everybody has
+    /// to read.
+    fn news(&mut self, page: Option<Page>, reached: Position) -> News {
+        let after = std::mem::replace(&mut self.told, reached);
+        match page {
+            Some(page) => {
+                let page = Page { more: false, ..page };
+                News::Stretch(Live { after, page, encoded: () }.into())
+            }
+            None => News::ByPage(reached),
+        }
     }
 }
 

@@ -2,15 +2,22 @@
 //! is cut. Either end may learn of that later than the other.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
-use syncline_hub::served::{Limits, ServeError};
+use syncline_hub::served::{Audience, Limits, ServeError};
 use syncline_model::id::{Position, Writer};
+use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::compact::{EncodedPage, HubWriter, Reader};
-use syncline_protocol::message::{ClientMessage, Keeping, Page, PushAnswer};
-use syncline_protocol::session::hub::{Greeting, Outgoing, PageFailure, PageRequest, Session};
+use syncline_protocol::message::{ClientMessage, Follow, Keeping, Page, PushAnswer};
+use syncline_protocol::problem::Problem;
+use syncline_protocol::session::hub::{
+    Close, Greeting, Outgoing, PageFailure, PageRequest, Session,
+};
 
 use super::house::{House, News, NewsFor};
+use super::rights::{Class, Desk, Rights};
 use crate::random::Random;
+use crate::schema::Schema;
 
 /// What a client answers a ping with.
 pub(super) const PONG: &str = "";
@@ -92,7 +99,15 @@ pub(super) struct HubEnd {
     begun_ms: u64,
     answers: Pipe<Result<PushAnswer, ServeError>>,
     pages: Pipe<(u32, Result<Page, PageFailure>)>,
-    news: Pipe<News>,
+    news: Pipe<(u32, News)>,
+    /// What its token allows; and whose it is.
+    desk: Desk,
+    class: Class,
+    pub(super) user: usize,
+    /// Who is told what the client is told of each view.
+    audiences: Vec<Audience>,
+    /// What the results of its operations tell.
+    results: Option<Arc<Sight>>,
     is_greeted: bool,
     /// How far the client was told that the hub is backed up.
     backed_up: Option<Position>,
@@ -100,7 +115,13 @@ pub(super) struct HubEnd {
 }
 
 impl HubEnd {
-    pub(super) fn new(house: &House, now_ms: u64, page_limits: Limits) -> Option<Self> {
+    pub(super) fn new(
+        house: &House,
+        schema: &Schema,
+        (user, rights): (usize, Rights),
+        now_ms: u64,
+        page_limits: Limits,
+    ) -> Option<Self> {
         let incarnation = house.served()?.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
@@ -115,18 +136,28 @@ impl HubEnd {
             answers: Pipe::default(),
             pages: Pipe::default(),
             news: Pipe::default(),
+            desk: Desk::new(house.rules, rights, schema),
+            class: house.rules.class(rights),
+            user,
+            audiences: Vec::new(),
+            results: None,
             is_greeted: false,
             backed_up: None,
             page_limits,
         })
     }
 
+    /// Returns whom the same is shown.
+    pub(super) const fn class(&self) -> Class {
+        self.class
+    }
+
     /// Hands in what is new of the log, which arrives here after a while.
-    pub(super) fn tell(&mut self, (entities, news): &NewsFor, at_ms: u64) {
-        let views = self.session.hello().map(|hello| &*hello.views);
-        let follows = views.and_then(|views| views.first()).map(|follow| &follow.entities);
-        if self.is_greeted && follows == Some(entities) {
-            self.news.put(at_ms, news.clone());
+    pub(super) fn tell(&mut self, (key, news): &NewsFor, at_ms: u64) {
+        for (view, audience) in (0..).zip(&self.audiences) {
+            if audience.key() == key {
+                self.news.put(at_ms, (view, news.clone()));
+            }
         }
     }
 
@@ -136,7 +167,7 @@ impl HubEnd {
     }
 
     /// Reads a text of the client; false if the connection ends by that.
-    pub(super) fn read(&mut self, text: &str, house: &House, now_ms: u64) -> bool {
+    pub(super) fn read(&mut self, text: &str, house: &mut House, now_ms: u64) -> bool {
         if text == PONG {
             self.session.handle_traffic();
             return true;
@@ -149,7 +180,7 @@ impl HubEnd {
         true
     }
 
-    fn judge(&mut self, message: ClientMessage, house: &House, now_ms: u64) {
+    fn judge(&mut self, message: ClientMessage, house: &mut House, now_ms: u64) {
         if let ClientMessage::Hello(hello) = &message
             && let Some(floor) = house.floor_of(&hello.client)
         {
@@ -157,12 +188,30 @@ impl HubEnd {
             self.backed_up = house.backed_up;
         }
         self.session.handle_message(message, now_ms - self.begun_ms);
-        if !self.is_greeted && self.session.hello().is_some() {
+        if !self.is_greeted
+            && let Some(hello) = self.session.hello()
+        {
             self.is_greeted = true;
+            let follows = hello.views.clone();
+            if let Err(error) = self.follow(&follows, house) {
+                let (code, detail) = (error.code().into(), error.to_string().into());
+                let problem = Problem { code, detail, is_retryable: false };
+                return self.session.handle_end(Close::Denied, Some(problem));
+            }
             let end = house.served().map_or(Position(0), |served| served.position());
             // Everything up to here is read; everything behind it is told.
             self.session.handle_advanced(end);
         }
+    }
+
+    /// Begins to follow what the client has asked for.
+    fn follow(&mut self, follows: &[Follow], house: &mut House) -> Result<(), FollowError> {
+        self.results = Some(self.desk.results(follows)?);
+        for follow in follows {
+            let sight = self.desk.told(follow)?;
+            self.audiences.extend(house.follow(sight));
+        }
+        Ok(())
     }
 
     /// Does what is due: time, answers, pages, news, and what the session asks for. Answers what is to
@@ -197,9 +246,9 @@ impl HubEnd {
                 Err(failure) => self.session.handle_page_failed(view, failure),
             }
         }
-        while let Some(news) = self.news.take(now_ms) {
+        while let Some((view, news)) = self.news.take(now_ms) {
             match news {
-                News::Stretch(live) => self.session.handle_live(0, live),
+                News::Stretch(live) => self.session.handle_live(view, live),
                 News::ByPage(position) => self.session.handle_advanced(position),
             }
         }
@@ -225,16 +274,19 @@ impl HubEnd {
         Some(said)
     }
 
-    fn take_work(&mut self, house: &House, now_ms: u64, delays: Delays, random: &mut Random) {
+    fn take_work(&mut self, house: &mut House, now_ms: u64, delays: Delays, random: &mut Random) {
         let Some(client) = self.session.client().cloned() else { return };
+        let Some(results) = self.results.clone() else { return };
         while let Some(operations) = self.session.poll_push() {
-            let answer = house.push(&client, operations);
+            let answer = house.push((&results, self.class), &client, operations);
             self.answers.put(now_ms + delays.draw(random), answer);
         }
         let viewer = Writer::from(&client);
         while let Some(PageRequest { view, follow, .. }) = self.session.poll_page() {
+            let audience = usize::try_from(view).ok().and_then(|view| self.audiences.get(view));
+            let Some(audience) = audience else { continue };
             // Checksums are made as often as the machine's own clock allows: no seed would say when.
-            let page = house.page(&follow, &viewer, self.page_limits);
+            let page = house.page(audience, follow.cursor.as_ref(), &viewer, self.page_limits);
             self.pages.put(now_ms + delays.draw(random), (view, page));
         }
     }

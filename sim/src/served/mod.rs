@@ -10,6 +10,8 @@
 //! | the loop of events | `play` |
 //! | a hub, its disk, and what it tells all who follow | `house` |
 //! | a connection | `line` |
+//! | who may see and write which notes | `rights` |
+//! | what the log says of notes, and who may know of what | `ledger` |
 //! | a client and the edits of its user | `device` |
 //! | what must hold | `check` |
 //! | defects planted to see that the checks see | [`ServedFault`] |
@@ -18,8 +20,10 @@ mod check;
 mod device;
 mod fault;
 mod house;
+mod ledger;
 mod line;
 mod play;
+mod rights;
 
 pub use fault::ServedFault;
 pub use play::run;

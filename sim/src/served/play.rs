@@ -18,6 +18,7 @@ use super::device::{Shared, User};
 use super::fault::ServedFault;
 use super::house::{House, News, NewsFor, folder};
 use super::line::{Delays, Down, HubEnd, Line, PONG};
+use super::rights::{NotesFollowed, Rights, Rules};
 use crate::disk::{CrashKind, DiskRates};
 use crate::history::Violation;
 use crate::random::Random;
@@ -53,6 +54,7 @@ struct Rates {
     blocked: u64,
     backup: u64,
     restore: u64,
+    rights: u64,
     disk: DiskRates,
     delays: Delays,
     page_changes: usize,
@@ -64,6 +66,7 @@ impl Rates {
         let (cut, device_killed, offline) = (some(150), some(80), some(80));
         let (hub_killed, hub_stopped, cut_off) = (some(60), some(30), some(60));
         let (blocked, delay, worst) = (some(40), some(100), some(100));
+        let rights = some(60);
         let disk = DiskRates {
             write_error: some(5),
             sync_error: some(10),
@@ -81,6 +84,7 @@ impl Rates {
             blocked,
             backup: if is_restored { 40 } else { 0 },
             restore: if is_restored { 30 } else { 0 },
+            rights,
             disk,
             delays: Delays { usual_ms: delay, worst_ms: 5_000, worst },
             page_changes: if random.chance(500) { 1_000 } else { 2 },
@@ -283,7 +287,11 @@ impl Street {
     fn new(mark: char, folder: &Path, mut random: Random, fault: Option<ServedFault>) -> Self {
         let schema = Schema::draw(&mut random);
         let rates = Rates::draw(&mut random);
-        let mut house = House::new(random.split(), &schema, fault);
+        let access = match random.chance(700) {
+            true => Rules::Teams { shows_places: random.chance(500) },
+            false => Rules::None,
+        };
+        let mut house = House::new(random.split(), &schema, access, fault);
         // Where backups are made, clients keep what is not in one yet.
         house.backed_up = (rates.backup > 0).then_some(Position(0));
         let count = random.between(2, 4);
@@ -356,6 +364,7 @@ impl Street {
             }
             () if is(rates.backup) => self.house.back_up(),
             () if is(rates.restore) => self.restore(now_ms),
+            () if is(rates.rights) => self.change_rights(now_ms, index, fault),
             () => return self.edit(now_ms, index, marks),
         }
         Vec::new()
@@ -410,10 +419,11 @@ impl Street {
             return self.start_device(now_ms, index);
         }
         if moves {
-            if user.is_wide && fault == Some(ServedFault::LeavingDeletes) {
+            let was_wide = std::mem::replace(&mut user.is_wide, self.random.chance(500));
+            if was_wide && !user.is_wide && fault == Some(ServedFault::LeavingDeletes) {
                 user.delete_contacts(now_ms);
             }
-            user.is_wide = !user.is_wide;
+            user.notes = NotesFollowed::draw(&mut self.random);
         }
         user.device = None;
         user.connects_ms = None;
@@ -462,6 +472,21 @@ impl Street {
         self.count("connection cut");
     }
 
+    /// The token of a user is revoked, and another one given out.
+    fn change_rights(&mut self, now_ms: u64, index: usize, fault: Option<ServedFault>) {
+        let user = &mut self.users[index];
+        user.rights = Rights::draw(&mut self.random);
+        let (name, rights) = (user.name.clone(), user.rights);
+        if let Some(line) = user.line.as_mut().filter(|_| fault != Some(ServedFault::RightsKept)) {
+            line.hub_end = None;
+            line.ends_ms = Some(now_ms + self.rates.delays.draw(&mut self.random));
+        }
+        let is_other = |line: &Line| line.hub_end.as_ref().is_none_or(|end| end.user != index);
+        self.orphans.retain(|(_, line)| is_other(line));
+        self.note(now_ms, format_args!("{name} is {rights:?} now"));
+        self.count("rights changed");
+    }
+
     /// The hub ends without warning and starts some time later.
     fn kill(&mut self, now_ms: u64, work: &'static str) {
         let kind = if self.random.chance(300) { CrashKind::Kill } else { CrashKind::PowerCut };
@@ -503,6 +528,10 @@ impl Street {
     /// Starts the hub if it is time.
     fn start_hub(&mut self, now_ms: u64) -> Result<(), Finding> {
         self.starts_ms = None;
+        if self.random.chance(self.rates.rights) {
+            self.house.rules = self.house.rules.turned();
+            self.count("rules changed");
+        }
         if let Err(code) = self.house.start() {
             self.note(now_ms, format_args!("the hub does not start: {code}"));
             self.house.kill(CrashKind::PowerCut);
@@ -569,6 +598,9 @@ impl Street {
             }
             has_happened |= self.user_turn(index, now_ms)?;
         }
+        if let Some(finding) = self.house.finding.take() {
+            return Err(finding);
+        }
         if self.house.has_failed() {
             self.kill(now_ms, "hub failed");
             has_happened = true;
@@ -586,7 +618,7 @@ impl Street {
             && let Some(text) = line.up.take(now_ms)
         {
             self.trace.mix(text.as_bytes());
-            goes_on = end.read(&text, &self.house, now_ms);
+            goes_on = end.read(&text, &mut self.house, now_ms);
             has_happened = true;
         }
         let delays = self.rates.delays;
@@ -602,6 +634,14 @@ impl Street {
         };
         for one in said {
             has_happened = true;
+            if let Down::Text(text) = &one {
+                let (class, user) = (end.class(), &self.users[end.user]);
+                let leak = self.house.ledger.leak(text, &[class], &user.written);
+                if let Some(word) = leak {
+                    let finding = format!("{} of {class:?} is told {word}: {text}", user.name);
+                    self.house.finding.get_or_insert(("I18", finding));
+                }
+            }
             if !line.is_cut {
                 line.down.put(now_ms + delays.draw(&mut self.random), one);
             }
@@ -694,8 +734,10 @@ impl Street {
         user.connects_ms = None;
         user.is_woken = true;
         let limits = Limits { changes: self.rates.page_changes, ..Limits::default() };
-        let end = HubEnd::new(&self.house, now_ms, limits);
+        let whose = (index, user.rights);
+        let end = HubEnd::new(&self.house, &self.schema, whose, now_ms, limits);
         let end = end.filter(|_| user.blocked_ms <= now_ms);
+        user.classes.extend(end.as_ref().map(HubEnd::class));
         user.line = end.map(Line::new);
         let is_open = user.line.is_some();
         user.on_machine(now_ms, |user| match &mut user.device {

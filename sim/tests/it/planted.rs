@@ -39,9 +39,20 @@ const WRITER_FAULTS: [(Fault, &str); 1] = [(Fault::TokenWithoutOwn, "I7")];
 const SERVED_FAULTS: [(Fault, &str); 2] =
     [(Fault::SnapshotSkips, "I7"), (Fault::NumbersShortened, "I15")];
 
+/// Those of what is told to who may not see everything.
+const SIGHT_FAULTS: [(Fault, &str); 4] = [
+    (Fault::HiddenTold, "I18"),
+    (Fault::HiddenUnset, "I18"),
+    (Fault::UnseenToldGone, "I18"),
+    (Fault::MoveOutNotTold, "I1"),
+];
+
 /// Those of the two ends of a connection, which show there too; the protocol's own suite plants the rest.
-const SESSION_FAULTS: [(session::Fault, &str); 2] =
-    [(session::Fault::ResentWithNewCounter, "I7"), (session::Fault::UnansweredForgotten, "I7")];
+const SESSION_FAULTS: [(session::Fault, &str); 3] = [
+    (session::Fault::ResentWithNewCounter, "I7"),
+    (session::Fault::UnansweredForgotten, "I7"),
+    (session::Fault::MovesLeftOut, "I18"),
+];
 
 /// Runs seeds until one shows a fault: it must show by `requirement` first, and the seed be clean
 /// without the fault.
@@ -99,7 +110,11 @@ fn every_fault_of_served_hubs_and_their_clients_is_found() {
         let with = |seed| served::run(seed, Some(fault));
         is_found(&fault, fault.requirement(), with, |seed| served::run(seed, None));
     }
-    for (fault, requirement) in SERVED_FAULTS {
+}
+
+#[test]
+fn every_fault_of_what_clients_are_told_is_found() {
+    for (fault, requirement) in SERVED_FAULTS.into_iter().chain(SIGHT_FAULTS) {
         let with = |seed| with_fault(fault, || served::run(seed, None));
         is_found(&fault, requirement, with, |seed| served::run(seed, None));
     }
@@ -118,7 +133,8 @@ fn the_note_names_every_planted_fault() {
         let name = name.trim_start_matches("Below(").trim_start_matches("Store(");
         name.trim_end_matches(')').to_owned()
     };
-    let of_merge = FLEET_FAULTS.iter().chain(&WRITER_FAULTS).chain(&SERVED_FAULTS);
+    let of_merge =
+        FLEET_FAULTS.iter().chain(&WRITER_FAULTS).chain(&SERVED_FAULTS).chain(&SIGHT_FAULTS);
     let of_sessions = SESSION_FAULTS.iter().map(|(fault, requirement)| (name(fault), *requirement));
     let planted: BTreeSet<(String, String)> = of_merge
         .map(|(fault, requirement)| (name(fault), *requirement))

@@ -30,6 +30,8 @@ pub enum Fault {
     ChangesBeforeResults,
     /// A client stores changes before it knows what became of what it had sent.
     ChangesBeforeAnswers,
+    /// A hub leaves out what a result has told, also that a view shows a record now, or no more.
+    MovesLeftOut,
     /// A client goes on with a lane whose first operation has to be sent again later.
     BehindOvertaken,
 }

@@ -331,7 +331,8 @@ impl<E> Session<E> {
         let told = std::mem::take(&mut self.told);
         let answered =
             if is_planted(Fault::ChangesBeforeResults) { self.taken } else { self.answered };
-        let with = Surroundings { now_ms, answered, told: &told, client: &client };
+        let has_views = self.views.len() > 1;
+        let with = Surroundings { now_ms, answered, told: &told, client: &client, has_views };
         let next = self.in_turn(|index, view| view.next(index, &with));
         self.told = told;
         if let Some(position) = self.views.iter().map(View::position).min() {

@@ -7,6 +7,7 @@ use syncline_model::id::{ClientId, PartitionId, Position};
 
 use super::told::Told;
 use super::{CURSOR_LAG_MAX, LIVE_HELD_MAX, Live, Outgoing};
+use crate::change::Content;
 use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
 use crate::limits::HEARTBEAT_MS;
@@ -52,6 +53,8 @@ pub(super) struct Surroundings<'s> {
     pub(super) answered: u64,
     pub(super) told: &'s Told,
     pub(super) client: &'s ClientId,
+    /// Whether the client follows more than one view.
+    pub(super) has_views: bool,
 }
 
 impl<E> View<E> {
@@ -259,6 +262,12 @@ fn without_told(mut page: Page, with: &Surroundings<'_>) -> Page {
 }
 
 fn is_told(change: &crate::change::Change, with: &Surroundings<'_>) -> bool {
+    // Where a client follows several views it is told by each of them what it shows: a result says nothing
+    // of that.
+    let is_of_one = with.has_views && !matches!(change.content, Content::Fields { .. });
+    if is_of_one && !is_planted(Fault::MovesLeftOut) {
+        return false;
+    }
     if is_planted(Fault::EchoLostAfterReconnect) {
         return change.by.as_ref().is_some_and(|by| by.as_str() == with.client.as_str());
     }
@@ -271,7 +280,7 @@ mod tests {
     use syncline_model::id::{EntityName, RecordId};
 
     use super::*;
-    use crate::change::{Change, Content};
+    use crate::change::Change;
     use crate::outcome::Seen;
     use crate::token::TokenText;
 
@@ -289,12 +298,35 @@ mod tests {
         Page { changes, cursor, more: false, is_snapshot: false }
     }
 
+    /// A result has told the record as of 5: nobody but the view says that it shows it.
+    #[test]
+    fn a_view_among_several_tells_that_it_shows_what_a_result_has_told() {
+        let client = ClientId::new("phone").unwrap();
+        let mut told = Told::default();
+        let page = page(&[5], 5);
+        let change = &page.changes[0];
+        told.add(change.entity.clone(), change.id.clone(), Position(5));
+        for (has_views, is_left_out) in [(false, true), (true, false)] {
+            let with =
+                Surroundings { now_ms: 0, answered: 0, told: &told, client: &client, has_views };
+            let mut view = View::<()>::new(Follow::default(), 0);
+            assert!(view.ask().is_some());
+            view.add_page(page.clone(), 0);
+            let said = view.next(0, &with);
+            let Some(Outgoing::Message(HubMessage::Changes { page, .. })) = said else {
+                panic!("{said:?}");
+            };
+            assert_eq!(page.changes.is_empty(), is_left_out, "{has_views}");
+        }
+    }
+
     /// The page ended at 5, within the stretch from 3 to 7.
     #[test]
     fn what_a_page_has_told_is_not_told_again_by_a_stretch() {
         let client = ClientId::new("phone").unwrap();
         let told = Told::default();
-        let with = Surroundings { now_ms: 0, answered: 0, told: &told, client: &client };
+        let with =
+            Surroundings { now_ms: 0, answered: 0, told: &told, client: &client, has_views: false };
         for (name, changed, is_read) in
             [("nothing up to 5", &[6, 7][..], false), ("something at 5", &[5, 7][..], true)]
         {
