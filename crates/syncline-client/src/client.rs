@@ -199,7 +199,7 @@ impl Client {
     /// [`ClientError::Id`], [`ClientError::Store`].
     pub fn get(&self, entity: &str, id: &str) -> Result<Option<Record>, ClientError> {
         let key = key(entity, id)?;
-        let kept = self.shared.reader().rows().kept(&key)?;
+        let kept = self.shared.reader().read()?.rows().kept(&key)?;
         Ok(Record::of(&key, &kept))
     }
 
@@ -209,7 +209,7 @@ impl Client {
     ///
     /// As [`get`](Self::get).
     pub fn query(&self, query: &Query) -> Result<Vec<Record>, ClientError> {
-        let records = all_of(self.shared.reader().rows(), query.entity())?;
+        let records = all_of(self.shared.reader().read()?.rows(), query.entity())?;
         let accepted = records.into_iter().filter(|record| query.accepts(record));
         let mut records: Vec<Record> = accepted.collect();
         records.sort_by(|a, b| query.compare(a, b));
@@ -250,7 +250,7 @@ impl Client {
     ///
     /// [`ClientError::Store`].
     pub fn pending(&self, limit: usize) -> Result<Vec<Waiting>, ClientError> {
-        let pending = self.shared.reader().rows().pending(limit)?;
+        let pending = self.shared.reader().read()?.rows().pending(limit)?;
         Ok(pending.into_iter().map(Waiting::from).collect())
     }
 
@@ -261,7 +261,7 @@ impl Client {
     ///
     /// [`ClientError::Store`].
     pub fn quarantine(&self) -> Result<Vec<Waiting>, ClientError> {
-        let aside = self.shared.reader().rows().aside()?;
+        let aside = self.shared.reader().read()?.rows().aside()?;
         Ok(aside.into_iter().map(Waiting::from).collect())
     }
 
@@ -297,9 +297,10 @@ impl Client {
     /// [`ClientError::Store`].
     pub fn conflicts(&self) -> Result<Vec<(EntityName, RecordId, OpenConflict)>, ClientError> {
         let reader = self.shared.reader();
+        let reading = reader.read()?;
         let mut all = Vec::new();
-        for key in reader.rows().contested()? {
-            let confirmed = reader.rows().confirmed(&key)?;
+        for key in reading.rows().contested()? {
+            let confirmed = reading.rows().confirmed(&key)?;
             let conflicts = confirmed.map(|confirmed| confirmed.conflicts).unwrap_or_default();
             all.extend(conflicts.into_iter().map(|one| (key.0.clone(), key.1.clone(), one)));
         }

@@ -281,9 +281,26 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
+    /// Begins to read what is committed now. A record is told by several tables: what is committed
+    /// meanwhile must not be seen in one and missed in another.
+    pub(crate) fn read(&self) -> Result<Reading<'_>, StoreError> {
+        let transaction = self.connection.unchecked_transaction();
+        let transaction = transaction.map_err(StoreError::on("begin to read"))?;
+        Ok(Reading { transaction, seal: &self.seal })
+    }
+}
+
+/// What was committed when it was first asked, until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Reading<'a> {
+    transaction: Transaction<'a>,
+    seal: &'a Seal,
+}
+
+impl Reading<'_> {
     /// Returns what reads the rows.
     pub(crate) fn rows(&self) -> Rows<'_> {
-        Rows { connection: &self.connection, seal: &self.seal }
+        Rows { connection: &self.transaction, seal: self.seal }
     }
 }
 

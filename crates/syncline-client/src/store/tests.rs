@@ -105,6 +105,24 @@ fn an_edit_is_shown_at_once_and_survives_the_process() {
 }
 
 #[test]
+fn what_is_read_at_once_is_of_one_moment() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    edit(&mut store, "t1", |r| r.set("/title", "Call back"));
+    let reader = store.reader().unwrap();
+    let reading = reader.read().unwrap();
+    // The hub's answer is stored between the reading of the record and of what waits for it.
+    let confirmed = reading.rows().confirmed(&key("t1")).unwrap();
+    settle(&mut store, outcome(1, Status::Applied, 1, Shown::AsPredicted));
+    let queued = reading.rows().queued(&key("t1")).unwrap();
+    assert!(confirmed.is_none() && queued.len() == 1, "the edit is in neither: {queued:?}");
+    drop(reading);
+    let reading = reader.read().unwrap();
+    assert!(reading.rows().confirmed(&key("t1")).unwrap().is_some());
+    assert!(reading.rows().queued(&key("t1")).unwrap().is_empty());
+}
+
+#[test]
 fn counters_are_never_used_again() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.db");
