@@ -84,6 +84,8 @@ pub struct Hub {
     pub(crate) clock: Clock,
     pub(crate) position: Position,
     pub(crate) frontier: Frontier,
+    /// Why it cannot say any more where it stands, if so: nothing may be written then.
+    pub(crate) unfit: Option<&'static str>,
 }
 
 impl Hub {
@@ -122,21 +124,35 @@ impl Hub {
         let mut hub = Self {
             site: SiteId(0),
             past: Vec::new(),
-            clock: Clock(fact(&*store, &facts::CLOCK)?.unwrap_or_default()),
-            position: Position(fact(&*store, &facts::POSITION)?.unwrap_or_default()),
+            clock: Clock::default(),
+            position: Position(0),
             frontier: Frontier::new(),
+            unfit: None,
             store,
             disk,
             environment,
             state_folder,
         };
-        if let Some(bytes) = hub.store.get(&Key::Meta(facts::AUDIT_FRONTIER))? {
-            let damaged = |_| HubError::Row { table: "meta" };
-            hub.frontier = Frontier::decode(&bytes).map_err(damaged)?;
-        }
+        hub.load_facts()?;
         hub.take_site(&place)?;
         hub.recover()?;
         Ok(hub)
+    }
+
+    /// Reads what every commit moves on.
+    pub(crate) fn load_facts(&mut self) -> Result<(), HubError> {
+        self.clock = Clock(fact(&*self.store, &facts::CLOCK)?.unwrap_or_default());
+        self.position = Position(fact(&*self.store, &facts::POSITION)?.unwrap_or_default());
+        self.frontier = match self.store.get(&Key::Meta(facts::AUDIT_FRONTIER))? {
+            None => Frontier::new(),
+            Some(bytes) => Frontier::decode(&bytes).map_err(|_| HubError::Row { table: "meta" })?,
+        };
+        Ok(())
+    }
+
+    /// Returns why the hub must not be used any more, if so.
+    pub const fn unfit(&self) -> Option<&'static str> {
+        self.unfit
     }
 
     /// Takes the stored site, or a new one where the store is new, was copied or was restored.

@@ -13,6 +13,7 @@
 //! | commit operations of clients, in groups | [`Writer`], [`Handle`] |
 //! | serve clients from many threads | [`served::Served`] |
 //! | ship what is committed to a folder, restore it | [`Hub::open_backed_up`], [`restore_state`] |
+//! | lend a hub to a command of another process | [`Hub::lend`], [`Hub::borrowed`] |
 //! | what can go wrong | [`HubError`] |
 
 mod audit;
@@ -23,6 +24,7 @@ mod environment;
 mod error;
 mod hub;
 pub mod limits;
+mod loan;
 mod location;
 mod narrowing;
 mod outcome;

@@ -374,7 +374,7 @@ impl Desk {
                     self.is_on_disk();
                     tell();
                     self.tell_end();
-                    Course::GoOn
+                    self.hub.unfit().map_or(Course::GoOn, Course::FailStop)
                 }
                 ended => ended,
             },

@@ -21,8 +21,8 @@ use crate::feed::Feeds;
 use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
 use crate::writers::{Keys, Writers};
 
-/// The folder of all hubs but the default one.
-const FOLDER: &str = "hubs";
+/// The folder of all hubs but the default one, within the state's.
+pub const FOLDER: &str = "hubs";
 /// The folder of the default hub, where it stands beside that of the others: in a backup.
 const DEFAULT: &str = "default";
 
@@ -246,10 +246,11 @@ impl Hubs {
         Ok(admin)
     }
 
-    /// Ends all of them once everything that was accepted is done; answers what failed first.
+    /// Ends all of them once everything that was accepted is done; answers what failed first. The
+    /// default one is last: whoever waits for its lock finds all of them closed.
     pub(crate) fn stop(&self) -> Result<(), ServeError> {
         let mut first = Ok(());
-        for desk in self.all() {
+        for desk in self.all().into_iter().rev() {
             // One that fails holds up no other.
             first = first.and(desk.served.stop());
         }

@@ -13,6 +13,7 @@
 //! | from a request to its route | `router.rs`, `asked.rs` |
 //! | access tokens, roles, tickets, other issuers | `access/` |
 //! | hubs of their own | `hubs.rs` |
+//! | hubs lent to commands of this machine | `loans.rs` |
 //! | changes made once for many | `feed.rs` |
 //! | what is said when something is refused | `problem.rs` |
 //!
@@ -31,6 +32,7 @@ mod document;
 mod feed;
 mod hubs;
 pub mod limits;
+mod loans;
 mod metrics;
 mod openapi;
 mod pages;
@@ -45,7 +47,7 @@ mod tls;
 mod writers;
 
 pub use access::{IssuerError, IssuerSettings, KeysError, Role};
-pub use hubs::{OpenError, Opened};
+pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;
 pub use server::{Server, StartError};
 pub use settings::{Allowed, Settings, TlsFiles, UnsafeSetting};

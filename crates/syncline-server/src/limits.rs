@@ -59,6 +59,9 @@ pub const TICKETS_MAX: usize = 16_384;
 /// Most hubs of one server. Each is a store that is open.
 pub const HUBS_MAX: usize = 256;
 
+/// Most commands at once that work through the server, those included that wait for their turn.
+pub const LOANS_MAX: usize = 16;
+
 /// Longest name of a hub, in bytes: it is the name of a folder.
 pub const HUB_NAME_BYTES_MAX: usize = 63;
 

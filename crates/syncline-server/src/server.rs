@@ -28,6 +28,7 @@ use tower::ServiceExt;
 use crate::access::{IssuerError, Issuers};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX};
+use crate::loans::Loans;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
 use crate::router;
@@ -36,7 +37,7 @@ use crate::state::State;
 use crate::tls::{self, TlsError};
 
 /// How long accepting waits after the system refused a connection, for want of files mostly.
-const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
 /// A server at work.
 pub struct Server {
@@ -45,6 +46,8 @@ pub struct Server {
     state: Arc<State>,
     stop: watch::Sender<bool>,
     accepting: JoinHandle<()>,
+    /// What lends hubs to commands of this machine, or why nothing does.
+    lending: Result<JoinHandle<()>, io::Error>,
 }
 
 /// Why a server did not start.
@@ -143,7 +146,10 @@ impl Server {
             streams_ended,
         };
         let accepting = tokio::spawn(accepting.run());
-        Ok(Self { address, admin_token, state, stop, accepting })
+        let lend =
+            |loans: Loans| tokio::spawn(loans.run(Arc::clone(&state), state.stopping.clone()));
+        let lending = Loans::listen(data).map(lend);
+        Ok(Self { address, admin_token, state, stop, accepting, lending })
     }
 
     /// Returns where it listens.
@@ -154,6 +160,11 @@ impl Server {
     /// Returns the admin token of the default hub if this start made it.
     pub fn admin_token(&self) -> Option<&str> {
         self.admin_token.as_deref()
+    }
+
+    /// Returns why commands of this machine cannot work through the server, if so.
+    pub fn lends_nothing(&self) -> Option<&io::Error> {
+        self.lending.as_ref().err()
     }
 
     /// Returns the default hub.
@@ -181,6 +192,9 @@ impl Server {
         let _ = self.stop.send(true);
         // A panic there left nothing under way.
         let _ = self.accepting.await;
+        if let Ok(lending) = self.lending {
+            let _ = lending.await;
+        }
         let state = self.state;
         let stopped = tokio::task::spawn_blocking(move || state.hubs.stop()).await;
         stopped.unwrap_or(Ok(()))

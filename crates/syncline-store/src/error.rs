@@ -112,6 +112,12 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
+    /// The store was another process's, which has ended or broken off: a batch that was on its way
+    /// may be there or not.
+    #[error(
+        "the process that serves the hub has ended; whether the last write was kept is unknown"
+    )]
+    LenderGone,
 }
 
 impl StoreError {
@@ -130,6 +136,7 @@ impl StoreError {
             Self::TooLarge { .. } => "STORE_TOO_LARGE",
             Self::File { .. } => "STORE_FILE",
             Self::Sqlite { .. } => "STORE_SQLITE",
+            Self::LenderGone => "STORE_LENDER_GONE",
         }
     }
 
@@ -137,7 +144,7 @@ impl StoreError {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Busy { .. } => Advice::Retry,
-            Self::Stopped | Self::Unknown { .. } => Advice::Reopen,
+            Self::Stopped | Self::Unknown { .. } | Self::LenderGone => Advice::Reopen,
             Self::KeyRange { .. } | Self::TooLarge { .. } | Self::Fenced { .. } => Advice::GiveUp,
             Self::Locked { .. }
             | Self::TooNew { .. }
@@ -166,6 +173,9 @@ impl StoreError {
             Self::KeyRange { .. } => "use numbers below 2^63",
             Self::TooLarge { .. } => "send less at once",
             Self::File { .. } => "check that the folder exists and belongs to you",
+            Self::LenderGone => {
+                "run the command again: whoever opens the hub finishes what was begun"
+            }
             Self::Sqlite { .. } => "check the disk; if it is sound, report this as a bug",
         }
     }

@@ -13,6 +13,7 @@
 //! | the store on disk: files, tables, lock, syncs | [`sqlite`] |
 //! | how a batch is committed while the next is decided | [`Pipeline`] and [`Overlay`] |
 //! | what is committed, shipped to a folder and restored from there | [`backup`] |
+//! | a store that another process has open | [`lent`] |
 //! | what can go wrong and what to do then | [`StoreError`] |
 //! | every bound, with its reason | [`limits`] |
 //!
@@ -38,6 +39,7 @@
 
 pub mod backup;
 mod error;
+pub mod lent;
 pub mod limits;
 pub mod memory;
 mod overlay;

@@ -78,3 +78,20 @@ pub const BACKUP_RETRY_MS: (u64, u64) = (500, 15_000);
 
 /// How long closing a store waits for its backup, in milliseconds.
 pub const BACKUP_CLOSE_MS_MAX: u64 = 10_000;
+
+/// What the keys of a batch that is lent take beside their texts, and what frames it, in bytes.
+pub const LOAN_MESSAGE_EXTRA_BYTES: usize = 256 << 20;
+
+const _: () = assert!(BATCH_BYTES_MAX + LOAN_MESSAGE_EXTRA_BYTES <= u32::MAX as usize);
+
+/// Bytes of rows after which a page of a stretch that a borrower reads is full.
+pub const LOAN_PAGE_BYTES: usize = 1 << 20;
+
+/// Most rows of such a page.
+pub const LOAN_PAGE_ROWS: usize = 8_192;
+
+/// Most readers that a borrower may have open.
+pub const LOAN_READERS_MAX: usize = 8;
+
+/// Most pieces of a borrower's batch that wait to be written.
+pub const LOAN_PIECES_WAITING_MAX: usize = 2;

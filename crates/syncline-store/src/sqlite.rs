@@ -7,6 +7,7 @@
 //! | `syncline.db` | the rows, one table per kind of row, readable with the `sqlite3` shell |
 //! | `syncline.db-wal`, `-shm` | SQLite's write-ahead log and its index; part of the store |
 //! | `syncline.lock` | who has the store open; locked as long as that process lives |
+//! | `syncline.loan` | whom it was lent to last; locked as long as that one works with it |
 //!
 //! # What makes a commit durable
 //!
@@ -21,6 +22,9 @@
 //! The lock file keeps a second process out. Should it fail (removed by hand, a file system
 //! without locks), the epoch does the rest: each opener raises it, and each commit of an earlier
 //! opener finds that and is refused.
+//!
+//! A store that is [lent](crate::lent) has a second lock, the borrower's: whoever opens the store after
+//! its lender was killed waits for the borrower as well, which may still be writing files.
 
 mod commit;
 mod lock;
@@ -42,6 +46,7 @@ use syncline_model::id::PartitionId;
 use crate::limits::{CACHE_KIB, PIECES_CACHE_KIB};
 use crate::store::check;
 use crate::{Epoch, Piece, Read, Snapshots, Store, StoreError};
+pub use lock::LoanLock;
 use lock::Lock;
 use read::Rows;
 use snapshots::Readers;
@@ -83,6 +88,7 @@ impl SqliteStore {
     pub fn open(folder: &Path, options: &Options) -> Result<Self, StoreError> {
         open::folder(folder)?;
         let lock = Lock::take(&folder.join(LOCK_FILE))?;
+        LoanLock::check(folder)?;
         let path = folder.join(DATABASE_FILE);
         let (connection, epoch) = open::database(&path, options)?;
         let rows = Rows::new(connection, options.partition, &path);
@@ -97,6 +103,18 @@ impl SqliteStore {
             stopped: false,
             _lock: lock,
         })
+    }
+
+    /// Checks every page and every row of the store in `folder`, which another handle may have open.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Damaged`] if something is broken; [`StoreError::Sqlite`] if it cannot be read.
+    pub fn look_for_damage(folder: &Path, partition: PartitionId) -> Result<(), StoreError> {
+        let path = folder.join(DATABASE_FILE);
+        let connection = open::reader(&path)?;
+        open::check_pages(&connection, &path)?;
+        Rows::new(connection, partition, &path).check_all()
     }
 
     /// Returns whether a failed commit has stopped the handle.

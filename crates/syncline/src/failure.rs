@@ -192,6 +192,14 @@ pub enum Refusal {
     /// The configuration was changed while a hub was served under it.
     #[error("the configuration has changed; the hub is served under the one before")]
     ServeReconfigured,
+    /// The process that serves the hub is of another version than this one.
+    #[error("the hub is served by syncline {theirs}, and this is syncline {ours}")]
+    ServedByOtherVersion {
+        /// The version of that process.
+        theirs: String,
+        /// The version of this one.
+        ours: String,
+    },
     /// A notice could not be sent.
     #[error("the notice could not be sent: {reason}")]
     Notice {
@@ -242,6 +250,7 @@ impl Refusal {
             Self::NoState { .. } => "STATE_MISSING",
             Self::StateGone { .. } => "STATE_GONE",
             Self::ServeReconfigured => "SERVE_RECONFIGURED",
+            Self::ServedByOtherVersion { .. } => "SERVED_BY_OTHER_VERSION",
             Self::Notice { .. } => "NOTICE_FAILED",
             Self::Watch { .. } => "WATCH_FAILED",
         }
@@ -275,6 +284,7 @@ impl Refusal {
                 | io::ErrorKind::PermissionDenied => Exit::Config,
                 _ => Exit::Transient,
             },
+            Self::ServedByOtherVersion { .. } => Exit::Locked,
             Self::StateGone { .. } | Self::ServeReconfigured | Self::Watch { .. } => {
                 Exit::Transient
             }
@@ -317,6 +327,9 @@ impl Refusal {
                 "its folders are not synchronised until the hub is served under the new one"
                     .to_owned()
             }
+            Self::ServedByOtherVersion { .. } => {
+                "the two might not mean the same by what is stored".to_owned()
+            }
             Self::Notice { .. } | Self::Secret { .. } => {
                 "the run itself is not affected".to_owned()
             }
@@ -350,6 +363,9 @@ impl Refusal {
             Self::NoState { .. } => "syncline sync",
             Self::StateGone { .. } => "bring it back, and start the watch again",
             Self::ServeReconfigured => "start `syncline serve` again, or take the change back",
+            Self::ServedByOtherVersion { .. } => {
+                "use the program of that version, or start `syncline serve` again with this one"
+            }
             Self::Secret { .. } => "try the program by hand",
             Self::Notice { .. } => "check the command or address of --notify",
             Self::Watch { .. } => "run `syncline sync` from a timer instead",
@@ -518,7 +534,9 @@ const fn store_exit(error: &StoreError) -> Exit {
 fn store_why(error: &StoreError) -> String {
     match error {
         StoreError::Locked { path, holder } => match commands::serve::address(path, holder) {
-            Some(address) => format!("a hub is served here, at {address}: stop it, or use HTTP"),
+            Some(address) => format!(
+                "a hub is served here, at {address}: that process may do this itself (`serve --watch`, `serve --backup-to`)"
+            ),
             None => "one process at a time works on the state".to_owned(),
         },
         StoreError::Full => "a run is committed as a whole or not at all".to_owned(),

@@ -23,8 +23,7 @@ mod name;
 mod objects;
 mod queue;
 mod restore;
-mod row;
-
+pub(crate) mod row;
 mod shipping;
 mod verify;
 mod worker;

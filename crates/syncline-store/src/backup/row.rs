@@ -1,11 +1,11 @@
-//! Rows within objects: the key with the number of its table, and the value, if it is not deleted.
+//! Rows as bytes: the key with the number of its table, and the value, if it is not deleted.
 
 use syncline_engine::rows::{Batch, ConflictId, Key, MetaName};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer};
 use syncline_model::id::{ClientId, DomainName, EntityName, IdError, Position, RecordId, RunId};
 
 /// Appends a row; `None` deletes it.
-pub(super) fn write(out: &mut Writer, key: &Key, value: Option<&[u8]>) {
+pub(crate) fn write(out: &mut Writer, key: &Key, value: Option<&[u8]>) {
     write_key(out, key);
     match value {
         None => out.u8(0),
@@ -17,21 +17,21 @@ pub(super) fn write(out: &mut Writer, key: &Key, value: Option<&[u8]>) {
 }
 
 /// Appends all rows of a batch, in the order in which they were added.
-pub(super) fn write_batch(out: &mut Writer, batch: &Batch) {
+pub(crate) fn write_batch(out: &mut Writer, batch: &Batch) {
     for (key, value) in batch.iter() {
         write(out, key, value);
     }
 }
 
 /// Reads a row.
-pub(super) fn read<'a>(from: &mut Reader<'a>) -> Result<(Key, Option<&'a [u8]>), DecodeError> {
+pub(crate) fn read<'a>(from: &mut Reader<'a>) -> Result<(Key, Option<&'a [u8]>), DecodeError> {
     let key = read_key(from)?;
     let value = if from.flag()? { Some(from.bytes()?) } else { None };
     Ok((key, value))
 }
 
 /// The numbers of the tables are part of the format: never used again for another one.
-fn write_key(out: &mut Writer, key: &Key) {
+pub(crate) fn write_key(out: &mut Writer, key: &Key) {
     match key {
         Key::Record { entity, id } => texts(out, 1, &[entity.as_str(), id.as_str()]),
         Key::Log(Position(number)) => numbered(out, 2, &[], *number),
@@ -77,7 +77,7 @@ fn numbered(out: &mut Writer, tag: u8, parts: &[&str], number: u64) {
     out.varint(number);
 }
 
-fn read_key(from: &mut Reader<'_>) -> Result<Key, DecodeError> {
+pub(crate) fn read_key(from: &mut Reader<'_>) -> Result<Key, DecodeError> {
     let tag = from.tag(|tag| (1..=14).contains(&tag).then_some(tag))?;
     Ok(match tag {
         1 => Key::Record { entity: entity(from)?, id: name(from, RecordId::new)? },
@@ -130,11 +130,11 @@ fn read_key(from: &mut Reader<'_>) -> Result<Key, DecodeError> {
     })
 }
 
-fn unfit(offset: usize, what: &'static str) -> DecodeError {
+pub(crate) fn unfit(offset: usize, what: &'static str) -> DecodeError {
     Reader::damaged_at(offset, Damage::NotAcceptable { what })
 }
 
-fn name<T>(
+pub(crate) fn name<T>(
     from: &mut Reader<'_>,
     new: impl FnOnce(&str) -> Result<T, IdError>,
 ) -> Result<T, DecodeError> {
@@ -142,11 +142,11 @@ fn name<T>(
     new(from.str()?).map_err(|_| unfit(at, "a name"))
 }
 
-fn entity(from: &mut Reader<'_>) -> Result<EntityName, DecodeError> {
+pub(crate) fn entity(from: &mut Reader<'_>) -> Result<EntityName, DecodeError> {
     name(from, EntityName::new)
 }
 
-fn domain(from: &mut Reader<'_>) -> Result<DomainName, DecodeError> {
+pub(crate) fn domain(from: &mut Reader<'_>) -> Result<DomainName, DecodeError> {
     name(from, DomainName::new)
 }
 

@@ -52,6 +52,39 @@ impl Drop for Lock {
     }
 }
 
+/// The file that says whom a store was lent to.
+const LOAN_FILE: &str = "syncline.loan";
+
+/// Says that a process works with a store that it has borrowed, as long as the value, or the process,
+/// lives.
+#[derive(Debug)]
+pub struct LoanLock {
+    _lock: Lock,
+}
+
+impl LoanLock {
+    /// Takes it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] if another borrower works with the store of that folder still.
+    pub fn take(folder: &Path) -> Result<Self, StoreError> {
+        Lock::take(&folder.join(LOAN_FILE)).map(|lock| Self { _lock: lock })
+    }
+
+    /// Checks that no borrower works with the store of a folder any more.
+    ///
+    /// # Errors
+    ///
+    /// As [`LoanLock::take`].
+    pub fn check(folder: &Path) -> Result<(), StoreError> {
+        match folder.join(LOAN_FILE).exists() {
+            true => Self::take(folder).map(drop),
+            false => Ok(()),
+        }
+    }
+}
+
 /// Returns what the file says of its holder: its first line, if that looks like one of ours.
 fn holder(file: &mut File) -> String {
     const TEXT_BYTES_MAX: u64 = 256;

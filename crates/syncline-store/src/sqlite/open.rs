@@ -166,7 +166,7 @@ fn distrust(connection: &Connection) -> rusqlite::Result<()> {
     connection.pragma_update(None, "cell_size_check", true)
 }
 
-fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
+pub(super) fn check_pages(connection: &Connection, path: &Path) -> Result<(), StoreError> {
     let answer: String = connection
         .query_one("PRAGMA quick_check(1)", (), |row| row.get(0))
         .map_err(|source| failed(path, "check the pages", source))?;

@@ -1,9 +1,11 @@
 //! Stores to test, and short words for keys.
 
 use std::ops::ControlFlow;
+use std::os::unix::net::UnixStream;
 
 use syncline_engine::rows::{Batch, ConflictId, Key, MetaName, Scan};
 use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use syncline_store::lent::{Asked, Lent, lend};
 use syncline_store::memory::{MemoryDisk, MemoryStore};
 use syncline_store::sqlite::{LOCK_FILE, Options, SqliteStore};
 use syncline_store::{Pipeline, Read, Store};
@@ -52,12 +54,44 @@ impl<P: Place> Place for Piped<P> {
     }
 }
 
+/// A place whose stores are lent.
+pub(crate) struct Loaned<P>(pub(crate) P);
+
+impl<P: Place> Place for Loaned<P> {
+    fn open(&self) -> Box<dyn Store> {
+        lent(self.0.open())
+    }
+
+    fn take_over(&self) -> Box<dyn Store> {
+        lent(self.0.take_over())
+    }
+}
+
+/// Lends a store to the caller, which closes it by giving it back.
+fn lent(mut store: Box<dyn Store>) -> Box<dyn Store> {
+    let (mut ours, theirs) = UnixStream::pair().unwrap();
+    std::thread::spawn(move || {
+        let asked = Asked::hear(&mut ours).unwrap();
+        assert!(asked.is_fit("1", &mut ours).unwrap());
+        lend(&mut *store, &mut ours).unwrap();
+        drop(store);
+        Asked::thank(&mut ours).unwrap();
+    });
+    Box::new(Lent::borrow(theirs, &asked("1"), None).unwrap())
+}
+
+pub(crate) fn asked(version: &str) -> Asked {
+    Asked { version: version.to_owned(), process: 1, hub: None }
+}
+
 /// Runs a check on a fresh place of every kind.
 pub(crate) fn on_every_store(check: impl Fn(&dyn Place)) {
     check(&MemoryDisk::new());
     check(&tempfile::tempdir().unwrap());
     check(&Piped(MemoryDisk::new()));
     check(&Piped(tempfile::tempdir().unwrap()));
+    check(&Loaned(MemoryDisk::new()));
+    check(&Loaned(tempfile::tempdir().unwrap()));
 }
 
 pub(crate) fn entity(name: &str) -> EntityName {

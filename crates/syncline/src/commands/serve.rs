@@ -74,6 +74,11 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         // Without the note others are told less.
         let _ = fs::write(state.join(NOTE), note(&settings, server.address()));
         tell(context, &settings, &server);
+        if let Some(error) = server.lends_nothing() {
+            context
+                .output
+                .warn(&format!("commands on this state are refused while it is served: {error}"));
+        }
         let mut following = folders.map(|folders| folders.follow(server.served()));
         supervisor.ready("serving");
         let mut pulse = tokio::time::interval(Duration::from_secs(1));

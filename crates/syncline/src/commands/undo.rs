@@ -50,7 +50,10 @@ pub fn run(context: &Context, undo: &Undo) -> Result<Exit, Failure> {
     }
     if !context.global.yes {
         context.output.text(&text(&prepared, &outlook, "Restores"));
+        // A question takes as long as the person: meanwhile the hub is there for others.
+        drop(hub);
         confirm(context)?;
+        hub = context.open_existing_hub(&config.state)?;
     }
     let outcome = hub.undo(&name, &prepared.request, false)?;
     context.output.json(to_json(&prepared, &outcome, true));

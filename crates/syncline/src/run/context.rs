@@ -14,6 +14,7 @@ use syncline_model::json::Object;
 use syncline_store::StoreError;
 
 use super::actor;
+use super::loan;
 use super::retry::retrying;
 use crate::arguments::Global;
 use crate::config::{Config, Loaded, Profile, Snapshot};
@@ -99,16 +100,18 @@ impl Context {
         ProgressLine::new(&self.output, Arc::clone(&self.interrupted))
     }
 
-    /// Opens the hub, waiting for another process as long as `--wait-lock` allows.
+    /// Opens the hub, or borrows it from the process that serves it. Keep it no longer than the work
+    /// takes. Waits for another process as long as `--wait-lock` allows.
     ///
     /// # Errors
     ///
-    /// [`Failure::Hub`] if the state is locked, damaged or too new.
+    /// - [`Failure::Hub`] if the state is locked, damaged or too new.
+    /// - [`Refusal::ServedByOtherVersion`].
     pub fn open_hub(&self, state: &Path, check_store: bool) -> Result<Hub, Failure> {
-        self.open_hub_by(state, check_store, Hub::open)
+        self.open_or(state, check_store, Hub::open, |options| loan::borrow(self, options))
     }
 
-    /// Opens the hub as [`Context::open_hub`] does, in another way.
+    /// Opens the hub for good, in some way: it is not borrowed.
     ///
     /// # Errors
     ///
@@ -119,6 +122,16 @@ impl Context {
         check_store: bool,
         open: impl Fn(&HubOptions) -> Result<T, HubError>,
     ) -> Result<T, Failure> {
+        self.open_or(state, check_store, open, |_| Ok(None))
+    }
+
+    fn open_or<T>(
+        &self,
+        state: &Path,
+        check_store: bool,
+        open: impl Fn(&HubOptions) -> Result<T, HubError>,
+        borrow: impl Fn(&HubOptions) -> Result<Option<T>, Failure>,
+    ) -> Result<T, Failure> {
         let started = Instant::now();
         let wait = Duration::from_millis(self.global.wait_lock.unwrap_or_default());
         let options = HubOptions { state_folder: state.to_owned(), check_store };
@@ -126,6 +139,9 @@ impl Context {
             let opened = retrying(self, || Ok(open(&options)?));
             let is_locked =
                 matches!(&opened, Err(Failure::Hub(HubError::Store(StoreError::Locked { .. }))));
+            if is_locked && let Some(borrowed) = borrow(&options)? {
+                return Ok(borrowed);
+            }
             if !is_locked || started.elapsed() >= wait || self.is_interrupted() {
                 return opened;
             }

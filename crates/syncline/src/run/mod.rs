@@ -5,6 +5,7 @@
 //! | options, configuration, who acts, the open hub | [`Context`] |
 //! | from arguments and configuration to a request | [`each_link`], [`prepare`], [`Prepared`], [`may_write`] |
 //! | the rules of an entity, for who looks at its conflicts | [`configured`] |
+//! | working through the process that serves the hub | `loan.rs` |
 //! | who may look at what is stored | [`reading`] |
 //! | another try after a passing failure | `retry.rs` |
 //! | telling somebody | [`notice`], `post.rs`, `secret.rs` |
@@ -14,6 +15,7 @@
 mod actor;
 mod context;
 mod interrupt;
+mod loan;
 pub mod notice;
 mod only;
 pub mod plan_file;

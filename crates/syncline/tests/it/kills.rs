@@ -16,7 +16,7 @@ use crate::desk::Desk;
 const RANDOM_KILLS: u32 = 200;
 
 /// More syncs to disk than a run makes; the sweep ends at the first run that is not killed.
-const SYNCS_MAX: u32 = 200;
+pub(crate) const SYNCS_MAX: u32 = 200;
 
 const CONFIGURATION: &str = r#"
 [domains.personal]
@@ -37,7 +37,7 @@ fn tasks(desk: &Desk, domain: &str, records: &[Value]) {
 }
 
 /// Adds to the minutes of the first task, gives the second a title, and adds a third.
-fn edit(desk: &Desk, domain: &str, by: u64, name: &str) {
+pub(crate) fn edit(desk: &Desk, domain: &str, by: u64, name: &str) {
     let mut records: Vec<Value> = desk.read_entity(domain, "tasks").into_values().collect();
     let minutes = records[0]["minutes"].as_u64().unwrap();
     records[0]["minutes"] = json!(minutes + by);
@@ -47,7 +47,7 @@ fn edit(desk: &Desk, domain: &str, by: u64, name: &str) {
 }
 
 /// Returns a desk whose two sides have met once, in a folder with the configuration.
-fn prepared() -> Desk {
+pub(crate) fn prepared() -> Desk {
     let desk = Desk::new();
     desk.put("syncline.toml", CONFIGURATION.as_bytes());
     let both = [json!({ "id": "t1", "minutes": 0 }), json!({ "id": "t2", "minutes": 0 })];
@@ -58,7 +58,7 @@ fn prepared() -> Desk {
 }
 
 #[track_caller]
-fn assert_whole(desk: &Desk, minutes: u64, names: &[(&str, String)], context: &str) {
+pub(crate) fn assert_whole(desk: &Desk, minutes: u64, names: &[(&str, String)], context: &str) {
     let personal = desk.read_entity("personal", "tasks");
     assert_eq!(personal, desk.read_entity("business", "tasks"), "{context}");
     assert_eq!(personal["t1"]["minutes"], json!(minutes), "{context}");
@@ -100,7 +100,7 @@ fn a_kill_at_every_sync_to_disk_loses_nothing_and_needs_no_help() {
     assert!((5..SYNCS_MAX).contains(&killed), "{killed} kills: the sweep saw the whole run");
 }
 
-fn assert_no_leftovers(folder: &Path) {
+pub(crate) fn assert_no_leftovers(folder: &Path) {
     for entry in fs::read_dir(folder).unwrap() {
         let name = entry.unwrap().file_name();
         assert_eq!(name.to_string_lossy(), "tasks.json", "in {}", folder.display());

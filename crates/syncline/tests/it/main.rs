@@ -20,6 +20,8 @@
 //! | killed at every sync to disk | `kills.rs` |
 //! | configurations of the user, by name | `profiles.rs` |
 //! | a hub that is served | `serve.rs` |
+//! | commands on its state meanwhile | `borrowed.rs` |
+//! | one server after the other | `rolling.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -28,6 +30,7 @@
 mod approval;
 mod audit;
 mod backup;
+mod borrowed;
 mod conflicts;
 mod copies;
 mod custom;
@@ -49,6 +52,7 @@ mod profiles;
 mod proofs;
 mod receiver;
 mod refusals;
+mod rolling;
 mod safety;
 mod serve;
 mod serve_folders;

@@ -21,15 +21,24 @@ const PATIENCE: Duration = Duration::from_secs(60);
 pub(crate) struct Serving {
     child: Child,
     pub(crate) address: String,
-    token: String,
+    pub(crate) token: String,
 }
 
 impl Serving {
     pub(crate) fn start(desk: &Desk, more: &[&str]) -> Self {
-        let words = [&["serve", "--jsonl", "--listen", "127.0.0.1:0"], more].concat();
+        Self::once_ready(desk, Self::spawn(desk, "127.0.0.1:0", more))
+    }
+
+    /// Starts the program, which may have to wait until it serves.
+    pub(crate) fn spawn(desk: &Desk, listen: &str, more: &[&str]) -> Child {
+        let words = [&["serve", "--jsonl", "--listen", listen], more].concat();
         let mut command = desk.command(&words);
         let kept = |name| std::fs::File::create(desk.path(name)).unwrap();
-        let mut child = command.stdout(kept(OUT)).stderr(kept(ERRORS)).spawn().unwrap();
+        command.stdout(kept(OUT)).stderr(kept(ERRORS)).spawn().unwrap()
+    }
+
+    /// Waits until a program serves.
+    pub(crate) fn once_ready(desk: &Desk, mut child: Child) -> Self {
         let begun = Instant::now();
         let line = loop {
             let out = String::from_utf8(desk.bytes(OUT)).unwrap();
@@ -71,7 +80,13 @@ impl Drop for Serving {
 }
 
 /// Asks and returns status and body; nothing if no whole answer came.
-fn ask(address: &str, token: &str, method: &str, path: &str, body: &Value) -> Option<(u16, Value)> {
+pub(crate) fn ask(
+    address: &str,
+    token: &str,
+    method: &str,
+    path: &str,
+    body: &Value,
+) -> Option<(u16, Value)> {
     let mut socket = TcpStream::connect(address).ok()?;
     socket.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
     let body = body.to_string();
@@ -96,7 +111,7 @@ fn the_first_start_needs_no_configuration_and_a_second_one_goes_on() {
     let path = "/v1/entities/tasks/records/t1";
     let (status, made) = serving.ask("PUT", path, &json!({ "title": "Call" })).unwrap();
     assert_eq!((status, &made["record"]["title"]), (201, &json!("Call")));
-    desk.run("log").exits(7).says("a hub is served here").says(&serving.address);
+    desk.run("log").exits(0);
     serving.signal(Signal::TERM);
     assert_eq!(serving.ends(), 0);
     desk.run("log").exits(0);

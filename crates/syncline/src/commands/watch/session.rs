@@ -6,7 +6,8 @@ use crate::config::Snapshot;
 use crate::failure::Failure;
 use crate::run::notice::Receivers;
 use crate::run::{Context, Supervisor};
-use syncline_hub::Writer;
+use syncline_engine::operate::Entities;
+use syncline_hub::{Hub, Writer};
 
 /// A watch under one configuration, and the hub that it holds open.
 pub(super) struct Session {
@@ -22,7 +23,8 @@ impl Session {
         configuration: Snapshot,
     ) -> Result<Self, Failure> {
         let prospect = Prospect::of(context, context.load()?.config, watch, configuration)?;
-        let writer = context.start_writer(prospect.state())?;
+        let hub = context.open_hub_by(prospect.state(), false, Hub::open)?;
+        let writer = Writer::start(hub, Entities::default())?;
         let scope = Scope::begin(context, prospect, watch)?;
         Ok(Self { scope, writer })
     }
