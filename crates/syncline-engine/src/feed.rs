@@ -216,21 +216,19 @@ impl Touched {
         was_there && (self.is_latest(record, reaches_end) || is_planted(Fault::FieldsOfOldStretch))
     }
 
-    /// Returns what the record was before the first change that is known, and after each of them; to
-    /// whom nothing of its own is shown.
+    /// Calls back with what the record is now, and with what it was before each change, the latest first;
+    /// to whom nothing of its own is shown. Only one image is held at a time.
     ///
     /// Only where images are kept, and all changes from the first up to now are known.
     ///
     /// - `now`: what is shown of it now; `None` if it is not there.
-    pub fn images(&self, now: Option<&Fields>) -> Vec<Option<Fields>> {
-        let mut images = vec![now.cloned()];
+    pub fn for_each_image(&self, now: Option<&Fields>, mut look: impl FnMut(Option<&Fields>)) {
+        look(now);
+        let mut image = now.cloned();
         for change in self.changes.iter().rev() {
-            let after = images.last().and_then(Option::as_ref);
-            let before = without(after.cloned(), change.before.as_ref(), change.after.as_ref());
-            images.push(before);
+            image = without(image, change.before.as_ref(), change.after.as_ref());
+            look(image.as_ref());
         }
-        images.reverse();
-        images
     }
 
     /// Returns what a reader is told who is not told everything.
@@ -239,21 +237,44 @@ impl Touched {
     ///
     /// - `now`: what is shown of it now to whom nothing of its own is shown.
     pub fn glimpse<'s>(&self, sight: &'s Sight, now: Option<&Fields>) -> Glimpse<'s> {
-        let images = self.images(now);
-        let look = |image: &Option<Fields>| {
-            image.as_ref().and_then(|fields| sight.look(&self.entity, fields))
-        };
-        let mut lenses: Vec<Option<Lens<'s>>> = images.iter().map(look).collect();
-        let Some(lens) = lenses.pop().flatten() else {
-            return self.gone(&lenses, &images);
-        };
-        let is_same = |known: &Option<Lens<'s>>| known.as_ref() == Some(&lens);
-        if !lenses.iter().all(is_same) {
-            return match is_planted(Fault::MoveInAsFields) {
-                true => Glimpse::Fields { lens, by: None },
-                false => Glimpse::Whole { lens },
+        let look = |image: Option<&Fields>| image.and_then(|some| sight.look(&self.entity, some));
+        let lens_now = look(now);
+        let mut image = now.cloned();
+        for change in self.changes.iter().rev() {
+            let is_there_after = image.is_some();
+            image = without(image, change.before.as_ref(), change.after.as_ref());
+            let lens = look(image.as_ref());
+            if lens == lens_now {
+                continue;
+            }
+            return match lens_now {
+                Some(lens) if is_planted(Fault::MoveInAsFields) => {
+                    Glimpse::Fields { lens, by: None }
+                }
+                Some(lens) => Glimpse::Whole { lens },
+                None => Self::gone(change.position, is_there_after),
             };
         }
+        match lens_now {
+            Some(lens) => self.seen_throughout(lens),
+            None if is_planted(Fault::UnseenToldGone) => {
+                Glimpse::Gone { how: Gone::Unscoped, position: self.last }
+            }
+            None => Glimpse::Nothing,
+        }
+    }
+
+    /// Returns what is told of a record that went out of sight by a change.
+    fn gone(position: Position, is_there_after: bool) -> Glimpse<'static> {
+        match is_there_after {
+            _ if is_planted(Fault::MoveOutNotTold) => Glimpse::Nothing,
+            true => Glimpse::Gone { how: Gone::Unscoped, position },
+            false => Glimpse::Gone { how: Gone::Deleted, position },
+        }
+    }
+
+    /// Returns what is told of a record of which the same was in sight all the while.
+    fn seen_throughout<'s>(&self, lens: Lens<'s>) -> Glimpse<'s> {
         if lens.is_all() {
             return Glimpse::Fields { lens, by: self.by.clone() };
         }
@@ -267,27 +288,6 @@ impl Touched {
             .clone()
             .filter(|by| self.changes.iter().all(|change| is_open(change) && change.by == *by));
         Glimpse::Fields { lens, by }
-    }
-
-    /// Returns what is told of a record that is not in sight now.
-    ///
-    /// - `lenses`: of the images before now.
-    fn gone(&self, lenses: &[Option<Lens<'_>>], images: &[Option<Fields>]) -> Glimpse<'static> {
-        let Some(latest) = lenses.iter().rposition(Option::is_some) else {
-            return match is_planted(Fault::UnseenToldGone) {
-                true => Glimpse::Gone { how: Gone::Unscoped, position: self.last },
-                false => Glimpse::Nothing,
-            };
-        };
-        if is_planted(Fault::MoveOutNotTold) {
-            return Glimpse::Nothing;
-        }
-        let how = match images.get(latest + 1) {
-            Some(None) => Gone::Deleted,
-            _ => Gone::Unscoped,
-        };
-        let position = self.changes.get(latest).map_or(self.last, |change| change.position);
-        Glimpse::Gone { how, position }
     }
 
     /// Returns the whole record, or that it is gone.

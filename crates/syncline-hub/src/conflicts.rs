@@ -195,6 +195,7 @@ impl Hub {
         rows: Vec<ConflictRow>,
         choice: &Choice,
         actor: &Actor,
+        sight: &Sight,
         rules: impl Fn(&EntityName) -> Option<EntityRules>,
     ) -> Result<Vec<ConflictRow>, HubError> {
         let at_ms = self.environment.now_ms();
@@ -202,12 +203,10 @@ impl Hub {
             let rules = rules(&row.entity).unwrap_or_default();
             self.judge_approval(row, actor, &rules)?;
             let key = Key::Record { entity: row.entity.clone(), id: row.id.clone() };
-            foreseen(row, choice, self.store.get(&key)?.as_deref(), &rules, at_ms)?;
+            foreseen(row, choice, self.store.get(&key)?.as_deref(), &rules, sight, at_ms)?;
         }
-        // Only who sees and writes everything decides several at once.
-        let everything = Sight::everything(&[]);
         let decided = rows.into_iter();
-        decided.map(|row| self.resolve_row(row, choice, actor, &everything, &rules)).collect()
+        decided.map(|row| self.resolve_row(row, choice, actor, sight, &rules)).collect()
     }
 
     /// Puts an open conflict aside: it stays open, and says who will look at it later.
@@ -386,16 +385,18 @@ pub(crate) fn skipped_key(conflict: &str) -> Result<Key, HubError> {
     Ok(Key::Meta(name.map_err(|_| HubError::Row { table: "conflicts" })?))
 }
 
-/// Returns what a record would show if a conflict were decided so; `None` if it would be gone.
+/// Returns what a record would show if somebody who may see and write no more than this decided a
+/// conflict so; `None` if it would be gone.
 ///
 /// # Errors
 ///
-/// As [`Hub::resolve`].
+/// As [`Hub::resolve`], and [`HubError::Denied`] if this one may not.
 pub(crate) fn foreseen(
     row: &ConflictRow,
     choice: &Choice,
     record: Option<&[u8]>,
     rules: &EntityRules,
+    sight: &Sight,
     at_ms: u64,
 ) -> Result<Option<Fields>, HubError> {
     let name = row.conflict_id();
@@ -404,14 +405,18 @@ pub(crate) fn foreseen(
     let decision = decide(row, choice).map_err(unfit)?;
     let damaged = |source| HubError::Damaged { table: "records", source };
     let mut record = decode_record(record.ok_or_else(stale)?).map_err(damaged)?;
+    let before = visible(&record, rules, None);
     // The stamp goes no further than this, so any clock and site will do.
     let (mut clock, floor) = (Clock::new(at_ms, 0), Version::new());
     let mut site =
         Site { id: SiteId(0), clock: &mut clock, now_ms: at_ms, floor: &floor, lost: &[] };
     let writer = Writer::new("preview").expect("invariant: a word is the name of a writer");
     let (path, stamps) = (&row.conflict.path, &row.conflict.stamps);
+    let deletes = matches!(decision, Decision::Delete);
     settle(&mut record, path, stamps, decision, &writer, &mut site).map_err(|_| stale())?;
-    Ok(visible(&record, rules, None))
+    let after = visible(&record, rules, None);
+    judge_decision(sight, row, deletes, (&before, &after))?;
+    Ok(after)
 }
 
 /// Returns the choices that a conflict offers: each writer's value, all of them together where that

@@ -60,10 +60,13 @@ fn is_body_uncontested(body: &Body) -> bool {
 /// `viewer` matters only for fields under review: while a conflict is open, every writer goes on
 /// seeing the value that it wrote itself. Under approval all see the same.
 pub fn visible(record: &Record, rules: &EntityRules, viewer: Option<&Writer>) -> Option<Fields> {
-    if !is_visible(record, rules.deletion) {
-        return None;
-    }
-    Some(Viewer { rules, viewer }.body(&record.body, &Path::root()))
+    is_visible(record, rules.deletion).then(|| kept(record, rules, viewer))
+}
+
+/// Returns what a viewer would see of a record if it existed: of one that was deleted, what a write that
+/// brings it back brings along.
+pub fn kept(record: &Record, rules: &EntityRules, viewer: Option<&Writer>) -> Fields {
+    Viewer { rules, viewer }.body(&record.body, &Path::root())
 }
 
 /// Returns what is shown of a register; `None` if it is empty.

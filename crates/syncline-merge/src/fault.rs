@@ -108,6 +108,12 @@ pub enum Fault {
     HiddenTold,
     /// A token says that a field was seen which its holder does not see.
     HiddenClaimed,
+    /// The token of a deletion says what is kept of the record.
+    DeletedClaimed,
+    /// Who had seen nothing of a deleted record brings it back by writing to it.
+    DeletedBroughtBack,
+    /// A reader is told the values of conflicts that were decided before the record came into its sight.
+    PastConflictsTold,
     /// A reader who is not told everything is told of changes up to now only, of a stretch that ends before.
     LaterNotRead,
     /// The cursor of a page that is full stands behind what was left out of it.

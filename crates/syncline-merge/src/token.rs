@@ -87,8 +87,16 @@ impl Token {
     ) -> Self {
         let mut token = Self::of(record, rules, viewer, &[]);
         if token.invisible {
-            // Nothing is shown of it to anybody.
-            return token;
+            if is_planted(Fault::DeletedClaimed) {
+                return token;
+            }
+            // Nothing is shown of it to anybody, and what is kept of it has names and amounts.
+            let is_even = token.exceptions.is_empty();
+            let exceptions = match is_even {
+                true => BTreeMap::new(),
+                false => BTreeMap::from([(Path::root(), Version::new())]),
+            };
+            return Self { version: token.version, exceptions, invisible: true, ..Self::default() };
         }
         let shown: BTreeSet<&Path> = record.body.paths().filter(|path| is_shown(path)).collect();
         let is_within = |path: &Path| shown.iter().any(|above| above.is_prefix_of(path));

@@ -43,6 +43,14 @@ impl Asked {
         self.caller.as_ref().ok_or_else(|| Refusal::TokenMissing.into())
     }
 
+    /// Refuses whose token has ended since the request was let in, for requests that wait.
+    pub(crate) fn is_still_permitted(&self) -> Result<(), Problem> {
+        match self.desk.tokens.is_still_good(&self.caller()?.token) {
+            true => Ok(()),
+            false => Err(Refusal::TokenInvalid.into()),
+        }
+    }
+
     /// Returns who looks: while a conflict waits, each writer is shown its own value.
     pub(crate) fn viewer(&self) -> Result<Writer, Problem> {
         let token = &self.caller()?.token;

@@ -247,8 +247,10 @@ impl<'a> Group<'a> {
         let writer = Writer::from(&operation.id.client);
         let record = loaded.record.as_ref();
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
-        let judge = Judge::new(sight, &key.0, &operation.effect);
+        let mut judge = Judge::new(sight, &key.0, &operation.effect);
         judge.before(before.as_deref())?;
+        let deleted = record.filter(|_| before.is_none());
+        let context = judge.upon_deleted(context, deleted, rules, &writer)?;
         let seen = Seen::by(sight, &key.0, before.as_deref());
         let has_seen_all =
             record.is_none_or(|record| has_seen(&context, record, rules, &writer, &seen));
@@ -275,7 +277,7 @@ impl<'a> Group<'a> {
         let after = shown_to_all(Some(&record), rules);
         judge.after(before.as_deref(), after.as_deref(), &operation.effect)?;
         if bytes.len() > STATE_BYTES_MAX {
-            return Err(Rejection::TooLarge { bytes: bytes.len() });
+            return Err(Rejection::TooLarge);
         }
         let writer = &operation.writer;
         self.log(key, writer, stamp, (before.as_deref(), after.as_deref()))?;

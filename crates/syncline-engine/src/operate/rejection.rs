@@ -54,12 +54,9 @@ pub enum Rejection {
         /// The operation that was refused.
         counter: u64,
     },
-    /// The record would grow beyond its bound.
-    #[error("the record would have {bytes} bytes; at most {STATE_BYTES_MAX} are accepted")]
-    TooLarge {
-        /// Length of its state with the operation, in bytes.
-        bytes: usize,
-    },
+    /// The record would grow beyond its bound. By how much tells of fields that may not be in sight.
+    #[error("the record would have more than {STATE_BYTES_MAX} bytes")]
+    TooLarge,
     /// What the hub holds of the record cannot be read.
     #[error("what the hub holds of the record is damaged")]
     Damaged,
@@ -78,7 +75,7 @@ impl Rejection {
             Self::Denied(denied) => denied.code(),
             Self::Waits { .. } => "OPERATION_WAITS",
             Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
-            Self::TooLarge { .. } => "RECORD_TOO_LARGE",
+            Self::TooLarge => "RECORD_TOO_LARGE",
             Self::Damaged => "RECORD_DAMAGED",
         }
     }
@@ -94,7 +91,7 @@ impl Rejection {
             | Self::EntityUnknown
             | Self::Denied(_)
             | Self::AfterRefused { .. }
-            | Self::TooLarge { .. } => Advice::GiveUp,
+            | Self::TooLarge => Advice::GiveUp,
         }
     }
 

@@ -4,11 +4,12 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use syncline_merge::conflict::conflicts;
-use syncline_merge::display::Fields;
+use syncline_merge::display::{Fields, kept};
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
-use syncline_merge::token::Token;
+use syncline_merge::token::{Context, Token};
 use syncline_model::id::{EntityName, Writer};
 use syncline_model::path::Path;
 use syncline_policy::view::{Lens, Sight, Write, WriteDenied};
@@ -24,6 +25,8 @@ pub(super) struct Judge<'a> {
     entity: &'a EntityName,
     deletes: bool,
     paths: Vec<Path>,
+    /// What a write to a deleted record may bring back.
+    buried: Option<Fields>,
 }
 
 impl<'a> Judge<'a> {
@@ -34,13 +37,38 @@ impl<'a> Judge<'a> {
         };
         let is_judged = !sight.permit().allows_everything();
         let paths = fields.iter().filter(|_| is_judged).map(FieldOperation::path).cloned();
-        Self { sight, entity, deletes, paths: paths.collect() }
+        Self { sight, entity, deletes, paths: paths.collect(), buried: None }
     }
 
     /// Judges before anything is looked at but what is shown of the record: what the merge says of it
     /// is for those who may write it.
     pub(super) fn before(&self, before: Option<&Fields>) -> Result<(), WriteDenied> {
         self.sight.permit().judge_before(self.write(before, (None, None), &self.paths))
+    }
+
+    /// Returns what a client had seen that may come upon a deleted record.
+    ///
+    /// To who does not see everything a record that is gone is like one that never was. One that had seen
+    /// nothing of its life, or its end, begins a new life: what was there before is not for it to bring
+    /// back. One that had seen some of it must be allowed to write all that may come back.
+    pub(super) fn upon_deleted(
+        &mut self,
+        context: Context,
+        deleted: Option<&Record>,
+        rules: &EntityRules,
+        writer: &Writer,
+    ) -> Result<Context, WriteDenied> {
+        let Some(record) = deleted.filter(|_| !self.sight.is_everything()) else {
+            return Ok(context);
+        };
+        let has_seen_nothing = context.is_blind() && context.own.is_empty();
+        if (context.creates || has_seen_nothing) && !is_planted(Fault::DeletedBroughtBack) {
+            let base = Some(Token::of(record, rules, Some(writer), &[]));
+            return Ok(Context { base, creates: true, ..context });
+        }
+        self.buried = Some(kept(record, rules, None));
+        self.before(self.buried.as_ref())?;
+        Ok(context)
     }
 
     /// Judges by the record before and after, every field that is another one then, and what the
@@ -54,6 +82,18 @@ impl<'a> Judge<'a> {
         if self.sight.permit().allows_everything() {
             return Ok(());
         }
+        for before in [before].into_iter().chain(self.buried.iter().map(Some)) {
+            self.between(before, after, effect)?;
+        }
+        Ok(())
+    }
+
+    fn between(
+        &self,
+        before: Option<&Fields>,
+        after: Option<&Fields>,
+        effect: &Effect,
+    ) -> Result<(), WriteDenied> {
         let mut paths: BTreeSet<Path> = self.paths.iter().cloned().collect();
         if !self.deletes {
             let nothing = Fields::new();
@@ -127,7 +167,7 @@ impl<'s> Seen<'s> {
     /// Returns what was seen of the record by that.
     pub(super) fn token(&self, record: &Record, rules: &EntityRules, writer: &Writer) -> Token {
         match self {
-            Self::NotThere => Token::of(record, rules, Some(writer), &[]),
+            Self::NotThere => seen::token(record, rules, writer, &Lens::NONE),
             Self::Nothing => Token::default(),
             Self::Through(lens) => seen::token(record, rules, writer, lens),
         }

@@ -1,14 +1,17 @@
 //! Tests of what the hub's own tests cannot see: the order of answers and the rows of one group.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use syncline_merge::fault::{Fault, with_fault};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::rules::EntityRules;
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, RunId, SiteId};
-use syncline_model::json::Leaf;
+use syncline_model::json::{Leaf, Object};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
+use syncline_policy::view::{AccessRule, Filter, Permit, Sight};
 
 use super::{Answer, ClientOperation, Decided, Entities, Group, GroupFacts, Rows};
 use crate::conflicts::ConflictRow;
@@ -30,6 +33,15 @@ fn operation(client: &str, counter: u64, record: &str, value: &str) -> ClientOpe
     }
 }
 
+fn tasks_only() -> Entities {
+    let tasks = EntityName::new("tasks").unwrap();
+    Entities::only(BTreeMap::from([(tasks, EntityRules::default())]))
+}
+
+fn run() -> RunFacts {
+    RunFacts { id: RunId::new("run-1").unwrap(), at_ms: 1_000, secret: [9; 32] }
+}
+
 fn decide(rows: Rows, operations: Vec<ClientOperation>) -> (Vec<Answer>, Decided) {
     decide_at(Clock::default(), Position(0), rows, operations)
 }
@@ -40,13 +52,10 @@ fn decide_at(
     rows: Rows,
     operations: Vec<ClientOperation>,
 ) -> (Vec<Answer>, Decided) {
-    let tasks = EntityName::new("tasks").unwrap();
-    let entities = Entities::only(BTreeMap::from([(tasks, EntityRules::default())]));
+    let entities = tasks_only();
     let floor = Version::new();
     let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
-    let run = RunFacts { id: RunId::new("run-1").unwrap(), at_ms: 1_000, secret: [9; 32] };
-    let transaction = Transaction::new(run, position);
-    let mut group = Group::new(facts, clock, rows, transaction);
+    let mut group = Group::new(facts, clock, rows, Transaction::new(run(), position));
     let operations = operations.into_iter();
     let answers = operations.map(|operation| group.handle_operation(operation));
     let answers = answers.collect();
@@ -141,4 +150,53 @@ fn a_field_that_is_unset_takes_what_its_writer_saw_below_it_along() {
     let left = applied.after.iter().flat_map(|fields| fields.iter());
     let left: Vec<&str> = left.map(|(path, _)| path.as_str()).collect();
     assert_eq!(left, ["/a/unseen", "/ab"]);
+}
+
+/// Who does not see everything, and never saw a record, writes to it after it was deleted.
+#[test]
+fn a_deleted_record_is_brought_back_by_nobody_who_had_not_seen_it() {
+    let filter = |text| Some(Filter::compile(text).unwrap());
+    let rule = AccessRule {
+        roles: vec!["client".into()],
+        entities: None,
+        read: filter("record.title == 'open'"),
+        read_fields: None,
+        write: filter("true"),
+        write_fields: None,
+        create: true,
+        delete: true,
+    };
+    let permit = Permit::bind(&[rule], "client", &Object::new());
+    let sight = Sight::of_entities(Arc::new(permit), &[]);
+    let set = |path, value| FieldOperation::Set {
+        path: Path::parse(path).unwrap(),
+        value: Leaf::string(value),
+    };
+    let write = |client, counter, record, fields| ClientOperation {
+        effect: Effect::Write(fields),
+        edited: Clock(counter << 16),
+        ..operation(client, counter, record, "")
+    };
+    let shown = || {
+        let (entities, floor) = (tasks_only(), Version::new());
+        let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
+        let transaction = Transaction::new(run(), Position(0));
+        let mut group = Group::new(facts, Clock::default(), Rows::new(), transaction);
+        let hidden = vec![set("/title", "hidden"), set("/pay", "secret")];
+        group.handle_operation(write("a", 1, "deleted", hidden));
+        let delete = ClientOperation { effect: Effect::Delete, ..operation("a", 2, "deleted", "") };
+        group.handle_operation(delete);
+        ["deleted", "never"].map(|id| {
+            let counter = if id == "deleted" { 3 } else { 4 };
+            let operation = write("b", counter, id, vec![set("/title", "open")]);
+            match group.handle_operation_for(&sight, operation) {
+                Answer::Applied(applied) => (applied.after.clone(), applied.had_seen_all),
+                other => panic!("{other:?}"),
+            }
+        })
+    };
+    let [deleted, never] = shown();
+    assert_eq!(deleted, never);
+    let [deleted, never] = with_fault(Fault::DeletedBroughtBack, shown);
+    assert_ne!(deleted, never, "nobody would notice");
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::seen;
 use syncline_merge::codec::decode_record;
+use syncline_merge::conflict::Conflict;
+use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::EntityName;
 use syncline_policy::view::Sight;
 use syncline_store::Read;
@@ -187,8 +189,18 @@ impl Served {
             })
         };
         let shown = found.into_iter().zip(records).filter(is_shown);
-        Ok(shown.map(|(row, _)| row).collect())
+        Ok(shown.map(|(row, _)| told(row)).collect())
     }
+}
+
+/// Returns what somebody is told of a conflict who does not see everything. The values of one that waits
+/// are those of the record now; those of the past may be from before it came into sight.
+fn told(row: ConflictRow) -> ConflictRow {
+    if row.status == Status::Open || is_planted(Fault::PastConflictsTold) {
+        return row;
+    }
+    let conflict = Conflict { sides: Vec::new(), shown: None, ..row.conflict };
+    ConflictRow { conflict, base: None, decision: None, ..row }
 }
 
 /// Returns the row that says that a conflict waits, of the row that says what it is.

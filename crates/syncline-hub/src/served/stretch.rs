@@ -166,9 +166,9 @@ impl<'a> LogStretch<'a> {
             let Some(loaded) = self.loaded.get(&place).filter(|_| self.keeps_images) else {
                 continue;
             };
-            for image in touched.images(loaded.to_all.as_ref()).iter().flatten() {
-                found.extend(index.concerned(&touched.entity, Some(image), None));
-            }
+            touched.for_each_image(loaded.to_all.as_ref(), |image| {
+                found.extend(index.concerned(&touched.entity, image.map(Vec::as_slice), None));
+            });
         }
         found
     }
@@ -374,7 +374,7 @@ impl Teller<'_> {
         match self.touched.glimpse(sight, now) {
             Glimpse::Nothing => None,
             Glimpse::Gone { how, position } => {
-                Some((Lens::ALL, Told { content: Content::Gone(how), position, by: None }))
+                Some((Lens::NONE, Told { content: Content::Gone(how), position, by: None }))
             }
             Glimpse::Whole { lens } => {
                 let told = Told { by: None, ..self.whole(&lens) };

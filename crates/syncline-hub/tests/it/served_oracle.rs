@@ -292,16 +292,16 @@ impl Play {
             if seen.is_none_or(|seen| *seen < known) {
                 return Err(format!("{:?} is told of {key:?}, which it never saw", reader.id));
             }
-            let (mut paths, mut is_there) = (Vec::new(), true);
+            let mut paths = Vec::new();
             match &change.content {
                 Content::Record(fields) => paths.extend(fields.iter().map(|(path, _)| path)),
                 Content::Fields { set, unset, text } => {
                     paths.extend(set.iter().map(|(path, _)| path).chain(unset));
                     assert!(text.is_empty());
                 }
-                Content::Gone(_) => is_there = false,
+                Content::Gone(_) => {}
             }
-            self.check_told(client, &key, &paths, &change.seen.version, is_there)?;
+            self.check_told(client, &key, &paths, &change.seen.version)?;
         }
         Ok(())
     }
@@ -330,8 +330,7 @@ impl Play {
             }
         }
         let Some(seen) = &outcome.seen else { return Ok(()) };
-        let is_there = expected(reader, &self.served()).contains_key(&key);
-        self.check_told(client, &key, &paths, &seen.version, is_there)
+        self.check_told(client, &key, &paths, &seen.version)
     }
 
     /// Checks that fields are ones that a client sees, and that a token names no others.
@@ -341,14 +340,13 @@ impl Play {
         key: &RecordKey,
         paths: &[&Path],
         token: &TokenText,
-        is_there: bool,
     ) -> Result<(), String> {
         let (reader, served) = (&self.clients[client], self.served());
         let Some(sight) = &reader.sight else { return Ok(()) };
         let nobody = Writer::new("nobody in particular").unwrap();
         let now = served.record(&key.0, &key.1, &nobody).unwrap();
-        let Some(fields) = now.and_then(|now| now.fields) else { return Ok(()) };
-        let lens = sight.look(&key.0, &fields);
+        let fields = now.and_then(|now| now.fields);
+        let lens = fields.as_ref().and_then(|fields| sight.look(&key.0, fields));
         let shows = |path: &Path| lens.as_ref().is_some_and(|lens| lens.shows(path));
         if let Some(path) = paths.iter().find(|path| !shows(path)) {
             return Err(format!("{:?} is told {path:?} of {key:?}", reader.id));
@@ -360,8 +358,8 @@ impl Play {
             token.windows(bytes.len()).any(|part| part == bytes)
         };
         match hidden.iter().filter(|path| !shows(&pointer(path))).find(names) {
-            Some(path) if is_there => Err(format!("the token of {key:?} names {path}")),
-            _ => Ok(()),
+            Some(path) => Err(format!("the token of {key:?} names {path}")),
+            None => Ok(()),
         }
     }
 
@@ -593,6 +591,7 @@ fn whatever_tells_too_much_or_too_little_of_what_is_in_sight_is_found() {
         Fault::HiddenUnset,
         Fault::HiddenTold,
         Fault::HiddenClaimed,
+        Fault::DeletedClaimed,
         Fault::LaterNotRead,
     ];
     for fault in faults {
@@ -627,6 +626,40 @@ fn a_reader_far_behind_is_told_of_what_it_saw_and_of_nothing_else() {
     assert_eq!(told(left), [Content::Gone(Gone::Unscoped)]);
     assert_eq!(told(never), []);
     assert_eq!(with_fault(Fault::LaterNotRead, || told(left)), [], "nobody would tell it");
+}
+
+/// What one sees is decided by a field: a record that was never in sight, and is deleted, is like one
+/// that never was to who writes to it without having seen it.
+#[test]
+fn a_deleted_record_comes_back_to_nobody_who_had_not_seen_it() {
+    let task = |id: &str| (EntityName::new("tasks").unwrap(), RecordId::new(id).unwrap());
+    let set = |path: &str, value: &str| FieldOperation::Set {
+        path: pointer(path),
+        value: Leaf::string(value),
+    };
+    let written = |effect: &Effect| {
+        let served = Home::Memory(MemoryDisk::new()).open();
+        let (mut owner, mut other) = (Client::new("anna"), limited_clients().swap_remove(0));
+        let hidden = vec![set("/title", "hidden"), set("/most", "secret")];
+        for (at, effect) in [Effect::Write(hidden), Effect::Delete].into_iter().enumerate() {
+            owner.make(&task("deleted"), effect, false, 1_700_000_000_000 + at as u64);
+            let answer = owner.send(&served, 1);
+            owner.take_answer(&served, answer);
+        }
+        let answers = ["deleted", "never"].map(|id| {
+            other.make(&task(id), effect.clone(), true, 1_700_000_000_100);
+            let outcome = other.send(&served, 1).outcomes.remove(0);
+            other.queue.clear();
+            let now = served.record(&task(id).0, &task(id).1, &owner.writer()).unwrap();
+            (outcome.status, outcome.shown, outcome.conflicts, now.and_then(|now| now.fields))
+        });
+        answers
+    };
+    let write = Effect::Write(vec![set("/title", "a")]);
+    for effect in [&write, &Effect::Delete] {
+        let [deleted, never] = written(effect);
+        assert_eq!(deleted, never, "{effect:?}");
+    }
 }
 
 fn assert_found(fault: Fault, is_limited: bool) {

@@ -235,6 +235,9 @@ impl<'s> Lens<'s> {
     /// All fields.
     pub const ALL: Self = Self { parts: [None, None] };
 
+    /// No field.
+    pub const NONE: Self = Self { parts: [Some(Vec::new()), None] };
+
     pub(super) fn of(patterns: Vec<&'s Pattern>) -> Self {
         Self { parts: [Some(patterns), None] }
     }

@@ -19,7 +19,8 @@ use crate::problem::{Problem, Refusal};
 /// Shows what the record would be after each decision that a conflict offers.
 pub(super) async fn offers(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
-    let read = asked.state.blocking(move || served.offers(&id, now_ms()));
+    let sight = asked.sight();
+    let read = asked.state.blocking(move || served.offers(&sight, &id, now_ms()));
     let (row, offers) = read.await??;
     let offers = offers.into_iter().map(|offer| {
         object([("choice", said(&offer.choice).into()), ("record", shown(offer.record))])
@@ -34,9 +35,10 @@ pub(super) async fn foresee(mut asked: Asked) -> Answer {
     let choice = choice(&asked.object().await?)?;
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     let (told, choice) = (said(&choice), choice);
+    let sight = asked.sight();
     let read = move || {
-        let row = served.conflict(&id)?;
-        served.foresee(&row, &choice, now_ms())
+        let row = served.conflict_for(&sight, &id)?;
+        served.foresee(&sight, &row, &choice, now_ms())
     };
     let record = asked.state.blocking(read).await??;
     json(StatusCode::OK, &object([("choice", told.into()), ("record", shown(record))]))
@@ -45,7 +47,8 @@ pub(super) async fn foresee(mut asked: Asked) -> Answer {
 /// Lists the open conflicts that are about the same.
 pub(super) async fn alike(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
-    let rows = asked.state.blocking(move || served.alike(&id)).await??;
+    let sight = asked.sight();
+    let rows = asked.state.blocking(move || served.alike(&sight, &id)).await??;
     listed(described(&asked, rows).await?)
 }
 
@@ -53,7 +56,8 @@ pub(super) async fn alike(asked: Asked) -> Answer {
 pub(super) async fn skip(asked: Asked) -> Answer {
     let (served, id, actor) =
         (asked.desk.served.clone(), asked.param("conflict").to_owned(), actor(&asked)?);
-    let row = asked.state.blocking(move || served.skip(&id, actor)).await??;
+    let sight = asked.sight();
+    let row = asked.state.blocking(move || served.skip(&sight, &id, actor)).await??;
     let mut described = described(&asked, vec![row]).await?;
     let document = described.pop().ok_or(Refusal::ServerFault)?;
     json(StatusCode::OK, &document.into())
@@ -69,14 +73,17 @@ pub(super) async fn together(mut asked: Asked) -> Answer {
             Together::Like(id) => vec![id],
             Together::These(ids) => ids,
         };
-        let served = asked.desk.served.clone();
-        let read =
-            move || named.iter().map(|id| served.conflict(id)).collect::<Result<Vec<_>, _>>();
+        let (served, sight) = (asked.desk.served.clone(), asked.sight());
+        let read = move || {
+            let found = named.iter().map(|id| served.conflict_for(&sight, id));
+            found.collect::<Result<Vec<_>, _>>()
+        };
         let rows = asked.state.blocking(read).await??;
         return Ok(replayed(listed(described(&asked, rows).await?)?));
     }
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
-    let decide = move || served.resolve_together(&together, choice, actor);
+    let sight = asked.sight();
+    let decide = move || served.resolve_together(&sight, &together, choice, actor);
     let rows = asked.state.blocking(decide).await??;
     if let Some(key) = key {
         key.done(&asked);

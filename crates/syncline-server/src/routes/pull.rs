@@ -42,7 +42,9 @@ pub(super) async fn pull(asked: Asked) -> Answer {
                     _ = stopping.changed() => false,
                 }
             };
-            if timeout_at(deadline, moved).await == Ok(true) {
+            let is_moved = timeout_at(deadline, moved).await == Ok(true);
+            asked.is_still_permitted()?;
+            if is_moved {
                 cursor = Some(page.cursor);
                 continue;
             }
@@ -108,6 +110,7 @@ pub(super) async fn holds(
         if !matches!(timeout_at(deadline, end.changed()).await, Ok(Ok(()))) {
             return Err(Refusal::HubBehind.into());
         }
+        asked.is_still_permitted()?;
     }
 }
 
@@ -116,7 +119,9 @@ async fn stands(asked: &Asked, after: &StreamCursor, deadline: Instant) -> Resul
     required.map_err(|error| Problem::new(error.code(), StatusCode::GONE, error.to_string()))?;
     let mut end = asked.desk.end.clone();
     let stands = end.wait_for(|position| *position >= after.position());
-    match timeout_at(deadline, stands).await {
+    let waited = timeout_at(deadline, stands).await;
+    asked.is_still_permitted()?;
+    match waited {
         Ok(Ok(_)) => Ok(()),
         _ if asked.desk.served.position() >= after.position() => Ok(()),
         _ => Err(Refusal::HubBehind.into()),

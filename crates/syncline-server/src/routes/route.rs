@@ -45,7 +45,8 @@ pub struct Route {
 /// What a route shows of the records, and so for whom it is where there are rules of access.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Shows {
-    /// Nothing of them: no id, no name of a field, no value.
+    /// Nothing of them: no id, no name of a field, no value. Names of entities and counts are nothing
+    /// of a record.
     Nothing,
     /// Only what whoever asks may see.
     InSight,

@@ -1,4 +1,5 @@
-//! The schemas of entities: registering a version, looking at it, and what a new one would break.
+//! The schemas of entities: registering a version, looking at it, and what a new one would break. To
+//! those who may see no record of an entity its schema is not there.
 
 use axum::http::StatusCode;
 use syncline_engine::rows::Key;
@@ -21,21 +22,26 @@ use crate::problem::{Problem, Refusal};
 /// Lists all versions of all schemas, without the schemas.
 pub(super) async fn list(asked: Asked) -> Answer {
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let after = asked.query.text("cursor").map(read_place).transpose()?;
+    let after = asked.query.text("cursor").map(|text| read_place(&asked, text)).transpose()?;
     let served = asked.desk.served.clone();
     let read = move || served.schemas(after.as_ref(), limit);
-    let (rows, next) = asked.state.blocking(read).await??;
+    let (mut rows, next) = asked.state.blocking(read).await??;
+    rows.retain(|row| asked.permit.may_follow(&row.entity));
     let next = match next {
+        // The one that was looked at last may be of an entity that is not in sight.
         Some(Key::Schema { entity, version }) => {
-            Some(base64url::encode(format!("{version}/{entity}").as_bytes()))
+            let place = asked.desk.served.seal(format!("{version}/{entity}").as_bytes());
+            Some(base64url::encode(&place))
         }
         _ => None,
     };
     page("schemas", rows.iter().map(|row| described(row, false)).collect(), next)
 }
 
-fn read_place(text: &str) -> Result<Key, Problem> {
-    let place = base64url::decode(text).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+fn read_place(asked: &Asked, text: &str) -> Result<Key, Problem> {
+    let sealed = base64url::decode(text).ok();
+    let place = sealed.and_then(|sealed| asked.desk.served.unseal(&sealed));
+    let place = place.and_then(|bytes| String::from_utf8(bytes).ok());
     let place = place.as_deref().and_then(|place| place.split_once('/'));
     let key = place.and_then(|(version, entity)| {
         Some(Key::Schema { entity: EntityName::new(entity).ok()?, version: version.parse().ok()? })
@@ -49,6 +55,7 @@ pub(super) async fn get(asked: Asked) -> Answer {
     let version = asked.query.number("version", 1..=u32::MAX)?;
     let served = asked.desk.served.clone();
     let row = asked.state.blocking(move || served.schema(&entity, version)).await??;
+    let row = row.filter(|row| asked.permit.may_follow(&row.entity));
     json(StatusCode::OK, &described(&row.ok_or(Refusal::SchemaUnknown)?, true))
 }
 
@@ -82,6 +89,9 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
 pub(super) async fn check(mut asked: Asked) -> Answer {
     let entity = asked.entity()?;
     let schema = Json::Object(asked.object().await?);
+    if !asked.permit.may_follow(&entity) {
+        return Err(Refusal::NotPermitted.because("this token may see no record of the entity"));
+    }
     let served = asked.desk.served.clone();
     let check = asked.state.blocking(move || served.check_schema(&entity, &schema));
     let (against, findings) = check.await??;

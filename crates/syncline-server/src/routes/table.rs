@@ -404,6 +404,7 @@ pub const TABLE: &[Route] = &[
             ..Success::json(200, "Conflicts")
         }],
         problems: &[404, 409, 422],
+        shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/conflicts/resolve", REVIEWERS, "conflicts_resolve", |asked| {
             Box::pin(desk::together(asked))
         })
@@ -412,6 +413,7 @@ pub const TABLE: &[Route] = &[
         summary: "What the record would be after each decision that a conflict offers",
         answers: &[Success::json(200, "Offers")],
         problems: &[404, 409],
+        shows: Shows::InSight,
         ..of_hub(
             Method::Get,
             "/v1/conflicts/{conflict}/preview",
@@ -425,6 +427,7 @@ pub const TABLE: &[Route] = &[
         bodies: &[Media::json("Choice")],
         answers: &[Success::json(200, "Offer")],
         problems: &[404, 409, 422],
+        shows: Shows::InSight,
         ..of_hub(
             Method::Post,
             "/v1/conflicts/{conflict}/preview",
@@ -437,6 +440,7 @@ pub const TABLE: &[Route] = &[
         summary: "Open conflicts about the same field, between the same writers; at most 100",
         answers: &[Success::json(200, "Conflicts")],
         problems: &[404],
+        shows: Shows::InSight,
         ..of_hub(
             Method::Get,
             "/v1/conflicts/{conflict}/similar",
@@ -449,6 +453,7 @@ pub const TABLE: &[Route] = &[
         summary: "Puts a conflict aside: it stays open, and the list says so",
         answers: &[Success::json(200, "Conflict")],
         problems: &[404, 422],
+        shows: Shows::InSight,
         ..of_hub(
             Method::Post,
             "/v1/conflicts/{conflict}/skip",
@@ -492,6 +497,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "The head of the audit, to be kept elsewhere",
         answers: &[Success::json(200, "AuditHead")],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/audit/head", KEEPERS, "audit_head", |asked| {
             Box::pin(books::head(asked))
         })
@@ -499,6 +505,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Verifies the audit from its first entry to its head; reads all of the log",
         answers: &[Success::json(200, "AuditVerified")],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/audit/verify", KEEPERS, "audit_verify", |asked| {
             Box::pin(books::verify(asked))
         })
@@ -521,17 +528,20 @@ pub const TABLE: &[Route] = &[
         query: &[LIMIT, NEXT],
         answers: &[Success::json(200, "Runs")],
         problems: &[410],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/runs", KEEPERS, "runs", |asked| Box::pin(books::runs(asked)))
     },
     Route {
         summary: "One run",
         answers: &[Success::json(200, "Run")],
         problems: &[404],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/runs/{run}", KEEPERS, "run", |asked| Box::pin(books::run(asked)))
     },
     Route {
         summary: "Domains that the hub was synchronised with",
         answers: &[Success::json(200, "Domains")],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/domains", KEEPERS, "domains", |asked| {
             Box::pin(books::domains(asked))
         })
@@ -541,6 +551,7 @@ pub const TABLE: &[Route] = &[
         query: &[parameter("client", "ClientId", "only of this one"), LIMIT, NEXT],
         answers: &[Success::json(200, "DeadLetters")],
         problems: &[410],
+        shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/dead-letters", KEEPERS, "dead_letters", |asked| {
             Box::pin(books::dead_letters(asked))
         })
@@ -550,6 +561,7 @@ pub const TABLE: &[Route] = &[
         query: &[LIMIT, NEXT],
         answers: &[Success::json(200, "Schemas")],
         problems: &[410],
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/schemas", ALL, "schemas", |asked| Box::pin(schemas::list(asked)))
     },
     Route {
@@ -557,6 +569,7 @@ pub const TABLE: &[Route] = &[
         query: &[parameter("version", "SchemaVersion", "which version")],
         answers: &[Success::json(200, "SchemaRow")],
         problems: &[404],
+        shows: Shows::InSight,
         ..of_hub(Method::Get, "/v1/schemas/{entity}", ALL, "schema", |asked| {
             Box::pin(schemas::get(asked))
         })
@@ -582,6 +595,7 @@ pub const TABLE: &[Route] = &[
         bodies: &[Media::json("EntitySchema")],
         answers: &[Success::json(200, "SchemaChecked")],
         problems: &[422],
+        shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/schemas/{entity}/check", ALL, "schema_check", |asked| {
             Box::pin(schemas::check(asked))
         })

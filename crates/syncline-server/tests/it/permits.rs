@@ -1,8 +1,11 @@
 //! What a token may see and write: by REST, pages, events and live, with rules of access and views.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use serde_json::{Value, json};
+use syncline_engine::operate::Entities;
+use syncline_merge::rules::{EntityRules, Rule};
 use syncline_model::id::EntityName;
 use syncline_model::path::Pattern;
 use syncline_policy::view::{Access, AccessRule, Filter, Parameter, View};
@@ -201,6 +204,159 @@ async fn a_route_that_shows_everything_is_for_those_who_see_everything() {
     for route in TABLE.iter().filter(|route| route.shows == Shows::Nothing) {
         assert!(!of_records.iter().any(|part| route.path.starts_with(part)), "{}", route.name);
     }
+}
+
+/// Makes two clients disagree on the title of a record; answers the conflict.
+async fn conflict(house: &House, op: u64, id: &str) -> String {
+    house.pushed("phone", &[set(op, id, "/title", &json!("A"))]).await;
+    let answer = house.push("tablet", &[set(op, id, "/title", &json!("B"))]).await;
+    answer.is(200).json()["results"][0]["conflicts"][0].as_str().unwrap().to_owned()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reviewer_decides_what_is_in_sight_and_knows_nothing_of_other_conflicts() {
+    let house = House::with(|settings| {
+        let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
+        let named = BTreeMap::from([(EntityName::new("tasks").unwrap(), rules)]);
+        settings.entities = Entities::only(named);
+        let own = "record.owner == claims.sub";
+        let fields = patterns(&["/title", "/owner"]);
+        let reviewer = AccessRule { read_fields: fields, ..rule("reviewer", own, Some(own)) };
+        settings.access = access();
+        settings.access.rules.retain(|rule| *rule.roles != ["reviewer".into()]);
+        settings.access.rules.push(reviewer);
+    })
+    .await;
+    for (id, owner) in [("a1", "ann"), ("a2", "ann"), ("b1", "bob")] {
+        house.put_task(id, &json!({ "owner": owner, "pay": 1 })).await;
+    }
+    let [first, second, other] = [
+        conflict(&house, 1, "a1").await,
+        conflict(&house, 2, "a2").await,
+        conflict(&house, 3, "b1").await,
+    ];
+    let ann = house.token_of("reviewer", "ann").await;
+    let offers = house.get_as(&ann, &format!("/v1/conflicts/{first}/preview")).await.is(200);
+    assert_eq!(offers.json()["offers"][0]["record"], json!({ "owner": "ann", "title": "A" }));
+    let alike = house.get_as(&ann, &format!("/v1/conflicts/{first}/similar")).await.is(200).json();
+    assert_eq!(alike["conflicts"].as_array().unwrap().len(), 2, "{alike}");
+    let say = |path: String, body: Value| house.ask("POST", &path).token(&ann).json(&body).send();
+    let take = json!({ "take": "phone" });
+    for (path, body) in [
+        (format!("/v1/conflicts/{other}/preview"), take.clone()),
+        (format!("/v1/conflicts/{other}/skip"), json!({})),
+        ("/v1/conflicts/resolve".to_owned(), json!({ "like": other, "choice": take })),
+        (
+            "/v1/conflicts/resolve".to_owned(),
+            json!({ "conflicts": [first, other], "choice": take }),
+        ),
+    ] {
+        say(path, body).await.is(404).says("CONFLICT_NOT_FOUND");
+    }
+    for of in ["preview", "similar"] {
+        let path = format!("/v1/conflicts/{other}/{of}");
+        house.get_as(&ann, &path).await.is(404).says("CONFLICT_NOT_FOUND");
+    }
+    say(format!("/v1/conflicts/{first}/skip"), json!({})).await.is(200);
+    let bulk = json!({ "like": first, "choice": take });
+    let decided = say("/v1/conflicts/resolve".to_owned(), bulk).await.is(200).json();
+    assert_eq!(decided["conflicts"].as_array().unwrap().len(), 2, "{decided}");
+    let status = async |id: &str| {
+        let shown = house.get(&format!("/v1/conflicts/{id}")).await.is(200).json();
+        shown["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!((&*status(&second).await, &*status(&other).await), ("resolved", "open"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_in_conflict_before_a_record_came_into_sight_is_not_told() {
+    let house = House::with(|settings| {
+        let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
+        let named = BTreeMap::from([(EntityName::new("tasks").unwrap(), rules)]);
+        settings.entities = Entities::only(named);
+        settings.access = access();
+    })
+    .await;
+    house.put_task("t1", &json!({ "owner": "bob" })).await;
+    let write = |value: &str| [set(1, "t1", "/title", &json!(value))];
+    house.pushed("phone", &write("SECRET-A")).await;
+    let made = house.push("tablet", &write("SECRET-B")).await.is(200).json();
+    let id = made["results"][0]["conflicts"][0].as_str().unwrap().to_owned();
+    let take = json!({ "value": "clean" });
+    house.post(&format!("/v1/conflicts/{id}/resolve"), &take).await.is(200);
+    let ann = house.token_of("reviewer", "ann").await;
+    let shown = format!("/v1/conflicts/{id}");
+    house.get_as(&ann, &shown).await.is(404);
+    let path = "/v1/entities/tasks/records/t1";
+    let given = json!({ "set": { "/owner": "ann" } });
+    house.ask("PATCH", path).token(&house.admin).json(&given).send().await.is(200);
+    let (one, all) =
+        (house.get_as(&ann, &shown).await, house.get_as(&ann, "/v1/conflicts?status=all").await);
+    for reply in [one.is(200), all.is(200)] {
+        assert!(reply.text().contains("resolved") && !reply.text().contains("SECRET"), "{reply:?}");
+        assert!(!reply.text().contains("admin"), "who decided it: {reply:?}");
+    }
+    assert!(house.get(&shown).await.text().contains("SECRET-A"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_waits_for_changes_is_told_of_none_once_its_token_is_revoked() {
+    let house = house().await;
+    let body = json!({ "name": "ann", "role": "client", "claims": { "sub": "ann" } });
+    let made = house.post("/v1/tokens", &body).await.is(201).json();
+    let (token, id) = (made["token"].as_str().unwrap(), made["id"].as_str().unwrap());
+    let page = house.get_as(token, "/v1/pull").await.is(200).json();
+    let path = format!("/v1/pull?wait=20&cursor={}", page["cursor"].as_str().unwrap());
+    let (waited, ()) = tokio::join!(house.get_as(token, &path), async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let revoke = house.ask("DELETE", &format!("/v1/tokens/{id}")).token(&house.admin);
+        revoke.send().await.is(204);
+        house.put_task("a1", &json!({ "owner": "ann" })).await;
+    });
+    waited.is(401).says("ACCESS_TOKEN_INVALID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_only_look_is_offered_no_decision() {
+    let house = House::with(|settings| {
+        let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
+        let named = BTreeMap::from([(EntityName::new("tasks").unwrap(), rules)]);
+        settings.entities = Entities::only(named);
+        let all = AccessRule { entities: None, ..rule("admin", "true", Some("true")) };
+        settings.access.rules = vec![rule("reviewer", "true", None), all];
+    })
+    .await;
+    let id = conflict(&house, 1, "t1").await;
+    let ann = house.token_of("reviewer", "ann").await;
+    let path = format!("/v1/conflicts/{id}/preview");
+    assert_eq!(house.get_as(&ann, &path).await.is(200).json()["offers"], json!([]));
+    let take = json!({ "take": "phone" });
+    let together = json!({ "conflicts": [id], "choice": take });
+    for (path, body) in [(path, take), ("/v1/conflicts/resolve".to_owned(), together)] {
+        let reply = house.ask("POST", &path).token(&ann).json(&body).send().await;
+        reply.is(403).says("WRITE_DENIED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_looks_after_a_hub_sees_how_it_is_and_no_record() {
+    let house = house().await;
+    house.put_task("b1", &json!({ "owner": "bob", "title": "secret" })).await;
+    let schema = json!({ "type": "object", "properties": { "pay": { "type": "integer" } } });
+    let path = "/v1/schemas/tasks";
+    house.ask("PUT", path).token(&house.admin).json(&schema).send().await.is(201);
+    let operator = house.token_of("operator", "ops").await;
+    for path in ["audit/head", "audit/verify", "runs", "domains", "dead-letters", "schemas"] {
+        let reply = house.get_as(&operator, &format!("/v1/{path}")).await.is(200);
+        assert!(!reply.text().contains("secret") && !reply.text().contains("b1"), "{path}");
+    }
+    let schemas = house.get_as(&operator, "/v1/schemas").await.json();
+    assert_eq!(schemas["schemas"], json!([]), "the schema of what it may not see");
+    house.get_as(&operator, path).await.is(404).says("SCHEMA_VERSION_UNKNOWN");
+    let check = house.ask("POST", &format!("{path}/check")).token(&operator).json(&schema);
+    check.send().await.is(403).says("PERMISSION_DENIED");
+    let ann = house.token_of("client", "ann").await;
+    house.get_as(&ann, path).await.is(200);
 }
 
 async fn greeted(house: &House, token: &str, client: &str, views: Value) -> crate::live::Socket {
