@@ -16,8 +16,12 @@ pub const AUDIT_HEAD: MetaName = MetaName::literal("audit.head");
 pub const PLACE: MetaName = MetaName::literal("place");
 /// The cursor's incarnation: 16 bytes. New with every site, once the hub is served.
 pub const INCARNATION: MetaName = MetaName::literal("incarnation");
-/// What the hub signs the tokens with that it gives to clients: 32 bytes. New with every site.
+/// What the hub's first life signs the tokens with that it gives to clients: 32 bytes. Drawn with its site,
+/// so that whoever restores anything of it has both.
 pub const TOKEN_KEY: MetaName = MetaName::literal("token.key");
+/// What the keys of later lives are made of: the key of the first one, 32 bytes. It is in all that is made of
+/// the hub, so that each understands the tokens of all others.
+pub const TOKEN_ROOT: MetaName = MetaName::literal("token.root");
 /// The sites that the store has had before, each with its key of tokens, the latest last: 8 and 32 bytes
 /// each. What was seen of them and is not here was lost with a state that was put back.
 pub const PAST: MetaName = MetaName::literal("past");

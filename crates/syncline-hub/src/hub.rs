@@ -173,11 +173,19 @@ impl Hub {
         batch.put(Key::Meta(facts::PLACE), place.to_text().into_bytes());
         // Cursors of the past say nothing about this one. Tokens do, of what is here.
         batch.delete(Key::Meta(facts::INCARNATION)).delete(Key::Meta(facts::TOKEN_KEY));
-        if let (Some(site), Some(key)) = (site, self.store.get(&Key::Meta(facts::TOKEN_KEY))?) {
-            let key = key.try_into().map_err(|_| HubError::Row { table: "meta" })?;
-            self.past.push((SiteId(site), key));
+        let (first, root) =
+            (self.stored_key(facts::TOKEN_KEY)?, self.stored_key(facts::TOKEN_ROOT)?);
+        match root.or(first) {
+            Some(root) => batch.put(Key::Meta(facts::TOKEN_ROOT), root.to_vec()),
+            None => batch.put(Key::Meta(facts::TOKEN_KEY), self.drawn::<32>()?.to_vec()),
+        };
+        if let (Some(site), Some(root)) = (site, root.or(first)) {
+            let site = SiteId(site);
+            let key = first.unwrap_or_else(|| *TokenKey::of_life(root, site).bytes());
+            self.past.push((site, key));
             let surplus = self.past.len().saturating_sub(PAST_SITES_MAX);
-            self.past.drain(..surplus);
+            // The tokens of the first one do not say whose they are.
+            self.past.drain(1..=surplus);
             let bytes =
                 self.past.iter().flat_map(|(site, key)| [&site.0.to_be_bytes()[..], key].concat());
             batch.put(Key::Meta(facts::PAST), bytes.collect());
@@ -253,7 +261,10 @@ impl Hub {
     pub(crate) fn identity(&mut self) -> Result<Identity, HubError> {
         let incarnation = self.secret::<16>(facts::INCARNATION)?;
         let incarnation = Incarnation(u128::from_be_bytes(incarnation));
-        let token_key = TokenKey::new(self.secret(facts::TOKEN_KEY)?, self.site);
+        let token_key = match self.stored_key(facts::TOKEN_ROOT)? {
+            Some(root) => TokenKey::of_life(root, self.site),
+            None => TokenKey::new(self.secret(facts::TOKEN_KEY)?, self.site),
+        };
         let past = self.past.iter().rev().map(|(site, key)| TokenKey::new(*key, *site)).collect();
         Ok(Identity { incarnation, token_key, past })
     }
@@ -264,12 +275,22 @@ impl Hub {
         if let Some(stored) = self.store.get(&key)? {
             return stored.try_into().map_err(|_| HubError::Row { table: "meta" });
         }
-        let random = self.environment.random()?;
-        let drawn = *random.first_chunk::<BYTES>().ok_or(HubError::Random)?;
+        let drawn = self.drawn::<BYTES>()?;
         let mut batch = Batch::new();
         batch.put(key, drawn.to_vec());
         self.store.commit(&batch)?;
         Ok(drawn)
+    }
+
+    fn drawn<const BYTES: usize>(&mut self) -> Result<[u8; BYTES], HubError> {
+        let random = self.environment.random()?;
+        random.first_chunk::<BYTES>().copied().ok_or(HubError::Random)
+    }
+
+    fn stored_key(&self, name: MetaName) -> Result<Option<[u8; 32]>, HubError> {
+        let stored = self.store.get(&Key::Meta(name))?;
+        let key = stored.map(|bytes| bytes.try_into().map_err(|_| HubError::Row { table: "meta" }));
+        key.transpose()
     }
 
     /// Returns the site.

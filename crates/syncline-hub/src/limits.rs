@@ -98,8 +98,8 @@ pub const CONFLICTS_AT_ONCE_MAX: usize = 100;
 /// Most records in one list.
 pub const RECORDS_LISTED_MAX: usize = 1_000;
 
-/// Former sites of a hub whose tokens are still understood. A hub is restored or moved a few times in its
-/// life; a client that was away through more of them reads its records again.
+/// Former sites that a hub keeps: the first one and the latest. A hub is restored or moved a few times in its
+/// life; tokens of the others say themselves whose they are.
 pub const PAST_SITES_MAX: usize = 16;
 
 /// How long the hub rests between two sums of all that is shown, as a multiple of what the last one took: a

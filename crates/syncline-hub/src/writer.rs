@@ -62,9 +62,27 @@ struct Waiting {
     operation: ClientOperation,
     /// Why it is not to be applied, unless it was applied before.
     refused: Option<Rejection>,
+    /// Whether its base is of another life of the hub.
+    is_of_past: bool,
     /// What the one who sent it may see and write; `None` for everything.
     sight: Option<Arc<Sight>>,
     reply: ReplyTo,
+}
+
+impl Waiting {
+    /// Returns what one sends who may see and write everything, with a base of this life.
+    const fn of(operation: ClientOperation, reply: ReplyTo) -> Self {
+        Self { operation, refused: None, is_of_past: false, sight: None, reply }
+    }
+}
+
+/// An operation of a push, whose base was read.
+pub(crate) struct Submitted {
+    pub(crate) operation: ClientOperation,
+    /// Why it is not to be applied, unless it was applied before.
+    pub(crate) refused: Option<Rejection>,
+    /// Whether its base is of another life of the hub.
+    pub(crate) is_of_past: bool,
 }
 
 /// Gives commands to a hub's writer. Cheap to clone; any thread may use it.
@@ -184,7 +202,7 @@ impl Handle {
     pub fn submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
         let reply = ReplyTo::Sender(reply);
-        let command = Command::Operation(Waiting { operation, refused: None, sight: None, reply });
+        let command = Command::Operation(Waiting::of(operation, reply));
         self.give(command, true)?;
         Ok(Pending(answer))
     }
@@ -198,7 +216,7 @@ impl Handle {
     pub fn try_submit(&self, operation: ClientOperation) -> Result<Pending, WriterError> {
         let (reply, answer) = sync_channel(1);
         let reply = ReplyTo::Sender(reply);
-        let command = Command::Operation(Waiting { operation, refused: None, sight: None, reply });
+        let command = Command::Operation(Waiting::of(operation, reply));
         self.give(command, false)?;
         Ok(Pending(answer))
     }
@@ -206,19 +224,19 @@ impl Handle {
     /// Puts operations into the queue in their order, all of them or none, and answers through
     /// `done` once all of them are on disk.
     ///
-    /// - `operations`: each with the reason why it is not to be applied, if there is one.
     /// - `sight`: what the one who sends them may see and write; `None` for everything.
     pub(crate) fn submit_all(
         &self,
-        operations: Vec<(ClientOperation, Option<Rejection>)>,
+        operations: Vec<Submitted>,
         sight: Option<&Arc<Sight>>,
         done: Done,
     ) {
         let batch = Together::new(operations.len(), done);
-        let command = |(index, (operation, refused))| {
+        let command = |(index, submitted)| {
+            let Submitted { operation, refused, is_of_past } = submitted;
             let reply = ReplyTo::Together(batch.part(index));
             let sight = sight.cloned();
-            Command::Operation(Waiting { operation, refused, sight, reply })
+            Command::Operation(Waiting { operation, refused, is_of_past, sight, reply })
         };
         let commands = operations.into_iter().enumerate().map(command).collect();
         if let Err((refused, commands)) = self.queue.push_all(commands) {

@@ -224,6 +224,13 @@ impl Token {
         self.exceptions.values().chain([&self.version]).all(|version| version.covers(stamp))
     }
 
+    /// Returns the sites of which something was seen, in no order, some of them more than once.
+    pub fn sites(&self) -> impl Iterator<Item = SiteId> {
+        let versions = self.exceptions.values().chain([&self.version]);
+        let seen = versions.flat_map(|version| version.entries().iter().map(|(site, _)| *site));
+        seen.chain(self.sums.values().flat_map(|added| added.keys().copied()))
+    }
+
     /// Returns what was seen of `path`.
     pub fn effective(&self, path: &Path) -> &Version {
         nearest(&self.exceptions, path).unwrap_or(&self.version)

@@ -5,8 +5,9 @@
 //!
 //! | Part | Bytes, then base64url without padding |
 //! |---|---|
-//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise |
-//! | content | of form 1 the clock, 8, big end first; of form 2 the encoded token |
+//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise; `03` and `04`: the same, of a hub that was made of another one |
+//! | site | of forms 3 and 4 only: that of the hub, 8, big end first |
+//! | content | of forms 1 and 3 the clock, 8, big end first; of forms 2 and 4 the encoded token |
 //! | signature | the first 8 of the keyed BLAKE3 of form, content, entity and id |
 
 use std::fmt;
@@ -26,6 +27,9 @@ use crate::limits::TOKEN_TEXT_BYTES_MAX;
 const FORM_SITE: u8 = 1;
 /// Form of every other token.
 const FORM_WHOLE: u8 = 2;
+/// As [`FORM_SITE`] and [`FORM_WHOLE`], with the site in front.
+const FORM_NAMED_SITE: u8 = 3;
+const FORM_NAMED_WHOLE: u8 = 4;
 /// Length of the signature, in bytes: one forged token in 2^64 is accepted.
 const SIGNATURE_BYTES: usize = 8;
 /// Length of the digest of what is sealed, in bytes.
@@ -40,6 +44,9 @@ pub struct TokenText(SmolStr);
 pub struct TokenKey {
     key: [u8; 32],
     site: SiteId,
+    /// What the key was made of, unless it is the first one of its line. Its tokens name the site: another
+    /// life may know nothing of this one but what they say.
+    root: Option<[u8; 32]>,
 }
 
 /// Why a text is not a token of this record.
@@ -100,21 +107,39 @@ impl fmt::Debug for TokenKey {
 impl TokenKey {
     /// Takes the secret of a hub and its site.
     pub const fn new(key: [u8; 32], site: SiteId) -> Self {
-        Self { key, site }
+        Self { key, site, root: None }
+    }
+
+    /// Makes the key of a hub that was restored, copied or moved.
+    ///
+    /// - `root`: the secret of the hub that all of them were made of.
+    pub fn of_life(root: [u8; 32], site: SiteId) -> Self {
+        let mut hasher = blake3::Hasher::new_derive_key("syncline 2026 tokens of a later life");
+        hasher.update(&root).update(&site.0.to_be_bytes());
+        Self { key: *hasher.finalize().as_bytes(), site, root: Some(root) }
+    }
+
+    /// Returns the bytes of the key.
+    pub const fn bytes(&self) -> &[u8; 32] {
+        &self.key
     }
 
     /// Signs what a client is about to see of a record.
     pub fn sign(&self, token: &Token, entity: &EntityName, id: &RecordId) -> TokenText {
-        let mut bytes = Vec::with_capacity(32);
-        match self.own_clock(token) {
-            Some(clock) => {
-                bytes.push(FORM_SITE);
-                bytes.extend(clock.0.to_be_bytes());
-            }
-            None => {
-                bytes.push(FORM_WHOLE);
-                bytes.extend(encode_token(token));
-            }
+        let mut bytes = Vec::with_capacity(40);
+        let (own_clock, is_named) = (self.own_clock(token), self.root.is_some());
+        bytes.push(match (own_clock, is_named) {
+            (Some(_), false) => FORM_SITE,
+            (Some(_), true) => FORM_NAMED_SITE,
+            (None, false) => FORM_WHOLE,
+            (None, true) => FORM_NAMED_WHOLE,
+        });
+        if is_named {
+            bytes.extend(self.site.0.to_be_bytes());
+        }
+        match own_clock {
+            Some(clock) => bytes.extend(clock.0.to_be_bytes()),
+            None => bytes.extend(encode_token(token)),
         }
         let signature = self.signature(&bytes, entity, id);
         bytes.extend(signature);
@@ -133,20 +158,32 @@ impl TokenKey {
         id: &RecordId,
     ) -> Result<Token, TokenError> {
         let bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
-        let (body, signature) =
-            bytes.split_last_chunk::<SIGNATURE_BYTES>().ok_or(TokenError::Malformed)?;
-        if !is_same(signature, &self.signature(body, entity, id)) {
+        let parts = Parts::of(&bytes)?;
+        if !is_same(parts.signature, &self.signature(parts.body, entity, id)) {
             return Err(TokenError::Signature);
         }
-        match body.split_first() {
-            Some((&FORM_SITE, clock)) => {
-                let clock = clock.try_into().map_err(|_| TokenError::Malformed)?;
-                let version = [(self.site, Clock(u64::from_be_bytes(clock)))];
-                Ok(Token { version: version.into_iter().collect(), ..Token::default() })
-            }
-            Some((&FORM_WHOLE, token)) => decode_token(token).map_err(|_| TokenError::Malformed),
+        match (parts.site, self.root) {
+            (None, None) => parts.token(self.site),
+            (Some(site), Some(_)) if site == self.site => parts.token(site),
             _ => Err(TokenError::Malformed),
         }
+    }
+
+    /// As [`TokenKey::open`], for a token of a later life: of any hub that was made of the same one as this
+    /// hub, or of this one. This hub need not know of it.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`]: no such hub has signed it for the record.
+    pub fn open_of_line(
+        &self,
+        text: &TokenText,
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<Token, TokenError> {
+        let bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
+        let site = Parts::of(&bytes)?.site.ok_or(TokenError::Signature)?;
+        Self::of_life(self.root.unwrap_or(self.key), site).open(text, entity, id)
     }
 
     /// Returns what stands for a description of what a reader is told.
@@ -228,6 +265,44 @@ impl TokenKey {
     }
 }
 
+/// The parts of a token, before anybody knows whether they are true.
+struct Parts<'b> {
+    /// The site that has signed it, where it says so.
+    site: Option<SiteId>,
+    is_whole: bool,
+    content: &'b [u8],
+    /// All that is signed.
+    body: &'b [u8],
+    signature: &'b [u8; SIGNATURE_BYTES],
+}
+
+impl<'b> Parts<'b> {
+    fn of(bytes: &'b [u8]) -> Result<Self, TokenError> {
+        let (body, signature) = bytes.split_last_chunk().ok_or(TokenError::Malformed)?;
+        let (form, rest) = body.split_first().ok_or(TokenError::Malformed)?;
+        let (site, content) = match *form {
+            FORM_SITE | FORM_WHOLE => (None, rest),
+            FORM_NAMED_SITE | FORM_NAMED_WHOLE => {
+                let (site, content) = rest.split_first_chunk().ok_or(TokenError::Malformed)?;
+                (Some(SiteId(u64::from_be_bytes(*site))), content)
+            }
+            _ => return Err(TokenError::Malformed),
+        };
+        let is_whole = matches!(*form, FORM_WHOLE | FORM_NAMED_WHOLE);
+        Ok(Self { site, is_whole, content, body, signature })
+    }
+
+    /// Returns what the token says that `site` has signed.
+    fn token(&self, site: SiteId) -> Result<Token, TokenError> {
+        if self.is_whole {
+            return decode_token(self.content).map_err(|_| TokenError::Malformed);
+        }
+        let clock = self.content.try_into().map_err(|_| TokenError::Malformed)?;
+        let version = [(site, Clock(u64::from_be_bytes(clock)))];
+        Ok(Token { version: version.into_iter().collect(), ..Token::default() })
+    }
+}
+
 /// Returns a digest as long as those that are compared without telling by its time where they differ.
 fn pad(digest: &[u8; SEAL_BYTES]) -> [u8; 32] {
     let mut padded = [0; 32];
@@ -273,6 +348,39 @@ mod tests {
         }
         let other = TokenKey::new([8; 32], SiteId(9));
         assert_eq!(other.open(&text, &entity, &id), Err(TokenError::Signature));
+    }
+
+    #[test]
+    fn a_later_life_is_understood_by_all_that_were_made_of_the_same_hub() {
+        let (entity, id) = names("tasks", "t1");
+        let first = TokenKey::new([7; 32], SiteId(9));
+        let [second, third] = [10, 11].map(|site| TokenKey::of_life([7; 32], SiteId(site)));
+        let plain =
+            Token { version: [(SiteId(10), Clock(77))].into_iter().collect(), ..Token::default() };
+        let mut whole = plain.clone();
+        whole.version.observe(Stamp::new(Clock(5), SiteId(9)));
+        for token in [plain, whole, Token::default()] {
+            let text = second.sign(&token, &entity, &id);
+            assert_eq!(second.open(&text, &entity, &id), Ok(token.clone()));
+            for other in [&first, &third] {
+                assert_eq!(other.open(&text, &entity, &id), Err(TokenError::Signature));
+                assert_eq!(other.open_of_line(&text, &entity, &id), Ok(token.clone()));
+            }
+            let (of_others, other_id) = names("tasks", "t2");
+            let strange = TokenKey::of_life([8; 32], SiteId(11));
+            assert!(strange.open_of_line(&text, &entity, &id).is_err());
+            assert!(third.open_of_line(&text, &of_others, &other_id).is_err());
+            let mut text = text.as_str().to_owned().into_bytes();
+            for at in 0..text.len() {
+                let was = text[at];
+                text[at] = if was == b'A' { b'B' } else { b'A' };
+                let altered = TokenText::new(std::str::from_utf8(&text).unwrap()).unwrap();
+                assert!(third.open_of_line(&altered, &entity, &id).is_err(), "altered at {at}");
+                text[at] = was;
+            }
+        }
+        let text = first.sign(&Token::default(), &entity, &id);
+        assert!(third.open_of_line(&text, &entity, &id).is_err(), "it does not say whose it is");
     }
 
     #[test]

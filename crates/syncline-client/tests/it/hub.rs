@@ -2,7 +2,7 @@
 //! again on the same folder and port, refuses tokens, and cuts connections.
 
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
@@ -106,6 +106,21 @@ impl TestHub {
         self.state = state;
     }
 
+    /// Puts a copy of the backup aside.
+    pub(crate) fn copy_backup(&self) {
+        copy(&self.folder.path().join("backup"), &self.folder.path().join("copy"));
+    }
+
+    /// Loses the hub and its backup, and makes another hub of the copy that was put aside.
+    pub(crate) fn lose_with_backup(&mut self) {
+        self.told.is_lost.store(true, Ordering::SeqCst);
+        self.kill();
+        let backup = self.folder.path().join("backup");
+        std::fs::remove_dir_all(&backup).unwrap();
+        copy(&self.folder.path().join("copy"), &backup);
+        self.lose();
+    }
+
     fn begin(&mut self, is_backed_up: bool) {
         assert!(self.stop.is_none(), "it runs");
         let options = HubOptions { state_folder: self.state.clone(), check_store: false };
@@ -160,6 +175,15 @@ impl TestHub {
 impl Drop for TestHub {
     fn drop(&mut self) {
         self.kill();
+    }
+}
+
+/// Copies the files of a folder.
+fn copy(from: &Path, to: &Path) {
+    std::fs::create_dir(to).unwrap();
+    for file in std::fs::read_dir(from).unwrap() {
+        let file = file.unwrap();
+        std::fs::copy(file.path(), to.join(file.file_name())).unwrap();
     }
 }
 

@@ -126,6 +126,49 @@ fn what_was_acknowledged_and_is_in_no_backup_is_sent_again_exactly_once() {
     assert_eq!(number(&b, "t2", "/n").unwrap().to_i64(), Some(1_013));
 }
 
+/// What was seen of a life is known to none that is made of an older backup, but by what clients say.
+#[test]
+fn what_was_done_between_two_restores_of_one_backup_is_sent_again_to_the_second() {
+    let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());
+    let (a, b) = (hub.client(&folder, "a"), hub.client(&folder, "b"));
+    a.edit("tasks", "t0", |r| r.set("/title", "Old")).unwrap();
+    a.edit("tasks", "t1", |r| r.set("/n", 0).increment("/n", 1).begin_text("/notes", "one"))
+        .unwrap();
+    settle(&a, &b);
+    backed_up(&hub, [&a, &b]);
+    hub.copy_backup();
+    hub.lose();
+    hub.resume();
+    settle(&a, &b);
+
+    // The life between: each goes on from what the other wrote in it.
+    a.edit("tasks", "t1", |r| r.increment("/n", 10).splice_text("/notes", 3, 0, " two")).unwrap();
+    a.edit("tasks", "t2", |r| r.set("/title", "New of a").increment("/n", 5)).unwrap();
+    settle(&a, &b);
+    b.edit("tasks", "t1", |r| r.increment("/n", 100)).unwrap();
+    b.edit("tasks", "t2", |r| r.set("/title", "And of b").increment("/n", 7)).unwrap();
+    b.delete("tasks", "t0").unwrap();
+    settle(&a, &b);
+
+    hub.lose_with_backup();
+    // Made while there is no hub, on what was seen of the life between.
+    a.edit("tasks", "t1", |r| r.increment("/n", 1_000)).unwrap();
+    b.edit("tasks", "t2", |r| r.set("/due", "today")).unwrap();
+    hub.resume();
+    settle(&a, &b);
+    assert_eq!(a.quarantine().unwrap(), [], "nothing was refused");
+    assert_eq!(b.quarantine().unwrap(), [], "nothing was refused");
+    for client in [&a, &b] {
+        assert_eq!(json(client, "t0"), None, "it was deleted");
+        let n = |id: &str| number(client, id, "/n").unwrap().to_i64();
+        assert_eq!((n("t1"), n("t2")), (Some(1_111), Some(12)));
+        let [first, second] = ["t1", "t2"].map(|id| client.get("tasks", id).unwrap().unwrap());
+        assert_eq!(first.text("/notes").unwrap(), "one two");
+        assert_eq!(second.text("/title").unwrap(), "And of b");
+        assert_eq!(second.text("/due").unwrap(), "today");
+    }
+}
+
 #[test]
 fn what_the_backup_has_after_all_is_a_duplicate_however_much_it_is() {
     let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());

@@ -23,6 +23,7 @@ use syncline_protocol::token::{TokenError, TokenKey, TokenText};
 
 use super::{ServeError, Served};
 use crate::limits::PUSHED_BYTES_MAX;
+use crate::writer::Submitted;
 
 /// What became of the operations of a push. All that was applied is on disk.
 pub struct Pushed {
@@ -94,11 +95,7 @@ impl Served {
     }
 
     /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.
-    fn open(
-        &self,
-        client: &ClientId,
-        operation: Operation,
-    ) -> (Named, (ClientOperation, Option<Rejection>)) {
+    fn open(&self, client: &ClientId, operation: Operation) -> (Named, Submitted) {
         let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
         let opened = base.map(|text| self.open_base(&text, &entity, &id));
         let is_of_past = match &opened {
@@ -118,7 +115,7 @@ impl Served {
             edited: Clock::new(edited_ms, 0),
             after,
         };
-        (named, (operation, refused))
+        (named, Submitted { operation, refused, is_of_past })
     }
 
     /// Opens a token that this hub has given out in this life or a former one; says whether it was a
@@ -133,8 +130,11 @@ impl Served {
         if opened != Err(TokenError::Signature) {
             return opened.map(|token| (token, false));
         }
-        let mut past = self.past_keys().iter().map(|key| key.open(text, entity, id));
-        past.find_map(Result::ok).map(|token| (token, true)).ok_or(TokenError::Signature)
+        // A life that was made of the same backup as this one, and was lost again, stands nowhere here.
+        let of_line = self.key().open_of_line(text, entity, id).ok();
+        let of_past = || self.past_keys().iter().find_map(|key| key.open(text, entity, id).ok());
+        let opened = of_line.or_else(of_past).map(|token| (token, true));
+        opened.ok_or(TokenError::Signature)
     }
 }
 

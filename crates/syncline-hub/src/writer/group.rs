@@ -9,6 +9,7 @@ use syncline_engine::operate::{Answer, ClientOperation, Decided, Group, GroupFac
 use syncline_engine::results::ClientResults;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::Transaction;
+use syncline_merge::token::Token;
 use syncline_model::id::{ClientId, SiteId};
 use syncline_model::json::{Json, Object};
 use syncline_model::version::Version;
@@ -218,7 +219,7 @@ impl Desk {
         let run = self.hub.begin_run()?;
         let transaction = Transaction::new(run, self.hub.position());
         let floor = Version::new();
-        let lost: Vec<SiteId> = self.hub.past.iter().map(|(site, _)| *site).collect();
+        let lost = self.lost(waiting.as_slice());
         let facts = GroupFacts {
             entities: &self.entities,
             site: self.hub.site(),
@@ -229,7 +230,7 @@ impl Desk {
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
         let mut answers = Vec::with_capacity(waiting.len());
         while group.bytes() < GROUP_BYTES_MAX {
-            let Some(Waiting { operation, refused, sight, reply }) = waiting.next() else {
+            let Some(Waiting { operation, refused, sight, reply, .. }) = waiting.next() else {
                 break;
             };
             let sight = sight.as_deref().unwrap_or(&everything);
@@ -247,6 +248,21 @@ impl Desk {
         let decided = group.finish();
         let batch = self.prepare(decided, &origin)?;
         Ok(Prepared { answers, batch })
+    }
+
+    /// Returns the sites of which nothing more will ever come: those that the hub was before, and those
+    /// that others were who were made of the same hub. What clients say they have seen is all that is
+    /// known of the latter.
+    fn lost(&self, waiting: &[Waiting]) -> Vec<SiteId> {
+        let mut lost: Vec<SiteId> = self.hub.past.iter().map(|(site, _)| *site).collect();
+        let of_past = waiting.iter().filter(|waiting| waiting.is_of_past);
+        let bases = of_past.filter_map(|waiting| waiting.operation.base.as_ref());
+        for site in bases.flat_map(Token::sites) {
+            if site != self.hub.site() && !lost.contains(&site) {
+                lost.push(site);
+            }
+        }
+        lost
     }
 
     /// Loads the records of a group in one go, their listed conflicts, and the results of clients
