@@ -53,9 +53,9 @@ pub(crate) fn of_hub(bytes: &[u8]) {
         assert_same(&long::read_page(long::write_page(&page).as_bytes()), &page);
     }
     if let Ok((answer, cursor, backed_up)) = long::read_push_answer(bytes) {
-        let text = long::write_push_answer(&answer, cursor.log.incarnation(), backed_up);
-        let (back, _, kept) = long::read_push_answer(text.as_bytes()).expect("an answer");
-        assert_eq!((back, kept), (answer, backed_up));
+        let text = long::write_push_answer(&answer, &cursor, backed_up);
+        let back = long::read_push_answer(text.as_bytes()).expect("an answer");
+        assert_eq!(back, (answer, cursor, backed_up));
     }
     if let Ok(outcome) = long::read_outcome(bytes) {
         assert_same(&long::read_outcome(long::write_outcome(&outcome).as_bytes()), &outcome);

@@ -1,6 +1,5 @@
 //! Whole messages and bodies in the long form.
 
-use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, Position};
 
 use crate::checksum::Checksum;
@@ -65,18 +64,18 @@ pub fn read_push_answer(
     Ok((PushAnswer { outcomes: outcomes_of(&members)?, position }, cursor, backed_up))
 }
 
-/// Writes the answer of a hub of that incarnation to a push.
+/// Writes the answer of a hub to a push.
 ///
+/// - `cursor`: stands at the answer's position.
 /// - `backed_up`: up to where in the log a backup has everything; `None` without one.
 pub fn write_push_answer(
     answer: &PushAnswer,
-    incarnation: Incarnation,
+    cursor: &StreamCursor,
     backed_up: Option<Position>,
 ) -> String {
     let mut text = JsonText::default();
     text.open('{');
     push_outcomes(&mut text, &answer.outcomes);
-    let cursor = StreamCursor::at_position(incarnation, answer.position);
     text.key("cursor").string(&cursor.to_string());
     if let Some(Position(position)) = backed_up {
         text.key("backed_up").raw(position);

@@ -57,8 +57,17 @@ fn follow_of(part: &Part<'_>) -> Result<Follow, MessageError> {
     Ok(Follow {
         entities: entities.iter().map(Part::entity).collect::<Result<_, _>>()?,
         view: view.map(Box::new),
-        cursor: members.get("cursor").map(|cursor| cursor_of(&cursor)).transpose()?,
+        cursor: members
+            .get("cursor")
+            .map(|cursor| usable_cursor_of(&cursor))
+            .transpose()?
+            .flatten(),
     })
+}
+
+/// Returns the cursor of a view; nothing for what is none: the view begins anew.
+fn usable_cursor_of(part: &Part<'_>) -> Result<Option<StreamCursor>, MessageError> {
+    Ok(part.string("cursor")?.parse().ok())
 }
 
 fn named_view_of(members: &Members<'_>) -> Result<Option<NamedView>, MessageError> {

@@ -6,7 +6,7 @@ use syncline_model::id::Position;
 use syncline_model::json::parse;
 
 use super::*;
-use crate::cursor::StreamCursor;
+use crate::cursor::{Scope, StreamCursor};
 use crate::error::Unwritable;
 use crate::limits::{AFTER_MAX, COUNTER_MAX, FIELD_OPERATIONS_MAX, PUSH_OPERATIONS_MAX};
 use crate::message::{ClientMessage, HubMessage, Push};
@@ -67,8 +67,9 @@ proptest! {
         let push = Push { client, operations };
         prop_assert_eq!(read_push(write_push(&push).unwrap().as_bytes()), Ok(push));
         let backed_up = (at % 2 == 0).then_some(Position(at));
-        let text = write_push_answer(&answer, samples::INCARNATION, backed_up);
-        let cursor = StreamCursor::at_position(samples::INCARNATION, answer.position);
+        let mut cursor = StreamCursor::at_position(samples::INCARNATION, answer.position);
+        cursor.scope = (at % 3 == 0).then_some(Scope(*b"of a few"));
+        let text = write_push_answer(&answer, &cursor, backed_up);
         prop_assert_eq!(read_push_answer(text.as_bytes()), Ok((answer, cursor, backed_up)));
         prop_assert_eq!(read_page(write_page(&page).as_bytes()), Ok(page));
         prop_assert_eq!(read_change(write_change(&change).as_bytes()), Ok(change));
@@ -243,6 +244,26 @@ fn what_is_not_known_is_ignored_in_answers_and_refused_in_what_clients_send() {
         read_client_message(br#"{"hello":{"protocol":1,"client":"c","accept":["new","lz4"]}}"#);
     let Ok(ClientMessage::Hello(hello)) = hello else { panic!("{hello:?}") };
     assert_eq!((hello.accept.len(), hello.window, hello.views.len()), (1, 64, 0));
+}
+
+#[test]
+fn a_view_whose_cursor_is_none_begins_anew() {
+    let hello = |cursor: &str| {
+        let view = format!(r#"{{"entities":["tasks"],"cursor":{cursor}}}"#);
+        let hello = format!(
+            r#"{{"hello":{{"protocol":1,"client":"a","views":[{view}],"accept":[],"window":8}}}}"#
+        );
+        read_client_message(hello.as_bytes())
+    };
+    let long = format!(r#""{}""#, "a".repeat(5_000));
+    for cursor in [r#""""#, r#""~~~""#, r#""no cursor""#, r#""AAAA""#, &long] {
+        let Ok(ClientMessage::Hello(hello)) = hello(cursor) else { panic!("{cursor}") };
+        assert_eq!(hello.views[0].cursor, None, "{cursor}");
+    }
+    assert!(hello("7").is_err(), "it is a text");
+    let good = StreamCursor::at_position(samples::INCARNATION, Position(7));
+    let Ok(ClientMessage::Hello(hello)) = hello(&format!(r#""{good}""#)) else { panic!("{good}") };
+    assert_eq!(hello.views[0].cursor, Some(good));
 }
 
 #[test]

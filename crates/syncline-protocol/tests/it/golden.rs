@@ -62,7 +62,7 @@ fn body(name: &str, text: &str) {
         "body-problem" => long::write_problem(&long::read_problem(bytes).unwrap()),
         "body-push-answer" | "body-push-answer-of-a-hub-that-is-backed-up" => {
             let (answer, cursor, backed_up) = long::read_push_answer(bytes).unwrap();
-            long::write_push_answer(&answer, cursor.log.incarnation(), backed_up)
+            long::write_push_answer(&answer, &cursor, backed_up)
         }
         _ => panic!("{name}: of which kind?"),
     };

@@ -6,6 +6,8 @@ use axum::http::StatusCode;
 use syncline_hub::served::{ServeError, Served};
 use syncline_model::id::ClientId;
 use syncline_policy::view::{FollowError, Sight};
+use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::limits::VIEW_ENTITIES_MAX;
 use syncline_protocol::long::{read_push, write_push_answer};
 use syncline_protocol::message::{PushAnswer, Sent, Unreadable};
 use syncline_protocol::operation::Operation;
@@ -26,13 +28,15 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     if !asked.caller()?.may_be(&push.client) {
         return Err(Refusal::NotPermitted.because("the token is of another client"));
     }
+    let follow = asked.follow(VIEW_ENTITIES_MAX)?;
+    let audience = asked.audience(&follow)?;
+    let results_of = asked.results_of(std::slice::from_ref(&follow))?;
     let served = &asked.desk.served;
-    let answer = carry_out(served, &asked.sight(), &push.client, push.operations).await?;
+    let answer = carry_out(served, &results_of, &push.client, push.operations).await?;
     count(&asked.state.metrics, &answer);
-    json_text(
-        StatusCode::OK,
-        write_push_answer(&answer, served.incarnation(), *asked.desk.backed_up.borrow()),
-    )
+    // Who follows the same goes on from there.
+    let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(answer.position) };
+    json_text(StatusCode::OK, write_push_answer(&answer, &cursor, *asked.desk.backed_up.borrow()))
 }
 
 /// Has what could be read carried out, and answers for all of it, in its order.

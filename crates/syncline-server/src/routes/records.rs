@@ -502,7 +502,9 @@ fn set_of<'f>(fields: impl Iterator<Item = (&'f Path, &'f Leaf)>) -> Object {
 fn merge_patch(body: &Object, had: &[(Path, Leaf)]) -> Result<Object, Problem> {
     let fields = flat(body)?;
     let (gone, set): (Vec<_>, Vec<_>) = fields.iter().partition(|(_, leaf)| leaf.is_null());
-    let is_there = |(_, leaf): &&&(Path, Leaf)| !leaf.is_empty_object();
+    // An empty object changes nothing of one that is there, and takes the place of anything else.
+    let has_below = |path: &Path| had.iter().any(|(p, _)| p != path && path.is_prefix_of(p));
+    let is_there = |(path, leaf): &&&(Path, Leaf)| !leaf.is_empty_object() || !has_below(path);
     let set: Vec<_> = set.iter().filter(is_there).map(|(path, leaf)| (path, leaf)).collect();
     let is_gone = |path: &Path| gone.iter().any(|(above, _)| above.is_prefix_of(path));
     let replaced = |path: &Path| set.iter().any(|(new, _)| is_apart_on_one_way(new, path));

@@ -229,6 +229,7 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Takes operations of a client; one result for each",
+        query: &[ENTITIES, VIEW, PARAMS],
         bodies: &[Media::json("Push")],
         answers: &[Success::json(200, "Results")],
         shows: Shows::InSight,

@@ -141,6 +141,33 @@ async fn two_tokens_see_and_write_what_their_claims_allow() {
     assert_eq!(hidden.text(), missing.text());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn who_goes_on_from_the_answer_to_a_push_is_told_what_comes_behind_it() {
+    let house = house().await;
+    let ann = house.token_of("client", "ann").await;
+    let of_open = "view=of-a-state&params=%7B%22state%22%3A%22open%22%7D";
+    for (at, follow) in ["", "entities=tasks", of_open].into_iter().enumerate() {
+        let id = format!("a{at}");
+        let fields = json!({ "/owner": "ann", "/state": "open" });
+        let mut made = set(at as u64 + 1, &id, "/title", &json!("T"));
+        made["set"] = fields;
+        let made = json!({ "client": "phone", "ops": [made] });
+        let path = format!("/v1/push?{follow}");
+        let answer = house.ask("POST", &path).token(&ann).json(&made).send().await.is(200).json();
+        assert_ne!(answer["results"][0]["status"], "rejected", "{answer}");
+        let record = json!({ "owner": "ann", "state": "open", "title": "T" });
+        house.put_task(&id, &record).await;
+        let cursor = answer["cursor"].as_str().unwrap();
+        let path = format!("/v1/pull?{follow}&cursor={cursor}");
+        let page = house.get_as(&ann, &path).await.is(200).json();
+        assert_eq!(page["snapshot"], Value::Null, "it goes on: {page}");
+        assert_eq!(ids(&page, "changes"), [id], "{page}");
+    }
+    let ops = json!({ "client": "phone", "ops": [] });
+    let bad = house.ask("POST", "/v1/push?view=none").token(&ann).json(&ops).send().await;
+    bad.is(400).says("VIEW_UNKNOWN");
+}
+
 /// Sends a request of a route about one record.
 async fn about(house: &House, token: &str, route: &Route, id: &str) -> Reply {
     let path = route.path.replace("{entity}", "tasks").replace("{id}", id);

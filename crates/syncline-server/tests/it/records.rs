@@ -79,7 +79,10 @@ async fn a_record_that_is_replaced_is_what_was_sent_whatever_was_there() {
         patch(r#"{"a":{"x":{"y":1}},"d":2}"#).await,
         json!({ "a": { "x": { "y": 1 } }, "d": 2 })
     );
+    assert_eq!(patch(r#"{"a":{}}"#).await, json!({ "a": { "x": { "y": 1 } }, "d": 2 }));
     assert_eq!(patch(r#"{"a":{"x":null}}"#).await, json!({ "d": 2 }));
+    assert_eq!(patch(r#"{"d":{},"e":{}}"#).await, json!({ "d": {}, "e": {} }));
+    assert_eq!(patch(r#"{"d":{"f":{}}}"#).await, json!({ "d": { "f": {} }, "e": {} }));
 }
 
 #[tokio::test(flavor = "multi_thread")]
