@@ -10,19 +10,25 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Bytes;
-use axum::extract::ws::Utf8Bytes;
+use axum::extract::ws::{Message, Utf8Bytes};
 use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served};
 use syncline_model::id::{Position, Writer};
 use syncline_policy::view::SightIndex;
 use syncline_protocol::compact::{EncodedPage, Names};
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::long::{write_hub_message, write_page};
-use syncline_protocol::message::{HubMessage, Page};
+use syncline_protocol::message::{Coding, HubMessage, Page};
 use syncline_protocol::session::hub::{CURSOR_LAG_MAX, Live};
 use tokio::sync::watch;
 
+use crate::coding::compress;
+
 /// Stretches that a feed keeps. Who is further behind reads pages.
 const STRETCHES_MAX: usize = 64;
+/// Positions that the cursors of quiet feeds may fall behind for each feed that there is, where that is more
+/// than the protocol's bound: telling thousands of them where the log stands must not cost more than what
+/// happens there. At 10,000 feeds it is 40,000 positions.
+const LAG_PER_FEED: u64 = 4;
 /// As [`STRETCHES_MAX`], of a feed that does not tell everything: few follow the same, and there may be
 /// as many feeds as connections.
 const STRETCHES_OF_FEW_MAX: usize = 8;
@@ -31,8 +37,17 @@ const STRETCHES_OF_FEW_MAX: usize = 8;
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
     compact: OnceLock<EncodedPage>,
-    long: OnceLock<Utf8Bytes>,
+    /// The messages of the first view: most connections have no other.
+    compact_first: OnceLock<Shared>,
+    long_first: OnceLock<Shared>,
     event: OnceLock<Bytes>,
+}
+
+/// A message that is told to many, and what each coding makes of it.
+#[derive(Debug)]
+struct Shared {
+    text: Utf8Bytes,
+    coded: [OnceLock<Option<Bytes>>; Coding::ALL.len()],
 }
 
 /// A stretch of the log as all are told it who follow the same.
@@ -308,7 +323,8 @@ impl All {
         for (_, feed) in self.numbered.range(next..) {
             feed.publish(None, reached);
         }
-        if reached.0.saturating_sub(self.swept.0) <= CURSOR_LAG_MAX / 2 {
+        let lag_max = (CURSOR_LAG_MAX / 2).max(LAG_PER_FEED * self.numbered.len() as u64);
+        if reached.0.saturating_sub(self.swept.0) <= lag_max {
             return;
         }
         self.swept = reached;
@@ -332,15 +348,25 @@ impl Encoded {
         })
     }
 
-    /// Returns the message in the long form. Most connections have one view, the first.
-    pub(crate) fn long(&self, page: &Page, view: u32) -> Utf8Bytes {
-        let write = || {
-            let page = page.clone();
-            Utf8Bytes::from(write_hub_message(&HubMessage::Changes { view, page }))
-        };
+    /// Returns the message in the compact form, without the names that it needs.
+    pub(crate) fn compact_message(
+        &self,
+        page: &EncodedPage,
+        view: u32,
+        coding: Option<Coding>,
+    ) -> Message {
         match view {
-            0 => self.long.get_or_init(write).clone(),
-            _ => write(),
+            0 => self.compact_first.get_or_init(|| Shared::new(page.message(0))).message(coding),
+            _ => coded(coding, page.message(view)),
+        }
+    }
+
+    /// Returns the message in the long form.
+    pub(crate) fn long_message(&self, page: &Page, view: u32, coding: Option<Coding>) -> Message {
+        let write = || write_hub_message(&HubMessage::Changes { view, page: page.clone() });
+        match view {
+            0 => self.long_first.get_or_init(|| Shared::new(write())).message(coding),
+            _ => coded(coding, write()),
         }
     }
 
@@ -348,6 +374,28 @@ impl Encoded {
     pub(crate) fn event(&self, page: &Page) -> Bytes {
         self.event.get_or_init(|| event(page)).clone()
     }
+}
+
+impl Shared {
+    fn new(text: String) -> Self {
+        Self { text: text.into(), coded: Default::default() }
+    }
+
+    /// Returns the message for those who read a coding, compressed once for all of them.
+    fn message(&self, coding: Option<Coding>) -> Message {
+        let index = coding.and_then(|coding| Coding::ALL.iter().position(|known| *known == coding));
+        let coded = coding.zip(index).and_then(|(coding, index)| {
+            let coded = || compress(coding, &self.text).map(Bytes::from);
+            self.coded[index].get_or_init(coded).clone()
+        });
+        coded.map_or_else(|| Message::Text(self.text.clone()), Message::Binary)
+    }
+}
+
+/// Returns a message, compressed where that pays.
+pub(crate) fn coded(coding: Option<Coding>, text: String) -> Message {
+    let bytes = coding.and_then(|coding| compress(coding, &text));
+    bytes.map_or_else(|| Message::Text(text.into()), |bytes| Message::Binary(bytes.into()))
 }
 
 /// Returns a page as a server-sent event.

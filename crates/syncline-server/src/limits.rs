@@ -39,7 +39,7 @@ pub const STREAMS_MAX: u32 = 128;
 pub const HEAD_BYTES_MAX: usize = 96 << 10;
 
 /// Buffer for reading from an open socket, in bytes: ten thousand idle ones cost little.
-pub const SOCKET_BUFFER_BYTES: usize = 4 << 10;
+pub const SOCKET_BUFFER_BYTES: usize = 2 << 10;
 
 /// Most access tokens of one hub.
 pub const TOKENS_MAX: usize = 10_000;

@@ -9,8 +9,9 @@ use syncline_client::{Client, Edit, Options, Query};
 
 use crate::serve::Hub;
 
-/// Edits that are queued in one transaction.
-const EDITS_AT_ONCE: u64 = 1_000;
+/// Edits that are queued in one transaction, each after the one before it; more of them would have to be sent one push
+/// after the other.
+const EDITS_AT_ONCE: u64 = 10;
 /// How long a sync may take.
 const PATIENCE: Duration = Duration::from_secs(600);
 

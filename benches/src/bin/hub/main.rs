@@ -90,7 +90,7 @@ struct Arguments {
     #[arg(long, default_value_t = 10_000)]
     crowd: u64,
     /// Changes of `views`.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 50_000)]
     views_changes: u64,
     /// How long `soak` goes on, in seconds.
     #[arg(long, default_value_t = 600)]

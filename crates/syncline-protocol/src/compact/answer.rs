@@ -54,7 +54,8 @@ impl EncodedPage {
         &self.names
     }
 
-    pub(super) fn message(&self, view: u32) -> String {
+    /// Returns the message for a view of that number, without the names that it needs.
+    pub fn message(&self, view: u32) -> String {
         format!("[\"c\",{view},{}]", self.text)
     }
 }

@@ -127,7 +127,13 @@ impl HubWriter {
 
     /// Writes changes that were encoded with the table of names of this connection.
     pub fn write_page(&mut self, view: u32, page: &EncodedPage) -> Messages {
-        self.told.introduce(page.names()).into_iter().chain([page.message(view)]).collect()
+        self.write_names(page).into_iter().chain([page.message(view)]).collect()
+    }
+
+    /// Writes the names that such changes need and that this connection was not told. The changes themselves
+    /// are the same for all connections: [`EncodedPage::message`].
+    pub fn write_names(&mut self, page: &EncodedPage) -> Option<String> {
+        self.told.introduce(page.names())
     }
 }
 

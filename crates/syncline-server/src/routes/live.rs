@@ -4,7 +4,7 @@
 //! reads pages. It has one task per connection, which never waits for one thing only: a reader that
 //! takes nothing holds up nobody, and is dropped when it answers no ping.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::header;
+use axum::http::{Request, header};
 use futures_util::future::{poll_fn, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
@@ -35,8 +35,7 @@ use super::push;
 use super::stream::Permit;
 use crate::access::Role;
 use crate::asked::Asked;
-use crate::coding::compress;
-use crate::feed::{Encoded, Follower};
+use crate::feed::{Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
 
@@ -68,9 +67,20 @@ pub(super) async fn live(mut asked: Asked) -> Answer {
         return Err(Refusal::UpgradeRequired.because("ask for the subprotocol syncline.v1"));
     }
     let permit = Permit::of(&asked)?;
+    // The head of a request holds on to the buffer that it was read into, for as long as it is kept.
+    asked.parts = Request::new(()).into_parts().0;
     Ok(upgrade.on_upgrade(move |socket| async move {
         Box::pin(Connection::new(asked, socket).run(permit)).await;
     }))
+}
+
+/// What is not written to the socket yet.
+#[derive(Clone, Copy, Default)]
+struct Unwritten {
+    /// The socket holds some.
+    is_in_socket: bool,
+    /// The session may have more, which it is asked for once the socket has none.
+    is_in_session: bool,
 }
 
 /// In which form the hub speaks.
@@ -106,8 +116,7 @@ struct Connection {
     /// Answered in the order in which they were taken.
     pushes: FuturesOrdered<Pushing>,
     pages: FuturesUnordered<Paging>,
-    /// Whether the socket holds what is not written yet.
-    unflushed: bool,
+    unwritten: Unwritten,
     is_greeted: bool,
 }
 
@@ -135,7 +144,7 @@ impl Connection {
             followers: Vec::new(),
             pushes: FuturesOrdered::new(),
             pages: FuturesUnordered::new(),
-            unflushed: false,
+            unwritten: Unwritten::default(),
             is_greeted: false,
         }
     }
@@ -146,6 +155,14 @@ impl Connection {
 
     /// Goes on until the connection ends.
     async fn run(mut self, mut permit: Permit) {
+        // What is waited for turn after turn is not begun anew each time: that would cost more than most of
+        // what a turn does.
+        let mut ended = pin!(async {
+            permit.ended().await;
+            permit.is_stopping()
+        });
+        let mut alarm = pin!(sleep_until(self.begun));
+        let mut alarm_at: Option<Instant> = None;
         let mut is_told = false;
         loop {
             self.take_work();
@@ -160,29 +177,40 @@ impl Connection {
             }
             let deadline = self.session.poll_deadline(self.now_ms());
             let deadline = deadline.map(|at_ms| self.begun + Duration::from_millis(at_ms));
+            // One that is too early does no harm: it is asked again what the time is.
+            if let Some(at) = deadline.filter(|at| alarm_at.is_none_or(|alarm_at| *at < alarm_at)) {
+                alarm.as_mut().reset(at);
+                alarm_at = Some(at);
+            }
             let can_read = self.session.can_read();
             let is_backed_up = self.asked.desk.backup.is_some();
-            let Self { socket, followers, backed_up, pushes, pages, unflushed, .. } = &mut self;
-            let unflushed = *unflushed;
+            let Self { socket, followers, backed_up, pushes, pages, unwritten, .. } = &mut self;
             let happened = tokio::select! {
-                read = poll_fn(|context| poll_socket(socket, context, can_read, unflushed)) => read,
+                read = poll_fn(|context| poll_socket(socket, context, can_read, unwritten)) => read,
                 answer = pushes.next(), if !pushes.is_empty() => Happened::Pushed(answer),
                 page = pages.next(), if !pages.is_empty() => Happened::Page(page),
                 index = changed(followers), if !followers.is_empty() => Happened::News(index),
                 _ = backed_up.changed(), if is_backed_up => Happened::BackedUp,
-                () = permit.ended(), if !is_told => Happened::End,
-                () = sleep_until(deadline.unwrap_or_else(Instant::now)), if deadline.is_some() => {
-                    Happened::Time
-                }
+                is_stopping = &mut ended, if !is_told => Happened::End { is_stopping },
+                () = &mut alarm, if alarm_at.is_some() => Happened::Time,
             };
-            if let Happened::End = happened {
-                is_told = true;
-                match permit.is_stopping() {
-                    true => self.session.handle_end(Close::Stopping, None),
-                    false => self.deny(Refusal::TokenInvalid),
+            match happened {
+                Happened::End { is_stopping } => {
+                    is_told = true;
+                    match is_stopping {
+                        true => self.session.handle_end(Close::Stopping, None),
+                        false => self.deny(Refusal::TokenInvalid),
+                    }
                 }
-            } else if !self.handle(happened) {
-                return;
+                Happened::Time => {
+                    alarm_at = None;
+                    self.session.handle_time(self.now_ms());
+                }
+                happened => {
+                    if !self.handle(happened) {
+                        return;
+                    }
+                }
             }
         }
     }
@@ -190,7 +218,6 @@ impl Connection {
     /// Takes note of what has happened; false if the connection is gone.
     fn handle(&mut self, happened: Happened) -> bool {
         match happened {
-            Happened::Flushed => self.unflushed = false,
             Happened::Gone => return false,
             Happened::Message(message) => self.read(message),
             Happened::Pushed(Some(Ok(answer))) => {
@@ -211,8 +238,12 @@ impl Connection {
                 self.session.handle_page_failed(view, failure);
             }
             Happened::News(index) => self.take_news(index),
-            Happened::Time => self.session.handle_time(self.now_ms()),
-            Happened::Pushed(None) | Happened::Page(None) | Happened::BackedUp | Happened::End => {}
+            Happened::Pushed(None)
+            | Happened::Page(None)
+            | Happened::BackedUp
+            | Happened::Flushed
+            | Happened::Time
+            | Happened::End { .. } => {}
         }
         true
     }
@@ -367,13 +398,14 @@ impl Connection {
     /// Hands messages to the socket if it has taken those before; false if it is gone.
     fn write(&mut self) -> bool {
         let now_ms = self.now_ms();
+        self.unwritten.is_in_session = true;
         if self.session.poll_ping(now_ms)
-            && !self.unflushed
+            && !self.unwritten.is_in_socket
             && !self.start(Message::Ping(Default::default()))
         {
             return false;
         }
-        if self.unflushed {
+        if self.unwritten.is_in_socket {
             return true;
         }
         let mut bytes = 0;
@@ -382,7 +414,10 @@ impl Connection {
             if bytes > BYTES_AT_ONCE {
                 break;
             }
-            let Some(outgoing) = self.session.poll_message(now_ms) else { break };
+            let Some(outgoing) = self.session.poll_message(now_ms) else {
+                self.unwritten.is_in_session = false;
+                break;
+            };
             for message in self.encoded(outgoing) {
                 bytes += bytes_of(&message);
                 if !self.start(message) {
@@ -394,7 +429,7 @@ impl Connection {
     }
 
     fn start(&mut self, message: Message) -> bool {
-        self.unflushed = true;
+        self.unwritten.is_in_socket = true;
         Pin::new(&mut self.socket).start_send(message).is_ok()
     }
 
@@ -404,28 +439,27 @@ impl Connection {
         if let Outgoing::Live { live, .. } = &outgoing {
             self.asked.state.metrics.changes.inc_by(live.page.changes.len() as u64);
         }
-        let texts = match (outgoing, self.form) {
+        let message = match (outgoing, self.form) {
             (Outgoing::Live { view, live }, Form::Long) => {
-                return vec![Message::Text(live.encoded.long(&live.page, view))];
+                return vec![live.encoded.long_message(&live.page, view, self.coding)];
             }
             (Outgoing::Live { view, live }, Form::Compact) => {
                 let page = live.encoded.compact(&live.page, &desk.feeds, &desk.served);
-                self.writer.write_page(view, page)
+                let names = self.writer.write_names(page).map(|text| Message::Text(text.into()));
+                let message = live.encoded.compact_message(page, view, self.coding);
+                return names.into_iter().chain([message]).collect();
             }
-            (Outgoing::Message(message), form) => {
-                let texts = match form {
-                    Form::Long => vec![write_hub_message(&message)],
-                    Form::Compact => {
-                        let names = desk.feeds.names.lock();
-                        let mut names = names.unwrap_or_else(PoisonError::into_inner);
-                        self.writer.write(&message, &mut names)
-                    }
-                };
-                return texts.into_iter().map(|text| coded(self.coding, text)).collect();
+            (Outgoing::Message(message), _) => message,
+        };
+        let texts = match self.form {
+            Form::Long => vec![write_hub_message(&message)],
+            Form::Compact => {
+                let names = desk.feeds.names.lock();
+                let mut names = names.unwrap_or_else(PoisonError::into_inner);
+                self.writer.write(&message, &mut names)
             }
         };
-        // What is told to many is not compressed for each.
-        texts.into_iter().map(|text| Message::Text(text.into())).collect()
+        texts.into_iter().map(|text| coded(self.coding, text)).collect()
     }
 
     /// Says why the connection ends, if anybody listens.
@@ -443,7 +477,7 @@ impl Connection {
 
 /// What has happened on a connection.
 enum Happened {
-    /// What was handed to the socket is written.
+    /// What was handed to the socket is written, and there may be more.
     Flushed,
     /// The client is not there any more.
     Gone,
@@ -455,8 +489,10 @@ enum Happened {
     /// The backup has come further.
     BackedUp,
     Time,
-    /// The token is worth nothing any more, or the server stops.
-    End,
+    /// The server stops, or the token is worth nothing any more.
+    End {
+        is_stopping: bool,
+    },
 }
 
 /// Writes and reads a socket, whichever can go on.
@@ -464,11 +500,16 @@ fn poll_socket(
     socket: &mut WebSocket,
     context: &mut Context<'_>,
     can_read: bool,
-    unflushed: bool,
+    unwritten: &mut Unwritten,
 ) -> Poll<Happened> {
-    if unflushed {
+    if unwritten.is_in_socket {
         match Pin::new(&mut *socket).poll_flush(context) {
-            Poll::Ready(Ok(())) => return Poll::Ready(Happened::Flushed),
+            Poll::Ready(Ok(())) => {
+                unwritten.is_in_socket = false;
+                if unwritten.is_in_session {
+                    return Poll::Ready(Happened::Flushed);
+                }
+            }
             Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
             Poll::Pending => {}
         }
@@ -489,11 +530,6 @@ fn bytes_of(message: &Message) -> usize {
         Message::Binary(bytes) => bytes.len(),
         _ => 0,
     }
-}
-
-fn coded(coding: Option<Coding>, text: String) -> Message {
-    let bytes = coding.and_then(|coding| compress(coding, &text));
-    bytes.map_or_else(|| Message::Text(text.into()), |bytes| Message::Binary(bytes.into()))
 }
 
 /// Waits for something new of any view, and returns which.

@@ -174,6 +174,21 @@ async fn messages_are_compressed_by_what_both_sides_have_and_not_for_who_reads_n
         socket.send(Message::Binary(bytes.into())).await.unwrap();
         let results = hear(&mut socket).await.unwrap();
         assert_eq!(results["results"][0]["op"], counter, "{coding:?}: {results}");
+        // What all are told at once is compressed, too.
+        let first = 201 + 100 * compressor_number(coding);
+        let title = json!(format!("Call back tomorrow, says {coding:?}"));
+        let notes: Vec<Value> = (first..first + 100)
+            .map(|n| set(n, &format!("t{}", n - first + 2), "/title", &title))
+            .collect();
+        house.pushed("phone", &notes).await;
+        let mut told = 0;
+        while told < notes.len() {
+            let Message::Binary(page) = next(&mut socket).await else { panic!("{coding:?}") };
+            let page = decompress(&page, MESSAGE_BYTES_MAX).unwrap();
+            let page: Value = serde_json::from_slice(&page).unwrap();
+            told += page["changes"].as_array().unwrap().len();
+        }
+        assert_eq!(told, notes.len(), "{coding:?}");
     }
     let mut socket = connect(&house, &house.admin).await;
     say(&mut socket, &hello("tablet", None)).await;
