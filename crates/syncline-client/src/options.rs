@@ -23,6 +23,7 @@ pub struct Options {
     pub(crate) entities: Vec<String>,
     pub(crate) views: Vec<(String, Object)>,
     pub(crate) strategy: Strategy,
+    pub(crate) authorities: Option<Vec<u8>>,
 }
 
 /// When edits are sent, and whether the client stays connected.
@@ -80,6 +81,7 @@ impl Options {
             entities: Vec::new(),
             views: Vec::new(),
             strategy: Strategy::Immediate,
+            authorities: None,
         }
     }
 
@@ -88,6 +90,15 @@ impl Options {
     #[must_use]
     pub fn client_id(mut self, name: &str) -> Self {
         self.name = Some(name.to_owned());
+        self
+    }
+
+    /// Trusts the hubs for which these authorities vouch, certificates in the PEM format, rather than those
+    /// for which the system's do. What is no certificate is passed over: where none is left, no hub is
+    /// trusted.
+    #[must_use]
+    pub fn authorities(mut self, pem: impl Into<Vec<u8>>) -> Self {
+        self.authorities = Some(pem.into());
         self
     }
 

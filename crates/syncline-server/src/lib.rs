@@ -46,7 +46,7 @@ mod state;
 mod tls;
 mod writers;
 
-pub use access::{IssuerError, IssuerSettings, KeysError, Role};
+pub use access::{IssuerError, IssuerSettings, KeysError, Role, check_keys};
 pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;
 pub use server::{Server, StartError};

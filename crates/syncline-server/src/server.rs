@@ -34,7 +34,7 @@ use crate::rate::Rates;
 use crate::router;
 use crate::settings::{Settings, UnsafeSetting};
 use crate::state::State;
-use crate::tls::{self, TlsError};
+use crate::tls::{Tls, TlsError};
 
 /// How long accepting waits after the system refused a connection, for want of files mostly.
 pub(crate) const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
@@ -103,7 +103,7 @@ impl Server {
     pub async fn start(settings: &Settings, hub: impl Into<Opened>) -> Result<Self, StartError> {
         settings.check()?;
         let issuers = Issuers::open(&settings.issuers)?;
-        let tls = settings.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = settings.tls.as_ref().map(Tls::open).transpose()?.map(Arc::new);
         let listener = TcpListener::bind(settings.listen).await;
         let listener =
             listener.map_err(|source| StartError::Listen { address: settings.listen, source })?;
@@ -162,6 +162,12 @@ impl Server {
         self.admin_token.as_deref()
     }
 
+    /// Returns what tells how many tokens have named a key that no issuer has.
+    pub fn keys_unknown(&self) -> impl Fn() -> u64 + Send + 'static {
+        let state = Arc::clone(&self.state);
+        move || state.issuers.keys_unknown()
+    }
+
     /// Returns why commands of this machine cannot work through the server, if so.
     pub fn lends_nothing(&self) -> Option<&io::Error> {
         self.lending.as_ref().err()
@@ -205,7 +211,7 @@ impl Server {
 struct Accepting {
     listener: TcpListener,
     connections: usize,
-    tls: Option<TlsAcceptor>,
+    tls: Option<Arc<Tls>>,
     router: Router,
     stopping: watch::Receiver<bool>,
     /// Dropped when nothing new is accepted; open streams have their own.
@@ -234,7 +240,7 @@ impl Accepting {
             let connection = Connection {
                 router: self.router.clone(),
                 watcher: graceful.watcher(),
-                tls: self.tls.clone(),
+                tls: self.tls.as_ref().map(|tls| tls.acceptor()),
             };
             tokio::spawn(async move {
                 connection.serve(socket).await;

@@ -200,6 +200,14 @@ pub enum Refusal {
         /// The version of this one.
         ours: String,
     },
+    /// The keys of an issuer are fetched from an address, and none came.
+    #[error("the keys of the issuer {issuer} could not be fetched: {reason}")]
+    IssuerKeys {
+        /// Whose keys.
+        issuer: String,
+        /// Why not.
+        reason: String,
+    },
     /// A notice could not be sent.
     #[error("the notice could not be sent: {reason}")]
     Notice {
@@ -251,6 +259,7 @@ impl Refusal {
             Self::StateGone { .. } => "STATE_GONE",
             Self::ServeReconfigured => "SERVE_RECONFIGURED",
             Self::ServedByOtherVersion { .. } => "SERVED_BY_OTHER_VERSION",
+            Self::IssuerKeys { .. } => "ISSUER_KEYS_INVALID",
             Self::Notice { .. } => "NOTICE_FAILED",
             Self::Watch { .. } => "WATCH_FAILED",
         }
@@ -285,6 +294,7 @@ impl Refusal {
                 _ => Exit::Transient,
             },
             Self::ServedByOtherVersion { .. } => Exit::Locked,
+            Self::IssuerKeys { .. } => Exit::Transient,
             Self::StateGone { .. } | Self::ServeReconfigured | Self::Watch { .. } => {
                 Exit::Transient
             }
@@ -327,6 +337,9 @@ impl Refusal {
                 "its folders are not synchronised until the hub is served under the new one"
                     .to_owned()
             }
+            Self::IssuerKeys { .. } => {
+                "without keys its tokens cannot be told from forged ones".to_owned()
+            }
             Self::ServedByOtherVersion { .. } => {
                 "the two might not mean the same by what is stored".to_owned()
             }
@@ -367,6 +380,9 @@ impl Refusal {
                 "use the program of that version, or start `syncline serve` again with this one"
             }
             Self::Secret { .. } => "try the program by hand",
+            Self::IssuerKeys { .. } => {
+                "check the address in `keys`, and that this machine reaches it"
+            }
             Self::Notice { .. } => "check the command or address of --notify",
             Self::Watch { .. } => "run `syncline sync` from a timer instead",
         };

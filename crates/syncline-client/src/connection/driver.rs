@@ -550,7 +550,9 @@ impl Driver {
         }
         let token = self.facts.token();
         let limit = Duration::from_millis(syncline_protocol::session::client::CONNECT_MS_MAX);
-        let connect = tokio::time::timeout(limit, Socket::connect(&self.facts.address, &token));
+        let (address, authorities) =
+            (&self.facts.address, self.facts.options.authorities.as_deref());
+        let connect = tokio::time::timeout(limit, Socket::connect(address, &token, authorities));
         let stopped = async {
             loop {
                 self.facts.wake.notified().await;

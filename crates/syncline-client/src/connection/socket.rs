@@ -4,6 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use syncline_protocol::limits::ANSWER_BYTES_MAX;
 use syncline_protocol::message::{ClientMessage, HubMessage};
@@ -46,7 +48,13 @@ pub(super) enum Heard {
 
 impl Socket {
     /// Connects to an address of the form `ws://…` or `wss://…`.
-    pub(super) async fn connect(address: &str, token: &str) -> Result<Self, Lost> {
+    ///
+    /// - `authorities`: who is trusted, in the PEM format, rather than whom the system trusts.
+    pub(super) async fn connect(
+        address: &str,
+        token: &str,
+        authorities: Option<&[u8]>,
+    ) -> Result<Self, Lost> {
         let mut request = address.into_client_request().map_err(|_| Lost::Broken)?;
         let bearer = HeaderValue::from_str(&format!("Bearer {token}"));
         let headers = request.headers_mut();
@@ -56,7 +64,7 @@ impl Socket {
             .max_message_size(Some(ANSWER_BYTES_MAX))
             .max_frame_size(Some(ANSWER_BYTES_MAX));
         let connector = match address.starts_with("wss:") {
-            true => Connector::Rustls(tls().ok_or(Lost::Broken)?),
+            true => Connector::Rustls(tls(authorities).ok_or(Lost::Broken)?),
             false => Connector::Plain,
         };
         let connected =
@@ -139,10 +147,13 @@ fn lost(frame: Option<&CloseFrame>) -> Lost {
     }
 }
 
-/// Returns how hubs are trusted: by the certificates of the system.
-fn tls() -> Option<Arc<ClientConfig>> {
+/// Returns how hubs are trusted: by these certificates, or by those of the system.
+fn tls(authorities: Option<&[u8]>) -> Option<Arc<ClientConfig>> {
     let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    roots.add_parsable_certificates(match authorities {
+        None => rustls_native_certs::load_native_certs().certs,
+        Some(pem) => CertificateDer::pem_slice_iter(pem).filter_map(Result::ok).collect(),
+    });
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
     let config =
         ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

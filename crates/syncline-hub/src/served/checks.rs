@@ -60,7 +60,11 @@ mod tests {
         std::thread::sleep(Duration::from_millis(20));
         drop(turn);
         assert!(checks.take().is_none(), "it rests");
-        std::thread::sleep(Duration::from_millis(20) * (CHECKS_REST + 1));
-        assert!(checks.take().is_some());
+        // The turn may have taken long on a busy machine.
+        let later = (0..6_000).any(|_| {
+            std::thread::sleep(Duration::from_millis(10));
+            checks.take().is_some()
+        });
+        assert!(later, "it rests for good");
     }
 }

@@ -7,6 +7,7 @@
 use std::fs;
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -77,7 +78,11 @@ impl IssuerError {
 
 /// The other issuers of a server.
 #[derive(Default)]
-pub(crate) struct Issuers(Vec<Watched>);
+pub(crate) struct Issuers {
+    all: Vec<Watched>,
+    /// How many tokens have named a key that none of them has.
+    keys_unknown: AtomicU64,
+}
 
 /// One of them, and its keys.
 struct Watched {
@@ -99,12 +104,12 @@ impl Issuers {
             let keys = Keys { issuer: Arc::new(issuer), modified, looked: Instant::now() };
             Ok(Watched { settings: settings.clone(), keys: Mutex::new(keys) })
         });
-        Ok(Self(watched.collect::<Result<_, _>>()?))
+        Ok(Self { all: watched.collect::<Result<_, _>>()?, keys_unknown: AtomicU64::new(0) })
     }
 
     /// Returns whether a text looks as tokens of other issuers do, and there are such issuers.
     pub(crate) fn may_know(&self, token: &str) -> bool {
-        !self.0.is_empty() && token.bytes().filter(|byte| *byte == b'.').count() == 2
+        !self.all.is_empty() && token.bytes().filter(|byte| *byte == b'.').count() == 2
     }
 
     /// Returns who a token is of.
@@ -117,15 +122,32 @@ impl Issuers {
         now_ms: u64,
     ) -> Result<Caller, Refused> {
         let mut why = Refused::KeyUnknown;
-        for watched in &self.0 {
+        for watched in &self.all {
             match watched.find(token, hub, now_ms) {
                 Ok(caller) => return Ok(caller),
                 // Of several issuers, that is told which came furthest.
                 Err(refused) => why = why.max(refused),
             }
         }
+        if why == Refused::KeyUnknown {
+            self.keys_unknown.fetch_add(1, Ordering::Relaxed);
+        }
         Err(why)
     }
+
+    /// Returns how many tokens have named a key that none of them has.
+    pub(crate) fn keys_unknown(&self) -> u64 {
+        self.keys_unknown.load(Ordering::Relaxed)
+    }
+}
+
+/// Checks that a text is a set of keys of an issuer, as its file is to hold one.
+///
+/// # Errors
+///
+/// [`KeysError`] says what is wrong.
+pub fn check_keys(issuer: &str, keys: &[u8]) -> Result<(), KeysError> {
+    Issuer::new(issuer, keys).map(drop)
 }
 
 impl Watched {
@@ -238,7 +260,7 @@ mod tests {
 
     /// Writes the file as if at another time, and lets it be looked at.
     fn replace(issuers: &Issuers, text: &str, at_s: u64) {
-        let watched = &issuers.0[0];
+        let watched = &issuers.all[0];
         fs::write(&watched.settings.keys, text).unwrap();
         let file = fs::File::open(&watched.settings.keys).unwrap();
         file.set_modified(SystemTime::UNIX_EPOCH + Duration::from_secs(at_s)).unwrap();

@@ -12,7 +12,7 @@ mod ticket;
 mod token;
 
 pub(crate) use issuers::Issuers;
-pub use issuers::{IssuerError, IssuerSettings};
+pub use issuers::{IssuerError, IssuerSettings, check_keys};
 pub use jwt::KeysError;
 pub use role::Role;
 pub(crate) use ticket::Tickets;

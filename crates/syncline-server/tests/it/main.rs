@@ -28,3 +28,4 @@ mod permits;
 mod records;
 mod refusals;
 mod streams;
+mod tls;

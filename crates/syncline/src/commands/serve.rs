@@ -1,6 +1,7 @@
 //! `syncline serve`: the hub over HTTP and WebSocket, until Ctrl-C.
 
 mod folders;
+mod keys;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,6 +25,7 @@ use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::run::{Context, Supervisor, configured};
 use folders::{Folders, Following};
+use keys::Keys;
 
 /// Where the address of a hub that is served is noted, beside its store.
 const NOTE: &str = "served";
@@ -48,7 +50,7 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
     let mut loaded = context.load()?;
     let state = serve.state.clone().unwrap_or_else(|| loaded.config.state.clone());
     loaded.config.state.clone_from(&state);
-    let settings = settings(serve, &loaded, &state);
+    let mut settings = settings(serve, &loaded, &state);
     settings.check().map_err(StartError::from)?;
     let folders = match serve.watch {
         true => Some(Folders::judge(context, loaded.config.clone(), configuration)?),
@@ -62,6 +64,8 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
     let hub = context.open_hub_by(&state, false, |options| {
         Opened::default_hub(options, settings.backup_to.as_deref())
     })?;
+    let (issuers, keys) = Keys::begin(context, &loaded.config.issuers, &state)?;
+    settings.issuers = issuers;
     let folders = folders.map(|folders| folders.begin(context)).transpose()?;
     runtime.block_on(async {
         // Before anybody is told that it runs: whoever then stops it is heard.
@@ -80,6 +84,7 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
                 .warn(&format!("commands on this state are refused while it is served: {error}"));
         }
         let mut following = folders.map(|folders| folders.follow(server.served()));
+        keys.keep(context, server.keys_unknown());
         supervisor.ready("serving");
         let mut pulse = tokio::time::interval(Duration::from_secs(1));
         let mut lagging = Lagging::default();
@@ -159,7 +164,6 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         origins: serve.origin.clone(),
         backup_to: serve.backup_to.clone(),
         access: loaded.config.access.clone(),
-        issuers: loaded.config.issuers.clone(),
         connections: connections(),
         roles: loaded.config.roles.clone(),
         rate: Rate { requests: serve.rate, window: RATE_WINDOW },

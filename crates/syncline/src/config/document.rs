@@ -146,7 +146,10 @@ pub(super) struct PermissionText {
 pub(super) struct IssuerText {
     pub(super) name: String,
     pub(super) audience: String,
+    /// A file, or an address.
     pub(super) keys: PathBuf,
+    #[serde(default)]
+    pub(super) allow_plaintext: bool,
     pub(super) roles: Option<Vec<String>>,
 }
 

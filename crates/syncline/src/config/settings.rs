@@ -25,7 +25,7 @@ pub struct Config {
     pub permissions: Permissions,
     /// Others whose access tokens a hub that is served takes; relative paths of keys were joined with
     /// the configuration's folder.
-    pub issuers: Vec<IssuerSettings>,
+    pub issuers: Vec<Issuer>,
     /// The views of a hub that is served, and who may see and write what of its records.
     pub access: Access,
     /// The users who have each role.
@@ -333,4 +333,13 @@ impl Config {
     pub(super) fn preferred(&self, link: &Link) -> Option<OnConflict> {
         link.on_conflict.or(self.is_source_first.then_some(OnConflict::Source))
     }
+}
+
+/// Another issuer of access tokens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// What a server knows of it; without a file of keys where they are fetched.
+    pub settings: IssuerSettings,
+    /// Where its keys are fetched from.
+    pub address: Option<String>,
 }

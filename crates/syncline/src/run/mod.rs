@@ -19,7 +19,7 @@ mod loan;
 pub mod notice;
 mod only;
 pub mod plan_file;
-mod post;
+pub(crate) mod post;
 pub mod reading;
 mod request;
 mod retry;

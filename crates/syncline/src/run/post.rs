@@ -1,4 +1,4 @@
-//! Posting one JSON document to an address, in plain or over TLS.
+//! Posting one JSON document to an address, in plain or over TLS, or getting one.
 //!
 //! A client of its own, because one request a run does not need a pool, redirects or compression.
 //! Every wait has an end, an answer is read as far as its status, and a redirect is a refusal: a
@@ -23,6 +23,9 @@ const TRIES_MAX: u32 = 3;
 const PAUSE_MS_FIRST_MAX: u64 = 500;
 /// Most bytes of the answer that are read. The status line is within the first few.
 const ANSWER_BYTES_MAX: usize = 1_024;
+
+/// Most bytes of the head of an answer whose body is read.
+const ANSWER_HEAD_BYTES_MAX: usize = 16 << 10;
 
 /// An address that a document can be posted to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -138,10 +141,32 @@ impl Address {
         }
     }
 
+    /// Gets what is there, in one try.
+    ///
+    /// # Errors
+    ///
+    /// [`PostError`]; also if it has more than `bytes_max` bytes.
+    pub(crate) fn get(&self, bytes_max: usize) -> Result<Vec<u8>, PostError> {
+        let tls = self.is_encrypted.then(client).transpose().map_err(PostError::Answer)?;
+        let head = format!(
+            "GET {} HTTP/1.1\r\nHost: {}\r\nAccept: application/json\r\nConnection: close\r\n\r\n",
+            self.path, self.authority
+        );
+        let bytes_max = bytes_max + ANSWER_HEAD_BYTES_MAX;
+        let answer = self.ask(tls.as_ref(), head.as_bytes(), |answer, is_over| {
+            if answer.len() > bytes_max {
+                return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is too long"));
+            }
+            whole(answer, is_over)
+        });
+        match answer.map_err(PostError::Connection)? {
+            (200, body) => Ok(body),
+            (status, _) => Err(PostError::Answer(format!("answered {status}"))),
+        }
+    }
+
     /// Posts once and returns the status of the answer.
     fn try_once(&self, tls: Option<&Arc<ClientConfig>>, body: &str) -> io::Result<u16> {
-        let deadline = Instant::now() + TRY_TIME;
-        let socket = self.connect(deadline)?;
         let head = format!(
             "POST {} HTTP/1.1\r\nHost: {}\r\nContent-Type: application/json\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n",
@@ -150,14 +175,26 @@ impl Address {
             body.len()
         );
         let request = [head.as_bytes(), body.as_bytes()].concat();
+        self.ask(tls, &request, |answer, _| begun(answer))
+    }
+
+    /// Sends a request and reads its answer until it is understood.
+    fn ask<T>(
+        &self,
+        tls: Option<&Arc<ClientConfig>>,
+        request: &[u8],
+        understand: impl Fn(&[u8], bool) -> io::Result<Option<T>>,
+    ) -> io::Result<T> {
+        let deadline = Instant::now() + TRY_TIME;
+        let socket = self.connect(deadline)?;
         let Some(config) = tls else {
             let clock = socket.try_clone()?;
-            return exchange(socket, &clock, deadline, &request);
+            return exchange(socket, (&clock, deadline), request, understand);
         };
         let name = ServerName::try_from(self.host.clone()).map_err(io::Error::other)?;
         let session = ClientConnection::new(Arc::clone(config), name).map_err(io::Error::other)?;
         let clock = socket.try_clone()?;
-        exchange(StreamOwned::new(session, socket), &clock, deadline, &request)
+        exchange(StreamOwned::new(session, socket), (&clock, deadline), request, understand)
     }
 
     fn connect(&self, deadline: Instant) -> io::Result<TcpStream> {
@@ -186,32 +223,85 @@ fn time_left(deadline: Instant) -> io::Result<Duration> {
     }
 }
 
-/// Sends a request and reads the status of its answer. `clock` is the socket below the stream: its
-/// time-out shrinks with every read, so that a slow answer has an end as well.
-fn exchange(
+/// Sends a request and reads its answer until it is understood. `clock` is the socket below the stream:
+/// its time-out shrinks with every read, so that a slow answer has an end as well.
+fn exchange<T>(
     mut stream: impl Read + Write,
-    clock: &TcpStream,
-    deadline: Instant,
+    (clock, deadline): (&TcpStream, Instant),
     request: &[u8],
-) -> io::Result<u16> {
+    understand: impl Fn(&[u8], bool) -> io::Result<Option<T>>,
+) -> io::Result<T> {
     stream.write_all(request)?;
     stream.flush()?;
     let mut answer = Vec::new();
     let mut piece = [0; ANSWER_BYTES_MAX];
     loop {
-        let line_end = answer.iter().position(|byte| *byte == b'\n');
-        if let Some(status) = line_end.and_then(|end| status(answer.get(..end)?)) {
-            return Ok(status);
-        }
-        if line_end.is_some() || answer.len() >= ANSWER_BYTES_MAX {
-            return Err(io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP"));
-        }
         clock.set_read_timeout(Some(time_left(deadline)?))?;
         let count = stream.read(&mut piece)?;
+        answer.extend(piece.iter().take(count));
+        if let Some(understood) = understand(&answer, count == 0)? {
+            return Ok(understood);
+        }
         if count == 0 {
             return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "no answer"));
         }
-        answer.extend(piece.iter().take(count));
+    }
+}
+
+fn no_http() -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidData, "the answer is not HTTP")
+}
+
+/// Returns the status of an answer that has begun.
+fn begun(answer: &[u8]) -> io::Result<Option<u16>> {
+    match answer.iter().position(|byte| *byte == b'\n') {
+        Some(end) => answer.get(..end).and_then(status).map(Some).ok_or_else(no_http),
+        None if answer.len() >= ANSWER_BYTES_MAX => Err(no_http()),
+        None => Ok(None),
+    }
+}
+
+/// Returns status and body of an answer, once it is all there.
+///
+/// - `is_over`: whether no more comes.
+fn whole(answer: &[u8], is_over: bool) -> io::Result<Option<(u16, Vec<u8>)>> {
+    let Some(end) = answer.windows(4).position(|bytes| bytes == b"\r\n\r\n") else {
+        return if answer.len() > ANSWER_HEAD_BYTES_MAX { Err(no_http()) } else { Ok(None) };
+    };
+    let (head, body) = answer.split_at(end + 4);
+    let Some(status) = begun(head)? else { return Err(no_http()) };
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    let header = |name: &str| {
+        let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+        lines.find(|(found, _)| *found == name).map(|(_, value)| value.trim())
+    };
+    if header("transfer-encoding").is_some_and(|coding| coding.ends_with("chunked")) {
+        return Ok(chunks(body)?.map(|body| (status, body)));
+    }
+    let body = match header("content-length") {
+        None => is_over.then_some(body),
+        Some(length) => body.get(..length.parse().map_err(|_| no_http())?),
+    };
+    Ok(body.map(|body| (status, body.to_vec())))
+}
+
+/// Returns the body that came in chunks, once the last one is there.
+fn chunks(mut rest: &[u8]) -> io::Result<Option<Vec<u8>>> {
+    let mut body = Vec::new();
+    loop {
+        let Some(end) = rest.windows(2).position(|bytes| bytes == b"\r\n") else { return Ok(None) };
+        let line = rest.get(..end).and_then(|line| std::str::from_utf8(line).ok());
+        let size = line.and_then(|line| line.split(';').next()).map(str::trim);
+        let size = size.and_then(|size| usize::from_str_radix(size, 16).ok());
+        let size = size.filter(|size| *size <= rest.len().max(1 << 20)).ok_or_else(no_http)?;
+        if size == 0 {
+            return Ok(Some(body));
+        }
+        let begin = end + 2;
+        let Some(chunk) = rest.get(begin..begin + size) else { return Ok(None) };
+        body.extend(chunk);
+        let Some(after) = rest.get(begin + size + 2..) else { return Ok(None) };
+        rest = after;
     }
 }
 
@@ -267,6 +357,34 @@ mod tests {
         ];
         for (text, expected) in cases {
             assert_eq!(told(text).as_deref(), expected, "case: {text}");
+        }
+    }
+
+    #[test]
+    fn an_answer_is_whole_when_its_length_its_chunks_or_its_end_are_there() {
+        let body = |text: &str, is_over| {
+            let found = whole(text.as_bytes(), is_over).map_err(|_| ());
+            found
+                .map(|found| found.map(|(status, body)| (status, String::from_utf8(body).unwrap())))
+        };
+        let is = |text: &str| Ok(Some((200, text.to_owned())));
+        let head = "HTTP/1.1 200 OK\r\n";
+        #[rustfmt::skip]
+        let cases = [
+            (format!("{head}Content-Length: 2\r\n\r\nab"),                              false, is("ab")),
+            (format!("{head}content-length: 3\r\n\r\nab"),                              true,  Ok(None)),
+            (format!("{head}content-length: -1\r\n\r\nab"),                             true,  Err(())),
+            (format!("{head}\r\nab"),                                                    false, Ok(None)),
+            (format!("{head}\r\nab"),                                                    true,  is("ab")),
+            (format!("{head}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x\r\nc\r\n0\r\n\r\n"), false, is("abc")),
+            (format!("{head}Transfer-Encoding: chunked\r\n\r\n2\r\nab\r\n"),            true,  Ok(None)),
+            (format!("{head}Transfer-Encoding: chunked\r\n\r\nx\r\nab\r\n"),            true,  Err(())),
+            (format!("{head}Transfer-Encoding: chunked\r\n\r\nffffffffffffffff\r\nab"),   true,  Err(())),
+            ("SSH-2.0-x\r\n\r\n".to_owned(),                                            true,  Err(())),
+            (format!("{head}Content-"),                                                  true,  Ok(None)),
+        ];
+        for (text, is_over, expected) in cases {
+            assert_eq!(body(&text, is_over), expected, "case: {text}");
         }
     }
 

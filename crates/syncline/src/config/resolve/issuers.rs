@@ -1,19 +1,19 @@
 //! Others whose access tokens a hub that is served takes.
 
+use std::path::PathBuf;
+
 use syncline_server::{IssuerSettings, Role};
 
 use super::super::document::IssuerText;
 use super::super::error::{At, Refusal};
 use super::super::limits::ISSUERS_MAX;
 use super::super::profile::Start;
+use super::super::settings::Issuer;
 use super::{unknown_word, within};
 
-pub(super) fn resolve(
-    texts: &[IssuerText],
-    start: Start<'_>,
-) -> Result<Vec<IssuerSettings>, Refusal> {
+pub(super) fn resolve(texts: &[IssuerText], start: Start<'_>) -> Result<Vec<Issuer>, Refusal> {
     within(texts.len(), ISSUERS_MAX, &At::new("issuers"))?;
-    let mut issuers: Vec<IssuerSettings> = Vec::new();
+    let mut issuers: Vec<Issuer> = Vec::new();
     for (index, text) in texts.iter().enumerate() {
         let at = At::new("issuers").index(index);
         for (key, value) in [("name", &text.name), ("audience", &text.audience)] {
@@ -26,7 +26,7 @@ pub(super) fn resolve(
             let why = "the audience of another hub has /h/<name> behind it";
             return Err(Refusal::new(at.key("audience"), "ends with /", why, "leave it out"));
         }
-        if issuers.iter().any(|other| other.name == text.name) {
+        if issuers.iter().any(|other| other.settings.name == text.name) {
             let why = "every issuer has one set of keys";
             return Err(Refusal::new(at.key("name"), "stands twice", why, "leave one of them out"));
         }
@@ -34,14 +34,33 @@ pub(super) fn resolve(
             None => vec![Role::Client],
             Some(words) => roles(words, &at.key("roles"))?,
         };
-        issuers.push(IssuerSettings {
-            name: text.name.clone(),
-            audience: text.audience.clone(),
-            keys: start.place(&text.keys, &at.key("keys"))?,
-            roles,
-        });
+        let address = address(text, &at.key("keys"))?;
+        let keys = match &address {
+            None => start.place(&text.keys, &at.key("keys"))?,
+            Some(_) => PathBuf::new(),
+        };
+        let (name, audience) = (text.name.clone(), text.audience.clone());
+        issuers.push(Issuer { settings: IssuerSettings { name, audience, keys, roles }, address });
     }
     Ok(issuers)
+}
+
+/// Returns where keys are fetched from, if that is no file.
+fn address(text: &IssuerText, at: &At) -> Result<Option<String>, Refusal> {
+    let Some(keys) = text.keys.to_str().filter(|keys| keys.contains("://")) else {
+        return Ok(None);
+    };
+    let is_plain = keys.starts_with("http://");
+    if is_plain && !text.allow_plaintext {
+        let why = "whoever listens in could put keys of their own in their place";
+        let next = "write https://, or say allow_plaintext = true";
+        return Err(Refusal::new(at.clone(), "is fetched without encryption", why, next));
+    }
+    if !is_plain && !keys.starts_with("https://") {
+        let why = "keys are in a file, or fetched with https://";
+        return Err(Refusal::new(at.clone(), "is no such address", why, "write https://"));
+    }
+    Ok(Some(keys.to_owned()))
 }
 
 fn roles(words: &[String], at: &At) -> Result<Vec<Role>, Refusal> {

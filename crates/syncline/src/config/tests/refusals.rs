@@ -40,6 +40,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("[roles]\n\"a b\" = [\"c\"]",                            "2:1",  "roles.\"a b\"", "name of a role"),
     ("[roles]\na = []",                                         "2:1",  "roles.a", "names nobody"),
     ("[roles]\na = [\"\"]",                                     "2:6",  "roles.a[0]", "empty"),
+    ("[[issuers]]\nname = \"i\"\naudience = \"a\"\nkeys = \"http://k\"", "4:1", "issuers[0].keys", "is fetched without encryption"),
+    ("[[issuers]]\nname = \"i\"\naudience = \"a\"\nkeys = \"ftp://k\"", "4:1", "issuers[0].keys", "is no such address"),
     ("[[issuers]]\nname = \"i\"\naudience = \"\"\nkeys = \"k\"", "3:1", "issuers[0].audience", "is empty"),
     ("[[issuers]]\nname = \"i\"\naudience = \"a\"\nkeys = \"k\"\nroles = [\"root\"]", "5:10", "issuers[0].roles[0]", "unknown role"),
     ("[views.\"a b\"]\nentity = \"tasks\"",                "1:8",  "views.\"a b\"", "name of a view"),
