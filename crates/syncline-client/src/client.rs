@@ -17,7 +17,7 @@ use crate::query::Query;
 use crate::record::Record;
 use crate::state::{Shared, State};
 use crate::status::{Notice, Status};
-use crate::store::{Draft, Key, Queued, Refusal, Rows, Seal, Store};
+use crate::store::{Draft, Key, Queued, Refusal, Rows, Store};
 use crate::subscription::{Live, Subscription};
 
 /// A client of a hub: its records are in a file, its edits are queued there and shown at once, and what
@@ -93,12 +93,12 @@ impl Client {
     ///
     /// # Errors
     ///
-    /// [`ClientError::Store`] if another process has the file open, or it is not one that this program
-    /// can read; [`ClientError::Address`], [`ClientError::Id`] for what is none.
+    /// [`ClientError::Store`] if another process has the file open, the key does not open it, or it is not
+    /// one that this program can read; [`ClientError::Address`], [`ClientError::Id`] for what is none.
     pub fn open(options: Options) -> Result<Self, ClientError> {
         let name = options.name.as_deref().map(ClientId::new).transpose()?;
         let follows = options.follows()?;
-        let mut store = Store::open(&options.path, name.as_ref(), Seal::default())?;
+        let mut store = Store::open(&options.path, name.as_ref(), options.key.as_ref())?;
         store.follow(&follows)?;
         let mut connection = Connection::new(&options)?;
         let shared = Shared::new(store, connection.waker())?;

@@ -131,9 +131,18 @@ pub enum StoreError {
         /// Which table.
         table: &'static str,
     },
-    /// The file is sealed with another key, or with none, or must not be.
-    #[error("the key does not open the file")]
+    /// The file is sealed with another key.
+    #[error("the file is sealed with another key")]
     Key,
+    /// The file is sealed, and no key was given.
+    #[error("the file is sealed, and no key was given")]
+    Sealed,
+    /// A key was given, and the file is not sealed.
+    #[error("the file is not sealed; `change_key` seals it")]
+    NotSealed,
+    /// Nothing can be sealed: the machine gives no random numbers.
+    #[error("the machine gives no random numbers, so nothing can be sealed")]
+    Unsealable,
 }
 
 impl ClientError {
@@ -178,7 +187,8 @@ impl StoreError {
             Self::TooNew { .. } => "CLIENT_STORE_TOO_NEW",
             Self::Foreign { .. } => "CLIENT_STORE_FOREIGN",
             Self::Damaged { .. } => "CLIENT_STORE_DAMAGED",
-            Self::Key => "CLIENT_STORE_KEY",
+            Self::Key | Self::Sealed | Self::NotSealed => "CLIENT_STORE_KEY",
+            Self::Unsealable => "CLIENT_MACHINE",
         }
     }
 

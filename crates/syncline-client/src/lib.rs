@@ -10,6 +10,7 @@
 //! |---|---|
 //! | everything that an app calls | [`Client`] |
 //! | address, access token, name, when edits are sent | [`Options`], [`Strategy`] |
+//! | a file that can be read with a key only | [`Options::key`], [`change_key`] |
 //! | what an edit can do | [`Edit`] |
 //! | records by their values, and in which order | [`Query`] |
 //! | to be told what changes | [`Subscription`], [`Event`] |
@@ -62,7 +63,7 @@ pub use options::{Options, Strategy};
 pub use query::{Order, Query};
 pub use record::Record;
 pub use status::{Network, Notice, Status};
-pub use store::Refusal;
+pub use store::{Refusal, change_key};
 pub use subscription::{Event, Subscription};
 pub use syncline_merge::operation::{Effect, FieldOperation};
 pub use syncline_merge::text::ot::{Component, TextOperation};

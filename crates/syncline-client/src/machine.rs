@@ -44,6 +44,19 @@ pub(crate) fn random() -> Option<[u8; 8]> {
     getrandom::fill(&mut bytes).ok().map(|()| bytes)
 }
 
+/// Fills bytes with random ones, if the machine has any.
+pub(crate) fn fill(bytes: &mut [u8]) -> Option<()> {
+    #[cfg(feature = "simulated")]
+    if simulated::random().is_some() {
+        for part in bytes.chunks_mut(8) {
+            let drawn = simulated::random()?;
+            part.iter_mut().zip(drawn).for_each(|(byte, drawn)| *byte = drawn);
+        }
+        return Some(());
+    }
+    getrandom::fill(bytes).ok()
+}
+
 #[cfg(feature = "simulated")]
 pub(crate) mod simulated {
     //! The machine of this thread, as a simulation says it is.

@@ -20,6 +20,7 @@ pub struct Options {
     pub(crate) token: String,
     pub(crate) refresh: Option<Refresh>,
     pub(crate) name: Option<String>,
+    pub(crate) key: Option<[u8; 32]>,
     pub(crate) entities: Vec<String>,
     pub(crate) views: Vec<(String, Object)>,
     pub(crate) strategy: Strategy,
@@ -78,6 +79,7 @@ impl Options {
             token: String::new(),
             refresh: None,
             name: None,
+            key: None,
             entities: Vec::new(),
             views: Vec::new(),
             strategy: Strategy::Immediate,
@@ -99,6 +101,27 @@ impl Options {
     #[must_use]
     pub fn authorities(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.authorities = Some(pem.into());
+        self
+    }
+
+    /// Seals the file with a key: values, ids and edits that wait can be read with it only. The app keeps the
+    /// key, mostly in the key store of its system; without it the file is lost. What can be seen all the
+    /// same stands in `docs/guide/client.md`.
+    ///
+    /// A file stays as it was made; [`change_key`](crate::change_key) seals it, and gives it another key.
+    ///
+    /// ```
+    /// use syncline_client::{Client, Options};
+    ///
+    /// # let folder = tempfile::tempdir()?;
+    /// # let key_of_the_system = || [7; 32];
+    /// let options = Options::offline(folder.path().join("app.db")).key(key_of_the_system());
+    /// let client = Client::open(options)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[must_use]
+    pub const fn key(mut self, key: [u8; 32]) -> Self {
+        self.key = Some(key);
         self
     }
 

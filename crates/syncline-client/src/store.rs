@@ -13,11 +13,13 @@
 //! | what is confirmed being compared with what the hub shows | [`check`] |
 //! | applied operations that a restored hub may lack | [`kept`] |
 //! | texts with edits that wait | [`anchor`] |
+//! | contents at rest, and another key for them | [`seal`], [`key`] |
 
 mod anchor;
 mod check;
 mod incoming;
 mod kept;
+mod key;
 mod members;
 mod open;
 mod place;
@@ -45,8 +47,9 @@ use crate::view;
 pub(crate) use anchor::Anchor;
 pub(crate) use check::Differs;
 pub(crate) use incoming::{Incoming, Settled};
+pub use key::change_key;
 pub(crate) use queue::Draft;
-pub(crate) use seal::Seal;
+use seal::Seal;
 
 /// Counts what was set aside.
 const ASIDE: &str = "SELECT count(*) FROM queue WHERE code IS NOT NULL";
@@ -173,16 +176,18 @@ impl Lately {
 impl Store {
     /// Opens the file, and makes it where there is none.
     ///
+    /// - `key`: what its contents are sealed with; `None` for nothing.
+    ///
     /// # Errors
     ///
-    /// [`ClientError::Store`]: another process has it, it is of a newer program or of another one, or
-    /// the disk says no. Nothing was changed.
+    /// [`ClientError::Store`]: another process has it, it is of a newer program or of another one, the key
+    /// does not open it, or the disk says no. Nothing was changed.
     pub(crate) fn open(
         path: &FilePath,
         name: Option<&ClientId>,
-        seal: Seal,
+        key: Option<&[u8; 32]>,
     ) -> Result<Self, ClientError> {
-        let open::Opened { connection, witness, client, next } = open::open(path, name, &seal)?;
+        let open::Opened { connection, witness, client, next, seal } = open::open(path, name, key)?;
         let queued = rows::count(&connection, "SELECT count(*) FROM queue")?;
         let aside = rows::count(&connection, ASIDE)?;
         let kept = rows::count(&connection, KEPT)?;
@@ -248,8 +253,9 @@ impl Store {
     /// Removes all that is kept: records, operations, cursors. The client's name is used no more.
     pub(crate) fn wipe(&mut self) -> Result<(), StoreError> {
         let fail = StoreError::on("wipe the file");
+        self.make_members()?;
         let transaction = self.begin()?;
-        for table in ["records", "views", "queue", "kept", "anchors"] {
+        for table in ["records", "views", "members", "queue", "kept", "anchors"] {
             transaction.execute(&format!("DELETE FROM {table}"), ()).map_err(&fail)?;
         }
         transaction
@@ -258,12 +264,7 @@ impl Store {
         transaction.commit().map_err(&fail)?;
         (self.queued, self.aside, self.kept) = (0, 0, 0);
         self.lately.clear();
-        // What was deleted leaves the file and its log, too.
-        self.connection
-            .execute_batch(
-                "PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)",
-            )
-            .map_err(&fail)
+        clean(&self.connection).map_err(&fail)
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
@@ -271,6 +272,12 @@ impl Store {
             .transaction_with_behavior(TransactionBehavior::Immediate)
             .map_err(StoreError::on("begin a transaction"))
     }
+}
+
+/// Has what was deleted leave the file and its log, too.
+fn clean(connection: &Connection) -> rusqlite::Result<()> {
+    connection
+        .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
 }
 
 /// A second connection, so that reads do not wait for the disk.

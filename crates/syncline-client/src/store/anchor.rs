@@ -10,6 +10,8 @@
 //! Edits that were never handed out may be made anew for the text that the hub answered with, so
 //! that who types without a pause sees what others type.
 
+use std::borrow::Cow;
+
 use rusqlite::Row;
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::text::ot::{Side, TextOperation, transform};
@@ -20,7 +22,7 @@ use syncline_protocol::operation::Operation;
 use syncline_protocol::predict::predict;
 use syncline_protocol::token::TokenText;
 
-use super::rows::execute;
+use super::rows::{OPERATION, execute};
 use super::{Kept, Key, Queued, Rows, StoreError};
 use crate::limits::TEXT_EDITS_REBASED_MAX;
 use crate::view::{self, texts_edited, value_of};
@@ -60,47 +62,61 @@ impl Rows<'_> {
             .prepare_cached("SELECT path, token, value FROM anchors WHERE entity = ?1 AND id = ?2")
             .and_then(|mut statement| {
                 let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
-                statement.query_map([key.0.as_str(), key.1.as_str()], row)?.collect()
+                statement.query_map(self.names(key), row)?.collect()
             })
             .map_err(StoreError::on("read the anchors of texts"))?;
-        raw.into_iter().map(|(path, token, value)| self.anchor(&path, token, value)).collect()
+        raw.into_iter().map(|(path, token, value)| self.anchor(key, &path, token, value)).collect()
     }
 
     fn anchor(
         &self,
+        key: &Key,
         path: &str,
         token: Option<String>,
         value: Option<Vec<u8>>,
     ) -> Result<Anchor, StoreError> {
         let damaged = || StoreError::Damaged { table: "anchors" };
+        let path = self.seal.opened_name("anchors", path, &place("path", key, ""))?;
         let value = value.map(|value| {
-            let text = self.seal.open("anchors", value)?;
+            let text = self.seal.open("anchors", value, &place("value", key, &path))?;
             Leaf::parse(&text).map_err(|_| damaged())
         });
+        let token = token.map(|token| {
+            let token = self.seal.open_text("anchors", token, &place("shown", key, &path))?;
+            TokenText::new(&token).map_err(|_| damaged())
+        });
         Ok(Anchor {
-            path: Path::parse(path).map_err(|_| damaged())?,
-            token: token.map(|token| TokenText::new(&token).map_err(|_| damaged())).transpose()?,
+            path: Path::parse(&path).map_err(|_| damaged())?,
+            token: token.transpose()?,
             value: value.transpose()?,
         })
     }
 
     /// Keeps an anchor.
     pub(super) fn put_anchor(&self, key: &Key, anchor: &Anchor) -> Result<(), StoreError> {
-        let value = anchor.value.as_ref().map(|value| self.seal.close(value.as_str().to_owned()));
+        let path = anchor.path.as_str();
+        let value = anchor
+            .value
+            .as_ref()
+            .map(|value| self.seal.close(value.as_str().to_owned(), &place("value", key, path)));
+        let token = anchor
+            .token
+            .as_ref()
+            .map(|token| self.seal.close_text(token.as_str(), &place("shown", key, path)));
+        let (entity, id) = self.names(key);
         execute(
             self.connection,
             "write the anchor of a text",
             "INSERT OR REPLACE INTO anchors (entity, id, path, token, value) \
              VALUES (?1, ?2, ?3, ?4, ?5)",
-            (
-                key.0.as_str(),
-                key.1.as_str(),
-                anchor.path.as_str(),
-                anchor.token.as_ref().map(TokenText::as_str),
-                value.transpose()?,
-            ),
+            (entity, id, self.path(key, &anchor.path), token.transpose()?, value.transpose()?),
         )?;
         Ok(())
+    }
+
+    /// Returns a field of a record as it is kept.
+    fn path<'p>(&self, key: &Key, path: &'p Path) -> Cow<'p, str> {
+        self.seal.name(path.as_str(), &place("path", key, ""))
     }
 
     /// Drops the anchors that no waiting edit needs.
@@ -115,11 +131,12 @@ impl Rows<'_> {
             let is_needed = waiting()
                 .any(|queued| texts_edited(&queued.operation.effect).any(|p| *p == anchor.path));
             if !is_needed {
+                let (entity, id) = self.names(key);
                 execute(
                     self.connection,
                     "drop the anchor of a text",
                     "DELETE FROM anchors WHERE entity = ?1 AND id = ?2 AND path = ?3",
-                    [key.0.as_str(), key.1.as_str(), anchor.path.as_str()],
+                    [entity, id, self.path(key, &anchor.path)],
                 )?;
             }
         }
@@ -155,7 +172,7 @@ impl Rows<'_> {
                 operation.base.clone_from(&confirmed.token);
                 let path = anchor.path.clone();
                 operation.effect = Effect::Write(vec![FieldOperation::EditText { path, edit }]);
-                self.put_operation(queued.sequence, &operation)?;
+                self.put_operation(queued, &operation)?;
             }
             let value = Some(Leaf::string(&new));
             let (path, token) = (anchor.path.clone(), confirmed.token.clone());
@@ -164,17 +181,24 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn put_operation(&self, sequence: i64, operation: &Operation) -> Result<(), StoreError> {
+    fn put_operation(&self, queued: &Queued, operation: &Operation) -> Result<(), StoreError> {
         let damaged = StoreError::Damaged { table: "queue" };
-        let text = self.seal.close(write_operation(operation).map_err(|_| damaged)?)?;
+        let counter = operation.counter.to_string();
+        let at = [OPERATION, queued.client.as_str(), &counter];
+        let text = self.seal.close(write_operation(operation).map_err(|_| damaged)?, &at)?;
         execute(
             self.connection,
             "write an operation",
             "UPDATE queue SET operation = ?2 WHERE sequence = ?1",
-            (sequence, text),
+            (queued.sequence, text),
         )?;
         Ok(())
     }
+}
+
+/// Returns the place of a part of an anchor.
+fn place<'k>(kind: &'k str, key: &'k Key, path: &'k str) -> [&'k str; 4] {
+    [kind, key.0.as_str(), key.1.as_str(), path]
 }
 
 /// Returns the edits of a text that wait; nothing if one of them cannot be made anew.

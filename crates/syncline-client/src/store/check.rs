@@ -6,7 +6,7 @@ use syncline_protocol::cursor::StreamCursor;
 use thiserror::Error;
 
 use super::open::get;
-use super::rows::{execute, key};
+use super::rows::execute;
 use super::{Rows, Store, StoreError};
 
 /// The confirmed records of a view are not those that the hub shows.
@@ -76,9 +76,12 @@ impl Rows<'_> {
         let mut found = statement.query(()).map_err(&fail)?;
         let mut unreadable: Vec<(String, String)> = Vec::new();
         while let Some(row) = found.next().map_err(&fail)? {
-            let fields = row.get(2).map_err(&fail)?;
-            if self.fields(fields).is_err() {
-                unreadable.push((row.get(0).map_err(&fail)?, row.get(1).map_err(&fail)?));
+            let (entity, id, fields): (String, String, Vec<u8>) = row
+                .try_into()
+                .map_err(|source| StoreError::Sqlite { action: "look for damage", source })?;
+            let key = self.key("records", &entity, &id);
+            if key.and_then(|key| self.fields(&key, fields)).is_err() {
+                unreadable.push((entity, id));
             }
         }
         for (entity, id) in unreadable {
@@ -105,8 +108,11 @@ impl Rows<'_> {
             let (entity, id, fields, at): Raw = row
                 .try_into()
                 .map_err(|source| StoreError::Sqlite { action: "add the records up", source })?;
-            let (entity, id) = key(&entity, &id)?;
-            if !entities.is_empty() && !entities.contains(&entity) {
+            let Ok(key) = self.key("records", &entity, &id) else {
+                return Ok(Some(Checksum::default()));
+            };
+            let (entity, id) = &key;
+            if !entities.is_empty() && !entities.contains(entity) {
                 continue;
             }
             if at.unsigned_abs() > position {
@@ -114,8 +120,10 @@ impl Rows<'_> {
             }
             if let Some(fields) = fields {
                 // What cannot be read any more is not what the hub shows.
-                let Ok(fields) = self.fields(fields) else { return Ok(Some(Checksum::default())) };
-                sum.add(&entity, &id, &fields);
+                let Ok(fields) = self.fields(&key, fields) else {
+                    return Ok(Some(Checksum::default()));
+                };
+                sum.add(entity, id, &fields);
             }
         }
         Ok(Some(sum))

@@ -258,8 +258,8 @@ impl Rows<'_> {
     fn note_shown(&self, key: &Key, snapshot: Option<i64>) -> Result<(), StoreError> {
         let Some(snapshot) = snapshot else { return Ok(()) };
         let sql = "UPDATE records SET snapshot = ?3 WHERE entity = ?1 AND id = ?2";
-        let names = (key.0.as_str(), key.1.as_str(), snapshot);
-        execute(self.connection, "write a record", sql, names)?;
+        let (entity, id) = self.names(key);
+        execute(self.connection, "write a record", sql, (entity, id, snapshot))?;
         Ok(())
     }
 
@@ -321,7 +321,12 @@ impl Rows<'_> {
             "INSERT INTO views (view, entities, cursor, snapshot, began) VALUES (?1, '', ?2, ?3, ?4) \
              ON CONFLICT (view) DO UPDATE SET cursor = excluded.cursor, \
              snapshot = excluded.snapshot, began = excluded.began",
-            (view, page.cursor.to_string(), under_way, under_way.map(|_| began(page))),
+            (
+                view,
+                self.cursor_text(view, &page.cursor)?,
+                under_way,
+                under_way.map(|_| began(page)),
+            ),
         )?;
         Ok(())
     }

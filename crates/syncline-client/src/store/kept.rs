@@ -7,7 +7,6 @@ use syncline_model::id::{ClientId, Position};
 use syncline_protocol::message::Keeping;
 
 use super::open::get;
-use super::queue::texts_before;
 use super::rows::{count, execute};
 use super::{KEPT, Kept, Queued, Rows, Store, StoreError};
 use crate::limits::KEPT_OPERATIONS_MAX;
@@ -94,7 +93,7 @@ impl Rows<'_> {
     ) -> Result<(), StoreError> {
         // A text that goes on from what is lost cannot be edited as it was: its writer may want to.
         let edits_text = texts_edited(&queued.operation.effect).next().is_some();
-        let texts = edits_text.then(|| self.seal.close(texts_before(before, queued)));
+        let texts = edits_text.then(|| self.texts_before(before, queued));
         execute(
             self.connection,
             "keep an operation",

@@ -2,11 +2,13 @@
 //!
 //! A client with one view needs no rows for that: what its snapshot has not shown goes.
 
+use std::borrow::Cow;
+
 use rusqlite::OptionalExtension;
 use syncline_model::json::Json;
 use syncline_protocol::message::Follow;
 
-use super::rows::{execute, key};
+use super::rows::execute;
 use super::{Key, Rows, Store, StoreError};
 
 /// Which view shows which record, and in which of its snapshots it did.
@@ -22,23 +24,26 @@ CREATE INDEX IF NOT EXISTS members_of_views ON members (view, snapshot);
 ";
 
 impl Store {
+    /// Makes the table of members where it is not there.
+    pub(super) fn make_members(&self) -> Result<(), StoreError> {
+        self.connection.execute_batch(TABLE).map_err(StoreError::on("write the views"))
+    }
+
     /// Takes note of what the views follow. Where that is something else than before all of them begin
     /// anew: a record may have been shown by one that is not there any more.
     pub(crate) fn follow(&mut self, follows: &[Follow]) -> Result<(), StoreError> {
+        let seal = self.seal.clone();
         let transaction = self.begin()?;
-        let fail = StoreError::on("write the views");
-        transaction.execute_batch(TABLE).map_err(fail)?;
-        let known: Vec<String> = transaction
-            .prepare_cached("SELECT entities FROM views ORDER BY view")
-            .and_then(|mut statement| statement.query_map((), |row| row.get(0))?.collect())
-            .map_err(StoreError::on("read the views"))?;
+        transaction.execute_batch(TABLE).map_err(StoreError::on("write the views"))?;
+        let rows = Rows { connection: &transaction, seal: &seal };
+        let known = rows.described()?;
         let wanted: Vec<String> = follows.iter().map(described).collect();
         if known != wanted {
             execute(&transaction, "drop the views", "DELETE FROM views", ())?;
             execute(&transaction, "drop the views", "DELETE FROM members", ())?;
             for (view, text) in (0_u32..).zip(wanted) {
                 let sql = "INSERT INTO views (view, entities) VALUES (?1, ?2)";
-                execute(&transaction, "write a view", sql, (view, text))?;
+                execute(&transaction, "write a view", sql, (view, rows.description(view, &text)?))?;
             }
         }
         transaction.commit().map_err(StoreError::on("write the views"))
@@ -60,6 +65,28 @@ fn described(follow: &Follow) -> String {
 }
 
 impl Rows<'_> {
+    /// Returns what each view follows.
+    pub(super) fn described(&self) -> Result<Vec<String>, StoreError> {
+        let known: Vec<String> = self
+            .connection
+            .prepare_cached("SELECT entities FROM views ORDER BY view")
+            .and_then(|mut statement| statement.query_map((), |row| row.get(0))?.collect())
+            .map_err(StoreError::on("read the views"))?;
+        let open = |(view, text): (u32, String)| {
+            self.seal.open_text("views", text, &["follows", &view.to_string()])
+        };
+        (0..).zip(known).map(open).collect()
+    }
+
+    /// Returns what a view follows as it is kept.
+    pub(super) fn description<'t>(
+        &self,
+        view: u32,
+        text: &'t str,
+    ) -> Result<Cow<'t, str>, StoreError> {
+        self.seal.close_text(text, &["follows", &view.to_string()])
+    }
+
     /// Returns whether there is more than one view.
     fn has_views(&self) -> Result<bool, StoreError> {
         let mut statement = self
@@ -80,13 +107,14 @@ impl Rows<'_> {
         if !self.has_views()? {
             return Ok(false);
         }
-        let names = (key.0.as_str(), key.1.as_str(), view, snapshot);
-        let (entity, id, ..) = names;
+        let (entity, id) = self.names(key);
+        let (entity, id) = (&*entity, &*id);
         if is_shown {
             let sql = "INSERT INTO members (entity, id, view, snapshot) \
                        VALUES (?1, ?2, ?3, coalesce(?4, 0)) ON CONFLICT (entity, id, view) \
                        DO UPDATE SET snapshot = coalesce(?4, snapshot)";
-            execute(self.connection, "write which view shows a record", sql, names)?;
+            let row = (entity, id, view, snapshot);
+            execute(self.connection, "write which view shows a record", sql, row)?;
         } else {
             let sql = "DELETE FROM members WHERE entity = ?1 AND id = ?2 AND view = ?3";
             execute(self.connection, "write which view shows a record", sql, (entity, id, view))?;
@@ -104,9 +132,8 @@ impl Rows<'_> {
 
     /// Forgets a record; operations on it stay.
     pub(super) fn forget(&self, key: &Key) -> Result<(), StoreError> {
-        let names = (key.0.as_str(), key.1.as_str());
         let sql = "DELETE FROM records WHERE entity = ?1 AND id = ?2";
-        execute(self.connection, "forget a record", sql, names)?;
+        execute(self.connection, "forget a record", sql, self.names(key))?;
         Ok(())
     }
 
@@ -145,6 +172,6 @@ impl Rows<'_> {
                 statement.query_map(values, row)?.collect()
             })
             .map_err(StoreError::on("drop records"))?;
-        dropped.iter().map(|(entity, id)| key(entity, id)).collect()
+        dropped.iter().map(|(entity, id)| self.key("records", entity, id)).collect()
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use syncline_model::id::ClientId;
 
+use super::clean;
 use super::place::{Witness, identity_of};
 use super::seal::Seal;
 use super::tables::{APPLICATION_ID, FORMAT, SCHEMA};
@@ -22,15 +23,21 @@ pub(super) struct Opened {
     pub(super) client: ClientId,
     /// The counter of the next operation.
     pub(super) next: u64,
+    /// How its contents are kept.
+    pub(super) seal: Seal,
 }
+
+/// Stands while what was kept under the key before may still be in the file.
+pub(super) const UNCLEAN: &str = "unclean";
 
 /// Opens the file, and makes it where there is none.
 ///
 /// - `name`: what the app calls the client; `None` takes what the file says.
+/// - `key`: what its contents are sealed with.
 pub(super) fn open(
     path: &Path,
     name: Option<&ClientId>,
-    seal: &Seal,
+    key: Option<&[u8; 32]>,
 ) -> Result<Opened, ClientError> {
     let mut witness = Witness::take(path)?;
     create_file(path)?;
@@ -50,7 +57,7 @@ pub(super) fn open(
         transaction.pragma_update(None, "application_id", APPLICATION_ID).map_err(&fail)?;
         transaction.pragma_update(None, "user_version", FORMAT).map_err(&fail)?;
     }
-    check_key(&transaction, seal)?;
+    let seal = seal_of(&transaction, key)?;
     let opening = number(&transaction, "opening")?.unwrap_or_default();
     let identity = identity_of(path);
     let is_same = opening == 0
@@ -69,7 +76,10 @@ pub(super) fn open(
     transaction.commit().map_err(&fail)?;
     // A crash in between takes the file for a copy, which costs no more than a new name.
     witness.note(opening + 1)?;
-    Ok(Opened { connection, witness, client, next })
+    if get(&connection, UNCLEAN)?.is_some() {
+        clean_up(&connection)?;
+    }
+    Ok(Opened { connection, witness, client, next, seal })
 }
 
 /// Opens a connection that only reads.
@@ -130,13 +140,23 @@ fn recognise(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     }
 }
 
-/// Refuses a file that another key sealed, or that none did where one is given.
-fn check_key(transaction: &Transaction<'_>, seal: &Seal) -> Result<(), ClientError> {
-    match get(transaction, "seal")? {
-        Some(check) if seal.is_key_of(&check) => Ok(()),
-        Some(_) => Err(StoreError::Key.into()),
-        None => put(transaction, "seal", &seal.check()?).map_err(Into::into),
+/// Returns how contents are kept. Refuses a file that another key has sealed, or that none has where one is
+/// given.
+fn seal_of(transaction: &Transaction<'_>, key: Option<&[u8; 32]>) -> Result<Seal, ClientError> {
+    if let Some(note) = get(transaction, "seal")? {
+        return Ok(Seal::of_note(key, &note)?);
     }
+    let seal = Seal::new(key)?;
+    put(transaction, "seal", &seal.note())?;
+    Ok(seal)
+}
+
+/// Has what was kept under another key leave the file.
+pub(super) fn clean_up(connection: &Connection) -> Result<(), StoreError> {
+    let fail = StoreError::on("clean the file");
+    clean(connection).map_err(&fail)?;
+    connection.execute("DELETE FROM meta WHERE key = ?1", [UNCLEAN]).map_err(&fail)?;
+    Ok(())
 }
 
 /// Returns whose new operations are: the app's name for the client and a random word. A copy, a file

@@ -15,7 +15,7 @@ use syncline_protocol::token::TokenText;
 use super::anchor::text_before;
 use super::incoming::refused_before;
 use super::open::put;
-use super::rows::execute;
+use super::rows::{DETAIL, OPERATION, TEXTS, execute};
 use super::{Anchor, Kept, Key, Lately, Queued, Refusal, Rows, Store, StoreError};
 use crate::error::{ClientError, EditError};
 use crate::limits::QUEUE_OPERATIONS_MAX;
@@ -204,7 +204,10 @@ impl Line<'_> {
             edited_ms: self.now_ms,
             after,
         };
-        let text = self.rows.seal.close(write_operation(&operation).map_err(EditError::from)?)?;
+        let text = write_operation(&operation).map_err(EditError::from)?;
+        let at = [OPERATION, self.client.as_str(), &operation.counter.to_string()];
+        let text = self.rows.seal.close(text, &at)?;
+        let (entity, id) = self.rows.names(key);
         let counter =
             i64::try_from(operation.counter).map_err(|_| StoreError::Damaged { table: "meta" })?;
         execute(
@@ -212,7 +215,7 @@ impl Line<'_> {
             "queue an edit",
             "INSERT INTO queue (client, counter, entity, id, operation, priority) \
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            (self.client.as_str(), counter, key.0.as_str(), key.1.as_str(), text, priority),
+            (self.client.as_str(), counter, entity, id, text, priority),
         )?;
         self.next += 1;
         let (client, sequence) = (self.client.clone(), self.rows.connection.last_insert_rowid());
@@ -296,18 +299,20 @@ fn for_text(edit: &TextOperation, before: &str, now: &str) -> Option<TextOperati
     transform(edit, &others, Side::Right).ok().map(|(edit, _)| edit)
 }
 
-/// Returns the texts that an operation was made for, by their paths, as JSON.
-pub(super) fn texts_before(kept: &Kept, queued: &Queued) -> String {
-    let mut texts = Object::new();
-    for path in texts_edited(&queued.operation.effect) {
-        if let Some(before) = text_before(kept, queued.sequence, path) {
-            texts.insert(path.as_str(), before.to_json());
-        }
-    }
-    Json::from(texts).to_compact_string()
-}
-
 impl Rows<'_> {
+    /// Returns the texts that an operation was made for, by their paths, as JSON that is kept.
+    pub(super) fn texts_before(&self, kept: &Kept, queued: &Queued) -> Result<Vec<u8>, StoreError> {
+        let mut texts = Object::new();
+        for path in texts_edited(&queued.operation.effect) {
+            if let Some(before) = text_before(kept, queued.sequence, path) {
+                texts.insert(path.as_str(), before.to_json());
+            }
+        }
+        let counter = queued.operation.counter.to_string();
+        let at = [TEXTS, queued.client.as_str(), &counter];
+        self.seal.close(Json::from(texts).to_compact_string(), &at)
+    }
+
     fn aside_operation(&self, id: &OperationId) -> Result<Queued, ClientError> {
         let queued = self.operation(&id.client, id.counter)?;
         let aside = queued.filter(|queued| queued.refusal.is_some());
@@ -362,12 +367,15 @@ impl Rows<'_> {
     fn mark_aside(&self, queued: &Queued, refusal: &Refusal) -> Result<(), StoreError> {
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         let kept = self.kept(&key)?;
-        let texts = self.seal.close(texts_before(&kept, queued))?;
+        let texts = self.texts_before(&kept, queued)?;
+        let counter = queued.operation.counter.to_string();
+        let at = [DETAIL, queued.client.as_str(), &counter];
+        let detail = self.seal.close_text(&refusal.detail, &at)?;
         execute(
             self.connection,
             "set an operation aside",
             "UPDATE queue SET code = ?2, detail = ?3, texts = coalesce(texts, ?4) WHERE sequence = ?1",
-            (queued.sequence, &*refusal.code, &*refusal.detail, texts),
+            (queued.sequence, &*refusal.code, detail, texts),
         )?;
         self.drop_anchors(&key)
     }
@@ -380,7 +388,9 @@ impl Rows<'_> {
             .query_one(sql, [queued.sequence], |row| row.get(0))
             .map_err(StoreError::on("read an operation"))?;
         let Some(bytes) = bytes else { return Ok(Vec::new()) };
-        let text = self.seal.open("queue", bytes)?;
+        let counter = queued.operation.counter.to_string();
+        let at = [TEXTS, queued.client.as_str(), &counter];
+        let text = self.seal.open("queue", bytes, &at)?;
         let json = parse(text.as_bytes()).map_err(|_| damaged())?;
         let object = json.as_object().ok_or_else(damaged)?;
         let one = |(path, json): (&str, &Json)| {

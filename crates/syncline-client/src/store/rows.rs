@@ -1,5 +1,7 @@
 //! Reading and writing of single rows.
 
+use std::borrow::Cow;
+
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use syncline_merge::display::Fields;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId};
@@ -70,6 +72,7 @@ fn conflicts_of(text: &str) -> Result<Vec<OpenConflict>, StoreError> {
 struct RawQueued {
     sequence: i64,
     client: String,
+    counter: i64,
     operation: Vec<u8>,
     priority: bool,
     code: Option<String>,
@@ -78,7 +81,7 @@ struct RawQueued {
 }
 
 /// The columns that [`RawQueued::read`] reads.
-const QUEUED: &str = "sequence, client, operation, priority, code, detail, resent";
+const QUEUED: &str = "sequence, client, operation, priority, code, detail, resent, counter";
 
 impl RawQueued {
     fn read(row: &Row<'_>) -> rusqlite::Result<Self> {
@@ -90,15 +93,18 @@ impl RawQueued {
             code: row.get(4)?,
             detail: row.get(5)?,
             is_resent: row.get(6)?,
+            counter: row.get(7)?,
         })
     }
 
     fn parse(self, seal: &Seal) -> Result<Queued, StoreError> {
-        let text = seal.open("queue", self.operation)?;
-        let refusal = self.code.map(|code| Refusal {
-            code: code.into(),
-            detail: self.detail.unwrap_or_default().into(),
-        });
+        let counter = self.counter.to_string();
+        let text = seal.open("queue", self.operation, &[OPERATION, &self.client, &counter])?;
+        let detail = self
+            .detail
+            .map(|detail| seal.open_text("queue", detail, &[DETAIL, &self.client, &counter]));
+        let detail = detail.transpose()?.unwrap_or_default().into();
+        let refusal = self.code.map(|code| Refusal { code: code.into(), detail });
         Ok(Queued {
             sequence: self.sequence,
             client: ClientId::new(&self.client).map_err(|_| damaged("queue"))?,
@@ -107,6 +113,45 @@ impl RawQueued {
             refusal,
             is_resent: self.is_resent,
         })
+    }
+}
+
+/// The kinds of places that contents stand in.
+pub(super) const OPERATION: &str = "operation";
+pub(super) const TEXTS: &str = "texts";
+pub(super) const DETAIL: &str = "detail";
+const FIELDS: &str = "fields";
+const TOKEN: &str = "token";
+const CONFLICTS: &str = "conflicts";
+const CURSOR: &str = "cursor";
+
+/// What stands where a record has no conflicts, also in a sealed file.
+const NO_CONFLICTS: &str = "[]";
+
+impl Rows<'_> {
+    /// Returns the names of a record as they are kept.
+    pub(super) fn names<'k>(&self, key: &'k Key) -> (Cow<'k, str>, Cow<'k, str>) {
+        let (entity, id) = (key.0.as_str(), key.1.as_str());
+        (self.entity(entity), self.seal.name(id, &["id", entity]))
+    }
+
+    /// Returns the name of a type of record as it is kept.
+    fn entity<'k>(&self, entity: &'k str) -> Cow<'k, str> {
+        self.seal.name(entity, &["entity"])
+    }
+
+    /// Returns the record that a row names.
+    pub(super) fn key(
+        &self,
+        table: &'static str,
+        entity: &str,
+        id: &str,
+    ) -> Result<Key, StoreError> {
+        let entity = self.seal.opened_name(table, entity, &["entity"])?;
+        let entity = EntityName::new(&entity).map_err(|_| damaged(table))?;
+        let id = self.seal.opened_name(table, id, &["id", entity.as_str()])?;
+        let id = RecordId::new(&id).map_err(|_| damaged(table))?;
+        Ok((entity, id))
     }
 }
 
@@ -131,12 +176,19 @@ impl Rows<'_> {
             )
             .and_then(|mut statement| {
                 let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?));
-                statement.query_row([key.0.as_str(), key.1.as_str()], row).optional()
+                statement.query_row(self.names(key), row).optional()
             })
             .map_err(StoreError::on("read a record"))?;
         let Some((fields, token, position, conflicts)) = raw else { return Ok(None) };
-        let fields = fields.map(|fields| self.fields(fields)).transpose()?;
-        let token = token.map(|token| TokenText::new(&token).map_err(|_| damaged("records")));
+        let fields = fields.map(|fields| self.fields(key, fields)).transpose()?;
+        let token = token.map(|token| {
+            let token = self.seal.open_text("records", token, &of_record(TOKEN, key))?;
+            TokenText::new(&token).map_err(|_| damaged("records"))
+        });
+        let conflicts = match &*conflicts {
+            NO_CONFLICTS => conflicts,
+            _ => self.seal.open_text("records", conflicts, &of_record(CONFLICTS, key))?,
+        };
         Ok(Some(Confirmed {
             fields,
             token: token.transpose()?,
@@ -145,8 +197,8 @@ impl Rows<'_> {
         }))
     }
 
-    pub(super) fn fields(&self, bytes: Vec<u8>) -> Result<Fields, StoreError> {
-        let text = self.seal.open("records", bytes)?;
+    pub(super) fn fields(&self, key: &Key, bytes: Vec<u8>) -> Result<Fields, StoreError> {
+        let text = self.seal.open("records", bytes, &of_record(FIELDS, key))?;
         flatten(text.as_bytes()).map_err(|_| damaged("records"))
     }
 
@@ -160,7 +212,15 @@ impl Rows<'_> {
         snapshot: Option<i64>,
     ) -> Result<(), StoreError> {
         let fields = confirmed.fields.as_ref().map(text_of).transpose()?;
-        let fields = fields.map(|fields| self.seal.close(fields)).transpose()?;
+        let fields = fields.map(|fields| self.seal.close(fields, &of_record(FIELDS, key)));
+        let token = confirmed.token.as_ref();
+        let token = token.map(|token| self.seal.close_text(token.as_str(), &of_record(TOKEN, key)));
+        let conflicts = conflicts_text(&confirmed.conflicts);
+        let conflicts = match &*conflicts {
+            NO_CONFLICTS => conflicts.as_str().into(),
+            _ => self.seal.close_text(&conflicts, &of_record(CONFLICTS, key))?,
+        };
+        let (entity, id) = self.names(key);
         let position = i64::try_from(confirmed.position.0).map_err(|_| damaged("records"))?;
         execute(
             self.connection,
@@ -169,15 +229,7 @@ impl Rows<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, coalesce(?7, 0)) ON CONFLICT (entity, id) DO UPDATE \
              SET fields = excluded.fields, token = excluded.token, position = excluded.position, \
              conflicts = excluded.conflicts, snapshot = coalesce(?7, snapshot)",
-            (
-                key.0.as_str(),
-                key.1.as_str(),
-                fields,
-                confirmed.token.as_ref().map(TokenText::as_str),
-                position,
-                conflicts_text(&confirmed.conflicts),
-                snapshot,
-            ),
+            (entity, id, fields.transpose()?, token.transpose()?, position, conflicts, snapshot),
         )?;
         Ok(())
     }
@@ -186,7 +238,7 @@ impl Rows<'_> {
     pub(crate) fn queued(&self, key: &Key) -> Result<Vec<Queued>, StoreError> {
         let sql =
             format!("SELECT {QUEUED} FROM queue WHERE entity = ?1 AND id = ?2 ORDER BY sequence");
-        self.queued_by(&sql, [key.0.as_str(), key.1.as_str()])
+        self.queued_by(&sql, self.names(key))
     }
 
     /// Returns operations that wait, in order, at most `limit`.
@@ -282,7 +334,7 @@ impl Rows<'_> {
                 statement.query_row((client.as_str(), counter), row).optional()
             })
             .map_err(StoreError::on("read the queue"))?;
-        found.map(|(entity, id)| key(&entity, &id)).transpose()
+        found.map(|(entity, id)| self.key("queue", &entity, &id)).transpose()
     }
 
     /// Returns the ids of an entity of which anything is kept, sorted.
@@ -291,13 +343,19 @@ impl Rows<'_> {
             .connection
             .prepare_cached(
                 "SELECT id FROM records WHERE entity = ?1 UNION SELECT id FROM queue \
-                 WHERE entity = ?1 ORDER BY id",
+                 WHERE entity = ?1",
             )
             .and_then(|mut statement| {
-                statement.query_map([entity.as_str()], |row| row.get(0))?.collect()
+                statement.query_map([self.entity(entity.as_str())], |row| row.get(0))?.collect()
             })
             .map_err(StoreError::on("read the records"))?;
-        ids.iter().map(|id| RecordId::new(id).map_err(|_| damaged("records"))).collect()
+        let opened = |id: &String| {
+            let id = self.seal.opened_name("records", id, &["id", entity.as_str()])?;
+            RecordId::new(&id).map_err(|_| damaged("records"))
+        };
+        let mut ids = ids.iter().map(opened).collect::<Result<Vec<_>, StoreError>>()?;
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// Returns the records that have conflicts that wait for a person.
@@ -309,7 +367,10 @@ impl Rows<'_> {
                 statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
             })
             .map_err(StoreError::on("read the conflicts"))?;
-        keys.iter().map(|(entity, id)| key(entity, id)).collect()
+        let keys = keys.iter().map(|(entity, id)| self.key("records", entity, id));
+        let mut keys = keys.collect::<Result<Vec<_>, _>>()?;
+        keys.sort_unstable();
+        Ok(keys)
     }
 
     /// Returns where to go on with a view; `None` begins with all records.
@@ -319,13 +380,25 @@ impl Rows<'_> {
             .prepare_cached("SELECT cursor FROM views WHERE view = ?1")
             .and_then(|mut statement| statement.query_row([view], |row| row.get(0)).optional())
             .map_err(StoreError::on("read a cursor"))?;
-        let cursor = text.flatten().map(|text| text.parse().map_err(|_| damaged("views")));
+        let cursor = text.flatten().map(|text| {
+            let text = self.seal.open_text("views", text, &[CURSOR, &view.to_string()])?;
+            text.parse().map_err(|_| damaged("views"))
+        });
         cursor.transpose()
+    }
+
+    /// Returns a cursor as it is kept.
+    pub(super) fn cursor_text(
+        &self,
+        view: u32,
+        cursor: &StreamCursor,
+    ) -> Result<String, StoreError> {
+        let text = cursor.to_string();
+        Ok(self.seal.close_text(&text, &[CURSOR, &view.to_string()])?.into_owned())
     }
 }
 
-/// Names a record as a row does.
-pub(super) fn key(entity: &str, id: &str) -> Result<Key, StoreError> {
-    let entity = EntityName::new(entity).map_err(|_| damaged("records"))?;
-    Ok((entity, RecordId::new(id).map_err(|_| damaged("records"))?))
+/// Returns the place of a content of a record.
+fn of_record<'k>(kind: &'k str, key: &'k Key) -> [&'k str; 3] {
+    [kind, key.0.as_str(), key.1.as_str()]
 }

@@ -2,6 +2,7 @@
 
 mod hub;
 mod random;
+mod sealed;
 
 use std::path::Path as FilePath;
 
@@ -17,12 +18,12 @@ use syncline_protocol::problem::Problem;
 use syncline_protocol::token::TokenText;
 
 use self::hub::FakeHub;
-use super::{Draft, Key, Seal, Settled, Store};
+use super::{Draft, Key, Settled, Store};
 use crate::edit::Edit;
 use crate::error::{ClientError, StoreError};
 
 pub(super) fn open(path: &FilePath) -> Store {
-    Store::open(path, None, Seal::default()).unwrap()
+    Store::open(path, None, None).unwrap()
 }
 
 pub(super) fn key(id: &str) -> Key {
@@ -173,7 +174,7 @@ fn a_file_that_is_open_or_newer_or_foreign_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.db");
     let store = open(&file);
-    let again = |file: &FilePath| Store::open(file, None, Seal::default()).map(drop);
+    let again = |file: &FilePath| Store::open(file, None, None).map(drop);
     let code = |result: Result<(), ClientError>| result.unwrap_err().code();
     assert_eq!(code(again(&file)), "CLIENT_STORE_LOCKED");
     drop(store);

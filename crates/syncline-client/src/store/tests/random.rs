@@ -11,7 +11,7 @@ use syncline_protocol::operation::Operation;
 use syncline_protocol::predict::predict;
 
 use super::hub::FakeHub;
-use super::{edit, key, open, path, shown};
+use super::{edit, key, path, shown};
 use crate::store::{Draft, Settled, Store};
 use crate::view::value_of;
 
@@ -62,6 +62,7 @@ fn step() -> impl Strategy<Value = Step> {
 
 struct World {
     folder: tempfile::TempDir,
+    key: Option<[u8; 32]>,
     store: Option<Store>,
     hub: FakeHub,
     cursor: u64,
@@ -73,11 +74,12 @@ struct World {
 }
 
 impl World {
-    fn new() -> Self {
+    fn new(is_sealed: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let store = Some(open(&folder.path().join("app.db")));
-        let hub = FakeHub::new();
-        Self { folder, store, hub, cursor: 0, others: 0, typed: 0, made: BTreeMap::new() }
+        let key = is_sealed.then_some([7; 32]);
+        let store = Store::open(&folder.path().join("app.db"), None, key.as_ref()).unwrap();
+        let (store, hub, made) = (Some(store), FakeHub::new(), BTreeMap::new());
+        Self { folder, key, store, hub, cursor: 0, others: 0, typed: 0, made }
     }
 
     fn store(&mut self) -> &mut Store {
@@ -174,8 +176,8 @@ impl World {
         for (path, bytes) in files {
             fs::write(path, bytes).unwrap();
         }
-        let store = open(&self.folder.path().join("app.db"));
-        self.store = Some(store);
+        let file = self.folder.path().join("app.db");
+        self.store = Some(Store::open(&file, None, self.key.as_ref()).unwrap());
     }
 
     /// What is shown is what is confirmed with what waits.
@@ -242,8 +244,9 @@ proptest! {
     #[test]
     fn whatever_happens_nothing_is_lost_and_nothing_is_done_twice(
         steps in prop::collection::vec(step(), 1..40),
+        is_sealed in any::<bool>(),
     ) {
-        let mut world = World::new();
+        let mut world = World::new(is_sealed);
         for step in &steps {
             world.take(step);
             world.check();
