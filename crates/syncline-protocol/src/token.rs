@@ -1,7 +1,9 @@
-//! What a client had seen of a record, as text that the hub has signed.
+//! What a client had seen of a record, as text that the hub has signed and sealed.
 //!
-//! A client hands a token back and cannot read it. The signature binds it to the record, so that no
-//! client claims to have seen what no hub has shown it: a write replaces what its writer had seen.
+//! A client hands a token back and cannot read it: what was seen has amounts of sums, keys of members
+//! and times of changes, also of before the record came into the client's sight. The signature binds it
+//! to the record, so that no client claims to have seen what no hub has shown it: a write replaces what
+//! its writer had seen. The same token of a record is the same text.
 //!
 //! | Part | Bytes, then base64url without padding |
 //! |---|---|
@@ -9,6 +11,13 @@
 //! | site | of forms 3 and 4 only: that of the hub, 8, big end first |
 //! | content | of forms 1 and 3 the clock, 8, big end first; of forms 2 and 4 the encoded token |
 //! | signature | the first 8 of the keyed BLAKE3 of form, content, entity and id |
+//!
+//! The content is hidden by a stream from the key, the signature, entity and id.
+//!
+//! # Source
+//!
+//! The synthetic initialisation vector of RFC 5297. Two texts of one record share a stream only if their
+//! signatures are the same by chance, one pair in 2^64.
 
 use std::fmt;
 
@@ -143,6 +152,7 @@ impl TokenKey {
         }
         let signature = self.signature(&bytes, entity, id);
         bytes.extend(signature);
+        self.cover(&mut bytes, entity, id).expect("invariant: it was made of its parts");
         TokenText(base64url::encode(&bytes).into())
     }
 
@@ -157,7 +167,8 @@ impl TokenKey {
         entity: &EntityName,
         id: &RecordId,
     ) -> Result<Token, TokenError> {
-        let bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
+        let mut bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
+        self.cover(&mut bytes, entity, id)?;
         let parts = Parts::of(&bytes)?;
         if !is_same(parts.signature, &self.signature(parts.body, entity, id)) {
             return Err(TokenError::Signature);
@@ -254,14 +265,35 @@ impl TokenKey {
     }
 
     fn signature(&self, body: &[u8], entity: &EntityName, id: &RecordId) -> [u8; SIGNATURE_BYTES] {
+        let mut signature = [0; SIGNATURE_BYTES];
+        self.keyed(&[body], entity, id).finalize_xof().fill(&mut signature);
+        signature
+    }
+
+    /// Hides the content of a token, or shows it again.
+    fn cover(
+        &self,
+        bytes: &mut [u8],
+        entity: &EntityName,
+        id: &RecordId,
+    ) -> Result<(), TokenError> {
+        let Parts { content, body, signature, .. } = Parts::of(bytes)?;
+        let within = body.len() - content.len()..body.len();
+        let mut stream = vec![0; content.len()];
+        self.keyed(&[b"cover", signature], entity, id).finalize_xof().fill(&mut stream);
+        let content = bytes.get_mut(within).unwrap_or_default();
+        content.iter_mut().zip(stream).for_each(|(byte, hidden)| *byte ^= hidden);
+        Ok(())
+    }
+
+    fn keyed(&self, parts: &[&[u8]], entity: &EntityName, id: &RecordId) -> blake3::Hasher {
         let mut hasher = blake3::Hasher::new_keyed(&self.key);
-        for part in [body, entity.as_str().as_bytes(), id.as_str().as_bytes()] {
+        let of = [entity.as_str().as_bytes(), id.as_str().as_bytes()];
+        for part in parts.iter().chain(&of) {
             hasher.update(&(part.len() as u64).to_be_bytes());
             hasher.update(part);
         }
-        let mut signature = [0; SIGNATURE_BYTES];
-        hasher.finalize_xof().fill(&mut signature);
-        signature
+        hasher
     }
 }
 
@@ -317,6 +349,8 @@ fn is_same(a: &[u8; SIGNATURE_BYTES], b: &[u8; SIGNATURE_BYTES]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use syncline_model::clock::Stamp;
     use syncline_model::path::Path;
 
@@ -342,6 +376,12 @@ mod tests {
         }
         let text = key.sign(&plain, &entity, &id);
         assert_eq!(text.as_str().len(), 23, "of a plain record it is short");
+        let mut telling = Token::default();
+        telling.sums.insert(Path::parse("/boni/affair").unwrap(), BTreeMap::new());
+        let told = base64url::decode(key.sign(&telling, &entity, &id).as_str()).unwrap();
+        assert!(!told.windows(6).any(|part| part == b"affair"), "nobody reads what was seen");
+        let of_another = key.sign(&plain, &entity, &names("tasks", "t2").1);
+        assert_ne!(text.as_str().as_bytes()[..10], of_another.as_str().as_bytes()[..10]);
         let others = [names("tasks", "t2"), names("task", "st1")];
         for (entity, id) in others {
             assert_eq!(key.open(&text, &entity, &id), Err(TokenError::Signature));

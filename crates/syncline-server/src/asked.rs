@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, header};
 use percent_encoding::percent_decode_str;
 use syncline_hub::served::Audience;
 use syncline_model::id::{EntityName, RecordId, Writer};
-use syncline_model::json::Object;
+use syncline_model::json::{Json, Object};
 use syncline_policy::view::{BoundView, FollowError, Permit as AccessPermit, Sight};
 use syncline_protocol::long::read_params;
 use syncline_protocol::message::{Follow, NamedView};
@@ -41,6 +41,15 @@ impl Asked {
     /// Returns who asks.
     pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
         self.caller.as_ref().ok_or_else(|| Refusal::TokenMissing.into())
+    }
+
+    /// Returns what is the same of all tokens of whoever asks, where rules of access keep something from
+    /// them: such a one speaks as no client of others.
+    pub(crate) fn holder(&self) -> Option<Arc<str>> {
+        let token = &self.caller.as_ref()?.token;
+        let sub = token.claims.get("sub").and_then(Json::as_str);
+        let holder = sub.map_or_else(|| format!("name {}", token.name), |sub| format!("sub {sub}"));
+        (!self.permit.allows_everything()).then(|| holder.into())
     }
 
     /// Refuses whose token has ended since the request was let in, for requests that wait.

@@ -45,6 +45,9 @@ pub enum ServeError {
     /// The cursor is one of somebody who was told something else.
     #[error("the cursor belongs to another view, or to other rights than the token has now")]
     CursorScope,
+    /// Somebody else speaks as this client.
+    #[error("somebody else speaks as this client; take another name for it")]
+    ClientOfAnother,
     /// The hub was configured with no view of that name.
     #[error("the hub has no view of this name")]
     ViewUnknown,
@@ -73,6 +76,7 @@ impl ServeError {
             Self::CursorAhead { .. } => "CURSOR_AHEAD",
             Self::CursorExpired { .. } => "CURSOR_EXPIRED",
             Self::CursorScope => "CURSOR_SCOPE",
+            Self::ClientOfAnother => "CLIENT_OF_ANOTHER",
             Self::ViewUnknown => "VIEW_UNKNOWN",
             Self::Token(error) => error.code(),
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",

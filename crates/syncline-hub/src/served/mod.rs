@@ -21,6 +21,7 @@ mod conflicts;
 mod desk;
 mod error;
 mod history;
+mod holders;
 mod page;
 mod push;
 mod read;

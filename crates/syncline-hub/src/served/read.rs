@@ -12,6 +12,7 @@ use syncline_merge::conflict::conflicts;
 use syncline_merge::display::{Fields, visible};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
+use syncline_merge::token::Token;
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_policy::view::{Lens, Sight};
 use syncline_protocol::change::OpenConflict;
@@ -98,7 +99,7 @@ impl Served {
         id: &RecordId,
         version: &TokenText,
     ) -> Result<bool, ServeError> {
-        let seen = self.key().open(version, entity, id)?;
+        let seen = self.seen_by(entity, id, version)?;
         let rows = self.reader()?;
         let Some(bytes) = rows.get(&Key::Record { entity: entity.clone(), id: id.clone() })? else {
             return Ok(false);
@@ -106,6 +107,20 @@ impl Served {
         let record = decode_record(&bytes)
             .map_err(|source| HubError::Damaged { table: "records", source })?;
         Ok(record.version.includes(&seen.version))
+    }
+
+    /// Returns what whoever was given a version of a record had seen of it.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Token`] if the hub never gave it out for the record.
+    pub fn seen_by(
+        &self,
+        entity: &EntityName,
+        id: &RecordId,
+        version: &TokenText,
+    ) -> Result<Token, ServeError> {
+        Ok(self.key().open(version, entity, id)?)
     }
 
     /// Returns records of an entity that are there as a viewer sees them, in the order of their ids.

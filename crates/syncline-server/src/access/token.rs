@@ -20,6 +20,10 @@ const PREFIX: &str = "sk_";
 /// Where the first admin token is written for its owner.
 pub(super) const ADMIN_FILE: &str = "admin.token";
 
+/// How the clients are named whose operations are edits of one record by HTTP: by token and start of the
+/// server, and by idempotency key.
+pub(crate) const OWN_CLIENTS: [&str; 2] = ["rest-", "key-"];
+
 /// What the hub knows of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct TokenRow {
@@ -55,8 +59,11 @@ pub(crate) struct Caller {
 
 impl Caller {
     /// Returns whether the caller may speak for a client: the one that its token names, or one of the
-    /// names that this client gives itself, `<client>~<word>`.
+    /// names that this client gives itself, `<client>~<word>`. The server's own names are nobody's.
     pub(crate) fn may_be(&self, client: &ClientId) -> bool {
+        if OWN_CLIENTS.iter().any(|own| client.as_str().starts_with(own)) {
+            return false;
+        }
         let is_own = |own: &ClientId| {
             let rest = client.as_str().strip_prefix(own.as_str());
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('~'))

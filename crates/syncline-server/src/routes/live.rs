@@ -289,6 +289,12 @@ impl Connection {
             return self.deny(Refusal::NotPermitted);
         }
         if let ClientMessage::Hello(hello) = &message
+            && let Some(holder) = self.asked.holder()
+            && let Err(error) = self.asked.desk.served.may_claim(&hello.client, &holder)
+        {
+            return self.session.handle_end(Close::Denied, Some(error.problem()));
+        }
+        if let ClientMessage::Hello(hello) = &message
             && !self.keep(&hello.client)
         {
             return self.session.handle_end(Close::Later, Some(said(Refusal::ServerFault, "")));
@@ -363,7 +369,9 @@ impl Connection {
         while let Some(operations) = self.session.poll_push() {
             let Some(client) = self.session.client().cloned() else { return };
             let (served, results) = (desk.served.clone(), Arc::clone(&self.results));
+            let holder = self.asked.holder();
             self.pushes.push_back(Box::pin(async move {
+                push::claim(&served, holder, &client).await?;
                 match operations.is_empty() {
                     true => Ok(PushAnswer { outcomes: Vec::new(), position: served.position() }),
                     false => push::commit(&served, &results, &client, operations).await,

@@ -32,11 +32,24 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     let audience = asked.audience(&follow)?;
     let results_of = asked.results_of(std::slice::from_ref(&follow))?;
     let served = &asked.desk.served;
+    claim(served, asked.holder(), &push.client).await?;
     let answer = carry_out(served, &results_of, &push.client, push.operations).await?;
     count(&asked.state.metrics, &answer);
     // Who follows the same goes on from there.
     let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(answer.position) };
     json_text(StatusCode::OK, write_push_answer(&answer, &cursor, *asked.desk.backed_up.borrow()))
+}
+
+/// Takes note of who speaks as a client.
+pub(super) async fn claim(
+    served: &Served,
+    holder: Option<Arc<str>>,
+    client: &ClientId,
+) -> Result<(), ServeError> {
+    let Some(holder) = holder else { return Ok(()) };
+    let (served, client) = (served.clone(), client.clone());
+    let claimed = tokio::task::spawn_blocking(move || served.claim(&client, &holder));
+    claimed.await.unwrap_or(Err(ServeError::Busy))
 }
 
 /// Has what could be read carried out, and answers for all of it, in its order.
@@ -135,7 +148,7 @@ fn status(error: &ServeError) -> StatusCode {
         _ => match error.code() {
             "CONFLICT_NOT_FOUND" | "RUN_NOT_FOUND" | "CHANGE_NOT_FOUND" => StatusCode::NOT_FOUND,
             "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,
-            "APPROVAL_NEEDED" | "WRITE_DENIED" => StatusCode::FORBIDDEN,
+            "APPROVAL_NEEDED" | "CLIENT_OF_ANOTHER" | "WRITE_DENIED" => StatusCode::FORBIDDEN,
             "CONFLICT_STALE" | "SCHEMA_INCOMPATIBLE" => StatusCode::CONFLICT,
             "DECISION_UNFIT" | "SCHEMA_MALFORMED" | "SCHEMA_TOO_MANY_VERSIONS" => {
                 StatusCode::UNPROCESSABLE_ENTITY

@@ -296,6 +296,37 @@ async fn a_reviewer_decides_what_is_in_sight_and_knows_nothing_of_other_conflict
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_speaks_as_the_client_of_another() {
+    let house = house().await;
+    let (ann, bob) = (house.token_of("client", "ann").await, house.token_of("client", "bob").await);
+    let own = |op, owner: &str| [set(op, &format!("{owner}{op}"), "/owner", &json!(owner))];
+    house.push_as(&bob, "phone", &own(1, "bob")).await;
+    let push = async |token: &str, client: &str| {
+        let body = json!({ "client": client, "ops": own(2, "ann") });
+        house.ask("POST", "/v1/push").token(token).json(&body).send().await
+    };
+    push(&ann, "phone").await.is(403).says("CLIENT_OF_ANOTHER");
+    let mut socket = connect(&house, &ann).await;
+    let hello =
+        json!({ "protocol": 1, "client": "phone", "views": [{}], "accept": [], "window": 64 });
+    say(&mut socket, &json!({ "hello": hello })).await;
+    let problem = hear(&mut socket).await.unwrap();
+    assert_eq!(problem["problem"]["code"], "CLIENT_OF_ANOTHER", "{problem}");
+    let other = house.token_of("client", "bob").await;
+    let answer = house.push_as(&other, "phone", &own(2, "bob")).await;
+    assert_eq!(
+        answer["results"][0]["status"], "applied",
+        "another token of the same one: {answer}"
+    );
+    // The names of edits by HTTP are nobody's, also not an admin's.
+    for name in ["rest-1-2", "key-1"] {
+        for token in [&ann, &house.admin] {
+            push(token, name).await.is(403).says("PERMISSION_DENIED");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_was_in_conflict_before_a_record_came_into_sight_is_not_told() {
     let house = House::with(|settings| {
         let rules = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
