@@ -251,6 +251,8 @@ impl<'a> Group<'a> {
         judge.before(before.as_deref())?;
         let deleted = record.filter(|_| before.is_none());
         let context = judge.upon_deleted(context, deleted, rules, &writer)?;
+        let mut effect = operation.effect;
+        let context = judge.upon_removed(context, &mut effect, record, rules, &writer);
         let seen = Seen::by(sight, &key.0, before.as_deref());
         let has_seen_all =
             record.is_none_or(|record| has_seen(&context, record, rules, &writer, &seen));
@@ -261,7 +263,7 @@ impl<'a> Group<'a> {
             .unwrap_or_else(|| seen.fields(shown_to(&writer, record, rules, &before)));
         let by = Shaping { context: &context, rules, writer: &writer };
         let shown = (before.as_deref(), shown.as_deref());
-        let (effect, said) = in_shape(operation.effect, record, shown, by);
+        let (effect, said) = in_shape(effect, record, shown, by);
         let operation = Operation { effect, writer, edited: operation.edited, timed: true };
         let mut clock = self.clock;
         let mut site = Site {

@@ -1,15 +1,17 @@
 //! What the sender of an operation may write, and what it is told of the record.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncline_merge::conflict::conflicts;
 use syncline_merge::display::{Fields, kept};
+use syncline_merge::dots::Dots;
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::rules::EntityRules;
-use syncline_merge::state::Record;
+use syncline_merge::state::{Body, Member, Record};
 use syncline_merge::token::{Context, Token};
+use syncline_model::clock::Stamp;
 use syncline_model::id::{EntityName, Writer};
 use syncline_model::path::Path;
 use syncline_policy::view::{Lens, Sight, Write, WriteDenied};
@@ -69,6 +71,41 @@ impl<'a> Judge<'a> {
         self.buried = Some(kept(record, rules, None));
         self.before(self.buried.as_ref())?;
         Ok(context)
+    }
+
+    /// Returns what a client had seen that may put fields into a member of an array that was removed: as
+    /// [`Judge::upon_deleted`], since a member lives and dies as a record does. What it puts there begins a
+    /// new one if it had seen nothing of the one before.
+    pub(super) fn upon_removed(
+        &self,
+        mut context: Context,
+        effect: &mut Effect,
+        record: Option<&Record>,
+        rules: &EntityRules,
+        writer: &Writer,
+    ) -> Context {
+        let (Effect::Write(fields), Some(record)) = (effect, record) else { return context };
+        if self.sight.is_everything() || is_planted(Fault::DeletedBroughtBack) {
+            return context;
+        }
+        let mut all = None;
+        for field in fields {
+            let FieldOperation::PutMember { path, key, create, .. } = field else { continue };
+            let member = record.body.keyed.get(path).and_then(|members| members.get(key));
+            let full = path.within_key(key);
+            let is_seen = |member: &Member| has_stamp(&member.body, &|s| context.covers(&full, s));
+            if !member.is_some_and(|member| member.live.is_empty() && !is_seen(member)) {
+                continue;
+            }
+            let all = all.get_or_insert_with(|| Token::of(record, rules, Some(writer), &[]));
+            let base = context.base.get_or_insert_default();
+            base.exceptions.retain(|path, _| !full.is_prefix_of(path));
+            base.exceptions.insert(full.clone(), record.effective(&full).clone());
+            let sums = all.sums.iter().filter(|(path, _)| full.is_prefix_of(path));
+            base.sums.extend(sums.map(|(path, added)| (path.clone(), added.clone())));
+            *create = true;
+        }
+        context
     }
 
     /// Judges by the record before and after, every field that is another one then, and what the
@@ -196,4 +233,17 @@ impl<'s> Seen<'s> {
         let shown: Vec<String> = shown.map(|conflict| conflict.id(entity, id)).collect();
         new.into_iter().filter(|id| shown.contains(id)).collect()
     }
+}
+
+/// Returns whether one of the changes that fields hold is such.
+fn has_stamp(body: &Body, is: &dyn Fn(Stamp) -> bool) -> bool {
+    let registers = body.registers.values().flat_map(|register| register.keys());
+    let elements = body.unions.values().flat_map(BTreeMap::values).flat_map(Dots::as_slice);
+    let appended = body.appends.values().flat_map(BTreeMap::values);
+    let appended = appended.flat_map(|element| element.dots.keys());
+    let texts = body.texts.values().flat_map(BTreeMap::keys);
+    let added = body.sums.values().flat_map(|sum| &sum.adds);
+    let added = added.map(|(site, added)| Stamp::new(added.clock, *site));
+    registers.chain(elements).chain(appended).chain(texts).copied().chain(added).any(is)
+        || body.keyed.values().flat_map(BTreeMap::values).any(|member| has_stamp(&member.body, is))
 }

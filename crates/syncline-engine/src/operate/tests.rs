@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use syncline_merge::fault::{Fault, with_fault};
 use syncline_merge::operation::{Effect, FieldOperation};
-use syncline_merge::rules::EntityRules;
+use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, RunId, SiteId};
-use syncline_model::json::{Leaf, Object};
-use syncline_model::path::Path;
+use syncline_model::json::{Leaf, Number, Object};
+use syncline_model::path::{Path, Pattern};
 use syncline_model::version::Version;
 use syncline_policy::view::{AccessRule, Filter, Permit, Sight};
 
@@ -152,9 +152,8 @@ fn a_field_that_is_unset_takes_what_its_writer_saw_below_it_along() {
     assert_eq!(left, ["/a/unseen", "/ab"]);
 }
 
-/// Who does not see everything, and never saw a record, writes to it after it was deleted.
-#[test]
-fn a_deleted_record_is_brought_back_by_nobody_who_had_not_seen_it() {
+/// Returns the sight of who sees what is open.
+fn sight_of_open() -> Sight {
     let filter = |text| Some(Filter::compile(text).unwrap());
     let rule = AccessRule {
         roles: vec!["client".into()],
@@ -167,18 +166,26 @@ fn a_deleted_record_is_brought_back_by_nobody_who_had_not_seen_it() {
         delete: true,
     };
     let permit = Permit::bind(&[rule], "client", &Object::new());
-    let sight = Sight::of_entities(Arc::new(permit), &[]);
-    let set = |path, value| FieldOperation::Set {
-        path: Path::parse(path).unwrap(),
-        value: Leaf::string(value),
-    };
-    let write = |client, counter, record, fields| ClientOperation {
+    Sight::of_entities(Arc::new(permit), &[])
+}
+
+fn set(path: &str, value: &str) -> FieldOperation {
+    FieldOperation::Set { path: Path::parse(path).unwrap(), value: Leaf::string(value) }
+}
+
+fn write(client: &str, counter: u64, record: &str, fields: Vec<FieldOperation>) -> ClientOperation {
+    ClientOperation {
         effect: Effect::Write(fields),
         edited: Clock(counter << 16),
         ..operation(client, counter, record, "")
-    };
+    }
+}
+
+/// Who does not see everything, and never saw a record, writes to it after it was deleted.
+#[test]
+fn a_deleted_record_is_brought_back_by_nobody_who_had_not_seen_it() {
     let shown = || {
-        let (entities, floor) = (tasks_only(), Version::new());
+        let (entities, floor, sight) = (tasks_only(), Version::new(), sight_of_open());
         let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
         let transaction = Transaction::new(run(), Position(0));
         let mut group = Group::new(facts, Clock::default(), Rows::new(), transaction);
@@ -186,8 +193,7 @@ fn a_deleted_record_is_brought_back_by_nobody_who_had_not_seen_it() {
         group.handle_operation(write("a", 1, "deleted", hidden));
         let delete = ClientOperation { effect: Effect::Delete, ..operation("a", 2, "deleted", "") };
         group.handle_operation(delete);
-        ["deleted", "never"].map(|id| {
-            let counter = if id == "deleted" { 3 } else { 4 };
+        [(3, "deleted"), (4, "never")].map(|(counter, id)| {
             let operation = write("b", counter, id, vec![set("/title", "open")]);
             match group.handle_operation_for(&sight, operation) {
                 Answer::Applied(applied) => (applied.after.clone(), applied.had_seen_all),
@@ -199,4 +205,57 @@ fn a_deleted_record_is_brought_back_by_nobody_who_had_not_seen_it() {
     assert_eq!(deleted, never);
     let [deleted, never] = with_fault(Fault::DeletedBroughtBack, shown);
     assert_ne!(deleted, never, "nobody would notice");
+}
+
+/// The same of a member of an array, which was removed before its record came into sight.
+#[test]
+fn a_removed_member_is_brought_back_by_nobody_who_had_not_seen_it() {
+    let items = || Path::parse("/items").unwrap();
+    let put = |fields| FieldOperation::PutMember {
+        path: items(),
+        key: "x".into(),
+        create: false,
+        fields,
+    };
+    let shown = |sight: &Sight| {
+        let rule = FieldRules {
+            pattern: Pattern::parse("/items").unwrap(),
+            shape: Shape::Keyed { key: "id".into() },
+            rule: Rule::Latest,
+        };
+        let rules = EntityRules { fields: vec![rule], ..EntityRules::default() };
+        let tasks = EntityName::new("tasks").unwrap();
+        let entities = Entities::only(BTreeMap::from([(tasks, rules)]));
+        let floor = Version::new();
+        let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
+        let transaction = Transaction::new(run(), Position(0));
+        let mut group = Group::new(facts, Clock::default(), Rows::new(), transaction);
+        let owed = FieldOperation::Increment {
+            path: Path::parse("/owed").unwrap(),
+            by: Number::from(777_i64),
+        };
+        let remove = FieldOperation::RemoveMember { path: items(), key: "x".into() };
+        let history =
+            [vec![set("/title", "open"), put(vec![set("/why", "secret"), owed])], vec![remove]];
+        for (counter, fields) in (1..).zip(history) {
+            let answer = group.handle_operation(write("a", counter, "t1", fields));
+            assert!(matches!(answer, Answer::Applied(_)), "{answer:?}");
+        }
+        let owes = FieldOperation::Increment {
+            path: Path::parse("/owed").unwrap(),
+            by: Number::from(1_i64),
+        };
+        let operation = write("b", 3, "t1", vec![put(vec![owes])]);
+        match group.handle_operation_for(sight, operation) {
+            Answer::Applied(applied) => format!("{:?}", applied.after),
+            other => panic!("{other:?}"),
+        }
+    };
+    let told = shown(&sight_of_open());
+    assert!(told.contains("items") && !told.contains("secret") && !told.contains("778"), "{told}");
+    // To who sees everything it is an edit beside a removal, and the edit wins.
+    let told = shown(&Sight::everything(&[]));
+    assert!(told.contains("secret") && told.contains("778"), "{told}");
+    let told = with_fault(Fault::DeletedBroughtBack, || shown(&sight_of_open()));
+    assert!(told.contains("secret"), "nobody would notice: {told}");
 }
