@@ -35,6 +35,11 @@ impl Audience {
     }
 }
 
+/// The list of all records, as a snapshot tells it.
+const SNAPSHOT: &str = "snapshot";
+/// Of how many bytes or a multiple what is sealed is made: its length says little.
+const SEALED_BYTES: usize = 64;
+
 impl Served {
     /// Returns those who see this.
     pub fn audience(&self, sight: Sight) -> Audience {
@@ -43,14 +48,29 @@ impl Served {
         Audience { sight: Arc::new(sight), scope, description }
     }
 
-    /// Seals bytes that go out with an answer and come back with the next question.
-    pub fn seal(&self, bytes: &[u8]) -> Vec<u8> {
-        self.key().seal(bytes)
+    /// Seals names that go out with an answer and come back with the next question. Of the same names the
+    /// seal of another list is another one, and of names of about the same length it is as long.
+    ///
+    /// - `list`: what they are a place of.
+    pub fn seal(&self, list: &str, names: &[&str]) -> Vec<u8> {
+        let mut bytes = Bytes::new();
+        bytes.str(list);
+        names.iter().for_each(|name| bytes.str(name));
+        let mut bytes = bytes.as_bytes().to_vec();
+        bytes.resize(bytes.len().next_multiple_of(SEALED_BYTES), 0);
+        self.key().seal(&bytes)
     }
 
-    /// Returns what this hub has sealed.
-    pub fn unseal(&self, sealed: &[u8]) -> Option<Vec<u8>> {
-        self.key().unseal(sealed)
+    /// Returns what this hub has sealed of a list.
+    pub fn unseal<const NAMES: usize>(&self, list: &str, sealed: &[u8]) -> Option<[String; NAMES]> {
+        let bytes = self.key().unseal(sealed)?;
+        let mut reader = Reader::new(&bytes);
+        let is_of_list = reader.str().is_ok_and(|of| of == list);
+        let mut names = [const { String::new() }; NAMES];
+        for name in &mut names {
+            *name = reader.str().ok()?.to_owned();
+        }
+        is_of_list.then_some(names)
     }
 
     /// Returns a place within a snapshot as it goes out: of records that the reader may not know of
@@ -59,10 +79,7 @@ impl Served {
         if is_open {
             return SnapshotPlace::Record { entity: entity.clone(), id: id.clone() };
         }
-        let mut bytes = Bytes::new();
-        bytes.str(entity.as_str());
-        bytes.str(id.as_str());
-        SnapshotPlace::Sealed(self.seal(bytes.as_bytes()).into())
+        SnapshotPlace::Sealed(self.seal(SNAPSHOT, &[entity.as_str(), id.as_str()]).into())
     }
 
     /// Returns which record a place names.
@@ -71,10 +88,7 @@ impl Served {
             SnapshotPlace::Record { entity, id } => return Some((entity.clone(), id.clone())),
             SnapshotPlace::Sealed(sealed) => sealed,
         };
-        let bytes = self.unseal(sealed)?;
-        let mut reader = Reader::new(&bytes);
-        let entity = EntityName::new(reader.str().ok()?).ok()?;
-        let id = RecordId::new(reader.str().ok()?).ok()?;
-        reader.is_empty().then_some((entity, id))
+        let [entity, id] = self.unseal(SNAPSHOT, sealed)?;
+        Some((EntityName::new(&entity).ok()?, RecordId::new(&id).ok()?))
     }
 }

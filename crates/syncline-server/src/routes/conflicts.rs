@@ -176,22 +176,15 @@ pub(super) fn choice(body: &Object) -> Result<Choice, Problem> {
 /// Returns where a list goes on: behind entity, record and conflict.
 fn place(asked: &Asked, key: &Key) -> Option<String> {
     let Key::Conflict { entity, id, conflict } = key else { return None };
-    let parts = [entity.as_str(), id.as_str(), conflict.as_str()];
     // The one that was looked at last may be of a record that is not in sight.
-    let seal = |part: &str| base64url::encode(&asked.desk.served.seal(part.as_bytes()));
-    Some(parts.map(seal).join("."))
+    let place = [entity.as_str(), id.as_str(), conflict.as_str()];
+    Some(base64url::encode(&asked.desk.served.seal("conflicts", &place)))
 }
 
 fn read_place(asked: &Asked, text: &str) -> Result<Key, Problem> {
-    let part = |part: &str| {
-        let bytes = asked.desk.served.unseal(&base64url::decode(part).ok()?)?;
-        String::from_utf8(bytes).ok()
-    };
-    let parts: Option<Vec<String>> = text.split('.').map(part).collect();
-    let key = match parts.as_deref() {
-        Some([entity, id, conflict]) => key(entity, id, conflict),
-        _ => None,
-    };
+    let sealed = base64url::decode(text).ok();
+    let place = sealed.and_then(|sealed| asked.desk.served.unseal("conflicts", &sealed));
+    let key = place.and_then(|[entity, id, conflict]| key(&entity, &id, &conflict));
     key.ok_or_else(pull::no_place)
 }
 

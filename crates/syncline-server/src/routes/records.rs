@@ -36,7 +36,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     pull::reached(&asked, Instant::now() + READ_WAIT_MAX).await?;
     let entity = asked.entity()?;
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let cursor = asked.query.text("cursor").map(|text| place(&asked, text)).transpose()?;
+    let cursor = asked.query.text("cursor").map(|text| place(&asked, &entity, text)).transpose()?;
     let (served, viewer, name) = (asked.desk.served.clone(), asked.viewer()?, entity.clone());
     let sight = asked.sight();
     let read = move || served.records_for(&sight, &name, cursor.as_ref(), limit, &viewer);
@@ -50,8 +50,8 @@ pub(super) async fn list(asked: Asked) -> Answer {
     }
     text.push(']');
     // The record that was looked at last may be one that is not in sight.
-    let seal = |id: RecordId| base64url::encode(&asked.desk.served.seal(id.as_str().as_bytes()));
-    let next = found.next.map(seal);
+    let seal = |id: RecordId| asked.desk.served.seal(&list_of(&entity), &[id.as_str()]);
+    let next = found.next.map(seal).map(|sealed| base64url::encode(&sealed));
     if let Some(next) = &next {
         text.push_str(&format!(",\"next\":\"{next}\""));
     }
@@ -65,11 +65,15 @@ pub(super) async fn list(asked: Asked) -> Answer {
 }
 
 /// Reads where a list goes on.
-fn place(asked: &Asked, text: &str) -> Result<RecordId, Problem> {
+fn place(asked: &Asked, entity: &EntityName, text: &str) -> Result<RecordId, Problem> {
     let sealed = base64url::decode(text).ok();
-    let id = sealed.and_then(|sealed| asked.desk.served.unseal(&sealed));
-    let id = id.and_then(|id| RecordId::new(std::str::from_utf8(&id).ok()?).ok());
+    let id = sealed.and_then(|sealed| asked.desk.served.unseal(&list_of(entity), &sealed));
+    let id = id.and_then(|[id]| RecordId::new(&id).ok());
     id.ok_or_else(pull::no_place)
+}
+
+fn list_of(entity: &EntityName) -> String {
+    format!("records of {entity}")
 }
 
 /// Returns a record as it is now, or with `at` as it was.

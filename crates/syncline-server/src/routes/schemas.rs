@@ -30,8 +30,8 @@ pub(super) async fn list(asked: Asked) -> Answer {
     let next = match next {
         // The one that was looked at last may be of an entity that is not in sight.
         Some(Key::Schema { entity, version }) => {
-            let place = asked.desk.served.seal(format!("{version}/{entity}").as_bytes());
-            Some(base64url::encode(&place))
+            let place = [entity.as_str(), &version.to_string()];
+            Some(base64url::encode(&asked.desk.served.seal("schemas", &place)))
         }
         _ => None,
     };
@@ -40,11 +40,10 @@ pub(super) async fn list(asked: Asked) -> Answer {
 
 fn read_place(asked: &Asked, text: &str) -> Result<Key, Problem> {
     let sealed = base64url::decode(text).ok();
-    let place = sealed.and_then(|sealed| asked.desk.served.unseal(&sealed));
-    let place = place.and_then(|bytes| String::from_utf8(bytes).ok());
-    let place = place.as_deref().and_then(|place| place.split_once('/'));
-    let key = place.and_then(|(version, entity)| {
-        Some(Key::Schema { entity: EntityName::new(entity).ok()?, version: version.parse().ok()? })
+    let place = sealed.and_then(|sealed| asked.desk.served.unseal("schemas", &sealed));
+    let key = place.and_then(|[entity, version]| {
+        let entity = EntityName::new(&entity).ok()?;
+        Some(Key::Schema { entity, version: version.parse().ok()? })
     });
     key.ok_or_else(pull::no_place)
 }
