@@ -70,7 +70,8 @@ pub enum Notice {
     },
     /// The hub accepts the access token no more, and no new one could be had.
     Unauthorised,
-    /// The connection was refused, and is tried again; or the records were not those that the hub shows
+    /// The connection was refused, and is tried again; or edits wait until an operator of the hub allows
+    /// them (`PUSH_HELD`), nothing of which is lost; or the records were not those that the hub shows
     /// (`VIEW_DIFFERS`), and are read anew.
     Problem {
         /// The stable code.

@@ -28,6 +28,13 @@ pub const PAST: MetaName = MetaName::literal("past");
 /// Stands while no run has told yet that the bases were forgotten, since the store was copied or put
 /// back; empty.
 pub const BASES_FORGOTTEN: MetaName = MetaName::literal("bases.forgotten");
+/// The last position of the log that is forgotten: 8 bytes, big end first.
+pub const HORIZON: MetaName = MetaName::literal("log.horizon");
+/// All changes that the log does not tell of any more, each site's latest: site and clock, 8 bytes each. A
+/// record that is not there and was seen below that was forgotten.
+pub const FLOOR: MetaName = MetaName::literal("floor");
+/// Which clients delete or change so much that they are held until an operator says otherwise.
+pub const PUSH_HOLDS: MetaName = MetaName::literal("push.holds");
 /// Which store this is to its backups, through all restores, and which opening of it wrote to one last:
 /// 8 bytes each, big end first.
 pub const BACKUP: MetaName = MetaName::literal("backup");

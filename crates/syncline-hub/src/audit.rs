@@ -11,10 +11,11 @@ use syncline_engine::log::{LogEntry, digest};
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::sync::{Transaction, commitment_of};
 use syncline_model::id::{EntityName, Position, RecordId};
-use syncline_model::json::Object;
+use syncline_model::json::{Json, Object, parse};
 use syncline_store::Read;
 
 use crate::error::HubError;
+use crate::horizon::FORGOTTEN;
 use crate::hub::Hub;
 use crate::request::Actor;
 use crate::runs::decode_entry;
@@ -72,6 +73,7 @@ impl AuditView<'_> {
         };
         let frontier = self.frontier()?;
         let commitments = self.commitments()?;
+        let (forgotten, mut covered) = (self.forgotten()?, 0_u64);
         let mut verifier = Verifier::new(frontier, &head).map_err(damaged)?;
         let mut then = (size == 0).then(|| verifier.seen().head());
         self.for_each(&Scan::Audit { from: 0 }, |_, row| {
@@ -85,13 +87,35 @@ impl AuditView<'_> {
             let facts = entry.entry().facts();
             let known = facts.run.as_ref().and_then(|run| commitments.get(run));
             let known = known.map(Vec::as_slice).unwrap_or_default();
-            verifier.handle_records(known).map_err(damaged)?;
+            covered = covered.saturating_add(facts.record_count);
+            if covered > forgotten || !known.is_empty() {
+                verifier.handle_records(known).map_err(damaged)?;
+            }
             if verifier.next_index() == size {
                 then = Some(verifier.seen().head());
             }
             Ok(())
         })?;
         Ok((verifier.finish().map_err(damaged)?, then))
+    }
+
+    /// Returns up to where the log may be forgotten, as the audit itself says: changes that are missing
+    /// and of which it says nothing were taken away.
+    fn forgotten(&self) -> Result<u64, HubError> {
+        let mut up_to = 0;
+        self.for_each(&Scan::Audit { from: 0 }, |_, row| {
+            let Ok(entry) = StoredEntry::decode(row) else { return Ok(()) };
+            let entry = entry.entry();
+            if entry.facts().action == FORGOTTEN
+                && let Some(details) = entry.details()
+                && let Ok(Json::Object(details)) = parse(details.as_json().as_bytes())
+            {
+                let to = details.get("to").and_then(Json::as_number).and_then(|to| to.to_i64());
+                up_to = up_to.max(to.and_then(|to| u64::try_from(to).ok()).unwrap_or_default());
+            }
+            Ok(())
+        })?;
+        Ok(up_to)
     }
 
     /// Returns the commitments to all changes in the log, by run.

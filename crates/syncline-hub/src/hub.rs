@@ -15,6 +15,8 @@ use syncline_merge::plain::Base;
 use syncline_model::clock::Clock;
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{DomainName, EntityName, Position, RecordId, RunId, SiteId};
+use syncline_model::version::Version;
+use syncline_policy::{PushGuard, PushLimits};
 use syncline_protocol::token::TokenKey;
 use syncline_store::sqlite::{Check, Options, SqliteStore};
 use syncline_store::{Begun, Pipeline, Read, Store, Wake};
@@ -86,6 +88,10 @@ pub struct Hub {
     pub(crate) frontier: Frontier,
     /// Why it cannot say any more where it stands, if so: nothing may be written then.
     pub(crate) unfit: Option<&'static str>,
+    /// Below which everything of a record that is not there is forgotten.
+    pub(crate) floor: Version,
+    /// What clients may delete and change within a while.
+    pub(crate) push_guard: PushGuard,
 }
 
 impl Hub {
@@ -128,6 +134,8 @@ impl Hub {
             position: Position(0),
             frontier: Frontier::new(),
             unfit: None,
+            floor: Self::stored_floor(&*store)?,
+            push_guard: PushGuard::new(PushLimits::UNLIMITED, Vec::new()),
             store,
             disk,
             environment,

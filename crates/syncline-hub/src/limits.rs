@@ -83,6 +83,14 @@ pub const PAST_ENTRIES_AT_ONCE: usize = 20_000;
 
 const _: () = assert!(PAST_ENTRIES_AT_ONCE < PAST_ENTRIES_MAX);
 
+/// How many changes of the log are forgotten at once, about: some tenths of a second, in which the writer
+/// does nothing else.
+pub const FORGOTTEN_AT_ONCE: u64 = 5_000;
+
+/// Most records that are looked at to know how many of an entity there are, for the guard of pushes: some
+/// tenths of a second, in which the writer does nothing else.
+pub const COUNTED_ROWS_MAX: usize = 100_000;
+
 /// Most conflicts in one answer.
 pub const CONFLICTS_LISTED_MAX: usize = 1_000;
 

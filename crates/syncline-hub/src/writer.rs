@@ -10,6 +10,7 @@
 
 mod error;
 mod group;
+mod guarding;
 mod queue;
 mod reply;
 

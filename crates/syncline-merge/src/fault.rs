@@ -124,6 +124,8 @@ pub enum Fault {
     TruthNotTold,
     /// A client that had not seen all of a record is told only what it did not predict.
     MergedNotTold,
+    /// The guard of pushes counts each group of operations for itself.
+    PushesCountedAlone,
 }
 
 #[cfg(feature = "planted-faults")]

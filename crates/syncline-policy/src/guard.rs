@@ -2,10 +2,14 @@
 //!
 //! A guard judges one entity on one side, with the whole plan known and nothing written yet.
 
+mod push;
+
 use std::fmt;
 use std::str::FromStr;
 
 use thiserror::Error;
+
+pub use push::{Counted, Deed, Hold, PushGuard, PushHeld, PushLimits};
 
 use crate::limits::{CHANGES_DEFAULT, DELETES_DEFAULT};
 

@@ -12,6 +12,7 @@
 //! | whether a record crosses at all | [`RecordRule`], [`Condition`] |
 //! | whether a user may read or write | [`Permissions`] |
 //! | whether a plan deletes or rewrites too much | [`guard`] |
+//! | whether a client of a served hub does | [`PushGuard`] |
 //! | a value computed from concurrent ones, by an expression | [`Expression`] |
 //! | which records and fields a client follows | [`view`] |
 //! | whether a run reads too much or takes too long | [`Limits`] |
@@ -53,6 +54,9 @@ pub use gate::{
     Action, Crossing, Direction, DomainPolicy, EntityGate, Fallback, Judgement, MASK, MaskError,
     RecordRule, Rule,
 };
-pub use guard::{Advice, Guard, Origin, SafetyStop, Threshold, ThresholdError, Toll};
+pub use guard::{
+    Advice, Counted, Deed, Guard, Hold, Origin, PushGuard, PushHeld, PushLimits, SafetyStop,
+    Threshold, ThresholdError, Toll,
+};
 pub use limits::Limits;
 pub use permissions::{Access, EVERYBODY, Grant, PermissionDenied, Permissions};

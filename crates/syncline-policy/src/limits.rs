@@ -19,6 +19,32 @@ pub const DELETES_DEFAULT: Threshold = Threshold { count: 10, percent: 20 };
 /// list rewritten at once is a broken export more often than work; a short list is edited by hand.
 pub const CHANGES_DEFAULT: Threshold = Threshold { count: 100, percent: 50 };
 
+/// Records of an entity that one client may delete within a while, at a hub that is served. A person
+/// clears a list of a hundred; who deletes more than that, and more than a fifth, is asked about.
+pub const PUSH_DELETES_DEFAULT: Threshold = Threshold { count: 100, percent: 20 };
+
+/// Records of an entity that one client may change within a while. An application that writes thousands
+/// does that every night; one that rewrites most of a long list is asked about.
+pub const PUSH_CHANGES_DEFAULT: Threshold = Threshold { count: 10_000, percent: 50 };
+
+/// The while within which deletes and changes of a client add up, in milliseconds: longer than a client
+/// needs to send what it had queued.
+pub const PUSH_WINDOW_MS: u64 = 10 * 60 * 1_000;
+
+/// How long a client may do as it likes once an operator has allowed it, in milliseconds: enough to
+/// come back and send.
+pub const RELEASE_MS: u64 = 60 * 60 * 1_000;
+
+/// Records that are remembered for the guard of pushes, of all clients together: some 20 MiB. Beyond it
+/// the oldest are forgotten, and count no more.
+pub const PUSH_RECORDS_MAX: usize = 1 << 20;
+
+/// Most clients that are held at once, by entity: an operator reads the list.
+pub const HOLDS_MAX: usize = 1_000;
+
+/// How long a count of all records of an entity stands before it is done again, in milliseconds.
+pub const COUNT_AGAIN_MS: u64 = 60 * 1_000;
+
 /// Most rules in one policy. Every field of every record is held against them once per run.
 pub const RULES_MAX: usize = 1_000;
 
@@ -63,6 +89,7 @@ pub const FILTER_LIST_MAX: usize = 1_000;
 pub const FILTER_VALUE_BYTES_MAX: usize = 16 << 10;
 
 const _: () = assert!(DELETES_DEFAULT.percent < CHANGES_DEFAULT.percent);
+const _: () = assert!(PUSH_DELETES_DEFAULT.percent < PUSH_CHANGES_DEFAULT.percent);
 
 /// What one run may read and how long it may take.
 ///

@@ -7,9 +7,10 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use syncline_engine::operate::Entities;
-use syncline_hub::served::{ServeError, Served, Watch};
+use syncline_hub::served::{ServeError, Served, Serving, Watch};
 use syncline_hub::{Backup, Hub, HubError, HubOptions};
 use syncline_model::id::{EntityName, Position, RecordId};
 use syncline_policy::view::Access;
@@ -19,6 +20,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 use crate::access::{Tickets, Tokens, TokensError};
 use crate::feed::Feeds;
 use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::settings::Settings;
 use crate::writers::{Keys, Writers};
 
 /// The folder of all hubs but the default one, within the state's.
@@ -51,14 +53,15 @@ impl Opened {
     /// # Errors
     ///
     /// As [`Hub::open`] and [`Hub::open_backed_up`].
-    pub fn default_hub(options: &HubOptions, backup_to: Option<&Path>) -> Result<Self, HubError> {
-        Self::open(options, backup_to.map(|to| to.join(DEFAULT)).as_deref())
+    pub fn default_hub(options: &HubOptions, settings: &Settings) -> Result<Self, HubError> {
+        let to = settings.backup_to.as_ref().map(|to| to.join(DEFAULT));
+        Self::open(options, to.as_deref(), settings.backup_every)
     }
 
-    fn open(options: &HubOptions, to: Option<&Path>) -> Result<Self, HubError> {
+    fn open(options: &HubOptions, to: Option<&Path>, every: Duration) -> Result<Self, HubError> {
         match to {
             None => Ok(Hub::open(options)?.into()),
-            Some(to) => Ok(Hub::open_backed_up(options, to)?.into()),
+            Some(to) => Ok(Hub::open_backed_up_every(options, to, every)?.into()),
         }
     }
 }
@@ -161,8 +164,10 @@ impl From<TokensError> for OpenError {
 pub(crate) struct Hubs {
     data: PathBuf,
     backup_to: Option<PathBuf>,
+    backup_every: Duration,
     entities: Entities,
     access: Arc<Access>,
+    serving: Serving,
     default: Arc<Desk>,
     others: RwLock<BTreeMap<HubName, Arc<Desk>>>,
     /// Held while one is made, so that no name is taken twice.
@@ -174,17 +179,19 @@ impl Hubs {
     /// token where the default hub is new.
     pub(crate) fn open(
         hub: Opened,
-        data: &Path,
-        backup_to: Option<&Path>,
-        entities: Entities,
-        access: Arc<Access>,
+        settings: &Settings,
     ) -> Result<(Self, Option<String>), OpenError> {
-        let (default, admin) = desk(None, hub, data, &entities, &access)?;
+        let Settings { data, entities, backup_to, backup_every, .. } = settings;
+        let (entities, access) = (entities.clone(), Arc::new(settings.access.clone()));
+        let serving = Serving { pushes: settings.pushes };
+        let (default, admin) = desk(None, hub, data, (&entities, &access), serving)?;
         let hubs = Self {
-            data: data.to_owned(),
-            backup_to: backup_to.map(Path::to_owned),
+            data: data.clone(),
+            backup_to: backup_to.clone(),
+            backup_every: *backup_every,
             entities,
             access,
+            serving,
             default,
             others: RwLock::default(),
             making: Mutex::default(),
@@ -204,8 +211,9 @@ impl Hubs {
             (self.data.join(&below), self.backup_to.as_ref().map(|to| to.join(&below)));
         fs::create_dir_all(&folder)?;
         let options = HubOptions { state_folder: folder.clone(), check_store: false };
-        let opened = Opened::open(&options, to.as_deref())?;
-        desk(Some(name.clone()), opened, &folder, &self.entities, &self.access)
+        let opened = Opened::open(&options, to.as_deref(), self.backup_every)?;
+        let rules = (&self.entities, &self.access);
+        desk(Some(name.clone()), opened, &folder, rules, self.serving)
     }
 
     /// Returns the default hub.
@@ -262,12 +270,12 @@ fn desk(
     name: Option<HubName>,
     opened: Opened,
     folder: &Path,
-    entities: &Entities,
-    access: &Arc<Access>,
+    (entities, access): (&Entities, &Arc<Access>),
+    serving: Serving,
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let (tokens, admin) = Tokens::open(folder)?;
     let Opened { hub, backup } = opened;
-    let served = Served::start(hub, entities.clone())?;
+    let served = Served::start_with(hub, entities.clone(), serving)?;
     let (moved, end) = watch::channel(served.position());
     let watch = served.watch(move |position| {
         moved.send_replace(position);

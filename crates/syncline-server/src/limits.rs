@@ -97,3 +97,17 @@ const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);
 /// How far a backup may be behind before the health warns: what is lost with the machine is to be less
 /// than a minute.
 pub const BACKUP_BEHIND_MAX: Duration = Duration::from_secs(60);
+
+/// How long a change waits at most, about, until it is in the backup, unless another time is asked for.
+pub const BACKUP_EVERY: Duration = Duration::from_secs(5);
+
+/// Longest such time: with the machine less than a minute is to be lost.
+pub const BACKUP_EVERY_MAX: Duration = Duration::from_secs(30);
+
+/// How often hubs forget what their log tells of longer ago than it is kept.
+pub const FORGET_EVERY: Duration = Duration::from_secs(60);
+
+/// How long others have the writer between two pieces that are forgotten.
+pub const FORGET_PAUSE: Duration = Duration::from_millis(100);
+
+const _: () = assert!(BACKUP_EVERY_MAX.as_millis() < BACKUP_BEHIND_MAX.as_millis());

@@ -10,6 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use syncline_hub::BackupHealth;
+use syncline_model::id::Position;
 
 /// Bounds of the histogram of request times, in seconds.
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
@@ -30,6 +31,9 @@ pub(crate) struct Metrics {
     /// Changes that were sent.
     pub(crate) changes: Counter<u64, AtomicU64>,
     views_checked: Family<Labels<1>, Counter>,
+    held: Family<Labels<1>, Gauge>,
+    log_end: Family<Labels<1>, Gauge>,
+    log_horizon: Family<Labels<1>, Gauge>,
     backup_behind: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     backup_gaps: Family<Labels<1>, Gauge>,
     backup_fails: Family<Labels<1>, Gauge>,
@@ -58,6 +62,14 @@ impl Metrics {
         let views_checked = Family::default();
         let help = "Views that clients have compared with the hub's checksum";
         registry.register("views_checked", help, views_checked.clone());
+        let held = Family::default();
+        let help = "Clients that wait for an operator's word to delete or change so much, by hub";
+        registry.register("clients_held", help, held.clone());
+        let log_end = Family::default();
+        registry.register("log_end", "The last position of the log, by hub", log_end.clone());
+        let log_horizon = Family::default();
+        let help = "The last position of the log that is forgotten, by hub";
+        registry.register("log_horizon", help, log_horizon.clone());
         let backup_behind = Family::default();
         let help = "Age of the first commit that is in no backup, by hub";
         registry.register("backup_behind_seconds", help, backup_behind.clone());
@@ -76,6 +88,9 @@ impl Metrics {
             streams,
             changes,
             views_checked,
+            held,
+            log_end,
+            log_horizon,
             backup_behind,
             backup_gaps,
             backup_fails,
@@ -86,6 +101,20 @@ impl Metrics {
     pub(crate) fn checked(&self, is_equal: bool) {
         let result = if is_equal { "equal" } else { "different" };
         self.views_checked.get_or_create(&[("result", result.to_owned())]).inc();
+    }
+
+    /// Notes from where to where the log of a hub reaches.
+    pub(crate) fn log(&self, hub: &str, horizon: Position, end: Position) {
+        let labels = [("hub", hub.to_owned())];
+        let number = |position: Position| i64::try_from(position.0).unwrap_or(i64::MAX);
+        self.log_horizon.get_or_create(&labels).set(number(horizon));
+        self.log_end.get_or_create(&labels).set(number(end));
+    }
+
+    /// Notes how many clients of a hub are held, by entity.
+    pub(crate) fn held(&self, hub: &str, count: usize) {
+        let count = i64::try_from(count).unwrap_or(i64::MAX);
+        self.held.get_or_create(&[("hub", hub.to_owned())]).set(count);
     }
 
     /// Notes how the backup of a hub stands.

@@ -14,8 +14,8 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
-use syncline_hub::BackupHealth;
 use syncline_hub::served::{ServeError, Served};
+use syncline_hub::{BackupHealth, Retention};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -27,7 +27,10 @@ use tower::ServiceExt;
 
 use crate::access::{IssuerError, Issuers};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
-use crate::limits::{HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX};
+use crate::limits::{
+    FORGET_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX,
+    STREAMS_MAX,
+};
 use crate::loans::Loans;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -110,14 +113,7 @@ impl Server {
         let address = listener.local_addr();
         let address =
             address.map_err(|source| StartError::Listen { address: settings.listen, source })?;
-        let (data, to) = (&settings.data, settings.backup_to.as_deref());
-        let (hubs, admin_token) = Hubs::open(
-            hub.into(),
-            data,
-            to,
-            settings.entities.clone(),
-            settings.access.clone().into(),
-        )?;
+        let (hubs, admin_token) = Hubs::open(hub.into(), settings)?;
         let mut process = [0; 4];
         getrandom::fill(&mut process).map_err(|_| StartError::Random)?;
         let (stop, stopping) = watch::channel(false);
@@ -136,6 +132,7 @@ impl Server {
             process: u32::from_be_bytes(process),
             requests_counted: AtomicU64::new(1),
         });
+        tokio::spawn(forget(Arc::clone(&state), settings.keep));
         let accepting = Accepting {
             listener,
             connections: settings.connections,
@@ -204,6 +201,25 @@ impl Server {
         let state = self.state;
         let stopped = tokio::task::spawn_blocking(move || state.hubs.stop()).await;
         stopped.unwrap_or(Ok(()))
+    }
+}
+
+/// Has all hubs forget what their log tells of longer ago than it is kept, until the server stops.
+async fn forget(state: Arc<State>, keep: Retention) {
+    let mut stopping = state.stopping.clone();
+    while keep != Retention::default() && !state.is_stopping() {
+        for desk in state.hubs.all() {
+            loop {
+                let served = desk.served.clone();
+                let forgotten = state.blocking(move || served.forget(keep)).await;
+                // One that fails is tried again with the next turn.
+                if !matches!(forgotten, Ok(Ok(forgotten)) if forgotten.more) {
+                    break;
+                }
+                sleep(FORGET_PAUSE).await;
+            }
+        }
+        let _ = timeout(FORGET_EVERY, stopping.changed()).await;
     }
 }
 

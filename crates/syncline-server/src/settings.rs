@@ -3,14 +3,17 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use axum::http::HeaderValue;
 use syncline_engine::operate::Entities;
+use syncline_hub::Retention;
+use syncline_policy::PushLimits;
 use syncline_policy::view::Access;
 use thiserror::Error;
 
 use crate::access::IssuerSettings;
-use crate::limits::{CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW};
+use crate::limits::{BACKUP_EVERY, CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW};
 use crate::rate::Rate;
 
 /// How a server is started.
@@ -22,6 +25,12 @@ pub struct Settings {
     pub data: PathBuf,
     /// The folder that all hubs are backed up to, each below it; none are without one.
     pub backup_to: Option<PathBuf>,
+    /// How long a change waits at most, about, until it is in the backup.
+    pub backup_every: Duration,
+    /// What of the log is kept.
+    pub keep: Retention,
+    /// How many records of an entity one client may delete and change before an operator is asked.
+    pub pushes: PushLimits,
     /// The entities that clients may write, with their rules.
     pub entities: Entities,
     /// The views that clients follow by name, and the rules of who may see and write what; without a
@@ -122,6 +131,9 @@ impl Settings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8787)),
             data,
             backup_to: None,
+            backup_every: BACKUP_EVERY,
+            keep: Retention::default(),
+            pushes: PushLimits::default(),
             entities,
             access: Access::default(),
             tls: None,

@@ -17,6 +17,7 @@ use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{ClientId, SiteId, Writer};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
+use syncline_policy::Deed;
 use syncline_policy::view::Sight;
 
 use super::rows::{Loaded, RecordKey};
@@ -100,6 +101,30 @@ impl<'a> Group<'a> {
         self.transaction.batch.bytes() + self.states_bytes
     }
 
+    /// Returns what an operation is about to do to its record, as its sender sees it; nothing where it was
+    /// answered before, or nothing is there to delete.
+    ///
+    /// Ask before the group's first operation is decided: it is said of the records as they were loaded.
+    pub fn deed(&mut self, sight: &Sight, operation: &ClientOperation) -> Option<Deed> {
+        let results = self.rows.clients.get(&operation.id.client)?;
+        if results.get(operation.id.counter) != Known::Nothing {
+            return None;
+        }
+        let rules = self.facts.entities.rules(&operation.entity)?;
+        let key: RecordKey = (operation.entity.clone(), operation.record.clone());
+        let loaded = self.rows.records.get_mut(&key)?;
+        let record = loaded.record.as_ref();
+        let shown = loaded.shown.get_or_insert_with(|| shown_to_all(record, rules));
+        let is_there = shown.is_some()
+            && matches!(Seen::by(sight, &operation.entity, shown.as_deref()), Seen::Through(_));
+        match (&operation.effect, is_there) {
+            (Effect::Delete, true) => Some(Deed::Delete),
+            (Effect::Delete, false) => None,
+            (Effect::Write(_), true) => Some(Deed::Change),
+            (Effect::Write(_), false) => Some(Deed::Create),
+        }
+    }
+
     /// Decides one operation of a client that may see and write everything.
     pub fn handle_operation(&mut self, operation: ClientOperation) -> Answer {
         self.handle_operation_for(&Sight::everything(&[]), operation)
@@ -132,7 +157,8 @@ impl<'a> Group<'a> {
     fn counted(&mut self, answer: Answer) -> Answer {
         match &answer {
             Answer::Applied(_) => self.applied += 1,
-            Answer::Duplicate(_) => {}
+            // Who is held is noted once, and sends again and again.
+            Answer::Duplicate(_) | Answer::Rejected(Rejection::Held(_)) => {}
             Answer::Rejected(why) => *self.rejected.entry(why.code()).or_default() += 1,
         }
         answer
@@ -243,7 +269,12 @@ impl<'a> Group<'a> {
         if loaded.damaged {
             return Err(Rejection::Damaged);
         }
-        let context = context(operation.base, results, key);
+        let has_forgotten = |base: &Token| {
+            loaded.record.is_none() && base.invisible && self.facts.floor.includes(&base.version)
+        };
+        // Whoever had seen that it was gone makes it anew.
+        let base = operation.base.filter(|base| !has_forgotten(base));
+        let context = context(base, results, key);
         let writer = Writer::from(&operation.id.client);
         let record = loaded.record.as_ref();
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));

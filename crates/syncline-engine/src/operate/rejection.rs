@@ -1,6 +1,7 @@
 //! Why an operation was not applied.
 
 use syncline_merge::error::{Advice, Refusal};
+use syncline_policy::PushHeld;
 use syncline_policy::view::WriteDenied;
 use thiserror::Error;
 
@@ -42,6 +43,9 @@ pub enum Rejection {
     /// Who sent it may not do that.
     #[error(transparent)]
     Denied(#[from] WriteDenied),
+    /// Who sent it deletes or changes more than passes without an operator's word.
+    #[error(transparent)]
+    Held(#[from] PushHeld),
     /// An operation that must come first has not arrived yet.
     #[error("operation {counter}, which must come first, has not been applied")]
     Waits {
@@ -73,6 +77,7 @@ impl Rejection {
             Self::Base { code } => code,
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::Denied(denied) => denied.code(),
+            Self::Held(held) => held.code(),
             Self::Waits { .. } => "OPERATION_WAITS",
             Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
             Self::TooLarge => "RECORD_TOO_LARGE",
@@ -84,7 +89,7 @@ impl Rejection {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Refused(refusal) => refusal.advice(),
-            Self::Waits { .. } | Self::Damaged => Advice::Retry,
+            Self::Waits { .. } | Self::Held(_) | Self::Damaged => Advice::Retry,
             Self::TooOld { .. } | Self::Base { .. } => Advice::ReadAgain,
             Self::Counter
             | Self::CounterReused { .. }

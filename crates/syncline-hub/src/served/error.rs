@@ -57,6 +57,12 @@ pub enum ServeError {
     /// The hub does not serve the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
+    /// The log does not reach back so far any more.
+    #[error("what was before position {} of the log is forgotten", .horizon.0 + 1)]
+    PastForgotten {
+        /// The last position that is forgotten.
+        horizon: Position,
+    },
     /// The state lies too far back in the log to be found by reading it.
     #[error("the record's past lies more than {entries_max} changes of the log back")]
     TooFarBack {
@@ -80,6 +86,7 @@ impl ServeError {
             Self::ViewUnknown => "VIEW_UNKNOWN",
             Self::Token(error) => error.code(),
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
+            Self::PastForgotten { .. } => "HISTORY_FORGOTTEN",
             Self::TooFarBack { .. } => "HISTORY_TOO_FAR",
         }
     }

@@ -15,6 +15,7 @@ use syncline_store::Read;
 use super::read::end_of_log;
 use super::{ServeError, Served};
 use crate::error::HubError;
+use crate::horizon::horizon;
 use crate::limits::{HISTORY_ENTRIES_MAX, PAST_ENTRIES_AT_ONCE, PAST_ENTRIES_MAX};
 
 /// A change that a record went through.
@@ -96,7 +97,7 @@ impl Served {
     ///
     /// # Errors
     ///
-    /// [`ServeError::TooFarBack`], and as [`Served::history`].
+    /// [`ServeError::TooFarBack`], [`ServeError::PastForgotten`], and as [`Served::history`].
     pub fn record_at(
         &self,
         entity: &EntityName,
@@ -131,8 +132,11 @@ impl Served {
                 }
                 ControlFlow::Continue(())
             })?;
-            if is_there || read == 0 {
+            if is_there {
                 break;
+            }
+            if read == 0 {
+                return Err(ServeError::PastForgotten { horizon: horizon(&*rows)? });
             }
             left -= read;
         }

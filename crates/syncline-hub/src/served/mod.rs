@@ -5,7 +5,8 @@
 //!
 //! | You want | Read |
 //! |---|---|
-//! | start, stop, wait for changes | [`Served`] |
+//! | start, stop, wait for changes | [`Served`], [`Serving`] |
+//! | who deletes or changes too much | [`Served::held`], [`Served::release`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
 //! | follow changes | [`Served::page`], [`Paged`] |
 //! | what readers are told who are not told everything | [`Audience`] |
@@ -38,7 +39,7 @@ pub use history::{History, PastChange};
 pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
-pub use serving::Served;
+pub use serving::{Served, Serving};
 pub use stretch::LogStretch;
 pub(crate) use watch::LogEnd;
 pub use watch::Watch;

@@ -8,6 +8,7 @@ use syncline_engine::results::ClientResults;
 use syncline_engine::rows::Key;
 use syncline_model::cursor::{Cursor, Incarnation};
 use syncline_model::id::{ClientId, PartitionId, Position};
+use syncline_policy::PushLimits;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::token::TokenKey;
 use syncline_store::{Read, Snapshots};
@@ -40,6 +41,20 @@ struct Inner {
     checks: Checks,
 }
 
+/// The bounds of a hub that is served.
+#[derive(Clone, Copy, Debug)]
+pub struct Serving {
+    /// How many records of an entity one client may delete and change within a while.
+    pub pushes: PushLimits,
+}
+
+/// No bounds.
+impl Default for Serving {
+    fn default() -> Self {
+        Self { pushes: PushLimits::UNLIMITED }
+    }
+}
+
 /// Where reads come from.
 enum Readers {
     Beside(Box<dyn Snapshots>),
@@ -53,7 +68,21 @@ impl Served {
     /// # Errors
     ///
     /// [`HubError`] if the store or the machine fails.
-    pub fn start(mut hub: Hub, entities: Entities) -> Result<Self, HubError> {
+    pub fn start(hub: Hub, entities: Entities) -> Result<Self, HubError> {
+        Self::start_with(hub, entities, Serving::default())
+    }
+
+    /// Starts to serve a hub with bounds of its own.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::start`].
+    pub fn start_with(
+        mut hub: Hub,
+        entities: Entities,
+        serving: Serving,
+    ) -> Result<Self, HubError> {
+        hub.guard_pushes(serving.pushes)?;
         let identity = hub.identity()?;
         let snapshots = hub.store.snapshots()?;
         let end = LogEnd::at(hub.position());
@@ -163,7 +192,7 @@ impl Served {
     }
 
     /// Returns a reader of what is on disk now. Keep it for moments.
-    pub(super) fn reader(&self) -> Result<Box<dyn Read + Send>, ServeError> {
+    pub(crate) fn reader(&self) -> Result<Box<dyn Read + Send>, ServeError> {
         if self.0.has_stopped.load(Ordering::Acquire) {
             return Err(WriterError::Stopped { code: None }.into());
         }

@@ -5,19 +5,24 @@ use std::sync::Arc;
 use std::vec::IntoIter;
 
 use syncline_engine::audit::{BatchFacts, inner_root};
-use syncline_engine::operate::{Answer, ClientOperation, Decided, Group, GroupFacts, Rows};
+use syncline_engine::facts;
+use syncline_engine::operate::{
+    Answer, ClientOperation, Decided, Group, GroupFacts, Rejection, Rows,
+};
 use syncline_engine::results::ClientResults;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::Transaction;
 use syncline_merge::token::Token;
 use syncline_model::id::{ClientId, SiteId};
 use syncline_model::json::{Json, Object};
-use syncline_model::version::Version;
+use syncline_policy::Hold;
 use syncline_policy::view::Sight;
-use syncline_store::{Advice, Begun, StoreError};
+use syncline_store::{Advice, Begun, Read, StoreError};
 
+use super::guarding::Guarded;
 use super::{Course, Desk, ReplyTo, Waiting, WriterError};
 use crate::error::HubError;
+use crate::held::told;
 use crate::hub::Facts;
 use crate::limits::{CLIENTS_CACHED_MAX, GROUP_BYTES_MAX};
 use crate::request::Actor;
@@ -218,7 +223,7 @@ impl Desk {
         let origin = origin(waiting.as_slice());
         let run = self.hub.begin_run()?;
         let transaction = Transaction::new(run, self.hub.position());
-        let floor = Version::new();
+        let floor = self.hub.floor.clone();
         let lost = self.lost(waiting.as_slice());
         let facts = GroupFacts {
             entities: &self.entities,
@@ -227,15 +232,24 @@ impl Desk {
             lost: &lost,
         };
         let everything = Sight::everything(&[]);
+        let now_ms = transaction.run().at_ms;
         let mut group = Group::new(facts, self.hub.clock, rows, transaction);
+        let guard = (&mut self.hub.push_guard, &*self.hub.store as &dyn Read);
+        let subject = (&mut group, &self.entities);
+        let mut guarded = Guarded::note(guard, subject, waiting.as_slice(), (&everything, now_ms))?;
         let mut answers = Vec::with_capacity(waiting.len());
         while group.bytes() < GROUP_BYTES_MAX {
-            let Some(Waiting { operation, refused, sight, reply, .. }) = waiting.next() else {
-                break;
-            };
+            let Some(one) = waiting.next() else { break };
+            let held = guarded.judge(&one).err().map(Rejection::from);
+            let Waiting { operation, refused, sight, reply, .. } = one;
             let sight = sight.as_deref().unwrap_or(&everything);
-            answers.push(match refused.or_else(|| reply.why_waits(&operation)) {
-                Some(why) => group.handle_refused_for(sight, &operation, why),
+            answers.push(match refused.or_else(|| reply.why_waits(&operation)).or(held) {
+                Some(why) => {
+                    let order = reply.order_of(&operation);
+                    let answer = group.handle_refused_for(sight, &operation, why);
+                    reply.note(order, &answer);
+                    answer
+                }
                 None => {
                     let order = reply.order_of(&operation);
                     let answer = group.handle_operation_for(sight, operation);
@@ -245,8 +259,9 @@ impl Desk {
             });
             replies.push(reply);
         }
+        let news = guarded.news();
         let decided = group.finish();
-        let batch = self.prepare(decided, &origin)?;
+        let batch = self.prepare(decided, &origin, &news)?;
         Ok(Prepared { answers, batch })
     }
 
@@ -318,13 +333,14 @@ impl Desk {
         &mut self,
         decided: Decided,
         origin: &str,
+        held: &[Hold],
     ) -> Result<Option<(Batch, Facts)>, HubError> {
         let Decided { mut transaction, clock, clients, applied, rejected } = decided;
         if self.clients.len() + clients.len() > CLIENTS_CACHED_MAX {
             self.clients.clear();
         }
         self.clients.extend(clients);
-        if applied == 0 && rejected.is_empty() {
+        if applied == 0 && rejected.is_empty() && held.is_empty() {
             return Ok(None);
         }
         let mut details = Object::new();
@@ -334,7 +350,12 @@ impl Desk {
             codes.insert(code, Json::Number(count.into()));
         }
         details.insert("rejected", Json::Object(codes));
-        let facts = BatchFacts {
+        if !held.is_empty() {
+            details.insert("held", held.iter().map(told).collect::<Vec<Json>>());
+            let holds = self.hub.push_guard.encode_holds();
+            transaction.batch.put(Key::Meta(facts::PUSH_HOLDS), holds);
+        }
+        let facts_of = BatchFacts {
             at_ms: transaction.run().at_ms,
             category: "INGEST".to_owned(),
             action: "OPERATIONS".to_owned(),
@@ -346,7 +367,7 @@ impl Desk {
         let mut batch = std::mem::take(&mut transaction.batch);
         let details = Json::Object(details).to_compact_string();
         let (commitments, actor) = (&transaction.commitments, Actor::default());
-        let frontier = self.hub.add_audit(&mut batch, facts, commitments, &actor, &details)?;
+        let frontier = self.hub.add_audit(&mut batch, facts_of, commitments, &actor, &details)?;
         Ok(Some((batch, Facts { clock, position: transaction.position, frontier })))
     }
 }

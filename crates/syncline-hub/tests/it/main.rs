@@ -8,6 +8,8 @@ mod backup;
 mod convergence;
 mod crash;
 mod desk;
+mod held;
+mod horizon;
 mod hunt;
 mod hunt_kit;
 mod hunt_undo;

@@ -7,8 +7,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use syncline_engine::operate::Entities;
-use syncline_hub::served::{Limits, RecordNow, Served};
-use syncline_hub::{Actor, Choice, Hub, HubOptions};
+use syncline_hub::served::{Limits, RecordNow, ServeError, Served};
+use syncline_hub::{Actor, Choice, Hub, HubOptions, Retention};
 use syncline_merge::fault::{Fault, with_fault};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::rules::{Deletion, EntityRules, FieldRules, Rule, Shape};
@@ -35,6 +35,9 @@ const IN_SQLITE: u64 = 12;
 
 /// Histories within which a planted fault has to be found.
 const HISTORIES_PLANTED: u64 = 300;
+
+/// One history of so many is one in which the hub forgets some of its log.
+const FORGETTING: u64 = 3;
 
 /// Steps of a history.
 const STEPS: usize = 60;
@@ -162,6 +165,8 @@ struct Play {
     clients: Vec<Client>,
     /// Up to which position each record was in sight of each client, where that is looked at.
     watch: Option<Vec<BTreeMap<RecordKey, Position>>>,
+    /// Whether the hub forgets some of its log.
+    forgets: bool,
     now_ms: u64,
 }
 
@@ -180,7 +185,8 @@ impl Play {
         }
         let random = Random::new(seed);
         let watch = is_limited.then(|| vec![BTreeMap::new(); clients.len()]);
-        Self { random, home, served: Some(served), clients, watch, now_ms: 1_700_000_000_000 }
+        let (forgets, now_ms) = (seed.is_multiple_of(FORGETTING), 1_700_000_000_000);
+        Self { random, home, served: Some(served), clients, watch, forgets, now_ms }
     }
 
     fn served(&self) -> Served {
@@ -265,7 +271,13 @@ impl Play {
             self.clients[client].begin_anew();
         }
         let reader = &mut self.clients[client];
-        let paged = reader.page(&served, limits).unwrap();
+        let paged = match reader.page(&served, limits) {
+            Err(ServeError::CursorExpired { .. }) => {
+                reader.begin_anew();
+                return Ok(());
+            }
+            paged => paged.unwrap(),
+        };
         if paged.is_for_all && reader.sight.is_none() {
             let everyone = Writer::new("nobody in particular").unwrap();
             let other = served.page(&reader.follow, &everyone, limits).unwrap();
@@ -380,13 +392,23 @@ impl Play {
 
     fn reopen(&mut self) {
         if !self.random.once_in(3) {
-            return;
+            return self.forget();
         }
         let incarnation = self.served().incarnation();
         self.served.take().unwrap().stop().unwrap();
         let served = self.home.open();
         assert_eq!(served.incarnation(), incarnation);
         self.served = Some(served);
+    }
+
+    /// The hub forgets what is old, in some histories: who begins anew too often is told little else.
+    fn forget(&mut self) {
+        if !self.forgets {
+            return;
+        }
+        let changes = Some(10 + self.random.below(50) as u64);
+        let retention = Retention { changes, ..Retention::default() };
+        while self.served().forget(retention).unwrap().more {}
     }
 
     /// Checks that whoever has the token of what a record is now holds what it is now.
@@ -422,17 +444,14 @@ impl Play {
         }
         for client in &mut self.clients {
             let mut pages = 0;
-            while client
-                .pull(
-                    &served,
-                    Limits {
-                        changes: 3,
-                        entries: if client.sight.is_some() { 5 } else { 10_000 },
-                        ..Limits::default()
-                    },
-                )
-                .unwrap()
-            {
+            let entries = if client.sight.is_some() { 5 } else { 10_000 };
+            let limits = Limits { changes: 3, entries, ..Limits::default() };
+            loop {
+                match client.pull(&served, limits) {
+                    Err(ServeError::CursorExpired { .. }) => client.begin_anew(),
+                    more if more.clone().unwrap() => {}
+                    _ => break,
+                }
                 pages += 1;
                 if pages > 1_000 {
                     return Err("pages have no end".to_owned());

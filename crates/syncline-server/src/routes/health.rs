@@ -1,6 +1,7 @@
 //! How the server does.
 
 use axum::http::{HeaderValue, StatusCode, header};
+use syncline_hub::served::ServeError;
 use syncline_hub::{Backup, BackupHealth};
 use syncline_model::json::{Json, Object};
 
@@ -100,8 +101,14 @@ fn backup_check(health: &BackupHealth) -> Object {
 /// Figures.
 pub(super) async fn metrics(asked: Asked) -> Answer {
     for desk in asked.state.hubs.all() {
+        let name = desk.name.as_ref().map_or("default", |name| name.as_str());
+        let served = desk.served.clone();
+        let look = move || Ok::<_, ServeError>((served.held()?.len(), served.horizon()?));
+        if let Ok((held, horizon)) = asked.state.blocking(look).await? {
+            asked.state.metrics.held(name, held);
+            asked.state.metrics.log(name, horizon, desk.served.position());
+        }
         if let Some(backup) = &desk.backup {
-            let name = desk.name.as_ref().map_or("default", |name| name.as_str());
             asked.state.metrics.backup(name, &backup.health());
         }
     }

@@ -10,6 +10,7 @@
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
+//! | clients that wait for an operator's word | `held.rs` |
 //! | schemas of entities | `schemas.rs` |
 //! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
 
@@ -19,6 +20,7 @@ mod conflicts;
 mod desk;
 mod events;
 mod health;
+mod held;
 mod hubs;
 mod live;
 mod pull;

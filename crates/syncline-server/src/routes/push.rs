@@ -144,7 +144,9 @@ fn status(error: &ServeError) -> StatusCode {
         | ServeError::CursorScope => StatusCode::GONE,
         ServeError::EntityUnknown => StatusCode::NOT_FOUND,
         ServeError::ViewUnknown => StatusCode::BAD_REQUEST,
-        ServeError::TooFarBack { .. } => StatusCode::UNPROCESSABLE_ENTITY,
+        ServeError::TooFarBack { .. } | ServeError::PastForgotten { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
         _ => match error.code() {
             "CONFLICT_NOT_FOUND" | "RUN_NOT_FOUND" | "CHANGE_NOT_FOUND" => StatusCode::NOT_FOUND,
             "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,

@@ -4,7 +4,7 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, desk, events, health, hubs, live, pull, push, records, schemas, tokens,
+    books, conflicts, desk, events, health, held, hubs, live, pull, push, records, schemas, tokens,
 };
 use crate::access::Role;
 
@@ -555,6 +555,21 @@ pub const TABLE: &[Route] = &[
         shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/dead-letters", KEEPERS, "dead_letters", |asked| {
             Box::pin(books::dead_letters(asked))
+        })
+    },
+    Route {
+        summary: "Clients that delete or change so much that they wait for an operator's word",
+        answers: &[Success::json(200, "HeldList")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/held", KEEPERS, "held", |asked| Box::pin(held::list(asked)))
+    },
+    Route {
+        summary: "Lets a client go on that waits; answers what it waited with",
+        bodies: &[Media::json("Release")],
+        answers: &[Success::json(200, "HeldList")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Post, "/v1/held/release", KEEPERS, "held_release", |asked| {
+            Box::pin(held::release(asked))
         })
     },
     Route {

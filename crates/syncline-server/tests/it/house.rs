@@ -47,7 +47,7 @@ pub(crate) struct Ask {
 
 pub(crate) fn open_hub(settings: &Settings) -> Opened {
     let options = HubOptions { state_folder: settings.data.clone(), check_store: false };
-    Opened::default_hub(&options, settings.backup_to.as_deref()).unwrap()
+    Opened::default_hub(&options, settings).unwrap()
 }
 
 /// Returns the folder of the state, which only its owner may enter, in a folder of a test.

@@ -20,6 +20,8 @@ mod books;
 mod changes;
 mod conflicts;
 mod desk;
+mod held;
+mod horizon;
 mod house;
 mod hubs;
 mod issuers;

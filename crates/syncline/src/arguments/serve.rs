@@ -4,6 +4,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::Args;
+use syncline_policy::Threshold;
+use syncline_server::limits::BACKUP_EVERY_MAX;
+
+use crate::config::units::{long_millis, millis};
 
 /// How the hub is served.
 #[derive(Args, Clone, Debug)]
@@ -17,6 +21,16 @@ pub struct Serve {
     /// Back all hubs up to this folder, all the time; it is made where there is none
     #[arg(long, value_name = "FOLDER")]
     pub backup_to: Option<PathBuf>,
+    /// How long a change waits until it is in the backup: 100ms to 30s
+    #[arg(long, value_name = "TIME", default_value = "5s", value_parser = backup_every)]
+    pub backup_every: u64,
+    /// Forget what the log tells of longer ago, such as 90d; devices that were away longer read
+    /// everything anew [default: nothing is forgotten]
+    #[arg(long, value_name = "TIME", value_parser = keep_log)]
+    pub keep_log: Option<u64>,
+    /// Forget all but the latest changes, so many, even if they are younger
+    #[arg(long, value_name = "N")]
+    pub keep_changes: Option<u64>,
     /// Certificate, and those that vouch for it, in the PEM format
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -30,6 +44,13 @@ pub struct Serve {
     #[arg(long, value_name = "N", default_value_t = 600_000)]
     #[arg(value_parser = clap::value_parser!(u32).range(1..))]
     pub rate: u32,
+    /// Records of an entity that one client may delete within ten minutes before an operator is asked:
+    /// a number, or a share such as 20% [default: the greater of 100 and 20 %]
+    #[arg(long, value_name = "N|P%")]
+    pub max_delete: Option<Threshold>,
+    /// Records that it may change [default: the greater of 10000 and 50 %]
+    #[arg(long, value_name = "N|P%")]
+    pub max_change: Option<Threshold>,
     /// Keep the folders of the configuration equal with the hub, as `syncline watch` does
     #[arg(long)]
     pub watch: bool,
@@ -40,3 +61,17 @@ pub struct Serve {
     #[arg(long)]
     pub allow_exposed_state: bool,
 }
+
+fn backup_every(text: &str) -> Result<u64, String> {
+    let bounds = 100..=u64::try_from(BACKUP_EVERY_MAX.as_millis()).unwrap_or(u64::MAX);
+    let every = millis(text).filter(|every| bounds.contains(every));
+    every.ok_or_else(|| "a time from 100ms to 30s".to_owned())
+}
+
+fn keep_log(text: &str) -> Result<u64, String> {
+    let kept = long_millis(text).filter(|kept| *kept >= LOG_KEPT_MS_MIN);
+    kept.ok_or_else(|| "a time of at least 1h, such as 90d".to_owned())
+}
+
+/// Shortest time for which a log is kept: a device that is offline over lunch does not begin anew.
+const LOG_KEPT_MS_MIN: u64 = 3_600_000;

@@ -11,8 +11,9 @@ use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use syncline_engine::operate::Entities;
-use syncline_hub::BackupHealth;
+use syncline_hub::{BackupHealth, Retention};
 use syncline_model::json::Object;
+use syncline_policy::PushLimits;
 use syncline_server::limits::BACKUP_BEHIND_MAX;
 use syncline_server::limits::CONNECTIONS_MAX;
 use syncline_server::{Allowed, Opened, Rate, Server, Settings, StartError, TlsFiles};
@@ -61,9 +62,8 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         .max_blocking_threads(BLOCKING_THREADS_MAX)
         .build();
     let runtime = runtime.map_err(|source| no_runtime(&state, source))?;
-    let hub = context.open_hub_by(&state, false, |options| {
-        Opened::default_hub(options, settings.backup_to.as_deref())
-    })?;
+    let hub =
+        context.open_hub_by(&state, false, |options| Opened::default_hub(options, &settings))?;
     let (issuers, keys) = Keys::begin(context, &loaded.config.issuers, &state)?;
     settings.issuers = issuers;
     let folders = folders.map(|folders| folders.begin(context)).transpose()?;
@@ -157,12 +157,20 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
     let rules_of = |entity: &Entity| configured(&loaded.config, &entity.name);
     let named: BTreeMap<_, _> =
         written.filter_map(|entity| Some((entity.name.clone(), rules_of(entity)?))).collect();
+    let usual = PushLimits::default();
     let tls = serve.tls_cert.clone().zip(serve.tls_key.clone());
     Settings {
         listen: serve.listen,
         tls: tls.map(|(certificate, key)| TlsFiles { certificate, key }),
         origins: serve.origin.clone(),
         backup_to: serve.backup_to.clone(),
+        backup_every: Duration::from_millis(serve.backup_every),
+        keep: Retention { age_ms: serve.keep_log, changes: serve.keep_changes },
+        pushes: PushLimits {
+            max_delete: serve.max_delete.unwrap_or(usual.max_delete),
+            max_change: serve.max_change.unwrap_or(usual.max_change),
+            ..usual
+        },
         access: loaded.config.access.clone(),
         connections: connections(),
         roles: loaded.config.roles.clone(),

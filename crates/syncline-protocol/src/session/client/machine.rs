@@ -45,6 +45,8 @@ pub struct Session {
     /// Messages with changes of this connection that are not acknowledged.
     unacknowledged: usize,
     problem: Option<Problem>,
+    /// Whether it was said since the last connection began that operations wait for an operator.
+    is_hold_told: bool,
     /// Up to where the hub is backed up, if that has moved.
     backed_up: Option<Position>,
     /// What is to be said of checksums.
@@ -67,6 +69,9 @@ struct Open {
     heard_ms: u64,
     welcome: Welcome,
 }
+
+/// The code of what waits until an operator of the hub allows it.
+const HELD: &str = "PUSH_HELD";
 
 /// Messages about checksums that wait to be sent.
 const CHECKS_MAX: usize = 64;
@@ -100,6 +105,7 @@ impl Session {
             pages: VecDeque::new(),
             unacknowledged: 0,
             problem: None,
+            is_hold_told: false,
             backed_up: None,
             checks: VecDeque::new(),
         }
@@ -153,7 +159,8 @@ impl Session {
         }
     }
 
-    /// Takes what was wrong last, for the user to be told.
+    /// Takes what was wrong last, for the user to be told. That operations wait until an operator of the hub
+    /// allows them is said once a connection.
     pub fn poll_problem(&mut self) -> Option<Problem> {
         self.problem.take()
     }
@@ -456,6 +463,7 @@ impl Session {
             return self.close(close::VIOLATION, false, now_ms);
         }
         self.was_welcome = true;
+        self.is_hold_told = false;
         self.backed_up = welcome.keeping.backed_up;
         self.state = State::Open(Open { since_ms: now_ms, heard_ms: now_ms, welcome });
     }
@@ -486,6 +494,11 @@ impl Session {
         let counter = outcome.counter;
         match outcome.status {
             Status::Behind => {
+                if outcome.problem.as_ref().is_some_and(|problem| &*problem.code == HELD)
+                    && !std::mem::replace(&mut self.is_hold_told, true)
+                {
+                    self.problem = outcome.problem.map(|problem| *problem);
+                }
                 for (operation, because) in self.queue.postpone(counter, now_ms) {
                     self.settled.push_back(Store::SetAside { operation, because });
                 }

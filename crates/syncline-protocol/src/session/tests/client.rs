@@ -7,6 +7,7 @@ use crate::limits::{BATCH_OPERATIONS, BATCH_WINDOW_MS_MAX, HEARTBEAT_MS, RETRY_M
 use crate::message::{ClientMessage, HubMessage, Keeping, PushAnswer, Welcome};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Shown, Status};
+use crate::problem::Problem;
 use crate::session::client::{Connection, Lost, Priority, Session};
 
 fn operation(counter: u64) -> Operation {
@@ -57,13 +58,25 @@ fn pushed(session: &mut Session, now_ms: u64) -> Option<Vec<u64>> {
 }
 
 fn answer(session: &mut Session, counters: &[u64], status: Status, now_ms: u64) {
+    answer_because(session, counters, status, None, now_ms);
+}
+
+fn answer_because(
+    session: &mut Session,
+    counters: &[u64],
+    status: Status,
+    code: Option<&str>,
+    now_ms: u64,
+) {
+    let problem =
+        |code: &str| Box::new(Problem { code: code.into(), detail: "".into(), is_retryable: true });
     let outcome = |counter: &u64| Outcome {
         counter: *counter,
         status,
         seen: None,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
-        problem: None,
+        problem: code.map(problem),
     };
     let outcomes = counters.iter().map(outcome).collect();
     let answer = PushAnswer { outcomes, position: Position(1) };
@@ -115,6 +128,22 @@ fn what_is_behind_is_sent_again_later_and_later() {
         assert_eq!(session.held(), 1);
         now_ms += wait_ms;
     }
+}
+
+#[test]
+fn that_edits_wait_for_an_operator_is_told_once() {
+    let mut session = open();
+    for counter in [1, 2] {
+        hand_in(&mut session, counter, Priority::Urgent, 0);
+        assert_eq!(pushed(&mut session, 0), Some(vec![counter]));
+    }
+    answer_because(&mut session, &[1], Status::Behind, Some("OPERATION_WAITS"), 0);
+    assert_eq!(session.poll_problem(), None, "nobody has to do anything about it");
+    answer_because(&mut session, &[2], Status::Behind, Some("PUSH_HELD"), 0);
+    assert_eq!(session.poll_problem().map(|problem| problem.code), Some("PUSH_HELD".into()));
+    assert_eq!(pushed(&mut session, 1_000), Some(vec![1, 2]));
+    answer_because(&mut session, &[1, 2], Status::Behind, Some("PUSH_HELD"), 1_000);
+    assert_eq!((session.poll_problem(), session.held()), (None, 2));
 }
 
 #[test]
