@@ -17,9 +17,10 @@ use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
-use crate::access::{Tickets, Tokens, TokensError};
+use crate::access::{Tickets, Tokens, TokensError, now_ms};
 use crate::feed::Feeds;
 use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::replicas::Replicas;
 use crate::settings::Settings;
 use crate::writers::{Keys, Writers};
 
@@ -96,6 +97,8 @@ pub(crate) struct Desk {
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) writers: Writers,
     pub(crate) keys: Keys,
+    /// What is known of the copies that clients hold.
+    pub(crate) replicas: Replicas,
     /// One of them is held while a record is read and then written.
     turns: Vec<AsyncMutex<()>>,
     /// Held while all of the log is read to prove something.
@@ -259,6 +262,7 @@ impl Hubs {
     pub(crate) fn stop(&self) -> Result<(), ServeError> {
         let mut first = Ok(());
         for desk in self.all().into_iter().rev() {
+            desk.replicas.save(now_ms());
             // One that fails holds up no other.
             first = first.and(desk.served.stop());
         }
@@ -296,6 +300,7 @@ fn desk(
         feeds: Arc::default(),
         writers: Writers::new(),
         keys: Keys::default(),
+        replicas: Replicas::open(folder),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         proving: AsyncMutex::default(),
         end,

@@ -38,6 +38,7 @@ mod openapi;
 mod pages;
 mod problem;
 mod rate;
+mod replicas;
 mod router;
 pub mod routes;
 mod server;

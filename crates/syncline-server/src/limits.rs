@@ -104,8 +104,18 @@ pub const BACKUP_EVERY: Duration = Duration::from_secs(5);
 /// Longest such time: with the machine less than a minute is to be lost.
 pub const BACKUP_EVERY_MAX: Duration = Duration::from_secs(30);
 
-/// How often hubs forget what their log tells of longer ago than it is kept.
-pub const FORGET_EVERY: Duration = Duration::from_secs(60);
+/// Most copies of one hub of which it is remembered what is known of them.
+pub const REPLICAS_MAX: usize = 65_536;
+
+/// How long what came of a comparison is known, in milliseconds: clients compare every ten minutes.
+pub const REPLICA_FRESH_MS: u64 = 3_600_000;
+
+/// How long a copy is missed whose holder is not there, in milliseconds: 30 days.
+pub const REPLICA_FORGOTTEN_MS: u64 = 30 * 86_400_000;
+
+/// How often hubs forget what their log tells of longer ago than it is kept, and write down which copies
+/// there are.
+pub const LOOK_AFTER_EVERY: Duration = Duration::from_secs(60);
 
 /// How long others have the writer between two pieces that are forgotten.
 pub const FORGET_PAUSE: Duration = Duration::from_millis(100);

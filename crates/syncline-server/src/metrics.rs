@@ -12,6 +12,8 @@ use prometheus_client::registry::Registry;
 use syncline_hub::BackupHealth;
 use syncline_model::id::Position;
 
+use crate::replicas::Consistency;
+
 /// Bounds of the histogram of request times, in seconds.
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
 
@@ -31,6 +33,9 @@ pub(crate) struct Metrics {
     /// Changes that were sent.
     pub(crate) changes: Counter<u64, AtomicU64>,
     views_checked: Family<Labels<1>, Counter>,
+    replicas: Family<Labels<2>, Gauge>,
+    consistency: Family<Labels<1>, Gauge<f64, AtomicU64>>,
+    consistency_age: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     held: Family<Labels<1>, Gauge>,
     log_end: Family<Labels<1>, Gauge>,
     log_horizon: Family<Labels<1>, Gauge>,
@@ -62,6 +67,15 @@ impl Metrics {
         let views_checked = Family::default();
         let help = "Views that clients have compared with the hub's checksum";
         registry.register("views_checked", help, views_checked.clone());
+        let replicas = Family::default();
+        let help = "Copies that clients hold, by hub and by what is known of them";
+        registry.register("replicas", help, replicas.clone());
+        let consistency = Family::default();
+        let help = "Share of copies that are what the hub shows, of those of which it is known; NaN if of none";
+        registry.register("consistency_ratio", help, consistency.clone());
+        let consistency_age = Family::default();
+        let help = "Age of the oldest comparison that counts for the ratio; NaN if none does";
+        registry.register("consistency_age_seconds", help, consistency_age.clone());
         let held = Family::default();
         let help = "Clients that wait for an operator's word to delete or change so much, by hub";
         registry.register("clients_held", help, held.clone());
@@ -88,6 +102,9 @@ impl Metrics {
             streams,
             changes,
             views_checked,
+            replicas,
+            consistency,
+            consistency_age,
             held,
             log_end,
             log_horizon,
@@ -101,6 +118,20 @@ impl Metrics {
     pub(crate) fn checked(&self, is_equal: bool) {
         let result = if is_equal { "equal" } else { "different" };
         self.views_checked.get_or_create(&[("result", result.to_owned())]).inc();
+    }
+
+    /// Notes what is known of the copies that clients of a hub hold.
+    pub(crate) fn consistency(&self, hub: &str, count: &Consistency) {
+        let states =
+            [("equal", count.equal), ("different", count.different), ("unknown", count.unknown)];
+        for (state, copies) in states {
+            let labels = [("hub", hub.to_owned()), ("state", state.to_owned())];
+            self.replicas.get_or_create(&labels).set(i64::try_from(copies).unwrap_or(i64::MAX));
+        }
+        let labels = [("hub", hub.to_owned())];
+        self.consistency.get_or_create(&labels).set(count.ratio().unwrap_or(f64::NAN));
+        let age_s = count.age_ms.map(|age_ms| Duration::from_millis(age_ms).as_secs_f64());
+        self.consistency_age.get_or_create(&labels).set(age_s.unwrap_or(f64::NAN));
     }
 
     /// Notes from where to where the log of a hub reaches.

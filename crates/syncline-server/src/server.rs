@@ -25,10 +25,10 @@ use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
-use crate::access::{IssuerError, Issuers};
+use crate::access::{IssuerError, Issuers, now_ms};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
-    FORGET_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, REQUESTS_MAX, STOP_TIME_MAX,
+    FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY, REQUESTS_MAX, STOP_TIME_MAX,
     STREAMS_MAX,
 };
 use crate::loans::Loans;
@@ -132,7 +132,7 @@ impl Server {
             process: u32::from_be_bytes(process),
             requests_counted: AtomicU64::new(1),
         });
-        tokio::spawn(forget(Arc::clone(&state), settings.keep));
+        tokio::spawn(look_after(Arc::clone(&state), settings.keep));
         let accepting = Accepting {
             listener,
             connections: settings.connections,
@@ -204,22 +204,34 @@ impl Server {
     }
 }
 
-/// Has all hubs forget what their log tells of longer ago than it is kept, until the server stops.
-async fn forget(state: Arc<State>, keep: Retention) {
+/// Has all hubs forget what their log tells of longer ago than it is kept, and write down which copies
+/// there are, until the server stops.
+async fn look_after(state: Arc<State>, keep: Retention) {
     let mut stopping = state.stopping.clone();
-    while keep != Retention::default() && !state.is_stopping() {
+    while !state.is_stopping() {
         for desk in state.hubs.all() {
-            loop {
-                let served = desk.served.clone();
-                let forgotten = state.blocking(move || served.forget(keep)).await;
-                // One that fails is tried again with the next turn.
-                if !matches!(forgotten, Ok(Ok(forgotten)) if forgotten.more) {
-                    break;
-                }
-                sleep(FORGET_PAUSE).await;
+            let held = Arc::clone(&desk);
+            let _ = state.blocking(move || held.replicas.save(now_ms())).await;
+            if keep != Retention::default() {
+                forget(&state, &desk, keep).await;
             }
         }
-        let _ = timeout(FORGET_EVERY, stopping.changed()).await;
+        // Nobody is left who could stop it.
+        if let Ok(Err(_)) = timeout(LOOK_AFTER_EVERY, stopping.changed()).await {
+            break;
+        }
+    }
+}
+
+/// Has a hub forget what is old, piece by piece. Where that fails it is tried again with the next turn.
+async fn forget(state: &Arc<State>, desk: &Desk, keep: Retention) {
+    loop {
+        let served = desk.served.clone();
+        let forgotten = state.blocking(move || served.forget(keep)).await;
+        if !matches!(forgotten, Ok(Ok(forgotten)) if forgotten.more) || state.is_stopping() {
+            break;
+        }
+        sleep(FORGET_PAUSE).await;
     }
 }
 

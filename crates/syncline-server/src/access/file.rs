@@ -125,7 +125,7 @@ pub(super) fn write_secret(path: &Path, text: &str) -> Result<(), FileError> {
 }
 
 /// Replaces a file by one that only its owner may read: whole, or not at all.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let new = path.with_extension("new");
     match fs::remove_file(&new) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),

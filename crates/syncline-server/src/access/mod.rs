@@ -11,6 +11,7 @@ mod role;
 mod ticket;
 mod token;
 
+pub(crate) use file::replace;
 pub(crate) use issuers::Issuers;
 pub use issuers::{IssuerError, IssuerSettings, check_keys};
 pub use jwt::KeysError;

@@ -102,6 +102,7 @@ fn backup_check(health: &BackupHealth) -> Object {
 pub(super) async fn metrics(asked: Asked) -> Answer {
     for desk in asked.state.hubs.all() {
         let name = desk.name.as_ref().map_or("default", |name| name.as_str());
+        asked.state.metrics.consistency(name, &desk.replicas.count(now_ms()));
         let served = desk.served.clone();
         let look = move || Ok::<_, ServeError>((served.held()?.len(), served.horizon()?));
         if let Ok((held, horizon)) = asked.state.blocking(look).await? {

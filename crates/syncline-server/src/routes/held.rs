@@ -1,22 +1,51 @@
-//! Clients that delete or change so much that they wait for an operator's word.
+//! Clients as an operator looks at them: those that wait for a word, and what is known of their copies.
 
+use axum::http::StatusCode;
 use syncline_model::id::{ClientId, EntityName};
-use syncline_model::json::Json;
+use syncline_model::json::{Json, Object};
 use syncline_policy::Hold;
 use syncline_protocol::time::format_time;
 
-use super::answer::Answer;
+use super::answer::{Answer, json};
 use super::books::page;
 use super::conflicts::actor;
+use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
 use crate::problem::Refusal;
+use crate::replicas::Consistency;
 
 /// Lists who is held.
 pub(super) async fn list(asked: Asked) -> Answer {
     let served = asked.desk.served.clone();
     let held = asked.state.blocking(move || served.held()).await??;
     page("held", held.iter().map(described).collect(), None)
+}
+
+/// Lists the copies that clients hold, and how many of them are known to be what the hub shows.
+pub(super) async fn replicas(asked: Asked) -> Answer {
+    let (replicas, now_ms) = (&asked.desk.replicas, now_ms());
+    let Consistency { equal, different, unknown, age_ms } = replicas.count(now_ms);
+    let list = replicas.list().into_iter().map(|(replica, known)| {
+        let mut document = Object::new();
+        document.insert("client", replica.client.as_str());
+        document.insert("follows", &*replica.follows);
+        document.insert("state", known.word(now_ms));
+        document.insert("seen", format_time(known.seen_ms));
+        if let Some((_, at_ms)) = known.checked {
+            document.insert("compared", format_time(at_ms));
+        }
+        document.into()
+    });
+    let mut document = Object::new();
+    document.insert("equal", equal);
+    document.insert("different", different);
+    document.insert("unknown", unknown);
+    if let Some(age_ms) = age_ms {
+        document.insert("oldestSeconds", age_ms / 1_000);
+    }
+    document.insert("replicas", list.collect::<Vec<Json>>());
+    json(StatusCode::OK, &document.into())
 }
 
 /// Lets a client go on.

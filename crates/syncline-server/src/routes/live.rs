@@ -33,11 +33,12 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::answer::Answer;
 use super::push;
 use super::stream::Permit;
-use crate::access::Role;
+use crate::access::{Role, now_ms};
 use crate::asked::Asked;
 use crate::feed::{Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
+use crate::replicas::Replica;
 
 /// The subprotocol.
 const PROTOCOL: &str = "syncline.v1";
@@ -108,6 +109,8 @@ struct Connection {
     writer: HubWriter,
     /// Who is told what the client is told of each view.
     audiences: Vec<Audience>,
+    /// The copy that the client holds of each view.
+    replicas: Vec<Replica>,
     followers: Vec<Follower>,
     /// Up to where the hub is backed up, if it is.
     backed_up: watch::Receiver<Option<Position>>,
@@ -132,6 +135,7 @@ impl Connection {
         Self {
             results: asked.sight(),
             audiences: Vec::new(),
+            replicas: Vec::new(),
             asked,
             backed_up,
             socket,
@@ -300,8 +304,12 @@ impl Connection {
             return self.session.handle_end(Close::Later, Some(said(Refusal::ServerFault, "")));
         }
         self.session.handle_message(message, self.now_ms());
-        if let Some((_, is_equal)) = self.session.poll_checked() {
+        if let Some((view, is_equal)) = self.session.poll_checked() {
             self.asked.state.metrics.checked(is_equal);
+            let replica = usize::try_from(view).ok().and_then(|view| self.replicas.get(view));
+            if let Some(replica) = replica {
+                self.asked.desk.replicas.checked(replica, is_equal, now_ms());
+            }
         }
         if !self.is_greeted
             && let Some(hello) = self.session.hello()
@@ -309,12 +317,15 @@ impl Connection {
             self.is_greeted = true;
             self.coding = preferred(&hello.accept);
             let follows = hello.views.clone();
+            let client = hello.client.clone();
             if let Err(error) = self.follow(&follows) {
                 let (code, detail) = (error.code().into(), error.to_string().into());
                 let problem = SaidProblem { code, detail, is_retryable: false };
                 return self.session.handle_end(Close::Denied, Some(problem));
             }
             let desk = &self.asked.desk;
+            self.replicas = follows.iter().map(|follow| Replica::of(&client, follow)).collect();
+            self.replicas.iter().for_each(|replica| desk.replicas.seen(replica, now_ms()));
             // Everything up to here is read; everything behind it is told.
             self.session.handle_advanced(desk.served.position());
         }

@@ -10,7 +10,7 @@
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
-//! | clients that wait for an operator's word | `held.rs` |
+//! | clients that wait for an operator's word, and their copies | `held.rs` |
 //! | schemas of entities | `schemas.rs` |
 //! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
 

@@ -6,6 +6,7 @@ use axum::http::StatusCode;
 use syncline_hub::served::{Audience, Limits, Paged};
 use syncline_model::cursor::CursorError;
 use syncline_model::id::{EntityName, RecordId};
+use syncline_protocol::checksum::Checksum;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::{
     PULL_CHANGES_DEFAULT, PULL_CHANGES_MAX, PULL_WAIT_MS_MAX, VIEW_ENTITIES_MAX,
@@ -15,8 +16,10 @@ use syncline_protocol::token::TokenText;
 use tokio::time::{Instant, timeout_at};
 
 use super::answer::{Answer, json_text};
+use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::problem::{Problem, Refusal};
+use crate::replicas::Replica;
 
 /// Answers a page of changes.
 pub(super) async fn pull(asked: Asked) -> Answer {
@@ -25,6 +28,11 @@ pub(super) async fn pull(asked: Asked) -> Answer {
     let cursor = asked.query.text("cursor").map(read_cursor).transpose()?;
     let changes = asked.query.number("limit", 1..=PULL_CHANGES_MAX)?;
     let limits = Limits { changes: changes.unwrap_or(PULL_CHANGES_DEFAULT), ..Limits::default() };
+    let sum = asked.query.text("sum").map(read_sum).transpose()?;
+    let replica = asked.caller()?.token.client.as_ref().map(|client| Replica::of(client, &follow));
+    if let Some(replica) = &replica {
+        asked.desk.replicas.seen(replica, now_ms());
+    }
     let wait_s = asked.query.number("wait", 0..=PULL_WAIT_MS_MAX / 1_000)?.unwrap_or(0);
     let deadline = Instant::now() + Duration::from_secs(wait_s);
     reached(&asked, deadline).await?;
@@ -33,7 +41,18 @@ pub(super) async fn pull(asked: Asked) -> Answer {
     let mut stopping = asked.state.stopping.clone();
     loop {
         end.borrow_and_update();
-        let Paged { page, .. } = page(&asked, &audience, cursor.as_ref(), limits).await?;
+        let is_checked = sum.is_some();
+        let (Paged { page, .. }, shown) =
+            page_checked(&asked, &audience, cursor.as_ref(), limits, is_checked).await?;
+        let is_same = cursor.is_some() && page.changes.is_empty() && !page.is_snapshot;
+        if let (true, Some((sum, shown))) = (is_same, sum.zip(shown)) {
+            let is_equal = sum == shown;
+            asked.state.metrics.checked(is_equal);
+            if let Some(replica) = &replica {
+                asked.desk.replicas.checked(replica, is_equal, now_ms());
+            }
+            return json_text(StatusCode::OK, compared(&write_page(&page), is_equal));
+        }
         let is_news = !page.changes.is_empty() || page.more || page.is_snapshot;
         if !is_news && !*stopping.borrow_and_update() {
             let moved = async {
@@ -52,6 +71,32 @@ pub(super) async fn pull(asked: Asked) -> Answer {
         asked.state.metrics.changes.inc_by(page.changes.len() as u64);
         return json_text(StatusCode::OK, write_page(&page));
     }
+}
+
+/// Adds to an object whether the client holds what is shown.
+fn compared(page: &str, is_equal: bool) -> String {
+    let open = page.trim_end_matches('}');
+    format!("{open},\"equal\":{is_equal}}}")
+}
+
+fn read_sum(text: &str) -> Result<Checksum, Problem> {
+    let refused = || Refusal::QueryInvalid.because("sum is 32 hexadecimal digits");
+    text.parse().map_err(|()| refused())
+}
+
+/// Reads a page, and what all that is shown adds up to if that `is_checked`.
+async fn page_checked(
+    asked: &Asked,
+    audience: &Audience,
+    cursor: Option<&StreamCursor>,
+    limits: Limits,
+    is_checked: bool,
+) -> Result<(Paged, Option<Checksum>), Problem> {
+    let (served, viewer) = (asked.desk.served.clone(), asked.viewer()?);
+    let (audience, cursor) = (audience.clone(), cursor.cloned());
+    let read =
+        move || served.page_checked_for(&audience, cursor.as_ref(), &viewer, limits, is_checked);
+    Ok(asked.state.blocking(read).await??)
 }
 
 /// Reads a page where that is no harm.

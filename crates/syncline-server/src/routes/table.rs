@@ -244,6 +244,11 @@ pub const TABLE: &[Route] = &[
             PARAMS,
             LIMIT,
             parameter("wait", "Wait", "seconds to wait for something new"),
+            parameter(
+                "sum",
+                "Sum",
+                "what the records add up to that the client holds; `equal` answers",
+            ),
             AFTER,
         ],
         answers: &[Success::json(200, "Page")],
@@ -562,6 +567,14 @@ pub const TABLE: &[Route] = &[
         answers: &[Success::json(200, "HeldList")],
         shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/held", KEEPERS, "held", |asked| Box::pin(held::list(asked)))
+    },
+    Route {
+        summary: "The copies that clients hold: equal with the hub, different, or unknown",
+        answers: &[Success::json(200, "Replicas")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/replicas", KEEPERS, "replicas", |asked| {
+            Box::pin(held::replicas(asked))
+        })
     },
     Route {
         summary: "Lets a client go on that waits; answers what it waited with",

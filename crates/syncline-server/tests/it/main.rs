@@ -29,5 +29,6 @@ mod live;
 mod permits;
 mod records;
 mod refusals;
+mod replicas;
 mod streams;
 mod tls;
