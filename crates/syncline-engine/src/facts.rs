@@ -33,6 +33,9 @@ pub const HORIZON: MetaName = MetaName::literal("log.horizon");
 /// All changes that the log does not tell of any more, each site's latest: site and clock, 8 bytes each. A
 /// record that is not there and was seen below that was forgotten.
 pub const FLOOR: MetaName = MetaName::literal("floor");
+/// The hub's access tokens, as hashes, as they stand in the file beside the store: so that they are in its
+/// backups.
+pub const ACCESS_TOKENS: MetaName = MetaName::literal("access.tokens");
 /// Which clients delete or change so much that they are held until an operator says otherwise.
 pub const PUSH_HOLDS: MetaName = MetaName::literal("push.holds");
 /// Which store this is to its backups, through all restores, and which opening of it wrote to one last:

@@ -123,7 +123,7 @@ pub fn restore_state(
 ) -> Result<Restored, BackupError> {
     let plan = plan_restore(from, at, state)?;
     let beside = beside(state)?;
-    let made = make(from, &plan, &beside, progress).and_then(|restored| {
+    let made = make(from, &plan, at, &beside, progress).and_then(|restored| {
         let renamed = fs::rename(&beside, state).and_then(|()| match state.parent() {
             #[cfg(unix)]
             Some(parent) if !parent.as_os_str().is_empty() => fs::File::open(parent)?.sync_all(),
@@ -153,6 +153,7 @@ fn beside(state: &Path) -> Result<PathBuf, BackupError> {
 fn make(
     from: &Path,
     plan: &RestorePlan,
+    at: At,
     state: &Path,
     progress: &mut dyn FnMut(u64),
 ) -> Result<Restored, BackupError> {
@@ -162,6 +163,10 @@ fn make(
     marks.put(Key::Meta(facts::PLACE), NO_PLACE.to_vec());
     // Cursors of the past say nothing about this one. Its tokens are understood: see `Hub::take_site`.
     marks.delete(Key::Meta(facts::INCARNATION));
+    if at != At::Latest {
+        // Who was to have no access any more since then would have it again.
+        marks.delete(Key::Meta(facts::ACCESS_TOKENS));
+    }
     let restored = restore(&objects, plan, &mut store, marks, progress)?;
     begin_anew(&mut store)?;
     // Writes that were under way then are over: the domains are read anew.

@@ -277,9 +277,9 @@ fn desk(
     (entities, access): (&Entities, &Arc<Access>),
     serving: Serving,
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
-    let (tokens, admin) = Tokens::open(folder)?;
     let Opened { hub, backup } = opened;
     let served = Served::start_with(hub, entities.clone(), serving)?;
+    let (tokens, admin) = Tokens::open(folder, Some(served.clone()))?;
     let (moved, end) = watch::channel(served.position());
     let watch = served.watch(move |position| {
         moved.send_replace(position);

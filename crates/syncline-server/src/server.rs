@@ -145,7 +145,7 @@ impl Server {
         let accepting = tokio::spawn(accepting.run());
         let lend =
             |loans: Loans| tokio::spawn(loans.run(Arc::clone(&state), state.stopping.clone()));
-        let lending = Loans::listen(data).map(lend);
+        let lending = Loans::listen(&settings.data).map(lend);
         Ok(Self { address, admin_token, state, stop, accepting, lending })
     }
 

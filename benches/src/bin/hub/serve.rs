@@ -30,7 +30,9 @@ impl Hub {
     ) -> io::Result<Self> {
         let data = folder.join(data);
         let mut process = Command::new(binary)
-            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--rate", "1000000", "--state"])
+            .args(["serve", "--listen", "127.0.0.1:0", "--json", "--rate", "1000000"])
+            // A load changes all records within minutes.
+            .args(["--max-delete", "100%", "--max-change", "100%", "--state"])
             .arg(&data)
             .args(more)
             .current_dir(folder)

@@ -238,7 +238,7 @@ impl<'a> Group<'a> {
 
     fn apply(
         &mut self,
-        operation: ClientOperation,
+        mut operation: ClientOperation,
         results: &ClientResults,
         sight: &Sight,
     ) -> Result<Box<Applied>, Rejection> {
@@ -248,6 +248,7 @@ impl<'a> Group<'a> {
         let rules = rules.ok_or(Rejection::EntityUnknown)?;
         let key: RecordKey = (operation.entity.clone(), operation.record.clone());
         let mut loaded = self.rows.records.remove(&key).unwrap_or_default();
+        operation.base = operation.base.filter(|base| !self.has_forgotten(&loaded, base));
         let done = self.change(operation, results, rules, &key, &mut loaded, sight);
         if done.is_err() {
             // The refused operation took the state apart.
@@ -269,12 +270,7 @@ impl<'a> Group<'a> {
         if loaded.damaged {
             return Err(Rejection::Damaged);
         }
-        let has_forgotten = |base: &Token| {
-            loaded.record.is_none() && base.invisible && self.facts.floor.includes(&base.version)
-        };
-        // Whoever had seen that it was gone makes it anew.
-        let base = operation.base.filter(|base| !has_forgotten(base));
-        let context = context(base, results, key);
+        let context = context(operation.base, results, key);
         let writer = Writer::from(&operation.id.client);
         let record = loaded.record.as_ref();
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
@@ -343,6 +339,12 @@ impl<'a> Group<'a> {
             effect: said.unwrap_or(operation.effect),
             conflicts,
         }))
+    }
+
+    /// Returns whether a record that is not there is one that its writer had seen deleted, and the hub has
+    /// forgotten: it is made anew.
+    fn has_forgotten(&self, loaded: &Loaded, base: &Token) -> bool {
+        loaded.record.is_none() && base.invisible && self.facts.floor.includes(&base.version)
     }
 
     /// Adds a change to the log.

@@ -6,28 +6,42 @@ use std::time::{Duration, Instant};
 use crate::limits::CHECKS_REST;
 
 /// Whose turn it is: one at a time, with rests between.
-#[derive(Debug, Default)]
-pub(super) struct Checks(Mutex<State>);
+pub(super) struct Checks {
+    state: Mutex<State>,
+    /// Returns the time since some moment; it never goes back.
+    now: Box<dyn Fn() -> Duration + Send + Sync>,
+}
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     is_busy: bool,
-    rests_until: Option<Instant>,
+    rests_until: Duration,
 }
 
 /// A turn, until it is dropped.
-#[derive(Debug)]
 pub(super) struct Turn<'c> {
     checks: &'c Checks,
-    began: Instant,
+    began: Duration,
+}
+
+/// By the clock of the machine.
+impl Default for Checks {
+    fn default() -> Self {
+        let began = Instant::now();
+        Self::new(move || began.elapsed())
+    }
 }
 
 impl Checks {
+    fn new(now: impl Fn() -> Duration + Send + Sync + 'static) -> Self {
+        Self { state: Mutex::default(), now: Box::new(now) }
+    }
+
     /// Takes a turn, if there is time.
     pub(super) fn take(&self) -> Option<Turn<'_>> {
-        let began = Instant::now();
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.is_busy || state.rests_until.is_some_and(|until| began < until) {
+        let began = (self.now)();
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.is_busy || began < state.rests_until {
             return None;
         }
         state.is_busy = true;
@@ -35,36 +49,40 @@ impl Checks {
         Some(Turn { checks: self, began })
     }
 
-    fn end(&self, took: Duration) {
-        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        *state =
-            State { is_busy: false, rests_until: Instant::now().checked_add(took * CHECKS_REST) };
+    fn end(&self, began: Duration) {
+        let now = (self.now)();
+        let rest = now.saturating_sub(began).saturating_mul(CHECKS_REST);
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        *state = State { is_busy: false, rests_until: now.saturating_add(rest) };
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.checks.end(self.began.elapsed());
+        self.checks.end(self.began);
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
     use super::*;
 
     #[test]
     fn one_has_a_turn_at_a_time_and_then_the_hub_rests() {
-        let checks = Checks::default();
+        let clock = Arc::new(AtomicU64::new(7));
+        let now = clock.clone();
+        let checks = Checks::new(move || Duration::from_millis(now.load(Ordering::Relaxed)));
         let turn = checks.take();
         assert!(turn.is_some() && checks.take().is_none());
-        std::thread::sleep(Duration::from_millis(20));
+        clock.fetch_add(20, Ordering::Relaxed);
         drop(turn);
         assert!(checks.take().is_none(), "it rests");
-        // The turn may have taken long on a busy machine.
-        let later = (0..6_000).any(|_| {
-            std::thread::sleep(Duration::from_millis(10));
-            checks.take().is_some()
-        });
-        assert!(later, "it rests for good");
+        clock.fetch_add(20 * u64::from(CHECKS_REST) - 1, Ordering::Relaxed);
+        assert!(checks.take().is_none(), "still");
+        clock.fetch_add(1, Ordering::Relaxed);
+        assert!(checks.take().is_some());
     }
 }

@@ -3,9 +3,10 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use syncline_engine::facts;
 use syncline_engine::operate::Entities;
 use syncline_engine::results::ClientResults;
-use syncline_engine::rows::Key;
+use syncline_engine::rows::{Batch, Key};
 use syncline_model::cursor::{Cursor, Incarnation};
 use syncline_model::id::{ClientId, PartitionId, Position};
 use syncline_policy::PushLimits;
@@ -200,6 +201,31 @@ impl Served {
             Readers::Beside(snapshots) => Ok(snapshots.snapshot()?),
             Readers::Writer(handle) => Ok(handle.with_hub(|hub| hub.store.reader())??),
         }
+    }
+
+    /// Returns the access tokens that were kept in the store, as they were handed in.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if they cannot be read.
+    pub fn kept_tokens(&self) -> Result<Option<Vec<u8>>, ServeError> {
+        Ok(self.reader()?.get(&Key::Meta(facts::ACCESS_TOKENS))?)
+    }
+
+    /// Keeps the access tokens in the store, and so in its backups.
+    ///
+    /// - `tokens`: holds hashes only.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if they cannot be stored.
+    pub fn keep_tokens(&self, tokens: Vec<u8>) -> Result<(), ServeError> {
+        let keep = move |hub: &mut Hub| {
+            let mut batch = Batch::new();
+            batch.put(Key::Meta(facts::ACCESS_TOKENS), tokens);
+            hub.store.commit(&batch)
+        };
+        Ok(self.with_hub(keep)?.map_err(HubError::from)?)
     }
 
     /// Ends the writer once everything that was accepted is answered, and closes the hub. Later

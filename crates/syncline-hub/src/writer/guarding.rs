@@ -8,7 +8,7 @@ use syncline_engine::rows::Scan;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::is_visible;
 use syncline_merge::fault::{Fault, is_planted};
-use syncline_model::id::EntityName;
+use syncline_model::id::{ClientId, EntityName};
 use syncline_policy::view::Sight;
 use syncline_policy::{Counted, Deed, Hold, PushGuard, PushHeld};
 use syncline_store::Read;
@@ -50,8 +50,8 @@ impl<'g> Guarded<'g> {
             let deed = group.deed(sight.as_deref().unwrap_or(everything), operation);
             deeds.push(deed);
             if let Some(deed) = deed {
-                let who = (&operation.id.client, &operation.entity);
-                guard.handle_deed(who, &operation.record, deed, now_ms);
+                let who = (holder(&operation.id.client), &operation.entity);
+                guard.handle_deed((&who.0, who.1), &operation.record, deed, now_ms);
                 if touched.last() != Some(&who) {
                     touched.push(who);
                 }
@@ -60,7 +60,7 @@ impl<'g> Guarded<'g> {
         touched.sort_unstable();
         touched.dedup();
         for (client, entity) in touched {
-            while let Some(wanted) = guard.poll_count(client, entity, now_ms) {
+            while let Some(wanted) = guard.poll_count(&client, entity, now_ms) {
                 let counted = count(rows, entity, entities, wanted)?;
                 guard.handle_count(entity, counted, now_ms);
             }
@@ -76,12 +76,21 @@ impl<'g> Guarded<'g> {
     pub(super) fn judge(&mut self, waiting: &Waiting) -> Result<(), PushHeld> {
         let Some(deed) = self.deeds.next().flatten() else { return Ok(()) };
         let operation = &waiting.operation;
-        self.guard.judge((&operation.id.client, &operation.entity), deed, self.now_ms)
+        let client = holder(&operation.id.client);
+        self.guard.judge((&client, &operation.entity), deed, self.now_ms)
     }
 
     /// Returns who is held since this group.
     pub(super) fn news(self) -> Vec<Hold> {
         self.guard.take_news()
+    }
+}
+
+/// Returns the client that gave itself a name: `phone~x` is a name of `phone`.
+fn holder(client: &ClientId) -> ClientId {
+    match client.as_str().split_once('~') {
+        Some((holder, _)) => ClientId::new(holder).unwrap_or_else(|_| client.clone()),
+        None => client.clone(),
     }
 }
 

@@ -95,6 +95,13 @@ fn a_sweep_in_small_pushes_waits_for_an_operator_and_nothing_of_it_is_lost() {
     // The rest of what it does goes on, and so do others.
     assert_eq!(held_of(&served, "phone", &[write(101, 90), write(102, 101)]), BTreeSet::new());
     assert_eq!(held_of(&served, "desk", &[operation(1, 99, Effect::Delete)]), BTreeSet::new());
+    let other_name =
+        [Operation { base: deletions[59].base.clone(), ..operation(1, 60, Effect::Delete) }];
+    assert_eq!(
+        held_of(&served, "phone~2", &other_name),
+        [1].into(),
+        "another name of the same client"
+    );
     // What follows on a record of which something is held waits with it.
     let mixed = [deletions[59].clone(), write(103, 60)];
     assert!(send(&served, "phone", &mixed).iter().all(|one| one.status == Status::Behind));

@@ -40,13 +40,17 @@ pub(crate) enum FileError {
     Damaged,
 }
 
-/// Reads the rows; none where there is no file.
-pub(super) fn read(folder: &Path) -> Result<Vec<TokenRow>, FileError> {
-    let bytes = match fs::read(folder.join(FILE)) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        read => read?,
-    };
-    rows(&bytes).ok_or(FileError::Damaged)
+/// Reads the file; nothing where there is none.
+pub(super) fn read(folder: &Path) -> Result<Option<Vec<u8>>, FileError> {
+    match fs::read(folder.join(FILE)) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        read => Ok(Some(read?)),
+    }
+}
+
+/// Returns the rows of a file, or of what was kept of one.
+pub(super) fn understood(bytes: &[u8]) -> Result<Vec<TokenRow>, FileError> {
+    rows(bytes).ok_or(FileError::Damaged)
 }
 
 fn rows(bytes: &[u8]) -> Option<Vec<TokenRow>> {
@@ -89,11 +93,11 @@ fn number(object: &Object, key: &str) -> Option<Option<u64>> {
     Some(Some(u64::try_from(number).ok()?))
 }
 
-/// Replaces the rows. They are on disk when this returns.
+/// Replaces the rows; answers what was written. It is on disk when this returns.
 pub(super) fn write<'r>(
     folder: &Path,
     rows: impl Iterator<Item = &'r TokenRow>,
-) -> Result<(), FileError> {
+) -> Result<Vec<u8>, FileError> {
     let rows = rows.map(|row| {
         let mut document = Object::new();
         document.insert("id", &*row.id);
@@ -116,7 +120,9 @@ pub(super) fn write<'r>(
     });
     let tokens = Json::Array(rows.collect());
     let document = object([("version", VERSION.into()), ("tokens", tokens)]);
-    Ok(replace(&folder.join(FILE), document.to_pretty_string().as_bytes())?)
+    let bytes = document.to_pretty_string().into_bytes();
+    replace(&folder.join(FILE), &bytes)?;
+    Ok(bytes)
 }
 
 /// Writes a secret for the owner of the folder. It is on disk when this returns.
@@ -163,7 +169,8 @@ mod tests {
         ];
         for text in damaged {
             fs::write(folder.path().join(FILE), text).unwrap();
-            assert!(matches!(read(folder.path()), Err(FileError::Damaged)), "{text}");
+            let read = read(folder.path()).unwrap().unwrap();
+            assert!(matches!(understood(&read), Err(FileError::Damaged)), "{text}");
         }
     }
 

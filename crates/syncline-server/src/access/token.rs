@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use syncline_hub::served::Served;
 use syncline_model::base64url;
 use syncline_model::id::ClientId;
 use syncline_model::json::Object;
@@ -85,6 +86,8 @@ pub(crate) struct NewToken {
 /// The access tokens of one hub. Every change of them is on disk before it counts.
 pub(crate) struct Tokens {
     folder: PathBuf,
+    /// Whose backups they are to be in.
+    keeper: Option<Served>,
     rows: RwLock<BTreeMap<Box<str>, Arc<TokenRow>>>,
     /// Counts revocations; open connections look again once it moves.
     revoked: watch::Sender<u64>,
@@ -107,15 +110,30 @@ pub(crate) enum TokensError {
 impl Tokens {
     /// Reads the tokens of a hub whose folder is given. Where there is none yet, one of an admin is
     /// made and written beside them for the owner of the folder; its text is answered then.
-    pub(crate) fn open(folder: &Path) -> Result<(Self, Option<String>), TokensError> {
-        let rows = file::read(folder)?;
+    ///
+    /// The hub keeps them, too, and so do its backups: a hub that was restored still knows its clients. Its
+    /// admin is a new one, whose token is beside its store.
+    pub(crate) fn open(
+        folder: &Path,
+        keeper: Option<Served>,
+    ) -> Result<(Self, Option<String>), TokensError> {
+        let written = file::read(folder)?;
+        let kept = keeper.as_ref().and_then(|served| served.kept_tokens().ok().flatten());
+        let is_restored = written.is_none() && kept.is_some();
+        let known = written.as_ref().or(kept.as_ref());
+        let mut rows = known.map_or_else(|| Ok(Vec::new()), |bytes| file::understood(bytes))?;
+        rows.retain(|row| !is_restored || row.role != Role::Admin);
         let rows = rows.into_iter().map(|row| (row.id.clone(), Arc::new(row))).collect();
         let tokens = Self {
             folder: folder.to_owned(),
+            keeper,
             rows: RwLock::new(rows),
             revoked: watch::Sender::new(0),
         };
-        if !tokens.list().is_empty() {
+        if !tokens.list().is_empty() && !is_restored {
+            if kept != written {
+                tokens.keep(written.unwrap_or_default());
+            }
             return Ok((tokens, None));
         }
         let first = NewToken {
@@ -130,6 +148,13 @@ impl Tokens {
         file::write_secret(&folder.join(ADMIN_FILE), &text)?;
         tokens.insert(row)?;
         Ok((tokens, Some(text)))
+    }
+
+    /// Hands them to the hub. What it does not take it is handed with the next start.
+    fn keep(&self, written: Vec<u8>) {
+        if let Some(served) = &self.keeper {
+            let _ = served.keep_tokens(written);
+        }
     }
 
     fn make(new: NewToken) -> Result<(TokenRow, String), TokensError> {
@@ -165,8 +190,9 @@ impl Tokens {
         }
         let mut changed = rows.clone();
         changed.insert(row.id.clone(), Arc::clone(&row));
-        file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
+        let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
         *rows = changed;
+        self.keep(written);
         Ok(row)
     }
 
@@ -177,8 +203,9 @@ impl Tokens {
         if changed.remove(id).is_none() {
             return Ok(false);
         }
-        file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
+        let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
         *rows = changed;
+        self.keep(written);
         drop(rows);
         self.revoked.send_modify(|count| *count += 1);
         Ok(true)
@@ -248,26 +275,26 @@ mod tests {
     #[test]
     fn the_first_start_makes_an_admin_and_the_second_does_not() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, text) = Tokens::open(folder.path()).unwrap();
+        let (tokens, text) = Tokens::open(folder.path(), None).unwrap();
         let text = text.unwrap();
         let caller = tokens.find(&text).unwrap();
         assert_eq!((caller.token.role, &*caller.token.name), (Role::Admin, "admin"));
         let written = std::fs::read_to_string(folder.path().join(ADMIN_FILE)).unwrap();
         assert_eq!(written.trim(), text);
-        let (again, none) = Tokens::open(folder.path()).unwrap();
+        let (again, none) = Tokens::open(folder.path(), None).unwrap();
         assert!(none.is_none() && again.find(&text).is_some());
     }
 
     #[test]
     fn only_the_very_text_is_a_token() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, admin) = Tokens::open(folder.path()).unwrap();
+        let (tokens, admin) = Tokens::open(folder.path(), None).unwrap();
         let admin = admin.unwrap();
         let (_, text) = tokens.add(client("phone", None)).unwrap();
         let (_, expired) = tokens.add(client("old", Some(1))).unwrap();
         assert!(tokens.find(&text).is_some());
         let other = tempfile::tempdir().unwrap();
-        let (_, foreign) = Tokens::open(other.path()).unwrap();
+        let (_, foreign) = Tokens::open(other.path(), None).unwrap();
         let admin_id = admin.split('_').nth(1).unwrap();
         let secret = text.split('_').nth(2).unwrap();
         let forged = [
@@ -292,19 +319,19 @@ mod tests {
     #[test]
     fn claims_are_kept() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, _) = Tokens::open(folder.path()).unwrap();
+        let (tokens, _) = Tokens::open(folder.path(), None).unwrap();
         let mut claims = Object::new();
         claims.insert("project", "p1");
         let (_, text) =
             tokens.add(NewToken { claims: claims.clone(), ..client("phone", None) }).unwrap();
-        let (again, _) = Tokens::open(folder.path()).unwrap();
+        let (again, _) = Tokens::open(folder.path(), None).unwrap();
         assert_eq!(again.find(&text).unwrap().token.claims, claims);
     }
 
     #[test]
     fn what_was_revoked_is_gone_for_good() {
         let folder = tempfile::tempdir().unwrap();
-        let (tokens, _) = Tokens::open(folder.path()).unwrap();
+        let (tokens, _) = Tokens::open(folder.path(), None).unwrap();
         let (row, text) = tokens.add(client("phone", None)).unwrap();
         let mut revocations = tokens.revocations();
         assert!(tokens.is_still_good(&row));
@@ -312,7 +339,7 @@ mod tests {
         assert!(!tokens.is_still_good(&row) && tokens.find(&text).is_none());
         assert!(revocations.has_changed().unwrap());
         assert_eq!(*revocations.borrow_and_update(), 1);
-        let (again, _) = Tokens::open(folder.path()).unwrap();
+        let (again, _) = Tokens::open(folder.path(), None).unwrap();
         assert!(again.find(&text).is_none());
         assert_eq!(again.list().len(), 1);
     }

@@ -1,8 +1,12 @@
 //! Hubs that know nothing of one another.
 
-use serde_json::json;
+use std::time::Duration;
 
-use crate::house::House;
+use serde_json::json;
+use syncline_hub::{RestoreAt, restore_state};
+use syncline_server::{Server, Settings};
+
+use crate::house::{House, ask, open_hub};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_is_made_once_and_is_there_after_a_restart() {
@@ -30,7 +34,7 @@ async fn until(house: &House, is_so: impl Fn(&serde_json::Value) -> bool) -> ser
         if is_so(&health) {
             return health;
         }
-        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("it never came to be so");
 }
@@ -73,4 +77,47 @@ async fn each_hub_is_backed_up_below_the_folder_and_a_folder_that_fails_holds_up
     };
     until(&house, is_whole).await;
     assert_eq!(house.server.backups().len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_restored_hub_knows_its_clients_and_no_admin_and_one_of_an_earlier_state_nobody() {
+    let backed_up = |settings: &mut Settings| {
+        settings.backup_to = Some(settings.data.with_file_name("backup"));
+        settings.backup_every = Duration::from_millis(100);
+    };
+    let house = House::with(backed_up).await;
+    let kept = house.token("mara client phone").await;
+    let made = house.post("/v1/tokens", &json!({"name": "gone", "role": "client"})).await;
+    let made = made.is(201).json();
+    let (id, gone) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    house.ask("DELETE", &format!("/v1/tokens/{id}")).token(&house.admin).send().await.is(204);
+    let put = house.ask("PUT", "/v1/entities/tasks/records/t1").token(&house.admin);
+    put.json(&json!({"title": "Call"})).send().await.is(201);
+    let House { server, folder, admin } = house;
+    server.stop().await.unwrap();
+
+    let from = folder.path().join("backup/default");
+    let opened = async |name: &str, at: RestoreAt| {
+        let folder = folder.path().join(name);
+        let restored = restore_state(&from, at, &folder, &mut |_| ()).unwrap();
+        let settings = House::settings(&folder);
+        let server = Server::start(&settings, open_hub(&settings)).await.unwrap();
+        let new_admin = server.admin_token().unwrap().to_owned();
+        let address = server.address();
+        let answers = async |token: &str| {
+            ask(address, "GET", "/v1/pull").token(token).send().await.status.as_u16()
+        };
+        let codes = [
+            answers(&kept).await,
+            answers(gone).await,
+            answers(&admin).await,
+            answers(&new_admin).await,
+        ];
+        server.stop().await.unwrap();
+        (codes, RestoreAt::Commit(restored.commit))
+    };
+    let (codes, commit) = opened("latest", RestoreAt::Latest).await;
+    assert_eq!(codes, [200, 401, 401, 200]);
+    // By its number nobody can say that it is the latest one.
+    assert_eq!(opened("earlier", commit).await.0, [401, 401, 401, 200]);
 }

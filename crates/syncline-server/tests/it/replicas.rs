@@ -26,7 +26,7 @@ fn access() -> Access {
     };
     let titles = View {
         entity: EntityName::new("tasks").unwrap(),
-        filter: None,
+        filter: Filter::compile("true").unwrap(),
         fields: Some(vec![Pattern::parse("/title").unwrap()]),
         params: BTreeMap::new(),
     };
