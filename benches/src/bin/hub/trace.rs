@@ -180,8 +180,12 @@ fn whole(edit: Edit, id: &str) -> Edit {
     for path in PLAIN {
         edit = edit.set(path, plain(path, number).as_str());
     }
-    let notes = "They asked for two weeks, and for a price in writing. ".repeat(5);
-    edit.set("/loggedMinutes", 0).set("/notes", notes.as_str())
+    edit.set("/loggedMinutes", 0).set("/notes", notes().as_str())
+}
+
+/// Returns the text of a record that was just begun.
+fn notes() -> String {
+    "They asked for two weeks, and for a price in writing. ".repeat(5)
 }
 
 /// Two clients with wires of their own to one hub, which hold the same records.
@@ -428,8 +432,9 @@ fn lost(
         records.get(place).and_then(|record| record["loggedMinutes"].as_i64()).unwrap_or_default()
     };
     let characters = |records: &BTreeMap<Place, Value>, place| {
-        let notes = records.get(place).and_then(|record| record["notes"].as_str());
-        notes.map_or(0, |notes| notes.chars().count())
+        // One that was not there was begun meanwhile.
+        let Some(record) = records.get(place) else { return notes().chars().count() };
+        record["notes"].as_str().map_or(0, |notes| notes.chars().count())
     };
     let is_listed =
         |((entity, id), path): &&(Place, &str)| listed.contains(&[*entity, id.as_str(), *path]);
