@@ -14,6 +14,7 @@ mod hunt;
 mod hunt_kit;
 mod hunt_undo;
 mod lists;
+mod loan;
 mod mirror;
 mod moved;
 mod moved_oracle;
