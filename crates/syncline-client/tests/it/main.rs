@@ -7,3 +7,4 @@ mod live;
 mod offline;
 mod restored;
 mod texts;
+mod views;

@@ -507,6 +507,9 @@ fn has_seen(
     if seen.is_all() && exceptions.is_none_or(|exceptions| exceptions.is_empty()) {
         return true;
     }
+    if context.base.as_ref().is_some_and(|base| seen.is_less_than(base, record)) {
+        return false;
+    }
     let shown = seen.token(record, rules, writer);
     let mut claimed = shown.exceptions.iter();
     let mut kept = exceptions.into_iter().flatten().filter(|_| seen.is_all());

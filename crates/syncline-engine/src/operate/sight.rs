@@ -182,6 +182,15 @@ impl<'s> Seen<'s> {
         }
     }
 
+    /// Returns whether a writer has seen a field that it does not see any more: what it still holds of that
+    /// goes only if it is told the whole record.
+    pub(super) fn is_less_than(&self, base: &Token, record: &Record) -> bool {
+        let Self::Through(lens) = self else { return false };
+        let is_hidden = |path: &&Path| !lens.shows(path);
+        !lens.is_all()
+            && record.body.paths().filter(is_hidden).any(|path| !base.effective(path).is_empty())
+    }
+
     /// Returns whether it is the same as `before` the operation, so that what came of it can be told by
     /// what it changes.
     pub(super) fn is_as(&self, before: &Self) -> bool {

@@ -259,3 +259,47 @@ fn a_removed_member_is_brought_back_by_nobody_who_had_not_seen_it() {
     let told = with_fault(Fault::DeletedBroughtBack, || shown(&sight_of_open()));
     assert!(told.contains("secret"), "nobody would notice: {told}");
 }
+
+#[test]
+fn who_sees_less_of_a_record_than_before_is_told_all_that_it_still_sees() {
+    let filter = || Some(Filter::compile("true").unwrap());
+    let sight = |fields: Option<&[&str]>| {
+        let rule = AccessRule {
+            roles: vec!["client".into()],
+            entities: None,
+            read: filter(),
+            read_fields: fields
+                .map(|some| some.iter().map(|text| Pattern::parse(text).unwrap()).collect()),
+            write: filter(),
+            write_fields: None,
+            create: true,
+            delete: true,
+        };
+        let permit = Permit::bind(&[rule], "client", &Object::new());
+        Sight::of_entities(Arc::new(permit), &[])
+    };
+    let (whole, part) = (sight(None), sight(Some(&["/title"])));
+    let (entities, floor) = (tasks_only(), Version::new());
+    let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
+    let transaction = Transaction::new(run(), Position(0));
+    let mut group = Group::new(facts, Clock::default(), Rows::new(), transaction);
+    let mut pay = operation("a", 1, "t1", "one");
+    pay.effect = Effect::Write(vec![
+        FieldOperation::Set { path: Path::parse("/title").unwrap(), value: Leaf::string("one") },
+        FieldOperation::Set { path: Path::parse("/pay").unwrap(), value: Leaf::from(5_i64) },
+    ]);
+    let Answer::Applied(first) = group.handle_operation_for(&whole, pay) else { panic!("refused") };
+    let mut answers = Vec::new();
+    let mut base = Some(first.token);
+    // Seen with all fields, then without one; from then on it is told what it changes.
+    for (counter, sight) in [(2, &whole), (3, &part), (4, &part), (5, &whole)] {
+        let edit = ClientOperation { base: base.take(), ..operation("a", counter, "t1", "x") };
+        let Answer::Applied(applied) = group.handle_operation_for(sight, edit) else {
+            panic!("refused")
+        };
+        let shown = applied.after.as_ref().map_or(0, |fields| fields.len());
+        answers.push((applied.had_seen_all, shown));
+        base = Some(applied.token);
+    }
+    assert_eq!(answers, [(true, 2), (false, 1), (true, 1), (false, 2)]);
+}
