@@ -12,7 +12,7 @@ use futures_util::{SinkExt as _, StreamExt as _};
 use syncline_client::{Client, Options};
 use syncline_engine::operate::Entities;
 use syncline_hub::served::{Limits, Pushed, ServeError, Served};
-use syncline_hub::{Backup, Hub, HubOptions, RestoreAt as At, restore_state};
+use syncline_hub::{Backup, Forgotten, Hub, HubOptions, RestoreAt as At, Retention, restore_state};
 use syncline_model::id::{Position, Writer};
 use syncline_protocol::compact::{HubWriter, Names, Reader};
 use syncline_protocol::compress::decompress;
@@ -86,6 +86,19 @@ impl TestHub {
     /// Starts it again.
     pub(crate) fn resume(&mut self) {
         self.begin(self.backup.is_some());
+    }
+
+    /// Ends it, has it forget all but the latest changes, and starts it again.
+    pub(crate) fn forget(&mut self, changes: u64) -> Forgotten {
+        self.kill();
+        let options = HubOptions { state_folder: self.state.clone(), check_store: false };
+        let hub = Hub::open(&options).unwrap();
+        let served = Served::start(hub, Entities::open(Default::default())).unwrap();
+        let retention = Retention { changes: Some(changes), ..Retention::default() };
+        let forgotten = served.forget(retention).unwrap();
+        served.stop().unwrap();
+        self.resume();
+        forgotten
     }
 
     /// Ships all that is committed.

@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod checksums;
+mod horizon;
 mod hub;
 mod live;
 mod offline;
