@@ -1,18 +1,20 @@
-//! What a client had seen of a record, as text that the hub has signed and sealed.
+//! What a client had seen of a record, as text that the hub has signed, and hidden from who does not see
+//! everything.
 //!
-//! A client hands a token back and cannot read it: what was seen has amounts of sums, keys of members
-//! and times of changes, also of before the record came into the client's sight. The signature binds it
-//! to the record, so that no client claims to have seen what no hub has shown it: a write replaces what
-//! its writer had seen. The same token of a record is the same text.
+//! A client hands a token back as it is. The signature binds it to the record, so that no client claims to
+//! have seen what no hub has shown it: a write replaces what its writer had seen. What was seen has amounts
+//! of sums, keys of members and times of changes, also of before a record came into its reader's sight. From
+//! who sees everything they are not hidden: hidden bytes cannot be compressed. The same token of a record is
+//! the same text.
 //!
 //! | Part | Bytes, then base64url without padding |
 //! |---|---|
-//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise; `03` and `04`: the same, of a hub that was made of another one |
-//! | site | of forms 3 and 4 only: that of the hub, 8, big end first |
-//! | content | of forms 1 and 3 the clock, 8, big end first; of forms 2 and 4 the encoded token |
+//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise; `03` and `04`: the same, of a hub that was made of another one; `11` to `14`: the same, with the content hidden |
+//! | site | of forms 3, 4, 13 and 14 only: that of the hub, 8, big end first |
+//! | content | of forms 1, 3, 11 and 13 the clock, 8, big end first; of the others the encoded token |
 //! | signature | the first 8 of the keyed BLAKE3 of form, content, entity and id |
 //!
-//! The content is hidden by a stream from the key, the signature, entity and id.
+//! Content is hidden by a stream from the key, the signature, entity and id.
 //!
 //! # Source
 //!
@@ -39,6 +41,8 @@ const FORM_WHOLE: u8 = 2;
 /// As [`FORM_SITE`] and [`FORM_WHOLE`], with the site in front.
 const FORM_NAMED_SITE: u8 = 3;
 const FORM_NAMED_WHOLE: u8 = 4;
+/// What is added to the form of a token whose content is hidden.
+const HIDDEN: u8 = 0x10;
 /// Length of the signature, in bytes: one forged token in 2^64 is accepted.
 const SIGNATURE_BYTES: usize = 8;
 /// Length of the digest of what is sealed, in bytes.
@@ -56,6 +60,8 @@ pub struct TokenKey {
     /// What the key was made of, unless it is the first one of its line. Its tokens name the site: another
     /// life may know nothing of this one but what they say.
     root: Option<[u8; 32]>,
+    /// Whether the content of tokens is hidden from those who are given them.
+    hides: bool,
 }
 
 /// Why a text is not a token of this record.
@@ -116,7 +122,7 @@ impl fmt::Debug for TokenKey {
 impl TokenKey {
     /// Takes the secret of a hub and its site.
     pub const fn new(key: [u8; 32], site: SiteId) -> Self {
-        Self { key, site, root: None }
+        Self { key, site, root: None, hides: false }
     }
 
     /// Makes the key of a hub that was restored, copied or moved.
@@ -125,7 +131,13 @@ impl TokenKey {
     pub fn of_life(root: [u8; 32], site: SiteId) -> Self {
         let mut hasher = blake3::Hasher::new_derive_key("syncline 2026 tokens of a later life");
         hasher.update(&root).update(&site.0.to_be_bytes());
-        Self { key: *hasher.finalize().as_bytes(), site, root: Some(root) }
+        Self { key: *hasher.finalize().as_bytes(), site, root: Some(root), hides: false }
+    }
+
+    /// Returns the same key, for tokens of those who do not see everything: their content is hidden.
+    #[must_use]
+    pub fn hiding(&self) -> Self {
+        Self { hides: true, ..self.clone() }
     }
 
     /// Returns the bytes of the key.
@@ -137,12 +149,13 @@ impl TokenKey {
     pub fn sign(&self, token: &Token, entity: &EntityName, id: &RecordId) -> TokenText {
         let mut bytes = Vec::with_capacity(40);
         let (own_clock, is_named) = (self.own_clock(token), self.root.is_some());
-        bytes.push(match (own_clock, is_named) {
+        let form = match (own_clock, is_named) {
             (Some(_), false) => FORM_SITE,
             (Some(_), true) => FORM_NAMED_SITE,
             (None, false) => FORM_WHOLE,
             (None, true) => FORM_NAMED_WHOLE,
-        });
+        };
+        bytes.push(if self.hides { form | HIDDEN } else { form });
         if is_named {
             bytes.extend(self.site.0.to_be_bytes());
         }
@@ -270,14 +283,17 @@ impl TokenKey {
         signature
     }
 
-    /// Hides the content of a token, or shows it again.
+    /// Hides the content of a token whose form says that it is hidden, or shows it again.
     fn cover(
         &self,
         bytes: &mut [u8],
         entity: &EntityName,
         id: &RecordId,
     ) -> Result<(), TokenError> {
-        let Parts { content, body, signature, .. } = Parts::of(bytes)?;
+        let Parts { content, body, signature, is_hidden, .. } = Parts::of(bytes)?;
+        if !is_hidden {
+            return Ok(());
+        }
         let within = body.len() - content.len()..body.len();
         let mut stream = vec![0; content.len()];
         self.keyed(&[b"cover", signature], entity, id).finalize_xof().fill(&mut stream);
@@ -302,6 +318,7 @@ struct Parts<'b> {
     /// The site that has signed it, where it says so.
     site: Option<SiteId>,
     is_whole: bool,
+    is_hidden: bool,
     content: &'b [u8],
     /// All that is signed.
     body: &'b [u8],
@@ -312,7 +329,8 @@ impl<'b> Parts<'b> {
     fn of(bytes: &'b [u8]) -> Result<Self, TokenError> {
         let (body, signature) = bytes.split_last_chunk().ok_or(TokenError::Malformed)?;
         let (form, rest) = body.split_first().ok_or(TokenError::Malformed)?;
-        let (site, content) = match *form {
+        let (is_hidden, form) = (form & HIDDEN != 0, form & !HIDDEN);
+        let (site, content) = match form {
             FORM_SITE | FORM_WHOLE => (None, rest),
             FORM_NAMED_SITE | FORM_NAMED_WHOLE => {
                 let (site, content) = rest.split_first_chunk().ok_or(TokenError::Malformed)?;
@@ -320,8 +338,8 @@ impl<'b> Parts<'b> {
             }
             _ => return Err(TokenError::Malformed),
         };
-        let is_whole = matches!(*form, FORM_WHOLE | FORM_NAMED_WHOLE);
-        Ok(Self { site, is_whole, content, body, signature })
+        let is_whole = matches!(form, FORM_WHOLE | FORM_NAMED_WHOLE);
+        Ok(Self { site, is_whole, is_hidden, content, body, signature })
     }
 
     /// Returns what the token says that `site` has signed.
@@ -378,10 +396,18 @@ mod tests {
         assert_eq!(text.as_str().len(), 23, "of a plain record it is short");
         let mut telling = Token::default();
         telling.sums.insert(Path::parse("/boni/affair").unwrap(), BTreeMap::new());
-        let told = base64url::decode(key.sign(&telling, &entity, &id).as_str()).unwrap();
-        assert!(!told.windows(6).any(|part| part == b"affair"), "nobody reads what was seen");
-        let of_another = key.sign(&plain, &entity, &names("tasks", "t2").1);
-        assert_ne!(text.as_str().as_bytes()[..10], of_another.as_str().as_bytes()[..10]);
+        let names_it = |text: &TokenText| {
+            let told = base64url::decode(text.as_str()).unwrap();
+            told.windows(6).any(|part| part == b"affair")
+        };
+        let (open, hidden) =
+            (key.sign(&telling, &entity, &id), key.hiding().sign(&telling, &entity, &id));
+        assert!(names_it(&open) && !names_it(&hidden), "who does not see everything reads nothing");
+        assert_eq!(key.open(&hidden, &entity, &id), Ok(telling));
+        let of_another = key.hiding().sign(&plain, &entity, &names("tasks", "t2").1);
+        let hidden = key.hiding().sign(&plain, &entity, &id);
+        assert_ne!(hidden.as_str().as_bytes()[2..10], of_another.as_str().as_bytes()[2..10]);
+        assert_eq!(hidden.as_str().len(), 23);
         let others = [names("tasks", "t2"), names("task", "st1")];
         for (entity, id) in others {
             assert_eq!(key.open(&text, &entity, &id), Err(TokenError::Signature));
@@ -449,9 +475,16 @@ mod tests {
         let (entity, id) = names("tasks", "t1");
         let version = [(SiteId(9), Clock(77))].into_iter().collect();
         let token = Token { version, ..Token::default() };
-        let text = key.sign(&token, &entity, &id).as_str().to_owned();
+        let texts = [&key, &key.hiding()].map(|key| key.sign(&token, &entity, &id));
+        for text in texts.map(|text| text.as_str().to_owned()) {
+            refused_where_altered(&key, &text);
+        }
+    }
+
+    fn refused_where_altered(key: &TokenKey, text: &str) {
+        let (entity, id) = names("tasks", "t1");
         for at in 0..text.len() {
-            let mut altered = text.clone().into_bytes();
+            let mut altered = text.to_owned().into_bytes();
             altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
             let altered = TokenText::new(std::str::from_utf8(&altered).unwrap()).unwrap();
             assert!(key.open(&altered, &entity, &id).is_err(), "altered at {at}");

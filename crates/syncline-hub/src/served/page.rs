@@ -21,6 +21,7 @@ use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::{PULL_BYTES, PULL_CHANGES_DEFAULT};
 use syncline_protocol::message::{Follow, Page};
 use syncline_protocol::outcome::Seen;
+use syncline_protocol::token::TokenKey;
 use syncline_store::Read;
 
 use super::read::{end_of_log, lens_of, open_conflicts};
@@ -310,7 +311,8 @@ impl Reading<'_> {
             return ControlFlow::Continue(());
         };
         let told = Told { content: Content::Record(fields), position: self.end, by: None };
-        let telling = Telling { served: self.served, rules, viewer: self.viewer };
+        let key = self.served.key_for(self.audience.sight());
+        let telling = Telling { key: &key, rules, viewer: self.viewer };
         let (change, is_for_all) = telling.change(entity, id, Some(&record), &lens, told);
         filling.add(change, is_for_all, self.limits)
     }
@@ -318,7 +320,7 @@ impl Reading<'_> {
 
 /// With what a change is told of a record.
 pub(super) struct Telling<'a> {
-    pub(super) served: &'a Served,
+    pub(super) key: &'a TokenKey,
     pub(super) rules: &'a EntityRules,
     pub(super) viewer: &'a Writer,
 }
@@ -339,7 +341,7 @@ impl Telling<'_> {
         // Of what is out of sight nothing was seen.
         let token = record.map(|record| seen::token(record, self.rules, self.viewer, lens));
         let token = token.unwrap_or_default();
-        let version = self.served.key().sign(&token, entity, id);
+        let version = self.key.sign(&token, entity, id);
         let is_for_all = record.is_none_or(is_uncontested);
         let mut conflicts =
             record.map(|record| open_conflicts(entity, id, record, self.rules)).unwrap_or_default();

@@ -82,7 +82,8 @@ impl Served {
         };
         let opened = operations.into_iter().map(|operation| self.open(client, operation));
         let (named, opened): (Vec<Named>, Vec<_>) = opened.unzip();
-        let (key, end) = (self.key().clone(), self.end().clone());
+        let key = sight.map_or_else(|| self.key().clone(), |sight| self.key_for(sight));
+        let end = self.end().clone();
         let done = move |answers: Result<Vec<Answer>, _>| {
             drop(room);
             let pushed = |answers: Vec<Answer>| {

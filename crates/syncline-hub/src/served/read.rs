@@ -206,7 +206,7 @@ impl Served {
         Some(RecordNow {
             id: id.clone(),
             fields: seen::record(record, rules, viewer, &lens),
-            seen: Seen { position, version: self.key().sign(&token, entity, id) },
+            seen: Seen { position, version: self.key_for(sight).sign(&token, entity, id) },
             conflicts,
         })
     }

@@ -10,6 +10,7 @@ use syncline_engine::rows::{Batch, Key};
 use syncline_model::cursor::{Cursor, Incarnation};
 use syncline_model::id::{ClientId, PartitionId, Position};
 use syncline_policy::PushLimits;
+use syncline_policy::view::Sight;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::token::TokenKey;
 use syncline_store::{Read, Snapshots};
@@ -115,6 +116,14 @@ impl Served {
     /// Returns what tokens are signed with.
     pub(super) fn key(&self) -> &TokenKey {
         &self.0.identity.token_key
+    }
+
+    /// Returns what tokens for a reader are signed with: from who does not see everything they are hidden.
+    pub(super) fn key_for(&self, sight: &Sight) -> TokenKey {
+        match sight.permit().allows_everything() {
+            true => self.key().clone(),
+            false => self.key().hiding(),
+        }
     }
 
     /// Returns when there is time for sums of all that is shown.

@@ -316,7 +316,8 @@ impl<'a> LogStretch<'a> {
             true => Some((Lens::ALL, teller.everything(self.read == self.end))),
             false => teller.in_sight(sight, self.read == self.end),
         };
-        let telling = Telling { served: self.served, rules, viewer };
+        let key = self.served.key_for(sight);
+        let telling = Telling { key: &key, rules, viewer };
         Ok(told.map(|(lens, told)| {
             let record = loaded.record.as_ref();
             telling.change(&touched.entity, &touched.id, record, &lens, told)

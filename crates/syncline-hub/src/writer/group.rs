@@ -269,9 +269,13 @@ impl Desk {
     /// that others were who were made of the same hub. What clients say they have seen is all that is
     /// known of the latter.
     fn lost(&self, waiting: &[Waiting]) -> Vec<SiteId> {
+        let of_past: Vec<&Waiting> = waiting.iter().filter(|waiting| waiting.is_of_past).collect();
+        if of_past.is_empty() {
+            // What the hub itself has told since is here.
+            return Vec::new();
+        }
         let mut lost: Vec<SiteId> = self.hub.past.iter().map(|(site, _)| *site).collect();
-        let of_past = waiting.iter().filter(|waiting| waiting.is_of_past);
-        let bases = of_past.filter_map(|waiting| waiting.operation.base.as_ref());
+        let bases = of_past.into_iter().filter_map(|waiting| waiting.operation.base.as_ref());
         for site in bases.flat_map(Token::sites) {
             if site != self.hub.site() && !lost.contains(&site) {
                 lost.push(site);
