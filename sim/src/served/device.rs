@@ -51,6 +51,8 @@ pub(super) struct User {
     pub(super) connects_ms: Option<u64>,
     /// Until when no attempt to connect succeeds.
     pub(super) blocked_ms: u64,
+    /// When its client wants its next turn, as it said after the last one.
+    deadline_ms: Option<u64>,
     /// Whether something has happened since its last turn.
     pub(super) is_woken: bool,
     /// Whether it follows contacts, and not only tasks and notes.
@@ -86,6 +88,7 @@ impl User {
             line: None,
             connects_ms: None,
             blocked_ms: 0,
+            deadline_ms: None,
             is_woken: true,
             is_wide: random.chance(500),
             notes: NotesFollowed::draw(random),
@@ -127,14 +130,20 @@ impl User {
             states.fold(options, |options, state| options.view(VIEW, [("state", (*state).into())]));
         let device = self.on_machine(now_ms, |_| Device::open(options))?;
         self.device = Some(device);
+        self.deadline_ms = None;
         self.is_woken = true;
         Ok(())
     }
 
+    /// Asks the client when it wants its next turn: on its own machine, since it looks at its clock.
+    pub(super) fn note_deadline(&mut self, now_ms: u64) {
+        let deadline = self.on_machine(now_ms, |user| user.device.as_ref()?.deadline_ms());
+        self.deadline_ms = deadline.map(|at_ms| at_ms.saturating_add(self.begun_ms));
+    }
+
     /// Returns when the client wants its next turn.
     pub(super) fn next_ms(&self) -> Option<u64> {
-        let deadline = self.device.as_ref().and_then(Device::deadline_ms);
-        let deadline = deadline.map(|at_ms| at_ms.saturating_add(self.begun_ms));
+        let deadline = self.deadline_ms.filter(|_| self.device.is_some());
         [deadline, self.connects_ms].into_iter().flatten().min()
     }
 

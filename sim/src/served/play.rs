@@ -697,10 +697,10 @@ impl Street {
             let wish = device.turn()?;
             Ok((wish, std::iter::from_fn(|| device.say()).collect()))
         });
+        user.note_deadline(now_ms);
         let turned: Result<(Option<Wish>, Vec<String>), syncline_client::StoreError> = turned;
-        let name = user.name.clone();
-        let (wish, said) =
-            turned.map_err(|error| ("I2", format!("the file of {name} fails: {error}")))?;
+        let finding = |error| ("I2", format!("the file of {} fails: {error}", user.name));
+        let (wish, said) = turned.map_err(finding)?;
         self.orphan(now_ms, line);
         let user = &mut self.users[index];
         has_happened |= wish.is_some() || !said.is_empty();
