@@ -8,6 +8,21 @@ use syncline_model::id::ClientId;
 
 use crate::access::{TokenRow, random_id};
 
+/// What the name of a client begins with whose operations are edits with a token.
+const OF_TOKEN: &str = "rest-";
+/// What the name of a client begins with whose only operation is the edit of an idempotency key.
+const OF_KEY: &str = "key-";
+
+/// Returns whether a client is one of the server's own: nobody else may speak as it.
+pub(crate) fn is_of_server(client: &ClientId) -> bool {
+    [OF_TOKEN, OF_KEY].iter().any(|own| client.as_str().starts_with(own))
+}
+
+/// Returns the client whose only operation is the edit of an idempotency key.
+pub(crate) fn client_of_key(key: &str) -> Option<ClientId> {
+    ClientId::new(&format!("{OF_KEY}{key}")).ok()
+}
+
 /// Keys of requests that are remembered in memory. What they did, the hub remembers for good.
 const KEYS_MAX: usize = 65_536;
 
@@ -26,7 +41,7 @@ impl Writers {
     /// Returns the client and the counter of the next edit with a token.
     pub(crate) fn next(&self, token: &TokenRow) -> Option<(ClientId, u64)> {
         let start = self.start.as_ref()?;
-        let client = ClientId::new(&format!("rest-{}-{start}", token.id)).ok()?;
+        let client = ClientId::new(&format!("{OF_TOKEN}{}-{start}", token.id)).ok()?;
         Some((client, self.counter.fetch_add(1, Ordering::Relaxed)))
     }
 }
@@ -63,12 +78,12 @@ impl Keys {
     /// Notes that what the key of a client stands for was done.
     pub(crate) fn done(&self, client: &str) {
         let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.done.insert(client.trim_start_matches("key-").into(), ());
+        known.done.insert(client.trim_start_matches(OF_KEY).into(), ());
     }
 
     /// Returns whether it was done, as far as is remembered.
     pub(crate) fn was_done(&self, client: &str) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.done.contains_key(client.trim_start_matches("key-"))
+        known.done.contains_key(client.trim_start_matches(OF_KEY))
     }
 }

@@ -15,15 +15,12 @@ use tokio::sync::watch;
 use super::file::{self, FileError};
 use super::role::Role;
 use crate::limits::TOKENS_MAX;
+use crate::writers::is_of_server;
 
 /// What every access token begins with: scanners of secrets find it by that.
 const PREFIX: &str = "sk_";
 /// Where the first admin token is written for its owner.
 pub(super) const ADMIN_FILE: &str = "admin.token";
-
-/// How the clients are named whose operations are edits of one record by HTTP: by token and start of the
-/// server, and by idempotency key.
-pub(crate) const OWN_CLIENTS: [&str; 2] = ["rest-", "key-"];
 
 /// What the hub knows of an access token.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,7 +59,7 @@ impl Caller {
     /// Returns whether the caller may speak for a client: the one that its token names, or one of the
     /// names that this client gives itself, `<client>~<word>`. The server's own names are nobody's.
     pub(crate) fn may_be(&self, client: &ClientId) -> bool {
-        if OWN_CLIENTS.iter().any(|own| client.as_str().starts_with(own)) {
+        if is_of_server(client) {
             return false;
         }
         let is_own = |own: &ClientId| {

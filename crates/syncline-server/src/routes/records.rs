@@ -26,6 +26,7 @@ use crate::asked::Asked;
 use crate::document::object;
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX, READ_WAIT_MAX};
 use crate::problem::{Problem, Refusal};
+use crate::writers::client_of_key;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The media type of a merge patch (RFC 7396).
@@ -292,7 +293,7 @@ impl Key {
         if !asked.desk.keys.note(of_key.as_str(), of_body.as_str()) {
             return Err(Refusal::IdempotencyKeyReused.into());
         }
-        let client = ClientId::new(&format!("key-{of_key}")).map_err(|_| Refusal::ServerFault)?;
+        let client = client_of_key(&of_key).ok_or(Refusal::ServerFault)?;
         let record = of_key.chars().take(26).collect();
         Ok(Some(Self { client, record }))
     }
