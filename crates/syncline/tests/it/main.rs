@@ -22,6 +22,7 @@
 //! | a hub that is served | `serve.rs` |
 //! | commands on its state meanwhile | `borrowed.rs` |
 //! | one server after the other | `rolling.rs` |
+//! | requests that mean harm | `hostile.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -40,6 +41,7 @@ mod desk;
 mod documents;
 mod encrypted;
 mod exit_codes;
+mod hostile;
 mod issuers;
 mod kills;
 mod links;

@@ -67,6 +67,13 @@ impl Serving {
         kill_process(pid, signal).unwrap();
     }
 
+    /// Returns the most memory that the program ever held, in KiB.
+    pub(crate) fn peak_kib(&self) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+
     pub(crate) fn ends(mut self) -> i32 {
         self.child.wait().unwrap().code().unwrap_or(-1)
     }
