@@ -175,12 +175,21 @@ impl Server {
         &self.state.hubs.default_desk().served
     }
 
+    /// Returns what lists all hubs, with their names; the default hub has none.
+    pub fn hubs(&self) -> impl Fn() -> Vec<(Option<String>, Served)> + Send + 'static {
+        let state = Arc::clone(&self.state);
+        move || {
+            let desks = state.hubs.all();
+            desks.iter().map(|desk| (name_of(desk), desk.served.clone())).collect()
+        }
+    }
+
     /// Returns how the backup of each hub stands that has one, with the hub's name; the default hub has
     /// none.
     pub fn backups(&self) -> Vec<(Option<String>, BackupHealth)> {
-        let name = |desk: &Desk| desk.name.as_ref().map(HubName::as_str).map(str::to_owned);
         let desks = self.state.hubs.all();
-        let backups = desks.iter().map(|desk| Some((name(desk), desk.backup.as_ref()?.health())));
+        let backups =
+            desks.iter().map(|desk| Some((name_of(desk), desk.backup.as_ref()?.health())));
         backups.flatten().collect()
     }
 
@@ -202,6 +211,10 @@ impl Server {
         let stopped = tokio::task::spawn_blocking(move || state.hubs.stop()).await;
         stopped.unwrap_or(Ok(()))
     }
+}
+
+fn name_of(desk: &Desk) -> Option<String> {
+    desk.name.as_ref().map(HubName::as_str).map(str::to_owned)
 }
 
 /// Has all hubs forget what their log tells of longer ago than it is kept, and write down which copies

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use syncline_engine::conflicts::{ConflictRow, Status};
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::{Key, Scan, Table};
 use syncline_engine::seen;
 use syncline_merge::codec::decode_record;
 use syncline_merge::conflict::Conflict;
@@ -61,15 +61,15 @@ impl Served {
         Ok(ConflictList { conflicts: self.in_sight(sight, &*rows, found)?, next })
     }
 
-    /// Returns the conflicts of an entity that wait for a person, by record and id; as
-    /// [`Served::conflicts`].
+    /// Returns the conflicts of one entity, or of all, that wait for a person, by entity, record and id;
+    /// as [`Served::conflicts`].
     ///
     /// # Errors
     ///
     /// As [`Served::conflicts`].
     pub fn open_conflicts(
         &self,
-        entity: &EntityName,
+        entity: Option<&EntityName>,
         after: Option<&Key>,
         limit: usize,
     ) -> Result<ConflictList, ServeError> {
@@ -84,13 +84,16 @@ impl Served {
     pub fn open_conflicts_for(
         &self,
         sight: &Sight,
-        entity: &EntityName,
+        entity: Option<&EntityName>,
         after: Option<&Key>,
         limit: usize,
     ) -> Result<ConflictList, ServeError> {
         let limit = limit.clamp(1, CONFLICTS_LISTED_MAX);
         let rows = self.reader()?;
-        let scan = Scan::OpenConflicts { entity: entity.clone() };
+        let scan = match entity.cloned() {
+            Some(entity) => Scan::OpenConflicts { entity },
+            None => Scan::Whole(Table::OpenConflicts),
+        };
         let mut keys = Vec::new();
         rows.scan(&scan, after.map(open_key).as_ref(), limit, &mut |key, _| {
             keys.push(listed_key(key));

@@ -101,7 +101,7 @@ impl Served {
         let (mut alike, mut after) = (Vec::new(), None);
         loop {
             let (entity, limit) = (&row.entity, CONFLICTS_LISTED_MAX);
-            let page = self.open_conflicts_for(sight, entity, after.as_ref(), limit)?;
+            let page = self.open_conflicts_for(sight, Some(entity), after.as_ref(), limit)?;
             alike.extend(page.conflicts.into_iter().filter(|other| is_alike(&row, other)));
             after = page.next;
             if alike.len() >= CONFLICTS_AT_ONCE_MAX || after.is_none() {

@@ -128,14 +128,15 @@ fn under_review_each_writer_is_shown_its_own_value_by_results_and_by_pages() {
         let now = served.record(&entity("reviewed"), &record("r"), &viewer).unwrap().unwrap();
         assert_eq!(now.seen, paged.page.changes[0].seen);
     }
-    let open = served.open_conflicts(&entity("reviewed"), None, 10).unwrap().conflicts;
+    let open = served.open_conflicts(Some(&entity("reviewed")), None, 10).unwrap().conflicts;
+    assert_eq!(served.open_conflicts(None, None, 10).unwrap().conflicts, open);
     assert_eq!(open, served.conflicts(None, 10).unwrap().conflicts);
     let id = open[0].conflict_id();
     assert_eq!(served.conflict(&id[..8]).unwrap(), open[0]);
     let settled = Choice::Value(Some(Leaf::string("both")));
     served.resolve(&id, settled, Actor::default()).unwrap();
     assert_eq!(served.position(), Position(4));
-    assert_eq!(served.open_conflicts(&entity("reviewed"), None, 10).unwrap().conflicts, []);
+    assert_eq!(served.open_conflicts(Some(&entity("reviewed")), None, 10).unwrap().conflicts, []);
     served.stop().unwrap();
 }
 

@@ -31,15 +31,13 @@ pub(super) async fn list(asked: Asked) -> Answer {
     let after = asked.query.text("cursor").map(|text| read_place(&asked, text)).transpose()?;
     let (served, only) = (asked.desk.served.clone(), entity.clone());
     let sight = asked.sight();
-    let read = move || match &entity {
-        Some(entity) if !is_all => served.open_conflicts_for(&sight, entity, after.as_ref(), limit),
-        _ => served.conflicts_for(&sight, after.as_ref(), limit),
+    let read = move || match is_all {
+        true => served.conflicts_for(&sight, after.as_ref(), limit),
+        false => served.open_conflicts_for(&sight, entity.as_ref(), after.as_ref(), limit),
     };
     let mut found = asked.state.blocking(read).await??;
     // A page may have fewer than asked for, or none, and yet not be the last: `next` says so.
-    let is_asked = |row: &ConflictRow| is_all || row.status == Status::Open;
-    let of_entity = |row: &ConflictRow| only.as_ref().is_none_or(|only| *only == row.entity);
-    found.conflicts.retain(|row| is_asked(row) && of_entity(row));
+    found.conflicts.retain(|row| only.as_ref().is_none_or(|only| *only == row.entity));
     let mut conflicts = described(&asked, found.conflicts).await?;
     conflicts.retain(|conflict| !is_waiting || !conflict.contains_key("skipped"));
     let mut document = Object::new();

@@ -54,6 +54,10 @@ pub struct Serve {
     /// Keep the folders of the configuration equal with the hub, as `syncline watch` does
     #[arg(long)]
     pub watch: bool,
+    /// Tell somebody of conflicts that wait for a person: a command, or an http address [default: as
+    /// configured]
+    #[arg(long, value_name = "COMMAND|URL")]
+    pub notify: Option<String>,
     /// Listen beyond this machine without TLS: something in front of it encrypts
     #[arg(long)]
     pub allow_plaintext: bool,

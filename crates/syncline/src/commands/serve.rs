@@ -2,6 +2,7 @@
 
 mod folders;
 mod keys;
+mod notices;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -24,9 +25,11 @@ use crate::arguments::Serve;
 use crate::config::{Entity, Loaded};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
+use crate::run::notice;
 use crate::run::{Context, Supervisor, configured};
 use folders::{Folders, Following};
 use keys::Keys;
+use notices::Notices;
 
 /// Where the address of a hub that is served is noted, beside its store.
 const NOTE: &str = "served";
@@ -54,9 +57,10 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
     let mut settings = settings(serve, &loaded, &state);
     settings.check().map_err(StartError::from)?;
     let folders = match serve.watch {
-        true => Some(Folders::judge(context, loaded.config.clone(), configuration)?),
+        true => Some(Folders::judge(context, serve, loaded.config.clone(), configuration)?),
         false => None,
     };
+    let receivers = notice::receivers(serve.notify.as_deref(), &loaded.config.notify)?;
     let runtime = runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS_MAX)
@@ -85,6 +89,9 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         }
         let mut following = folders.map(|folders| folders.follow(server.served()));
         keys.keep(context, server.keys_unknown());
+        if let Some(notices) = Notices::begin(receivers, &state) {
+            notices.keep(context, server.hubs());
+        }
         supervisor.ready("serving");
         let mut pulse = tokio::time::interval(Duration::from_secs(1));
         let mut lagging = Lagging::default();

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use syncline_engine::sync::{RunReport, RunStatus};
-use syncline_hub::{Handle, HubError, Progress, SyncOutcome};
+use syncline_hub::{FoundConflict, Handle, HubError, Progress, SyncOutcome};
 use syncline_model::json::{Json, Object};
 
 use crate::arguments::{Sync, SyncOptions};
@@ -13,13 +13,13 @@ use crate::config::Config;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal, hub_exit, is_of_storage};
 use crate::output::{Paint, run_text};
-use crate::run::notice::{self, Receivers};
+use crate::run::notice::{self, Receivers, Waiting};
 use crate::run::{Context, Prepared, each_link, may_write, plan_file, prepare, reading, retrying};
 
 /// The name and version of the form that lists what several links came to.
 const RUNS_SCHEMA: &str = "runs/1";
 /// The name and version of the form in which somebody is told.
-const NOTICE_SCHEMA: &str = "notice/1";
+pub(super) const NOTICE_SCHEMA: &str = "notice/1";
 
 /// Runs the command: one link after the other. A link that fails holds up only itself; the exit code
 /// is the highest of all.
@@ -420,11 +420,21 @@ pub fn tell_if_needed<T>(
             notice.insert("code", report.status.as_str());
             notice.insert("syncId", report.sync_id.as_str());
             notice.insert("errors", Json::Number((report.problems.len() as u64).into()));
-            receivers.name(&mut notice, &outcome.borrow().conflicts);
+            receivers.name(&mut notice, &waiting(&outcome.borrow().conflicts));
             tell(context, receivers, notice, *exit);
         }
         Err(failure) => tell_failure(context, receivers, failure),
     }
+}
+
+/// Returns which of the conflicts that a run has found wait for a person.
+fn waiting(found: &[FoundConflict]) -> Vec<Waiting> {
+    let open = found.iter().filter(|found| found.open);
+    let waiting = open.filter_map(|found| {
+        let (conflict, approvers) = (found.conflict.clone()?, found.approvers.clone());
+        Some(Waiting { conflict, entity: found.entity.to_string(), approvers })
+    });
+    waiting.collect()
 }
 
 /// Tells the receivers of a failure, unless it is Ctrl-C.

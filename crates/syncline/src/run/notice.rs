@@ -5,7 +5,6 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use syncline_hub::FoundConflict;
 use syncline_model::json::{Json, Object};
 
 use super::post::Address;
@@ -28,6 +27,17 @@ const CONFLICTS_NAMED_MAX: usize = 20;
 pub struct Receivers {
     told: Vec<Receiver>,
     link: Option<String>,
+}
+
+/// A conflict that waits for a person, as it is told: neither its values nor its record's id.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    /// Its id, 32 hexadecimal digits.
+    pub conflict: String,
+    /// The type of record.
+    pub entity: String,
+    /// The users and roles who must approve; empty where everybody may decide.
+    pub approvers: Vec<String>,
 }
 
 /// Where a notice goes.
@@ -62,6 +72,16 @@ pub fn receivers(asked: Option<&str>, configured: &Notify) -> Result<Receivers, 
 }
 
 impl Receivers {
+    /// Returns how many there are.
+    pub fn len(&self) -> usize {
+        self.told.len()
+    }
+
+    /// Returns whether there is nobody to tell.
+    pub fn is_empty(&self) -> bool {
+        self.told.is_empty()
+    }
+
     /// Tells all of them; answers why some could not be told.
     pub fn tell<'r>(&'r self, notice: &'r Object) -> impl Iterator<Item = Refusal> + 'r {
         self.told.iter().filter_map(|receiver| tell(receiver, notice).err())
@@ -69,20 +89,18 @@ impl Receivers {
 
     /// Adds to a notice which conflicts are new and wait for a person: an id, a link and who
     /// must approve, for the first of them; neither values nor the ids of records.
-    pub fn name(&self, notice: &mut Object, found: &[FoundConflict]) {
-        let open = found.iter().filter(|found| found.open);
-        let named = open.filter_map(|found| Some((found, found.conflict.as_deref()?)));
-        let named: Vec<_> = named.collect();
-        if named.is_empty() {
+    pub fn name(&self, notice: &mut Object, waiting: &[Waiting]) {
+        if waiting.is_empty() {
             return;
         }
-        notice.insert("newConflicts", Json::Number((named.len() as u64).into()));
-        let listed = named.iter().take(CONFLICTS_NAMED_MAX).map(|(found, id)| {
+        notice.insert("newConflicts", Json::Number((waiting.len() as u64).into()));
+        let listed = waiting.iter().take(CONFLICTS_NAMED_MAX).map(|waiting| {
+            let id = waiting.conflict.as_str();
             let mut conflict = Object::new();
-            conflict.insert("conflict", *id);
-            conflict.insert("entity", found.entity.as_str());
-            if !found.approvers.is_empty() {
-                let names = found.approvers.iter().map(|name| Json::from(name.as_str()));
+            conflict.insert("conflict", id);
+            conflict.insert("entity", waiting.entity.as_str());
+            if !waiting.approvers.is_empty() {
+                let names = waiting.approvers.iter().map(|name| Json::from(name.as_str()));
                 conflict.insert("approval", Json::Array(names.collect()));
             }
             conflict.insert("look", format!("syncline conflicts show {}", short_id(id)));

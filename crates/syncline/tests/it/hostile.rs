@@ -80,14 +80,14 @@ fn hostile_bodies_are_refused_and_cost_little() {
     let record = "/v1/entities/tasks/records/t1";
     let made = serving.ask("PUT", record, &json!({ "title": "kept" })).unwrap();
     assert_eq!(made.0, 201);
-    let deep = 1_000_000;
+    let deep = 300_000;
     let long = BODY_BYTES_MAX - 1_000;
     let values = [
         ("deep arrays", format!("{}{}", "[".repeat(deep), "]".repeat(deep))),
         ("arrays that never end", "[".repeat(deep)),
         ("deep objects", format!("{}0{}", r#"{"a":"#.repeat(deep), "}".repeat(deep))),
-        ("many members", wide(600_000, |number| format!("k{number}"))),
-        ("members alike", wide(300_000, |number| format!("k{}", number % 7))),
+        ("many members", wide(200_000, |number| format!("k{number}"))),
+        ("members alike", wide(100_000, |number| format!("k{}", number % 7))),
         ("a huge exponent", "1e999999999".to_owned()),
         ("a tiny exponent", "1e-999999999".to_owned()),
         ("a million digits", "7".repeat(1_000_000)),

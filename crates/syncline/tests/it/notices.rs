@@ -1,9 +1,13 @@
 //! Somebody is told when a run fails, and never a value.
 
-use serde_json::Value;
+use std::time::{Duration, Instant};
+
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
 use crate::desk::{Answer, Desk, answer, numbered};
 use crate::receiver::{Receiver, certificate};
+use crate::serve::Serving;
 
 const NO_CONTENT: &str = "HTTP/1.1 204 No Content\r\n\r\n";
 
@@ -218,4 +222,89 @@ fn a_file_with_the_address_is_refused_while_others_may_read_it() {
     }
     desk.run("sync").exits(6);
     assert!(receiver.requests()[0].starts_with("POST /hook"));
+}
+
+/// A hub that is served, whose prices a person decides.
+fn priced(desk: &Desk, more: &str) -> Serving {
+    let rules = "[entities.goods.fields]\n\"/price\" = \"review\"\n\
+        \"/cost\" = { rule = \"max\", approval = [\"manager\"] }\n";
+    desk.put("syncline.toml", format!("{rules}{more}").as_bytes());
+    Serving::start(desk, &["--notify", "sh tell.sh"])
+}
+
+/// Two clients write one field of a record without having seen each other.
+fn quarrel(serving: &Serving, hub: &str, id: &str, field: &str) {
+    for (number, client) in ["phone", "desk"].into_iter().enumerate() {
+        let set = json!({ "op": number + 1, "entity": "goods", "id": id,
+            "at": "2026-11-20T10:00:00.000Z", "set": { (field): number + 7001 } });
+        let client = format!("{client}-{id}");
+        let push = json!({ "client": client, "ops": [set] });
+        let answer = serving.ask("POST", &format!("{hub}/v1/push"), &push).unwrap();
+        assert_eq!(answer.0, 200, "{}", answer.1);
+    }
+}
+
+/// Waits for so many notices of the desk, one a line.
+fn told(desk: &Desk, count: usize) -> Vec<Value> {
+    let begun = Instant::now();
+    loop {
+        let lines = std::fs::read_to_string(desk.path("told.jsonl")).unwrap_or_default();
+        let whole = lines.rfind('\n').map_or("", |end| &lines[..end]);
+        let notices: Vec<_> =
+            whole.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+        if notices.len() >= count {
+            assert_eq!(notices.len(), count, "{lines}");
+            return notices;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{count} were to come: {lines}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
+/// Conflicts of a served hub are told once, also over a kill, without values and ids of records; one
+/// that could not be told is told later.
+#[cfg(unix)]
+#[test]
+fn conflicts_of_a_served_hub_are_told_once_and_without_values() {
+    let desk = Desk::new();
+    desk.put("tell.sh", b"test -e busy && exit 1\ncat >> told.jsonl\necho >> told.jsonl\n");
+    let link = "[notify]\nlink = \"https://desk.example/c/{id}\"\n";
+    let serving = priced(&desk, link);
+    quarrel(&serving, "", "secret-id", "/cost");
+    let notices = told(&desk, 1);
+    let listed = serving.ask("GET", "/v1/conflicts", &json!({})).unwrap().1;
+    let id = listed["conflicts"][0]["conflict"].as_str().unwrap().to_owned();
+    let notice = &notices[0];
+    assert_eq!((&notice["schema"], &notice["exit"]), (&json!("notice/1"), &json!(5)));
+    assert_eq!((&notice["newConflicts"], &notice["hub"]), (&json!(1), &Value::Null));
+    let named = &notice["conflicts"][0];
+    assert_eq!((&named["conflict"], &named["entity"]), (&json!(id), &json!("goods")));
+    assert_eq!(named["approval"], json!(["manager"]));
+    assert_eq!(named["link"], json!(format!("https://desk.example/c/{id}")));
+    let look = named["look"].as_str().unwrap().strip_prefix("syncline ").unwrap();
+    desk.run(look).exits(0);
+    for secret in ["secret-id", "7001", "7002"] {
+        assert!(!notice.to_string().contains(secret), "{notice}");
+    }
+    // One that arises while nobody can be told is told by the next process, the first not again.
+    desk.put("busy", b"");
+    quarrel(&serving, "", "second", "/price");
+    assert_eq!(serving.ask("POST", "/v1/hubs", &json!({ "name": "shop" })).unwrap().0, 201);
+    serving.signal(Signal::KILL);
+    serving.ends();
+    std::fs::remove_file(desk.path("busy")).unwrap();
+    let serving = priced(&desk, link);
+    let notices = told(&desk, 2);
+    assert_eq!(notices[1]["newConflicts"], json!(1), "{}", notices[1]);
+    assert_ne!(notices[1]["conflicts"][0]["conflict"], json!(id));
+    // A hub of its own is told by its name.
+    let token = std::fs::read_to_string(desk.path(".syncline/hubs/shop/admin.token"));
+    let mut shop = serving;
+    let own = std::mem::replace(&mut shop.token, token.unwrap().trim().to_owned());
+    quarrel(&shop, "/h/shop", "third", "/price");
+    let notices = told(&desk, 3);
+    assert_eq!((&notices[2]["hub"], &notices[2]["newConflicts"]), (&json!("shop"), &json!(1)));
+    shop.token = own;
+    shop.signal(Signal::TERM);
+    assert_eq!(shop.ends(), 0);
 }

@@ -12,7 +12,7 @@ use syncline_hub::served::Served;
 
 use super::super::sync::tell_failure;
 use super::super::watch::scope::{Ended, Prospect, Scope};
-use crate::arguments::{SyncOptions, Watch};
+use crate::arguments::{Serve, SyncOptions, Watch};
 use crate::config::{Config, Snapshot};
 use crate::failure::{Failure, Refusal};
 use crate::output::Format;
@@ -49,6 +49,7 @@ impl Folders {
     /// Whatever `syncline watch` would say of it.
     pub(super) fn judge(
         context: &Context,
+        serve: &Serve,
         config: Config,
         configuration: Snapshot,
     ) -> Result<Self, Failure> {
@@ -57,7 +58,8 @@ impl Folders {
             let what = "a watch never ends, so it is not one document";
             return Err(Refusal::usage(what, next).into());
         }
-        let watch = Watch { options: SyncOptions::default(), notify: None, poll: POLL_MS };
+        let watch =
+            Watch { options: SyncOptions::default(), notify: serve.notify.clone(), poll: POLL_MS };
         let prospect = Prospect::of(context, config, &watch, configuration)?;
         Ok(Self { watch, prospect })
     }
