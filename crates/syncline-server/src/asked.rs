@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use axum::body::Body;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderName, header};
+use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use syncline_hub::served::Audience;
+use syncline_model::base64url;
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Object};
 use syncline_policy::view::{BoundView, FollowError, Permit as AccessPermit, Sight};
@@ -21,6 +22,11 @@ use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
 use crate::routes::Route;
 use crate::state::State;
+
+/// Refuses what is not `next` of a page of a list.
+pub(crate) fn no_place() -> Problem {
+    Problem::new("CURSOR_DAMAGED", StatusCode::GONE, "cursor is `next` of the page before")
+}
 
 /// A request as its route sees it: who asks, which hub, and what.
 pub(crate) struct Asked {
@@ -126,6 +132,23 @@ impl Asked {
         let nothing = Object::new();
         let claims = self.caller.as_ref().map_or(&nothing, |caller| &caller.token.claims);
         self.desk.access.view(name, claims, params).map(Some)
+    }
+
+    /// Returns where a list goes on, as `next`: sealed, since what was looked at last may not be in sight.
+    pub(crate) fn next(&self, list: &str, place: &[&str]) -> String {
+        base64url::encode(&self.desk.served.seal(list, place))
+    }
+
+    /// Reads where a list goes on.
+    pub(crate) fn place<const NAMES: usize, T>(
+        &self,
+        list: &str,
+        read: impl FnOnce([String; NAMES]) -> Option<T>,
+    ) -> Result<Option<T>, Problem> {
+        let Some(text) = self.query.text("cursor") else { return Ok(None) };
+        let sealed = base64url::decode(text).ok();
+        let place = sealed.and_then(|sealed| self.desk.served.unseal(list, &sealed));
+        place.and_then(read).map(Some).ok_or_else(no_place)
     }
 
     /// Returns a part of the path.

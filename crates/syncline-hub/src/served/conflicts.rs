@@ -1,9 +1,10 @@
 //! Conflicts: looking at them and deciding them.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use syncline_engine::conflicts::{ConflictRow, Status};
-use syncline_engine::rows::{Key, Scan, Table};
+use syncline_engine::rows::{ConflictId, Key, Scan, Table};
 use syncline_engine::seen;
 use syncline_merge::codec::decode_record;
 use syncline_merge::conflict::Conflict;
@@ -16,7 +17,7 @@ use super::read::{lens_of, rows_of};
 use super::{ServeError, Served};
 use crate::conflicts::{Choice, conflict_named};
 use crate::error::HubError;
-use crate::limits::CONFLICTS_LISTED_MAX;
+use crate::limits::{CONFLICTS_LISTED_MAX, PAGE_RECORDS_MAX};
 use crate::request::Actor;
 
 /// Some of the conflicts, by entity, record and id.
@@ -53,12 +54,11 @@ impl Served {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<ConflictList, ServeError> {
-        let limit = limit.clamp(1, CONFLICTS_LISTED_MAX);
         let rows = self.reader()?;
-        let found = rows_of(&*rows, &Scan::Conflicts, after, limit)?;
-        let next = found.last().filter(|_| found.len() == limit).map(|(key, _)| key.clone());
-        let found = found.into_iter().map(|(_, row)| row).collect();
-        Ok(ConflictList { conflicts: self.in_sight(sight, &*rows, found)?, next })
+        self.listed(sight, &*rows, after, limit, |after, limit| {
+            let found = rows_of(&*rows, &Scan::Conflicts, after, limit)?;
+            Ok(found.into_iter().map(|(_, row)| row).collect())
+        })
     }
 
     /// Returns the conflicts of one entity, or of all, that wait for a person, by entity, record and id;
@@ -88,23 +88,53 @@ impl Served {
         after: Option<&Key>,
         limit: usize,
     ) -> Result<ConflictList, ServeError> {
-        let limit = limit.clamp(1, CONFLICTS_LISTED_MAX);
         let rows = self.reader()?;
         let scan = match entity.cloned() {
             Some(entity) => Scan::OpenConflicts { entity },
             None => Scan::Whole(Table::OpenConflicts),
         };
-        let mut keys = Vec::new();
-        rows.scan(&scan, after.map(open_key).as_ref(), limit, &mut |key, _| {
-            keys.push(listed_key(key));
-            std::ops::ControlFlow::Continue(())
-        })?;
-        let next = keys.last().filter(|_| keys.len() == limit).cloned();
-        let damaged = |_| HubError::Row { table: "conflicts" };
-        let values = rows.get_many(&keys)?.into_iter().flatten();
-        let conflicts = values.map(|bytes| ConflictRow::decode(&bytes).map_err(damaged));
-        let found = conflicts.collect::<Result<_, HubError>>()?;
-        Ok(ConflictList { conflicts: self.in_sight(sight, &*rows, found)?, next })
+        self.listed(sight, &*rows, after, limit, |after, limit| {
+            let mut keys = Vec::new();
+            rows.scan(&scan, after.map(open_key).as_ref(), limit, &mut |key, _| {
+                keys.push(listed_key(key));
+                ControlFlow::Continue(())
+            })?;
+            let damaged = |_| HubError::Row { table: "conflicts" };
+            let values = rows.get_many(&keys)?.into_iter().flatten();
+            let found = values.map(|bytes| ConflictRow::decode(&bytes).map_err(damaged));
+            Ok(found.collect::<Result<_, HubError>>()?)
+        })
+    }
+
+    /// Returns those of some conflicts that are in sight. Whether there are more is said of those that are
+    /// in sight, too: how many others lie between them is nothing that the list tells.
+    ///
+    /// - `read`: reads at most so many behind a row.
+    fn listed(
+        &self,
+        sight: &Sight,
+        rows: &dyn Read,
+        after: Option<&Key>,
+        limit: usize,
+        read: impl Fn(Option<&Key>, usize) -> Result<Vec<ConflictRow>, ServeError>,
+    ) -> Result<ConflictList, ServeError> {
+        let limit = limit.clamp(1, CONFLICTS_LISTED_MAX);
+        let (mut conflicts, mut behind, mut looked_at) = (Vec::new(), after.cloned(), 0);
+        loop {
+            // One more than is told: whether there is one.
+            let found = read(behind.as_ref(), limit + 1)?;
+            let is_last = found.len() <= limit;
+            looked_at += found.len();
+            behind = found.last().map(key_of).transpose()?.or(behind);
+            conflicts.extend(self.in_sight(sight, rows, found)?);
+            let is_full = conflicts.len() > limit;
+            if is_full || is_last || looked_at >= PAGE_RECORDS_MAX {
+                conflicts.truncate(limit);
+                let last = conflicts.last().filter(|_| is_full).map(key_of).transpose()?;
+                let next = last.or(behind.filter(|_| !is_last));
+                return Ok(ConflictList { conflicts, next });
+            }
+        }
     }
 
     /// Returns the conflict with an id, or with an id that begins so and is the only one.
@@ -204,6 +234,13 @@ fn told(row: ConflictRow) -> ConflictRow {
     }
     let conflict = Conflict { sides: Vec::new(), shown: None, ..row.conflict };
     ConflictRow { conflict, base: None, decision: None, ..row }
+}
+
+/// Returns where the row of a conflict lies.
+fn key_of(row: &ConflictRow) -> Result<Key, HubError> {
+    let conflict = ConflictId::new(&row.conflict_id());
+    let conflict = conflict.map_err(|_| HubError::Row { table: "conflicts" })?;
+    Ok(Key::Conflict { entity: row.entity.clone(), id: row.id.clone(), conflict })
 }
 
 /// Returns the row that says that a conflict waits, of the row that says what it is.

@@ -263,9 +263,9 @@ impl Reading<'_> {
             let behind = seen.clone().map(|(entity, id)| Key::Record { entity, id });
             self.rows.scan(&scan, behind.as_ref(), usize::MAX, &mut |key, bytes| {
                 let Key::Record { entity, id } = key else { return ControlFlow::Continue(()) };
+                let may_look = looked_at < PAGE_RECORDS_MAX;
                 looked_at += 1;
-                let added = self.record(entity, id, bytes, &mut filling);
-                is_full = looked_at > PAGE_RECORDS_MAX || added.is_break();
+                is_full = !may_look || self.record(entity, id, bytes, &mut filling).is_break();
                 if is_full {
                     return ControlFlow::Break(());
                 }

@@ -164,23 +164,27 @@ impl Served {
         let scan = Scan::Records { entity: entity.clone() };
         rows.scan(&scan, after.map(key).as_ref(), usize::MAX, &mut |key, value| {
             let Key::Record { id, .. } = key else { return ControlFlow::Continue(()) };
-            is_full =
-                records.len() >= limit || bytes >= PULL_BYTES || looked_at >= PAGE_RECORDS_MAX;
+            is_full = looked_at >= PAGE_RECORDS_MAX;
             if is_full {
                 return ControlFlow::Break(());
             }
             looked_at += 1;
-            last = Some(id.clone());
             // A state that cannot be read holds up only itself.
             if let Ok(record) = decode_record(value) {
                 let now = self.now(sight, (entity, id), &record, rules, viewer, position);
                 if let Some(now) = now
                     && let Some(fields) = &now.fields
                 {
+                    // Whether there are more is said of those in sight.
+                    is_full = records.len() >= limit || bytes >= PULL_BYTES;
+                    if is_full {
+                        return ControlFlow::Break(());
+                    }
                     bytes += bytes_of_fields(fields);
                     records.push(now);
                 }
             }
+            last = Some(id.clone());
             ControlFlow::Continue(())
         })?;
         Ok(RecordList { records, next: last.filter(|_| is_full), position })

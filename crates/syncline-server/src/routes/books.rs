@@ -11,8 +11,7 @@ use syncline_model::json::{Json, Object, parse};
 use syncline_protocol::time::format_time;
 
 use super::answer::{Answer, json};
-use super::pull;
-use crate::asked::Asked;
+use crate::asked::{Asked, no_place};
 use crate::document::{object, texts};
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
@@ -131,7 +130,7 @@ fn proved(proof: &ChangeProof) -> Json {
 pub(super) async fn runs(asked: Asked) -> Answer {
     let limit = limit(&asked)?;
     let after = asked.query.text("cursor").map(RunId::new).transpose();
-    let after = after.map_err(|_| pull::no_place())?.map(Key::Run);
+    let after = after.map_err(|_| no_place())?.map(Key::Run);
     let served = asked.desk.served.clone();
     let read = move || served.runs(after.as_ref(), limit);
     let (runs, next) = asked.state.blocking(read).await??;
@@ -208,7 +207,7 @@ fn read_place(text: &str) -> Result<Key, Problem> {
     let key = place.and_then(|(counter, client)| {
         Some(Key::Result { client: ClientId::new(client).ok()?, counter: counter.parse().ok()? })
     });
-    key.ok_or_else(pull::no_place)
+    key.ok_or_else(no_place)
 }
 
 fn limit(asked: &Asked) -> Result<usize, Problem> {
@@ -218,7 +217,7 @@ fn limit(asked: &Asked) -> Result<usize, Problem> {
 /// Reads a cursor that is a number.
 fn number(asked: &Asked, name: &str) -> Result<Option<u64>, Problem> {
     let read = |text: &str| text.parse().ok().filter(|number| *number <= i64::MAX.unsigned_abs());
-    asked.query.text(name).map(|text| read(text).ok_or_else(pull::no_place)).transpose()
+    asked.query.text(name).map(|text| read(text).ok_or_else(no_place)).transpose()
 }
 
 pub(super) fn page(name: &str, items: Vec<Json>, next: Option<String>) -> Answer {

@@ -5,17 +5,19 @@ use syncline_engine::conflicts::{ConflictRow, Status};
 use syncline_engine::rows::{ConflictId, Key};
 use syncline_hub::{Actor, Choice};
 use syncline_merge::rules::{Approver, Rule};
-use syncline_model::base64url;
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 
 use super::answer::{Answer, json, replayed};
 use super::records::Key as RequestKey;
-use super::{pull, schemas};
+use super::schemas;
 use crate::asked::Asked;
 use crate::document::texts;
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
+
+/// The list whose places are sealed.
+const LIST: &str = "conflicts";
 
 /// Lists conflicts: those that wait for a person, unless another status is asked for.
 pub(super) async fn list(asked: Asked) -> Answer {
@@ -28,7 +30,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
         Some("all") => (true, false),
         Some(_) => return Err(Refusal::QueryInvalid.because("status is open, waiting or all")),
     };
-    let after = asked.query.text("cursor").map(|text| read_place(&asked, text)).transpose()?;
+    let after = asked.place(LIST, |[entity, id, conflict]| key(&entity, &id, &conflict))?;
     let (served, only) = (asked.desk.served.clone(), entity.clone());
     let sight = asked.sight();
     let read = move || match is_all {
@@ -42,7 +44,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     conflicts.retain(|conflict| !is_waiting || !conflict.contains_key("skipped"));
     let mut document = Object::new();
     document.insert("conflicts", conflicts.into_iter().map(Json::Object).collect::<Vec<_>>());
-    if let Some(next) = found.next.as_ref().and_then(|key| place(&asked, key)) {
+    if let Some(next) = found.next.as_ref().and_then(|key| next(&asked, key)) {
         document.insert("next", next);
     }
     json(StatusCode::OK, &document.into())
@@ -172,18 +174,9 @@ pub(super) fn choice(body: &Object) -> Result<Choice, Problem> {
 }
 
 /// Returns where a list goes on: behind entity, record and conflict.
-fn place(asked: &Asked, key: &Key) -> Option<String> {
+fn next(asked: &Asked, key: &Key) -> Option<String> {
     let Key::Conflict { entity, id, conflict } = key else { return None };
-    // The one that was looked at last may be of a record that is not in sight.
-    let place = [entity.as_str(), id.as_str(), conflict.as_str()];
-    Some(base64url::encode(&asked.desk.served.seal("conflicts", &place)))
-}
-
-fn read_place(asked: &Asked, text: &str) -> Result<Key, Problem> {
-    let sealed = base64url::decode(text).ok();
-    let place = sealed.and_then(|sealed| asked.desk.served.unseal("conflicts", &sealed));
-    let key = place.and_then(|[entity, id, conflict]| key(&entity, &id, &conflict));
-    key.ok_or_else(pull::no_place)
+    Some(asked.next(LIST, &[entity.as_str(), id.as_str(), conflict.as_str()]))
 }
 
 fn key(entity: &str, id: &str, conflict: &str) -> Option<Key> {

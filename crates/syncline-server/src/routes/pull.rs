@@ -119,11 +119,6 @@ pub(super) fn read_cursor(text: &str) -> Result<StreamCursor, Problem> {
     text.parse().map_err(refused)
 }
 
-/// Refuses what is not `next` of a page of a list.
-pub(super) fn no_place() -> Problem {
-    Problem::new("CURSOR_DAMAGED", StatusCode::GONE, "cursor is `next` of the page before")
-}
-
 /// Waits until the hub stands where `after` asks, until the deadline at most.
 pub(super) async fn reached(asked: &Asked, deadline: Instant) -> Result<(), Problem> {
     let Some(after) = asked.query.text("after") else { return Ok(()) };

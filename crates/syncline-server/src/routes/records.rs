@@ -7,7 +7,6 @@
 use axum::body::Body;
 use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use syncline_hub::served::RecordNow;
-use syncline_model::base64url;
 use syncline_model::id::{ClientId, EntityName, RecordId};
 use syncline_model::json::fields::{flatten_json, unflatten};
 use syncline_model::json::{Json, Leaf, Object};
@@ -37,7 +36,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
     pull::reached(&asked, Instant::now() + READ_WAIT_MAX).await?;
     let entity = asked.entity()?;
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let cursor = asked.query.text("cursor").map(|text| place(&asked, &entity, text)).transpose()?;
+    let cursor = asked.place(&list_of(&entity), |[id]| RecordId::new(&id).ok())?;
     let (served, viewer, name) = (asked.desk.served.clone(), asked.viewer()?, entity.clone());
     let sight = asked.sight();
     let read = move || served.records_for(&sight, &name, cursor.as_ref(), limit, &viewer);
@@ -50,9 +49,7 @@ pub(super) async fn list(asked: Asked) -> Answer {
         text.push_str(&write_change(&change(&entity, record)));
     }
     text.push(']');
-    // The record that was looked at last may be one that is not in sight.
-    let seal = |id: RecordId| asked.desk.served.seal(&list_of(&entity), &[id.as_str()]);
-    let next = found.next.map(seal).map(|sealed| base64url::encode(&sealed));
+    let next = found.next.map(|id| asked.next(&list_of(&entity), &[id.as_str()]));
     if let Some(next) = &next {
         text.push_str(&format!(",\"next\":\"{next}\""));
     }
@@ -63,14 +60,6 @@ pub(super) async fn list(asked: Asked) -> Answer {
         response.headers_mut().extend(HeaderValue::try_from(link).map(|link| (header::LINK, link)));
     }
     Ok(response)
-}
-
-/// Reads where a list goes on.
-fn place(asked: &Asked, entity: &EntityName, text: &str) -> Result<RecordId, Problem> {
-    let sealed = base64url::decode(text).ok();
-    let id = sealed.and_then(|sealed| asked.desk.served.unseal(&list_of(entity), &sealed));
-    let id = id.and_then(|[id]| RecordId::new(&id).ok());
-    id.ok_or_else(pull::no_place)
 }
 
 fn list_of(entity: &EntityName) -> String {

@@ -4,7 +4,6 @@
 use axum::http::StatusCode;
 use syncline_engine::rows::Key;
 use syncline_hub::{Registered, SchemaRow};
-use syncline_model::base64url;
 use syncline_model::id::EntityName;
 use syncline_model::json::{Json, Object};
 use syncline_model::schema::Finding;
@@ -13,39 +12,32 @@ use syncline_protocol::time::format_time;
 use super::answer::{Answer, json};
 use super::books::page;
 use super::conflicts::actor;
-use super::pull;
 use crate::asked::Asked;
 use crate::document::object;
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
 
+/// The list whose places are sealed.
+const LIST: &str = "schemas";
+
 /// Lists all versions of all schemas, without the schemas.
 pub(super) async fn list(asked: Asked) -> Answer {
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let after = asked.query.text("cursor").map(|text| read_place(&asked, text)).transpose()?;
+    let after = asked.place(LIST, |[entity, version]| {
+        let entity = EntityName::new(&entity).ok()?;
+        Some(Key::Schema { entity, version: version.parse().ok()? })
+    })?;
     let served = asked.desk.served.clone();
     let read = move || served.schemas(after.as_ref(), limit);
     let (mut rows, next) = asked.state.blocking(read).await??;
     rows.retain(|row| asked.permit.may_follow(&row.entity));
     let next = match next {
-        // The one that was looked at last may be of an entity that is not in sight.
         Some(Key::Schema { entity, version }) => {
-            let place = [entity.as_str(), &version.to_string()];
-            Some(base64url::encode(&asked.desk.served.seal("schemas", &place)))
+            Some(asked.next(LIST, &[entity.as_str(), &version.to_string()]))
         }
         _ => None,
     };
     page("schemas", rows.iter().map(|row| described(row, false)).collect(), next)
-}
-
-fn read_place(asked: &Asked, text: &str) -> Result<Key, Problem> {
-    let sealed = base64url::decode(text).ok();
-    let place = sealed.and_then(|sealed| asked.desk.served.unseal("schemas", &sealed));
-    let key = place.and_then(|[entity, version]| {
-        let entity = EntityName::new(&entity).ok()?;
-        Some(Key::Schema { entity, version: version.parse().ok()? })
-    });
-    key.ok_or_else(pull::no_place)
 }
 
 /// Shows a version of an entity's schema.

@@ -267,6 +267,20 @@ async fn a_reviewer_decides_what_is_in_sight_and_knows_nothing_of_other_conflict
     assert_eq!(offers.json()["offers"][0]["record"], json!({ "owner": "ann", "title": "A" }));
     let alike = house.get_as(&ann, &format!("/v1/conflicts/{first}/similar")).await.is(200).json();
     assert_eq!(alike["conflicts"].as_array().unwrap().len(), 2, "{alike}");
+    // No page tells how many others there are, by being empty or by what it says of the next.
+    house.put_task("a0", &json!({ "owner": "bob" })).await;
+    conflict(&house, 4, "a0").await;
+    let listed = house.get_as(&ann, "/v1/conflicts?limit=1").await.is(200).json();
+    let next = format!("/v1/conflicts?limit=1&cursor={}", listed["next"].as_str().unwrap());
+    let rest = house.get_as(&ann, &next).await.is(200).json();
+    let told = [&listed, &rest].map(|page| page["conflicts"][0]["conflict"].clone());
+    assert_eq!(told, [json!(first), json!(second)]);
+    assert_eq!(rest["next"], Value::Null, "{rest}");
+    let records = house.get_as(&ann, "/v1/entities/tasks/records?limit=2").await.is(200).json();
+    assert_eq!(
+        (ids(&records, "records"), &records["next"]),
+        (vec!["a1".into(), "a2".into()], &Value::Null)
+    );
     let say = |path: String, body: Value| house.ask("POST", &path).token(&ann).json(&body).send();
     let take = json!({ "take": "phone" });
     for (path, body) in [
