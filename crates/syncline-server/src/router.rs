@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex};
 use std::time::Instant;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
 use syncline_policy::view::Permit;
@@ -141,8 +141,9 @@ async fn answer(
         .iter()
         .map(|(name, value)| (name.into(), value.into()))
         .collect::<Vec<(Box<str>, Box<str>)>>();
-    let mut quota = None;
-    let carried_out = carry_out(route, &state, params, request, &mut quota);
+    let (version, has_body) = (request.version(), !request.body().is_end_stream());
+    let mut met = Met::default();
+    let carried_out = carry_out(route, &state, params, request, &mut met);
     // A mistake of ours fails one request, and never the others.
     let carried_out = AssertUnwindSafe(timeout(REQUEST_TIME_MAX, carried_out)).catch_unwind();
     let answer = match carried_out.await {
@@ -151,7 +152,11 @@ async fn answer(
         Err(_) => Err(Refusal::ServerFault.into()),
     };
     let mut response = answer.unwrap_or_else(|problem| problem.into_response(&id));
-    if let Some(quota) = quota {
+    // A body that nobody read ends the connection, and whoever sends the next request shall know.
+    if has_body && !met.is_let_in && version < Version::HTTP_2 {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if let Some(quota) = met.quota {
         let headers = response.headers_mut();
         for (name, value) in [(RATE, quota.field()), (RATE_POLICY, state.rates.policy())] {
             headers.extend(HeaderValue::try_from(value).ok().map(|value| (name, value)));
@@ -164,12 +169,20 @@ async fn answer(
     with_id(response, &id)
 }
 
+/// What a request met on its way.
+#[derive(Default)]
+struct Met {
+    quota: Option<Quota>,
+    /// Whether it came to its route, which reads its body.
+    is_let_in: bool,
+}
+
 async fn carry_out(
     route: &'static Route,
     state: &Arc<State>,
     params: Vec<(Box<str>, Box<str>)>,
     request: Request,
-    quota: &mut Option<Quota>,
+    met: &mut Met,
 ) -> Answer {
     let (parts, body) = request.into_parts();
     let hub = params.iter().find(|(name, _)| **name == *"hub").map(|(_, value)| &**value);
@@ -201,7 +214,7 @@ async fn carry_out(
     if let Some(caller) = &caller {
         let hub = desk.name.as_ref().map_or("", |name| name.as_str());
         let counted = state.rates.count(&format!("{hub}/{}", caller.token.id), Instant::now());
-        *quota = Some(counted);
+        met.quota = Some(counted);
         if counted.is_exceeded {
             return Err(Problem::from(Refusal::RateLimited).with_retry(counted.reset_s.max(1)));
         }
@@ -221,6 +234,7 @@ async fn carry_out(
     let body = Mutex::new(body);
     let permit = permit(route, caller.as_ref(), &desk)?;
     let asked = Asked { state, desk, caller, permit, params, query: query?, parts, body };
+    met.is_let_in = true;
     (route.handler)(asked).await
 }
 

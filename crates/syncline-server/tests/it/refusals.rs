@@ -23,6 +23,24 @@ async fn a_connection_on_which_nothing_is_asked_ends() {
     }
 }
 
+/// Whoever is refused before its body is read is told that the connection ends with the answer.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_connection_whose_body_is_not_read_is_said_to_end() {
+    let house = House::new().await;
+    let token = house.token("phone client").await;
+    for (more, status, ends) in [("Content-Length: 2\r\n", "403", true), ("", "403", false)] {
+        let mut socket = TcpStream::connect(house.server.address()).await.unwrap();
+        let head =
+            format!("POST /v1/hubs HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {token}\r\n");
+        socket.write_all(format!("{head}{more}\r\n").as_bytes()).await.unwrap();
+        let mut heard = vec![0; 8_192];
+        let count = timeout(Duration::from_secs(60), socket.read(&mut heard)).await.unwrap();
+        let answer = String::from_utf8_lossy(&heard[..count.unwrap()]).to_lowercase();
+        assert!(answer.starts_with(&format!("http/1.1 {status}")), "{answer}");
+        assert_eq!(answer.contains("connection: close"), ends, "{answer}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn everything_that_is_refused_is_a_problem_with_a_page() {
     let house = House::new().await;
