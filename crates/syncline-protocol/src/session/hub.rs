@@ -20,7 +20,8 @@
 //!      them, gets them as they are; others read a page. A stretch that had nothing for the view needs no call of its
 //!      own: the next one may begin where the last one with changes ended. One call without changes,
 //!      now and then, keeps the cursors of quiet views near the end of the log.
-//! 5. When the socket can take a message it asks [`Session::poll_message`]; it sends a ping if
+//! 5. When the socket can take a message it asks [`Session::poll_message`], and behind that
+//!    [`Session::poll_page`] again: a page of which nothing had to be sent makes way for the next. It sends a ping if
 //!    [`Session::poll_ping`] says so, and ends the connection as [`Session::poll_close`] says.
 //! 6. It sleeps until [`Session::poll_deadline`] and calls [`Session::handle_time`].
 //!

@@ -169,13 +169,15 @@ impl Connection {
         let mut alarm_at: Option<Instant> = None;
         let mut is_told = false;
         loop {
-            self.take_work();
             if let Some(position) = *self.backed_up.borrow_and_update() {
                 self.session.handle_backed_up(position);
             }
             if !self.write() {
                 return;
             }
+            // Behind the messages: where all that a page holds was told already nothing is sent, and the next
+            // page is wanted at once.
+            self.take_work();
             if let Some(close) = self.session.poll_close() {
                 return self.close(close).await;
             }

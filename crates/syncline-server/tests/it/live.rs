@@ -113,6 +113,39 @@ async fn what_one_pushes_another_is_told_at_once() {
     assert_eq!(last, Err(1001));
 }
 
+/// While it is told all records it pushes: the pages of the log behind them say nothing that the results have
+/// not said. What comes next must not wait until the connection's next alarm, which is at 10 s at the earliest.
+#[tokio::test(flavor = "multi_thread")]
+async fn pages_of_what_the_results_have_told_hold_up_nothing() {
+    let house = House::new().await;
+    let ops = |ops: std::ops::RangeInclusive<u64>, kind: &str| -> Vec<Value> {
+        ops.map(|op| set(op, &format!("{kind}{op}"), "/title", &json!("Call"))).collect()
+    };
+    for first in [1, 1_001, 2_001] {
+        house.pushed("tablet", &ops(first..=first + 999, "t")).await;
+    }
+    let mut phone = connect(&house, &house.admin).await;
+    say(&mut phone, &hello("phone", None)).await;
+    for first in [1, 1_001] {
+        say(&mut phone, &json!({ "push": ops(first..=first + 999, "p") })).await;
+    }
+    let mut answered = 0;
+    while answered < 2 {
+        answered += usize::from(hear(&mut phone).await.unwrap()["results"].is_array());
+    }
+    house.pushed("tablet", &ops(3_001..=3_001, "t")).await;
+    let is_last = |change: &Value| change["id"] == "t3001";
+    let told = async {
+        loop {
+            let heard = hear(&mut phone).await.unwrap();
+            if heard["changes"].as_array().is_some_and(|changes| changes.iter().any(is_last)) {
+                return;
+            }
+        }
+    };
+    timeout(Duration::from_secs(8), told).await.expect("it waits for no alarm");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_compact_form_says_the_same() {
     let house = House::new().await;
