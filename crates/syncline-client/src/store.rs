@@ -78,6 +78,12 @@ impl Confirmed {
     pub(crate) const fn is_of_past(&self) -> bool {
         self.position.0 == 0
     }
+
+    /// Returns whether it is a record that is told.
+    fn is_told(&self, fields: &Fields, token: &TokenText, conflicts: &[OpenConflict]) -> bool {
+        let Self { fields: held, token: seen, position: _, conflicts: open } = self;
+        held.as_ref() == Some(fields) && seen.as_ref() == Some(token) && open == conflicts
+    }
 }
 
 /// An operation that waits or was set aside.

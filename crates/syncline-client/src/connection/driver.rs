@@ -10,6 +10,7 @@ use syncline_protocol::checksum::Checksum;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::limits::WINDOW_DEFAULT;
 use syncline_protocol::message::{Follow, Page};
+use syncline_protocol::operation::Operation;
 use syncline_protocol::session::client::{Connection, Lost, Priority, Session, Store};
 use tokio::sync::Notify;
 
@@ -363,37 +364,49 @@ impl Driver {
         let mut skipped = Skipped::default();
         let mut at = self.read_to;
         loop {
-            let room = self.session.room(Priority::Urgent).min(OPERATIONS_READ);
+            let room = match self.session.room(Priority::Normal) {
+                // Only one that does not wait has room.
+                0 => self.session.room(Priority::Urgent).min(1),
+                room => room.min(OPERATIONS_READ),
+            };
             let read = match room {
                 0 => Vec::new(),
                 room => state.store.rows().waiting(&self.client, at, room)?,
             };
-            let mut handed: Vec<Queued> = Vec::new();
+            let mut is_any_handed = false;
             for queued in read {
-                let key = (queued.operation.entity.clone(), queued.operation.id.clone());
-                if skipped.holds(&queued) || (is_open && before.contains(&key)) {
+                let key = || (queued.operation.entity.clone(), queued.operation.id.clone());
+                let is_text_before = || is_open && !before.is_empty() && before.contains(&key());
+                if skipped.holds(&queued) || is_text_before() {
                     at = queued.sequence;
                     skipped.add(queued);
                     continue;
                 }
-                let priority = if queued.priority { Priority::Urgent } else { Priority::Normal };
-                let operation = queued.operation.clone();
+                let is_text = crate::view::texts_edited(&queued.operation.effect).next().is_some();
+                let text = is_text.then(key);
+                let Queued { sequence, operation, priority, .. } = queued;
+                let priority = if priority { Priority::Urgent } else { Priority::Normal };
+                let counter = operation.counter;
                 if self.session.handle_operation(operation, priority, now_ms).is_err() {
                     break;
                 }
-                if crate::view::texts_edited(&queued.operation.effect).next().is_some() {
-                    self.texts_under_way.insert(key);
-                }
-                at = queued.sequence;
-                handed.push(queued);
+                self.texts_under_way.extend(text);
+                state.store.note_handed(&self.client, counter);
+                (at, is_any_handed) = (sequence, true);
             }
-            if handed.is_empty() {
+            if !is_any_handed {
                 break;
             }
-            state.store.note_handed(&handed);
         }
         self.read_to = skipped.first.map_or(at, |first| first - 1);
         Ok(())
+    }
+
+    /// An operation is not under way any more.
+    fn end_text(&mut self, operation: &Operation) {
+        if !self.texts_under_way.is_empty() {
+            self.texts_under_way.remove(&(operation.entity.clone(), operation.id.clone()));
+        }
     }
 
     /// Makes durable what the machine asks for.
@@ -409,12 +422,13 @@ impl Driver {
         loop {
             match self.session.poll_store(now_ms) {
                 Some(Store::Outcome { operation, outcome, asked }) => {
-                    self.texts_under_way.remove(&(operation.entity, operation.id));
-                    settled.push(Settled::Outcome { outcome, asked });
+                    self.end_text(&operation);
+                    let operation = Box::new(operation);
+                    settled.push(Settled::Outcome { operation, outcome, asked });
                 }
                 Some(Store::SetAside { operation, because }) => {
                     let counter = operation.counter;
-                    self.texts_under_way.remove(&(operation.entity, operation.id));
+                    self.end_text(&operation);
                     settled.push(Settled::SetAside { counter, because });
                 }
                 Some(Store::Page { view, page, begins }) => {

@@ -54,6 +54,14 @@ impl Kept {
 }
 
 impl Rows<'_> {
+    /// Returns whether any edit of a text waits.
+    pub(super) fn has_anchors(&self) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM anchors)")
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)))
+            .map_err(StoreError::on("read the anchors of texts"))
+    }
+
     /// Returns the anchors of a record, by path.
     pub(super) fn anchors(&self, key: &Key) -> Result<Vec<Anchor>, StoreError> {
         type Raw = (String, Option<String>, Option<Vec<u8>>);

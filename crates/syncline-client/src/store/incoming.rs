@@ -9,11 +9,12 @@ use syncline_model::id::{ClientId, OperationId, PartitionId, Position};
 use syncline_model::path::Path;
 use syncline_protocol::change::{Change, Content, Gone, OpenConflict};
 use syncline_protocol::message::Page;
+use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::predict::predict;
 
 use super::open::{get, put};
-use super::rows::execute;
+use super::rows::{Stands, execute};
 use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError};
 
 /// What became of an operation, as the machine of the connection says.
@@ -21,6 +22,8 @@ use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError};
 pub(crate) enum Settled {
     /// The hub has answered.
     Outcome {
+        /// The operation, as it was sent.
+        operation: Box<Operation>,
         /// What it said.
         outcome: Outcome,
         /// Counters of operations that come after one that was refused and may have been applied all the
@@ -60,51 +63,51 @@ impl Store {
         settled: &[Settled],
         backed_up: Option<Position>,
     ) -> Result<Incoming, StoreError> {
-        let (seal, was_handed) = (self.seal.clone(), self.was_handed());
+        let (seal, was_handed) = (self.seal.clone(), self.was_handed_text()?);
         let mut incoming = Incoming::default();
         let (mut removed, mut kept_count) = (Vec::new(), 0);
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let mut works: BTreeMap<Key, Kept> = BTreeMap::new();
         for settled in settled {
-            let counter = settled.counter();
-            let Some(key) = rows.key_of(client, counter)? else { continue };
-            let kept = match works.entry(key.clone()) {
-                Entry::Occupied(known) => known.into_mut(),
-                Entry::Vacant(new) => new.insert(rows.kept(&key)?),
-            };
-            let is_it = |q: &Queued| q.client == *client && q.operation.counter == counter;
-            let Some(at) = kept.queued.iter().position(is_it) else { continue };
-            if let Settled::Outcome { outcome, .. } = settled
+            if let Settled::Outcome { operation, outcome, .. } = settled
                 && outcome.status.is_applied()
             {
-                let queued = kept.queued.get(at).cloned();
-                let Some(queued) = queued else { continue };
+                let Some(stands) = rows.stands(client, operation)? else { continue };
+                let key = (operation.entity.clone(), operation.id.clone());
+                let kept = match works.entry(key.clone()) {
+                    Entry::Occupied(known) => known.into_mut(),
+                    Entry::Vacant(new) => new.insert(match was_handed {
+                        Some(_) => rows.kept(&key)?,
+                        None => Kept { confirmed: rows.confirmed(&key)?, ..Kept::default() },
+                    }),
+                };
+                let answered = Answered { client, operation, stands };
                 let position = outcome.seen.as_ref().map_or(Position(0), |seen| seen.position);
                 if backed_up.is_some_and(|backed_up| backed_up < position) {
-                    rows.keep(kept, &queued, position)?;
+                    rows.keep(kept, answered, position)?;
                     kept_count += 1;
                 }
-                kept.queued.remove(at);
-                rows.remove(&queued)?;
-                confirm(kept, &queued, outcome, &mut incoming);
+                kept.queued.retain(|queued| queued.sequence != stands.sequence);
+                rows.remove(stands.sequence)?;
+                confirm(kept, answered, outcome, &mut incoming);
                 incoming.touched.push(key);
-                removed.push(counter);
+                removed.push(operation.counter);
                 continue;
             }
-            let queued = kept.queued.get(at).cloned();
+            let Some(queued) = rows.operation(client, settled.counter())? else { continue };
             // Whatever is set aside is read from the rows.
             rows.put_works(std::mem::take(&mut works))?;
-            if let Some(queued) = queued {
-                rows.settle_refused(&queued, settled, &mut incoming)?;
-            }
+            rows.settle_refused(&queued, settled, &mut incoming)?;
         }
         rows.put_works(works)?;
         incoming.touched.sort_unstable();
         incoming.touched.dedup();
-        for key in &incoming.touched {
-            rows.drop_anchors(key)?;
-            rows.rebase_texts(key, &was_handed)?;
+        if let Some(was_handed) = was_handed {
+            for key in &incoming.touched {
+                rows.drop_anchors(key)?;
+                rows.rebase_texts(key, &was_handed)?;
+            }
         }
         if incoming.is_unfit {
             rows.forget_cursors()?;
@@ -130,15 +133,18 @@ impl Store {
         page: &Page,
         begins: bool,
     ) -> Result<Incoming, StoreError> {
-        let (seal, was_handed) = (self.seal.clone(), self.was_handed());
+        let (seal, was_handed) = (self.seal.clone(), self.was_handed_text()?);
         let mut incoming = Incoming::default();
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let snapshot = rows.snapshot_of(view, page, begins)?;
+        let telling = Telling { view, snapshot, has_views: rows.has_views()? };
         for change in &page.changes {
             let key = (change.entity.clone(), change.id.clone());
-            if rows.take_in(view, &key, change, snapshot, &mut incoming)? {
-                rows.rebase_texts(&key, &was_handed)?;
+            if rows.take_in(telling, &key, change, &mut incoming)? {
+                if let Some(was_handed) = &was_handed {
+                    rows.rebase_texts(&key, was_handed)?;
+                }
                 incoming.touched.push(key);
             }
         }
@@ -151,6 +157,24 @@ impl Store {
         self.changed(&incoming.touched)?;
         Ok(incoming)
     }
+}
+
+/// An operation that was applied.
+#[derive(Clone, Copy)]
+pub(super) struct Answered<'a> {
+    pub(super) client: &'a ClientId,
+    pub(super) operation: &'a Operation,
+    pub(super) stands: Stands,
+}
+
+/// What a page is part of.
+#[derive(Clone, Copy)]
+struct Telling {
+    view: u32,
+    /// The number of the snapshot.
+    snapshot: Option<i64>,
+    /// Whether there are several views.
+    has_views: bool,
 }
 
 impl Settled {
@@ -192,7 +216,7 @@ impl Rows<'_> {
     ) -> Result<(), StoreError> {
         match settled {
             Settled::Outcome { outcome, .. } if outcome.status == Status::Behind => Ok(()),
-            Settled::Outcome { outcome, asked } => {
+            Settled::Outcome { outcome, asked, .. } => {
                 self.refuse(queued, &refusal_of(outcome), asked, incoming)
             }
             Settled::SetAside { because, .. } => {
@@ -217,17 +241,17 @@ impl Rows<'_> {
     /// Takes in a change; answers whether something else may be shown now.
     fn take_in(
         &self,
-        view: u32,
+        telling: Telling,
         key: &Key,
         change: &Change,
-        snapshot: Option<i64>,
         incoming: &mut Incoming,
     ) -> Result<bool, StoreError> {
+        let Telling { view, snapshot, has_views } = telling;
         let held = self.confirmed(key)?;
         let Seen { position, version } = &change.seen;
         let is_unscoped = change.content == Content::Gone(Gone::Unscoped);
         let is_shown = !matches!(change.content, Content::Gone(_));
-        let is_left = self.note_member(view, key, is_shown, snapshot)?;
+        let is_left = has_views && self.note_member(view, key, is_shown, snapshot)?;
         if is_unscoped {
             // Another view may show it; a result may have told more of it.
             let is_newer = held.as_ref().is_some_and(|held| held.position > *position);
@@ -238,8 +262,13 @@ impl Rows<'_> {
             return Ok(true);
         }
         if let Some(held) = &held {
-            let is_delta = matches!(change.content, Content::Fields { .. });
-            if held.position > *position || (held.position == *position && is_delta) {
+            // What an own operation has made is told by its result, and once more by the log.
+            let is_same = held.position == *position
+                && match &change.content {
+                    Content::Record(fields) => held.is_told(fields, version, &change.conflicts),
+                    content => matches!(content, Content::Fields { .. }),
+                };
+            if held.position > *position || is_same {
                 self.note_shown(key, snapshot)?;
                 return Ok(false);
             }
@@ -340,14 +369,14 @@ impl Rows<'_> {
 }
 
 /// Takes in that an operation was applied, which is not in the queue any more.
-fn confirm(kept: &mut Kept, queued: &Queued, outcome: &Outcome, incoming: &mut Incoming) {
-    let operation = &queued.operation;
+fn confirm(kept: &mut Kept, answered: Answered<'_>, outcome: &Outcome, incoming: &mut Incoming) {
+    let Answered { client, operation, stands } = answered;
     if !outcome.conflicts.is_empty() {
-        let id = OperationId { client: queued.client.clone(), counter: operation.counter };
+        let id = OperationId { client: client.clone(), counter: operation.counter };
         let key = (operation.entity.clone(), operation.id.clone());
         incoming.conflicts.push((id, key, outcome.conflicts.clone()));
     }
-    if queued.refusal.is_none() {
+    if !stands.is_aside {
         kept.move_anchors(operation);
     }
     let Some(Seen { position, version }) = &outcome.seen else { return };
@@ -356,7 +385,7 @@ fn confirm(kept: &mut Kept, queued: &Queued, outcome: &Outcome, incoming: &mut I
         return;
     }
     let fields = held.and_then(|held| held.fields.as_ref());
-    if queued.is_resent
+    if stands.is_resent
         && held.is_some_and(Confirmed::is_of_past)
         && !matches!(outcome.shown, Shown::Record(_))
     {

@@ -6,9 +6,10 @@ use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, Position};
 use syncline_protocol::message::Keeping;
 
+use super::incoming::Answered;
 use super::open::get;
 use super::rows::{count, execute};
-use super::{KEPT, Kept, Queued, Rows, Store, StoreError};
+use super::{KEPT, Kept, Rows, Store, StoreError};
 use crate::limits::KEPT_OPERATIONS_MAX;
 use crate::view::texts_edited;
 
@@ -88,19 +89,21 @@ impl Rows<'_> {
     pub(super) fn keep(
         &self,
         before: &Kept,
-        queued: &Queued,
+        answered: Answered<'_>,
         position: Position,
     ) -> Result<(), StoreError> {
         // A text that goes on from what is lost cannot be edited as it was: its writer may want to.
-        let edits_text = texts_edited(&queued.operation.effect).next().is_some();
-        let texts = edits_text.then(|| self.texts_before(before, queued));
+        let Answered { client, operation, stands } = answered;
+        let edits_text = texts_edited(&operation.effect).next().is_some();
+        let place = (client, stands.sequence);
+        let texts = edits_text.then(|| self.texts_before(before, place, operation));
         execute(
             self.connection,
             "keep an operation",
             "INSERT INTO kept SELECT sequence, client, counter, entity, id, operation, \
              coalesce(texts, ?3), (SELECT value FROM meta WHERE key = 'incarnation'), ?2 \
              FROM queue WHERE sequence = ?1",
-            (queued.sequence, as_row(position), texts.transpose()?),
+            (stands.sequence, as_row(position), texts.transpose()?),
         )?;
         Ok(())
     }

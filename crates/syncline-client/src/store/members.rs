@@ -88,7 +88,7 @@ impl Rows<'_> {
     }
 
     /// Returns whether there is more than one view.
-    fn has_views(&self) -> Result<bool, StoreError> {
+    pub(super) fn has_views(&self) -> Result<bool, StoreError> {
         let mut statement = self
             .connection
             .prepare_cached("SELECT count(*) > 1 FROM views")
@@ -96,7 +96,7 @@ impl Rows<'_> {
         statement.query_row((), |row| row.get(0)).map_err(StoreError::on("read the views"))
     }
 
-    /// Takes note of whether a view shows a record; answers whether another one does.
+    /// Takes note of whether one view of several shows a record; answers whether another one does.
     pub(super) fn note_member(
         &self,
         view: u32,
@@ -104,9 +104,6 @@ impl Rows<'_> {
         is_shown: bool,
         snapshot: Option<i64>,
     ) -> Result<bool, StoreError> {
-        if !self.has_views()? {
-            return Ok(false);
-        }
         let (entity, id) = self.names(key);
         let (entity, id) = (&*entity, &*id);
         if is_shown {

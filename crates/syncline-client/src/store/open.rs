@@ -4,6 +4,7 @@ use std::fs::{File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use syncline_model::id::ClientId;
 
@@ -14,6 +15,9 @@ use super::tables::{APPLICATION_ID, FORMAT, SCHEMA};
 use crate::error::{ClientError, StoreError};
 use crate::limits::{BUSY_MS_MAX, DELETED_RECORDS_MAX};
 use crate::machine;
+
+/// Statements that a connection keeps prepared: all that there are, by far.
+const STATEMENTS_CACHED: usize = 128;
 
 /// A client's file that was opened for writing.
 pub(super) struct Opened {
@@ -95,6 +99,9 @@ pub(super) fn reader(path: &Path) -> Result<Connection, StoreError> {
 }
 
 fn settings(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
+    // Otherwise statements with a bound limit are prepared anew for every value.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.pragma_update(None, "trusted_schema", false)?;
     connection.pragma_update(None, "cell_size_check", true)?;
     connection.pragma_update(None, "secure_delete", "FAST")

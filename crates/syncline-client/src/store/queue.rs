@@ -68,22 +68,28 @@ impl Store {
         Ok((first..next).map(|counter| OperationId { client: client.clone(), counter }).collect())
     }
 
-    /// Takes note that operations are handed out to be sent: from now on they stay as they are.
-    pub(crate) fn note_handed<'q>(&mut self, queued: impl IntoIterator<Item = &'q Queued>) {
-        let own = queued.into_iter().filter(|queued| queued.client == self.client);
-        let counters: Vec<u64> = own.map(|queued| queued.operation.counter).collect();
-        self.handed.extend(counters.into_iter().filter(|counter| *counter >= self.opened_at));
+    /// Takes note that an operation is handed out to be sent: from now on it stays as it is.
+    pub(crate) fn note_handed(&mut self, client: &ClientId, counter: u64) {
+        if *client == self.client && counter >= self.opened_at {
+            self.handed.insert(counter);
+        }
     }
 
-    /// Returns whether an operation may have been sent.
-    pub(super) fn was_handed(&self) -> impl Fn(&Queued) -> bool + use<> {
+    /// Returns what says whether an operation may have been sent; `None` where no edit of a text waits,
+    /// and nobody asks.
+    pub(super) fn was_handed_text(
+        &self,
+    ) -> Result<Option<impl Fn(&Queued) -> bool + use<>>, StoreError> {
+        if !self.rows().has_anchors()? {
+            return Ok(None);
+        }
         let (client, opened_at) = (self.client.clone(), self.opened_at);
         let handed = self.handed.clone();
-        move |queued| {
+        Ok(Some(move |queued: &Queued| {
             let counter = queued.operation.counter;
             let was_sent = counter < opened_at || handed.contains(&counter);
             queued.client != client || was_sent || queued.is_resent
-        }
+        }))
     }
 
     pub(super) fn forget_handed(&mut self, client: &ClientId, counter: u64) {
@@ -98,7 +104,7 @@ impl Store {
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let queued = rows.aside_operation(id)?;
-        rows.remove(&queued)?;
+        rows.remove(queued.sequence)?;
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         rows.drop_anchors(&key)?;
         transaction.commit().map_err(StoreError::on("discard an operation"))?;
@@ -119,7 +125,7 @@ impl Store {
         let queued = rows.aside_operation(id)?;
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         let texts = rows.texts_of(&queued)?;
-        rows.remove(&queued)?;
+        rows.remove(queued.sequence)?;
         let mut lately = Lately::of(rows.kept(&key)?);
         let shown = lately.shown.clone().unwrap_or_default();
         let now = |path: &Path| value_of(&shown, path).cloned();
@@ -301,15 +307,23 @@ fn for_text(edit: &TextOperation, before: &str, now: &str) -> Option<TextOperati
 
 impl Rows<'_> {
     /// Returns the texts that an operation was made for, by their paths, as JSON that is kept.
-    pub(super) fn texts_before(&self, kept: &Kept, queued: &Queued) -> Result<Vec<u8>, StoreError> {
+    ///
+    /// - `place`: whose the operation is, and where it stands in the queue.
+    pub(super) fn texts_before(
+        &self,
+        kept: &Kept,
+        place: (&ClientId, i64),
+        operation: &Operation,
+    ) -> Result<Vec<u8>, StoreError> {
+        let (client, sequence) = place;
         let mut texts = Object::new();
-        for path in texts_edited(&queued.operation.effect) {
-            if let Some(before) = text_before(kept, queued.sequence, path) {
+        for path in texts_edited(&operation.effect) {
+            if let Some(before) = text_before(kept, sequence, path) {
                 texts.insert(path.as_str(), before.to_json());
             }
         }
-        let counter = queued.operation.counter.to_string();
-        let at = [TEXTS, queued.client.as_str(), &counter];
+        let counter = operation.counter.to_string();
+        let at = [TEXTS, client.as_str(), &counter];
         self.seal.close(Json::from(texts).to_compact_string(), &at)
     }
 
@@ -320,9 +334,9 @@ impl Rows<'_> {
     }
 
     /// Removes an operation from the queue.
-    pub(super) fn remove(&self, queued: &Queued) -> Result<(), StoreError> {
+    pub(super) fn remove(&self, sequence: i64) -> Result<(), StoreError> {
         let sql = "DELETE FROM queue WHERE sequence = ?1";
-        execute(self.connection, "remove an operation", sql, [queued.sequence])?;
+        execute(self.connection, "remove an operation", sql, [sequence])?;
         Ok(())
     }
 
@@ -367,7 +381,8 @@ impl Rows<'_> {
     fn mark_aside(&self, queued: &Queued, refusal: &Refusal) -> Result<(), StoreError> {
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         let kept = self.kept(&key)?;
-        let texts = self.texts_before(&kept, queued)?;
+        let place = (&queued.client, queued.sequence);
+        let texts = self.texts_before(&kept, place, &queued.operation)?;
         let counter = queued.operation.counter.to_string();
         let at = [DETAIL, queued.client.as_str(), &counter];
         let detail = self.seal.close_text(&refusal.detail, &at)?;

@@ -11,6 +11,7 @@ use syncline_model::path::Path;
 use syncline_protocol::change::OpenConflict;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::long::read_operation;
+use syncline_protocol::operation::Operation;
 use syncline_protocol::token::TokenText;
 
 use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Seal};
@@ -78,6 +79,16 @@ struct RawQueued {
     code: Option<String>,
     detail: Option<String>,
     is_resent: bool,
+}
+
+/// How an operation stands in the queue.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stands {
+    pub(super) sequence: i64,
+    /// Whether it was set aside.
+    pub(super) is_aside: bool,
+    /// As [`Queued::is_resent`].
+    pub(super) is_resent: bool,
 }
 
 /// The columns that [`RawQueued::read`] reads.
@@ -255,7 +266,8 @@ impl Rows<'_> {
     }
 
     /// Returns operations of a client that wait and whose lane does not stand, behind `after`, in
-    /// order, at most `limit`.
+    /// order, at most `limit`. It costs the same however many wait: they are read in their order, where
+    /// an index by client would have all of them sorted first.
     pub(crate) fn waiting(
         &self,
         client: &ClientId,
@@ -263,8 +275,8 @@ impl Rows<'_> {
         limit: usize,
     ) -> Result<Vec<Queued>, StoreError> {
         let sql = format!(
-            "SELECT {QUEUED} FROM queue AS q WHERE client = ?1 AND sequence > ?2 AND code IS NULL \
-             AND (asked OR resent OR NOT EXISTS (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL \
+            "SELECT {QUEUED} FROM queue AS q NOT INDEXED WHERE client = ?1 AND sequence > ?2 \
+             AND code IS NULL AND (asked OR resent OR NOT EXISTS (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL \
              AND r.entity = q.entity AND r.id = q.id AND r.sequence < q.sequence)) \
              ORDER BY sequence LIMIT ?3"
         );
@@ -279,8 +291,8 @@ impl Rows<'_> {
         after: i64,
     ) -> Result<Vec<Queued>, StoreError> {
         let sql = format!(
-            "SELECT {QUEUED} FROM queue WHERE client = ?1 AND sequence > ?2 AND code IS NULL \
-             ORDER BY sequence"
+            "SELECT {QUEUED} FROM queue NOT INDEXED WHERE client = ?1 AND sequence > ?2 \
+             AND code IS NULL ORDER BY sequence"
         );
         self.queued_by(&sql, (client.as_str(), after))
     }
@@ -302,12 +314,16 @@ impl Rows<'_> {
         if let Some(client) = self.client_of_past()? {
             return Ok(Some(client));
         }
-        let sql = format!(
-            "SELECT {QUEUED} FROM queue AS q WHERE code IS NULL AND (asked OR resent OR NOT EXISTS \
-             (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL AND r.entity = q.entity \
-             AND r.id = q.id AND r.sequence < q.sequence)) ORDER BY sequence LIMIT 1"
-        );
-        Ok(self.queued_by(&sql, ())?.pop().map(|queued| queued.client))
+        let client: Option<String> = self
+            .connection
+            .prepare_cached(
+                "SELECT client FROM queue AS q WHERE code IS NULL AND (asked OR resent OR NOT EXISTS \
+                 (SELECT 1 FROM queue AS r WHERE r.code IS NOT NULL AND r.entity = q.entity \
+                 AND r.id = q.id AND r.sequence < q.sequence)) ORDER BY sequence LIMIT 1",
+            )
+            .and_then(|mut statement| statement.query_row((), |row| row.get(0)).optional())
+            .map_err(StoreError::on("read the queue"))?;
+        client.map(|client| ClientId::new(&client).map_err(|_| damaged("queue"))).transpose()
     }
 
     fn queued_by(&self, sql: &str, params: impl Params) -> Result<Vec<Queued>, StoreError> {
@@ -319,22 +335,26 @@ impl Rows<'_> {
         raw.into_iter().map(|raw| raw.parse(self.seal)).collect()
     }
 
-    /// Returns which record an operation is of.
-    pub(super) fn key_of(
+    /// Returns how an operation stands in the queue that the hub has answered: what it does is known, and
+    /// not read again.
+    pub(super) fn stands(
         &self,
         client: &ClientId,
-        counter: u64,
-    ) -> Result<Option<Key>, StoreError> {
-        let counter = i64::try_from(counter).unwrap_or(i64::MAX);
-        let found: Option<(String, String)> = self
-            .connection
-            .prepare_cached("SELECT entity, id FROM queue WHERE client = ?1 AND counter = ?2")
+        operation: &Operation,
+    ) -> Result<Option<Stands>, StoreError> {
+        let counter = i64::try_from(operation.counter).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached(
+                "SELECT sequence, code IS NOT NULL, resent FROM queue WHERE client = ?1 AND counter = ?2",
+            )
             .and_then(|mut statement| {
-                let row = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+                let row = |row: &Row<'_>| {
+                    let (sequence, is_aside, is_resent) = (row.get(0)?, row.get(1)?, row.get(2)?);
+                    Ok(Stands { sequence, is_aside, is_resent })
+                };
                 statement.query_row((client.as_str(), counter), row).optional()
             })
-            .map_err(StoreError::on("read the queue"))?;
-        found.map(|(entity, id)| self.key("queue", &entity, &id)).transpose()
+            .map_err(StoreError::on("read the queue"))
     }
 
     /// Returns the ids of an entity of which anything is kept, sorted.

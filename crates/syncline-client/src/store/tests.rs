@@ -51,9 +51,20 @@ pub(super) fn shown(store: &Store, id: &str) -> Option<String> {
 }
 
 fn settle(store: &mut Store, outcome: Outcome) -> super::Incoming {
+    settle_kept(store, outcome, None)
+}
+
+/// Takes in the answer to an operation of the client itself.
+fn settle_kept(
+    store: &mut Store,
+    outcome: Outcome,
+    backed_up: Option<Position>,
+) -> super::Incoming {
     let client = store.client().clone();
-    let settled = [Settled::Outcome { outcome, asked: Vec::new() }];
-    store.handle_settled(&client, &settled, None).unwrap()
+    let queued = store.rows().operation(&client, outcome.counter).unwrap().unwrap();
+    let operation = Box::new(queued.operation);
+    let settled = Settled::Outcome { operation, outcome, asked: Vec::new() };
+    store.handle_settled(&client, &[settled], backed_up).unwrap()
 }
 
 fn seen(position: u64) -> Option<Seen> {
@@ -296,8 +307,7 @@ fn what_is_sent_again_is_shown_once_before_meanwhile_and_after() {
     for counter in 1..=3 {
         edit(&mut store, "t1", |r| r.increment("/n", 1));
         let outcome = outcome(counter, Status::Applied, counter, Shown::AsPredicted);
-        let settled = [Settled::Outcome { outcome, asked: Vec::new() }];
-        store.handle_settled(&client, &settled, Some(Position(0))).unwrap();
+        settle_kept(&mut store, outcome, Some(Position(0)));
     }
     edit(&mut store, "t1", |r| r.increment("/n", 10));
     store.handle_backed_up(Position(1)).unwrap();
@@ -317,8 +327,7 @@ fn what_is_sent_again_is_shown_once_before_meanwhile_and_after() {
     for (counter, n) in [(2, 2), (3, 3), (4, 13)] {
         let record = Shown::Record(Some(fields(&format!(r#"{{"n":{n}}}"#))));
         let outcome = outcome(counter, Status::Merged, counter, record);
-        let settled = [Settled::Outcome { outcome, asked: Vec::new() }];
-        store.handle_settled(&client, &settled, Some(Position(1))).unwrap();
+        settle_kept(&mut store, outcome, Some(Position(1)));
         shows(&store, 13);
     }
     assert_eq!(
@@ -414,7 +423,7 @@ fn edits_of_a_text_are_read_against_what_their_writer_saw() {
     edit(&mut store, "t1", |r| r.text("/n", "abcX"));
     let client = store.client().clone();
     let sent = store.rows().waiting(&client, 0, 10).unwrap();
-    store.note_handed(&sent);
+    store.note_handed(&client, sent[0].operation.counter);
     // Somebody else types in front meanwhile.
     let page = hub.page(2, vec![told("t1", 2, r#"{"n":"ZZabc","t":1}"#)]);
     store.handle_page(0, &page, false).unwrap();

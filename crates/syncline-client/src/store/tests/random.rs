@@ -139,11 +139,14 @@ impl World {
     fn send(&mut self, most: usize, refuses: bool, arrives: bool) {
         let Some(client) = self.store().rows().oldest_client().unwrap() else { return };
         let waiting = self.store().rows().waiting(&client, 0, most).unwrap();
-        self.store().note_handed(&waiting);
+        for queued in &waiting {
+            self.store().note_handed(&client, queued.operation.counter);
+        }
         let mut settled = Vec::new();
         for (at, queued) in waiting.iter().enumerate() {
             let outcome = self.hub.handle(&client, &queued.operation, refuses && at == 0);
-            settled.push(Settled::Outcome { outcome, asked: Vec::new() });
+            let operation = Box::new(queued.operation.clone());
+            settled.push(Settled::Outcome { operation, outcome, asked: Vec::new() });
         }
         if arrives {
             self.store().handle_settled(&client, &settled, None).unwrap();

@@ -9,9 +9,9 @@ use syncline_protocol::change::{Change, OpenConflict};
 use syncline_protocol::message::{Follow, Keeping};
 use syncline_protocol::outcome::{Shown, Status};
 
-use super::{FakeHub, edit, open, outcome, path, seen, settle, told};
+use super::{FakeHub, edit, open, outcome, path, seen, settle, settle_kept, told};
 use crate::error::ClientError;
-use crate::store::{Draft, Settled, Store, change_key};
+use crate::store::{Draft, Store, change_key};
 
 type SealKey = [u8; 32];
 
@@ -82,10 +82,8 @@ fn fill(store: &mut Store) {
     store.handle_page(1, &hub.snapshot_page(2, Some("mike-place"), vec![first]), true).unwrap();
     // Kept until it is backed up, refused, and waiting.
     put(store, "bravo-id", "/a", "kilo-kept");
-    let client = store.client().clone();
     let applied = outcome(1, Status::Applied, 3, Shown::AsPredicted);
-    let settled = [Settled::Outcome { outcome: applied, asked: Vec::new() }];
-    store.handle_settled(&client, &settled, Some(Position(0))).unwrap();
+    settle_kept(store, applied, Some(Position(0)));
     put(store, "refused", "/a", "b");
     let mut refused = outcome(2, Status::Rejected, 0, Shown::AsPredicted);
     refused.problem.as_mut().unwrap().detail = "india-reason".into();

@@ -6,7 +6,7 @@ use syncline_model::id::{EntityName, RecordId};
 
 use super::Priority;
 use super::size::operation_bytes;
-use crate::limits::{RETRY_MS_FIRST, RETRY_MS_MAX};
+use crate::limits::{BATCH_OPERATIONS, RETRY_MS_FIRST, RETRY_MS_MAX};
 use crate::operation::Operation;
 use crate::session::fault::{Fault, is_planted};
 
@@ -56,6 +56,17 @@ pub(super) struct Ready {
     pub(super) is_urgent: bool,
     /// When an operation that was answered "later" may go.
     pub(super) next_ms: Option<u64>,
+}
+
+/// What becomes of an operation that may be sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Visit {
+    /// It goes.
+    Goes,
+    /// It does not, and holds up what comes after it.
+    Stays,
+    /// Nothing behind it matters.
+    Enough,
 }
 
 /// The bounds of one push.
@@ -175,15 +186,20 @@ impl Queue {
         self.held.entry(counter).or_insert(held);
     }
 
-    /// Returns what could be sent now.
+    /// Returns what could be sent now. Of what is more than a batch no more is counted: whatever else
+    /// there is changes nothing, and thousands may wait.
     pub(super) fn ready(&self, now_ms: u64) -> Ready {
         let mut ready = Ready::default();
+        let may_be_urgent = self.held.values().any(|held| held.is_urgent && !held.is_in_flight);
         ready.next_ms = self.walk(now_ms, |held| {
             ready.count += 1;
             ready.since_ms =
                 Some(ready.since_ms.map_or(held.handed_ms, |since| since.min(held.handed_ms)));
             ready.is_urgent |= held.is_urgent;
-            true
+            match ready.count >= BATCH_OPERATIONS && ready.is_urgent == may_be_urgent {
+                true => Visit::Enough,
+                false => Visit::Goes,
+            }
         });
         ready
     }
@@ -197,7 +213,7 @@ impl Queue {
         if !is_settling && self.held.values().any(|held| held.is_uncertain) {
             self.walk(now_ms, |held| {
                 is_settling |= held.is_uncertain;
-                true
+                if is_settling { Visit::Enough } else { Visit::Goes }
             });
         }
         is_settling
@@ -216,12 +232,15 @@ impl Queue {
             let is_first = taken.is_empty();
             is_full |= taken.len() >= limits.operations;
             is_full |= is_wanted && !is_first && bytes + held.bytes > limits.bytes;
-            if !is_wanted || is_full {
-                return false;
+            if is_full {
+                return Visit::Enough;
+            }
+            if !is_wanted {
+                return Visit::Stays;
             }
             bytes += held.bytes;
             taken.push(held.operation.clone());
-            true
+            Visit::Goes
         });
         for operation in &taken {
             if let Some(held) = self.held.get_mut(&operation.counter) {
@@ -232,8 +251,8 @@ impl Queue {
     }
 
     /// Walks over what may be sent now, in order; `visit` says whether an operation goes. Returns when
-    /// the next one that was answered "later" may go.
-    fn walk<'q>(&'q self, now_ms: u64, mut visit: impl FnMut(&'q Held) -> bool) -> Option<u64> {
+    /// the next one that was answered "later" may go, of those that were walked over.
+    fn walk<'q>(&'q self, now_ms: u64, mut visit: impl FnMut(&'q Held) -> Visit) -> Option<u64> {
         let mut stands = Stands::default();
         let mut next_ms: Option<u64> = None;
         for held in self.held.values() {
@@ -244,8 +263,12 @@ impl Queue {
                 if !is_planted(Fault::BehindOvertaken) {
                     stands.add(&held.operation);
                 }
-            } else if !visit(held) {
-                stands.add(&held.operation);
+            } else {
+                match visit(held) {
+                    Visit::Goes => {}
+                    Visit::Stays => stands.add(&held.operation),
+                    Visit::Enough => break,
+                }
             }
         }
         next_ms
