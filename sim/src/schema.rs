@@ -32,6 +32,10 @@ pub mod field {
     pub const VIEWS: &str = "/views";
     /// A union.
     pub const TAGS: &str = "/tags";
+    /// A text.
+    pub const BODY: &str = "/body";
+    /// An append list, longer than any world makes it.
+    pub const LINES: &str = "/lines";
     /// A field of a newer version of the schema.
     pub const UNKNOWN: &str = "/x/later";
 }
@@ -95,6 +99,8 @@ fn task_fields() -> Vec<FieldRules> {
         entry(field::STAGE, Shape::Register, Rule::Review),
         entry(field::VIEWS, Shape::Sum { minimum: None }, Rule::Latest),
         entry(field::TAGS, Shape::Union, Rule::Latest),
+        entry(field::BODY, Shape::Text, Rule::Latest),
+        entry(field::LINES, Shape::Append { keep: 10_000 }, Rule::Latest),
     ]
 }
 

@@ -34,6 +34,31 @@ pub(crate) fn now_ms() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Where a transaction of the client's file stands.
+#[cfg_attr(
+    not(feature = "simulated"),
+    expect(unreachable_pub, reason = "a simulation is told of it, and nobody else")
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// It begins.
+    Begin,
+    /// All of it is written, and it is about to be committed.
+    Commit,
+    /// It is committed and synced, and nobody knows yet.
+    Committed,
+}
+
+/// Says whether the disk does what is asked of it: SQLite asks the real one by itself.
+pub(crate) fn disk(step: Step) -> rusqlite::Result<()> {
+    #[cfg(feature = "simulated")]
+    if let Some(code) = simulated::disk(step) {
+        return Err(rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None));
+    }
+    let _ = step;
+    Ok(())
+}
+
 /// Returns random bytes, if the machine has any.
 pub(crate) fn random() -> Option<[u8; 8]> {
     #[cfg(feature = "simulated")]
@@ -63,6 +88,21 @@ pub(crate) mod simulated {
 
     use std::cell::Cell;
 
+    use rusqlite::ffi::{SQLITE_FULL, SQLITE_IOERR_FSYNC};
+
+    pub use super::Step;
+
+    /// A disk that fails.
+    #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+    pub struct Disk {
+        /// After how many steps of transactions one fails; nothing for never.
+        pub fails_in: Option<u32>,
+        /// Whether there is no room from then on; otherwise only that step fails.
+        pub is_full: bool,
+        /// Which step failed last.
+        pub failed_at: Option<Step>,
+    }
+
     /// What a machine shows.
     #[derive(Clone, Copy, Debug)]
     pub struct Machine {
@@ -72,6 +112,8 @@ pub(crate) mod simulated {
         pub elapsed_ms: u64,
         /// Where random numbers come from; each one drawn moves it on.
         pub random: u64,
+        /// What holds its files.
+        pub disk: Disk,
     }
 
     thread_local! {
@@ -89,6 +131,24 @@ pub(crate) mod simulated {
 
     pub(super) fn now_ms() -> Option<u64> {
         MACHINE.with(Cell::get).map(|machine| machine.now_ms)
+    }
+
+    pub(super) fn disk(step: Step) -> Option<i32> {
+        let mut machine = MACHINE.with(Cell::get)?;
+        let disk = &mut machine.disk;
+        let left = disk.fails_in?;
+        let fails = left == 0 && (!disk.is_full || step != Step::Committed);
+        disk.fails_in = match (left, disk.is_full) {
+            (0, true) => Some(0),
+            (0, false) => None,
+            _ => Some(left - 1),
+        };
+        if fails {
+            disk.failed_at = Some(step);
+        }
+        let code = if disk.is_full { SQLITE_FULL } else { SQLITE_IOERR_FSYNC };
+        MACHINE.with(|now| now.set(Some(machine)));
+        fails.then_some(code)
     }
 
     pub(super) fn random() -> Option<[u8; 8]> {

@@ -42,6 +42,7 @@ use syncline_protocol::token::TokenText;
 
 use crate::error::{ClientError, StoreError};
 use crate::limits::RECORDS_LATELY_MAX;
+use crate::machine::{self, Step};
 use crate::view;
 
 pub(crate) use anchor::Anchor;
@@ -267,15 +268,16 @@ impl Store {
         transaction
             .execute("DELETE FROM meta WHERE key IN ('client', 'name', 'next', 'incarnation')", ())
             .map_err(&fail)?;
-        transaction.commit().map_err(&fail)?;
+        commit(transaction, "log out")?;
         (self.queued, self.aside, self.kept) = (0, 0, 0);
         self.lately.clear();
         clean(&self.connection).map_err(&fail)
     }
 
     fn begin(&mut self) -> Result<Transaction<'_>, StoreError> {
-        self.connection
-            .transaction_with_behavior(TransactionBehavior::Immediate)
+        let begin = TransactionBehavior::Immediate;
+        machine::disk(Step::Begin)
+            .and_then(|()| self.connection.transaction_with_behavior(begin))
             .map_err(StoreError::on("begin a transaction"))
     }
 }
@@ -284,6 +286,14 @@ impl Store {
 fn clean(connection: &Connection) -> rusqlite::Result<()> {
     connection
         .execute_batch("PRAGMA wal_checkpoint(TRUNCATE); VACUUM; PRAGMA wal_checkpoint(TRUNCATE)")
+}
+
+/// Ends a transaction; it is on disk then.
+fn commit(transaction: Transaction<'_>, action: &'static str) -> Result<(), StoreError> {
+    machine::disk(Step::Commit)
+        .and_then(|()| transaction.commit())
+        .and_then(|()| machine::disk(Step::Committed))
+        .map_err(StoreError::on(action))
 }
 
 /// A second connection, so that reads do not wait for the disk.

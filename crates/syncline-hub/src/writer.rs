@@ -36,9 +36,9 @@ use crate::request::{Progress, SyncRequest};
 use crate::served::LogEnd;
 use group::UnderWay;
 use queue::{Found, Queue, Refused};
-use reply::{Reply, ReplyTo};
+use reply::ReplyTo;
 
-pub(crate) use reply::{Done, Together};
+pub(crate) use reply::{Done, Reply, Together};
 
 /// What waits for the writer.
 #[expect(
@@ -235,7 +235,7 @@ impl Handle {
         let batch = Together::new(operations.len(), done);
         let command = |(index, submitted)| {
             let Submitted { operation, refused, is_of_past } = submitted;
-            let reply = ReplyTo::Together(batch.part(index));
+            let reply = ReplyTo::Together(batch.part(index, operation.id.counter));
             let sight = sight.cloned();
             Command::Operation(Waiting { operation, refused, is_of_past, sight, reply })
         };

@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use syncline_client::simulated::{Device, Machine, set_machine};
-use syncline_client::{Client, ClientError, Edit, Json, Number, Options, Query, Record};
+use syncline_client::simulated::{Device, Disk, Machine, Step, set_machine};
+use syncline_client::{Client, ClientError, Edit, Edited, Json, Number, Options, Query, Record};
 
 use super::ledger::words_of;
 use super::line::Line;
 use super::rights::{
     BUDGET, Class, NotesFollowed, PLACE, Rights, STATE, STATES, TEAM, TEAMS, VIEW,
 };
+use super::texts::Words;
 use crate::random::Random;
 use crate::world::EPOCH_MS;
 
@@ -38,6 +39,8 @@ pub(super) struct Shared {
     pub(super) tags: BTreeMap<String, BTreeSet<String>>,
     /// By entity, record and field: the last value that the only writer of the field has written.
     pub(super) fields: BTreeMap<(&'static str, String, String), String>,
+    /// Texts and lists.
+    pub(super) words: Words,
 }
 
 /// A client and its user.
@@ -49,6 +52,14 @@ pub(super) struct User {
     pub(super) line: Option<Line>,
     /// When an attempt to connect is answered.
     pub(super) connects_ms: Option<u64>,
+    /// The version of the protocol that its client speaks.
+    pub(super) version: u32,
+    /// The disk of its machine.
+    pub(super) disk: Disk,
+    /// What its files were when their latest writes began, where these are lost with the program.
+    pub(super) unsynced: Vec<(PathBuf, Option<Vec<u8>>)>,
+    /// When it looks at its file again that failed.
+    pub(super) again_ms: Option<u64>,
     /// Until when no attempt to connect succeeds.
     pub(super) blocked_ms: u64,
     /// When its client wants its next turn, as it said after the last one.
@@ -87,6 +98,10 @@ impl User {
             device: None,
             line: None,
             connects_ms: None,
+            version: 1,
+            disk: Disk::default(),
+            unsynced: Vec::new(),
+            again_ms: None,
             blocked_ms: 0,
             deadline_ms: None,
             is_woken: true,
@@ -111,10 +126,13 @@ impl User {
             now_ms: (EPOCH_MS + now_ms).saturating_add_signed(self.skew_ms),
             elapsed_ms: now_ms - self.begun_ms,
             random: self.random,
+            disk: self.disk,
         };
         set_machine(Some(machine));
         let answer = body(self);
-        self.random = set_machine(None).map_or(self.random, |machine| machine.random);
+        if let Some(machine) = set_machine(None) {
+            (self.random, self.disk) = (machine.random, machine.disk);
+        }
         answer
     }
 
@@ -141,10 +159,15 @@ impl User {
         self.deadline_ms = deadline.map(|at_ms| at_ms.saturating_add(self.begun_ms));
     }
 
+    /// Returns whether something has happened that it can turn to now.
+    pub(super) const fn is_ready(&self) -> bool {
+        self.is_woken && self.device.is_some() && self.again_ms.is_none()
+    }
+
     /// Returns when the client wants its next turn.
     pub(super) fn next_ms(&self) -> Option<u64> {
         let deadline = self.deadline_ms.filter(|_| self.device.is_some());
-        [deadline, self.connects_ms].into_iter().flatten().min()
+        [deadline, self.connects_ms, self.again_ms].into_iter().flatten().min()
     }
 
     /// Does some edit; answers a word for it.
@@ -155,8 +178,13 @@ impl User {
         shared: &mut Shared,
     ) -> Result<&'static str, ClientError> {
         self.is_woken = true;
-        let number = random.below(RECORDS);
-        match random.below(14) {
+        let (number, again) = (random.below(RECORDS), random.chance(200));
+        self.settle_refused(now_ms, again, &mut shared.words)?;
+        match random.below(18) {
+            14.. => {
+                let (word, begins) = (self.value(), self.name == "d0");
+                self.with_client(now_ms, |client| shared.words.edit(client, random, &word, begins))
+            }
             10.. => self.edit_note(now_ms, random),
             0..4 => self.edit_own(now_ms, random, number),
             4..7 => self.edit_shared(now_ms, random, number, shared),
@@ -168,6 +196,35 @@ impl User {
     fn value(&mut self) -> String {
         self.value_next += 1;
         format!("{}-{}-{}", self.mark, self.name, self.value_next)
+    }
+
+    /// Takes note that a step of its disk failed; answers whether its program is over by that: the machine
+    /// has stopped before anybody knew of what was on disk already.
+    pub(super) fn has_stopped(&mut self) -> bool {
+        self.disk.failed_at.take() == Some(Step::Committed)
+    }
+
+    /// Does an edit: one that was on disk before the machine stopped was made.
+    fn edited(
+        &mut self,
+        now_ms: u64,
+        body: impl FnOnce(&Client) -> Result<Edited, ClientError>,
+    ) -> Result<(), ClientError> {
+        match self.with_client(now_ms, body) {
+            Err(_) if self.disk.failed_at == Some(Step::Committed) => Ok(()),
+            edited => edited.map(drop),
+        }
+    }
+
+    /// Returns the files of this user, for a defect that is planted.
+    pub(super) fn files(&self) -> Vec<(PathBuf, Option<Vec<u8>>)> {
+        let name = |suffix: &str| {
+            let mut name = self.path.as_os_str().to_owned();
+            name.push(suffix);
+            PathBuf::from(name)
+        };
+        let paths = ["", "-wal", "-shm"].map(name).into_iter();
+        paths.map(|path| (path.clone(), std::fs::read(path).ok())).collect()
     }
 
     fn with_client<T>(
@@ -190,7 +247,7 @@ impl User {
     ) -> Result<&'static str, ClientError> {
         let id = format!("own-{}-{number}", self.name);
         if random.chance(120) {
-            self.with_client(now_ms, |client| client.delete("tasks", &id))?;
+            self.edited(now_ms, |client| client.delete("tasks", &id))?;
             self.own.insert(id, None);
             return Ok("delete of its own");
         }
@@ -206,7 +263,7 @@ impl User {
             3 => r.increment("/views", by),
             _ => r.add("/tags", value.as_str()),
         };
-        self.with_client(now_ms, |client| client.edit("tasks", &id, edit))?;
+        self.edited(now_ms, |client| client.edit("tasks", &id, edit))?;
         let own = self.own.entry(id).or_default().get_or_insert_default();
         match kind {
             0 => drop(own.insert("/title", OwnValue::Text(format!("\"{value}\"")))),
@@ -242,7 +299,7 @@ impl User {
             1 => r.add("/tags", value.as_str()),
             _ => r.set(&field, value.as_str()),
         };
-        self.with_client(now_ms, |client| client.edit("tasks", &id, edit))?;
+        self.edited(now_ms, |client| client.edit("tasks", &id, edit))?;
         match kind {
             0 => *shared.sums.entry(id).or_default() += by,
             1 => drop(shared.tags.entry(id).or_default().insert(value)),
@@ -261,7 +318,7 @@ impl User {
         let (id, field) = (format!("all-{number}"), format!("/by-{}", self.name));
         let value = self.value();
         let edit = |r: Edit| r.set(&field, value.as_str());
-        self.with_client(now_ms, |client| client.edit("contacts", &id, edit))?;
+        self.edited(now_ms, |client| client.edit("contacts", &id, edit))?;
         shared.fields.insert(("contacts", id, field), value);
         Ok("edit of a contact")
     }
@@ -276,7 +333,7 @@ impl User {
         let id = format!("mix-{number}");
         let value = self.value();
         if random.chance(200) {
-            self.with_client(now_ms, |client| client.delete("tasks", &id))?;
+            self.edited(now_ms, |client| client.delete("tasks", &id))?;
             return Ok("delete of a shared record");
         }
         let kinds = [random.below(6), random.below(6)];
@@ -293,13 +350,12 @@ impl User {
             [first, second] if first % 3 != second % 3 => one(one(r, first), second),
             [first, _] => one(r, first),
         };
-        self.with_client(now_ms, |client| client.edit("tasks", &id, edit))?;
+        self.edited(now_ms, |client| client.edit("tasks", &id, edit))?;
         Ok("edit of a mixed record")
     }
 
     /// Makes a note, or writes into one that it is shown: perhaps more than it is allowed to.
     fn edit_note(&mut self, now_ms: u64, random: &mut Random) -> Result<&'static str, ClientError> {
-        self.settle_refused(now_ms, random)?;
         let shown = self.with_client(now_ms, |client| client.query(&Query::new("notes")))?;
         let own = match self.rights {
             Rights::Member { team } => team,
@@ -312,7 +368,7 @@ impl User {
         let known = random.pick(&shown).filter(|_| random.chance(750));
         let Some(known) = known.map(|record| record.id().as_str().to_owned()) else {
             let id = self.note_word("id");
-            self.with_client(now_ms, |client| {
+            self.edited(now_ms, |client| {
                 client.edit("notes", &id, |r| {
                     r.set(TEAM, team).set(STATE, state).set("/title", value.as_str())
                 })
@@ -320,13 +376,13 @@ impl User {
             return Ok("note made");
         };
         if random.chance(80) {
-            self.with_client(now_ms, |client| client.delete("notes", &known))?;
+            self.edited(now_ms, |client| client.delete("notes", &known))?;
             return Ok("note deleted");
         }
         let by = i64::try_from(random.between(1, 9)).unwrap_or(1);
         let is_chief = self.rights == Rights::Chief;
         let kind = random.below(if is_chief { 9 } else { 7 });
-        self.with_client(now_ms, |client| {
+        self.edited(now_ms, |client| {
             client.edit("notes", &known, |r| match kind {
                 0 => r.set("/title", value.as_str()),
                 1 => r.increment("/views", by),
@@ -349,22 +405,29 @@ impl User {
         word
     }
 
-    /// Gives up what the hub has refused, or tries it once more.
+    /// Gives up what the hub has refused, or tries it once more; edits of texts are always given up: they
+    /// were made for a text that is gone.
+    ///
+    /// - `again`: whether it is tried once more.
     pub(super) fn settle_refused(
         &mut self,
         now_ms: u64,
-        random: &mut Random,
+        again: bool,
+        words: &mut Words,
     ) -> Result<(), ClientError> {
-        let again = random.chance(200);
-        self.with_client(now_ms, |client| {
-            for waiting in client.quarantine()? {
-                match again {
+        let refused = self.with_client(now_ms, |client| {
+            words.note_refused(client);
+            let refused = client.quarantine()?;
+            for waiting in &refused {
+                match again && waiting.entity.as_str() == "notes" {
                     true => drop(client.retry(&waiting.operation)?),
                     false => client.discard(&waiting.operation)?,
                 }
             }
-            Ok(())
-        })
+            Ok(refused)
+        })?;
+        self.is_woken |= !refused.is_empty();
+        Ok(())
     }
 
     /// Deletes all contacts that it holds: a defect, planted.

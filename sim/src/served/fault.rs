@@ -17,16 +17,25 @@ pub enum ServedFault {
     RightsKept,
     /// Operations are judged, and answered, as if their client might do everything.
     PushesUnlimited,
+    /// A hub of a later version says to all what only later clients can read.
+    LaterToAll,
+    /// What a device commits is not synced: when its program ends the latest of it is lost.
+    CommitsNotSynced,
+    /// A client sends a whole text where somebody has typed a word.
+    TextsWhole,
 }
 
 impl ServedFault {
     /// Every fault.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 8] = [
         Self::Below(IngestFault::SiteReused),
         Self::FeedShared,
         Self::LeavingDeletes,
         Self::RightsKept,
         Self::PushesUnlimited,
+        Self::LaterToAll,
+        Self::CommitsNotSynced,
+        Self::TextsWhole,
     ];
 
     /// Returns the requirement by which it is to show first.
@@ -35,6 +44,9 @@ impl ServedFault {
             Self::Below(fault) => fault.requirement(),
             Self::FeedShared | Self::RightsKept | Self::PushesUnlimited => "I18",
             Self::LeavingDeletes => "I17",
+            Self::LaterToAll => "I21",
+            Self::CommitsNotSynced => "I7",
+            Self::TextsWhole => "I8",
         }
     }
 

@@ -45,7 +45,9 @@ pub(super) struct House {
     pub(super) rules: Rules,
     /// What the log says of notes.
     pub(super) ledger: Ledger,
-    fault: Option<ServedFault>,
+    pub(super) fault: Option<ServedFault>,
+    /// The version of the protocol that it speaks.
+    pub(super) version: u32,
     /// What was found of what the hub says.
     pub(super) finding: Option<Finding>,
     /// A copy of the store.
@@ -98,6 +100,7 @@ impl House {
             rules: access,
             ledger: Ledger::new(schema.notes.clone()),
             fault,
+            version: 1,
             finding: None,
             copy: None,
             backed_up: None,
@@ -220,6 +223,11 @@ impl House {
         };
         served.push_for(sight, client, operations, Box::new(done));
         let pushed = answer.recv().expect("invariant: every push is answered");
+        // Of a push in two groups the first may have failed already: nothing goes on before the writer has
+        // done what it does, or no seed would say what comes first.
+        if served.with_hub(|_| ()).is_err() {
+            drop(served.stop());
+        }
         self.read_log(Some(class));
         match pushed {
             Ok(pushed) => Ok(pushed.answer()),

@@ -14,7 +14,9 @@ use syncline_protocol::session::hub::{
     Close, Greeting, Outgoing, PageFailure, PageRequest, Session,
 };
 
+use super::fault::ServedFault;
 use super::house::{House, News, NewsFor};
+use super::later::{self, LATER};
 use super::rights::{Class, Desk, Rights};
 use crate::random::Random;
 use crate::schema::Schema;
@@ -100,6 +102,8 @@ pub(super) struct HubEnd {
     answers: Pipe<Result<PushAnswer, ServeError>>,
     pages: Pipe<(u32, Result<Page, PageFailure>)>,
     news: Pipe<(u32, News)>,
+    /// The version of the protocol that the hub speaks.
+    version: u32,
     /// What its token allows; and whose it is.
     desk: Desk,
     class: Class,
@@ -136,6 +140,7 @@ impl HubEnd {
             answers: Pipe::default(),
             pages: Pipe::default(),
             news: Pipe::default(),
+            version: house.version,
             desk: Desk::new(house.rules, rights, schema),
             class: house.rules.class(rights),
             user,
@@ -234,6 +239,9 @@ impl HubEnd {
         while let Some(answer) = self.answers.take(now_ms) {
             match answer {
                 Ok(answer) => self.session.handle_results(answer),
+                Err(error) if error.is_unknown() => {
+                    self.session.handle_end(Close::Later, Some(error.problem()));
+                }
                 Err(error) => {
                     let end = house.served().map_or(Position(0), |served| served.position());
                     self.session.handle_push_refused(&error.problem(), end);
@@ -269,7 +277,17 @@ impl HubEnd {
                     self.writer.write_page(view, &page)
                 }
             };
-            said.extend(texts.into_iter().map(Down::Text));
+            let spoken = match house.fault {
+                Some(ServedFault::LaterToAll) => self.version,
+                _ => self.version.min(self.session.hello().map_or(1, |hello| hello.protocol)),
+            };
+            for text in texts {
+                let said_later = match self.version {
+                    LATER => later::said(&text, spoken),
+                    _ => vec![text],
+                };
+                said.extend(said_later.into_iter().map(Down::Text));
+            }
         }
         Some(said)
     }

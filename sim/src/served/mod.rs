@@ -12,6 +12,8 @@
 //! | a connection | `line` |
 //! | who may see and write which notes | `rights` |
 //! | what the log says of notes, and who may know of what | `ledger` |
+//! | a later version of the protocol | `later` |
+//! | words typed and deleted by all at once | `texts` |
 //! | a client and the edits of its user | `device` |
 //! | what must hold | `check` |
 //! | defects planted to see that the checks see | [`ServedFault`] |
@@ -20,10 +22,12 @@ mod check;
 mod device;
 mod fault;
 mod house;
+mod later;
 mod ledger;
 mod line;
 mod play;
 mod rights;
+mod texts;
 
 pub use fault::ServedFault;
 pub use play::run;

@@ -5,7 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use syncline_client::simulated::Wish;
+use syncline_client::StoreError;
+use syncline_client::simulated::{Disk, Wish};
 use syncline_hub::served::Limits;
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::Position;
@@ -17,6 +18,7 @@ use super::check::{self, Finding};
 use super::device::{Shared, User};
 use super::fault::ServedFault;
 use super::house::{House, News, NewsFor, folder};
+use super::later::{self, LATER};
 use super::line::{Delays, Down, HubEnd, Line, PONG};
 use super::rights::{NotesFollowed, Rights, Rules};
 use crate::disk::{CrashKind, DiskRates};
@@ -34,6 +36,8 @@ const CHAOS_MS_MAX: u64 = 240_000;
 const PAUSE_MS_MAX: u64 = 4_000;
 /// Everything must be well this long after the last fault, in milliseconds.
 const LIVENESS_MS: u64 = 1_200_000;
+/// When a device looks at its file again that failed, in milliseconds.
+const STORE_RETRY_MS: u64 = 1_000;
 /// Longest that a hub is down, and that one end of a connection does not know that it is over.
 const DOWN_MS_MAX: u64 = 60_000;
 /// The letters of the hubs.
@@ -55,6 +59,8 @@ struct Rates {
     backup: u64,
     restore: u64,
     rights: u64,
+    device_disk: u64,
+    later: u64,
     disk: DiskRates,
     delays: Delays,
     page_changes: usize,
@@ -66,7 +72,7 @@ impl Rates {
         let (cut, device_killed, offline) = (some(150), some(80), some(80));
         let (hub_killed, hub_stopped, cut_off) = (some(60), some(30), some(60));
         let (blocked, delay, worst) = (some(40), some(100), some(100));
-        let rights = some(60);
+        let (rights, device_disk, later) = (some(60), some(60), some(1_000));
         let disk = DiskRates {
             write_error: some(5),
             sync_error: some(10),
@@ -85,6 +91,8 @@ impl Rates {
             backup: if is_restored { 40 } else { 0 },
             restore: if is_restored { 30 } else { 0 },
             rights,
+            device_disk,
+            later,
             disk,
             delays: Delays { usual_ms: delay, worst_ms: 5_000, worst },
             page_changes: if random.chance(500) { 1_000 } else { 2 },
@@ -110,6 +118,8 @@ pub(super) struct Street {
     acts_ms: u64,
     incarnations: BTreeSet<Incarnation>,
     is_restored: bool,
+    /// Whether nothing goes wrong any more.
+    is_healed: bool,
     trace: Trace,
     work: BTreeMap<&'static str, u64>,
 }
@@ -121,7 +131,10 @@ pub fn run(seed: u64, fault: Option<ServedFault>) -> Outcome {
     if !seed.is_multiple_of(4) || !outcome.violations.is_empty() {
         return outcome;
     }
-    let (_, other) = play(seed, 1, fault);
+    let (beside, other) = play(seed, 1, fault);
+    if !beside.violations.is_empty() {
+        return beside;
+    }
     let mut outcome = outcome;
     if first != other {
         let finding = "the first hub is another one beside other users of the second".to_owned();
@@ -301,12 +314,14 @@ impl Street {
             User::new(name, path, mark, &mut random)
         });
         let users = users.collect();
+        let mut shared = Shared::default();
+        shared.words.is_whole = fault == Some(ServedFault::TextsWhole);
         Self {
             mark,
             schema,
             house,
             users,
-            shared: Shared::default(),
+            shared,
             was_restored: false,
             orphans: Vec::new(),
             random,
@@ -315,6 +330,7 @@ impl Street {
             acts_ms: 0,
             incarnations: BTreeSet::new(),
             is_restored: false,
+            is_healed: false,
             trace: Trace::new(),
             work: BTreeMap::new(),
         }
@@ -364,10 +380,20 @@ impl Street {
             }
             () if is(rates.backup) => self.house.back_up(),
             () if is(rates.restore) => self.restore(now_ms),
+            () if is(rates.device_disk) => self.change_disk(index),
             () if is(rates.rights) => self.change_rights(now_ms, index, fault),
             () => return self.edit(now_ms, index, marks),
         }
         Vec::new()
+    }
+
+    /// Returns the version of a program that is started.
+    fn version(&mut self) -> u32 {
+        let is_later = self.random.chance(self.rates.later);
+        if is_later {
+            self.count("later version started");
+        }
+        if is_later { LATER } else { 1 }
     }
 
     /// Returns what the hub's clock says: mostly the time, sometimes an hour more or less.
@@ -383,22 +409,68 @@ impl Street {
         if user.device.is_none() {
             return self.start_device(now_ms, index);
         }
+        if self.house.fault == Some(ServedFault::CommitsNotSynced) {
+            user.unsynced = user.files();
+        }
         let edits = self.random.between(1, 3);
+        let mut has_failed = false;
         for _ in 0..edits {
             match user.edit(now_ms, &mut self.random, &mut self.shared) {
                 Ok(word) => *self.work.entry(word).or_default() += 1,
+                Err(_) if user.disk.failed_at.is_some() => {}
                 Err(error) => return vec![("I2", format!("{} cannot edit: {error}", user.name))],
+            }
+            has_failed = user.disk.failed_at.is_some();
+            if has_failed {
+                break;
             }
         }
         let name = user.name.clone();
         self.note(now_ms, format_args!("{name} edits {edits} time(s)"));
+        if has_failed {
+            self.handle_disk_failed(now_ms, index);
+        }
         check::look(self, index, marks)
+    }
+
+    /// The disk of a device will fail, or is well again.
+    fn change_disk(&mut self, index: usize) {
+        let disk = &mut self.users[index].disk;
+        let is_bad = disk.fails_in.is_some();
+        let fails_in = u32::try_from(self.random.below(12)).unwrap_or_default();
+        disk.fails_in = Some(fails_in).filter(|_| !is_bad);
+        disk.is_full = self.random.chance(400);
+        self.count(if is_bad { "device disk well again" } else { "device disk fails" });
+    }
+
+    /// A step of a device's disk has failed: its program goes on, unless the machine has stopped.
+    fn handle_disk_failed(&mut self, now_ms: u64, index: usize) {
+        let user = &mut self.users[index];
+        let has_stopped = user.has_stopped() || self.random.chance(200);
+        if has_stopped {
+            user.device = None;
+            user.connects_ms = None;
+            user.again_ms = None;
+        }
+        let (line, name) = (if has_stopped { user.line.take() } else { None }, user.name.clone());
+        self.orphan(now_ms, line);
+        self.note(now_ms, format_args!("the disk of {name} fails, it stops: {has_stopped}"));
+        self.count(if has_stopped {
+            "device stopped by its disk"
+        } else {
+            "device failed to write"
+        });
     }
 
     fn start_device(&mut self, now_ms: u64, index: usize) -> Vec<Finding> {
         let user = &mut self.users[index];
         let started = user.start(now_ms);
         let name = user.name.clone();
+        if user.disk.failed_at.take().is_some() {
+            user.device = None;
+            self.count("device failed to start");
+            return Vec::new();
+        }
         self.note(now_ms, format_args!("{name} begins"));
         match started {
             Ok(()) => Vec::new(),
@@ -413,7 +485,7 @@ impl Street {
         index: usize,
         fault: Option<ServedFault>,
     ) -> Vec<Finding> {
-        let moves = self.random.chance(300);
+        let (moves, version) = (self.random.chance(300), self.version());
         let user = &mut self.users[index];
         if user.device.is_none() {
             return self.start_device(now_ms, index);
@@ -427,6 +499,13 @@ impl Street {
         }
         user.device = None;
         user.connects_ms = None;
+        user.version = version;
+        for (path, bytes) in std::mem::take(&mut user.unsynced) {
+            match bytes {
+                Some(bytes) => drop(fs::write(path, bytes)),
+                None => drop(fs::remove_file(path)),
+            }
+        }
         let (line, name) = (user.line.take(), user.name.clone());
         self.orphan(now_ms, line);
         self.note(now_ms, format_args!("{name} ends"));
@@ -532,6 +611,7 @@ impl Street {
             self.house.rules = self.house.rules.turned();
             self.count("rules changed");
         }
+        self.house.version = self.version();
         if let Err(code) = self.house.start() {
             self.note(now_ms, format_args!("the hub does not start: {code}"));
             self.house.kill(CrashKind::PowerCut);
@@ -556,6 +636,7 @@ impl Street {
 
     /// Ends all faults.
     fn heal(&mut self, now_ms: u64) {
+        self.is_healed = true;
         self.rates.delays = Delays { usual_ms: 50, worst_ms: 50, worst: 0 };
         self.house.disk().mend();
         self.house.disk().stop_never();
@@ -565,6 +646,7 @@ impl Street {
         }
         for index in 0..self.users.len() {
             self.users[index].blocked_ms = 0;
+            self.users[index].disk = Disk::default();
             if self.users[index].device.is_none() {
                 drop(self.start_device(now_ms, index));
             }
@@ -652,60 +734,77 @@ impl Street {
 
     /// A client hears what has arrived and does what it can.
     fn user_turn(&mut self, index: usize, now_ms: u64) -> Result<bool, Finding> {
-        let delays = self.rates.delays;
         let mut has_happened = self.connect(index, now_ms);
+        let (heard, is_over) = self.hears(index, now_ms);
+        let user = &mut self.users[index];
+        let line = if is_over { user.line.take() } else { None };
+        let is_due = user.next_ms().is_some_and(|at_ms| at_ms <= now_ms);
+        user.again_ms = user.again_ms.filter(|at_ms| *at_ms > now_ms);
+        user.is_woken |= !heard.is_empty() || is_over || is_due;
+        if !user.is_ready() {
+            self.orphan(now_ms, line);
+            return Ok(has_happened);
+        }
+        user.is_woken = false;
+        has_happened |= !heard.is_empty() || is_over;
+        let turned = user.on_machine(now_ms, |user| turn(user, heard, is_over));
+        if self.is_healed && turned.is_ok() {
+            // Whatever waits behind a refusal goes on once its user has looked at that.
+            drop(user.settle_refused(now_ms, false, &mut self.shared.words));
+        }
+        user.note_deadline(now_ms);
+        let (wish, said) = match turned {
+            Ok(turned) => turned,
+            Err(_) if user.disk.failed_at.is_some() => {
+                user.again_ms = Some(now_ms + STORE_RETRY_MS);
+                let other = user.line.take();
+                self.orphan(now_ms, line);
+                self.orphan(now_ms, other);
+                self.handle_disk_failed(now_ms, index);
+                return Ok(true);
+            }
+            Err(error) => {
+                return Err(("I2", format!("the file of {} fails: {error}", user.name)));
+            }
+        };
+        self.orphan(now_ms, line);
+        has_happened |= wish.is_some() || !said.is_empty();
+        self.says(index, now_ms, said, wish);
+        Ok(has_happened)
+    }
+
+    /// Takes what has arrived at a client; says whether its connection is over after that.
+    fn hears(&mut self, index: usize, now_ms: u64) -> (Vec<Down>, bool) {
+        let delays = self.rates.delays;
         let user = &mut self.users[index];
         let mut heard = Vec::new();
-        let mut is_over = false;
-        if let Some(line) = &mut user.line {
-            while let Some(one) = line.down.take(now_ms) {
-                if matches!(one, Down::Ping) && !line.is_cut {
-                    line.up.put(now_ms + delays.draw(&mut self.random), PONG.to_owned());
-                }
-                heard.push(one);
+        let Some(line) = &mut user.line else { return (heard, false) };
+        while let Some(one) = line.down.take(now_ms) {
+            if matches!(one, Down::Ping) && !line.is_cut {
+                line.up.put(now_ms + delays.draw(&mut self.random), PONG.to_owned());
             }
-            is_over = line.ends_ms.is_some_and(|at_ms| at_ms <= now_ms);
+            match one {
+                Down::Text(text) if user.version == LATER => {
+                    heard.extend(later::heard(&text).map(Down::Text));
+                }
+                one => heard.push(one),
+            }
         }
         for one in &heard {
             if let Down::Text(text) = one {
                 self.trace.mix(text.as_bytes());
             }
         }
-        let line = if is_over { user.line.take() } else { None };
-        let is_due = user.next_ms().is_some_and(|at_ms| at_ms <= now_ms);
-        user.is_woken |= !heard.is_empty() || is_over || is_due;
-        if !std::mem::take(&mut user.is_woken) || user.device.is_none() {
-            self.orphan(now_ms, line);
-            return Ok(has_happened);
-        }
-        has_happened |= !heard.is_empty() || is_over;
-        let turned = user.on_machine(now_ms, |user| {
-            let Some(device) = user.device.as_mut() else { return Ok((None, Vec::new())) };
-            for one in heard {
-                match one {
-                    Down::Text(text) => device.hear(&text),
-                    Down::Ping => device.hear_traffic(),
-                }
-                // What came in is stored before more is heard.
-                if let Some(wish) = device.turn()? {
-                    return Ok((Some(wish), Vec::new()));
-                }
-            }
-            if is_over {
-                device.lost(Lost::Broken);
-            }
-            let wish = device.turn()?;
-            Ok((wish, std::iter::from_fn(|| device.say()).collect()))
-        });
-        user.note_deadline(now_ms);
-        let turned: Result<(Option<Wish>, Vec<String>), syncline_client::StoreError> = turned;
-        let finding = |error| ("I2", format!("the file of {} fails: {error}", user.name));
-        let (wish, said) = turned.map_err(finding)?;
-        self.orphan(now_ms, line);
+        (heard, line.ends_ms.is_some_and(|at_ms| at_ms <= now_ms))
+    }
+
+    /// Puts what a client says on its way, and does what it wants of its connection.
+    fn says(&mut self, index: usize, now_ms: u64, said: Vec<String>, wish: Option<Wish>) {
+        let delays = self.rates.delays;
         let user = &mut self.users[index];
-        has_happened |= wish.is_some() || !said.is_empty();
         if let Some(line) = &mut user.line {
             for text in said {
+                let text = if user.version == LATER { later::greeting(&text) } else { text };
                 if !line.is_cut {
                     line.up.put(now_ms + delays.draw(&mut self.random), text);
                 }
@@ -722,7 +821,6 @@ impl Street {
             }
             None => {}
         }
-        Ok(has_happened)
     }
 
     /// Answers an attempt to connect, if it is time.
@@ -763,9 +861,8 @@ impl Street {
 
     /// Returns whether something is due.
     fn is_due(&self, now_ms: u64) -> bool {
-        let is_woken = |user: &User| user.is_woken && user.device.is_some();
         let is_time = self.next_ms(now_ms).is_some_and(|at_ms| at_ms <= now_ms);
-        is_time || self.house.has_failed() || self.users.iter().any(is_woken)
+        is_time || self.house.has_failed() || self.users.iter().any(User::is_ready)
     }
 
     /// Returns when something is due.
@@ -776,4 +873,28 @@ impl Street {
         let lines = lines.filter_map(|line| line.next_ms(now_ms));
         users.chain(lines).chain(self.starts_ms).min()
     }
+}
+
+/// Has a client take what it has heard, and go on; answers what it wants of its connection, and says.
+fn turn(
+    user: &mut User,
+    heard: Vec<Down>,
+    is_over: bool,
+) -> Result<(Option<Wish>, Vec<String>), StoreError> {
+    let Some(device) = user.device.as_mut() else { return Ok((None, Vec::new())) };
+    for one in heard {
+        match one {
+            Down::Text(text) => device.hear(&text),
+            Down::Ping => device.hear_traffic(),
+        }
+        // What came in is stored before more is heard.
+        if let Some(wish) = device.turn()? {
+            return Ok((Some(wish), Vec::new()));
+        }
+    }
+    if is_over {
+        device.lost(Lost::Broken);
+    }
+    let wish = device.turn()?;
+    Ok((wish, std::iter::from_fn(|| device.say()).collect()))
 }

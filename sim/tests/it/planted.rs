@@ -50,8 +50,8 @@ const SIGHT_FAULTS: [(Fault, &str); 4] = [
 /// Those of the two ends of a connection, which show there too; the protocol's own suite plants the rest.
 const SESSION_FAULTS: [(session::Fault, &str); 3] = [
     (session::Fault::ResentWithNewCounter, "I21"),
-    (session::Fault::UnansweredForgotten, "I21"),
-    (session::Fault::MovesLeftOut, "I1"),
+    (session::Fault::UnansweredForgotten, "I7"),
+    (session::Fault::MovesLeftOut, "I7"),
 ];
 
 /// Runs seeds until one shows a fault: it must show by `requirement` first, and the seed be clean

@@ -71,7 +71,7 @@ pub(super) async fn drive(facts: Facts) {
 }
 
 impl Facts {
-    fn tell_store_failed(&self, error: &StoreError) {
+    pub(super) fn tell_store_failed(&self, error: &StoreError) {
         let mut state = self.shared.lock();
         state.network = Network::Offline;
         let (code, detail) = (error.code().into(), error.to_string().into());

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex};
 use syncline_protocol::session::client::{Connection, Lost};
 use tokio::sync::Notify;
 
-pub use crate::machine::simulated::{Machine, set_machine};
+pub use crate::machine::simulated::{Disk, Machine, Step, set_machine};
 
 use super::driver::{Driver, Facts, Plan};
 use super::form::{Form, Written};
@@ -76,8 +76,19 @@ impl Device {
     ///
     /// # Errors
     ///
-    /// [`StoreError`] if its file fails.
+    /// [`StoreError`] if its file fails. Its connection is over then; it goes on with the next turn.
     pub fn turn(&mut self) -> Result<Option<Wish>, StoreError> {
+        let turned = self.go_on();
+        if let Err(error) = &turned {
+            self.facts.tell_store_failed(error);
+            self.driver = None;
+            self.is_connected = false;
+            self.said.clear();
+        }
+        turned
+    }
+
+    fn go_on(&mut self) -> Result<Option<Wish>, StoreError> {
         loop {
             let mut driver = match self.driver.take() {
                 Some(driver) => driver,

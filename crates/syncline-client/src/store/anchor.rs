@@ -8,13 +8,14 @@
 //! over its own edit.
 //!
 //! Edits that were never handed out may be made anew for the text that the hub answered with, so
-//! that who types without a pause sees what others type.
+//! that who types without a pause sees what others type elsewhere in it. Edits in the midst of what others
+//! have changed stay as they are: the hub knows what these did, and the client only what came of it.
 
 use std::borrow::Cow;
 
 use rusqlite::Row;
 use syncline_merge::operation::{Effect, FieldOperation};
-use syncline_merge::text::ot::{Side, TextOperation, transform};
+use syncline_merge::text::ot::{Component, Side, TextOperation, transform};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_protocol::long::write_operation;
@@ -153,10 +154,14 @@ impl Rows<'_> {
 
     /// Makes the waiting edits of a record's texts anew for the confirmed text, where none of them was
     /// ever handed out.
+    ///
+    /// - `is_needed`: whether they count on edits that the client has made under another name: the hub does
+    ///   not know that, so that they are made anew wherever others have changed the text.
     pub(super) fn rebase_texts(
         &self,
         key: &Key,
         was_handed: &dyn Fn(&Queued) -> bool,
+        is_needed: bool,
     ) -> Result<(), StoreError> {
         if self.anchors(key)?.is_empty() {
             return Ok(());
@@ -174,7 +179,8 @@ impl Rows<'_> {
             let new = text(fields.and_then(|fields| value_of(fields, &anchor.path)));
             let (Some(old), Some(new)) = (old, new) else { continue };
             let Some(edits) = edits_of(&kept.queued, &anchor.path, was_handed) else { continue };
-            let Some(anew) = transformed(&old, &new, edits) else { continue };
+            let changed = Changed::between(&old, &new).filter(|_| !is_needed);
+            let Some(anew) = transformed(&old, &new, changed, edits) else { continue };
             for (queued, edit) in anew {
                 let mut operation = queued.operation.clone();
                 operation.base.clone_from(&confirmed.token);
@@ -234,15 +240,67 @@ fn edits_of<'q>(
     (edits.len() <= TEXT_EDITS_REBASED_MAX).then_some(edits)
 }
 
-/// Returns edits that were made for `old`, one after another, as edits of `new`.
+/// Where others have changed a text, in characters of it: between what they left alone at its start and at
+/// its end.
+///
+/// What they did there is not known, only what came of it. Of `a b ` that became `a c a b ` they may have
+/// typed `a c ` or `c a `, so that who deletes the old `a b ` must not do so by a guess.
+struct Changed {
+    from: usize,
+    to: usize,
+}
+
+impl Changed {
+    fn between(old: &str, new: &str) -> Option<Self> {
+        if old == new {
+            return None;
+        }
+        let old: Vec<char> = old.chars().collect();
+        let start = old.iter().zip(new.chars()).take_while(|(a, b)| **a == *b).count();
+        let ends = old.iter().rev().zip(new.chars().rev());
+        let end = old.len() - ends.take_while(|(a, b)| **a == *b).count();
+        Some(Self { from: start.min(end), to: start.max(end) })
+    }
+
+    /// Moves over an edit; nothing if it changes something there itself.
+    fn moved(self, edit: &TextOperation) -> Option<Self> {
+        let Self { mut from, mut to } = self;
+        let mut at = 0;
+        for component in edit.components() {
+            let (inserted, deleted) = match component {
+                Component::Retain(count) => {
+                    at += count;
+                    continue;
+                }
+                Component::Insert(text) => (text.chars().count(), 0),
+                Component::Delete(count) => (0, *count),
+            };
+            if at + deleted <= from {
+                from = from + inserted - deleted;
+                to = to + inserted - deleted;
+            } else if at < to {
+                return None;
+            }
+            at += inserted;
+        }
+        Some(Self { from, to })
+    }
+}
+
+/// Returns edits that were made for `old`, one after another, as edits of `new`; nothing if one of them is
+/// where others have `changed` the text.
 fn transformed<'q>(
     old: &str,
     new: &str,
+    mut changed: Option<Changed>,
     edits: Vec<(&'q Queued, &TextOperation)>,
 ) -> Option<Vec<(&'q Queued, TextOperation)>> {
     let mut others = TextOperation::from_diff(old, new).ok()?;
     let mut anew = Vec::with_capacity(edits.len());
     for (queued, edit) in edits {
+        if let Some(before) = changed.take() {
+            changed = Some(before.moved(edit)?);
+        }
         let (edit, after) = transform(edit, &others, Side::Right).ok()?;
         others = after;
         anew.push((queued, edit));

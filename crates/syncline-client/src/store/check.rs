@@ -7,7 +7,7 @@ use thiserror::Error;
 
 use super::open::get;
 use super::rows::execute;
-use super::{Rows, Store, StoreError};
+use super::{Rows, Store, StoreError, commit};
 
 /// The confirmed records of a view are not those that the hub shows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
@@ -54,7 +54,7 @@ impl Store {
         let rows = Rows { connection: &transaction, seal: &seal };
         rows.drop_unreadable()?;
         rows.forget_cursors()?;
-        transaction.commit().map_err(StoreError::on("forget the cursors"))?;
+        commit(transaction, "forget the cursors")?;
         self.repairs += 1;
         self.lately.clear();
         Ok(())

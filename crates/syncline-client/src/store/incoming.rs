@@ -15,7 +15,7 @@ use syncline_protocol::predict::predict;
 
 use super::open::{get, put};
 use super::rows::{Stands, execute};
-use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError};
+use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError, commit};
 
 /// What became of an operation, as the machine of the connection says.
 #[derive(Clone, Debug, PartialEq)]
@@ -64,6 +64,7 @@ impl Store {
         backed_up: Option<Position>,
     ) -> Result<Incoming, StoreError> {
         let (seal, was_handed) = (self.seal.clone(), self.was_handed_text()?);
+        let is_of_another_name = *client != self.client;
         let mut incoming = Incoming::default();
         let (mut removed, mut kept_count) = (Vec::new(), 0);
         let transaction = self.begin()?;
@@ -106,13 +107,13 @@ impl Store {
         if let Some(was_handed) = was_handed {
             for key in &incoming.touched {
                 rows.drop_anchors(key)?;
-                rows.rebase_texts(key, &was_handed)?;
+                rows.rebase_texts(key, &was_handed, is_of_another_name)?;
             }
         }
         if incoming.is_unfit {
             rows.forget_cursors()?;
         }
-        transaction.commit().map_err(StoreError::on("take in results"))?;
+        commit(transaction, "take in results")?;
         for counter in &removed {
             self.forget_handed(client, *counter);
         }
@@ -143,7 +144,7 @@ impl Store {
             let key = (change.entity.clone(), change.id.clone());
             if rows.take_in(telling, &key, change, &mut incoming)? {
                 if let Some(was_handed) = &was_handed {
-                    rows.rebase_texts(&key, was_handed)?;
+                    rows.rebase_texts(&key, was_handed, false)?;
                 }
                 incoming.touched.push(key);
             }
@@ -153,7 +154,7 @@ impl Store {
         } else {
             rows.put_cursor(view, page, snapshot, &mut incoming)?;
         }
-        transaction.commit().map_err(StoreError::on("take in changes"))?;
+        commit(transaction, "take in changes")?;
         self.changed(&incoming.touched)?;
         Ok(incoming)
     }

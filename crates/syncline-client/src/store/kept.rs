@@ -9,7 +9,7 @@ use syncline_protocol::message::Keeping;
 use super::incoming::Answered;
 use super::open::get;
 use super::rows::{count, execute};
-use super::{KEPT, Kept, Rows, Store, StoreError};
+use super::{KEPT, Kept, Rows, Store, StoreError, commit};
 use crate::limits::KEPT_OPERATIONS_MAX;
 use crate::view::texts_edited;
 
@@ -34,7 +34,7 @@ impl Store {
         rows.note_incarnation(incarnation)?;
         let moved = rows.send_again(incarnation, client, keeping.floor)?;
         let kept = count(&transaction, KEPT)?;
-        transaction.commit().map_err(StoreError::on("write the hub's incarnation"))?;
+        commit(transaction, "write the hub's incarnation")?;
         self.lately.clear();
         (self.queued, self.kept) = (self.queued + moved, kept);
         Ok(moved > 0)
@@ -53,7 +53,7 @@ impl Store {
              incarnation = (SELECT value FROM meta WHERE key = 'incarnation')",
             [as_row(position)],
         )?;
-        transaction.commit().map_err(StoreError::on("drop what is backed up"))?;
+        commit(transaction, "drop what is backed up")?;
         self.kept = self.kept.saturating_sub(dropped as u64);
         Ok(())
     }
@@ -72,7 +72,7 @@ impl Store {
             "DELETE FROM kept WHERE sequence IN (SELECT sequence FROM kept ORDER BY sequence LIMIT ?1)",
             [i64::try_from(surplus).unwrap_or(i64::MAX)],
         )?;
-        transaction.commit().map_err(StoreError::on("drop what was kept"))?;
+        commit(transaction, "drop what was kept")?;
         self.kept = self.kept.saturating_sub(dropped as u64);
         self.unkept += dropped as u64;
         Ok(())

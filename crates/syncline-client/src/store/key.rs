@@ -7,7 +7,7 @@ use rusqlite::Connection;
 
 use super::open::{UNCLEAN, clean_up, put};
 use super::rows::{DETAIL, OPERATION, TEXTS, execute};
-use super::{Key, Rows, Seal, Store, StoreError};
+use super::{Key, Rows, Seal, Store, StoreError, commit};
 use crate::error::ClientError;
 
 /// Seals all that a client's file holds with another key, in one transaction: it is all done, or nothing is
@@ -47,7 +47,7 @@ pub fn change_key(
     store.make_members()?;
     let (old, new) = (store.seal.clone(), Seal::new(to)?);
     // What SQLite puts aside while it works would be plain, and elsewhere.
-    let fail = StoreError::on("seal the file");
+    let fail = StoreError::on(ACTION);
     store.connection.pragma_update(None, "temp_store", "MEMORY").map_err(&fail)?;
     let transaction = store.begin()?;
     let between = Between {
@@ -63,7 +63,7 @@ pub fn change_key(
     between.views()?;
     put(&transaction, "seal", &new.note())?;
     put(&transaction, UNCLEAN, "")?;
-    transaction.commit().map_err(&fail)?;
+    commit(transaction, ACTION)?;
     Ok(clean_up(&store.connection)?)
 }
 

@@ -9,7 +9,7 @@ use syncline_model::json::Json;
 use syncline_protocol::message::Follow;
 
 use super::rows::execute;
-use super::{Key, Rows, Store, StoreError};
+use super::{Key, Rows, Store, StoreError, commit};
 
 /// Which view shows which record, and in which of its snapshots it did.
 const TABLE: &str = "
@@ -46,7 +46,7 @@ impl Store {
                 execute(&transaction, "write a view", sql, (view, rows.description(view, &text)?))?;
             }
         }
-        transaction.commit().map_err(StoreError::on("write the views"))
+        commit(transaction, "write the views")
     }
 }
 

@@ -8,10 +8,10 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, OptionalExtension, Transaction, TransactionBehavior};
 use syncline_model::id::ClientId;
 
-use super::clean;
 use super::place::{Witness, identity_of};
 use super::seal::Seal;
 use super::tables::{APPLICATION_ID, FORMAT, SCHEMA};
+use super::{clean, commit};
 use crate::error::{ClientError, StoreError};
 use crate::limits::{BUSY_MS_MAX, DELETED_RECORDS_MAX};
 use crate::machine;
@@ -77,7 +77,7 @@ pub(super) fn open(
             [DELETED_RECORDS_MAX],
         )
         .map_err(&fail)?;
-    transaction.commit().map_err(&fail)?;
+    commit(transaction, "open the file")?;
     // A crash in between takes the file for a copy, which costs no more than a new name.
     witness.note(opening + 1)?;
     if get(&connection, UNCLEAN)?.is_some() {

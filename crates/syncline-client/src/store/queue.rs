@@ -16,7 +16,7 @@ use super::anchor::text_before;
 use super::incoming::refused_before;
 use super::open::put;
 use super::rows::{DETAIL, OPERATION, TEXTS, execute};
-use super::{Anchor, Kept, Key, Lately, Queued, Refusal, Rows, Store, StoreError};
+use super::{Anchor, Kept, Key, Lately, Queued, Refusal, Rows, Store, StoreError, commit};
 use crate::error::{ClientError, EditError};
 use crate::limits::QUEUE_OPERATIONS_MAX;
 use crate::view::{texts_edited, value_of};
@@ -61,7 +61,7 @@ impl Store {
         }
         let next = line.next;
         put(&transaction, "next", &next.to_string())?;
-        transaction.commit().map_err(StoreError::on("queue an edit"))?;
+        commit(transaction, "queue an edit")?;
         self.lately.extend(records);
         self.next = next;
         self.queued += next - first;
@@ -107,7 +107,7 @@ impl Store {
         rows.remove(queued.sequence)?;
         let key = (queued.operation.entity.clone(), queued.operation.id.clone());
         rows.drop_anchors(&key)?;
-        transaction.commit().map_err(StoreError::on("discard an operation"))?;
+        commit(transaction, "discard an operation")?;
         self.queued = self.queued.saturating_sub(1);
         self.changed([&key])?;
         Ok(key)
@@ -134,7 +134,7 @@ impl Store {
         line.add(&key, effect, queued.priority, &mut lately)?;
         let next = line.next;
         put(&transaction, "next", &next.to_string())?;
-        transaction.commit().map_err(StoreError::on("queue an operation again"))?;
+        commit(transaction, "queue an operation again")?;
         self.next = next;
         self.queued += (next - first) - 1;
         self.changed([&key])?;

@@ -448,6 +448,35 @@ fn edits_of_a_text_are_read_against_what_their_writer_saw() {
     assert_eq!(edit.apply("ZZabcX").unwrap(), "ZZabcXY");
 }
 
+/// What is deleted is what its writer saw, not what a comparison takes for that.
+#[test]
+fn an_edit_in_the_midst_of_what_others_changed_stays_as_it_is() {
+    #[rustfmt::skip]
+    let cases = [
+        // what, what the user makes of "a-1 a-2 ", what others make of it, whether the edit is made anew
+        ("a word typed before one that is deleted", "a-1 ",         "a-1 a-3 a-2 ", false),
+        ("a word in the place of a deleted one",    "a-1 ",         "a-1 a-3 ",     false),
+        ("typed into what others change",           "a-1 b a-2 ",   "a-3 a-2 a-4 ", false),
+        ("typed at the end",                        "a-1 a-2 b ",   "a-3 a-2 ",     true),
+        ("deleted before what others typed",        "a-2 ",         "a-1 a-2 b ",   true),
+    ];
+    for (name, own, others, is_anew) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = open(&folder.path().join("app.db"));
+        let hub = FakeHub::new();
+        let page = hub.page(1, vec![told("t1", 1, r#"{"n":"a-1 a-2 "}"#)]);
+        store.handle_page(0, &page, false).unwrap();
+        edit(&mut store, "t1", |r| r.text("/n", own));
+        let before = store.rows().waiting(&store.client().clone(), 0, 10).unwrap();
+        let page = hub.page(2, vec![told("t1", 2, &format!(r#"{{"n":"{others}"}}"#))]);
+        store.handle_page(0, &page, false).unwrap();
+        let after = store.rows().waiting(&store.client().clone(), 0, 10).unwrap();
+        let base = after[0].operation.base.as_ref().unwrap().as_str();
+        assert_eq!(base, if is_anew { "t2" } else { "t1" }, "case: {name}");
+        assert_eq!(before[0].operation == after[0].operation, !is_anew, "case: {name}");
+    }
+}
+
 #[test]
 fn a_refused_edit_of_a_text_is_made_anew_for_the_text_of_now() {
     let folder = tempfile::tempdir().unwrap();

@@ -100,6 +100,11 @@ impl ServeError {
         }
     }
 
+    /// Returns whether what was asked for may have been done although there is an error.
+    pub const fn is_unknown(&self) -> bool {
+        matches!(self, Self::Writer(WriterError::OutcomeUnknown))
+    }
+
     /// Returns the error as a person and a program are told. It holds no value of a record.
     pub fn problem(&self) -> Problem {
         Problem {

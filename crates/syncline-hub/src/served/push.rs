@@ -23,13 +23,13 @@ use syncline_protocol::token::{TokenError, TokenKey, TokenText};
 
 use super::{ServeError, Served};
 use crate::limits::PUSHED_BYTES_MAX;
-use crate::writer::Submitted;
+use crate::writer::{Reply, Submitted};
 
 /// What became of the operations of a push. All that was applied is on disk.
 pub struct Pushed {
     key: TokenKey,
-    /// The operations and their answers, in order.
-    answers: Vec<(Named, Answer)>,
+    /// The operations and their answers, in order; of those that could not be committed, why not.
+    answers: Vec<(Named, Result<Answer, ServeError>)>,
     position: Position,
 }
 
@@ -50,8 +50,9 @@ impl Served {
     /// Commits operations of a client, in their order, and answers through `done` once all of them
     /// are on disk: mostly from the writer's thread, which must not be held up.
     ///
-    /// Where the queue or the memory for pushes has no room for all of them, none is taken: [`ServeError::Busy`]. After any
-    /// other error some may have been applied; sent again, they are answered as duplicates.
+    /// Where the queue or the memory for pushes has no room for all of them, none is taken: [`ServeError::Busy`]. Where
+    /// some of them could not be committed these are answered "later". After any error but an unknown outcome
+    /// none was applied.
     pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
         self.submit(None, client, operations, done);
     }
@@ -84,9 +85,10 @@ impl Served {
         let (named, opened): (Vec<Named>, Vec<_>) = opened.unzip();
         let key = sight.map_or_else(|| self.key().clone(), |sight| self.key_for(sight));
         let end = self.end().clone();
-        let done = move |answers: Result<Vec<Answer>, _>| {
+        let done = move |answers: Result<Vec<Reply>, _>| {
             drop(room);
-            let pushed = |answers: Vec<Answer>| {
+            let pushed = |answers: Vec<Reply>| {
+                let answers = answers.into_iter().map(|answer| answer.map_err(ServeError::from));
                 let answers = named.into_iter().zip(answers).collect();
                 Pushed { key, answers, position: end.position() }
             };
@@ -203,7 +205,10 @@ impl Pushed {
     /// of your own rather than in the writer's.
     pub fn answer(self) -> PushAnswer {
         let Self { key, answers, position } = self;
-        let outcome = |(named, answer)| outcome(&key, &named, answer);
+        let outcome = |(named, answer): (Named, _)| match answer {
+            Ok(answer) => outcome(&key, &named, answer),
+            Err(error) => refused_outcome(&named, Status::Behind, ServeError::problem(&error)),
+        };
         PushAnswer { outcomes: answers.into_iter().map(outcome).collect(), position }
     }
 }

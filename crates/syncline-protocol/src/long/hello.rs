@@ -6,8 +6,8 @@ use syncline_model::json::{Json, Object, parse};
 use crate::cursor::StreamCursor;
 use crate::error::MessageError;
 use crate::limits::{
-    COUNTER_MAX, MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, VIEW_ENTITIES_MAX, VIEW_NAME_BYTES_MAX,
-    VIEW_PARAMS_BYTES_MAX, VIEWS_MAX, WINDOW_DEFAULT, WINDOW_MAX,
+    COUNTER_MAX, MESSAGE_BYTES_MAX, PROBLEM_TEXT_BYTES_MAX, PROTOCOL_VERSION, VIEW_ENTITIES_MAX,
+    VIEW_NAME_BYTES_MAX, VIEW_PARAMS_BYTES_MAX, VIEWS_MAX, WINDOW_DEFAULT, WINDOW_MAX,
 };
 use crate::message::{Coding, Follow, Hello, Keeping, NamedView, Welcome};
 use crate::part::{Members, Part, at_most};
@@ -19,11 +19,16 @@ const CODINGS_MAX: usize = 32;
 
 pub(crate) fn hello_of(part: &Part<'_>) -> Result<Hello, MessageError> {
     let members = part.members("hello")?;
-    members.only(&["protocol", "client", "views", "accept", "window"])?;
+    let protocol = members.need("protocol")?.small("protocol", u32::MAX)?;
+    // What a later client says beside the rest is for later hubs.
+    let is_later = protocol > PROTOCOL_VERSION;
+    if !is_later {
+        members.only(&["protocol", "client", "views", "accept", "window"])?;
+    }
     let client = members.need("client")?;
     let window = members.get("window");
     Ok(Hello {
-        protocol: members.need("protocol")?.small("protocol", u32::MAX)?,
+        protocol,
         client: ClientId::new(&client.string("client")?).map_err(client.id_error())?,
         views: match members.get("views") {
             None => Vec::new(),

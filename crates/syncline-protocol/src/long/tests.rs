@@ -244,6 +244,11 @@ fn what_is_not_known_is_ignored_in_answers_and_refused_in_what_clients_send() {
         read_client_message(br#"{"hello":{"protocol":1,"client":"c","accept":["new","lz4"]}}"#);
     let Ok(ClientMessage::Hello(hello)) = hello else { panic!("{hello:?}") };
     assert_eq!((hello.accept.len(), hello.window, hello.views.len()), (1, 64, 0));
+    let later = br#"{"hello":{"protocol":2,"client":"c","new":{"a":1}}}"#;
+    let Ok(ClientMessage::Hello(hello)) = read_client_message(later) else {
+        panic!("what a later client says beside the rest is for later hubs")
+    };
+    assert_eq!(hello.protocol, 2);
 }
 
 #[test]

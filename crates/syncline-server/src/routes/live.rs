@@ -230,6 +230,10 @@ impl Connection {
                 push::count(&self.asked.state.metrics, &answer);
                 self.session.handle_results(answer);
             }
+            // Some of it may have been applied: the client has to ask again.
+            Happened::Pushed(Some(Err(error))) if error.is_unknown() => {
+                self.session.handle_end(Close::Later, Some(error.problem()));
+            }
             Happened::Pushed(Some(Err(error))) => {
                 let position = self.asked.desk.served.position();
                 self.session.handle_push_refused(&error.problem(), position);

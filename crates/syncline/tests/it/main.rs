@@ -23,6 +23,7 @@
 //! | commands on its state meanwhile | `borrowed.rs` |
 //! | one server after the other | `rolling.rs` |
 //! | requests that mean harm | `hostile.rs` |
+//! | a network that fails between it and real clients | `network.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -46,6 +47,7 @@ mod issuers;
 mod kills;
 mod links;
 mod narrowed;
+mod network;
 mod notices;
 mod odd_configurations;
 mod permissions;
