@@ -406,13 +406,47 @@ fn round(world: &World, courses: &mut [Course; 2], edits: u64, kept: &mut Kept) 
         client.wait_until_synced(PATIENCE)?;
     }
     let start = Instant::now();
-    while world.records(0)? != world.records(1)? {
+    loop {
+        let different = different(&world.records(0)?, &world.records(1)?);
+        // While a person has not decided each is shown its own value.
+        let waits =
+            if different.is_empty() { BTreeSet::new() } else { open(&conflicts(&world.hub)?) };
+        let wrong: Vec<_> = different.difference(&waits).collect();
+        if wrong.is_empty() {
+            return Ok(());
+        }
         if start.elapsed() > PATIENCE {
-            return Err("the clients hold different records".into());
+            return Err(format!("the clients hold different records: {wrong:?}").into());
         }
         std::thread::sleep(Duration::from_millis(20));
     }
-    Ok(())
+}
+
+/// A field: the type of record, its id, and the path.
+type Field = [String; 3];
+
+/// Returns the fields that two do not hold alike; of a record that only one holds the record itself.
+fn different(first: &BTreeMap<Place, Value>, second: &BTreeMap<Place, Value>) -> BTreeSet<Field> {
+    let places: BTreeSet<&Place> = first.keys().chain(second.keys()).collect();
+    let fields_of = |place: &Place| -> Vec<String> {
+        let (Some(first), Some(second)) = (first.get(place), second.get(place)) else {
+            return vec![String::new()];
+        };
+        let names = [first, second].into_iter().filter_map(Value::as_object).flat_map(|o| o.keys());
+        names.filter(|name| first[*name] != second[*name]).map(|name| format!("/{name}")).collect()
+    };
+    let fields = places.into_iter().flat_map(|place| {
+        let field = |path| [place.0.to_owned(), place.1.clone(), path];
+        fields_of(place).into_iter().map(field)
+    });
+    fields.collect()
+}
+
+/// Returns the fields of which a person has to decide.
+fn open(conflicts: &[Value]) -> BTreeSet<Field> {
+    let text = |conflict: &Value, name| conflict[name].as_str().unwrap_or_default().to_owned();
+    let open = conflicts.iter().filter(|conflict| conflict["status"] == "open");
+    open.map(|conflict| ["entity", "id", "path"].map(|name| text(conflict, name))).collect()
 }
 
 /// Counts what is missing: conflicts, minutes, characters, records.
@@ -489,6 +523,21 @@ mod tests {
         for (count, wanted) in counts.into_iter().zip([7_000_i32, 1_500, 1_000, 500]) {
             assert!((count - wanted).abs() < 150, "{counts:?}");
         }
+    }
+
+    #[test]
+    fn who_holds_something_else_is_told_apart_from_whose_conflict_waits() {
+        let one = |id: &str, title: &str| {
+            (("tasks", id.to_owned()), serde_json::json!({"title": title, "city": "x"}))
+        };
+        let first = BTreeMap::from([one("t1", "a"), one("t2", "b"), one("t3", "c")]);
+        let second = BTreeMap::from([one("t1", "a"), one("t2", "other")]);
+        let field = |id: &str, path: &str| ["tasks", id, path].map(str::to_owned);
+        let found = different(&first, &second);
+        assert_eq!(found, BTreeSet::from([field("t2", "/title"), field("t3", "")]));
+        let conflict = |status: &str| serde_json::json!({"entity": "tasks", "id": "t2", "path": "/title", "status": status});
+        assert_eq!(open(&[conflict("settled")]), BTreeSet::new());
+        assert_eq!(open(&[conflict("open")]), BTreeSet::from([field("t2", "/title")]));
     }
 
     #[test]
