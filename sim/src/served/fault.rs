@@ -46,7 +46,7 @@ impl ServedFault {
             Self::LeavingDeletes => "I17",
             Self::LaterToAll => "I21",
             Self::CommitsNotSynced => "I7",
-            Self::TextsWhole => "I8",
+            Self::TextsWhole => "I2",
         }
     }
 

@@ -331,9 +331,14 @@ impl Line {
 
     /// Returns when something of it is due.
     pub(super) fn next_ms(&self, now_ms: u64) -> Option<u64> {
-        let can_read = self.hub_end.as_ref().is_some_and(HubEnd::can_read);
-        let up = self.up.next_ms().filter(|_| can_read);
-        let hub_end = self.hub_end.as_ref().and_then(|end| end.next_ms(now_ms));
-        [up, self.down.next_ms(), hub_end, self.ends_ms].into_iter().flatten().min()
+        let ends = [self.down.next_ms(), self.ends_ms, self.hub_next_ms(now_ms)];
+        ends.into_iter().flatten().min()
+    }
+
+    /// Returns when something is due at the hub's end.
+    pub(super) fn hub_next_ms(&self, now_ms: u64) -> Option<u64> {
+        let end = self.hub_end.as_ref()?;
+        let up = self.up.next_ms().filter(|_| end.can_read());
+        [up, end.next_ms(now_ms)].into_iter().flatten().min()
     }
 }

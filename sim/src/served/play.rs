@@ -869,9 +869,12 @@ impl Street {
     fn next_ms(&self, now_ms: u64) -> Option<u64> {
         let users = self.users.iter().filter_map(User::next_ms);
         let lines = self.users.iter().filter_map(|user| user.line.as_ref());
-        let lines = lines.chain(self.orphans.iter().map(|(_, line)| line));
         let lines = lines.filter_map(|line| line.next_ms(now_ms));
-        users.chain(lines).chain(self.starts_ms).min()
+        // Nobody hears any more what the hub says on these.
+        let orphans = self.orphans.iter();
+        let orphans =
+            orphans.flat_map(|(dies_ms, line)| [Some(*dies_ms), line.hub_next_ms(now_ms)]);
+        users.chain(lines).chain(orphans.flatten()).chain(self.starts_ms).min()
     }
 }
 

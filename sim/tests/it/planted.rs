@@ -44,12 +44,12 @@ const SIGHT_FAULTS: [(Fault, &str); 4] = [
     (Fault::HiddenTold, "I18"),
     (Fault::HiddenUnset, "I18"),
     (Fault::UnseenToldGone, "I18"),
-    (Fault::MoveOutNotTold, "I1"),
+    (Fault::MoveOutNotTold, "I18"),
 ];
 
 /// Those of the two ends of a connection, which show there too; the protocol's own suite plants the rest.
 const SESSION_FAULTS: [(session::Fault, &str); 3] = [
-    (session::Fault::ResentWithNewCounter, "I21"),
+    (session::Fault::ResentWithNewCounter, "I7"),
     (session::Fault::UnansweredForgotten, "I7"),
     (session::Fault::MovesLeftOut, "I7"),
 ];
