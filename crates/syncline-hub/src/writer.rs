@@ -67,13 +67,15 @@ struct Waiting {
     is_of_past: bool,
     /// What the one who sent it may see and write; `None` for everything.
     sight: Option<Arc<Sight>>,
+    /// Under which name what is deleted and changed is counted; `None` for the client's own.
+    counted: Option<ClientId>,
     reply: ReplyTo,
 }
 
 impl Waiting {
     /// Returns what one sends who may see and write everything, with a base of this life.
     const fn of(operation: ClientOperation, reply: ReplyTo) -> Self {
-        Self { operation, refused: None, is_of_past: false, sight: None, reply }
+        Self { operation, refused: None, is_of_past: false, sight: None, counted: None, reply }
     }
 }
 
@@ -226,18 +228,21 @@ impl Handle {
     /// `done` once all of them are on disk.
     ///
     /// - `sight`: what the one who sends them may see and write; `None` for everything.
+    /// - `counted`: under which name what they delete and change is counted; `None` for the client's.
     pub(crate) fn submit_all(
         &self,
         operations: Vec<Submitted>,
         sight: Option<&Arc<Sight>>,
+        counted: Option<&ClientId>,
         done: Done,
     ) {
         let batch = Together::new(operations.len(), done);
         let command = |(index, submitted)| {
             let Submitted { operation, refused, is_of_past } = submitted;
             let reply = ReplyTo::Together(batch.part(index, operation.id.counter));
-            let sight = sight.cloned();
-            Command::Operation(Waiting { operation, refused, is_of_past, sight, reply })
+            let (sight, counted) = (sight.cloned(), counted.cloned());
+            let waiting = Waiting { operation, refused, is_of_past, sight, counted, reply };
+            Command::Operation(waiting)
         };
         let commands = operations.into_iter().enumerate().map(command).collect();
         if let Err((refused, commands)) = self.queue.push_all(commands) {

@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use percent_encoding::percent_decode_str;
 use syncline_hub::served::Audience;
 use syncline_model::base64url;
-use syncline_model::id::{EntityName, RecordId, Writer};
+use syncline_model::id::{ClientId, EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Object};
 use syncline_policy::view::{BoundView, FollowError, Permit as AccessPermit, Sight};
 use syncline_protocol::long::read_params;
@@ -22,6 +22,7 @@ use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
 use crate::routes::Route;
 use crate::state::State;
+use crate::writers::client_of_token;
 
 /// Refuses what is not `next` of a page of a list.
 pub(crate) fn no_place() -> Problem {
@@ -56,6 +57,14 @@ impl Asked {
         let sub = token.claims.get("sub").and_then(Json::as_str);
         let holder = sub.map_or_else(|| format!("name {}", token.name), |sub| format!("sub {sub}"));
         (!self.permit.allows_everything()).then(|| holder.into())
+    }
+
+    /// Returns under which name what is deleted and changed counts: the client that the token is of, or else the
+    /// token's own name, whichever names of clients and keys of requests it is used with.
+    pub(crate) fn counted(&self) -> Result<ClientId, Problem> {
+        let token = &self.caller()?.token;
+        let counted = token.client.clone().or_else(|| client_of_token(token));
+        counted.ok_or_else(|| Refusal::ServerFault.into())
     }
 
     /// Refuses whose token has ended since the request was let in, for requests that wait.

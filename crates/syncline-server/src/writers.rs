@@ -18,6 +18,12 @@ pub(crate) fn is_of_server(client: &ClientId) -> bool {
     [OF_TOKEN, OF_KEY].iter().any(|own| client.as_str().starts_with(own))
 }
 
+/// Returns the name under which all is counted that is done with tokens of the same name.
+pub(crate) fn client_of_token(token: &TokenRow) -> Option<ClientId> {
+    let of = |name: &str| ClientId::new(&format!("{OF_TOKEN}{name}")).ok();
+    of(&token.name).or_else(|| of(&token.id))
+}
+
 /// Returns the client whose only operation is the edit of an idempotency key.
 pub(crate) fn client_of_key(key: &str) -> Option<ClientId> {
     ClientId::new(&format!("{OF_KEY}{key}")).ok()

@@ -54,7 +54,7 @@ impl Served {
     /// some of them could not be committed these are answered "later". After any error but an unknown outcome
     /// none was applied.
     pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
-        self.submit(None, client, operations, done);
+        self.submit(None, None, client, operations, done);
     }
 
     /// As [`Served::push`], for a client that may see and write no more than this: what it may not write
@@ -67,12 +67,27 @@ impl Served {
         done: Done,
     ) {
         let sight = Some(sight).filter(|sight| !sight.is_everything());
-        self.submit(sight, client, operations, done);
+        self.submit(sight, None, client, operations, done);
+    }
+
+    /// As [`Served::push_for`], where what is deleted and changed counts under another name than the client's:
+    /// who may speak under many names has one allowance.
+    pub fn push_counted(
+        &self,
+        sight: &Arc<Sight>,
+        counted: &ClientId,
+        client: &ClientId,
+        operations: Vec<Operation>,
+        done: Done,
+    ) {
+        let sight = Some(sight).filter(|sight| !sight.is_everything());
+        self.submit(sight, Some(counted), client, operations, done);
     }
 
     fn submit(
         &self,
         sight: Option<&Arc<Sight>>,
+        counted: Option<&ClientId>,
         client: &ClientId,
         operations: Vec<Operation>,
         done: Done,
@@ -94,7 +109,7 @@ impl Served {
             };
             done(answers.map(pushed).map_err(ServeError::from));
         };
-        self.handle().submit_all(opened, sight, Box::new(done));
+        self.handle().submit_all(opened, sight, counted, Box::new(done));
     }
 
     /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.

@@ -46,11 +46,12 @@ impl<'g> Guarded<'g> {
         }
         let mut deeds = Vec::with_capacity(waiting.len());
         let mut touched = Vec::new();
-        for Waiting { operation, sight, .. } in waiting {
-            let deed = group.deed(sight.as_deref().unwrap_or(everything), operation);
+        for one in waiting {
+            let operation = &one.operation;
+            let deed = group.deed(one.sight.as_deref().unwrap_or(everything), operation);
             deeds.push(deed);
             if let Some(deed) = deed {
-                let who = (holder(&operation.id.client), &operation.entity);
+                let who = (counted(one), &operation.entity);
                 guard.handle_deed((&who.0, who.1), &operation.record, deed, now_ms);
                 if touched.last() != Some(&who) {
                     touched.push(who);
@@ -75,15 +76,19 @@ impl<'g> Guarded<'g> {
     /// [`PushHeld`] if it is not to be carried out now.
     pub(super) fn judge(&mut self, waiting: &Waiting) -> Result<(), PushHeld> {
         let Some(deed) = self.deeds.next().flatten() else { return Ok(()) };
-        let operation = &waiting.operation;
-        let client = holder(&operation.id.client);
-        self.guard.judge((&client, &operation.entity), deed, self.now_ms)
+        let (client, entity) = (counted(waiting), &waiting.operation.entity);
+        self.guard.judge((&client, entity), deed, self.now_ms)
     }
 
     /// Returns who is held since this group.
     pub(super) fn news(self) -> Vec<Hold> {
         self.guard.take_news()
     }
+}
+
+/// Returns under which name an operation is counted: whoever can speak under many names is one.
+fn counted(waiting: &Waiting) -> ClientId {
+    waiting.counted.clone().unwrap_or_else(|| holder(&waiting.operation.id.client))
 }
 
 /// Returns the client that gave itself a name: `phone~x` is a name of `phone`.

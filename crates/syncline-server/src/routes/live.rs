@@ -387,11 +387,15 @@ impl Connection {
             let Some(client) = self.session.client().cloned() else { return };
             let (served, results) = (desk.served.clone(), Arc::clone(&self.results));
             let holder = self.asked.holder();
+            let Ok(counted) = self.asked.counted() else { return };
             self.pushes.push_back(Box::pin(async move {
                 push::claim(&served, holder, &client).await?;
                 match operations.is_empty() {
                     true => Ok(PushAnswer { outcomes: Vec::new(), position: served.position() }),
-                    false => push::commit(&served, &results, &client, operations).await,
+                    false => {
+                        let who = push::Pushing { sight: &results, counted, client: &client };
+                        push::commit(&served, &who, operations).await
+                    }
                 }
             }));
         }

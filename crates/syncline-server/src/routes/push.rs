@@ -33,7 +33,8 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     let results_of = asked.results_of(std::slice::from_ref(&follow))?;
     let served = &asked.desk.served;
     claim(served, asked.holder(), &push.client).await?;
-    let answer = carry_out(served, &results_of, &push.client, push.operations).await?;
+    let who = Pushing { sight: &results_of, counted: asked.counted()?, client: &push.client };
+    let answer = carry_out(served, &who, push.operations).await?;
     count(&asked.state.metrics, &answer);
     // Who follows the same goes on from there.
     let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(answer.position) };
@@ -55,8 +56,7 @@ pub(super) async fn claim(
 /// Has what could be read carried out, and answers for all of it, in its order.
 async fn carry_out(
     served: &Served,
-    sight: &Arc<Sight>,
-    client: &ClientId,
+    who: &Pushing<'_>,
     sent: Vec<Sent>,
 ) -> Result<PushAnswer, ServeError> {
     let mut readable = Vec::with_capacity(sent.len());
@@ -69,7 +69,7 @@ async fn carry_out(
     }
     let mut answer = match readable.is_empty() {
         true => PushAnswer { outcomes: Vec::new(), position: served.position() },
-        false => commit(served, sight, client, readable).await?,
+        false => commit(served, who, readable).await?,
     };
     for (index, Unreadable { counter, problem }) in unreadable {
         let outcome = Outcome {
@@ -85,16 +85,26 @@ async fn carry_out(
     Ok(answer)
 }
 
+/// Who sends operations.
+pub(crate) struct Pushing<'a> {
+    /// What the results tell.
+    pub(crate) sight: &'a Arc<Sight>,
+    /// Under which name what is deleted and changed is counted.
+    pub(crate) counted: ClientId,
+    pub(crate) client: &'a ClientId,
+}
+
 /// Commits operations; all of it is on disk when this answers.
 pub(crate) async fn commit(
     served: &Served,
-    sight: &Arc<Sight>,
-    client: &ClientId,
+    who: &Pushing<'_>,
     operations: Vec<Operation>,
 ) -> Result<PushAnswer, ServeError> {
     let (done, answered) = oneshot::channel();
     // Whoever asked may have gone; the operations stay committed.
-    served.push_for(sight, client, operations, Box::new(|pushed| drop(done.send(pushed))));
+    let Pushing { sight, counted, client } = who;
+    let done = Box::new(|pushed| drop(done.send(pushed)));
+    served.push_counted(sight, counted, client, operations, done);
     let pushed = answered.await.unwrap_or(Err(ServeError::Busy))?;
     Ok(pushed.answer())
 }
