@@ -110,6 +110,10 @@ pub const REPLICAS_MAX: usize = 65_536;
 /// How long what came of a comparison is known, in milliseconds: clients compare every ten minutes.
 pub const REPLICA_FRESH_MS: u64 = 3_600_000;
 
+/// How long what was noted of copies for a command is that of now, in milliseconds: the longest that a command
+/// looks before it reads it.
+pub const REPLICAS_NOTED_MS: u64 = 60_000;
+
 /// How long a copy is missed whose holder is not there, in milliseconds: 30 days.
 pub const REPLICA_FORGOTTEN_MS: u64 = 30 * 86_400_000;
 

@@ -19,6 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep, timeout};
 
+use crate::access::now_ms;
 use crate::limits::{HEAD_TIME_MAX, LOANS_MAX, STOP_TIME_MAX};
 use crate::server::ACCEPT_PAUSE;
 use crate::state::State;
@@ -135,6 +136,7 @@ fn lend(state: &State, mut wire: UnixStream) -> io::Result<()> {
         Some(name) => state.hubs.find(name),
     };
     let desk = desk.ok_or(io::ErrorKind::NotFound)?;
+    desk.replicas.note(now_ms());
     wire.set_read_timeout(None)?;
     let (mut lent, stopping) = (wire.try_clone()?, state.stopping.clone());
     let may_wait = move || !*stopping.borrow();

@@ -14,8 +14,7 @@ use syncline_model::json::{Json, Object, parse};
 use syncline_protocol::message::Follow;
 
 use crate::access::replace;
-use crate::document::object;
-use crate::limits::{REPLICA_FORGOTTEN_MS, REPLICA_FRESH_MS, REPLICAS_MAX};
+use crate::limits::{REPLICA_FORGOTTEN_MS, REPLICA_FRESH_MS, REPLICAS_MAX, REPLICAS_NOTED_MS};
 
 /// The name of the file.
 const FILE: &str = "replicas.json";
@@ -72,22 +71,52 @@ impl Known {
     }
 }
 
-/// How many copies are known to be what the hub shows.
+/// How many copies of a hub that clients hold are known to be what the hub shows.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Consistency {
+pub struct Consistency {
     /// So many are.
-    pub(crate) equal: u64,
+    pub equal: u64,
     /// So many are not.
-    pub(crate) different: u64,
+    pub different: u64,
     /// Of so many nothing is known.
-    pub(crate) unknown: u64,
+    pub unknown: u64,
     /// The oldest of the comparisons that count was so long ago.
-    pub(crate) age_ms: Option<u64>,
+    pub age_ms: Option<u64>,
 }
 
 impl Consistency {
+    /// Counts the copies of the hub of a folder, as a process that serves it has noted them a moment ago. Where
+    /// none does nothing is known of any; `None` if there are none.
+    pub fn of_folder(folder: &Path, now_ms: u64) -> Option<Self> {
+        let noted = read(&folder.join(FILE)).filter(|noted| !noted.copies.is_empty())?;
+        let is_of_now = now_ms.saturating_sub(noted.at_ms) <= REPLICAS_NOTED_MS;
+        let known = noted.copies.values().map(|known| match is_of_now {
+            true => *known,
+            false => Known { checked: None, ..*known },
+        });
+        Some(Self::of(known, now_ms))
+    }
+
+    /// Counts what is known of copies.
+    fn of(copies: impl Iterator<Item = Known>, now_ms: u64) -> Self {
+        let mut count = Self::default();
+        for known in copies {
+            match known.word(now_ms) {
+                "equal" => count.equal += 1,
+                "different" => count.different += 1,
+                _ => {
+                    count.unknown += 1;
+                    continue;
+                }
+            }
+            let age_ms = known.checked.map(|(_, at_ms)| now_ms.saturating_sub(at_ms));
+            count.age_ms = count.age_ms.max(age_ms);
+        }
+        count
+    }
+
     /// Returns the share of copies that are what the hub shows, of those of which something is known.
-    pub(crate) fn ratio(&self) -> Option<f64> {
+    pub fn ratio(&self) -> Option<f64> {
         let known = self.equal + self.different;
         (known > 0).then(|| self.equal as f64 / known as f64)
     }
@@ -111,7 +140,9 @@ impl Replicas {
     /// hangs on it but figures.
     pub(crate) fn open(folder: &Path) -> Self {
         let path = folder.join(FILE);
-        let known = read(&path).unwrap_or_default();
+        let mut known = read(&path).unwrap_or_default().copies;
+        // What was compared before may have changed since.
+        known.values_mut().for_each(|known| known.checked = None);
         Self { path, state: Mutex::new(State { known, ..State::default() }) }
     }
 
@@ -148,20 +179,16 @@ impl Replicas {
 
     /// Counts them.
     pub(crate) fn count(&self, now_ms: u64) -> Consistency {
-        let mut count = Consistency::default();
-        for known in self.state().known.values() {
-            match known.word(now_ms) {
-                "equal" => count.equal += 1,
-                "different" => count.different += 1,
-                _ => {
-                    count.unknown += 1;
-                    continue;
-                }
-            }
-            let age_ms = known.checked.map(|(_, at_ms)| now_ms.saturating_sub(at_ms));
-            count.age_ms = count.age_ms.max(age_ms);
-        }
-        count
+        Consistency::of(self.state().known.values().copied(), now_ms)
+    }
+
+    /// Writes down what is known of each, for a command of this machine that asks now.
+    pub(crate) fn note(&self, now_ms: u64) {
+        let state = self.state();
+        let document = document(&state.known, Some(now_ms));
+        drop(state);
+        // Without the file the command knows nothing of copies.
+        let _ = replace(&self.path, document.to_compact_string().as_bytes());
     }
 
     /// Writes down which there are, and forgets those that have not been there for long.
@@ -178,16 +205,8 @@ impl Replicas {
             return;
         }
         state.saved_ms = now_ms;
-        let rows = state.known.iter().map(|(replica, known)| {
-            object([
-                ("client", replica.client.as_str().into()),
-                ("follows", (&*replica.follows).into()),
-                ("seen", known.seen_ms.into()),
-            ])
-        });
-        let rows = Json::Array(rows.collect());
+        let document = document(&state.known, None);
         drop(state);
-        let document = object([("version", VERSION.into()), ("replicas", rows)]);
         // Without the file a restart misses nobody.
         let _ = replace(&self.path, document.to_compact_string().as_bytes());
     }
@@ -198,7 +217,40 @@ impl Replicas {
     }
 }
 
-fn read(path: &Path) -> Option<BTreeMap<Replica, Known>> {
+/// What stands in the file.
+#[derive(Default)]
+struct Noted {
+    copies: BTreeMap<Replica, Known>,
+    /// When it was noted what is known of them; 0 if it was not.
+    at_ms: u64,
+}
+
+/// Describes copies.
+///
+/// - `noted_ms`: the time, to note what is known of them; `None` to note which there are.
+fn document(known: &BTreeMap<Replica, Known>, noted_ms: Option<u64>) -> Json {
+    let rows = known.iter().map(|(replica, known)| {
+        let mut row = Object::new();
+        row.insert("client", replica.client.as_str());
+        row.insert("follows", &*replica.follows);
+        row.insert("seen", known.seen_ms);
+        if let (Some((is_equal, at_ms)), Some(_)) = (known.checked, noted_ms) {
+            row.insert("equal", is_equal);
+            row.insert("compared", at_ms);
+        }
+        row.into()
+    });
+    let rows = Json::Array(rows.collect());
+    let mut document = Object::new();
+    document.insert("version", VERSION);
+    if let Some(noted_ms) = noted_ms {
+        document.insert("noted", noted_ms);
+    }
+    document.insert("replicas", rows);
+    document.into()
+}
+
+fn read(path: &Path) -> Option<Noted> {
     if fs::metadata(path).ok()?.len() > BYTES_MAX {
         return None;
     }
@@ -215,10 +267,14 @@ fn read(path: &Path) -> Option<BTreeMap<Replica, Known>> {
         let row = row.as_object()?;
         let client = ClientId::new(row.get("client")?.as_str()?).ok()?;
         let follows = row.get("follows")?.as_str()?.into();
-        let known = Known { seen_ms: number(row, "seen")?, checked: None };
+        let is_equal = row.get("equal").and_then(Json::as_bool);
+        let checked = is_equal.zip(number(row, "compared"));
+        let known = Known { seen_ms: number(row, "seen")?, checked };
         Some((Replica { client, follows }, known))
     };
-    document.get("replicas")?.as_array()?.iter().take(REPLICAS_MAX).map(one).collect()
+    let rows = document.get("replicas")?.as_array()?.iter().take(REPLICAS_MAX);
+    let copies = rows.map(one).collect::<Option<_>>()?;
+    Some(Noted { copies, at_ms: number(document, "noted").unwrap_or_default() })
 }
 
 #[cfg(test)]
@@ -232,6 +288,32 @@ mod tests {
     fn counts(replicas: &Replicas, now_ms: u64) -> (u64, u64, u64, Option<u64>) {
         let Consistency { equal, different, unknown, age_ms } = replicas.count(now_ms);
         (equal, different, unknown, age_ms)
+    }
+
+    /// Beside a hub that is served a command sees what is known; at rest it is not known whether that still holds.
+    #[test]
+    fn a_command_is_told_what_is_known_a_moment_ago_and_nothing_at_rest() {
+        let folder = tempfile::tempdir().unwrap();
+        let told = |now_ms| Consistency::of_folder(folder.path(), now_ms);
+        assert_eq!(told(5), None);
+        let replicas = Replicas::open(folder.path());
+        replicas.note(5);
+        assert_eq!(told(5), None, "there are none");
+        replicas.checked(&replica("a"), true, 10);
+        replicas.checked(&replica("b"), false, 20);
+        replicas.seen(&replica("c"), 20);
+        replicas.note(30);
+        let known = Consistency { equal: 1, different: 1, unknown: 1, age_ms: Some(20) };
+        assert_eq!(told(30), Some(known));
+        let unknown = Consistency { unknown: 3, ..Consistency::default() };
+        assert_eq!(told(31 + REPLICAS_NOTED_MS), Some(unknown));
+        replicas.note(40);
+        replicas.state().is_changed = true;
+        replicas.save(50);
+        assert_eq!(told(50), Some(unknown), "it was stopped");
+        assert_eq!(unknown.ratio(), None);
+        replicas.note(60);
+        assert_eq!(Replicas::open(folder.path()).count(60), unknown, "it was started again");
     }
 
     #[test]

@@ -1,12 +1,13 @@
 //! `syncline status`: how each domain stands.
 
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use syncline_engine::link::Side;
 use syncline_engine::sync::{Problem, RunReport};
 use syncline_hub::SyncOutcome;
-use syncline_model::json::{Json, Object};
+use syncline_model::json::{Json, Number, Object};
+use syncline_server::Consistency;
 
 use super::sync::{exit_of_look, tell_of};
 use crate::arguments::Status;
@@ -116,8 +117,13 @@ fn look(
         let standings = standings(&outcome);
         Ok((outcome, last, standings))
     })?;
-    let document = to_json(prepared, &standings, last.as_ref(), &outcome);
-    let text = text(context, prepared, &standings, last.as_ref(), &outcome);
+    let copies = Consistency::of_folder(&config.state, now_ms());
+    let mut document = to_json(prepared, &standings, last.as_ref(), &outcome);
+    document.insert("replicas", copies.map_or(Json::Null, copies_json));
+    let mut text = text(context, prepared, &standings, last.as_ref(), &outcome);
+    if let Some(copies) = copies {
+        text.push_str(&format!("{}\n", copies_text(&copies)));
+    }
     Ok((text, document, outcome.report))
 }
 
@@ -136,6 +142,40 @@ fn standings(outcome: &SyncOutcome) -> Vec<Standing> {
         }
     };
     outcome.report.entities.iter().map(one).collect()
+}
+
+/// Returns how many copies of clients are known to be what the hub shows.
+fn copies_text(copies: &Consistency) -> String {
+    let Consistency { equal, different, unknown, .. } = copies;
+    let all = count(equal + different + unknown, "copy of clients", "copies of clients");
+    let ratio = match copies.ratio() {
+        // Not one that differs is rounded away.
+        Some(ratio) => format!("{:.1} % of those known equal", (ratio * 1_000.0).floor() / 10.0),
+        None => "nothing is known".to_owned(),
+    };
+    format!("{all}: {equal} equal, {different} different, {unknown} unknown ({ratio})")
+}
+
+fn copies_json(copies: Consistency) -> Json {
+    let mut document = Object::new();
+    document.insert("equal", copies.equal);
+    document.insert("different", copies.different);
+    document.insert("unknown", copies.unknown);
+    document.insert("ratio", copies.ratio().map_or(Json::Null, share));
+    let oldest = copies.age_ms.map(|age_ms| Json::from(age_ms / 1_000));
+    document.insert("oldestSeconds", oldest.unwrap_or(Json::Null));
+    Json::Object(document)
+}
+
+/// Returns a share as a number of four digits, none of them rounded up.
+fn share(ratio: f64) -> Json {
+    let text = format!("{:.4}", (ratio * 10_000.0).floor() / 10_000.0);
+    Number::parse(&text).map_or(Json::Null, Json::Number)
+}
+
+fn now_ms() -> u64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    u64::try_from(now.as_millis()).unwrap_or(u64::MAX)
 }
 
 fn last_text(last: Option<&Object>) -> String {

@@ -3,17 +3,18 @@
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::process::{Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 use serde_json::json;
+use syncline_client::{Client, Options};
 use syncline_engine::rows::Scan;
 use syncline_store::Read;
 use syncline_store::lent::{Asked, Door, Lent};
 
 use crate::desk::{Desk, answer, numbered, synced};
 use crate::kills::{SYNCS_MAX, assert_no_leftovers, assert_whole, edit, prepared};
-use crate::serve::{ERRORS, Serving};
+use crate::serve::{ERRORS, Serving, ask};
 
 /// Kills of the process that serves, at random moments.
 const KILLS: u64 = 24;
@@ -292,4 +293,52 @@ fn a_hub_beside_the_default_one_is_reached_by_its_folder() {
     desk.run("log --config shop.toml").exits(0).says("sync-");
     let runs = desk.run("log --json").exits(0).json();
     assert_eq!(runs["runs"], json!([]), "nothing crosses to the other hub");
+}
+
+#[test]
+fn status_says_how_many_copies_of_clients_are_known_to_be_what_the_hub_shows() {
+    let desk = synced(5);
+    let alone = desk.run("status --json").exits(0).json();
+    assert_eq!(alone["replicas"], json!(null), "no client was ever there");
+    let serving = Serving::start(&desk, &[]);
+    let token = |client: &str| {
+        let body = json!({"name": client, "role": "client", "client": client});
+        let (status, made) = serving.ask("POST", "/v1/tokens", &body).unwrap();
+        assert_eq!(status, 201, "{made}");
+        made["token"].as_str().unwrap().to_owned()
+    };
+    // One compares what it holds by itself, one says nothing of what it holds.
+    let url = format!("http://{}", serving.address);
+    let options = Options::new(desk.path("phone.db"), &url, &token("phone")).client_id("phone");
+    let phone = Client::open(options).unwrap();
+    let pulled = ask(&serving.address, &token("watch"), "GET", "/v1/pull", &json!({})).unwrap();
+    assert_eq!(pulled.0, 200, "{}", pulled.1);
+    let begun = Instant::now();
+    let status = loop {
+        let status = desk.run("status --json").exits(0).json();
+        if status["replicas"]["equal"] == 1 {
+            break status;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "{status}");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    let replicas = &status["replicas"];
+    assert_eq!(
+        (&replicas["different"], &replicas["unknown"], &replicas["ratio"]),
+        (&json!(0), &json!(1), &json!(1.0)),
+        "{status}"
+    );
+    assert!(replicas["oldestSeconds"].is_u64(), "{status}");
+    desk.run("status").exits(0).says(
+        "2 copies of clients: 1 equal, 0 different, 1 unknown (100.0 % of those known equal)",
+    );
+    drop(phone);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
+    let status = desk.run("status --json").exits(0).json();
+    let nothing = json!({
+        "equal": 0, "different": 0, "unknown": 2, "ratio": null, "oldestSeconds": null,
+    });
+    assert_eq!(status["replicas"], nothing);
+    desk.run("status").exits(0).says("2 unknown (nothing is known)");
 }
