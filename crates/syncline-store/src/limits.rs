@@ -31,7 +31,7 @@ pub const READERS_MAX: usize = 8;
 
 /// How far the write-ahead log may grow before its pages are moved into the database, in frames of
 /// one page: a page that changes often is moved once, and opening after a crash reads no more.
-pub const LOG_FRAMES_PER_CHECKPOINT: i64 = 4_096;
+pub const LOG_FRAMES_PER_CHECKPOINT: i64 = 12_288;
 
 /// How long the file of the write-ahead log may stay once its pages were moved, in bytes.
 pub const LOG_BYTES_KEPT_MAX: i64 = 64 << 20;
