@@ -16,6 +16,10 @@ mod operation;
 #[cfg(test)]
 mod tests;
 
+use syncline_merge::display::Fields;
+
+use crate::text::JsonText;
+
 pub use answer::{read_change, read_outcome, write_change, write_outcome};
 pub use body::{
     read_client_message, read_hub_message, read_page, read_push, read_push_answer,
@@ -30,3 +34,10 @@ pub(crate) use hello::{
     backed_up_of, hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of,
 };
 pub(crate) use operation::member_key;
+
+/// Writes the fields of a record, sorted by path and none inside another, as the object that has them.
+pub fn write_record(fields: &Fields) -> String {
+    let mut text = JsonText::default();
+    text.record(fields);
+    text.into_string()
+}

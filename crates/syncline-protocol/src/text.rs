@@ -75,7 +75,8 @@ impl JsonText {
     /// Writes a record as an object.
     pub(crate) fn record(&mut self, fields: &Fields) -> &mut Self {
         self.object(fields, |text, leaf| {
-            text.raw(leaf);
+            text.separate();
+            text.out.push_str(leaf.as_str());
         })
     }
 

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use rusqlite::{Connection, OptionalExtension, Params, Row};
 use syncline_merge::display::Fields;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId};
-use syncline_model::json::fields::{flatten, unflatten};
+use syncline_model::json::fields::flatten;
 use syncline_model::json::{Json, Object, parse};
 use syncline_model::path::Path;
 use syncline_protocol::change::OpenConflict;
 use syncline_protocol::cursor::StreamCursor;
-use syncline_protocol::long::read_operation;
+use syncline_protocol::long::{read_operation, write_record};
 use syncline_protocol::operation::Operation;
 use syncline_protocol::token::TokenText;
 
@@ -39,13 +39,6 @@ pub(super) fn execute(
         .prepare_cached(sql)
         .and_then(|mut statement| statement.execute(params))
         .map_err(StoreError::on(action))
-}
-
-/// Returns a record's fields as text.
-pub(super) fn text_of(fields: &Fields) -> Result<String, StoreError> {
-    let object = unflatten(fields.iter().map(|(path, leaf)| (path, leaf)));
-    let object = object.map_err(|_| damaged("records"))?;
-    Ok(Json::from(object).to_compact_string())
 }
 
 fn conflicts_text(conflicts: &[OpenConflict]) -> String {
@@ -222,7 +215,7 @@ impl Rows<'_> {
         confirmed: &Confirmed,
         snapshot: Option<i64>,
     ) -> Result<(), StoreError> {
-        let fields = confirmed.fields.as_ref().map(text_of).transpose()?;
+        let fields = confirmed.fields.as_ref().map(write_record);
         let fields = fields.map(|fields| self.seal.close(fields, &of_record(FIELDS, key)));
         let token = confirmed.token.as_ref();
         let token = token.map(|token| self.seal.close_text(token.as_str(), &of_record(TOKEN, key)));

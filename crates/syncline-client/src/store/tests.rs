@@ -47,7 +47,7 @@ pub(super) fn edit(
 
 pub(super) fn shown(store: &Store, id: &str) -> Option<String> {
     let kept = store.rows().kept(&key(id)).unwrap();
-    kept.shown().map(|fields| super::rows::text_of(&fields).unwrap())
+    kept.shown().map(|fields| syncline_protocol::long::write_record(&fields))
 }
 
 fn settle(store: &mut Store, outcome: Outcome) -> super::Incoming {

@@ -128,8 +128,15 @@ impl Leaf {
     ///
     /// As [`parse`](super::parse).
     pub fn from_raw(bytes: &[u8]) -> Result<Self, JsonError> {
-        raw::validate(bytes)?;
-        Self::read(&mut Scanner::strict(bytes)?)
+        let mut scanner = Scanner::strict(bytes)?;
+        if matches!(scanner.peek()?, b'{' | b'[') {
+            raw::validate(bytes)?;
+            return Self::read(&mut scanner);
+        }
+        // What holds no other values is checked while it is read.
+        let leaf = Self::read(&mut scanner)?;
+        scanner.finish()?;
+        Ok(leaf)
     }
 
     /// Takes a value from a tree.

@@ -28,6 +28,9 @@ use std::ops::Range;
 use super::error::JsonError;
 use super::scan::Scanner;
 
+/// Keys of an object that are compared one by one.
+const KEYS_COMPARED_MAX: usize = 16;
+
 /// Where something stands in a text: byte offsets, the end not included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Span {
@@ -102,7 +105,7 @@ pub fn members(bytes: &[u8]) -> Result<Vec<Member<'_>>, JsonError> {
         found.push(key.with_value(&scanner, value_span));
         more = scanner.next_member()?;
     }
-    check_unique(&found)?;
+    check_unique(found.iter())?;
     scanner.finish()?;
     Ok(found)
 }
@@ -244,16 +247,18 @@ fn read_elements_lenient(scanner: &mut Scanner<'_>) -> Result<Vec<LenientElement
 
 /// Refuses members of which two have the same key.
 fn check_unique<'m, 'a: 'm>(
-    members: impl IntoIterator<Item = &'m Member<'a>>,
+    members: impl Iterator<Item = &'m Member<'a>> + Clone,
 ) -> Result<(), JsonError> {
+    let key_count = members.clone().count();
     let mut keys = BTreeSet::new();
-    let mut duplicate = None;
-    let mut key_count = 0;
-    for member in members {
-        key_count += 1;
-        if !keys.insert(member.key.as_ref()) && duplicate.is_none() {
-            duplicate = Some(member.key_span.start);
-        }
-    }
-    duplicate.map_or(Ok(()), |offset| Err(JsonError::DuplicateKey { offset, key_count }))
+    let mut is_twice = |index: usize, key: &'m str| match key_count {
+        // To compare each with those before it costs less than a set of them.
+        ..=KEYS_COMPARED_MAX => members.clone().take(index).any(|before| before.key == key),
+        _ => !keys.insert(key),
+    };
+    let duplicate =
+        members.clone().enumerate().find(|(index, member)| is_twice(*index, &member.key));
+    duplicate.map_or(Ok(()), |(_, member)| {
+        Err(JsonError::DuplicateKey { offset: member.key_span.start, key_count })
+    })
 }

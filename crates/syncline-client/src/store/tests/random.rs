@@ -215,7 +215,7 @@ impl World {
         assert_eq!(self.store().counts(), (0, 0));
         for id in RECORDS {
             let held = self.hub.records.get(&key(id)).and_then(|(record, _)| record.clone());
-            let held = held.map(|fields| super::super::rows::text_of(&fields).unwrap());
+            let held = held.map(|fields| syncline_protocol::long::write_record(&fields));
             assert_eq!(shown(self.store(), id), held, "record {id}");
         }
         for id in self.made.keys() {
