@@ -124,15 +124,24 @@ pub(crate) struct Kept {
 impl Kept {
     /// Returns what is shown.
     pub(crate) fn shown(&self) -> Option<Fields> {
-        // What a former life of the hub confirmed holds what it applied.
-        let is_of_past = self.confirmed.as_ref().is_some_and(Confirmed::is_of_past);
-        let is_shown = |q: &&Queued| q.refusal.is_none() && !(q.is_resent && is_of_past);
-        let waiting = self.queued.iter().filter(is_shown);
         view::shown(
             self.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref()),
             &self.anchors,
-            waiting.map(|queued| &queued.operation),
+            self.waiting().map(|queued| &queued.operation),
         )
+    }
+
+    /// Returns the operations that wait on top of what is confirmed, in order.
+    fn waiting(&self) -> impl Iterator<Item = &Queued> {
+        // What a former life of the hub confirmed holds what it applied.
+        let is_of_past = self.is_of_past();
+        let is_shown = move |q: &&Queued| q.refusal.is_none() && !(q.is_resent && is_of_past);
+        self.queued.iter().filter(is_shown)
+    }
+
+    /// Returns whether another life of the hub has confirmed it.
+    fn is_of_past(&self) -> bool {
+        self.confirmed.as_ref().is_some_and(Confirmed::is_of_past)
     }
 
     /// Returns the token of the confirmed record.

@@ -31,7 +31,7 @@ pub(crate) fn shown<'o>(
 }
 
 /// Returns the fields with the anchored ones as they were when their edits began.
-fn anchored(fields: Fields, anchors: &[Anchor]) -> Fields {
+pub(crate) fn anchored(fields: Fields, anchors: &[Anchor]) -> Fields {
     let mut fields: BTreeMap<_, _> = fields.into_iter().collect();
     for anchor in anchors {
         match &anchor.value {

@@ -12,7 +12,7 @@ use crate::display::shown;
 use crate::error::Refusal;
 use crate::fault::{Fault, is_planted};
 use crate::limits::REGISTER_VALUES_MAX;
-use crate::operation::{Effect, Operation};
+use crate::operation::{Effect, FieldOperation, Operation};
 use crate::rules::EntityRules;
 use crate::state::{Body, Entry, Record, Register};
 use crate::token::Context;
@@ -83,6 +83,7 @@ pub fn operate(
 ) -> Result<Committed, Refusal> {
     let is_unknown = record.is_none();
     let mut record = record.unwrap_or_else(|| Record::begun(site.floor));
+    refuse_guesses(operation, context, &record, site.lost)?;
     let context = &*seen_and_not_lost(context, &record, site.lost);
     if is_unknown && !(context.is_blind() && context.own.is_empty()) {
         return Err(unknown(context, site.floor));
@@ -113,6 +114,45 @@ fn seen_and_not_lost<'c>(
         context.own.retain(|stamp| stamp.site != *lost || stamp.clock <= here);
     }
     context
+}
+
+/// Refuses an edit that counts the characters of a text of which something may have been lost here, unless
+/// it says which text it was made for: another one might be as long.
+fn refuse_guesses(
+    operation: &Operation,
+    context: &Context,
+    record: &Record,
+    lost: &[SiteId],
+) -> Result<(), Refusal> {
+    let (Some(token), Effect::Write(fields)) = (&context.base, &operation.effect) else {
+        return Ok(());
+    };
+    let has_lost = |path: &Path| {
+        let (seen, here) = (token.effective(path), record.effective(path));
+        lost.iter().any(|site| seen.get(*site) > here.get(*site))
+    };
+    match guess(fields, &Path::root(), &has_lost) {
+        Some(path) => Err(Refusal::TextEdit { path }),
+        None => Ok(()),
+    }
+}
+
+/// Returns a text of which something `has_lost` its place here and that is edited by its length alone.
+fn guess(
+    fields: &[FieldOperation],
+    within: &Path,
+    has_lost: &dyn Fn(&Path) -> bool,
+) -> Option<Path> {
+    fields.iter().find_map(|field| match field {
+        FieldOperation::EditText { path, edit } => {
+            let full = within.join(path);
+            (edit.made_for().is_none() && has_lost(&full)).then_some(full)
+        }
+        FieldOperation::PutMember { path, key, fields, .. } => {
+            guess(fields, &within.join(path).within_key(key), has_lost)
+        }
+        _ => None,
+    })
 }
 
 /// Answers a writer that knows a record which is not here.
@@ -155,7 +195,7 @@ fn check(
             record.exceptions.iter().any(|(path, version)| !within(path, version))
         }
         Effect::Write(fields) => {
-            let mut paths = fields.iter().map(crate::operation::FieldOperation::path);
+            let mut paths = fields.iter().map(FieldOperation::path);
             paths.any(|path| {
                 let inside = record.exceptions.iter().filter(|(p, _)| path.is_prefix_of(p));
                 !within(path, record.effective(path))

@@ -4,7 +4,7 @@
 use std::borrow::Cow;
 
 use syncline_merge::display::Fields;
-use syncline_merge::text::ot::{Component, TextOperation};
+use syncline_merge::text::ot::{Component, TextDigest, TextOperation};
 use syncline_model::id::{EntityName, IdError, RecordId};
 use syncline_model::json::fields::{flatten, unflatten};
 use syncline_model::json::raw::{self, LenientMember, Span};
@@ -201,11 +201,28 @@ impl<'a> Part<'a> {
 
     /// Reads an edit of a text.
     pub(crate) fn edit(&self) -> Result<TextOperation, MessageError> {
-        let parts = self.elements("an edit", syncline_merge::text::limits::COMPONENTS_MAX)?;
+        let parts = self.elements("an edit", syncline_merge::text::limits::COMPONENTS_MAX + 1)?;
+        let said = parts.first().filter(|part| part.begins(b'{'));
+        let made_for = said.map(Self::text_digest).transpose()?;
+        let parts = parts.get(usize::from(made_for.is_some())..).unwrap_or_default();
         let components: Result<Vec<Component>, MessageError> =
             parts.iter().map(Self::component).collect();
-        TextOperation::new(components?)
-            .map_err(|_| self.form("an edit", "one of a text within its bounds"))
+        let edit = TextOperation::new(components?)
+            .map_err(|_| self.form("an edit", "one of a text within its bounds"))?;
+        Ok(match made_for {
+            Some(digest) => edit.made_for_text(digest),
+            None => edit,
+        })
+    }
+
+    /// Reads which text an edit was made for.
+    fn text_digest(&self) -> Result<TextDigest, MessageError> {
+        let members = self.members("an edit")?;
+        members.only(&["of"])?;
+        let digits = members.need("of")?.string("an edit")?;
+        let is_hex = digits.len() == 16 && !digits.contains('+');
+        let digest = u64::from_str_radix(&digits, 16).ok().filter(|_| is_hex);
+        digest.map(TextDigest).ok_or_else(|| self.form("an edit", "the 16 digits of a text"))
     }
 
     fn component(&self) -> Result<Component, MessageError> {

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 use proptest::sample::select;
 use syncline_merge::display::Fields;
 use syncline_merge::operation::{Effect, FieldOperation};
-use syncline_merge::text::ot::{Component, TextOperation};
+use syncline_merge::text::ot::{Component, TextDigest, TextOperation};
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
 use syncline_model::json::{Leaf, Number, Object};
@@ -60,7 +60,11 @@ fn edit() -> impl Strategy<Value = TextOperation> {
         (1..9_usize).prop_map(Component::Delete),
         text().prop_map(Component::Insert),
     ];
-    vec(component, 0..5).prop_map(|components| TextOperation::new(components).unwrap())
+    let edit = vec(component, 0..5).prop_map(|components| TextOperation::new(components).unwrap());
+    (edit, option::of(any::<u64>())).prop_map(|(edit, digest)| match digest {
+        Some(digest) => edit.made_for_text(TextDigest(digest)),
+        None => edit,
+    })
 }
 
 fn number() -> impl Strategy<Value = Number> {

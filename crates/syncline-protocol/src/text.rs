@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::fmt::Write as _;
 
 use syncline_merge::display::Fields;
-use syncline_merge::text::ot::{Component, TextOperation};
+use syncline_merge::text::ot::{Component, TextDigest, TextOperation};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
@@ -117,6 +117,9 @@ impl JsonText {
     /// Writes an edit of a text.
     pub(crate) fn edit(&mut self, edit: &TextOperation) -> &mut Self {
         self.open('[');
+        if let Some(TextDigest(digest)) = edit.made_for() {
+            self.open('{').key("of").string(&format!("{digest:016x}")).close('}');
+        }
         for component in edit.components() {
             match component {
                 Component::Retain(chars) => self.raw(chars),

@@ -10,12 +10,17 @@
 //! Edits that were never handed out may be made anew for the text that the hub answered with, so
 //! that who types without a pause sees what others type elsewhere in it. Edits in the midst of what others
 //! have changed stay as they are: the hub knows what these did, and the client only what came of it.
+//!
+//! Another life of the hub may know less than the token says, and hold another text of the same length.
+//! So edits that a former life gave their token *say* which text they were made for, and fit no other one.
 
 use std::borrow::Cow;
 
 use rusqlite::Row;
+use syncline_merge::display::Fields;
 use syncline_merge::operation::{Effect, FieldOperation};
-use syncline_merge::text::ot::{Component, Side, TextOperation, transform};
+use syncline_merge::text::ot::{Component, Side, TextDigest, TextOperation, transform};
+use syncline_model::id::ClientId;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_protocol::long::write_operation;
@@ -40,6 +45,12 @@ pub(crate) struct Anchor {
 }
 
 impl Kept {
+    /// Returns the confirmed fields, and those of texts with edits that wait as they were when these began.
+    fn anchored(&self) -> Fields {
+        let confirmed = self.confirmed.as_ref().and_then(|confirmed| confirmed.fields.clone());
+        view::anchored(confirmed.unwrap_or_default(), &self.anchors)
+    }
+
     /// Moves the anchors over the first operation that waits, which was answered and goes.
     pub(super) fn move_anchors(&mut self, answered: &Operation) {
         if self.anchors.is_empty() {
@@ -126,6 +137,52 @@ impl Rows<'_> {
     /// Returns a field of a record as it is kept.
     fn path<'p>(&self, key: &Key, path: &'p Path) -> Cow<'p, str> {
         self.seal.name(path.as_str(), &place("path", key, ""))
+    }
+
+    /// Has the waiting edits of texts say which text they were made for: to be called where another life of
+    /// the hub is met, before anything of it is taken in. Answers whether there are any.
+    pub(super) fn say_texts_of_waiting(&self) -> Result<bool, StoreError> {
+        let mut any = false;
+        for key in self.anchored()? {
+            let kept = self.kept(&key)?;
+            let mut fields = kept.anchored();
+            for queued in kept.waiting() {
+                let text = |path: &Path| value_of(&fields, path).cloned();
+                if let Some(effect) = saying_texts(&queued.operation.effect, text) {
+                    self.put_operation(queued, &Operation { effect, ..queued.operation.clone() })?;
+                    any = true;
+                }
+                fields = predict(Some(&fields), &queued.operation.effect).unwrap_or_default();
+            }
+        }
+        Ok(any)
+    }
+
+    /// Has the edits of texts that a client sends again say which text they were made for.
+    pub(super) fn say_texts_of_resent(&self, client: &ClientId) -> Result<(), StoreError> {
+        for queued in self.resent_texts(client)? {
+            let texts = self.texts_of(&queued)?;
+            let text = |path: &Path| {
+                let mut known = texts.iter().filter(|(known, _)| known == path);
+                known.next().map(|(_, text)| text.clone())
+            };
+            if let Some(effect) = saying_texts(&queued.operation.effect, text) {
+                self.put_operation(&queued, &Operation { effect, ..queued.operation.clone() })?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the records that have anchors.
+    fn anchored(&self) -> Result<Vec<Key>, StoreError> {
+        let names: Vec<(String, String)> = self
+            .connection
+            .prepare_cached("SELECT DISTINCT entity, id FROM anchors")
+            .and_then(|mut statement| {
+                statement.query_map((), |row| Ok((row.get(0)?, row.get(1)?)))?.collect()
+            })
+            .map_err(StoreError::on("read the anchors of texts"))?;
+        names.iter().map(|(entity, id)| self.key("anchors", entity, id)).collect()
     }
 
     /// Drops the anchors that no waiting edit needs.
@@ -308,21 +365,42 @@ fn transformed<'q>(
     Some(anew)
 }
 
+/// Returns an effect whose edits of texts say which text they were made for; nothing if there are none that
+/// do not say so.
+///
+/// - `text`: the text of a field before the operation.
+pub(super) fn saying_texts(
+    effect: &Effect,
+    text: impl Fn(&Path) -> Option<Leaf>,
+) -> Option<Effect> {
+    let Effect::Write(operations) = effect else { return None };
+    let mut any = false;
+    let mut said = |operation: &FieldOperation| {
+        let FieldOperation::EditText { path, edit } = operation else { return operation.clone() };
+        let text = text(path).and_then(|leaf| leaf.as_string().map(String::from));
+        let Some(text) = text.filter(|_| edit.made_for().is_none()) else {
+            return operation.clone();
+        };
+        any = true;
+        let edit = edit.clone().made_for_text(TextDigest::of(&text));
+        FieldOperation::EditText { path: path.clone(), edit }
+    };
+    let operations = operations.iter().map(&mut said).collect();
+    any.then_some(Effect::Write(operations))
+}
+
+/// Returns whether an operation has an edit of a text that says which text it was made for.
+pub(super) fn says_text(effect: &Effect) -> bool {
+    let Effect::Write(operations) = effect else { return false };
+    let says = |operation: &FieldOperation| matches!(operation, FieldOperation::EditText { edit, .. } if edit.made_for().is_some());
+    operations.iter().any(says)
+}
+
 /// Returns the text of a field before each of a record's waiting operations that edits it, the given
 /// one included: what an edit that is set aside was made for.
 pub(super) fn text_before(kept: &Kept, sequence: i64, path: &Path) -> Option<Leaf> {
-    let confirmed = kept.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref());
-    let before = kept.queued.iter().filter(|queued| queued.refusal.is_none());
-    let before = before.take_while(|queued| queued.sequence < sequence);
-    let mut fields = confirmed.cloned().unwrap_or_default();
-    for anchor in &kept.anchors {
-        fields.retain(|(known, _)| *known != anchor.path);
-        if let Some(value) = &anchor.value {
-            let at = fields.partition_point(|(known, _)| *known < anchor.path);
-            fields.insert(at, (anchor.path.clone(), value.clone()));
-        }
-    }
-    let mut fields = Some(fields);
+    let before = kept.waiting().take_while(|queued| queued.sequence < sequence);
+    let mut fields = Some(kept.anchored());
     for queued in before {
         fields = predict(fields.as_ref(), &queued.operation.effect);
     }

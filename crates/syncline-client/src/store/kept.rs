@@ -21,7 +21,7 @@ impl Store {
     }
 
     /// Takes note of the hub's incarnation: to be called before anything of it is taken in or sent to it.
-    /// Answers whether operations of the client are to be sent again.
+    /// Answers whether operations of the client are to be read again from the queue, and sent.
     pub(crate) fn handle_incarnation(
         &mut self,
         incarnation: Incarnation,
@@ -31,13 +31,16 @@ impl Store {
         let seal = self.seal.clone();
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
+        let known = get(&transaction, "incarnation")?;
+        let is_another = known.is_some_and(|known| known != incarnation.to_string());
+        let says_texts = is_another && rows.say_texts_of_waiting()?;
         rows.note_incarnation(incarnation)?;
         let moved = rows.send_again(incarnation, client, keeping.floor)?;
         let kept = count(&transaction, KEPT)?;
         commit(transaction, "write the hub's incarnation")?;
         self.lately.clear();
         (self.queued, self.kept) = (self.queued + moved, kept);
-        Ok(moved > 0)
+        Ok(moved > 0 || says_texts)
     }
 
     /// Drops what a backup of the hub holds.
@@ -138,6 +141,9 @@ impl Rows<'_> {
             "DELETE FROM kept WHERE client = ?1 AND incarnation <> ?2",
             (client.as_str(), &incarnation),
         )?;
+        if moved > 0 {
+            self.say_texts_of_resent(client)?;
+        }
         Ok(moved as u64)
     }
 

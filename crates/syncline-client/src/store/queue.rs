@@ -12,7 +12,7 @@ use syncline_protocol::operation::Operation;
 use syncline_protocol::predict::predict;
 use syncline_protocol::token::TokenText;
 
-use super::anchor::text_before;
+use super::anchor::{saying_texts, says_text, text_before};
 use super::incoming::refused_before;
 use super::open::put;
 use super::rows::{DETAIL, OPERATION, TEXTS, execute};
@@ -168,6 +168,7 @@ impl Line<'_> {
         lately: &mut Lately,
     ) -> Result<(), ClientError> {
         for (base, effect) in by_base(&lately.kept, effect) {
+            let effect = self.saying_texts(effect, lately);
             let queued = self.put(key, base, effect, priority, &mut lately.kept)?;
             lately.shown = predict(lately.shown.as_ref(), &queued.operation.effect);
             lately.kept.queued.push(queued);
@@ -189,7 +190,7 @@ impl Line<'_> {
         }
         for path in texts_edited(&effect) {
             // What an edit counts on must have been applied.
-            after.extend(self.last_on(kept, path));
+            after.extend(self.last_on(kept, path).map(|last| last.operation.counter));
             if kept.anchors.iter().all(|anchor| anchor.path != *path) {
                 let fields =
                     kept.confirmed.as_ref().and_then(|confirmed| confirmed.fields.as_ref());
@@ -228,15 +229,29 @@ impl Line<'_> {
         Ok(Queued { sequence, client, operation, priority, refusal: None, is_resent: false })
     }
 
+    /// Has edits of texts say which text they were made for, where the hub may hold another one of that length
+    /// under their base: it is of a former life of the hub, or they follow edits of which that is so.
+    fn saying_texts(&self, effect: Effect, lately: &Lately) -> Effect {
+        let Lately { kept, shown } = lately;
+        let follows_past = |path: &Path| {
+            let last = self.last_on(kept, path);
+            last.is_some_and(|last| last.is_resent || says_text(&last.operation.effect))
+        };
+        let is_of_past = kept.is_of_past() || texts_edited(&effect).any(follows_past);
+        let shown = shown.as_ref().filter(|_| is_of_past);
+        let text = |path: &Path| shown.and_then(|shown| value_of(shown, path)).cloned();
+        saying_texts(&effect, text).unwrap_or(effect)
+    }
+
     /// Returns the last waiting operation of this client that writes a field.
-    fn last_on(&self, kept: &Kept, path: &Path) -> Option<u64> {
+    fn last_on<'k>(&self, kept: &'k Kept, path: &Path) -> Option<&'k Queued> {
         let waiting = kept.queued.iter().rev();
         let mut waiting = waiting.filter(|q| q.refusal.is_none() && q.client == *self.client);
         let writes = |queued: &&Queued| match &queued.operation.effect {
             Effect::Delete => true,
             Effect::Write(operations) => operations.iter().any(|o| meets(o.path(), path)),
         };
-        waiting.find(writes).map(|queued| queued.operation.counter)
+        waiting.find(writes)
     }
 }
 
@@ -395,7 +410,7 @@ impl Rows<'_> {
         self.drop_anchors(&key)
     }
 
-    fn texts_of(&self, queued: &Queued) -> Result<Vec<(Path, Leaf)>, StoreError> {
+    pub(super) fn texts_of(&self, queued: &Queued) -> Result<Vec<(Path, Leaf)>, StoreError> {
         let damaged = || StoreError::Damaged { table: "queue" };
         let sql = "SELECT texts FROM queue WHERE sequence = ?1";
         let bytes: Option<Vec<u8>> = self

@@ -290,6 +290,15 @@ impl Rows<'_> {
         self.queued_by(&sql, (client.as_str(), after))
     }
 
+    /// Returns the operations of a client that edit texts and are sent again, in order.
+    pub(super) fn resent_texts(&self, client: &ClientId) -> Result<Vec<Queued>, StoreError> {
+        let sql = format!(
+            "SELECT {QUEUED} FROM queue WHERE client = ?1 AND resent AND texts IS NOT NULL \
+             ORDER BY sequence"
+        );
+        self.queued_by(&sql, [client.as_str()])
+    }
+
     /// Returns one operation.
     pub(crate) fn operation(
         &self,

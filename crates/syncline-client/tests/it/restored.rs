@@ -222,3 +222,77 @@ fn a_client_that_ends_before_it_could_send_again_does_so_when_it_is_opened() {
     assert_eq!(number(&a, "t1", "/n").unwrap().to_i64(), Some(11));
     assert_eq!(number(&a, "t2", "/n").unwrap().to_i64(), Some(1));
 }
+
+fn notes(client: &Client) -> Option<String> {
+    client.get("tasks", "t1").unwrap().and_then(|record| record.text("/notes"))
+}
+
+/// An edit counts characters: on a text of which something was lost it must not be made by chance, because that is
+/// as long as the one that it was made for.
+#[test]
+fn an_edit_of_a_text_is_not_made_in_another_one_of_the_same_length() {
+    let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());
+    let (a, b) = (hub.client(&folder, "a"), hub.client(&folder, "b"));
+    a.edit("tasks", "t1", |r| r.begin_text("/notes", "four three ")).unwrap();
+    settle(&a, &b);
+    backed_up(&hub, [&a, &b]);
+    b.edit("tasks", "t1", |r| r.splice_text("/notes", 11, 0, "nine ")).unwrap();
+    settle(&a, &b);
+    a.edit("tasks", "t1", |r| r.splice_text("/notes", 0, 5, "")).unwrap();
+    sent(&a);
+    assert_eq!(notes(&a).unwrap(), "three nine ", "it is as long as the text in the backup");
+    a.edit("tasks", "t1", |r| r.splice_text("/notes", 6, 5, "")).unwrap();
+    sent(&a);
+    b.go_offline();
+    eventually("offline", || b.status().network == syncline_client::Network::Offline);
+    hub.lose();
+    hub.resume();
+    sent(&a);
+    b.go_online();
+    settle(&a, &b);
+    for client in [&a, &b] {
+        assert_eq!(notes(client).unwrap(), "four three nine ", "words were not torn");
+    }
+    let refused = a.quarantine().unwrap();
+    assert_eq!(refused.len(), 2, "{refused:?}");
+    // Its user has them made anew, for the text of now.
+    for refused in &refused {
+        a.retry(&refused.operation).unwrap();
+    }
+    settle(&a, &b);
+    assert_eq!(notes(&b).unwrap(), "three ");
+}
+
+/// What counts on lost edits of the same writer is applied once these are.
+#[test]
+fn edits_of_a_text_that_follow_each_other_are_all_sent_again() {
+    let (mut hub, folder) = (TestHub::start_backed_up(), tempfile::tempdir().unwrap());
+    let (a, b) = (hub.client(&folder, "a"), hub.client(&folder, "b"));
+    a.edit("tasks", "t1", |r| r.begin_text("/notes", "one ")).unwrap();
+    settle(&a, &b);
+    backed_up(&hub, [&a, &b]);
+    let appends = |word: &str| {
+        let at = notes(&a).unwrap().chars().count();
+        a.edit("tasks", "t1", |r| r.splice_text("/notes", at, 0, word)).unwrap();
+    };
+    a.edit("tasks", "t1", |r| r.set("/title", "Numbers")).unwrap();
+    settle(&a, &b);
+    for word in ["two ", "three "] {
+        appends(word);
+        settle(&a, &b);
+    }
+    a.go_offline();
+    eventually("offline", || a.status().network == syncline_client::Network::Offline);
+    appends("four ");
+    hub.lose();
+    appends("five ");
+    hub.resume();
+    a.go_online();
+    settle(&a, &b);
+    appends("six ");
+    settle(&a, &b);
+    assert_eq!(a.quarantine().unwrap(), [], "nothing was refused");
+    for client in [&a, &b] {
+        assert_eq!(notes(client).unwrap(), "one two three four five six ");
+    }
+}

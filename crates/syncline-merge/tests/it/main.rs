@@ -21,6 +21,7 @@ mod floors;
 mod golden;
 mod laws;
 mod lists;
+mod lost_texts;
 mod metadata;
 mod oracle;
 mod oracle_histories;

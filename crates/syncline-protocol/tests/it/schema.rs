@@ -9,7 +9,7 @@ use syncline_protocol::limits::PROTOCOL_VERSION;
 use crate::messages;
 
 /// The BLAKE3 of the description below.
-const SCHEMA: &str = "54d1e30dca6686a331b16c0ee2786ca8ff48cced98c4ae03994056291b103743";
+const SCHEMA: &str = "f5e58426125866b7e30cd274b1118c98a152d7a438e30e3422c1b2c671090564";
 /// The BLAKE3 of the dictionary.
 const DICTIONARY_V1: &str = "6efdd44a810a6896d2285c64ddfc3273b021b9ea7c1f7974b51741a608b1df22";
 

@@ -8,7 +8,7 @@ use super::edit::Edit;
 use super::run::{Deletion, Origin, Run, RunId};
 use super::sequence::{Sequence, index_of};
 use crate::text::limits::{RUN_CHARS_MAX, STATE_BYTES_MAX};
-use crate::text::ot::{Component, OperationError, TextOperation};
+use crate::text::ot::{Component, OperationError, TextDigest, TextOperation};
 
 /// What a run (without its text) or a deletion takes in the encoding, in bytes; rounded up from the
 /// usual 8 to 14.
@@ -131,7 +131,8 @@ impl TextState {
     ///
     /// # Errors
     ///
-    /// - [`TextError::Operation`] if the operation was made for a text of another length.
+    /// - [`TextError::Operation`] if the operation was made for a text of another length, or says that it
+    ///   was made for another text.
     /// - [`TextError::StampNotNew`] if the clock of `stamp` is not above every clock in the text. A
     ///   change that edits one text twice composes its operations first.
     /// - [`TextError::StateFull`] if the history has grown beyond the bound; the text should be
@@ -145,6 +146,9 @@ impl TextState {
         if operation.base_len() != self.len() {
             let (expected, found) = (operation.base_len(), self.len());
             return Err(OperationError::LengthMismatch { expected, found }.into());
+        }
+        if operation.made_for().is_some_and(|digest| digest != TextDigest::of(&self.text())) {
+            return Err(OperationError::OtherText.into());
         }
         let known = self.runs.len();
         let deletions = Edit::make(stamp, operation, &mut self.runs, &mut self.sequence);

@@ -21,7 +21,13 @@ impl TextOperation {
         let mut builder = Builder::default();
         loop {
             match (first.peek(), second.peek()) {
-                (None, None) => return Ok(builder.finish()),
+                (None, None) => {
+                    let composed = builder.finish();
+                    return Ok(match self.made_for() {
+                        Some(digest) => composed.made_for_text(digest),
+                        None => composed,
+                    });
+                }
                 (Some(Step::Delete(len)), _) => {
                     first.take(len);
                     builder.delete(len)?;

@@ -17,7 +17,7 @@ mod laws;
 mod operation;
 mod transform;
 
-pub use operation::{Component, OperationError, TextOperation};
+pub use operation::{Component, OperationError, TextDigest, TextOperation};
 pub use transform::{Side, transform};
 
 pub(super) use cursor::{Cursor, Step};

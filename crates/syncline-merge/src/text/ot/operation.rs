@@ -1,5 +1,6 @@
 //! What an operation is, and how it is built and applied.
 
+use sha2::{Digest as _, Sha256};
 use thiserror::Error;
 
 use crate::text::limits::{COMPONENTS_MAX, TEXT_CHARS_MAX};
@@ -27,6 +28,9 @@ pub enum OperationError {
         /// Length found, in scalar values.
         found: usize,
     },
+    /// The operation says which text it was made for, and that is another one.
+    #[error("operation was made for another text of the same length")]
+    OtherText,
     /// The text before or after the operation is too long.
     #[error("operation reaches more than {chars_max} characters")]
     TooLong {
@@ -52,6 +56,7 @@ impl OperationError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::LengthMismatch { .. } => "TEXT_LENGTH_MISMATCH",
+            Self::OtherText => "TEXT_DIFFERS",
             Self::TooLong { .. } => "TEXT_TOO_LONG",
             Self::TooManyComponents { .. } => "TEXT_OPERATION_TOO_LARGE",
             Self::NotAtCharacter { .. } => "TEXT_OFFSET_INVALID",
@@ -68,6 +73,21 @@ pub struct TextOperation {
     components: Vec<Component>,
     base_len: usize,
     target_len: usize,
+    made_for: Option<TextDigest>,
+}
+
+/// Tells a text from others of the same length: the first 8 bytes of the SHA-256 of its UTF-8, big end
+/// first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct TextDigest(pub u64);
+
+impl TextDigest {
+    /// Returns that of a text.
+    pub fn of(text: &str) -> Self {
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        let [a, b, c, d, e, f, g, h, ..] = digest;
+        Self(u64::from_be_bytes([a, b, c, d, e, f, g, h]))
+    }
 }
 
 impl TextOperation {
@@ -107,6 +127,20 @@ impl TextOperation {
         self.target_len
     }
 
+    /// Returns which text it was made for, where it says so: it fits no other one then, however long.
+    ///
+    /// Where both ends have the same history a length is enough. Somebody who has lost a part of it might
+    /// have another text of that length.
+    pub const fn made_for(&self) -> Option<TextDigest> {
+        self.made_for
+    }
+
+    /// Returns the same edit, which says which text it was made for.
+    #[must_use]
+    pub fn made_for_text(self, digest: TextDigest) -> Self {
+        Self { made_for: Some(digest), ..self }
+    }
+
     /// Returns whether the operation leaves every text as it is.
     pub fn is_identity(&self) -> bool {
         self.components.iter().all(|component| matches!(component, Component::Retain(_)))
@@ -116,7 +150,9 @@ impl TextOperation {
     ///
     /// # Errors
     ///
-    /// [`OperationError::LengthMismatch`] if `base` is not [`base_len`](Self::base_len) long.
+    /// [`OperationError::LengthMismatch`] if `base` is not [`base_len`](Self::base_len) long,
+    /// [`OperationError::OtherText`] if it is not the text that the operation [was made
+    /// for](Self::made_for).
     pub fn apply(&self, base: &str) -> Result<String, OperationError> {
         self.check_base(base)?;
         let mut result = String::with_capacity(base.len());
@@ -139,7 +175,7 @@ impl TextOperation {
     ///
     /// # Errors
     ///
-    /// [`OperationError::LengthMismatch`] if `base` is not [`base_len`](Self::base_len) long.
+    /// As [`apply`](Self::apply).
     pub fn invert(&self, base: &str) -> Result<Self, OperationError> {
         self.check_base(base)?;
         let mut builder = Builder::default();
@@ -163,10 +199,13 @@ impl TextOperation {
 
     fn check_base(&self, base: &str) -> Result<(), OperationError> {
         let found = base.chars().count();
-        if found == self.base_len {
-            return Ok(());
+        if found != self.base_len {
+            return Err(OperationError::LengthMismatch { expected: self.base_len, found });
         }
-        Err(OperationError::LengthMismatch { expected: self.base_len, found })
+        match self.made_for {
+            Some(digest) if digest != TextDigest::of(base) => Err(OperationError::OtherText),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -307,5 +346,16 @@ mod tests {
             assert_eq!(operation.apply(base).ok().as_deref(), expected, "case: {name}");
             assert_eq!(operation.invert(base).is_ok(), expected.is_some(), "case: {name}");
         }
+    }
+
+    #[test]
+    fn an_edit_that_says_which_text_it_was_made_for_fits_no_other_one_of_that_length() {
+        let said = TextDigest::of("one two");
+        assert_eq!(said, TextDigest(0x8ab6_3e29_a4ba_14e4));
+        let operation = TextOperation::new([Retain(4), Delete(3)]).unwrap().made_for_text(said);
+        assert_eq!(operation.apply("one two").unwrap(), "one ");
+        assert_eq!(operation.apply("two one").unwrap_err().code(), "TEXT_DIFFERS");
+        let then = TextOperation::new([Retain(4), Insert("six".into())]).unwrap();
+        assert_eq!(operation.compose(&then).unwrap().made_for(), Some(said));
     }
 }

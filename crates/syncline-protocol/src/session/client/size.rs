@@ -43,7 +43,8 @@ fn field_bytes(field: &FieldOperation) -> usize {
                 Component::Insert(text) => FIELD_BYTES + text.len(),
                 Component::Retain(_) | Component::Delete(_) => FIELD_BYTES,
             };
-            edit.components().iter().map(bytes).sum()
+            let said = edit.made_for().map_or(0, |_| FIELD_BYTES + size_of::<u64>() * 2);
+            said + edit.components().iter().map(bytes).sum::<usize>()
         }
         FieldOperation::Unset { .. } | FieldOperation::Reset { .. } => 0,
     }
