@@ -11,12 +11,14 @@
 //! | edits being queued, operations being sent, refused, made anew | [`queue`] |
 //! | results and changes coming in | [`incoming`] |
 //! | what is confirmed being compared with what the hub shows | [`check`] |
+//! | what is held being said where a view begins anew | [`holdings`] |
 //! | applied operations that a restored hub may lack | [`kept`] |
 //! | texts with edits that wait | [`anchor`] |
 //! | contents at rest, and another key for them | [`seal`], [`key`] |
 
 mod anchor;
 mod check;
+mod holdings;
 mod incoming;
 mod kept;
 mod key;
@@ -169,6 +171,8 @@ pub(crate) struct Store {
     kept: u64,
     unkept: u64,
     repairs: u64,
+    /// Per view what was said to be held, while its snapshot comes.
+    said: BTreeMap<u32, holdings::Said>,
     /// What is kept of records that were edited lately, so that an edit costs the same however many
     /// wait before it.
     lately: BTreeMap<Key, Lately>,
@@ -220,6 +224,7 @@ impl Store {
             kept,
             unkept: 0,
             repairs: 0,
+            said: BTreeMap::new(),
             lately: BTreeMap::new(),
             seal,
         })

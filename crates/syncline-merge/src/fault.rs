@@ -120,6 +120,10 @@ pub enum Fault {
     CursorBehindLeftOut,
     /// After a snapshot the log goes on from where the snapshot ended.
     SnapshotSkips,
+    /// What a client holds alike but for a conflict that waits is not told to it.
+    WaitingIsSame,
+    /// A stretch that a client holds, and of which the hub shows nothing, counts as held alike.
+    NothingIsSame,
     /// A client is told that an operation was applied, and nothing of what it did not predict.
     TruthNotTold,
     /// A client that had not seen all of a record is told only what it did not predict.

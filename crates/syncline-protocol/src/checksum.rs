@@ -25,6 +25,12 @@ impl Checksum {
         self.0 = self.0.wrapping_add(number_of(entity, id, fields));
     }
 
+    /// Returns the sum of both.
+    #[must_use]
+    pub const fn and(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0))
+    }
+
     /// Takes a record away that was added.
     pub fn remove(&mut self, entity: &EntityName, id: &RecordId, fields: &Fields) {
         self.0 = self.0.wrapping_sub(number_of(entity, id, fields));

@@ -13,6 +13,7 @@
 //! | what a client had seen of a record | [`token`] |
 //! | what an operation does as far as a client can tell | [`predict`] |
 //! | where a client stands | [`cursor`] |
+//! | what a client holds, told in few bytes | [`checksum`], [`holdings`] |
 //! | the two ends of a live connection | [`session`] |
 //! | how all that is written and read | [`long`], [`compact`] |
 //! | compressed messages | [`compress`] |
@@ -28,6 +29,7 @@ pub mod compact;
 pub mod compress;
 pub mod cursor;
 pub mod error;
+pub mod holdings;
 pub mod limits;
 pub mod long;
 pub mod message;

@@ -77,6 +77,13 @@ pub const COMPRESSION_WINDOW_LOG_MAX: u32 = 24;
 /// Most views that one connection follows.
 pub const VIEWS_MAX: usize = 64;
 
+/// Most stretches in which a client tells what it holds of a view: with names of some ten bytes they take
+/// 150 KB, and of 100,000 records one that differs has 49 told.
+pub const STRETCHES_MAX: usize = 2_048;
+
+/// Most bytes of the names of those stretches together: a hub holds them while it tells what differs.
+pub const STRETCH_NAMES_BYTES_MAX: usize = 256 << 10;
+
 /// Most entities that one view names.
 pub const VIEW_ENTITIES_MAX: usize = 256;
 

@@ -29,7 +29,7 @@ pub use hello::{read_params, read_problem, write_problem};
 pub use operation::{read_operation, write_operation};
 
 pub(crate) use answer::{open_conflicts, push_outcome_rest, read_outcome_rest};
-pub(crate) use body::{checksum_of, view_of};
+pub(crate) use body::{checksum_of, holdings_of, push_holdings, push_runs, runs_of, view_of};
 pub(crate) use hello::{
     backed_up_of, hello_of, problem_of, push_hello, push_problem, push_welcome, welcome_of,
 };

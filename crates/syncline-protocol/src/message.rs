@@ -6,6 +6,7 @@ use syncline_model::json::Object;
 use crate::change::Change;
 use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
+use crate::holdings::{Holdings, Same};
 use crate::operation::Operation;
 use crate::outcome::Outcome;
 use crate::problem::Problem;
@@ -36,6 +37,13 @@ pub enum ClientMessage {
         /// Whether both are the same.
         is_equal: bool,
     },
+    /// What the client holds of a view, as it was asked.
+    Holds {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+        /// What it holds.
+        holdings: Holdings,
+    },
 }
 
 /// Who a client is and what it follows.
@@ -62,6 +70,8 @@ pub struct Follow {
     pub view: Option<Box<NamedView>>,
     /// Where to go on; `None` begins with all records.
     pub cursor: Option<StreamCursor>,
+    /// Whether the client can say what it holds: it is asked before the view begins anew.
+    pub holds: bool,
 }
 
 /// A view that a hub was configured with, and what a client asks of it.
@@ -146,6 +156,11 @@ pub enum HubMessage {
         /// What they add up to.
         checksum: Checksum,
     },
+    /// A view begins anew: what does the client hold of it?
+    Anew {
+        /// Which view of the `hello`, from 0.
+        view: u32,
+    },
     /// Something was wrong.
     Problem(Problem),
 }
@@ -226,4 +241,6 @@ pub struct Page {
     pub more: bool,
     /// Whether the page is part of a snapshot.
     pub is_snapshot: bool,
+    /// What the client holds of the view as the hub does, and was not told again; only in a snapshot.
+    pub same: Option<Same>,
 }

@@ -15,6 +15,7 @@ use syncline_model::path::Path;
 
 use crate::change::{Change, Content, Gone, OpenConflict};
 use crate::cursor::{Scope, SnapshotPlace, StreamCursor};
+use crate::holdings::{Holdings, Run, Same, Stretch};
 use crate::limits::{COUNTER_MAX, WINDOW_MAX};
 use crate::message::{
     ClientMessage, Coding, Follow, Hello, HubMessage, Keeping, Page, PushAnswer, Sent, Welcome,
@@ -233,9 +234,27 @@ pub(crate) fn cursor() -> impl Strategy<Value = StreamCursor> {
 }
 
 pub(crate) fn page() -> impl Strategy<Value = Page> {
-    (vec(change(), 0..5), cursor(), any::<bool>(), any::<bool>()).prop_map(
-        |(changes, cursor, more, is_snapshot)| Page { changes, cursor, more, is_snapshot },
+    let run = (0..2_048_u32, 1..2_048_u32).prop_map(|(first, count)| Run { first, count });
+    let same = (0..=COUNTER_MAX, vec(run, 0..3))
+        .prop_map(|(at, stretches)| Same { position: Position(at), stretches });
+    let flags = (any::<bool>(), any::<bool>());
+    (vec(change(), 0..5), cursor(), flags, option::weighted(0.3, same)).prop_map(
+        |(changes, cursor, (more, is_snapshot), same)| Page {
+            changes,
+            cursor,
+            more,
+            is_snapshot,
+            same,
+        },
     )
+}
+
+fn holdings() -> impl Strategy<Value = Holdings> {
+    let sum = "[0-9a-f]{32}".prop_map(|sum| sum.parse().unwrap());
+    proptest::collection::btree_map((entity(), id()), sum, 0..4).prop_map(|stretches| {
+        let stretch = |(last, checksum)| Stretch { last, checksum };
+        Holdings::new(stretches.into_iter().map(stretch).collect()).unwrap()
+    })
 }
 
 pub(crate) fn answer() -> impl Strategy<Value = PushAnswer> {
@@ -252,8 +271,9 @@ pub(crate) fn sent() -> impl Strategy<Value = Vec<Sent>> {
 }
 
 pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
-    let follow = (vec(entity(), 0..3), option::of(cursor()))
-        .prop_map(|(entities, cursor)| Follow::entities(entities).at(cursor));
+    let follow = (vec(entity(), 0..3), option::of(cursor()), any::<bool>()).prop_map(
+        |(entities, cursor, holds)| Follow { holds, ..Follow::entities(entities).at(cursor) },
+    );
     let view =
         (select(vec!["mine", "of a team"]), option::of(cursor())).prop_map(|(name, cursor)| {
             let mut params = Object::new();
@@ -274,6 +294,8 @@ pub(crate) fn client_message() -> impl Strategy<Value = ClientMessage> {
         (0..64_u32).prop_map(|view| ClientMessage::Check { view }),
         (0..64_u32, any::<bool>())
             .prop_map(|(view, is_equal)| ClientMessage::Checked { view, is_equal }),
+        (0..64_u32, holdings())
+            .prop_map(|(view, holdings)| ClientMessage::Holds { view, holdings }),
     ]
 }
 
@@ -309,6 +331,7 @@ pub(crate) fn hub_message() -> impl Strategy<Value = HubMessage> {
             cursor,
             checksum
         }),
+        (0..64_u32).prop_map(|view| HubMessage::Anew { view }),
         problem().prop_map(HubMessage::Problem),
     ]
 }

@@ -38,6 +38,11 @@ const CLIENT_SAYS: &[Kind] = &[
         about: "Whether that is what it holds",
         members: &[("checked", "Anything")],
     },
+    Kind {
+        name: "holds",
+        about: "What it holds of a view that begins anew, as it was asked",
+        members: &[("holds", "Anything")],
+    },
 ];
 
 /// What a hub says on the WebSocket.
@@ -62,6 +67,11 @@ const HUB_SAYS: &[Kind] = &[
         name: "checksum",
         about: "What the records of a view add up to",
         members: &[("checksum", "Anything")],
+    },
+    Kind {
+        name: "anew",
+        about: "A view begins anew: what does the client hold of it?",
+        members: &[("anew", "Anything")],
     },
     Kind {
         name: "problem",
@@ -178,6 +188,7 @@ mod tests {
             ClientMessage::Ack { .. } => "ack",
             ClientMessage::Check { .. } => "check",
             ClientMessage::Checked { .. } => "checked",
+            ClientMessage::Holds { .. } => "holds",
         }
     }
 
@@ -188,6 +199,7 @@ mod tests {
             HubMessage::Changes { .. } => "changes",
             HubMessage::BackedUp(_) => "backed_up",
             HubMessage::Checksum { .. } => "checksum",
+            HubMessage::Anew { .. } => "anew",
             HubMessage::Problem(_) => "problem",
         }
     }
@@ -220,7 +232,7 @@ mod tests {
         assert_eq!(CLIENT_SAYS.iter().filter(|kind| kind.name == client_says(&check)).count(), 1);
         let backed_up = HubMessage::BackedUp(syncline_model::id::Position(1));
         assert_eq!(HUB_SAYS.iter().filter(|kind| kind.name == hub_says(&backed_up)).count(), 1);
-        assert_eq!((CLIENT_SAYS.len(), HUB_SAYS.len()), (5, 6));
+        assert_eq!((CLIENT_SAYS.len(), HUB_SAYS.len()), (6, 7));
         let document = document();
         let text = document.to_compact_string();
         for part in text.split("\"$ref\":\"#/").skip(1) {

@@ -333,7 +333,8 @@ impl All {
                 let cursor =
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
-                feed.publish(Some(Page { changes, cursor, more, is_snapshot }), reached);
+                let page = Page { changes, cursor, more, is_snapshot, same: None };
+                feed.publish(Some(page), reached);
             }
         }
     }

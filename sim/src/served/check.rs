@@ -266,7 +266,7 @@ fn hub_shows(street: &Street, viewer: &Writer, entities: &[&str]) -> BTreeMap<Re
     let audience = served.audience(Sight::everything(&wanted));
     let mut cursor = None;
     loop {
-        let page = street.house.page(&audience, cursor.as_ref(), viewer, Limits::default());
+        let page = street.house.page(&audience, cursor.as_ref(), None, viewer, Limits::default());
         let Ok(page) = page else { return all };
         for change in page.changes {
             let key = (change.entity, change.id);

@@ -15,7 +15,7 @@ use syncline_protocol::compact::Names;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::message::{Page, PushAnswer};
 use syncline_protocol::operation::Operation;
-use syncline_protocol::session::hub::{CURSOR_LAG_MAX, Live, PageFailure};
+use syncline_protocol::session::hub::{Anew, CURSOR_LAG_MAX, Live, PageFailure};
 
 use super::check::Finding;
 use super::fault::ServedFault;
@@ -244,11 +244,15 @@ impl House {
         &self,
         audience: &Audience,
         cursor: Option<&StreamCursor>,
+        anew: Option<&Anew>,
         viewer: &Writer,
         limits: Limits,
     ) -> Result<Page, PageFailure> {
         let served = self.served.as_ref().expect("invariant: a connection ends with its hub");
-        let read = served.page_for(audience, cursor, viewer, limits);
+        let read = match anew {
+            Some(anew) => served.page_anew_for(audience, cursor, anew, viewer, limits),
+            None => served.page_for(audience, cursor, viewer, limits),
+        };
         read.map(|paged| paged.page).map_err(|error| match error {
             ServeError::Cursor(_)
             | ServeError::CursorAhead { .. }
@@ -324,7 +328,7 @@ impl Feeds {
                 let cursor =
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
-                let page = Page { changes, cursor, more, is_snapshot };
+                let page = Page { changes, cursor, more, is_snapshot, same: None };
                 news.push((Arc::clone(key), feed.news(Some(page), reached)));
             }
         }

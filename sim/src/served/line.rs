@@ -300,11 +300,12 @@ impl HubEnd {
             self.answers.put(now_ms + delays.draw(random), answer);
         }
         let viewer = Writer::from(&client);
-        while let Some(PageRequest { view, follow, .. }) = self.session.poll_page() {
+        while let Some(PageRequest { view, follow, anew, .. }) = self.session.poll_page() {
             let audience = usize::try_from(view).ok().and_then(|view| self.audiences.get(view));
             let Some(audience) = audience else { continue };
             // Checksums are made as often as the machine's own clock allows: no seed would say when.
-            let page = house.page(audience, follow.cursor.as_ref(), &viewer, self.page_limits);
+            let (cursor, limits) = (follow.cursor.as_ref(), self.page_limits);
+            let page = house.page(audience, cursor, anew.as_ref(), &viewer, limits);
             self.pages.put(now_ms + delays.draw(random), (view, page));
         }
     }

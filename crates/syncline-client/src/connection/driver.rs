@@ -439,6 +439,11 @@ impl Driver {
                     self.store_settled(&mut settled, now_ms)?;
                     self.compare(view, &cursor, checksum, now_ms)?;
                 }
+                Some(Store::Anew { view }) => {
+                    self.store_settled(&mut settled, now_ms)?;
+                    let holdings = self.facts.shared.lock().store.say_holdings(view)?;
+                    self.session.handle_holdings(view, holdings);
+                }
                 None => return self.store_settled(&mut settled, now_ms),
             }
         }
@@ -739,6 +744,8 @@ fn follows(state: &State, options: &Options) -> Result<Vec<Follow>, StoreError> 
     // The names were judged when the client was opened.
     let follows = options.follows().unwrap_or_default();
     let rows = state.store.rows();
-    let at = |(view, follow): (u32, Follow)| Ok(follow.at(rows.cursor(view)?));
+    // Of one among several nobody knows what is its own of what is held.
+    let holds = follows.len() == 1;
+    let at = |(view, follow): (u32, Follow)| Ok(Follow { holds, ..follow.at(rows.cursor(view)?) });
     (0..).zip(follows).map(at).collect()
 }

@@ -136,10 +136,14 @@ impl Store {
     ) -> Result<Incoming, StoreError> {
         let (seal, was_handed) = (self.seal.clone(), self.was_handed_text()?);
         let mut incoming = Incoming::default();
+        let said = self.said.remove(&view);
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let snapshot = rows.snapshot_of(view, page, begins)?;
         let telling = Telling { view, snapshot, has_views: rows.has_views()? };
+        if let (Some(same), Some(snapshot)) = (&page.same, snapshot) {
+            rows.take_same(said.as_ref(), same, snapshot, &mut incoming)?;
+        }
         for change in &page.changes {
             let key = (change.entity.clone(), change.id.clone());
             if rows.take_in(telling, &key, change, &mut incoming)? {
@@ -155,6 +159,13 @@ impl Store {
             rows.put_cursor(view, page, snapshot, &mut incoming)?;
         }
         commit(transaction, "take in changes")?;
+        if page.same.is_some() {
+            // Where they are known as of has moved.
+            self.lately.clear();
+        }
+        if let Some(said) = said.filter(|_| page.cursor.snapshot.is_some()) {
+            self.said.insert(view, said);
+        }
         self.changed(&incoming.touched)?;
         Ok(incoming)
     }

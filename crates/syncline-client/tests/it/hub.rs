@@ -17,7 +17,7 @@ use syncline_model::id::{Position, Writer};
 use syncline_protocol::compact::{HubWriter, Names, Reader};
 use syncline_protocol::compress::decompress;
 use syncline_protocol::limits::MESSAGE_BYTES_MAX;
-use syncline_protocol::message::{ClientMessage, Coding, Keeping, PushAnswer};
+use syncline_protocol::message::{ClientMessage, Coding, HubMessage, Keeping, PushAnswer};
 use syncline_protocol::session::hub::{Greeting, Outgoing, PageFailure, Session};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, watch};
@@ -43,6 +43,9 @@ pub(crate) struct Told {
     /// How many comparisons of checksums clients have made.
     pub(crate) equal: AtomicU64,
     pub(crate) different: AtomicU64,
+    /// How many changes were told, and how many bytes of them were sent.
+    pub(crate) changes: AtomicU64,
+    pub(crate) bytes: AtomicU64,
     /// Whether the hub that ends now is lost: nothing of it is closed, and no more of it is backed up.
     is_lost: AtomicBool,
 }
@@ -363,7 +366,13 @@ impl Line {
         while let Some(request) = self.session.poll_page() {
             let viewer = Writer::from(self.session.client().unwrap());
             let (follow, limits) = (&request.follow, Limits::default());
-            match self.served.page_checked(follow, &viewer, limits, request.is_checked) {
+            let read = match &request.anew {
+                Some(anew) => {
+                    self.served.page_anew(follow, anew, &viewer, limits).map(|paged| (paged, None))
+                }
+                None => self.served.page_checked(follow, &viewer, limits, request.is_checked),
+            };
+            match read {
                 Ok((paged, checksum)) => {
                     if let Some(checksum) = checksum {
                         let cursor = paged.page.cursor.clone();
@@ -382,7 +391,11 @@ impl Line {
     async fn say(&mut self) -> Result<(), ()> {
         while let Some(outgoing) = self.session.poll_message(self.now_ms()) {
             let Outgoing::Message(message) = outgoing else { unreachable!("none is ready-made") };
+            if let HubMessage::Changes { page, .. } = &message {
+                self.told.changes.fetch_add(page.changes.len() as u64, Ordering::SeqCst);
+            }
             for text in self.writer.write(&message, &mut self.names) {
+                self.told.bytes.fetch_add(text.len() as u64, Ordering::SeqCst);
                 self.socket.send(Message::text(text)).await.map_err(|_| ())?;
             }
         }

@@ -15,12 +15,14 @@ use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_policy::view::{Lens, Sight};
-use syncline_protocol::change::{Change, Content, Gone};
+use syncline_protocol::change::{Change, Content, Gone, OpenConflict};
 use syncline_protocol::checksum::Checksum;
 use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::holdings::{Holdings, Place, Run, Same, Stretch};
 use syncline_protocol::limits::{PULL_BYTES, PULL_CHANGES_DEFAULT};
 use syncline_protocol::message::{Follow, Page};
 use syncline_protocol::outcome::Seen;
+use syncline_protocol::session::hub::Anew;
 use syncline_protocol::token::TokenKey;
 use syncline_store::Read;
 
@@ -97,6 +99,62 @@ impl Served {
         self.page_checked_for(&audience, follow.cursor.as_ref(), viewer, limits, is_checked)
     }
 
+    /// Returns a page of a view that begins anew, as [`Served::page_for`] does, of which the client holds
+    /// something: what is the same is not told but named.
+    ///
+    /// Stretches are compared one after the other on the way, so a page costs about what it costs to tell
+    /// everything. One in which there is too much to look at counts as different.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::page_for`].
+    pub fn page_anew_for(
+        &self,
+        audience: &Audience,
+        cursor: Option<&StreamCursor>,
+        anew: &Anew,
+        viewer: &Writer,
+        limits: Limits,
+    ) -> Result<Paged, ServeError> {
+        self.require(audience, cursor)?;
+        let rows = self.reader()?;
+        let end = end_of_log(&*rows)?;
+        Reading { served: self, rows: &*rows, end, audience, viewer, limits }.anew(cursor, anew)
+    }
+
+    /// As [`Served::page_anew_for`], to a reader from whom nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::page`].
+    pub fn page_anew(
+        &self,
+        follow: &Follow,
+        anew: &Anew,
+        viewer: &Writer,
+        limits: Limits,
+    ) -> Result<Paged, ServeError> {
+        if follow.view.is_some() {
+            return Err(ServeError::ViewUnknown);
+        }
+        let audience = self.audience(Sight::everything(&follow.entities));
+        self.page_anew_for(&audience, follow.cursor.as_ref(), anew, viewer, limits)
+    }
+
+    /// Refuses a cursor that is none of this audience at this hub.
+    fn require(
+        &self,
+        audience: &Audience,
+        cursor: Option<&StreamCursor>,
+    ) -> Result<(), ServeError> {
+        let Some(cursor) = cursor else { return Ok(()) };
+        cursor.log.require(self.incarnation())?;
+        match cursor.scope == audience.scope() {
+            true => Ok(()),
+            false => Err(ServeError::CursorScope),
+        }
+    }
+
     /// Returns the changes that follow a cursor, or all records where there is none, as far as an
     /// audience sees them.
     ///
@@ -130,12 +188,7 @@ impl Served {
         limits: Limits,
         is_checked: bool,
     ) -> Result<(Paged, Option<Checksum>), ServeError> {
-        if let Some(cursor) = cursor {
-            cursor.log.require(self.incarnation())?;
-            if cursor.scope != audience.scope() {
-                return Err(ServeError::CursorScope);
-            }
-        }
+        self.require(audience, cursor)?;
         let rows = self.reader()?;
         let end = end_of_log(&*rows)?;
         let reading = Reading { served: self, rows: &*rows, end, audience, viewer, limits };
@@ -190,7 +243,7 @@ impl Filling {
 
     pub(super) fn paged(self, cursor: StreamCursor, more: bool, is_snapshot: bool) -> Paged {
         let Self { changes, is_for_some, .. } = self;
-        let page = Page { changes, cursor, more, is_snapshot };
+        let page = Page { changes, cursor, more, is_snapshot, same: None };
         Paged { page, is_for_all: !is_for_some }
     }
 }
@@ -215,6 +268,21 @@ impl Reading<'_> {
             self.viewer,
             self.limits,
         )
+    }
+
+    /// Returns what follows a cursor of a view of which the client holds something.
+    fn anew(&self, cursor: Option<&StreamCursor>, anew: &Anew) -> Result<Paged, ServeError> {
+        let Some(cursor) = cursor else {
+            return self.differing(self.served.cursor(anew.from), None, &anew.holdings);
+        };
+        match &cursor.snapshot {
+            None => self.page(Some(cursor)),
+            Some(place) => {
+                let place = self.served.opened(place).ok_or(ServeError::CursorScope)?;
+                let log = self.served.cursor(cursor.position());
+                self.differing(log, Some(place), &anew.holdings)
+            }
+        }
     }
 
     /// Returns what all that is shown adds up to.
@@ -256,27 +324,113 @@ impl Reading<'_> {
         log: StreamCursor,
         place: Option<(EntityName, RecordId)>,
     ) -> Result<Paged, ServeError> {
-        let mut filling = Filling::default();
-        let (mut seen, mut looked_at) = (place.clone(), 0);
-        let mut is_full = false;
-        for scan in self.record_scans(place.as_ref()) {
-            let behind = seen.clone().map(|(entity, id)| Key::Record { entity, id });
+        let mut walk = Walk { place, ..Walk::default() };
+        let is_through = self.tell(&mut walk, None)?;
+        Ok(self.told(log, walk, is_through))
+    }
+
+    /// Returns records in the order of entity and id, behind a place, but for those of stretches that the
+    /// client holds alike.
+    fn differing(
+        &self,
+        log: StreamCursor,
+        place: Option<Place>,
+        holdings: &Holdings,
+    ) -> Result<Paged, ServeError> {
+        let mut walk = Walk { place, ..Walk::default() };
+        let mut same = Vec::new();
+        let mut is_through = false;
+        while !is_through && walk.looked_at <= PAGE_RECORDS_MAX {
+            let begins = holdings.beginning_at(walk.place.as_ref());
+            if let Some(number) = begins
+                && let Some(stretch) = holdings.stretches().get(number)
+                && self.is_same(&mut walk, stretch)?
+            {
+                Run::push(&mut same, u32::try_from(number).unwrap_or(u32::MAX));
+                continue;
+            }
+            let end = holdings.end_behind(walk.place.as_ref());
+            if !self.tell(&mut walk, end)? {
+                break;
+            }
+            is_through = end.is_none();
+        }
+        let mut paged = self.told(log, walk, is_through);
+        if !same.is_empty() {
+            paged.page.same = Some(Same { position: self.end, stretches: same });
+        }
+        Ok(paged)
+    }
+
+    /// Answers whether the client holds the stretch behind the place of a walk as the hub does; then the walk
+    /// stands behind it.
+    ///
+    /// A conflict that waits is no part of what is added up: where there is one, all is told.
+    fn is_same(&self, walk: &mut Walk, stretch: &Stretch) -> Result<bool, ServeError> {
+        let mut sum = Checksum::default();
+        let (mut looked_at, mut is_known) = (0, true);
+        for scan in self.scans_up_to(walk.place.as_ref(), Some(&stretch.last)) {
+            let behind = walk.behind();
             self.rows.scan(&scan, behind.as_ref(), usize::MAX, &mut |key, bytes| {
                 let Key::Record { entity, id } = key else { return ControlFlow::Continue(()) };
-                let may_look = looked_at < PAGE_RECORDS_MAX;
+                if is_behind(&stretch.last, entity, id) {
+                    return ControlFlow::Break(());
+                }
                 looked_at += 1;
-                is_full = !may_look || self.record(entity, id, bytes, &mut filling).is_break();
+                is_known = looked_at <= PAGE_RECORDS_MAX;
+                if let Some((rules, record, lens, fields)) = self.shown(entity, bytes) {
+                    is_known &= !waits(entity, id, &record, rules, &lens);
+                    sum.add(entity, id, &fields);
+                }
+                if is_known { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            })?;
+        }
+        walk.looked_at += looked_at;
+        let is_nothing = is_planted(Fault::NothingIsSame) && sum == Checksum::default();
+        let is_same = is_known && (sum == stretch.checksum || is_nothing);
+        if is_same {
+            walk.place = Some(stretch.last.clone());
+        }
+        Ok(is_same)
+    }
+
+    /// Tells records behind the place of a walk; answers whether all are told.
+    ///
+    /// - `end`: the last place to be told; nothing for all.
+    fn tell(&self, walk: &mut Walk, end: Option<&Place>) -> Result<bool, ServeError> {
+        let mut is_full = false;
+        for scan in self.scans_up_to(walk.place.as_ref(), end) {
+            let behind = walk.behind();
+            self.rows.scan(&scan, behind.as_ref(), usize::MAX, &mut |key, bytes| {
+                let Key::Record { entity, id } = key else { return ControlFlow::Continue(()) };
+                if end.is_some_and(|end| is_behind(end, entity, id)) {
+                    return ControlFlow::Break(());
+                }
+                // What was looked at to compare it does not keep the first from being told.
+                let may_look = !walk.is_full();
+                walk.looked_at += 1;
+                is_full = !may_look || self.record(entity, id, bytes, &mut walk.filling).is_break();
                 if is_full {
                     return ControlFlow::Break(());
                 }
-                seen = Some((entity.clone(), id.clone()));
+                walk.has_moved = true;
+                walk.place = Some((entity.clone(), id.clone()));
                 ControlFlow::Continue(())
             })?;
             if is_full {
-                break;
+                return Ok(false);
             }
         }
-        let is_through = !is_full;
+        if let Some(end) = end {
+            walk.place = Some(end.clone());
+        }
+        Ok(true)
+    }
+
+    /// Returns the page that a walk has come to.
+    fn told(&self, log: StreamCursor, walk: Walk, is_through: bool) -> Paged {
+        let Walk { filling, place: seen, .. } = walk;
+        let is_full = !is_through;
         let log = match is_through && is_planted(Fault::SnapshotSkips) {
             true => self.served.cursor(self.end),
             false => log,
@@ -285,7 +439,17 @@ impl Reading<'_> {
         let scope = self.audience.scope();
         let place = seen.filter(|_| !is_through);
         let snapshot = place.map(|(entity, id)| self.served.place(&entity, &id, scope.is_none()));
-        Ok(filling.paged(StreamCursor { log: log.log, snapshot, scope }, more, true))
+        filling.paged(StreamCursor { log: log.log, snapshot, scope }, more, true)
+    }
+
+    /// As [`Reading::record_scans`], of those that begin before another place ends them.
+    fn scans_up_to(&self, place: Option<&Place>, end: Option<&Place>) -> Vec<Scan> {
+        let mut scans = self.record_scans(place);
+        scans.retain(|scan| match (scan, end) {
+            (Scan::Records { entity }, Some((last, _))) => entity <= last,
+            _ => true,
+        });
+        scans
     }
 
     /// Returns the stretches of records that are left behind a place, in their order.
@@ -316,6 +480,43 @@ impl Reading<'_> {
         let (change, is_for_all) = telling.change(entity, id, Some(&record), &lens, told);
         filling.add(change, is_for_all, self.limits)
     }
+}
+
+/// Where a page of a snapshot has come to.
+#[derive(Default)]
+struct Walk {
+    filling: Filling,
+    place: Option<Place>,
+    looked_at: usize,
+    /// Whether it has come further than where it began, or than what was the same.
+    has_moved: bool,
+}
+
+impl Walk {
+    fn behind(&self) -> Option<Key> {
+        self.place.clone().map(|(entity, id)| Key::Record { entity, id })
+    }
+
+    const fn is_full(&self) -> bool {
+        self.looked_at >= PAGE_RECORDS_MAX && self.has_moved
+    }
+}
+
+/// Returns whether a record comes behind a place.
+fn is_behind((entity, id): &Place, of: &EntityName, which: &RecordId) -> bool {
+    (of, which) > (entity, id)
+}
+
+/// Returns whether a conflict of a record waits for a person, as far as a reader is told.
+fn waits(
+    entity: &EntityName,
+    id: &RecordId,
+    record: &Record,
+    rules: &EntityRules,
+    lens: &Lens<'_>,
+) -> bool {
+    let shows = |conflict: &OpenConflict| seen::shows_conflict(&conflict.path, record, lens);
+    !is_planted(Fault::WaitingIsSame) && open_conflicts(entity, id, record, rules).iter().any(shows)
 }
 
 /// With what a change is told of a record.

@@ -10,13 +10,19 @@ use syncline_merge::operation::Effect;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
 use syncline_policy::view::Sight;
 use syncline_protocol::change::{Change, OpenConflict};
+use syncline_protocol::checksum::Checksum;
+use syncline_protocol::holdings::{Holdings, Same, Stretch};
 use syncline_protocol::message::{Follow, Page, PushAnswer};
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Status};
 use syncline_protocol::predict::predict;
+use syncline_protocol::session::hub::Anew;
 use syncline_protocol::token::TokenText;
 
 pub(crate) type RecordKey = (EntityName, RecordId);
+
+/// The records of each stretch that a client has said to hold, and as of where each was known.
+type Said = Vec<Vec<(RecordKey, Position)>>;
 
 /// A record as the hub has confirmed it.
 #[derive(Clone, Debug, PartialEq)]
@@ -26,6 +32,8 @@ pub(crate) struct Held {
     pub(crate) position: Position,
     /// Those that wait for a person; `None` where a result did not say.
     pub(crate) conflicts: Option<Vec<OpenConflict>>,
+    /// Whether it is known by a sum, and not by what was told: then its token may be an older one.
+    pub(crate) is_summed: bool,
 }
 
 /// A client.
@@ -39,6 +47,9 @@ pub(crate) struct Client {
     counter: u64,
     /// What a snapshot has shown so far, while it goes on.
     shown: BTreeSet<RecordKey>,
+    /// What it has said to hold, while a snapshot goes on that need not tell that: the records of each
+    /// stretch, and as of where each was known.
+    pub(crate) anew: Option<(Anew, Said)>,
     /// Operations that were set aside, with the code of the reason.
     pub(crate) aside: Vec<(u64, String)>,
     /// How often something was told that did not fit what is held.
@@ -79,9 +90,15 @@ impl Client {
             queue: Vec::new(),
             counter: 0,
             shown: BTreeSet::new(),
+            anew: None,
             aside: Vec::new(),
             unfit: 0,
         }
+    }
+
+    /// Returns how many operations it has made.
+    pub(crate) const fn made(&self) -> u64 {
+        self.counter
     }
 
     pub(crate) fn writer(&self) -> Writer {
@@ -155,7 +172,8 @@ impl Client {
         position: Position,
         conflicts: Option<Vec<OpenConflict>>,
     ) {
-        self.held.insert(key.clone(), Held { fields, token, position, conflicts });
+        self.held
+            .insert(key.clone(), Held { fields, token, position, conflicts, is_summed: false });
     }
 
     fn lost(&mut self, served: &Served, key: &RecordKey) {
@@ -196,10 +214,18 @@ impl Client {
 
     /// Fetches a page.
     pub(crate) fn page(&self, served: &Served, limits: Limits) -> Result<Paged, ServeError> {
+        let anew = self.anew.as_ref().map(|(anew, _)| anew);
         let Some(sight) = &self.sight else {
-            return served.page(&self.follow, &self.writer(), limits);
+            return match anew {
+                Some(anew) => served.page_anew(&self.follow, anew, &self.writer(), limits),
+                None => served.page(&self.follow, &self.writer(), limits),
+            };
         };
         let audience = served.audience((**sight).clone());
+        if let Some(anew) = anew {
+            let cursor = self.follow.cursor.as_ref();
+            return served.page_anew_for(&audience, cursor, anew, &self.writer(), limits);
+        }
         served.page_for(&audience, self.follow.cursor.as_ref(), &self.writer(), limits)
     }
 
@@ -210,7 +236,8 @@ impl Client {
     }
 
     pub(crate) fn take_page(&mut self, served: &Served, page: Page) -> bool {
-        let Page { changes, cursor, more, is_snapshot } = page;
+        let Page { changes, cursor, more, is_snapshot, same } = page;
+        self.take_same(same);
         for change in changes {
             let key = (change.entity.clone(), change.id.clone());
             if is_snapshot {
@@ -222,9 +249,25 @@ impl Client {
             let shown = std::mem::take(&mut self.shown);
             let began = cursor.position();
             self.held.retain(|key, held| shown.contains(key) || held.position > began);
+            self.anew = None;
         }
         self.follow.cursor = Some(cursor);
         more
+    }
+
+    /// Takes in which of the stretches that it holds the hub holds alike.
+    fn take_same(&mut self, same: Option<Same>) {
+        let (Some(same), Some((_, said))) = (same, &self.anew) else { return };
+        for number in same.stretches.iter().flat_map(|run| run.numbers()) {
+            for (key, at) in &said[number] {
+                self.shown.insert(key.clone());
+                if let Some(held) = self.held.get_mut(key).filter(|held| held.position == *at) {
+                    held.position = held.position.max(same.position);
+                    held.conflicts = Some(Vec::new());
+                    held.is_summed = true;
+                }
+            }
+        }
     }
 
     fn take_change(&mut self, served: &Served, key: &RecordKey, change: Change) {
@@ -249,5 +292,26 @@ impl Client {
         self.shown.clear();
         // Positions of another life are older than all of this one.
         self.held.values_mut().for_each(|held| held.position = Position(0));
+        self.anew = None;
+    }
+
+    /// Says what it holds, in stretches of one to three records, before a view begins anew.
+    pub(crate) fn say_held(&mut self, served: &Served) {
+        let mut records = Vec::new();
+        for (key, held) in &self.held {
+            let Some(fields) = &held.fields else { continue };
+            let mut sum = Checksum::default();
+            sum.add(&key.0, &key.1, fields);
+            records.push((key.clone(), held.position, sum));
+        }
+        let each = 1 + records.len() % 3;
+        let (mut stretches, mut said) = (Vec::new(), Vec::new());
+        for of in records.chunks(each) {
+            let checksum = of.iter().fold(Checksum::default(), |sum, (_, _, one)| sum.and(*one));
+            stretches.push(Stretch { last: of.last().unwrap().0.clone(), checksum });
+            said.push(of.iter().map(|(key, at, _)| (key.clone(), *at)).collect());
+        }
+        let holdings = Arc::new(Holdings::new(stretches).unwrap());
+        self.anew = Some((Anew { from: served.position(), holdings }, said));
     }
 }

@@ -9,8 +9,9 @@ use crate::compact::operation::path_of;
 use crate::compact::row::Row;
 use crate::cursor::StreamCursor;
 use crate::error::MessageError;
+use crate::holdings::Same;
 use crate::limits::COUNTER_MAX;
-use crate::long::{open_conflicts, push_outcome_rest, read_outcome_rest};
+use crate::long::{open_conflicts, push_outcome_rest, push_runs, read_outcome_rest, runs_of};
 use crate::message::Page;
 use crate::outcome::{Outcome, Seen, Shown, Status};
 use crate::part::{Part, sorted};
@@ -27,7 +28,7 @@ pub struct EncodedPage {
 impl EncodedPage {
     /// Encodes a page of a hub of that incarnation.
     pub fn new(page: &Page, names: &mut Names, incarnation: Incarnation) -> Self {
-        let Page { changes, cursor, more, is_snapshot } = page;
+        let Page { changes, cursor, more, is_snapshot, same } = page;
         let mut out = NamedText::new(names);
         out.text.open('[');
         for change in changes {
@@ -36,10 +37,15 @@ impl EncodedPage {
         out.text.close(']');
         push_cursor(&mut out.text, cursor, Some(incarnation));
         match u8::from(*more) + 2 * u8::from(*is_snapshot) {
-            0 => {}
+            0 if same.is_none() => {}
             flags => {
                 out.text.raw(flags);
             }
+        }
+        if let Some(Same { position, stretches }) = same {
+            out.text.open('[').raw(position.0);
+            push_runs(&mut out.text, stretches);
+            out.text.close(']');
         }
         let (text, names) = out.finish();
         Self { text: text.into(), names }
@@ -88,6 +94,13 @@ pub(super) fn cursor_of(
     let position = Position(part.natural("cursor", COUNTER_MAX)?);
     let incarnation = incarnation.ok_or_else(|| part.form("cursor", "a text before `welcome`"))?;
     Ok(StreamCursor::at_position(incarnation, position))
+}
+
+/// Reads which stretches a client holds as the hub does: a position, and which of them.
+pub(super) fn same_of(part: &Part<'_>) -> Result<Same, MessageError> {
+    let row = Row::read(part, "same", 2)?;
+    let position = Position(row.need(0)?.natural("position", COUNTER_MAX)?);
+    Ok(Same { position, stretches: runs_of(&row.need(1)?)? })
 }
 
 pub(super) fn outcome_of(part: &Part<'_>) -> Result<Outcome, MessageError> {

@@ -4,7 +4,7 @@ use syncline_model::cursor::Incarnation;
 use syncline_model::id::Position;
 
 use crate::compact::answer::{
-    EncodedPage, change_of, cursor_of, outcome_of, push_cursor, push_outcome,
+    EncodedPage, change_of, cursor_of, outcome_of, push_cursor, push_outcome, same_of,
 };
 use crate::compact::names::{KnownNames, NamedText, Names, Told};
 use crate::compact::operation::{push_operation, sent_of};
@@ -15,8 +15,8 @@ use crate::limits::{
     PUSH_OPERATIONS_MAX,
 };
 use crate::long::{
-    backed_up_of, checksum_of, hello_of, problem_of, push_hello, push_problem, push_welcome,
-    view_of, welcome_of,
+    backed_up_of, checksum_of, hello_of, holdings_of, problem_of, push_hello, push_holdings,
+    push_problem, push_welcome, view_of, welcome_of,
 };
 use crate::message::{ClientMessage, HubMessage, Page, PushAnswer, Welcome};
 use crate::part::Part;
@@ -75,6 +75,9 @@ impl ClientWriter {
             ClientMessage::Checked { view, is_equal } => {
                 out.text.string("q").raw(view).raw(u8::from(*is_equal));
             }
+            ClientMessage::Holds { view, holdings } => {
+                push_holdings(out.text.string("y").raw(view), holdings);
+            }
         }
         out.text.close(']');
         let (text, used) = out.finish();
@@ -116,6 +119,9 @@ impl HubWriter {
                 text.string("k").raw(view);
                 push_cursor(&mut text, cursor, Some(self.incarnation));
                 text.string(&checksum.to_string());
+            }
+            HubMessage::Anew { view } => {
+                text.string("y").raw(view);
             }
             HubMessage::Changes { view, page } => {
                 return self.write_page(*view, &EncodedPage::new(page, names, self.incarnation));
@@ -191,6 +197,11 @@ impl Reader {
                     is_equal,
                 }));
             }
+            "y" => {
+                row.only(3)?;
+                let holdings = holdings_of(&row.need(2)?)?;
+                return Ok(Some(ClientMessage::Holds { view: view_of(&row.need(1)?)?, holdings }));
+            }
             _ => return Err(tag.form("a message", "what a client says")),
         };
         row.only(2)?;
@@ -227,6 +238,7 @@ impl Reader {
                 cursor: cursor_of(&row.need(2)?, self.incarnation)?,
                 checksum: checksum_of(&row.need(3)?)?,
             },
+            "y" => HubMessage::Anew { view: view_of(&row.need(1)?)? },
             _ => return Err(tag.form("a message", "what a hub says")),
         }))
     }
@@ -240,6 +252,7 @@ impl Reader {
             cursor: cursor_of(&row.need(3)?, self.incarnation)?,
             more: flags & 1 != 0,
             is_snapshot: flags & 2 != 0,
+            same: row.get(5).map(|same| same_of(&same)).transpose()?,
         })
     }
 }

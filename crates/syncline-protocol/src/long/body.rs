@@ -5,9 +5,10 @@ use syncline_model::id::{ClientId, Position};
 use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
 use crate::error::{MessageError, Unwritable};
+use crate::holdings::{Holdings, Run, Same, Stretch};
 use crate::limits::{
     ANSWER_BYTES_MAX, COUNTER_MAX, MESSAGE_BYTES_MAX, PULL_CHANGES_MAX, PUSH_OPERATIONS_MAX,
-    VIEWS_MAX,
+    STRETCHES_MAX, VIEWS_MAX,
 };
 use crate::long::answer::{change_of, outcome_of, push_change, push_outcome};
 use crate::long::hello::{
@@ -136,11 +137,64 @@ fn page_of(members: &Members<'_>) -> Result<Page, MessageError> {
         cursor: cursor_of(&members.need("cursor")?)?,
         more: flag("more")?,
         is_snapshot: flag("snapshot")?,
+        same: members.get("same").map(|same| same_of(&same)).transpose()?,
     })
 }
 
+/// Reads which stretches a client holds as the hub does.
+fn same_of(part: &Part<'_>) -> Result<Same, MessageError> {
+    let members = part.members("same")?;
+    let position = Position(members.need("position")?.natural("position", COUNTER_MAX)?);
+    Ok(Same { position, stretches: runs_of(&members.need("stretches")?)? })
+}
+
+/// Reads pairs of the first stretch and how many.
+pub(crate) fn runs_of(part: &Part<'_>) -> Result<Vec<Run>, MessageError> {
+    let runs = part.elements("stretches", STRETCHES_MAX)?;
+    let run = |part: &Part<'_>| match part.elements("stretches", 2)?.as_slice() {
+        [first, count] => {
+            let most = u32::try_from(STRETCHES_MAX).unwrap_or(u32::MAX);
+            let (first, count) = (first.small("first", most)?, count.small("count", most)?);
+            Ok(Run { first, count })
+        }
+        _ => Err(part.form("stretches", "the first and how many")),
+    };
+    runs.iter().map(run).collect()
+}
+
+pub(crate) fn push_runs(text: &mut JsonText, runs: &[Run]) {
+    text.open('[');
+    for Run { first, count } in runs {
+        text.open('[').raw(first).raw(count).close(']');
+    }
+    text.close(']');
+}
+
+/// Reads what a client holds: entity and id of the last record of each stretch, and its sum.
+pub(crate) fn holdings_of(part: &Part<'_>) -> Result<Holdings, MessageError> {
+    let stretch = |part: &Part<'_>| match part.elements("a stretch", 3)?.as_slice() {
+        [entity, id, sum] => {
+            let last = (entity.entity()?, id.record_id()?);
+            Ok(Stretch { last, checksum: checksum_of(sum)? })
+        }
+        _ => Err(part.form("a stretch", "entity, id and sum")),
+    };
+    let stretches = part.elements("stretches", STRETCHES_MAX)?;
+    let stretches = stretches.iter().map(stretch).collect::<Result<_, _>>()?;
+    Holdings::new(stretches).ok_or_else(|| part.form("stretches", "each to end behind the former"))
+}
+
+pub(crate) fn push_holdings(text: &mut JsonText, holdings: &Holdings) {
+    text.open('[');
+    for Stretch { last: (entity, id), checksum } in holdings.stretches() {
+        text.open('[').string(entity.as_str()).string(id.as_str());
+        text.string(&checksum.to_string()).close(']');
+    }
+    text.close(']');
+}
+
 fn push_page(text: &mut JsonText, page: &Page) {
-    let Page { changes, cursor, more, is_snapshot } = page;
+    let Page { changes, cursor, more, is_snapshot, same } = page;
     text.key("changes").open('[');
     for change in changes {
         push_change(text, change);
@@ -148,6 +202,11 @@ fn push_page(text: &mut JsonText, page: &Page) {
     text.close(']').key("cursor").string(&cursor.to_string()).key("more").raw(more);
     if *is_snapshot {
         text.key("snapshot").raw("true");
+    }
+    if let Some(Same { position, stretches }) = same {
+        text.key("same").open('{').key("position").raw(position.0);
+        push_runs(text.key("stretches"), stretches);
+        text.close('}');
     }
 }
 
@@ -179,6 +238,12 @@ pub fn read_client_message(bytes: &[u8]) -> Result<ClientMessage, MessageError> 
         let is_equal = checked.need("equal")?.bool("equal")?;
         return Ok(ClientMessage::Checked { view: view_of(&checked.need("view")?)?, is_equal });
     }
+    if let Some(holds) = members.get("holds") {
+        let holds = holds.members("holds")?;
+        holds.only(&["view", "stretches"])?;
+        let holdings = holdings_of(&holds.need("stretches")?)?;
+        return Ok(ClientMessage::Holds { view: view_of(&holds.need("view")?)?, holdings });
+    }
     let ack = members.need("ack")?.members("ack")?;
     ack.only(&["view", "cursor"])?;
     Ok(ClientMessage::Ack {
@@ -209,6 +274,11 @@ pub fn write_client_message(message: &ClientMessage) -> Result<String, Unwritabl
             text.key("checked").open('{').key("view").raw(view);
             text.key("equal").raw(is_equal).close('}');
         }
+        ClientMessage::Holds { view, holdings } => {
+            text.key("holds").open('{').key("view").raw(view);
+            push_holdings(text.key("stretches"), holdings);
+            text.close('}');
+        }
     }
     text.close('}');
     Ok(text.into_string())
@@ -237,6 +307,10 @@ pub fn read_hub_message(bytes: &[u8]) -> Result<HubMessage, MessageError> {
             cursor: cursor_of(&checksum.need("cursor")?)?,
             checksum: checksum_of(&checksum.need("sum")?)?,
         });
+    }
+    if let Some(anew) = members.get("anew") {
+        let view = view_of(&anew.members("anew")?.need("view")?)?;
+        return Ok(HubMessage::Anew { view });
     }
     if members.get("results").is_some() {
         let position = members.need("position")?.natural("position", COUNTER_MAX)?;
@@ -278,6 +352,9 @@ pub fn write_hub_message(message: &HubMessage) -> String {
             text.key("checksum").open('{').key("view").raw(view);
             text.key("cursor").string(&cursor.to_string());
             text.key("sum").string(&checksum.to_string()).close('}');
+        }
+        HubMessage::Anew { view } => {
+            text.key("anew").open('{').key("view").raw(view).close('}');
         }
     }
     text.close('}');

@@ -50,7 +50,7 @@ pub(crate) fn hello_of(part: &Part<'_>) -> Result<Hello, MessageError> {
 
 fn follow_of(part: &Part<'_>) -> Result<Follow, MessageError> {
     let members = part.members("a view")?;
-    members.only(&["entities", "view", "params", "cursor"])?;
+    members.only(&["entities", "view", "params", "cursor", "holds"])?;
     let entities = match members.get("entities") {
         None => Vec::new(),
         Some(entities) => entities.elements("entities", VIEW_ENTITIES_MAX)?,
@@ -67,6 +67,7 @@ fn follow_of(part: &Part<'_>) -> Result<Follow, MessageError> {
             .map(|cursor| usable_cursor_of(&cursor))
             .transpose()?
             .flatten(),
+        holds: members.get("holds").map_or(Ok(false), |part| part.bool("holds"))?,
     })
 }
 
@@ -129,7 +130,7 @@ pub(crate) fn push_hello(text: &mut JsonText, hello: &Hello) {
     let Hello { protocol, client, views, accept, window } = hello;
     text.open('{').key("protocol").raw(protocol).key("client").string(client.as_str());
     text.key("views").open('[');
-    for Follow { entities, view, cursor } in views {
+    for Follow { entities, view, cursor, holds } in views {
         text.open('{');
         if let Some(view) = view {
             text.key("view").string(&view.name);
@@ -143,6 +144,9 @@ pub(crate) fn push_hello(text: &mut JsonText, hello: &Hello) {
         }
         if let Some(cursor) = cursor {
             text.key("cursor").string(&cursor.to_string());
+        }
+        if *holds {
+            text.key("holds").raw("true");
         }
         text.close('}');
     }

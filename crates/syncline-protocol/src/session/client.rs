@@ -142,4 +142,11 @@ pub enum Store {
         /// What the hub says.
         checksum: Checksum,
     },
+    /// A view begins anew: nothing is to be stored, the shell says with [`Session::handle_holdings`] what it
+    /// holds of it, all results and pages before being stored. Pages of the snapshot name stretches of that
+    /// which need not be told.
+    Anew {
+        /// Which view.
+        view: u32,
+    },
 }

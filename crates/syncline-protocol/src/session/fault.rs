@@ -32,6 +32,11 @@ pub enum Fault {
     ChangesBeforeAnswers,
     /// A hub leaves out what a result has told, also that a view shows a record now, or no more.
     MovesLeftOut,
+    /// A hub asks what a client holds before it has answered what it has taken.
+    AskedBeforeResults,
+    /// A hub goes on behind a snapshot from where the log stands when it hears what the client holds, not from
+    /// where it stood when it asked.
+    AnewFromLater,
     /// A client goes on with a lane whose first operation has to be sent again later.
     BehindOvertaken,
 }

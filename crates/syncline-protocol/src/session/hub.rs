@@ -13,7 +13,7 @@
 //! 3. It reads what [`Session::poll_page`] asks for, on whatever thread, and hands it in with
 //!    [`Session::handle_page`] or [`Session::handle_page_failed`]; before that, if it was asked for and
 //!    there is time, with [`Session::handle_checksum`] what the records add up to.
-//! 4. It tells how the log moves, in either way or both:
+//! 4. It tells where the log ends once a `hello` came or before, and how it moves, in either way or both:
 //!    - [`Session::handle_advanced`]: it stands there now. Then pages are read;
 //!    - [`Session::handle_live`]: here are the changes of a view in a stretch of the log, made once for
 //!      all who follow the same. Whoever stands at its beginning, or within and before all of
@@ -43,6 +43,7 @@ use thiserror::Error;
 
 pub use machine::Session;
 
+use crate::holdings::Holdings;
 use crate::limits::{
     PROTOCOL_VERSION, PUSH_OPERATIONS_MAX, PUSHES_UNANSWERED_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX,
 };
@@ -109,6 +110,18 @@ pub struct PageRequest {
     /// Whether the client wants to know what the records of the view add up to: as of the moment at which
     /// the page is read, if nothing is behind it.
     pub is_checked: bool,
+    /// What the client holds of a view that begins anew: what is the same need not be told. A shell that takes
+    /// no notice tells all.
+    pub anew: Option<Anew>,
+}
+
+/// How a view begins anew of which the client holds something.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Anew {
+    /// Where the log goes on behind the snapshot.
+    pub from: Position,
+    /// What the client holds.
+    pub holdings: Arc<Holdings>,
 }
 
 /// Why there is no page.
@@ -169,6 +182,12 @@ pub enum SessionError {
         "a push has 1 to {PUSH_OPERATIONS_MAX} operations, and at most {PUSHES_UNANSWERED_MAX} are unanswered"
     )]
     PushBeyondBounds,
+    /// It says what it holds without being asked.
+    #[error("nobody asked what is held of view {view}")]
+    HoldsUnasked {
+        /// The view.
+        view: u32,
+    },
     /// It acknowledges what it was not told.
     #[error("view {view} was never told so much")]
     AckUnknown {
@@ -185,6 +204,7 @@ impl SessionError {
             Self::ProtocolUnknown { .. } => "PROTOCOL_UNKNOWN",
             Self::ViewsTooMany => "VIEWS_TOO_MANY",
             Self::PushBeyondBounds => "PUSH_BEYOND_BOUNDS",
+            Self::HoldsUnasked { .. } => "HOLDS_UNASKED",
             Self::AckUnknown { .. } => "ACK_UNKNOWN",
         }
     }

@@ -133,6 +133,10 @@ const MEMBERS: &[&str] = &[
     "equal",
     "checksum",
     "sum",
+    "holds",
+    "stretches",
+    "anew",
+    "same",
 ];
 
 #[test]

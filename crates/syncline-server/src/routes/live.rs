@@ -293,7 +293,8 @@ impl Connection {
             ClientMessage::Push(_) => matches!(caller.token.role, Role::Client | Role::Admin),
             ClientMessage::Ack { .. }
             | ClientMessage::Check { .. }
-            | ClientMessage::Checked { .. } => true,
+            | ClientMessage::Checked { .. }
+            | ClientMessage::Holds { .. } => true,
         };
         if !is_permitted {
             return self.deny(Refusal::NotPermitted);
@@ -410,6 +411,10 @@ impl Connection {
                     let cursor = request.follow.cursor.as_ref();
                     let (viewer, audience) = viewer.zip(audience)?;
                     let (limits, checked) = (Limits::default(), request.is_checked);
+                    if let Some(anew) = &request.anew {
+                        let page = served.page_anew_for(&audience, cursor, anew, &viewer, limits);
+                        return Some(page.map(|page| (page, None)));
+                    }
                     Some(served.page_checked_for(&audience, cursor, &viewer, limits, checked))
                 });
                 let read = read.await.ok().flatten();

@@ -11,6 +11,7 @@ use super::{
     OPERATIONS_URGENT_MAX, PUSH_BYTES, Priority, Store,
 };
 use crate::cursor::StreamCursor;
+use crate::holdings::Holdings;
 use crate::limits::{
     BATCH_OPERATIONS, BATCH_WINDOW_MS_MAX, HEARTBEAT_MS, HELLO_MS_MAX, PROTOCOL_VERSION,
     PUSH_OPERATIONS_MAX, PUSHES_UNANSWERED, PUSHES_UNANSWERED_MAX, RETRY_MS_FIRST, RETRY_MS_MAX,
@@ -159,6 +160,13 @@ impl Session {
         }
     }
 
+    /// The shell says what it holds of a view that begins anew: [`Store::Anew`] asks.
+    pub fn handle_holdings(&mut self, view: u32, holdings: Holdings) {
+        if self.is_open() && self.checks.len() < CHECKS_MAX {
+            self.checks.push_back(ClientMessage::Holds { view, holdings });
+        }
+    }
+
     /// Takes what was wrong last, for the user to be told. That operations wait until an operator of the hub
     /// allows them is said once a connection.
     pub fn poll_problem(&mut self) -> Option<Problem> {
@@ -283,6 +291,11 @@ impl Session {
                 // One that is not wanted any more costs nothing.
                 if self.pages.len() < WINDOW_MAX as usize {
                     self.pages.push_back(Store::Checksum { view, cursor, checksum });
+                }
+            }
+            (HubMessage::Anew { view }, State::Open(_)) => {
+                if self.pages.len() < 2 * WINDOW_MAX as usize {
+                    self.pages.push_back(Store::Anew { view });
                 }
             }
             (_, State::Closing { .. } | State::Disconnected { .. }) => {}

@@ -55,6 +55,8 @@ pub struct Session<E = ()> {
     /// backed up.
     applied: Position,
     backed_up: Position,
+    /// Where the log ends, as far as is known.
+    end: Position,
     /// What clients said of checksums, and the shell has not taken.
     checked: Option<(u32, bool)>,
 }
@@ -103,6 +105,7 @@ impl<E> Session<E> {
             pings_unanswered: 0,
             applied: Position(0),
             backed_up: Position(0),
+            end: Position(0),
             checked: None,
         }
     }
@@ -145,6 +148,12 @@ impl<E> Session<E> {
             (ClientMessage::Checked { view, is_equal }, State::Open) => {
                 self.checked = Some((view, is_equal));
                 Ok(())
+            }
+            (ClientMessage::Holds { view, holdings }, State::Open) => {
+                match self.view_mut(view).is_some_and(|view| view.hold(holdings)) {
+                    true => Ok(()),
+                    false => Err(SessionError::HoldsUnasked { view }),
+                }
             }
             (_, State::Ending { .. } | State::Ended) => Ok(()),
             _ => Err(SessionError::HelloExpected),
@@ -240,6 +249,7 @@ impl<E> Session<E> {
 
     /// The log ends here now; what is in it up to here is read if nobody hands it in.
     pub fn handle_advanced(&mut self, position: Position) {
+        self.end = self.end.max(position);
         self.views.iter_mut().for_each(|view| view.advance(position));
     }
 
@@ -315,8 +325,9 @@ impl<E> Session<E> {
         if self.state != State::Open || !self.has_credit() {
             return None;
         }
-        let (view, (follow, is_checked)) = self.in_turn(|_, view| view.ask())?;
-        Some(PageRequest { view, follow, is_checked })
+        let taken = self.taken;
+        let (view, (follow, is_checked, anew)) = self.in_turn(|_, view| view.ask(taken))?;
+        Some(PageRequest { view, follow, is_checked, anew })
     }
 
     /// Returns the next message. Ask only when the connection can take one.
@@ -339,8 +350,12 @@ impl<E> Session<E> {
             self.told.prune(position);
         }
         let (_, message) = next?;
-        // A checksum is nothing to be stored.
-        if !matches!(message, Outgoing::Message(HubMessage::Checksum { .. })) {
+        // A checksum is nothing to be stored, and neither is a question.
+        let is_kept = !matches!(
+            message,
+            Outgoing::Message(HubMessage::Checksum { .. } | HubMessage::Anew { .. })
+        );
+        if is_kept {
             self.unacknowledged += 1;
         }
         Some(message)
@@ -392,6 +407,7 @@ impl<E> Session<E> {
         let window = hello.window.clamp(1, WINDOW_MAX);
         self.window = window as usize;
         self.views = hello.views.iter().map(|view| View::new(view.clone(), now_ms)).collect();
+        self.views.iter_mut().for_each(|view| view.advance(self.end));
         self.outbox.push_back(HubMessage::Welcome(Welcome {
             protocol: hello.protocol.min(PROTOCOL_VERSION),
             incarnation: self.greeting.incarnation.clone(),

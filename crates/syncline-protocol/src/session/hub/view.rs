@@ -6,10 +6,11 @@ use std::sync::Arc;
 use syncline_model::id::{ClientId, PartitionId, Position};
 
 use super::told::Told;
-use super::{CURSOR_LAG_MAX, LIVE_HELD_MAX, Live, Outgoing};
+use super::{Anew, CURSOR_LAG_MAX, LIVE_HELD_MAX, Live, Outgoing};
 use crate::change::Content;
 use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
+use crate::holdings::Holdings;
 use crate::limits::HEARTBEAT_MS;
 use crate::message::{Follow, HubMessage, Page};
 use crate::session::fault::{Fault, is_planted};
@@ -37,6 +38,29 @@ pub(super) struct View<E> {
     live: VecDeque<Waiting<Arc<Live<E>>>>,
     /// Cursors of the messages that were not acknowledged, oldest first.
     sent: VecDeque<StreamCursor>,
+    /// What is known of what the client holds.
+    holdings: Holding,
+}
+
+/// What is known of what a client holds, as long as its view does not stand in the log.
+///
+/// Whatever a result tells after it was asked is as of the log's end then or later, and from there on the log
+/// is told: so what was the same stays so.
+#[derive(Debug)]
+enum Holding {
+    /// It holds nothing, or cannot say it: all is told.
+    Nothing,
+    /// It can be asked.
+    Unasked,
+    /// It is asked, once so many pushes are answered: their results are part of what it holds.
+    Asking {
+        from: Position,
+        answered: u64,
+    },
+    Asked {
+        from: Position,
+    },
+    Told(Anew),
 }
 
 /// Something that waits for results, since it may hold what these tell.
@@ -73,7 +97,27 @@ impl<E> View<E> {
             page: None,
             live: VecDeque::new(),
             sent: VecDeque::new(),
+            holdings: Holding::Nothing,
         }
+        .unasked()
+    }
+
+    /// Whether the client holds anything is not known yet.
+    fn unasked(mut self) -> Self {
+        self.forget_holdings();
+        self
+    }
+
+    fn forget_holdings(&mut self) {
+        self.holdings = if self.follow.holds { Holding::Unasked } else { Holding::Nothing };
+    }
+
+    /// Takes in what the client holds; answers whether it was asked.
+    pub(super) fn hold(&mut self, holdings: Holdings) -> bool {
+        let Holding::Asked { from } = self.holdings else { return false };
+        let from = if is_planted(Fault::AnewFromLater) { self.end } else { from };
+        self.holdings = Holding::Told(Anew { from, holdings: Arc::new(holdings) });
+        true
     }
 
     /// Returns up to where in the log everything was sent, or need not be.
@@ -115,17 +159,29 @@ impl<E> View<E> {
     }
 
     /// Returns what to read, if a page is wanted.
-    pub(super) fn ask(&mut self) -> Option<(Follow, bool)> {
+    ///
+    /// - `pushed`: how many pushes of the connection were taken.
+    pub(super) fn ask(&mut self, pushed: u64) -> Option<(Follow, bool, Option<Anew>)> {
         let is_behind = self.more || self.log_position().is_none_or(|at| at < self.end);
         let is_wanted = is_behind || self.wants_checksum;
         if !is_wanted || self.is_asked || self.page.is_some() || !self.live.is_empty() {
             return None;
         }
+        let anew = match (&self.holdings, self.log_position()) {
+            (_, Some(_)) | (Holding::Nothing, None) => None,
+            (Holding::Told(anew), None) => Some(anew.clone()),
+            (Holding::Unasked, None) => {
+                let answered = if is_planted(Fault::AskedBeforeResults) { 0 } else { pushed };
+                self.holdings = Holding::Asking { from: self.end, answered };
+                return None;
+            }
+            (Holding::Asking { .. } | Holding::Asked { .. }, None) => return None,
+        };
         self.is_asked = true;
         // It is asked for once: where the page has more behind it, the client asks again some day.
         let is_checked = std::mem::take(&mut self.wants_checksum);
         let follow = self.follow.clone().at(self.cursor.clone());
-        Some((follow, is_checked))
+        Some((follow, is_checked, anew))
     }
 
     pub(super) const fn want_checksum(&mut self) {
@@ -163,11 +219,18 @@ impl<E> View<E> {
         self.is_asked = false;
         self.more = true;
         self.knows_end = false;
+        self.forget_holdings();
         self.cursor.take().is_some()
     }
 
     /// Returns the next message with changes. It is counted until it is acknowledged.
     pub(super) fn next(&mut self, view: u32, with: &Surroundings<'_>) -> Option<Outgoing<E>> {
+        if let Holding::Asking { from, answered } = self.holdings
+            && answered <= with.answered
+        {
+            self.holdings = Holding::Asked { from };
+            return Some(Outgoing::Message(HubMessage::Anew { view }));
+        }
         while let Some(page) = take_due(&mut self.page, with.answered) {
             if let Some(page) = self.pass_page(page, with) {
                 return Some(self.send(view, page, with.now_ms));
@@ -197,6 +260,9 @@ impl<E> View<E> {
         let page = without_told(page, with);
         self.cursor = Some(page.cursor.clone());
         self.more = page.more;
+        if page.is_snapshot && page.cursor.snapshot.is_none() {
+            self.forget_holdings();
+        }
         let is_news = !page.changes.is_empty() || page.is_snapshot;
         (is_news || (!self.knows_end && !page.more)).then_some(page)
     }
@@ -205,7 +271,8 @@ impl<E> View<E> {
     fn cursor_page(&self, now_ms: u64) -> Option<Page> {
         let is_due = self.cursor_due_ms().is_some_and(|due_ms| due_ms <= now_ms);
         let cursor = self.cursor.clone().filter(|_| is_due)?;
-        Some(Page { changes: Vec::new(), cursor, more: self.more, is_snapshot: false })
+        let (changes, more) = (Vec::new(), self.more);
+        Some(Page { changes, cursor, more, is_snapshot: false, same: None })
     }
 
     /// Returns when the client should learn how far it has come, if it does not know.
@@ -295,7 +362,7 @@ mod tests {
         };
         let cursor = StreamCursor::at_position(Incarnation(7), Position(to));
         let changes = changed.iter().map(change).collect();
-        Page { changes, cursor, more: false, is_snapshot: false }
+        Page { changes, cursor, more: false, is_snapshot: false, same: None }
     }
 
     /// A result has told the record as of 5: nobody but the view says that it shows it.
@@ -310,7 +377,7 @@ mod tests {
             let with =
                 Surroundings { now_ms: 0, answered: 0, told: &told, client: &client, has_views };
             let mut view = View::<()>::new(Follow::default(), 0);
-            assert!(view.ask().is_some());
+            assert!(view.ask(0).is_some());
             view.add_page(page.clone(), 0);
             let said = view.next(0, &with);
             let Some(Outgoing::Message(HubMessage::Changes { page, .. })) = said else {
@@ -331,13 +398,13 @@ mod tests {
             [("nothing up to 5", &[6, 7][..], false), ("something at 5", &[5, 7][..], true)]
         {
             let mut view = View::<()>::new(Follow::default(), 0);
-            assert!(view.ask().is_some());
+            assert!(view.ask(0).is_some());
             view.add_page(page(&[4, 5], 5), 0);
             assert!(view.next(0, &with).is_some());
             let live = Live { after: Position(3), page: page(changed, 7), encoded: () };
             view.add_live(Arc::new(live), 0);
             assert_eq!(view.next(0, &with).is_none(), is_read, "{name}");
-            assert_eq!(view.ask().is_some(), is_read, "{name}");
+            assert_eq!(view.ask(0).is_some(), is_read, "{name}");
         }
     }
 }

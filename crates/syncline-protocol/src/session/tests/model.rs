@@ -12,12 +12,15 @@ use syncline_model::path::Path;
 
 use super::random::Random;
 use crate::change::{Change, Content, Gone};
+use crate::checksum::Checksum;
 use crate::cursor::{SnapshotPlace, StreamCursor};
+use crate::holdings::{Run, Same};
 use crate::message::{Follow, Page, PushAnswer};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Seen, Shown, Status};
 use crate::predict::predict;
 use crate::problem::Problem;
+use crate::session::hub::Anew;
 use crate::token::TokenText;
 
 /// A record's name.
@@ -74,9 +77,10 @@ impl Model {
         self.log.len() as u64
     }
 
-    /// Forgets how to go on from cursors before the middle of the log.
-    pub(super) fn forget(&mut self) {
-        self.horizon = self.position() / 2;
+    /// Forgets how to go on from cursors before the middle of the log, or from all but the latest.
+    pub(super) fn forget(&mut self, is_all: bool) {
+        let horizon = if is_all { self.position() } else { self.position() / 2 };
+        self.horizon = self.horizon.max(horizon);
     }
 
     /// Returns the record as of a position: where it changed last before, and how it looked.
@@ -178,8 +182,43 @@ impl Model {
         StreamCursor::at(log)
     }
 
+    /// Reads a page of a view that begins anew, stretch by stretch of what the client holds. Where one differs
+    /// the page ends with it.
+    fn page_anew(&self, follow: &Follow, anew: &Anew) -> Page {
+        let began = follow.cursor.as_ref().map_or(anew.from.0, |cursor| cursor.position().0);
+        let mut place = follow.cursor.as_ref().and_then(|cursor| place_of(cursor.snapshot.clone()));
+        let mut stretches = Vec::new();
+        while let Some(number) = anew.holdings.beginning_at(place.as_ref()) {
+            let stretch = &anew.holdings.stretches()[number];
+            let mut sum = Checksum::default();
+            for key in self.keys().filter(|key| follows(follow, key)) {
+                let is_within =
+                    place.as_ref().is_none_or(|place| key > place) && *key <= stretch.last;
+                if let Some(fields) = self.state_at(key, u64::MAX).1.filter(|_| is_within) {
+                    sum.add(&key.0, &key.1, fields);
+                }
+            }
+            if sum != stretch.checksum {
+                break;
+            }
+            Run::push(&mut stretches, u32::try_from(number).unwrap());
+            place = Some(stretch.last.clone());
+        }
+        let end = anew.holdings.end_behind(place.as_ref()).cloned();
+        let at = place.map(|(entity, id)| SnapshotPlace::Record { entity, id });
+        let mut page = self.snapshot_page(follow, began, at, end.as_ref());
+        let position = Position(self.position());
+        page.same = (!stretches.is_empty()).then_some(Same { position, stretches });
+        page
+    }
+
     /// Reads a page; nothing where the cursor cannot be used.
-    pub(super) fn page(&mut self, follow: &Follow) -> Option<Page> {
+    pub(super) fn page(&mut self, follow: &Follow, anew: Option<&Anew>) -> Option<Page> {
+        let is_kept =
+            follow.cursor.as_ref().is_none_or(|cursor| cursor.position().0 >= self.horizon);
+        if let Some(anew) = anew.filter(|_| is_kept) {
+            return Some(self.page_anew(follow, anew));
+        }
         let position = follow.cursor.as_ref().map(|cursor| cursor.position().0);
         match (&follow.cursor, position) {
             (Some(_), Some(at)) if at < self.horizon => None,
@@ -189,17 +228,23 @@ impl Model {
             }
             (cursor, at) => {
                 let place = cursor.as_ref().and_then(|cursor| cursor.snapshot.clone());
-                Some(self.snapshot_page(follow, at.unwrap_or_else(|| self.position()), place))
+                Some(self.snapshot_page(follow, at.unwrap_or_else(|| self.position()), place, None))
             }
         }
     }
 
-    fn snapshot_page(&self, follow: &Follow, began: u64, place: Option<SnapshotPlace>) -> Page {
-        let after = place.and_then(|place| match place {
-            SnapshotPlace::Record { entity, id } => Some((entity, id)),
-            SnapshotPlace::Sealed(_) => None,
-        });
-        let is_next = |key: &&Key| after.as_ref().is_none_or(|after| *key > after);
+    /// - `end`: the last record that is told; nothing for all.
+    fn snapshot_page(
+        &self,
+        follow: &Follow,
+        began: u64,
+        place: Option<SnapshotPlace>,
+        end: Option<&Key>,
+    ) -> Page {
+        let after = place_of(place);
+        let is_next = |key: &&Key| {
+            after.as_ref().is_none_or(|after| *key > after) && end.is_none_or(|end| *key <= end)
+        };
         let told = |key: &Key| {
             let (at, fields) = self.state_at(key, u64::MAX);
             let content = Content::Record(fields?.clone());
@@ -210,11 +255,12 @@ impl Model {
         let is_more = changes.len() > self.page_changes;
         changes.truncate(self.page_changes);
         let mut cursor = self.cursor(began);
-        if let Some(last) = changes.last().filter(|_| is_more) {
-            cursor.snapshot =
-                Some(SnapshotPlace::Record { entity: last.entity.clone(), id: last.id.clone() });
-        }
-        Page { changes, cursor, more: is_more || began < self.position(), is_snapshot: true }
+        let last = changes.last().map(|last| (last.entity.clone(), last.id.clone()));
+        let place = if is_more { last } else { end.cloned() };
+        let is_more = place.is_some();
+        cursor.snapshot = place.map(|(entity, id)| SnapshotPlace::Record { entity, id });
+        let more = is_more || began < self.position();
+        Page { changes, cursor, more, is_snapshot: true, same: None }
     }
 
     /// Returns the changes behind `from`, up to `to` or so many.
@@ -237,7 +283,7 @@ impl Model {
             changes.push(self.change(&key, from, (first, last), count));
         }
         changes.sort_by_key(|change| change.seen.position);
-        Page { changes, cursor: self.cursor(end), more: end < to, is_snapshot: false }
+        Page { changes, cursor: self.cursor(end), more: end < to, is_snapshot: false, same: None }
     }
 
     /// Tells what became of a record between its first and its last change in a stretch.
@@ -297,6 +343,13 @@ impl Model {
     }
 }
 
+fn place_of(place: Option<SnapshotPlace>) -> Option<Key> {
+    match place? {
+        SnapshotPlace::Record { entity, id } => Some((entity, id)),
+        SnapshotPlace::Sealed(_) => None,
+    }
+}
+
 /// Returns the edit from one text to another: what they have in common at the start stays.
 fn edit(old: &Leaf, new: &Leaf) -> TextOperation {
     let (old, new) = (old.as_string().unwrap(), new.as_string().unwrap());
@@ -319,10 +372,18 @@ fn change(key: &Key, at: u64, content: Content, by: Option<Writer>) -> Change {
 }
 
 /// The operations that a client makes up.
-pub(super) fn effect(random: &mut Random) -> Effect {
+///
+/// - `is_narrow`: so few that records often look as they did before.
+pub(super) fn effect(random: &mut Random, is_narrow: bool) -> Effect {
     let path = |text: &str| Path::parse(text).unwrap();
-    let letters = |random: &mut Random| format!("{:04x}", random.below(0x1_0000));
+    let most = if is_narrow { 2 } else { 0x1_0000 };
+    let letters = |random: &mut Random| format!("{:04x}", random.below(most));
     match random.below(10) {
+        4..7 if is_narrow => Effect::Delete,
+        1..4 if is_narrow => Effect::Write(vec![FieldOperation::BeginText {
+            path: path("/text"),
+            text: letters(random),
+        }]),
         0 => Effect::Delete,
         1..4 => Effect::Write(vec![FieldOperation::Increment {
             path: path("/sum"),

@@ -15,7 +15,7 @@ const SEEDS_OF_FAULT: u64 = 100;
 const SEEDS_LONG: u64 = 3_000;
 
 fn run(seed: u64) -> u64 {
-    World::new(seed).run()
+    World::new(seed).run().trace
 }
 
 fn run_all(seeds: impl IntoIterator<Item = u64>) {
@@ -39,6 +39,12 @@ fn every_change_arrives_once_in_thousands_of_runs() {
 #[test]
 fn own_changes_need_not_be_told_again_after_a_lost_connection() {
     with_fault(Fault::EchoLostAfterReconnect, || run_all(0..SEEDS / 4));
+}
+
+#[test]
+fn what_a_client_holds_alike_is_not_told_again() {
+    let same: usize = (0..SEEDS).step_by(6).map(|seed| World::new(seed).run().same).sum();
+    assert!(same > 20, "{same} stretches");
 }
 
 #[test]

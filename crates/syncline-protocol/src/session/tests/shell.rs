@@ -8,7 +8,9 @@ use syncline_model::id::{ClientId, EntityName, RecordId};
 use super::model::{self, Key, Model, follows};
 use super::random::Random;
 use crate::change::Change;
+use crate::checksum::Checksum;
 use crate::cursor::StreamCursor;
+use crate::holdings::{Holdings, Same, Stretch};
 use crate::message::{ClientMessage, Follow, HubMessage, Page};
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Status};
@@ -32,6 +34,9 @@ pub(super) struct Disk {
     pub(super) made: u64,
 }
 
+/// What was said to be held: the records of each stretch, and as of where they were known.
+type Said = Vec<Vec<(Key, u64)>>;
+
 /// A confirmed record.
 pub(super) struct Held {
     pub(super) position: u64,
@@ -53,10 +58,19 @@ pub(super) struct Shell {
     random: Random,
     /// Records that there are.
     keys: Vec<Key>,
+    is_narrow: bool,
+    /// Per view what was said to be held, since the process began.
+    said: BTreeMap<u32, Said>,
 }
 
 impl Shell {
-    pub(super) fn new(name: &str, views: Vec<Follow>, window: u32, random: Random) -> Self {
+    pub(super) fn new(
+        name: &str,
+        views: Vec<Follow>,
+        window: u32,
+        is_narrow: bool,
+        random: Random,
+    ) -> Self {
         let client = ClientId::new(name).unwrap();
         let key = |(entity, id): (&str, &str)| {
             (EntityName::new(entity).unwrap(), RecordId::new(id).unwrap())
@@ -76,7 +90,20 @@ impl Shell {
         };
         let machine = Session::new(client.clone(), Vec::new(), window, views);
         let (handed, answered, storing) = (BTreeSet::new(), BTreeSet::new(), None);
-        Self { client, disk, machine, handed, answered, storing, window, random, keys }
+        let said = BTreeMap::new();
+        Self {
+            client,
+            disk,
+            machine,
+            handed,
+            answered,
+            storing,
+            window,
+            random,
+            keys,
+            is_narrow,
+            said,
+        }
     }
 
     /// The process ends and starts again with what is on disk.
@@ -86,6 +113,7 @@ impl Shell {
         self.handed.clear();
         self.answered.clear();
         self.storing = None;
+        self.said.clear();
     }
 
     /// The user writes something.
@@ -114,7 +142,7 @@ impl Shell {
             entity: key.0.clone(),
             id: key.1.clone(),
             base: held.and_then(|held| held.version.clone()),
-            effect: model::effect(&mut self.random),
+            effect: model::effect(&mut self.random, self.is_narrow),
             edited_ms: now_ms,
             after,
         };
@@ -155,7 +183,9 @@ impl Shell {
                 let stored = &self.disk.views[*view as usize].cursor;
                 assert_eq!(stored.as_ref(), Some(cursor), "what is acknowledged is stored");
             }
-            ClientMessage::Check { .. } | ClientMessage::Checked { .. } => {}
+            ClientMessage::Check { .. }
+            | ClientMessage::Checked { .. }
+            | ClientMessage::Holds { .. } => {}
             ClientMessage::Push(sent) => {
                 let mut before: BTreeSet<u64> = BTreeSet::new();
                 for operation in sent.iter().map(|sent| sent.as_ref().unwrap()) {
@@ -199,7 +229,34 @@ impl Shell {
                 Some((view, cursor))
             }
             Store::Checksum { .. } => None,
+            Store::Anew { view } => {
+                self.say_held(view);
+                None
+            }
         }
+    }
+
+    /// Says what is held of a view, one or two records in each stretch.
+    fn say_held(&mut self, view: u32) {
+        let follow = &self.disk.views[view as usize];
+        let mut records: Vec<(Key, u64, Checksum)> = Vec::new();
+        for (key, held) in self.disk.confirmed.iter().filter(|(key, _)| follows(follow, key)) {
+            let Some(fields) = &held.fields else { continue };
+            let mut sum = Checksum::default();
+            sum.add(&key.0, &key.1, fields);
+            records.push((key.clone(), held.position, sum));
+        }
+        let each = 1 + usize::try_from(self.random.below(2)).unwrap();
+        let stretch = |records: &[(Key, u64, Checksum)]| {
+            let checksum = records.iter().fold(Checksum::default(), |sum, one| sum.and(one.2));
+            Stretch { last: records.last().unwrap().0.clone(), checksum }
+        };
+        let holdings = Holdings::new(records.chunks(each).map(stretch).collect()).unwrap();
+        let names = |records: &[(Key, u64, Checksum)]| -> Vec<(Key, u64)> {
+            records.iter().map(|(key, at, _)| (key.clone(), *at)).collect()
+        };
+        self.said.insert(view, records.chunks(each).map(names).collect());
+        self.machine.handle_holdings(view, holdings);
     }
 
     fn store_outcome(
@@ -246,6 +303,9 @@ impl Shell {
         if begins {
             self.disk.shown.insert(view, BTreeSet::new());
         }
+        if let Some(same) = &page.same {
+            self.store_same(view, same);
+        }
         for change in page.changes {
             let key = (change.entity.clone(), change.id.clone());
             if page.is_snapshot {
@@ -263,6 +323,20 @@ impl Shell {
         self.disk.views[view as usize].cursor = Some(cursor.clone());
         if cursor.snapshot.is_none() {
             self.check_no_gap(&follow, cursor.position().0, hub);
+        }
+    }
+
+    /// What the hub holds alike is as of there, unless more is known of it since it was said.
+    fn store_same(&mut self, view: u32, same: &Same) {
+        let said = &self.said[&view];
+        for number in same.stretches.iter().flat_map(|run| run.numbers()) {
+            for (key, at) in &said[number] {
+                self.disk.shown.entry(view).or_default().insert(key.clone());
+                let held = self.disk.confirmed.get_mut(key);
+                if let Some(held) = held.filter(|held| held.position == *at) {
+                    held.position = held.position.max(same.position.0);
+                }
+            }
         }
     }
 

@@ -37,6 +37,8 @@ struct Climate {
     store_ms: u64,
     /// Time from one thing that happens to the next, at most.
     quiet_ms: u64,
+    /// Records often look as they did before, and the hub forgets all of its log.
+    is_narrow: bool,
 }
 
 enum Event {
@@ -106,7 +108,16 @@ pub(super) struct World {
     serial: u64,
     /// Per kind of view where the last stretch ended.
     dispatched: BTreeMap<Vec<EntityName>, u64>,
+    ended: Ended,
+}
+
+/// What came of a run.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Ended {
+    /// Differs where anything did.
     pub(super) trace: u64,
+    /// Stretches that clients held alike.
+    pub(super) same: usize,
 }
 
 impl World {
@@ -118,6 +129,7 @@ impl World {
             hub_ms: *random.pick(&[1, 20, 200]),
             store_ms: *random.pick(&[1, 20, 5_000]),
             quiet_ms: *random.pick(&[200, 1_000]),
+            is_narrow: seed.is_multiple_of(6),
         };
         let page_changes = *random.pick(&[1, 2, 100]);
         let hub = Model::new(page_changes, Random::new(random.next()));
@@ -125,16 +137,19 @@ impl World {
         let follow = |entities: Vec<EntityName>| Follow::entities(entities);
         let mut shells = Vec::new();
         for index in 0..2 + random.below(2) {
-            let views = match random.below(4) {
+            let mut views = match random.below(4) {
                 0 => vec![follow(vec![entity("a")]), follow(vec![entity("b")])],
                 1 => vec![follow(vec![entity("a")])],
                 _ => vec![follow(Vec::new())],
             };
+            let holds = seed.is_multiple_of(3);
+            views.iter_mut().for_each(|view| view.holds = holds);
             let window = *random.pick(&[1, 2, 64]);
             shells.push(Shell::new(
                 &format!("client-{index}"),
                 views,
                 window,
+                climate.is_narrow,
                 Random::new(random.next()),
             ));
         }
@@ -151,7 +166,7 @@ impl World {
             events: BTreeMap::new(),
             serial: 0,
             dispatched: BTreeMap::new(),
-            trace: 0,
+            ended: Ended::default(),
         };
         world.after(1, Event::Happening);
         world.after(1_000, Event::Tick);
@@ -159,7 +174,7 @@ impl World {
     }
 
     /// Runs to the end and checks all that a pair has to keep.
-    pub(super) fn run(mut self) -> u64 {
+    pub(super) fn run(mut self) -> Ended {
         let mut steps = 0;
         loop {
             self.pump();
@@ -179,10 +194,11 @@ impl World {
                 let (_, event) = self.events.pop_first().unwrap();
                 self.handle(event);
             }
-            self.trace = self.trace.wrapping_mul(31).wrapping_add(self.now_ms ^ self.serial);
+            let step = self.now_ms ^ self.serial;
+            self.ended.trace = self.ended.trace.wrapping_mul(31).wrapping_add(step);
         }
         self.shells.iter().for_each(|shell| shell.check_settled(&self.hub));
-        self.trace
+        self.ended
     }
 
     fn after(&mut self, delay_ms: u64, event: Event) {
@@ -331,7 +347,7 @@ impl World {
             }
             70..80 => self.break_connection(client),
             80..84 => self.crash(client),
-            84..87 => self.hub.forget(),
+            84..87 => self.hub.forget(self.climate.is_narrow),
             87..90 => self.shells[client]
                 .machine
                 .handle_network(self.now_ms.is_multiple_of(2), self.now_ms),
@@ -548,7 +564,10 @@ impl World {
     }
 
     fn read(&mut self, link: usize, request: &PageRequest) {
-        let page = self.hub.page(&request.follow);
+        let page = self.hub.page(&request.follow, request.anew.as_ref());
+        let same = page.iter().filter_map(|page| page.same.as_ref());
+        let runs = same.flat_map(|same| &same.stretches);
+        self.ended.same += runs.map(|run| run.count as usize).sum::<usize>();
         self.task(link, Task::Page(request.view, page));
     }
 }
