@@ -310,6 +310,7 @@ impl Rows<'_> {
         let incarnation = incarnation.to_string();
         if get(self.connection, "incarnation")?.as_ref() != Some(&incarnation) {
             execute(self.connection, "begin anew", "UPDATE records SET position = 0", ())?;
+            self.forget_sweep()?;
             put(self.connection, "incarnation", &incarnation)?;
         }
         Ok(())
@@ -369,6 +370,7 @@ impl Rows<'_> {
                 under_way.map(|_| began(page)),
             ),
         )?;
+        incoming.touched.extend(self.sweep(snapshot.is_some() && is_through)?);
         Ok(())
     }
 

@@ -82,7 +82,8 @@ impl Store {
     }
 }
 
-fn as_row(position: Position) -> i64 {
+/// Returns a position as it is kept.
+pub(super) fn as_row(position: Position) -> i64 {
     i64::try_from(position.0).unwrap_or(i64::MAX)
 }
 

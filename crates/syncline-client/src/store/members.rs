@@ -4,11 +4,13 @@
 
 use std::borrow::Cow;
 
-use rusqlite::OptionalExtension;
+use rusqlite::{OptionalExtension, Params};
 use syncline_model::json::Json;
 use syncline_protocol::message::Follow;
 
-use super::rows::execute;
+use super::kept::as_row;
+use super::open::{get, put};
+use super::rows::{damaged, execute};
 use super::{Key, Rows, Store, StoreError, commit};
 
 /// Which view shows which record, and in which of its snapshots it did.
@@ -22,6 +24,9 @@ CREATE TABLE IF NOT EXISTS members (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS members_of_views ON members (view, snapshot);
 ";
+
+/// The setting that says up to where in the log records that no view shows are to be dropped.
+const UNSWEPT: &str = "unswept";
 
 impl Store {
     /// Makes the table of members where it is not there.
@@ -41,6 +46,7 @@ impl Store {
         if known != wanted {
             execute(&transaction, "drop the views", "DELETE FROM views", ())?;
             execute(&transaction, "drop the views", "DELETE FROM members", ())?;
+            rows.forget_sweep()?;
             for (view, text) in (0_u32..).zip(wanted) {
                 let sql = "INSERT INTO views (view, entities) VALUES (?1, ?2)";
                 execute(&transaction, "write a view", sql, (view, rows.description(view, &text)?))?;
@@ -134,8 +140,8 @@ impl Rows<'_> {
         Ok(())
     }
 
-    /// Drops the records that a snapshot of a view has not shown, and no other view shows; what is newer
-    /// than it comes by the log.
+    /// Drops the records that a snapshot has not shown of the only view, or takes note that what no view shows
+    /// is to be dropped; what is newer than the snapshot comes by the log.
     pub(super) fn drop_unshown(
         &self,
         view: u32,
@@ -149,18 +155,54 @@ impl Rows<'_> {
         }
         let sql = "DELETE FROM members WHERE view = ?1 AND snapshot <> ?2";
         execute(self.connection, "drop what a view shows no more", sql, (view, snapshot))?;
-        // Until each has been through once nobody knows what they show together.
-        let sql = "DELETE FROM records WHERE position <= ?2 AND NOT EXISTS (\
-                       SELECT 1 FROM members \
-                       WHERE members.entity = records.entity AND members.id = records.id) \
-                   AND NOT EXISTS (\
-                       SELECT 1 FROM views \
-                       WHERE view <> ?1 AND (cursor IS NULL OR snapshot IS NOT NULL)) \
-                   RETURNING entity, id";
-        self.dropped(sql, (i64::from(view), began))
+        let due = self.unswept()?.map_or(began, |known| known.max(began));
+        put(self.connection, UNSWEPT, &due.to_string())?;
+        Ok(Vec::new())
     }
 
-    fn dropped(&self, sql: &str, values: (i64, i64)) -> Result<Vec<Key>, StoreError> {
+    /// Drops the records that no view shows, as far as every view has come: of what is newer one may still have to
+    /// tell what only a result has told. What is left goes once each has come to where the last snapshot began.
+    ///
+    /// - `is_through`: whether a snapshot has just ended.
+    pub(super) fn sweep(&self, is_through: bool) -> Result<Vec<Key>, StoreError> {
+        let Some(due) = self.unswept()? else { return Ok(Vec::new()) };
+        let incarnation = get(self.connection, "incarnation")?;
+        let mut reached = due;
+        for view in (0_u32..).take(self.described()?.len()) {
+            // Until each has been through once nobody knows what they show together.
+            let cursor = self.cursor(view)?.filter(|cursor| {
+                cursor.snapshot.is_none()
+                    && incarnation == Some(cursor.log.incarnation().to_string())
+            });
+            let Some(cursor) = cursor else { return Ok(Vec::new()) };
+            reached = reached.min(as_row(cursor.position()));
+        }
+        if reached < due && !is_through {
+            return Ok(Vec::new());
+        }
+        if reached == due {
+            self.forget_sweep()?;
+        }
+        let sql = "DELETE FROM records WHERE position <= ?1 AND NOT EXISTS (\
+                       SELECT 1 FROM members \
+                       WHERE members.entity = records.entity AND members.id = records.id) \
+                   RETURNING entity, id";
+        self.dropped(sql, [reached])
+    }
+
+    /// Nothing is to be dropped: the views begin anew.
+    pub(super) fn forget_sweep(&self) -> Result<(), StoreError> {
+        execute(self.connection, "drop records", "DELETE FROM meta WHERE key = ?1", [UNSWEPT])?;
+        Ok(())
+    }
+
+    /// Returns up to where in the log records that no view shows are to be dropped.
+    fn unswept(&self) -> Result<Option<i64>, StoreError> {
+        let due = get(self.connection, UNSWEPT)?;
+        due.map(|due| due.parse().map_err(|_| damaged("meta"))).transpose()
+    }
+
+    fn dropped(&self, sql: &str, values: impl Params) -> Result<Vec<Key>, StoreError> {
         let dropped: Vec<(String, String)> = self
             .connection
             .prepare_cached(sql)

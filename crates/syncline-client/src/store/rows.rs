@@ -17,7 +17,7 @@ use syncline_protocol::token::TokenText;
 use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Seal};
 use crate::error::StoreError;
 
-const fn damaged(table: &'static str) -> StoreError {
+pub(super) const fn damaged(table: &'static str) -> StoreError {
     StoreError::Damaged { table }
 }
 

@@ -415,6 +415,29 @@ fn a_record_leaves_with_the_last_view_that_shows_it() {
 }
 
 #[test]
+fn what_only_a_result_has_told_stays_until_every_view_has_come_so_far() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let hub = FakeHub::new();
+    let views = ["a", "b"].map(|name| Follow::view(name, syncline_model::json::Object::new()));
+    store.follow(&views).unwrap();
+    store.handle_page(0, &hub.snapshot_page(3, None, Vec::new()), true).unwrap();
+    edit(&mut store, "t1", |r| r.set("/a", 1));
+    edit(&mut store, "t2", |r| r.set("/a", 1));
+    let record = || Shown::Record(Some(fields(r#"{"a":1}"#)));
+    settle(&mut store, outcome(1, Status::Merged, 20, record()));
+    settle(&mut store, outcome(2, Status::Merged, 21, record()));
+    let all = |store: &Store| ["t1", "t2"].map(|id| shown(store, id).is_some());
+    store.handle_page(1, &hub.snapshot_page(37, None, Vec::new()), true).unwrap();
+    assert_eq!(all(&store), [true, true], "the first view stands before them");
+    let page = hub.page(20, vec![told("t1", 20, r#"{"a":1}"#)]);
+    store.handle_page(0, &page, false).unwrap();
+    assert_eq!(all(&store), [true, true]);
+    store.handle_page(0, &hub.page(40, Vec::new()), false).unwrap();
+    assert_eq!(all(&store), [true, false], "no view shows the other one");
+}
+
+#[test]
 fn edits_of_a_text_are_read_against_what_their_writer_saw() {
     let folder = tempfile::tempdir().unwrap();
     let mut store = open(&folder.path().join("app.db"));
