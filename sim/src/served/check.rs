@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use syncline_client::{Json, Notice, Query, Record};
+use syncline_client::{Json, Network, Notice, Query, Record};
 use syncline_hub::served::Limits;
 use syncline_merge::display::Fields;
 use syncline_model::id::Writer;
@@ -48,6 +48,7 @@ pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Fin
             findings.push(("I2", format!("{}: {id} is refused: {}", user.name, refusal.code)));
         }
     }
+    user.is_shown_all |= user.is_wide && client.status().network == Network::UpToDate;
     let records = ["tasks", "contacts"].map(|entity| client.query(&Query::new(entity)));
     let records: Vec<Record> = records.into_iter().flatten().flatten().collect();
     for record in &records {
@@ -62,7 +63,7 @@ pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Fin
     for ((entity, id, field), value) in
         street.shared.fields.iter().filter(|(key, _)| key.2 == format!("/by-{}", user.name))
     {
-        let is_followed = *entity == "tasks" || user.is_wide;
+        let is_followed = *entity == "tasks" || (user.is_wide && user.is_shown_all);
         let record = records.iter().find(|record| record.id().as_str() == id);
         let found = record.and_then(|record| record.text(field));
         if is_followed && found.as_ref() != Some(value) {

@@ -68,6 +68,8 @@ pub(super) struct User {
     pub(super) is_woken: bool,
     /// Whether it follows contacts, and not only tasks and notes.
     pub(super) is_wide: bool,
+    /// Whether it was shown the contacts since it follows them: what it did not follow it need not hold.
+    pub(super) is_shown_all: bool,
     /// What it follows of the notes.
     pub(super) notes: NotesFollowed,
     /// What its token allows.
@@ -106,6 +108,7 @@ impl User {
             deadline_ms: None,
             is_woken: true,
             is_wide: random.chance(500),
+            is_shown_all: true,
             notes: NotesFollowed::draw(random),
             rights: Rights::draw(random),
             classes: BTreeSet::new(),

@@ -495,6 +495,8 @@ impl Street {
             if was_wide && !user.is_wide && fault == Some(ServedFault::LeavingDeletes) {
                 user.delete_contacts(now_ms);
             }
+            // Whoever never followed less holds all that it ever held.
+            user.is_shown_all &= was_wide && user.is_wide;
             user.notes = NotesFollowed::draw(&mut self.random);
         }
         user.device = None;
