@@ -45,7 +45,7 @@ impl PlantedFault {
         Self::EmptiedFileDeletes,
     ];
 
-    /// Returns the requirement by which it is to show first.
+    /// Returns the requirement by which it is to show.
     pub const fn requirement(self) -> &'static str {
         match self {
             // Two hubs at one store apply an operation each.

@@ -54,7 +54,7 @@ impl IngestFault {
         Self::FailedGroupShown,
     ];
 
-    /// Returns the requirement by which it is to show first.
+    /// Returns the requirement by which it is to show.
     pub const fn requirement(self) -> &'static str {
         match self {
             Self::Store(_) | Self::AnswersBeforeCommit => "I2",

@@ -38,7 +38,7 @@ impl ServedFault {
         Self::TextsWhole,
     ];
 
-    /// Returns the requirement by which it is to show first.
+    /// Returns the requirement by which it is to show.
     pub const fn requirement(self) -> &'static str {
         match self {
             Self::Below(fault) => fault.requirement(),
@@ -46,7 +46,7 @@ impl ServedFault {
             Self::LeavingDeletes => "I17",
             Self::LaterToAll => "I21",
             Self::CommitsNotSynced => "I7",
-            Self::TextsWhole => "I2",
+            Self::TextsWhole => "I8",
         }
     }
 
