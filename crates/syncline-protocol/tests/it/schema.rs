@@ -9,7 +9,7 @@ use syncline_protocol::limits::PROTOCOL_VERSION;
 use crate::messages;
 
 /// The BLAKE3 of the description below.
-const SCHEMA: &str = "f5e58426125866b7e30cd274b1118c98a152d7a438e30e3422c1b2c671090564";
+const SCHEMA: &str = "0cdefba6a3c325b734be46986d63b98e049a5dcdf626ad3fbe25f200e957bfe4";
 /// The BLAKE3 of the dictionary.
 const DICTIONARY_V1: &str = "6efdd44a810a6896d2285c64ddfc3273b021b9ea7c1f7974b51741a608b1df22";
 
