@@ -84,11 +84,13 @@ pub fn operate(
     let is_unknown = record.is_none();
     let mut record = record.unwrap_or_else(|| Record::begun(site.floor));
     refuse_guesses(operation, context, &record, site.lost)?;
-    let context = &*seen_and_not_lost(context, &record, site.lost);
+    let was_here = (!is_unknown).then_some(&record);
+    let was_lost = has_seen_lost(context, &record, site.lost);
+    let context = &*seen_and_not_lost(context, was_here, site);
     if is_unknown && !(context.is_blind() && context.own.is_empty()) {
         return Err(unknown(context, site.floor));
     }
-    check(&mut record, operation, context, site.lost)?;
+    check(&mut record, operation, context, was_lost, site.lost)?;
     let stamp = site.tick()?;
     apply(&mut record, operation, context, stamp, site.now_ms, rules)?;
     if is_planted(Fault::RulePrunes) {
@@ -98,19 +100,36 @@ pub fn operate(
     Ok(Committed { record, stamp, capped })
 }
 
+/// Returns whether the writer had seen the record as a change has left it that is lost.
+fn has_seen_lost(context: &Context, record: &Record, lost: &[SiteId]) -> bool {
+    let seen = |site: &SiteId| context.base.as_ref().map(|token| token.version.get(*site));
+    lost.iter().any(|site| seen(site).is_some_and(|clock| clock > record.version.get(*site)))
+}
+
 /// Returns what the writer had seen, without what only sites had that are lost.
+///
+/// - `record`: the record, if it is here. If not, a change that is lost has made it, also where an older
+///   record of that name was deleted and forgotten: whoever has seen the change knows nothing of that one.
 fn seen_and_not_lost<'c>(
     context: &'c Context,
-    record: &Record,
-    lost: &[SiteId],
+    record: Option<&Record>,
+    site: &Site<'_>,
 ) -> Cow<'c, Context> {
-    let mut context = Cow::Borrowed(context);
-    for lost in lost {
+    let (mut context, nothing) = (Cow::Borrowed(context), Record::default());
+    let forgotten = Record::begun(site.floor);
+    for lost in site.lost {
         let context = context.to_mut();
+        let seen = context.base.as_ref().map(|token| token.version.get(*lost));
+        let is_made_by_lost = seen.is_some_and(|clock| clock > site.floor.get(*lost));
+        let here = match record {
+            Some(record) => record,
+            None if is_made_by_lost => &nothing,
+            None => &forgotten,
+        };
         if let Some(token) = &mut context.base {
-            token.cut_to(*lost, record);
+            token.cut_to(*lost, here);
         }
-        let here = record.version.get(*lost);
+        let here = here.version.get(*lost);
         context.own.retain(|stamp| stamp.site != *lost || stamp.clock <= here);
     }
     context
@@ -163,10 +182,14 @@ fn unknown(context: &Context, floor: &Version) -> Refusal {
 }
 
 /// Checks that the record holds what the writer had seen, of the record and of each path written.
+///
+/// - `was_lost`: whether it had seen the record as it was made by what is lost, and so not one that is
+///   forgotten.
 fn check(
     record: &mut Record,
     operation: &Operation,
     context: &Context,
+    was_lost: bool,
     lost: &[SiteId],
 ) -> Result<(), Refusal> {
     if is_planted(Fault::BaseJoinedIntoVersion) {
@@ -180,6 +203,7 @@ fn check(
     }
     if let Some(token) = &context.base
         && !token.version.is_empty()
+        && !was_lost
         && !record.born.is_empty()
         && record.born.includes(&token.version)
     {

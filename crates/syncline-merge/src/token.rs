@@ -336,6 +336,24 @@ impl Context {
         self.has_made(stamp) && !is_shown()
     }
 
+    /// Returns the same without what is forgotten, where the writer was shown that the record is gone: what it
+    /// makes anew builds on nothing.
+    ///
+    /// Not for plain writers: those know of what they do not show only by their base.
+    ///
+    /// - `record`: the record, if it is here.
+    /// - `floor`: below what everything of a record that is not there is forgotten.
+    #[must_use]
+    pub fn without_forgotten(mut self, record: Option<&Record>, floor: &Version) -> Self {
+        let forgotten = record.map_or(floor, |record| &record.born);
+        let is_forgotten = |token: &Token| forgotten.includes(&token.version);
+        if self.creates && !forgotten.is_empty() && self.base.as_ref().is_none_or(is_forgotten) {
+            self.base = None;
+            self.own.retain(|stamp| !forgotten.covers(*stamp));
+        }
+        self
+    }
+
     /// Returns whether the writer had seen nothing of the record.
     pub fn is_blind(&self) -> bool {
         self.base.as_ref().is_none_or(|token| token.version.is_empty())

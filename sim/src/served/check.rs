@@ -28,6 +28,7 @@ pub(super) type Finding = (&'static str, String);
 pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Finding> {
     let mark = street.mark;
     let was_restored = street.was_restored;
+    let forgets = street.rates.forget > 0;
     let user = &mut street.users[index];
     let Some(device) = &user.device else { return Vec::new() };
     let client = device.client();
@@ -35,8 +36,17 @@ pub(super) fn look(street: &mut Street, index: usize, marks: &[char]) -> Vec<Fin
     for notice in client.notices() {
         if let Notice::Refused { refusal, entity, id, .. } = notice {
             let is_allowed =
-                |code: &str| ["WRITE_DENIED", "OPERATION_AFTER_REFUSED"].contains(&code);
+                |code: &str| ["WRITE_DENIED", "OPERATION_AFTER_REFUSED", "REBASE"].contains(&code);
             if entity.as_str() == "notes" && is_allowed(&refusal.code) {
+                continue;
+            }
+            // What was deleted and forgotten is gone for good, for who has not seen that.
+            let is_gone = ["REBASE", "OPERATION_AFTER_REFUSED"].contains(&&*refusal.code);
+            if is_gone
+                && forgets
+                && ["own-", "mix-"].iter().any(|kind| id.as_str().starts_with(kind))
+            {
+                user.free.insert(id.as_str().to_owned());
                 continue;
             }
             // An edit of a text counts on characters that a restored hub lacks.
@@ -169,7 +179,7 @@ fn notes(street: &Street, user: &User) -> Vec<Finding> {
 /// Compares the records of one writer with what they must show.
 fn own(user: &User, records: &[Record]) -> Vec<Finding> {
     let mut findings = Vec::new();
-    for (id, expected) in &user.own {
+    for (id, expected) in user.own.iter().filter(|(id, _)| !user.free.contains(*id)) {
         let record = records.iter().find(|record| record.id().as_str() == id);
         let found = record.map(shown);
         if found != *expected {

@@ -86,6 +86,8 @@ pub(super) struct User {
     mark: char,
     value_next: u64,
     pub(super) own: BTreeMap<String, Option<Own>>,
+    /// Of these, those of which an edit was set aside because the record was deleted and forgotten.
+    pub(super) free: BTreeSet<String>,
     /// The most that was ever shown of shared records.
     pub(super) shown: BTreeMap<String, (i64, BTreeSet<String>)>,
 }
@@ -119,6 +121,7 @@ impl User {
             mark,
             value_next: 0,
             own: BTreeMap::new(),
+            free: BTreeSet::new(),
             shown: BTreeMap::new(),
         }
     }

@@ -21,13 +21,15 @@ pub enum ServedFault {
     LaterToAll,
     /// What a device commits is not synced: when its program ends the latest of it is lost.
     CommitsNotSynced,
+    /// Who stands behind the horizon reads on from there.
+    HorizonNotTold,
     /// A client sends a whole text where somebody has typed a word.
     TextsWhole,
 }
 
 impl ServedFault {
     /// Every fault.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::Below(IngestFault::SiteReused),
         Self::FeedShared,
         Self::LeavingDeletes,
@@ -35,6 +37,7 @@ impl ServedFault {
         Self::PushesUnlimited,
         Self::LaterToAll,
         Self::CommitsNotSynced,
+        Self::HorizonNotTold,
         Self::TextsWhole,
     ];
 
@@ -46,6 +49,7 @@ impl ServedFault {
             Self::LeavingDeletes => "I17",
             Self::LaterToAll => "I21",
             Self::CommitsNotSynced => "I7",
+            Self::HorizonNotTold => "I1",
             Self::TextsWhole => "I8",
         }
     }

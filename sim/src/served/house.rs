@@ -8,6 +8,7 @@ use std::sync::mpsc::sync_channel;
 
 use syncline_engine::operate::Entities;
 use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served};
+use syncline_hub::{Forgotten, Retention};
 use syncline_merge::fault;
 use syncline_model::id::{ClientId, Position, Writer};
 use syncline_policy::view::{Sight, SightIndex};
@@ -56,6 +57,8 @@ pub(super) struct House {
     pub(super) backed_up: Option<Position>,
     /// Whether the writer has ended because the store failed.
     has_failed: Cell<bool>,
+    /// How often a client was told that its cursor is behind the horizon.
+    pub(super) expired: Cell<u64>,
 }
 
 /// What those are told who see and follow the same.
@@ -105,6 +108,7 @@ impl House {
             copy: None,
             backed_up: None,
             has_failed: Cell::new(false),
+            expired: Cell::new(0),
         }
     }
 
@@ -140,8 +144,8 @@ impl House {
         self.feeds = Feeds { read: end, swept: end, ..Feeds::default() };
         self.names = Names::new();
         self.has_failed.set(false);
-        self.served = Some(served);
-        self.ledger.begin_anew();
+        let served = self.served.insert(served);
+        self.ledger.begin_anew(served.horizon().map_err(|error| error.code())?);
         self.read_log(None);
         Ok(())
     }
@@ -175,6 +179,14 @@ impl House {
         let Some(copy) = &self.copy else { return false };
         self.desk.restore(copy);
         true
+    }
+
+    /// Forgets all of the log but so many changes.
+    pub(super) fn forget(&self, changes: u64) -> Option<Forgotten> {
+        let served = self.served.as_ref()?;
+        let forgotten = served.forget(Retention { changes: Some(changes), age_ms: None });
+        self.has_failed.set(self.has_failed.get() || forgotten.is_err());
+        forgotten.ok()
     }
 
     /// Returns up to where operations of a client may be missing because the hub was restored.
@@ -249,10 +261,18 @@ impl House {
         limits: Limits,
     ) -> Result<Page, PageFailure> {
         let served = self.served.as_ref().expect("invariant: a connection ends with its hub");
-        let read = match anew {
+        let mut read = match anew {
             Some(anew) => served.page_anew_for(audience, cursor, anew, viewer, limits),
             None => served.page_for(audience, cursor, viewer, limits),
         };
+        if matches!(read, Err(ServeError::CursorExpired { .. })) {
+            self.expired.set(self.expired.get() + 1);
+            if self.fault == Some(ServedFault::HorizonNotTold) {
+                let horizon = served.horizon().unwrap_or_default();
+                let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(horizon) };
+                read = served.page_for(audience, Some(&cursor), viewer, limits);
+            }
+        }
         read.map(|paged| paged.page).map_err(|error| match error {
             ServeError::Cursor(_)
             | ServeError::CursorAhead { .. }

@@ -17,6 +17,8 @@ pub(super) struct Ledger {
     /// The type of record.
     entity: EntityName,
     read: Position,
+    /// What the log said at each position that told of a note: the log forgets its beginning, and this not.
+    told: Vec<(Position, String, Option<Note>)>,
     pub(super) notes: BTreeMap<String, Note>,
     /// Words that name one thing in all of the world: ids of notes and values in them.
     words: BTreeSet<String>,
@@ -33,13 +35,22 @@ fn classes() -> impl Iterator<Item = Class> {
 impl Ledger {
     pub(super) fn new(entity: EntityName) -> Self {
         let (notes, words, seen) = (BTreeMap::new(), BTreeSet::new(), BTreeMap::new());
-        Self { entity, read: Position(0), notes, words, seen }
+        Self { entity, read: Position(0), told: Vec::new(), notes, words, seen }
     }
 
-    /// Forgets how far it has read: the hub starts, and its log may be another one.
-    pub(super) fn begin_anew(&mut self) {
-        self.read = Position(0);
+    /// Reads the log again, as far as it is there: the hub starts, and its log may be another one.
+    ///
+    /// - `horizon`: what is forgotten of it. It was read before, and has not changed since.
+    pub(super) fn begin_anew(&mut self, horizon: Position) {
+        self.read = horizon;
         self.notes.clear();
+        self.told.retain(|(position, ..)| *position <= horizon);
+        for (_, id, note) in &self.told {
+            match note {
+                Some(note) => drop(self.notes.insert(id.clone(), note.clone())),
+                None => drop(self.notes.remove(id)),
+            }
+        }
     }
 
     /// Reads what is new of the log.
@@ -76,6 +87,7 @@ impl Ledger {
                 {
                     finding = Some(("I18", format!("{class:?} wrote {paths:?} of {id}")));
                 }
+                self.told.push((position, id.clone(), after.clone()));
                 if let Some(note) = &after {
                     self.take_note_of(&id, note);
                     self.notes.insert(id, note.clone());

@@ -8,6 +8,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | the loop of events | `play` |
+//! | how often what goes wrong | `rates` |
 //! | a hub, its disk, and what it tells all who follow | `house` |
 //! | a connection | `line` |
 //! | who may see and write which notes | `rights` |
@@ -26,6 +27,7 @@ mod later;
 mod ledger;
 mod line;
 mod play;
+mod rates;
 mod rights;
 mod texts;
 

@@ -20,8 +20,9 @@ use super::fault::ServedFault;
 use super::house::{House, News, NewsFor, folder};
 use super::later::{self, LATER};
 use super::line::{Delays, Down, HubEnd, Line, PONG};
+use super::rates::Rates;
 use super::rights::{NotesFollowed, Rights, Rules};
-use crate::disk::{CrashKind, DiskRates};
+use crate::disk::CrashKind;
 use crate::history::Violation;
 use crate::random::Random;
 use crate::schema::Schema;
@@ -40,65 +41,13 @@ const LIVENESS_MS: u64 = 1_200_000;
 const STORE_RETRY_MS: u64 = 1_000;
 /// Longest that a hub is down, and that one end of a connection does not know that it is over.
 const DOWN_MS_MAX: u64 = 60_000;
+/// Most changes that a hub keeps in its log when it forgets older ones.
+const LOG_KEPT_MAX: u64 = 40;
 /// The letters of the hubs.
 const MARKS: [char; 2] = ['a', 'b'];
 
 /// Numbers the folders of this process, whose names no world sees.
 static FOLDERS: AtomicU64 = AtomicU64::new(0);
-
-/// How often what goes wrong, in a thousand acts.
-#[derive(Clone, Copy, Debug)]
-struct Rates {
-    cut: u64,
-    device_killed: u64,
-    offline: u64,
-    hub_killed: u64,
-    hub_stopped: u64,
-    cut_off: u64,
-    blocked: u64,
-    backup: u64,
-    restore: u64,
-    rights: u64,
-    device_disk: u64,
-    later: u64,
-    disk: DiskRates,
-    delays: Delays,
-    page_changes: usize,
-}
-
-impl Rates {
-    fn draw(random: &mut Random) -> Self {
-        let mut some = |most: u64| if random.chance(333) { 0 } else { random.below(most + 1) };
-        let (cut, device_killed, offline) = (some(150), some(80), some(80));
-        let (hub_killed, hub_stopped, cut_off) = (some(60), some(30), some(60));
-        let (blocked, delay, worst) = (some(40), some(100), some(100));
-        let (rights, device_disk, later) = (some(60), some(60), some(1_000));
-        let disk = DiskRates {
-            write_error: some(5),
-            sync_error: some(10),
-            full: some(10),
-            ..DiskRates::default()
-        };
-        let is_restored = random.chance(250);
-        Self {
-            cut,
-            device_killed,
-            offline,
-            hub_killed,
-            hub_stopped,
-            cut_off,
-            blocked,
-            backup: if is_restored { 40 } else { 0 },
-            restore: if is_restored { 30 } else { 0 },
-            rights,
-            device_disk,
-            later,
-            disk,
-            delays: Delays { usual_ms: delay, worst_ms: 5_000, worst },
-            page_changes: if random.chance(500) { 1_000 } else { 2 },
-        }
-    }
-}
 
 /// A hub, and those who are its clients.
 pub(super) struct Street {
@@ -112,7 +61,7 @@ pub(super) struct Street {
     /// Connections that their clients have given up and their hub has not.
     orphans: Vec<(u64, Line)>,
     random: Random,
-    rates: Rates,
+    pub(super) rates: Rates,
     /// When the hub starts, while it is down.
     starts_ms: Option<u64>,
     acts_ms: u64,
@@ -162,7 +111,7 @@ fn play(seed: u64, variant: u64, fault: Option<ServedFault>) -> (Outcome, u64) {
                     let _ = random.next();
                 }
             }
-            Street::new(*mark, &folder, random, fault)
+            Street::new(*mark, &folder, seed, random, fault)
         })
         .collect();
     let news_of_first = Vec::new();
@@ -297,9 +246,15 @@ fn share(first: &[NewsFor], news: &mut [NewsFor]) {
 }
 
 impl Street {
-    fn new(mark: char, folder: &Path, mut random: Random, fault: Option<ServedFault>) -> Self {
+    fn new(
+        mark: char,
+        folder: &Path,
+        seed: u64,
+        mut random: Random,
+        fault: Option<ServedFault>,
+    ) -> Self {
         let schema = Schema::draw(&mut random);
-        let rates = Rates::draw(&mut random);
+        let rates = Rates::draw(&mut random, seed);
         let access = match random.chance(700) {
             true => Rules::Teams { shows_places: random.chance(500) },
             false => Rules::None,
@@ -345,6 +300,9 @@ impl Street {
     }
 
     fn end(&mut self) {
+        for _ in 0..self.house.expired.get() {
+            self.count("cursor behind the horizon");
+        }
         self.users.clear();
         self.house.stop();
     }
@@ -382,6 +340,7 @@ impl Street {
             () if is(rates.restore) => self.restore(now_ms),
             () if is(rates.device_disk) => self.change_disk(index),
             () if is(rates.rights) => self.change_rights(now_ms, index, fault),
+            () if is(rates.forget) => self.forget(now_ms),
             () => return self.edit(now_ms, index, marks),
         }
         Vec::new()
@@ -603,6 +562,18 @@ impl Street {
             self.kill(now_ms, "hub restored");
             self.is_restored = self.house.restore();
             self.was_restored = true;
+        }
+    }
+
+    /// The hub forgets the beginning of its log: who has not read that has to begin anew.
+    fn forget(&mut self, now_ms: u64) {
+        let kept = self.random.below(LOG_KEPT_MAX);
+        if let Some(forgotten) = self.house.forget(kept).filter(|forgotten| forgotten.changes > 0) {
+            self.note(now_ms, format_args!("the log is forgotten up to {}", forgotten.horizon.0));
+            self.count("log forgotten");
+            for _ in 0..forgotten.records {
+                self.count("deleted record forgotten");
+            }
         }
     }
 

@@ -270,9 +270,9 @@ impl<'a> Group<'a> {
         if loaded.damaged {
             return Err(Rejection::Damaged);
         }
-        let context = context(operation.base, results, key);
-        let writer = Writer::from(&operation.id.client);
         let record = loaded.record.as_ref();
+        let context = context(operation.base, results, key, (record, self.facts.floor));
+        let writer = Writer::from(&operation.id.client);
         let before = loaded.shown.take().unwrap_or_else(|| shown_to_all(record, rules));
         let mut judge = Judge::new(sight, &key.0, &operation.effect);
         judge.before(before.as_deref())?;
@@ -468,7 +468,14 @@ fn check(operation: &ClientOperation, results: &ClientResults) -> Result<(), Rej
 }
 
 /// Returns what the client had seen: its base, and its own changes since.
-fn context(base: Option<Token>, results: &ClientResults, (entity, id): &RecordKey) -> Context {
+///
+/// - `here`: the record, if it is here, and what is forgotten of those that are not.
+fn context(
+    base: Option<Token>,
+    results: &ClientResults,
+    (entity, id): &RecordKey,
+    here: (Option<&Record>, &Version),
+) -> Context {
     let nothing = Version::new();
     let seen = base.as_ref().map_or(&nothing, |base| &base.version);
     let mut own = results.own(entity, id, seen).peekable();
@@ -478,7 +485,7 @@ fn context(base: Option<Token>, results: &ClientResults, (entity, id): &RecordKe
         None => base.as_ref().is_some_and(|base| base.invisible),
     };
     let own: Dots = own.map(|(stamp, _)| stamp).collect();
-    Context { base, own, creates }
+    Context { base, own, creates }.without_forgotten(here.0, here.1)
 }
 
 /// Returns whether the client had seen every change of the record, and all that it is shown of it.
