@@ -252,7 +252,12 @@ impl Rows<'_> {
         Ok(())
     }
 
-    fn put_operation(&self, queued: &Queued, operation: &Operation) -> Result<(), StoreError> {
+    /// Writes an operation that waits, made anew.
+    pub(super) fn put_operation(
+        &self,
+        queued: &Queued,
+        operation: &Operation,
+    ) -> Result<(), StoreError> {
         let damaged = StoreError::Damaged { table: "queue" };
         let counter = operation.counter.to_string();
         let at = [OPERATION, queued.client.as_str(), &counter];

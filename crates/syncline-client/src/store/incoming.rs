@@ -12,10 +12,12 @@ use syncline_protocol::message::Page;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::predict::predict;
+use syncline_protocol::token::TokenText;
 
 use super::open::{get, put};
 use super::rows::{Stands, execute};
 use super::{Confirmed, Kept, Key, Queued, Refusal, Rows, Store, StoreError, commit};
+use crate::view::texts_edited;
 
 /// What became of an operation, as the machine of the connection says.
 #[derive(Clone, Debug, PartialEq)]
@@ -70,6 +72,7 @@ impl Store {
         let transaction = self.begin()?;
         let rows = Rows { connection: &transaction, seal: &seal };
         let mut works: BTreeMap<Key, Kept> = BTreeMap::new();
+        let mut bases: BTreeMap<Key, (i64, TokenText)> = BTreeMap::new();
         for settled in settled {
             if let Settled::Outcome { operation, outcome, .. } = settled
                 && outcome.status.is_applied()
@@ -91,6 +94,15 @@ impl Store {
                 }
                 kept.queued.retain(|queued| queued.sequence != stands.sequence);
                 rows.remove(stands.sequence)?;
+                if is_of_another_name {
+                    // What the client had not seen as well is nothing that its later operations have seen.
+                    bases.remove(&key);
+                    if let (Status::Applied, Some(seen)) = (outcome.status, &outcome.seen)
+                        && !stands.is_resent
+                    {
+                        bases.insert(key.clone(), (stands.sequence, seen.version.clone()));
+                    }
+                }
                 confirm(kept, answered, outcome, &mut incoming);
                 incoming.touched.push(key);
                 removed.push(operation.counter);
@@ -102,6 +114,9 @@ impl Store {
             rows.settle_refused(&queued, settled, &mut incoming)?;
         }
         rows.put_works(works)?;
+        for (key, (sequence, token)) in &bases {
+            rows.rebase_later(key, (client, *sequence), token)?;
+        }
         incoming.touched.sort_unstable();
         incoming.touched.dedup();
         if let Some(was_handed) = was_handed {
@@ -378,6 +393,33 @@ impl Rows<'_> {
     pub(super) fn forget_cursors(&self) -> Result<(), StoreError> {
         let sql = "UPDATE views SET cursor = NULL, snapshot = NULL, began = NULL";
         execute(self.connection, "forget the cursors", sql, ())?;
+        Ok(())
+    }
+}
+
+impl Rows<'_> {
+    /// Has what waits of a record under another name count on an operation that was applied, of which the hub
+    /// does not know that the same client has made it: without that, a deletion would leave it there. None of
+    /// it was sent, since the operation was before it in its lane. Edits of texts are made anew elsewhere.
+    ///
+    /// - `token`: what the hub told with it, where the client had seen all of the record.
+    fn rebase_later(
+        &self,
+        key: &Key,
+        (client, sequence): (&ClientId, i64),
+        token: &TokenText,
+    ) -> Result<(), StoreError> {
+        let waits = |queued: &&Queued| {
+            queued.sequence > sequence
+                && queued.client != *client
+                && queued.refusal.is_none()
+                && !queued.is_resent
+                && texts_edited(&queued.operation.effect).next().is_none()
+        };
+        for queued in self.queued(key)?.iter().filter(waits) {
+            let base = Some(token.clone());
+            self.put_operation(queued, &Operation { base, ..queued.operation.clone() })?;
+        }
         Ok(())
     }
 }

@@ -166,6 +166,39 @@ fn a_copy_of_the_file_gets_another_name_and_what_waits_keeps_its_own() {
 }
 
 #[test]
+fn what_is_made_under_another_name_counts_on_what_was_made_before_it() {
+    for (status, expected) in [(Status::Applied, Some("t1")), (Status::Merged, None)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (file, copy) = (folder.path().join("app.db"), folder.path().join("copy.db"));
+        let mut store = open(&file);
+        edit(&mut store, "t1", |r| r.set("/a", 1));
+        let first = store.client().clone();
+        drop(store);
+        std::fs::copy(&file, &copy).unwrap();
+        let mut store = open(&copy);
+        let delete = Draft { key: key("t1"), effect: Effect::Delete, priority: false };
+        store.enqueue(vec![delete], 1_000).unwrap();
+        edit(&mut store, "t1", |r| r.set("/b", 2));
+        let operation = store.rows().operation(&first, 1).unwrap().unwrap().operation;
+        let seen = Seen { position: Position(1), version: TokenText::new("t1").unwrap() };
+        let shown = match status {
+            Status::Applied => Shown::AsPredicted,
+            _ => Shown::Record(Some(Vec::new())),
+        };
+        let (conflicts, problem) = (Vec::new(), None);
+        let outcome = Outcome { counter: 1, status, seen: Some(seen), shown, conflicts, problem };
+        let settled = Settled::Outcome { operation: operation.into(), outcome, asked: Vec::new() };
+        store.handle_settled(&first, &[settled], None).unwrap();
+        let waiting = store.rows().queued(&key("t1")).unwrap();
+        let bases: Vec<Option<&str>> = waiting
+            .iter()
+            .map(|queued| queued.operation.base.as_ref().map(TokenText::as_str))
+            .collect();
+        assert_eq!(bases, [expected; 2], "{status:?}");
+    }
+}
+
+#[test]
 fn a_state_that_was_put_back_gets_another_name() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("app.db");
