@@ -200,6 +200,11 @@ impl Stretch {
 }
 
 impl Touched {
+    /// Returns whether it changed once only.
+    pub fn changed_once(&self) -> bool {
+        self.first == self.last
+    }
+
     /// Returns whether the last change of the stretch is the latest of the record.
     ///
     /// - `record`: as it is now.

@@ -128,6 +128,10 @@ pub enum Fault {
     TruthNotTold,
     /// A client that had not seen all of a record is told only what it did not predict.
     MergedNotTold,
+    /// A base whose details were left out is taken to have seen all that there is now.
+    ShortBaseGuessed,
+    /// A reader is told a token without its details although it holds others.
+    DetailsLeftOut,
     /// The guard of pushes counts each group of operations for itself.
     PushesCountedAlone,
 }

@@ -9,6 +9,7 @@ use syncline_merge::display::Fields;
 use syncline_model::id::{EntityName, RecordId};
 
 use crate::text::JsonText;
+use crate::token::TokenText;
 
 /// The sum of all records of a view, of which each counts as a number of 128 bits.
 ///
@@ -22,7 +23,20 @@ impl Checksum {
     /// It counts as the first 16 bytes of the SHA-256, big end first, of the canonical JSON of entity, id
     /// and record in an array. Sums are of 128 bits: what is beyond is dropped.
     pub fn add(&mut self, entity: &EntityName, id: &RecordId, fields: &Fields) {
-        self.0 = self.0.wrapping_add(number_of(entity, id, fields));
+        self.0 = self.0.wrapping_add(number_of(entity, id, fields, None));
+    }
+
+    /// Adds a record with the details of its token, behind the record in the array, if it has any: whoever
+    /// holds the same may be told short tokens of it.
+    pub fn add_held(
+        &mut self,
+        entity: &EntityName,
+        id: &RecordId,
+        fields: &Fields,
+        token: Option<&TokenText>,
+    ) {
+        let details = token.and_then(TokenText::details);
+        self.0 = self.0.wrapping_add(number_of(entity, id, fields, details));
     }
 
     /// Returns the sum of both.
@@ -33,14 +47,18 @@ impl Checksum {
 
     /// Takes a record away that was added.
     pub fn remove(&mut self, entity: &EntityName, id: &RecordId, fields: &Fields) {
-        self.0 = self.0.wrapping_sub(number_of(entity, id, fields));
+        self.0 = self.0.wrapping_sub(number_of(entity, id, fields, None));
     }
 }
 
-fn number_of(entity: &EntityName, id: &RecordId, fields: &Fields) -> u128 {
+fn number_of(entity: &EntityName, id: &RecordId, fields: &Fields, details: Option<&str>) -> u128 {
     let mut text = JsonText::default();
     text.open('[').string(entity.as_str()).string(id.as_str());
-    text.canonical_record(fields).close(']');
+    text.canonical_record(fields);
+    if let Some(details) = details {
+        text.string(details);
+    }
+    text.close(']');
     let digest: [u8; 32] = Sha256::digest(text.into_string().as_bytes()).into();
     let (first, _) = digest.split_first_chunk().expect("invariant: a digest has 32 bytes");
     u128::from_be_bytes(*first)
@@ -99,6 +117,27 @@ mod tests {
             &flatten(whole[0].2.as_bytes()).unwrap(),
         );
         assert_eq!(left, right);
+        assert_eq!("".parse::<Checksum>(), Err(()));
+    }
+
+    #[test]
+    fn what_is_held_counts_with_the_details_of_its_token() {
+        let held = |token: Option<&str>| {
+            let mut sum = Checksum::default();
+            let token = token.map(|token| TokenText::new(token).unwrap());
+            let (entity, id) = (EntityName::new("notes").unwrap(), RecordId::new("n").unwrap());
+            sum.add_held(&entity, &id, &Vec::new(), token.as_ref());
+            sum.to_string()
+        };
+        let plain = sum(&[("notes", "n", "{}")]).to_string();
+        assert_eq!([held(None), held(Some("AA"))], [plain.clone(), plain]);
+        assert_eq!(held(Some("AA~BB")), held(Some("AA~CC")));
+        // sha256sum of ["notes","n",{},"AA"]
+        assert_eq!(held(Some("AA~BB")), "76ea438ab1211b3b78ff6a6e59106a01");
+    }
+
+    #[test]
+    fn a_text_that_is_no_sum_is_refused() {
         assert_eq!("".parse::<Checksum>(), Err(()));
         assert_eq!("+f".repeat(16).parse::<Checksum>(), Err(()));
     }

@@ -27,7 +27,8 @@ use zstd::stream::read::Decoder;
 use zstd::zstd_safe::CParameter;
 
 use crate::limits::{
-    COMPRESSED_BYTES_MIN, COMPRESSION_FREE_BYTES, COMPRESSION_RATIO_MAX, COMPRESSION_WINDOW_LOG_MAX,
+    COMPRESSED_BY_DICTIONARY_BYTES_MIN, COMPRESSED_BYTES_MIN, COMPRESSION_FREE_BYTES,
+    COMPRESSION_RATIO_MAX, COMPRESSION_WINDOW_LOG_MAX,
 };
 use crate::message::Coding;
 
@@ -36,6 +37,9 @@ pub const DICTIONARY: &[u8] = include_bytes!("../dictionary/syncline.v1");
 
 /// How hard Zstandard tries. Source: its own default.
 const ZSTD_LEVEL: i32 = 3;
+
+/// What each frame of Zstandard begins with, and no message does: the byte that names the coding says it.
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Length of the length before an LZ4 block, in bytes.
 const LZ4_LENGTH_BYTES: usize = 4;
@@ -106,8 +110,11 @@ impl Compressor {
     /// Returns the message that a text makes, or `None` where it is to be sent as it is: it is short,
     /// would not become shorter, or so much shorter that no reader would take it.
     pub fn compress(&mut self, text: &[u8]) -> Option<Vec<u8>> {
-        let has_dictionary = self.coding == Coding::ZstdDict;
-        if text.len() < COMPRESSED_BYTES_MIN && !has_dictionary {
+        let bytes_min = match self.coding {
+            Coding::ZstdDict => COMPRESSED_BY_DICTIONARY_BYTES_MIN,
+            _ => COMPRESSED_BYTES_MIN,
+        };
+        if text.len() < bytes_min {
             return None;
         }
         let body = self.body(text).ok()?;
@@ -127,7 +134,9 @@ impl Compressor {
                     Some(zstd) => zstd,
                     none => none.insert(zstd_compressor(self.coding)?),
                 };
-                zstd.compress(text)
+                let mut frame = zstd.compress(text)?;
+                frame.drain(..ZSTD_MAGIC.len().min(frame.len()));
+                Ok(frame)
             }
             Coding::Lz4 => {
                 let length = u32::try_from(text.len()).map_err(io::Error::other)?;
@@ -178,9 +187,14 @@ pub fn decompress(message: &[u8], bytes_max: usize) -> Result<Vec<u8>, Compressi
     let bytes_max = grown_max(body.len(), bytes_max);
     let too_large = CompressionError::TooLarge { bytes: message.len(), bytes_max };
     let read = match coding {
-        Coding::Zstd => Decoder::new(body).map(|decoder| read_zstd(decoder, bytes_max)),
-        Coding::ZstdDict => Decoder::with_prepared_dictionary(body, &DECODER_DICTIONARY)
-            .map(|decoder| read_zstd(decoder, bytes_max)),
+        Coding::Zstd => {
+            let decoder = Decoder::with_buffer(ZSTD_MAGIC.chain(body));
+            decoder.map(|decoder| read_zstd(decoder, bytes_max))
+        }
+        Coding::ZstdDict => {
+            Decoder::with_prepared_dictionary(ZSTD_MAGIC.chain(body), &DECODER_DICTIONARY)
+                .map(|decoder| read_zstd(decoder, bytes_max))
+        }
         Coding::Deflate => Ok(read_deflate(body, bytes_max)),
         Coding::Lz4 => {
             let (length, block) = body.split_first_chunk::<LZ4_LENGTH_BYTES>().ok_or(damaged)?;

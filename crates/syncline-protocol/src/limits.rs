@@ -64,6 +64,9 @@ pub const NAME_INDEXED_BYTES_MAX: usize = 256;
 /// save.
 pub const COMPRESSED_BYTES_MIN: usize = 256;
 
+/// As [`COMPRESSED_BYTES_MIN`], with a dictionary: it pays for what is hardly longer than an edit of one field.
+pub const COMPRESSED_BY_DICTIONARY_BYTES_MIN: usize = 32;
+
 /// How many times its size a compressed message may grow, once it grows beyond
 /// [`COMPRESSION_FREE_BYTES`]. A page of records of one kind grows some 20 times.
 pub const COMPRESSION_RATIO_MAX: usize = 250;

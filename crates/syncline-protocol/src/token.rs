@@ -9,12 +9,16 @@
 //!
 //! | Part | Bytes, then base64url without padding |
 //! |---|---|
-//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise; `03` and `04`: the same, of a hub that was made of another one; `11` to `14`: the same, with the content hidden |
-//! | site | of forms 3, 4, 13 and 14 only: that of the hub, 8, big end first |
-//! | content | of forms 1, 3, 11 and 13 the clock, 8, big end first; of the others the encoded token |
+//! | form | `01`: changes of the hub's own site only, and nothing else to tell; `02`: otherwise; `03` and `04`: the same, of a hub that was made of another one; `11` to `14`: the same, with the content hidden; `05` and `06`: parted, of a hub and of one that was made of another |
+//! | site | of forms 3, 4, 6, 13 and 14 only: that of the hub, 8, big end first |
+//! | content | of forms 1, 3, 11 and 13 the clock, 8, big end first; of forms 5 and 6 the encoded token without a version, and the clock; of the others the encoded token |
 //! | signature | the first 8 of the keyed BLAKE3 of form, content, entity and id |
 //!
 //! Content is hidden by a stream from the key, the signature, entity and id.
+//!
+//! A parted token has a `~` before its clock: what stands in front of it, the *details*, stays the same
+//! while sums, texts and fields under review do. So of two who both know them one need tell the other only
+//! what is behind: a *short* token, which begins with `~`. It is good with these details and no others.
 //!
 //! # Source
 //!
@@ -29,6 +33,7 @@ use syncline_merge::token::Token;
 use syncline_model::base64url;
 use syncline_model::clock::Clock;
 use syncline_model::id::{EntityName, RecordId, SiteId};
+use syncline_model::version::Version;
 use thiserror::Error;
 
 use crate::cursor::Scope;
@@ -41,6 +46,13 @@ const FORM_WHOLE: u8 = 2;
 /// As [`FORM_SITE`] and [`FORM_WHOLE`], with the site in front.
 const FORM_NAMED_SITE: u8 = 3;
 const FORM_NAMED_WHOLE: u8 = 4;
+/// Form of a token whose details stand apart, without and with the site in front.
+const FORM_PARTED: u8 = 5;
+const FORM_NAMED_PARTED: u8 = 6;
+/// What stands between the details of a token and the rest.
+const PARTING: char = '~';
+/// Length of a clock, in bytes.
+const CLOCK_BYTES: usize = 8;
 /// What is added to the form of a token whose content is hidden.
 const HIDDEN: u8 = 0x10;
 /// Length of the signature, in bytes: one forged token in 2^64 is accepted.
@@ -74,6 +86,9 @@ pub enum TokenError {
     /// Another hub has signed it, or it is another record's, or it was altered.
     #[error("the token is not one that this hub gave out for this record")]
     Signature,
+    /// It is short, and nobody knows with which details.
+    #[error("a short token is good only together with the details that it was told for")]
+    Short,
 }
 
 impl TokenError {
@@ -82,6 +97,7 @@ impl TokenError {
         match self {
             Self::Malformed => "BASE_MALFORMED",
             Self::Signature => "BASE_FOREIGN",
+            Self::Short => "BASE_SHORT",
         }
     }
 }
@@ -94,11 +110,41 @@ impl TokenText {
     /// [`TokenError::Malformed`] if it is empty, too long or holds other characters than a token.
     pub fn new(text: &str) -> Result<Self, TokenError> {
         let is_base64url = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
-        let fits = !text.is_empty() && text.len() <= TOKEN_TEXT_BYTES_MAX;
-        if fits && text.bytes().all(is_base64url) {
+        let end = text.split_once(PARTING).map_or(text, |(_, end)| end);
+        let fits = !end.is_empty() && text.len() <= TOKEN_TEXT_BYTES_MAX;
+        let mut letters = text.bytes().filter(|byte| *byte != PARTING as u8);
+        if fits && !end.contains(PARTING) && letters.all(is_base64url) {
             return Ok(Self(text.into()));
         }
         Err(TokenError::Malformed)
+    }
+
+    /// Returns the details, if it has any.
+    pub fn details(&self) -> Option<&str> {
+        let (details, _) = self.0.split_once(PARTING)?;
+        Some(details).filter(|details| !details.is_empty())
+    }
+
+    /// Returns the token without its details; itself if it has none.
+    #[must_use]
+    pub fn short(&self) -> Self {
+        let at = self.0.find(PARTING).unwrap_or_default();
+        Self(self.0.get(at..).unwrap_or_default().into())
+    }
+
+    /// Returns whether it is of no use without somebody's details.
+    pub fn is_short(&self) -> bool {
+        self.0.starts_with(PARTING)
+    }
+
+    /// Returns the token with the details of another one of the same record, if it is short; itself if it
+    /// is not. `None` if details are missing.
+    pub fn with_details_of(&self, other: Option<&Self>) -> Option<Self> {
+        if !self.is_short() {
+            return Some(self.clone());
+        }
+        let details = other?.details()?;
+        Some(Self(format!("{details}{}", self.0).into()))
     }
 
     /// Returns the text.
@@ -147,26 +193,55 @@ impl TokenKey {
 
     /// Signs what a client is about to see of a record.
     pub fn sign(&self, token: &Token, entity: &EntityName, id: &RecordId) -> TokenText {
-        let mut bytes = Vec::with_capacity(40);
-        let (own_clock, is_named) = (self.own_clock(token), self.root.is_some());
-        let form = match (own_clock, is_named) {
-            (Some(_), false) => FORM_SITE,
-            (Some(_), true) => FORM_NAMED_SITE,
-            (None, false) => FORM_WHOLE,
-            (None, true) => FORM_NAMED_WHOLE,
+        let mut bytes = Vec::with_capacity(96);
+        let content = self.content(token);
+        let form = match content {
+            SignedContent::Clock(_) => FORM_SITE,
+            SignedContent::Parted { .. } => FORM_PARTED,
+            SignedContent::Whole => FORM_WHOLE,
+        };
+        let form = match self.root {
+            Some(_) => named(form),
+            None => form,
         };
         bytes.push(if self.hides { form | HIDDEN } else { form });
-        if is_named {
+        if self.root.is_some() {
             bytes.extend(self.site.0.to_be_bytes());
         }
-        match own_clock {
-            Some(clock) => bytes.extend(clock.0.to_be_bytes()),
-            None => bytes.extend(encode_token(token)),
+        match &content {
+            SignedContent::Clock(clock) => bytes.extend(clock.0.to_be_bytes()),
+            SignedContent::Parted { details, .. } => bytes.extend(details),
+            SignedContent::Whole => bytes.extend(encode_token(token)),
+        }
+        let parting = bytes.len();
+        if let SignedContent::Parted { clock, .. } = content {
+            bytes.extend(clock.0.to_be_bytes());
         }
         let signature = self.signature(&bytes, entity, id);
         bytes.extend(signature);
+        if let SignedContent::Parted { .. } = content {
+            let (details, end) = bytes.split_at(parting);
+            let (details, end) = (base64url::encode(details), base64url::encode(end));
+            return TokenText(format!("{details}{PARTING}{end}").into());
+        }
         self.cover(&mut bytes, entity, id).expect("invariant: it was made of its parts");
         TokenText(base64url::encode(&bytes).into())
+    }
+
+    /// Returns how the content of a token is written.
+    fn content(&self, token: &Token) -> SignedContent {
+        let clock = match token.version.entries() {
+            [(site, clock)] if *site == self.site => *clock,
+            _ => return SignedContent::Whole,
+        };
+        let details = Token { version: Version::new(), ..token.clone() };
+        if details == Token::default() {
+            return SignedContent::Clock(clock);
+        }
+        match self.hides {
+            true => SignedContent::Whole,
+            false => SignedContent::Parted { details: encode_token(&details), clock },
+        }
     }
 
     /// Returns what a token says, if this hub signed it for the record.
@@ -180,7 +255,7 @@ impl TokenKey {
         entity: &EntityName,
         id: &RecordId,
     ) -> Result<Token, TokenError> {
-        let mut bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
+        let mut bytes = bytes_of(text)?;
         self.cover(&mut bytes, entity, id)?;
         let parts = Parts::of(&bytes)?;
         if !is_same(parts.signature, &self.signature(parts.body, entity, id)) {
@@ -205,7 +280,7 @@ impl TokenKey {
         entity: &EntityName,
         id: &RecordId,
     ) -> Result<Token, TokenError> {
-        let bytes = base64url::decode(text.as_str()).map_err(|_| TokenError::Malformed)?;
+        let bytes = bytes_of(text)?;
         let site = Parts::of(&bytes)?.site.ok_or(TokenError::Signature)?;
         Self::of_life(self.root.unwrap_or(self.key), site).open(text, entity, id)
     }
@@ -263,20 +338,6 @@ impl TokenKey {
         bytes.iter_mut().zip(stream).for_each(|(byte, hidden)| *byte ^= hidden);
     }
 
-    /// Returns the clock of the hub's own site if the token says nothing else.
-    fn own_clock(&self, token: &Token) -> Option<Clock> {
-        let Token { version, exceptions, invisible, shown, texts, sums } = token;
-        let is_plain = exceptions.is_empty()
-            && !invisible
-            && shown.is_empty()
-            && texts.is_empty()
-            && sums.is_empty();
-        match version.entries() {
-            [(site, clock)] if is_plain && *site == self.site => Some(*clock),
-            _ => None,
-        }
-    }
-
     fn signature(&self, body: &[u8], entity: &EntityName, id: &RecordId) -> [u8; SIGNATURE_BYTES] {
         let mut signature = [0; SIGNATURE_BYTES];
         self.keyed(&[body], entity, id).finalize_xof().fill(&mut signature);
@@ -313,11 +374,57 @@ impl TokenKey {
     }
 }
 
+/// How the content of a token is written.
+enum SignedContent {
+    /// It says nothing but how far the hub's own site was seen.
+    Clock(Clock),
+    /// It says that, and has details.
+    Parted { details: Vec<u8>, clock: Clock },
+    /// As it is.
+    Whole,
+}
+
+/// Returns the form in which the site is named.
+const fn named(form: u8) -> u8 {
+    match form {
+        FORM_SITE => FORM_NAMED_SITE,
+        FORM_PARTED => FORM_NAMED_PARTED,
+        _ => FORM_NAMED_WHOLE,
+    }
+}
+
+/// Returns the bytes of a token, whose text has a parting where its form says so, and nowhere else.
+fn bytes_of(text: &TokenText) -> Result<Vec<u8>, TokenError> {
+    let decode = |text: &str| base64url::decode(text).map_err(|_| TokenError::Malformed);
+    if text.is_short() {
+        return Err(TokenError::Short);
+    }
+    let (mut bytes, end) = match text.as_str().split_once(PARTING) {
+        Some((details, end)) => (decode(details)?, Some(decode(end)?)),
+        None => (decode(text.as_str())?, None),
+    };
+    let is_parted = matches!(bytes.first(), Some(&(FORM_PARTED | FORM_NAMED_PARTED)));
+    let is_right = end.as_ref().is_none_or(|end| end.len() == CLOCK_BYTES + SIGNATURE_BYTES);
+    if is_parted != end.is_some() || !is_right {
+        return Err(TokenError::Malformed);
+    }
+    bytes.extend(end.unwrap_or_default());
+    Ok(bytes)
+}
+
+/// What the content of a token is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Shape {
+    Clock,
+    Parted,
+    Whole,
+}
+
 /// The parts of a token, before anybody knows whether they are true.
 struct Parts<'b> {
     /// The site that has signed it, where it says so.
     site: Option<SiteId>,
-    is_whole: bool,
+    shape: Shape,
     is_hidden: bool,
     content: &'b [u8],
     /// All that is signed.
@@ -331,25 +438,35 @@ impl<'b> Parts<'b> {
         let (form, rest) = body.split_first().ok_or(TokenError::Malformed)?;
         let (is_hidden, form) = (form & HIDDEN != 0, form & !HIDDEN);
         let (site, content) = match form {
-            FORM_SITE | FORM_WHOLE => (None, rest),
-            FORM_NAMED_SITE | FORM_NAMED_WHOLE => {
+            FORM_SITE | FORM_WHOLE | FORM_PARTED => (None, rest),
+            FORM_NAMED_SITE | FORM_NAMED_WHOLE | FORM_NAMED_PARTED => {
                 let (site, content) = rest.split_first_chunk().ok_or(TokenError::Malformed)?;
                 (Some(SiteId(u64::from_be_bytes(*site))), content)
             }
             _ => return Err(TokenError::Malformed),
         };
-        let is_whole = matches!(form, FORM_WHOLE | FORM_NAMED_WHOLE);
-        Ok(Self { site, is_whole, is_hidden, content, body, signature })
+        let shape = match form {
+            FORM_SITE | FORM_NAMED_SITE => Shape::Clock,
+            FORM_PARTED | FORM_NAMED_PARTED if is_hidden => return Err(TokenError::Malformed),
+            FORM_PARTED | FORM_NAMED_PARTED => Shape::Parted,
+            _ => Shape::Whole,
+        };
+        Ok(Self { site, shape, is_hidden, content, body, signature })
     }
 
     /// Returns what the token says that `site` has signed.
     fn token(&self, site: SiteId) -> Result<Token, TokenError> {
-        if self.is_whole {
-            return decode_token(self.content).map_err(|_| TokenError::Malformed);
+        let decode = |bytes| decode_token(bytes).map_err(|_| TokenError::Malformed);
+        if self.shape == Shape::Whole {
+            return decode(self.content);
         }
-        let clock = self.content.try_into().map_err(|_| TokenError::Malformed)?;
-        let version = [(site, Clock(u64::from_be_bytes(clock)))];
-        Ok(Token { version: version.into_iter().collect(), ..Token::default() })
+        let (details, clock) = self.content.split_last_chunk().ok_or(TokenError::Malformed)?;
+        let version = [(site, Clock(u64::from_be_bytes(*clock)))].into_iter().collect();
+        match self.shape {
+            Shape::Parted => Ok(Token { version, ..decode(details)? }),
+            _ if details.is_empty() => Ok(Token { version, ..Token::default() }),
+            _ => Err(TokenError::Malformed),
+        }
     }
 }
 
@@ -449,6 +566,47 @@ mod tests {
         assert!(third.open_of_line(&text, &entity, &id).is_err(), "it does not say whose it is");
     }
 
+    /// A token of which only one site was seen, with details.
+    fn detailed(site: u64, clock: u64, begun: u64) -> Token {
+        let version = [(SiteId(site), Clock(clock))].into_iter().collect();
+        let notes = (Path::parse("/notes").unwrap(), Stamp::new(Clock(begun), SiteId(2)));
+        Token { version, texts: [notes].into_iter().collect(), ..Token::default() }
+    }
+
+    #[test]
+    fn a_short_token_is_good_with_the_details_that_it_was_told_for_and_no_others() {
+        let (entity, id) = names("tasks", "t1");
+        let keys = [TokenKey::new([7; 32], SiteId(9)), TokenKey::of_life([7; 32], SiteId(9))];
+        for key in keys {
+            let sign = |clock, begun| key.sign(&detailed(9, clock, begun), &entity, &id);
+            let (first, second, other) = (sign(77, 5), sign(78, 5), sign(79, 6));
+            assert_eq!(first.details(), second.details());
+            assert_ne!(first.details(), other.details());
+            let short = second.short();
+            assert!(short.is_short() && short.as_str().len() == 23, "{short:?}");
+            assert_eq!(TokenText::new(short.as_str()), Ok(short.clone()));
+            assert_eq!(short.with_details_of(Some(&first)), Some(second.clone()));
+            assert_eq!(second.with_details_of(Some(&other)), Some(second.clone()));
+            assert_eq!(key.open(&second, &entity, &id), Ok(detailed(9, 78, 5)));
+            assert_eq!(key.open(&short, &entity, &id), Err(TokenError::Short));
+            let mixed = short.with_details_of(Some(&other)).unwrap();
+            assert_eq!(key.open(&mixed, &entity, &id), Err(TokenError::Signature));
+            let plain = Token { texts: BTreeMap::new(), ..detailed(9, 80, 5) };
+            let plain = key.sign(&plain, &entity, &id);
+            assert_eq!((plain.details(), plain.short()), (None, plain.clone()));
+            assert_eq!(short.with_details_of(Some(&plain)), None);
+            assert_eq!(short.with_details_of(None), None);
+            // Where more sites than the hub's own were seen, and for who does not see everything.
+            let hidden = key.hiding().sign(&detailed(9, 77, 5), &entity, &id);
+            for whole in [key.sign(&detailed(8, 77, 5), &entity, &id), hidden] {
+                assert_eq!(whole.details(), None);
+            }
+        }
+        for text in ["", "~", "AA~", "A~B~C", "~A~B", "~~A"] {
+            assert_eq!(TokenText::new(text), Err(TokenError::Malformed), "{text}");
+        }
+    }
+
     #[test]
     fn what_is_sealed_is_read_by_the_key_alone_and_not_if_it_was_altered() {
         let key = TokenKey::new([7; 32], SiteId(9));
@@ -476,7 +634,8 @@ mod tests {
         let version = [(SiteId(9), Clock(77))].into_iter().collect();
         let token = Token { version, ..Token::default() };
         let texts = [&key, &key.hiding()].map(|key| key.sign(&token, &entity, &id));
-        for text in texts.map(|text| text.as_str().to_owned()) {
+        let parted = key.sign(&detailed(9, 77, 5), &entity, &id);
+        for text in texts.into_iter().chain([parted]).map(|text| text.as_str().to_owned()) {
             refused_where_altered(&key, &text);
         }
     }
@@ -486,12 +645,14 @@ mod tests {
         for at in 0..text.len() {
             let mut altered = text.to_owned().into_bytes();
             altered[at] = if altered[at] == b'A' { b'B' } else { b'A' };
-            let altered = TokenText::new(std::str::from_utf8(&altered).unwrap()).unwrap();
-            assert!(key.open(&altered, &entity, &id).is_err(), "altered at {at}");
+            let altered = TokenText::new(std::str::from_utf8(&altered).unwrap());
+            let opened = altered.and_then(|altered| key.open(&altered, &entity, &id));
+            assert!(opened.is_err(), "altered at {at}");
         }
         for end in 1..text.len() {
-            let cut = TokenText::new(&text[..end]).unwrap();
-            assert!(key.open(&cut, &entity, &id).is_err(), "cut at {end}");
+            let cut = TokenText::new(&text[..end]);
+            let opened = cut.and_then(|cut| key.open(&cut, &entity, &id));
+            assert!(opened.is_err(), "cut at {end}");
         }
     }
 }

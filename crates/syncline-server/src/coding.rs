@@ -3,7 +3,6 @@
 use std::cell::RefCell;
 
 use syncline_protocol::compress::Compressor;
-use syncline_protocol::limits::COMPRESSED_BYTES_MIN;
 use syncline_protocol::message::Coding;
 
 thread_local! {
@@ -13,10 +12,6 @@ thread_local! {
 
 /// Returns the message that a text makes; nothing where it is to be sent as it is.
 pub(crate) fn compress(coding: Coding, text: &str) -> Option<Vec<u8>> {
-    // Less is sent at once: the dictionary would save some bytes and cost more time than they take.
-    if text.len() < COMPRESSED_BYTES_MIN {
-        return None;
-    }
     COMPRESSORS.with_borrow_mut(|compressors| {
         let at = compressors.iter().position(|known| known.coding() == coding);
         let at = at.unwrap_or_else(|| {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, Utf8Bytes};
-use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served};
+use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, ToldTokens};
 use syncline_model::id::{Position, Writer};
 use syncline_policy::view::SightIndex;
 use syncline_protocol::compact::{EncodedPage, Names};
@@ -36,6 +36,8 @@ const STRETCHES_OF_FEW_MAX: usize = 8;
 /// The changes of a stretch in every form, each made when it is first asked for.
 #[derive(Debug, Default)]
 pub(crate) struct Encoded {
+    /// The changes with short tokens, where some are: what is told in the compact form.
+    shorter: Option<Page>,
     compact: OnceLock<EncodedPage>,
     /// The messages of the first view: most connections have no other.
     compact_first: OnceLock<Shared>,
@@ -94,6 +96,7 @@ struct Kept {
     stretches: VecDeque<Arc<Stretch>>,
     /// Up to where was told.
     told: Position,
+    tokens: ToldTokens,
 }
 
 /// How far a feed has come.
@@ -221,18 +224,23 @@ impl Feed {
     }
 
     /// Tells of a page, which says all up to a position; or that everybody has to read.
-    fn publish(&self, page: Option<Page>, reached: Position) {
+    fn publish(&self, paged: Option<Paged>, reached: Position) {
         let mut kept = self.kept();
-        let is_shared = page.is_some();
+        let is_shared = paged.is_some();
         let after = std::mem::replace(&mut kept.told, reached);
-        if let Some(page) = page {
+        if !is_shared {
+            kept.tokens.forget();
+        }
+        if let Some(paged) = paged {
+            let shorter = (!self.is_limited()).then(|| kept.tokens.shorten(&paged)).flatten();
             let most = if self.is_limited() { STRETCHES_OF_FEW_MAX } else { STRETCHES_MAX };
             if kept.stretches.len() >= most {
                 kept.stretches.pop_front();
                 kept.first += 1;
             }
-            let page = Page { more: false, ..page };
-            kept.stretches.push_back(Arc::new(Live { after, page, encoded: Encoded::default() }));
+            let whole = |page| Page { more: false, ..page };
+            let encoded = Encoded { shorter: shorter.map(whole), ..Encoded::default() };
+            kept.stretches.push_back(Arc::new(Live { after, page: whole(paged.page), encoded }));
         }
         drop(kept);
         self.head.send_modify(|head| match is_shared {
@@ -303,12 +311,12 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
         for feed in concerned {
             let paged = stretch.page(&feed.audience, &viewer, Limits::default());
             // One that is too long, or of which each is told something of its own, is read.
-            let whole = paged.ok().filter(|Paged { page, is_for_all }| {
+            let whole = paged.ok().filter(|Paged { page, is_for_all, .. }| {
                 *is_for_all && page.cursor.position() == reached
             });
             match whole {
                 Some(Paged { page, .. }) if page.changes.is_empty() => {}
-                whole => feed.publish(whole.map(|paged| paged.page), reached),
+                whole => feed.publish(whole, reached),
             }
         }
         feeds.all().has_read(served, next, reached);
@@ -334,7 +342,8 @@ impl All {
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
                 let page = Page { changes, cursor, more, is_snapshot, same: None };
-                feed.publish(Some(page), reached);
+                let paged = Paged { page, is_for_all: true, single: Vec::new() };
+                feed.publish(Some(paged), reached);
             }
         }
     }
@@ -345,6 +354,7 @@ impl Encoded {
     pub(crate) fn compact(&self, page: &Page, feeds: &Feeds, served: &Served) -> &EncodedPage {
         self.compact.get_or_init(|| {
             let mut names = feeds.names.lock().unwrap_or_else(PoisonError::into_inner);
+            let page = self.shorter.as_ref().unwrap_or(page);
             EncodedPage::new(page, &mut names, served.incarnation())
         })
     }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use syncline_engine::operate::Entities;
-use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served};
+use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, ToldTokens};
 use syncline_hub::{Forgotten, Retention};
 use syncline_merge::fault;
 use syncline_model::id::{ClientId, Position, Writer};
@@ -30,7 +30,8 @@ use crate::schema::Schema;
 /// What all are told who follow everything, of a stretch of the log; or that they have to read pages.
 #[derive(Clone, Debug)]
 pub(super) enum News {
-    Stretch(Arc<Live>),
+    /// With it the changes as they are written, where some have short tokens.
+    Stretch(Arc<Live<Option<Page>>>),
     ByPage(Position),
 }
 
@@ -67,6 +68,7 @@ struct Feed {
     audience: Audience,
     /// How far those were told who follow it.
     told: Position,
+    tokens: ToldTokens,
 }
 
 /// All of them, by what their followers are told, and how far the log was read for them.
@@ -201,7 +203,8 @@ impl House {
         let is_new = !self.feeds.named.contains_key(audience.key());
         if is_new {
             self.feeds.index.insert(&number, audience.sight());
-            let feed = Feed { number, audience: audience.clone(), told };
+            let tokens = ToldTokens::default();
+            let feed = Feed { number, audience: audience.clone(), told, tokens };
             self.feeds.named.insert(Arc::clone(audience.key()), feed);
         }
         Some(audience)
@@ -242,7 +245,7 @@ impl House {
         }
         self.read_log(Some(class));
         match pushed {
-            Ok(pushed) => Ok(pushed.answer()),
+            Ok(pushed) => Ok(pushed.short_answer()),
             Err(error) => {
                 let is_final = matches!(error.code(), "WRITER_STOPPED" | "OUTCOME_UNKNOWN");
                 self.has_failed.set(self.has_failed.get() || is_final);
@@ -312,15 +315,12 @@ impl Feeds {
                     continue;
                 }
                 let paged = stretch.page(&feed.audience, &viewer, Limits::default());
-                let whole = paged.ok().filter(|Paged { page, is_for_all }| {
+                let whole = paged.ok().filter(|Paged { page, is_for_all, .. }| {
                     *is_for_all && page.cursor.position() == reached
                 });
                 match whole {
                     Some(Paged { page, .. }) if page.changes.is_empty() => {}
-                    whole => {
-                        let page = whole.map(|paged| paged.page);
-                        news.push((Arc::clone(key), feed.news(page, reached)));
-                    }
+                    whole => news.push((Arc::clone(key), feed.news(whole, reached))),
                 }
             }
             self.sweep(served, reached, news);
@@ -349,7 +349,8 @@ impl Feeds {
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
                 let page = Page { changes, cursor, more, is_snapshot, same: None };
-                news.push((Arc::clone(key), feed.news(Some(page), reached)));
+                let paged = Paged { page, is_for_all: true, single: Vec::new() };
+                news.push((Arc::clone(key), feed.news(Some(paged), reached)));
             }
         }
     }
@@ -358,15 +359,17 @@ impl Feeds {
 impl Feed {
     /// Returns what its followers are told: a page that says all up to a position, or that everybody has
     /// to read.
-    fn news(&mut self, page: Option<Page>, reached: Position) -> News {
+    fn news(&mut self, paged: Option<Paged>, reached: Position) -> News {
         let after = std::mem::replace(&mut self.told, reached);
-        match page {
-            Some(page) => {
-                let page = Page { more: false, ..page };
-                News::Stretch(Live { after, page, encoded: () }.into())
-            }
-            None => News::ByPage(reached),
-        }
+        let Some(paged) = paged else {
+            self.tokens.forget();
+            return News::ByPage(reached);
+        };
+        let is_all = self.audience.scope().is_none();
+        let shorter = is_all.then(|| self.tokens.shorten(&paged)).flatten();
+        let whole = |page| Page { more: false, ..page };
+        let (page, encoded) = (whole(paged.page), shorter.map(whole));
+        News::Stretch(Live { after, page, encoded }.into())
     }
 }
 

@@ -95,7 +95,7 @@ pub(super) struct Line {
 
 /// The hub's end of a connection, as `syncline-server` drives it.
 pub(super) struct HubEnd {
-    session: Session,
+    session: Session<Option<Page>>,
     reader: Reader,
     writer: HubWriter,
     begun_ms: u64,
@@ -273,7 +273,11 @@ impl HubEnd {
                 Outgoing::Message(message) => self.writer.write(&message, &mut house.names),
                 Outgoing::Live { view, live } => {
                     let incarnation = house.served()?.incarnation();
-                    let page = EncodedPage::new(&live.page, &mut house.names, incarnation);
+                    let page = EncodedPage::new(
+                        live.encoded.as_ref().unwrap_or(&live.page),
+                        &mut house.names,
+                        incarnation,
+                    );
                     self.writer.write_page(view, &page)
                 }
             };

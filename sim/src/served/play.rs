@@ -240,7 +240,7 @@ fn share(first: &[NewsFor], news: &mut [NewsFor]) {
     for (of_first, own) in first.iter().zip(news) {
         if let (News::Stretch(first), News::Stretch(own)) = (&of_first.1, &mut own.1) {
             let page = Page { changes: first.page.changes.clone(), ..own.page.clone() };
-            *own = Live { after: own.after, page, encoded: () }.into();
+            *own = Live { after: own.after, page, encoded: None }.into();
         }
     }
 }

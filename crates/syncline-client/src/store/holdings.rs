@@ -42,18 +42,21 @@ impl Rows<'_> {
     /// what each adds up to. One that cannot be read is left out: the hub tells it.
     fn summed(&self) -> Result<Vec<(Key, i64, Checksum)>, StoreError> {
         let fail = StoreError::on("add the records up");
-        let sql = "SELECT entity, id, fields, position FROM records WHERE fields IS NOT NULL";
+        let sql =
+            "SELECT entity, id, fields, position, token FROM records WHERE fields IS NOT NULL";
         let mut statement = self.connection.prepare_cached(sql).map_err(&fail)?;
         let mut found = statement.query(()).map_err(&fail)?;
         let mut records = Vec::new();
         while let Some(row) = found.next().map_err(&fail)? {
-            let (entity, id, fields, position): (String, String, Vec<u8>, i64) = row
+            type Raw = (String, String, Vec<u8>, i64, Option<String>);
+            let (entity, id, fields, position, token): Raw = row
                 .try_into()
                 .map_err(|source| StoreError::Sqlite { action: "add the records up", source })?;
             let Ok(key) = self.key("records", &entity, &id) else { continue };
             let Ok(fields) = self.fields(&key, fields) else { continue };
+            let Ok(token) = self.token(&key, token) else { continue };
             let mut sum = Checksum::default();
-            sum.add(&key.0, &key.1, &fields);
+            sum.add_held(&key.0, &key.1, &fields, token.as_ref());
             records.push((key, position, sum));
         }
         records.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));

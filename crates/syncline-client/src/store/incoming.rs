@@ -300,11 +300,14 @@ impl Rows<'_> {
                 return Ok(false);
             }
         }
-        let Ok(fields) = change.content.apply(held.and_then(|held| held.fields)) else {
+        let known = held.as_ref().and_then(|held| held.token.as_ref());
+        let token = version.with_details_of(known);
+        let fields = change.content.apply(held.and_then(|held| held.fields));
+        let (Ok(fields), true) = (fields, token.is_some()) else {
             incoming.is_unfit = true;
             return Ok(false);
         };
-        let (token, conflicts) = (Some(version.clone()), change.conflicts.clone());
+        let conflicts = change.conflicts.clone();
         let confirmed = Confirmed { fields, token, position: *position, conflicts };
         self.put_confirmed(key, &confirmed, snapshot)?;
         Ok(true)

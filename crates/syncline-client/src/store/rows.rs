@@ -185,17 +185,14 @@ impl Rows<'_> {
             .map_err(StoreError::on("read a record"))?;
         let Some((fields, token, position, conflicts)) = raw else { return Ok(None) };
         let fields = fields.map(|fields| self.fields(key, fields)).transpose()?;
-        let token = token.map(|token| {
-            let token = self.seal.open_text("records", token, &of_record(TOKEN, key))?;
-            TokenText::new(&token).map_err(|_| damaged("records"))
-        });
+        let token = self.token(key, token)?;
         let conflicts = match &*conflicts {
             NO_CONFLICTS => conflicts,
             _ => self.seal.open_text("records", conflicts, &of_record(CONFLICTS, key))?,
         };
         Ok(Some(Confirmed {
             fields,
-            token: token.transpose()?,
+            token,
             position: Position(position.unsigned_abs()),
             conflicts: conflicts_of(&conflicts)?,
         }))
@@ -204,6 +201,17 @@ impl Rows<'_> {
     pub(super) fn fields(&self, key: &Key, bytes: Vec<u8>) -> Result<Fields, StoreError> {
         let text = self.seal.open("records", bytes, &of_record(FIELDS, key))?;
         flatten(text.as_bytes()).map_err(|_| damaged("records"))
+    }
+
+    /// Returns a token that is kept with a record.
+    pub(super) fn token(
+        &self,
+        key: &Key,
+        token: Option<String>,
+    ) -> Result<Option<TokenText>, StoreError> {
+        let Some(token) = token else { return Ok(None) };
+        let token = self.seal.open_text("records", token, &of_record(TOKEN, key))?;
+        TokenText::new(&token).map(Some).map_err(|_| damaged("records"))
     }
 
     /// Keeps what the hub has confirmed of a record.

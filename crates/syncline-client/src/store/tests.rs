@@ -12,7 +12,8 @@ use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 use syncline_protocol::change::{Change, Content, Gone};
-use syncline_protocol::message::{Follow, Keeping};
+use syncline_protocol::cursor::StreamCursor;
+use syncline_protocol::message::{Follow, Keeping, Page};
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::problem::Problem;
 use syncline_protocol::token::TokenText;
@@ -565,4 +566,25 @@ fn wiping_leaves_nothing_behind() {
         assert!(!holds, "the words are still on disk");
     }
     assert_ne!(*open(&file).client(), client);
+}
+
+#[test]
+fn a_short_token_of_a_change_has_the_details_of_what_is_held() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let mut take_in = |id: &str, position: u64, version: &str| {
+        let mut change = told(id, position, r#"{"title":"Call back"}"#);
+        change.seen.version = TokenText::new(version).unwrap();
+        let cursor = StreamCursor::at_position(Incarnation(7), Position(position));
+        let page =
+            Page { changes: vec![change], cursor, more: false, is_snapshot: false, same: None };
+        let incoming = store.handle_page(0, &page, false).unwrap();
+        let confirmed = store.rows().confirmed(&key(id)).unwrap();
+        let token = confirmed.and_then(|confirmed| confirmed.token);
+        (incoming.is_unfit, token.map(|token| token.as_str().to_owned()))
+    };
+    assert_eq!(take_in("t1", 1, "AA~BB"), (false, Some("AA~BB".to_owned())));
+    assert_eq!(take_in("t1", 2, "~CC"), (false, Some("AA~CC".to_owned())));
+    assert_eq!(take_in("t1", 3, "DD~EE"), (false, Some("DD~EE".to_owned())));
+    assert_eq!(take_in("t2", 4, "~CC"), (true, None), "something was lost: all is read again");
 }

@@ -37,6 +37,9 @@ pub enum Rejection {
         /// Why, as a stable code.
         code: &'static str,
     },
+    /// The client left out a part of the base that the hub cannot add any more.
+    #[error("the record has changed since: say the base in full")]
+    BaseShort,
     /// The hub does not know the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
@@ -75,6 +78,7 @@ impl Rejection {
             Self::Counter => "OPERATION_COUNTER_INVALID",
             Self::CounterReused { .. } => "OPERATION_COUNTER_REUSED",
             Self::Base { code } => code,
+            Self::BaseShort => "BASE_SHORT",
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::Denied(denied) => denied.code(),
             Self::Held(held) => held.code(),
@@ -89,7 +93,7 @@ impl Rejection {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Refused(refusal) => refusal.advice(),
-            Self::Waits { .. } | Self::Held(_) | Self::Damaged => Advice::Retry,
+            Self::Waits { .. } | Self::Held(_) | Self::Damaged | Self::BaseShort => Advice::Retry,
             Self::TooOld { .. } | Self::Base { .. } => Advice::ReadAgain,
             Self::Counter
             | Self::CounterReused { .. }

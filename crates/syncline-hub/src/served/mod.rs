@@ -8,7 +8,7 @@
 //! | start, stop, wait for changes | [`Served`], [`Serving`] |
 //! | who deletes or changes too much | [`Served::held`], [`Served::release`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
-//! | follow changes | [`Served::page`], [`Paged`] |
+//! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`] |
 //! | what readers are told who are not told everything | [`Audience`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
 //! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
@@ -28,6 +28,7 @@ mod push;
 mod read;
 mod serving;
 mod stretch;
+mod tokens;
 mod watch;
 
 pub use audience::Audience;
@@ -41,5 +42,6 @@ pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
 pub use serving::{Served, Serving};
 pub use stretch::LogStretch;
+pub use tokens::ToldTokens;
 pub(crate) use watch::LogEnd;
 pub use watch::Watch;

@@ -55,6 +55,8 @@ pub struct Paged {
     pub page: Page,
     /// Whether every viewer who asks for the same is told the same.
     pub is_for_all: bool,
+    /// For each change, whether it tells the fields of a record that changed once only.
+    pub single: Vec<bool>,
 }
 
 /// What a change takes in a message beside its content and its names, in bytes, about.
@@ -215,6 +217,7 @@ struct Reading<'a> {
 #[derive(Default)]
 pub(super) struct Filling {
     pub(super) changes: Vec<Change>,
+    single: Vec<bool>,
     bytes: usize,
     is_for_some: bool,
 }
@@ -224,7 +227,7 @@ impl Filling {
     pub(super) fn add(
         &mut self,
         change: Change,
-        is_for_all: bool,
+        (is_for_all, is_single): (bool, bool),
         limits: Limits,
     ) -> ControlFlow<()> {
         let names = change.entity.as_str().len() + change.id.as_str().len();
@@ -237,14 +240,15 @@ impl Filling {
         }
         self.bytes += bytes;
         self.is_for_some |= !is_for_all;
+        self.single.push(is_single && matches!(change.content, Content::Fields { .. }));
         self.changes.push(change);
         ControlFlow::Continue(())
     }
 
     pub(super) fn paged(self, cursor: StreamCursor, more: bool, is_snapshot: bool) -> Paged {
-        let Self { changes, is_for_some, .. } = self;
+        let Self { changes, single, is_for_some, .. } = self;
         let page = Page { changes, cursor, more, is_snapshot, same: None };
-        Paged { page, is_for_all: !is_for_some }
+        Paged { page, is_for_all: !is_for_some, single }
     }
 }
 
@@ -365,10 +369,12 @@ impl Reading<'_> {
     /// Answers whether the client holds the stretch behind the place of a walk as the hub does; then the walk
     /// stands behind it.
     ///
-    /// A conflict that waits is no part of what is added up: where there is one, all is told.
+    /// A conflict that waits is no part of what is added up: where there is one, all is told. The details of tokens
+    /// are, since what follows may be told without them.
     fn is_same(&self, walk: &mut Walk, stretch: &Stretch) -> Result<bool, ServeError> {
         let mut sum = Checksum::default();
         let (mut looked_at, mut is_known) = (0, true);
+        let signing = self.served.key_for(self.audience.sight());
         for scan in self.scans_up_to(walk.place.as_ref(), Some(&stretch.last)) {
             let behind = walk.behind();
             self.rows.scan(&scan, behind.as_ref(), usize::MAX, &mut |key, bytes| {
@@ -380,7 +386,8 @@ impl Reading<'_> {
                 is_known = looked_at <= PAGE_RECORDS_MAX;
                 if let Some((rules, record, lens, fields)) = self.shown(entity, bytes) {
                     is_known &= !waits(entity, id, &record, rules, &lens);
-                    sum.add(entity, id, &fields);
+                    let token = seen::token(&record, rules, self.viewer, &lens);
+                    sum.add_held(entity, id, &fields, Some(&signing.sign(&token, entity, id)));
                 }
                 if is_known { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
             })?;
@@ -478,7 +485,7 @@ impl Reading<'_> {
         let key = self.served.key_for(self.audience.sight());
         let telling = Telling { key: &key, rules, viewer: self.viewer };
         let (change, is_for_all) = telling.change(entity, id, Some(&record), &lens, told);
-        filling.add(change, is_for_all, self.limits)
+        filling.add(change, (is_for_all, false), self.limits)
     }
 }
 

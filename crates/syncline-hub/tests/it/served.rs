@@ -1,6 +1,5 @@
 //! A served hub: what a push comes to, who is told when, what stands after a restart.
 
-use std::collections::BTreeMap;
 use std::path::Path as Folder;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -8,17 +7,18 @@ use std::sync::{Arc, Mutex};
 
 use syncline_engine::operate::Entities;
 use syncline_hub::limits::COMMANDS_WAITING_MAX;
-use syncline_hub::served::{Limits, ServeError, Served};
+use syncline_hub::served::{Limits, Pushed, ServeError, Served, ToldTokens};
 use syncline_hub::{Actor, Choice, Hub, HubOptions};
 use syncline_merge::operation::{Effect, FieldOperation};
-use syncline_merge::rules::{EntityRules, Rule};
+use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
-use syncline_model::json::Leaf;
-use syncline_model::path::Path;
+use syncline_model::json::{Leaf, Number};
+use syncline_model::path::{Path, Pattern};
+use syncline_policy::view::Sight;
 use syncline_protocol::change::Content;
 use syncline_protocol::message::Follow;
 use syncline_protocol::operation::Operation;
-use syncline_protocol::outcome::{Outcome, Shown, Status};
+use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::token::TokenText;
 use syncline_store::memory::MemoryDisk;
 
@@ -27,7 +27,12 @@ use crate::writer::memory;
 
 fn serve(hub: Hub) -> Served {
     let reviewed = EntityRules { rule_default: Rule::Review, ..EntityRules::default() };
-    let named = BTreeMap::from([(EntityName::new("reviewed").unwrap(), reviewed)]);
+    let pattern = Pattern::parse("/views").unwrap();
+    let shape = Shape::Sum { minimum: None };
+    let views = FieldRules { pattern, shape, rule: Rule::Latest };
+    let counted = EntityRules { fields: vec![views], ..EntityRules::default() };
+    let named = [("reviewed", reviewed), ("counted", counted)];
+    let named = named.map(|(name, rules)| (EntityName::new(name).unwrap(), rules)).into();
     Served::start(hub, Entities::open(named)).unwrap()
 }
 
@@ -402,6 +407,146 @@ fn whoever_reads_while_others_write_misses_nothing() {
     for now in list.records {
         let held = &reader.held[&(entity("tasks"), now.id.clone())];
         assert_eq!((&held.fields, &held.token), (&now.fields, &now.seen.version), "{:?}", now.id);
+    }
+    served.stop().unwrap();
+}
+
+fn increment(counter: u64, id: &str, outcome: Option<&Outcome>) -> Operation {
+    let (path, by) = (Path::parse("/views").unwrap(), Number::parse("1").unwrap());
+    let effect = Effect::Write(vec![FieldOperation::Increment { path, by }]);
+    let base = outcome.and_then(|outcome| outcome.seen.as_ref()).map(|seen| seen.version.clone());
+    Operation { base, effect, ..set(counter, "counted", id, "") }
+}
+
+fn short(operation: Operation) -> Operation {
+    let base = operation.base.map(|base| base.short());
+    assert!(base.as_ref().is_some_and(TokenText::is_short));
+    Operation { base, ..operation }
+}
+
+/// What only one of several has seen is never claimed by a base that leaves something out.
+#[test]
+fn a_short_base_is_completed_as_long_as_the_details_stand() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let first = one(&served, "a", increment(1, "c", None));
+    let title = one(&served, "a", short(based(set(2, "counted", "c", "one"), &first)));
+    assert_eq!((title.status, &title.shown), (Status::Applied, &Shown::AsPredicted));
+    // Another title is no other detail, another amount is.
+    let late = one(&served, "b", short(based(set(1, "counted", "c", "two"), &first)));
+    assert_eq!(late.status, Status::Conflict, "the title was not seen");
+    let counted = one(&served, "b", increment(2, "c", Some(&late)));
+    assert_eq!(counted.status, Status::Applied);
+    let refused = one(&served, "a", short(based(set(3, "counted", "c", "three"), &title)));
+    assert_eq!((refused.status, code(&refused)), (Status::Behind, "BASE_SHORT"));
+    // What follows it on the same record waits with it; other records do not.
+    let together = vec![
+        short(based(set(3, "counted", "c", "three"), &title)),
+        set(4, "counted", "c", "four"),
+        set(5, "counted", "d", "five"),
+    ];
+    let answered = push(&served, &client("a"), together).unwrap().outcomes;
+    let statuses: Vec<Status> = answered.iter().map(|outcome| outcome.status).collect();
+    assert_eq!(statuses, [Status::Behind, Status::Behind, Status::Applied]);
+    let full = one(&served, "a", based(set(3, "counted", "c", "three"), &title));
+    assert_eq!(full.status, Status::Conflict, "the second title was not seen");
+    // Applied is applied, whatever the base of the second try lacks.
+    let again = one(&served, "a", short(based(set(2, "counted", "c", "one"), &first)));
+    assert_eq!(again.status, Status::Duplicate);
+    let nobody = TokenText::new("~AAAA").unwrap();
+    let unknown =
+        one(&served, "a", Operation { base: Some(nobody), ..set(6, "counted", "e", "x") });
+    assert_eq!((unknown.status, code(&unknown)), (Status::Behind, "BASE_SHORT"));
+    served.stop().unwrap();
+}
+
+/// Who holds the same fields with other details would add these to a short token.
+#[test]
+fn what_is_held_with_other_details_is_told_anew() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let first = one(&served, "a", increment(1, "c", None));
+    let mut reader = Client::new("reader");
+    while reader.pull(&served, Limits::default()).unwrap() {}
+    let anew = |reader: &mut Client| {
+        reader.begin_anew();
+        reader.say_held(&served);
+        let page = reader.page(&served, Limits::default()).unwrap().page;
+        (page.same.is_some(), page.changes.len())
+    };
+    assert_eq!(anew(&mut reader), (true, 0));
+    let more = one(&served, "a", increment(2, "c", Some(&first)));
+    let (path, by) = (Path::parse("/views").unwrap(), Number::parse("-1").unwrap());
+    let effect = Effect::Write(vec![FieldOperation::Increment { path, by }]);
+    one(&served, "a", Operation { effect, ..increment(3, "c", Some(&more)) });
+    assert_eq!(anew(&mut reader), (false, 1));
+    served.stop().unwrap();
+}
+
+#[test]
+fn a_result_tells_a_short_token_where_only_the_clock_is_another() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let pushed = |operation| {
+        let (done, answered) = channel();
+        let done = Box::new(move |pushed| drop(done.send(pushed)));
+        served.push(&client("a"), vec![operation], done);
+        let pushed: Result<Pushed, ServeError> = answered.recv().unwrap();
+        pushed.unwrap().short_answer().outcomes.remove(0)
+    };
+    let first = pushed(increment(1, "c", None));
+    let whole = first.seen.as_ref().unwrap().version.clone();
+    assert!(whole.details().is_some(), "there was no base");
+    let title = pushed(based(set(2, "counted", "c", "one"), &first));
+    let version = title.seen.as_ref().unwrap().version.clone();
+    assert!(version.is_short());
+    let version = version.with_details_of(Some(&whole)).unwrap();
+    let title = Outcome { seen: Some(Seen { position: Position(2), version }), ..title };
+    let counted = pushed(increment(3, "c", Some(&title)));
+    assert_eq!(counted.status, Status::Applied);
+    assert!(!counted.seen.unwrap().version.is_short(), "it counts, which is a detail");
+    served.stop().unwrap();
+}
+
+#[test]
+fn a_feed_tells_short_tokens_only_to_who_holds_their_details() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let audience = served.audience(Sight::everything(&[]));
+    let viewer = Writer::new("feed").unwrap();
+    let mut told = ToldTokens::default();
+    let mut outcome = one(&served, "a", increment(1, "c", None));
+    let mut counter = 1;
+    let mut read = Position(0);
+    let steps: [(&str, &[&str], bool, bool); 6] = [
+        ("the record is new", &[], false, false),
+        ("a title", &["set"], false, true),
+        ("an amount", &["inc"], false, false),
+        ("two titles at once", &["set", "set"], false, false),
+        ("a title again", &["set"], false, true),
+        ("a title, after something was told to each by itself", &["set"], true, false),
+    ];
+    for (name, deeds, forgets, is_short) in steps {
+        for deed in deeds {
+            counter += 1;
+            let operation = match *deed {
+                "set" => based(set(counter, "counted", "c", &format!("t{counter}")), &outcome),
+                _ => increment(counter, "c", Some(&outcome)),
+            };
+            outcome = one(&served, "a", operation);
+            assert_eq!(outcome.status, Status::Applied);
+        }
+        if forgets {
+            told.forget();
+        }
+        let paged = served.with_stretch(read, false, |stretch| {
+            stretch.prepare()?;
+            let paged = stretch.page(&audience, &viewer, Limits::default())?;
+            read = stretch.reached();
+            Ok::<_, ServeError>(paged)
+        });
+        let paged = paged.unwrap().unwrap();
+        let shorter = told.shorten(&paged);
+        assert_eq!(shorter.is_some(), is_short, "{name}");
+        if let Some(page) = shorter {
+            assert!(page.changes[0].seen.version.is_short(), "{name}");
+        }
     }
     served.stop().unwrap();
 }

@@ -301,7 +301,7 @@ impl Client {
         for (key, held) in &self.held {
             let Some(fields) = &held.fields else { continue };
             let mut sum = Checksum::default();
-            sum.add(&key.0, &key.1, fields);
+            sum.add_held(&key.0, &key.1, fields, Some(&held.token));
             records.push((key.clone(), held.position, sum));
         }
         let each = 1 + records.len() % 3;

@@ -35,6 +35,8 @@ pub struct ClientWriter {
     names: Names,
     told: Told,
     incarnation: Option<Incarnation>,
+    /// The highest counter that was written. What is written once more has its base in full.
+    written: u64,
 }
 
 impl ClientWriter {
@@ -61,7 +63,9 @@ impl ClientWriter {
             ClientMessage::Push(operations) => {
                 out.text.string("p").open('[');
                 for operation in operations {
-                    push_operation(&mut out, operation.as_ref().map_err(|_| Unwritable::Unread)?)?;
+                    let operation = operation.as_ref().map_err(|_| Unwritable::Unread)?;
+                    push_operation(&mut out, operation, operation.counter > self.written)?;
+                    self.written = self.written.max(operation.counter);
                 }
                 out.text.close(']');
             }

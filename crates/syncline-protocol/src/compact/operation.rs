@@ -152,14 +152,17 @@ impl Parts<'_> {
     }
 }
 
+/// Writes an operation, with a short base if it may be.
 pub(super) fn push_operation(
     out: &mut NamedText<'_>,
     operation: &Operation,
+    is_short: bool,
 ) -> Result<(), Unwritable> {
     let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
     out.text.open('[').raw(counter);
     out.name(entity.as_str()).text.string(id.as_str());
     match base {
+        Some(base) if is_short => out.text.string(base.short().as_str()),
         Some(base) => out.text.string(base.as_str()),
         None => out.text.raw(0),
     };

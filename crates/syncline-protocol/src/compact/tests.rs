@@ -261,3 +261,28 @@ fn one_small_edit_is_at_most_300_bytes_of_text() {
     let [first, later] = sizes_of_one_edit("0198c7f2-5b1e-7d3a-9c4f-2b6e8a1d0f37");
     assert_eq!((first, later), ([158, 15, 60, 174], [120, 15, 60, 126]));
 }
+
+#[test]
+fn a_base_is_short_the_first_time_and_in_full_when_it_is_said_again() {
+    let push = |counters: [u64; 2]| {
+        let operation = |counter: u64| {
+            format!(
+                r#"{{"op":{counter},"entity":"tasks","id":"t1","base":"AA~BB","set":{{"/a":1}},"at":"2026-11-20T10:00:00.000Z"}}"#
+            )
+        };
+        let text = format!(r#"{{"push":[{}]}}"#, counters.map(operation).join(","));
+        long::read_client_message(text.as_bytes()).unwrap()
+    };
+    let mut writer = ClientWriter::new();
+    let mut write = |counters| writer.write(&push(counters)).unwrap().pop().unwrap();
+    let first = write([7, 8]);
+    assert_eq!((first.matches("\"~BB\"").count(), first.matches("AA~BB").count()), (2, 0));
+    let again = write([8, 9]);
+    assert_eq!((again.matches("\"~BB\"").count(), again.matches("AA~BB").count()), (1, 1));
+    let plain = ClientWriter::new().write(&push([1, 2])).unwrap();
+    let mut reader = Reader::of_hub(INCARNATION);
+    assert_eq!(reader.read_client_message(plain[0].as_bytes()), Ok(None));
+    let read = reader.read_client_message(plain[1].as_bytes()).unwrap();
+    let Some(ClientMessage::Push(sent)) = read else { panic!("not a push") };
+    assert!(sent.iter().all(|sent| sent.as_ref().unwrap().base.as_ref().unwrap().is_short()));
+}

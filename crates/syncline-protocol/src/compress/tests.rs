@@ -75,6 +75,8 @@ fn nothing_is_compressed_that_does_not_pay() {
         let mut compressor = Compressor::new(coding);
         let pays = coding == Coding::ZstdDict;
         assert_eq!(compressor.compress(&short).is_some(), pays, "{coding:?}");
+        let shorter = &short[..COMPRESSED_BY_DICTIONARY_BYTES_MIN - 1];
+        assert_eq!(compressor.compress(shorter), None, "{coding:?}");
         assert_eq!(compressor.compress(&incompressible), None, "{coding:?}");
         assert_eq!(compressor.compress(b""), None, "{coding:?}");
     }

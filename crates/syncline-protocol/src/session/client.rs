@@ -46,6 +46,12 @@ pub const OPERATIONS_URGENT_MAX: usize = crate::limits::PUSH_OPERATIONS_MAX;
 /// message is for what the estimate does not see.
 pub const PUSH_BYTES: usize = crate::limits::MESSAGE_BYTES_MAX / 2;
 
+/// How long stored changes may wait for others before they are acknowledged, in milliseconds.
+pub const ACK_WAIT_MS_MAX: u64 = 500;
+
+/// Of how many messages that the hub may send one acknowledgement covers a part, so that none waits for it.
+pub const ACK_PARTS: u32 = 8;
+
 /// How long a connection may take to be made, in milliseconds.
 pub const CONNECT_MS_MAX: u64 = 30_000;
 

@@ -387,16 +387,17 @@ impl Connection {
         while let Some(operations) = self.session.poll_push() {
             let Some(client) = self.session.client().cloned() else { return };
             let (served, results) = (desk.served.clone(), Arc::clone(&self.results));
-            let holder = self.asked.holder();
+            let (holder, form) = (self.asked.holder(), self.form);
             let Ok(counted) = self.asked.counted() else { return };
             self.pushes.push_back(Box::pin(async move {
                 push::claim(&served, holder, &client).await?;
-                match operations.is_empty() {
-                    true => Ok(PushAnswer { outcomes: Vec::new(), position: served.position() }),
-                    false => {
-                        let who = push::Pushing { sight: &results, counted, client: &client };
-                        push::commit(&served, &who, operations).await
+                let who = push::Pushing { sight: &results, counted, client: &client };
+                match form {
+                    _ if operations.is_empty() => {
+                        Ok(PushAnswer { outcomes: Vec::new(), position: served.position() })
                     }
+                    Form::Long => push::commit(&served, &who, operations).await,
+                    Form::Compact => push::commit_short(&served, &who, operations).await,
                 }
             }));
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
-use syncline_hub::served::{ServeError, Served};
+use syncline_hub::served::{Pushed, ServeError, Served};
 use syncline_model::id::ClientId;
 use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::cursor::StreamCursor;
@@ -13,6 +13,7 @@ use syncline_protocol::message::{PushAnswer, Sent, Unreadable};
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Shown, Status};
 use syncline_protocol::problem::Problem as SaidProblem;
+use syncline_protocol::token::TokenText;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, json_text};
@@ -100,13 +101,39 @@ pub(crate) async fn commit(
     who: &Pushing<'_>,
     operations: Vec<Operation>,
 ) -> Result<PushAnswer, ServeError> {
+    Ok(committed(served, who, operations).await?.answer())
+}
+
+/// As [`commit`], for a client that reads and writes short tokens.
+pub(super) async fn commit_short(
+    served: &Served,
+    who: &Pushing<'_>,
+    operations: Vec<Operation>,
+) -> Result<PushAnswer, ServeError> {
+    Ok(committed(served, who, operations).await?.short_answer())
+}
+
+async fn committed(
+    served: &Served,
+    who: &Pushing<'_>,
+    operations: Vec<Operation>,
+) -> Result<Pushed, ServeError> {
     let (done, answered) = oneshot::channel();
     // Whoever asked may have gone; the operations stay committed.
-    let Pushing { sight, counted, client } = who;
     let done = Box::new(|pushed| drop(done.send(pushed)));
-    served.push_counted(sight, counted, client, operations, done);
-    let pushed = answered.await.unwrap_or(Err(ServeError::Busy))?;
-    Ok(pushed.answer())
+    let Pushing { sight, counted, client } = who;
+    let is_short = |base: &TokenText| base.is_short();
+    if operations.iter().any(|operation| operation.base.as_ref().is_some_and(is_short)) {
+        // What their bases leave out is read.
+        let (served, sight, counted) = (served.clone(), Arc::clone(sight), counted.clone());
+        let client = (*client).clone();
+        tokio::task::spawn_blocking(move || {
+            served.push_counted(&sight, &counted, &client, operations, done);
+        });
+    } else {
+        served.push_counted(sight, counted, client, operations, done);
+    }
+    answered.await.unwrap_or(Err(ServeError::Busy))
 }
 
 /// Counts what became of operations.

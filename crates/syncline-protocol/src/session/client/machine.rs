@@ -7,8 +7,8 @@ use syncline_model::id::{ClientId, Position};
 use super::queue::{PushLimits, Queue, Ready};
 use super::view::View;
 use super::{
-    CONNECT_MS_MAX, Connection, LASTED_MS, LATER_MS_MAX, Lost, OPERATIONS_HELD_MAX,
-    OPERATIONS_URGENT_MAX, PUSH_BYTES, Priority, Store,
+    ACK_PARTS, ACK_WAIT_MS_MAX, CONNECT_MS_MAX, Connection, LASTED_MS, LATER_MS_MAX, Lost,
+    OPERATIONS_HELD_MAX, OPERATIONS_URGENT_MAX, PUSH_BYTES, Priority, Store,
 };
 use crate::cursor::StreamCursor;
 use crate::holdings::Holdings;
@@ -50,6 +50,8 @@ pub struct Session {
     is_hold_told: bool,
     /// Up to where the hub is backed up, if that has moved.
     backed_up: Option<Position>,
+    /// Since when something is to be acknowledged.
+    ack_since_ms: Option<u64>,
     /// What is to be said of checksums.
     checks: VecDeque<ClientMessage>,
 }
@@ -73,6 +75,9 @@ struct Open {
 
 /// The code of what waits until an operator of the hub allows it.
 const HELD: &str = "PUSH_HELD";
+
+/// The code of what was said with too short a base.
+const SHORT: &str = "BASE_SHORT";
 
 /// Messages about checksums that wait to be sent.
 const CHECKS_MAX: usize = 64;
@@ -108,6 +113,7 @@ impl Session {
             problem: None,
             is_hold_told: false,
             backed_up: None,
+            ack_since_ms: None,
             checks: VecDeque::new(),
         }
     }
@@ -259,6 +265,7 @@ impl Session {
         self.pushes.clear();
         self.pages.clear();
         self.checks.clear();
+        self.ack_since_ms = None;
         self.unacknowledged = 0;
         self.views.iter_mut().for_each(View::lose);
         let doubled = RETRY_MS_FIRST.checked_shl(self.failures.min(16)).unwrap_or(RETRY_MS_MAX);
@@ -365,7 +372,7 @@ impl Session {
             operations: open.welcome.push_operations_max.clamp(1, PUSH_OPERATIONS_MAX),
             bytes: PUSH_BYTES.min(open.welcome.message_bytes_max / 2),
         };
-        let said = self.poll_ack().or_else(|| self.checks.pop_front());
+        let said = self.poll_ack(now_ms).or_else(|| self.checks.pop_front());
         said.or_else(|| self.poll_push(limits, now_ms))
     }
 
@@ -399,7 +406,9 @@ impl Session {
             State::Open(_) => self.send_ms(&self.queue.ready(now_ms)),
             _ => None,
         };
-        [self.timeout_ms(), send_ms.filter(|at_ms| *at_ms > now_ms)].into_iter().flatten().min()
+        let ack_ms = self.ack_since_ms.map(|since_ms| since_ms + ACK_WAIT_MS_MAX);
+        let said_ms = [send_ms, ack_ms].into_iter().flatten().filter(|at_ms| *at_ms > now_ms);
+        said_ms.chain(self.timeout_ms()).min()
     }
 
     /// Returns when the connection counts as dead.
@@ -423,10 +432,21 @@ impl Session {
         [gathered, ready.next_ms].into_iter().flatten().min()
     }
 
-    fn poll_ack(&mut self) -> Option<ClientMessage> {
+    /// Acknowledges what is stored, many messages at once: the hub needs to know before its window is
+    /// full, and some day.
+    fn poll_ack(&mut self, now_ms: u64) -> Option<ClientMessage> {
         let index = self.views.iter().position(View::has_ack)?;
+        let since_ms = *self.ack_since_ms.get_or_insert(now_ms);
+        let window = self.welcome().map_or(1, |welcome| welcome.window);
+        let is_due = since_ms + ACK_WAIT_MS_MAX <= now_ms;
+        if !is_due && self.unacknowledged < (window / ACK_PARTS).max(1) as usize {
+            return None;
+        }
         let (cursor, count) = self.views.get_mut(index)?.take_ack()?;
         self.unacknowledged = self.unacknowledged.saturating_sub(count);
+        if !self.views.iter().any(View::has_ack) {
+            self.ack_since_ms = None;
+        }
         Some(ClientMessage::Ack { view: u32::try_from(index).ok()?, cursor })
     }
 
@@ -498,7 +518,14 @@ impl Session {
             Some(push) if push.iter().copied().eq(counters) => {}
             _ => return self.close(close::VIOLATION, false, now_ms),
         }
-        for outcome in answer.outcomes {
+        for mut outcome in answer.outcomes {
+            if let Some(seen) = outcome.seen.as_mut() {
+                let base = self.queue.base(outcome.counter);
+                let Some(version) = seen.version.with_details_of(base) else {
+                    return self.close(close::VIOLATION, false, now_ms);
+                };
+                seen.version = version;
+            }
             self.handle_outcome(outcome, now_ms);
         }
     }
@@ -507,12 +534,14 @@ impl Session {
         let counter = outcome.counter;
         match outcome.status {
             Status::Behind => {
-                if outcome.problem.as_ref().is_some_and(|problem| &*problem.code == HELD)
-                    && !std::mem::replace(&mut self.is_hold_told, true)
-                {
+                let says =
+                    |code| outcome.problem.as_ref().is_some_and(|problem| &*problem.code == code);
+                let is_short = says(SHORT);
+                if says(HELD) && !std::mem::replace(&mut self.is_hold_told, true) {
                     self.problem = outcome.problem.map(|problem| *problem);
                 }
-                for (operation, because) in self.queue.postpone(counter, now_ms) {
+                // It may go again at once, in full.
+                for (operation, because) in self.queue.postpone(counter, !is_short, now_ms) {
                     self.settled.push_back(Store::SetAside { operation, because });
                 }
             }

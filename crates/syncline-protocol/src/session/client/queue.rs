@@ -9,6 +9,7 @@ use super::size::operation_bytes;
 use crate::limits::{BATCH_OPERATIONS, RETRY_MS_FIRST, RETRY_MS_MAX};
 use crate::operation::Operation;
 use crate::session::fault::{Fault, is_planted};
+use crate::token::TokenText;
 
 /// The operations that the shell has handed in and that were not answered for good, by counter.
 ///
@@ -137,6 +138,11 @@ pub fn dependants<'q>(
 impl Queue {
     pub(super) fn len(&self) -> usize {
         self.held.len()
+    }
+
+    /// Returns what the writer of an operation had seen.
+    pub(super) fn base(&self, counter: u64) -> Option<&TokenText> {
+        self.held.get(&counter)?.operation.base.as_ref()
     }
 
     /// Returns whether the hub may have applied an operation already.
@@ -298,14 +304,20 @@ impl Queue {
         self.held.remove(&counter).map(|held| held.operation)
     }
 
-    /// An operation was answered "later". It waits, twice as long each time. What comes after it was not
+    /// An operation was answered "later". If it waits, then twice as long each time. What comes after it was not
     /// applied either; where that was asked for because of a refusal, it is held no more and returned
     /// with the counter of the refused one, as is the operation itself.
-    pub(super) fn postpone(&mut self, counter: u64, now_ms: u64) -> Vec<(Operation, u64)> {
+    pub(super) fn postpone(
+        &mut self,
+        counter: u64,
+        waits: bool,
+        now_ms: u64,
+    ) -> Vec<(Operation, u64)> {
         let after = self.after(counter);
         if let Some(held) = self.held.get_mut(&counter) {
             let wait_ms = RETRY_MS_FIRST.checked_shl(held.attempts.min(16)).unwrap_or(RETRY_MS_MAX);
-            held.not_before_ms = now_ms.saturating_add(wait_ms.min(RETRY_MS_MAX));
+            let wait_ms = if waits { wait_ms.min(RETRY_MS_MAX) } else { 0 };
+            held.not_before_ms = now_ms.saturating_add(wait_ms);
             held.attempts += 1;
             held.is_in_flight = false;
         }

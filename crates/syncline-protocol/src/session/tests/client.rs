@@ -6,9 +6,11 @@ use syncline_model::id::{ClientId, EntityName, Position, RecordId};
 use crate::limits::{BATCH_OPERATIONS, BATCH_WINDOW_MS_MAX, HEARTBEAT_MS, RETRY_MS_MAX};
 use crate::message::{ClientMessage, HubMessage, Keeping, PushAnswer, Welcome};
 use crate::operation::Operation;
+use crate::outcome::Seen;
 use crate::outcome::{Outcome, Shown, Status};
 use crate::problem::Problem;
-use crate::session::client::{Connection, Lost, Priority, Session};
+use crate::session::client::{Connection, Lost, Priority, Session, Store};
+use crate::token::TokenText;
 
 fn operation(counter: u64) -> Operation {
     Operation {
@@ -179,4 +181,49 @@ fn a_silent_connection_is_given_up_and_what_was_sent_is_sent_again() {
     let connect = Connection::Connect { new_access_token: true };
     assert_eq!(session.poll_connection(100_000), Some(connect));
     assert_eq!(session.held(), 1);
+}
+
+#[test]
+fn a_short_token_of_a_result_has_the_details_of_the_base() {
+    let token = |text: &str| TokenText::new(text).unwrap();
+    for (base, version, expected) in [
+        (Some("details~one"), "~two", Some("details~two")),
+        (Some("details~one"), "others~two", Some("others~two")),
+        (Some("plain"), "~two", None),
+        (None, "~two", None),
+    ] {
+        let mut session = open();
+        let operation = Operation { base: base.map(token), ..operation(1) };
+        session.handle_operation(operation, Priority::Normal, 10).unwrap();
+        assert_eq!(pushed(&mut session, 10), Some(vec![1]));
+        let outcome = Outcome {
+            counter: 1,
+            status: Status::Applied,
+            seen: Some(Seen { position: Position(7), version: token(version) }),
+            shown: Shown::AsPredicted,
+            conflicts: Vec::new(),
+            problem: None,
+        };
+        let answer = PushAnswer { outcomes: vec![outcome], position: Position(7) };
+        session.handle_message(HubMessage::Results(answer), 20);
+        let told = session.poll_store(20).map(|store| match store {
+            Store::Outcome { outcome, .. } => outcome.seen.unwrap().version,
+            other => panic!("{other:?}"),
+        });
+        assert_eq!(told, expected.map(token));
+        // What nobody can complete is no answer: the operation stays.
+        assert_eq!(session.is_open(), expected.is_some());
+        assert_eq!(session.held(), usize::from(expected.is_none()));
+    }
+}
+
+#[test]
+fn what_was_said_too_short_goes_again_at_once() {
+    for (code, goes) in [("BASE_SHORT", Some(vec![1])), ("OPERATION_WAITS", None)] {
+        let mut session = open();
+        hand_in(&mut session, 1, Priority::Normal, 10);
+        assert_eq!(pushed(&mut session, 10), Some(vec![1]));
+        answer_because(&mut session, &[1], Status::Behind, Some(code), 20);
+        assert_eq!(pushed(&mut session, 20), goes, "{code}");
+    }
 }
