@@ -32,8 +32,8 @@ use crate::limits::{
 };
 use crate::message::Coding;
 
-/// The dictionary `syncline.v1`, which both sides of a connection have. Its bytes never change.
-pub const DICTIONARY: &[u8] = include_bytes!("../dictionary/syncline.v1");
+/// The dictionary `syncline.v2`, which both sides of a connection have. Its bytes never change.
+pub const DICTIONARY: &[u8] = include_bytes!("../dictionary/syncline.v2");
 
 /// How hard Zstandard tries. Source: its own default.
 const ZSTD_LEVEL: i32 = 3;
