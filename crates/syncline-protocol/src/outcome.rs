@@ -4,6 +4,7 @@ use syncline_merge::display::Fields;
 use syncline_model::id::Position;
 use syncline_model::path::Path;
 
+use crate::change::OpenConflict;
 use crate::problem::Problem;
 use crate::token::TokenText;
 
@@ -20,6 +21,9 @@ pub struct Outcome {
     pub shown: Shown,
     /// The ids of the conflicts that the operation brought about.
     pub conflicts: Vec<Box<str>>,
+    /// Where it brought about any: all conflicts of the record that wait for a person. A rule may have settled those
+    /// that it brought about.
+    pub open: Vec<OpenConflict>,
     /// Why it was not applied.
     pub problem: Option<Box<Problem>>,
 }

@@ -176,13 +176,15 @@ pub(crate) fn outcome() -> impl Strategy<Value = Outcome> {
     let status = select(Status::ALL.to_vec());
     let conflicts = vec(text().prop_map(String::into_boxed_str), 0..3);
     let problem = option::of(problem().prop_map(Box::new));
-    (1..=COUNTER_MAX, status, option::of(seen()), shown(), conflicts, problem).prop_map(
-        |(counter, status, seen, shown, conflicts, problem)| Outcome {
+    let open = vec(open_conflict(), 0..3);
+    (1..=COUNTER_MAX, status, option::of(seen()), shown(), conflicts, open, problem).prop_map(
+        |(counter, status, seen, shown, conflicts, open, problem)| Outcome {
             counter,
             status,
             seen,
             shown,
             conflicts,
+            open,
             problem,
         },
     )
@@ -200,11 +202,14 @@ fn content() -> impl Strategy<Value = Content> {
     ]
 }
 
+fn open_conflict() -> impl Strategy<Value = OpenConflict> {
+    let at = prop_oneof![path(), Just(Path::root())];
+    (text(), at).prop_map(|(id, path)| OpenConflict { id: id.into(), path })
+}
+
 pub(crate) fn change() -> impl Strategy<Value = Change> {
     let by = select(vec!["phone-7", "a \"b\""]).prop_map(|name| Writer::new(name).unwrap());
-    let at = prop_oneof![path(), Just(Path::root())];
-    let conflict = (text(), at).prop_map(|(id, path)| OpenConflict { id: id.into(), path });
-    (entity(), id(), seen(), content(), option::of(by), vec(conflict, 0..3)).prop_map(
+    (entity(), id(), seen(), content(), option::of(by), vec(open_conflict(), 0..3)).prop_map(
         |(entity, id, seen, content, by, conflicts)| Change {
             entity,
             id,

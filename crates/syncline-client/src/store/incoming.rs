@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
-use syncline_merge::operation::Effect;
 
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, OperationId, PartitionId, Position};
-use syncline_model::path::Path;
-use syncline_protocol::change::{Change, Content, Gone, OpenConflict};
+use syncline_protocol::change::{Change, Content, Gone};
 use syncline_protocol::message::Page;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
@@ -460,12 +458,10 @@ fn confirm(kept: &mut Kept, answered: Answered<'_>, outcome: &Outcome, incoming:
         incoming.is_unfit = true;
         return;
     };
-    let mut conflicts = held.map(|held| held.conflicts.clone()).unwrap_or_default();
-    for id in &outcome.conflicts {
-        if conflicts.iter().all(|known| known.id != *id) {
-            conflicts.push(OpenConflict { id: id.clone(), path: path_of(&operation.effect) });
-        }
-    }
+    let conflicts = match outcome.conflicts.is_empty() {
+        true => held.map(|held| held.conflicts.clone()).unwrap_or_default(),
+        false => outcome.open.clone(),
+    };
     let token = Some(version.clone());
     kept.confirmed = Some(Confirmed { fields, token, position: *position, conflicts });
 }
@@ -491,16 +487,5 @@ fn refusal_of(outcome: &Outcome) -> Refusal {
             };
             Refusal { code: code.into(), detail: "the hub did not say why".into() }
         }
-    }
-}
-
-/// Returns the field that an operation writes, or the root if there are several.
-fn path_of(effect: &Effect) -> Path {
-    match effect {
-        Effect::Write(operations) => match operations.as_slice() {
-            [one] => one.path().clone(),
-            _ => Path::root(),
-        },
-        Effect::Delete => Path::root(),
     }
 }

@@ -11,7 +11,7 @@ use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId};
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
-use syncline_protocol::change::{Change, Content, Gone};
+use syncline_protocol::change::{Change, Content, Gone, OpenConflict};
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::message::{Follow, Keeping, Page};
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
@@ -81,7 +81,7 @@ fn outcome(counter: u64, status: Status, position: u64, shown: Shown) -> Outcome
         is_retryable: false,
     };
     let problem = (status == Status::Rejected).then(|| Box::new(problem));
-    Outcome { counter, status, seen, shown, conflicts: Vec::new(), problem }
+    Outcome { counter, status, seen, shown, conflicts: Vec::new(), open: Vec::new(), problem }
 }
 
 fn fields(json: &str) -> Vec<(Path, Leaf)> {
@@ -310,6 +310,31 @@ fn a_snapshot_drops_what_it_does_not_show_and_no_operation() {
     assert_eq!(shown(&store, "t1").as_deref(), Some(r#"{"a":4}"#));
     assert_eq!(shown(&store, "t2").as_deref(), Some(r#"{"b":5}"#), "the edit stays");
     assert_eq!(shown(&store, "t3").as_deref(), Some(r#"{"a":3}"#), "it comes by the log");
+}
+
+#[test]
+fn only_conflicts_that_wait_are_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut store = open(&folder.path().join("app.db"));
+    let waiting = |store: &Store| {
+        let confirmed = store.rows().confirmed(&key("t1")).unwrap().unwrap();
+        confirmed.conflicts.into_iter().map(|waits| waits.id.to_string()).collect::<Vec<_>>()
+    };
+    let waits = OpenConflict { id: "c2".into(), path: Path::root() };
+    #[rustfmt::skip]
+    let cases = [
+        (vec!["c1"], vec![], vec![]), (vec!["c2"], vec![waits], vec!["c2"]),
+        (vec![], vec![], vec!["c2"]), (vec!["c3"], vec![], vec![]),
+    ];
+    for (counter, (brought, open, expected)) in (1..).zip(cases) {
+        edit(&mut store, "t1", |r| r.set("/a", counter as i64));
+        let record = Shown::Record(Some(fields(r#"{"a":1}"#)));
+        let mut told = outcome(counter, Status::Conflict, counter, record);
+        told.conflicts = brought.into_iter().map(Into::into).collect();
+        told.open = open;
+        settle(&mut store, told);
+        assert_eq!(waiting(&store), expected, "{counter}");
+    }
 }
 
 #[test]

@@ -312,7 +312,7 @@ impl<'a> Group<'a> {
         self.log(key, writer, stamp, (before.as_deref(), after.as_deref()))?;
         let position = self.transaction.position;
         self.log_capped(key, writer, &capped)?;
-        let conflicts = self.list(key, &record, rules, loaded);
+        let new = self.list(key, &record, rules, loaded);
         self.clock = clock;
         let now = Seen::by(sight, &key.0, after.as_deref());
         let seen_after = now.fields(shown_to(writer, Some(&record), rules, &after));
@@ -320,14 +320,11 @@ impl<'a> Group<'a> {
             true => context.base.unwrap_or_default(),
             false => now.token(&record, rules, writer),
         };
-        let conflicts = now.conflicts(conflicts, key, &record, rules);
+        let (conflicts, open) = now.conflicts(new, key, &record, rules);
         // Who comes to see other fields, or no longer the record, is told it whole.
         let had_seen_all = has_seen_all && now.is_as(&seen);
         self.states_bytes += bytes.len();
-        loaded.shown = Some(after);
-        loaded.bytes = Some(bytes);
-        loaded.record = Some(record);
-        loaded.changed = true;
+        loaded.put(record, bytes, after);
         Ok(Box::new(Applied {
             stamp,
             position,
@@ -338,6 +335,7 @@ impl<'a> Group<'a> {
             // A client predicts what it has sent.
             effect: said.unwrap_or(operation.effect),
             conflicts,
+            open,
         }))
     }
 

@@ -7,6 +7,7 @@ use syncline_merge::operation::Effect;
 use syncline_merge::token::Token;
 use syncline_model::clock::{Clock, Stamp};
 use syncline_model::id::{EntityName, OperationId, Position, RecordId};
+use syncline_model::path::Path;
 
 use super::Rejection;
 use crate::results::OperationResult;
@@ -64,6 +65,8 @@ pub struct Applied {
     pub effect: Effect,
     /// The ids of the conflicts that the operation brought about.
     pub conflicts: Vec<String>,
+    /// Where it brought about any: all conflicts of the record that wait for a person, with what they are of.
+    pub open: Vec<(String, Path)>,
 }
 
 /// An operation that was answered before.

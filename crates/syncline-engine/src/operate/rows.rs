@@ -89,4 +89,12 @@ impl Loaded {
         self.damaged = record.is_err();
         self.record = record.ok().flatten();
     }
+
+    /// Takes another state, its bytes, and what is shown of it to who has no value of its own.
+    pub(super) fn put(&mut self, record: Record, bytes: Vec<u8>, shown: Option<Arc<Fields>>) {
+        self.record = Some(record);
+        self.bytes = Some(bytes);
+        self.shown = Some(shown);
+        self.changed = true;
+    }
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncline_merge::conflict::conflicts;
+use syncline_merge::conflict::{Conflict, conflicts};
 use syncline_merge::display::{Fields, kept};
 use syncline_merge::dots::Dots;
 use syncline_merge::fault::{Fault, is_planted};
@@ -219,28 +219,39 @@ impl<'s> Seen<'s> {
         }
     }
 
-    /// Returns those of some new conflicts that are seen.
+    /// Returns those of some new conflicts that are seen and, if there are any, all conflicts of the record that wait
+    /// for a person and are seen, with what they are of.
     pub(super) fn conflicts(
         &self,
         new: Vec<String>,
         (entity, id): &RecordKey,
         record: &Record,
         rules: &EntityRules,
-    ) -> Vec<String> {
-        let lens = match self {
-            Self::Through(lens) if lens.is_all() => return new,
-            Self::NotThere => return new,
-            Self::Nothing => return Vec::new(),
-            Self::Through(lens) => lens,
+    ) -> (Vec<String>, Vec<(String, Path)>) {
+        if new.is_empty() {
+            return (new, Vec::new());
+        }
+        let named = |conflict: Conflict| (conflict.id(entity, id), conflict);
+        let shown: BTreeMap<_, _> = self.shown_conflicts(record, rules).map(named).collect();
+        let told: Vec<String> = match self.is_all() {
+            true => new,
+            false => new.into_iter().filter(|id| shown.contains_key(id)).collect(),
         };
-        let shown = |conflict: &_| {
-            let syncline_merge::conflict::Conflict { path, .. } = conflict;
-            seen::shows_conflict(path, record, lens)
-        };
-        let present = conflicts(record, rules);
-        let shown = present.iter().filter(|conflict| shown(conflict));
-        let shown: Vec<String> = shown.map(|conflict| conflict.id(entity, id)).collect();
-        new.into_iter().filter(|id| shown.contains(id)).collect()
+        let open = shown.into_iter().filter(|(_, conflict)| conflict.open && !told.is_empty());
+        let open = open.map(|(id, conflict)| (id, conflict.path)).collect();
+        (told, open)
+    }
+
+    fn shown_conflicts(
+        &self,
+        record: &Record,
+        rules: &EntityRules,
+    ) -> impl Iterator<Item = Conflict> {
+        conflicts(record, rules).into_iter().filter(move |conflict| match self {
+            Self::Through(lens) => seen::shows_conflict(&conflict.path, record, lens),
+            Self::NotThere => true,
+            Self::Nothing => false,
+        })
     }
 }
 

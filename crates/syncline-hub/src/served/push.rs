@@ -16,6 +16,7 @@ use syncline_merge::token::Token;
 use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, Writer};
 use syncline_policy::view::Sight;
+use syncline_protocol::change::OpenConflict;
 use syncline_protocol::message::PushAnswer;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
@@ -288,7 +289,8 @@ fn outcome(key: &TokenKey, named: &Named, answer: Answer) -> Outcome {
 }
 
 fn applied_outcome(key: &TokenKey, named: &Named, applied: Applied) -> Outcome {
-    let Applied { position, token, had_seen_all, before, after, effect, conflicts, .. } = applied;
+    let Applied { position, token, had_seen_all, before, after, effect, .. } = applied;
+    let Applied { conflicts, open, .. } = applied;
     let version = key.sign(&token, &named.entity, &named.id);
     let status = match (conflicts.is_empty(), had_seen_all) {
         (false, _) => Status::Conflict,
@@ -311,6 +313,7 @@ fn applied_outcome(key: &TokenKey, named: &Named, applied: Applied) -> Outcome {
         seen: Some(Seen { position, version }),
         shown,
         conflicts: conflicts.into_iter().map(String::into_boxed_str).collect(),
+        open: open.into_iter().map(|(id, path)| OpenConflict { id: id.into(), path }).collect(),
         problem: None,
     }
 }
@@ -334,6 +337,7 @@ fn repeated_outcome(key: &TokenKey, named: &Named, repeated: Repeated) -> Outcom
         seen: Some(Seen { position, version }),
         shown: Shown::Record(owned(fields)),
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: None,
     }
 }
@@ -345,6 +349,7 @@ fn refused_outcome(named: &Named, status: Status, problem: Problem) -> Outcome {
         seen: None,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: Some(Box::new(problem)),
     }
 }

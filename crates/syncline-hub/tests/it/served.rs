@@ -103,6 +103,7 @@ fn a_push_is_answered_in_order_with_what_the_client_could_not_know() {
     // The times are the same, and the second edit of one writer is later than its first.
     let blind = one(&served, "b", set(1, "tasks", "t1", "three"));
     assert_eq!((blind.status, title(&blind.shown)), (Status::Conflict, "\"two\""));
+    assert_eq!((blind.conflicts.len(), &*blind.open), (1, &[][..]), "a rule has settled it");
     let seen = one(&served, "b", based(set(2, "tasks", "t1", "four"), &blind));
     assert_eq!((seen.status, seen.shown), (Status::Applied, Shown::AsPredicted));
     let again = one(&served, "a", set(2, "tasks", "t1", "two"));
@@ -134,6 +135,8 @@ fn under_review_each_writer_is_shown_its_own_value_by_results_and_by_pages() {
         assert_eq!(now.seen, paged.page.changes[0].seen);
     }
     let open = served.open_conflicts(Some(&entity("reviewed")), None, 10).unwrap().conflicts;
+    let told = yours.open.iter().map(|waits| (waits.id.to_string(), waits.path.as_str()));
+    assert_eq!(told.collect::<Vec<_>>(), [(open[0].conflict_id(), "/title")]);
     assert_eq!(served.open_conflicts(None, None, 10).unwrap().conflicts, open);
     assert_eq!(open, served.conflicts(None, 10).unwrap().conflicts);
     let id = open[0].conflict_id();

@@ -113,6 +113,7 @@ pub(super) fn outcome_of(part: &Part<'_>) -> Result<Outcome, MessageError> {
         seen: seen_of(&row, 2)?,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: None,
     };
     if let Some(rest) = row.rest(4)? {
@@ -142,6 +143,7 @@ pub(super) fn push_outcome(text: &mut JsonText, outcome: &Outcome) {
     };
     let is_more = outcome.shown != Shown::AsPredicted
         || !outcome.conflicts.is_empty()
+        || !outcome.open.is_empty()
         || outcome.problem.is_some();
     if is_more {
         text.open('{');
@@ -165,7 +167,8 @@ pub(super) fn change_of(part: &Part<'_>, names: &KnownNames) -> Result<Change, M
         conflicts: match &rest {
             None => Vec::new(),
             Some(rest) => {
-                open_conflicts(rest, |part| part.path_or_root(&names.name(part, "path")?))?
+                let path = |part: &Part<'_>| part.path_or_root(&names.name(part, "path")?);
+                open_conflicts(rest.get("conflicts").as_ref(), path)?
             }
         },
     })

@@ -60,6 +60,7 @@ pub(super) fn outcome_of(part: &Part<'_>) -> Result<Outcome, MessageError> {
         },
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: None,
     };
     read_outcome_rest(&members, &mut outcome)?;
@@ -84,6 +85,7 @@ pub(crate) fn read_outcome_rest(
         let ids = conflicts.elements("conflicts", CONFLICTS_MAX)?;
         outcome.conflicts = ids.iter().map(conflict_id).collect::<Result<_, _>>()?;
     }
+    outcome.open = open_conflicts(members.get("open").as_ref(), path_of)?;
     outcome.problem =
         members.get("problem").map(|part| problem_of(&part).map(Box::new)).transpose()?;
     Ok(())
@@ -143,6 +145,9 @@ pub(crate) fn push_outcome_rest(text: &mut JsonText, outcome: &Outcome) {
     if !outcome.conflicts.is_empty() {
         text.key("conflicts").strings(outcome.conflicts.iter().map(|id| &**id));
     }
+    if !outcome.open.is_empty() {
+        push_open_conflicts(text.key("open"), &outcome.open);
+    }
     if let Some(problem) = &outcome.problem {
         text.key("problem");
         push_problem(text, problem);
@@ -170,7 +175,7 @@ pub(super) fn change_of(part: &Part<'_>) -> Result<Change, MessageError> {
         seen: seen_of(&members)?,
         content: content_of(&members)?,
         by: members.get("by").map(|by| writer_of(&by)).transpose()?,
-        conflicts: open_conflicts(&members, |part| part.path_or_root(&part.string("path")?))?,
+        conflicts: open_conflicts(members.get("conflicts").as_ref(), path_of)?,
     })
 }
 
@@ -196,12 +201,17 @@ fn content_of(members: &Members<'_>) -> Result<Content, MessageError> {
     Ok(Content::Fields { set: fields_of(members)?, unset: unset_of(members)?, text })
 }
 
-/// Reads the conflicts of a change, whose paths are read by `path`.
+/// Reads the path of a conflict.
+fn path_of(part: &Part<'_>) -> Result<Path, MessageError> {
+    part.path_or_root(&part.string("path")?)
+}
+
+/// Reads conflicts that wait for a person, whose paths are read by `path`; without any there is no member.
 pub(crate) fn open_conflicts(
-    members: &Members<'_>,
+    member: Option<&Part<'_>>,
     path: impl Fn(&Part<'_>) -> Result<Path, MessageError>,
 ) -> Result<Vec<OpenConflict>, MessageError> {
-    let Some(conflicts) = members.get("conflicts") else {
+    let Some(conflicts) = member else {
         return Ok(Vec::new());
     };
     let parts = conflicts.elements("conflicts", CONFLICTS_MAX)?;
@@ -239,11 +249,15 @@ pub(super) fn push_change(text: &mut JsonText, change: &Change) {
         text.key("by").string(by.as_str());
     }
     if !conflicts.is_empty() {
-        text.key("conflicts").open('[');
-        for OpenConflict { id, path } in conflicts {
-            text.open('{').key("id").string(id).key("path").string(path.as_str()).close('}');
-        }
-        text.close(']');
+        push_open_conflicts(text.key("conflicts"), conflicts);
     }
     text.close('}');
+}
+
+fn push_open_conflicts(text: &mut JsonText, conflicts: &[OpenConflict]) {
+    text.open('[');
+    for OpenConflict { id, path } in conflicts {
+        text.open('{').key("id").string(id).key("path").string(path.as_str()).close('}');
+    }
+    text.close(']');
 }

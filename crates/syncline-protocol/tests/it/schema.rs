@@ -9,7 +9,7 @@ use syncline_protocol::limits::PROTOCOL_VERSION;
 use crate::messages;
 
 /// The BLAKE3 of the description below.
-const SCHEMA: &str = "0cdefba6a3c325b734be46986d63b98e049a5dcdf626ad3fbe25f200e957bfe4";
+const SCHEMA: &str = "91e8e3e6fb742ed24146ffd3cb74fe878d683bf1b08672a219e41dee89853ef8";
 /// The BLAKE3 of the dictionary.
 const DICTIONARY_V2: &str = "ce69bd9f8186c492fa058b49b0af8852964d7182def1bb3b80eaac1f451ceaf6";
 
@@ -110,6 +110,7 @@ const MEMBERS: &[&str] = &[
     "version",
     "record",
     "conflicts",
+    "open",
     "gone",
     "by",
     "path",

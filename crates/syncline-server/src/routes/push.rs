@@ -79,6 +79,7 @@ async fn carry_out(
             seen: None,
             shown: Shown::AsPredicted,
             conflicts: Vec::new(),
+            open: Vec::new(),
             problem: Some(problem),
         };
         answer.outcomes.insert(index.min(answer.outcomes.len()), outcome);

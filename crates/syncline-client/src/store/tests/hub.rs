@@ -89,6 +89,7 @@ impl FakeHub {
                 seen: Some(Self::seen(position)),
                 shown: Shown::Record(record),
                 conflicts: Vec::new(),
+                open: Vec::new(),
                 problem: None,
             };
         }
@@ -110,7 +111,15 @@ impl FakeHub {
             _ => Shown::Record(after),
         };
         let seen = Some(Self::seen(position));
-        Outcome { counter, status, seen, shown, conflicts: Vec::new(), problem: None }
+        Outcome {
+            counter,
+            status,
+            seen,
+            shown,
+            conflicts: Vec::new(),
+            open: Vec::new(),
+            problem: None,
+        }
     }
 
     /// Returns what has changed since a position, as whole records.
@@ -143,6 +152,7 @@ fn rejected(counter: u64) -> Outcome {
         seen: None,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: Some(Box::new(problem)),
     }
 }

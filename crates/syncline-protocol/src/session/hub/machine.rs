@@ -502,6 +502,7 @@ const fn outcome_without(counter: u64, status: Status, problem: Box<Problem>) ->
         seen: None,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: Some(problem),
     }
 }

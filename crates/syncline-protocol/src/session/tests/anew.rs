@@ -72,6 +72,7 @@ fn answer(session: &mut Session) {
         seen: None,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: None,
     };
     session.handle_results(PushAnswer { outcomes: vec![outcome], position: Position(10) });

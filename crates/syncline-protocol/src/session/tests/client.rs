@@ -78,6 +78,7 @@ fn answer_because(
         seen: None,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
+        open: Vec::new(),
         problem: code.map(problem),
     };
     let outcomes = counters.iter().map(outcome).collect();

@@ -363,7 +363,7 @@ pub(super) fn follows(follow: &Follow, key: &Key) -> bool {
 }
 
 fn outcome(counter: u64, status: Status, seen: Option<Seen>, shown: Shown) -> Outcome {
-    Outcome { counter, status, seen, shown, conflicts: Vec::new(), problem: None }
+    Outcome { counter, status, seen, shown, conflicts: Vec::new(), open: Vec::new(), problem: None }
 }
 
 fn change(key: &Key, at: u64, content: Content, by: Option<Writer>) -> Change {
