@@ -241,6 +241,8 @@ pub struct Page {
     pub more: bool,
     /// Whether the page is part of a snapshot.
     pub is_snapshot: bool,
+    /// Whether the snapshot begins with it, be it that the client has a part of an earlier one.
+    pub begins: bool,
     /// What the client holds of the view as the hub does, and was not told again; only in a snapshot.
     pub same: Option<Same>,
 }

@@ -242,13 +242,14 @@ pub(crate) fn page() -> impl Strategy<Value = Page> {
     let run = (0..2_048_u32, 1..2_048_u32).prop_map(|(first, count)| Run { first, count });
     let same = (0..=COUNTER_MAX, vec(run, 0..3))
         .prop_map(|(at, stretches)| Same { position: Position(at), stretches });
-    let flags = (any::<bool>(), any::<bool>());
+    let flags = (any::<bool>(), any::<bool>(), any::<bool>());
     (vec(change(), 0..5), cursor(), flags, option::weighted(0.3, same)).prop_map(
-        |(changes, cursor, (more, is_snapshot), same)| Page {
+        |(changes, cursor, (more, is_snapshot, begins), same)| Page {
             changes,
             cursor,
             more,
             is_snapshot,
+            begins: begins && is_snapshot,
             same,
         },
     )

@@ -348,7 +348,7 @@ impl Feeds {
                 let cursor =
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
-                let page = Page { changes, cursor, more, is_snapshot, same: None };
+                let page = Page { changes, cursor, more, is_snapshot, begins: false, same: None };
                 let paged = Paged { page, is_for_all: true, single: Vec::new() };
                 news.push((Arc::clone(key), feed.news(Some(paged), reached)));
             }

@@ -601,8 +601,14 @@ fn a_short_token_of_a_change_has_the_details_of_what_is_held() {
         let mut change = told(id, position, r#"{"title":"Call back"}"#);
         change.seen.version = TokenText::new(version).unwrap();
         let cursor = StreamCursor::at_position(Incarnation(7), Position(position));
-        let page =
-            Page { changes: vec![change], cursor, more: false, is_snapshot: false, same: None };
+        let page = Page {
+            changes: vec![change],
+            cursor,
+            more: false,
+            is_snapshot: false,
+            begins: false,
+            same: None,
+        };
         let incoming = store.handle_page(0, &page, false).unwrap();
         let confirmed = store.rows().confirmed(&key(id)).unwrap();
         let token = confirmed.and_then(|confirmed| confirmed.token);

@@ -247,7 +247,7 @@ impl Filling {
 
     pub(super) fn paged(self, cursor: StreamCursor, more: bool, is_snapshot: bool) -> Paged {
         let Self { changes, single, is_for_some, .. } = self;
-        let page = Page { changes, cursor, more, is_snapshot, same: None };
+        let page = Page { changes, cursor, more, is_snapshot, begins: false, same: None };
         Paged { page, is_for_all: !is_for_some, single }
     }
 }
@@ -328,7 +328,7 @@ impl Reading<'_> {
         log: StreamCursor,
         place: Option<(EntityName, RecordId)>,
     ) -> Result<Paged, ServeError> {
-        let mut walk = Walk { place, ..Walk::default() };
+        let mut walk = Walk { begins: place.is_none(), place, ..Walk::default() };
         let is_through = self.tell(&mut walk, None)?;
         Ok(self.told(log, walk, is_through))
     }
@@ -341,7 +341,7 @@ impl Reading<'_> {
         place: Option<Place>,
         holdings: &Holdings,
     ) -> Result<Paged, ServeError> {
-        let mut walk = Walk { place, ..Walk::default() };
+        let mut walk = Walk { begins: place.is_none(), place, ..Walk::default() };
         let mut same = Vec::new();
         let mut is_through = false;
         while !is_through && walk.looked_at <= PAGE_RECORDS_MAX {
@@ -436,7 +436,7 @@ impl Reading<'_> {
 
     /// Returns the page that a walk has come to.
     fn told(&self, log: StreamCursor, walk: Walk, is_through: bool) -> Paged {
-        let Walk { filling, place: seen, .. } = walk;
+        let Walk { filling, begins, place: seen, .. } = walk;
         let is_full = !is_through;
         let log = match is_through && is_planted(Fault::SnapshotSkips) {
             true => self.served.cursor(self.end),
@@ -446,7 +446,9 @@ impl Reading<'_> {
         let scope = self.audience.scope();
         let place = seen.filter(|_| !is_through);
         let snapshot = place.map(|(entity, id)| self.served.place(&entity, &id, scope.is_none()));
-        filling.paged(StreamCursor { log: log.log, snapshot, scope }, more, true)
+        let mut paged = filling.paged(StreamCursor { log: log.log, snapshot, scope }, more, true);
+        paged.page.begins = begins;
+        paged
     }
 
     /// As [`Reading::record_scans`], of those that begin before another place ends them.
@@ -493,6 +495,8 @@ impl Reading<'_> {
 #[derive(Default)]
 struct Walk {
     filling: Filling,
+    /// Whether it began before all records.
+    begins: bool,
     place: Option<Place>,
     looked_at: usize,
     /// Whether it has come further than where it began, or than what was the same.

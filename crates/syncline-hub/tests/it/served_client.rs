@@ -236,7 +236,8 @@ impl Client {
     }
 
     pub(crate) fn take_page(&mut self, served: &Served, page: Page) -> bool {
-        let Page { changes, cursor, more, is_snapshot, same } = page;
+        let Page { changes, cursor, more, is_snapshot, begins, same } = page;
+        assert_eq!(begins, is_snapshot && self.follow.cursor.is_none());
         self.take_same(same);
         for change in changes {
             let key = (change.entity.clone(), change.id.clone());

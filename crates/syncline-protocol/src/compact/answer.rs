@@ -28,7 +28,7 @@ pub struct EncodedPage {
 impl EncodedPage {
     /// Encodes a page of a hub of that incarnation.
     pub fn new(page: &Page, names: &mut Names, incarnation: Incarnation) -> Self {
-        let Page { changes, cursor, more, is_snapshot, same } = page;
+        let Page { changes, cursor, more, is_snapshot, begins, same } = page;
         let mut out = NamedText::new(names);
         out.text.open('[');
         for change in changes {
@@ -36,7 +36,7 @@ impl EncodedPage {
         }
         out.text.close(']');
         push_cursor(&mut out.text, cursor, Some(incarnation));
-        match u8::from(*more) + 2 * u8::from(*is_snapshot) {
+        match u8::from(*more) + 2 * u8::from(*is_snapshot) + 4 * u8::from(*begins) {
             0 if same.is_none() => {}
             flags => {
                 out.text.raw(flags);

@@ -250,12 +250,13 @@ impl Reader {
     fn page(&self, row: &Row<'_>) -> Result<Page, MessageError> {
         let parts = row.need(2)?.elements("changes", PULL_CHANGES_MAX)?;
         let changes = parts.iter().map(|part| change_of(part, &self.names));
-        let flags = row.get(4).map_or(Ok(0), |flags| flags.natural("flags", 3))?;
+        let flags = row.get(4).map_or(Ok(0), |flags| flags.natural("flags", 7))?;
         Ok(Page {
             changes: changes.collect::<Result<_, _>>()?,
             cursor: cursor_of(&row.need(3)?, self.incarnation)?,
             more: flags & 1 != 0,
             is_snapshot: flags & 2 != 0,
+            begins: flags & 4 != 0,
             same: row.get(5).map(|same| same_of(&same)).transpose()?,
         })
     }

@@ -94,6 +94,7 @@ fn page(entity: &str, field: &str) -> Page {
         cursor: crate::cursor::StreamCursor::at_position(INCARNATION, Position(812)),
         more: false,
         is_snapshot: false,
+        begins: false,
         same: None,
     }
 }

@@ -137,6 +137,7 @@ fn page_of(members: &Members<'_>) -> Result<Page, MessageError> {
         cursor: cursor_of(&members.need("cursor")?)?,
         more: flag("more")?,
         is_snapshot: flag("snapshot")?,
+        begins: flag("begins")?,
         same: members.get("same").map(|same| same_of(&same)).transpose()?,
     })
 }
@@ -194,7 +195,7 @@ pub(crate) fn push_holdings(text: &mut JsonText, holdings: &Holdings) {
 }
 
 fn push_page(text: &mut JsonText, page: &Page) {
-    let Page { changes, cursor, more, is_snapshot, same } = page;
+    let Page { changes, cursor, more, is_snapshot, begins, same } = page;
     text.key("changes").open('[');
     for change in changes {
         push_change(text, change);
@@ -202,6 +203,9 @@ fn push_page(text: &mut JsonText, page: &Page) {
     text.close(']').key("cursor").string(&cursor.to_string()).key("more").raw(more);
     if *is_snapshot {
         text.key("snapshot").raw("true");
+    }
+    if *begins {
+        text.key("begins").raw("true");
     }
     if let Some(Same { position, stretches }) = same {
         text.key("same").open('{').key("position").raw(position.0);

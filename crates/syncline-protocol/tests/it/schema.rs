@@ -9,7 +9,7 @@ use syncline_protocol::limits::PROTOCOL_VERSION;
 use crate::messages;
 
 /// The BLAKE3 of the description below.
-const SCHEMA: &str = "91e8e3e6fb742ed24146ffd3cb74fe878d683bf1b08672a219e41dee89853ef8";
+const SCHEMA: &str = "ffb260d0bd5cc952d934eb47904536a933ba302fffd30e50de766335d4fa251a";
 /// The BLAKE3 of the dictionary.
 const DICTIONARY_V2: &str = "ce69bd9f8186c492fa058b49b0af8852964d7182def1bb3b80eaac1f451ceaf6";
 
@@ -117,6 +117,7 @@ const MEMBERS: &[&str] = &[
     "cursor",
     "more",
     "snapshot",
+    "begins",
     "view",
     "views",
     "params",

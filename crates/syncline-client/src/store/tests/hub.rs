@@ -40,7 +40,7 @@ impl FakeHub {
     /// Returns a page of changes up to a position.
     pub(super) fn page(&self, position: u64, changes: Vec<Change>) -> Page {
         let cursor = StreamCursor::at(Self::cursor(position));
-        Page { changes, cursor, more: false, is_snapshot: false, same: None }
+        Page { changes, cursor, more: false, is_snapshot: false, begins: false, same: None }
     }
 
     /// Returns a page of a snapshot that began at a position; without a place it is the last.
@@ -56,7 +56,7 @@ impl FakeHub {
         });
         let more = place.is_some();
         let cursor = StreamCursor { log: Self::cursor(began), snapshot: place, scope: None };
-        Page { changes, cursor, more, is_snapshot: true, same: None }
+        Page { changes, cursor, more, is_snapshot: true, begins: false, same: None }
     }
 
     fn seen(position: u64) -> Seen {

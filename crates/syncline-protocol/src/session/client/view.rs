@@ -63,7 +63,7 @@ impl View {
             self.follow.cursor = Some(page.cursor.clone());
             self.acknowledge(page.cursor.clone());
         }
-        Ok(!continues)
+        Ok(page.begins || !continues)
     }
 
     /// The shell has been given a page.
@@ -106,5 +106,38 @@ impl View {
 
     pub(super) const fn has_ack(&self) -> bool {
         self.ack.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_model::cursor::Incarnation;
+    use syncline_model::id::{EntityName, Position, RecordId};
+
+    use super::*;
+    use crate::cursor::SnapshotPlace;
+
+    #[test]
+    fn a_snapshot_that_begins_while_another_is_under_way_is_told_from_the_rest_of_it() {
+        let at = |id: &str| {
+            let (entity, id) = (EntityName::new("tasks").unwrap(), RecordId::new(id).unwrap());
+            let cursor = StreamCursor::at_position(Incarnation(7), Position(5));
+            StreamCursor { snapshot: Some(SnapshotPlace::Record { entity, id }), ..cursor }
+        };
+        let page = |id, begins| Page {
+            changes: Vec::new(),
+            cursor: at(id),
+            more: true,
+            is_snapshot: true,
+            begins,
+            same: None,
+        };
+        let mut view = View::new(Follow::default());
+        let mut said = |id, begins| view.receive(&page(id, begins)).ok();
+        assert_eq!(said("t1", true), Some(true));
+        assert_eq!(said("t2", false), Some(false));
+        // The same place in the log, since nothing has changed but what the reader may see.
+        assert_eq!(said("t3", true), Some(true));
+        assert_eq!(said("t4", false), Some(false));
     }
 }

@@ -272,7 +272,7 @@ impl<E> View<E> {
         let is_due = self.cursor_due_ms().is_some_and(|due_ms| due_ms <= now_ms);
         let cursor = self.cursor.clone().filter(|_| is_due)?;
         let (changes, more) = (Vec::new(), self.more);
-        Some(Page { changes, cursor, more, is_snapshot: false, same: None })
+        Some(Page { changes, cursor, more, is_snapshot: false, begins: false, same: None })
     }
 
     /// Returns when the client should learn how far it has come, if it does not know.
@@ -362,7 +362,7 @@ mod tests {
         };
         let cursor = StreamCursor::at_position(Incarnation(7), Position(to));
         let changes = changed.iter().map(change).collect();
-        Page { changes, cursor, more: false, is_snapshot: false, same: None }
+        Page { changes, cursor, more: false, is_snapshot: false, begins: false, same: None }
     }
 
     /// A result has told the record as of 5: nobody but the view says that it shows it.

@@ -159,7 +159,8 @@ fn what_the_client_holds_is_forgotten_with_the_snapshot_and_asked_for_with_the_n
     let at = StreamCursor::at_position(INCARNATION, Position(10));
     let stretches = vec![Run { first: 0, count: 1 }];
     let same = Some(Same { position: Position(10), stretches });
-    let page = Page { changes: Vec::new(), cursor: at, more: true, is_snapshot: true, same };
+    let page =
+        Page { changes: Vec::new(), cursor: at, more: true, is_snapshot: true, begins: true, same };
     session.handle_page(0, page.clone());
     assert_eq!(said(&mut session), Some(HubMessage::Changes { view: 0, page }));
     let request = session.poll_page().unwrap();

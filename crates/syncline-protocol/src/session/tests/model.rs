@@ -241,6 +241,7 @@ impl Model {
         place: Option<SnapshotPlace>,
         end: Option<&Key>,
     ) -> Page {
+        let begins = place.is_none();
         let after = place_of(place);
         let is_next = |key: &&Key| {
             after.as_ref().is_none_or(|after| *key > after) && end.is_none_or(|end| *key <= end)
@@ -260,7 +261,7 @@ impl Model {
         let is_more = place.is_some();
         cursor.snapshot = place.map(|(entity, id)| SnapshotPlace::Record { entity, id });
         let more = is_more || began < self.position();
-        Page { changes, cursor, more, is_snapshot: true, same: None }
+        Page { changes, cursor, more, is_snapshot: true, begins, same: None }
     }
 
     /// Returns the changes behind `from`, up to `to` or so many.
@@ -283,7 +284,14 @@ impl Model {
             changes.push(self.change(&key, from, (first, last), count));
         }
         changes.sort_by_key(|change| change.seen.position);
-        Page { changes, cursor: self.cursor(end), more: end < to, is_snapshot: false, same: None }
+        Page {
+            changes,
+            cursor: self.cursor(end),
+            more: end < to,
+            is_snapshot: false,
+            begins: false,
+            same: None,
+        }
     }
 
     /// Tells what became of a record between its first and its last change in a stretch.
