@@ -186,8 +186,9 @@ fn what_is_made_under_another_name_counts_on_what_was_made_before_it() {
             Status::Applied => Shown::AsPredicted,
             _ => Shown::Record(Some(Vec::new())),
         };
-        let (conflicts, problem) = (Vec::new(), None);
-        let outcome = Outcome { counter: 1, status, seen: Some(seen), shown, conflicts, problem };
+        let (conflicts, open, problem) = (Vec::new(), Vec::new(), None);
+        let outcome =
+            Outcome { counter: 1, status, seen: Some(seen), shown, conflicts, open, problem };
         let settled = Settled::Outcome { operation: operation.into(), outcome, asked: Vec::new() };
         store.handle_settled(&first, &[settled], None).unwrap();
         let waiting = store.rows().queued(&key("t1")).unwrap();

@@ -203,6 +203,7 @@ fn a_short_token_of_a_result_has_the_details_of_the_base() {
             seen: Some(Seen { position: Position(7), version: token(version) }),
             shown: Shown::AsPredicted,
             conflicts: Vec::new(),
+            open: Vec::new(),
             problem: None,
         };
         let answer = PushAnswer { outcomes: vec![outcome], position: Position(7) };
