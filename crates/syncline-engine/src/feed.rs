@@ -393,6 +393,46 @@ pub fn bytes_of(content: &Content) -> usize {
 /// Returns whether a listed conflict waits for a person, or may have done so.
 pub fn has_waited(row: &ConflictRow) -> bool {
     let is_plain = matches!(row.conflict.kind, ConflictKind::Values | ConflictKind::Texts);
-    let is_settled = matches!(row.status, Status::Settled | Status::Closed);
+    let is_settled = match row.status {
+        Status::Settled => true,
+        Status::Closed => row.conflict.shown.is_some(),
+        Status::Open | Status::Resolved => false,
+    };
     !is_planted(Fault::FieldsWhileWaiting) && (row.conflict.open || !is_plain || !is_settled)
+}
+
+#[cfg(test)]
+mod tests {
+    use syncline_merge::conflict::Conflict;
+    use syncline_model::clock::{Clock, Stamp};
+    use syncline_model::id::{RunId, SiteId};
+
+    use super::*;
+    use crate::sync::{RunFacts, Transaction};
+
+    /// A conflict that is no more was shown to its writers as they please, if it has ever waited.
+    #[test]
+    fn a_conflict_that_a_write_has_closed_has_waited_if_it_was_open() {
+        let stamps = [1, 2].map(|ms| Stamp::new(Clock::new(ms, 0), SiteId(7)));
+        let key = (EntityName::new("tasks").unwrap(), RecordId::new("t1").unwrap());
+        let of = |open| Conflict {
+            path: Path::parse("/title").unwrap(),
+            kind: ConflictKind::Values,
+            stamps: stamps.into(),
+            sides: Vec::new(),
+            shown: Some(stamps[1]),
+            open,
+        };
+        for open in [true, false] {
+            let run = RunFacts { id: RunId::new("run-1").unwrap(), at_ms: 1_000, secret: [9; 32] };
+            let mut transaction = Transaction::new(run, Position(0));
+            let mut listed = Vec::new();
+            transaction.list_conflicts((&key.0, &key.1), &[of(open)], &[], &mut listed);
+            assert_eq!(listed.iter().map(has_waited).collect::<Vec<_>>(), [open]);
+            transaction.list_conflicts((&key.0, &key.1), &[], &[], &mut listed);
+            // Known by what is stored.
+            let stored = ConflictRow::decode(&listed[0].encode()).unwrap();
+            assert_eq!((stored.status, has_waited(&stored)), (Status::Closed, open));
+        }
+    }
 }

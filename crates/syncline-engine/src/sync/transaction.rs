@@ -250,6 +250,10 @@ impl Transaction {
                 None => Status::Closed,
             };
             if status != row.status {
+                if (row.status, status) == (Status::Open, Status::Closed) {
+                    // Of what is shown nothing remains; and by this it is known that it has waited.
+                    row.conflict.shown = None;
+                }
                 row.status = status;
                 self.put_conflict(row);
             }
