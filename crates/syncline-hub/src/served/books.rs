@@ -8,7 +8,7 @@ use syncline_engine::audit::{AuditEntry, Head};
 use syncline_engine::log::LogEntry;
 use syncline_engine::results::{Fate, OperationResult};
 use syncline_engine::rows::{Key, Scan, Table};
-use syncline_model::id::{ClientId, EntityName, Position, RecordId};
+use syncline_model::id::{ClientId, EntityName, Position, RecordId, RunId};
 use syncline_model::json::{Json, Object, parse};
 use syncline_model::schema::Finding;
 
@@ -140,6 +140,15 @@ impl Served {
             }
             after = Some(next.ok_or_else(|| HubError::RunNotFound { id: id.to_owned() })?);
         }
+    }
+
+    /// Returns whether there is a report of the run with this id.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if that cannot be read.
+    pub fn has_run(&self, id: &RunId) -> Result<bool, ServeError> {
+        Ok(self.reader()?.get(&Key::Run(id.clone()))?.is_some())
     }
 
     /// Returns the domains that the hub was synchronised with, each with its entities.

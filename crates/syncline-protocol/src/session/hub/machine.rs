@@ -343,7 +343,9 @@ impl<E> Session<E> {
         let answered =
             if is_planted(Fault::ChangesBeforeResults) { self.taken } else { self.answered };
         let has_views = self.views.len() > 1;
-        let with = Surroundings { now_ms, answered, told: &told, client: &client, has_views };
+        let pushed = self.taken;
+        let with =
+            Surroundings { now_ms, pushed, answered, told: &told, client: &client, has_views };
         let next = self.in_turn(|index, view| view.next(index, &with));
         self.told = told;
         if let Some(position) = self.views.iter().map(View::position).min() {

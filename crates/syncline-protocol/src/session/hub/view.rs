@@ -74,6 +74,8 @@ struct Waiting<T> {
 /// What the connection as a whole knows.
 pub(super) struct Surroundings<'s> {
     pub(super) now_ms: u64,
+    /// How many pushes of the connection were taken, and how many of them are answered.
+    pub(super) pushed: u64,
     pub(super) answered: u64,
     pub(super) told: &'s Told,
     pub(super) client: &'s ClientId,
@@ -170,18 +172,25 @@ impl<E> View<E> {
         let anew = match (&self.holdings, self.log_position()) {
             (_, Some(_)) | (Holding::Nothing, None) => None,
             (Holding::Told(anew), None) => Some(anew.clone()),
-            (Holding::Unasked, None) => {
-                let answered = if is_planted(Fault::AskedBeforeResults) { 0 } else { pushed };
-                self.holdings = Holding::Asking { from: self.end, answered };
+            (Holding::Unasked | Holding::Asking { .. } | Holding::Asked { .. }, None) => {
+                self.want_holdings(pushed);
                 return None;
             }
-            (Holding::Asking { .. } | Holding::Asked { .. }, None) => return None,
         };
         self.is_asked = true;
         // It is asked for once: where the page has more behind it, the client asks again some day.
         let is_checked = std::mem::take(&mut self.wants_checksum);
         let follow = self.follow.clone().at(self.cursor.clone());
         Some((follow, is_checked, anew))
+    }
+
+    /// Has the client asked what it holds, if it can say so and the view begins anew.
+    fn want_holdings(&mut self, pushed: u64) {
+        let is_due = matches!(self.holdings, Holding::Unasked) && self.log_position().is_none();
+        if is_due && !self.is_asked && self.page.is_none() {
+            let answered = if is_planted(Fault::AskedBeforeResults) { 0 } else { pushed };
+            self.holdings = Holding::Asking { from: self.end, answered };
+        }
     }
 
     pub(super) const fn want_checksum(&mut self) {
@@ -225,6 +234,8 @@ impl<E> View<E> {
 
     /// Returns the next message with changes. It is counted until it is acknowledged.
     pub(super) fn next(&mut self, view: u32, with: &Surroundings<'_>) -> Option<Outgoing<E>> {
+        // In whichever order the shell asks for messages and for what to read.
+        self.want_holdings(with.pushed);
         if let Holding::Asking { from, answered } = self.holdings
             && answered <= with.answered
         {
@@ -374,8 +385,14 @@ mod tests {
         let change = &page.changes[0];
         told.add(change.entity.clone(), change.id.clone(), Position(5));
         for (has_views, is_left_out) in [(false, true), (true, false)] {
-            let with =
-                Surroundings { now_ms: 0, answered: 0, told: &told, client: &client, has_views };
+            let with = Surroundings {
+                now_ms: 0,
+                pushed: 0,
+                answered: 0,
+                told: &told,
+                client: &client,
+                has_views,
+            };
             let mut view = View::<()>::new(Follow::default(), 0);
             assert!(view.ask(0).is_some());
             view.add_page(page.clone(), 0);
@@ -392,8 +409,14 @@ mod tests {
     fn what_a_page_has_told_is_not_told_again_by_a_stretch() {
         let client = ClientId::new("phone").unwrap();
         let told = Told::default();
-        let with =
-            Surroundings { now_ms: 0, answered: 0, told: &told, client: &client, has_views: false };
+        let with = Surroundings {
+            now_ms: 0,
+            pushed: 0,
+            answered: 0,
+            told: &told,
+            client: &client,
+            has_views: false,
+        };
         for (name, changed, is_read) in
             [("nothing up to 5", &[6, 7][..], false), ("something at 5", &[5, 7][..], true)]
         {

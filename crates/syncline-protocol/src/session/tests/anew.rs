@@ -122,6 +122,16 @@ fn a_client_is_asked_what_it_holds_before_its_view_begins_anew() {
 }
 
 #[test]
+fn a_client_is_asked_whether_or_not_the_shell_has_looked_for_a_page_before() {
+    let mut session = open(true);
+    expire(&mut session);
+    assert!(matches!(said(&mut session), Some(HubMessage::Anew { view: 0 })));
+    assert!(said(&mut session).is_none(), "once");
+    hold(&mut session);
+    assert!(session.poll_page().unwrap().anew.is_some());
+}
+
+#[test]
 fn who_cannot_say_what_it_holds_is_told_everything() {
     let mut session = open(false);
     expire(&mut session);

@@ -10,7 +10,6 @@ use std::time::{Duration, Instant};
 use std::{fs, io, thread};
 
 use syncline_engine::conflicts::ConflictRow;
-use syncline_hub::HubError;
 use syncline_hub::served::{ServeError, Served};
 use syncline_merge::rules::{Approver, Rule};
 use syncline_model::id::RunId;
@@ -161,12 +160,11 @@ fn read_told(bytes: &[u8]) -> Option<BTreeMap<String, BTreeSet<String>>> {
 /// Returns the conflicts of a hub that wait, and which of them are new.
 fn open(served: &Served, told: &BTreeSet<String>) -> Result<Open, ServeError> {
     let (mut open, mut after) = (Open { ids: BTreeSet::new(), new: Vec::new() }, None);
-    let mut runs = BTreeMap::new();
     loop {
         let page = served.open_conflicts(None, after.as_ref(), PAGE)?;
         for row in page.conflicts {
             let id = row.conflict_id();
-            if !told.contains(&id) && !is_of_run(served, row.found.as_ref(), &mut runs)? {
+            if !told.contains(&id) && !is_of_run(served, row.found.as_ref())? {
                 open.new.push(row);
             }
             open.ids.insert(id);
@@ -179,22 +177,8 @@ fn open(served: &Served, told: &BTreeSet<String>) -> Result<Open, ServeError> {
 }
 
 /// Returns whether a run of folders has found it, which tells of it by itself.
-fn is_of_run(
-    served: &Served,
-    found: Option<&RunId>,
-    runs: &mut BTreeMap<RunId, bool>,
-) -> Result<bool, ServeError> {
-    let Some(found) = found else { return Ok(false) };
-    if let Some(is_run) = runs.get(found) {
-        return Ok(*is_run);
-    }
-    let is_run = match served.run(found.as_str()) {
-        Ok(_) => true,
-        Err(ServeError::Hub(error)) if matches!(*error, HubError::RunNotFound { .. }) => false,
-        Err(error) => return Err(error),
-    };
-    runs.insert(found.clone(), is_run);
-    Ok(is_run)
+fn is_of_run(served: &Served, found: Option<&RunId>) -> Result<bool, ServeError> {
+    found.map_or(Ok(false), |found| served.has_run(found))
 }
 
 fn waiting(served: &Served, row: &ConflictRow) -> Waiting {
