@@ -2,6 +2,7 @@
 
 use syncline_model::codec::DecodeError;
 use syncline_model::limits::SCHEMA_VERSIONS_MAX;
+use syncline_model::schema::{ChainError, NotRepeatable, RegisterError, SchemaVersion};
 use syncline_policy::SafetyStop;
 use syncline_policy::view::WriteDenied;
 use syncline_store::StoreError;
@@ -166,6 +167,23 @@ pub enum HubError {
     /// There are as many versions of a schema as there may be.
     #[error("an entity has at most {SCHEMA_VERSIONS_MAX} versions of its schema")]
     SchemasFull,
+    /// A migration is not one that can be taken up.
+    #[error(transparent)]
+    Migration(#[from] RegisterError),
+    /// A migration does not lead from one version to the next.
+    #[error("a migration leads from one version to the next, not from {from} to {to}")]
+    MigrationSkips {
+        /// Where it begins.
+        from: SchemaVersion,
+        /// Where it ends.
+        to: SchemaVersion,
+    },
+    /// No migrations lead from the version to the latest one.
+    #[error(transparent)]
+    NoWay(#[from] ChainError),
+    /// Records cannot be brought forward by these migrations.
+    #[error(transparent)]
+    NotRepeatable(#[from] NotRepeatable),
     /// The rules of access do not allow it.
     #[error(transparent)]
     Denied(WriteDenied),
@@ -213,6 +231,10 @@ impl HubError {
             Self::SchemaMalformed { .. } => "SCHEMA_MALFORMED",
             Self::SchemaBreaks { .. } => "SCHEMA_INCOMPATIBLE",
             Self::SchemasFull => "SCHEMA_TOO_MANY_VERSIONS",
+            Self::Migration(error) => error.code(),
+            Self::MigrationSkips { .. } => "SCHEMA_MIGRATION_INVALID",
+            Self::NoWay(error) => error.code(),
+            Self::NotRepeatable(error) => error.code(),
             Self::Denied(denied) => denied.code(),
             Self::Cancelled => "CANCELLED",
             Self::ClockExhausted => "CLOCK_EXHAUSTED",

@@ -2,7 +2,7 @@
 //!
 //! A schema says to people and programs what a record holds, and whether a new version of it agrees
 //! with the one before. It changes nothing about how records are merged, and no operation is refused
-//! by it.
+//! by it. A version may have a migration that leads to it from the version before.
 
 use std::ops::ControlFlow;
 
@@ -11,7 +11,10 @@ use syncline_engine::sync::Transaction;
 use syncline_model::id::EntityName;
 use syncline_model::json::{Json, Object, parse};
 use syncline_model::limits::SCHEMA_VERSIONS_MAX;
-use syncline_model::schema::{Breaks, Finding, SchemaId, check_schema, compare};
+use syncline_model::schema::{
+    Breaks, Finding, Migration, Migrations, RegisterError, SchemaId, SchemaVersion, check_schema,
+    compare,
+};
 use syncline_store::Read;
 
 use crate::error::HubError;
@@ -32,6 +35,8 @@ pub struct SchemaRow {
     pub by: String,
     /// When, in milliseconds since the Unix epoch.
     pub at_ms: u64,
+    /// How records get here from the version before.
+    pub migration: Option<Migration>,
 }
 
 /// What became of a schema that was to be registered.
@@ -54,6 +59,9 @@ impl SchemaRow {
         row.insert("schema", self.schema.clone());
         row.insert("by", self.by.as_str());
         row.insert("atMs", self.at_ms);
+        if let Some(migration) = &self.migration {
+            row.insert("migration", migration.to_json());
+        }
         Json::Object(row).to_compact_string().into_bytes()
     }
 
@@ -67,6 +75,7 @@ impl SchemaRow {
             schema: row.get("schema")?.clone(),
             by: row.get("by")?.as_str()?.to_owned(),
             at_ms: u64::try_from(at_ms).ok()?,
+            migration: row.get("migration").map(Migration::from_json).transpose().ok()?,
         })
     }
 }
@@ -74,6 +83,22 @@ impl SchemaRow {
 /// Returns the versions of an entity's schema, the first one first.
 pub(crate) fn versions(rows: &dyn Read, entity: &EntityName) -> Result<Vec<SchemaRow>, HubError> {
     listed(rows, &Scan::Schemas { entity: entity.clone() }, None, usize::MAX)
+}
+
+/// Returns the versions of an entity's schema with the ways between them.
+///
+/// # Errors
+///
+/// [`HubError::Migration`] if they contradict one another.
+pub(crate) fn migrations(versions: &[SchemaRow]) -> Result<Migrations, HubError> {
+    let mut migrations = Migrations::new();
+    for row in versions {
+        migrations.declare(SchemaVersion(row.version), row.id())?;
+        if let Some(migration) = &row.migration {
+            migrations.register(migration.clone())?;
+        }
+    }
+    Ok(migrations)
 }
 
 /// Returns versions of schemas of a stretch, behind a key.
@@ -144,7 +169,7 @@ impl Hub {
         let run = self.begin_run()?;
         let by = actor.user.clone().unwrap_or_else(|| "admin".to_owned());
         let entity = entity.clone();
-        let row = SchemaRow { entity, version, schema, by, at_ms: run.at_ms };
+        let row = SchemaRow { entity, version, schema, by, at_ms: run.at_ms, migration: None };
         let mut transaction = Transaction::new(run, self.position);
         let key = Key::Schema { entity: row.entity.clone(), version };
         transaction.batch.put(key, row.encode());
@@ -155,6 +180,44 @@ impl Hub {
         details.insert("breaks", breaks as u64);
         let clock = self.clock;
         self.commit_noted(transaction, clock, "SCHEMA", "SCHEMA_REGISTERED", actor, details)?;
+        Ok(Registered::New(row))
+    }
+
+    /// Registers how records get from one version of an entity's schema to the next.
+    ///
+    /// # Errors
+    ///
+    /// - [`HubError::MigrationSkips`] if it does not lead from one version to the next.
+    /// - [`HubError::Migration`] if it names a version that there is not, differs from the one that is
+    ///   known, or uses a removed name again.
+    pub(crate) fn register_migration(
+        &mut self,
+        entity: &EntityName,
+        migration: Migration,
+        actor: &Actor,
+    ) -> Result<Registered, HubError> {
+        let (from, to) = (migration.from(), migration.to());
+        if from.0.checked_add(1) != Some(to.0) {
+            return Err(HubError::MigrationSkips { from, to });
+        }
+        let rows = versions(&*self.store, entity)?;
+        migrations(&rows)?.register(migration.clone())?;
+        let unknown = RegisterError::UnknownVersion { version: to };
+        let row = rows.into_iter().find(|row| row.version == to.0).ok_or(unknown)?;
+        if row.migration.is_some() {
+            return Ok(Registered::Known(row));
+        }
+        let row = SchemaRow { migration: Some(migration), ..row };
+        let mut transaction = Transaction::new(self.begin_run()?, self.position);
+        let key = Key::Schema { entity: row.entity.clone(), version: row.version };
+        transaction.batch.put(key, row.encode());
+        let mut details = Object::new();
+        details.insert("entity", row.entity.as_str());
+        details.insert("version", u64::from(row.version));
+        let steps = row.migration.as_ref().map_or(0, |migration| migration.steps().len());
+        details.insert("steps", steps as u64);
+        let clock = self.clock;
+        self.commit_noted(transaction, clock, "SCHEMA", "MIGRATION_REGISTERED", actor, details)?;
         Ok(Registered::New(row))
     }
 }

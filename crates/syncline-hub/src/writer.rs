@@ -58,6 +58,17 @@ enum Command {
 /// known where the log ends now.
 type Task = Box<dyn FnOnce(&mut Hub) -> Box<dyn FnOnce()> + Send>;
 
+/// Under which name the guard of pushes counts what operations delete and change.
+#[derive(Clone, Debug)]
+pub(crate) enum CountedAs {
+    /// The client's own.
+    Client,
+    /// Another's: who may speak under many names has one allowance.
+    Name(ClientId),
+    /// Nobody's: an admin has asked for all of it.
+    Nobody,
+}
+
 /// An operation and the one who waits for its answer.
 struct Waiting {
     operation: ClientOperation,
@@ -67,15 +78,21 @@ struct Waiting {
     is_of_past: bool,
     /// What the one who sent it may see and write; `None` for everything.
     sight: Option<Arc<Sight>>,
-    /// Under which name what is deleted and changed is counted; `None` for the client's own.
-    counted: Option<ClientId>,
+    counted: CountedAs,
     reply: ReplyTo,
 }
 
 impl Waiting {
     /// Returns what one sends who may see and write everything, with a base of this life.
     const fn of(operation: ClientOperation, reply: ReplyTo) -> Self {
-        Self { operation, refused: None, is_of_past: false, sight: None, counted: None, reply }
+        Self {
+            operation,
+            refused: None,
+            is_of_past: false,
+            sight: None,
+            counted: CountedAs::Client,
+            reply,
+        }
     }
 }
 
@@ -228,19 +245,19 @@ impl Handle {
     /// `done` once all of them are on disk.
     ///
     /// - `sight`: what the one who sends them may see and write; `None` for everything.
-    /// - `counted`: under which name what they delete and change is counted; `None` for the client's.
+    /// - `counted`: under which name what they delete and change is counted.
     pub(crate) fn submit_all(
         &self,
         operations: Vec<Submitted>,
         sight: Option<&Arc<Sight>>,
-        counted: Option<&ClientId>,
+        counted: CountedAs,
         done: Done,
     ) {
         let batch = Together::new(operations.len(), done);
         let command = |(index, submitted)| {
             let Submitted { operation, refused, is_of_past } = submitted;
             let reply = ReplyTo::Together(batch.part(index, operation.id.counter));
-            let (sight, counted) = (sight.cloned(), counted.cloned());
+            let (sight, counted) = (sight.cloned(), counted.clone());
             let waiting = Waiting { operation, refused, is_of_past, sight, counted, reply };
             Command::Operation(waiting)
         };

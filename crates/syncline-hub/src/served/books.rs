@@ -10,7 +10,7 @@ use syncline_engine::results::{Fate, OperationResult};
 use syncline_engine::rows::{Key, Scan, Table};
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, RunId};
 use syncline_model::json::{Json, Object, parse};
-use syncline_model::schema::Finding;
+use syncline_model::schema::{Finding, Migration};
 
 use super::{ServeError, Served};
 use crate::audit::{AuditView, ChangeProof};
@@ -273,6 +273,23 @@ impl Served {
         let register = move |hub: &mut crate::hub::Hub| {
             hub.register_schema(&entity, schema, accepts_breaks, &actor)
         };
+        Ok(self.with_hub(register)??)
+    }
+
+    /// Registers how records get from one version of an entity's schema to the next.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it is not acceptable.
+    pub fn register_migration(
+        &self,
+        entity: &EntityName,
+        migration: Migration,
+        actor: Actor,
+    ) -> Result<Registered, ServeError> {
+        let entity = entity.clone();
+        let register =
+            move |hub: &mut crate::hub::Hub| hub.register_migration(&entity, migration, &actor);
         Ok(self.with_hub(register)??)
     }
 }

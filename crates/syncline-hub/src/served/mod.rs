@@ -13,6 +13,7 @@
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
 //! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
 //! | log, audit, runs, what was refused, schemas | [`Served::log`], [`DeadLetter`] |
+//! | bring records to the latest version of their schema | [`Served::forwarding`] |
 //! | what can go wrong | [`ServeError`] |
 
 mod audience;
@@ -21,6 +22,7 @@ mod checks;
 mod conflicts;
 mod desk;
 mod error;
+mod forward;
 mod history;
 mod holders;
 mod page;
@@ -36,6 +38,7 @@ pub use books::{DeadLetter, Listed};
 pub use conflicts::ConflictList;
 pub use desk::{Foreseen, Together};
 pub use error::ServeError;
+pub use forward::{Forwarding, Left};
 pub use history::{History, PastChange};
 pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};

@@ -26,7 +26,7 @@ use syncline_protocol::token::{TokenError, TokenKey, TokenText};
 
 use super::{ServeError, Served};
 use crate::limits::PUSHED_BYTES_MAX;
-use crate::writer::{Reply, Submitted};
+use crate::writer::{CountedAs, Reply, Submitted};
 
 /// What became of the operations of a push. All that was applied is on disk.
 pub struct Pushed {
@@ -58,7 +58,7 @@ impl Served {
     /// some of them could not be committed these are answered "later". After any error but an unknown outcome
     /// none was applied.
     pub fn push(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
-        self.submit(None, None, client, operations, done);
+        self.submit(None, CountedAs::Client, client, operations, done);
     }
 
     /// As [`Served::push`], for a client that may see and write no more than this: what it may not write
@@ -71,7 +71,7 @@ impl Served {
         done: Done,
     ) {
         let sight = Some(sight).filter(|sight| !sight.is_everything());
-        self.submit(sight, None, client, operations, done);
+        self.submit(sight, CountedAs::Client, client, operations, done);
     }
 
     /// As [`Served::push_for`], where what is deleted and changed counts under another name than the client's:
@@ -85,13 +85,18 @@ impl Served {
         done: Done,
     ) {
         let sight = Some(sight).filter(|sight| !sight.is_everything());
-        self.submit(sight, Some(counted), client, operations, done);
+        self.submit(sight, CountedAs::Name(counted.clone()), client, operations, done);
+    }
+
+    /// As [`Served::push`], for what an admin has asked for: it counts for nobody.
+    pub fn push_uncounted(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
+        self.submit(None, CountedAs::Nobody, client, operations, done);
     }
 
     fn submit(
         &self,
         sight: Option<&Arc<Sight>>,
-        counted: Option<&ClientId>,
+        counted: CountedAs,
         client: &ClientId,
         operations: Vec<Operation>,
         done: Done,

@@ -13,7 +13,7 @@ use syncline_policy::view::Sight;
 use syncline_policy::{Counted, Deed, Hold, PushGuard, PushHeld};
 use syncline_store::Read;
 
-use super::Waiting;
+use super::{CountedAs, Waiting};
 use crate::error::HubError;
 use crate::limits::COUNTED_ROWS_MAX;
 
@@ -48,10 +48,12 @@ impl<'g> Guarded<'g> {
         let mut touched = Vec::new();
         for one in waiting {
             let operation = &one.operation;
-            let deed = group.deed(one.sight.as_deref().unwrap_or(everything), operation);
+            let counted = counted(one);
+            let sight = one.sight.as_deref().unwrap_or(everything);
+            let deed = group.deed(sight, operation).filter(|_| counted.is_some());
             deeds.push(deed);
-            if let Some(deed) = deed {
-                let who = (counted(one), &operation.entity);
+            if let Some((deed, counted)) = deed.zip(counted) {
+                let who = (counted, &operation.entity);
                 guard.handle_deed((&who.0, who.1), &operation.record, deed, now_ms);
                 if touched.last() != Some(&who) {
                     touched.push(who);
@@ -75,8 +77,9 @@ impl<'g> Guarded<'g> {
     ///
     /// [`PushHeld`] if it is not to be carried out now.
     pub(super) fn judge(&mut self, waiting: &Waiting) -> Result<(), PushHeld> {
-        let Some(deed) = self.deeds.next().flatten() else { return Ok(()) };
-        let (client, entity) = (counted(waiting), &waiting.operation.entity);
+        let deed = self.deeds.next().flatten();
+        let Some((deed, client)) = deed.zip(counted(waiting)) else { return Ok(()) };
+        let entity = &waiting.operation.entity;
         self.guard.judge((&client, entity), deed, self.now_ms)
     }
 
@@ -87,8 +90,12 @@ impl<'g> Guarded<'g> {
 }
 
 /// Returns under which name an operation is counted: whoever can speak under many names is one.
-fn counted(waiting: &Waiting) -> ClientId {
-    waiting.counted.clone().unwrap_or_else(|| holder(&waiting.operation.id.client))
+fn counted(waiting: &Waiting) -> Option<ClientId> {
+    match &waiting.counted {
+        CountedAs::Client => Some(holder(&waiting.operation.id.client)),
+        CountedAs::Name(name) => Some(name.clone()),
+        CountedAs::Nobody => None,
+    }
 }
 
 /// Returns the client that gave itself a name: `phone~x` is a name of `phone`.

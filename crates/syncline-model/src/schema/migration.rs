@@ -151,6 +151,11 @@ impl Migration {
         &self.steps
     }
 
+    /// Returns the steps, each with what it is applied as.
+    pub(super) fn compiled(&self) -> impl Iterator<Item = (&Step, &Operation)> {
+        self.steps.iter().zip(&self.operations)
+    }
+
     /// Brings the fields of a record to the other version, sorted by path.
     pub(super) fn fields(
         &self,

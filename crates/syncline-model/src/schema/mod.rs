@@ -13,6 +13,7 @@
 //! | what a migration may do | [`Step`] |
 //! | how a record or a change gets from one version to another | [`Migrations::chain`], [`Chain`] |
 //! | whether a change may be applied now | [`Migrations::readiness`] |
+//! | how records are brought to the latest version, whichever they are of | [`Forward`] |
 //! | whether two versions agree | [`compare`], [`Finding`] |
 //! | how migrations are written in JSON | [`Migration::from_json`] |
 //!
@@ -57,6 +58,7 @@
 
 mod agreement;
 mod form;
+mod forward;
 mod identity;
 mod migration;
 mod operation;
@@ -69,6 +71,7 @@ mod tests;
 
 pub use agreement::{Breaks, Finding, SchemaError, check_schema, compare};
 pub use form::{FORMAT_VERSION, FormError};
+pub use forward::{Forward, LeftAlone, NotRepeatable};
 pub use identity::{SchemaId, SchemaVersion};
 pub use migration::{DefineError, MigrateError, Migration};
 pub use registry::{Chain, ChainError, Migrations, Readiness, RegisterError, drop_filled_objects};

@@ -94,7 +94,7 @@ fn string(text: String) -> Option<Leaf> {
 }
 
 /// Changes a value or, in an array, each element; `null` stays. `None` if one is refused.
-fn each_element(leaf: &Leaf, change: impl Fn(&Leaf) -> Option<Leaf>) -> Option<Leaf> {
+pub(super) fn each_element(leaf: &Leaf, change: impl Fn(&Leaf) -> Option<Leaf>) -> Option<Leaf> {
     let change = |value: &Leaf| {
         if value.is_null() { Some(value.clone()) } else { change(value) }
     };

@@ -12,6 +12,7 @@
 //! | log, audit, runs, domains, what was refused | `books.rs` |
 //! | clients that wait for an operator's word, and their copies | `held.rs` |
 //! | schemas of entities | `schemas.rs` |
+//! | migrations between their versions | `migrations.rs` |
 //! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
 
 mod answer;
@@ -23,6 +24,7 @@ mod health;
 mod held;
 mod hubs;
 mod live;
+mod migrations;
 mod pull;
 mod push;
 mod records;

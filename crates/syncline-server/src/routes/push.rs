@@ -189,10 +189,16 @@ fn status(error: &ServeError) -> StatusCode {
             "CONFLICT_NOT_FOUND" | "RUN_NOT_FOUND" | "CHANGE_NOT_FOUND" => StatusCode::NOT_FOUND,
             "CONFLICT_ID_SHORT" | "CONFLICT_ID_INVALID" => StatusCode::BAD_REQUEST,
             "APPROVAL_NEEDED" | "CLIENT_OF_ANOTHER" | "WRITE_DENIED" => StatusCode::FORBIDDEN,
-            "CONFLICT_STALE" | "SCHEMA_INCOMPATIBLE" => StatusCode::CONFLICT,
-            "DECISION_UNFIT" | "SCHEMA_MALFORMED" | "SCHEMA_TOO_MANY_VERSIONS" => {
-                StatusCode::UNPROCESSABLE_ENTITY
+            "SCHEMA_VERSION_UNKNOWN" => StatusCode::NOT_FOUND,
+            "CONFLICT_STALE" | "SCHEMA_INCOMPATIBLE" | "SCHEMA_REDEFINED" | "SCHEMA_NO_PATH" => {
+                StatusCode::CONFLICT
             }
+            "DECISION_UNFIT"
+            | "SCHEMA_MALFORMED"
+            | "SCHEMA_TOO_MANY_VERSIONS"
+            | "SCHEMA_MIGRATION_INVALID"
+            | "SCHEMA_PATH_REUSED"
+            | "SCHEMA_NOT_REPEATABLE" => StatusCode::UNPROCESSABLE_ENTITY,
             _ if error.is_retryable() => StatusCode::SERVICE_UNAVAILABLE,
             _ => StatusCode::INTERNAL_SERVER_ERROR,
         },

@@ -106,7 +106,7 @@ fn told(findings: &[Finding]) -> Json {
     Json::Array(told.collect())
 }
 
-fn described(row: &SchemaRow, is_whole: bool) -> Json {
+pub(super) fn described(row: &SchemaRow, is_whole: bool) -> Json {
     let mut document = Object::new();
     document.insert("entity", row.entity.as_str());
     document.insert("version", u64::from(row.version));
@@ -115,6 +115,9 @@ fn described(row: &SchemaRow, is_whole: bool) -> Json {
     document.insert("at", format_time(row.at_ms));
     if is_whole {
         document.insert("schema", row.schema.clone());
+        if let Some(migration) = &row.migration {
+            document.insert("migration", migration.to_json());
+        }
     }
     document.into()
 }

@@ -4,7 +4,8 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, desk, events, health, held, hubs, live, pull, push, records, schemas, tokens,
+    books, conflicts, desk, events, health, held, hubs, live, migrations, pull, push, records,
+    schemas, tokens,
 };
 use crate::access::Role;
 
@@ -627,6 +628,36 @@ pub const TABLE: &[Route] = &[
         shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/schemas/{entity}/check", ALL, "schema_check", |asked| {
             Box::pin(schemas::check(asked))
+        })
+    },
+    Route {
+        summary: "Registers how records get from one version of a schema to the next",
+        bodies: &[Media::json("Migration")],
+        answers: &[
+            Success { about: "It is registered already", ..Success::json(200, "SchemaRow") },
+            Success { about: "It is new", ..Success::json(201, "SchemaRow") },
+        ],
+        problems: &[404, 409, 422],
+        ..of_hub(
+            Method::Put,
+            "/v1/schemas/{entity}/migration",
+            ADMINS,
+            "migration_register",
+            |asked| Box::pin(migrations::put(asked)),
+        )
+    },
+    Route {
+        summary: "Brings a page of records to the latest version of their schema",
+        query: &[
+            parameter("from", "SchemaVersion", "the oldest version that is looked for"),
+            parameter("dryRun", "DryRun", "`true`: only tells what would be done"),
+            LIMIT,
+            NEXT,
+        ],
+        answers: &[Success::json(200, "Migrated")],
+        problems: &[404, 409, 410, 422],
+        ..of_hub(Method::Post, "/v1/schemas/{entity}/migrate", ADMINS, "migrate", |asked| {
+            Box::pin(migrations::migrate(asked))
         })
     },
 ];

@@ -10,6 +10,7 @@
 //! | conflicts | `conflicts.rs`, `desk.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
+//! | records that are brought to the next version | `migrations.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -26,6 +27,7 @@ mod house;
 mod hubs;
 mod issuers;
 mod live;
+mod migrations;
 mod permits;
 mod records;
 mod refusals;

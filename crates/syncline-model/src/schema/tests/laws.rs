@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::schema::{Chain, Conversion, Otherwise};
+use crate::schema::{Chain, Conversion, Forward, Otherwise};
 
 type Fields = BTreeMap<Path, Leaf>;
 
@@ -69,6 +69,14 @@ fn exchanging_step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// Steps, also such that add a default.
+fn any_step() -> impl Strategy<Value = Step> {
+    let default = prop::sample::select(vec!["0", "\"x\"", "[]"]).prop_map(leaf);
+    let adding =
+        (any_path(), default).prop_map(|(path, leaf)| Step::Add { path, default: Some(leaf) });
+    prop_oneof![3 => exchanging_step(), 1 => adding]
+}
+
 /// A row of versions 1, 2, …, with the steps that are acceptable.
 fn row(steps: impl Strategy<Value = Step>) -> impl Strategy<Value = Migrations> {
     let one = prop::collection::vec(steps, 0..5);
@@ -108,6 +116,23 @@ fn exact(fields: &[(Path, Leaf)]) -> Vec<(String, String)> {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(512))]
+
+    #[test]
+    fn brought_forward_once_is_brought_forward(
+        registry in row(any_step()), record in any_record(),
+    ) {
+        let (up, _) = ends(&registry);
+        if let Ok(forward) = Forward::new(up.migrations())
+            && let Ok(once) = forward.fields(&list(&record))
+        {
+            prop_assert_eq!(forward.fields(&once), Ok(once.clone()));
+            // No field is lost on the way: only empty objects go that have members by then.
+            let count = |fields: &[(Path, Leaf)]| {
+                fields.iter().filter(|(_, leaf)| !leaf.is_empty_object()).count()
+            };
+            prop_assert!(count(&once) >= count(&list(&record)));
+        }
+    }
 
     #[test]
     fn up_and_down_is_where_it_began(

@@ -3,6 +3,7 @@
 mod builders;
 mod chain;
 mod format_versions;
+mod forward;
 mod laws;
 mod steps;
 
