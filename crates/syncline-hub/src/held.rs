@@ -40,8 +40,11 @@ impl Hub {
         let mut details = Object::new();
         details.insert("released", released.iter().map(told).collect::<Vec<Json>>());
         let clock = self.clock;
-        self.commit_noted(transaction, clock, "GUARD", "PUSH_RELEASED", actor, details)?;
-        Ok(released)
+        let told = self.commit_noted(transaction, clock, "GUARD", "PUSH_RELEASED", actor, details);
+        if told.is_err() {
+            self.push_guard.handle_not_released(&released);
+        }
+        told.map(|()| released)
     }
 }
 

@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use syncline_engine::operate::Entities;
-use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, ToldTokens};
-use syncline_hub::{Forgotten, Retention};
+use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, Serving, ToldTokens};
+use syncline_hub::{Actor, Forgotten, Retention};
 use syncline_merge::fault;
 use syncline_model::id::{ClientId, Position, Writer};
 use syncline_policy::view::{Sight, SightIndex};
@@ -22,6 +22,7 @@ use super::check::Finding;
 use super::fault::ServedFault;
 use super::ledger::Ledger;
 use super::rights::{Class, Rules};
+use super::warden::Warden;
 use crate::disk::{CrashKind, SimDisk};
 use crate::ingest::desk::Desk;
 use crate::random::Random;
@@ -60,6 +61,8 @@ pub(super) struct House {
     has_failed: Cell<bool>,
     /// How often a client was told that its cursor is behind the horizon.
     pub(super) expired: Cell<u64>,
+    /// Who deletes and changes too much.
+    pub(super) warden: Warden,
 }
 
 /// What those are told who see and follow the same.
@@ -111,6 +114,7 @@ impl House {
             backed_up: None,
             has_failed: Cell::new(false),
             expired: Cell::new(0),
+            warden: Warden::default(),
         }
     }
 
@@ -138,7 +142,10 @@ impl House {
     /// The code of why that does not work.
     pub(super) fn start(&mut self) -> Result<(), &'static str> {
         let hub = self.desk.open()?;
-        let served = Served::start(hub, self.entities.clone()).map_err(|error| error.code())?;
+        let serving = Serving { pushes: self.warden.limits() };
+        let served = Served::start_with(hub, self.entities.clone(), serving);
+        let served = served.map_err(|error| error.code())?;
+        self.warden.begin_anew();
         // The writer has a thread of its own.
         let planted = fault::planted();
         let _ = served.with_hub(move |_| fault::plant(planted));
@@ -191,6 +198,22 @@ impl House {
         forgotten.ok()
     }
 
+    /// An operator lets all go on that are held.
+    pub(super) fn release(&mut self) {
+        let Some(served) = &self.served else { return };
+        self.warden.forget_told();
+        for hold in served.held().unwrap_or_default() {
+            match served.release(&hold.client, Some(&hold.entity), Actor::default()) {
+                Ok(released) => self.warden.note_released(&released),
+                // Whether that was stored is unknown.
+                Err(_) => {
+                    self.warden.note_free(&hold);
+                    self.has_failed.set(true);
+                }
+            }
+        }
+    }
+
     /// Returns up to where operations of a client may be missing because the hub was restored.
     pub(super) fn floor_of(&self, client: &ClientId) -> Option<u64> {
         self.served.as_ref()?.floor_of(client).ok()
@@ -229,6 +252,8 @@ impl House {
         if operations.is_empty() {
             return Ok(PushAnswer { outcomes: Vec::new(), position: served.position() });
         }
+        let begun = served.position();
+        let asked = self.warden.note_asked(client, &operations);
         let (reply, answer) = sync_channel(1);
         let all = Arc::new(Sight::everything(&[]));
         let is_unlimited = self.fault == Some(ServedFault::PushesUnlimited);
@@ -243,9 +268,16 @@ impl House {
         if served.with_hub(|_| ()).is_err() {
             drop(served.stop());
         }
+        let finding = self.warden.read(served, client, &asked, begun);
+        self.finding = self.finding.take().or(finding);
         self.read_log(Some(class));
         match pushed {
-            Ok(pushed) => Ok(pushed.short_answer()),
+            Ok(pushed) => {
+                let answer = pushed.short_answer();
+                let finding = self.warden.note_answer(client, &asked, &answer);
+                self.finding = self.finding.take().or(finding);
+                Ok(answer)
+            }
             Err(error) => {
                 let is_final = matches!(error.code(), "WRITER_STOPPED" | "OUTCOME_UNKNOWN");
                 self.has_failed.set(self.has_failed.get() || is_final);

@@ -13,6 +13,7 @@
 //! | a connection | `line` |
 //! | who may see and write which notes | `rights` |
 //! | what the log says of notes, and who may know of what | `ledger` |
+//! | who deletes or changes too much | `warden` |
 //! | a later version of the protocol | `later` |
 //! | words typed and deleted by all at once | `texts` |
 //! | a client and the edits of its user | `device` |
@@ -30,6 +31,7 @@ mod play;
 mod rates;
 mod rights;
 mod texts;
+mod warden;
 
 pub use fault::ServedFault;
 pub use play::run;

@@ -22,6 +22,7 @@ use super::later::{self, LATER};
 use super::line::{Delays, Down, HubEnd, Line, PONG};
 use super::rates::Rates;
 use super::rights::{NotesFollowed, Rights, Rules};
+use super::warden::Warden;
 use crate::disk::CrashKind;
 use crate::history::Violation;
 use crate::random::Random;
@@ -262,6 +263,7 @@ impl Street {
         let mut house = House::new(random.split(), &schema, access, fault);
         // Where backups are made, clients keep what is not in one yet.
         house.backed_up = (rates.backup > 0).then_some(Position(0));
+        house.warden.is_on = rates.release > 0;
         let count = random.between(2, 4);
         let users = (0..count).map(|number| {
             let name = format!("d{number}");
@@ -300,8 +302,13 @@ impl Street {
     }
 
     fn end(&mut self) {
-        for _ in 0..self.house.expired.get() {
-            self.count("cursor behind the horizon");
+        let Warden { held, released, .. } = self.house.warden;
+        for (work, count) in [
+            ("cursor behind the horizon", self.house.expired.get()),
+            ("operation held", held),
+            ("client let go on", released),
+        ] {
+            *self.work.entry(work).or_default() += count;
         }
         self.users.clear();
         self.house.stop();
@@ -341,6 +348,7 @@ impl Street {
             () if is(rates.device_disk) => self.change_disk(index),
             () if is(rates.rights) => self.change_rights(now_ms, index, fault),
             () if is(rates.forget) => self.forget(now_ms),
+            () if is(rates.release) => self.house.release(),
             () => return self.edit(now_ms, index, marks),
         }
         Vec::new()
@@ -652,6 +660,10 @@ impl Street {
                 self.users[index].line = Some(line);
             }
             has_happened |= self.user_turn(index, now_ms)?;
+        }
+        if self.is_healed && self.house.warden.is_holding() {
+            self.house.release();
+            has_happened = true;
         }
         if let Some(finding) = self.house.finding.take() {
             return Err(finding);

@@ -7,6 +7,9 @@ use crate::random::Random;
 /// How often a hub forgets the beginning of its log, where it does, in a thousand acts.
 const FORGET: u64 = 150;
 
+/// How often an operator lets go on whom the hub holds, in a thousand acts.
+const RELEASE: u64 = 40;
+
 /// How often what goes wrong, in a thousand acts.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Rates {
@@ -24,6 +27,9 @@ pub(super) struct Rates {
     pub(super) later: u64,
     /// How often the hub forgets the beginning of its log: it does in every fifth world.
     pub(super) forget: u64,
+    /// How often an operator lets those go on that are held for deleting or changing too much: in every
+    /// fifth world they are.
+    pub(super) release: u64,
     pub(super) disk: DiskRates,
     pub(super) delays: Delays,
     pub(super) page_changes: usize,
@@ -58,6 +64,7 @@ impl Rates {
             device_disk,
             later,
             forget: if seed % 5 == 4 { FORGET } else { 0 },
+            release: if seed.is_multiple_of(5) { RELEASE } else { 0 },
             disk,
             delays: Delays { usual_ms: delay, worst_ms: 5_000, worst },
             page_changes: if random.chance(500) { 1_000 } else { 2 },

@@ -38,12 +38,13 @@ const FLEET_FAULTS: [(Fault, &str); 15] = [
 const WRITER_FAULTS: [(Fault, &str); 1] = [(Fault::TokenWithoutOwn, "I7")];
 
 /// Those that show in worlds of served hubs and whole clients.
-const SERVED_FAULTS: [(Fault, &str); 5] = [
+const SERVED_FAULTS: [(Fault, &str); 6] = [
     (Fault::SnapshotSkips, "I7"),
     (Fault::NumbersShortened, "I15"),
     (Fault::NoFloor, "I21"),
     (Fault::ShortBaseGuessed, "I2"),
     (Fault::DetailsLeftOut, "I2"),
+    (Fault::PushesCountedAlone, "I19"),
 ];
 
 /// Those of what is told to who may not see everything.

@@ -62,6 +62,8 @@ fn served_worlds_have_what_goes_wrong() {
         ("line appended", 50),
         ("log forgotten", 2),
         ("cursor behind the horizon", 1),
+        ("operation held", 5),
+        ("client let go on", 1),
         ("device failed to write", 5),
         ("device stopped by its disk", 5),
         ("later version started", 10),

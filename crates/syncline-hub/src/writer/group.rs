@@ -243,20 +243,15 @@ impl Desk {
             let held = guarded.judge(&one).err().map(Rejection::from);
             let Waiting { operation, refused, sight, reply, .. } = one;
             let sight = sight.as_deref().unwrap_or(&everything);
-            answers.push(match refused.or_else(|| reply.why_waits(&operation)).or(held) {
-                Some(why) => {
-                    let order = reply.order_of(&operation);
-                    let answer = group.handle_refused_for(sight, &operation, why);
-                    reply.note(order, &answer);
-                    answer
-                }
-                None => {
-                    let order = reply.order_of(&operation);
-                    let answer = group.handle_operation_for(sight, operation);
-                    reply.note(order, &answer);
-                    answer
-                }
-            });
+            let why = refused.or_else(|| reply.why_waits(&operation)).or(held);
+            let order = reply.order_of(&operation);
+            let answer = match why {
+                Some(why) => group.handle_refused_for(sight, &operation, why),
+                None => group.handle_operation_for(sight, operation),
+            };
+            reply.note(order, &answer);
+            guarded.handle_answer(&answer);
+            answers.push(answer);
             replies.push(reply);
         }
         let news = guarded.news();

@@ -3,12 +3,12 @@
 
 use std::ops::ControlFlow;
 
-use syncline_engine::operate::{Entities, Group};
+use syncline_engine::operate::{Answer, Entities, Group};
 use syncline_engine::rows::Scan;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::is_visible;
 use syncline_merge::fault::{Fault, is_planted};
-use syncline_model::id::{ClientId, EntityName};
+use syncline_model::id::{ClientId, EntityName, RecordId};
 use syncline_policy::view::Sight;
 use syncline_policy::{Counted, Deed, Hold, PushGuard, PushHeld};
 use syncline_store::Read;
@@ -23,6 +23,8 @@ pub(super) struct Guarded<'g> {
     now_ms: u64,
     /// What each operation does, in their order; nothing where none is judged.
     deeds: std::vec::IntoIter<Option<Deed>>,
+    /// What the operation that was judged last is about to make, and for whom.
+    making: Option<(ClientId, EntityName, RecordId)>,
 }
 
 impl<'g> Guarded<'g> {
@@ -38,7 +40,7 @@ impl<'g> Guarded<'g> {
         (everything, now_ms): (&Sight, u64),
     ) -> Result<Self, HubError> {
         if guard.is_idle() {
-            return Ok(Self { guard, now_ms, deeds: Vec::new().into_iter() });
+            return Ok(Self { guard, now_ms, deeds: Vec::new().into_iter(), making: None });
         }
         guard.handle_group();
         if is_planted(Fault::PushesCountedAlone) {
@@ -68,7 +70,7 @@ impl<'g> Guarded<'g> {
                 guard.handle_count(entity, counted, now_ms);
             }
         }
-        Ok(Self { guard, now_ms, deeds: deeds.into_iter() })
+        Ok(Self { guard, now_ms, deeds: deeds.into_iter(), making: None })
     }
 
     /// Judges the next operation.
@@ -79,8 +81,24 @@ impl<'g> Guarded<'g> {
     pub(super) fn judge(&mut self, waiting: &Waiting) -> Result<(), PushHeld> {
         let deed = self.deeds.next().flatten();
         let Some((deed, client)) = deed.zip(counted(waiting)) else { return Ok(()) };
-        let entity = &waiting.operation.entity;
-        self.guard.judge((&client, entity), deed, self.now_ms)
+        let operation = &waiting.operation;
+        if deed == Deed::Create {
+            self.making = Some((client, operation.entity.clone(), operation.record.clone()));
+            return Ok(());
+        }
+        self.guard.judge((&client, &operation.entity), deed, self.now_ms)
+    }
+
+    /// Takes note of what the operation that was judged last came to: one that is refused makes nothing.
+    pub(super) fn handle_answer(&mut self, answer: &Answer) {
+        let Some((client, entity, record)) = self.making.take() else { return };
+        let Answer::Applied(applied) = answer else { return };
+        let who = (&client, &entity);
+        match applied.had_seen_all && applied.before.is_none() {
+            true => self.guard.handle_made(who, &record, self.now_ms),
+            // Others have made it in the same group, or before, and it has gone since.
+            false => self.guard.handle_deed(who, &record, Deed::Change, self.now_ms),
+        }
     }
 
     /// Returns who is held since this group.

@@ -1,6 +1,7 @@
 //! Clients that delete or change too much: what passes, what waits for an operator, what is told of it.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::Ordering;
 
 use syncline_engine::audit::Details;
 use syncline_engine::operate::Entities;
@@ -9,21 +10,27 @@ use syncline_hub::served::{Served, Serving};
 use syncline_merge::fault::{Fault, plant};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_model::id::{ClientId, EntityName, RecordId, Writer};
-use syncline_model::json::Leaf;
+use syncline_model::json::{Leaf, Number};
 use syncline_model::path::Path;
 use syncline_policy::{PushLimits, Threshold};
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Status};
-use syncline_store::memory::MemoryDisk;
+use syncline_store::Store;
+use syncline_store::memory::{MemoryDisk, MemoryStore};
 
+use crate::loan::Blind;
 use crate::served_client::push;
-use crate::writer::memory;
+use crate::writer::on;
 
 fn serve(disk: &MemoryDisk) -> Served {
+    serve_on(Box::new(MemoryStore::open(disk)))
+}
+
+fn serve_on(store: Box<dyn Store>) -> Served {
     let max_delete = Threshold { count: 10, percent: 20 };
     let max_change = Threshold { count: 20, percent: 50 };
     let pushes = PushLimits { max_delete, max_change, ..PushLimits::default() };
-    Served::start_with(memory(disk), Entities::open(BTreeMap::new()), Serving { pushes }).unwrap()
+    Served::start_with(on(store), Entities::open(BTreeMap::new()), Serving { pushes }).unwrap()
 }
 
 fn tasks() -> EntityName {
@@ -150,6 +157,40 @@ fn rewriting_most_of_a_list_waits_and_making_one_does_not() {
     assert_eq!(held_of(&served, "desk", &made), (351..=400).collect(), "half of what is there");
     // What it has made itself it may change: but it is held now.
     assert_eq!(held_of(&served, "other", &edited[..5]), BTreeSet::new());
+}
+
+/// A client that was refused a record has not made it, and adds nothing to what is there.
+#[test]
+fn what_a_client_could_not_make_counts_when_it_changes_it() {
+    let served = serve(&MemoryDisk::new());
+    let (path, by) = (Path::parse("/sum").unwrap(), Number::parse(&"9".repeat(1_000)).unwrap());
+    let too_much = FieldOperation::Increment { path, by };
+    let refused = operation(1, 900, Effect::Write(vec![too_much.clone(), too_much]));
+    let after = (1..=100).map(|n| Operation { after: vec![1], ..write(n + 1, n) });
+    let outcomes = send(&served, "phone", &[refused].into_iter().chain(after).collect::<Vec<_>>());
+    assert!(outcomes.iter().all(|one| one.status == Status::Rejected), "{outcomes:?}");
+
+    let _ = deletions(&served, 0);
+    let writes: Vec<Operation> = (1..=60).map(|n| write(n + 200, n)).collect();
+    assert_eq!(held_of(&served, "phone", &writes), (251..=260).collect());
+}
+
+/// What is neither stored nor in the audit was not said.
+#[test]
+fn who_could_not_be_let_go_on_is_held() {
+    let disk = MemoryDisk::new();
+    let (store, _, is_full) = Blind::open(&disk);
+    let served = serve_on(Box::new(store));
+    let deletions = deletions(&served, 60);
+    assert_eq!(held_of(&served, "phone", &deletions), (21..=60).collect());
+    is_full.store(true, Ordering::SeqCst);
+    let refused = served.release(&client("phone"), None, Actor::default());
+    assert_eq!(refused.unwrap_err().code(), "STORE_FULL");
+    is_full.store(false, Ordering::SeqCst);
+    assert_eq!(served.held().unwrap().len(), 1);
+    assert_eq!(held_of(&served, "phone", &deletions), (21..=60).collect());
+    assert_eq!(served.release(&client("phone"), None, Actor::default()).unwrap().len(), 1);
+    assert_eq!(held_of(&served, "phone", &deletions), BTreeSet::new());
 }
 
 /// The suite sees a guard that does not add up what comes in small pushes.

@@ -81,13 +81,22 @@ fn after_a_loan_the_lender_goes_on_behind_what_the_borrower_wrote() {
     assert!(hub.audit_verify().is_ok());
 }
 
-/// A store that cannot be read any more once that is said.
-struct Blind {
+/// A store that cannot be read any more, or has no room, while that is said.
+pub(crate) struct Blind {
     inner: MemoryStore,
     is_blind: Arc<AtomicBool>,
+    is_full: Arc<AtomicBool>,
 }
 
 impl Blind {
+    /// Returns one, and how to say that it cannot be read and that it is full.
+    pub(crate) fn open(disk: &MemoryDisk) -> (Self, Arc<AtomicBool>, Arc<AtomicBool>) {
+        let (is_blind, is_full) = <(Arc<AtomicBool>, Arc<AtomicBool>)>::default();
+        let inner = MemoryStore::open(disk);
+        let store = Self { inner, is_blind: Arc::clone(&is_blind), is_full: Arc::clone(&is_full) };
+        (store, is_blind, is_full)
+    }
+
     fn seeing(&self) -> Result<&MemoryStore, StoreError> {
         match self.is_blind.load(Ordering::SeqCst) {
             true => Err(StoreError::Busy { waited_ms: 1 }),
@@ -116,7 +125,10 @@ impl Read for Blind {
 
 impl Store for Blind {
     fn commit(&mut self, batch: &Batch) -> Result<(), StoreError> {
-        self.inner.commit(batch)
+        match self.is_full.load(Ordering::SeqCst) {
+            true => Err(StoreError::Full),
+            false => self.inner.commit(batch),
+        }
     }
     fn reader(&self) -> Result<Box<dyn Read + Send>, StoreError> {
         self.inner.reader()
@@ -136,8 +148,7 @@ impl Store for Blind {
 #[test]
 fn a_lender_that_cannot_read_where_it_stands_stops_for_good() {
     let (disk, folder) = (MemoryDisk::new(), tempfile::tempdir().unwrap());
-    let is_blind = Arc::new(AtomicBool::new(false));
-    let store = Blind { inner: MemoryStore::open(&disk), is_blind: Arc::clone(&is_blind) };
+    let (store, is_blind, _) = Blind::open(&disk);
     let writer = Writer::start(on(Box::new(store)), rules()).unwrap();
     let handle = writer.handle();
     let (wire, lender) = lend(&handle);

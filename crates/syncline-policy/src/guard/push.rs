@@ -2,9 +2,10 @@
 //! held, until an operator says that it may.
 //!
 //! A machine without a clock: the shell notes what operations are about to do with
-//! [`PushGuard::handle_deed`], counts records where [`PushGuard::poll_count`] asks for it, and asks
-//! [`PushGuard::judge`] of each operation. Records count, not operations, and those that a client has
-//! made itself in the same while do not.
+//! [`PushGuard::handle_deed`], counts records where [`PushGuard::poll_count`] asks for it, asks
+//! [`PushGuard::judge`] of each operation, and notes which records were made with
+//! [`PushGuard::handle_made`]. Records count, not operations, and those that a client has made itself in
+//! the same while do not.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -209,8 +210,25 @@ impl PushGuard {
     }
 
     /// Takes note of what an operation is about to do. Noted again, or not done after all, it counts
-    /// once.
+    /// once; what is about to be made counts when it is.
     pub fn handle_deed(
+        &mut self,
+        who: (&ClientId, &EntityName),
+        id: &RecordId,
+        deed: Deed,
+        now_ms: u64,
+    ) {
+        if deed != Deed::Create {
+            self.note(who, id, deed, now_ms);
+        }
+    }
+
+    /// Takes note of a record that a client has made.
+    pub fn handle_made(&mut self, who: (&ClientId, &EntityName), id: &RecordId, now_ms: u64) {
+        self.note(who, id, Deed::Create, now_ms);
+    }
+
+    fn note(
         &mut self,
         (client, entity): (&ClientId, &EntityName),
         id: &RecordId,
@@ -372,6 +390,16 @@ impl PushGuard {
         released
     }
 
+    /// Holds those again whose release could not be stored.
+    pub fn handle_not_released(&mut self, released: &[Hold]) {
+        for Hold { client, entity, deed, .. } in released {
+            let key = ((client.clone(), entity.clone()), *deed);
+            if let Some(hold) = self.holds.get_mut(&key) {
+                hold.released_until_ms = None;
+            }
+        }
+    }
+
     /// Returns who is held, and who was and may go on.
     pub fn holds(&self) -> impl Iterator<Item = &Hold> {
         self.holds.values()
@@ -472,6 +500,10 @@ mod tests {
             }
             let judge = |_: &u32| self.guard.judge((&client, &entity), deed, now_ms).is_err();
             let held = records.clone().filter(judge).count();
+            for record in records.clone().filter(|_| deed == Deed::Create) {
+                let id = RecordId::new(&format!("r{record}")).unwrap();
+                self.guard.handle_made((&client, &entity), &id, now_ms);
+            }
             if deed == Deed::Delete && held == 0 {
                 self.there -= records.len() as u64;
             }
