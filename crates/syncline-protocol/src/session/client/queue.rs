@@ -1,5 +1,6 @@
 //! Operations that are under way: which of them may be sent now, and which are unanswered.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use syncline_model::id::{EntityName, RecordId};
@@ -18,9 +19,19 @@ use crate::token::TokenText;
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     held: BTreeMap<u64, Held>,
+    /// Which of these are not in flight: what could be sent is found without looking at the others.
+    waiting: BTreeSet<u64>,
+    /// How many of those that are not in flight do not wait for company.
+    urgent_waiting: usize,
+    /// What is in flight.
+    flight: Flight,
     /// What stands because of refusals that the shell does not know yet.
     untold: VecDeque<Untold>,
 }
+
+/// The lanes of what is in flight, each with its counters.
+#[derive(Debug, Default)]
+struct Flight(BTreeMap<EntityName, BTreeMap<RecordId, BTreeSet<u64>>>);
 
 /// A refusal that the shell does not know yet, with the lanes and counters that stand because of it.
 #[derive(Debug)]
@@ -94,6 +105,34 @@ impl<'q> Stands<'q> {
     fn hold(&self, operation: &Operation) -> bool {
         self.lanes.contains(&(&operation.entity, &operation.id))
             || operation.after.iter().any(|counter| self.counters.contains(counter))
+    }
+}
+
+impl Flight {
+    fn add(&mut self, operation: &Operation) {
+        let Operation { entity, id, counter, .. } = operation;
+        let lanes = self.0.entry(entity.clone()).or_default();
+        lanes.entry(id.clone()).or_default().insert(*counter);
+    }
+
+    fn remove(&mut self, operation: &Operation) {
+        let Operation { entity, id, counter, .. } = operation;
+        let Some(lanes) = self.0.get_mut(entity) else { return };
+        if let Some(lane) = lanes.get_mut(id) {
+            lane.remove(counter);
+            if lane.is_empty() {
+                lanes.remove(id);
+            }
+        }
+        if lanes.is_empty() {
+            self.0.remove(entity);
+        }
+    }
+
+    /// Returns whether an earlier operation of the same lane is in flight.
+    fn precedes(&self, operation: &Operation) -> bool {
+        let lane = self.0.get(&operation.entity).and_then(|lanes| lanes.get(&operation.id));
+        lane.and_then(BTreeSet::first).is_some_and(|first| *first < operation.counter)
     }
 }
 
@@ -189,14 +228,56 @@ impl Queue {
             handed_ms: now_ms,
             operation,
         };
-        self.held.entry(counter).or_insert(held);
+        if let Entry::Vacant(place) = self.held.entry(counter) {
+            self.urgent_waiting += usize::from(held.is_urgent);
+            self.waiting.insert(counter);
+            place.insert(held);
+        }
+    }
+
+    /// An operation goes into flight.
+    fn launch(&mut self, counter: u64) {
+        if let Some(held) = self.held.get_mut(&counter).filter(|held| !held.is_in_flight) {
+            held.is_in_flight = true;
+            self.urgent_waiting -= usize::from(held.is_urgent);
+            self.waiting.remove(&counter);
+            self.flight.add(&held.operation);
+        }
+    }
+
+    /// An operation is not in flight any more.
+    fn land(&mut self, counter: u64) {
+        if let Some(held) = self.held.get_mut(&counter).filter(|held| held.is_in_flight) {
+            held.is_in_flight = false;
+            self.urgent_waiting += usize::from(held.is_urgent);
+            self.waiting.insert(counter);
+            self.flight.remove(&held.operation);
+        }
+    }
+
+    /// Holds an operation no more; returns it.
+    fn let_go(&mut self, counter: u64) -> Option<Operation> {
+        self.land(counter);
+        let held = self.held.remove(&counter)?;
+        self.urgent_waiting -= usize::from(held.is_urgent);
+        self.waiting.remove(&counter);
+        Some(held.operation)
+    }
+
+    /// Returns whether an operation comes after one that is in flight.
+    fn is_behind_flight(&self, operation: &Operation) -> bool {
+        let is_in_flight = |counter: &u64| {
+            *counter < operation.counter
+                && self.held.get(counter).is_some_and(|held| held.is_in_flight)
+        };
+        self.flight.precedes(operation) || operation.after.iter().any(is_in_flight)
     }
 
     /// Returns what could be sent now. Of what is more than a batch no more is counted: whatever else
     /// there is changes nothing, and thousands may wait.
     pub(super) fn ready(&self, now_ms: u64) -> Ready {
         let mut ready = Ready::default();
-        let may_be_urgent = self.held.values().any(|held| held.is_urgent && !held.is_in_flight);
+        let may_be_urgent = self.urgent_waiting > 0;
         ready.next_ms = self.walk(now_ms, |held| {
             ready.count += 1;
             ready.since_ms =
@@ -249,9 +330,7 @@ impl Queue {
             Visit::Goes
         });
         for operation in &taken {
-            if let Some(held) = self.held.get_mut(&operation.counter) {
-                held.is_in_flight = true;
-            }
+            self.launch(operation.counter);
         }
         taken
     }
@@ -261,8 +340,8 @@ impl Queue {
     fn walk<'q>(&'q self, now_ms: u64, mut visit: impl FnMut(&'q Held) -> Visit) -> Option<u64> {
         let mut stands = Stands::default();
         let mut next_ms: Option<u64> = None;
-        for held in self.held.values() {
-            if held.is_in_flight || stands.hold(&held.operation) {
+        for held in self.waiting.iter().filter_map(|counter| self.held.get(counter)) {
+            if self.is_behind_flight(&held.operation) || stands.hold(&held.operation) {
                 stands.add(&held.operation);
             } else if held.not_before_ms > now_ms {
                 next_ms = Some(next_ms.map_or(held.not_before_ms, |at| at.min(held.not_before_ms)));
@@ -285,7 +364,8 @@ impl Queue {
         let mut wanted = BTreeSet::new();
         let mut before = Stands::default();
         let mut named: BTreeSet<u64> = BTreeSet::new();
-        for (counter, held) in self.held.iter().rev().filter(|(_, held)| !held.is_in_flight) {
+        for counter in self.waiting.iter().rev() {
+            let Some(held) = self.held.get(counter) else { continue };
             let operation = &held.operation;
             let is_wanted = held.is_urgent
                 || named.contains(counter)
@@ -301,7 +381,7 @@ impl Queue {
 
     /// An operation was answered for good; returns it.
     pub(super) fn settle(&mut self, counter: u64) -> Option<Operation> {
-        self.held.remove(&counter).map(|held| held.operation)
+        self.let_go(counter)
     }
 
     /// An operation was answered "later". If it waits, then twice as long each time. What comes after it was not
@@ -314,12 +394,12 @@ impl Queue {
         now_ms: u64,
     ) -> Vec<(Operation, u64)> {
         let after = self.after(counter);
+        self.land(counter);
         if let Some(held) = self.held.get_mut(&counter) {
             let wait_ms = RETRY_MS_FIRST.checked_shl(held.attempts.min(16)).unwrap_or(RETRY_MS_MAX);
             let wait_ms = if waits { wait_ms.min(RETRY_MS_MAX) } else { 0 };
             held.not_before_ms = now_ms.saturating_add(wait_ms);
             held.attempts += 1;
-            held.is_in_flight = false;
         }
         let mut aside = Vec::new();
         for counter in [counter].into_iter().chain(after) {
@@ -362,7 +442,7 @@ impl Queue {
                 held.refused = Some(counter);
                 asked.push(after);
             } else {
-                self.held.remove(&after);
+                self.let_go(after);
             }
         }
         self.untold.push_back(untold);
@@ -376,12 +456,16 @@ impl Queue {
 
     /// The connection is lost: what was in flight may have been applied, and is sent again.
     pub(super) fn lose(&mut self) {
-        for held in self.held.values_mut().filter(|held| held.is_in_flight) {
-            held.is_in_flight = false;
-            held.is_uncertain = true;
-        }
-        if is_planted(Fault::UnansweredForgotten) {
-            self.held.retain(|_, held| !held.is_uncertain);
+        let in_flight = self.held.iter().filter(|(_, held)| held.is_in_flight);
+        let in_flight: Vec<u64> = in_flight.map(|(counter, _)| *counter).collect();
+        for counter in in_flight {
+            self.land(counter);
+            if let Some(held) = self.held.get_mut(&counter) {
+                held.is_uncertain = true;
+            }
+            if is_planted(Fault::UnansweredForgotten) {
+                self.let_go(counter);
+            }
         }
     }
 }
