@@ -26,11 +26,11 @@
 //! # Ok::<(), syncline_model::cursor::CursorError>(())
 //! ```
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
 use sha2::{Digest, Sha256};
+use smallvec::SmallVec;
 use thiserror::Error;
 
 use crate::base64url;
@@ -69,8 +69,9 @@ impl fmt::Display for Incarnation {
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Cursor {
     incarnation: Incarnation,
-    /// No entry is `Position(0)`: absent says that already.
-    positions: BTreeMap<PartitionId, Position>,
+    /// Partitions rising. No entry is `Position(0)`: absent says that already. Most hubs have one partition, and
+    /// there are many cursors of these.
+    positions: SmallVec<[(PartitionId, Position); 1]>,
 }
 
 /// Why a token is no cursor, or cannot be used here.
@@ -173,7 +174,7 @@ impl CursorError {
 impl Cursor {
     /// Stands before the first change of every partition.
     pub const fn new(incarnation: Incarnation) -> Self {
-        Self { incarnation, positions: BTreeMap::new() }
+        Self { incarnation, positions: SmallVec::new_const() }
     }
 
     /// Returns the incarnation of the hub that the positions belong to.
@@ -183,12 +184,17 @@ impl Cursor {
 
     /// Returns the last position read of `partition`; `Position(0)` if none was.
     pub fn position(&self, partition: PartitionId) -> Position {
-        self.positions.get(&partition).copied().unwrap_or_default()
+        self.place(partition).map_or(Position(0), |place| self.positions[place].1)
+    }
+
+    /// Returns where a partition stands among the positions, or would stand.
+    fn place(&self, partition: PartitionId) -> Result<usize, usize> {
+        self.positions.binary_search_by_key(&partition, |(partition, _)| *partition)
     }
 
     /// Returns the partitions of which something was read, rising.
     pub fn positions(&self) -> impl Iterator<Item = (PartitionId, Position)> {
-        self.positions.iter().map(|(&partition, &position)| (partition, position))
+        self.positions.iter().copied()
     }
 
     /// Checks that the cursor belongs to the hub's present incarnation.
@@ -223,8 +229,10 @@ impl Cursor {
         if let Some(error) = self.advance_error(partition, to) {
             return Err(error);
         }
-        if to > Position(0) {
-            self.positions.insert(partition, to);
+        match self.place(partition) {
+            Ok(place) => self.positions[place].1 = to,
+            Err(place) if to > Position(0) => self.positions.insert(place, (partition, to)),
+            Err(_) => {}
         }
         Ok(())
     }
@@ -299,7 +307,7 @@ fn read_position(
     if position == Position(0) {
         return Err(refused("a position of 0"));
     }
-    if cursor.positions.last_key_value().is_some_and(|(last, _)| *last >= partition) {
+    if cursor.positions.last().is_some_and(|(last, _)| *last >= partition) {
         return Err(refused("a partition out of order"));
     }
     Ok((partition, position))

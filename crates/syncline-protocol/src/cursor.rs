@@ -23,7 +23,7 @@ pub struct StreamCursor {
     /// Where in the log; of a snapshot where it began, which is where the log goes on after it.
     pub log: Cursor,
     /// The place within a snapshot, unless it is through.
-    pub snapshot: Option<SnapshotPlace>,
+    pub snapshot: Option<Box<SnapshotPlace>>,
     /// What the reader was told of; `None` if nothing was kept from it.
     pub scope: Option<Scope>,
 }
@@ -70,7 +70,7 @@ impl StreamCursor {
 impl fmt::Display for StreamCursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}", self.log)?;
-        match &self.snapshot {
+        match self.snapshot.as_deref() {
             None => {}
             Some(SnapshotPlace::Record { entity, id }) => {
                 let mut place = Writer::new();
@@ -109,10 +109,10 @@ impl FromStr for StreamCursor {
             };
             let (place, behind) = behind.split_at(behind.find('~').unwrap_or(behind.len()));
             let bytes = decoded(text, place)?;
-            cursor.snapshot = Some(match is_sealed {
+            cursor.snapshot = Some(Box::new(match is_sealed {
                 true => SnapshotPlace::Sealed(bytes.into()),
                 false => read_place(&bytes)?,
-            });
+            }));
             rest = behind;
         }
         if let Some(scope) = rest.strip_prefix('~') {
@@ -185,7 +185,7 @@ mod tests {
             id: RecordId::new("жмых/1").unwrap(),
         };
         let sealed = SnapshotPlace::Sealed([7; 40].into());
-        for snapshot in [None, Some(place), Some(sealed)] {
+        for snapshot in [None, Some(Box::new(place)), Some(Box::new(sealed))] {
             for scope in [None, Some(Scope(*b"a scope!"))] {
                 let cursor = StreamCursor { log: log.clone(), snapshot: snapshot.clone(), scope };
                 let text = cursor.to_string();

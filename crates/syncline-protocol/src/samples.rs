@@ -231,7 +231,7 @@ pub(crate) fn cursor() -> impl Strategy<Value = StreamCursor> {
     let at = prop_oneof![0..=COUNTER_MAX, Just(0)];
     (incarnation, at, option::weighted(0.3, place), scope).prop_map(
         |(incarnation, at, snapshot, scope)| StreamCursor {
-            snapshot,
+            snapshot: snapshot.map(Box::new),
             scope,
             ..StreamCursor::at_position(incarnation, Position(at))
         },

@@ -1,6 +1,7 @@
 //! A request as its route sees it.
 
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use std::str::FromStr;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -31,12 +32,7 @@ pub(crate) fn no_place() -> Problem {
 
 /// A request as its route sees it: who asks, which hub, and what.
 pub(crate) struct Asked {
-    pub(crate) state: Arc<State>,
-    pub(crate) desk: Arc<Desk>,
-    /// Nobody only where everybody may ask.
-    pub(crate) caller: Option<Caller>,
-    /// What whoever asks may see and write of the records.
-    pub(crate) permit: Arc<AccessPermit>,
+    pub(crate) asker: Asker,
     pub(crate) params: Vec<(Box<str>, Box<str>)>,
     pub(crate) query: Query,
     pub(crate) parts: Parts,
@@ -44,7 +40,25 @@ pub(crate) struct Asked {
     pub(crate) body: Mutex<Body>,
 }
 
-impl Asked {
+/// Who asks, and which hub.
+pub(crate) struct Asker {
+    pub(crate) state: Arc<State>,
+    pub(crate) desk: Arc<Desk>,
+    /// Nobody only where everybody may ask.
+    pub(crate) caller: Option<Caller>,
+    /// What whoever asks may see and write of the records.
+    pub(crate) permit: Arc<AccessPermit>,
+}
+
+impl Deref for Asked {
+    type Target = Asker;
+
+    fn deref(&self) -> &Asker {
+        &self.asker
+    }
+}
+
+impl Asker {
     /// Returns who asks.
     pub(crate) fn caller(&self) -> Result<&Caller, Problem> {
         self.caller.as_ref().ok_or_else(|| Refusal::TokenMissing.into())
@@ -87,6 +101,45 @@ impl Asked {
         Arc::new(Sight::of_entities(Arc::clone(&self.permit), &[]))
     }
 
+    /// Returns who is told what whoever asks is told that follows this.
+    pub(crate) fn audience(&self, follow: &Follow) -> Result<Audience, FollowError> {
+        let permit = Arc::clone(&self.permit);
+        let sight = match self.bound(follow)? {
+            Some(view) => Sight::of_view(permit, view),
+            None => Sight::of_entities(permit, &follow.entities),
+        };
+        Ok(self.desk.served.audience(sight))
+    }
+
+    /// Returns what the results of operations tell whoever asks that follows these, and is told of each what its
+    /// audience is.
+    pub(crate) fn results_of<'f>(
+        &self,
+        followed: impl IntoIterator<Item = (&'f Follow, &'f Audience)>,
+    ) -> Result<Arc<Sight>, FollowError> {
+        let (mut views, mut entities, mut is_of_all) = (Vec::new(), Vec::new(), None);
+        for (follow, audience) in followed {
+            match audience.sight().view() {
+                Some(view) => views.push(Arc::clone(view)),
+                None => {
+                    *is_of_all.get_or_insert(false) |= follow.entities.is_empty();
+                    entities.extend(follow.entities.iter().cloned());
+                }
+            }
+        }
+        let entities = is_of_all.map(|is_of_all| if is_of_all { &[][..] } else { &entities[..] });
+        Ok(Arc::new(Sight::of_client(Arc::clone(&self.permit), views, entities)?))
+    }
+
+    fn bound(&self, follow: &Follow) -> Result<Option<Arc<BoundView>>, FollowError> {
+        let Some(NamedView { name, params }) = follow.view.as_deref() else { return Ok(None) };
+        let nothing = Object::new();
+        let claims = self.caller.as_ref().map_or(&nothing, |caller| &caller.token.claims);
+        self.desk.access.view(name, claims, params).map(Some)
+    }
+}
+
+impl Asked {
     /// Returns what the address asks to follow: types of record, or a view by its name.
     pub(crate) fn follow(&self, entities_max: usize) -> Result<Follow, Problem> {
         let entities = self.query.entities(entities_max)?;
@@ -103,44 +156,6 @@ impl Asked {
         let params = params.transpose();
         let params = params.map_err(|error| Refusal::QueryInvalid.because(error.to_string()))?;
         Ok(Follow::view(view, params.unwrap_or_default()))
-    }
-
-    /// Returns who is told what whoever asks is told that follows this.
-    pub(crate) fn audience(&self, follow: &Follow) -> Result<Audience, FollowError> {
-        let permit = Arc::clone(&self.permit);
-        let sight = match self.bound(follow)? {
-            Some(view) => Sight::of_view(permit, view),
-            None => Sight::of_entities(permit, &follow.entities),
-        };
-        Ok(self.desk.served.audience(sight))
-    }
-
-    /// Returns what the results of operations tell whoever asks that follows these.
-    pub(crate) fn results_of(&self, follows: &[Follow]) -> Result<Arc<Sight>, FollowError> {
-        let (mut views, mut entities) = (Vec::new(), None::<Vec<EntityName>>);
-        for follow in follows {
-            match self.bound(follow)? {
-                Some(view) => views.push(view),
-                None => {
-                    let some = entities.get_or_insert_default();
-                    some.extend(follow.entities.iter().cloned());
-                }
-            }
-        }
-        let is_of_all = |follow: &Follow| follow.view.is_none() && follow.entities.is_empty();
-        let entities = match follows.iter().any(is_of_all) {
-            true => Some(Vec::new()),
-            false => entities,
-        };
-        let permit = Arc::clone(&self.permit);
-        Ok(Arc::new(Sight::of_client(permit, views, entities.as_deref())?))
-    }
-
-    fn bound(&self, follow: &Follow) -> Result<Option<BoundView>, FollowError> {
-        let Some(NamedView { name, params }) = follow.view.as_deref() else { return Ok(None) };
-        let nothing = Object::new();
-        let claims = self.caller.as_ref().map_or(&nothing, |caller| &caller.token.claims);
-        self.desk.access.view(name, claims, params).map(Some)
     }
 
     /// Returns where a list goes on, as `next`: sealed, since what was looked at last may not be in sight.

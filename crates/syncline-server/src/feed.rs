@@ -182,6 +182,11 @@ impl All {
 }
 
 impl Follower {
+    /// Returns who is told what this one is told.
+    pub(crate) fn audience(&self) -> &Audience {
+        &self.feed.audience
+    }
+
     /// Waits until there is something new; false if there never will be.
     pub(crate) async fn changed(&mut self) -> bool {
         self.head.changed().await.is_ok()

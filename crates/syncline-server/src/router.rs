@@ -18,7 +18,7 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::{Caller, now_ms};
-use crate::asked::{Asked, Query, bearer};
+use crate::asked::{Asked, Asker, Query, bearer};
 use crate::hubs::{Desk, HubName};
 use crate::limits::{COMPRESSED_BYTES_MIN, REQUEST_TIME_MAX};
 use crate::problem::{Problem, Refusal};
@@ -233,7 +233,8 @@ async fn carry_out(
     let state = Arc::clone(state);
     let body = Mutex::new(body);
     let permit = permit(route, caller.as_ref(), &desk)?;
-    let asked = Asked { state, desk, caller, permit, params, query: query?, parts, body };
+    let asker = Asker { state, desk, caller, permit };
+    let asked = Asked { asker, params, query: query?, parts, body };
     met.is_let_in = true;
     (route.handler)(asked).await
 }

@@ -193,11 +193,9 @@ impl HubEnd {
             self.backed_up = house.backed_up;
         }
         self.session.handle_message(message, now_ms - self.begun_ms);
-        if !self.is_greeted
-            && let Some(hello) = self.session.hello()
-        {
+        if !self.is_greeted && self.session.hello().is_some() {
             self.is_greeted = true;
-            let follows = hello.views.clone();
+            let follows: Vec<Follow> = self.session.follows().cloned().collect();
             if let Err(error) = self.follow(&follows, house) {
                 let (code, detail) = (error.code().into(), error.to_string().into());
                 let problem = Problem { code, detail, is_retryable: false };

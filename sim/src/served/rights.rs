@@ -191,7 +191,7 @@ impl Desk {
         Ok(Arc::new(Sight::of_client(permit, views, entities.as_deref())?))
     }
 
-    fn bound(&self, follow: &Follow) -> Result<Option<BoundView>, FollowError> {
+    fn bound(&self, follow: &Follow) -> Result<Option<Arc<BoundView>>, FollowError> {
         let Some(NamedView { name, params }) = follow.view.as_deref() else { return Ok(None) };
         self.access.view(name, &self.claims, params).map(Some)
     }

@@ -445,7 +445,8 @@ impl Reading<'_> {
         let more = is_full || log.position() < self.end;
         let scope = self.audience.scope();
         let place = seen.filter(|_| !is_through);
-        let snapshot = place.map(|(entity, id)| self.served.place(&entity, &id, scope.is_none()));
+        let sealed = |(entity, id)| Box::new(self.served.place(&entity, &id, scope.is_none()));
+        let snapshot = place.map(sealed);
         let mut paged = filling.paged(StreamCursor { log: log.log, snapshot, scope }, more, true);
         paged.page.begins = begins;
         paged

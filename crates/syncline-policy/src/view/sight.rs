@@ -44,7 +44,7 @@ enum Follows {
     /// All records of these types, sorted; none for all types.
     Entities(Vec<EntityName>),
     /// The records of views, and where `others` says so, all records of types that none names.
-    Views { views: Vec<BoundView>, others: bool },
+    Views { views: Vec<Arc<BoundView>>, others: bool },
 }
 
 /// Which fields of one record are shown.
@@ -102,10 +102,11 @@ impl Access {
         name: &str,
         claims: &Object,
         params: &Object,
-    ) -> Result<BoundView, FollowError> {
+    ) -> Result<Arc<BoundView>, FollowError> {
         let view = self.views.get(name).ok_or(FollowError::Unknown)?;
         let filter = view.bind(claims, params)?;
-        Ok(BoundView { entity: view.entity.clone(), filter, fields: view.fields.clone() })
+        let (entity, fields) = (view.entity.clone(), view.fields.clone());
+        Ok(Arc::new(BoundView { entity, filter, fields }))
     }
 }
 
@@ -124,7 +125,7 @@ impl Sight {
     }
 
     /// Returns what a permit shows of a view.
-    pub fn of_view(permit: Arc<Permit>, view: BoundView) -> Self {
+    pub fn of_view(permit: Arc<Permit>, view: Arc<BoundView>) -> Self {
         Self { permit, follows: Follows::Views { views: vec![view], others: false } }
     }
 
@@ -140,14 +141,14 @@ impl Sight {
     /// [`FollowError::Differ`]: a client holds one set of fields of a record.
     pub fn of_client(
         permit: Arc<Permit>,
-        views: Vec<BoundView>,
+        views: Vec<Arc<BoundView>>,
         entities: Option<&[EntityName]>,
     ) -> Result<Self, FollowError> {
         let is_whole = |entity: &EntityName| {
             entities.is_some_and(|some| some.is_empty() || some.contains(entity))
         };
         for view in &views {
-            let same = |other: &&BoundView| other.entity == view.entity;
+            let same = |other: &&Arc<BoundView>| other.entity == view.entity;
             let differs = views.iter().filter(same).any(|other| other.fields != view.fields);
             if differs || (view.fields.is_some() && is_whole(&view.entity)) {
                 return Err(FollowError::Differ { entity: view.entity.clone() });
@@ -155,6 +156,14 @@ impl Sight {
         }
         let limiting = views.into_iter().filter(|view| !is_whole(&view.entity)).collect();
         Ok(Self { permit, follows: Follows::Views { views: limiting, others: true } })
+    }
+
+    /// Returns the view that it shows, if it shows one and nothing else.
+    pub fn view(&self) -> Option<&Arc<BoundView>> {
+        match &self.follows {
+            Follows::Views { views, others: false } => views.first(),
+            _ => None,
+        }
     }
 
     /// Returns what its reader may do at all.

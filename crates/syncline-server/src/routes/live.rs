@@ -12,11 +12,11 @@ use std::time::Duration;
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::http::{Request, header};
-use futures_util::future::{poll_fn, select_all};
+use axum::http::header;
+use futures_util::future::{poll_fn, ready, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
-use syncline_hub::served::{Audience, Limits, Paged, ServeError};
+use syncline_hub::served::{Limits, Paged, ServeError};
 use syncline_model::id::{ClientId, Position};
 use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::checksum::Checksum;
@@ -34,7 +34,7 @@ use super::answer::Answer;
 use super::push;
 use super::stream::Permit;
 use crate::access::{Role, now_ms};
-use crate::asked::Asked;
+use crate::asked::{Asked, Asker};
 use crate::feed::{Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
@@ -68,10 +68,14 @@ pub(super) async fn live(mut asked: Asked) -> Answer {
         return Err(Refusal::UpgradeRequired.because("ask for the subprotocol syncline.v1"));
     }
     let permit = Permit::of(&asked)?;
-    // The head of a request holds on to the buffer that it was read into, for as long as it is kept.
-    asked.parts = Request::new(()).into_parts().0;
-    Ok(upgrade.on_upgrade(move |socket| async move {
-        Box::pin(Connection::new(asked, socket).run(permit)).await;
+    // What is held of the request is held as long as the connection is open: no more than who asks.
+    let asker = asked.asker;
+    Ok(upgrade.on_upgrade(move |socket| {
+        // A task of its own, so that nothing is held of the upgrade.
+        let mut connection = Box::new(Connection::new(asker, socket));
+        let mut permit = permit;
+        tokio::spawn(async move { connection.run(&mut permit).await });
+        ready(())
     }))
 }
 
@@ -98,7 +102,7 @@ type Checked = (Page, Option<Checksum>);
 
 /// One open connection.
 struct Connection {
-    asked: Asked,
+    asker: Asker,
     socket: WebSocket,
     session: Session<Encoded>,
     begun: Instant,
@@ -107,10 +111,9 @@ struct Connection {
     coding: Option<Coding>,
     reader: Reader,
     writer: HubWriter,
-    /// Who is told what the client is told of each view.
-    audiences: Vec<Audience>,
     /// The copy that the client holds of each view.
-    replicas: Vec<Replica>,
+    replicas: Box<[Replica]>,
+    /// What tells of what is new of each view.
     followers: Vec<Follower>,
     /// Up to where the hub is backed up, if it is.
     backed_up: watch::Receiver<Option<Position>>,
@@ -124,19 +127,18 @@ struct Connection {
 }
 
 impl Connection {
-    fn new(asked: Asked, socket: WebSocket) -> Self {
-        let incarnation = asked.desk.served.incarnation();
+    fn new(asker: Asker, socket: WebSocket) -> Self {
+        let incarnation = asker.desk.served.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
             accept: Coding::ALL.to_vec(),
             keeping: Keeping::default(),
         };
-        let backed_up = asked.desk.backed_up.clone();
+        let backed_up = asker.desk.backed_up.clone();
         Self {
-            results: asked.sight(),
-            audiences: Vec::new(),
-            replicas: Vec::new(),
-            asked,
+            results: asker.sight(),
+            replicas: Box::default(),
+            asker,
             backed_up,
             socket,
             session: Session::new(greeting, 0),
@@ -158,7 +160,7 @@ impl Connection {
     }
 
     /// Goes on until the connection ends.
-    async fn run(mut self, mut permit: Permit) {
+    async fn run(&mut self, permit: &mut Permit) {
         // What is waited for turn after turn is not begun anew each time: that would cost more than most of
         // what a turn does.
         let mut ended = pin!(async {
@@ -179,7 +181,8 @@ impl Connection {
             // page is wanted at once.
             self.take_work();
             if let Some(close) = self.session.poll_close() {
-                return self.close(close).await;
+                // Its place is not held by all who are open.
+                return Box::pin(self.close(close)).await;
             }
             let deadline = self.session.poll_deadline(self.now_ms());
             let deadline = deadline.map(|at_ms| self.begun + Duration::from_millis(at_ms));
@@ -189,8 +192,8 @@ impl Connection {
                 alarm_at = Some(at);
             }
             let can_read = self.session.can_read();
-            let is_backed_up = self.asked.desk.backup.is_some();
-            let Self { socket, followers, backed_up, pushes, pages, unwritten, .. } = &mut self;
+            let is_backed_up = self.asker.desk.backup.is_some();
+            let Self { socket, followers, backed_up, pushes, pages, unwritten, .. } = &mut *self;
             let happened = tokio::select! {
                 read = poll_fn(|context| poll_socket(socket, context, can_read, unwritten)) => read,
                 answer = pushes.next(), if !pushes.is_empty() => Happened::Pushed(answer),
@@ -227,7 +230,7 @@ impl Connection {
             Happened::Gone => return false,
             Happened::Message(message) => self.read(message),
             Happened::Pushed(Some(Ok(answer))) => {
-                push::count(&self.asked.state.metrics, &answer);
+                push::count(&self.asker.state.metrics, &answer);
                 self.session.handle_results(answer);
             }
             // Some of it may have been applied: the client has to ask again.
@@ -235,7 +238,7 @@ impl Connection {
                 self.session.handle_end(Close::Later, Some(error.problem()));
             }
             Happened::Pushed(Some(Err(error))) => {
-                let position = self.asked.desk.served.position();
+                let position = self.asker.desk.served.position();
                 self.session.handle_push_refused(&error.problem(), position);
             }
             Happened::Page(Some((view, Ok((page, checksum))))) => {
@@ -286,7 +289,7 @@ impl Connection {
 
     /// Hands a message in if its bearer may say it.
     fn judge(&mut self, message: ClientMessage) {
-        let caller = self.asked.caller.clone();
+        let caller = self.asker.caller.clone();
         let Some(caller) = caller else { return self.deny(Refusal::TokenMissing) };
         let is_permitted = match &message {
             ClientMessage::Hello(hello) => caller.may_be(&hello.client),
@@ -300,8 +303,8 @@ impl Connection {
             return self.deny(Refusal::NotPermitted);
         }
         if let ClientMessage::Hello(hello) = &message
-            && let Some(holder) = self.asked.holder()
-            && let Err(error) = self.asked.desk.served.may_claim(&hello.client, &holder)
+            && let Some(holder) = self.asker.holder()
+            && let Err(error) = self.asker.desk.served.may_claim(&hello.client, &holder)
         {
             return self.session.handle_end(Close::Denied, Some(error.problem()));
         }
@@ -312,10 +315,10 @@ impl Connection {
         }
         self.session.handle_message(message, self.now_ms());
         if let Some((view, is_equal)) = self.session.poll_checked() {
-            self.asked.state.metrics.checked(is_equal);
+            self.asker.state.metrics.checked(is_equal);
             let replica = usize::try_from(view).ok().and_then(|view| self.replicas.get(view));
             if let Some(replica) = replica {
-                self.asked.desk.replicas.checked(replica, is_equal, now_ms());
+                self.asker.desk.replicas.checked(replica, is_equal, now_ms());
             }
         }
         if !self.is_greeted
@@ -323,14 +326,14 @@ impl Connection {
         {
             self.is_greeted = true;
             self.coding = preferred(&hello.accept);
-            let follows = hello.views.clone();
             let client = hello.client.clone();
+            let follows: Vec<Follow> = self.session.follows().cloned().collect();
             if let Err(error) = self.follow(&follows) {
                 let (code, detail) = (error.code().into(), error.to_string().into());
                 let problem = SaidProblem { code, detail, is_retryable: false };
                 return self.session.handle_end(Close::Denied, Some(problem));
             }
-            let desk = &self.asked.desk;
+            let desk = &self.asker.desk;
             self.replicas = follows.iter().map(|follow| Replica::of(&client, follow)).collect();
             self.replicas.iter().for_each(|replica| desk.replicas.seen(replica, now_ms()));
             // Everything up to here is read; everything behind it is told.
@@ -341,20 +344,21 @@ impl Connection {
     /// Says to the session what the hub keeps; false if that cannot be read.
     fn keep(&mut self, client: &ClientId) -> bool {
         // One row, and only of a hub that was restored.
-        let floor = self.asked.desk.served.floor_of(client);
+        let floor = self.asker.desk.served.floor_of(client);
         let backed_up = *self.backed_up.borrow();
         floor.map(|floor| self.session.handle_keeping(Keeping { backed_up, floor })).is_ok()
     }
 
     /// Begins to follow what the client has asked for.
     fn follow(&mut self, follows: &[Follow]) -> Result<(), FollowError> {
-        self.results = self.asked.results_of(follows)?;
+        let desk = &self.asker.desk;
+        self.followers.reserve_exact(follows.len());
         for follow in follows {
-            let audience = self.asked.audience(follow)?;
-            let desk = &self.asked.desk;
+            let audience = self.asker.audience(follow)?;
             self.followers.push(desk.feeds.follow(&audience, &desk.served, &desk.end));
-            self.audiences.push(audience);
         }
+        let audiences = self.followers.iter().map(Follower::audience);
+        self.results = self.asker.results_of(follows.iter().zip(audiences))?;
         Ok(())
     }
 
@@ -383,12 +387,12 @@ impl Connection {
 
     /// Begins what the session asks for.
     fn take_work(&mut self) {
-        let desk = &self.asked.desk;
+        let desk = &self.asker.desk;
         while let Some(operations) = self.session.poll_push() {
             let Some(client) = self.session.client().cloned() else { return };
             let (served, results) = (desk.served.clone(), Arc::clone(&self.results));
-            let (holder, form) = (self.asked.holder(), self.form);
-            let Ok(counted) = self.asked.counted() else { return };
+            let (holder, form) = (self.asker.holder(), self.form);
+            let Ok(counted) = self.asker.counted() else { return };
             self.pushes.push_back(Box::pin(async move {
                 push::claim(&served, holder, &client).await?;
                 let who = push::Pushing { sight: &results, counted, client: &client };
@@ -401,11 +405,12 @@ impl Connection {
                 }
             }));
         }
-        let viewer = self.asked.viewer();
+        let viewer = self.asker.viewer();
         while let Some(request) = self.session.poll_page() {
             let (served, viewer) = (desk.served.clone(), viewer.as_ref().ok().cloned());
             let audience = usize::try_from(request.view).ok();
-            let audience = audience.and_then(|view| self.audiences.get(view)).cloned();
+            let audience = audience.and_then(|view| self.followers.get(view));
+            let audience = audience.map(Follower::audience).cloned();
             self.pages.push(Box::pin(async move {
                 let view = request.view;
                 let read = tokio::task::spawn_blocking(move || {
@@ -470,9 +475,9 @@ impl Connection {
 
     /// Returns a message as it is sent.
     fn encoded(&mut self, outgoing: Outgoing<Encoded>) -> Vec<Message> {
-        let desk = &self.asked.desk;
+        let desk = &self.asker.desk;
         if let Outgoing::Live { live, .. } = &outgoing {
-            self.asked.state.metrics.changes.inc_by(live.page.changes.len() as u64);
+            self.asker.state.metrics.changes.inc_by(live.page.changes.len() as u64);
         }
         let message = match (outgoing, self.form) {
             (Outgoing::Live { view, live }, Form::Long) => {
@@ -498,7 +503,7 @@ impl Connection {
     }
 
     /// Says why the connection ends, if anybody listens.
-    async fn close(mut self, close: Close) {
+    async fn close(&mut self, close: Close) {
         let frame = CloseFrame { code: close.code(), reason: "".into() };
         let farewell = async {
             let _ = poll_fn(|context| Pin::new(&mut self.socket).poll_flush(context)).await;

@@ -31,7 +31,7 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     }
     let follow = asked.follow(VIEW_ENTITIES_MAX)?;
     let audience = asked.audience(&follow)?;
-    let results_of = asked.results_of(std::slice::from_ref(&follow))?;
+    let results_of = asked.results_of([(&follow, &audience)])?;
     let served = &asked.desk.served;
     claim(served, asked.holder(), &push.client).await?;
     let who = Pushing { sight: &results_of, counted: asked.counted()?, client: &push.client };

@@ -7,7 +7,7 @@ use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
 use crate::access::{TokenRow, now_ms};
-use crate::asked::Asked;
+use crate::asked::Asker;
 use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
 use crate::state::State;
@@ -27,7 +27,7 @@ pub(super) struct Permit {
 
 impl Permit {
     /// Takes the right of whoever asks.
-    pub(super) fn of(asked: &Asked) -> Result<Self, Problem> {
+    pub(super) fn of(asked: &Asker) -> Result<Self, Problem> {
         let open = asked.state.streams.upgrade().ok_or(Refusal::ServerStopping)?;
         let token = Arc::clone(&asked.caller()?.token);
         let revocations = asked.desk.tokens.revocations();

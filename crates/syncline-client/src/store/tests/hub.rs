@@ -52,7 +52,7 @@ impl FakeHub {
     ) -> Page {
         let place = place.map(|id| {
             let (entity, id) = key(id);
-            SnapshotPlace::Record { entity, id }
+            Box::new(SnapshotPlace::Record { entity, id })
         });
         let more = place.is_some();
         let cursor = StreamCursor { log: Self::cursor(began), snapshot: place, scope: None };

@@ -122,7 +122,10 @@ mod tests {
         let at = |id: &str| {
             let (entity, id) = (EntityName::new("tasks").unwrap(), RecordId::new(id).unwrap());
             let cursor = StreamCursor::at_position(Incarnation(7), Position(5));
-            StreamCursor { snapshot: Some(SnapshotPlace::Record { entity, id }), ..cursor }
+            StreamCursor {
+                snapshot: Some(Box::new(SnapshotPlace::Record { entity, id })),
+                ..cursor
+            }
         };
         let page = |id, begins| Page {
             changes: Vec::new(),

@@ -17,7 +17,7 @@ use crate::limits::{
     PUSHES_UNANSWERED_MAX, VIEW_ENTITIES_MAX, VIEWS_MAX, WINDOW_MAX,
 };
 use crate::message::{
-    ClientMessage, Hello, HubMessage, Keeping, Page, PushAnswer, Sent, Unreadable, Welcome,
+    ClientMessage, Follow, Hello, HubMessage, Keeping, Page, PushAnswer, Sent, Unreadable, Welcome,
 };
 use crate::operation::Operation;
 use crate::outcome::{Outcome, Shown, Status};
@@ -99,7 +99,8 @@ impl<E> Session<E> {
             unanswered: VecDeque::new(),
             taken: 0,
             answered: 0,
-            outbox: VecDeque::new(),
+            // Seldom more than one: there are many connections.
+            outbox: VecDeque::with_capacity(1),
             told: Told::default(),
             ping_ms: now_ms + HEARTBEAT_MS,
             pings_unanswered: 0,
@@ -110,9 +111,14 @@ impl<E> Session<E> {
         }
     }
 
-    /// Returns what the client said first; `None` as long as it has not.
+    /// Returns what the client said first, but for its views; `None` as long as it has not.
     pub const fn hello(&self) -> Option<&Hello> {
         self.hello.as_ref()
+    }
+
+    /// Returns what the client follows, view by view; nothing as long as it has not said it.
+    pub fn follows(&self) -> impl Iterator<Item = &Follow> {
+        self.views.iter().map(View::follow)
     }
 
     /// Returns the client's name; `None` as long as it has not said it.
@@ -326,7 +332,8 @@ impl<E> Session<E> {
             return None;
         }
         let taken = self.taken;
-        let (view, (follow, is_checked, anew)) = self.in_turn(|_, view| view.ask(taken))?;
+        let asked = in_turn(&mut self.views, &mut self.turn, |_, view| view.ask(taken));
+        let (view, (follow, is_checked, anew)) = asked?;
         Some(PageRequest { view, follow, is_checked, anew })
     }
 
@@ -338,18 +345,15 @@ impl<E> Session<E> {
         if self.state != State::Open || !self.has_credit() {
             return None;
         }
-        let client = self.client()?.clone();
-        let told = std::mem::take(&mut self.told);
+        let Self { views, told, turn, .. } = self;
+        let client = &self.hello.as_ref()?.client;
         let answered =
             if is_planted(Fault::ChangesBeforeResults) { self.taken } else { self.answered };
-        let has_views = self.views.len() > 1;
-        let pushed = self.taken;
-        let with =
-            Surroundings { now_ms, pushed, answered, told: &told, client: &client, has_views };
-        let next = self.in_turn(|index, view| view.next(index, &with));
-        self.told = told;
-        if let Some(position) = self.views.iter().map(View::position).min() {
-            self.told.prune(position);
+        let (has_views, pushed) = (views.len() > 1, self.taken);
+        let with = Surroundings { now_ms, pushed, answered, told, client, has_views };
+        let next = in_turn(views, turn, |index, view| view.next(index, &with));
+        if let Some(position) = views.iter().map(View::position).min() {
+            told.prune(position);
         }
         let (_, message) = next?;
         // A checksum is nothing to be stored, and neither is a question.
@@ -398,7 +402,7 @@ impl<E> Session<E> {
         }
     }
 
-    fn handle_hello(&mut self, hello: Hello, now_ms: u64) -> Result<(), SessionError> {
+    fn handle_hello(&mut self, mut hello: Hello, now_ms: u64) -> Result<(), SessionError> {
         if hello.protocol == 0 {
             return Err(SessionError::ProtocolUnknown { found: hello.protocol });
         }
@@ -408,7 +412,8 @@ impl<E> Session<E> {
         }
         let window = hello.window.clamp(1, WINDOW_MAX);
         self.window = window as usize;
-        self.views = hello.views.iter().map(|view| View::new(view.clone(), now_ms)).collect();
+        let follows = std::mem::take(&mut hello.views);
+        self.views = follows.into_iter().map(|follow| View::new(follow, now_ms)).collect();
         self.views.iter_mut().for_each(|view| view.advance(self.end));
         self.outbox.push_back(HubMessage::Welcome(Welcome {
             protocol: hello.protocol.min(PROTOCOL_VERSION),
@@ -454,23 +459,6 @@ impl<E> Session<E> {
         self.unacknowledged < self.window || is_planted(Fault::WindowIgnored)
     }
 
-    /// Asks the views one after the other, beginning with the one after that which answered last.
-    fn in_turn<T>(
-        &mut self,
-        mut ask: impl FnMut(u32, &mut View<E>) -> Option<T>,
-    ) -> Option<(u32, T)> {
-        let count = self.views.len();
-        for step in 0..count {
-            let index = (self.turn + step) % count;
-            let number = u32::try_from(index).ok()?;
-            if let Some(answer) = ask(number, self.views.get_mut(index)?) {
-                self.turn = (index + 1) % count;
-                return Some((number, answer));
-            }
-        }
-        None
-    }
-
     fn view_mut(&mut self, view: u32) -> Option<&mut View<E>> {
         self.views.get_mut(usize::try_from(view).ok()?)
     }
@@ -489,6 +477,24 @@ impl<E> Session<E> {
             self.pushes.clear();
         }
     }
+}
+
+/// Asks the views one after the other, beginning with the one after that which answered last.
+fn in_turn<E, T>(
+    views: &mut [View<E>],
+    turn: &mut usize,
+    mut ask: impl FnMut(u32, &mut View<E>) -> Option<T>,
+) -> Option<(u32, T)> {
+    let count = views.len();
+    for step in 0..count {
+        let index = (*turn + step) % count;
+        let number = u32::try_from(index).ok()?;
+        if let Some(answer) = ask(number, views.get_mut(index)?) {
+            *turn = (index + 1) % count;
+            return Some((number, answer));
+        }
+    }
+    None
 }
 
 /// An operation that could not be read is not applied, and never will be.

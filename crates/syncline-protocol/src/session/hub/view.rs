@@ -18,6 +18,7 @@ use crate::session::fault::{Fault, is_planted};
 /// One view of a connection.
 #[derive(Debug)]
 pub(super) struct View<E> {
+    /// Without a cursor, see there.
     follow: Follow,
     /// Where the view stands: all before was sent, or need not be.
     cursor: Option<StreamCursor>,
@@ -84,10 +85,11 @@ pub(super) struct Surroundings<'s> {
 }
 
 impl<E> View<E> {
-    pub(super) fn new(follow: Follow, now_ms: u64) -> Self {
+    pub(super) fn new(mut follow: Follow, now_ms: u64) -> Self {
+        let cursor = follow.cursor.take();
         Self {
-            cursor: follow.cursor.clone(),
-            said: follow.cursor.clone(),
+            said: cursor.clone(),
+            cursor,
             follow,
             said_ms: now_ms,
             more: true,
@@ -102,6 +104,10 @@ impl<E> View<E> {
             holdings: Holding::Nothing,
         }
         .unasked()
+    }
+
+    pub(super) const fn follow(&self) -> &Follow {
+        &self.follow
     }
 
     /// Whether the client holds anything is not known yet.

@@ -186,7 +186,8 @@ impl Model {
     /// the page ends with it.
     fn page_anew(&self, follow: &Follow, anew: &Anew) -> Page {
         let began = follow.cursor.as_ref().map_or(anew.from.0, |cursor| cursor.position().0);
-        let mut place = follow.cursor.as_ref().and_then(|cursor| place_of(cursor.snapshot.clone()));
+        let mut place =
+            follow.cursor.as_ref().and_then(|cursor| place_of(cursor.snapshot.as_deref()));
         let mut stretches = Vec::new();
         while let Some(number) = anew.holdings.beginning_at(place.as_ref()) {
             let stretch = &anew.holdings.stretches()[number];
@@ -205,8 +206,7 @@ impl Model {
             place = Some(stretch.last.clone());
         }
         let end = anew.holdings.end_behind(place.as_ref()).cloned();
-        let at = place.map(|(entity, id)| SnapshotPlace::Record { entity, id });
-        let mut page = self.snapshot_page(follow, began, at, end.as_ref());
+        let mut page = self.snapshot_page(follow, began, place, end.as_ref());
         let position = Position(self.position());
         page.same = (!stretches.is_empty()).then_some(Same { position, stretches });
         page
@@ -227,7 +227,7 @@ impl Model {
                 Some(self.log_page(follow, at, to, self.page_changes))
             }
             (cursor, at) => {
-                let place = cursor.as_ref().and_then(|cursor| cursor.snapshot.clone());
+                let place = cursor.as_ref().and_then(|cursor| place_of(cursor.snapshot.as_deref()));
                 Some(self.snapshot_page(follow, at.unwrap_or_else(|| self.position()), place, None))
             }
         }
@@ -238,11 +238,10 @@ impl Model {
         &self,
         follow: &Follow,
         began: u64,
-        place: Option<SnapshotPlace>,
+        after: Option<Key>,
         end: Option<&Key>,
     ) -> Page {
-        let begins = place.is_none();
-        let after = place_of(place);
+        let begins = after.is_none();
         let is_next = |key: &&Key| {
             after.as_ref().is_none_or(|after| *key > after) && end.is_none_or(|end| *key <= end)
         };
@@ -259,7 +258,8 @@ impl Model {
         let last = changes.last().map(|last| (last.entity.clone(), last.id.clone()));
         let place = if is_more { last } else { end.cloned() };
         let is_more = place.is_some();
-        cursor.snapshot = place.map(|(entity, id)| SnapshotPlace::Record { entity, id });
+        let snapshot = place.map(|(entity, id)| SnapshotPlace::Record { entity, id });
+        cursor.snapshot = snapshot.map(Box::new);
         let more = is_more || began < self.position();
         Page { changes, cursor, more, is_snapshot: true, begins, same: None }
     }
@@ -351,9 +351,9 @@ impl Model {
     }
 }
 
-fn place_of(place: Option<SnapshotPlace>) -> Option<Key> {
+fn place_of(place: Option<&SnapshotPlace>) -> Option<Key> {
     match place? {
-        SnapshotPlace::Record { entity, id } => Some((entity, id)),
+        SnapshotPlace::Record { entity, id } => Some((entity.clone(), id.clone())),
         SnapshotPlace::Sealed(_) => None,
     }
 }
