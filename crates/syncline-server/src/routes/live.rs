@@ -9,13 +9,11 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use axum::body::Bytes;
-use axum::extract::FromRequestParts;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::header;
-use futures_util::future::{poll_fn, ready, select_all};
+use futures_util::future::{poll_fn, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
-use futures_util::{FutureExt, Sink, StreamExt};
+use futures_util::{FutureExt, StreamExt};
+use hyper::upgrade::OnUpgrade;
 use syncline_hub::served::{Limits, Paged, ServeError};
 use syncline_model::id::{ClientId, Position};
 use syncline_policy::view::{FollowError, Sight};
@@ -36,9 +34,9 @@ use super::stream::Permit;
 use crate::access::{Role, now_ms};
 use crate::asked::{Asked, Asker};
 use crate::feed::{Encoded, Follower, coded};
-use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
 use crate::replicas::Replica;
+use crate::socket::{self, Frame, Message, Socket};
 
 /// The subprotocol.
 const PROTOCOL: &str = "syncline.v1";
@@ -56,36 +54,21 @@ pub(super) async fn live(mut asked: Asked) -> Answer {
     {
         return Err(Refusal::OriginForbidden.into());
     }
-    let upgrade = WebSocketUpgrade::from_request_parts(&mut asked.parts, &()).await;
-    let upgrade = upgrade.map_err(|_| Refusal::UpgradeRequired)?;
-    let upgrade = upgrade
-        .protocols([PROTOCOL])
-        .read_buffer_size(SOCKET_BUFFER_BYTES)
-        .write_buffer_size(0)
-        .max_message_size(MESSAGE_BYTES_MAX)
-        .max_frame_size(MESSAGE_BYTES_MAX);
-    if upgrade.selected_protocol().is_none() {
+    let upgrade = asked.parts.extensions.remove::<OnUpgrade>();
+    let answer = socket::accepted(&asked.parts.headers, PROTOCOL);
+    let (upgrade, answer) = upgrade.zip(answer).ok_or(Refusal::UpgradeRequired)?;
+    if !socket::speaks(&asked.parts.headers, PROTOCOL) {
         return Err(Refusal::UpgradeRequired.because("ask for the subprotocol syncline.v1"));
     }
-    let permit = Permit::of(&asked)?;
+    let mut permit = Permit::of(&asked)?;
     // What is held of the request is held as long as the connection is open: no more than who asks.
     let asker = asked.asker;
-    Ok(upgrade.on_upgrade(move |socket| {
-        // A task of its own, so that nothing is held of the upgrade.
-        let mut connection = Box::new(Connection::new(asker, socket));
-        let mut permit = permit;
-        tokio::spawn(async move { connection.run(&mut permit).await });
-        ready(())
-    }))
-}
-
-/// What is not written to the socket yet.
-#[derive(Clone, Copy, Default)]
-struct Unwritten {
-    /// The socket holds some.
-    is_in_socket: bool,
-    /// The session may have more, which it is asked for once the socket has none.
-    is_in_session: bool,
+    tokio::spawn(async move {
+        if let Ok(stream) = upgrade.await {
+            Connection::new(asker, Socket::new(stream)).run(&mut permit).await;
+        }
+    });
+    Ok(answer)
 }
 
 /// In which form the hub speaks.
@@ -103,7 +86,7 @@ type Checked = (Page, Option<Checksum>);
 /// One open connection.
 struct Connection {
     asker: Asker,
-    socket: WebSocket,
+    socket: Socket,
     session: Session<Encoded>,
     begun: Instant,
     form: Form,
@@ -122,12 +105,13 @@ struct Connection {
     /// Answered in the order in which they were taken.
     pushes: FuturesOrdered<Pushing>,
     pages: FuturesUnordered<Paging>,
-    unwritten: Unwritten,
+    /// The session may have more to say, which it is asked for once the socket has written all.
+    has_more: bool,
     is_greeted: bool,
 }
 
 impl Connection {
-    fn new(asker: Asker, socket: WebSocket) -> Self {
+    fn new(asker: Asker, socket: Socket) -> Self {
         let incarnation = asker.desk.served.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
@@ -150,7 +134,7 @@ impl Connection {
             followers: Vec::new(),
             pushes: FuturesOrdered::new(),
             pages: FuturesUnordered::new(),
-            unwritten: Unwritten::default(),
+            has_more: false,
             is_greeted: false,
         }
     }
@@ -174,9 +158,7 @@ impl Connection {
             if let Some(position) = *self.backed_up.borrow_and_update() {
                 self.session.handle_backed_up(position);
             }
-            if !self.write() {
-                return;
-            }
+            self.write();
             // Behind the messages: where all that a page holds was told already nothing is sent, and the next
             // page is wanted at once.
             self.take_work();
@@ -193,9 +175,9 @@ impl Connection {
             }
             let can_read = self.session.can_read();
             let is_backed_up = self.asker.desk.backup.is_some();
-            let Self { socket, followers, backed_up, pushes, pages, unwritten, .. } = &mut *self;
+            let Self { socket, followers, backed_up, pushes, pages, has_more, .. } = &mut *self;
             let happened = tokio::select! {
-                read = poll_fn(|context| poll_socket(socket, context, can_read, unwritten)) => read,
+                read = poll_fn(|context| poll_socket(socket, context, can_read, *has_more)) => read,
                 answer = pushes.next(), if !pushes.is_empty() => Happened::Pushed(answer),
                 page = pages.next(), if !pages.is_empty() => Happened::Page(page),
                 index = changed(followers), if !followers.is_empty() => Happened::News(index),
@@ -264,11 +246,11 @@ impl Connection {
     /// Reads a message of the client.
     fn read(&mut self, message: Message) {
         let text = match message {
-            Message::Text(text) => Bytes::from(text),
-            Message::Ping(_) | Message::Pong(_) => return self.session.handle_traffic(),
-            Message::Close(_) => return self.session.handle_end(Close::Done, None),
+            Message::Text(text) => text,
+            Message::Sign => return self.session.handle_traffic(),
+            Message::Close => return self.session.handle_end(Close::Done, None),
             Message::Binary(bytes) => match decompress(&bytes, MESSAGE_BYTES_MAX) {
-                Ok(text) => text.into(),
+                Ok(text) => text,
                 Err(error) => return self.violated(error.code(), &error.to_string()),
             },
         };
@@ -435,18 +417,16 @@ impl Connection {
         }
     }
 
-    /// Hands messages to the socket if it has taken those before; false if it is gone.
-    fn write(&mut self) -> bool {
+    /// Hands messages to the socket if it has written those before.
+    fn write(&mut self) {
         let now_ms = self.now_ms();
-        self.unwritten.is_in_session = true;
-        if self.session.poll_ping(now_ms)
-            && !self.unwritten.is_in_socket
-            && !self.start(Message::Ping(Default::default()))
-        {
-            return false;
+        self.has_more = true;
+        let is_pinged = self.session.poll_ping(now_ms);
+        if self.socket.is_writing() {
+            return;
         }
-        if self.unwritten.is_in_socket {
-            return true;
+        if is_pinged {
+            self.socket.send(Frame::ping());
         }
         let mut bytes = 0;
         for _ in 0..MESSAGES_AT_ONCE {
@@ -455,62 +435,53 @@ impl Connection {
                 break;
             }
             let Some(outgoing) = self.session.poll_message(now_ms) else {
-                self.unwritten.is_in_session = false;
+                self.has_more = false;
                 break;
             };
-            for message in self.encoded(outgoing) {
-                bytes += bytes_of(&message);
-                if !self.start(message) {
-                    return false;
-                }
-            }
+            bytes += self.say(outgoing);
         }
-        true
     }
 
-    fn start(&mut self, message: Message) -> bool {
-        self.unwritten.is_in_socket = true;
-        Pin::new(&mut self.socket).start_send(message).is_ok()
-    }
-
-    /// Returns a message as it is sent.
-    fn encoded(&mut self, outgoing: Outgoing<Encoded>) -> Vec<Message> {
-        let desk = &self.asker.desk;
+    /// Hands a message to the socket; returns its length.
+    fn say(&mut self, outgoing: Outgoing<Encoded>) -> usize {
+        let Self { asker, socket, writer, coding, .. } = self;
+        let (desk, coding) = (&asker.desk, *coding);
         if let Outgoing::Live { live, .. } = &outgoing {
-            self.asker.state.metrics.changes.inc_by(live.page.changes.len() as u64);
+            asker.state.metrics.changes.inc_by(live.page.changes.len() as u64);
         }
-        let message = match (outgoing, self.form) {
+        let mut bytes = 0;
+        let mut send = |frame: Frame| {
+            bytes += frame.len();
+            socket.send(frame);
+        };
+        match (outgoing, self.form) {
             (Outgoing::Live { view, live }, Form::Long) => {
-                return vec![live.encoded.long_message(&live.page, view, self.coding)];
+                send(live.encoded.long_message(&live.page, view, coding));
             }
             (Outgoing::Live { view, live }, Form::Compact) => {
                 let page = live.encoded.compact(&live.page, &desk.feeds, &desk.served);
-                let names = self.writer.write_names(page).map(|text| Message::Text(text.into()));
-                let message = live.encoded.compact_message(page, view, self.coding);
-                return names.into_iter().chain([message]).collect();
+                writer.write_names(page).iter().for_each(|names| send(Frame::text(names)));
+                send(live.encoded.compact_message(page, view, coding));
             }
-            (Outgoing::Message(message), _) => message,
-        };
-        let texts = match self.form {
-            Form::Long => vec![write_hub_message(&message)],
-            Form::Compact => {
+            (Outgoing::Message(message), Form::Long) => {
+                send(coded(coding, &write_hub_message(&message)));
+            }
+            (Outgoing::Message(message), Form::Compact) => {
                 let names = desk.feeds.names.lock();
                 let mut names = names.unwrap_or_else(PoisonError::into_inner);
-                self.writer.write(&message, &mut names)
+                let texts = writer.write(&message, &mut names);
+                drop(names);
+                texts.iter().for_each(|text| send(coded(coding, text)));
             }
-        };
-        texts.into_iter().map(|text| coded(self.coding, text)).collect()
+        }
+        bytes
     }
 
     /// Says why the connection ends, if anybody listens.
     async fn close(&mut self, close: Close) {
-        let frame = CloseFrame { code: close.code(), reason: "".into() };
-        let farewell = async {
-            let _ = poll_fn(|context| Pin::new(&mut self.socket).poll_flush(context)).await;
-            let _ = self.socket.send(Message::Close(Some(frame))).await;
-            // The other side answers, and ends the connection.
-            while let Some(Ok(_)) = self.socket.recv().await {}
-        };
+        self.socket.close(close.code());
+        // The other side answers, and ends the connection.
+        let farewell = poll_fn(|context| self.socket.poll_farewell(context));
         let _ = timeout(FAREWELL, farewell).await;
     }
 }
@@ -536,40 +507,25 @@ enum Happened {
 }
 
 /// Writes and reads a socket, whichever can go on.
+///
+/// - `has_more`: the session is to be asked again once all is written.
 fn poll_socket(
-    socket: &mut WebSocket,
+    socket: &mut Socket,
     context: &mut Context<'_>,
     can_read: bool,
-    unwritten: &mut Unwritten,
+    has_more: bool,
 ) -> Poll<Happened> {
-    if unwritten.is_in_socket {
-        match Pin::new(&mut *socket).poll_flush(context) {
-            Poll::Ready(Ok(())) => {
-                unwritten.is_in_socket = false;
-                if unwritten.is_in_session {
-                    return Poll::Ready(Happened::Flushed);
-                }
-            }
+    if socket.is_writing() {
+        match socket.poll_flush(context) {
+            Poll::Ready(Ok(())) if has_more => return Poll::Ready(Happened::Flushed),
+            Poll::Ready(Ok(())) | Poll::Pending => {}
             Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
-            Poll::Pending => {}
         }
     }
     if !can_read {
         return Poll::Pending;
     }
-    match socket.poll_next_unpin(context) {
-        Poll::Ready(Some(Ok(message))) => Poll::Ready(Happened::Message(message)),
-        Poll::Ready(_) => Poll::Ready(Happened::Gone),
-        Poll::Pending => Poll::Pending,
-    }
-}
-
-fn bytes_of(message: &Message) -> usize {
-    match message {
-        Message::Text(text) => text.len(),
-        Message::Binary(bytes) => bytes.len(),
-        _ => 0,
-    }
+    socket.poll_next(context).map(|read| read.map_or(Happened::Gone, Happened::Message))
 }
 
 /// Waits for something new of any view, and returns which.
