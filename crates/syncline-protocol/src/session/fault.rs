@@ -22,6 +22,8 @@ pub enum Fault {
     WindowIgnored,
     /// A client that has lost its connection takes what it had sent for answered.
     UnansweredForgotten,
+    /// A hub that has told what it has applied steps over what others have written in between.
+    OthersSteppedOver,
     /// A hub takes ready-made changes that begin behind where the view stands.
     LiveAcrossGap,
     /// A hub leaves out of a snapshot what a result has told.

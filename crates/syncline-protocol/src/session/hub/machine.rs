@@ -6,7 +6,7 @@ use std::sync::Arc;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId};
 
 use super::told::Told;
-use super::view::{Surroundings, View};
+use super::view::{Results, Surroundings, View};
 use super::{
     Close, Greeting, Live, Outgoing, PINGS_UNANSWERED_MAX, PageFailure, PageRequest, SessionError,
 };
@@ -207,6 +207,10 @@ impl<E> Session<E> {
         self.applied = self.applied.max(seen.map_or(Position(0), |seen| seen.position));
         if let Some(seen) = seen.filter(|_| !self.views.is_empty()) {
             self.told.add(target.entity, target.id, seen.position);
+            // What was applied before is told as of now, whoever has written last.
+            if outcome.status != Status::Duplicate {
+                self.told.add_entry(seen.position);
+            }
         }
     }
 
@@ -331,8 +335,10 @@ impl<E> Session<E> {
         if self.state != State::Open || !self.has_credit() {
             return None;
         }
-        let taken = self.taken;
-        let asked = in_turn(&mut self.views, &mut self.turn, |_, view| view.ask(taken));
+        let Self { views, told, turn, .. } = self;
+        let has_views = views.len() > 1;
+        let results = Results { pushed: self.taken, answered: self.answered, told, has_views };
+        let asked = in_turn(views, turn, |_, view| view.ask(&results));
         let (view, (follow, is_checked, anew)) = asked?;
         Some(PageRequest { view, follow, is_checked, anew })
     }
@@ -349,8 +355,8 @@ impl<E> Session<E> {
         let client = &self.hello.as_ref()?.client;
         let answered =
             if is_planted(Fault::ChangesBeforeResults) { self.taken } else { self.answered };
-        let (has_views, pushed) = (views.len() > 1, self.taken);
-        let with = Surroundings { now_ms, pushed, answered, told, client, has_views };
+        let results = Results { pushed: self.taken, answered, told, has_views: views.len() > 1 };
+        let with = Surroundings { now_ms, results, client };
         let next = in_turn(views, turn, |index, view| view.next(index, &with));
         if let Some(position) = views.iter().map(View::position).min() {
             told.prune(position);

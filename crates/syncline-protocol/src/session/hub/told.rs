@@ -13,6 +13,8 @@ use crate::session::fault::{Fault, is_planted};
 pub(super) struct Told {
     records: BTreeMap<(EntityName, RecordId), Position>,
     newest: Position,
+    /// Stretches of the log of which results have told each entry: their first and last positions.
+    stretches: BTreeMap<u64, u64>,
 }
 
 impl Told {
@@ -25,6 +27,30 @@ impl Told {
             *told = position.max(*told);
             self.newest = self.newest.max(position);
         }
+    }
+
+    /// A result tells what the entry of the log at a position has made.
+    pub(super) fn add_entry(&mut self, Position(position): Position) {
+        let has_room = self.stretches.len() < TOLD_MAX;
+        match self.stretches.range_mut(..=position).next_back() {
+            Some((_, last)) if *last + 1 == position => *last = position,
+            _ if has_room => {
+                self.stretches.insert(position, position);
+            }
+            _ => {}
+        }
+    }
+
+    /// Returns up to where results have told all that follows a position; that position if they have not
+    /// told what comes next.
+    pub(super) fn reached_from(&self, position: Position) -> Position {
+        if is_planted(Fault::OthersSteppedOver) {
+            return self.newest.max(position);
+        }
+        let next = position.0 + 1;
+        let around = self.stretches.range(..=next).next_back();
+        let last = around.map(|(_, last)| *last).filter(|last| *last >= next);
+        last.map_or(position, Position)
     }
 
     /// Returns whether the client knows at least as new a state of the record.
@@ -41,6 +67,9 @@ impl Told {
 
     /// All views stand here: what is not newer will not come again.
     pub(super) fn prune(&mut self, position: Position) {
+        while self.stretches.first_key_value().is_some_and(|(_, last)| *last <= position.0) {
+            self.stretches.pop_first();
+        }
         if self.newest <= position {
             self.records.clear();
         } else if self.records.len() >= TOLD_MAX {

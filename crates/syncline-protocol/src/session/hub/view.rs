@@ -32,6 +32,10 @@ pub(super) struct View<E> {
     /// How far the log has come, as far as is known here.
     end: Position,
     is_asked: bool,
+    /// Whether results have told all of the last stretch of the log, so that nothing was read.
+    is_own: bool,
+    /// Once so many pushes are answered the log is read: their results may tell what is new.
+    reads_once: Option<u64>,
     /// Whether the client wants to know what the records add up to, and what they do.
     wants_checksum: bool,
     checksum: Option<(StreamCursor, Checksum)>,
@@ -72,16 +76,21 @@ struct Waiting<T> {
     what: T,
 }
 
-/// What the connection as a whole knows.
-pub(super) struct Surroundings<'s> {
-    pub(super) now_ms: u64,
+/// What the results of a connection have told, or are about to tell.
+pub(super) struct Results<'s> {
     /// How many pushes of the connection were taken, and how many of them are answered.
     pub(super) pushed: u64,
     pub(super) answered: u64,
     pub(super) told: &'s Told,
-    pub(super) client: &'s ClientId,
     /// Whether the client follows more than one view.
     pub(super) has_views: bool,
+}
+
+/// What the connection as a whole knows.
+pub(super) struct Surroundings<'s> {
+    pub(super) now_ms: u64,
+    pub(super) results: Results<'s>,
+    pub(super) client: &'s ClientId,
 }
 
 impl<E> View<E> {
@@ -96,6 +105,8 @@ impl<E> View<E> {
             knows_end: false,
             end: Position(0),
             is_asked: false,
+            is_own: false,
+            reads_once: None,
             wants_checksum: false,
             checksum: None,
             page: None,
@@ -167,19 +178,29 @@ impl<E> View<E> {
     }
 
     /// Returns what to read, if a page is wanted.
-    ///
-    /// - `pushed`: how many pushes of the connection were taken.
-    pub(super) fn ask(&mut self, pushed: u64) -> Option<(Follow, bool, Option<Anew>)> {
+    pub(super) fn ask(&mut self, results: &Results<'_>) -> Option<(Follow, bool, Option<Anew>)> {
         let is_behind = self.more || self.log_position().is_none_or(|at| at < self.end);
         let is_wanted = is_behind || self.wants_checksum;
         if !is_wanted || self.is_asked || self.page.is_some() || !self.live.is_empty() {
             return None;
         }
+        if is_behind && !self.wants_checksum {
+            if let Some(page) = self.told_page(results) {
+                (self.is_own, self.reads_once) = (true, None);
+                self.page = Some(Waiting { answered: results.answered, what: page });
+                return None;
+            }
+            let once = *self.reads_once.get_or_insert(results.pushed);
+            if self.is_own && results.answered < once {
+                return None;
+            }
+        }
+        (self.is_own, self.reads_once) = (false, None);
         let anew = match (&self.holdings, self.log_position()) {
             (_, Some(_)) | (Holding::Nothing, None) => None,
             (Holding::Told(anew), None) => Some(anew.clone()),
             (Holding::Unasked | Holding::Asking { .. } | Holding::Asked { .. }, None) => {
-                self.want_holdings(pushed);
+                self.want_holdings(results.pushed);
                 return None;
             }
         };
@@ -188,6 +209,20 @@ impl<E> View<E> {
         let is_checked = std::mem::take(&mut self.wants_checksum);
         let follow = self.follow.clone().at(self.cursor.clone());
         Some((follow, is_checked, anew))
+    }
+
+    /// Returns the page that reading would come to where results have told all that comes next: a client that
+    /// sends much is not told its own changes, so they need not be read.
+    fn told_page(&self, results: &Results<'_>) -> Option<Page> {
+        let mut cursor = self.cursor.clone().filter(|_| !results.has_views)?;
+        let at = self.log_position()?;
+        let to = results.told.reached_from(at);
+        if to <= at {
+            return None;
+        }
+        cursor.log.advance(PartitionId(0), to).ok()?;
+        let (changes, more) = (Vec::new(), to < self.end);
+        Some(Page { changes, cursor, more, is_snapshot: false, begins: false, same: None })
     }
 
     /// Has the client asked what it holds, if it can say so and the view begins anew.
@@ -241,14 +276,14 @@ impl<E> View<E> {
     /// Returns the next message with changes. It is counted until it is acknowledged.
     pub(super) fn next(&mut self, view: u32, with: &Surroundings<'_>) -> Option<Outgoing<E>> {
         // In whichever order the shell asks for messages and for what to read.
-        self.want_holdings(with.pushed);
+        self.want_holdings(with.results.pushed);
         if let Holding::Asking { from, answered } = self.holdings
-            && answered <= with.answered
+            && answered <= with.results.answered
         {
             self.holdings = Holding::Asked { from };
             return Some(Outgoing::Message(HubMessage::Anew { view }));
         }
-        while let Some(page) = take_due(&mut self.page, with.answered) {
+        while let Some(page) = take_due(&mut self.page, with.results.answered) {
             if let Some(page) = self.pass_page(page, with) {
                 return Some(self.send(view, page, with.now_ms));
             }
@@ -256,7 +291,7 @@ impl<E> View<E> {
         if let Some(checksum) = self.told_checksum(view) {
             return Some(checksum);
         }
-        while self.live.front().is_some_and(|live| live.answered <= with.answered) {
+        while self.live.front().is_some_and(|live| live.answered <= with.results.answered) {
             let live = self.live.pop_front()?.what;
             let news = live.page.changes.iter().filter(|change| !is_told(change, with)).count();
             self.cursor = Some(live.page.cursor.clone());
@@ -348,14 +383,14 @@ fn without_told(mut page: Page, with: &Surroundings<'_>) -> Page {
 fn is_told(change: &crate::change::Change, with: &Surroundings<'_>) -> bool {
     // Where a client follows several views it is told by each of them what it shows: a result says nothing
     // of that.
-    let is_of_one = with.has_views && !matches!(change.content, Content::Fields { .. });
+    let is_of_one = with.results.has_views && !matches!(change.content, Content::Fields { .. });
     if is_of_one && !is_planted(Fault::MovesLeftOut) {
         return false;
     }
     if is_planted(Fault::EchoLostAfterReconnect) {
         return change.by.as_ref().is_some_and(|by| by.as_str() == with.client.as_str());
     }
-    with.told.covers(change)
+    with.results.told.covers(change)
 }
 
 #[cfg(test)]
@@ -391,16 +426,10 @@ mod tests {
         let change = &page.changes[0];
         told.add(change.entity.clone(), change.id.clone(), Position(5));
         for (has_views, is_left_out) in [(false, true), (true, false)] {
-            let with = Surroundings {
-                now_ms: 0,
-                pushed: 0,
-                answered: 0,
-                told: &told,
-                client: &client,
-                has_views,
-            };
+            let results = Results { pushed: 0, answered: 0, told: &told, has_views };
+            let with = Surroundings { now_ms: 0, results, client: &client };
             let mut view = View::<()>::new(Follow::default(), 0);
-            assert!(view.ask(0).is_some());
+            assert!(view.ask(&with.results).is_some());
             view.add_page(page.clone(), 0);
             let said = view.next(0, &with);
             let Some(Outgoing::Message(HubMessage::Changes { page, .. })) = said else {
@@ -415,25 +444,76 @@ mod tests {
     fn what_a_page_has_told_is_not_told_again_by_a_stretch() {
         let client = ClientId::new("phone").unwrap();
         let told = Told::default();
-        let with = Surroundings {
-            now_ms: 0,
-            pushed: 0,
-            answered: 0,
-            told: &told,
-            client: &client,
-            has_views: false,
-        };
+        let results = Results { pushed: 0, answered: 0, told: &told, has_views: false };
+        let with = Surroundings { now_ms: 0, results, client: &client };
         for (name, changed, is_read) in
             [("nothing up to 5", &[6, 7][..], false), ("something at 5", &[5, 7][..], true)]
         {
             let mut view = View::<()>::new(Follow::default(), 0);
-            assert!(view.ask(0).is_some());
+            assert!(view.ask(&with.results).is_some());
             view.add_page(page(&[4, 5], 5), 0);
             assert!(view.next(0, &with).is_some());
             let live = Live { after: Position(3), page: page(changed, 7), encoded: () };
             view.add_live(Arc::new(live), 0);
             assert_eq!(view.next(0, &with).is_none(), is_read, "{name}");
-            assert_eq!(view.ask(0).is_some(), is_read, "{name}");
+            assert_eq!(view.ask(&with.results).is_some(), is_read, "{name}");
         }
+    }
+
+    /// A view stands at 5, the log at 9. Results have told some of what lies between.
+    #[test]
+    fn what_results_have_told_without_a_gap_is_not_read() {
+        let client = ClientId::new("phone").unwrap();
+        for (entries, stands, is_read) in [
+            (&[][..], 5, true),
+            (&[6, 7, 8, 9], 9, false),
+            (&[7, 6, 9, 8], 9, false),
+            (&[6, 7, 9], 7, true),
+            (&[7, 8, 9], 5, true),
+        ] {
+            let mut told = Told::default();
+            entries.iter().for_each(|entry| told.add_entry(Position(*entry)));
+            let results = Results { pushed: 3, answered: 3, told: &told, has_views: false };
+            let with = Surroundings { now_ms: 0, results, client: &client };
+            let mut view = View::<()>::new(Follow::default(), 0);
+            assert!(view.ask(&with.results).is_some());
+            view.add_page(page(&[5], 5), 0);
+            assert!(view.next(0, &with).is_some());
+            view.advance(Position(9));
+            let mut asked = view.ask(&with.results);
+            while asked.is_none() && view.position() < Position(9) {
+                let before = view.position();
+                let _ = view.next(0, &with);
+                assert!(view.position() > before, "{entries:?}");
+                asked = view.ask(&with.results);
+            }
+            assert_eq!(
+                (view.position(), asked.is_some()),
+                (Position(stands), is_read),
+                "{entries:?}"
+            );
+        }
+    }
+
+    /// What is in flight may be all that is new; once it is answered and is not, the log is read.
+    #[test]
+    fn who_sends_much_has_the_log_read_once_its_pushes_are_answered() {
+        let client = ClientId::new("phone").unwrap();
+        let mut told = Told::default();
+        told.add_entry(Position(6));
+        let results =
+            |pushed, answered| Results { pushed, answered, told: &told, has_views: false };
+        let mut view = View::<()>::new(Follow::default(), 0);
+        assert!(view.ask(&results(1, 0)).is_some());
+        view.add_page(page(&[5], 5), 0);
+        let with = Surroundings { now_ms: 0, results: results(1, 1), client: &client };
+        assert!(view.next(0, &with).is_some());
+        view.advance(Position(7));
+        assert!(view.ask(&results(3, 1)).is_none());
+        assert!(view.next(0, &with).is_none(), "nothing to tell");
+        assert_eq!(view.position(), Position(6));
+        assert!(view.ask(&results(3, 1)).is_none(), "two pushes are in flight");
+        assert!(view.ask(&results(9, 2)).is_none(), "one of these is");
+        assert!(view.ask(&results(9, 3)).is_some(), "others do not count");
     }
 }

@@ -1,4 +1,4 @@
-//! When a hub asks what a client holds, and from where on it tells the log after that.
+//! When a hub asks what a client holds, from where on it tells the log after that, and what it need not read.
 
 use std::panic::catch_unwind;
 
@@ -8,10 +8,11 @@ use crate::cursor::StreamCursor;
 use crate::holdings::{Holdings, Run, Same};
 use crate::message::{ClientMessage, Follow, Hello, HubMessage, Keeping, Page, PushAnswer};
 use crate::operation::Operation;
-use crate::outcome::{Outcome, Shown, Status};
+use crate::outcome::{Outcome, Seen, Shown, Status};
 use crate::problem::Problem;
 use crate::session::fault::{Fault, with_fault};
 use crate::session::hub::{Greeting, Outgoing, PageFailure, Session};
+use crate::token::TokenText;
 use syncline_merge::operation::Effect;
 use syncline_model::cursor::Incarnation;
 
@@ -66,10 +67,14 @@ fn push(session: &mut Session) {
 }
 
 fn answer(session: &mut Session) {
+    answer_with(session, Status::Applied, None);
+}
+
+fn answer_with(session: &mut Session, status: Status, seen: Option<Seen>) {
     let outcome = Outcome {
         counter: 1,
-        status: Status::Applied,
-        seen: None,
+        status,
+        seen,
         shown: Shown::AsPredicted,
         conflicts: Vec::new(),
         open: Vec::new(),
@@ -179,4 +184,18 @@ fn what_the_client_holds_is_forgotten_with_the_snapshot_and_asked_for_with_the_n
     session.handle_page_failed(0, PageFailure::CursorUnusable(problem));
     assert!(session.poll_page().is_none());
     assert!(matches!(said(&mut session), Some(HubMessage::Anew { .. })));
+}
+
+/// A result of what was applied before tells the record as of now: others may have written the last entry.
+#[test]
+fn a_repeated_answer_steps_over_nothing() {
+    for (status, is_read) in
+        [(Status::Applied, false), (Status::Merged, false), (Status::Duplicate, true)]
+    {
+        let mut session = open(false);
+        push(&mut session);
+        let version = TokenText::new("v").unwrap();
+        answer_with(&mut session, status, Some(Seen { position: Position(4), version }));
+        assert_eq!(session.poll_page().is_some(), is_read, "{status:?}");
+    }
 }

@@ -128,9 +128,10 @@ impl Model {
         let key = (operation.entity.clone(), operation.id.clone());
         match self.result(client, counter) {
             Some(Ok(_)) => {
-                let (at, fields) = self.state_at(&key, u64::MAX);
+                let (_, fields) = self.state_at(&key, u64::MAX);
                 let shown = Shown::Record(fields.cloned());
-                return outcome(counter, Status::Duplicate, Some(seen(at)), shown);
+                // It tells the record as of now.
+                return outcome(counter, Status::Duplicate, Some(seen(self.position())), shown);
             }
             Some(Err(status)) => return outcome(counter, status, None, Shown::AsPredicted),
             None => {}

@@ -75,6 +75,7 @@ fn every_planted_fault_is_found() {
         Fault::ChangesBeforeResults,
         Fault::ChangesBeforeAnswers,
         Fault::BehindOvertaken,
+        Fault::OthersSteppedOver,
     ];
     let missed: Vec<Fault> = faults.into_iter().filter(|fault| found(*fault).is_none()).collect();
     assert!(missed.is_empty(), "not found: {missed:?}");
