@@ -11,13 +11,13 @@ thread_local! {
 }
 
 /// Returns the message that a text makes; nothing where it is to be sent as it is.
-pub(crate) fn compress(coding: Coding, text: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn compress(coding: Coding, text: &str) -> Option<Vec<u8>> {
     COMPRESSORS.with_borrow_mut(|compressors| {
         let at = compressors.iter().position(|known| known.coding() == coding);
         let at = at.unwrap_or_else(|| {
             compressors.push(Compressor::new(coding));
             compressors.len() - 1
         });
-        compressors.get_mut(at)?.compress(text)
+        compressors.get_mut(at)?.compress(text.as_bytes())
     })
 }

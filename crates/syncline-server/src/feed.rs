@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Bytes;
+use axum::extract::ws::{Message, Utf8Bytes};
 use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, ToldTokens};
 use syncline_model::id::{Position, Writer};
 use syncline_policy::view::SightIndex;
@@ -21,7 +22,6 @@ use syncline_protocol::session::hub::{CURSOR_LAG_MAX, Live};
 use tokio::sync::watch;
 
 use crate::coding::compress;
-use crate::socket::Frame;
 
 /// Stretches that a feed keeps. Who is further behind reads pages.
 const STRETCHES_MAX: usize = 64;
@@ -48,8 +48,8 @@ pub(crate) struct Encoded {
 /// A message that is told to many, and what each coding makes of it.
 #[derive(Debug)]
 struct Shared {
-    text: Frame,
-    coded: [OnceLock<Option<Frame>>; Coding::ALL.len()],
+    text: Utf8Bytes,
+    coded: [OnceLock<Option<Bytes>>; Coding::ALL.len()],
 }
 
 /// A stretch of the log as all are told it who follow the same.
@@ -370,19 +370,19 @@ impl Encoded {
         page: &EncodedPage,
         view: u32,
         coding: Option<Coding>,
-    ) -> Frame {
+    ) -> Message {
         match view {
             0 => self.compact_first.get_or_init(|| Shared::new(page.message(0))).message(coding),
-            _ => coded(coding, &page.message(view)),
+            _ => coded(coding, page.message(view)),
         }
     }
 
     /// Returns the message in the long form.
-    pub(crate) fn long_message(&self, page: &Page, view: u32, coding: Option<Coding>) -> Frame {
+    pub(crate) fn long_message(&self, page: &Page, view: u32, coding: Option<Coding>) -> Message {
         let write = || write_hub_message(&HubMessage::Changes { view, page: page.clone() });
         match view {
             0 => self.long_first.get_or_init(|| Shared::new(write())).message(coding),
-            _ => coded(coding, &write()),
+            _ => coded(coding, write()),
         }
     }
 
@@ -394,29 +394,24 @@ impl Encoded {
 
 impl Shared {
     fn new(text: String) -> Self {
-        Self { text: Frame::text(&text), coded: Default::default() }
+        Self { text: text.into(), coded: Default::default() }
     }
 
     /// Returns the message for those who read a coding, compressed once for all of them.
-    fn message(&self, coding: Option<Coding>) -> Frame {
+    fn message(&self, coding: Option<Coding>) -> Message {
         let index = coding.and_then(|coding| Coding::ALL.iter().position(|known| *known == coding));
         let coded = coding.zip(index).and_then(|(coding, index)| {
-            let coded = || binary(coding, self.text.payload());
+            let coded = || compress(coding, &self.text).map(Bytes::from);
             self.coded[index].get_or_init(coded).clone()
         });
-        coded.unwrap_or_else(|| self.text.clone())
+        coded.map_or_else(|| Message::Text(self.text.clone()), Message::Binary)
     }
 }
 
 /// Returns a message, compressed where that pays.
-pub(crate) fn coded(coding: Option<Coding>, text: &str) -> Frame {
-    let binary = coding.and_then(|coding| binary(coding, text.as_bytes()));
-    binary.unwrap_or_else(|| Frame::text(text))
-}
-
-/// Returns a message compressed, if that pays.
-fn binary(coding: Coding, text: &[u8]) -> Option<Frame> {
-    compress(coding, text).map(|bytes| Frame::binary(&bytes))
+pub(crate) fn coded(coding: Option<Coding>, text: String) -> Message {
+    let bytes = coding.and_then(|coding| compress(coding, &text));
+    bytes.map_or_else(|| Message::Text(text.into()), |bytes| Message::Binary(bytes.into()))
 }
 
 /// Returns a page as a server-sent event.

@@ -15,7 +15,6 @@
 //! | hubs of their own | `hubs.rs` |
 //! | hubs lent to commands of this machine | `loans.rs` |
 //! | changes made once for many | `feed.rs` |
-//! | frames of a WebSocket | `socket.rs` |
 //! | what is said when something is refused | `problem.rs` |
 //!
 //! # What this crate promises
@@ -44,7 +43,6 @@ mod router;
 pub mod routes;
 mod server;
 mod settings;
-mod socket;
 mod state;
 mod tls;
 mod writers;

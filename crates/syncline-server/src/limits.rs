@@ -38,6 +38,9 @@ pub const STREAMS_MAX: u32 = 128;
 /// Longest head of a request, in bytes: a token of a record in a header fits.
 pub const HEAD_BYTES_MAX: usize = 96 << 10;
 
+/// Buffer for reading from an open socket, in bytes: ten thousand idle ones cost little.
+pub const SOCKET_BUFFER_BYTES: usize = 2 << 10;
+
 /// Most access tokens of one hub.
 pub const TOKENS_MAX: usize = 10_000;
 
@@ -89,6 +92,7 @@ pub const TURNS: usize = 64;
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > READ_WAIT_MAX.as_millis());
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
 const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
+const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);
 
 /// How far a backup may be behind before the health warns: what is lost with the machine is to be less
 /// than a minute.

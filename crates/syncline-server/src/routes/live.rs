@@ -9,11 +9,13 @@ use std::sync::{Arc, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::http::header;
-use futures_util::future::{poll_fn, select_all};
+use futures_util::future::{poll_fn, ready, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
-use futures_util::{FutureExt, StreamExt};
-use hyper::upgrade::OnUpgrade;
+use futures_util::{FutureExt, Sink, StreamExt};
 use syncline_hub::served::{Limits, Paged, ServeError};
 use syncline_model::id::{ClientId, Position};
 use syncline_policy::view::{FollowError, Sight};
@@ -34,9 +36,9 @@ use super::stream::Permit;
 use crate::access::{Role, now_ms};
 use crate::asked::{Asked, Asker};
 use crate::feed::{Encoded, Follower, coded};
+use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
 use crate::replicas::Replica;
-use crate::socket::{self, Frame, Message, Socket};
 
 /// The subprotocol.
 const PROTOCOL: &str = "syncline.v1";
@@ -54,21 +56,36 @@ pub(super) async fn live(mut asked: Asked) -> Answer {
     {
         return Err(Refusal::OriginForbidden.into());
     }
-    let upgrade = asked.parts.extensions.remove::<OnUpgrade>();
-    let answer = socket::accepted(&asked.parts.headers, PROTOCOL);
-    let (upgrade, answer) = upgrade.zip(answer).ok_or(Refusal::UpgradeRequired)?;
-    if !socket::speaks(&asked.parts.headers, PROTOCOL) {
+    let upgrade = WebSocketUpgrade::from_request_parts(&mut asked.parts, &()).await;
+    let upgrade = upgrade.map_err(|_| Refusal::UpgradeRequired)?;
+    let upgrade = upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(SOCKET_BUFFER_BYTES)
+        .write_buffer_size(0)
+        .max_message_size(MESSAGE_BYTES_MAX)
+        .max_frame_size(MESSAGE_BYTES_MAX);
+    if upgrade.selected_protocol().is_none() {
         return Err(Refusal::UpgradeRequired.because("ask for the subprotocol syncline.v1"));
     }
-    let mut permit = Permit::of(&asked)?;
+    let permit = Permit::of(&asked)?;
     // What is held of the request is held as long as the connection is open: no more than who asks.
     let asker = asked.asker;
-    tokio::spawn(async move {
-        if let Ok(stream) = upgrade.await {
-            Connection::new(asker, Socket::new(stream)).run(&mut permit).await;
-        }
-    });
-    Ok(answer)
+    Ok(upgrade.on_upgrade(move |socket| {
+        // A task of its own, so that nothing is held of the upgrade.
+        let mut connection = Box::new(Connection::new(asker, socket));
+        let mut permit = permit;
+        tokio::spawn(async move { connection.run(&mut permit).await });
+        ready(())
+    }))
+}
+
+/// What is not written to the socket yet.
+#[derive(Clone, Copy, Default)]
+struct Unwritten {
+    /// The socket holds some.
+    is_in_socket: bool,
+    /// The session may have more, which it is asked for once the socket has none.
+    is_in_session: bool,
 }
 
 /// In which form the hub speaks.
@@ -86,7 +103,7 @@ type Checked = (Page, Option<Checksum>);
 /// One open connection.
 struct Connection {
     asker: Asker,
-    socket: Socket,
+    socket: WebSocket,
     session: Session<Encoded>,
     begun: Instant,
     form: Form,
@@ -105,13 +122,12 @@ struct Connection {
     /// Answered in the order in which they were taken.
     pushes: FuturesOrdered<Pushing>,
     pages: FuturesUnordered<Paging>,
-    /// The session may have more to say, which it is asked for once the socket has written all.
-    has_more: bool,
+    unwritten: Unwritten,
     is_greeted: bool,
 }
 
 impl Connection {
-    fn new(asker: Asker, socket: Socket) -> Self {
+    fn new(asker: Asker, socket: WebSocket) -> Self {
         let incarnation = asker.desk.served.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
@@ -134,7 +150,7 @@ impl Connection {
             followers: Vec::new(),
             pushes: FuturesOrdered::new(),
             pages: FuturesUnordered::new(),
-            has_more: false,
+            unwritten: Unwritten::default(),
             is_greeted: false,
         }
     }
@@ -158,7 +174,9 @@ impl Connection {
             if let Some(position) = *self.backed_up.borrow_and_update() {
                 self.session.handle_backed_up(position);
             }
-            self.write();
+            if !self.write() {
+                return;
+            }
             // Behind the messages: where all that a page holds was told already nothing is sent, and the next
             // page is wanted at once.
             self.take_work();
@@ -175,9 +193,9 @@ impl Connection {
             }
             let can_read = self.session.can_read();
             let is_backed_up = self.asker.desk.backup.is_some();
-            let Self { socket, followers, backed_up, pushes, pages, has_more, .. } = &mut *self;
+            let Self { socket, followers, backed_up, pushes, pages, unwritten, .. } = &mut *self;
             let happened = tokio::select! {
-                read = poll_fn(|context| poll_socket(socket, context, can_read, *has_more)) => read,
+                read = poll_fn(|context| poll_socket(socket, context, can_read, unwritten)) => read,
                 answer = pushes.next(), if !pushes.is_empty() => Happened::Pushed(answer),
                 page = pages.next(), if !pages.is_empty() => Happened::Page(page),
                 index = changed(followers), if !followers.is_empty() => Happened::News(index),
@@ -246,11 +264,11 @@ impl Connection {
     /// Reads a message of the client.
     fn read(&mut self, message: Message) {
         let text = match message {
-            Message::Text(text) => text,
-            Message::Sign => return self.session.handle_traffic(),
-            Message::Close => return self.session.handle_end(Close::Done, None),
+            Message::Text(text) => Bytes::from(text),
+            Message::Ping(_) | Message::Pong(_) => return self.session.handle_traffic(),
+            Message::Close(_) => return self.session.handle_end(Close::Done, None),
             Message::Binary(bytes) => match decompress(&bytes, MESSAGE_BYTES_MAX) {
-                Ok(text) => text,
+                Ok(text) => text.into(),
                 Err(error) => return self.violated(error.code(), &error.to_string()),
             },
         };
@@ -417,16 +435,18 @@ impl Connection {
         }
     }
 
-    /// Hands messages to the socket if it has written those before.
-    fn write(&mut self) {
+    /// Hands messages to the socket if it has taken those before; false if it is gone.
+    fn write(&mut self) -> bool {
         let now_ms = self.now_ms();
-        self.has_more = true;
-        let is_pinged = self.session.poll_ping(now_ms);
-        if self.socket.is_writing() {
-            return;
+        self.unwritten.is_in_session = true;
+        if self.session.poll_ping(now_ms)
+            && !self.unwritten.is_in_socket
+            && !self.start(Message::Ping(Default::default()))
+        {
+            return false;
         }
-        if is_pinged {
-            self.socket.send(Frame::ping());
+        if self.unwritten.is_in_socket {
+            return true;
         }
         let mut bytes = 0;
         for _ in 0..MESSAGES_AT_ONCE {
@@ -435,53 +455,62 @@ impl Connection {
                 break;
             }
             let Some(outgoing) = self.session.poll_message(now_ms) else {
-                self.has_more = false;
+                self.unwritten.is_in_session = false;
                 break;
             };
-            bytes += self.say(outgoing);
+            for message in self.encoded(outgoing) {
+                bytes += bytes_of(&message);
+                if !self.start(message) {
+                    return false;
+                }
+            }
         }
+        true
     }
 
-    /// Hands a message to the socket; returns its length.
-    fn say(&mut self, outgoing: Outgoing<Encoded>) -> usize {
-        let Self { asker, socket, writer, coding, .. } = self;
-        let (desk, coding) = (&asker.desk, *coding);
+    fn start(&mut self, message: Message) -> bool {
+        self.unwritten.is_in_socket = true;
+        Pin::new(&mut self.socket).start_send(message).is_ok()
+    }
+
+    /// Returns a message as it is sent.
+    fn encoded(&mut self, outgoing: Outgoing<Encoded>) -> Vec<Message> {
+        let desk = &self.asker.desk;
         if let Outgoing::Live { live, .. } = &outgoing {
-            asker.state.metrics.changes.inc_by(live.page.changes.len() as u64);
+            self.asker.state.metrics.changes.inc_by(live.page.changes.len() as u64);
         }
-        let mut bytes = 0;
-        let mut send = |frame: Frame| {
-            bytes += frame.len();
-            socket.send(frame);
-        };
-        match (outgoing, self.form) {
+        let message = match (outgoing, self.form) {
             (Outgoing::Live { view, live }, Form::Long) => {
-                send(live.encoded.long_message(&live.page, view, coding));
+                return vec![live.encoded.long_message(&live.page, view, self.coding)];
             }
             (Outgoing::Live { view, live }, Form::Compact) => {
                 let page = live.encoded.compact(&live.page, &desk.feeds, &desk.served);
-                writer.write_names(page).iter().for_each(|names| send(Frame::text(names)));
-                send(live.encoded.compact_message(page, view, coding));
+                let names = self.writer.write_names(page).map(|text| Message::Text(text.into()));
+                let message = live.encoded.compact_message(page, view, self.coding);
+                return names.into_iter().chain([message]).collect();
             }
-            (Outgoing::Message(message), Form::Long) => {
-                send(coded(coding, &write_hub_message(&message)));
-            }
-            (Outgoing::Message(message), Form::Compact) => {
+            (Outgoing::Message(message), _) => message,
+        };
+        let texts = match self.form {
+            Form::Long => vec![write_hub_message(&message)],
+            Form::Compact => {
                 let names = desk.feeds.names.lock();
                 let mut names = names.unwrap_or_else(PoisonError::into_inner);
-                let texts = writer.write(&message, &mut names);
-                drop(names);
-                texts.iter().for_each(|text| send(coded(coding, text)));
+                self.writer.write(&message, &mut names)
             }
-        }
-        bytes
+        };
+        texts.into_iter().map(|text| coded(self.coding, text)).collect()
     }
 
     /// Says why the connection ends, if anybody listens.
     async fn close(&mut self, close: Close) {
-        self.socket.close(close.code());
-        // The other side answers, and ends the connection.
-        let farewell = poll_fn(|context| self.socket.poll_farewell(context));
+        let frame = CloseFrame { code: close.code(), reason: "".into() };
+        let farewell = async {
+            let _ = poll_fn(|context| Pin::new(&mut self.socket).poll_flush(context)).await;
+            let _ = self.socket.send(Message::Close(Some(frame))).await;
+            // The other side answers, and ends the connection.
+            while let Some(Ok(_)) = self.socket.recv().await {}
+        };
         let _ = timeout(FAREWELL, farewell).await;
     }
 }
@@ -507,25 +536,40 @@ enum Happened {
 }
 
 /// Writes and reads a socket, whichever can go on.
-///
-/// - `has_more`: the session is to be asked again once all is written.
 fn poll_socket(
-    socket: &mut Socket,
+    socket: &mut WebSocket,
     context: &mut Context<'_>,
     can_read: bool,
-    has_more: bool,
+    unwritten: &mut Unwritten,
 ) -> Poll<Happened> {
-    if socket.is_writing() {
-        match socket.poll_flush(context) {
-            Poll::Ready(Ok(())) if has_more => return Poll::Ready(Happened::Flushed),
-            Poll::Ready(Ok(())) | Poll::Pending => {}
+    if unwritten.is_in_socket {
+        match Pin::new(&mut *socket).poll_flush(context) {
+            Poll::Ready(Ok(())) => {
+                unwritten.is_in_socket = false;
+                if unwritten.is_in_session {
+                    return Poll::Ready(Happened::Flushed);
+                }
+            }
             Poll::Ready(Err(_)) => return Poll::Ready(Happened::Gone),
+            Poll::Pending => {}
         }
     }
     if !can_read {
         return Poll::Pending;
     }
-    socket.poll_next(context).map(|read| read.map_or(Happened::Gone, Happened::Message))
+    match socket.poll_next_unpin(context) {
+        Poll::Ready(Some(Ok(message))) => Poll::Ready(Happened::Message(message)),
+        Poll::Ready(_) => Poll::Ready(Happened::Gone),
+        Poll::Pending => Poll::Pending,
+    }
+}
+
+fn bytes_of(message: &Message) -> usize {
+    match message {
+        Message::Text(text) => text.len(),
+        Message::Binary(bytes) => bytes.len(),
+        _ => 0,
+    }
 }
 
 /// Waits for something new of any view, and returns which.
