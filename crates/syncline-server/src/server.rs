@@ -19,7 +19,7 @@ use syncline_hub::{BackupHealth, Retention};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{Semaphore, mpsc, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsAcceptor;
@@ -278,15 +278,14 @@ impl Accepting {
                 sleep(ACCEPT_PAUSE).await;
                 continue;
             };
+            let Ok(place) = place else { break };
             let connection = Connection {
                 router: self.router.clone(),
                 watcher: graceful.watcher(),
                 tls: self.tls.as_ref().map(|tls| tls.acceptor()),
+                place: Place(Arc::new(place)),
             };
-            tokio::spawn(async move {
-                connection.serve(socket).await;
-                drop(place);
-            });
+            tokio::spawn(connection.serve(socket));
         }
         drop(self.listener);
         drop(self.streams);
@@ -302,7 +301,15 @@ struct Connection {
     router: Router,
     watcher: hyper_util::server::graceful::Watcher,
     tls: Option<TlsAcceptor>,
+    place: Place,
 }
+
+/// A connection's place among all that may be open. Whoever speaks on behind the answer to a request, as on a
+/// WebSocket, keeps it.
+#[derive(Clone)]
+pub(crate) struct Place(
+    #[expect(dead_code, reason = "given back when dropped")] Arc<OwnedSemaphorePermit>,
+);
 
 impl Connection {
     async fn serve(self, socket: TcpStream) {
@@ -333,8 +340,10 @@ impl Connection {
             .keep_alive_interval(Some(HEAD_TIME_MAX));
         let asked = Arc::new(AtomicBool::new(false));
         let note = Arc::clone(&asked);
-        let router = self.router.map_request(move |request: Request<Incoming>| {
+        let place = self.place;
+        let router = self.router.map_request(move |mut request: Request<Incoming>| {
             note.store(true, Ordering::Relaxed);
+            request.extensions_mut().insert(place.clone());
             request
         });
         let service = TowerToHyperService::new(router);

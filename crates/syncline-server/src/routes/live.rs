@@ -39,6 +39,7 @@ use crate::feed::{Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
 use crate::problem::Refusal;
 use crate::replicas::Replica;
+use crate::server::Place;
 
 /// The subprotocol.
 const PROTOCOL: &str = "syncline.v1";
@@ -68,13 +69,17 @@ pub(super) async fn live(mut asked: Asked) -> Answer {
         return Err(Refusal::UpgradeRequired.because("ask for the subprotocol syncline.v1"));
     }
     let permit = Permit::of(&asked)?;
+    let place = asked.parts.extensions.remove::<Place>();
     // What is held of the request is held as long as the connection is open: no more than who asks.
     let asker = asked.asker;
     Ok(upgrade.on_upgrade(move |socket| {
         // A task of its own, so that nothing is held of the upgrade.
         let mut connection = Box::new(Connection::new(asker, socket));
         let mut permit = permit;
-        tokio::spawn(async move { connection.run(&mut permit).await });
+        tokio::spawn(async move {
+            connection.run(&mut permit).await;
+            drop(place);
+        });
         ready(())
     }))
 }

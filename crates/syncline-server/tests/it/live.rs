@@ -1,5 +1,6 @@
 //! WebSockets, in both forms, cut again and again.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::{SinkExt, StreamExt};
@@ -452,4 +453,15 @@ async fn a_client_is_told_what_its_records_add_up_to_and_what_it_found_is_counte
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     panic!("it was never counted");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_open_socket_takes_a_place_among_the_connections() {
+    let house = House::with(|settings| settings.connections = 1).await;
+    let socket = connect(&house, &house.admin).await;
+    let mut asking = pin!(house.get("/livez"));
+    let early = timeout(Duration::from_millis(300), &mut asking).await;
+    assert!(early.is_err(), "there is no room for another");
+    drop(socket);
+    asking.await.is(200);
 }
