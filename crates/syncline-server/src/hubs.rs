@@ -186,7 +186,7 @@ impl Hubs {
     ) -> Result<(Self, Option<String>), OpenError> {
         let Settings { data, entities, backup_to, backup_every, .. } = settings;
         let (entities, access) = (entities.clone(), Arc::new(settings.access.clone()));
-        let serving = Serving { pushes: settings.pushes };
+        let serving = Serving { pushes: settings.pushes, ..Serving::default() };
         let (default, admin) = desk(None, hub, data, (&entities, &access), serving)?;
         let hubs = Self {
             data: data.clone(),

@@ -50,7 +50,7 @@ mod writers;
 pub use access::{IssuerError, IssuerSettings, KeysError, Role, check_keys};
 pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;
-pub use replicas::Consistency;
+pub use replicas::{Consistency, Known, Replica, Replicas};
 pub use server::{Server, StartError};
 pub use settings::{Allowed, Settings, TlsFiles, UnsafeSetting};
 pub use tls::TlsError;

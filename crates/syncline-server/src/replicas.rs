@@ -25,16 +25,16 @@ const BYTES_MAX: u64 = (REPLICAS_MAX * 1_024) as u64;
 
 /// A copy: what one client follows.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Replica {
+pub struct Replica {
     /// Who holds it.
-    pub(crate) client: ClientId,
+    pub client: ClientId,
     /// What it follows, in words.
-    pub(crate) follows: Box<str>,
+    pub follows: Box<str>,
 }
 
 impl Replica {
     /// Returns the copy of a client.
-    pub(crate) fn of(client: &ClientId, follow: &Follow) -> Self {
+    pub fn of(client: &ClientId, follow: &Follow) -> Self {
         let names = follow.entities.iter().map(|entity| entity.as_str());
         let follows = match &follow.view {
             None => names.collect::<Vec<_>>().join(","),
@@ -52,16 +52,16 @@ impl Replica {
 
 /// What is known of a copy.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Known {
+pub struct Known {
     /// When its holder was there last.
-    pub(crate) seen_ms: u64,
+    pub seen_ms: u64,
     /// Whether it was what the hub shows when that was compared last, and when that was.
-    pub(crate) checked: Option<(bool, u64)>,
+    pub checked: Option<(bool, u64)>,
 }
 
 impl Known {
     /// Returns the word for it: `equal`, `different` or `unknown`.
-    pub(crate) const fn word(&self, now_ms: u64) -> &'static str {
+    pub const fn word(&self, now_ms: u64) -> &'static str {
         match self.checked {
             Some((_, at_ms)) if now_ms.saturating_sub(at_ms) > REPLICA_FRESH_MS => "unknown",
             Some((true, _)) => "equal",
@@ -123,7 +123,7 @@ impl Consistency {
 }
 
 /// The copies of one hub.
-pub(crate) struct Replicas {
+pub struct Replicas {
     path: PathBuf,
     state: Mutex<State>,
 }
@@ -138,7 +138,7 @@ struct State {
 impl Replicas {
     /// Returns the copies that are remembered in a hub's folder. What cannot be read is begun anew: nothing
     /// hangs on it but figures.
-    pub(crate) fn open(folder: &Path) -> Self {
+    pub fn open(folder: &Path) -> Self {
         let path = folder.join(FILE);
         let mut known = read(&path).unwrap_or_default().copies;
         // What was compared before may have changed since.
@@ -147,7 +147,7 @@ impl Replicas {
     }
 
     /// The holder of a copy is there.
-    pub(crate) fn seen(&self, replica: &Replica, now_ms: u64) {
+    pub fn seen(&self, replica: &Replica, now_ms: u64) {
         let mut state = self.state();
         if let Some(known) = state.known.get_mut(replica) {
             known.seen_ms = now_ms;
@@ -165,7 +165,7 @@ impl Replicas {
     }
 
     /// A copy was compared.
-    pub(crate) fn checked(&self, replica: &Replica, is_equal: bool, now_ms: u64) {
+    pub fn checked(&self, replica: &Replica, is_equal: bool, now_ms: u64) {
         self.seen(replica, now_ms);
         if let Some(known) = self.state().known.get_mut(replica) {
             known.checked = Some((is_equal, now_ms));
@@ -173,12 +173,12 @@ impl Replicas {
     }
 
     /// Returns the copies and what is known of each.
-    pub(crate) fn list(&self) -> Vec<(Replica, Known)> {
+    pub fn list(&self) -> Vec<(Replica, Known)> {
         self.state().known.iter().map(|(replica, known)| (replica.clone(), *known)).collect()
     }
 
     /// Counts them.
-    pub(crate) fn count(&self, now_ms: u64) -> Consistency {
+    pub fn count(&self, now_ms: u64) -> Consistency {
         Consistency::of(self.state().known.values().copied(), now_ms)
     }
 
@@ -192,7 +192,7 @@ impl Replicas {
     }
 
     /// Writes down which there are, and forgets those that have not been there for long.
-    pub(crate) fn save(&self, now_ms: u64) {
+    pub fn save(&self, now_ms: u64) {
         let mut state = self.state();
         let before = state.known.len();
         let is_alive = |known: &Known| now_ms.saturating_sub(known.seen_ms) < REPLICA_FORGOTTEN_MS;

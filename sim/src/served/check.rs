@@ -9,11 +9,12 @@ use syncline_model::id::Writer;
 use syncline_policy::view::Sight;
 use syncline_protocol::change::Content;
 
+use super::copies::Claim;
 use super::device::{Own, User, shown, sum_of};
 use super::house::House;
 use super::ledger::words_of;
 use super::play::Street;
-use super::rights::{Note, shows};
+use super::rights::{Note, NotesFollowed, shows};
 use crate::history::RecordKey;
 use crate::schema::field;
 
@@ -236,6 +237,32 @@ fn grown(user: &mut User, records: &[Record]) -> Vec<Finding> {
     findings
 }
 
+/// I24: who says that it holds what the hub shows does, as long as both stand where they stood; and nobody
+/// comes to hold something else.
+pub(super) fn unfounded(street: &Street, (user, is_equal, position): Claim) -> Option<Finding> {
+    let user = &street.users[user];
+    if !is_equal {
+        return Some(("I24", format!("{} holds something else as of {}", user.name, position.0)));
+    }
+    let status = user.device.as_ref()?.client().status();
+    let end = street.house.served()?.position();
+    let is_as_then = end == position && status.pending == 0 && user.line.is_some();
+    let differs = if is_as_then { converged(street, user) } else { Vec::new() };
+    differs
+        .into_iter()
+        .next()
+        .map(|(_, finding)| ("I24", format!("said to be the same: {finding}")))
+}
+
+/// I24: in the end each copy was compared, unless its client follows views and cannot.
+fn compared(street: &Street) -> Option<Finding> {
+    let copies = street.house.copies.as_ref()?;
+    let whole = street.users.iter().filter(|user| user.notes == NotesFollowed::All);
+    let clients = whole.filter_map(|user| Some(user.device.as_ref()?.client().id()));
+    let mut unknown = clients.filter(|client| !copies.is_same(client));
+    unknown.next().map(|client| ("I24", format!("nothing is known of the copy of {client}")))
+}
+
 /// Checks everything once nothing goes wrong any more and time has passed.
 pub(super) fn at_the_end(street: &mut Street, marks: &[char]) -> Vec<Finding> {
     let mut findings = Vec::new();
@@ -243,6 +270,7 @@ pub(super) fn at_the_end(street: &mut Street, marks: &[char]) -> Vec<Finding> {
         findings.extend(look(street, index, marks));
     }
     findings.extend(street.users.iter().filter_map(still_waits));
+    findings.extend(compared(street));
     if !findings.is_empty() {
         return findings;
     }

@@ -25,11 +25,13 @@ pub enum ServedFault {
     HorizonNotTold,
     /// A client sends a whole text where somebody has typed a word.
     TextsWhole,
+    /// The copy of a client that is there counts as what the hub shows.
+    CopiesTrusted,
 }
 
 impl ServedFault {
     /// Every fault.
-    pub const ALL: [Self; 9] = [
+    pub const ALL: [Self; 10] = [
         Self::Below(IngestFault::SiteReused),
         Self::FeedShared,
         Self::LeavingDeletes,
@@ -39,6 +41,7 @@ impl ServedFault {
         Self::CommitsNotSynced,
         Self::HorizonNotTold,
         Self::TextsWhole,
+        Self::CopiesTrusted,
     ];
 
     /// Returns the requirement by which it is to show.
@@ -51,6 +54,7 @@ impl ServedFault {
             Self::CommitsNotSynced => "I7",
             Self::HorizonNotTold => "I1",
             Self::TextsWhole => "I8",
+            Self::CopiesTrusted => "I24",
         }
     }
 

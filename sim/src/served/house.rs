@@ -12,6 +12,7 @@ use syncline_hub::{Actor, Forgotten, Retention};
 use syncline_merge::fault;
 use syncline_model::id::{ClientId, Position, Writer};
 use syncline_policy::view::{Sight, SightIndex};
+use syncline_protocol::checksum::Checksum;
 use syncline_protocol::compact::Names;
 use syncline_protocol::cursor::StreamCursor;
 use syncline_protocol::message::{Page, PushAnswer};
@@ -19,6 +20,7 @@ use syncline_protocol::operation::Operation;
 use syncline_protocol::session::hub::{Anew, CURSOR_LAG_MAX, Live, PageFailure};
 
 use super::check::Finding;
+use super::copies::Copies;
 use super::fault::ServedFault;
 use super::ledger::Ledger;
 use super::rights::{Class, Rules};
@@ -35,6 +37,9 @@ pub(super) enum News {
     Stretch(Arc<Live<Option<Page>>>),
     ByPage(Position),
 }
+
+/// A page, and what all that is shown adds up to.
+pub(super) type Summed = (Page, Option<Checksum>);
 
 /// A hub and its machine.
 pub(super) struct House {
@@ -63,6 +68,8 @@ pub(super) struct House {
     pub(super) expired: Cell<u64>,
     /// Who deletes and changes too much.
     pub(super) warden: Warden,
+    /// What it knows of copies.
+    pub(super) copies: Option<Copies>,
 }
 
 /// What those are told who see and follow the same.
@@ -115,6 +122,7 @@ impl House {
             has_failed: Cell::new(false),
             expired: Cell::new(0),
             warden: Warden::default(),
+            copies: None,
         }
     }
 
@@ -142,10 +150,13 @@ impl House {
     /// The code of why that does not work.
     pub(super) fn start(&mut self) -> Result<(), &'static str> {
         let hub = self.desk.open()?;
-        let serving = Serving { pushes: self.warden.limits() };
+        let serving = Serving { pushes: self.warden.limits(), rests: false };
         let served = Served::start_with(hub, self.entities.clone(), serving);
         let served = served.map_err(|error| error.code())?;
         self.warden.begin_anew();
+        if let Some(copies) = &mut self.copies {
+            copies.begin();
+        }
         // The writer has a thread of its own.
         let planted = fault::planted();
         let _ = served.with_hub(move |_| fault::plant(planted));
@@ -169,7 +180,10 @@ impl House {
     }
 
     /// Ends the hub in order.
-    pub(super) fn stop(&mut self) {
+    pub(super) fn stop(&mut self, now_ms: u64) {
+        if let Some(copies) = &mut self.copies {
+            copies.save(now_ms);
+        }
         drop(self.served.take().map(|served| served.stop()));
         self.desk.disk.restart(CrashKind::Kill);
     }
@@ -284,6 +298,19 @@ impl House {
                 Err(error)
             }
         }
+    }
+
+    /// Reads a page for a client; where it is asked for, and the page is the last one, also what all adds up to.
+    pub(super) fn page_summed(
+        &self,
+        audience: &Audience,
+        cursor: Option<&StreamCursor>,
+        viewer: &Writer,
+        limits: Limits,
+    ) -> Option<Summed> {
+        let served = self.served.as_ref().expect("invariant: a connection ends with its hub");
+        let read = served.page_checked_for(audience, cursor, viewer, limits, true).ok()?;
+        Some((read.0.page, read.1))
     }
 
     /// Reads a page for a client.

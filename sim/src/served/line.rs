@@ -15,7 +15,7 @@ use syncline_protocol::session::hub::{
 };
 
 use super::fault::ServedFault;
-use super::house::{House, News, NewsFor};
+use super::house::{House, News, NewsFor, Summed};
 use super::later::{self, LATER};
 use super::rights::{Class, Desk, Rights};
 use crate::random::Random;
@@ -100,7 +100,7 @@ pub(super) struct HubEnd {
     writer: HubWriter,
     begun_ms: u64,
     answers: Pipe<Result<PushAnswer, ServeError>>,
-    pages: Pipe<(u32, Result<Page, PageFailure>)>,
+    pages: Pipe<(u32, Result<Summed, PageFailure>)>,
     news: Pipe<(u32, News)>,
     /// The version of the protocol that the hub speaks.
     version: u32,
@@ -110,6 +110,9 @@ pub(super) struct HubEnd {
     pub(super) user: usize,
     /// Who is told what the client is told of each view.
     audiences: Vec<Audience>,
+    follows: Vec<Follow>,
+    /// As of where the client was told a sum last.
+    summed: Position,
     /// What the results of its operations tell.
     results: Option<Arc<Sight>>,
     is_greeted: bool,
@@ -145,6 +148,8 @@ impl HubEnd {
             class: house.rules.class(rights),
             user,
             audiences: Vec::new(),
+            follows: Vec::new(),
+            summed: Position(0),
             results: None,
             is_greeted: false,
             backed_up: None,
@@ -193,6 +198,7 @@ impl HubEnd {
             self.backed_up = house.backed_up;
         }
         self.session.handle_message(message, now_ms - self.begun_ms);
+        self.hear_of_sums(house, now_ms);
         if !self.is_greeted && self.session.hello().is_some() {
             self.is_greeted = true;
             let follows: Vec<Follow> = self.session.follows().cloned().collect();
@@ -201,9 +207,26 @@ impl HubEnd {
                 let problem = Problem { code, detail, is_retryable: false };
                 return self.session.handle_end(Close::Denied, Some(problem));
             }
+            if let (Some(client), Some(copies)) = (self.session.client(), &mut house.copies) {
+                let is_trusted = house.fault == Some(ServedFault::CopiesTrusted);
+                let finding = copies.greet(client, &follows, (is_trusted, now_ms));
+                house.finding = house.finding.take().or(finding);
+            }
+            self.follows = follows;
             let end = house.served().map_or(Position(0), |served| served.position());
             // Everything up to here is read; everything behind it is told.
             self.session.handle_advanced(end);
+        }
+    }
+
+    /// Takes what the client says of a sum.
+    fn hear_of_sums(&mut self, house: &mut House, now_ms: u64) {
+        let Some((view, is_equal)) = self.session.poll_checked() else { return };
+        let follow = usize::try_from(view).ok().and_then(|view| self.follows.get(view));
+        let whose = self.session.client().zip(follow);
+        if let (Some(whose), Some(copies)) = (whose, &mut house.copies) {
+            let finding = copies.checked(whose, (self.user, is_equal, self.summed), now_ms);
+            house.finding = house.finding.take().or(finding);
         }
     }
 
@@ -246,11 +269,8 @@ impl HubEnd {
                 }
             }
         }
-        while let Some((view, page)) = self.pages.take(now_ms) {
-            match page {
-                Ok(page) => self.session.handle_page(view, page),
-                Err(failure) => self.session.handle_page_failed(view, failure),
-            }
+        while let Some((view, read)) = self.pages.take(now_ms) {
+            self.handle_read(view, read);
         }
         while let Some((view, news)) = self.news.take(now_ms) {
             match news {
@@ -294,6 +314,19 @@ impl HubEnd {
         Some(said)
     }
 
+    /// A page was read, and perhaps a sum with it.
+    fn handle_read(&mut self, view: u32, read: Result<Summed, PageFailure>) {
+        let (page, checksum) = match read {
+            Ok(summed) => summed,
+            Err(failure) => return self.session.handle_page_failed(view, failure),
+        };
+        if let Some(checksum) = checksum {
+            self.summed = page.cursor.position();
+            self.session.handle_checksum(view, page.cursor.clone(), checksum);
+        }
+        self.session.handle_page(view, page);
+    }
+
     fn take_work(&mut self, house: &mut House, now_ms: u64, delays: Delays, random: &mut Random) {
         let Some(client) = self.session.client().cloned() else { return };
         let Some(results) = self.results.clone() else { return };
@@ -302,12 +335,15 @@ impl HubEnd {
             self.answers.put(now_ms + delays.draw(random), answer);
         }
         let viewer = Writer::from(&client);
-        while let Some(PageRequest { view, follow, anew, .. }) = self.session.poll_page() {
+        while let Some(request) = self.session.poll_page() {
+            let PageRequest { view, follow, anew, is_checked } = request;
             let audience = usize::try_from(view).ok().and_then(|view| self.audiences.get(view));
             let Some(audience) = audience else { continue };
-            // Checksums are made as often as the machine's own clock allows: no seed would say when.
             let (cursor, limits) = (follow.cursor.as_ref(), self.page_limits);
-            let page = house.page(audience, cursor, anew.as_ref(), &viewer, limits);
+            let is_summed = is_checked && anew.is_none() && house.copies.is_some();
+            let summed = is_summed.then(|| house.page_summed(audience, cursor, &viewer, limits));
+            let page = || house.page(audience, cursor, anew.as_ref(), &viewer, limits);
+            let page = summed.flatten().map_or_else(|| page().map(|page| (page, None)), Ok);
             self.pages.put(now_ms + delays.draw(random), (view, page));
         }
     }

@@ -11,6 +11,7 @@
 //! | how often what goes wrong | `rates` |
 //! | a hub, its disk, and what it tells all who follow | `house` |
 //! | a connection | `line` |
+//! | what a hub knows of its clients' copies | `copies` |
 //! | who may see and write which notes | `rights` |
 //! | what the log says of notes, and who may know of what | `ledger` |
 //! | who deletes or changes too much | `warden` |
@@ -21,6 +22,7 @@
 //! | defects planted to see that the checks see | [`ServedFault`] |
 
 mod check;
+mod copies;
 mod device;
 mod fault;
 mod house;

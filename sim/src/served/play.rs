@@ -15,6 +15,7 @@ use syncline_protocol::session::client::Lost;
 use syncline_protocol::session::hub::Live;
 
 use super::check::{self, Finding};
+use super::copies::Copies;
 use super::device::{Shared, User};
 use super::fault::ServedFault;
 use super::house::{House, News, NewsFor, folder};
@@ -264,6 +265,7 @@ impl Street {
         // Where backups are made, clients keep what is not in one yet.
         house.backed_up = (rates.backup > 0).then_some(Position(0));
         house.warden.is_on = rates.release > 0;
+        house.copies = rates.sums.then(|| Copies::new(folder.join(format!("{mark}-hub"))));
         let count = random.between(2, 4);
         let users = (0..count).map(|number| {
             let name = format!("d{number}");
@@ -307,11 +309,12 @@ impl Street {
             ("cursor behind the horizon", self.house.expired.get()),
             ("operation held", held),
             ("client let go on", released),
+            ("copy that is the same", self.house.copies.as_ref().map_or(0, |copies| copies.equal)),
         ] {
             *self.work.entry(work).or_default() += count;
         }
         self.users.clear();
-        self.house.stop();
+        self.house.stop(0);
     }
 
     /// Something happens that nobody else has caused.
@@ -545,7 +548,7 @@ impl Street {
     }
 
     fn stop_hub(&mut self, now_ms: u64) {
-        self.house.stop();
+        self.house.stop(now_ms);
         self.hub_is_down(now_ms);
         self.note(now_ms, format_args!("the hub stops"));
         self.count("hub stopped");
@@ -665,7 +668,9 @@ impl Street {
             self.house.release();
             has_happened = true;
         }
-        if let Some(finding) = self.house.finding.take() {
+        let claims = self.house.copies.as_mut().map(|copies| std::mem::take(&mut copies.claims));
+        let unfounded = claims.into_iter().flatten().find_map(|one| check::unfounded(self, one));
+        if let Some(finding) = self.house.finding.take().or(unfounded) {
             return Err(finding);
         }
         if self.house.has_failed() {

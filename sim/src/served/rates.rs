@@ -30,6 +30,8 @@ pub(super) struct Rates {
     /// How often an operator lets those go on that are held for deleting or changing too much: in every
     /// fifth world they are.
     pub(super) release: u64,
+    /// Whether clients compare what they hold with sums of what the hub shows: in every fifth world.
+    pub(super) sums: bool,
     pub(super) disk: DiskRates,
     pub(super) delays: Delays,
     pub(super) page_changes: usize,
@@ -65,6 +67,7 @@ impl Rates {
             later,
             forget: if seed % 5 == 4 { FORGET } else { 0 },
             release: if seed.is_multiple_of(5) { RELEASE } else { 0 },
+            sums: seed % 5 == 1,
             disk,
             delays: Delays { usual_ms: delay, worst_ms: 5_000, worst },
             page_changes: if random.chance(500) { 1_000 } else { 2 },

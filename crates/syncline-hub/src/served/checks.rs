@@ -37,6 +37,11 @@ impl Checks {
         Self { state: Mutex::default(), now: Box::new(now) }
     }
 
+    /// Returns turns between which there are no rests.
+    pub(super) fn without_rest() -> Self {
+        Self::new(|| Duration::ZERO)
+    }
+
     /// Takes a turn, if there is time.
     pub(super) fn take(&self) -> Option<Turn<'_>> {
         let began = (self.now)();

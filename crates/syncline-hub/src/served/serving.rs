@@ -48,12 +48,14 @@ struct Inner {
 pub struct Serving {
     /// How many records of an entity one client may delete and change within a while.
     pub pushes: PushLimits,
+    /// Whether the hub rests after it has added up what a view shows; a simulated one has time always.
+    pub rests: bool,
 }
 
-/// No bounds.
+/// No bounds but rests.
 impl Default for Serving {
     fn default() -> Self {
-        Self { pushes: PushLimits::UNLIMITED }
+        Self { pushes: PushLimits::UNLIMITED, rests: true }
     }
 }
 
@@ -104,7 +106,7 @@ impl Served {
             writer,
             has_stopped,
             pushed_bytes: Arc::default(),
-            checks: Checks::default(),
+            checks: if serving.rests { Checks::default() } else { Checks::without_rest() },
         })))
     }
 

@@ -30,7 +30,12 @@ fn serve_on(store: Box<dyn Store>) -> Served {
     let max_delete = Threshold { count: 10, percent: 20 };
     let max_change = Threshold { count: 20, percent: 50 };
     let pushes = PushLimits { max_delete, max_change, ..PushLimits::default() };
-    Served::start_with(on(store), Entities::open(BTreeMap::new()), Serving { pushes }).unwrap()
+    Served::start_with(
+        on(store),
+        Entities::open(BTreeMap::new()),
+        Serving { pushes, ..Serving::default() },
+    )
+    .unwrap()
 }
 
 fn tasks() -> EntityName {
