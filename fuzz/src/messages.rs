@@ -5,8 +5,12 @@ use std::fmt::Debug;
 use syncline_merge::display::Fields;
 use syncline_merge::operation::Effect;
 use syncline_model::cursor::Incarnation;
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
+use syncline_protocol::change::Content;
 use syncline_protocol::compact::{ClientWriter, HubWriter, Names, Reader};
 use syncline_protocol::compress::decompress;
+use syncline_protocol::delta::Delta;
 use syncline_protocol::long;
 use syncline_protocol::message::{ClientMessage, HubMessage, Sent};
 use syncline_protocol::predict::{correct, predict};
@@ -62,6 +66,9 @@ pub(crate) fn of_hub(bytes: &[u8]) {
     }
     if let Ok(change) = long::read_change(bytes) {
         assert_same(&long::read_change(long::write_change(&change).as_bytes()), &change);
+        if let Content::Fields { deltas, .. } = &change.content {
+            check_deltas(deltas);
+        }
         check_record(change.content.apply(Some(Fields::new())).ok().flatten().as_ref());
     }
     if let Ok(problem) = long::read_problem(bytes) {
@@ -83,6 +90,18 @@ pub(crate) fn compressed(bytes: &[u8]) {
     }
 }
 
+/// Makes a text of deltas, which say themselves how long it is.
+fn check_deltas(deltas: &[(Path, Delta)]) {
+    for (_, delta) in deltas {
+        for held in ["", "Zm9vYmFy", "nothing else is said here"] {
+            if let Ok(made) = delta.apply(&Leaf::string(held)) {
+                let bytes = made.as_string().map_or(0, |text| text.len());
+                assert!(bytes <= held.len().max(delta.bytes * 4 / 3 + 4));
+            }
+        }
+    }
+}
+
 fn assert_same<T: PartialEq + Debug, E: Debug>(back: &Result<T, E>, message: &T) {
     assert_eq!(back.as_ref().expect("what was written is read"), message);
 }
@@ -90,6 +109,7 @@ fn assert_same<T: PartialEq + Debug, E: Debug>(back: &Result<T, E>, message: &T)
 fn check_client_message(message: &ClientMessage) {
     if let ClientMessage::Push(operations) = message {
         operations.iter().flatten().for_each(|operation| check_effect(&operation.effect));
+        operations.iter().flatten().for_each(|operation| check_deltas(&operation.deltas));
         if operations.iter().any(Sent::is_err) {
             assert!(long::write_client_message(message).is_err());
             return;

@@ -30,6 +30,7 @@ use syncline_model::id::{EntityName, Position, RecordId, Writer};
 use syncline_model::path::Path;
 use syncline_policy::view::{Lens, Sight};
 use syncline_protocol::change::{Content, Gone};
+use syncline_protocol::delta::is_large;
 
 use crate::conflicts::{ConflictRow, Status};
 use crate::log::{ChangeKind, LogEntry};
@@ -65,6 +66,8 @@ pub struct Touched {
     paths: BTreeSet<Path>,
     /// Each change, if images are kept.
     changes: Vec<Changed>,
+    /// The large texts that the first of them has replaced by others.
+    replaced: Fields,
 }
 
 /// One change of a record.
@@ -148,6 +151,7 @@ impl Stretch {
                     was_there: true,
                     paths: BTreeSet::new(),
                     changes: Vec::new(),
+                    replaced: replaced(before.as_ref(), after.as_ref()),
                 });
                 self.touched.len() - 1
             }
@@ -203,6 +207,13 @@ impl Touched {
     /// Returns whether it changed once only.
     pub fn changed_once(&self) -> bool {
         self.first == self.last
+    }
+
+    /// Returns the large texts that its only change has replaced by others, sorted by path: whoever is told
+    /// [fields](Touched::fields) of it, and holds it as of the beginning of the stretch or later, holds these,
+    /// or is not behind that change.
+    pub fn replaced(&self) -> Fields {
+        if self.changed_once() { self.replaced.clone() } else { Fields::new() }
     }
 
     /// Returns whether the last change of the stretch is the latest of the record.
@@ -331,12 +342,30 @@ impl Touched {
         let unset: Vec<Path> = gone.cloned().collect();
         let unset_bytes: usize = unset.iter().map(|path| path.as_str().len() + PAD_BYTES).sum();
         let bytes = set.clone().map(field_bytes).sum::<usize>() + unset_bytes;
-        if bytes >= bytes_of_fields(&shown) {
+        // What is not shown has no part in it.
+        let is_replaced = self.replaced.iter().any(|(path, _)| lens.shows(path));
+        let may_differ = self.changed_once() && is_replaced;
+        if bytes >= bytes_of_fields(&shown) && !may_differ {
             return self.whole(Some(shown), true, end);
         }
-        let content = Content::Fields { set: set.cloned().collect(), unset, text: Vec::new() };
+        let (set, text, deltas) = (set.cloned().collect(), Vec::new(), Vec::new());
+        let content = Content::Fields { set, unset, text, deltas };
         Told { content, position: self.last, by: self.by.clone() }
     }
+}
+
+/// Returns the large texts of an image in whose place the other one has such a text as well.
+fn replaced(before: Option<&Fields>, after: Option<&Fields>) -> Fields {
+    let is_large = |(_, value): &&Field| is_large(value);
+    let mut large = before.into_iter().flatten().filter(is_large).peekable();
+    if large.peek().is_none() {
+        return Fields::new();
+    }
+    let after: Vec<&Path> =
+        after.into_iter().flatten().filter(is_large).map(|(path, _)| path).collect();
+    let mut found: Fields = large.filter(|(path, _)| after.contains(&path)).cloned().collect();
+    found.sort();
+    found
 }
 
 impl Changed {

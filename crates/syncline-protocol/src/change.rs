@@ -5,6 +5,7 @@ use syncline_merge::text::ot::TextOperation;
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::path::Path;
 
+use crate::delta::Delta;
 use crate::outcome::Seen;
 
 /// A record that changed, or that came into a view or left it.
@@ -37,6 +38,8 @@ pub enum Content {
         unset: Vec<Path>,
         /// Edits of texts, for fields that are not in `set`.
         text: Vec<(Path, TextOperation)>,
+        /// What differs in large texts, for fields that are in neither.
+        deltas: Vec<(Path, Delta)>,
     },
     /// The record is not there any more for this client.
     Gone(Gone),

@@ -39,7 +39,7 @@ pub const DICTIONARY: &[u8] = include_bytes!("../dictionary/syncline.v2");
 const ZSTD_LEVEL: i32 = 3;
 
 /// What each frame of Zstandard begins with, and no message does: the byte that names the coding says it.
-const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+pub(crate) const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Length of the length before an LZ4 block, in bytes.
 const LZ4_LENGTH_BYTES: usize = 4;
@@ -129,6 +129,7 @@ impl Compressor {
 
     fn body(&mut self, text: &[u8]) -> io::Result<Vec<u8>> {
         match self.coding {
+            Coding::Delta => Err(io::ErrorKind::Unsupported.into()),
             Coding::Zstd | Coding::ZstdDict => {
                 let zstd = match &mut self.zstd {
                     Some(zstd) => zstd,
@@ -196,6 +197,8 @@ pub fn decompress(message: &[u8], bytes_max: usize) -> Result<Vec<u8>, Compressi
                 .map(|decoder| read_zstd(decoder, bytes_max))
         }
         Coding::Deflate => Ok(read_deflate(body, bytes_max)),
+        // Not in the list of those that a byte names.
+        Coding::Delta => return Err(damaged),
         Coding::Lz4 => {
             let (length, block) = body.split_first_chunk::<LZ4_LENGTH_BYTES>().ok_or(damaged)?;
             let length = usize::try_from(u32::from_le_bytes(*length)).map_err(|_| too_large)?;

@@ -17,6 +17,7 @@
 //! | the two ends of a live connection | [`session`] |
 //! | how all that is written and read | [`long`], [`compact`] |
 //! | compressed messages | [`compress`] |
+//! | a large text told by what differs | [`delta`] |
 //!
 //! # What this crate promises
 //!
@@ -28,6 +29,7 @@ pub mod checksum;
 pub mod compact;
 pub mod compress;
 pub mod cursor;
+pub mod delta;
 pub mod error;
 pub mod holdings;
 pub mod limits;

@@ -77,6 +77,14 @@ pub const COMPRESSION_FREE_BYTES: usize = 64 << 10;
 /// Memory that a compressed message may ask for to look back, as a power of two of bytes.
 pub const COMPRESSION_WINDOW_LOG_MAX: u32 = 24;
 
+/// Shortest value that is told by what differs from the former one, in bytes: below it the digest and the frame
+/// take a tenth or more of what they save.
+pub const DELTA_TEXT_BYTES_MIN: usize = 4 << 10;
+
+/// How many times as long as the frame a text is at least that is told by what differs. Otherwise it is sent as
+/// it is: compressed with its message it may be as short.
+pub const DELTA_PART: usize = 4;
+
 /// Most views that one connection follows.
 pub const VIEWS_MAX: usize = 64;
 
@@ -132,4 +140,5 @@ const _: () = assert!(BATCH_OPERATIONS <= PUSH_OPERATIONS_MAX);
 const _: () = assert!(RETRY_MS_FIRST <= RETRY_MS_MAX);
 const _: () = assert!(PUSHES_UNANSWERED < PUSHES_UNANSWERED_MAX);
 const _: () = assert!(PULL_BYTES <= MESSAGE_BYTES_MAX);
+const _: () = assert!(2 * MESSAGE_BYTES_MAX <= 1 << COMPRESSION_WINDOW_LOG_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX <= 1 << COMPRESSION_WINDOW_LOG_MAX);

@@ -103,7 +103,7 @@ impl Follow {
     }
 }
 
-/// How the body of a binary message is compressed.
+/// How the body of a binary message is compressed, or a value in any message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Coding {
     /// Zstandard.
@@ -114,11 +114,16 @@ pub enum Coding {
     Lz4,
     /// DEFLATE, raw (RFC 1951).
     Deflate,
+    /// Values told by what [differs](crate::delta) from what the reader holds; no coding of messages.
+    Delta,
 }
 
 impl Coding {
-    /// All codings, by the byte that names them, less one.
+    /// All codings of messages, by the byte that names them, less one.
     pub const ALL: [Self; 4] = [Self::Zstd, Self::ZstdDict, Self::Lz4, Self::Deflate];
+
+    /// All that this crate reads.
+    pub const READ: [Self; 5] = [Self::Zstd, Self::ZstdDict, Self::Lz4, Self::Deflate, Self::Delta];
 
     /// Returns the coding's name.
     pub const fn as_str(self) -> &'static str {
@@ -127,6 +132,7 @@ impl Coding {
             Self::ZstdDict => "zstd-dict",
             Self::Lz4 => "lz4",
             Self::Deflate => "deflate",
+            Self::Delta => "delta",
         }
     }
 }

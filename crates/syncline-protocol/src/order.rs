@@ -3,8 +3,10 @@
 use std::cmp::Ordering;
 
 use syncline_merge::operation::FieldOperation;
+use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
+use crate::delta::Delta;
 use crate::error::{MessageError, Unwritable};
 
 /// Returns which part of an operation this belongs to, in the order of `docs/protocol.md` §3; `None`
@@ -62,6 +64,24 @@ pub(crate) fn normalised(
         Some(path) => Err(MessageError::Twice { path }),
         None => Ok(operations),
     }
+}
+
+/// Returns deltas in the order of their paths, as the values that they stand for would be carried out.
+pub(crate) fn apart(
+    operations: &[FieldOperation],
+    mut deltas: Vec<(Path, Delta)>,
+) -> Result<Vec<(Path, Delta)>, MessageError> {
+    if !deltas.is_empty() {
+        let set = |(path, _): &(Path, Delta)| FieldOperation::Set {
+            path: path.clone(),
+            value: Leaf::null(),
+        };
+        let is_set = |operation: &&FieldOperation| matches!(operation, FieldOperation::Set { .. });
+        let others = operations.iter().filter(is_set).cloned();
+        normalised(others.chain(deltas.iter().map(set)).collect())?;
+        deltas.sort_by(|(a, _), (b, _)| a.cmp(b));
+    }
+    Ok(deltas)
 }
 
 /// Returns operations in the order in which they are carried out, if that changes nothing.

@@ -5,14 +5,16 @@ use std::borrow::Cow;
 
 use syncline_merge::display::Fields;
 use syncline_merge::text::ot::{Component, TextDigest, TextOperation};
+use syncline_model::base64url;
 use syncline_model::id::{EntityName, IdError, RecordId};
 use syncline_model::json::fields::{flatten, unflatten};
 use syncline_model::json::raw::{self, LenientMember, Span};
 use syncline_model::json::{Json, JsonError, Leaf, Number, parse};
 use syncline_model::path::Path;
 
+use crate::delta::{Delta, Kind};
 use crate::error::MessageError;
-use crate::limits::{AFTER_MAX, COUNTER_MAX};
+use crate::limits::{AFTER_MAX, COUNTER_MAX, MESSAGE_BYTES_MAX};
 use crate::token::TokenText;
 
 /// One JSON value within a message.
@@ -223,6 +225,28 @@ impl<'a> Part<'a> {
         let is_hex = digits.len() == 16 && !digits.contains('+');
         let digest = u64::from_str_radix(&digits, 16).ok().filter(|_| is_hex);
         digest.map(TextDigest).ok_or_else(|| self.form("an edit", "the 16 digits of a text"))
+    }
+
+    /// Reads a delta: what it is about, how many bytes it grows to, which text it makes, and its frame.
+    pub(crate) fn delta(&self) -> Result<Delta, MessageError> {
+        let parts = self.elements("a delta", 4)?;
+        let [kind, bytes, digest, frame] = parts.as_slice() else {
+            return Err(self.form("a delta", "what it is about, a length, a digest and a frame"));
+        };
+        let number = kind.count("a delta", Kind::ALL.len())?;
+        let digits = digest.string("a delta")?;
+        let is_hex = digits.len() == 32 && !digits.contains('+');
+        let number_of = u128::from_str_radix(&digits, 16).ok().filter(|_| is_hex);
+        let encoded = base64url::decode(&frame.string("a delta")?);
+        Ok(Delta {
+            kind: Kind::ALL
+                .get(number)
+                .copied()
+                .ok_or_else(|| kind.form("a delta", "what it is about, 0 to 2"))?,
+            bytes: bytes.count("a delta", MESSAGE_BYTES_MAX)?,
+            digest: number_of.ok_or_else(|| digest.form("a delta", "a digest of 32 digits"))?,
+            frame: encoded.map_err(|_| frame.form("a delta", "a frame as base64url"))?.into(),
+        })
     }
 
     fn component(&self) -> Result<Component, MessageError> {

@@ -5,8 +5,11 @@ use std::fmt::Write as _;
 
 use syncline_merge::display::Fields;
 use syncline_merge::text::ot::{Component, TextDigest, TextOperation};
+use syncline_model::base64url;
 use syncline_model::json::Leaf;
 use syncline_model::path::Path;
+
+use crate::delta::{Delta, Kind};
 
 /// JSON text under way. Commas come by themselves.
 #[derive(Default)]
@@ -128,6 +131,14 @@ impl JsonText {
             };
         }
         self.close(']')
+    }
+
+    /// Writes a delta.
+    pub(crate) fn delta(&mut self, delta: &Delta) -> &mut Self {
+        let Delta { kind, bytes, digest, frame } = delta;
+        let number = Kind::ALL.iter().position(|known| known == kind);
+        self.open('[').raw(number.unwrap_or_default()).raw(bytes);
+        self.string(&format!("{digest:032x}")).string(&base64url::encode(frame)).close(']')
     }
 }
 

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use axum::body::Bytes;
 use axum::extract::ws::{Message, Utf8Bytes};
-use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, ToldTokens};
+use syncline_hub::served::{Audience, Deltas, Limits, Paged, ServeError, Served, ToldTokens};
 use syncline_model::id::{Position, Writer};
 use syncline_policy::view::SightIndex;
 use syncline_protocol::compact::{EncodedPage, Names};
@@ -38,11 +38,19 @@ const STRETCHES_OF_FEW_MAX: usize = 8;
 pub(crate) struct Encoded {
     /// The changes with short tokens, where some are: what is told in the compact form.
     shorter: Option<Page>,
-    compact: OnceLock<EncodedPage>,
-    /// The messages of the first view: most connections have no other.
-    compact_first: OnceLock<Shared>,
+    compact: Compact,
+    /// The same for those who read deltas, where large texts are told by what differs.
+    differing: Option<Box<(Page, Compact)>>,
     long_first: OnceLock<Shared>,
     event: OnceLock<Bytes>,
+}
+
+/// Changes in the compact form, made when they are first asked for.
+#[derive(Debug, Default)]
+struct Compact {
+    page: OnceLock<EncodedPage>,
+    /// The message of the first view: most connections have no other.
+    first: OnceLock<Shared>,
 }
 
 /// A message that is told to many, and what each coding makes of it.
@@ -75,6 +83,8 @@ struct All {
     next: u64,
     /// How many feeds do not tell everything.
     limited: usize,
+    /// How many followers read deltas.
+    differing: usize,
     /// Up to where the log was told; nothing before the first feed.
     read: Option<Position>,
     /// Up to where all were told how far the log is.
@@ -114,6 +124,7 @@ pub(crate) struct Follower {
     feed: Arc<Feed>,
     head: watch::Receiver<Head>,
     next: u64,
+    reads_deltas: bool,
 }
 
 /// What is new of a feed.
@@ -130,9 +141,12 @@ impl Feeds {
     }
 
     /// Begins to follow; everything from now on is told.
+    ///
+    /// - `reads_deltas`: whether the follower may be told large texts by what differs.
     pub(crate) fn follow(
         self: &Arc<Self>,
         audience: &Audience,
+        reads_deltas: bool,
         served: &Served,
         end: &watch::Receiver<Position>,
     ) -> Follower {
@@ -152,9 +166,10 @@ impl Feeds {
         let known = all.named.get(audience.key()).map(Arc::clone);
         let feed = known.unwrap_or_else(|| all.add(audience, read));
         let head = feed.head.subscribe();
+        all.differing += usize::from(reads_deltas);
         drop(all);
         let next = head.borrow().stretches;
-        Follower { feeds: Arc::clone(self), feed, head, next }
+        Follower { feeds: Arc::clone(self), feed, head, next, reads_deltas }
     }
 }
 
@@ -211,6 +226,7 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         let mut all = self.feeds.all();
+        all.differing -= usize::from(self.reads_deltas);
         // The one that is dropped still counts.
         if self.feed.head.receiver_count() <= 1 {
             all.remove(&self.feed);
@@ -229,7 +245,9 @@ impl Feed {
     }
 
     /// Tells of a page, which says all up to a position; or that everybody has to read.
-    fn publish(&self, paged: Option<Paged>, reached: Position) {
+    ///
+    /// - `deltas`: what differs in large texts, if anybody reads that.
+    fn publish(&self, paged: Option<Paged>, reached: Position, deltas: Option<&mut Deltas>) {
         let mut kept = self.kept();
         let is_shared = paged.is_some();
         let after = std::mem::replace(&mut kept.told, reached);
@@ -244,7 +262,11 @@ impl Feed {
                 kept.first += 1;
             }
             let whole = |page| Page { more: false, ..page };
-            let encoded = Encoded { shorter: shorter.map(whole), ..Encoded::default() };
+            let shorter = shorter.map(whole);
+            let told = shorter.as_ref().unwrap_or(&paged.page);
+            let differing = deltas.and_then(|deltas| deltas.shorten(told, &paged.replaced));
+            let differing = differing.map(|page| Box::new((whole(page), Compact::default())));
+            let encoded = Encoded { shorter, differing, ..Encoded::default() };
             kept.stretches.push_back(Arc::new(Live { after, page: whole(paged.page), encoded }));
         }
         drop(kept);
@@ -284,7 +306,7 @@ impl Working {
     fn all_read(&self, goal: Position) {
         let mut all = self.feeds.all();
         for feed in all.numbered.values() {
-            feed.publish(None, goal);
+            feed.publish(None, goal, None);
         }
         (all.read, all.swept) = (Some(goal), goal);
     }
@@ -292,7 +314,7 @@ impl Working {
 
 /// Tells of the next stretch of the log; answers whether there was any.
 fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
-    let (read, next, keeps_images) = {
+    let (read, next, keeps_images, differs) = {
         let mut all = feeds.all();
         let read = all.read.unwrap_or_default();
         if all.numbered.is_empty() {
@@ -300,7 +322,7 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
             (all.read, all.swept) = (Some(end), end);
             return Ok(true);
         }
-        (read, all.next, all.limited > 0)
+        (read, all.next, all.limited > 0, all.differing > 0)
     };
     served.with_stretch(read, keeps_images, |stretch| {
         stretch.prepare()?;
@@ -313,6 +335,7 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
         };
         let viewer = Writer::new("feed").expect("invariant: a word is the name of a writer");
         let reached = stretch.reached();
+        let mut deltas = differs.then(Deltas::default);
         for feed in concerned {
             let paged = stretch.page(&feed.audience, &viewer, Limits::default());
             // One that is too long, or of which each is told something of its own, is read.
@@ -321,7 +344,7 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
             });
             match whole {
                 Some(Paged { page, .. }) if page.changes.is_empty() => {}
-                whole => feed.publish(whole, reached),
+                whole => feed.publish(whole, reached, deltas.as_mut()),
             }
         }
         feeds.all().has_read(served, next, reached);
@@ -334,7 +357,7 @@ impl All {
     fn has_read(&mut self, served: &Served, next: u64, reached: Position) {
         self.read = Some(reached);
         for (_, feed) in self.numbered.range(next..) {
-            feed.publish(None, reached);
+            feed.publish(None, reached, None);
         }
         let lag_max = (CURSOR_LAG_MAX / 2).max(LAG_PER_FEED * self.numbered.len() as u64);
         if reached.0.saturating_sub(self.swept.0) <= lag_max {
@@ -347,34 +370,38 @@ impl All {
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
                 let page = Page { changes, cursor, more, is_snapshot, begins: false, same: None };
-                let paged = Paged { page, is_for_all: true, single: Vec::new() };
-                feed.publish(Some(paged), reached);
+                let (single, replaced) = (Vec::new(), Vec::new());
+                let paged = Paged { page, is_for_all: true, single, replaced };
+                feed.publish(Some(paged), reached, None);
             }
         }
     }
 }
 
 impl Encoded {
-    /// Returns the changes in the compact form.
-    pub(crate) fn compact(&self, page: &Page, feeds: &Feeds, served: &Served) -> &EncodedPage {
-        self.compact.get_or_init(|| {
-            let mut names = feeds.names.lock().unwrap_or_else(PoisonError::into_inner);
-            let page = self.shorter.as_ref().unwrap_or(page);
-            EncodedPage::new(page, &mut names, served.incarnation())
-        })
-    }
-
-    /// Returns the message in the compact form, without the names that it needs.
-    pub(crate) fn compact_message(
+    /// Returns the changes in the compact form, and the message of a view with them, without the names that
+    /// it needs.
+    ///
+    /// - `reads_deltas`: whether it may tell large texts by what differs.
+    pub(crate) fn compact(
         &self,
-        page: &EncodedPage,
+        page: &Page,
+        (feeds, served): (&Feeds, &Served),
         view: u32,
-        coding: Option<Coding>,
-    ) -> Message {
-        match view {
-            0 => self.compact_first.get_or_init(|| Shared::new(page.message(0))).message(coding),
+        (coding, reads_deltas): (Option<Coding>, bool),
+    ) -> (&EncodedPage, Message) {
+        let whole = (self.shorter.as_ref().unwrap_or(page), &self.compact);
+        let differing = self.differing.as_deref().filter(|_| reads_deltas);
+        let (page, compact) = differing.map_or(whole, |(page, compact)| (page, compact));
+        let page = compact.page.get_or_init(|| {
+            let mut names = feeds.names.lock().unwrap_or_else(PoisonError::into_inner);
+            EncodedPage::new(page, &mut names, served.incarnation())
+        });
+        let message = match view {
+            0 => compact.first.get_or_init(|| Shared::new(page.message(0))).message(coding),
             _ => coded(coding, page.message(view)),
-        }
+        };
+        (page, message)
     }
 
     /// Returns the message in the long form.

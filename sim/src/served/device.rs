@@ -262,10 +262,12 @@ impl User {
         let digits = random.pick(&digits).copied().unwrap_or("7");
         let by = i64::try_from(random.between(1, 9)).unwrap_or(1);
         let kind = random.below(5);
+        // Long enough to be told by what differs.
+        let stage = format!("{}{value}", "Nothing else of it changes. ".repeat(150));
         let edit = |r: Edit| match kind {
             0 => r.set("/title", value.as_str()),
             1 => r.set("/x/later", number_of(digits)),
-            2 => r.set("/stage", value.as_str()),
+            2 => r.set("/stage", stage.as_str()),
             3 => r.increment("/views", by),
             _ => r.add("/tags", value.as_str()),
         };
@@ -274,7 +276,7 @@ impl User {
         match kind {
             0 => drop(own.insert("/title", OwnValue::Text(format!("\"{value}\"")))),
             1 => drop(own.insert("/x/later", OwnValue::Text(digits.to_owned()))),
-            2 => drop(own.insert("/stage", OwnValue::Text(format!("\"{value}\"")))),
+            2 => drop(own.insert("/stage", OwnValue::Text(format!("\"{stage}\"")))),
             3 => match own.entry("/views").or_insert(OwnValue::Sum(0)) {
                 OwnValue::Sum(sum) => *sum += by,
                 _ => unreachable!("a sum stays one"),

@@ -7,7 +7,9 @@ use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 
 use syncline_engine::operate::Entities;
-use syncline_hub::served::{Audience, Limits, Paged, ServeError, Served, Serving, ToldTokens};
+use syncline_hub::served::{
+    Audience, Deltas, Limits, Paged, ServeError, Served, Serving, ToldTokens,
+};
 use syncline_hub::{Actor, Forgotten, Retention};
 use syncline_merge::fault;
 use syncline_model::id::{ClientId, Position, Writer};
@@ -33,13 +35,21 @@ use crate::schema::Schema;
 /// What all are told who follow everything, of a stretch of the log; or that they have to read pages.
 #[derive(Clone, Debug)]
 pub(super) enum News {
-    /// With it the changes as they are written, where some have short tokens.
-    Stretch(Arc<Live<Option<Page>>>),
+    Stretch(Arc<Live<Shorter>>),
     ByPage(Position),
 }
 
 /// A page, and what all that is shown adds up to.
 pub(super) type Summed = (Page, Option<Checksum>);
+
+/// The changes of a stretch as they are written, where that is another way.
+#[derive(Debug, Default)]
+pub(super) struct Shorter {
+    /// With short tokens.
+    pub(super) tokens: Option<Page>,
+    /// And with large texts by what differs, for those who read that.
+    pub(super) deltas: Option<Page>,
+}
 
 /// A hub and its machine.
 pub(super) struct House {
@@ -335,7 +345,7 @@ impl House {
                 read = served.page_for(audience, Some(&cursor), viewer, limits);
             }
         }
-        read.map(|paged| paged.page).map_err(|error| match error {
+        read.map(Paged::differing).map_err(|error| match error {
             ServeError::Cursor(_)
             | ServeError::CursorAhead { .. }
             | ServeError::CursorExpired { .. }
@@ -408,7 +418,8 @@ impl Feeds {
                     StreamCursor { scope: feed.audience.scope(), ..served.cursor(reached) };
                 let (changes, more, is_snapshot) = (Vec::new(), false, false);
                 let page = Page { changes, cursor, more, is_snapshot, begins: false, same: None };
-                let paged = Paged { page, is_for_all: true, single: Vec::new() };
+                let paged =
+                    Paged { page, is_for_all: true, single: Vec::new(), replaced: Vec::new() };
                 news.push((Arc::clone(key), feed.news(Some(paged), reached)));
             }
         }
@@ -427,7 +438,10 @@ impl Feed {
         let is_all = self.audience.scope().is_none();
         let shorter = is_all.then(|| self.tokens.shorten(&paged)).flatten();
         let whole = |page| Page { more: false, ..page };
-        let (page, encoded) = (whole(paged.page), shorter.map(whole));
+        let told = shorter.as_ref().unwrap_or(&paged.page);
+        let differing = Deltas::default().shorten(told, &paged.replaced);
+        let encoded = Shorter { tokens: shorter.map(whole), deltas: differing.map(whole) };
+        let page = whole(paged.page);
         News::Stretch(Live { after, page, encoded }.into())
     }
 }

@@ -8,14 +8,14 @@ use syncline_hub::served::{Audience, Limits, ServeError};
 use syncline_model::id::{Position, Writer};
 use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::compact::{EncodedPage, HubWriter, Reader};
-use syncline_protocol::message::{ClientMessage, Follow, Keeping, Page, PushAnswer};
+use syncline_protocol::message::{ClientMessage, Coding, Follow, Keeping, PushAnswer};
 use syncline_protocol::problem::Problem;
 use syncline_protocol::session::hub::{
     Close, Greeting, Outgoing, PageFailure, PageRequest, Session,
 };
 
 use super::fault::ServedFault;
-use super::house::{House, News, NewsFor, Summed};
+use super::house::{House, News, NewsFor, Shorter, Summed};
 use super::later::{self, LATER};
 use super::rights::{Class, Desk, Rights};
 use crate::random::Random;
@@ -95,7 +95,7 @@ pub(super) struct Line {
 
 /// The hub's end of a connection, as `syncline-server` drives it.
 pub(super) struct HubEnd {
-    session: Session<Option<Page>>,
+    session: Session<Shorter>,
     reader: Reader,
     writer: HubWriter,
     begun_ms: u64,
@@ -132,7 +132,7 @@ impl HubEnd {
         let incarnation = house.served()?.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
-            accept: Vec::new(),
+            accept: vec![Coding::Delta],
             keeping: Keeping::default(),
         };
         Some(Self {
@@ -291,8 +291,9 @@ impl HubEnd {
                 Outgoing::Message(message) => self.writer.write(&message, &mut house.names),
                 Outgoing::Live { view, live } => {
                     let incarnation = house.served()?.incarnation();
+                    let Shorter { tokens, deltas } = &live.encoded;
                     let page = EncodedPage::new(
-                        live.encoded.as_ref().unwrap_or(&live.page),
+                        deltas.as_ref().or(tokens.as_ref()).unwrap_or(&live.page),
                         &mut house.names,
                         incarnation,
                     );

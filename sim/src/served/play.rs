@@ -18,7 +18,7 @@ use super::check::{self, Finding};
 use super::copies::Copies;
 use super::device::{Shared, User};
 use super::fault::ServedFault;
-use super::house::{House, News, NewsFor, folder};
+use super::house::{House, News, NewsFor, Shorter, folder};
 use super::later::{self, LATER};
 use super::line::{Delays, Down, HubEnd, Line, PONG};
 use super::rates::Rates;
@@ -242,7 +242,7 @@ fn share(first: &[NewsFor], news: &mut [NewsFor]) {
     for (of_first, own) in first.iter().zip(news) {
         if let (News::Stretch(first), News::Stretch(own)) = (&of_first.1, &mut own.1) {
             let page = Page { changes: first.page.changes.clone(), ..own.page.clone() };
-            *own = Live { after: own.after, page, encoded: None }.into();
+            *own = Live { after: own.after, page, encoded: Shorter::default() }.into();
         }
     }
 }

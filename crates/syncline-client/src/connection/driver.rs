@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use syncline_merge::display::Fields;
 use syncline_model::cursor::Incarnation;
 use syncline_model::id::{ClientId, Position};
 use syncline_protocol::checksum::Checksum;
@@ -78,6 +79,13 @@ impl Facts {
         state.notices.push(Notice::Problem { code, detail });
         drop(state);
         self.shared.tell();
+    }
+
+    /// Returns what the hub has confirmed of a record. What cannot be read is as good as nothing: texts are
+    /// sent whole.
+    pub(super) fn confirmed(&self, key: &Key) -> Option<Fields> {
+        let state = self.shared.lock();
+        state.store.rows().confirmed(key).ok().flatten()?.fields
     }
 
     fn token(&self) -> String {
@@ -460,7 +468,11 @@ impl Driver {
         state.take_in(incoming)?;
         drop(state);
         self.facts.shared.tell();
-        if is_unfit { self.begin_anew(now_ms) } else { Ok(()) }
+        if is_unfit {
+            self.session.handle_unfit();
+            return self.begin_anew(now_ms);
+        }
+        Ok(())
     }
 
     fn store_page(
@@ -478,6 +490,7 @@ impl Driver {
         drop(state);
         self.facts.shared.tell();
         if is_unfit {
+            self.session.handle_unfit();
             return self.begin_anew(now_ms);
         }
         self.session.handle_stored(view, &page.cursor);
@@ -618,7 +631,8 @@ impl Driver {
     async fn say(&mut self) -> bool {
         while let Some(socket) = &mut self.socket {
             let now_ms = self.began.elapsed_ms();
-            let Some(message) = self.session.poll_message(now_ms) else { return false };
+            let Some(mut message) = self.session.poll_message(now_ms) else { return false };
+            socket.form.shorten(&mut message, |key| self.facts.confirmed(key));
             if let Err(lost) = socket.send(&message).await {
                 self.lose(lost);
                 return true;

@@ -1,12 +1,15 @@
 //! Messages as they travel: the compact form, compressed where that is shorter.
 
+use syncline_merge::display::Fields;
 use syncline_protocol::compact::{ClientWriter, Reader};
 use syncline_protocol::compress::{Compressor, decompress, preferred};
 use syncline_protocol::limits::ANSWER_BYTES_MAX;
 use syncline_protocol::message::{ClientMessage, Coding, HubMessage};
 
+use crate::store::Key;
+
 /// Codings that a client reads.
-pub(super) const CODINGS: [Coding; 4] = Coding::ALL;
+pub(super) const CODINGS: [Coding; 5] = Coding::READ;
 
 /// How one connection writes and reads.
 #[derive(Default)]
@@ -23,6 +26,17 @@ pub(super) enum Written {
 }
 
 impl Form {
+    /// Has large texts told by what differs, if the hub reads that.
+    ///
+    /// - `held`: what the hub has confirmed of a record.
+    pub(super) fn shorten(
+        &self,
+        message: &mut ClientMessage,
+        held: impl FnMut(&Key) -> Option<Fields>,
+    ) {
+        self.writer.shorten(message, held);
+    }
+
     /// Returns a message as texts and bytes to send; nothing if it cannot be written.
     pub(super) fn write(&mut self, message: &ClientMessage) -> Option<Vec<Written>> {
         let texts = self.writer.write(message).ok()?;

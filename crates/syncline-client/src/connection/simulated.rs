@@ -116,7 +116,8 @@ impl Device {
                 None => None,
             };
             if wish.is_none() && self.is_connected {
-                while let Some(message) = driver.session.poll_message(driver.now_ms()) {
+                while let Some(mut message) = driver.session.poll_message(driver.now_ms()) {
+                    self.form.shorten(&mut message, |key| self.facts.confirmed(key));
                     let written = self.form.write(&message).unwrap_or_default();
                     self.said.extend(written.into_iter().filter_map(text));
                 }

@@ -30,7 +30,7 @@ const CLOSE_MS_MAX: u64 = 1_000;
 /// An open connection.
 pub(super) struct Socket {
     stream: WebSocketStream<MaybeTlsStream<TcpStream>>,
-    form: Form,
+    pub(super) form: Form,
 }
 
 /// What came in.

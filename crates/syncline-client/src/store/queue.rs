@@ -208,6 +208,7 @@ impl Line<'_> {
             id: key.1.clone(),
             base,
             effect,
+            deltas: Vec::new(),
             edited_ms: self.now_ms,
             after,
         };

@@ -404,8 +404,12 @@ fn what_does_not_fit_has_all_records_read_again() {
     let hub = FakeHub::new();
     store.follow(&[Follow::default()]).unwrap();
     store.handle_page(0, &hub.page(2, vec![told("t1", 2, r#"{"a":1}"#)]), false).unwrap();
-    let content =
-        Content::Fields { set: fields(r#"{"a":1}"#), unset: Vec::new(), text: Vec::new() };
+    let content = Content::Fields {
+        set: fields(r#"{"a":1}"#),
+        unset: Vec::new(),
+        text: Vec::new(),
+        deltas: Vec::new(),
+    };
     let change = Change { content, ..told("t9", 3, "{}") };
     let incoming = store.handle_page(0, &hub.page(3, vec![change]), false).unwrap();
     assert!(incoming.is_unfit);

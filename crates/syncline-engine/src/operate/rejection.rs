@@ -3,6 +3,7 @@
 use syncline_merge::error::{Advice, Refusal};
 use syncline_policy::PushHeld;
 use syncline_policy::view::WriteDenied;
+use syncline_protocol::delta::Unfit;
 use thiserror::Error;
 
 use super::STATE_BYTES_MAX;
@@ -40,6 +41,9 @@ pub enum Rejection {
     /// The client left out a part of the base that the hub cannot add any more.
     #[error("the record has changed since: say the base in full")]
     BaseShort,
+    /// A large text was told by what differs from another value than the hub shows, or is damaged.
+    #[error(transparent)]
+    Delta(#[from] Unfit),
     /// The hub does not know the entity.
     #[error("the hub does not know this entity")]
     EntityUnknown,
@@ -79,6 +83,7 @@ impl Rejection {
             Self::CounterReused { .. } => "OPERATION_COUNTER_REUSED",
             Self::Base { code } => code,
             Self::BaseShort => "BASE_SHORT",
+            Self::Delta(unfit) => unfit.code(),
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::Denied(denied) => denied.code(),
             Self::Held(held) => held.code(),
@@ -93,7 +98,11 @@ impl Rejection {
     pub const fn advice(&self) -> Advice {
         match self {
             Self::Refused(refusal) => refusal.advice(),
-            Self::Waits { .. } | Self::Held(_) | Self::Damaged | Self::BaseShort => Advice::Retry,
+            Self::Waits { .. }
+            | Self::Held(_)
+            | Self::Damaged
+            | Self::BaseShort
+            | Self::Delta(_) => Advice::Retry,
             Self::TooOld { .. } | Self::Base { .. } => Advice::ReadAgain,
             Self::Counter
             | Self::CounterReused { .. }

@@ -95,6 +95,7 @@ impl Served {
                     id: record.id,
                     base: Some(record.seen.version),
                     effect: Effect::Write(difference(rules, &fields, &brought).operations),
+                    deltas: Vec::new(),
                     edited_ms: 0,
                     after: Vec::new(),
                 }),

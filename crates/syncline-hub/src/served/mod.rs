@@ -8,7 +8,7 @@
 //! | start, stop, wait for changes | [`Served`], [`Serving`] |
 //! | who deletes or changes too much | [`Served::held`], [`Served::release`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
-//! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`] |
+//! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`], [`Deltas`] |
 //! | what readers are told who are not told everything | [`Audience`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
 //! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
@@ -20,6 +20,7 @@ mod audience;
 mod books;
 mod checks;
 mod conflicts;
+mod deltas;
 mod desk;
 mod error;
 mod forward;
@@ -36,6 +37,7 @@ mod watch;
 pub use audience::Audience;
 pub use books::{DeadLetter, Listed};
 pub use conflicts::ConflictList;
+pub use deltas::Deltas;
 pub use desk::{Foreseen, Together};
 pub use error::ServeError;
 pub use forward::{Forwarding, Left};

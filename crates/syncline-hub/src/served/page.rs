@@ -5,7 +5,7 @@
 
 use std::ops::ControlFlow;
 
-use syncline_engine::feed::{Told, bytes_of};
+use syncline_engine::feed::{Told, Touched, bytes_of};
 use syncline_engine::rows::{Key, Scan};
 use syncline_engine::seen;
 use syncline_merge::codec::decode_record;
@@ -57,6 +57,8 @@ pub struct Paged {
     pub is_for_all: bool,
     /// For each change, whether it tells the fields of a record that changed once only.
     pub single: Vec<bool>,
+    /// For each change that tells the fields of such a record, the large texts in whose place others stand now.
+    pub replaced: Vec<Fields>,
 }
 
 /// What a change takes in a message beside its content and its names, in bytes, about.
@@ -218,16 +220,20 @@ struct Reading<'a> {
 pub(super) struct Filling {
     pub(super) changes: Vec<Change>,
     single: Vec<bool>,
+    replaced: Vec<Fields>,
     bytes: usize,
     is_for_some: bool,
 }
 
 impl Filling {
     /// Adds a change unless the page is full.
+    ///
+    /// - `touched`: what changed, if it is not a whole record.
     pub(super) fn add(
         &mut self,
         change: Change,
-        (is_for_all, is_single): (bool, bool),
+        is_for_all: bool,
+        touched: Option<&Touched>,
         limits: Limits,
     ) -> ControlFlow<()> {
         let names = change.entity.as_str().len() + change.id.as_str().len();
@@ -240,15 +246,17 @@ impl Filling {
         }
         self.bytes += bytes;
         self.is_for_some |= !is_for_all;
-        self.single.push(is_single && matches!(change.content, Content::Fields { .. }));
+        let touched = touched.filter(|_| matches!(change.content, Content::Fields { .. }));
+        self.single.push(touched.is_some_and(Touched::changed_once));
+        self.replaced.push(touched.map(Touched::replaced).unwrap_or_default());
         self.changes.push(change);
         ControlFlow::Continue(())
     }
 
     pub(super) fn paged(self, cursor: StreamCursor, more: bool, is_snapshot: bool) -> Paged {
-        let Self { changes, single, is_for_some, .. } = self;
+        let Self { changes, single, replaced, is_for_some, .. } = self;
         let page = Page { changes, cursor, more, is_snapshot, begins: false, same: None };
-        Paged { page, is_for_all: !is_for_some, single }
+        Paged { page, is_for_all: !is_for_some, single, replaced }
     }
 }
 
@@ -488,7 +496,7 @@ impl Reading<'_> {
         let key = self.served.key_for(self.audience.sight());
         let telling = Telling { key: &key, rules, viewer: self.viewer };
         let (change, is_for_all) = telling.change(entity, id, Some(&record), &lens, told);
-        filling.add(change, (is_for_all, false), self.limits)
+        filling.add(change, is_for_all, None, self.limits)
     }
 }
 

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use syncline_engine::operate::{Answer, Applied, ClientOperation, Now, Rejection, Repeated};
 use syncline_engine::results::Fate;
 use syncline_engine::rows::Key;
+use syncline_engine::seen;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::Fields;
 use syncline_merge::error::Advice;
@@ -17,13 +18,15 @@ use syncline_model::clock::Clock;
 use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, Writer};
 use syncline_policy::view::Sight;
 use syncline_protocol::change::OpenConflict;
+use syncline_protocol::delta::Unfit;
 use syncline_protocol::message::PushAnswer;
-use syncline_protocol::operation::Operation;
+use syncline_protocol::operation::{Operation, restore};
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::predict::{correct, predict};
 use syncline_protocol::problem::Problem;
 use syncline_protocol::token::{TokenError, TokenKey, TokenText};
 
+use super::read::lens_of;
 use super::{ServeError, Served};
 use crate::limits::PUSHED_BYTES_MAX;
 use crate::writer::{CountedAs, Reply, Submitted};
@@ -106,6 +109,7 @@ impl Served {
             return done(Err(ServeError::Busy));
         };
         let operations = self.with_details(client, operations);
+        let operations = self.restored(sight, client, operations);
         let opened = operations.into_iter().map(|operation| self.open(client, operation));
         let (named, opened): (Vec<Named>, Vec<_>) = opened.unzip();
         let key = sight.map_or_else(|| self.key().clone(), |sight| self.key_for(sight));
@@ -124,7 +128,8 @@ impl Served {
 
     /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.
     fn open(&self, client: &ClientId, operation: Operation) -> (Named, Submitted) {
-        let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
+        let bytes = operation.delta_bytes();
+        let Operation { counter, entity, id, base, effect, deltas, edited_ms, after } = operation;
         let opened = base.as_ref().map(|text| self.open_base(text, &entity, &id));
         let is_of_past = match &opened {
             // What was queued before the hub was lost may have had no base.
@@ -137,6 +142,10 @@ impl Served {
             TokenError::Short => Rejection::BaseShort,
             error => Rejection::Base { code: error.code() },
         });
+        let refused = match deltas.is_empty() {
+            true => refused,
+            false => Some(Rejection::Delta(Unfit { bytes })),
+        };
         let operation = ClientOperation {
             id: OperationId { client: client.clone(), counter },
             entity,
@@ -174,6 +183,32 @@ impl Served {
                 *base = Some(whole);
             }
         }
+        operations
+    }
+
+    /// Puts large texts in the place of what was told of them, where the client was shown the values that it is
+    /// shown now.
+    fn restored(
+        &self,
+        sight: Option<&Arc<Sight>>,
+        client: &ClientId,
+        mut operations: Vec<Operation>,
+    ) -> Vec<Operation> {
+        if operations.iter().all(|operation| operation.deltas.is_empty()) {
+            return operations;
+        }
+        let Ok(rows) = self.reader() else { return operations };
+        let viewer = Writer::from(client);
+        let everything = Sight::everything(&[]);
+        let sight = sight.map_or(&everything, |sight| &**sight);
+        restore(&mut operations, |(entity, id)| {
+            let rules = self.entities().rules(entity)?;
+            let bytes =
+                rows.get(&Key::Record { entity: entity.clone(), id: id.clone() }).ok()??;
+            let record = decode_record(&bytes).ok()?;
+            let lens = lens_of(sight, entity, &record, rules)?;
+            seen::record(&record, rules, &viewer, &lens)
+        });
         operations
     }
 
@@ -231,7 +266,8 @@ fn bytes_of(operation: &Operation) -> usize {
         Effect::Write(fields) => bytes_of_fields(fields),
         Effect::Delete => 0,
     };
-    OPERATION_BYTES + base + effect
+    // Texts in base64 are longer than what they stand for.
+    OPERATION_BYTES + base + effect + operation.delta_bytes().saturating_mul(4) / 3
 }
 
 fn bytes_of_fields(fields: &[FieldOperation]) -> usize {

@@ -191,8 +191,8 @@ impl<'a> LogStretch<'a> {
             let Some((change, is_for_all)) = self.told(place, audience.sight(), viewer)? else {
                 continue;
             };
-            let is_single = self.stretch.touched().get(place).is_some_and(Touched::changed_once);
-            if filling.add(change, (is_for_all, is_single), limits).is_break() {
+            let touched = self.stretch.touched().get(place);
+            if filling.add(change, is_for_all, touched, limits).is_break() {
                 // Everything before its first change was told.
                 if let Some(touched) = self.stretch.touched().get(place)
                     && !is_planted(Fault::CursorBehindLeftOut)

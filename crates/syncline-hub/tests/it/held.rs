@@ -57,6 +57,7 @@ fn operation(counter: u64, number: u64, effect: Effect) -> Operation {
         id: record(number),
         base: None,
         effect,
+        deltas: Vec::new(),
         edited_ms: 1_700_000_000_000,
         after: Vec::new(),
     }

@@ -1,5 +1,6 @@
 //! A served hub: what a push comes to, who is told when, what stands after a restart.
 
+use std::collections::BTreeMap;
 use std::path::Path as Folder;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::channel;
@@ -12,17 +13,18 @@ use syncline_hub::{Actor, Choice, Hub, HubOptions};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_model::id::{ClientId, EntityName, Position, RecordId, Writer};
-use syncline_model::json::{Leaf, Number};
+use syncline_model::json::{Leaf, Number, Object};
 use syncline_model::path::{Path, Pattern};
-use syncline_policy::view::Sight;
+use syncline_policy::view::{Access, AccessRule, Filter, Sight};
 use syncline_protocol::change::Content;
+use syncline_protocol::delta::Delta;
 use syncline_protocol::message::Follow;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Seen, Shown, Status};
 use syncline_protocol::token::TokenText;
 use syncline_store::memory::MemoryDisk;
 
-use crate::served_client::{Client, push};
+use crate::served_client::{Client, push, push_for};
 use crate::writer::memory;
 
 fn serve(hub: Hub) -> Served {
@@ -61,6 +63,7 @@ fn set(counter: u64, of: &str, id: &str, value: &str) -> Operation {
         id: record(id),
         base: None,
         effect: Effect::Write(vec![FieldOperation::Set { path, value }]),
+        deltas: Vec::new(),
         edited_ms: 1_700_000_000_000,
         after: Vec::new(),
     }
@@ -551,5 +554,119 @@ fn a_feed_tells_short_tokens_only_to_who_holds_their_details() {
             assert!(page.changes[0].seen.version.is_short(), "{name}");
         }
     }
+    served.stop().unwrap();
+}
+
+/// A large text that says its number.
+fn body(number: u64) -> String {
+    format!("{number}{}", "What follows is the same. ".repeat(300))
+}
+
+/// An operation that sets a text by what differs from another one.
+fn by_delta(counter: u64, id: &str, held: &str, text: &str) -> Operation {
+    let delta = Delta::between(&Leaf::string(held), &Leaf::string(text)).unwrap();
+    let deltas = vec![(Path::parse("/title").unwrap(), delta)];
+    Operation { effect: Effect::Write(Vec::new()), deltas, ..set(counter, "any", id, "") }
+}
+
+#[test]
+fn a_text_that_is_told_by_what_differs_is_made_of_what_the_client_was_shown() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let first = one(&served, "a", set(1, "any", "t1", &body(1)));
+    // Each builds on the one before it.
+    let together = vec![
+        based(by_delta(2, "t1", &body(1), &body(2)), &first),
+        based(by_delta(3, "t1", &body(2), &body(3)), &first),
+    ];
+    let answered = push(&served, &client("a"), together).unwrap().outcomes;
+    assert!(answered.iter().all(|outcome| outcome.status == Status::Applied), "{answered:?}");
+    let now = |id: &str| {
+        let viewer = Writer::from(&client("a"));
+        let now = served.record(&entity("any"), &record(id), &viewer).unwrap();
+        now.and_then(|now| now.fields).map(|fields| fields[0].1.clone())
+    };
+    assert_eq!(now("t1"), Some(Leaf::string(&body(3))));
+    let end = served.position();
+    let good = || based(by_delta(4, "t1", &body(3), &body(4)), &answered[1]);
+    let altered = |alter: &dyn Fn(&mut Delta)| {
+        let mut operation = good();
+        alter(&mut operation.deltas[0].1);
+        operation
+    };
+    let longer = format!("{}{}", body(2), "y".repeat(100));
+    let bad = [
+        ("another text", based(by_delta(4, "t1", &longer, &body(4)), &answered[1])),
+        ("no record", by_delta(4, "t2", &body(3), &body(4))),
+        ("another digest", altered(&|delta| delta.digest ^= 1)),
+        ("it grows further", altered(&|delta| delta.bytes -= 1)),
+        ("it is cut", altered(&|delta| delta.frame = delta.frame[..9].into())),
+    ];
+    for (name, operation) in bad {
+        let refused = one(&served, "a", operation);
+        assert_eq!(
+            (refused.status, code(&refused)),
+            (Status::Behind, "DELTA_DOES_NOT_FIT"),
+            "{name}"
+        );
+        assert!(refused.problem.as_ref().unwrap().is_retryable);
+    }
+    assert_eq!((served.position(), now("t1")), (end, Some(Leaf::string(&body(3)))));
+    assert_eq!(one(&served, "a", good()).status, Status::Applied);
+    // Applied is applied: what was said once more makes no other text.
+    assert_eq!(one(&served, "a", good()).status, Status::Duplicate);
+    served.stop().unwrap();
+}
+
+/// Whether a guess is right says what the text is.
+#[test]
+fn what_is_not_shown_is_no_base_of_a_delta() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let first = one(&served, "a", set(1, "any", "t1", &body(1)));
+    let rule = AccessRule {
+        roles: vec!["blind".into()],
+        entities: None,
+        read: Some(Filter::compile("record.state == 'open'").unwrap()),
+        read_fields: None,
+        write: Some(Filter::compile("true").unwrap()),
+        write_fields: None,
+        create: true,
+        delete: true,
+    };
+    let access = Access { views: BTreeMap::new(), rules: vec![rule] };
+    let permit = Arc::new(access.permit("blind", &Object::new()));
+    let blind = Arc::new(Sight::of_entities(permit, &[]));
+    let guess = based(by_delta(1, "t1", &body(1), &body(2)), &first);
+    let answered = push_for(&served, &blind, &client("b"), vec![guess]).unwrap().outcomes;
+    assert_ne!(answered[0].status, Status::Applied);
+    assert_eq!(code(&answered[0]), "DELTA_DOES_NOT_FIT");
+    served.stop().unwrap();
+}
+
+#[test]
+fn a_reader_of_deltas_is_told_what_differs_from_what_it_holds() {
+    let served = serve(memory(&MemoryDisk::new()));
+    let mut last = one(&served, "a", set(1, "any", "t1", &body(1)));
+    let mut reader = Client::new("reader");
+    while reader.pull(&served, Limits::default()).unwrap() {}
+    last = one(&served, "a", based(set(2, "any", "t1", &body(2)), &last));
+    let paged = reader.page(&served, Limits::default()).unwrap();
+    let held = Some(vec![(Path::parse("/title").unwrap(), Leaf::string(&body(1)))]);
+    let expected = Some(vec![(Path::parse("/title").unwrap(), Leaf::string(&body(2)))]);
+    assert_eq!(paged.page.changes[0].content.apply(held.clone()), Ok(expected.clone()), "whole");
+    let page = paged.differing();
+    let Content::Fields { set: whole, deltas, .. } = &page.changes[0].content else {
+        panic!("{page:?}");
+    };
+    assert_eq!((whole.len(), deltas.len()), (0, 1));
+    assert_eq!(page.changes[0].content.apply(held), Ok(expected.clone()));
+    assert!(page.changes[0].content.apply(expected.clone()).is_ok(), "it is there already");
+    // Of a record that changed twice nobody knows what the reader holds: a result may have told the first.
+    one(&served, "a", based(set(3, "any", "t1", &body(3)), &last));
+    let page = reader.page(&served, Limits::default()).unwrap().differing();
+    let is_whole = match &page.changes[0].content {
+        Content::Fields { deltas, .. } => deltas.is_empty(),
+        content => matches!(content, Content::Record(_)),
+    };
+    assert!(is_whole, "{page:?}");
     served.stop().unwrap();
 }

@@ -115,6 +115,7 @@ impl Client {
             id: key.1.clone(),
             base,
             effect,
+            deltas: Vec::new(),
             edited_ms,
             after: Vec::new(),
         });

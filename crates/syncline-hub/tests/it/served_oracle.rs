@@ -316,9 +316,9 @@ impl Play {
             let mut paths = Vec::new();
             match &change.content {
                 Content::Record(fields) => paths.extend(fields.iter().map(|(path, _)| path)),
-                Content::Fields { set, unset, text } => {
+                Content::Fields { set, unset, text, deltas } => {
                     paths.extend(set.iter().map(|(path, _)| path).chain(unset));
-                    assert!(text.is_empty());
+                    assert!(text.is_empty() && deltas.is_empty());
                 }
                 Content::Gone(_) => {}
             }

@@ -186,6 +186,7 @@ fn content_of(part: &Part<'_>, names: &KnownNames) -> Result<Content, MessageErr
         };
     }
     let (mut set, mut unset, mut text) = (Vec::new(), Vec::new(), Vec::new());
+    let mut deltas = Vec::new();
     for part in part.elements("content", usize::MAX)? {
         let row = Row::read(&part, "content", usize::MAX)?;
         let path = path_of(&row.need(1)?, names)?;
@@ -193,10 +194,11 @@ fn content_of(part: &Part<'_>, names: &KnownNames) -> Result<Content, MessageErr
             "=" => row.need(2)?.value_at(&path, &mut set)?,
             "-" => unset.push(path),
             "t" => text.push((path, row.need(2)?.edit()?)),
-            _ => return Err(part.form("content", "a value, none, or an edit")),
+            "z" => deltas.push((path, row.need(2)?.delta()?)),
+            _ => return Err(part.form("content", "a value, none, an edit or a delta")),
         }
     }
-    Ok(Content::Fields { set: sorted(set)?, unset, text })
+    Ok(Content::Fields { set: sorted(set)?, unset, text, deltas })
 }
 
 fn push_change(out: &mut NamedText<'_>, change: &Change) {
@@ -213,7 +215,7 @@ fn push_change(out: &mut NamedText<'_>, change: &Change) {
         Content::Gone(Gone::Unscoped) => {
             out.text.raw(2);
         }
-        Content::Fields { set, unset, text } => {
+        Content::Fields { set, unset, text, deltas } => {
             out.text.open('[');
             for path in unset {
                 out.text.open('[').string("-");
@@ -226,6 +228,10 @@ fn push_change(out: &mut NamedText<'_>, change: &Change) {
             for (path, edit) in text {
                 out.text.open('[').string("t");
                 out.name(path.as_str()).text.edit(edit).close(']');
+            }
+            for (path, delta) in deltas {
+                out.text.open('[').string("z");
+                out.name(path.as_str()).text.delta(delta).close(']');
             }
             out.text.close(']');
         }

@@ -1,7 +1,8 @@
 //! Whole messages in the compact form.
 
+use syncline_merge::display::Fields;
 use syncline_model::cursor::Incarnation;
-use syncline_model::id::Position;
+use syncline_model::id::{EntityName, Position, RecordId};
 
 use crate::compact::answer::{
     EncodedPage, change_of, cursor_of, outcome_of, push_cursor, push_outcome, same_of,
@@ -18,7 +19,8 @@ use crate::long::{
     backed_up_of, checksum_of, hello_of, holdings_of, problem_of, push_hello, push_holdings,
     push_problem, push_welcome, view_of, welcome_of,
 };
-use crate::message::{ClientMessage, HubMessage, Page, PushAnswer, Welcome};
+use crate::message::{ClientMessage, Coding, HubMessage, Page, PushAnswer, Welcome};
+use crate::operation::{Operation, shorten};
 use crate::part::Part;
 use crate::text::JsonText;
 
@@ -35,8 +37,10 @@ pub struct ClientWriter {
     names: Names,
     told: Told,
     incarnation: Option<Incarnation>,
-    /// The highest counter that was written. What is written once more has its base in full.
+    /// The highest counter that was written. What is written once more has its base and its values in full.
     written: u64,
+    /// Whether the hub reads deltas.
+    may_differ: bool,
 }
 
 impl ClientWriter {
@@ -48,6 +52,23 @@ impl ClientWriter {
     /// Takes note of the hub's incarnation, once its `welcome` was read: cursors are short then.
     pub fn welcomed(&mut self, welcome: &Welcome) {
         self.incarnation = incarnation_of(welcome);
+        self.may_differ = welcome.accept.contains(&Coding::Delta);
+    }
+
+    /// Has large texts of operations that were not written yet told by what differs, if the hub reads that.
+    ///
+    /// - `held`: what the hub has confirmed of a record.
+    pub fn shorten(
+        &self,
+        message: &mut ClientMessage,
+        held: impl FnMut(&(EntityName, RecordId)) -> Option<Fields>,
+    ) {
+        if let ClientMessage::Push(sent) = message
+            && self.may_differ
+        {
+            let is_new = |operation: &Operation| operation.counter > self.written;
+            shorten(sent.iter_mut().flatten(), is_new, held);
+        }
     }
 
     /// Writes a message.

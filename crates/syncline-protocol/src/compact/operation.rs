@@ -6,12 +6,13 @@ use syncline_model::path::Path;
 
 use crate::compact::names::{KnownNames, NamedText};
 use crate::compact::row::Row;
+use crate::delta::Delta;
 use crate::error::{MessageError, Unwritable};
 use crate::limits::{FIELD_OPERATIONS_MAX, MEMBER_LEVELS_MAX};
 use crate::long::member_key;
 use crate::message::{Sent, Unreadable};
 use crate::operation::Operation;
-use crate::order::{normalised, ordered};
+use crate::order::{apart, normalised, ordered};
 use crate::part::{Part, at_most};
 use crate::time::TIME_MS_MAX;
 
@@ -45,28 +46,34 @@ fn operation_of(
     if !is_based {
         base.natural("base", 0)?;
     }
+    let (effect, deltas) = effect_of(&row.need(5)?, names)?;
     Ok(Operation {
         counter,
         entity: EntityName::new(&names.name(&entity, "entity")?).map_err(entity.id_error())?,
         id: row.need(2)?.record_id()?,
         base: is_based.then(|| base.token("base")).transpose()?,
-        effect: effect_of(&row.need(5)?, names)?,
+        effect,
+        deltas,
         edited_ms: row.need(4)?.natural("at", TIME_MS_MAX)?,
         after: row.get(6).map_or(Ok(Vec::new()), |after| after.after(counter))?,
     })
 }
 
-fn effect_of(part: &Part<'_>, names: &KnownNames) -> Result<Effect, MessageError> {
+fn effect_of(
+    part: &Part<'_>,
+    names: &KnownNames,
+) -> Result<(Effect, Vec<(Path, Delta)>), MessageError> {
     if !part.begins(b'[') {
         part.natural("effects", 0)?;
-        return Ok(Effect::Delete);
+        return Ok((Effect::Delete, Vec::new()));
     }
-    let mut reader = Parts { names, left: FIELD_OPERATIONS_MAX };
+    let mut reader = Parts { names, left: FIELD_OPERATIONS_MAX, deltas: Vec::new() };
     let operations = reader.read(part, 0)?;
-    if operations.is_empty() {
+    let deltas = apart(&operations, reader.deltas)?;
+    if operations.is_empty() && deltas.is_empty() {
         return Err(part.form("effects", "at least one"));
     }
-    Ok(Effect::Write(operations))
+    Ok((Effect::Write(operations), deltas))
 }
 
 /// Returns the path that stands here, by its index or as itself.
@@ -79,6 +86,8 @@ struct Parts<'n> {
     names: &'n KnownNames,
     /// How many more field operations are accepted.
     left: usize,
+    /// Of the record itself, none of its members.
+    deltas: Vec<(Path, Delta)>,
 }
 
 impl Parts<'_> {
@@ -134,6 +143,12 @@ impl Parts<'_> {
                 found.push(FieldOperation::BeginText { path, text });
             }
             "t" => found.push(FieldOperation::EditText { path, edit: row.need(2)?.edit()? }),
+            "z" if level == 0 => {
+                let written = FIELD_OPERATIONS_MAX - self.left + 1;
+                at_most("fields written by an operation", written, FIELD_OPERATIONS_MAX)?;
+                self.left -= 1;
+                self.deltas.push((path, row.need(2)?.delta()?));
+            }
             "m" => {
                 let member = row.need(2)?;
                 let key = member_key(&path, &member, &member.string("a key")?)?;
@@ -158,7 +173,7 @@ pub(super) fn push_operation(
     operation: &Operation,
     is_short: bool,
 ) -> Result<(), Unwritable> {
-    let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
+    let Operation { counter, entity, id, base, effect, deltas, edited_ms, after } = operation;
     out.text.open('[').raw(counter);
     out.name(entity.as_str()).text.string(id.as_str());
     match base {
@@ -171,8 +186,18 @@ pub(super) fn push_operation(
         Effect::Delete => {
             out.text.raw(0);
         }
-        Effect::Write(operations) if operations.is_empty() => return Err(Unwritable::Empty),
-        Effect::Write(operations) => push_parts(out, operations)?,
+        Effect::Write(operations) if operations.is_empty() && deltas.is_empty() => {
+            return Err(Unwritable::Empty);
+        }
+        Effect::Write(operations) => {
+            out.text.open('[');
+            push_parts(out, operations)?;
+            for (path, delta) in deltas {
+                out.text.open('[').string("z");
+                out.name(path.as_str()).text.delta(delta).close(']');
+            }
+            out.text.close(']');
+        }
     }
     if !after.is_empty() {
         out.text.open('[');
@@ -204,7 +229,6 @@ const fn tag(operation: &FieldOperation) -> (&'static str, bool) {
 
 fn push_parts(out: &mut NamedText<'_>, operations: &[FieldOperation]) -> Result<(), Unwritable> {
     let operations = ordered(operations)?;
-    out.text.open('[');
     let is_one = |a: &&FieldOperation, b: &&FieldOperation| {
         tag(a).1 && tag(a) == tag(b) && a.path() == b.path()
     };
@@ -215,7 +239,6 @@ fn push_parts(out: &mut NamedText<'_>, operations: &[FieldOperation]) -> Result<
         push_content(out, first, part)?;
         out.text.close(']');
     }
-    out.text.close(']');
     Ok(())
 }
 
@@ -238,8 +261,9 @@ fn push_content(
             out.text.edit(edit);
         }
         FieldOperation::PutMember { key, create, fields, .. } => {
-            out.text.string(key).raw(u8::from(*create));
+            out.text.string(key).raw(u8::from(*create)).open('[');
             push_parts(out, fields)?;
+            out.text.close(']');
         }
         FieldOperation::RemoveMember { key, .. } => {
             out.text.string(key);

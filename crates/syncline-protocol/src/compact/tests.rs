@@ -2,11 +2,15 @@ use std::fmt::Debug;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use syncline_model::id::Position;
+use syncline_merge::display::Fields;
+use syncline_model::id::{Position, RecordId};
+use syncline_model::json::Leaf;
+use syncline_model::path::Path;
 
 use super::*;
 use crate::long;
-use crate::message::{ClientMessage, HubMessage, Keeping, Page, Welcome};
+use crate::message::{ClientMessage, Coding, HubMessage, Keeping, Page, Welcome};
+use crate::operation::{Operation, restore};
 use crate::samples::{self, INCARNATION};
 
 fn exactly(value: &impl Debug) -> String {
@@ -286,4 +290,98 @@ fn a_base_is_short_the_first_time_and_in_full_when_it_is_said_again() {
     let read = reader.read_client_message(plain[1].as_bytes()).unwrap();
     let Some(ClientMessage::Push(sent)) = read else { panic!("not a push") };
     assert!(sent.iter().all(|sent| sent.as_ref().unwrap().base.as_ref().unwrap().is_short()));
+}
+
+/// Operations of one record that set a large text, each another one.
+fn photos(counters: &[u64]) -> ClientMessage {
+    let sent = counters.iter().map(|counter| {
+        let text = format!(
+            r#"{{"op":{counter},"entity":"tasks","id":"t1","set":{{"/photo":{}}},"at":"2026-11-20T10:00:00.000Z"}}"#,
+            photo(*counter)
+        );
+        Ok(long::read_operation(text.as_bytes()).unwrap())
+    });
+    ClientMessage::Push(sent.collect())
+}
+
+fn photo(number: u64) -> Leaf {
+    Leaf::string(&format!("{number}{}", "What follows is the same. ".repeat(300)))
+}
+
+fn shown(number: u64) -> Option<Fields> {
+    Some(vec![(Path::parse("/photo").unwrap(), photo(number))])
+}
+
+#[test]
+fn a_large_text_is_told_by_what_differs_the_first_time_and_whole_when_it_is_said_again() {
+    let mut writer = ClientWriter::new();
+    let said = |writer: &mut ClientWriter, counters: &[u64]| {
+        let mut message = photos(counters);
+        writer.shorten(&mut message, |_| shown(0));
+        let read = |text: &String| {
+            let mut reader = Reader::of_hub(INCARNATION);
+            let names = r#"["n",0,["tasks","/photo"]]"#;
+            reader.read_client_message(names.as_bytes()).unwrap();
+            reader.read_client_message(text.as_bytes()).unwrap().unwrap()
+        };
+        let text = writer.write(&message).unwrap().pop().unwrap();
+        let ClientMessage::Push(sent) = read(&text) else { panic!("{text}") };
+        (text.len(), sent.into_iter().flatten().collect::<Vec<_>>())
+    };
+    let whole = |counters: &[u64]| photos(counters);
+    let is = |operations: &[Operation], counters: &[u64]| {
+        let sent = operations.iter().cloned().map(Ok).collect();
+        assert_eq!(ClientMessage::Push(sent), whole(counters));
+    };
+    let (bytes, operations) = said(&mut writer, &[1, 2]);
+    is(&operations, &[1, 2]);
+    assert!(bytes > 15_000, "nobody has said that it reads deltas");
+    let mut writer = ClientWriter::new();
+    writer.welcomed(&Welcome { accept: vec![Coding::Delta], ..welcome() });
+    let (bytes, mut operations) = said(&mut writer, &[1, 2]);
+    assert!(bytes < 400 && operations.iter().all(|one| one.deltas.len() == 1), "{bytes}");
+    // The second builds on the first; what the hub shows is known before it.
+    restore(&mut operations, |_| shown(0));
+    is(&operations, &[1, 2]);
+    let (bytes, mut operations) = said(&mut writer, &[2, 3]);
+    assert!((7_800..9_000).contains(&bytes), "one is whole, and what builds on it is not: {bytes}");
+    restore(&mut operations, |_| None);
+    let whole: Vec<bool> = operations.iter().map(|one| one.deltas.is_empty()).collect();
+    assert_eq!(whole, [true, true], "the second builds on what the first says");
+}
+
+#[test]
+fn deltas_that_do_not_fit_or_grow_too_much_together_stay() {
+    let mut writer = ClientWriter::new();
+    writer.welcomed(&Welcome { accept: vec![Coding::Delta], ..welcome() });
+    let mut message = photos(&[1]);
+    writer.shorten(&mut message, |_| shown(0));
+    let ClientMessage::Push(sent) = message else { panic!("not a push") };
+    let operation = sent.into_iter().flatten().next().unwrap();
+    let restored = |operation: &Operation, held: Option<Fields>| {
+        let mut operations = vec![operation.clone()];
+        restore(&mut operations, |_| held.clone());
+        operations.remove(0).deltas.is_empty()
+    };
+    assert!(restored(&operation, shown(0)));
+    for held in [None, Some(Vec::new()), Some(vec![(Path::parse("/photo").unwrap(), Leaf::null())])]
+    {
+        assert!(!restored(&operation, held));
+    }
+    let mut many = vec![operation.clone(); 2];
+    for (number, one) in many.iter_mut().enumerate() {
+        one.id = RecordId::new(&format!("t{number}")).unwrap();
+    }
+    many[0].deltas[0].1.bytes = crate::limits::MESSAGE_BYTES_MAX;
+    restore(&mut many, |_| shown(0));
+    let whole: Vec<bool> = many.iter().map(|one| one.deltas.is_empty()).collect();
+    assert_eq!(whole, [false, true], "one that says a wrong length takes no room");
+    let size = operation.deltas[0].1.bytes;
+    let mut many = vec![operation; 1 + crate::limits::MESSAGE_BYTES_MAX / size];
+    for (number, one) in many.iter_mut().enumerate() {
+        one.id = RecordId::new(&format!("t{number}")).unwrap();
+    }
+    restore(&mut many, |_| shown(0));
+    let whole = many.iter().filter(|one| one.deltas.is_empty()).count();
+    assert_eq!(whole, many.len() - 1);
 }

@@ -8,6 +8,7 @@ use crate::change::{Change, Content, Gone, OpenConflict};
 use crate::error::MessageError;
 use crate::limits::{ANSWER_BYTES_MAX, CONFLICT_ID_BYTES_MAX, CONFLICTS_MAX, COUNTER_MAX};
 use crate::long::hello::{problem_of, push_problem};
+use crate::long::operation::{deltas_of, push_deltas};
 use crate::outcome::{Outcome, Seen, Shown, Status};
 use crate::part::{Members, Part, at_most, sorted};
 use crate::text::JsonText;
@@ -198,7 +199,8 @@ fn content_of(members: &Members<'_>) -> Result<Content, MessageError> {
             text.push((edit.path(path)?, edit.edit()?));
         }
     }
-    Ok(Content::Fields { set: fields_of(members)?, unset: unset_of(members)?, text })
+    let (set, unset) = (fields_of(members)?, unset_of(members)?);
+    Ok(Content::Fields { set, unset, text, deltas: deltas_of(members)? })
 }
 
 /// Reads the path of a conflict.
@@ -234,8 +236,9 @@ pub(super) fn push_change(text: &mut JsonText, change: &Change) {
         Content::Gone(why) => {
             text.key("gone").string(why.as_str());
         }
-        Content::Fields { set, unset, text: edits } => {
+        Content::Fields { set, unset, text: edits, deltas } => {
             push_fields(text, set, unset);
+            push_deltas(text, deltas);
             if !edits.is_empty() {
                 text.key("text").open('{');
                 for (path, edit) in edits {

@@ -121,7 +121,7 @@ fn accept_of(members: &Members<'_>) -> Result<Vec<Coding>, MessageError> {
     let mut codings = Vec::new();
     for part in accept.elements("accept", CODINGS_MAX)? {
         let name = part.string("accept")?;
-        codings.extend(Coding::ALL.into_iter().find(|coding| coding.as_str() == name));
+        codings.extend(Coding::READ.into_iter().find(|coding| coding.as_str() == name));
     }
     Ok(codings)
 }

@@ -3,11 +3,12 @@
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_model::path::Path;
 
+use crate::delta::Delta;
 use crate::error::{MessageError, Unwritable};
 use crate::limits::{FIELD_OPERATIONS_MAX, MEMBER_LEVELS_MAX, MESSAGE_BYTES_MAX};
 use crate::message::{Sent, Unreadable};
 use crate::operation::Operation;
-use crate::order::{normalised, ordered};
+use crate::order::{apart, normalised, ordered};
 use crate::part::{Members, Part, at_most};
 use crate::text::JsonText;
 use crate::time::{format_time, parse_time};
@@ -41,37 +42,64 @@ pub(super) fn sent_of(part: &Part<'_>) -> Result<Sent, MessageError> {
 }
 
 fn operation_of(members: &Members<'_>) -> Result<Operation, MessageError> {
-    let known: Vec<&str> = HEAD.into_iter().chain(["delete"]).chain(PARTS).collect();
+    let known: Vec<&str> = HEAD.into_iter().chain(["delete", "delta"]).chain(PARTS).collect();
     members.only(&known)?;
     let counter = members.need("op")?.counter()?;
     let at = members.need("at")?;
     let edited_ms = parse_time(&at.string("at")?)
         .ok_or_else(|| at.form("at", "a time as RFC 3339 writes it"))?;
+    let (effect, deltas) = effect_of(members)?;
     Ok(Operation {
         counter,
         entity: members.need("entity")?.entity()?,
         id: members.need("id")?.record_id()?,
         base: members.get("base").map(|base| base.token("base")).transpose()?,
-        effect: effect_of(members)?,
+        effect,
+        deltas,
         edited_ms,
         after: members.get("after").map_or(Ok(Vec::new()), |after| after.after(counter))?,
     })
 }
 
-fn effect_of(members: &Members<'_>) -> Result<Effect, MessageError> {
+fn effect_of(members: &Members<'_>) -> Result<(Effect, Vec<(Path, Delta)>), MessageError> {
     if let Some(delete) = members.get("delete") {
-        let is_alone = PARTS.iter().all(|part| members.get(part).is_none());
+        let parts = PARTS.iter().chain(&["delta"]);
+        let is_alone = parts.copied().all(|part| members.get(part).is_none());
         return match delete.bool("delete")? && is_alone {
-            true => Ok(Effect::Delete),
+            true => Ok((Effect::Delete, Vec::new())),
             false => Err(delete.form("delete", "`true`, and nothing written beside it")),
         };
     }
     let mut reader = Parts { left: FIELD_OPERATIONS_MAX };
     let operations = reader.read(members, 0)?;
-    if operations.is_empty() {
+    let deltas = deltas_of(members)?;
+    reader.count(deltas.len())?;
+    if operations.is_empty() && deltas.is_empty() {
         return Err(MessageError::Lacking { name: "set", start: members.start() });
     }
-    Ok(Effect::Write(operations))
+    let deltas = apart(&operations, deltas)?;
+    Ok((Effect::Write(operations), deltas))
+}
+
+/// Reads what differs in large texts.
+pub(super) fn deltas_of(members: &Members<'_>) -> Result<Vec<(Path, Delta)>, MessageError> {
+    let Some(deltas) = members.get("delta") else {
+        return Ok(Vec::new());
+    };
+    let deltas = deltas.members("delta")?;
+    let read = |(path, part): (&str, Part<'_>)| Ok((part.path(path)?, part.delta()?));
+    deltas.iter().map(read).collect()
+}
+
+pub(super) fn push_deltas(text: &mut JsonText, deltas: &[(Path, Delta)]) {
+    if deltas.is_empty() {
+        return;
+    }
+    text.key("delta").open('{');
+    for (path, delta) in deltas {
+        text.key(path.as_str()).delta(delta);
+    }
+    text.close('}');
 }
 
 /// Reads the parts of an operation.
@@ -210,7 +238,7 @@ pub fn write_operation(operation: &Operation) -> Result<String, Unwritable> {
 }
 
 pub(super) fn push_operation(text: &mut JsonText, operation: &Operation) -> Result<(), Unwritable> {
-    let Operation { counter, entity, id, base, effect, edited_ms, after } = operation;
+    let Operation { counter, entity, id, base, effect, deltas, edited_ms, after } = operation;
     text.open('{').key("op").raw(counter);
     text.key("entity").string(entity.as_str()).key("id").string(id.as_str());
     if let Some(base) = base {
@@ -220,9 +248,12 @@ pub(super) fn push_operation(text: &mut JsonText, operation: &Operation) -> Resu
         Effect::Delete => {
             text.key("delete").raw("true");
         }
-        Effect::Write(operations) if operations.is_empty() => return Err(Unwritable::Empty),
+        Effect::Write(operations) if operations.is_empty() && deltas.is_empty() => {
+            return Err(Unwritable::Empty);
+        }
         Effect::Write(operations) => push_parts(text, operations)?,
     }
+    push_deltas(text, deltas);
     if !after.is_empty() {
         text.key("after").open('[');
         for counter in after {

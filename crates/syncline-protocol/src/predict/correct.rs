@@ -79,15 +79,19 @@ impl Content {
     ///
     /// # Errors
     ///
-    /// [`Unfit`] if fields are named of a record that is not there, or a text is edited that is not
-    /// as long as the edit says.
+    /// [`Unfit`] if fields are named of a record that is not there, a text is edited that is not
+    /// as long as the edit says, or another value is held than a delta was made against.
     pub fn apply(&self, held: Option<Fields>) -> Result<Option<Fields>, Unfit> {
         match self {
             Self::Record(record) => Ok(Some(record.clone())),
             Self::Gone(_) => Ok(None),
-            Self::Fields { set, unset, text } => {
+            Self::Fields { set, unset, text, deltas } => {
                 let mut tree: Tree = held.ok_or(Unfit)?.into_iter().collect();
                 write_over(&mut tree, set, unset);
+                for (path, delta) in deltas {
+                    let leaf = tree.get_mut(path).ok_or(Unfit)?;
+                    *leaf = delta.apply(leaf).map_err(|_| Unfit)?;
+                }
                 for (path, edit) in text {
                     let leaf = tree.get_mut(path).ok_or(Unfit)?;
                     let before = leaf.as_string().ok_or(Unfit)?;

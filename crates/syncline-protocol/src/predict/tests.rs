@@ -306,7 +306,8 @@ fn a_deleted_record_is_gone_and_may_come_back() {
 #[test]
 fn what_does_not_fit_what_is_held_is_refused() {
     let text = |components| vec![(path("/a"), TextOperation::new(components).unwrap())];
-    let fields = |set: Fields, unset, text| Content::Fields { set, unset, text };
+    let fields =
+        |set: Fields, unset, text| Content::Fields { set, unset, text, deltas: Vec::new() };
     let changes = [
         ("no record", None, fields(record(r#"{"a":1}"#), vec![], vec![]), Err(Unfit)),
         (

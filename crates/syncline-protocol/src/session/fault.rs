@@ -39,6 +39,8 @@ pub enum Fault {
     /// A hub goes on behind a snapshot from where the log stands when it hears what the client holds, not from
     /// where it stood when it asked.
     AnewFromLater,
+    /// Whoever reads a delta takes whatever it makes of what is held.
+    DeltaUnchecked,
     /// A client goes on with a lane whose first operation has to be sent again later.
     BehindOvertaken,
 }

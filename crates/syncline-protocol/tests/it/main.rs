@@ -2,6 +2,7 @@
 //! replay too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod deltas;
 mod golden;
 mod prediction;
 mod schema;

@@ -9,7 +9,7 @@ use syncline_protocol::limits::PROTOCOL_VERSION;
 use crate::messages;
 
 /// The BLAKE3 of the description below.
-const SCHEMA: &str = "ffb260d0bd5cc952d934eb47904536a933ba302fffd30e50de766335d4fa251a";
+const SCHEMA: &str = "68700f247a71ef36fdace34962526937bad29edf6791c44c89b606541398d62b";
 /// The BLAKE3 of the dictionary.
 const DICTIONARY_V2: &str = "ce69bd9f8186c492fa058b49b0af8852964d7182def1bb3b80eaac1f451ceaf6";
 
@@ -102,6 +102,7 @@ const MEMBERS: &[&str] = &[
     "append",
     "begin",
     "text",
+    "delta",
     "put",
     "create",
     "drop",
@@ -158,6 +159,7 @@ fn every_member_and_every_word_is_in_a_golden_message() {
         "zstd-dict",
         "lz4",
         "deflate",
+        "delta",
     ];
     for member in MEMBERS {
         assert!(texts.contains(&format!("\"{member}\":")), "{member}");

@@ -34,7 +34,7 @@ pub(super) async fn events(asked: Asked) -> Answer {
     let cursor = cursor.map(pull::read_cursor).transpose();
     let permit = Permit::of(&asked)?;
     let (sender, receiver) = mpsc::channel::<Bytes>(EVENTS_WAITING);
-    let follower = asked.desk.feeds.follow(&audience, &asked.desk.served, &asked.desk.end);
+    let follower = asked.desk.feeds.follow(&audience, false, &asked.desk.served, &asked.desk.end);
     let streaming = Streaming { asked, sender, audience, cursor: None };
     tokio::spawn(async move {
         match cursor {

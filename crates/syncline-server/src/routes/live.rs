@@ -16,7 +16,7 @@ use axum::http::header;
 use futures_util::future::{poll_fn, ready, select_all};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt, Sink, StreamExt};
-use syncline_hub::served::{Limits, Paged, ServeError};
+use syncline_hub::served::{Limits, ServeError};
 use syncline_model::id::{ClientId, Position};
 use syncline_policy::view::{FollowError, Sight};
 use syncline_protocol::checksum::Checksum;
@@ -114,6 +114,8 @@ struct Connection {
     form: Form,
     /// By which messages are compressed, if the client reads any.
     coding: Option<Coding>,
+    /// Whether the client reads deltas.
+    reads_deltas: bool,
     reader: Reader,
     writer: HubWriter,
     /// The copy that the client holds of each view.
@@ -136,7 +138,7 @@ impl Connection {
         let incarnation = asker.desk.served.incarnation();
         let greeting = Greeting {
             incarnation: incarnation.to_string().into(),
-            accept: Coding::ALL.to_vec(),
+            accept: Coding::READ.to_vec(),
             keeping: Keeping::default(),
         };
         let backed_up = asker.desk.backed_up.clone();
@@ -150,6 +152,7 @@ impl Connection {
             begun: Instant::now(),
             form: Form::Long,
             coding: None,
+            reads_deltas: false,
             reader: Reader::of_hub(incarnation),
             writer: HubWriter::new(incarnation),
             followers: Vec::new(),
@@ -331,6 +334,7 @@ impl Connection {
         {
             self.is_greeted = true;
             self.coding = preferred(&hello.accept);
+            self.reads_deltas = hello.accept.contains(&Coding::Delta);
             let client = hello.client.clone();
             let follows: Vec<Follow> = self.session.follows().cloned().collect();
             if let Err(error) = self.follow(&follows) {
@@ -360,7 +364,8 @@ impl Connection {
         self.followers.reserve_exact(follows.len());
         for follow in follows {
             let audience = self.asker.audience(follow)?;
-            self.followers.push(desk.feeds.follow(&audience, &desk.served, &desk.end));
+            let (feeds, deltas) = (&desk.feeds, self.reads_deltas);
+            self.followers.push(feeds.follow(&audience, deltas, &desk.served, &desk.end));
         }
         let audiences = self.followers.iter().map(Follower::audience);
         self.results = self.asker.results_of(follows.iter().zip(audiences))?;
@@ -416,6 +421,7 @@ impl Connection {
             let audience = usize::try_from(request.view).ok();
             let audience = audience.and_then(|view| self.followers.get(view));
             let audience = audience.map(Follower::audience).cloned();
+            let reads_deltas = self.reads_deltas;
             self.pages.push(Box::pin(async move {
                 let view = request.view;
                 let read = tokio::task::spawn_blocking(move || {
@@ -424,9 +430,13 @@ impl Connection {
                     let (limits, checked) = (Limits::default(), request.is_checked);
                     if let Some(anew) = &request.anew {
                         let page = served.page_anew_for(&audience, cursor, anew, &viewer, limits);
-                        return Some(page.map(|page| (page, None)));
+                        return Some(page.map(|paged| (paged.page, None)));
                     }
-                    Some(served.page_checked_for(&audience, cursor, &viewer, limits, checked))
+                    let read = served.page_checked_for(&audience, cursor, &viewer, limits, checked);
+                    Some(read.map(|(paged, checksum)| match reads_deltas {
+                        true => (paged.differing(), checksum),
+                        false => (paged.page, checksum),
+                    }))
                 });
                 let read = read.await.ok().flatten();
                 (
@@ -489,9 +499,10 @@ impl Connection {
                 return vec![live.encoded.long_message(&live.page, view, self.coding)];
             }
             (Outgoing::Live { view, live }, Form::Compact) => {
-                let page = live.encoded.compact(&live.page, &desk.feeds, &desk.served);
+                let (feeds, read) = (&desk.feeds, (self.coding, self.reads_deltas));
+                let (page, message) =
+                    live.encoded.compact(&live.page, (feeds, &desk.served), view, read);
                 let names = self.writer.write_names(page).map(|text| Message::Text(text.into()));
-                let message = live.encoded.compact_message(page, view, self.coding);
                 return names.into_iter().chain([message]).collect();
             }
             (Outgoing::Message(message), _) => message,
@@ -592,8 +603,8 @@ async fn changed(followers: &mut [Follower]) -> usize {
     }
 }
 
-fn page_of(read: Result<(Paged, Option<Checksum>), ServeError>) -> Result<Checked, PageFailure> {
-    read.map(|(paged, checksum)| (paged.page, checksum)).map_err(|error| match error {
+fn page_of(read: Result<Checked, ServeError>) -> Result<Checked, PageFailure> {
+    read.map_err(|error| match error {
         ServeError::Cursor(_)
         | ServeError::CursorAhead { .. }
         | ServeError::CursorExpired { .. }

@@ -123,9 +123,11 @@ async fn committed(
     // Whoever asked may have gone; the operations stay committed.
     let done = Box::new(|pushed| drop(done.send(pushed)));
     let Pushing { sight, counted, client } = who;
-    let is_short = |base: &TokenText| base.is_short();
-    if operations.iter().any(|operation| operation.base.as_ref().is_some_and(is_short)) {
-        // What their bases leave out is read.
+    let is_short = |operation: &Operation| {
+        !operation.deltas.is_empty() || operation.base.as_ref().is_some_and(TokenText::is_short)
+    };
+    if operations.iter().any(is_short) {
+        // What they leave out is read.
         let (served, sight, counted) = (served.clone(), Arc::clone(sight), counted.clone());
         let client = (*client).clone();
         tokio::task::spawn_blocking(move || {

@@ -375,6 +375,56 @@ fn a_server_that_forgets_what_it_has_answered_is_found() {
     assert!(findings.iter().any(|finding| finding.contains("kept-")), "{findings:?}");
 }
 
+/// Bytes that nothing compresses, in base64 as a document holds them.
+fn photo(put_in: &[u8]) -> String {
+    let mut random = Random::new(7);
+    let mut bytes: Vec<u8> = (0..1 << 17).flat_map(|_| random.next().to_be_bytes()).collect();
+    bytes.splice(500_000..500_000, put_in.iter().copied());
+    let text = syncline_model::base64url::encode(&bytes).replace('-', "+").replace('_', "/");
+    format!("{text}{}", "=".repeat(text.len().wrapping_neg() % 4))
+}
+
+/// A photo of 1 MiB, into which three bytes are put: from one device to the hub, and from there to another.
+#[test]
+fn a_few_bytes_put_into_a_large_field_travel_alone() {
+    let desk = Desk::new();
+    let serving = Serving::start(&desk, &[]);
+    let devices = ["writer", "reader"].map(|name| {
+        let proxy = Proxy::start(&serving.address, 1);
+        proxy.heal();
+        let options = Options::new(
+            desk.path(&format!("{name}.db")),
+            &format!("http://{}", proxy.address),
+            &serving.token,
+        );
+        let client = Client::open(options.client_id(name).entities(["photos"])).unwrap();
+        (client, proxy)
+    });
+    let [(writer, up), (reader, down)] = &devices;
+    let arrives = |text: &str| {
+        let begun = Instant::now();
+        let is_there = |client: &Client| {
+            let held = client.get("photos", "p1").unwrap().and_then(|record| record.get("/data"));
+            client.status().pending == 0 && held.is_some_and(|held| held.as_str() == Some(text))
+        };
+        while !is_there(writer) || !is_there(reader) {
+            assert!(begun.elapsed() < PATIENCE, "it never arrives");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    };
+    let set = |text: &str| writer.edit("photos", "p1", |r: Edit| r.set("/data", text)).unwrap();
+    for (put_in, is_first) in [(&b""[..], true), (b"xyz", false), (b"x", false), (b"", false)] {
+        let before = [up, down].map(Proxy::carried);
+        let text = photo(put_in);
+        set(&text);
+        arrives(&text);
+        let [up, down] = [up, down].map(Proxy::carried);
+        let carried = [up - before[0], down - before[1]];
+        let most = if is_first { 2 << 20 } else { 2_048 };
+        assert!(carried.iter().all(|bytes| *bytes < most), "{carried:?} for {put_in:?}");
+    }
+}
+
 #[test]
 #[ignore = "takes minutes: NETWORK_SEEDS=100 cargo test -p syncline --test it network::more_worlds -- --ignored"]
 fn more_worlds() {

@@ -166,6 +166,7 @@ impl World {
             id,
             base: None,
             effect,
+            deltas: Vec::new(),
             edited_ms: 0,
             after: Vec::new(),
         };

@@ -76,8 +76,8 @@ struct Open {
 /// The code of what waits until an operator of the hub allows it.
 const HELD: &str = "PUSH_HELD";
 
-/// The code of what was said with too short a base.
-const SHORT: &str = "BASE_SHORT";
+/// The codes of what was said too shortly: it is said in full at once.
+const SHORT: [&str; 2] = ["BASE_SHORT", "DELTA_DOES_NOT_FIT"];
 
 /// Messages about checksums that wait to be sent.
 const CHECKS_MAX: usize = 64;
@@ -324,6 +324,11 @@ impl Session {
         }
     }
 
+    /// What was told by what differs did not fit what is held: from now on values are told in full.
+    pub fn handle_unfit(&mut self) {
+        self.accept.retain(|coding| *coding != Coding::Delta);
+    }
+
     /// The shell could not store what it was given: the view goes on from what is stored, with another
     /// connection.
     pub fn handle_not_stored(&mut self, view: u32, now_ms: u64) {
@@ -536,7 +541,7 @@ impl Session {
             Status::Behind => {
                 let says =
                     |code| outcome.problem.as_ref().is_some_and(|problem| &*problem.code == code);
-                let is_short = says(SHORT);
+                let is_short = SHORT.into_iter().any(says);
                 if says(HELD) && !std::mem::replace(&mut self.is_hold_told, true) {
                     self.problem = outcome.problem.map(|problem| *problem);
                 }

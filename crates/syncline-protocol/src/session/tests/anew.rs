@@ -59,6 +59,7 @@ fn push(session: &mut Session) {
         id: RecordId::new("t1").unwrap(),
         base: None,
         effect: Effect::Delete,
+        deltas: Vec::new(),
         edited_ms: 0,
         after: Vec::new(),
     };

@@ -4,7 +4,7 @@ use syncline_merge::operation::Effect;
 use syncline_model::id::{ClientId, EntityName, Position, RecordId};
 
 use crate::limits::{BATCH_OPERATIONS, BATCH_WINDOW_MS_MAX, HEARTBEAT_MS, RETRY_MS_MAX};
-use crate::message::{ClientMessage, HubMessage, Keeping, PushAnswer, Welcome};
+use crate::message::{ClientMessage, Coding, HubMessage, Keeping, PushAnswer, Welcome};
 use crate::operation::Operation;
 use crate::outcome::Seen;
 use crate::outcome::{Outcome, Shown, Status};
@@ -19,6 +19,7 @@ fn operation(counter: u64) -> Operation {
         id: RecordId::new(&format!("t{counter}")).unwrap(),
         base: None,
         effect: Effect::Delete,
+        deltas: Vec::new(),
         edited_ms: 0,
         after: Vec::new(),
     }
@@ -221,11 +222,34 @@ fn a_short_token_of_a_result_has_the_details_of_the_base() {
 
 #[test]
 fn what_was_said_too_short_goes_again_at_once() {
-    for (code, goes) in [("BASE_SHORT", Some(vec![1])), ("OPERATION_WAITS", None)] {
+    let cases = [
+        ("BASE_SHORT", Some(vec![1])),
+        ("DELTA_DOES_NOT_FIT", Some(vec![1])),
+        ("OPERATION_WAITS", None),
+    ];
+    for (code, goes) in cases {
         let mut session = open();
         hand_in(&mut session, 1, Priority::Normal, 10);
         assert_eq!(pushed(&mut session, 10), Some(vec![1]));
         answer_because(&mut session, &[1], Status::Behind, Some(code), 20);
         assert_eq!(pushed(&mut session, 20), goes, "{code}");
     }
+}
+
+#[test]
+fn who_was_told_what_does_not_fit_is_told_values_in_full_from_then_on() {
+    let client = ClientId::new("phone").unwrap();
+    let mut session = Session::new(client, Coding::READ.to_vec(), 8, Vec::new());
+    let mut accepted = |now_ms| {
+        session.poll_connection(now_ms).unwrap();
+        session.handle_connected(now_ms);
+        let Some(ClientMessage::Hello(hello)) = session.poll_message(now_ms) else {
+            panic!("no hello")
+        };
+        session.handle_unfit();
+        session.handle_disconnected(Lost::Broken, now_ms, 0);
+        hello.accept
+    };
+    assert_eq!(accepted(0), Coding::READ);
+    assert_eq!(accepted(10_000), Coding::ALL);
 }

@@ -348,7 +348,7 @@ impl Model {
                 (Some(new), _) => set.push((path.clone(), new)),
             }
         }
-        Content::Fields { set, unset, text }
+        Content::Fields { set, unset, text, deltas: Vec::new() }
     }
 }
 

@@ -143,6 +143,7 @@ impl Shell {
             id: key.1.clone(),
             base: held.and_then(|held| held.version.clone()),
             effect: model::effect(&mut self.random, self.is_narrow),
+            deltas: Vec::new(),
             edited_ms: now_ms,
             after,
         };

@@ -86,6 +86,8 @@ struct State {
     is_parted: AtomicBool,
     /// What went wrong how often.
     wrong: AtomicU64,
+    /// How many bytes were carried.
+    carried: AtomicU64,
 }
 
 /// Stands between clients and a server.
@@ -106,6 +108,7 @@ impl Proxy {
             is_over: AtomicBool::new(false),
             is_parted: AtomicBool::new(false),
             wrong: AtomicU64::new(0),
+            carried: AtomicU64::new(0),
         });
         let accepting = state.clone();
         let accepts = std::thread::spawn(move || accept(&listener, &accepting));
@@ -128,6 +131,11 @@ impl Proxy {
     /// Returns where the server listens.
     pub(super) fn target(&self) -> String {
         self.state.target.to_string()
+    }
+
+    /// Returns how many bytes were carried, of both directions together.
+    pub(super) fn carried(&self) -> u64 {
+        self.state.carried.load(Ordering::SeqCst)
     }
 
     /// Returns how much went wrong.
@@ -224,6 +232,7 @@ impl Way {
                 Err(error) if is_nothing(&error) => continue,
                 Err(error) => return Err(error),
             };
+            self.state.carried.fetch_add(count as u64, Ordering::SeqCst);
             let before = self.carried.fetch_add(count as u64, Ordering::SeqCst);
             let left = |after: u64| usize::try_from(after.saturating_sub(before)).unwrap();
             match self.fate {
