@@ -5,13 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use syncline_merge::display::Fields;
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_model::id::{EntityName, RecordId};
-use syncline_model::json::Leaf;
 use syncline_model::path::Path;
 
 use crate::delta::{Delta, Unfit, is_large};
 use crate::limits::MESSAGE_BYTES_MAX;
 use crate::order::normalised;
-use crate::predict::predict;
+use crate::predict::{predict, value_of};
 use crate::token::TokenText;
 
 /// One operation of a client, without the client's name, which is said once for many.
@@ -133,9 +132,4 @@ impl Operation {
         self.deltas.clear();
         Ok(())
     }
-}
-
-fn value_of<'f>(fields: &'f Fields, path: &Path) -> Option<&'f Leaf> {
-    let at = fields.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
-    fields.get(at).map(|(_, leaf)| leaf)
 }

@@ -23,6 +23,7 @@ use syncline_model::json::fields::flatten_json;
 use syncline_model::json::{Json, Leaf, Number};
 use syncline_model::path::Path;
 
+pub(crate) use correct::value_of;
 pub use correct::{Unfit, correct};
 
 #[cfg(doc)]

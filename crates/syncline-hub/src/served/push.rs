@@ -79,21 +79,19 @@ impl Served {
 
     /// As [`Served::push_for`], where what is deleted and changed counts under another name than the client's:
     /// who may speak under many names has one allowance.
+    ///
+    /// - `counted`: that name; nobody's where an admin has asked for all of it.
     pub fn push_counted(
         &self,
         sight: &Arc<Sight>,
-        counted: &ClientId,
+        counted: Option<&ClientId>,
         client: &ClientId,
         operations: Vec<Operation>,
         done: Done,
     ) {
         let sight = Some(sight).filter(|sight| !sight.is_everything());
-        self.submit(sight, CountedAs::Name(counted.clone()), client, operations, done);
-    }
-
-    /// As [`Served::push`], for what an admin has asked for: it counts for nobody.
-    pub fn push_uncounted(&self, client: &ClientId, operations: Vec<Operation>, done: Done) {
-        self.submit(None, CountedAs::Nobody, client, operations, done);
+        let counted = counted.cloned().map_or(CountedAs::Nobody, CountedAs::Name);
+        self.submit(sight, counted, client, operations, done);
     }
 
     fn submit(

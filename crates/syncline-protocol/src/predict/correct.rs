@@ -50,7 +50,7 @@ pub fn correct(predicted: Option<&Fields>, actual: Option<&Fields>) -> Shown {
     Shown::But { set, unset }
 }
 
-fn value_of<'f>(fields: &'f Fields, path: &Path) -> Option<&'f Leaf> {
+pub(crate) fn value_of<'f>(fields: &'f Fields, path: &Path) -> Option<&'f Leaf> {
     let at = fields.binary_search_by(|(known, _)| known.cmp(path)).ok()?;
     fields.get(at).map(|(_, leaf)| leaf)
 }

@@ -405,6 +405,7 @@ impl Connection {
             let Ok(counted) = self.asker.counted() else { return };
             self.pushes.push_back(Box::pin(async move {
                 push::claim(&served, holder, &client).await?;
+                let counted = Some(counted);
                 let who = push::Pushing { sight: &results, counted, client: &client };
                 match form {
                     _ if operations.is_empty() => {

@@ -12,7 +12,6 @@ use syncline_model::schema::Migration;
 use syncline_protocol::message::PushAnswer;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::Status;
-use tokio::sync::oneshot;
 
 use super::answer::{Answer, json};
 use super::conflicts::actor;
@@ -90,11 +89,8 @@ async fn commit(asked: &Asked, operations: Vec<Operation>) -> Result<PushAnswer,
         numbered.push(Operation { counter, ..operation });
     }
     let client = client.ok_or(Refusal::ServerFault)?;
-    let (done, answered) = oneshot::channel();
-    let done = Box::new(|pushed| drop(done.send(pushed)));
-    asked.desk.served.push_uncounted(&client, numbered, done);
-    let pushed = answered.await.map_err(|_| Refusal::ServerFault)??;
-    let answer = pushed.answer();
+    let who = push::Pushing { sight: &asked.sight(), counted: None, client: &client };
+    let answer = push::commit(&asked.desk.served, &who, numbered).await?;
     push::count(&asked.state.metrics, &answer);
     Ok(answer)
 }

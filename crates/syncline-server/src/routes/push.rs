@@ -34,7 +34,7 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     let results_of = asked.results_of([(&follow, &audience)])?;
     let served = &asked.desk.served;
     claim(served, asked.holder(), &push.client).await?;
-    let who = Pushing { sight: &results_of, counted: asked.counted()?, client: &push.client };
+    let who = Pushing { sight: &results_of, counted: Some(asked.counted()?), client: &push.client };
     let answer = carry_out(served, &who, push.operations).await?;
     count(&asked.state.metrics, &answer);
     // Who follows the same goes on from there.
@@ -91,8 +91,8 @@ async fn carry_out(
 pub(crate) struct Pushing<'a> {
     /// What the results tell.
     pub(crate) sight: &'a Arc<Sight>,
-    /// Under which name what is deleted and changed is counted.
-    pub(crate) counted: ClientId,
+    /// Under which name what is deleted and changed is counted; nobody's where an admin has asked for all of it.
+    pub(crate) counted: Option<ClientId>,
     pub(crate) client: &'a ClientId,
 }
 
@@ -131,10 +131,10 @@ async fn committed(
         let (served, sight, counted) = (served.clone(), Arc::clone(sight), counted.clone());
         let client = (*client).clone();
         tokio::task::spawn_blocking(move || {
-            served.push_counted(&sight, &counted, &client, operations, done);
+            served.push_counted(&sight, counted.as_ref(), &client, operations, done);
         });
     } else {
-        served.push_counted(sight, counted, client, operations, done);
+        served.push_counted(sight, counted.as_ref(), client, operations, done);
     }
     answered.await.unwrap_or(Err(ServeError::Busy))
 }

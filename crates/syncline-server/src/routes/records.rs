@@ -324,7 +324,8 @@ async fn edit(
         Problem::said(&error.to_operation_problem(), StatusCode::UNPROCESSABLE_ENTITY)
     };
     let operation = operation.map_err(|error| refused(&error))?;
-    let who = push::Pushing { sight: &asked.sight(), counted: asked.counted()?, client: &client };
+    let who =
+        push::Pushing { sight: &asked.sight(), counted: Some(asked.counted()?), client: &client };
     let answer = push::commit(&asked.desk.served, &who, vec![operation]).await?;
     push::count(&asked.state.metrics, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
