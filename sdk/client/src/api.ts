@@ -125,6 +125,8 @@ export type Condition =
 /** Which records, and in which order. */
 export interface Query {
   readonly entity: string;
+  /** This record only. */
+  readonly id?: string;
   /** Conditions by path, all of which hold; or a function of the record. */
   readonly where?: Readonly<Record<string, Condition>> | ((value: JsonObject) => boolean);
   /** Paths, rising; with `-` in front falling, as `-/created`. Ties are in the order of ids. */
@@ -211,8 +213,10 @@ export interface Client {
   onStatus(listener: (status: Status) => void): () => void;
   onNotice(listener: (notice: Notice) => void): () => void;
 
-  /** Records with conflicts that wait for a person. */
+  /** Records with conflicts that wait for a person: the same array until one of them changes. */
   conflicts(): readonly Shown[];
+  /** Calls when `conflicts()` answers another array. */
+  onConflicts(listener: (records: readonly Shown[]) => void): () => void;
   conflict(id: string): Promise<ConflictDetail>;
   decide(id: string, decision: Decision): Promise<void>;
 
