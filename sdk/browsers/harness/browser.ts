@@ -1,0 +1,213 @@
+/** A browser that a test starts, and what can happen to it. */
+
+import type { ChildProcess } from "node:child_process";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { Builder, Capabilities, type WebDriver } from "selenium-webdriver";
+import { freePort, isRunning, start, stop, until } from "./process.js";
+import { Tab, type TabHost } from "./tab.js";
+
+/** Browsers there are. */
+export type Kind = "chromium" | "firefox" | "webkit";
+
+/** How one is started. */
+interface Recipe {
+  readonly driver: (port: number) => readonly [program: string, ...args: string[]];
+  readonly capabilities: (profile: string) => Record<string, unknown>;
+  /** The name of the capability that tells the process. */
+  readonly pid: string | undefined;
+}
+
+/** Longest that a function in a tab may take. */
+const SCRIPT_MS_MAX = 60_000;
+
+const GECKODRIVER = fileURLToPath(new URL("../../../target/tools/bin/geckodriver", import.meta.url));
+
+const RECIPES: Readonly<Record<Kind, Recipe>> = {
+  chromium: {
+    driver: (port) => ["chromedriver", `--port=${port}`, "--allowed-ips="],
+    capabilities: (profile) => ({
+      browserName: "chrome",
+      "goog:chromeOptions": {
+        binary: "/usr/bin/chromium",
+        args: [
+          "--headless=new",
+          // Tests run as root in containers.
+          "--no-sandbox",
+          "--disable-gpu",
+          "--disable-dev-shm-usage",
+          // It talks to nobody but us.
+          "--disable-quic",
+          "--no-first-run",
+          "--disable-background-networking",
+          "--disable-component-update",
+          "--disable-sync",
+          "--disable-default-apps",
+          "--disable-features=OptimizationHints,MediaRouter",
+          `--user-data-dir=${profile}`,
+        ],
+      },
+    }),
+    pid: "goog:processID",
+  },
+  firefox: {
+    driver: (port) => [existsSync(GECKODRIVER) ? GECKODRIVER : "geckodriver", `--port=${port}`, "--websocket-port=0", "--log=error"],
+    capabilities: (profile) => ({
+      browserName: "firefox",
+      "moz:firefoxOptions": {
+        binary: "/usr/bin/firefox-esr",
+        args: ["-headless", "-profile", profile],
+        prefs: { "dom.serviceWorkers.testing.enabled": true, "network.captive-portal-service.enabled": false },
+      },
+    }),
+    pid: "moz:processID",
+  },
+  webkit: {
+    driver: (port) => ["WebKitWebDriver", `--port=${port}`],
+    capabilities: () => ({
+      browserName: "MiniBrowser",
+      "webkitgtk:browserOptions": { binary: "/usr/lib/x86_64-linux-gnu/webkit2gtk-4.1/MiniBrowser", args: ["--automation"] },
+    }),
+    pid: undefined,
+  },
+};
+
+/** A folder in which a browser keeps what it keeps; a browser started later in the same folder finds it. */
+export class Profile {
+  readonly folder: string;
+
+  constructor() {
+    this.folder = mkdtempSync(join(tmpdir(), "syncline-browser-"));
+  }
+
+  remove(): void {
+    rmSync(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 50 });
+  }
+}
+
+/** A browser that runs. Its commands go one after the other: WebDriver knows one current tab. */
+export class Browser implements TabHost {
+  readonly kind: Kind;
+  readonly #driver: WebDriver;
+  readonly #program: ChildProcess;
+  readonly #screen: ChildProcess | undefined;
+  readonly #pid: number | undefined;
+  #last: Promise<unknown> = Promise.resolve();
+  #isFirstTaken = false;
+
+  private constructor(kind: Kind, parts: { driver: WebDriver; program: ChildProcess; screen: ChildProcess | undefined; pid: number | undefined }) {
+    this.kind = kind;
+    this.#driver = parts.driver;
+    this.#program = parts.program;
+    this.#screen = parts.screen;
+    this.#pid = parts.pid;
+  }
+
+  /** Starts one on a profile. */
+  static async start(kind: Kind, profile: Profile): Promise<Browser> {
+    const recipe = RECIPES[kind];
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const [name, ...args] = recipe.driver(port);
+    const screen = kind === "webkit" ? await startScreen() : undefined;
+    const program = start(name, args, screen === undefined ? {} : { DISPLAY: screen.display });
+    try {
+      await until(`${name} answers`, () => fetch(`${url}/status`).then((response) => response.ok, () => false));
+      const driver = await new Builder().usingServer(url).disableEnvironmentOverrides().withCapabilities(new Capabilities(recipe.capabilities(profile.folder))).build();
+      await driver.manage().setTimeouts({ script: SCRIPT_MS_MAX });
+      const capabilities = await driver.getCapabilities();
+      const pid: unknown = recipe.pid === undefined ? undefined : capabilities.get(recipe.pid);
+      if (recipe.pid !== undefined && typeof pid !== "number") throw new Error(`${name} does not tell the browser's process`);
+      return new Browser(kind, { driver, program, screen: screen?.program, pid: typeof pid === "number" ? pid : undefined });
+    } catch (error) {
+      await stop(program);
+      if (screen !== undefined) await stop(screen.program);
+      throw error;
+    }
+  }
+
+  /** Opens an address in a tab, or in a window of its own, which stays visible when others are looked at. */
+  async open(url: string, kind: "tab" | "window" = "tab"): Promise<Tab> {
+    const handle = await this.#inTurn(async () => {
+      if (this.#isFirstTaken) {
+        // The window that a command is in must be there to make another.
+        const [any] = await this.#driver.getAllWindowHandles();
+        if (any !== undefined) await this.#driver.switchTo().window(any);
+        await this.#driver.switchTo().newWindow(kind);
+      }
+      this.#isFirstTaken = true;
+      return this.#driver.getWindowHandle();
+    });
+    const tab = new Tab(this, handle);
+    await tab.go(url);
+    return tab;
+  }
+
+  /** Ends the browser in the middle of whatever it does, as a crash or an empty battery. Its profile stays. */
+  async kill(): Promise<void> {
+    const pid = this.#pid;
+    if (pid === undefined) throw new Error(`the process of ${this.kind} is not known`);
+    process.kill(pid, "SIGKILL");
+    await until("a killed browser is gone", () => !isRunning(pid, readStat));
+    await this.#endPrograms();
+  }
+
+  /** Closes it as a person does. */
+  async close(): Promise<void> {
+    await this.#inTurn(() => this.#driver.quit()).catch(() => undefined);
+    const pid = this.#pid;
+    if (pid !== undefined) await until("a closed browser is gone", () => !isRunning(pid, readStat));
+    await this.#endPrograms();
+  }
+
+  async #endPrograms(): Promise<void> {
+    await stop(this.#program);
+    if (this.#screen !== undefined) await stop(this.#screen);
+  }
+
+  #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const turn = this.#last.then(work, work);
+    this.#last = turn.catch(() => undefined);
+    return turn;
+  }
+
+  inTab<T>(handle: string, work: () => Promise<T>): Promise<T> {
+    return this.#inTurn(async () => {
+      await this.#driver.switchTo().window(handle);
+      return work();
+    });
+  }
+
+  async navigate(url: string): Promise<void> {
+    await this.#driver.get(url);
+  }
+
+  executeAsync(script: string, args: readonly unknown[]): Promise<unknown> {
+    return this.#driver.executeAsyncScript(script, ...args);
+  }
+
+  async closeTab(): Promise<void> {
+    await this.#driver.close();
+  }
+
+  cdp(command: string, parameters: object): Promise<unknown> {
+    if (!("sendAndGetDevToolsCommand" in this.#driver)) throw new Error(`${this.kind} has no DevTools protocol`);
+    const send = this.#driver.sendAndGetDevToolsCommand as (command: string, parameters: object) => Promise<unknown>;
+    return send.call(this.#driver, command, parameters);
+  }
+}
+
+function readStat(pid: number): string {
+  return readFileSync(`/proc/${pid}/stat`, "utf8");
+}
+
+/** Starts a screen that nobody sees, for a browser that cannot do without. */
+async function startScreen(): Promise<{ readonly program: ChildProcess; readonly display: string }> {
+  // Each has a number that is a file; one by a free port is unlikely to be taken.
+  const number = await freePort();
+  const program = start("Xvfb", [`:${number}`, "-screen", "0", "1024x768x24", "-nolisten", "tcp"]);
+  await until("Xvfb is there", () => existsSync(`/tmp/.X11-unix/X${number}`));
+  return { program, display: `:${number}` };
+}

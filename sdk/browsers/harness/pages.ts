@@ -1,0 +1,75 @@
+/** The pages that tests open: built with Vite once for a run, served on the loopback interface. */
+
+import { createReadStream } from "node:fs";
+import { stat } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join, normalize } from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "vite";
+
+const FOLDER = fileURLToPath(new URL("../dist", import.meta.url));
+const SOURCE = fileURLToPath(new URL("../pages", import.meta.url));
+const CLIENT = fileURLToPath(new URL("../../client/src", import.meta.url));
+
+const KINDS: Readonly<Record<string, string>> = {
+  ".html": "text/html; charset=utf-8",
+  ".js": "text/javascript; charset=utf-8",
+};
+
+/** Builds them; what is tested is the source, so no other build must come first. */
+export default async function setup(): Promise<void> {
+  await build({
+    root: SOURCE,
+    configFile: false,
+    logLevel: "warn",
+    resolve: {
+      alias: [
+        { find: /^@syncline\/client$/, replacement: join(CLIENT, "index.ts") },
+        { find: /^@syncline\/client\/sqlite$/, replacement: join(CLIENT, "storage/sqlite.ts") },
+        { find: /^@syncline\/client\/(\w+)$/, replacement: join(CLIENT, "$1/index.ts") },
+      ],
+    },
+    build: {
+      outDir: FOLDER,
+      emptyOutDir: true,
+      target: "es2022",
+      rolldownOptions: {
+        input: { index: join(SOURCE, "index.html"), "service-worker": join(SOURCE, "service-worker.ts") },
+        // A service worker is known by its address.
+        output: { entryFileNames: (chunk) => (chunk.name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js") },
+      },
+    },
+  });
+}
+
+/** An address under which the pages are. */
+export interface Pages {
+  /** Such as `http://127.0.0.1:8080`: what a hub must allow (`--origin`). */
+  readonly origin: string;
+  close(): Promise<void>;
+}
+
+/** Serves the pages. */
+export async function servePages(folder = FOLDER): Promise<Pages> {
+  const server = createServer((request, response) => {
+    const { pathname } = new URL(request.url ?? "/", "http://loopback");
+    const path = join(folder, normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname));
+    stat(path).then(
+      () => {
+        response.writeHead(200, { "content-type": KINDS[extname(path)] ?? "application/octet-stream", "cache-control": "no-store" });
+        createReadStream(path).pipe(response);
+      },
+      () => response.writeHead(404).end(),
+    );
+  });
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  if (typeof address !== "object" || address === null) throw new Error("a server without a port");
+  return {
+    origin: `http://127.0.0.1:${address.port}`,
+    close: async () => {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    },
+  };
+}
