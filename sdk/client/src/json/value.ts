@@ -29,9 +29,39 @@ export class Decimal {
   toString(): string {
     return this.text;
   }
+
+  /** What `JSON.stringify` makes of it is the nearest number; `write` of this client writes all digits. */
+  toJSON(): number {
+    isWritten = true;
+    return this.valueOf();
+  }
+}
+
+let isWritten = false;
+
+/** Returns whether `JSON.stringify` has come across a `Decimal` since this was last asked. */
+export function wasDecimalWritten(): boolean {
+  const was = isWritten;
+  isWritten = false;
+  return was;
 }
 
 /** Returns whether a value is an object with members. */
 export function isObject(value: Json | undefined): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+}
+
+/** Most arrays and objects inside one another in a value. */
+const LEVELS_MAX = 64;
+
+/** Returns whether arrays and objects are not nested too deeply for a JSON text. */
+export function isWithinLevels(value: Json, levels = LEVELS_MAX): boolean {
+  if (typeof value !== "object" || value === null || value instanceof Decimal) return true;
+  return levels > 0 && Object.values(value).every((inner) => isWithinLevels(inner, levels - 1));
+}
+
+/** Gives an object that is being made a member, whatever its name: an assignment to `__proto__` would make none. */
+export function define<T>(object: Record<string, T>, name: string, value: T): void {
+  if (name === "__proto__") Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+  else object[name] = value;
 }

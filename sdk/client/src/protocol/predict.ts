@@ -1,0 +1,107 @@
+/** What an operation does to a record as far as a client can tell, and what the hub makes of that (`docs/protocol.md` §7). */
+
+import { canonical } from "../json/canonical.js";
+import { add } from "../json/number.js";
+import { Draft, keysOf } from "../json/pointer.js";
+import { Decimal, type Json, type JsonObject } from "../json/value.js";
+import { putMembers, dropMembers } from "./keyed.js";
+import type { Change, Result } from "./message.js";
+import type { ByPath, Effect, Writes } from "./operation.js";
+import { applyEdit } from "./text.js";
+
+/** What was told does not fit what is held: something was lost. */
+export const UNFIT = "unfit";
+export type Unfit = typeof UNFIT;
+
+type Keys = readonly string[];
+
+/** Returns the record after an operation, `undefined` where it is not there. The record is left as it is. */
+export function predict(record: JsonObject | undefined, effect: Effect): JsonObject | undefined {
+  return effect.delete ? undefined : written(record ?? {}, effect);
+}
+
+/** Returns an object, a record or a member of a keyed array, after it was written into. What does not fit changes nothing. */
+export function written(object: JsonObject, writes: Writes): JsonObject {
+  const draft = new Draft(object);
+  eachField(writes.set, (keys, value) => draft.set(keys, value));
+  for (const path of writes.unset ?? []) draft.remove(keysOf(path));
+  eachField(writes.inc, (keys, by) => setNumber(draft, keys, (held) => add(held, by)));
+  for (const path of writes.reset ?? []) setNumber(draft, keysOf(path), () => 0);
+  eachField(writes.add, (keys, elements) => setArray(draft, keys, (held) => union(held, elements)));
+  eachField(writes.remove, (keys, elements) => setArray(draft, keys, (held) => without(held, elements)));
+  eachField(writes.append, (keys, elements) => setArray(draft, keys, (held) => (elements.length ? [...held, ...elements] : undefined)));
+  eachField(writes.begin, (keys, text) => draft.set(keys, text));
+  eachField(writes.text, (keys, edit) => {
+    const held = draft.get(keys);
+    const text = typeof held === "string" ? applyEdit(held, edit) : undefined;
+    if (text !== undefined) draft.set(keys, text);
+  });
+  eachField(writes.put, (keys, members) => setArray(draft, keys, (held) => putMembers(held, members)));
+  eachField(writes.drop, (keys, members) => setArray(draft, keys, (held) => dropMembers(held, members)));
+  return draft.value;
+}
+
+/** Returns what is there once the hub has answered, given what was predicted. */
+export function correct(predicted: JsonObject | undefined, result: Result): JsonObject | undefined | Unfit {
+  if (result.record !== undefined) return result.record ?? undefined;
+  if (!result.set && !result.unset) return predicted;
+  return predicted ? overwritten(predicted, result).value : UNFIT;
+}
+
+/** Returns a record after a change that a hub told, given what is held of it. */
+export function applyChange(held: JsonObject | undefined, change: Change): JsonObject | undefined | Unfit {
+  if (change.record) return change.record;
+  if (change.gone) return undefined;
+  // Deltas were not asked for.
+  if (!held || change.delta) return UNFIT;
+  const draft = overwritten(held, change);
+  let isFit = true;
+  eachField(change.text, (keys, edit) => {
+    const before = draft.get(keys);
+    const text = typeof before === "string" ? applyEdit(before, edit) : undefined;
+    if (text === undefined) isFit = false;
+    else draft.set(keys, text);
+  });
+  return isFit ? draft.value : UNFIT;
+}
+
+/** Removes fields with all below them, then gives others their values. */
+function overwritten(record: JsonObject, told: { readonly set?: ByPath<Json>; readonly unset?: readonly string[] }): Draft {
+  const draft = new Draft(record);
+  for (const path of told.unset ?? []) draft.remove(keysOf(path));
+  eachField(told.set, (keys, value) => draft.set(keys, value));
+  return draft;
+}
+
+/** Carries out one part of an operation, what is above before what is below. */
+function eachField<T>(part: ByPath<T> | undefined, carryOut: (keys: Keys, value: T) => void): void {
+  if (!part) return;
+  for (const [path, value] of Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) carryOut(keysOf(path), value);
+}
+
+/** Gives a field a number, made of the one that it has or of 0; not where it has another value. */
+function setNumber(draft: Draft, keys: Keys, change: (held: number | Decimal) => number | Decimal | undefined): void {
+  const held = draft.get(keys) === undefined ? 0 : draft.get(keys);
+  const number = typeof held === "number" || held instanceof Decimal ? change(held) : undefined;
+  if (number !== undefined) draft.set(keys, number);
+}
+
+/** Gives a field an array, made of the one that it has or of none; not where it has another value, or if there is no need. */
+function setArray(draft: Draft, keys: Keys, change: (held: readonly Json[]) => readonly Json[] | undefined): void {
+  const held = draft.get(keys) === undefined ? [] : draft.get(keys);
+  const array = Array.isArray(held) ? change(held) : undefined;
+  if (array) draft.set(keys, array);
+}
+
+function union(held: readonly Json[], elements: readonly Json[]): readonly Json[] | undefined {
+  const known = new Set(held.map(canonical));
+  const size = known.size;
+  const more = elements.filter((element) => known.size < known.add(canonical(element)).size);
+  return known.size > size ? [...held, ...more] : undefined;
+}
+
+function without(held: readonly Json[], elements: readonly Json[]): readonly Json[] | undefined {
+  const gone = new Set(elements.map(canonical));
+  const left = held.filter((element) => !gone.has(canonical(element)));
+  return left.length < held.length ? left : undefined;
+}
