@@ -1,8 +1,23 @@
-import { configDefaults, defineConfig } from "vitest/config";
+import { fileURLToPath } from "node:url";
+import { defineConfig } from "vitest/config";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+
+/** The hooks are tested over the sources of the client, with either version of React. */
+function react(name: string, alias: Record<string, string>) {
+  return {
+    resolve: { alias: { "@syncline/client": at("client/src/index.ts"), ...alias } },
+    test: { name, include: ["react/test/**/*.test.{ts,tsx}"], environment: "happy-dom" },
+  };
+}
 
 export default defineConfig({
   test: {
-    // Those need browsers, and have a configuration of their own.
-    exclude: [...configDefaults.exclude, "browsers/**"],
+    // Tests in `browsers` need browsers, and have a configuration of their own.
+    projects: [
+      { test: { name: "client", include: ["client/test/**/*.test.ts"] } },
+      react("react-19", {}),
+      react("react-18", { react: at("react-18/node_modules/react"), "react-dom": at("react-18/node_modules/react-dom") }),
+    ],
   },
 });
