@@ -13,7 +13,7 @@ function react(name: string, alias: Record<string, string>) {
 
 export default defineConfig({
   test: {
-    // Tests in `browsers` need browsers, and have a configuration of their own.
+    // Tests in `browsers` need browsers, those in `packaging` a registry: they have configurations of their own.
     projects: [
       { test: { name: "client", include: ["client/test/**/*.test.ts"] } },
       react("react-19", {}),
