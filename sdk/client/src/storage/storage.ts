@@ -1,10 +1,12 @@
 /** Where a client keeps what it must not lose. Every adapter passes the same suite, `test/storage/contract.ts`. */
 
+import { SynclineError } from "../error.js";
+
 /** The tables. Keys and rows are texts that only the store reads. */
 export const TABLES = ["meta", "records", "queue", "kept", "anchors"] as const;
 export type Table = (typeof TABLES)[number];
 
-/** What is written at once: all of it or nothing. */
+/** What is written at once, in the order of its members: all of it or nothing. */
 export interface Batch {
   /** Rows of `meta` that must be as they are said to be, `undefined` for none. Otherwise nothing is written. */
   readonly expect?: readonly (readonly [key: string, row: string | undefined])[];
@@ -19,6 +21,12 @@ export interface Storage {
   /** Whether other tabs of this browser see the same place. */
   readonly isShared: boolean;
 
+  /** What becomes of what was committed: `best-effort` places may be emptied by the browser when room is short. */
+  readonly durability: "persistent" | "best-effort" | "memory";
+
+  /** Kept once the place was taken away from under its client: another tab destroyed it, or the browser did. */
+  readonly gone?: Promise<void>;
+
   /** Returns every row of every table. */
   load(): Promise<ReadonlyMap<Table, ReadonlyMap<string, string>>>;
 
@@ -32,6 +40,14 @@ export interface Storage {
    */
   commit(batch: Batch): Promise<boolean>;
 
+  /**
+   * Has everything that was committed survive a power loss as well; absent where `commit` does that.
+   *
+   * Whatever the hub was sent must be on the disk: a client that forgot an operation gave its counter to another one, which
+   * the hub would take for the first.
+   */
+  flush?(): Promise<void>;
+
   /** Removes the place with everything in it, also for other tabs. */
   destroy(): Promise<void>;
 
@@ -40,3 +56,13 @@ export interface Storage {
 
 /** Opens the place of a name, and makes it where there is none. */
 export type OpenStorage = (name: string) => Promise<Storage>;
+
+/** What comes of a place that could not do what it was asked. */
+export function failedError(cause: unknown): SynclineError {
+  return new SynclineError("CLIENT_STORE_FAILED", "the store could not do it", { retryable: true, cause });
+}
+
+/** What comes of using a place after it was closed. */
+export function closedError(): SynclineError {
+  return new SynclineError("CLIENT_CLOSED", "the store is closed");
+}
