@@ -18,6 +18,13 @@ pub(crate) enum Request {
         /// What schemathesis reads itself.
         arguments: Vec<String>,
     },
+    /// The TypeScript side.
+    Sdk,
+    /// The TypeScript client in real browsers.
+    Browsers {
+        /// What vitest reads itself.
+        arguments: Vec<String>,
+    },
     /// The main job on example data.
     Demo {
         /// Whether the hub stays up afterwards.
@@ -50,8 +57,8 @@ const COMMANDS: &[Command] = &[
         name: "ci",
         form: "ci",
         summary: "Run everything that continuous integration runs",
-        details: "Runs fmt, tidy, clippy (warnings are errors), deny, test, api and demo, in this order and all\n\
-                  of them even behind a failed one; prints a table of times, then `N passed, N failed`.\n\
+        details: "Runs fmt, tidy, clippy (warnings are errors), deny, test, api, sdk, browsers and demo, in this\n\
+                  order and all of them even behind a failed one; prints a table of times, then `N passed, N failed`.\n\
                   A failed step counts as one failure.",
     },
     Command {
@@ -75,6 +82,20 @@ const COMMANDS: &[Command] = &[
         details: "Starts `syncline serve` and asks it with schemathesis, by its own /openapi.json: no answer may\n\
                   be one that is not described. Installs schemathesis below target/, which needs Python 3.10\n\
                   or later, and the network once. Arguments go to schemathesis: `-n 200 --seed 7` looks longer.",
+    },
+    Command {
+        name: "sdk",
+        form: "sdk",
+        summary: "Compile, test, weigh and pack the TypeScript client",
+        details: "Needs Node 20 or later with npm, and their registry once. Runs in sdk/ what `npm run build`,\n\
+                  `check`, `size`, `test` and `packaging` run; the last line is `N passed, N failed`.",
+    },
+    Command {
+        name: "browsers",
+        form: "browsers [ARGUMENTS…]",
+        summary: "Try the TypeScript client in Chromium, Firefox and WebKitGTK",
+        details: "As root, installs the browsers when they are missing (scripts/install-browsers.sh). Arguments go\n\
+                  to vitest: `harness` runs the files with that in their name, `-t frozen` the tests.",
     },
     Command {
         name: "demo",
@@ -126,12 +147,16 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
         "api" => {
             return Ok(Request::Api { arguments: rest.to_vec() });
         }
+        "browsers" => {
+            return Ok(Request::Browsers { arguments: rest.to_vec() });
+        }
         "sim" => {
             return Ok(Request::Sim { arguments: rest.to_vec() });
         }
         "ci" => Request::Ci,
         "tidy" => Request::Tidy,
         "test" => Request::Test,
+        "sdk" => Request::Sdk,
         "demo" if rest == ["--stay"] => return Ok(Request::Demo { stay: true }),
         "demo" => Request::Demo { stay: false },
         other => unreachable!("every command of the table is read: {other}"),

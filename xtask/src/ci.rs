@@ -4,6 +4,7 @@ use crate::api;
 use crate::demo;
 use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
+use crate::sdk;
 use crate::suite::{self, Tally};
 use crate::tidy;
 use std::path::Path;
@@ -21,6 +22,8 @@ struct Row {
 enum Outcome {
     Passed,
     Failed,
+    /// Its tests say how often; they are in the tally.
+    TestsFailed,
     NotInstalled,
 }
 
@@ -44,25 +47,31 @@ pub(crate) fn run_all(root: &Path) -> Tally {
     step("tidy", &mut || passed(tidy::run(root)));
     step("clippy", &mut || passed(run(cargo(root).args(CLIPPY))));
     step("deny", &mut || deny(root));
-    step("test", &mut || {
-        tally = suite::test(root)?;
-        Ok(if tally.is_good() { Outcome::Passed } else { Outcome::Failed })
-    });
+    step("test", &mut || Ok(counted(&mut tally, suite::test(root)?)));
     step("api", &mut || passed(api::check(root, &[])));
+    step("sdk", &mut || Ok(counted(&mut tally, sdk::check(root)?)));
+    step("browsers", &mut || Ok(counted(&mut tally, sdk::browsers(root, &[])?)));
     step("demo", &mut || passed(demo::play(root, false)));
     print_table(&rows);
-    tally.failed += failed_besides_tests(&rows, tally);
+    tally.failed += failed_besides_tests(&rows);
     tally
 }
 
 const CLIPPY: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
-/// A failed test step is counted by its tests, and as one where no test could be counted.
-fn failed_besides_tests(rows: &[Row], tests: Tally) -> usize {
-    rows.iter()
-        .filter(|row| row.outcome == Outcome::Failed)
-        .filter(|row| row.name != "test" || tests.failed == 0)
-        .count()
+/// A step whose tests are counted is not counted again; one that no test could be counted of is.
+fn failed_besides_tests(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.outcome == Outcome::Failed).count()
+}
+
+/// Adds the tests of a step to those of all, and says how the step ended.
+fn counted(all: &mut Tally, tests: Tally) -> Outcome {
+    *all += tests;
+    match tests {
+        tests if tests.is_good() => Outcome::Passed,
+        Tally { failed: 0, .. } => Outcome::Failed,
+        _ => Outcome::TestsFailed,
+    }
 }
 
 fn passed(result: Result<(), Failure>) -> Result<Outcome, Failure> {
@@ -80,14 +89,14 @@ fn deny(root: &Path) -> Result<Outcome, Failure> {
 }
 
 fn print_table(rows: &[Row]) {
-    println!("\n{:<8} {:<14} {:>8}", "step", "outcome", "seconds");
+    println!("\n{:<9} {:<14} {:>8}", "step", "outcome", "seconds");
     for row in rows {
         let outcome = match row.outcome {
             Outcome::Passed => "passed",
-            Outcome::Failed => "FAILED",
+            Outcome::Failed | Outcome::TestsFailed => "FAILED",
             Outcome::NotInstalled => "not installed",
         };
-        println!("{:<8} {outcome:<14} {:>8.1}", row.name, row.took.as_secs_f64());
+        println!("{:<9} {outcome:<14} {:>8.1}", row.name, row.took.as_secs_f64());
     }
 }
 
@@ -97,24 +106,29 @@ mod tests {
 
     #[test]
     fn a_failed_step_shows_in_the_last_line() {
-        let row = |name, outcome| Row { name, took: Duration::ZERO, outcome };
         let tests = |passed, failed| Tally { passed, failed, skipped: 0 };
         let cases = [
-            ("all good", Outcome::Passed, Outcome::Passed, tests(3, 0), 0),
-            ("format", Outcome::Failed, Outcome::Passed, tests(3, 0), 1),
-            ("tests count themselves", Outcome::Passed, Outcome::Failed, tests(3, 2), 0),
-            ("tests never ran", Outcome::Passed, Outcome::Failed, tests(0, 0), 1),
-            (
-                "a missing tool is no failure",
-                Outcome::NotInstalled,
-                Outcome::Passed,
-                tests(3, 0),
-                0,
-            ),
+            ("all good", Outcome::Passed, tests(3, 0), tests(3, 0)),
+            ("format", Outcome::Failed, tests(3, 0), tests(3, 1)),
+            ("tests count themselves", Outcome::Passed, tests(3, 2), tests(3, 2)),
+            ("tests never ran", Outcome::Passed, tests(0, 0), tests(0, 1)),
+            ("a missing tool is no failure", Outcome::NotInstalled, tests(3, 0), tests(3, 0)),
         ];
-        for (name, fmt, test, tally, expected) in cases {
-            let rows = [row("fmt", fmt), row("test", test)];
-            assert_eq!(failed_besides_tests(&rows, tally), expected, "case: {name}");
+        for (name, fmt, of_step, expected) in cases {
+            let mut tally = Tally::default();
+            let test = counted(&mut tally, of_step);
+            let row = |name, outcome| Row { name, took: Duration::ZERO, outcome };
+            tally.failed += failed_besides_tests(&[row("fmt", fmt), row("test", test)]);
+            assert_eq!(tally, expected, "case: {name}");
         }
+    }
+
+    #[test]
+    fn tests_of_every_step_are_added() {
+        let mut tally = Tally::default();
+        let of_step = |passed, failed| Tally { passed, failed, skipped: 1 };
+        assert!(counted(&mut tally, of_step(3, 0)) == Outcome::Passed);
+        assert!(counted(&mut tally, of_step(4, 2)) == Outcome::TestsFailed);
+        assert_eq!(tally, Tally { passed: 7, failed: 2, skipped: 2 });
     }
 }

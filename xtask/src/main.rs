@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask {ci,tidy,test,api,demo,bench,sim}`.
+//! The project's own commands: `cargo xtask {ci,tidy,test,api,sdk,browsers,demo,bench,sim}`.
 //!
 //! Nothing here is part of what users get. It has no dependencies, so that the first command on
 //! a fresh clone answers within seconds, and it decides nothing that a workflow file or a script
@@ -10,6 +10,7 @@
 //! | what continuous integration runs | [`ci`] |
 //! | how tests are run and counted | [`suite`] |
 //! | what is asked of a served hub | [`api`] |
+//! | the TypeScript side, and browsers | [`sdk`] |
 //! | what the demo plays | [`demo`] |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
@@ -23,6 +24,7 @@ mod manifest;
 mod process;
 mod repo;
 mod rust_source;
+mod sdk;
 mod sim;
 mod suite;
 mod tidy;
@@ -57,6 +59,8 @@ fn answer(request: Request) -> Result<ExitCode, Failure> {
         Request::Test => return Ok(counted(suite::test(&root)?)),
         Request::Tidy => tidy::run(&root)?,
         Request::Api { arguments } => api::check(&root, &arguments)?,
+        Request::Sdk => return Ok(counted(sdk::check(&root)?)),
+        Request::Browsers { arguments } => return Ok(counted(sdk::browsers(&root, &arguments)?)),
         Request::Demo { stay } => demo::play(&root, stay)?,
         Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
         Request::Sim { arguments } => sim::start(&root, &arguments)?,

@@ -7,6 +7,7 @@ use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::ops::AddAssign;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -54,6 +55,14 @@ impl Tally {
                 _ => {}
             }
         }
+    }
+}
+
+impl AddAssign for Tally {
+    fn add_assign(&mut self, other: Self) {
+        self.passed += other.passed;
+        self.failed += other.failed;
+        self.skipped += other.skipped;
     }
 }
 

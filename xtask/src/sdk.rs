@@ -1,0 +1,181 @@
+//! The TypeScript side: compiled, tested, weighed, packed; and tried in real browsers.
+//!
+//! What is done stands in `sdk/package.json`, so that whoever knows npm needs no Rust for it; this
+//! installs what it needs, has it meet the hub of this build, and counts its tests.
+
+use crate::failure::Failure;
+use crate::process::{cargo, run};
+use crate::suite::Tally;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// The workspaces of npm, from the root of the repository.
+const FOLDER: &str = "sdk";
+/// Package and binary of the hub that tests start.
+const HUB: &str = "syncline";
+/// Where the tests find it.
+const HUB_VARIABLE: &str = "SYNCLINE_BIN";
+/// Oldest Node that serves, and what else must be there.
+const NODE_VERSION_MIN: u32 = 20;
+/// Installs browsers and what drives them.
+const BROWSERS_INSTALLER: &str = "scripts/install-browsers.sh";
+/// Scripts of `sdk/package.json` that pass or fail as one, in this order.
+const CHECKS: &[&str] = &["build", "check", "size"];
+/// Scripts that run tests.
+const TESTS: &[&str] = &["test", "packaging"];
+
+/// Compiles, tests, weighs and packs what is published; all of it even behind a failure.
+///
+/// # Errors
+///
+/// Fails when a tool is missing or nothing can be installed; what failed besides is in the tally.
+pub(crate) fn check(root: &Path) -> Result<Tally, Failure> {
+    let workspace = Workspace::prepare(root)?;
+    let mut tally = Tally::default();
+    for script in CHECKS {
+        if let Err(failure) = run(&mut workspace.npm_run(script)) {
+            println!("`npm run {script}` in {FOLDER}/: {failure}");
+            tally.failed += 1;
+        }
+    }
+    for script in TESTS {
+        tally += workspace.test(script, &[])?;
+    }
+    Ok(tally)
+}
+
+/// Installs browsers where they are missing, and runs the client in them; `arguments` go to vitest.
+///
+/// # Errors
+///
+/// Fails when a browser or a tool cannot be installed; failed tests are in the tally.
+pub(crate) fn browsers(root: &Path, arguments: &[String]) -> Result<Tally, Failure> {
+    run(&mut Command::new(root.join(BROWSERS_INSTALLER)))?;
+    Workspace::prepare(root)?.test("browsers", arguments)
+}
+
+/// The workspaces, with everything installed and a hub to meet.
+struct Workspace {
+    folder: PathBuf,
+    hub: PathBuf,
+    /// Where reports are written.
+    stage: PathBuf,
+}
+
+impl Workspace {
+    fn prepare(root: &Path) -> Result<Self, Failure> {
+        require_node()?;
+        run(cargo(root).args(["build", "--quiet", "--package", HUB, "--bin", HUB]))?;
+        let folder = root.join(FOLDER);
+        let stage = root.join("target").join("sdk-test");
+        fs::create_dir_all(&stage)?;
+        if !is_newer(
+            &folder.join("node_modules/.package-lock.json"),
+            &folder.join("package-lock.json"),
+        ) {
+            run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
+        }
+        // Cargo puts both programs into the same folder: same profile, same workspace.
+        let hub = std::env::current_exe()?.with_file_name(HUB);
+        Ok(Self { folder, hub, stage })
+    }
+
+    fn npm_run(&self, script: &str) -> Command {
+        let mut command = Command::new("npm");
+        command.current_dir(&self.folder).env(HUB_VARIABLE, &self.hub);
+        command.args(["run", "--silent", script]);
+        command
+    }
+
+    /// Runs a script that is vitest, and counts its tests.
+    fn test(&self, script: &str, arguments: &[String]) -> Result<Tally, Failure> {
+        println!("\n`npm run {script}` in {FOLDER}/");
+        let report = self.stage.join(format!("{script}.json"));
+        if report.exists() {
+            fs::remove_file(&report)?;
+        }
+        let mut output = std::ffi::OsString::from("--outputFile.json=");
+        output.push(&report);
+        let ended = run(self
+            .npm_run(script)
+            .args(["--", "--reporter=default", "--reporter=json"])
+            .arg(output)
+            .args(arguments));
+        // No report: it died before it could write one.
+        let mut tally = tally_of(&fs::read_to_string(&report).unwrap_or_default());
+        if tally.failed == 0
+            && let Err(failure) = ended
+        {
+            println!("`npm run {script}`: {failure}; counted as one failure");
+            tally.failed = 1;
+        }
+        if tally.passed + tally.failed == 0 {
+            println!("`npm run {script}`: no test ran; counted as one failure");
+            tally.failed = 1;
+        }
+        Ok(tally)
+    }
+}
+
+/// Counts the tests of a report that vitest writes as JSON, where the sums stand before all else.
+fn tally_of(report: &str) -> Tally {
+    let count = |name: &str| {
+        let (_, rest) = report.split_once(&format!("\"{name}\":"))?;
+        let digits = rest.trim_start().split(|c: char| !c.is_ascii_digit()).next()?;
+        digits.parse::<usize>().ok()
+    };
+    Tally {
+        passed: count("numPassedTests").unwrap_or(0),
+        failed: count("numFailedTests").unwrap_or(0),
+        skipped: count("numPendingTests").unwrap_or(0) + count("numTodoTests").unwrap_or(0),
+    }
+}
+
+fn require_node() -> Result<(), Failure> {
+    let needed =
+        format!("Node {NODE_VERSION_MIN} or later with npm is needed (https://nodejs.org)");
+    let asked = Command::new("node").arg("--version").output();
+    let said = asked.map(|output| String::from_utf8_lossy(&output.stdout).trim().to_owned());
+    let version = said.as_deref().ok().and_then(major_of);
+    let has_npm = Command::new("npm").arg("--version").output().is_ok_and(|it| it.status.success());
+    match version {
+        Some(version) if version >= NODE_VERSION_MIN && has_npm => Ok(()),
+        Some(version) => {
+            Err(Failure::new(format!("{needed}; here is Node {version}, npm: {has_npm}")))
+        }
+        None => Err(Failure::new(format!("{needed}; there is none"))),
+    }
+}
+
+/// Reads `v20.20.2`.
+fn major_of(version: &str) -> Option<u32> {
+    version.strip_prefix('v')?.split('.').next()?.parse().ok()
+}
+
+/// Returns whether the first file is there and not older than the second.
+fn is_newer(first: &Path, second: &Path) -> bool {
+    let written = |path: &Path| fs::metadata(path).and_then(|facts| facts.modified()).ok();
+    matches!((written(first), written(second)), (Some(first), Some(second)) if first >= second)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_report_of_vitest_is_counted_and_none_is_nothing() {
+        let report = r#"{"numTotalTestSuites":3,"numPassedTestSuites":1,"numTotalTests":12,
+            "numPassedTests":7,"numFailedTests":2,"numPendingTests":2,"numTodoTests":1,
+            "testResults":[{"assertionResults":[{"title":"\"numPassedTests\":99"}]}]}"#;
+        assert_eq!(tally_of(report), Tally { passed: 7, failed: 2, skipped: 3 });
+        assert_eq!(tally_of(""), Tally::default());
+    }
+
+    #[test]
+    fn the_version_of_node_is_read() {
+        assert_eq!(major_of("v20.20.2"), Some(20));
+        assert_eq!(major_of("20"), None);
+        assert_eq!(major_of(""), None);
+    }
+}
