@@ -69,6 +69,8 @@ export interface Page {
   readonly snapshot?: boolean;
   readonly begins?: boolean;
   readonly same?: Same;
+  /** Over HTTP, where the client has said its sum: whether the hub's is the same. Absent: nothing can be said. */
+  readonly equal?: boolean;
 }
 
 /** What a client follows. */
