@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::{Key, Scan, Table};
 use syncline_engine::sync::Transaction;
 use syncline_model::id::EntityName;
 use syncline_model::json::{Json, Object, parse};
@@ -136,6 +136,21 @@ pub(crate) fn differences(older: Option<&Json>, newer: &Json) -> Result<Vec<Find
 }
 
 impl Hub {
+    /// Returns the latest version of every entity's schema, by entity.
+    ///
+    /// # Errors
+    ///
+    /// [`HubError::Row`] if one cannot be understood.
+    pub fn schemas(&self) -> Result<Vec<SchemaRow>, HubError> {
+        let mut latest: Vec<SchemaRow> = Vec::new();
+        for row in listed(&*self.store, &Scan::Whole(Table::Schemas), None, usize::MAX)? {
+            // Versions of one entity stand together, the latest last.
+            latest.pop_if(|before| before.entity == row.entity);
+            latest.push(row);
+        }
+        Ok(latest)
+    }
+
     /// Registers the next version of an entity's schema.
     ///
     /// - `accepts_breaks`: whether it may break what older writers send.

@@ -146,6 +146,14 @@ pub enum Refusal {
         /// What is wrong.
         reason: String,
     },
+    /// A file holds no schema of an entity.
+    #[error("{} holds no schema: {reason}", path.display())]
+    SchemaInvalid {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file of decisions cannot be taken.
     #[error("decision {index} cannot be taken: {reason}")]
     DecisionInvalid {
@@ -249,6 +257,7 @@ impl Refusal {
             Self::File { .. } => "FILE_UNUSABLE",
             Self::FileExists { .. } => "FILE_EXISTS",
             Self::PlanInvalid { .. } => "PLAN_INVALID",
+            Self::SchemaInvalid { .. } => "SCHEMA_MALFORMED",
             Self::DecisionInvalid { .. } => "DECISION_INVALID",
             Self::ConfirmationNeeded => "CONFIRMATION_NEEDED",
             Self::Declined => "DECLINED",
@@ -274,6 +283,7 @@ impl Refusal {
             | Self::LinkUnknown { .. }
             | Self::FileExists { .. }
             | Self::PlanInvalid { .. }
+            | Self::SchemaInvalid { .. }
             | Self::DecisionInvalid { .. }
             | Self::ConfirmationNeeded
             | Self::Declined => Exit::Usage,
@@ -318,6 +328,7 @@ impl Refusal {
             Self::File { source, .. } => source.to_string(),
             Self::FileExists { .. } => "nothing that you wrote is overwritten".to_owned(),
             Self::PlanInvalid { .. } => "a plan is applied as it was saved, or not".to_owned(),
+            Self::SchemaInvalid { .. } => "all types are written, or none".to_owned(),
             Self::DecisionInvalid { .. } => "all decisions are taken, or none".to_owned(),
             Self::ConfirmationNeeded => "there is no terminal, or --no-input was given".to_owned(),
             Self::Declined => "the answer was not yes".to_owned(),
@@ -370,6 +381,7 @@ impl Refusal {
                 "choose another name, move it aside, or replace it with --force where the command takes that"
             }
             Self::PlanInvalid { .. } => "save a new one: syncline plan -o plan.json",
+            Self::SchemaInvalid { .. } => "name a file with a JSON Schema, as ENTITY=FILE",
             Self::DecisionInvalid { .. } => "export again: syncline conflicts export -o f.json",
             Self::ConfirmationNeeded => "add --yes",
             Self::Declined => "run it again and answer y, or add --yes",

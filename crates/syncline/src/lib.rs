@@ -11,6 +11,7 @@
 //! | the arguments, help and completions | [`arguments`] |
 //! | the configuration and its validator | [`config`] |
 //! | one command | [`commands`] |
+//! | TypeScript from schemas of entities | [`typescript`] |
 //! | spec 001's spelling, texts and sync record | [`spec001`] |
 //! | what commands share | [`run`] |
 //! | what people and programs read | [`output`] |
@@ -37,3 +38,4 @@ pub mod output;
 pub mod program;
 pub mod run;
 pub mod spec001;
+pub mod typescript;

@@ -124,6 +124,7 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Backup(backup) => commands::backup::run(&context, backup),
         Command::Restore(restore) => commands::backup::restore(&context, restore),
         Command::Verify(verify) => commands::backup::check(&context, verify),
+        Command::Types(types) => commands::typescript::run(&context, types),
         Command::Completions { shell } => commands::describe::completions(&context, *shell),
         Command::Man { output } => commands::describe::manual(&context, output.as_deref()),
         Command::Version => commands::describe::version(&context),

@@ -11,6 +11,7 @@ use super::decide::ConflictsCommand;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
 use super::serve::Serve;
 use super::trail::Audit;
+use super::typescript::Types;
 use super::value;
 use crate::config::Profile;
 use crate::exit::Exit;
@@ -200,6 +201,8 @@ pub enum Command {
     Restore(Restore),
     /// Check that a backup is whole
     Verify(VerifyBackup),
+    /// Write TypeScript types from the schemas of entities
+    Types(Types),
     /// Print completions for a shell
     Completions {
         /// The shell

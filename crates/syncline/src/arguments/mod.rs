@@ -7,6 +7,7 @@
 //! | conflicts, audit, backups | `decide.rs`, `trail.rs`, `backup.rs` |
 //! | sizes, durations, words | `value.rs` |
 //! | a hub that is served | `serve.rs` |
+//! | TypeScript from schemas | `typescript.rs` |
 //! | spec 001's spelling | [`CrossDomain`] |
 
 mod backup;
@@ -16,6 +17,7 @@ mod decide;
 mod run;
 mod serve;
 mod trail;
+mod typescript;
 pub mod value;
 
 pub use backup::{Backup, BackupCreate, Restore, VerifyBackup};
@@ -28,3 +30,4 @@ pub use run::{
 };
 pub use serve::Serve;
 pub use trail::{Audit, AuditExport, Prove, Verify};
+pub use typescript::Types;

@@ -15,5 +15,6 @@ pub mod serve;
 pub mod status;
 pub mod sync;
 pub mod twins;
+pub mod typescript;
 pub mod undo;
 pub mod watch;

@@ -28,6 +28,7 @@ fn help_names_every_command_and_every_exit_code() {
         "backup",
         "restore",
         "verify",
+        "types",
         "completions",
         "man",
         "version",

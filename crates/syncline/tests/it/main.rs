@@ -24,6 +24,7 @@
 //! | one server after the other | `rolling.rs` |
 //! | requests that mean harm | `hostile.rs` |
 //! | a network that fails between it and real clients | `network.rs` |
+//! | TypeScript from schemas | `typescript.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -65,6 +66,7 @@ mod serve_folders;
 mod shapes;
 mod spec001;
 mod twins;
+mod typescript;
 mod undo;
 mod watch;
 mod words;
