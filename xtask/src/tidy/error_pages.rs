@@ -26,8 +26,9 @@ pub(super) fn check(repo: &Repo) -> Vec<Finding> {
             continue;
         }
         if !codes.contains_key(name) {
-            findings
-                .push(Finding::on_file(path, "no `fn code` answers this code: remove the page"));
+            let message =
+                "no `fn code` and no client in TypeScript answers this code: remove the page";
+            findings.push(Finding::on_file(path, message));
         }
         findings.extend(sections_missing(path, name, text));
     }
@@ -57,7 +58,26 @@ fn codes(repo: &Repo) -> BTreeMap<String, (String, usize)> {
             }
         }
     }
+    for (path, text) in repo.texts(&[".ts", ".tsx"]).filter(|(path, _)| is_published(path)) {
+        for (start, code) in quoted_codes(text) {
+            codes.entry(code.to_owned()).or_insert_with(|| (path.to_owned(), line_of(text, start)));
+        }
+    }
     codes
+}
+
+/// Returns whether a file is part of what is published for TypeScript.
+fn is_published(path: &str) -> bool {
+    path.starts_with("sdk/") && path.contains("/src/")
+}
+
+/// Returns codes in quotes. There is one function for all errors of TypeScript, so what looks like a
+/// code is one: several words in capitals, joined by `_`.
+fn quoted_codes(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.match_indices('"').filter_map(|(quote, _)| {
+        let (word, _) = text[quote + 1..].split_once('"')?;
+        (is_code(word) && word.contains('_')).then_some((quote + 1, word))
+    })
 }
 
 /// Returns the insides of the string literals in a range of masked code.
@@ -82,6 +102,20 @@ mod tests {
          fn name() -> &str { \"NOT_A_CODE\" }\n}",
     );
     const PAGE: &str = "# CLOCK_AHEAD\n\n## Meaning\n\n## Cause\n\n## What to do\n";
+
+    #[test]
+    fn a_client_in_typescript_answers_codes_too() {
+        let page = ("docs/errors/CLOCK_AHEAD.md", PAGE);
+        let client = (
+            "sdk/a/src/clock.ts",
+            "// It isn't.\nthrow new SynclineError(\"CLOCK_AHEAD\", \"x\");",
+        );
+        assert_eq!(check(&Repo::from_files(&[client, page])), []);
+        let found = check(&Repo::from_files(&[client]));
+        assert_eq!((found.len(), found[0].line), (1, 2), "a code without a page");
+        let test = ("sdk/a/test/clock.test.ts", client.1);
+        assert_eq!(check(&Repo::from_files(&[test])), [], "a test answers nobody");
+    }
 
     #[test]
     fn codes_and_pages_belong_together() {

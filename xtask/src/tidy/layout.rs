@@ -119,7 +119,7 @@ fn folders_without_guide(repo: &Repo) -> Vec<Finding> {
         .filter(|(folder, files)| !has_guide(repo, folder, files))
         .map(|(folder, files)| {
             let message = format!(
-                "{} files and no guide: add README.md, or `//!` to the module's entry",
+                "{} files and no guide: add README.md, or docs to the module's entry",
                 files.len()
             );
             Finding::on_file(folder, message)
@@ -134,6 +134,7 @@ fn has_guide(repo: &Repo, folder: &str, files: &[&str]) -> bool {
     repo.has(&joined(folder, "README.md"))
         || ["mod.rs", "lib.rs", "main.rs"].iter().any(|name| docs(joined(folder, name)))
         || docs(format!("{folder}.rs"))
+        || repo.text(&joined(folder, "index.ts")).is_some_and(|text| text.starts_with("/**"))
         || is_data && data_has_guide_above(repo, folder)
 }
 
@@ -202,6 +203,13 @@ mod tests {
         files.push(("crates/a/README.md", "# A"));
         assert_eq!(findings(&files).len(), 1, "code needs its guide in the folder");
         files.push(("crates/a/src/x.rs", "//! X."));
+        assert_eq!(findings(&files), []);
+        let code: Vec<String> = (0..6).map(|n| format!("sdk/a/src/x/{n}.ts")).collect();
+        let mut files: Vec<(&str, &str)> = code.iter().map(|path| (path.as_str(), "")).collect();
+        files.push(("sdk/a/src/x/index.ts", "export {};"));
+        assert_eq!(findings(&files).len(), 1, "an entry without docs is no guide");
+        files.pop();
+        files.push(("sdk/a/src/x/index.ts", "/** X. */\n"));
         assert_eq!(findings(&files), []);
     }
 }
