@@ -53,6 +53,10 @@ pub const TOKEN_NAME_BYTES_MAX: usize = 128;
 /// How long a ticket may be used. Source: protocol §5.
 pub const TICKET_TIME: Duration = Duration::from_secs(30);
 
+/// How long a browser may take it for granted that a page of a listed site may ask. Without it each request of a page is
+/// two: a browser remembers for 5 s only. It is no right: every request is judged by its token.
+pub const CORS_TIME: Duration = Duration::from_secs(600);
+
 /// Most tickets of one hub that were not used yet.
 pub const TICKETS_MAX: usize = 16_384;
 

@@ -20,7 +20,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 use crate::access::{Caller, now_ms};
 use crate::asked::{Asked, Asker, Query, bearer};
 use crate::hubs::{Desk, HubName};
-use crate::limits::{COMPRESSED_BYTES_MIN, REQUEST_TIME_MAX};
+use crate::limits::{COMPRESSED_BYTES_MIN, CORS_TIME, REQUEST_TIME_MAX};
 use crate::problem::{Problem, Refusal};
 use crate::rate::Quota;
 use crate::routes::{Access, Answer, Method, Pace, Route, Scope, Shows, TABLE};
@@ -80,6 +80,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         .allow_methods(verbs)
         .allow_headers(headers)
         .expose_headers(shown)
+        .max_age(CORS_TIME)
 }
 
 /// Returns what is done with one path.

@@ -9,6 +9,8 @@ pub enum Role {
     Client,
     /// Reads records and decides conflicts.
     Reviewer,
+    /// Reads and writes records and decides conflicts.
+    Editor,
     /// Sees how the hub does, and no record.
     Operator,
     /// Everything, access tokens included.
@@ -17,13 +19,15 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 4] = [Self::Client, Self::Reviewer, Self::Operator, Self::Admin];
+    pub const ALL: [Self; 5] =
+        [Self::Client, Self::Reviewer, Self::Editor, Self::Operator, Self::Admin];
 
     /// Returns the word for it.
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Client => "client",
             Self::Reviewer => "reviewer",
+            Self::Editor => "editor",
             Self::Operator => "operator",
             Self::Admin => "admin",
         }

@@ -33,7 +33,8 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::answer::Answer;
 use super::push;
 use super::stream::Permit;
-use crate::access::{Role, now_ms};
+use super::table::WRITERS;
+use crate::access::now_ms;
 use crate::asked::{Asked, Asker};
 use crate::feed::{Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
@@ -301,7 +302,7 @@ impl Connection {
         let Some(caller) = caller else { return self.deny(Refusal::TokenMissing) };
         let is_permitted = match &message {
             ClientMessage::Hello(hello) => caller.may_be(&hello.client),
-            ClientMessage::Push(_) => matches!(caller.token.role, Role::Client | Role::Admin),
+            ClientMessage::Push(_) => WRITERS.roles().contains(&caller.token.role),
             ClientMessage::Ack { .. }
             | ClientMessage::Check { .. }
             | ClientMessage::Checked { .. }

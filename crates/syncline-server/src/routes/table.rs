@@ -10,13 +10,14 @@ use super::{
 use crate::access::Role;
 
 /// Those who read records.
-const READERS: Access = Access::Roles(&[Role::Client, Role::Reviewer, Role::Admin]);
+const READERS: Access = Access::Roles(&[Role::Client, Role::Reviewer, Role::Editor, Role::Admin]);
 /// Those who follow changes, also with a ticket.
-const LIVE: Access = Access::RolesOrTicket(&[Role::Client, Role::Reviewer, Role::Admin]);
+const LIVE: Access =
+    Access::RolesOrTicket(&[Role::Client, Role::Reviewer, Role::Editor, Role::Admin]);
 /// Those who write records.
-const WRITERS: Access = Access::Roles(&[Role::Client, Role::Admin]);
+pub(super) const WRITERS: Access = Access::Roles(&[Role::Client, Role::Editor, Role::Admin]);
 /// Those who decide conflicts.
-const REVIEWERS: Access = Access::Roles(&[Role::Reviewer, Role::Admin]);
+const REVIEWERS: Access = Access::Roles(&[Role::Reviewer, Role::Editor, Role::Admin]);
 /// Those who look after the hub.
 const KEEPERS: Access = Access::Roles(&[Role::Operator, Role::Admin]);
 /// All who have a token.

@@ -36,7 +36,8 @@ fn new_token(body: &Object) -> Result<NewToken, Problem> {
         return Err(refused("name is a text of 1 to 128 bytes"));
     }
     let role = body.get("role").and_then(Json::as_str).and_then(Role::from_word);
-    let role = role.ok_or_else(|| refused("role is client, reviewer, operator or admin"))?;
+    let role =
+        role.ok_or_else(|| refused("role is client, reviewer, editor, operator or admin"))?;
     let client = match body.get("client") {
         None | Some(Json::Null) => None,
         Some(client) => {

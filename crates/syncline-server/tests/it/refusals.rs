@@ -122,6 +122,38 @@ async fn a_page_of_another_site_may_ask_only_if_it_is_on_the_list() {
     }
 }
 
+/// What a client in a page sends and reads, each of which a browser asks the hub about.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_on_the_list_sends_and_reads_all_that_a_client_needs() {
+    let house = House::with(|settings| settings.origins = vec!["https://app.example".into()]).await;
+    let asks = [
+        ("POST", "/v1/push", "authorization,content-type,content-encoding"),
+        ("GET", "/v1/pull", "authorization"),
+        ("GET", "/v1/events", "authorization,last-event-id"),
+        ("POST", "/v1/tickets", "authorization"),
+        ("PUT", "/v1/entities/tasks/records/t1", "authorization,content-type,if-match"),
+        ("POST", "/v1/conflicts/c1/resolve", "authorization,content-type,idempotency-key"),
+        ("DELETE", "/v1/entities/tasks/records/t1", "authorization,if-match"),
+    ];
+    for (method, path, headers) in asks {
+        let ask = house.ask("OPTIONS", path).header("origin", "https://app.example");
+        let ask = ask.header("access-control-request-method", method);
+        let reply = ask.header("access-control-request-headers", headers).send().await.is(200);
+        let allowed = reply.header("access-control-allow-headers");
+        let is_allowed = |name| allowed.split(',').any(|one| one.trim() == name);
+        assert!(headers.split(',').all(is_allowed), "{path}: {allowed}");
+        assert!(reply.header("access-control-allow-methods").contains(method), "{path}");
+        assert_eq!(reply.header("access-control-max-age"), "600", "{path}");
+    }
+    // A refusal is read, too: its page tells its person to sign in again.
+    let refused = house.ask("GET", "/v1/pull").header("origin", "https://app.example").send().await;
+    let refused = refused.is(401);
+    assert_eq!(refused.header("access-control-allow-origin"), "https://app.example");
+    for name in ["etag", "retry-after"] {
+        assert!(refused.header("access-control-expose-headers").contains(name), "{name}");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn health_says_how_the_hub_does_and_metrics_what_was_asked() {
     let house = House::new().await;
