@@ -229,6 +229,8 @@ export interface Client {
   sync(timeoutMs?: number): Promise<void>;
   /** Has the client be offline, or connected as its strategy says. */
   setOnline(isOnline: boolean): void;
+  /** Has the client send, and stay connected, in another way from now on. It is not kept. */
+  setStrategy(strategy: Strategy): void;
   /** Removes everything that is kept on this device, in all tabs: what was not sent is lost. The client is closed. */
   logout(): Promise<void>;
   close(): Promise<void>;

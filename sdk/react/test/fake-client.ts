@@ -129,6 +129,7 @@ export class FakeClient implements Client {
   discard = (): never => unasked();
   sync = (): never => unasked();
   setOnline = (): never => unasked();
+  setStrategy = (): never => unasked();
   logout = (): never => unasked();
   close = (): never => unasked();
 }

@@ -7,7 +7,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { createCache, createModel, prefetch, type Model } from "../../src/prefetch/index.js";
-import { randomOf, traceOf, type Opening } from "./trace.js";
+import { randomFrom } from "../random.js";
+import { traceOf, type Opening } from "./trace.js";
 
 const SEED = 20_260;
 const CAPACITY = 40;
@@ -64,7 +65,7 @@ async function measured(trace: readonly Opening[], model: Model, capacity = CAPA
 
 /** A model that foresees what was opened seldom, and nothing that follows. */
 function badModel(): Model {
-  const random = randomOf(7);
+  const random = randomFrom(7);
   const model = createModel();
   return {
     ...model,

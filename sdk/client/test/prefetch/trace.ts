@@ -13,6 +13,8 @@
  * - **pace**: thinking takes 8 s in the mean (exponentially), but every fifth click comes within half a second.
  */
 
+import { randomFrom } from "../random.js";
+
 export interface Opening {
   readonly key: string;
   /** How long before the next one, in milliseconds. */
@@ -29,20 +31,9 @@ const DRIFT_DAYS = 12;
 /** Projects that one routine is about at a time. */
 const PROJECTS_AT_A_TIME = 4;
 
-/** Returns numbers between 0 and 1 that a seed says (mulberry32). */
-export function randomOf(seed: number): () => number {
-  let state = seed >>> 0;
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0;
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1);
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61);
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** Returns the trace of a seed. Without habits everything is noise. */
 export function traceOf(seed: number, hasHabits = true): readonly Opening[] {
-  const random = randomOf(seed);
+  const random = randomFrom(seed);
   const below = (count: number) => Math.floor(random() * count);
   const record = (project: number, number: number) => `p${project}/r${number % (RECORDS / PROJECTS)}`;
   const popular = zipf(RECORDS, 1.1, random);
