@@ -24,6 +24,7 @@ export default async function setup(): Promise<void> {
     logLevel: "warn",
     resolve: {
       alias: [
+        { find: "vitest", replacement: join(SOURCE, "vitest.ts") },
         { find: /^@syncline\/client$/, replacement: join(CLIENT, "index.ts") },
         { find: /^@syncline\/client\/sqlite$/, replacement: join(CLIENT, "storage/sqlite.ts") },
         { find: /^@syncline\/client\/(\w+)$/, replacement: join(CLIENT, "$1/index.ts") },
@@ -46,13 +47,25 @@ export default async function setup(): Promise<void> {
 export interface Pages {
   /** Such as `http://127.0.0.1:8080`: what a hub must allow (`--origin`). */
   readonly origin: string;
+  /** What pages have told (`window.page.tell`), in the order in which it arrived. */
+  readonly told: readonly string[];
   close(): Promise<void>;
 }
 
 /** Serves the pages. */
 export async function servePages(folder = FOLDER): Promise<Pages> {
+  const told: string[] = [];
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://loopback");
+    if (pathname === "/told") {
+      let body = "";
+      request.on("data", (part: Buffer) => (body += part.toString()));
+      request.on("end", () => {
+        told.push(body);
+        response.writeHead(204).end();
+      });
+      return;
+    }
     const path = join(folder, normalize(pathname.endsWith("/") ? `${pathname}index.html` : pathname));
     stat(path).then(
       () => {
@@ -67,6 +80,7 @@ export async function servePages(folder = FOLDER): Promise<Pages> {
   if (typeof address !== "object" || address === null) throw new Error("a server without a port");
   return {
     origin: `http://127.0.0.1:${address.port}`,
+    told,
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

@@ -1,8 +1,9 @@
-/** What the other tests stand on, shown on a page that keeps nothing but a row of IndexedDB. */
+/** What the other tests stand on. */
 
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { Browser, type Kind, Profile } from "../harness/browser.js";
+import type { Kind } from "../harness/browser.js";
 import { type Pages, servePages } from "../harness/pages.js";
+import { withBrowser } from "../harness/with-browser.js";
 
 const DAY_MS = 86_400_000;
 
@@ -11,18 +12,6 @@ beforeAll(async () => {
   pages = await servePages();
 });
 afterAll(() => pages.close());
-
-/** Runs with a browser that is closed afterwards, with its profile. */
-async function withBrowser(kind: Kind, work: (browser: Browser, profile: Profile) => Promise<void>): Promise<void> {
-  const profile = new Profile();
-  const browser = await Browser.start(kind, profile);
-  try {
-    await work(browser, profile);
-  } finally {
-    await browser.close();
-    profile.remove();
-  }
-}
 
 describe.each<Kind>(["chromium", "firefox", "webkit"])("%s", (kind) => {
   test("a function runs in a tab, and its error comes back with its code", () =>
