@@ -179,7 +179,7 @@ export function prefetch<V>(options: PrefetchOptions<V>): Prefetch<V> {
 /** Ends with the signal, so that a load which does not heed it holds nobody up. */
 function withSignal<V>(load: Promise<V>, signal: AbortSignal): Promise<V> {
   return new Promise((resolve, reject) => {
-    const end = () => reject(new SynclineError("CANCELLED", "loading was given up"));
+    const end = () => reject(new SynclineError("CLIENT_CLOSED", "loading was given up"));
     if (signal.aborted) return end();
     signal.addEventListener("abort", end);
     void load.then(resolve, reject).finally(() => signal.removeEventListener("abort", end));
