@@ -3,6 +3,12 @@
 import { digestOf } from "./digest.js";
 import type { TextEdit } from "./operation.js";
 
+/** Most words, of two texts together, that are compared, and most by which they may differ; beyond it all are replaced. */
+const WORDS_MAX = 1 << 16;
+const WORDS_DIFFERENT_MAX = 200;
+
+type Step = number | string;
+
 /** Returns the text after an edit; `undefined` if the edit is one of another text. */
 export function applyEdit(text: string, edit: TextEdit): string | undefined {
   let at = 0;
@@ -25,6 +31,131 @@ export function applyEdit(text: string, edit: TextEdit): string | undefined {
 /** Returns what tells a text from others of its length. */
 export function textDigest(text: string): string {
   return digestOf(text, 2);
+}
+
+/** Returns an edit in normal form: no two neighbours of one kind, and what is put in before what is dropped there. */
+export function normalised(parts: TextEdit): readonly Step[] {
+  const edit: Step[] = [];
+  const join = (part: Step): void => {
+    const last = edit.at(-1);
+    if (typeof part === "string") {
+      const dropped = typeof last === "number" && last < 0 ? edit.pop() : 0;
+      const before = edit.at(-1);
+      if (typeof before === "string") edit[edit.length - 1] = before + part;
+      else edit.push(part);
+      if (dropped) edit.push(dropped);
+    } else if (typeof last === "number" && last < 0 === part < 0) {
+      edit[edit.length - 1] = last + part;
+    } else {
+      edit.push(part);
+    }
+  };
+  for (const part of parts) if (typeof part !== "object" && part) join(part);
+  return edit;
+}
+
+/**
+ * Returns an edit that makes one text into another, short as a person would have edited: word by word, and by characters
+ * within them.
+ *
+ * @see Myers, "An O(ND) Difference Algorithm and Its Variations" (1986)
+ */
+export function difference(before: string, after: string): readonly Step[] {
+  const [head, tail] = alike(before, after);
+  const words = (text: string): readonly string[] => text.slice(head, text.length - tail).match(/[\p{L}\p{N}_]+|./gsu) ?? [];
+  const [old, fresh] = [words(before), words(after)];
+  const edit: Step[] = [lengthOf(before.slice(0, head))];
+  let [oldAt, freshAt] = [0, 0];
+  for (const [x, y] of [...commonWords(old, fresh), [old.length, fresh.length] as const]) {
+    const [gone, come] = [old.slice(oldAt, x).join(""), fresh.slice(freshAt, y).join("")];
+    const [start, end] = alike(gone, come);
+    edit.push(lengthOf(gone.slice(0, start)), come.slice(start, come.length - end));
+    edit.push(-lengthOf(gone.slice(start, gone.length - end)), lengthOf(gone.slice(gone.length - end)));
+    edit.push(lengthOf(old[x] ?? ""));
+    [oldAt, freshAt] = [x + 1, y + 1];
+  }
+  return normalised([...edit, lengthOf(before.slice(before.length - tail))]);
+}
+
+/** Returns how long the beginnings and the ends of two texts are alike, in units, never within a character. */
+function alike(a: string, b: string): readonly [head: number, tail: number] {
+  const most = Math.min(a.length, b.length);
+  let head = 0;
+  while (head < most && a[head] === b[head]) head++;
+  if (isPair(a, head - 1) || isPair(b, head - 1)) head--;
+  let tail = 0;
+  while (tail < most - head && a.at(-1 - tail) === b.at(-1 - tail)) tail++;
+  if (isPair(a, a.length - tail - 1) || isPair(b, b.length - tail - 1)) tail--;
+  return [head, tail];
+}
+
+/** Returns where words stand that two texts have in common, rising in both; none if too much differs. */
+function commonWords(a: readonly string[], b: readonly string[]): readonly (readonly [inA: number, inB: number])[] {
+  /** For each number of steps, how far each diagonal reaches in `a`. */
+  const rounds: Map<number, number>[] = [];
+  const reach = new Map([[1, 0]]);
+  const stepTo = (round: ReadonlyMap<number, number>, k: number): number => {
+    const [below, above] = [round.get(k - 1) ?? -1, round.get(k + 1) ?? -1];
+    return below < above ? above : below + 1;
+  };
+  const stepsMax = a.length + b.length > WORDS_MAX ? -1 : WORDS_DIFFERENT_MAX;
+  for (let d = 0; d <= stepsMax; d++) {
+    rounds.push(new Map(reach));
+    for (let k = -d; k <= d; k += 2) {
+      let x = stepTo(reach, k);
+      while (x < a.length && x - k < b.length && a[x] === b[x - k]) x++;
+      reach.set(k, x);
+      if (x < a.length || x - k < b.length) continue;
+      const found: (readonly [number, number])[] = [];
+      for (let [at, on] = [x, k]; d >= 0; d--) {
+        const round = rounds[d] as Map<number, number>;
+        const from = stepTo(round, on);
+        while (at > from) found.push([--at, at - on]);
+        const isFromAbove = (round.get(on - 1) ?? -1) < (round.get(on + 1) ?? -1);
+        on += isFromAbove ? 1 : -1;
+        at = isFromAbove ? from : from - 1;
+      }
+      return found.reverse();
+    }
+  }
+  return [];
+}
+
+/**
+ * Returns an edit for the text that another edit has made of the one that both were made for; `undefined` if they were made
+ * for texts of different lengths. Whichever of the two is done first, the other one moved gives the same text.
+ *
+ * - `isFirst`: whether what it puts in stands first where both put something in.
+ *
+ * @see Ellis and Gibbs, "Concurrency Control in Groupware Systems" (1989)
+ */
+export function transform(edit: TextEdit, other: TextEdit, isFirst: boolean): readonly Step[] | undefined {
+  const [mine, theirs] = [[...normalised(edit)].reverse(), [...normalised(other)].reverse()];
+  const moved: Step[] = [];
+  for (;;) {
+    const [next, opposite] = [mine.at(-1), theirs.at(-1)];
+    if (typeof next === "string" && (isFirst || typeof opposite !== "string")) {
+      moved.push(next);
+      mine.pop();
+    } else if (typeof opposite === "string") {
+      moved.push(lengthOf(opposite));
+      theirs.pop();
+    } else if (next === undefined || opposite === undefined) {
+      return next === opposite ? normalised(moved) : undefined;
+    } else {
+      const length = Math.min(Math.abs(next as number), Math.abs(opposite));
+      if (opposite > 0) moved.push((next as number) > 0 ? length : -length);
+      take(mine, length);
+      take(theirs, length);
+    }
+  }
+}
+
+/** Takes characters from the last of the steps, which has them. */
+function take(steps: Step[], length: number): void {
+  const last = steps.pop() as number;
+  const left = Math.abs(last) - length;
+  if (left) steps.push(last < 0 ? -left : left);
 }
 
 /** Returns how many characters a text has. */
