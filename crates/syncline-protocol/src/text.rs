@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 use syncline_merge::display::Fields;
 use syncline_merge::text::ot::{Component, TextDigest, TextOperation};
 use syncline_model::base64url;
-use syncline_model::json::Leaf;
+use syncline_model::json::fields::unflatten;
+use syncline_model::json::{Json, Leaf};
 use syncline_model::path::Path;
 
 use crate::delta::{Delta, Kind};
@@ -85,6 +86,14 @@ impl JsonText {
 
     /// Writes a record as an object, in canonical form.
     pub(crate) fn canonical_record(&mut self, fields: &Fields) -> &mut Self {
+        // Fields are in the order of the bytes of their paths. That is the order of the names in UTF-16, unless one has an
+        // escape or a character from U+E000 on.
+        let is_in_order = |byte: u8| byte < 0xEE && byte != b'~';
+        if !fields.iter().all(|(path, _)| path.as_str().bytes().all(is_in_order))
+            && let Ok(object) = unflatten(fields.iter().map(|(path, leaf)| (path, leaf)))
+        {
+            return self.raw(Json::Object(object).to_canonical_string());
+        }
         self.object(fields, |text, leaf| {
             text.raw(leaf.canonical());
         })

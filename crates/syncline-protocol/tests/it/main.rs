@@ -2,6 +2,8 @@
 //! replay too.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod checksums;
+mod cursors;
 mod deltas;
 mod golden;
 mod prediction;
