@@ -1,0 +1,104 @@
+/** Whether a browser keeps its places: asked seldom, told truly. */
+
+import { expect, it } from "vitest";
+import { memory } from "../../src/storage/memory.js";
+import { durabilityOf, markOf, roomOf, type Site } from "../../src/storage/persistence.js";
+import { dropFetched } from "../../src/storage/room.js";
+import type { Storage } from "../../src/storage/storage.js";
+import { held } from "./contract.js";
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** A browser that answers as it is told, and counts how often it is asked. */
+class MadeUpSite implements Site {
+  asked = 0;
+  persists = false;
+  grants = false;
+  fails = false;
+  readonly kept = new Map<string, string>();
+  readonly storage: NonNullable<Site["storage"]> = {
+    persisted: async () => this.persists,
+    persist: async () => {
+      this.asked++;
+      if (this.fails) throw new TypeError("not here");
+      return (this.persists = this.grants);
+    },
+    estimate: async () => (this.fails ? Promise.reject(new TypeError("not here")) : { usage: 5, quota: 100 }),
+  };
+  readonly marks: NonNullable<Site["marks"]> = {
+    getItem: (key) => this.kept.get(key) ?? null,
+    setItem: (key, value) => {
+      if (this.fails) throw new DOMException("full", "QuotaExceededError");
+      this.kept.set(key, value);
+    },
+    removeItem: (key) => void this.kept.delete(key),
+  };
+}
+
+async function place(durability: Storage["durability"] = "best-effort"): Promise<Storage> {
+  return { ...(await memory()("notes")), durability };
+}
+
+it("a browser that grants it keeps what is stored, and is not asked again", async () => {
+  const site = new MadeUpSite();
+  site.grants = true;
+  expect(await durabilityOf(await place(), 0, site)).toBe("persistent");
+  expect(await durabilityOf(await place(), 1, site)).toBe("persistent");
+  expect(site.asked).toBe(1);
+});
+
+it("a browser that refuses it is asked once a month, whatever the clock does", async () => {
+  const site = new MadeUpSite();
+  const cases = [
+    ["at first", 100 * DAY_MS, 1],
+    ["a day later", 101 * DAY_MS, 1],
+    ["when the clock is off by a day", 99 * DAY_MS, 1],
+    ["a month later", 131 * DAY_MS, 2],
+    ["after a clock that was years ahead", 20 * DAY_MS, 3],
+  ] as const;
+  for (const [name, now, asked] of cases) {
+    expect(await durabilityOf(await place(), now, site), name).toBe("best-effort");
+    expect(site.asked, name).toBe(asked);
+  }
+});
+
+it("a place that is kept anyhow, or not at all, asks nobody", async () => {
+  const site = new MadeUpSite();
+  for (const durability of ["persistent", "memory"] as const) expect(await durabilityOf(await place(durability), 0, site)).toBe(durability);
+  expect(site.asked).toBe(0);
+});
+
+it("a browser that knows nothing of it promises nothing", async () => {
+  expect(await durabilityOf(await place(), 0, { storage: undefined, marks: undefined })).toBe("best-effort");
+  expect(await roomOf({ storage: undefined, marks: undefined })).toBeUndefined();
+  const site = new MadeUpSite();
+  site.fails = true;
+  expect(await durabilityOf(await place(), 0, site)).toBe("best-effort");
+  expect(await roomOf(site)).toBeUndefined();
+  site.fails = false;
+  expect(await roomOf(site)).toEqual({ used: 5, granted: 100 });
+});
+
+it("a place that was made and is empty was evicted; one that was destroyed was not", () => {
+  const site = new MadeUpSite();
+  const mark = markOf("notes", site);
+  expect(mark.wasEvicted(true)).toBe(false);
+  mark.set();
+  expect(mark.wasEvicted(false)).toBe(false);
+  expect(mark.wasEvicted(true)).toBe(true);
+  expect(markOf("of another", site).wasEvicted(true)).toBe(false);
+  mark.clear();
+  expect(mark.wasEvicted(true)).toBe(false);
+  site.fails = true;
+  mark.set();
+  expect(mark.wasEvicted(true)).toBe(false);
+});
+
+it("room is made of what the hub sends again, and of nothing else, together with what it is made for", async () => {
+  const storage = await memory()("notes");
+  await storage.commit({
+    put: [["meta", "client", "c"], ["meta", "cursor 0", "9"], ["records", "a", "1"], ["queue", "1", "op"], ["kept", "0", "op"], ["anchors", "a", "text"]],
+  });
+  expect(await storage.commit({ ...dropFetched(["cursor 0", "cursor 1"]), expect: [["client", "c"]], put: [["queue", "2", "op"]] })).toBe(true);
+  expect(await held(storage)).toEqual({ meta: { client: "c" }, queue: { 1: "op", 2: "op" }, kept: { 0: "op" }, anchors: { a: "text" } });
+});
