@@ -8,6 +8,7 @@
 import type { Decimal, Json, JsonObject } from "./json/value.js";
 import type { OpenConflict } from "./protocol/message.js";
 import type { TextEdit } from "./protocol/operation.js";
+import type { SocketClass } from "./connection/socket.js";
 import type { OpenStorage } from "./storage/storage.js";
 
 /** When edits are sent, and whether the client stays connected. */
@@ -37,6 +38,8 @@ export interface Options {
   readonly strategy?: Strategy;
   /** Where things are kept: IndexedDB where there is one. */
   readonly storage?: OpenStorage;
+  /** What opens WebSockets where the platform has none, as the package `ws` does for Node below 22. */
+  readonly socket?: SocketClass;
   /** How the hub is reached, in the order in which ways are tried. */
   readonly transports?: readonly ("websocket" | "events" | "poll")[];
 }

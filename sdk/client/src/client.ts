@@ -1,0 +1,539 @@
+/** The client that an app opens: its records and edits, live queries, and the connection of whichever tab leads. */
+
+import type {
+  Client,
+  ConflictDetail,
+  Decision,
+  Edit,
+  EditFacts,
+  Edited,
+  Fate,
+  LiveQuery,
+  Notice,
+  Options,
+  Query,
+  Refused,
+  Shown,
+  Status,
+  Strategy,
+  Transaction,
+} from "./api.js";
+import { startDriver, type Driver, type NetworkState } from "./connection/driver.js";
+import { Hub } from "./connection/hub.js";
+import { EditWriter } from "./edit.js";
+import { SynclineError } from "./error.js";
+import { fieldAt } from "./json/field.js";
+import type { JsonObject } from "./json/value.js";
+import type { Follow } from "./protocol/message.js";
+import type { Effect } from "./protocol/operation.js";
+import { predict } from "./protocol/predict.js";
+import { Live, tellAll, type LiveSource } from "./query/live.js";
+import { planOf, select, type Plan } from "./query/query.js";
+import { indexeddb } from "./storage/indexeddb.js";
+import { memory } from "./storage/memory.js";
+import type { Storage } from "./storage/storage.js";
+import { isContested, keyOf, type Entry } from "./store/entry.js";
+import type { Draft } from "./store/enqueue.js";
+import { shown, textOf, textsEdited } from "./store/shown.js";
+import { Store, type Told } from "./store/store.js";
+import { openChannel, type Channel } from "./tabs/channel.js";
+import { contend, type LeaderMessage, type Leadership } from "./tabs/leader.js";
+
+/** How often a tab looks whether it has missed something that another one has written, in milliseconds. */
+const REFRESH_MS = 5_000;
+
+/** What the tabs of one place tell each other. */
+type TabMessage =
+  | LeaderMessage
+  | ({ readonly kind: "commit" } & Told)
+  | { readonly kind: "status"; readonly state: NetworkState; readonly repairs: number }
+  | { readonly kind: "ask-status" }
+  | { readonly kind: "ask-sync"; readonly ask: string }
+  | { readonly kind: "synced"; readonly ask: string }
+  | { readonly kind: "online"; readonly isOnline: boolean }
+  | { readonly kind: "wiped" };
+
+const OFFLINE: NetworkState = { network: "offline", transport: undefined, isUnauthorised: false };
+
+/**
+ * Opens what is kept under a name on this device, and connects as the strategy says.
+ *
+ * @throws SynclineError `CLIENT_STORE_…` where it cannot be opened; nothing was changed.
+ */
+export async function open(options: Options): Promise<Client> {
+  const openStorage = options.storage ?? (globalThis.indexedDB ? indexeddb() : memory());
+  const storage = await openStorage(options.name);
+  const client = new LocalClient(options, storage);
+  try {
+    await client.begin();
+  } catch (error) {
+    storage.close();
+    throw error;
+  }
+  return client;
+}
+
+/** Returns what is followed, in the order of the views of a connection. */
+function followsOf({ entities, views = [] }: Options): Follow[] {
+  const follows: Follow[] = views.map(({ view, params }) => ({ view, ...(params && { params }) }));
+  if (entities?.length || !views.length) follows.unshift({ entities: [...(entities ?? [])].sort() });
+  return follows;
+}
+
+/** Returns a random word. */
+function randomWord(): string {
+  return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+class LocalClient implements Client {
+  readonly #options: Options;
+  readonly #storage: Storage;
+  readonly #channel: Channel<TabMessage> | undefined;
+  readonly #hub: Hub | undefined;
+  #store!: Store;
+  #leadership: Leadership | undefined;
+  #driver: Driver | undefined;
+  #state: NetworkState = OFFLINE;
+  #repairs = 0;
+  #upToDateAt: number | undefined;
+  #status: Status | undefined;
+  #strategy: Strategy;
+  #isOnline = true;
+  #isClosed = false;
+  #version = 0;
+  #aside = 0;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #lives = new Map<string, Set<Live>>();
+  readonly #contested = new Set<Entry>();
+  #conflicts: readonly Shown[] = [];
+  readonly #onStatus = new Set<(status: Status) => void>();
+  readonly #onNotice = new Set<(notice: Notice) => void>();
+  readonly #onConflicts = new Set<(records: readonly Shown[]) => void>();
+  readonly #waiters = new Map<number, Set<(fate: Fate) => void>>();
+  readonly #syncs = new Map<string, () => void>();
+
+  constructor(options: Options, storage: Storage) {
+    this.#options = options;
+    this.#storage = storage;
+    this.#strategy = options.strategy ?? { kind: "immediate" };
+    this.#channel = storage.isShared ? openChannel(options.name) : undefined;
+    this.#hub = options.url === undefined ? undefined : new Hub(options.url, options.token);
+  }
+
+  async begin(): Promise<void> {
+    const { name, device = "web" } = this.#options;
+    this.#store = await Store.open(this.#storage, followsOf(this.#options), () => `${device}-${randomWord()}`, {
+      changed: (entries) => this.#handleChanged(entries),
+      written: (told) => this.#channel?.post({ kind: "commit", ...told }),
+      settled: (fates) => this.#handleSettled(fates),
+      deposed: () => void this.#leadership?.check(),
+      failed: (error) => this.#problem(error),
+    });
+    for (const entry of this.#store.state.entries()) if (isContested(entry)) this.#contested.add(entry);
+    this.#listConflicts();
+    void this.#storage.gone?.then(() => {
+      if (this.#isClosed) return;
+      this.#notify({ kind: "problem", code: "CLIENT_STORE_EVICTED", detail: "what was kept on this device was taken away" });
+      void this.close();
+    });
+    const channel = this.#channel;
+    if (channel) {
+      channel.on("commit", (told) => this.#store.handleTold(told));
+      channel.on("status", ({ state, repairs }) => {
+        if (!this.#driver) this.#handleState(state, repairs);
+      });
+      channel.on("ask-status", () => this.#driver && channel.post({ kind: "status", state: this.#state, repairs: this.#repairs }));
+      channel.on("ask-sync", ({ ask }) => this.#syncNow(ask));
+      channel.on("synced", ({ ask }) => this.#syncs.get(ask)?.());
+      channel.on("online", ({ isOnline }) => this.#putOnline(isOnline));
+      channel.on("wiped", () => void this.close());
+      channel.post({ kind: "ask-status" });
+      this.#timer = setInterval(() => void this.#store.refresh().catch((error: unknown) => this.#problem(error)), REFRESH_MS);
+      (this.#timer as { unref?: () => void }).unref?.();
+    }
+    if (!this.#hub) return;
+    this.#leadership = contend({
+      name,
+      storage: this.#storage,
+      channel: (channel ?? openChannel(name)) as unknown as Channel<LeaderMessage>,
+      onLead: (term) => void this.#lead(term),
+      onDeposed: () => this.#resign(),
+      onResume: () => void this.#store.reload().catch((error: unknown) => this.#problem(error)),
+      onProblem: (error) => this.#problem(error),
+    });
+  }
+
+  // ── the connection ───────────────────────────────────────────────────
+
+  async #lead(term: number): Promise<void> {
+    try {
+      await this.#store.lead(term);
+    } catch (error) {
+      this.#problem(error);
+      return;
+    }
+    if (!this.#isClosed && this.#leadership?.term() === term) this.#connect();
+  }
+
+  #connect(): void {
+    const { url = "", token, transports = ["websocket", "events", "poll"], socket } = this.#options;
+    this.#driver = startDriver({
+      url,
+      side: this.#store,
+      token,
+      socket,
+      strategy: this.#strategy,
+      ways: transports,
+      tell: (state, trouble) => {
+        this.#handleState(state, this.#store.repairs);
+        if (trouble) this.#notify({ kind: "problem", ...trouble });
+      },
+    });
+    if (!this.#isOnline) this.#driver.setOnline(false);
+    for (const ask of this.#syncs.keys()) this.#syncNow(ask);
+  }
+
+  /** Sends and fetches all there is for who asks, in this tab or another one. */
+  #syncNow(ask: string): void {
+    const done = () => {
+      this.#syncs.get(ask)?.();
+      this.#channel?.post({ kind: "synced", ask });
+    };
+    void this.#driver?.sync().then(done, () => undefined);
+  }
+
+  #resign(): void {
+    this.#store.resign();
+    const driver = this.#driver;
+    this.#driver = undefined;
+    void driver?.close();
+    this.#handleState(OFFLINE, this.#repairs);
+  }
+
+  #handleState(state: NetworkState, repairs: number): void {
+    const wasUnauthorised = this.#state.isUnauthorised;
+    this.#state = state;
+    this.#repairs = repairs;
+    if (state.network === "up-to-date") this.#upToDateAt = Date.now();
+    if (this.#driver) this.#channel?.post({ kind: "status", state, repairs });
+    if (state.isUnauthorised && !wasUnauthorised) this.#notify({ kind: "unauthorised" });
+    this.#tellStatus();
+  }
+
+  #putOnline(isOnline: boolean): void {
+    this.#isOnline = isOnline;
+    this.#driver?.setOnline(isOnline);
+  }
+
+  // ── what changes ─────────────────────────────────────────────────────
+
+  #handleChanged(entries: readonly Entry[]): void {
+    this.#version += 1;
+    let isContestedNow = false;
+    const byEntity = new Map<string, [string, Shown | undefined][]>();
+    for (const entry of entries) {
+      const isIt = isContested(entry);
+      if (isIt || this.#contested.has(entry)) isContestedNow = true;
+      if (isIt) this.#contested.add(entry);
+      else this.#contested.delete(entry);
+      if (!this.#lives.has(entry.entity)) continue;
+      const told = byEntity.get(entry.entity) ?? [];
+      byEntity.set(entry.entity, told);
+      told.push([entry.id, shown(entry)]);
+    }
+    for (const [entity, told] of byEntity) for (const live of [...(this.#lives.get(entity) ?? [])]) live.handle(told);
+    if (isContestedNow) this.#listConflicts();
+    this.#tellStatus();
+    // What stood behind a refusal may go now.
+    const { aside } = this.#store.state;
+    this.#driver?.wake(aside < this.#aside);
+    this.#aside = aside;
+  }
+
+  #listConflicts(): void {
+    const records = [...this.#contested].map(shown).filter((record): record is Shown => !!record);
+    records.sort((a, b) => (keyOf(a.entity, a.id) < keyOf(b.entity, b.id) ? -1 : 1));
+    if (records.length === this.#conflicts.length && records.every((record, at) => record === this.#conflicts[at])) return;
+    this.#conflicts = records;
+    tellAll(this.#onConflicts, records);
+  }
+
+  #handleSettled(fates: Told["fates"]): void {
+    for (const [operation, entity, id, fate] of fates) {
+      if (fate.status === "refused") this.#notify({ kind: "refused", refused: { operation, entity, id, refusal: fate.refusal } });
+      if (fate.status === "conflict") this.#notify({ kind: "conflict", entity, id, conflicts: fate.conflicts });
+      for (const tell of this.#waiters.get(operation) ?? []) tell(fate);
+      this.#waiters.delete(operation);
+    }
+    if (fates.length) this.#tellStatus();
+  }
+
+  #notify(notice: Notice): void {
+    tellAll(this.#onNotice, notice);
+  }
+
+  #problem(error: unknown): void {
+    const { code = "CLIENT_FAILED", message = "" } = error as Partial<SynclineError>;
+    this.#notify({ kind: "problem", code: String(code), detail: error instanceof SynclineError ? message : "" });
+  }
+
+  #tellStatus(): void {
+    const before = this.#status;
+    this.#status = undefined;
+    const now = this.status();
+    if (before && (Object.keys(now) as (keyof Status)[]).every((name) => now[name] === before[name])) {
+      this.#status = before;
+      return;
+    }
+    tellAll(this.#onStatus, now);
+  }
+
+  // ── what an app calls ────────────────────────────────────────────────
+
+  get id(): string {
+    return this.#store.client;
+  }
+
+  get<T extends JsonObject = JsonObject>(entity: string, id: string): Shown<T> | undefined {
+    const entry = this.#store.state.find(entity, id);
+    return entry && (shown(entry) as Shown<T> | undefined);
+  }
+
+  query<T extends JsonObject = JsonObject>(query: Query): readonly Shown<T>[] {
+    const plan = planOf(query);
+    return select(plan, this.#all(plan)) as unknown as readonly Shown<T>[];
+  }
+
+  live(query: Query): LiveQuery {
+    const source: LiveSource = {
+      all: (plan) => this.#all(plan),
+      version: () => this.#version,
+      follow: (live, isFollowed) => {
+        const lives = this.#lives.get(query.entity) ?? new Set();
+        this.#lives.set(query.entity, lives);
+        if (isFollowed) lives.add(live);
+        else lives.delete(live);
+        if (!lives.size) this.#lives.delete(query.entity);
+      },
+    };
+    return new Live(planOf(query), source);
+  }
+
+  *#all({ query: { entity, id } }: Plan): Generator<Shown | undefined> {
+    const entries = this.#store.state.entities.get(entity);
+    if (!entries) return;
+    const one = id === undefined ? undefined : entries.get(id);
+    if (one) yield shown(one);
+    if (id === undefined) for (const entry of entries.values()) yield shown(entry);
+  }
+
+  async edit(entity: string, id: string, write: (edit: Edit) => void, facts?: EditFacts): Promise<Edited> {
+    return this.transaction((transaction) => transaction.edit(entity, id, write), facts);
+  }
+
+  async delete(entity: string, id: string, facts?: EditFacts): Promise<Edited> {
+    return this.edit(entity, id, (edit) => edit.delete(), facts);
+  }
+
+  async transaction(write: (transaction: Transaction) => void, { priority }: EditFacts = {}): Promise<Edited> {
+    const isUrgent = priority === "urgent";
+    const drafts: Draft[] = [];
+    const fields = new Map<string, JsonObject | undefined>();
+    const transaction: Transaction = {
+      edit: (entity, id, write) => {
+        checkName(entity);
+        checkName(id);
+        const key = keyOf(entity, id);
+        let value = fields.has(key) ? fields.get(key) : this.get(entity, id)?.value;
+        const writer = new EditWriter(value);
+        write(writer);
+        for (const effect of writer.finish()) {
+          drafts.push({ entity, id, effect, texts: textsOf(effect, value), isUrgent });
+          value = predict(value, effect);
+        }
+        fields.set(key, value);
+        return transaction;
+      },
+      delete: (entity, id) => transaction.edit(entity, id, (edit) => edit.delete()),
+    };
+    write(transaction);
+    if (!drafts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the transaction writes nothing");
+    return this.#edited(this.#store.edit(drafts, new Date()));
+  }
+
+  async #edited(counters: Promise<number[]>): Promise<Edited> {
+    const operations = await counters;
+    this.#driver?.wake();
+    return { operations };
+  }
+
+  async settled({ operations }: Edited, timeoutMs = 30_000): Promise<Fate> {
+    const fates = await within(timeoutMs, Promise.all(operations.map((operation) => this.#fateOf(operation))));
+    return fates.find(({ status }) => status === "refused") ?? fates.find(({ status }) => status === "conflict") ?? (fates.at(-1) as Fate);
+  }
+
+  #fateOf(operation: number): Promise<Fate> | Fate {
+    const queued = this.#store.state.queue.get(operation);
+    if (!queued) return { status: "applied", version: undefined };
+    if (queued.refusal) return { status: "refused", refusal: queued.refusal };
+    return new Promise((resolve) => {
+      const waiters = this.#waiters.get(operation) ?? new Set();
+      this.#waiters.set(operation, waiters.add(resolve));
+    });
+  }
+
+  status(): Status {
+    const { state } = this.#store;
+    return (this.#status ??= {
+      ...this.#state,
+      isLeader: this.#driver !== undefined,
+      pending: this.#store.pending(),
+      quarantined: state.aside,
+      kept: state.kept.size,
+      repairs: this.#repairs,
+      upToDateAt: this.#upToDateAt,
+      durability: this.#storage.durability,
+    });
+  }
+
+  onStatus(listener: (status: Status) => void): () => void {
+    return listen(this.#onStatus, listener);
+  }
+
+  onNotice(listener: (notice: Notice) => void): () => void {
+    return listen(this.#onNotice, listener);
+  }
+
+  conflicts(): readonly Shown[] {
+    return this.#conflicts;
+  }
+
+  onConflicts(listener: (records: readonly Shown[]) => void): () => void {
+    return listen(this.#onConflicts, listener);
+  }
+
+  async conflict(id: string): Promise<ConflictDetail> {
+    const detail = await this.#request("GET", `/v1/conflicts/${encodeURIComponent(id)}`);
+    const [entity, record, path] = [String(detail["entity"]), String(detail["id"]), String(detail["path"])];
+    const value = this.get(entity, record)?.value;
+    return { id, entity, record, path, shown: path ? fieldAt(value, path) : value, detail };
+  }
+
+  async decide(id: string, decision: Decision): Promise<void> {
+    const path = `/v1/conflicts/${encodeURIComponent(id)}`;
+    if (decision === "later") return void (await this.#request("POST", `${path}/skip`, {}));
+    let choice: JsonObject;
+    if (typeof decision === "object") choice = { value: decision.edit };
+    else {
+      const sides = ((await this.#request("GET", path))["sides"] ?? []) as readonly { readonly writer?: string }[];
+      const side = sides.find(({ writer }) => (writer === this.id) === (decision === "mine"));
+      if (side?.writer === undefined) throw new SynclineError("DECISION_INVALID", `no side of the conflict is ${decision}`);
+      choice = { take: side.writer };
+    }
+    await this.#request("POST", `${path}/resolve`, choice);
+  }
+
+  #request(method: string, path: string, body?: JsonObject): Promise<JsonObject> {
+    if (!this.#hub) throw new SynclineError("CLIENT_NO_HUB", "the client was opened without the address of a hub");
+    return this.#hub.request(method, path, body) as Promise<JsonObject>;
+  }
+
+  quarantine(): readonly Refused[] {
+    if (!this.#store.state.aside) return [];
+    const refused: Refused[] = [];
+    for (const [operation, { refusal, operation: { entity, id } }] of this.#store.state.queue) {
+      if (refusal) refused.push({ operation, entity, id, refusal });
+    }
+    return refused;
+  }
+
+  async retry(operation: number): Promise<Edited> {
+    return this.#edited(this.#store.retry(operation, new Date()));
+  }
+
+  async discard(operation: number): Promise<void> {
+    await this.#store.discard(operation);
+    this.#driver?.wake(true);
+  }
+
+  async sync(timeoutMs = 30_000): Promise<void> {
+    if (!this.#hub) throw new SynclineError("CLIENT_NO_HUB", "the client was opened without the address of a hub");
+    const ask = randomWord();
+    const done = new Promise<void>((resolve) => this.#syncs.set(ask, resolve));
+    if (this.#driver) this.#syncNow(ask);
+    else this.#channel?.post({ kind: "ask-sync", ask });
+    try {
+      await within(timeoutMs, done);
+    } finally {
+      this.#syncs.delete(ask);
+    }
+  }
+
+  setOnline(isOnline: boolean): void {
+    this.#channel?.post({ kind: "online", isOnline });
+    this.#putOnline(isOnline);
+  }
+
+  setStrategy(strategy: Strategy): void {
+    this.#strategy = strategy;
+    const driver = this.#driver;
+    if (!driver) return;
+    void driver.close().then(() => {
+      if (this.#driver === driver) this.#connect();
+    });
+  }
+
+  async logout(): Promise<void> {
+    this.#channel?.post({ kind: "wiped" });
+    await this.#end();
+    await this.#store.destroy();
+    this.#channel?.close();
+  }
+
+  async close(): Promise<void> {
+    if (this.#isClosed) return;
+    await this.#end();
+    await this.#store.close();
+    this.#channel?.close();
+  }
+
+  async #end(): Promise<void> {
+    this.#isClosed = true;
+    clearInterval(this.#timer);
+    const driver = this.#driver;
+    await this.#leadership?.close();
+    await driver?.close();
+  }
+}
+
+/** Returns the texts that an effect edits, as its writer saw them. */
+function textsOf(effect: Effect, value: JsonObject | undefined): Record<string, string> {
+  const texts = textsEdited(effect).map((path): [string, string] => [path, textOf(fieldAt(value, path)) ?? ""]);
+  return Object.fromEntries(texts);
+}
+
+function checkName(name: string): void {
+  if (!name || name.length > 1_024 || /[\u0000-\u001f\u007f]/.test(name)) {
+    throw new SynclineError("ID_INVALID", "a name has 1 to 1,024 characters, and none that controls");
+  }
+}
+
+function listen<T>(listeners: Set<(told: T) => void>, listener: (told: T) => void): () => void {
+  const own = (told: T) => listener(told);
+  listeners.add(own);
+  return () => listeners.delete(own);
+}
+
+/** Waits for a promise for so long at most. */
+async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new SynclineError("CLIENT_TIMEOUT", `nothing came within ${timeoutMs} ms`, { retryable: true })), timeoutMs);
+  });
+  try {
+    return await Promise.race([promise, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+

@@ -1,0 +1,162 @@
+/** What an app does to a record, step by step. Each step sees what the ones before it left. */
+
+import type { Edit } from "./api.js";
+import { SynclineError } from "./error.js";
+import { fieldAt, leavesOf } from "./json/field.js";
+import { isWellFormed } from "./json/parse.js";
+import { Decimal, isObject, type Json, type JsonObject } from "./json/value.js";
+import type { Effect, PutMember, TextEdit } from "./protocol/operation.js";
+import { predict } from "./protocol/predict.js";
+import { applyEdit, difference } from "./protocol/text.js";
+import { effectOf, goesWith, meets, type Step } from "./store/steps.js";
+
+/** Writes the effects of an edit. */
+export class EditWriter implements Edit {
+  #shown: JsonObject | undefined;
+  #parts: Step[][] = [];
+  #isDeleted = false;
+
+  constructor(shown: JsonObject | undefined) {
+    this.#shown = shown;
+  }
+
+  /** Returns the effects, in order. */
+  finish(): Effect[] {
+    if (this.#isDeleted) return [{ delete: true }];
+    if (!this.#parts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the edit writes nothing");
+    return this.#parts.map(effectOf);
+  }
+
+  set(path: string, value: Json): this {
+    if (!isObject(value) || !Object.keys(value).length) return this.#step(["set", path, checked(value)]);
+    // An object becomes the fields that it has; others below the path go.
+    const told = leavesOf(value, path);
+    const known = new Set(told.map(([at]) => at));
+    const held = fieldAt(this.#shown, path);
+    if (isObject(held)) for (const [at] of leavesOf(held, path)) if (!known.has(at)) this.#step(["unset", at]);
+    for (const [at, leaf] of told) this.#step(["set", at, checked(leaf)]);
+    return this;
+  }
+
+  unset(path: string): this {
+    return this.#step(["unset", path]);
+  }
+
+  increment(path: string, by: number | Decimal = 1): this {
+    return this.#step(["inc", path, checked(by)]);
+  }
+
+  resetSum(path: string): this {
+    return this.#step(["reset", path]);
+  }
+
+  addToSet(path: string, ...elements: Json[]): this {
+    return this.#step(["add", path, checked(elements)]);
+  }
+
+  removeFromSet(path: string, ...elements: Json[]): this {
+    return this.#step(["remove", path, checked(elements)]);
+  }
+
+  append(path: string, ...elements: Json[]): this {
+    return this.#step(["append", path, checked(elements)]);
+  }
+
+  beginText(path: string, text: string): this {
+    return this.#step(["begin", path, checked(text)]);
+  }
+
+  editText(path: string, edit: TextEdit): this {
+    if (applyEdit(this.#text(path), edit) === undefined) throw notAText();
+    return this.#step(["text", path, edit]);
+  }
+
+  insertText(path: string, at: number, text: string): this {
+    return this.#splice(path, at, 0, text);
+  }
+
+  deleteText(path: string, at: number, length: number): this {
+    return this.#splice(path, at, length, "");
+  }
+
+  changeText(path: string, text: string): this {
+    const before = fieldAt(this.#shown, path);
+    if (typeof before !== "string") return this.beginText(path, text);
+    return before === text ? this : this.#step(["text", path, difference(before, checked(text))]);
+  }
+
+  member(path: string, key: string, write: (member: Edit) => void, facts: { create?: boolean } = {}): this {
+    const members = fieldAt(this.#shown, path);
+    const isIt = (member: Json) => isObject(member) && String(member["id"]) === key;
+    const held = Array.isArray(members) ? (members as readonly Json[]).find(isIt) : undefined;
+    const writer = new EditWriter(isObject(held) ? held : {});
+    write(writer);
+    writer.finish().forEach((effect, at) => {
+      if (effect.delete) throw new SynclineError("CLIENT_EDIT_EMPTY", "a member is removed with removeMember");
+      const isNew = at === 0 && (facts.create ?? !held);
+      const member: PutMember = isNew ? { create: true, ...(effect as PutMember) } : (effect as PutMember);
+      this.#step(["put", path, [key, member]]);
+    });
+    return this;
+  }
+
+  removeMember(path: string, ...keys: string[]): this {
+    return this.#step(["drop", path, keys]);
+  }
+
+  delete(): this {
+    if (this.#parts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
+    this.#isDeleted = true;
+    this.#shown = undefined;
+    return this;
+  }
+
+  #text(path: string): string {
+    const text = fieldAt(this.#shown, path);
+    if (typeof text !== "string") throw notAText();
+    return text;
+  }
+
+  #splice(path: string, at: number, drop: number, insert: string): this {
+    const count = [...this.#text(path)].length;
+    const rest = count - at - drop;
+    if (!(at >= 0 && drop >= 0 && rest >= 0)) throw notAText();
+    const edit = [at, checked(insert), -drop, rest].filter((part) => part !== 0 && part !== "" && !Object.is(part, -0));
+    return drop || insert ? this.#step(["text", path, edit]) : this;
+  }
+
+  /** Takes a step; it begins another operation where it writes what a step before it wrote. */
+  #step(step: Step): this {
+    if (this.#isDeleted) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
+    this.#shown = predict(this.#shown, effectOf([step]));
+    const last = this.#parts.at(-1);
+    if (!last) this.#parts.push([step]);
+    else if (!composed(last, step)) {
+      if (last.some((known) => meets(known[1], step[1]) && !goesWith(known, step))) this.#parts.push([step]);
+      else last.push(step);
+    }
+    return this;
+  }
+}
+
+/** Puts an edit of a text into the beginning of it. */
+function composed(last: Step[], [part, path, edit]: Step): boolean {
+  const at = last.findIndex((known) => known[1] === path);
+  const known = last[at];
+  if (part !== "text" || known?.[0] !== "begin") return false;
+  last[at] = ["begin", path, applyEdit(known[2] as string, edit as TextEdit) ?? ""];
+  return true;
+}
+
+function notAText(): SynclineError {
+  return new SynclineError("CLIENT_EDIT_NOT_A_TEXT", "there is no text at the path that the edit fits");
+}
+
+/** Returns a value that JSON can say: the app may hand in anything. */
+function checked<T extends Json>(value: T): T {
+  if (typeof value === "number" ? !Number.isFinite(value) : typeof value === "string" ? !isWellFormed(value) : typeof value !== "object" && typeof value !== "boolean") {
+    throw new SynclineError("CLIENT_VALUE_INVALID", "a value is JSON: no undefined, no NaN, no lone surrogate");
+  }
+  if (value && typeof value === "object" && !(value instanceof Decimal)) Object.values(value).forEach((inner) => checked(inner as Json));
+  return value;
+}

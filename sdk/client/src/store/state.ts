@@ -1,0 +1,295 @@
+/** Everything that is kept, in memory, and the work on it that is not durable yet: what it writes, and how it is undone. */
+
+import type { Batch, Table } from "../storage/storage.js";
+import { hydrate, isEmpty, keyOf, namesOf, newEntry, queuedRow, readQueued, recordRow, type Anchor, type Entry, type Queued } from "./entry.js";
+import { parse } from "../json/parse.js";
+import { write } from "../json/write.js";
+import type { Json } from "../json/value.js";
+import type { Operation } from "../protocol/operation.js";
+
+/** An operation that was applied and that no backup of the hub holds yet, as far as it has said. */
+export interface KeptOperation {
+  readonly queued: Queued;
+  readonly incarnation: string;
+  readonly position: number;
+}
+
+export class State {
+  readonly meta = new Map<string, string>();
+  readonly entities = new Map<string, Map<string, Entry>>();
+  /** Operations that wait or were set aside, by counter, in order. */
+  queue = new Map<number, Queued>();
+  readonly kept = new Map<number, KeptOperation>();
+  /** A number that is another one after every change of what is confirmed. */
+  changes = 0;
+  /** How many of the queue were set aside, and how many anchors there are. */
+  aside = 0;
+  anchored = 0;
+
+  constructor(tables: ReadonlyMap<Table, ReadonlyMap<string, string>>) {
+    this.load(tables);
+  }
+
+  /** Puts what is stored in the place of everything. */
+  load(tables: ReadonlyMap<Table, ReadonlyMap<string, string>>): void {
+    this.meta.clear();
+    this.entities.clear();
+    this.queue.clear();
+    this.kept.clear();
+    this.aside = this.anchored = 0;
+    for (const table of ["meta", "records", "anchors", "kept"] as const) {
+      for (const [key, row] of tables.get(table) ?? []) this.take(table, key, row);
+    }
+    const queue = [...(tables.get("queue") ?? [])].sort(([a], [b]) => Number(a) - Number(b));
+    for (const [key, row] of queue) this.take("queue", key, row);
+  }
+
+  /** Takes in a row that is stored; `undefined` where it is gone. */
+  take(table: Table, key: string, row: string | undefined): Entry | undefined {
+    switch (table) {
+      case "meta":
+        if (row === undefined) this.meta.delete(key);
+        else this.meta.set(key, row);
+        return undefined;
+      case "records": {
+        const [entity, id] = namesOf(key);
+        const held = row === undefined ? this.find(entity, id) : this.entry(entity, id);
+        if (!held) return undefined;
+        Object.assign(held, newEntry(entity, id, row), { anchors: held.anchors, lane: held.lane });
+        this.drop(held);
+        return held;
+      }
+      case "anchors": {
+        const [entity, id] = namesOf(key);
+        const anchors = row === undefined ? [] : (parse(row) as unknown as Anchor[]);
+        return this.setAnchors(this.entry(entity, id), anchors);
+      }
+      case "kept":
+        if (row === undefined) this.kept.delete(Number(key));
+        else this.kept.set(Number(key), parse(row) as unknown as KeptOperation);
+        return undefined;
+      case "queue":
+        return row === undefined ? this.removeQueued(Number(key)) : this.putQueued(readQueued(row));
+    }
+  }
+
+  /** Returns what is kept of a record, if anything is. */
+  find(entity: string, id: string): Entry | undefined {
+    return this.entities.get(entity)?.get(id);
+  }
+
+  /** Returns what is kept of a record, which begins to be kept. */
+  entry(entity: string, id: string): Entry {
+    let entries = this.entities.get(entity);
+    if (!entries) this.entities.set(entity, (entries = new Map()));
+    let entry = entries.get(id);
+    if (!entry) entries.set(id, (entry = newEntry(entity, id)));
+    return entry;
+  }
+
+  /** Lets go of a record of which nothing is kept any more. */
+  drop(entry: Entry): void {
+    if (isEmpty(entry)) this.entities.get(entry.entity)?.delete(entry.id);
+  }
+
+  *entries(): Generator<Entry> {
+    for (const entries of this.entities.values()) yield* entries.values();
+  }
+
+  setAnchors(entry: Entry, anchors: readonly Anchor[]): Entry {
+    this.anchored += anchors.length - entry.anchors.length;
+    entry.anchors = anchors;
+    entry.shown = undefined;
+    return entry;
+  }
+
+  putQueued(queued: Queued): Entry {
+    const { op, entity, id } = queued.operation;
+    const entry = this.entry(entity, id);
+    const before = this.queue.get(op);
+    this.aside += Number(!!queued.refusal) - Number(!!before?.refusal);
+    this.queue.set(op, queued);
+    (entry.lane ??= new Map()).set(op, queued);
+    entry.shown = undefined;
+    return entry;
+  }
+
+  removeQueued(counter: number): Entry | undefined {
+    const queued = this.queue.get(counter);
+    if (!queued) return undefined;
+    const { entity, id } = queued.operation;
+    const entry = this.entry(entity, id);
+    if (queued.refusal) this.aside -= 1;
+    this.queue.delete(counter);
+    entry.lane?.delete(counter);
+    if (entry.lane?.size === 0) entry.lane = undefined;
+    entry.shown = undefined;
+    this.drop(entry);
+    return entry;
+  }
+
+  /** Puts the queue in the order of counters again, after older ones have come back. */
+  sortQueue(): void {
+    const byCounter = <T>(map: Map<number, T>): Map<number, T> => new Map([...map].sort(([a], [b]) => a - b));
+    this.queue = byCounter(this.queue);
+    for (const entry of this.entries()) {
+      if (entry.lane && entry.lane.size > 1) entry.lane = byCounter(entry.lane);
+    }
+  }
+
+  number(key: string): number {
+    return Number(this.meta.get(key) ?? 0);
+  }
+}
+
+/** Steps that become durable together. Until they are, each can be undone. */
+export class Work {
+  readonly state: State;
+  /** Records of which something else may be shown. */
+  readonly touched = new Set<Entry>();
+  /** Whether it writes what edits and results are decided by. */
+  isOfQueue = false;
+  /** Whether only who leads may do it. */
+  isOfLeader = false;
+  /** Every record that it has changed. */
+  #all = new Set<Entry>();
+  #rows = new Map<string, () => readonly [Table, string, string | undefined]>();
+  #undo: (() => void)[] = [];
+
+  constructor(state: State) {
+    this.state = state;
+  }
+
+  #touch(entry: Entry): void {
+    this.touched.add(entry);
+    this.#all.add(entry);
+  }
+
+  /** Changes what is kept of a record in place; `change` may do anything to it but to its lane and its anchors. */
+  record(entry: Entry, change: (entry: Entry) => void): void {
+    const { state } = this;
+    hydrate(entry);
+    const before = { ...entry };
+    this.#undo.push(() => {
+      const { lane, anchors } = state.entry(entry.entity, entry.id);
+      Object.assign(entry, before, { lane, anchors, shown: undefined });
+      state.entities.get(entry.entity)?.set(entry.id, entry);
+      state.drop(entry);
+    });
+    change(entry);
+    state.changes += 1;
+    entry.shown = undefined;
+    this.#touch(entry);
+    this.#write("records", keyOf(entry.entity, entry.id), () => (entry.isConfirmed ? recordRow(entry) : undefined));
+    state.drop(entry);
+  }
+
+  setAnchors(entry: Entry, anchors: readonly Anchor[]): void {
+    const before = entry.anchors;
+    if (before === anchors) return;
+    this.isOfQueue = true;
+    this.#undo.push(() => this.state.setAnchors(entry, before));
+    this.state.setAnchors(entry, anchors);
+    this.#touch(entry);
+    this.#write("anchors", keyOf(entry.entity, entry.id), () => (entry.anchors.length ? write(entry.anchors as unknown as Json) : undefined));
+  }
+
+  putQueued(queued: Queued): void {
+    const { state } = this;
+    const { op } = queued.operation;
+    const before = state.queue.get(op);
+    this.isOfQueue = true;
+    this.#undo.push(() => (before ? state.putQueued(before) : this.#dropped(op)));
+    this.#touch(state.putQueued(queued));
+    this.#queueRow(op);
+  }
+
+  removeQueued(counter: number): void {
+    const { state } = this;
+    const before = state.queue.get(counter);
+    if (!before) return;
+    this.isOfQueue = true;
+    this.#undo.push(() => {
+      state.putQueued(before);
+      this.isUnsorted = true;
+    });
+    this.#dropped(counter);
+    this.#queueRow(counter);
+  }
+
+  /** Whether the queue is to be sorted once all is undone. */
+  isUnsorted = false;
+
+  #dropped(counter: number): void {
+    const entry = this.state.removeQueued(counter);
+    if (entry) this.#touch(entry);
+  }
+
+  #queueRow(counter: number): void {
+    this.#write("queue", String(counter), () => {
+      const queued = this.state.queue.get(counter);
+      return queued && queuedRow(queued);
+    });
+  }
+
+  /** Writes an operation that waits, made anew. */
+  remake(queued: Queued, operation: Operation): void {
+    this.putQueued({ ...queued, operation });
+  }
+
+  keep(counter: number, kept: KeptOperation | undefined): void {
+    const { state } = this;
+    const before = state.kept.get(counter);
+    this.isOfQueue = true;
+    this.#undo.push(() => (before ? state.kept.set(counter, before) : state.kept.delete(counter)));
+    if (kept) state.kept.set(counter, kept);
+    else state.kept.delete(counter);
+    this.#write("kept", String(counter), () => {
+      const now = state.kept.get(counter);
+      return now && write(now as unknown as Json);
+    });
+  }
+
+  setMeta(key: string, row: string | undefined): void {
+    const { meta } = this.state;
+    const before = meta.get(key);
+    if (before === row) return;
+    this.#undo.push(() => (before === undefined ? meta.delete(key) : meta.set(key, before)));
+    if (row === undefined) meta.delete(key);
+    else meta.set(key, row);
+    this.#write("meta", key, () => meta.get(key));
+  }
+
+  #write(table: Table, key: string, row: () => string | undefined): void {
+    this.#rows.set(`${table}\0${key}`, () => [table, key, row()]);
+  }
+
+  /** Returns a place to go back to. */
+  mark(): number {
+    return this.#undo.length;
+  }
+
+  /** Undoes everything since a mark. Rows are written all the same, as they are now. */
+  undo(mark = 0): void {
+    for (const step of this.#undo.splice(mark).reverse()) step();
+    for (const entry of this.#all) this.touched.add(entry);
+    if (this.isUnsorted) this.state.sortQueue();
+    this.isUnsorted = false;
+  }
+
+  isEmpty(): boolean {
+    return this.#rows.size === 0;
+  }
+
+  /** Returns the rows as they are now, and more that are put beside them. */
+  batch(more: readonly [Table, string, string][]): Required<Pick<Batch, "put" | "remove">> {
+    const put = [...more];
+    const remove: [Table, string][] = [];
+    for (const row of this.#rows.values()) {
+      const [table, key, text] = row();
+      if (text === undefined) remove.push([table, key]);
+      else put.push([table, key, text]);
+    }
+    return { put, remove };
+  }
+}
