@@ -62,7 +62,9 @@ function makeHand(
     setCourse((course) => ({ ...course, writing: course.writing + 1, error: undefined }));
     let error: Error | undefined;
     try {
-      const edited = await edit(await open(opening));
+      const stage = opening.stage();
+      // At once where that can be: in between the text that was typed into could become another one.
+      const edited = await (stage.kind === "open" ? edit(stage.client) : open(opening).then(edit));
       for (const operation of edited.operations) own.add(operation);
       for (const operation of own) if (own.size > OPERATIONS_MAX) own.delete(operation);
       return edited;

@@ -34,6 +34,20 @@ it("an edit is pending until it is written, and the functions stay the same", as
   expect(client.get("tasks", "t1")?.value).toEqual({ title: "one" });
 });
 
+it("an edit is made before anything else can happen to what is shown", async () => {
+  const client = new FakeClient();
+  const { now } = await stand(client);
+  let isMade = false;
+  client.edit = async () => {
+    isMade = true;
+    return { operations: [1] };
+  };
+  await act(async () => {
+    void now().edit("tasks", "t1", () => {});
+    expect(isMade).toBe(true);
+  });
+});
+
 it("an edit that cannot be written is an error and no rejection; the next one clears it", async () => {
   const client = new FakeClient();
   const { now } = await stand(client);
