@@ -1,179 +1,137 @@
-/** What a hub answers, judged before anything is made of it: results, changes, pages, problems. Members that are not known are ignored. */
+/** What a hub answers, judged before anything is made of it. Members that are not known are ignored. */
 
 import { SynclineError } from "../error.js";
 import { keysOf } from "../json/pointer.js";
-import { isObject, type Json, type JsonObject } from "../json/value.js";
+import { Decimal } from "../json/value.js";
 import { CONFLICTS_MAX, CURSOR_CHARACTERS_MAX, EDIT_PARTS_MAX, PAGE_CHANGES_MAX, PUSH_OPERATIONS_MAX, STRETCHES_MAX, TOKEN_CHARACTERS_MAX } from "./limits.js";
-import type { Change, Page, Problem, Result, ResultStatus, Same, Welcome } from "./message.js";
+
+/** Says whether a part of an answer is what it should be. */
+type Judgement = (value: unknown) => boolean;
+type Members = Readonly<Record<string, unknown>>;
 
 /** What became of an operation, in the order of the compact form. */
-export const STATUSES: readonly ResultStatus[] = ["applied", "merged", "conflict", "duplicate", "rejected", "behind", "rebase"];
+export const STATUSES: readonly unknown[] = ["applied", "merged", "conflict", "duplicate", "rejected", "behind", "rebase"];
 
 /** @throws SynclineError `MESSAGE_MALFORMED` unless something holds. */
-export function must(holds: boolean, place: string): asserts holds {
-  if (!holds) throw new SynclineError("MESSAGE_MALFORMED", `the hub's message is malformed: ${place}`);
+export function must(holds: boolean): asserts holds {
+  if (!holds) throw new SynclineError("MESSAGE_MALFORMED", "what the hub says is malformed");
 }
 
-export function textOf(value: Json | undefined, place: string): string {
-  must(typeof value === "string", place);
-  return value;
-}
-
-/** Returns a natural number that the platform holds. */
-export function naturalOf(value: Json | undefined, place: string): number {
-  must(Number.isSafeInteger(value) && (value as number) >= 0, place);
-  return value as number;
-}
-
-export function objectOf(value: Json | undefined, place: string): JsonObject {
-  must(isObject(value), place);
-  return value;
-}
-
-export function arrayOf(value: Json | undefined, lengthMax: number, place: string): readonly Json[] {
-  must(Array.isArray(value) && value.length <= lengthMax, place);
-  return value;
-}
-
-export function sumOf(value: Json | undefined): string {
-  must(typeof value === "string" && /^[\da-f]{32}$/.test(value), "sum");
-  return value;
-}
-
-export function cursorTextOf(value: Json | undefined): string {
-  must(typeof value === "string" && value.length > 0 && value.length <= CURSOR_CHARACTERS_MAX, "cursor");
-  return value;
-}
-
-/** Judges one member if it is there. */
-function judge(value: Json | undefined, judgement: (value: Json) => unknown): void {
-  if (value !== undefined) judgement(value);
-}
-
-function judgePath(path: Json): void {
-  let isPath = typeof path === "string";
+/**
+ * Reads an answer of a hub.
+ *
+ * @throws SynclineError `MESSAGE_MALFORMED`, also where the answer is so far from what it should be that nothing was judged yet.
+ */
+export function reading<T>(read: () => T): T {
   try {
-    keysOf(path as string);
+    return read();
+  } catch (error) {
+    must(error instanceof SynclineError);
+    throw error;
+  }
+}
+
+const isText: Judgement = (value) => typeof value === "string";
+const isBoolean: Judgement = (value) => typeof value === "boolean";
+const isInteger: Judgement = (value) => Number.isSafeInteger(value);
+export const isNatural: Judgement = (value) => isInteger(value) && (value as number) >= 0;
+export const isMembers = (value: unknown): value is Members =>
+  typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Decimal);
+
+const matches = (pattern: RegExp, lengthMax = Infinity): Judgement => {
+  return (value) => typeof value === "string" && value.length <= lengthMax && pattern.test(value);
+};
+const list = (judgement: Judgement, lengthMax = Infinity): Judgement => {
+  return (value) => Array.isArray(value) && value.length <= lengthMax && value.every((element) => judgement(element));
+};
+const byPath = (judgement: Judgement): Judgement => {
+  return (value) => isMembers(value) && Object.entries(value).every(([path, field]) => isPath(path) && judgement(field));
+};
+
+const isPath: Judgement = (value) => {
+  try {
+    return keysOf(value as string).length > 0;
   } catch {
-    isPath = false;
+    return false;
   }
-  must(isPath, "path");
+};
+const isDigest = matches(/^[\da-f]{16}$/);
+const isSteps = list((step) => isText(step) || isInteger(step), EDIT_PARTS_MAX);
+const isEdit: Judgement = (value) => {
+  return Array.isArray(value) && isSteps(isMembers(value[0]) && isDigest(value[0]["of"]) ? value.slice(1) : value);
+};
+/** A pair names only what can be there, so that nobody counts for ever. */
+const isRun: Judgement = (pair) => {
+  return list(isNatural, 2)(pair) && (pair as readonly number[]).reduce((sum, number) => sum + number, 0) <= STRETCHES_MAX;
+};
+/** Of an operation's result the ids of conflicts are told, of a record's those that are open. */
+const isConflicts = list((conflict) => isText(conflict) || isGood("id path", conflict), CONFLICTS_MAX);
+const isRecord: Judgement = (value) => value === null || isMembers(value);
+const isSum = matches(/^[\da-f]{32}$/);
+
+/** What each member is, wherever it stands. */
+const MEMBERS: Readonly<Record<string, Judgement>> = {
+  // Those of a result or a change.
+  op: (op) => isNatural(op) && op !== 0,
+  status: (status) => STATUSES.includes(status),
+  entity: matches(/./),
+  id: matches(/./),
+  position: isNatural,
+  version: matches(/^([\w-]*~)?[\w-]+$/, TOKEN_CHARACTERS_MAX),
+  record: isRecord,
+  set: byPath((value) => value !== undefined),
+  unset: list(isPath),
+  text: byPath(isEdit),
+  delta: isMembers,
+  gone: matches(/^(deleted|unscoped)$/),
+  by: isText,
+  conflicts: isConflicts,
+  open: isConflicts,
+  // The path of the record itself stands where a deletion meets an edit.
+  path: (path) => path === "" || isPath(path),
+  problem: isProblem,
+  // Those of a page.
+  changes: list((change) => isGood("entity id position version", change) && (change as Members)["record"] !== null, PAGE_CHANGES_MAX),
+  view: isNatural,
+  cursor: matches(/./, CURSOR_CHARACTERS_MAX),
+  more: isBoolean,
+  snapshot: isBoolean,
+  begins: isBoolean,
+  same: (same) => isGood("position stretches", same),
+  stretches: list(isRun, STRETCHES_MAX),
+  equal: isBoolean,
+  // Those of other messages.
+  results: list((result) => isGood("op status", result) && hasBothOrNeither(result as Members), PUSH_OPERATIONS_MAX),
+  checksum: (checksum) => isGood("view cursor sum", checksum),
+  sum: isSum,
+  anew: (anew) => isGood("view", anew),
+  welcome: (welcome) => isGood("protocol incarnation heartbeat_ms window limits", welcome),
+  protocol: isNatural,
+  incarnation: isSum,
+  heartbeat_ms: isNatural,
+  window: isNatural,
+  limits: (limits) => isGood("push_operations message_bytes", limits),
+  push_operations: isNatural,
+  message_bytes: isNatural,
+  accept: list(isText),
+  backed_up: isNatural,
+  floor: isNatural,
+};
+
+/** Returns whether an object has these members at least, and all that are known are what they should be. */
+export function isGood(needed: string, value: unknown): boolean {
+  return (
+    isMembers(value) &&
+    needed.split(" ").every((name) => value[name] !== undefined) &&
+    Object.entries(value).every(([name, part]) => part === undefined || !Object.hasOwn(MEMBERS, name) || MEMBERS[name]?.(part))
+  );
 }
 
-function judgeFields(fields: Json, judgement: (value: Json) => unknown): void {
-  for (const [path, value] of Object.entries(objectOf(fields, "fields"))) {
-    judgePath(path);
-    must(value !== undefined, "value");
-    judgement(value);
-  }
+/** A problem has its members for people, too, which are called like others. */
+export function isProblem(value: unknown): boolean {
+  return isMembers(value) && isText(value["code"]) && isText(value["detail"]) && isBoolean(value["retryable"] ?? false);
 }
 
-function judgePaths(paths: Json): void {
-  arrayOf(paths, Infinity, "unset").forEach(judgePath);
-}
-
-function judgeEdit(edit: Json): void {
-  arrayOf(edit, EDIT_PARTS_MAX + 1, "edit").forEach((part, at) => {
-    const isDigest = at === 0 && isObject(part) && /^[\da-f]{16}$/.test(String(part["of"]));
-    must(typeof part === "string" || Number.isSafeInteger(part) || isDigest, "edit");
-  });
-}
-
-function judgeConflicts(conflicts: Json): void {
-  for (const conflict of arrayOf(conflicts, CONFLICTS_MAX, "conflicts")) {
-    const { id, path } = objectOf(conflict, "conflict");
-    textOf(id, "conflict");
-    // That of the record itself is where a deletion meets an edit.
-    if (path !== "") judgePath(path ?? null);
-  }
-}
-
-function judgeSeen({ position, version }: JsonObject): void {
-  naturalOf(position, "position");
-  must(typeof version === "string" && version.length <= TOKEN_CHARACTERS_MAX && /^([\w-]*~)?[\w-]+$/.test(version), "version");
-}
-
-/** Judges a result in the long form. */
-export function resultOf(value: Json): Result {
-  const result = objectOf(value, "result");
-  must(naturalOf(result["op"], "op") > 0, "op");
-  must(STATUSES.includes(result["status"] as ResultStatus), "status");
-  if (result["position"] !== undefined || result["version"] !== undefined) judgeSeen(result);
-  judge(result["record"], (record) => record === null || objectOf(record, "record"));
-  judge(result["set"], (set) => judgeFields(set, () => true));
-  judge(result["unset"], judgePaths);
-  judge(result["conflicts"], (ids) => arrayOf(ids, CONFLICTS_MAX, "conflicts").forEach((id) => textOf(id, "conflict")));
-  judge(result["open"], judgeConflicts);
-  judge(result["problem"], problemOf);
-  return result as unknown as Result;
-}
-
-/** Judges a change in the long form. */
-export function changeOf(value: Json): Change {
-  const change = objectOf(value, "change");
-  must(textOf(change["entity"], "entity") !== "" && textOf(change["id"], "id") !== "", "name");
-  judgeSeen(change);
-  judge(change["record"], (record) => objectOf(record, "record"));
-  judge(change["set"], (set) => judgeFields(set, () => true));
-  judge(change["unset"], judgePaths);
-  judge(change["text"], (text) => judgeFields(text, judgeEdit));
-  judge(change["delta"], (delta) => objectOf(delta, "delta"));
-  judge(change["gone"], (gone) => must(gone === "deleted" || gone === "unscoped", "gone"));
-  judge(change["by"], (by) => textOf(by, "by"));
-  judge(change["conflicts"], judgeConflicts);
-  return change as unknown as Change;
-}
-
-export function resultsOf(value: Json | undefined): readonly Result[] {
-  return arrayOf(value, PUSH_OPERATIONS_MAX, "results").map(resultOf);
-}
-
-/** Judges a page in the long form. */
-export function pageOf(page: JsonObject): Page {
-  const flag = (name: string): boolean => {
-    const value = page[name] ?? false;
-    must(typeof value === "boolean", name);
-    return value;
-  };
-  const { same, equal } = page;
-  return {
-    changes: arrayOf(page["changes"], PAGE_CHANGES_MAX, "changes").map(changeOf),
-    cursor: cursorTextOf(page["cursor"]),
-    more: flag("more"),
-    ...(flag("snapshot") && { snapshot: true }),
-    ...(flag("begins") && { begins: true }),
-    ...(same !== undefined && { same: sameOf(objectOf(same, "same")["position"], objectOf(same, "same")["stretches"]) }),
-    ...(equal !== undefined && { equal: flag("equal") }),
-  };
-}
-
-export function sameOf(position: Json | undefined, stretches: Json | undefined): Same {
-  const pairs = arrayOf(stretches, STRETCHES_MAX, "stretches").map((pair) => {
-    const [first, count] = arrayOf(pair, 2, "stretches");
-    return [naturalOf(first, "stretches"), naturalOf(count, "stretches")] as const;
-  });
-  // A pair may name only what can be there, so that nobody counts for ever.
-  must(pairs.every(([first, count]) => first + count <= STRETCHES_MAX), "stretches");
-  return { position: naturalOf(position, "position"), stretches: pairs };
-}
-
-/** Judges a problem; without `retryable` it is none of those that may pass. */
-export function problemOf(value: Json): Problem {
-  const problem = objectOf(value, "problem");
-  const { retryable = false } = problem;
-  textOf(problem["code"], "code");
-  textOf(problem["detail"], "detail");
-  must(typeof retryable === "boolean", "retryable");
-  return { ...problem, retryable } as unknown as Problem;
-}
-
-export function welcomeOf(value: Json | undefined): Welcome {
-  const welcome = objectOf(value, "welcome");
-  const { limits, accept, incarnation } = welcome;
-  must(typeof incarnation === "string" && /^[\da-f]{32}$/.test(incarnation), "incarnation");
-  for (const name of ["protocol", "heartbeat_ms", "window"]) naturalOf(welcome[name], name);
-  for (const name of ["push_operations", "message_bytes"]) naturalOf(objectOf(limits, "limits")[name], name);
-  for (const name of ["backed_up", "floor"]) judge(welcome[name], (number) => naturalOf(number, name));
-  judge(accept, (codings) => arrayOf(codings, Infinity, "accept").forEach((coding) => textOf(coding, "accept")));
-  return welcome as unknown as Welcome;
+function hasBothOrNeither({ position, version }: Members): boolean {
+  return (position === undefined) === (version === undefined);
 }

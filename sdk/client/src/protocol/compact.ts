@@ -1,11 +1,11 @@
 /** The compact form of live messages (`docs/protocol.md` §6): what this client writes, and what it reads of a hub. */
 
 import { parse } from "../json/parse.js";
-import { isObject, type Json } from "../json/value.js";
+import type { Json } from "../json/value.js";
 import { type Writable, write } from "../json/write.js";
-import { STATUSES, arrayOf, changeOf, cursorTextOf, must, naturalOf, objectOf, problemOf, resultOf, sameOf, sumOf, textOf, welcomeOf } from "./answer.js";
-import { ANSWER_BYTES_MAX, NAMES_MAX, NAME_BYTES_MAX, PAGE_CHANGES_MAX, PUSH_OPERATIONS_MAX } from "./limits.js";
-import type { ClientMessage, HubMessage } from "./message.js";
+import { STATUSES, isGood, isMembers, isNatural, must, reading } from "./answer.js";
+import { ANSWER_BYTES_MAX, NAMES_MAX, NAME_BYTES_MAX } from "./limits.js";
+import type { ClientMessage, HubMessage, Welcome } from "./message.js";
 import type { Operation, PutMember, Writes } from "./operation.js";
 import { shortOf } from "./token.js";
 
@@ -90,134 +90,130 @@ export class CompactWriter {
   }
 }
 
+/** What stands in an array of the compact form, not judged yet. */
+type Row = readonly unknown[];
+
 /**
  * Reads what a hub says on one connection. Tokens of changes and results that are short stay so.
  *
  * Whatever is refused, with `MESSAGE_MALFORMED`, means that something was lost: the connection ends.
  */
 export class CompactReader {
-  readonly #names = new Map<number, string>();
+  readonly #names: string[] = [];
   #incarnation: string | undefined;
 
   /** Reads a message; `undefined` if it only told names. */
   read(text: string): HubMessage | undefined {
-    must(text.length <= ANSWER_BYTES_MAX, "length");
-    const row = arrayOf(parse(text), Infinity, "message");
-    const [tag, first, second, third, flags = 0, same] = row;
+    return reading(() => {
+      must(text.length <= ANSWER_BYTES_MAX);
+      const [tag, ...row] = parse(text) as unknown as Row;
+      return tag === "n" ? this.#learn(row) : (this.#message(tag, row) as HubMessage);
+    });
+  }
+
+  #message(tag: unknown, [first, second, third, flags = 0, same]: Row): object {
+    const judged = <T extends object>(message: T): T => {
+      must(isGood(Object.keys(message).join(" "), message));
+      return message;
+    };
     switch (tag) {
-      case "n":
-        this.#learn(row.slice(1));
-        return undefined;
+      case "c": {
+        must(isNatural(flags));
+        const has = (bit: number): boolean => ((flags as number) & bit) > 0;
+        const [position, stretches] = (same ?? []) as Row;
+        return judged({
+          view: first,
+          changes: (second as readonly Row[]).map((change) => this.#change(change)),
+          cursor: this.#cursor(third),
+          more: has(1),
+          ...(has(2) && { snapshot: true }),
+          ...(has(4) && { begins: true }),
+          ...(same !== undefined && { same: { position, stretches } }),
+        });
+      }
+      case "r":
+        // Nothing is done with the position, and it may be as large as there are any.
+        return { ...judged({ results: (first as readonly Row[]).map(resultOf) }), position: second };
       case "w": {
-        const welcome = welcomeOf(first);
-        this.#incarnation = welcome.incarnation;
-        return { welcome };
+        const message = judged({ welcome: first });
+        this.#incarnation = (first as Welcome).incarnation;
+        return message;
       }
       case "e":
-        return { problem: problemOf(first ?? null) };
+        return judged({ problem: first });
       case "b":
-        return { backed_up: naturalOf(first, "position") };
-      case "r":
-        return {
-          results: arrayOf(first, PUSH_OPERATIONS_MAX, "results").map(compactResult).map(resultOf),
-          // Nothing is done with it, and it may be as large as there are any.
-          position: second as number,
-        };
+        return judged({ backed_up: first });
       case "y":
-        return { anew: { view: naturalOf(first, "view") } };
-      case "k":
-        return { checksum: { view: naturalOf(first, "view"), cursor: this.#cursor(second), sum: sumOf(third) } };
-      case "c": {
-        const bits = naturalOf(flags, "flags");
-        const changes = arrayOf(second, PAGE_CHANGES_MAX, "changes").map((change) => changeOf(this.#change(change)));
-        const [position, stretches] = same === undefined ? [] : arrayOf(same, 2, "same");
-        return {
-          view: naturalOf(first, "view"),
-          changes,
-          cursor: this.#cursor(third),
-          more: (bits & 1) > 0,
-          ...(bits & 2 && { snapshot: true }),
-          ...(bits & 4 && { begins: true }),
-          ...(same !== undefined && { same: sameOf(position, stretches) }),
-        };
-      }
+        return judged({ anew: { view: first } });
       default:
-        must(false, "tag");
+        must(tag === "k");
+        return judged({ checksum: { view: first, cursor: this.#cursor(second), sum: third } });
     }
   }
 
   /** Takes in pairs of the index of the first name, and names. */
-  #learn(pairs: readonly Json[]): void {
-    for (let at = 0; at < pairs.length; at += 2) {
-      let index = naturalOf(pairs[at], "index");
-      for (const name of arrayOf(pairs[at + 1], NAMES_MAX, "names")) {
-        must(index < NAMES_MAX && !this.#names.has(index), "index");
-        this.#names.set(index++, textOf(name, "name"));
-      }
-    }
+  #learn(pairs: Row): undefined {
+    must(pairs.length % 2 === 0);
+    pairs.forEach((names, at) => {
+      if (at % 2 === 0) return;
+      (names as Row).forEach((name, offset) => {
+        const index = (pairs[at - 1] as number) + offset;
+        must(isNatural(index) && index < NAMES_MAX && this.#names[index] === undefined && typeof name === "string");
+        this.#names[index] = name;
+      });
+    });
   }
 
-  #name(value: Json | undefined): string {
-    const name = typeof value === "number" ? this.#names.get(value) : value;
-    return textOf(name, "name");
+  #name(value: unknown): string {
+    const name = typeof value === "number" ? this.#names[value] : value;
+    must(typeof name === "string");
+    return name;
   }
 
-  #cursor(value: Json | undefined): string {
-    if (typeof value !== "number") return cursorTextOf(value);
-    must(this.#incarnation !== undefined, "cursor");
-    return `${this.#incarnation}:${naturalOf(value, "cursor")}`;
+  #cursor(value: unknown): unknown {
+    if (typeof value !== "number") return value;
+    must(this.#incarnation !== undefined && isNatural(value));
+    return `${this.#incarnation}:${value}`;
   }
 
-  /** Returns a change in the long form, not judged yet. */
-  #change(value: Json): Json {
-    const [entity, id, version, position, content, facts] = arrayOf(value, 6, "change");
-    const { by, conflicts } = facts === undefined ? {} : objectOf(facts, "change");
-    const named = (conflict: Json): Json => {
-      const { id, path } = objectOf(conflict, "conflict");
-      return { id: id ?? null, path: this.#name(path) };
-    };
+  #change([entity, id, version, position, content, facts = {}]: Row): object {
+    must(isMembers(facts));
+    const { by, conflicts } = facts as { by?: unknown; conflicts?: readonly { id: unknown; path: unknown }[] };
     return {
       entity: this.#name(entity),
-      id: id ?? null,
-      position: position ?? null,
-      version: version ?? null,
-      ...this.#content(content),
-      ...(by !== undefined && { by: this.#name(by) }),
-      ...(conflicts !== undefined && { conflicts: arrayOf(conflicts, Infinity, "conflicts").map(named) }),
+      id,
+      position,
+      version,
+      ...(Array.isArray(content) ? this.#fields(content as readonly Row[]) : contentOf(content)),
+      by: by === undefined ? by : this.#name(by),
+      conflicts: conflicts?.map(({ id, path }) => ({ id, path: this.#name(path) })),
     };
   }
 
-  #content(content: Json | undefined): Readonly<Record<string, Json>> {
-    if (isObject(content)) return { record: content };
-    if (content === 1 || content === 2) return { gone: content === 1 ? "deleted" : "unscoped" };
-    const rows = arrayOf(content, Infinity, "content").map((row) => arrayOf(row, 3, "content"));
-    must(rows.every(([letter]) => letter === "=" || letter === "-" || letter === "t" || letter === "z"), "content");
-    const told = (letter: string): readonly (readonly Json[])[] => rows.filter((row) => row[0] === letter);
-    const byPath = (part: string, letter: string): Readonly<Record<string, Json>> => {
-      const found = told(letter).map(([, path, value]) => {
-        must(value !== undefined, part);
-        return [this.#name(path), value] as const;
-      });
-      return found.length ? { [part]: Object.fromEntries(found) } : {};
-    };
-    const unset = told("-").map(([, path]) => this.#name(path));
-    return {
-      ...byPath("set", "="),
-      ...(unset.length > 0 && { unset }),
-      ...byPath("text", "t"),
-      ...byPath("delta", "z"),
-    };
+  /** Returns what differs of a record, each part by path. */
+  #fields(rows: readonly Row[]): object {
+    const told = (letter: string): readonly (readonly [path: string, value: unknown])[] =>
+      rows.filter((row) => row[0] === letter).map(([, path, value]) => [this.#name(path), value]);
+    const [set, unset, text, delta] = [told("="), told("-"), told("t"), told("z")];
+    must(set.length + unset.length + text.length + delta.length === rows.length);
+    const byPath = (part: readonly (readonly [string, unknown])[]): object | undefined => (part.length ? Object.fromEntries(part) : undefined);
+    return { set: byPath(set), unset: unset.length ? unset.map(([path]) => path) : undefined, text: byPath(text), delta: byPath(delta) };
   }
 }
 
-/** Returns a result in the long form, not judged yet. */
-function compactResult(value: Json): Json {
-  const [op, status, version, position, facts] = arrayOf(value, 5, "result");
+function contentOf(content: unknown): object {
+  if (content === 1 || content === 2) return { gone: content === 1 ? "deleted" : "unscoped" };
+  must(typeof content === "object");
+  return { record: content };
+}
+
+function resultOf([op, status, version, position, facts = {}]: Row): object {
+  must(isMembers(facts));
   return {
-    ...(facts !== undefined && objectOf(facts, "result")),
-    op: op ?? null,
-    status: STATUSES[naturalOf(status, "status")] ?? null,
-    ...(version !== 0 && { version: version ?? null }),
-    ...(position !== 0 && { position: position ?? null }),
+    ...(facts as object),
+    op,
+    status: STATUSES[status as number],
+    version: version === 0 ? undefined : version,
+    position: position === 0 ? undefined : position,
   };
 }

@@ -9,45 +9,33 @@ export interface Place {
   readonly isWithinSnapshot: boolean;
 }
 
-/** Version, incarnation, count of partitions and the checksum, in bytes. */
-const LOG_BYTES_MIN = 1 + 16 + 1 + 4;
-
 /** Returns where a cursor stands; `undefined` if that cannot be read. */
 export function placeOf(cursor: string): Place | undefined {
   const spelt = /^([\da-f]{1,32}):(\d{1,19})$/.exec(cursor);
   if (spelt) return place(spelt[1] ?? "", Number(spelt[2]), false);
   const [, log = "", snapshot] = /^([\w-]+)(\.[\w~-]+?)?(~[\w-]*)?$/.exec(cursor) ?? [];
   const bytes = decode(log);
-  if (!bytes || bytes.length < LOG_BYTES_MIN || bytes[0] !== 1) return undefined;
-  let at = 17;
-  const end = bytes.length - 4;
-  /** Seven bits in each byte, the lowest first. */
-  const next = (): number => {
-    let number = 0;
-    for (let scale = 1; at < end; scale *= 128) {
-      const byte = bytes[at++] ?? 0;
-      number += (byte & 127) * scale;
-      if (byte < 128) return number;
-    }
-    return NaN;
-  };
-  const partitions = next();
-  // A hub that clients speak to has one partition; before its first change there is none.
-  if (partitions > 1 || (partitions === 1 && next() !== 0)) return undefined;
-  const position = partitions ? next() : 0;
-  const digits = Array.from(bytes.subarray(1, 17), (byte) => byte.toString(16).padStart(2, "0"));
-  return at === end ? place(digits.join(""), position, snapshot !== undefined) : undefined;
+  // A version, the incarnation, how many partitions, and behind them four bytes of a checksum.
+  const [version, partitions, partition] = [bytes[0], bytes[17], bytes[18]];
+  const numbers = bytes.slice(19, -4);
+  // A hub that clients speak to has one partition, of the number 0; before its first change there is none.
+  const isOfClients = version === 1 && (partitions === 0 ? bytes.length === 22 : partitions === 1 && partition === 0 && numbers.length > 0);
+  // Seven bits in each byte, the lowest first; the last one has no eighth.
+  const isOneNumber = numbers.every((byte, at) => byte < 128 === (at === numbers.length - 1));
+  const position = numbers.reduceRight((sum, byte) => sum * 128 + (byte & 127), 0);
+  if (!isOfClients || !isOneNumber) return undefined;
+  return place(bytes.slice(1, 17).map((byte) => byte.toString(16).padStart(2, "0")).join(""), position, snapshot !== undefined);
 }
 
 function place(incarnation: string, position: number, isWithinSnapshot: boolean): Place | undefined {
   return Number.isSafeInteger(position) ? { incarnation: incarnation.padStart(32, "0"), position, isWithinSnapshot } : undefined;
 }
 
-/** Decodes base64url without padding. */
-function decode(text: string): Uint8Array | undefined {
+/** Decodes base64url without padding; nothing comes of what is none. */
+function decode(text: string): readonly number[] {
   try {
-    return Uint8Array.from(atob(text.replaceAll("-", "+").replaceAll("_", "/")), (character) => character.charCodeAt(0));
+    return [...atob(text.replaceAll("-", "+").replaceAll("_", "/"))].map((character) => character.charCodeAt(0));
   } catch {
-    return undefined;
+    return [];
   }
 }

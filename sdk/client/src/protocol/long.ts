@@ -1,9 +1,8 @@
 /** The long form: bodies of requests and answers over HTTP. Answers are refused with `MESSAGE_MALFORMED`. */
 
 import { parse } from "../json/parse.js";
-import type { JsonObject } from "../json/value.js";
 import { write } from "../json/write.js";
-import { cursorTextOf, must, naturalOf, objectOf, pageOf, problemOf, resultsOf } from "./answer.js";
+import { isGood, isProblem, must } from "./answer.js";
 import { ANSWER_BYTES_MAX } from "./limits.js";
 import type { Page, Problem, Result } from "./message.js";
 import type { Operation } from "./operation.js";
@@ -23,26 +22,25 @@ export function writePush(client: string, ops: readonly Operation[]): string {
 
 /** Reads the answer to `POST /v1/push`. */
 export function readPushAnswer(text: string): PushAnswer {
-  const answer = bodyOf(text);
-  const backedUp = answer["backed_up"];
-  return {
-    results: resultsOf(answer["results"]),
-    cursor: cursorTextOf(answer["cursor"]),
-    ...(backedUp !== undefined && { backed_up: naturalOf(backedUp, "backed_up") }),
-  };
+  return bodyOf<PushAnswer>(text, "results cursor");
 }
 
 /** Reads the answer to `GET /v1/pull`, or what an event of `GET /v1/events` tells. */
 export function readPage(text: string): Page {
-  return pageOf(bodyOf(text));
+  return bodyOf<Page>(text, "changes cursor more");
 }
 
 /** Reads what was wrong with a request. */
 export function readProblem(text: string): Problem {
-  return problemOf(bodyOf(text));
+  const problem: unknown = parse(text);
+  must(isProblem(problem));
+  const { retryable = false } = problem as Partial<Problem>;
+  return { ...(problem as Problem), retryable };
 }
 
-function bodyOf(text: string): JsonObject {
-  must(text.length <= ANSWER_BYTES_MAX, "length");
-  return objectOf(parse(text), "body");
+function bodyOf<T>(text: string, needed: string): T {
+  must(text.length <= ANSWER_BYTES_MAX);
+  const body: unknown = parse(text);
+  must(isGood(needed, body));
+  return body as T;
 }

@@ -1,8 +1,9 @@
 import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
+import { difference } from "../../src/protocol/difference.js";
 import { digestOf } from "../../src/protocol/digest.js";
 import type { TextEdit } from "../../src/protocol/operation.js";
-import { applyEdit, difference, lengthOf, normalised, textDigest, transform } from "../../src/protocol/text.js";
+import { applyEdit, lengthOf, normalised, replacement, textDigest, transform } from "../../src/protocol/text.js";
 import { oneOf, randomFrom } from "../random.js";
 
 const CHARACTERS = [..."ab c\n😀é👍🏽", "word", " "];
@@ -95,9 +96,10 @@ test("a difference makes one text into the other", () => {
   for (let round = 0; round < 5_000; round++) {
     const before = anyText(random, 14);
     const after = random() < 0.5 ? anyText(random, 14) : slowly(before, anyEdit(random, before));
-    const edit = difference(before, after);
-    expect(applyEdit(before, edit), JSON.stringify([before, after, edit])).toBe(after);
-    expect(edit).toEqual(normalised(edit));
+    for (const edit of [difference(before, after), replacement(before, after)]) {
+      expect(applyEdit(before, edit), JSON.stringify([before, after, edit])).toBe(after);
+      expect(edit).toEqual(normalised(edit));
+    }
   }
 });
 
@@ -114,6 +116,8 @@ test("a difference is short", () => {
     ["aa", "aaa", [2, "a"]],
   ];
   for (const [before, after, edit] of cases) expect(difference(before, after), before).toEqual(edit);
+  expect(replacement("one two three four", "1 two three 4")).toEqual(["1 two three 4", -18]);
+  expect(replacement("say 😀 now", "say 😁 now")).toEqual([4, "😁", -1, 4]);
 });
 
 test("texts that differ in too much are replaced between what is alike at their ends", () => {
