@@ -161,7 +161,9 @@ function place(factory: IDBFactory, database: IDBDatabase, durability: IDBTransa
     flush: () =>
       run(["meta"], "readwrite", "strict", (transaction) => {
         // One that writes nothing need not reach the disk.
-        transaction.objectStore("meta").put("", "flushed");
+        const store = transaction.objectStore("meta");
+        store.put("", "flushed");
+        store.delete("flushed");
         return () => undefined;
       }),
 

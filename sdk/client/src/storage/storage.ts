@@ -6,6 +6,9 @@ import { SynclineError } from "../error.js";
 export const TABLES = ["meta", "records", "queue", "kept", "anchors"] as const;
 export type Table = (typeof TABLES)[number];
 
+/** The row of `meta` that a sealed place has, and no other: without its key it is refused, and never written into in plain. */
+export const SEAL = "seal";
+
 /** What is written at once, in the order of its members: all of it or nothing. */
 export interface Batch {
   /** Rows of `meta` that must be as they are said to be, `undefined` for none. Otherwise nothing is written. */

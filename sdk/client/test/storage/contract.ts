@@ -167,7 +167,7 @@ export const RULES: Readonly<Record<string, Rule>> = {
     const storage = await open(name);
     await storage.commit({ put: [["queue", "a", "row"]] });
     await storage.flush?.();
-    expect((await held(storage)).queue).toEqual({ a: "row" });
+    expect(await held(storage)).toEqual({ queue: { a: "row" } });
     storage.close();
   },
 };
