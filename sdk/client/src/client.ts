@@ -18,8 +18,8 @@ import type {
   Strategy,
   Transaction,
 } from "./api.js";
-import { startDriver, type Driver, type NetworkState } from "./connection/driver.js";
-import { Hub } from "./connection/hub.js";
+import type { Connecting } from "./connection/connect.js";
+import type { NetworkState } from "./connection/driver.js";
 import { EditWriter } from "./edit.js";
 import { SynclineError } from "./error.js";
 import { fieldAt } from "./json/field.js";
@@ -37,7 +37,7 @@ import type { Draft } from "./store/enqueue.js";
 import { shown, textOf, textsEdited } from "./store/shown.js";
 import { Store, type Told } from "./store/store.js";
 import { openChannel, type Channel } from "./tabs/channel.js";
-import { contend, type LeaderMessage, type Leadership } from "./tabs/leader.js";
+import type { LeaderMessage } from "./tabs/leader.js";
 
 /** How often a tab looks whether it has missed something that another one has written, in milliseconds. */
 const REFRESH_MS = 5_000;
@@ -89,10 +89,9 @@ class LocalClient implements Client {
   readonly #options: Options;
   readonly #storage: Storage;
   readonly #channel: Channel<TabMessage> | undefined;
-  readonly #hub: Hub | undefined;
   #store!: Store;
-  #leadership: Leadership | undefined;
-  #driver: Driver | undefined;
+  #connecting: Connecting | undefined;
+  #isLeader = false;
   #state: NetworkState = OFFLINE;
   #repairs = 0;
   #upToDateAt: number | undefined;
@@ -117,16 +116,15 @@ class LocalClient implements Client {
     this.#storage = storage;
     this.#strategy = options.strategy ?? { kind: "immediate" };
     this.#channel = storage.isShared ? openChannel(options.name) : undefined;
-    this.#hub = options.url === undefined ? undefined : new Hub(options.url, options.token);
   }
 
   async begin(): Promise<void> {
-    const { name, device = "web" } = this.#options;
-    this.#store = await Store.open(this.#storage, followsOf(this.#options), () => `${device}-${randomWord()}`, {
+    const { name, url, device = "web" } = this.#options;
+    this.#store = await Store.open(this.#storage, () => `${device}-${randomWord()}`, {
       changed: (entries) => this.#handleChanged(entries),
       written: (told) => this.#channel?.post({ kind: "commit", ...told }),
       settled: (fates) => this.#handleSettled(fates),
-      deposed: () => void this.#leadership?.check(),
+      deposed: () => this.#connecting?.check(),
       failed: (error) => this.#problem(error),
     });
     for (const entry of this.#store.state.entries()) if (isContested(entry)) this.#contested.add(entry);
@@ -140,9 +138,9 @@ class LocalClient implements Client {
     if (channel) {
       channel.on("commit", (told) => this.#store.handleTold(told));
       channel.on("status", ({ state, repairs }) => {
-        if (!this.#driver) this.#handleState(state, repairs);
+        if (!this.#isLeader) this.#handleState(state, repairs);
       });
-      channel.on("ask-status", () => this.#driver && channel.post({ kind: "status", state: this.#state, repairs: this.#repairs }));
+      channel.on("ask-status", () => this.#isLeader && channel.post({ kind: "status", state: this.#state, repairs: this.#repairs }));
       channel.on("ask-sync", ({ ask }) => this.#syncNow(ask));
       channel.on("synced", ({ ask }) => this.#syncs.get(ask)?.());
       channel.on("online", ({ isOnline }) => this.#putOnline(isOnline));
@@ -151,46 +149,33 @@ class LocalClient implements Client {
       this.#timer = setInterval(() => void this.#store.refresh().catch((error: unknown) => this.#problem(error)), REFRESH_MS);
       (this.#timer as { unref?: () => void }).unref?.();
     }
-    if (!this.#hub) return;
-    this.#leadership = contend({
-      name,
-      storage: this.#storage,
-      channel: (channel ?? openChannel(name)) as unknown as Channel<LeaderMessage>,
-      onLead: (term) => void this.#lead(term),
-      onDeposed: () => this.#resign(),
-      onResume: () => void this.#store.reload().catch((error: unknown) => this.#problem(error)),
-      onProblem: (error) => this.#problem(error),
-    });
+    if (url !== undefined) void this.#connect(name).catch((error: unknown) => this.#problem(error));
   }
 
   // ── the connection ───────────────────────────────────────────────────
 
-  async #lead(term: number): Promise<void> {
-    try {
-      await this.#store.lead(term);
-    } catch (error) {
-      this.#problem(error);
-      return;
-    }
-    if (!this.#isClosed && this.#leadership?.term() === term) this.#connect();
-  }
-
-  #connect(): void {
-    const { url = "", token, transports = ["websocket", "events", "poll"], socket } = this.#options;
-    this.#driver = startDriver({
-      url,
-      side: this.#store,
-      token,
-      socket,
+  async #connect(name: string): Promise<void> {
+    const { connect } = await import("./connection/connect.js");
+    if (this.#isClosed) return;
+    this.#connecting = connect({
+      options: this.#options,
+      follows: followsOf(this.#options),
       strategy: this.#strategy,
-      ways: transports,
-      tell: (state, trouble) => {
-        this.#handleState(state, this.#store.repairs);
+      isOnline: this.#isOnline,
+      store: this.#store,
+      channel: (this.#channel ?? openChannel(name)) as unknown as Channel<LeaderMessage>,
+      tell: (state, repairs, trouble) => {
+        this.#handleState(state, repairs);
         if (trouble) this.#notify({ kind: "problem", ...trouble });
       },
+      led: (isLeader) => {
+        this.#isLeader = isLeader;
+        if (!isLeader) this.#handleState(OFFLINE, this.#repairs);
+        else for (const ask of this.#syncs.keys()) this.#syncNow(ask);
+        this.#tellStatus();
+      },
+      failed: (error) => this.#problem(error),
     });
-    if (!this.#isOnline) this.#driver.setOnline(false);
-    for (const ask of this.#syncs.keys()) this.#syncNow(ask);
   }
 
   /** Sends and fetches all there is for who asks, in this tab or another one. */
@@ -199,15 +184,7 @@ class LocalClient implements Client {
       this.#syncs.get(ask)?.();
       this.#channel?.post({ kind: "synced", ask });
     };
-    void this.#driver?.sync().then(done, () => undefined);
-  }
-
-  #resign(): void {
-    this.#store.resign();
-    const driver = this.#driver;
-    this.#driver = undefined;
-    void driver?.close();
-    this.#handleState(OFFLINE, this.#repairs);
+    void this.#connecting?.sync()?.then(done, () => undefined);
   }
 
   #handleState(state: NetworkState, repairs: number): void {
@@ -215,14 +192,14 @@ class LocalClient implements Client {
     this.#state = state;
     this.#repairs = repairs;
     if (state.network === "up-to-date") this.#upToDateAt = Date.now();
-    if (this.#driver) this.#channel?.post({ kind: "status", state, repairs });
+    if (this.#isLeader) this.#channel?.post({ kind: "status", state, repairs });
     if (state.isUnauthorised && !wasUnauthorised) this.#notify({ kind: "unauthorised" });
     this.#tellStatus();
   }
 
   #putOnline(isOnline: boolean): void {
     this.#isOnline = isOnline;
-    this.#driver?.setOnline(isOnline);
+    this.#connecting?.setOnline(isOnline);
   }
 
   // ── what changes ─────────────────────────────────────────────────────
@@ -246,7 +223,7 @@ class LocalClient implements Client {
     this.#tellStatus();
     // What stood behind a refusal may go now.
     const { aside } = this.#store.state;
-    this.#driver?.wake(aside < this.#aside);
+    this.#connecting?.wake(aside < this.#aside);
     this.#aside = aside;
   }
 
@@ -363,7 +340,7 @@ class LocalClient implements Client {
 
   async #edited(counters: Promise<number[]>): Promise<Edited> {
     const operations = await counters;
-    this.#driver?.wake();
+    this.#connecting?.wake(false);
     return { operations };
   }
 
@@ -386,8 +363,8 @@ class LocalClient implements Client {
     const { state } = this.#store;
     return (this.#status ??= {
       ...this.#state,
-      isLeader: this.#driver !== undefined,
-      pending: this.#store.pending(),
+      isLeader: this.#isLeader,
+      pending: this.#store.pending,
       quarantined: state.aside,
       kept: state.kept.size,
       repairs: this.#repairs,
@@ -413,29 +390,15 @@ class LocalClient implements Client {
   }
 
   async conflict(id: string): Promise<ConflictDetail> {
-    const detail = await this.#request("GET", `/v1/conflicts/${encodeURIComponent(id)}`);
-    const [entity, record, path] = [String(detail["entity"]), String(detail["id"]), String(detail["path"])];
-    const value = this.get(entity, record)?.value;
-    return { id, entity, record, path, shown: path ? fieldAt(value, path) : value, detail };
+    const { conflictDesk } = await import("./connection/conflicts.js");
+    const detail = await conflictDesk(this.#options, this.id).show(id);
+    const value = this.get(detail.entity, detail.record)?.value;
+    return { ...detail, shown: detail.path ? fieldAt(value, detail.path) : value };
   }
 
   async decide(id: string, decision: Decision): Promise<void> {
-    const path = `/v1/conflicts/${encodeURIComponent(id)}`;
-    if (decision === "later") return void (await this.#request("POST", `${path}/skip`, {}));
-    let choice: JsonObject;
-    if (typeof decision === "object") choice = { value: decision.edit };
-    else {
-      const sides = ((await this.#request("GET", path))["sides"] ?? []) as readonly { readonly writer?: string }[];
-      const side = sides.find(({ writer }) => (writer === this.id) === (decision === "mine"));
-      if (side?.writer === undefined) throw new SynclineError("DECISION_INVALID", `no side of the conflict is ${decision}`);
-      choice = { take: side.writer };
-    }
-    await this.#request("POST", `${path}/resolve`, choice);
-  }
-
-  #request(method: string, path: string, body?: JsonObject): Promise<JsonObject> {
-    if (!this.#hub) throw new SynclineError("CLIENT_NO_HUB", "the client was opened without the address of a hub");
-    return this.#hub.request(method, path, body) as Promise<JsonObject>;
+    const { conflictDesk } = await import("./connection/conflicts.js");
+    await conflictDesk(this.#options, this.id).decide(id, decision);
   }
 
   quarantine(): readonly Refused[] {
@@ -453,15 +416,15 @@ class LocalClient implements Client {
 
   async discard(operation: number): Promise<void> {
     await this.#store.discard(operation);
-    this.#driver?.wake(true);
   }
 
   async sync(timeoutMs = 30_000): Promise<void> {
-    if (!this.#hub) throw new SynclineError("CLIENT_NO_HUB", "the client was opened without the address of a hub");
+    if (this.#options.url === undefined) throw new SynclineError("CLIENT_NO_HUB", "the client was opened without the address of a hub");
     const ask = randomWord();
     const done = new Promise<void>((resolve) => this.#syncs.set(ask, resolve));
-    if (this.#driver) this.#syncNow(ask);
-    else this.#channel?.post({ kind: "ask-sync", ask });
+    // Where no tab leads yet, it is done once one does.
+    this.#syncNow(ask);
+    this.#channel?.post({ kind: "ask-sync", ask });
     try {
       await within(timeoutMs, done);
     } finally {
@@ -476,11 +439,7 @@ class LocalClient implements Client {
 
   setStrategy(strategy: Strategy): void {
     this.#strategy = strategy;
-    const driver = this.#driver;
-    if (!driver) return;
-    void driver.close().then(() => {
-      if (this.#driver === driver) this.#connect();
-    });
+    this.#connecting?.setStrategy(strategy);
   }
 
   async logout(): Promise<void> {
@@ -500,9 +459,7 @@ class LocalClient implements Client {
   async #end(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
-    const driver = this.#driver;
-    await this.#leadership?.close();
-    await driver?.close();
+    await this.#connecting?.close();
   }
 }
 

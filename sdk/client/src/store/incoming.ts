@@ -15,10 +15,9 @@ import type { State, Work } from "./state.js";
 import { forgetCursors, noteIncarnation, noteMember, putCursor, readCursor, snapshotOf, takeSame, type Said } from "./views.js";
 import { rebaseTexts } from "./texts.js";
 
-/** What came of what the hub said. */
-export class Incoming {
-  isUnfit = false;
-  readonly fates: [operation: Operation, fate: Fate][] = [];
+/** What came of what the hub said: whether something did not fit, so that all is to be read again. */
+export interface Incoming {
+  isUnfit: boolean;
 }
 
 /** Says whether an operation may have been sent: then it stays as it is. */
@@ -27,13 +26,13 @@ export type WasHanded = (queued: Queued) => boolean;
 /** Takes in what became of operations. */
 export function settle(work: Work, settled: readonly Settled[], backedUp: number | undefined, wasHanded: WasHanded): Incoming {
   const { state } = work;
-  const incoming = new Incoming();
+  const incoming: Incoming = { isUnfit: false };
   const touched = new Set<Entry>();
   for (const one of settled) {
     const queued = state.queue.get(one.operation.op);
     if (!queued) continue;
-    if ("because" in one) refuse(work, queued, refusedBefore(one.because), [], incoming, touched);
-    else if (one.result.status === "rejected" || one.result.status === "rebase") refuse(work, queued, refusalOf(one.result), one.asked, incoming, touched);
+    if ("because" in one) refuse(work, queued, refusedBefore(one.because), [], touched);
+    else if (one.result.status === "rejected" || one.result.status === "rebase") refuse(work, queued, refusalOf(one.result), one.asked, touched);
     else if (one.result.status !== "behind") {
       // As it was sent: large texts may have been told otherwise.
       if (backedUp !== undefined && (one.result.position ?? 0) > backedUp) keep(work, queued, one.result.position ?? 0);
@@ -71,7 +70,7 @@ function confirm(work: Work, queued: Queued, result: Result, incoming: Incoming)
   const fate: Fate = result.conflicts?.length
     ? { status: "conflict", version: result.version, conflicts: result.conflicts }
     : { status: "applied", version: result.version };
-  incoming.fates.push([operation, fate]);
+  work.fates.push([operation.op, operation.entity, operation.id, fate]);
   const { position, version } = result;
   if (position === undefined || version === undefined || (entry.isConfirmed && entry.position > position)) {
     work.removeQueued(operation.op);
@@ -101,7 +100,7 @@ function moveAnchors(work: Work, entry: Entry, answered: Operation): void {
 }
 
 /** Sets an operation aside, with all that came after it, but for those that the hub is asked for. */
-function refuse(work: Work, first: Queued, refusal: Refusal, asked: readonly number[], incoming: Incoming, touched: Set<Entry>): void {
+function refuse(work: Work, first: Queued, refusal: Refusal, asked: readonly number[], touched: Set<Entry>): void {
   const { state } = work;
   if (first.refusal) return;
   const all: [Queued, Refusal][] = [[first, refusal]];
@@ -122,7 +121,7 @@ function refuse(work: Work, first: Queued, refusal: Refusal, asked: readonly num
     const texts = textsBefore(entry, queued);
     work.putQueued({ ...queued, refusal: why, ...(texts && { texts }) });
     touched.add(entry);
-    incoming.fates.push([queued.operation, { status: "refused", refusal: why }]);
+    work.fates.push([queued.operation.op, entity, id, { status: "refused", refusal: why }]);
   }
   for (const counter of asked) {
     const queued = state.queue.get(counter);
@@ -141,7 +140,7 @@ function refusalOf({ problem, status }: Result): Refusal {
 
 /** Takes in changes of a view and how far it has come. A snapshot that is through drops what it did not show; operations stay. */
 export function takePage(work: Work, view: number, page: Page, begins: boolean, said: Said | undefined, wasHanded: WasHanded): Incoming {
-  const incoming = new Incoming();
+  const incoming: Incoming = { isUnfit: false };
   const { incarnation } = readCursor(page.cursor);
   noteIncarnation(work, incarnation);
   const snapshot = snapshotOf(work, view, page, begins);

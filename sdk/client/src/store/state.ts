@@ -1,5 +1,6 @@
 /** Everything that is kept, in memory, and the work on it that is not durable yet: what it writes, and how it is undone. */
 
+import type { Fate } from "../api.js";
 import type { Batch, Table } from "../storage/storage.js";
 import { hydrate, isEmpty, keyOf, namesOf, newEntry, queuedRow, readQueued, recordRow, type Anchor, type Entry, type Queued } from "./entry.js";
 import { parse } from "../json/parse.js";
@@ -151,6 +152,8 @@ export class Work {
   isOfQueue = false;
   /** Whether only who leads may do it. */
   isOfLeader = false;
+  /** What became of operations by it: counter, record, fate. */
+  readonly fates: (readonly [counter: number, entity: string, id: string, fate: Fate])[] = [];
   /** Every record that it has changed. */
   #all = new Set<Entry>();
   #rows = new Map<string, () => readonly [Table, string, string | undefined]>();

@@ -13,6 +13,7 @@
  * | everything in memory, and undoing | `state.ts` |
  * | what is shown | `shown.ts` |
  * | edits being queued, refused ones being made anew | `enqueue.ts` |
+ * | what the connection asks, in the tab that has it | `leading.ts` |
  * | results and changes coming in | `incoming.ts`, `views.ts` |
  * | texts with edits that wait | `texts.ts` |
  * | a hub that was restored | `kept.ts` |
@@ -20,16 +21,10 @@
 
 import type { Fate } from "../api.js";
 import { SynclineError } from "../error.js";
-import type { Follow, Page, Stretch, Welcome } from "../protocol/message.js";
 import type { Storage, Table } from "../storage/storage.js";
 import type { Entry } from "./entry.js";
 import { discard, enqueue, RESERVED, retry, skipReserved, type Draft } from "./enqueue.js";
-import { maySend, settle, takePage, type Incoming } from "./incoming.js";
-import { backedUp, boundKept, greet } from "./kept.js";
-import type { Settled, StoreSide, TakenIn, Waiting } from "./side.js";
 import { State, Work } from "./state.js";
-import { termRow } from "../tabs/leader.js";
-import { follow, forgetCursors, viewStates, type Said } from "./views.js";
 
 /** The format of the rows. Raise it with every change of them; older programs then refuse. */
 const FORMAT = "1";
@@ -75,14 +70,12 @@ interface Task {
 interface Group {
   readonly work: Work;
   readonly tasks: Task[];
-  fates: Told["fates"][number][];
 }
 
-export class Store implements StoreSide {
+export class Store {
   readonly state: State;
-  readonly #storage: Storage;
+  readonly storage: Storage;
   readonly #listener: Listener;
-  readonly #follows: readonly Follow[];
   #next: Group | undefined;
   /** Kept while something is being written or read. */
   #writing: Promise<void> | undefined;
@@ -92,31 +85,26 @@ export class Store implements StoreSide {
   /** What other tabs have written and is not taken in yet, in their order. */
   #inbox: Told[] = [];
   #wake: (() => void) | undefined;
-  /** The term of this tab, while it leads; the first counter of it, and those handed out since. */
+  /** The term of this tab, while it leads. */
   #term: string | undefined;
-  #ledAt = 0;
   /** Counters below this one are durable, as far as they were given. */
-  #written = 0;
-  #handed = new Set<number>();
-  #said = new Map<number, Said>();
-  repairs = 0;
+  written = 0;
 
-  private constructor(storage: Storage, state: State, follows: readonly Follow[], listener: Listener) {
-    this.#storage = storage;
+  private constructor(storage: Storage, state: State, listener: Listener) {
+    this.storage = storage;
     this.state = state;
-    this.#follows = follows;
     this.#listener = listener;
   }
 
   /** Opens what is stored. `newId` names a client that is new. */
-  static async open(storage: Storage, follows: readonly Follow[], newId: () => string, listener: Listener): Promise<Store> {
+  static async open(storage: Storage, newId: () => string, listener: Listener): Promise<Store> {
     const state = new State(await storage.load());
     const format = state.meta.get("format");
     if (format !== undefined && format !== FORMAT) {
       throw new SynclineError("CLIENT_STORE_TOO_NEW", "what is kept here was written by a newer version of this client");
     }
-    const store = new Store(storage, state, follows, listener);
-    await store.#perform((work) => {
+    const store = new Store(storage, state, listener);
+    await store.perform((work) => {
       skipReserved(work);
       // Two tabs may be the first at once: the one that comes second takes the name that the other has given.
       if (state.meta.has("client")) return;
@@ -130,132 +118,40 @@ export class Store implements StoreSide {
     return this.state.meta.get("client") ?? "";
   }
 
+  /** Returns how many operations wait. */
+  get pending(): number {
+    return this.state.queue.size - this.state.aside;
+  }
+
+  /** This tab leads in a term that is written already, or no more. */
+  setTerm(term: string | undefined): void {
+    if (term !== undefined) this.state.meta.set("term", term);
+    this.#term = term;
+  }
+
   // ── what the app does ────────────────────────────────────────────────
 
   /** Queues edits; kept with their counters once these are durable. */
   edit(drafts: readonly Draft[], now: Date): Promise<number[]> {
-    return this.#perform((work) => enqueue(work, drafts, now));
+    return this.perform((work) => enqueue(work, drafts, now));
   }
 
   retry(counter: number, now: Date): Promise<number[]> {
-    return this.#perform((work) => retry(work, counter, now));
+    return this.perform((work) => retry(work, counter, now));
   }
 
   async discard(counter: number): Promise<void> {
-    await this.#perform((work) => void discard(work, counter));
-  }
-
-  // ── what the connection asks ─────────────────────────────────────────
-
-  /** This tab leads from now on, in a term that is written already. */
-  async lead(term: number): Promise<void> {
-    await this.reload();
-    const [key, row] = termRow(term);
-    this.state.meta.set(key, row);
-    this.#term = row;
-    this.#ledAt = this.state.number("next");
-    this.#handed.clear();
-    this.#said.clear();
-    await this.#perform((work) => follow(work, this.#follows), true);
-  }
-
-  /** This tab leads no more. */
-  resign(): void {
-    this.#term = undefined;
-  }
-
-  follows(): readonly Follow[] {
-    const views = viewStates(this.state);
-    return this.#follows.map((one, view) => {
-      const cursor = views[view]?.cursor;
-      const holds = this.#follows.length === 1 && !one.view;
-      return { ...one, ...(cursor !== undefined && { cursor }), ...(holds && { holds: true as const }) };
-    });
-  }
-
-  waiting(after: number, limit: number): readonly Waiting[] {
-    const found: Waiting[] = [];
-    for (const [counter, queued] of this.state.queue) {
-      if (found.length >= limit) break;
-      // What is not durable is not sent.
-      if (counter <= after || counter >= this.#written) continue;
-      const { operation, isUrgent, asked, isResent } = queued;
-      const entry = this.state.entry(operation.entity, operation.id);
-      if (maySend(this.state, entry, queued)) found.push({ operation, isUrgent, asked, isResent: !!isResent });
-    }
-    return found;
-  }
-
-  pending(): number {
-    return this.state.queue.size - this.state.aside;
-  }
-
-  noteHanded(counter: number): void {
-    if (counter >= this.#ledAt) this.#handed.add(counter);
-  }
-
-  settle(settled: readonly Settled[], backedUp: number | undefined): Promise<TakenIn> {
-    return this.#take((work) => {
-      const incoming = settle(work, settled, backedUp, this.#wasHanded);
-      boundKept(work);
-      return incoming;
-    });
-  }
-
-  page(view: number, page: Page, begins: boolean): Promise<TakenIn> {
-    const said = this.#said.get(view);
-    return this.#take((work) => takePage(work, view, page, begins, said, this.#wasHanded));
-  }
-
-  greet(welcome: Welcome): Promise<boolean> {
-    return this.#perform((work) => greet(work, welcome), true);
-  }
-
-  async backedUp(position: number): Promise<void> {
-    if (this.state.kept.size) await this.#perform((work) => backedUp(work, position), true);
-  }
-
-  async compare(view: number, cursor: string, sum: string): Promise<boolean | undefined> {
-    const { compare } = await import("./check.js");
-    const isEqual = await compare(this.state, view, this.#follows[view]?.entities ?? [], cursor, sum);
-    if (isEqual === false) {
-      this.repairs += 1;
-      await this.beginAnew();
-    }
-    return isEqual;
-  }
-
-  async holdings(view: number): Promise<readonly Stretch[]> {
-    const { holdings } = await import("./check.js");
-    const { said, stretches } = holdings(this.state);
-    this.#said.set(view, said);
-    return stretches;
-  }
-
-  async beginAnew(): Promise<void> {
-    await this.#perform(forgetCursors, true);
-  }
-
-  #wasHanded = ({ operation, isResent }: { operation: { op: number }; isResent?: true }): boolean =>
-    operation.op < this.#ledAt || this.#handed.has(operation.op) || !!isResent;
-
-  async #take(decide: (work: Work) => Incoming): Promise<TakenIn> {
-    const incoming = await this.#perform((work) => {
-      const incoming = decide(work);
-      const { fates } = this.#group();
-      for (const [{ op, entity, id }, fate] of incoming.fates) {
-        this.#handed.delete(op);
-        fates.push([op, entity, id, fate]);
-      }
-      return incoming;
-    }, true);
-    return { isUnfit: incoming.isUnfit };
+    await this.perform((work) => void discard(work, counter));
   }
 
   // ── writing ──────────────────────────────────────────────────────────
 
-  /** Decides a step now, and answers once it is durable. */
-  #perform<T>(decide: (work: Work) => T, isOfLeader = false): Promise<T> {
+  /**
+   * Decides a step now, and answers once it is durable.
+   *
+   * - `isOfLeader`: whether only who leads may do it.
+   */
+  perform<T>(decide: (work: Work) => T, isOfLeader = false): Promise<T> {
     return new Promise<T>((resolve, reject) => {
       const task: Task = { decide, isOfLeader, tries: 0, done: undefined, resolve: resolve as Task["resolve"], reject };
       if (this.#held) this.#held.push(task);
@@ -265,7 +161,7 @@ export class Store implements StoreSide {
   }
 
   #group(): Group {
-    return (this.#next ??= { work: new Work(this.state), tasks: [], fates: [] });
+    return (this.#next ??= { work: new Work(this.state), tasks: [] });
   }
 
   #decide(task: Task): void {
@@ -312,7 +208,8 @@ export class Store implements StoreSide {
   }
 
   async #commit(group: Group): Promise<void> {
-    const { work, tasks, fates } = group;
+    const { work, tasks } = group;
+    const { fates } = work;
     const { state } = this;
     const finish = () => tasks.forEach((task) => task.resolve(task.done));
     if (work.isEmpty()) return finish();
@@ -324,15 +221,15 @@ export class Store implements StoreSide {
     const { put, remove } = work.batch(work.isOfQueue ? [["meta", "turn", String(turn)]] : []);
     let failure: unknown;
     const next = state.number("next");
-    const isWritten = await this.#storage.commit({ expect, remove, put }).catch((error: unknown) => {
+    const isWritten = await this.storage.commit({ expect, remove, put }).catch((error: unknown) => {
       failure = error ?? new SynclineError("CLIENT_STORE_FAILED", "the storage failed");
       return false;
     });
     if (isWritten) {
-      this.#written = next;
-      if (put.some(([table, key]) => table === "meta" && key === RESERVED)) await this.#storage.flush?.().catch((error: unknown) => this.#listener.failed(error));
+      this.written = next;
+      if (put.some(([table, key]) => table === "meta" && key === RESERVED)) await this.storage.flush?.().catch((error: unknown) => this.#listener.failed(error));
       const rows = [...put, ...remove.map(([table, key]) => [table, key, undefined] as const)];
-      if (this.#storage.isShared) this.#listener.written({ ...(work.isOfQueue && { turn }), rows, fates });
+      if (this.storage.isShared) this.#listener.written({ ...(work.isOfQueue && { turn }), rows, fates });
       this.#listener.settled(fates);
       return finish();
     }
@@ -400,7 +297,7 @@ export class Store implements StoreSide {
         const entry = this.state.take(table, key, row);
         if (entry) touched.add(entry);
       }
-      this.#written = this.state.number("next");
+      this.written = this.state.number("next");
       this.#listener.changed([...touched]);
       this.#noticeTerm();
     }
@@ -436,10 +333,10 @@ export class Store implements StoreSide {
   /** Reads everything anew. What other tabs tell while that goes on comes after it. */
   async #read(): Promise<void> {
     this.#inbox = [];
-    const tables = await this.#storage.load();
+    const tables = await this.storage.load();
     const before = [...this.state.entries()];
     this.state.load(tables);
-    this.#written = this.state.number("next");
+    this.written = this.state.number("next");
     if (!this.state.meta.has("client")) throw new SynclineError("CLIENT_STORE_EVICTED", "what was kept here is gone");
     this.#listener.changed([...before, ...this.state.entries()]);
     this.#noticeTerm();
@@ -447,14 +344,14 @@ export class Store implements StoreSide {
 
   /** Reads everything anew if another tab has written something that this one was not told of. */
   async refresh(): Promise<void> {
-    if (!this.#storage.isShared || this.#isClosed) return;
-    const [turn] = await this.#storage.meta(["turn"]);
+    if (!this.storage.isShared || this.#isClosed) return;
+    const [turn] = await this.storage.meta(["turn"]);
     if (turn !== this.state.meta.get("turn") && !this.#writing && !this.#inbox.length) await this.reload();
   }
 
   /** Reads everything anew, once nothing is being written. */
   async reload(): Promise<void> {
-    if (!this.#storage.isShared) return;
+    if (!this.storage.isShared) return;
     while (this.#writing) await this.#writing;
     this.#writing = this.#anew([], () => this.#read()).finally(() => (this.#writing = undefined));
     await this.#writing;
@@ -470,13 +367,13 @@ export class Store implements StoreSide {
   /** Waits for what is being written, and takes nothing more. */
   async close(): Promise<void> {
     await this.#end();
-    this.#storage.close();
+    this.storage.close();
   }
 
   /** Removes everything. */
   async destroy(): Promise<void> {
     await this.#end();
-    await this.#storage.destroy();
+    await this.storage.destroy();
   }
 
   async #end(): Promise<void> {

@@ -3,6 +3,7 @@
 import { memory } from "../../src/storage/memory.js";
 import type { OpenStorage } from "../../src/storage/storage.js";
 import type { Entry } from "../../src/store/entry.js";
+import { LeadingStore } from "../../src/store/leading.js";
 import { shown } from "../../src/store/shown.js";
 import { Store, type Told } from "../../src/store/store.js";
 import type { Change, Page, Result } from "../../src/protocol/message.js";
@@ -12,6 +13,8 @@ export const INCARNATION = "00000000000000000000000000000abc";
 
 export interface Tab {
   readonly store: Store;
+  /** What the connection asks, once the tab leads. */
+  side: LeadingStore;
   readonly told: Told[];
   readonly changed: Entry[][];
   readonly fates: Told["fates"][number][];
@@ -23,7 +26,7 @@ export interface Tab {
 export async function openTab(storage: OpenStorage = memory(), others: Set<Tab> = new Set(), name = "device"): Promise<Tab> {
   const place = await storage(name);
   const tab = { told: [], changed: [], fates: [], failures: [], deposed: 0 } as unknown as { -readonly [K in keyof Tab]: Tab[K] };
-  tab.store = await Store.open(place, [{}], () => `web-${Math.random().toString(16).slice(2)}`, {
+  tab.store = await Store.open(place, () => `web-${Math.random().toString(16).slice(2)}`, {
     changed: (entries) => tab.changed.push([...entries]),
     written: (told) => {
       tab.told.push(told);
@@ -35,6 +38,13 @@ export async function openTab(storage: OpenStorage = memory(), others: Set<Tab> 
     failed: (error) => tab.failures.push(error),
   });
   others.add(tab);
+  return tab;
+}
+
+/** Has a tab lead, in a term that is written. */
+export async function lead(tab: Tab, term = "1"): Promise<Tab> {
+  await tab.store.storage.commit({ put: [["meta", "term", term]] });
+  tab.side = await LeadingStore.lead(tab.store, [{}], term);
   return tab;
 }
 

@@ -2,14 +2,10 @@ import { describe, expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.js";
 import type { Batch, OpenStorage } from "../../src/storage/storage.js";
 import { SynclineError } from "../../src/error.js";
-import { answer, edit, openTab, page, shownOf, type Tab } from "./device.js";
+import { answer, edit, lead, openTab, page, shownOf, type Tab } from "./device.js";
 
 async function leading(storage?: OpenStorage, others?: Set<Tab>): Promise<Tab> {
-  const shared = storage ?? memory();
-  const tab = await openTab(shared, others);
-  await (await shared("device")).commit({ put: [["meta", "term", "1"]] });
-  await tab.store.lead(1);
-  return tab;
+  return lead(await openTab(storage, others));
 }
 
 /** A storage whose commits do what a test says. */
@@ -70,11 +66,11 @@ describe("answers", () => {
     const tab = await leading();
     const [one] = await edit(tab, "t1", { set: { "/title": "a" }, inc: { "/views": 1 } });
     const [two] = await edit(tab, "t1", { set: { "/title": "b" } });
-    await tab.store.settle([answer(tab, one as number, { position: 5, version: "v5", set: { "/views": 7 } })], undefined);
+    await tab.side.settle([answer(tab, one as number, { position: 5, version: "v5", set: { "/views": 7 } })], undefined);
     expect(shownOf(tab, "t1")).toEqual({ title: "b", views: 7 });
-    await tab.store.settle([answer(tab, two as number, { status: "merged", position: 6, version: "v6", record: { title: "both", views: 7 } })], undefined);
+    await tab.side.settle([answer(tab, two as number, { status: "merged", position: 6, version: "v6", record: { title: "both", views: 7 } })], undefined);
     expect(shownOf(tab, "t1")).toEqual({ title: "both", views: 7 });
-    expect(tab.store.pending()).toBe(0);
+    expect(tab.store.pending).toBe(0);
     expect(tab.fates.map(([counter, , , fate]) => [counter, fate.status])).toEqual([[one, "applied"], [two, "applied"]]);
   });
 
@@ -85,43 +81,43 @@ describe("answers", () => {
     const [two, three] = await tab.store.edit(drafts.map((draft) => ({ ...draft, texts: {}, isUrgent: false })), new Date(0));
     const [four] = await edit(tab, "t2", { set: { "/c": 1 } });
     const problem = { code: "WRITE_DENIED", detail: "not allowed", retryable: false };
-    await tab.store.settle([answer(tab, two as number, { status: "rejected", problem })], undefined);
+    await tab.side.settle([answer(tab, two as number, { status: "rejected", problem })], undefined);
     expect(shownOf(tab, "t1")).toEqual({ a: 1 });
     expect(shownOf(tab, "t2")).toEqual({ c: 1 });
     expect(shownOf(tab, "t3")).toBeUndefined();
-    expect(tab.store.waiting(0, 10).map(({ operation }) => operation.op)).toEqual([one]);
+    expect(tab.side.waiting(0, 10).map(({ operation }) => operation.op)).toEqual([one]);
     expect(tab.store.state.queue.get(three as number)?.refusal?.code).toBe("OPERATION_AFTER_REFUSED");
     await tab.store.discard(two as number);
-    expect(tab.store.waiting(0, 10).map(({ operation }) => operation.op)).toEqual([one, four]);
+    expect(tab.side.waiting(0, 10).map(({ operation }) => operation.op)).toEqual([one, four]);
   });
 });
 
 describe("changes", () => {
   it("are shown below what waits, and older ones are ignored", async () => {
     const tab = await leading();
-    await tab.store.page(0, page([{ record: { a: 1, b: 1 } }], 5, { snapshot: true, begins: true }), true);
+    await tab.side.page(0, page([{ record: { a: 1, b: 1 } }], 5, { snapshot: true, begins: true }), true);
     await edit(tab, "t1", { set: { "/a": 2 } });
-    await tab.store.page(0, page([{ set: { "/a": 3, "/b": 3 } }], 6), false);
+    await tab.side.page(0, page([{ set: { "/a": 3, "/b": 3 } }], 6), false);
     expect(shownOf(tab, "t1")).toEqual({ a: 2, b: 3 });
-    await tab.store.page(0, page([{ position: 4, record: { a: 0 } }], 7), false);
+    await tab.side.page(0, page([{ position: 4, record: { a: 0 } }], 7), false);
     expect(shownOf(tab, "t1")).toEqual({ a: 2, b: 3 });
   });
 
   it("that do not fit have everything read again", async () => {
     const tab = await leading();
-    await tab.store.page(0, page([], 5, { snapshot: true, begins: true }), true);
-    expect(tab.store.follows()[0]?.cursor).toBeDefined();
-    const { isUnfit } = await tab.store.page(0, page([{ id: "t9", set: { "/a": 1 } }], 6), false);
+    await tab.side.page(0, page([], 5, { snapshot: true, begins: true }), true);
+    expect(tab.side.follows()[0]?.cursor).toBeDefined();
+    const { isUnfit } = await tab.side.page(0, page([{ id: "t9", set: { "/a": 1 } }], 6), false);
     expect(isUnfit).toBe(true);
-    expect(tab.store.follows()[0]?.cursor).toBeUndefined();
+    expect(tab.side.follows()[0]?.cursor).toBeUndefined();
   });
 
   it("of a snapshot drop what it has not shown, but for what a result has told since", async () => {
     const tab = await leading();
     const [counter] = await edit(tab, "t3", { set: { "/a": 1 } });
-    await tab.store.page(0, page([{ id: "t1", record: { a: 1 } }, { id: "t2", record: { a: 2 } }], 5, { snapshot: true, begins: true }), true);
-    await tab.store.settle([answer(tab, counter as number, { position: 9, version: "v9" })], undefined);
-    await tab.store.page(0, page([{ id: "t1", record: { a: 1 } }], 8, { snapshot: true, begins: true }), true);
+    await tab.side.page(0, page([{ id: "t1", record: { a: 1 } }, { id: "t2", record: { a: 2 } }], 5, { snapshot: true, begins: true }), true);
+    await tab.side.settle([answer(tab, counter as number, { position: 9, version: "v9" })], undefined);
+    await tab.side.page(0, page([{ id: "t1", record: { a: 1 } }], 8, { snapshot: true, begins: true }), true);
     expect(["t1", "t2", "t3"].map((id) => shownOf(tab, id))).toEqual([{ a: 1 }, undefined, { a: 1 }]);
   });
 });
@@ -136,7 +132,7 @@ describe("tabs", () => {
     await new Promise((resolve) => setTimeout(resolve, 300));
     for (const tab of [a, b]) {
       expect([0, 1, 2, 3, 4].map((id) => shownOf(tab, `t${id}`))).toEqual(Array.from({ length: 5 }, () => ({ n: 8 })));
-      expect(tab.store.pending()).toBe(40);
+      expect(tab.store.pending).toBe(40);
     }
   });
 
@@ -158,10 +154,9 @@ describe("tabs", () => {
   it("that lead no more write nothing of what the hub said", async () => {
     const [storage, tabs] = [memory({ isShared: true }), new Set<Tab>()];
     const [a, b] = [await leading(storage, tabs), await openTab(storage, tabs)];
-    await (await storage("device")).commit({ put: [["meta", "term", "2"]] });
-    await b.store.lead(2);
-    await b.store.page(0, page([{ record: { a: 2 } }], 9, { snapshot: true, begins: true }), true);
-    await expect(a.store.page(0, page([{ record: { a: 1 } }], 5, { snapshot: true, begins: true }), true)).rejects.toMatchObject({ code: "CLIENT_NOT_LEADING" });
+    await lead(b, "2");
+    await b.side.page(0, page([{ record: { a: 2 } }], 9, { snapshot: true, begins: true }), true);
+    await expect(a.side.page(0, page([{ record: { a: 1 } }], 5, { snapshot: true, begins: true }), true)).rejects.toMatchObject({ code: "CLIENT_NOT_LEADING" });
     expect(a.deposed).toBe(1);
     expect(shownOf(b, "t1")).toEqual({ a: 2 });
     expect(shownOf(a, "t1")).toEqual({ a: 2 });
