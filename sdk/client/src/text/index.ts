@@ -1,0 +1,16 @@
+/**
+ * Typing into a text that others type into at the same time.
+ *
+ * ```ts
+ * const binding = bindText(client, { entity: "notes", id: "n1", path: "/body" }, textarea);
+ * // … and when the field goes:
+ * binding.close();
+ * ```
+ */
+
+export { bindText, type BindOptions, type TextBinding, type TextPlace, type TextShown, type TextTarget } from "./bind.js";
+export { composeEdits, endOfChange, invertEdit, isIdentity, movePosition, moveSelection, toCharacters, toUnits, typedEdit, type Selection, type Sticks } from "./edit.js";
+export type { TextField } from "./field.js";
+export { createUndoSteps, type UndoSteps } from "./undo.js";
+export { applyEdit, difference, transform } from "../protocol/text.js";
+export type { TextEdit } from "../protocol/operation.js";

@@ -1,0 +1,16 @@
+/** The bounds of typing, each with its unit and its reason. */
+
+/** Most steps that can be undone: nobody remembers more of what they typed. Older ones are dropped first. */
+export const UNDO_STEPS_MAX = 200;
+
+/** Most characters in what can be undone, so that deleting a long text again and again does not fill the memory. */
+export const UNDO_CHARACTERS_MAX = 1_000_000;
+
+/** Typing without a pause of so long, in milliseconds, is undone in one step. */
+export const UNDO_PAUSE_MS = 1_000;
+
+/** Pairs of characters that are compared to see what others did within a word; about a millisecond. */
+export const COMPARED_CHARACTERS_MAX = 250_000;
+
+/** Characters, gone and come together, up to which what was replaced is one stretch; what is longer is compared by words. */
+export const STRETCH_CHARACTERS_MAX = 64;
