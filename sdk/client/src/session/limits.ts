@@ -1,16 +1,18 @@
 /** The bounds of a session, each with its unit and its reason: those of `crates/syncline-protocol/src/limits.rs`. */
 
-/** The version of the protocol that this client speaks. */
-export const PROTOCOL_VERSION = 1;
-
-/** Most operations in one push: as many as a hub commits at once. */
-export const PUSH_OPERATIONS_MAX = 1_000;
+import { PUSH_OPERATIONS_MAX } from "../protocol/limits.js";
 
 /** Pushes that may be unanswered before the client gathers until one is: enough to keep a hub busy across a round trip. */
 export const PUSHES_UNANSWERED = 4;
 
 /** Pushes that a hub takes in before it has answered one of them: room for what is urgent. */
 export const PUSHES_UNANSWERED_MAX = 8;
+
+/**
+ * Operations that are unanswered at once. A hub keeps 896 results of a client or more, those of the highest counters: what it has
+ * applied and not answered must be among them when it is sent again, and room is left for some that were urgent.
+ */
+export const OPERATIONS_UNANSWERED_MAX = 840;
 
 /** Operations that one session holds: as many as fill its unanswered pushes. */
 export const OPERATIONS_HELD_MAX = PUSHES_UNANSWERED * PUSH_OPERATIONS_MAX;

@@ -18,6 +18,7 @@
  * show it twice. After a restart nobody knows what was sent, so what is handed in before the first `welcome` counts as sent.
  */
 
+import { PROTOCOL_VERSION, PUSH_OPERATIONS_MAX } from "../protocol/limits.js";
 import type { ClientMessage, Follow, HubMessage, Page, Problem, Result, Stretch, Welcome } from "../protocol/message.js";
 import type { Operation } from "../protocol/operation.js";
 import { withDetailsOf } from "../protocol/token.js";
@@ -123,7 +124,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
   };
 
   const room = (isUrgent: boolean): number => {
-    const most = limits.OPERATIONS_HELD_MAX + (isUrgent ? limits.PUSH_OPERATIONS_MAX : 0);
+    const most = limits.OPERATIONS_HELD_MAX + (isUrgent ? PUSH_OPERATIONS_MAX : 0);
     return Math.max(0, most - queue.count() - settled.length);
   };
 
@@ -135,7 +136,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
   };
 
   const handleWelcome = (said: Welcome, nowMs: number): void => {
-    if (!(said.protocol >= 1 && said.protocol <= limits.PROTOCOL_VERSION) || said.window === 0) return violated(nowMs);
+    if (!(said.protocol >= 1 && said.protocol <= PROTOCOL_VERSION) || said.window === 0) return violated(nowMs);
     wasWelcome = true;
     isHoldTold = false;
     backedUp = said.backed_up;
@@ -144,10 +145,14 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
     sinceMs = heardMs = nowMs;
   };
 
-  /** Whatever was wrong, operations stay: they are sent again. */
+  /** Whatever was wrong, operations stay: they are sent again, where another token does not help much later. */
   const handleProblem = (said: Problem, nowMs: number): void => {
-    if (!said.retryable) failures = Infinity;
-    problem = said;
+    if (said.code.startsWith("ACCESS_TOKEN_")) {
+      needsToken = true;
+    } else {
+      problem = said;
+      if (!said.retryable) failures = Infinity;
+    }
     close(DONE, false, nowMs);
   };
 
@@ -215,8 +220,10 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
     const goes = unanswered === 0 || (unanswered < limits.PUSHES_UNANSWERED && hasGathered);
     if (!goes && !isUrgent) return undefined;
     const { push_operations, message_bytes } = welcome.limits;
+    const free = limits.OPERATIONS_UNANSWERED_MAX - pushes.reduce((sum, push) => sum + push.length, 0);
     const bytes = Math.min(limits.PUSH_BYTES, message_bytes / 2);
-    const push = queue.take(nowMs, atMost(push_operations, limits.PUSH_OPERATIONS_MAX), bytes, isUrgent);
+    const push = queue.take(nowMs, Math.min(atMost(push_operations, PUSH_OPERATIONS_MAX), free), bytes, isUrgent);
+    if (push.length === 0) return undefined;
     pushes.push(push.map(({ op }) => op));
     return { push };
   };
@@ -356,7 +363,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
     pollMessage(nowMs: number): ClientMessage | undefined {
       if (state === "greeting" && !isSaid) {
         isSaid = true;
-        const hello = { protocol: limits.PROTOCOL_VERSION, client, views: views.map(({ follow }) => follow), accept, window };
+        const hello = { protocol: PROTOCOL_VERSION, client, views: views.map(({ follow }) => follow), accept, window };
         return { hello };
       }
       if (state !== "open") return undefined;

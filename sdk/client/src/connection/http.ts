@@ -1,0 +1,160 @@
+/**
+ * A hub over plain HTTP, where no WebSocket gets through: changes come by a feed (`events.ts`, `poll.ts`), operations go by
+ * `POST /v1/push`. It presents itself as a live connection, so the same session is driven whatever the way.
+ *
+ * - The first page of a feed is what a `welcome` is made of: its cursor says which life of the hub it is. So that is known before
+ *   anything is sent.
+ * - Pushes are posted one after the other, in order. What came by a feed while one is under way is told behind its results, since
+ *   it may hold what those operations did; and there is always an end to that, since the next push is posted behind it.
+ * - A feed is read no further while as many pages wait to be acknowledged as the window has.
+ * - A cursor that cannot be used begins the view anew, all of it: what is held is not asked.
+ */
+
+import { placeOf } from "../protocol/cursor.js";
+import { readProblem, readPushAnswer, writePush } from "../protocol/long.js";
+import { MESSAGE_BYTES_MAX, PROTOCOL_VERSION, PUSH_OPERATIONS_MAX } from "../protocol/limits.js";
+import type { ClientMessage, Follow, HubMessage, Page, Problem } from "../protocol/message.js";
+import type { Operation } from "../protocol/operation.js";
+import { WINDOW } from "../session/limits.js";
+import { queryOf } from "./query.js";
+import { ask, lostBy, Unreached, type Address, type Connection, type Listener, type Open } from "./transport.js";
+
+/** How often a feed shows a sign of life at least, in milliseconds. */
+const HEARTBEAT_MS = 30_000;
+
+/** What a feed is given. */
+export interface Fed {
+  readonly address: Address;
+  /** What is followed, from its cursor on. */
+  readonly follow: Follow;
+  /** Takes a page; kept once the next may come. */
+  tell(page: Page): Promise<void>;
+  /** Something came in. */
+  traffic(): void;
+}
+
+/** Brings changes until it throws. */
+export type Feed = (fed: Fed) => Promise<never>;
+
+/** What a hub said to a request that it refused. */
+export class Refused extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super("the hub refused a request");
+    this.problem = problem;
+  }
+}
+
+/** Returns what to throw for an answer that is no success. */
+export async function refusalOf(answer: Response): Promise<Error> {
+  const lost = lostBy(answer);
+  if (lost !== "broken") return new Unreached(lost);
+  try {
+    return new Refused(readProblem(await answer.text()));
+  } catch {
+    return new Unreached("broken");
+  }
+}
+
+/** Returns what opens a connection whose changes come by a feed. */
+export const openHttp =
+  (feed: Feed): Open =>
+  async (address, listener) =>
+    converse(address, listener, feed);
+
+function converse(address: Address, listener: Listener, feed: Feed): Connection {
+  let isOver = false;
+  let client = "";
+  let pushQuery = "";
+  let window = WINDOW;
+  let isGreeted = false;
+  let isPushing = false;
+  let backedUp: number | undefined;
+  const pushes: (readonly Operation[])[] = [];
+  /** What came by a feed while a push was under way. */
+  const held: HubMessage[] = [];
+  /** Pages that were not acknowledged, and feeds that wait for that. */
+  let told: { readonly view: number; readonly cursor: string }[] = [];
+  let resumes: (() => void)[] = [];
+
+  const tell = (message: HubMessage): void => {
+    if (!isOver) listener.message(message);
+  };
+  const end = (): void => {
+    isOver = true;
+    for (const resume of resumes.splice(0)) resume();
+  };
+  const fail = (error: unknown): void => {
+    if (isOver) return;
+    // The session ends the connection then.
+    if (error instanceof Refused) return tell({ problem: error.problem });
+    end();
+    listener.lost(error instanceof Unreached ? error.lost : "broken");
+  };
+
+  const greet = (page: Page): void => {
+    const incarnation = placeOf(page.cursor)?.incarnation;
+    if (incarnation === undefined) throw new Unreached("broken");
+    isGreeted = true;
+    const limits = { push_operations: PUSH_OPERATIONS_MAX, message_bytes: MESSAGE_BYTES_MAX };
+    tell({ welcome: { protocol: PROTOCOL_VERSION, incarnation, heartbeat_ms: HEARTBEAT_MS, window, limits } });
+  };
+
+  const tellPage = async (view: number, page: Page): Promise<void> => {
+    while (told.length >= window && !isOver) await new Promise<void>((resume) => resumes.push(resume));
+    if (isOver) throw new Unreached("broken");
+    if (!isGreeted) greet(page);
+    told.push({ view, cursor: page.cursor });
+    const message = { view, ...page };
+    if (isPushing) held.push(message);
+    else tell(message);
+  };
+
+  const acknowledge = (view: number, cursor: string): void => {
+    const last = told.findLastIndex((one) => one.view === view && one.cursor === cursor);
+    told = told.filter((one, at) => one.view !== view || at > last);
+    for (const resume of resumes.splice(0)) resume();
+  };
+
+  const post = async (): Promise<void> => {
+    if (isPushing) return;
+    isPushing = true;
+    for (let push; !isOver && (push = pushes.shift()); ) {
+      const headers = { "content-type": "application/json" };
+      const answer = await ask(address, `push?${pushQuery}`, { method: "POST", headers, body: writePush(client, push) });
+      if (!answer.ok) throw await refusalOf(answer);
+      const { results, backed_up } = readPushAnswer(await answer.text());
+      // Before the results: what is behind it is kept.
+      if (backed_up !== undefined && backed_up !== backedUp) tell({ backed_up });
+      backedUp = backed_up;
+      tell({ results, position: 0 });
+      for (const message of held.splice(0)) tell(message);
+    }
+    isPushing = false;
+  };
+
+  return {
+    send(message: ClientMessage): void {
+      if ("hello" in message) {
+        const { hello } = message;
+        client = hello.client;
+        window = hello.window ?? WINDOW;
+        const [only, ...others] = hello.views;
+        // The results tell what this names; where there are several views, what the token allows.
+        if (only && others.length === 0) pushQuery = queryOf({ ...only, cursor: undefined });
+        for (const [view, follow] of hello.views.entries()) {
+          const fed = { address, follow, tell: (page: Page) => tellPage(view, page), traffic: () => isOver || listener.traffic() };
+          feed(fed).catch(fail);
+        }
+      } else if ("push" in message) {
+        pushes.push(message.push);
+        post().catch(fail);
+      } else if ("ack" in message) {
+        acknowledge(message.ack.view, message.ack.cursor);
+      }
+      // What adds up to what, and what is held, is not asked this way.
+    },
+    close: end,
+  };
+}

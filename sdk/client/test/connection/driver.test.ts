@@ -1,0 +1,279 @@
+/** A client's connection with a hub that is served: by every way, over restarts, refused tokens and a store that fails. */
+
+import { afterEach, beforeEach, expect, test, vi } from "vitest";
+import { WebSocket } from "ws";
+
+import { startDriver, type Driver, type DriverFacts, type NetworkState, type Trouble } from "../../src/connection/driver.js";
+import type { SocketClass } from "../../src/connection/socket.js";
+import type { Way } from "../../src/connection/transport.js";
+import { startHub, type Hub } from "../hub.js";
+import { MemorySide } from "./memory-side.js";
+
+/** How long what a test waits for may take, in milliseconds: a debug build on a busy machine. */
+const WAIT_MS_MAX = 40_000;
+vi.setConfig({ testTimeout: 2 * WAIT_MS_MAX });
+
+interface Started extends Driver {
+  readonly side: MemorySide;
+  readonly states: NetworkState[];
+  readonly troubles: Trouble[];
+}
+
+let hub: Hub;
+let drivers: Driver[] = [];
+beforeEach(async () => {
+  hub = await startHub();
+});
+afterEach(async () => {
+  await Promise.all(drivers.splice(0).map((driver) => driver.close()));
+  await hub.stop();
+});
+
+const Socket = WebSocket as unknown as SocketClass;
+
+function start(side: MemorySide, facts: Partial<DriverFacts> = {}): Started {
+  const states: NetworkState[] = [];
+  const troubles: Trouble[] = [];
+  const tell = (state: NetworkState, trouble?: Trouble): void => {
+    states.push(state);
+    if (trouble) troubles.push(trouble);
+  };
+  const driver = startDriver({
+    url: hub.url,
+    side,
+    token: hub.token,
+    strategy: { kind: "immediate" },
+    ways: ["websocket"],
+    tell,
+    socket: Socket,
+    ...facts,
+  });
+  drivers.push(driver);
+  return { ...driver, side, states, troubles };
+}
+
+/** Waits until something is so. */
+async function until(is: () => boolean, what: string): Promise<void> {
+  const endMs = performance.now() + WAIT_MS_MAX;
+  while (!is()) {
+    if (performance.now() > endMs) throw new Error(`not within ${WAIT_MS_MAX} ms: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}
+
+const title = (side: MemorySide, id: string): unknown => side.record("tasks", id)?.["title"];
+
+test.each<Way>(["websocket", "events", "poll"])("edits and changes of others arrive by %s", async (way) => {
+  const [anna, ben] = [start(new MemorySide("anna"), { ways: [way] }), start(new MemorySide("ben"), { ways: [way] })];
+  anna.side.edit("tasks", "t1", { set: { "/title": "Call back", "/views": 1 } });
+  anna.wake();
+  await anna.sync();
+  await until(() => title(ben.side, "t1") === "Call back", "ben sees it");
+  ben.side.edit("tasks", "t1", { inc: { "/views": 2 } });
+  ben.wake();
+  await until(() => anna.side.record("tasks", "t1")?.["views"] === 3, "anna sees it");
+  expect(anna.states.at(-1)).toEqual({ network: "up-to-date", transport: way, isUnauthorised: false });
+  expect(anna.side.greeted[0]?.incarnation).toMatch(/^[\da-f]{32}$/);
+});
+
+test.each<Way>(["websocket", "events", "poll"])("a hub that is killed and starts again has every edit once, by %s", async (way) => {
+  const { side, wake, sync } = start(new MemorySide("anna"), { ways: [way] });
+  await sync();
+  let made = 0;
+  for (let round = 0; round < 3; round++) {
+    const killed = hub.halt("SIGKILL");
+    for (let count = 0; count < 20; count++) {
+      side.edit("counters", "c", { inc: { "/sum": 1 } });
+      made += 1;
+      wake();
+    }
+    await killed;
+    await hub.start();
+    side.edit("counters", "c", { inc: { "/sum": 1 } });
+    made += 1;
+    wake();
+    await until(() => side.queue.size === 0, `round ${round}`);
+  }
+  const told = (await hub.ask("GET", "/v1/entities/counters/records/c")) as { record: unknown };
+  expect(told.record).toEqual({ sum: made });
+  expect(side.record("counters", "c")).toEqual({ sum: made });
+});
+
+test("ten thousand edits that wait go in at most twelve pushes", async () => {
+  const side = new MemorySide("anna");
+  for (let id = 0; id < 10_000; id++) side.edit("tasks", `t${id}`, { set: { "/title": `Task ${id}` } });
+  const { sync } = start(side);
+  await sync();
+  const stored = side.trace.filter((what) => what.startsWith("results"));
+  expect(side.results.length).toBe(10_000);
+  expect(stored.length).toBeLessThanOrEqual(12);
+});
+
+test("a refused edit takes with it what comes after it, and nothing else", async () => {
+  const side = new MemorySide("anna");
+  const refused = side.edit("tasks", "t1", { set: { "/a": 1, "/a/b": 1 } });
+  const after = side.edit("tasks", "t1", { set: { "/title": "after" } });
+  side.edit("tasks", "t2", { set: { "/title": "beside" } });
+  await start(side).sync();
+  expect(side.results.find(({ op }) => op === refused)?.problem?.code).toBe("OPERATION_MALFORMED");
+  expect(title(side, "t2")).toBe("beside");
+  const fate = side.results.find(({ op }) => op === after)?.status ?? (side.aside.has(after) ? "aside" : "lost");
+  expect(["aside", "applied", "merged"]).toContain(fate);
+});
+
+test("a refused token is fetched anew, and nothing is dropped meanwhile", async () => {
+  const tokens = ["sk_wrong", hub.token];
+  const side = new MemorySide("anna");
+  side.edit("tasks", "t1", { set: { "/title": "kept" } });
+  const { sync, states } = start(side, { token: () => tokens.shift() });
+  await sync();
+  expect(title(side, "t1")).toBe("kept");
+  expect(states.some((state) => state.isUnauthorised)).toBe(false);
+});
+
+test("without another token the client says that it has none, and keeps its edits", async () => {
+  const side = new MemorySide("anna");
+  side.edit("tasks", "t1", { set: { "/title": "kept" } });
+  const { states } = start(side, { token: "sk_wrong" });
+  await until(() => states.at(-1)?.isUnauthorised === true, "it says so");
+  expect(side.queue.size).toBe(1);
+});
+
+test("a token that is revoked ends the connection, and the next one goes on", async () => {
+  const first = await hub.issue();
+  const tokens = [first.token, (await hub.issue()).token];
+  const { side, sync, states, wake } = start(new MemorySide("anna"), { token: () => tokens.shift() });
+  await sync();
+  await hub.ask("DELETE", `/v1/tokens/${first.id}`);
+  await until(() => states.at(-1)?.network !== "up-to-date", "the connection ends");
+  side.edit("tasks", "t1", { set: { "/title": "later" } });
+  wake();
+  await sync();
+  expect(title(side, "t1")).toBe("later");
+});
+
+test("a store that fails once loses nothing", async () => {
+  const side = new MemorySide("anna");
+  const { sync, troubles, wake } = start(side);
+  await sync();
+  side.failure = new Error("no room");
+  side.edit("counters", "c", { inc: { "/sum": 1 } });
+  side.edit("counters", "c", { inc: { "/sum": 1 } });
+  wake();
+  await until(() => side.queue.size === 0, "the edits are answered");
+  await until(() => side.record("counters", "c")?.["sum"] === 2, "they are counted once");
+  expect(troubles.map(({ code }) => code)).toEqual(["CLIENT_STORE_FAILED"]);
+});
+
+test("offline means that nothing is sent, and online that all of it is", async () => {
+  const { side, sync, setOnline, states, wake } = start(new MemorySide("anna"));
+  await sync();
+  setOnline(false);
+  await until(() => states.at(-1)?.network === "offline", "it is offline");
+  side.edit("tasks", "t1", { set: { "/title": "offline" } });
+  wake();
+  await hub.ask("PUT", "/v1/entities/tasks/records/t2", { title: "of another" });
+  expect(side.results).toEqual([]);
+  setOnline(true);
+  await sync();
+  expect([title(side, "t1"), title(side, "t2")]).toEqual(["offline", "of another"]);
+});
+
+test("a client that is driven by events connects to sync, and leaves", async () => {
+  const { side, sync, states, wake } = start(new MemorySide("anna"), { strategy: { kind: "event-driven" } });
+  side.edit("tasks", "t1", { set: { "/title": "waits" } });
+  wake();
+  expect(states).toEqual([]);
+  await sync();
+  expect(title(side, "t1")).toBe("waits");
+  await until(() => states.at(-1)?.network === "offline", "it leaves");
+  await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title: "changed" });
+  await sync();
+  expect(title(side, "t1")).toBe("changed");
+});
+
+test("a scheduled client connects by itself, again and again", async () => {
+  const { side, states } = start(new MemorySide("anna"), { strategy: { kind: "scheduled", everyMs: 50 } });
+  await until(() => states.filter((state) => state.network === "up-to-date").length >= 2, "it has synced twice");
+  side.edit("tasks", "t1", { set: { "/title": "by itself" } });
+  await until(() => title(side, "t1") === "by itself", "what waits is sent with the next");
+});
+
+test("a batch goes once enough edits wait, and sooner where somebody asks", async () => {
+  const strategy = { kind: "batch", operations: 3, withinMs: 3_600_000 } as const;
+  const { side, sync, wake } = start(new MemorySide("anna"), { strategy });
+  await sync();
+  side.edit("tasks", "t1", { set: { "/title": "one" } });
+  wake();
+  side.edit("tasks", "t2", { set: { "/title": "two" } });
+  wake();
+  await hub.ask("PUT", "/v1/entities/tasks/records/t9", { title: "of another" });
+  await until(() => title(side, "t9") === "of another", "a change comes in");
+  expect(side.results).toEqual([]);
+  side.edit("tasks", "t3", { set: { "/title": "three" } });
+  wake();
+  await until(() => side.queue.size === 0, "three are enough");
+  side.edit("tasks", "t4", { set: { "/title": "four" } });
+  await sync();
+  expect(title(side, "t4")).toBe("four");
+});
+
+test("where no WebSocket gets through the next way is taken", async () => {
+  class Blocked {
+    onclose: ((event: { code: number }) => void) | null = null;
+    constructor() {
+      queueMicrotask(() => this.onclose?.({ code: 1006 }));
+    }
+    close(): void {}
+  }
+  const { side, sync, states } = start(new MemorySide("anna"), {
+    ways: ["websocket", "events", "poll"],
+    socket: Blocked as unknown as SocketClass,
+  });
+  side.edit("tasks", "t1", { set: { "/title": "by events" } });
+  await sync();
+  expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by events", "events"]);
+});
+
+test("what the hub and the client hold is compared, and read anew where it differs", async () => {
+  const side = new MemorySide("anna");
+  side.compared = false;
+  await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title: "of another" });
+  const { sync, troubles } = start(side);
+  await sync();
+  await until(() => side.begunAnew === 1, "it was compared");
+  side.compared = true;
+  await sync();
+  expect(title(side, "t1")).toBe("of another");
+  expect(troubles.map(({ code }) => code)).toEqual(["VIEW_DIFFERS"]);
+});
+
+test("what a former life of the hub has applied is taken for applied where this one knows nothing of it any more", async () => {
+  const side = new MemorySide("anna");
+  side.resend({ op: 1, entity: "tasks", id: "t1", at: new Date(0).toISOString(), set: { "/title": "old" } });
+  // The hub keeps the results of the latest 1,024 counters.
+  for (const first of [2, 1_002]) {
+    const ops = Array.from({ length: 1_000 }, (_, at) => ({ op: first + at, entity: "tasks", id: "t2", at: new Date(0).toISOString(), set: { "/n": at } }));
+    await hub.ask("POST", "/v1/push", { client: "anna", ops });
+  }
+  await start(side).sync();
+  expect(side.results).toEqual([{ op: 1, status: "duplicate" }]);
+});
+
+test("a client that is closed has stored what it was storing, and ends whoever waits", async () => {
+  const side = new MemorySide("anna");
+  const driver = start(side, { url: "http://127.0.0.1:9" });
+  const sync = driver.sync();
+  const failed = expect(sync).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  await driver.close();
+  await failed;
+});
+
+test.each(["ftp://sync.example", "sync.example", "https://", "https://user@sync.example", "https://sync.example/?token=1"])(
+  "%s is not the address of a hub",
+  (url) => {
+    const side = new MemorySide("anna");
+    const facts = { url, side, token: "t", strategy: { kind: "immediate" }, ways: [], tell: () => {} } as const;
+    expect(() => startDriver(facts)).toThrowError(expect.objectContaining({ code: "CLIENT_ADDRESS_INVALID" }));
+  },
+);

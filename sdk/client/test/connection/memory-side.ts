@@ -1,0 +1,176 @@
+/** The store's side of a connection, in memory: what the tests of the connection look at. */
+
+import type { JsonObject } from "../../src/json/value.js";
+import type { Follow, Page, Result, Stretch, Welcome } from "../../src/protocol/message.js";
+import type { Operation } from "../../src/protocol/operation.js";
+import { placeOf } from "../../src/protocol/cursor.js";
+import { applyChange, correct, predict, UNFIT } from "../../src/protocol/predict.js";
+import { withDetailsOf } from "../../src/protocol/token.js";
+import { dependants } from "../../src/session/lane.js";
+import type { Settled, StoreSide, TakenIn, Waiting } from "../../src/store/side.js";
+
+interface Held {
+  readonly position: number;
+  readonly version: string;
+  readonly record: JsonObject | undefined;
+}
+
+const FITS: TakenIn = { isUnfit: false };
+
+export class MemorySide implements StoreSide {
+  readonly client: string;
+  readonly queue = new Map<number, Waiting>();
+  readonly confirmed = new Map<string, Held>();
+  readonly results: Result[] = [];
+  readonly aside = new Set<number>();
+  readonly greeted: Welcome[] = [];
+  readonly backups: number[] = [];
+  /** What was stored, in order: pages by how many changes they have, results by how many there are. */
+  readonly trace: string[] = [];
+  /** What the comparison with the hub shows; nothing unless a test says so. */
+  compared: boolean | undefined;
+  comparisons = 0;
+  begunAnew = 0;
+  pages = 0;
+  /** What the store fails with, once. */
+  failure: Error | undefined;
+  /** How long storing takes, in milliseconds. */
+  storeMs = 0;
+  #follows: Follow[];
+  #shown = new Map<number, Set<string>>();
+  #next = 1;
+  #handed = new Set<number>();
+
+  constructor(client: string, follows: Follow[] = [{}]) {
+    this.client = client;
+    this.#follows = follows;
+  }
+
+  /** Queues an operation; returns its counter. */
+  edit(entity: string, id: string, effect: Partial<Operation>, isUrgent = false): number {
+    const op = this.#next++;
+    const base = this.confirmed.get(`${entity}/${id}`)?.version;
+    const operation = { op, entity, id, at: new Date(0).toISOString(), ...(base !== undefined && { base }), ...effect };
+    this.queue.set(op, { operation, isUrgent, asked: undefined, isResent: false });
+    return op;
+  }
+
+  /** Puts an operation back that a former life of the hub has applied. */
+  resend(operation: Operation): void {
+    this.queue.set(operation.op, { operation, isUrgent: false, asked: undefined, isResent: true });
+  }
+
+  record(entity: string, id: string): JsonObject | undefined {
+    return this.confirmed.get(`${entity}/${id}`)?.record;
+  }
+
+  cursors(): (string | undefined)[] {
+    return this.#follows.map((follow) => follow.cursor);
+  }
+
+  follows(): readonly Follow[] {
+    return this.#follows;
+  }
+
+  waiting(after: number, limit: number): readonly Waiting[] {
+    const found: Waiting[] = [];
+    for (const one of this.queue.values()) {
+      if (found.length >= limit) break;
+      if (one.operation.op > after) found.push(one);
+    }
+    return found;
+  }
+
+  pending(): number {
+    return this.queue.size;
+  }
+
+  noteHanded(counter: number): void {
+    this.#handed.add(counter);
+  }
+
+  async #stored(what: string): Promise<void> {
+    await new Promise((resolve) => (this.storeMs > 0 ? setTimeout(resolve, this.storeMs) : queueMicrotask(() => resolve(undefined))));
+    const { failure } = this;
+    this.failure = undefined;
+    if (failure) throw failure;
+    this.trace.push(what);
+  }
+
+  async settle(settled: readonly Settled[]): Promise<TakenIn> {
+    await this.#stored(`results ${settled.length}`);
+    for (const one of settled) {
+      const { op } = one.operation;
+      if (!this.queue.delete(op)) throw new Error(`${op} is answered once`);
+      if ("because" in one) this.aside.add(op);
+      else this.#take(one.operation, one.result, one.asked);
+    }
+    return FITS;
+  }
+
+  #take(operation: Operation, result: Result, asked: readonly number[]): void {
+    this.results.push(result);
+    if (result.status === "rejected" || result.status === "rebase") {
+      const later = [...this.queue.values()].map((waiting) => waiting.operation).filter(({ op }) => op > operation.op);
+      for (const { op } of dependants(operation, later)) {
+        const waiting = this.queue.get(op);
+        if (asked.includes(op) && waiting) this.queue.set(op, { ...waiting, asked: operation.op });
+        else if (this.queue.delete(op)) this.aside.add(op);
+      }
+      return;
+    }
+    const key = `${operation.entity}/${operation.id}`;
+    const held = this.confirmed.get(key);
+    const { position, version } = result;
+    if (position === undefined || version === undefined || (held?.position ?? 0) > position) return;
+    const record = correct(predict(held?.record, operation), result);
+    if (record === UNFIT) throw new Error("a result does not fit");
+    this.confirmed.set(key, { position, version, record });
+  }
+
+  async page(index: number, page: Page, begins: boolean): Promise<TakenIn> {
+    await this.#stored(`page ${page.changes.length}`);
+    this.pages += 1;
+    if (begins) this.#shown.set(index, new Set());
+    const shown = this.#shown.get(index);
+    for (const change of page.changes) {
+      const key = `${change.entity}/${change.id}`;
+      shown?.add(key);
+      const held = this.confirmed.get(key);
+      if ((held?.position ?? 0) >= change.position) continue;
+      const record = applyChange(held?.record, change);
+      const version = withDetailsOf(change.version, held?.version);
+      if (record === UNFIT || version === undefined) throw new Error("a change does not fit");
+      this.confirmed.set(key, { position: change.position, version, record });
+    }
+    const place = placeOf(page.cursor);
+    if (page.snapshot && place?.isWithinSnapshot === false) {
+      for (const [key, held] of this.confirmed) if (!shown?.has(key) && held.position <= place.position) this.confirmed.delete(key);
+    }
+    this.#follows = this.#follows.map((follow, at) => (at === index ? { ...follow, cursor: page.cursor } : follow));
+    return FITS;
+  }
+
+  async greet(welcome: Welcome): Promise<boolean> {
+    this.greeted.push(welcome);
+    return false;
+  }
+
+  async backedUp(position: number): Promise<void> {
+    this.backups.push(position);
+  }
+
+  async compare(): Promise<boolean | undefined> {
+    this.comparisons += 1;
+    return this.compared;
+  }
+
+  async holdings(): Promise<readonly Stretch[]> {
+    return [];
+  }
+
+  async beginAnew(): Promise<void> {
+    this.begunAnew += 1;
+    this.#follows = this.#follows.map(({ cursor: _, ...follow }) => follow);
+  }
+}
