@@ -19,7 +19,9 @@ const BYTES_KEPT_MAX = 1 << 16;
 
 const encoder = new TextEncoder();
 const words = new Int32Array(64);
-let bytes = new Uint8Array(1 << 10);
+const state = new Int32Array(8);
+const mixed = new Int32Array(8);
+let bytes = new DataView(new ArrayBuffer(1 << 10));
 
 /**
  * Returns the first bytes of the SHA-256 of a text's UTF-8, as hexadecimal digits, eight for a word of four bytes.
@@ -29,45 +31,44 @@ let bytes = new Uint8Array(1 << 10);
 export function digestOf(text: string, wordCount: number): string {
   // A unit takes three bytes at most, what is behind the text less than two blocks.
   const bytesMax = text.length * 3 + 128;
-  if (bytes.length < bytesMax) bytes = new Uint8Array(bytesMax);
-  const { written } = encoder.encodeInto(text, bytes);
+  if (bytes.byteLength < bytesMax) bytes = new DataView(new ArrayBuffer(bytesMax));
+  const all = new Uint8Array(bytes.buffer);
+  const { written } = encoder.encodeInto(text, all);
   const end = ((written + 72) >> 6) << 6;
-  bytes.fill(0, written, end);
-  bytes[written] = 0x80;
-  const view = new DataView(bytes.buffer);
-  view.setUint32(end - 8, written / 2 ** 29);
-  view.setUint32(end - 4, written << 3);
-  const state = Int32Array.from(START);
-  for (let block = 0; block < end; block += 64) addBlock(state, view, block);
+  all.fill(0, written, end);
+  all[written] = 0x80;
+  bytes.setUint32(end - 8, written / 2 ** 29);
+  bytes.setUint32(end - 4, written << 3);
+  state.set(START);
+  for (let block = 0; block < end; block += 64) addBlock(block);
   // One large text does not keep its memory.
-  if (bytesMax > BYTES_KEPT_MAX) bytes = new Uint8Array(0);
-  return Array.from(state.subarray(0, wordCount), (word) => (word >>> 0).toString(16).padStart(8, "0")).join("");
+  if (bytesMax > BYTES_KEPT_MAX) bytes = new DataView(new ArrayBuffer(0));
+  let digits = "";
+  for (let at = 0; at < wordCount; at++) digits += ((state[at] as number) >>> 0).toString(16).padStart(8, "0");
+  return digits;
 }
 
-function addBlock(state: Int32Array, view: DataView, block: number): void {
-  for (let at = 0; at < 64; at++) {
-    if (at < 16) {
-      words[at] = view.getInt32(block + at * 4);
-    } else {
-      const [x, y] = [words[at - 15] as number, words[at - 2] as number];
-      const small = turned(x, 7) ^ turned(x, 18) ^ (x >>> 3);
-      words[at] = (words[at - 16] as number) + small + (words[at - 7] as number) + (turned(y, 17) ^ turned(y, 19) ^ (y >>> 10));
-    }
+function addBlock(block: number): void {
+  for (let at = 0; at < 16; at++) words[at] = bytes.getInt32(block + at * 4);
+  for (let at = 16; at < 64; at++) {
+    const x = words[at - 15] as number;
+    const y = words[at - 2] as number;
+    const small = turned(x, 7) ^ turned(x, 18) ^ (x >>> 3);
+    words[at] = (words[at - 16] as number) + small + (words[at - 7] as number) + (turned(y, 17) ^ turned(y, 19) ^ (y >>> 10));
   }
-  let [a = 0, b = 0, c = 0, d = 0, e = 0, f = 0, g = 0, h = 0] = state;
+  mixed.set(state);
   for (let at = 0; at < 64; at++) {
-    const first = h + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + ((e & f) ^ (~e & g)) + (ROUNDS[at] as number) + (words[at] as number);
-    const second = (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
-    h = g;
-    g = f;
-    f = e;
-    e = (d + first) | 0;
-    d = c;
-    c = b;
-    b = a;
-    a = (first + second) | 0;
+    // The words that the standard calls a to h turn by one place with every round.
+    const a = mixed[-at & 7] as number;
+    const b = mixed[(1 - at) & 7] as number;
+    const c = mixed[(2 - at) & 7] as number;
+    const e = mixed[(4 - at) & 7] as number;
+    const chosen = (e & (mixed[(5 - at) & 7] as number)) ^ (~e & (mixed[(6 - at) & 7] as number));
+    const first = (mixed[(7 - at) & 7] as number) + (turned(e, 6) ^ turned(e, 11) ^ turned(e, 25)) + chosen + (ROUNDS[at] as number) + (words[at] as number);
+    mixed[(3 - at) & 7] = (mixed[(3 - at) & 7] as number) + first;
+    mixed[(7 - at) & 7] = first + (turned(a, 2) ^ turned(a, 13) ^ turned(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
   }
-  [a, b, c, d, e, f, g, h].forEach((sum, at) => (state[at] = (state[at] as number) + sum));
+  for (let at = 0; at < 8; at++) state[at] = (state[at] as number) + (mixed[at] as number);
 }
 
 function turned(word: number, by: number): number {
