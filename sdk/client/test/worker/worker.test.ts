@@ -1,0 +1,144 @@
+/** A service worker sends what waits, and the page has it woken. */
+
+import { expect, it } from "vitest";
+import type { Client, Options } from "../../src/api.js";
+import { handleSync, keepSending, type Page, type SyncEvent } from "../../src/worker/index.js";
+import { fakeClient, STATUS } from "../fake-client.js";
+
+/** An event as a browser sends it. */
+function eventOf(tag: string): SyncEvent & { readonly waits: Promise<unknown>[] } {
+  const waits: Promise<unknown>[] = [];
+  return Object.assign(new Event("sync"), { tag, waits, waitUntil: (promise: Promise<unknown>) => void waits.push(promise) });
+}
+
+const optionsOf = (name: string): Options | undefined => (name === "notes" ? { name, url: "https://hub.example", device: "web" } : undefined);
+
+it("a worker opens the client of the name, synchronises over HTTP, and closes it", async () => {
+  const client = fakeClient();
+  const opened: Options[] = [];
+  const event = eventOf("syncline:notes");
+  const isOurs = handleSync(event, optionsOf, async (options) => {
+    opened.push(options);
+    return client;
+  });
+  expect(isOurs).toBe(true);
+  await Promise.all(event.waits);
+  expect(opened).toEqual([{ name: "notes", url: "https://hub.example", device: "web", strategy: { kind: "event-driven" }, transports: ["poll"] }]);
+  expect(client.calls.map(([call]) => call)).toEqual(["sync", "close"]);
+});
+
+it("events of others and of clients that are not known open nothing", () => {
+  for (const tag of ["notes", "other:notes", "syncline:unknown"]) {
+    const event = eventOf(tag);
+    expect(handleSync(event, optionsOf, () => Promise.reject(new Error("opened"))), tag).toBe(false);
+    expect(event.waits, tag).toEqual([]);
+  }
+});
+
+it("two events of a name synchronise once, and one that comes later again", async () => {
+  let opened = 0;
+  const open = async (): Promise<Client> => {
+    opened++;
+    return fakeClient();
+  };
+  const [a, b] = [eventOf("syncline:notes"), eventOf("syncline:notes")];
+  handleSync(a, optionsOf, open);
+  handleSync(b, optionsOf, open);
+  await Promise.all([...a.waits, ...b.waits]);
+  expect(opened).toBe(1);
+  const c = eventOf("syncline:notes");
+  handleSync(c, optionsOf, open);
+  await Promise.all(c.waits);
+  expect(opened).toBe(2);
+});
+
+it("a worker that could not send says so, so that it is woken again; one that was refused does not", async () => {
+  const cases = [
+    ["offline", false, true],
+    ["refused", true, false],
+  ] as const;
+  for (const [name, isUnauthorised, isTold] of cases) {
+    const calls: string[] = [];
+    const client = fakeClient({
+      sync: () => Promise.reject(new Error("no answer")),
+      status: () => ({ ...STATUS, isUnauthorised }),
+      close: async () => void calls.push("close"),
+    });
+    const event = eventOf("syncline:notes");
+    handleSync(event, optionsOf, async () => client);
+    const [answer] = await Promise.allSettled(event.waits);
+    expect(answer?.status === "rejected", name).toBe(isTold);
+    expect(calls, name).toEqual(["close"]);
+  }
+});
+
+interface MadeUpPage extends Page {
+  readonly window: EventTarget;
+  readonly registered: string[];
+}
+
+/** A page whose browser takes registrations, refuses them, or knows nothing of them. */
+function pageOf(kind: "takes" | "refuses" | "has no SyncManager" | "has no worker"): MadeUpPage {
+  const registered: string[] = [];
+  const sync = {
+    register: async (tag: string) => {
+      if (kind === "refuses") throw new DOMException("no", "NotAllowedError");
+      registered.push(tag);
+    },
+  };
+  const worker = kind === "has no worker" ? undefined : Promise.resolve(kind === "has no SyncManager" ? {} : { sync });
+  return { worker, window: new EventTarget(), registered };
+}
+
+const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+
+it("the worker is to be woken once while edits wait offline, and again for later ones", async () => {
+  const client = fakeClient();
+  const page = pageOf("takes");
+  const stop = keepSending(client, "notes", page);
+  client.be({ pending: 1, network: "online" });
+  await turn();
+  expect(page.registered).toEqual([]);
+  client.be({ pending: 1, network: "offline" });
+  client.be({ pending: 2, network: "offline" });
+  await turn();
+  expect(page.registered).toEqual(["syncline:notes"]);
+  client.be({ pending: 0, network: "up-to-date" });
+  client.be({ pending: 1, network: "offline" });
+  await turn();
+  expect(page.registered).toEqual(["syncline:notes", "syncline:notes"]);
+  stop();
+  client.be({ pending: 0 });
+  client.be({ pending: 1 });
+  page.window.dispatchEvent(new Event("pagehide"));
+  await turn();
+  expect(page.registered).toHaveLength(2);
+});
+
+it("a tab that closes while something waits has the worker woken", async () => {
+  const client = fakeClient();
+  const page = pageOf("takes");
+  keepSending(client, "notes", page);
+  page.window.dispatchEvent(new Event("pagehide"));
+  await turn();
+  expect(page.registered).toEqual([]);
+  client.be({ pending: 1, network: "online" });
+  page.window.dispatchEvent(new Event("pagehide"));
+  await turn();
+  expect(page.registered).toEqual(["syncline:notes"]);
+});
+
+it("a browser without background synchronisation sends when the tab is online again", async () => {
+  for (const kind of ["has no worker", "has no SyncManager", "refuses"] as const) {
+    const client = fakeClient();
+    const page = pageOf(kind);
+    keepSending(client, "notes", page);
+    page.window.dispatchEvent(new Event("online"));
+    expect(client.calls, kind).toEqual([]);
+    client.be({ pending: 1, network: "offline" });
+    await turn();
+    page.window.dispatchEvent(new Event("online"));
+    await turn();
+    expect(client.calls.map(([call]) => call), kind).toEqual(["sync"]);
+  }
+});
