@@ -96,6 +96,9 @@ class LocalClient implements Client {
   #repairs = 0;
   #upToDateAt: number | undefined;
   #status: Status | undefined;
+  /** The status that was told last, and whether it is to be told again. */
+  #told: Status | undefined;
+  #isStatusDue = false;
   #strategy: Strategy;
   #isOnline = true;
   #isClosed = false;
@@ -254,15 +257,16 @@ class LocalClient implements Client {
     this.#notify({ kind: "problem", code: String(code), detail: error instanceof SynclineError ? message : "" });
   }
 
+  /** Tells how the client stands, if that has changed: once for all that happens in one breath. */
   #tellStatus(): void {
-    const before = this.#status;
-    this.#status = undefined;
-    const now = this.status();
-    if (before && (Object.keys(now) as (keyof Status)[]).every((name) => now[name] === before[name])) {
-      this.#status = before;
-      return;
-    }
-    tellAll(this.#onStatus, now);
+    if (this.#isStatusDue) return;
+    this.#isStatusDue = true;
+    queueMicrotask(() => {
+      this.#isStatusDue = false;
+      const before = this.#told;
+      this.#told = this.status();
+      if (before !== this.#told) tellAll(this.#onStatus, this.#told);
+    });
   }
 
   // ── what an app calls ────────────────────────────────────────────────
@@ -361,7 +365,7 @@ class LocalClient implements Client {
 
   status(): Status {
     const { state } = this.#store;
-    return (this.#status ??= {
+    const now: Status = {
       ...this.#state,
       isLeader: this.#isLeader,
       pending: this.#store.pending,
@@ -370,7 +374,10 @@ class LocalClient implements Client {
       repairs: this.#repairs,
       upToDateAt: this.#upToDateAt,
       durability: this.#storage.durability,
-    });
+    };
+    const before = this.#status ?? now;
+    const isSame = (Object.keys(now) as (keyof Status)[]).every((name) => now[name] === before[name]);
+    return (this.#status = isSame ? before : now);
   }
 
   onStatus(listener: (status: Status) => void): () => void {

@@ -5,6 +5,9 @@ import { define, isObject, type Json, type JsonObject } from "./value.js";
 
 /** Most keys of a path: as many levels as a JSON text may have. */
 const KEYS_MAX = 64;
+/** Paths that were read lately: a record's are few, and are asked for again and again. */
+const known = new Map<string, readonly string[]>();
+const KNOWN_MAX = 1_000;
 /** Longest path, in bytes of UTF-8 with its escapes. */
 const BYTES_MAX = 4_096;
 
@@ -14,6 +17,15 @@ const BYTES_MAX = 4_096;
  * @throws SynclineError `PATH_…`.
  */
 export function keysOf(pointer: string): readonly string[] {
+  let keys = known.get(pointer);
+  if (keys) return keys;
+  keys = readKeys(pointer);
+  if (known.size >= KNOWN_MAX) known.clear();
+  known.set(pointer, keys);
+  return keys;
+}
+
+function readKeys(pointer: string): readonly string[] {
   const keys = pointer.split("/").slice(1);
   const code = !pointer
     ? "PATH_ROOT"
