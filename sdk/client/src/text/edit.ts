@@ -1,6 +1,7 @@
 /** What can be done with edits of texts without a text field. Lengths are in characters, Unicode scalar values. */
 
-import { difference, lengthOf, normalised } from "../protocol/text.js";
+import { difference } from "../protocol/difference.js";
+import { lengthOf, normalised } from "../protocol/text.js";
 import type { TextEdit } from "../protocol/operation.js";
 import { STRETCH_CHARACTERS_MAX } from "./limits.js";
 

@@ -12,5 +12,6 @@ export { bindText, type BindOptions, type TextBinding, type TextPlace, type Text
 export { composeEdits, endOfChange, invertEdit, isIdentity, movePosition, moveSelection, toCharacters, toUnits, typedEdit, type Selection, type Sticks } from "./edit.js";
 export type { TextField } from "./field.js";
 export { createUndoSteps, type UndoSteps } from "./undo.js";
-export { applyEdit, difference, transform } from "../protocol/text.js";
+export { difference } from "../protocol/difference.js";
+export { applyEdit, transform } from "../protocol/text.js";
 export type { TextEdit } from "../protocol/operation.js";

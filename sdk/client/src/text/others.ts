@@ -5,7 +5,8 @@
  * for one word in place of another is looked at character by character where most of the word is still in it.
  */
 
-import { difference, lengthOf, normalised } from "../protocol/text.js";
+import { difference } from "../protocol/difference.js";
+import { lengthOf, normalised } from "../protocol/text.js";
 import type { TextEdit } from "../protocol/operation.js";
 import { toUnits } from "./edit.js";
 import { COMPARED_CHARACTERS_MAX } from "./limits.js";

@@ -3,7 +3,8 @@
  * edit of who types.
  */
 
-import { applyEdit, difference, transform } from "../protocol/text.js";
+import { difference } from "../protocol/difference.js";
+import { applyEdit, transform } from "../protocol/text.js";
 import { typedEdit } from "./edit.js";
 
 /** Returns the text with what was typed, in front of what is not shown there, where the field shows `rendered` for `text` and now has `typed`. */
