@@ -2,13 +2,12 @@
 
 import type { Edit } from "./api.js";
 import { SynclineError } from "./error.js";
+import { checked } from "./json/check.js";
 import { fieldAt, leavesOf } from "./json/field.js";
-import { isWellFormed } from "./json/parse.js";
-import { Decimal, isObject, type Json, type JsonObject } from "./json/value.js";
+import { type Decimal, isObject, type Json, type JsonObject } from "./json/value.js";
 import type { Effect, PutMember, TextEdit } from "./protocol/operation.js";
 import { predict } from "./protocol/predict.js";
-import { difference } from "./protocol/difference.js";
-import { applyEdit } from "./protocol/text.js";
+import { applyEdit, difference } from "./protocol/text.js";
 import { effectOf, goesWith, meets, type Step } from "./store/steps.js";
 
 /** Writes the effects of an edit. */
@@ -29,13 +28,13 @@ export class EditWriter implements Edit {
   }
 
   set(path: string, value: Json): this {
-    if (!isObject(value) || !Object.keys(value).length) return this.#step(["set", path, checked(value)]);
+    if (!isObject(value) || !Object.keys(value).length) return this.#step(["set", path, checked(value, path)]);
     // An object becomes the fields that it has; others below the path go.
     const told = leavesOf(value, path);
     const known = new Set(told.map(([at]) => at));
     const held = fieldAt(this.#shown, path);
     if (isObject(held)) for (const [at] of leavesOf(held, path)) if (!known.has(at)) this.#step(["unset", at]);
-    for (const [at, leaf] of told) this.#step(["set", at, checked(leaf)]);
+    for (const [at, leaf] of told) this.#step(["set", at, checked(leaf, at)]);
     return this;
   }
 
@@ -52,15 +51,15 @@ export class EditWriter implements Edit {
   }
 
   addToSet(path: string, ...elements: Json[]): this {
-    return this.#step(["add", path, checked(elements)]);
+    return this.#step(["add", path, checked(elements, path)]);
   }
 
   removeFromSet(path: string, ...elements: Json[]): this {
-    return this.#step(["remove", path, checked(elements)]);
+    return this.#step(["remove", path, checked(elements, path)]);
   }
 
   append(path: string, ...elements: Json[]): this {
-    return this.#step(["append", path, checked(elements)]);
+    return this.#step(["append", path, checked(elements, path)]);
   }
 
   beginText(path: string, text: string): this {
@@ -69,7 +68,7 @@ export class EditWriter implements Edit {
 
   editText(path: string, edit: TextEdit): this {
     if (applyEdit(this.#text(path), edit) === undefined) throw notAText();
-    return this.#step(["text", path, edit]);
+    return this.#step(["text", path, checked(edit as Json) as TextEdit]);
   }
 
   insertText(path: string, at: number, text: string): this {
@@ -151,13 +150,4 @@ function composed(last: Step[], [part, path, edit]: Step): boolean {
 
 function notAText(): SynclineError {
   return new SynclineError("CLIENT_EDIT_NOT_A_TEXT", "there is no text at the path that the edit fits");
-}
-
-/** Returns a value that JSON can say: the app may hand in anything. */
-function checked<T extends Json>(value: T): T {
-  if (typeof value === "number" ? !Number.isFinite(value) : typeof value === "string" ? !isWellFormed(value) : typeof value !== "object" && typeof value !== "boolean") {
-    throw new SynclineError("CLIENT_VALUE_INVALID", "a value is JSON: no undefined, no NaN, no lone surrogate");
-  }
-  if (value && typeof value === "object" && !(value instanceof Decimal)) Object.values(value).forEach((inner) => checked(inner as Json));
-  return value;
 }

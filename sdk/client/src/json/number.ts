@@ -55,6 +55,11 @@ export function numberOf(text: string): number | Decimal | undefined {
   return String(nearest) === canonicalOf(parts) ? nearest : new Decimal(text);
 }
 
+/** Returns whether a text is a number as JSON spells it, and within the bounds. */
+export function isNumberText(text: string): boolean {
+  return /^-?(0|[1-9]\d*)(\.\d+)?(e[+-]?\d+)?$/i.test(text) && numberOf(text) !== undefined;
+}
+
 /** Returns the exact sum; `undefined` if it is beyond the bounds of numbers. */
 export function add(a: number | Decimal, b: number | Decimal): number | Decimal | undefined {
   if (Number.isSafeInteger(a) && Number.isSafeInteger(b)) {

@@ -52,7 +52,7 @@ export function isObject(value: Json | undefined): value is JsonObject {
 }
 
 /** Most arrays and objects inside one another in a value. */
-const LEVELS_MAX = 64;
+export const LEVELS_MAX = 64;
 
 /** Returns whether arrays and objects are not nested too deeply for a JSON text. */
 export function isWithinLevels(value: Json, levels = LEVELS_MAX): boolean {
