@@ -7,7 +7,8 @@ import { fieldAt, leavesOf } from "./json/field.js";
 import { type Decimal, isObject, type Json, type JsonObject } from "./json/value.js";
 import type { Effect, PutMember, TextEdit } from "./protocol/operation.js";
 import { predict } from "./protocol/predict.js";
-import { applyEdit, difference } from "./protocol/text.js";
+import { difference } from "./protocol/difference.js";
+import { applyEdit } from "./protocol/text.js";
 import { effectOf, goesWith, meets, type Step } from "./store/steps.js";
 
 /** Writes the effects of an edit. */

@@ -3,7 +3,8 @@
 import { SynclineError } from "../error.js";
 import { fieldAt } from "../json/field.js";
 import type { ByPath, Effect, Operation, TextEdit } from "../protocol/operation.js";
-import { applyEdit, difference, textDigest, transform } from "../protocol/text.js";
+import { difference } from "../protocol/difference.js";
+import { applyEdit, textDigest, transform } from "../protocol/text.js";
 import { waiting, hydrate, type Anchor, type Entry, type Queued } from "./entry.js";
 import { showNext, shown, textOf, textsEdited } from "./shown.js";
 import type { Work } from "./state.js";

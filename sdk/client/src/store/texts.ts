@@ -3,7 +3,8 @@
 import { fieldAt } from "../json/field.js";
 import type { TextEdit } from "../protocol/operation.js";
 import { predict } from "../protocol/predict.js";
-import { difference, transform } from "../protocol/text.js";
+import { difference } from "../protocol/difference.js";
+import { transform } from "../protocol/text.js";
 import { sayingTexts } from "./enqueue.js";
 import { hydrate, waiting, type Entry, type Queued } from "./entry.js";
 import type { WasHanded } from "./incoming.js";

@@ -2,7 +2,8 @@ import { createHash } from "node:crypto";
 import { expect, test } from "vitest";
 import { digestOf } from "../../src/protocol/digest.js";
 import type { TextEdit } from "../../src/protocol/operation.js";
-import { applyEdit, difference, lengthOf, normalised, replacement, textDigest, transform } from "../../src/protocol/text.js";
+import { difference } from "../../src/protocol/difference.js";
+import { applyEdit, lengthOf, normalised, replacement, textDigest, transform } from "../../src/protocol/text.js";
 import { oneOf, randomFrom } from "../random.js";
 
 const CHARACTERS = [..."ab c\n😀é👍🏽", "word", " "];
