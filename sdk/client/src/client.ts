@@ -31,6 +31,7 @@ import { Live, tellAll, type LiveSource } from "./query/live.js";
 import { planOf, select, type Plan } from "./query/query.js";
 import { indexeddb } from "./storage/indexeddb.js";
 import { memory } from "./storage/memory.js";
+import { durabilityOf, forgetClient, noteClient } from "./storage/persistence.js";
 import type { Storage } from "./storage/storage.js";
 import { isContested, keyOf, type Entry } from "./store/entry.js";
 import type { Draft } from "./store/enqueue.js";
@@ -88,6 +89,8 @@ function randomWord(): string {
 class LocalClient implements Client {
   readonly #options: Options;
   readonly #storage: Storage;
+  #durability: Status["durability"];
+  #hasAsked = false;
   readonly #channel: Channel<TabMessage> | undefined;
   #store!: Store;
   #connecting: Connecting | undefined;
@@ -117,6 +120,7 @@ class LocalClient implements Client {
   constructor(options: Options, storage: Storage) {
     this.#options = options;
     this.#storage = storage;
+    this.#durability = storage.durability;
     this.#strategy = options.strategy ?? { kind: "immediate" };
     this.#channel = storage.isShared ? openChannel(options.name) : undefined;
   }
@@ -134,9 +138,12 @@ class LocalClient implements Client {
     this.#listConflicts();
     void this.#storage.gone?.then(() => {
       if (this.#isClosed) return;
-      this.#notify({ kind: "problem", code: "CLIENT_STORE_EVICTED", detail: "what was kept on this device was taken away" });
+      this.#noticeEviction();
       void this.close();
     });
+    // An app listens for notices once it has the client.
+    if (this.#storage.durability === "best-effort" && noteClient(name, this.id)) setTimeout(() => this.#noticeEviction());
+    void this.#learnDurability();
     const channel = this.#channel;
     if (channel) {
       channel.on("commit", (told) => this.#store.handleTold(told));
@@ -152,12 +159,21 @@ class LocalClient implements Client {
       this.#timer = setInterval(() => void this.#store.refresh().catch((error: unknown) => this.#problem(error)), REFRESH_MS);
       (this.#timer as { unref?: () => void }).unref?.();
     }
-    if (url !== undefined) void this.#connect(name).catch((error: unknown) => this.#problem(error));
+    if (url !== undefined) void this.#connect().catch((error: unknown) => this.#problem(error));
+  }
+
+  #noticeEviction(): void {
+    this.#notify({ kind: "problem", code: "CLIENT_STORE_EVICTED", detail: "what was kept on this device was taken away" });
+  }
+
+  async #learnDurability(now?: number): Promise<void> {
+    this.#durability = await durabilityOf(this.#storage, now);
+    this.#tellStatus();
   }
 
   // ── the connection ───────────────────────────────────────────────────
 
-  async #connect(name: string): Promise<void> {
+  async #connect(): Promise<void> {
     const { connect } = await import("./connection/connect.js");
     if (this.#isClosed) return;
     this.#connecting = connect({
@@ -166,7 +182,7 @@ class LocalClient implements Client {
       strategy: this.#strategy,
       isOnline: this.#isOnline,
       store: this.#store,
-      channel: (this.#channel ?? openChannel(name)) as unknown as Channel<LeaderMessage>,
+      channel: this.#channel as unknown as Channel<LeaderMessage> | undefined,
       tell: (state, repairs, trouble) => {
         this.#handleState(state, repairs);
         if (trouble) this.#notify({ kind: "problem", ...trouble });
@@ -344,6 +360,9 @@ class LocalClient implements Client {
 
   async #edited(counters: Promise<number[]>): Promise<Edited> {
     const operations = await counters;
+    // From now on there is something to keep.
+    if (!this.#hasAsked) void this.#learnDurability(Date.now());
+    this.#hasAsked = true;
     this.#connecting?.wake(false);
     return { operations };
   }
@@ -373,7 +392,7 @@ class LocalClient implements Client {
       kept: state.kept.size,
       repairs: this.#repairs,
       upToDateAt: this.#upToDateAt,
-      durability: this.#storage.durability,
+      durability: this.#durability,
     };
     const before = this.#status ?? now;
     const isSame = (Object.keys(now) as (keyof Status)[]).every((name) => now[name] === before[name]);
@@ -453,6 +472,7 @@ class LocalClient implements Client {
     this.#channel?.post({ kind: "wiped" });
     await this.#end();
     await this.#store.destroy();
+    if (this.#storage.durability === "best-effort") forgetClient(this.#options.name);
     this.#channel?.close();
   }
 

@@ -15,7 +15,7 @@ export interface ConnectFacts {
   readonly strategy: Strategy;
   readonly isOnline: boolean;
   readonly store: Store;
-  readonly channel: Channel<LeaderMessage>;
+  readonly channel: Channel<LeaderMessage> | undefined;
   /** How the connection stands, what went wrong, and how often records were read anew; of the tab that leads. */
   tell(state: NetworkState, repairs: number, trouble?: Trouble): void;
   /** This tab leads, or does so no more. */

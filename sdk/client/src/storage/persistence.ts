@@ -8,6 +8,9 @@ const ASKED_AGAIN_MS = 30 * 24 * 60 * 60 * 1000;
 /** What notes when it was asked: for all places of a site. */
 const ASKED = "syncline:asked";
 
+/** What notes which client was in a place. */
+const MARK = "syncline:client:";
+
 /** What is known of the room that a browser grants a site. */
 export interface Room {
   /** In bytes; a browser rounds both. */
@@ -28,24 +31,24 @@ function browser(): Site {
 
 function localMarks(): Site["marks"] {
   try {
-    // Where a site may keep nothing, asking for it throws.
-    return globalThis.localStorage;
+    // Node warns where it is asked, and a page that may keep nothing throws.
+    return typeof document === "object" ? globalThis.localStorage : undefined;
   } catch {
     return undefined;
   }
 }
 
 /**
- * Asks the browser to keep what is stored, once in a long time, and answers what becomes of it.
+ * Returns what becomes of what is stored.
  *
- * Some browsers ask the person: an app calls this when there is something to keep.
- *
- * - `now`: milliseconds since the epoch.
+ * - `now`: milliseconds since the epoch. With it the browser is asked to keep what is stored, unless it was asked lately. Some ask the
+ *   person, so there should be something to keep.
  */
-export async function durabilityOf(storage: Storage, now: number, { storage: manager, marks }: Site = browser()): Promise<Storage["durability"]> {
+export async function durabilityOf(storage: Storage, now?: number, { storage: manager, marks }: Site = browser()): Promise<Storage["durability"]> {
   if (storage.durability !== "best-effort" || manager?.persisted === undefined) return storage.durability;
   try {
     if (await manager.persisted()) return "persistent";
+    if (now === undefined) return "best-effort";
     // A clock that was wrong by far does not put it off for ever.
     const asked = marks?.getItem(ASKED);
     if (asked != null && Math.abs(now - Number(asked)) < ASKED_AGAIN_MS) return "best-effort";
@@ -62,32 +65,26 @@ export async function roomOf({ storage: manager }: Site = browser()): Promise<Ro
   return usage === undefined || quota === undefined ? undefined : { used: usage, granted: quota };
 }
 
-/** The code of what is told of a place that was evicted. */
-export const EVICTED = "CLIENT_STORE_EVICTED";
-
-/** What was noted of a place outside of it. */
-export interface Mark {
-  /** Whether a place that was made is empty now: the browser evicted it, or the person deleted the site's data in part. */
-  wasEvicted(isEmpty: boolean): boolean;
-  /** Notes that there is something in it. */
-  set(): void;
-  /** To be called when the place is destroyed on purpose. */
-  clear(): void;
+/**
+ * Notes outside of a place which client is in it; says whether it was another one before, so that the browser emptied the place.
+ *
+ * Where nothing can be noted, nothing was evicted as far as one can tell.
+ */
+export function noteClient(name: string, client: string, { marks }: Site = browser()): boolean {
+  try {
+    const before = marks?.getItem(MARK + name);
+    marks?.setItem(MARK + name, client);
+    return before != null && before !== client;
+  } catch {
+    return false;
+  }
 }
 
-/** Returns the mark of a place. Where nothing can be noted, nothing was evicted as far as one can tell. */
-export function markOf(name: string, { marks }: Site = browser()): Mark {
-  const key = `syncline:${name}:made`;
-  const quietly = <T>(work: () => T): T | undefined => {
-    try {
-      return work();
-    } catch {
-      return undefined;
-    }
-  };
-  return {
-    wasEvicted: (isEmpty) => isEmpty && quietly(() => marks?.getItem(key)) != null,
-    set: () => void quietly(() => marks?.setItem(key, "1")),
-    clear: () => void quietly(() => marks?.removeItem(key)),
-  };
+/** Takes the note away: the place is destroyed on purpose. */
+export function forgetClient(name: string, { marks }: Site = browser()): void {
+  try {
+    marks?.removeItem(MARK + name);
+  } catch {
+    // Nothing could be noted either.
+  }
 }

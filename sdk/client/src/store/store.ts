@@ -21,7 +21,7 @@
 
 import type { Fate } from "../api.js";
 import { SynclineError } from "../error.js";
-import type { Storage, Table } from "../storage/storage.js";
+import { SEAL, type Storage, type Table } from "../storage/storage.js";
 import type { Entry } from "./entry.js";
 import { discard, enqueue, RESERVED, retry, skipReserved, type Draft } from "./enqueue.js";
 import { State, Work } from "./state.js";
@@ -98,7 +98,9 @@ export class Store {
 
   /** Opens what is stored. `newId` names a client that is new. */
   static async open(storage: Storage, newId: () => string, listener: Listener): Promise<Store> {
-    const state = new State(await storage.load());
+    const loaded = await storage.load();
+    if (loaded.get("meta")?.has(SEAL)) throw new SynclineError("CLIENT_STORE_KEY", "what is kept here is sealed, and there is no key");
+    const state = new State(loaded);
     const format = state.meta.get("format");
     if (format !== undefined && format !== FORMAT) {
       throw new SynclineError("CLIENT_STORE_TOO_NEW", "what is kept here was written by a newer version of this client");

@@ -27,7 +27,8 @@ export interface LeaderFacts {
   /** The name of the place. */
   readonly name: string;
   readonly storage: Storage;
-  readonly channel: Channel<LeaderMessage>;
+  /** The way to the other tabs, where the place is shared. */
+  readonly channel: Channel<LeaderMessage> | undefined;
   /** This tab leads from now on. What it commits as the leader expects `termRow(term)`. */
   onLead(term: number): void;
   /** It does so no more. */
@@ -101,7 +102,7 @@ export function contend(facts: LeaderFacts, { locks, page, after }: Surroundings
       if (signal.aborted) return;
       if (!isWritten) return stepBack();
       term = next;
-      channel.post({ kind: "leads", term });
+      channel?.post({ kind: "leads", term });
       facts.onLead(term);
     } catch (error) {
       if (signal.aborted) return;
@@ -171,7 +172,7 @@ export function contend(facts: LeaderFacts, { locks, page, after }: Surroundings
     if (!isAway && !signal.aborted) {
       if (hasLease) await watchLease(signal);
       else if (term === undefined) {
-        if (signsOwed++ < SIGNS_OWED_MAX) channel.post({ kind: "ask-leader" });
+        if (signsOwed++ < SIGNS_OWED_MAX) channel?.post({ kind: "ask-leader" });
         else begin(true);
       }
     }
@@ -193,10 +194,10 @@ export function contend(facts: LeaderFacts, { locks, page, after }: Surroundings
   for (const [event, listener] of pageEvents) page?.addEventListener(event, listener, true);
 
   const listening = [
-    channel.on("ask-leader", () => {
-      if (term !== undefined) channel.post({ kind: "leads", term });
+    channel?.on("ask-leader", () => {
+      if (term !== undefined) channel?.post({ kind: "leads", term });
     }),
-    channel.on("leads", (other) => {
+    channel?.on("leads", (other) => {
       signsOwed = 0;
       if (term !== undefined && term < other.term) stepBack();
     }),
@@ -215,7 +216,7 @@ export function contend(facts: LeaderFacts, { locks, page, after }: Surroundings
     close() {
       isAway = isClosed = true;
       callOffTick();
-      for (const end of listening) end();
+      for (const end of listening) end?.();
       for (const [event, listener] of pageEvents) page?.removeEventListener(event, listener, true);
       return stop();
     },

@@ -6,6 +6,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { afterAll, beforeEach, expect, it, vi } from "vitest";
+import { open as openClient } from "../../src/client.js";
 import { browserKey, encrypted, type Keys, type KeySource, passphraseKey } from "../../src/encryption/index.js";
 import { indexeddb } from "../../src/storage/indexeddb.js";
 import { memory } from "../../src/storage/memory.js";
@@ -211,4 +212,20 @@ it("the browser's key cannot be read, and is gone with the place", async () => {
   await storage.destroy();
   await (await open("notes")).commit({ put: copy });
   await expect(encrypted(open, source)("notes")).rejects.toMatchObject({ code: "CLIENT_STORE_KEY" });
+});
+
+it("a client that is opened without the key of its place writes nothing into it", async () => {
+  const storage = memory();
+  const sealed = encrypted(storage, await keysInMemory());
+  const client = await openClient({ name: "notes", storage: sealed });
+  await client.edit("note", "n-1", (edit) => edit.set("/title", SECRETS[0] ?? ""));
+  await client.close();
+  const before = await held(await storage("notes"));
+  expect(JSON.stringify(before)).not.toContain(SECRETS[0]);
+  await expect(openClient({ name: "notes", storage })).rejects.toMatchObject({ code: "CLIENT_STORE_KEY" });
+  expect(await held(await storage("notes"))).toEqual(before);
+  const again = await openClient({ name: "notes", storage: sealed });
+  expect(again.get("note", "n-1")?.value).toEqual({ title: SECRETS[0] });
+  expect(again.id).toBe(client.id);
+  await again.close();
 });

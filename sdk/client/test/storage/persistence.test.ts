@@ -2,10 +2,8 @@
 
 import { expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.js";
-import { durabilityOf, markOf, roomOf, type Site } from "../../src/storage/persistence.js";
-import { dropFetched } from "../../src/storage/room.js";
+import { durabilityOf, forgetClient, noteClient, roomOf, type Site } from "../../src/storage/persistence.js";
 import type { Storage } from "../../src/storage/storage.js";
-import { held } from "./contract.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -79,26 +77,25 @@ it("a browser that knows nothing of it promises nothing", async () => {
   expect(await roomOf(site)).toEqual({ used: 5, granted: 100 });
 });
 
-it("a place that was made and is empty was evicted; one that was destroyed was not", () => {
+it("a client that finds another one's note is in a place that was emptied, unless that was destroyed on purpose", () => {
   const site = new MadeUpSite();
-  const mark = markOf("notes", site);
-  expect(mark.wasEvicted(true)).toBe(false);
-  mark.set();
-  expect(mark.wasEvicted(false)).toBe(false);
-  expect(mark.wasEvicted(true)).toBe(true);
-  expect(markOf("of another", site).wasEvicted(true)).toBe(false);
-  mark.clear();
-  expect(mark.wasEvicted(true)).toBe(false);
+  expect(noteClient("notes", "web-1", site)).toBe(false);
+  expect(noteClient("notes", "web-1", site)).toBe(false);
+  expect(noteClient("of another", "web-2", site)).toBe(false);
+  expect(noteClient("notes", "web-3", site)).toBe(true);
+  expect(noteClient("notes", "web-3", site)).toBe(false);
+  forgetClient("notes", site);
+  expect(noteClient("notes", "web-4", site)).toBe(false);
   site.fails = true;
-  mark.set();
-  expect(mark.wasEvicted(true)).toBe(false);
+  expect(noteClient("notes", "web-5", site)).toBe(false);
+  expect(noteClient("notes", "web-5", { storage: undefined, marks: undefined })).toBe(false);
 });
 
-it("room is made of what the hub sends again, and of nothing else, together with what it is made for", async () => {
-  const storage = await memory()("notes");
-  await storage.commit({
-    put: [["meta", "client", "c"], ["meta", "cursor 0", "9"], ["records", "a", "1"], ["queue", "1", "op"], ["kept", "0", "op"], ["anchors", "a", "text"]],
-  });
-  expect(await storage.commit({ ...dropFetched(["cursor 0", "cursor 1"]), expect: [["client", "c"]], put: [["queue", "2", "op"]] })).toBe(true);
-  expect(await held(storage)).toEqual({ meta: { client: "c" }, queue: { 1: "op", 2: "op" }, kept: { 0: "op" }, anchors: { a: "text" } });
+it("a browser is not asked before there is something to keep", async () => {
+  const site = new MadeUpSite();
+  site.grants = true;
+  expect(await durabilityOf(await place(), undefined, site)).toBe("best-effort");
+  expect(site.asked).toBe(0);
+  site.persists = true;
+  expect(await durabilityOf(await place(), undefined, site)).toBe("persistent");
 });

@@ -164,8 +164,7 @@ async function play(seed: number, facts: Facts): Promise<string[]> {
 it("a place that is not shared has its only client lead at once", async () => {
   const told: number[] = [];
   const storage = await memory()("notes");
-  const channel = { post: () => undefined, on: () => () => undefined, close: () => undefined };
-  const facts = { name: "notes", storage, channel, onDeposed: () => told.push(-1), onResume: () => undefined, onProblem: () => undefined };
+  const facts = { name: "notes", storage, channel: undefined, onDeposed: () => told.push(-1), onResume: () => undefined, onProblem: () => undefined };
   const leadership = contend({ ...facts, onLead: (term) => told.push(term) });
   await new Promise((resolve) => setImmediate(resolve));
   expect(told).toEqual([1]);
