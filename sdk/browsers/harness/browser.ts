@@ -1,7 +1,7 @@
 /** A browser that a test starts, and what can happen to it. */
 
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -20,6 +20,8 @@ interface Recipe {
   readonly pid: string | undefined;
 }
 
+/** How long a tab works to show its process: many ticks of the system's clock, of which a second has a hundred. */
+const WORK_MS = 500;
 /** Longest that a function in a tab may take. */
 const SCRIPT_MS_MAX = 60_000;
 
@@ -96,6 +98,7 @@ export class Browser implements TabHost {
   readonly #pid: number | undefined;
   #last: Promise<unknown> = Promise.resolve();
   #isFirstTaken = false;
+  readonly #stopped = new Map<Tab, number>();
 
   private constructor(kind: Kind, parts: { driver: WebDriver; program: ChildProcess; screen: ChildProcess | undefined; pid: number | undefined }) {
     this.kind = kind;
@@ -154,6 +157,30 @@ export class Browser implements TabHost {
     await this.#endPrograms();
   }
 
+  /**
+   * Stops the process of a tab without a word to it, as a machine that sleeps or a debugger; or has it go on. Chromium only.
+   *
+   * Browsers do not tell which process that is: it is the one that works when the tab does.
+   */
+  async setStopped(tab: Tab, isStopped: boolean): Promise<void> {
+    const known = this.#stopped.get(tab);
+    if (!isStopped) {
+      if (known !== undefined) process.kill(known, "SIGCONT");
+      this.#stopped.delete(tab);
+      return;
+    }
+    const before = processesBelow(this.#pid ?? 0);
+    await tab.run((ms) => {
+      const end = performance.now() + ms;
+      while (performance.now() < end);
+    }, WORK_MS);
+    const worked = [...processesBelow(this.#pid ?? 0)].map(([pid, ticks]) => [pid, ticks - (before.get(pid) ?? 0)] as const);
+    const [most] = worked.sort(([, a], [, b]) => b - a);
+    if (most === undefined) throw new Error("no process works for the tab");
+    process.kill(most[0], "SIGSTOP");
+    this.#stopped.set(tab, most[0]);
+  }
+
   /** Closes it as a person does. */
   async close(): Promise<void> {
     await this.#inTurn(() => this.#driver.quit()).catch(() => undefined);
@@ -196,6 +223,35 @@ export class Browser implements TabHost {
     if (!("sendAndGetDevToolsCommand" in this.#driver)) throw new Error(`${this.kind} has no DevTools protocol`);
     const send = this.#driver.sendAndGetDevToolsCommand as (command: string, parameters: object) => Promise<unknown>;
     return send.call(this.#driver, command, parameters);
+  }
+}
+
+/** Returns how many ticks each renderer of a browser has worked. */
+function processesBelow(ancestor: number): ReadonlyMap<number, number> {
+  const all = readdirSync("/proc").flatMap((name) => {
+    try {
+      const stat = readStat(Number(name));
+      // Behind the name, which may hold anything: state, parent, …, and as 12th and 13th the ticks.
+      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+      return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
+    } catch {
+      // No process, or gone meanwhile.
+      return [];
+    }
+  });
+  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  const isBelow = (pid: number | undefined): boolean => pid === ancestor || (pid !== undefined && pid > 1 && isBelow(parents.get(pid)));
+  const renderers = all.filter(({ pid }) => pid !== ancestor && isBelow(pid) && isRenderer(pid));
+  return new Map(renderers.map(({ pid, ticks }) => [pid, ticks]));
+}
+
+/** Returns whether a process shows pages, and not parts of the browser itself. */
+function isRenderer(pid: number): boolean {
+  try {
+    const line = readFileSync(`/proc/${pid}/cmdline`, "utf8");
+    return line.includes("--type=renderer") && !line.includes("--top-chrome-webui");
+  } catch {
+    return false;
   }
 }
 

@@ -1,0 +1,80 @@
+/** What the harness does to tabs and networks is what it says. */
+
+import { connect } from "node:net";
+import { createServer } from "node:http";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type Pages, servePages } from "../harness/pages.js";
+import { type Condition, startProxy } from "../harness/proxy.js";
+import { withBrowser } from "../harness/with-browser.js";
+
+let pages: Pages;
+beforeAll(async () => {
+  pages = await servePages();
+});
+afterAll(() => pages.close());
+
+test("a frozen tab says nothing, keeps its lock from the others, and goes on once it is thawed", () =>
+  withBrowser("chromium", async (browser) => {
+    const tab = await browser.open(`${pages.origin}/`, "window");
+    const other = await browser.open(`${pages.origin}/`, "window");
+    await tab.run(() => {
+      void navigator.locks.request("a lock", () => new Promise(() => undefined));
+      const channel = new BroadcastChannel("signs of life");
+      setInterval(() => channel.postMessage("alive"), 5);
+    });
+    const hear = (): Promise<readonly [number, boolean]> =>
+      other.run(async () => {
+        let signs = 0;
+        const channel = new BroadcastChannel("signs of life");
+        channel.onmessage = () => void signs++;
+        await new Promise((resolve) => setTimeout(resolve, 300));
+        channel.close();
+        return [signs, await navigator.locks.request("a lock", { ifAvailable: true }, (lock) => lock === null)] as const;
+      });
+    const [before, isHeldBefore] = await hear();
+    await tab.setFrozen(true);
+    const [frozen, isHeldFrozen] = await hear();
+    await tab.setFrozen(false);
+    const [thawed] = await hear();
+    expect([before > 0, frozen, thawed > 0]).toEqual([true, 0, true]);
+    expect([isHeldBefore, isHeldFrozen], "the lock is held").toEqual([true, true]);
+  }));
+
+test("a killed tab is gone with its locks, and the others run on", () =>
+  withBrowser("chromium", async (browser) => {
+    const tab = await browser.open(`${pages.origin}/`, "window");
+    const other = await browser.open(`${pages.origin}/`, "window");
+    await tab.run(() => void navigator.locks.request("a lock", () => new Promise(() => undefined)));
+    await tab.kill();
+    expect(await other.run(() => navigator.locks.request("a lock", (lock) => lock !== null))).toBe(true);
+  }));
+
+test("a network passes bytes when it is whole, none when it is silent, and refuses when it is cut", async () => {
+  const server = createServer((_, response) => response.end("answer"));
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const address = server.address();
+  const network = await startProxy(`http://127.0.0.1:${typeof address === "object" ? address?.port : 0}`);
+  const ask = (): Promise<string> =>
+    fetch(network.url, { signal: AbortSignal.timeout(300), headers: { connection: "close" } }).then(
+      (response) => response.text(),
+      (error: Error) => error.name,
+    );
+  const cases: readonly (readonly [Condition, string])[] = [
+    ["whole", "answer"],
+    ["silent", "TimeoutError"],
+    ["whole", "answer"],
+    ["cut", "TypeError"],
+    ["whole", "answer"],
+  ];
+  for (const [condition, expected] of cases) {
+    network.set(condition);
+    expect(await ask(), condition).toBe(expected);
+  }
+  const socket = connect(Number(new URL(network.url).port), "127.0.0.1").on("error", () => undefined);
+  await new Promise((resolve) => socket.once("connect", resolve));
+  network.set("cut");
+  await new Promise((resolve) => socket.once("close", resolve));
+  await network.close();
+  server.closeAllConnections();
+  server.close();
+});
