@@ -14,6 +14,7 @@ const CLIENT = fileURLToPath(new URL("../../client/src", import.meta.url));
 const KINDS: Readonly<Record<string, string>> = {
   ".html": "text/html; charset=utf-8",
   ".js": "text/javascript; charset=utf-8",
+  ".css": "text/css; charset=utf-8",
 };
 
 /** Builds them; what is tested is the source, so no other build must come first. */
