@@ -3,11 +3,14 @@ import { defineConfig } from "vitest/config";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
+/** No test is about how long something takes: a busy machine takes its time. */
+const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
+
 /** The hooks are tested over the sources of the client, with either version of React. */
 function react(name: string, alias: Record<string, string>) {
   return {
     resolve: { alias: { "@syncline/client": at("client/src/index.ts"), ...alias } },
-    test: { name, include: ["react/test/**/*.test.{ts,tsx}"], environment: "happy-dom" },
+    test: { name, include: ["react/test/**/*.test.{ts,tsx}"], environment: "happy-dom", ...patience },
   };
 }
 
@@ -15,7 +18,7 @@ export default defineConfig({
   test: {
     // Tests in `browsers` need browsers, those in `packaging` a registry: they have configurations of their own.
     projects: [
-      { test: { name: "client", include: ["client/test/**/*.test.ts"] } },
+      { test: { name: "client", include: ["client/test/**/*.test.ts"], ...patience } },
       react("react-19", {}),
       react("react-18", { react: at("react-18/node_modules/react"), "react-dom": at("react-18/node_modules/react-dom") }),
     ],

@@ -1,7 +1,8 @@
 //! Every requirement that the project claims names a test that exists.
 //!
 //! The tables in `docs/requirements/` have the columns *Id*, *Requirement* and *Shown by*; the
-//! last one holds tests as `` `crate::name_of_the_test` ``.
+//! last one holds tests as `` `crate::name_of_the_test` ``, and those of the TypeScript workspaces as
+//! `` `sdk/client::the sentence of the test` ``.
 
 use super::Finding;
 use crate::repo::{Repo, parent};
@@ -74,7 +75,24 @@ fn tests_by_crate(repo: &Repo) -> BTreeMap<String, BTreeSet<String>> {
             .collect();
         tests.insert(one.manifest.name, names);
     }
+    for (path, text) in repo.texts(&[".test.ts", ".test.tsx"]) {
+        let mut parts = path.split('/');
+        if let (Some("sdk"), Some(workspace)) = (parts.next(), parts.next()) {
+            let names: &mut BTreeSet<String> =
+                tests.entry(format!("sdk/{workspace}")).or_default();
+            names.extend(sentences(text).map(str::to_owned));
+        }
+    }
     tests
+}
+
+/// Returns the sentences of the tests of a TypeScript file: `it("…"` and `test("…"`.
+fn sentences(text: &str) -> impl Iterator<Item = &str> {
+    let named = text.lines().filter_map(|line| {
+        let line = line.trim_start();
+        line.strip_prefix("it(\"").or_else(|| line.strip_prefix("test(\""))
+    });
+    named.filter_map(|rest| rest.split('"').next())
 }
 
 #[cfg(test)]
@@ -91,12 +109,15 @@ mod tests {
             ("other crate", "| C1 | X. | `b::totals_are_printed` |", "no test"),
             ("nothing named", "| C1 | X. | soon |", "names no test"),
             ("short row", "| C1 | X. |", "three columns"),
+            ("a sentence", "| C1 | X. | `sdk/web::edits stay` |", ""),
+            ("no such sentence", "| C1 | X. | `sdk/web::edits go` |", "no test"),
         ];
         for (name, row, expected) in cases {
             let table = format!("| Id | Requirement | Shown by |\n|---|:--|---|\n{row}\n");
             let found = check(&Repo::from_files(&[
                 ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n"),
                 ("crates/a/src/lib.rs", "#[test]\nfn totals_are_printed() {}\nfn not_a_test() {}"),
+                ("sdk/web/test/a.test.ts", "  it(\"edits stay\", () => {});\n"),
                 ("docs/requirements/command.md", &table),
             ]));
             match expected {
