@@ -147,7 +147,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
 
   /** Whatever was wrong, operations stay: they are sent again, where another token does not help much later. */
   const handleProblem = (said: Problem, nowMs: number): void => {
-    if (said.code.startsWith("ACCESS_TOKEN_")) {
+    if (/^ACCESS_TOKEN_/.test(said.code)) {
       needsToken = true;
     } else {
       problem = said;
