@@ -7,12 +7,13 @@ import type { Json } from "../json/value.js";
 import { difference } from "../protocol/difference.js";
 import { applyEdit, transform } from "../protocol/text.js";
 import type { TextEdit } from "../protocol/operation.js";
-import { endOfChange, invertEdit, isIdentity, moveSelection, toCharacters, toUnits, typedEdit } from "./edit.js";
+import { changeOf } from "./change.js";
+import { endOfChange, invertEdit, isIdentity, moveSelection, typedEdit } from "./edit.js";
 import { isTextField, listenTo, targetOf, type TextField } from "./field.js";
 import { UNDO_PAUSE_MS } from "./limits.js";
-import { editOfOthers } from "./others.js";
 import { unrendered, wellFormed } from "./rendering.js";
 import { createUndoSteps, type UndoSteps } from "./undo.js";
+import { toCharacters, toUnits } from "./units.js";
 
 /** Which text of a record. */
 export interface TextPlace {
@@ -81,6 +82,9 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
   /** An edit was not taken: it is made again once somebody types, not in a loop. */
   let isFailed = false;
   let isClosed = false;
+  /** Something was typed that is taken up once the edits under way are durable. */
+  let isDue = false;
+  let isClosing = false;
   /** Edits that are not durable yet. Should one fail, the client takes it back, which is not an edit of somebody else. */
   let underWay = 0;
   /** Where the last typing ended, in characters, and when: typing that goes on there is one step to undo. */
@@ -104,11 +108,11 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
     } catch (error) {
       edited = Promise.reject(error);
     }
-    void edited.then(() => {
-      underWay -= 1;
+    void edited
+      .then(() => (underWay -= 1), failed)
       // What came meanwhile was left for now.
-      hear();
-    }, failed);
+      .then(hear)
+      .then(() => isClosing && close());
   }
 
   function failed(error: unknown): void {
@@ -131,12 +135,15 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
     const shown = target.read();
     const value = valueOf();
     const text = typeof value === "string" ? value : undefined;
+    // The client may show an edit only once it has looked at what another tab wrote: whose change this is, is known then.
+    isDue = underWay > 0 && value !== base;
+    if (isDue) return;
     if (value !== text || (text === undefined && base !== undefined)) return gone();
     isGone = false;
     const had = base ?? "";
     const typed = shown.text === rendered ? had : unrendered(had, rendered, wellFormed(shown.text), shown.end);
     const mine = typed === shown.text ? typedEdit(had, typed, shown.end) : difference(had, typed);
-    const others = text === undefined || text === had ? undefined : editOfOthers(had, text);
+    const others = text === undefined || text === had ? undefined : changeOf(had, text);
     if (others === undefined && isIdentity(mine)) {
       base = text;
       return;
@@ -164,7 +171,7 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
     // Where the field shows the text as it is; otherwise what it makes of it has to be asked first.
     const isPlain = shown.text === typed && theirs !== undefined;
     show({ text: after, start: shown.start, end: shown.end });
-    const edit = isPlain && rendered === after ? theirs : editOfOthers(wellFormed(shown.text), rendered);
+    const edit = isPlain && rendered === after ? theirs : changeOf(wellFormed(shown.text), rendered);
     const moved = moveSelection({ start, end }, edit);
     show({ text: after, start: toUnits(rendered, moved.start), end: toUnits(rendered, moved.end) });
   }
@@ -193,7 +200,7 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
   /** Makes the uppermost step of one pile, and lays what takes it back on the other. */
   function step(from: UndoSteps, onto: UndoSteps): boolean {
     takeIn();
-    const text = isClosed || isComposing || isGone ? undefined : valueOf();
+    const text = isClosed || isComposing || isGone || isDue ? undefined : valueOf();
     const edit = typeof text === "string" ? from.pop() : undefined;
     if (edit === undefined || typeof text !== "string") return false;
     const after = applyEdit(text, edit);
@@ -218,6 +225,16 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
     takeIn();
   }
 
+  function close(): void {
+    isClosing = true;
+    isComposing = false;
+    unlisten();
+    takeIn();
+    if (isDue && !isFailed) return;
+    isClosed = true;
+    unsubscribe();
+  }
+
   const first = valueOf();
   if (first !== undefined && typeof first !== "string") throw new SynclineError("CLIENT_EDIT_NOT_A_TEXT", "there is no text at the path");
   base = first;
@@ -232,13 +249,7 @@ export function bindText(client: Client, place: TextPlace, field: TextField | Te
     redo: () => step(done, undone),
     canUndo: () => !undone.isEmpty,
     canRedo: () => !done.isEmpty,
-    close() {
-      isComposing = false;
-      if (!isClosed) takeIn();
-      isClosed = true;
-      unsubscribe();
-      unlisten();
-    },
+    close,
   };
   const unsubscribe = client.live({ entity, id }).subscribe(hear);
   const unlisten = isTextField(field) ? listenTo(field, binding) : () => {};

@@ -1,9 +1,9 @@
 /** What can be done with edits of texts without a text field. Lengths are in characters, Unicode scalar values. */
 
-import { difference } from "../protocol/difference.js";
 import { lengthOf, normalised } from "../protocol/text.js";
 import type { TextEdit } from "../protocol/operation.js";
-import { STRETCH_CHARACTERS_MAX } from "./limits.js";
+import { changeOf } from "./change.js";
+import { isLow, toUnits } from "./units.js";
 
 /** Where a position goes if somebody inserts right there: it stays in front of that, or goes behind it. */
 export type Sticks = "front" | "behind";
@@ -122,24 +122,6 @@ export function typedEdit(before: string, after: string, caret: number): TextEdi
   if (head > 0 && (isLow(before, head) || isLow(after, head))) head -= 1;
   const gone = before.slice(head, before.length - tail);
   const come = after.slice(head, after.length - tail);
-  const middle = gone !== "" && come !== "" && gone.length + come.length > STRETCH_CHARACTERS_MAX ? difference(gone, come) : [come, -lengthOf(gone)];
-  return normalised([lengthOf(before.slice(0, head)), ...middle, lengthOf(before.slice(before.length - tail))]);
-}
-
-/** Returns how many characters are in front of a UTF-16 offset; one within a surrogate pair counts as in front of it. */
-export function toCharacters(text: string, units: number): number {
-  const end = Math.min(Math.max(units, 0), text.length);
-  return lengthOf(text.slice(0, end > 0 && isLow(text, end) ? end - 1 : end));
-}
-
-/** Returns the UTF-16 offset behind so many characters from an offset on, or that of the end of the text. */
-export function toUnits(text: string, characters: number, from = 0): number {
-  let at = from;
-  for (let left = characters; left > 0 && at < text.length; left -= 1) at += isLow(text, at + 1) ? 2 : 1;
-  return at;
-}
-
-/** Returns whether the second half of a surrogate pair is here. */
-function isLow(text: string, at: number): boolean {
-  return (text.charCodeAt(at) & 0xfc00) === 0xdc00 && (text.charCodeAt(at - 1) & 0xfc00) === 0xd800;
+  // Typing at two places may be taken up at once, and what is between stays as it is.
+  return normalised([lengthOf(before.slice(0, head)), ...changeOf(gone, come), lengthOf(before.slice(before.length - tail))]);
 }

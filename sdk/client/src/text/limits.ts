@@ -9,8 +9,5 @@ export const UNDO_CHARACTERS_MAX = 1_000_000;
 /** Typing without a pause of so long, in milliseconds, is undone in one step. */
 export const UNDO_PAUSE_MS = 1_000;
 
-/** Pairs of characters that are compared to see what others did within a word; about a millisecond. */
+/** Pairs of characters that are compared to see what was done within a word; about a millisecond. */
 export const COMPARED_CHARACTERS_MAX = 250_000;
-
-/** Characters, gone and come together, up to which what was replaced is one stretch; what is longer is compared by words. */
-export const STRETCH_CHARACTERS_MAX = 64;

@@ -175,6 +175,26 @@ describe("a text field that is bound", () => {
     expect([a.field.value, b.field.value]).toEqual([">x12", ">x12"]);
   });
 
+  test("keeps what is typed while the client shows an edit only later", async () => {
+    const { relay, a, b } = two("x");
+    a.peer.isSlow = true;
+    a.field.select("x");
+    for (const letter of "typed fast") {
+      a.field.type(letter);
+      expect(a.field.value.endsWith(letter)).toBe(true);
+      if (letter === "d") {
+        b.field.setSelectionRange(0, 0);
+        b.field.type("> ");
+        relay.settle();
+      }
+    }
+    a.binding.close();
+    for (let round = 0; round < 5; round += 1) await settle();
+    relay.settle();
+    await settle();
+    expect([b.field.value, a.peer.shown, a.field.listening, a.peer.listening]).toEqual(["> xtyped fast", "> xtyped fast", 0, 0]);
+  });
+
   test("does not make an edit that fails in a loop", async () => {
     const relay = new Relay("x");
     let problems = 0;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { applyEdit, composeEdits, createUndoSteps, endOfChange, invertEdit, isIdentity, movePosition, moveSelection, toCharacters, toUnits, transform, typedEdit, type TextEdit } from "../../src/text/index.js";
 import { UNDO_CHARACTERS_MAX, UNDO_STEPS_MAX } from "../../src/text/limits.js";
-import { editOfOthers } from "../../src/text/others.js";
+import { changeOf } from "../../src/text/change.js";
 import { lengthOf } from "../../src/protocol/text.js";
 import { oneOf, randomFrom } from "../random.js";
 import { randomEdit, randomText } from "./random-text.js";
@@ -92,7 +92,7 @@ describe("what others did", () => {
     for (const seed of SEEDS) {
       const random = randomFrom(seed);
       const [before, after] = [randomText(random, 30), randomText(random, 30)];
-      expect(applyEdit(before, editOfOthers(before, after)), `seed ${seed}`).toBe(after);
+      expect(applyEdit(before, changeOf(before, after)), `seed ${seed}`).toBe(after);
     }
   });
 
@@ -101,12 +101,12 @@ describe("what others did", () => {
       const random = randomFrom(seed);
       const before = "one two three four 😀😁 five, six";
       const after = [...before].map((character) => (random() < 0.2 ? character + oneOf(random, ["x", "😀"]) : character)).join("");
-      expect(editOfOthers(before, after).some((part) => typeof part === "number" && part < 0), `seed ${seed}`).toBe(false);
+      expect(changeOf(before, after).some((part) => typeof part === "number" && part < 0), `seed ${seed}`).toBe(false);
     }
   });
 
   test("is one word in place of another where they have little in common", () => {
-    expect(editOfOthers("a quick fox", "a slow fox")).toEqual([2, "slow", -5, 4]);
+    expect(changeOf("a quick fox", "a slow fox")).toEqual([2, "slow", -5, 4]);
   });
 });
 

@@ -3,6 +3,7 @@
 import type { Client, Delta, Edit, Shown } from "../../src/api.js";
 import { SynclineError } from "../../src/error.js";
 import { applyEdit, transform, type TextEdit } from "../../src/text/index.js";
+import { changeOf } from "../../src/text/change.js";
 import { fakeClient } from "../fake-client.js";
 
 /** A field without a page: what a `<textarea>` does with values, selections and events. */
@@ -133,6 +134,8 @@ export class RelayClient {
   readonly client: Client;
   /** Edits that were made, in order. */
   readonly made: TextEdit[] = [];
+  /** Whether edits are shown only once they are durable, as while another tab's are looked at. */
+  isSlow = false;
   /** What the next edit is refused with. */
   failure: SynclineError | undefined;
 
@@ -214,6 +217,7 @@ export class RelayClient {
       editText: (_path, edit) => (take(edit), parts as Edit),
       beginText: (_path, text) => (take([text]), parts as Edit),
     };
+    if (this.isSlow) return this.#editLater(write, take, parts);
     write(parts as Edit);
     this.#tell();
     await Promise.resolve();
@@ -225,6 +229,22 @@ export class RelayClient {
       this.#tell();
       throw failure;
     }
+    return { operations: [this.made.length] };
+  }
+
+  /** Makes an edit for what is shown now, and shows it for what is shown then. */
+  async #editLater(write: (edit: Edit) => void, take: (edit: TextEdit) => void, parts: Partial<Edit>): Promise<{ operations: number[] }> {
+    const before = this.#shown ?? "";
+    let made: TextEdit = [];
+    parts.editText = (_path, edit) => {
+      fits(applyEdit(before, edit));
+      made = edit;
+      return parts as Edit;
+    };
+    write(parts as Edit);
+    await new Promise((done) => setImmediate(done));
+    take(fits(transform(made, changeOf(before, this.#shown ?? ""), false)));
+    this.#tell();
     return { operations: [this.made.length] };
   }
 
