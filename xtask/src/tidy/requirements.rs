@@ -78,8 +78,7 @@ fn tests_by_crate(repo: &Repo) -> BTreeMap<String, BTreeSet<String>> {
     for (path, text) in repo.texts(&[".test.ts", ".test.tsx"]) {
         let mut parts = path.split('/');
         if let (Some("sdk"), Some(workspace)) = (parts.next(), parts.next()) {
-            let names: &mut BTreeSet<String> =
-                tests.entry(format!("sdk/{workspace}")).or_default();
+            let names: &mut BTreeSet<String> = tests.entry(format!("sdk/{workspace}")).or_default();
             names.extend(sentences(text).map(str::to_owned));
         }
     }
