@@ -39,11 +39,7 @@ export function Card({ note: { id, value, pending, conflicts }, isNew, onDecide 
           if (event.key === "Escape") setDraft(undefined);
         }}
       />
-      <SharedText
-        label={`Text of ${title}`}
-        text={value.text ?? ""}
-        onText={(text) => void edit("notes", id, (note) => (value.text === undefined ? note.beginText("/text", text) : note.changeText("/text", text)))}
-      />
+      <SharedText id={id} label={`Text of ${title}`} />
       <footer>
         <select aria-label={`Column of ${title}`} value={columnOf(value)} onChange={(event) => void edit("notes", id, (note) => note.set("/column", event.target.value))}>
           {COLUMNS.map((column) => (

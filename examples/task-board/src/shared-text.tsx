@@ -1,28 +1,24 @@
-/** A text that several people type into: what others type moves the caret along instead of throwing it to the end. */
+/** A text that several people type into at once: every character is kept, and the caret stays where it was. */
 
-import { useLayoutEffect, useRef } from "react";
+import { bindText } from "@syncline/client/text";
+import { useClient } from "@syncline/react";
+import { useEffect, useRef, useState } from "react";
 
-interface Props {
-  readonly label: string;
-  readonly text: string;
-  readonly onText: (text: string) => void;
-}
-
-export function SharedText({ label, text, onText }: Props) {
-  const ref = useRef<HTMLTextAreaElement>(null);
-  useLayoutEffect(() => {
-    const area = ref.current;
-    // It is there already where this person has typed it.
-    if (area === null || area.value === text) return;
-    const { value, selectionStart, selectionEnd } = area;
-    area.value = text;
-    if (document.activeElement === area) area.setSelectionRange(moved(selectionStart, value, text), moved(selectionEnd, value, text));
-  }, [text]);
-  return <textarea ref={ref} aria-label={label} rows={3} defaultValue={text} onInput={(event) => onText(event.currentTarget.value)} />;
-}
-
-/** Returns where a place of a text is in what the text has become: as far from the end where something changed in front of it. */
-function moved(place: number, before: string, after: string): number {
-  if (after.startsWith(before.slice(0, place))) return place;
-  return Math.max(0, after.length - (before.length - place));
+export function SharedText({ id, label }: { id: string; label: string }) {
+  const client = useClient();
+  const area = useRef<HTMLTextAreaElement>(null);
+  const [problem, setProblem] = useState<string>();
+  // The field is the binding's: React renders no value into it.
+  useEffect(() => {
+    if (client === undefined || area.current === null) return;
+    const place = { entity: "notes", id, path: "/text" };
+    const binding = bindText(client, place, area.current, { onProblem: (error) => setProblem(error.message) });
+    return () => binding.close();
+  }, [client, id]);
+  return (
+    <>
+      <textarea ref={area} aria-label={label} rows={3} />
+      {problem && <p role="alert" className="alert">Not saved: {problem}</p>}
+    </>
+  );
 }

@@ -40,7 +40,8 @@ async function buildPage(): Promise<void> {
     logLevel: "warn",
     resolve: {
       alias: [
-        { find: "@syncline/client", replacement: at("../../client/src/index.ts") },
+        { find: /^@syncline\/client$/, replacement: at("../../client/src/index.ts") },
+        { find: /^@syncline\/client\/(\w+)$/, replacement: `${at("../../client/src/")}$1/index.ts` },
         { find: "@syncline/react", replacement: at("../../react/src/index.ts") },
         { find: /^(react|react-dom)(?=\/|$)/, replacement: `${at("../../node_modules/")}$1` },
       ],

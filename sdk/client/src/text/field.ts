@@ -11,8 +11,8 @@ export interface TextField {
   scrollTop?: number;
   readonly ownerDocument?: { readonly activeElement: unknown } | null;
   setSelectionRange(start: number, end: number, direction?: "forward" | "backward" | "none"): void;
-  addEventListener(type: string, listener: (event: never) => void): void;
-  removeEventListener(type: string, listener: (event: never) => void): void;
+  addEventListener(type: string, listener: (event: Event) => void): void;
+  removeEventListener(type: string, listener: (event: Event) => void): void;
 }
 
 /** What is read of events. */
@@ -74,8 +74,8 @@ export function listenTo(field: TextField, binding: TextBinding): () => void {
     },
   };
   const entries = Object.entries(listeners);
-  for (const [type, listener] of entries) field.addEventListener(type, listener as (event: never) => void);
+  for (const [type, listener] of entries) field.addEventListener(type, listener as (event: Event & FieldEvent) => void);
   return () => {
-    for (const [type, listener] of entries) field.removeEventListener(type, listener as (event: never) => void);
+    for (const [type, listener] of entries) field.removeEventListener(type, listener as (event: Event & FieldEvent) => void);
   };
 }
