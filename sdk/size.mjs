@@ -41,7 +41,18 @@ function isThere(file) {
   }
 }
 
-/** Returns the bytes of a module with this text, bundled, minified and compressed. */
+/** Parts of the core that are loaded when they are needed, by the module that each begins with. */
+const LATER = [
+  ["loaded once a hub's address is given", "client/src/connection/connect.ts"],
+  ["loaded where WebSockets do not work", "client/src/connection/events.ts"],
+  ["loaded to compare with the hub", "client/src/store/check.ts"],
+  ["loaded to show and decide conflicts", "client/src/connection/conflicts.ts"],
+];
+
+/**
+ * Returns what a module with this text weighs in bytes, bundled, minified and compressed: what is loaded with it, and what each
+ * part weighs more that it loads later, by the module that this begins with.
+ */
 async function weigh(text, external) {
   const entry = "\0entry";
   const result = await build({
@@ -51,7 +62,9 @@ async function weigh(text, external) {
     plugins: [
       {
         name: "entry",
-        resolveId: (id) => (id === "entry" ? entry : undefined),
+        enforce: "pre",
+        // Vite resolves the entry of a library to a file beside the root.
+        resolveId: (id) => (id.endsWith("/entry") || id === "entry" ? entry : undefined),
         load: (id) => (id === entry ? text : undefined),
       },
     ],
@@ -59,14 +72,34 @@ async function weigh(text, external) {
       write: false,
       minify: true,
       target: "es2022",
-      modulePreload: false,
-      rolldownOptions: { input: "entry", preserveEntrySignatures: "strict", external, output: { codeSplitting: false } },
+      // As a library: without what Vite adds to a page for loading parts.
+      lib: { entry: "entry", formats: ["es"], fileName: "entry" },
+      rolldownOptions: { external, output: { minify: true } },
     },
   });
   const outputs = Array.isArray(result) ? result : [result];
-  const chunks = outputs.flatMap((output) => output.output).filter((part) => part.type === "chunk");
-  const code = chunks.map((chunk) => chunk.code).join("");
-  return brotliCompressSync(code).length;
+  const chunks = new Map(outputs.flatMap(({ output }) => output).flatMap((part) => (part.type === "chunk" ? [[part.fileName, part]] : [])));
+  const closure = (name, known) => {
+    const chunk = chunks.get(name);
+    if (chunk === undefined || known.has(chunk)) return known;
+    known.add(chunk);
+    for (const imported of chunk.imports) closure(imported, known);
+    return known;
+  };
+  const bytesOf = (set) => brotliCompressSync([...set].map(({ code }) => code).join("")).length;
+  const first = closure([...chunks.values()].find(({ isEntry }) => isEntry).fileName, new Set());
+  // In the order in which they are loaded: what one has brought the next need not.
+  const later = new Map();
+  const loaded = new Set(first);
+  const parts = [...chunks.values()].filter(({ isDynamicEntry }) => isDynamicEntry);
+  for (const [, module] of LATER) {
+    const part = parts.find(({ facadeModuleId }) => facadeModuleId === fileURLToPath(new URL(module, import.meta.url)));
+    if (part === undefined) continue;
+    const more = [...closure(part.fileName, new Set())].filter((one) => !loaded.has(one));
+    more.forEach((one) => loaded.add(one));
+    later.set(module, bytesOf(more));
+  }
+  return { bytes: bytesOf(first), later };
 }
 
 /** Returns the rows of the table: what an entry weighs alone, and what it adds to a page that has the core. */
@@ -78,14 +111,19 @@ async function measure() {
   };
   const [core, ...subpaths] = entriesOf("client").filter((entry) => !missing(entry));
   const all = (entry) => `export * from ${JSON.stringify(entry.file)};`;
-  const coreBytes = await weigh(all(core), []);
+  const { bytes: coreBytes, later } = await weigh(all(core), []);
   rows.push({ name: core.name, alone: coreBytes, added: coreBytes });
+  for (const [what, module] of LATER) {
+    const bytes = later.get(module);
+    if (bytes === undefined) faults.push(`${module} is not loaded later any more`);
+    else rows.push({ name: `${core.name}, ${what}`, alone: bytes, added: bytes });
+  }
   for (const entry of subpaths) {
     const both = await weigh(`${all(core)} export * as more from ${JSON.stringify(entry.file)};`, []);
-    rows.push({ name: entry.name, alone: await weigh(all(entry), []), added: both - coreBytes });
+    rows.push({ name: entry.name, alone: (await weigh(all(entry), [])).bytes, added: both.bytes - coreBytes });
   }
   for (const entry of entriesOf("react").filter((entry) => !missing(entry))) {
-    const alone = await weigh(all(entry), [/^react($|[/-])/, /^@syncline\/client/]);
+    const { bytes: alone } = await weigh(all(entry), [/^react($|[/-])/, /^@syncline\/client/]);
     rows.push({ name: entry.name, alone, added: alone });
   }
   return rows;
