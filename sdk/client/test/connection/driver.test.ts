@@ -109,6 +109,28 @@ test("ten thousand edits that wait go in at most twelve pushes", async () => {
   expect(stored.length).toBeLessThanOrEqual(12);
 });
 
+test.each<Way>(["websocket", "events", "poll"])("a long queue arrives once although client and hub end again and again, by %s", async (way) => {
+  const side = new MemorySide("anna");
+  const count = 5_000;
+  for (let at = 0; at < count; at++) side.edit("counters", `c${at % 100}`, { inc: { "/sum": 1 } });
+  for (let round = 0; side.queue.size > 1_000; round++) {
+    const driver = start(side, { ways: [way] });
+    const answered = side.results.length;
+    await until(() => side.results.length > answered, `round ${round}`);
+    if (round % 3 === 0) {
+      await hub.halt("SIGKILL");
+      await hub.start();
+    }
+    // What was sent and not answered may have been applied.
+    await driver.close();
+  }
+  await start(side, { ways: [way] }).sync();
+  const unexpected = side.results.filter(({ status }) => status === "rejected" || status === "rebase");
+  expect(unexpected).toEqual([]);
+  const sums = Array.from({ length: 100 }, (_, at) => Number(side.record("counters", `c${at}`)?.["sum"]));
+  expect(sums).toEqual(Array.from({ length: 100 }, () => count / 100));
+});
+
 test("a refused edit takes with it what comes after it, and nothing else", async () => {
   const side = new MemorySide("anna");
   const refused = side.edit("tasks", "t1", { set: { "/a": 1, "/a/b": 1 } });
