@@ -143,6 +143,33 @@ test("a refused edit takes with it what comes after it, and nothing else", async
   expect(["aside", "applied", "merged"]).toContain(fate);
 });
 
+test.each<Way>(["websocket", "events", "poll"])("who was away for longer than the log is kept reads everything anew, by %s", async (way) => {
+  await hub.stop();
+  hub = await startHub({ args: ["--keep-changes", "20"] });
+  const put = (id: string, body: object): Promise<unknown> => hub.ask("PUT", `/v1/entities/tasks/records/${id}`, body);
+  await put("gone", { title: "goes" });
+  await put("stays", { title: "before" });
+  const { side, sync, setOnline, states } = start(new MemorySide("anna"), { ways: [way] });
+  await sync();
+  expect(side.snapshots).toBe(1);
+  setOnline(false);
+  await until(() => states.at(-1)?.network === "offline", "it is offline");
+  await hub.ask("DELETE", "/v1/entities/tasks/records/gone");
+  for (let id = 0; id < 60; id++) await put(`t${id}`, { title: `Task ${id}` });
+  await put("stays", { title: "after" });
+  // What is not kept is forgotten some time after the hub has started.
+  await hub.halt();
+  await hub.start();
+  const cursor = encodeURIComponent(side.cursors()[0] ?? "");
+  const isForgotten = (): Promise<boolean> => hub.ask("GET", `/v1/pull?cursor=${cursor}`).then(() => false, (error: Error) => error.message.includes(" 410 "));
+  while (!(await isForgotten())) await new Promise((resolve) => setTimeout(resolve, 20));
+  side.edit("tasks", "own", { set: { "/title": "own" } });
+  setOnline(true);
+  await sync();
+  expect([side.snapshots, side.confirmed.has("tasks/gone")]).toEqual([2, false]);
+  expect([title(side, "stays"), title(side, "t59"), title(side, "own")]).toEqual(["after", "Task 59", "own"]);
+});
+
 test("a refused token is fetched anew, and nothing is dropped meanwhile", async () => {
   const tokens = ["sk_wrong", hub.token];
   const side = new MemorySide("anna");

@@ -32,6 +32,8 @@ export class MemorySide implements StoreSide {
   comparisons = 0;
   begunAnew = 0;
   pages = 0;
+  /** How often a snapshot began. */
+  snapshots = 0;
   /** What the store fails with, once. */
   failure: Error | undefined;
   /** How long storing takes, in milliseconds. */
@@ -132,6 +134,7 @@ export class MemorySide implements StoreSide {
     await this.#stored(`page ${page.changes.length}`);
     this.pages += 1;
     if (begins) this.#shown.set(index, new Set());
+    this.snapshots += Number(begins && page.snapshot === true);
     const shown = this.#shown.get(index);
     for (const change of page.changes) {
       const key = `${change.entity}/${change.id}`;
