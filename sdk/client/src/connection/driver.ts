@@ -225,7 +225,7 @@ export function startDriver(facts: DriverFacts): Driver {
       };
       const open = await opener();
       return open(
-        { url, token: access, signal },
+        { url, token: access, signal, sum: (view) => side.sum(view) },
         {
           message: (message) => tellOf({ of, message }),
           traffic: () => {

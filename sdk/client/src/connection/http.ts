@@ -11,7 +11,7 @@
  */
 
 import { placeOf } from "../protocol/cursor.js";
-import { readProblem, readPushAnswer, writePush } from "../protocol/long.js";
+import { readPage, readProblem, readPushAnswer, writePush } from "../protocol/long.js";
 import { MESSAGE_BYTES_MAX, PROTOCOL_VERSION, PUSH_OPERATIONS_MAX } from "../protocol/limits.js";
 import type { ClientMessage, Follow, HubMessage, Page, Problem } from "../protocol/message.js";
 import type { Operation } from "../protocol/operation.js";
@@ -21,6 +21,9 @@ import { ask, lostBy, Unreached, type Address, type Connection, type Listener, t
 
 /** How often a feed shows a sign of life at least, in milliseconds. */
 const HEARTBEAT_MS = 30_000;
+
+/** A sum that no records have, but by a chance of one in 2^128. */
+const OTHER_SUM = "0123456789abcdef".repeat(2);
 
 /** What a feed is given. */
 export interface Fed {
@@ -66,6 +69,7 @@ export const openHttp =
 function converse(address: Address, listener: Listener, feed: Feed): Connection {
   let isOver = false;
   let client = "";
+  let follows: readonly Follow[] = [];
   let pushQuery = "";
   let window = WINDOW;
   let isGreeted = false;
@@ -134,16 +138,28 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
     isPushing = false;
   };
 
+  /** The hub compares, and says whether it is the same; so the session is told what it can compare with. */
+  const check = async (view: number): Promise<void> => {
+    const follow = follows[view];
+    const held = await address.sum(view);
+    if (!follow || !held) return;
+    const answer = await ask(address, `pull?limit=1&${queryOf({ ...follow, cursor: held.cursor })}&sum=${held.sum}`);
+    const equal = answer.ok ? readPage(await answer.text()).equal : undefined;
+    // Without an answer something has changed, or the hub has no time.
+    if (equal !== undefined) tell({ checksum: { view, cursor: held.cursor, sum: equal ? held.sum : OTHER_SUM } });
+  };
+
   return {
     send(message: ClientMessage): void {
       if ("hello" in message) {
         const { hello } = message;
         client = hello.client;
         window = hello.window ?? WINDOW;
-        const [only, ...others] = hello.views;
+        follows = hello.views;
+        const [only, ...others] = follows;
         // The results tell what this names; where there are several views, what the token allows.
         if (only && others.length === 0) pushQuery = queryOf({ ...only, cursor: undefined });
-        for (const [view, follow] of hello.views.entries()) {
+        for (const [view, follow] of follows.entries()) {
           const fed = { address, follow, tell: (page: Page) => tellPage(view, page), traffic: () => isOver || listener.traffic() };
           feed(fed).catch(fail);
         }
@@ -152,8 +168,10 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
         post().catch(fail);
       } else if ("ack" in message) {
         acknowledge(message.ack.view, message.ack.cursor);
+      } else if ("check" in message) {
+        check(message.check.view).catch(fail);
       }
-      // What adds up to what, and what is held, is not asked this way.
+      // What came of a comparison the hub knows, and what is held it does not ask.
     },
     close: end,
   };

@@ -2,6 +2,7 @@
 
 import type { ClientMessage, HubMessage } from "../protocol/message.js";
 import type { Lost } from "../session/session.js";
+import type { StoreSide } from "../store/side.js";
 
 /** The names of the ways, in the order in which they are tried. */
 export type Way = "websocket" | "events" | "poll";
@@ -30,6 +31,8 @@ export interface Address {
   readonly token: string;
   /** Gives the attempt up, and later whatever the connection still asks for. */
   readonly signal: AbortSignal;
+  /** Says what the records of a view add up to, to a hub that compares by itself. */
+  readonly sum: StoreSide["sum"];
 }
 
 /** Opens a connection, or throws an `Unreached`. */
@@ -59,7 +62,7 @@ export function lostBy({ status, headers }: Response): Lost {
 }
 
 /** Asks something of a hub over HTTP; throws an `Unreached` where no answer comes. */
-export async function ask({ url, token, signal }: Address, path: string, init: RequestInit = {}): Promise<Response> {
+export async function ask({ url, token, signal }: Omit<Address, "sum">, path: string, init: RequestInit = {}): Promise<Response> {
   const headers = { authorization: `Bearer ${token}`, ...init.headers };
   try {
     return await fetch(`${url}/v1/${path}`, { cache: "no-store", ...init, headers, signal });

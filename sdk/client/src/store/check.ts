@@ -5,6 +5,7 @@ import { comparePlaces, cut } from "../protocol/holdings.js";
 import type { Stretch } from "../protocol/message.js";
 import { detailsOf } from "../protocol/token.js";
 import { hydrate, type Entry } from "./entry.js";
+import type { Sum } from "./side.js";
 import type { State } from "./state.js";
 import { readCursor, viewStates, type Said } from "./views.js";
 
@@ -18,6 +19,21 @@ export async function compare(state: State, view: number, entities: readonly str
   if (stored === undefined || at.incarnation !== state.meta.get("incarnation")) return undefined;
   const stands = readCursor(stored);
   if (stands.isWithinSnapshot || stands.position > at.position) return undefined;
+  const held = await added(state, entities, at.position);
+  return held === undefined ? undefined : held === sum;
+}
+
+/** Returns what the records of a view add up to, and as of which cursor; `undefined` if nothing can be said. */
+export async function sumOf(state: State, view: number, entities: readonly string[]): Promise<Sum | undefined> {
+  const cursor = viewStates(state)[view]?.cursor;
+  const stands = cursor === undefined ? undefined : readCursor(cursor);
+  if (cursor === undefined || stands?.isWithinSnapshot !== false || stands.incarnation !== state.meta.get("incarnation")) return undefined;
+  const sum = await added(state, entities, stands.position);
+  return sum === undefined ? undefined : { cursor, sum };
+}
+
+/** Adds the records up; `undefined` if one of them is newer than a position, or something came in meanwhile. */
+async function added(state: State, entities: readonly string[], position: number): Promise<string | undefined> {
   const records = there(state).filter(({ entity }) => !entities.length || entities.includes(entity));
   let held = 0n;
   const changes = state.changes;
@@ -25,9 +41,8 @@ export async function compare(state: State, view: number, entities: readonly str
     if (number % RECORDS_AT_ONCE === RECORDS_AT_ONCE - 1) await new Promise((resolve) => setTimeout(resolve));
     held += recordSum(entity, id, fields);
   }
-  // Something came in between, or was known already.
-  for (const entry of state.entries()) if (hydrate(entry).isConfirmed && entry.position > at.position) return undefined;
-  return changes === state.changes ? sumText(held) === sum : undefined;
+  for (const entry of state.entries()) if (hydrate(entry).isConfirmed && entry.position > position) return undefined;
+  return changes === state.changes ? sumText(held) : undefined;
 }
 
 /** Says what is held, for the snapshot of a view that is about to begin. */

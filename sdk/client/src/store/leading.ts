@@ -4,7 +4,7 @@ import type { Follow, Page, Stretch, Welcome } from "../protocol/message.js";
 import type { Queued } from "./entry.js";
 import { maySend, settle, takePage, type Incoming } from "./incoming.js";
 import { backedUp, boundKept, greet } from "./kept.js";
-import type { Settled, StoreSide, TakenIn, Waiting } from "./side.js";
+import type { Settled, StoreSide, Sum, TakenIn, Waiting } from "./side.js";
 import type { Work } from "./state.js";
 import type { Store } from "./store.js";
 import { follow, forgetCursors, viewStates, type Said } from "./views.js";
@@ -96,6 +96,11 @@ export class LeadingStore implements StoreSide {
       await this.beginAnew();
     }
     return isEqual;
+  }
+
+  async sum(view: number): Promise<Sum | undefined> {
+    const { sumOf } = await import("./check.js");
+    return sumOf(this.#store.state, view, this.#follows[view]?.entities ?? []);
   }
 
   async holdings(view: number): Promise<readonly Stretch[]> {

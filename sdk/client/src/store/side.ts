@@ -31,6 +31,12 @@ export interface TakenIn {
   readonly isUnfit: boolean;
 }
 
+/** What records add up to, and as of which cursor. */
+export interface Sum {
+  readonly cursor: string;
+  readonly sum: string;
+}
+
 export interface StoreSide {
   /** The name by which the hub knows the client. */
   readonly client: string;
@@ -69,6 +75,9 @@ export interface StoreSide {
 
   /** Compares what is confirmed with what the hub said; `undefined` where nothing can be said (§10). */
   compare(view: number, cursor: string, sum: string): Promise<boolean | undefined>;
+
+  /** Says what the records of a view add up to, for a hub that compares (§10); `undefined` where nothing can be said. */
+  sum(view: number): Promise<Sum | undefined>;
 
   /** Says what is held of a view (§11). */
   holdings(view: number): Promise<readonly Stretch[]>;

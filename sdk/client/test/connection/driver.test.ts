@@ -284,17 +284,34 @@ test("where no WebSocket gets through the next way is taken", async () => {
   expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by events", "events"]);
 });
 
-test("what the hub and the client hold is compared, and read anew where it differs", async () => {
+test.each<Way>(["websocket", "events", "poll"])("what the client holds is compared with the hub, and read anew where it differs, by %s", async (way) => {
   const side = new MemorySide("anna");
-  side.compared = false;
-  await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title: "of another" });
-  const { sync, troubles } = start(side);
-  await sync();
-  await until(() => side.begunAnew === 1, "it was compared");
-  side.compared = true;
+  await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title: "of another", views: 1.5 });
+  const same = start(side, { ways: [way] });
+  await until(() => side.comparisons.length === 1, "it was compared");
+  await same.close();
+  side.spoils = true;
+  const { sync, troubles } = start(side, { ways: [way] });
+  await until(() => side.begunAnew === 1, "it was compared again");
+  side.spoils = false;
   await sync();
   expect(title(side, "t1")).toBe("of another");
+  expect(side.comparisons).toEqual([true, false]);
   expect(troubles.map(({ code }) => code)).toEqual(["VIEW_DIFFERS"]);
+});
+
+test.each<Way>(["websocket", "events", "poll"])("several views are followed at once, each from where it stands, by %s", async (way) => {
+  const side = new MemorySide("anna", [{ entities: ["tasks"] }, { entities: ["notes"] }]);
+  await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title: "a task" });
+  await hub.ask("PUT", "/v1/entities/other/records/o1", { title: "of no view" });
+  const { sync, close } = start(side, { ways: [way] });
+  await sync();
+  await close();
+  await hub.ask("PUT", "/v1/entities/notes/records/n1", { title: "a note" });
+  side.edit("tasks", "t1", { set: { "/title": "edited" } });
+  await start(side, { ways: [way] }).sync();
+  expect([...side.confirmed.keys()].sort()).toEqual(["notes/n1", "tasks/t1"]);
+  expect([title(side, "t1"), side.snapshots]).toEqual(["edited", 2]);
 });
 
 test("what a former life of the hub has applied is taken for applied where this one knows nothing of it any more", async () => {

@@ -4,10 +4,11 @@ import type { JsonObject } from "../../src/json/value.js";
 import type { Follow, Page, Result, Stretch, Welcome } from "../../src/protocol/message.js";
 import type { Operation } from "../../src/protocol/operation.js";
 import { placeOf } from "../../src/protocol/cursor.js";
+import { recordSum, sumText } from "../../src/protocol/checksum.js";
 import { applyChange, correct, predict, UNFIT } from "../../src/protocol/predict.js";
 import { withDetailsOf } from "../../src/protocol/token.js";
 import { dependants } from "../../src/session/lane.js";
-import type { Settled, StoreSide, TakenIn, Waiting } from "../../src/store/side.js";
+import type { Settled, StoreSide, Sum, TakenIn, Waiting } from "../../src/store/side.js";
 
 interface Held {
   readonly position: number;
@@ -27,9 +28,9 @@ export class MemorySide implements StoreSide {
   readonly backups: number[] = [];
   /** What was stored, in order: pages by how many changes they have, results by how many there are. */
   readonly trace: string[] = [];
-  /** What the comparison with the hub shows; nothing unless a test says so. */
-  compared: boolean | undefined;
-  comparisons = 0;
+  /** What comparisons with the hub have shown, and whether records were spoilt. */
+  readonly comparisons: boolean[] = [];
+  spoils = false;
   begunAnew = 0;
   pages = 0;
   /** How often a snapshot began. */
@@ -148,7 +149,11 @@ export class MemorySide implements StoreSide {
     }
     const place = placeOf(page.cursor);
     if (page.snapshot && place?.isWithinSnapshot === false) {
-      for (const [key, held] of this.confirmed) if (!shown?.has(key) && held.position <= place.position) this.confirmed.delete(key);
+      const entities = this.#follows[index]?.entities;
+      for (const [key, held] of this.confirmed) {
+        const isOfView = entities?.includes(key.slice(0, key.indexOf("/"))) ?? true;
+        if (isOfView && !shown?.has(key) && held.position <= place.position) this.confirmed.delete(key);
+      }
     }
     this.#follows = this.#follows.map((follow, at) => (at === index ? { ...follow, cursor: page.cursor } : follow));
     return FITS;
@@ -163,9 +168,24 @@ export class MemorySide implements StoreSide {
     this.backups.push(position);
   }
 
-  async compare(): Promise<boolean | undefined> {
-    this.comparisons += 1;
-    return this.compared;
+  async compare(_view: number, _cursor: string, sum: string): Promise<boolean | undefined> {
+    this.comparisons.push(this.added() === sum);
+    return this.comparisons.at(-1);
+  }
+
+  async sum(view: number): Promise<Sum | undefined> {
+    const cursor = this.#follows[view]?.cursor;
+    return cursor === undefined ? undefined : { cursor, sum: this.added() };
+  }
+
+  /** Adds up what is confirmed. */
+  added(): string {
+    let sum = 0n;
+    for (const [key, { record }] of this.confirmed) {
+      const at = key.indexOf("/");
+      if (record) sum += recordSum(key.slice(0, at), key.slice(at + 1), record);
+    }
+    return this.spoils ? "0".repeat(32) : sumText(sum);
   }
 
   async holdings(): Promise<readonly Stretch[]> {
