@@ -5,7 +5,7 @@ import { stat } from "node:fs/promises";
 import { createServer } from "node:http";
 import { extname, join, normalize } from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "vite";
+import { build, type InlineConfig } from "vite";
 
 const FOLDER = fileURLToPath(new URL("../dist", import.meta.url));
 const SOURCE = fileURLToPath(new URL("../pages", import.meta.url));
@@ -19,7 +19,7 @@ const KINDS: Readonly<Record<string, string>> = {
 
 /** Builds them; what is tested is the source, so no other build must come first. */
 export default async function setup(): Promise<void> {
-  await build({
+  const common: InlineConfig = {
     root: SOURCE,
     configFile: false,
     logLevel: "warn",
@@ -31,17 +31,12 @@ export default async function setup(): Promise<void> {
         { find: /^@syncline\/client\/(\w+)$/, replacement: join(CLIENT, "$1/index.ts") },
       ],
     },
-    build: {
-      outDir: FOLDER,
-      emptyOutDir: true,
-      target: "es2022",
-      rolldownOptions: {
-        input: { index: join(SOURCE, "index.html"), "service-worker": join(SOURCE, "service-worker.ts") },
-        // A service worker is known by its address.
-        output: { entryFileNames: (chunk) => (chunk.name === "service-worker" ? "[name].js" : "assets/[name]-[hash].js") },
-      },
-    },
-  });
+  };
+  const output = { outDir: FOLDER, target: "es2022" };
+  await build({ ...common, build: { ...output, emptyOutDir: true, rolldownOptions: { input: join(SOURCE, "index.html") } } });
+  // A service worker is known by its address, and is one file: it may load nothing later.
+  const worker = { entry: join(SOURCE, "service-worker.ts"), formats: ["iife" as const], name: "worker", fileName: () => "service-worker.js" };
+  await build({ ...common, build: { ...output, emptyOutDir: false, lib: worker } });
 }
 
 /** An address under which the pages are. */

@@ -12,6 +12,7 @@ const LOOK_MS = 1;
 const page = {
   syncline,
   indexeddb,
+  worker: () => import("../../client/src/worker/index.js"),
   encryption: () => import("../../client/src/encryption/index.js"),
   contract: () => import("../../client/test/storage/contract.js"),
 

@@ -24,6 +24,7 @@ import { EditWriter } from "./edit.js";
 import { SynclineError } from "./error.js";
 import { fieldAt } from "./json/field.js";
 import type { JsonObject } from "./json/value.js";
+import { later } from "./later.js";
 import type { Follow } from "./protocol/message.js";
 import type { Effect } from "./protocol/operation.js";
 import { predict } from "./protocol/predict.js";
@@ -174,7 +175,7 @@ class LocalClient implements Client {
   // ── the connection ───────────────────────────────────────────────────
 
   async #connect(): Promise<void> {
-    const { connect } = await import("./connection/connect.js");
+    const { connect } = await later.connect();
     if (this.#isClosed) return;
     this.#connecting = connect({
       options: this.#options,

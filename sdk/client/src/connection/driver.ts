@@ -11,6 +11,7 @@
 
 import type { Status, Strategy } from "../api.js";
 import { SynclineError } from "../error.js";
+import { later } from "../later.js";
 import type { HubMessage } from "../protocol/message.js";
 import type { Operation } from "../protocol/operation.js";
 import { isBehind, laneOf, nothingStands, stand } from "../session/lane.js";
@@ -164,7 +165,7 @@ export function startDriver(facts: DriverFacts): Driver {
     const name = ways[way];
     if (name === "websocket" && Socket) return openSocket(Socket);
     // They are no part of what is loaded first.
-    return name === "events" ? (await import("./events.js")).openEvents : (await import("./poll.js")).openPoll;
+    return name === "events" ? (await later.events()).openEvents : (await later.poll()).openPoll;
   };
 
   /** Returns the access token; `undefined` where there is none but that which was refused. */

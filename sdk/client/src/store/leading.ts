@@ -1,5 +1,6 @@
 /** What the connection asks of the store, in the tab that has it. */
 
+import { later } from "../later.js";
 import type { Follow, Page, Stretch, Welcome } from "../protocol/message.js";
 import type { Queued } from "./entry.js";
 import { maySend, settle, takePage, type Incoming } from "./incoming.js";
@@ -89,7 +90,7 @@ export class LeadingStore implements StoreSide {
   }
 
   async compare(view: number, cursor: string, sum: string): Promise<boolean | undefined> {
-    const { compare } = await import("./check.js");
+    const { compare } = await later.check();
     const isEqual = await compare(this.#store.state, view, this.#follows[view]?.entities ?? [], cursor, sum);
     if (isEqual === false) {
       this.repairs += 1;
@@ -104,7 +105,7 @@ export class LeadingStore implements StoreSide {
   }
 
   async holdings(view: number): Promise<readonly Stretch[]> {
-    const { holdings } = await import("./check.js");
+    const { holdings } = await later.check();
     const { said, stretches } = holdings(this.#store.state);
     this.#said.set(view, said);
     return stretches;

@@ -14,8 +14,18 @@
 
 import type { Client, Options } from "../api.js";
 import { open as openClient } from "../client.js";
+import { connect } from "../connection/connect.js";
+import { openPoll } from "../connection/poll.js";
+import { later } from "../later.js";
+import { compare, holdings } from "../store/check.js";
 
 const TAG = "syncline:";
+/** A service worker may load nothing once it runs. It has what polling needs. */
+const HELD: Partial<typeof later> = {
+  connect: async () => ({ connect }),
+  poll: async () => ({ openPoll }),
+  check: async () => ({ compare, holdings }),
+};
 /** How long a worker tries, in milliseconds: browsers end one after some minutes, and wake it again if it says that it failed. */
 const SYNC_MS_MAX = 90_000;
 
@@ -38,6 +48,7 @@ export function handleSync(event: Event, optionsOf: (name: string) => Options | 
   const { tag } = event as SyncEvent;
   const options = tag?.startsWith(TAG) ? optionsOf(tag.slice(TAG.length)) : undefined;
   if (options === undefined) return false;
+  Object.assign(later, HELD);
   const { name } = options;
   const known = underWay.get(name);
   const run = known ?? sync(options, open).finally(() => underWay.delete(name));
