@@ -144,4 +144,75 @@ test("what is no message of the protocol ends the connection, and nothing after 
     await open();
     spoil();
     opened.say(["b", 9]);
-  
+    await until(() => lost.length > 0);
+    expect([messages.length, lost, opened.closed.length]).toEqual([1, ["broken"], 1]);
+  }
+});
+
+test("a compressed message grows to 64 KiB or 250 times its size, and no further", async () => {
+  const grown = (length: number, hashes: number): Uint8Array<ArrayBuffer> => {
+    // What cannot be made shorter lets the rest grow as far.
+    const noise = Array.from({ length: hashes }, (_, at) => createHash("sha256").update(String(at)).digest("base64")).join("");
+    return Uint8Array.from([4, ...deflateRawSync(noise.padEnd(length))]);
+  };
+  expect(await inflate(grown(64 << 10, 0))).toHaveLength(64 << 10);
+  await expect(inflate(grown((64 << 10) + 1, 0))).rejects.toThrow();
+  const noisy = grown(100_000, 16);
+  expect(noisy.length * 250).toBeGreaterThan(100_000);
+  expect(await inflate(noisy)).toHaveLength(100_000);
+});
+
+test("a connection that was ended is not heard of any more", async () => {
+  const connection = await open();
+  connection.close(1002);
+  opened.say(["b", 9]);
+  opened.onclose?.({ code: 1006 });
+  expect([messages.length, lost, opened.closed]).toEqual([1, [], [undefined]]);
+});
+
+test.each([
+  [1000, "broken"],
+  [1001, "restarting"],
+  [1002, "broken"],
+  [1008, "unauthorised"],
+  [1012, "restarting"],
+  [1013, { afterMs: 1_000 }],
+])("a connection that ends with %d is lost as %j", async (code, expected) => {
+  await open();
+  opened.onclose?.({ code });
+  expect(lost).toEqual([expected]);
+});
+
+const page = (more: boolean): Response => Response.json({ changes: [], cursor: "1:5", more });
+
+test("a hub that is not heard of is asked whether there is something new, and is alive if there is not", async () => {
+  vi.useFakeTimers();
+  const connection = await open();
+  connection.send({ ack: { view: 0, cursor: "1:7" } });
+  pulled = () => page(false);
+  await vi.advanceTimersByTimeAsync(45_000);
+  expect(asked.at(-1)).toBe("https://sync.example/h/shop/v1/pull?limit=1&entities=tasks&cursor=1%3A7");
+  expect([traffic, lost]).toEqual([1, []]);
+  await vi.advanceTimersByTimeAsync(45_000);
+  expect(traffic).toBe(2);
+});
+
+test("news that does not come over the connection ends it", async () => {
+  vi.useFakeTimers();
+  await open();
+  pulled = () => page(true);
+  await vi.advanceTimersByTimeAsync(54_999);
+  expect([traffic, lost]).toEqual([0, []]);
+  await vi.advanceTimersByTimeAsync(1);
+  expect(lost).toEqual(["broken"]);
+});
+
+test("news that comes over the connection after all does not end it", async () => {
+  vi.useFakeTimers();
+  await open();
+  pulled = () => page(true);
+  await vi.advanceTimersByTimeAsync(50_000);
+  opened.say(["b", 9]);
+  await vi.advanceTimersByTimeAsync(40_000);
+  expect(lost).toEqual([]);
+});
