@@ -44,6 +44,9 @@ import type { LeaderMessage } from "./tabs/leader.js";
 /** How often a tab looks whether it has missed something that another one has written, in milliseconds. */
 const REFRESH_MS = 5_000;
 
+/** Fates that are remembered for who asks late: as many as a queue sends in some seconds. */
+const FATES_MAX = 10_000;
+
 /** What the tabs of one place tell each other. */
 type TabMessage =
   | LeaderMessage
@@ -116,6 +119,9 @@ class LocalClient implements Client {
   readonly #onNotice = new Set<(notice: Notice) => void>();
   readonly #onConflicts = new Set<(records: readonly Shown[]) => void>();
   readonly #waiters = new Map<number, Set<(fate: Fate) => void>>();
+  readonly #fates = new Map<number, Fate>();
+  /** What to do at the end with who waits for something. */
+  readonly #ends = new Set<() => void>();
   readonly #syncs = new Map<string, () => void>();
 
   constructor(options: Options, storage: Storage) {
@@ -259,8 +265,13 @@ class LocalClient implements Client {
     for (const [operation, entity, id, fate] of fates) {
       if (fate.status === "refused") this.#notify({ kind: "refused", refused: { operation, entity, id, refusal: fate.refusal } });
       if (fate.status === "conflict") this.#notify({ kind: "conflict", entity, id, conflicts: fate.conflicts });
+      this.#fates.set(operation, fate);
       for (const tell of this.#waiters.get(operation) ?? []) tell(fate);
       this.#waiters.delete(operation);
+    }
+    for (const oldest of this.#fates.keys()) {
+      if (this.#fates.size <= FATES_MAX) break;
+      this.#fates.delete(oldest);
     }
     if (fates.length) this.#tellStatus();
   }
@@ -369,13 +380,13 @@ class LocalClient implements Client {
   }
 
   async settled({ operations }: Edited, timeoutMs = 30_000): Promise<Fate> {
-    const fates = await within(timeoutMs, Promise.all(operations.map((operation) => this.#fateOf(operation))));
+    const fates = await within(timeoutMs, Promise.all(operations.map((operation) => this.#fateOf(operation))), this.#ends);
     return fates.find(({ status }) => status === "refused") ?? fates.find(({ status }) => status === "conflict") ?? (fates.at(-1) as Fate);
   }
 
   #fateOf(operation: number): Promise<Fate> | Fate {
     const queued = this.#store.state.queue.get(operation);
-    if (!queued) return { status: "applied", version: undefined };
+    if (!queued) return this.#fates.get(operation) ?? { status: "applied", version: undefined };
     if (queued.refusal) return { status: "refused", refusal: queued.refusal };
     return new Promise((resolve) => {
       const waiters = this.#waiters.get(operation) ?? new Set();
@@ -453,7 +464,7 @@ class LocalClient implements Client {
     this.#syncNow(ask);
     this.#channel?.post({ kind: "ask-sync", ask });
     try {
-      await within(timeoutMs, done);
+      await within(timeoutMs, done, this.#ends);
     } finally {
       this.#syncs.delete(ask);
     }
@@ -487,6 +498,7 @@ class LocalClient implements Client {
   async #end(): Promise<void> {
     this.#isClosed = true;
     clearInterval(this.#timer);
+    for (const end of [...this.#ends]) end();
     await this.#connecting?.close();
   }
 }
@@ -509,16 +521,20 @@ function listen<T>(listeners: Set<(told: T) => void>, listener: (told: T) => voi
   return () => listeners.delete(own);
 }
 
-/** Waits for a promise for so long at most. */
-async function within<T>(timeoutMs: number, promise: Promise<T>): Promise<T> {
+/** Waits for a promise for so long at most, and no longer than to the end. */
+async function within<T>(timeoutMs: number, promise: Promise<T>, ends: Set<() => void>): Promise<T> {
   let timer: ReturnType<typeof setTimeout> | undefined;
+  let end = () => {};
   const late = new Promise<never>((_, reject) => {
     timer = setTimeout(() => reject(new SynclineError("CLIENT_TIMEOUT", `nothing came within ${timeoutMs} ms`, { retryable: true })), timeoutMs);
+    end = () => reject(new SynclineError("CLIENT_CLOSED", "the client was closed"));
+    ends.add(end);
   });
   try {
     return await Promise.race([promise, late]);
   } finally {
     clearTimeout(timer);
+    ends.delete(end);
   }
 }
 

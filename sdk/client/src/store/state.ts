@@ -31,10 +31,10 @@ export class State {
     this.load(tables);
   }
 
-  /** Puts what is stored in the place of everything. */
+  /** Puts what is stored in the place of everything. A record stays the same object: others hold on to it. */
   load(tables: ReadonlyMap<Table, ReadonlyMap<string, string>>): void {
+    for (const entry of this.entries()) Object.assign(entry, newEntry(entry.entity, entry.id));
     this.meta.clear();
-    this.entities.clear();
     this.queue.clear();
     this.kept.clear();
     this.aside = this.anchored = 0;
@@ -43,6 +43,7 @@ export class State {
     }
     const queue = [...(tables.get("queue") ?? [])].sort(([a], [b]) => Number(a) - Number(b));
     for (const [key, row] of queue) this.take("queue", key, row);
+    for (const entry of [...this.entries()]) this.drop(entry);
   }
 
   /** Takes in a row that is stored; `undefined` where it is gone. */

@@ -167,7 +167,10 @@ export function takeSame(work: Work, said: Said | undefined, same: Same, snapsho
   const { records, recordsEach } = said;
   for (const [first, count] of same.stretches) {
     if ((first + count - 1) * recordsEach >= records.length) return false;
-    for (const [entry, position] of records.slice(first * recordsEach, (first + count) * recordsEach)) {
+    for (const [{ entity, id }, position] of records.slice(first * recordsEach, (first + count) * recordsEach)) {
+      const entry = work.state.find(entity, id);
+      // It was forgotten since.
+      if (!entry || !hydrate(entry).isConfirmed) continue;
       work.record(entry, () => {
         entry.snapshot = snapshot;
         if (entry.position !== position) return;

@@ -1,6 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.js";
 import type { Batch, OpenStorage } from "../../src/storage/storage.js";
+import type { Json } from "../../src/json/value.js";
+import type { ByPath } from "../../src/protocol/operation.js";
 import { SynclineError } from "../../src/error.js";
 import { answer, edit, lead, openTab, page, shownOf, type Tab } from "./device.js";
 
@@ -77,7 +79,7 @@ describe("answers", () => {
   it("that refuse take the edit back, with what came after it, and its lane stands while others go on", async () => {
     const tab = await leading();
     const [one] = await edit(tab, "t1", { set: { "/a": 1 } });
-    const drafts = [{ entity: "tasks", id: "t2", effect: { set: { "/a": 1 } } }, { entity: "tasks", id: "t3", effect: { set: { "/b": 1 } } }];
+    const drafts = [{ entity: "tasks", id: "t2", effect: { set: { "/a": 1 } as ByPath<Json> } }, { entity: "tasks", id: "t3", effect: { set: { "/b": 1 } as ByPath<Json> } }];
     const [two, three] = await tab.store.edit(drafts.map((draft) => ({ ...draft, texts: {}, isUrgent: false })), new Date(0));
     const [four] = await edit(tab, "t2", { set: { "/c": 1 } });
     const problem = { code: "WRITE_DENIED", detail: "not allowed", retryable: false };
