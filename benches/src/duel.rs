@@ -117,26 +117,34 @@ pub fn duel(
 /// Runs once; returns the cost and whether others left the machine alone.
 fn run_quietly(contender: &Contender, quiet: Quiet) -> Result<(Cost, bool), RunError> {
     rustix::fs::sync(); // Else the run would pay for writing back what was prepared.
-    if !quiet.any_load {
-        wait_for_quiet(quiet);
-    }
+    quiet.wait();
     let before = machine::processor_time();
     let cost = run(&contender.program, &contender.folder)?;
     let others = match (before, machine::processor_time()) {
         (Some(before), Some(after)) => after.saturating_sub(before).saturating_sub(cost.cpu()),
         _ => Duration::ZERO,
     };
-    // Two ticks of grace: short runs would else be judged by rounding.
-    let allowed = cost.wall.mul_f64(quiet.load_max) + Duration::from_millis(20);
-    Ok((cost, others <= allowed))
+    Ok((cost, !quiet.is_noisy(others, cost.wall)))
 }
 
-fn wait_for_quiet(quiet: Quiet) {
-    let started = Instant::now();
-    while started.elapsed() < quiet.wait_max
-        && machine::load_average().is_some_and(|load| load > quiet.load_max)
-    {
-        thread::sleep(LOOK_AGAIN_AFTER);
+impl Quiet {
+    /// Waits until the machine is quiet, or no longer than that may take.
+    pub fn wait(self) {
+        let started = Instant::now();
+        while !self.any_load
+            && started.elapsed() < self.wait_max
+            && machine::load_average().is_some_and(|load| load > self.load_max)
+        {
+            thread::sleep(LOOK_AGAIN_AFTER);
+        }
+    }
+
+    /// Tells whether others took more of the machine than they may.
+    ///
+    /// - `others`: their processor time within `wall`.
+    pub fn is_noisy(self, others: Duration, wall: Duration) -> bool {
+        // Two ticks of grace: short runs would else be judged by rounding.
+        others > wall.mul_f64(self.load_max) + Duration::from_millis(20)
     }
 }
 

@@ -12,6 +12,9 @@
 //! | the committed data sets of spec 001 | [`spec001`] |
 //! | the cost of running a program | [`measure`] |
 //! | how quiet the machine is | [`machine`] |
+//! | a hub that is started and served | [`served`] |
+//! | programs of others, from npm | [`peers`] |
+//! | what is printed | [`report`] |
 //! | the comparison of two programs, round by round | [`duel`] |
 //!
 //! # Example
@@ -31,5 +34,8 @@ pub mod duel;
 pub mod edits;
 pub mod machine;
 pub mod measure;
+pub mod peers;
 pub mod records;
+pub mod report;
+pub mod served;
 pub mod spec001;

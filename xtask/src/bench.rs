@@ -6,6 +6,7 @@ use std::path::Path;
 
 /// Name of a benchmark and the question it answers.
 const BENCHMARKS: &[(&str, &str)] = &[
+    ("client", "what the TypeScript client takes and gives, against PouchDB and RxDB"),
     ("files", "how long one sync of folders of JSON takes, against a plain script"),
     ("hub", "what a served hub takes and gives, against PouchDB with express-pouchdb"),
     ("ingest", "how many operations of clients a hub takes durably, against raw SQLite"),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::http::Connection;
 use crate::load::write_operation;
-use crate::serve::Hub;
+use syncline_benches::served::Hub;
 
 /// How often it is looked whether the load may end.
 const PAUSE: Duration = Duration::from_millis(100);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use syncline_benches::machine::own_processor_time;
 use syncline_client::{Client, Edit, Options, Query};
 
-use crate::serve::Hub;
+use syncline_benches::served::Hub;
 
 /// Edits that are queued in one transaction, each after the one before it; more of them would have to be sent one push
 /// after the other.

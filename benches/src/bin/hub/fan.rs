@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 
 use crate::http::Connection;
 use crate::load::Writer;
-use crate::report::{Figure, Goal, Report};
-use crate::serve::Hub;
+use syncline_benches::report::{Figure, Goal, Report};
+use syncline_benches::served::Hub;
 
 /// The views of a hub for crowds.
 const VIEWS: &str = r#"

@@ -8,9 +8,9 @@ use syncline_benches::duel::median;
 
 use crate::device;
 use crate::load::Writer;
-use crate::report::{Figure, Goal, Report, load};
-use crate::serve::Hub;
 use crate::waits::Waits;
+use syncline_benches::report::{Figure, Goal, Report, load};
+use syncline_benches::served::Hub;
 
 /// Operations of a request while the hub is filled.
 const FILL_BATCH: usize = 500;

@@ -6,8 +6,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use crate::http::Connection;
-use crate::serve::Hub;
 use crate::waits::Waits;
+use syncline_benches::served::Hub;
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]

@@ -15,8 +15,6 @@ mod large;
 mod live;
 mod load;
 mod peer;
-mod report;
-mod serve;
 mod soak;
 mod trace;
 mod versus;
@@ -32,8 +30,8 @@ use syncline_benches::binary;
 use syncline_benches::duel::median;
 
 use load::Load;
-use report::{Figure, Goal, Report, load as load_average};
-use serve::Hub;
+use syncline_benches::report::{Figure, Goal, Report, load as load_average};
+use syncline_benches::served::Hub;
 
 /// A served hub under load, and next to PouchDB with express-pouchdb.
 #[derive(Parser)]

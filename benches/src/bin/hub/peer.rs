@@ -7,12 +7,8 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
-use syncline_benches::binary::repository;
 use syncline_benches::machine;
-
-/// What the peer consists of.
-const FILES: [&str; 5] =
-    ["package.json", "package-lock.json", "synced.mjs", "server.mjs", "client.mjs"];
+use syncline_benches::peers::{self, done};
 
 /// The peer's programs, with their packages installed.
 pub(crate) struct Programs {
@@ -42,25 +38,9 @@ impl Server {
 }
 
 impl Programs {
-    /// Copies the programs to a folder of their own below `target/`, and installs what they need if that
-    /// has changed.
+    /// Installs the programs.
     pub(crate) fn install() -> io::Result<Self> {
-        let sources = repository().join("benches/peers/pouchdb");
-        let folder = repository().join("target/peers/pouchdb");
-        fs::create_dir_all(&folder)?;
-        let lock = |folder: &Path| fs::read(folder.join("package-lock.json")).ok();
-        let is_installed = lock(&folder.join("node_modules")) == lock(&sources);
-        for name in FILES {
-            fs::copy(sources.join(name), folder.join(name))?;
-        }
-        if !is_installed {
-            let mut npm = Command::new("npm");
-            npm.args(["ci", "--no-audit", "--no-fund", "--silent"]).current_dir(&folder);
-            done(npm.stdout(Stdio::null()).status()?.success(), "npm ci")?;
-            let of = |folder: &Path| folder.join("package-lock.json");
-            fs::copy(of(&sources), of(&folder.join("node_modules")))?;
-        }
-        Ok(Self { folder })
+        peers::install("pouchdb").map(|folder| Self { folder })
     }
 
     /// Starts a server with an empty store.
@@ -109,8 +89,4 @@ impl Drop for Server {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
-}
-
-fn done(is_done: bool, what: &str) -> io::Result<()> {
-    if is_done { Ok(()) } else { Err(io::Error::other(format!("{what} failed"))) }
 }

@@ -11,9 +11,9 @@ use serde_json::Value;
 
 use crate::http::Connection;
 use crate::load::Writer;
-use crate::report::{Figure, Goal, Report, load};
-use crate::serve::Hub;
 use crate::waits::Waits;
+use syncline_benches::report::{Figure, Goal, Report, load};
+use syncline_benches::served::Hub;
 
 /// Clients that write.
 const CLIENTS: u64 = 8;

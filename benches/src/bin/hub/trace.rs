@@ -12,9 +12,9 @@ use serde_json::Value;
 use syncline_client::{Client, Edit, Options, Query, Strategy};
 
 use crate::http::Connection;
-use crate::report::{Figure, Goal, Report};
-use crate::serve::Hub;
 use crate::wire::Wire;
+use syncline_benches::report::{Figure, Goal, Report};
+use syncline_benches::served::Hub;
 
 /// The rules of `examples/personal-business`, and a text.
 const RULES: &str = r#"

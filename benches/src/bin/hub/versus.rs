@@ -12,8 +12,8 @@ use syncline_benches::duel::median;
 
 use crate::device::{Took, fill, sync};
 use crate::peer::Programs;
-use crate::report::{Figure, Goal, Report};
-use crate::serve::Hub;
+use syncline_benches::report::{Figure, Goal, Report};
+use syncline_benches::served::Hub;
 
 /// Measures rounds of both sides, in turn, and says how many times as fast ours is.
 pub(crate) fn measure(

@@ -6,23 +6,34 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-use syncline_benches::machine;
+use crate::machine;
 
 /// A hub that serves on a free port of this machine.
-pub(crate) struct Hub {
+#[derive(Debug)]
+pub struct Hub {
     process: Child,
-    pub(crate) address: SocketAddr,
-    pub(crate) token: String,
+    /// Where it listens.
+    pub address: SocketAddr,
+    /// The token of its admin.
+    pub token: String,
 }
 
 impl Hub {
     /// Starts `syncline serve` on a data folder.
-    pub(crate) fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be started, or does not say where it serves.
+    pub fn start(binary: &Path, folder: &Path) -> io::Result<Self> {
         Self::start_with(binary, folder, "data", &[])
     }
 
     /// Starts `syncline serve` on a data folder of that name, with more options.
-    pub(crate) fn start_with(
+    ///
+    /// # Errors
+    ///
+    /// As [`Hub::start`].
+    pub fn start_with(
         binary: &Path,
         folder: &Path,
         data: &str,
@@ -50,12 +61,12 @@ impl Hub {
     }
 
     /// Returns the processor time that the hub has used.
-    pub(crate) fn processor_time(&self) -> Duration {
+    pub fn processor_time(&self) -> Duration {
         machine::processor_time_of(self.process.id())
     }
 
     /// Returns the memory that the hub holds, in bytes.
-    pub(crate) fn resident_bytes(&self) -> u64 {
+    pub fn resident_bytes(&self) -> u64 {
         let status = format!("/proc/{}/status", self.process.id());
         let status = std::fs::read_to_string(status).unwrap_or_default();
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
@@ -64,7 +75,11 @@ impl Hub {
     }
 
     /// Ends the hub without a warning.
-    pub(crate) fn kill(&mut self) -> io::Result<()> {
+    ///
+    /// # Errors
+    ///
+    /// If the system does not let it.
+    pub fn kill(&mut self) -> io::Result<()> {
         self.process.kill()?;
         self.process.wait().map(drop)
     }

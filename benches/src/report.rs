@@ -3,34 +3,41 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use syncline_benches::machine;
+
+use crate::machine;
 
 /// Says what is found.
-pub(crate) struct Report {
+#[derive(Debug)]
+pub struct Report {
     is_json: bool,
     commit: String,
 }
 
 /// One figure.
 #[derive(Debug)]
-pub(crate) struct Figure<'f> {
+pub struct Figure<'f> {
     /// The part of the benchmark.
-    pub(crate) part: &'static str,
+    pub part: &'static str,
     /// What the figure is.
-    pub(crate) what: &'f str,
-    pub(crate) value: f64,
-    pub(crate) unit: &'static str,
-    pub(crate) goal: Goal,
+    pub what: &'f str,
+    /// The figure itself.
+    pub value: f64,
+    /// What it is counted in.
+    pub unit: &'static str,
+    /// What it should be.
+    pub goal: Goal,
     /// Processor time of the hub meanwhile, where it was measured.
-    pub(crate) processor: Option<Duration>,
+    pub processor: Option<Duration>,
     /// What was counted, and how.
-    pub(crate) how: &'f str,
+    pub how: &'f str,
 }
 
 /// What is wanted of a figure.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Goal {
+pub enum Goal {
+    /// It is good from here on.
     AtLeast(f64),
+    /// It is good up to here.
     AtMost(f64),
     /// It stands beside others.
     None,
@@ -47,8 +54,12 @@ impl Goal {
     }
 }
 
+#[expect(clippy::print_stdout, reason = "a tool for people, run by hand")]
 impl Report {
-    pub(crate) fn new(is_json: bool) -> Self {
+    /// Begins one, and says on what it was measured.
+    ///
+    /// - `is_json`: one object for each figure and nothing else.
+    pub fn new(is_json: bool) -> Self {
         let commit = machine::commit();
         let report = Self { is_json, commit };
         let about =
@@ -58,14 +69,14 @@ impl Report {
     }
 
     /// Prints a line for people.
-    pub(crate) fn say(&self, line: &str) {
+    pub fn say(&self, line: &str) {
         if !self.is_json {
             println!("{line}");
         }
     }
 
     /// Prints a figure.
-    pub(crate) fn figure(&self, figure: &Figure<'_>) {
+    pub fn figure(&self, figure: &Figure<'_>) {
         if self.is_json {
             println!("{}", self.document(figure));
         } else {
@@ -97,7 +108,7 @@ impl Report {
 }
 
 /// Returns the load average, which stands beside each figure.
-pub(crate) fn load() -> f64 {
+pub fn load() -> f64 {
     machine::load_average().unwrap_or(f64::NAN)
 }
 
