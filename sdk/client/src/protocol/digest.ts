@@ -37,7 +37,7 @@ export function digestOf(text: string, wordCount: number): string {
   const end = ((written + 72) >> 6) << 6;
   all.fill(0, written, end);
   all[written] = 0x80;
-  bytes.setUint32(end - 8, written / 2 ** 29);
+  // The length in bits: no text here has 512 MiB, beyond which it would take more than four bytes.
   bytes.setUint32(end - 4, written << 3);
   state.set(START);
   for (let block = 0; block < end; block += 64) addBlock(block);

@@ -55,6 +55,8 @@ for (const { name, cursor } of cursors.refused) {
 test("a cursor of several partitions, or beyond the platform's numbers, stands nowhere", () => {
   expect(placeOf(fixture("model/v1/cursor-greatest-partition-and-position.txt").trim())).toBeUndefined();
   expect(placeOf("0123456789abcdef0123456789abcdef:9007199254740993")).toBeUndefined();
+  const ofPartition = (partition: number): string => Buffer.from([1, ...Array<number>(16).fill(0), 1, partition, 7, 0, 0, 0, 0]).toString("base64url");
+  expect([placeOf(ofPartition(0))?.position, placeOf(ofPartition(1))]).toEqual([7, undefined]);
   expect(placeOf(fixture("model/v1/cursor-nothing-read-yet.txt").trim())?.position).toBe(0);
 });
 

@@ -77,6 +77,14 @@ test("bodies are what they are in the long form", () => {
   expect(readPage('{"changes":[],"cursor":"AQ","more":false,"equal":true}').equal).toBe(true);
 });
 
+test("a change that says that the record is nothing is refused: one that is gone says so", () => {
+  const page = (content: string): string => `{"changes":[{"entity":"e","id":"i","position":1,"version":"AQ",${content}}],"cursor":"AQ","more":false}`;
+  expect(readPage(page('"gone":"deleted"')).changes).toHaveLength(1);
+  for (const content of ['"record":null', '"gone":"lost"', '"set":[]', '"delta":[]', '"text":{"/a":"x"}']) {
+    expect(() => readPage(page(content)), content).toThrow(SynclineError);
+  }
+});
+
 test("a problem says whether it may pass, and keeps what it says to people", () => {
   const problem = readProblem('{"type":"/problems/X","title":"t","status":503,"code":"X","detail":"d"}');
   expect(problem).toEqual({ type: "/problems/X", title: "t", status: 503, code: "X", detail: "d", retryable: false });
@@ -167,7 +175,7 @@ test("whatever a hub says, it is read or refused, and never anything else", () =
   const random = randomFrom(11);
   const messages = forms("hub-").map(compact);
   let [read, refused] = [0, 0];
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < 5_000; round++) {
     const reader = new CompactReader();
     try {
       reader.read(compact("hub-welcome")[0] ?? "");
@@ -184,8 +192,8 @@ test("whatever a hub says, it is read or refused, and never anything else", () =
       refused++;
     }
   }
-  expect(read).toBeGreaterThan(1_000);
-  expect(refused).toBeGreaterThan(1_000);
+  expect(read).toBeGreaterThan(200);
+  expect(refused).toBeGreaterThan(500);
 });
 
 test("whatever is answered to a request, it is read or refused, and never anything else", () => {
@@ -193,7 +201,7 @@ test("whatever is answered to a request, it is read or refused, and never anythi
   const readers = [readPage, readPushAnswer, readProblem];
   const texts = names.filter((name) => name.endsWith(".json")).map((name) => fixture(`protocol/v1/messages/${name}`));
   let [read, refused] = [0, 0];
-  for (let round = 0; round < 10_000; round++) {
+  for (let round = 0; round < 3_000; round++) {
     const text = write(spoilt(random, parse(oneOf(random, texts))));
     try {
       oneOf(random, readers)(text);
@@ -204,5 +212,5 @@ test("whatever is answered to a request, it is read or refused, and never anythi
     }
   }
   expect(read).toBeGreaterThan(100);
-  expect(refused).toBeGreaterThan(1_000);
+  expect(refused).toBeGreaterThan(500);
 });

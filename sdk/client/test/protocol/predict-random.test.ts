@@ -56,14 +56,14 @@ const text = (value: JsonObject | undefined | "unfit"): string => (value === und
 test("a client predicts what a table of fields by path becomes, and leaves what it is given as it is", () => {
   const random = randomFrom(21);
   let changed = 0;
-  for (let round = 0; round < 20_000; round++) {
+  for (let round = 0; round < 5_000; round++) {
     const record = frozen(anyRecord(random));
     const effect = frozen<Effect>(random() < 0.02 ? { delete: true } : anyWrites(random, 2));
     const predicted = predict(record, effect);
     expect(text(predicted), JSON.stringify([record, effect])).toBe(text(predictSlowly(record, effect)));
     if (text(predicted) !== text(record)) changed++;
   }
-  expect(changed).toBeGreaterThan(5_000);
+  expect(changed).toBeGreaterThan(1_000);
 });
 
 test("what nothing is written into is the same object, and so are its parts", () => {
@@ -100,4 +100,6 @@ test("a member that would be nested too deeply is not written", () => {
   const put = (path: string): Effect => ({ put: { "/a": { "1": { set: { [path]: deep } } } } });
   expect(predict({}, put("/b"))).toEqual({ a: [{ b: deep }] });
   expect(predict({ a: [] }, put("/b/c/d/e/f/g"))).toEqual({ a: [] });
+  const beside: Effect = { put: { "/a": { "1": { set: { "/b/c/d/e/f/g/h": deep } }, "2": { set: { "/b": 1 } } } } };
+  expect(predict({}, beside)).toEqual({ a: [{ b: 1 }] });
 });

@@ -118,6 +118,8 @@ test("a difference is short", () => {
   for (const [before, after, edit] of cases) expect(difference(before, after), before).toEqual(edit);
   expect(replacement("one two three four", "1 two three 4")).toEqual(["1 two three 4", -18]);
   expect(replacement("say 😀 now", "say 😁 now")).toEqual([4, "😁", -1, 4]);
+  // They end in the same unit.
+  expect(replacement("😀", "\u{10a00}")).toEqual(["\u{10a00}", -1]);
 });
 
 test("texts that differ in too much are replaced between what is alike at their ends", () => {
