@@ -9,7 +9,7 @@ import type { Readable } from "node:stream";
 import { fileURLToPath } from "node:url";
 
 /** The program: `SYNCLINE_BIN`, or the debug build of this repository. */
-const PROGRAM = process.env["SYNCLINE_BIN"] ?? fileURLToPath(new URL("../../../target/debug/syncline", import.meta.url));
+export const PROGRAM = process.env["SYNCLINE_BIN"] ?? fileURLToPath(new URL("../../../target/debug/syncline", import.meta.url));
 
 /** How long a hub may take to say where it serves, in milliseconds: a debug build on a busy machine. */
 const START_MS_MAX = 30_000;
