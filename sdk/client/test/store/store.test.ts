@@ -124,7 +124,37 @@ describe("changes", () => {
   });
 });
 
+describe("what is held", () => {
+  it("is told in sums, and what the hub holds alike stays, also where everything was read anew in between", async () => {
+    const tab = await leading(memory({ isShared: true }));
+    const records = Array.from({ length: 40 }, (_, at) => ({ id: `t${String(at).padStart(2, "0")}`, record: { at } }));
+    await tab.side.page(0, page(records, 5, { snapshot: true, begins: true }), true);
+    const stretches = await tab.side.holdings(0);
+    expect(stretches.length).toBeGreaterThan(1);
+    await tab.store.reload();
+    const same = { position: 9, stretches: [[0, stretches.length] as const] };
+    await tab.side.page(0, page([], 9, { snapshot: true, begins: true, same }), true);
+    expect(records.map(({ id }) => shownOf(tab, id))).toEqual(records.map(({ record }) => record));
+    expect(tab.store.state.find("tasks", "t07")).toMatchObject({ position: 9 });
+  });
+});
+
 describe("tabs", () => {
+  it("on a storage that writes without comparing are found to give one counter twice", async () => {
+    const compares = memory({ isShared: true });
+    const blind: OpenStorage = async (name) => {
+      const place = await compares(name);
+      const { commit } = place;
+      place.commit = ({ expect: _, ...batch }) => commit(batch);
+      return place;
+    };
+    // They are not told what the other one does: so soon it has not come.
+    const [a, b] = [await openTab(blind), await openTab(blind)];
+    await Promise.all([a.store.reload(), b.store.reload()]);
+    const counters = await Promise.all([edit(a, "t1", { set: { "/a": 1 } }), edit(b, "t1", { set: { "/b": 1 } })]);
+    expect(new Set(counters.flat()).size).toBe(1);
+  });
+
   it("see each other's edits, and each edit has a counter of its own whoever is first", async () => {
     const [storage, tabs] = [memory({ isShared: true }), new Set<Tab>()];
     const [a, b] = [await leading(storage, tabs), await openTab(storage, tabs)];
