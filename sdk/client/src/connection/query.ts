@@ -5,10 +5,9 @@ import type { Follow } from "../protocol/message.js";
 
 /** Returns the query of a view; empty where everything is followed from the beginning. */
 export function queryOf({ entities, view, params, cursor }: Follow): string {
-  const query = new URLSearchParams();
-  if (entities?.length) query.set("entities", entities.join());
-  if (view !== undefined) query.set("view", view);
-  if (params !== undefined) query.set("params", write(params));
-  if (cursor !== undefined) query.set("cursor", cursor);
-  return query.toString();
+  const parts = { entities: entities?.join() || undefined, view, params: params && write(params), cursor };
+  // Not every platform can set members of its `URLSearchParams`.
+  return Object.entries(parts)
+    .flatMap(([name, text]) => (text === undefined ? [] : `${name}=${encodeURIComponent(text)}`))
+    .join("&");
 }

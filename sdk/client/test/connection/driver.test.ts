@@ -284,6 +284,63 @@ test("where no WebSocket gets through the next way is taken", async () => {
   expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by events", "events"]);
 });
 
+test.each([
+  ["connected", { kind: "immediate" }, true],
+  ["connected in batches", { kind: "batch", operations: 10, withinMs: 1 }, true],
+  ["offline", { kind: "immediate" }, false],
+  ["offline and due", { kind: "scheduled", everyMs: 1 }, false],
+  ["not asked", { kind: "event-driven" }, false],
+] as const)("a client that has nothing to do and is %s does nothing", async (_, strategy, isConnected) => {
+  const side = new MemorySide("anna");
+  let turns = 0;
+  const pending = side.waiting.bind(side);
+  side.waiting = (after, limit) => {
+    turns += 1;
+    return pending(after, limit);
+  };
+  const { sync, setOnline } = start(side, { strategy });
+  if (isConnected) await sync();
+  else setOnline(strategy.kind === "event-driven");
+  await new Promise((resolve) => setTimeout(resolve, 1_000));
+  turns = 0;
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  expect(turns).toBeLessThan(10);
+});
+
+test("a WebSocket is tried again after some minutes, or when the network is back", async () => {
+  let isBlocked = true;
+  // The class of a socket that does not get through, or of one that does.
+  const Sometimes = function (url: string, protocols: string[]) {
+    if (!isBlocked) return new WebSocket(url, protocols);
+    const blocked = { onclose: (_: { code: number }): void => {}, close: (): void => {} };
+    queueMicrotask(() => blocked.onclose({ code: 1006 }));
+    return blocked;
+  } as unknown as SocketClass;
+  for (const isBack of [true, false]) {
+    isBlocked = true;
+    let aheadMs = 0;
+    const platform = new EventTarget();
+    vi.stubGlobal("addEventListener", platform.addEventListener.bind(platform));
+    vi.stubGlobal("removeEventListener", platform.removeEventListener.bind(platform));
+    const clock = (): number => performance.now() + aheadMs;
+    const { sync, states, wake, close } = start(new MemorySide("anna"), { ways: ["websocket", "poll"], socket: Sometimes, clock });
+    await sync();
+    expect(states.at(-1)?.transport).toBe("poll");
+    isBlocked = false;
+    if (isBack) {
+      platform.dispatchEvent(new Event("offline"));
+      await until(() => states.at(-1)?.network === "offline", "it is offline");
+      platform.dispatchEvent(new Event("online"));
+    } else {
+      aheadMs = 300_000;
+      wake();
+    }
+    await until(() => states.at(-1)?.transport === "websocket" && states.at(-1)?.network === "up-to-date", "the WebSocket is back");
+    await close();
+    vi.unstubAllGlobals();
+  }
+});
+
 test.each<Way>(["websocket", "events", "poll"])("what the client holds is compared with the hub, and read anew where it differs, by %s", async (way) => {
   const side = new MemorySide("anna");
   await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title: "of another", views: 1.5 });
