@@ -23,13 +23,17 @@ import type { NetworkState } from "./connection/driver.js";
 import { EditWriter } from "./edit.js";
 import { SynclineError } from "./error.js";
 import { fieldAt } from "./json/field.js";
-import type { JsonObject } from "./json/value.js";
+import { isWellFormed } from "./json/parse.js";
+import type { Json, JsonObject } from "./json/value.js";
+import { write } from "./json/write.js";
+import { ENTITY_BYTES_MAX, MESSAGE_BYTES_MAX, RECORD_ID_BYTES_MAX } from "./protocol/limits.js";
 import { later } from "./later.js";
 import type { Follow } from "./protocol/message.js";
 import type { Effect } from "./protocol/operation.js";
 import { predict } from "./protocol/predict.js";
 import { Live, tellAll, type LiveSource } from "./query/live.js";
 import { planOf, select, type Plan } from "./query/query.js";
+import { bytesOf } from "./session/size.js";
 import { indexeddb } from "./storage/indexeddb.js";
 import { memory } from "./storage/memory.js";
 import { durabilityOf, forgetClient, noteClient } from "./storage/persistence.js";
@@ -43,6 +47,9 @@ import type { LeaderMessage } from "./tabs/leader.js";
 
 /** How often a tab looks whether it has missed something that another one has written, in milliseconds. */
 const REFRESH_MS = 5_000;
+
+/** Most bytes of what one operation writes: a message holds it with its names and its token. */
+const OPERATION_BYTES_MAX = MESSAGE_BYTES_MAX - (256 << 10);
 
 /** Fates that are remembered for who asks late: as many as a queue sends in some seconds. */
 const FATES_MAX = 10_000;
@@ -350,13 +357,14 @@ class LocalClient implements Client {
     const fields = new Map<string, JsonObject | undefined>();
     const transaction: Transaction = {
       edit: (entity, id, write) => {
-        checkName(entity);
-        checkName(id);
+        checkName(entity, ENTITY_BYTES_MAX);
+        checkName(id, RECORD_ID_BYTES_MAX);
         const key = keyOf(entity, id);
         let value = fields.has(key) ? fields.get(key) : this.get(entity, id)?.value;
         const writer = new EditWriter(value);
         write(writer);
         for (const effect of writer.finish()) {
+          checkSize(effect);
           drafts.push({ entity, id, effect, texts: textsOf(effect, value), isUrgent });
           value = predict(value, effect);
         }
@@ -509,10 +517,22 @@ function textsOf(effect: Effect, value: JsonObject | undefined): Record<string, 
   return Object.fromEntries(texts);
 }
 
-function checkName(name: string): void {
-  if (!name || name.length > 1_024 || /[\u0000-\u001f\u007f]/.test(name)) {
-    throw new SynclineError("ID_INVALID", "a name has 1 to 1,024 characters, and none that controls");
+/** What a hub would not take stands in the way of everything behind it, so it is not queued. */
+function checkName(name: string, bytesMax: number): void {
+  if (!name || bytesIn(name) > bytesMax || !isWellFormed(name) || /\p{Cc}/u.test(name)) {
+    throw new SynclineError("ID_INVALID", `a name has 1 to ${bytesMax} bytes, and no character that controls`);
   }
+}
+
+function checkSize(effect: Effect): void {
+  // Counted well is slow, and most are small. A character takes six bytes at most for what is counted as one.
+  if (bytesOf(effect) * 6 > OPERATION_BYTES_MAX && bytesIn(write(effect as Json)) > OPERATION_BYTES_MAX) {
+    throw new SynclineError("CLIENT_EDIT_TOO_LARGE", `one record is edited by at most ${OPERATION_BYTES_MAX} bytes at a time`);
+  }
+}
+
+function bytesIn(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 function listen<T>(listeners: Set<(told: T) => void>, listener: (told: T) => void): () => void {

@@ -96,13 +96,13 @@ export class EditWriter implements Edit {
       if (effect.delete) throw new SynclineError("CLIENT_EDIT_EMPTY", "a member is removed with removeMember");
       const isNew = at === 0 && (facts.create ?? !held);
       const member: PutMember = isNew ? { create: true, ...(effect as PutMember) } : (effect as PutMember);
-      this.#step(["put", path, [key, member]]);
+      this.#step(["put", path, [checked(key), member]]);
     });
     return this;
   }
 
   removeMember(path: string, ...keys: string[]): this {
-    return this.#step(["drop", path, keys]);
+    return this.#step(["drop", path, checked(keys)]);
   }
 
   delete(): this {
@@ -129,6 +129,7 @@ export class EditWriter implements Edit {
   /** Takes a step; it begins another operation where it writes what a step before it wrote. */
   #step(step: Step): this {
     if (this.#isDeleted) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
+    checked(step[1]);
     this.#shown = predict(this.#shown, effectOf([step]));
     const last = this.#parts.at(-1);
     if (!last) this.#parts.push([step]);
