@@ -35,86 +35,62 @@ export function parse(text: string): Json {
 
 /** Reads a JSON text as `parse` does, and refuses keys that stand twice. */
 export function parseStrictly(text: string, depthMax = DEPTH_MAX): Json {
+  try {
+    JSON.parse(text);
+  } catch {
+    throw malformed();
+  }
+  // From here on it is JSON, so that nothing but values and what ends them needs to be looked at.
   let at = 0;
-
-  /** Returns what matches here, and goes on behind it and the white space that follows. */
-  const take = (pattern: RegExp): string | undefined => {
-    pattern.lastIndex = at;
-    const found = pattern.exec(text)?.[0];
-    if (found === undefined) return undefined;
-    at += found.length;
-    skip();
-    return found;
+  const next = (): string | undefined => {
+    while (" \t\n\r,:".includes(text[at] ?? "x")) at++;
+    return text[at];
   };
-  const skip = (): void => {
-    while (" \t\n\r".includes(text[at] ?? "x")) at++;
-  };
-  const eat = (character: string): boolean => {
-    if (text[at] !== character) return false;
-    at++;
-    skip();
-    return true;
-  };
-  const need = <T>(found: T | undefined | false): T => {
-    if (found === undefined || found === false) throw malformed();
-    return found;
+  const must = (holds: boolean): void => {
+    if (!holds) throw malformed();
   };
 
   const readString = (): string => {
-    let end = at;
-    let isEscaped: boolean;
-    do {
-      end = text.indexOf('"', end + 1);
-      need(end > 0);
-      let before = end;
+    const start = at;
+    for (let isEscaped = true; isEscaped; ) {
+      at = text.indexOf('"', at + 1);
+      let before = at;
       while (text[before - 1] === "\\") before--;
-      isEscaped = (end - before) % 2 === 1;
-    } while (isEscaped);
-    let found: string;
-    try {
-      found = JSON.parse(text.slice(at, end + 1)) as string;
-    } catch {
-      throw malformed();
+      isEscaped = (at - before) % 2 === 1;
     }
-    need(isWellFormed(found));
-    at = end + 1;
-    skip();
+    const found = JSON.parse(text.slice(start, ++at)) as string;
+    must(isWellFormed(found));
     return found;
   };
 
   const read = (depth: number): Json => {
-    if (text[at] === '"') return readString();
-    if (eat("[")) {
-      need(depth < depthMax);
-      const array: Json[] = [];
-      if (eat("]")) return array;
-      do array.push(read(depth + 1));
-      while (eat(","));
-      need(eat("]"));
-      return array;
+    const first = next();
+    if (first === '"') return readString();
+    if (first !== "[" && first !== "{") {
+      const start = at;
+      while (/[\w.+-]/.test(text[at] ?? "")) at++;
+      const word = text.slice(start, at);
+      const value = /\d/.test(word) ? numberOf(word) : (JSON.parse(word) as Json);
+      must(value !== undefined);
+      return value as Json;
     }
-    if (eat("{")) {
-      need(depth < depthMax);
-      const object: Record<string, Json> = {};
-      if (eat("}")) return object;
-      do {
-        need(text[at] === '"');
+    must(depth < depthMax);
+    const array: Json[] = [];
+    const object: Record<string, Json> = {};
+    at++;
+    if (first === "[") {
+      while (next() !== "]") array.push(read(depth + 1));
+    } else {
+      while (next() !== "}") {
         const key = readString();
-        need(eat(":") && !Object.hasOwn(object, key));
+        must(!Object.hasOwn(object, key));
         define(object, key, read(depth + 1));
-      } while (eat(","));
-      need(eat("}"));
-      return object;
+      }
     }
-    const word = take(/true|false|null/y);
-    if (word) return JSON.parse(word) as Json;
-    return need(numberOf(need(take(/-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?/y))));
+    at++;
+    return first === "[" ? array : object;
   };
-
-  skip();
-  const value = read(0);
-  need(at === text.length);
-  return value;
+  return read(0);
 }
 
 /** Returns whether a text has no lone surrogate, which UTF-8 cannot hold. */
