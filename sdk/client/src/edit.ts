@@ -4,21 +4,24 @@ import type { Edit } from "./api.js";
 import { SynclineError } from "./error.js";
 import { checked } from "./json/check.js";
 import { fieldAt, leavesOf } from "./json/field.js";
+import { Draft } from "./json/pointer.js";
 import { type Decimal, isObject, type Json, type JsonObject } from "./json/value.js";
 import type { Effect, PutMember, TextEdit } from "./protocol/operation.js";
-import { predict } from "./protocol/predict.js";
+import { writeInto } from "./protocol/predict.js";
 import { difference } from "./protocol/difference.js";
 import { applyEdit } from "./protocol/text.js";
 import { effectOf, goesWith, meets, type Step } from "./store/steps.js";
 
 /** Writes the effects of an edit. */
 export class EditWriter implements Edit {
-  #shown: JsonObject | undefined;
+  readonly #draft: Draft;
   #parts: Step[][] = [];
+  /** Paths that the last of the parts writes, and those above them: whether each is written itself. */
+  #paths = new Map<string, boolean>();
   #isDeleted = false;
 
   constructor(shown: JsonObject | undefined) {
-    this.#shown = shown;
+    this.#draft = new Draft(shown ?? {});
   }
 
   /** Returns the effects, in order. */
@@ -33,7 +36,7 @@ export class EditWriter implements Edit {
     // An object becomes the fields that it has; others below the path go.
     const told = leavesOf(value, path);
     const known = new Set(told.map(([at]) => at));
-    const held = fieldAt(this.#shown, path);
+    const held = fieldAt(this.#draft.value, path);
     if (isObject(held)) for (const [at] of leavesOf(held, path)) if (!known.has(at)) this.#step(["unset", at]);
     for (const [at, leaf] of told) this.#step(["set", at, checked(leaf, at)]);
     return this;
@@ -81,13 +84,13 @@ export class EditWriter implements Edit {
   }
 
   changeText(path: string, text: string): this {
-    const before = fieldAt(this.#shown, path);
+    const before = fieldAt(this.#draft.value, path);
     if (typeof before !== "string") return this.beginText(path, text);
     return before === text ? this : this.#step(["text", path, difference(before, checked(text))]);
   }
 
   member(path: string, key: string, write: (member: Edit) => void, facts: { create?: boolean } = {}): this {
-    const members = fieldAt(this.#shown, path);
+    const members = fieldAt(this.#draft.value, path);
     const isIt = (member: Json) => isObject(member) && String(member["id"]) === key;
     const held = Array.isArray(members) ? (members as readonly Json[]).find(isIt) : undefined;
     const writer = new EditWriter(isObject(held) ? held : {});
@@ -108,12 +111,11 @@ export class EditWriter implements Edit {
   delete(): this {
     if (this.#parts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
     this.#isDeleted = true;
-    this.#shown = undefined;
     return this;
   }
 
   #text(path: string): string {
-    const text = fieldAt(this.#shown, path);
+    const text = fieldAt(this.#draft.value, path);
     if (typeof text !== "string") throw notAText();
     return text;
   }
@@ -130,22 +132,38 @@ export class EditWriter implements Edit {
   #step(step: Step): this {
     if (this.#isDeleted) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
     checked(step[1]);
-    this.#shown = predict(this.#shown, effectOf([step]));
+    writeInto(this.#draft, effectOf([step]));
     const last = this.#parts.at(-1);
-    if (!last) this.#parts.push([step]);
-    else if (!composed(last, step)) {
-      if (last.some((known) => meets(known[1], step[1]) && !goesWith(known, step))) this.#parts.push([step]);
-      else last.push(step);
+    const isMet = last && this.#isMet(step[1]);
+    if (isMet && composed(last, step)) return this;
+    if (last && !(isMet && last.some((known) => meets(known[1], step[1]) && !goesWith(known, step)))) last.push(step);
+    else {
+      this.#parts.push([step]);
+      this.#paths.clear();
     }
+    this.#paths.set(step[1], true);
+    for (const above of pathsAbove(step[1])) if (!this.#paths.has(above)) this.#paths.set(above, false);
     return this;
   }
+
+  /** Returns whether the last of the parts writes a path, or something above or below it. */
+  #isMet(path: string): boolean {
+    return this.#paths.has(path) || pathsAbove(path).some((above) => this.#paths.get(above));
+  }
+}
+
+function pathsAbove(path: string): string[] {
+  const above: string[] = [];
+  for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1)) above.push(path.slice(0, at));
+  return above;
 }
 
 /** Puts an edit of a text into the beginning of it. */
 function composed(last: Step[], [part, path, edit]: Step): boolean {
+  if (part !== "text") return false;
   const at = last.findIndex((known) => known[1] === path);
   const known = last[at];
-  if (part !== "text" || known?.[0] !== "begin") return false;
+  if (known?.[0] !== "begin") return false;
   last[at] = ["begin", path, applyEdit(known[2] as string, edit as TextEdit) ?? ""];
   return true;
 }

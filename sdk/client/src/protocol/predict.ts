@@ -23,6 +23,12 @@ export function predict(record: JsonObject | undefined, effect: Effect): JsonObj
 /** Returns an object, a record or a member of a keyed array, after it was written into. What does not fit changes nothing. */
 export function written(object: JsonObject, writes: Writes): JsonObject {
   const draft = new Draft(object);
+  writeInto(draft, writes);
+  return draft.value;
+}
+
+/** Writes into an object that is being made. */
+export function writeInto(draft: Draft, writes: Writes): void {
   eachField(writes.set, (keys, value) => draft.set(keys, value));
   for (const path of writes.unset ?? []) draft.remove(keysOf(path));
   eachField(writes.inc, (keys, by) => setNumber(draft, keys, (held) => add(held, by)));
@@ -38,7 +44,6 @@ export function written(object: JsonObject, writes: Writes): JsonObject {
   });
   eachField(writes.put, (keys, members) => setArray(draft, keys, (held) => putMembers(held, members)));
   eachField(writes.drop, (keys, members) => setArray(draft, keys, (held) => dropMembers(held, members)));
-  return draft.value;
 }
 
 /** Returns what is there once the hub has answered, given what was predicted. */
