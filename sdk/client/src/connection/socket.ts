@@ -19,10 +19,11 @@ import { ask, lostBy, Unreached, type Address, type Connection, type Listener, t
 /** What this client uses of a WebSocket; that of browsers and the package `ws` have it. */
 export interface Socket {
   binaryType: string;
-  onopen: (() => void) | null;
-  onmessage: ((event: { data: unknown }) => void) | null;
-  onclose: ((event: { code: number }) => void) | null;
-  onerror: (() => void) | null;
+  // Of `never`: each platform has events of its own, and the classes of all of them must fit.
+  onopen: ((event: never) => void) | null;
+  onmessage: ((event: never) => void) | null;
+  onclose: ((event: never) => void) | null;
+  onerror: ((event: never) => void) | null;
   send(data: string | Uint8Array<ArrayBuffer>): void;
   close(code?: number): void;
 }
@@ -114,14 +115,14 @@ function converse(socket: Socket, address: Address, listener: Listener): Connect
   };
   const send = inOrder(post, () => lose("broken"));
 
-  socket.onmessage = ({ data }) => {
+  socket.onmessage = ({ data }: { data: unknown }) => {
     isAlive();
     if (typeof data === "string") return receive(data);
     const bytes = new Uint8Array(data as ArrayBuffer);
     receive(bytes.length > ANSWER_BYTES_MAX ? Promise.reject(new Error("a message that is too long")) : inflate(bytes));
   };
   // What came in before is heard before.
-  socket.onclose = ({ code }) => receive(code);
+  socket.onclose = ({ code }: { code: number }) => receive(code);
   const { on } = socket as { on?: (event: "ping", run: () => void) => void };
   on?.call(socket, "ping", () => {
     isAlive();
