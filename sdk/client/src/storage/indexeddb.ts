@@ -16,6 +16,9 @@ const ROWS_READ_AT_ONCE = 5000;
 /** How long an opening waits for tabs that hold on to a place which is being destroyed, in milliseconds. */
 const OPEN_MS_MAX = 10_000;
 
+/** How long a connection that was cut rests, in milliseconds: at once Chromium refuses another one. */
+const MEND_AFTER_MS = 500;
+
 /** What a database is told of itself. */
 export interface IndexedDbFacts {
   /** `strict`: every commit waits for the disk. */
@@ -27,8 +30,8 @@ export interface IndexedDbFacts {
 /** Returns places in the browser's database. */
 export function indexeddb({ durability = "relaxed", factory = globalThis.indexedDB }: IndexedDbFacts = {}): OpenStorage {
   return async (name) => {
-    const database = await open(factory, databaseName(name));
-    return place(factory, database, durability);
+    const address = databaseName(name);
+    return place(factory, address, (await open(factory, address)).database, durability);
   };
 }
 
@@ -37,21 +40,29 @@ function databaseName(name: string): string {
   return `syncline:${name}`;
 }
 
-function open(factory: IDBFactory, name: string): Promise<IDBDatabase> {
+interface Opened {
+  readonly database: IDBDatabase;
+  /** Whether there was none. */
+  readonly isNew: boolean;
+}
+
+function open(factory: IDBFactory, name: string): Promise<Opened> {
   return new Promise((resolve, reject) => {
     const request = factory.open(name, FORMAT);
     let isLate = false;
+    let isNew = false;
     const timer = setTimeout(() => {
       isLate = true;
       reject(new SynclineError("CLIENT_STORE_LOCKED", "another tab holds on to the store", { retryable: true }));
     }, OPEN_MS_MAX);
     request.onupgradeneeded = () => {
+      isNew = true;
       for (const table of TABLES) request.result.createObjectStore(table);
     };
     request.onsuccess = () => {
       clearTimeout(timer);
       if (isLate) request.result.close();
-      else resolve(request.result);
+      else resolve({ database: request.result, isNew });
     };
     request.onerror = () => {
       clearTimeout(timer);
@@ -61,47 +72,87 @@ function open(factory: IDBFactory, name: string): Promise<IDBDatabase> {
 }
 
 /** Says what a refusal of the browser's is to the client. */
-function storeError(cause: DOMException | null): SynclineError {
-  const told = `${cause?.name} ${cause?.message}`;
-  if (cause?.name === "VersionError") return new SynclineError("CLIENT_STORE_TOO_NEW", "the store was made by a newer program");
+function storeError(cause: unknown): SynclineError {
+  if (cause instanceof SynclineError) return cause;
+  const { name, message } = (cause ?? {}) as Partial<DOMException>;
+  if (name === "VersionError") return new SynclineError("CLIENT_STORE_TOO_NEW", "the store was made by a newer program");
   // Browsers with a full disk say so in words of their own.
-  if (/quota|full disk/i.test(told)) return new SynclineError("CLIENT_STORE_FULL", "there is no room", { retryable: true, cause });
+  if (/quota|full disk/i.test(`${name} ${message}`)) return new SynclineError("CLIENT_STORE_FULL", "there is no room", { retryable: true, cause });
   return failedError(cause);
 }
 
-function place(factory: IDBFactory, database: IDBDatabase, durability: IDBTransactionDurability): Storage {
+function place(factory: IDBFactory, address: string, first: IDBDatabase, durability: IDBTransactionDurability): Storage {
+  let database = first;
   let isOpen = true;
+  /** Whether the browser has cut the connection. */
+  let isCut = false;
+  let mending: Promise<void> | undefined;
   let goneNow: () => void;
   const gone = new Promise<void>((resolve) => (goneNow = resolve));
-  const lose = (): void => {
+  const close = (): void => {
     isOpen = false;
     database.close();
+  };
+  const lose = (): void => {
+    close();
     goneNow();
   };
-  // Another tab destroys the place or brings a newer format: holding on would block it.
-  database.onversionchange = lose;
-  database.onclose = lose;
+  const attach = (to: IDBDatabase): void => {
+    database = to;
+    isCut = false;
+    // Another tab destroys the place or brings a newer format: holding on would block it.
+    to.onversionchange = lose;
+    // The person deleted what the site had stored; or the system ended what serves databases, as phones do behind an app that rests.
+    to.onclose = () => {
+      isCut = true;
+      // If that fails too, the next transaction tries again.
+      setTimeout(() => isCut && mend().catch(() => undefined), MEND_AFTER_MS);
+    };
+  };
+  const mend = (): Promise<void> =>
+    (mending ??= open(factory, address)
+      .then(({ database: other, isNew }) => {
+        attach(other);
+        if (isNew) lose();
+        else if (!isOpen) other.close();
+      })
+      .finally(() => (mending = undefined)));
+  attach(first);
 
   /** Runs a transaction; what it answers counts once all of it is written. */
-  const run = <T>(tables: readonly Table[], mode: IDBTransactionMode, how: IDBTransactionDurability, work: (transaction: IDBTransaction) => () => T): Promise<T> =>
-    new Promise((resolve, reject) => {
+  const run = async <T>(tables: readonly Table[], mode: IDBTransactionMode, how: IDBTransactionDurability, work: (transaction: IDBTransaction) => () => T): Promise<T> => {
+    let giveUp = (): void => {};
+    const begin = (): IDBTransaction => {
       if (!isOpen) throw closedError();
-      let giveUp = (): void => {};
+      return database.transaction([...tables], mode, { durability: how });
+    };
+    try {
+      if (isCut) await mend();
+      let transaction: IDBTransaction;
       try {
-        const transaction = database.transaction([...tables], mode, { durability: how });
-        giveUp = () => transaction.abort();
-        const answer = work(transaction);
+        transaction = begin();
+      } catch (cause) {
+        if (!isOpen) throw cause;
+        // Not every browser says that it has cut the connection.
+        await mend();
+        transaction = begin();
+      }
+      giveUp = () => transaction.abort();
+      const answer = work(transaction);
+      return await new Promise<T>((resolve, reject) => {
         transaction.oncomplete = () => resolve(answer());
         transaction.onabort = () => {
           // A row was not as expected, so it was given up.
           if (transaction.error === null && (answer() as unknown) === false) resolve(answer());
-          else reject(storeError(transaction.error));
+          else reject(transaction.error);
         };
-      } catch (cause) {
-        giveUp();
-        reject(storeError(cause as DOMException));
-      }
-    });
+        giveUp = () => {};
+      });
+    } catch (cause) {
+      giveUp();
+      throw storeError(cause);
+    }
+  };
 
   return {
     isShared: true,
@@ -173,18 +224,14 @@ function place(factory: IDBFactory, database: IDBDatabase, durability: IDBTransa
         for (const table of TABLES) transaction.objectStore(table).clear();
         return () => undefined;
       });
-      isOpen = false;
-      database.close();
+      close();
       await new Promise<void>((resolve, reject) => {
-        const request = factory.deleteDatabase(database.name);
+        const request = factory.deleteDatabase(address);
         request.onsuccess = request.onblocked = () => resolve();
         request.onerror = () => reject(storeError(request.error));
       });
     },
 
-    close() {
-      isOpen = false;
-      database.close();
-    },
+    close,
   };
 }

@@ -1,6 +1,6 @@
 /** Places in IndexedDB, where the database itself is made up; real browsers run the same contract. */
 
-import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
+import { forceCloseDatabase, IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { afterEach, beforeEach, expect, it, vi } from "vitest";
 import { indexeddb } from "../../src/storage/indexeddb.js";
 import { contract, held } from "./contract.js";
@@ -64,6 +64,66 @@ it("a place of a newer program is refused and left as it is", async () => {
   });
   await expect(indexeddb({ factory })("notes")).rejects.toMatchObject({ code: "CLIENT_STORE_TOO_NEW" });
   expect((await factory.databases()).map(({ version }) => version)).toEqual([2]);
+});
+
+/** A browser whose connections can be cut. */
+class Cutting {
+  readonly factory = new IDBFactory();
+  readonly #connections: IDBDatabase[] = [];
+
+  constructor() {
+    const open = this.factory.open.bind(this.factory);
+    this.factory.open = (...of) => {
+      const request = open(...of);
+      request.addEventListener("success", () => this.#connections.push(request.result));
+      return request;
+    };
+  }
+
+  /** Deletes a database once its connections are cut. */
+  deleteUnasked(name: string): IDBOpenDBRequest {
+    for (const connection of this.#connections) connection.onversionchange = null;
+    return this.factory.deleteDatabase(name);
+  }
+
+  /** Cuts all of them; `isTold`: with the event that says so. */
+  cut(isTold: boolean): void {
+    for (const connection of this.#connections.splice(0)) {
+      if (isTold) forceCloseDatabase(connection as never);
+      else connection.close();
+    }
+  }
+}
+
+it("a connection that the browser has cut is made anew, and the place is not gone", async () => {
+  for (const isTold of [true, false]) {
+    const browser = new Cutting();
+    const storage = await indexeddb({ factory: browser.factory })("notes");
+    let isGone = false;
+    void storage.gone?.then(() => (isGone = true));
+    for (let rev = 0; rev < 3; rev++) {
+      browser.cut(isTold);
+      const commits = [storage.commit({ put: [["meta", "rev", `${rev}`]] }), storage.commit({ expect: [["rev", `${rev}`]], put: [["queue", `${rev}`, "row"]] })];
+      expect(await Promise.all(commits)).toEqual([true, true]);
+    }
+    expect(await held(storage)).toEqual({ meta: { rev: "2" }, queue: { 0: "row", 1: "row", 2: "row" } });
+    expect(isGone).toBe(false);
+    storage.close();
+    await expect(storage.meta(["rev"])).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  }
+});
+
+it("a place that the browser has emptied is gone, and nothing is written into what stands there now", async () => {
+  const browser = new Cutting();
+  const storage = await indexeddb({ factory: browser.factory })("notes");
+  await storage.commit({ put: [["meta", "rev", "1"]] });
+  // A browser that empties a place asks nobody.
+  const deletion = browser.deleteUnasked("syncline:notes");
+  browser.cut(true);
+  await storage.gone;
+  expect(deletion.readyState).toBe("done");
+  await expect(storage.commit({ put: [["meta", "rev", "2"]] })).rejects.toMatchObject({ code: "CLIENT_CLOSED" });
+  expect(await held(await indexeddb({ factory: browser.factory })("notes"))).toEqual({});
 });
 
 /** Has the transactions of a database fail as a browser's do. */
