@@ -33,6 +33,8 @@ export class MemorySide implements StoreSide {
   spoils = false;
   begunAnew = 0;
   pages = 0;
+  /** Changes that came before the result of the operation that made them. */
+  shownTwice = 0;
   /** How often a snapshot began. */
   snapshots = 0;
   /** What the store fails with, once. */
@@ -125,6 +127,8 @@ export class MemorySide implements StoreSide {
     const key = `${operation.entity}/${operation.id}`;
     const held = this.confirmed.get(key);
     const { position, version } = result;
+    // What an operation did is never shown as confirmed while it waits, or it would be shown twice.
+    if (result.status !== "duplicate" && position !== undefined && held?.position === position) this.shownTwice += 1;
     if (position === undefined || version === undefined || (held?.position ?? 0) > position) return;
     const record = correct(predict(held?.record, operation), result);
     if (record === UNFIT) throw new Error("a result does not fit");
