@@ -129,8 +129,9 @@ export function queuedRow(queued: Queued): string {
   return write(queued as unknown as Json);
 }
 
-export function readQueued(row: string): Queued {
-  return parse(row) as unknown as Queued;
+/** Returns whether the hub has said that a record is not there, without reading its row. */
+export function isDeleted({ row, isConfirmed, fields }: Entry): boolean {
+  return row === undefined ? isConfirmed && !fields : row.startsWith("[null,") || row.startsWith(`${CONTESTED}[null,`);
 }
 
 /** Returns the operations of a record that wait, in order, with those that were applied by a former life of the hub if that is not what is confirmed. */

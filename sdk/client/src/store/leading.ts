@@ -8,7 +8,7 @@ import { backedUp, boundKept, greet } from "./kept.js";
 import type { Settled, StoreSide, Sum, TakenIn, Waiting } from "./side.js";
 import type { Work } from "./state.js";
 import type { Store } from "./store.js";
-import { follow, forgetCursors, viewStates, type Said } from "./views.js";
+import { follow, forgetCursors, forgetDeleted, viewStates, type Said } from "./views.js";
 
 export class LeadingStore implements StoreSide {
   readonly #store: Store;
@@ -30,7 +30,10 @@ export class LeadingStore implements StoreSide {
   static async lead(store: Store, follows: readonly Follow[], term: string): Promise<LeadingStore> {
     await store.reload();
     store.setTerm(term);
-    await store.perform((work) => follow(work, follows), true);
+    await store.perform((work) => {
+      follow(work, follows);
+      forgetDeleted(work);
+    }, true);
     return new LeadingStore(store, follows);
   }
 

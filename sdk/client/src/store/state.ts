@@ -2,7 +2,8 @@
 
 import type { Fate } from "../api.js";
 import type { Batch, Table } from "../storage/storage.js";
-import { hydrate, isEmpty, keyOf, namesOf, newEntry, queuedRow, readQueued, recordRow, type Anchor, type Entry, type Queued } from "./entry.js";
+import { hydrate, isEmpty, keyOf, namesOf, newEntry, queuedRow, recordRow, type Anchor, type Entry, type Queued } from "./entry.js";
+import { SynclineError } from "../error.js";
 import { parse } from "../json/parse.js";
 import { write } from "../json/write.js";
 import type { Json } from "../json/value.js";
@@ -63,15 +64,15 @@ export class State {
       }
       case "anchors": {
         const [entity, id] = namesOf(key);
-        const anchors = row === undefined ? [] : (parse(row) as unknown as Anchor[]);
+        const anchors = row === undefined ? [] : readRow<Anchor[]>(row, (read) => read.every(({ path }) => typeof path === "string"));
         return this.setAnchors(this.entry(entity, id), anchors);
       }
       case "kept":
         if (row === undefined) this.kept.delete(Number(key));
-        else this.kept.set(Number(key), parse(row) as unknown as KeptOperation);
+        else this.kept.set(Number(key), readRow<KeptOperation>(row, (read) => isOf(key, read.queued)));
         return undefined;
       case "queue":
-        return row === undefined ? this.removeQueued(Number(key)) : this.putQueued(readQueued(row));
+        return row === undefined ? this.removeQueued(Number(key)) : this.putQueued(readRow<Queued>(row, (read) => isOf(key, read)));
     }
   }
 
@@ -142,6 +143,21 @@ export class State {
   number(key: string): number {
     return Number(this.meta.get(key) ?? 0);
   }
+}
+
+/** Reads a row that nobody could tell again: with one that cannot be read nothing goes on, so that nothing is lost. */
+function readRow<T>(row: string, isGood: (read: T) => boolean): T {
+  try {
+    const read = parse(row) as unknown as T;
+    if (isGood(read)) return read;
+  } catch {
+    // It is damaged, as one that is something else.
+  }
+  throw new SynclineError("CLIENT_STORE_DAMAGED", "what is kept here cannot be read");
+}
+
+function isOf(key: string, { operation: { op, entity, id } }: Queued): boolean {
+  return String(op) === key && typeof entity === "string" && typeof id === "string";
 }
 
 /** Steps that become durable together. Until they are, each can be undone. */

@@ -7,7 +7,7 @@ import { write } from "../json/write.js";
 import { placeOf, type Place } from "../protocol/cursor.js";
 import { SynclineError } from "../error.js";
 import type { Follow, Page, Same } from "../protocol/message.js";
-import { forget, hydrate, type Entry } from "./entry.js";
+import { forget, hydrate, isDeleted, type Entry } from "./entry.js";
 import type { State, Work } from "./state.js";
 
 /** Most deleted records that are remembered: one that was forgotten is begun anew by a write that says it has seen nothing. */
@@ -151,9 +151,10 @@ function sweep(work: Work, views: readonly ViewState[], isThrough: boolean): voi
 }
 
 /** Forgets the oldest deleted records, where there are too many. */
-function forgetDeleted(work: Work): void {
-  const deleted = [...work.state.entries()].filter((entry) => hydrate(entry).isConfirmed && !entry.fields && !entry.lane);
+export function forgetDeleted(work: Work): void {
+  const deleted = [...work.state.entries()].filter((entry) => isDeleted(entry) && !entry.lane);
   if (deleted.length <= DELETED_RECORDS_MAX) return;
+  deleted.forEach(hydrate);
   deleted.sort((a, b) => a.position - b.position);
   for (const entry of deleted.slice(0, deleted.length - DELETED_RECORDS_MAX)) work.record(entry, forget);
 }
