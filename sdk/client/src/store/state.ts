@@ -173,7 +173,12 @@ export class Work {
   readonly fates: (readonly [counter: number, entity: string, id: string, fate: Fate])[] = [];
   /** Every record that it has changed. */
   #all = new Set<Entry>();
-  #rows = new Map<string, () => readonly [Table, string, string | undefined]>();
+  /** What is to be written, by what it is of: rows are made once they are asked for. */
+  readonly #records = new Set<Entry>();
+  readonly #anchors = new Set<Entry>();
+  readonly #queue = new Set<number>();
+  readonly #kept = new Set<number>();
+  readonly #meta = new Set<string>();
   #undo: (() => void)[] = [];
 
   constructor(state: State) {
@@ -200,7 +205,7 @@ export class Work {
     state.changes += 1;
     entry.shown = undefined;
     this.#touch(entry);
-    this.#write("records", keyOf(entry.entity, entry.id), () => (entry.isConfirmed ? recordRow(entry) : undefined));
+    this.#records.add(entry);
     state.drop(entry);
   }
 
@@ -211,7 +216,7 @@ export class Work {
     this.#undo.push(() => this.state.setAnchors(entry, before));
     this.state.setAnchors(entry, anchors);
     this.#touch(entry);
-    this.#write("anchors", keyOf(entry.entity, entry.id), () => (entry.anchors.length ? write(entry.anchors as unknown as Json) : undefined));
+    this.#anchors.add(entry);
   }
 
   putQueued(queued: Queued): void {
@@ -221,7 +226,7 @@ export class Work {
     this.isOfQueue = true;
     this.#undo.push(() => (before ? state.putQueued(before) : this.#dropped(op)));
     this.#touch(state.putQueued(queued));
-    this.#queueRow(op);
+    this.#queue.add(op);
   }
 
   removeQueued(counter: number): void {
@@ -234,7 +239,7 @@ export class Work {
       this.isUnsorted = true;
     });
     this.#dropped(counter);
-    this.#queueRow(counter);
+    this.#queue.add(counter);
   }
 
   /** Whether the queue is to be sorted once all is undone. */
@@ -243,13 +248,6 @@ export class Work {
   #dropped(counter: number): void {
     const entry = this.state.removeQueued(counter);
     if (entry) this.#touch(entry);
-  }
-
-  #queueRow(counter: number): void {
-    this.#write("queue", String(counter), () => {
-      const queued = this.state.queue.get(counter);
-      return queued && queuedRow(queued);
-    });
   }
 
   /** Writes an operation that waits, made anew. */
@@ -264,10 +262,7 @@ export class Work {
     this.#undo.push(() => (before ? state.kept.set(counter, before) : state.kept.delete(counter)));
     if (kept) state.kept.set(counter, kept);
     else state.kept.delete(counter);
-    this.#write("kept", String(counter), () => {
-      const now = state.kept.get(counter);
-      return now && write(now as unknown as Json);
-    });
+    this.#kept.add(counter);
   }
 
   setMeta(key: string, row: string | undefined): void {
@@ -277,11 +272,7 @@ export class Work {
     this.#undo.push(() => (before === undefined ? meta.delete(key) : meta.set(key, before)));
     if (row === undefined) meta.delete(key);
     else meta.set(key, row);
-    this.#write("meta", key, () => meta.get(key));
-  }
-
-  #write(table: Table, key: string, row: () => string | undefined): void {
-    this.#rows.set(`${table}\0${key}`, () => [table, key, row()]);
+    this.#meta.add(key);
   }
 
   /** Returns a place to go back to. */
@@ -298,17 +289,34 @@ export class Work {
   }
 
   isEmpty(): boolean {
-    return this.#rows.size === 0;
+    return [this.#records, this.#anchors, this.#queue, this.#kept, this.#meta].every((changed) => changed.size === 0);
   }
 
   /** Returns the rows as they are now, and more that are put beside them. */
   batch(more: readonly [Table, string, string][]): Required<Pick<Batch, "put" | "remove">> {
+    const { state } = this;
     const put = [...more];
     const remove: [Table, string][] = [];
-    for (const row of this.#rows.values()) {
-      const [table, key, text] = row();
-      if (text === undefined) remove.push([table, key]);
-      else put.push([table, key, text]);
+    const add = (table: Table, key: string, row: string | undefined): void => {
+      if (row === undefined) remove.push([table, key]);
+      else put.push([table, key, row]);
+    };
+    for (const key of this.#meta) add("meta", key, state.meta.get(key));
+    for (const { entity, id } of this.#records) {
+      const entry = state.find(entity, id);
+      add("records", keyOf(entity, id), entry && (entry.isConfirmed || entry.row !== undefined) ? recordRow(entry) : undefined);
+    }
+    for (const { entity, id } of this.#anchors) {
+      const anchors = state.find(entity, id)?.anchors;
+      add("anchors", keyOf(entity, id), anchors?.length ? write(anchors as unknown as Json) : undefined);
+    }
+    for (const counter of this.#queue) {
+      const queued = state.queue.get(counter);
+      add("queue", String(counter), queued && queuedRow(queued));
+    }
+    for (const counter of this.#kept) {
+      const kept = state.kept.get(counter);
+      add("kept", String(counter), kept && write(kept as unknown as Json));
     }
     return { put, remove };
   }
