@@ -10,7 +10,7 @@ import { type Batch, closedError, type OpenStorage, SEAL, type Storage, type Tab
 import { keyError, type KeySource, type Note } from "./keys.js";
 import { type Keys, openRow, sealName, sealRow } from "./seal.js";
 
-export { browserKey, type KeySource, type Note, passphraseKey } from "./keys.js";
+export { browserKey, type KeySource, type Note, passphraseKey, secretKey } from "./keys.js";
 export type { Keys } from "./seal.js";
 
 /** The form of sealed rows. Raise it with every change; older programs then refuse. */

@@ -5,7 +5,7 @@ import { type Bytes, bytesOf, fromBase64, type Keys, toBase64 } from "./seal.js"
 
 /** What stands beside a sealed place so that its keys are found again: nothing secret. */
 export interface Note {
-  readonly by: "browser" | "passphrase";
+  readonly by: "browser" | "passphrase" | "secret";
   readonly salt?: string;
   readonly rounds?: number;
   readonly wrapped?: string;
@@ -33,6 +33,8 @@ const SALT_BYTES = 16;
 const KEY_BYTES = 32;
 const NONCE_BYTES = 12;
 
+const SEALED_OTHERWISE = "the store is sealed with another kind of key";
+
 /** Returns the refusal of a key. */
 export function keyError(message: string): SynclineError {
   return new SynclineError("CLIENT_STORE_KEY", message);
@@ -59,7 +61,7 @@ export function browserKey({ factory = globalThis.indexedDB, otherwise }: { read
   return {
     async keys(name, note) {
       if (note !== undefined && note.by !== "browser") {
-        if (otherwise === undefined) throw keyError("the store is sealed with a passphrase");
+        if (otherwise === undefined) throw keyError(SEALED_OTHERWISE);
         return otherwise.keys(name, note);
       }
       try {
@@ -168,15 +170,36 @@ function withKeys<T>(factory: IDBFactory | undefined, mode: IDBTransactionMode, 
 export function passphraseKey(ask: string | (() => string | Promise<string>)): KeySource {
   return {
     async keys(name, note) {
-      if (note !== undefined && note.by !== "passphrase") throw keyError("the store is sealed with a key of the browser's");
+      if (note !== undefined && note.by !== "passphrase") throw keyError(SEALED_OTHERWISE);
       const { salt = toBase64(random(SALT_BYTES)), rounds = ROUNDS, wrapped } = note ?? {};
       if (!Number.isInteger(rounds) || rounds < 1 || rounds > ROUNDS_MAX) throw keyError("the note beside the store is not one of ours");
       const wrapper = await wrapperOf(typeof ask === "string" ? ask : await ask(), fromBase64(salt), rounds);
       const secret = wrapped === undefined ? random(KEY_BYTES) : await unwrap(wrapper, name, fromBase64(wrapped));
-      return { keys: await keysOf(secret), note: { by: "passphrase", salt, rounds, wrapped: wrapped ?? toBase64(await wrap(wrapper, name, secret)) } };
+      return { keys: await keysOf(secret, new Uint8Array()), note: { by: "passphrase", salt, rounds, wrapped: wrapped ?? toBase64(await wrap(wrapper, name, secret)) } };
     },
     async forget() {
       // The passphrase is the person's; what it unwraps goes with the place.
+    },
+  };
+}
+
+/**
+ * Keys made of a secret that the app keeps, in the system's keychain for example: 32 random bytes. Two places of one secret share
+ * nothing.
+ *
+ * - `ask`: returns the secret, or fetches it.
+ */
+export function secretKey(ask: Uint8Array | (() => Uint8Array | Promise<Uint8Array>)): KeySource {
+  return {
+    async keys(_name, note) {
+      if (note !== undefined && note.by !== "secret") throw keyError(SEALED_OTHERWISE);
+      const secret = new Uint8Array(typeof ask === "function" ? await ask() : ask);
+      if (secret.length !== KEY_BYTES) throw keyError("the secret is not one of 32 bytes");
+      const salt = note?.salt ?? toBase64(random(SALT_BYTES));
+      return { keys: await keysOf(secret, fromBase64(salt)), note: { by: "secret", salt } };
+    },
+    async forget() {
+      // The secret is the app's, and may be that of other places.
     },
   };
 }
@@ -207,10 +230,10 @@ async function unwrap(wrapper: CryptoKey, name: string, wrapped: Bytes): Promise
   }
 }
 
-async function keysOf(secret: Bytes): Promise<Keys> {
+async function keysOf(secret: Bytes, salt: Bytes): Promise<Keys> {
   const known = await subtle().importKey("raw", secret, "HKDF", false, ["deriveKey"]);
   const derive = (info: string, algorithm: AesKeyGenParams | HmacKeyGenParams, uses: KeyUsage[]): Promise<CryptoKey> =>
-    subtle().deriveKey({ name: "HKDF", hash: "SHA-256", salt: new Uint8Array(), info: bytesOf(info) }, known, algorithm, false, uses);
+    subtle().deriveKey({ name: "HKDF", hash: "SHA-256", salt, info: bytesOf(info) }, known, algorithm, false, uses);
   return {
     rows: await derive("syncline rows", { name: "AES-GCM", length: 8 * KEY_BYTES }, ["encrypt", "decrypt"]),
     names: await derive("syncline names", { name: "HMAC", hash: "SHA-256", length: 8 * KEY_BYTES }, ["sign"]),

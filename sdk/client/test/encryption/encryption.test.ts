@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import { IDBFactory, IDBKeyRange } from "fake-indexeddb";
 import { afterAll, beforeEach, expect, it, vi } from "vitest";
 import { open as openClient } from "../../src/client.js";
-import { browserKey, encrypted, type Keys, type KeySource, passphraseKey } from "../../src/encryption/index.js";
+import { browserKey, encrypted, type Keys, type KeySource, passphraseKey, secretKey } from "../../src/encryption/index.js";
 import { indexeddb } from "../../src/storage/indexeddb.js";
 import { memory } from "../../src/storage/memory.js";
 import { sqlite } from "../../src/storage/sqlite.js";
@@ -128,6 +128,23 @@ it("a passphrase opens what it sealed, however its letters were typed, and no ot
   const again = await encrypted(open, passphraseKey(async () => "Gro\u0308\u00dfe"))("notes");
   expect(await held(again)).toEqual(await held(storage));
   await expect(encrypted(open, passphraseKey("Grosse"))("notes")).rejects.toMatchObject({ code: "CLIENT_STORE_KEY" });
+});
+
+it("a secret of the app's opens what it sealed, no other does, and two places of one secret share nothing", async () => {
+  const secret = crypto.getRandomValues(new Uint8Array(32));
+  const open = memory();
+  const storage = await encrypted(open, secretKey(secret))("notes");
+  await storage.commit(BATCH);
+  expect(await held(await encrypted(open, secretKey(async () => secret))("notes"))).toEqual(await held(storage));
+  const other = await encrypted(open, secretKey(secret))("other notes");
+  await other.commit(BATCH);
+  const rows = async (name: string): Promise<string[]> => [...((await (await open(name)).load()).get("records") ?? [])].flat();
+  const others = await rows("other notes");
+  expect(others).toHaveLength(2);
+  expect((await rows("notes")).some((text) => others.includes(text))).toBe(false);
+  const wrong = [crypto.getRandomValues(new Uint8Array(32)), secret.slice(1), new Uint8Array()];
+  for (const [at, one] of wrong.entries()) await expect(encrypted(open, secretKey(one))("notes"), `secret ${at}`).rejects.toMatchObject({ code: "CLIENT_STORE_KEY" });
+  await expect(encrypted(open, passphraseKey("x"))("notes")).rejects.toMatchObject({ code: "CLIENT_STORE_KEY" });
 });
 
 it("a note that asks for hours of work is refused", async () => {
