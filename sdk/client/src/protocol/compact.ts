@@ -59,17 +59,26 @@ export class CompactWriter {
   }
 
   #effects(writes: Writes): readonly Writable[] {
-    return LETTERS.flatMap(([part, letter]) => {
-      const written = writes[part] ?? [];
-      if (Array.isArray(written)) return written.map((path: string) => [letter, this.#name(path)]);
-      return Object.entries(written).flatMap(([path, content]): readonly Writable[] => {
-        const head = [letter, this.#name(path)];
-        if (part === "drop") return (content as readonly string[]).map((key) => [...head, key]);
-        if (part !== "put") return [[...head, content as Json]];
-        const members = Object.entries(content as Readonly<Record<string, PutMember>>);
-        return members.map(([key, member]) => [...head, key, Number(member.create ?? false), this.#effects(member)]);
-      });
-    });
+    const rows: Writable[] = [];
+    for (const [part, letter] of LETTERS) {
+      const written = writes[part];
+      if (!written) continue;
+      for (const [key, content] of Object.entries(written)) {
+        if (Array.isArray(written)) {
+          rows.push([letter, this.#name(content as string)]);
+          continue;
+        }
+        const name = this.#name(key);
+        if (part === "drop") for (const member of content as readonly string[]) rows.push([letter, name, member]);
+        else if (part !== "put") rows.push([letter, name, content as Json]);
+        else {
+          for (const [member, put] of Object.entries(content as Readonly<Record<string, PutMember>>)) {
+            rows.push([letter, name, member, Number(put.create ?? false), this.#effects(put)]);
+          }
+        }
+      }
+    }
+    return rows;
   }
 
   /** Returns the index of a name, a new one if there is room for it, or else the name. */

@@ -57,7 +57,9 @@ function testOf([path, condition]: [string, Condition]): (record: Shown) => bool
 
 /** Reads one part of a condition. What has no value is equal to nothing, neither less nor greater. */
 function partOf(word: string, value: Json): (held: Json | undefined) => boolean {
-  const is = (held: Json | undefined, value: Json) => held !== undefined && compareValues(held, value) === 0;
+  // Of values that are no objects the platform tells whether they are the same.
+  const is = (held: Json | undefined, value: Json) =>
+    held === value || (typeof held === "object" && typeof value === "object" && compareValues(held, value) === 0);
   if (word === "eq") return (held) => is(held, value);
   if (word === "ne") return (held) => !is(held, value);
   if (word === "in") return (held) => (value as readonly Json[]).some((one) => is(held, one));
@@ -77,19 +79,33 @@ function rank(value: Json | undefined): number {
 }
 
 function compareValues(a: Json | undefined, b: Json | undefined): number {
+  if (typeof a === "string" && typeof b === "string") return a === b ? 0 : compareBytes(a, b);
   const kind = rank(a);
   const order = kind - rank(b);
   if (order || kind < 4) return order;
   if (kind === 4 && Number(a) !== Number(b)) return Number(a) - Number(b);
   // Numbers that the platform's numbers do not tell apart stand in some order, as long as it is one.
-  const [one, other] = kind === 5 ? [a as string, b as string] : [canonical(a as Json), canonical(b as Json)];
+  const [one, other] = [canonical(a as Json), canonical(b as Json)];
   return one === other ? 0 : compareBytes(one, other);
 }
 
+/** So many more than are wanted are gathered at least before those that are not are let go. */
+const SORTED_MIN = 64;
+
 /** Returns the first records of a query, in its order. */
 export function select(plan: Plan, records: Iterable<Shown | undefined>): Shown[] {
-  const found: Shown[] = [];
-  for (const record of records) if (record && plan.accepts(record)) found.push(record);
+  const { limit = Infinity, offset = 0 } = plan.query;
+  const most = offset + limit;
+  let found: Shown[] = [];
+  let last: Shown | undefined;
+  for (const record of records) {
+    // What stands behind the last one that is wanted is not looked at again.
+    if (!record || (last && plan.compare(record, last) > 0) || !plan.accepts(record)) continue;
+    found.push(record);
+    if (found.length < most * 2 + SORTED_MIN) continue;
+    found = found.sort(plan.compare).slice(0, most);
+    last = found[most - 1];
+  }
   return windowOf(plan, found.sort(plan.compare));
 }
 

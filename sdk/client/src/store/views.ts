@@ -37,9 +37,13 @@ export interface Said {
   readonly recordsEach: number;
 }
 
-export function viewStates(state: State): ViewState[] {
-  const row = state.meta.get("views");
-  return row === undefined ? [] : (parse(row) as unknown as ViewState[]);
+/** The last row that was read and what it says: every change of a page asks. */
+let lastRead: readonly [row: string, views: readonly ViewState[]] = ["", []];
+
+export function viewStates(state: State): readonly ViewState[] {
+  const row = state.meta.get("views") ?? "";
+  if (row !== lastRead[0]) lastRead = [row, row ? (parse(row) as unknown as ViewState[]) : []];
+  return lastRead[1];
 }
 
 function putViewStates(work: Work, views: readonly ViewState[]): void {
@@ -99,7 +103,7 @@ export function noteMember(work: Work, view: number, entry: Entry, isShown: bool
 
 /** Keeps how far a view has come, and ends a snapshot that is through. */
 export function putCursor(work: Work, view: number, page: Page, snapshot: number | undefined): void {
-  const views = viewStates(work.state);
+  const views = [...viewStates(work.state)];
   const { isWithinSnapshot, position } = readCursor(page.cursor);
   const isThrough = snapshot !== undefined && !isWithinSnapshot;
   if (isThrough) dropUnshown(work, views.length, view, snapshot, position);
