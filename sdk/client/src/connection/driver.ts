@@ -36,6 +36,9 @@ const HEARD_MAX = 4_096;
 const FAILURES_MAX = 2;
 const FIRST_AGAIN_MS = 300_000;
 
+/** How far the clock of the wall runs ahead of the other one while a device sleeps, in milliseconds, for its connections to count as dead. */
+const SLEPT_MS = 30_000;
+
 /** The codes of a WebSocket that is not needed any more, and of one that is not heard of. */
 const DONE = 1000;
 const GOING_AWAY = 1001;
@@ -116,6 +119,8 @@ export function startDriver(facts: DriverFacts): Driver {
   let hasNetwork = true;
   /** Whether the next attempt is not to wait any longer. */
   let isToRetry = false;
+  /** How far the clock of the wall is ahead of the one that never goes back, which may stand still while a device sleeps. */
+  let aheadMs = Infinity;
   let state: NetworkState = { network: "offline", transport: undefined, isUnauthorised: false };
   let waiting: { readonly number: number; readonly done: () => void; readonly failed: (error: SynclineError) => void }[] = [];
 
@@ -310,11 +315,11 @@ export function startDriver(facts: DriverFacts): Driver {
       if (isWanted !== wants || isToRetry) session.handleNetwork(wants, nowMs);
       isWanted = wants;
       isToRetry = false;
-      const isToReturn = way > 0 && session.isOpen() && nowMs - leftMs >= FIRST_AGAIN_MS;
-      if (isToReturn) {
-        beginWithFirst(1);
-        session.handleViews(side.follows(), nowMs);
-      }
+      const hasSlept = Date.now() - nowMs - aheadMs > SLEPT_MS;
+      aheadMs = Date.now() - nowMs;
+      const isToReturn = way > 0 && nowMs - leftMs >= FIRST_AGAIN_MS;
+      if (session.isOpen() && isToReturn) beginWithFirst(1);
+      if (session.isOpen() && (isToReturn || hasSlept)) session.handleViews(side.follows(), nowMs);
     };
 
     /** Takes note of the hub's incarnation, before anything of the connection is stored or sent; answers whether the queue is to be read anew. */

@@ -284,6 +284,20 @@ test("where no WebSocket gets through the next way is taken", async () => {
   expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by events", "events"]);
 });
 
+test("a device that has slept connects anew as soon as it looks, and one whose clock runs on does not", async () => {
+  const side = new MemorySide("anna");
+  const { sync, wake } = start(side);
+  await sync();
+  vi.useFakeTimers({ toFake: ["Date"], now: Date.now() });
+  wake();
+  await sync();
+  expect(side.greeted.length).toBe(1);
+  vi.setSystemTime(Date.now() + 31_000);
+  wake();
+  await until(() => side.greeted.length === 2, "it has connected anew");
+  vi.useRealTimers();
+});
+
 test.each([
   ["connected", { kind: "immediate" }, true],
   ["connected in batches", { kind: "batch", operations: 10, withinMs: 1 }, true],

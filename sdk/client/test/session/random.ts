@@ -1,4 +1,6 @@
-/** Random numbers of one seed (Mulberry32). */
+/** Random things of one seed. */
+
+import { randomFrom } from "../random.js";
 
 export interface Random {
   /** Returns a number from 0 to below 1. */
@@ -9,13 +11,7 @@ export interface Random {
 }
 
 export function newRandom(seed: number): Random {
-  let state = seed | 0;
-  const next = (): number => {
-    state = (state + 0x6d2b79f5) | 0;
-    let z = Math.imul(state ^ (state >>> 15), 1 | state);
-    z = (z + Math.imul(z ^ (z >>> 7), 61 | z)) ^ z;
-    return ((z ^ (z >>> 14)) >>> 0) / 2 ** 32;
-  };
+  const next = randomFrom(seed);
   const below = (bound: number): number => Math.floor(next() * bound);
   return {
     next,
