@@ -14,6 +14,6 @@ export function canonical(value: Json): string {
 
 /** Returns whether two values are equal: `1` and `1.0` are, and objects whatever the order of their members. */
 export function equals(a: Json | undefined, b: Json | undefined): boolean {
-  if (a === b) return true;
-  return typeof a === "object" && typeof b === typeof a && canonical(a) === canonical(b as Json);
+  if (a === b || a === undefined || b === undefined) return a === b;
+  return (typeof a === "object" || typeof b === "object") && canonical(a) === canonical(b);
 }

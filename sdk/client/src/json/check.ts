@@ -1,7 +1,7 @@
 /** Values that an app hands in: it may hand in anything. */
 
 import { SynclineError } from "../error.js";
-import { isNumberText } from "./number.js";
+import { isNumberText, numberOf } from "./number.js";
 import { isWellFormed } from "./parse.js";
 import { Decimal, define, type Json, LEVELS_MAX } from "./value.js";
 
@@ -27,7 +27,9 @@ function copied(value: unknown, levels: number): Json {
       if (isWellFormed(value)) return value;
       break;
     case "object":
-      if (value === null || (value instanceof Decimal && isNumberText(value.text))) return value;
+      if (value === null) return value;
+      // One that the platform holds is the platform's.
+      if (value instanceof Decimal && isNumberText(value.text)) return numberOf(value.text) ?? value;
       if (levels > 0 && Array.isArray(value)) return Array.from(value, (inner) => copied(inner, levels - 1));
       if (levels > 0 && [Object.prototype, null].includes(Object.getPrototypeOf(value) as object | null)) {
         const copy: Record<string, Json> = {};

@@ -13,6 +13,10 @@ test("what JSON can say is taken as it is", () => {
   expect(write(checked(parse('{"__proto__":{"a":1}}')))).toBe('{"__proto__":{"a":1}}');
 });
 
+test("a number that the platform holds is the platform's, however it was handed in", () => {
+  expect(checked([new Decimal("1.50"), new Decimal("1e400")])).toEqual([1.5, new Decimal("1e400")]);
+});
+
 test("what JSON cannot say is refused, wherever it stands", () => {
   class Point {}
   const holes = [1, 2];
