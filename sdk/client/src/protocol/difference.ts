@@ -26,33 +26,33 @@ export function difference(before: string, after: string): readonly Step[] {
   return normalised([...edit, lengthOf(before.slice(before.length - tail))]);
 }
 
+/** Words that two texts have in common, one after another: in the first up to `end`, in the other so many before. */
+interface Run {
+  readonly start: number;
+  readonly end: number;
+  readonly diagonal: number;
+  readonly before: Run | undefined;
+}
+
 /** Returns where words stand that two texts have in common, rising in both; none if too much differs. */
 function commonWords(a: readonly string[], b: readonly string[]): readonly (readonly [inA: number, inB: number])[] {
-  /** For each number of steps, how far each diagonal reaches in `a`. */
-  const rounds: Map<number, number>[] = [];
-  const reach = new Map([[1, 0]]);
-  const stepTo = (round: ReadonlyMap<number, number>, k: number): number => {
-    const [below, above] = [round.get(k - 1) ?? -1, round.get(k + 1) ?? -1];
-    return below < above ? above : below + 1;
-  };
+  /** How far each diagonal reaches in `a`, and what was found on the way. */
+  const reach = new Map<number, readonly [x: number, found: Run | undefined]>([[1, [0, undefined]]]);
   const stepsMax = a.length + b.length > WORDS_MAX ? -1 : WORDS_DIFFERENT_MAX;
-  for (let d = 0; d <= stepsMax; d++) {
-    rounds.push(new Map(reach));
-    for (let k = -d; k <= d; k += 2) {
-      let x = stepTo(reach, k);
-      while (x < a.length && x - k < b.length && a[x] === b[x - k]) x++;
-      reach.set(k, x);
-      if (x < a.length || x - k < b.length) continue;
-      const found: (readonly [number, number])[] = [];
-      for (let [at, on] = [x, k]; d >= 0; d--) {
-        const round = rounds[d] as Map<number, number>;
-        const from = stepTo(round, on);
-        while (at > from) found.push([--at, at - on]);
-        const isFromAbove = (round.get(on - 1) ?? -1) < (round.get(on + 1) ?? -1);
-        on += isFromAbove ? 1 : -1;
-        at = isFromAbove ? from : from - 1;
-      }
-      return found.reverse();
+  for (let steps = 0; steps <= stepsMax; steps++) {
+    for (let diagonal = -steps; diagonal <= steps; diagonal += 2) {
+      const [below, foundBelow] = reach.get(diagonal - 1) ?? [-1];
+      const [above, foundAbove] = reach.get(diagonal + 1) ?? [-1];
+      const start = Math.max(below + 1, above);
+      let end = start;
+      while (end < a.length && end - diagonal < b.length && a[end] === b[end - diagonal]) end++;
+      const before = below < above ? foundAbove : foundBelow;
+      let found: Run | undefined = end > start ? { start, end, diagonal, before } : before;
+      reach.set(diagonal, [end, found]);
+      if (end < a.length || end - diagonal < b.length) continue;
+      const pairs: (readonly [number, number])[] = [];
+      for (; found; found = found.before) for (let at = found.end; at-- > found.start; ) pairs.push([at, at - found.diagonal]);
+      return pairs.reverse();
     }
   }
   return [];
