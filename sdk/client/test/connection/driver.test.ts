@@ -321,6 +321,16 @@ test.each([
   expect(turns).toBeLessThan(10);
 });
 
+test("where the platform has no WebSocket the hub is reached by events", async () => {
+  vi.stubGlobal("WebSocket", undefined);
+  const side = new MemorySide("anna");
+  side.edit("tasks", "t1", { set: { "/title": "by events" } });
+  const { sync, states } = start(side, { ways: ["websocket", "events", "poll"], socket: undefined });
+  await sync();
+  vi.unstubAllGlobals();
+  expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by events", "events"]);
+});
+
 test("a WebSocket is tried again after some minutes, or when the network is back", async () => {
   let isBlocked = true;
   // The class of a socket that does not get through, or of one that does.
