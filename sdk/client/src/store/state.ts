@@ -95,6 +95,11 @@ export class State {
     if (isEmpty(entry)) this.entities.get(entry.entity)?.delete(entry.id);
   }
 
+  /** Keeps a record that was let go of, if there is something to keep. */
+  hold(entry: Entry): void {
+    if (!isEmpty(entry)) this.entities.get(entry.entity)?.set(entry.id, entry);
+  }
+
   *entries(): Generator<Entry> {
     for (const entries of this.entities.values()) yield* entries.values();
   }
@@ -198,10 +203,12 @@ export class Work {
     this.#undo.push(() => {
       const { lane, anchors } = state.entry(entry.entity, entry.id);
       Object.assign(entry, before, { lane, anchors, shown: undefined });
-      state.entities.get(entry.entity)?.set(entry.id, entry);
+      state.hold(entry);
       state.drop(entry);
     });
     change(entry);
+    // A step before may have left nothing of it.
+    state.hold(entry);
     state.changes += 1;
     entry.shown = undefined;
     this.#touch(entry);

@@ -6,7 +6,7 @@ import type { Entry } from "../../src/store/entry.js";
 import { LeadingStore } from "../../src/store/leading.js";
 import { shown } from "../../src/store/shown.js";
 import { Store, type Told } from "../../src/store/store.js";
-import type { Change, Page, Result } from "../../src/protocol/message.js";
+import type { Change, Follow, Page, Result } from "../../src/protocol/message.js";
 import type { Effect, Operation } from "../../src/protocol/operation.js";
 
 export const INCARNATION = "00000000000000000000000000000abc";
@@ -42,9 +42,9 @@ export async function openTab(storage: OpenStorage = memory(), others: Set<Tab> 
 }
 
 /** Has a tab lead, in a term that is written. */
-export async function lead(tab: Tab, term = "1"): Promise<Tab> {
+export async function lead(tab: Tab, term = "1", follows: readonly Follow[] = [{}]): Promise<Tab> {
   await tab.store.storage.commit({ put: [["meta", "term", term]] });
-  tab.side = await LeadingStore.lead(tab.store, [{}], term);
+  tab.side = await LeadingStore.lead(tab.store, follows, term);
   return tab;
 }
 
@@ -60,6 +60,15 @@ export function shownOf(tab: Tab, id: string): unknown {
 export function page(changes: readonly Partial<Change>[], position: number, facts: Partial<Page> = {}): Page {
   const cursor = `${INCARNATION}:${position}`;
   return { changes: changes.map((change) => ({ entity: "tasks", id: "t1", position, version: `v${position}`, ...change })), cursor, more: false, ...facts };
+}
+
+/** Returns the cursor of a place within a snapshot that began at a position. */
+export function withinSnapshot(began: number, entity = "tasks", id = "t1"): string {
+  const varint = (number: number): number[] => (number < 128 ? [number] : [(number & 127) | 128, ...varint(number >> 7)]);
+  const text = (text: string) => [text.length, ...new TextEncoder().encode(text)];
+  const encode = (bytes: readonly number[]) => btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_").replaceAll("=", "");
+  const incarnation = INCARNATION.match(/../g)?.map((byte) => Number.parseInt(byte, 16)) ?? [];
+  return `${encode([1, ...incarnation, 1, 0, ...varint(began), 0, 0, 0, 0])}.${encode([...text(entity), ...text(id)])}`;
 }
 
 /** Answers an operation that the store has handed out. */
