@@ -1,17 +1,12 @@
-/** What an operation does to a record as far as a client can tell, and what the hub makes of that (`docs/protocol.md` §7). */
+/** What an operation does to a record as far as a client can tell (`docs/protocol.md` §7). */
 
 import { canonical } from "../json/canonical.js";
 import { add } from "../json/number.js";
 import { Draft, keysOf } from "../json/pointer.js";
 import { Decimal, type Json, type JsonObject } from "../json/value.js";
 import { putMembers, dropMembers } from "./keyed.js";
-import type { Change, Result } from "./message.js";
 import type { ByPath, Effect, Writes } from "./operation.js";
 import { applyEdit } from "./text.js";
-
-/** What was told does not fit what is held: something was lost. */
-export const UNFIT = "unfit";
-export type Unfit = typeof UNFIT;
 
 type Keys = readonly string[];
 
@@ -46,40 +41,8 @@ export function writeInto(draft: Draft, writes: Writes): void {
   eachField(writes.drop, (keys, members) => setArray(draft, keys, (held) => dropMembers(held, members)));
 }
 
-/** Returns what is there once the hub has answered, given what was predicted. */
-export function correct(predicted: JsonObject | undefined, result: Result): JsonObject | undefined | Unfit {
-  if (result.record !== undefined) return result.record ?? undefined;
-  if (!result.set && !result.unset) return predicted;
-  return predicted ? overwritten(predicted, result).value : UNFIT;
-}
-
-/** Returns a record after a change that a hub told, given what is held of it. */
-export function applyChange(held: JsonObject | undefined, change: Change): JsonObject | undefined | Unfit {
-  if (change.record) return change.record;
-  if (change.gone) return undefined;
-  // Deltas were not asked for.
-  if (!held || change.delta) return UNFIT;
-  const draft = overwritten(held, change);
-  let isFit = true;
-  eachField(change.text, (keys, edit) => {
-    const before = draft.get(keys);
-    const text = typeof before === "string" ? applyEdit(before, edit) : undefined;
-    if (text === undefined) isFit = false;
-    else draft.set(keys, text);
-  });
-  return isFit ? draft.value : UNFIT;
-}
-
-/** Removes fields with all below them, then gives others their values. */
-function overwritten(record: JsonObject, told: { readonly set?: ByPath<Json>; readonly unset?: readonly string[] }): Draft {
-  const draft = new Draft(record);
-  for (const path of told.unset ?? []) draft.remove(keysOf(path));
-  eachField(told.set, (keys, value) => draft.set(keys, value));
-  return draft;
-}
-
 /** Carries out one part of an operation, what is above before what is below. */
-function eachField<T>(part: ByPath<T> | undefined, carryOut: (keys: Keys, value: T) => void): void {
+export function eachField<T>(part: ByPath<T> | undefined, carryOut: (keys: Keys, value: T) => void): void {
   if (!part) return;
   for (const [path, value] of Object.entries(part).sort(([a], [b]) => (a < b ? -1 : 1))) carryOut(keysOf(path), value);
 }

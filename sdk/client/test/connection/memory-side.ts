@@ -5,7 +5,8 @@ import type { Follow, Page, Result, Stretch, Welcome } from "../../src/protocol/
 import type { Operation } from "../../src/protocol/operation.js";
 import { placeOf } from "../../src/protocol/cursor.js";
 import { recordSum, sumText } from "../../src/protocol/checksum.js";
-import { applyChange, correct, predict, UNFIT } from "../../src/protocol/predict.js";
+import { applyChange, correct, UNFIT } from "../../src/protocol/correct.js";
+import { predict } from "../../src/protocol/predict.js";
 import { withDetailsOf } from "../../src/protocol/token.js";
 import { dependants } from "../../src/session/lane.js";
 import type { Settled, StoreSide, Sum, TakenIn, Waiting } from "../../src/store/side.js";

@@ -3,7 +3,8 @@ import { canonical } from "../../src/json/canonical.js";
 import type { Json, JsonObject } from "../../src/json/value.js";
 import type { Change, Result } from "../../src/protocol/message.js";
 import type { Effect, PutMember, Writes } from "../../src/protocol/operation.js";
-import { applyChange, correct, predict } from "../../src/protocol/predict.js";
+import { applyChange, correct } from "../../src/protocol/correct.js";
+import { predict } from "../../src/protocol/predict.js";
 import { oneOf, randomFrom } from "../random.js";
 import { predictSlowly } from "./oracle.js";
 

@@ -4,7 +4,8 @@ import { write } from "../../src/json/write.js";
 import type { Json, JsonObject } from "../../src/json/value.js";
 import type { Change, Result } from "../../src/protocol/message.js";
 import type { Effect } from "../../src/protocol/operation.js";
-import { applyChange, correct, predict } from "../../src/protocol/predict.js";
+import { applyChange, correct } from "../../src/protocol/correct.js";
+import { predict } from "../../src/protocol/predict.js";
 import { canonical } from "../../src/json/canonical.js";
 import { fixture } from "../fixture.js";
 
