@@ -161,6 +161,15 @@ async function play(seed: number, facts: Facts): Promise<string[]> {
   return wrong;
 }
 
+it("tabs whose timers the browser delays by a minute do not depose a leader that answers, whichever of them are hidden", async () => {
+  for (const hidden of [[0], [1, 2], [0, 1, 2]]) {
+    const browser = await browserWith(3);
+    for (const at of hidden) for (const tab of browser.tabs.slice(at, at + 1)) tab.timerMsMin = 60_000;
+    await browser.pass(15 * 60_000);
+    expect(browser.tabs.map((tab) => tab.told), `hidden: ${hidden.join()}`).toEqual([["leads 1"], [], []]);
+  }
+});
+
 it("a place that is not shared has its only client lead at once", async () => {
   const told: number[] = [];
   const storage = await memory()("notes");

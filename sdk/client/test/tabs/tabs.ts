@@ -146,6 +146,8 @@ export class Browser {
 
 export class Tab {
   state: "live" | "frozen" | "killed" = "live";
+  /** How long a timer takes at least: browsers delay those of hidden tabs, by up to a minute. */
+  timerMsMin = 0;
   readonly missed: Work[] = [];
   readonly told: string[] = [];
   readonly browser: Browser;
@@ -221,7 +223,7 @@ export class Tab {
       locks: this.browser.hasLocks ? this.#locks() : undefined,
       page: this.page,
       after: (ms, work) => {
-        const event = this.browser.later(this, work, ms);
+        const event = this.browser.later(this, work, Math.max(ms, this.timerMsMin));
         return () => this.browser.callOff(event);
       },
     });
