@@ -519,7 +519,7 @@ function textsOf(effect: Effect, value: JsonObject | undefined): Record<string, 
 
 /** What a hub would not take stands in the way of everything behind it, so it is not queued. */
 function checkName(name: string, bytesMax: number): void {
-  if (!name || bytesIn(name) > bytesMax || !isWellFormed(name) || /\p{Cc}/u.test(name)) {
+  if (!name || bytesIn(name) > bytesMax || !isWellFormed(name) || /[\0-\x1f\x7f-\x9f]/.test(name)) {
     throw new SynclineError("ID_INVALID", `a name has 1 to ${bytesMax} bytes, and no character that controls`);
   }
 }

@@ -72,7 +72,7 @@ export function add(a: number | Decimal, b: number | Decimal): number | Decimal 
   // Numbers this far apart share no digit, so the sum has too many.
   if (Math.max(x.scale, y.scale) - lowest > 2 * DIGITS_MAX + 2) return undefined;
   const units = ({ sign, digits, scale }: Parts): bigint =>
-    BigInt(sign + digits) * 10n ** BigInt(scale - digits.length - lowest);
+    BigInt(sign + digits + "0".repeat(scale - digits.length - lowest));
   const sum = partsOf(`${units(x) + units(y)}e${lowest}`);
   return isWithinBounds(sum) ? numberOf(canonicalOf(sum)) : undefined;
 }

@@ -95,7 +95,8 @@ export function parseStrictly(text: string, depthMax = DEPTH_MAX): Json {
 
 /** Returns whether a text has no lone surrogate, which UTF-8 cannot hold. */
 export function isWellFormed(text: string): boolean {
-  return !/\p{Surrogate}/u.test(text);
+  // With `u` those that are whole are one character of another kind. Not every engine knows `\p{Surrogate}`.
+  return !/[\ud800-\udfff]/u.test(text);
 }
 
 function malformed(): SynclineError {

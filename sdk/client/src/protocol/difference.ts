@@ -14,7 +14,7 @@ const WORDS_DIFFERENT_MAX = 200;
  */
 export function difference(before: string, after: string): readonly Step[] {
   const [head, tail] = alike(before, after);
-  const words = (text: string): readonly string[] => text.slice(head, text.length - tail).match(/[\p{L}\p{N}_]+|./gsu) ?? [];
+  const words = (text: string): readonly string[] => text.slice(head, text.length - tail).match(/[^\s!-/:-@[-^`{-~]+|./gsu) ?? [];
   const [old, fresh] = [words(before), words(after)];
   const edit: Step[] = [lengthOf(before.slice(0, head))];
   let [oldAt, freshAt] = [0, 0];
