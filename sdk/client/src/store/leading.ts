@@ -77,7 +77,11 @@ export class LeadingStore implements StoreSide {
       const incoming = settle(work, settled, backedUp, this.#wasHanded);
       boundKept(work);
       return incoming;
-    }).finally(() => settled.forEach(({ operation }) => this.#handed.delete(operation.op)));
+    }).then((incoming) => {
+      // If it was not stored they are said again, as they are.
+      for (const { operation } of settled) this.#handed.delete(operation.op);
+      return incoming;
+    });
   }
 
   page(view: number, page: Page, begins: boolean): Promise<TakenIn> {
