@@ -267,6 +267,17 @@ test("a batch goes once enough edits wait, and sooner where somebody asks", asyn
   expect(title(side, "t4")).toBe("four");
 });
 
+test("what may have been sent before a restart is asked for before changes are shown, also in batches", async () => {
+  const side = new MemorySide("anna");
+  const op = side.edit("counters", "c", { inc: { "/sum": 1 } });
+  const sent = side.queue.get(op)?.operation;
+  await hub.ask("POST", "/v1/push", { client: "anna", ops: [sent] });
+  start(side, { strategy: { kind: "batch", operations: 10, withinMs: 3_600_000 } });
+  await until(() => side.pages > 0, "changes are stored");
+  expect(side.trace[0]).toBe("results 1");
+  expect([side.results[0]?.status, side.record("counters", "c")]).toEqual(["duplicate", { sum: 1 }]);
+});
+
 test("where no WebSocket gets through the next way is taken", async () => {
   class Blocked {
     onclose: ((event: { code: number }) => void) | null = null;
