@@ -45,14 +45,21 @@ export interface Pages {
   readonly origin: string;
   /** What pages have told (`window.page.tell`), in the order in which it arrived. */
   readonly told: readonly string[];
+  /** Has paths that match be refused, as on a way that is cut, until called again without any. */
+  withhold(paths?: RegExp): void;
   close(): Promise<void>;
 }
 
 /** Serves the pages. */
 export async function servePages(folder = FOLDER): Promise<Pages> {
   const told: string[] = [];
+  let withheld: RegExp | undefined;
   const server = createServer((request, response) => {
     const { pathname } = new URL(request.url ?? "/", "http://loopback");
+    if (withheld?.test(pathname)) {
+      request.socket.resetAndDestroy();
+      return;
+    }
     if (pathname === "/told") {
       let body = "";
       request.on("data", (part: Buffer) => (body += part.toString()));
@@ -77,6 +84,7 @@ export async function servePages(folder = FOLDER): Promise<Pages> {
   return {
     origin: `http://127.0.0.1:${address.port}`,
     told,
+    withhold: (paths) => (withheld = paths),
     close: async () => {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));

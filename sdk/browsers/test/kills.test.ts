@@ -8,9 +8,9 @@ import { type Scene, startScene } from "../harness/scene.js";
 import { withProfile } from "../harness/with-browser.js";
 
 /** How often each is killed; a start of Firefox takes five times as long. */
-const KILLS: Readonly<Record<"chromium" | "firefox", number>> = { chromium: 50, firefox: 8 };
+const KILLS: Readonly<Record<"chromium" | "firefox", number>> = { chromium: 50, firefox: 5 };
 /** Longest that a browser lives on after it began to write. */
-const LIFE_MS_MAX = 400;
+const LIFE_MS_MAX = 200;
 /** The moments of the kills and what the network does in between; another seed is another run. */
 const SEED = Number(process.env["SEED"] ?? 1);
 
@@ -64,7 +64,7 @@ test.each<Kind & keyof typeof KILLS>(["chromium", "firefox"])(
         );
         const end = performance.now() + random() * LIFE_MS_MAX;
         while (performance.now() < end) {
-          await new Promise((resolve) => setTimeout(resolve, random() * 100));
+          await new Promise((resolve) => setTimeout(resolve, random() * LIFE_MS_MAX));
           if (random() < 0.5) {
             network.set((["whole", "cut", "silent"] as readonly Condition[])[Math.floor(random() * 3)] ?? "whole");
             conditions++;

@@ -7,8 +7,8 @@ import { type Pages, servePages } from "../harness/pages.js";
 import { randomFrom } from "../harness/random.js";
 import { withBrowser, withProfile } from "../harness/with-browser.js";
 
-/** Kills of the browser while it writes. */
-const KILLS = 5;
+/** Kills of the browser while it writes; a start of Firefox takes five times as long. */
+const KILLS: Readonly<Record<Kind, number>> = { chromium: 5, firefox: 2, webkit: 0 };
 /** Longest that it writes before one. */
 const WRITES_MS_MAX = 300;
 
@@ -43,12 +43,13 @@ describe.each<Kind>(["chromium", "firefox", "webkit"])("%s", (kind) => {
 });
 
 describe.each<Kind>(["chromium", "firefox"])("%s", (kind) => {
-  test(`keeps what it has answered over ${KILLS} kills, and batches whole`, () =>
+  test("keeps what it has answered over kills, and batches whole", () =>
     withProfile(async (profile) => {
+      const kills = KILLS[kind];
       const random = randomFrom(1);
       const toldBefore = pages.told.length;
       let rows: readonly string[] = [];
-      for (let kill = 0; kill <= KILLS; kill++) {
+      for (let kill = 0; kill <= kills; kill++) {
         const browser = await Browser.start(kind, profile);
         const tab = await browser.open(`${pages.origin}/`);
         const held = await tab.run(async () => {
@@ -61,7 +62,7 @@ describe.each<Kind>(["chromium", "firefox"])("%s", (kind) => {
         rows = held.queue;
         const lost = pages.told.slice(toldBefore).filter((row) => !rows.includes(row));
         expect(lost, `after kill ${kill}`).toEqual([]);
-        if (kill === KILLS) {
+        if (kill === kills) {
           await browser.close();
           break;
         }
@@ -79,7 +80,7 @@ describe.each<Kind>(["chromium", "firefox"])("%s", (kind) => {
         await new Promise((resolve) => setTimeout(resolve, random() * WRITES_MS_MAX));
         await browser.kill();
       }
-      expect(rows.length, "something was written").toBeGreaterThan(KILLS);
+      expect(rows.length, "something was written").toBeGreaterThan(kills);
     }));
 });
 

@@ -45,6 +45,8 @@ import { Store, type Told } from "./store/store.js";
 import { openChannel, type Channel } from "./tabs/channel.js";
 import type { LeaderMessage } from "./tabs/leader.js";
 
+/** How long what reaches the hub is not loaded again after it did not arrive, in milliseconds. */
+const LOAD_AGAIN_MS = 2_000;
 /** How often a tab looks whether it has missed something that another one has written, in milliseconds. */
 const REFRESH_MS = 5_000;
 
@@ -173,7 +175,7 @@ class LocalClient implements Client {
       this.#timer = setInterval(() => void this.#store.refresh().catch((error: unknown) => this.#problem(error)), REFRESH_MS);
       (this.#timer as { unref?: () => void }).unref?.();
     }
-    if (url !== undefined) void this.#connect().catch((error: unknown) => this.#problem(error));
+    if (url !== undefined) void this.#load();
   }
 
   #noticeEviction(): void {
@@ -186,6 +188,18 @@ class LocalClient implements Client {
   }
 
   // ── the connection ───────────────────────────────────────────────────
+
+  /** Loads what reaches the hub, again and again: the network may have gone once the page was shown. */
+  async #load(): Promise<void> {
+    while (!this.#isClosed && !this.#connecting) {
+      try {
+        return await this.#connect();
+      } catch (error) {
+        this.#problem(error);
+        await new Promise((resolve) => setTimeout(resolve, LOAD_AGAIN_MS));
+      }
+    }
+  }
 
   async #connect(): Promise<void> {
     const { connect } = await later.connect();
