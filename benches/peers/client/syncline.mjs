@@ -12,15 +12,16 @@ const { sqlite } = await load('storage/sqlite.js');
 // Node 20 has no WebSocket.
 const { WebSocket } = createRequire(join(sdk, 'package.json'))('ws');
 
-/** Requests over HTTP, connections, and messages over these. */
+/** Requests over HTTP, those for a connection included; and messages that are sent over connections. */
 let requests = 0;
+let messages = 0;
 class Counted extends WebSocket {
   constructor(...facts) {
     super(...facts);
     requests += 1;
   }
   send(...message) {
-    requests += 1;
+    messages += 1;
     super.send(...message);
   }
 }
@@ -51,13 +52,14 @@ if (isPush) {
 const waiting = isPush ? client.status().pending : 0;
 if (waiting !== (isPush ? count : 0)) throw new Error(`${waiting} operations wait`);
 requests = 0;
+messages = 0;
 const took = await timed(async () => {
   client.setOnline(true);
   await client.sync(WAIT_MS_MAX);
 });
-const made = requests;
+const made = { requests, messages };
 const status = client.status();
 if (status.pending + status.quarantined > 0) throw new Error(`not all was taken: ${JSON.stringify(status)}`);
 const documents = client.query({ entity: 'tasks' }).length;
 const full = await held();
-say({ ...took, documents, requests: made, heap_bytes: full.heap - empty.heap, rss_bytes: full.rss - empty.rss });
+say({ ...took, ...made, documents, heap_bytes: full.heap - empty.heap, rss_bytes: full.rss - empty.rss });

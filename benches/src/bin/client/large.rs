@@ -24,9 +24,9 @@ pub(crate) fn measure(
             let (push, pull) = (client("push")?, client("pull")?);
             let own = push.processor + pull.processor + server.processor_time();
             let seconds = [&push, &pull].map(|ran| ran.number("ms") / 1_000.0);
-            let requests = push.number("requests");
+            let messages = push.number("messages");
             report.say(&format!(
-                "  round {round}, {kind}: sent in {:.2} s with {requests} requests, fetched in {:.2} s; {:.2} and {:.2} s of the \
+                "  round {round}, {kind}: sent in {:.2} s with {messages} messages, fetched in {:.2} s; {:.2} and {:.2} s of the \
                  processor in the clients, {:.2} in the hub",
                 seconds[0],
                 seconds[1],

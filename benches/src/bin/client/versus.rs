@@ -102,8 +102,11 @@ fn figures(report: &Report, adapter: Adapter, found: &[[Turn; 2]], documents: u6
     let how =
         format!("{documents} operations that waited, from going online until all are answered");
     figure(&format!("a queue is sent from {kind}"), seconds, "s", Goal::AtMost(0.6), &how);
-    let how = format!("for the same; the peer makes {peer} for as many documents");
-    figure(&format!("requests and messages, from {kind}"), ours, "", Goal::AtMost(12.0), &how);
+    let messages = middle(found, |[ours, _]| ours.push.number("messages"));
+    let how = format!(
+        "for the same, with {messages} messages over a WebSocket; the peer makes {peer} requests for as many documents"
+    );
+    figure(&format!("requests, from {kind}"), ours, "", Goal::AtMost(12.0), &how);
 }
 
 const fn push(turn: &Turn) -> &Ran {
