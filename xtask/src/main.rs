@@ -61,7 +61,7 @@ fn answer(request: Request) -> Result<ExitCode, Failure> {
         Request::Api { arguments } => api::check(&root, &arguments)?,
         Request::Sdk => return Ok(counted(sdk::check(&root)?)),
         Request::Browsers { arguments } => return Ok(counted(sdk::browsers(&root, &arguments)?)),
-        Request::Demo { stay } => demo::play(&root, stay)?,
+        Request::Demo { stay } => demo::play(&root, stay, demo::Browser::Welcome)?,
         Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
         Request::Sim { arguments } => sim::start(&root, &arguments)?,
     }

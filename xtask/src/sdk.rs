@@ -55,6 +55,20 @@ pub(crate) fn browsers(root: &Path, arguments: &[String]) -> Result<Tally, Failu
     Workspace::prepare(root)?.test("browsers", arguments)
 }
 
+/// Installs what the workspaces need, unless it is there.
+///
+/// # Errors
+///
+/// Fails when npm does.
+pub(crate) fn install(root: &Path) -> Result<(), Failure> {
+    let folder = root.join(FOLDER);
+    let [installed, wanted] = ["node_modules/.package-lock.json", "package-lock.json"];
+    if is_newer(&folder.join(installed), &folder.join(wanted)) {
+        return Ok(());
+    }
+    run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))
+}
+
 /// The workspaces, with everything installed and a hub to meet.
 struct Workspace {
     folder: PathBuf,
@@ -70,12 +84,7 @@ impl Workspace {
         let folder = root.join(FOLDER);
         let stage = root.join("target").join("sdk-test");
         fs::create_dir_all(&stage)?;
-        if !is_newer(
-            &folder.join("node_modules/.package-lock.json"),
-            &folder.join("package-lock.json"),
-        ) {
-            run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
-        }
+        install(root)?;
         // Cargo puts both programs into the same folder: same profile, same workspace.
         let hub = std::env::current_exe()?.with_file_name(HUB);
         Ok(Self { folder, hub, stage })

@@ -5,10 +5,11 @@ import { useState } from "react";
 import { Card } from "./card.js";
 import { ConflictDialog } from "./conflict-dialog.js";
 import { COLUMNS, columnOf, type Note } from "./note.js";
+import type { Person } from "./person.js";
 import { StatusBar } from "./status-bar.js";
 
-export function Board({ person }: { person: string }) {
-  const notes = useQuery<Note>({ entity: "notes", sort: ["/made"] });
+export function Board({ person: { name, entity } }: { person: Person }) {
+  const notes = useQuery<Note>({ entity, sort: ["/made"] });
   const conflicts = useConflicts();
   const mutation = useMutation();
   const [added, setAdded] = useState<string>();
@@ -19,13 +20,13 @@ export function Board({ person }: { person: string }) {
   function add(column: string) {
     const id = crypto.randomUUID();
     const made = new Date().toISOString();
-    void mutation.edit("notes", id, (note) => note.set("/title", "New note").set("/column", column).set("/made", made).beginText("/text", ""));
+    void mutation.edit(entity, id, (note) => note.set("/title", "New note").set("/column", column).set("/made", made).beginText("/text", ""));
     setAdded(id);
   }
 
   return (
     <>
-      <StatusBar person={person} onDecide={setDeciding} />
+      <StatusBar person={name} onDecide={setDeciding} />
       {mutation.error && <p role="alert" className="alert">Not saved: {mutation.error.message}</p>}
       <main className="board">
         {COLUMNS.map((column) => (

@@ -12,14 +12,14 @@ interface Props {
   readonly onDecide: (id: string) => void;
 }
 
-export function Card({ note: { id, value, pending, conflicts }, isNew, onDecide }: Props) {
+export function Card({ note: { entity, id, value, pending, conflicts }, isNew, onDecide }: Props) {
   const { edit, delete: remove, error } = useMutation();
   const [draft, setDraft] = useState<string>();
   const title = value.title ?? "";
 
   /** A title is one value: it is written when it is ready, not with every key. */
   function rename() {
-    if (draft !== undefined && draft !== title) void edit("notes", id, (note) => note.set("/title", draft));
+    if (draft !== undefined && draft !== title) void edit(entity, id, (note) => note.set("/title", draft));
     setDraft(undefined);
   }
 
@@ -39,14 +39,14 @@ export function Card({ note: { id, value, pending, conflicts }, isNew, onDecide 
           if (event.key === "Escape") setDraft(undefined);
         }}
       />
-      <SharedText id={id} label={`Text of ${title}`} />
+      <SharedText entity={entity} id={id} label={`Text of ${title}`} />
       <footer>
-        <select aria-label={`Column of ${title}`} value={columnOf(value)} onChange={(event) => void edit("notes", id, (note) => note.set("/column", event.target.value))}>
+        <select aria-label={`Column of ${title}`} value={columnOf(value)} onChange={(event) => void edit(entity, id, (note) => note.set("/column", event.target.value))}>
           {COLUMNS.map((column) => (
             <option key={column.id} value={column.id}>{column.name}</option>
           ))}
         </select>
-        <button onClick={() => void remove("notes", id)} aria-label={`Delete ${title}`}>Delete</button>
+        <button onClick={() => void remove(entity, id)} aria-label={`Delete ${title}`}>Delete</button>
         {pending && <span className="mark pending">not sent yet</span>}
         {conflicts.length > 0 && (
           <button className="mark conflict" onClick={() => onDecide(id)} aria-label={`Decide the conflict of ${title}`}>Conflict</button>

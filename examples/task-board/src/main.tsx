@@ -9,8 +9,8 @@ import { Failure } from "./failure.js";
 import { readPerson, type Person } from "./person.js";
 
 /** Records and waiting edits are kept in this browser under a name of their own for each person. */
-function openFor({ name, hub, token }: Person) {
-  return open({ name: `task-board-${name}`, url: hub, token, device: name, entities: ["notes"] });
+function openFor({ name, hub, token, entity }: Person) {
+  return open({ name: `task-board-${name}`, url: hub, token, device: name, entities: [entity] });
 }
 
 function NoLink() {
@@ -37,7 +37,7 @@ if (root !== null)
         <SynclineProvider client={openFor(person)}>
           <Failure>
             <Suspense fallback={<main className="alone" aria-busy="true">Opening…</main>}>
-              <Board person={person.name} />
+              <Board person={person} />
             </Suspense>
           </Failure>
         </SynclineProvider>

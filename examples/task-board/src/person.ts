@@ -4,6 +4,8 @@ export interface Person {
   readonly name: string;
   readonly hub: string;
   readonly token: string;
+  /** The type of record that is shown as notes. */
+  readonly entity: string;
 }
 
 const KEY = "task-board-person";
@@ -13,7 +15,8 @@ export function readPerson(): Person | undefined {
   const link = new URLSearchParams(location.hash.slice(1));
   const [name, hub, token] = [link.get("name"), link.get("hub"), link.get("token")];
   if (name && hub && token) {
-    const person = JSON.stringify({ name, hub, token });
+    const entity = link.get("entity") ?? "notes";
+    const person = JSON.stringify({ name, hub, token, entity } satisfies Person);
     sessionStorage.setItem(KEY, person);
     localStorage.setItem(KEY, person);
     // A token has no place in the history of a browser.

@@ -4,17 +4,17 @@ import { bindText } from "@syncline/client/text";
 import { useClient } from "@syncline/react";
 import { useEffect, useRef, useState } from "react";
 
-export function SharedText({ id, label }: { id: string; label: string }) {
+export function SharedText({ entity, id, label }: { entity: string; id: string; label: string }) {
   const client = useClient();
   const area = useRef<HTMLTextAreaElement>(null);
   const [problem, setProblem] = useState<string>();
   // The field is the binding's: React renders no value into it.
   useEffect(() => {
     if (client === undefined || area.current === null) return;
-    const place = { entity: "notes", id, path: "/text" };
+    const place = { entity, id, path: "/text" };
     const binding = bindText(client, place, area.current, { onProblem: (error) => setProblem(error.message) });
     return () => binding.close();
-  }, [client, id]);
+  }, [client, entity, id]);
   return (
     <>
       <textarea ref={area} aria-label={label} rows={3} />

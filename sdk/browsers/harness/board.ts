@@ -28,8 +28,8 @@ export interface Board {
   stop(): Promise<void>;
 }
 
-/** Builds the page of the sources of client and hooks: nothing else must have been built or installed. */
-async function buildPage(): Promise<void> {
+/** Builds the page of the sources of client and hooks, so that nothing else must have been built, and returns its folder. */
+export async function buildPage(): Promise<string> {
   await build({
     root: EXAMPLE,
     mode: "production",
@@ -48,12 +48,12 @@ async function buildPage(): Promise<void> {
     },
     build: { outDir: PAGE, emptyOutDir: true },
   });
+  return PAGE;
 }
 
 /** Serves the board. */
 export async function serveBoard(): Promise<Board> {
-  await buildPage();
-  const pages = await servePages(PAGE);
+  const pages = await servePages(await buildPage());
   const folder = mkdtempSync(join(tmpdir(), "syncline-board-"));
   const port = await freePort();
   const links = new Map<string, string>();

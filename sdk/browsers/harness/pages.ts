@@ -50,8 +50,8 @@ export interface Pages {
   close(): Promise<void>;
 }
 
-/** Serves the pages. */
-export async function servePages(folder = FOLDER): Promise<Pages> {
+/** Serves the pages, on a free port unless one is named. */
+export async function servePages(folder = FOLDER, port = 0): Promise<Pages> {
   const told: string[] = [];
   let withheld: RegExp | undefined;
   const server = createServer((request, response) => {
@@ -78,7 +78,7 @@ export async function servePages(folder = FOLDER): Promise<Pages> {
       () => response.writeHead(404).end(),
     );
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  await new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("a server without a port");
   return {

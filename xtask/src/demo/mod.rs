@@ -15,4 +15,4 @@ mod served;
 mod stage;
 mod steps;
 
-pub(crate) use play::play;
+pub(crate) use play::{Browser, play};

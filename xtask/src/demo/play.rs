@@ -5,7 +5,8 @@ use super::stage::Stage;
 use super::steps::{Action, Run, STEPS};
 use crate::failure::Failure;
 use crate::process::{cargo, run};
-use std::path::Path;
+use crate::sdk;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// The example, from the root of the repository.
@@ -16,15 +17,26 @@ const STAGE: &str = "demo-output";
 const SIDE_GUARDED: &str = "business";
 /// Package and binary of the command.
 pub(super) const COMMAND: &str = "syncline";
+/// The example app in a browser, from the root of the repository.
+const BOARD: &str = "sdk/browsers/demo.js";
 /// Package and example of a device.
 const DEVICE: [&str; 2] = ["syncline-client", "tasks"];
+
+/// Whether the demo must have a browser, or does without where there is none.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Browser {
+    /// Without one it fails.
+    Needed,
+    /// Without one its last scenes are left out, and it says so.
+    Welcome,
+}
 
 /// Plays the demo and leaves its folder; where somebody wants to `stay`, the hub as well.
 ///
 /// # Errors
 ///
 /// Fails when something is missing or a step does not do what it says.
-pub(crate) fn play(root: &Path, stay: bool) -> Result<(), Failure> {
+pub(crate) fn play(root: &Path, stay: bool, browser: Browser) -> Result<(), Failure> {
     let example = root.join(EXAMPLE);
     if !example.join("data").is_dir() {
         return Err(Failure::new(format!("the demo cannot play: {EXAMPLE}/data is missing")));
@@ -35,6 +47,7 @@ pub(crate) fn play(root: &Path, stay: bool) -> Result<(), Failure> {
     // Cargo puts all programs into the same folder: same profile, same workspace.
     let program = std::env::current_exe()?.with_file_name(COMMAND);
     let device = program.with_file_name("examples").join(device_name);
+    let board = board(root, browser)?;
     let mut stage = Stage::set(&example, &root.join(STAGE))?;
     for (index, step) in STEPS.iter().enumerate() {
         println!("\n{}. {}", index + 1, step.title);
@@ -43,13 +56,35 @@ pub(crate) fn play(root: &Path, stay: bool) -> Result<(), Failure> {
                 .map_err(|failure| Failure::new(format!("step {}: {failure}", index + 1)))?;
         }
     }
-    let mut cast = Cast::play([&program, &device], stage.folder(), STEPS.len())?;
+    let mut cast = Cast::play([&program, &device], board, stage.folder(), STEPS.len())?;
     if stay {
         return cast.stay();
     }
     drop(cast);
     println!("\nThe demo is over and did what it says. Look at {STAGE}/.");
     Ok(())
+}
+
+/// Returns the program of the example app in a browser, with all that it needs installed.
+fn board(root: &Path, browser: Browser) -> Result<Option<PathBuf>, Failure> {
+    let is_there = |program: &str| {
+        Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
+    };
+    let missing: Vec<_> = ["node", "npm", "chromium", "chromedriver"]
+        .into_iter()
+        .filter(|it| !is_there(it))
+        .collect();
+    if missing.is_empty() {
+        sdk::install(root)?;
+        return Ok(Some(root.join(BOARD)));
+    }
+    let missing =
+        format!("no {} here; scripts/install-browsers.sh installs it", missing.join(", "));
+    if browser == Browser::Needed {
+        return Err(Failure::new(format!("the demo has no browser: {missing}")));
+    }
+    println!("(The scenes in a browser are left out: {missing}.)");
+    Ok(None)
 }
 
 fn act(program: &Path, stage: &mut Stage, action: &Action) -> Result<(), Failure> {

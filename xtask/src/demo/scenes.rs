@@ -16,6 +16,8 @@ pub(super) enum Move {
     Kill,
     /// A device begins.
     Begin(&'static str),
+    /// A browser opens the example app, and is a device as well.
+    Browse(&'static str),
     /// A device does what it is told.
     Tell(&'static str, &'static str),
     /// A person edits a file of tasks: the first text becomes the second.
@@ -28,7 +30,7 @@ pub(super) enum Move {
     Lacks(&'static str, &'static str),
 }
 
-use Move::{Begin, Edit, Holds, Kill, Lacks, Serve, Shows, Tell};
+use Move::{Begin, Browse, Edit, Holds, Kill, Lacks, Serve, Shows, Tell};
 
 /// Everybody holds the same tasks; the folder at home has two more, which stay there.
 const EQUAL: [&str; 2] = ["6 equal, 0 different, 0 only in", "6 equal, 0 different, 1 only in"];
@@ -85,6 +87,40 @@ pub(super) const SCENES: &[Scene] = &[
             Holds("personal", "Rent a van for the fair"),
             Shows("laptop", AT_WORK, EQUAL[0]),
             Shows("phone", AT_WORK, EQUAL[0]),
+            Shows("phone", AT_HOME, EQUAL[1]),
+        ],
+    },
+];
+
+/// What is played where there is a browser, after all else.
+pub(super) const SCENES_BROWSED: &[Scene] = &[
+    Scene {
+        title: "A browser opens the board, which shows the same tasks, and goes offline",
+        moves: &[
+            Browse("browser"),
+            Tell("browser", "sync"),
+            Shows("browser", "show task-poster", "sent: Draw the fair poster, in blue"),
+            Tell("browser", "offline"),
+            Tell("browser", "rename task-poster Paint the fair poster"),
+            Shows("browser", "show task-poster", "pending: Paint the fair poster"),
+            Tell("laptop", "set task-poster title Print the fair poster"),
+            Holds("business", "Print the fair poster"),
+        ],
+    },
+    Scene {
+        title: "It comes back: one task has two titles, and its dialog settles that for all",
+        moves: &[
+            Tell("browser", "online"),
+            Shows("browser", "show task-poster", "(in conflict)"),
+            Tell("browser", "decide mine"),
+            Tell("browser", "sync"),
+            Shows("laptop", "show task-poster", "Paint the fair poster"),
+            Shows("phone", "show task-poster", "Paint the fair poster"),
+            Holds("personal", "Paint the fair poster"),
+            Holds("business", "Paint the fair poster"),
+            Edit("business", ["Order 350 g cotton paper", "Order 400 g cotton paper"]),
+            Shows("browser", "show task-stock", "sent: Order 400 g cotton paper"),
+            Shows("laptop", AT_WORK, EQUAL[0]),
             Shows("phone", AT_HOME, EQUAL[1]),
         ],
     },

@@ -1,7 +1,7 @@
-//! Plays the scenes: a hub that is served, and devices, each a program of its own.
+//! Plays the scenes: a hub that is served, and devices, each a program of its own; one is a browser.
 
 use super::play::COMMAND;
-use super::scenes::{Move, SCENES};
+use super::scenes::{Move, SCENES, SCENES_BROWSED};
 use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -21,12 +21,21 @@ const HUB_OUTPUT: &str = "hub.txt";
 /// The hub's first access token, in the stage.
 const TOKEN: &str = ".syncline/admin.token";
 
+/// The type of record that the example app shows.
+const BOARD_ENTITY: &str = "tasks";
+/// How long a device may take to end by itself; a browser that is not let end stays behind.
+const FAREWELL: Duration = Duration::from_secs(10);
+
 /// Who takes part.
 pub(super) struct Cast {
     program: PathBuf,
     device_program: PathBuf,
+    /// The program of the board, where there is a browser.
+    board: Option<PathBuf>,
     folder: PathBuf,
     port: u16,
+    /// Where the page of the board is.
+    page_port: u16,
     hub: Option<Child>,
     devices: BTreeMap<&'static str, Device>,
 }
@@ -36,6 +45,7 @@ struct Device {
     child: Child,
     tell: ChildStdin,
     answers: BufReader<ChildStdout>,
+    is_browser: bool,
 }
 
 impl Cast {
@@ -46,20 +56,24 @@ impl Cast {
     /// Fails when something does not come about.
     pub(super) fn play(
         [program, device_program]: [&Path; 2],
+        board: Option<PathBuf>,
         folder: &Path,
         number: usize,
     ) -> Result<Self, Failure> {
         // The hub comes back to where its devices look for it.
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port();
+        let [port, page_port] = free_ports()?;
         let mut cast = Self {
             program: program.to_owned(),
             device_program: device_program.to_owned(),
+            board,
             folder: folder.to_owned(),
             port,
+            page_port,
             hub: None,
             devices: BTreeMap::new(),
         };
-        for (index, scene) in SCENES.iter().enumerate() {
+        let browsed = if cast.board.is_some() { SCENES_BROWSED } else { &[] };
+        for (index, scene) in SCENES.iter().chain(browsed).enumerate() {
             println!("\n{}. {}", number + index + 1, scene.title);
             for one in scene.moves {
                 cast.act(one).map_err(|failure| {
@@ -78,6 +92,7 @@ impl Cast {
                 self.hub.take().map_or(Ok(()), end).map_err(Failure::from)
             }
             Move::Begin(name) => self.begin(name),
+            Move::Browse(name) => self.browse(name),
             Move::Tell(name, line) => {
                 println!("   {name}> {line}");
                 self.ask(name, line).map(drop)
@@ -103,10 +118,11 @@ impl Cast {
 
     fn serve(&mut self) -> Result<(), Failure> {
         let listen = format!("127.0.0.1:{}", self.port);
-        println!("   $ {COMMAND} serve --watch --listen {listen}");
+        let page = format!("http://127.0.0.1:{}", self.page_port);
+        println!("   $ {COMMAND} serve --watch --listen {listen} --origin {page}");
         let output = File::create(self.folder.join(HUB_OUTPUT))?;
         let hub = Command::new(&self.program)
-            .args(["serve", "--watch", "--listen", &listen])
+            .args(["serve", "--watch", "--listen", &listen, "--origin", &page])
             .current_dir(&self.folder)
             .stdin(Stdio::null())
             .stdout(output.try_clone()?)
@@ -125,8 +141,23 @@ impl Cast {
 
     fn begin(&mut self, name: &'static str) -> Result<(), Failure> {
         println!("   {name} begins");
-        let mut child = Command::new(&self.device_program)
-            .args([&self.url(), TOKEN, name])
+        let mut program = Command::new(&self.device_program);
+        program.args([&self.url(), TOKEN, name]);
+        self.welcome(name, program)
+    }
+
+    fn browse(&mut self, name: &'static str) -> Result<(), Failure> {
+        println!("   {name} opens the board");
+        let board = self.board.as_ref().ok_or_else(|| Failure::new("there is no browser"))?;
+        let mut program = Command::new("node");
+        program.arg(board).args([&self.url(), TOKEN, name]);
+        program.args([&self.page_port.to_string(), BOARD_ENTITY]);
+        self.welcome(name, program)
+    }
+
+    /// Starts a device and waits until it has heard the first line.
+    fn welcome(&mut self, name: &'static str, mut program: Command) -> Result<(), Failure> {
+        let mut child = program
             .current_dir(&self.folder)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -134,7 +165,8 @@ impl Cast {
         let missing = || Failure::new(format!("nobody hears {name}"));
         let tell = child.stdin.take().ok_or_else(missing)?;
         let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        self.devices.insert(name, Device { child, tell, answers });
+        let is_browser = program.get_program() == "node";
+        self.devices.insert(name, Device { child, tell, answers, is_browser });
         self.ask(name, "sync").map(drop)
     }
 
@@ -209,7 +241,12 @@ impl Cast {
     ///
     /// Fails if nobody can wait for it.
     pub(super) fn stay(&mut self) -> Result<(), Failure> {
-        self.devices.clear();
+        self.devices.retain(|_, device| device.is_browser);
+        let names: Vec<_> = self.devices.keys().copied().collect();
+        let mut links = Vec::new();
+        for name in names {
+            links.extend(self.ask(name, "leave")?);
+        }
         let folder = self.folder.display();
         println!("\nThe hub stays up at {}; edit {folder}/data, or be a device:", self.url());
         println!(
@@ -217,6 +254,7 @@ impl Cast {
             self.device_program.display(),
             self.url()
         );
+        links.iter().for_each(|link| println!("Or open the board in a browser:\n  {link}"));
         println!("Ctrl-C ends it.");
         if let Some(hub) = &mut self.hub {
             hub.wait()?;
@@ -236,9 +274,21 @@ impl Drop for Cast {
 impl Drop for Device {
     fn drop(&mut self) {
         let _ = writeln!(self.tell, "quit");
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < FAREWELL {
+            thread::sleep(PAUSE);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Returns two ports of this machine that nobody listens at.
+fn free_ports() -> std::io::Result<[u16; 2]> {
+    // Both are held until both are known, or they could be the same.
+    let held = [(); 2].map(|()| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)));
+    let [hub, page] = held;
+    Ok([hub?.local_addr()?.port(), page?.local_addr()?.port()])
 }
 
 /// Kills a program and waits until it is gone.
