@@ -24,8 +24,7 @@ import { EditWriter } from "./edit.js";
 import { SynclineError } from "./error.js";
 import { fieldAt } from "./json/field.js";
 import { isWellFormed } from "./json/parse.js";
-import type { Json, JsonObject } from "./json/value.js";
-import { write } from "./json/write.js";
+import type { JsonObject } from "./json/value.js";
 import { ENTITY_BYTES_MAX, MESSAGE_BYTES_MAX, RECORD_ID_BYTES_MAX } from "./protocol/limits.js";
 import { later } from "./later.js";
 import type { Follow } from "./protocol/message.js";
@@ -33,7 +32,6 @@ import type { Effect } from "./protocol/operation.js";
 import { predict } from "./protocol/predict.js";
 import { Live, tellAll, type LiveSource } from "./query/live.js";
 import { planOf, select, type Plan } from "./query/query.js";
-import { bytesOf } from "./session/size.js";
 import { indexeddb } from "./storage/indexeddb.js";
 import { memory } from "./storage/memory.js";
 import { durabilityOf, forgetClient, noteClient } from "./storage/persistence.js";
@@ -534,14 +532,13 @@ function textsOf(effect: Effect, value: JsonObject | undefined): Record<string, 
 /** What a hub would not take stands in the way of everything behind it, so it is not queued. */
 function checkName(name: string, bytesMax: number): void {
   if (!name || bytesIn(name) > bytesMax || !isWellFormed(name) || /[\0-\x1f\x7f-\x9f]/.test(name)) {
-    throw new SynclineError("ID_INVALID", `a name has 1 to ${bytesMax} bytes, and no character that controls`);
+    throw new SynclineError("ID_INVALID", "a name has few bytes, but some, and none that controls");
   }
 }
 
 function checkSize(effect: Effect): void {
-  // Counted well is slow, and most are small. A character takes six bytes at most for what is counted as one.
-  if (bytesOf(effect) * 6 > OPERATION_BYTES_MAX && bytesIn(write(effect as Json)) > OPERATION_BYTES_MAX) {
-    throw new SynclineError("CLIENT_EDIT_TOO_LARGE", `one record is edited by at most ${OPERATION_BYTES_MAX} bytes at a time`);
+  if (bytesIn(JSON.stringify(effect)) > OPERATION_BYTES_MAX) {
+    throw new SynclineError("CLIENT_EDIT_TOO_LARGE", "one record is edited by less than 8 MB at a time");
   }
 }
 
