@@ -46,6 +46,7 @@ const LATER = [
   ["loaded once a hub's address is given", "client/src/connection/connect.ts"],
   ["loaded where WebSockets do not work", "client/src/connection/events.ts"],
   ["loaded to compare with the hub", "client/src/store/check.ts"],
+  ["loaded where the browser may evict what is stored", "client/src/storage/persistence.ts"],
   ["loaded to show and decide conflicts", "client/src/connection/conflicts.ts"],
 ];
 

@@ -34,7 +34,7 @@ import { Live, tellAll, type LiveSource } from "./query/live.js";
 import { planOf, select, type Plan } from "./query/query.js";
 import { indexeddb } from "./storage/indexeddb.js";
 import { memory } from "./storage/memory.js";
-import { durabilityOf, forgetClient, noteClient } from "./storage/persistence.js";
+import type { Keeping } from "./storage/persistence.js";
 import type { Storage } from "./storage/storage.js";
 import { isContested, keyOf, type Entry } from "./store/entry.js";
 import type { Draft } from "./store/enqueue.js";
@@ -101,7 +101,7 @@ class LocalClient implements Client {
   readonly #options: Options;
   readonly #storage: Storage;
   #durability: Status["durability"];
-  #hasAsked = false;
+  #keeping: Promise<Keeping | undefined> | undefined;
   readonly #channel: Channel<TabMessage> | undefined;
   #store!: Store;
   #connecting: Connecting | undefined;
@@ -155,9 +155,7 @@ class LocalClient implements Client {
       this.#noticeEviction();
       void this.close();
     });
-    // An app listens for notices once it has the client.
-    if (this.#storage.durability === "best-effort" && noteClient(name, this.id)) setTimeout(() => this.#noticeEviction());
-    void this.#learnDurability();
+    if (this.#storage.durability === "best-effort") this.#keeping = this.#keep(name).catch(() => undefined);
     const channel = this.#channel;
     if (channel) {
       channel.on("commit", (told) => this.#store.handleTold(told));
@@ -180,9 +178,15 @@ class LocalClient implements Client {
     this.#notify({ kind: "problem", code: "CLIENT_STORE_EVICTED", detail: "what was kept on this device was taken away" });
   }
 
-  async #learnDurability(now?: number): Promise<void> {
-    this.#durability = await durabilityOf(this.#storage, now);
-    this.#tellStatus();
+  async #keep(name: string): Promise<Keeping> {
+    const { keep } = await later.persistence();
+    return keep(this.#storage, name, this.id, {
+      evicted: () => this.#noticeEviction(),
+      durability: (durability) => {
+        this.#durability = durability;
+        this.#tellStatus();
+      },
+    });
   }
 
   // ── the connection ───────────────────────────────────────────────────
@@ -393,8 +397,7 @@ class LocalClient implements Client {
   async #edited(counters: Promise<number[]>): Promise<Edited> {
     const operations = await counters;
     // From now on there is something to keep.
-    if (!this.#hasAsked) void this.#learnDurability(Date.now());
-    this.#hasAsked = true;
+    void this.#keeping?.then((keeping) => keeping?.ask(Date.now()));
     this.#connecting?.wake(false);
     return { operations };
   }
@@ -504,7 +507,7 @@ class LocalClient implements Client {
     this.#channel?.post({ kind: "wiped" });
     await this.#end();
     await this.#store.destroy();
-    if (this.#storage.durability === "best-effort") forgetClient(this.#options.name);
+    (await this.#keeping)?.forget();
     this.#channel?.close();
   }
 

@@ -88,3 +88,31 @@ export function forgetClient(name: string, { marks }: Site = browser()): void {
     // Nothing could be noted either.
   }
 }
+
+/** What a client does so that its place stays. */
+export interface Keeping {
+  /** There is something to keep: the browser is asked, once. `now` is in milliseconds since the epoch. */
+  ask(now: number): void;
+  /** The place is destroyed on purpose. */
+  forget(): void;
+}
+
+/** Looks after the place of a client, and tells when the browser has emptied it and what becomes of it. */
+export function keep(
+  storage: Storage,
+  name: string,
+  client: string,
+  tell: { evicted(): void; durability(durability: Storage["durability"]): void },
+  site: Site = browser(),
+): Keeping {
+  let hasAsked = false;
+  if (noteClient(name, client, site)) tell.evicted();
+  void durabilityOf(storage, undefined, site).then(tell.durability);
+  return {
+    ask(now) {
+      if (!hasAsked) void durabilityOf(storage, now, site).then(tell.durability);
+      hasAsked = true;
+    },
+    forget: () => forgetClient(name, site),
+  };
+}

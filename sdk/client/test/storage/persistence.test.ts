@@ -2,7 +2,7 @@
 
 import { expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.js";
-import { durabilityOf, forgetClient, noteClient, roomOf, type Site } from "../../src/storage/persistence.js";
+import { durabilityOf, forgetClient, keep, noteClient, roomOf, type Site } from "../../src/storage/persistence.js";
 import type { Storage } from "../../src/storage/storage.js";
 
 const DAY_MS = 24 * 60 * 60 * 1000;
@@ -98,4 +98,25 @@ it("a browser is not asked before there is something to keep", async () => {
   expect(site.asked).toBe(0);
   site.persists = true;
   expect(await durabilityOf(await place(), undefined, site)).toBe("persistent");
+});
+
+it("a client asks once there is something to keep, once, and tells what became of it and that its place was emptied", async () => {
+  const site = new MadeUpSite();
+  const told: string[] = [];
+  const tell = { evicted: () => told.push("evicted"), durability: (durability: string) => told.push(durability) };
+  const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
+  const keeping = keep(await place(), "notes", "web-1", tell, site);
+  await turn();
+  expect([told.splice(0), site.asked]).toEqual([["best-effort"], 0]);
+  site.grants = true;
+  keeping.ask(1);
+  keeping.ask(2);
+  await turn();
+  expect([told.splice(0), site.asked]).toEqual([["persistent"], 1]);
+  keep(await place(), "notes", "web-2", tell, site).forget();
+  await turn();
+  expect(told.splice(0)).toEqual(["evicted", "persistent"]);
+  keep(await place(), "notes", "web-3", tell, site);
+  await turn();
+  expect(told.splice(0)).toEqual(["persistent"]);
 });
