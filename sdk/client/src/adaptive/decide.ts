@@ -10,7 +10,7 @@ export type Quality = (typeof QUALITIES)[number];
 /** What is known of a device and its connection; what is not there is not known. */
 export interface Conditions {
   readonly isOnline: boolean;
-  /** Whether somebody sees the page. */
+  /** Whether somebody sees the page, or another tab of it. */
   readonly isVisible: boolean;
   /** Whether the person asked to save data, or pays by the byte. */
   readonly isSavingData?: boolean | undefined;

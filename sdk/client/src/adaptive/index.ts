@@ -13,6 +13,7 @@ import type { Client } from "../api.js";
 import { decide, QUALITIES, qualityOf, type Decision, type Plan, type Quality } from "./decide.js";
 import { PROBE_EVERY_MS, PROBE_MS_MAX, ROUND_TRIP_VALID_MS, ROUND_TRIPS, STEADY_MS } from "./limits.js";
 import { thisPlatform, watch, type Platform } from "./platform.js";
+import { otherTabs } from "./tabs.js";
 
 export { decide, qualityOf, QUALITIES, type Conditions, type Decision, type Plan, type Quality } from "./decide.js";
 export type { Platform, PlatformBattery, PlatformConnection } from "./platform.js";
@@ -47,9 +48,12 @@ export function adaptive(client: Client, options: AdaptiveOptions = {}): Adaptiv
   let decision: Decision | undefined;
   let isClosed = false;
   let isProbing = false;
+  const others = otherTabs(client.id, judge, now);
 
   function conditions() {
-    const told = watched.conditions();
+    const own = watched.conditions();
+    others.say(own.isVisible);
+    const told = { ...own, isVisible: own.isVisible || others.isOneVisible() };
     const valid = roundTrips.filter(({ whenMs }) => now() - whenMs < ROUND_TRIP_VALID_MS).map(({ ms }) => ms);
     // What was measured here is about this hub.
     return valid.length === 0 ? told : { ...told, roundTripMs: median(valid) };
@@ -120,6 +124,7 @@ export function adaptive(client: Client, options: AdaptiveOptions = {}): Adaptiv
       clearInterval(timer);
       clearTimeout(better?.timer);
       watched.close();
+      others.close();
       client.setStrategy(options.strategy ?? { kind: "immediate" });
     },
   };

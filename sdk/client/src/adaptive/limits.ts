@@ -33,3 +33,10 @@ export const ROUND_TRIP_VALID_MS = 300_000;
 /** How often one is measured where the browser tells nothing of the connection, and after how long it is given up, in milliseconds. */
 export const PROBE_EVERY_MS = 60_000;
 export const PROBE_MS_MAX = 5_000;
+
+/** How often a tab that is seen says so, and for how long the others believe it, in milliseconds: hidden ones may be woken once a minute. */
+export const VISIBLE_SAY_MS = 30_000;
+export const VISIBLE_VALID_MS = 100_000;
+
+/** Tabs that are taken note of; one of them is enough. */
+export const TABS_MAX = 64;

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { adaptive, type AdaptiveOptions, type Decision } from "../../src/adaptive/index.js";
-import { PROBE_EVERY_MS, PROBE_MS_MAX, ROUND_TRIP_VALID_MS, STEADY_MS } from "../../src/adaptive/limits.js";
+import { PROBE_EVERY_MS, PROBE_MS_MAX, ROUND_TRIP_VALID_MS, STEADY_MS, VISIBLE_SAY_MS, VISIBLE_VALID_MS } from "../../src/adaptive/limits.js";
 import { fakeClient } from "../fake-client.js";
 
 /** A part of a browser that says when it has changed. */
@@ -77,6 +77,67 @@ describe("a client that adapts", () => {
     document.say("visibilitychange", { visibilityState: "visible" });
     battery.say("chargingchange", { charging: true });
     expect(strategies()).toEqual(["immediate", "batch", "scheduled", "batch", "immediate"]);
+  });
+
+  describe("of several tabs", () => {
+    /** Tabs that can talk, and end without a word. */
+    class Channel {
+      static all = new Set<Channel>();
+      onmessage: ((event: { data: unknown }) => void) | undefined;
+      readonly name: string;
+      constructor(name: string) {
+        this.name = name;
+        Channel.all.add(this);
+      }
+      postMessage(data: unknown): void {
+        for (const other of Channel.all) if (other !== this && other.name === this.name) other.onmessage?.({ data });
+      }
+      close(): void {
+        Channel.all.delete(this);
+      }
+    }
+
+    beforeEach(() => void vi.stubGlobal("BroadcastChannel", Channel));
+    afterEach(() => {
+      vi.unstubAllGlobals();
+      Channel.all.clear();
+    });
+
+    function hidden() {
+      const parts = browser();
+      parts.document.visibilityState = "hidden";
+      parts.connection.saveData = true;
+      return { parts, ...adapted({ platform: parts.platform }) };
+    }
+
+    test("stays connected in a hidden one while somebody sees another", () => {
+      const leader = hidden();
+      expect(leader.decision().strategy.kind).toBe("scheduled");
+      const seen = browser();
+      const other = adapted({ platform: seen.platform });
+      expect(leader.decision().strategy.kind).toBe("batch");
+      seen.document.say("visibilitychange", { visibilityState: "hidden" });
+      expect(leader.decision().strategy.kind).toBe("scheduled");
+      seen.document.say("visibilitychange", { visibilityState: "visible" });
+      expect(leader.decision().strategy.kind).toBe("batch");
+      other.close();
+      expect(leader.decision().strategy.kind).toBe("scheduled");
+    });
+
+    test("knows of one that was seen before it began itself", () => {
+      adapted({ platform: browser().platform });
+      expect(hidden().decision().strategy.kind).toBe("batch");
+    });
+
+    test("believes one that was killed for a while only, and one that goes on for ever", () => {
+      const leader = hidden();
+      adapted({ platform: browser().platform });
+      vi.advanceTimersByTime(10 * VISIBLE_VALID_MS);
+      expect(leader.decision().strategy.kind).toBe("batch");
+      for (const channel of [...Channel.all].slice(1)) channel.postMessage = () => {};
+      vi.advanceTimersByTime(VISIBLE_VALID_MS + VISIBLE_SAY_MS);
+      expect(leader.decision().strategy.kind).toBe("scheduled");
+    });
   });
 
   test("measures round trips where the browser tells nothing of the connection", async () => {
