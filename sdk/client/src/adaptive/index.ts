@@ -112,6 +112,7 @@ export function adaptive(client: Client, options: AdaptiveOptions = {}): Adaptiv
     judge();
   }
 
+  others.ask();
   apply();
   const timer = probe !== undefined && !watched.tellsConnection ? setInterval(() => void measure(), PROBE_EVERY_MS) : undefined;
   if (timer !== undefined) void measure();

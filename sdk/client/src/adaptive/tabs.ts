@@ -10,6 +10,8 @@ interface Said {
 }
 
 export interface OtherTabs {
+  /** Has those that are seen say so. */
+  ask(): void;
   isOneVisible(): boolean;
   /** Tells the others whether somebody sees this one. */
   say(isVisible: boolean): void;
@@ -19,7 +21,7 @@ export interface OtherTabs {
 /** Watches the other tabs of a place, and calls when something may have changed. Where tabs cannot talk there is only this one. */
 export function otherTabs(place: string, changed: () => void, now: () => number): OtherTabs {
   const Channel = globalThis.BroadcastChannel as typeof BroadcastChannel | undefined;
-  if (Channel === undefined) return { isOneVisible: () => false, say() {}, close() {} };
+  if (Channel === undefined) return { ask() {}, isOneVisible: () => false, say() {}, close() {} };
   const channel = new Channel(`syncline-adaptive:${place}`);
   // Node would not end for as long as it listens.
   (channel as { unref?: () => void }).unref?.();
@@ -40,8 +42,8 @@ export function otherTabs(place: string, changed: () => void, now: () => number)
     else changed();
   }, VISIBLE_SAY_MS);
   (timer as { unref?: () => void }).unref?.();
-  post({ asks: true });
   return {
+    ask: () => post({ asks: true }),
     isOneVisible: () => [...seen.values()].some((whenMs) => now() - whenMs < VISIBLE_VALID_MS),
     say(isVisibleNow) {
       if (isVisible === isVisibleNow) return;
