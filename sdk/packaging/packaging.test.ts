@@ -43,6 +43,10 @@ function imports(): readonly string[] {
 
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), "syncline-packaging-"));
+  // What is published is built from nothing: a source that was removed would leave its build behind.
+  for (const workspace of PUBLIC) {
+    for (const built of ["dist", "tsconfig.tsbuildinfo"]) rmSync(`${SDK}/${workspace}/${built}`, { recursive: true, force: true });
+  }
   run("npm", ["run", "build"], SDK);
   packed = PUBLIC.flatMap((workspace) => {
     const said = run("npm", ["pack", "--json", "--silent", "--ignore-scripts", "--pack-destination", folder], `${SDK}/${workspace}`);
@@ -67,7 +71,6 @@ describe("the tarballs", () => {
       for (const target of targets) expect(paths).toContain(target.replace("./", ""));
       for (const page of ["README.md", "LICENSE-MIT", "LICENSE-APACHE"]) expect(paths).toContain(page);
       expect(paths.filter((path) => /test|tsbuildinfo/.test(path))).toEqual([]);
-      // A source that was removed leaves its build behind.
       const orphans = paths.filter((path) => path.startsWith("dist/") && path.endsWith(".js")).filter((path) => {
         const source = `${SDK}/${workspace}/${path.replace("dist/", "src/").slice(0, -".js".length)}`;
         return !existsSync(`${source}.ts`) && !existsSync(`${source}.tsx`);
