@@ -45,9 +45,16 @@ export class LeadingStore implements StoreSide {
     const views = viewStates(this.#store.state);
     return this.#follows.map((one, view) => {
       const cursor = views[view]?.cursor;
-      const holds = this.#follows.length === 1 && !one.view;
+      // Who holds nothing need not be asked, and is told at once.
+      const holds = this.#follows.length === 1 && !one.view && this.#holdsAny();
       return { ...one, ...(cursor !== undefined && { cursor }), ...(holds && { holds: true as const }) };
     });
+  }
+
+  /** Returns whether the hub has said anything of a record that is kept. */
+  #holdsAny(): boolean {
+    for (const { row, isConfirmed } of this.#store.state.entries()) if (isConfirmed || row !== undefined) return true;
+    return false;
   }
 
   waiting(after: number, limit: number): readonly Waiting[] {
