@@ -82,7 +82,7 @@ export interface Edit {
 
 /** How an edit is sent. */
 export interface EditFacts {
-  /** `urgent` does not wait for company. */
+  /** `urgent` does not wait for company, and takes along what waits. */
   readonly priority?: "normal" | "urgent";
 }
 

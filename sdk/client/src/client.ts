@@ -63,6 +63,7 @@ type TabMessage =
   | { readonly kind: "ask-sync"; readonly ask: string }
   | { readonly kind: "synced"; readonly ask: string }
   | { readonly kind: "online"; readonly isOnline: boolean }
+  | { readonly kind: "strategy"; readonly strategy: Strategy }
   | { readonly kind: "wiped" };
 
 const OFFLINE: NetworkState = { network: "offline", transport: undefined, isUnauthorised: false };
@@ -166,6 +167,7 @@ class LocalClient implements Client {
       channel.on("ask-sync", ({ ask }) => this.#syncNow(ask));
       channel.on("synced", ({ ask }) => this.#syncs.get(ask)?.());
       channel.on("online", ({ isOnline }) => this.#putOnline(isOnline));
+      channel.on("strategy", ({ strategy }) => this.#putStrategy(strategy));
       channel.on("wiped", () => void this.close());
       channel.post({ kind: "ask-status" });
       this.#timer = setInterval(() => void this.#store.refresh().catch((error: unknown) => this.#problem(error)), REFRESH_MS);
@@ -499,6 +501,11 @@ class LocalClient implements Client {
   }
 
   setStrategy(strategy: Strategy): void {
+    this.#channel?.post({ kind: "strategy", strategy });
+    this.#putStrategy(strategy);
+  }
+
+  #putStrategy(strategy: Strategy): void {
     this.#strategy = strategy;
     this.#connecting?.setStrategy(strategy);
   }

@@ -394,6 +394,9 @@ export function startDriver(facts: DriverFacts): Driver {
       if (isUpToDate && follows.length === 1 && only?.view === undefined && plan.checks(nowMs)) session.handleCheck(0);
     };
 
+    /** Returns whether one waits that does not wait for company: it takes along what does. */
+    const isUrgentWaiting = (): boolean => side.waiting(readTo, Infinity).some(({ isUrgent }) => isUrgent);
+
     /**
      * Hands operations of the queue to the session.
      *
@@ -404,7 +407,7 @@ export function startDriver(facts: DriverFacts): Driver {
       if (readsAnew) readTo = 0;
       readsAnew = false;
       // What may have been sent before a restart has to be asked for at once.
-      if (wasGreeted && !plan.sends(side.pending() - session.held(), nowMs)) return;
+      if (wasGreeted && !plan.sends(side.pending() - session.held(), nowMs) && !isUrgentWaiting()) return;
       const before = session.isOpen() ? new Set(texts) : undefined;
       const skipped = nothingStands();
       let first: number | undefined;
