@@ -214,6 +214,7 @@ export interface Client {
 
   status(): Status;
   onStatus(listener: (status: Status) => void): () => void;
+  /** The first who listens is told what came before, too. */
   onNotice(listener: (notice: Notice) => void): () => void;
 
   /** Records with conflicts that wait for a person: the same array until one of them changes. */

@@ -66,6 +66,9 @@ type TabMessage =
   | { readonly kind: "strategy"; readonly strategy: Strategy }
   | { readonly kind: "wiped" };
 
+/** Notices that wait for the first who listens. */
+const UNTOLD_MAX = 100;
+
 const OFFLINE: NetworkState = { network: "offline", transport: undefined, isUnauthorised: false };
 
 /**
@@ -125,6 +128,7 @@ class LocalClient implements Client {
   #conflicts: readonly Shown[] = [];
   readonly #onStatus = new Set<(status: Status) => void>();
   readonly #onNotice = new Set<(notice: Notice) => void>();
+  #untold: Notice[] = [];
   readonly #onConflicts = new Set<(records: readonly Shown[]) => void>();
   readonly #waiters = new Map<number, Set<(fate: Fate) => void>>();
   readonly #fates = new Map<number, Fate>();
@@ -302,7 +306,8 @@ class LocalClient implements Client {
   }
 
   #notify(notice: Notice): void {
-    tellAll(this.#onNotice, notice);
+    if (this.#onNotice.size) tellAll(this.#onNotice, notice);
+    else this.#untold = [...this.#untold, notice].slice(-UNTOLD_MAX);
   }
 
   #problem(error: unknown): void {
@@ -441,7 +446,11 @@ class LocalClient implements Client {
   }
 
   onNotice(listener: (notice: Notice) => void): () => void {
-    return listen(this.#onNotice, listener);
+    const stop = listen(this.#onNotice, listener);
+    // What was told before anybody listened.
+    const untold = this.#untold.splice(0);
+    queueMicrotask(() => untold.forEach((notice) => this.#notify(notice)));
+    return stop;
   }
 
   conflicts(): readonly Shown[] {

@@ -23,6 +23,8 @@ afterEach(async () => {
 /** Places with so much room, in characters of keys and rows; one may change it. */
 class Small {
   room = Number.POSITIVE_INFINITY;
+  /** How often there was none. */
+  refused = 0;
   readonly #places = memory();
 
   readonly open: OpenStorage = async (name) => {
@@ -35,7 +37,10 @@ class Small {
         for (const [table, key] of batch.remove ?? []) sizes.delete(table + key);
         for (const [table, key, row] of batch.put ?? []) sizes.set(table + key, key.length + row.length);
         const needed = [...sizes.values()].reduce((sum, size) => sum + size, 0);
-        if (needed > this.room) throw new SynclineError("CLIENT_STORE_FULL", "there is no room", { retryable: true });
+        if (needed > this.room) {
+          this.refused++;
+          throw new SynclineError("CLIENT_STORE_FULL", "there is no room", { retryable: true });
+        }
         return storage.commit(batch);
       },
     };
@@ -84,4 +89,20 @@ it("what waits is neither lost nor done twice on a full device, and is settled o
   await until(() => client.status().pending === 0);
   expect(valuesOf(client)).toEqual({ t1: { count: 20 } });
   expect(await hub.ask("GET", "/v1/entities/tasks/records/t1")).toMatchObject({ record: { count: 20 } });
+});
+
+it("what is told before anybody listens is told to the first who does", async () => {
+  const small = new Small();
+  const [client, other] = [await device(small, hub), await device(new Small(), hub)];
+  await upToDate(client);
+  small.room = 0;
+  await other.edit("tasks", "t1", (edit) => edit.set("/title", "from elsewhere"));
+  await until(() => small.refused > 0);
+  // The driver tells it in the same turn or the next one.
+  await new Promise((resolve) => setImmediate(resolve));
+  small.room = Number.POSITIVE_INFINITY;
+  const codes: string[][] = [[], []];
+  for (const told of codes) client.onNotice((notice) => told.push(notice.kind === "problem" ? notice.code : notice.kind));
+  await until(() => client.get("tasks", "t1"));
+  expect(codes[0]).toContain("CLIENT_STORE_FULL");
 });
