@@ -169,8 +169,12 @@ export function startDriver(facts: DriverFacts): Driver {
   const opener = async (): Promise<Open> => {
     const name = ways[way];
     if (name === "websocket" && Socket) return openSocket(Socket);
-    // They are no part of what is loaded first.
-    return name === "events" ? (await later.events()).openEvents : (await later.poll()).openPoll;
+    // They are no part of what is loaded first; what could not be loaded once Firefox never loads.
+    try {
+      return name === "events" ? (await later.events()).openEvents : (await later.poll()).openPoll;
+    } catch {
+      throw new Unreached("broken", true);
+    }
   };
 
   /** Returns the access token; `undefined` where there is none but that which was refused. */

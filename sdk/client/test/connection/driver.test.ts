@@ -4,6 +4,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 
 import { startDriver, type Driver, type DriverFacts, type NetworkState, type Trouble } from "../../src/connection/driver.js";
+import { later } from "../../src/later.js";
 import type { SocketClass } from "../../src/connection/socket.js";
 import type { Way } from "../../src/connection/transport.js";
 import { startHub, type Hub } from "../hub.js";
@@ -293,6 +294,15 @@ test("where no WebSocket gets through the next way is taken", async () => {
   side.edit("tasks", "t1", { set: { "/title": "by events" } });
   await sync();
   expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by events", "events"]);
+});
+
+test("a way that cannot be loaded is passed over: a browser may never load what it once could not", async () => {
+  const load = vi.spyOn(later, "events").mockRejectedValue(new TypeError("error loading dynamically imported module"));
+  const { side, sync, states } = start(new MemorySide("anna"), { ways: ["events", "poll"] });
+  side.edit("tasks", "t1", { set: { "/title": "by polling" } });
+  await sync();
+  expect([title(side, "t1"), states.at(-1)?.transport]).toEqual(["by polling", "poll"]);
+  load.mockRestore();
 });
 
 test("a device that has slept connects anew as soon as it looks, and one whose clock runs on does not", async () => {
