@@ -102,7 +102,8 @@ describe("in Node", () => {
 
   test("an edit is shown, waits for a hub, and is there after the next start", () => {
     const program = `
-      import { memory, open } from "@syncline/client";
+      import { open } from "@syncline/client";
+      import { memory } from "@syncline/client/memory";
       const storage = memory();
       const first = await open({ name: "notes", storage });
       await first.edit("notes", "n1", (edit) => edit.set("/title", "Hello"));

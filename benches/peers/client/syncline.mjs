@@ -7,7 +7,8 @@ import { asked, held, say, timed } from './measure.mjs';
 
 const { task, adapter, url, token, count, folder, sdk } = asked();
 const load = (path) => import(pathToFileURL(join(sdk, 'client/dist', path)));
-const { memory, open } = await load('index.js');
+const { open } = await load('index.js');
+const { memory } = await load('storage/memory.js');
 const { sqlite } = await load('storage/sqlite.js');
 // Node 20 has no WebSocket.
 const { WebSocket } = createRequire(join(sdk, 'package.json'))('ws');

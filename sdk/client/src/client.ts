@@ -33,7 +33,6 @@ import { predict } from "./protocol/predict.js";
 import { Live, tellAll, type LiveSource } from "./query/live.js";
 import { planOf, select, type Plan } from "./query/query.js";
 import { indexeddb } from "./storage/indexeddb.js";
-import { memory } from "./storage/memory.js";
 import type { Keeping } from "./storage/persistence.js";
 import type { Storage } from "./storage/storage.js";
 import { isContested, keyOf, type Entry } from "./store/entry.js";
@@ -77,7 +76,7 @@ const OFFLINE: NetworkState = { network: "offline", transport: undefined, isUnau
  * @throws SynclineError `CLIENT_STORE_…` where it cannot be opened; nothing was changed.
  */
 export async function open(options: Options): Promise<Client> {
-  const openStorage = options.storage ?? (globalThis.indexedDB ? indexeddb() : memory());
+  const openStorage = options.storage ?? (globalThis.indexedDB ? indexeddb() : (await import("./storage/memory.js")).memory());
   const storage = await openStorage(options.name);
   const client = new LocalClient(options, storage);
   try {
@@ -145,7 +144,7 @@ class LocalClient implements Client {
   }
 
   async begin(): Promise<void> {
-    const { name, url, device = "web" } = this.#options;
+    const { url, device = "web" } = this.#options;
     this.#store = await Store.open(this.#storage, () => `${device}-${randomWord()}`, {
       changed: (entries) => this.#handleChanged(entries),
       written: (told) => this.#channel?.post({ kind: "commit", ...told }),

@@ -9,7 +9,6 @@ export { SynclineError } from "./error.js";
 export { Decimal, type Json, type JsonObject } from "./json/value.js";
 export { open } from "./client.js";
 export { indexeddb } from "./storage/indexeddb.js";
-export { memory } from "./storage/memory.js";
 export type { OpenConflict } from "./protocol/message.js";
 export type { TextEdit } from "./protocol/operation.js";
 export type { Batch, OpenStorage, Storage, Table } from "./storage/storage.js";
