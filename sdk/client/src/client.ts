@@ -97,7 +97,7 @@ function followsOf({ entities, views = [] }: Options): Follow[] {
 
 /** Returns a random word. */
 function randomWord(): string {
-  return [...crypto.getRandomValues(new Uint8Array(8))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+  return [...crypto.getRandomValues(new Uint32Array(2))].map((part) => part.toString(36)).join("");
 }
 
 class LocalClient implements Client {
@@ -396,7 +396,7 @@ class LocalClient implements Client {
       delete: (entity, id) => transaction.edit(entity, id, (edit) => edit.delete()),
     };
     write(transaction);
-    if (!drafts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the transaction writes nothing");
+    if (!drafts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the edit writes nothing");
     return this.#edited(this.#store.edit(drafts, new Date()));
   }
 
@@ -482,15 +482,17 @@ class LocalClient implements Client {
   }
 
   async retry(operation: number): Promise<Edited> {
-    return this.#edited(this.#store.retry(operation, new Date()));
+    const { retry } = await import("./store/again.js");
+    return this.#edited(this.#store.perform((work) => retry(work, operation, new Date())));
   }
 
   async discard(operation: number): Promise<void> {
-    await this.#store.discard(operation);
+    const { discard } = await import("./store/again.js");
+    await this.#store.perform((work) => void discard(work, operation));
   }
 
   async sync(timeoutMs = 30_000): Promise<void> {
-    if (this.#options.url === undefined) throw new SynclineError("CLIENT_NO_HUB", "the client was opened without the address of a hub");
+    if (this.#options.url === undefined) throw new SynclineError("CLIENT_NO_HUB", "no address of a hub was given");
     const ask = randomWord();
     const done = new Promise<void>((resolve) => this.#syncs.set(ask, resolve));
     // Where no tab leads yet, it is done once one does.
@@ -550,13 +552,13 @@ function textsOf(effect: Effect, value: JsonObject | undefined): Record<string, 
 /** What a hub would not take stands in the way of everything behind it, so it is not queued. */
 function checkName(name: string, bytesMax: number): void {
   if (!name || bytesIn(name) > bytesMax || !isWellFormed(name) || /[\0-\x1f\x7f-\x9f]/.test(name)) {
-    throw new SynclineError("ID_INVALID", "a name has few bytes, but some, and none that controls");
+    throw new SynclineError("ID_INVALID", `a name has 1 to ${bytesMax} bytes, none that controls`);
   }
 }
 
 function checkSize(effect: Effect): void {
   if (bytesIn(JSON.stringify(effect)) > OPERATION_BYTES_MAX) {
-    throw new SynclineError("CLIENT_EDIT_TOO_LARGE", "one record is edited by less than 8 MB at a time");
+    throw new SynclineError("CLIENT_EDIT_TOO_LARGE", `an edit has at most ${OPERATION_BYTES_MAX} bytes`);
   }
 }
 

@@ -96,7 +96,7 @@ export class EditWriter implements Edit {
     const writer = new EditWriter(isObject(held) ? held : {});
     write(writer);
     writer.finish().forEach((effect, at) => {
-      if (effect.delete) throw new SynclineError("CLIENT_EDIT_EMPTY", "a member is removed with removeMember");
+      if (effect.delete) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
       const isNew = at === 0 && (facts.create ?? !held);
       const member: PutMember = isNew ? { create: true, ...(effect as PutMember) } : (effect as PutMember);
       this.#step(["put", path, [checked(key), member]]);
@@ -169,5 +169,5 @@ function composed(last: Step[], [part, path, edit]: Step): boolean {
 }
 
 function notAText(): SynclineError {
-  return new SynclineError("CLIENT_EDIT_NOT_A_TEXT", "there is no text at the path that the edit fits");
+  return new SynclineError("CLIENT_EDIT_NOT_A_TEXT", "there is no text that the edit fits");
 }

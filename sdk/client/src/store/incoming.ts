@@ -9,7 +9,7 @@ import { applyChange, correct, UNFIT } from "../protocol/correct.js";
 import { predict } from "../protocol/predict.js";
 import { withDetailsOf } from "../protocol/token.js";
 import { forget, hydrate, stands, type Entry, type Queued } from "./entry.js";
-import { dropAnchors } from "./enqueue.js";
+import { dropAnchors } from "./again.js";
 import { anchored, textBefore, textsEdited } from "./shown.js";
 import type { Settled } from "./side.js";
 import type { State, Work } from "./state.js";

@@ -12,7 +12,7 @@
  * | what is kept of a record, and its rows | `entry.ts` |
  * | everything in memory, and undoing | `state.ts` |
  * | what is shown | `shown.ts` |
- * | edits being queued, refused ones being made anew | `enqueue.ts` |
+ * | edits being queued, refused ones being made anew | `enqueue.ts`, `again.ts` |
  * | what the connection asks, in the tab that has it | `leading.ts` |
  * | results and changes coming in | `incoming.ts`, `views.ts` |
  * | texts with edits that wait | `texts.ts` |
@@ -23,7 +23,7 @@ import type { Fate } from "../api.js";
 import { SynclineError } from "../error.js";
 import { SEAL, type Storage, type Table } from "../storage/storage.js";
 import type { Entry } from "./entry.js";
-import { discard, enqueue, RESERVED, retry, skipReserved, type Draft } from "./enqueue.js";
+import { enqueue, RESERVED, skipReserved, type Draft } from "./enqueue.js";
 import { State, Work } from "./state.js";
 
 /** The format of the rows. Raise it with every change of them; older programs then refuse. */
@@ -99,11 +99,11 @@ export class Store {
   /** Opens what is stored. `newId` names a client that is new. */
   static async open(storage: Storage, newId: () => string, listener: Listener): Promise<Store> {
     const loaded = await storage.load();
-    if (loaded.get("meta")?.has(SEAL)) throw new SynclineError("CLIENT_STORE_KEY", "what is kept here is sealed, and there is no key");
+    if (loaded.get("meta")?.has(SEAL)) throw new SynclineError("CLIENT_STORE_KEY", "the store is sealed, and there is no key");
     const state = new State(loaded);
     const format = state.meta.get("format");
     if (format !== undefined && format !== FORMAT) {
-      throw new SynclineError("CLIENT_STORE_TOO_NEW", "what is kept here was written by a newer version of this client");
+      throw new SynclineError("CLIENT_STORE_TOO_NEW", "the store was made by a newer program");
     }
     const store = new Store(storage, state, listener);
     await store.perform((work) => {
@@ -136,14 +136,6 @@ export class Store {
   /** Queues edits; kept with their counters once these are durable. */
   edit(drafts: readonly Draft[], now: Date): Promise<number[]> {
     return this.perform((work) => enqueue(work, drafts, now));
-  }
-
-  retry(counter: number, now: Date): Promise<number[]> {
-    return this.perform((work) => retry(work, counter, now));
-  }
-
-  async discard(counter: number): Promise<void> {
-    await this.perform((work) => void discard(work, counter));
   }
 
   // ── writing ──────────────────────────────────────────────────────────
@@ -224,7 +216,7 @@ export class Store {
     let failure: unknown;
     const next = state.number("next");
     const isWritten = await this.storage.commit({ expect, remove, put }).catch((error: unknown) => {
-      failure = error ?? new SynclineError("CLIENT_STORE_FAILED", "the storage failed");
+      failure = error ?? new SynclineError("CLIENT_STORE_FAILED", "the store could not do it");
       return false;
     });
     if (isWritten) {
@@ -264,7 +256,7 @@ export class Store {
     for (const task of [...again, ...held]) {
       task.tries += 1;
       if (failure !== undefined) task.reject(failure);
-      else if (task.tries > TURNS_MAX) task.reject(new SynclineError("CLIENT_STORE_BUSY", "other tabs write without a pause", { retryable: true }));
+      else if (task.tries > TURNS_MAX) task.reject(new SynclineError("CLIENT_STORE_BUSY", "other tabs write all the time", { retryable: true }));
       else this.#decide(task);
     }
     if (failure !== undefined) this.#listener.failed(failure);

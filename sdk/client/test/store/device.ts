@@ -4,6 +4,7 @@ import { memory } from "../../src/storage/memory.js";
 import type { OpenStorage } from "../../src/storage/storage.js";
 import type { Entry } from "../../src/store/entry.js";
 import { LeadingStore } from "../../src/store/leading.js";
+import { discard, retry } from "../../src/store/again.js";
 import { shown } from "../../src/store/shown.js";
 import { Store, type Told } from "../../src/store/store.js";
 import type { Change, Follow, Page, Result } from "../../src/protocol/message.js";
@@ -76,4 +77,14 @@ export function answer(tab: Tab, counter: number, result: Partial<Result>): { op
   const operation = tab.store.state.queue.get(counter)?.operation;
   if (!operation) throw new Error(`no operation ${counter}`);
   return { operation, result: { op: counter, status: "applied", ...result }, asked: [] };
+}
+
+/** Makes a refused operation anew. */
+export function retryIn(tab: Tab, counter: number): Promise<number[]> {
+  return tab.store.perform((work) => retry(work, counter, new Date(2_000)));
+}
+
+/** Drops a refused operation. */
+export function discardIn(tab: Tab, counter: number): Promise<void> {
+  return tab.store.perform((work) => void discard(work, counter));
 }

@@ -14,7 +14,7 @@ import { memory } from "../../src/storage/memory.js";
 import type { OpenStorage } from "../../src/storage/storage.js";
 import { LeadingStore } from "../../src/store/leading.js";
 import { oneOf, randomFrom } from "../random.js";
-import { openTab, page, shownOf, type Tab } from "./device.js";
+import { openTab, page, shownOf, type Tab, retryIn, discardIn } from "./device.js";
 
 const RECORDS = ["t1", "t2", "t3"];
 
@@ -176,7 +176,7 @@ class World {
   async settleOne(tab: Tab, again: boolean): Promise<void> {
     const first = [...tab.store.state.queue.values()].find(({ refusal }) => refusal)?.operation.op;
     if (first === undefined) return;
-    const done = again ? tab.store.retry(first, new Date(2_000)).then((counters) => counters.forEach((counter) => this.made.add(counter))) : tab.store.discard(first);
+    const done = again ? retryIn(tab, first).then((counters) => counters.forEach((counter) => this.made.add(counter))) : discardIn(tab, first);
     await done.then(() => this.settledByHand.add(first), ignored);
   }
 

@@ -7,7 +7,7 @@ import { EditWriter } from "../../src/edit.js";
 import type { Edit } from "../../src/api.js";
 import type { JsonObject } from "../../src/json/value.js";
 import { applyEdit } from "../../src/protocol/text.js";
-import { answer, edit, INCARNATION, lead, openTab, page, shownOf, withinSnapshot, type Tab } from "./device.js";
+import { answer, edit, INCARNATION, lead, openTab, page, shownOf, withinSnapshot, type Tab, retryIn, discardIn } from "./device.js";
 
 const NEXT_LIFE = "00000000000000000000000000000077";
 const REJECTED: Partial<Result> = { status: "rejected", problem: { code: "GATE_REFUSED", detail: "the field may not be written", retryable: false } };
@@ -53,11 +53,11 @@ it("a refused edit is taken back with what came after it and its lane stands", a
   expect([shownOf(tab, "t1"), shownOf(tab, "t2")]).toEqual([{ b: 3 }, undefined]);
   const sent = () => tab.side.waiting(0, 10).map(({ operation }) => operation.op);
   expect(sent(), "only the third record goes on").toEqual([four]);
-  const [five] = (await tab.store.retry(one, new Date(2_000))) as [number];
+  const [five] = (await retryIn(tab, one)) as [number];
   expect(five).toBeGreaterThan(four);
-  await tab.store.discard(two);
+  await discardIn(tab, two);
   expect(sent()).toEqual([three, four, five]);
-  await expect(tab.store.discard(two)).rejects.toMatchObject({ code: "CLIENT_OPERATION_UNKNOWN" });
+  await expect(discardIn(tab, two)).rejects.toMatchObject({ code: "CLIENT_OPERATION_UNKNOWN" });
 });
 
 it("what is older than what is held is ignored", async () => {
@@ -243,7 +243,7 @@ it("a refused edit of a text is made anew for the text of now", async () => {
   await settle(tab, one, 0, REJECTED);
   await tab.side.page(0, page([told("t1", 2, { n: "ZZabc" })], 2), false);
   expect(shownOf(tab, "t1")).toEqual({ n: "ZZabc" });
-  await tab.store.retry(one, new Date(2_000));
+  await retryIn(tab, one);
   expect(shownOf(tab, "t1")).toEqual({ n: "ZZabcX" });
 });
 

@@ -4,7 +4,7 @@ import type { Batch, OpenStorage } from "../../src/storage/storage.js";
 import type { Json } from "../../src/json/value.js";
 import type { ByPath } from "../../src/protocol/operation.js";
 import { SynclineError } from "../../src/error.js";
-import { answer, edit, lead, openTab, page, shownOf, type Tab } from "./device.js";
+import { answer, edit, lead, openTab, page, shownOf, type Tab, discardIn } from "./device.js";
 
 async function leading(storage?: OpenStorage, others?: Set<Tab>): Promise<Tab> {
   return lead(await openTab(storage, others));
@@ -89,7 +89,7 @@ describe("answers", () => {
     expect(shownOf(tab, "t3")).toBeUndefined();
     expect(tab.side.waiting(0, 10).map(({ operation }) => operation.op)).toEqual([one]);
     expect(tab.store.state.queue.get(three as number)?.refusal?.code).toBe("OPERATION_AFTER_REFUSED");
-    await tab.store.discard(two as number);
+    await discardIn(tab, two as number);
     expect(tab.side.waiting(0, 10).map(({ operation }) => operation.op)).toEqual([one, four]);
   });
 });
