@@ -144,7 +144,7 @@ class LocalClient implements Client {
   }
 
   async begin(): Promise<void> {
-    const { url, device = "web" } = this.#options;
+    const { name, url, device = "web" } = this.#options;
     this.#store = await Store.open(this.#storage, () => `${device}-${randomWord()}`, {
       changed: (entries) => this.#handleChanged(entries),
       written: (told) => this.#channel?.post({ kind: "commit", ...told }),
