@@ -27,7 +27,7 @@ export interface HubFacts {
 /** What a new token may do. */
 export interface TokenFacts {
   readonly name?: string;
-  readonly role?: "client" | "reviewer" | "operator" | "admin";
+  readonly role?: "client" | "reviewer" | "editor" | "operator" | "admin";
   readonly client?: string;
   readonly claims?: Readonly<Record<string, unknown>>;
   readonly expires_in_s?: number;
