@@ -210,8 +210,12 @@ export function contend(facts: LeaderFacts, { locks, page, after }: Surroundings
     async check() {
       const checked = term;
       if (checked === undefined) return;
-      const [row] = await storage.meta(["term"]);
-      if (term === checked && row !== termRow(checked)[1]) stepBack();
+      try {
+        const [row] = await storage.meta(["term"]);
+        if (term === checked && row !== termRow(checked)[1]) stepBack();
+      } catch (error) {
+        facts.onProblem(error);
+      }
     },
     close() {
       isAway = isClosed = true;

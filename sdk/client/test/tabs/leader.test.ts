@@ -181,3 +181,15 @@ it("a place that is not shared has its only client lead at once", async () => {
   expect(told).toEqual([1, -1]);
   expect(leadership.term()).toBeUndefined();
 });
+
+it("a storage that fails while a leader asks whether it still leads is told, and the leader stays", async () => {
+  const storage = await memory()("notes");
+  const told: string[] = [];
+  const facts = { name: "notes", storage, channel: undefined, onDeposed: () => told.push("deposed"), onResume: () => undefined };
+  const leadership = contend({ ...facts, onLead: () => told.push("leads"), onProblem: () => told.push("problem") });
+  await new Promise((resolve) => setImmediate(resolve));
+  storage.close();
+  await leadership.check();
+  expect(told).toEqual(["leads", "problem"]);
+  expect(leadership.term()).toBe(1);
+});
