@@ -45,7 +45,9 @@ pub(crate) fn alone(
             found.len(),
             at("syncline", "p95"),
         );
-        let (part, unit, goal) = ("browser", "ms", Goal::AtMost(rxdb.min(pouch)));
+        // An opening reads all records, so that queries need not: what it costs stands beside them.
+        let goal = if task == "open" { Goal::None } else { Goal::AtMost(rxdb.min(pouch)) };
+        let (part, unit) = ("browser", "ms");
         report.figure(&Figure { part, what, value: ours, unit, goal, processor: None, how: &how });
     }
     Ok(())
