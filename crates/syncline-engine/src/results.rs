@@ -23,14 +23,17 @@ use crate::rows::{Batch, Key};
 /// The version of the stored forms. Bump it with every change, keep the old reader.
 pub const RESULTS_FORMAT: u8 = 1;
 
-/// Most results kept per client. A client has at most 100 operations under way (design §10), so ten
-/// batches may overtake each other; all of one client fit in some 200 KiB of memory.
-pub const RESULTS_PER_CLIENT_MAX: usize = 1_024;
+/// Most results kept per client; all of one client fit in some 1 MiB of memory.
+pub const RESULTS_PER_CLIENT_MAX: usize = 5_248;
+
+/// Operations of one client that may be unanswered: four pushes of 1,000 each, and 1,000 that do not wait
+/// (`docs/protocol.md` §5). After a lost connection all of them are sent again.
+const OPERATIONS_UNANSWERED: usize = 5_000;
 
 /// Results dropped at once when there are too many: the row with the floor is written that rarely.
 const DROPPED_AT_ONCE: usize = 128;
 
-const _: () = assert!(DROPPED_AT_ONCE < RESULTS_PER_CLIENT_MAX);
+const _: () = assert!(OPERATIONS_UNANSWERED + DROPPED_AT_ONCE <= RESULTS_PER_CLIENT_MAX);
 
 /// What became of one operation.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -282,6 +285,19 @@ mod tests {
             for end in 0..bytes.len() {
                 assert!(OperationResult::decode(&bytes[..end]).is_err(), "cut at {end}");
             }
+        }
+    }
+
+    #[test]
+    fn whatever_may_be_unanswered_is_answered_when_it_is_sent_again() {
+        let client = ClientId::new("phone").unwrap();
+        let mut known = ClientResults::default();
+        let mut batch = Batch::new();
+        let unanswered = OPERATIONS_UNANSWERED as u64;
+        for counter in 1..=3 * unanswered {
+            known.put(&client, counter, result(counter), &mut batch);
+            let oldest = counter.saturating_sub(unanswered) + 1;
+            assert_eq!(known.get(oldest), Known::Answered(&result(oldest)), "behind {counter}");
         }
     }
 

@@ -8,14 +8,14 @@ export const PUSHES_UNANSWERED = 4;
 /** Pushes that a hub takes in before it has answered one of them: room for what is urgent. */
 export const PUSHES_UNANSWERED_MAX = 8;
 
-/**
- * Operations that are unanswered at once. A hub keeps 896 results of a client or more, those of the highest counters: what it has
- * applied and not answered must be among them when it is sent again, and room is left for some that were urgent.
- */
-export const OPERATIONS_UNANSWERED_MAX = 840;
-
 /** Operations that one session holds: as many as fill its unanswered pushes. */
 export const OPERATIONS_HELD_MAX = PUSHES_UNANSWERED * PUSH_OPERATIONS_MAX;
+
+/**
+ * Operations that are unanswered at once: those, and some that were urgent. A hub keeps 5,120 results of a client or more, those of
+ * the highest counters: what it has applied and not answered must be among them when it is sent again.
+ */
+export const OPERATIONS_UNANSWERED_MAX = OPERATIONS_HELD_MAX + PUSH_OPERATIONS_MAX;
 
 /** About how large a push grows, in bytes: half of the longest message, the rest is for what the estimate does not see. */
 export const PUSH_BYTES = 4 << 20;

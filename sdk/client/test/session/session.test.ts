@@ -109,12 +109,15 @@ test("four pushes are unanswered, and with urgent ones eight", () => {
 
 test("no more is unanswered than a hub remembers", () => {
   const session = open();
-  for (let counter = 1; counter <= 2_000; counter++) handIn(session, counter, 0);
-  const first = pushed(session, 0) ?? [];
-  expect(first).toHaveLength(OPERATIONS_UNANSWERED_MAX);
-  expect(pushed(session, GATHER_MS)).toBeUndefined();
-  answer(session, first, "applied", GATHER_MS);
-  expect(pushed(session, GATHER_MS)?.[0]).toBe(OPERATIONS_UNANSWERED_MAX + 1);
+  for (let counter = 1; counter <= 4_000; counter++) handIn(session, counter, 0);
+  let unanswered = 0;
+  for (let at = 0; at < 4; at++) unanswered += pushed(session, GATHER_MS * at)?.length ?? 0;
+  expect(unanswered).toBe(OPERATIONS_HELD_MAX);
+  expect(pushed(session, GATHER_MS * 5)).toBeUndefined();
+  for (let counter = 4_001; counter <= 5_000; counter++) session.handleOperation(operation(counter), true, 0);
+  while (unanswered < OPERATIONS_UNANSWERED_MAX) unanswered += pushed(session, GATHER_MS * 5)?.length ?? Infinity;
+  expect(unanswered).toBe(OPERATIONS_UNANSWERED_MAX);
+  expect(pushed(session, GATHER_MS * 6)).toBeUndefined();
 });
 
 test("a push grows no larger than half of what a hub reads, and one operation is sent whatever its size", () => {
