@@ -220,8 +220,9 @@ export class Store {
       return false;
     });
     if (isWritten) {
-      this.written = next;
+      // Before any of it may be sent.
       if (put.some(([table, key]) => table === "meta" && key === RESERVED)) await this.storage.flush?.().catch((error: unknown) => this.#listener.failed(error));
+      this.written = next;
       const rows = [...put, ...remove.map(([table, key]) => [table, key, undefined] as const)];
       if (this.storage.isShared) this.#listener.written({ ...(work.isOfQueue && { turn }), rows, fates });
       this.#listener.settled(fates);
