@@ -14,6 +14,12 @@ const LIFE_MS_MAX = 200;
 /** The moments of the kills and what the network does in between; another seed is another run. */
 const SEED = Number(process.env["SEED"] ?? 1);
 
+/**
+ * How often a browser may remove its own database. Chromium does when it finds a write torn by a kill ("checksum mismatch", which
+ * it tells as `dataLoss`): seen once in some hundred kills in the middle of writes. No page can keep it from that.
+ */
+const WIPED_MAX = 3;
+
 /** What is kept of every edit: a set says which there are, a sum how often each was counted. */
 interface Log {
   readonly made: readonly string[];
@@ -38,42 +44,54 @@ test.each<Kind & keyof typeof KILLS>(["chromium", "firefox"])(
         network.set(random() < 0.3 ? "whole" : "cut");
         return Browser.start(kind, profile);
       };
+      let wiped = 0;
       let queuedAtAKill = 0;
       let conditions = 0;
       for (let kill = 0; kill < KILLS[kind]; kill++) {
         const browser = await life();
-        const tab = await browser.open(`${scene.pages.origin}/`);
-        await scene.open(tab, { name: id, network });
-        expect(await lostOf(id, tab.run((id) => window.client.get("logs", id)?.value, id)), `kill ${kill}, seed ${SEED}`).toEqual([]);
-        await tab.run(
-          (id, life) => {
-            const write = async (): Promise<never> => {
-              for (let at = 0; ; at++) {
-                const key = `${id}/${life}-${at}`;
-                const log = (edit: Parameters<Parameters<typeof window.client.edit>[2]>[0]) => edit.addToSet("/made", key).increment("/edits");
-                // One at a time, and two at once that belong together.
-                if (at % 3 !== 0) await window.client.edit("logs", id, log);
-                else await window.client.transaction((transaction) => transaction.edit("logs", id, log).edit("entries", `${id}-${life}-${at}`, (edit) => edit.increment("/times")));
-                await window.page.tell(key);
-              }
-            };
-            void write();
-          },
-          id,
-          kill,
-        );
-        const end = performance.now() + random() * LIFE_MS_MAX;
-        while (performance.now() < end) {
-          await new Promise((resolve) => setTimeout(resolve, random() * LIFE_MS_MAX));
-          if (random() < 0.5) {
-            network.set((["whole", "cut", "silent"] as readonly Condition[])[Math.floor(random() * 3)] ?? "whole");
-            conditions++;
+        try {
+          const tab = await browser.open(`${scene.pages.origin}/`);
+          await tab.run(hearOfDataLoss);
+          await scene.open(tab, { name: id, network });
+          const isWiped = await tab.run(() => (window as unknown as { readonly isWiped: boolean }).isWiped);
+          if (isWiped) {
+            wiped++;
+            for (const key of await lostOf(id, scene.record("logs", id))) takenByBrowser.add(key);
+          } else expect(await lostOf(id, tab.run((id) => window.client.get("logs", id)?.value, id)), `kill ${kill}, seed ${SEED}`).toEqual([]);
+          await tab.run(
+            (id, life) => {
+              const write = async (): Promise<never> => {
+                for (let at = 0; ; at++) {
+                  const key = `${id}/${life}-${at}`;
+                  const log = (edit: Parameters<Parameters<typeof window.client.edit>[2]>[0]) => edit.addToSet("/made", key).increment("/edits");
+                  // One at a time, and two at once that belong together.
+                  if (at % 3 !== 0) await window.client.edit("logs", id, log);
+                  else await window.client.transaction((transaction) => transaction.edit("logs", id, log).edit("entries", `${id}-${life}-${at}`, (edit) => edit.increment("/times")));
+                  await window.page.tell(key);
+                }
+              };
+              void write();
+            },
+            id,
+            kill,
+          );
+          const end = performance.now() + random() * LIFE_MS_MAX;
+          while (performance.now() < end) {
+            await new Promise((resolve) => setTimeout(resolve, random() * LIFE_MS_MAX));
+            if (random() < 0.5) {
+              network.set((["whole", "cut", "silent"] as readonly Condition[])[Math.floor(random() * 3)] ?? "whole");
+              conditions++;
+            }
           }
+          queuedAtAKill += (await tab.run(() => window.client.status().pending)) > 0 ? 1 : 0;
+        } finally {
+          await browser.kill();
         }
-        queuedAtAKill += (await tab.run(() => window.client.status().pending)) > 0 ? 1 : 0;
-        await browser.kill();
       }
       expect([queuedAtAKill > KILLS[kind] / 4, conditions > 0], "kills fall where operations wait").toEqual([true, true]);
+
+      if (wiped > 0) console.log(`${kind} found its own database torn and removed it after ${wiped} of ${KILLS[kind]} kills`);
+      expect(wiped, "databases that the browser itself removed").toBeLessThanOrEqual(WIPED_MAX);
 
       network.set("whole");
       const browser = await Browser.start(kind, profile);
@@ -97,9 +115,25 @@ test.each<Kind & keyof typeof KILLS>(["chromium", "firefox"])(
   600_000,
 );
 
+/** Edits that were lost with a database that the browser removed. */
+const takenByBrowser = new Set<string>();
+
+/** Has the page note whether the browser made a database anew since it had lost the one that was there. */
+function hearOfDataLoss(): void {
+  const open = IDBFactory.prototype.open;
+  Object.assign(window, { isWiped: false });
+  IDBFactory.prototype.open = function (...asked) {
+    const request = open.apply(this, asked);
+    request.addEventListener("upgradeneeded", (event) => {
+      if ((event as unknown as { readonly dataLoss?: string }).dataLoss === "total") Object.assign(window, { isWiped: true });
+    });
+    return request;
+  };
+}
+
 /** Returns the edits that were durable and are not in the log. */
 async function lostOf(id: string, log: unknown): Promise<readonly string[]> {
   const { made = [] } = ((await log) ?? {}) as Partial<Log>;
   const there = new Set(made);
-  return scene.pages.told.filter((key) => key.startsWith(`${id}/`) && !there.has(key));
+  return scene.pages.told.filter((key) => key.startsWith(`${id}/`) && !there.has(key) && !takenByBrowser.has(key));
 }
