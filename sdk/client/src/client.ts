@@ -492,7 +492,7 @@ class LocalClient implements Client {
   }
 
   async sync(timeoutMs = 30_000): Promise<void> {
-    if (this.#options.url === undefined) throw new SynclineError("CLIENT_NO_HUB", "no address of a hub was given");
+    if (this.#options.url === undefined) throw new SynclineError("CLIENT_NO_HUB", "no hub was named");
     const ask = randomWord();
     const done = new Promise<void>((resolve) => this.#syncs.set(ask, resolve));
     // Where no tab leads yet, it is done once one does.

@@ -37,5 +37,5 @@ function copied(value: unknown, levels: number): Json {
         return copy;
       }
   }
-  throw new SynclineError("CLIENT_VALUE_INVALID", "a value is JSON: no undefined, no NaN, no instance, no lone surrogate, not too deep");
+  throw new SynclineError("CLIENT_VALUE_INVALID", "not a value that JSON can say, or too deep");
 }
