@@ -47,6 +47,7 @@ const LATER = [
   ["loaded where WebSockets do not work", "client/src/connection/events.ts"],
   ["loaded to compare with the hub", "client/src/store/check.ts"],
   ["loaded where the browser may evict what is stored", "client/src/storage/persistence.ts"],
+  ["loaded where an app names no storage", "client/src/storage/own.ts"],
   ["loaded to show and decide conflicts", "client/src/connection/conflicts.ts"],
 ];
 

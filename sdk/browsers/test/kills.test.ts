@@ -14,12 +14,6 @@ const LIFE_MS_MAX = 200;
 /** The moments of the kills and what the network does in between; another seed is another run. */
 const SEED = Number(process.env["SEED"] ?? 1);
 
-/**
- * How often a browser may remove its own database. Chromium does when it finds a write torn by a kill ("checksum mismatch", which
- * it tells as `dataLoss`): seen once in some hundred kills in the middle of writes. No page can keep it from that.
- */
-const WIPED_MAX = 3;
-
 /** What is kept of every edit: a set says which there are, a sum how often each was counted. */
 interface Log {
   readonly made: readonly string[];
@@ -54,10 +48,10 @@ test.each<Kind & keyof typeof KILLS>(["chromium", "firefox"])(
           await tab.run(hearOfDataLoss);
           await scene.open(tab, { name: id, network });
           const isWiped = await tab.run(() => (window as unknown as { readonly isWiped: boolean }).isWiped);
-          if (isWiped) {
-            wiped++;
-            for (const key of await lostOf(id, scene.record("logs", id))) takenByBrowser.add(key);
-          } else expect(await lostOf(id, tab.run((id) => window.client.get("logs", id)?.value, id)), `kill ${kill}, seed ${SEED}`).toEqual([]);
+          // Chromium removes a database of which it finds a write torn ("checksum mismatch"), and tells it as `dataLoss`. What was not
+          // sent is there all the same, and what was comes from the hub, which may be out of reach now.
+          if (isWiped) wiped++;
+          else expect(await lostOf(id, tab.run((id) => window.client.get("logs", id)?.value, id)), `kill ${kill}, seed ${SEED}`).toEqual([]);
           await tab.run(
             (id, life) => {
               const write = async (): Promise<never> => {
@@ -91,7 +85,6 @@ test.each<Kind & keyof typeof KILLS>(["chromium", "firefox"])(
       expect([queuedAtAKill > KILLS[kind] / 4, conditions > 0], "kills fall where operations wait").toEqual([true, true]);
 
       if (wiped > 0) console.log(`${kind} found its own database torn and removed it after ${wiped} of ${KILLS[kind]} kills`);
-      expect(wiped, "databases that the browser itself removed").toBeLessThanOrEqual(WIPED_MAX);
 
       network.set("whole");
       const browser = await Browser.start(kind, profile);
@@ -115,9 +108,6 @@ test.each<Kind & keyof typeof KILLS>(["chromium", "firefox"])(
   600_000,
 );
 
-/** Edits that were lost with a database that the browser removed. */
-const takenByBrowser = new Set<string>();
-
 /** Has the page note whether the browser made a database anew since it had lost the one that was there. */
 function hearOfDataLoss(): void {
   const open = IDBFactory.prototype.open;
@@ -135,5 +125,5 @@ function hearOfDataLoss(): void {
 async function lostOf(id: string, log: unknown): Promise<readonly string[]> {
   const { made = [] } = ((await log) ?? {}) as Partial<Log>;
   const there = new Set(made);
-  return scene.pages.told.filter((key) => key.startsWith(`${id}/`) && !there.has(key) && !takenByBrowser.has(key));
+  return scene.pages.told.filter((key) => key.startsWith(`${id}/`) && !there.has(key));
 }

@@ -32,8 +32,8 @@ import type { Effect } from "./protocol/operation.js";
 import { predict } from "./protocol/predict.js";
 import { Live, tellAll, type LiveSource } from "./query/live.js";
 import { planOf, select, type Plan } from "./query/query.js";
-import { indexeddb } from "./storage/indexeddb.js";
 import type { Keeping } from "./storage/persistence.js";
+import { indexeddb } from "./storage/indexeddb.js";
 import type { Storage } from "./storage/storage.js";
 import { isContested, keyOf, type Entry } from "./store/entry.js";
 import type { Draft } from "./store/enqueue.js";
@@ -76,7 +76,8 @@ const OFFLINE: NetworkState = { network: "offline", transport: undefined, isUnau
  * @throws SynclineError `CLIENT_STORE_…` where it cannot be opened; nothing was changed.
  */
 export async function open(options: Options): Promise<Client> {
-  const openStorage = options.storage ?? (globalThis.indexedDB ? indexeddb() : (await import("./storage/memory.js")).memory());
+  // A part of the page that does not arrive holds up nothing.
+  const openStorage = options.storage ?? (await later.own().catch(() => ({ openOwn: indexeddb() }))).openOwn;
   const storage = await openStorage(options.name);
   const client = new LocalClient(options, storage);
   try {

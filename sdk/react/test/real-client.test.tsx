@@ -1,6 +1,7 @@
 /** The hooks over the client itself, without a hub: snapshots that were not stable would render without end. */
 
-import { memory, open } from "@syncline/client";
+import { open } from "@syncline/client";
+import { memory } from "../../client/src/storage/memory.js";
 import { act, Suspense } from "react";
 import { expect, it } from "vitest";
 import { SynclineProvider, useMutation, useQuery, useRecord, useSyncStatus, type Mutation } from "../src/index.js";

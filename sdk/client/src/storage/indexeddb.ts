@@ -53,7 +53,7 @@ function open(factory: IDBFactory, name: string): Promise<Opened> {
     let isNew = false;
     const timer = setTimeout(() => {
       isLate = true;
-      reject(new SynclineError("CLIENT_STORE_LOCKED", "another tab holds on to the store", { retryable: true }));
+      reject(new SynclineError("CLIENT_STORE_LOCKED", "another tab has the store", { retryable: true }));
     }, OPEN_MS_MAX);
     request.onupgradeneeded = () => {
       isNew = true;
@@ -93,8 +93,11 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
     isOpen = false;
     database.close();
   };
+  /** What ends transactions of which nothing is heard any more. */
+  const running = new Set<() => void>();
   const lose = (): void => {
     close();
+    for (const end of running) end();
     goneNow();
   };
   const attach = (to: IDBDatabase): void => {
@@ -122,6 +125,7 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
   /** Runs a transaction; what it answers counts once all of it is written. */
   const run = async <T>(tables: readonly Table[], mode: IDBTransactionMode, how: IDBTransactionDurability, work: (transaction: IDBTransaction) => () => T): Promise<T> => {
     let giveUp = (): void => {};
+    let end = (): void => {};
     const begin = (): IDBTransaction => {
       if (!isOpen) throw closedError();
       return database.transaction([...tables], mode, { durability: how });
@@ -140,6 +144,7 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
       giveUp = () => transaction.abort();
       const answer = work(transaction);
       return await new Promise<T>((resolve, reject) => {
+        running.add((end = () => reject(closedError())));
         transaction.oncomplete = () => resolve(answer());
         transaction.onabort = () => {
           // A row was not as expected, so it was given up.
@@ -151,6 +156,8 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
     } catch (cause) {
       giveUp();
       throw storeError(cause);
+    } finally {
+      running.delete(end);
     }
   };
 

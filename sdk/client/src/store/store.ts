@@ -163,7 +163,7 @@ export class Store {
     const mark = group.work.mark();
     try {
       if (this.#isClosed) throw new SynclineError("CLIENT_CLOSED", "the client was closed");
-      if (task.isOfLeader && this.#term === undefined) throw new SynclineError("CLIENT_NOT_LEADING", "another tab holds the connection", { retryable: true });
+      if (task.isOfLeader && this.#term === undefined) throw new SynclineError("CLIENT_NOT_LEADING", "another tab leads", { retryable: true });
       task.done = task.decide(group.work);
       if (task.isOfLeader) group.work.isOfLeader = true;
       group.tasks.push(task);

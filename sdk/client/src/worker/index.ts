@@ -17,6 +17,7 @@ import { open as openClient } from "../client.js";
 import { connect } from "../connection/connect.js";
 import { openPoll } from "../connection/poll.js";
 import { later } from "../later.js";
+import { openOwn } from "../storage/own.js";
 import { compare, holdings } from "../store/check.js";
 
 const TAG = "syncline:";
@@ -25,6 +26,7 @@ const HELD: Partial<typeof later> = {
   connect: async () => ({ connect }),
   poll: async () => ({ openPoll }),
   check: async () => ({ compare, holdings }),
+  own: async () => ({ openOwn }),
 };
 /** How long a worker tries, in milliseconds: browsers end one after some minutes, and wake it again if it says that it failed. */
 const SYNC_MS_MAX = 90_000;
