@@ -3,21 +3,11 @@
 import { describe, expect, it } from "vitest";
 import { memory } from "../../src/storage/memory.js";
 import { contend } from "../../src/tabs/leader.js";
+import { randomFrom } from "../random.js";
 import { Browser, type Facts, type Led } from "./tabs.js";
 
 /** How long it takes at most until another tab leads when the leader falls silent, in milliseconds. */
 const SUCCESSION_MS_MAX = 15_000;
-
-/** Returns numbers from 0 up to 1 that a seed makes. */
-function randomOf(seed: number): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
-}
 
 async function browserWith(count: number, facts?: Facts): Promise<Browser> {
   const browser = new Browser(facts);
@@ -139,7 +129,7 @@ for (const hasLocks of [true, false]) {
 
 /** Plays a browser at random; answers what was wrong. */
 async function play(seed: number, facts: Facts): Promise<string[]> {
-  const random = randomOf(seed);
+  const random = randomFrom(seed);
   const browser = await browserWith(1 + Math.floor(random() * 5), { ...facts, random });
   for (let step = 0; step < 30; step++) {
     const tab = browser.tabs[Math.floor(random() * browser.tabs.length)];
