@@ -53,7 +53,8 @@ fi
 
 if command -v geckodriver >/dev/null 2>&1; then
   echo "geckodriver is installed"
-elif "$tools/bin/geckodriver" --version 2>/dev/null | grep --quiet --fixed-strings "geckodriver $geckodriver_version"; then
+# All of it is read before it is looked at: grep may go at the first match, and geckodriver would fail for that.
+elif said="$("$tools/bin/geckodriver" --version 2>/dev/null)" && [[ "$said" == *"geckodriver $geckodriver_version"* ]]; then
   echo "geckodriver $geckodriver_version is in $tools"
 else
   echo "building geckodriver $geckodriver_version into $tools"

@@ -58,7 +58,8 @@ const COMMANDS: &[Command] = &[
         form: "ci",
         summary: "Run everything that continuous integration runs",
         details: "Runs fmt, tidy, clippy (warnings are errors), deny, test, api, sdk, browsers and demo, in this\n\
-                  order and all of them even behind a failed one; prints a table of times, then `N passed, N failed`.\n\
+                  order and all of them even behind a failed one; repeats what failed, by name and with the first\n\
+                  lines of its message, then prints a table of times and `N passed, N failed`.\n\
                   A failed step counts as one failure.",
     },
     Command {

@@ -2,10 +2,11 @@
 
 use crate::api;
 use crate::demo;
+use crate::failed::Failed;
 use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
 use crate::sdk;
-use crate::suite::{self, Tally};
+use crate::suite::{self, Tally, Tested};
 use crate::tidy;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -15,6 +16,8 @@ struct Row {
     name: &'static str,
     took: Duration,
     outcome: Outcome,
+    /// What failed in it.
+    failed: Failed,
 }
 
 /// How a step ended.
@@ -27,35 +30,41 @@ enum Outcome {
     NotInstalled,
 }
 
-/// Runs every step, even behind a failed one, and prints the table and then the tally.
+/// Runs every step, even behind a failed one, and prints what failed and the table of the steps.
 ///
 /// Every failed step adds one to the failures of the last line, so that the line alone says
-/// whether all is well.
+/// whether all is well; the last page of the log alone says what is not.
 pub(crate) fn run_all(root: &Path) -> Tally {
     let mut rows = Vec::new();
-    let mut step = |name: &'static str, work: &mut dyn FnMut() -> Result<Outcome, Failure>| {
+    let mut step = |name: &'static str, work: &mut Work<'_>| {
         println!("\n── {name}");
         let started = Instant::now();
-        let outcome = work().unwrap_or_else(|failure| {
+        let mut failed = Failed::default();
+        let outcome = work(&mut failed).unwrap_or_else(|failure| {
             println!("{failure}");
+            failed.add(&failure.to_string(), "");
             Outcome::Failed
         });
-        rows.push(Row { name, took: started.elapsed(), outcome });
+        rows.push(Row { name, took: started.elapsed(), outcome, failed });
     };
     let mut tally = Tally::default();
-    step("fmt", &mut || passed(run(cargo(root).args(["fmt", "--all", "--check"]))));
-    step("tidy", &mut || passed(tidy::run(root)));
-    step("clippy", &mut || passed(run(cargo(root).args(CLIPPY))));
-    step("deny", &mut || deny(root));
-    step("test", &mut || Ok(counted(&mut tally, suite::test(root)?)));
-    step("api", &mut || passed(api::check(root, &[])));
-    step("sdk", &mut || Ok(counted(&mut tally, sdk::check(root)?)));
-    step("browsers", &mut || Ok(counted(&mut tally, sdk::browsers(root, &[])?)));
-    step("demo", &mut || passed(demo::play(root, false, demo::Browser::Needed)));
+    step("fmt", &mut |_| passed(run(cargo(root).args(["fmt", "--all", "--check"]))));
+    step("tidy", &mut |_| passed(tidy::run(root)));
+    step("clippy", &mut |_| passed(run(cargo(root).args(CLIPPY))));
+    step("deny", &mut |_| deny(root));
+    step("test", &mut |failed| Ok(counted(&mut tally, failed, suite::test(root)?)));
+    step("api", &mut |_| passed(api::check(root, &[])));
+    step("sdk", &mut |failed| Ok(counted(&mut tally, failed, sdk::check(root)?)));
+    step("browsers", &mut |failed| Ok(counted(&mut tally, failed, sdk::browsers(root, &[])?)));
+    step("demo", &mut |_| passed(demo::play(root, false, demo::Browser::Needed)));
+    print!("{}", what_failed(&rows));
     print_table(&rows);
     tally.failed += failed_besides_tests(&rows);
     tally
 }
+
+/// A step: says how it ended, and adds what failed in it.
+type Work<'a> = dyn FnMut(&mut Failed) -> Result<Outcome, Failure> + 'a;
 
 const CLIPPY: [&str; 6] = ["clippy", "--workspace", "--all-targets", "--", "-D", "warnings"];
 
@@ -64,11 +73,12 @@ fn failed_besides_tests(rows: &[Row]) -> usize {
     rows.iter().filter(|row| row.outcome == Outcome::Failed).count()
 }
 
-/// Adds the tests of a step to those of all, and says how the step ended.
-fn counted(all: &mut Tally, tests: Tally) -> Outcome {
-    *all += tests;
-    match tests {
-        tests if tests.is_good() => Outcome::Passed,
+/// Adds the tests of a step to those of all, and says how the step ended and what failed.
+fn counted(all: &mut Tally, failed: &mut Failed, tests: Tested) -> Outcome {
+    *all += tests.tally;
+    *failed += tests.failed;
+    match tests.tally {
+        tally if tally.is_good() => Outcome::Passed,
         Tally { failed: 0, .. } => Outcome::Failed,
         _ => Outcome::TestsFailed,
     }
@@ -86,6 +96,15 @@ fn deny(root: &Path) -> Result<Outcome, Failure> {
         return Ok(Outcome::NotInstalled);
     }
     passed(run(cargo(root).args(["deny", "check", "licenses", "bans", "sources"])))
+}
+
+/// Returns what failed, by step; nothing where all is well.
+fn what_failed(rows: &[Row]) -> String {
+    let mut text = String::new();
+    for row in rows.iter().filter(|row| !row.failed.is_empty()) {
+        text.push_str(&format!("\n── failed in {}\n{}", row.name, row.failed));
+    }
+    text
 }
 
 fn print_table(rows: &[Row]) {
@@ -116,8 +135,9 @@ mod tests {
         ];
         for (name, fmt, of_step, expected) in cases {
             let mut tally = Tally::default();
-            let test = counted(&mut tally, of_step);
-            let row = |name, outcome| Row { name, took: Duration::ZERO, outcome };
+            let tested = Tested { tally: of_step, ..Tested::default() };
+            let test = counted(&mut tally, &mut Failed::default(), tested);
+            let row = |name, outcome| row(name, outcome, Failed::default());
             tally.failed += failed_besides_tests(&[row("fmt", fmt), row("test", test)]);
             assert_eq!(tally, expected, "case: {name}");
         }
@@ -126,9 +146,35 @@ mod tests {
     #[test]
     fn tests_of_every_step_are_added() {
         let mut tally = Tally::default();
-        let of_step = |passed, failed| Tally { passed, failed, skipped: 1 };
-        assert!(counted(&mut tally, of_step(3, 0)) == Outcome::Passed);
-        assert!(counted(&mut tally, of_step(4, 2)) == Outcome::TestsFailed);
+        let mut of_step = |passed, failed| {
+            let tally_of_step = Tally { passed, failed, skipped: 1 };
+            let tested = Tested { tally: tally_of_step, ..Tested::default() };
+            counted(&mut tally, &mut Failed::default(), tested)
+        };
+        assert!(of_step(3, 0) == Outcome::Passed);
+        assert!(of_step(4, 2) == Outcome::TestsFailed);
         assert_eq!(tally, Tally { passed: 7, failed: 2, skipped: 2 });
+    }
+
+    #[test]
+    fn what_failed_is_named_by_step_and_nothing_of_what_did_not() {
+        let failed = |names: &[&str]| {
+            let mut tested = Tested::default();
+            names.iter().for_each(|name| tested.add_failure(name, "why\nand how"));
+            let mut failed = Failed::default();
+            let outcome = counted(&mut Tally::default(), &mut failed, tested);
+            (outcome, failed)
+        };
+        let rows =
+            [("sdk", failed(&[])), ("test", failed(&["a"])), ("browsers", failed(&["b", "c"]))]
+                .map(|(name, (outcome, failed))| row(name, outcome, failed));
+        let expected = "\n── failed in test\n  a\n      why\n      and how\n\n── failed in browsers\n  \
+                        b\n      why\n      and how\n  c\n      why\n      and how\n";
+        assert_eq!(what_failed(&rows), expected);
+        assert_eq!(what_failed(&rows[..1]), "");
+    }
+
+    fn row(name: &'static str, outcome: Outcome, failed: Failed) -> Row {
+        Row { name, took: Duration::ZERO, outcome, failed }
     }
 }

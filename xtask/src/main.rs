@@ -9,6 +9,7 @@
 //! | a rule of the repository | [`tidy`] |
 //! | what continuous integration runs | [`ci`] |
 //! | how tests are run and counted | [`suite`] |
+//! | what a log ends with where something failed | [`failed`] |
 //! | what is asked of a served hub | [`api`] |
 //! | the TypeScript side, and browsers | [`sdk`] |
 //! | what the demo plays | [`demo`] |
@@ -19,6 +20,7 @@ mod arguments;
 mod bench;
 mod ci;
 mod demo;
+mod failed;
 mod failure;
 mod manifest;
 mod process;
@@ -56,16 +58,24 @@ fn answer(request: Request) -> Result<ExitCode, Failure> {
     match request {
         Request::Help(_) => unreachable!("answered above"),
         Request::Ci => return Ok(counted(ci::run_all(&root))),
-        Request::Test => return Ok(counted(suite::test(&root)?)),
+        Request::Test => return Ok(tested(&suite::test(&root)?)),
         Request::Tidy => tidy::run(&root)?,
         Request::Api { arguments } => api::check(&root, &arguments)?,
-        Request::Sdk => return Ok(counted(sdk::check(&root)?)),
-        Request::Browsers { arguments } => return Ok(counted(sdk::browsers(&root, &arguments)?)),
+        Request::Sdk => return Ok(tested(&sdk::check(&root)?)),
+        Request::Browsers { arguments } => return Ok(tested(&sdk::browsers(&root, &arguments)?)),
         Request::Demo { stay } => demo::play(&root, stay, demo::Browser::Welcome)?,
         Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
         Request::Sim { arguments } => sim::start(&root, &arguments)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Prints what failed, and then the tally.
+fn tested(tested: &suite::Tested) -> ExitCode {
+    if !tested.failed.is_empty() {
+        print!("\n── failed\n{}", tested.failed);
+    }
+    counted(tested.tally)
 }
 
 /// Prints the tally as the last line of standard output and answers with the exit code it means.

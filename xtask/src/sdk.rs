@@ -3,9 +3,11 @@
 //! What is done stands in `sdk/package.json`, so that whoever knows npm needs no Rust for it; this
 //! installs what it needs, has it meet the hub of this build, and counts its tests.
 
+use crate::failed::Failed;
 use crate::failure::Failure;
 use crate::process::{cargo, run};
-use crate::suite::Tally;
+use crate::suite::{Tally, Tested};
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -16,6 +18,9 @@ const FOLDER: &str = "sdk";
 const HUB: &str = "syncline";
 /// Where the tests find it.
 const HUB_VARIABLE: &str = "SYNCLINE_BIN";
+/// A reporter of vitest that writes down what failed, from the workspaces' folder, and where to.
+const FAILURES_REPORTER: &str = "failures.mjs";
+const FAILURES_VARIABLE: &str = "FAILURES";
 /// Oldest Node that serves, and what else must be there.
 const NODE_VERSION_MIN: u32 = 20;
 /// Installs browsers and what drives them.
@@ -30,19 +35,19 @@ const TESTS: &[&str] = &["test", "packaging"];
 /// # Errors
 ///
 /// Fails when a tool is missing or nothing can be installed; what failed besides is in the tally.
-pub(crate) fn check(root: &Path) -> Result<Tally, Failure> {
+pub(crate) fn check(root: &Path) -> Result<Tested, Failure> {
     let workspace = Workspace::prepare(root)?;
-    let mut tally = Tally::default();
+    let mut tested = Tested::default();
     for script in CHECKS {
         if let Err(failure) = run(&mut workspace.npm_run(script)) {
             println!("`npm run {script}` in {FOLDER}/: {failure}");
-            tally.failed += 1;
+            tested.add_failure(&format!("`npm run {script}` in {FOLDER}/"), &failure.to_string());
         }
     }
     for script in TESTS {
-        tally += workspace.test(script, &[])?;
+        tested += workspace.test(script, &[])?;
     }
-    Ok(tally)
+    Ok(tested)
 }
 
 /// Installs browsers where they are missing, and runs the client in them; `arguments` go to vitest.
@@ -50,7 +55,7 @@ pub(crate) fn check(root: &Path) -> Result<Tally, Failure> {
 /// # Errors
 ///
 /// Fails when a browser or a tool cannot be installed; failed tests are in the tally.
-pub(crate) fn browsers(root: &Path, arguments: &[String]) -> Result<Tally, Failure> {
+pub(crate) fn browsers(root: &Path, arguments: &[String]) -> Result<Tested, Failure> {
     run(&mut Command::new(root.join(BROWSERS_INSTALLER)))?;
     Workspace::prepare(root)?.test("browsers", arguments)
 }
@@ -97,33 +102,44 @@ impl Workspace {
         command
     }
 
-    /// Runs a script that is vitest, and counts its tests.
-    fn test(&self, script: &str, arguments: &[String]) -> Result<Tally, Failure> {
+    /// Runs a script that is vitest, counts its tests and reads which failed.
+    fn test(&self, script: &str, arguments: &[String]) -> Result<Tested, Failure> {
         println!("\n`npm run {script}` in {FOLDER}/");
         let report = self.stage.join(format!("{script}.json"));
-        if report.exists() {
-            fs::remove_file(&report)?;
+        let failures = self.stage.join(format!("{script}.failed.txt"));
+        for written_before in [&report, &failures] {
+            if written_before.exists() {
+                fs::remove_file(written_before)?;
+            }
         }
-        let mut output = std::ffi::OsString::from("--outputFile.json=");
-        output.push(&report);
+        let option = |name: &str, path: &Path| {
+            let mut option = OsString::from(name);
+            option.push(path);
+            option
+        };
         let ended = run(self
             .npm_run(script)
+            .env(FAILURES_VARIABLE, &failures)
             .args(["--", "--reporter=default", "--reporter=json"])
-            .arg(output)
+            .arg(option("--outputFile.json=", &report))
+            .arg(option("--reporter=", &self.folder.join(FAILURES_REPORTER)))
             .args(arguments));
         // No report: it died before it could write one.
-        let mut tally = tally_of(&fs::read_to_string(&report).unwrap_or_default());
-        if tally.failed == 0
+        let read = |path| fs::read_to_string(path).unwrap_or_default();
+        let mut tested =
+            Tested { tally: tally_of(&read(&report)), failed: Failed::of_vitest(&read(&failures)) };
+        let script = format!("`npm run {script}`");
+        if tested.tally.failed == 0
             && let Err(failure) = ended
         {
-            println!("`npm run {script}`: {failure}; counted as one failure");
-            tally.failed = 1;
+            println!("{script}: {failure}; counted as one failure");
+            tested.add_failure(&script, &failure.to_string());
         }
-        if tally.passed + tally.failed == 0 {
-            println!("`npm run {script}`: no test ran; counted as one failure");
-            tally.failed = 1;
+        if tested.tally.passed + tested.tally.failed == 0 {
+            println!("{script}: no test ran; counted as one failure");
+            tested.add_failure(&script, "no test ran");
         }
-        Ok(tally)
+        Ok(tested)
     }
 }
 

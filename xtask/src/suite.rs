@@ -3,6 +3,7 @@
 //! Plain `cargo test` on purpose: a machine with Rust and a C compiler has it, it runs the doc
 //! tests too, and one build serves all.
 
+use crate::failed::{Failed, Reader};
 use crate::failure::Failure;
 use crate::process::{cargo, is_installed, run};
 use std::fmt;
@@ -66,6 +67,30 @@ impl AddAssign for Tally {
     }
 }
 
+/// Tests that ran: how many ended how, and which failed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Tested {
+    /// How many.
+    pub(crate) tally: Tally,
+    /// Which failed, and how their messages begin.
+    pub(crate) failed: Failed,
+}
+
+impl Tested {
+    /// Counts a failure that is none of a test's.
+    pub(crate) fn add_failure(&mut self, name: &str, message: &str) {
+        self.tally.failed += 1;
+        self.failed.add(name, message);
+    }
+}
+
+impl AddAssign for Tested {
+    fn add_assign(&mut self, other: Self) {
+        self.tally += other.tally;
+        self.failed += other.failed;
+    }
+}
+
 /// The last line of every run.
 impl fmt::Display for Tally {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -77,12 +102,12 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Runs every test, streams the output and returns the counts.
+/// Runs every test, streams the output and returns the counts and what failed.
 ///
 /// # Errors
 ///
 /// Fails when the tests could not be started; failed tests are in the tally.
-pub(crate) fn test(root: &Path) -> Result<Tally, Failure> {
+pub(crate) fn test(root: &Path) -> Result<Tested, Failure> {
     ensure_programs(root)?;
     let mut command = cargo(root);
     command.args(["test", "--workspace", "--no-fail-fast"]);
@@ -90,10 +115,11 @@ pub(crate) fn test(root: &Path) -> Result<Tally, Failure> {
 }
 
 /// Runs a command, passes its output on to `shown` line by line, and counts the results in it.
-fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tally, Failure> {
+fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tested, Failure> {
     let mut child = command.stdout(Stdio::piped()).spawn()?;
     let output = child.stdout.take().expect("invariant: stdout was piped");
     let mut tally = Tally::default();
+    let mut reader = Reader::default();
     let lines = lines_of(output);
     let left_behind = loop {
         match lines.recv_timeout(LEFT_BEHIND_WAIT) {
@@ -101,7 +127,9 @@ fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tally, Failur
                 let line = line?;
                 shown.write_all(&line)?;
                 shown.flush()?;
-                tally.read_line(String::from_utf8_lossy(&line).trim_end());
+                let line = String::from_utf8_lossy(&line);
+                tally.read_line(line.trim_end());
+                reader.read_line(line.trim_end());
             }
             Err(RecvTimeoutError::Disconnected) => break false,
             Err(RecvTimeoutError::Timeout) if child.try_wait()?.is_some() => break true,
@@ -109,19 +137,23 @@ fn stream(command: &mut Command, shown: &mut impl Write) -> Result<Tally, Failur
         }
     };
     let status = child.wait()?;
+    let mut tested = Tested { tally, failed: reader.end() };
     if left_behind {
-        writeln!(shown, "a test left a process behind; counted as one failure")?;
-        tally.failed += 1;
+        let message = "a test left a process behind";
+        writeln!(shown, "{message}; counted as one failure")?;
+        tested.add_failure(message, "");
     }
-    if !status.success() && tally.failed == 0 {
+    if !status.success() && tested.tally.failed == 0 {
         // It did not compile, or a test binary died before it could report.
-        writeln!(shown, "cargo test ended with {status}; counted as one failure")?;
-        tally.failed = 1;
+        let message = format!("cargo test ended with {status}");
+        writeln!(shown, "{message}; counted as one failure")?;
+        tested.add_failure(&message, "");
     }
-    if tally.passed + tally.failed == 0 {
+    if tested.tally.passed + tested.tally.failed == 0 {
         writeln!(shown, "no test ran; that is a failure")?;
+        tested.failed.add("no test ran", "");
     }
-    Ok(tally)
+    Ok(tested)
 }
 
 /// Reads lines, with their ends, on a thread of their own: a process that a test left behind may
@@ -193,8 +225,12 @@ mod tests {
     }
 
     /// The output goes to a buffer: on our own standard output it would be counted again.
-    fn tally_of(script: &str) -> Tally {
+    fn tested(script: &str) -> Tested {
         stream(Command::new("sh").args(["-c", script]), &mut Vec::new()).unwrap()
+    }
+
+    fn tally_of(script: &str) -> Tally {
+        tested(script).tally
     }
 
     #[test]
@@ -230,6 +266,25 @@ mod tests {
         for (name, script, expected) in cases {
             assert_eq!(tally_of(&script).is_good(), expected, "case: {name}");
         }
+    }
+
+    #[test]
+    fn what_failed_is_named_whatever_it_was() {
+        let cases = [
+            (
+                format!("echo '---- lib::test stdout ----'; echo '{}'", result_line(1, 1, 0)),
+                "lib::test",
+            ),
+            ("echo 'running 2 tests'; echo 'test a ... ok'; exit 101".to_owned(), "binary died"),
+            ("exit 101".to_owned(), "cargo test ended with exit status: 101"),
+            ("true".to_owned(), "no test ran"),
+            (format!("echo '{}'; sleep 20 &", result_line(1, 0, 0)), "left a process behind"),
+        ];
+        for (script, expected) in cases {
+            let failed = tested(&script).failed.to_string();
+            assert!(failed.contains(expected), "{script}: {failed}");
+        }
+        assert!(tested(&format!("echo '{}'", result_line(1, 0, 0))).failed.is_empty());
     }
 
     #[test]
