@@ -93,11 +93,10 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
     isOpen = false;
     database.close();
   };
-  /** What ends transactions of which nothing is heard any more. */
+  /** What ends transactions of which nothing will be heard any more. */
   const running = new Set<() => void>();
   const lose = (): void => {
     close();
-    for (const end of running) end();
     goneNow();
   };
   const attach = (to: IDBDatabase): void => {
@@ -116,6 +115,8 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
     (mending ??= open(factory, address)
       .then(({ database: other, isNew }) => {
         attach(other);
+        // They ran on the connection that was cut.
+        for (const end of running) end();
         if (isNew) lose();
         else if (!isOpen) other.close();
       })
@@ -144,7 +145,7 @@ function place(factory: IDBFactory, address: string, first: IDBDatabase, durabil
       giveUp = () => transaction.abort();
       const answer = work(transaction);
       return await new Promise<T>((resolve, reject) => {
-        running.add((end = () => reject(closedError())));
+        running.add((end = reject));
         transaction.oncomplete = () => resolve(answer());
         transaction.onabort = () => {
           // A row was not as expected, so it was given up.

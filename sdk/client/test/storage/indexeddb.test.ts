@@ -170,6 +170,21 @@ it("a full place says so, however the browser says it, and nothing of the batch 
   }
 });
 
+it("a transaction of which nothing is heard after the connection was cut ends, and the next one is written", async () => {
+  const browser = new Cutting();
+  let silent = 1;
+  const silence = (transaction: IDBTransaction): void => {
+    if (silent-- <= 0) return;
+    for (const event of ["oncomplete", "onabort"]) Object.defineProperty(transaction, event, { set: () => undefined });
+  };
+  const storage = await indexeddb({ factory: failing(browser.factory, silence) })("notes");
+  const unheard = expect(storage.commit({ put: [["queue", "1", "row"]] })).rejects.toMatchObject({ code: "CLIENT_STORE_FAILED", retryable: true });
+  browser.cut(true);
+  await unheard;
+  expect(await storage.commit({ put: [["queue", "2", "row"]] })).toBe(true);
+  expect((await held(storage))["queue"]).toMatchObject({ 2: "row" });
+});
+
 /** Has a transaction fail when all is handed over, as at its end. */
 function abortLater(transaction: IDBTransaction, error: DOMException | null): void {
   const fail = (): void => {
