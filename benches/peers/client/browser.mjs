@@ -46,7 +46,7 @@ async function withBrowser(work) {
     return await work(browser);
   } finally {
     await browser.close();
-    profile.remove();
+    await profile.remove();
   }
 }
 

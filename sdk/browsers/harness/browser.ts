@@ -1,12 +1,13 @@
 /** A browser that a test starts, and what can happen to it. */
 
 import type { ChildProcess } from "node:child_process";
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync } from "node:fs";
+import { rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { Builder, Capabilities, type WebDriver } from "selenium-webdriver";
-import { freePort, isRunning, start, stop, until } from "./process.js";
+import { family, freePort, isRunning, kill, type ProcessFacts, start, stop, until } from "./process.js";
 import { Tab, type TabHost } from "./tab.js";
 
 /** Browsers there are. */
@@ -22,8 +23,13 @@ interface Recipe {
 
 /** How long a tab works to show its process: many ticks of the system's clock, of which a second has a hundred. */
 const WORK_MS = 500;
-/** Longest that a function in a tab may take. */
-const SCRIPT_MS_MAX = 60_000;
+/** Longest that a function in a tab may take: longer than the page itself waits for something (`WAIT_MS_MAX` of `pages/main.ts`). */
+const SCRIPT_MS_MAX = 150_000;
+/** How often a driver is started on another port, since somebody else had taken the one that was free. */
+const PORTS_MAX = 3;
+/** How often the folder of a browser is removed before it is left behind, and how long to wait in between. */
+const REMOVALS_MAX = 20;
+const REMOVAL_MS = 250;
 
 const GECKODRIVER = fileURLToPath(new URL("../../../target/tools/bin/geckodriver", import.meta.url));
 
@@ -84,13 +90,16 @@ export class Profile {
     this.folder = mkdtempSync(join(tmpdir(), "syncline-browser-"));
   }
 
-  remove(): void {
-    try {
-      rmSync(this.folder, { recursive: true, force: true, maxRetries: 100, retryDelay: 50 });
-    } catch (error) {
-      // What is left of a killed browser may write for a while. That must not hide what the test has found.
-      console.warn(`${this.folder} is left behind: ${String(error)}`);
-    }
+  /** Removes it; where that fails it is left behind, since that must not hide what the test has found. */
+  async remove(): Promise<void> {
+    for (let removal = 1; ; removal++)
+      try {
+        // Each time from the beginning: a file that came meanwhile stays in the way of any other repetition.
+        return await rm(this.folder, { recursive: true, force: true });
+      } catch (error) {
+        if (removal === REMOVALS_MAX) return console.warn(`${this.folder} is left behind: ${String(error)}`);
+        await new Promise((resolve) => setTimeout(resolve, REMOVAL_MS));
+      }
   }
 }
 
@@ -116,13 +125,9 @@ export class Browser implements TabHost {
   /** Starts one on a profile. */
   static async start(kind: Kind, profile: Profile): Promise<Browser> {
     const recipe = RECIPES[kind];
-    const port = await freePort();
-    const url = `http://127.0.0.1:${port}`;
-    const [name, ...args] = recipe.driver(port);
     const screen = kind === "webkit" ? await startScreen() : undefined;
-    const program = start(name, args, screen === undefined ? {} : { DISPLAY: screen.display });
+    const { program, name, url } = await startDriver(recipe, screen === undefined ? {} : { DISPLAY: screen.display });
     try {
-      await until(`${name} answers`, () => fetch(`${url}/status`).then((response) => response.ok, () => false));
       const driver = await new Builder().usingServer(url).disableEnvironmentOverrides().withCapabilities(new Capabilities(recipe.capabilities(profile.folder))).build();
       await driver.manage().setTimeouts({ script: SCRIPT_MS_MAX });
       const capabilities = await driver.getCapabilities();
@@ -153,12 +158,15 @@ export class Browser implements TabHost {
     return tab;
   }
 
-  /** Ends the browser in the middle of whatever it does, as a crash or an empty battery. Its profile stays. */
+  /** Ends the browser with all its processes in the middle of whatever it does, as an empty battery. Its profile stays. */
   async kill(): Promise<void> {
     const pid = this.#pid;
     if (pid === undefined) throw new Error(`the process of ${this.kind} is not known`);
-    process.kill(pid, "SIGKILL");
-    await until("a killed browser is gone", () => !isRunning(pid, readStat));
+    const all = family(pid);
+    // The browser itself before its parts, which would be missed by it.
+    kill(all.filter((one) => one.pid === pid));
+    kill(all);
+    await until("a killed browser is gone", () => !all.some(isRunning));
     await this.#endPrograms();
   }
 
@@ -174,12 +182,12 @@ export class Browser implements TabHost {
       this.#stopped.delete(tab);
       return;
     }
-    const before = processesBelow(this.#pid ?? 0);
+    const before = new Map(renderersOf(this.#pid ?? 0).map(({ pid, ticks }) => [pid, ticks]));
     await tab.run((ms) => {
       const end = performance.now() + ms;
       while (performance.now() < end);
     }, WORK_MS);
-    const worked = [...processesBelow(this.#pid ?? 0)].map(([pid, ticks]) => [pid, ticks - (before.get(pid) ?? 0)] as const);
+    const worked = renderersOf(this.#pid ?? 0).map(({ pid, ticks }) => [pid, ticks - (before.get(pid) ?? 0)] as const);
     const [most] = worked.sort(([, a], [, b]) => b - a);
     if (most === undefined) throw new Error("no process works for the tab");
     process.kill(most[0], "SIGSTOP");
@@ -188,9 +196,13 @@ export class Browser implements TabHost {
 
   /** Closes it as a person does. */
   async close(): Promise<void> {
-    await this.#inTurn(() => this.#driver.quit()).catch(() => undefined);
     const pid = this.#pid;
-    if (pid !== undefined) await until("a closed browser is gone", () => !isRunning(pid, readStat));
+    const all = pid === undefined ? [] : family(pid);
+    await this.#inTurn(() => this.#driver.quit()).catch(() => undefined);
+    await until("a closed browser is gone", () => !all.some((one) => one.pid === pid && isRunning(one)));
+    // Parts of it may go on for a moment, in its folder.
+    kill(all);
+    await until("a closed browser is gone with its parts", () => !all.some(isRunning));
     await this.#endPrograms();
   }
 
@@ -231,23 +243,31 @@ export class Browser implements TabHost {
   }
 }
 
-/** Returns how many ticks each renderer of a browser has worked. */
-function processesBelow(ancestor: number): ReadonlyMap<number, number> {
-  const all = readdirSync("/proc").flatMap((name) => {
+/** Starts a driver, and answers once it listens. */
+async function startDriver(recipe: Recipe, env: Readonly<Record<string, string>>): Promise<{ readonly program: ChildProcess; readonly name: string; readonly url: string }> {
+  for (let ports = 1; ; ports++) {
+    const port = await freePort();
+    const url = `http://127.0.0.1:${port}`;
+    const [name, ...args] = recipe.driver(port);
+    const program = start(name, args, env);
+    let hasEnded = false;
     try {
-      const stat = readStat(Number(name));
-      // Behind the name, which may hold anything: state, parent, …, and as 12th and 13th the ticks.
-      const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      return [{ pid: Number(name), parent: Number(fields[1]), ticks: Number(fields[11]) + Number(fields[12]) }];
-    } catch {
-      // No process, or gone meanwhile.
-      return [];
+      await until(`${name} answers`, async () => {
+        hasEnded = program.exitCode !== null || program.signalCode !== null;
+        if (hasEnded) throw new Error(`${name} has ended with ${program.exitCode ?? program.signalCode}, on port ${port}`);
+        return fetch(`${url}/status`).then((response) => response.ok, () => false);
+      });
+      return { program, name, url };
+    } catch (error) {
+      await stop(program);
+      if (!hasEnded || ports === PORTS_MAX) throw error;
     }
-  });
-  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
-  const isBelow = (pid: number | undefined): boolean => pid === ancestor || (pid !== undefined && pid > 1 && isBelow(parents.get(pid)));
-  const renderers = all.filter(({ pid }) => pid !== ancestor && isBelow(pid) && isRenderer(pid));
-  return new Map(renderers.map(({ pid, ticks }) => [pid, ticks]));
+  }
+}
+
+/** Returns the processes of a browser that show pages. */
+function renderersOf(browser: number): readonly ProcessFacts[] {
+  return family(browser).filter(({ pid }) => isRenderer(pid));
 }
 
 /** Returns whether a process shows pages, and not parts of the browser itself. */
@@ -258,10 +278,6 @@ function isRenderer(pid: number): boolean {
   } catch {
     return false;
   }
-}
-
-function readStat(pid: number): string {
-  return readFileSync(`/proc/${pid}/stat`, "utf8");
 }
 
 /** Starts a screen that nobody sees, for a browser that cannot do without. */

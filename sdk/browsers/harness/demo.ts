@@ -30,7 +30,7 @@ export async function play([hub = "", tokenFile = "", name = "", port = "", enti
   const leave = async (): Promise<void> => {
     if (isThere) await browser.close();
     isThere = false;
-    profile.remove();
+    await profile.remove();
   };
   for await (const line of createInterface({ input: process.stdin })) {
     const [word = "", id = "", ...rest] = line.split(" ");

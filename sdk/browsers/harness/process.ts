@@ -1,10 +1,11 @@
 /** Programs that tests start: none outlives them. */
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { readdirSync, readFileSync } from "node:fs";
 import { createServer } from "node:net";
 
-/** Longest wait for a program to begin or to end. */
-const WAIT_MS_MAX = 30_000;
+/** Longest wait for a program to begin or to end, or a page to show something: a bound for what hangs, far beyond what a busy machine needs. */
+const WAIT_MS_MAX = 120_000;
 /** Between two looks. */
 const LOOK_MS = 20;
 
@@ -40,7 +41,7 @@ export async function until(what: string, holds: () => boolean | Promise<boolean
   }
 }
 
-/** Returns a port of the loopback interface that is free at this moment. */
+/** Returns a port of the loopback interface that is free at this moment; somebody else may have it in the next one. */
 export function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {
     const server = createServer().once("error", reject);
@@ -52,12 +53,51 @@ export function freePort(): Promise<number> {
   });
 }
 
-/** Returns whether a process is there and not a mere entry that its parent has yet to read. */
-export function isRunning(pid: number, stat: (pid: number) => string): boolean {
+/** A process as the system knows it. */
+export interface ProcessFacts {
+  readonly pid: number;
+  readonly parent: number;
+  /** When it began, in ticks of the system: with the number it is this process and no later one. */
+  readonly began: number;
+  /** How many ticks it has worked. */
+  readonly ticks: number;
+  /** It has ended, and its parent has yet to read how. */
+  readonly isOver: boolean;
+}
+
+/** Returns the facts of a process, or `undefined` where there is none. */
+export function processOf(pid: number): ProcessFacts | undefined {
   try {
-    const fields = stat(pid);
-    return !fields.slice(fields.lastIndexOf(")")).startsWith(") Z");
+    const stat = readFileSync(`/proc/${pid}/stat`, "utf8");
+    // Behind the name, which may hold anything: state, parent, …, as 12th and 13th the ticks, as 20th the beginning.
+    const fields = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
+    return { pid, parent: Number(fields[1]), began: Number(fields[19]), ticks: Number(fields[11]) + Number(fields[12]), isOver: fields[0] === "Z" || fields[0] === "X" };
   } catch {
-    return false;
+    // None, or gone meanwhile.
+    return undefined;
   }
+}
+
+/** Returns a process and everything that it has started, and that has started, and so on. */
+export function family(ancestor: number): readonly ProcessFacts[] {
+  const all = readdirSync("/proc").flatMap((name) => (/^\d+$/.test(name) ? (processOf(Number(name)) ?? []) : []));
+  const parents = new Map(all.map(({ pid, parent }) => [pid, parent]));
+  const isOfIt = (pid: number | undefined): boolean => pid === ancestor || (pid !== undefined && pid > 1 && isOfIt(parents.get(pid)));
+  return all.filter(({ pid }) => isOfIt(pid));
+}
+
+/** Returns whether a process still runs, and is the one that it was. */
+export function isRunning({ pid, began }: ProcessFacts): boolean {
+  const now = processOf(pid);
+  return now !== undefined && now.began === began && !now.isOver;
+}
+
+/** Ends processes at once. */
+export function kill(processes: readonly ProcessFacts[]): void {
+  for (const one of processes)
+    try {
+      if (isRunning(one)) process.kill(one.pid, "SIGKILL");
+    } catch {
+      // It ended by itself in this moment.
+    }
 }

@@ -20,6 +20,6 @@ export async function withProfile<T>(work: (profile: Profile) => Promise<T>): Pr
   try {
     return await work(profile);
   } finally {
-    profile.remove();
+    await profile.remove();
   }
 }

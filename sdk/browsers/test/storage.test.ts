@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { RULES } from "../../client/test/storage/contract.js";
 import { Browser, type Kind } from "../harness/browser.js";
 import { type Pages, servePages } from "../harness/pages.js";
+import { until } from "../harness/process.js";
 import { randomFrom } from "../harness/random.js";
 import { withBrowser, withProfile } from "../harness/with-browser.js";
 
@@ -77,10 +78,13 @@ describe.each<Kind>(["chromium", "firefox"])("%s", (kind) => {
           };
           void write();
         }, rows.length);
+        // Every second life has kept something before it is killed, however slow the machine is; the others are killed whenever it is.
+        const told = pages.told.length;
+        if (kill % 2 === 0) await until("something is kept", () => pages.told.length > told);
         await new Promise((resolve) => setTimeout(resolve, random() * WRITES_MS_MAX));
         await browser.kill();
       }
-      expect(rows.length, "something was written").toBeGreaterThan(kills);
+      expect(rows.length, "something was written").toBeGreaterThanOrEqual(Math.ceil(kills / 2));
     }));
 });
 

@@ -7,7 +7,7 @@ import type { Tab } from "../harness/tab.js";
 import { withBrowser } from "../harness/with-browser.js";
 
 /** How long a worker may take, in milliseconds. */
-const WAIT_MS_MAX = 30_000;
+const WAIT_MS_MAX = 120_000;
 
 let scene: Scene;
 let address: string;
