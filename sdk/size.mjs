@@ -1,21 +1,24 @@
 /**
- * Prints what each import costs a page, and fails when the core outgrows its bound or the table in the docs is out of date.
+ * Prints what each import costs a page, and fails when something outgrows its bound or a table in the docs is out of date.
  *
- * `node size.mjs` checks, `node size.mjs --write` brings the table up to date. Everything an entry exports is bundled and
- * minified by Vite and compressed by Brotli at its best: an app that uses less pays less.
+ * `node size.mjs` checks, `node size.mjs --write` brings the tables up to date. Everything an entry exports is bundled and
+ * minified by Vite and compressed by Brotli at its best, the elements by gzip: an app that uses less pays less.
  */
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { brotliCompressSync } from "node:zlib";
+import { brotliCompressSync, gzipSync } from "node:zlib";
 import { build } from "vite";
 
 /** What the core may weigh, in bytes of Brotli. */
 const CORE_BYTES_MAX = 15 * 1024;
+/** What the elements may weigh, all three together, in bytes of gzip: pages that are served by what knows no Brotli, too. */
+const ELEMENTS_BYTES_MAX = 6 * 1024;
 /** How far a row of the table may be from the truth, in bytes: a change that weighs nothing need not touch the docs. */
 const TOLERANCE_BYTES = 205;
 
 const DOCS = fileURLToPath(new URL("../docs/guide/web-sizes.md", import.meta.url));
+const DOCS_OF_ELEMENTS = fileURLToPath(new URL("../docs/guide/elements.md", import.meta.url));
 const BEGIN = "<!-- sizes: written by `npm run size -- --write` in sdk/ -->";
 const END = "<!-- end of sizes -->";
 
@@ -55,7 +58,7 @@ const LATER = [
  * Returns what a module with this text weighs in bytes, bundled, minified and compressed: what is loaded with it, and what each
  * part weighs more that it loads later, by the module that this begins with.
  */
-async function weigh(text, external) {
+async function weigh(text, external, compress = brotliCompressSync) {
   const entry = "\0entry";
   const result = await build({
     root: fileURLToPath(new URL(".", import.meta.url)),
@@ -88,7 +91,7 @@ async function weigh(text, external) {
     for (const imported of chunk.imports) closure(imported, known);
     return known;
   };
-  const bytesOf = (set) => brotliCompressSync([...set].map(({ code }) => code).join("")).length;
+  const bytesOf = (set) => compress([...set].map(({ code }) => code).join("")).length;
   const first = closure([...chunks.values()].find(({ isEntry }) => isEntry).fileName, new Set());
   // In the order in which they are loaded: what one has brought the next need not.
   const later = new Map();
@@ -131,38 +134,59 @@ async function measure() {
   return rows;
 }
 
+/** Returns the rows of the elements, in gzip and without React. */
+async function measureElements() {
+  const rows = [];
+  for (const { name, file } of entriesOf("elements")) {
+    // What defines elements is used by being imported.
+    const text = `import ${JSON.stringify(file)}; export * from ${JSON.stringify(file)};`;
+    const { bytes } = await weigh(text, [/^react($|[/-])/], (code) => gzipSync(code, { level: 9 }));
+    rows.push({ name, sizes: [bytes] });
+  }
+  return rows;
+}
+
 const kilobytes = (bytes) => `${(Math.max(0, bytes) / 1024).toFixed(1)} KB`;
 
-function tableOf(rows) {
-  const lines = rows.map((row) => `| \`${row.name}\` | ${kilobytes(row.alone)} | ${kilobytes(row.added)} |`);
-  return ["| Import | Alone | Adds to the core |", "|---|---|---|", ...lines].join("\n");
+function tableOf(head, rows) {
+  const lines = rows.map(({ name, sizes }) => `| \`${name}\` |${sizes.map((bytes) => ` ${kilobytes(bytes)} |`).join("")}`);
+  return [`| ${head.join(" | ")} |`, `|${"---|".repeat(head.length)}`, ...lines].join("\n");
 }
 
 /** Returns what is wrong with the table that the docs hold. */
 function faultsOf(rows, table) {
-  const told = new Map([...table.matchAll(/^\| `(.+)` \| ([\d.]+) KB \| ([\d.]+) KB \|$/gm)].map((row) => [row[1], [row[2], row[3]]]));
+  const told = new Map([...table.matchAll(/^\| `(.+)` \|((?: [\d.]+ KB \|)+)$/gm)].map(([, name, sizes]) => [name, [...sizes.matchAll(/[\d.]+/g)].map(Number)]));
   const faults = [];
-  for (const { name, alone, added } of rows) {
+  for (const { name, sizes } of rows) {
     const row = told.get(name);
     told.delete(name);
-    const isTrue = row !== undefined && [alone, added].every((bytes, at) => Math.abs(bytes - Number(row[at]) * 1024) <= TOLERANCE_BYTES);
+    const isTrue = row?.length === sizes.length && sizes.every((bytes, at) => Math.abs(bytes - row[at] * 1024) <= TOLERANCE_BYTES);
     if (!isTrue) faults.push(`the table says of ${name}: ${row?.join(" and ") ?? "nothing"}`);
   }
   for (const name of told.keys()) faults.push(`the table has ${name}, which is not there`);
   return faults;
 }
 
+/** Prints a table, and writes it into its page or looks whether the page is true. */
+function account(docs, head, rows) {
+  const made = tableOf(head, rows);
+  console.log(`${made}\n`);
+  const [before, rest] = readFileSync(docs, "utf8").split(BEGIN);
+  const [table, after] = rest?.split(END) ?? [];
+  if (table === undefined || after === undefined) throw new Error(`${docs} has no place for the table`);
+  if (process.argv.includes("--write")) writeFileSync(docs, `${before}${BEGIN}\n\n${made}\n\n${END}${after}`);
+  else faults.push(...faultsOf(rows, table));
+}
+
 const faults = [];
 const rows = await measure();
-console.log(tableOf(rows));
-const text = readFileSync(DOCS, "utf8");
-const [before, rest] = text.split(BEGIN);
-const [table, after] = rest?.split(END) ?? [];
-if (table === undefined || after === undefined) throw new Error(`${DOCS} has no place for the table`);
-if (process.argv.includes("--write")) writeFileSync(DOCS, `${before}${BEGIN}\n\n${tableOf(rows)}\n\n${END}${after}`);
-else faults.push(...faultsOf(rows, table));
+const elements = await measureElements();
+account(DOCS, ["Import", "Alone", "Adds to the core"], rows.map(({ name, alone, added }) => ({ name, sizes: [alone, added] })));
+account(DOCS_OF_ELEMENTS, ["Import", "Weighs"], elements);
 if (faults.length > 0) faults.push("`npm run size -- --write` in sdk/ brings it up to date");
-if (rows[0].alone > CORE_BYTES_MAX) faults.push(`the core weighs ${rows[0].alone} bytes; its bound is ${CORE_BYTES_MAX}`);
+for (const [what, bytes, most] of [["the core", rows[0].alone, CORE_BYTES_MAX], ["the elements", elements[0].sizes[0], ELEMENTS_BYTES_MAX]]) {
+  if (bytes > most) faults.push(`${what} weighs ${bytes} bytes; its bound is ${most}`);
+  console.log(`${what}: ${bytes} of ${most} bytes`);
+}
 for (const fault of faults) console.error(`error: ${fault}`);
-console.log(`core: ${rows[0].alone} of ${CORE_BYTES_MAX} bytes`);
 process.exitCode = faults.length > 0 ? 1 : 0;

@@ -6,11 +6,11 @@ const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url
 /** No test is about how long something takes: a busy machine takes its time. */
 const patience = { testTimeout: 60_000, hookTimeout: 60_000 };
 
-/** The hooks are tested over the sources of the client, with either version of React. */
+/** The hooks and the elements are tested over the sources, with either version of React. */
 function react(name: string, alias: Record<string, string>) {
   return {
     resolve: { alias: { "@syncline/client": at("client/src/index.ts"), ...alias } },
-    test: { name, include: ["react/test/**/*.test.{ts,tsx}"], environment: "happy-dom", ...patience },
+    test: { name, include: ["react/test/**/*.test.{ts,tsx}", "elements/test/**/*.test.tsx"], environment: "happy-dom", ...patience },
   };
 }
 
@@ -19,6 +19,7 @@ export default defineConfig({
     // Tests in `browsers` need browsers, those in `packaging` a registry: they have configurations of their own.
     projects: [
       { test: { name: "client", include: ["client/test/**/*.test.ts"], ...patience } },
+      { test: { name: "elements", include: ["elements/test/**/*.test.ts"], environment: "happy-dom", ...patience } },
       react("react-19", {}),
       react("react-18", { react: at("react-18/node_modules/react"), "react-dom": at("react-18/node_modules/react-dom") }),
     ],

@@ -33,7 +33,7 @@ export default async function setup(): Promise<void> {
     },
   };
   const output = { outDir: FOLDER, target: "es2022" };
-  await build({ ...common, build: { ...output, emptyOutDir: true, rolldownOptions: { input: join(SOURCE, "index.html") } } });
+  await build({ ...common, build: { ...output, emptyOutDir: true, rolldownOptions: { input: [join(SOURCE, "index.html"), join(SOURCE, "elements.html")] } } });
   // A service worker is known by its address, and is one file: it may load nothing later.
   const worker = { entry: join(SOURCE, "service-worker.ts"), formats: ["iife" as const], name: "worker", fileName: () => "service-worker.js" };
   await build({ ...common, build: { ...output, emptyOutDir: false, lib: worker } });
