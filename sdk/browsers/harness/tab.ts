@@ -77,8 +77,8 @@ export class Tab {
     await this.cdp("Page.crash").then(
       () => undefined,
       (error: unknown) => {
-        // That it crashed is all that can be answered.
-        if (!String(error).includes("crashed")) throw error;
+        // That it crashed is all that can be answered, or that nobody is there to answer any more.
+        if (!/crashed|disconnected|closed/.test(String(error))) throw error;
       },
     );
   }

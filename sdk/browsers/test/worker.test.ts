@@ -53,6 +53,31 @@ test("chromium: the browser wakes the worker by itself, which sends what a tab c
     expect(await tab.run(() => window.client.get("notes", "woken")?.pending)).toBe(false);
   }));
 
+test("chromium: an edit that takes its time to be kept is sent by the worker as well, and not put off by it", () =>
+  withBrowser("chromium", async (browser) => {
+    const tab = await browser.open(`${scene.pages.origin}/`);
+    await register(tab);
+    await tab.run(async () => {
+      // A disk that has much else to do.
+      const slow: typeof window.page.indexeddb = (facts) => async (name) => {
+        const place = await window.page.indexeddb(facts)(name);
+        return {
+          ...place,
+          commit: async (batch) => {
+            await new Promise((resolve) => setTimeout(resolve, 300));
+            return place.commit(batch);
+          },
+        };
+      };
+      window.client = await window.page.syncline.open({ name: "slow", storage: slow() });
+      const { keepSending } = await window.page.worker();
+      keepSending(window.client, "slow");
+      await window.client.edit("notes", "slow", (edit) => edit.set("/title", "kept slowly"));
+    });
+    expect(await arrived("slow")).toEqual({ title: "kept slowly" });
+    await tab.run(() => window.page.until("the tab learns of it", () => window.client.status().pending === 0));
+  }));
+
 describe.each<Kind>(["chromium", "firefox"])("%s", (kind) => {
   test("the worker sends what a closed tab has left, and asks the tab that leads where there is one", () =>
     withBrowser(kind, async (browser) => {

@@ -31,6 +31,15 @@ const HELD: Partial<typeof later> = {
 /** How long a worker tries, in milliseconds: browsers end one after some minutes, and wake it again if it says that it failed. */
 const SYNC_MS_MAX = 90_000;
 
+/**
+ * How long edits wait for a tab to send them before the worker is to be woken, in milliseconds. They are kept by then: one that comes
+ * before they are finds nothing to send, and takes the turn from the tab that is about to keep them. And a page that begins is offline
+ * for a moment.
+ */
+const WAKE_AFTER_MS = 1_000;
+/** Longest until it is to be woken again, while edits still wait; the time doubles from once to once. */
+const WAKE_AGAIN_MS_MAX = 300_000;
+
 /** What is needed of the event `sync`. */
 export interface SyncEvent extends Event {
   readonly tag: string;
@@ -92,10 +101,9 @@ function browser(): Page {
  * what waits is kept on the device.
  */
 export function keepSending(client: Pick<Client, "status" | "onStatus" | "sync">, name: string, { worker, window }: Page = browser()): () => void {
-  let isRegistered = false;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  let waitMs = WAKE_AFTER_MS;
   const register = async (): Promise<void> => {
-    if (isRegistered) return;
-    isRegistered = true;
     try {
       const { sync } = (await worker) ?? {};
       await sync?.register(TAG + name);
@@ -105,15 +113,23 @@ export function keepSending(client: Pick<Client, "status" | "onStatus" | "sync">
   };
   const look = (): void => {
     const { pending, network } = client.status();
-    // One registration wakes the worker once.
-    if (pending === 0) isRegistered = false;
-    else if (network === "offline") void register();
+    if (pending > 0 && network === "offline") {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        waitMs = Math.min(waitMs * 2, WAKE_AGAIN_MS_MAX);
+        void register();
+        look();
+      }, waitMs);
+      return;
+    }
+    clearTimeout(timer);
+    timer = undefined;
+    waitMs = WAKE_AFTER_MS;
   };
   const leave = (): void => {
     if (client.status().pending > 0) void register();
   };
   const comeBack = (): void => {
-    isRegistered = false;
     if (client.status().pending > 0) client.sync().catch(() => undefined);
   };
   const events = [["pagehide", leave], ["online", comeBack]] as const;
@@ -122,6 +138,7 @@ export function keepSending(client: Pick<Client, "status" | "onStatus" | "sync">
   look();
   return () => {
     stop();
+    clearTimeout(timer);
     for (const [event, listener] of events) window?.removeEventListener(event, listener);
   };
 }

@@ -1,6 +1,6 @@
 /** A service worker sends what waits, and the page has it woken. */
 
-import { expect, it } from "vitest";
+import { expect, it, vi } from "vitest";
 import type { Client, Options } from "../../src/api.js";
 import { handleSync, keepSending, type Page, type SyncEvent } from "../../src/worker/index.js";
 import { fakeClient, STATUS } from "../fake-client.js";
@@ -92,27 +92,59 @@ function pageOf(kind: "takes" | "refuses" | "has no SyncManager" | "has no worke
 
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
-it("the worker is to be woken once while edits wait offline, and again for later ones", async () => {
-  const client = fakeClient();
-  const page = pageOf("takes");
-  const stop = keepSending(client, "notes", page);
-  client.be({ pending: 1, network: "online" });
-  await turn();
-  expect(page.registered).toEqual([]);
-  client.be({ pending: 1, network: "offline" });
-  client.be({ pending: 2, network: "offline" });
-  await turn();
-  expect(page.registered).toEqual(["syncline:notes"]);
-  client.be({ pending: 0, network: "up-to-date" });
-  client.be({ pending: 1, network: "offline" });
-  await turn();
-  expect(page.registered).toEqual(["syncline:notes", "syncline:notes"]);
-  stop();
-  client.be({ pending: 0 });
-  client.be({ pending: 1 });
-  page.window.dispatchEvent(new Event("pagehide"));
-  await turn();
-  expect(page.registered).toHaveLength(2);
+it("the worker is to be woken while edits wait offline, and again, but not all the time", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const client = fakeClient();
+    const page = pageOf("takes");
+    const after = async (ms: number): Promise<number> => {
+      await vi.advanceTimersByTimeAsync(ms);
+      return page.registered.splice(0).length;
+    };
+    const stop = keepSending(client, "notes", page);
+    client.be({ pending: 1, network: "online" });
+    expect(await after(10_000)).toBe(0);
+    client.be({ pending: 1, network: "offline" });
+    expect(await after(999), "the edit may not be kept yet").toBe(0);
+    client.be({ pending: 2, network: "offline" });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(page.registered.splice(0)).toEqual(["syncline:notes"]);
+    // A worker that came and found nothing is not the last one.
+    expect(await after(2_000)).toBe(1);
+    expect(await after(3_999)).toBe(0);
+    expect(await after(1)).toBe(1);
+    const inADay = await after(86_400_000);
+    expect([inADay > 24, inADay < 400]).toEqual([true, true]);
+    client.be({ pending: 0, network: "up-to-date" });
+    expect(await after(86_400_000)).toBe(0);
+    client.be({ pending: 1, network: "offline" });
+    expect(await after(1_000)).toBe(1);
+    stop();
+    client.be({ pending: 0 });
+    client.be({ pending: 1 });
+    page.window.dispatchEvent(new Event("pagehide"));
+    expect(await after(86_400_000)).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+it("an edit that is taken back and made anew while it is being kept has no worker woken in between", async () => {
+  vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+  try {
+    const client = fakeClient();
+    const page = pageOf("takes");
+    const stop = keepSending(client, "notes", page);
+    for (let turn = 0; turn < 20; turn++) {
+      client.be({ pending: 1, network: "offline" });
+      await vi.advanceTimersByTimeAsync(500);
+      client.be({ pending: 0, network: "offline" });
+    }
+    expect(page.registered).toEqual([]);
+    stop();
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("a tab that closes while something waits has the worker woken", async () => {
