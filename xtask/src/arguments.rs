@@ -103,8 +103,8 @@ const COMMANDS: &[Command] = &[
         form: "demo [--stay]",
         summary: "Play the main job on shipped example data",
         details: "Copies examples/personal-business to demo-output/, runs the steps there, serves a hub to two\n\
-                  devices and to the example app in a browser, and leaves the folder. `--stay` leaves the hub\n\
-                  and the page up, too, until Ctrl-C.",
+                  devices and to the example app in three browsers, and leaves the folder. `--stay` leaves the\n\
+                  hub and the page up, too, until Ctrl-C.",
     },
     Command {
         name: "bench",

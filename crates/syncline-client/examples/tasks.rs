@@ -22,7 +22,7 @@ set <id> <field> <value>   gives a field another value
 log <id> <minutes>         adds minutes that were worked
 del <id>                   deletes a task
 show <id>, list            shows one, or all
-compare <file>             tells what differs from a file of tasks
+list <file>                shows all of a file of tasks, equal ones in equal lines
 offline, online            cuts the network off, and connects again
 sync                       waits until everything is sent and fetched
 quit";
@@ -67,8 +67,8 @@ fn carry_out(client: &Client, line: &str) -> Result<(), Box<dyn Error>> {
         }
         "del" => drop(client.delete("tasks", id)?),
         "show" => client.get("tasks", id)?.iter().for_each(show),
-        "list" => client.query(&Query::new("tasks"))?.iter().for_each(show),
-        "compare" => compare(client, id)?,
+        "list" if id.is_empty() => client.query(&Query::new("tasks"))?.iter().for_each(show),
+        "list" => tasks_of(id)?.iter().for_each(|(id, task)| print(id, task)),
         "offline" => client.go_offline(),
         "online" => client.go_online(),
         "sync" => client.wait_until_synced(Duration::from_secs(10))?,
@@ -79,24 +79,12 @@ fn carry_out(client: &Client, line: &str) -> Result<(), Box<dyn Error>> {
 }
 
 fn show(record: &Record) {
-    println!("{} {}", record.id(), record.to_json().to_compact_string());
+    print(record.id().as_str(), &record.to_json());
 }
 
-/// Prints which tasks of a file are not as they are shown here, and how many are. Tasks that only the
-/// file has are counted: they may stay at home.
-fn compare(client: &Client, file: &str) -> Result<(), Box<dyn Error>> {
-    let mut there = tasks_of(file)?;
-    let (mut equal, mut different) = (0, 0);
-    for record in client.query(&Query::new("tasks"))? {
-        if there.remove(record.id().as_str()).is_some_and(|task| task == record.to_json()) {
-            equal += 1;
-        } else {
-            different += 1;
-            println!("{} differs", record.id());
-        }
-    }
-    println!("{equal} equal, {different} different, {} only in {file}", there.len());
-    Ok(())
+/// Prints equal tasks as equal lines.
+fn print(id: &str, task: &Json) {
+    println!("{id} {}", task.to_canonical_string());
 }
 
 /// Returns the tasks of a file by id, without it.

@@ -37,10 +37,11 @@ export async function buildPage(): Promise<string> {
     define: { "process.env.NODE_ENV": JSON.stringify("production") },
     oxc: { jsx: { runtime: "automatic", development: false } },
     configFile: false,
-    logLevel: "warn",
+    // How long a plugin took is a warning, too.
+    logLevel: "error",
     resolve: {
       alias: [
-        { find: /^@syncline\/client$/, replacement: at("../../client/src/index.ts") },
+        { find: /^@syncline\/client$/, replacement: at("../pages/watched.ts") },
         { find: /^@syncline\/client\/(\w+)$/, replacement: `${at("../../client/src/")}$1/index.ts` },
         { find: "@syncline/react", replacement: at("../../react/src/index.ts") },
         { find: /^(react|react-dom)(?=\/|$)/, replacement: `${at("../../node_modules/")}$1` },

@@ -1,4 +1,9 @@
-/** Three browsers that edit the same records while their networks come and go. */
+/**
+ * Three browsers that edit the same records while their networks come and go: random edits, which end equal with the hub.
+ *
+ * That three browsers end equal with folders and with clients in Rust, too, `cargo xtask demo` plays and compares
+ * (`xtask/src/demo/scenes.rs`).
+ */
 
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { Browser, Kind } from "../harness/browser.js";

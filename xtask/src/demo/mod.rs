@@ -7,8 +7,10 @@
 //! | how a step is run and judged | [`play`](mod@play) |
 //! | what happens while a hub is served | [`scenes`] |
 //! | hub and devices | [`served`] |
+//! | whether all hold the same at the end | [`equal`] |
 //! | the folder it plays in | [`stage`] |
 
+mod equal;
 mod play;
 mod scenes;
 mod served;

@@ -17,17 +17,22 @@ const STAGE: &str = "demo-output";
 const SIDE_GUARDED: &str = "business";
 /// Package and binary of the command.
 pub(super) const COMMAND: &str = "syncline";
-/// The example app in a browser, from the root of the repository.
+/// The example app in browsers, from the root of the repository.
 const BOARD: &str = "sdk/browsers/demo.js";
 /// Package and example of a device.
 const DEVICE: [&str; 2] = ["syncline-client", "tasks"];
+/// What opens browsers.
+const BROWSERS: &[&str] =
+    &["node", "npm", "chromium", "chromedriver", "firefox-esr", "geckodriver"];
+/// Where `scripts/install-browsers.sh` puts what no package brings, from the root of the repository.
+const TOOLS: &str = "target/tools/bin";
 
-/// Whether the demo must have a browser, or does without where there is none.
+/// Whether the demo must have browsers, or does without where there are none.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Browser {
-    /// Without one it fails.
+    /// Without them it fails.
     Needed,
-    /// Without one its last scenes are left out, and it says so.
+    /// Without them its last scenes are left out, and it says so.
     Welcome,
 }
 
@@ -65,15 +70,13 @@ pub(crate) fn play(root: &Path, stay: bool, browser: Browser) -> Result<(), Fail
     Ok(())
 }
 
-/// Returns the program of the example app in a browser, with all that it needs installed.
+/// Returns the program of the example app in browsers, with all that it needs installed.
 fn board(root: &Path, browser: Browser) -> Result<Option<PathBuf>, Failure> {
-    let is_there = |program: &str| {
+    let answers = |program: &Path| {
         Command::new(program).arg("--version").output().is_ok_and(|output| output.status.success())
     };
-    let missing: Vec<_> = ["node", "npm", "chromium", "chromedriver"]
-        .into_iter()
-        .filter(|it| !is_there(it))
-        .collect();
+    let is_there = |name: &str| answers(Path::new(name)) || answers(&root.join(TOOLS).join(name));
+    let missing: Vec<_> = BROWSERS.iter().copied().filter(|it| !is_there(it)).collect();
     if missing.is_empty() {
         sdk::install(root)?;
         return Ok(Some(root.join(BOARD)));
@@ -81,9 +84,9 @@ fn board(root: &Path, browser: Browser) -> Result<Option<PathBuf>, Failure> {
     let missing =
         format!("no {} here; scripts/install-browsers.sh installs it", missing.join(", "));
     if browser == Browser::Needed {
-        return Err(Failure::new(format!("the demo has no browser: {missing}")));
+        return Err(Failure::new(format!("the demo has no browsers: {missing}")));
     }
-    println!("(The scenes in a browser are left out: {missing}.)");
+    println!("(The scenes in browsers are left out: {missing}.)");
     Ok(None)
 }
 

@@ -1,9 +1,10 @@
-//! Plays the scenes: a hub that is served, and devices, each a program of its own; one is a browser.
+//! Plays the scenes: a hub that is served, and devices: programs, and browsers that one more program drives.
 
+use super::equal::{self, Tasks};
 use super::play::COMMAND;
 use super::scenes::{Move, SCENES, SCENES_BROWSED};
 use crate::failure::Failure;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Write};
 use std::net::{Ipv4Addr, TcpListener};
@@ -23,29 +24,35 @@ const TOKEN: &str = ".syncline/admin.token";
 
 /// The type of record that the example app shows.
 const BOARD_ENTITY: &str = "tasks";
-/// How long a device may take to end by itself; a browser that is not let end stays behind.
-const FAREWELL: Duration = Duration::from_secs(10);
+/// The program that drives the browsers, among the devices.
+const BOARD: &str = "board";
+/// The folder with tasks that no other place is told of, and the one without.
+const FOLDERS: [&str; 2] = ["personal", "business"];
+/// How long a program may take to end by itself; a browser that is not let end stays behind.
+const FAREWELL: Duration = Duration::from_secs(20);
 
 /// Who takes part.
 pub(super) struct Cast {
     program: PathBuf,
     device_program: PathBuf,
-    /// The program of the board, where there is a browser.
+    /// The program of the board, where there are browsers.
     board: Option<PathBuf>,
     folder: PathBuf,
     port: u16,
     /// Where the page of the board is.
     page_port: u16,
     hub: Option<Child>,
+    /// Devices that are programs, and the board.
     devices: BTreeMap<&'static str, Device>,
+    /// Who has a browser with the board.
+    people: BTreeSet<&'static str>,
 }
 
-/// A device: a program that is told line by line.
+/// A program that is told line by line.
 struct Device {
     child: Child,
     tell: ChildStdin,
     answers: BufReader<ChildStdout>,
-    is_browser: bool,
 }
 
 impl Cast {
@@ -71,6 +78,7 @@ impl Cast {
             page_port,
             hub: None,
             devices: BTreeMap::new(),
+            people: BTreeSet::new(),
         };
         let browsed = if cast.board.is_some() { SCENES_BROWSED } else { &[] };
         for (index, scene) in SCENES.iter().chain(browsed).enumerate() {
@@ -92,11 +100,9 @@ impl Cast {
                 self.hub.take().map_or(Ok(()), end).map_err(Failure::from)
             }
             Move::Begin(name) => self.begin(name),
-            Move::Browse(name) => self.browse(name),
-            Move::Tell(name, line) => {
-                println!("   {name}> {line}");
-                self.ask(name, line).map(drop)
-            }
+            Move::Browse(people) => self.browse(people),
+            Move::Tell(name, line) => self.together(&[(name, line)]),
+            Move::Together(lines) => self.together(lines),
             Move::Edit(folder, [from, to]) => self.edit(folder, from, to),
             Move::Shows(name, question, expected) => {
                 let answer =
@@ -107,8 +113,9 @@ impl Cast {
                 println!("   {name}> {question}\n      {answer}");
                 Ok(())
             }
-            Move::Holds(folder, text) => self.holds(folder, text, true),
-            Move::Lacks(folder, text) => self.holds(folder, text, false),
+            Move::Holds(folder, texts) => self.holds(folder, texts, true),
+            Move::Lacks(folder, text) => self.holds(folder, &[text], false),
+            Move::Equal => self.equal(),
         }
     }
 
@@ -146,17 +153,27 @@ impl Cast {
         self.welcome(name, program)
     }
 
-    fn browse(&mut self, name: &'static str) -> Result<(), Failure> {
-        println!("   {name} opens the board");
+    fn browse(&mut self, people: &[(&'static str, &'static str)]) -> Result<(), Failure> {
         let board = self.board.as_ref().ok_or_else(|| Failure::new("there is no browser"))?;
         let mut program = Command::new("node");
-        program.arg(board).args([&self.url(), TOKEN, name]);
-        program.args([&self.page_port.to_string(), BOARD_ENTITY]);
-        self.welcome(name, program)
+        program.arg(board).args([&self.url(), TOKEN, &self.page_port.to_string(), BOARD_ENTITY]);
+        self.start(BOARD, program)?;
+        for (name, kind) in people {
+            println!("   {name} opens the board in {kind}");
+            self.people.insert(name);
+            self.tell(name, &format!("open {kind}"))?;
+        }
+        people.iter().try_for_each(|(name, _)| self.answer(name).map(drop))?;
+        people.iter().try_for_each(|(name, _)| self.ask(name, "sync").map(drop))
     }
 
     /// Starts a device and waits until it has heard the first line.
-    fn welcome(&mut self, name: &'static str, mut program: Command) -> Result<(), Failure> {
+    fn welcome(&mut self, name: &'static str, program: Command) -> Result<(), Failure> {
+        self.start(name, program)?;
+        self.ask(name, "sync").map(drop)
+    }
+
+    fn start(&mut self, name: &'static str, mut program: Command) -> Result<(), Failure> {
         let mut child = program
             .current_dir(&self.folder)
             .stdin(Stdio::piped())
@@ -165,17 +182,44 @@ impl Cast {
         let missing = || Failure::new(format!("nobody hears {name}"));
         let tell = child.stdin.take().ok_or_else(missing)?;
         let answers = BufReader::new(child.stdout.take().ok_or_else(missing)?);
-        let is_browser = program.get_program() == "node";
-        self.devices.insert(name, Device { child, tell, answers, is_browser });
-        self.ask(name, "sync").map(drop)
+        self.devices.insert(name, Device { child, tell, answers });
+        Ok(())
+    }
+
+    /// Tells everybody before the first answer is waited for.
+    fn together(&mut self, lines: &[(&'static str, &'static str)]) -> Result<(), Failure> {
+        for (name, line) in lines {
+            println!("   {name}> {line}");
+            self.tell(name, line)?;
+        }
+        lines.iter().try_for_each(|(name, _)| self.answer(name).map(drop))
     }
 
     /// Tells a device something and returns what it answers.
     fn ask(&mut self, name: &str, line: &str) -> Result<Vec<String>, Failure> {
-        let unknown = || Failure::new(format!("{name} has not begun"));
-        let device = self.devices.get_mut(name).ok_or_else(unknown)?;
+        self.tell(name, line)?;
+        self.answer(name)
+    }
+
+    /// Returns the program of a device, or the one that drives its browser.
+    fn device(&mut self, name: &str) -> Result<&mut Device, Failure> {
+        let program = if self.people.contains(name) { BOARD } else { name };
+        self.devices.get_mut(program).ok_or_else(|| Failure::new(format!("{name} has not begun")))
+    }
+
+    fn tell(&mut self, name: &str, line: &str) -> Result<(), Failure> {
+        let is_at_board = self.people.contains(name);
+        let device = self.device(name)?;
+        if is_at_board {
+            write!(device.tell, "{name} ")?;
+        }
         writeln!(device.tell, "{line}")?;
-        device.tell.flush()?;
+        Ok(device.tell.flush()?)
+    }
+
+    /// Returns what a device answers to the first line that it was told and that is not answered yet.
+    fn answer(&mut self, name: &str) -> Result<Vec<String>, Failure> {
+        let device = self.device(name)?;
         let mut answer = Vec::new();
         loop {
             let mut line = String::new();
@@ -192,6 +236,42 @@ impl Cast {
         }
     }
 
+    fn equal(&mut self) -> Result<(), Failure> {
+        let mut difference = String::new();
+        let found = self.soon("they do not become equal", |cast| {
+            let places = cast.places()?;
+            match equal::compare(&places) {
+                Ok(count) => Ok(Some((count, places))),
+                Err(found) => {
+                    difference = found;
+                    Ok(None)
+                }
+            }
+        });
+        let (count, places) =
+            found.map_err(|failure| Failure::new(format!("{failure}; {difference}")))?;
+        let names: Vec<_> = places.iter().map(|(name, _)| *name).collect();
+        println!("   equal, field by field: {count} tasks of {}", names.join(", "));
+        Ok(())
+    }
+
+    /// Returns the tasks of every folder and device, but for those that stay at home.
+    fn places(&mut self) -> Result<Vec<(&'static str, Tasks)>, Failure> {
+        let programs: Vec<_> = self.devices.keys().copied().filter(|name| *name != BOARD).collect();
+        let reader = *programs.first().ok_or_else(|| Failure::new("there is no device"))?;
+        let mut places = Vec::new();
+        for folder in FOLDERS {
+            let file = self.tasks(folder).display().to_string();
+            let tasks = equal::read(&self.ask(reader, &format!("list {file}"))?)?;
+            let is_at_home = folder == FOLDERS[0];
+            places.push((folder, if is_at_home { equal::without_home(tasks) } else { tasks }));
+        }
+        for name in programs.into_iter().chain(self.people.clone()) {
+            places.push((name, equal::read(&self.ask(name, "list")?)?));
+        }
+        Ok(places)
+    }
+
     fn tasks(&self, folder: &str) -> PathBuf {
         self.folder.join(format!("data/{folder}/tasks.json"))
     }
@@ -206,14 +286,16 @@ impl Cast {
         Ok(fs::write(file, text.replace(from, to))?)
     }
 
-    fn holds(&mut self, folder: &str, text: &str, expected: bool) -> Result<(), Failure> {
+    fn holds(&mut self, folder: &str, texts: &[&str], expected: bool) -> Result<(), Failure> {
         let word = if expected { "says" } else { "does not say" };
         let file = self.tasks(folder);
-        self.soon(&format!("it never comes about that {folder} {word} `{text}`"), |_| {
-            let has = fs::read_to_string(&file)?.contains(text);
-            Ok((has == expected).then_some(()))
-        })?;
-        println!("   {folder} {word} {text}");
+        for text in texts {
+            self.soon(&format!("it never comes about that {folder} {word} `{text}`"), |_| {
+                let has = fs::read_to_string(&file)?.contains(text);
+                Ok((has == expected).then_some(()))
+            })?;
+        }
+        println!("   {folder} {word} {}", texts.join(" / "));
         Ok(())
     }
 
@@ -241,11 +323,13 @@ impl Cast {
     ///
     /// Fails if nobody can wait for it.
     pub(super) fn stay(&mut self) -> Result<(), Failure> {
-        self.devices.retain(|_, device| device.is_browser);
-        let names: Vec<_> = self.devices.keys().copied().collect();
+        self.devices.retain(|name, _| *name == BOARD);
+        let people = self.people.clone();
+        people.iter().try_for_each(|name| self.tell(name, "leave"))?;
         let mut links = Vec::new();
-        for name in names {
-            links.extend(self.ask(name, "leave")?);
+        for name in people {
+            let link = self.answer(name)?;
+            links.extend(link.into_iter().map(|link| format!("  {name}: {link}")));
         }
         let folder = self.folder.display();
         println!("\nThe hub stays up at {}; edit {folder}/data, or be a device:", self.url());
@@ -254,7 +338,9 @@ impl Cast {
             self.device_program.display(),
             self.url()
         );
-        links.iter().for_each(|link| println!("Or open the board in a browser:\n  {link}"));
+        if !links.is_empty() {
+            println!("Or open the board in a browser, as one of them:\n{}", links.join("\n"));
+        }
         println!("Ctrl-C ends it.");
         if let Some(hub) = &mut self.hub {
             hub.wait()?;
