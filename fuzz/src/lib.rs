@@ -11,6 +11,7 @@ mod messages;
 mod replay;
 mod targets;
 mod text;
+mod webhook;
 
 pub use replay::replay;
 pub use targets::{TARGETS, Target};

@@ -1,6 +1,6 @@
 //! The list of targets.
 
-use crate::{decoders, merge, messages, text};
+use crate::{decoders, merge, messages, text, webhook};
 
 /// A fuzz target: its name, which is that of its corpus, and what it does with bytes.
 pub type Target = (&'static str, fn(&[u8]));
@@ -23,4 +23,5 @@ pub const TARGETS: &[Target] = &[
     ("text_operation", text::operations),
     ("text_state", text::state),
     ("three_way_merge", merge::three_way),
+    ("webhook", webhook::received),
 ];

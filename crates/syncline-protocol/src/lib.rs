@@ -18,6 +18,7 @@
 //! | how all that is written and read | [`long`], [`compact`] |
 //! | compressed messages | [`compress`] |
 //! | a large text told by what differs | [`delta`] |
+//! | what applications are told over HTTP, signed | [`webhook`] |
 //!
 //! # What this crate promises
 //!
@@ -47,3 +48,4 @@ pub mod session;
 mod text;
 pub mod time;
 pub mod token;
+pub mod webhook;

@@ -136,9 +136,49 @@ pub const RETRY_MS_FIRST: u64 = 1_000;
 /// Last bound of that wait, in milliseconds. Source: design §7.
 pub const RETRY_MS_MAX: u64 = 30_000;
 
+/// Fewest bytes of a symmetric secret. Source: Standard Webhooks 1.0.0.
+pub const WEBHOOK_SECRET_BYTES_MIN: usize = 24;
+
+/// Most bytes of a symmetric secret. Source: Standard Webhooks 1.0.0.
+pub const WEBHOOK_SECRET_BYTES_MAX: usize = 64;
+
+/// Longest plain secret of spec 004, in bytes.
+pub const WEBHOOK_PLAIN_SECRET_BYTES_MAX: usize = 1_024;
+
+/// Most active secrets of one endpoint or receiver: a former and a new one of each kind, and some to spare.
+pub const WEBHOOK_SECRETS_MAX: usize = 8;
+
+/// Most signatures of one header that are looked at, so that verifying has an end: as many secrets as we would
+/// sign with ourselves, twice.
+pub const WEBHOOK_SIGNATURES_MAX: usize = 2 * WEBHOOK_SECRETS_MAX;
+
+/// Longest value of `webhook-signature`, in bytes. Each Ed25519 signature takes 93.
+pub const WEBHOOK_SIGNATURE_BYTES_MAX: usize = 4 << 10;
+
+/// How far the clocks of sender and receiver may be apart, in seconds, both ways. Source: the official
+/// libraries of Standard Webhooks.
+pub const WEBHOOK_TOLERANCE_S: u64 = 300;
+
+/// Longest value of `Content-Digest` that is read, in bytes. All registered algorithms together take 400.
+pub const CONTENT_DIGEST_BYTES_MAX: usize = 1_024;
+
+/// Longest wait that a receiver may ask for, in milliseconds: a day.
+pub const RETRY_AFTER_MS_MAX: u64 = 86_400_000;
+
+/// Longest id of an event, in bytes.
+pub const EVENT_ID_BYTES_MAX: usize = 128;
+
+/// Longest type of an event, in bytes.
+pub const EVENT_TYPE_BYTES_MAX: usize = 128;
+
+/// Longest body that holds its data, in bytes, unless an endpoint says otherwise. Longer ones say where the
+/// data is.
+pub const WEBHOOK_BODY_BYTES: usize = 256 << 10;
+
 const _: () = assert!(BATCH_OPERATIONS <= PUSH_OPERATIONS_MAX);
 const _: () = assert!(RETRY_MS_FIRST <= RETRY_MS_MAX);
 const _: () = assert!(PUSHES_UNANSWERED < PUSHES_UNANSWERED_MAX);
 const _: () = assert!(PULL_BYTES <= MESSAGE_BYTES_MAX);
 const _: () = assert!(2 * MESSAGE_BYTES_MAX <= 1 << COMPRESSION_WINDOW_LOG_MAX);
 const _: () = assert!(ANSWER_BYTES_MAX <= 1 << COMPRESSION_WINDOW_LOG_MAX);
+const _: () = assert!(WEBHOOK_SIGNATURES_MAX * 93 <= WEBHOOK_SIGNATURE_BYTES_MAX);

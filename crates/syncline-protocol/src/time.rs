@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 /// The last millisecond that has a text of this form: the end of the year 9999.
 pub const TIME_MS_MAX: u64 = 253_402_300_799_999;
 
-const DAY_MS: i64 = 86_400_000;
+pub(crate) const DAY_MS: i64 = 86_400_000;
 
 /// Returns the text of a time, `2026-11-20T10:00:00.000Z`. Later times than the last that has a text
 /// are written as that one.
@@ -115,7 +115,7 @@ const fn days_of(year: i64, month: i64) -> i64 {
 ///
 /// Hinnant, "chrono-Compatible Low-Level Date Algorithms" (2013): years begin in March, so that the
 /// leap day is the last.
-const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
+pub(crate) const fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
     let year_of_era = year.rem_euclid(400);

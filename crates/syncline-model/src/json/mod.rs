@@ -40,4 +40,5 @@ pub use error::JsonError;
 pub use leaf::{Kind, Leaf};
 pub use number::{Number, NumberError};
 pub use parse::parse;
+pub use text::write_string;
 pub use value::{IntoMembers, Json, Object};

@@ -108,7 +108,7 @@ fn break_line(style: Style, level: usize, out: &mut String) {
 /// # Source
 ///
 /// RFC 8785 §3.2.2.2; JavaScript's `JSON.stringify` writes the same.
-pub(super) fn write_string(text: &str, out: &mut String) {
+pub fn write_string(text: &str, out: &mut String) {
     out.push('"');
     let mut plain_from = 0;
     loop {
