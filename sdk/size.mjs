@@ -79,7 +79,8 @@ async function weigh(text, external, compress = brotliCompressSync) {
       target: "es2022",
       // As a library: without what Vite adds to a page for loading parts.
       lib: { entry: "entry", formats: ["es"], fileName: "entry" },
-      rolldownOptions: { external, output: { minify: true } },
+      // Without the hashes of their names, by which a part would weigh more or less whenever another one changes.
+      rolldownOptions: { external, output: { minify: true, chunkFileNames: "[name].js" } },
     },
   });
   const outputs = Array.isArray(result) ? result : [result];

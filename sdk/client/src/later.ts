@@ -12,7 +12,7 @@ export const later: {
   connect(): Promise<Pick<typeof Connect, "connect">>;
   events(): Promise<Pick<typeof Events, "openEvents">>;
   poll(): Promise<Pick<typeof Poll, "openPoll">>;
-  check(): Promise<Pick<typeof Check, "compare" | "holdings">>;
+  check(): Promise<Pick<typeof Check, "compare" | "holdings" | "sumOf">>;
   /** A service worker does without: it asks for nothing and notes nothing. */
   persistence(): Promise<Pick<typeof Persistence, "keep">>;
   own(): Promise<Pick<typeof Own, "openOwn">>;

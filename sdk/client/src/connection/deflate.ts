@@ -1,5 +1,6 @@
 /** Messages that are compressed by `deflate`: a byte that names the coding, then the body (`docs/protocol.md` §5). */
 
+import { SynclineError } from "../error.js";
 import { ANSWER_BYTES_MAX } from "../protocol/limits.js";
 
 /** The byte. */
@@ -31,7 +32,7 @@ export async function inflate(message: Uint8Array<ArrayBuffer>): Promise<string>
     bytes += value.length;
     if (message[0] !== DEFLATE || bytes > bytesMax) {
       await reader.cancel();
-      throw new Error("a message of another coding, or one that grows too large");
+      throw new SynclineError("MESSAGE_TOO_LARGE", "a message of another coding, or one that grows too large");
     }
     text += decoder.decode(value, { stream: true });
   }

@@ -18,13 +18,20 @@ import { isBehind, laneOf, nothingStands, stand } from "../session/lane.js";
 import { PUSH_OPERATIONS_MAX } from "../protocol/limits.js";
 import { newSession, type Lost, type Session } from "../session/session.js";
 import type { Settled, StoreSide } from "../store/side.js";
+import { hubAddress } from "./address.js";
 import { codings } from "./deflate.js";
 import { newPlan } from "./plan.js";
 import { openSocket, type SocketClass } from "./socket.js";
-import { Unreached, type Connection, type Open, type Way } from "./transport.js";
+import { troubleOf, Unreached, type Connection, type Open, type Trouble, type Way } from "./transport.js";
 
-/** How long to wait after the store failed, in milliseconds. */
+export type { Trouble } from "./transport.js";
+
+/** How long to wait after the store failed, in milliseconds: first, and at most where it fails again and again. */
 const STORE_RETRY_MS = 1_000;
+const STORE_RETRY_MS_MAX = 30_000;
+
+/** How long a token that was refused is not tried again, in milliseconds: what refused it may have been a gateway, or may be mended. */
+const REFUSED_AGAIN_MS = 60_000;
 
 /** Longest sleep, in milliseconds: what a timer of the platform can hold. */
 const SLEEP_MS_MAX = 2 ** 31 - 1;
@@ -45,12 +52,6 @@ const GOING_AWAY = 1001;
 
 /** How the connection stands. */
 export type NetworkState = Pick<Status, "network" | "transport" | "isUnauthorised">;
-
-/** Something that went wrong, for a person to be told; nothing is lost. */
-export interface Trouble {
-  readonly code: string;
-  readonly detail: string;
-}
 
 /** What a driver is given. */
 export interface DriverFacts {
@@ -83,12 +84,6 @@ export interface Driver {
   close(): Promise<void>;
 }
 
-/** Returns a hub's address without a slash at its end. @throws SynclineError `CLIENT_ADDRESS_INVALID`. */
-export function hubAddress(url: string): string {
-  if (!/^https?:\/\/[^\s/?#@]+(\/[^\s?#@]*)?$/.test(url)) throw new SynclineError("CLIENT_ADDRESS_INVALID", "not the address of a hub");
-  return url.replace(/\/+$/, "");
-}
-
 /** What a page or a worker of a browser has, and no other platform. */
 interface Platform extends Partial<EventTarget> {
   readonly document?: Partial<EventTarget> & { readonly visibilityState?: string };
@@ -99,7 +94,7 @@ interface Platform extends Partial<EventTarget> {
 type Heard =
   | { readonly of: number; readonly open: Connection }
   | { readonly of: number; readonly message: HubMessage }
-  | { readonly of: number; readonly lost: Lost; readonly isOfWay?: boolean };
+  | { readonly of: number; readonly lost: Lost; readonly isOfWay?: boolean; readonly trouble?: Trouble | undefined };
 
 /** Starts to connect, as the strategy says. */
 export function startDriver(facts: DriverFacts): Driver {
@@ -131,6 +126,9 @@ export function startDriver(facts: DriverFacts): Driver {
 
   let token = typeof facts.token === "string" ? facts.token : undefined;
   let refused: string | undefined;
+  let refusedAtMs = 0;
+  /** How long it was waited after the store failed last. */
+  let storeRetryMs = 0;
 
   /** The way that is taken, how often it did not work, and since when the first is not. */
   let way = 0;
@@ -179,9 +177,9 @@ export function startDriver(facts: DriverFacts): Driver {
 
   /** Returns the access token; `undefined` where there is none but that which was refused. */
   const fetchToken = async (isRefused: boolean): Promise<string | undefined> => {
-    if (isRefused) refused ??= token;
-    if (typeof facts.token === "function" && (isRefused || token === undefined)) return (token = await facts.token());
-    return isRefused && token === refused ? undefined : token;
+    if (isRefused && refused === undefined) [refused, refusedAtMs] = [token, clock()];
+    if (typeof facts.token === "function" && (isRefused || token === undefined)) token = (await facts.token()) ?? undefined;
+    return isRefused && token === refused && clock() - refusedAtMs < REFUSED_AGAIN_MS ? undefined : token;
   };
 
   /** Lets the first way be tried again; after so many more failures it is left. */
@@ -230,7 +228,7 @@ export function startDriver(facts: DriverFacts): Driver {
       refused = undefined;
       const tellOf = (happened: Heard): void => {
         if (of !== number) return;
-        heard.push(heard.length < HEARD_MAX ? happened : { of, lost: "broken" });
+        if (heard.length <= HEARD_MAX) heard.push(heard.length < HEARD_MAX ? happened : { of, lost: "broken" });
         wake();
       };
       const open = await opener();
@@ -241,7 +239,7 @@ export function startDriver(facts: DriverFacts): Driver {
           traffic: () => {
             if (of === number) session.handleTraffic(clock());
           },
-          lost: (lost) => tellOf({ of, lost }),
+          lost: (lost, trouble) => tellOf({ of, lost, trouble }),
         },
       );
     };
@@ -274,7 +272,7 @@ export function startDriver(facts: DriverFacts): Driver {
       void connect(of, needsToken, attempt)
         .then(
           (open): Heard => ({ of, open }),
-          (error: unknown): Heard => (error instanceof Unreached ? { of, lost: error.lost, isOfWay: error.isOfWay } : { of, lost: "broken" }),
+          (error: unknown): Heard => (error instanceof Unreached ? { of, lost: error.lost, isOfWay: error.isOfWay } : { of, lost: "broken", trouble: troubleOf(error) }),
         )
         .then((happened) => {
           if (of === number) heard.push(happened);
@@ -298,6 +296,7 @@ export function startDriver(facts: DriverFacts): Driver {
           const cameToNothing = connection !== undefined && !session.isOpen() && happened.lost === "broken";
           if (happened.isOfWay || cameToNothing) countFailure(nowMs);
           lose(happened.lost);
+          if (happened.trouble) say({}, happened.trouble);
         }
       }
       const problem = session.pollProblem();
@@ -341,6 +340,7 @@ export function startDriver(facts: DriverFacts): Driver {
     const storeSettled = async (settled: Settled[]): Promise<void> => {
       if (settled.length === 0) return;
       const { isUnfit } = await side.settle(settled.splice(0), backedUp);
+      storeRetryMs = 0;
       if (isUnfit) beginAnew();
     };
 
@@ -356,13 +356,17 @@ export function startDriver(facts: DriverFacts): Driver {
         const next = session.pollStore(clock());
         if (next && "settled" in next) {
           texts.delete(laneOf(next.settled.operation));
-          settled.push(hadAlready(next.settled, resent));
+          const told = hadAlready(next.settled, resent);
+          // The session takes it for refused, and has let go of what comes after it.
+          if (told !== next.settled) readsAnew = true;
+          settled.push(told);
           continue;
         }
         await storeSettled(settled);
         if (!next) return;
         if ("page" in next) {
           const { isUnfit } = await side.page(next.view, next.page, next.begins);
+          storeRetryMs = 0;
           session.handleStored();
           if (isUnfit) beginAnew();
           else if (next.page.more) upToDate.delete(next.view);
@@ -487,16 +491,20 @@ export function startDriver(facts: DriverFacts): Driver {
       try {
         await drive();
       } catch (error) {
-        const code = error instanceof SynclineError ? error.code : "CLIENT_STORE_FAILED";
-        say({}, { code, detail: error instanceof Error ? error.message : "" });
-        if (!isClosed) await sleep(clock() + STORE_RETRY_MS);
+        say({}, troubleOf(error) ?? { code: "CLIENT_STORE_FAILED", detail: "" });
+        storeRetryMs = Math.min(Math.max(2 * storeRetryMs, STORE_RETRY_MS), STORE_RETRY_MS_MAX);
+        // Whatever wakes it, what is undone by the failure first of all, does not make the store better.
+        for (const untilMs = clock() + storeRetryMs; !isClosed && clock() < untilMs; ) await sleep(untilMs);
       }
     }
   };
 
   const hearNetwork = (is: boolean) => (): void => {
     hasNetwork = is;
-    if (is) beginWithFirst(FAILURES_MAX);
+    if (is) {
+      beginWithFirst(FAILURES_MAX);
+      refusedAtMs = -Infinity;
+    }
     isToRetry ||= is;
     wake();
   };

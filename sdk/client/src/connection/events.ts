@@ -2,9 +2,9 @@
 
 import { ANSWER_BYTES_MAX } from "../protocol/limits.js";
 import { readPage } from "../protocol/long.js";
-import { openHttp, refusalOf, type Feed } from "./http.js";
+import { openHttp, type Feed } from "./http.js";
 import { queryOf } from "./query.js";
-import { ask, Unreached } from "./transport.js";
+import { ask, refusalOf, Unreached } from "./transport.js";
 
 /** Follows a view. */
 const events: Feed = async ({ address, follow, tell, traffic }) => {
@@ -42,7 +42,8 @@ async function* eventsOf(body: ReadableStream<Uint8Array<ArrayBuffer>>, traffic:
       const lines = (rest + value).split("\n");
       rest = lines.pop() ?? "";
       for (const line of lines) {
-        const [, name, content = ""] = /^(event|data): ?(.*?)\r?$/.exec(line) ?? [];
+        // What JSON need not escape may stand in a line: U+2028 ends none here.
+        const [, name, content = ""] = /^(event|data): ?(.*?)\r?$/s.exec(line) ?? [];
         if (name === "event") told.event = content;
         if (name === "data") told.data += content;
         if (line.trim() === "" && told.event !== "") {

@@ -4,23 +4,32 @@
  *
  * - The first page of a feed is what a `welcome` is made of: its cursor says which life of the hub it is. So that is known before
  *   anything is sent.
- * - Pushes are posted one after the other, in order. What came by a feed while one is under way is told behind its results, since
- *   it may hold what those operations did; and there is always an end to that, since the next push is posted behind it.
+ * - Pushes are posted one after the other, in order, in parts where a proxy takes no more at once. What came by a feed while one
+ *   is under way is told behind its results, since it may hold what those operations did; and there is always an end to that,
+ *   since the next push is posted behind it.
  * - A feed is read no further while as many pages wait to be acknowledged as the window has.
  * - A cursor that cannot be used begins the view anew, all of it: what is held is not asked.
  */
 
 import { placeOf } from "../protocol/cursor.js";
-import { readPage, readProblem, readPushAnswer, writePush } from "../protocol/long.js";
+import { readPage, readPushAnswer, writePush } from "../protocol/long.js";
 import { MESSAGE_BYTES_MAX, PROTOCOL_VERSION, PUSH_OPERATIONS_MAX } from "../protocol/limits.js";
-import type { ClientMessage, Follow, HubMessage, Page, Problem } from "../protocol/message.js";
+import type { ClientMessage, Follow, HubMessage, Page, Result } from "../protocol/message.js";
 import type { Operation } from "../protocol/operation.js";
+import { isBehind, nothingStands, stand } from "../session/lane.js";
 import { WINDOW } from "../session/limits.js";
+import { bytesOf } from "../session/size.js";
 import { queryOf } from "./query.js";
-import { ask, lostBy, Unreached, type Address, type Connection, type Listener, type Open } from "./transport.js";
+import { ask, refusalOf, Refused, textOf, troubleOf, Unreached, type Address, type Connection, type Listener, type Open } from "./transport.js";
 
 /** How often a feed shows a sign of life at least, in milliseconds. */
 const HEARTBEAT_MS = 30_000;
+
+/** The status of a request that is too large for whoever answers, which may stand in front of the hub and take less than it. */
+const TOO_LARGE = 413;
+
+/** What is said of an operation that is too large by itself: it waits, with its lane, and nothing else does. */
+const WAITS = { code: "BODY_TOO_LARGE", detail: "an operation is larger than what stands in front of the hub takes; it waits", retryable: true };
 
 /** A sum that no records have, but by a chance of one in 2^128. */
 const OTHER_SUM = "0123456789abcdef".repeat(2);
@@ -39,27 +48,6 @@ export interface Fed {
 /** Brings changes until it throws. */
 export type Feed = (fed: Fed) => Promise<never>;
 
-/** What a hub said to a request that it refused. */
-export class Refused extends Error {
-  readonly problem: Problem;
-
-  constructor(problem: Problem) {
-    super("the hub refused a request");
-    this.problem = problem;
-  }
-}
-
-/** Returns what to throw for an answer that is no success. */
-export async function refusalOf(answer: Response): Promise<Error> {
-  const lost = lostBy(answer);
-  if (lost !== "broken") return new Unreached(lost);
-  try {
-    return new Refused(readProblem(await answer.text()));
-  } catch {
-    return new Unreached("broken");
-  }
-}
-
 /** Returns what opens a connection whose changes come by a feed. */
 export const openHttp =
   (feed: Feed): Open =>
@@ -72,8 +60,12 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
   let follows: readonly Follow[] = [];
   let pushQuery = "";
   let window = WINDOW;
-  let isGreeted = false;
+  /** Which life of the hub it is. */
+  let incarnation: string | undefined;
   let isPushing = false;
+  /** About how large a request is at most, in bytes, and operations that are too large by themselves. */
+  let bytesMax = Infinity;
+  const tooLarge = new Set<number>();
   let backedUp: number | undefined;
   const pushes: (readonly Operation[])[] = [];
   /** What came by a feed while a push was under way. */
@@ -94,13 +86,17 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
     // The session ends the connection then.
     if (error instanceof Refused) return tell({ problem: error.problem });
     end();
-    listener.lost(error instanceof Unreached ? error.lost : "broken");
+    listener.lost(error instanceof Unreached ? error.lost : "broken", troubleOf(error));
   };
 
-  const greet = (page: Page): void => {
-    const incarnation = placeOf(page.cursor)?.incarnation;
-    if (incarnation === undefined) throw new Unreached("broken");
-    isGreeted = true;
+  /** Takes note of which life of the hub it is that answers, before anything of it is told. */
+  const greet = (cursor: string): void => {
+    const told = placeOf(cursor)?.incarnation;
+    // Another one needs another greeting: what it lacks is sent to it first.
+    if (told === undefined || (incarnation ??= told) !== told) throw new Unreached("broken");
+  };
+
+  const welcome = (incarnation: string): void => {
     const limits = { push_operations: PUSH_OPERATIONS_MAX, message_bytes: MESSAGE_BYTES_MAX };
     tell({ welcome: { protocol: PROTOCOL_VERSION, incarnation, heartbeat_ms: HEARTBEAT_MS, window, limits } });
   };
@@ -108,7 +104,9 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
   const tellPage = async (view: number, page: Page): Promise<void> => {
     while (told.length >= window && !isOver) await new Promise<void>((resume) => resumes.push(resume));
     if (isOver) throw new Unreached("broken");
-    if (!isGreeted) greet(page);
+    const isFirst = incarnation === undefined;
+    greet(page.cursor);
+    if (isFirst && incarnation) welcome(incarnation);
     told.push({ view, cursor: page.cursor });
     const message = { view, ...page };
     if (isPushing) held.push(message);
@@ -121,17 +119,67 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
     for (const resume of resumes.splice(0)) resume();
   };
 
+  /** Posts operations in one request and returns the results; `undefined` where they are too large for one. */
+  const request = async (sent: readonly Operation[]): Promise<readonly Result[] | undefined> => {
+    const headers = { "content-type": "application/json" };
+    const answer = await ask(address, `push?${pushQuery}`, { method: "POST", headers, body: writePush(client, sent) });
+    if (answer.status === TOO_LARGE) {
+      await answer.body?.cancel();
+      return undefined;
+    }
+    if (!answer.ok) throw await refusalOf(answer);
+    const { results, backed_up, cursor } = readPushAnswer(await textOf(answer));
+    greet(cursor);
+    if (results.length !== sent.length || results.some(({ op }, at) => op !== sent[at]?.op)) throw new Unreached("broken");
+    // Before the results: what is behind it is kept.
+    if (backed_up !== undefined && backed_up !== backedUp) tell({ backed_up });
+    backedUp = backed_up;
+    return results;
+  };
+
+  /** Posts a push, in several requests where it is too large for one, and returns the results of all. */
+  const carry = async (push: readonly Operation[]): Promise<readonly Result[]> => {
+    const told = new Map<number, Result>();
+    // What comes after an operation that waits does so, too: of one request the hub says it itself.
+    const waits = nothingStands();
+    const wait = (operation: Operation): void => {
+      stand(waits, operation);
+      told.set(operation.op, { op: operation.op, status: "behind", ...(tooLarge.has(operation.op) && { problem: WAITS }) });
+    };
+    for (let at = 0; at < push.length; ) {
+      const sent: Operation[] = [];
+      let end = at;
+      for (let size = 0; end < push.length; end += 1) {
+        const operation = push[end] as Operation;
+        if (tooLarge.has(operation.op) || isBehind(waits, operation)) {
+          wait(operation);
+          continue;
+        }
+        size += bytesOf(operation);
+        if (sent.length > 0 && size > bytesMax) break;
+        sent.push(operation);
+      }
+      const results = sent.length > 0 ? await request(sent) : [];
+      if (results) {
+        for (const [index, result] of results.entries()) {
+          if (result.status === "behind") stand(waits, sent[index] as Operation);
+          told.set(result.op, result);
+        }
+        at = end;
+      } else if (sent.length > 1) {
+        bytesMax = Math.min(bytesMax, sent.reduce((size, operation) => size + bytesOf(operation), 0)) / 2;
+      } else {
+        for (const { op } of sent) tooLarge.add(op);
+      }
+    }
+    return push.map(({ op }) => told.get(op) ?? { op, status: "behind" });
+  };
+
   const post = async (): Promise<void> => {
     if (isPushing) return;
     isPushing = true;
     for (let push; !isOver && (push = pushes.shift()); ) {
-      const headers = { "content-type": "application/json" };
-      const answer = await ask(address, `push?${pushQuery}`, { method: "POST", headers, body: writePush(client, push) });
-      if (!answer.ok) throw await refusalOf(answer);
-      const { results, backed_up } = readPushAnswer(await answer.text());
-      // Before the results: what is behind it is kept.
-      if (backed_up !== undefined && backed_up !== backedUp) tell({ backed_up });
-      backedUp = backed_up;
+      const results = await carry(push);
       tell({ results, position: 0 });
       for (const message of held.splice(0)) tell(message);
     }
@@ -144,7 +192,7 @@ function converse(address: Address, listener: Listener, feed: Feed): Connection 
     const held = await address.sum(view);
     if (!follow || !held) return;
     const answer = await ask(address, `pull?limit=1&${queryOf({ ...follow, cursor: held.cursor })}&sum=${held.sum}`);
-    const equal = answer.ok ? readPage(await answer.text()).equal : undefined;
+    const equal = answer.ok ? readPage(await textOf(answer)).equal : undefined;
     // Without an answer something has changed, or the hub has no time.
     if (equal !== undefined) tell({ checksum: { view, cursor: held.cursor, sum: equal ? held.sum : OTHER_SUM } });
   };

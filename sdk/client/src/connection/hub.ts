@@ -5,6 +5,7 @@ import { SynclineError } from "../error.js";
 import { parse } from "../json/parse.js";
 import { isObject, type Json, type JsonObject } from "../json/value.js";
 import { write } from "../json/write.js";
+import { hubAddress } from "./address.js";
 
 /** How long one request may take, in milliseconds. */
 const REQUEST_MS_MAX = 30_000;
@@ -19,8 +20,7 @@ export class Hub {
   #refused: string | undefined;
 
   constructor(url: string, token: Options["token"]) {
-    if (!/^https?:\/\//.test(url)) throw new SynclineError("CLIENT_ADDRESS_INVALID", "the address of a hub begins with https:// or http://");
-    this.#url = url.replace(/\/+$/, "");
+    this.#url = hubAddress(url);
     this.#source = token;
   }
 

@@ -1,9 +1,9 @@
 /** Changes by asking again and again: each request waits at the hub until there is something new. */
 
 import { readPage } from "../protocol/long.js";
-import { openHttp, refusalOf, type Feed } from "./http.js";
+import { openHttp, type Feed } from "./http.js";
 import { queryOf } from "./query.js";
-import { ask } from "./transport.js";
+import { ask, refusalOf, textOf } from "./transport.js";
 
 /** How long a request waits for changes, in seconds: less than proxies do. */
 const WAIT_S = 25;
@@ -23,7 +23,7 @@ const poll: Feed = async ({ address, follow, tell, traffic }) => {
       continue;
     }
     if (!answer.ok) throw await refusalOf(answer);
-    const page = readPage(await answer.text());
+    const page = readPage(await textOf(answer));
     traffic();
     const isNews = page.changes.length > 0 || page.snapshot === true || page.more;
     // The first says that all is taken in, others how far the log has come.

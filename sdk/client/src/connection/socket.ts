@@ -7,6 +7,7 @@
  * as good as a ping.
  */
 
+import { parse } from "../json/parse.js";
 import { readPage } from "../protocol/long.js";
 import { CompactReader, CompactWriter } from "../protocol/compact.js";
 import { ANSWER_BYTES_MAX } from "../protocol/limits.js";
@@ -14,7 +15,7 @@ import type { ClientMessage, Follow } from "../protocol/message.js";
 import type { Lost } from "../session/session.js";
 import { deflate, inflate } from "./deflate.js";
 import { queryOf } from "./query.js";
-import { ask, lostBy, Unreached, type Address, type Connection, type Listener, type Open } from "./transport.js";
+import { ask, refusalOf, textOf, troubleOf, Unreached, type Address, type Connection, type Listener, type Open, type Trouble } from "./transport.js";
 
 /** What this client uses of a WebSocket; that of browsers and the package `ws` have it. */
 export interface Socket {
@@ -41,8 +42,8 @@ export const openSocket =
   (of: SocketClass): Open =>
   async (address, listener) => {
     const answer = await ask(address, "tickets", { method: "POST" });
-    if (!answer.ok) throw new Unreached(lostBy(answer));
-    const { ticket } = (await answer.json()) as { ticket: string };
+    if (!answer.ok) throw await refusalOf(answer);
+    const { ticket } = parse(await textOf(answer)) as { readonly ticket: string };
     const socket = new of(`${address.url.replace(/^http/, "ws")}/v1/live?ticket=${encodeURIComponent(ticket)}`, ["syncline.v1"]);
     socket.binaryType = "arraybuffer";
     address.signal.addEventListener("abort", () => socket.close());
@@ -74,10 +75,10 @@ function converse(socket: Socket, address: Address, listener: Listener): Connect
       socket.close();
     }
   };
-  const lose = (lost: Lost, code = 1000): void => {
+  const lose = (lost: Lost, code = 1000, trouble?: Trouble): void => {
     if (isOver) return;
     end(code);
-    listener.lost(lost);
+    listener.lost(lost, trouble);
   };
   const later = (run: () => void, ms: number): void => {
     clearTimeout(timer);
@@ -89,7 +90,7 @@ function converse(socket: Socket, address: Address, listener: Listener): Connect
     const [follow] = views;
     if (!follow?.cursor) return;
     const answer = await ask(address, `pull?limit=1&${queryOf(follow)}`);
-    const page = answer.ok ? readPage(await answer.text()) : undefined;
+    const page = answer.ok ? readPage(await textOf(answer)) : undefined;
     if (!page || isOver) return;
     if (page.changes.length > 0 || page.more) return later(() => lose("broken"), NEWS_MS);
     listener.traffic();
@@ -109,7 +110,7 @@ function converse(socket: Socket, address: Address, listener: Listener): Connect
     }
     listener.message(message);
   };
-  const receive = inOrder(hear, () => lose("broken", 1002));
+  const receive = inOrder(hear, (error) => lose("broken", 1002, troubleOf(error)));
   const post = (data: string | Uint8Array<ArrayBuffer>): void => {
     if (!isOver) socket.send(data);
   };
@@ -143,21 +144,24 @@ function converse(socket: Socket, address: Address, listener: Listener): Connect
 }
 
 /** Returns what hands values on in the order in which they came, at once where none before is still being made. */
-function inOrder<T>(use: (value: T) => void, failed: () => void): (value: T | Promise<T>) => void {
+function inOrder<T>(use: (value: T) => void, failed: (error: unknown) => void): (value: T | Promise<T>) => void {
   let waiting = 0;
   let tail = Promise.resolve();
   const attempt = (value: T): void => {
     try {
       use(value);
-    } catch {
-      failed();
+    } catch (error) {
+      failed(error);
     }
   };
   return (value) => {
     if (waiting === 0 && !(value instanceof Promise)) return attempt(value);
     waiting += 1;
     // It may fail long before it is its turn.
-    const made = Promise.resolve(value).then((ready) => () => attempt(ready), () => failed);
+    const made = Promise.resolve(value).then(
+      (ready) => () => attempt(ready),
+      (error: unknown) => () => failed(error),
+    );
     tail = tail.then(async () => {
       (await made)();
       waiting -= 1;

@@ -1,6 +1,9 @@
 /** A way to reach a hub. Whatever it is, it speaks the messages of a live connection (`docs/protocol.md` §5). */
 
-import type { ClientMessage, HubMessage } from "../protocol/message.js";
+import { readProblem } from "../protocol/long.js";
+import { ANSWER_BYTES_MAX } from "../protocol/limits.js";
+import type { ClientMessage, HubMessage, Problem } from "../protocol/message.js";
+import { SynclineError } from "../error.js";
 import type { Lost } from "../session/session.js";
 import type { StoreSide } from "../store/side.js";
 
@@ -12,8 +15,14 @@ export interface Listener {
   message(message: HubMessage): void;
   /** Something came in that is no message. */
   traffic(): void;
-  /** The connection has ended; nothing comes after that. */
-  lost(lost: Lost): void;
+  /** The connection has ended; nothing comes after that. `trouble`: what a person is to be told of it. */
+  lost(lost: Lost, trouble?: Trouble): void;
+}
+
+/** Something that went wrong, for a person to be told; nothing is lost. */
+export interface Trouble {
+  readonly code: string;
+  readonly detail: string;
 }
 
 /** An open connection. */
@@ -51,14 +60,28 @@ export class Unreached extends Error {
   }
 }
 
-/** How long to wait where a hub asks to come back later and does not say when, in seconds. */
-const RETRY_AFTER_S = 1;
+/** What a hub said to a request that it refused. */
+export class Refused extends Error {
+  readonly problem: Problem;
+
+  constructor(problem: Problem) {
+    super("the hub refused a request");
+    this.problem = problem;
+  }
+}
+
+/** Returns what a person is to be told of an error: nothing of what may hold what others wrote. */
+export function troubleOf(error: unknown): Trouble | undefined {
+  if (error instanceof Refused) return { code: error.problem.code, detail: error.problem.detail };
+  return error instanceof SynclineError ? { code: error.code, detail: error.message } : undefined;
+}
 
 /** Returns what an answer that is no success says of the connection. */
 export function lostBy({ status, headers }: Response): Lost {
   if (status === 401) return "unauthorised";
-  const isLater = status === 429 || status === 503;
-  return isLater ? { afterMs: (Number(headers.get("retry-after")) || RETRY_AFTER_S) * 1_000 } : "broken";
+  const afterMs = Number(headers.get("retry-after")) * 1_000;
+  // What does not say when is come back to less and less often.
+  return (status === 429 || status === 503) && afterMs > 0 ? { afterMs } : "broken";
 }
 
 /** Asks something of a hub over HTTP; throws an `Unreached` where no answer comes. */
@@ -68,5 +91,36 @@ export async function ask({ url, token, signal }: Omit<Address, "sum">, path: st
     return await fetch(`${url}/v1/${path}`, { cache: "no-store", ...init, headers, signal });
   } catch {
     throw new Unreached("broken");
+  }
+}
+
+/** Returns the text of an answer; throws where that is longer than any that a hub gives. */
+export async function textOf(answer: Response): Promise<string> {
+  // Some platforms answer with all of a body or nothing.
+  if (!answer.body) return answer.text();
+  const reader = answer.body.getReader();
+  const decoder = new TextDecoder("utf-8", { fatal: true });
+  let text = "";
+  let bytes = 0;
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return text + decoder.decode();
+    bytes += value.length;
+    if (bytes > ANSWER_BYTES_MAX) {
+      await reader.cancel();
+      throw new SynclineError("MESSAGE_TOO_LARGE", "what the hub says is longer than any answer");
+    }
+    text += decoder.decode(value, { stream: true });
+  }
+}
+
+/** Returns what to throw for an answer that is no success. */
+export async function refusalOf(answer: Response): Promise<Error> {
+  const lost = lostBy(answer);
+  if (lost !== "broken") return new Unreached(lost);
+  try {
+    return new Refused(readProblem(await textOf(answer)));
+  } catch {
+    return new Unreached("broken");
   }
 }

@@ -38,6 +38,9 @@ export const WINDOW_MAX = 1_024;
 export const RETRY_MS_FIRST = 1_000;
 export const RETRY_MS_MAX = 30_000;
 
+/** How often in a row a connection is made anew at once, because something was lost: reading all anew mends it, or nothing does. */
+export const COMES_BACK_MAX = 4;
+
 /** Longest wait that a hub can ask for, in milliseconds: an hour. */
 export const LATER_MS_MAX = 3_600_000;
 

@@ -212,7 +212,8 @@ export function newQueue() {
         const one = held.get(counter);
         if (!one) continue;
         fly(one, false);
-        one.notBeforeMs = waits ? nowMs + Math.min(RETRY_MS_FIRST * 2 ** one.attempts, RETRY_MS_MAX) : 0;
+        // What is said in full the second time cannot be too short again.
+        one.notBeforeMs = waits || one.attempts > 1 ? nowMs + Math.min(RETRY_MS_FIRST * 2 ** one.attempts, RETRY_MS_MAX) : 0;
         one.attempts += 1;
         landed.add(one);
       }

@@ -66,6 +66,9 @@ export type ToStore =
 
 export type Session = ReturnType<typeof newSession>;
 
+/** The codes of what waits until somebody does something about it: a person is told. */
+const WAITS = new Set(["PUSH_HELD", "BODY_TOO_LARGE"]);
+
 /** The codes of what was said too shortly: it is said in full at once. */
 const SHORT = new Set(["BASE_SHORT", "DELTA_DOES_NOT_FIT"]);
 
@@ -172,7 +175,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
       const { op, status } = told;
       if (status === "behind") {
         const code = told.problem?.code ?? "";
-        if (code === "PUSH_HELD" && !isHoldTold) {
+        if (WAITS.has(code) && !isHoldTold) {
           isHoldTold = true;
           problem = told.problem;
         }
@@ -299,7 +302,8 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
       let waitMs = jitter(Math.min(limits.RETRY_MS_FIRST * 2 ** failures, limits.RETRY_MS_MAX));
       if (lost === "restarting") waitMs = jitter(limits.RETRY_MS_FIRST);
       if (typeof lost === "object") waitMs = Math.min(lost.afterMs, limits.LATER_MS_MAX) + jitter(limits.RETRY_MS_FIRST);
-      if (isClosing && closing.comesBack) waitMs = 0;
+      // One that is made anew again and again does not get better by that.
+      if (isClosing && closing.comesBack && failures < limits.COMES_BACK_MAX) waitMs = 0;
       if (lost === "unauthorised") needsToken = true;
       failures += 1;
       state = "off";

@@ -10,6 +10,9 @@ import type { Work } from "./state.js";
 import type { Store } from "./store.js";
 import { follow, forgetCursors, forgetDeleted, viewStates, type Said } from "./views.js";
 
+/** Loads what adds records up; `undefined` where that cannot be, as in a page whose parts its server has no more. */
+const loadCheck = () => later.check().catch(() => undefined);
+
 export class LeadingStore implements StoreSide {
   readonly #store: Store;
   readonly #follows: readonly Follow[];
@@ -104,8 +107,8 @@ export class LeadingStore implements StoreSide {
   }
 
   async compare(view: number, cursor: string, sum: string): Promise<boolean | undefined> {
-    const { compare } = await later.check();
-    const isEqual = await compare(this.#store.state, view, this.#follows[view]?.entities ?? [], cursor, sum);
+    const check = await loadCheck();
+    const isEqual = await check?.compare(this.#store.state, view, this.#follows[view]?.entities ?? [], cursor, sum);
     if (isEqual === false) {
       this.repairs += 1;
       await this.beginAnew();
@@ -114,13 +117,14 @@ export class LeadingStore implements StoreSide {
   }
 
   async sum(view: number): Promise<Sum | undefined> {
-    const { sumOf } = await import("./check.js");
-    return sumOf(this.#store.state, view, this.#follows[view]?.entities ?? []);
+    const check = await loadCheck();
+    return check?.sumOf(this.#store.state, view, this.#follows[view]?.entities ?? []);
   }
 
   async holdings(view: number): Promise<readonly Stretch[]> {
-    const { holdings } = await later.check();
-    const { said, stretches } = holdings(this.#store.state);
+    const check = await loadCheck();
+    // Who cannot say what it holds is told everything.
+    const { said, stretches } = check?.holdings(this.#store.state) ?? { said: { records: [], recordsEach: 1 }, stretches: [] };
     this.#said.set(view, said);
     return stretches;
   }

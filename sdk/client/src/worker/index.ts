@@ -18,14 +18,14 @@ import { connect } from "../connection/connect.js";
 import { openPoll } from "../connection/poll.js";
 import { later } from "../later.js";
 import { openOwn } from "../storage/own.js";
-import { compare, holdings } from "../store/check.js";
+import { compare, holdings, sumOf } from "../store/check.js";
 
 const TAG = "syncline:";
 /** A service worker may load nothing once it runs. It has what polling needs. */
 const HELD: Partial<typeof later> = {
   connect: async () => ({ connect }),
   poll: async () => ({ openPoll }),
-  check: async () => ({ compare, holdings }),
+  check: async () => ({ compare, holdings, sumOf }),
   own: async () => ({ openOwn }),
 };
 /** How long a worker tries, in milliseconds: browsers end one after some minutes, and wake it again if it says that it failed. */

@@ -3,6 +3,7 @@
 import { afterEach, beforeEach, expect, test, vi } from "vitest";
 import { WebSocket } from "ws";
 
+import { conflictDesk } from "../../src/connection/conflicts.js";
 import { startDriver, type Driver, type DriverFacts, type NetworkState, type Trouble } from "../../src/connection/driver.js";
 import { later } from "../../src/later.js";
 import type { SocketClass } from "../../src/connection/socket.js";
@@ -442,6 +443,130 @@ test.each(["ftp://sync.example", "sync.example", "https://", "https://user@sync.
   (url) => {
     const side = new MemorySide("anna");
     const facts = { url, side, token: "t", strategy: { kind: "immediate" }, ways: [], tell: () => {} } as const;
-    expect(() => startDriver(facts)).toThrowError(expect.objectContaining({ code: "CLIENT_ADDRESS_INVALID" }));
+    const refused = expect.objectContaining({ code: "CLIENT_ADDRESS_INVALID" });
+    expect(() => startDriver(facts)).toThrowError(refused);
+    expect(() => conflictDesk({ name: "app", url, token: "t" }, "anna")).toThrowError(refused);
   },
 );
+
+/** Has whatever hangs on promises and on short timers come to something. */
+const settle = async (): Promise<void> => {
+  for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setTimeout(resolve, 1));
+};
+
+test("a store that fails is left alone for a while, whatever wakes the connection meanwhile, and then for longer", async () => {
+  let nowMs = 0;
+  const side = new MemorySide("anna");
+  let begun = 0;
+  let waker: Driver | undefined;
+  // As a place without room does: what is undone is shown, and that wakes who sends.
+  vi.spyOn(side, "follows").mockImplementation(() => {
+    begun += 1;
+    if (begun < 1_000) waker?.wake();
+    throw new Error("no room");
+  });
+  waker = start(side, { ways: [], clock: () => nowMs });
+  const seen: number[] = [];
+  for (const ms of [0, 999, 1, 1_999, 1, 3_999, 1]) {
+    nowMs += ms;
+    waker.wake();
+    await settle();
+    seen.push(begun);
+  }
+  expect(seen).toEqual([1, 1, 2, 2, 3, 3, 4]);
+});
+
+test("what a failure of the store says is told by its code, and nothing that it may hold of records", async () => {
+  const side = new MemorySide("anna");
+  vi.spyOn(side, "follows").mockImplementation(() => {
+    throw new SyntaxError("Cannot convert secret to a BigInt");
+  });
+  const { troubles } = start(side, { ways: [] });
+  await settle();
+  expect(troubles[0]).toEqual({ code: "CLIENT_STORE_FAILED", detail: "" });
+});
+
+test("a source that gives the refused token again is no reason to ask the hub again and again, and the app is told", async () => {
+  let nowMs = 0;
+  let asked = 0;
+  vi.stubGlobal("fetch", async () => {
+    asked += 1;
+    return new Response(null, { status: 401 });
+  });
+  try {
+    const { states, wake } = start(new MemorySide("anna"), { token: () => "the same", clock: () => nowMs, random: () => 0.5 });
+    const pass = (): boolean => {
+      nowMs += 100;
+      wake();
+      return states.at(-1)?.isUnauthorised === true;
+    };
+    await until(pass, "it is told");
+    for (let round = 0; round < 20; round++) {
+      nowMs += 2_000;
+      wake();
+      await settle();
+    }
+    expect(asked).toBe(1);
+    // What refused it may have been somebody else.
+    nowMs += 60_000;
+    wake();
+    await settle();
+    expect(asked).toBe(2);
+  } finally {
+    await drivers.pop()?.close();
+    vi.unstubAllGlobals();
+  }
+});
+
+test("a token that was refused by mistake is tried again, and what waited is sent", async () => {
+  let nowMs = 0;
+  const real = globalThis.fetch;
+  let isMistaken = true;
+  vi.stubGlobal("fetch", (...request: Parameters<typeof fetch>) => (isMistaken ? Promise.resolve(new Response(null, { status: 401 })) : real(...request)));
+  try {
+    const side = new MemorySide("anna");
+    side.edit("tasks", "t1", { set: { "/title": "kept" } });
+    const { states, wake, sync } = start(side, { clock: () => nowMs, random: () => 0.5 });
+    const pass = (): boolean => {
+      nowMs += 100;
+      wake();
+      return states.at(-1)?.isUnauthorised === true;
+    };
+    await until(pass, "it is told");
+    isMistaken = false;
+    nowMs += 60_000;
+    await sync();
+    expect([title(side, "t1"), states.at(-1)?.isUnauthorised]).toEqual(["kept", false]);
+  } finally {
+    await drivers.pop()?.close();
+    vi.unstubAllGlobals();
+  }
+});
+
+test("what comes after an operation that a former life of the hub has applied is not forgotten", async () => {
+  const side = new MemorySide("anna");
+  side.resend({ op: 1, entity: "tasks", id: "t1", at: new Date(0).toISOString(), set: { "/title": "old" } });
+  // The hub keeps the results of the latest 5,248 counters, and these are newer ones than the edit below: it is sent by itself.
+  for (let first = 3; first < 6_003; first += 1_000) {
+    const ops = Array.from({ length: 1_000 }, (_, at) => ({ op: first + at, entity: "tasks", id: "t2", at: new Date(0).toISOString(), set: { "/n": at } }));
+    await hub.ask("POST", "/v1/push", { client: "anna", ops });
+  }
+  const { sync, wake, states } = start(side);
+  // Behind the first one, in its lane, and handed in while that one is under way.
+  const send = WebSocket.prototype.send;
+  let later: number | undefined;
+  vi.spyOn(WebSocket.prototype, "send").mockImplementation(function (this: WebSocket, ...said: unknown[]) {
+    Reflect.apply(send, this, said);
+    if (later !== undefined || !String(said[0]).startsWith('["p"')) return;
+    const operation = { op: 7_000, entity: "tasks", id: "t1", at: new Date(0).toISOString(), set: { "/title": "new" } };
+    side.queue.set((later = operation.op), { operation, isUrgent: false, asked: undefined, isResent: false });
+    wake();
+  });
+  try {
+    await until(() => states.at(-1)?.network === "up-to-date" && later !== undefined, "the first is sent");
+    await sync();
+    expect(side.results.map(({ op, status }) => [op, status])).toEqual([[1, "duplicate"], [7_000, "applied"]]);
+  } finally {
+    vi.restoreAllMocks();
+  }
+});

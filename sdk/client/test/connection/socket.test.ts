@@ -7,7 +7,7 @@ import { afterEach, beforeEach, expect, test, vi } from "vitest";
 
 import { inflate } from "../../src/connection/deflate.js";
 import { openSocket, type Socket, type SocketClass } from "../../src/connection/socket.js";
-import type { Connection } from "../../src/connection/transport.js";
+import type { Connection, Trouble } from "../../src/connection/transport.js";
 import type { HubMessage } from "../../src/protocol/message.js";
 import type { Lost } from "../../src/session/session.js";
 
@@ -63,13 +63,14 @@ class FakeSocket implements Socket {
 
 let messages: HubMessage[] = [];
 let lost: Lost[] = [];
+let troubles: (Trouble | undefined)[] = [];
 let traffic = 0;
 /** What the hub answers over HTTP, by path. */
 let asked: string[] = [];
 let pulled: () => Response = () => new Response(null, { status: 500 });
 
 beforeEach(() => {
-  [messages, lost, traffic, asked] = [[], [], 0, []];
+  [messages, lost, troubles, traffic, asked] = [[], [], [], 0, []];
   vi.stubGlobal("fetch", async (url: string) => {
     asked.push(url);
     return url.endsWith("/tickets") ? Response.json({ ticket: "a ticket" }, { status: 201 }) : pulled();
@@ -85,7 +86,10 @@ async function open(): Promise<Connection> {
   const connection = await openSocket(FakeSocket as unknown as SocketClass)(address, {
     message: (message) => messages.push(message),
     traffic: () => (traffic += 1),
-    lost: (why) => lost.push(why),
+    lost: (why, trouble) => {
+      lost.push(why);
+      troubles.push(trouble);
+    },
   });
   connection.send({ hello: { protocol: 1, client: "phone", views: [{ entities: ["tasks"], cursor: "1:5" }] } });
   opened.say(["w", WELCOME]);
@@ -105,11 +109,32 @@ test("the address bears a ticket, and the subprotocol is asked for", async () =>
 test.each([
   [401, {}, "unauthorised"],
   [503, { "retry-after": "7" }, { afterMs: 7_000 }],
-  [429, {}, { afterMs: 1_000 }],
+  [429, {}, "broken"],
   [500, {}, "broken"],
 ])("a ticket that is answered %d %j leaves the connection %j", async (status, headers, expected) => {
   vi.stubGlobal("fetch", async () => new Response(null, { status, headers: headers as Record<string, string> }));
   await expect(open()).rejects.toMatchObject({ lost: expected, isOfWay: false });
+});
+
+test("a page to log in to the network is no ticket, and said to be none", async () => {
+  vi.stubGlobal("fetch", async () => new Response("<html>Log in to the Wi-Fi</html>"));
+  await expect(open()).rejects.toMatchObject({ code: "MESSAGE_MALFORMED" });
+});
+
+test("a ticket that is refused tells the hub's reason", async () => {
+  const problem = { code: "CLIENT_OF_ANOTHER", detail: "another one speaks as this client", retryable: false };
+  vi.stubGlobal("fetch", async () => Response.json(problem, { status: 403 }));
+  await expect(open()).rejects.toMatchObject({ problem });
+});
+
+test.each<[string, unknown]>([
+  ["no message", ["c", "not a view"]],
+  ["a text that is none", "secret of somebody"],
+])("of %s the app is told that it came, and nothing of what was in it", async (_, message) => {
+  await open();
+  opened.say(message);
+  await until(() => lost.length === 1);
+  expect(troubles).toEqual([{ code: "MESSAGE_MALFORMED", detail: expect.not.stringMatching(/secret|not a view/) }]);
 });
 
 test("messages are heard in the order in which they came, whether or not they are compressed", async () => {

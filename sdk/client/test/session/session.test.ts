@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 
 import type { ClientMessage, HubMessage, Problem, Result, ResultStatus, Welcome } from "../../src/protocol/message.js";
 import type { Operation } from "../../src/protocol/operation.js";
-import { GATHER_MS, GATHER_OPERATIONS, OPERATIONS_HELD_MAX, OPERATIONS_UNANSWERED_MAX, RETRY_MS_MAX } from "../../src/session/limits.js";
+import { COMES_BACK_MAX, GATHER_MS, GATHER_OPERATIONS, LASTED_MS, OPERATIONS_HELD_MAX, OPERATIONS_UNANSWERED_MAX, RETRY_MS_MAX } from "../../src/session/limits.js";
 import { newSession, type Session } from "../../src/session/session.js";
 
 const HEARTBEAT_MS = 30_000;
@@ -347,4 +347,54 @@ test("a snapshot that begins while another is under way is told from the rest of
   };
   const told = [begins("t1", { begins: true }), begins("t2", {}), begins("t3", { begins: true }), begins("t4", {})];
   expect(told).toEqual([true, false, true, false]);
+});
+
+test("a view that begins anew again and again does so at once only some times", () => {
+  const session = newSession({ client: "phone", follows: [{}], accept: [], window: 8, random: () => 0.999_999 });
+  let anew = 0;
+  for (; session.pollConnection(0) !== undefined && anew < 100; anew++) {
+    greet(session, 0);
+    session.handleViews([{}], 0);
+    expect(session.pollConnection(0)).toEqual({ close: 1000 });
+    session.handleDisconnected("broken", 0);
+  }
+  expect(anew).toBe(1 + COMES_BACK_MAX);
+  // Once one has lasted the next is made at once.
+  const nowMs = session.pollDeadline(0) ?? 0;
+  expect(session.pollConnection(nowMs)).toHaveProperty("connect");
+  greet(session, nowMs);
+  session.handleViews([{}], nowMs + LASTED_MS);
+  session.pollConnection(nowMs + LASTED_MS);
+  session.handleDisconnected("broken", nowMs + LASTED_MS);
+  expect(session.pollConnection(nowMs + LASTED_MS)).toHaveProperty("connect");
+});
+
+test("a hub that finds short again what was said in full is asked again later, and not at once", () => {
+  const session = open();
+  handIn(session, 1, 0);
+  let pushes = 0;
+  for (; pushed(session, 0) && pushes < 100; pushes++) answer(session, [1], "behind", 0, "BASE_SHORT");
+  expect(pushes).toBe(3);
+  expect(pushed(session, RETRY_MS_MAX)).toEqual([1]);
+});
+
+test("an operation that is too large by itself waits, and a person is told once a connection", () => {
+  const session = open();
+  handIn(session, 1, 0);
+  expect(pushed(session, 0)).toEqual([1]);
+  answer(session, [1], "behind", 0, "BODY_TOO_LARGE");
+  expect(session.pollProblem()?.code).toBe("BODY_TOO_LARGE");
+  expect(pushed(session, RETRY_MS_MAX)).toEqual([1]);
+  answer(session, [1], "behind", RETRY_MS_MAX, "BODY_TOO_LARGE");
+  expect([session.pollProblem(), session.held()]).toEqual([undefined, 1]);
+});
+
+test.each(["\0", "\n", '"', "\\", "é", "😀", "\u2028", "a"])("no push of texts full of %j is larger than the longest message", (character) => {
+  const session = open();
+  const text = character.repeat((1 << 20) / character.length);
+  for (let op = 1; op <= 20; op++) session.handleOperation(operation(op, { set: { "/text": text } }), false, 0);
+  for (let message; (message = session.pollMessage(GATHER_MS)); ) {
+    const ops = "push" in message ? message.push : [];
+    expect(ops.length === 1 || new TextEncoder().encode(JSON.stringify(ops)).length <= WELCOME.limits.message_bytes).toBe(true);
+  }
 });

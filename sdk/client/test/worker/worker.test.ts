@@ -2,6 +2,7 @@
 
 import { expect, it, vi } from "vitest";
 import type { Client, Options } from "../../src/api.js";
+import { later } from "../../src/later.js";
 import { handleSync, keepSending, type Page, type SyncEvent } from "../../src/worker/index.js";
 import { fakeClient, STATUS } from "../fake-client.js";
 
@@ -172,5 +173,18 @@ it("a browser without background synchronisation sends when the tab is online ag
     page.window.dispatchEvent(new Event("online"));
     await turn();
     expect(client.calls.map(([call]) => call), kind).toEqual(["sync"]);
+  }
+});
+
+it("a worker has from its beginning what it needs later: it may load nothing then", async () => {
+  const known = { ...later };
+  try {
+    const event = eventOf("syncline:notes");
+    handleSync(event, optionsOf, async () => fakeClient());
+    await Promise.all(event.waits);
+    expect(Object.keys(await later.check()).sort()).toEqual(["compare", "holdings", "sumOf"]);
+    expect(Object.keys(await later.poll())).toEqual(["openPoll"]);
+  } finally {
+    Object.assign(later, known);
   }
 });
