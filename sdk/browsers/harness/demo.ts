@@ -56,6 +56,8 @@ export async function play([hub = "", tokenFile = "", port = "", entity = ""]: r
   await printed;
   await Promise.all([...desks.values()].map((desk) => desk.hear(["leave"])));
   await (await pages).close();
+  // Who is told to quit may be waited for with its input open, which would keep the program.
+  process.stdin.destroy();
 }
 
 /** A browser, the person in front of it, and the network behind it. */
