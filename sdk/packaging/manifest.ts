@@ -8,7 +8,7 @@ export const ROOT = fileURLToPath(new URL("../..", import.meta.url));
 /** The root of the workspaces. */
 export const SDK = fileURLToPath(new URL("..", import.meta.url));
 /** Workspaces that are published. */
-export const PUBLIC = ["client", "react", "elements"] as const;
+export const PUBLIC = ["client", "react", "elements", "app"] as const;
 
 /** What is read of a `package.json`. */
 export interface Manifest {

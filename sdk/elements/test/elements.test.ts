@@ -203,6 +203,14 @@ describe("all of them", () => {
     await vi.waitFor(() => expect(seen(shown)).toContain("5 minutes ago"));
   });
 
+  test("look for the language around the shadow roots that they stand in", () => {
+    const host = put(`<div lang="de"><p></p></div>`).firstElementChild;
+    const root = host?.attachShadow({ mode: "open" });
+    if (root === undefined) throw new Error("no shadow");
+    root.innerHTML = `<sync-status sync-status="synced" last-synced-at="${ago(5 * MINUTE_MS)}"></sync-status>`;
+    expect(seen(root.children[0] as Element)).toBe("Synchronisiert · vor 5 Minuten");
+  });
+
   test("a zone that there is not is as none", () => {
     const [odd, own] = ["Mars/Olympus", ""].map((zone) => put(`<sync-last-updated timestamp="${ago(0)}" time-zone="${zone}" lang="en"></sync-last-updated>`));
     if (odd === undefined || own === undefined) throw new Error("not put");
@@ -231,6 +239,13 @@ describe("all of them", () => {
 
     document.body.replaceChildren();
     expect(vi.getTimerCount()).toBe(0);
+
+    put(`<sync-data-freshness timestamp="${new Date(Date.now()).toISOString()}" lang="en"></sync-data-freshness>`);
+    const alone = set.mock.calls.length;
+    vi.advanceTimersByTime(MINUTE_MS - 1);
+    expect(set.mock.calls.length).toBe(alone);
+    vi.advanceTimersByTime(1);
+    expect(set.mock.calls.length).toBe(alone + 1);
     set.mockRestore();
   });
 

@@ -43,6 +43,8 @@ async function compile(snippets: readonly Snippet[]): Promise<string> {
       "@syncline/client/expo": sources("client/src/storage/expo.ts"),
       "@syncline/client/*": sources("client/src/*/index.ts"),
       "@syncline/react": sources("react/src/index.ts"),
+      "@syncline/app": sources("app/src/index.ts"),
+      "@syncline/app/*": sources("app/src/*.ts"),
       "@syncline/elements": sources("elements/src/index.ts"),
       "@syncline/elements/*": sources("elements/src/*.ts"),
     };
@@ -61,8 +63,8 @@ async function compile(snippets: readonly Snippet[]): Promise<string> {
 }
 
 function pages(): readonly string[] {
-  const guides = readdirSync(GUIDES).filter((name) => /^(web.*|elements)\.md$/.test(name)).map((name) => join(GUIDES, name));
-  return [...guides, ...["README.md", "client/README.md", "react/README.md", "elements/README.md"].map((name) => join(SDK, name))];
+  const guides = readdirSync(GUIDES).filter((name) => /^(web.*|elements|app)\.md$/.test(name)).map((name) => join(GUIDES, name));
+  return [...guides, ...["README.md", "client/README.md", "react/README.md", "elements/README.md", "app/README.md"].map((name) => join(SDK, name))];
 }
 
 test("every snippet of the guides compiles as it stands", { timeout: 120_000 }, async () => {
