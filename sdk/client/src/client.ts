@@ -25,7 +25,7 @@ import { SynclineError } from "./error.js";
 import { fieldAt } from "./json/field.js";
 import { isWellFormed } from "./json/parse.js";
 import type { JsonObject } from "./json/value.js";
-import { ENTITY_BYTES_MAX, MESSAGE_BYTES_MAX, RECORD_ID_BYTES_MAX } from "./protocol/limits.js";
+import { ENTITY_BYTES_MAX, RECORD_ID_BYTES_MAX } from "./protocol/limits.js";
 import { later } from "./later.js";
 import type { Follow } from "./protocol/message.js";
 import type { Effect } from "./protocol/operation.js";
@@ -36,7 +36,7 @@ import type { Keeping } from "./storage/persistence.js";
 import { indexeddb } from "./storage/indexeddb.js";
 import type { Storage } from "./storage/storage.js";
 import { isContested, keyOf, type Entry } from "./store/entry.js";
-import type { Draft } from "./store/enqueue.js";
+import { bytesIn, type Draft } from "./store/enqueue.js";
 import { shown, textOf, textsEdited } from "./store/shown.js";
 import { Store, type Told } from "./store/store.js";
 import { openChannel, type Channel } from "./tabs/channel.js";
@@ -46,9 +46,6 @@ import type { LeaderMessage } from "./tabs/leader.js";
 const LOAD_AGAIN_MS = 2_000;
 /** How often a tab looks whether it has missed something that another one has written, in milliseconds. */
 const REFRESH_MS = 5_000;
-
-/** Most bytes of what one operation writes: a message holds it with its names and its token. */
-const OPERATION_BYTES_MAX = MESSAGE_BYTES_MAX - (256 << 10);
 
 /** Fates that are remembered for who asks late: as many as a queue sends in some seconds. */
 const FATES_MAX = 10_000;
@@ -271,7 +268,8 @@ class LocalClient implements Client {
       if (!this.#lives.has(entry.entity)) continue;
       const told = byEntity.get(entry.entity) ?? [];
       byEntity.set(entry.entity, told);
-      told.push([entry.id, shown(entry)]);
+      // An entry that was undone may not be the one that stands for the record now.
+      told.push([entry.id, this.get(entry.entity, entry.id)]);
     }
     for (const [entity, told] of byEntity) for (const live of [...(this.#lives.get(entity) ?? [])]) live.handle(told);
     if (isContestedNow) this.#listConflicts();
@@ -387,7 +385,6 @@ class LocalClient implements Client {
         const writer = new EditWriter(value);
         write(writer);
         for (const effect of writer.finish()) {
-          checkSize(effect);
           drafts.push({ entity, id, effect, texts: textsOf(effect, value), isUrgent });
           value = predict(value, effect);
         }
@@ -397,6 +394,8 @@ class LocalClient implements Client {
       delete: (entity, id) => transaction.edit(entity, id, (edit) => edit.delete()),
     };
     write(transaction);
+    // What comes later, behind an `await` of the app's, would be lost without a word.
+    Object.freeze(drafts);
     if (!drafts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the edit writes nothing");
     return this.#edited(this.#store.edit(drafts, new Date()));
   }
@@ -555,16 +554,6 @@ function checkName(name: string, bytesMax: number): void {
   if (!name || bytesIn(name) > bytesMax || !isWellFormed(name) || /[\0-\x1f\x7f-\x9f]/.test(name)) {
     throw new SynclineError("ID_INVALID", `a name has 1 to ${bytesMax} bytes, none that controls`);
   }
-}
-
-function checkSize(effect: Effect): void {
-  if (bytesIn(JSON.stringify(effect)) > OPERATION_BYTES_MAX) {
-    throw new SynclineError("CLIENT_EDIT_TOO_LARGE", `an edit has at most ${OPERATION_BYTES_MAX} bytes`);
-  }
-}
-
-function bytesIn(text: string): number {
-  return new TextEncoder().encode(text).length;
 }
 
 function listen<T>(listeners: Set<(told: T) => void>, listener: (told: T) => void): () => void {

@@ -4,7 +4,7 @@ import type { Edit } from "./api.js";
 import { SynclineError } from "./error.js";
 import { checked } from "./json/check.js";
 import { fieldAt, leavesOf } from "./json/field.js";
-import { Draft } from "./json/pointer.js";
+import { Draft, keysOf } from "./json/pointer.js";
 import { type Decimal, isObject, type Json, type JsonObject } from "./json/value.js";
 import type { Effect, PutMember, TextEdit } from "./protocol/operation.js";
 import { writeInto } from "./protocol/predict.js";
@@ -18,7 +18,8 @@ export class EditWriter implements Edit {
   #parts: Step[][] = [];
   /** Paths that the last of the parts writes, and those above them: whether each is written itself. */
   #paths = new Map<string, boolean>();
-  #isDeleted = false;
+  /** Nothing is written any more: the record is deleted, or the edit has ended. */
+  #isOver = false;
 
   constructor(shown: JsonObject | undefined) {
     this.#draft = new Draft(shown ?? {});
@@ -26,9 +27,11 @@ export class EditWriter implements Edit {
 
   /** Returns the effects, in order. */
   finish(): Effect[] {
-    if (this.#isDeleted) return [{ delete: true }];
-    if (!this.#parts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the edit writes nothing");
-    return this.#parts.map(effectOf);
+    const effects = this.#isOver ? [{ delete: true } as const] : this.#parts.map(effectOf);
+    if (!effects.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "the edit writes nothing");
+    // What a closure writes later, behind an `await`, would be lost without a word.
+    this.#isOver = true;
+    return effects;
   }
 
   set(path: string, value: Json): this {
@@ -96,7 +99,7 @@ export class EditWriter implements Edit {
     const writer = new EditWriter(isObject(held) ? held : {});
     write(writer);
     writer.finish().forEach((effect, at) => {
-      if (effect.delete) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
+      if (effect.delete) throw standsAlone();
       const isNew = at === 0 && (facts.create ?? !held);
       const member: PutMember = isNew ? { create: true, ...(effect as PutMember) } : (effect as PutMember);
       this.#step(["put", path, [checked(key), member]]);
@@ -109,8 +112,8 @@ export class EditWriter implements Edit {
   }
 
   delete(): this {
-    if (this.#parts.length) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
-    this.#isDeleted = true;
+    if (this.#isOver || this.#parts.length) throw standsAlone();
+    this.#isOver = true;
     return this;
   }
 
@@ -130,8 +133,8 @@ export class EditWriter implements Edit {
 
   /** Takes a step; it begins another operation where it writes what a step before it wrote. */
   #step(step: Step): this {
-    if (this.#isDeleted) throw new SynclineError("CLIENT_EDIT_EMPTY", "a deletion stands alone");
-    checked(step[1]);
+    if (this.#isOver) throw standsAlone();
+    keysOf(checked(step[1]));
     writeInto(this.#draft, effectOf([step]));
     const last = this.#parts.at(-1);
     const isMet = last && this.#isMet(step[1]);
@@ -166,6 +169,10 @@ function composed(last: Step[], [part, path, edit]: Step): boolean {
   if (known?.[0] !== "begin") return false;
   last[at] = ["begin", path, applyEdit(known[2] as string, edit as TextEdit) ?? ""];
   return true;
+}
+
+function standsAlone(): SynclineError {
+  return new SynclineError("CLIENT_EDIT_EMPTY", "the edit has ended, or is a deletion");
 }
 
 function notAText(): SynclineError {

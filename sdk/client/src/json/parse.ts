@@ -12,7 +12,7 @@ const DEPTH_MAX = 64 + 8;
  * Finds what the platform's parser might not keep: 16 digits in a row or more, exponents of three, and escapes of surrogates.
  * What stands in a string is rarely found, and then only read more slowly.
  */
-const DOUBTFUL = /(?:^|[[:,\s])-?(?:[\d.]{16}|[\d.]+e[+-]?\d{3})|\\ud[89a-f]/i;
+const DOUBTFUL = /[[:,\s]-?(?:[\d.]{16}|[\d.]+e[+-]?\d{3})|\\ud[89a-f]/i;
 
 /**
  * Reads a JSON text. Numbers that the platform does not hold exactly are `Decimal`; numbers beyond the bounds and lone
@@ -24,7 +24,8 @@ const DOUBTFUL = /(?:^|[[:,\s])-?(?:[\d.]{16}|[\d.]+e[+-]?\d{3})|\\ud[89a-f]/i;
  * @throws SynclineError `MESSAGE_MALFORMED`.
  */
 export function parse(text: string): Json {
-  if (DOUBTFUL.test(text)) return parseStrictly(text);
+  // A number alone has nothing before it. To look for the beginning of the text as well takes three times as long.
+  if (!/^[[{]/.test(text) || DOUBTFUL.test(text)) return parseStrictly(text);
   try {
     return JSON.parse(text) as Json;
   } catch {

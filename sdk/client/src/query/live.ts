@@ -69,7 +69,9 @@ export class Live implements LiveQuery {
     const touched = new Set<string>();
     const isMany = records.length > this.#matching.length / 8 + 8;
     for (const [id, shown] of records) {
-      const record = shown && plan.accepts(shown) ? shown : undefined;
+      let record: Shown | undefined;
+      // One of which the app's own filter throws is left out: what is being written goes on.
+      tellAll([() => shown && plan.accepts(shown) && (record = shown)], 0);
       const before = this.#byId.get(id);
       if (before === record) continue;
       touched.add(id);

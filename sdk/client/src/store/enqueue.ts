@@ -4,17 +4,20 @@ import { SynclineError } from "../error.js";
 import { fieldAt } from "../json/field.js";
 import type { ByPath, Effect, Operation, TextEdit } from "../protocol/operation.js";
 import { difference } from "../protocol/difference.js";
+import { MESSAGE_BYTES_MAX } from "../protocol/limits.js";
 import { applyEdit, textDigest, transform } from "../protocol/text.js";
-import { waiting, hydrate, type Anchor, type Entry, type Queued } from "./entry.js";
+import { hydrate, queuedRow, waiting, type Anchor, type Entry, type Queued } from "./entry.js";
 import { showNext, shown, textOf, textsEdited } from "./shown.js";
-import type { Work } from "./state.js";
+import { RESERVED, type Work } from "./state.js";
 import { effectOf, meets, stepsOf, type Step } from "./steps.js";
 
 /** Most operations that wait, with those set aside: ten times what a device gathers that was offline for a month. */
 export const QUEUE_OPERATIONS_MAX = 1_000_000;
 
-/** The row of `meta` that says up to where counters are reserved, and how many are at once. */
-export const RESERVED = "reserved";
+/** Most bytes of an operation as it waits: a message holds it with others' names and its token. */
+const OPERATION_BYTES_MAX = MESSAGE_BYTES_MAX - (256 << 10);
+
+/** How many counters are reserved at once. */
 const COUNTERS_RESERVED = 1_000;
 
 /** An edit that is about to be queued. */
@@ -44,7 +47,7 @@ function add(work: Work, draft: Draft, at: string, counters: number[]): void {
 
 function put(work: Work, entry: Entry, base: string | undefined, effect: Effect, isUrgent: boolean, at: string, counters: number[]): void {
   const { state } = work;
-  const op = state.number("next") || 1;
+  const op = Math.max(state.number("next"), state.first);
   const after = counters.length ? [op - 1] : [];
   const anchors: Anchor[] = [...entry.anchors];
   for (const path of textsEdited(effect)) {
@@ -58,31 +61,27 @@ function put(work: Work, entry: Entry, base: string | undefined, effect: Effect,
   const { entity, id } = entry;
   after.sort((a, b) => a - b);
   const operation: Operation = { op, entity, id, ...(base && { base }), ...(after.length && { after }), at, ...sayingWhere(entry, effect) };
+  const queued: Queued = { operation, isUrgent };
+  const row = queuedRow(queued);
+  // What a hub would not take stands in the way of everything behind it.
+  if (bytesIn(row) > OPERATION_BYTES_MAX) throw new SynclineError("CLIENT_EDIT_TOO_LARGE", `an edit has at most ${OPERATION_BYTES_MAX} bytes`);
   // What is shown is made of what was shown before: it must not be looked at in between.
   showNext(entry, operation);
   const now = entry.shown;
   if (anchors.length > entry.anchors.length) work.setAnchors(entry, anchors);
-  work.putQueued({ operation, isUrgent });
+  work.putQueued(queued);
+  work.rows.set(queued, row);
   entry.shown = now && !now.pending ? { ...now, pending: true } : now;
   work.setMeta("next", String(op + 1));
-  if (op >= state.number(RESERVED)) reserve(work);
+  // What is reserved is on the disk before any of it is sent, also where edits are only handed to the system: after a power loss the
+  // counter of one that was sent and is lost on the device is not given to another one.
+  if (op >= state.number(RESERVED)) work.setMeta(RESERVED, String(op + COUNTERS_RESERVED));
   counters.push(op);
 }
 
-/**
- * Reserves counters, from the next one on or from behind what was reserved before if that is more. What is reserved is on the
- * disk before any of it is sent, also where edits are only handed to the system: after a power loss the counter of one that was
- * sent and is lost on the device is not given to another one.
- */
-export function reserve(work: Work): void {
-  work.setMeta(RESERVED, String(Math.max(work.state.number("next"), work.state.number(RESERVED), 1) + COUNTERS_RESERVED));
-}
-
-/** Goes on behind all counters that may have been sent. */
-export function skipReserved(work: Work): void {
-  work.isOfQueue = true;
-  if (work.state.number(RESERVED)) work.setMeta("next", String(work.state.number(RESERVED)));
-  reserve(work);
+/** Returns how many bytes a text has in UTF-8. */
+export function bytesIn(text: string): number {
+  return new TextEncoder().encode(text).length;
 }
 
 /** Parts an effect by what its writer was shown: texts with edits that wait are shown as of an older state than the rest. */

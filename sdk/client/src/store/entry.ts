@@ -56,7 +56,7 @@ export interface Entry {
 const NONE: readonly never[] = [];
 
 /** What the row of a record with conflicts begins with, so that these are found without reading all rows. */
-const CONTESTED = "!";
+export const CONTESTED = "!";
 
 export function newEntry(entity: string, id: string, row?: string): Entry {
   return {
@@ -76,10 +76,10 @@ export function newEntry(entity: string, id: string, row?: string): Entry {
   };
 }
 
-/** Forgets what the hub has said of a record; operations on it stay. */
-export function forget(entry: Entry): void {
+/** Forgets what the hub has said of a record, but for a row that says it; operations on it stay. */
+export function forget(entry: Entry, row?: string): void {
   const { entity, id, anchors, lane } = entry;
-  Object.assign(entry, newEntry(entity, id), { anchors, lane });
+  Object.assign(entry, newEntry(entity, id, row), { anchors, lane });
 }
 
 /** Returns whether nothing is kept of a record any more. */
@@ -129,11 +129,6 @@ export function queuedRow(queued: Queued): string {
   return write(queued as unknown as Json);
 }
 
-/** Returns whether the hub has said that a record is not there, without reading its row. */
-export function isDeleted({ row, isConfirmed, fields }: Entry): boolean {
-  return row === undefined ? isConfirmed && !fields : row.startsWith("[null,") || row.startsWith(`${CONTESTED}[null,`);
-}
-
 /** Returns the operations of a record that wait, in order, with those that were applied by a former life of the hub if that is not what is confirmed. */
 export function* waiting(entry: Entry): Generator<Queued> {
   const isOfPast = entry.isConfirmed && entry.position === 0;
@@ -145,13 +140,4 @@ export function* waiting(entry: Entry): Generator<Queued> {
 /** Returns whether a record has conflicts that wait for a person. */
 export function isContested({ row, conflicts }: Entry): boolean {
   return row?.startsWith(CONTESTED) ?? conflicts.length > 0;
-}
-
-/** Returns whether the lane stands because something in it was refused. */
-export function stands(entry: Entry, counter: number): boolean {
-  for (const [at, queued] of entry.lane ?? NONE) {
-    if (at >= counter) return false;
-    if (queued.refusal) return true;
-  }
-  return false;
 }

@@ -8,9 +8,9 @@ import type { Operation } from "../protocol/operation.js";
 import { applyChange, correct, UNFIT } from "../protocol/correct.js";
 import { predict } from "../protocol/predict.js";
 import { withDetailsOf } from "../protocol/token.js";
-import { forget, hydrate, stands, type Entry, type Queued } from "./entry.js";
+import { forget, hydrate, waiting, type Entry, type Queued } from "./entry.js";
 import { dropAnchors } from "./again.js";
-import { anchored, textBefore, textsEdited } from "./shown.js";
+import { anchored, textOf, textsEdited } from "./shown.js";
 import type { Settled } from "./side.js";
 import type { State, Work } from "./state.js";
 import { forgetCursors, noteIncarnation, noteMember, putCursor, readCursor, snapshotOf, takeSame, type Said } from "./views.js";
@@ -61,6 +61,16 @@ function textsBefore(entry: Entry, { operation, texts }: Queued): Record<string,
   if (!paths.length) return undefined;
   const found = paths.map((path): [string, string | undefined] => [path, texts?.[path] ?? textBefore(entry, operation.op, path)]);
   return Object.fromEntries(found.filter((text): text is [string, string] => text[1] !== undefined));
+}
+
+/** Returns the text of a field before a waiting operation, as its writer saw it. */
+function textBefore(entry: Entry, counter: number, path: string): string | undefined {
+  let fields = anchored(hydrate(entry).fields, entry.anchors);
+  for (const { operation } of waiting(entry)) {
+    if (operation.op >= counter) break;
+    fields = predict(fields, operation);
+  }
+  return textOf(fieldAt(fields, path));
 }
 
 /** Takes in that an operation was applied; it leaves the queue. */
@@ -201,4 +211,13 @@ function isTold(entry: Entry, { record, version, conflicts = [] }: Change): bool
 /** Returns whether an operation may be sent: its lane does not stand, or the hub has to be asked. */
 export function maySend({ aside }: State, entry: Entry, queued: Queued): boolean {
   return !queued.refusal && (queued.asked !== undefined || !!queued.isResent || !aside || !stands(entry, queued.operation.op));
+}
+
+/** Returns whether the lane stands because something in it was refused. */
+function stands(entry: Entry, counter: number): boolean {
+  for (const [at, queued] of entry.lane ?? []) {
+    if (at >= counter) return false;
+    if (queued.refusal) return true;
+  }
+  return false;
 }

@@ -1,7 +1,7 @@
 /** What is shown: the confirmed record with the operations that wait on it predicted in order. */
 
 import type { Shown } from "../api.js";
-import { fieldAt, withField } from "../json/field.js";
+import { withField } from "../json/field.js";
 import type { Json, JsonObject } from "../json/value.js";
 import type { Effect } from "../protocol/operation.js";
 import { predict } from "../protocol/predict.js";
@@ -51,16 +51,6 @@ function shownAs(entry: Entry, value: JsonObject | undefined): Shown | null {
 function hasWaiting(entry: Entry): boolean {
   for (const queued of entry.lane?.values() ?? []) if (!queued.refusal) return true;
   return false;
-}
-
-/** Returns the text of a field before a waiting operation, as its writer saw it. */
-export function textBefore(entry: Entry, counter: number, path: string): string | undefined {
-  let fields = anchored(hydrate(entry).fields, entry.anchors);
-  for (const { operation } of waiting(entry)) {
-    if (operation.op >= counter) break;
-    fields = predict(fields, operation);
-  }
-  return textOf(fieldAt(fields, path));
 }
 
 /** Returns a value if it is a text. */

@@ -2,12 +2,14 @@
 
 import type { Fate } from "../api.js";
 import type { Batch, Table } from "../storage/storage.js";
-import { hydrate, isEmpty, keyOf, namesOf, newEntry, queuedRow, recordRow, type Anchor, type Entry, type Queued } from "./entry.js";
+import { forget, hydrate, isEmpty, keyOf, namesOf, newEntry, queuedRow, recordRow, type Anchor, type Entry, type Queued } from "./entry.js";
 import { SynclineError } from "../error.js";
 import { parse } from "../json/parse.js";
 import { write } from "../json/write.js";
 import type { Json } from "../json/value.js";
-import type { Operation } from "../protocol/operation.js";
+
+/** The row of `meta` that says up to where counters are reserved. */
+export const RESERVED = "reserved";
 
 /** An operation that was applied and that no backup of the hub holds yet, as far as it has said. */
 export interface KeptOperation {
@@ -27,9 +29,12 @@ export class State {
   /** How many of the queue were set aside, and how many anchors there are. */
   aside = 0;
   anchored = 0;
+  /** The least counter that is given from now on: smaller ones may have been sent before the place was opened. */
+  readonly first: number;
 
   constructor(tables: ReadonlyMap<Table, ReadonlyMap<string, string>>) {
     this.load(tables);
+    this.first = this.number(RESERVED) || 1;
   }
 
   /** Puts what is stored in the place of everything. A record stays the same object: others hold on to it. */
@@ -39,11 +44,13 @@ export class State {
     this.queue.clear();
     this.kept.clear();
     this.aside = this.anchored = 0;
-    for (const table of ["meta", "records", "anchors", "kept"] as const) {
-      for (const [key, row] of tables.get(table) ?? []) this.take(table, key, row);
+    for (const [table, rows] of tables) {
+      for (const [key, row] of rows) {
+        if (table === "records") this.entry(...namesOf(key)).row = row;
+        else this.take(table, key, row);
+      }
     }
-    const queue = [...(tables.get("queue") ?? [])].sort(([a], [b]) => Number(a) - Number(b));
-    for (const [key, row] of queue) this.take("queue", key, row);
+    this.sortQueue();
     for (const entry of [...this.entries()]) this.drop(entry);
   }
 
@@ -58,7 +65,7 @@ export class State {
         const [entity, id] = namesOf(key);
         const held = row === undefined ? this.find(entity, id) : this.entry(entity, id);
         if (!held) return undefined;
-        Object.assign(held, newEntry(entity, id, row), { anchors: held.anchors, lane: held.lane });
+        forget(held, row);
         this.drop(held);
         return held;
       }
@@ -176,6 +183,8 @@ export class Work {
   isOfLeader = false;
   /** What became of operations by it: counter, record, fate. */
   readonly fates: (readonly [counter: number, entity: string, id: string, fate: Fate])[] = [];
+  /** Rows of operations, where they are made already. */
+  readonly rows = new Map<Queued, string>();
   /** Every record that it has changed. */
   #all = new Set<Entry>();
   /** What is to be written, by what it is of: rows are made once they are asked for. */
@@ -257,11 +266,6 @@ export class Work {
     if (entry) this.#touch(entry);
   }
 
-  /** Writes an operation that waits, made anew. */
-  remake(queued: Queued, operation: Operation): void {
-    this.putQueued({ ...queued, operation });
-  }
-
   keep(counter: number, kept: KeptOperation | undefined): void {
     const { state } = this;
     const before = state.kept.get(counter);
@@ -319,7 +323,7 @@ export class Work {
     }
     for (const counter of this.#queue) {
       const queued = state.queue.get(counter);
-      add("queue", String(counter), queued && queuedRow(queued));
+      add("queue", String(counter), queued && (this.rows.get(queued) ?? queuedRow(queued)));
     }
     for (const counter of this.#kept) {
       const kept = state.kept.get(counter);

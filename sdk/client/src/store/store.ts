@@ -23,8 +23,8 @@ import type { Fate } from "../api.js";
 import { SynclineError } from "../error.js";
 import { SEAL, type Storage, type Table } from "../storage/storage.js";
 import type { Entry } from "./entry.js";
-import { enqueue, RESERVED, skipReserved, type Draft } from "./enqueue.js";
-import { State, Work } from "./state.js";
+import { enqueue, type Draft } from "./enqueue.js";
+import { RESERVED, State, Work } from "./state.js";
 
 /** The format of the rows. Raise it with every change of them; older programs then refuse. */
 const FORMAT = "1";
@@ -106,13 +106,17 @@ export class Store {
       throw new SynclineError("CLIENT_STORE_TOO_NEW", "the store was made by a newer program");
     }
     const store = new Store(storage, state, listener);
-    await store.perform((work) => {
-      skipReserved(work);
-      // Two tabs may be the first at once: the one that comes second takes the name that the other has given.
-      if (state.meta.has("client")) return;
-      work.setMeta("format", FORMAT);
-      work.setMeta("client", newId());
-    });
+    store.written = state.number("next");
+    // A place that is known already is not written into: the first edit goes on behind what was reserved.
+    if (!state.meta.has("client")) {
+      await store.perform((work) => {
+        // Two tabs may be the first at once: the one that comes second takes the name that the other has given.
+        if (state.meta.has("client")) return;
+        work.isOfQueue = true;
+        work.setMeta("format", FORMAT);
+        work.setMeta("client", newId());
+      });
+    }
     return store;
   }
 

@@ -32,7 +32,7 @@ export function rebaseTexts(work: Work, entry: Entry, wasHanded: WasHanded): voi
     if (!anew) return anchor;
     for (const [queued, edit] of anew) {
       const { base: _, ...operation } = queued.operation;
-      work.remake(queued, { ...operation, ...(entry.token !== undefined && { base: entry.token }), text: { [anchor.path]: edit } });
+      work.putQueued({ ...queued, operation: { ...operation, ...(entry.token !== undefined && { base: entry.token }), text: { [anchor.path]: edit } } });
     }
     return { path: anchor.path, token: entry.token, value: now };
   });
@@ -116,7 +116,7 @@ export function sayTextsOfWaiting(work: Work): boolean {
       const before = fields;
       const said = sayingTexts(queued.operation, (path) => textOf(fieldAt(before, path)));
       if (said !== queued.operation) {
-        work.remake(queued, said);
+        work.putQueued({ ...queued, operation: said });
         any = true;
       }
       fields = predict(fields, queued.operation);

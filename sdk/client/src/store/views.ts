@@ -7,7 +7,7 @@ import { write } from "../json/write.js";
 import { placeOf, type Place } from "../protocol/cursor.js";
 import { SynclineError } from "../error.js";
 import type { Follow, Page, Same } from "../protocol/message.js";
-import { forget, hydrate, isDeleted, type Entry } from "./entry.js";
+import { CONTESTED, forget, hydrate, type Entry } from "./entry.js";
 import type { State, Work } from "./state.js";
 
 /** Most deleted records that are remembered: one that was forgotten is begun anew by a write that says it has seen nothing. */
@@ -152,6 +152,11 @@ function sweep(work: Work, views: readonly ViewState[], isThrough: boolean): voi
     hydrate(entry);
     if (entry.isConfirmed && !entry.views.length && entry.position <= reached) work.record(entry, forget);
   }
+}
+
+/** Returns whether the hub has said that a record is not there, without reading its row. */
+function isDeleted({ row, isConfirmed, fields }: Entry): boolean {
+  return row === undefined ? isConfirmed && !fields : row.startsWith("[null,") || row.startsWith(`${CONTESTED}[null,`);
 }
 
 /** Forgets the oldest deleted records, where there are too many. */

@@ -9,7 +9,7 @@ import { contract } from "./contract.js";
 
 /** Returns places with copies. */
 function copied(places: OpenStorage, copies: OpenStorage): OpenStorage {
-  return async (name) => withCopy(await places(name), await copies(name));
+  return async (name) => withCopy(await places(name), () => copies(name));
 }
 
 /** Has a browser lose a place. */
@@ -59,4 +59,98 @@ it("a copy that cannot be written holds up nothing, and who logs out leaves none
   await edit(other, "t1", { set: { "/a": 2 } });
   await other.store.destroy();
   for (const rows of (await (await copies("device")).load()).values()) expect(rows.size).toBe(0);
+});
+
+it("a copy that comes to a place which was there before has all that waits in it", async () => {
+  const [places, copies] = [memory(), memory()];
+  const before = await openTab(places);
+  const [one] = await edit(before, "t1", { set: { "/a": 1 } });
+  await before.store.close();
+  const tab = await openTab(copied(places, copies));
+  const [two] = await edit(tab, "t2", { set: { "/a": 2 } });
+  await tab.store.close();
+  await wipe(await places("device"));
+
+  const again = await openTab(copied(places, copies));
+  expect(again.store.client).toBe(tab.store.client);
+  expect([...again.store.state.queue.keys()]).toEqual([one, two]);
+});
+
+it("a copy has nothing of another client that was in the place", async () => {
+  const [places, copies] = [memory(), memory()];
+  const other = await openTab(copies);
+  await edit(other, "t9", { set: { "/a": 9 } });
+  const before = await openTab(places);
+  await before.store.close();
+  const tab = await openTab(copied(places, copies));
+  const [one] = await edit(tab, "t1", { set: { "/a": 1 } });
+  await tab.store.close();
+  await wipe(await places("device"));
+
+  const again = await openTab(copied(places, copies));
+  expect(again.store.client).toBe(tab.store.client);
+  expect([...again.store.state.queue.keys()]).toEqual([one]);
+});
+
+it("what could not be copied is copied with what comes next", async () => {
+  const [places, copies] = [memory(), memory()];
+  let isFull = false;
+  const failing: OpenStorage = async (name) => {
+    const copy = await copies(name);
+    return { ...copy, commit: (batch) => (isFull ? Promise.reject(new Error("no room")) : copy.commit(batch)) };
+  };
+  const tab = await openTab(copied(places, failing));
+  isFull = true;
+  const [one] = await edit(tab, "t1", { set: { "/a": 1 } });
+  isFull = false;
+  const [two] = await edit(tab, "t2", { set: { "/a": 2 } });
+  await tab.store.close();
+  await wipe(await places("device"));
+  expect([...(await openTab(copied(places, copies))).store.state.queue.keys()]).toEqual([one, two]);
+});
+
+it("a copy that the browser takes away is made anew with the next edit, and nobody who logs out is held up by it", async () => {
+  const [places, copies] = [memory(), memory()];
+  const handles: Storage[] = [];
+  const handed: OpenStorage = async (name) => {
+    const handle = await copies(name);
+    handles.push(handle);
+    return handle;
+  };
+  const takeAway = async (): Promise<void> => {
+    await (await copies("device")).destroy();
+    handles.forEach((handle) => handle.close());
+  };
+  const tab = await openTab(copied(places, handed));
+  const [one] = await edit(tab, "t1", { set: { "/a": 1 } });
+  await takeAway();
+  const [two] = await edit(tab, "t2", { set: { "/a": 2 } });
+  const [three] = await edit(tab, "t3", { set: { "/a": 3 } });
+  expect([...((await (await copies("device")).load()).get("queue")?.keys() ?? [])].map(Number)).toEqual([one, two, three]);
+  await takeAway();
+  await tab.store.destroy();
+  expect((await openTab(copied(places, copies))).store.pending).toBe(0);
+});
+
+it("a copy that cannot be opened holds up neither opening nor edits", async () => {
+  const tab = await openTab(async (name) => withCopy(await memory()(name), () => Promise.reject(new Error("no bucket"))));
+  await edit(tab, "t1", { set: { "/a": 1 } });
+  expect(shownOf(tab, "t1")).toEqual({ a: 1 });
+  await tab.store.close();
+});
+
+it("who logs out is told where a copy could not be removed, and once it could finds nothing of it", async () => {
+  const [places, copies] = [memory(), memory()];
+  const first = await openTab(copied(places, copies));
+  await edit(first, "t1", { set: { "/a": 1 } });
+  await first.store.close();
+  // Of the copy nothing is to be had in this session, until the end of it.
+  let isThere = false;
+  const tab = await openTab(async (name) => withCopy(await places(name), () => (isThere ? copies(name) : Promise.reject(new Error("no bucket")))));
+  await expect(tab.store.destroy()).rejects.toThrow("no bucket");
+  isThere = true;
+  await tab.store.destroy();
+  const again = await openTab(copied(places, copies));
+  expect(again.store.pending).toBe(0);
+  expect(again.store.client).not.toBe(first.store.client);
 });

@@ -46,6 +46,23 @@ describe("edits", () => {
     expect(next).toBeGreaterThan(counter as number);
   });
 
+  it("go on behind what was reserved also where the place did not take the first one after an opening; opening writes nothing", async () => {
+    const storage = memory();
+    const first = await openTab(storage);
+    await edit(first, "t1", { set: { "/a": 1 } });
+    const reserved = first.store.state.number("reserved");
+    await first.store.close();
+    const batches: Batch[] = [];
+    let isFull = true;
+    const full = () => Promise.reject(new SynclineError("CLIENT_STORE_FULL", "full"));
+    const again = await openTab(scripted(storage, (batch, go) => (batches.push(batch), isFull ? full() : go())));
+    expect(batches).toEqual([]);
+    await expect(edit(again, "t1", { set: { "/a": 2 } })).rejects.toMatchObject({ code: "CLIENT_STORE_FULL" });
+    isFull = false;
+    const [counter] = await edit(again, "t1", { set: { "/a": 3 } });
+    expect(counter).toBe(reserved);
+  });
+
   it("that the storage does not take are not shown any more, and later ones are", async () => {
     let isFull = false;
     const full = () => Promise.reject(new SynclineError("CLIENT_STORE_FULL", "full"));
