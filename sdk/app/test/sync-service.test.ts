@@ -73,8 +73,13 @@ describe("emitting", () => {
       hub.next({ status: 200, body });
       expect(await failure(service.emit("a", "a", "1", {})), JSON.stringify(body)).toMatchObject({ code: "MESSAGE_MALFORMED" });
     }
-    hub.next({ status: 200, body: " ".repeat((1 << 20) + 1) });
-    expect(await failure(service.emit("a", "a", "1", {}))).toMatchObject({ code: "MESSAGE_MALFORMED" });
+    const good = JSON.stringify({ events: [{ id: "e-1", sequence: 1 }] });
+    for (const [bytes, expected] of [[1 << 20, "no failure"], [(1 << 20) + 1, { code: "MESSAGE_MALFORMED" }]] as const) {
+      hub.next({ status: 200, body: good.padEnd(bytes) });
+      const found = await failure(service.emit("a", "a", "1", {}, "e-1"));
+      if (typeof expected === "string") expect(found).toBe(expected);
+      else expect(found).toMatchObject(expected);
+    }
     expect(await failure(createSyncService({ url: "" }).emit("a", "a", "1", {}))).toMatchObject({ code: "CLIENT_NO_HUB" });
   });
 });
@@ -96,11 +101,15 @@ describe("the queue", () => {
     await vi.waitFor(() => expect(service.getQueueStats()).toEqual(stats(1)));
     const asked = hub.asked.length;
     service.getQueueStats();
-    expect(hub.asked.length).toBe(asked);
+    await service.emitProfileEvent("user-1", {});
+    expect(hub.asked.slice(asked).map(({ path }) => path)).toEqual(["/v1/events"]);
     pending = 2;
     await vi.advanceTimersByTimeAsync(1_500);
     await vi.waitFor(() => expect(service.getQueueStats()).toEqual(stats(2)));
-    expect(await service.readQueueStats()).toEqual(stats(2));
+    // Those who ask while an answer is on its way share it.
+    const before = hub.asked.length;
+    expect(await Promise.all([service.readQueueStats(), service.readQueueStats()])).toEqual([stats(2), stats(2)]);
+    expect(hub.asked.length).toBe(before + 1);
   });
 
   test("a hub that does not answer throws only where somebody waits for it", async () => {
@@ -134,6 +143,18 @@ describe("syncing now", () => {
       statusUrl: `${hub.url}/v1/events/${id}/deliveries`,
     });
     expect(hub.log).toHaveLength(3);
+  });
+
+  test("of the last ten thousand resources the last event is known", async () => {
+    const emit = (from: number, count: number) =>
+      service.emitAll(Array.from({ length: count }, (_, at) => ({ type: "a", resourceType: "enrollment", resourceId: `e-${from + at}`, data: {} })));
+    deliver(0, ["delivered"]);
+    for (let from = 0; from < 10_000; from += 100) await emit(from, 100);
+    await emit(0, 1);
+    await emit(10_000, 1);
+    expect(await service.syncEnrollmentNow("e-0")).toMatchObject({ isDelivered: true });
+    expect(await failure(service.syncEnrollmentNow("e-1"))).toMatchObject({ code: "SYNC_NOTHING_EMITTED" });
+    expect(await service.syncEnrollmentNow("e-2")).toMatchObject({ isDelivered: true });
   });
 
   test("emits what the application reads, and does not call delivered what is dead, unknown or late", async () => {

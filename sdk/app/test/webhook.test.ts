@@ -117,6 +117,7 @@ describe("verifying", () => {
       ["an id with a full stop", { ...standard, "webhook-id": "a.b" }, { secrets: STANDARD.secret }, "WEBHOOK_HEADER_MALFORMED"],
       ["no comma", { ...standard, "webhook-signature": "v1" }, { secrets: STANDARD.secret }, "WEBHOOK_HEADER_MALFORMED"],
       ["no base64", { ...standard, "webhook-signature": "v1,-_-" }, { secrets: STANDARD.secret }, "WEBHOOK_HEADER_MALFORMED"],
+      ["base64 with bits that mean nothing", { ...standard, "webhook-signature": STANDARD.signature.replace("w=", "x=") }, { secrets: STANDARD.secret }, "WEBHOOK_HEADER_MALFORMED"],
       ["seventeen signatures", { ...standard, "webhook-signature": Array<string>(17).fill(STANDARD.signature).join(" ") }, { secrets: STANDARD.secret }, "WEBHOOK_HEADER_MALFORMED"],
       ["a plain one cut", { "x-webhook-signature": plain.slice(1) }, { plainSecrets: PLAIN.secret }, "WEBHOOK_HEADER_MALFORMED"],
       ["no id", { "webhook-timestamp": "1649367553", "webhook-signature": STANDARD.signature }, { secrets: STANDARD.secret }, "WEBHOOK_UNSIGNED"],

@@ -112,7 +112,7 @@ describe.each<Kind>(["chromium", "firefox"])("%s", (kind) => {
         for (const region of regions) watcher.observe(region, { childList: true, characterData: true, attributes: true, subtree: true });
         const next = document.getElementById("next");
         const end = Date.now() + 50_000;
-        while (next?.textContent?.includes("1 minute ago") !== true) {
+        while (next?.textContent?.includes("now") !== false) {
           if (Date.now() > end) throw new Error(`it never ticked: ${next?.textContent}`);
           await new Promise((resolve) => setTimeout(resolve, 50));
         }

@@ -1,3 +1,4 @@
+"use client";
 /** The elements for React, under the names and with the properties that spec 004 gives them. */
 
 import { createElement, type HTMLAttributes, type ReactElement, useState } from "react";

@@ -1,3 +1,6 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { act, StrictMode } from "react";
 import { createRoot, hydrateRoot, type Root } from "react-dom/client";
 import { renderToString } from "react-dom/server";
@@ -85,6 +88,10 @@ it("a page of a server has dates in it, is taken over without a word of complain
   expect([...at.children].map(seen)).toEqual(["Last updated: now", "Sync failed · last synced: now", "Up to date · now"]);
   expect(recovered).not.toHaveBeenCalled();
   for (const complaint of complaints) expect(complaint.mock.calls).toEqual([]);
+});
+
+it("a page that is rendered on a server may import them: they say themselves that they are for the browser", () => {
+  expect(readFileSync(join(dirname(fileURLToPath(import.meta.url)), "../src/react.ts"), "utf8")).toMatch(/^"use client";\n/);
 });
 
 it("taken from the page they leave no timer behind", async () => {
