@@ -112,7 +112,7 @@ export function connect(facts: ConnectFacts) {
     channel,
     onLead: (term) => void lead(term),
     onDeposed: resign,
-    onResume: () => void store.reload().catch(facts.failed),
+    onResume: () => void store.refresh(true).catch(facts.failed),
     onProblem: facts.failed,
   });
 

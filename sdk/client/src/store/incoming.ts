@@ -81,7 +81,7 @@ function confirm(work: Work, queued: Queued, result: Result, incoming: Incoming)
   const fate: Fate = result.conflicts?.length
     ? { status: "conflict", version: result.version, conflicts: result.conflicts }
     : { status: "applied", version: result.version };
-  work.fates.push([operation.op, operation.entity, operation.id, fate]);
+  work.tell(operation.op, operation.entity, operation.id, fate);
   const { position, version } = result;
   if (position === undefined || version === undefined || (entry.isConfirmed && entry.position > position)) {
     work.removeQueued(operation.op);
@@ -132,7 +132,7 @@ function refuse(work: Work, first: Queued, refusal: Refusal, asked: readonly num
     const texts = textsBefore(entry, queued);
     work.putQueued({ ...queued, refusal: why, ...(texts && { texts }) });
     touched.add(entry);
-    work.fates.push([queued.operation.op, entity, id, { status: "refused", refusal: why }]);
+    work.tell(queued.operation.op, entity, id, { status: "refused", refusal: why });
   }
   for (const counter of asked) {
     const queued = state.queue.get(counter);

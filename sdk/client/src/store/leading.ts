@@ -31,7 +31,7 @@ export class LeadingStore implements StoreSide {
 
   /** Leads from now on, in a term that is written already; everything is as it is stored. */
   static async lead(store: Store, follows: readonly Follow[], term: string): Promise<LeadingStore> {
-    await store.reload();
+    await store.refresh(true);
     store.setTerm(term);
     await store.perform((work) => {
       follow(work, follows);

@@ -219,7 +219,8 @@ export class Work {
     // A step before may have left nothing of it.
     state.hold(entry);
     state.changes += 1;
-    entry.shown = undefined;
+    // What is only noted of it, as which snapshot has shown it, leaves what is shown the same object.
+    if (entry.fields !== before.fields || entry.conflicts !== before.conflicts || entry.position !== before.position) entry.shown = undefined;
     this.#touch(entry);
     this.#records.add(entry);
     state.drop(entry);
@@ -264,6 +265,12 @@ export class Work {
   #dropped(counter: number): void {
     const entry = this.state.removeQueued(counter);
     if (entry) this.#touch(entry);
+  }
+
+  /** Tells what became of an operation, once that is durable. */
+  tell(...fate: (typeof this.fates)[number]): void {
+    this.fates.push(fate);
+    this.#undo.push(() => this.fates.pop());
   }
 
   keep(counter: number, kept: KeptOperation | undefined): void {

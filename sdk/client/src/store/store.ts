@@ -35,6 +35,9 @@ const TELL_MS_MAX = 100;
 /** How often a step is decided again because another tab was faster. */
 const TURNS_MAX = 100;
 
+/** The rows of `meta` of which one changes with whatever is written: edits and results have a turn, changes of records a cursor. */
+const OF_STATE = ["turn", "views", "snapshots", "incarnation"];
+
 /** What tabs tell each other. */
 export interface Told {
   /** What comes after this many turns; none where nothing that edits are decided by was written. */
@@ -341,11 +344,17 @@ export class Store {
     this.#noticeTerm();
   }
 
-  /** Reads everything anew if another tab has written something that this one was not told of. */
-  async refresh(): Promise<void> {
+  /**
+   * Reads everything anew if another tab has written something that this one was not told of.
+   *
+   * - `isSure`: everything is as it is stored afterwards; otherwise what is being written or told meanwhile is left to be taken in.
+   */
+  async refresh(isSure = false): Promise<void> {
     if (!this.storage.isShared || this.#isClosed) return;
-    const [turn] = await this.storage.meta(["turn"]);
-    if (turn !== this.state.meta.get("turn") && !this.#writing && !this.#inbox.length) await this.reload();
+    while (isSure && this.#writing) await this.#writing;
+    const stored = await this.storage.meta(OF_STATE);
+    const isOther = OF_STATE.some((key, at) => stored[at] !== this.state.meta.get(key));
+    if (isOther && (isSure || (!this.#writing && !this.#inbox.length))) await this.reload();
   }
 
   /** Reads everything anew, once nothing is being written. */

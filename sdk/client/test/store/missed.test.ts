@@ -6,6 +6,7 @@ import { open } from "../../src/client.js";
 import { memory } from "../../src/storage/memory.js";
 import type { OpenStorage } from "../../src/storage/storage.js";
 import { openChannel, type Channel } from "../../src/tabs/channel.js";
+import { shown } from "../../src/store/shown.js";
 import { answer, edit, lead, openTab, page, shownOf } from "./device.js";
 
 afterEach(() => void vi.useRealTimers());
@@ -129,4 +130,63 @@ describe("what became of an edit", () => {
     channel.close();
     await client.close();
   });
+});
+
+describe("a place of which nothing was missed", () => {
+  /** Counts how often all of a place is read. */
+  function counted(storage: OpenStorage): { open: OpenStorage; loads: () => number } {
+    let loads = 0;
+    const open: OpenStorage = async (name) => {
+      const place = await storage(name);
+      return { ...place, load: () => ((loads += 1), place.load()) };
+    };
+    return { open, loads: () => loads };
+  }
+
+  it("is not read again by who begins to lead, and records stay the same objects", async () => {
+    const storage = deaf();
+    const first = await lead(await openTab(storage));
+    await first.side.page(0, page([{ record: { title: "one" } }], 5, { snapshot: true, begins: true }), true);
+    const { open, loads } = counted(storage);
+    const tab = await openTab(open);
+    const shownFirst = tab.store.state.find("tasks", "t1") && shown(tab.store.state.entry("tasks", "t1"));
+    await lead(tab, "2");
+    expect(loads()).toBe(1);
+    expect(shown(tab.store.state.entry("tasks", "t1"))).toBe(shownFirst);
+    expect(tab.side.follows()[0]?.cursor).toBe(first.side.follows()[0]?.cursor);
+  });
+
+  it("is read again by who begins to lead where another tab has taken in a page, and by who looks whether it missed one", async () => {
+    const storage = deaf();
+    const first = await lead(await openTab(storage));
+    const { open, loads } = counted(storage);
+    const [follower, next] = [await openTab(open), await openTab(open)];
+    await first.side.page(0, page([{ record: { title: "one" } }], 5, { snapshot: true, begins: true }), true);
+    await follower.store.refresh();
+    expect(shownOf(follower, "t1")).toEqual({ title: "one" });
+    await first.side.page(0, page([{ set: { "/title": "two" } }], 6), false);
+    await lead(next, "2");
+    expect(shownOf(next, "t1")).toEqual({ title: "two" });
+    expect(loads()).toBe(4);
+  });
+
+  it("keeps the object of a record that a snapshot shows as it was", async () => {
+    const tab = await lead(await openTab(deaf()));
+    await tab.side.page(0, page([{ record: { title: "one" } }], 5, { snapshot: true, begins: true }), true);
+    const before = shown(tab.store.state.entry("tasks", "t1"));
+    await tab.side.page(0, page([{ record: { title: "one" } }], 5, { snapshot: true, begins: true }), true);
+    expect(shown(tab.store.state.entry("tasks", "t1"))).toBe(before);
+  });
+});
+
+it("what became of an operation is not told where the step that says so was undone", async () => {
+  const tab = await lead(await openTab(deaf()));
+  const [one] = await edit(tab, "t1", { set: { "/title": "one" } });
+  const [two] = await edit(tab, "t2", { set: { "/title": "two" } });
+  const fine = answer(tab, one as number, { position: 5, version: "v5" });
+  const odd = answer(tab, two as number, { position: 6, version: "v6", set: { "no path": 1 } });
+  await expect(tab.side.settle([fine, odd], undefined)).rejects.toMatchObject({ code: "PATH_NO_LEADING_SLASH" });
+  await edit(tab, "t3", { set: { "/title": "three" } });
+  expect(tab.fates).toEqual([]);
+  expect([...tab.store.state.queue.keys()].slice(0, 2)).toEqual([one, two]);
 });
