@@ -20,6 +20,9 @@ export const OPERATIONS_UNANSWERED_MAX = OPERATIONS_HELD_MAX + PUSH_OPERATIONS_M
 /** About how large a push grows, in bytes: half of the longest message, the rest is for what the estimate does not see. */
 export const PUSH_BYTES = 4 << 20;
 
+/** How small it becomes where connections end again and again with one unanswered, in bytes: a bad mobile network carries it in seconds. */
+export const PUSH_BYTES_MIN = 32 << 10;
+
 /** How long a client gathers operations while a push is unanswered, in milliseconds, and how many end the gathering at once. */
 export const GATHER_MS = 200;
 export const GATHER_OPERATIONS = 100;

@@ -97,6 +97,11 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
   let wasWelcome = false;
   /** Failures in a row; without end where the same cannot succeed. */
   let failures = 0;
+  /**
+   * About how large a push is: less after each connection that ended with one unanswered, since the network may not carry it before
+   * the hub gives up, or something on the way takes no such message; more with each that is answered.
+   */
+  let pushBytes = limits.PUSH_BYTES;
   /** Counters of the unanswered pushes, oldest first. */
   let pushes: number[][] = [];
   let settled: Settled[] = [];
@@ -162,6 +167,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
   const handleResults = (results: readonly Result[], nowMs: number): void => {
     const push = pushes.shift();
     if (push?.length !== results.length || results.some(({ op }, index) => push[index] !== op)) return violated(nowMs);
+    pushBytes = Math.min(2 * pushBytes, limits.PUSH_BYTES);
     const later: [counter: number, waits: boolean][] = [];
     for (const told of results) {
       const operation = queue.get(told.op);
@@ -224,7 +230,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
     if (!goes && !isUrgent) return undefined;
     const { push_operations, message_bytes } = welcome.limits;
     const free = limits.OPERATIONS_UNANSWERED_MAX - pushes.reduce((sum, push) => sum + push.length, 0);
-    const bytes = Math.min(limits.PUSH_BYTES, message_bytes / 2);
+    const bytes = Math.min(pushBytes, message_bytes / 2);
     const push = queue.take(nowMs, Math.min(atMost(push_operations, PUSH_OPERATIONS_MAX), free), bytes, isUrgent);
     if (push.length === 0) return undefined;
     pushes.push(push.map(({ op }) => op));
@@ -290,6 +296,7 @@ export function newSession({ client, follows, accept, window = limits.WINDOW, ra
       const lasted = state === "open" && nowMs - sinceMs >= limits.LASTED_MS;
       if (isClosing ? closing.lasted : lasted) failures = 0;
       queue.lose();
+      if (pushes.length > 0) pushBytes = Math.max(pushBytes / 2, limits.PUSH_BYTES_MIN);
       pushes = [];
       pages = [];
       checks = [];

@@ -378,6 +378,32 @@ test("a hub that finds short again what was said in full is asked again later, a
   expect(pushed(session, RETRY_MS_MAX)).toEqual([1]);
 });
 
+test("a network that carries only small pushes carries a long queue all the same, and the pushes grow with what is answered", () => {
+  const session = open();
+  const count = 400;
+  for (let op = 1; op <= count; op++) session.handleOperation(operation(op, { set: { "/text": "x".repeat(20_000) } }), false, 0);
+  const sizes: number[] = [];
+  let answered = 0;
+  for (let nowMs = 0, rounds = 0; answered < count; nowMs += RETRY_MS_MAX, rounds++) {
+    expect(rounds).toBeLessThan(200);
+    if (!session.isOpen()) {
+      expect(session.pollConnection(nowMs)).toHaveProperty("connect");
+      greet(session, nowMs);
+    }
+    const push = pushed(session, nowMs) ?? [];
+    sizes.push(push.length);
+    if (push.length > 20) session.handleDisconnected("broken", nowMs);
+    else {
+      answer(session, push, "applied", nowMs);
+      answered += stored(session, nowMs).length;
+    }
+  }
+  expect(sizes[0]).toBeGreaterThan(200);
+  const smallest = sizes.findIndex((size) => size <= 20);
+  expect(sizes.slice(0, smallest), "each is smaller than the one before").toEqual([...sizes.slice(0, smallest)].sort((a, b) => b - a));
+  expect(sizes.some((size, at) => at > smallest && size > (sizes[smallest] ?? 0)), "and grows again").toBe(true);
+});
+
 test("an operation that is too large by itself waits, and a person is told once a connection", () => {
   const session = open();
   handIn(session, 1, 0);
