@@ -90,7 +90,8 @@ const COMPLETED = ["completedAt", "completed_at"];
 
 function timeOf(record: object, names: readonly string[]): string | null {
   for (const name of names) {
-    const time = Object.hasOwn(record, name) ? isoOf((record as Record<string, unknown>)[name]) : undefined;
+    // Of a class, too, whose times are no members of the object itself.
+    const time = isoOf((record as Readonly<Record<string, unknown>>)[name]);
     if (time !== undefined) return time;
   }
   return null;

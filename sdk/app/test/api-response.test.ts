@@ -66,6 +66,12 @@ test("a time is taken from any of the names that records give it; one that nobod
     completed_at: "1970-01-01T00:00:00.000Z",
     last_accessed_at: "1970-01-01T00:00:00.000Z",
   });
+  class Row {
+    get updatedAt(): Date {
+      return new Date(0);
+    }
+  }
+  expect(addLastUpdatedAt(new Row()).last_updated_at).toBe("1970-01-01T00:00:00.000Z");
   // Names of other people's making are data like any other.
   const odd = JSON.parse('{"__proto__":{"updatedAt":0}}') as object;
   expect(addLastUpdatedAt(odd)).toEqual({ ["__proto__"]: { updatedAt: 0 }, last_updated_at: null });
