@@ -78,6 +78,39 @@ test("a place that the browser empties is told, and what the hub has is there ag
     expect(await scene.record("notes", "kept")).toEqual({ edits: 2 });
   }));
 
+test("chromium: what was not sent comes back when the database of its place is lost, and does not after a logout", () =>
+  withBrowser("chromium", async (browser) => {
+    const tab = await browser.open(`${scene.pages.origin}/`);
+    const found = await tab.run(async () => {
+      const name = "copied";
+      const losePlace = (): Promise<void> =>
+        new Promise((resolve, reject) => {
+          const request = indexedDB.deleteDatabase(`syncline:${name}`);
+          request.onsuccess = () => resolve();
+          request.onblocked = request.onerror = () => reject(new Error("the place could not be removed"));
+        });
+      const opened = async (): Promise<{ readonly id: string; readonly ids: string[]; readonly pending: number }> => {
+        await window.page.open({ name });
+        return { id: window.client.id, ids: Object.keys(window.page.shown("notes")), pending: window.client.status().pending };
+      };
+      const first = await opened();
+      await window.client.edit("notes", "one", (edit) => edit.set("/a", 1));
+      await window.client.close();
+      await losePlace();
+      const copied = await opened();
+      await window.client.edit("notes", "two", (edit) => edit.set("/a", 2));
+      await window.client.close();
+      await losePlace();
+      const again = await opened();
+      await window.client.logout();
+      return { first, copied, again, after: await opened() };
+    });
+    expect(found.copied).toEqual({ id: found.first.id, ids: ["one"], pending: 1 });
+    expect(found.again).toEqual({ id: found.first.id, ids: ["one", "two"], pending: 2 });
+    expect(found.after).toEqual({ id: expect.any(String), ids: [], pending: 0 });
+    expect(found.after.id).not.toBe(found.first.id);
+  }));
+
 test.each<Kind>(["chromium", "firefox"])("%s: a part of the page that did not arrive is told of, and what waits is sent once it did", (kind) =>
   withBrowser(kind, async (browser) => {
     const id = `late-${kind}`;
