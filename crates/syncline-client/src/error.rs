@@ -79,6 +79,15 @@ pub enum EditError {
     /// The edit writes nothing.
     #[error("the edit writes no field")]
     Empty,
+    /// What the edit writes is larger than any message.
+    #[error(
+        "the edit takes {bytes} bytes, more than the {} of a message",
+        crate::limits::OPERATION_BYTES_MAX
+    )]
+    TooLarge {
+        /// How many bytes it takes as JSON.
+        bytes: usize,
+    },
 }
 
 /// Why what is kept on the device cannot be read or written.
@@ -173,6 +182,7 @@ impl EditError {
             Self::Unwritable(error) => error.code(),
             Self::NotAText => "CLIENT_EDIT_NOT_A_TEXT",
             Self::Empty => "CLIENT_EDIT_EMPTY",
+            Self::TooLarge { .. } => "CLIENT_EDIT_TOO_LARGE",
         }
     }
 }

@@ -4,6 +4,10 @@
 /// was offline for a month (order: 100,000 queued operations are sent in seconds).
 pub const QUEUE_OPERATIONS_MAX: u64 = 1_000_000;
 
+/// Most bytes of one operation as JSON. A message holds it with its names; a larger one no hub could take, and
+/// everything behind it would wait for ever.
+pub const OPERATION_BYTES_MAX: usize = syncline_protocol::limits::MESSAGE_BYTES_MAX - (64 << 10);
+
 /// Most applied operations that are kept until the hub is backed up that far; beyond it the oldest go. At a
 /// thousand a second it is a quarter of an hour in which the backup of the hub fails.
 pub const KEPT_OPERATIONS_MAX: u64 = 1_000_000;

@@ -214,8 +214,9 @@ pub(super) struct Driver {
     read_to: i64,
     /// Records whose texts are edited by operations that were handed in and are not answered.
     texts_under_way: BTreeSet<Key>,
-    /// The incarnation that was taken note of on this connection.
+    /// Whether the incarnation was taken note of on this connection, and on any.
     is_greeted: bool,
+    was_greeted: bool,
     /// Up to where the hub of this connection is backed up; `None` if it is not.
     backed_up: Option<Position>,
     /// Whether the records are to be read anew, because they are not those that the hub shows.
@@ -244,6 +245,7 @@ impl Driver {
             read_to: 0,
             texts_under_way: BTreeSet::new(),
             is_greeted: false,
+            was_greeted: false,
             backed_up: None,
             is_different: false,
             token_refused: None,
@@ -364,7 +366,11 @@ impl Driver {
         }
         let (pending, _) = state.store.counts();
         let held = self.session.held() as u64;
-        if !self.plan.sends(pending.saturating_sub(held), now_ms) {
+        // What may have been sent before a restart has to be asked for at once, and what is urgent takes along
+        // what waits.
+        let sends = self.plan.sends(pending.saturating_sub(held), now_ms)
+            || (!self.was_greeted && state.store.waits_from_before(&self.client)?);
+        if !sends && !state.store.rows().is_urgent_waiting(&self.client, self.read_to)? {
             return Ok(());
         }
         let is_open = self.session.is_open();
@@ -689,6 +695,7 @@ impl Driver {
     fn greet(&mut self) -> Result<bool, StoreError> {
         let Some(welcome) = self.session.welcome() else { return Ok(false) };
         if !std::mem::replace(&mut self.is_greeted, true) {
+            self.was_greeted = true;
             let incarnation = u128::from_str_radix(&welcome.incarnation, 16);
             if let Ok(incarnation) = incarnation {
                 let keeping = welcome.keeping;

@@ -18,7 +18,7 @@ use super::open::put;
 use super::rows::{DETAIL, OPERATION, TEXTS, execute};
 use super::{Anchor, Kept, Key, Lately, Queued, Refusal, Rows, Store, StoreError, commit};
 use crate::error::{ClientError, EditError};
-use crate::limits::QUEUE_OPERATIONS_MAX;
+use crate::limits::{OPERATION_BYTES_MAX, QUEUE_OPERATIONS_MAX};
 use crate::view::{texts_edited, value_of};
 
 /// An operation that is about to be queued.
@@ -73,6 +73,12 @@ impl Store {
         if *client == self.client && counter >= self.opened_at {
             self.handed.insert(counter);
         }
+    }
+
+    /// Returns whether an operation waits that was queued before the file was opened, and may have been sent.
+    pub(crate) fn waits_from_before(&self, client: &ClientId) -> Result<bool, StoreError> {
+        let before = if *client == self.client { self.opened_at } else { u64::MAX };
+        self.rows().is_waiting_before(client, before)
     }
 
     /// Returns what says whether an operation may have been sent; `None` where no edit of a text waits,
@@ -213,6 +219,9 @@ impl Line<'_> {
             after,
         };
         let text = write_operation(&operation).map_err(EditError::from)?;
+        if text.len() > OPERATION_BYTES_MAX {
+            return Err(EditError::TooLarge { bytes: text.len() }.into());
+        }
         let at = [OPERATION, self.client.as_str(), &operation.counter.to_string()];
         let text = self.rows.seal.close(text, &at)?;
         let (entity, id) = self.rows.names(key);

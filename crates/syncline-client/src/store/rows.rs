@@ -285,6 +285,37 @@ impl Rows<'_> {
         self.queued_by(&sql, (client.as_str(), after, limit))
     }
 
+    /// Returns whether an operation of a client waits that has a lower counter.
+    pub(super) fn is_waiting_before(
+        &self,
+        client: &ClientId,
+        counter: u64,
+    ) -> Result<bool, StoreError> {
+        let counter = i64::try_from(counter).unwrap_or(i64::MAX);
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM queue WHERE client = ?1 AND counter < ?2 AND code IS NULL)",
+            )
+            .and_then(|mut statement| statement.query_one((client.as_str(), counter), |row| row.get(0)))
+            .map_err(StoreError::on("read the queue"))
+    }
+
+    /// Returns whether an operation of a client waits behind `after` that does not wait for company, and may go.
+    pub(crate) fn is_urgent_waiting(
+        &self,
+        client: &ClientId,
+        after: i64,
+    ) -> Result<bool, StoreError> {
+        self.connection
+            .prepare_cached(
+                "SELECT EXISTS (SELECT 1 FROM queue AS q NOT INDEXED WHERE client = ?1 AND sequence > ?2 \
+                 AND priority AND code IS NULL AND (asked OR resent OR NOT EXISTS (SELECT 1 FROM queue AS r \
+                 WHERE r.code IS NOT NULL AND r.entity = q.entity AND r.id = q.id AND r.sequence < q.sequence)))",
+            )
+            .and_then(|mut statement| statement.query_one((client.as_str(), after), |row| row.get(0)))
+            .map_err(StoreError::on("read the queue"))
+    }
+
     /// Returns operations of a client that wait behind `after`, whether their lane stands or not.
     pub(super) fn all_waiting(
         &self,

@@ -203,6 +203,70 @@ fn strategies_say_when_edits_are_sent() {
 }
 
 #[test]
+fn what_is_urgent_does_not_wait_for_a_batch_and_takes_along_what_does() {
+    let (hub, folder) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let within = Duration::from_secs(3_600);
+    let batch = Strategy::Batch { operations: 100, within };
+    let options = hub.options(folder.path().join("a.db"), "a").strategy(batch);
+    let client = Client::open(options).unwrap();
+    client.wait_until_synced(PATIENCE).unwrap();
+    client.edit("tasks", "t1", |r| r.set("/title", "waits")).unwrap();
+    let urgent = client.edit("tasks", "t2", |r| r.set("/title", "now").priority()).unwrap();
+    assert_eq!(client.wait_for(&urgent, PATIENCE).unwrap(), Fate::Confirmed);
+    client.wait_until_synced(PATIENCE).unwrap();
+    assert_eq!(client.status().pending, 0);
+}
+
+#[test]
+fn what_may_have_been_sent_before_a_restart_is_asked_for_at_once_also_in_batches() {
+    let (hub, folder) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let path = folder.path().join("a.db");
+    let before = Client::open(hub.options(path.clone(), "a")).unwrap();
+    before.wait_until_synced(PATIENCE).unwrap();
+    before.go_offline();
+    eventually("offline", || is_offline(&before));
+    let edited = before.edit("tasks", "t1", |r| r.increment("/views", 1)).unwrap();
+    drop(before);
+    let within = Duration::from_secs(3_600);
+    let batch = Strategy::Batch { operations: 100, within };
+    let client = Client::open(hub.options(path, "a").strategy(batch)).unwrap();
+    assert_eq!(client.wait_for(&edited, PATIENCE).unwrap(), Fate::Confirmed);
+    assert_eq!(json(&client, "t1").as_deref(), Some(r#"{"views":1}"#));
+}
+
+#[test]
+fn an_edit_that_no_message_holds_is_refused_and_stands_in_nobodys_way() {
+    let (hub, folder) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let client = hub.client(&folder, "a");
+    let large = "x".repeat(9 << 20);
+    let refused = client.edit("tasks", "large", |r| r.set("/body", large.as_str()));
+    assert_eq!(refused.unwrap_err().code(), "CLIENT_EDIT_TOO_LARGE");
+    // What is escaped takes six times as many bytes.
+    let control = "\u{1}".repeat(2 << 20);
+    let refused = client.edit("tasks", "large", |r| r.begin_text("/body", &control));
+    assert_eq!(refused.unwrap_err().code(), "CLIENT_EDIT_TOO_LARGE");
+    assert_eq!((client.status().pending, json(&client, "large")), (0, None));
+    let small = client.edit("tasks", "small", |r| r.set("/title", "x")).unwrap();
+    assert_eq!(client.wait_for(&small, PATIENCE).unwrap(), Fate::Confirmed);
+}
+
+#[test]
+fn texts_full_of_what_is_escaped_go_in_pushes_that_the_hub_takes() {
+    let (hub, folder) = (TestHub::start(), tempfile::tempdir().unwrap());
+    let client = hub.client(&folder, "a");
+    client.wait_until_synced(PATIENCE).unwrap();
+    client.go_offline();
+    eventually("offline", || is_offline(&client));
+    let control = "\u{1}".repeat(1 << 20);
+    for id in ["t1", "t2", "t3"] {
+        client.edit("tasks", id, |r| r.begin_text("/body", &control)).unwrap();
+    }
+    client.go_online();
+    client.wait_until_synced(PATIENCE).unwrap();
+    assert_eq!(client.status().pending, 0);
+}
+
+#[test]
 fn a_copy_of_a_file_sends_what_waits_once_and_its_own_edits_as_well() {
     let (hub, folder) = (TestHub::start(), tempfile::tempdir().unwrap());
     let (a, b) = (hub.client(&folder, "a"), hub.client(&folder, "b"));

@@ -37,10 +37,10 @@ fn field_bytes(field: &FieldOperation) -> usize {
         | FieldOperation::Floor { value: number, .. } => number.as_str().len(),
         FieldOperation::PutMember { key, fields, .. } => key.len() + fields_bytes(fields),
         FieldOperation::RemoveMember { key, .. } => key.len(),
-        FieldOperation::BeginText { text, .. } => text.len(),
+        FieldOperation::BeginText { text, .. } => text_bytes(text),
         FieldOperation::EditText { edit, .. } => {
             let bytes = |component: &Component| match component {
-                Component::Insert(text) => FIELD_BYTES + text.len(),
+                Component::Insert(text) => FIELD_BYTES + text_bytes(text),
                 Component::Retain(_) | Component::Delete(_) => FIELD_BYTES,
             };
             let said = edit.made_for().map_or(0, |_| FIELD_BYTES + size_of::<u64>() * 2);
@@ -48,4 +48,14 @@ fn field_bytes(field: &FieldOperation) -> usize {
         }
         FieldOperation::Unset { .. } | FieldOperation::Reset { .. } => 0,
     }
+}
+
+/// Returns about how many bytes a text takes as JSON: what is escaped takes two, or six.
+fn text_bytes(text: &str) -> usize {
+    let bytes = |byte| match byte {
+        b'"' | b'\\' => 2,
+        0..=0x1f => 6,
+        _ => 1,
+    };
+    text.bytes().map(bytes).sum()
 }
