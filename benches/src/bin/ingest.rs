@@ -135,6 +135,7 @@ impl Client {
             effect: Effect::Write(fields.collect()),
             edited: Clock(0),
             after: Vec::new(),
+            event: None,
         }
     }
 

@@ -33,7 +33,7 @@ use syncline_protocol::change::{Content, Gone};
 use syncline_protocol::delta::is_large;
 
 use crate::conflicts::{ConflictRow, Status};
-use crate::log::{ChangeKind, LogEntry};
+use crate::log::LogEntry;
 
 /// A stretch of the log, record by record.
 ///
@@ -129,8 +129,7 @@ impl Stretch {
 
     /// Adds the next entry.
     pub fn handle_entry(&mut self, position: Position, entry: LogEntry) {
-        if entry.kind == ChangeKind::Overwrite {
-            // It tells of a domain; the record did not change.
+        if !entry.kind.changes_a_record() {
             return;
         }
         let keeps_images = self.keeps_images;
@@ -172,7 +171,7 @@ impl Stretch {
     /// Adds an entry from behind the stretch, of a record that changed within it: only what the record
     /// was in between is known by that.
     pub fn handle_later(&mut self, position: Position, entry: LogEntry) {
-        if entry.kind == ChangeKind::Overwrite {
+        if !entry.kind.changes_a_record() {
             return;
         }
         let LogEntry { entity, id, origin, before, after, .. } = entry;

@@ -16,12 +16,14 @@
 //! | what a client's operations come to | [`operate`], [`results`] |
 //! | what a reader of the log is told | [`feed`] |
 //! | what the log says | [`log`] |
+//! | which entry of it is an event | [`event`] |
 //! | what an undo goes back to | [`undo`] |
 //! | how it can be proved later | [`audit`] |
 
 pub mod audit;
 pub mod bases;
 pub mod conflicts;
+pub mod event;
 pub mod facts;
 pub mod feed;
 pub mod index;

@@ -39,11 +39,20 @@ pub enum ChangeKind {
     Join,
     /// A mirror replaced what a domain held.
     Overwrite,
+    /// An application has emitted an event; no record changed by that.
+    Event,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 6] =
-        [Self::Write, Self::Settlement, Self::Cap, Self::Undo, Self::Join, Self::Overwrite];
+    const ALL: [Self; 7] = [
+        Self::Write,
+        Self::Settlement,
+        Self::Cap,
+        Self::Undo,
+        Self::Join,
+        Self::Overwrite,
+        Self::Event,
+    ];
 
     /// Returns the word for it, as in reports.
     pub const fn as_str(self) -> &'static str {
@@ -54,7 +63,14 @@ impl ChangeKind {
             Self::Undo => "undo",
             Self::Join => "join",
             Self::Overwrite => "overwrite",
+            Self::Event => "event",
         }
+    }
+
+    /// Returns whether a record is another one after it: what a mirror replaced was in a domain, and an
+    /// event only speaks of a record.
+    pub const fn changes_a_record(self) -> bool {
+        !matches!(self, Self::Overwrite | Self::Event)
     }
 
     fn from_tag(tag: u8) -> Option<Self> {

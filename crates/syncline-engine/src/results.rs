@@ -53,6 +53,8 @@ pub enum Fate {
     Written(Stamp),
     /// It deleted the record, as this change.
     Deleted(Stamp),
+    /// It has changed no record and emitted an event, as this entry of the log.
+    Emitted(Stamp),
     /// It was refused, and never can succeed.
     Refused {
         /// The stable code of the reason.
@@ -61,12 +63,17 @@ pub enum Fate {
 }
 
 impl Fate {
-    /// Returns the change that the operation became, if it was applied.
+    /// Returns the change that the operation became, if it was applied and changed a record.
     pub const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Written(stamp) | Self::Deleted(stamp) => Some(*stamp),
-            Self::Refused { .. } => None,
+            Self::Emitted(_) | Self::Refused { .. } => None,
         }
+    }
+
+    /// Returns whether the operation was refused.
+    pub const fn is_refused(&self) -> bool {
+        matches!(self, Self::Refused { .. })
     }
 }
 
@@ -82,6 +89,7 @@ impl OperationResult {
                 out.u8(2);
                 out.str(code);
             }
+            Fate::Emitted(stamp) => change(3, *stamp, &mut out),
         }
         out.str(self.entity.as_str());
         out.str(self.id.as_str());
@@ -101,6 +109,7 @@ impl OperationResult {
             0 => Fate::Written(read_stamp(&mut reader)?),
             1 => Fate::Deleted(read_stamp(&mut reader)?),
             2 => Fate::Refused { code: reader.str()?.into() },
+            3 => Fate::Emitted(read_stamp(&mut reader)?),
             tag => return Err(Reader::damaged_at(at, Damage::UnknownTag { tag })),
         };
         let at = reader.offset();
@@ -276,6 +285,7 @@ mod tests {
         let fates = [
             Fate::Written(Stamp::new(Clock(1 << 40), SiteId(u64::MAX))),
             Fate::Deleted(Stamp::new(Clock(0), SiteId(0))),
+            Fate::Emitted(Stamp::new(Clock(3), SiteId(4))),
             refused,
         ];
         for fate in fates {

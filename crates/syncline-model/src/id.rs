@@ -7,7 +7,10 @@ use std::fmt;
 use smol_str::SmolStr;
 use thiserror::Error;
 
-use crate::limits::{NAME_BYTES_MAX, RECORD_ID_BYTES_MAX};
+use crate::limits::{
+    ENDPOINT_ID_BYTES_MAX, EVENT_ID_BYTES_MAX, EVENT_TYPE_BYTES_MAX, NAME_BYTES_MAX,
+    RECORD_ID_BYTES_MAX,
+};
 
 /// Why a text is not a name or an id.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -37,13 +40,26 @@ pub enum IdError {
         /// Where the character starts, in bytes.
         offset: usize,
     },
+    /// The text holds a character that its kind does not allow.
+    #[error("a {kind} has only {allowed}; the character at byte {offset} is another")]
+    Character {
+        /// What the text should have named.
+        kind: &'static str,
+        /// Which characters it may have, in words.
+        allowed: &'static str,
+        /// Where the character starts, in bytes.
+        offset: usize,
+    },
 }
 
 impl IdError {
     /// Returns the stable code of the error.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Empty { .. } | Self::TooLong { .. } | Self::Control { .. } => "ID_INVALID",
+            Self::Empty { .. }
+            | Self::TooLong { .. }
+            | Self::Control { .. }
+            | Self::Character { .. } => "ID_INVALID",
         }
     }
 }
@@ -64,8 +80,25 @@ fn check(kind: &'static str, text: &str, bytes_max: usize) -> Result<(), IdError
     }
 }
 
+/// Refuses a text with another character than these.
+fn check_each(
+    kind: &'static str,
+    text: &str,
+    allowed: &'static str,
+    is_allowed: impl Fn(u8) -> bool,
+) -> Result<(), IdError> {
+    // Only ASCII is allowed, so the first byte of any other character is refused as such.
+    match text.bytes().position(|byte| !is_allowed(byte)) {
+        Some(offset) => Err(IdError::Character { kind, allowed, offset }),
+        None => Ok(()),
+    }
+}
+
 macro_rules! name {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $bytes_max:expr) => {
+        name! { $(#[$doc])* $name, $kind, $bytes_max, |_: &str| Ok(()) }
+    };
+    ($(#[$doc:meta])* $name:ident, $kind:literal, $bytes_max:expr, $check:expr) => {
         $(#[$doc])*
         #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub struct $name(SmolStr);
@@ -75,9 +108,11 @@ macro_rules! name {
             ///
             /// # Errors
             ///
-            /// [`IdError`] if it is empty, too long or holds a control character.
+            /// [`IdError`] if it is empty, too long or holds a character that it may not have: a
+            /// control character, or what is said above.
             pub fn new(text: &str) -> Result<Self, IdError> {
                 check($kind, text, $bytes_max)?;
+                $check(text)?;
                 Ok(Self(text.into()))
             }
 
@@ -125,6 +160,27 @@ name! {
 name! {
     /// The id of one run: sorts by time, unique among all runs of a hub.
     RunId, "run id", NAME_BYTES_MAX
+}
+
+name! {
+    /// What an event tells of, in words with dots between them: `enrollment.created`. Opaque to all
+    /// but the filters of endpoints.
+    EventType, "event type", EVENT_TYPE_BYTES_MAX
+}
+name! {
+    /// The id of one event, the same in all its deliveries: visible ASCII without `.`, which parts it
+    /// from the time stamp in what a signature signs (Standard Webhooks).
+    EventId, "event id", EVENT_ID_BYTES_MAX, |text: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_graphic() && byte != b'.';
+        check_each("event id", text, "visible ASCII without `.`", is_allowed)
+    }
+}
+name! {
+    /// The id of an endpoint: letters and digits of ASCII, `_` and `-`, so that it stands in a path.
+    EndpointId, "endpoint id", ENDPOINT_ID_BYTES_MAX, |text: &str| {
+        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        check_each("endpoint id", text, "a-z, A-Z, 0-9, _ and -", is_allowed)
+    }
 }
 
 impl From<&DomainName> for Writer {
@@ -199,6 +255,29 @@ mod tests {
         ];
         for (name, text, accepted) in cases {
             assert_eq!(RecordId::new(text).is_ok(), accepted, "case: {name}");
+        }
+    }
+
+    #[test]
+    fn ids_of_events_and_endpoints_have_few_characters() {
+        let long = "e".repeat(EVENT_ID_BYTES_MAX + 1);
+        #[rustfmt::skip]
+        let cases = [
+            // name                    text             event  endpoint
+            ("a word",                 "msg_2Kx-7",     true,  true),
+            ("empty",                  "",              false, false),
+            ("a dot",                  "msg.1",         false, false),
+            ("a slash",                "a/b",           true,  false),
+            ("a space",                "a b",           false, false),
+            ("beyond ASCII",           "é",             false, false),
+            ("one past the bound",     long.as_str(),   false, false),
+            ("at the bound of events", &long[1..],      true,  false),
+            ("one past the endpoints", &long[..65],     true,  false),
+            ("at theirs",              &long[..64],     true,  true),
+        ];
+        for (name, text, event, endpoint) in cases {
+            assert_eq!(EventId::new(text).is_ok(), event, "case: {name}");
+            assert_eq!(EndpointId::new(text).is_ok(), endpoint, "case: {name}");
         }
     }
 }

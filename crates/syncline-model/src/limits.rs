@@ -6,6 +6,16 @@ pub const RECORD_ID_BYTES_MAX: usize = 512;
 /// Most bytes in the name of an entity, a domain, a writer or a client.
 pub const NAME_BYTES_MAX: usize = 128;
 
+/// Most bytes in the id of an event: it travels in a header of every delivery, and a UUID, a digest or a
+/// path of the sender fits.
+pub const EVENT_ID_BYTES_MAX: usize = 128;
+
+/// Most bytes in the type of an event: the name of an entity, a dot, and what happened to it.
+pub const EVENT_TYPE_BYTES_MAX: usize = NAME_BYTES_MAX + 32;
+
+/// Most bytes in the id of an endpoint: a UUID or a name that a person gave.
+pub const ENDPOINT_ID_BYTES_MAX: usize = 64;
+
 /// Most a peer hub's clock may be ahead of ours, in milliseconds. Its state is refused whole beyond
 /// it, and a writer's claimed edit time is cut to it (requirement I14).
 pub const DRIFT_MS_MAX: u64 = 60_000;

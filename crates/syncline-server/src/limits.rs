@@ -90,6 +90,9 @@ pub const LIST_MAX: usize = 1_000;
 /// Longest `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
+/// Most events that one request emits: as many as one group of the writer holds.
+pub const EMITTED_AT_ONCE_MAX: usize = 1_000;
+
 /// Records of one hub that may be read and then written at once; others wait for their turn.
 pub const TURNS: usize = 64;
 

@@ -80,6 +80,7 @@ impl Ingest {
             effect,
             edited: Clock::new(EPOCH_MS + self.now_ms + years_ms, 0),
             after,
+            event: None,
         };
         let beyond = view.as_ref().is_some_and(|view| view.beyond);
         let looked_to = view.map(|view| view.looked_to);

@@ -8,13 +8,14 @@ use syncline_merge::commit::{Capped, Committed, Site, operate};
 use syncline_merge::conflict::{Conflict, ConflictKind, Side, conflicts};
 use syncline_merge::display::{Fields, is_uncontested, visible};
 use syncline_merge::dots::Dots;
+use syncline_merge::error::Refusal;
 use syncline_merge::fault::{Fault, is_planted};
 use syncline_merge::operation::{Effect, Operation};
 use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::{Context, Token};
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::id::{ClientId, SiteId, Writer};
+use syncline_model::id::{ClientId, Position, SiteId, Writer};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::Deed;
@@ -28,6 +29,7 @@ use super::{
     Answer, Applied, ClientOperation, Entities, Now, Rejection, Repeated, Rows, STATE_BYTES_MAX,
 };
 use crate::conflicts::{ConflictRow, Status};
+use crate::event::Event;
 use crate::log::ChangeKind;
 use crate::results::{ClientResults, Fate, Known, OperationResult};
 use crate::rows::Key;
@@ -111,6 +113,9 @@ impl<'a> Group<'a> {
             return None;
         }
         let rules = self.facts.entities.rules(&operation.entity)?;
+        if operation.is_event_only() {
+            return None;
+        }
         let key: RecordKey = (operation.entity.clone(), operation.record.clone());
         let loaded = self.rows.records.get_mut(&key)?;
         let record = loaded.record.as_ref();
@@ -177,7 +182,9 @@ impl<'a> Group<'a> {
         let (client, entity) = (operation.id.client.clone(), operation.entity.clone());
         let id = operation.record.clone();
         let deletes = matches!(operation.effect, Effect::Delete);
+        let is_event_only = operation.is_event_only();
         let (fate, answer) = match self.apply(operation, results, sight) {
+            Ok(applied) if is_event_only => (Fate::Emitted(applied.stamp), Ok(applied)),
             Ok(applied) if deletes => (Fate::Deleted(applied.stamp), Ok(applied)),
             Ok(applied) => (Fate::Written(applied.stamp), Ok(applied)),
             Err(why) if why.is_final() => {
@@ -243,6 +250,12 @@ impl<'a> Group<'a> {
         sight: &Sight,
     ) -> Result<Box<Applied>, Rejection> {
         check(&operation, results)?;
+        if operation.event.is_some() && !sight.is_everything() {
+            return Err(Rejection::EventDenied);
+        }
+        if operation.is_event_only() {
+            return self.emit_only(operation);
+        }
         let facts = self.facts;
         let rules = facts.entities.rules(&operation.entity);
         let rules = rules.ok_or(Rejection::EntityUnknown)?;
@@ -256,6 +269,45 @@ impl<'a> Group<'a> {
         }
         self.rows.records.insert(key, loaded);
         done
+    }
+
+    /// Emits an event that stands for itself.
+    fn emit_only(&mut self, operation: ClientOperation) -> Result<Box<Applied>, Rejection> {
+        let ClientOperation { id, entity, record, effect, event, .. } = operation;
+        let clock = self.clock.tick(self.transaction.run().at_ms);
+        let clock = clock.map_err(|_| Refusal::ClockExhausted)?;
+        let stamp = Stamp::new(clock, self.facts.site);
+        let event = self.log_event(&(entity, record), &Writer::from(&id.client), stamp, event)?;
+        self.clock = clock;
+        Ok(Box::new(Applied {
+            stamp,
+            position: self.transaction.position,
+            event,
+            token: Token::default(),
+            had_seen_all: true,
+            before: None,
+            after: None,
+            effect,
+            conflicts: Vec::new(),
+            open: Vec::new(),
+        }))
+    }
+
+    /// Adds an event to the log, if there is one; answers where it stands.
+    fn log_event(
+        &mut self,
+        (entity, id): &RecordKey,
+        origin: &Writer,
+        stamp: Stamp,
+        event: Option<Box<Event>>,
+    ) -> Result<Option<Position>, Rejection> {
+        let Some(event) = event else { return Ok(None) };
+        let after = Some(event.image());
+        let kind = ChangeKind::Event;
+        // One that was not there keeps all of its image.
+        let change = LoggedChange { kind, stamp, entity, id, origin, before: None, after };
+        self.transaction.log(change).map_err(|_| Rejection::EntityUnknown)?;
+        Ok(Some(self.transaction.position))
     }
 
     fn change(
@@ -278,7 +330,7 @@ impl<'a> Group<'a> {
         judge.before(before.as_deref())?;
         let deleted = record.filter(|_| before.is_none());
         let context = judge.upon_deleted(context, deleted, rules, &writer)?;
-        let mut effect = operation.effect;
+        let (mut effect, event) = (operation.effect, operation.event);
         let context = judge.upon_removed(context, &mut effect, record, rules, &writer);
         let seen = Seen::by(sight, &key.0, before.as_deref());
         let has_seen_all =
@@ -312,6 +364,7 @@ impl<'a> Group<'a> {
         self.log(key, writer, stamp, (before.as_deref(), after.as_deref()))?;
         let position = self.transaction.position;
         self.log_capped(key, writer, &capped)?;
+        let event = self.log_event(key, writer, stamp, event)?;
         let new = self.list(key, &record, rules, loaded);
         self.clock = clock;
         let now = Seen::by(sight, &key.0, after.as_deref());
@@ -328,6 +381,7 @@ impl<'a> Group<'a> {
         Ok(Box::new(Applied {
             stamp,
             position,
+            event,
             token,
             had_seen_all,
             before: seen_before.flatten().filter(|_| had_seen_all),
@@ -455,7 +509,7 @@ fn check(operation: &ClientOperation, results: &ClientResults) -> Result<(), Rej
     for &counter in &operation.after {
         match results.get(counter) {
             Known::Nothing => return Err(Rejection::Waits { counter }),
-            Known::Answered(result) if result.fate.stamp().is_none() => {
+            Known::Answered(result) if result.fate.is_refused() => {
                 return Err(Rejection::AfterRefused { counter });
             }
             // What was dropped from the window was answered long ago.

@@ -10,6 +10,7 @@ use syncline_model::id::{EntityName, OperationId, Position, RecordId};
 use syncline_model::path::Path;
 
 use super::Rejection;
+use crate::event::Event;
 use crate::results::OperationResult;
 
 /// Longest state of one record, in bytes. Images of it in the log, and its values listed in a
@@ -33,6 +34,16 @@ pub struct ClientOperation {
     pub edited: Clock,
     /// Counters of the same client that must have been applied before.
     pub after: Vec<u64>,
+    /// An event that is emitted with it. With an effect that writes nothing it stands for itself, and the
+    /// record is not touched.
+    pub event: Option<Box<Event>>,
+}
+
+impl ClientOperation {
+    /// Returns whether it only emits an event.
+    pub fn is_event_only(&self) -> bool {
+        self.event.is_some() && matches!(&self.effect, Effect::Write(fields) if fields.is_empty())
+    }
 }
 
 /// What an operation came to.
@@ -53,6 +64,8 @@ pub struct Applied {
     pub stamp: Stamp,
     /// Where the change stands in the log.
     pub position: Position,
+    /// Where the event stands in the log that it has emitted.
+    pub event: Option<Position>,
     /// What a client has seen that is shown the record now.
     pub token: Token,
     /// Whether the client had seen every change of the record.

@@ -50,6 +50,9 @@ pub enum Rejection {
     /// Who sent it may not do that.
     #[error(transparent)]
     Denied(#[from] WriteDenied),
+    /// Who sent it may not emit events: it does not see everything.
+    #[error("only who may see and write everything may emit events")]
+    EventDenied,
     /// Who sent it deletes or changes more than passes without an operator's word.
     #[error(transparent)]
     Held(#[from] PushHeld),
@@ -86,6 +89,7 @@ impl Rejection {
             Self::Delta(unfit) => unfit.code(),
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::Denied(denied) => denied.code(),
+            Self::EventDenied => "EVENT_DENIED",
             Self::Held(held) => held.code(),
             Self::Waits { .. } => "OPERATION_WAITS",
             Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
@@ -108,6 +112,7 @@ impl Rejection {
             | Self::CounterReused { .. }
             | Self::EntityUnknown
             | Self::Denied(_)
+            | Self::EventDenied
             | Self::AfterRefused { .. }
             | Self::TooLarge => Advice::GiveUp,
         }

@@ -7,14 +7,18 @@ use syncline_merge::fault::{Fault, with_fault};
 use syncline_merge::operation::{Effect, FieldOperation};
 use syncline_merge::rules::{EntityRules, FieldRules, Rule, Shape};
 use syncline_model::clock::Clock;
-use syncline_model::id::{ClientId, EntityName, OperationId, Position, RecordId, RunId, SiteId};
+use syncline_model::id::{
+    ClientId, EntityName, EventId, EventType, OperationId, Position, RecordId, RunId, SiteId,
+};
 use syncline_model::json::{Leaf, Number, Object};
 use syncline_model::path::{Path, Pattern};
 use syncline_model::version::Version;
 use syncline_policy::view::{AccessRule, Filter, Permit, Sight};
 
-use super::{Answer, ClientOperation, Decided, Entities, Group, GroupFacts, Rows};
+use super::{Answer, ClientOperation, Decided, Entities, Group, GroupFacts, Rejection, Rows};
 use crate::conflicts::ConflictRow;
+use crate::event::{Event, data_of, head_of};
+use crate::log::LogEntry;
 use crate::rows::{Key, Table};
 use crate::sync::{RunFacts, Transaction};
 
@@ -30,6 +34,7 @@ fn operation(client: &str, counter: u64, record: &str, value: &str) -> ClientOpe
         }]),
         edited: Clock(0),
         after: Vec::new(),
+        event: None,
     }
 }
 
@@ -302,4 +307,78 @@ fn who_sees_less_of_a_record_than_before_is_told_all_that_it_still_sees() {
         base = Some(applied.token);
     }
     assert_eq!(answers, [(true, 2), (false, 1), (true, 1), (false, 2)]);
+}
+
+fn event(id: &str) -> Option<Box<Event>> {
+    let data = syncline_model::json::parse(br#"{"status":"active","empty":{}}"#).unwrap();
+    let kind = EventType::new("enrollment.created").unwrap();
+    Some(Box::new(Event::new(EventId::new(id).unwrap(), kind, data).unwrap()))
+}
+
+fn entries(decided: &Decided) -> Vec<LogEntry> {
+    let rows = decided.transaction.batch.iter();
+    let entries = rows.filter(|(key, _)| matches!(key, Key::Log(_)));
+    entries.map(|(_, value)| LogEntry::decode(value.unwrap()).unwrap()).collect()
+}
+
+/// An event alone touches no record, and emitted again it is the same; one with a change is in its transaction.
+#[test]
+fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
+    let (entities, floor) = (tasks_only(), Version::new());
+    let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
+    let transaction = Transaction::new(run(), Position(0));
+    let mut group = Group::new(facts, Clock(0), Rows::new(), transaction);
+    let alone = ClientOperation {
+        event: event("alone"),
+        effect: Effect::Write(Vec::new()),
+        entity: EntityName::new("enrollment").unwrap(),
+        ..operation("app", 1, "e1", "")
+    };
+    let Answer::Applied(applied) = group.handle_operation(alone.clone()) else { panic!("applied") };
+    assert_eq!((applied.event, &applied.after), (Some(Position(1)), &None));
+    assert!(matches!(group.handle_operation(alone), Answer::Duplicate(_)));
+    let with = ClientOperation { event: event("with"), ..operation("app", 2, "t1", "one") };
+    let Answer::Applied(applied) = group.handle_operation(with) else { panic!("applied") };
+    assert_eq!((applied.position, applied.event), (Position(2), Some(Position(3))));
+    // It is no change of the record that its writer would have to have seen.
+    let next = ClientOperation { base: Some(applied.token), ..operation("app", 3, "t1", "two") };
+    assert!(
+        matches!(group.handle_operation(next), Answer::Applied(applied) if applied.had_seen_all)
+    );
+    let decided = group.finish();
+    let entries = entries(&decided);
+    let heads: Vec<(String, String)> = (1..)
+        .zip(&entries)
+        .filter_map(|(position, entry)| head_of(Position(position), entry))
+        .map(|head| (head.id.to_string(), head.kind.to_string()))
+        .collect();
+    let named = |id: &str, kind: &str| (id.to_owned(), kind.to_owned());
+    let change = |at: u64| format!("chg_0000000000000007_{at}");
+    assert_eq!(
+        heads,
+        [
+            named("alone", "enrollment.created"),
+            named(&change(2), "tasks.created"),
+            named("with", "enrollment.created"),
+            named(&change(4), "tasks.updated"),
+        ]
+    );
+    let data = data_of(&entries[2]).unwrap();
+    assert_eq!(data.to_canonical_string(), r#"{"empty":{},"status":"active"}"#);
+    assert!(data_of(&entries[1]).is_none());
+    let records = decided.transaction.batch.iter();
+    let records = records.filter(|(key, _)| matches!(key, Key::Record { .. })).count();
+    assert_eq!(records, 1, "an event alone makes no record");
+}
+
+#[test]
+fn who_does_not_see_everything_emits_nothing() {
+    let (entities, floor, sight) = (tasks_only(), Version::new(), sight_of_open());
+    let facts = GroupFacts { entities: &entities, site: SiteId(7), floor: &floor, lost: &[] };
+    let transaction = Transaction::new(run(), Position(0));
+    let mut group = Group::new(facts, Clock(0), Rows::new(), transaction);
+    let emits = ClientOperation { event: event("e"), ..operation("app", 1, "t1", "open") };
+    let answer = group.handle_operation_for(&sight, emits);
+    assert!(matches!(answer, Answer::Rejected(Rejection::EventDenied)));
+    assert!(entries(&group.finish()).is_empty());
 }

@@ -303,9 +303,9 @@ const fn go_on_if(more: bool) -> ControlFlow<()> {
     if more { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
 }
 
-/// Returns whether an entry tells of a change of the record; what a mirror replaced was in a domain.
+/// Returns whether an entry tells of a change of the record.
 fn is_change_of(entry: &LogEntry, entity: &EntityName, id: &RecordId) -> bool {
-    entry.id == *id && entry.entity == *entity && entry.kind != ChangeKind::Overwrite
+    entry.id == *id && entry.entity == *entity && entry.kind.changes_a_record()
 }
 
 fn past(position: Position, entry: LogEntry) -> PastChange {

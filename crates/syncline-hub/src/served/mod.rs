@@ -8,6 +8,7 @@
 //! | start, stop, wait for changes | [`Served`], [`Serving`] |
 //! | who deletes or changes too much | [`Served::held`], [`Served::release`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
+//! | emit events | [`Served::emit`], [`Emission`] |
 //! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`], [`Deltas`] |
 //! | what readers are told who are not told everything | [`Audience`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
@@ -22,6 +23,7 @@ mod checks;
 mod conflicts;
 mod deltas;
 mod desk;
+mod emit;
 mod error;
 mod forward;
 mod history;
@@ -39,6 +41,7 @@ pub use books::{DeadLetter, Listed};
 pub use conflicts::ConflictList;
 pub use deltas::Deltas;
 pub use desk::{Foreseen, Together};
+pub use emit::{Emission, EmissionFate, EmitDone, Emitted};
 pub use error::ServeError;
 pub use forward::{Forwarding, Left};
 pub use history::{History, PastChange};

@@ -40,7 +40,7 @@ pub struct Pushed {
 }
 
 /// Which operation it is, of which record.
-struct Named {
+pub(super) struct Named {
     counter: u64,
     entity: EntityName,
     id: RecordId,
@@ -125,7 +125,7 @@ impl Served {
     }
 
     /// Returns an operation as the engine takes it, and why it is not to be applied, if it is not.
-    fn open(&self, client: &ClientId, operation: Operation) -> (Named, Submitted) {
+    pub(super) fn open(&self, client: &ClientId, operation: Operation) -> (Named, Submitted) {
         let bytes = operation.delta_bytes();
         let Operation { counter, entity, id, base, effect, deltas, edited_ms, after } = operation;
         let opened = base.as_ref().map(|text| self.open_base(text, &entity, &id));
@@ -152,6 +152,7 @@ impl Served {
             effect,
             edited: Clock::new(edited_ms, 0),
             after,
+            event: None,
         };
         (named, Submitted { operation, refused, is_of_past })
     }
@@ -231,14 +232,14 @@ impl Served {
 }
 
 /// Room for the operations of a push, until they are answered.
-struct Room {
+pub(super) struct Room {
     taken: Arc<AtomicUsize>,
     bytes: usize,
 }
 
 impl Room {
     /// Takes room for so many bytes; `None` if others have it.
-    fn take(taken: &Arc<AtomicUsize>, bytes: usize) -> Option<Self> {
+    pub(super) fn take(taken: &Arc<AtomicUsize>, bytes: usize) -> Option<Self> {
         let fits = |taken: usize| {
             let together = taken.saturating_add(bytes);
             (taken == 0 || together <= PUSHED_BYTES_MAX).then_some(together)
@@ -258,7 +259,7 @@ impl Drop for Room {
 const OPERATION_BYTES: usize = 512;
 
 /// Returns how much memory an operation takes, in bytes, about.
-fn bytes_of(operation: &Operation) -> usize {
+pub(super) fn bytes_of(operation: &Operation) -> usize {
     let base = operation.base.as_ref().map_or(0, |base| base.as_str().len());
     let effect = match &operation.effect {
         Effect::Write(fields) => bytes_of_fields(fields),
@@ -360,9 +361,7 @@ fn applied_outcome(key: &TokenKey, named: &Named, applied: Applied) -> Outcome {
 fn repeated_outcome(key: &TokenKey, named: &Named, repeated: Repeated) -> Outcome {
     let Repeated { result, now } = repeated;
     if let Fate::Refused { code } = result.fate {
-        let detail = "it was refused when it came first".into();
-        let problem = Problem { code, detail, is_retryable: false };
-        return refused_outcome(named, Status::Rejected, problem);
+        return refused_outcome(named, Status::Rejected, refused_before(code));
     }
     let Some(Now { fields, token, position }) = now else {
         // It was applied, and nobody can say what the record is like.
@@ -401,12 +400,17 @@ const fn status_of(why: &Rejection) -> Status {
     }
 }
 
-fn problem_of(why: &Rejection) -> Problem {
+pub(super) fn problem_of(why: &Rejection) -> Problem {
     Problem {
         code: why.code().into(),
         detail: why.to_string().into(),
         is_retryable: matches!(why.advice(), Advice::Retry),
     }
+}
+
+/// Says why an operation was refused when it came first.
+pub(super) fn refused_before(code: Box<str>) -> Problem {
+    Problem { code, detail: "it was refused when it came first".into(), is_retryable: false }
 }
 
 fn owned(fields: Option<Arc<Fields>>) -> Option<Fields> {

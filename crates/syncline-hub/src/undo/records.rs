@@ -256,7 +256,7 @@ fn follow(renewals: &mut Renewals, later: Renewals) {
 
 /// Returns whether a record came with the run: then the run had found nothing of it.
 fn has_come(entries: &[LogEntry]) -> bool {
-    let mut changes = entries.iter().filter(|entry| entry.kind != ChangeKind::Overwrite);
+    let mut changes = entries.iter().filter(|entry| entry.kind.changes_a_record());
     changes.next().is_some_and(|first| first.before.is_none())
 }
 

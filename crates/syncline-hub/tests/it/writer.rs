@@ -77,6 +77,7 @@ pub(crate) fn operation(
         effect: Effect::Write(fields),
         edited: Clock(0),
         after: Vec::new(),
+        event: None,
     }
 }
 

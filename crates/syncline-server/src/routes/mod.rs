@@ -7,6 +7,7 @@
 //! | what is said of a route | [`Route`] |
 //! | health, metrics, pages of problems | `health.rs` |
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
+//! | events that applications emit | `emit.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
@@ -19,6 +20,7 @@ mod answer;
 mod books;
 mod conflicts;
 mod desk;
+mod emit;
 mod events;
 mod health;
 mod held;

@@ -287,6 +287,11 @@ impl Key {
         Ok(Some(Self { client, record }))
     }
 
+    /// Returns the client whose operations carry it out.
+    pub(super) const fn client(&self) -> &ClientId {
+        &self.client
+    }
+
     /// Returns whether it was carried out, as far as is remembered.
     pub(super) fn was_used(&self, asked: &Asked) -> bool {
         asked.desk.keys.was_done(self.client.as_str())

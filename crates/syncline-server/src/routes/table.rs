@@ -4,8 +4,8 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, desk, events, health, held, hubs, live, migrations, pull, push, records,
-    schemas, tokens,
+    books, conflicts, desk, emit, events, health, held, hubs, live, migrations, pull, push,
+    records, schemas, tokens,
 };
 use crate::access::Role;
 
@@ -269,6 +269,15 @@ pub const TABLE: &[Route] = &[
         ..of_hub(Method::Get, "/v1/events", READERS, "events", |asked| {
             Box::pin(events::events(asked))
         })
+    },
+    Route {
+        summary: "Emits events, each alone or with a change of its record",
+        headers: &[KEY],
+        bodies: &[Media::json("Emissions")],
+        answers: &[Success::json(200, "Emitted")],
+        problems: &[409, 422],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Post, "/v1/events", WRITERS, "emit", |asked| Box::pin(emit::emit(asked)))
     },
     Route {
         summary: "Operations and changes on a WebSocket, subprotocol syncline.v1",

@@ -8,6 +8,7 @@
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
 //! | conflicts | `conflicts.rs`, `desk.rs` |
+//! | events that applications emit | `emit.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
@@ -21,6 +22,7 @@ mod books;
 mod changes;
 mod conflicts;
 mod desk;
+mod emit;
 mod held;
 mod horizon;
 mod house;

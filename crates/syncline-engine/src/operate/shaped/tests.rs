@@ -70,6 +70,7 @@ impl<'a> Alone<'a> {
             effect: Effect::Write(write),
             edited: Clock::new(self.counter, 0),
             after: Vec::new(),
+            event: None,
         });
         match answer {
             Answer::Applied(applied) => *applied,

@@ -1,0 +1,123 @@
+//! Events: what an application tells of a record, and what a change tells by itself.
+//!
+//! An event is an entry of the log. One that an application emits stands there with what it says, in the
+//! same transaction as the change it speaks of, if it speaks of one; it changes no record. A change
+//! of a record is an event without being told again: `<entity>.created`, `.updated` or `.deleted`.
+
+use syncline_merge::display::{Fields, to_object};
+use syncline_model::id::{EventId, EventType, OperationId, Position};
+use syncline_model::json::fields::flatten_json;
+use syncline_model::json::{Json, JsonError, Object};
+
+use crate::log::{ChangeKind, LogEntry};
+
+/// Members of the image of an event in the log.
+const TYPE: &str = "type";
+const ID: &str = "id";
+const DATA: &str = "data";
+
+/// Returns the id of an event that came as an operation: sent again, it is the same.
+pub fn id_of_operation(operation: &OperationId) -> EventId {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(operation.client.as_str().as_bytes());
+    hasher.update(&operation.counter.to_be_bytes());
+    let digest = hasher.finalize().to_hex();
+    made(&format!("evt_{}", digest.get(..32).unwrap_or_default()))
+}
+
+/// Returns the id of the event that a change is. A place in the log is filled again by another change
+/// where a hub is restored; that one is of another site.
+fn id_of_change(position: Position, entry: &LogEntry) -> EventId {
+    made(&format!("chg_{:016x}_{}", entry.stamp.site.0, position.0))
+}
+
+fn made(text: &str) -> EventId {
+    EventId::new(text).expect("invariant: letters, digits and `_`, and few of them")
+}
+
+/// An event that an application emits.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Event {
+    /// Its id.
+    pub id: EventId,
+    /// What kind of event.
+    pub kind: EventType,
+    /// What it says, as fields of the log.
+    image: Fields,
+}
+
+impl Event {
+    /// Makes an event.
+    ///
+    /// # Errors
+    ///
+    /// [`JsonError`] if the data has names that make a path too long.
+    pub fn new(id: EventId, kind: EventType, data: Json) -> Result<Self, JsonError> {
+        let mut object = Object::new();
+        object.insert(TYPE, kind.as_str());
+        object.insert(ID, id.as_str());
+        object.insert(DATA, data);
+        Ok(Self { id, kind, image: flatten_json(&object)? })
+    }
+
+    /// Returns how long it is in the log, in bytes, about.
+    pub fn bytes(&self) -> usize {
+        self.image.iter().map(|(path, leaf)| path.as_str().len() + leaf.as_str().len()).sum()
+    }
+
+    /// Returns what the log says of it.
+    pub(crate) const fn image(&self) -> &Fields {
+        &self.image
+    }
+}
+
+/// What is told of an entry of the log that is an event.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EventHead {
+    /// The event's id.
+    pub id: EventId,
+    /// What kind of event.
+    pub kind: EventType,
+}
+
+/// How a change of a record is called, behind the name of its entity.
+const CREATED: &str = "created";
+const UPDATED: &str = "updated";
+const DELETED: &str = "deleted";
+
+/// Returns the event that an entry of the log is; `None` if it is none: it tells of a domain, or its entity has a
+/// name that no type of event may have.
+pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
+    if entry.kind == ChangeKind::Event {
+        let text = |name: &str| {
+            let path = format!("/{name}");
+            let fields = entry.after.as_ref()?;
+            let (_, leaf) = fields.iter().find(|(found, _)| found.as_str() == path)?;
+            match leaf.to_json() {
+                Json::String(text) => Some(text),
+                _ => None,
+            }
+        };
+        let id = EventId::new(&text(ID)?).ok()?;
+        return Some(EventHead { id, kind: EventType::new(&text(TYPE)?).ok()? });
+    }
+    if !entry.kind.changes_a_record() {
+        return None;
+    }
+    let how = match (&entry.before, &entry.after) {
+        (None, None) => return None,
+        (None, Some(_)) => CREATED,
+        (Some(_), Some(_)) => UPDATED,
+        (Some(_), None) => DELETED,
+    };
+    let kind = EventType::new(&format!("{}.{how}", entry.entity)).ok()?;
+    Some(EventHead { id: id_of_change(position, entry), kind })
+}
+
+/// Returns what an event says that an application has emitted; `None` if the entry is no such event.
+pub fn data_of(entry: &LogEntry) -> Option<Json> {
+    if entry.kind != ChangeKind::Event {
+        return None;
+    }
+    to_object(entry.after.as_ref()?).remove(DATA)
+}

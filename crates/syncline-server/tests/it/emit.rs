@@ -1,0 +1,94 @@
+//! Events that applications emit.
+
+use serde_json::{Value, json};
+
+use crate::house::House;
+
+const EVENTS: &str = "/v1/events";
+const T1: &str = "/v1/entities/tasks/records/t1";
+
+fn enrolled(id: &str) -> Value {
+    json!({
+        "id": id,
+        "type": "enrollment.created",
+        "resourceType": "enrollment",
+        "resourceId": "enrollment-123",
+        "data": { "status": "active" },
+    })
+}
+
+fn unnamed() -> Value {
+    let mut event = enrolled("x");
+    event.as_object_mut().unwrap().remove("id");
+    event
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_is_emitted_once_under_its_id_or_its_idempotency_key() {
+    let house = House::new().await;
+    let send = async |event: &Value| {
+        house.post(EVENTS, &json!({ "events": [event] })).await.is(200).json()["events"][0].clone()
+    };
+    let first = send(&enrolled("event-123")).await;
+    assert_eq!(first["id"], "event-123");
+    assert!(first["sequence"].is_u64(), "{first}");
+    assert_eq!(send(&enrolled("event-123")).await, json!({ "id": "event-123" }));
+    let (one, other) = (send(&unnamed()).await, send(&unnamed()).await);
+    assert_ne!(one["id"], other["id"], "two events without an id are two events");
+    let keyed = async || {
+        let ask = house.ask("POST", EVENTS).token(&house.admin).header("idempotency-key", "k-1");
+        let events = json!({ "events": [unnamed(), unnamed()] });
+        ask.json(&events).send().await.is(200).json()["events"].clone()
+    };
+    let (first, again) = (keyed().await, keyed().await);
+    assert_eq!(first[1]["id"], again[1]["id"]);
+    assert!(first[1]["sequence"].is_u64() && again[1]["sequence"].is_null(), "{again}");
+    let log = house.get("/v1/log?limit=100").await.is(200).json();
+    let kinds = log["entries"].as_array().unwrap().iter();
+    assert_eq!(kinds.filter(|entry| entry["kind"] == "event").count(), 5, "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_event_and_the_change_it_speaks_of_are_there_together_or_not_at_all() {
+    let house = House::new().await;
+    let done = json!({ "type": "task.done", "resourceType": "tasks", "resourceId": "t1" });
+    let with = |change: Value| {
+        let mut event = done.clone();
+        event["change"] = change;
+        json!({ "events": [event] })
+    };
+    house.post(EVENTS, &with(json!({ "set": { "/done": true } }))).await.is(200);
+    assert_eq!(house.get(T1).await.is(200).json()["record"], json!({ "done": true }));
+    // A change that is refused takes its event along.
+    let before = house.get("/v1/log?limit=100").await.is(200).json();
+    let stale = json!({ "base": "bm8gdG9rZW4", "set": { "/done": false } });
+    house.post(EVENTS, &with(stale)).await.is(422);
+    house.post(EVENTS, &with(json!({ "op": 7 }))).await.is(400).says("BODY_INVALID");
+    house.post(EVENTS, &with(json!({}))).await.is(422);
+    assert_eq!(house.get("/v1/log?limit=100").await.is(200).json(), before);
+    let two = json!({ "events": [done, with(json!({ "delete": true }))["events"][0]] });
+    house.post(EVENTS, &two).await.is(400).says("BODY_INVALID");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_event_is_refused_and_emits_nothing() {
+    let house = House::new().await;
+    let refused = [
+        json!({}),
+        json!({ "events": [] }),
+        json!({ "events": [7] }),
+        json!({ "events": [unnamed()], "more": 1 }),
+        json!({ "events": [{ "type": "a\nb", "resourceType": "t", "resourceId": "1" }] }),
+        json!({ "events": [{ "type": "", "resourceType": "t", "resourceId": "1" }] }),
+        json!({ "events": [{ "type": "a", "resourceType": "", "resourceId": "1" }] }),
+        json!({ "events": [{ "type": "a", "resourceType": "t" }] }),
+        json!({ "events": [enrolled("has.dot")] }),
+        json!({ "events": [enrolled("")] }),
+        json!({ "events": vec![unnamed(); 1_001] }),
+    ];
+    for body in refused {
+        house.post(EVENTS, &body).await.is(400).says("BODY_INVALID");
+    }
+    let log = house.get("/v1/log?limit=10").await.is(200).json();
+    assert_eq!(log["entries"], json!([]), "{log}");
+}
