@@ -4,6 +4,9 @@ use syncline_domains::files::disk::journal;
 use syncline_domains::files::document::Document;
 use syncline_engine::audit::StoredEntry;
 use syncline_engine::conflicts::ConflictRow;
+use syncline_engine::deliver::{
+    CursorRow, DeadLetter, Delivery, EndpointRow, decode_due, encode_due,
+};
 use syncline_engine::index::DomainIndex;
 use syncline_engine::log::LogEntry;
 use syncline_merge::codec::{
@@ -108,6 +111,19 @@ pub(crate) fn conflict_row(bytes: &[u8]) {
     if let Ok(row) = ConflictRow::decode(bytes) {
         let again = ConflictRow::decode(&row.encode()).expect("what was written");
         assert_eq!(again, row);
+    }
+}
+
+pub(crate) fn delivery_row(bytes: &[u8]) {
+    let encoded = [
+        EndpointRow::decode(bytes).map(|row| row.encode()),
+        CursorRow::decode(bytes).map(|row| row.encode()),
+        Delivery::decode(bytes).map(|row| row.encode()),
+        DeadLetter::decode(bytes).map(|row| row.encode()),
+        decode_due(bytes).map(|name| encode_due(&name)),
+    ];
+    for encoded in encoded.into_iter().flatten() {
+        assert_eq!(encoded, bytes, "one row, one encoding");
     }
 }
 

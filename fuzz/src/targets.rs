@@ -12,6 +12,7 @@ pub const TARGETS: &[Target] = &[
     ("compressed_message", messages::compressed),
     ("conflict_row", decoders::conflict_row),
     ("cursor", decoders::cursor),
+    ("delivery_row", decoders::delivery_row),
     ("document", decoders::document),
     ("domain_index", decoders::domain_index),
     ("hub_message", messages::of_hub),

@@ -19,10 +19,12 @@
 //! | which entry of it is an event | [`event`] |
 //! | what an undo goes back to | [`undo`] |
 //! | how it can be proved later | [`audit`] |
+//! | which event goes to which endpoint, and when | [`deliver`] |
 
 pub mod audit;
 pub mod bases;
 pub mod conflicts;
+pub mod deliver;
 pub mod event;
 pub mod facts;
 pub mod feed;

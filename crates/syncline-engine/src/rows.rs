@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use syncline_model::id::{ClientId, DomainName, EndpointId, EntityName, Position, RecordId, RunId};
 use thiserror::Error;
 
 /// Most characters in the id of a conflict: a 256-bit digest in hexadecimal.
@@ -45,11 +45,25 @@ pub enum Table {
     Schemas,
     /// Single facts about the hub itself.
     Meta,
+    /// Where events are delivered to, as the operator has settled it.
+    Endpoints,
+    /// How far each endpoint has come in the log, and how it is.
+    Cursors,
+    /// What became of each delivery.
+    Deliveries,
+    /// Which deliveries are not final, by the record that must stay in order.
+    Lanes,
+    /// When the first of each lane is to be tried again.
+    Due,
+    /// The deliveries that were given up.
+    DeadLetters,
+    /// The events that were received, so that none is applied twice.
+    Received,
 }
 
 impl Table {
     /// All tables, in the order of their keys.
-    pub const ALL: [Self; 14] = [
+    pub const ALL: [Self; 21] = [
         Self::Records,
         Self::Log,
         Self::Results,
@@ -64,6 +78,13 @@ impl Table {
         Self::Audit,
         Self::Schemas,
         Self::Meta,
+        Self::Endpoints,
+        Self::Cursors,
+        Self::Deliveries,
+        Self::Lanes,
+        Self::Due,
+        Self::DeadLetters,
+        Self::Received,
     ];
 
     /// Returns the table's name, as a person sees it in the store's file.
@@ -83,6 +104,13 @@ impl Table {
             Self::Audit => "audit",
             Self::Schemas => "schemas",
             Self::Meta => "meta",
+            Self::Endpoints => "endpoints",
+            Self::Cursors => "cursors",
+            Self::Deliveries => "deliveries",
+            Self::Lanes => "lanes",
+            Self::Due => "due",
+            Self::DeadLetters => "dead_letters",
+            Self::Received => "received",
         }
     }
 }
@@ -302,6 +330,52 @@ pub enum Key {
     },
     /// A single fact about the hub.
     Meta(MetaName),
+    /// One endpoint, as the operator has settled it.
+    Endpoint(EndpointId),
+    /// How far one endpoint has come in the log, and how it is.
+    Cursor(EndpointId),
+    /// What became of one event at one endpoint.
+    Delivery {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The event's place in the log.
+        position: Position,
+    },
+    /// One delivery that is not final. The row is empty: [`Key::Delivery`] says the rest.
+    Lane {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+        /// The event's place in the log.
+        position: Position,
+    },
+    /// The first delivery of a lane that has rows; or, until the next one is known, the one that has just
+    /// left it. The row names the lane.
+    Due {
+        /// When it is to be tried, in milliseconds since the Unix epoch.
+        due_ms: u64,
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The event's place in the log.
+        position: Position,
+    },
+    /// One delivery that was given up.
+    DeadLetter {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The event's place in the log.
+        position: Position,
+    },
+    /// One event that was received.
+    Received {
+        /// Who took it in.
+        receiver: DomainName,
+        /// The event's id, as its sender named it.
+        event: RecordId,
+    },
 }
 
 impl Key {
@@ -322,6 +396,13 @@ impl Key {
             Self::Audit(_) => Table::Audit,
             Self::Schema { .. } => Table::Schemas,
             Self::Meta(_) => Table::Meta,
+            Self::Endpoint(_) => Table::Endpoints,
+            Self::Cursor(_) => Table::Cursors,
+            Self::Delivery { .. } => Table::Deliveries,
+            Self::Lane { .. } => Table::Lanes,
+            Self::Due { .. } => Table::Due,
+            Self::DeadLetter { .. } => Table::DeadLetters,
+            Self::Received { .. } => Table::Received,
         }
     }
 
@@ -351,6 +432,16 @@ impl Key {
             }
             Self::Schema { entity, .. } => entity.as_str().len() + size_of::<u32>(),
             Self::Meta(name) => name.as_str().len(),
+            Self::Endpoint(endpoint) | Self::Cursor(endpoint) => endpoint.as_str().len(),
+            Self::Delivery { endpoint, .. } | Self::DeadLetter { endpoint, .. } => {
+                endpoint.as_str().len() + size_of::<u64>()
+            }
+            Self::Lane { endpoint, entity, id, .. } => {
+                let texts = endpoint.as_str().len() + entity.as_str().len() + id.as_str().len();
+                texts + size_of::<u64>()
+            }
+            Self::Due { endpoint, .. } => endpoint.as_str().len() + 2 * size_of::<u64>(),
+            Self::Received { receiver, event } => receiver.as_str().len() + event.as_str().len(),
         }
     }
 
@@ -361,6 +452,10 @@ impl Key {
         let number = match self {
             Self::Log(Position(number)) | Self::Audit(number) => *number,
             Self::Result { counter, .. } => *counter,
+            Self::Delivery { position, .. }
+            | Self::Lane { position, .. }
+            | Self::DeadLetter { position, .. } => position.0,
+            Self::Due { due_ms, position, .. } => position.0.max(*due_ms),
             _ => 0,
         };
         i64::try_from(number).is_ok()
@@ -434,6 +529,41 @@ pub enum Scan {
     },
     /// All single facts, by name.
     Meta,
+    /// All endpoints, by id.
+    Endpoints,
+    /// The deliveries of one endpoint from a position on, that one included.
+    Deliveries {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Where to start.
+        from: Position,
+    },
+    /// The deliveries of one endpoint, latest first.
+    DeliveriesLatest {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Which deliveries of one endpoint are not final, by record and position.
+    Lanes {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
+    /// Which deliveries of one record at one endpoint are not final, by position.
+    Lane {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
+    },
+    /// The first of each lane that has rows, by the time when it is to be tried.
+    Due,
+    /// The dead letters of one endpoint, by position.
+    DeadLetters {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
     /// All rows of a table, in the order of their keys.
     Whole(Table),
 }
@@ -455,13 +585,21 @@ impl Scan {
             Self::Audit { .. } | Self::AuditLatest => Table::Audit,
             Self::Schemas { .. } => Table::Schemas,
             Self::Meta => Table::Meta,
+            Self::Endpoints => Table::Endpoints,
+            Self::Deliveries { .. } | Self::DeliveriesLatest { .. } => Table::Deliveries,
+            Self::Lanes { .. } | Self::Lane { .. } => Table::Lanes,
+            Self::Due => Table::Due,
+            Self::DeadLetters { .. } => Table::DeadLetters,
             Self::Whole(table) => *table,
         }
     }
 
     /// Returns whether the rows come latest first.
     pub const fn is_backward(&self) -> bool {
-        matches!(self, Self::LogLatest | Self::RunsLatest | Self::AuditLatest)
+        matches!(
+            self,
+            Self::LogLatest | Self::RunsLatest | Self::AuditLatest | Self::DeliveriesLatest { .. }
+        )
     }
 
     /// Returns whether a row belongs to the stretch.
@@ -481,20 +619,34 @@ impl Scan {
                 Self::ConflictsOf { entity: wanted, id: wanted_id },
                 Key::Conflict { entity, id, .. },
             ) => wanted == entity && wanted_id == id,
+            (Self::Deliveries { endpoint: wanted, from }, Key::Delivery { endpoint, position }) => {
+                wanted == endpoint && position >= from
+            }
+            (Self::DeliveriesLatest { endpoint: wanted }, Key::Delivery { endpoint, .. })
+            | (Self::Lanes { endpoint: wanted }, Key::Lane { endpoint, .. })
+            | (Self::DeadLetters { endpoint: wanted }, Key::DeadLetter { endpoint, .. }) => {
+                wanted == endpoint
+            }
+            (
+                Self::Lane { endpoint: wanted_endpoint, entity: wanted, id: wanted_id },
+                Key::Lane { endpoint, entity, id, .. },
+            ) => wanted_endpoint == endpoint && wanted == entity && wanted_id == id,
             _ => self.is_whole_table() && self.table() == key.table(),
         }
     }
 
     /// Returns a key that stands before every row of a forward stretch, or is its first row.
     ///
-    /// No text of a key is empty or holds a control character, so none stands before a space.
+    /// No text of a key is empty or holds a control character, so none stands before a space; the
+    /// lowest id of an endpoint is a dash.
     pub fn first_key(&self) -> Key {
         let entity = || EntityName::new(" ").expect("invariant: a space is a name");
         let domain = || DomainName::new(" ").expect("invariant: a space is a name");
         let id = || RecordId::new(" ").expect("invariant: a space is an id");
         let run = || RunId::new(" ").expect("invariant: a space is an id");
         let conflict = || ConflictId(Arc::from("0"));
-        let client = || ClientId::new(" ").expect("invariant: a space is an id");
+        let endpoint = || EndpointId::new("-").expect("invariant: a dash is an id");
+        let start = Position(0);
         match self {
             Self::Records { entity } => Key::Record { entity: entity.clone(), id: id() },
             Self::AllRecords => Key::Record { entity: entity(), id: id() },
@@ -519,22 +671,58 @@ impl Scan {
             Self::AuditLatest => Key::Audit(0),
             Self::Schemas { entity } => Key::Schema { entity: entity.clone(), version: 0 },
             Self::Meta => Key::Meta(MetaName(Cow::Borrowed("-"))),
-            Self::Whole(table) => match table {
-                Table::Records => Self::AllRecords.first_key(),
-                Table::Log => Self::LogLatest.first_key(),
-                Table::Results => Self::Results { client: client() }.first_key(),
-                Table::Clients => Key::Client(client()),
-                Table::Bases => Self::Bases { domain: domain(), entity: entity() }.first_key(),
-                Table::Conflicts => Self::Conflicts.first_key(),
-                Table::OpenConflicts => Self::OpenConflicts { entity: entity() }.first_key(),
-                Table::Runs => Self::Runs.first_key(),
-                Table::Domains => Self::Domains.first_key(),
-                Table::Journal => Self::Journal.first_key(),
-                Table::Undo => Self::Undo.first_key(),
-                Table::Audit => Self::AuditLatest.first_key(),
-                Table::Schemas => Self::Schemas { entity: entity() }.first_key(),
-                Table::Meta => Self::Meta.first_key(),
-            },
+            Self::Endpoints => Key::Endpoint(endpoint()),
+            Self::Deliveries { endpoint, from } => {
+                Key::Delivery { endpoint: endpoint.clone(), position: *from }
+            }
+            Self::DeliveriesLatest { endpoint } => {
+                Key::Delivery { endpoint: endpoint.clone(), position: start }
+            }
+            Self::Lanes { endpoint } => {
+                let endpoint = endpoint.clone();
+                Key::Lane { endpoint, entity: entity(), id: id(), position: start }
+            }
+            Self::Lane { endpoint, entity, id } => {
+                let (endpoint, entity, id) = (endpoint.clone(), entity.clone(), id.clone());
+                Key::Lane { endpoint, entity, id, position: start }
+            }
+            Self::Due => Key::Due { due_ms: 0, endpoint: endpoint(), position: start },
+            Self::DeadLetters { endpoint } => {
+                Key::DeadLetter { endpoint: endpoint.clone(), position: start }
+            }
+            Self::Whole(table) => Self::first_key_of(*table),
+        }
+    }
+
+    /// Returns a key that stands before every row of a table, or is its first row.
+    fn first_key_of(table: Table) -> Key {
+        let entity = || EntityName::new(" ").expect("invariant: a space is a name");
+        let domain = || DomainName::new(" ").expect("invariant: a space is a name");
+        let id = || RecordId::new(" ").expect("invariant: a space is an id");
+        let client = || ClientId::new(" ").expect("invariant: a space is an id");
+        let endpoint = || EndpointId::new("-").expect("invariant: a dash is an id");
+        match table {
+            Table::Records => Self::AllRecords.first_key(),
+            Table::Log => Self::LogLatest.first_key(),
+            Table::Results => Self::Results { client: client() }.first_key(),
+            Table::Clients => Key::Client(client()),
+            Table::Bases => Self::Bases { domain: domain(), entity: entity() }.first_key(),
+            Table::Conflicts => Self::Conflicts.first_key(),
+            Table::OpenConflicts => Self::OpenConflicts { entity: entity() }.first_key(),
+            Table::Runs => Self::Runs.first_key(),
+            Table::Domains => Self::Domains.first_key(),
+            Table::Journal => Self::Journal.first_key(),
+            Table::Undo => Self::Undo.first_key(),
+            Table::Audit => Self::AuditLatest.first_key(),
+            Table::Schemas => Self::Schemas { entity: entity() }.first_key(),
+            Table::Meta => Self::Meta.first_key(),
+            Table::Endpoints => Self::Endpoints.first_key(),
+            Table::Cursors => Key::Cursor(endpoint()),
+            Table::Deliveries => Self::DeliveriesLatest { endpoint: endpoint() }.first_key(),
+            Table::Lanes => Self::Lanes { endpoint: endpoint() }.first_key(),
+            Table::Due => Self::Due.first_key(),
+            Table::DeadLetters => Self::DeadLetters { endpoint: endpoint() }.first_key(),
+            Table::Received => Key::Received { receiver: domain(), event: id() },
         }
     }
 
@@ -552,6 +740,8 @@ impl Scan {
                 | Self::Undo
                 | Self::AuditLatest
                 | Self::Meta
+                | Self::Endpoints
+                | Self::Due
                 | Self::Whole(_)
         )
     }
@@ -713,6 +903,9 @@ mod tests {
             assert_eq!(Key::Log(Position(number)).fits(), fits, "{number}");
             assert_eq!(Key::Audit(number).fits(), fits, "{number}");
             assert_eq!(Key::Result { client: client.clone(), counter: number }.fits(), fits);
+            let (endpoint, position) = (EndpointId::new("e").unwrap(), Position(1));
+            let due = Key::Due { due_ms: number, endpoint, position };
+            assert_eq!(due.fits(), fits);
         }
     }
 

@@ -134,6 +134,21 @@ pub enum Fault {
     DetailsLeftOut,
     /// The guard of pushes counts each group of operations for itself.
     PushesCountedAlone,
+
+    /// After a crash an event that was claimed counts as never attempted.
+    ClaimedCountsAsFresh,
+    /// A cursor does not say which events it has passed over.
+    WaitingNotInCursor,
+    /// An attempt is counted only when it has ended.
+    SentBeforeCounted,
+    /// A delivery is tried for ever.
+    AttemptsUnbounded,
+    /// The others of a lane go on while its first one waits for another try.
+    FailedLeavesLane,
+    /// Between the end of a delivery and the next of its lane, nothing on disk says that the lane goes on.
+    DueForgotten,
+    /// The others of a lane are left on disk, and its first one is not.
+    ParkedWithoutFirst,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -3,7 +3,7 @@
 use sha2::{Digest, Sha256};
 use syncline_engine::rows::{Batch, ConflictId, Key, MetaName};
 use syncline_model::codec::{Reader, Writer as Bytes};
-use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use syncline_model::id::{ClientId, DomainName, EndpointId, EntityName, Position, RecordId, RunId};
 
 /// Bytes of a frame before its payload.
 const HEAD_BYTES: usize = 12;
@@ -107,6 +107,26 @@ fn encode_key(key: &Key, out: &mut Bytes) {
             texts(12, &[entity.as_str()]);
             out.varint(u64::from(*version));
         }
+        Key::Endpoint(endpoint) => texts(15, &[endpoint.as_str()]),
+        Key::Cursor(endpoint) => texts(16, &[endpoint.as_str()]),
+        Key::Delivery { endpoint, position } => {
+            texts(17, &[endpoint.as_str()]);
+            out.varint(position.0);
+        }
+        Key::Lane { endpoint, entity, id, position } => {
+            texts(18, &[endpoint.as_str(), entity.as_str(), id.as_str()]);
+            out.varint(position.0);
+        }
+        Key::Due { due_ms, endpoint, position } => {
+            texts(19, &[endpoint.as_str()]);
+            out.varint(*due_ms);
+            out.varint(position.0);
+        }
+        Key::DeadLetter { endpoint, position } => {
+            texts(20, &[endpoint.as_str()]);
+            out.varint(position.0);
+        }
+        Key::Received { receiver, event } => texts(21, &[receiver.as_str(), event.as_str()]),
     }
 }
 
@@ -150,12 +170,35 @@ fn decode_key(reader: &mut Reader<'_>) -> Option<Key> {
             entity: entity(reader)?,
             version: u32::try_from(reader.varint().ok()?).ok()?,
         },
+        15 => Key::Endpoint(endpoint(reader)?),
+        16 => Key::Cursor(endpoint(reader)?),
+        17 => Key::Delivery { endpoint: endpoint(reader)?, position: position(reader)? },
+        18 => Key::Lane {
+            endpoint: endpoint(reader)?,
+            entity: entity(reader)?,
+            id: id(reader)?,
+            position: position(reader)?,
+        },
+        19 => {
+            let (endpoint, due_ms) = (endpoint(reader)?, reader.varint().ok()?);
+            Key::Due { due_ms, endpoint, position: position(reader)? }
+        }
+        20 => Key::DeadLetter { endpoint: endpoint(reader)?, position: position(reader)? },
+        21 => Key::Received { receiver: domain(reader)?, event: id(reader)? },
         _ => return None,
     })
 }
 
 fn entity(reader: &mut Reader<'_>) -> Option<EntityName> {
     EntityName::new(reader.str().ok()?).ok()
+}
+
+fn endpoint(reader: &mut Reader<'_>) -> Option<EndpointId> {
+    EndpointId::new(reader.str().ok()?).ok()
+}
+
+fn position(reader: &mut Reader<'_>) -> Option<Position> {
+    reader.varint().ok().map(Position)
 }
 
 fn domain(reader: &mut Reader<'_>) -> Option<DomainName> {

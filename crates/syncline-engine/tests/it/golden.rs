@@ -123,7 +123,7 @@ fn stored(name: &str, encoded: &[u8]) -> Vec<u8> {
 }
 
 /// Compares what is written now with the file.
-fn golden(name: &str, encoded: &[u8]) -> Vec<u8> {
+pub(crate) fn golden(name: &str, encoded: &[u8]) -> Vec<u8> {
     let bytes = stored(name, encoded);
     assert!(bytes == encoded, "bump the format version: {name}");
     bytes

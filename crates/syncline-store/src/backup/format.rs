@@ -2,7 +2,7 @@
 //!
 //! | Part | Bytes |
 //! |---|---|
-//! | mark | `SYNCBAK` and the format, 1 |
+//! | mark | `SYNCBAK` and the format, 2 or, with fewer kinds of rows, 1 |
 //! | block | length as 4 bytes, big end first; that many bytes; the first 8 of BLAKE3 over the number of the block and these bytes |
 //!
 //! The first byte of a block says what it is: 0 header, 1 a commit, 2 rows of a snapshot, 3 the end.
@@ -20,8 +20,12 @@ use crate::limits::BACKUP_BLOCK_BYTES_MAX;
 
 const MARK: &[u8; 7] = b"SYNCBAK";
 
-/// The format of objects. Raise it with every change; older programs then refuse.
-const FORMAT: u8 = 1;
+/// The format of objects. Raise it with every change; older programs then refuse. The second has more
+/// kinds of rows than the first.
+const FORMAT: u8 = 2;
+
+/// The oldest format that is read.
+const FORMAT_MIN: u8 = 1;
 
 /// What an object says of itself before its rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -215,7 +219,7 @@ impl<R: Read> Decoder<R> {
         let mut mark = [0; 8];
         new.raw(&mut mark)?;
         match mark.split_last() {
-            Some((&FORMAT, start)) if start == MARK => {}
+            Some((FORMAT_MIN..=FORMAT, start)) if start == MARK => {}
             Some((&found, start)) if start == MARK && found > FORMAT => {
                 return Err(BackupError::TooNew { object: new.text, found, supported_max: FORMAT });
             }

@@ -2,7 +2,9 @@
 
 use syncline_engine::rows::{Batch, ConflictId, Key, MetaName};
 use syncline_model::codec::{Damage, DecodeError, Reader, Writer};
-use syncline_model::id::{ClientId, DomainName, EntityName, IdError, Position, RecordId, RunId};
+use syncline_model::id::{
+    ClientId, DomainName, EndpointId, EntityName, IdError, Position, RecordId, RunId,
+};
 
 /// Appends a row; `None` deletes it.
 pub(crate) fn write(out: &mut Writer, key: &Key, value: Option<&[u8]>) {
@@ -62,6 +64,25 @@ pub(crate) fn write_key(out: &mut Writer, key: &Key) {
             numbered(out, 13, &[entity.as_str()], u64::from(*version));
         }
         Key::Meta(name) => texts(out, 14, &[name.as_str()]),
+        Key::Endpoint(endpoint) => texts(out, 15, &[endpoint.as_str()]),
+        Key::Cursor(endpoint) => texts(out, 16, &[endpoint.as_str()]),
+        Key::Delivery { endpoint, position } => {
+            numbered(out, 17, &[endpoint.as_str()], position.0);
+        }
+        Key::Lane { endpoint, entity, id, position } => {
+            let parts = [endpoint.as_str(), entity.as_str(), id.as_str()];
+            numbered(out, 18, &parts, position.0);
+        }
+        Key::Due { due_ms, endpoint, position } => {
+            numbered(out, 19, &[endpoint.as_str()], *due_ms);
+            out.varint(position.0);
+        }
+        Key::DeadLetter { endpoint, position } => {
+            numbered(out, 20, &[endpoint.as_str()], position.0);
+        }
+        Key::Received { receiver, event } => {
+            texts(out, 21, &[receiver.as_str(), event.as_str()]);
+        }
     }
 }
 
@@ -78,7 +99,7 @@ fn numbered(out: &mut Writer, tag: u8, parts: &[&str], number: u64) {
 }
 
 pub(crate) fn read_key(from: &mut Reader<'_>) -> Result<Key, DecodeError> {
-    let tag = from.tag(|tag| (1..=14).contains(&tag).then_some(tag))?;
+    let tag = from.tag(|tag| (1..=21).contains(&tag).then_some(tag))?;
     Ok(match tag {
         1 => Key::Record { entity: entity(from)?, id: name(from, RecordId::new)? },
         2 => Key::Log(Position(from.varint()?)),
@@ -123,10 +144,25 @@ pub(crate) fn read_key(from: &mut Reader<'_>) -> Result<Key, DecodeError> {
             let version = u32::try_from(from.varint()?).map_err(|_| unfit(at, "a version"))?;
             Key::Schema { entity, version }
         }
-        _ => {
+        14 => {
             let at = from.offset();
             Key::Meta(MetaName::new(from.str()?).map_err(|_| unfit(at, "the name of a fact"))?)
         }
+        15 => Key::Endpoint(endpoint(from)?),
+        16 => Key::Cursor(endpoint(from)?),
+        17 => Key::Delivery { endpoint: endpoint(from)?, position: position(from)? },
+        18 => Key::Lane {
+            endpoint: endpoint(from)?,
+            entity: entity(from)?,
+            id: name(from, RecordId::new)?,
+            position: position(from)?,
+        },
+        19 => {
+            let (endpoint, due_ms) = (endpoint(from)?, from.varint()?);
+            Key::Due { due_ms, endpoint, position: position(from)? }
+        }
+        20 => Key::DeadLetter { endpoint: endpoint(from)?, position: position(from)? },
+        _ => Key::Received { receiver: domain(from)?, event: name(from, RecordId::new)? },
     })
 }
 
@@ -148,6 +184,14 @@ pub(crate) fn entity(from: &mut Reader<'_>) -> Result<EntityName, DecodeError> {
 
 pub(crate) fn domain(from: &mut Reader<'_>) -> Result<DomainName, DecodeError> {
     name(from, DomainName::new)
+}
+
+pub(crate) fn endpoint(from: &mut Reader<'_>) -> Result<EndpointId, DecodeError> {
+    name(from, EndpointId::new)
+}
+
+fn position(from: &mut Reader<'_>) -> Result<Position, DecodeError> {
+    from.varint().map(Position)
 }
 
 fn conflict(from: &mut Reader<'_>) -> Result<ConflictId, DecodeError> {

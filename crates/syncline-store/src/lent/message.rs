@@ -245,6 +245,18 @@ fn write_scan(out: &mut Writer, scan: &Scan) {
         Scan::Schemas { entity } => texts(out, 17, &[entity.as_str()]),
         Scan::Meta => out.u8(18),
         Scan::Whole(table) => texts(out, 19, &[table.name()]),
+        Scan::Endpoints => out.u8(20),
+        Scan::Deliveries { endpoint, from } => {
+            texts(out, 21, &[endpoint.as_str()]);
+            out.varint(from.0);
+        }
+        Scan::DeliveriesLatest { endpoint } => texts(out, 22, &[endpoint.as_str()]),
+        Scan::Lanes { endpoint } => texts(out, 23, &[endpoint.as_str()]),
+        Scan::Lane { endpoint, entity, id } => {
+            texts(out, 24, &[endpoint.as_str(), entity.as_str(), id.as_str()]);
+        }
+        Scan::Due => out.u8(25),
+        Scan::DeadLetters { endpoint } => texts(out, 26, &[endpoint.as_str()]),
     }
 }
 
@@ -274,6 +286,20 @@ fn read_scan(from: &mut Reader<'_>) -> Result<Scan, DecodeError> {
         17 => Scan::Schemas { entity: row::entity(from)? },
         18 => Scan::Meta,
         19 => Scan::Whole(read_table(from)?),
+        20 => Scan::Endpoints,
+        21 => {
+            let endpoint = row::endpoint(from)?;
+            Scan::Deliveries { endpoint, from: Position(from.varint()?) }
+        }
+        22 => Scan::DeliveriesLatest { endpoint: row::endpoint(from)? },
+        23 => Scan::Lanes { endpoint: row::endpoint(from)? },
+        24 => Scan::Lane {
+            endpoint: row::endpoint(from)?,
+            entity: row::entity(from)?,
+            id: row::name(from, RecordId::new)?,
+        },
+        25 => Scan::Due,
+        26 => Scan::DeadLetters { endpoint: row::endpoint(from)? },
         _ => return Err(row::unfit(from.offset(), "a stretch")),
     })
 }

@@ -8,7 +8,7 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 use syncline_model::id::PartitionId;
 
 use super::leave_log_on_close;
-use super::tables::schema;
+use super::tables::{FORMAT, schema, tables_since};
 use crate::StoreError;
 use crate::limits::{CACHE_KIB, LOG_BYTES_KEPT_MAX, PAGE_BYTES, READER_CACHE_KIB};
 
@@ -20,9 +20,6 @@ pub const LOCK_FILE: &str = "syncline.lock";
 
 /// Marks the file as a store of this program: `SYNC` in ASCII.
 const APPLICATION_ID: i64 = 0x5359_4e43;
-
-/// The format of the tables. Raise it with every change of them; older programs then refuse.
-const FORMAT: i64 = 1;
 
 /// Oldest SQLite that does not lose pages when two connections restart the log at once.
 /// Source: <https://sqlite.org/wal.html#walresetbug>.
@@ -86,8 +83,8 @@ pub(super) fn database(path: &Path, options: &Options) -> Result<(Connection, u6
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let mut connection = Connection::open_with_flags(path, flags).map_err(fail)?;
     connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX)).map_err(fail)?;
-    let is_new = recognise(&connection, path)?;
-    settings(&connection, is_new).map_err(fail)?;
+    let found = recognise(&connection, path)?;
+    settings(&connection, found.is_none()).map_err(fail)?;
     let mode: String =
         connection.query_one("PRAGMA journal_mode = WAL", (), |row| row.get(0)).map_err(fail)?;
     if mode != "wal" {
@@ -97,7 +94,7 @@ pub(super) fn database(path: &Path, options: &Options) -> Result<(Connection, u6
     if options.check == Check::Pages {
         check_pages(&connection, path)?;
     }
-    let epoch = start_epoch(&mut connection, is_new, options.partition).map_err(fail)?;
+    let epoch = start_epoch(&mut connection, found, options.partition).map_err(fail)?;
     Ok((connection, epoch))
 }
 
@@ -115,8 +112,9 @@ fn create_file(path: &Path) -> Result<(), StoreError> {
     sync_folder(path.parent()).map_err(fail)
 }
 
-/// Says whether the database is still empty, and refuses what is not a store of this format.
-fn recognise(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
+/// Returns the format of the tables, or nothing if the database is still empty; refuses what is not a
+/// store that this program can read.
+fn recognise(connection: &Connection, path: &Path) -> Result<Option<i64>, StoreError> {
     let number = |sql| -> Result<i64, StoreError> {
         connection
             .query_one(sql, (), |row| row.get(0))
@@ -126,11 +124,11 @@ fn recognise(connection: &Connection, path: &Path) -> Result<bool, StoreError> {
     let application = number("PRAGMA application_id")?;
     let format = number("PRAGMA user_version")?;
     match (objects, application) {
-        (0, 0) => Ok(true),
+        (0, 0) => Ok(None),
         (_, APPLICATION_ID) if format > FORMAT => {
             Err(StoreError::TooNew { found: format, supported_max: FORMAT })
         }
-        (1.., APPLICATION_ID) if format == FORMAT => Ok(false),
+        (1.., APPLICATION_ID) if format > 0 => Ok(Some(format)),
         (_, APPLICATION_ID) => {
             let reason = format!("its format {format} was never written by any program");
             Err(StoreError::Damaged { path: path.to_owned(), reason })
@@ -177,17 +175,21 @@ pub(super) fn check_pages(connection: &Connection, path: &Path) -> Result<(), St
     Err(StoreError::Damaged { path: path.to_owned(), reason })
 }
 
-/// Makes the tables of a new store and raises the epoch, in one transaction.
+/// Makes the tables that the store lacks and raises the epoch, in one transaction.
+///
+/// - `found`: the format of its tables; nothing for a new store.
 fn start_epoch(
     connection: &mut Connection,
-    is_new: bool,
+    found: Option<i64>,
     partition: PartitionId,
 ) -> rusqlite::Result<u64> {
     let transaction =
         connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
-    if is_new {
-        transaction.execute_batch(&schema())?;
+    if found.is_none() {
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    }
+    if found != Some(FORMAT) {
+        transaction.execute_batch(&found.map_or_else(schema, tables_since))?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
     }
     let epoch: i64 = transaction.query_one(

@@ -174,7 +174,7 @@ impl Rows {
 }
 
 /// Statements kept prepared: get, put, delete and a few scans of every table.
-const STATEMENTS_CACHED: usize = 96;
+const STATEMENTS_CACHED: usize = 144;
 
 impl Read for Rows {
     fn get(&self, key: &Key) -> Result<Option<Vec<u8>>, StoreError> {
@@ -237,8 +237,13 @@ const fn fixed_parts(scan: &Scan) -> usize {
         Scan::Records { .. }
         | Scan::Results { .. }
         | Scan::OpenConflicts { .. }
-        | Scan::Schemas { .. } => 1,
+        | Scan::Schemas { .. }
+        | Scan::Deliveries { .. }
+        | Scan::DeliveriesLatest { .. }
+        | Scan::Lanes { .. }
+        | Scan::DeadLetters { .. } => 1,
         Scan::Bases { .. } | Scan::ConflictsOf { .. } => 2,
+        Scan::Lane { .. } => 3,
         _ => 0,
     }
 }
@@ -247,7 +252,7 @@ const fn fixed_parts(scan: &Scan) -> usize {
 mod tests {
     use super::*;
     use crate::sqlite::tables::schema;
-    use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId};
+    use syncline_model::id::{ClientId, DomainName, EndpointId, EntityName, Position, RecordId};
 
     /// A scan that sorted, or walked the table, would take the longer the more rows there are.
     #[test]
@@ -255,6 +260,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(&schema()).unwrap();
         let entity = || EntityName::new("contacts").unwrap();
+        let endpoint = || EndpointId::new("shop").unwrap();
         let scans = [
             Scan::Records { entity: entity() },
             Scan::AllRecords,
@@ -273,6 +279,13 @@ mod tests {
             Scan::AuditLatest,
             Scan::Schemas { entity: entity() },
             Scan::Meta,
+            Scan::Endpoints,
+            Scan::Deliveries { endpoint: endpoint(), from: Position(1) },
+            Scan::DeliveriesLatest { endpoint: endpoint() },
+            Scan::Lanes { endpoint: endpoint() },
+            Scan::Lane { endpoint: endpoint(), entity: entity(), id: RecordId::new("a").unwrap() },
+            Scan::Due,
+            Scan::DeadLetters { endpoint: endpoint() },
         ];
         let scans = scans.into_iter().chain(Table::ALL.map(Scan::Whole));
         for scan in &scans.collect::<Vec<_>>() {

@@ -5,7 +5,7 @@ use std::sync::LazyLock;
 
 use rusqlite::types::{ToSql, ToSqlOutput, ValueRef};
 use syncline_engine::rows::{ConflictId, Key, MetaName, Table};
-use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use syncline_model::id::{ClientId, DomainName, EndpointId, EntityName, Position, RecordId, RunId};
 
 /// One part of a key, as SQL holds it.
 #[derive(Clone, Copy)]
@@ -24,19 +24,22 @@ impl ToSql for Part<'_> {
     }
 }
 
-/// The parts of a key: at most three.
+/// Most parts of a key.
+const PARTS_MAX: usize = 4;
+
+/// The parts of a key.
 pub(super) struct Parts<'a> {
-    parts: [Part<'a>; 3],
+    parts: [Part<'a>; PARTS_MAX],
     len: usize,
 }
 
 impl<'a> Parts<'a> {
     fn new<const N: usize>(given: [Part<'a>; N]) -> Self {
-        let mut parts = [Part::Number(0); 3];
+        let mut parts = [Part::Number(0); PARTS_MAX];
         for (slot, part) in parts.iter_mut().zip(given) {
             *slot = part;
         }
-        Self { parts, len: N.min(3) }
+        Self { parts, len: N.min(PARTS_MAX) }
     }
 
     /// Takes a key apart, in the order of its columns.
@@ -68,6 +71,22 @@ impl<'a> Parts<'a> {
                 Self::new([Text(entity.as_str()), Number(u64::from(*version))])
             }
             Key::Meta(name) => Self::new([Text(name.as_str())]),
+            Key::Endpoint(endpoint) | Key::Cursor(endpoint) => Self::new([Text(endpoint.as_str())]),
+            Key::Delivery { endpoint, position } | Key::DeadLetter { endpoint, position } => {
+                Self::new([Text(endpoint.as_str()), Number(position.0)])
+            }
+            Key::Lane { endpoint, entity, id, position } => Self::new([
+                Text(endpoint.as_str()),
+                Text(entity.as_str()),
+                Text(id.as_str()),
+                Number(position.0),
+            ]),
+            Key::Due { due_ms, endpoint, position } => {
+                Self::new([Number(*due_ms), Text(endpoint.as_str()), Number(position.0)])
+            }
+            Key::Received { receiver, event } => {
+                Self::new([Text(receiver.as_str()), Text(event.as_str())])
+            }
         }
     }
 
@@ -90,6 +109,8 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
     let entity = |index| EntityName::new(text(index)?).ok();
     let domain = |index| DomainName::new(text(index)?).ok();
     let id = |index| RecordId::new(text(index)?).ok();
+    let endpoint = |index| EndpointId::new(text(index)?).ok();
+    let position = |index| number(index).map(Position);
     Some(match table {
         Table::Records => Key::Record { entity: entity(0)?, id: id(1)? },
         Table::Log => Key::Log(Position(number(0)?)),
@@ -124,6 +145,20 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
             Key::Schema { entity: entity(0)?, version: u32::try_from(number(1)?).ok()? }
         }
         Table::Meta => Key::Meta(MetaName::new(text(0)?).ok()?),
+        Table::Endpoints => Key::Endpoint(endpoint(0)?),
+        Table::Cursors => Key::Cursor(endpoint(0)?),
+        Table::Deliveries => Key::Delivery { endpoint: endpoint(0)?, position: position(1)? },
+        Table::Lanes => Key::Lane {
+            endpoint: endpoint(0)?,
+            entity: entity(1)?,
+            id: id(2)?,
+            position: position(3)?,
+        },
+        Table::Due => {
+            Key::Due { due_ms: number(0)?, endpoint: endpoint(1)?, position: position(2)? }
+        }
+        Table::DeadLetters => Key::DeadLetter { endpoint: endpoint(0)?, position: position(1)? },
+        Table::Received => Key::Received { receiver: domain(0)?, event: id(1)? },
     })
 }
 
@@ -145,6 +180,18 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
         Table::Audit => (&[("number", "INTEGER")], "entry"),
         Table::Schemas => (&[("entity", "TEXT"), ("version", "INTEGER")], "schema"),
         Table::Meta => (&[("name", "TEXT")], "value"),
+        Table::Endpoints => (&[("endpoint", "TEXT")], "settings"),
+        Table::Cursors => (&[("endpoint", "TEXT")], "state"),
+        Table::Deliveries => (&[("endpoint", "TEXT"), ("position", "INTEGER")], "state"),
+        Table::Lanes => (
+            &[("endpoint", "TEXT"), ("entity", "TEXT"), ("id", "TEXT"), ("position", "INTEGER")],
+            "state",
+        ),
+        Table::Due => {
+            (&[("due_ms", "INTEGER"), ("endpoint", "TEXT"), ("position", "INTEGER")], "state")
+        }
+        Table::DeadLetters => (&[("endpoint", "TEXT"), ("position", "INTEGER")], "reason"),
+        Table::Received => (&[("receiver", "TEXT"), ("event", "TEXT")], "taken"),
     }
 }
 
@@ -272,12 +319,31 @@ pub(super) fn statements(table: Table) -> &'static Statements {
     found.expect("invariant: every table has its statements")
 }
 
+/// How many tables, of the first in [`Table::ALL`], a store of each format has; format 1 comes first.
+const TABLES_BY_FORMAT: [usize; 2] = [14, 21];
+
+/// The newest format of the tables. Raise it with every change of them; older programs then refuse.
+pub(super) const FORMAT: i64 = 2;
+
+const _: () = assert!(TABLES_BY_FORMAT.len() == FORMAT as usize);
+const _: () = assert!(TABLES_BY_FORMAT[TABLES_BY_FORMAT.len() - 1] == Table::ALL.len());
+
 /// Returns the statements that make a new store's tables.
 pub(super) fn schema() -> String {
-    let mut text = String::from(
-        "CREATE TABLE epochs (\n  partition INTEGER PRIMARY KEY,\n  epoch INTEGER NOT NULL\n) STRICT;\n",
-    );
-    for table in Table::ALL {
+    let epochs = "CREATE TABLE epochs (\n  partition INTEGER PRIMARY KEY,\n  epoch INTEGER NOT NULL\n) STRICT;\n";
+    format!("{epochs}{}", tables(0))
+}
+
+/// Returns the statements that make the tables which a store of an older format lacks.
+pub(super) fn tables_since(format: i64) -> String {
+    let index = usize::try_from(format - 1).unwrap_or_default();
+    tables(TABLES_BY_FORMAT.get(index).copied().unwrap_or_default())
+}
+
+/// Returns the statements that make all tables but the first.
+fn tables(first: usize) -> String {
+    let mut text = String::new();
+    for table in Table::ALL.into_iter().skip(first) {
         let _ = writeln!(text, "{};", statements(table).create);
     }
     text

@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::os::unix::net::UnixStream;
 
 use syncline_engine::rows::{Batch, ConflictId, Key, MetaName, Scan};
-use syncline_model::id::{ClientId, DomainName, EntityName, Position, RecordId, RunId};
+use syncline_model::id::{ClientId, DomainName, EndpointId, EntityName, Position, RecordId, RunId};
 use syncline_store::lent::{Asked, Lent, lend};
 use syncline_store::memory::{MemoryDisk, MemoryStore};
 use syncline_store::sqlite::{LOCK_FILE, Options, SqliteStore};
@@ -164,6 +164,31 @@ pub(crate) fn undo(id: &str, name: &str, record: &str) -> Key {
 
 pub(crate) fn schema(name: &str, version: u32) -> Key {
     Key::Schema { entity: entity(name), version }
+}
+
+pub(crate) fn endpoint(name: &str) -> EndpointId {
+    EndpointId::new(name).unwrap()
+}
+
+pub(crate) fn delivery(name: &str, position: u64) -> Key {
+    Key::Delivery { endpoint: endpoint(name), position: Position(position) }
+}
+
+pub(crate) fn lane(name: &str, of: &str, id: &str, position: u64) -> Key {
+    let (entity, id) = (entity(of), record_id(id));
+    Key::Lane { endpoint: endpoint(name), entity, id, position: Position(position) }
+}
+
+pub(crate) fn due(due_ms: u64, name: &str, position: u64) -> Key {
+    Key::Due { due_ms, endpoint: endpoint(name), position: Position(position) }
+}
+
+pub(crate) fn dead_letter(name: &str, position: u64) -> Key {
+    Key::DeadLetter { endpoint: endpoint(name), position: Position(position) }
+}
+
+pub(crate) fn received(of: &str, event: &str) -> Key {
+    Key::Received { receiver: domain(of), event: record_id(event) }
 }
 
 /// Returns a batch that puts each key with its own position in the list as value.

@@ -37,6 +37,13 @@ fn key() -> impl Strategy<Value = Key> {
         1 => (0u64..4).prop_map(Key::Audit),
         1 => (name, 0u32..4).prop_map(|(name, version)| schema(&name, version)),
         1 => name.prop_map(|name| meta(&name)),
+        1 => name.prop_map(|name| Key::Endpoint(endpoint(&name))),
+        1 => name.prop_map(|name| Key::Cursor(endpoint(&name))),
+        2 => (name, 0u64..6).prop_map(|(name, at)| delivery(&name, at)),
+        2 => (name, name, name, 0u64..4).prop_map(|(name, of, id, at)| lane(&name, &of, &id, at)),
+        1 => (0u64..4, name, 0u64..4).prop_map(|(ms, name, at)| due(ms, &name, at)),
+        1 => (name, 0u64..4).prop_map(|(name, at)| dead_letter(&name, at)),
+        1 => (name, name).prop_map(|(of, event)| received(&of, &event)),
     ]
 }
 
@@ -63,6 +70,17 @@ fn scan() -> impl Strategy<Value = Scan> {
         Just(Scan::AuditLatest),
         name.prop_map(|name| Scan::Schemas { entity: entity(&name) }),
         Just(Scan::Meta),
+        Just(Scan::Endpoints),
+        (name, 0u64..6).prop_map(|(name, from)| {
+            Scan::Deliveries { endpoint: endpoint(&name), from: Position(from) }
+        }),
+        name.prop_map(|name| Scan::DeliveriesLatest { endpoint: endpoint(&name) }),
+        name.prop_map(|name| Scan::Lanes { endpoint: endpoint(&name) }),
+        (name, name, name).prop_map(|(name, of, id)| {
+            Scan::Lane { endpoint: endpoint(&name), entity: entity(&of), id: record_id(&id) }
+        }),
+        Just(Scan::Due),
+        name.prop_map(|name| Scan::DeadLetters { endpoint: endpoint(&name) }),
     ]
 }
 

@@ -1,0 +1,149 @@
+//! The row of an endpoint's cursor: how far it is in the log, and how it is.
+
+use syncline_model::codec::{DecodeError, Reader, Writer as Bytes};
+use syncline_model::id::Position;
+
+use super::limits::{CURSOR_WAITING_MAX, Millis};
+use super::stored::{format, number, optional, unfit};
+
+/// The version of the stored form. Bump it with every change, keep the old reader.
+pub const CURSOR_FORMAT: u8 = 1;
+
+/// Why an endpoint is disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DisableReason {
+    /// It answered 410: it is gone and wants nothing more.
+    Gone,
+    /// It did nothing but fail for too long.
+    Failing,
+    /// An operator has said so.
+    ByHand,
+}
+
+impl DisableReason {
+    const ALL: [Self; 3] = [Self::Gone, Self::Failing, Self::ByHand];
+
+    /// Returns the word for it, as in answers.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Gone => "gone",
+            Self::Failing => "failing",
+            Self::ByHand => "by_hand",
+        }
+    }
+
+    fn from_tag(tag: u8) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| *reason as u8 == tag)
+    }
+}
+
+/// That nothing is sent to an endpoint any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Disabled {
+    /// Why.
+    pub reason: DisableReason,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub at_ms: Millis,
+}
+
+/// That an endpoint did nothing but fail for some time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Failing {
+    /// When the first of these failures was, in milliseconds since the Unix epoch.
+    pub since_ms: Millis,
+    /// How many there were, since the hub has last started.
+    pub failures: u32,
+    /// How many warnings were given.
+    pub warned: u8,
+}
+
+/// The row of an endpoint's cursor.
+///
+/// - Everything up to `settled` is final, or has a row.
+/// - Behind it and up to `claimed`, an event without a row was attempted once, and what came of it is not
+///   known; but not if it is `waiting`.
+/// - Behind `claimed` nothing was attempted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CursorRow {
+    /// Up to where everything is final or has a row.
+    pub settled: Position,
+    /// Up to where events were claimed. Not before `settled`.
+    pub claimed: Position,
+    /// Positions in between that were not attempted, rising: at most [`CURSOR_WAITING_MAX`].
+    pub waiting: Vec<Position>,
+    /// Whether and why nothing is sent.
+    pub disabled: Option<Disabled>,
+    /// Since when it does nothing but fail, if it does.
+    pub failing: Option<Failing>,
+}
+
+impl CursorRow {
+    /// Returns the cursor of an endpoint that gets all events behind a position.
+    pub fn at(position: Position) -> Self {
+        Self { settled: position, claimed: position, ..Self::default() }
+    }
+
+    /// Encodes the row.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Bytes::with_capacity(32 + 2 * self.waiting.len());
+        out.u8(CURSOR_FORMAT);
+        out.varint(self.settled.0);
+        out.varint(self.claimed.0.saturating_sub(self.settled.0));
+        out.count(self.waiting.len());
+        let mut before = self.settled.0;
+        for position in &self.waiting {
+            out.varint(position.0.saturating_sub(before));
+            before = position.0;
+        }
+        out.u8(self.disabled.map_or(0, |disabled| disabled.reason as u8 + 1));
+        out.varint(self.disabled.map_or(0, |disabled| disabled.at_ms));
+        out.varint(self.failing.map_or(0, |failing| failing.since_ms.saturating_add(1)));
+        if let Some(failing) = self.failing {
+            out.varint(u64::from(failing.failures));
+            out.u8(failing.warned);
+        }
+        out.into_bytes()
+    }
+
+    /// Decodes a row. The bytes may come from anywhere.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] with the place of the damage.
+    pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
+        let mut from = Reader::new(bytes);
+        format(&mut from, CURSOR_FORMAT)?;
+        let settled = from.varint()?;
+        let at = from.offset();
+        let claimed = settled.checked_add(from.varint()?).ok_or_else(|| unfit(at))?;
+        let at = from.offset();
+        let count = from.count(1)?;
+        if count > CURSOR_WAITING_MAX {
+            return Err(unfit(at));
+        }
+        let mut waiting = Vec::with_capacity(count);
+        let mut before = settled;
+        for _ in 0..count {
+            let step = from.varint()?;
+            let next = before.checked_add(step).filter(|next| step > 0 && *next <= claimed);
+            before = next.ok_or_else(|| unfit(at))?;
+            waiting.push(Position(before));
+        }
+        let reason = from.tag(|tag| match tag.checked_sub(1) {
+            None => Some(None),
+            Some(tag) => DisableReason::from_tag(tag).map(Some),
+        })?;
+        let at = from.offset();
+        let at_ms = from.varint()?;
+        let disabled = reason.map(|reason| Disabled { reason, at_ms });
+        if disabled.is_none() && at_ms > 0 {
+            return Err(unfit(at));
+        }
+        let since = optional(&mut from)?;
+        let mut failing =
+            |since_ms| Ok(Failing { since_ms, failures: number(&mut from)?, warned: from.u8()? });
+        let failing = since.map(&mut failing).transpose()?;
+        let (settled, claimed) = (Position(settled), Position(claimed));
+        from.finish().map(|()| Self { settled, claimed, waiting, disabled, failing })
+    }
+}

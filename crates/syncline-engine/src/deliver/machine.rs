@@ -1,0 +1,889 @@
+//! The machine of all deliveries of one hub.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use syncline_model::id::{EndpointId, EntityName, EventType, Position, RecordId};
+use thiserror::Error;
+
+use super::breaker::BreakerState;
+use super::cursor::{CursorRow, DisableReason, Disabled};
+use super::delivery::{Delivery, EventRef};
+use super::limits::{
+    ENDPOINTS_MAX, FLYING_BYTES_MAX, IDLE_SPAN_MAX, Millis, NOTICES_MAX, PENDING_OWN_MIN,
+    PENDING_TOTAL_MAX, READ_ENTRIES_MAX, REPLAY_TAKEN_MAX, ROUTES_MAX, TEST_MS_MAX, TURN_SENDS_MAX,
+};
+use super::outcome::{Outcome, Report, Verdict};
+use super::queue::{Phase, Queue};
+use super::settings::Settings;
+use super::stored::LaneName;
+use crate::rows::{Batch, Key};
+
+/// One attempt to be made, which is counted already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sending {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// What to send.
+    pub event: Arc<EventRef>,
+    /// Which attempt of this delivery it is, counted from 1; a replay counts anew.
+    pub attempt: u32,
+    /// Whether somebody has asked for it again.
+    pub is_replay: bool,
+}
+
+/// What is to be read before anything else can be decided.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Load {
+    /// A page of the log: answer with [`Dispatch::handle_entries`].
+    Log(LogRead),
+    /// The first deliveries of a lane: answer with [`Dispatch::handle_lane`].
+    Lane(LaneRead),
+    /// Rows of deliveries: answer with [`Dispatch::handle_rows`].
+    Rows(RowsRead),
+}
+
+/// A page of the log that is to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LogRead {
+    /// For whom; nothing for all that read together.
+    pub endpoint: Option<EndpointId>,
+    /// Behind which position.
+    pub after: Position,
+    /// Up to which position, that one included.
+    pub until: Position,
+    /// Most entries to look at, whether they are events or not.
+    pub entries_max: usize,
+}
+
+/// The rows of a lane that are to be read: the first ones of
+/// [`Scan::Lane`](crate::rows::Scan::Lane), and their deliveries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LaneRead {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// The type of record.
+    pub entity: EntityName,
+    /// Which record.
+    pub id: RecordId,
+    /// Most rows.
+    pub rows_max: usize,
+}
+
+/// The rows of deliveries that are to be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowsRead {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// Which ones.
+    pub positions: Vec<Position>,
+}
+
+/// What the store holds of an endpoint when the hub starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// The endpoint.
+    pub endpoint: EndpointId,
+    /// What the operator has settled.
+    pub settings: Arc<Settings>,
+    /// Its cursor.
+    pub cursor: CursorRow,
+    /// The positions behind [`CursorRow::settled`] that have a row:
+    /// [`Scan::Deliveries`](crate::rows::Scan::Deliveries) from there.
+    pub rows: BTreeSet<Position>,
+    /// Its rows of [`Scan::Due`](crate::rows::Scan::Due), in their order, each with its lane
+    /// ([`decode_due`](super::decode_due)).
+    pub due: Vec<(Millis, Position, LaneName)>,
+}
+
+/// Something that an operator should know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Notice {
+    /// An endpoint did nothing but fail for some part of the time after which it is disabled.
+    WillDisable {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Which part, in per cent.
+        percent: u8,
+        /// When it is disabled, in milliseconds since the Unix epoch.
+        disable_at_ms: Millis,
+    },
+    /// An endpoint was disabled.
+    Disabled {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// Why.
+        reason: DisableReason,
+    },
+    /// An endpoint is left alone for a while, or is not any more.
+    Breaker {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// How its breaker stands now.
+        state: BreakerState,
+    },
+    /// A delivery was given up.
+    Dead {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The event's place in the log.
+        position: Position,
+    },
+    /// The row of a delivery that was not final is missing: the store lost it, or somebody deleted it.
+    RowMissing {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The event's place in the log.
+        position: Position,
+    },
+}
+
+/// Why something that a person asks for is not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such endpoint.
+    #[error("there is no such endpoint")]
+    EndpointUnknown,
+    /// There are too many endpoints.
+    #[error("there are {endpoints_max} endpoints already, which is the most")]
+    TooManyEndpoints {
+        /// How many there may be.
+        endpoints_max: usize,
+    },
+    /// There is no such delivery, or not yet.
+    #[error("there is no such delivery that waits")]
+    DeliveryUnknown,
+    /// An attempt is under way.
+    #[error("an attempt is under way; ask again when it has ended")]
+    UnderWay,
+    /// The endpoint is not disabled.
+    #[error("the endpoint is not disabled")]
+    NotDisabled,
+    /// No test has succeeded lately.
+    #[error("no test send to the endpoint has succeeded in the last {minutes} minutes")]
+    NotTested {
+        /// How long a test counts.
+        minutes: u64,
+    },
+    /// The endpoint still takes over what a former life of the hub has left.
+    #[error("the endpoint still reads what it had claimed before the hub was started; ask again")]
+    Recovering,
+}
+
+impl Refusal {
+    /// Returns the stable code of the error.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::EndpointUnknown => "ENDPOINT_UNKNOWN",
+            Self::TooManyEndpoints { .. } => "ENDPOINT_TOO_MANY",
+            Self::DeliveryUnknown => "DELIVERY_UNKNOWN",
+            Self::UnderWay | Self::Recovering => "DELIVERY_UNDER_WAY",
+            Self::NotDisabled => "ENDPOINT_NOT_DISABLED",
+            Self::NotTested { .. } => "ENDPOINT_NOT_TESTED",
+        }
+    }
+}
+
+/// What becomes of the events that came while an endpoint was disabled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Backlog {
+    /// They are delivered now.
+    Deliver,
+    /// They are left out, up to this position; they can be replayed.
+    Skip {
+        /// Up to where, that one included.
+        to: Position,
+    },
+}
+
+/// One delivery that is to be made again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Replay {
+    /// The event.
+    pub event: Arc<EventRef>,
+    /// The delivery's row, if there is one.
+    pub row: Option<Delivery>,
+}
+
+/// How an endpoint is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointFacts {
+    /// How many deliveries are in memory. What waits on disk behind those that fail is not counted.
+    pub pending: usize,
+    /// How many of them wait for another try.
+    pub retrying: usize,
+    /// How many are being sent.
+    pub in_flight: u32,
+    /// When the oldest event in memory was taken, in milliseconds since the Unix epoch.
+    pub oldest_ms: Option<Millis>,
+    /// Up to where it has read the log.
+    pub read_to: Position,
+    /// Behind which position the log is still needed for it.
+    pub settled: Position,
+    /// How many entries of the log it has not read yet.
+    pub lag: u64,
+    /// How its breaker stands.
+    pub breaker: BreakerState,
+    /// Before when nothing is sent because it has asked for a pause; 0 if it has not.
+    pub hold_until_ms: Millis,
+    /// Whether and why it is disabled.
+    pub disabled: Option<Disabled>,
+    /// Since when it did nothing but fail, if so.
+    pub failing_since_ms: Option<Millis>,
+    /// When it is disabled if it goes on failing.
+    pub disable_at_ms: Option<Millis>,
+}
+
+#[derive(Debug)]
+struct Slot {
+    queue: Queue,
+    /// Whether it reads together with others, at [`Dispatch::tail`].
+    is_at_tail: bool,
+    is_in_turn: bool,
+    is_in_asks: bool,
+    wake_ms: Option<Millis>,
+    /// What it has in [`Dispatch::pending`] and [`Dispatch::flying_bytes`].
+    pending: usize,
+    flying_bytes: u64,
+}
+
+/// The machine of all deliveries of one hub. The [module](super) says how a shell drives it.
+#[derive(Debug, Default)]
+pub struct Dispatch {
+    slots: Vec<Option<Slot>>,
+    by_id: BTreeMap<EndpointId, usize>,
+    /// The last position of the log.
+    end: Position,
+    /// Where those stand that read together.
+    tail: Position,
+    at_tail: usize,
+    is_tail_read: bool,
+    has_read: bool,
+    /// Whom events of a type concern.
+    routes: BTreeMap<EventType, Arc<[usize]>>,
+    /// Who can send, in turn.
+    turn: VecDeque<usize>,
+    /// Who needs rows or a page of the log, in turn.
+    asks: VecDeque<usize>,
+    wakes: BTreeSet<(Millis, usize)>,
+    pending: usize,
+    flying_bytes: u64,
+    notices: VecDeque<Notice>,
+    notices_dropped: u64,
+}
+
+impl Dispatch {
+    /// Returns a machine without endpoints.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    // ── endpoints ───────────────────────────────────────────────────────────────────────────────
+
+    /// An endpoint was made: it gets the events behind a position. Its cursor is written to `batch`; the
+    /// caller adds the [`EndpointRow`](super::EndpointRow).
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooManyEndpoints`].
+    pub fn handle_created(
+        &mut self,
+        now: Millis,
+        endpoint: EndpointId,
+        settings: Arc<Settings>,
+        behind: Position,
+        batch: &mut Batch,
+    ) -> Result<(), Refusal> {
+        let cursor = CursorRow::at(behind);
+        batch.put(Key::Cursor(endpoint.clone()), cursor.encode());
+        let (rows, due) = (BTreeSet::new(), Vec::new());
+        self.handle_stored(now, Stored { endpoint, settings, cursor, rows, due })
+    }
+
+    /// The hub has started, and this is what its store holds of an endpoint. Call
+    /// [`handle_log`](Self::handle_log) before.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooManyEndpoints`].
+    pub fn handle_stored(&mut self, now: Millis, stored: Stored) -> Result<(), Refusal> {
+        if self.by_id.len() >= ENDPOINTS_MAX && !self.by_id.contains_key(&stored.endpoint) {
+            return Err(Refusal::TooManyEndpoints { endpoints_max: ENDPOINTS_MAX });
+        }
+        self.handle_removed(&stored.endpoint);
+        let Stored { endpoint, settings, cursor, rows, due } = stored;
+        let mut queue = Queue::new(endpoint.clone(), settings, &cursor);
+        let start = cursor.settled;
+        queue.recover(cursor, rows, due);
+        let is_near = self.end.0.saturating_sub(start.0) <= IDLE_SPAN_MAX;
+        let is_at_tail = is_near && !self.has_read && queue.disabled.is_none();
+        if is_at_tail {
+            self.tail = if self.at_tail == 0 { start } else { self.tail.min(start) };
+            self.at_tail += 1;
+        }
+        let slot = Slot {
+            queue,
+            is_at_tail,
+            is_in_turn: false,
+            is_in_asks: false,
+            wake_ms: None,
+            pending: 0,
+            flying_bytes: 0,
+        };
+        let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
+        match self.slots.get_mut(index) {
+            Some(free) => *free = Some(slot),
+            None => self.slots.push(Some(slot)),
+        }
+        self.by_id.insert(endpoint, index);
+        self.routes.clear();
+        self.update(index, now);
+        Ok(())
+    }
+
+    /// An endpoint's settings have changed. What it has read already is delivered, whatever its filter
+    /// says now.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::EndpointUnknown`].
+    pub fn handle_settings(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        settings: Arc<Settings>,
+    ) -> Result<(), Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        queue.window = queue.window.max(1);
+        if queue.window == queue.settings.in_flight_max.get() {
+            queue.window = settings.in_flight_max.get();
+        }
+        queue.settings = settings;
+        self.routes.clear();
+        self.update(index, now);
+        Ok(())
+    }
+
+    /// An endpoint was removed. Its rows are the caller's to delete.
+    pub fn handle_removed(&mut self, endpoint: &EndpointId) {
+        let Some(index) = self.by_id.remove(endpoint) else { return };
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::take) else { return };
+        self.pending -= slot.pending;
+        self.flying_bytes -= slot.flying_bytes;
+        self.at_tail -= usize::from(slot.is_at_tail);
+        if let Some(wake_ms) = slot.wake_ms {
+            self.wakes.remove(&(wake_ms, index));
+        }
+        // Another may take the place before its turn comes.
+        self.turn.retain(|other| *other != index);
+        self.asks.retain(|other| *other != index);
+        self.routes.clear();
+    }
+
+    /// An operator has disabled an endpoint.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::EndpointUnknown`].
+    pub fn handle_disabled(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        batch: &mut Batch,
+    ) -> Result<(), Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        queue.disable(now, DisableReason::ByHand, batch);
+        self.update(index, now);
+        Ok(())
+    }
+
+    /// A test was sent to an endpoint, beside its lanes.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::EndpointUnknown`].
+    pub fn handle_test(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        outcome: Outcome,
+    ) -> Result<(), Refusal> {
+        let (_, queue) = self.queue(endpoint)?;
+        queue.tested_ms = Some(now).filter(|_| outcome.verdict() == Verdict::Delivered);
+        Ok(())
+    }
+
+    /// An operator enables an endpoint again. Answers which stretch of the log was left out: behind the
+    /// first position, up to the second.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::NotTested`] unless a [test](Self::handle_test) has succeeded;
+    /// [`Refusal::NotDisabled`], [`Refusal::Recovering`], [`Refusal::EndpointUnknown`].
+    pub fn handle_enabled(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        backlog: Backlog,
+        batch: &mut Batch,
+    ) -> Result<(Position, Position), Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        if queue.disabled.is_none() {
+            return Err(Refusal::NotDisabled);
+        }
+        if queue.tested_ms.is_none_or(|tested| now.saturating_sub(tested) > TEST_MS_MAX) {
+            return Err(Refusal::NotTested { minutes: TEST_MS_MAX / 60_000 });
+        }
+        if queue.is_recovering() && backlog != Backlog::Deliver {
+            return Err(Refusal::Recovering);
+        }
+        (queue.disabled, queue.failing, queue.tested_ms) = (None, None, None);
+        (queue.is_failing_noted, queue.hold_until_ms, queue.window) = (false, 0, 1);
+        queue.breaker = super::breaker::Breaker::new();
+        let before = queue.read_to;
+        match backlog {
+            Backlog::Deliver => queue.write_cursor(now, batch),
+            Backlog::Skip { to } => queue.skip_to(now, to, batch),
+        }
+        let after = queue.read_to;
+        self.update(index, now);
+        Ok((before, after))
+    }
+
+    // ── what was read ───────────────────────────────────────────────────────────────────────────
+
+    /// The log has grown: entries up to `end` are durable.
+    pub fn handle_log(&mut self, now: Millis, end: Position) {
+        self.end = self.end.max(end);
+        if self.at_tail == 0 {
+            (0..self.slots.len()).for_each(|index| self.update(index, now));
+        }
+    }
+
+    /// Returns what is to be read before anything else can be decided. Everything that was written to a
+    /// batch must be committed before it is read.
+    pub fn poll_load(&mut self, now: Millis) -> Option<Load> {
+        self.wake(now);
+        if self.at_tail > 0 && self.tail < self.end && !self.is_tail_read {
+            self.is_tail_read = true;
+            self.has_read = true;
+            let (after, until) = (self.tail, self.end);
+            let entries_max = READ_ENTRIES_MAX;
+            return Some(Load::Log(LogRead { endpoint: None, after, until, entries_max }));
+        }
+        while let Some(index) = self.asks.pop_front() {
+            let until = if self.at_tail > 0 { self.tail } else { self.end };
+            let has_space = self.has_space(index);
+            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
+            slot.is_in_asks = false;
+            let queue = &mut slot.queue;
+            let mut load = queue.ask_rows(now).map(Load::Rows);
+            load = load.or_else(|| queue.ask_lane().map(Load::Lane));
+            let is_behind = !slot.is_at_tail && !queue.is_reading && queue.read_to < until;
+            if load.is_none() && is_behind && has_space && queue.has_room() {
+                queue.is_reading = true;
+                let (endpoint, after) = (Some(queue.id.clone()), queue.read_to);
+                let entries_max = READ_ENTRIES_MAX;
+                load = Some(Load::Log(LogRead { endpoint, after, until, entries_max }));
+                self.has_read = true;
+            }
+            if load.is_some() {
+                self.update(index, now);
+                return load;
+            }
+        }
+        None
+    }
+
+    /// A page of the log was read.
+    ///
+    /// - `to`: up to which position it was looked at, whether there was an event or not.
+    /// - `events`: all events in it, in order, whether they concern anybody or not.
+    pub fn handle_entries(
+        &mut self,
+        now: Millis,
+        read: &LogRead,
+        to: Position,
+        events: &[Arc<EventRef>],
+        batch: &mut Batch,
+    ) {
+        let Some(endpoint) = &read.endpoint else {
+            return self.handle_shared(now, to, events, batch);
+        };
+        let Ok((index, queue)) = self.queue(endpoint) else { return };
+        queue.is_reading = false;
+        if queue.disabled.is_none() && queue.read_to == read.after {
+            for event in events {
+                if queue.settings.filter.matches(&event.event_type) {
+                    queue.take(now, event, batch);
+                }
+            }
+            queue.handle_read_to(now, to, batch);
+        }
+        self.update(index, now);
+    }
+
+    fn handle_shared(
+        &mut self,
+        now: Millis,
+        to: Position,
+        events: &[Arc<EventRef>],
+        batch: &mut Batch,
+    ) {
+        self.is_tail_read = false;
+        let mut touched = BTreeSet::new();
+        for event in events {
+            for index in self.route(&event.event_type).iter().copied() {
+                let has_space = self.has_space(index);
+                let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else {
+                    continue;
+                };
+                if !slot.is_at_tail || event.position <= slot.queue.read_to {
+                    continue;
+                }
+                touched.insert(index);
+                if has_space && slot.queue.has_room() {
+                    slot.queue.take(now, event, batch);
+                    let pending = slot.queue.pending();
+                    self.pending = self.pending + pending - slot.pending;
+                    slot.pending = pending;
+                } else {
+                    slot.is_at_tail = false;
+                    self.at_tail -= 1;
+                    let before = Position(event.position.0 - 1);
+                    slot.queue.handle_read_to(now, before, batch);
+                }
+            }
+        }
+        self.tail = self.tail.max(to);
+        for slot in self.slots.iter_mut().flatten().filter(|slot| slot.is_at_tail) {
+            slot.queue.handle_read_to(now, to, batch);
+        }
+        touched.into_iter().for_each(|index| self.update(index, now));
+    }
+
+    /// Returns whom an event of this type concerns.
+    fn route(&mut self, event_type: &EventType) -> Arc<[usize]> {
+        if let Some(known) = self.routes.get(event_type) {
+            return known.clone();
+        }
+        let concerned = |index: &usize| {
+            let slot = self.slots.get(*index).and_then(Option::as_ref);
+            slot.is_some_and(|slot| slot.queue.settings.filter.matches(event_type))
+        };
+        let route: Arc<[usize]> = (0..self.slots.len()).filter(concerned).collect();
+        if self.routes.len() >= ROUTES_MAX {
+            self.routes.clear();
+        }
+        self.routes.insert(event_type.clone(), route.clone());
+        route
+    }
+
+    /// Rows of deliveries were read; nothing stands for one that is not there.
+    pub fn handle_rows(
+        &mut self,
+        now: Millis,
+        read: &RowsRead,
+        rows: Vec<Option<Delivery>>,
+        batch: &mut Batch,
+    ) {
+        let Ok((index, queue)) = self.queue(&read.endpoint) else { return };
+        let mut missing = Vec::new();
+        for (position, row) in read.positions.iter().zip(rows) {
+            if !queue.handle_row(now, *position, row, batch) {
+                missing.push(*position);
+            }
+        }
+        for position in missing {
+            self.notify(Notice::RowMissing { endpoint: read.endpoint.clone(), position });
+        }
+        self.update(index, now);
+    }
+
+    /// The first deliveries of a lane were read, in order.
+    pub fn handle_lane(
+        &mut self,
+        now: Millis,
+        read: &LaneRead,
+        rows: Vec<(Position, Delivery)>,
+        batch: &mut Batch,
+    ) {
+        let Ok((index, queue)) = self.queue(&read.endpoint) else { return };
+        queue.handle_lane(now, read, rows, batch);
+        self.update(index, now);
+    }
+
+    // ── sending ─────────────────────────────────────────────────────────────────────────────────
+
+    /// Returns attempts to be made, each counted in `batch`: commit it, then send. Endpoints have their
+    /// turns.
+    ///
+    /// - `sends_max`: how many the sender takes now.
+    pub fn poll_sends(&mut self, now: Millis, sends_max: usize, batch: &mut Batch) -> Vec<Sending> {
+        self.wake(now);
+        let mut sends = Vec::new();
+        let mut claimed = BTreeSet::new();
+        while sends.len() < sends_max && self.flying_bytes < FLYING_BYTES_MAX {
+            let Some(index) = self.turn.pop_front() else { break };
+            let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
+            slot.is_in_turn = false;
+            for _ in 0..TURN_SENDS_MAX.min(sends_max - sends.len()) {
+                let Some((send, is_fresh)) = slot.queue.launch(now, batch) else { break };
+                if is_fresh {
+                    claimed.insert(index);
+                }
+                slot.flying_bytes += u64::from(send.event.bytes);
+                self.flying_bytes += u64::from(send.event.bytes);
+                sends.push(send);
+            }
+            self.update(index, now);
+        }
+        for index in claimed {
+            if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
+                slot.queue.write_cursor(now, batch);
+            }
+        }
+        sends
+    }
+
+    /// An attempt has ended. What it makes of the delivery is written to `batch`, which may take in many
+    /// outcomes. A report of an attempt that is not under way changes nothing.
+    ///
+    /// - `random`: any number, another one each time; it spreads the retries.
+    pub fn handle_report(&mut self, now: Millis, random: u64, report: &Report, batch: &mut Batch) {
+        let mut notices = Vec::new();
+        let Ok((index, queue)) = self.queue(&report.endpoint) else { return };
+        let landed = queue.handle_report(now, random, report, batch, &mut notices);
+        if let (Some(bytes), Some(slot)) =
+            (landed, self.slots.get_mut(index).and_then(Option::as_mut))
+        {
+            let bytes = u64::from(bytes).min(slot.flying_bytes);
+            slot.flying_bytes -= bytes;
+            self.flying_bytes -= bytes;
+        }
+        notices.into_iter().for_each(|notice| self.notify(notice));
+        self.update(index, now);
+    }
+
+    /// Returns when to call the `poll_*` again if nothing happens before; never, if nothing is said.
+    pub fn poll_due(&self) -> Option<Millis> {
+        self.wakes.first().map(|(wake_ms, _)| *wake_ms)
+    }
+
+    /// Returns something that an operator should know.
+    pub fn poll_notice(&mut self) -> Option<Notice> {
+        self.notices.pop_front()
+    }
+
+    // ── what a person asks for ──────────────────────────────────────────────────────────────────
+
+    /// Deliveries are to be made again, with their ids, as fast as the settings say. Answers how many of
+    /// `replays` were looked at, from the first on; the others are to be given again later. Deliveries
+    /// that are not final are left as they are.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::EndpointUnknown`].
+    pub fn handle_replay(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        replays: Vec<Replay>,
+        batch: &mut Batch,
+    ) -> Result<usize, Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        let mut looked_at = 0;
+        for replay in replays.into_iter().take(REPLAY_TAKEN_MAX) {
+            if queue.pending() >= super::limits::PENDING_MAX {
+                break;
+            }
+            queue.replay(now, &replay.event, replay.row, batch);
+            looked_at += 1;
+        }
+        self.update(index, now);
+        Ok(looked_at)
+    }
+
+    /// A delivery that waits for its time is to be tried at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::DeliveryUnknown`] if it does not; [`Refusal::EndpointUnknown`].
+    pub fn handle_retry(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        position: Position,
+        batch: &mut Batch,
+    ) -> Result<(), Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        if !queue.hasten(now, position, batch) {
+            return Err(Refusal::DeliveryUnknown);
+        }
+        self.update(index, now);
+        Ok(())
+    }
+
+    /// A delivery that waits is not to be made.
+    ///
+    /// - `row`: its row, if the store holds one.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::UnderWay`] while it is being sent; [`Refusal::DeliveryUnknown`] if it is final or was
+    /// never read; [`Refusal::EndpointUnknown`].
+    pub fn handle_cancelled(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        position: Position,
+        row: Option<Delivery>,
+        batch: &mut Batch,
+    ) -> Result<(), Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        if matches!(queue.phase(position), Some(Phase::Flying | Phase::Loading)) {
+            return Err(Refusal::UnderWay);
+        }
+        if row.as_ref().is_some_and(|row| row.state.is_final())
+            || !queue.cancel(now, position, row, batch)
+        {
+            return Err(Refusal::DeliveryUnknown);
+        }
+        self.update(index, now);
+        Ok(())
+    }
+
+    // ── facts ───────────────────────────────────────────────────────────────────────────────────
+
+    /// Returns how an endpoint is. It costs a look at each of its deliveries in memory.
+    pub fn facts(&self, endpoint: &EndpointId) -> Option<EndpointFacts> {
+        let slot = self.slots.get(*self.by_id.get(endpoint)?)?.as_ref()?;
+        let queue = &slot.queue;
+        let since = queue.failing.map(|failing| failing.since_ms);
+        let after = queue.settings.disable_after_ms.filter(|_| queue.disabled.is_none());
+        Some(EndpointFacts {
+            pending: queue.pending(),
+            retrying: queue.retrying(),
+            in_flight: queue.in_flight,
+            oldest_ms: queue.oldest_ms(),
+            read_to: queue.read_to,
+            settled: queue.settled,
+            lag: self.end.0.saturating_sub(queue.read_to.0),
+            breaker: queue.breaker_state(),
+            hold_until_ms: queue.hold_until_ms,
+            disabled: queue.disabled,
+            failing_since_ms: since,
+            disable_at_ms: since.zip(after).map(|(since, after)| since.saturating_add(after)),
+        })
+    }
+
+    /// Returns the endpoints, by id.
+    pub fn endpoints(&self) -> impl Iterator<Item = &EndpointId> {
+        self.by_id.keys()
+    }
+
+    /// Returns the settings of an endpoint.
+    pub fn settings(&self, endpoint: &EndpointId) -> Option<&Arc<Settings>> {
+        let slot = self.slots.get(*self.by_id.get(endpoint)?)?.as_ref()?;
+        Some(&slot.queue.settings)
+    }
+
+    /// Returns behind which position the log is still needed, by any endpoint that is not disabled. The
+    /// log as a whole is what stands behind it.
+    pub fn needed_behind(&self) -> Option<Position> {
+        let queues = self.slots.iter().flatten().map(|slot| &slot.queue);
+        queues.filter(|queue| queue.disabled.is_none()).map(|queue| queue.settled).min()
+    }
+
+    /// Returns how many deliveries of all endpoints are in memory.
+    pub const fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Returns how many notices were dropped because nobody took them.
+    pub const fn notices_dropped(&self) -> u64 {
+        self.notices_dropped
+    }
+
+    // ── turns ───────────────────────────────────────────────────────────────────────────────────
+
+    fn queue(&mut self, endpoint: &EndpointId) -> Result<(usize, &mut Queue), Refusal> {
+        let index = *self.by_id.get(endpoint).ok_or(Refusal::EndpointUnknown)?;
+        let slot = self.slots.get_mut(index).and_then(Option::as_mut);
+        slot.map(|slot| (index, &mut slot.queue)).ok_or(Refusal::EndpointUnknown)
+    }
+
+    fn notify(&mut self, notice: Notice) {
+        if self.notices.len() >= NOTICES_MAX {
+            self.notices.pop_front();
+            self.notices_dropped += 1;
+        }
+        self.notices.push_back(notice);
+    }
+
+    /// Returns whether an endpoint may take in more, as far as memory is concerned.
+    fn has_space(&self, index: usize) -> bool {
+        let own = self.slots.get(index).and_then(Option::as_ref).map_or(0, |slot| slot.pending);
+        self.pending < PENDING_TOTAL_MAX || own < PENDING_OWN_MIN
+    }
+
+    /// Gives those their turns whose time has come.
+    fn wake(&mut self, now: Millis) {
+        while let Some((wake_ms, index)) = self.wakes.first().copied()
+            && wake_ms <= now
+        {
+            self.wakes.pop_first();
+            if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
+                slot.wake_ms = None;
+            }
+            self.update(index, now);
+        }
+    }
+
+    /// Something has changed at an endpoint: finds out what it waits for.
+    fn update(&mut self, index: usize, now: Millis) {
+        let was_full = self.pending >= PENDING_TOTAL_MAX;
+        let (tail, end) = (self.tail, self.end);
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return };
+        let pending = slot.queue.pending();
+        self.pending = self.pending + pending - slot.pending;
+        slot.pending = pending;
+        let is_enabled = slot.queue.disabled.is_none();
+        let was_at_tail = slot.is_at_tail;
+        let has_caught_up = slot.queue.read_to >= if self.at_tail > 0 { tail } else { end };
+        slot.is_at_tail = is_enabled && (was_at_tail || (has_caught_up && !slot.queue.is_reading));
+        match (was_at_tail, slot.is_at_tail) {
+            (false, true) if self.at_tail == 0 => {
+                self.tail = slot.queue.read_to;
+                self.at_tail = 1;
+            }
+            (false, true) => self.at_tail += 1,
+            (true, false) => self.at_tail -= 1,
+            _ => {}
+        }
+        let until = if self.at_tail > 0 { self.tail } else { end };
+        let is_behind = is_enabled && !slot.is_at_tail && slot.queue.read_to < until;
+        let wants_log = is_behind && !slot.queue.is_reading && slot.queue.has_room();
+        let wants = slot.queue.wants(now);
+        if wants.send && !slot.is_in_turn {
+            slot.is_in_turn = true;
+            self.turn.push_back(index);
+        }
+        if (wants.rows || wants_log) && !slot.is_in_asks {
+            slot.is_in_asks = true;
+            self.asks.push_back(index);
+        }
+        if wants.wake_ms != slot.wake_ms {
+            if let Some(before) = slot.wake_ms {
+                self.wakes.remove(&(before, index));
+            }
+            slot.wake_ms = wants.wake_ms;
+            self.wakes.extend(wants.wake_ms.map(|wake_ms| (wake_ms, index)));
+        }
+        if was_full && self.pending < PENDING_TOTAL_MAX {
+            (0..self.slots.len()).for_each(|index| self.update(index, now));
+        }
+    }
+}

@@ -1,0 +1,948 @@
+//! The deliveries of one endpoint that are in memory: its lanes, and what goes next.
+//!
+//! # What always holds
+//!
+//! - A lane that has rows on disk is in memory, with its first delivery or with a question for it.
+//! - The first delivery of a lane that has rows has a row itself, and one of [`Key::Due`]; the latter
+//!   stays, for one that is final, until the next of the lane is known. So the rows of `due` name all
+//!   lanes that go on after a crash.
+//! - Within a lane nothing is sent while another is under way.
+
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
+
+use syncline_merge::fault::{Fault, is_planted};
+use syncline_model::id::{EndpointId, Position};
+
+use super::breaker::{Breaker, Passage};
+use super::cursor::{CursorRow, DisableReason, Disabled, Failing};
+use super::delivery::{DeadLetter, Delivery, DeliveryState, EventRef, encode_due};
+use super::limits::{
+    CURSOR_WAITING_MAX, DUE_LOAD_MAX, IDLE_SPAN_MAX, LANE_LOAD_MAX, LANE_WAITING_MAX, Millis,
+    PENDING_MAX, READY_MAX, SPAN_MAX,
+};
+use super::machine::{LaneRead, RowsRead, Sending};
+use super::rate::Bucket;
+use super::settings::Settings;
+use super::stored::LaneName;
+use crate::rows::{Batch, Key};
+
+/// The deliveries of one endpoint that are in memory.
+#[derive(Debug)]
+pub(super) struct Queue {
+    pub(super) id: EndpointId,
+    pub(super) settings: Arc<Settings>,
+    pub(super) disabled: Option<Disabled>,
+    pub(super) failing: Option<Failing>,
+    /// Whether the cursor's row says that it is failing.
+    pub(super) is_failing_noted: bool,
+    pub(super) tested_ms: Option<Millis>,
+    /// Up to where everything is final or has a row, as the cursor's row says.
+    pub(super) settled: Position,
+    /// Up to where events were claimed, as the cursor's row says.
+    pub(super) claimed: Position,
+    /// Up to where the log was read.
+    pub(super) read_to: Position,
+    /// Whether a page of the log was asked for.
+    pub(super) is_reading: bool,
+    recovery: Option<Recovery>,
+    items: BTreeMap<Position, Item>,
+    /// Those that have no row, and whether they were attempted.
+    unrowed: BTreeMap<Position, bool>,
+    lanes: BTreeMap<LaneName, Lane>,
+    /// The first ones of their lanes that can be sent, without a row.
+    fresh: VecDeque<Position>,
+    /// The same, with a row.
+    again: VecDeque<Position>,
+    /// Whether one with a row goes next.
+    is_turn_of_again: bool,
+    /// The first ones of their lanes that wait for their time.
+    retries: BTreeSet<(Millis, Position)>,
+    /// How many of them are being read.
+    loading: usize,
+    /// Lanes whose next deliveries are to be read.
+    pub(super) lane_asks: VecDeque<LaneName>,
+    pub(super) in_flight: u32,
+    pub(super) breaker: Breaker,
+    bucket: Bucket,
+    /// Nothing is sent before this moment, as the endpoint has asked.
+    pub(super) hold_until_ms: Millis,
+    /// How many may be sent at once, after a pause that the endpoint has asked for: it grows with each
+    /// success.
+    pub(super) window: u32,
+    /// When the next replay may be sent.
+    replay_slot_ms: Millis,
+    /// Whether rows were written since the cursor's.
+    is_ahead: bool,
+}
+
+/// What the rows of a former life say of the stretch of the log that is read again.
+#[derive(Debug)]
+struct Recovery {
+    claimed: Position,
+    rows: BTreeSet<Position>,
+    waiting: BTreeSet<Position>,
+}
+
+/// One delivery in memory.
+#[derive(Debug)]
+pub(super) struct Item {
+    lane: LaneName,
+    /// The event; not while it only waits for its time.
+    event: Option<Arc<EventRef>>,
+    /// The row, where it says more than that the event waits, and was not left on disk.
+    row: Option<Box<Delivery>>,
+    phase: Phase,
+    has_row: bool,
+    /// The time in the row of [`Key::Due`], if there is one.
+    due_row_ms: Option<Millis>,
+    tries: u32,
+    sent_ms: Millis,
+}
+
+/// What a delivery in memory does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// It waits behind another.
+    Queued,
+    /// It can be sent.
+    Ready,
+    /// It waits for its time.
+    Retry(Millis),
+    /// Its row is being read.
+    Loading,
+    /// It is being sent.
+    Flying,
+}
+
+/// The deliveries of one record that are not final.
+#[derive(Debug, Default)]
+struct Lane {
+    /// Those in memory, in order.
+    order: VecDeque<Position>,
+    /// Those behind, on disk, if there may be any.
+    tail: Option<Tail>,
+    /// Since when the first one fails.
+    failing_since_ms: Option<Millis>,
+    /// The row of [`Key::Due`] that stays until the next one is known.
+    settling: Option<(Millis, Position)>,
+}
+
+impl Lane {
+    /// Returns whether its first one has failed for so long that the others leave memory.
+    fn is_blocked_long(&self, now: Millis, settings: &Settings) -> bool {
+        let since = self.failing_since_ms;
+        since.is_some_and(|since| now.saturating_sub(since) >= settings.block_ms)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Tail {
+    /// Whether rows were added since they were asked for.
+    is_appended: bool,
+}
+
+/// Whether something can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Gate {
+    /// So many.
+    Open(u32),
+    /// Not before this moment.
+    At(Millis),
+    /// Not before something else happens.
+    Shut,
+}
+
+/// What an endpoint waits for.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Wants {
+    /// To send.
+    pub(super) send: bool,
+    /// Rows.
+    pub(super) rows: bool,
+    /// A moment.
+    pub(super) wake_ms: Option<Millis>,
+}
+
+impl Queue {
+    pub(super) fn new(id: EndpointId, settings: Arc<Settings>, cursor: &CursorRow) -> Self {
+        let window = settings.in_flight_max.get();
+        Self {
+            id,
+            settings,
+            disabled: cursor.disabled,
+            failing: cursor.failing,
+            is_failing_noted: cursor.failing.is_some(),
+            tested_ms: None,
+            settled: cursor.settled,
+            claimed: cursor.claimed,
+            read_to: cursor.settled,
+            is_reading: false,
+            recovery: None,
+            items: BTreeMap::new(),
+            unrowed: BTreeMap::new(),
+            lanes: BTreeMap::new(),
+            fresh: VecDeque::new(),
+            again: VecDeque::new(),
+            is_turn_of_again: false,
+            retries: BTreeSet::new(),
+            loading: 0,
+            lane_asks: VecDeque::new(),
+            in_flight: 0,
+            breaker: Breaker::new(),
+            bucket: Bucket::new(),
+            hold_until_ms: 0,
+            window,
+            replay_slot_ms: 0,
+            is_ahead: false,
+        }
+    }
+
+    /// Takes over what a former life has left on disk.
+    ///
+    /// - `rows`: the positions behind what is settled that have a row.
+    /// - `due`: the first of each lane that has rows, with its time.
+    pub(super) fn recover(
+        &mut self,
+        cursor: CursorRow,
+        rows: BTreeSet<Position>,
+        due: Vec<(Millis, Position, LaneName)>,
+    ) {
+        let waiting = cursor.waiting.into_iter().collect();
+        self.recovery = Some(Recovery { claimed: cursor.claimed, rows, waiting });
+        for (due_ms, position, name) in due {
+            let lane = self.lanes.entry(name.clone()).or_default();
+            lane.tail = Some(Tail::default());
+            let is_first = lane.order.is_empty();
+            lane.order.push_back(position);
+            let phase = if is_first { Phase::Retry(due_ms) } else { Phase::Queued };
+            if is_first {
+                self.retries.insert((due_ms, position));
+            }
+            let item = Item {
+                lane: name,
+                event: None,
+                row: None,
+                phase,
+                has_row: true,
+                due_row_ms: Some(due_ms),
+                tries: 0,
+                sent_ms: 0,
+            };
+            self.items.insert(position, item);
+        }
+    }
+
+    /// Returns how many deliveries are in memory.
+    pub(super) fn pending(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Returns how many wait for their time.
+    pub(super) fn retrying(&self) -> usize {
+        self.retries.len()
+    }
+
+    /// Returns when the oldest event in memory was taken.
+    pub(super) fn oldest_ms(&self) -> Option<Millis> {
+        let events = self.items.values().filter_map(|item| item.event.as_ref());
+        events.map(|event| event.created_ms).min()
+    }
+
+    /// Returns whether it has room for another page of the log.
+    pub(super) fn has_room(&self) -> bool {
+        self.disabled.is_none() && self.fresh.len() < READY_MAX && self.items.len() < PENDING_MAX
+    }
+
+    // ── what the log brings ─────────────────────────────────────────────────────────────────────
+
+    /// An event of the log concerns the endpoint.
+    pub(super) fn take(&mut self, now: Millis, event: &Arc<EventRef>, batch: &mut Batch) {
+        let position = event.position;
+        let mut row = None;
+        if let Some(recovery) = &self.recovery {
+            if recovery.rows.contains(&position) {
+                return;
+            }
+            let was_claimed = position <= recovery.claimed && !recovery.waiting.contains(&position);
+            if was_claimed && !is_planted(Fault::ClaimedCountsAsFresh) {
+                let mut delivery = Box::new(Delivery::new(event));
+                delivery.count_attempt(now);
+                row = Some(delivery);
+            }
+        }
+        let item = Item {
+            lane: event.lane(),
+            event: Some(event.clone()),
+            tries: u32::from(row.is_some()),
+            row,
+            phase: Phase::Queued,
+            has_row: false,
+            due_row_ms: None,
+            sent_ms: 0,
+        };
+        self.enqueue(now, position, item, batch);
+    }
+
+    fn enqueue(&mut self, now: Millis, position: Position, item: Item, batch: &mut Batch) {
+        let name = item.lane.clone();
+        let was_attempted = item.row.is_some();
+        let Some(lane) = self.lanes.get_mut(&name) else {
+            let lane = Lane { order: VecDeque::from([position]), ..Lane::default() };
+            self.lanes.insert(name, lane);
+            self.items.insert(position, item);
+            self.unrowed.insert(position, was_attempted);
+            self.make_head(now, position, batch);
+            return;
+        };
+        let is_full = lane.order.len() > LANE_WAITING_MAX;
+        if lane.tail.is_none() && !is_full && !lane.is_blocked_long(now, &self.settings) {
+            lane.order.push_back(position);
+            self.items.insert(position, item);
+            self.unrowed.insert(position, was_attempted);
+            return;
+        }
+        self.park(now, &name, batch);
+        self.items.insert(position, item);
+        self.give_row(now, position, batch);
+        self.items.remove(&position);
+    }
+
+    /// Leaves all of a lane but its first on disk.
+    fn park(&mut self, now: Millis, name: &LaneName, batch: &mut Batch) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        let behind: Vec<Position> = lane.order.drain(1.min(lane.order.len())..).collect();
+        let head = lane.order.front().copied();
+        lane.tail.get_or_insert_default().is_appended = true;
+        if let Some(head) = head
+            && !is_planted(Fault::ParkedWithoutFirst)
+        {
+            self.give_row(now, head, batch);
+        }
+        for position in behind {
+            self.give_row(now, position, batch);
+            self.items.remove(&position);
+        }
+    }
+
+    /// Writes the row of a delivery that has none: what is on disk then says all that is known of it.
+    fn give_row(&mut self, now: Millis, position: Position, batch: &mut Batch) {
+        let Some(item) = self.items.get_mut(&position) else { return };
+        let Some(event) = item.event.as_ref().filter(|_| !item.has_row) else { return };
+        let lane = self.lanes.get(&item.lane);
+        let mut row = item.row.as_deref().cloned().unwrap_or_else(|| Delivery::new(event));
+        if item.phase == Phase::Flying {
+            row.count_attempt(item.sent_ms);
+        } else {
+            let is_failing = lane.is_some_and(|lane| lane.failing_since_ms.is_some());
+            row.state = if is_failing { DeliveryState::Parked } else { DeliveryState::Waiting };
+        }
+        batch.put(key(&self.id, position), row.encode());
+        batch.put(lane_key(&self.id, &item.lane, position), Vec::new());
+        item.has_row = true;
+        self.unrowed.remove(&position);
+        self.is_ahead = true;
+        if lane.is_some_and(|lane| lane.order.front() == Some(&position)) {
+            put_due(&self.id, now, position, item, batch);
+        }
+    }
+
+    /// The log was read so far.
+    pub(super) fn handle_read_to(&mut self, now: Millis, to: Position, batch: &mut Batch) {
+        self.read_to = self.read_to.max(to);
+        if let Some(recovery) = &self.recovery {
+            let last = recovery.rows.last().copied().unwrap_or_default();
+            if self.read_to >= recovery.claimed.max(last) {
+                self.recovery = None;
+            }
+        }
+        let span = self.read_to.0.saturating_sub(self.settled.0);
+        if span > IDLE_SPAN_MAX || (self.is_ahead && span > SPAN_MAX) {
+            self.write_cursor(now, batch);
+        }
+    }
+
+    // ── the cursor ──────────────────────────────────────────────────────────────────────────────
+
+    /// Writes the cursor's row, and rows for what would keep it back.
+    pub(super) fn write_cursor(&mut self, now: Millis, batch: &mut Batch) {
+        let unattempted = |queue: &Self| {
+            let waiting = queue.unrowed.iter().filter(|(_, was_attempted)| !**was_attempted);
+            waiting.map(|(position, _)| *position).next()
+        };
+        if self.recovery.is_none() {
+            let before = |position: Position| Position(position.0.saturating_sub(1));
+            let free = unattempted(self).map_or(self.read_to, before);
+            self.claimed = self.claimed.max(free);
+        }
+        self.spill(now, batch);
+        let first = self.unrowed.keys().next().map(|first| Position(first.0.saturating_sub(1)));
+        let mut settled = self.claimed.min(first.unwrap_or(self.claimed));
+        let mut waiting: Vec<Position> =
+            self.waiting_without_row().filter(|position| *position <= self.claimed).collect();
+        if let Some(recovery) = &self.recovery {
+            settled = settled.min(self.read_to);
+            waiting.extend(recovery.waiting.iter().filter(|position| **position > self.read_to));
+        }
+        self.settled = self.settled.max(settled);
+        if is_planted(Fault::WaitingNotInCursor) {
+            waiting.clear();
+        }
+        let (settled, claimed) = (self.settled, self.claimed);
+        let failing = self.failing.filter(|_| self.is_failing_noted);
+        let row = CursorRow { settled, claimed, waiting, disabled: self.disabled, failing };
+        batch.put(Key::Cursor(self.id.clone()), row.encode());
+        self.is_ahead = false;
+    }
+
+    fn waiting_without_row(&self) -> impl Iterator<Item = Position> {
+        self.unrowed.iter().filter(|(_, attempted)| !**attempted).map(|(position, _)| *position)
+    }
+
+    /// Gives rows to the oldest, as far as the cursor's row would be too long without, or too much of the
+    /// log would be read again after a crash.
+    fn spill(&mut self, now: Millis, batch: &mut Batch) {
+        let claimed = self.claimed;
+        let recovered = self.recovery.as_ref().map_or(0, |recovery| recovery.waiting.len());
+        let room = CURSOR_WAITING_MAX.saturating_sub(recovered);
+        let waiting: Vec<Position> =
+            self.waiting_without_row().take_while(|position| *position <= claimed).collect();
+        let too_many = waiting.len().saturating_sub(room);
+        let oldest = Position(self.read_to.0.saturating_sub(SPAN_MAX));
+        let too_old: Vec<Position> =
+            self.unrowed.range(..=oldest).map(|(position, _)| *position).collect();
+        for position in waiting.into_iter().take(too_many).chain(too_old) {
+            let lane = self.items.get(&position).and_then(|item| self.lanes.get(&item.lane));
+            if let Some(head) = lane.and_then(|lane| lane.order.front().copied()) {
+                self.give_row(now, head, batch);
+            }
+            self.give_row(now, position, batch);
+        }
+    }
+
+    // ── what goes next ──────────────────────────────────────────────────────────────────────────
+
+    /// A delivery has become the first of its lane.
+    fn make_head(&mut self, now: Millis, position: Position, batch: &mut Batch) {
+        let Some(item) = self.items.get_mut(&position) else { return };
+        if !item.has_row {
+            item.phase = Phase::Ready;
+            let queue = if item.row.is_some() { &mut self.again } else { &mut self.fresh };
+            queue.push_back(position);
+            return;
+        }
+        let mut due_ms = item.due_row_ms.unwrap_or(now);
+        if item.row.as_ref().is_some_and(|row| row.is_replay() && row.tries == 0) {
+            due_ms = replay_slot(now, &mut self.replay_slot_ms, &self.settings);
+        }
+        put_due(&self.id, due_ms, position, item, batch);
+        if due_ms <= now && item.event.is_some() {
+            item.phase = Phase::Ready;
+            self.again.push_back(position);
+        } else {
+            item.phase = Phase::Retry(due_ms);
+            (item.event, item.row) = (None, None);
+            self.retries.insert((due_ms, position));
+        }
+    }
+
+    /// Returns whether something can be sent now.
+    pub(super) fn gate(&mut self, now: Millis) -> Gate {
+        if self.disabled.is_some() {
+            return Gate::Shut;
+        }
+        if now < self.hold_until_ms {
+            return Gate::At(self.hold_until_ms);
+        }
+        let limit = self.window.min(self.settings.in_flight_max.get());
+        let mut room = limit.saturating_sub(self.in_flight);
+        match self.breaker.passage(now) {
+            Passage::Open => {}
+            Passage::Probe => room = 1,
+            Passage::After(at) => return Gate::At(at),
+            Passage::Closed => return Gate::Shut,
+        }
+        if room == 0 {
+            return Gate::Shut;
+        }
+        if let Some(rate) = self.settings.rate {
+            self.bucket.fill(now, rate);
+            let at = self.bucket.ready_ms(rate);
+            if at > now {
+                return Gate::At(at);
+            }
+        }
+        Gate::Open(room)
+    }
+
+    /// Returns what the endpoint waits for.
+    pub(super) fn wants(&mut self, now: Millis) -> Wants {
+        let mut wants = Wants { rows: !self.lane_asks.is_empty(), ..Wants::default() };
+        let gate = self.gate(now);
+        let is_ready = !self.fresh.is_empty() || !self.again.is_empty();
+        let due_ms = self.retries.first().map(|(due_ms, _)| *due_ms);
+        match gate {
+            Gate::Open(room) => {
+                wants.send = is_ready;
+                let is_due = due_ms.is_some_and(|due_ms| due_ms <= now);
+                if is_due && self.loading + self.again.len() < room as usize {
+                    wants.rows = true;
+                } else if !is_due {
+                    wants.wake_ms = due_ms;
+                }
+            }
+            Gate::At(at) if is_ready => wants.wake_ms = Some(at),
+            Gate::At(at) => wants.wake_ms = due_ms.map(|due_ms| due_ms.max(at)),
+            Gate::Shut => {}
+        }
+        wants
+    }
+
+    /// Returns which rows are to be read of those whose time has come.
+    pub(super) fn ask_rows(&mut self, now: Millis) -> Option<RowsRead> {
+        let Gate::Open(room) = self.gate(now) else { return None };
+        let room = (room as usize).saturating_sub(self.loading + self.again.len());
+        let mut positions = Vec::new();
+        while positions.len() < room.min(DUE_LOAD_MAX)
+            && self.retries.first().is_some_and(|(due_ms, _)| *due_ms <= now)
+        {
+            let Some((_, position)) = self.retries.pop_first() else { break };
+            if let Some(item) = self.items.get_mut(&position) {
+                item.phase = Phase::Loading;
+                self.loading += 1;
+                positions.push(position);
+            }
+        }
+        let endpoint = self.id.clone();
+        (!positions.is_empty()).then_some(RowsRead { endpoint, positions })
+    }
+
+    /// The row of a delivery whose time has come was read. Answers whether it was there.
+    pub(super) fn handle_row(
+        &mut self,
+        now: Millis,
+        position: Position,
+        row: Option<Delivery>,
+        batch: &mut Batch,
+    ) -> bool {
+        let Some(item) = self.items.get_mut(&position) else { return true };
+        if item.phase != Phase::Loading {
+            return true;
+        }
+        self.loading = self.loading.saturating_sub(1);
+        match row {
+            Some(row) if !row.state.is_final() => {
+                item.event = Some(row.event_ref(position));
+                item.tries = row.tries;
+                let since = row.failing_since_ms;
+                item.row = Some(Box::new(row));
+                item.phase = Phase::Ready;
+                self.again.push_back(position);
+                if let Some(lane) = self.lanes.get_mut(&item.lane) {
+                    lane.failing_since_ms = since;
+                }
+                true
+            }
+            found => {
+                batch.delete(lane_key(&self.id, &item.lane, position));
+                self.advance(now, position, batch);
+                found.is_some()
+            }
+        }
+    }
+
+    /// Returns which deliveries are to be read of a lane whose first is not known.
+    pub(super) fn ask_lane(&mut self) -> Option<LaneRead> {
+        let (entity, id) = self.lane_asks.pop_front()?;
+        let endpoint = self.id.clone();
+        Some(LaneRead { endpoint, entity, id, rows_max: LANE_LOAD_MAX })
+    }
+
+    /// The next deliveries of a lane were read.
+    pub(super) fn handle_lane(
+        &mut self,
+        now: Millis,
+        read: &LaneRead,
+        rows: Vec<(Position, Delivery)>,
+        batch: &mut Batch,
+    ) {
+        let name = (read.entity.clone(), read.id.clone());
+        let Some(lane) = self.lanes.get_mut(&name) else { return };
+        let is_all = rows.len() < read.rows_max;
+        let mut is_appended = false;
+        if let Some(tail) = &mut lane.tail {
+            is_appended = std::mem::take(&mut tail.is_appended);
+        }
+        if is_all && !is_appended {
+            lane.tail = None;
+        }
+        for (position, row) in rows {
+            if self.items.contains_key(&position) || row.state.is_final() {
+                continue;
+            }
+            lane.order.push_back(position);
+            let item = Item {
+                lane: name.clone(),
+                event: Some(row.event_ref(position)),
+                tries: row.tries,
+                row: Some(Box::new(row)),
+                phase: Phase::Queued,
+                has_row: true,
+                due_row_ms: None,
+                sent_ms: 0,
+            };
+            self.items.insert(position, item);
+        }
+        self.go_on(now, &name, batch);
+    }
+
+    /// Goes on in a lane whose first has left it.
+    fn go_on(&mut self, now: Millis, name: &LaneName, batch: &mut Batch) {
+        let Some(lane) = self.lanes.get_mut(name) else { return };
+        lane.failing_since_ms = None;
+        let Some(next) = lane.order.front().copied() else {
+            if lane.tail.is_some() {
+                if let Some((due_ms, position)) = lane.settling
+                    && is_planted(Fault::DueForgotten)
+                {
+                    batch.delete(due_key(&self.id, due_ms, position));
+                }
+                self.lane_asks.push_back(name.clone());
+                return;
+            }
+            if let Some((due_ms, position)) = lane.settling {
+                batch.delete(due_key(&self.id, due_ms, position));
+            }
+            self.lanes.remove(name);
+            return;
+        };
+        if let Some((due_ms, position)) = lane.settling.take() {
+            batch.delete(due_key(&self.id, due_ms, position));
+        }
+        self.make_head(now, next, batch);
+    }
+
+    /// The first of a lane is final, and its rows say so.
+    fn advance(&mut self, now: Millis, position: Position, batch: &mut Batch) {
+        let Some(item) = self.items.remove(&position) else { return };
+        self.unrowed.remove(&position);
+        let Some(lane) = self.lanes.get_mut(&item.lane) else { return };
+        let was_first = lane.order.front() == Some(&position);
+        lane.order.retain(|other| *other != position);
+        if !was_first {
+            return;
+        }
+        lane.settling = item.due_row_ms.map(|due_ms| (due_ms, position));
+        self.go_on(now, &item.lane, batch);
+    }
+
+    // ── sending ─────────────────────────────────────────────────────────────────────────────────
+
+    /// Returns the next send, counted in `batch` or in the cursor, and whether the cursor's row is to be
+    /// written for it.
+    pub(super) fn launch(&mut self, now: Millis, batch: &mut Batch) -> Option<(Sending, bool)> {
+        loop {
+            if !matches!(self.gate(now), Gate::Open(_)) {
+                return None;
+            }
+            let position = self.next_ready()?;
+            let Some(item) = self.items.get_mut(&position) else { continue };
+            let Some(event) = item.event.clone().filter(|_| item.phase == Phase::Ready) else {
+                continue;
+            };
+            let mut is_replay = false;
+            let is_fresh = !item.has_row && item.row.is_none();
+            if is_fresh {
+                item.tries = 1;
+                if !is_planted(Fault::SentBeforeCounted) {
+                    self.unrowed.insert(position, true);
+                    self.claimed = self.claimed.max(position);
+                }
+            } else {
+                let mut row = item.row.take().unwrap_or_else(|| Box::new(Delivery::new(&event)));
+                is_replay = row.is_replay();
+                if row.tries >= self.settings.schedule.attempts_max()
+                    && !is_planted(Fault::AttemptsUnbounded)
+                {
+                    self.give_up(now, position, *row, "attempts_used_up", batch);
+                    continue;
+                }
+                row.count_attempt(now);
+                item.tries = row.tries;
+                if !is_planted(Fault::SentBeforeCounted) {
+                    batch.put(key(&self.id, position), row.encode());
+                }
+                if !item.has_row {
+                    batch.put(lane_key(&self.id, &item.lane, position), Vec::new());
+                    item.has_row = true;
+                    self.unrowed.remove(&position);
+                    put_due(&self.id, now, position, item, batch);
+                }
+                item.row = Some(row);
+            }
+            item.phase = Phase::Flying;
+            item.sent_ms = now;
+            self.in_flight += 1;
+            self.breaker.handle_send();
+            if self.settings.rate.is_some() {
+                self.bucket.take();
+            }
+            let (endpoint, attempt) = (self.id.clone(), item.tries);
+            return Some((Sending { endpoint, event, attempt, is_replay }, is_fresh));
+        }
+    }
+
+    /// Returns a delivery that can be sent: one with a row and one without in turn.
+    fn next_ready(&mut self) -> Option<Position> {
+        self.is_turn_of_again = !self.is_turn_of_again;
+        let (one, other) = match self.is_turn_of_again {
+            true => (&mut self.again, &mut self.fresh),
+            false => (&mut self.fresh, &mut self.again),
+        };
+        one.pop_front().or_else(|| other.pop_front())
+    }
+
+    /// Returns the row of what is being sent, if this is the attempt that is under way; it is so no longer.
+    pub(super) fn land(&mut self, position: Position, attempt: u32) -> Option<Box<Delivery>> {
+        let item = self.items.get_mut(&position)?;
+        if item.phase != Phase::Flying || item.tries != attempt {
+            return None;
+        }
+        self.in_flight = self.in_flight.saturating_sub(1);
+        item.phase = Phase::Queued;
+        let row = item.row.take();
+        let event = item.event.as_ref()?;
+        Some(row.unwrap_or_else(|| {
+            let mut row = Box::new(Delivery::new(event));
+            row.count_attempt(item.sent_ms);
+            row
+        }))
+    }
+
+    /// A delivery is final: the row says so.
+    pub(super) fn finish(
+        &mut self,
+        now: Millis,
+        position: Position,
+        mut row: Delivery,
+        batch: &mut Batch,
+    ) {
+        debug_assert!(row.state.is_final(), "only what is final leaves its lane");
+        row.due_ms = None;
+        batch.put(key(&self.id, position), row.encode());
+        if self.items.get(&position).is_none_or(|item| item.has_row) {
+            batch.delete(lane_key(&self.id, &row.lane(), position));
+        }
+        self.advance(now, position, batch);
+    }
+
+    /// A delivery is given up.
+    pub(super) fn give_up(
+        &mut self,
+        now: Millis,
+        position: Position,
+        mut row: Delivery,
+        code: &str,
+        batch: &mut Batch,
+    ) {
+        row.state = DeliveryState::Dead;
+        let letter =
+            DeadLetter { at_ms: now, event_type: row.event_type.clone(), code: code.into() };
+        let endpoint = self.id.clone();
+        batch.put(Key::DeadLetter { endpoint, position }, letter.encode());
+        self.finish(now, position, row, batch);
+    }
+
+    /// A delivery is tried again at a time. The others of its lane are left on disk if it fails for long.
+    pub(super) fn retry_at(
+        &mut self,
+        now: Millis,
+        due_ms: Millis,
+        position: Position,
+        mut row: Delivery,
+        batch: &mut Batch,
+    ) {
+        let Some(item) = self.items.get_mut(&position) else { return };
+        row.state = DeliveryState::Retrying;
+        row.due_ms = Some(due_ms);
+        batch.put(key(&self.id, position), row.encode());
+        if !item.has_row {
+            batch.put(lane_key(&self.id, &item.lane, position), Vec::new());
+            item.has_row = true;
+        }
+        put_due(&self.id, due_ms, position, item, batch);
+        self.unrowed.remove(&position);
+        item.phase = Phase::Retry(due_ms);
+        item.event = None;
+        self.retries.insert((due_ms, position));
+        let name = item.lane.clone();
+        let Some(lane) = self.lanes.get_mut(&name) else { return };
+        lane.failing_since_ms = row.failing_since_ms;
+        if is_planted(Fault::FailedLeavesLane) {
+            lane.order.retain(|other| *other != position);
+            self.go_on(now, &name, batch);
+        } else if lane.order.len() > 1 && lane.is_blocked_long(now, &self.settings) {
+            self.park(now, &name, batch);
+        }
+    }
+
+    // ── what a person asks for ──────────────────────────────────────────────────────────────────
+
+    /// Sends again what was final. Answers whether it is taken; it is not while it is not final.
+    pub(super) fn replay(
+        &mut self,
+        now: Millis,
+        event: &Arc<EventRef>,
+        row: Option<Delivery>,
+        batch: &mut Batch,
+    ) -> bool {
+        let position = event.position;
+        let is_final = row.as_ref().is_none_or(|row| row.state.is_final());
+        let is_settling =
+            self.lanes.get(&event.lane()).and_then(|lane| lane.settling).map(|(_, at)| at);
+        if !is_final
+            || position > self.read_to
+            || self.items.contains_key(&position)
+            || is_settling == Some(position)
+        {
+            return false;
+        }
+        let mut row = row.unwrap_or_else(|| Delivery::new(event));
+        row.state = DeliveryState::Waiting;
+        (row.tries, row.failing_since_ms, row.due_ms) = (0, None, None);
+        row.replays = row.replays.saturating_add(1);
+        let (name, endpoint) = (event.lane(), self.id.clone());
+        batch.delete(Key::DeadLetter { endpoint, position });
+        batch.put(key(&self.id, position), row.encode());
+        batch.put(lane_key(&self.id, &name, position), Vec::new());
+        self.is_ahead = true;
+        if let Some(recovery) = &mut self.recovery {
+            recovery.rows.insert(position);
+        }
+        if let Some(lane) = self.lanes.get_mut(&name) {
+            lane.tail.get_or_insert_default().is_appended = true;
+            if let Some(head) = lane.order.front().copied() {
+                self.give_row(now, head, batch);
+            }
+            return true;
+        }
+        let lane = Lane { order: VecDeque::from([position]), ..Lane::default() };
+        self.lanes.insert(name.clone(), lane);
+        let item = Item {
+            lane: name,
+            event: Some(event.clone()),
+            row: Some(Box::new(row)),
+            phase: Phase::Queued,
+            has_row: true,
+            due_row_ms: None,
+            tries: 0,
+            sent_ms: 0,
+        };
+        self.items.insert(position, item);
+        self.make_head(now, position, batch);
+        true
+    }
+
+    /// Tries at once what waits for its time. Answers whether there is such a delivery.
+    pub(super) fn hasten(&mut self, now: Millis, position: Position, batch: &mut Batch) -> bool {
+        let Some(item) = self.items.get_mut(&position) else { return false };
+        let Phase::Retry(due_ms) = item.phase else { return false };
+        self.retries.remove(&(due_ms, position));
+        put_due(&self.id, now, position, item, batch);
+        item.phase = Phase::Retry(now);
+        self.retries.insert((now, position));
+        true
+    }
+
+    /// Returns what a delivery in memory does.
+    pub(super) fn phase(&self, position: Position) -> Option<Phase> {
+        self.items.get(&position).map(|item| item.phase)
+    }
+
+    /// Ends a delivery that is not under way.
+    ///
+    /// - `row`: its row, if it has one.
+    pub(super) fn cancel(
+        &mut self,
+        now: Millis,
+        position: Position,
+        row: Option<Delivery>,
+        batch: &mut Batch,
+    ) -> bool {
+        let item = self.items.get(&position);
+        let event = item.and_then(|item| item.event.as_ref());
+        let known = item.and_then(|item| item.row.as_deref().cloned());
+        let Some(mut row) = known.or(row).or_else(|| event.map(|event| Delivery::new(event)))
+        else {
+            return false;
+        };
+        if let Some(Phase::Retry(due_ms)) = self.phase(position) {
+            self.retries.remove(&(due_ms, position));
+        }
+        row.state = DeliveryState::Cancelled;
+        self.finish(now, position, row, batch);
+        true
+    }
+
+    /// Leaves out everything up to a position that was not read yet.
+    pub(super) fn skip_to(&mut self, now: Millis, to: Position, batch: &mut Batch) {
+        let all: Vec<Position> = self.unrowed.keys().copied().collect();
+        for position in all {
+            let lane = self.items.get(&position).and_then(|item| self.lanes.get(&item.lane));
+            if let Some(head) = lane.and_then(|lane| lane.order.front().copied()) {
+                self.give_row(now, head, batch);
+            }
+            self.give_row(now, position, batch);
+        }
+        self.read_to = self.read_to.max(to);
+        self.write_cursor(now, batch);
+    }
+
+    /// Returns whether the stretch that a former life had claimed is still being read again.
+    pub(super) const fn is_recovering(&self) -> bool {
+        self.recovery.is_some()
+    }
+
+    pub(super) fn disable(&mut self, now: Millis, reason: DisableReason, batch: &mut Batch) {
+        self.disabled = Some(Disabled { reason, at_ms: now });
+        self.tested_ms = None;
+        self.write_cursor(now, batch);
+    }
+}
+
+/// Returns when the next replay may be sent, and takes that moment.
+fn replay_slot(now: Millis, slot_ms: &mut Millis, settings: &Settings) -> Millis {
+    let due_ms = now.max(*slot_ms);
+    *slot_ms = due_ms + (1_000 / u64::from(settings.replays_per_second.get())).max(1);
+    due_ms
+}
+
+fn key(endpoint: &EndpointId, position: Position) -> Key {
+    Key::Delivery { endpoint: endpoint.clone(), position }
+}
+
+fn lane_key(endpoint: &EndpointId, name: &LaneName, position: Position) -> Key {
+    let (entity, id) = name.clone();
+    Key::Lane { endpoint: endpoint.clone(), entity, id, position }
+}
+
+fn due_key(endpoint: &EndpointId, due_ms: Millis, position: Position) -> Key {
+    Key::Due { due_ms, endpoint: endpoint.clone(), position }
+}
+
+/// Writes the row of [`Key::Due`] in the place of the one that there may be.
+fn put_due(
+    endpoint: &EndpointId,
+    due_ms: Millis,
+    position: Position,
+    item: &mut Item,
+    batch: &mut Batch,
+) {
+    if let Some(before) = item.due_row_ms.filter(|before| *before != due_ms) {
+        batch.delete(due_key(endpoint, before, position));
+    }
+    if item.due_row_ms != Some(due_ms) {
+        batch.put(due_key(endpoint, due_ms, position), encode_due(&item.lane));
+    }
+    item.due_row_ms = Some(due_ms);
+}

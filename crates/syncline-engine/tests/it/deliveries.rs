@@ -1,0 +1,697 @@
+//! Deliveries as a whole, through the machine's public parts.
+
+use std::collections::BTreeMap;
+
+use syncline_engine::deliver::{
+    Backlog, BreakerState, DeliveryState, DisableReason, Failure, Filter, Load, Notice, Outcome,
+    Rate, Refusal, Schedule, Settings, limits,
+};
+use syncline_engine::rows::{Batch, Key};
+use syncline_merge::fault::{Fault, with_fault};
+use syncline_model::id::Position;
+
+use crate::delivery_world::{Random, World, endpoint, ok, status};
+
+const HOUR: u64 = 3_600_000;
+
+fn settings() -> Settings {
+    Settings::new("https://example.org/hook")
+}
+
+fn waits(waits_ms: &[u64]) -> Settings {
+    Settings { schedule: Schedule::new(waits_ms).unwrap(), ..settings() }
+}
+
+fn any_settings(random: &mut Random) -> Settings {
+    let mut settings = match random.below(4) {
+        0 => waits(&[0]),
+        1 => waits(&[0, 100, 1_000]),
+        2 => Settings::anywheredoor("https://example.org/hook"),
+        _ => waits(&[0, 5_000, 30_000, 120_000, 600_000]),
+    };
+    settings.block_ms = [0, 2_000, 300_000][random.below(3) as usize];
+    settings.disable_after_ms = None;
+    if random.chance(30) {
+        settings.filter = Filter::new(["tasks.*"]).unwrap();
+    }
+    if random.chance(30) {
+        let of = |number| std::num::NonZeroU32::new(number).unwrap();
+        settings.rate = Some(Rate { per_second: of(50), burst: of(3) });
+    }
+    settings
+}
+
+fn any_outcome(random: &mut Random, good_percent: u64) -> Outcome {
+    if random.chance(good_percent) {
+        return ok();
+    }
+    match random.below(6) {
+        0 => Outcome::Failed(Failure::Timeout),
+        1 => Outcome::Failed(Failure::BodyInvalid),
+        2 => Outcome::Answered { status: 503, retry_after_ms: Some(random.below(20_000)) },
+        3 => status(429),
+        4 => status(404),
+        _ => status(500),
+    }
+}
+
+/// One life of a hub: events, outcomes, crashes, replays; then everything works.
+fn life(seed: u64) {
+    let mut world = World::new(seed);
+    let mut random = Random::new(seed ^ 0xa5a5);
+    for index in 0..1 + random.below(4) {
+        let settings = any_settings(&mut random);
+        world.add(&format!("e{index}"), settings);
+    }
+    let (records, good, crashes) = (1 + random.below(6), random.below(101), random.below(12));
+    for _ in 0..60 + random.below(200) {
+        match random.below(10) {
+            0..3 => {
+                for _ in 0..random.below(12) {
+                    let event_type = ["tasks.created", "notes.created"][random.below(2) as usize];
+                    world.emit(event_type, &format!("r{}", random.below(records)));
+                }
+                world.tell_end();
+            }
+            3..6 => {
+                let crash = if random.chance(crashes) { 1 + random.below(2) } else { 0 };
+                world.pump(1 + random.below(20) as usize, crash);
+            }
+            6..8 => {
+                for _ in 0..random.below(8).min(world.flying.len() as u64) {
+                    let index = random.below(world.flying.len() as u64) as usize;
+                    world.report(index, any_outcome(&mut random, good));
+                }
+                if random.chance(crashes) {
+                    world.crash();
+                }
+            }
+            8 => {
+                let names: Vec<_> = world.endpoints.keys().cloned().collect();
+                let name = names[random.below(names.len() as u64) as usize].clone();
+                let position = Position(1 + random.below(world.end().0));
+                if random.chance(50) {
+                    world.commit();
+                    world.replay(&name, position);
+                } else {
+                    let batch = &mut world.batch;
+                    let _ = world.dispatch.handle_retry(world.now, &name, position, batch);
+                }
+            }
+            _ => match world.dispatch.poll_due() {
+                Some(due_ms) if random.chance(50) => world.now = world.now.max(due_ms),
+                _ => world.now += random.below(3_000),
+            },
+        }
+    }
+    world.settle();
+    world.check_settled();
+}
+
+/// Goal: whatever receivers do and wherever the hub ends, every event is delivered or given up, in the order
+/// of its lane, with no attempt more than its schedule has. Method: random lives; each send is compared with
+/// what was committed.
+#[test]
+fn every_event_comes_to_its_end_in_order_whatever_happens() {
+    for seed in 1..=300 {
+        let lived = std::panic::catch_unwind(|| life(seed));
+        assert!(lived.is_ok(), "seed {seed}");
+    }
+}
+
+/// Proof that these checks see: each planted fault is caught by some life.
+#[test]
+fn planted_faults_of_deliveries_are_caught() {
+    let faults = [
+        Fault::ClaimedCountsAsFresh,
+        Fault::WaitingNotInCursor,
+        Fault::SentBeforeCounted,
+        Fault::AttemptsUnbounded,
+        Fault::FailedLeavesLane,
+        Fault::DueForgotten,
+        Fault::ParkedWithoutFirst,
+    ];
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let missed: Vec<_> = faults
+        .into_iter()
+        .filter(|fault| {
+            let lives = || with_fault(*fault, || (1..=300).for_each(life));
+            std::panic::catch_unwind(lives).is_ok()
+        })
+        .collect();
+    std::panic::set_hook(hook);
+    assert_eq!(missed, [], "not caught");
+}
+
+/// Returns a world with one endpoint and its events of so many records emitted.
+fn one(settings: Settings, events: u64, records: u64) -> World {
+    let mut world = World::new(1);
+    world.add("shop", settings);
+    for index in 0..events {
+        world.emit("tasks.created", &format!("r{}", index % records));
+    }
+    world.tell_end();
+    world
+}
+
+/// Goes on for some time; every attempt ends as `outcome` says.
+fn go_on(world: &mut World, until_ms: u64, outcome: impl Fn(&World, usize) -> Option<Outcome>) {
+    while world.now < until_ms {
+        world.pump(1_000, 0);
+        let before = world.flying.len();
+        for index in (0..before).rev() {
+            if let Some(outcome) = outcome(world, index) {
+                world.report(index, outcome);
+            }
+        }
+        let is_idle = world.flying.len() == before;
+        world.commit();
+        if is_idle {
+            let next = world.dispatch.poll_due().unwrap_or(until_ms);
+            world.now = next.min(until_ms).max(world.now + 1);
+        }
+    }
+}
+
+#[test]
+fn a_first_attempt_costs_one_row_for_many_before_and_one_each_after() {
+    let mut world = one(settings(), 60, 60);
+    world.written = 0;
+    world.pump(60, 0);
+    assert_eq!((world.flying.len(), world.written), (60, 1), "one cursor for all");
+    while !world.flying.is_empty() {
+        world.report(0, ok());
+    }
+    world.commit();
+    assert_eq!(world.written, 1 + 60, "one delivery each");
+    assert_eq!(world.dispatch.poll_due(), None);
+    let loads = world.loads;
+    world.pump(60, 0);
+    assert_eq!((world.loads, world.written), (loads, 61), "idle: nothing is read or written");
+}
+
+#[test]
+fn a_retry_is_counted_before_it_is_sent() {
+    let mut world = one(waits(&[0, 1_000]), 1, 1);
+    world.pump(1, 0);
+    world.report(0, status(500));
+    world.pump(1, 0);
+    world.now = world.dispatch.poll_due().unwrap();
+    world.pump(1, 0);
+    let row = world.row(&endpoint("shop"), Position(1)).unwrap();
+    assert_eq!((row.tries, row.state), (2, DeliveryState::Sending));
+    assert_eq!(row.attempts[0].status, Some(500));
+    assert_eq!(&*row.attempts[0].code, "status");
+}
+
+#[test]
+fn waits_keep_a_tenth_of_their_step_and_never_more_than_it() {
+    let schedule = Schedule::new(&[0, 1_000, 30_000]).unwrap();
+    let mut random = Random::new(3);
+    for (tries, step) in [(1, 1_000), (2, 30_000)] {
+        let waits: Vec<u64> =
+            (0..2_000).map(|_| schedule.wait_ms(tries, random.next()).unwrap()).collect();
+        let (least, most) = (*waits.iter().min().unwrap(), *waits.iter().max().unwrap());
+        assert!(least >= step / 10 && least < step / 8, "{least} of {step}");
+        assert!(most <= step && most > step - step / 50, "{most} of {step}");
+    }
+    assert_eq!(schedule.wait_ms(0, u64::MAX), Some(0), "the first attempt is made at once");
+    assert_eq!(schedule.wait_ms(3, 1), None);
+    let hours = Schedule::default().waits_ms().iter().sum::<u64>() / HOUR;
+    assert_eq!((Schedule::default().attempts_max(), hours), (12, 75));
+}
+
+/// Requirement H9.
+#[test]
+fn an_endpoint_that_asks_for_a_pause_gets_it_as_a_whole() {
+    let hour = Some(HOUR);
+    #[rustfmt::skip]
+    let cases = [
+        // name                     outcome                                               pause
+        ("429 with a time",         Outcome::Answered { status: 429, retry_after_ms: hour }, HOUR),
+        ("503 with a time",         Outcome::Answered { status: 503, retry_after_ms: hour }, HOUR),
+        ("502 with a time",         Outcome::Answered { status: 502, retry_after_ms: hour }, HOUR),
+        ("504 with a time",         Outcome::Answered { status: 504, retry_after_ms: hour }, HOUR),
+        ("more than a day",         Outcome::Answered { status: 429, retry_after_ms: Some(u64::MAX) },
+            limits::RETRY_AFTER_MS_MAX),
+        ("429 without a time",      status(429),                                          limits::THROTTLED_MS),
+        ("500 with a time",         Outcome::Answered { status: 500, retry_after_ms: hour }, 0),
+        ("503 without a time",      status(503),                                          0),
+    ];
+    for (name, outcome, pause_ms) in cases {
+        let mut world = one(settings(), 1, 1);
+        world.pump(10, 0);
+        world.report(0, outcome);
+        world.commit();
+        world.emit("tasks.created", "other");
+        world.tell_end();
+        world.pump(10, 0);
+        if pause_ms == 0 {
+            assert_eq!(world.flying.len(), 1, "case: {name}");
+            continue;
+        }
+        assert_eq!(world.flying.len(), 0, "case: {name}");
+        let start = world.now;
+        assert_eq!(world.dispatch.poll_due(), Some(start + pause_ms), "case: {name}");
+        world.now = start + pause_ms - 1;
+        world.pump(10, 0);
+        assert_eq!(world.flying.len(), 0, "case: {name}");
+        world.now += 1;
+        world.pump(10, 0);
+        assert_eq!(world.flying.len(), 1, "case: {name}: one first, then more");
+        world.settle();
+        world.check_settled();
+    }
+}
+
+/// Requirements H9 and H11.
+#[test]
+fn an_endpoint_that_is_gone_is_disabled_and_comes_back_only_tested() {
+    let mut world = one(settings(), 3, 3);
+    let shop = endpoint("shop");
+    world.pump(1, 0);
+    world.report(0, status(410));
+    world.pump(10, 0);
+    assert_eq!(world.flying.len(), 0);
+    let gone = Notice::Disabled { endpoint: shop.clone(), reason: DisableReason::Gone };
+    assert_eq!(world.dispatch.poll_notice(), Some(gone));
+    for _ in 0..2 {
+        let facts = world.dispatch.facts(&shop).unwrap();
+        assert_eq!(facts.disabled.unwrap().reason, DisableReason::Gone);
+        assert_eq!(world.dispatch.poll_due(), None, "nothing is to be done");
+        world.crash();
+        world.pump(10, 0);
+    }
+    let (now, mut batch) = (world.now, Batch::new());
+    let dispatch = &mut world.dispatch;
+    let enable = |dispatch: &mut syncline_engine::deliver::Dispatch, now, batch: &mut Batch| {
+        dispatch.handle_enabled(now, &endpoint("shop"), Backlog::Deliver, batch)
+    };
+    assert!(matches!(enable(dispatch, now, &mut batch), Err(Refusal::NotTested { .. })));
+    dispatch.handle_test(now, &shop, status(500)).unwrap();
+    assert!(matches!(enable(dispatch, now, &mut batch), Err(Refusal::NotTested { .. })));
+    dispatch.handle_test(now, &shop, ok()).unwrap();
+    let late = now + limits::TEST_MS_MAX + 1;
+    assert!(matches!(enable(dispatch, late, &mut batch), Err(Refusal::NotTested { .. })));
+    assert!(enable(dispatch, now, &mut batch).is_ok());
+    assert_eq!(enable(dispatch, now, &mut batch), Err(Refusal::NotDisabled));
+    world.batch.append(batch);
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn the_backlog_of_a_disabled_endpoint_can_be_left_out_and_replayed() {
+    let mut world = one(settings(), 5, 2);
+    let shop = endpoint("shop");
+    world.pump(1, 0);
+    world.report(0, status(410));
+    world.commit();
+    for _ in 0..4 {
+        world.emit("tasks.created", "late");
+    }
+    world.tell_end();
+    world.pump(9, 0);
+    world.dispatch.handle_test(world.now, &shop, ok()).unwrap();
+    let (now, to) = (world.now, world.end());
+    let backlog = Backlog::Skip { to };
+    let skipped = world.dispatch.handle_enabled(now, &shop, backlog, &mut world.batch);
+    assert_eq!(skipped, Ok((Position(5), Position(9))));
+    world.commit();
+    world.crash();
+    world.settle();
+    let row = |world: &World, at| world.row(&shop, Position(at)).map(|row| row.state);
+    for at in 1..=5 {
+        assert_eq!(row(&world, at), Some(DeliveryState::Delivered), "{at} was in memory already");
+    }
+    for at in 6..=9 {
+        assert_eq!(row(&world, at), None, "{at} was left out");
+    }
+    let replays = (6..=9).map(|at| syncline_engine::deliver::Replay {
+        event: world.log[at - 1].clone().unwrap(),
+        row: None,
+    });
+    let replays = replays.collect();
+    let taken = world.dispatch.handle_replay(world.now, &shop, replays, &mut world.batch);
+    assert_eq!(taken, Ok(4));
+    for at in 6..=9 {
+        world.seen.entry((shop.clone(), Position(at))).or_default().replays = 1;
+    }
+    world.settle();
+    world.check_settled();
+}
+
+/// Requirement H11.
+#[test]
+fn an_endpoint_that_only_fails_is_warned_of_and_then_disabled() {
+    let mut world = one(settings(), 1, 1);
+    let start = world.now;
+    let day = 24 * HOUR;
+    let mut notices = Vec::new();
+    while world.dispatch.facts(&endpoint("shop")).unwrap().disabled.is_none() {
+        world.emit("tasks.created", &format!("r{}", world.end().0));
+        world.tell_end();
+        let until = world.now + HOUR;
+        go_on(&mut world, until, |_, _| Some(status(500)));
+        notices.extend(std::iter::from_fn(|| world.dispatch.poll_notice()));
+        if world.end().0 == 80 {
+            let facts = world.dispatch.facts(&endpoint("shop")).unwrap();
+            assert_eq!(facts.disable_at_ms, Some(start + 5 * day));
+            world.crash();
+        }
+        assert!(world.now < start + 6 * day, "it goes on for ever");
+    }
+    assert!(world.now >= start + 5 * day, "too early");
+    let warned: Vec<_> = notices
+        .iter()
+        .filter_map(|notice| match notice {
+            Notice::WillDisable { percent, disable_at_ms, .. } => Some((*percent, *disable_at_ms)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(warned, [50, 70, 90].map(|percent| (percent, start + 5 * day)));
+    let disabled = Notice::Disabled { endpoint: endpoint("shop"), reason: DisableReason::Failing };
+    assert!(notices.contains(&disabled));
+}
+
+/// Requirement H10: others do not notice.
+#[test]
+fn a_breaker_opens_probes_with_one_and_closes_and_others_go_on() {
+    let mut world = World::new(1);
+    world.add("bad", settings());
+    world.add("good", settings());
+    let bad = endpoint("bad");
+    for index in 0..200 {
+        world.emit("tasks.created", &format!("r{index}"));
+    }
+    world.tell_end();
+    let fails = |world: &World, index: usize| {
+        let is_bad = world.flying[index].endpoint == endpoint("bad");
+        Some(if is_bad { Outcome::Failed(Failure::Connect) } else { ok() })
+    };
+    let until = world.now + 100;
+    go_on(&mut world, until, fails);
+    let facts = |world: &World, name: &str| world.dispatch.facts(&endpoint(name)).unwrap();
+    let BreakerState::Open { until_ms } = facts(&world, "bad").breaker else { panic!("closed") };
+    assert_eq!(facts(&world, "good").pending, 0, "all of the other's are delivered");
+    let tried = world.seen.keys().filter(|(name, _)| *name == bad).count();
+    assert!(tried <= 64, "{tried} attempts before it opened");
+    let before = world.seen.values().map(|seen| seen.attempts).sum::<u32>();
+    go_on(&mut world, until_ms - 1, fails);
+    let after = world.seen.values().map(|seen| seen.attempts).sum::<u32>();
+    assert_eq!(after, before, "nothing is sent while it is open");
+    world.now = until_ms;
+    world.pump(1_000, 0);
+    assert_eq!(world.flying.len(), 1, "one probe");
+    world.report(0, ok());
+    world.pump(1_000, 0);
+    assert_eq!(facts(&world, "bad").breaker, BreakerState::Closed);
+    assert!(world.flying.len() > 10);
+    world.settle();
+    world.check_settled();
+}
+
+/// Requirement H7.
+#[test]
+fn a_record_that_fails_holds_up_only_itself() {
+    let mut world = one(settings(), 3_000, 100);
+    let poisoned = |world: &World, index: usize| {
+        let is_poisoned = world.flying[index].event.id.as_str() == "r7";
+        Some(if is_poisoned { status(400) } else { ok() })
+    };
+    let until = world.now + HOUR;
+    go_on(&mut world, until, poisoned);
+    for event in world.log.iter().flatten() {
+        let row = world.row(&endpoint("shop"), event.position);
+        let state = row.map(|row| row.state);
+        match event.id.as_str() {
+            "r7" => assert_ne!(state, Some(DeliveryState::Delivered)),
+            _ => assert_eq!(state, Some(DeliveryState::Delivered), "{}", event.position.0),
+        }
+    }
+    assert_eq!(world.dispatch.pending(), 1, "the lane is parked: only its first is in memory");
+    let parked = world.disk.keys().filter(|key| matches!(key, Key::Lane { .. })).count();
+    assert_eq!(parked, 30);
+    world.settle();
+    world.check_settled();
+}
+
+/// Requirement H8.
+#[test]
+fn what_cannot_be_sent_becomes_a_dead_letter_and_the_lane_goes_on() {
+    for (failure, attempts) in [(Failure::BodyInvalid, 3), (Failure::PayloadGone, 1)] {
+        let mut world = one(waits(&[0, 1_000, 2_000]), 2, 1);
+        let until = world.now + HOUR;
+        go_on(&mut world, until, |world, index| {
+            let is_first = world.flying[index].event.position == Position(1);
+            Some(if is_first { Outcome::Failed(failure) } else { ok() })
+        });
+        let first = world.row(&endpoint("shop"), Position(1)).unwrap();
+        assert_eq!((first.state, first.tries), (DeliveryState::Dead, attempts), "{failure:?}");
+        assert_eq!(&*first.attempts[0].code, failure.code());
+        let second = world.row(&endpoint("shop"), Position(2)).unwrap();
+        assert_eq!(second.state, DeliveryState::Delivered);
+        let dead = Notice::Dead { endpoint: endpoint("shop"), position: Position(1) };
+        assert_eq!(world.dispatch.poll_notice(), Some(dead));
+        let breaker = world.dispatch.facts(&endpoint("shop")).unwrap().breaker;
+        assert_eq!(breaker, BreakerState::Closed, "it says nothing of the endpoint");
+    }
+}
+
+#[test]
+fn memory_is_bounded_and_the_log_holds_the_rest() {
+    let calm = Settings {
+        breaker: syncline_engine::deliver::BreakerSettings {
+            failures_in_a_row: u32::MAX,
+            attempts_min: u32::MAX,
+            ..Default::default()
+        },
+        ..waits(&[0, HOUR, HOUR])
+    };
+    let events = limits::PENDING_MAX as u64 * 2;
+    let mut world = one(calm, events, events);
+    let bound = limits::PENDING_MAX + limits::READ_ENTRIES_MAX;
+    let start = world.now;
+    for _ in 0..2_000 {
+        world.pump(64, 0);
+        assert!(world.dispatch.pending() <= bound, "{}", world.dispatch.pending());
+        while !world.flying.is_empty() {
+            world.report(0, status(500));
+        }
+    }
+    world.commit();
+    let facts = world.dispatch.facts(&endpoint("shop")).unwrap();
+    assert!(facts.lag > 0 && facts.pending >= limits::PENDING_MAX, "{facts:?}");
+    assert_eq!(world.now, start);
+    world.crash();
+    assert!(world.dispatch.pending() <= bound);
+    world.settle();
+    world.check_settled();
+}
+
+/// One hanging attempt must not make the hub read the whole log again after a crash.
+#[test]
+fn what_is_read_again_after_a_crash_is_bounded() {
+    let mut world = one(settings(), 40_000, 40_000);
+    let hangs =
+        |world: &World, index: usize| (world.flying[index].event.position != Position(1)).then(ok);
+    loop {
+        world.pump(64, 0);
+        for index in (0..world.flying.len()).rev() {
+            if let Some(outcome) = hangs(&world, index) {
+                world.report(index, outcome);
+            }
+        }
+        if world.dispatch.pending() == 1 && !world.load() {
+            break;
+        }
+    }
+    world.commit();
+    let facts = world.dispatch.facts(&endpoint("shop")).unwrap();
+    let span = facts.read_to.0 - facts.settled.0;
+    assert_eq!((facts.in_flight, facts.lag), (1, 0));
+    assert!(span <= limits::SPAN_MAX + 1_000, "{span} entries");
+    let row = world.row(&endpoint("shop"), Position(1)).unwrap();
+    assert_eq!((row.state, row.tries), (DeliveryState::Sending, 1));
+    world.crash();
+    world.settle();
+    world.check_settled();
+}
+
+/// Requirement: fairness over many endpoints. Method: as many sends as can be made, few at a time.
+#[test]
+fn no_endpoint_starves_among_a_thousand() {
+    let mut world = World::new(1);
+    for index in 0..1_000 {
+        world.add(&format!("e{index}"), settings());
+    }
+    for index in 0..24 {
+        world.emit("tasks.created", &format!("r{index}"));
+    }
+    world.tell_end();
+    let mut sends: BTreeMap<_, usize> = BTreeMap::new();
+    while sends.values().sum::<usize>() < 24_000 {
+        world.pump(100, 0);
+        for send in &world.flying {
+            *sends.entry(send.endpoint.clone()).or_default() += 1;
+        }
+        assert!(!world.flying.is_empty());
+        while !world.flying.is_empty() {
+            world.report(0, ok());
+        }
+        let most = sends.values().max().copied().unwrap_or(0);
+        let least = if sends.len() < 1_000 { 0 } else { *sends.values().min().unwrap() };
+        assert!(most - least <= 2 * limits::TURN_SENDS_MAX, "{most} and {least}");
+    }
+    world.settle();
+    world.check_settled();
+}
+
+/// By design: what is final is never looked at again. So a claim costs the same with a million rows.
+#[test]
+fn a_claim_reads_no_rows_of_deliveries() {
+    let mut world = one(settings(), 20_000, 50);
+    world.settle();
+    let (disk, loads) = (world.disk.len(), world.loads);
+    assert!(disk >= 20_000);
+    for index in 0..100 {
+        world.emit("tasks.created", &format!("r{index}"));
+    }
+    world.tell_end();
+    world.settle();
+    let pages = world.loads - loads;
+    assert!(pages <= 100, "{pages} loads, each a page of the log");
+    world.check_settled();
+}
+
+/// Requirement H12: rate, ids, order.
+#[test]
+fn a_replay_goes_slowly_and_beside_what_is_new() {
+    let of = |number| std::num::NonZeroU32::new(number).unwrap();
+    let mut world = one(Settings { replays_per_second: of(10), ..settings() }, 50, 50);
+    world.settle();
+    let shop = endpoint("shop");
+    for at in 1..=50 {
+        world.replay(&shop, Position(at));
+    }
+    for index in 0..20 {
+        world.emit("tasks.created", &format!("new{index}"));
+    }
+    world.tell_end();
+    let start = world.now;
+    let (mut replayed, mut fresh_at) = (Vec::new(), 0);
+    while replayed.len() < 50 {
+        world.pump(1_000, 0);
+        while let Some(send) = world.flying.first().cloned() {
+            if send.is_replay {
+                assert_eq!(send.event.event.as_str(), format!("evt_{}", send.event.position.0));
+                replayed.push(world.now);
+            } else {
+                fresh_at = world.now;
+            }
+            world.report(0, ok());
+        }
+        world.commit();
+        world.pump(1_000, 0);
+        if world.flying.is_empty() {
+            world.now = world.dispatch.poll_due().unwrap_or(world.now + 1).max(world.now);
+        }
+    }
+    assert!(fresh_at <= start + 50, "what is new does not wait");
+    let took = world.now - start;
+    assert!((4_800..=5_200).contains(&took), "50 replays took {took} ms");
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn a_delivery_that_waits_can_be_cancelled_and_hastened() {
+    let mut world = one(waits(&[0, HOUR]), 3, 1);
+    let shop = endpoint("shop");
+    world.pump(1, 0);
+    let cancel = |world: &mut World, at| {
+        let row = world.row(&endpoint("shop"), Position(at));
+        let batch = &mut world.batch;
+        world.dispatch.handle_cancelled(world.now, &endpoint("shop"), Position(at), row, batch)
+    };
+    assert_eq!(cancel(&mut world, 1), Err(Refusal::UnderWay));
+    assert_eq!(cancel(&mut world, 2), Ok(()), "it waits behind the first");
+    world.commit();
+    assert_eq!(cancel(&mut world, 2), Err(Refusal::DeliveryUnknown), "it is final");
+    assert_eq!(cancel(&mut world, 9), Err(Refusal::DeliveryUnknown), "it was never read");
+    let hasten = |world: &mut World| {
+        let batch = &mut world.batch;
+        world.dispatch.handle_retry(world.now, &endpoint("shop"), Position(1), batch)
+    };
+    assert_eq!(hasten(&mut world), Err(Refusal::DeliveryUnknown), "it is under way");
+    world.report(0, status(500));
+    assert_eq!(hasten(&mut world), Ok(()));
+    world.pump(1, 0);
+    assert_eq!((world.flying[0].event.position, world.flying[0].attempt), (Position(1), 2));
+    world.report(0, ok());
+    world.settle();
+    let states = [1, 2, 3].map(|at| world.row(&shop, Position(at)).unwrap().state);
+    let expected = [DeliveryState::Delivered, DeliveryState::Cancelled, DeliveryState::Delivered];
+    assert_eq!(states, expected);
+}
+
+#[test]
+fn an_endpoint_gets_what_comes_after_it_was_made() {
+    let mut world = one(settings(), 5, 5);
+    world.settle();
+    world.add("late", settings());
+    for _ in 0..3 {
+        world.emit("tasks.created", "r");
+    }
+    world.settle();
+    let rows = |name: &str| {
+        (1..=8)
+            .filter(|at| world.row(&endpoint(name), Position(*at)).is_some())
+            .collect::<Vec<u64>>()
+    };
+    assert_eq!(rows("late"), [6, 7, 8]);
+    assert_eq!(rows("shop").len(), 8);
+}
+
+#[test]
+fn a_report_of_another_attempt_changes_nothing() {
+    let mut world = one(settings(), 1, 1);
+    world.pump(1, 0);
+    let send = world.flying[0].clone();
+    world.crash();
+    world.pump(1, 0);
+    assert_eq!(world.flying[0].attempt, 2);
+    world.flying.push(send);
+    world.commit();
+    world.report(1, ok());
+    assert!(world.batch.is_empty(), "it is of the life before");
+    world.report(0, ok());
+    assert!(!world.batch.is_empty());
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn pages_of_the_log_are_shared_by_those_who_keep_up() {
+    let mut world = World::new(1);
+    for index in 0..100 {
+        let filter = Filter::new([format!("type{index}.*").as_str()]).unwrap();
+        world.add(&format!("e{index}"), Settings { filter, ..settings() });
+    }
+    for round in 0..50 {
+        for index in 0..20 {
+            world.emit(&format!("type{}.x", (round + index) % 100), "r");
+        }
+        world.tell_end();
+        let loads = world.loads;
+        world.pump(1_000, 0);
+        assert!(world.loads - loads <= 40, "{} loads for 20 entries", world.loads - loads);
+        while !world.flying.is_empty() {
+            world.report(0, ok());
+        }
+    }
+    world.settle();
+    world.check_settled();
+    assert_eq!(world.dispatch.poll_load(world.now), None::<Load>);
+}
