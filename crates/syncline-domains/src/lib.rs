@@ -9,6 +9,7 @@
 //! | You want | Read |
 //! |---|---|
 //! | folders of JSON files, `<dir>/<entity>.json` | [`files`] |
+//! | applications that are sent webhooks | [`app`] |
 //! | what to do about an error | [`Advice`] |
 //! | every bound, with its reason | [`limits`] |
 //!
@@ -22,6 +23,8 @@
 //! 4. Odd inputs, each with what is expected of it, in `fixtures/<kind>/`.
 
 mod advice;
+#[cfg(feature = "app")]
+pub mod app;
 #[cfg(feature = "files")]
 pub mod files;
 pub mod limits;

@@ -39,7 +39,7 @@ pub(crate) const LAYERS: &[Layer] = &[
     Layer { name: PROTOCOL, pure: true, allowed: &[MODEL, MERGE, POLICY] },
     Layer { name: ENGINE, pure: true, allowed: &[MODEL, MERGE, POLICY, PROTOCOL] },
     Layer { name: STORE, pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE] },
-    Layer { name: DOMAINS, pure: false, allowed: &[MODEL, MERGE, POLICY, ENGINE] },
+    Layer { name: DOMAINS, pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE] },
     Layer { name: HUB, pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS] },
     Layer { name: SERVER, pure: false, allowed: &[MODEL, MERGE, POLICY, PROTOCOL, ENGINE, STORE, DOMAINS, HUB] },
     Layer { name: CLIENT, pure: false, allowed: &[MODEL, MERGE, PROTOCOL] },

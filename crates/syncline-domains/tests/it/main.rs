@@ -3,6 +3,8 @@
 #![cfg(feature = "files")]
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+#[cfg(feature = "app")]
+mod app;
 mod document_laws;
 mod fixtures;
 mod patch_laws;
