@@ -149,6 +149,8 @@ pub enum Fault {
     DueForgotten,
     /// The others of a lane are left on disk, and its first one is not.
     ParkedWithoutFirst,
+    /// The next of a lane, of which others are on disk, is not.
+    NextWithoutRow,
 }
 
 #[cfg(feature = "planted-faults")]

@@ -367,8 +367,9 @@ pub fn decode_due(bytes: &[u8]) -> Result<LaneName, DecodeError> {
     from.finish().map(|()| name)
 }
 
-/// Returns what deletes all rows of one delivery: for the end of its retention, where it must be
-/// [final](DeliveryState::is_final), and for an endpoint that was removed.
+/// Returns what deletes the rows of one delivery: for the end of its retention, where it must be
+/// [final](DeliveryState::is_final), and for an endpoint that was removed. The rows of [`Key::Due`] of such
+/// an endpoint are left: there is one a lane, and a scan of them all names its endpoint.
 pub fn forget(endpoint: &EndpointId, position: Position, delivery: &Delivery) -> Batch {
     let mut batch = Batch::new();
     let endpoint = || endpoint.clone();
@@ -377,9 +378,6 @@ pub fn forget(endpoint: &EndpointId, position: Position, delivery: &Delivery) ->
     if !delivery.state.is_final() {
         let (entity, id) = delivery.lane();
         batch.delete(Key::Lane { endpoint: endpoint(), entity, id, position });
-        if let Some(due_ms) = delivery.due_ms {
-            batch.delete(Key::Due { due_ms, endpoint: endpoint(), position });
-        }
     }
     batch
 }

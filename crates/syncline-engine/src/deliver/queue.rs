@@ -619,6 +619,9 @@ impl Queue {
         if let Some((due_ms, position)) = lane.settling.take() {
             batch.delete(due_key(&self.id, due_ms, position));
         }
+        if lane.tail.is_some() && !is_planted(Fault::NextWithoutRow) {
+            self.give_row(now, next, batch);
+        }
         self.make_head(now, next, batch);
     }
 

@@ -64,10 +64,11 @@ fn life(seed: u64) {
         world.add(&format!("e{index}"), settings);
     }
     let (records, good, crashes) = (1 + random.below(6), random.below(101), random.below(12));
+    let burst = if random.chance(10) { 120 } else { 12 };
     for _ in 0..60 + random.below(200) {
         match random.below(10) {
             0..3 => {
-                for _ in 0..random.below(12) {
+                for _ in 0..random.below(burst) {
                     let event_type = ["tasks.created", "notes.created"][random.below(2) as usize];
                     world.emit(event_type, &format!("r{}", random.below(records)));
                 }
@@ -90,9 +91,13 @@ fn life(seed: u64) {
                 let names: Vec<_> = world.endpoints.keys().cloned().collect();
                 let name = names[random.below(names.len() as u64) as usize].clone();
                 let position = Position(1 + random.below(world.end().0));
+                world.commit();
                 if random.chance(50) {
-                    world.commit();
                     world.replay(&name, position);
+                } else if random.chance(20) {
+                    let row = world.row(&name, position);
+                    let (now, batch) = (world.now, &mut world.batch);
+                    let _ = world.dispatch.handle_cancelled(now, &name, position, row, batch);
                 } else {
                     let batch = &mut world.batch;
                     let _ = world.dispatch.handle_retry(world.now, &name, position, batch);
@@ -113,7 +118,7 @@ fn life(seed: u64) {
 /// what was committed.
 #[test]
 fn every_event_comes_to_its_end_in_order_whatever_happens() {
-    for seed in 1..=300 {
+    for seed in 1..=600 {
         let lived = std::panic::catch_unwind(|| life(seed));
         assert!(lived.is_ok(), "seed {seed}");
     }
@@ -130,13 +135,14 @@ fn planted_faults_of_deliveries_are_caught() {
         Fault::FailedLeavesLane,
         Fault::DueForgotten,
         Fault::ParkedWithoutFirst,
+        Fault::NextWithoutRow,
     ];
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let missed: Vec<_> = faults
         .into_iter()
         .filter(|fault| {
-            let lives = || with_fault(*fault, || (1..=300).for_each(life));
+            let lives = || with_fault(*fault, || (1..=600).for_each(life));
             std::panic::catch_unwind(lives).is_ok()
         })
         .collect();
