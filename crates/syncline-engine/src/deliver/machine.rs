@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
-use syncline_model::id::{EndpointId, EntityName, EventType, Position, RecordId};
-use thiserror::Error;
+use syncline_model::id::{EndpointId, EventType, Position};
 
-use super::breaker::BreakerState;
-use super::cursor::{CursorRow, DisableReason, Disabled};
+use super::cursor::{CursorRow, DisableReason};
 use super::delivery::{Delivery, EventRef};
+use super::exchange::{
+    Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, RowsRead, Sending,
+    Stored,
+};
 use super::limits::{
     ENDPOINTS_MAX, FLYING_BYTES_MAX, IDLE_SPAN_MAX, Millis, NOTICES_MAX, PENDING_OWN_MIN,
     PENDING_TOTAL_MAX, READ_ENTRIES_MAX, REPLAY_TAKEN_MAX, ROUTES_MAX, TEST_MS_MAX, TURN_SENDS_MAX,
@@ -16,225 +18,7 @@ use super::limits::{
 use super::outcome::{Outcome, Report, Verdict};
 use super::queue::{Phase, Queue};
 use super::settings::Settings;
-use super::stored::LaneName;
 use crate::rows::{Batch, Key};
-
-/// One attempt to be made, which is counted already.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Sending {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// What to send.
-    pub event: Arc<EventRef>,
-    /// Which attempt of this delivery it is, counted from 1; a replay counts anew.
-    pub attempt: u32,
-    /// Whether somebody has asked for it again.
-    pub is_replay: bool,
-}
-
-/// What is to be read before anything else can be decided.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Load {
-    /// A page of the log: answer with [`Dispatch::handle_entries`].
-    Log(LogRead),
-    /// The first deliveries of a lane: answer with [`Dispatch::handle_lane`].
-    Lane(LaneRead),
-    /// Rows of deliveries: answer with [`Dispatch::handle_rows`].
-    Rows(RowsRead),
-}
-
-/// A page of the log that is to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LogRead {
-    /// For whom; nothing for all that read together.
-    pub endpoint: Option<EndpointId>,
-    /// Behind which position.
-    pub after: Position,
-    /// Up to which position, that one included.
-    pub until: Position,
-    /// Most entries to look at, whether they are events or not.
-    pub entries_max: usize,
-}
-
-/// The rows of a lane that are to be read: the first ones of
-/// [`Scan::Lane`](crate::rows::Scan::Lane), and their deliveries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LaneRead {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// The type of record.
-    pub entity: EntityName,
-    /// Which record.
-    pub id: RecordId,
-    /// Most rows.
-    pub rows_max: usize,
-}
-
-/// The rows of deliveries that are to be read.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RowsRead {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// Which ones.
-    pub positions: Vec<Position>,
-}
-
-/// What the store holds of an endpoint when the hub starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
-    /// The endpoint.
-    pub endpoint: EndpointId,
-    /// What the operator has settled.
-    pub settings: Arc<Settings>,
-    /// Its cursor.
-    pub cursor: CursorRow,
-    /// The positions behind [`CursorRow::settled`] that have a row:
-    /// [`Scan::Deliveries`](crate::rows::Scan::Deliveries) from there.
-    pub rows: BTreeSet<Position>,
-    /// Its rows of [`Scan::Due`](crate::rows::Scan::Due), in their order, each with its lane
-    /// ([`decode_due`](super::decode_due)).
-    pub due: Vec<(Millis, Position, LaneName)>,
-}
-
-/// Something that an operator should know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Notice {
-    /// An endpoint did nothing but fail for some part of the time after which it is disabled.
-    WillDisable {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// Which part, in per cent.
-        percent: u8,
-        /// When it is disabled, in milliseconds since the Unix epoch.
-        disable_at_ms: Millis,
-    },
-    /// An endpoint was disabled.
-    Disabled {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// Why.
-        reason: DisableReason,
-    },
-    /// An endpoint is left alone for a while, or is not any more.
-    Breaker {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// How its breaker stands now.
-        state: BreakerState,
-    },
-    /// A delivery was given up.
-    Dead {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// The event's place in the log.
-        position: Position,
-    },
-    /// The row of a delivery that was not final is missing: the store lost it, or somebody deleted it.
-    RowMissing {
-        /// The endpoint.
-        endpoint: EndpointId,
-        /// The event's place in the log.
-        position: Position,
-    },
-}
-
-/// Why something that a person asks for is not done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum Refusal {
-    /// There is no such endpoint.
-    #[error("there is no such endpoint")]
-    EndpointUnknown,
-    /// There are too many endpoints.
-    #[error("there are {endpoints_max} endpoints already, which is the most")]
-    TooManyEndpoints {
-        /// How many there may be.
-        endpoints_max: usize,
-    },
-    /// There is no such delivery, or not yet.
-    #[error("there is no such delivery that waits")]
-    DeliveryUnknown,
-    /// An attempt is under way.
-    #[error("an attempt is under way; ask again when it has ended")]
-    UnderWay,
-    /// The endpoint is not disabled.
-    #[error("the endpoint is not disabled")]
-    NotDisabled,
-    /// No test has succeeded lately.
-    #[error("no test send to the endpoint has succeeded in the last {minutes} minutes")]
-    NotTested {
-        /// How long a test counts.
-        minutes: u64,
-    },
-    /// The endpoint still takes over what a former life of the hub has left.
-    #[error("the endpoint still reads what it had claimed before the hub was started; ask again")]
-    Recovering,
-}
-
-impl Refusal {
-    /// Returns the stable code of the error.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::EndpointUnknown => "ENDPOINT_UNKNOWN",
-            Self::TooManyEndpoints { .. } => "ENDPOINT_TOO_MANY",
-            Self::DeliveryUnknown => "DELIVERY_UNKNOWN",
-            Self::UnderWay | Self::Recovering => "DELIVERY_UNDER_WAY",
-            Self::NotDisabled => "ENDPOINT_NOT_DISABLED",
-            Self::NotTested { .. } => "ENDPOINT_NOT_TESTED",
-        }
-    }
-}
-
-/// What becomes of the events that came while an endpoint was disabled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Backlog {
-    /// They are delivered now.
-    Deliver,
-    /// They are left out, up to this position; they can be replayed.
-    Skip {
-        /// Up to where, that one included.
-        to: Position,
-    },
-}
-
-/// One delivery that is to be made again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Replay {
-    /// The event.
-    pub event: Arc<EventRef>,
-    /// The delivery's row, if there is one.
-    pub row: Option<Delivery>,
-}
-
-/// How an endpoint is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct EndpointFacts {
-    /// How many deliveries are in memory. What waits on disk behind those that fail is not counted.
-    pub pending: usize,
-    /// How many of them wait for another try.
-    pub retrying: usize,
-    /// How many are being sent.
-    pub in_flight: u32,
-    /// When the oldest event in memory was taken, in milliseconds since the Unix epoch.
-    pub oldest_ms: Option<Millis>,
-    /// Up to where it has read the log.
-    pub read_to: Position,
-    /// Behind which position the log is still needed for it.
-    pub settled: Position,
-    /// How many entries of the log it has not read yet.
-    pub lag: u64,
-    /// How its breaker stands.
-    pub breaker: BreakerState,
-    /// Before when nothing is sent because it has asked for a pause; 0 if it has not.
-    pub hold_until_ms: Millis,
-    /// Whether and why it is disabled.
-    pub disabled: Option<Disabled>,
-    /// Since when it did nothing but fail, if so.
-    pub failing_since_ms: Option<Millis>,
-    /// When it is disabled if it goes on failing.
-    pub disable_at_ms: Option<Millis>,
-}
 
 #[derive(Debug)]
 struct Slot {
@@ -344,18 +128,26 @@ impl Dispatch {
     }
 
     /// An endpoint's settings have changed. What it has read already is delivered, whatever its filter
-    /// says now.
+    /// says now: where that changes, each such delivery gets its row, so that it is so after a crash, too.
     ///
     /// # Errors
     ///
-    /// [`Refusal::EndpointUnknown`].
+    /// [`Refusal::EndpointUnknown`]; [`Refusal::Recovering`] where the filter changes while what was claimed
+    /// under the former one is still being read again.
     pub fn handle_settings(
         &mut self,
         now: Millis,
         endpoint: &EndpointId,
         settings: Arc<Settings>,
+        batch: &mut Batch,
     ) -> Result<(), Refusal> {
         let (index, queue) = self.queue(endpoint)?;
+        if queue.settings.filter != settings.filter {
+            if queue.is_recovering() {
+                return Err(Refusal::Recovering);
+            }
+            queue.skip_to(now, queue.read_to, batch);
+        }
         queue.window = queue.window.max(1);
         if queue.window == queue.settings.in_flight_max.get() {
             queue.window = settings.in_flight_max.get();
@@ -454,7 +246,7 @@ impl Dispatch {
 
     // ── what was read ───────────────────────────────────────────────────────────────────────────
 
-    /// The log has grown: entries up to `end` are durable.
+    /// The log has grown: entries up to `end` are durable. It costs nothing but for endpoints that lag.
     pub fn handle_log(&mut self, now: Millis, end: Position) {
         self.end = self.end.max(end);
         if self.at_tail == 0 {

@@ -92,7 +92,9 @@ mod breaker;
 mod cursor;
 mod delivery;
 mod endpoint;
+mod exchange;
 mod filter;
+mod lanes;
 pub mod limits;
 mod machine;
 mod outcome;
@@ -109,11 +111,12 @@ pub use delivery::{
     decode_due, encode_due, forget,
 };
 pub use endpoint::{ENDPOINT_FORMAT, EndpointRow, SecretKind, StoredSecret};
-pub use filter::{Filter, FilterError};
-pub use machine::{
-    Backlog, Dispatch, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, RowsRead,
-    Sending, Stored,
+pub use exchange::{
+    Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, RowsRead, Sending,
+    Stored,
 };
+pub use filter::{Filter, FilterError};
+pub use machine::Dispatch;
 pub use outcome::{Failure, Outcome, Report};
 pub use settings::{BodyForm, BreakerSettings, Rate, Schedule, Settings, SettingsError};
 pub use stored::LaneName;

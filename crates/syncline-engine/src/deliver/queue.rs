@@ -15,13 +15,13 @@ use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::{EndpointId, Position};
 
 use super::breaker::{Breaker, Passage};
-use super::cursor::{CursorRow, DisableReason, Disabled, Failing};
-use super::delivery::{DeadLetter, Delivery, DeliveryState, EventRef, encode_due};
+use super::cursor::{CursorRow, Disabled, Failing};
+use super::delivery::{Delivery, DeliveryState, EventRef, encode_due};
+use super::exchange::{LaneRead, RowsRead};
 use super::limits::{
     CURSOR_WAITING_MAX, DUE_LOAD_MAX, IDLE_SPAN_MAX, LANE_LOAD_MAX, LANE_WAITING_MAX, Millis,
     PENDING_MAX, READY_MAX, SPAN_MAX,
 };
-use super::machine::{LaneRead, RowsRead, Sending};
 use super::rate::Bucket;
 use super::settings::Settings;
 use super::stored::LaneName;
@@ -45,59 +45,59 @@ pub(super) struct Queue {
     pub(super) read_to: Position,
     /// Whether a page of the log was asked for.
     pub(super) is_reading: bool,
-    recovery: Option<Recovery>,
-    items: BTreeMap<Position, Item>,
+    pub(super) recovery: Option<Recovery>,
+    pub(super) items: BTreeMap<Position, Item>,
     /// Those that have no row, and whether they were attempted.
-    unrowed: BTreeMap<Position, bool>,
-    lanes: BTreeMap<LaneName, Lane>,
+    pub(super) unrowed: BTreeMap<Position, bool>,
+    pub(super) lanes: BTreeMap<LaneName, Lane>,
     /// The first ones of their lanes that can be sent, without a row.
-    fresh: VecDeque<Position>,
+    pub(super) fresh: VecDeque<Position>,
     /// The same, with a row.
-    again: VecDeque<Position>,
+    pub(super) again: VecDeque<Position>,
     /// Whether one with a row goes next.
-    is_turn_of_again: bool,
+    pub(super) is_turn_of_again: bool,
     /// The first ones of their lanes that wait for their time.
-    retries: BTreeSet<(Millis, Position)>,
+    pub(super) retries: BTreeSet<(Millis, Position)>,
     /// How many of them are being read.
-    loading: usize,
+    pub(super) loading: usize,
     /// Lanes whose next deliveries are to be read.
     pub(super) lane_asks: VecDeque<LaneName>,
     pub(super) in_flight: u32,
     pub(super) breaker: Breaker,
-    bucket: Bucket,
+    pub(super) bucket: Bucket,
     /// Nothing is sent before this moment, as the endpoint has asked.
     pub(super) hold_until_ms: Millis,
     /// How many may be sent at once, after a pause that the endpoint has asked for: it grows with each
     /// success.
     pub(super) window: u32,
     /// When the next replay may be sent.
-    replay_slot_ms: Millis,
+    pub(super) replay_slot_ms: Millis,
     /// Whether rows were written since the cursor's.
-    is_ahead: bool,
+    pub(super) is_ahead: bool,
 }
 
 /// What the rows of a former life say of the stretch of the log that is read again.
 #[derive(Debug)]
-struct Recovery {
-    claimed: Position,
-    rows: BTreeSet<Position>,
-    waiting: BTreeSet<Position>,
+pub(super) struct Recovery {
+    pub(super) claimed: Position,
+    pub(super) rows: BTreeSet<Position>,
+    pub(super) waiting: BTreeSet<Position>,
 }
 
 /// One delivery in memory.
 #[derive(Debug)]
 pub(super) struct Item {
-    lane: LaneName,
+    pub(super) lane: LaneName,
     /// The event; not while it only waits for its time.
-    event: Option<Arc<EventRef>>,
+    pub(super) event: Option<Arc<EventRef>>,
     /// The row, where it says more than that the event waits, and was not left on disk.
-    row: Option<Box<Delivery>>,
-    phase: Phase,
-    has_row: bool,
+    pub(super) row: Option<Box<Delivery>>,
+    pub(super) phase: Phase,
+    pub(super) has_row: bool,
     /// The time in the row of [`Key::Due`], if there is one.
-    due_row_ms: Option<Millis>,
-    tries: u32,
-    sent_ms: Millis,
+    pub(super) due_row_ms: Option<Millis>,
+    pub(super) tries: u32,
+    pub(super) sent_ms: Millis,
 }
 
 /// What a delivery in memory does.
@@ -117,29 +117,29 @@ pub(super) enum Phase {
 
 /// The deliveries of one record that are not final.
 #[derive(Debug, Default)]
-struct Lane {
+pub(super) struct Lane {
     /// Those in memory, in order.
-    order: VecDeque<Position>,
+    pub(super) order: VecDeque<Position>,
     /// Those behind, on disk, if there may be any.
-    tail: Option<Tail>,
+    pub(super) tail: Option<Tail>,
     /// Since when the first one fails.
-    failing_since_ms: Option<Millis>,
+    pub(super) failing_since_ms: Option<Millis>,
     /// The row of [`Key::Due`] that stays until the next one is known.
-    settling: Option<(Millis, Position)>,
+    pub(super) settling: Option<(Millis, Position)>,
 }
 
 impl Lane {
     /// Returns whether its first one has failed for so long that the others leave memory.
-    fn is_blocked_long(&self, now: Millis, settings: &Settings) -> bool {
+    pub(super) fn is_blocked_long(&self, now: Millis, settings: &Settings) -> bool {
         let since = self.failing_since_ms;
         since.is_some_and(|since| now.saturating_sub(since) >= settings.block_ms)
     }
 }
 
 #[derive(Debug, Default)]
-struct Tail {
+pub(super) struct Tail {
     /// Whether rows were added since they were asked for.
-    is_appended: bool,
+    pub(super) is_appended: bool,
 }
 
 /// Whether something can be sent.
@@ -309,7 +309,7 @@ impl Queue {
     }
 
     /// Leaves all of a lane but its first on disk.
-    fn park(&mut self, now: Millis, name: &LaneName, batch: &mut Batch) {
+    pub(super) fn park(&mut self, now: Millis, name: &LaneName, batch: &mut Batch) {
         let Some(lane) = self.lanes.get_mut(name) else { return };
         let behind: Vec<Position> = lane.order.drain(1.min(lane.order.len())..).collect();
         let head = lane.order.front().copied();
@@ -326,7 +326,7 @@ impl Queue {
     }
 
     /// Writes the row of a delivery that has none: what is on disk then says all that is known of it.
-    fn give_row(&mut self, now: Millis, position: Position, batch: &mut Batch) {
+    pub(super) fn give_row(&mut self, now: Millis, position: Position, batch: &mut Batch) {
         let Some(item) = self.items.get_mut(&position) else { return };
         let Some(event) = item.event.as_ref().filter(|_| !item.has_row) else { return };
         let lane = self.lanes.get(&item.lane);
@@ -423,7 +423,7 @@ impl Queue {
     // ── what goes next ──────────────────────────────────────────────────────────────────────────
 
     /// A delivery has become the first of its lane.
-    fn make_head(&mut self, now: Millis, position: Position, batch: &mut Batch) {
+    pub(super) fn make_head(&mut self, now: Millis, position: Position, batch: &mut Batch) {
         let Some(item) = self.items.get_mut(&position) else { return };
         if !item.has_row {
             item.phase = Phase::Ready;
@@ -597,7 +597,7 @@ impl Queue {
     }
 
     /// Goes on in a lane whose first has left it.
-    fn go_on(&mut self, now: Millis, name: &LaneName, batch: &mut Batch) {
+    pub(super) fn go_on(&mut self, now: Millis, name: &LaneName, batch: &mut Batch) {
         let Some(lane) = self.lanes.get_mut(name) else { return };
         lane.failing_since_ms = None;
         let Some(next) = lane.order.front().copied() else {
@@ -626,7 +626,7 @@ impl Queue {
     }
 
     /// The first of a lane is final, and its rows say so.
-    fn advance(&mut self, now: Millis, position: Position, batch: &mut Batch) {
+    pub(super) fn advance(&mut self, now: Millis, position: Position, batch: &mut Batch) {
         let Some(item) = self.items.remove(&position) else { return };
         self.unrowed.remove(&position);
         let Some(lane) = self.lanes.get_mut(&item.lane) else { return };
@@ -638,279 +638,6 @@ impl Queue {
         lane.settling = item.due_row_ms.map(|due_ms| (due_ms, position));
         self.go_on(now, &item.lane, batch);
     }
-
-    // ── sending ─────────────────────────────────────────────────────────────────────────────────
-
-    /// Returns the next send, counted in `batch` or in the cursor, and whether the cursor's row is to be
-    /// written for it.
-    pub(super) fn launch(&mut self, now: Millis, batch: &mut Batch) -> Option<(Sending, bool)> {
-        loop {
-            if !matches!(self.gate(now), Gate::Open(_)) {
-                return None;
-            }
-            let position = self.next_ready()?;
-            let Some(item) = self.items.get_mut(&position) else { continue };
-            let Some(event) = item.event.clone().filter(|_| item.phase == Phase::Ready) else {
-                continue;
-            };
-            let mut is_replay = false;
-            let is_fresh = !item.has_row && item.row.is_none();
-            if is_fresh {
-                item.tries = 1;
-                if !is_planted(Fault::SentBeforeCounted) {
-                    self.unrowed.insert(position, true);
-                    self.claimed = self.claimed.max(position);
-                }
-            } else {
-                let mut row = item.row.take().unwrap_or_else(|| Box::new(Delivery::new(&event)));
-                is_replay = row.is_replay();
-                if row.tries >= self.settings.schedule.attempts_max()
-                    && !is_planted(Fault::AttemptsUnbounded)
-                {
-                    self.give_up(now, position, *row, "attempts_used_up", batch);
-                    continue;
-                }
-                row.count_attempt(now);
-                item.tries = row.tries;
-                if !is_planted(Fault::SentBeforeCounted) {
-                    batch.put(key(&self.id, position), row.encode());
-                }
-                if !item.has_row {
-                    batch.put(lane_key(&self.id, &item.lane, position), Vec::new());
-                    item.has_row = true;
-                    self.unrowed.remove(&position);
-                    put_due(&self.id, now, position, item, batch);
-                }
-                item.row = Some(row);
-            }
-            item.phase = Phase::Flying;
-            item.sent_ms = now;
-            self.in_flight += 1;
-            self.breaker.handle_send();
-            if self.settings.rate.is_some() {
-                self.bucket.take();
-            }
-            let (endpoint, attempt) = (self.id.clone(), item.tries);
-            return Some((Sending { endpoint, event, attempt, is_replay }, is_fresh));
-        }
-    }
-
-    /// Returns a delivery that can be sent: one with a row and one without in turn.
-    fn next_ready(&mut self) -> Option<Position> {
-        self.is_turn_of_again = !self.is_turn_of_again;
-        let (one, other) = match self.is_turn_of_again {
-            true => (&mut self.again, &mut self.fresh),
-            false => (&mut self.fresh, &mut self.again),
-        };
-        one.pop_front().or_else(|| other.pop_front())
-    }
-
-    /// Returns the row of what is being sent, if this is the attempt that is under way; it is so no longer.
-    pub(super) fn land(&mut self, position: Position, attempt: u32) -> Option<Box<Delivery>> {
-        let item = self.items.get_mut(&position)?;
-        if item.phase != Phase::Flying || item.tries != attempt {
-            return None;
-        }
-        self.in_flight = self.in_flight.saturating_sub(1);
-        item.phase = Phase::Queued;
-        let row = item.row.take();
-        let event = item.event.as_ref()?;
-        Some(row.unwrap_or_else(|| {
-            let mut row = Box::new(Delivery::new(event));
-            row.count_attempt(item.sent_ms);
-            row
-        }))
-    }
-
-    /// A delivery is final: the row says so.
-    pub(super) fn finish(
-        &mut self,
-        now: Millis,
-        position: Position,
-        mut row: Delivery,
-        batch: &mut Batch,
-    ) {
-        debug_assert!(row.state.is_final(), "only what is final leaves its lane");
-        row.due_ms = None;
-        batch.put(key(&self.id, position), row.encode());
-        if self.items.get(&position).is_none_or(|item| item.has_row) {
-            batch.delete(lane_key(&self.id, &row.lane(), position));
-        }
-        self.advance(now, position, batch);
-    }
-
-    /// A delivery is given up.
-    pub(super) fn give_up(
-        &mut self,
-        now: Millis,
-        position: Position,
-        mut row: Delivery,
-        code: &str,
-        batch: &mut Batch,
-    ) {
-        row.state = DeliveryState::Dead;
-        let letter =
-            DeadLetter { at_ms: now, event_type: row.event_type.clone(), code: code.into() };
-        let endpoint = self.id.clone();
-        batch.put(Key::DeadLetter { endpoint, position }, letter.encode());
-        self.finish(now, position, row, batch);
-    }
-
-    /// A delivery is tried again at a time. The others of its lane are left on disk if it fails for long.
-    pub(super) fn retry_at(
-        &mut self,
-        now: Millis,
-        due_ms: Millis,
-        position: Position,
-        mut row: Delivery,
-        batch: &mut Batch,
-    ) {
-        let Some(item) = self.items.get_mut(&position) else { return };
-        row.state = DeliveryState::Retrying;
-        row.due_ms = Some(due_ms);
-        batch.put(key(&self.id, position), row.encode());
-        if !item.has_row {
-            batch.put(lane_key(&self.id, &item.lane, position), Vec::new());
-            item.has_row = true;
-        }
-        put_due(&self.id, due_ms, position, item, batch);
-        self.unrowed.remove(&position);
-        item.phase = Phase::Retry(due_ms);
-        item.event = None;
-        self.retries.insert((due_ms, position));
-        let name = item.lane.clone();
-        let Some(lane) = self.lanes.get_mut(&name) else { return };
-        lane.failing_since_ms = row.failing_since_ms;
-        if is_planted(Fault::FailedLeavesLane) {
-            lane.order.retain(|other| *other != position);
-            self.go_on(now, &name, batch);
-        } else if lane.order.len() > 1 && lane.is_blocked_long(now, &self.settings) {
-            self.park(now, &name, batch);
-        }
-    }
-
-    // ── what a person asks for ──────────────────────────────────────────────────────────────────
-
-    /// Sends again what was final. Answers whether it is taken; it is not while it is not final.
-    pub(super) fn replay(
-        &mut self,
-        now: Millis,
-        event: &Arc<EventRef>,
-        row: Option<Delivery>,
-        batch: &mut Batch,
-    ) -> bool {
-        let position = event.position;
-        let is_final = row.as_ref().is_none_or(|row| row.state.is_final());
-        let is_settling =
-            self.lanes.get(&event.lane()).and_then(|lane| lane.settling).map(|(_, at)| at);
-        if !is_final
-            || position > self.read_to
-            || self.items.contains_key(&position)
-            || is_settling == Some(position)
-        {
-            return false;
-        }
-        let mut row = row.unwrap_or_else(|| Delivery::new(event));
-        row.state = DeliveryState::Waiting;
-        (row.tries, row.failing_since_ms, row.due_ms) = (0, None, None);
-        row.replays = row.replays.saturating_add(1);
-        let (name, endpoint) = (event.lane(), self.id.clone());
-        batch.delete(Key::DeadLetter { endpoint, position });
-        batch.put(key(&self.id, position), row.encode());
-        batch.put(lane_key(&self.id, &name, position), Vec::new());
-        self.is_ahead = true;
-        if let Some(recovery) = &mut self.recovery {
-            recovery.rows.insert(position);
-        }
-        if let Some(lane) = self.lanes.get_mut(&name) {
-            lane.tail.get_or_insert_default().is_appended = true;
-            if let Some(head) = lane.order.front().copied() {
-                self.give_row(now, head, batch);
-            }
-            return true;
-        }
-        let lane = Lane { order: VecDeque::from([position]), ..Lane::default() };
-        self.lanes.insert(name.clone(), lane);
-        let item = Item {
-            lane: name,
-            event: Some(event.clone()),
-            row: Some(Box::new(row)),
-            phase: Phase::Queued,
-            has_row: true,
-            due_row_ms: None,
-            tries: 0,
-            sent_ms: 0,
-        };
-        self.items.insert(position, item);
-        self.make_head(now, position, batch);
-        true
-    }
-
-    /// Tries at once what waits for its time. Answers whether there is such a delivery.
-    pub(super) fn hasten(&mut self, now: Millis, position: Position, batch: &mut Batch) -> bool {
-        let Some(item) = self.items.get_mut(&position) else { return false };
-        let Phase::Retry(due_ms) = item.phase else { return false };
-        self.retries.remove(&(due_ms, position));
-        put_due(&self.id, now, position, item, batch);
-        item.phase = Phase::Retry(now);
-        self.retries.insert((now, position));
-        true
-    }
-
-    /// Returns what a delivery in memory does.
-    pub(super) fn phase(&self, position: Position) -> Option<Phase> {
-        self.items.get(&position).map(|item| item.phase)
-    }
-
-    /// Ends a delivery that is not under way.
-    ///
-    /// - `row`: its row, if it has one.
-    pub(super) fn cancel(
-        &mut self,
-        now: Millis,
-        position: Position,
-        row: Option<Delivery>,
-        batch: &mut Batch,
-    ) -> bool {
-        let item = self.items.get(&position);
-        let event = item.and_then(|item| item.event.as_ref());
-        let known = item.and_then(|item| item.row.as_deref().cloned());
-        let Some(mut row) = known.or(row).or_else(|| event.map(|event| Delivery::new(event)))
-        else {
-            return false;
-        };
-        if let Some(Phase::Retry(due_ms)) = self.phase(position) {
-            self.retries.remove(&(due_ms, position));
-        }
-        row.state = DeliveryState::Cancelled;
-        self.finish(now, position, row, batch);
-        true
-    }
-
-    /// Leaves out everything up to a position that was not read yet.
-    pub(super) fn skip_to(&mut self, now: Millis, to: Position, batch: &mut Batch) {
-        let all: Vec<Position> = self.unrowed.keys().copied().collect();
-        for position in all {
-            let lane = self.items.get(&position).and_then(|item| self.lanes.get(&item.lane));
-            if let Some(head) = lane.and_then(|lane| lane.order.front().copied()) {
-                self.give_row(now, head, batch);
-            }
-            self.give_row(now, position, batch);
-        }
-        self.read_to = self.read_to.max(to);
-        self.write_cursor(now, batch);
-    }
-
-    /// Returns whether the stretch that a former life had claimed is still being read again.
-    pub(super) const fn is_recovering(&self) -> bool {
-        self.recovery.is_some()
-    }
-
-    pub(super) fn disable(&mut self, now: Millis, reason: DisableReason, batch: &mut Batch) {
-        self.disabled = Some(Disabled { reason, at_ms: now });
-        self.tested_ms = None;
-        self.write_cursor(now, batch);
-    }
 }
 
 /// Returns when the next replay may be sent, and takes that moment.
@@ -920,21 +647,21 @@ fn replay_slot(now: Millis, slot_ms: &mut Millis, settings: &Settings) -> Millis
     due_ms
 }
 
-fn key(endpoint: &EndpointId, position: Position) -> Key {
+pub(super) fn key(endpoint: &EndpointId, position: Position) -> Key {
     Key::Delivery { endpoint: endpoint.clone(), position }
 }
 
-fn lane_key(endpoint: &EndpointId, name: &LaneName, position: Position) -> Key {
+pub(super) fn lane_key(endpoint: &EndpointId, name: &LaneName, position: Position) -> Key {
     let (entity, id) = name.clone();
     Key::Lane { endpoint: endpoint.clone(), entity, id, position }
 }
 
-fn due_key(endpoint: &EndpointId, due_ms: Millis, position: Position) -> Key {
+pub(super) fn due_key(endpoint: &EndpointId, due_ms: Millis, position: Position) -> Key {
     Key::Due { due_ms, endpoint: endpoint.clone(), position }
 }
 
 /// Writes the row of [`Key::Due`] in the place of the one that there may be.
-fn put_due(
+pub(super) fn put_due(
     endpoint: &EndpointId,
     due_ms: Millis,
     position: Position,

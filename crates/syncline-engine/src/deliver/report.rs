@@ -3,10 +3,10 @@
 use super::breaker::{BreakerState, Sign};
 use super::cursor::{DisableReason, Failing};
 use super::delivery::{AttemptResult, Delivery, DeliveryState};
+use super::exchange::Notice;
 use super::limits::{
     CODE_BYTES_MAX, DISABLE_FAILURES_MIN, EXCERPT_BYTES_MAX, Millis, WARNINGS_PERCENT,
 };
-use super::machine::Notice;
 use super::outcome::{Report, Verdict};
 use super::queue::Queue;
 use crate::rows::Batch;

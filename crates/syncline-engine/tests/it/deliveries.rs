@@ -661,6 +661,33 @@ fn an_endpoint_gets_what_comes_after_it_was_made() {
 }
 
 #[test]
+fn what_was_read_under_a_former_filter_is_delivered_after_a_crash() {
+    let mut world = one(settings(), 200, 50);
+    let shop = endpoint("shop");
+    world.pump(30, 0);
+    world.report(0, status(500));
+    world.commit();
+    let filter = Filter::new(["notes.*"]).unwrap();
+    let notes = std::sync::Arc::new(Settings { filter, ..settings() });
+    world.endpoints.insert(shop.clone(), notes.clone());
+    let (now, batch) = (world.now, &mut world.batch);
+    assert_eq!(world.dispatch.handle_settings(now, &shop, notes, batch), Ok(()));
+    world.commit();
+    for _ in 0..5 {
+        world.emit("tasks.created", "later");
+        world.emit("notes.created", "later");
+    }
+    world.crash();
+    world.settle();
+    let rows: Vec<u64> = (1..=210).filter(|at| world.row(&shop, Position(*at)).is_some()).collect();
+    let expected: Vec<u64> = (1..=200).chain([202, 204, 206, 208, 210]).collect();
+    assert_eq!(rows, expected);
+    let is_done =
+        |at: &u64| world.row(&shop, Position(*at)).unwrap().state == DeliveryState::Delivered;
+    assert!(rows.iter().all(is_done));
+}
+
+#[test]
 fn a_report_of_another_attempt_changes_nothing() {
     let mut world = one(settings(), 1, 1);
     world.pump(1, 0);
