@@ -378,8 +378,7 @@ impl Queue {
         self.spill(now, batch);
         let first = self.unrowed.keys().next().map(|first| Position(first.0.saturating_sub(1)));
         let mut settled = self.claimed.min(first.unwrap_or(self.claimed));
-        let mut waiting: Vec<Position> =
-            self.waiting_without_row().filter(|position| *position <= self.claimed).collect();
+        let mut waiting: Vec<Position> = self.passed_over().collect();
         if let Some(recovery) = &self.recovery {
             settled = settled.min(self.read_to);
             waiting.extend(recovery.waiting.iter().filter(|position| **position > self.read_to));
@@ -395,18 +394,18 @@ impl Queue {
         self.is_ahead = false;
     }
 
-    fn waiting_without_row(&self) -> impl Iterator<Item = Position> {
-        self.unrowed.iter().filter(|(_, attempted)| !**attempted).map(|(position, _)| *position)
+    /// Returns what was claimed, waits, and has no row, in order.
+    fn passed_over(&self) -> impl Iterator<Item = Position> {
+        let claimed = self.unrowed.range(..=self.claimed);
+        claimed.filter(|(_, was_attempted)| !**was_attempted).map(|(position, _)| *position)
     }
 
     /// Gives rows to the oldest, as far as the cursor's row would be too long without, or too much of the
     /// log would be read again after a crash.
     fn spill(&mut self, now: Millis, batch: &mut Batch) {
-        let claimed = self.claimed;
         let recovered = self.recovery.as_ref().map_or(0, |recovery| recovery.waiting.len());
         let room = CURSOR_WAITING_MAX.saturating_sub(recovered);
-        let waiting: Vec<Position> =
-            self.waiting_without_row().take_while(|position| *position <= claimed).collect();
+        let waiting: Vec<Position> = self.passed_over().collect();
         let too_many = waiting.len().saturating_sub(room);
         let oldest = Position(self.read_to.0.saturating_sub(SPAN_MAX));
         let too_old: Vec<Position> =
