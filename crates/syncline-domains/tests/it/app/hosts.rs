@@ -1,6 +1,8 @@
 //! Connections: kept, replaced, bounded.
 
-use syncline_domains::app::{Failure, Phase, Sender, SenderSettings};
+use std::time::Duration;
+
+use syncline_domains::app::{Failure, Phase, Request, Sender, SenderSettings};
 
 use super::receiver::{
     Answers, Receiver, Reply, answer, failure, hurried, request, route, sender, settings,
@@ -91,7 +93,9 @@ async fn idle_connections_make_room_for_others() {
     let routes: Vec<_> = receivers.iter().map(|receiver| receiver.route(&sender)).collect();
     for _ in 0..3 {
         for route in &routes {
-            assert_eq!(route.send(request("{}")).await.answer, Ok(200));
+            // Sooner than anything is closed because it was idle for too long.
+            let soon = Request { timeout: Duration::from_secs(10), ..request("{}") };
+            assert_eq!(route.send(soon).await.answer, Ok(200));
             assert!(sender.connections() <= 2);
         }
     }
