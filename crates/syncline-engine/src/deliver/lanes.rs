@@ -280,9 +280,16 @@ impl Queue {
         self.recovery.is_some()
     }
 
+    /// Nothing is sent any more. What is in memory gets its rows.
     pub(super) fn disable(&mut self, now: Millis, reason: DisableReason, batch: &mut Batch) {
         self.disabled = Some(Disabled { reason, at_ms: now });
         self.tested_ms = None;
-        self.write_cursor(now, batch);
+        if self.is_recovering() {
+            self.write_cursor(now, batch);
+        } else {
+            // A hub that starts while it is disabled has nothing to read again, and so can leave out what
+            // comes meanwhile.
+            self.skip_to(now, self.read_to, batch);
+        }
     }
 }

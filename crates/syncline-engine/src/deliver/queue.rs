@@ -208,8 +208,11 @@ impl Queue {
         rows: BTreeSet<Position>,
         due: Vec<(Millis, Position, LaneName)>,
     ) {
-        let waiting = cursor.waiting.into_iter().collect();
-        self.recovery = Some(Recovery { claimed: cursor.claimed, rows, waiting });
+        let last = rows.last().copied().unwrap_or_default();
+        if self.read_to < cursor.claimed.max(last) {
+            let waiting = cursor.waiting.into_iter().collect();
+            self.recovery = Some(Recovery { claimed: cursor.claimed, rows, waiting });
+        }
         for (due_ms, position, name) in due {
             let lane = self.lanes.entry(name.clone()).or_default();
             lane.tail = Some(Tail::default());

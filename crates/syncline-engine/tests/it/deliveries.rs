@@ -46,6 +46,7 @@ fn any_outcome(random: &mut Random, good_percent: u64) -> Outcome {
         return ok();
     }
     match random.below(6) {
+        0 if random.chance(2) => status(410),
         0 => Outcome::Failed(Failure::Timeout),
         1 => Outcome::Failed(Failure::BodyInvalid),
         2 => Outcome::Answered { status: 503, retry_after_ms: Some(random.below(20_000)) },
@@ -103,12 +104,14 @@ fn life(seed: u64) {
                     let _ = world.dispatch.handle_retry(world.now, &name, position, batch);
                 }
             }
+            _ if random.chance(5) => world.enable_all(),
             _ => match world.dispatch.poll_due() {
                 Some(due_ms) if random.chance(50) => world.now = world.now.max(due_ms),
                 _ => world.now += random.below(3_000),
             },
         }
     }
+    world.enable_all();
     world.settle();
     world.check_settled();
 }
@@ -317,7 +320,7 @@ fn the_backlog_of_a_disabled_endpoint_can_be_left_out_and_replayed() {
     for _ in 0..4 {
         world.emit("tasks.created", "late");
     }
-    world.tell_end();
+    world.crash();
     world.pump(9, 0);
     world.dispatch.handle_test(world.now, &shop, ok()).unwrap();
     let (now, to) = (world.now, world.end());

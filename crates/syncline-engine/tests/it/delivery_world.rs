@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
-    CursorRow, Delivery, DeliveryState, Dispatch, EventRef, Load, Outcome, Replay, Report, Sending,
-    Settings, Stored, decode_due,
+    Backlog, CursorRow, Delivery, DeliveryState, Dispatch, EventRef, Load, Outcome, Replay, Report,
+    Sending, Settings, Stored, decode_due,
 };
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::{EndpointId, EntityName, EventId, EventType, Position, RecordId};
@@ -286,6 +286,18 @@ impl World {
         if replays > before {
             let seen = self.seen.entry((name.clone(), position)).or_default();
             *seen = Seen { attempts: 0, replays };
+        }
+    }
+
+    /// Enables every endpoint that is disabled; what came meanwhile is delivered.
+    pub(crate) fn enable_all(&mut self) {
+        for name in self.endpoints.keys() {
+            if self.dispatch.facts(name).unwrap().disabled.is_some() {
+                self.dispatch.handle_test(self.now, name, ok()).unwrap();
+                let (now, batch) = (self.now, &mut self.batch);
+                let enabled = self.dispatch.handle_enabled(now, name, Backlog::Deliver, batch);
+                enabled.unwrap();
+            }
         }
     }
 
