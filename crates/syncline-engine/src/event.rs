@@ -5,7 +5,7 @@
 //! of a record is an event without being told again: `<entity>.created`, `.updated` or `.deleted`.
 
 use syncline_merge::display::{Fields, to_object};
-use syncline_model::id::{EventId, EventType, OperationId, Position};
+use syncline_model::id::{EntityName, EventId, EventType, OperationId, Position};
 use syncline_model::json::fields::flatten_json;
 use syncline_model::json::{Json, JsonError, Object};
 
@@ -85,8 +85,7 @@ const CREATED: &str = "created";
 const UPDATED: &str = "updated";
 const DELETED: &str = "deleted";
 
-/// Returns the event that an entry of the log is; `None` if it is none: it tells of a domain, or its entity has a
-/// name that no type of event may have.
+/// Returns the event that an entry of the log is; `None` if it is none, but tells of a domain.
 pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
     if entry.kind == ChangeKind::Event {
         let text = |name: &str| {
@@ -110,8 +109,14 @@ pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
         (Some(_), Some(_)) => UPDATED,
         (Some(_), None) => DELETED,
     };
-    let kind = EventType::new(&format!("{}.{how}", entry.entity)).ok()?;
-    Some(EventHead { id: id_of_change(position, entry), kind })
+    Some(EventHead { id: id_of_change(position, entry), kind: type_of_change(&entry.entity, how) })
+}
+
+/// Returns the type of a change. What no type may hold becomes `_`; a name has fewer bytes than a type.
+fn type_of_change(entity: &EntityName, how: &str) -> EventType {
+    let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let entity: String = entity.as_str().chars().map(allowed).collect();
+    EventType::new(&format!("{entity}.{how}")).expect("invariant: two words, and short ones")
 }
 
 /// Returns what an event says that an application has emitted; `None` if the entry is no such event.

@@ -113,3 +113,13 @@ pub const PAST_SITES_MAX: usize = 16;
 /// How long the hub rests between two sums of all that is shown, as a multiple of what the last one took: a
 /// tenth of one processor goes there at most.
 pub const CHECKS_REST: u32 = 9;
+
+/// Entries of the log that are kept in memory until what they tell is sent: a few pages of what the machine of
+/// deliveries reads at once.
+pub(crate) const DELIVERY_ENTRIES_KEPT_MAX: usize = 8_192;
+
+/// How often one turn of the deliveries reads before it sends: others have their turn at the writer in between.
+pub(crate) const DELIVERY_LOADS_MAX: usize = 64;
+
+/// Rows of a removed endpoint that are deleted in one transaction.
+pub(crate) const DELIVERIES_REMOVED_AT_ONCE: usize = 10_000;

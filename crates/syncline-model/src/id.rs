@@ -163,9 +163,22 @@ name! {
 }
 
 name! {
-    /// What an event tells of, in words with dots between them: `enrollment.created`. Opaque to all
-    /// but the filters of endpoints.
-    EventType, "event type", EVENT_TYPE_BYTES_MAX
+    /// What an event tells of: words of letters, digits, `_` and `-` with dots between them, such as
+    /// `enrollment.created`. Opaque to all but the filters of endpoints.
+    EventType, "event type", EVENT_TYPE_BYTES_MAX, |text: &str| {
+        let allowed = "words of a-z, A-Z, 0-9, _ and - with dots between them";
+        let is_in_word = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        check_each("event type", text, allowed, |byte| is_in_word(byte) || byte == b'.')?;
+        let mut offset = 0;
+        for word in text.split('.') {
+            if word.is_empty() {
+                let offset = offset.min(text.len() - 1);
+                return Err(IdError::Character { kind: "event type", allowed, offset });
+            }
+            offset += word.len() + 1;
+        }
+        Ok(())
+    }
 }
 name! {
     /// The id of one event, the same in all its deliveries: visible ASCII without `.`, which parts it
@@ -255,6 +268,17 @@ mod tests {
         ];
         for (name, text, accepted) in cases {
             assert_eq!(RecordId::new(text).is_ok(), accepted, "case: {name}");
+        }
+    }
+
+    #[test]
+    fn the_type_of_an_event_is_words_with_dots_between_them() {
+        for good in ["enrollment.created", "a", "A_1-b.c.d"] {
+            assert_eq!(EventType::new(good).unwrap().as_str(), good);
+        }
+        let long = "x".repeat(EVENT_TYPE_BYTES_MAX + 1);
+        for bad in ["", ".", "a.", ".a", "a..b", "a b", "é", "a*", &long] {
+            assert!(EventType::new(bad).is_err(), "{bad:?}");
         }
     }
 

@@ -165,12 +165,6 @@ pub const CONTENT_DIGEST_BYTES_MAX: usize = 1_024;
 /// Longest wait that a receiver may ask for, in milliseconds: a day.
 pub const RETRY_AFTER_MS_MAX: u64 = 86_400_000;
 
-/// Longest id of an event, in bytes.
-pub const EVENT_ID_BYTES_MAX: usize = 128;
-
-/// Longest type of an event, in bytes.
-pub const EVENT_TYPE_BYTES_MAX: usize = 128;
-
 /// Longest body that holds its data, in bytes, unless an endpoint says otherwise. Longer ones say where the
 /// data is.
 pub const WEBHOOK_BODY_BYTES: usize = 256 << 10;

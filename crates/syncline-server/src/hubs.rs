@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use syncline_domains::app::{Sender, SenderSettings, SystemResolver};
 use syncline_engine::operate::Entities;
 use syncline_hub::served::{ServeError, Served, Serving, Watch};
 use syncline_hub::{Backup, Hub, HubError, HubOptions};
@@ -18,6 +19,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
 use crate::access::{Tickets, Tokens, TokensError, now_ms};
+use crate::delivering::Delivering;
 use crate::feed::Feeds;
 use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
 use crate::replicas::Replicas;
@@ -99,6 +101,8 @@ pub(crate) struct Desk {
     pub(crate) keys: Keys,
     /// What is known of the copies that clients hold.
     pub(crate) replicas: Replicas,
+    /// The deliveries of its events.
+    pub(crate) delivering: Delivering,
     /// One of them is held while a record is read and then written.
     turns: Vec<AsyncMutex<()>>,
     /// Held while all of the log is read to prove something.
@@ -131,6 +135,9 @@ pub enum OpenError {
     /// The hub.
     #[error(transparent)]
     Hub(#[from] HubError),
+    /// Its deliveries.
+    #[error(transparent)]
+    Deliveries(#[from] ServeError),
     /// Its access tokens.
     #[error("{0}")]
     Tokens(Box<str>),
@@ -150,6 +157,7 @@ impl OpenError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Hub(error) => error.code(),
+            Self::Deliveries(error) => error.code(),
             Self::Tokens(_) | Self::Folder(_) => "STORAGE_ERROR",
             Self::Exists => "HUB_EXISTS",
             Self::Full => "HUBS_FULL",
@@ -171,6 +179,8 @@ pub(crate) struct Hubs {
     entities: Entities,
     access: Arc<Access>,
     serving: Serving,
+    /// Sends the events of all hubs.
+    sender: Sender,
     default: Arc<Desk>,
     others: RwLock<BTreeMap<HubName, Arc<Desk>>>,
     /// Held while one is made, so that no name is taken twice.
@@ -187,7 +197,11 @@ impl Hubs {
         let Settings { data, entities, backup_to, backup_every, .. } = settings;
         let (entities, access) = (entities.clone(), Arc::new(settings.access.clone()));
         let serving = Serving { pushes: settings.pushes, ..Serving::default() };
-        let (default, admin) = desk(None, hub, data, (&entities, &access), serving)?;
+        let sender = Sender::new(
+            SenderSettings { guard: settings.sending.clone(), ..SenderSettings::default() },
+            SystemResolver,
+        );
+        let (default, admin) = desk(None, hub, data, (&entities, &access), (serving, &sender))?;
         let hubs = Self {
             data: data.clone(),
             backup_to: backup_to.clone(),
@@ -195,6 +209,7 @@ impl Hubs {
             entities,
             access,
             serving,
+            sender,
             default,
             others: RwLock::default(),
             making: Mutex::default(),
@@ -216,7 +231,7 @@ impl Hubs {
         let options = HubOptions { state_folder: folder.clone(), check_store: false };
         let opened = Opened::open(&options, to.as_deref(), self.backup_every)?;
         let rules = (&self.entities, &self.access);
-        desk(Some(name.clone()), opened, &folder, rules, self.serving)
+        desk(Some(name.clone()), opened, &folder, rules, (self.serving, &self.sender))
     }
 
     /// Returns the default hub.
@@ -263,6 +278,7 @@ impl Hubs {
         let mut first = Ok(());
         for desk in self.all().into_iter().rev() {
             desk.replicas.save(now_ms());
+            desk.delivering.stop();
             // One that fails holds up no other.
             first = first.and(desk.served.stop());
         }
@@ -275,7 +291,7 @@ fn desk(
     opened: Opened,
     folder: &Path,
     (entities, access): (&Entities, &Arc<Access>),
-    serving: Serving,
+    (serving, sender): (Serving, &Sender),
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let Opened { hub, backup } = opened;
     let served = Served::start_with(hub, entities.clone(), serving)?;
@@ -284,6 +300,9 @@ fn desk(
     let watch = served.watch(move |position| {
         moved.send_replace(position);
     });
+    let source =
+        name.as_ref().map_or_else(|| "/".to_owned(), |name| format!("/h/{}", name.as_str()));
+    let delivering = Delivering::start(served.clone(), sender.clone(), end.clone(), source)?;
     let kept = |backup: &Backup| backup.position().unwrap_or_default();
     let (reached, backed_up) = watch::channel(backup.as_ref().map(kept));
     if let Some(backup) = &backup {
@@ -301,6 +320,7 @@ fn desk(
         writers: Writers::new(),
         keys: Keys::default(),
         replicas: Replicas::open(folder),
+        delivering,
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         proving: AsyncMutex::default(),
         end,

@@ -28,6 +28,7 @@ mod asked;
 mod asyncapi;
 mod body;
 mod coding;
+mod delivering;
 mod document;
 mod feed;
 mod hubs;

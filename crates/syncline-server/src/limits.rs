@@ -93,6 +93,22 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Most events that one request emits: as many as one group of the writer holds.
 pub const EMITTED_AT_ONCE_MAX: usize = 1_000;
 
+/// Most attempts to deliver that one hub makes at once. The sender has bounds of its own per host and in all.
+pub const SENDS_MAX: usize = 1_024;
+
+/// How long attempts that are under way have to end when the server stops (requirement H22).
+pub const DELIVERY_STOP_MAX: Duration = Duration::from_secs(10);
+
+/// How long deliveries rest after the store has failed, before what it holds is read anew.
+pub const DELIVERY_RESTART_PAUSE: Duration = Duration::from_secs(1);
+
+/// How long a secret signs beside the one that has taken its place, in milliseconds, unless another time is
+/// asked for: a day, for receivers that are changed by hand.
+pub const SECRET_OVERLAP_MS: u64 = 86_400_000;
+
+/// Longest such time, in milliseconds: a week, as others bound it.
+pub const SECRET_OVERLAP_MS_MAX: u64 = 7 * 86_400_000;
+
 /// Records of one hub that may be read and then written at once; others wait for their turn.
 pub const TURNS: usize = 64;
 

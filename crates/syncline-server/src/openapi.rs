@@ -48,6 +48,8 @@ const PATH_PARAMETERS: &[Parameter] = &[
     Parameter { name: "conflict", schema: "ConflictId", about: "Which conflict" },
     Parameter { name: "run", schema: "RunName", about: "The name of a run, or its id" },
     Parameter { name: "token", schema: "TokenId", about: "The id of an access token" },
+    Parameter { name: "endpoint", schema: "EndpointId", about: "Which endpoint" },
+    Parameter { name: "position", schema: "Position", about: "The event's place in the log" },
     Parameter { name: "code", schema: "Code", about: "The code of a problem" },
 ];
 

@@ -83,6 +83,8 @@ pub(crate) enum Refusal {
     PageUnknown,
     /// The hub has not come so far yet.
     HubBehind,
+    /// There is no such endpoint.
+    EndpointUnknown,
     /// Only a WebSocket is answered here.
     UpgradeRequired,
 }
@@ -119,6 +121,7 @@ impl Refusal {
             Self::SchemaUnknown => "SCHEMA_VERSION_UNKNOWN",
             Self::PageUnknown => "PAGE_UNKNOWN",
             Self::HubBehind => "HUB_BEHIND",
+            Self::EndpointUnknown => "ENDPOINT_UNKNOWN",
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
         }
     }
@@ -132,6 +135,7 @@ impl Refusal {
             Self::RouteUnknown
             | Self::RecordNotFound
             | Self::TokenUnknown
+            | Self::EndpointUnknown
             | Self::SchemaUnknown
             | Self::PageUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,

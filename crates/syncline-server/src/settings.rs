@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use axum::http::HeaderValue;
+use syncline_domains::app::Guard;
 use syncline_engine::operate::Entities;
 use syncline_hub::Retention;
 use syncline_policy::PushLimits;
@@ -48,6 +49,8 @@ pub struct Settings {
     pub connections: usize,
     /// How many requests one token may make.
     pub rate: Rate,
+    /// Where events may be delivered to.
+    pub sending: Guard,
     /// What is allowed although it is unsafe.
     pub allowed: Allowed,
 }
@@ -142,6 +145,7 @@ impl Settings {
             roles: BTreeMap::new(),
             connections: CONNECTIONS_MAX,
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
+            sending: Guard::default(),
             allowed: Allowed::default(),
         }
     }

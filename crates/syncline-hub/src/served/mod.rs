@@ -8,6 +8,7 @@
 //! | start, stop, wait for changes | [`Served`], [`Serving`] |
 //! | who deletes or changes too much | [`Served::held`], [`Served::release`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
+//! | deliver them | [`deliver`] |
 //! | emit events | [`Served::emit`], [`Emission`] |
 //! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`], [`Deltas`] |
 //! | what readers are told who are not told everything | [`Audience`] |
@@ -21,6 +22,7 @@ mod audience;
 mod books;
 mod checks;
 mod conflicts;
+pub mod deliver;
 mod deltas;
 mod desk;
 mod emit;

@@ -212,7 +212,7 @@ impl Verifier {
         if self.symmetric.is_empty() && self.public.is_empty() {
             return Err(VerifyError::NoSecret { header: SIGNATURE });
         }
-        if !EventId::is_valid(id) {
+        if !std::str::from_utf8(id).is_ok_and(|text| EventId::new(text).is_ok()) {
             return Err(VerifyError::Malformed { header: ID });
         }
         self.check_time(timestamp, now_s)?;

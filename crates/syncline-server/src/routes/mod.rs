@@ -7,7 +7,7 @@
 //! | what is said of a route | [`Route`] |
 //! | health, metrics, pages of problems | `health.rs` |
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
-//! | events that applications emit | `emit.rs` |
+//! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
@@ -21,6 +21,7 @@ mod books;
 mod conflicts;
 mod desk;
 mod emit;
+mod endpoints;
 mod events;
 mod health;
 mod held;

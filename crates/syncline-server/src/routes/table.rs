@@ -4,8 +4,8 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, desk, emit, events, health, held, hubs, live, migrations, pull, push,
-    records, schemas, tokens,
+    books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations, pull,
+    push, records, schemas, tokens,
 };
 use crate::access::Role;
 
@@ -278,6 +278,116 @@ pub const TABLE: &[Route] = &[
         problems: &[409, 422],
         shows: Shows::Nothing,
         ..of_hub(Method::Post, "/v1/events", WRITERS, "emit", |asked| Box::pin(emit::emit(asked)))
+    },
+    Route {
+        summary: "Lists the endpoints, and how each does",
+        answers: &[Success::json(200, "Endpoints")],
+        ..of_hub(Method::Get, "/v1/endpoints", ADMINS, "endpoints", |asked| {
+            Box::pin(endpoints::list(asked))
+        })
+    },
+    Route {
+        summary: "Makes an endpoint, which gets the events from then on",
+        bodies: &[Media::json("NewEndpoint")],
+        answers: &[Success::json(201, "Endpoint")],
+        problems: &[409, 422],
+        links: &[Link { route: "endpoint", parameters: &[("endpoint", "$response.body#/id")] }],
+        ..of_hub(Method::Post, "/v1/endpoints", ADMINS, "endpoint_make", |asked| {
+            Box::pin(endpoints::make(asked))
+        })
+    },
+    Route {
+        summary: "An endpoint, and how it does",
+        answers: &[Success::json(200, "Endpoint")],
+        problems: &[404],
+        ..of_hub(Method::Get, "/v1/endpoints/{endpoint}", ADMINS, "endpoint", |asked| {
+            Box::pin(endpoints::get(asked))
+        })
+    },
+    Route {
+        summary: "Removes an endpoint, with what is known of its deliveries",
+        answers: &[Success::empty(204)],
+        problems: &[404],
+        ..of_hub(Method::Delete, "/v1/endpoints/{endpoint}", ADMINS, "endpoint_remove", |asked| {
+            Box::pin(endpoints::remove(asked))
+        })
+    },
+    Route {
+        summary: "Sends nothing more to an endpoint",
+        bodies: &[Media::json("Anything")],
+        answers: &[Success::json(200, "Endpoint")],
+        problems: &[404],
+        ..of_hub(
+            Method::Post,
+            "/v1/endpoints/{endpoint}/disable",
+            ADMINS,
+            "endpoint_disable",
+            |asked| Box::pin(endpoints::disable(asked)),
+        )
+    },
+    Route {
+        summary: "Sends an endpoint a test, and says what came of it",
+        bodies: &[Media::json("Anything")],
+        answers: &[Success::json(200, "Tested")],
+        problems: &[404],
+        ..of_hub(Method::Post, "/v1/endpoints/{endpoint}/test", ADMINS, "endpoint_test", |asked| {
+            Box::pin(endpoints::test(asked))
+        })
+    },
+    Route {
+        summary: "Enables an endpoint again that a test has reached",
+        bodies: &[Media::json("Enabling")],
+        answers: &[Success::json(200, "Endpoint")],
+        problems: &[404, 409],
+        ..of_hub(
+            Method::Post,
+            "/v1/endpoints/{endpoint}/enable",
+            ADMINS,
+            "endpoint_enable",
+            |asked| Box::pin(endpoints::enable(asked)),
+        )
+    },
+    Route {
+        summary: "Gives an endpoint a new secret; the former ones sign as well for a while",
+        bodies: &[Media::json("Rotation")],
+        answers: &[Success::json(200, "Rotated")],
+        problems: &[404, 409, 422],
+        ..of_hub(
+            Method::Post,
+            "/v1/endpoints/{endpoint}/rotate",
+            ADMINS,
+            "endpoint_rotate",
+            |asked| Box::pin(endpoints::rotate(asked)),
+        )
+    },
+    Route {
+        summary: "What became of the events at an endpoint, the latest first",
+        query: &[
+            LIMIT,
+            parameter("before", "Position", "only events before this place in the log"),
+        ],
+        answers: &[Success::json(200, "Deliveries")],
+        problems: &[404],
+        ..of_hub(
+            Method::Get,
+            "/v1/endpoints/{endpoint}/deliveries",
+            ADMINS,
+            "deliveries",
+            |asked| Box::pin(endpoints::deliveries(asked)),
+        )
+    },
+    Route {
+        summary: "Tries a delivery that waits for its time at once",
+        bodies: &[Media::json("Anything")],
+        answers: &[Success::empty(204)],
+        problems: &[404, 409],
+        ..of_hub(
+            Method::Post,
+            "/v1/endpoints/{endpoint}/deliveries/{position}/retry",
+            ADMINS,
+            "delivery_retry",
+            |asked| Box::pin(endpoints::retry(asked)),
+        )
     },
     Route {
         summary: "Operations and changes on a WebSocket, subprotocol syncline.v1",

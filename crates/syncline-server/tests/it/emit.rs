@@ -78,7 +78,7 @@ async fn what_is_no_event_is_refused_and_emits_nothing() {
         json!({ "events": [] }),
         json!({ "events": [7] }),
         json!({ "events": [unnamed()], "more": 1 }),
-        json!({ "events": [{ "type": "a\nb", "resourceType": "t", "resourceId": "1" }] }),
+        json!({ "events": [{ "type": "a b", "resourceType": "t", "resourceId": "1" }] }),
         json!({ "events": [{ "type": "", "resourceType": "t", "resourceId": "1" }] }),
         json!({ "events": [{ "type": "a", "resourceType": "", "resourceId": "1" }] }),
         json!({ "events": [{ "type": "a", "resourceType": "t" }] }),

@@ -76,9 +76,15 @@ impl House {
 
     /// Stops the server and starts another in the same folder.
     pub(crate) async fn restarted(self) -> Self {
+        self.restarted_with(|_| ()).await
+    }
+
+    /// As [`House::restarted`], with other settings than the usual ones.
+    pub(crate) async fn restarted_with(self, change: impl FnOnce(&mut Settings)) -> Self {
         let Self { server, folder, admin } = self;
         server.stop().await.unwrap();
-        let settings = Self::settings(&state(folder.path()));
+        let mut settings = Self::settings(&state(folder.path()));
+        change(&mut settings);
         let server = Server::start(&settings, open_hub(&settings)).await.unwrap();
         assert_eq!(server.admin_token(), None, "it has one already");
         Self { server, folder, admin }

@@ -8,7 +8,7 @@
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
 //! | conflicts | `conflicts.rs`, `desk.rs` |
-//! | events that applications emit | `emit.rs` |
+//! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
@@ -21,6 +21,7 @@ mod approval;
 mod books;
 mod changes;
 mod conflicts;
+mod deliveries;
 mod desk;
 mod emit;
 mod held;

@@ -1,0 +1,309 @@
+//! What an operator does with endpoints and deliveries. Each change is in the audit, in its transaction.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use syncline_engine::deliver::{
+    Backlog, Delivery, EndpointFacts, EndpointRow, Outcome, Refusal, SettingsError,
+};
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::sync::Transaction;
+use syncline_model::id::{EndpointId, Position};
+use syncline_model::json::Object;
+use thiserror::Error;
+
+use super::super::ServeError;
+use super::turn::Deliveries;
+use crate::error::HubError;
+use crate::limits::DELIVERIES_REMOVED_AT_ONCE;
+use crate::request::Actor;
+
+/// What the audit calls a change of endpoints and deliveries.
+const CATEGORY: &str = "DELIVERY";
+
+/// Why something that an operator asks for is not done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// The machine refuses it.
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The settings are not acceptable.
+    #[error(transparent)]
+    Settings(#[from] SettingsError),
+    /// There is one of that name.
+    #[error("there is an endpoint of that id")]
+    Exists,
+    /// The store.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl DeliveryError {
+    /// Returns the stable code of the error.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Refused(refusal) => refusal.code(),
+            Self::Settings(error) => error.code(),
+            Self::Exists => "ENDPOINT_EXISTS",
+            Self::Serve(error) => error.code(),
+        }
+    }
+}
+
+/// An endpoint as it is.
+#[derive(Clone, Debug)]
+pub struct EndpointNow {
+    /// Which one.
+    pub id: EndpointId,
+    /// What the operator has settled.
+    pub row: Arc<EndpointRow>,
+    /// How it goes.
+    pub facts: EndpointFacts,
+}
+
+impl Deliveries {
+    /// Returns all endpoints, by id.
+    pub fn endpoints(&self) -> Vec<EndpointNow> {
+        self.endpoints.keys().filter_map(|id| self.endpoint(id)).collect()
+    }
+
+    /// Returns an endpoint.
+    pub fn endpoint(&self, id: &EndpointId) -> Option<EndpointNow> {
+        let (row, facts) = (self.endpoints.get(id)?, self.dispatch.facts(id)?);
+        Some(EndpointNow { id: id.clone(), row: row.clone(), facts })
+    }
+
+    /// Makes an endpoint, which gets the events that come from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; nothing is changed.
+    pub fn create(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        row: EndpointRow,
+        actor: &Actor,
+    ) -> Result<(), DeliveryError> {
+        row.check()?;
+        if self.endpoints.contains_key(id) {
+            return Err(DeliveryError::Exists);
+        }
+        let (now, mut batch) = (self.at(now_ms), Batch::new());
+        let settings = Arc::new(row.settings.clone());
+        let behind = self.served.position();
+        self.dispatch.handle_created(now, id.clone(), settings, behind, &mut batch)?;
+        batch.put(Key::Endpoint(id.clone()), row.encode());
+        if let Err(error) = self.note(batch, "ENDPOINT_CREATED", id, None, actor) {
+            self.dispatch.handle_removed(id);
+            return Err(error.into());
+        }
+        self.endpoints.insert(id.clone(), Arc::new(row));
+        Ok(())
+    }
+
+    /// Replaces what is settled of an endpoint: its settings and its secrets.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; nothing is changed.
+    pub fn replace(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        row: EndpointRow,
+        actor: &Actor,
+    ) -> Result<(), DeliveryError> {
+        row.check()?;
+        if !self.endpoints.contains_key(id) {
+            return Err(Refusal::EndpointUnknown.into());
+        }
+        let (now, mut batch) = (self.at(now_ms), Batch::new());
+        let settings = Arc::new(row.settings.clone());
+        self.dispatch.handle_settings(now, id, settings, &mut batch)?;
+        batch.put(Key::Endpoint(id.clone()), row.encode());
+        self.note(batch, "ENDPOINT_CHANGED", id, None, actor)?;
+        self.endpoints.insert(id.clone(), Arc::new(row));
+        Ok(())
+    }
+
+    /// Removes an endpoint, and what is known of its deliveries: at once or, of many, piece by piece. Nothing is
+    /// sent to it any more.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; the endpoint may be removed and some rows of it left, which a later call, or none,
+    /// looks at.
+    pub fn remove(&mut self, id: &EndpointId, actor: &Actor) -> Result<(), DeliveryError> {
+        let row = self.endpoints.get(id).ok_or(Refusal::EndpointUnknown)?;
+        let gone = EndpointRow { is_removed: true, ..EndpointRow::clone(row) };
+        let mut batch = Batch::new();
+        batch.put(Key::Endpoint(id.clone()), gone.encode());
+        self.note(batch, "ENDPOINT_REMOVED", id, None, actor)?;
+        self.dispatch.handle_removed(id);
+        self.endpoints.remove(id);
+        loop {
+            let mut batch = self.rows_of(id)?;
+            let is_last = batch.is_empty();
+            if is_last {
+                batch.delete(Key::Cursor(id.clone())).delete(Key::Endpoint(id.clone()));
+            }
+            self.served
+                .with_hub(move |hub| hub.store.commit(&batch))?
+                .map_err(HubError::from)
+                .map_err(ServeError::from)?;
+            if is_last {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Returns what deletes some rows of an endpoint's deliveries.
+    fn rows_of(&self, id: &EndpointId) -> Result<Batch, ServeError> {
+        let rows = self.served.reader()?;
+        let mut batch = Batch::new();
+        let mut delete = |key: &Key, _: &[u8]| {
+            batch.delete(key.clone());
+            ControlFlow::Continue(())
+        };
+        let (endpoint, from) = (id.clone(), Position(0));
+        let scans = [
+            Scan::Deliveries { endpoint: endpoint.clone(), from },
+            Scan::Lanes { endpoint: endpoint.clone() },
+            Scan::DeadLetters { endpoint },
+        ];
+        for scan in scans {
+            rows.scan(&scan, None, DELIVERIES_REMOVED_AT_ONCE, &mut delete)?;
+        }
+        rows.scan(&Scan::Due, None, usize::MAX, &mut |key, _| {
+            if matches!(key, Key::Due { endpoint, .. } if endpoint == id) {
+                batch.delete(key.clone());
+            }
+            ControlFlow::Continue(())
+        })?;
+        Ok(batch)
+    }
+
+    /// Disables an endpoint until somebody enables it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; nothing is changed.
+    pub fn disable(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        actor: &Actor,
+    ) -> Result<(), DeliveryError> {
+        let (now, mut batch) = (self.at(now_ms), Batch::new());
+        self.dispatch.handle_disabled(now, id, &mut batch)?;
+        Ok(self.note(batch, "ENDPOINT_DISABLED", id, None, actor)?)
+    }
+
+    /// Takes note of what came of a test.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError::Refused`].
+    pub fn tested(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        outcome: Outcome,
+    ) -> Result<(), DeliveryError> {
+        let now = self.at(now_ms);
+        Ok(self.dispatch.handle_test(now, id, outcome)?)
+    }
+
+    /// Enables an endpoint again, after a test has succeeded.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; nothing is changed.
+    pub fn enable(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        skips_backlog: bool,
+        actor: &Actor,
+    ) -> Result<(), DeliveryError> {
+        let (now, mut batch) = (self.at(now_ms), Batch::new());
+        let to = self.served.position();
+        let backlog = if skips_backlog { Backlog::Skip { to } } else { Backlog::Deliver };
+        self.dispatch.handle_enabled(now, id, backlog, &mut batch)?;
+        Ok(self.note(batch, "ENDPOINT_ENABLED", id, None, actor)?)
+    }
+
+    /// Tries a delivery that waits for its time at once.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`]; nothing is changed.
+    pub fn retry(
+        &mut self,
+        now_ms: u64,
+        id: &EndpointId,
+        position: Position,
+        actor: &Actor,
+    ) -> Result<(), DeliveryError> {
+        let (now, mut batch) = (self.at(now_ms), Batch::new());
+        self.dispatch.handle_retry(now, id, position, &mut batch)?;
+        Ok(self.note(batch, "DELIVERY_RETRIED", id, Some(position), actor)?)
+    }
+
+    /// Returns deliveries of an endpoint, the latest first.
+    ///
+    /// - `before`: only those of events before this place in the log.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if they cannot be read.
+    pub fn deliveries(
+        &self,
+        id: &EndpointId,
+        before: Option<Position>,
+        limit: usize,
+    ) -> Result<Vec<(Position, Delivery)>, ServeError> {
+        let (mut found, mut error) = (Vec::new(), None);
+        let after = before.map(|position| Key::Delivery { endpoint: id.clone(), position });
+        let scan = Scan::DeliveriesLatest { endpoint: id.clone() };
+        self.served.reader()?.scan(&scan, after.as_ref(), limit, &mut |key, bytes| {
+            let Key::Delivery { position, .. } = key else { return ControlFlow::Continue(()) };
+            match Delivery::decode(bytes) {
+                Ok(delivery) => found.push((*position, delivery)),
+                Err(source) => error = Some(HubError::Damaged { table: "deliveries", source }),
+            }
+            if error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        error.map_or(Ok(found), |error| Err(error.into()))
+    }
+
+    /// Commits rows with an entry in the audit that says who has asked for it.
+    fn note(
+        &mut self,
+        batch: Batch,
+        action: &'static str,
+        id: &EndpointId,
+        position: Option<Position>,
+        actor: &Actor,
+    ) -> Result<(), ServeError> {
+        let mut details = Object::new();
+        details.insert("endpoint", id.as_str());
+        if let Some(position) = position {
+            details.insert("position", position.0);
+        }
+        let actor = actor.clone();
+        let commit = move |hub: &mut crate::Hub| {
+            let run = hub.begin_run()?;
+            let mut transaction = Transaction::new(run, hub.position());
+            transaction.batch = batch;
+            let clock = hub.clock;
+            hub.commit_noted(transaction, clock, CATEGORY, action, &actor, details)
+        };
+        let committed = self.served.with_hub(commit).and_then(|done| Ok(done?));
+        // The machine may have gone ahead.
+        self.is_astray |= committed.is_err();
+        committed
+    }
+}

@@ -1,0 +1,20 @@
+//! Deliveries: rows are read and written for the [machine](syncline_engine::deliver) that decides which
+//! event goes where and when; what it wants to be sent is answered with what is to be said.
+//!
+//! Nothing is sent here. Whoever holds [`Deliveries`] gives it a turn when an attempt has ended, when the log
+//! has moved on, when somebody has asked for something, or when it is [due](Deliveries::due); makes the
+//! attempts that it answers; and tells what came of them in a later turn.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | a turn | [`Deliveries::turn`], [`Turn`], [`Parcel`] |
+//! | make, change and remove endpoints | `endpoints.rs` |
+//! | what an event says | `content.rs` |
+
+mod content;
+mod endpoints;
+mod turn;
+
+pub use content::Content;
+pub use endpoints::{DeliveryError, EndpointNow};
+pub use turn::{Deliveries, Parcel, Turn};

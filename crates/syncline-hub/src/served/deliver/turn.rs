@@ -1,0 +1,344 @@
+//! A turn: what has happened is taken in, what is needed is read, what is decided is committed, and what is to
+//! be sent is answered.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use syncline_engine::deliver::{
+    CursorRow, Delivery, Dispatch, EndpointRow, EventRef, Failure, LaneRead, Load, LogRead, Notice,
+    RowsRead, Sending, Stored, decode_due,
+};
+use syncline_engine::event::head_of;
+use syncline_engine::log::LogEntry;
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_model::codec::DecodeError;
+use syncline_model::id::{EndpointId, Position};
+use syncline_store::Read;
+
+use super::super::{ServeError, Served};
+use super::content::{Content, content, entry_at};
+use crate::error::HubError;
+use crate::limits::{DELIVERY_ENTRIES_KEPT_MAX, DELIVERY_LOADS_MAX};
+
+/// What happens to the events of one hub. See the [module](super).
+pub struct Deliveries {
+    pub(super) served: Served,
+    pub(super) dispatch: Dispatch,
+    pub(super) endpoints: BTreeMap<EndpointId, Arc<EndpointRow>>,
+    /// Entries of the log that were read last, by their places: what is read is soon to be sent.
+    entries: BTreeMap<Position, Arc<LogEntry>>,
+    /// The latest time that a turn was told: it must not go back.
+    now_ms: u64,
+    /// Whether something was decided that may not be on disk.
+    pub(super) is_astray: bool,
+}
+
+/// What a turn answers.
+#[derive(Debug, Default)]
+pub struct Turn {
+    /// Attempts to be made, each counted on disk.
+    pub parcels: Vec<Parcel>,
+    /// What an operator should know.
+    pub notices: Vec<Notice>,
+    /// Whether there is more to do at once.
+    pub is_unfinished: bool,
+}
+
+/// One attempt to be made.
+#[derive(Clone, Debug)]
+pub struct Parcel {
+    /// Which event, to which endpoint, for which time.
+    pub sending: Sending,
+    /// The endpoint as it is settled now.
+    pub endpoint: Arc<EndpointRow>,
+    /// What the event says; otherwise why it cannot be sent.
+    pub content: Result<Content, Failure>,
+}
+
+impl Deliveries {
+    /// Takes up what the store holds.
+    ///
+    /// - `now_ms`: milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it cannot be read.
+    pub fn start(served: &Served, now_ms: u64) -> Result<Self, ServeError> {
+        let rows = served.reader()?;
+        let endpoints = read_endpoints(&*rows)?;
+        let mut due = read_due(&*rows)?;
+        let mut dispatch = Dispatch::new();
+        dispatch.handle_log(now_ms, served.position());
+        for (endpoint, row) in &endpoints {
+            if row.is_removed {
+                continue;
+            }
+            let cursor = rows.get(&Key::Cursor(endpoint.clone()))?;
+            let cursor = cursor.map(|bytes| CursorRow::decode(&bytes)).transpose();
+            // One without a cursor was made, and has had nothing.
+            let cursor = cursor.map_err(damaged("cursors"))?.unwrap_or_default();
+            let mut known = BTreeSet::new();
+            let from = cursor.settled.next();
+            let scan = Scan::Deliveries { endpoint: endpoint.clone(), from };
+            rows.scan(&scan, None, usize::MAX, &mut |key, _| {
+                if let Key::Delivery { position, .. } = key {
+                    known.insert(*position);
+                }
+                ControlFlow::Continue(())
+            })?;
+            let stored = Stored {
+                endpoint: endpoint.clone(),
+                settings: Arc::new(row.settings.clone()),
+                cursor,
+                rows: known,
+                due: due.remove(endpoint).unwrap_or_default(),
+            };
+            // There are no more than were let in.
+            let _ = dispatch.handle_stored(now_ms, stored);
+        }
+        let endpoints = endpoints.into_iter().filter(|(_, row)| !row.is_removed);
+        let endpoints = endpoints.map(|(endpoint, row)| (endpoint, Arc::new(row))).collect();
+        let (served, entries) = (served.clone(), BTreeMap::new());
+        Ok(Self { served, dispatch, endpoints, entries, now_ms, is_astray: false })
+    }
+
+    /// Returns the machine, for looking at.
+    pub const fn dispatch(&self) -> &Dispatch {
+        &self.dispatch
+    }
+
+    /// Returns when the next turn is due if nothing happens before; never, if nothing is said.
+    pub fn due(&self) -> Option<u64> {
+        self.dispatch.poll_due()
+    }
+
+    /// Takes in what came of attempts, each with a random number, and answers which are to be made.
+    ///
+    /// - `now_ms`: milliseconds since the Unix epoch; one that goes back counts as the latest before.
+    /// - `sends_max`: how many attempts may be made now.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if the store fails: this is of no more use then, begin anew with
+    /// [`Deliveries::start`]. No attempt is to be made that was not answered.
+    pub fn turn(
+        &mut self,
+        now_ms: u64,
+        reports: &[(syncline_engine::deliver::Report, u64)],
+        sends_max: usize,
+    ) -> Result<Turn, ServeError> {
+        if self.is_astray {
+            return Err(ServeError::Busy);
+        }
+        let now = self.at(now_ms);
+        let mut batch = Batch::new();
+        // Whatever fails from here on leaves the machine ahead of the store.
+        self.is_astray = true;
+        for (report, random) in reports {
+            self.dispatch.handle_report(now, *random, report, &mut batch);
+        }
+        self.dispatch.handle_log(now, self.served.position());
+        let is_unfinished = self.load(now, &mut batch)?;
+        let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
+        self.commit(batch)?;
+        let mut notices = Vec::new();
+        while let Some(notice) = self.dispatch.poll_notice() {
+            notices.push(notice);
+        }
+        let parcels = self.parcels(sends)?;
+        self.is_astray = false;
+        Ok(Turn { parcels, notices, is_unfinished })
+    }
+
+    /// Returns a time that is not before the latest one.
+    pub(super) fn at(&mut self, now_ms: u64) -> u64 {
+        self.now_ms = self.now_ms.max(now_ms);
+        self.now_ms
+    }
+
+    /// Commits rows of deliveries. They are no facts of records, so no commitment stands in the audit.
+    fn commit(&self, batch: Batch) -> Result<(), ServeError> {
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let commit = move |hub: &mut crate::Hub| hub.store.commit(&batch);
+        Ok(self.served.with_hub(commit)?.map_err(HubError::from)?)
+    }
+
+    /// Reads what the machine needs, as much as one turn reads; answers whether it needs more.
+    fn load(&mut self, now: u64, batch: &mut Batch) -> Result<bool, ServeError> {
+        for _ in 0..DELIVERY_LOADS_MAX {
+            match self.dispatch.poll_load(now) {
+                None => return Ok(false),
+                Some(Load::Log(read)) => {
+                    let (to, events) = self.read_log(&read)?;
+                    self.dispatch.handle_entries(now, &read, to, &events, batch);
+                }
+                Some(Load::Lane(read)) => {
+                    self.commit(std::mem::take(batch))?;
+                    let rows = read_lane(&*self.served.reader()?, &read)?;
+                    self.dispatch.handle_lane(now, &read, rows, batch);
+                }
+                Some(Load::Rows(read)) => {
+                    self.commit(std::mem::take(batch))?;
+                    let rows = read_rows(&*self.served.reader()?, &read)?;
+                    self.dispatch.handle_rows(now, &read, rows, batch);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Reads a page of the log; answers how far it was looked at, and the events of it.
+    fn read_log(&mut self, read: &LogRead) -> Result<(Position, Vec<Arc<EventRef>>), ServeError> {
+        let (mut events, mut to, mut found) = (Vec::new(), read.after, None);
+        let mut read_entries = Vec::new();
+        let scan = Scan::Log { from: read.after.next() };
+        let rows = self.served.reader()?;
+        rows.scan(&scan, None, read.entries_max, &mut |key, bytes| {
+            let Key::Log(position) = key else { return ControlFlow::Continue(()) };
+            if *position > read.until {
+                return ControlFlow::Break(());
+            }
+            match LogEntry::decode(bytes) {
+                Ok(entry) => read_entries.push((*position, entry, bytes.len())),
+                Err(error) => {
+                    found = Some(error);
+                    return ControlFlow::Break(());
+                }
+            }
+            ControlFlow::Continue(())
+        })?;
+        if let Some(error) = found {
+            return Err(damaged("log")(error).into());
+        }
+        if read_entries.len() < read.entries_max {
+            // What is not there was forgotten, or is of another kind.
+            to = read.until;
+        }
+        for (position, entry, bytes) in read_entries {
+            to = to.max(position);
+            if let Some(head) = head_of(position, &entry) {
+                events.push(Arc::new(EventRef {
+                    position,
+                    event: head.id,
+                    event_type: head.kind,
+                    entity: entry.entity.clone(),
+                    id: entry.id.clone(),
+                    created_ms: entry.at_ms,
+                    bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+                }));
+                self.keep(position, Arc::new(entry));
+            }
+        }
+        Ok((to, events))
+    }
+
+    fn keep(&mut self, position: Position, entry: Arc<LogEntry>) {
+        self.entries.insert(position, entry);
+        if self.entries.len() > DELIVERY_ENTRIES_KEPT_MAX {
+            self.entries.pop_first();
+        }
+    }
+
+    /// Returns attempts with what they say.
+    fn parcels(&mut self, sends: Vec<Sending>) -> Result<Vec<Parcel>, ServeError> {
+        if sends.is_empty() {
+            return Ok(Vec::new());
+        }
+        let rows = self.served.reader()?;
+        // Many endpoints are told of one event.
+        let mut contents: BTreeMap<Position, Result<Content, Failure>> = BTreeMap::new();
+        let mut parcels = Vec::with_capacity(sends.len());
+        for sending in sends {
+            let Some(endpoint) = self.endpoints.get(&sending.endpoint) else { continue };
+            let position = sending.event.position;
+            let content = match contents.get(&position) {
+                Some(content) => content.clone(),
+                None => {
+                    let content = self.content(&*rows, &sending.event)?;
+                    contents.insert(position, content.clone());
+                    content
+                }
+            };
+            parcels.push(Parcel { sending, endpoint: endpoint.clone(), content });
+        }
+        Ok(parcels)
+    }
+
+    fn content(
+        &self,
+        rows: &dyn Read,
+        event: &EventRef,
+    ) -> Result<Result<Content, Failure>, ServeError> {
+        let entry = match self.entries.get(&event.position) {
+            Some(entry) => Some(entry.clone()),
+            None => entry_at(rows, event.position)?.map(Arc::new),
+        };
+        let Some(entry) = entry else { return Ok(Err(Failure::PayloadGone)) };
+        let found = content(rows, self.served.entities(), event, &entry)?;
+        Ok(found.ok_or(Failure::PayloadGone))
+    }
+}
+
+fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {
+    move |source| HubError::Damaged { table, source }
+}
+
+fn read_endpoints(rows: &dyn Read) -> Result<BTreeMap<EndpointId, EndpointRow>, ServeError> {
+    let (mut endpoints, mut found) = (BTreeMap::new(), None);
+    rows.scan(&Scan::Endpoints, None, usize::MAX, &mut |key, bytes| {
+        let Key::Endpoint(endpoint) = key else { return ControlFlow::Continue(()) };
+        match EndpointRow::decode(bytes) {
+            Ok(row) => drop(endpoints.insert(endpoint.clone(), row)),
+            Err(error) => found = Some(error),
+        }
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    found.map_or(Ok(endpoints), |error| Err(damaged("endpoints")(error).into()))
+}
+
+/// What each endpoint is to try again, and when.
+type Due = BTreeMap<EndpointId, Vec<(u64, Position, syncline_engine::deliver::LaneName)>>;
+
+fn read_due(rows: &dyn Read) -> Result<Due, ServeError> {
+    let (mut all, mut found) = (Due::new(), None);
+    rows.scan(&Scan::Due, None, usize::MAX, &mut |key, bytes| {
+        let Key::Due { due_ms, endpoint, position } = key else {
+            return ControlFlow::Continue(());
+        };
+        match decode_due(bytes) {
+            Ok(lane) => all.entry(endpoint.clone()).or_default().push((*due_ms, *position, lane)),
+            Err(error) => found = Some(error),
+        }
+        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })?;
+    found.map_or(Ok(all), |error| Err(damaged("due")(error).into()))
+}
+
+fn read_lane(rows: &dyn Read, read: &LaneRead) -> Result<Vec<(Position, Delivery)>, ServeError> {
+    let (endpoint, entity, id) = (read.endpoint.clone(), read.entity.clone(), read.id.clone());
+    let scan = Scan::Lane { endpoint: endpoint.clone(), entity, id };
+    let mut positions = Vec::new();
+    rows.scan(&scan, None, read.rows_max, &mut |key, _| {
+        if let Key::Lane { position, .. } = key {
+            positions.push(*position);
+        }
+        ControlFlow::Continue(())
+    })?;
+    let found = read_rows(rows, &RowsRead { endpoint, positions: positions.clone() })?;
+    let of_lane = positions.into_iter().zip(found);
+    Ok(of_lane.filter_map(|(position, row)| Some((position, row?))).collect())
+}
+
+fn read_rows(rows: &dyn Read, read: &RowsRead) -> Result<Vec<Option<Delivery>>, ServeError> {
+    let key = |position: &Position| Key::Delivery {
+        endpoint: read.endpoint.clone(),
+        position: *position,
+    };
+    let keys: Vec<Key> = read.positions.iter().map(key).collect();
+    let found = rows.get_many(&keys)?.into_iter();
+    let decoded = found.map(|bytes| bytes.map(|bytes| Delivery::decode(&bytes)).transpose());
+    Ok(decoded.collect::<Result<_, _>>().map_err(damaged("deliveries"))?)
+}

@@ -1,0 +1,336 @@
+//! Deliveries of events to applications.
+
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use axum::body::Body;
+use http_body_util::BodyExt;
+use hyper::service::service_fn;
+use hyper::{HeaderMap, Request, Response};
+use hyper_util::rt::TokioIo;
+use serde_json::{Value, json};
+use syncline_protocol::webhook::secret::Secret;
+use syncline_protocol::webhook::verify::{Received, Verifier};
+use tokio::net::TcpListener;
+use tokio::time::sleep;
+
+use crate::house::House;
+
+const SECRETS: [&str; 2] = ["whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD", "your-webhook-secret-here"];
+/// Longest time that anything takes on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What a receiver was sent.
+#[derive(Clone)]
+struct Got {
+    headers: HeaderMap,
+    body: Vec<u8>,
+}
+
+impl Got {
+    fn header(&self, name: &str) -> &str {
+        self.headers.get(name).map_or("", |value| value.to_str().unwrap())
+    }
+
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap()
+    }
+
+    /// Which record it is of, and which event.
+    fn named(&self) -> (String, String) {
+        let body = self.json();
+        let text = |name: &str| body[name].as_str().unwrap().to_owned();
+        (text("resourceId"), text("id"))
+    }
+}
+
+/// An application that is told of events.
+struct Receiver {
+    address: SocketAddr,
+    got: Arc<Mutex<Vec<Got>>>,
+}
+
+impl Receiver {
+    /// Starts one that answers with what `status` says of everything that it got, the latest last.
+    async fn start(status: impl Fn(&[Got]) -> u16 + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let (address, got) = (listener.local_addr().unwrap(), Arc::new(Mutex::new(Vec::new())));
+        let (status, kept) = (Arc::new(status), Arc::clone(&got));
+        tokio::spawn(async move {
+            loop {
+                let (socket, _) = listener.accept().await.unwrap();
+                let (status, kept) = (Arc::clone(&status), Arc::clone(&kept));
+                let answer = service_fn(move |request: Request<hyper::body::Incoming>| {
+                    let (status, kept) = (Arc::clone(&status), Arc::clone(&kept));
+                    async move {
+                        let (head, body) = request.into_parts();
+                        let body = body.collect().await.unwrap().to_bytes().to_vec();
+                        let mut got = kept.lock().unwrap();
+                        got.push(Got { headers: head.headers, body });
+                        let status = status(&got);
+                        let answer = Response::builder().status(status).body(Body::empty());
+                        Ok::<_, std::convert::Infallible>(answer.unwrap())
+                    }
+                });
+                let serve = hyper::server::conn::http1::Builder::new();
+                tokio::spawn(serve.serve_connection(TokioIo::new(socket), answer));
+            }
+        });
+        Self { address, got }
+    }
+
+    fn got(&self) -> Vec<Got> {
+        self.got.lock().unwrap().clone()
+    }
+
+    /// Waits until it got so many.
+    #[track_caller]
+    fn wait_for(&self, count: usize) -> impl Future<Output = Vec<Got>> {
+        let (got, begun) = (Arc::clone(&self.got), Instant::now());
+        async move {
+            loop {
+                let got = got.lock().unwrap().clone();
+                if got.len() >= count {
+                    return got;
+                }
+                assert!(begun.elapsed() < PATIENCE, "{} of {count} came", got.len());
+                sleep(Duration::from_millis(5)).await;
+            }
+        }
+    }
+
+    fn endpoint(&self, id: &str) -> Value {
+        json!({ "id": id, "url": format!("http://{}/hook?x=1", self.address), "secrets": SECRETS })
+    }
+}
+
+async fn house() -> House {
+    House::with(|settings| settings.sending.is_loopback_allowed = true).await
+}
+
+impl House {
+    async fn emit(&self, id: &str, record: &str) {
+        let event = json!({
+            "id": id,
+            "type": "enrollment.created",
+            "resourceType": "enrollment",
+            "resourceId": record,
+            "data": { "status": "active", "canary": 12.50 },
+        });
+        self.post("/v1/events", &json!({ "events": [event] })).await.is(200);
+    }
+
+    async fn deliveries(&self, endpoint: &str) -> Vec<Value> {
+        let path = format!("/v1/endpoints/{endpoint}/deliveries?limit=1000");
+        self.get(&path).await.is(200).json()["deliveries"].as_array().unwrap().clone()
+    }
+
+    /// Waits until all deliveries of an endpoint are in a state, so many of them.
+    async fn settled(&self, endpoint: &str, state: &str, count: usize) -> Vec<Value> {
+        let begun = Instant::now();
+        loop {
+            let found = self.deliveries(endpoint).await;
+            if found.len() == count && found.iter().all(|one| one["state"] == state) {
+                return found;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{found:?}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_emitted_and_what_changes_is_delivered_and_its_signatures_hold() {
+    let (house, receiver) = (house().await, Receiver::start(|_| 204).await);
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["events"] = json!(["enrollment.*", "tasks.*"]);
+    let made = house.post("/v1/endpoints", &endpoint).await.is(201).json();
+    assert_eq!(made["secrets"], json!(SECRETS));
+    assert!(house.get("/v1/endpoints/admin").await.is(200).json()["secrets"].is_null());
+    house.post("/v1/endpoints", &endpoint).await.is(409).says("ENDPOINT_EXISTS");
+    house.emit("event-1", "e1").await;
+    let other = json!({ "type": "other", "resourceType": "other", "resourceId": "o" });
+    house.post("/v1/events", &json!({ "events": [other] })).await.is(200);
+    let task = json!({ "title": "Call" });
+    let path = "/v1/entities/tasks/records/t1";
+    house.ask("PUT", path).token(&house.admin).json(&task).send().await.is(201);
+    house.ask("DELETE", path).token(&house.admin).send().await.is(204);
+    let got = receiver.wait_for(3).await;
+    let secrets = [Secret::parse(SECRETS[0]).unwrap(), Secret::plain(SECRETS[1]).unwrap()];
+    let verifier = Verifier::new(&secrets).unwrap();
+    for one in &got {
+        let bytes = |name| Some(one.header(name).as_bytes());
+        let received = Received {
+            id: bytes("webhook-id"),
+            timestamp: bytes("webhook-timestamp"),
+            signature: bytes("webhook-signature"),
+            plain_signature: bytes("x-webhook-signature"),
+            body: &one.body,
+        };
+        let now_s = one.header("webhook-timestamp").parse().unwrap();
+        verifier.verify(&received, now_s).unwrap();
+        let mut changed = one.body.clone();
+        changed[1] ^= 1;
+        assert!(verifier.verify(&Received { body: &changed, ..received }, now_s).is_err());
+        assert_eq!(one.header("webhook-id"), one.json()["id"]);
+        assert_eq!(one.header("webhook-attempt"), "1");
+    }
+    let by_type = |kind: &str| got.iter().map(Got::json).find(|body| body["type"] == kind).unwrap();
+    let emitted = by_type("enrollment.created");
+    assert_eq!((&emitted["id"], &emitted["resourceId"]), (&json!("event-1"), &json!("e1")));
+    assert_eq!(emitted["data"], json!({ "status": "active", "canary": 12.50 }));
+    assert_eq!(by_type("tasks.created")["data"], task);
+    assert_eq!(by_type("tasks.deleted")["data"], task, "what is gone is told as it was");
+    let delivered = house.settled("admin", "delivered", 3).await;
+    assert!(delivered.iter().all(|one| one["attempts"][0]["status"] == 204), "{delivered:?}");
+    house.ask("DELETE", "/v1/endpoints/admin").token(&house.admin).send().await.is(204);
+    house.get("/v1/endpoints/admin").await.is(404).says("ENDPOINT_UNKNOWN");
+    house.emit("event-2", "e1").await;
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.emit("event-3", "e1").await;
+    let got = receiver.wait_for(4).await;
+    assert_eq!(got[3].named().1, "event-3", "one that is made anew gets what comes from then on");
+    house.settled("admin", "delivered", 1).await;
+}
+
+/// Those of one record wait for each other, those of others do not; each keeps its id.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_fails_is_tried_again_before_what_came_after_it() {
+    let fails = |got: &[Got]| {
+        let (record, id) = got.last().unwrap().named();
+        let tries = got.iter().filter(|one| one.named().1 == id).count();
+        if record == "bad" && tries < 4 { 500 } else { 200 }
+    };
+    let (house, receiver) = (house().await, Receiver::start(fails).await);
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0, 10, 10, 10, 10]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    for number in 1..=5 {
+        house.emit(&format!("bad-{number}"), "bad").await;
+        house.emit(&format!("good-{number}"), "good").await;
+    }
+    house.settled("admin", "delivered", 10).await;
+    let named: Vec<String> = receiver.got().iter().map(|one| one.named().1).collect();
+    let of = |prefix: &str| named.iter().filter(|id| id.starts_with(prefix)).collect::<Vec<_>>();
+    assert!(of("bad").is_sorted() && of("good").is_sorted(), "{named:?}");
+    assert_eq!((of("bad").len(), of("good").len()), (20, 5));
+    assert_eq!(house.get("/v1/endpoints/admin").await.is(200).json()["pending"], 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_nobody_took_is_a_dead_letter_and_what_may_not_be_reached_is_not() {
+    let receiver = Receiver::start(|_| 500).await;
+    let house = house().await;
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0, 1]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.emit("event-1", "e1").await;
+    let dead = house.settled("admin", "dead", 1).await;
+    assert_eq!(dead[0]["attempts"].as_array().unwrap().len(), 2, "{dead:?}");
+    assert_eq!(dead[0]["attempts"][1]["status"], 500);
+    // Nobody said that this machine may be reached.
+    let house = House::new().await;
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.emit("event-1", "e1").await;
+    let dead = house.settled("admin", "dead", 1).await;
+    assert_eq!(dead[0]["attempts"][0]["reason"], "address_refused");
+    assert_eq!(receiver.got().len(), 2, "nothing was sent there");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hub_that_starts_again_goes_on_with_what_was_not_delivered() {
+    let is_open = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let opened = Arc::clone(&is_open);
+    let status = move |_: &[Got]| {
+        if opened.load(std::sync::atomic::Ordering::Relaxed) { 200 } else { 503 }
+    };
+    let (house, receiver) = (house().await, Receiver::start(status).await);
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0, 50, 50, 50, 50, 50, 50, 50]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    for number in 1..=3 {
+        house.emit(&format!("event-{number}"), "e1").await;
+    }
+    receiver.wait_for(1).await;
+    let house = house.restarted_with(|settings| settings.sending.is_loopback_allowed = true).await;
+    house.emit("event-4", "e1").await;
+    is_open.store(true, std::sync::atomic::Ordering::Relaxed);
+    house.settled("admin", "delivered", 4).await;
+    let mut named: Vec<String> = receiver.got().iter().map(|one| one.named().1).collect();
+    assert!(named.is_sorted(), "{named:?}");
+    named.dedup();
+    assert_eq!(named, ["event-1", "event-2", "event-3", "event-4"]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_disabled_gets_nothing_and_what_is_no_endpoint_is_refused() {
+    let (house, receiver) = (house().await, Receiver::start(|_| 200).await);
+    house.post("/v1/endpoints", &receiver.endpoint("admin")).await.is(201);
+    let disabled = house.post("/v1/endpoints/admin/disable", &json!({})).await.is(200).json();
+    assert_eq!(disabled["disabled"], "by_hand");
+    house.emit("event-1", "e1").await;
+    let refused = [
+        json!({}),
+        json!({ "url": "ftp://example.org" }),
+        json!({ "url": "https://user:pass@example.org/" }),
+        json!({ "url": "https://example.org/", "secrets": [] }),
+        json!({ "url": "https://example.org/", "secrets": ["whsec_short"] }),
+        json!({ "url": "https://example.org/", "schedule": [] }),
+        json!({ "url": "https://example.org/", "preset": "other" }),
+        json!({ "url": "https://example.org/", "more": 1 }),
+        json!({ "url": "https://example.org/", "id": "a/b" }),
+    ];
+    for body in refused {
+        house.post("/v1/endpoints", &body).await.is(400).says("BODY_INVALID");
+    }
+    let token = house.token("app client").await;
+    house.ask("GET", "/v1/endpoints").token(&token).send().await.is(403);
+    assert!(receiver.got().is_empty());
+    assert_eq!(house.deliveries("admin").await.len(), 0);
+    // It is enabled again only once it was reached; what came meanwhile comes then.
+    let nothing = json!({});
+    let enable = "/v1/endpoints/admin/enable";
+    house.post(enable, &nothing).await.is(409).says("ENDPOINT_NOT_TESTED");
+    let tested = house.post("/v1/endpoints/admin/test", &nothing).await.is(200).json();
+    assert_eq!((&tested["delivered"], &tested["status"]), (&json!(true), &json!(200)));
+    house.post(enable, &nothing).await.is(200);
+    house.settled("admin", "delivered", 1).await;
+    house.post(enable, &nothing).await.is(409).says("ENDPOINT_NOT_DISABLED");
+    let named: Vec<String> =
+        receiver.got().iter().map(|one| one.json()["type"].to_string()).collect();
+    assert_eq!(named, ["\"syncline.test\"", "\"enrollment.created\""]);
+}
+
+/// Who knows one of the two secrets verifies what is sent while both count.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_that_has_taken_the_place_of_another_signs_beside_it_for_a_while() {
+    let (house, receiver) = (house().await, Receiver::start(|_| 200).await);
+    house.post("/v1/endpoints", &receiver.endpoint("admin")).await.is(201);
+    let rotate = "/v1/endpoints/admin/rotate";
+    let rotated = house.post(rotate, &json!({})).await.is(200).json();
+    house.emit("event-1", "e1").await;
+    house.settled("admin", "delivered", 1).await;
+    let second = house.post(rotate, &json!({ "overlapMs": 0 })).await.is(200).json();
+    house.emit("event-2", "e1").await;
+    house.settled("admin", "delivered", 2).await;
+    house.post(rotate, &json!({ "overlapMs": 604_800_001 })).await.is(400).says("BODY_INVALID");
+    let knows = |one: &Got, secret: &str| {
+        let bytes = |name| Some(one.header(name).as_bytes());
+        let received = Received {
+            id: bytes("webhook-id"),
+            timestamp: bytes("webhook-timestamp"),
+            signature: bytes("webhook-signature"),
+            plain_signature: None,
+            body: &one.body,
+        };
+        let secret = Secret::parse(secret).unwrap();
+        let now_s = one.header("webhook-timestamp").parse().unwrap();
+        Verifier::new([&secret]).unwrap().verify(&received, now_s).is_ok()
+    };
+    let (first, second) = (rotated["secret"].as_str().unwrap(), second["secret"].as_str().unwrap());
+    let got = receiver.got();
+    let known = |one: &Got| [SECRETS[0], first, second].map(|secret| knows(one, secret));
+    assert_eq!(known(&got[0]), [true, true, false]);
+    assert_eq!(known(&got[1]), [false, false, true]);
+}
