@@ -35,6 +35,15 @@ pub struct Retention {
     pub age_ms: Option<u64>,
     /// How many changes; what is older goes even if it is younger than that.
     pub changes: Option<u64>,
+    /// Everything behind this position, whatever else is said: somebody has still to be told of it.
+    pub needed_behind: Option<Position>,
+}
+
+impl Retention {
+    /// Returns whether nothing is ever forgotten.
+    pub const fn is_everything(&self) -> bool {
+        self.age_ms.is_none() && self.changes.is_none()
+    }
 }
 
 /// What was forgotten at once.
@@ -74,7 +83,7 @@ impl Hub {
     pub(crate) fn forget(&mut self, retention: Retention) -> Result<Forgotten, HubError> {
         let horizon = horizon(&*self.store)?;
         let nothing = Forgotten { horizon, ..Forgotten::default() };
-        if retention == Retention::default() || self.has_domains()? {
+        if retention.is_everything() || self.has_domains()? {
             return Ok(nothing);
         }
         let old = self.old(horizon, retention)?;
@@ -114,6 +123,7 @@ impl Hub {
         let before_ms = retention.age_ms.map_or(0, |age_ms| now_ms.saturating_sub(age_ms));
         let kept = retention.changes.unwrap_or(u64::MAX);
         let up_to = Position(self.position.0.saturating_sub(kept));
+        let needed_behind = retention.needed_behind.unwrap_or(Position(u64::MAX));
         let (mut old, mut gone, mut damaged) = (Old::default(), Vec::new(), None);
         let mut seen = self.floor.clone();
         let mut last: Option<(Position, LogEntry)> = None;
@@ -132,7 +142,8 @@ impl Hub {
                 old.gone.extend(gone.drain(..));
                 old.is_full = old.changes >= FORGOTTEN_AT_ONCE;
             }
-            if old.is_full || !(entry.at_ms < before_ms || *position <= up_to) {
+            let is_old = entry.at_ms < before_ms || *position <= up_to;
+            if old.is_full || !is_old || *position > needed_behind {
                 last = None;
                 return ControlFlow::Break(());
             }

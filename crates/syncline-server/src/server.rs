@@ -225,7 +225,7 @@ async fn look_after(state: Arc<State>, keep: Retention) {
         for desk in state.hubs.all() {
             let held = Arc::clone(&desk);
             let _ = state.blocking(move || held.replicas.save(now_ms())).await;
-            if keep != Retention::default() {
+            if !keep.is_everything() {
                 forget(&state, &desk, keep).await;
             }
         }
@@ -237,11 +237,17 @@ async fn look_after(state: Arc<State>, keep: Retention) {
 }
 
 /// Has a hub forget what is old, piece by piece. Where that fails it is tried again with the next turn.
-async fn forget(state: &Arc<State>, desk: &Desk, keep: Retention) {
+async fn forget(state: &Arc<State>, desk: &Arc<Desk>, keep: Retention) {
     loop {
-        let served = desk.served.clone();
-        let forgotten = state.blocking(move || served.forget(keep)).await;
-        if !matches!(forgotten, Ok(Ok(forgotten)) if forgotten.more) || state.is_stopping() {
+        let of = Arc::clone(desk);
+        let forget = move || {
+            // Where nobody can say what is to be delivered, nothing is forgotten.
+            let needed_behind = of.delivering.with(|all| Ok(all.dispatch().needed_behind()));
+            let keep = Retention { needed_behind: needed_behind.ok()?, ..keep };
+            of.served.forget(keep).ok()
+        };
+        let forgotten = state.blocking(forget).await;
+        if !matches!(forgotten, Ok(Some(forgotten)) if forgotten.more) || state.is_stopping() {
             break;
         }
         sleep(FORGET_PAUSE).await;

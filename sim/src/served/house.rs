@@ -217,7 +217,7 @@ impl House {
     /// Forgets all of the log but so many changes.
     pub(super) fn forget(&self, changes: u64) -> Option<Forgotten> {
         let served = self.served.as_ref()?;
-        let forgotten = served.forget(Retention { changes: Some(changes), age_ms: None });
+        let forgotten = served.forget(Retention { changes: Some(changes), ..Retention::default() });
         self.has_failed.set(self.has_failed.get() || forgotten.is_err());
         forgotten.ok()
     }

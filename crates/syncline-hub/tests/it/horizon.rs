@@ -69,6 +69,21 @@ fn away(disk: &MemoryDisk, fault: Option<Fault>) -> (Served, Client) {
     (served, phone)
 }
 
+/// What has still to be delivered is not forgotten, however old it is.
+#[test]
+fn nothing_is_forgotten_that_somebody_has_still_to_be_told() {
+    let disk = MemoryDisk::new();
+    let (served, mut desk) = (serve(&disk), Client::new("desk"));
+    for value in ["first", "second", "third", "fourth"] {
+        edit(&mut desk, &served, "a", set(value));
+    }
+    let keep = |needed_behind| Retention { age_ms: None, changes: Some(0), needed_behind };
+    let reached = |needed: u64| served.forget(keep(Some(Position(needed)))).unwrap().horizon;
+    assert_eq!(reached(0), Position(0));
+    assert_eq!(reached(2), Position(2));
+    assert_eq!(served.forget(keep(None)).unwrap().horizon, Position(4));
+}
+
 #[test]
 fn who_was_away_too_long_begins_anew_and_brings_back_nothing_that_is_gone() {
     let disk = MemoryDisk::new();

@@ -28,6 +28,6 @@ pub use run::{
     Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Twins,
     Undo, Watch,
 };
-pub use serve::Serve;
+pub use serve::{Reached, Serve};
 pub use trail::{Audit, AuditExport, Prove, Verify};
 pub use typescript::Types;

@@ -2,8 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
+use syncline_domains::app::Subnet;
 use syncline_policy::Threshold;
 use syncline_server::limits::BACKUP_EVERY_MAX;
 
@@ -58,12 +60,37 @@ pub struct Serve {
     /// configured]
     #[arg(long, value_name = "COMMAND|URL")]
     pub notify: Option<String>,
+    /// Deliver events to addresses that are not public: `loopback`, or a network such as 10.0.0.0/8; repeat it
+    /// for more
+    #[arg(long, value_name = "loopback|NETWORK")]
+    pub deliver_to: Vec<Reached>,
     /// Listen beyond this machine without TLS: something in front of it encrypts
     #[arg(long)]
     pub allow_plaintext: bool,
     /// Serve from a folder that other users of the machine can enter
     #[arg(long)]
     pub allow_exposed_state: bool,
+}
+
+/// Addresses that are not public, and that events may be delivered to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reached {
+    /// This machine.
+    Loopback,
+    /// A network.
+    Subnet(Subnet),
+}
+
+impl FromStr for Reached {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if text == "loopback" {
+            return Ok(Self::Loopback);
+        }
+        let subnet = text.parse().map(Self::Subnet);
+        subnet.map_err(|_| "`loopback`, or a network such as 10.0.0.0/8".to_owned())
+    }
 }
 
 fn backup_every(text: &str) -> Result<u64, String> {

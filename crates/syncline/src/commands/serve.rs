@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use syncline_domains::app::Guard;
 use syncline_engine::operate::Entities;
 use syncline_hub::{BackupHealth, Retention};
 use syncline_model::json::Object;
@@ -21,7 +22,7 @@ use syncline_server::{Allowed, Opened, Rate, Server, Settings, StartError, TlsFi
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::arguments::Serve;
+use crate::arguments::{Reached, Serve};
 use crate::config::{Entity, Loaded};
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
@@ -172,7 +173,12 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         origins: serve.origin.clone(),
         backup_to: serve.backup_to.clone(),
         backup_every: Duration::from_millis(serve.backup_every),
-        keep: Retention { age_ms: serve.keep_log, changes: serve.keep_changes },
+        keep: Retention {
+            age_ms: serve.keep_log,
+            changes: serve.keep_changes,
+            ..Retention::default()
+        },
+        sending: guard(&serve.deliver_to),
         pushes: PushLimits {
             max_delete: serve.max_delete.unwrap_or(usual.max_delete),
             max_change: serve.max_change.unwrap_or(usual.max_change),
@@ -188,6 +194,18 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         },
         ..Settings::new(state.to_owned(), Entities::open(named))
     }
+}
+
+/// Returns where events may be delivered to.
+fn guard(reached: &[Reached]) -> Guard {
+    let mut guard = Guard::default();
+    for one in reached {
+        match one {
+            Reached::Loopback => guard.is_loopback_allowed = true,
+            Reached::Subnet(subnet) => guard.subnets.push(*subnet),
+        }
+    }
+    guard
 }
 
 /// Returns how many connections fit into the bound of open files, which is raised as far as the system
