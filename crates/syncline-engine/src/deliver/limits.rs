@@ -22,8 +22,9 @@ pub const PENDING_TOTAL_MAX: usize = 250_000;
 /// Deliveries that each endpoint may hold in memory however many others hold, so that none is locked out.
 pub const PENDING_OWN_MIN: usize = 16;
 
-/// Deliveries ready to be sent beyond which an endpoint reads no further: some pages ahead of its sends.
-pub const READY_MAX: usize = 1_024;
+/// Deliveries of all endpoints in memory beyond which no further page is read for all together while any of
+/// them can be sent.
+pub const AHEAD_MAX: usize = 8_192;
 
 /// Most entries of the log read at once.
 pub const READ_ENTRIES_MAX: usize = 512;
@@ -153,7 +154,8 @@ pub const NOTICES_MAX: usize = 1_024;
 /// Most event types of which it is remembered whom they concern.
 pub const ROUTES_MAX: usize = 4_096;
 
-const _: () = assert!(LANE_WAITING_MAX < PENDING_MAX && READY_MAX < PENDING_MAX);
+const _: () = assert!(LANE_WAITING_MAX < PENDING_MAX && READ_ENTRIES_MAX < PENDING_MAX);
+const _: () = assert!(AHEAD_MAX < PENDING_TOTAL_MAX && (AHEAD_MAX as u64) < SPAN_MAX);
 const _: () = assert!(PENDING_MAX < PENDING_TOTAL_MAX);
 const _: () = assert!(ENDPOINTS_MAX * PENDING_OWN_MIN <= PENDING_TOTAL_MAX);
 const _: () = assert!(SCHEDULE_DEFAULT.len() <= SCHEDULE_ATTEMPTS_MAX);

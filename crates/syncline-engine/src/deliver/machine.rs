@@ -12,8 +12,9 @@ use super::exchange::{
     Stored,
 };
 use super::limits::{
-    ENDPOINTS_MAX, FLYING_BYTES_MAX, IDLE_SPAN_MAX, Millis, NOTICES_MAX, PENDING_OWN_MIN,
-    PENDING_TOTAL_MAX, READ_ENTRIES_MAX, REPLAY_TAKEN_MAX, ROUTES_MAX, TEST_MS_MAX, TURN_SENDS_MAX,
+    AHEAD_MAX, ENDPOINTS_MAX, FLYING_BYTES_MAX, IDLE_SPAN_MAX, Millis, NOTICES_MAX,
+    PENDING_OWN_MIN, PENDING_TOTAL_MAX, READ_ENTRIES_MAX, REPLAY_TAKEN_MAX, ROUTES_MAX,
+    TEST_MS_MAX, TURN_SENDS_MAX,
 };
 use super::outcome::{Outcome, Report, Verdict};
 use super::queue::{Phase, Queue};
@@ -258,7 +259,8 @@ impl Dispatch {
     /// batch must be committed before it is read.
     pub fn poll_load(&mut self, now: Millis) -> Option<Load> {
         self.wake(now);
-        if self.at_tail > 0 && self.tail < self.end && !self.is_tail_read {
+        let has_enough = !self.turn.is_empty() && self.pending >= AHEAD_MAX;
+        if self.at_tail > 0 && self.tail < self.end && !self.is_tail_read && !has_enough {
             self.is_tail_read = true;
             self.has_read = true;
             let (after, until) = (self.tail, self.end);

@@ -20,7 +20,7 @@ use super::delivery::{Delivery, DeliveryState, EventRef, encode_due};
 use super::exchange::{LaneRead, RowsRead};
 use super::limits::{
     CURSOR_WAITING_MAX, DUE_LOAD_MAX, IDLE_SPAN_MAX, LANE_LOAD_MAX, LANE_WAITING_MAX, Millis,
-    PENDING_MAX, READY_MAX, SPAN_MAX,
+    PENDING_MAX, READ_ENTRIES_MAX, SPAN_MAX,
 };
 use super::rate::Bucket;
 use super::settings::Settings;
@@ -252,9 +252,13 @@ impl Queue {
         events.map(|event| event.created_ms).min()
     }
 
-    /// Returns whether it has room for another page of the log.
+    /// Returns whether it has room for another page of the log: not while it has enough to send, since what
+    /// is read far ahead of its sends would have to wait on disk.
     pub(super) fn has_room(&self) -> bool {
-        self.disabled.is_none() && self.fresh.len() < READY_MAX && self.items.len() < PENDING_MAX
+        let ready = self.fresh.len() + self.again.len() + self.in_flight as usize;
+        let limit = self.window.min(self.settings.in_flight_max.get()) as usize;
+        let has_enough = ready >= limit && self.items.len() >= READ_ENTRIES_MAX;
+        self.disabled.is_none() && !has_enough && self.items.len() < PENDING_MAX
     }
 
     // ── what the log brings ─────────────────────────────────────────────────────────────────────
