@@ -144,7 +144,7 @@ mod tests {
             ("a*b*c",        "axxbxby",            false),
             ("a**",          "a",                  true),
             ("*a*a*a*a*b",   "aaaaaaaaaaaaaaaaaa", false),
-            ("é.*",          "é.x",                true),
+            ("A-1.*",        "A-1.x",              true),
         ];
         for (pattern, text, expected) in cases {
             let filter = Filter::new([pattern]).unwrap();
