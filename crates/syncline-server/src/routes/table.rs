@@ -276,7 +276,7 @@ pub const TABLE: &[Route] = &[
         bodies: &[Media::json("Emissions")],
         answers: &[Success::json(200, "Emitted")],
         problems: &[409, 422],
-        shows: Shows::Nothing,
+        shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/events", WRITERS, "emit", |asked| Box::pin(emit::emit(asked)))
     },
     Route {
