@@ -29,6 +29,9 @@ const STRETCHES_MAX: usize = 64;
 /// than the protocol's bound: telling thousands of them where the log stands must not cost more than what
 /// happens there. At 10,000 feeds it is 40,000 positions.
 const LAG_PER_FEED: u64 = 4;
+/// How many entries of the log who follows alone reads for itself: nobody else would be told what was read for
+/// it, and what it has sent itself its results tell it, so that nobody reads it at all. A burst, not an edit.
+const READ_ALONE_MIN: u64 = 64;
 /// As [`STRETCHES_MAX`], of a feed that does not tell everything: few follow the same, and there may be
 /// as many feeds as connections.
 const STRETCHES_OF_FEW_MAX: usize = 8;
@@ -83,7 +86,8 @@ struct All {
     next: u64,
     /// How many feeds do not tell everything.
     limited: usize,
-    /// How many followers read deltas.
+    /// How many followers there are, and how many of them read deltas.
+    followers: usize,
     differing: usize,
     /// Up to where the log was told; nothing before the first feed.
     read: Option<Position>,
@@ -166,6 +170,7 @@ impl Feeds {
         let known = all.named.get(audience.key()).map(Arc::clone);
         let feed = known.unwrap_or_else(|| all.add(audience, read));
         let head = feed.head.subscribe();
+        all.followers += 1;
         all.differing += usize::from(reads_deltas);
         drop(all);
         let next = head.borrow().stretches;
@@ -226,6 +231,7 @@ impl Follower {
 impl Drop for Follower {
     fn drop(&mut self) {
         let mut all = self.feeds.all();
+        all.followers -= 1;
         all.differing -= usize::from(self.reads_deltas);
         // The one that is dropped still counts.
         if self.feed.head.receiver_count() <= 1 {
@@ -304,11 +310,7 @@ impl Working {
 
     /// Has everybody read pages up to a position.
     fn all_read(&self, goal: Position) {
-        let mut all = self.feeds.all();
-        for feed in all.numbered.values() {
-            feed.publish(None, goal, None);
-        }
-        (all.read, all.swept) = (Some(goal), goal);
+        self.feeds.all().have_read(goal);
     }
 }
 
@@ -322,10 +324,17 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
             (all.read, all.swept) = (Some(end), end);
             return Ok(true);
         }
+        let end = served.position();
+        if all.is_one_alone() && end.0.saturating_sub(read.0) >= READ_ALONE_MIN {
+            all.have_read(end);
+            return Ok(true);
+        }
         (read, all.next, all.limited > 0, all.differing > 0)
     };
     served.with_stretch(read, keeps_images, |stretch| {
-        stretch.prepare()?;
+        if keeps_images {
+            stretch.prepare()?;
+        }
         let concerned: Vec<Arc<Feed>> = {
             let all = feeds.all();
             let numbers = stretch.concerned(&all.index);
@@ -337,9 +346,13 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
         let reached = stretch.reached();
         let mut deltas = differs.then(Deltas::default);
         for feed in concerned {
-            let paged = stretch.page(&feed.audience, &viewer, Limits::default());
+            // Nothing is made that would be too long: who sees everything is told of every record.
+            let sees_all = !feed.is_limited() && feed.audience.sight().entities().is_empty();
+            let is_too_long = sees_all && stretch.len() > Limits::default().changes;
+            let page = || stretch.page(&feed.audience, &viewer, Limits::default()).ok();
+            let paged = (!is_too_long).then(page).flatten();
             // One that is too long, or of which each is told something of its own, is read.
-            let whole = paged.ok().filter(|Paged { page, is_for_all, .. }| {
+            let whole = paged.filter(|Paged { page, is_for_all, .. }| {
                 *is_for_all && page.cursor.position() == reached
             });
             match whole {
@@ -353,6 +366,19 @@ fn tell(feeds: &Feeds, served: &Served) -> Result<bool, ServeError> {
 }
 
 impl All {
+    /// Returns whether there is one follower, who sees everything.
+    const fn is_one_alone(&self) -> bool {
+        self.followers == 1 && self.limited == 0
+    }
+
+    /// Has everybody read pages up to a position.
+    fn have_read(&mut self, goal: Position) {
+        for feed in self.numbered.values() {
+            feed.publish(None, goal, None);
+        }
+        (self.read, self.swept) = (Some(goal), goal);
+    }
+
     /// Takes note that the log was told up to a position, to feeds with numbers below `next`.
     fn has_read(&mut self, served: &Served, next: u64, reached: Position) {
         self.read = Some(reached);

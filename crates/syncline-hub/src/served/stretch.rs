@@ -142,6 +142,16 @@ impl<'a> LogStretch<'a> {
         self.read
     }
 
+    /// Returns how many records changed in it.
+    pub const fn len(&self) -> usize {
+        self.stretch.len()
+    }
+
+    /// Returns whether none did.
+    pub const fn is_empty(&self) -> bool {
+        self.stretch.is_empty()
+    }
+
     /// Reads all that [`LogStretch::concerned`] looks at.
     ///
     /// # Errors

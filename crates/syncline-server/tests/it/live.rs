@@ -147,6 +147,31 @@ async fn pages_of_what_the_results_have_told_hold_up_nothing() {
     timeout(Duration::from_secs(8), told).await.expect("it waits for no alarm");
 }
 
+/// Nothing is made for one who follows alone while much happens: it reads. What it has sent itself it is not
+/// told, and what others have sent it is told once, among its own and behind them.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_follows_alone_is_told_of_a_burst_what_others_sent_and_once() {
+    let house = House::new().await;
+    let ops = |ops: std::ops::RangeInclusive<u64>, kind: &str| -> Vec<Value> {
+        ops.map(|op| set(op, &format!("{kind}{op}"), "/title", &json!("Call"))).collect()
+    };
+    let mut phone = connect(&house, &house.admin).await;
+    say(&mut phone, &hello("phone", None)).await;
+    for bursts in 0..4 {
+        let (own, others) = (bursts * 300 + 1, bursts * 200 + 1);
+        say(&mut phone, &json!({ "push": ops(own..=own + 299, "p") })).await;
+        house.pushed("tablet", &ops(others..=others + 199, "t")).await;
+    }
+    let mut told: Vec<String> = Vec::new();
+    while told.len() < 800 {
+        let heard = hear(&mut phone).await.unwrap();
+        let changes = heard["changes"].as_array().cloned().unwrap_or_default();
+        told.extend(changes.iter().map(|change| change["id"].as_str().unwrap().to_owned()));
+    }
+    let expected: Vec<String> = (1..=800).map(|op| format!("t{op}")).collect();
+    assert_eq!(told, expected);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_compact_form_says_the_same() {
     let house = House::new().await;
