@@ -4,6 +4,9 @@
 /// row must fit in memory several times.
 pub const VALUE_BYTES_MAX: usize = 64 << 20;
 
+/// Most bytes of values that one statement writes: SQLite holds a copy of them meanwhile.
+pub const ROWS_AT_ONCE_BYTES_MAX: usize = 256 << 10;
+
 /// Most bytes in one batch, keys and values together: it is held in memory and doubled in the
 /// write-ahead log before a checkpoint can shorten it.
 pub const BATCH_BYTES_MAX: usize = 1 << 30;

@@ -1,14 +1,15 @@
 //! One commit: one transaction, synced; and the moving of pages from the log afterwards.
 
+use std::slice;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode};
+use rusqlite::{CachedStatement, Connection, ErrorCode};
 use syncline_engine::rows::{Batch, Key, Table};
 
 use super::open::{BUSY_MS_MAX, failed};
 use super::read::Rows;
-use super::tables::{statements, sum};
-use crate::limits::LOG_FRAMES_PER_CHECKPOINT;
+use super::tables::{ROWS_AT_ONCE, Statements, statements, sum};
+use crate::limits::{LOG_FRAMES_PER_CHECKPOINT, ROWS_AT_ONCE_BYTES_MAX};
 use crate::store::check;
 use crate::{Piece, StoreError};
 
@@ -98,25 +99,48 @@ fn write_table(
     writes: &[(&Key, Option<&[u8]>)],
 ) -> rusqlite::Result<()> {
     let statements = statements(table);
-    let mut put = rows.connection.prepare_cached(&statements.put)?;
-    let mut delete = rows.connection.prepare_cached(&statements.delete)?;
-    for (key, value) in writes {
-        match value {
-            Some(value) => {
-                let index = rows.bind(&mut put, key)?;
-                put.raw_bind_parameter(index, value)?;
-                if statements.summed {
-                    put.raw_bind_parameter(index + 1, sum(key, value))?;
+    for some in writes.chunks(ROWS_AT_ONCE) {
+        let bytes = some.iter().map(|(_, value)| value.map_or(0, <[u8]>::len)).sum::<usize>();
+        let is_put = some.iter().all(|(_, value)| value.is_some());
+        if some.len() == ROWS_AT_ONCE && is_put && bytes <= ROWS_AT_ONCE_BYTES_MAX {
+            let mut put = rows.connection.prepare_cached(&statements.put_many)?;
+            put_rows(rows, &mut put, statements, some)?;
+            continue;
+        }
+        let mut put = rows.connection.prepare_cached(&statements.put)?;
+        let mut delete = rows.connection.prepare_cached(&statements.delete)?;
+        for write in some {
+            match write {
+                (_, Some(_)) => put_rows(rows, &mut put, statements, slice::from_ref(write))?,
+                (key, None) => {
+                    rows.bind(&mut delete, key)?;
+                    delete.raw_execute()?;
                 }
-                put.raw_execute()?;
-            }
-            None => {
-                rows.bind(&mut delete, key)?;
-                delete.raw_execute()?;
             }
         }
     }
     Ok(())
+}
+
+/// Writes as many rows as a statement takes.
+fn put_rows(
+    rows: &Rows,
+    put: &mut CachedStatement<'_>,
+    statements: &Statements,
+    writes: &[(&Key, Option<&[u8]>)],
+) -> rusqlite::Result<()> {
+    let mut index = 2;
+    for (key, value) in writes {
+        let Some(value) = value else { continue };
+        index = rows.bind_at(put, index, key)?;
+        put.raw_bind_parameter(index, value)?;
+        index += 1;
+        if statements.summed {
+            put.raw_bind_parameter(index, sum(key, value))?;
+            index += 1;
+        }
+    }
+    put.raw_execute().map(|_| ())
 }
 
 /// Rolls back what is open and says what the failure means for the batch.

@@ -49,8 +49,17 @@ impl Rows {
         statement: &mut CachedStatement<'_>,
         key: &Key,
     ) -> rusqlite::Result<usize> {
+        self.bind_at(statement, 2, key)
+    }
+
+    /// As [`Rows::bind`], where the key's parts are the parameters from `index` on.
+    pub(super) fn bind_at(
+        &self,
+        statement: &mut CachedStatement<'_>,
+        mut index: usize,
+        key: &Key,
+    ) -> rusqlite::Result<usize> {
         statement.raw_bind_parameter(1, self.partition.0)?;
-        let mut index = 2;
         for part in Parts::of(key).as_slice() {
             statement.raw_bind_parameter(index, part)?;
             index += 1;

@@ -220,11 +220,19 @@ pub(super) fn sum(key: &Key, value: &[u8]) -> i64 {
     i64::from_be_bytes(head.unwrap_or_default())
 }
 
+/// How many rows one statement writes at once. In order of key each row goes where the one before it went,
+/// so that the way there through the table's tree is not gone again. With sixteen writing rows takes a quarter less
+/// than with one, with fifty hardly less than that.
+pub(super) const ROWS_AT_ONCE: usize = 16;
+
 /// The statements over one table. `?1` is the partition, then come the parts of the key.
 pub(super) struct Statements {
     pub(super) create: String,
     pub(super) get: String,
+    /// Writes one row.
     pub(super) put: String,
+    /// Writes [`ROWS_AT_ONCE`] rows, whose parameters follow one another; `?1` is that of all.
+    pub(super) put_many: String,
     pub(super) delete: String,
     table: Table,
     names: Vec<&'static str>,
@@ -246,8 +254,14 @@ impl Statements {
         let summed = is_summed(table);
         let columns_put =
             if summed { format!("{list}, {value}, sum") } else { format!("{list}, {value}") };
-        let marks = (0..=key.len() + usize::from(summed)).map(|index| format!(", ?{}", index + 2));
-        let marks: String = marks.collect();
+        let marks = 1 + key.len() + usize::from(summed);
+        let values = |rows: usize| -> String {
+            let row = |row: usize| -> String {
+                let marks = (0..marks).map(|index| format!(", ?{}", row * marks + index + 2));
+                format!("(?1{})", marks.collect::<String>())
+            };
+            (0..rows).map(row).collect::<Vec<_>>().join(", ")
+        };
         let (sum_typed, sum_read, sum_set) = match summed {
             true => ("\n  sum INTEGER NOT NULL,", "sum", ", sum = excluded.sum"),
             false => ("", "0", ""),
@@ -257,16 +271,21 @@ impl Statements {
                 let _ = write!(text, " AND {column} = ?{}", i + 2);
                 text
             });
+        let put = |rows: usize| {
+            format!(
+                "INSERT INTO {name} (partition, {columns_put}) VALUES {} \
+                 ON CONFLICT (partition, {list}) DO UPDATE SET {value} = excluded.{value}{sum_set}",
+                values(rows)
+            )
+        };
         Self {
             create: format!(
                 "CREATE TABLE {name} (\n  partition INTEGER NOT NULL,{typed}\n  \
                  {value} BLOB NOT NULL,{sum_typed}\n  PRIMARY KEY (partition, {list})\n) STRICT, WITHOUT ROWID"
             ),
             get: format!("SELECT {value}, {sum_read} FROM {name} WHERE partition = ?1{equals}"),
-            put: format!(
-                "INSERT INTO {name} (partition, {columns_put}) VALUES (?1{marks}) \
-                 ON CONFLICT (partition, {list}) DO UPDATE SET {value} = excluded.{value}{sum_set}"
-            ),
+            put: put(1),
+            put_many: put(ROWS_AT_ONCE),
             delete: format!("DELETE FROM {name} WHERE partition = ?1{equals}"),
             table,
             names,

@@ -1,5 +1,6 @@
 //! One suite for every store.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -95,6 +96,51 @@ fn a_key_is_found_with_its_own_value() {
         }
         assert_eq!(store.get(&record("contacts", "c")).unwrap(), None);
         assert_eq!(store.get(&domain_state("personal", Some("contacts"))).unwrap(), None);
+    });
+}
+
+/// Rows of every table that has summed rows, numbers or texts for keys, as many as make several statements and
+/// some over: written, written once more beside new ones, with some gone and one large among them.
+#[test]
+fn of_many_rows_in_one_batch_each_has_its_own_last_value() {
+    let large = vec![7_u8; 300 << 10];
+    on_every_store(|place| {
+        let mut store = place.open();
+        let mut expected = BTreeMap::new();
+        for round in 0..3_u64 {
+            let mut batch = Batch::new();
+            for number in 1..=37 + 20 * round {
+                let id = format!("t{number:03}");
+                for (index, key) in [record("tasks", &id), log(number), result("phone", number)]
+                    .into_iter()
+                    .enumerate()
+                {
+                    if round > 0 && number > 40 && (number + index as u64).is_multiple_of(11) {
+                        batch.delete(key.clone());
+                        expected.remove(&key);
+                        continue;
+                    }
+                    let value = match (round, number) {
+                        (1, 20) => large.clone(),
+                        _ => format!("{round} {index} {number}").into_bytes(),
+                    };
+                    batch.put(key.clone(), value.clone());
+                    expected.insert(key, value);
+                }
+            }
+            store.commit(&batch).unwrap();
+            let mut found = BTreeMap::new();
+            let results = Scan::Results { client: client("phone") };
+            for scan in [Scan::AllRecords, Scan::Log { from: Position(0) }, results] {
+                store
+                    .scan(&scan, None, ALL, &mut |key, value| {
+                        found.insert(key.clone(), value.to_vec());
+                        ControlFlow::Continue(())
+                    })
+                    .unwrap();
+            }
+            assert!(found == expected, "round {round}");
+        }
     });
 }
 
