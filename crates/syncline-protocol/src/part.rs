@@ -67,9 +67,11 @@ impl<'a> Part<'a> {
         place: &'static str,
         count_max: usize,
     ) -> Result<Vec<Self>, MessageError> {
-        let elements = raw::elements_lenient(self.bytes).map_err(self.json_error(place))?;
+        let mut elements = Vec::new();
+        let found = raw::for_each_element(self.bytes, |span| elements.push(self.within(span)));
+        found.map_err(self.json_error(place))?;
         at_most(place, elements.len(), count_max)?;
-        Ok(elements.into_iter().map(|(span, _)| self.within(span)).collect())
+        Ok(elements)
     }
 
     fn within(&self, span: Span) -> Self {
@@ -98,7 +100,10 @@ impl<'a> Part<'a> {
 
     /// Reads a natural number of at most so much.
     pub(crate) fn natural(&self, place: &'static str, max: u64) -> Result<u64, MessageError> {
-        let number = self.number(place)?.to_i64().and_then(|number| u64::try_from(number).ok());
+        let number = match plain_natural(self.bytes) {
+            Some(number) => Some(number),
+            None => self.number(place)?.to_i64().and_then(|number| u64::try_from(number).ok()),
+        };
         number
             .filter(|number| *number <= max)
             .ok_or_else(|| self.form(place, "a natural number within its bounds"))
@@ -295,6 +300,16 @@ impl<'a> Members<'a> {
             None => Ok(()),
         }
     }
+}
+
+/// Returns the number that a few digits say, as nearly all natural numbers of a message are written; nothing
+/// where it takes more to know what stands there.
+fn plain_natural(bytes: &[u8]) -> Option<u64> {
+    const DIGITS_MAX: usize = 18;
+    let is_plain = (1..=DIGITS_MAX).contains(&bytes.len())
+        && bytes.iter().all(u8::is_ascii_digit)
+        && (bytes.len() == 1 || !bytes.starts_with(b"0"));
+    is_plain.then(|| bytes.iter().fold(0, |number, byte| 10 * number + u64::from(byte - b'0')))
 }
 
 /// Refuses more than there may be.

@@ -116,9 +116,6 @@ impl Leaf {
     ///
     /// As [`parse`](super::parse).
     pub fn parse(text: &str) -> Result<Self, JsonError> {
-        if is_plain_string(text) || is_plain_scalar(text) {
-            return Ok(Self { text: text.into() });
-        }
         Self::from_raw(text.as_bytes())
     }
 
@@ -128,6 +125,11 @@ impl Leaf {
     ///
     /// As [`parse`](super::parse).
     pub fn from_raw(bytes: &[u8]) -> Result<Self, JsonError> {
+        if let Ok(text) = std::str::from_utf8(bytes)
+            && (is_plain_string(text) || is_plain_scalar(text))
+        {
+            return Ok(Self { text: text.into() });
+        }
         let mut scanner = Scanner::strict(bytes)?;
         if matches!(scanner.peek()?, b'{' | b'[') {
             raw::validate(bytes)?;

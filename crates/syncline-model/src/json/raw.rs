@@ -168,6 +168,23 @@ pub fn elements_lenient(bytes: &[u8]) -> Result<Vec<LenientElement>, JsonError> 
     Ok(found)
 }
 
+/// Calls back with where each element of the array in `bytes` stands, in their order, whether it is sound or
+/// not: for who judges the elements one by one, and holds them in a form of its own.
+///
+/// # Errors
+///
+/// As [`elements_lenient`]; some elements may have been told before.
+pub fn for_each_element(bytes: &[u8], mut told: impl FnMut(Span)) -> Result<(), JsonError> {
+    let mut scanner = Scanner::lenient(bytes)?;
+    let mut more = scanner.open_array()?;
+    while more {
+        let (span, _) = scanner.skip_value_lenient()?;
+        told(span);
+        more = scanner.next_element()?;
+    }
+    scanner.finish()
+}
+
 /// A member of a document made of collections; see [`collections`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collection<'a> {

@@ -1,11 +1,10 @@
 //! Outcomes and changes in the compact form.
 
 use syncline_model::cursor::Incarnation;
-use syncline_model::id::{EntityName, PartitionId, Position, Writer};
+use syncline_model::id::{PartitionId, Position, Writer};
 
 use crate::change::{Change, Content, Gone, OpenConflict};
 use crate::compact::names::{KnownNames, NamedText, Names, UsedNames};
-use crate::compact::operation::path_of;
 use crate::compact::row::Row;
 use crate::cursor::StreamCursor;
 use crate::error::MessageError;
@@ -159,7 +158,7 @@ pub(super) fn change_of(part: &Part<'_>, names: &KnownNames) -> Result<Change, M
     let rest = row.rest(5)?;
     let writer = |part: Part<'_>| Writer::new(&names.name(&part, "by")?).map_err(part.id_error());
     Ok(Change {
-        entity: EntityName::new(&names.name(&entity, "entity")?).map_err(entity.id_error())?,
+        entity: names.entity(&entity)?,
         id: row.need(1)?.record_id()?,
         seen: seen_of(&row, 2)?.ok_or_else(|| part.form("a change", "a version"))?,
         content: content_of(&row.need(4)?, names)?,
@@ -189,7 +188,7 @@ fn content_of(part: &Part<'_>, names: &KnownNames) -> Result<Content, MessageErr
     let mut deltas = Vec::new();
     for part in part.elements("content", usize::MAX)? {
         let row = Row::read(&part, "content", usize::MAX)?;
-        let path = path_of(&row.need(1)?, names)?;
+        let path = names.path(&row.need(1)?)?;
         match &*row.need(0)?.string("content")? {
             "=" => row.need(2)?.value_at(&path, &mut set)?,
             "-" => unset.push(path),

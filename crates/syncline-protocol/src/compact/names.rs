@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 
 use smol_str::SmolStr;
+use syncline_model::id::EntityName;
+use syncline_model::path::Path;
 
 use crate::compact::row::Row;
 use crate::error::MessageError;
@@ -134,7 +136,27 @@ impl Told {
 /// The names that the other side of a connection has told.
 #[derive(Clone, Debug, Default)]
 pub(super) struct KnownNames {
-    names: BTreeMap<u32, SmolStr>,
+    names: BTreeMap<u32, Name>,
+}
+
+/// A name, and what it is read as, so that this is done once and not for each operation that has it.
+#[derive(Clone, Debug)]
+struct Name {
+    text: SmolStr,
+    /// The path that it is, if it looks like one.
+    path: Option<Path>,
+    /// The entity that it names, if it does not.
+    entity: Option<EntityName>,
+}
+
+impl Name {
+    fn new(text: &str) -> Self {
+        let (path, entity) = match text.starts_with('/') {
+            true => (Path::parse_field(text).ok(), None),
+            false => (None, EntityName::new(text).ok()),
+        };
+        Self { text: text.into(), path, entity }
+    }
 }
 
 impl KnownNames {
@@ -152,7 +174,7 @@ impl KnownNames {
                 if index > last || self.names.contains_key(&index) {
                     return Err(part.form("a name", "one index for each name"));
                 }
-                self.names.insert(index, name.into());
+                self.names.insert(index, Name::new(&name));
             }
         }
         Ok(())
@@ -164,11 +186,38 @@ impl KnownNames {
         part: &Part<'_>,
         place: &'static str,
     ) -> Result<SmolStr, MessageError> {
+        match self.known(part, place)? {
+            Some(known) => Ok(known.text.clone()),
+            None => part.string(place).map(SmolStr::from),
+        }
+    }
+
+    /// Returns the path of a field that stands here.
+    pub(super) fn path(&self, part: &Part<'_>) -> Result<Path, MessageError> {
+        let place = "a path";
+        match self.known(part, place)? {
+            Some(Name { path: Some(path), .. }) => Ok(path.clone()),
+            Some(Name { text, .. }) => part.path(text),
+            None => part.path(&part.string(place)?),
+        }
+    }
+
+    /// Returns the entity that stands here.
+    pub(super) fn entity(&self, part: &Part<'_>) -> Result<EntityName, MessageError> {
+        match self.known(part, "entity")? {
+            Some(Name { entity: Some(entity), .. }) => Ok(entity.clone()),
+            Some(Name { text, .. }) => EntityName::new(text).map_err(part.id_error()),
+            None => part.entity(),
+        }
+    }
+
+    /// Returns the name whose index stands here; `None` where a name stands as itself.
+    fn known(&self, part: &Part<'_>, place: &'static str) -> Result<Option<&Name>, MessageError> {
         if part.begins(b'"') {
-            return part.string(place).map(SmolStr::from);
+            return Ok(None);
         }
         let index = part.small(place, u32::MAX)?;
         let unknown = MessageError::UnknownName { start: part.start };
-        self.names.get(&index).cloned().ok_or(unknown)
+        self.names.get(&index).map(Some).ok_or(unknown)
     }
 }

@@ -1,7 +1,6 @@
 //! Operations in the compact form.
 
 use syncline_merge::operation::{Effect, FieldOperation};
-use syncline_model::id::EntityName;
 use syncline_model::path::Path;
 
 use crate::compact::names::{KnownNames, NamedText};
@@ -49,7 +48,7 @@ fn operation_of(
     let (effect, deltas) = effect_of(&row.need(5)?, names)?;
     Ok(Operation {
         counter,
-        entity: EntityName::new(&names.name(&entity, "entity")?).map_err(entity.id_error())?,
+        entity: names.entity(&entity)?,
         id: row.need(2)?.record_id()?,
         base: is_based.then(|| base.token("base")).transpose()?,
         effect,
@@ -74,11 +73,6 @@ fn effect_of(
         return Err(part.form("effects", "at least one"));
     }
     Ok((Effect::Write(operations), deltas))
-}
-
-/// Returns the path that stands here, by its index or as itself.
-pub(super) fn path_of(part: &Part<'_>, names: &KnownNames) -> Result<Path, MessageError> {
-    part.path(&names.name(part, "a path")?)
 }
 
 /// Reads the parts of an operation.
@@ -112,7 +106,7 @@ impl Parts<'_> {
         found: &mut Vec<FieldOperation>,
     ) -> Result<(), MessageError> {
         let tag = row.need(0)?;
-        let path = path_of(&row.need(1)?, self.names)?;
+        let path = self.names.path(&row.need(1)?)?;
         let tag_text = tag.string("an effect")?;
         let count = match &*tag_text {
             "-" | "0" => 2,
