@@ -42,7 +42,8 @@ use crate::log::LogEntry;
 pub struct Stretch {
     keeps_images: bool,
     touched: Vec<Touched>,
-    places: BTreeMap<(EntityName, RecordId), usize>,
+    /// By id first: of many records of one entity it is the ids that differ.
+    places: BTreeMap<(RecordId, EntityName), usize>,
 }
 
 /// A record that changed in a stretch of the log.
@@ -135,14 +136,14 @@ impl Stretch {
         let keeps_images = self.keeps_images;
         let LogEntry { entity, id, stamp, origin, before, after, .. } = entry;
         let was_there = before.is_some() && after.is_some();
-        let key = (entity, id);
+        let key = (id, entity);
         let place = match self.places.get(&key) {
             Some(place) => *place,
             None => {
                 self.places.insert(key.clone(), self.touched.len());
                 self.touched.push(Touched {
-                    entity: key.0,
-                    id: key.1,
+                    id: key.0,
+                    entity: key.1,
                     first: position,
                     last: position,
                     stamp,
@@ -175,7 +176,7 @@ impl Stretch {
             return;
         }
         let LogEntry { entity, id, origin, before, after, .. } = entry;
-        let Some(place) = self.places.get(&(entity, id)) else { return };
+        let Some(place) = self.places.get(&(id, entity)) else { return };
         if let Some(touched) = self.touched.get_mut(*place) {
             touched.changes.push(Changed { position, by: origin, before, after });
         }

@@ -162,7 +162,8 @@ type OwnChanges = Vec<(Stamp, bool)>;
 pub struct ClientResults {
     floor: u64,
     results: BTreeMap<u64, OperationResult>,
-    own: BTreeMap<(EntityName, RecordId), OwnChanges>,
+    /// By id first: of many records of one entity it is the ids that differ.
+    own: BTreeMap<(RecordId, EntityName), OwnChanges>,
 }
 
 impl ClientResults {
@@ -213,7 +214,7 @@ impl ClientResults {
         id: &RecordId,
         seen: &Version,
     ) -> impl Iterator<Item = (Stamp, bool)> {
-        let changes = self.own.get(&(entity.clone(), id.clone()));
+        let changes = self.own.get(&(id.clone(), entity.clone()));
         let changes = changes.map(Vec::as_slice).unwrap_or_default();
         let latest = changes.iter().rev().copied();
         latest.take_while(|(stamp, _)| !seen.covers(*stamp))
@@ -249,7 +250,7 @@ impl ClientResults {
 
     fn remember(&mut self, counter: u64, result: OperationResult) {
         if let Some(stamp) = result.fate.stamp() {
-            let record = (result.entity.clone(), result.id.clone());
+            let record = (result.id.clone(), result.entity.clone());
             let deleted = matches!(result.fate, Fate::Deleted(_));
             self.own.entry(record).or_default().push((stamp, deleted));
         }
@@ -257,7 +258,7 @@ impl ClientResults {
     }
 
     fn forget(&mut self, result: &OperationResult) {
-        let record = (result.entity.clone(), result.id.clone());
+        let record = (result.id.clone(), result.entity.clone());
         if let Some(changes) = self.own.get_mut(&record) {
             changes.retain(|(stamp, _)| Some(*stamp) != result.fate.stamp());
             if changes.is_empty() {

@@ -75,7 +75,7 @@ pub fn shown<'a>(
     rule: &Rule,
     viewer: Option<&Writer>,
 ) -> Option<Shown<'a>> {
-    if let (1, Some((stamp, entry))) = (register.len(), register.first_key_value()) {
+    if let Some((stamp, entry)) = only(register) {
         return Some(Shown {
             value: entry.value.as_ref().map(Cow::Borrowed),
             dots: Dots::one(*stamp),
@@ -87,6 +87,11 @@ pub fn shown<'a>(
     let mut entries: Vec<(&Stamp, &Entry)> = register.iter().collect();
     entries.sort_by_key(|(stamp, entry)| (entry.edited, **stamp));
     shown_by(&entries, &entries, rule, viewer)
+}
+
+/// Returns the entry of a register that has no other: it is shown, whatever the rule.
+fn only(register: &Register) -> Option<Pair<'_>> {
+    register.first_key_value().filter(|_| register.len() == 1)
 }
 
 /// Returns what a rule shows of `entries`, in order of (edit time, stamp).
@@ -448,10 +453,17 @@ impl Viewer<'_> {
         path: &Path,
         register: &'r Register,
     ) -> Option<(Cow<'r, Leaf>, (Clock, Stamp))> {
-        let shown = shown(register, self.rules.rule(&within.join(path)), self.viewer)?;
-        let value = shown.value?;
+        let (value, weight) = match only(register) {
+            // Nearly every field: its rule is not looked for.
+            Some((stamp, entry)) => (Cow::Borrowed(entry.value.as_ref()?), (entry.edited, *stamp)),
+            None => {
+                let rule = self.rules.rule(&within.join(path));
+                let shown = shown(register, rule, self.viewer)?;
+                (shown.value?, shown.weight)
+            }
+        };
         let is_moot = value.as_str() == "[]" && has_elements(body, path);
-        (!is_moot).then_some((value, shown.weight))
+        (!is_moot).then_some((value, weight))
     }
 
     fn shaped(&self, body: &Body, within: &Path, fields: &mut Vec<Weighed>) {
@@ -568,6 +580,9 @@ fn push_array<'a>(
 ///
 /// `fields` are sorted by path, so that what is below a path follows it directly.
 fn without_overlaps(fields: Vec<Weighed>) -> Fields {
+    if !any_inside(fields.iter().map(|(path, ..)| path)) {
+        return fields.into_iter().map(|(path, leaf, _)| (path, leaf)).collect();
+    }
     let mut visible = Fields::with_capacity(fields.len());
     let mut shadow: Option<Path> = None;
     for (index, (path, leaf, weight)) in fields.iter().enumerate() {

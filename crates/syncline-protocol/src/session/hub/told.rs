@@ -11,7 +11,8 @@ use crate::session::fault::{Fault, is_planted};
 /// Records that results have told, with the position of the state.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    records: BTreeMap<(EntityName, RecordId), Position>,
+    /// By id first: of many records of one entity it is the ids that differ.
+    records: BTreeMap<(RecordId, EntityName), Position>,
     newest: Position,
     /// Stretches of the log of which results have told each entry: their first and last positions.
     stretches: BTreeMap<u64, u64>,
@@ -21,7 +22,7 @@ impl Told {
     /// A result tells the state of a record at a position. Beyond the bound that is not remembered:
     /// the client is told again and ignores it.
     pub(super) fn add(&mut self, entity: EntityName, id: RecordId, position: Position) {
-        let key = (entity, id);
+        let key = (id, entity);
         if self.records.len() < TOLD_MAX || self.records.contains_key(&key) {
             let told = self.records.entry(key).or_default();
             *told = position.max(*told);
@@ -58,7 +59,7 @@ impl Told {
         if self.records.is_empty() {
             return false;
         }
-        let key = (change.entity.clone(), change.id.clone());
+        let key = (change.id.clone(), change.entity.clone());
         if is_planted(Fault::NewerLeftOut) {
             return self.records.contains_key(&key);
         }
