@@ -28,7 +28,8 @@ pub fn id_of_operation(operation: &OperationId) -> EventId {
 /// Returns the id of the event that a change is. A place in the log is filled again by another change
 /// where a hub is restored; that one is of another site.
 fn id_of_change(position: Position, entry: &LogEntry) -> EventId {
-    made(&format!("chg_{:016x}_{}", entry.stamp.site.0, position.0))
+    let (clock, site) = (entry.stamp.clock.0, entry.stamp.site.0);
+    made(&format!("chg_{site:016x}_{clock:x}_{}", position.0))
 }
 
 fn made(text: &str) -> EventId {
@@ -63,6 +64,13 @@ impl Event {
     /// Returns how long it is in the log, in bytes, about.
     pub fn bytes(&self) -> usize {
         self.image.iter().map(|(path, leaf)| path.as_str().len() + leaf.as_str().len()).sum()
+    }
+
+    /// Returns what tells it from others of the same id: a digest of all that it says.
+    pub(crate) fn digest(&self) -> [u8; 16] {
+        let digest = crate::log::digest(&self.image);
+        let (head, _) = digest.as_bytes().split_first_chunk().expect("invariant: it has 32 bytes");
+        *head
     }
 
     /// Returns what the log says of it.

@@ -176,6 +176,11 @@ impl LogEntry {
         if values.is_empty() { Ok(entry) } else { Err(unacceptable(values.offset())) }
     }
 
+    /// Returns whether it tells what became of a record, rather than that somebody spoke of it.
+    pub fn is_of(&self, entity: &EntityName, id: &RecordId) -> bool {
+        self.kind != ChangeKind::Event && self.id == *id && self.entity == *entity
+    }
+
     /// Returns what names the change in the audit: its stamp, and a BLAKE3 digest of all that the
     /// entry says beside its images, so that no byte of it can change unseen.
     pub fn name_bytes(&self) -> [u8; 48] {

@@ -53,8 +53,9 @@ pub enum Fate {
     Written(Stamp),
     /// It deleted the record, as this change.
     Deleted(Stamp),
-    /// It has changed no record and emitted an event, as this entry of the log.
-    Emitted(Stamp),
+    /// It has changed no record and emitted an event, as this entry of the log. What the event said is known by
+    /// its digest.
+    Emitted(Stamp, [u8; 16]),
     /// It was refused, and never can succeed.
     Refused {
         /// The stable code of the reason.
@@ -67,7 +68,7 @@ impl Fate {
     pub const fn stamp(&self) -> Option<Stamp> {
         match self {
             Self::Written(stamp) | Self::Deleted(stamp) => Some(*stamp),
-            Self::Emitted(_) | Self::Refused { .. } => None,
+            Self::Emitted(..) | Self::Refused { .. } => None,
         }
     }
 
@@ -89,7 +90,10 @@ impl OperationResult {
                 out.u8(2);
                 out.str(code);
             }
-            Fate::Emitted(stamp) => change(3, *stamp, &mut out),
+            Fate::Emitted(stamp, digest) => {
+                change(3, *stamp, &mut out);
+                out.raw(digest);
+            }
         }
         out.str(self.entity.as_str());
         out.str(self.id.as_str());
@@ -109,7 +113,7 @@ impl OperationResult {
             0 => Fate::Written(read_stamp(&mut reader)?),
             1 => Fate::Deleted(read_stamp(&mut reader)?),
             2 => Fate::Refused { code: reader.str()?.into() },
-            3 => Fate::Emitted(read_stamp(&mut reader)?),
+            3 => Fate::Emitted(read_stamp(&mut reader)?, reader.array()?),
             tag => return Err(Reader::damaged_at(at, Damage::UnknownTag { tag })),
         };
         let at = reader.offset();
@@ -286,7 +290,7 @@ mod tests {
         let fates = [
             Fate::Written(Stamp::new(Clock(1 << 40), SiteId(u64::MAX))),
             Fate::Deleted(Stamp::new(Clock(0), SiteId(0))),
-            Fate::Emitted(Stamp::new(Clock(3), SiteId(4))),
+            Fate::Emitted(Stamp::new(Clock(3), SiteId(4)), [5; 16]),
             refused,
         ];
         for fate in fates {

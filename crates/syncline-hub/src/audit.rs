@@ -169,9 +169,7 @@ impl AuditView<'_> {
             let entry = decode_entry(bytes)?;
             let wanted =
                 run.is_none_or(|run| entry.run.as_ref().is_some_and(|r| r.as_str() == run));
-            if let (Key::Log(position), true) =
-                (key, wanted && entry.entity == *entity && entry.id == *id)
-            {
+            if let (Key::Log(position), true) = (key, wanted && entry.is_of(entity, id)) {
                 found = Some((*position, entry));
             }
             Ok(())

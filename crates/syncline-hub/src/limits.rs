@@ -114,9 +114,15 @@ pub const PAST_SITES_MAX: usize = 16;
 /// tenth of one processor goes there at most.
 pub const CHECKS_REST: u32 = 9;
 
-/// Entries of the log that are kept in memory until what they tell is sent: a few pages of what the machine of
-/// deliveries reads at once.
-pub(crate) const DELIVERY_ENTRIES_KEPT_MAX: usize = 8_192;
+/// Bytes of entries of the log that are kept in memory until what they tell is sent: some pages of small ones.
+pub(crate) const DELIVERY_ENTRIES_BYTES_MAX: usize = 16 << 20;
+
+/// Bytes after which a page of the log is not read on for deliveries; its last entry may be longer.
+pub(crate) const DELIVERY_PAGE_BYTES_MAX: usize = 8 << 20;
+
+/// How far the clock may go back before deliveries begin anew by the new time, in milliseconds: what is due would
+/// wait for the old one.
+pub(crate) const CLOCK_BACK_MS_MAX: u64 = 5_000;
 
 /// How often one turn of the deliveries reads before it sends: others have their turn at the writer in between.
 pub(crate) const DELIVERY_LOADS_MAX: usize = 64;

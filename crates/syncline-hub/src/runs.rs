@@ -80,7 +80,7 @@ impl Hub {
         self.for_each(&Scan::LogLatest, |key, bytes| {
             let entry = decode_entry(bytes)?;
             if let (Key::Log(Position(position)), true) =
-                (key, entry.entity == *entity && entry.id == *id && history.len() < limit)
+                (key, history.len() < limit && entry.is_of(entity, id))
             {
                 history.push(HistoryEntry {
                     position: *position,

@@ -5,8 +5,8 @@
 //! while one turn was committed is one more turn, so the busier a hub is, the more goes to disk at once.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use syncline_domains::app::{Failure as Unsent, Request, Route, Sender, Target};
 use syncline_engine::deliver::{
@@ -24,11 +24,14 @@ use syncline_protocol::webhook::secret::{Secret, SecretError};
 use syncline_protocol::webhook::sign::Signer;
 use tokio::runtime::Handle;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::task::{JoinHandle, JoinSet};
+use tokio::time::{sleep, timeout_at};
 
 use crate::access::now_ms;
-use crate::limits::{DELIVERY_RESTART_PAUSE, DELIVERY_STOP_MAX, SENDS_MAX};
+use crate::limits::{DELIVERY_RESTART_PAUSE, READ_WAIT_MAX, SENDS_MAX};
+
+/// How long to wait before the machine is asked for again.
+const LOCK_PAUSE: Duration = Duration::from_millis(2);
 
 /// The deliveries of one hub, and the task that makes them.
 pub(crate) struct Delivering {
@@ -75,8 +78,9 @@ impl Delivering {
         &self,
         task: impl FnOnce(&mut Deliveries) -> Result<T, DeliveryError>,
     ) -> Result<T, DeliveryError> {
-        let mut machine = self.shared.machine();
-        let done = task(machine.as_mut().ok_or(ServeError::Busy)?);
+        let mut machine = self.shared.machine_soon()?;
+        let known = machine.as_mut().filter(|known| !known.is_astray());
+        let done = task(known.ok_or(ServeError::Busy)?);
         drop(machine);
         self.shared.asked.notify_one();
         done
@@ -103,21 +107,27 @@ impl Delivering {
                 is_replay: false,
             },
             endpoint: Arc::clone(&endpoint.row),
-            content: Ok(Content { data: "{}".into(), origin }),
+            content: Ok(Arc::new(Content { data: "{}".into(), origin })),
         };
         let way = Way::new(&self.shared.sender, &endpoint.row, now_ms());
         attempt(&parcel, &way, &self.shared.source).await
     }
 
-    /// Makes no new attempts, and waits a while for those that are under way; blocks.
-    pub(crate) fn stop(&self) {
+    /// Makes no new attempts.
+    pub(crate) fn begin_stop(&self) {
         self.shared.stop.send_replace(true);
+    }
+
+    /// As [`Delivering::begin_stop`], and waits for attempts that are under way, until `deadline`; blocks.
+    pub(crate) fn stop(&self, deadline: Instant) {
+        self.begin_stop();
         let task = self.task.lock().unwrap_or_else(PoisonError::into_inner).take();
-        if let Some(task) = task {
+        let Some(mut task) = task else { return };
+        let ended = async { timeout_at(deadline.into(), &mut task).await.is_ok() };
+        if !Handle::current().block_on(ended) {
             // What came of those that take longer is unknown: they are made again, under the same ids.
-            let _ = Handle::current().block_on(timeout(DELIVERY_STOP_MAX, task));
+            task.abort();
         }
-        *self.shared.machine() = None;
     }
 }
 
@@ -125,6 +135,21 @@ impl Shared {
     fn machine(&self) -> MutexGuard<'_, Option<Deliveries>> {
         // One that a panic has cut off is not used again: a turn that fails reads the store anew.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the machine, unless something else has it for long.
+    fn machine_soon(&self) -> Result<MutexGuard<'_, Option<Deliveries>>, ServeError> {
+        let begun = Instant::now();
+        loop {
+            match self.machine.try_lock() {
+                Ok(machine) => return Ok(machine),
+                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < READ_WAIT_MAX => {
+                    std::thread::sleep(LOCK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Err(ServeError::Busy),
+            }
+        }
     }
 
     /// Gives the machine a turn, or reads it anew; blocks.
@@ -151,6 +176,7 @@ async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>) {
     let (ended_in, mut ended) = mpsc::channel::<Ended>(SENDS_MAX);
     let mut stopping = shared.stop.subscribe();
     let mut ways = Ways::default();
+    let mut attempts = JoinSet::new();
     let (mut life, mut in_flight) = (0, 0);
     let mut came: Vec<Ended> = Vec::new();
     loop {
@@ -161,6 +187,7 @@ async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>) {
             .map(|(_, report)| (report, random()))
             .collect();
         in_flight -= reports.len();
+        while attempts.try_join_next().is_some() {}
         let room = if is_stopping { 0 } else { SENDS_MAX - in_flight };
         let held = Arc::clone(&shared);
         let turn = tokio::task::spawn_blocking(move || held.turn(&reports, room)).await;
@@ -170,7 +197,7 @@ async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>) {
                 for parcel in turn.parcels {
                     let way = ways.to(&shared.sender, &parcel, now_ms());
                     let (ended_in, source) = (ended_in.clone(), shared.source.clone());
-                    tokio::spawn(async move {
+                    attempts.spawn(async move {
                         let report = attempt(&parcel, &way, &source).await;
                         // Nobody is left to tell where the hub has stopped.
                         let _ = ended_in.send((life, report)).await;
@@ -178,8 +205,10 @@ async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>) {
                 }
                 if turn.is_unfinished && !is_stopping { Some(0) } else { due }
             }
-            // What was under way then is unknown, and made again.
+            // What was under way then is unknown, and made again: after it has ended, so that of one record
+            // nothing comes late.
             _ => {
+                attempts.shutdown().await;
                 (life, in_flight) = (life + 1, 0);
                 Some(now_ms() + DELIVERY_RESTART_PAUSE.as_millis() as u64)
             }
@@ -331,7 +360,8 @@ fn request<'w>(
         BodyForm::CloudEvent => SentForm::CloudEvents,
     };
     let endpoint = parcel.sending.endpoint.as_str();
-    let data_ref = format!("/v1/endpoints/{endpoint}/deliveries/{position}/data");
+    let of_hub = source.trim_end_matches('/');
+    let data_ref = format!("{of_hub}/v1/endpoints/{endpoint}/deliveries/{position}/data");
     let thin_above_bytes = settings.thin_above_bytes as usize;
     let options = BodyOptions { form, thin_above_bytes, data_ref: &data_ref, source };
     let body = body(&event, &options);

@@ -7,7 +7,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use syncline_domains::app::{Sender, SenderSettings, SystemResolver};
 use syncline_engine::operate::Entities;
@@ -21,7 +21,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 use crate::access::{Tickets, Tokens, TokensError, now_ms};
 use crate::delivering::Delivering;
 use crate::feed::Feeds;
-use crate::limits::{HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
 use crate::replicas::Replicas;
 use crate::settings::Settings;
 use crate::writers::{Keys, Writers};
@@ -276,9 +276,11 @@ impl Hubs {
     /// default one is last: whoever waits for its lock finds all of them closed.
     pub(crate) fn stop(&self) -> Result<(), ServeError> {
         let mut first = Ok(());
+        let deadline = Instant::now() + DELIVERY_STOP_MAX;
+        self.all().iter().for_each(|desk| desk.delivering.begin_stop());
         for desk in self.all().into_iter().rev() {
             desk.replicas.save(now_ms());
-            desk.delivering.stop();
+            desk.delivering.stop(deadline);
             // One that fails holds up no other.
             first = first.and(desk.served.stop());
         }

@@ -291,6 +291,12 @@ impl Dispatch {
         None
     }
 
+    /// Returns whether something may be to be read that was not asked for yet: sending finds that, too.
+    pub fn has_load(&self) -> bool {
+        let is_behind = self.at_tail > 0 && self.tail < self.end && !self.is_tail_read;
+        is_behind || !self.asks.is_empty()
+    }
+
     /// A page of the log was read.
     ///
     /// - `to`: up to which position it was looked at, whether there was an event or not.

@@ -175,6 +175,10 @@ impl<'a> Group<'a> {
         results: &mut ClientResults,
         sight: &Sight,
     ) -> Answer {
+        if operation.event.is_some() && !sight.is_everything() {
+            // Before anything is said of what was emitted, and without taking the event's id.
+            return Answer::Rejected(Rejection::EventDenied);
+        }
         if let Some(answer) = self.known(&operation, results, sight) {
             return answer;
         }
@@ -182,12 +186,16 @@ impl<'a> Group<'a> {
         let (client, entity) = (operation.id.client.clone(), operation.entity.clone());
         let id = operation.record.clone();
         let deletes = matches!(operation.effect, Effect::Delete);
-        let is_event_only = operation.is_event_only();
+        let emits = operation.event.as_ref().filter(|_| operation.is_event_only());
+        let (emits, has_event) = (emits.map(|event| event.digest()), operation.event.is_some());
         let (fate, answer) = match self.apply(operation, results, sight) {
-            Ok(applied) if is_event_only => (Fate::Emitted(applied.stamp), Ok(applied)),
+            Ok(applied) if let Some(digest) = emits => {
+                (Fate::Emitted(applied.stamp, digest), Ok(applied))
+            }
             Ok(applied) if deletes => (Fate::Deleted(applied.stamp), Ok(applied)),
             Ok(applied) => (Fate::Written(applied.stamp), Ok(applied)),
-            Err(why) if why.is_final() => {
+            // The id of an event is its sender's: what was refused may come again, corrected.
+            Err(why) if why.is_final() && !has_event => {
                 let code = why.code().into();
                 (Fate::Refused { code }, Err(why))
             }
@@ -210,6 +218,11 @@ impl<'a> Group<'a> {
             Known::Answered(result) => {
                 if result.entity != operation.entity || result.id != operation.record {
                     return Some(Answer::Rejected(Rejection::CounterReused { counter }));
+                }
+                if let (Fate::Emitted(_, digest), event) = (&result.fate, &operation.event)
+                    && event.as_ref().is_none_or(|event| event.digest() != *digest)
+                {
+                    return Some(Answer::Rejected(Rejection::EventReused));
                 }
                 let (result, now) = (result.clone(), self.now(operation, sight));
                 Some(Answer::Duplicate(Box::new(Repeated { result, now })))
@@ -250,9 +263,6 @@ impl<'a> Group<'a> {
         sight: &Sight,
     ) -> Result<Box<Applied>, Rejection> {
         check(&operation, results)?;
-        if operation.event.is_some() && !sight.is_everything() {
-            return Err(Rejection::EventDenied);
-        }
         if operation.is_event_only() {
             return self.emit_only(operation);
         }

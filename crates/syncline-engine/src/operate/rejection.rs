@@ -53,6 +53,9 @@ pub enum Rejection {
     /// Who sent it may not emit events: it does not see everything.
     #[error("only who may see and write everything may emit events")]
     EventDenied,
+    /// The event was emitted before, and said something else.
+    #[error("an event of this id was emitted before, and said something else")]
+    EventReused,
     /// Who sent it deletes or changes more than passes without an operator's word.
     #[error(transparent)]
     Held(#[from] PushHeld),
@@ -90,6 +93,7 @@ impl Rejection {
             Self::EntityUnknown => "OPERATION_ENTITY_UNKNOWN",
             Self::Denied(denied) => denied.code(),
             Self::EventDenied => "EVENT_DENIED",
+            Self::EventReused => "EVENT_ID_REUSED",
             Self::Held(held) => held.code(),
             Self::Waits { .. } => "OPERATION_WAITS",
             Self::AfterRefused { .. } => "OPERATION_AFTER_REFUSED",
@@ -113,6 +117,7 @@ impl Rejection {
             | Self::EntityUnknown
             | Self::Denied(_)
             | Self::EventDenied
+            | Self::EventReused
             | Self::AfterRefused { .. }
             | Self::TooLarge => Advice::GiveUp,
         }

@@ -336,7 +336,18 @@ fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
     };
     let Answer::Applied(applied) = group.handle_operation(alone.clone()) else { panic!("applied") };
     assert_eq!((applied.event, &applied.after), (Some(Position(1)), &None));
-    assert!(matches!(group.handle_operation(alone), Answer::Duplicate(_)));
+    assert!(matches!(group.handle_operation(alone.clone()), Answer::Duplicate(_)));
+    let mut other = alone;
+    other.event = Some(Box::new(
+        Event::new(
+            EventId::new("alone").unwrap(),
+            EventType::new("enrollment.deleted").unwrap(),
+            Object::new().into(),
+        )
+        .unwrap(),
+    ));
+    let reused = group.handle_operation(other);
+    assert!(matches!(reused, Answer::Rejected(Rejection::EventReused)), "{reused:?}");
     let with = ClientOperation { event: event("with"), ..operation("app", 2, "t1", "one") };
     let Answer::Applied(applied) = group.handle_operation(with) else { panic!("applied") };
     assert_eq!((applied.position, applied.event), (Position(2), Some(Position(3))));
@@ -353,7 +364,10 @@ fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
         .map(|head| (head.id.to_string(), head.kind.to_string()))
         .collect();
     let named = |id: &str, kind: &str| (id.to_owned(), kind.to_owned());
-    let change = |at: u64| format!("chg_0000000000000007_{at}");
+    let change = |at: u64| {
+        let clock = entries[usize::try_from(at).unwrap() - 1].stamp.clock.0;
+        format!("chg_0000000000000007_{clock:x}_{at}")
+    };
     assert_eq!(
         heads,
         [
@@ -380,5 +394,8 @@ fn who_does_not_see_everything_emits_nothing() {
     let emits = ClientOperation { event: event("e"), ..operation("app", 1, "t1", "open") };
     let answer = group.handle_operation_for(&sight, emits);
     assert!(matches!(answer, Answer::Rejected(Rejection::EventDenied)));
-    assert!(entries(&group.finish()).is_empty());
+    // The id is still there for who may emit.
+    let emits = ClientOperation { event: event("e"), ..operation("app", 1, "t1", "open") };
+    assert!(matches!(group.handle_operation(emits), Answer::Applied(_)));
+    assert_eq!(entries(&group.finish()).len(), 2, "the change, and its event");
 }

@@ -20,7 +20,7 @@ pub enum BodyForm {
     CloudEvents,
 }
 
-/// A body as it is sent: the same bytes at every attempt and every replay.
+/// A body as it is sent: of equal events equal bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Body {
     /// The bytes.

@@ -80,6 +80,7 @@ fn told_refused(id: &EventId, problem: &SaidProblem) -> Json {
 fn refused(problem: &SaidProblem) -> Problem {
     let status = match &*problem.code {
         "EVENT_DENIED" | "WRITE_DENIED" => StatusCode::FORBIDDEN,
+        "EVENT_ID_REUSED" => StatusCode::CONFLICT,
         _ if problem.is_retryable => StatusCode::SERVICE_UNAVAILABLE,
         _ => StatusCode::UNPROCESSABLE_ENTITY,
     };

@@ -2,8 +2,8 @@
 
 use axum::http::StatusCode;
 use syncline_engine::deliver::{
-    BreakerState, Delivery, EndpointRow, Filter, Outcome, Rate as SendRate, Schedule, SecretKind,
-    Settings, StoredSecret,
+    BreakerState, Delivery, EndpointRow, Filter, Outcome, Rate as SendRate, Refusal as Refused,
+    Schedule, SecretKind, Settings, StoredSecret,
 };
 use syncline_hub::served::deliver::{DeliveryError, EndpointNow};
 use syncline_model::id::{EndpointId, Position};
@@ -11,7 +11,7 @@ use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
 use syncline_protocol::webhook::secret::{Secret, SecretKind as Kind};
 
-use super::answer::{Answer, json, nothing};
+use super::answer::{Answer, json, json_text, nothing};
 use super::books::page;
 use super::conflicts::actor;
 use crate::access::{now_ms, random_id};
@@ -145,20 +145,27 @@ pub(super) async fn rotate(mut asked: Asked) -> Answer {
     if overlap_ms > SECRET_OVERLAP_MS_MAX {
         return Err(invalid(format!("overlapMs is at most {SECRET_OVERLAP_MS_MAX}")));
     }
-    let (now_ms, endpoint) = (now_ms(), now(&asked, id.clone()).await?);
-    let mut row = EndpointRow::clone(&endpoint.row);
-    // Those that have ended are of no more use.
-    row.secrets.retain(|secret| secret.until_ms.is_none_or(|until_ms| until_ms > now_ms));
+    let now_ms = now_ms();
     let ends_at = now_ms.saturating_add(overlap_ms);
-    for secret in row.secrets.iter_mut().filter(|secret| secret.kind == SecretKind::Hmac) {
-        secret.until_ms = Some(secret.until_ms.map_or(ends_at, |until_ms| until_ms.min(ends_at)));
-    }
     let secret = new_secret(now_ms)?;
     let shown = secret.text.to_string();
-    row.secrets.push(secret);
-    let (desk, actor, of) = (asked.desk.clone(), actor(&asked)?, id.clone());
-    let replace = move || desk.delivering.with(|all| all.replace(now_ms, &of, row, &actor));
-    asked.state.blocking(replace).await??;
+    let (desk, actor) = (asked.desk.clone(), actor(&asked)?);
+    // Of two who do so at once the second leaves the first one's secret in.
+    let rotate = move || {
+        desk.delivering.with(|all| {
+            let unknown = || DeliveryError::from(Refused::EndpointUnknown);
+            let mut row = EndpointRow::clone(&all.endpoint(&id).ok_or_else(unknown)?.row);
+            // Those that have ended are of no more use.
+            row.secrets.retain(|secret| secret.until_ms.is_none_or(|until_ms| until_ms > now_ms));
+            for secret in row.secrets.iter_mut().filter(|secret| secret.kind == SecretKind::Hmac) {
+                let until_ms = secret.until_ms.map_or(ends_at, |until_ms| until_ms.min(ends_at));
+                secret.until_ms = Some(until_ms);
+            }
+            row.secrets.push(secret);
+            all.replace(now_ms, &id, row, &actor)
+        })
+    };
+    asked.state.blocking(rotate).await??;
     let document =
         object([("secret", shown.into()), ("formerEndsAt", format_time(ends_at).into())]);
     json(StatusCode::OK, &document)
@@ -178,6 +185,16 @@ pub(super) async fn deliveries(asked: Asked) -> Answer {
     page("deliveries", rows.collect(), next.map(|next| next.to_string()))
 }
 
+/// Says what the event of a delivery says, for a receiver that was not sent all of it.
+pub(super) async fn data(asked: Asked) -> Answer {
+    let (desk, id, position) = (asked.desk.clone(), id_of(&asked)?, position_of(&asked)?);
+    let read = move || desk.delivering.with(|all| Ok(all.data(&id, position)?));
+    let found = asked.state.blocking(read).await??;
+    let content =
+        found.ok_or_else(|| Problem::from(DeliveryError::from(Refused::DeliveryUnknown)))?;
+    json_text(StatusCode::OK, format!("{{\"data\":{}}}", content.data))
+}
+
 /// Tries a delivery that waits for its time at once.
 pub(super) async fn retry(asked: Asked) -> Answer {
     let (desk, actor, id) = (asked.desk.clone(), actor(&asked)?, id_of(&asked)?);
@@ -190,6 +207,11 @@ pub(super) async fn retry(asked: Asked) -> Answer {
 
 fn id_of(asked: &Asked) -> Result<EndpointId, Problem> {
     EndpointId::new(asked.param("endpoint")).map_err(|_| Refusal::EndpointUnknown.into())
+}
+
+fn position_of(asked: &Asked) -> Result<Position, Problem> {
+    let position = asked.param("position").parse().map(Position);
+    position.map_err(|_| Refusal::QueryInvalid.because("a position is a number"))
 }
 
 fn invalid(text: impl Into<String>) -> Problem {

@@ -377,6 +377,18 @@ pub const TABLE: &[Route] = &[
         )
     },
     Route {
+        summary: "What the event of a delivery says, by now",
+        answers: &[Success::json(200, "DeliveryData")],
+        problems: &[404],
+        ..of_hub(
+            Method::Get,
+            "/v1/endpoints/{endpoint}/deliveries/{position}/data",
+            ADMINS,
+            "delivery_data",
+            |asked| Box::pin(endpoints::data(asked)),
+        )
+    },
+    Route {
         summary: "Tries a delivery that waits for its time at once",
         bodies: &[Media::json("Anything")],
         answers: &[Success::empty(204)],

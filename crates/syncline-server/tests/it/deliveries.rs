@@ -184,6 +184,10 @@ async fn what_is_emitted_and_what_changes_is_delivered_and_its_signatures_hold()
     assert_eq!(by_type("tasks.deleted")["data"], task, "what is gone is told as it was");
     let delivered = house.settled("admin", "delivered", 3).await;
     assert!(delivered.iter().all(|one| one["attempts"][0]["status"] == 204), "{delivered:?}");
+    let data = |sequence: &Value| format!("/v1/endpoints/admin/deliveries/{sequence}/data");
+    let told = house.get(&data(&emitted["sequence"])).await.is(200).json();
+    assert_eq!(told["data"], emitted["data"]);
+    house.get(&data(&json!(999))).await.is(404).says("DELIVERY_UNKNOWN");
     house.ask("DELETE", "/v1/endpoints/admin").token(&house.admin).send().await.is(204);
     house.get("/v1/endpoints/admin").await.is(404).says("ENDPOINT_UNKNOWN");
     house.emit("event-2", "e1").await;

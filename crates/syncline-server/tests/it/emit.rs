@@ -33,6 +33,10 @@ async fn an_event_is_emitted_once_under_its_id_or_its_idempotency_key() {
     assert_eq!(first["id"], "event-123");
     assert!(first["sequence"].is_u64(), "{first}");
     assert_eq!(send(&enrolled("event-123")).await, json!({ "id": "event-123" }));
+    let mut changed = enrolled("event-123");
+    changed["data"]["status"] = json!("over");
+    let changed = json!({ "events": [changed] });
+    house.post(EVENTS, &changed).await.is(409).says("EVENT_ID_REUSED");
     let (one, other) = (send(&unnamed()).await, send(&unnamed()).await);
     assert_ne!(one["id"], other["id"], "two events without an id are two events");
     let keyed = async || {

@@ -12,7 +12,8 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::Object;
 use thiserror::Error;
 
-use super::super::ServeError;
+use super::super::{ServeError, Served};
+use super::content::{Content, content, entry_at};
 use super::turn::Deliveries;
 use crate::error::HubError;
 use crate::limits::DELIVERIES_REMOVED_AT_ONCE;
@@ -133,8 +134,7 @@ impl Deliveries {
     ///
     /// # Errors
     ///
-    /// [`DeliveryError`]; the endpoint may be removed and some rows of it left, which a later call, or none,
-    /// looks at.
+    /// [`DeliveryError`]; the endpoint may be removed and some rows of it left, which the next start deletes.
     pub fn remove(&mut self, id: &EndpointId, actor: &Actor) -> Result<(), DeliveryError> {
         let row = self.endpoints.get(id).ok_or(Refusal::EndpointUnknown)?;
         let gone = EndpointRow { is_removed: true, ..EndpointRow::clone(row) };
@@ -143,46 +143,10 @@ impl Deliveries {
         self.note(batch, "ENDPOINT_REMOVED", id, None, actor)?;
         self.dispatch.handle_removed(id);
         self.endpoints.remove(id);
-        loop {
-            let mut batch = self.rows_of(id)?;
-            let is_last = batch.is_empty();
-            if is_last {
-                batch.delete(Key::Cursor(id.clone())).delete(Key::Endpoint(id.clone()));
-            }
-            self.served
-                .with_hub(move |hub| hub.store.commit(&batch))?
-                .map_err(HubError::from)
-                .map_err(ServeError::from)?;
-            if is_last {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Returns what deletes some rows of an endpoint's deliveries.
-    fn rows_of(&self, id: &EndpointId) -> Result<Batch, ServeError> {
-        let rows = self.served.reader()?;
-        let mut batch = Batch::new();
-        let mut delete = |key: &Key, _: &[u8]| {
-            batch.delete(key.clone());
-            ControlFlow::Continue(())
-        };
-        let (endpoint, from) = (id.clone(), Position(0));
-        let scans = [
-            Scan::Deliveries { endpoint: endpoint.clone(), from },
-            Scan::Lanes { endpoint: endpoint.clone() },
-            Scan::DeadLetters { endpoint },
-        ];
-        for scan in scans {
-            rows.scan(&scan, None, DELIVERIES_REMOVED_AT_ONCE, &mut delete)?;
-        }
-        rows.scan(&Scan::Due, None, usize::MAX, &mut |key, _| {
-            if matches!(key, Key::Due { endpoint, .. } if endpoint == id) {
-                batch.delete(key.clone());
-            }
-            ControlFlow::Continue(())
-        })?;
-        Ok(batch)
+        let removed = remove_rows(&self.served, id);
+        // The next start goes on where this one ended.
+        self.is_astray |= removed.is_err();
+        Ok(removed?)
     }
 
     /// Disables an endpoint until somebody enables it.
@@ -279,6 +243,21 @@ impl Deliveries {
         error.map_or(Ok(found), |error| Err(error.into()))
     }
 
+    /// Returns what the event of a delivery says now; `None` if there is no such delivery, or nothing is kept.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it cannot be read.
+    pub fn data(&self, id: &EndpointId, position: Position) -> Result<Option<Content>, ServeError> {
+        let rows = self.served.reader()?;
+        let key = Key::Delivery { endpoint: id.clone(), position };
+        let delivery = rows.get(&key)?.map(|bytes| Delivery::decode(&bytes)).transpose();
+        let damaged = |source| HubError::Damaged { table: "deliveries", source };
+        let Some(delivery) = delivery.map_err(damaged)? else { return Ok(None) };
+        let Some(entry) = entry_at(&*rows, position)? else { return Ok(None) };
+        content(&*rows, self.served.entities(), &delivery.event_ref(position), &entry)
+    }
+
     /// Commits rows with an entry in the audit that says who has asked for it.
     fn note(
         &mut self,
@@ -306,4 +285,46 @@ impl Deliveries {
         self.is_astray |= committed.is_err();
         committed
     }
+}
+
+/// Deletes all rows of an endpoint that was removed, piece by piece, its own last.
+pub(super) fn remove_rows(served: &Served, id: &EndpointId) -> Result<(), ServeError> {
+    loop {
+        let mut batch = rows_of(served, id)?;
+        let is_last = batch.is_empty();
+        if is_last {
+            batch.delete(Key::Cursor(id.clone())).delete(Key::Endpoint(id.clone()));
+        }
+        let commit = move |hub: &mut crate::Hub| hub.store.commit(&batch);
+        served.with_hub(commit)?.map_err(HubError::from)?;
+        if is_last {
+            return Ok(());
+        }
+    }
+}
+
+/// Returns what deletes some rows of an endpoint's deliveries.
+fn rows_of(served: &Served, id: &EndpointId) -> Result<Batch, ServeError> {
+    let rows = served.reader()?;
+    let mut batch = Batch::new();
+    let mut delete = |key: &Key, _: &[u8]| {
+        batch.delete(key.clone());
+        ControlFlow::Continue(())
+    };
+    let (endpoint, from) = (id.clone(), Position(0));
+    let scans = [
+        Scan::Deliveries { endpoint: endpoint.clone(), from },
+        Scan::Lanes { endpoint: endpoint.clone() },
+        Scan::DeadLetters { endpoint },
+    ];
+    for scan in scans {
+        rows.scan(&scan, None, DELIVERIES_REMOVED_AT_ONCE, &mut delete)?;
+    }
+    rows.scan(&Scan::Due, None, usize::MAX, &mut |key, _| {
+        if matches!(key, Key::Due { endpoint, .. } if endpoint == id) {
+            batch.delete(key.clone());
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(batch)
 }

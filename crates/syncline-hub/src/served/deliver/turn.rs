@@ -18,16 +18,22 @@ use syncline_store::Read;
 
 use super::super::{ServeError, Served};
 use super::content::{Content, content, entry_at};
+use super::endpoints::remove_rows;
 use crate::error::HubError;
-use crate::limits::{DELIVERY_ENTRIES_KEPT_MAX, DELIVERY_LOADS_MAX};
+use crate::limits::{
+    CLOCK_BACK_MS_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX, DELIVERY_PAGE_BYTES_MAX,
+};
 
 /// What happens to the events of one hub. See the [module](super).
 pub struct Deliveries {
     pub(super) served: Served,
     pub(super) dispatch: Dispatch,
     pub(super) endpoints: BTreeMap<EndpointId, Arc<EndpointRow>>,
-    /// Entries of the log that were read last, by their places: what is read is soon to be sent.
-    entries: BTreeMap<Position, Arc<LogEntry>>,
+    /// Entries of the log that were read last, by their places, with how long they are there: what is read is
+    /// soon to be sent.
+    entries: BTreeMap<Position, (Arc<LogEntry>, usize)>,
+    /// How long they are together, in bytes.
+    entries_bytes: usize,
     /// The latest time that a turn was told: it must not go back.
     now_ms: u64,
     /// Whether something was decided that may not be on disk.
@@ -53,7 +59,7 @@ pub struct Parcel {
     /// The endpoint as it is settled now.
     pub endpoint: Arc<EndpointRow>,
     /// What the event says; otherwise why it cannot be sent.
-    pub content: Result<Content, Failure>,
+    pub content: Result<Arc<Content>, Failure>,
 }
 
 impl Deliveries {
@@ -67,6 +73,10 @@ impl Deliveries {
     pub fn start(served: &Served, now_ms: u64) -> Result<Self, ServeError> {
         let rows = served.reader()?;
         let endpoints = read_endpoints(&*rows)?;
+        for endpoint in endpoints.iter().filter(|(_, row)| row.is_removed).map(|(id, _)| id) {
+            // The hub ended before all of it was gone.
+            remove_rows(served, endpoint)?;
+        }
         let mut due = read_due(&*rows)?;
         let mut dispatch = Dispatch::new();
         dispatch.handle_log(now_ms, served.position());
@@ -100,12 +110,18 @@ impl Deliveries {
         let endpoints = endpoints.into_iter().filter(|(_, row)| !row.is_removed);
         let endpoints = endpoints.map(|(endpoint, row)| (endpoint, Arc::new(row))).collect();
         let (served, entries) = (served.clone(), BTreeMap::new());
-        Ok(Self { served, dispatch, endpoints, entries, now_ms, is_astray: false })
+        let (entries_bytes, is_astray) = (0, false);
+        Ok(Self { served, dispatch, endpoints, entries, entries_bytes, now_ms, is_astray })
     }
 
     /// Returns the machine, for looking at.
     pub const fn dispatch(&self) -> &Dispatch {
         &self.dispatch
+    }
+
+    /// Returns whether something was decided that may not be on disk: begin anew with [`Deliveries::start`].
+    pub const fn is_astray(&self) -> bool {
+        self.is_astray
     }
 
     /// Returns when the next turn is due if nothing happens before; never, if nothing is said.
@@ -115,20 +131,20 @@ impl Deliveries {
 
     /// Takes in what came of attempts, each with a random number, and answers which are to be made.
     ///
-    /// - `now_ms`: milliseconds since the Unix epoch; one that goes back counts as the latest before.
+    /// - `now_ms`: milliseconds since the Unix epoch; one that goes back a little counts as the latest before.
     /// - `sends_max`: how many attempts may be made now.
     ///
     /// # Errors
     ///
-    /// [`ServeError`] if the store fails: this is of no more use then, begin anew with
-    /// [`Deliveries::start`]. No attempt is to be made that was not answered.
+    /// [`ServeError`] if the store fails, or the clock has gone back by more than some seconds: this is of no
+    /// more use then, begin anew with [`Deliveries::start`]. No attempt is to be made that was not answered.
     pub fn turn(
         &mut self,
         now_ms: u64,
         reports: &[(syncline_engine::deliver::Report, u64)],
         sends_max: usize,
     ) -> Result<Turn, ServeError> {
-        if self.is_astray {
+        if self.is_astray || now_ms.saturating_add(CLOCK_BACK_MS_MAX) < self.now_ms {
             return Err(ServeError::Busy);
         }
         let now = self.at(now_ms);
@@ -139,8 +155,9 @@ impl Deliveries {
             self.dispatch.handle_report(now, *random, report, &mut batch);
         }
         self.dispatch.handle_log(now, self.served.position());
-        let is_unfinished = self.load(now, &mut batch)?;
+        let is_loaded = !self.load(now, &mut batch)?;
         let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
+        let is_unfinished = !is_loaded || self.dispatch.has_load();
         self.commit(batch)?;
         let mut notices = Vec::new();
         while let Some(notice) = self.dispatch.poll_notice() {
@@ -196,11 +213,17 @@ impl Deliveries {
         let mut read_entries = Vec::new();
         let scan = Scan::Log { from: read.after.next() };
         let rows = self.served.reader()?;
+        let (mut page_bytes, mut is_cut) = (0, false);
         rows.scan(&scan, None, read.entries_max, &mut |key, bytes| {
             let Key::Log(position) = key else { return ControlFlow::Continue(()) };
             if *position > read.until {
                 return ControlFlow::Break(());
             }
+            is_cut = page_bytes > DELIVERY_PAGE_BYTES_MAX;
+            if is_cut {
+                return ControlFlow::Break(());
+            }
+            page_bytes += bytes.len();
             match LogEntry::decode(bytes) {
                 Ok(entry) => read_entries.push((*position, entry, bytes.len())),
                 Err(error) => {
@@ -213,7 +236,7 @@ impl Deliveries {
         if let Some(error) = found {
             return Err(damaged("log")(error).into());
         }
-        if read_entries.len() < read.entries_max {
+        if read_entries.len() < read.entries_max && !is_cut {
             // What is not there was forgotten, or is of another kind.
             to = read.until;
         }
@@ -229,16 +252,19 @@ impl Deliveries {
                     created_ms: entry.at_ms,
                     bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
                 }));
-                self.keep(position, Arc::new(entry));
+                self.keep(position, Arc::new(entry), bytes);
             }
         }
         Ok((to, events))
     }
 
-    fn keep(&mut self, position: Position, entry: Arc<LogEntry>) {
-        self.entries.insert(position, entry);
-        if self.entries.len() > DELIVERY_ENTRIES_KEPT_MAX {
-            self.entries.pop_first();
+    fn keep(&mut self, position: Position, entry: Arc<LogEntry>, bytes: usize) {
+        let before = self.entries.insert(position, (entry, bytes));
+        self.entries_bytes += bytes;
+        self.entries_bytes -= before.map_or(0, |(_, bytes)| bytes);
+        while self.entries_bytes > DELIVERY_ENTRIES_BYTES_MAX {
+            let Some((_, (_, bytes))) = self.entries.pop_first() else { break };
+            self.entries_bytes -= bytes;
         }
     }
 
@@ -249,7 +275,7 @@ impl Deliveries {
         }
         let rows = self.served.reader()?;
         // Many endpoints are told of one event.
-        let mut contents: BTreeMap<Position, Result<Content, Failure>> = BTreeMap::new();
+        let mut contents: BTreeMap<Position, Result<Arc<Content>, Failure>> = BTreeMap::new();
         let mut parcels = Vec::with_capacity(sends.len());
         for sending in sends {
             let Some(endpoint) = self.endpoints.get(&sending.endpoint) else { continue };
@@ -271,14 +297,14 @@ impl Deliveries {
         &self,
         rows: &dyn Read,
         event: &EventRef,
-    ) -> Result<Result<Content, Failure>, ServeError> {
+    ) -> Result<Result<Arc<Content>, Failure>, ServeError> {
         let entry = match self.entries.get(&event.position) {
-            Some(entry) => Some(entry.clone()),
+            Some((entry, _)) => Some(entry.clone()),
             None => entry_at(rows, event.position)?.map(Arc::new),
         };
         let Some(entry) = entry else { return Ok(Err(Failure::PayloadGone)) };
         let found = content(rows, self.served.entities(), event, &entry)?;
-        Ok(found.ok_or(Failure::PayloadGone))
+        Ok(found.map(Arc::new).ok_or(Failure::PayloadGone))
     }
 }
 
