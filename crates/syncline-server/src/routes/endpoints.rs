@@ -1,6 +1,7 @@
 //! Endpoints: where events are delivered to, how that goes, and what became of each.
 
 use axum::http::StatusCode;
+use syncline_domains::app::Target;
 use syncline_engine::deliver::{
     BreakerState, Delivery, EndpointRow, Filter, Outcome, Rate as SendRate, Refusal as Refused,
     Schedule, SecretKind, Settings, StoredSecret,
@@ -218,6 +219,11 @@ fn invalid(text: impl Into<String>) -> Problem {
     Refusal::BodyInvalid.because(text.into())
 }
 
+/// Says why something that is well-formed cannot be meant.
+fn unfit(code: &'static str, why: &dyn std::fmt::Display) -> Problem {
+    Problem::new(code, StatusCode::UNPROCESSABLE_ENTITY, why.to_string())
+}
+
 fn text<'j>(value: &'j Json, name: &str) -> Result<&'j str, Problem> {
     value.as_str().ok_or_else(|| invalid(format!("{name} is a text")))
 }
@@ -237,7 +243,7 @@ fn settings_of(body: &Object) -> Result<Settings, Problem> {
         return Err(invalid(format!("an endpoint has the members {}", MEMBERS.join(", "))));
     }
     let url = text(body.get("url").ok_or_else(|| invalid("url is missing"))?, "url")?;
-    syncline_domains::app::Target::parse(url).map_err(|error| invalid(error.to_string()))?;
+    Target::parse(url).map_err(|error| unfit(error.code(), &error))?;
     let mut settings = match body.get("preset") {
         None => Settings::new(url),
         Some(preset) if preset.as_str() == Some("anywheredoor") => Settings::anywheredoor(url),
@@ -250,7 +256,7 @@ fn settings_of(body: &Object) -> Result<Settings, Problem> {
         let patterns = events.as_array().ok_or_else(|| invalid("events is a list of types"))?;
         let patterns: Result<Vec<&str>, _> =
             patterns.iter().map(|pattern| text(pattern, "a type of event")).collect();
-        settings.filter = Filter::new(patterns?).map_err(|error| invalid(error.to_string()))?;
+        settings.filter = Filter::new(patterns?).map_err(|error| unfit(error.code(), &error))?;
     }
     if let Some(waits) = body.get("schedule") {
         let waits = waits.as_array().ok_or_else(|| invalid("schedule is a list of waits"))?;
@@ -260,7 +266,7 @@ fn settings_of(body: &Object) -> Result<Settings, Problem> {
         };
         let waits: Option<Vec<u64>> = waits.iter().map(wait).collect();
         let waits = waits.ok_or_else(|| invalid("a wait is milliseconds, a whole number"))?;
-        settings.schedule = Schedule::new(&waits).map_err(|error| invalid(error.to_string()))?;
+        settings.schedule = Schedule::new(&waits).map_err(|error| unfit(error.code(), &error))?;
     }
     if let Some(timeout_ms) = number(body, "timeoutMs")? {
         settings.timeout_ms = timeout_ms;
@@ -292,14 +298,17 @@ fn secrets_of(body: &Object, now_ms: u64) -> Result<Vec<StoredSecret>, Problem> 
     let one = |secret: &Json| {
         let text = text(secret, "a secret")?;
         if !text.starts_with("whs") {
-            Secret::plain(text).map_err(|error| invalid(error.to_string()))?;
+            Secret::plain(text).map_err(|error| unfit(error.code(), &error))?;
             return Ok(stored(SecretKind::Plain, text));
         }
-        let secret = Secret::parse(text).map_err(|error| invalid(error.to_string()))?;
+        let secret = Secret::parse(text).map_err(|error| unfit(error.code(), &error))?;
         match secret.kind() {
             Kind::Symmetric => Ok(stored(SecretKind::Hmac, text)),
             Kind::Signing => Ok(stored(SecretKind::Ed25519, text)),
-            _ => Err(invalid("a secret to sign with begins with whsec_ or whsk_")),
+            _ => {
+                let text = "a secret to sign with begins with whsec_ or whsk_";
+                Err(unfit("ENDPOINT_INVALID", &text))
+            }
         }
     };
     let secrets: Result<Vec<_>, Problem> = given.iter().map(one).collect();

@@ -314,7 +314,6 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Sends nothing more to an endpoint",
-        bodies: &[Media::json("Anything")],
         answers: &[Success::json(200, "Endpoint")],
         problems: &[404],
         ..of_hub(
@@ -327,7 +326,6 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Sends an endpoint a test, and says what came of it",
-        bodies: &[Media::json("Anything")],
         answers: &[Success::json(200, "Tested")],
         problems: &[404],
         ..of_hub(Method::Post, "/v1/endpoints/{endpoint}/test", ADMINS, "endpoint_test", |asked| {
@@ -390,7 +388,6 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Tries a delivery that waits for its time at once",
-        bodies: &[Media::json("Anything")],
         answers: &[Success::empty(204)],
         problems: &[404, 409],
         ..of_hub(

@@ -275,18 +275,24 @@ async fn an_endpoint_that_is_disabled_gets_nothing_and_what_is_no_endpoint_is_re
     assert_eq!(disabled["disabled"], "by_hand");
     house.emit("event-1", "e1").await;
     let refused = [
-        json!({}),
-        json!({ "url": "ftp://example.org" }),
-        json!({ "url": "https://user:pass@example.org/" }),
-        json!({ "url": "https://example.org/", "secrets": [] }),
-        json!({ "url": "https://example.org/", "secrets": ["whsec_short"] }),
-        json!({ "url": "https://example.org/", "schedule": [] }),
-        json!({ "url": "https://example.org/", "preset": "other" }),
-        json!({ "url": "https://example.org/", "more": 1 }),
-        json!({ "url": "https://example.org/", "id": "a/b" }),
+        (json!({}), 400, "BODY_INVALID"),
+        (json!({ "url": "ftp://example.org" }), 422, "ENDPOINT_URL_INVALID"),
+        (json!({ "url": "https://user:pass@example.org/" }), 422, "ENDPOINT_URL_INVALID"),
+        (json!({ "url": "https://example.org/", "secrets": [] }), 400, "BODY_INVALID"),
+        (
+            json!({ "url": "https://example.org/", "secrets": ["whsec_short"] }),
+            422,
+            "WEBHOOK_SECRET_INVALID",
+        ),
+        (json!({ "url": "https://example.org/", "schedule": [] }), 422, "ENDPOINT_INVALID"),
+        (json!({ "url": "https://example.org/", "events": [""] }), 422, "EVENT_FILTER_INVALID"),
+        (json!({ "url": "https://example.org/", "timeoutMs": 0 }), 422, "ENDPOINT_INVALID"),
+        (json!({ "url": "https://example.org/", "preset": "other" }), 400, "BODY_INVALID"),
+        (json!({ "url": "https://example.org/", "more": 1 }), 400, "BODY_INVALID"),
+        (json!({ "url": "https://example.org/", "id": "a/b" }), 400, "BODY_INVALID"),
     ];
-    for body in refused {
-        house.post("/v1/endpoints", &body).await.is(400).says("BODY_INVALID");
+    for (body, status, code) in refused {
+        house.post("/v1/endpoints", &body).await.is(status).says(code);
     }
     let token = house.token("app client").await;
     house.ask("GET", "/v1/endpoints").token(&token).send().await.is(403);
