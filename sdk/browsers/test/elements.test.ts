@@ -1,8 +1,7 @@
 /** The elements that say how fresh something is, as everybody sees and hears them. */
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { complaints } from "../harness/axe.js";
 import type { Browser, Kind } from "../harness/browser.js";
 import { type Pages, servePages } from "../harness/pages.js";
 import type { Tab } from "../harness/tab.js";
@@ -10,8 +9,6 @@ import { withBrowser } from "../harness/with-browser.js";
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 
 let pages: Pages;
 beforeAll(async () => {
@@ -39,20 +36,6 @@ function put(tab: Tab, html: string): Promise<readonly string[]> {
     stage.innerHTML = markup;
     return [...stage.querySelectorAll<HTMLElement>("sync-last-updated, sync-status, sync-data-freshness")].map((element) => element.innerText.replaceAll(/\s+/g, " ").trim());
   }, html);
-}
-
-/** Returns what axe finds wrong with the page. */
-function complaints(tab: Tab): Promise<readonly string[]> {
-  return tab.run(async (source) => {
-    interface Axe {
-      run(): Promise<{ violations: { id: string; nodes: { target: string[] }[] }[] }>;
-    }
-    const page = window as unknown as { axe?: Axe; eval(source: string): void };
-    if (page.axe === undefined) page.eval(source);
-    if (page.axe === undefined) throw new Error("axe is not there");
-    const { violations } = await page.axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(" ")}`));
-  }, AXE);
 }
 
 const STATES = ["synced", "syncing", "pending", "offline", "conflict", "error", "unknown"];

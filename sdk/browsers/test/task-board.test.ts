@@ -1,10 +1,8 @@
 /** The example in two browsers, by what its people see. */
 
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { complaints } from "../harness/axe.js";
 import type { Browser } from "../harness/browser.js";
-import type { Tab } from "../harness/tab.js";
 import { type Board, Person, serveBoard } from "../harness/board.js";
 import { withBrowser } from "../harness/with-browser.js";
 
@@ -19,22 +17,6 @@ const link = (name: string): string => {
   if (found === undefined) throw new Error(`${name} has no link`);
   return found;
 };
-
-const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
-
-/** Returns what axe finds wrong with a page, and where. */
-function complaints(tab: Tab): Promise<readonly string[]> {
-  return tab.run(async (source) => {
-    interface Axe {
-      run(): Promise<{ violations: { id: string; nodes: { target: string[] }[] }[] }>;
-    }
-    const page = window as unknown as { axe?: Axe; eval(source: string): void };
-    if (page.axe === undefined) page.eval(source);
-    if (page.axe === undefined) throw new Error("axe is not there");
-    const { violations } = await page.axe.run();
-    return violations.flatMap(({ id, nodes }) => nodes.map(({ target }) => `${id}: ${target.join(" ")}`));
-  }, AXE);
-}
 
 /** Has both people rename the same new note while they are offline, in two tabs of one browser. */
 async function quarrel(browser: Browser, title: string): Promise<readonly [Person, Person]> {

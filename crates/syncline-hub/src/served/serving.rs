@@ -231,12 +231,19 @@ impl Served {
     ///
     /// [`ServeError::Hub`] if they cannot be stored.
     pub fn keep_tokens(&self, tokens: Vec<u8>) -> Result<(), ServeError> {
-        let keep = move |hub: &mut Hub| {
-            let mut batch = Batch::new();
-            batch.put(Key::Meta(facts::ACCESS_TOKENS), tokens);
-            hub.store.commit(&batch)
-        };
-        Ok(self.with_hub(keep)?.map_err(HubError::from)?)
+        let mut batch = Batch::new();
+        batch.put(Key::Meta(facts::ACCESS_TOKENS), tokens);
+        self.commit_rows(batch)
+    }
+
+    /// Commits rows that are no facts of records: no commitment to them stands in the audit.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if they cannot be stored.
+    pub(super) fn commit_rows(&self, batch: Batch) -> Result<(), ServeError> {
+        let commit = move |hub: &mut Hub| hub.store.commit(&batch);
+        Ok(self.with_hub(commit)?.map_err(HubError::from)?)
     }
 
     /// Ends the writer once everything that was accepted is answered, and closes the hub. Later

@@ -390,11 +390,8 @@ fn delivered(position: Position, delivery: &Delivery) -> Json {
 
 impl From<DeliveryError> for Problem {
     fn from(error: DeliveryError) -> Self {
-        let status = match &error {
-            DeliveryError::Serve(_) => {
-                let DeliveryError::Serve(error) = error else { return Refusal::ServerFault.into() };
-                return error.into();
-            }
+        let status = match error {
+            DeliveryError::Serve(error) => return error.into(),
             DeliveryError::Exists => StatusCode::CONFLICT,
             _ => match error.code() {
                 "ENDPOINT_UNKNOWN" | "DELIVERY_UNKNOWN" => StatusCode::NOT_FOUND,

@@ -13,6 +13,7 @@ use syncline_store::Read;
 
 use super::super::ServeError;
 use crate::error::HubError;
+use crate::runs::decode_entry;
 
 /// What an event says, beside what its [`EventRef`] says.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,8 +31,7 @@ pub(super) fn entry_at(
     position: Position,
 ) -> Result<Option<LogEntry>, ServeError> {
     let bytes = rows.get(&Key::Log(position))?;
-    let entry = bytes.map(|bytes| LogEntry::decode(&bytes)).transpose();
-    Ok(entry.map_err(|source| HubError::Damaged { table: "log", source })?)
+    Ok(bytes.map(|bytes| decode_entry(&bytes)).transpose()?)
 }
 
 /// Returns what an event says; `None` if nothing of it is kept.

@@ -18,6 +18,7 @@ use super::turn::Deliveries;
 use crate::error::HubError;
 use crate::limits::DELIVERIES_REMOVED_AT_ONCE;
 use crate::request::Actor;
+use crate::view::for_each;
 
 /// What the audit calls a change of endpoints and deliveries.
 const CATEGORY: &str = "DELIVERY";
@@ -96,10 +97,7 @@ impl Deliveries {
         let behind = self.served.position();
         self.dispatch.handle_created(now, id.clone(), settings, behind, &mut batch)?;
         batch.put(Key::Endpoint(id.clone()), row.encode());
-        if let Err(error) = self.note(batch, "ENDPOINT_CREATED", id, None, actor) {
-            self.dispatch.handle_removed(id);
-            return Err(error.into());
-        }
+        self.note(batch, "ENDPOINT_CREATED", id, None, actor)?;
         self.endpoints.insert(id.clone(), Arc::new(row));
         Ok(())
     }
@@ -295,8 +293,7 @@ pub(super) fn remove_rows(served: &Served, id: &EndpointId) -> Result<(), ServeE
         if is_last {
             batch.delete(Key::Cursor(id.clone())).delete(Key::Endpoint(id.clone()));
         }
-        let commit = move |hub: &mut crate::Hub| hub.store.commit(&batch);
-        served.with_hub(commit)?.map_err(HubError::from)?;
+        served.commit_rows(batch)?;
         if is_last {
             return Ok(());
         }
@@ -320,11 +317,11 @@ fn rows_of(served: &Served, id: &EndpointId) -> Result<Batch, ServeError> {
     for scan in scans {
         rows.scan(&scan, None, DELIVERIES_REMOVED_AT_ONCE, &mut delete)?;
     }
-    rows.scan(&Scan::Due, None, usize::MAX, &mut |key, _| {
+    for_each(&*rows, &Scan::Due, |key, _| {
         if matches!(key, Key::Due { endpoint, .. } if endpoint == id) {
             batch.delete(key.clone());
         }
-        ControlFlow::Continue(())
+        Ok(())
     })?;
     Ok(batch)
 }

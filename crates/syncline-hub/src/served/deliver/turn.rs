@@ -23,6 +23,8 @@ use crate::error::HubError;
 use crate::limits::{
     CLOCK_BACK_MS_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX, DELIVERY_PAGE_BYTES_MAX,
 };
+use crate::runs::decode_entry;
+use crate::view::for_each;
 
 /// What happens to the events of one hub. See the [module](super).
 pub struct Deliveries {
@@ -91,11 +93,11 @@ impl Deliveries {
             let mut known = BTreeSet::new();
             let from = cursor.settled.next();
             let scan = Scan::Deliveries { endpoint: endpoint.clone(), from };
-            rows.scan(&scan, None, usize::MAX, &mut |key, _| {
+            for_each(&*rows, &scan, |key, _| {
                 if let Key::Delivery { position, .. } = key {
                     known.insert(*position);
                 }
-                ControlFlow::Continue(())
+                Ok(())
             })?;
             let stored = Stored {
                 endpoint: endpoint.clone(),
@@ -174,13 +176,9 @@ impl Deliveries {
         self.now_ms
     }
 
-    /// Commits rows of deliveries. They are no facts of records, so no commitment stands in the audit.
+    /// Commits what was decided, if anything was.
     fn commit(&self, batch: Batch) -> Result<(), ServeError> {
-        if batch.is_empty() {
-            return Ok(());
-        }
-        let commit = move |hub: &mut crate::Hub| hub.store.commit(&batch);
-        Ok(self.served.with_hub(commit)?.map_err(HubError::from)?)
+        if batch.is_empty() { Ok(()) } else { self.served.commit_rows(batch) }
     }
 
     /// Reads what the machine needs, as much as one turn reads; answers whether it needs more.
@@ -224,7 +222,7 @@ impl Deliveries {
                 return ControlFlow::Break(());
             }
             page_bytes += bytes.len();
-            match LogEntry::decode(bytes) {
+            match decode_entry(bytes) {
                 Ok(entry) => read_entries.push((*position, entry, bytes.len())),
                 Err(error) => {
                     found = Some(error);
@@ -234,7 +232,7 @@ impl Deliveries {
             ControlFlow::Continue(())
         })?;
         if let Some(error) = found {
-            return Err(damaged("log")(error).into());
+            return Err(error.into());
         }
         if read_entries.len() < read.entries_max && !is_cut {
             // What is not there was forgotten, or is of another kind.
@@ -313,34 +311,30 @@ fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {
 }
 
 fn read_endpoints(rows: &dyn Read) -> Result<BTreeMap<EndpointId, EndpointRow>, ServeError> {
-    let (mut endpoints, mut found) = (BTreeMap::new(), None);
-    rows.scan(&Scan::Endpoints, None, usize::MAX, &mut |key, bytes| {
-        let Key::Endpoint(endpoint) = key else { return ControlFlow::Continue(()) };
-        match EndpointRow::decode(bytes) {
-            Ok(row) => drop(endpoints.insert(endpoint.clone(), row)),
-            Err(error) => found = Some(error),
+    let mut endpoints = BTreeMap::new();
+    for_each(rows, &Scan::Endpoints, |key, bytes| {
+        if let Key::Endpoint(endpoint) = key {
+            let row = EndpointRow::decode(bytes).map_err(damaged("endpoints"))?;
+            endpoints.insert(endpoint.clone(), row);
         }
-        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(())
     })?;
-    found.map_or(Ok(endpoints), |error| Err(damaged("endpoints")(error).into()))
+    Ok(endpoints)
 }
 
 /// What each endpoint is to try again, and when.
 type Due = BTreeMap<EndpointId, Vec<(u64, Position, syncline_engine::deliver::LaneName)>>;
 
 fn read_due(rows: &dyn Read) -> Result<Due, ServeError> {
-    let (mut all, mut found) = (Due::new(), None);
-    rows.scan(&Scan::Due, None, usize::MAX, &mut |key, bytes| {
-        let Key::Due { due_ms, endpoint, position } = key else {
-            return ControlFlow::Continue(());
-        };
-        match decode_due(bytes) {
-            Ok(lane) => all.entry(endpoint.clone()).or_default().push((*due_ms, *position, lane)),
-            Err(error) => found = Some(error),
+    let mut all = Due::new();
+    for_each(rows, &Scan::Due, |key, bytes| {
+        if let Key::Due { due_ms, endpoint, position } = key {
+            let lane = decode_due(bytes).map_err(damaged("due"))?;
+            all.entry(endpoint.clone()).or_default().push((*due_ms, *position, lane));
         }
-        if found.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        Ok(())
     })?;
-    found.map_or(Ok(all), |error| Err(damaged("due")(error).into()))
+    Ok(all)
 }
 
 fn read_lane(rows: &dyn Read, read: &LaneRead) -> Result<Vec<(Position, Delivery)>, ServeError> {
