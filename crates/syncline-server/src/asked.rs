@@ -81,12 +81,9 @@ impl Asker {
         counted.ok_or_else(|| Refusal::ServerFault.into())
     }
 
-    /// Refuses whose token has ended since the request was let in, for requests that wait.
+    /// Refuses whose token or session has ended since the request was let in, for requests that wait.
     pub(crate) fn is_still_permitted(&self) -> Result<(), Problem> {
-        match self.desk.tokens.is_still_good(&self.caller()?.token) {
-            true => Ok(()),
-            false => Err(Refusal::TokenInvalid.into()),
-        }
+        Ok(self.caller()?.is_still_permitted(&self.desk.tokens)?)
     }
 
     /// Returns who looks: while a conflict waits, each writer is shown its own value.

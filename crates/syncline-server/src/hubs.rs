@@ -18,7 +18,7 @@ use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
-use crate::access::{Tickets, Tokens, TokensError, now_ms};
+use crate::access::{Sessions, Tickets, Tokens, TokensError, now_ms};
 use crate::delivering::Delivering;
 use crate::feed::Feeds;
 use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
@@ -96,6 +96,7 @@ pub(crate) struct Desk {
     pub(crate) access: Arc<Access>,
     pub(crate) tokens: Tokens,
     pub(crate) tickets: Tickets,
+    pub(crate) sessions: Sessions,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) writers: Writers,
     pub(crate) keys: Keys,
@@ -318,6 +319,7 @@ fn desk(
         access: Arc::clone(access),
         tokens,
         tickets: Tickets::default(),
+        sessions: Sessions::default(),
         feeds: Arc::default(),
         writers: Writers::new(),
         keys: Keys::default(),

@@ -11,7 +11,7 @@
 //! | start and stop a server | [`Server`], [`Settings`] |
 //! | every route, and who may use it | [`routes::TABLE`] |
 //! | from a request to its route | `router.rs`, `asked.rs` |
-//! | access tokens, roles, tickets, other issuers | `access/` |
+//! | access tokens, roles, sessions, tickets, other issuers | `access/` |
 //! | hubs of their own | `hubs.rs` |
 //! | hubs lent to commands of this machine | `loans.rs` |
 //! | changes made once for many | `feed.rs` |
@@ -36,6 +36,7 @@ pub mod limits;
 mod loans;
 mod metrics;
 mod openapi;
+mod origin;
 mod pages;
 mod problem;
 mod rate;

@@ -60,6 +60,16 @@ pub const CORS_TIME: Duration = Duration::from_secs(600);
 /// Most tickets of one hub that were not used yet.
 pub const TICKETS_MAX: usize = 16_384;
 
+/// Longest time that one is signed in to the dashboard: a working day. Source: OWASP, 4 to 8 hours of a day's use and
+/// some more for who is on call.
+pub const SESSION_TIME: Duration = Duration::from_secs(12 * 3_600);
+
+/// Most sessions of one hub.
+pub const SESSIONS_MAX: usize = 4_096;
+
+/// Most sessions of one access token, so that no token keeps others from signing in. One more ends the oldest.
+pub const SESSIONS_OF_TOKEN_MAX: usize = 16;
+
 /// Most hubs of one server. Each is a store that is open.
 pub const HUBS_MAX: usize = 256;
 
@@ -114,6 +124,7 @@ pub const TURNS: usize = 64;
 
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > READ_WAIT_MAX.as_millis());
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
+const _: () = assert!(SESSIONS_OF_TOKEN_MAX < SESSIONS_MAX);
 const _: () = assert!(LIST_DEFAULT <= LIST_MAX);
 const _: () = assert!(SOCKET_BUFFER_BYTES < BODY_BYTES_MAX);
 

@@ -37,6 +37,7 @@ const HEADERS: &[(&str, &str, &str, bool)] = &[
     ("Upgrade", "Text", "`websocket`", false),
     ("ETag", "EntityTag", "`version` of the record, in quotes", false),
     ("Location", "Text", "Where the record is", true),
+    ("Set-Cookie", "Text", "The session, where no script can read it", false),
     ("Link", "Text", "The next page (RFC 8288)", false),
     ("Idempotency-Replayed", "Flag", "Whether it was done before, with the same key", false),
 ];

@@ -31,6 +31,12 @@ pub(crate) enum Refusal {
     TokenMissing,
     /// The access token is none of this hub, or has expired or was revoked.
     TokenInvalid,
+    /// The session is none, or has ended.
+    SessionEnded,
+    /// A change without the text that shows that a page of the hub itself asks for it.
+    CsrfTokenInvalid,
+    /// As many sessions as there may be.
+    SessionsFull,
     /// The ticket is none, was used or is too old.
     TicketInvalid,
     /// The role of the token does not allow it.
@@ -95,6 +101,9 @@ impl Refusal {
         match self {
             Self::TokenMissing => "ACCESS_TOKEN_MISSING",
             Self::TokenInvalid => "ACCESS_TOKEN_INVALID",
+            Self::SessionEnded => "SESSION_ENDED",
+            Self::CsrfTokenInvalid => "CSRF_TOKEN_INVALID",
+            Self::SessionsFull => "SESSIONS_FULL",
             Self::TicketInvalid => "TICKET_INVALID",
             Self::NotPermitted => "PERMISSION_DENIED",
             Self::RouteUnknown => "ROUTE_UNKNOWN",
@@ -128,10 +137,12 @@ impl Refusal {
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::TokenMissing | Self::TokenInvalid | Self::TicketInvalid => {
+            Self::TokenMissing | Self::TokenInvalid | Self::SessionEnded | Self::TicketInvalid => {
                 StatusCode::UNAUTHORIZED
             }
-            Self::NotPermitted | Self::OriginForbidden => StatusCode::FORBIDDEN,
+            Self::NotPermitted | Self::OriginForbidden | Self::CsrfTokenInvalid => {
+                StatusCode::FORBIDDEN
+            }
             Self::RouteUnknown
             | Self::RecordNotFound
             | Self::TokenUnknown
@@ -147,9 +158,11 @@ impl Refusal {
                 StatusCode::UNSUPPORTED_MEDIA_TYPE
             }
             Self::RateLimited => StatusCode::TOO_MANY_REQUESTS,
-            Self::ServerBusy | Self::ServerStopping | Self::RequestTimeout | Self::HubBehind => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::ServerBusy
+            | Self::SessionsFull
+            | Self::ServerStopping
+            | Self::RequestTimeout
+            | Self::HubBehind => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerFault => StatusCode::INTERNAL_SERVER_ERROR,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
@@ -166,6 +179,7 @@ impl Refusal {
             | Self::ServerStopping
             | Self::RequestTimeout
             | Self::HubBehind => Some(1),
+            Self::SessionsFull => Some(60),
             _ => None,
         }
     }
@@ -174,7 +188,7 @@ impl Refusal {
     pub(crate) fn because(self, detail: impl Into<String>) -> Problem {
         let problem = Problem::new(self.code(), self.status(), detail);
         let problem = match self {
-            Self::TokenMissing | Self::TokenInvalid | Self::TicketInvalid => {
+            Self::TokenMissing | Self::TokenInvalid | Self::SessionEnded | Self::TicketInvalid => {
                 problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             _ => problem,

@@ -7,7 +7,8 @@ use std::time::Instant;
 use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{RawPathParams, Request};
-use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
+use axum::http::request::Parts;
+use axum::http::{HeaderName, HeaderValue, Response, Version, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
 use syncline_policy::view::Permit;
@@ -17,10 +18,11 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::access::{Caller, now_ms};
-use crate::asked::{Asked, Asker, Query, bearer};
+use crate::access::{Caller, Cookie, now_ms};
+use crate::asked::{Asked, Asker, Query, bearer, only};
 use crate::hubs::{Desk, HubName};
 use crate::limits::{COMPRESSED_BYTES_MIN, CORS_TIME, REQUEST_TIME_MAX};
+use crate::origin::Page;
 use crate::problem::{Problem, Refusal};
 use crate::rate::Quota;
 use crate::routes::{Access, Answer, Method, Pace, Route, Scope, Shows, TABLE};
@@ -30,6 +32,8 @@ use crate::state::State;
 const OF_HUB: &str = "/h/{hub}";
 /// The header with the id of a request.
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// The header by which a page shows that it is one of this server.
+const CSRF: HeaderName = HeaderName::from_static("x-syncline-csrf");
 const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -196,19 +200,29 @@ async fn carry_out(
         (None, Access::Everybody) => return Err(Refusal::RouteUnknown.into()),
         // A hub that is not there looks as one whose token one has not.
         (None, _) => {
-            let token = bearer(&parts.headers)?;
-            return Err(token.map_or(Refusal::TokenMissing, |_| Refusal::TokenInvalid).into());
+            return Err(match bearer(&parts.headers)? {
+                Some(_) => Refusal::TokenInvalid,
+                None if Cookie::sent(&parts.headers, hub).is_some() => Refusal::SessionEnded,
+                None => Refusal::TokenMissing,
+            }
+            .into());
         }
     };
     let query = Query::read(parts.uri.query().unwrap_or_default(), route);
     let caller = match route.access {
         Access::Everybody => None,
-        Access::Roles(_) => Some(by_token(&parts.headers, state, &desk)?),
+        Access::Roles(_) => Some(match bearer(&parts.headers)? {
+            Some(token) => by_token(token, state, &desk)?,
+            None => by_session(&parts, route.method, &desk)?,
+        }),
         Access::RolesOrTicket(_) => {
             let ticket = query.as_ref().ok().and_then(|query| query.text("ticket"));
             Some(match ticket {
                 Some(ticket) => by_ticket(ticket, &desk)?,
-                None => by_token(&parts.headers, state, &desk)?,
+                None => {
+                    let token = bearer(&parts.headers)?.ok_or(Refusal::TokenMissing)?;
+                    by_token(token, state, &desk)?
+                }
             })
         }
     };
@@ -240,8 +254,7 @@ async fn carry_out(
     (route.handler)(asked).await
 }
 
-fn by_token(headers: &HeaderMap, state: &State, desk: &Desk) -> Result<Caller, Problem> {
-    let token = bearer(headers)?.ok_or(Refusal::TokenMissing)?;
+fn by_token(token: &str, state: &State, desk: &Desk) -> Result<Caller, Problem> {
     if state.issuers.may_know(token) {
         let hub = desk.name.as_ref().map(HubName::as_str);
         let found = state.issuers.find(token, hub, now_ms());
@@ -253,10 +266,37 @@ fn by_token(headers: &HeaderMap, state: &State, desk: &Desk) -> Result<Caller, P
     Ok(desk.tokens.find(token).ok_or(Refusal::TokenInvalid)?)
 }
 
+/// Returns who is signed in. A browser sends the cookie whoever has the page ask; so no page of another site is
+/// answered, and what changes anything has to show besides that a page of this server asks for it.
+fn by_session(parts: &Parts, method: Method, desk: &Desk) -> Result<Caller, Problem> {
+    let hub = desk.name.as_ref().map(HubName::as_str);
+    let cookie = Cookie::sent(&parts.headers, hub).ok_or(Refusal::TokenMissing)?;
+    let signed_in = desk.sessions.find(cookie, now_ms());
+    // Its token may have been revoked since.
+    let signed_in = signed_in.filter(|one| desk.tokens.is_still_good(&one.session.token));
+    let signed_in = signed_in.ok_or(Refusal::SessionEnded)?;
+    match (Page::of(parts), method) {
+        (Page::Own, _) | (Page::Unknown, Method::Get) => {}
+        _ => {
+            let text =
+                "with a session only pages of this server ask: Sec-Fetch-Site or Origin say so";
+            return Err(Refusal::OriginForbidden.because(text));
+        }
+    }
+    if method != Method::Get {
+        let csrf = only(&parts.headers, &CSRF)?;
+        if !csrf.is_some_and(|csrf| signed_in.is_csrf(csrf)) {
+            return Err(Refusal::CsrfTokenInvalid.into());
+        }
+    }
+    let token = Arc::clone(&signed_in.session.token);
+    Ok(Caller { token, signed_in: Some(signed_in) })
+}
+
 /// Returns what whoever asks may see and write of the records. A route that shows records whatever
 /// they are is for those only from whom nothing is kept.
 fn permit(route: &Route, caller: Option<&Caller>, desk: &Desk) -> Result<Arc<Permit>, Problem> {
-    let Some(Caller { token }) = caller else { return Ok(Arc::default()) };
+    let Some(Caller { token, .. }) = caller else { return Ok(Arc::default()) };
     let permit = desk.access.permit(token.role.as_str(), &token.claims);
     if route.shows == Shows::Everything && !permit.allows_everything() {
         let text =
@@ -270,7 +310,7 @@ fn by_ticket(ticket: &str, desk: &Desk) -> Result<Caller, Problem> {
     let token = desk.tickets.take(ticket).ok_or(Refusal::TicketInvalid)?;
     // It may have been revoked since.
     match desk.tokens.is_still_good(&token) {
-        true => Ok(Caller { token }),
+        true => Ok(Caller::by_token(token)),
         false => Err(Refusal::TicketInvalid.into()),
     }
 }

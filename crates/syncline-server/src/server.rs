@@ -125,6 +125,7 @@ impl Server {
             rates: Rates::new(settings.rate),
             metrics: Metrics::new(),
             origins: settings.origin_values()?,
+            is_encrypted: tls.is_some(),
             requests: Semaphore::new(REQUESTS_MAX),
             stopping: stopping.clone(),
             streams: streams.downgrade(),

@@ -23,6 +23,8 @@ pub(crate) struct State {
     pub(crate) metrics: Metrics,
     /// Sites whose pages may ask, by `Origin`.
     pub(crate) origins: Vec<HeaderValue>,
+    /// Whether the server encrypts.
+    pub(crate) is_encrypted: bool,
     /// Requests that may be under way.
     pub(crate) requests: Semaphore,
     /// Turns true once the server stops.

@@ -184,7 +184,7 @@ impl Watched {
             claims,
             hash: None,
         };
-        Ok(Caller { token: Arc::new(row) })
+        Ok(Caller::by_token(Arc::new(row)))
     }
 
     /// Returns what all tokens about one subject are spoken of by.

@@ -14,7 +14,9 @@ use tokio::sync::watch;
 
 use super::file::{self, FileError};
 use super::role::Role;
+use super::session::SignedIn;
 use crate::limits::TOKENS_MAX;
+use crate::problem::Refusal;
 use crate::writers::is_of_server;
 
 /// What every access token begins with: scanners of secrets find it by that.
@@ -53,9 +55,25 @@ impl TokenRow {
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) token: Arc<TokenRow>,
+    /// The session by which the caller has shown its token, if it is one.
+    pub(crate) signed_in: Option<SignedIn>,
 }
 
 impl Caller {
+    /// Returns whoever has shown the token itself.
+    pub(crate) const fn by_token(token: Arc<TokenRow>) -> Self {
+        Self { token, signed_in: None }
+    }
+
+    /// Refuses whose token or session has ended since the request was let in.
+    pub(crate) fn is_still_permitted(&self, tokens: &Tokens) -> Result<(), Refusal> {
+        match &self.signed_in {
+            _ if !tokens.is_still_good(&self.token) => Err(Refusal::TokenInvalid),
+            Some(signed_in) if signed_in.session.is_ended() => Err(Refusal::SessionEnded),
+            _ => Ok(()),
+        }
+    }
+
     /// Returns whether the caller may speak for a client: the one that its token names, or one of the
     /// names that this client gives itself, `<client>~<word>`. The server's own names are nobody's.
     pub(crate) fn may_be(&self, client: &ClientId) -> bool {
@@ -204,7 +222,7 @@ impl Tokens {
         *rows = changed;
         self.keep(written);
         drop(rows);
-        self.revoked.send_modify(|count| *count += 1);
+        self.look_again();
         Ok(true)
     }
 
@@ -222,7 +240,7 @@ impl Tokens {
         drop(rows);
         // Two hashes are compared in constant time.
         let is_it = token.hash == Some(blake3::hash(text.as_bytes()));
-        (is_it && token.is_good(now_ms())).then_some(Caller { token })
+        (is_it && token.is_good(now_ms())).then(|| Caller::by_token(token))
     }
 
     /// Returns whether a token that was good is still.
@@ -231,10 +249,19 @@ impl Tokens {
             return token.is_good(now_ms());
         }
         let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        rows.get(&token.id).is_some_and(|row| row.hash == token.hash && row.is_good(now_ms()))
+        let now_ms = now_ms();
+        let is_kept =
+            rows.get(&token.id).is_some_and(|row| row.hash == token.hash && row.is_good(now_ms));
+        // That of a session ends before the token itself.
+        is_kept && token.is_good(now_ms)
     }
 
-    /// Returns what moves whenever a token is revoked.
+    /// Has open connections look again whether they may go on.
+    pub(crate) fn look_again(&self) {
+        self.revoked.send_modify(|count| *count += 1);
+    }
+
+    /// Returns what moves whenever a token is revoked or a session ended.
     pub(crate) fn revocations(&self) -> watch::Receiver<u64> {
         self.revoked.subscribe()
     }

@@ -14,7 +14,7 @@
 //! | clients that wait for an operator's word, and their copies | `held.rs` |
 //! | schemas of entities | `schemas.rs` |
 //! | migrations between their versions | `migrations.rs` |
-//! | access tokens, tickets, hubs | `tokens.rs`, `hubs.rs` |
+//! | access tokens, sessions, tickets, hubs | `tokens.rs`, `session.rs`, `hubs.rs` |
 
 mod answer;
 mod books;
@@ -33,6 +33,7 @@ mod push;
 mod records;
 mod route;
 mod schemas;
+mod session;
 mod stream;
 mod table;
 mod tokens;

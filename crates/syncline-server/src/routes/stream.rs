@@ -1,4 +1,4 @@
-//! What every open stream must watch: its token, and whether the server stops.
+//! What every open stream must watch: its token, its session, and whether the server stops.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 use tokio::time::sleep;
 
-use crate::access::{TokenRow, now_ms};
+use crate::access::{Caller, now_ms};
 use crate::asked::Asker;
 use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_secs(3_600);
 pub(super) struct Permit {
     desk: Arc<Desk>,
     state: Arc<State>,
-    token: Arc<TokenRow>,
+    caller: Caller,
     revocations: watch::Receiver<u64>,
     stopping: watch::Receiver<bool>,
     _open: mpsc::Sender<()>,
@@ -29,17 +29,15 @@ impl Permit {
     /// Takes the right of whoever asks.
     pub(super) fn of(asked: &Asker) -> Result<Self, Problem> {
         let open = asked.state.streams.upgrade().ok_or(Refusal::ServerStopping)?;
-        let token = Arc::clone(&asked.caller()?.token);
+        let caller = asked.caller()?.clone();
         let revocations = asked.desk.tokens.revocations();
         // It may have been revoked since the request was let in.
-        if !asked.desk.tokens.is_still_good(&token) {
-            return Err(Refusal::TokenInvalid.into());
-        }
+        caller.is_still_permitted(&asked.desk.tokens)?;
         asked.state.metrics.streams.inc();
         Ok(Self {
             desk: Arc::clone(&asked.desk),
             state: Arc::clone(&asked.state),
-            token,
+            caller,
             revocations,
             stopping: asked.state.stopping.clone(),
             _open: open,
@@ -50,7 +48,7 @@ impl Permit {
     pub(super) async fn ended(&mut self) {
         while self.is_permitted() && !self.is_stopping() {
             let left_ms =
-                self.token.expires_ms.map(|expires_ms| expires_ms.saturating_sub(now_ms()));
+                self.caller.token.expires_ms.map(|expires_ms| expires_ms.saturating_sub(now_ms()));
             let left = left_ms.map_or(LOOK, |left_ms| Duration::from_millis(left_ms + 1).min(LOOK));
             tokio::select! {
                 _ = self.revocations.changed() => {}
@@ -65,9 +63,9 @@ impl Permit {
         *self.stopping.borrow()
     }
 
-    /// Returns whether the token is still worth something.
+    /// Returns whether the token is still worth something, and the session has not ended.
     fn is_permitted(&self) -> bool {
-        self.desk.tokens.is_still_good(&self.token)
+        self.caller.is_still_permitted(&self.desk.tokens).is_ok()
     }
 }
 

@@ -5,7 +5,7 @@ use super::route::{
 };
 use super::{
     books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations, pull,
-    push, records, schemas, tokens,
+    push, records, schemas, session, tokens,
 };
 use crate::access::Role;
 
@@ -227,6 +227,28 @@ pub const TABLE: &[Route] = &[
         shows: Shows::Nothing,
         ..of_hub(Method::Post, "/v1/tickets", READERS, "tickets_make", |asked| {
             Box::pin(tokens::ticket(asked))
+        })
+    },
+    Route {
+        summary: "Signs in to the dashboard: a session in a cookie, made with an access token",
+        answers: &[Success { headers: &["Set-Cookie"], ..Success::json(201, "Session") }],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Post, "/v1/session", ALL, "session_make", |asked| {
+            Box::pin(session::make(asked))
+        })
+    },
+    Route {
+        summary: "Who asks, and what a session has to show to change anything",
+        answers: &[Success::json(200, "Session")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/session", ALL, "session", |asked| Box::pin(session::get(asked)))
+    },
+    Route {
+        summary: "Ends the session that asks",
+        answers: &[Success { headers: &["Set-Cookie"], ..Success::empty(204) }],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Delete, "/v1/session", ALL, "session_end", |asked| {
+            Box::pin(session::end(asked))
         })
     },
     Route {

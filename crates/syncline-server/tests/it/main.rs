@@ -4,6 +4,7 @@
 //! |---|---|
 //! | a server and a client of HTTP at hand | `house.rs` |
 //! | who may do what: every route, every role, forged tokens | `access.rs` |
+//! | signing in to the dashboard | `session.rs` |
 //! | what is refused, and how that is said | `refusals.rs` |
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
@@ -35,5 +36,6 @@ mod permits;
 mod records;
 mod refusals;
 mod replicas;
+mod session;
 mod streams;
 mod tls;
