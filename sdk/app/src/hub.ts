@@ -70,7 +70,11 @@ export interface Delivery {
 
 /** A hub. Every method throws `SynclineError`: the hub's own code, or `HUB_UNREACHABLE`. */
 export interface Hub {
-  /** Has events written to the log; they are on the hub's disk once it answers. Tries again, which makes no second event. */
+  /**
+   * Has events written to the log; they are on the hub's disk once it answers. Tries again, which makes no second event.
+   *
+   * Throws where one of them was not emitted; the others were.
+   */
   emit(events: readonly (AppEvent & { readonly id: string })[]): Promise<readonly Emitted[]>;
   status(): Promise<QueueStats>;
   /** Nudges the deliveries. The hub sends without being asked: this does no harm and is not needed. */
@@ -104,10 +108,17 @@ export function connectHub(facts: HubFacts = {}): Hub {
   return {
     async emit(events) {
       const body = JSON.stringify({ events });
-      const told = await retryWithBackoff(() => ask("POST", "/v1/events", { ...token(), "content-type": "application/json" }, body));
-      const emitted = listOf(told.body, "events").map((one) => ({ id: textOf(one, "id"), sequence: numberOf(one, "sequence") }));
-      if (emitted.some(({ id }, at) => id !== events[at]?.id) || emitted.length !== events.length) throw malformed();
-      return emitted;
+      // What an attempt has emitted the next one is told no place of.
+      const places = new Map<string, number>();
+      return retryWithBackoff(async () => {
+        const told = await ask("POST", "/v1/events", { ...token(), "content-type": "application/json" }, body);
+        const answers = listOf(told.body, "events");
+        if (answers.some((one, at) => one["id"] !== events[at]?.id) || answers.length !== events.length) throw malformed();
+        for (const one of answers) if (one["sequence"] !== undefined) places.set(textOf(one, "id"), numberOf(one, "sequence"));
+        const refused = answers.find((one) => one["problem"] !== undefined);
+        if (refused !== undefined) throw refusalOf(refused["problem"]);
+        return events.map(({ id }) => ({ id, sequence: places.get(id) }));
+      });
     },
     status: async () => statsOf((await ask("GET", "/api/sync/status", token())).body),
     async process() {
@@ -170,6 +181,12 @@ function problemOf({ status, headers }: Response, body: unknown): SynclineError 
     retryable: status === 408 || status === 429 || status >= 500,
     retryAfterMs: Number.isNaN(seconds) ? undefined : seconds * 1000,
   });
+}
+
+/** Returns why one event among several was not emitted. */
+function refusalOf(problem: unknown): SynclineError {
+  if (!isObject(problem)) return malformed();
+  return new SynclineError(textOf(problem, "code"), textOf(problem, "detail"), { retryable: problem["retryable"] === true });
 }
 
 function malformed(): SynclineError {

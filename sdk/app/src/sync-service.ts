@@ -3,11 +3,11 @@
 import { pause } from "./backoff.js";
 import { COMMON, type Configuration, createScope, type Scope } from "./configured.js";
 import { SynclineError } from "./error.js";
-import { type AppEvent, complete, type Emitted, EVENTS_MAX, progressId, SyncEventType } from "./event.js";
+import { type AppEvent, complete, type Emitted, type EmitOptions, EVENTS_MAX, progressId, SyncEventType } from "./event.js";
 import { connectHub, type Delivery, type QueueStats } from "./hub.js";
 
 export type { Configuration, Read } from "./configured.js";
-export { type AppEvent, type Emitted, SyncEventType } from "./event.js";
+export { type AppEvent, type Emitted, type EmitOptions, progressId, type RecordChange, SyncEventType } from "./event.js";
 export type { Delivery, QueueStats } from "./hub.js";
 
 /** How long `syncEnrollmentNow` and `syncProfileNow` wait for deliveries. Source: spec 004, requirement 8.2, "< 5 seconds". */
@@ -60,15 +60,16 @@ export function createSyncService(configuration: Configuration | Scope = {}) {
      * Emits an event: once this returns it is on the hub's disk, and every subscriber gets it.
      *
      * It is tried again where nothing is heard of the hub. Where it fails nevertheless nothing is known: emit it again, under the `id` that was
-     * given, and there is no second one.
+     * given, and there is no second one. An id alone may be given for options.
      */
-    async emit(type: string, resourceType: string, resourceId: string, data: unknown, id?: string): Promise<Emitted> {
-      const [emitted] = await service.emitAll([{ id, type, resourceType, resourceId, data }]);
+    async emit(type: string, resourceType: string, resourceId: string, data: unknown, options: EmitOptions | string = {}): Promise<Emitted> {
+      const { id, change } = typeof options === "string" ? { id: options } : options;
+      const [emitted] = await service.emitAll([{ id, type, resourceType, resourceId, data, change }]);
       if (emitted === undefined) throw new SynclineError("MESSAGE_MALFORMED", "the hub's answer does not have its form");
       return emitted;
     },
 
-    /** Emits up to 100 events at once, in this order. */
+    /** Emits up to 100 events at once, in this order. Throws where one of them is refused; the others are emitted all the same. */
     async emitAll(events: readonly AppEvent[]): Promise<readonly Emitted[]> {
       if (events.length > EVENTS_MAX) throw new SynclineError("BODY_TOO_LARGE", `${events.length} events at once; at most ${EVENTS_MAX}`);
       if (events.length === 0) return [];
@@ -85,18 +86,18 @@ export function createSyncService(configuration: Configuration | Scope = {}) {
     },
 
     /** Emits that an enrollment was created, updated or deleted. */
-    emitEnrollmentEvent(type: SyncEventType, enrollmentId: string, data: unknown): Promise<Emitted> {
-      return service.emit(type, "enrollment", enrollmentId, data);
+    emitEnrollmentEvent(type: SyncEventType, enrollmentId: string, data: unknown, options?: EmitOptions): Promise<Emitted> {
+      return service.emit(type, "enrollment", enrollmentId, data, options);
     },
 
     /** Emits that a person's profile was updated. */
-    emitProfileEvent(userId: string, data: unknown): Promise<Emitted> {
-      return service.emit(SyncEventType.PROFILE_UPDATED, "user", userId, data);
+    emitProfileEvent(userId: string, data: unknown, options?: EmitOptions): Promise<Emitted> {
+      return service.emit(SyncEventType.PROFILE_UPDATED, "user", userId, data, options);
     },
 
     /** Emits that a person's progress in a course was updated; the data says of whom and in what, too. */
-    emitProgressEvent(userId: string, courseId: string, data: object): Promise<Emitted> {
-      return service.emit(SyncEventType.PROGRESS_UPDATED, "progress", progressId(userId, courseId), { ...data, userId, courseId });
+    emitProgressEvent(userId: string, courseId: string, data: object, options?: EmitOptions): Promise<Emitted> {
+      return service.emit(SyncEventType.PROGRESS_UPDATED, "progress", progressId(userId, courseId), { ...data, userId, courseId }, options);
     },
 
     /** Emits an enrollment as it is now and waits, for 5 s at most, until it is delivered. */

@@ -48,9 +48,13 @@ export async function startStandInHub(): Promise<StandInHub> {
     if (found !== undefined) return found();
     if (method !== "POST" || path !== "/v1/events") return { status: 404, body: { code: "NOT_FOUND", title: "There is nothing here." } };
     const { events } = JSON.parse(body) as { events: readonly KeptEvent[] };
-    for (const event of events) if (!log.has(event.id)) log.set(event.id, event);
-    const order = [...log.keys()];
-    return { status: 200, body: { events: events.map(({ id }) => ({ id, sequence: order.indexOf(id) + 1 })) } };
+    const answers = events.map((event) => {
+      // As the hub: it does not look up where something stands that was emitted before.
+      if (log.has(event.id)) return { id: event.id };
+      log.set(event.id, event);
+      return { id: event.id, sequence: log.size };
+    });
+    return { status: 200, body: { events: answers } };
   };
   const answer = (response: ServerResponse, { status, headers, body }: Answer): void => {
     response.writeHead(status, { "content-type": "application/json", ...headers });

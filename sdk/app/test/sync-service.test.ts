@@ -43,14 +43,14 @@ describe("emitting", () => {
   test("an answer that is lost, a hub that is away and one that is busy make no second event, and none is lost", async () => {
     hub.next("lost", "cut", { status: 503, headers: { "retry-after": "1" }, body: { code: "HUB_BUSY", title: "Later." } });
     const { id, sequence } = await service.emitProfileEvent("user-1", {});
-    expect([hub.log.map((event) => event.id), sequence, hub.asked.length]).toEqual([[id], 1, 4]);
+    expect([hub.log.map((event) => event.id), sequence, hub.asked.length]).toEqual([[id], undefined, 4]);
   });
 
   test("after three retries the caller is told, and under its own id may try again", async () => {
     hub.next("lost", "cut", "cut", "cut");
     expect(await failure(service.emit("a.b", "a", "1", {}, "e-1"))).toMatchObject({ code: "HUB_UNREACHABLE", retryable: true });
     expect(hub.asked).toHaveLength(4);
-    expect(await service.emit("a.b", "a", "1", {}, "e-1")).toEqual({ id: "e-1", sequence: 1 });
+    expect(await service.emit("a.b", "a", "1", {}, "e-1")).toEqual({ id: "e-1", sequence: undefined });
     expect(hub.log).toHaveLength(1);
   });
 
@@ -60,6 +60,18 @@ describe("emitting", () => {
     hub.next({ status: 403, body: "<html>a proxy</html>" });
     expect(await failure(service.emitProfileEvent("user-1", {}))).toMatchObject({ code: "HUB_UNREACHABLE", status: 403, retryable: false });
     expect(hub.asked).toHaveLength(2);
+  });
+
+  test("one of several that is refused is thrown, one that is only held back is sent again, and the others are emitted once", async () => {
+    const both = ["e-1", "e-2"].map((id) => ({ id, type: "a.b", resourceType: "a", resourceId: id, data: {} }));
+    const answer = (retryable: boolean) => ({ status: 200, body: { events: [{ id: "e-1", sequence: 7 }, { id: "e-2", problem: { code: "PUSH_HELD", detail: "An operator looks.", retryable } }] } });
+    hub.next(answer(false));
+    expect(await failure(service.emitAll(both))).toMatchObject({ code: "PUSH_HELD", message: "An operator looks.", retryable: false });
+    expect(hub.asked).toHaveLength(1);
+    hub.next(answer(true), { status: 200, body: { events: [{ id: "e-1" }, { id: "e-2", sequence: 9 }] } });
+    expect(await service.emitAll(both)).toEqual([{ id: "e-1", sequence: 7 }, { id: "e-2", sequence: 9 }]);
+    hub.next({ status: 200, body: { events: [{ id: "e-1" }, { id: "e-2", problem: "?" }] } });
+    expect(await failure(service.emitAll(both))).toMatchObject({ code: "MESSAGE_MALFORMED" });
   });
 
   test("what no hub would take is refused here, and what is no answer of one is not taken for it", async () => {
