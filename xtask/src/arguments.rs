@@ -25,6 +25,8 @@ pub(crate) enum Request {
         /// What vitest reads itself.
         arguments: Vec<String>,
     },
+    /// The pages that a hub serves.
+    Dashboard,
     /// The main job on example data.
     Demo {
         /// Whether the hub stays up afterwards.
@@ -99,6 +101,13 @@ const COMMANDS: &[Command] = &[
                   to vitest: `harness` runs the files with that in their name, `-t frozen` the tests.",
     },
     Command {
+        name: "dashboard",
+        form: "dashboard",
+        summary: "Build the dashboard, so that the next build of the binary holds it",
+        details: "Needs Node 20 or later with npm, and their registry once. Builds dashboard/ and lays its files,\n\
+                  compressed, into crates/syncline-server/dashboard/built. Without it a hub says so instead.",
+    },
+    Command {
         name: "demo",
         form: "demo [--stay]",
         summary: "Play the main job on shipped example data",
@@ -159,6 +168,7 @@ pub(crate) fn parse(arguments: &[String]) -> Result<Request, Failure> {
         "tidy" => Request::Tidy,
         "test" => Request::Test,
         "sdk" => Request::Sdk,
+        "dashboard" => Request::Dashboard,
         "demo" if rest == ["--stay"] => return Ok(Request::Demo { stay: true }),
         "demo" => Request::Demo { stay: false },
         other => unreachable!("every command of the table is read: {other}"),

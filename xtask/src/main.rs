@@ -1,4 +1,4 @@
-//! The project's own commands: `cargo xtask {ci,tidy,test,api,sdk,browsers,demo,bench,sim}`.
+//! The project's own commands: `cargo xtask {ci,tidy,test,api,sdk,browsers,dashboard,demo,bench,sim}`.
 //!
 //! Nothing here is part of what users get. It has no dependencies, so that the first command on
 //! a fresh clone answers within seconds, and it decides nothing that a workflow file or a script
@@ -12,6 +12,7 @@
 //! | what a log ends with where something failed | [`failed`] |
 //! | what is asked of a served hub | [`api`] |
 //! | the TypeScript side, and browsers | [`sdk`] |
+//! | the pages that a hub serves | [`dashboard`] |
 //! | what the demo plays | [`demo`] |
 #![expect(clippy::print_stdout, clippy::print_stderr, reason = "this program talks to a person")]
 
@@ -19,6 +20,7 @@ mod api;
 mod arguments;
 mod bench;
 mod ci;
+mod dashboard;
 mod demo;
 mod failed;
 mod failure;
@@ -63,6 +65,7 @@ fn answer(request: Request) -> Result<ExitCode, Failure> {
         Request::Api { arguments } => api::check(&root, &arguments)?,
         Request::Sdk => return Ok(tested(&sdk::check(&root)?)),
         Request::Browsers { arguments } => return Ok(tested(&sdk::browsers(&root, &arguments)?)),
+        Request::Dashboard => dashboard::build(&root)?,
         Request::Demo { stay } => demo::play(&root, stay, demo::Browser::Welcome)?,
         Request::Bench { name, arguments } => bench::start(&root, name.as_deref(), &arguments)?,
         Request::Sim { arguments } => sim::start(&root, &arguments)?,

@@ -67,11 +67,16 @@ pub(crate) fn browsers(root: &Path, arguments: &[String]) -> Result<Tested, Fail
 /// Fails when npm does.
 pub(crate) fn install(root: &Path) -> Result<(), Failure> {
     let folder = root.join(FOLDER);
-    let [installed, wanted] = ["node_modules/.package-lock.json", "package-lock.json"];
-    if is_newer(&folder.join(installed), &folder.join(wanted)) {
+    if is_installed(&folder) {
         return Ok(());
     }
     run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))
+}
+
+/// Returns whether everything is installed that the packages of a folder need.
+pub(crate) fn is_installed(folder: &Path) -> bool {
+    let [installed, wanted] = ["node_modules/.package-lock.json", "package-lock.json"];
+    is_newer(&folder.join(installed), &folder.join(wanted))
 }
 
 /// The workspaces, with everything installed and a hub to meet.

@@ -12,6 +12,7 @@
 //! | every route, and who may use it | [`routes::TABLE`] |
 //! | from a request to its route | `router.rs`, `asked.rs` |
 //! | access tokens, roles, sessions, tickets, other issuers | `access/` |
+//! | the dashboard's pages | `dashboard/` |
 //! | hubs of their own | `hubs.rs` |
 //! | hubs lent to commands of this machine | `loans.rs` |
 //! | changes made once for many | `feed.rs` |
@@ -28,6 +29,7 @@ mod asked;
 mod asyncapi;
 mod body;
 mod coding;
+mod dashboard;
 mod delivering;
 mod document;
 mod feed;

@@ -20,6 +20,7 @@ use tower_http::cors::{AllowOrigin, CorsLayer};
 
 use crate::access::{Caller, Cookie, now_ms};
 use crate::asked::{Asked, Asker, Query, bearer, only};
+use crate::dashboard;
 use crate::hubs::{Desk, HubName};
 use crate::limits::{COMPRESSED_BYTES_MIN, CORS_TIME, REQUEST_TIME_MAX};
 use crate::origin::Page;
@@ -49,6 +50,7 @@ pub(crate) fn router(state: &Arc<State>) -> Router {
             router = router.route(&format!("{OF_HUB}{path}"), methods(&routes, state));
         }
     }
+    router = router.merge(dashboard::routes(state));
     let state = Arc::clone(state);
     let origins = state.origins.clone();
     let router = router.fallback(move || {
@@ -119,7 +121,8 @@ const fn filter(method: Method) -> MethodFilter {
     }
 }
 
-fn refused(state: &State, route: &'static str, problem: Problem) -> Response<Body> {
+/// Refuses what belongs to no route of the table.
+pub(crate) fn refused(state: &State, route: &'static str, problem: Problem) -> Response<Body> {
     let id = state.request_id();
     let response = problem.into_response(&id);
     state.metrics.answered(route, response.status().as_u16(), std::time::Duration::ZERO);

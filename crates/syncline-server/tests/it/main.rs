@@ -4,7 +4,7 @@
 //! |---|---|
 //! | a server and a client of HTTP at hand | `house.rs` |
 //! | who may do what: every route, every role, forged tokens | `access.rs` |
-//! | signing in to the dashboard | `session.rs` |
+//! | the dashboard's files, and signing in to it | `dashboard.rs`, `session.rs` |
 //! | what is refused, and how that is said | `refusals.rs` |
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
@@ -22,6 +22,7 @@ mod approval;
 mod books;
 mod changes;
 mod conflicts;
+mod dashboard;
 mod deliveries;
 mod desk;
 mod emit;
