@@ -129,3 +129,30 @@ pub(crate) const DELIVERY_LOADS_MAX: usize = 64;
 
 /// Rows of a removed endpoint that are deleted in one transaction.
 pub(crate) const DELIVERIES_REMOVED_AT_ONCE: usize = 10_000;
+
+/// Deliveries that are looked at for a replay in one turn: some tens of milliseconds.
+pub(crate) const REPLAY_ROWS_AT_ONCE: usize = 500;
+
+/// Deliveries of an endpoint in memory beyond which a replay gives it no more: what is new has to have room.
+pub(crate) const REPLAY_AHEAD_MAX: usize = 1_000;
+
+/// Rows that are looked at to count what a replay would send: some seconds of reading. Beyond, it is said that
+/// there may be more.
+pub(crate) const REPLAY_COUNTED_ROWS_MAX: usize = 1_000_000;
+
+/// Types of events that a count names one by one.
+pub(crate) const REPLAY_TYPES_TOLD_MAX: usize = 200;
+
+/// Most replays of one hub that are under way.
+pub const REPLAYS_RUNNING_MAX: usize = 16;
+
+/// Most replays of one hub that are remembered, those that have ended too: somebody may look tomorrow.
+pub(crate) const REPLAYS_KEPT_MAX: usize = 100;
+
+/// Most endpoints of one replay.
+pub const REPLAY_ENDPOINTS_MAX: usize = 100;
+
+const _: () = assert!(REPLAYS_RUNNING_MAX < REPLAYS_KEPT_MAX);
+const _: () =
+    assert!(REPLAY_ROWS_AT_ONCE + REPLAY_AHEAD_MAX < syncline_engine::deliver::limits::PENDING_MAX);
+const _: () = assert!(REPLAY_ROWS_AT_ONCE <= syncline_engine::deliver::limits::REPLAY_TAKEN_MAX);

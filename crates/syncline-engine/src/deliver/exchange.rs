@@ -201,6 +201,15 @@ pub struct Replay {
     pub row: Option<Delivery>,
 }
 
+/// What became of deliveries that were to be made again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Replayed {
+    /// How many were looked at, from the first on; the others are to be given again later.
+    pub looked_at: usize,
+    /// How many of these are made again; the others were not final, or cannot be yet.
+    pub taken: usize,
+}
+
 /// How an endpoint is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EndpointFacts {

@@ -8,8 +8,8 @@ use syncline_model::id::{EndpointId, EventType, Position};
 use super::cursor::{CursorRow, DisableReason};
 use super::delivery::{Delivery, EventRef};
 use super::exchange::{
-    Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, RowsRead, Sending,
-    Stored,
+    Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, Replayed, RowsRead,
+    Sending, Stored,
 };
 use super::limits::{
     AHEAD_MAX, ENDPOINTS_MAX, FLYING_BYTES_MAX, IDLE_SPAN_MAX, Millis, NOTICES_MAX,
@@ -479,9 +479,8 @@ impl Dispatch {
 
     // ── what a person asks for ──────────────────────────────────────────────────────────────────
 
-    /// Deliveries are to be made again, with their ids, as fast as the settings say. Answers how many of
-    /// `replays` were looked at, from the first on; the others are to be given again later. Deliveries
-    /// that are not final are left as they are.
+    /// Deliveries are to be made again, with their ids, as fast as the settings say. Deliveries that are not
+    /// final are left as they are.
     ///
     /// # Errors
     ///
@@ -492,18 +491,19 @@ impl Dispatch {
         endpoint: &EndpointId,
         replays: Vec<Replay>,
         batch: &mut Batch,
-    ) -> Result<usize, Refusal> {
+    ) -> Result<Replayed, Refusal> {
         let (index, queue) = self.queue(endpoint)?;
-        let mut looked_at = 0;
+        let mut replayed = Replayed::default();
         for replay in replays.into_iter().take(REPLAY_TAKEN_MAX) {
             if queue.pending() >= super::limits::PENDING_MAX {
                 break;
             }
-            queue.replay(now, &replay.event, replay.row, batch);
-            looked_at += 1;
+            let is_taken = queue.replay(now, &replay.event, replay.row, batch);
+            replayed.looked_at += 1;
+            replayed.taken += usize::from(is_taken);
         }
         self.update(index, now);
-        Ok(looked_at)
+        Ok(replayed)
     }
 
     /// A delivery that waits for its time is to be tried at once.
@@ -588,6 +588,12 @@ impl Dispatch {
     pub fn settings(&self, endpoint: &EndpointId) -> Option<&Arc<Settings>> {
         let slot = self.slots.get(*self.by_id.get(endpoint)?)?.as_ref()?;
         Some(&slot.queue.settings)
+    }
+
+    /// Returns how many deliveries of an endpoint are in memory, and up to where it has read the log.
+    pub fn standing(&self, endpoint: &EndpointId) -> Option<(usize, Position)> {
+        let slot = self.slots.get(*self.by_id.get(endpoint)?)?.as_ref()?;
+        Some((slot.queue.pending(), slot.queue.read_to))
     }
 
     /// Returns behind which position the log is still needed, by any endpoint that is not disabled. The

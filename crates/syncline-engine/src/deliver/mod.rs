@@ -12,6 +12,7 @@
 //! | how far an endpoint is in the log, and how it is | [`CursorRow`], [`EndpointFacts`] |
 //! | what became of one event at one endpoint | [`Delivery`], [`DeadLetter`] |
 //! | what came of an attempt | [`Report`], [`Outcome`] |
+//! | what is to be sent again | [`Selection`], [`Replay`] |
 //! | the bounds, with their reasons | [`limits`] |
 //!
 //! # How it works
@@ -101,6 +102,7 @@ mod outcome;
 mod queue;
 mod rate;
 mod report;
+mod selection;
 mod settings;
 mod stored;
 
@@ -112,11 +114,12 @@ pub use delivery::{
 };
 pub use endpoint::{ENDPOINT_FORMAT, EndpointRow, SecretKind, StoredSecret};
 pub use exchange::{
-    Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, RowsRead, Sending,
-    Stored,
+    Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, Replayed, RowsRead,
+    Sending, Stored,
 };
 pub use filter::{Filter, FilterError};
 pub use machine::Dispatch;
 pub use outcome::{Failure, Outcome, Report};
+pub use selection::{Past, Selection, SelectionError};
 pub use settings::{BodyForm, BreakerSettings, Rate, Schedule, Settings, SettingsError};
 pub use stored::LaneName;

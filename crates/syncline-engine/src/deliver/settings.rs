@@ -127,6 +127,11 @@ impl BodyForm {
         }
     }
 
+    /// Returns what a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|form| form.as_str() == word)
+    }
+
     fn from_tag(tag: u8) -> Option<Self> {
         Self::ALL.into_iter().find(|form| *form as u8 == tag)
     }

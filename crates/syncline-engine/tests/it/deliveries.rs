@@ -343,7 +343,7 @@ fn the_backlog_of_a_disabled_endpoint_can_be_left_out_and_replayed() {
     });
     let replays = replays.collect();
     let taken = world.dispatch.handle_replay(world.now, &shop, replays, &mut world.batch);
-    assert_eq!(taken, Ok(4));
+    assert_eq!(taken.map(|taken| (taken.looked_at, taken.taken)), Ok((4, 4)));
     for at in 6..=9 {
         world.seen.entry((shop.clone(), Position(at))).or_default().replays = 1;
     }

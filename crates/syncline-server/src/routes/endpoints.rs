@@ -1,52 +1,38 @@
 //! Endpoints: where events are delivered to, how that goes, and what became of each.
 
 use axum::http::StatusCode;
-use syncline_domains::app::Target;
 use syncline_engine::deliver::{
-    BreakerState, Delivery, EndpointRow, Filter, Outcome, Rate as SendRate, Refusal as Refused,
-    Schedule, SecretKind, Settings, StoredSecret,
+    Delivery, EndpointRow, Outcome, Refusal as Refused, SecretKind, StoredSecret,
 };
 use syncline_hub::served::deliver::{DeliveryError, EndpointNow};
 use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
-use syncline_protocol::webhook::secret::{Secret, SecretKind as Kind};
 
 use super::answer::{Answer, json, json_text, nothing};
 use super::books::page;
 use super::conflicts::actor;
+use super::endpoint_form::{
+    changed, described, invalid, new_secret, number, secrets_of, settings_of, text,
+};
+use super::records::Key;
 use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::{object, texts};
 use crate::limits::{LIST_DEFAULT, LIST_MAX, SECRET_OVERLAP_MS, SECRET_OVERLAP_MS_MAX};
 use crate::problem::{Problem, Refusal};
 
-/// What may be said of an endpoint.
-const MEMBERS: [&str; 11] = [
-    "id",
-    "url",
-    "description",
-    "events",
-    "preset",
-    "secrets",
-    "schedule",
-    "timeoutMs",
-    "inFlight",
-    "perSecond",
-    "disableAfterMs",
-];
-
 /// Lists all endpoints, and how each does.
 pub(super) async fn list(asked: Asked) -> Answer {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.with(|deliveries| Ok(deliveries.endpoints()));
     let endpoints = asked.state.blocking(read).await??;
-    page("endpoints", endpoints.iter().map(described).collect(), None)
+    page("endpoints", endpoints.iter().map(|one| described(one).into()).collect(), None)
 }
 
 /// Shows one.
 pub(super) async fn get(asked: Asked) -> Answer {
-    json(StatusCode::OK, &described(&now(&asked, id_of(&asked)?).await?))
+    json(StatusCode::OK, &described(&now(&asked, id_of(&asked)?).await?).into())
 }
 
 async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Problem> {
@@ -56,27 +42,81 @@ async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Problem> {
 }
 
 /// Makes one. Its secrets are shown in the answer, and never again.
+///
+/// Asked for twice, under one id or with one `Idempotency-Key`, it is made once.
 pub(super) async fn make(mut asked: Asked) -> Answer {
-    let body = asked.object().await?;
+    let mut body = asked.object().await?;
     let now_ms = now_ms();
-    let id = match body.get("id") {
-        None => random_id().ok_or(Refusal::ServerFault)?,
-        Some(id) => text(id, "id")?.to_owned(),
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let (id, is_of_key) = match (body.remove("id"), &key) {
+        (Some(id), _) => (text(&id, "id")?.to_owned(), false),
+        (None, Some(key)) => (key.record().to_owned(), true),
+        (None, None) => (random_id().ok_or(Refusal::ServerFault)?, false),
     };
     let id = EndpointId::new(&id).map_err(|error| invalid(error.to_string()))?;
     let settings = settings_of(&body)?;
-    let secrets = secrets_of(&body, now_ms)?;
-    let shown: Vec<String> = secrets.iter().map(|secret| secret.text.to_string()).collect();
-    let row = EndpointRow { created_ms: now_ms, is_removed: false, settings, secrets };
-    let (desk, actor, of) = (asked.desk.clone(), actor(&asked)?, id.clone());
-    let make = move || desk.delivering.with(|all| all.create(now_ms, &of, row, &actor));
-    asked.state.blocking(make).await??;
-    let mut document = match described(&now(&asked, id).await?) {
-        Json::Object(document) => document,
-        _ => Object::new(),
+    let given = secrets_of(&body)?;
+    let secrets = match &given {
+        Some(secrets) => secrets.clone(),
+        None => vec![new_secret(now_ms)?],
     };
-    document.insert("secrets", texts(shown));
-    json(StatusCode::CREATED, &Json::Object(document))
+    let row = EndpointRow { created_ms: now_ms, is_removed: false, settings, secrets };
+    let (desk, actor, of, made) = (asked.desk.clone(), actor(&asked)?, id.clone(), row.clone());
+    let make = move || desk.delivering.with(|all| all.create(now_ms, &of, made, &actor));
+    let is_new = match asked.state.blocking(make).await? {
+        Ok(()) => true,
+        Err(DeliveryError::Exists) => false,
+        Err(error) => return Err(error.into()),
+    };
+    let now = now(&asked, id).await?;
+    if !is_new && !is_as_asked(&now.row, &row, given.is_some()) {
+        return Err(DeliveryError::Exists.into());
+    }
+    let mut document = described(&now);
+    // Who made it with a key, which is of one token, and lost the answer has no other way to learn the secret.
+    if is_new || is_of_key {
+        let counts = |secret: &&StoredSecret| secret.until_ms.is_none_or(|until| until > now_ms);
+        document.insert("secrets", texts(now.row.secrets.iter().filter(counts).map(|s| &*s.text)));
+    }
+    json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &document.into())
+}
+
+/// Returns whether an endpoint is what is asked for.
+fn is_as_asked(known: &EndpointRow, asked: &EndpointRow, has_secrets: bool) -> bool {
+    let same = |one: &StoredSecret, other: &StoredSecret| {
+        (one.kind, &one.text, one.until_ms) == (other.kind, &other.text, other.until_ms)
+    };
+    let has_same_secrets = known.secrets.len() == asked.secrets.len()
+        && known.secrets.iter().zip(&asked.secrets).all(|(one, other)| same(one, other));
+    known.settings == asked.settings && (!has_secrets || has_same_secrets)
+}
+
+/// Changes what is settled of one. What it has had and has still to get stays as it is.
+pub(super) async fn change(mut asked: Asked) -> Answer {
+    let id = id_of(&asked)?;
+    let body = asked.object().await?;
+    let secrets = secrets_of(&body)?;
+    let before = now(&asked, id.clone()).await?;
+    // What cannot be meant is told before anything is asked of the hub.
+    changed(&body, before.row.settings.clone())?;
+    let (desk, actor, of) = (asked.desk.clone(), actor(&asked)?, id.clone());
+    let change = move || {
+        desk.delivering.with(|all| {
+            let unknown = || DeliveryError::from(Refused::EndpointUnknown);
+            // Of two who change it at once each changes what it names.
+            let mut row = EndpointRow::clone(&all.endpoint(&of).ok_or_else(unknown)?.row);
+            match changed(&body, row.settings.clone()) {
+                Ok(settings) => row.settings = settings,
+                Err(problem) => return Ok(Some(problem)),
+            }
+            row.secrets = secrets.unwrap_or(row.secrets);
+            all.replace(now_ms(), &of, row, &actor).map(|()| None)
+        })
+    };
+    if let Some(problem) = asked.state.blocking(change).await?? {
+        return Err(problem);
+    }
+    json(StatusCode::OK, &described(&now(&asked, id).await?).into())
 }
 
 /// Removes one, with what is known of its deliveries.
@@ -93,7 +133,7 @@ pub(super) async fn disable(asked: Asked) -> Answer {
     let of = id.clone();
     let disable = move || desk.delivering.with(|all| all.disable(now_ms(), &of, &actor));
     asked.state.blocking(disable).await??;
-    json(StatusCode::OK, &described(&now(&asked, id).await?))
+    json(StatusCode::OK, &described(&now(&asked, id).await?).into())
 }
 
 /// Sends one a test, and says what came of it.
@@ -134,7 +174,7 @@ pub(super) async fn enable(mut asked: Asked) -> Answer {
     let enable =
         move || desk.delivering.with(|all| all.enable(now_ms(), &of, skips_backlog, &actor));
     asked.state.blocking(enable).await??;
-    json(StatusCode::OK, &described(&now(&asked, id).await?))
+    json(StatusCode::OK, &described(&now(&asked, id).await?).into())
 }
 
 /// Gives one a new secret of Standard Webhooks. Those before it sign as well for a while, so that no receiver
@@ -215,151 +255,6 @@ fn position_of(asked: &Asked) -> Result<Position, Problem> {
     position.map_err(|_| Refusal::QueryInvalid.because("a position is a number"))
 }
 
-fn invalid(text: impl Into<String>) -> Problem {
-    Refusal::BodyInvalid.because(text.into())
-}
-
-/// Says why something that is well-formed cannot be meant.
-fn unfit(code: &'static str, why: &dyn std::fmt::Display) -> Problem {
-    Problem::new(code, StatusCode::UNPROCESSABLE_ENTITY, why.to_string())
-}
-
-fn text<'j>(value: &'j Json, name: &str) -> Result<&'j str, Problem> {
-    value.as_str().ok_or_else(|| invalid(format!("{name} is a text")))
-}
-
-fn number<N: TryFrom<u64>>(body: &Object, name: &str) -> Result<Option<N>, Problem> {
-    let Some(value) = body.get(name) else { return Ok(None) };
-    let number = match value {
-        Json::Number(number) => number.to_i64().and_then(|number| u64::try_from(number).ok()),
-        _ => None,
-    };
-    let number = number.and_then(|number| N::try_from(number).ok());
-    number.map(Some).ok_or_else(|| invalid(format!("{name} is a whole number")))
-}
-
-fn settings_of(body: &Object) -> Result<Settings, Problem> {
-    if body.keys().any(|name| !MEMBERS.contains(&name)) {
-        return Err(invalid(format!("an endpoint has the members {}", MEMBERS.join(", "))));
-    }
-    let url = text(body.get("url").ok_or_else(|| invalid("url is missing"))?, "url")?;
-    Target::parse(url).map_err(|error| unfit(error.code(), &error))?;
-    let mut settings = match body.get("preset") {
-        None => Settings::new(url),
-        Some(preset) if preset.as_str() == Some("anywheredoor") => Settings::anywheredoor(url),
-        Some(_) => return Err(invalid("preset is anywheredoor")),
-    };
-    if let Some(description) = body.get("description") {
-        settings.description = text(description, "description")?.into();
-    }
-    if let Some(events) = body.get("events") {
-        let patterns = events.as_array().ok_or_else(|| invalid("events is a list of types"))?;
-        let patterns: Result<Vec<&str>, _> =
-            patterns.iter().map(|pattern| text(pattern, "a type of event")).collect();
-        settings.filter = Filter::new(patterns?).map_err(|error| unfit(error.code(), &error))?;
-    }
-    if let Some(waits) = body.get("schedule") {
-        let waits = waits.as_array().ok_or_else(|| invalid("schedule is a list of waits"))?;
-        let wait = |wait: &Json| match wait {
-            Json::Number(number) => number.to_i64().and_then(|ms| u64::try_from(ms).ok()),
-            _ => None,
-        };
-        let waits: Option<Vec<u64>> = waits.iter().map(wait).collect();
-        let waits = waits.ok_or_else(|| invalid("a wait is milliseconds, a whole number"))?;
-        settings.schedule = Schedule::new(&waits).map_err(|error| unfit(error.code(), &error))?;
-    }
-    if let Some(timeout_ms) = number(body, "timeoutMs")? {
-        settings.timeout_ms = timeout_ms;
-    }
-    let nonzero = |number: u32, name: &str| {
-        std::num::NonZeroU32::new(number).ok_or_else(|| invalid(format!("{name} is at least 1")))
-    };
-    if let Some(in_flight) = number::<u32>(body, "inFlight")? {
-        settings.in_flight_max = nonzero(in_flight, "inFlight")?;
-    }
-    if let Some(per_second) = number::<u32>(body, "perSecond")? {
-        let per_second = nonzero(per_second, "perSecond")?;
-        settings.rate = Some(SendRate { per_second, burst: per_second });
-    }
-    if let Some(after_ms) = number(body, "disableAfterMs")? {
-        settings.disable_after_ms = Some(after_ms);
-    }
-    Ok(settings)
-}
-
-/// Returns the secrets that were given; a new one of Standard Webhooks where there are none.
-fn secrets_of(body: &Object, now_ms: u64) -> Result<Vec<StoredSecret>, Problem> {
-    let stored =
-        |kind, text: &str| StoredSecret { kind, text: text.into(), since_ms: 0, until_ms: None };
-    let Some(given) = body.get("secrets") else {
-        return Ok(vec![new_secret(now_ms)?]);
-    };
-    let given = given.as_array().ok_or_else(|| invalid("secrets is a list of texts"))?;
-    let one = |secret: &Json| {
-        let text = text(secret, "a secret")?;
-        if !text.starts_with("whs") {
-            Secret::plain(text).map_err(|error| unfit(error.code(), &error))?;
-            return Ok(stored(SecretKind::Plain, text));
-        }
-        let secret = Secret::parse(text).map_err(|error| unfit(error.code(), &error))?;
-        match secret.kind() {
-            Kind::Symmetric => Ok(stored(SecretKind::Hmac, text)),
-            Kind::Signing => Ok(stored(SecretKind::Ed25519, text)),
-            _ => {
-                let text = "a secret to sign with begins with whsec_ or whsk_";
-                Err(unfit("ENDPOINT_INVALID", &text))
-            }
-        }
-    };
-    let secrets: Result<Vec<_>, Problem> = given.iter().map(one).collect();
-    secrets.and_then(|secrets| match secrets.is_empty() {
-        true => Err(invalid("there is at least one secret")),
-        false => Ok(secrets),
-    })
-}
-
-/// Returns a new secret of Standard Webhooks, `v1`.
-fn new_secret(now_ms: u64) -> Result<StoredSecret, Problem> {
-    let mut random = [0; 32];
-    getrandom::fill(&mut random).map_err(|_| Refusal::ServerFault)?;
-    let text = Secret::symmetric(random).expose().as_str().into();
-    Ok(StoredSecret { kind: SecretKind::Hmac, text, since_ms: now_ms, until_ms: None })
-}
-
-fn described(endpoint: &EndpointNow) -> Json {
-    let EndpointNow { id, row, facts } = endpoint;
-    let (settings, mut document) = (&row.settings, Object::new());
-    document.insert("id", id.as_str());
-    document.insert("url", &*settings.url);
-    document.insert("description", &*settings.description);
-    document.insert("events", texts(settings.filter.patterns()));
-    document.insert("body", settings.body.as_str());
-    let waits = settings.schedule.waits_ms().iter().map(|wait| Json::from(*wait));
-    document.insert("schedule", waits.collect::<Vec<Json>>());
-    document.insert("timeoutMs", settings.timeout_ms);
-    document.insert("created", format_time(row.created_ms));
-    document.insert("pending", facts.pending as u64);
-    document.insert("retrying", facts.retrying as u64);
-    document.insert("lag", facts.lag);
-    let breaker = match facts.breaker {
-        BreakerState::Closed => "closed",
-        BreakerState::Open { .. } => "open",
-        _ => "half_open",
-    };
-    document.insert("breaker", breaker);
-    if let Some(oldest_ms) = facts.oldest_ms {
-        document.insert("oldest", format_time(oldest_ms));
-    }
-    if let Some(at_ms) = facts.disable_at_ms {
-        document.insert("disablesAt", format_time(at_ms));
-    }
-    if let Some(disabled) = facts.disabled {
-        document.insert("disabled", disabled.reason.as_str());
-        document.insert("disabledAt", format_time(disabled.at_ms));
-    }
-    Json::Object(document)
-}
-
 fn delivered(position: Position, delivery: &Delivery) -> Json {
     let mut document = Object::new();
     document.insert("sequence", position.0);
@@ -394,7 +289,7 @@ impl From<DeliveryError> for Problem {
             DeliveryError::Serve(error) => return error.into(),
             DeliveryError::Exists => StatusCode::CONFLICT,
             _ => match error.code() {
-                "ENDPOINT_UNKNOWN" | "DELIVERY_UNKNOWN" => StatusCode::NOT_FOUND,
+                "ENDPOINT_UNKNOWN" | "DELIVERY_UNKNOWN" | "REPLAY_UNKNOWN" => StatusCode::NOT_FOUND,
                 "ENDPOINT_INVALID" => StatusCode::UNPROCESSABLE_ENTITY,
                 _ => StatusCode::CONFLICT,
             },

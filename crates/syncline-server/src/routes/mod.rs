@@ -7,7 +7,8 @@
 //! | what is said of a route | [`Route`] |
 //! | health, metrics, pages of problems | `health.rs` |
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
-//! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs` |
+//! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs`, `endpoint_form.rs` |
+//! | what is delivered again | `replays.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
@@ -21,6 +22,7 @@ mod books;
 mod conflicts;
 mod desk;
 mod emit;
+mod endpoint_form;
 mod endpoints;
 mod events;
 mod health;
@@ -31,6 +33,7 @@ mod migrations;
 mod pull;
 mod push;
 mod records;
+mod replays;
 mod route;
 mod schemas;
 mod session;

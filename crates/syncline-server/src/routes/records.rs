@@ -292,6 +292,11 @@ impl Key {
         &self.client
     }
 
+    /// Returns the id of what it makes.
+    pub(super) fn record(&self) -> &str {
+        &self.record
+    }
+
     /// Returns whether it was carried out, as far as is remembered.
     pub(super) fn was_used(&self, asked: &Asked) -> bool {
         asked.desk.keys.was_done(self.client.as_str())

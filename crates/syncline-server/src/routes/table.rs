@@ -5,7 +5,7 @@ use super::route::{
 };
 use super::{
     books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations, pull,
-    push, records, schemas, session, tokens,
+    push, records, replays, schemas, session, tokens,
 };
 use crate::access::Role;
 
@@ -78,6 +78,8 @@ const TO_RECORD: &[Link] = &[
     Link { route: "record_delete", parameters: OF_MADE },
     Link { route: "record_history", parameters: OF_MADE },
 ];
+/// The parameter of the routes of one replay, of the answer that began it.
+const OF_REPLAY: &[(&str, &str)] = &[("replay", "$response.body#/id")];
 /// One record.
 const RECORD: &str = "/v1/entities/{entity}/records/{id}";
 
@@ -310,8 +312,12 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Makes an endpoint, which gets the events from then on",
+        headers: &[KEY],
         bodies: &[Media::json("NewEndpoint")],
-        answers: &[Success::json(201, "Endpoint")],
+        answers: &[
+            Success::json(201, "Endpoint"),
+            Success { about: "It is there already, and so", ..Success::json(200, "Endpoint") },
+        ],
         problems: &[409, 422],
         links: &[Link { route: "endpoint", parameters: &[("endpoint", "$response.body#/id")] }],
         ..of_hub(Method::Post, "/v1/endpoints", ADMINS, "endpoint_make", |asked| {
@@ -324,6 +330,15 @@ pub const TABLE: &[Route] = &[
         problems: &[404],
         ..of_hub(Method::Get, "/v1/endpoints/{endpoint}", ADMINS, "endpoint", |asked| {
             Box::pin(endpoints::get(asked))
+        })
+    },
+    Route {
+        summary: "Changes what is settled of an endpoint; it goes on where it is",
+        bodies: &[Media::json("EndpointChange")],
+        answers: &[Success::json(200, "Endpoint")],
+        problems: &[404, 409, 422],
+        ..of_hub(Method::Patch, "/v1/endpoints/{endpoint}", ADMINS, "endpoint_change", |asked| {
+            Box::pin(endpoints::change(asked))
         })
     },
     Route {
@@ -419,6 +434,46 @@ pub const TABLE: &[Route] = &[
             "delivery_retry",
             |asked| Box::pin(endpoints::retry(asked)),
         )
+    },
+    Route {
+        summary: "Sends deliveries again that are chosen by time, type and what became of them; or counts them",
+        headers: &[KEY],
+        bodies: &[Media::json("NewReplay")],
+        answers: &[
+            Success { about: "It has begun", ..Success::json(202, "Replay") },
+            Success { about: "What it would send", ..Success::json(200, "ReplayCount") },
+        ],
+        problems: &[404, 409, 422],
+        links: &[
+            Link { route: "replay", parameters: OF_REPLAY },
+            Link { route: "replay_stop", parameters: OF_REPLAY },
+        ],
+        ..of_hub(Method::Post, "/v1/replays", ADMINS, "replay_begin", |asked| {
+            Box::pin(replays::begin(asked))
+        })
+    },
+    Route {
+        summary: "Lists what was sent again and is being sent again, the latest first",
+        answers: &[Success::json(200, "Replays")],
+        ..of_hub(Method::Get, "/v1/replays", ADMINS, "replays", |asked| {
+            Box::pin(replays::list(asked))
+        })
+    },
+    Route {
+        summary: "How far a replay is",
+        answers: &[Success::json(200, "Replay")],
+        problems: &[404],
+        ..of_hub(Method::Get, "/v1/replays/{replay}", ADMINS, "replay", |asked| {
+            Box::pin(replays::get(asked))
+        })
+    },
+    Route {
+        summary: "Ends a replay: what is in the queues is sent, and nothing more of it",
+        answers: &[Success::json(200, "Replay")],
+        problems: &[404],
+        ..of_hub(Method::Delete, "/v1/replays/{replay}", ADMINS, "replay_stop", |asked| {
+            Box::pin(replays::stop(asked))
+        })
     },
     Route {
         summary: "Operations and changes on a WebSocket, subprotocol syncline.v1",

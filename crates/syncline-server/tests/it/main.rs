@@ -9,7 +9,7 @@
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
 //! | conflicts | `conflicts.rs`, `desk.rs` |
-//! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs` |
+//! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs`, `replays.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
@@ -36,6 +36,7 @@ mod migrations;
 mod permits;
 mod records;
 mod refusals;
+mod replays;
 mod replicas;
 mod session;
 mod streams;

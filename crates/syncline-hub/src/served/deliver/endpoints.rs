@@ -16,7 +16,7 @@ use super::super::{ServeError, Served};
 use super::content::{Content, content, entry_at};
 use super::turn::Deliveries;
 use crate::error::HubError;
-use crate::limits::DELIVERIES_REMOVED_AT_ONCE;
+use crate::limits::{DELIVERIES_REMOVED_AT_ONCE, REPLAYS_RUNNING_MAX};
 use crate::request::Actor;
 use crate::view::for_each;
 
@@ -34,8 +34,14 @@ pub enum DeliveryError {
     #[error(transparent)]
     Settings(#[from] SettingsError),
     /// There is one of that name.
-    #[error("there is an endpoint of that id")]
+    #[error("there is an endpoint of that id with other settings")]
     Exists,
+    /// There is no such replay.
+    #[error("there is no such replay")]
+    ReplayUnknown,
+    /// Too many replays are under way.
+    #[error("{REPLAYS_RUNNING_MAX} replays are under way already, which is the most")]
+    ReplaysFull,
     /// The store.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -48,6 +54,8 @@ impl DeliveryError {
             Self::Refused(refusal) => refusal.code(),
             Self::Settings(error) => error.code(),
             Self::Exists => "ENDPOINT_EXISTS",
+            Self::ReplayUnknown => "REPLAY_UNKNOWN",
+            Self::ReplaysFull => "REPLAYS_FULL",
             Self::Serve(error) => error.code(),
         }
     }
@@ -270,6 +278,17 @@ impl Deliveries {
         if let Some(position) = position {
             details.insert("position", position.0);
         }
+        self.note_details(batch, action, details, actor)
+    }
+
+    /// Commits rows with an entry in the audit.
+    pub(super) fn note_details(
+        &mut self,
+        batch: Batch,
+        action: &'static str,
+        details: Object,
+        actor: &Actor,
+    ) -> Result<(), ServeError> {
         let actor = actor.clone();
         let commit = move |hub: &mut crate::Hub| {
             let run = hub.begin_run()?;

@@ -9,12 +9,17 @@
 //! |---|---|
 //! | a turn | [`Deliveries::turn`], [`Turn`], [`Parcel`] |
 //! | make, change and remove endpoints | `endpoints.rs` |
+//! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
 //! | what an event says | `content.rs` |
 
+mod choosing;
 mod content;
 mod endpoints;
+mod replays;
 mod turn;
 
+pub use choosing::{Counted, Stretch};
 pub use content::Content;
 pub use endpoints::{DeliveryError, EndpointNow};
+pub use replays::{ReplayPart, ReplayRow, ReplayState};
 pub use turn::{Deliveries, Parcel, Turn};

@@ -9,7 +9,6 @@ use syncline_engine::deliver::{
     CursorRow, Delivery, Dispatch, EndpointRow, EventRef, Failure, LaneRead, Load, LogRead, Notice,
     RowsRead, Sending, Stored, decode_due,
 };
-use syncline_engine::event::head_of;
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::codec::DecodeError;
@@ -17,8 +16,10 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_store::Read;
 
 use super::super::{ServeError, Served};
+use super::choosing::event_at;
 use super::content::{Content, content, entry_at};
 use super::endpoints::remove_rows;
+use super::replays::{ReplayRow, read_replays};
 use crate::error::HubError;
 use crate::limits::{
     CLOCK_BACK_MS_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX, DELIVERY_PAGE_BYTES_MAX,
@@ -31,6 +32,8 @@ pub struct Deliveries {
     pub(super) served: Served,
     pub(super) dispatch: Dispatch,
     pub(super) endpoints: BTreeMap<EndpointId, Arc<EndpointRow>>,
+    /// What is to be made again, and what was, by id.
+    pub(super) replays: BTreeMap<Box<str>, ReplayRow>,
     /// Entries of the log that were read last, by their places, with how long they are there: what is read is
     /// soon to be sent.
     entries: BTreeMap<Position, (Arc<LogEntry>, usize)>,
@@ -111,9 +114,10 @@ impl Deliveries {
         }
         let endpoints = endpoints.into_iter().filter(|(_, row)| !row.is_removed);
         let endpoints = endpoints.map(|(endpoint, row)| (endpoint, Arc::new(row))).collect();
+        let replays = read_replays(&*rows)?;
         let (served, entries) = (served.clone(), BTreeMap::new());
         let (entries_bytes, is_astray) = (0, false);
-        Ok(Self { served, dispatch, endpoints, entries, entries_bytes, now_ms, is_astray })
+        Ok(Self { served, dispatch, endpoints, replays, entries, entries_bytes, now_ms, is_astray })
     }
 
     /// Returns the machine, for looking at.
@@ -158,8 +162,9 @@ impl Deliveries {
         }
         self.dispatch.handle_log(now, self.served.position());
         let is_loaded = !self.load(now, &mut batch)?;
+        let is_replaying = self.replay_piece(now, &mut batch)?;
         let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
-        let is_unfinished = !is_loaded || self.dispatch.has_load();
+        let is_unfinished = !is_loaded || is_replaying || self.dispatch.has_load();
         self.commit(batch)?;
         let mut notices = Vec::new();
         while let Some(notice) = self.dispatch.poll_notice() {
@@ -177,7 +182,7 @@ impl Deliveries {
     }
 
     /// Commits what was decided, if anything was.
-    fn commit(&self, batch: Batch) -> Result<(), ServeError> {
+    pub(super) fn commit(&self, batch: Batch) -> Result<(), ServeError> {
         if batch.is_empty() { Ok(()) } else { self.served.commit_rows(batch) }
     }
 
@@ -240,16 +245,8 @@ impl Deliveries {
         }
         for (position, entry, bytes) in read_entries {
             to = to.max(position);
-            if let Some(head) = head_of(position, &entry) {
-                events.push(Arc::new(EventRef {
-                    position,
-                    event: head.id,
-                    event_type: head.kind,
-                    entity: entry.entity.clone(),
-                    id: entry.id.clone(),
-                    created_ms: entry.at_ms,
-                    bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-                }));
+            if let Some(event) = event_at(position, &entry, bytes) {
+                events.push(event);
                 self.keep(position, Arc::new(entry), bytes);
             }
         }
@@ -306,7 +303,7 @@ impl Deliveries {
     }
 }
 
-fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {
+pub(super) fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {
     move |source| HubError::Damaged { table, source }
 }
 
@@ -347,17 +344,24 @@ fn read_lane(rows: &dyn Read, read: &LaneRead) -> Result<Vec<(Position, Delivery
         }
         ControlFlow::Continue(())
     })?;
-    let found = read_rows(rows, &RowsRead { endpoint, positions: positions.clone() })?;
+    let found = read_rows_at(rows, &endpoint, &positions)?;
     let of_lane = positions.into_iter().zip(found);
     Ok(of_lane.filter_map(|(position, row)| Some((position, row?))).collect())
 }
 
 fn read_rows(rows: &dyn Read, read: &RowsRead) -> Result<Vec<Option<Delivery>>, ServeError> {
-    let key = |position: &Position| Key::Delivery {
-        endpoint: read.endpoint.clone(),
-        position: *position,
-    };
-    let keys: Vec<Key> = read.positions.iter().map(key).collect();
+    read_rows_at(rows, &read.endpoint, &read.positions)
+}
+
+/// Reads deliveries of an endpoint; `None` for each that is not there.
+pub(super) fn read_rows_at(
+    rows: &dyn Read,
+    endpoint: &EndpointId,
+    positions: &[Position],
+) -> Result<Vec<Option<Delivery>>, ServeError> {
+    let key =
+        |position: &Position| Key::Delivery { endpoint: endpoint.clone(), position: *position };
+    let keys: Vec<Key> = positions.iter().map(key).collect();
     let found = rows.get_many(&keys)?.into_iter();
     let decoded = found.map(|bytes| bytes.map(|bytes| Delivery::decode(&bytes)).transpose());
     Ok(decoded.collect::<Result<_, _>>().map_err(damaged("deliveries"))?)
