@@ -21,6 +21,7 @@ export default defineConfig({
       { test: { name: "client", include: ["client/test/**/*.test.ts"], ...patience } },
       { test: { name: "elements", include: ["elements/test/**/*.test.ts"], environment: "happy-dom", ...patience } },
       { resolve: { alias: { "@/lib": at("app/src") } }, test: { name: "app", include: ["app/test/**/*.test.ts"], ...patience } },
+      { test: { name: "anywheredoor", include: ["anywheredoor/test/**/*.test.ts"], ...patience } },
       react("react-19", {}),
       react("react-18", { react: at("react-18/node_modules/react"), "react-dom": at("react-18/node_modules/react-dom") }),
     ],

@@ -22,6 +22,8 @@ export interface HubFacts {
   readonly config?: string;
   /** Further arguments, as `["--origin", "http://127.0.0.1:5173"]`. */
   readonly args?: readonly string[];
+  /** What stands in its environment, beside that of the test. */
+  readonly env?: Readonly<Record<string, string>>;
 }
 
 /** What a new token may do. */
@@ -67,7 +69,7 @@ export async function startHub(facts: HubFacts = {}): Promise<Hub> {
   let running: Process | undefined;
   const run = async (port: string): Promise<string> => {
     const args = ["serve", "--listen", `127.0.0.1:${port}`, "--state", state, "--jsonl", ...(facts.args ?? [])];
-    const [child, url] = await serve(args, folder);
+    const [child, url] = await serve(args, folder, facts.env);
     running = child;
     return url;
   };
@@ -109,8 +111,8 @@ export async function startHub(facts: HubFacts = {}): Promise<Hub> {
 }
 
 /** Starts the program; answers once it says where it serves. */
-async function serve(args: readonly string[], cwd: string): Promise<[Process, string]> {
-  const child = spawn(PROGRAM, args, { cwd, stdio: ["ignore", "pipe", "pipe"] });
+async function serve(args: readonly string[], cwd: string, env: HubFacts["env"]): Promise<[Process, string]> {
+  const child = spawn(PROGRAM, args, { cwd, env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "pipe"] });
   let said = "";
   child.stderr.on("data", (bytes: Buffer) => (said = (said + bytes.toString()).slice(-4_096)));
   const url = await new Promise<string>((resolve, reject) => {

@@ -1,0 +1,101 @@
+/** Starts everything on this machine: the hub, the learner app, the admin panel. */
+
+import { type ChildProcess, spawn } from "node:child_process";
+import { randomBytes } from "node:crypto";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+
+const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
+const { HUB_PORT = "8787", LEARNER_PORT = "3000", ADMIN_PORT = "3001", STATE = at("../.state") } = process.env;
+
+/** What spec 004 has in `.env`, and what else the parts must agree on. Secrets are made once, and only you may read them. */
+function environment(): Record<string, string> {
+  const file = `${STATE}/secrets.json`;
+  mkdirSync(STATE, { recursive: true, mode: 0o700 });
+  if (!existsSync(file)) {
+    const made = ["WEBHOOK_SECRET", "CRON_SECRET"].map((name) => [name, randomBytes(32).toString("hex")]);
+    writeFileSync(file, JSON.stringify(Object.fromEntries(made)), { mode: 0o600 });
+  }
+  const made = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
+  const SYNC_WEBHOOK_URLS = `http://127.0.0.1:${ADMIN_PORT}/api/webhooks/sync`;
+  const given = Object.entries(process.env).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  return { SYNC_WEBHOOK_URLS, ...made, ...Object.fromEntries(given), SYNCLINE_URL: `http://127.0.0.1:${HUB_PORT}` };
+}
+
+const env = environment();
+const running: ChildProcess[] = [];
+let isEnding = false;
+
+function end(code: number): void {
+  if (isEnding) return;
+  isEnding = true;
+  process.exitCode = code;
+  for (const child of running) child.kill("SIGTERM");
+}
+for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(0));
+
+/** Starts a program and waits until it says that it is there. What ends by itself ends all. */
+function start(program: string, args: readonly string[], more: Readonly<Record<string, string>>, ready: RegExp): Promise<void> {
+  const child = spawn(program, args, { env: { ...env, ...more }, stdio: ["ignore", "pipe", "inherit"] });
+  running.push(child);
+  return new Promise((resolve, reject) => {
+    child.once("error", reject);
+    child.once("exit", (code) => {
+      reject(new Error(`${program} has ended with ${code}`));
+      end(code ?? 1);
+    });
+    createInterface({ input: child.stdout }).on("line", (line) => {
+      if (ready.test(line)) resolve();
+    });
+  });
+}
+
+/** Makes an access token for each application, once: the hub keeps a hash of it only. */
+async function tokens(): Promise<{ readonly learner: string; readonly admin: string }> {
+  const file = `${STATE}/tokens.json`;
+  if (!existsSync(file)) {
+    const admin = readFileSync(`${STATE}/hub/admin.token`, "utf8").trim();
+    const make = async (name: string, role: string): Promise<string> => {
+      const headers = { authorization: `Bearer ${admin}`, "content-type": "application/json" };
+      const answer = await fetch(`${env["SYNCLINE_URL"]}/v1/tokens`, { method: "POST", headers, body: JSON.stringify({ name, role }) });
+      if (!answer.ok) throw new Error(`the hub makes no token: ${answer.status}`);
+      return ((await answer.json()) as { token: string }).token;
+    };
+    const made = { learner: await make("learner app", "client"), admin: await make("admin panel", "admin") };
+    writeFileSync(file, JSON.stringify(made), { mode: 0o600 });
+  }
+  return JSON.parse(readFileSync(file, "utf8")) as { learner: string; admin: string };
+}
+
+/** Has the hub tell those whom `SYNC_WEBHOOK_URLS` names, once. */
+async function endpoints(token: string): Promise<void> {
+  for (const [at, url] of (env["SYNC_WEBHOOK_URLS"] ?? "").split(",").entries()) {
+    const body = JSON.stringify({ id: `anywheredoor-${at}`, url, preset: "anywheredoor", secrets: [env["WEBHOOK_SECRET"]] });
+    const answer = await fetch(`${env["SYNCLINE_URL"]}/v1/endpoints`, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body });
+    // It was made at an earlier start.
+    if (!answer.ok && answer.status !== 409) throw new Error(`the hub makes no endpoint: ${answer.status}`);
+  }
+}
+
+const built = ["release", "debug"].map((profile) => at(`../../../target/${profile}/syncline`));
+const program = process.env["SYNCLINE_BIN"] ?? built.find(existsSync) ?? "syncline";
+try {
+  const hub = ["serve", "--config", at("../syncline.toml"), "--state", `${STATE}/hub`, "--listen", `127.0.0.1:${HUB_PORT}`, "--deliver-to", "loopback"];
+  await start(program, hub, {}, /^Serving /);
+  const { learner, admin } = await tokens();
+  await endpoints(admin);
+  await start(process.execPath, [at("learner/index.js")], { PORT: LEARNER_PORT, SYNCLINE_TOKEN: learner }, /ready/);
+  await start(process.execPath, [at("admin/index.js")], { PORT: ADMIN_PORT, SYNCLINE_TOKEN: admin }, /ready/);
+  console.log(`
+The learner app is at http://localhost:${LEARNER_PORT}/api, the admin panel at http://localhost:${ADMIN_PORT}/
+Its secrets are in ${STATE}/secrets.json. Ctrl-C ends it. Try, and watch the panel:
+
+  curl http://localhost:${LEARNER_PORT}/api/profile -H 'Content-Type: application/json' -d '{"userId":"mara","name":"Mara Lang"}'
+  curl http://localhost:${LEARNER_PORT}/api/enrollments -H 'Content-Type: application/json' -d '{"userId":"mara","courseId":"rust-101"}'
+  curl http://localhost:${LEARNER_PORT}/api/progress -H 'Content-Type: application/json' -d '{"userId":"mara","courseId":"rust-101","percent":40}'
+`);
+} catch (error) {
+  if (!isEnding) console.error(error instanceof Error ? error.message : error, `\nInstall syncline, or say where it is: SYNCLINE_BIN=…`);
+  end(1);
+}
