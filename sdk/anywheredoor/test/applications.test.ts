@@ -120,7 +120,8 @@ describe("over a hub", () => {
 
   test("both change one enrollment at once: different fields of both stay, and both applications show the same", async () => {
     const id = await enroll(door, "mara", "rust-101");
-    await vi.waitFor(async () => expect(await students(door)).toHaveLength(1), WAIT);
+    await door.ask(`${door.learner}/api/profile`, { userId: "mara", name: "Mara", email: "m@example.org" });
+    await vi.waitFor(async () => expect(await students(door)).toMatchObject([{ name: "Mara", enrollments: [{ id }] }]), WAIT);
     const answers = await Promise.all([
       door.ask(`${door.admin}/api/enrollments`, { id, status: "paused" }),
       ...[20, 60, 40].map((percent) => door.ask(`${door.learner}/api/progress`, { userId: "mara", courseId: "rust-101", percent })),
