@@ -28,6 +28,7 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{sleep, timeout_at};
 
 use crate::access::now_ms;
+use crate::activity::{Activity, Backlog, Counter};
 use crate::limits::{DELIVERY_RESTART_PAUSE, READ_WAIT_MAX, SENDS_MAX};
 
 /// How long to wait before the machine is asked for again.
@@ -49,6 +50,7 @@ struct Shared {
     stop: watch::Sender<bool>,
     /// Who tells of the events.
     source: String,
+    activity: Arc<Activity>,
 }
 
 /// What came of an attempt, and of which life of the machine it was.
@@ -59,16 +61,18 @@ impl Delivering {
     ///
     /// - `end`: the end of the log.
     /// - `source`: who tells of the events, as a path.
+    /// - `activity`: where attempts are counted.
     pub(crate) fn start(
         served: Served,
         sender: Sender,
         end: watch::Receiver<Position>,
         source: String,
+        activity: Arc<Activity>,
     ) -> Result<Self, ServeError> {
         let machine = Mutex::new(Some(Deliveries::start(&served, now_ms())?));
         let (stop, _) = watch::channel(false);
         let asked = Notify::new();
-        let shared = Arc::new(Shared { served, sender, machine, asked, stop, source });
+        let shared = Arc::new(Shared { served, sender, machine, asked, stop, source, activity });
         let task = Mutex::new(Some(tokio::spawn(run(Arc::clone(&shared), end))));
         Ok(Self { shared, task })
     }
@@ -113,6 +117,27 @@ impl Delivering {
         attempt(&parcel, &way, &self.shared.source).await
     }
 
+    /// Returns what has still to be delivered; nothing while the machine is busy. Wakes nobody.
+    pub(crate) fn backlog(&self, now_ms: u64) -> Option<Backlog> {
+        let machine = self.shared.machine.try_lock().ok()?;
+        let mut backlog = Backlog::default();
+        let mut oldest_ms: Option<u64> = None;
+        for EndpointNow { facts, .. } in machine.as_ref()?.endpoints() {
+            backlog.endpoints += 1;
+            if facts.disabled.is_some() {
+                backlog.disabled += 1;
+                continue;
+            }
+            backlog.failing += u64::from(facts.failing_since_ms.is_some());
+            backlog.queue += facts.pending as u64 + facts.lag;
+            // Of an event that waits for its next try only the row is kept: it failed since then at least.
+            let failing_ms = facts.failing_since_ms.filter(|_| facts.pending > 0);
+            oldest_ms = [oldest_ms, facts.oldest_ms, failing_ms].into_iter().flatten().min();
+        }
+        backlog.lag_ms = oldest_ms.map(|oldest_ms| now_ms.saturating_sub(oldest_ms));
+        Some(backlog)
+    }
+
     /// Makes no new attempts.
     pub(crate) fn begin_stop(&self) {
         self.shared.stop.send_replace(true);
@@ -132,6 +157,12 @@ impl Delivering {
 }
 
 impl Shared {
+    fn count(&self, outcome: Outcome) {
+        self.activity.add(Counter::Attempts, 1);
+        let is_delivered = matches!(outcome, Outcome::Answered { status: 200..=299, .. });
+        self.activity.add(Counter::AttemptsFailed, u64::from(!is_delivered));
+    }
+
     fn machine(&self) -> MutexGuard<'_, Option<Deliveries>> {
         // One that a panic has cut off is not used again: a turn that fails reads the store anew.
         self.machine.lock().unwrap_or_else(PoisonError::into_inner)
@@ -184,6 +215,7 @@ async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>) {
         let reports: Vec<(Report, u64)> = came
             .drain(..)
             .filter(|(of, _)| *of == life)
+            .inspect(|(_, report)| shared.count(report.outcome))
             .map(|(_, report)| (report, random()))
             .collect();
         in_flight -= reports.len();

@@ -19,6 +19,7 @@ use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
 use crate::access::{Sessions, Tickets, Tokens, TokensError, now_ms};
+use crate::activity::{Activity, Standing};
 use crate::delivering::Delivering;
 use crate::feed::Feeds;
 use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
@@ -97,6 +98,8 @@ pub(crate) struct Desk {
     pub(crate) tokens: Tokens,
     pub(crate) tickets: Tickets,
     pub(crate) sessions: Sessions,
+    /// What it has done of late.
+    pub(crate) activity: Arc<Activity>,
     pub(crate) feeds: Arc<Feeds>,
     pub(crate) writers: Writers,
     pub(crate) keys: Keys,
@@ -119,6 +122,18 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
+    /// Takes a sample of what the hub has done. Reads nothing of the store.
+    pub(crate) fn sample(&self, now_ms: u64) {
+        let before = self.activity.latest().unwrap_or_default().backlog;
+        let standing = Standing {
+            position: self.served.position().0,
+            // While it is busy it stands about as before.
+            backlog: self.delivering.backlog(now_ms).unwrap_or(before),
+            consistency: self.replicas.count(now_ms).ratio(),
+        };
+        self.activity.sample(now_ms, standing);
+    }
+
     /// Waits for the turn to read a record and then write it: of two who write what they read, the
     /// second reads what the first wrote.
     pub(crate) async fn turn(&self, entity: &EntityName, id: &RecordId) -> AsyncGuard<'_, ()> {
@@ -305,7 +320,10 @@ fn desk(
     });
     let source =
         name.as_ref().map_or_else(|| "/".to_owned(), |name| format!("/h/{}", name.as_str()));
-    let delivering = Delivering::start(served.clone(), sender.clone(), end.clone(), source)?;
+    let activity = Arc::<Activity>::default();
+    let (of_deliveries, outgoing) = (Arc::clone(&activity), sender.clone());
+    let delivering =
+        Delivering::start(served.clone(), outgoing, end.clone(), source, of_deliveries)?;
     let kept = |backup: &Backup| backup.position().unwrap_or_default();
     let (reached, backed_up) = watch::channel(backup.as_ref().map(kept));
     if let Some(backup) = &backup {
@@ -320,6 +338,7 @@ fn desk(
         tokens,
         tickets: Tickets::default(),
         sessions: Sessions::default(),
+        activity,
         feeds: Arc::default(),
         writers: Writers::new(),
         keys: Keys::default(),

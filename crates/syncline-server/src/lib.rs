@@ -12,6 +12,7 @@
 //! | every route, and who may use it | [`routes::TABLE`] |
 //! | from a request to its route | `router.rs`, `asked.rs` |
 //! | access tokens, roles, sessions, tickets, other issuers | `access/` |
+//! | what a hub has done of late | `activity.rs` |
 //! | the dashboard's pages | `dashboard/` |
 //! | hubs of their own | `hubs.rs` |
 //! | hubs lent to commands of this machine | `loans.rs` |
@@ -25,6 +26,7 @@
 //! - **Every queue, body and wait has a bound**; they stand in [`limits`].
 
 mod access;
+mod activity;
 mod asked;
 mod asyncapi;
 mod body;

@@ -122,6 +122,20 @@ pub const SECRET_OVERLAP_MS_MAX: u64 = 7 * 86_400_000;
 /// Records of one hub that may be read and then written at once; others wait for their turn.
 pub const TURNS: usize = 64;
 
+/// How often it is looked what a hub has done. A page that shows it asks as often. Source: spec 002, a dashboard that is
+/// refreshed every 5 s.
+pub const ACTIVITY_EVERY: Duration = Duration::from_secs(5);
+
+/// Most samples that are kept of one hub: ten minutes, some 20 kilobytes.
+pub const ACTIVITY_SAMPLES_MAX: usize = 120;
+
+/// Up to how many open conflicts are counted for an overview; of more it is said that there are more. To count
+/// them is to read their keys.
+pub const CONFLICTS_COUNTED_MAX: usize = 1_000;
+
+/// Below which share of copies that are what the hub shows an overview warns. Source: spec 002, 99.9 %.
+pub const CONSISTENCY_MIN: f64 = 0.999;
+
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > READ_WAIT_MAX.as_millis());
 const _: () = assert!(REQUEST_TIME_MAX.as_millis() > PULL_WAIT_MS_MAX as u128);
 const _: () = assert!(SESSIONS_OF_TOKEN_MAX < SESSIONS_MAX);

@@ -173,13 +173,19 @@ async fn answer(
     response
         .headers_mut()
         .insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    state.metrics.answered(route.name, response.status().as_u16(), started.elapsed());
+    let status = response.status().as_u16();
+    state.metrics.answered(route.name, status, started.elapsed());
+    if let Some(desk) = met.desk {
+        desk.activity.answered(status);
+    }
     with_id(response, &id)
 }
 
 /// What a request met on its way.
 #[derive(Default)]
 struct Met {
+    /// Which hub was asked, once it is known who asks it.
+    desk: Option<Arc<Desk>>,
     quota: Option<Quota>,
     /// Whether it came to its route, which reads its body.
     is_let_in: bool,
@@ -229,6 +235,7 @@ async fn carry_out(
             })
         }
     };
+    met.desk = Some(Arc::clone(&desk));
     if let Some(caller) = &caller {
         let hub = desk.name.as_ref().map_or("", |name| name.as_str());
         let counted = state.rates.count(&format!("{hub}/{}", caller.token.id), Instant::now());

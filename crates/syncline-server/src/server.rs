@@ -21,15 +21,15 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::access::{IssuerError, Issuers, now_ms};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
-    FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY, REQUESTS_MAX, STOP_TIME_MAX,
-    STREAMS_MAX,
+    ACTIVITY_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY, REQUESTS_MAX,
+    STOP_TIME_MAX, STREAMS_MAX,
 };
 use crate::loans::Loans;
 use crate::metrics::Metrics;
@@ -133,6 +133,7 @@ impl Server {
             process: u32::from_be_bytes(process),
             requests_counted: AtomicU64::new(1),
         });
+        tokio::spawn(sample(Arc::clone(&state)));
         tokio::spawn(look_after(Arc::clone(&state), settings.keep));
         let accepting = Accepting {
             listener,
@@ -216,6 +217,21 @@ impl Server {
 
 fn name_of(desk: &Desk) -> Option<String> {
     desk.name.as_ref().map(HubName::as_str).map(str::to_owned)
+}
+
+/// Takes samples of what all hubs do, until the server stops.
+async fn sample(state: Arc<State>) {
+    let mut stopping = state.stopping.clone();
+    let mut every = interval(ACTIVITY_EVERY);
+    every.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    while !state.is_stopping() {
+        tokio::select! {
+            _ = every.tick() => {}
+            _ = stopping.changed() => break,
+        }
+        let now_ms = now_ms();
+        state.hubs.all().iter().for_each(|desk| desk.sample(now_ms));
+    }
 }
 
 /// Has all hubs forget what their log tells of longer ago than it is kept, and write down which copies

@@ -76,6 +76,21 @@ impl Served {
         self.open_conflicts_for(&Sight::everything(&[]), entity, after, limit)
     }
 
+    /// Counts the conflicts that wait for a person; of more than `most` it says one more.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if they cannot be read.
+    pub fn open_conflicts_counted(&self, most: usize) -> Result<usize, ServeError> {
+        let mut counted = 0;
+        let scan = Scan::Whole(Table::OpenConflicts);
+        self.reader()?.scan(&scan, None, most.saturating_add(1), &mut |_, _| {
+            counted += 1;
+            ControlFlow::Continue(())
+        })?;
+        Ok(counted)
+    }
+
     /// As [`Served::open_conflicts`], of those that are in sight, as [`Served::conflicts_for`].
     ///
     /// # Errors

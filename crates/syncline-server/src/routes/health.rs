@@ -80,7 +80,7 @@ pub(super) async fn healthz(asked: Asked) -> Answer {
 }
 
 /// Whether more than a minute of commits would be lost with the machine, or nobody knows.
-fn lags(health: &BackupHealth) -> bool {
+pub(super) fn lags(health: &BackupHealth) -> bool {
     health.failing.is_some() || u128::from(health.behind_ms) > BACKUP_BEHIND_MAX.as_millis()
 }
 

@@ -239,7 +239,7 @@ impl Connection {
             Happened::Gone => return false,
             Happened::Message(message) => self.read(message),
             Happened::Pushed(Some(Ok(answer))) => {
-                push::count(&self.asker.state.metrics, &answer);
+                push::count(&self.asker, &answer);
                 self.session.handle_results(answer);
             }
             // Some of it may have been applied: the client has to ask again.

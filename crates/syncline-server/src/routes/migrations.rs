@@ -91,7 +91,7 @@ async fn commit(asked: &Asked, operations: Vec<Operation>) -> Result<PushAnswer,
     let client = client.ok_or(Refusal::ServerFault)?;
     let who = push::Pushing { sight: &asked.sight(), counted: None, client: &client };
     let answer = push::commit(&asked.desk.served, &who, numbered).await?;
-    push::count(&asked.state.metrics, &answer);
+    push::count(asked, &answer);
     Ok(answer)
 }
 

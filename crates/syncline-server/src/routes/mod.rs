@@ -6,6 +6,7 @@
 //! | all routes, and who may use them | [`TABLE`] |
 //! | what is said of a route | [`Route`] |
 //! | health, metrics, pages of problems | `health.rs` |
+//! | how a hub does, and did of late | `overview.rs` |
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
 //! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs`, `endpoint_form.rs` |
 //! | what is delivered again | `replays.rs` |
@@ -30,6 +31,7 @@ mod held;
 mod hubs;
 mod live;
 mod migrations;
+mod overview;
 mod pull;
 mod push;
 mod records;

@@ -17,8 +17,8 @@ use syncline_protocol::token::TokenText;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, json_text};
-use crate::asked::Asked;
-use crate::metrics::Metrics;
+use crate::activity::Counter;
+use crate::asked::{Asked, Asker};
 use crate::problem::{Problem, Refusal};
 
 /// Takes operations and answers one result for each.
@@ -36,7 +36,7 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     claim(served, asked.holder(), &push.client).await?;
     let who = Pushing { sight: &results_of, counted: Some(asked.counted()?), client: &push.client };
     let answer = carry_out(served, &who, push.operations).await?;
-    count(&asked.state.metrics, &answer);
+    count(&asked, &answer);
     // Who follows the same goes on from there.
     let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(answer.position) };
     json_text(StatusCode::OK, write_push_answer(&answer, &cursor, *asked.desk.backed_up.borrow()))
@@ -140,11 +140,15 @@ async fn committed(
 }
 
 /// Counts what became of operations.
-pub(crate) fn count(metrics: &Metrics, answer: &PushAnswer) {
+pub(crate) fn count(asker: &Asker, answer: &PushAnswer) {
     for status in Status::ALL {
         let count = answer.outcomes.iter().filter(|outcome| outcome.status == status).count();
         if count > 0 {
-            metrics.operations(status.as_str(), count as u64);
+            asker.state.metrics.operations(status.as_str(), count as u64);
+            asker.desk.activity.add(Counter::Operations, count as u64);
+            if status == Status::Rejected {
+                asker.desk.activity.add(Counter::OperationsRejected, count as u64);
+            }
         }
     }
 }

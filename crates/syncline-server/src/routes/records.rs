@@ -337,7 +337,7 @@ async fn edit(
     let who =
         push::Pushing { sight: &asked.sight(), counted: Some(asked.counted()?), client: &client };
     let answer = push::commit(&asked.desk.served, &who, vec![operation]).await?;
-    push::count(&asked.state.metrics, &answer);
+    push::count(asked, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
     if outcome.status.is_applied() {
         if key.is_some() {

@@ -4,8 +4,8 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations, pull,
-    push, records, replays, schemas, session, tokens,
+    books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations,
+    overview, pull, push, records, replays, schemas, session, tokens,
 };
 use crate::access::Role;
 
@@ -767,6 +767,15 @@ pub const TABLE: &[Route] = &[
         shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/dead-letters", KEEPERS, "dead_letters", |asked| {
             Box::pin(books::dead_letters(asked))
+        })
+    },
+    Route {
+        summary: "How the hub does, and what happened in the last ten minutes, every 5 s",
+        query: &[parameter("since", "Position", "`n` of the latest sample that one has")],
+        answers: &[Success::json(200, "Overview")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/overview", KEEPERS, "overview", |asked| {
+            Box::pin(overview::overview(asked))
         })
     },
     Route {

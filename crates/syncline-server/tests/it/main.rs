@@ -12,6 +12,7 @@
 //! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs`, `replays.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
+//! | how a hub does, at one look | `overview.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
@@ -33,6 +34,7 @@ mod hubs;
 mod issuers;
 mod live;
 mod migrations;
+mod overview;
 mod permits;
 mod records;
 mod refusals;
