@@ -156,3 +156,9 @@ const _: () = assert!(REPLAYS_RUNNING_MAX < REPLAYS_KEPT_MAX);
 const _: () =
     assert!(REPLAY_ROWS_AT_ONCE + REPLAY_AHEAD_MAX < syncline_engine::deliver::limits::PENDING_MAX);
 const _: () = assert!(REPLAY_ROWS_AT_ONCE <= syncline_engine::deliver::limits::REPLAY_TAKEN_MAX);
+
+/// Most entries of the log that are read for one list of events: as many as a page of deliveries has.
+pub const EVENTS_TOLD_ENTRIES_MAX: usize = 1_000;
+
+/// How many bytes of the log are read for one list of events, and how many bytes of data are told, about.
+pub const EVENTS_TOLD_BYTES_MAX: usize = 4 << 20;

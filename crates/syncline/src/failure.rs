@@ -9,6 +9,7 @@ use syncline_hub::served::ServeError;
 use syncline_hub::{HubError, WriterError};
 use syncline_model::json::{Json, Object};
 use syncline_policy::{Origin, PermissionDenied, SafetyStop};
+use syncline_protocol::webhook::verify::VerifyError;
 use syncline_server::{OpenError, StartError};
 use syncline_store::StoreError;
 use syncline_store::backup::BackupError;
@@ -20,6 +21,7 @@ use crate::commands::backup;
 use crate::config::check::{Fault, Finding};
 use crate::config::{ConfigError, Profile};
 use crate::exit::Exit;
+use crate::remote::RemoteError;
 
 /// Why a command failed. It never holds the value of a field.
 #[derive(Debug, Error)]
@@ -53,6 +55,12 @@ pub enum Failure {
     /// The hub that was served was not closed well.
     #[error(transparent)]
     Served(#[from] ServeError),
+    /// A hub that is asked over HTTP did not do it.
+    #[error(transparent)]
+    Remote(#[from] RemoteError),
+    /// What was to be a webhook is not signed as it should be.
+    #[error("the signature is not good: {0}")]
+    Hook(VerifyError),
     /// A proof of the audit cannot be read or does not hold.
     #[error("{}", if .0.is_readable() { "the proof does not hold" } else { "the proof cannot be read" })]
     Proof(#[from] ProofFault),
@@ -404,7 +412,7 @@ impl Refusal {
 
 impl Failure {
     /// Returns the stable code, which has a page in `docs/errors/`.
-    pub fn code(&self) -> &'static str {
+    pub fn code(&self) -> &str {
         match self {
             Self::Config(error) => error.code(),
             Self::Permission(error) => error.code(),
@@ -412,6 +420,8 @@ impl Failure {
             Self::Writer(error) => error.code(),
             Self::Serve(error) => error.code(),
             Self::Served(error) => error.code(),
+            Self::Remote(error) => error.code(),
+            Self::Hook(error) => error.code(),
             Self::Proof(error) => error.code(),
             Self::Command(error) => error.code(),
         }
@@ -424,7 +434,8 @@ impl Failure {
             Self::Hub(error) | Self::Stopped { stop: error, .. } => hub_exit(error),
             Self::Serve(error) => serve_exit(error),
             Self::Served(_) | Self::Writer(_) => Exit::Unexpected,
-            Self::Proof(_) => Exit::Integrity,
+            Self::Remote(error) => error.exit(),
+            Self::Hook(_) | Self::Proof(_) => Exit::Integrity,
             Self::Command(error) => error.exit(),
         }
     }
@@ -443,6 +454,8 @@ impl Failure {
             Self::Serve(error) => serve_why(error),
             Self::Served(_) => "all that was acknowledged is on disk".to_owned(),
             Self::Writer(_) => "the part that works on the state failed within a run".to_owned(),
+            Self::Remote(error) => error.why(),
+            Self::Hook(_) => "nobody knows who has written it".to_owned(),
             Self::Proof(error) => error.to_string(),
             Self::Command(error) => error.why(),
         }
@@ -457,6 +470,10 @@ impl Failure {
             Self::Stopped { stop, look, .. } => hub_next(stop).replace(LOOK, look),
             Self::Serve(error) => serve_next(error),
             Self::Served(_) | Self::Writer(_) => "syncline doctor    then run it again".to_owned(),
+            Self::Remote(error) => error.next(),
+            Self::Hook(_) => {
+                "check the secret, and that the body is byte for byte what came".to_owned()
+            }
             Self::Proof(error) => error.next().to_owned(),
             Self::Command(error) => error.next(),
         }

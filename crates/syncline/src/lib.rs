@@ -36,6 +36,7 @@ pub mod exit;
 pub mod failure;
 pub mod output;
 pub mod program;
+mod remote;
 pub mod run;
 pub mod spec001;
 pub mod typescript;

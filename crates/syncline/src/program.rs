@@ -118,6 +118,7 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Conflicts(conflicts) => commands::conflicts::run(&context, conflicts),
         Command::Watch(watch) => commands::watch::run(&context, watch),
         Command::Serve(serve) => commands::serve::run(&context, serve),
+        Command::Hooks(hooks) => commands::hooks::run(&context, hooks),
         Command::Doctor { repair } => commands::doctor::run(&context, *repair),
         Command::Check => commands::check::run(&context),
         Command::Audit(audit) => commands::audit::run(&context, audit),
@@ -144,5 +145,6 @@ const fn takes_time(command: &Command) -> bool {
             | Command::Status(_)
             | Command::Diff(_)
             | Command::Backup(_)
+            | Command::Hooks(_)
     )
 }

@@ -42,6 +42,7 @@ mod session;
 mod stream;
 mod table;
 mod tokens;
+mod told;
 
 pub(crate) use answer::Answer;
 pub(crate) use route::Pace;

@@ -5,7 +5,7 @@ use super::route::{
 };
 use super::{
     books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations,
-    overview, pull, push, records, replays, schemas, session, tokens,
+    overview, pull, push, records, replays, schemas, session, tokens, told,
 };
 use crate::access::Role;
 
@@ -302,6 +302,19 @@ pub const TABLE: &[Route] = &[
         problems: &[409, 422],
         shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/events", WRITERS, "emit", |asked| Box::pin(emit::emit(asked)))
+    },
+    Route {
+        summary: "Events in the order of the log, with what endpoints are told of them",
+        query: &[
+            parameter("types", "EventPatterns", "types of events with commas; `*` for any text"),
+            parameter("cursor", "Place", "`next` of the page before; `latest`: only what comes"),
+            LIMIT,
+        ],
+        answers: &[Success::json(200, "EventsTold")],
+        problems: &[410],
+        ..of_hub(Method::Get, "/v1/events/log", ADMINS, "events_told", |asked| {
+            Box::pin(told::list(asked))
+        })
     },
     Route {
         summary: "Lists the endpoints, and how each does",

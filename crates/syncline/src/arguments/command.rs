@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::backup::{Backup, Restore, VerifyBackup};
 use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
+use super::hooks::HooksCommand;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
 use super::serve::Serve;
 use super::trail::Audit;
@@ -183,6 +184,9 @@ pub enum Command {
     Watch(Box<Watch>),
     /// Serve the hub over HTTP and WebSocket, until Ctrl-C
     Serve(Box<Serve>),
+    /// Emit events, and see what became of them, at a hub that is served
+    #[command(subcommand)]
+    Hooks(Box<HooksCommand>),
     /// Look for damage, and mend it with --repair
     Doctor {
         /// Mend what can be mended

@@ -7,6 +7,7 @@
 //! | conflicts, audit, backups | `decide.rs`, `trail.rs`, `backup.rs` |
 //! | sizes, durations, words | `value.rs` |
 //! | a hub that is served | `serve.rs` |
+//! | events and deliveries | `hooks.rs` |
 //! | TypeScript from schemas | `typescript.rs` |
 //! | spec 001's spelling | [`CrossDomain`] |
 
@@ -14,6 +15,7 @@ mod backup;
 mod command;
 mod cross_domain;
 mod decide;
+mod hooks;
 mod run;
 mod serve;
 mod trail;
@@ -24,6 +26,10 @@ pub use backup::{Backup, BackupCreate, Restore, VerifyBackup};
 pub use command::{Arguments, ColorWhen, Command, Global, Shell};
 pub use cross_domain::{CrossDomain, CrossDomainProgram};
 pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};
+pub use hooks::{
+    DeliveryCommand, DeliveryNamed, Emit, EndpointAdd, EndpointCommand, EndpointNamed,
+    EventCommand, HooksCommand, Listen, PastWord, PresetWord, RemoteHub, Replay, Sign, VerifyHook,
+};
 pub use run::{
     Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Twins,
     Undo, Watch,

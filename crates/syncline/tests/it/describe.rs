@@ -22,6 +22,7 @@ fn help_names_every_command_and_every_exit_code() {
         "conflicts",
         "watch",
         "serve",
+        "hooks",
         "doctor",
         "check",
         "audit",

@@ -25,6 +25,7 @@
 //! | requests that mean harm | `hostile.rs` |
 //! | a network that fails between it and real clients | `network.rs` |
 //! | TypeScript from schemas | `typescript.rs` |
+//! | events and deliveries of a served hub | `hooks.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -43,6 +44,7 @@ mod desk;
 mod documents;
 mod encrypted;
 mod exit_codes;
+mod hooks;
 mod hostile;
 mod issuers;
 mod kills;

@@ -85,7 +85,8 @@ fn exchange(mut stream: impl Read + Write, answer: &str) -> String {
 fn is_whole(request: &[u8]) -> bool {
     let text = String::from_utf8_lossy(request);
     let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
-    let length = head.lines().find_map(|line| line.strip_prefix("Content-Length: "));
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let length = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     // What has no body has no length.
-    length.is_none_or(|length| body.len() >= length.parse().unwrap())
+    length.is_none_or(|(_, length)| body.len() >= length.parse().unwrap())
 }

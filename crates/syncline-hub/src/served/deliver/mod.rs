@@ -11,15 +11,18 @@
 //! | make, change and remove endpoints | `endpoints.rs` |
 //! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
 //! | what an event says | `content.rs` |
+//! | events for whoever asks for them | `told.rs` |
 
 mod choosing;
 mod content;
 mod endpoints;
 mod replays;
+mod told;
 mod turn;
 
 pub use choosing::{Counted, Stretch};
 pub use content::Content;
 pub use endpoints::{DeliveryError, EndpointNow};
 pub use replays::{ReplayPart, ReplayRow, ReplayState};
+pub use told::Told;
 pub use turn::{Deliveries, Parcel, Turn};

@@ -1,0 +1,144 @@
+//! `syncline hooks endpoint`: addresses of applications that are told of events.
+
+use syncline_model::json::{Json, Object};
+
+use super::{listed, named, told};
+use crate::arguments::{EndpointAdd, EndpointCommand, EndpointNamed, PresetWord};
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::output::table::columns;
+use crate::remote::Remote;
+use crate::run::Context;
+
+/// The form of one endpoint.
+const SCHEMA: &str = "endpoint/1";
+
+pub(super) fn run(context: &Context, command: &EndpointCommand) -> Result<Exit, Failure> {
+    match command {
+        EndpointCommand::List { at } => list(context, &Remote::new(at)?),
+        EndpointCommand::Show(named) => show(context, named),
+        EndpointCommand::Add(add) => make(context, add),
+        EndpointCommand::Remove(named) => {
+            Remote::new(&named.at)?.delete(&["endpoints", &named.endpoint])?;
+            done(context, named, "removed")
+        }
+        EndpointCommand::Disable(named) => {
+            Remote::new(&named.at)?.post_nothing(&["endpoints", &named.endpoint, "disable"])?;
+            done(context, named, "disabled")
+        }
+        EndpointCommand::Enable { named, skip_backlog } => {
+            let mut body = Object::new();
+            body.insert("backlog", if *skip_backlog { "skip" } else { "deliver" });
+            Remote::new(&named.at)?.post(&["endpoints", &named.endpoint, "enable"], body)?;
+            done(context, named, "enabled")
+        }
+        EndpointCommand::Test(named) => test(context, named),
+        EndpointCommand::Rotate { named, overlap } => rotate(context, named, *overlap),
+    }
+}
+
+fn list(context: &Context, remote: &Remote) -> Result<Exit, Failure> {
+    let answer = remote.get(&["endpoints"], &[])?;
+    let endpoints = listed(&answer, "endpoints");
+    let output = &context.output;
+    output.json_list_of("endpoints/1", "endpoints", SCHEMA, endpoints.clone());
+    if endpoints.is_empty() {
+        output.line("No endpoints. Make one: syncline hooks endpoint add <url>");
+        return Ok(Exit::Ok);
+    }
+    output.text(&columns(&endpoints.iter().map(row).collect::<Vec<_>>()));
+    Ok(Exit::Ok)
+}
+
+/// Returns the columns of one endpoint: its name, how it does, what waits, where it is.
+fn row(endpoint: &Object) -> Vec<String> {
+    let state = match (endpoint.get("disabled"), told(endpoint, "breaker").as_str()) {
+        (Some(_), _) => format!("disabled: {}", told(endpoint, "disabled")),
+        (None, "closed") => "enabled".to_owned(),
+        (None, breaker) => format!("enabled, breaker {breaker}"),
+    };
+    let waits = format!("{} wait", told(endpoint, "pending"));
+    vec![told(endpoint, "id"), state, waits, told(endpoint, "url")]
+}
+
+fn show(context: &Context, of: &EndpointNamed) -> Result<Exit, Failure> {
+    let endpoint = Remote::new(&of.at)?.get(&["endpoints", &of.endpoint], &[])?;
+    context.output.json(named(SCHEMA, &endpoint));
+    let rows = endpoint.iter().map(|(name, _)| vec![name.to_owned(), told(&endpoint, name)]);
+    context.output.text(&columns(&rows.collect::<Vec<_>>()));
+    Ok(Exit::Ok)
+}
+
+fn make(context: &Context, add: &EndpointAdd) -> Result<Exit, Failure> {
+    let mut body = Object::new();
+    body.insert("url", add.url.as_str());
+    let texts = |texts: &[String]| texts.iter().map(|text| Json::from(text.as_str())).collect();
+    if let Some(id) = &add.id {
+        body.insert("id", id.as_str());
+    }
+    if !add.events.is_empty() {
+        body.insert("events", Json::Array(texts(&add.events)));
+    }
+    if let Some(description) = &add.description {
+        body.insert("description", description.as_str());
+    }
+    match add.preset {
+        Some(PresetWord::Anywheredoor) => drop(body.insert("preset", "anywheredoor")),
+        None => {}
+    }
+    if let Some(per_second) = add.per_second {
+        body.insert("perSecond", u64::from(per_second));
+    }
+    if !add.secret_file.is_empty() {
+        // Read and looked at here, so that a wrong file is said to be one, and sent as they are.
+        let checked = super::secrets(&add.secret_file)?;
+        let secrets = checked.iter().map(|secret| Json::from(secret.expose().as_str()));
+        body.insert("secrets", Json::Array(secrets.collect()));
+    }
+    let endpoint = Remote::new(&add.at)?.post(&["endpoints"], body)?;
+    context.output.json(named(SCHEMA, &endpoint));
+    context.output.line(&format!("made {}", row(&endpoint).join("  ")));
+    for secret in endpoint.get("secrets").and_then(Json::as_array).unwrap_or_default() {
+        let secret = secret.as_str().unwrap_or_default();
+        context.output.line(&format!("secret {secret}   (it is not shown again)"));
+    }
+    Ok(Exit::Ok)
+}
+
+fn test(context: &Context, of: &EndpointNamed) -> Result<Exit, Failure> {
+    let remote = Remote::new(&of.at)?;
+    let answer = remote.post(&["endpoints", &of.endpoint, "test"], Object::new())?;
+    context.output.json(named("endpoint-test/1", &answer));
+    let is_reached = answer.get("delivered") == Some(&Json::Bool(true));
+    let how = match answer.get("status") {
+        Some(_) => format!("it answered {}", told(&answer, "status")),
+        None => told(&answer, "reason"),
+    };
+    let what = if is_reached { "reached" } else { "NOT reached" };
+    let line = format!("{} {what}: {how}, after {} ms", of.endpoint, told(&answer, "durationMs"));
+    context.output.line(&line);
+    Ok(if is_reached { Exit::Ok } else { Exit::Partial })
+}
+
+fn rotate(context: &Context, of: &EndpointNamed, overlap: Option<u64>) -> Result<Exit, Failure> {
+    let mut body = Object::new();
+    if let Some(overlap) = overlap {
+        body.insert("overlapMs", overlap);
+    }
+    let answer = Remote::new(&of.at)?.post(&["endpoints", &of.endpoint, "rotate"], body)?;
+    context.output.json(named("endpoint-secret/1", &answer));
+    let (secret, ends) = (told(&answer, "secret"), told(&answer, "formerEndsAt"));
+    context.output.line(&format!("secret {secret}   (it is not shown again)"));
+    context.output.line(&format!("The former ones sign too until {ends}."));
+    Ok(Exit::Ok)
+}
+
+fn done(context: &Context, of: &EndpointNamed, what: &str) -> Result<Exit, Failure> {
+    let mut document = Object::new();
+    document.insert("schema", "endpoint-done/1");
+    document.insert("id", of.endpoint.as_str());
+    document.insert("done", what);
+    context.output.json(document);
+    context.output.line(&format!("{} {what}", of.endpoint));
+    Ok(Exit::Ok)
+}
