@@ -12,6 +12,7 @@
 //! | every route, and who may use it | [`routes::TABLE`] |
 //! | from a request to its route | `router.rs`, `asked.rs` |
 //! | access tokens, roles, sessions, tickets, other issuers | `access/` |
+//! | why a webhook does not verify | `signatures.rs` |
 //! | what a hub has done of late | `activity.rs` |
 //! | the dashboard's pages | `dashboard/` |
 //! | hubs of their own | `hubs.rs` |
@@ -49,6 +50,7 @@ mod router;
 pub mod routes;
 mod server;
 mod settings;
+mod signatures;
 mod state;
 mod tls;
 mod writers;

@@ -13,6 +13,8 @@ use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
 use syncline_protocol::webhook::secret::{Secret, SecretKind as Kind};
 
+use super::verify::signs;
+use crate::access::now_ms;
 use crate::document::{object, texts};
 use crate::problem::{Problem, Refusal};
 
@@ -249,6 +251,15 @@ pub(super) fn described(endpoint: &EndpointNow) -> Object {
     if let Some(at_ms) = facts.disable_at_ms {
         document.insert("disablesAt", format_time(at_ms));
     }
+    if let Some(since_ms) = facts.failing_since_ms {
+        document.insert("failingSince", format_time(since_ms));
+    }
+    let now_ms = now_ms();
+    if facts.hold_until_ms > now_ms {
+        document.insert("pausedUntil", format_time(facts.hold_until_ms));
+    }
+    let signs = row.secrets.iter().map(|secret| Json::Object(signs(secret, now_ms)));
+    document.insert("signs", signs.collect::<Vec<Json>>());
     if let Some(disabled) = facts.disabled {
         document.insert("disabled", disabled.reason.as_str());
         document.insert("disabledAt", format_time(disabled.at_ms));

@@ -35,7 +35,7 @@ pub(super) async fn get(asked: Asked) -> Answer {
     json(StatusCode::OK, &described(&now(&asked, id_of(&asked)?).await?).into())
 }
 
-async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Problem> {
+pub(super) async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Problem> {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.with(|deliveries| Ok(deliveries.endpoint(&id)));
     asked.state.blocking(read).await??.ok_or_else(|| Refusal::EndpointUnknown.into())
@@ -246,7 +246,7 @@ pub(super) async fn retry(asked: Asked) -> Answer {
     nothing()
 }
 
-fn id_of(asked: &Asked) -> Result<EndpointId, Problem> {
+pub(super) fn id_of(asked: &Asked) -> Result<EndpointId, Problem> {
     EndpointId::new(asked.param("endpoint")).map_err(|_| Refusal::EndpointUnknown.into())
 }
 

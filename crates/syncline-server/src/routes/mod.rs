@@ -10,6 +10,7 @@
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
 //! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs`, `endpoint_form.rs` |
 //! | what is delivered again | `replays.rs` |
+//! | why a webhook does not verify | `verify.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
@@ -43,6 +44,7 @@ mod stream;
 mod table;
 mod tokens;
 mod told;
+mod verify;
 
 pub(crate) use answer::Answer;
 pub(crate) use route::Pace;

@@ -5,7 +5,7 @@ use super::route::{
 };
 use super::{
     books, conflicts, desk, emit, endpoints, events, health, held, hubs, live, migrations,
-    overview, pull, push, records, replays, schemas, session, tokens, told,
+    overview, pull, push, records, replays, schemas, session, tokens, told, verify,
 };
 use crate::access::Role;
 
@@ -406,6 +406,19 @@ pub const TABLE: &[Route] = &[
             ADMINS,
             "endpoint_rotate",
             |asked| Box::pin(endpoints::rotate(asked)),
+        )
+    },
+    Route {
+        summary: "Verifies a webhook as a receiver of the endpoint would, and says what is wrong",
+        bodies: &[Media::json("ReceivedWebhook")],
+        answers: &[Success::json(200, "Verified")],
+        problems: &[404],
+        ..of_hub(
+            Method::Post,
+            "/v1/endpoints/{endpoint}/verify",
+            ADMINS,
+            "endpoint_verify",
+            |asked| Box::pin(verify::verify(asked)),
         )
     },
     Route {

@@ -12,6 +12,7 @@
 //! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs`, `replays.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
+//! | why a webhook does not verify | `verify.rs` |
 //! | how a hub does, at one look | `overview.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
@@ -43,3 +44,4 @@ mod replicas;
 mod session;
 mod streams;
 mod tls;
+mod verify;
