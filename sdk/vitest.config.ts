@@ -22,6 +22,13 @@ export default defineConfig({
       { test: { name: "elements", include: ["elements/test/**/*.test.ts"], environment: "happy-dom", ...patience } },
       { resolve: { alias: { "@/lib": at("app/src") } }, test: { name: "app", include: ["app/test/**/*.test.ts"], ...patience } },
       { test: { name: "anywheredoor", include: ["anywheredoor/test/**/*.test.ts"], ...patience } },
+      {
+        extends: at("../dashboard/vite.config.ts"),
+        root: at("../dashboard"),
+        // It has its own packages, and is tested with these.
+        resolve: { alias: { vitest: at("node_modules/vitest") } },
+        test: { name: "dashboard", include: ["test/**/*.test.ts"], ...patience },
+      },
       react("react-19", {}),
       react("react-18", { react: at("react-18/node_modules/react"), "react-dom": at("react-18/node_modules/react-dom") }),
     ],

@@ -8,7 +8,7 @@ const measured = "test/latency.test.ts";
 export default defineConfig({
   root: fileURLToPath(new URL(".", import.meta.url)),
   test: {
-    globalSetup: ["harness/pages.ts"],
+    globalSetup: ["harness/pages.ts", "harness/dashboard.ts"],
     // Browsers wait more than they work, but not so much that more of them would be of use.
     maxWorkers: 2,
     projects: [

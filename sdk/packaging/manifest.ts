@@ -36,11 +36,11 @@ export function manifestOf(folder: string): Manifest {
   return JSON.parse(readFileSync(`${folder}/package.json`, "utf8")) as Manifest;
 }
 
-/** Returns the folders with a `package.json` that is ours: the workspaces, their root and the examples. */
+/** Returns the folders with a `package.json` that is ours: the workspaces, their root, the dashboard and the examples. */
 export function ourFolders(): readonly string[] {
   const examples = readdirSync(`${ROOT}/examples`).map((name) => `${ROOT}/examples/${name}`);
   const workspaces = (manifestOf(SDK).workspaces ?? []).map((name) => `${SDK}/${name}`);
-  return [SDK, ...workspaces, ...examples].filter(hasManifest);
+  return [SDK, ...workspaces, `${ROOT}/dashboard`, ...examples].filter(hasManifest);
 }
 
 function hasManifest(folder: string): boolean {

@@ -14,6 +14,8 @@ use std::process::Command;
 
 /// The workspaces of npm, from the root of the repository.
 const FOLDER: &str = "sdk";
+/// What is installed: the workspaces, and the dashboard with packages of its own, which is checked and tested with them.
+const INSTALLED: &[&str] = &[FOLDER, "dashboard"];
 /// Package and binary of the hub that tests start.
 const HUB: &str = "syncline";
 /// Where the tests find it.
@@ -66,11 +68,12 @@ pub(crate) fn browsers(root: &Path, arguments: &[String]) -> Result<Tested, Fail
 ///
 /// Fails when npm does.
 pub(crate) fn install(root: &Path) -> Result<(), Failure> {
-    let folder = root.join(FOLDER);
-    if is_installed(&folder) {
-        return Ok(());
+    for folder in INSTALLED.iter().map(|folder| root.join(folder)) {
+        if !is_installed(&folder) {
+            run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))?;
+        }
     }
-    run(Command::new("npm").current_dir(&folder).args(["ci", "--no-audit", "--no-fund"]))
+    Ok(())
 }
 
 /// Returns whether everything is installed that the packages of a folder need.

@@ -1,0 +1,84 @@
+/** What the pages of endpoints ask of the hub. */
+
+import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { askHub } from "../../hub/session";
+import type { Delivery, DeliveryState, Endpoint, Json, Next, Replay, ReplayCount, Tested } from "../../hub/shapes";
+
+/** How often it is asked again how endpoints do, in milliseconds. */
+const EVERY_MS = 5_000;
+/** How many of the latest deliveries say how well an endpoint does. */
+export const SUCCESS_OF = 100;
+/** How many deliveries a page has. */
+const PAGE = 50;
+
+const of = (id: string): string => `/v1/endpoints/${encodeURIComponent(id)}`;
+type Deliveries = { readonly deliveries: readonly Delivery[] } & Next;
+
+export const endpointsQuery = queryOptions({
+  queryKey: ["endpoints", "list"],
+  queryFn: async ({ signal }) => (await askHub<{ readonly endpoints: readonly Endpoint[] }>("/v1/endpoints", { signal })).endpoints,
+  refetchInterval: EVERY_MS,
+});
+
+export const endpointQuery = (id: string) => queryOptions({ queryKey: ["endpoints", "one", id], queryFn: ({ signal }) => askHub<Endpoint>(of(id), { signal }), refetchInterval: EVERY_MS });
+
+/** The latest deliveries, to say how many of them came. */
+export const latestQuery = (id: string) =>
+  queryOptions({
+    queryKey: ["endpoints", "one", id, "latest"],
+    queryFn: async ({ signal }) => (await askHub<Deliveries>(`${of(id)}/deliveries?limit=${SUCCESS_OF}`, { signal })).deliveries,
+    staleTime: 4 * EVERY_MS,
+  });
+
+export const deliveriesQuery = (id: string, state: DeliveryState | undefined) =>
+  infiniteQueryOptions({
+    queryKey: ["endpoints", "one", id, "deliveries", state ?? ""],
+    queryFn: ({ pageParam, signal }) => {
+      const query = new URLSearchParams({ limit: String(PAGE), ...(state !== undefined && { state }), ...(pageParam !== "" && { before: pageParam }) });
+      return askHub<Deliveries>(`${of(id)}/deliveries?${query}`, { signal });
+    },
+    initialPageParam: "",
+    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
+    refetchInterval: EVERY_MS,
+  });
+
+export const dataQuery = (id: string, sequence: number) =>
+  queryOptions({
+    queryKey: ["endpoints", "one", id, "data", sequence],
+    queryFn: ({ signal }) => askHub<{ readonly data: Json }>(`${of(id)}/deliveries/${sequence}/data`, { signal }),
+    // Values of a record: not kept once nobody looks at them.
+    gcTime: 0,
+  });
+
+/** Makes one; sent again under the same key it is made once. */
+export const make = (body: unknown, key: string): Promise<Endpoint> => askHub<Endpoint>("/v1/endpoints", { method: "POST", body, headers: { "Idempotency-Key": key } });
+export const change = (id: string, body: unknown): Promise<Endpoint> => askHub<Endpoint>(of(id), { method: "PATCH", body });
+export const remove = (id: string): Promise<unknown> => askHub(of(id), { method: "DELETE" });
+export const disable = (id: string): Promise<Endpoint> => askHub<Endpoint>(`${of(id)}/disable`, { method: "POST" });
+export const test = (id: string): Promise<Tested> => askHub<Tested>(`${of(id)}/test`, { method: "POST" });
+export const enable = (id: string, backlog: "deliver" | "skip"): Promise<Endpoint> => askHub<Endpoint>(`${of(id)}/enable`, { method: "POST", body: { backlog } });
+export const rotate = (id: string, overlapMs: number): Promise<{ readonly secret: string; readonly formerEndsAt: string }> => askHub(`${of(id)}/rotate`, { method: "POST", body: { overlapMs } });
+export const retry = (id: string, sequence: number): Promise<unknown> => askHub(`${of(id)}/deliveries/${sequence}/retry`, { method: "POST" });
+
+/** Which deliveries are sent again. */
+export interface Selection {
+  readonly endpoints: readonly string[];
+  readonly status: readonly string[];
+  readonly types?: readonly string[];
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export const countReplay = (selection: Selection): Promise<ReplayCount> => askHub<ReplayCount>("/v1/replays", { method: "POST", body: { ...selection, dryRun: true } });
+export const beginReplay = (selection: Selection): Promise<Replay> => askHub<Replay>("/v1/replays", { method: "POST", body: selection });
+export const stopReplay = (id: string): Promise<unknown> => askHub(`/v1/replays/${encodeURIComponent(id)}`, { method: "DELETE" });
+
+export const replaysQuery = (endpoint: string) =>
+  queryOptions({
+    queryKey: ["endpoints", "one", endpoint, "replays"],
+    queryFn: async ({ signal }) => {
+      const { replays } = await askHub<{ readonly replays: readonly Replay[] }>("/v1/replays", { signal });
+      return replays.filter(({ endpoints }) => endpoints.some((one) => one.endpoint === endpoint));
+    },
+    refetchInterval: EVERY_MS,
+  });

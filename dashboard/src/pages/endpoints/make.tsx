@@ -1,0 +1,167 @@
+/** A new endpoint, and the settings of one that is there. */
+
+import { useMutation, useQueryClient } from "@tanstack/react-query";
+import { type ReactElement, type SubmitEvent, useId, useState } from "react";
+import { announce } from "../../frame/announce";
+import { newKey } from "../../hub/ask";
+import type { Endpoint } from "../../hub/shapes";
+import { Dialog } from "../../parts/dialog";
+import { Problem } from "../../parts/problem";
+import { TEXTS } from "../../texts";
+import { change, make } from "./asked";
+
+const T = TEXTS.endpoints;
+
+/** Returns what a form says, as the hub takes it; what is empty is left to the hub. */
+export function bodyOf(form: FormData): Readonly<Record<string, unknown>> {
+  const text = (name: string): string => String(form.get(name) ?? "").trim();
+  const body: Record<string, unknown> = { url: text("url") };
+  for (const name of ["id", "description", "preset"]) if (text(name) !== "") body[name] = text(name);
+  for (const name of ["timeoutMs", "inFlight", "perSecond"]) if (text(name) !== "") body[name] = Number(text(name));
+  const events = text("events").split(/[\s,]+/).filter((event) => event !== "");
+  if (events.length > 0) body["events"] = events;
+  if (text("secret") !== "") body["secrets"] = [text("secret")];
+  return body;
+}
+
+export function MakeEndpoint({ onClose, onMade }: { readonly onClose: () => void; readonly onMade: (endpoint: Endpoint) => void }): ReactElement {
+  const queries = useQueryClient();
+  const [key] = useState(newKey);
+  const making = useMutation({
+    mutationFn: (body: unknown) => make(body, key),
+    // The answer holds the secret: it is not kept.
+    gcTime: 0,
+    onSuccess: async (endpoint) => {
+      onMade(endpoint);
+      await queries.invalidateQueries({ queryKey: ["endpoints"] });
+    },
+  });
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    making.mutate(bodyOf(new FormData(event.currentTarget)));
+  };
+  return (
+    <Dialog title={T.make} onClose={onClose}>
+      <form className="form" onSubmit={submit}>
+        <Field name="url" label={T.url} help={T.urlHelp} type="url" isRequired />
+        <Field name="id" label={T.id} help={T.idHelp} />
+        <Common />
+        <fieldset>
+          <legend>{T.preset}</legend>
+          <label className="check">
+            <input type="radio" name="preset" value="" defaultChecked />
+            {T.presets.standard}
+          </label>
+          <label className="check">
+            <input type="radio" name="preset" value="anywheredoor" />
+            {T.presets.anywheredoor}
+          </label>
+        </fieldset>
+        <details>
+          <summary>{T.further}</summary>
+          <div className="form">
+            <Field name="secret" label={T.secret} help={T.secretHelp} type="password" />
+            <Numbers />
+          </div>
+        </details>
+        {making.isError ? <Problem error={making.error} /> : null}
+        <div className="actions">
+          <button type="submit" className="primary" disabled={making.isPending}>
+            {T.create}
+          </button>
+          <button type="button" onClick={onClose}>
+            {TEXTS.cancel}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+export function EditEndpoint({ endpoint, onClose }: { readonly endpoint: Endpoint; readonly onClose: () => void }): ReactElement {
+  const queries = useQueryClient();
+  const saving = useMutation({
+    mutationFn: (body: unknown) => change(endpoint.id, body),
+    onSuccess: async () => {
+      announce(T.saved);
+      onClose();
+      await queries.invalidateQueries({ queryKey: ["endpoints"] });
+    },
+  });
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const body = bodyOf(form);
+    saving.mutate({ perSecond: null, ...body, description: String(form.get("description") ?? "").trim(), events: body["events"] ?? ["*"] });
+  };
+  return (
+    <Dialog title={T.edit} onClose={onClose}>
+      <form className="form" onSubmit={submit}>
+        <Field name="url" label={T.url} help={T.urlHelp} type="url" isRequired value={endpoint.url} />
+        <Common endpoint={endpoint} />
+        <Numbers endpoint={endpoint} />
+        {saving.isError ? <Problem error={saving.error} /> : null}
+        <div className="actions">
+          <button type="submit" className="primary" disabled={saving.isPending}>
+            {T.save}
+          </button>
+          <button type="button" onClick={onClose}>
+            {TEXTS.cancel}
+          </button>
+        </div>
+      </form>
+    </Dialog>
+  );
+}
+
+function Common({ endpoint }: { readonly endpoint?: Endpoint }): ReactElement {
+  const help = useId();
+  return (
+    <>
+      <label>
+        {T.events}
+        <textarea name="events" rows={3} defaultValue={endpoint?.events.join("\n")} spellCheck={false} aria-describedby={help} />
+      </label>
+      <p id={help} className="quiet">
+        {T.eventsHelp}
+      </p>
+      <Field name="description" label={T.description} value={endpoint?.description} />
+    </>
+  );
+}
+
+function Numbers({ endpoint }: { readonly endpoint?: Endpoint }): ReactElement {
+  return (
+    <>
+      <Field name="timeoutMs" label={T.timeout} type="number" value={endpoint?.timeoutMs} />
+      <Field name="inFlight" label={T.inFlight} type="number" value={endpoint?.inFlight} />
+      <Field name="perSecond" label={T.perSecond} type="number" value={endpoint?.perSecond} />
+    </>
+  );
+}
+
+interface FieldFacts {
+  readonly name: string;
+  readonly label: string;
+  readonly help?: string;
+  readonly type?: "text" | "url" | "number" | "password";
+  readonly value?: string | number | undefined;
+  readonly isRequired?: boolean;
+}
+
+function Field({ name, label, help, type = "text", value, isRequired = false }: FieldFacts): ReactElement {
+  const about = useId();
+  return (
+    <div>
+      <label>
+        {label}
+        <input name={name} type={type} required={isRequired} defaultValue={value} min={type === "number" ? 1 : undefined} autoComplete="off" spellCheck={false} aria-describedby={help === undefined ? undefined : about} />
+      </label>
+      {help === undefined ? null : (
+        <p id={about} className="quiet">
+          {help}
+        </p>
+      )}
+    </div>
+  );
+}

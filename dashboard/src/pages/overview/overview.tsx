@@ -1,0 +1,99 @@
+/** How the hub does, asked again every five seconds. */
+
+import { Link } from "@tanstack/react-router";
+import type { ReactElement, ReactNode } from "react";
+import type { Overview as Facts, Sample } from "../../hub/shapes";
+import { Badge } from "../../parts/badge";
+import { Loaded, Page } from "../../parts/page";
+import { span } from "../../parts/when";
+import { TEXTS } from "../../texts";
+import { Chart } from "./chart";
+import { errorsOf } from "./errors";
+import { useOverview } from "./samples";
+
+const T = TEXTS.overview;
+const TONES = { pass: "good", warn: "warn", fail: "bad" } as const;
+
+export function Overview(): ReactElement {
+  const query = useOverview();
+  return (
+    <Page title={T.title} about={T.live}>
+      <Loaded query={query}>{(facts) => <Now facts={facts} />}</Loaded>
+    </Page>
+  );
+}
+
+const percent = (ratio: number | null): string => (ratio === null ? T.unknown : `${(Math.floor(ratio * 10_000) / 100).toLocaleString(undefined, { maximumFractionDigits: 2 })} %`);
+const perSecond = (count: number): string => count.toLocaleString(undefined, { maximumFractionDigits: 1 });
+
+function Now({ facts }: { readonly facts: Facts }): ReactElement {
+  const { now, samples, everySeconds } = facts;
+  const last = samples.at(-1);
+  const series = (of: (sample: Sample) => number | null): readonly (number | null)[] => samples.map(of);
+  const errors = last === undefined ? null : errorsOf(last);
+  return (
+    <>
+      <p className="health" role="status">
+        <Badge tone={TONES[facts.health]}>{T.health[facts.health]}</Badge>
+      </p>
+      {facts.reasons.length === 0 ? null : (
+        <div className="notice">
+          <p>{T.reasons}</p>
+          <ul>
+            {facts.reasons.map((reason) => (
+              <li key={reason}>{reason}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+      <dl className="tiles">
+        <Tile name={T.throughput}>{last === undefined ? T.unknown : perSecond(last.changes / everySeconds)}</Tile>
+        <Tile name={T.lag}>{now.lagMs === null ? TEXTS.none : span(now.lagMs)}</Tile>
+        <Tile name={T.queue} about={T.queueAbout}>
+          {now.queue.toLocaleString()}
+        </Tile>
+        <Tile name={T.errors} about={T.errorsAbout}>
+          {percent(errors)}
+        </Tile>
+        <Tile name={T.consistency} about={T.consistencyAbout}>
+          {percent(now.consistency)}
+        </Tile>
+        <Tile name={T.conflicts}>
+          <Link to="/conflicts">{now.conflictsOpen === undefined ? T.unknown : now.conflictsMore === true ? T.atLeast(now.conflictsOpen) : now.conflictsOpen}</Link>
+        </Tile>
+        <Tile name={T.endpoints}>
+          <Link to="/endpoints">{T.endpointsNow(now.endpoints.all, now.endpoints.failing, now.endpoints.disabled)}</Link>
+        </Tile>
+        <Tile name={T.replicas}>
+          <Link to="/domains">{T.replicasNow(now.replicas.equal, now.replicas.different, now.replicas.unknown)}</Link>
+        </Tile>
+        <Tile name={T.held}>
+          <Link to="/domains">{now.held ?? T.unknown}</Link>
+        </Tile>
+        {now.backupBehindMs === undefined ? null : <Tile name={T.backup}>{span(now.backupBehindMs)}</Tile>}
+      </dl>
+      <section aria-labelledby="charts">
+        <h2 id="charts">{T.charts}</h2>
+        {samples.length === 0 ? <p className="quiet">{T.noSamples}</p> : null}
+        <div className="charts">
+          <Chart title={T.throughput} times={samples} values={series(({ changes }) => changes / everySeconds)} write={perSecond} />
+          <Chart title={T.requests} times={samples} values={series(({ requests }) => requests / everySeconds)} write={perSecond} />
+          <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} />
+          <Chart title={T.queue} times={samples} values={series(({ queue }) => queue)} write={(count) => count.toLocaleString()} />
+          <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} />
+          <Chart title={T.consistency} times={samples} values={series(({ consistency }) => consistency)} write={percent} />
+        </div>
+      </section>
+    </>
+  );
+}
+
+function Tile({ name, about, children }: { readonly name: string; readonly about?: string; readonly children: ReactNode }): ReactElement {
+  return (
+    <div className="card">
+      <dt>{name}</dt>
+      <dd className="number">{children}</dd>
+      {about === undefined ? null : <dd className="quiet small">{about}</dd>}
+    </div>
+  );
+}

@@ -1,0 +1,107 @@
+/** One record through time: what it went through, and how it was right after each change. */
+
+import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { getRouteApi, Link } from "@tanstack/react-router";
+import type { ReactElement } from "react";
+import { HubError } from "../../hub/ask";
+import { useSession } from "../../hub/session";
+import type { PastChange } from "../../hub/shapes";
+import { Badge } from "../../parts/badge";
+import { ChangedFields } from "../../parts/changes";
+import { Fields, FieldsBeside } from "../../parts/fields";
+import { Problem } from "../../parts/problem";
+import { useRows } from "../../parts/rows";
+import { Moment, When } from "../../parts/when";
+import { TEXTS } from "../../texts";
+import { Proof } from "../audit/proof";
+import { historyQuery, recordQuery } from "./asked";
+
+const route = getRouteApi("/records");
+const T = TEXTS.records;
+
+interface Facts {
+  readonly entity: string;
+  readonly id: string;
+  readonly at: string | undefined;
+}
+
+export function Travel({ entity, id, at }: Facts): ReactElement {
+  const now = useQuery(recordQuery(entity, id, undefined));
+  const then = useQuery({ ...recordQuery(entity, id, at), enabled: at !== undefined });
+  const history = useInfiniteQuery(historyQuery(entity, id));
+  const state = useSession();
+  const changes = history.data?.pages.flatMap((page) => page.changes) ?? [];
+  const wasThere = !(then.error instanceof HubError && then.error.status === 404);
+  const isGone = now.error instanceof HubError && now.error.status === 404;
+  return (
+    <>
+      <p>
+        <Link to="/records" search={{ entity }}>
+          {T.back}
+        </Link>
+      </p>
+      <section aria-labelledby="record">
+        <h2 id="record">
+          {entity} {id}{" "}
+          {at === undefined ? (
+            <Badge tone="busy">{T.now}</Badge>
+          ) : (
+            <Badge tone="warn">
+              {T.at} <Moment at={at} />
+            </Badge>
+          )}
+        </h2>
+        {now.data?.conflicts?.map((conflict) => (
+          <p key={conflict.id} className="notice">
+            <Link to="/conflicts/$conflict" params={{ conflict: conflict.id }}>
+              {T.conflicts(1)}: <code>{conflict.path === "" ? TEXTS.conflicts.wholeRecord : conflict.path}</code>
+            </Link>
+          </p>
+        ))}
+        {now.isError && !isGone ? <Problem error={now.error} /> : null}
+        {isGone ? <p className="notice">{TEXTS.desk.recordGone}</p> : null}
+        {at === undefined && now.data?.record ? <Fields record={now.data.record} /> : null}
+        {at !== undefined && then.isError ? wasThere ? <Problem error={then.error} /> : <p className="notice">{T.gone}</p> : null}
+        {at !== undefined && then.data !== undefined ? (
+          then.data.record ? <FieldsBeside before={then.data.record} after={now.data?.record ?? null} names={[T.at, T.now]} /> : <p className="notice">{T.gone}</p>
+        ) : null}
+      </section>
+      <section aria-labelledby="travel">
+        <h2 id="travel">{T.travel}</h2>
+        <p className="quiet">{T.travelHelp}</p>
+        {history.isError ? <Problem error={history.error} retry={() => void history.refetch()} /> : null}
+        <Steps changes={changes} at={at} />
+        {history.hasNextPage ? (
+          <button type="button" onClick={() => void history.fetchNextPage()} disabled={history.isFetchingNextPage}>
+            {T.earlier}
+          </button>
+        ) : null}
+      </section>
+      {state.is === "in" && state.session.role === "admin" ? <Proof entity={entity} id={id} /> : null}
+    </>
+  );
+}
+
+function Steps({ changes, at }: { readonly changes: readonly PastChange[]; readonly at: string | undefined }): ReactElement {
+  const rows = useRows<HTMLOListElement>();
+  const { entity, id } = route.useSearch();
+  return (
+    <ol className="changes" ref={rows}>
+      {changes.map((change, index) => {
+        const isHere = index === 0 ? at === undefined || at === change.at : at === change.at;
+        return (
+          <li key={change.position}>
+            <p>
+              <Link to="/records" search={{ entity, id, ...(index > 0 && { at: change.at }) }} resetScroll={false} data-row aria-current={isHere ? "step" : undefined}>
+                <Moment at={change.at} />
+              </Link>{" "}
+              <When at={change.at} /> <strong>{change.by}</strong> <span className="quiet">{T.position(change.position)}</span>{" "}
+              {isHere ? <Badge tone="busy">{index === 0 ? T.newest : T.at}</Badge> : null}
+            </p>
+            <ChangedFields change={change} />
+          </li>
+        );
+      })}
+    </ol>
+  );
+}

@@ -1,0 +1,60 @@
+/** What went wrong: the hub's code, its words, and what to do next. */
+
+import { useQuery } from "@tanstack/react-query";
+import { type ReactElement, useState } from "react";
+import { ask, HubError } from "../hub/ask";
+import { TEXTS } from "../texts";
+
+/** An error, with a way to try again where that may help. */
+export function Problem({ error, retry }: { readonly error: unknown; readonly retry?: () => void }): ReactElement {
+  const known = error instanceof HubError ? error : undefined;
+  return (
+    <div role="alert" className="problem">
+      <p className="problem-title">{known?.title ?? TEXTS.problem.unknown}</p>
+      {known?.detail === undefined ? null : <p>{known.detail}</p>}
+      {known === undefined ? <p>{error instanceof Error ? error.message : TEXTS.problem.unknown}</p> : null}
+      {known?.code === undefined ? null : <Advice code={known.code} request={known.request} />}
+      {retry === undefined ? null : (
+        <button type="button" onClick={retry}>
+          {TEXTS.problem.retry}
+        </button>
+      )}
+    </div>
+  );
+}
+
+/** The page of a code, fetched when it is asked for. */
+function Advice({ code, request }: { readonly code: string; readonly request: string | undefined }): ReactElement {
+  const [isOpen, setOpen] = useState(false);
+  const page = useQuery({
+    queryKey: ["problem", code],
+    queryFn: ({ signal }) => ask(`/problems/${encodeURIComponent(code)}`, { signal, headers: { accept: "text/markdown" } }),
+    enabled: isOpen,
+    staleTime: Number.POSITIVE_INFINITY,
+    retry: false,
+  });
+  return (
+    <>
+      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+        <summary>{TEXTS.problem.whatToDo}</summary>
+        {page.isPending ? <p>{TEXTS.loading}</p> : null}
+        {page.isError ? <p>{TEXTS.problem.noPage}</p> : null}
+        {typeof page.data === "string" ? advice(page.data).map((paragraph, at) => <p key={at}>{paragraph}</p>) : null}
+      </details>
+      <p className="quiet">
+        <code>{code}</code>
+        {request === undefined ? null : ` · ${TEXTS.problem.request(request)}`}
+      </p>
+    </>
+  );
+}
+
+/** Returns the paragraphs under "What to do", as plain text. */
+export function advice(page: string): readonly string[] {
+  const [, section = page] = page.split(/^## What to do\s*$/m);
+  const [text = ""] = section.split(/^## /m);
+  return text
+    .split(/\n\s*\n/)
+    .map((paragraph) => paragraph.replaceAll(/\s+/g, " ").trim())
+    .filter((paragraph) => paragraph !== "");
+}

@@ -1,0 +1,33 @@
+import { expect, test } from "vitest";
+import type { Overview, Sample } from "../src/hub/shapes";
+import { joined } from "../src/pages/overview/samples";
+import { errorsOf } from "../src/pages/overview/errors";
+
+const sample = (n: number, more: Partial<Sample> = {}): Sample => ({ n, at: "2026-11-20T10:00:00.000Z", changes: 0, requests: 0, requestsFailed: 0, operations: 0, operationsRejected: 0, attempts: 0, attemptsFailed: 0, queue: 0, lagMs: null, consistency: null, ...more });
+const overview = (...ns: readonly number[]): Overview => ({
+  at: "2026-11-20T10:00:00.000Z",
+  health: "pass",
+  reasons: [],
+  now: { position: 0, queue: 0, lagMs: null, endpoints: { all: 0, failing: 0, disabled: 0 }, replicas: { equal: 0, different: 0, unknown: 0 }, consistency: null },
+  everySeconds: 5,
+  samples: ns.map((n) => sample(n)),
+});
+const numbers = ({ samples }: Overview): readonly number[] => samples.map(({ n }) => n);
+
+test("what is new is joined to what is here, and what is too old falls out", () => {
+  expect(numbers(joined(undefined, overview(1, 2)))).toEqual([1, 2]);
+  expect(numbers(joined(overview(1, 2), overview(3)))).toEqual([1, 2, 3]);
+  expect(numbers(joined(overview(1, 2), overview()))).toEqual([1, 2]);
+  const many = overview(...Array.from({ length: 120 }, (_, at) => at + 1));
+  expect(numbers(joined(many, overview(121)))).toEqual(Array.from({ length: 120 }, (_, at) => at + 2));
+});
+
+test("a hub that was started again, or is far ahead, is believed alone", () => {
+  expect(numbers(joined(overview(7, 8), overview(1, 2)))).toEqual([1, 2]);
+  expect(numbers(joined(overview(7, 8), overview(300, 301)))).toEqual([300, 301]);
+});
+
+test("where nothing was done there is no share of errors", () => {
+  expect(errorsOf(sample(1))).toBeNull();
+  expect(errorsOf(sample(1, { requests: 8, attempts: 2, attemptsFailed: 1 }))).toBe(0.1);
+});

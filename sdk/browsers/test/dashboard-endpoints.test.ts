@@ -1,0 +1,189 @@
+/** Endpoints and their deliveries in the dashboard, from the first to a replay. */
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Hub, startHub } from "../../client/test/hub.js";
+import { type Dashboard, serveDashboard } from "../harness/dashboard.js";
+import { Operator } from "../harness/operator.js";
+import { until } from "../harness/process.js";
+import { type Receiver, startReceiver } from "../harness/receiver.js";
+import { withBrowser } from "../harness/with-browser.js";
+
+let hub: Hub;
+let dashboard: Dashboard;
+let receiver: Receiver;
+
+beforeAll(async () => {
+  hub = await startHub({ args: ["--deliver-to", "loopback"] });
+  receiver = await startReceiver();
+  dashboard = await serveDashboard(hub);
+});
+afterAll(async () => {
+  await dashboard.close();
+  await receiver.close();
+  await hub.stop();
+});
+
+function asAdmin(work: (operator: Operator) => Promise<void>): Promise<void> {
+  return withBrowser("chromium", async (browser) => work(await Operator.signIn(browser, dashboard, hub.token)));
+}
+
+/** Makes an endpoint that is told of one entity. */
+async function endpoint(id: string, more: object = {}): Promise<void> {
+  await hub.ask("POST", "/v1/endpoints", { id, url: receiver.url, events: [`${id}.*`], ...more });
+}
+
+const states = async (id: string): Promise<readonly string[]> => ((await hub.ask("GET", `/v1/endpoints/${id}/deliveries`)) as { deliveries: { state: string }[] }).deliveries.map(({ state }) => state);
+
+describe("endpoints", () => {
+  test("an endpoint is made with keys alone; its secret is shown once, and a test reaches it", async () => {
+    await asAdmin(async (operator) => {
+      const { keys } = operator;
+      await operator.goTo("endpoints", "Endpoints");
+      await operator.says("There is no endpoint yet");
+      expect(await operator.faults()).toEqual([]);
+      await keys.press("n");
+      await operator.writes("Address", receiver.url);
+      await operator.writes("Name", "admin");
+      await operator.writes("Types of events", "contacts.*\ntasks.*");
+      expect(await operator.faults()).toEqual([]);
+      await keys.tabTo("Make it");
+      await keys.press("Enter");
+      await operator.says("The secret, once");
+      const secret = await operator.tab.run(() => document.querySelector(".secret")?.textContent ?? "");
+      expect(secret).toMatch(/^whsec_/);
+      expect(await operator.faults()).toEqual([]);
+      await keys.press("Escape");
+      await operator.isAt("admin");
+      await operator.says("contacts.*, tasks.*");
+      expect(await operator.tab.run((text) => document.documentElement.innerHTML.includes(text), secret)).toBe(false);
+      await keys.press("t");
+      await operator.says("The test was delivered in");
+      expect(receiver.received.at(-1)?.body).toContain("syncline.test");
+      // What is refused is told with its code, and the dialog stays as it was written.
+      await operator.goTo("endpoints", "Endpoints");
+      await keys.press("n");
+      await operator.writes("Address", "ftp://example.com/");
+      await operator.presses("Make it");
+      await operator.says("What to do");
+      await operator.holdsText("ftp://example.com/");
+    });
+  });
+
+  test("an endpoint is changed, and disabled and enabled with what came meanwhile left out", async () => {
+    await endpoint("changes");
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/changes", "changes");
+      await operator.keys.press("e");
+      await operator.writes("Description", "The panel");
+      await operator.writes("A second, at most", "50");
+      await operator.presses("Save");
+      await operator.says("Saved.");
+      await operator.says("The panel");
+      expect(await hub.ask("GET", "/v1/endpoints/changes")).toMatchObject({ description: "The panel", events: ["changes.*"] });
+      await operator.presses("Disable");
+      await operator.says("Disable it?");
+      expect(await operator.faults()).toEqual([]);
+      await operator.pressesInDialog("Disable");
+      await operator.says("disabled by hand");
+      const before = receiver.received.length;
+      await hub.ask("PUT", "/v1/entities/changes/records/1", { n: 1 });
+      // Not before a test has reached it.
+      await operator.presses("Enable");
+      await operator.says("leave it out");
+      await operator.presses("leave it out");
+      await operator.pressesInDialog("Enable");
+      await operator.says("What to do");
+      await operator.keys.press("Escape");
+      await operator.presses("Send a test");
+      await operator.says("The test was delivered in");
+      await operator.presses("Enable");
+      await operator.presses("leave it out");
+      await operator.pressesInDialog("Enable");
+      await operator.says("Enabled.");
+      await operator.says("active");
+      expect(receiver.received.slice(before).filter(({ body }) => body.includes("changes.created"))).toEqual([]);
+    });
+  });
+
+  test("a secret is replaced: the new one is shown once, and both sign for as long as was chosen", async () => {
+    await endpoint("turns");
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/turns", "turns");
+      await operator.presses("Rotate the secret");
+      await operator.says("A new secret?");
+      expect(await operator.faults()).toEqual([]);
+      await operator.pressesInDialog("Rotate the secret");
+      await operator.says("The former secrets sign as well until");
+      await operator.keys.press("Escape");
+      await operator.saysNoMore("The secret, once");
+      await operator.presses("Send a test");
+      await operator.says("The test was delivered in");
+      expect(receiver.received.at(-1)?.headers["webhook-signature"]?.split(" ")).toHaveLength(2);
+    });
+  });
+
+  test("of what fails each attempt is seen with its answer as text; it is tried at once when asked for, and counts down", async () => {
+    receiver.answer(500, "<b>broken</b> for now");
+    await endpoint("fails", { schedule: [0, 3_600_000] });
+    await hub.ask("PUT", "/v1/entities/fails/records/1", { n: 1 });
+    await until("the first attempt has failed", async () => (await states("fails")).includes("retrying"));
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints", "Endpoints");
+      await operator.says("failing");
+      expect(await operator.faults()).toEqual([]);
+      await operator.follows("fails");
+      await operator.isAt("fails");
+      await operator.says("It is disabled in 4 d 23 h unless a delivery succeeds until then.");
+      expect(await operator.faults()).toEqual([]);
+      await operator.keys.press("d");
+      await operator.isAt("Deliveries of fails");
+      await operator.keys.press("j", "Enter");
+      await operator.says("500 after");
+      await operator.opens("Answer, shortened and redacted");
+      await operator.says("<b>broken</b> for now");
+      await operator.opens("Show what it says");
+      await operator.says('"n": 1');
+      expect(await operator.tab.run(() => document.querySelectorAll("main b").length)).toBe(0);
+      expect(await operator.faults()).toEqual([]);
+      receiver.answer(200);
+      await operator.presses("Try now");
+      await operator.says("200 after");
+      await operator.says("delivered");
+    });
+  });
+
+  test("dead letters are counted before they are sent again, and then they arrive", async () => {
+    receiver.answer(500);
+    await endpoint("again", { schedule: [0] });
+    for (const id of [1, 2, 3]) await hub.ask("PUT", `/v1/entities/again/records/${id}`, { id });
+    await until("all are dead", async () => (await states("again")).filter((state) => state === "dead").length === 3);
+    receiver.answer(200);
+    const replayed = (): number => receiver.received.filter(({ headers }) => headers["webhook-replay"] === "true").length;
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/again/replay", "Replay to again");
+      await operator.says("Nothing was sent again yet.");
+      await operator.presses("Count");
+      await operator.says("3 deliveries to send again.");
+      expect(await operator.faults()).toEqual([]);
+      expect(replayed()).toBe(0);
+      await operator.presses("Send 3 deliveries again");
+      await operator.says("3 of 3");
+      await operator.says("done");
+      await until("they have arrived", () => replayed() === 3);
+      expect(await operator.faults()).toEqual([]);
+    });
+  });
+
+  test("an endpoint is removed after it was asked once more", async () => {
+    await endpoint("leaves");
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/leaves", "leaves");
+      await operator.presses("Remove");
+      await operator.says("Remove it?");
+      await operator.pressesInDialog("Remove");
+      await operator.isAt("Endpoints");
+      await operator.saysNoMore("leaves");
+      await expect(hub.ask("GET", "/v1/endpoints/leaves")).rejects.toThrow("ENDPOINT_UNKNOWN");
+    });
+  });
+});

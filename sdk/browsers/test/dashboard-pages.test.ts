@@ -1,0 +1,151 @@
+/** The other pages of the dashboard: who may see them, what they show, and that everybody can use them. */
+
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { type Hub, startHub } from "../../client/test/hub.js";
+import { type Dashboard, serveDashboard } from "../harness/dashboard.js";
+import { Operator } from "../harness/operator.js";
+import { withBrowser } from "../harness/with-browser.js";
+
+let hub: Hub;
+let dashboard: Dashboard;
+
+beforeAll(async () => {
+  hub = await startHub({ args: ["--deliver-to", "loopback"] });
+  dashboard = await serveDashboard(hub);
+  for (const title of ["Call", "Call back", "Called"]) await hub.ask("PUT", "/v1/entities/tasks/records/t1", { title, tags: ["a"], of: { who: title } });
+  await hub.ask("PUT", "/v1/entities/tasks/records/t2", { title: "Write" });
+});
+afterAll(async () => {
+  await dashboard.close();
+  await hub.stop();
+});
+
+function signedIn(work: (operator: Operator) => Promise<void>, token = hub.token): Promise<void> {
+  return withBrowser("chromium", async (browser) => work(await Operator.signIn(browser, dashboard, token)));
+}
+
+describe("the sign-in", () => {
+  test("a token that is none is refused with the hub's code; a good one signs in, stays so after a reload, and is nowhere in the page", () =>
+    withBrowser("chromium", async (browser) => {
+      const stranger = await Operator.open(browser, dashboard);
+      expect(await stranger.faults()).toEqual([]);
+      await stranger.keys.isOn("Access token");
+      await stranger.keys.type("sk_none");
+      await stranger.keys.press("Enter");
+      await stranger.says("ACCESS_TOKEN_INVALID");
+      expect(await stranger.faults()).toEqual([]);
+      await stranger.writes("Access token", hub.token);
+      await stranger.keys.press("Enter");
+      await stranger.says("Sign out");
+      await stranger.goTo("records", "Records");
+      const kept = await stranger.tab.run(() => [document.documentElement.innerHTML, document.cookie, JSON.stringify({ ...localStorage }), JSON.stringify({ ...sessionStorage })].join("\n"));
+      expect(kept).not.toContain(hub.token);
+      await stranger.presses("Sign out");
+      await stranger.says("With an access token of this hub.");
+      // What another window does with a session that has ended leads back here.
+      await stranger.goTo("records", "Syncline");
+      await stranger.says("Access token");
+    }));
+
+  test("a token that is revoked ends the session, and the page says so", async () => {
+    const { id, token } = await hub.issue({ name: "jo", role: "operator" });
+    await signedIn(async (operator) => {
+      await hub.ask("DELETE", `/v1/tokens/${id}`);
+      await operator.follows("Runs");
+      await operator.says("The session has ended. Sign in again.");
+    }, token);
+  });
+
+  test("each role finds the pages that it may see, and no others", async () => {
+    const menus: Readonly<Record<string, string>> = {
+      reviewer: "Conflicts Records",
+      operator: "Overview Dead letters Domains Runs",
+      client: "Records",
+    };
+    for (const [role, menu] of Object.entries(menus)) {
+      const { token } = await hub.issue({ name: role, role: role as "reviewer" });
+      await signedIn(async (operator) => {
+        expect(await operator.tab.run(() => [...document.querySelectorAll("nav li")].map((item) => (item as HTMLElement).innerText).join(" "))).toBe(menu);
+      }, token);
+    }
+  });
+});
+
+describe("the pages", () => {
+  test("a record is seen as it was after each of its changes, and its latest change is proven in the page", () =>
+    signedIn(async (operator) => {
+      await operator.goTo("records", "Records");
+      await operator.says("Which record?");
+      expect(await operator.faults()).toEqual([]);
+      await operator.keys.press("/");
+      await operator.keys.type("tasks");
+      await operator.keys.press("Enter");
+      await operator.says("Records of tasks");
+      expect(await operator.faults()).toEqual([]);
+      await operator.follows("t1");
+      await operator.says("Time travel");
+      await operator.says("Called");
+      // Back to the change before.
+      await operator.keys.press("Escape");
+      await operator.tab.run(() => document.querySelectorAll<HTMLElement>("a[data-row]")[1]?.click());
+      await operator.says("As it was");
+      await operator.sees("both are beside each other", () => [...document.querySelectorAll("tr.differs")].some((row) => (row as HTMLElement).innerText.includes("Call back") && (row as HTMLElement).innerText.includes("Called")));
+      expect(await operator.faults()).toEqual([]);
+      await operator.presses("Prove it");
+      await operator.says("Proven: the change stands in entry");
+      expect(await operator.faults()).toEqual([]);
+    }));
+
+  test("the audit names who did what, is verified, and shows its head", () =>
+    signedIn(async (operator) => {
+      await operator.goTo("audit", "Audit");
+      await operator.says("sha256:");
+      await operator.presses("Verify all of it");
+      await operator.says("entries are intact.");
+      expect(await operator.faults()).toEqual([]);
+    }));
+
+  test("what is empty says what to do", () =>
+    signedIn(async (operator) => {
+      for (const [path, title, help] of [
+        ["conflicts", "Conflicts", "Nothing to decide."],
+        ["endpoints", "Endpoints", "Make one"],
+        ["dead", "Dead letters", "the client keeps its values"],
+        ["domains", "Domains", "serve --watch"],
+        ["runs", "Runs", "syncline sync"],
+        ["records?entity=nothing", "Records", "There is no record of nothing"],
+        ["nowhere", "There is no such page", "The menu has all pages"],
+      ] as const) {
+        await operator.goTo(path, title);
+        await operator.says(help);
+        expect({ path, faults: await operator.faults() }).toEqual({ path, faults: [] });
+      }
+    }));
+
+  test("light and dark are chosen by the system, or by hand for good", () =>
+    signedIn(async (operator) => {
+      const ground = (): Promise<string> => operator.tab.run(() => getComputedStyle(document.documentElement).backgroundColor);
+      await operator.setScheme("dark");
+      const dark = await ground();
+      await operator.setScheme("light");
+      const light = await ground();
+      expect(light).not.toBe(dark);
+      await operator.presses("Colours: as the system");
+      await operator.presses("Colours: light");
+      await operator.says("Colours: dark");
+      expect(await ground()).toBe(dark);
+      await operator.goTo("runs", "Runs");
+      expect(await ground()).toBe(dark);
+    }));
+
+  test("a hub that is away is said to be away, and the page goes on by itself once it is back", () =>
+    signedIn(async (operator) => {
+      await operator.goTo("domains", "Domains");
+      await hub.halt();
+      await operator.says("The hub does not answer");
+      expect(await operator.faults()).toEqual([]);
+      await hub.start();
+      // Sessions end with the process.
+      await operator.says("The session has ended. Sign in again.");
+    }));
+});
