@@ -28,6 +28,8 @@ export async function startReceiver(): Promise<Receiver> {
       response.writeHead(status, { "content-type": "text/plain" }).end(text);
     });
   });
+  // Nothing here is about connections that are closed while somebody looks at a page.
+  server.keepAliveTimeout = 0;
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const address = server.address();
   if (typeof address !== "object" || address === null) throw new Error("a server without a port");
