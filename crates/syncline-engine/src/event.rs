@@ -61,6 +61,11 @@ impl Event {
         Ok(Self { id, kind, image: flatten_json(&object)? })
     }
 
+    /// Returns what it says.
+    pub fn data(&self) -> Option<Json> {
+        to_object(&self.image).remove(DATA)
+    }
+
     /// Returns how long it is in the log, in bytes, about.
     pub fn bytes(&self) -> usize {
         self.image.iter().map(|(path, leaf)| path.as_str().len() + leaf.as_str().len()).sum()
@@ -118,6 +123,11 @@ pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
         (Some(_), None) => DELETED,
     };
     Some(EventHead { id: id_of_change(position, entry), kind: type_of_change(&entry.entity, how) })
+}
+
+/// Returns the types of the events that changes of an entity are: made, changed and deleted.
+pub fn types_of_changes(entity: &EntityName) -> [EventType; 3] {
+    [CREATED, UPDATED, DELETED].map(|how| type_of_change(entity, how))
 }
 
 /// Returns the type of a change. What no type may hold becomes `_`; a name has fewer bytes than a type.

@@ -19,6 +19,7 @@
 mod audit;
 mod backup;
 mod bases;
+pub mod catalogue;
 mod conflicts;
 mod environment;
 mod error;

@@ -94,6 +94,24 @@ pub const COUNTED_ROWS_MAX: usize = 100_000;
 /// Most conflicts in one answer.
 pub const CONFLICTS_LISTED_MAX: usize = 1_000;
 
+/// Most types of events in the catalogue of a hub: they are held in memory, compiled.
+pub const EVENT_TYPES_MAX: usize = 1_000;
+
+/// Most versions of one type of event: whoever emits tries them one after the other.
+pub const EVENT_VERSIONS_MAX: usize = 16;
+
+/// Most examples of one version of a type of event.
+pub const EVENT_EXAMPLES_MAX: usize = 16;
+
+/// Longest description of a type of event, in bytes.
+pub const EVENT_DESCRIPTION_BYTES_MAX: usize = 4 << 10;
+
+/// Memory that a compiled pattern of a schema may take, in bytes.
+pub(crate) const PATTERN_PROGRAM_BYTES_MAX: usize = 256 << 10;
+
+/// Memory that matching a pattern may take, in bytes.
+pub(crate) const PATTERN_DFA_BYTES_MAX: usize = 256 << 10;
+
 /// Longest schema of an entity, in bytes.
 pub const SCHEMA_BYTES_MAX: usize = 64 << 10;
 

@@ -53,6 +53,7 @@ mod settings;
 mod signatures;
 mod state;
 mod tls;
+mod webhook_docs;
 mod writers;
 
 pub use access::{IssuerError, IssuerSettings, KeysError, Role, check_keys};

@@ -51,6 +51,7 @@ const PATH_PARAMETERS: &[Parameter] = &[
     Parameter { name: "token", schema: "TokenId", about: "The id of an access token" },
     Parameter { name: "endpoint", schema: "EndpointId", about: "Which endpoint" },
     Parameter { name: "position", schema: "Position", about: "The event's place in the log" },
+    Parameter { name: "type", schema: "EventType", about: "Which type of event" },
     Parameter { name: "replay", schema: "ReplayId", about: "Which replay" },
     Parameter { name: "code", schema: "Code", about: "The code of a problem" },
 ];

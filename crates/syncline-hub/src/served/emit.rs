@@ -12,6 +12,7 @@ use syncline_protocol::problem::Problem;
 
 use super::push::{Room, bytes_of, problem_of, refused_before};
 use super::{ServeError, Served};
+use crate::catalogue::Unfit;
 use crate::writer::{CountedAs, Reply};
 
 /// An event, and the operation that it is emitted with.
@@ -50,6 +51,8 @@ impl Served {
     ///
     /// - `counted`: under which name changes are counted; nobody's where an admin has asked for all of it.
     ///
+    /// One that does not fit the [catalogue](Served::catalogue) is refused, and the others are not.
+    ///
     /// As [`Served::push`] it takes all of them or, where there is no room, none.
     pub fn emit(
         &self,
@@ -62,6 +65,18 @@ impl Served {
         let Some(room) = Room::take(self.pushed_bytes(), emissions.iter().map(bytes).sum()) else {
             return done(Err(ServeError::Busy));
         };
+        let catalogue = self.catalogue();
+        let (mut unfit, mut fit) = (Vec::with_capacity(emissions.len()), Vec::new());
+        for emission in emissions {
+            let event = &emission.event;
+            let checked = catalogue.check(&event.kind, || event.data());
+            unfit.push(checked.as_ref().err().map(unfit_problem));
+            fit.extend(checked.is_ok().then_some(emission));
+        }
+        let emissions = fit;
+        if emissions.is_empty() {
+            return done(Ok(unfit.into_iter().flatten().map(Err).collect()));
+        }
         let ids: Vec<EventId> = emissions.iter().map(|one| one.event.id.clone()).collect();
         let open = |Emission { client, operation, event }| {
             let (_, mut submitted) = self.open(&client, operation);
@@ -71,13 +86,24 @@ impl Served {
         let submitted = emissions.into_iter().map(open).collect();
         let done = move |replies: Result<Vec<Reply>, _>| {
             drop(room);
-            let fates = |replies: Vec<Reply>| ids.into_iter().zip(replies).map(fate).collect();
+            let fates = |replies: Vec<Reply>| {
+                let mut fates = ids.into_iter().zip(replies).map(fate);
+                let of_each = unfit.into_iter().map(|unfit| match unfit {
+                    Some(problem) => Err(problem),
+                    None => fates.next().unwrap_or_else(|| Err(ServeError::Busy.problem())),
+                });
+                of_each.collect()
+            };
             done(replies.map(fates).map_err(ServeError::from));
         };
         let counted = counted.cloned().map_or(CountedAs::Nobody, CountedAs::Name);
         let sight = Some(sight).filter(|sight| !sight.is_everything());
         self.handle().submit_all(submitted, sight, counted, Box::new(done));
     }
+}
+
+fn unfit_problem(why: &Unfit) -> Problem {
+    Problem { code: why.code().into(), detail: why.to_string().into(), is_retryable: false }
 }
 
 fn fate((id, reply): (EventId, Reply)) -> EmissionFate {

@@ -10,6 +10,7 @@
 //! | send operations | [`Served::push`], [`Pushed`] |
 //! | deliver them | [`deliver`] |
 //! | emit events | [`Served::emit`], [`Emission`] |
+//! | which events there are | [`Served::catalogue`] |
 //! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`], [`Deltas`] |
 //! | what readers are told who are not told everything | [`Audience`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
@@ -20,6 +21,7 @@
 
 mod audience;
 mod books;
+mod catalogue;
 mod checks;
 mod conflicts;
 pub mod deliver;

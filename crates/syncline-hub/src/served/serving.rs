@@ -1,7 +1,7 @@
 //! A hub that is served: starting, stopping, waiting.
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_engine::facts;
 use syncline_engine::operate::Entities;
@@ -18,6 +18,7 @@ use syncline_store::{Read, Snapshots};
 use super::ServeError;
 use super::checks::Checks;
 use super::watch::{LogEnd, Watch};
+use crate::catalogue::{Catalogue, CurrentCatalogue};
 use crate::error::HubError;
 use crate::hub::{Hub, Identity};
 use crate::writer::{Handle, Writer, WriterError};
@@ -41,6 +42,7 @@ struct Inner {
     /// How many bytes of pushed operations are not answered yet.
     pushed_bytes: Arc<AtomicUsize>,
     checks: Checks,
+    catalogue: CurrentCatalogue,
 }
 
 /// The bounds of a hub that is served.
@@ -88,6 +90,7 @@ impl Served {
     ) -> Result<Self, HubError> {
         hub.guard_pushes(serving.pushes)?;
         let identity = hub.identity()?;
+        let catalogue = Arc::new(RwLock::new(Arc::new(Catalogue::read(&*hub.store)?)));
         let snapshots = hub.store.snapshots()?;
         let end = LogEnd::at(hub.position());
         let writer = Writer::start_telling(hub, entities.clone(), end.clone())?;
@@ -106,6 +109,7 @@ impl Served {
             writer,
             has_stopped,
             pushed_bytes: Arc::default(),
+            catalogue,
             checks: if serving.rests { Checks::default() } else { Checks::without_rest() },
         })))
     }
@@ -170,6 +174,11 @@ impl Served {
     /// Returns the entities that are served.
     pub fn entities(&self) -> &Entities {
         &self.0.entities
+    }
+
+    /// Returns where the catalogue of events stands.
+    pub(super) fn current_catalogue(&self) -> &CurrentCatalogue {
+        &self.0.catalogue
     }
 
     /// Returns the end of the log that is on disk.

@@ -11,6 +11,7 @@
 //! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs`, `endpoint_form.rs` |
 //! | what is delivered again | `replays.rs` |
 //! | why a webhook does not verify | `verify.rs` |
+//! | which events there are | `event_types.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
@@ -26,6 +27,7 @@ mod desk;
 mod emit;
 mod endpoint_form;
 mod endpoints;
+mod event_types;
 mod events;
 mod health;
 mod held;

@@ -70,7 +70,7 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
             let served = asked.desk.served.clone();
             let check = move || served.check_schema(&entity, &schema);
             let (_, findings) = asked.state.blocking(check).await??;
-            Err(Problem::from(error).with_member("findings", told(&findings)))
+            Err(Problem::from(error).with_member("findings", told_findings(&findings)))
         }
         Err(error) => Err(error.into()),
     }
@@ -89,12 +89,12 @@ pub(super) async fn check(mut asked: Asked) -> Answer {
     let document = object([
         ("compatible", findings.is_empty().into()),
         ("against", against.map_or(Json::Null, |version| u64::from(version).into())),
-        ("findings", told(&findings)),
+        ("findings", told_findings(&findings)),
     ]);
     json(StatusCode::OK, &document)
 }
 
-fn told(findings: &[Finding]) -> Json {
+pub(super) fn told_findings(findings: &[Finding]) -> Json {
     let told = findings.iter().map(|finding| {
         object([
             ("path", finding.path.as_str().into()),

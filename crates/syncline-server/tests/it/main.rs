@@ -14,6 +14,7 @@
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
 //! | why a webhook does not verify | `verify.rs` |
 //! | how a hub does, at one look | `overview.rs` |
+//! | which events there are | `event_types.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
@@ -28,6 +29,7 @@ mod dashboard;
 mod deliveries;
 mod desk;
 mod emit;
+mod event_types;
 mod held;
 mod horizon;
 mod house;
