@@ -106,6 +106,7 @@ async fn send_some(
             resource_id: "enrollment-123",
             sequence: position,
             origin: "application",
+            hops: &[],
         };
         let (form, source, data_ref) = (BodyForm::Standard, "/hubs/main", "/v1/events/x/data");
         let made = body(&event, &BodyOptions { form, thin_above_bytes: 1 << 18, data_ref, source });

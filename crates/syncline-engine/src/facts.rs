@@ -38,6 +38,8 @@ pub const FLOOR: MetaName = MetaName::literal("floor");
 pub const ACCESS_TOKENS: MetaName = MetaName::literal("access.tokens");
 /// Whether only catalogued types of events are taken: one byte.
 pub const EVENT_TYPES_STRICT: MetaName = MetaName::literal("event_types.strict");
+/// Who receives webhooks, and their secrets.
+pub const RECEIVERS: MetaName = MetaName::literal("receivers");
 /// Which clients delete or change so much that they are held until an operator says otherwise.
 pub const PUSH_HOLDS: MetaName = MetaName::literal("push.holds");
 /// Which store this is to its backups, through all restores, and which opening of it wrote to one last:

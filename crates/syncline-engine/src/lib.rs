@@ -19,6 +19,7 @@
 //! | which entry of it is an event | [`event`] |
 //! | what an undo goes back to | [`undo`] |
 //! | how it can be proved later | [`audit`] |
+//! | what was received before | [`received`] |
 //! | which event goes to which endpoint, and when | [`deliver`] |
 
 pub mod audit;
@@ -33,6 +34,7 @@ pub mod limits;
 pub mod link;
 pub mod log;
 pub mod operate;
+pub mod received;
 pub mod results;
 pub mod rows;
 pub mod seen;

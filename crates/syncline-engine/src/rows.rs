@@ -57,7 +57,7 @@ pub enum Table {
     Due,
     /// The deliveries that were given up.
     DeadLetters,
-    /// The events that were received, so that none is applied twice.
+    /// What was received of each record, so that nothing is applied twice.
     Received,
 }
 
@@ -369,12 +369,14 @@ pub enum Key {
         /// The event's place in the log.
         position: Position,
     },
-    /// One event that was received.
+    /// What was received of one record.
     Received {
         /// Who took it in.
         receiver: DomainName,
-        /// The event's id, as its sender named it.
-        event: RecordId,
+        /// The type of record.
+        entity: EntityName,
+        /// Which record.
+        id: RecordId,
     },
 }
 
@@ -441,7 +443,9 @@ impl Key {
                 texts + size_of::<u64>()
             }
             Self::Due { endpoint, .. } => endpoint.as_str().len() + 2 * size_of::<u64>(),
-            Self::Received { receiver, event } => receiver.as_str().len() + event.as_str().len(),
+            Self::Received { receiver, entity, id } => {
+                receiver.as_str().len() + entity.as_str().len() + id.as_str().len()
+            }
         }
     }
 
@@ -722,7 +726,7 @@ impl Scan {
             Table::Lanes => Self::Lanes { endpoint: endpoint() }.first_key(),
             Table::Due => Self::Due.first_key(),
             Table::DeadLetters => Self::DeadLetters { endpoint: endpoint() }.first_key(),
-            Table::Received => Key::Received { receiver: domain(), event: id() },
+            Table::Received => Key::Received { receiver: domain(), entity: entity(), id: id() },
         }
     }
 

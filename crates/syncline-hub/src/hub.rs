@@ -69,6 +69,8 @@ pub(crate) struct Identity {
     pub(crate) token_key: TokenKey,
     /// What they were signed with in former lives.
     pub(crate) past: Vec<TokenKey>,
+    /// Its site, and those of its former lives.
+    pub(crate) sites: Vec<SiteId>,
 }
 
 /// A site that the store had before, and its key of tokens.
@@ -274,7 +276,9 @@ impl Hub {
             None => TokenKey::new(self.secret(facts::TOKEN_KEY)?, self.site),
         };
         let past = self.past.iter().rev().map(|(site, key)| TokenKey::new(*key, *site)).collect();
-        Ok(Identity { incarnation, token_key, past })
+        let sites = self.past.iter().rev().map(|(site, _)| *site);
+        let sites = std::iter::once(self.site).chain(sites).collect();
+        Ok(Identity { incarnation, token_key, past, sites })
     }
 
     /// Returns random bytes that are stored under a name; they are drawn the first time.

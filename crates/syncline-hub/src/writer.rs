@@ -20,7 +20,7 @@ use std::sync::{Arc, OnceLock};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use syncline_engine::operate::{Answer, ClientOperation, Entities, Rejection};
+use syncline_engine::operate::{Accompanied, Answer, ClientOperation, Entities, Rejection};
 use syncline_engine::results::ClientResults;
 use syncline_model::id::ClientId;
 use syncline_policy::view::Sight;
@@ -76,6 +76,8 @@ struct Waiting {
     refused: Option<Rejection>,
     /// Whether its base is of another life of the hub.
     is_of_past: bool,
+    /// What comes with it, if it was received from elsewhere.
+    with: Option<Box<Accompanied>>,
     /// What the one who sent it may see and write; `None` for everything.
     sight: Option<Arc<Sight>>,
     counted: CountedAs,
@@ -89,6 +91,7 @@ impl Waiting {
             operation,
             refused: None,
             is_of_past: false,
+            with: None,
             sight: None,
             counted: CountedAs::Client,
             reply,
@@ -103,6 +106,8 @@ pub(crate) struct Submitted {
     pub(crate) refused: Option<Rejection>,
     /// Whether its base is of another life of the hub.
     pub(crate) is_of_past: bool,
+    /// What comes with it, if it was received from elsewhere.
+    pub(crate) with: Option<Box<Accompanied>>,
 }
 
 /// Gives commands to a hub's writer. Cheap to clone; any thread may use it.
@@ -255,10 +260,10 @@ impl Handle {
     ) {
         let batch = Together::new(operations.len(), done);
         let command = |(index, submitted)| {
-            let Submitted { operation, refused, is_of_past } = submitted;
+            let Submitted { operation, refused, is_of_past, with } = submitted;
             let reply = ReplyTo::Together(batch.part(index, operation.id.counter));
             let (sight, counted) = (sight.cloned(), counted.clone());
-            let waiting = Waiting { operation, refused, is_of_past, sight, counted, reply };
+            let waiting = Waiting { operation, refused, is_of_past, with, sight, counted, reply };
             Command::Operation(waiting)
         };
         let commands = operations.into_iter().enumerate().map(command).collect();

@@ -111,7 +111,7 @@ impl Delivering {
                 is_replay: false,
             },
             endpoint: Arc::clone(&endpoint.row),
-            content: Ok(Arc::new(Content { data: "{}".into(), origin })),
+            content: Ok(Arc::new(Content { data: "{}".into(), origin, hops: Vec::new() })),
         };
         let way = Way::new(&self.shared.sender, &endpoint.row, now_ms());
         attempt(&parcel, &way, &self.shared.source).await
@@ -385,6 +385,7 @@ fn request<'w>(
         resource_id: told.id.as_str(),
         sequence: position,
         origin: content.origin.as_str(),
+        hops: &content.hops,
     };
     let form = match settings.body {
         BodyForm::Standard => SentForm::Standard,

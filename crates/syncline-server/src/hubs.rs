@@ -20,9 +20,11 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
 use crate::access::{Sessions, Tickets, Tokens, TokensError, now_ms};
 use crate::activity::{Activity, Standing};
+use crate::application::AppSettings;
 use crate::delivering::Delivering;
 use crate::feed::Feeds;
 use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::receiving::Receivers;
 use crate::replicas::Replicas;
 use crate::settings::Settings;
 use crate::writers::{Keys, Writers};
@@ -105,6 +107,8 @@ pub(crate) struct Desk {
     pub(crate) keys: Keys,
     /// What is known of the copies that clients hold.
     pub(crate) replicas: Replicas,
+    /// Who takes in what applications tell.
+    pub(crate) receivers: Receivers,
     /// The deliveries of its events.
     pub(crate) delivering: Delivering,
     /// One of them is held while a record is read and then written.
@@ -157,6 +161,9 @@ pub enum OpenError {
     /// Its access tokens.
     #[error("{0}")]
     Tokens(Box<str>),
+    /// Its receivers.
+    #[error("what is stored of the receivers is damaged")]
+    Receivers,
     /// Its folder.
     #[error("the folder of the hubs: {0}")]
     Folder(#[from] io::Error),
@@ -175,6 +182,7 @@ impl OpenError {
             Self::Hub(error) => error.code(),
             Self::Deliveries(error) => error.code(),
             Self::Tokens(_) | Self::Folder(_) => "STORAGE_ERROR",
+            Self::Receivers => "RECEIVERS_DAMAGED",
             Self::Exists => "HUB_EXISTS",
             Self::Full => "HUBS_FULL",
         }
@@ -195,6 +203,7 @@ pub(crate) struct Hubs {
     entities: Entities,
     access: Arc<Access>,
     serving: Serving,
+    application: Arc<AppSettings>,
     /// Sends the events of all hubs.
     sender: Sender,
     default: Arc<Desk>,
@@ -217,7 +226,9 @@ impl Hubs {
             SenderSettings { guard: settings.sending.clone(), ..SenderSettings::default() },
             SystemResolver,
         );
-        let (default, admin) = desk(None, hub, data, (&entities, &access), (serving, &sender))?;
+        let application = Arc::new(settings.application.clone());
+        let rules = (&entities, &access, &application);
+        let (default, admin) = desk(None, hub, data, rules, (serving, &sender))?;
         let hubs = Self {
             data: data.clone(),
             backup_to: backup_to.clone(),
@@ -225,6 +236,7 @@ impl Hubs {
             entities,
             access,
             serving,
+            application,
             sender,
             default,
             others: RwLock::default(),
@@ -246,7 +258,7 @@ impl Hubs {
         fs::create_dir_all(&folder)?;
         let options = HubOptions { state_folder: folder.clone(), check_store: false };
         let opened = Opened::open(&options, to.as_deref(), self.backup_every)?;
-        let rules = (&self.entities, &self.access);
+        let rules = (&self.entities, &self.access, &self.application);
         desk(Some(name.clone()), opened, &folder, rules, (self.serving, &self.sender))
     }
 
@@ -308,7 +320,7 @@ fn desk(
     name: Option<HubName>,
     opened: Opened,
     folder: &Path,
-    (entities, access): (&Entities, &Arc<Access>),
+    (entities, access, application): (&Entities, &Arc<Access>, &Arc<AppSettings>),
     (serving, sender): (Serving, &Sender),
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let Opened { hub, backup } = opened;
@@ -324,6 +336,10 @@ fn desk(
     let (of_deliveries, outgoing) = (Arc::clone(&activity), sender.clone());
     let delivering =
         Delivering::start(served.clone(), outgoing, end.clone(), source, of_deliveries)?;
+    let is_meant = application.hub.as_deref() == name.as_ref().map(HubName::as_str);
+    let application = Some(application).filter(|_| is_meant);
+    let secrets = application.as_ref().map(|application| application.webhook_secrets.as_slice());
+    let receivers = Receivers::open(&served, secrets)?.ok_or(OpenError::Receivers)?;
     let kept = |backup: &Backup| backup.position().unwrap_or_default();
     let (reached, backed_up) = watch::channel(backup.as_ref().map(kept));
     if let Some(backup) = &backup {
@@ -343,6 +359,7 @@ fn desk(
         writers: Writers::new(),
         keys: Keys::default(),
         replicas: Replicas::open(folder),
+        receivers,
         delivering,
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         proving: AsyncMutex::default(),

@@ -28,6 +28,7 @@
 
 mod access;
 mod activity;
+mod application;
 mod asked;
 mod asyncapi;
 mod body;
@@ -45,6 +46,7 @@ mod origin;
 mod pages;
 mod problem;
 mod rate;
+mod receiving;
 mod replicas;
 mod router;
 pub mod routes;
@@ -57,6 +59,7 @@ mod webhook_docs;
 mod writers;
 
 pub use access::{IssuerError, IssuerSettings, KeysError, Role, check_keys};
+pub use application::{AppError, AppSettings, SecretText};
 pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;
 pub use replicas::{Consistency, Known, Replica, Replicas};

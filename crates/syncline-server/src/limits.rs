@@ -173,3 +173,32 @@ pub const LOOK_AFTER_EVERY: Duration = Duration::from_secs(60);
 pub const FORGET_PAUSE: Duration = Duration::from_millis(100);
 
 const _: () = assert!(BACKUP_EVERY_MAX.as_millis() < BACKUP_BEHIND_MAX.as_millis());
+
+/// Most receivers of one hub, beside those of spec 004: one for each application that tells something.
+pub const RECEIVERS_MAX: usize = 64;
+
+/// Longest name of a receiver, in bytes: it stands in a path, and before the name of a client.
+pub const RECEIVER_NAME_BYTES_MAX: usize = 48;
+
+/// Most secrets of a receiver: as many as are verified with.
+pub const RECEIVER_SECRETS_MAX: usize = syncline_protocol::limits::WEBHOOK_SECRETS_MAX;
+
+/// Most types of events, and most words for deletion, that are named of a receiver.
+pub const RECEIVER_WORDS_MAX: usize = 64;
+
+/// Most entities that a receiver gives other names.
+pub const RECEIVER_ENTITIES_MAX: usize = 64;
+
+/// Longest body of a webhook, in bytes: four times as long as the longest that a hub sends. Whoever sends one has
+/// no token, and may be anybody until it was read.
+pub const RECEIVED_BYTES_MAX: usize = 1 << 20;
+
+/// Longest time for the body of a webhook. Source: spec 004's time-out of webhooks.
+pub const RECEIVED_TIME_MAX: Duration = Duration::from_secs(10);
+
+/// Most webhooks at once that are read and verified: with the longest bodies a quarter of a gigabyte. They have
+/// no part of the places that other requests have.
+pub const RECEIVED_AT_ONCE_MAX: usize = 256;
+
+const _: () = assert!(syncline_protocol::limits::WEBHOOK_BODY_BYTES < RECEIVED_BYTES_MAX);
+const _: () = assert!(RECEIVED_TIME_MAX.as_millis() < REQUEST_TIME_MAX.as_millis());

@@ -28,6 +28,8 @@ pub(crate) struct Metrics {
     pub(crate) operations: Family<Labels<1>, Counter>,
     /// Tokens of other issuers that were refused, by why.
     refused: Family<Labels<1>, Counter>,
+    /// Webhooks whose signatures were refused, by code.
+    unverified: Family<Labels<1>, Counter>,
     /// Connections that follow changes.
     pub(crate) streams: Gauge,
     /// Changes that were sent.
@@ -54,12 +56,12 @@ impl Metrics {
         registry.register("http_request_seconds", "Time until an answer", seconds.clone());
         let operations = Family::default();
         registry.register("operations", "Operations of clients", operations.clone());
+        let unverified = Family::default();
+        let help = "Webhooks whose signatures were refused";
+        registry.register("webhooks_refused", help, unverified.clone());
         let refused = Family::default();
-        registry.register(
-            "issued_tokens_refused",
-            "Tokens of other issuers that were refused",
-            refused.clone(),
-        );
+        let help = "Tokens of other issuers that were refused";
+        registry.register("issued_tokens_refused", help, refused.clone());
         let streams = Gauge::default();
         registry.register("streams_open", "Connections that follow changes", streams.clone());
         let changes = Counter::default();
@@ -99,6 +101,7 @@ impl Metrics {
             seconds,
             operations,
             refused,
+            unverified,
             streams,
             changes,
             views_checked,
@@ -168,6 +171,11 @@ impl Metrics {
     /// Notes operations that came to the same.
     pub(crate) fn operations(&self, status: &'static str, count: u64) {
         self.operations.get_or_create(&[("status", status.to_owned())]).inc_by(count);
+    }
+
+    /// Notes a webhook whose signature was refused.
+    pub(crate) fn unverified(&self, code: &'static str) {
+        self.unverified.get_or_create(&[("code", code.to_owned())]).inc();
     }
 
     /// Notes a token of another issuer that was refused.

@@ -53,6 +53,7 @@ const PATH_PARAMETERS: &[Parameter] = &[
     Parameter { name: "position", schema: "Position", about: "The event's place in the log" },
     Parameter { name: "type", schema: "EventType", about: "Which type of event" },
     Parameter { name: "replay", schema: "ReplayId", about: "Which replay" },
+    Parameter { name: "receiver", schema: "ReceiverName", about: "Which receiver" },
     Parameter { name: "code", schema: "Code", about: "The code of a problem" },
 ];
 
@@ -183,7 +184,7 @@ fn operation(route: &Route) -> Json {
         operation.insert("parameters", parameters);
     }
     match route.access {
-        Access::Everybody => operation.insert("security", Vec::new()),
+        Access::Everybody | Access::Signed => operation.insert("security", Vec::new()),
         Access::Roles(roles) | Access::RolesOrTicket(roles) => {
             let words = roles.iter().map(|role| role.as_str());
             operation.insert("x-roles", texts(words));

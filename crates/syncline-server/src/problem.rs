@@ -91,6 +91,16 @@ pub(crate) enum Refusal {
     HubBehind,
     /// There is no such endpoint.
     EndpointUnknown,
+    /// There is no such receiver.
+    ReceiverUnknown,
+    /// There is a receiver of that name.
+    ReceiverExists,
+    /// As many receivers as a hub has.
+    ReceiversFull,
+    /// A receiver has no secret to verify with.
+    ReceiverNoSecret,
+    /// The body is understood, and cannot be meant.
+    BodyUnfit,
     /// Only a WebSocket is answered here.
     UpgradeRequired,
 }
@@ -131,6 +141,11 @@ impl Refusal {
             Self::PageUnknown => "PAGE_UNKNOWN",
             Self::HubBehind => "HUB_BEHIND",
             Self::EndpointUnknown => "ENDPOINT_UNKNOWN",
+            Self::ReceiverUnknown => "RECEIVER_UNKNOWN",
+            Self::ReceiverExists => "RECEIVER_EXISTS",
+            Self::ReceiversFull => "RECEIVERS_FULL",
+            Self::ReceiverNoSecret => "RECEIVER_NO_SECRET",
+            Self::BodyUnfit => "WEBHOOK_DATA_UNFIT",
             Self::UpgradeRequired => "UPGRADE_REQUIRED",
         }
     }
@@ -147,6 +162,7 @@ impl Refusal {
             | Self::RecordNotFound
             | Self::TokenUnknown
             | Self::EndpointUnknown
+            | Self::ReceiverUnknown
             | Self::SchemaUnknown
             | Self::PageUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -162,11 +178,14 @@ impl Refusal {
             | Self::SessionsFull
             | Self::ServerStopping
             | Self::RequestTimeout
-            | Self::HubBehind => StatusCode::SERVICE_UNAVAILABLE,
+            | Self::HubBehind
+            | Self::ReceiverNoSecret => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerFault => StatusCode::INTERNAL_SERVER_ERROR,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
-            Self::IdempotencyKeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TokensFull | Self::HubExists => StatusCode::CONFLICT,
+            Self::IdempotencyKeyReused | Self::BodyUnfit => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::TokensFull | Self::HubExists | Self::ReceiverExists | Self::ReceiversFull => {
+                StatusCode::CONFLICT
+            }
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         }
     }

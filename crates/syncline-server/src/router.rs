@@ -206,7 +206,7 @@ async fn carry_out(
     };
     let desk = match (desk, route.access) {
         (Some(desk), _) => desk,
-        (None, Access::Everybody) => return Err(Refusal::RouteUnknown.into()),
+        (None, Access::Everybody | Access::Signed) => return Err(Refusal::RouteUnknown.into()),
         // A hub that is not there looks as one whose token one has not.
         (None, _) => {
             return Err(match bearer(&parts.headers)? {
@@ -219,7 +219,8 @@ async fn carry_out(
     };
     let query = Query::read(parts.uri.query().unwrap_or_default(), route);
     let caller = match route.access {
-        Access::Everybody => None,
+        // Its route looks at the signature.
+        Access::Everybody | Access::Signed => None,
         Access::Roles(_) => Some(match bearer(&parts.headers)? {
             Some(token) => by_token(token, state, &desk)?,
             None => by_session(&parts, route.method, &desk)?,

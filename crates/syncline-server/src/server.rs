@@ -28,8 +28,8 @@ use tower::ServiceExt;
 use crate::access::{IssuerError, Issuers, now_ms};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
-    ACTIVITY_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY, REQUESTS_MAX,
-    STOP_TIME_MAX, STREAMS_MAX,
+    ACTIVITY_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY,
+    RECEIVED_AT_ONCE_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
 };
 use crate::loans::Loans;
 use crate::metrics::Metrics;
@@ -127,6 +127,7 @@ impl Server {
             origins: settings.origin_values()?,
             is_encrypted: tls.is_some(),
             requests: Semaphore::new(REQUESTS_MAX),
+            receptions: Arc::new(Semaphore::new(RECEIVED_AT_ONCE_MAX)),
             stopping: stopping.clone(),
             streams: streams.downgrade(),
             started: Instant::now(),

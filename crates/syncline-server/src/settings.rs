@@ -14,6 +14,7 @@ use syncline_policy::view::Access;
 use thiserror::Error;
 
 use crate::access::IssuerSettings;
+use crate::application::{AppError, AppSettings};
 use crate::limits::{BACKUP_EVERY, CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW};
 use crate::rate::Rate;
 
@@ -51,6 +52,8 @@ pub struct Settings {
     pub rate: Rate,
     /// Where events may be delivered to.
     pub sending: Guard,
+    /// The application that the environment names.
+    pub application: AppSettings,
     /// What is allowed although it is unsafe.
     pub allowed: Allowed,
 }
@@ -101,6 +104,9 @@ pub enum UnsafeSetting {
         /// What was given.
         origin: String,
     },
+    /// What the environment says of an application is not understood.
+    #[error(transparent)]
+    Application(#[from] AppError),
 }
 
 impl UnsafeSetting {
@@ -111,6 +117,7 @@ impl UnsafeSetting {
             Self::StateExposed { .. } => "SERVE_STATE_EXPOSED",
             Self::KeyExposed { .. } => "SERVE_KEY_EXPOSED",
             Self::Origin { .. } => "SERVE_ORIGIN_INVALID",
+            Self::Application(error) => error.code(),
         }
     }
 
@@ -123,6 +130,7 @@ impl UnsafeSetting {
             Self::StateExposed { .. } => "chmod 700 the folder, or say --allow-exposed-state",
             Self::KeyExposed { .. } => "chmod 600 the file",
             Self::Origin { .. } => "name each site whole, such as https://app.example",
+            Self::Application(error) => error.next(),
         }
     }
 }
@@ -146,6 +154,7 @@ impl Settings {
             connections: CONNECTIONS_MAX,
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
             sending: Guard::default(),
+            application: AppSettings::default(),
             allowed: Allowed::default(),
         }
     }
@@ -170,6 +179,7 @@ impl Settings {
         {
             return Err(UnsafeSetting::KeyExposed { file: tls.key.clone() });
         }
+        self.application.check()?;
         self.origin_values().map(drop)
     }
 

@@ -27,6 +27,8 @@ pub(crate) struct State {
     pub(crate) is_encrypted: bool,
     /// Requests that may be under way.
     pub(crate) requests: Semaphore,
+    /// Webhooks that may be read at once.
+    pub(crate) receptions: Arc<Semaphore>,
     /// Turns true once the server stops.
     pub(crate) stopping: watch::Receiver<bool>,
     /// Held by each open stream; the server waits until all are dropped.

@@ -4,24 +4,31 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use syncline_model::id::ClientId;
+use syncline_model::id::{ClientId, DomainName};
 
 use crate::access::{TokenRow, random_id};
 
 /// What the name of a client begins with whose operations are edits with a token.
 const OF_TOKEN: &str = "rest-";
+/// What the name of a client begins with whose operations are what a receiver was told.
+const OF_RECEIVER: &str = "hook-";
 /// What the name of a client begins with whose only operation is the edit of an idempotency key.
 const OF_KEY: &str = "key-";
 
 /// Returns whether a client is one of the server's own: nobody else may speak as it.
 pub(crate) fn is_of_server(client: &ClientId) -> bool {
-    [OF_TOKEN, OF_KEY].iter().any(|own| client.as_str().starts_with(own))
+    [OF_TOKEN, OF_RECEIVER, OF_KEY].iter().any(|own| client.as_str().starts_with(own))
 }
 
 /// Returns the name under which all is counted that is done with tokens of the same name.
 pub(crate) fn client_of_token(token: &TokenRow) -> Option<ClientId> {
     let of = |name: &str| ClientId::new(&format!("{OF_TOKEN}{name}")).ok();
     of(&token.name).or_else(|| of(&token.id))
+}
+
+/// Returns the name under which all is counted that a receiver is told.
+pub(crate) fn client_of_receiver(receiver: &DomainName) -> Option<ClientId> {
+    ClientId::new(&format!("{OF_RECEIVER}{receiver}")).ok()
 }
 
 /// Returns the client whose only operation is the edit of an idempotency key.
@@ -48,7 +55,19 @@ impl Writers {
     pub(crate) fn next(&self, token: &TokenRow) -> Option<(ClientId, u64)> {
         let start = self.start.as_ref()?;
         let client = ClientId::new(&format!("{OF_TOKEN}{}-{start}", token.id)).ok()?;
-        Some((client, self.counter.fetch_add(1, Ordering::Relaxed)))
+        Some((client, self.following()))
+    }
+
+    /// Returns the client of a receiver, and the counter of what it is told next.
+    pub(crate) fn next_of(&self, receiver: &DomainName) -> Option<(ClientId, u64)> {
+        let start = self.start.as_ref()?;
+        let client = ClientId::new(&format!("{OF_RECEIVER}{receiver}-{start}")).ok()?;
+        Some((client, self.following()))
+    }
+
+    /// Returns the next counter.
+    pub(crate) fn following(&self) -> u64 {
+        self.counter.fetch_add(1, Ordering::Relaxed)
     }
 }
 

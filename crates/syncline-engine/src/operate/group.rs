@@ -63,6 +63,15 @@ pub struct Group<'a> {
     rejected: BTreeMap<&'static str, u64>,
 }
 
+/// What comes with an operation that was received from elsewhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Accompanied {
+    /// Rows that are saved if and only if the operation is applied.
+    pub rows: Vec<(Key, Vec<u8>)>,
+    /// The hubs that the change came through.
+    pub hops: Vec<SiteId>,
+}
+
 /// What a group came to.
 #[derive(Debug)]
 pub struct Decided {
@@ -142,6 +151,25 @@ impl<'a> Group<'a> {
         let answer = self.decide(operation, &mut results, sight);
         self.rows.clients.insert(client, results);
         self.counted(answer)
+    }
+
+    /// Decides one operation that came from elsewhere, as [`handle_operation_for`](Self::handle_operation_for)
+    /// does. If it is applied now, the change came through hubs, and rows are saved with it.
+    pub fn handle_received(
+        &mut self,
+        sight: &Sight,
+        operation: ClientOperation,
+        with: Accompanied,
+    ) -> Answer {
+        self.transaction.hops = with.hops;
+        let answer = self.handle_operation_for(sight, operation);
+        self.transaction.hops = Vec::new();
+        if matches!(answer, Answer::Applied(_)) {
+            for (key, value) in with.rows {
+                self.transaction.batch.put(key, value);
+            }
+        }
+        answer
     }
 
     /// Answers an operation that is not to be applied, unless it was answered before. The reason is

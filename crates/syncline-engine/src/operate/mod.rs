@@ -20,7 +20,7 @@ mod tests;
 mod unset;
 
 pub use entities::Entities;
-pub use group::{Decided, Group, GroupFacts};
+pub use group::{Accompanied, Decided, Group, GroupFacts};
 pub use operation::{Answer, Applied, ClientOperation, Now, Repeated, STATE_BYTES_MAX};
 pub use rejection::Rejection;
 pub use rows::Rows;

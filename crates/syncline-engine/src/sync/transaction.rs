@@ -42,6 +42,8 @@ pub struct Transaction {
     pub position: Position,
     /// The tree over the commitments to the run's changes, in order of position.
     pub commitments: Frontier,
+    /// The hubs that the changes which are logged next came through.
+    pub hops: Vec<SiteId>,
     run: RunFacts,
 }
 
@@ -81,7 +83,7 @@ pub struct Recording {
 impl Transaction {
     /// Begins a transaction behind `position`, the present end of the log.
     pub const fn new(run: RunFacts, position: Position) -> Self {
-        Self { batch: Batch::new(), position, commitments: Frontier::new(), run }
+        Self { batch: Batch::new(), position, commitments: Frontier::new(), hops: Vec::new(), run }
     }
 
     /// Returns the run.
@@ -206,7 +208,7 @@ impl Transaction {
             origin: change.origin.clone(),
             run: Some(self.run.id.clone()),
             at_ms: self.run.at_ms,
-            hops: Vec::new(),
+            hops: self.hops.clone(),
             schema_version: 0,
             before,
             after,

@@ -9,6 +9,7 @@
 //! | who deletes or changes too much | [`Served::held`], [`Served::release`] |
 //! | send operations | [`Served::push`], [`Pushed`] |
 //! | deliver them | [`deliver`] |
+//! | take in what applications tell | [`Served::receive`], [`Receiving`], [`Reception`] |
 //! | emit events | [`Served::emit`], [`Emission`] |
 //! | which events there are | [`Served::catalogue`] |
 //! | follow changes | [`Served::page`], [`Paged`], [`ToldTokens`], [`Deltas`] |
@@ -35,6 +36,7 @@ mod holders;
 mod page;
 mod push;
 mod read;
+mod receive;
 mod serving;
 mod stretch;
 mod tokens;
@@ -52,6 +54,7 @@ pub use history::{History, PastChange};
 pub use page::{Limits, Paged};
 pub use push::{Done, Pushed};
 pub use read::{RecordList, RecordNow};
+pub use receive::{Heard, ReceiveDone, Receiving, Reception};
 pub use serving::{Served, Serving};
 pub use stretch::LogStretch;
 pub use tokens::ToldTokens;

@@ -154,7 +154,7 @@ impl Served {
             after,
             event: None,
         };
-        (named, Submitted { operation, refused, is_of_past })
+        (named, Submitted { operation, refused, is_of_past, with: None })
     }
 
     /// Gives short bases the details that the hub would tell now, where they were told with these. Others

@@ -194,7 +194,7 @@ impl Served {
         self.entities().rules(entity).ok_or(ServeError::EntityUnknown)
     }
 
-    fn now(
+    pub(super) fn now(
         &self,
         sight: &Sight,
         (entity, id): (&EntityName, &RecordId),

@@ -8,7 +8,7 @@ use syncline_engine::operate::Entities;
 use syncline_engine::results::ClientResults;
 use syncline_engine::rows::{Batch, Key};
 use syncline_model::cursor::{Cursor, Incarnation};
-use syncline_model::id::{ClientId, PartitionId, Position};
+use syncline_model::id::{ClientId, PartitionId, Position, SiteId};
 use syncline_policy::PushLimits;
 use syncline_policy::view::Sight;
 use syncline_protocol::cursor::StreamCursor;
@@ -117,6 +117,12 @@ impl Served {
     /// Returns which life of the hub this is.
     pub fn incarnation(&self) -> Incarnation {
         self.0.identity.incarnation
+    }
+
+    /// Returns the hub's site, and behind it those of its former lives: a change that came through one of them
+    /// is its own.
+    pub fn sites(&self) -> &[SiteId] {
+        &self.0.identity.sites
     }
 
     /// Returns what tokens are signed with.

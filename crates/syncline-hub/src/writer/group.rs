@@ -241,13 +241,14 @@ impl Desk {
         while group.bytes() < GROUP_BYTES_MAX {
             let Some(one) = waiting.next() else { break };
             let held = guarded.judge(&one).err().map(Rejection::from);
-            let Waiting { operation, refused, sight, reply, .. } = one;
+            let Waiting { operation, refused, with, sight, reply, .. } = one;
             let sight = sight.as_deref().unwrap_or(&everything);
             let why = refused.or_else(|| reply.why_waits(&operation)).or(held);
             let order = reply.order_of(&operation);
-            let answer = match why {
-                Some(why) => group.handle_refused_for(sight, &operation, why),
-                None => group.handle_operation_for(sight, operation),
+            let answer = match (why, with) {
+                (Some(why), _) => group.handle_refused_for(sight, &operation, why),
+                (None, Some(with)) => group.handle_received(sight, operation, *with),
+                (None, None) => group.handle_operation_for(sight, operation),
             };
             reply.note(order, &answer);
             guarded.handle_answer(&answer);

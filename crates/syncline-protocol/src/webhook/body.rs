@@ -4,7 +4,7 @@ use syncline_model::json::write_string;
 
 use super::cloud_events;
 use super::digest::content_digest;
-use super::event::Event;
+use super::event::{Event, hops_text};
 use crate::time::format_time;
 
 /// How a body is laid out.
@@ -90,6 +90,9 @@ fn text(event: &Event<'_>, options: &BodyOptions<'_>, is_thin: bool) -> String {
     text.push_str(",\"sequence\":");
     text.push_str(&event.sequence.to_string());
     member(&mut text, ",\"origin\":", event.origin);
+    if !event.hops.is_empty() {
+        member(&mut text, ",\"hops\":", &hops_text(event.hops));
+    }
     if options.form == BodyForm::AnywhereDoor {
         text.push_str(",\"retryCount\":0,\"status\":\"pending\"");
     }
@@ -103,7 +106,10 @@ pub(super) mod tests {
     use syncline_model::json::{Json, parse};
 
     use super::*;
-    use crate::webhook::event::{EventId, EventType};
+    use syncline_model::id::SiteId;
+    use syncline_model::limits::HOPS_MAX;
+
+    use crate::webhook::event::{EventId, EventType, hops_of};
 
     pub(in super::super) const DATA: &str = r#"{"status":"active"}"#;
 
@@ -120,6 +126,7 @@ pub(super) mod tests {
             resource_id: "enrollment-123",
             sequence: 41,
             origin: "app \"one\"",
+            hops: &[],
         })
     }
 
@@ -157,6 +164,36 @@ pub(super) mod tests {
             assert_eq!((made.content_type, made.is_thin), (content_type, false));
             assert_eq!(made.digest, content_digest(expected.as_bytes()));
         }
+    }
+
+    #[test]
+    fn each_form_says_which_hubs_an_event_came_through() {
+        let hops = [SiteId(0xa1), SiteId(u64::MAX)];
+        for form in [BodyForm::Standard, BodyForm::AnywhereDoor, BodyForm::CloudEvents] {
+            let made =
+                with_event(DATA, |event| body(&Event { hops: &hops, ..*event }, &options(form)));
+            let Ok(Json::Object(found)) = parse(&made.bytes) else { panic!("{form:?}") };
+            let said = found.get("hops").and_then(Json::as_str);
+            assert_eq!(said, Some("00000000000000a1,ffffffffffffffff"), "{form:?}");
+            assert_eq!(hops_of(found.get("hops")), hops, "{form:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_list_of_hubs_is_none() {
+        for other in [
+            "",
+            "a1",
+            "00000000000000a1,",
+            "00000000000000a1, 0000000000000002",
+            "+0000000000000a1",
+        ] {
+            assert_eq!(hops_of(Some(&Json::from(other))), [], "{other}");
+        }
+        assert_eq!(hops_of(None), []);
+        assert_eq!(hops_of(Some(&Json::from(7))), []);
+        let many = vec!["00000000000000a1"; 100].join(",");
+        assert_eq!(hops_of(Some(&Json::from(many.as_str()))).len(), HOPS_MAX + 1);
     }
 
     #[test]

@@ -3,11 +3,11 @@
 //! # Source
 //!
 //! CloudEvents 1.0.2, HTTP protocol binding §3.1 (binary) and §3.2 (structured), JSON event format; the
-//! documented extensions `partitionkey`, `sequence` and `dataref`.
+//! documented extensions `partitionkey`, `sequence` and `dataref`; `hops` is ours.
 
 use syncline_model::json::write_string;
 
-use super::event::Event;
+use super::event::{Event, hops_text};
 use super::headers::Headers;
 use crate::time::format_time;
 
@@ -56,6 +56,10 @@ pub(super) fn write_structured(
     for (name, value) in members {
         text.push_str(name);
         write_string(value, text);
+    }
+    if !event.hops.is_empty() {
+        text.push_str(",\"hops\":");
+        write_string(&hops_text(event.hops), text);
     }
     match data_ref {
         Some(data_ref) => {

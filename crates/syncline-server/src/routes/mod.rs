@@ -12,6 +12,7 @@
 //! | what is delivered again | `replays.rs` |
 //! | why a webhook does not verify | `verify.rs` |
 //! | which events there are | `event_types.rs` |
+//! | what applications tell, and who takes it in | `receive.rs`, `receivers.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
 //! | log, audit, runs, domains, what was refused | `books.rs` |
@@ -37,6 +38,8 @@ mod migrations;
 mod overview;
 mod pull;
 mod push;
+mod receive;
+mod receivers;
 mod records;
 mod replays;
 mod route;

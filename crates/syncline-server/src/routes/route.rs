@@ -187,6 +187,8 @@ pub enum Access {
     Everybody,
     /// Whoever bears a token with one of these roles.
     Roles(&'static [Role]),
+    /// Whoever has signed the body with a secret of the receiver that the path names.
+    Signed,
     /// As [`Access::Roles`], also by a ticket.
     RolesOrTicket(&'static [Role]),
 }
@@ -195,7 +197,7 @@ impl Access {
     /// Returns the roles that may use it; all where nobody is asked.
     pub const fn roles(self) -> &'static [Role] {
         match self {
-            Self::Everybody => &Role::ALL,
+            Self::Everybody | Self::Signed => &Role::ALL,
             Self::Roles(roles) | Self::RolesOrTicket(roles) => roles,
         }
     }

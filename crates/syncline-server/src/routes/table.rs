@@ -5,7 +5,8 @@ use super::route::{
 };
 use super::{
     books, conflicts, desk, emit, endpoints, event_types, events, health, held, hubs, live,
-    migrations, overview, pull, push, records, replays, schemas, session, tokens, told, verify,
+    migrations, overview, pull, push, receive, receivers, records, replays, schemas, session,
+    tokens, told, verify,
 };
 use crate::access::Role;
 
@@ -80,6 +81,13 @@ const TO_RECORD: &[Link] = &[
 ];
 /// The parameter of the routes of one replay, of the answer that began it.
 const OF_REPLAY: &[(&str, &str)] = &[("replay", "$response.body#/id")];
+/// What a webhook is signed with: Standard Webhooks, spec 004's signature, or both.
+const SIGNATURES: &[Parameter] = &[
+    parameter("webhook-id", "Text", "the id of the message, of Standard Webhooks"),
+    parameter("webhook-timestamp", "Text", "when it was sent, in seconds since 1970"),
+    parameter("webhook-signature", "Text", "`v1,…` or `v1a,…` over id, time and body"),
+    parameter("x-webhook-signature", "Text", "HMAC-SHA256 of the body in hexadecimal"),
+];
 /// One record.
 const RECORD: &str = "/v1/entities/{entity}/records/{id}";
 
@@ -578,6 +586,58 @@ pub const TABLE: &[Route] = &[
         })
     },
     Route {
+        summary: "Takes in what an application tells of a record, once",
+        headers: SIGNATURES,
+        bodies: &[Media::json("Told")],
+        answers: &[Success::json(200, "Received")],
+        problems: &[404, 422],
+        // It waits for its place once it is known who has sent it.
+        pace: Pace::Waits,
+        shows: Shows::Nothing,
+        ..of_hub(
+            Method::Post,
+            "/api/webhooks/{receiver}",
+            Access::Signed,
+            "webhook_receive",
+            |asked| Box::pin(receive::receive(asked)),
+        )
+    },
+    Route {
+        summary: "Lists who takes in what applications tell",
+        answers: &[Success::json(200, "Receivers")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/receivers", ADMINS, "receivers", |asked| {
+            Box::pin(receivers::list(asked))
+        })
+    },
+    Route {
+        summary: "Makes a receiver, which takes in what an application tells",
+        bodies: &[Media::json("NewReceiver")],
+        answers: &[Success::json(201, "Receiver")],
+        problems: &[409, 422],
+        links: &[Link { route: "receiver", parameters: &[("receiver", "$response.body#/name")] }],
+        ..of_hub(Method::Post, "/v1/receivers", ADMINS, "receiver_make", |asked| {
+            Box::pin(receivers::make(asked))
+        })
+    },
+    Route {
+        summary: "A receiver, without its secrets",
+        answers: &[Success::json(200, "Receiver")],
+        problems: &[404],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/receivers/{receiver}", ADMINS, "receiver", |asked| {
+            Box::pin(receivers::get(asked))
+        })
+    },
+    Route {
+        summary: "Removes a receiver",
+        answers: &[Success::empty(204)],
+        problems: &[404],
+        ..of_hub(Method::Delete, "/v1/receivers/{receiver}", ADMINS, "receiver_remove", |asked| {
+            Box::pin(receivers::remove(asked))
+        })
+    },
+    Route {
         summary: "Operations and changes on a WebSocket, subprotocol syncline.v1",
         query: &[parameter("ticket", "TicketText", "instead of an access token")],
         answers: &[Success::empty(101)],
@@ -993,11 +1053,14 @@ mod tests {
         let open = TABLE.iter().filter(|route| route.access == Access::Everybody);
         let open: Vec<&str> = open.map(|route| route.name).collect();
         assert_eq!(open, ["livez", "readyz", "healthz", "openapi", "asyncapi", "problem"]);
+        let signed = TABLE.iter().filter(|route| route.access == Access::Signed);
+        assert_eq!(signed.map(|route| route.name).collect::<Vec<_>>(), ["webhook_receive"]);
         for route in TABLE {
             assert!(route.access.roles().contains(&Role::Admin), "{}", route.name);
             assert!(!route.summary.is_empty(), "{}", route.name);
             assert!(
-                route.scope == Scope::Server || route.path.starts_with("/v1/"),
+                route.scope == Scope::Server
+                    || ["/v1/", "/api/"].iter().any(|start| route.path.starts_with(start)),
                 "{}",
                 route.path
             );

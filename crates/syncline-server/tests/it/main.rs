@@ -39,6 +39,7 @@ mod live;
 mod migrations;
 mod overview;
 mod permits;
+mod receiving;
 mod records;
 mod refusals;
 mod replays;

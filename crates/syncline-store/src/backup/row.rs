@@ -80,8 +80,8 @@ pub(crate) fn write_key(out: &mut Writer, key: &Key) {
         Key::DeadLetter { endpoint, position } => {
             numbered(out, 20, &[endpoint.as_str()], position.0);
         }
-        Key::Received { receiver, event } => {
-            texts(out, 21, &[receiver.as_str(), event.as_str()]);
+        Key::Received { receiver, entity, id } => {
+            texts(out, 21, &[receiver.as_str(), entity.as_str(), id.as_str()]);
         }
     }
 }
@@ -162,7 +162,11 @@ pub(crate) fn read_key(from: &mut Reader<'_>) -> Result<Key, DecodeError> {
             Key::Due { due_ms, endpoint, position: position(from)? }
         }
         20 => Key::DeadLetter { endpoint: endpoint(from)?, position: position(from)? },
-        _ => Key::Received { receiver: domain(from)?, event: name(from, RecordId::new)? },
+        _ => Key::Received {
+            receiver: domain(from)?,
+            entity: entity(from)?,
+            id: name(from, RecordId::new)?,
+        },
     })
 }
 

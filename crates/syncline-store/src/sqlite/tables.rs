@@ -84,8 +84,8 @@ impl<'a> Parts<'a> {
             Key::Due { due_ms, endpoint, position } => {
                 Self::new([Number(*due_ms), Text(endpoint.as_str()), Number(position.0)])
             }
-            Key::Received { receiver, event } => {
-                Self::new([Text(receiver.as_str()), Text(event.as_str())])
+            Key::Received { receiver, entity, id } => {
+                Self::new([Text(receiver.as_str()), Text(entity.as_str()), Text(id.as_str())])
             }
         }
     }
@@ -158,7 +158,7 @@ pub(super) fn key(table: Table, row: &rusqlite::Row<'_>) -> Option<Key> {
             Key::Due { due_ms: number(0)?, endpoint: endpoint(1)?, position: position(2)? }
         }
         Table::DeadLetters => Key::DeadLetter { endpoint: endpoint(0)?, position: position(1)? },
-        Table::Received => Key::Received { receiver: domain(0)?, event: id(1)? },
+        Table::Received => Key::Received { receiver: domain(0)?, entity: entity(1)?, id: id(2)? },
     })
 }
 
@@ -191,7 +191,7 @@ const fn columns(table: Table) -> (&'static [(&'static str, &'static str)], &'st
             (&[("due_ms", "INTEGER"), ("endpoint", "TEXT"), ("position", "INTEGER")], "state")
         }
         Table::DeadLetters => (&[("endpoint", "TEXT"), ("position", "INTEGER")], "reason"),
-        Table::Received => (&[("receiver", "TEXT"), ("event", "TEXT")], "taken"),
+        Table::Received => (&[("receiver", "TEXT"), ("entity", "TEXT"), ("id", "TEXT")], "taken"),
     }
 }
 

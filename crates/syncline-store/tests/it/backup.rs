@@ -631,7 +631,7 @@ fn every_kind() -> Vec<Key> {
         lane("shop", "contacts", "1", 4),
         due(9, "shop", 4),
         dead_letter("shop", 3),
-        received("personal", "msg.1"),
+        received("personal", "tasks", "t1"),
     ]
 }
 

@@ -72,8 +72,8 @@ fn one_of_each() -> Vec<Key> {
         dead_letter("bank", 3),
         dead_letter("shop", 4),
         dead_letter("shop", 50),
-        received("personal", "msg.1"),
-        received("personal", "msg.2"),
+        received("personal", "tasks", "t1"),
+        received("personal", "tasks", "t2"),
     ]
 }
 

@@ -253,7 +253,7 @@ fn a_row_that_was_changed_beneath_the_store_is_told() {
         (lane("shop", "contacts", "a", 1), "state", "id"),
         (due(7, "shop", 1), "state", "endpoint"),
         (dead_letter("shop", 1), "reason", "endpoint"),
-        (received("shop", "msg"), "taken", "event"),
+        (received("shop", "tasks", "t1"), "taken", "id"),
     ];
     let summed: BTreeSet<Table> = rows.iter().map(|(key, ..)| key.table()).collect();
     let others = [Table::Audit, Table::Log, Table::Meta];

@@ -187,8 +187,8 @@ pub(crate) fn dead_letter(name: &str, position: u64) -> Key {
     Key::DeadLetter { endpoint: endpoint(name), position: Position(position) }
 }
 
-pub(crate) fn received(of: &str, event: &str) -> Key {
-    Key::Received { receiver: domain(of), event: record_id(event) }
+pub(crate) fn received(by: &str, of: &str, id: &str) -> Key {
+    Key::Received { receiver: domain(by), entity: entity(of), id: record_id(id) }
 }
 
 /// Returns a batch that puts each key with its own position in the list as value.

@@ -43,7 +43,7 @@ fn key() -> impl Strategy<Value = Key> {
         2 => (name, name, name, 0u64..4).prop_map(|(name, of, id, at)| lane(&name, &of, &id, at)),
         1 => (0u64..4, name, 0u64..4).prop_map(|(ms, name, at)| due(ms, &name, at)),
         1 => (name, 0u64..4).prop_map(|(name, at)| dead_letter(&name, at)),
-        1 => (name, name).prop_map(|(of, event)| received(&of, &event)),
+        1 => (name, name, name).prop_map(|(by, of, id)| received(&by, &of, &id)),
     ]
 }
 

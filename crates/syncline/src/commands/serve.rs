@@ -18,7 +18,7 @@ use syncline_model::json::Object;
 use syncline_policy::PushLimits;
 use syncline_server::limits::BACKUP_BEHIND_MAX;
 use syncline_server::limits::CONNECTIONS_MAX;
-use syncline_server::{Allowed, Opened, Rate, Server, Settings, StartError, TlsFiles};
+use syncline_server::{Allowed, AppSettings, Opened, Rate, Server, Settings, StartError, TlsFiles};
 use tokio::runtime;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -179,6 +179,7 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
             ..Retention::default()
         },
         sending: guard(&serve.deliver_to),
+        application: AppSettings::from_environment(|name| std::env::var(name).ok()),
         pushes: PushLimits {
             max_delete: serve.max_delete.unwrap_or(usual.max_delete),
             max_change: serve.max_change.unwrap_or(usual.max_change),

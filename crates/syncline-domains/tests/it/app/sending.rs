@@ -25,6 +25,7 @@ fn signed(secrets: &[Secret]) -> Request {
         resource_id: "t 1",
         sequence: 7,
         origin: "phone",
+        hops: &[],
     };
     let (form, source, data_ref) = (BodyForm::AnywhereDoor, "/hubs/main", "/v1/events/e-1/data");
     let made = body(&event, &BodyOptions { form, thin_above_bytes: 1 << 18, data_ref, source });

@@ -3,15 +3,14 @@
 use syncline_engine::deliver::EventRef;
 use syncline_engine::event::data_of;
 use syncline_engine::log::{ChangeKind, LogEntry};
-use syncline_engine::operate::Entities;
 use syncline_engine::rows::Key;
 use syncline_merge::codec::decode_record;
 use syncline_merge::display::{Fields, to_object, visible};
-use syncline_model::id::{Position, Writer};
+use syncline_model::id::{Position, SiteId, Writer};
 use syncline_model::json::{Json, Object};
 use syncline_store::Read;
 
-use super::super::ServeError;
+use super::super::{ServeError, Served};
 use crate::error::HubError;
 use crate::runs::decode_entry;
 
@@ -23,6 +22,8 @@ pub struct Content {
     pub data: Box<str>,
     /// Who made it.
     pub origin: Writer,
+    /// The hubs that it came through, this one last.
+    pub hops: Vec<SiteId>,
 }
 
 /// Reads an entry of the log; `None` if it is forgotten.
@@ -37,7 +38,7 @@ pub(super) fn entry_at(
 /// Returns what an event says; `None` if nothing of it is kept.
 pub(super) fn content(
     rows: &dyn Read,
-    entities: &Entities,
+    served: &Served,
     event: &EventRef,
     entry: &LogEntry,
 ) -> Result<Option<Content>, ServeError> {
@@ -49,13 +50,14 @@ pub(super) fn content(
             let key = Key::Record { entity: event.entity.clone(), id: event.id.clone() };
             let damaged = |source| HubError::Damaged { table: "records", source };
             let record = rows.get(&key)?.map(|bytes| decode_record(&bytes)).transpose();
-            let rules = entities.rules(&event.entity).cloned().unwrap_or_default();
+            let rules = served.entities().rules(&event.entity).cloned().unwrap_or_default();
             let now = record.map_err(damaged)?.and_then(|record| visible(&record, &rules, None));
             // One that is gone by now is told of by what changed, and then as deleted.
             Some(object(now.as_ref().unwrap_or(changed)))
         }
         (_, None, None) => Some(Json::Object(Object::new())),
     };
-    let origin = entry.origin.clone();
-    Ok(data.map(|data| Content { data: data.to_compact_string().into(), origin }))
+    let (origin, mut hops) = (entry.origin.clone(), entry.hops.clone());
+    hops.extend(served.sites().first());
+    Ok(data.map(|data| Content { data: data.to_compact_string().into(), origin, hops }))
 }

@@ -261,7 +261,7 @@ impl Deliveries {
         let damaged = |source| HubError::Damaged { table: "deliveries", source };
         let Some(delivery) = delivery.map_err(damaged)? else { return Ok(None) };
         let Some(entry) = entry_at(&*rows, position)? else { return Ok(None) };
-        content(&*rows, self.served.entities(), &delivery.event_ref(position), &entry)
+        content(&*rows, &self.served, &delivery.event_ref(position), &entry)
     }
 
     /// Commits rows with an entry in the audit that says who has asked for it.

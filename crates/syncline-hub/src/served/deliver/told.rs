@@ -66,7 +66,7 @@ impl Served {
         let (mut events, mut bytes_told) = (Vec::with_capacity(found.len()), 0);
         for (event, entry) in found {
             // What was erased meanwhile has nothing to say any more.
-            let Some(content) = content(&*rows, self.entities(), &event, &entry)? else { continue };
+            let Some(content) = content(&*rows, self, &event, &entry)? else { continue };
             bytes_told += content.data.len();
             // An update says what its record is by now, which may be much more than what changed.
             if bytes_told > EVENTS_TOLD_BYTES_MAX && !events.is_empty() {

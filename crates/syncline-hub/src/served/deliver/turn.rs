@@ -298,7 +298,7 @@ impl Deliveries {
             None => entry_at(rows, event.position)?.map(Arc::new),
         };
         let Some(entry) = entry else { return Ok(Err(Failure::PayloadGone)) };
-        let found = content(rows, self.served.entities(), event, &entry)?;
+        let found = content(rows, &self.served, event, &entry)?;
         Ok(found.map(Arc::new).ok_or(Failure::PayloadGone))
     }
 }

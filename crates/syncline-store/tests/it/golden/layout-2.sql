@@ -123,10 +123,11 @@ CREATE TABLE open_conflicts (
 CREATE TABLE received (
   partition INTEGER NOT NULL,
   receiver TEXT NOT NULL,
-  event TEXT NOT NULL,
+  entity TEXT NOT NULL,
+  id TEXT NOT NULL,
   taken BLOB NOT NULL,
   sum INTEGER NOT NULL,
-  PRIMARY KEY (partition, receiver, event)
+  PRIMARY KEY (partition, receiver, entity, id)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE records (
   partition INTEGER NOT NULL,

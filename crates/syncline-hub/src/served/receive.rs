@@ -1,0 +1,187 @@
+//! What applications tell of their records: applied as operations, with what is remembered of it in the same
+//! transaction.
+
+use syncline_engine::facts;
+use syncline_engine::operate::{Accompanied, Answer};
+use syncline_engine::received::ReceivedRow;
+use syncline_engine::rows::{Batch, Key};
+use syncline_engine::sync::Transaction;
+use syncline_merge::codec::decode_record;
+use syncline_model::id::{ClientId, DomainName, EntityName, RecordId, SiteId, Writer};
+use syncline_model::json::Object;
+use syncline_policy::view::Sight;
+use syncline_protocol::operation::Operation;
+use syncline_protocol::problem::Problem;
+
+use super::push::{Room, bytes_of, problem_of};
+use super::read::end_of_log;
+use super::{RecordNow, ServeError, Served};
+use crate::error::HubError;
+use crate::hub::Hub;
+use crate::request::Actor;
+use crate::writer::{CountedAs, Reply};
+
+/// What the audit calls a change of receivers.
+const CATEGORY: &str = "RECEIVER";
+
+/// A record of which something was received.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// The record; `None` if the hub knows nothing of it.
+    pub record: Option<RecordNow>,
+    /// When the latest of its values was written, as its writer says; when it was deleted, as the hub says. In
+    /// milliseconds since the Unix epoch.
+    pub edited_ms: u64,
+}
+
+/// Who receives something.
+#[derive(Clone, Debug)]
+pub struct Receiving {
+    /// The receiver.
+    pub receiver: DomainName,
+    /// As whom it writes.
+    pub client: ClientId,
+    /// Under which name deletions and changes are counted.
+    pub counted: ClientId,
+}
+
+/// What to do with what was received of a record.
+#[derive(Clone, Debug)]
+pub struct Reception {
+    /// The operations, in their order: each one behind those before it.
+    pub operations: Vec<Operation>,
+    /// Of which record something was received.
+    pub record: (EntityName, RecordId),
+    /// What is remembered of it from then on.
+    pub row: ReceivedRow,
+    /// The hubs that it came through.
+    pub hops: Vec<SiteId>,
+}
+
+/// Called once, when it is known whether all of it is applied, on disk: otherwise why not.
+pub type ReceiveDone = Box<dyn FnOnce(Result<Result<(), Problem>, ServeError>) + Send>;
+
+impl Served {
+    /// Returns what a receiver remembers of a record.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it cannot be read.
+    pub fn received(
+        &self,
+        receiver: &DomainName,
+        (entity, id): &(EntityName, RecordId),
+    ) -> Result<ReceivedRow, ServeError> {
+        let key = ReceivedRow::key(receiver.clone(), entity.clone(), id.clone());
+        let row = self.reader()?.get(&key)?.map(|bytes| ReceivedRow::decode(&bytes)).transpose();
+        let row = row.map_err(|source| HubError::Damaged { table: "received", source })?;
+        Ok(row.unwrap_or_default())
+    }
+
+    /// Returns a record as a receiver sees it, and when it was edited last.
+    ///
+    /// # Errors
+    ///
+    /// As [`Served::record`].
+    pub fn heard(
+        &self,
+        (entity, id): &(EntityName, RecordId),
+        viewer: &Writer,
+    ) -> Result<Heard, ServeError> {
+        let rules = self.rules_of(entity)?;
+        let rows = self.reader()?;
+        let end = end_of_log(&*rows)?;
+        let Some(bytes) = rows.get(&Key::Record { entity: entity.clone(), id: id.clone() })? else {
+            return Ok(Heard { record: None, edited_ms: 0 });
+        };
+        let damaged = |source| HubError::Damaged { table: "records", source };
+        let record = decode_record(&bytes).map_err(damaged)?;
+        let written = record.body.registers.iter().flat_map(|(_, values)| values.values());
+        let written_ms = written.map(|value| value.edited.millis()).max().unwrap_or_default();
+        let deleted_ms = record.version.clock_max().millis();
+        let everything = Sight::everything(&[]);
+        let record = self.now(&everything, (entity, id), &record, rules, viewer, end);
+        let is_there = record.as_ref().is_some_and(|record| record.fields.is_some());
+        let edited_ms = if is_there { written_ms } else { deleted_ms };
+        Ok(Heard { record, edited_ms })
+    }
+
+    /// Applies what was received, and remembers it: in one transaction with the last operation, of which none
+    /// is applied unless those before it are. Answers through `done`, mostly from the writer's thread, which must
+    /// not be held up. Without an operation it is only remembered, which blocks.
+    pub fn receive(&self, who: &Receiving, reception: Reception, done: ReceiveDone) {
+        let Reception { mut operations, record: (entity, id), row, hops } = reception;
+        let key = ReceivedRow::key(who.receiver.clone(), entity, id);
+        let row = (key, row.encode());
+        let Some(mut last) = operations.pop() else {
+            let mut batch = Batch::new();
+            batch.put(row.0, row.1);
+            return done(self.commit_rows(batch).map(Ok));
+        };
+        last.after = operations.iter().map(|operation| operation.counter).collect();
+        let bytes = operations.iter().chain([&last]).map(bytes_of).sum();
+        let Some(room) = Room::take(self.pushed_bytes(), bytes) else {
+            return done(Err(ServeError::Busy));
+        };
+        let with = |operation, rows| {
+            let (_, mut submitted) = self.open(&who.client, operation);
+            submitted.with = Some(Box::new(Accompanied { rows, hops: hops.clone() }));
+            submitted
+        };
+        let mut submitted: Vec<_> =
+            operations.into_iter().map(|one| with(one, Vec::new())).collect();
+        submitted.push(with(last, vec![row]));
+        let done = move |replies: Result<Vec<Reply>, _>| {
+            drop(room);
+            done(replies.map_err(ServeError::from).map(fate));
+        };
+        let counted = CountedAs::Name(who.counted.clone());
+        self.handle().submit_all(submitted, None, counted, Box::new(done));
+    }
+
+    /// Returns the receivers that were kept in the store, as they were handed in.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if they cannot be read.
+    pub fn kept_receivers(&self) -> Result<Option<Vec<u8>>, ServeError> {
+        Ok(self.reader()?.get(&Key::Meta(facts::RECEIVERS))?)
+    }
+
+    /// Keeps the receivers in the store, and notes in the audit which one was changed, and by whom.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError`] if they cannot be stored.
+    pub fn keep_receivers(
+        &self,
+        receivers: Vec<u8>,
+        action: &'static str,
+        receiver: &DomainName,
+        actor: &Actor,
+    ) -> Result<(), ServeError> {
+        let mut details = Object::new();
+        details.insert("receiver", receiver.as_str());
+        let actor = actor.clone();
+        let commit = move |hub: &mut Hub| {
+            let run = hub.begin_run()?;
+            let mut transaction = Transaction::new(run, hub.position());
+            transaction.batch.put(Key::Meta(facts::RECEIVERS), receivers);
+            let clock = hub.clock;
+            hub.commit_noted(transaction, clock, CATEGORY, action, &actor, details)
+        };
+        Ok(self.with_hub(commit)??)
+    }
+}
+
+/// Returns whether all of it was applied, now or before; otherwise why not.
+fn fate(replies: Vec<Reply>) -> Result<(), Problem> {
+    for reply in replies {
+        match reply {
+            Ok(Answer::Applied(_) | Answer::Duplicate(_)) => {}
+            Ok(Answer::Rejected(why)) => return Err(problem_of(&why)),
+            Err(error) => return Err(ServeError::from(error).problem()),
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! The receivers of a hub.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use syncline_hub::Actor;
+use syncline_hub::served::{ServeError, Served};
+use syncline_model::codec::Writer as Bytes;
+use syncline_model::envelope::Envelope;
+use syncline_model::id::DomainName;
+use syncline_model::json::{Json, Object, parse};
+
+use super::{Preset, Receiver};
+use crate::access::now_ms;
+use crate::application::SecretText;
+use crate::limits::RECEIVERS_MAX;
+
+/// The version of the stored form. Bump it with every change, keep the old reader.
+const FORMAT: u8 = 1;
+
+/// The receivers of one hub: those that somebody made, and those of spec 004, if the hub is the one that the
+/// environment of the server means.
+pub(crate) struct Receivers {
+    served: Served,
+    made: RwLock<BTreeMap<DomainName, Made>>,
+    /// Those of spec 004, with the secrets of the environment. One that was made comes before them.
+    usual: Vec<Arc<Receiver>>,
+}
+
+/// A receiver that somebody made.
+#[derive(Clone)]
+pub(crate) struct Made {
+    pub(crate) created_ms: u64,
+    pub(crate) receiver: Arc<Receiver>,
+}
+
+/// Why a receiver was not made or removed.
+#[derive(Debug)]
+pub(crate) enum ReceiversError {
+    /// There is one of that name.
+    Exists,
+    /// As many as a hub has.
+    Full,
+    /// There is none of that name.
+    Unknown,
+    /// The store.
+    Serve(ServeError),
+}
+
+impl From<ServeError> for ReceiversError {
+    fn from(error: ServeError) -> Self {
+        Self::Serve(error)
+    }
+}
+
+impl Receivers {
+    /// Takes up those that the store holds; `None` if that cannot be read, and nothing is known of them then.
+    ///
+    /// - `secrets`: of the receivers of spec 004, from the environment; `None` if it means another hub.
+    pub(crate) fn open(
+        served: &Served,
+        secrets: Option<&[SecretText]>,
+    ) -> Result<Option<Self>, ServeError> {
+        let Some(made) = read(served.kept_receivers()?.as_deref()) else { return Ok(None) };
+        let usual = |preset| Receiver::of_spec_004(preset, secrets.unwrap_or_default());
+        let usual = Preset::ALL.into_iter().filter_map(usual).map(Arc::new).collect();
+        Ok(Some(Self { served: served.clone(), made: RwLock::new(made), usual }))
+    }
+
+    /// Returns the receiver of a name.
+    pub(crate) fn find(&self, name: &str) -> Option<Arc<Receiver>> {
+        let made = self.made(name).map(|made| made.receiver);
+        let usual = || self.usual.iter().find(|receiver| receiver.name.as_str() == name).cloned();
+        made.or_else(usual)
+    }
+
+    /// Returns a receiver that somebody made.
+    pub(crate) fn made(&self, name: &str) -> Option<Made> {
+        let name = DomainName::new(name).ok()?;
+        self.made.read().unwrap_or_else(PoisonError::into_inner).get(&name).cloned()
+    }
+
+    /// Returns all that were made, by name.
+    pub(crate) fn list(&self) -> Vec<Made> {
+        self.made.read().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
+
+    /// Returns those of spec 004 that nobody has made in another way, if they take anything.
+    pub(crate) fn usual(&self) -> Vec<Arc<Receiver>> {
+        let made = self.made.read().unwrap_or_else(PoisonError::into_inner);
+        let is_usual = |receiver: &&Arc<Receiver>| {
+            receiver.has_secrets() && !made.contains_key(&receiver.name)
+        };
+        self.usual.iter().filter(is_usual).cloned().collect()
+    }
+
+    /// Makes a receiver; blocks. It is on disk before it takes anything.
+    pub(crate) fn make(&self, receiver: Receiver, actor: &Actor) -> Result<Made, ReceiversError> {
+        let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        if known.contains_key(&receiver.name) {
+            return Err(ReceiversError::Exists);
+        }
+        if known.len() >= RECEIVERS_MAX {
+            return Err(ReceiversError::Full);
+        }
+        let made = Made { created_ms: now_ms(), receiver: Arc::new(receiver) };
+        let (name, mut changed) = (made.receiver.name.clone(), known.clone());
+        changed.insert(name.clone(), made.clone());
+        self.served.keep_receivers(write(&changed), "RECEIVER_CREATED", &name, actor)?;
+        *known = changed;
+        Ok(made)
+    }
+
+    /// Removes a receiver; blocks. What it remembers of records stays, so that nothing is applied twice by one
+    /// that is made again under its name.
+    pub(crate) fn remove(&self, name: &str, actor: &Actor) -> Result<(), ReceiversError> {
+        let name = DomainName::new(name).map_err(|_| ReceiversError::Unknown)?;
+        let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = known.clone();
+        changed.remove(&name).ok_or(ReceiversError::Unknown)?;
+        self.served.keep_receivers(write(&changed), "RECEIVER_REMOVED", &name, actor)?;
+        *known = changed;
+        Ok(())
+    }
+}
+
+/// Their secrets lie in the envelope.
+fn write(made: &BTreeMap<DomainName, Made>) -> Vec<u8> {
+    let one = |Made { created_ms, receiver }: &Made| {
+        let mut object = Object::new();
+        object.insert("created", *created_ms);
+        object.insert("receiver", receiver.write());
+        Json::Object(object)
+    };
+    let text = Json::Array(made.values().map(one).collect()).to_compact_string();
+    let mut out = Bytes::with_capacity(16 + text.len());
+    out.u8(FORMAT);
+    Envelope::Plain(text.as_bytes()).write(&mut out);
+    out.into_bytes()
+}
+
+fn read(stored: Option<&[u8]>) -> Option<BTreeMap<DomainName, Made>> {
+    let Some(stored) = stored else { return Some(BTreeMap::new()) };
+    let (format, sealed) = stored.split_first()?;
+    let text = Envelope::open(sealed).ok().filter(|_| *format == FORMAT)?;
+    let Ok(Json::Array(made)) = parse(text) else { return None };
+    let one = |one: &Json| {
+        let one = one.as_object()?;
+        let created_ms = one.get("created")?.as_number()?.to_i64()?;
+        let created_ms = u64::try_from(created_ms).ok()?;
+        let receiver = Receiver::read(one.get("receiver")?.as_object()?).ok()?;
+        Some((receiver.name.clone(), Made { created_ms, receiver: Arc::new(receiver) }))
+    };
+    made.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_stored_of_receivers_is_read_again_and_anything_else_is_not() {
+        let body = r#"{"name":"crm","secrets":["one","two"],"accept":"both","types":["order.*"],
+            "entities":{"order":"orders"},"deletes":["gone"],"event":null,"type":"/kind","resource":null,
+            "id":"/order/id","data":"","version":"/order/n"}"#;
+        let body = parse(body.as_bytes()).unwrap();
+        let receiver = Receiver::read(body.as_object().unwrap()).unwrap();
+        let told = receiver.write();
+        let made = Made { created_ms: 7, receiver: Arc::new(receiver) };
+        let made = BTreeMap::from([(made.receiver.name.clone(), made)]);
+        let again = read(Some(&write(&made))).unwrap();
+        let (name, again) = again.first_key_value().unwrap();
+        assert_eq!((name.as_str(), again.created_ms), ("crm", 7));
+        assert_eq!(again.receiver.write(), told);
+        assert!(read(None).unwrap().is_empty());
+        let stored = write(&made);
+        for damaged in [&stored[..0], &stored[..9], &[9][..], b"\x01\x01[7]"] {
+            assert!(read(Some(damaged)).is_none());
+        }
+    }
+}

@@ -1,0 +1,184 @@
+//! What was received, applied once.
+
+use std::sync::Arc;
+
+use syncline_engine::received::Judged;
+use syncline_hub::served::{Heard, Receiving, Reception, ServeError};
+use syncline_model::id::{ClientId, EntityName, RecordId, Writer};
+use syncline_model::json::{Json, Object};
+use syncline_protocol::long::read_operation;
+use syncline_protocol::operation::Operation;
+use syncline_protocol::problem::Problem as SaidProblem;
+use syncline_protocol::time::format_time;
+use tokio::sync::oneshot;
+
+use super::Receiver;
+use super::effect::effect;
+use super::told::{Told, Version, What};
+use crate::access::now_ms;
+use crate::hubs::Desk;
+use crate::problem::{Problem, Refusal};
+use crate::writers::client_of_receiver;
+
+/// What became of something that was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It changed something.
+    Applied,
+    /// The hub has all of it already.
+    Unchanged,
+    /// It was taken before.
+    Duplicate,
+    /// Something newer of the record was taken before.
+    Stale,
+    /// It came from this hub.
+    Own,
+}
+
+/// Applies what was told, once; it is on disk when this answers. Whoever asked may go: it goes on.
+pub(crate) async fn receive(
+    desk: Arc<Desk>,
+    receiver: Arc<Receiver>,
+    told: Told,
+) -> Result<Fate, Problem> {
+    if told.hops.iter().any(|hop| desk.served.sites().contains(hop)) {
+        return Ok(Fate::Own);
+    }
+    let task = async move {
+        let (entity, id) = &told.record;
+        // Of two receptions of one record the second finds what the first has left.
+        let _turn = desk.turn(entity, id).await;
+        let held = Arc::clone(&desk);
+        let decided = tokio::task::spawn_blocking(move || decide(&held, &receiver, told)).await;
+        match decided.map_err(|_| Refusal::ServerFault)?? {
+            Decided::Fate(fate) => Ok(fate),
+            Decided::Carried(carried) => carry(&desk, carried).await,
+        }
+    };
+    tokio::spawn(task).await.map_err(|_| Refusal::ServerFault)?
+}
+
+enum Decided {
+    Fate(Fate),
+    Carried(Box<(Receiving, Reception)>),
+}
+
+fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Problem> {
+    let served = &desk.served;
+    let mut row = served.received(&receiver.name, &told.record)?;
+    let order = told.version.map(Version::order);
+    match row.judge(told.event, order) {
+        Judged::Duplicate => return Ok(Decided::Fate(Fate::Duplicate)),
+        Judged::Stale => return Ok(Decided::Fate(Fate::Stale)),
+        Judged::New => row.take(told.event, order),
+    }
+    let (client, counter) = desk.writers.next_of(&receiver.name).ok_or(Refusal::ServerFault)?;
+    let mut writing = Writing { desk, client, counter, at_ms: at_ms(told.version) };
+    let operations = match told.what {
+        What::Deleted => writing.delete(&told.record)?,
+        What::Written(data) => writing.write(&told.record, &data)?,
+        What::WrittenBeside(data, beside, other) => {
+            let mut operations = writing.write(&beside, &other)?;
+            operations.extend(writing.write(&told.record, &data)?);
+            operations
+        }
+    };
+    let counted = client_of_receiver(&receiver.name).ok_or(Refusal::ServerFault)?;
+    let (receiver, client) = (receiver.name.clone(), writing.client);
+    let who = Receiving { receiver, client, counted };
+    let reception = Reception { operations, record: told.record, row, hops: told.hops };
+    Ok(Decided::Carried(Box::new((who, reception))))
+}
+
+async fn carry(desk: &Desk, carried: Box<(Receiving, Reception)>) -> Result<Fate, Problem> {
+    let (who, reception) = *carried;
+    let fate = match reception.operations.is_empty() {
+        true => Fate::Unchanged,
+        false => Fate::Applied,
+    };
+    let (done, answered) = oneshot::channel();
+    let (served, done) = (desk.served.clone(), Box::new(|fate| drop(done.send(fate))));
+    let begin = move || served.receive(&who, reception, done);
+    tokio::task::spawn_blocking(begin).await.map_err(|_| Refusal::ServerFault)?;
+    match answered.await.unwrap_or(Err(ServeError::Busy))? {
+        Ok(()) => Ok(fate),
+        Err(problem) => Err(refused(&problem)),
+    }
+}
+
+/// Returns when the sender has written it: when it says, or now.
+fn at_ms(version: Option<Version>) -> u64 {
+    match version {
+        Some(Version::Time(ms)) => ms,
+        _ => now_ms(),
+    }
+}
+
+fn refused(problem: &SaidProblem) -> Problem {
+    use axum::http::StatusCode;
+    match problem.is_retryable {
+        true => Problem::said(problem, StatusCode::SERVICE_UNAVAILABLE),
+        false => Problem::said(problem, StatusCode::UNPROCESSABLE_ENTITY),
+    }
+}
+
+/// Makes operations of what was told.
+struct Writing<'a> {
+    desk: &'a Desk,
+    client: ClientId,
+    counter: u64,
+    at_ms: u64,
+}
+
+impl Writing<'_> {
+    fn heard(&self, record: &(EntityName, RecordId)) -> Result<Heard, Problem> {
+        Ok(self.desk.served.heard(record, &Writer::from(&self.client))?)
+    }
+
+    fn write(
+        &mut self,
+        record: &(EntityName, RecordId),
+        data: &Object,
+    ) -> Result<Vec<Operation>, Problem> {
+        let heard = self.heard(record)?;
+        let had = heard.record.as_ref().and_then(|record| record.fields.as_deref());
+        let invalid =
+            |error: syncline_model::json::JsonError| Refusal::BodyUnfit.because(error.to_string());
+        match effect(data, had.unwrap_or_default()).map_err(invalid)? {
+            None => Ok(Vec::new()),
+            Some(effect) => self.operation(record, &heard, effect).map(|made| vec![made]),
+        }
+    }
+
+    fn delete(&mut self, record: &(EntityName, RecordId)) -> Result<Vec<Operation>, Problem> {
+        let heard = self.heard(record)?;
+        if heard.record.as_ref().is_none_or(|record| record.fields.is_none()) {
+            return Ok(Vec::new());
+        }
+        let mut effect = Object::new();
+        effect.insert("delete", true);
+        self.operation(record, &heard, effect).map(|made| vec![made])
+    }
+
+    /// Makes an operation. It comes after everything that was written before it; what was written later than that
+    /// its sender cannot have seen, and then the rules of the entity decide between the two.
+    fn operation(
+        &mut self,
+        (entity, id): &(EntityName, RecordId),
+        heard: &Heard,
+        mut effect: Object,
+    ) -> Result<Operation, Problem> {
+        let seen = heard.record.as_ref().filter(|_| self.at_ms >= heard.edited_ms);
+        if let Some(record) = seen {
+            effect.insert("base", record.seen.version.as_str());
+        }
+        effect.insert("op", self.counter);
+        effect.insert("entity", entity.as_str());
+        effect.insert("id", id.as_str());
+        effect.insert("at", format_time(self.at_ms));
+        self.counter = self.desk.writers.following();
+        let text = Json::Object(effect).to_compact_string();
+        let operation = read_operation(text.as_bytes());
+        operation.map_err(|error| refused(&error.to_operation_problem()))
+    }
+}

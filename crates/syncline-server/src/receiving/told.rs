@@ -1,0 +1,247 @@
+//! What a body says of which record. Nothing here is applied.
+
+use syncline_engine::received::ReceivedId;
+use syncline_model::id::{EntityName, EventType, RecordId, SiteId};
+use syncline_model::json::{Json, Object};
+use syncline_model::limits::HOPS_MAX;
+use syncline_model::path::Path;
+use syncline_protocol::time::parse_time;
+use syncline_protocol::webhook::event::hops_of;
+
+use super::Receiver;
+
+/// What a person is called, and what belongs to one.
+const PERSON: &str = "user";
+const PROFILE: &str = "profile";
+/// Fields of a person in data that does not tell apart what is the person's and what the profile's. Source: what
+/// sign-ins by NextAuth keep of a user.
+const OF_PERSON: [&str; 6] = ["id", "name", "email", "emailVerified", "image", "role"];
+
+/// What an application tells.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Told {
+    /// What the event is known by.
+    pub(crate) event: ReceivedId,
+    /// The record that it is of.
+    pub(crate) record: (EntityName, RecordId),
+    /// What became of it.
+    pub(crate) what: What,
+    /// How far the sender was.
+    pub(crate) version: Option<Version>,
+    /// The hubs that it came through.
+    pub(crate) hops: Vec<SiteId>,
+}
+
+/// What became of a record.
+#[derive(Debug, PartialEq)]
+pub(crate) enum What {
+    /// It is gone.
+    Deleted,
+    /// It has these fields.
+    Written(Object),
+    /// It has these fields, and so has another one.
+    WrittenBeside(Object, (EntityName, RecordId), Object),
+}
+
+/// How far a sender was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Version {
+    /// When: milliseconds since the Unix epoch.
+    Time(u64),
+    /// A number that rises.
+    Number(i64),
+}
+
+impl Version {
+    /// Returns what two versions are compared by.
+    pub(crate) fn order(self) -> i64 {
+        match self {
+            Self::Time(ms) => i64::try_from(ms).unwrap_or(i64::MAX),
+            Self::Number(number) => number,
+        }
+    }
+}
+
+/// Why a receiver cannot take what a body says. It holds names and places of the receiver, and nothing that the
+/// body says.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Unfit {
+    /// The receiver takes no such events, or none of such records.
+    Unknown(&'static str),
+    /// Something stands not where it is looked for, or is of another kind.
+    Lacking { what: &'static str, place: String, expected: &'static str },
+    /// What says how far the sender was is neither time nor number.
+    Version { place: String },
+    /// It came through too many hubs.
+    TooManyHops,
+}
+
+impl Unfit {
+    /// Returns the stable code.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Unknown(_) => "WEBHOOK_TYPE_UNKNOWN",
+            Self::Lacking { .. } => "WEBHOOK_MEMBER_MISSING",
+            Self::Version { .. } => "WEBHOOK_VERSION_INVALID",
+            Self::TooManyHops => "WEBHOOK_TOO_MANY_HOPS",
+        }
+    }
+
+    /// Says what is wrong.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Unknown(what) => format!("this receiver takes no such {what}"),
+            Self::Lacking { what, place, expected } => {
+                format!("{what} is looked for at `{place}`, and is {expected}")
+            }
+            Self::Version { place } => {
+                format!(
+                    "what stands at `{place}` is no time such as 2026-11-20T10:00:00.000Z and no whole number"
+                )
+            }
+            Self::TooManyHops => format!("it came through more than {HOPS_MAX} hubs"),
+        }
+    }
+}
+
+/// Reads what a body says.
+///
+/// - `signed_id`: the id of the message, where it was signed.
+/// - `bytes`: the body as it came.
+pub(crate) fn tell(
+    receiver: &Receiver,
+    body: &Json,
+    signed_id: Option<&[u8]>,
+    bytes: &[u8],
+) -> Result<Told, Unfit> {
+    let places = &receiver.places;
+    let kind = text_at(body, &places.kind, "the type of the event")?;
+    let known = EventType::new(kind).ok().filter(|kind| receiver.types.matches(kind));
+    known.ok_or(Unfit::Unknown("type of event"))?;
+    let (before, word) = kind.rsplit_once('.').unwrap_or((kind, kind));
+    let resource = match &places.resource {
+        Some(place) => text_at(body, place, "the kind of the record")?,
+        None => before,
+    };
+    let id = id_at(body, &places.id)?;
+    let event = match &places.event {
+        Some(place) => ReceivedId::of(label_at(body, place, "the id of the event")?.as_bytes()),
+        None => ReceivedId::of(signed_id.unwrap_or(bytes)),
+    };
+    let version = places.version.as_ref().map(|place| version_at(body, place)).transpose()?;
+    let hops = hops_of(body.as_object().and_then(|body| body.get("hops")));
+    if hops.len() > HOPS_MAX {
+        return Err(Unfit::TooManyHops);
+    }
+    let told = |record, what| Ok(Told { event, record, what, version, hops });
+    let of = |resource: &str| entity_of(receiver, resource);
+    if receiver.deletes.iter().any(|delete| **delete == *word) {
+        return told((of(resource)?, id), What::Deleted);
+    }
+    let data = body.at(&places.data).and_then(Json::as_object);
+    let data = data.ok_or_else(|| lacking("the data", &places.data, "an object"))?.clone();
+    let has_persons = receiver.preset.is_some_and(super::Preset::has_persons);
+    if !has_persons || !matches!(resource, PERSON | PROFILE) {
+        return told((of(resource)?, id), What::Written(data));
+    }
+    let (person, profile) = parted(resource, before, data);
+    match (person, profile) {
+        (Some(person), None) => told((of(PERSON)?, id), What::Written(person)),
+        (None, Some(profile)) => told((of(PROFILE)?, id), What::Written(profile)),
+        (person, profile) => {
+            let beside = (of(PROFILE)?, id.clone());
+            let named = |record: Option<Object>, name: &str| {
+                let mut id_alone = Object::new();
+                id_alone.insert(name, id.as_str());
+                with(record.unwrap_or_default(), Some(id_alone))
+            };
+            // Both are there afterwards, whatever was told of each.
+            let (person, profile) = (named(person, "id"), named(profile, "userId"));
+            told((of(PERSON)?, id), What::WrittenBeside(person, beside, profile))
+        }
+    }
+}
+
+/// Parts what is told of a person from what is told of its profile.
+///
+/// What stands below `user` and `profile` is said of these. Else an event of a record is of that record; only
+/// `profile.…` of a `user` is of both, with the fields of a sign-in the person's.
+fn parted(resource: &str, of: &str, mut data: Object) -> (Option<Object>, Option<Object>) {
+    let mut below = |name: &str| match data.get(name) {
+        Some(Json::Object(below)) => {
+            let below = below.clone();
+            data.remove(name);
+            Some(below)
+        }
+        _ => None,
+    };
+    let (person, profile) = (below(PERSON), below(PROFILE));
+    let rest = Some(data).filter(|data| !data.is_empty());
+    match (resource, person, profile) {
+        (PROFILE, person, None) => (person, Some(rest.unwrap_or_default())),
+        (PROFILE, person, Some(profile)) => (person, Some(with(profile, rest))),
+        (_, Some(person), None) => (Some(person), rest),
+        (_, Some(person), Some(profile)) => (Some(with(person, rest)), Some(profile)),
+        (_, None, Some(profile)) => (Some(rest.unwrap_or_default()), Some(profile)),
+        (_, None, None) if of == PROFILE => {
+            let (mut person, mut profile) = (Object::new(), Object::new());
+            for (name, value) in rest.unwrap_or_default().iter() {
+                let of = if OF_PERSON.contains(&name) { &mut person } else { &mut profile };
+                of.insert(name, value.clone());
+            }
+            (Some(person), Some(profile))
+        }
+        (_, None, None) => (Some(rest.unwrap_or_default()), None),
+    }
+}
+
+/// Adds what is not there yet.
+fn with(mut object: Object, more: Option<Object>) -> Object {
+    for (name, value) in more.unwrap_or_default().iter() {
+        if !object.contains_key(name) {
+            object.insert(name, value.clone());
+        }
+    }
+    object
+}
+
+fn entity_of(receiver: &Receiver, resource: &str) -> Result<EntityName, Unfit> {
+    let unknown = || Unfit::Unknown("kind of record");
+    match receiver.entities.is_empty() {
+        true => EntityName::new(resource).map_err(|_| unknown()),
+        false => receiver.entities.get(resource).cloned().ok_or_else(unknown),
+    }
+}
+
+fn lacking(what: &'static str, place: &Path, expected: &'static str) -> Unfit {
+    Unfit::Lacking { what, place: place.to_string(), expected }
+}
+
+fn text_at<'j>(body: &'j Json, place: &Path, what: &'static str) -> Result<&'j str, Unfit> {
+    let text = body.at(place).and_then(Json::as_str).filter(|text| !text.is_empty());
+    text.ok_or_else(|| lacking(what, place, "a text"))
+}
+
+/// Reads a text, or a whole number as one.
+fn label_at(body: &Json, place: &Path, what: &'static str) -> Result<String, Unfit> {
+    match body.at(place) {
+        Some(Json::Number(number)) if number.is_integer() => Ok(number.canonical()),
+        _ => text_at(body, place, what).map(str::to_owned),
+    }
+}
+
+fn id_at(body: &Json, place: &Path) -> Result<RecordId, Unfit> {
+    let what = "the id of the record";
+    let id = RecordId::new(&label_at(body, place, what)?);
+    id.map_err(|_| lacking(what, place, "a text of at most 512 bytes"))
+}
+
+fn version_at(body: &Json, place: &Path) -> Result<Version, Unfit> {
+    let invalid = || Unfit::Version { place: place.to_string() };
+    match body.at(place) {
+        None | Some(Json::Null) => Err(lacking("the version", place, "a time or a whole number")),
+        Some(Json::String(text)) => parse_time(text).map(Version::Time).ok_or_else(invalid),
+        Some(Json::Number(number)) => number.to_i64().map(Version::Number).ok_or_else(invalid),
+        Some(_) => Err(invalid()),
+    }
+}

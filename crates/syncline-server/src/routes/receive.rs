@@ -1,0 +1,126 @@
+//! Webhooks that come in. No token opens these routes: who asks is known by the signature.
+
+use std::sync::{Arc, PoisonError};
+use std::time::Instant;
+
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+use syncline_model::json::{Json, Object, parse};
+use syncline_protocol::webhook::digest::verify_content_digest;
+use syncline_protocol::webhook::verify::{Received, VerifyError};
+use tokio::time::timeout;
+
+use super::answer::{Answer, json};
+use crate::access::now_ms;
+use crate::asked::Asked;
+use crate::document::enveloped;
+use crate::limits::{RECEIVED_BYTES_MAX, RECEIVED_TIME_MAX};
+use crate::problem::{Problem, Refusal};
+use crate::receiving::{self, Fate, Receiver, Unfit, tell};
+
+const ID: HeaderName = HeaderName::from_static("webhook-id");
+const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+const PLAIN_SIGNATURE: HeaderName = HeaderName::from_static("x-webhook-signature");
+const DIGEST: HeaderName = HeaderName::from_static("content-digest");
+
+/// Takes in what an application tells. What is answered with 200 is on disk.
+pub(super) async fn receive(asked: Asked) -> Answer {
+    let place = Arc::clone(&asked.state.receptions);
+    let place = place.try_acquire_owned().map_err(|_| Refusal::ServerBusy)?;
+    let receiver = asked.desk.receivers.find(asked.param("receiver"));
+    let receiver = receiver.ok_or(Refusal::ReceiverUnknown)?;
+    if !receiver.has_secrets() {
+        return Err(Refusal::ReceiverNoSecret.into());
+    }
+    let bytes = read(&asked).await?;
+    let is_standard = verify(&asked, &receiver, &bytes)?;
+    count(&asked, &receiver)?;
+    let invalid =
+        |error: syncline_model::json::JsonError| Refusal::BodyInvalid.because(error.to_string());
+    let body = parse(&bytes).map_err(invalid)?;
+    let signed_id = is_standard.then(|| asked.parts.headers.get(&ID)).flatten();
+    let told = tell(&receiver, &body, signed_id.map(HeaderValue::as_bytes), &bytes)?;
+    // It is small from here on.
+    drop((place, bytes, body));
+    let _work = asked.state.requests.acquire().await.map_err(|_| Refusal::ServerStopping)?;
+    let fate = receiving::receive(asked.desk.clone(), receiver, told).await?;
+    let mut document = Object::new();
+    document.insert("success", true);
+    document.insert("applied", fate == Fate::Applied);
+    document.insert("duplicate", fate == Fate::Duplicate);
+    document.insert("stale", fate == Fate::Stale);
+    document.insert("own", fate == Fate::Own);
+    json(StatusCode::OK, &enveloped(Json::Object(document)))
+}
+
+/// Reads the body as it was signed, within its bounds.
+async fn read(asked: &Asked) -> Result<Vec<u8>, Problem> {
+    let headers = &asked.parts.headers;
+    crate::body::require_json(headers)?;
+    if headers.contains_key(header::CONTENT_ENCODING) {
+        let text = "a webhook is signed as it is sent, and so it comes without a coding";
+        return Err(Refusal::CodingUnsupported.because(text));
+    }
+    let body = std::mem::take(&mut *asked.body.lock().unwrap_or_else(PoisonError::into_inner));
+    let collected = timeout(RECEIVED_TIME_MAX, Limited::new(body, RECEIVED_BYTES_MAX).collect());
+    match collected.await {
+        Ok(Ok(collected)) => Ok(collected.to_bytes().into()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err(Refusal::BodyTooLarge.because(format!("at most {RECEIVED_BYTES_MAX} bytes")))
+        }
+        Ok(Err(_)) => Err(Refusal::BodyInvalid.because("the body did not come whole")),
+        Err(_) => Err(Refusal::RequestTimeout.into()),
+    }
+}
+
+/// Verifies who has signed; answers whether the id of the message was signed, too.
+fn verify(asked: &Asked, receiver: &Receiver, bytes: &[u8]) -> Result<bool, Problem> {
+    let headers = &asked.parts.headers;
+    for name in [ID, TIMESTAMP, SIGNATURE, PLAIN_SIGNATURE] {
+        // Of two it is not known which one others have looked at.
+        crate::asked::only(headers, &name)?;
+    }
+    let value = |name: &HeaderName| headers.get(name).map(HeaderValue::as_bytes);
+    let received = Received {
+        id: value(&ID),
+        timestamp: value(&TIMESTAMP),
+        signature: value(&SIGNATURE),
+        plain_signature: value(&PLAIN_SIGNATURE),
+        body: bytes,
+    };
+    let verifier = receiver.verifier().map_err(|_| Refusal::ReceiverNoSecret)?;
+    let verified = verifier.verify(&received, now_ms() / 1_000);
+    let verified = verified.map_err(|error| unverified(asked, error))?;
+    if let Some(digest) = value(&DIGEST) {
+        let known = verify_content_digest(digest, bytes);
+        known.map_err(|error| {
+            Problem::new(error.code(), StatusCode::BAD_REQUEST, error.to_string())
+        })?;
+    }
+    Ok(verified.is_standard)
+}
+
+fn unverified(asked: &Asked, error: VerifyError) -> Problem {
+    asked.state.metrics.unverified(error.code());
+    let problem = Problem::new(error.code(), StatusCode::UNAUTHORIZED, error.to_string());
+    problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Signature"))
+}
+
+/// Counts a webhook with those of its receiver, as requests are counted with those of their token. Only who has a
+/// secret is counted, so that nobody else uses up what is left to it.
+fn count(asked: &Asked, receiver: &Receiver) -> Result<(), Problem> {
+    let hub = asked.desk.name.as_ref().map_or("", |name| name.as_str());
+    let key = format!("{hub}/hook-{}", receiver.name);
+    let quota = asked.state.rates.count(&key, Instant::now());
+    match quota.is_exceeded {
+        true => Err(Problem::from(Refusal::RateLimited).with_retry(quota.reset_s.max(1))),
+        false => Ok(()),
+    }
+}
+
+impl From<Unfit> for Problem {
+    fn from(unfit: Unfit) -> Self {
+        Self::new(unfit.code(), StatusCode::UNPROCESSABLE_ENTITY, unfit.text())
+    }
+}
