@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use syncline_engine::audit::{AuditEntry, Head};
+use syncline_engine::audit::{AuditEntry, Head, StoredEntry};
 use syncline_engine::log::LogEntry;
 use syncline_engine::results::{Fate, OperationResult};
 use syncline_engine::rows::{Key, Scan, Table};
@@ -77,6 +77,50 @@ impl Served {
     /// [`ServeError::Hub`] if one cannot be read.
     pub fn audit_entries(&self, from: u64, limit: usize) -> Result<Vec<AuditEntry>, ServeError> {
         Ok(AuditView(&*self.reader()?).entries(from, limit.min(RECORDS_LISTED_MAX))?)
+    }
+
+    /// Returns entries of the audit that are asked for, and where to go on; `None` if these were the last. A page may
+    /// have few of them, or none, and yet not be the last.
+    ///
+    /// - `from`: the entry to begin with, that one included; of the latest ones first, the one before which to begin.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if one cannot be read.
+    pub fn audit_sifted(
+        &self,
+        is_latest_first: bool,
+        from: Option<u64>,
+        limit: usize,
+        is_asked_for: impl Fn(&AuditEntry) -> bool,
+    ) -> Result<(Vec<AuditEntry>, Option<u64>), ServeError> {
+        let limit = limit.clamp(1, RECORDS_LISTED_MAX);
+        let (scan, after) = match is_latest_first {
+            true => (Scan::AuditLatest, from.map(Key::Audit)),
+            false => (Scan::Audit { from: from.unwrap_or(0) }, None),
+        };
+        let (mut found, mut last, mut looked_at) = (Vec::new(), None, 0);
+        let mut is_damaged = false;
+        self.reader()?.scan(&scan, after.as_ref(), SIFTED_ROWS_MAX, &mut |_, bytes| {
+            let Ok(stored) = StoredEntry::decode(bytes) else {
+                is_damaged = true;
+                return ControlFlow::Break(());
+            };
+            looked_at += 1;
+            last = Some(stored.entry().index());
+            if is_asked_for(stored.entry()) {
+                found.push(stored.entry().clone());
+            }
+            if found.len() >= limit { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        if is_damaged {
+            return Err(HubError::Row { table: "audit" }.into());
+        }
+        let is_full = found.len() >= limit || looked_at >= SIFTED_ROWS_MAX;
+        let behind = |last: u64| if is_latest_first { last } else { last.saturating_add(1) };
+        // The first entry is the last of the latest ones first.
+        let next = last.filter(|last| is_full && !(is_latest_first && *last == 0)).map(behind);
+        Ok((found, next))
     }
 
     /// Proves the latest change of a record, or the one that a run brought. Reads all of the log.

@@ -8,7 +8,7 @@ use syncline_engine::rows::Key;
 use syncline_hub::ChangeProof;
 use syncline_model::id::{ClientId, EntityName, Position, RunId};
 use syncline_model::json::{Json, Object, parse};
-use syncline_protocol::time::format_time;
+use syncline_protocol::time::{format_time, parse_time};
 
 use super::answer::{Answer, json};
 use crate::asked::{Asked, no_place};
@@ -47,14 +47,41 @@ fn logged(position: Position, entry: &LogEntry) -> Json {
     document.into()
 }
 
-/// Lists entries of the audit.
+/// Lists entries of the audit: all of them, or those that are asked for.
 pub(super) async fn audit(asked: Asked) -> Answer {
     let limit = limit(&asked)?;
-    let from = number(&asked, "cursor")?.unwrap_or(0);
+    let from = number(&asked, "cursor")?;
+    let is_latest_first = match asked.query.text("order") {
+        None | Some("oldest") => false,
+        Some("latest") => true,
+        Some(_) => return Err(Refusal::QueryInvalid.because("order is oldest or latest")),
+    };
+    let text = |name| asked.query.text(name).map(str::to_owned);
+    let (category, action, user) = (text("category"), text("action"), text("user"));
+    let (since_ms, until_ms) = (time(&asked, "from")?, time(&asked, "to")?);
+    let is_asked_for = move |entry: &AuditEntry| {
+        let facts = entry.facts();
+        category.as_deref().is_none_or(|category| facts.category.as_str() == category)
+            && action.as_deref().is_none_or(|action| facts.action.as_str() == action)
+            && user.as_deref().is_none_or(|user| entry.actor().and_then(Actor::user) == Some(user))
+            && since_ms.is_none_or(|since_ms| facts.at_ms >= since_ms)
+            && until_ms.is_none_or(|until_ms| facts.at_ms < until_ms)
+    };
     let served = asked.desk.served.clone();
-    let read = asked.state.blocking(move || served.audit_entries(from, limit)).await??;
-    let next = read.last().filter(|_| read.len() == limit).map(|last| last.index() + 1);
+    let read = move || served.audit_sifted(is_latest_first, from, limit, is_asked_for);
+    let (read, next) = asked.state.blocking(read).await??;
     page("entries", read.iter().map(audited).collect(), next.map(|next| next.to_string()))
+}
+
+/// Reads a time: as RFC 3339 writes it, or milliseconds since the Unix epoch.
+pub(super) fn time(asked: &Asked, name: &str) -> Result<Option<u64>, Problem> {
+    let Some(text) = asked.query.text(name) else { return Ok(None) };
+    let time = parse_time(text).or_else(|| text.parse().ok());
+    let refused = || {
+        let text = format!("{name} is a time such as 2026-11-20T10:00:00.000Z");
+        Refusal::QueryInvalid.because(text)
+    };
+    time.map(Some).ok_or_else(refused)
 }
 
 fn audited(entry: &AuditEntry) -> Json {

@@ -2,7 +2,7 @@
 
 use axum::http::StatusCode;
 use syncline_engine::deliver::{
-    Delivery, EndpointRow, Outcome, Refusal as Refused, SecretKind, StoredSecret,
+    AttemptResult, Delivery, EndpointRow, Outcome, Refusal as Refused, SecretKind, StoredSecret,
 };
 use syncline_hub::served::deliver::{DeliveryError, EndpointNow};
 use syncline_model::id::{EndpointId, Position};
@@ -250,12 +250,13 @@ pub(super) fn id_of(asked: &Asked) -> Result<EndpointId, Problem> {
     EndpointId::new(asked.param("endpoint")).map_err(|_| Refusal::EndpointUnknown.into())
 }
 
-fn position_of(asked: &Asked) -> Result<Position, Problem> {
+pub(super) fn position_of(asked: &Asked) -> Result<Position, Problem> {
     let position = asked.param("position").parse().map(Position);
     position.map_err(|_| Refusal::QueryInvalid.because("a position is a number"))
 }
 
-fn delivered(position: Position, delivery: &Delivery) -> Json {
+/// Describes what became of an event.
+pub(super) fn delivered(position: Position, delivery: &Delivery) -> Json {
     let mut document = Object::new();
     document.insert("sequence", position.0);
     document.insert("event", delivery.event.as_str());
@@ -264,10 +265,25 @@ fn delivered(position: Position, delivery: &Delivery) -> Json {
     document.insert("resourceId", delivery.id.as_str());
     document.insert("state", delivery.state.as_str());
     document.insert("created", format_time(delivery.created_ms));
+    document.insert("bytes", u64::from(delivery.bytes));
+    document.insert("tries", u64::from(delivery.tries));
+    document.insert("replays", u64::from(delivery.replays));
+    if let Some(since_ms) = delivery.failing_since_ms {
+        document.insert("failingSince", format_time(since_ms));
+    }
+    if let Some(due_ms) = delivery.due_ms {
+        document.insert("nextAt", format_time(due_ms));
+    }
     let attempts = delivery.attempts.iter().map(|attempt| {
         let mut document = Object::new();
         document.insert("at", format_time(attempt.at_ms));
         document.insert("durationMs", u64::from(attempt.duration_ms));
+        let result = match attempt.result {
+            AttemptResult::Unknown => "unknown",
+            AttemptResult::Delivered => "delivered",
+            AttemptResult::Failed => "failed",
+        };
+        document.insert("result", result);
         if let Some(status) = attempt.status {
             document.insert("status", u64::from(status));
         }

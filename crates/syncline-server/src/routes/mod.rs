@@ -10,6 +10,7 @@
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
 //! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs`, `endpoint_form.rs` |
 //! | what is delivered again | `replays.rs` |
+//! | single deliveries, and those that were given up | `deliveries.rs` |
 //! | why a webhook does not verify | `verify.rs` |
 //! | which events there are | `event_types.rs` |
 //! | what applications tell, and who takes it in | `receive.rs`, `receivers.rs` |
@@ -24,6 +25,7 @@
 mod answer;
 mod books;
 mod conflicts;
+mod deliveries;
 mod desk;
 mod emit;
 mod endpoint_form;

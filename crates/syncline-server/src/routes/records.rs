@@ -15,11 +15,11 @@ use syncline_protocol::change::{Change, Content, Gone};
 use syncline_protocol::error::MessageError;
 use syncline_protocol::long::{read_operation, write_change};
 use syncline_protocol::outcome::{Outcome, Status};
-use syncline_protocol::time::{format_time, parse_time};
+use syncline_protocol::time::format_time;
 use tokio::time::Instant;
 
 use super::answer::{Answer, json, json_text, nothing};
-use super::{answer, pull, push};
+use super::{answer, books, pull, push};
 use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::object;
@@ -70,11 +70,7 @@ fn list_of(entity: &EntityName) -> String {
 pub(super) async fn get(asked: Asked) -> Answer {
     let (entity, id) = (asked.entity()?, asked.record_id()?);
     pull::holds(&asked, &entity, &id, Instant::now() + READ_WAIT_MAX).await?;
-    if let Some(at) = asked.query.text("at") {
-        let at_ms = parse_time(at).or_else(|| at.parse().ok());
-        let at_ms = at_ms.ok_or_else(|| {
-            Refusal::QueryInvalid.because("at is a time such as 2026-11-20T10:00:00.000Z")
-        })?;
+    if let Some(at_ms) = books::time(&asked, "at")? {
         return past(&asked, entity, id, at_ms).await;
     }
     let (record, etag) = found(now(&asked, &entity, &id).await?)?;

@@ -4,8 +4,8 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, desk, emit, endpoints, event_types, events, health, held, hubs, live,
-    migrations, overview, pull, push, receive, receivers, records, replays, schemas, session,
+    books, conflicts, deliveries, desk, emit, endpoints, event_types, events, health, held, hubs,
+    live, migrations, overview, pull, push, receive, receivers, records, replays, schemas, session,
     tokens, told, verify,
 };
 use crate::access::Role;
@@ -446,6 +446,27 @@ pub const TABLE: &[Route] = &[
         )
     },
     Route {
+        summary: "What became of one event at an endpoint, attempt by attempt",
+        answers: &[Success::json(200, "Delivery")],
+        problems: &[404],
+        ..of_hub(
+            Method::Get,
+            "/v1/endpoints/{endpoint}/deliveries/{position}",
+            ADMINS,
+            "delivery",
+            |asked| Box::pin(deliveries::one(asked)),
+        )
+    },
+    Route {
+        summary: "Deliveries that were given up, of all endpoints or of one",
+        query: &[parameter("endpoint", "EndpointId", "only to this one"), LIMIT, NEXT],
+        answers: &[Success::json(200, "DeadDeliveries")],
+        problems: &[404, 410],
+        ..of_hub(Method::Get, "/v1/deliveries/dead", ADMINS, "dead_deliveries", |asked| {
+            Box::pin(deliveries::dead(asked))
+        })
+    },
+    Route {
         summary: "What the event of a delivery says, by now",
         answers: &[Success::json(200, "DeliveryData")],
         problems: &[404],
@@ -863,8 +884,17 @@ pub const TABLE: &[Route] = &[
         ..of_hub(Method::Get, "/v1/log", REVIEWERS, "log", |asked| Box::pin(books::log(asked)))
     },
     Route {
-        summary: "Entries of the audit",
-        query: &[LIMIT, NEXT],
+        summary: "Entries of the audit; a page may have few of those asked for, and not be the last",
+        query: &[
+            parameter("order", "AuditOrder", "which come first; `oldest` without it"),
+            parameter("category", "AuditWord", "only of this one, such as `DELIVERY`"),
+            parameter("action", "AuditWord", "only this one, such as `ENDPOINT_DISABLED`"),
+            parameter("user", "AuditWord", "only what this one did"),
+            parameter("from", "Time", "only from this time on"),
+            parameter("to", "Time", "only before this time"),
+            LIMIT,
+            NEXT,
+        ],
         answers: &[Success::json(200, "Audit")],
         problems: &[410],
         ..of_hub(Method::Get, "/v1/audit", ADMINS, "audit", |asked| Box::pin(books::audit(asked)))

@@ -38,6 +38,54 @@ async fn the_log_and_the_audit_go_on_page_by_page_and_tell_no_value() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_audit_is_sifted_by_what_was_done_by_whom_and_when() {
+    let house = House::new().await;
+    for op in 1..=3 {
+        house.pushed("phone", &[set(op, &format!("t{op}"), "/title", &json!("A"))]).await;
+    }
+    let endpoint = json!({ "id": "admin", "url": "https://admin.example/hook" });
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.post("/v1/endpoints/admin/disable", &json!({})).await.is(200);
+    let audit = async |query: &str| {
+        let found = house.get(&format!("/v1/audit?{query}")).await.is(200).json();
+        found["entries"].as_array().unwrap().clone()
+    };
+    let oldest = audit("limit=1000").await;
+    let latest = audit("order=latest&limit=1000").await;
+    assert_eq!(latest, oldest.iter().rev().cloned().collect::<Vec<_>>());
+    let of = |entries: &[Value]| -> Vec<String> {
+        entries.iter().map(|entry| entry["action"].as_str().unwrap().to_owned()).collect()
+    };
+    let delivery = audit("category=DELIVERY&user=admin&order=latest").await;
+    assert_eq!(of(&delivery), ["ENDPOINT_DISABLED", "ENDPOINT_CREATED"]);
+    assert_eq!(of(&audit("action=ENDPOINT_CREATED").await), ["ENDPOINT_CREATED"]);
+    assert!(audit("user=nobody").await.is_empty());
+    let at = oldest.last().unwrap()["at"].as_str().unwrap();
+    assert!(audit(&format!("from={at}&action=ENDPOINT_DISABLED")).await.len() == 1);
+    let before = audit(&format!("to={at}&action=ENDPOINT_DISABLED")).await;
+    assert!(before.is_empty(), "it was at that time: {before:?}");
+    // Page by page it is the same, and it ends.
+    for order in ["oldest", "latest"] {
+        let (mut paged, mut cursor) = (Vec::new(), String::new());
+        loop {
+            let path = format!("/v1/audit?order={order}&limit=1{cursor}");
+            let page = house.get(&path).await.is(200).json();
+            paged.extend(page["entries"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next"].as_str() else { break };
+            cursor = format!("&cursor={next}");
+        }
+        assert_eq!(
+            paged,
+            if order == "oldest" { oldest.clone() } else { latest.clone() },
+            "{order}"
+        );
+    }
+    for wrong in ["order=newest", "from=yesterday", "category="] {
+        house.get(&format!("/v1/audit?{wrong}")).await.is(400).says("QUERY_INVALID");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_proof_is_for_the_head_that_is_told() {
     let house = House::new().await;
     house.pushed("phone", &[set(1, "t1", "/title", &json!("A"))]).await;

@@ -12,6 +12,7 @@
 //! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs`, `replays.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
+//! | deliveries that were given up | `dead.rs` |
 //! | why a webhook does not verify | `verify.rs` |
 //! | how a hub does, at one look | `overview.rs` |
 //! | which events there are | `event_types.rs` |
@@ -26,6 +27,7 @@ mod books;
 mod changes;
 mod conflicts;
 mod dashboard;
+mod dead;
 mod deliveries;
 mod desk;
 mod emit;

@@ -10,11 +10,13 @@
 //! | a turn | [`Deliveries::turn`], [`Turn`], [`Parcel`] |
 //! | make, change and remove endpoints | `endpoints.rs` |
 //! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
+//! | single deliveries, and those that were given up | `dead.rs` |
 //! | what an event says | `content.rs` |
 //! | events for whoever asks for them | `told.rs` |
 
 mod choosing;
 mod content;
+mod dead;
 mod endpoints;
 mod replays;
 mod told;
@@ -22,6 +24,7 @@ mod turn;
 
 pub use choosing::{Counted, Stretch};
 pub use content::Content;
+pub use dead::DeadDelivery;
 pub use endpoints::{DeliveryError, EndpointNow};
 pub use replays::{ReplayPart, ReplayRow, ReplayState};
 pub use told::Told;
