@@ -2,7 +2,8 @@
 //!
 //! An event is an entry of the log. One that an application emits stands there with what it says, in the
 //! same transaction as the change it speaks of, if it speaks of one; it changes no record. A change
-//! of a record is an event without being told again: `<entity>.created`, `.updated` or `.deleted`.
+//! of a record is an event by itself: `<entity>.created`, `.updated` or `.deleted`. Emitted along with
+//! an event of just that type it is none: nobody is told twice of one thing.
 
 use syncline_merge::display::{Fields, to_object};
 use syncline_model::id::{EntityName, EventId, EventType, OperationId, Position};
@@ -98,7 +99,8 @@ const CREATED: &str = "created";
 const UPDATED: &str = "updated";
 const DELETED: &str = "deleted";
 
-/// Returns the event that an entry of the log is; `None` if it is none, but tells of a domain.
+/// Returns the event that an entry of the log is; `None` if it is none: it tells of a domain, or another
+/// entry tells of it.
 pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
     if entry.kind == ChangeKind::Event {
         let text = |name: &str| {
@@ -113,25 +115,31 @@ pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
         let id = EventId::new(&text(ID)?).ok()?;
         return Some(EventHead { id, kind: EventType::new(&text(TYPE)?).ok()? });
     }
-    if !entry.kind.changes_a_record() {
+    if !entry.kind.changes_a_record() || entry.kind == ChangeKind::Told {
         return None;
     }
-    let how = match (&entry.before, &entry.after) {
-        (None, None) => return None,
-        (None, Some(_)) => CREATED,
-        (Some(_), Some(_)) => UPDATED,
-        (Some(_), None) => DELETED,
-    };
-    Some(EventHead { id: id_of_change(position, entry), kind: type_of_change(&entry.entity, how) })
+    let kind = type_of_change(&entry.entity, (entry.before.is_some(), entry.after.is_some()))?;
+    Some(EventHead { id: id_of_change(position, entry), kind })
 }
 
 /// Returns the types of the events that changes of an entity are: made, changed and deleted.
 pub fn types_of_changes(entity: &EntityName) -> [EventType; 3] {
-    [CREATED, UPDATED, DELETED].map(|how| type_of_change(entity, how))
+    [CREATED, UPDATED, DELETED].map(|how| type_of(entity, how))
 }
 
-/// Returns the type of a change. What no type may hold becomes `_`; a name has fewer bytes than a type.
-fn type_of_change(entity: &EntityName, how: &str) -> EventType {
+/// Returns the type of a change, by whether the record was there and whether it is; `None` if it never was.
+pub(crate) fn type_of_change(entity: &EntityName, was_and_is: (bool, bool)) -> Option<EventType> {
+    let how = match was_and_is {
+        (false, false) => return None,
+        (false, true) => CREATED,
+        (true, true) => UPDATED,
+        (true, false) => DELETED,
+    };
+    Some(type_of(entity, how))
+}
+
+/// Returns what becomes of a name and a word. What no type may hold becomes `_`; a name has fewer bytes than a type.
+fn type_of(entity: &EntityName, how: &str) -> EventType {
     let allowed = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
     let entity: String = entity.as_str().chars().map(allowed).collect();
     EventType::new(&format!("{entity}.{how}")).expect("invariant: two words, and short ones")

@@ -41,10 +41,13 @@ pub enum ChangeKind {
     Overwrite,
     /// An application has emitted an event; no record changed by that.
     Event,
+    /// A writer wrote or deleted, and the event that it emitted along with it tells just that: by itself the
+    /// change is none.
+    Told,
 }
 
 impl ChangeKind {
-    const ALL: [Self; 7] = [
+    const ALL: [Self; 8] = [
         Self::Write,
         Self::Settlement,
         Self::Cap,
@@ -52,12 +55,13 @@ impl ChangeKind {
         Self::Join,
         Self::Overwrite,
         Self::Event,
+        Self::Told,
     ];
 
     /// Returns the word for it, as in reports.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Write => "write",
+            Self::Write | Self::Told => "write",
             Self::Settlement => "settlement",
             Self::Cap => "cap",
             Self::Undo => "undo",
@@ -71,6 +75,11 @@ impl ChangeKind {
     /// event only speaks of a record.
     pub const fn changes_a_record(self) -> bool {
         !matches!(self, Self::Overwrite | Self::Event)
+    }
+
+    /// Returns whether a writer wrote or deleted.
+    pub const fn is_a_write(self) -> bool {
+        matches!(self, Self::Write | Self::Told)
     }
 
     fn from_tag(tag: u8) -> Option<Self> {

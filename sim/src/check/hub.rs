@@ -120,7 +120,7 @@ pub(crate) fn log_and_audit(held: Held<'_>) -> Vec<Finding> {
     }
     let mut last = Clock(0);
     for (position, entry) in &entries {
-        let own = matches!(entry.kind, ChangeKind::Write | ChangeKind::Settlement);
+        let own = entry.kind.is_a_write() || entry.kind == ChangeKind::Settlement;
         if !own || entry.stamp.site != held.site {
             continue;
         }

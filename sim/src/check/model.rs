@@ -129,7 +129,7 @@ pub(super) fn happened(world: &World) -> Stamps {
     let mut happened = Stamps::new();
     for server in world.sites.iter().filter_map(|site| site.server.as_ref()) {
         let own = log(server.rows(), Position(0)).into_iter().filter(|(_, entry)| {
-            let own = matches!(entry.kind, ChangeKind::Write | ChangeKind::Settlement);
+            let own = entry.kind.is_a_write() || entry.kind == ChangeKind::Settlement;
             own && entry.stamp.site == server.site()
         });
         happened.extend(own.map(|(_, entry)| entry.stamp));

@@ -15,7 +15,7 @@ use syncline_merge::rules::EntityRules;
 use syncline_merge::state::Record;
 use syncline_merge::token::{Context, Token};
 use syncline_model::clock::{Clock, Stamp};
-use syncline_model::id::{ClientId, Position, SiteId, Writer};
+use syncline_model::id::{ClientId, EntityName, Position, SiteId, Writer};
 use syncline_model::path::Path;
 use syncline_model::version::Version;
 use syncline_policy::Deed;
@@ -29,7 +29,7 @@ use super::{
     Answer, Applied, ClientOperation, Entities, Now, Rejection, Repeated, Rows, STATE_BYTES_MAX,
 };
 use crate::conflicts::{ConflictRow, Status};
-use crate::event::Event;
+use crate::event::{Event, type_of_change};
 use crate::log::ChangeKind;
 use crate::results::{ClientResults, Fate, Known, OperationResult};
 use crate::rows::Key;
@@ -382,24 +382,20 @@ impl<'a> Group<'a> {
         let shown = (before.as_deref(), shown.as_deref());
         let (effect, said) = in_shape(effect, record, shown, by);
         let operation = Operation { effect, writer, edited: operation.edited, timed: true };
-        let mut clock = self.clock;
-        let mut site = Site {
-            id: self.facts.site,
-            clock: &mut clock,
-            now_ms: self.transaction.run().at_ms,
-            floor: self.facts.floor,
-            lost: self.facts.lost,
-        };
-        let committed = operate(loaded.record.take(), &operation, &context, rules, &mut site)?;
-        let bytes = encode_record(&committed.record);
-        let Committed { record, stamp, capped } = committed;
+        let (mut clock, now_ms) = (self.clock, self.transaction.run().at_ms);
+        let GroupFacts { site: id, floor, lost, .. } = self.facts;
+        let mut site = Site { id, clock: &mut clock, now_ms, floor, lost };
+        let Committed { record, stamp, capped } =
+            operate(loaded.record.take(), &operation, &context, rules, &mut site)?;
+        let bytes = encode_record(&record);
         let after = shown_to_all(Some(&record), rules);
         judge.after(before.as_deref(), after.as_deref(), &operation.effect)?;
         if bytes.len() > STATE_BYTES_MAX {
             return Err(Rejection::TooLarge);
         }
         let writer = &operation.writer;
-        self.log(key, writer, stamp, (before.as_deref(), after.as_deref()))?;
+        let kind = kind_of(&key.0, (before.is_some(), after.is_some()), event.as_deref());
+        self.log(kind, key, writer, stamp, (before.as_deref(), after.as_deref()))?;
         let position = self.transaction.position;
         self.log_capped(key, writer, &capped)?;
         let event = self.log_event(key, writer, stamp, event)?;
@@ -440,12 +436,12 @@ impl<'a> Group<'a> {
     /// Adds a change to the log.
     fn log(
         &mut self,
+        kind: ChangeKind,
         (entity, id): &RecordKey,
         origin: &Writer,
         stamp: Stamp,
         (before, after): (Option<&Fields>, Option<&Fields>),
     ) -> Result<(), Rejection> {
-        let kind = ChangeKind::Write;
         let change = LoggedChange { kind, stamp, entity, id, origin, before, after };
         // The names were checked where they came in, and the audit takes longer ones.
         self.transaction.log(change).map_err(|_| Rejection::EntityUnknown)
@@ -483,7 +479,13 @@ impl<'a> Group<'a> {
                 found: Some(self.transaction.run().id.clone()),
                 decision: None,
             });
-            self.log(key, origin, register.stamp, (Some(&nothing), Some(&nothing)))?;
+            self.log(
+                ChangeKind::Write,
+                key,
+                origin,
+                register.stamp,
+                (Some(&nothing), Some(&nothing)),
+            )?;
         }
         Ok(())
     }
@@ -631,5 +633,16 @@ fn shown_to(
             visible(record, rules, Some(writer)).map(Arc::new)
         }
         _ => to_all.clone(),
+    }
+}
+
+/// Returns what kind of change a write is: one that an event along with it tells is no event by itself.
+///
+/// - `was_and_is`: whether the record was there before, and whether it is there now.
+fn kind_of(entity: &EntityName, was_and_is: (bool, bool), event: Option<&Event>) -> ChangeKind {
+    let by_itself = type_of_change(entity, was_and_is);
+    match event.is_some_and(|event| Some(&event.kind) == by_itself.as_ref()) {
+        true => ChangeKind::Told,
+        false => ChangeKind::Write,
     }
 }

@@ -322,6 +322,11 @@ fn entries(decided: &Decided) -> Vec<LogEntry> {
 }
 
 /// An event alone touches no record, and emitted again it is the same; one with a change is in its transaction.
+fn empty_event(id: &str, kind: &str) -> Event {
+    let (id, kind) = (EventId::new(id).unwrap(), EventType::new(kind).unwrap());
+    Event::new(id, kind, Object::new().into()).unwrap()
+}
+
 #[test]
 fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
     let (entities, floor) = (tasks_only(), Version::new());
@@ -338,14 +343,7 @@ fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
     assert_eq!((applied.event, &applied.after), (Some(Position(1)), &None));
     assert!(matches!(group.handle_operation(alone.clone()), Answer::Duplicate(_)));
     let mut other = alone;
-    other.event = Some(Box::new(
-        Event::new(
-            EventId::new("alone").unwrap(),
-            EventType::new("enrollment.deleted").unwrap(),
-            Object::new().into(),
-        )
-        .unwrap(),
-    ));
+    other.event = Some(Box::new(empty_event("alone", "enrollment.deleted")));
     let reused = group.handle_operation(other);
     assert!(matches!(reused, Answer::Rejected(Rejection::EventReused)), "{reused:?}");
     let with = ClientOperation { event: event("with"), ..operation("app", 2, "t1", "one") };
@@ -356,8 +354,15 @@ fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
     assert!(
         matches!(group.handle_operation(next), Answer::Applied(applied) if applied.had_seen_all)
     );
+    // Told by an event of its own type, a change is no second one.
+    let told = ClientOperation {
+        event: Some(Box::new(empty_event("told", "tasks.updated"))),
+        ..operation("app", 4, "t1", "three")
+    };
+    assert!(matches!(group.handle_operation(told), Answer::Applied(_)));
     let decided = group.finish();
     let entries = entries(&decided);
+    assert!(entries[4].kind.is_a_write() && entries[4].kind.as_str() == "write");
     let heads: Vec<(String, String)> = (1..)
         .zip(&entries)
         .filter_map(|(position, entry)| head_of(Position(position), entry))
@@ -375,6 +380,7 @@ fn an_event_is_an_entry_of_the_log_beside_the_change_it_speaks_of() {
             named(&change(2), "tasks.created"),
             named("with", "enrollment.created"),
             named(&change(4), "tasks.updated"),
+            named("told", "tasks.updated"),
         ]
     );
     let data = data_of(&entries[2]).unwrap();

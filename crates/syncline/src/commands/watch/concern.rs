@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use syncline_engine::log::{ChangeKind, LogEntry};
+use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
 use syncline_model::id::{EntityName, Position, RunId};
 use syncline_store::Read;
@@ -21,8 +21,7 @@ pub(super) fn of(rows: &dyn Read, behind: Position, entities: &BTreeSet<EntityNa
     let scanned = rows.scan(&scan, None, ENTRIES_MAX, &mut |_, value| {
         read += 1;
         is_concerned = LogEntry::decode(value).map_or(true, |entry| {
-            let is_brought =
-                entry.kind == ChangeKind::Write && is_reported(rows, &entry, &mut runs);
+            let is_brought = entry.kind.is_a_write() && is_reported(rows, &entry, &mut runs);
             !is_brought && entities.contains(&entry.entity)
         });
         if is_concerned { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
