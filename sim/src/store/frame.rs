@@ -126,7 +126,9 @@ fn encode_key(key: &Key, out: &mut Bytes) {
             texts(20, &[endpoint.as_str()]);
             out.varint(position.0);
         }
-        Key::Received { receiver, event } => texts(21, &[receiver.as_str(), event.as_str()]),
+        Key::Received { receiver, entity, id } => {
+            texts(21, &[receiver.as_str(), entity.as_str(), id.as_str()]);
+        }
     }
 }
 
@@ -184,7 +186,7 @@ fn decode_key(reader: &mut Reader<'_>) -> Option<Key> {
             Key::Due { due_ms, endpoint, position: position(reader)? }
         }
         20 => Key::DeadLetter { endpoint: endpoint(reader)?, position: position(reader)? },
-        21 => Key::Received { receiver: domain(reader)?, event: id(reader)? },
+        21 => Key::Received { receiver: domain(reader)?, entity: entity(reader)?, id: id(reader)? },
         _ => return None,
     })
 }
