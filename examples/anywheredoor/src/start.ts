@@ -68,13 +68,18 @@ async function tokens(): Promise<{ readonly learner: string; readonly admin: str
   return JSON.parse(readFileSync(file, "utf8")) as { learner: string; admin: string };
 }
 
-/** Has the hub tell those whom `SYNC_WEBHOOK_URLS` names, once. */
-async function endpoints(token: string): Promise<void> {
-  for (const [at, url] of (env["SYNC_WEBHOOK_URLS"] ?? "").split(",").entries()) {
-    const body = JSON.stringify({ id: `anywheredoor-${at}`, url, preset: "anywheredoor", secrets: [env["WEBHOOK_SECRET"]] });
-    const answer = await fetch(`${env["SYNCLINE_URL"]}/v1/endpoints`, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body });
+/** Has the hub tell those whom `SYNC_WEBHOOK_URLS` names, and take what spec 004's webhooks tell it; once. */
+async function connect(token: string): Promise<void> {
+  const secrets = [env["WEBHOOK_SECRET"]];
+  const urls = (env["SYNC_WEBHOOK_URLS"] ?? "").split(",");
+  const wanted = [
+    ...urls.map((url, at) => ["endpoints", { id: `anywheredoor-${at}`, url, preset: "anywheredoor", secrets }] as const),
+    ...["enrollment-changed", "profile-updated", "progress-updated", "sync"].map((preset) => ["receivers", { preset, secrets }] as const),
+  ];
+  for (const [kind, body] of wanted) {
+    const answer = await fetch(`${env["SYNCLINE_URL"]}/v1/${kind}`, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify(body) });
     // It was made at an earlier start.
-    if (!answer.ok && answer.status !== 409) throw new Error(`the hub makes no endpoint: ${answer.status}`);
+    if (!answer.ok && answer.status !== 409) throw new Error(`the hub has no ${kind}: ${answer.status}`);
   }
 }
 
@@ -84,7 +89,7 @@ try {
   const hub = ["serve", "--config", at("../syncline.toml"), "--state", `${STATE}/hub`, "--listen", `127.0.0.1:${HUB_PORT}`, "--deliver-to", "loopback"];
   await start(program, hub, {}, /^Serving /);
   const { learner, admin } = await tokens();
-  await endpoints(admin);
+  await connect(admin);
   await start(process.execPath, [at("learner/index.js")], { PORT: LEARNER_PORT, SYNCLINE_TOKEN: learner }, /ready/);
   await start(process.execPath, [at("admin/index.js")], { PORT: ADMIN_PORT, SYNCLINE_TOKEN: admin }, /ready/);
   console.log(`

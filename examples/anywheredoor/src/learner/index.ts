@@ -2,6 +2,7 @@
 
 import { serve } from "../http.js";
 import { listEnrollments, saveEnrollment } from "./enrollments.js";
+import { forward } from "./forward.js";
 import { readProfile, saveProfile } from "./profile.js";
 import { listProgress, saveProgress } from "./progress.js";
 
@@ -13,6 +14,7 @@ await serve(
     "POST /api/profile": saveProfile,
     "GET /api/progress": listProgress,
     "POST /api/progress": saveProgress,
+    "POST /api/webhooks/*": forward,
   },
   Number(process.env["PORT"] ?? 3000),
 );
