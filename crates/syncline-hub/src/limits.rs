@@ -180,3 +180,9 @@ pub const EVENTS_TOLD_ENTRIES_MAX: usize = 1_000;
 
 /// How many bytes of the log are read for one list of events, and how many bytes of data are told, about.
 pub const EVENTS_TOLD_BYTES_MAX: usize = 4 << 20;
+
+/// Most conflicts that wait for a person and are counted: a look at more would take more than moments.
+pub const WAITING_COUNTED_MAX: usize = 100_000;
+
+/// Most of them of which it is remembered since when they wait, some hundred bytes each.
+pub(crate) const WAITING_WATCHED_MAX: usize = 10_000;

@@ -202,14 +202,16 @@ impl Asked {
     /// Reads the body, a JSON object.
     pub(crate) async fn object(&mut self) -> Result<Object, Problem> {
         let body = self.take_body();
-        body::read_object(&self.parts.headers, body).await
+        let traffic = &self.state.metrics.synchronization.traffic;
+        body::read_object(&self.parts.headers, body, traffic).await
     }
 
     /// Reads the body as text in JSON, whatever it holds.
     pub(crate) async fn json_bytes(&mut self) -> Result<Vec<u8>, Problem> {
         body::require_json(&self.parts.headers)?;
         let body = self.take_body();
-        body::read(&self.parts.headers, body).await
+        let traffic = &self.state.metrics.synchronization.traffic;
+        body::read(&self.parts.headers, body, traffic).await
     }
 }
 

@@ -9,6 +9,7 @@ use syncline_model::json::{Json, Object, parse};
 
 use crate::limits::{BODY_BYTES_MAX, BODY_RATIO_FREE_BYTES, BODY_RATIO_MAX};
 use crate::problem::{Problem, Refusal};
+use crate::traffic::Traffic;
 
 /// How a body is compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,7 +25,11 @@ const ZSTD_WINDOW_LOG_MAX: u32 = 23;
 const _: () = assert!(1 << ZSTD_WINDOW_LOG_MAX == BODY_BYTES_MAX);
 
 /// Reads a body whole, decompressed.
-pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Problem> {
+pub(crate) async fn read(
+    headers: &HeaderMap,
+    body: Body,
+    traffic: &Traffic,
+) -> Result<Vec<u8>, Problem> {
     let coding = coding(headers)?;
     let collected = Limited::new(body, BODY_BYTES_MAX).collect().await;
     let bytes = match collected {
@@ -32,7 +37,8 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Pro
         Err(error) if error.is::<LengthLimitError>() => return Err(too_large()),
         Err(_) => return Err(Refusal::BodyInvalid.because("the body did not come whole")),
     };
-    match coding {
+    let came_bytes = bytes.len();
+    let read = match coding {
         Coding::Identity => Ok(bytes.into()),
         Coding::Gzip => bounded(flate2::read::MultiGzDecoder::new(&*bytes), bytes.len()),
         Coding::Brotli => {
@@ -43,20 +49,26 @@ pub(crate) async fn read(headers: &HeaderMap, body: Body) -> Result<Vec<u8>, Pro
             decoder.window_log_max(ZSTD_WINDOW_LOG_MAX).map_err(|_| undecodable())?;
             bounded(decoder, bytes.len())
         }
-    }
+    }?;
+    traffic.came(came_bytes, read.len());
+    Ok(read)
 }
 
 /// Reads a body that is a JSON object; no other media type is taken.
-pub(crate) async fn read_object(headers: &HeaderMap, body: Body) -> Result<Object, Problem> {
-    match read_json(headers, body).await? {
+pub(crate) async fn read_object(
+    headers: &HeaderMap,
+    body: Body,
+    traffic: &Traffic,
+) -> Result<Object, Problem> {
+    match read_json(headers, body, traffic).await? {
         Json::Object(object) => Ok(object),
         _ => Err(Refusal::BodyInvalid.because("the body is not a JSON object")),
     }
 }
 
-async fn read_json(headers: &HeaderMap, body: Body) -> Result<Json, Problem> {
+async fn read_json(headers: &HeaderMap, body: Body, traffic: &Traffic) -> Result<Json, Problem> {
     require_json(headers)?;
-    let bytes = read(headers, body).await?;
+    let bytes = read(headers, body, traffic).await?;
     parse(&bytes).map_err(|error| Refusal::BodyInvalid.because(error.to_string()))
 }
 
@@ -120,7 +132,7 @@ mod tests {
     async fn read_coded(coding: &'static str, bytes: Vec<u8>) -> Result<Vec<u8>, Problem> {
         let mut headers = HeaderMap::new();
         headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding));
-        read(&headers, Body::from(bytes)).await
+        read(&headers, Body::from(bytes), &Traffic::default()).await
     }
 
     fn gzip(bytes: &[u8]) -> Vec<u8> {

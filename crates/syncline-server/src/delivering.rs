@@ -5,12 +5,14 @@
 //! while one turn was committed is one more turn, so the busier a hub is, the more goes to disk at once.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
 use syncline_domains::app::{Failure as Unsent, Request, Route, Sender, Target};
 use syncline_engine::deliver::{
-    BodyForm, EndpointRow, EventRef, Failure, Outcome, Report, SecretKind, Sending, StoredSecret,
+    BodyForm, EndpointRow, EventRef, Failure, Notice, Outcome, Report, SecretKind, Sending,
+    StoredSecret,
 };
 use syncline_hub::served::deliver::{
     Content, Deliveries, DeliveryError, EndpointNow, Parcel, Turn,
@@ -51,6 +53,8 @@ struct Shared {
     /// Who tells of the events.
     source: String,
     activity: Arc<Activity>,
+    /// Deliveries that were given up since the start.
+    dead_letters: AtomicU64,
 }
 
 /// What came of an attempt, and of which life of the machine it was.
@@ -72,7 +76,17 @@ impl Delivering {
         let machine = Mutex::new(Some(Deliveries::start(&served, now_ms())?));
         let (stop, _) = watch::channel(false);
         let asked = Notify::new();
-        let shared = Arc::new(Shared { served, sender, machine, asked, stop, source, activity });
+        let dead_letters = AtomicU64::default();
+        let shared = Arc::new(Shared {
+            served,
+            sender,
+            machine,
+            asked,
+            stop,
+            source,
+            activity,
+            dead_letters,
+        });
         let task = Mutex::new(Some(tokio::spawn(run(Arc::clone(&shared), end))));
         Ok(Self { shared, task })
     }
@@ -136,6 +150,11 @@ impl Delivering {
         }
         backlog.lag_ms = oldest_ms.map(|oldest_ms| now_ms.saturating_sub(oldest_ms));
         Some(backlog)
+    }
+
+    /// Returns how many deliveries were given up since the start.
+    pub(crate) fn dead_letters(&self) -> u64 {
+        self.shared.dead_letters.load(Ordering::Relaxed)
     }
 
     /// Makes no new attempts.
@@ -226,6 +245,9 @@ async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>) {
         let due = match turn {
             Ok(Ok((turn, due))) => {
                 in_flight += turn.parcels.len();
+                let is_dead = |notice: &&Notice| matches!(notice, Notice::Dead { .. });
+                let dead = turn.notices.iter().filter(is_dead).count() as u64;
+                shared.dead_letters.fetch_add(dead, Ordering::Relaxed);
                 for parcel in turn.parcels {
                     let way = ways.to(&shared.sender, &parcel, now_ms());
                     let (ended_in, source) = (ended_in.clone(), shared.source.clone());

@@ -415,7 +415,7 @@ impl Encoded {
         (feeds, served): (&Feeds, &Served),
         view: u32,
         (coding, reads_deltas): (Option<Coding>, bool),
-    ) -> (&EncodedPage, Message) {
+    ) -> (&EncodedPage, Coded) {
         let whole = (self.shorter.as_ref().unwrap_or(page), &self.compact);
         let differing = self.differing.as_deref().filter(|_| reads_deltas);
         let (page, compact) = differing.map_or(whole, |(page, compact)| (page, compact));
@@ -431,7 +431,7 @@ impl Encoded {
     }
 
     /// Returns the message in the long form.
-    pub(crate) fn long_message(&self, page: &Page, view: u32, coding: Option<Coding>) -> Message {
+    pub(crate) fn long_message(&self, page: &Page, view: u32, coding: Option<Coding>) -> Coded {
         let write = || write_hub_message(&HubMessage::Changes { view, page: page.clone() });
         match view {
             0 => self.long_first.get_or_init(|| Shared::new(write())).message(coding),
@@ -451,20 +451,31 @@ impl Shared {
     }
 
     /// Returns the message for those who read a coding, compressed once for all of them.
-    fn message(&self, coding: Option<Coding>) -> Message {
+    fn message(&self, coding: Option<Coding>) -> Coded {
         let index = coding.and_then(|coding| Coding::ALL.iter().position(|known| *known == coding));
         let coded = coding.zip(index).and_then(|(coding, index)| {
             let coded = || compress(coding, &self.text).map(Bytes::from);
             self.coded[index].get_or_init(coded).clone()
         });
-        coded.map_or_else(|| Message::Text(self.text.clone()), Message::Binary)
+        let message = coded.map_or_else(|| Message::Text(self.text.clone()), Message::Binary);
+        Coded { message, plain_bytes: self.text.len() }
     }
 }
 
+/// A message as it goes out.
+pub(crate) struct Coded {
+    pub(crate) message: Message,
+    /// How long it is without compression, in bytes.
+    pub(crate) plain_bytes: usize,
+}
+
 /// Returns a message, compressed where that pays.
-pub(crate) fn coded(coding: Option<Coding>, text: String) -> Message {
+pub(crate) fn coded(coding: Option<Coding>, text: String) -> Coded {
+    let plain_bytes = text.len();
     let bytes = coding.and_then(|coding| compress(coding, &text));
-    bytes.map_or_else(|| Message::Text(text.into()), |bytes| Message::Binary(bytes.into()))
+    let message =
+        bytes.map_or_else(|| Message::Text(text.into()), |bytes| Message::Binary(bytes.into()));
+    Coded { message, plain_bytes }
 }
 
 /// Returns a page as a server-sent event.

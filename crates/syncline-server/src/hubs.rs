@@ -27,6 +27,7 @@ use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
 use crate::receiving::Receivers;
 use crate::replicas::Replicas;
 use crate::settings::Settings;
+use crate::undecided::Undecided;
 use crate::writers::{Keys, Writers};
 
 /// The folder of all hubs but the default one, within the state's.
@@ -111,6 +112,8 @@ pub(crate) struct Desk {
     pub(crate) receivers: Receivers,
     /// The deliveries of its events.
     pub(crate) delivering: Delivering,
+    /// Its conflicts that wait for a person.
+    pub(crate) undecided: Undecided,
     /// One of them is held while a record is read and then written.
     turns: Vec<AsyncMutex<()>>,
     /// Held while all of the log is read to prove something.
@@ -136,6 +139,11 @@ impl Desk {
             consistency: self.replicas.count(now_ms).ratio(),
         };
         self.activity.sample(now_ms, standing);
+    }
+
+    /// Returns what figures and alerts call the hub.
+    pub(crate) fn label(&self) -> &str {
+        self.name.as_ref().map_or(DEFAULT, HubName::as_str)
     }
 
     /// Waits for the turn to read a record and then write it: of two who write what they read, the
@@ -361,6 +369,7 @@ fn desk(
         replicas: Replicas::open(folder),
         receivers,
         delivering,
+        undecided: Undecided::default(),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         proving: AsyncMutex::default(),
         end,

@@ -18,6 +18,7 @@
 //! | hubs of their own | `hubs.rs` |
 //! | hubs lent to commands of this machine | `loans.rs` |
 //! | changes made once for many | `feed.rs` |
+//! | figures for Prometheus | `metrics.rs`, `metrics/`, `undecided.rs` |
 //! | what is said when something is refused | `problem.rs` |
 //!
 //! # What this crate promises
@@ -55,6 +56,8 @@ mod settings;
 mod signatures;
 mod state;
 mod tls;
+mod traffic;
+mod undecided;
 mod webhook_docs;
 mod writers;
 
@@ -64,5 +67,5 @@ pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;
 pub use replicas::{Consistency, Known, Replica, Replicas};
 pub use server::{Server, StartError};
-pub use settings::{Allowed, Settings, TlsFiles, UnsafeSetting};
+pub use settings::{Allowed, MetricsNames, Settings, TlsFiles, UnsafeSetting};
 pub use tls::TlsError;

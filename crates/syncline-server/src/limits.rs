@@ -172,6 +172,10 @@ pub const LOOK_AFTER_EVERY: Duration = Duration::from_secs(60);
 /// How long others have the writer between two pieces that are forgotten.
 pub const FORGET_PAUSE: Duration = Duration::from_millis(100);
 
+/// Most decisions of one hub that wait to be in a figure: as many as are decided within the longest time between two
+/// looks. Further ones are in none.
+pub const DECIDED_NOTED_MAX: usize = 10_000;
+
 const _: () = assert!(BACKUP_EVERY_MAX.as_millis() < BACKUP_BEHIND_MAX.as_millis());
 
 /// Most receivers of one hub, beside those of spec 004: one for each application that tells something.

@@ -1,5 +1,8 @@
 //! Figures for Prometheus. Labels are names of routes and words; never ids of records or clients.
 
+mod synchronization;
+
+use std::borrow::Cow;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
@@ -13,6 +16,10 @@ use syncline_hub::BackupHealth;
 use syncline_model::id::Position;
 
 use crate::replicas::Consistency;
+use crate::settings::MetricsNames;
+
+pub(crate) use synchronization::Counted;
+use synchronization::Synchronization;
 
 /// Bounds of the histogram of request times, in seconds.
 const SECONDS: [f64; 12] = [0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 5.0, 30.0];
@@ -44,11 +51,16 @@ pub(crate) struct Metrics {
     backup_behind: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     backup_gaps: Family<Labels<1>, Gauge>,
     backup_fails: Family<Labels<1>, Gauge>,
+    /// Those of specs 002 and 003.
+    pub(crate) synchronization: Synchronization,
 }
 
 impl Metrics {
-    pub(crate) fn new() -> Self {
-        let mut registry = Registry::with_prefix("syncline");
+    pub(crate) fn new(names: &MetricsNames) -> Self {
+        let region =
+            names.region.iter().map(|region| (Cow::from("region"), Cow::from(region.clone())));
+        let mut registry = Registry::with_prefix_and_labels(names.prefix.clone(), region);
+        let synchronization = Synchronization::register(&mut registry);
         let requests = Family::default();
         registry.register("http_requests", "Requests that were answered", requests.clone());
         let seconds =
@@ -114,6 +126,7 @@ impl Metrics {
             backup_behind,
             backup_gaps,
             backup_fails,
+            synchronization,
         }
     }
 
@@ -131,6 +144,7 @@ impl Metrics {
             let labels = [("hub", hub.to_owned()), ("state", state.to_owned())];
             self.replicas.get_or_create(&labels).set(i64::try_from(copies).unwrap_or(i64::MAX));
         }
+        self.synchronization.consistency(hub, count);
         let labels = [("hub", hub.to_owned())];
         self.consistency.get_or_create(&labels).set(count.ratio().unwrap_or(f64::NAN));
         let age_s = count.age_ms.map(|age_ms| Duration::from_millis(age_ms).as_secs_f64());

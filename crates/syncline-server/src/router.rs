@@ -13,6 +13,7 @@ use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
 use syncline_policy::view::Permit;
 use tokio::time::timeout;
+use tower::util::MapResponseLayer;
 use tower_http::CompressionLevel;
 use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
@@ -28,6 +29,7 @@ use crate::problem::{Problem, Refusal};
 use crate::rate::Quota;
 use crate::routes::{Access, Answer, Method, Pace, Route, Scope, Shows, TABLE};
 use crate::state::State;
+use crate::traffic::{Traffic, counted};
 
 /// What every hub but the default one is below.
 const OF_HUB: &str = "/h/{hub}";
@@ -53,6 +55,7 @@ pub(crate) fn router(state: &Arc<State>) -> Router {
     router = router.merge(dashboard::routes(state));
     let state = Arc::clone(state);
     let origins = state.origins.clone();
+    let Traffic { out_wire, out_plain, .. } = state.metrics.synchronization.traffic.clone();
     let router = router.fallback(move || {
         let state = Arc::clone(&state);
         async move { refused(&state, "unknown", Refusal::RouteUnknown.into()) }
@@ -62,7 +65,9 @@ pub(crate) fn router(state: &Arc<State>) -> Router {
         .and(NotForContentType::IMAGES);
     let compression =
         CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(worthwhile);
-    router.layer(compression).layer(cors(origins))
+    let plain = MapResponseLayer::new(move |answer| counted(answer, &out_plain));
+    let wire = MapResponseLayer::new(move |answer| counted(answer, &out_wire));
+    router.layer(plain).layer(compression).layer(wire).layer(cors(origins))
 }
 
 /// What pages of other sites may do: those on the list everything that a token allows, others

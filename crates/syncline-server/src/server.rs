@@ -123,7 +123,7 @@ impl Server {
             issuers,
             roles: settings.roles.clone(),
             rates: Rates::new(settings.rate),
-            metrics: Metrics::new(),
+            metrics: Metrics::new(&settings.metrics),
             origins: settings.origin_values()?,
             is_encrypted: tls.is_some(),
             requests: Semaphore::new(REQUESTS_MAX),

@@ -54,8 +54,25 @@ pub struct Settings {
     pub sending: Guard,
     /// The application that the environment names.
     pub application: AppSettings,
+    /// What figures are called.
+    pub metrics: MetricsNames,
     /// What is allowed although it is unsafe.
     pub allowed: Allowed,
+}
+
+/// What the figures of a server are called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MetricsNames {
+    /// What each name begins with, before an underscore.
+    pub prefix: String,
+    /// The region that each figure is of, as its label `region`; without one there is no such label.
+    pub region: Option<String>,
+}
+
+impl Default for MetricsNames {
+    fn default() -> Self {
+        Self { prefix: "syncline".to_owned(), region: None }
+    }
 }
 
 /// Files in the PEM format.
@@ -155,6 +172,7 @@ impl Settings {
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
             sending: Guard::default(),
             application: AppSettings::default(),
+            metrics: MetricsNames::default(),
             allowed: Allowed::default(),
         }
     }

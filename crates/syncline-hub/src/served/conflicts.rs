@@ -267,7 +267,7 @@ fn open_key(listed: &Key) -> Key {
 }
 
 /// Returns the row that says what a conflict is, of the row that says that it waits.
-fn listed_key(open: &Key) -> Key {
+pub(super) fn listed_key(open: &Key) -> Key {
     match open.clone() {
         Key::OpenConflict { entity, id, conflict } => Key::Conflict { entity, id, conflict },
         other => other,

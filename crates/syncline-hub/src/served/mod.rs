@@ -16,6 +16,7 @@
 //! | what readers are told who are not told everything | [`Audience`] |
 //! | look at records, and at what they were | [`Served::record`], [`Served::history`] |
 //! | look at conflicts and decide them | [`Served::conflicts`], [`Served::offers`], [`Together`] |
+//! | how many wait, and for how long | [`Waiting`] |
 //! | log, audit, runs, what was refused, schemas | [`Served::log`], [`DeadLetter`] |
 //! | bring records to the latest version of their schema | [`Served::forwarding`] |
 //! | what can go wrong | [`ServeError`] |
@@ -40,6 +41,7 @@ mod receive;
 mod serving;
 mod stretch;
 mod tokens;
+mod waiting;
 mod watch;
 
 pub use audience::Audience;
@@ -58,5 +60,6 @@ pub use receive::{Heard, ReceiveDone, Receiving, Reception};
 pub use serving::{Served, Serving};
 pub use stretch::LogStretch;
 pub use tokens::ToldTokens;
+pub use waiting::Waiting;
 pub(crate) use watch::LogEnd;
 pub use watch::Watch;

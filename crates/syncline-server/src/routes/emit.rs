@@ -21,6 +21,7 @@ use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
 use crate::limits::EMITTED_AT_ONCE_MAX;
+use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
 use crate::writers::client_of_key;
 
@@ -45,8 +46,12 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
     let done = Box::new(|fates| drop(done.send(fates)));
     let ids: Vec<EventId> = emissions.iter().map(|one| one.event.id.clone()).collect();
     let (sight, counted) = (asked.sight(), asked.counted()?);
+    let begun = Counted::begin_events();
     asked.desk.served.emit(&sight, Some(&counted), emissions, done);
     let fates = answered.await.map_err(|_| Refusal::ServerFault)??;
+    let refusals = fates.iter().map(|fate| fate.as_ref().err().map(|problem| &*problem.code));
+    let (metrics, desk) = (&asked.state.metrics.synchronization, &asked.desk);
+    metrics.emitted(desk.label(), &begun, refusals);
     let mut told = Vec::with_capacity(fates.len());
     for (id, fate) in ids.into_iter().zip(fates) {
         told.push(match fate {

@@ -1,5 +1,7 @@
 //! How the server does.
 
+use std::sync::Arc;
+
 use axum::http::{HeaderValue, StatusCode, header};
 use syncline_hub::served::ServeError;
 use syncline_hub::{Backup, BackupHealth};
@@ -101,14 +103,19 @@ fn backup_check(health: &BackupHealth) -> Object {
 /// Figures.
 pub(super) async fn metrics(asked: Asked) -> Answer {
     for desk in asked.state.hubs.all() {
-        let name = desk.name.as_ref().map_or("default", |name| name.as_str());
+        let name = desk.label();
         asked.state.metrics.consistency(name, &desk.replicas.count(now_ms()));
-        let served = desk.served.clone();
-        let look = move || Ok::<_, ServeError>((served.held()?.len(), served.horizon()?));
+        let of = Arc::clone(&desk);
+        let look = move || {
+            of.undecided.look(&of.served)?;
+            Ok::<_, ServeError>((of.served.held()?.len(), of.served.horizon()?))
+        };
         if let Ok((held, horizon)) = asked.state.blocking(look).await? {
             asked.state.metrics.held(name, held);
             asked.state.metrics.log(name, horizon, desk.served.position());
         }
+        asked.state.metrics.synchronization.undecided(name, &desk.undecided, now_ms());
+        asked.state.metrics.synchronization.deliveries(name, &desk.delivering, now_ms());
         if let Some(backup) = &desk.backup {
             asked.state.metrics.backup(name, &backup.health());
         }

@@ -36,8 +36,9 @@ use super::stream::Permit;
 use super::table::WRITERS;
 use crate::access::now_ms;
 use crate::asked::{Asked, Asker};
-use crate::feed::{Encoded, Follower, coded};
+use crate::feed::{Coded, Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
+use crate::metrics::Counted;
 use crate::problem::Refusal;
 use crate::replicas::Replica;
 use crate::server::Place;
@@ -101,7 +102,7 @@ enum Form {
     Compact,
 }
 
-type Pushing = Pin<Box<dyn Future<Output = Result<PushAnswer, ServeError>> + Send>>;
+type Pushing = Pin<Box<dyn Future<Output = Result<(Counted, PushAnswer), ServeError>> + Send>>;
 type Paging = Pin<Box<dyn Future<Output = (u32, Result<Checked, PageFailure>)> + Send>>;
 /// A page, and what all that is shown adds up to behind it, if that was asked for.
 type Checked = (Page, Option<Checksum>);
@@ -238,8 +239,8 @@ impl Connection {
         match happened {
             Happened::Gone => return false,
             Happened::Message(message) => self.read(message),
-            Happened::Pushed(Some(Ok(answer))) => {
-                push::count(&self.asker, &answer);
+            Happened::Pushed(Some(Ok((counted, answer)))) => {
+                push::count(&self.asker, &counted, &answer);
                 self.session.handle_results(answer);
             }
             // Some of it may have been applied: the client has to ask again.
@@ -272,6 +273,7 @@ impl Connection {
 
     /// Reads a message of the client.
     fn read(&mut self, message: Message) {
+        let wire = bytes_of(&message);
         let text = match message {
             Message::Text(text) => Bytes::from(text),
             Message::Ping(_) | Message::Pong(_) => return self.session.handle_traffic(),
@@ -281,6 +283,7 @@ impl Connection {
                 Err(error) => return self.violated(error.code(), &error.to_string()),
             },
         };
+        self.asker.state.metrics.synchronization.traffic.came(wire, text.len());
         let is_compact = text.first() == Some(&b'[');
         if !self.is_greeted {
             self.form = if is_compact { Form::Compact } else { Form::Long };
@@ -408,13 +411,15 @@ impl Connection {
                 push::claim(&served, holder, &client).await?;
                 let counted = Some(counted);
                 let who = push::Pushing { sight: &results, counted, client: &client };
-                match form {
+                let counted = Counted::begin(&operations);
+                let answer = match form {
                     _ if operations.is_empty() => {
-                        Ok(PushAnswer { outcomes: Vec::new(), position: served.position() })
+                        PushAnswer { outcomes: Vec::new(), position: served.position() }
                     }
-                    Form::Long => push::commit(&served, &who, operations).await,
-                    Form::Compact => push::commit_short(&served, &who, operations).await,
-                }
+                    Form::Long => push::commit(&served, &who, operations).await?,
+                    Form::Compact => push::commit_short(&served, &who, operations).await?,
+                };
+                Ok((counted, answer))
             }));
         }
         let viewer = self.asker.viewer();
@@ -475,8 +480,11 @@ impl Connection {
                 self.unwritten.is_in_session = false;
                 break;
             };
-            for message in self.encoded(outgoing) {
-                bytes += bytes_of(&message);
+            for Coded { message, plain_bytes } in self.encoded(outgoing) {
+                let wire_bytes = bytes_of(&message);
+                bytes += wire_bytes;
+                let traffic = &self.asker.state.metrics.synchronization.traffic;
+                traffic.goes(wire_bytes, plain_bytes);
                 if !self.start(message) {
                     return false;
                 }
@@ -491,7 +499,7 @@ impl Connection {
     }
 
     /// Returns a message as it is sent.
-    fn encoded(&mut self, outgoing: Outgoing<Encoded>) -> Vec<Message> {
+    fn encoded(&mut self, outgoing: Outgoing<Encoded>) -> Vec<Coded> {
         let desk = &self.asker.desk;
         if let Outgoing::Live { live, .. } = &outgoing {
             self.asker.state.metrics.changes.inc_by(live.page.changes.len() as u64);
@@ -504,7 +512,7 @@ impl Connection {
                 let (feeds, read) = (&desk.feeds, (self.coding, self.reads_deltas));
                 let (page, message) =
                     live.encoded.compact(&live.page, (feeds, &desk.served), view, read);
-                let names = self.writer.write_names(page).map(|text| Message::Text(text.into()));
+                let names = self.writer.write_names(page).map(|text| coded(None, text));
                 return names.into_iter().chain([message]).collect();
             }
             (Outgoing::Message(message), _) => message,
@@ -540,7 +548,7 @@ enum Happened {
     /// The client is not there any more.
     Gone,
     Message(Message),
-    Pushed(Option<Result<PushAnswer, ServeError>>),
+    Pushed(Option<Result<(Counted, PushAnswer), ServeError>>),
     Page(Option<(u32, Result<Checked, PageFailure>)>),
     /// There is something new for this view.
     News(usize),

@@ -19,6 +19,7 @@ use super::{push, schemas};
 use crate::asked::Asked;
 use crate::document::object;
 use crate::limits::{LIST_DEFAULT, LIST_MAX};
+use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
 
 /// The list whose places are sealed.
@@ -90,8 +91,9 @@ async fn commit(asked: &Asked, operations: Vec<Operation>) -> Result<PushAnswer,
     }
     let client = client.ok_or(Refusal::ServerFault)?;
     let who = push::Pushing { sight: &asked.sight(), counted: None, client: &client };
+    let counted = Counted::begin(&numbered);
     let answer = push::commit(&asked.desk.served, &who, numbered).await?;
-    push::count(asked, &answer);
+    push::count(asked, &counted, &answer);
     Ok(answer)
 }
 

@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::answer::{Answer, json_text};
 use crate::activity::Counter;
 use crate::asked::{Asked, Asker};
+use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
 
 /// Takes operations and answers one result for each.
@@ -35,8 +36,9 @@ pub(super) async fn push(mut asked: Asked) -> Answer {
     let served = &asked.desk.served;
     claim(served, asked.holder(), &push.client).await?;
     let who = Pushing { sight: &results_of, counted: Some(asked.counted()?), client: &push.client };
+    let counted = Counted::begin(push.operations.iter().filter_map(|sent| sent.as_ref().ok()));
     let answer = carry_out(served, &who, push.operations).await?;
-    count(&asked, &answer);
+    count(&asked, &counted, &answer);
     // Who follows the same goes on from there.
     let cursor = StreamCursor { scope: audience.scope(), ..served.cursor(answer.position) };
     json_text(StatusCode::OK, write_push_answer(&answer, &cursor, *asked.desk.backed_up.borrow()))
@@ -140,7 +142,9 @@ async fn committed(
 }
 
 /// Counts what became of operations.
-pub(crate) fn count(asker: &Asker, answer: &PushAnswer) {
+pub(crate) fn count(asker: &Asker, counted: &Counted, answer: &PushAnswer) {
+    let (metrics, desk) = (&asker.state.metrics, &asker.desk);
+    metrics.synchronization.answered(desk.label(), counted, &answer.outcomes);
     for status in Status::ALL {
         let count = answer.outcomes.iter().filter(|outcome| outcome.status == status).count();
         if count > 0 {

@@ -24,6 +24,7 @@ use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::object;
 use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX, READ_WAIT_MAX};
+use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
 use crate::writers::client_of_key;
 
@@ -332,8 +333,9 @@ async fn edit(
     let operation = operation.map_err(|error| refused(&error))?;
     let who =
         push::Pushing { sight: &asked.sight(), counted: Some(asked.counted()?), client: &client };
+    let counted = Counted::begin([&operation]);
     let answer = push::commit(&asked.desk.served, &who, vec![operation]).await?;
-    push::count(asked, &answer);
+    push::count(asked, &counted, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
     if outcome.status.is_applied() {
         if key.is_some() {

@@ -17,6 +17,7 @@
 //! | how a hub does, at one look | `overview.rs` |
 //! | which events there are | `event_types.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
+//! | what Prometheus is told | `figures.rs` |
 //! | hubs that know nothing of one another | `hubs.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -32,6 +33,7 @@ mod deliveries;
 mod desk;
 mod emit;
 mod event_types;
+mod figures;
 mod held;
 mod horizon;
 mod house;

@@ -180,6 +180,7 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
         },
         sending: guard(&serve.deliver_to),
         application: AppSettings::from_environment(|name| std::env::var(name).ok()),
+        metrics: loaded.config.metrics.clone(),
         pushes: PushLimits {
             max_delete: serve.max_delete.unwrap_or(usual.max_delete),
             max_change: serve.max_change.unwrap_or(usual.max_change),

@@ -26,6 +26,7 @@ pub(super) struct Document {
     pub(super) access: Vec<AccessText>,
     pub(super) limits: LimitsText,
     pub(super) notify: NotifyText,
+    pub(super) metrics: MetricsText,
 }
 
 /// One domain.
@@ -198,6 +199,14 @@ pub(super) struct NotifyText {
     pub(super) command: Vec<String>,
     pub(super) url: Option<String>,
     pub(super) link: Option<String>,
+}
+
+/// What figures are called.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct MetricsText {
+    pub(super) prefix: Option<String>,
+    pub(super) region: Option<String>,
 }
 
 /// A number, or a text such as `"20%"` and `"100MB"`.

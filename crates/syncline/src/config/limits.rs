@@ -35,6 +35,9 @@ pub(super) const PEOPLE_MAX: usize = 1_000;
 /// Most other issuers of access tokens. A token is held against all of them.
 pub(super) const ISSUERS_MAX: usize = 16;
 
+/// Most bytes of the beginning of a figure's name, or of the name of a region: every line of the figures holds both.
+pub(super) const METRICS_NAME_BYTES_MAX: usize = 64;
+
 /// Most rules of access. A token is bound to those of its role with every request.
 pub(super) const ACCESS_RULES_MAX: usize = 1_000;
 

@@ -5,6 +5,7 @@ mod domains;
 mod entities;
 mod issuers;
 mod links;
+mod monitoring;
 mod served;
 
 use std::path::PathBuf;
@@ -68,6 +69,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
         limits: access::limits(&document.limits)?,
         guard: access::guard(&document.limits)?,
         notify: access::notify(&document.notify)?,
+        metrics: monitoring::metrics(&document.metrics)?,
         domains,
         entities,
         links,

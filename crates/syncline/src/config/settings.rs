@@ -8,7 +8,7 @@ use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
 use syncline_policy::view::Access;
 use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
-use syncline_server::IssuerSettings;
+use syncline_server::{IssuerSettings, MetricsNames};
 
 /// Everything that a run needs to know before it reads a record.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub struct Config {
     pub guard: Guard,
     /// Who is told when a run fails or something waits for a person.
     pub notify: Notify,
+    /// What the figures of a hub that is served are called.
+    pub metrics: MetricsNames,
     /// Whether the source wins where a link says nothing of it, as in the spelling of spec 001.
     pub is_source_first: bool,
 }

@@ -26,6 +26,7 @@
 //! | a network that fails between it and real clients | `network.rs` |
 //! | TypeScript from schemas | `typescript.rs` |
 //! | events and deliveries of a served hub | `hooks.rs` |
+//! | figures, rules and alerts of Prometheus | `monitoring.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -49,6 +50,7 @@ mod hostile;
 mod issuers;
 mod kills;
 mod links;
+mod monitoring;
 mod narrowed;
 mod network;
 mod notices;

@@ -83,6 +83,8 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("[notify]\nlink = \"https://x/conflicts\"",              "2:1",  "notify.link", "not an address of a conflict"),
     ("[notify]\nlink = \"file:{id}\"",                        "2:1",  "notify.link", "not an address of a conflict"),
     ("[notify]\ncommand = [\"\"]",                           "2:12", "notify.command[0]", "empty"),
+    ("[metrics]\nprefix = \"rdap-sync\"",                     "2:1",  "metrics.prefix", "no beginning of a name"),
+    ("[metrics]\nregion = \"a\\nb\"",                         "2:1",  "metrics.region", "no name of a region"),
 ];
 
 #[test]

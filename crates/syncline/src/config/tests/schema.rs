@@ -7,7 +7,8 @@ use serde_json::Value;
 
 use super::super::document::{
     AccessText, ConditionText, Document, DomainText, EntityText, FieldDetail, FieldPolicyText,
-    IssuerText, LimitsText, LinkText, NotifyText, PermissionText, PolicyText, ViewText,
+    IssuerText, LimitsText, LinkText, MetricsText, NotifyText, PermissionText, PolicyText,
+    ViewText,
 };
 use super::*;
 
@@ -99,6 +100,9 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[notify]\nurl = \"ftp://x\"",
         "[notify]\ncommand = \"x\"",
         "[notify]\nlink = \"https://x/conflicts\"",
+        "[metrics]\nprefix = \"RDAP\"",
+        "[metrics]\nprefix = \"rdap_\"",
+        "[metrics]\nregion = \"\"",
     ];
     for text in bad {
         assert!(Config::parse(text, Path::new(".")).is_err(), "the code accepts: {text}");
@@ -141,6 +145,7 @@ fn schema_and_code_have_the_same_members() {
         ("/$defs/access/properties", members::<AccessText>()),
         ("/$defs/limits/properties", members::<LimitsText>()),
         ("/$defs/notify/properties", members::<NotifyText>()),
+        ("/$defs/metrics/properties", members::<MetricsText>()),
     ];
     for (pointer, accepted) in pairs {
         assert_eq!(listed(&schema, pointer), accepted, "at {pointer}");
