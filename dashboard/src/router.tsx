@@ -62,6 +62,8 @@ const replay = createRoute({ getParentRoute: () => root, path: "/endpoints/$endp
 
 const dead = createRoute({ getParentRoute: () => root, path: "/dead", component: lazyRouteComponent(() => import("./pages/dead"), "DeadLetters") });
 
+const events = createRoute({ getParentRoute: () => root, path: "/events", component: lazyRouteComponent(() => import("./pages/events"), "EventTypes") });
+
 const records = createRoute({
   getParentRoute: () => root,
   path: "/records",
@@ -81,7 +83,7 @@ const audit = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([overview, conflicts, conflict, endpoints, endpoint, deliveries, verify, replay, dead, records, domains, runs, audit]),
+  routeTree: root.addChildren([overview, conflicts, conflict, endpoints, endpoint, deliveries, verify, replay, dead, events, records, domains, runs, audit]),
   basepath: "/dashboard",
   defaultPreload: "intent",
   scrollRestoration: true,

@@ -1,5 +1,6 @@
 /** What surrounds every page: the menu, who is signed in, colours and keys. */
 
+import { useQueryClient } from "@tanstack/react-query";
 import { Link, Outlet, useNavigate, useRouterState } from "@tanstack/react-router";
 import { type ReactElement, useEffect, useState } from "react";
 import { signOut, useSession } from "../hub/session";
@@ -15,6 +16,11 @@ import { useTheme } from "./theme";
 /** The page that was asked for, or the sign-in before it. */
 export function Frame(): ReactElement {
   const state = useSession();
+  const queries = useQueryClient();
+  // What one has seen is for nobody who signs in after.
+  useEffect(() => {
+    if (state.is === "out") queries.clear();
+  }, [state, queries]);
   if (state.is === "unknown") return <p className="loading">{TEXTS.loading}</p>;
   if (state.is === "out") return <SignIn hasEnded={state.hasEnded} />;
   return <Inside session={state.session} />;

@@ -4,7 +4,7 @@ import type { Role } from "../hub/shapes";
 import { TEXTS } from "../texts";
 
 export interface Entry {
-  readonly to: "/" | "/conflicts" | "/endpoints" | "/dead" | "/records" | "/domains" | "/runs" | "/audit";
+  readonly to: "/" | "/conflicts" | "/endpoints" | "/dead" | "/events" | "/records" | "/domains" | "/runs" | "/audit";
   readonly name: string;
   /** After g. */
   readonly key: string;
@@ -21,6 +21,7 @@ export const ENTRIES: readonly Entry[] = [
   { to: "/conflicts", name: TEXTS.pages.conflicts, key: "c", roles: REVIEWERS },
   { to: "/endpoints", name: TEXTS.pages.endpoints, key: "e", roles: ADMINS },
   { to: "/dead", name: TEXTS.pages.dead, key: "l", roles: KEEPERS },
+  { to: "/events", name: TEXTS.pages.events, key: "t", roles: [...READERS, "operator"] },
   { to: "/records", name: TEXTS.pages.records, key: "r", roles: READERS },
   { to: "/domains", name: TEXTS.pages.domains, key: "d", roles: KEEPERS },
   { to: "/runs", name: TEXTS.pages.runs, key: "u", roles: KEEPERS },

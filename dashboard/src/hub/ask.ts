@@ -1,5 +1,7 @@
 /** Asking the hub: one function, one kind of error. */
 
+import { learnServerTime } from "@syncline/elements/react";
+
 /** Longest wait for an answer, in milliseconds: a test of an endpoint may take as long as its own time-out, 30 s. */
 const ANSWER_MS_MAX = 60_000;
 
@@ -50,6 +52,8 @@ export async function ask(path: string, asking: Asking = {}): Promise<unknown> {
     if (signal?.aborted === true) throw error;
     throw new HubError({ status: 0, title: "The hub does not answer", detail: "Look whether it runs and whether this device reaches it; this page goes on by itself once it does." });
   }
+  // Ages are told by the hub's clock, whatever this device's says.
+  learnServerTime(answer);
   const text = await answer.text();
   const said = parsed(text, answer.headers.get("content-type") ?? "");
   if (answer.ok) return said;

@@ -73,6 +73,8 @@ export interface Sign {
   readonly kind: "hmac" | "ed25519" | "plain";
   readonly since?: string;
   readonly until?: string;
+  /** Whether it signs now. */
+  readonly counts?: boolean;
 }
 
 export interface Endpoint {
@@ -159,7 +161,7 @@ export interface Tested {
 export interface Scheme {
   readonly scheme: string;
   readonly verified: boolean;
-  readonly secret?: Sign & { readonly active?: boolean };
+  readonly secret?: Sign;
   readonly code?: string;
   readonly text?: string;
   readonly hints?: readonly string[];
@@ -168,13 +170,12 @@ export interface Scheme {
 export interface DeadDelivery {
   readonly endpoint: string;
   readonly sequence: number;
-  readonly event: string;
   readonly type: string;
-  readonly resourceType: string;
-  readonly resourceId: string;
   readonly at: string;
   readonly reason: string;
-  readonly tries: number;
+  readonly resourceType?: string;
+  readonly resourceId?: string;
+  readonly tries?: number;
 }
 
 export interface DeadLetter {
@@ -235,6 +236,17 @@ export interface Run {
   readonly direction?: string;
   readonly status?: string;
   readonly summary?: { readonly [name: string]: Json };
+}
+
+export interface EventType {
+  readonly type: string;
+  readonly origin: "catalogue" | "records";
+  readonly description: string;
+  readonly retired: boolean;
+  readonly version: number;
+  readonly schema: RecordValue;
+  readonly examples?: readonly Json[];
+  readonly versions?: readonly { readonly version: number; readonly by: string; readonly at: string }[];
 }
 
 export interface AuditEntry {

@@ -1,6 +1,7 @@
 /** Somebody in front of the dashboard: signs in, goes to a page, looks, presses; and takes pictures. */
 
 import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { complaints } from "./axe.js";
 import { Person } from "./board.js";
 import type { Browser } from "./browser.js";
@@ -9,7 +10,7 @@ import { Keyboard } from "./keyboard.js";
 import type { Tab } from "./tab.js";
 
 /** A desk, and the narrowest phone that the pages are made for. */
-const DESK = { width: 1200, height: 800 };
+const DESK = { width: 1040, height: 720 };
 const PHONE = { width: 375, height: 740 };
 
 export class Operator extends Person {
@@ -141,9 +142,11 @@ export class Operator extends Person {
     return this.resize(PHONE);
   }
 
-  /** Takes a picture into a file, a PNG. */
-  async pictures(path: string): Promise<void> {
+  /** Takes a picture for the guide, where the run was asked for pictures: `PICTURES` names their folder. */
+  async pictures(name: string): Promise<void> {
+    const folder = process.env["PICTURES"];
+    if (folder === undefined) return;
     const { data } = (await this.tab.cdp("Page.captureScreenshot", { format: "png" })) as { readonly data: string };
-    writeFileSync(path, Buffer.from(data, "base64"));
+    writeFileSync(join(folder, `${name}.png`), Buffer.from(data, "base64"));
   }
 }

@@ -36,6 +36,7 @@ describe("the desk", () => {
       await keys.press("g", "c");
       await operator.isAt("Conflicts");
       await operator.says("3 conflicts");
+      await operator.pictures("dashboard-conflicts");
       expect(await operator.faults()).toEqual([]);
       await keys.press("j", "j", "k");
       await keys.isOn("contacts anna");
@@ -50,6 +51,10 @@ describe("the desk", () => {
       await keys.press("1");
       await keys.isOn("Decide: Take laptop");
       await operator.says("The record would be");
+      await operator.pictures("dashboard-conflict");
+      await operator.setScheme("dark");
+      await operator.onPhone();
+      await operator.pictures("dashboard-conflict-phone");
       expect(await record("contacts", "anna")).toMatchObject({ phone: "+43 660 555 2000" });
       expect(await operator.faults()).toEqual([]);
       await keys.press("Enter");

@@ -143,6 +143,7 @@ describe("endpoints", () => {
       await operator.says("<b>broken</b> for now");
       await operator.opens("Show what it says");
       await operator.says('"n": 1');
+      await operator.pictures("dashboard-deliveries");
       expect(await operator.tab.run(() => document.querySelectorAll("main b").length)).toBe(0);
       expect(await operator.faults()).toEqual([]);
       receiver.answer(200);
@@ -164,6 +165,7 @@ describe("endpoints", () => {
       await operator.says("Nothing was sent again yet.");
       await operator.presses("Count");
       await operator.says("3 deliveries to send again.");
+      await operator.pictures("dashboard-replay");
       expect(await operator.faults()).toEqual([]);
       expect(replayed()).toBe(0);
       await operator.presses("Send 3 deliveries again");

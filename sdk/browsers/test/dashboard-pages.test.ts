@@ -51,16 +51,35 @@ describe("the sign-in", () => {
     const { id, token } = await hub.issue({ name: "jo", role: "operator" });
     await signedIn(async (operator) => {
       await hub.ask("DELETE", `/v1/tokens/${id}`);
-      await operator.follows("Runs");
       await operator.says("The session has ended. Sign in again.");
     }, token);
   });
 
+  test("whoever signs in at another hub of the server sees that one, and nothing of the first", async () => {
+    const shop = (await hub.ask("POST", "/v1/hubs", { name: "shop" })) as { readonly token: string };
+    const made = await fetch(`${hub.url}/h/shop/v1/entities/orders/records/o1`, { method: "PUT", headers: { authorization: `Bearer ${shop.token}`, "content-type": "application/json" }, body: '{"of":"the shop"}' });
+    expect(made.ok).toBe(true);
+    await withBrowser("chromium", async (browser) => {
+      // Somebody else was here before, in the same page.
+      const operator = await Operator.signIn(browser, dashboard, hub.token);
+      await operator.goTo("records?entity=tasks", "Records");
+      await operator.says("t2");
+      await operator.presses("Sign out");
+      await operator.writes("Access token", shop.token);
+      await operator.writes("Hub", "shop");
+      await operator.keys.press("Enter");
+      await operator.says("at shop");
+      await operator.says("There is no record of tasks");
+      await operator.goTo("records?entity=orders&id=o1", "Records");
+      await operator.says("the shop");
+    });
+  });
+
   test("each role finds the pages that it may see, and no others", async () => {
     const menus: Readonly<Record<string, string>> = {
-      reviewer: "Conflicts Records",
-      operator: "Overview Dead letters Domains Runs",
-      client: "Records",
+      reviewer: "Conflicts Event types Records",
+      operator: "Overview Dead letters Event types Domains Runs",
+      client: "Event types Records",
     };
     for (const [role, menu] of Object.entries(menus)) {
       const { token } = await hub.issue({ name: role, role: role as "reviewer" });
@@ -72,6 +91,19 @@ describe("the sign-in", () => {
 });
 
 describe("the pages", () => {
+  test("the overview shows how the hub does, with a chart for each figure, and goes on by itself", () =>
+    signedIn(async (operator) => {
+      await operator.goTo("", "Overview");
+      await operator.says("All is well");
+      await operator.says("Open conflicts");
+      await operator.sees("there are six charts", () => document.querySelectorAll(".chart canvas").length === 6);
+      await operator.sees("figures have come", () => !document.body.innerText.includes("The first figures come within seconds."));
+      await operator.pictures("dashboard-overview");
+      expect(await operator.faults()).toEqual([]);
+      const before = await operator.tab.run(() => performance.getEntriesByName(`${location.origin}/v1/overview`).length + performance.getEntriesByType("resource").filter(({ name }) => name.includes("/v1/overview?since=")).length);
+      await operator.sees("it is asked again", (asked) => performance.getEntriesByType("resource").filter(({ name }) => name.includes("/v1/overview")).length > asked, before);
+    }));
+
   test("a record is seen as it was after each of its changes, and its latest change is proven in the page", () =>
     signedIn(async (operator) => {
       await operator.goTo("records", "Records");
@@ -89,10 +121,24 @@ describe("the pages", () => {
       await operator.keys.press("Escape");
       await operator.tab.run(() => document.querySelectorAll<HTMLElement>("a[data-row]")[1]?.click());
       await operator.says("As it was");
+      await operator.pictures("dashboard-record");
       await operator.sees("both are beside each other", () => [...document.querySelectorAll("tr.differs")].some((row) => (row as HTMLElement).innerText.includes("Call back") && (row as HTMLElement).innerText.includes("Called")));
       expect(await operator.faults()).toEqual([]);
       await operator.presses("Prove it");
       await operator.says("Proven: the change stands in entry");
+      expect(await operator.faults()).toEqual([]);
+    }));
+
+  test("the catalogue has the types of events with what each says", () =>
+    signedIn(async (operator) => {
+      await hub.ask("PUT", "/v1/event-types/enrollment.created", { description: "Somebody has enrolled", schema: { type: "object", required: ["status"], properties: { status: { type: "string" } } }, examples: [{ status: "active" }] });
+      await hub.ask("PUT", "/v1/schemas/tasks", { type: "object", properties: { title: { type: "string" } } });
+      await operator.goTo("events", "Event types");
+      await operator.says("Somebody has enrolled");
+      await operator.says("changes of records");
+      await operator.presses("enrollment.created");
+      await operator.says('"required"');
+      await operator.says('"status": "active"');
       expect(await operator.faults()).toEqual([]);
     }));
 

@@ -7,6 +7,8 @@ import type { Change, Choice, Conflict, Next, Offer, PastChange } from "../../hu
 
 /** How many conflicts a page has. */
 const PAGE = 100;
+/** Most conflicts that the hub decides at once. */
+export const TOGETHER_MAX = 100;
 /** How many changes of the record stand below a conflict. */
 const HISTORY = 20;
 /** How often the list is asked again, in milliseconds: others decide meanwhile. */
@@ -36,7 +38,7 @@ export const similarQuery = (id: string, isOpen: boolean) =>
     queryKey: ["conflicts", "similar", id],
     queryFn: async ({ signal }) => {
       const { conflicts } = await askHub<{ readonly conflicts: readonly Conflict[] }>(`${of(id)}/similar`, { signal });
-      return conflicts.filter(({ conflict }) => conflict !== id);
+      return conflicts.filter(({ conflict }) => conflict !== id).slice(0, TOGETHER_MAX - 1);
     },
     enabled: isOpen,
   });

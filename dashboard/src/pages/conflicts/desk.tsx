@@ -12,7 +12,7 @@ import { Loaded, Page } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { When } from "../../parts/when";
 import { TEXTS } from "../../texts";
-import { conflictQuery, conflictsQuery, historyQuery, offersQuery, recordQuery, resolve, similarQuery, skip } from "./asked";
+import { conflictQuery, conflictsQuery, historyQuery, offersQuery, recordQuery, resolve, similarQuery, skip, TOGETHER_MAX } from "./asked";
 import { Preview } from "./preview";
 import { Sides } from "./sides";
 import { Together } from "./together";
@@ -83,10 +83,13 @@ function Deciding({ conflict }: { readonly conflict: Conflict }): ReactElement {
   const [chosen, setChosen] = useState<Chosen>();
   const [isTogether, setTogether] = useState(false);
   const confirm = useRef<HTMLButtonElement>(null);
+  const queries = useQueryClient();
   const goOn = useGoOn(id);
   const decide = useMutation({
     mutationFn: (choice: Choice | "skip") => (choice === "skip" ? skip(id) : resolve(id, choice)),
     onSuccess: (_, choice) => goOn(choice === "skip" ? T.skippedNow : T.decided(said(choice))),
+    // Somebody else may have decided meanwhile: what is shown is asked for again, and why it failed stays.
+    onError: () => queries.invalidateQueries({ queryKey: ["conflicts"] }),
   });
   // Who has chosen by a key has seen what it would do, and decides with Enter.
   useEffect(() => {
@@ -141,7 +144,7 @@ function Deciding({ conflict }: { readonly conflict: Conflict }): ReactElement {
       </div>
       {similar.isSuccess ? (
         <p className="quiet">
-          {T.similar(others.length)} {others.length >= 99 ? T.similarMost : null}
+          {T.similar(others.length)} {others.length >= TOGETHER_MAX - 1 ? T.similarMost : null}
         </p>
       ) : null}
       {isTogether && choice !== undefined ? (

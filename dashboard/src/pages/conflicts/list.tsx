@@ -13,14 +13,12 @@ import { InLine } from "../../parts/value";
 import { When } from "../../parts/when";
 import type { ConflictSearch } from "../../router";
 import { TEXTS } from "../../texts";
-import { conflictsQuery } from "./asked";
+import { conflictsQuery, TOGETHER_MAX } from "./asked";
 import { Together } from "./together";
 import { fieldOf, writersOf } from "./words";
 
 const route = getRouteApi("/conflicts");
 const T = TEXTS.conflicts;
-/** Most conflicts that the hub decides at once. */
-const TOGETHER_MAX = 100;
 
 function matches(conflict: Conflict, { kind, writer, approval }: ConflictSearch): boolean {
   if (kind !== undefined && conflict.kind !== kind) return false;

@@ -101,7 +101,7 @@ function Said({ verdict }: { readonly verdict: Verdict }): ReactElement {
           </h2>
           {scheme.secret === undefined ? null : (
             <p>
-              {T.with} {scheme.secret.active === false ? T.former : T.current}: {TEXTS.endpoints.signKinds[scheme.secret.kind]}{" "}
+              {T.with} {scheme.secret.counts === false ? T.former : T.current}: {TEXTS.endpoints.signKinds[scheme.secret.kind]}{" "}
               {scheme.secret.since === undefined ? null : <>{TEXTS.endpoints.since} <Moment at={scheme.secret.since} /></>}{" "}
               {scheme.secret.until === undefined ? null : <>{TEXTS.endpoints.until} <Moment at={scheme.secret.until} /></>}
             </p>

@@ -53,7 +53,7 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
           {now.queue.toLocaleString()}
         </Tile>
         <Tile name={T.errors} about={T.errorsAbout}>
-          {percent(errors)}
+          {errors === null ? T.idle : percent(errors)}
         </Tile>
         <Tile name={T.consistency} about={T.consistencyAbout}>
           {percent(now.consistency)}
