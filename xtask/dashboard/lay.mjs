@@ -2,7 +2,7 @@
 //
 //   node lay.mjs FROM TO
 
-import { copyFileSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 import { brotliCompressSync, constants, gzipSync } from "node:zlib";
 
@@ -48,6 +48,11 @@ for (const path of filesOf(from)) {
   }
   gzipped += sent;
 }
-rmSync(to, { recursive: true, force: true });
-renameSync(next, to);
+// What is the same stays as it is: whatever was built of it is still good.
+const contents = (folder) => (existsSync(folder) ? filesOf(folder).sort().map((path) => [relative(folder, path), readFileSync(path, "base64")]) : []);
+if (JSON.stringify(contents(next)) === JSON.stringify(contents(to))) rmSync(next, { recursive: true });
+else {
+  rmSync(to, { recursive: true, force: true });
+  renameSync(next, to);
+}
 console.log(`${relative(process.cwd(), to)}: ${bytes} bytes, ${gzipped} with gzip`);

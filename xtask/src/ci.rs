@@ -1,6 +1,7 @@
 //! The whole continuous integration, in one command that runs anywhere.
 
 use crate::api;
+use crate::dashboard;
 use crate::demo;
 use crate::failed::Failed;
 use crate::failure::Failure;
@@ -50,6 +51,8 @@ pub(crate) fn run_all(root: &Path) -> Tally {
     let mut tally = Tally::default();
     step("fmt", &mut |_| passed(run(cargo(root).args(["fmt", "--all", "--check"]))));
     step("tidy", &mut |_| passed(tidy::run(root)));
+    // Before anything is compiled: the binary holds its pages.
+    step("dashboard", &mut |_| passed(dashboard::build(root)));
     step("clippy", &mut |_| passed(run(cargo(root).args(CLIPPY))));
     step("deny", &mut |_| deny(root));
     step("test", &mut |failed| Ok(counted(&mut tally, failed, suite::test(root)?)));

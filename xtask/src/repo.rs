@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// Folders that hold nothing written by a person.
-const FOLDERS_SKIPPED: &[&str] = &[".git", "target", "node_modules", "demo-output", "dist"];
+const FOLDERS_SKIPPED: &[&str] =
+    &[".git", ".vitest", "built", "demo-output", "dist", "node_modules", "target"];
 /// Largest file read as text, in bytes; nothing written by hand comes near it.
 const TEXT_BYTES_MAX: u64 = 4 << 20;
 

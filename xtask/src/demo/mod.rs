@@ -7,9 +7,11 @@
 //! | how a step is run and judged | [`play`](mod@play) |
 //! | what happens while a hub is served | [`scenes`] |
 //! | hub and devices | [`served`] |
+//! | applications that are told of what happens | [`applications`] |
 //! | whether all hold the same at the end | [`equal`] |
 //! | the folder it plays in | [`stage`] |
 
+mod applications;
 mod equal;
 mod play;
 mod scenes;

@@ -1,8 +1,10 @@
 //! Runs the steps and judges them.
 
+use super::applications::Applications;
 use super::served::Cast;
 use super::stage::Stage;
 use super::steps::{Action, Run, STEPS};
+use crate::dashboard;
 use crate::failure::Failure;
 use crate::process::{cargo, run};
 use crate::sdk;
@@ -46,13 +48,17 @@ pub(crate) fn play(root: &Path, stay: bool, browser: Browser) -> Result<(), Fail
     if !example.join("data").is_dir() {
         return Err(Failure::new(format!("the demo cannot play: {EXAMPLE}/data is missing")));
     }
+    let board = board(root, browser)?;
+    if board.is_some() {
+        // The binary holds the pages that are looked at.
+        dashboard::build(root)?;
+    }
     run(cargo(root).args(["build", "--quiet", "--package", COMMAND, "--bin", COMMAND]))?;
     let [package, device_name] = DEVICE;
     run(cargo(root).args(["build", "--quiet", "--package", package, "--example", device_name]))?;
     // Cargo puts all programs into the same folder: same profile, same workspace.
     let program = std::env::current_exe()?.with_file_name(COMMAND);
     let device = program.with_file_name("examples").join(device_name);
-    let board = board(root, browser)?;
     let mut stage = Stage::set(&example, &root.join(STAGE))?;
     for (index, step) in STEPS.iter().enumerate() {
         println!("\n{}. {}", index + 1, step.title);
@@ -61,11 +67,16 @@ pub(crate) fn play(root: &Path, stay: bool, browser: Browser) -> Result<(), Fail
                 .map_err(|failure| Failure::new(format!("step {}: {failure}", index + 1)))?;
         }
     }
-    let mut cast = Cast::play([&program, &device], board, stage.folder(), STEPS.len())?;
+    let has_browsers = board.is_some();
+    let (mut cast, number) = Cast::play([&program, &device], board, stage.folder(), STEPS.len())?;
+    let applications = match has_browsers {
+        true => Some(Applications::play(root, &program, number)?),
+        false => None,
+    };
     if stay {
         return cast.stay();
     }
-    drop(cast);
+    drop((cast, applications));
     println!("\nThe demo is over and did what it says. Look at {STAGE}/.");
     Ok(())
 }

@@ -56,7 +56,7 @@ struct Device {
 }
 
 impl Cast {
-    /// Plays all scenes in the folder of the stage; `number` steps were played before.
+    /// Plays all scenes in the folder of the stage, and returns how many steps there were; `number` were played before.
     ///
     /// # Errors
     ///
@@ -66,7 +66,7 @@ impl Cast {
         board: Option<PathBuf>,
         folder: &Path,
         number: usize,
-    ) -> Result<Self, Failure> {
+    ) -> Result<(Self, usize), Failure> {
         // The hub comes back to where its devices look for it.
         let [port, page_port] = free_ports()?;
         let mut cast = Self {
@@ -81,15 +81,16 @@ impl Cast {
             people: BTreeSet::new(),
         };
         let browsed = if cast.board.is_some() { SCENES_BROWSED } else { &[] };
-        for (index, scene) in SCENES.iter().chain(browsed).enumerate() {
-            println!("\n{}. {}", number + index + 1, scene.title);
+        let mut number = number;
+        for scene in SCENES.iter().chain(browsed) {
+            number += 1;
+            println!("\n{number}. {}", scene.title);
             for one in scene.moves {
-                cast.act(one).map_err(|failure| {
-                    Failure::new(format!("step {}: {failure}", number + index + 1))
-                })?;
+                cast.act(one)
+                    .map_err(|failure| Failure::new(format!("step {number}: {failure}")))?;
             }
         }
-        Ok(cast)
+        Ok((cast, number))
     }
 
     fn act(&mut self, one: &Move) -> Result<(), Failure> {
