@@ -79,6 +79,10 @@ const runs = createRoute({ getParentRoute: () => root, path: "/runs", component:
 const audit = createRoute({
   getParentRoute: () => root,
   path: "/audit",
+  validateSearch: (search: Record<string, unknown>): { readonly category?: string; readonly action?: string; readonly user?: string; readonly from?: string; readonly to?: string } => {
+    const found = ["category", "action", "user", "from", "to"].map((name) => [name, text(search, name)] as const);
+    return Object.fromEntries(found.filter(([, value]) => value !== undefined));
+  },
   component: lazyRouteComponent(() => import("./pages/audit/audit"), "Audit"),
 });
 

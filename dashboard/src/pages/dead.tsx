@@ -1,12 +1,14 @@
-/** What was given up: operations of clients. */
+/** What was given up: deliveries, and operations of clients. */
 
 import { infiniteQueryOptions, useInfiniteQuery, type UseInfiniteQueryResult, type InfiniteData } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import type { ReactElement, ReactNode } from "react";
-import { askHub } from "../hub/session";
-import type { DeadLetter, Next } from "../hub/shapes";
+import { askHub, useSession } from "../hub/session";
+import type { DeadDelivery, DeadLetter, Next } from "../hub/shapes";
 import { Empty, Page } from "../parts/page";
 import { Problem } from "../parts/problem";
 import { useRows } from "../parts/rows";
+import { When } from "../parts/when";
 import { TEXTS } from "../texts";
 
 const T = TEXTS.dead;
@@ -22,10 +24,13 @@ const listQuery = <T,>(path: string) =>
   });
 
 export function DeadLetters(): ReactElement {
+  const state = useSession();
+  const isAdmin = state.is === "in" && state.session.role === "admin";
   const list = useRows<HTMLDivElement>();
   return (
     <Page title={T.title}>
       <div ref={list}>
+        {isAdmin ? <DeadDeliveries /> : null}
         <Operations />
       </div>
     </Page>
@@ -56,6 +61,57 @@ function List<P>({ name, query, count, empty, children }: ListFacts<P>): ReactEl
         </button>
       ) : null}
     </section>
+  );
+}
+
+function DeadDeliveries(): ReactElement {
+  const query = useInfiniteQuery(listQuery<{ readonly dead: readonly DeadDelivery[] }>("/v1/deliveries/dead"));
+  return (
+    <List name={T.deliveries} query={query} count={({ dead }) => dead.length} empty={<Empty title={T.deliveriesNone}>{T.deliveriesNoneHelp}</Empty>}>
+      {(pages) => (
+        <table className="list">
+          <thead>
+            <tr>
+              <th scope="col">{T.endpoint}</th>
+              <th scope="col">{TEXTS.deliveries.event}</th>
+              <th scope="col">{TEXTS.deliveries.record}</th>
+              <th scope="col">{T.reason}</th>
+              <th scope="col">{TEXTS.deliveries.tries}</th>
+              <th scope="col">{T.at}</th>
+            </tr>
+          </thead>
+          <tbody>
+            {pages
+              .flatMap(({ dead }) => dead)
+              .map((one) => (
+                <tr key={`${one.endpoint} ${one.sequence}`}>
+                  <td data-label={T.endpoint}>
+                    <Link to="/endpoints/$endpoint/deliveries" params={{ endpoint: one.endpoint }} data-row>
+                      {one.endpoint}
+                    </Link>{" "}
+                    <Link to="/endpoints/$endpoint/replay" params={{ endpoint: one.endpoint }}>
+                      {TEXTS.endpoints.replay}
+                    </Link>
+                  </td>
+                  <td data-label={TEXTS.deliveries.event}>
+                    {one.type} <span className="quiet number">#{one.sequence}</span>
+                  </td>
+                  <td data-label={TEXTS.deliveries.record}>
+                    {one.resourceType} {one.resourceId}
+                  </td>
+                  <td data-label={T.reason}>{one.reason}</td>
+                  <td data-label={TEXTS.deliveries.tries} className="number">
+                    {one.tries}
+                  </td>
+                  <td data-label={T.at}>
+                    <When at={one.at} />
+                  </td>
+                </tr>
+              ))}
+          </tbody>
+        </table>
+      )}
+    </List>
   );
 }
 

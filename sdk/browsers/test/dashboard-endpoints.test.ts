@@ -161,7 +161,11 @@ describe("endpoints", () => {
     receiver.answer(200);
     const replayed = (): number => receiver.received.filter(({ headers }) => headers["webhook-replay"] === "true").length;
     await asAdmin(async (operator) => {
-      await operator.goTo("endpoints/again/replay", "Replay to again");
+      await operator.goTo("dead", "Dead letters");
+      await operator.says("again.created");
+      expect(await operator.faults()).toEqual([]);
+      await operator.follows("Replay");
+      await operator.isAt("Replay to again");
       await operator.says("Nothing was sent again yet.");
       await operator.presses("Count");
       await operator.says("3 deliveries to send again.");
@@ -173,6 +177,33 @@ describe("endpoints", () => {
       await operator.says("done");
       await until("they have arrived", () => replayed() === 3);
       expect(await operator.faults()).toEqual([]);
+    });
+  });
+
+  test("a signature that holds is told by the secret that made it, and one that does not by why, never with a secret", async () => {
+    const { secrets } = (await hub.ask("POST", "/v1/endpoints", { id: "signs", url: receiver.url, events: ["signs.*"] })) as { readonly secrets: readonly string[] };
+    await hub.ask("POST", "/v1/endpoints/signs/test");
+    const got = receiver.received.at(-1);
+    if (got === undefined) throw new Error("the test has not arrived");
+    const headers = ["webhook-id", "webhook-timestamp", "webhook-signature"].map((name) => `${name}: ${got.headers[name] ?? ""}`).join("\n");
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/signs/verify", "Signature debugger of signs");
+      await operator.writes("Headers", headers);
+      await operator.writes("Body", got.body);
+      await operator.presses("Verify");
+      await operator.says("The signature is good.");
+      await operator.says("HMAC-SHA256 (v1)");
+      expect(await operator.faults()).toEqual([]);
+      await operator.writes("Body", `${got.body} `);
+      await operator.presses("Verify");
+      await operator.says("The signature is not good.");
+      await operator.says("WEBHOOK_SIGNATURE_WRONG");
+      expect(await operator.faults()).toEqual([]);
+      expect(await operator.tab.run(() => document.documentElement.innerHTML)).not.toContain(secrets[0]);
+      // What is no header is named, and nothing is asked.
+      await operator.writes("Headers", "no header");
+      await operator.presses("Verify");
+      await operator.says("“no header” is no header");
     });
   });
 

@@ -1,7 +1,9 @@
 /** The audit: what was done by whom, whether all of it is intact, and proofs of single changes. */
 
 import { infiniteQueryOptions, queryOptions, useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
-import { type ReactElement, type SubmitEvent, useState } from "react";
+import { getRouteApi } from "@tanstack/react-router";
+import { type ReactElement, type SubmitEvent, useRef, useState } from "react";
+import { useKeys } from "../../frame/keys";
 import { askHub } from "../../hub/session";
 import type { AuditEntry, Next } from "../../hub/shapes";
 import { Empty, Page } from "../../parts/page";
@@ -12,27 +14,37 @@ import { Moment } from "../../parts/when";
 import { TEXTS } from "../../texts";
 import { Proof } from "./proof";
 
+const route = getRouteApi("/audit");
 const T = TEXTS.audit;
 /** How many entries a page has. */
 const PAGE = 50;
+const FILTERS = ["category", "action", "user", "from", "to"] as const;
+type Search = Partial<Record<(typeof FILTERS)[number], string>>;
 
-const auditQuery = infiniteQueryOptions({
-  queryKey: ["audit"],
-  queryFn: ({ pageParam, signal }) => askHub<{ readonly entries: readonly AuditEntry[] } & Next>(`/v1/audit?limit=${PAGE}${pageParam === "" ? "" : `&cursor=${encodeURIComponent(pageParam)}`}`, { signal }),
-  initialPageParam: "",
-  getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-});
+const auditQuery = (search: Search) =>
+  infiniteQueryOptions({
+    queryKey: ["audit", search],
+    queryFn: ({ pageParam, signal }) => {
+      const times = Object.fromEntries((["from", "to"] as const).flatMap((name) => (search[name] === undefined ? [] : [[name, new Date(search[name]).toISOString()]])));
+      const query = new URLSearchParams({ order: "latest", limit: String(PAGE), ...search, ...times, ...(pageParam !== "" && { cursor: pageParam }) });
+      return askHub<{ readonly entries: readonly AuditEntry[] } & Next>(`/v1/audit?${query}`, { signal });
+    },
+    initialPageParam: "",
+    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
+  });
 
 const headQuery = queryOptions({ queryKey: ["audit", "head"], queryFn: ({ signal }) => askHub<{ readonly entries: number; readonly head: string }>("/v1/audit/head", { signal }) });
 
 export function Audit(): ReactElement {
-  const query = useInfiniteQuery(auditQuery);
+  const search = route.useSearch();
+  const query = useInfiniteQuery(auditQuery(search));
   const entries = query.data?.pages.flatMap((page) => page.entries) ?? [];
   return (
     <Page title={T.title} about={T.about}>
       <Head />
       <ProveOne />
-      <section aria-label={T.title}>
+      <section aria-label={T.filters}>
+        <Filters search={search} />
         {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
         {query.isError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
         {query.isSuccess && entries.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : null}
@@ -93,6 +105,29 @@ function ProveOne(): ReactElement {
       </form>
       {of === undefined ? null : <Proof key={`${of.entity} ${of.id}`} entity={of.entity} id={of.id} />}
     </details>
+  );
+}
+
+function Filters({ search }: { readonly search: Search }): ReactElement {
+  const navigate = route.useNavigate();
+  const first = useRef<HTMLInputElement>(null);
+  useKeys([{ key: "/", says: TEXTS.keys.filter, does: () => first.current?.focus() }]);
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const form = new FormData(event.currentTarget);
+    const found = FILTERS.map((name) => [name, String(form.get(name) ?? "").trim()] as const);
+    void navigate({ search: Object.fromEntries(found.filter(([, value]) => value !== "")), replace: true });
+  };
+  return (
+    <form className="filters" onSubmit={submit}>
+      {FILTERS.map((name, at) => (
+        <label key={name}>
+          {T[name]}
+          <input ref={at === 0 ? first : undefined} name={name} type={name === "from" || name === "to" ? "datetime-local" : "text"} defaultValue={search[name] ?? ""} spellCheck={false} />
+        </label>
+      ))}
+      <button type="submit">{TEXTS.records.open}</button>
+    </form>
   );
 }
 
