@@ -145,6 +145,9 @@ pub(crate) const CLOCK_BACK_MS_MAX: u64 = 5_000;
 /// How often one turn of the deliveries reads before it sends: others have their turn at the writer in between.
 pub(crate) const DELIVERY_LOADS_MAX: usize = 64;
 
+/// Most notices that one entry of the audit names; of more it says how many.
+pub(crate) const NOTICES_AUDITED_MAX: usize = 100;
+
 /// Rows of a removed endpoint that are deleted in one transaction.
 pub(crate) const DELIVERIES_REMOVED_AT_ONCE: usize = 10_000;
 

@@ -143,6 +143,9 @@ pub enum Fault {
     SentBeforeCounted,
     /// A delivery is tried for ever.
     AttemptsUnbounded,
+    /// An attempt of which nobody knows what came, because the hub ended, counts as the last one of its
+    /// schedule.
+    CutOffCountsAsLast,
     /// The others of a lane go on while its first one waits for another try.
     FailedLeavesLane,
     /// Between the end of a delivery and the next of its lane, nothing on disk says that the lane goes on.

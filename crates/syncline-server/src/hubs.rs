@@ -21,7 +21,7 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 use crate::access::{Sessions, Tickets, Tokens, TokensError, now_ms};
 use crate::activity::{Activity, Standing};
 use crate::application::AppSettings;
-use crate::delivering::Delivering;
+use crate::delivering::{Delivering, DeliveryFigures};
 use crate::feed::Feeds;
 use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
 use crate::receiving::Receivers;
@@ -163,9 +163,9 @@ pub enum OpenError {
     /// The hub.
     #[error(transparent)]
     Hub(#[from] HubError),
-    /// Its deliveries.
+    /// What it stores cannot be read.
     #[error(transparent)]
-    Deliveries(#[from] ServeError),
+    Serve(#[from] ServeError),
     /// Its access tokens.
     #[error("{0}")]
     Tokens(Box<str>),
@@ -188,7 +188,7 @@ impl OpenError {
     pub fn code(&self) -> &'static str {
         match self {
             Self::Hub(error) => error.code(),
-            Self::Deliveries(error) => error.code(),
+            Self::Serve(error) => error.code(),
             Self::Tokens(_) | Self::Folder(_) => "STORAGE_ERROR",
             Self::Receivers => "RECEIVERS_DAMAGED",
             Self::Exists => "HUB_EXISTS",
@@ -212,8 +212,10 @@ pub(crate) struct Hubs {
     access: Arc<Access>,
     serving: Serving,
     application: Arc<AppSettings>,
-    /// Sends the events of all hubs.
+    /// Like this each hub sends its events, with connections of its own.
     sender: Sender,
+    /// The figures of the deliveries of all hubs.
+    pub(crate) figures: DeliveryFigures,
     default: Arc<Desk>,
     others: RwLock<BTreeMap<HubName, Arc<Desk>>>,
     /// Held while one is made, so that no name is taken twice.
@@ -236,7 +238,8 @@ impl Hubs {
         );
         let application = Arc::new(settings.application.clone());
         let rules = (&entities, &access, &application);
-        let (default, admin) = desk(None, hub, data, rules, (serving, &sender))?;
+        let figures = DeliveryFigures::new();
+        let (default, admin) = desk(None, hub, data, rules, (serving, &sender, &figures))?;
         let hubs = Self {
             data: data.clone(),
             backup_to: backup_to.clone(),
@@ -246,6 +249,7 @@ impl Hubs {
             serving,
             application,
             sender,
+            figures,
             default,
             others: RwLock::default(),
             making: Mutex::default(),
@@ -267,7 +271,8 @@ impl Hubs {
         let options = HubOptions { state_folder: folder.clone(), check_store: false };
         let opened = Opened::open(&options, to.as_deref(), self.backup_every)?;
         let rules = (&self.entities, &self.access, &self.application);
-        desk(Some(name.clone()), opened, &folder, rules, (self.serving, &self.sender))
+        let sending = (self.serving, &self.sender, &self.figures);
+        desk(Some(name.clone()), opened, &folder, rules, sending)
     }
 
     /// Returns the default hub.
@@ -329,7 +334,7 @@ fn desk(
     opened: Opened,
     folder: &Path,
     (entities, access, application): (&Entities, &Arc<Access>, &Arc<AppSettings>),
-    (serving, sender): (Serving, &Sender),
+    (serving, sender, figures): (Serving, &Sender, &DeliveryFigures),
 ) -> Result<(Arc<Desk>, Option<String>), OpenError> {
     let Opened { hub, backup } = opened;
     let served = Served::start_with(hub, entities.clone(), serving)?;
@@ -341,9 +346,10 @@ fn desk(
     let source =
         name.as_ref().map_or_else(|| "/".to_owned(), |name| format!("/h/{}", name.as_str()));
     let activity = Arc::<Activity>::default();
-    let (of_deliveries, outgoing) = (Arc::clone(&activity), sender.clone());
+    let figures = figures.of_hub(name.as_ref().map_or("default", HubName::as_str));
+    let counted = (figures, Arc::clone(&activity));
     let delivering =
-        Delivering::start(served.clone(), outgoing, end.clone(), source, of_deliveries)?;
+        Delivering::start(served.clone(), sender.apart(), end.clone(), source, counted);
     let is_meant = application.hub.as_deref() == name.as_ref().map(HubName::as_str);
     let application = Some(application).filter(|_| is_meant);
     let secrets = application.as_ref().map(|application| application.webhook_secrets.as_slice());

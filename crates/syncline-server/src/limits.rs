@@ -103,8 +103,11 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// Most events that one request emits: as many as one group of the writer holds.
 pub const EMITTED_AT_ONCE_MAX: usize = 1_000;
 
-/// Most attempts to deliver that one hub makes at once. The sender has bounds of its own per host and in all.
+/// Most attempts to deliver that one hub makes at once. Each hub has as many connections.
 pub const SENDS_MAX: usize = 1_024;
+
+/// Most notices of one hub that are kept to be looked at; all are in the audit.
+pub const NOTICES_KEPT_MAX: usize = 1_024;
 
 /// How long attempts that are under way have to end when the server stops (requirement H22).
 pub const DELIVERY_STOP_MAX: Duration = Duration::from_secs(10);

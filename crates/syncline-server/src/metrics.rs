@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use syncline_hub::BackupHealth;
 use syncline_model::id::Position;
 
+use crate::delivering::DeliveryFigures;
 use crate::replicas::Consistency;
 use crate::settings::MetricsNames;
 
@@ -56,11 +57,10 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    pub(crate) fn new(names: &MetricsNames) -> Self {
-        let region =
-            names.region.iter().map(|region| (Cow::from("region"), Cow::from(region.clone())));
-        let mut registry = Registry::with_prefix_and_labels(names.prefix.clone(), region);
+    pub(crate) fn new(names: &MetricsNames, deliveries: &DeliveryFigures) -> Self {
+        let mut registry = registry(names);
         let synchronization = Synchronization::register(&mut registry);
+        deliveries.register(&mut registry);
         let requests = Family::default();
         registry.register("http_requests", "Requests that were answered", requests.clone());
         let seconds =
@@ -204,4 +204,11 @@ impl Metrics {
         let _ = encode(&mut text, &self.registry);
         text
     }
+}
+
+/// Returns where figures are registered, with what all of their names and labels begin with.
+fn registry(names: &MetricsNames) -> Registry {
+    let region = names.region.iter();
+    let region = region.map(|region| (Cow::from("region"), Cow::from(region.clone())));
+    Registry::with_prefix_and_labels(names.prefix.clone(), region)
 }

@@ -119,11 +119,11 @@ impl Server {
         let (stop, stopping) = watch::channel(false);
         let (streams, streams_ended) = mpsc::channel(1);
         let state = Arc::new(State {
+            metrics: Metrics::new(&settings.metrics, &hubs.figures),
             hubs,
             issuers,
             roles: settings.roles.clone(),
             rates: Rates::new(settings.rate),
-            metrics: Metrics::new(&settings.metrics),
             origins: settings.origin_values()?,
             is_encrypted: tls.is_some(),
             requests: Semaphore::new(REQUESTS_MAX),
@@ -260,7 +260,7 @@ async fn forget(state: &Arc<State>, desk: &Arc<Desk>, keep: Retention) {
         let of = Arc::clone(desk);
         let forget = move || {
             // Where nobody can say what is to be delivered, nothing is forgotten.
-            let needed_behind = of.delivering.with(|all| Ok(all.dispatch().needed_behind()));
+            let needed_behind = of.delivering.look(|all| Ok(all.needed_behind()));
             let keep = Retention { needed_behind: needed_behind.ok()?, ..keep };
             of.served.forget(keep).ok()
         };

@@ -18,7 +18,8 @@
 //! - **One slow host costs only itself.** Connections to one host are bounded, and those of all together; who waits
 //!   for one waits for its own host. Idle connections make room.
 //! - **Everything ends.** Looking up, connecting, encrypting, sending and reading have one deadline, and an
-//!   answer that is long or slow is read as far as it matters.
+//!   answer that is long or slow is read as far as it matters. Waiting for other requests to the same host is not
+//!   counted: these have their own deadlines, and the receiver was not asked yet.
 //! - **One request is one attempt**, but for a connection that was kept and turns out to be closed: there the same
 //!   request, with the same id, is sent again at once on a new one.
 //! - **What a receiver says is kept short and harmless**: no control characters, nothing that looks like a secret.

@@ -61,8 +61,6 @@ pub enum Failure {
 /// What was waited for when the time was over.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Requests before it, to the same host.
-    Room,
     /// The addresses of the host, a connection, its encryption.
     Connection,
     /// The status of the answer.
@@ -73,7 +71,6 @@ impl Phase {
     /// Returns what was waited for, in words.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Room => "waiting for other requests to the host",
             Self::Connection => "connecting",
             Self::Answer => "the answer",
         }

@@ -78,15 +78,15 @@ pub struct Request {
     pub headers: Headers,
     /// Its body.
     pub body: Bytes,
-    /// How long it may take, from now to the status of the answer.
+    /// How long it may take to the status of the answer, once it has a connection or is making one.
     pub timeout: Duration,
 }
 
 struct Shared {
     settings: SenderSettings,
-    resolver: Box<dyn Resolve>,
+    resolver: Arc<dyn Resolve>,
     /// Made when the first host is to be trusted. None if the machine trusts nobody.
-    tls: OnceLock<Option<TlsConnector>>,
+    tls: Arc<OnceLock<Option<TlsConnector>>>,
     /// A place for every connection.
     room: Arc<Semaphore>,
     /// How many wait for such a place.
@@ -116,10 +116,15 @@ impl Default for SenderSettings {
 impl Sender {
     /// Makes a sender. Nothing is connected yet.
     pub fn new(settings: SenderSettings, resolver: impl Resolve) -> Self {
-        let room = Arc::new(Semaphore::new(settings.connections_max.max(1)));
-        let (waiting, hosts) = (AtomicUsize::new(0), Mutex::default());
-        let (resolver, tls) = (Box::new(resolver), OnceLock::new());
-        Self { shared: Arc::new(Shared { settings, resolver, tls, room, waiting, hosts }) }
+        Self { shared: Arc::new(Shared::new(settings, Arc::new(resolver), Arc::default())) }
+    }
+
+    /// Returns a sender like this one, with connections of its own: however many of the one's hang, the other one
+    /// has all of its.
+    pub fn apart(&self) -> Self {
+        let Shared { settings, resolver, tls, .. } = &*self.shared;
+        let (resolver, tls) = (Arc::clone(resolver), Arc::clone(tls));
+        Self { shared: Arc::new(Shared::new(settings.clone(), resolver, tls)) }
     }
 
     /// Returns the way to a URL. It is meant to be kept: connections to a host are kept as long as there is a way to
@@ -160,15 +165,13 @@ impl Sender {
 impl Route {
     /// Sends a request, and waits for what becomes of it. To drop what is returned ends the attempt.
     pub async fn send(&self, request: Request) -> Outcome {
-        let begun = Instant::now();
-        let deadline = Deadline::from_std(begun) + request.timeout;
         let found = request.body.len();
-        let answered = if found > APP_REQUEST_BYTES_MAX {
-            Err(Failure::TooLarge { found, max: APP_REQUEST_BYTES_MAX })
+        let (begun, answered) = if found > APP_REQUEST_BYTES_MAX {
+            (Instant::now(), Err(Failure::TooLarge { found, max: APP_REQUEST_BYTES_MAX }))
         } else {
             let (values, headers) = request.headers.into_parts();
             let prepared = Prepared { values: values.into(), headers, body: request.body };
-            self.answer(&prepared, deadline).await
+            self.answer(&prepared, request.timeout).await
         };
         match answered {
             Ok(answer) => Outcome {
@@ -188,23 +191,42 @@ impl Route {
         }
     }
 
-    async fn answer(&self, prepared: &Prepared, deadline: Deadline) -> Result<Answer, Failure> {
-        let late = |phase| move |_| Failure::TimedOut { phase };
-        let place = timeout_at(deadline, self.host.places.acquire()).await;
-        let _place = place.map_err(late(Phase::Room))?.map_err(|_| Failure::Unreachable)?;
+    /// Answers what became of a request, and when it was begun: who waits for a connection that others use is not
+    /// late, since the receiver was not asked yet. Those others have their own deadlines.
+    async fn answer(
+        &self,
+        prepared: &Prepared,
+        timeout: Duration,
+    ) -> (Instant, Result<Answer, Failure>) {
+        let place = self.host.places.acquire().await;
+        let _place = place.expect("invariant: the places are never closed");
         if let Some(kept) = self.host.take_idle() {
+            let begun = Instant::now();
+            let deadline = Deadline::from_std(begun) + timeout;
             match self.exchange(kept, prepared, deadline).await {
-                Ok(answer) => return Ok(answer),
+                Ok(answer) => return (begun, Ok(answer)),
                 // It was closed while it was kept. The receiver knows the id, should it have read the request.
                 Err(Unanswered::Closed) => {}
-                Err(Unanswered::Failed(failure)) => return Err(failure),
+                Err(Unanswered::Failed(failure)) => return (begun, Err(failure)),
             }
         }
-        let room = timeout_at(deadline, self.shared.room()).await.map_err(late(Phase::Room))?;
+        let room = self.shared.room().await;
+        let begun = Instant::now();
+        let deadline = Deadline::from_std(begun) + timeout;
+        (begun, self.answer_anew(room, prepared, deadline).await)
+    }
+
+    /// Sends a request on a connection of its own.
+    async fn answer_anew(
+        &self,
+        room: OwnedSemaphorePermit,
+        prepared: &Prepared,
+        deadline: Deadline,
+    ) -> Result<Answer, Failure> {
         let connecting = Deadline::now() + self.shared.settings.connect_timeout;
         let connected = timeout_at(connecting.min(deadline), self.connect(room)).await;
-        let fresh = connected.map_err(late(Phase::Connection))??;
-        match self.exchange(fresh, prepared, deadline).await {
+        let late = |_| Failure::TimedOut { phase: Phase::Connection };
+        match self.exchange(connected.map_err(late)??, prepared, deadline).await {
             Ok(answer) => Ok(answer),
             Err(Unanswered::Closed) => Err(Failure::Lost),
             Err(Unanswered::Failed(failure)) => Err(failure),
@@ -254,6 +276,16 @@ impl Route {
 }
 
 impl Shared {
+    fn new(
+        settings: SenderSettings,
+        resolver: Arc<dyn Resolve>,
+        tls: Arc<OnceLock<Option<TlsConnector>>>,
+    ) -> Self {
+        let room = Arc::new(Semaphore::new(settings.connections_max.max(1)));
+        let (waiting, hosts) = (AtomicUsize::new(0), Mutex::default());
+        Self { settings, resolver, tls, room, waiting, hosts }
+    }
+
     /// Waits for a place for one more connection. Idle ones make room.
     async fn room(&self) -> OwnedSemaphorePermit {
         let waits = Waits::new(&self.waiting);

@@ -20,9 +20,10 @@ pub(super) enum Passage {
 }
 
 /// How an endpoint's breaker stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum BreakerState {
     /// Everything is sent.
+    #[default]
     Closed,
     /// Nothing is sent before this moment, in milliseconds since the Unix epoch.
     Open {

@@ -220,6 +220,12 @@ impl Delivery {
         self.replays > 0
     }
 
+    /// Returns how many of the latest attempts nobody knows what came of: the end of the hub cut them off.
+    pub(super) fn cut_off(&self) -> usize {
+        let unknown = |attempt: &&Attempt| attempt.result == AttemptResult::Unknown;
+        self.attempts.iter().rev().take_while(unknown).count()
+    }
+
     /// Counts an attempt, whose result is not known yet.
     pub(super) fn count_attempt(&mut self, now: Millis) {
         self.tries = self.tries.saturating_add(1);

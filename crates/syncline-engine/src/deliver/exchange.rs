@@ -131,6 +131,56 @@ pub enum Notice {
         /// The event's place in the log.
         position: Position,
     },
+    /// A row of an endpoint cannot be read: nothing is sent to it until it is made anew, or the store is
+    /// restored. It is the shell that finds this.
+    Damaged {
+        /// The endpoint.
+        endpoint: EndpointId,
+        /// The table of the row.
+        table: &'static str,
+    },
+    /// The row of a replay cannot be read: it does not go on. It is the shell that finds this.
+    ReplayDamaged {
+        /// The id of the replay.
+        replay: Box<str>,
+    },
+    /// All deliveries of the hub stand still, since its store fails; they are taken up again once it does not. It
+    /// is the shell that finds this.
+    Stopped {
+        /// The code of what failed.
+        code: &'static str,
+    },
+}
+
+impl Notice {
+    /// Returns the stable word for it, as in answers, metrics and the audit.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::WillDisable { .. } => "endpoint_will_be_disabled",
+            Self::Disabled { .. } => "endpoint_disabled",
+            Self::Breaker { state: BreakerState::Closed, .. } => "breaker_closed",
+            Self::Breaker { state: BreakerState::Open { .. }, .. } => "breaker_open",
+            Self::Breaker { state: BreakerState::HalfOpen, .. } => "breaker_half_open",
+            Self::Dead { .. } => "delivery_dead",
+            Self::RowMissing { .. } => "delivery_missing",
+            Self::Damaged { .. } => "endpoint_damaged",
+            Self::ReplayDamaged { .. } => "replay_damaged",
+            Self::Stopped { .. } => "deliveries_stopped",
+        }
+    }
+
+    /// Returns the endpoint that it is of, if it is of one.
+    pub const fn endpoint(&self) -> Option<&EndpointId> {
+        match self {
+            Self::WillDisable { endpoint, .. }
+            | Self::Disabled { endpoint, .. }
+            | Self::Breaker { endpoint, .. }
+            | Self::Dead { endpoint, .. }
+            | Self::RowMissing { endpoint, .. }
+            | Self::Damaged { endpoint, .. } => Some(endpoint),
+            Self::ReplayDamaged { .. } | Self::Stopped { .. } => None,
+        }
+    }
 }
 
 /// Why something that a person asks for is not done.
@@ -211,7 +261,7 @@ pub struct Replayed {
 }
 
 /// How an endpoint is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct EndpointFacts {
     /// How many deliveries are in memory. What waits on disk behind those that fail is not counted.
     pub pending: usize,

@@ -10,8 +10,9 @@ use syncline_model::id::Position;
 use super::cursor::{DisableReason, Disabled};
 use super::delivery::{DeadLetter, Delivery, DeliveryState, EventRef};
 use super::exchange::Sending;
-use super::limits::Millis;
+use super::limits::{CUT_OFF_MAX, Millis};
 use super::queue::{Gate, Item, Lane, Phase, Queue, key, lane_key, put_due};
+use super::settings::Settings;
 use crate::rows::{Batch, Key};
 
 impl Queue {
@@ -38,9 +39,7 @@ impl Queue {
             } else {
                 let mut row = item.row.take().unwrap_or_else(|| Box::new(Delivery::new(&event)));
                 is_replay = row.is_replay();
-                if row.tries >= self.settings.schedule.attempts_max()
-                    && !is_planted(Fault::AttemptsUnbounded)
-                {
+                if has_had_all(&row, &self.settings) {
                     self.give_up(now, position, *row, "attempts_used_up", batch);
                     continue;
                 }
@@ -292,4 +291,14 @@ impl Queue {
             self.skip_to(now, self.read_to, batch);
         }
     }
+}
+
+/// Returns whether no attempt is left. One that the end of the hub cut off may never have been made: it is not
+/// the last one, unless that happens again and again.
+fn has_had_all(row: &Delivery, settings: &Settings) -> bool {
+    let cut_off_max = if is_planted(Fault::CutOffCountsAsLast) { 1 } else { CUT_OFF_MAX };
+    let is_cut_off = (1..cut_off_max).contains(&row.cut_off());
+    row.tries >= settings.schedule.attempts_max()
+        && !is_cut_off
+        && !is_planted(Fault::AttemptsUnbounded)
 }

@@ -98,6 +98,21 @@ pub const IN_FLIGHT_DEFAULT: u32 = 64;
 /// Most sends of one endpoint at once that can be settled.
 pub const IN_FLIGHT_MAX: u32 = 1_024;
 
+/// Most sends to one host at once, over all its endpoints. A sender has as many connections to a host.
+pub const HOST_FLYING_MAX: u32 = 256;
+
+/// Most sends at once to all hosts whose latest attempt was not answered, or that had none yet: half of what a
+/// sender takes. However many of them hang, the others have the rest.
+pub const UNPROVEN_FLYING_MAX: u32 = 512;
+
+/// Most sends at once to one such host: until it answers there is no use in more.
+pub const HOST_UNPROVEN_MAX: u32 = 8;
+
+/// Most attempts in a row that the end of the hub may cut off before a delivery is given up that has no
+/// attempt left: what nobody knows the outcome of is sent again, and what ends the hub each time is not, for
+/// ever.
+pub const CUT_OFF_MAX: usize = 10;
+
 /// Time of nothing but failures after which an endpoint is disabled, unless settled otherwise. Source:
 /// Svix disables after five days.
 pub const DISABLE_AFTER_MS_DEFAULT: Millis = 5 * DAY;
@@ -157,6 +172,7 @@ pub const ROUTES_MAX: usize = 4_096;
 const _: () = assert!(LANE_WAITING_MAX < PENDING_MAX && READ_ENTRIES_MAX < PENDING_MAX);
 const _: () = assert!(AHEAD_MAX < PENDING_TOTAL_MAX && (AHEAD_MAX as u64) < SPAN_MAX);
 const _: () = assert!(PENDING_MAX < PENDING_TOTAL_MAX);
+const _: () = assert!(CUT_OFF_MAX < ATTEMPTS_KEPT_MAX && IN_FLIGHT_DEFAULT <= HOST_FLYING_MAX);
 const _: () = assert!(ENDPOINTS_MAX * PENDING_OWN_MIN <= PENDING_TOTAL_MAX);
 const _: () = assert!(SCHEDULE_DEFAULT.len() <= SCHEDULE_ATTEMPTS_MAX);
 const _: () = assert!(CURSOR_WAITING_MAX as u64 * 2 < SPAN_MAX && SPAN_MAX < IDLE_SPAN_MAX);

@@ -11,6 +11,7 @@ use super::exchange::{
     Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, Replayed, RowsRead,
     Sending, Stored,
 };
+use super::hosts::Hosts;
 use super::limits::{
     AHEAD_MAX, ENDPOINTS_MAX, FLYING_BYTES_MAX, IDLE_SPAN_MAX, Millis, NOTICES_MAX,
     PENDING_OWN_MIN, PENDING_TOTAL_MAX, READ_ENTRIES_MAX, REPLAY_TAKEN_MAX, ROUTES_MAX,
@@ -32,6 +33,7 @@ struct Slot {
     /// What it has in [`Dispatch::pending`] and [`Dispatch::flying_bytes`].
     pending: usize,
     flying_bytes: u64,
+    host: Arc<str>,
 }
 
 /// The machine of all deliveries of one hub. The [module](super) says how a shell drives it.
@@ -50,6 +52,9 @@ pub struct Dispatch {
     routes: BTreeMap<EventType, Arc<[usize]>>,
     /// Who can send, in turn.
     turn: VecDeque<usize>,
+    /// Who could send if more of what is under way to its host had ended.
+    held: Vec<usize>,
+    hosts: Hosts,
     /// Who needs rows or a page of the log, in turn.
     asks: VecDeque<usize>,
     wakes: BTreeSet<(Millis, usize)>,
@@ -99,6 +104,7 @@ impl Dispatch {
         }
         self.handle_removed(&stored.endpoint);
         let Stored { endpoint, settings, cursor, rows, due } = stored;
+        let host = self.hosts.join(&settings.url);
         let mut queue = Queue::new(endpoint.clone(), settings, &cursor);
         let start = cursor.settled;
         queue.recover(cursor, rows, due);
@@ -116,6 +122,7 @@ impl Dispatch {
             wake_ms: None,
             pending: 0,
             flying_bytes: 0,
+            host,
         };
         let index = self.slots.iter().position(Option::is_none).unwrap_or(self.slots.len());
         match self.slots.get_mut(index) {
@@ -154,6 +161,12 @@ impl Dispatch {
             queue.window = settings.in_flight_max.get();
         }
         queue.settings = settings;
+        if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
+            let former =
+                std::mem::replace(&mut slot.host, self.hosts.join(&slot.queue.settings.url));
+            self.hosts.launch(&slot.host, slot.queue.in_flight);
+            self.hosts.part(&former, slot.queue.in_flight);
+        }
         self.routes.clear();
         self.update(index, now);
         Ok(())
@@ -165,12 +178,14 @@ impl Dispatch {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::take) else { return };
         self.pending -= slot.pending;
         self.flying_bytes -= slot.flying_bytes;
+        self.hosts.part(&slot.host, slot.queue.in_flight);
         self.at_tail -= usize::from(slot.is_at_tail);
         if let Some(wake_ms) = slot.wake_ms {
             self.wakes.remove(&(wake_ms, index));
         }
         // Another may take the place before its turn comes.
         self.turn.retain(|other| *other != index);
+        self.held.retain(|other| *other != index);
         self.asks.retain(|other| *other != index);
         self.routes.clear();
     }
@@ -418,19 +433,28 @@ impl Dispatch {
     // ── sending ─────────────────────────────────────────────────────────────────────────────────
 
     /// Returns attempts to be made, each counted in `batch`: commit it, then send. Endpoints have their
-    /// turns.
+    /// turns, and hosts their shares: those that hang leave room for the others.
     ///
     /// - `sends_max`: how many the sender takes now.
     pub fn poll_sends(&mut self, now: Millis, sends_max: usize, batch: &mut Batch) -> Vec<Sending> {
         self.wake(now);
         let mut sends = Vec::new();
         let mut claimed = BTreeSet::new();
+        self.turn.extend(self.held.drain(..));
         while sends.len() < sends_max && self.flying_bytes < FLYING_BYTES_MAX {
             let Some(index) = self.turn.pop_front() else { break };
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
+            let free = sends_max - sends.len();
+            let room = self.hosts.room(&slot.host, slot.queue.in_flight, free) as usize;
+            if room == 0 {
+                // It keeps its turn until something has ended.
+                self.held.push(index);
+                continue;
+            }
             slot.is_in_turn = false;
-            for _ in 0..TURN_SENDS_MAX.min(sends_max - sends.len()) {
+            for _ in 0..TURN_SENDS_MAX.min(free).min(room) {
                 let Some((send, is_fresh)) = slot.queue.launch(now, batch) else { break };
+                self.hosts.launch(&slot.host, 1);
                 if is_fresh {
                     claimed.insert(index);
                 }
@@ -459,6 +483,8 @@ impl Dispatch {
         if let (Some(bytes), Some(slot)) =
             (landed, self.slots.get_mut(index).and_then(Option::as_mut))
         {
+            let is_answered = matches!(report.outcome, Outcome::Answered { .. });
+            self.hosts.land(&slot.host, is_answered);
             let bytes = u64::from(bytes).min(slot.flying_bytes);
             slot.flying_bytes -= bytes;
             self.flying_bytes -= bytes;

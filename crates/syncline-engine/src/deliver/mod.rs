@@ -95,6 +95,7 @@ mod delivery;
 mod endpoint;
 mod exchange;
 mod filter;
+mod hosts;
 mod lanes;
 pub mod limits;
 mod machine;

@@ -77,11 +77,13 @@ pub enum Failure {
     PolicyRefused,
     /// The payload is not kept any more: no attempt can succeed.
     PayloadGone,
+    /// The attempt broke off by a mistake of the hub's own.
+    Internal,
 }
 
 impl Failure {
     /// All failures.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -94,6 +96,7 @@ impl Failure {
         Self::TransformationFailed,
         Self::PolicyRefused,
         Self::PayloadGone,
+        Self::Internal,
     ];
 
     /// Returns the stable word for it, as in attempts and metrics.
@@ -111,11 +114,12 @@ impl Failure {
             Self::TransformationFailed => "transformation_failed",
             Self::PolicyRefused => "policy_refused",
             Self::PayloadGone => "payload_gone",
+            Self::Internal => "internal",
         }
     }
 
     /// Returns whether it says nothing of the endpoint: what was to be sent could not be made.
-    const fn is_of_event(self) -> bool {
+    pub const fn is_of_event(self) -> bool {
         matches!(
             self,
             Self::BodyInvalid
@@ -123,6 +127,7 @@ impl Failure {
                 | Self::PolicyRefused
                 | Self::PayloadGone
                 | Self::SecretMissing
+                | Self::Internal
         )
     }
 }

@@ -1,5 +1,7 @@
 //! What the outcome of an attempt makes of a delivery and of its endpoint.
 
+use syncline_merge::fault::{Fault, is_planted};
+
 use super::breaker::{BreakerState, Sign};
 use super::cursor::{DisableReason, Failing};
 use super::delivery::{AttemptResult, Delivery, DeliveryState};
@@ -51,7 +53,10 @@ impl Queue {
             self.finish(now, report.position, *row, batch);
         } else {
             row.failing_since_ms.get_or_insert(now);
-            let wait = self.settings.schedule.wait_ms(row.tries, random);
+            let mut wait = self.settings.schedule.wait_ms(row.tries, random);
+            if is_planted(Fault::AttemptsUnbounded) {
+                wait = wait.or(Some(1));
+            }
             let wait = wait.map(|wait_ms| wait_ms.max(hold_ms.unwrap_or(0)));
             let is_hopeless = matches!(verdict, Verdict::Unsent { is_hopeless: true });
             match wait.filter(|_| !is_hopeless) {

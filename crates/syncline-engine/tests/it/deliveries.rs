@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use syncline_engine::deliver::limits::{CUT_OFF_MAX, HOST_FLYING_MAX, HOST_UNPROVEN_MAX};
 use syncline_engine::deliver::{
     Backlog, BreakerState, DeliveryState, DisableReason, Failure, Filter, Load, Notice, Outcome,
     Rate, Refusal, Schedule, Settings, limits,
@@ -135,6 +136,7 @@ fn planted_faults_of_deliveries_are_caught() {
         Fault::WaitingNotInCursor,
         Fault::SentBeforeCounted,
         Fault::AttemptsUnbounded,
+        Fault::CutOffCountsAsLast,
         Fault::FailedLeavesLane,
         Fault::DueForgotten,
         Fault::ParkedWithoutFirst,
@@ -185,19 +187,19 @@ fn go_on(world: &mut World, until_ms: u64, outcome: impl Fn(&World, usize) -> Op
 
 #[test]
 fn a_first_attempt_costs_one_row_for_many_before_and_one_each_after() {
-    let mut world = one(settings(), 60, 60);
+    let mut world = one(settings(), 8, 8);
     world.written = 0;
-    world.pump(60, 0);
-    assert_eq!((world.flying.len(), world.written), (60, 1), "one cursor for all");
+    world.pump(SENDS_MAX, 0);
+    assert_eq!((world.flying.len(), world.written), (8, 1), "one cursor for all");
     while !world.flying.is_empty() {
         world.report(0, ok());
     }
     world.commit();
-    assert_eq!(world.written, 1 + 60, "one delivery each");
+    assert_eq!(world.written, 1 + 8, "one delivery each");
     assert_eq!(world.dispatch.poll_due(), None);
     let loads = world.loads;
-    world.pump(60, 0);
-    assert_eq!((world.loads, world.written), (loads, 61), "idle: nothing is read or written");
+    world.pump(SENDS_MAX, 0);
+    assert_eq!((world.loads, world.written), (loads, 9), "idle: nothing is read or written");
 }
 
 #[test]
@@ -212,6 +214,116 @@ fn a_retry_is_counted_before_it_is_sent() {
     assert_eq!((row.tries, row.state), (2, DeliveryState::Sending));
     assert_eq!(row.attempts[0].status, Some(500));
     assert_eq!(&*row.attempts[0].code, "status");
+}
+
+/// A schedule of one attempt: the hub ends after it was counted, and nobody knows whether it was made.
+#[test]
+fn what_the_end_of_the_hub_cuts_off_is_sent_once_more_and_not_for_ever() {
+    let mut world = one(waits(&[0]), 1, 1);
+    world.pump(1, 2);
+    world.pump(1, 0);
+    assert_eq!(world.flying.len(), 1, "it is not given up for what may never have been sent");
+    world.report(0, status(500));
+    world.settle();
+    world.check_settled();
+    let row = |world: &World| world.row(&endpoint("shop"), Position(1)).unwrap();
+    assert_eq!((row(&world).state, row(&world).tries), (DeliveryState::Dead, 2));
+    let mut world = one(waits(&[0]), 1, 1);
+    for _ in 0..100 {
+        world.pump(1, 2);
+    }
+    world.settle();
+    world.check_settled();
+    let tries = u32::try_from(CUT_OFF_MAX).unwrap();
+    assert_eq!((row(&world).state, row(&world).tries), (DeliveryState::Dead, tries));
+}
+
+/// Adds endpoints at hosts of their own, all of which may be sent much at once.
+fn more(world: &mut World, endpoints: usize) {
+    for index in 0..endpoints {
+        let mut settings = Settings::new(&format!("https://h{index}.example.org/hook"));
+        settings.in_flight_max = std::num::NonZeroU32::new(1_024).unwrap();
+        world.add(&format!("e{index}"), settings);
+    }
+}
+
+/// As much as a sender takes.
+const SENDS_MAX: usize = 1_024;
+
+/// Has turns until nothing more is sent of itself.
+fn fill(world: &mut World) {
+    for _ in 0..100 {
+        world.pump(SENDS_MAX - world.flying.len(), 0);
+        world.commit();
+    }
+}
+
+/// Everything that is under way is answered.
+fn answer_all(world: &mut World) {
+    while !world.flying.is_empty() {
+        world.report(0, ok());
+    }
+    fill(world);
+}
+
+#[test]
+fn endpoints_that_hang_leave_room_for_the_others() {
+    let is_sent =
+        |world: &World, name: &str| world.flying.iter().any(|send| send.endpoint == endpoint(name));
+    for hanging in [1, 2, 16, 60, 600] {
+        let mut world = World::new(1);
+        world.add("good", settings());
+        world.emit("tasks.created", "first");
+        world.tell_end();
+        fill(&mut world);
+        answer_all(&mut world);
+        more(&mut world, hanging);
+        (0..400).for_each(|number| world.emit("tasks.created", &format!("r{number}")));
+        world.tell_end();
+        fill(&mut world);
+        assert!(is_sent(&world, "good"), "{hanging}: the one that has shown that it answers");
+        if hanging * 8 >= SENDS_MAX / 2 {
+            continue;
+        }
+        world.add("new", Settings::new("https://new.example.org/hook"));
+        world.emit("tasks.created", "new");
+        world.tell_end();
+        fill(&mut world);
+        assert!(is_sent(&world, "new"), "{hanging}: one that is new");
+    }
+    // Those that have answered, and then hang all together, leave some of the rest.
+    let mut world = World::new(1);
+    more(&mut world, 40);
+    world.emit("tasks.created", "first");
+    world.tell_end();
+    fill(&mut world);
+    answer_all(&mut world);
+    (0..400).for_each(|number| world.emit("tasks.created", &format!("s{number}")));
+    world.tell_end();
+    fill(&mut world);
+    assert!((900..SENDS_MAX).contains(&world.flying.len()), "{}", world.flying.len());
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn endpoints_of_one_host_share_what_it_may_have() {
+    let mut world = World::new(1);
+    for index in 0..20 {
+        world.add(&format!("e{index}"), Settings::new("https://Example.org/hook"));
+    }
+    (0..200).for_each(|number| world.emit("tasks.created", &format!("r{number}")));
+    world.tell_end();
+    fill(&mut world);
+    assert_eq!(world.flying.len(), HOST_UNPROVEN_MAX as usize, "until it answers");
+    answer_all(&mut world);
+    let most = HOST_FLYING_MAX as usize;
+    assert!((most - 20..=most).contains(&world.flying.len()), "{}", world.flying.len());
+    let told: std::collections::BTreeSet<_> =
+        world.flying.iter().map(|send| &send.endpoint).collect();
+    assert_eq!(told.len(), 20, "each has its turn");
+    world.settle();
+    world.check_settled();
 }
 
 #[test]
@@ -405,7 +517,7 @@ fn a_breaker_opens_probes_with_one_and_closes_and_others_go_on() {
     let BreakerState::Open { until_ms } = facts(&world, "bad").breaker else { panic!("closed") };
     assert_eq!(facts(&world, "good").pending, 0, "all of the other's are delivered");
     let tried = world.seen.keys().filter(|(name, _)| *name == bad).count();
-    assert!(tried <= 64, "{tried} attempts before it opened");
+    assert!(tried <= 64 + HOST_UNPROVEN_MAX as usize, "{tried} attempts before it opened");
     let before = world.seen.values().map(|seen| seen.attempts).sum::<u32>();
     go_on(&mut world, until_ms - 1, fails);
     let after = world.seen.values().map(|seen| seen.attempts).sum::<u32>();

@@ -231,7 +231,7 @@ pub(super) fn new_secret(now_ms: u64) -> Result<StoredSecret, Problem> {
 
 /// Returns an endpoint as it is shown.
 pub(super) fn described(endpoint: &EndpointNow) -> Object {
-    let EndpointNow { id, row, facts } = endpoint;
+    let EndpointNow { id, row, facts, damaged } = endpoint;
     let mut document = Object::new();
     document.insert("id", id.as_str());
     described_settings(&row.settings, &mut document);
@@ -245,6 +245,9 @@ pub(super) fn described(endpoint: &EndpointNow) -> Object {
         _ => "half_open",
     };
     document.insert("breaker", breaker);
+    if let Some(table) = damaged {
+        document.insert("damaged", *table);
+    }
     if let Some(oldest_ms) = facts.oldest_ms {
         document.insert("oldest", format_time(oldest_ms));
     }

@@ -25,7 +25,7 @@ use crate::problem::{Problem, Refusal};
 /// Lists all endpoints, and how each does.
 pub(super) async fn list(asked: Asked) -> Answer {
     let desk = asked.desk.clone();
-    let read = move || desk.delivering.with(|deliveries| Ok(deliveries.endpoints()));
+    let read = move || desk.delivering.look(|deliveries| Ok(deliveries.endpoints()));
     let endpoints = asked.state.blocking(read).await??;
     page("endpoints", endpoints.iter().map(|one| described(one).into()).collect(), None)
 }
@@ -37,7 +37,7 @@ pub(super) async fn get(asked: Asked) -> Answer {
 
 pub(super) async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Problem> {
     let desk = asked.desk.clone();
-    let read = move || desk.delivering.with(|deliveries| Ok(deliveries.endpoint(&id)));
+    let read = move || desk.delivering.look(|deliveries| Ok(deliveries.endpoint(&id)));
     asked.state.blocking(read).await??.ok_or_else(|| Refusal::EndpointUnknown.into())
 }
 
@@ -212,15 +212,35 @@ pub(super) async fn rotate(mut asked: Asked) -> Answer {
     json(StatusCode::OK, &document)
 }
 
+/// Lists what an operator should know of the deliveries, the latest first.
+pub(super) async fn notices(asked: Asked) -> Answer {
+    let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
+    let before = asked.query.number("before", 0..=i64::MAX.unsigned_abs())?;
+    let found = asked.desk.delivering.notices().latest(before, limit);
+    let next = found.last().filter(|_| found.len() == limit).map(|(number, _)| number.to_string());
+    let rows = found.iter().map(|(number, noticed)| {
+        let mut document = Object::new();
+        document.insert("number", *number);
+        document.insert("at", format_time(noticed.at_ms));
+        noticed.document().iter().for_each(|(name, value)| {
+            document.insert(name, value.clone());
+        });
+        Json::Object(document)
+    });
+    page("notices", rows.collect(), next)
+}
+
 /// Lists deliveries of one endpoint, the latest first.
 pub(super) async fn deliveries(asked: Asked) -> Answer {
     let id = id_of(&asked)?;
     let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
     let before = asked.query.number("before", 0..=i64::MAX.unsigned_abs())?.map(Position);
-    now(&asked, id.clone()).await?;
-    let desk = asked.desk.clone();
-    let read = move || desk.delivering.with(|all| Ok(all.deliveries(&id, before, limit)?));
-    let found = asked.state.blocking(read).await??;
+    let served = asked.desk.served.clone();
+    let read = move || match served.has_endpoint(&id)? {
+        true => served.deliveries(&id, before, limit).map(Some),
+        false => Ok(None),
+    };
+    let found = asked.state.blocking(read).await??.ok_or(Refusal::EndpointUnknown)?;
     let next = found.last().filter(|_| found.len() == limit).map(|(position, _)| position.0);
     let rows = found.iter().map(|(position, delivery)| delivered(*position, delivery));
     page("deliveries", rows.collect(), next.map(|next| next.to_string()))
@@ -228,8 +248,9 @@ pub(super) async fn deliveries(asked: Asked) -> Answer {
 
 /// Says what the event of a delivery says, for a receiver that was not sent all of it.
 pub(super) async fn data(asked: Asked) -> Answer {
-    let (desk, id, position) = (asked.desk.clone(), id_of(&asked)?, position_of(&asked)?);
-    let read = move || desk.delivering.with(|all| Ok(all.data(&id, position)?));
+    let (served, id) = (asked.desk.served.clone(), id_of(&asked)?);
+    let position = position_of(&asked)?;
+    let read = move || served.delivery_data(&id, position);
     let found = asked.state.blocking(read).await??;
     let content =
         found.ok_or_else(|| Problem::from(DeliveryError::from(Refused::DeliveryUnknown)))?;

@@ -116,6 +116,9 @@ pub(super) async fn metrics(asked: Asked) -> Answer {
         }
         asked.state.metrics.synchronization.undecided(name, &desk.undecided, now_ms());
         asked.state.metrics.synchronization.deliveries(name, &desk.delivering, now_ms());
+        let of = desk.clone();
+        // While the machine is read anew the figures stay as they were.
+        let _ = asked.state.blocking(move || of.delivering.measure()).await?;
         if let Some(backup) = &desk.backup {
             asked.state.metrics.backup(name, &backup.health());
         }

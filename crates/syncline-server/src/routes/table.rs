@@ -373,7 +373,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Sends nothing more to an endpoint",
         answers: &[Success::json(200, "Endpoint")],
-        problems: &[404],
+        problems: &[404, 409],
         ..of_hub(
             Method::Post,
             "/v1/endpoints/{endpoint}/disable",
@@ -385,7 +385,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Sends an endpoint a test, and says what came of it",
         answers: &[Success::json(200, "Tested")],
-        problems: &[404],
+        problems: &[404, 409],
         ..of_hub(Method::Post, "/v1/endpoints/{endpoint}/test", ADMINS, "endpoint_test", |asked| {
             Box::pin(endpoints::test(asked))
         })
@@ -428,6 +428,14 @@ pub const TABLE: &[Route] = &[
             "endpoint_verify",
             |asked| Box::pin(verify::verify(asked)),
         )
+    },
+    Route {
+        summary: "What an operator should know of the deliveries since the hub was started, the latest first",
+        query: &[LIMIT, parameter("before", "Position", "only notices with a lower number")],
+        answers: &[Success::json(200, "Notices")],
+        ..of_hub(Method::Get, "/v1/notices", KEEPERS, "notices", |asked| {
+            Box::pin(endpoints::notices(asked))
+        })
     },
     Route {
         summary: "What became of the events at an endpoint, the latest first",

@@ -10,8 +10,13 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response};
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_model::id::{EndpointId, Position};
 use syncline_protocol::webhook::secret::Secret;
 use syncline_protocol::webhook::verify::{Received, Verifier};
+use syncline_server::{Server, Settings};
+use syncline_store::sqlite::{Options, SqliteStore};
+use syncline_store::{Read, Store};
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -342,4 +347,180 @@ async fn a_secret_that_has_taken_the_place_of_another_signs_beside_it_for_a_whil
     let known = |one: &Got| [SECRETS[0], first, second].map(|secret| knows(one, secret));
     assert_eq!(known(&got[0]), [true, true, false]);
     assert_eq!(known(&got[1]), [false, false, true]);
+}
+
+/// Writes something over a row of the store of a server that was stopped.
+fn damage(folder: &std::path::Path, key: &Key) {
+    let mut store = SqliteStore::open(&crate::house::state(folder), &Options::default()).unwrap();
+    let mut batch = Batch::new();
+    batch.put(key.clone(), b"\xffdamaged".to_vec());
+    store.commit(&batch).unwrap();
+    Box::new(store).close().unwrap();
+}
+
+impl House {
+    /// Returns the latest notices of a kind.
+    async fn noticed(&self, kind: &str) -> Vec<Value> {
+        let notices = self.get("/v1/notices?limit=1000").await.is(200).json();
+        let notices = notices["notices"].as_array().unwrap().clone();
+        notices.into_iter().filter(|notice| notice["kind"] == kind).collect()
+    }
+
+    /// Waits until there are so many notices of a kind, and returns the latest.
+    async fn told_of(&self, kind: &str, count: usize) -> Value {
+        let begun = Instant::now();
+        loop {
+            let notices = self.noticed(kind).await;
+            if notices.len() >= count {
+                return notices[0].clone();
+            }
+            assert!(begun.elapsed() < PATIENCE, "{kind}: {notices:?}");
+            sleep(Duration::from_millis(5)).await;
+        }
+    }
+
+    async fn metrics(&self) -> String {
+        String::from_utf8(self.get("/metrics").await.is(200).body).unwrap()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_row_that_cannot_be_read_stops_its_endpoint_and_no_other_one() {
+    let open = |settings: &mut Settings| settings.sending.is_loopback_allowed = true;
+    let (mut house, receiver) = (house().await, Receiver::start(|_| 200).await);
+    let mut failing = receiver.endpoint("x");
+    // Nobody listens there, and it is tried again much later.
+    failing["url"] = json!("http://127.0.0.1:9/");
+    failing["schedule"] = json!([0, 3_600_000]);
+    for id in ["cursor", "due", "row"] {
+        failing["id"] = json!(id);
+        house.post("/v1/endpoints", &failing).await.is(201);
+    }
+    for id in ["own", "good"] {
+        house.post("/v1/endpoints", &receiver.endpoint(id)).await.is(201);
+    }
+    house.emit("event-1", "e1").await;
+    house.settled("good", "delivered", 1).await;
+    house.settled("own", "delivered", 1).await;
+    let of = |id: &str| EndpointId::new(id).unwrap();
+    let mut due = Vec::new();
+    for id in ["cursor", "due", "row"] {
+        let waits = house.settled(id, "retrying", 1).await;
+        due.push((of(id), Position(waits[0]["sequence"].as_u64().unwrap())));
+    }
+    let folder = {
+        let House { server, folder, admin } = house;
+        server.stop().await.unwrap();
+        let path = folder.path();
+        damage(path, &Key::Cursor(of("cursor")));
+        damage(path, &Key::Endpoint(of("own")));
+        let (endpoint, position) = due[1].clone();
+        let due_ms = due_of(path, &endpoint);
+        damage(path, &Key::Due { due_ms, endpoint, position });
+        let (endpoint, position) = due[2].clone();
+        damage(path, &Key::Delivery { endpoint, position });
+        (folder, admin)
+    };
+    let mut settings = House::settings(&crate::house::state(folder.0.path()));
+    open(&mut settings);
+    let server = Server::start(&settings, crate::house::open_hub(&settings)).await.unwrap();
+    house = House { server, folder: folder.0, admin: folder.1 };
+    // The row of a delivery is read only when its time has come.
+    let retry = format!("/v1/endpoints/row/deliveries/{}/retry", due[2].1.0);
+    house.post(&retry, &json!({})).await.is(204);
+    house.told_of("endpoint_damaged", 4).await;
+    let endpoints = house.get("/v1/endpoints").await.is(200).json();
+    let damaged = endpoints["endpoints"].as_array().unwrap().iter();
+    let damaged = damaged.map(|one| (one["id"].as_str().unwrap(), one["damaged"].as_str()));
+    let expected = [
+        ("cursor", Some("cursors")),
+        ("due", Some("due")),
+        ("good", None),
+        ("own", Some("endpoints")),
+        ("row", Some("deliveries")),
+    ];
+    assert_eq!(damaged.collect::<Vec<_>>(), expected);
+    house.emit("event-2", "e1").await;
+    house.settled("good", "delivered", 2).await;
+    let state = "syncline_endpoint_breakers{hub=\"default\",state=\"damaged\"} 4";
+    assert!(house.metrics().await.contains(state), "{}", house.metrics().await);
+    house.post("/v1/endpoints/due/disable", &json!({})).await.is(409).says("ENDPOINT_DAMAGED");
+    let audit = house.get("/v1/audit?limit=1000").await.is(200).json().to_string();
+    assert!(audit.contains("NOTICED"), "{audit}");
+    // It can be removed, and made anew.
+    for id in ["own", "row"] {
+        let path = format!("/v1/endpoints/{id}");
+        house.ask("DELETE", &path).token(&house.admin).send().await.is(204);
+        house.post("/v1/endpoints", &receiver.endpoint(id)).await.is(201);
+    }
+    house.emit("event-3", "e1").await;
+    house.settled("own", "delivered", 1).await;
+    house.settled("row", "delivered", 1).await;
+}
+
+/// Returns when an endpoint is to try again what it has to.
+fn due_of(folder: &std::path::Path, of: &EndpointId) -> u64 {
+    let store = SqliteStore::open(&crate::house::state(folder), &Options::default()).unwrap();
+    let mut found = 0;
+    let all = store.scan(&Scan::Due, None, usize::MAX, &mut |key, _| {
+        if let Key::Due { due_ms, endpoint, .. } = key
+            && endpoint == of
+        {
+            found = *due_ms;
+        }
+        std::ops::ControlFlow::Continue(())
+    });
+    all.unwrap();
+    Box::new(store).close().unwrap();
+    found
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_is_told_what_goes_wrong_and_the_figures_say_how_much() {
+    let receiver = Receiver::start(|got| match got.last().unwrap().named().0.as_str() {
+        "gone" => 410,
+        "bad" => 500,
+        _ => 200,
+    })
+    .await;
+    let house = house().await;
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.emit("good", "good").await;
+    for number in 0..12 {
+        house.emit(&format!("bad-{number}"), "bad").await;
+    }
+    let open = house.told_of("breaker_open", 1).await;
+    assert_eq!(open["endpoint"], "admin");
+    let dead = house.noticed("delivery_dead").await;
+    assert!(dead.iter().map(|one| one["count"].as_u64().unwrap()).sum::<u64>() >= 10, "{dead:?}");
+    let metrics = house.metrics().await;
+    for line in [
+        "syncline_delivery_attempts_total{hub=\"default\",outcome=\"delivered\"} 1",
+        "syncline_delivery_attempts_total{hub=\"default\",outcome=\"failed\"} 1",
+        "syncline_delivery_seconds_count{hub=\"default\"} 1",
+        "syncline_delivery_notices_total{hub=\"default\",kind=\"breaker_open\"} 1",
+        "syncline_endpoint_breakers{hub=\"default\",state=\"open\"} 1",
+        "syncline_deliveries_pending{hub=\"default\"}",
+        "syncline_deliveries_retrying{hub=\"default\"}",
+        "syncline_deliveries_in_flight{hub=\"default\"}",
+        "syncline_deliveries_lag{hub=\"default\"}",
+        "syncline_deliveries_oldest_seconds{hub=\"default\"}",
+    ] {
+        assert!(metrics.contains(line), "{line} is not in\n{metrics}");
+    }
+    assert!(!metrics.contains("admin"), "no id of an endpoint is a label");
+    endpoint["id"] = json!("gone");
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.emit("gone", "gone").await;
+    let disabled = house.told_of("endpoint_disabled", 1).await;
+    assert_eq!((&disabled["endpoint"], &disabled["reason"]), (&json!("gone"), &json!("gone")));
+    let latest = house.get("/v1/notices?limit=1").await.is(200).json();
+    let before = format!("/v1/notices?limit=1&before={}", latest["next"].as_str().unwrap());
+    let earlier = house.get(&before).await.is(200).json();
+    let number = |page: &Value| page["notices"][0]["number"].as_u64().unwrap();
+    assert_eq!(number(&latest), number(&earlier) + 1);
+    let token = house.token("app client").await;
+    house.ask("GET", "/v1/notices").token(&token).send().await.is(403);
 }

@@ -72,14 +72,57 @@ async fn a_host_that_hangs_costs_only_itself() {
     }
     assert_eq!((hanging.connections(), good.connections()), (2, 1));
     assert!(waiting.iter().all(|one| !one.is_finished()), "they wait all the while");
-    let outcome = route.send(hurried("{}")).await;
-    assert_eq!(failure(outcome), Failure::TimedOut { phase: Phase::Room });
     for one in waiting {
         one.abort();
         let _ = one.await;
     }
     // Who gives up gives its place back.
     assert_eq!(sender.connections(), 1);
+}
+
+/// The hurried one has less time than those before it take: its time begins when it has a connection.
+#[tokio::test]
+async fn who_waits_for_others_to_its_host_is_not_late() {
+    let receiver = Receiver::start(|number| match number {
+        0 | 1 => Reply::Stall(String::new()),
+        _ => answer("200 OK", ""),
+    })
+    .await;
+    let one = SenderSettings { host_connections_max: 1, ..settings() };
+    let sender = Sender::new(one, Answers::new(&[&["127.0.0.1"]]));
+    let route = receiver.route(&sender);
+    let before: Vec<_> = (0..2)
+        .map(|_| {
+            let route = route.clone();
+            tokio::spawn(async move { route.send(hurried("{}")).await })
+        })
+        .collect();
+    while receiver.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    let outcome = route.send(Request { timeout: Duration::from_secs(10), ..hurried("{}") }).await;
+    assert_eq!(outcome.answer, Ok(200));
+    for one in before {
+        let failed = failure(one.await.unwrap());
+        assert_eq!(failed, Failure::TimedOut { phase: Phase::Answer });
+    }
+}
+
+#[tokio::test]
+async fn senders_apart_have_connections_of_their_own() {
+    let hanging = Receiver::start(|_| Reply::Stall(String::new())).await;
+    let good = Receiver::start(|_| answer("200 OK", "")).await;
+    let one = SenderSettings { connections_max: 1, ..settings() };
+    let sender = Sender::new(one, Answers::new(&[&["127.0.0.1"]]));
+    let other = sender.apart();
+    let route = hanging.route(&sender);
+    let hung = tokio::spawn(async move { route.send(request("{}")).await });
+    while hanging.requests().is_empty() {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(good.route(&other).send(request("{}")).await.answer, Ok(200));
+    assert_eq!((sender.connections(), other.connections()), (1, 1));
+    hung.abort();
 }
 
 #[tokio::test]

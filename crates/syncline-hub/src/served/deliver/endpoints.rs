@@ -4,7 +4,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
-    Backlog, Delivery, EndpointFacts, EndpointRow, Outcome, Refusal, SettingsError,
+    Backlog, EndpointFacts, EndpointRow, Outcome, Refusal, SettingsError,
 };
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_engine::sync::Transaction;
@@ -13,15 +13,13 @@ use syncline_model::json::Object;
 use thiserror::Error;
 
 use super::super::{ServeError, Served};
-use super::content::{Content, content, entry_at};
 use super::turn::Deliveries;
-use crate::error::HubError;
 use crate::limits::{DELIVERIES_REMOVED_AT_ONCE, REPLAYS_RUNNING_MAX};
 use crate::request::Actor;
 use crate::view::for_each;
 
 /// What the audit calls a change of endpoints and deliveries.
-const CATEGORY: &str = "DELIVERY";
+pub(super) const CATEGORY: &str = "DELIVERY";
 
 /// Why something that an operator asks for is not done.
 #[derive(Debug, Error)]
@@ -42,6 +40,9 @@ pub enum DeliveryError {
     /// Too many replays are under way.
     #[error("{REPLAYS_RUNNING_MAX} replays are under way already, which is the most")]
     ReplaysFull,
+    /// A row of the endpoint cannot be read.
+    #[error("a row of the endpoint cannot be read; remove it and make it anew, or restore the hub")]
+    Damaged,
     /// The store.
     #[error(transparent)]
     Serve(#[from] ServeError),
@@ -56,6 +57,7 @@ impl DeliveryError {
             Self::Exists => "ENDPOINT_EXISTS",
             Self::ReplayUnknown => "REPLAY_UNKNOWN",
             Self::ReplaysFull => "REPLAYS_FULL",
+            Self::Damaged => "ENDPOINT_DAMAGED",
             Self::Serve(error) => error.code(),
         }
     }
@@ -70,18 +72,32 @@ pub struct EndpointNow {
     pub row: Arc<EndpointRow>,
     /// How it goes.
     pub facts: EndpointFacts,
+    /// The table of a row that cannot be read, if there is one: nothing is sent to the endpoint, and it can only be
+    /// removed.
+    pub damaged: Option<&'static str>,
 }
 
 impl Deliveries {
     /// Returns all endpoints, by id.
     pub fn endpoints(&self) -> Vec<EndpointNow> {
-        self.endpoints.keys().filter_map(|id| self.endpoint(id)).collect()
+        let mut ids: Vec<&EndpointId> = self.endpoints.keys().chain(self.damaged.keys()).collect();
+        ids.sort_unstable();
+        ids.into_iter().filter_map(|id| self.endpoint(id)).collect()
     }
 
     /// Returns an endpoint.
     pub fn endpoint(&self, id: &EndpointId) -> Option<EndpointNow> {
+        if let Some(damage) = self.damaged.get(id) {
+            let (facts, damaged) = (EndpointFacts::default(), Some(damage.table));
+            return Some(EndpointNow { id: id.clone(), row: damage.row(), facts, damaged });
+        }
         let (row, facts) = (self.endpoints.get(id)?, self.dispatch.facts(id)?);
-        Some(EndpointNow { id: id.clone(), row: row.clone(), facts })
+        Some(EndpointNow { id: id.clone(), row: row.clone(), facts, damaged: None })
+    }
+
+    /// Refuses what is to be done with an endpoint of which a row cannot be read.
+    fn check_sound(&self, id: &EndpointId) -> Result<(), DeliveryError> {
+        if self.damaged.contains_key(id) { Err(DeliveryError::Damaged) } else { Ok(()) }
     }
 
     /// Makes an endpoint, which gets the events that come from now on.
@@ -97,7 +113,7 @@ impl Deliveries {
         actor: &Actor,
     ) -> Result<(), DeliveryError> {
         row.check()?;
-        if self.endpoints.contains_key(id) {
+        if self.endpoints.contains_key(id) || self.damaged.contains_key(id) {
             return Err(DeliveryError::Exists);
         }
         let (now, mut batch) = (self.at(now_ms), Batch::new());
@@ -123,6 +139,7 @@ impl Deliveries {
         actor: &Actor,
     ) -> Result<(), DeliveryError> {
         row.check()?;
+        self.check_sound(id)?;
         if !self.endpoints.contains_key(id) {
             return Err(Refusal::EndpointUnknown.into());
         }
@@ -142,13 +159,16 @@ impl Deliveries {
     ///
     /// [`DeliveryError`]; the endpoint may be removed and some rows of it left, which the next start deletes.
     pub fn remove(&mut self, id: &EndpointId, actor: &Actor) -> Result<(), DeliveryError> {
-        let row = self.endpoints.get(id).ok_or(Refusal::EndpointUnknown)?;
-        let gone = EndpointRow { is_removed: true, ..EndpointRow::clone(row) };
+        let damaged = self.damaged.get(id).map(super::damage::Damage::row);
+        let row = damaged.or_else(|| self.endpoints.get(id).cloned());
+        let row = row.ok_or(Refusal::EndpointUnknown)?;
+        let gone = EndpointRow { is_removed: true, ..EndpointRow::clone(&row) };
         let mut batch = Batch::new();
         batch.put(Key::Endpoint(id.clone()), gone.encode());
         self.note(batch, "ENDPOINT_REMOVED", id, None, actor)?;
         self.dispatch.handle_removed(id);
         self.endpoints.remove(id);
+        self.damaged.remove(id);
         let removed = remove_rows(&self.served, id);
         // The next start goes on where this one ended.
         self.is_astray |= removed.is_err();
@@ -166,6 +186,7 @@ impl Deliveries {
         id: &EndpointId,
         actor: &Actor,
     ) -> Result<(), DeliveryError> {
+        self.check_sound(id)?;
         let (now, mut batch) = (self.at(now_ms), Batch::new());
         self.dispatch.handle_disabled(now, id, &mut batch)?;
         Ok(self.note(batch, "ENDPOINT_DISABLED", id, None, actor)?)
@@ -182,6 +203,7 @@ impl Deliveries {
         id: &EndpointId,
         outcome: Outcome,
     ) -> Result<(), DeliveryError> {
+        self.check_sound(id)?;
         let now = self.at(now_ms);
         Ok(self.dispatch.handle_test(now, id, outcome)?)
     }
@@ -198,6 +220,7 @@ impl Deliveries {
         skips_backlog: bool,
         actor: &Actor,
     ) -> Result<(), DeliveryError> {
+        self.check_sound(id)?;
         let (now, mut batch) = (self.at(now_ms), Batch::new());
         let to = self.served.position();
         let backlog = if skips_backlog { Backlog::Skip { to } } else { Backlog::Deliver };
@@ -217,51 +240,10 @@ impl Deliveries {
         position: Position,
         actor: &Actor,
     ) -> Result<(), DeliveryError> {
+        self.check_sound(id)?;
         let (now, mut batch) = (self.at(now_ms), Batch::new());
         self.dispatch.handle_retry(now, id, position, &mut batch)?;
         Ok(self.note(batch, "DELIVERY_RETRIED", id, Some(position), actor)?)
-    }
-
-    /// Returns deliveries of an endpoint, the latest first.
-    ///
-    /// - `before`: only those of events before this place in the log.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Hub`] if they cannot be read.
-    pub fn deliveries(
-        &self,
-        id: &EndpointId,
-        before: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<(Position, Delivery)>, ServeError> {
-        let (mut found, mut error) = (Vec::new(), None);
-        let after = before.map(|position| Key::Delivery { endpoint: id.clone(), position });
-        let scan = Scan::DeliveriesLatest { endpoint: id.clone() };
-        self.served.reader()?.scan(&scan, after.as_ref(), limit, &mut |key, bytes| {
-            let Key::Delivery { position, .. } = key else { return ControlFlow::Continue(()) };
-            match Delivery::decode(bytes) {
-                Ok(delivery) => found.push((*position, delivery)),
-                Err(source) => error = Some(HubError::Damaged { table: "deliveries", source }),
-            }
-            if error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        error.map_or(Ok(found), |error| Err(error.into()))
-    }
-
-    /// Returns what the event of a delivery says now; `None` if there is no such delivery, or nothing is kept.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Hub`] if it cannot be read.
-    pub fn data(&self, id: &EndpointId, position: Position) -> Result<Option<Content>, ServeError> {
-        let rows = self.served.reader()?;
-        let key = Key::Delivery { endpoint: id.clone(), position };
-        let delivery = rows.get(&key)?.map(|bytes| Delivery::decode(&bytes)).transpose();
-        let damaged = |source| HubError::Damaged { table: "deliveries", source };
-        let Some(delivery) = delivery.map_err(damaged)? else { return Ok(None) };
-        let Some(entry) = entry_at(&*rows, position)? else { return Ok(None) };
-        content(&*rows, &self.served, &delivery.event_ref(position), &entry)
     }
 
     /// Commits rows with an entry in the audit that says who has asked for it.

@@ -11,14 +11,19 @@
 //! | make, change and remove endpoints | `endpoints.rs` |
 //! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
 //! | single deliveries, and those that were given up | `dead.rs` |
-//! | what an event says | `content.rs` |
 //! | events for whoever asks for them | `told.rs` |
+//! | what became of deliveries, and what their events say | [`Served::deliveries`](super::Served::deliveries), `content.rs` |
+//! | what an operator should know | [`Noticed`] |
 
 mod choosing;
 mod content;
+mod damage;
 mod dead;
 mod endpoints;
+mod lists;
+mod notices;
 mod replays;
+mod start;
 mod told;
 mod turn;
 
@@ -26,6 +31,7 @@ pub use choosing::{Counted, Stretch};
 pub use content::Content;
 pub use dead::DeadDelivery;
 pub use endpoints::{DeliveryError, EndpointNow};
+pub use notices::Noticed;
 pub use replays::{ReplayPart, ReplayRow, ReplayState};
 pub use told::Told;
 pub use turn::{Deliveries, Parcel, Turn};

@@ -11,10 +11,10 @@ use syncline_model::json::{Json, Object, parse};
 use syncline_store::Read;
 
 use super::super::ServeError;
-use super::choosing::{Counted, Stretch, look};
+use super::choosing::{Counted, Piece, Stretch, look};
 use super::endpoints::DeliveryError;
+use super::notices::commit;
 use super::turn::Deliveries;
-use crate::error::HubError;
 use crate::limits::{REPLAY_AHEAD_MAX, REPLAY_ROWS_AT_ONCE, REPLAYS_KEPT_MAX, REPLAYS_RUNNING_MAX};
 use crate::request::Actor;
 
@@ -145,6 +145,9 @@ impl ReplayRow {
     }
 }
 
+/// Replays by their ids.
+type Replays = BTreeMap<Box<str>, ReplayRow>;
+
 fn number(row: &Object, name: &str) -> Option<u64> {
     row.get(name)?.as_number()?.to_i64().and_then(|number| u64::try_from(number).ok())
 }
@@ -153,20 +156,20 @@ fn key(id: &str) -> Option<Key> {
     MetaName::new(&format!("{NAME_START}{id}")).ok().map(Key::Meta)
 }
 
-/// Reads all replays that are remembered.
-pub(super) fn read_replays(rows: &dyn Read) -> Result<BTreeMap<Box<str>, ReplayRow>, ServeError> {
-    let (mut found, mut is_damaged) = (BTreeMap::new(), false);
+/// Reads all replays that are remembered, and the ids of those whose rows cannot be read: they do not go on.
+pub(super) fn read_replays(rows: &dyn Read) -> Result<(Replays, Vec<Box<str>>), ServeError> {
+    let (mut found, mut damaged) = (BTreeMap::new(), Vec::new());
     rows.scan(&Scan::Meta, None, usize::MAX, &mut |key, bytes| {
         let Key::Meta(name) = key else { return ControlFlow::Continue(()) };
         if let Some(id) = name.as_str().strip_prefix(NAME_START) {
             match ReplayRow::decode(bytes) {
                 Some(row) => drop(found.insert(id.into(), row)),
-                None => is_damaged = true,
+                None => damaged.push(id.into()),
             }
         }
         ControlFlow::Continue(())
     })?;
-    if is_damaged { Err(HubError::Row { table: "meta" }.into()) } else { Ok(found) }
+    Ok((found, damaged))
 }
 
 impl Deliveries {
@@ -288,7 +291,8 @@ impl Deliveries {
     /// What was decided before is committed first: it may be about the same deliveries.
     pub(super) fn replay_piece(&mut self, now: u64, batch: &mut Batch) -> Result<bool, ServeError> {
         let Some((id, index, until)) = self.next_part() else { return Ok(false) };
-        self.commit(std::mem::take(batch))?;
+        commit(&self.served, std::mem::take(batch), &[])?;
+        let mut failed = None;
         let Some(row) = self.replays.get_mut(&id) else { return Ok(false) };
         let selection = row.selection.clone();
         let Some(part) = row.parts.get_mut(index) else { return Ok(false) };
@@ -302,22 +306,33 @@ impl Deliveries {
                     until,
                 };
                 let rows = self.served.reader()?;
-                let piece = look(&*rows, &selection, &stretch, REPLAY_ROWS_AT_ONCE)?;
-                let (to, found) = (piece.to, piece.found);
-                let places: Vec<Position> = found.iter().map(|one| one.event.position).collect();
-                let replayed = self.dispatch.handle_replay(now, &part.endpoint, found, batch);
-                let replayed = replayed.unwrap_or_default();
-                // What the machine has no room for comes again with the next piece.
-                let next = places.get(replayed.looked_at);
-                part.after = next.map_or(to, |next| Position(next.0.saturating_sub(1)));
-                let left = (replayed.looked_at - replayed.taken) as u64;
-                part.taken += replayed.taken as u64;
-                part.passed += left + if next.is_none() { piece.forgotten } else { 0 };
+                match look(&*rows, &selection, &stretch, REPLAY_ROWS_AT_ONCE) {
+                    Ok(Piece { to, found, forgotten, .. }) => {
+                        let places: Vec<Position> =
+                            found.iter().map(|one| one.event.position).collect();
+                        let replayed =
+                            self.dispatch.handle_replay(now, &part.endpoint, found, batch);
+                        let replayed = replayed.unwrap_or_default();
+                        // What the machine has no room for comes again with the next piece.
+                        let next = places.get(replayed.looked_at);
+                        part.after = next.map_or(to, |next| Position(next.0.saturating_sub(1)));
+                        let left = (replayed.looked_at - replayed.taken) as u64;
+                        part.taken += replayed.taken as u64;
+                        part.passed += left + if next.is_none() { forgotten } else { 0 };
+                    }
+                    Err(error) => {
+                        part.after = part.until;
+                        failed = Some((part.endpoint.clone(), error));
+                    }
+                }
             }
         }
         row.end_if_done();
         if let Some(key) = key(&id) {
             batch.put(key, row.encode());
+        }
+        if let Some((endpoint, error)) = failed {
+            self.set_aside(&endpoint, error)?;
         }
         Ok(true)
     }

@@ -1,13 +1,13 @@
 //! A turn: what has happened is taken in, what is needed is read, what is decided is committed, and what is to
 //! be sent is answered.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
-    CursorRow, Delivery, Dispatch, EndpointRow, EventRef, Failure, LaneRead, Load, LogRead, Notice,
-    RowsRead, Sending, Stored, decode_due,
+    Delivery, Dispatch, EndpointRow, EventRef, Failure, LaneRead, Load, LogRead, Notice, RowsRead,
+    Sending,
 };
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -18,14 +18,14 @@ use syncline_store::Read;
 use super::super::{ServeError, Served};
 use super::choosing::event_at;
 use super::content::{Content, content, entry_at};
-use super::endpoints::remove_rows;
-use super::replays::{ReplayRow, read_replays};
+use super::damage::Damage;
+use super::notices::{Noticed, commit, gathered};
+use super::replays::ReplayRow;
 use crate::error::HubError;
 use crate::limits::{
     CLOCK_BACK_MS_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX, DELIVERY_PAGE_BYTES_MAX,
 };
 use crate::runs::decode_entry;
-use crate::view::for_each;
 
 /// What happens to the events of one hub. See the [module](super).
 pub struct Deliveries {
@@ -36,11 +36,15 @@ pub struct Deliveries {
     pub(super) replays: BTreeMap<Box<str>, ReplayRow>,
     /// Entries of the log that were read last, by their places, with how long they are there: what is read is
     /// soon to be sent.
-    entries: BTreeMap<Position, (Arc<LogEntry>, usize)>,
+    pub(super) entries: BTreeMap<Position, (Arc<LogEntry>, usize)>,
     /// How long they are together, in bytes.
-    entries_bytes: usize,
+    pub(super) entries_bytes: usize,
     /// The latest time that a turn was told: it must not go back.
-    now_ms: u64,
+    pub(super) now_ms: u64,
+    /// Endpoints of which a row cannot be read.
+    pub(super) damaged: BTreeMap<EndpointId, Damage>,
+    /// What is to be told with the next turn.
+    pub(super) noticed: Vec<Notice>,
     /// Whether something was decided that may not be on disk.
     pub(super) is_astray: bool,
 }
@@ -51,7 +55,7 @@ pub struct Turn {
     /// Attempts to be made, each counted on disk.
     pub parcels: Vec<Parcel>,
     /// What an operator should know.
-    pub notices: Vec<Notice>,
+    pub notices: Vec<Noticed>,
     /// Whether there is more to do at once.
     pub is_unfinished: bool,
 }
@@ -68,58 +72,6 @@ pub struct Parcel {
 }
 
 impl Deliveries {
-    /// Takes up what the store holds.
-    ///
-    /// - `now_ms`: milliseconds since the Unix epoch.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Hub`] if it cannot be read.
-    pub fn start(served: &Served, now_ms: u64) -> Result<Self, ServeError> {
-        let rows = served.reader()?;
-        let endpoints = read_endpoints(&*rows)?;
-        for endpoint in endpoints.iter().filter(|(_, row)| row.is_removed).map(|(id, _)| id) {
-            // The hub ended before all of it was gone.
-            remove_rows(served, endpoint)?;
-        }
-        let mut due = read_due(&*rows)?;
-        let mut dispatch = Dispatch::new();
-        dispatch.handle_log(now_ms, served.position());
-        for (endpoint, row) in &endpoints {
-            if row.is_removed {
-                continue;
-            }
-            let cursor = rows.get(&Key::Cursor(endpoint.clone()))?;
-            let cursor = cursor.map(|bytes| CursorRow::decode(&bytes)).transpose();
-            // One without a cursor was made, and has had nothing.
-            let cursor = cursor.map_err(damaged("cursors"))?.unwrap_or_default();
-            let mut known = BTreeSet::new();
-            let from = cursor.settled.next();
-            let scan = Scan::Deliveries { endpoint: endpoint.clone(), from };
-            for_each(&*rows, &scan, |key, _| {
-                if let Key::Delivery { position, .. } = key {
-                    known.insert(*position);
-                }
-                Ok(())
-            })?;
-            let stored = Stored {
-                endpoint: endpoint.clone(),
-                settings: Arc::new(row.settings.clone()),
-                cursor,
-                rows: known,
-                due: due.remove(endpoint).unwrap_or_default(),
-            };
-            // There are no more than were let in.
-            let _ = dispatch.handle_stored(now_ms, stored);
-        }
-        let endpoints = endpoints.into_iter().filter(|(_, row)| !row.is_removed);
-        let endpoints = endpoints.map(|(endpoint, row)| (endpoint, Arc::new(row))).collect();
-        let replays = read_replays(&*rows)?;
-        let (served, entries) = (served.clone(), BTreeMap::new());
-        let (entries_bytes, is_astray) = (0, false);
-        Ok(Self { served, dispatch, endpoints, replays, entries, entries_bytes, now_ms, is_astray })
-    }
-
     /// Returns the machine, for looking at.
     pub const fn dispatch(&self) -> &Dispatch {
         &self.dispatch
@@ -165,11 +117,10 @@ impl Deliveries {
         let is_replaying = self.replay_piece(now, &mut batch)?;
         let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
         let is_unfinished = !is_loaded || is_replaying || self.dispatch.has_load();
-        self.commit(batch)?;
-        let mut notices = Vec::new();
-        while let Some(notice) = self.dispatch.poll_notice() {
-            notices.push(notice);
-        }
+        let mut notices = std::mem::take(&mut self.noticed);
+        notices.extend(std::iter::from_fn(|| self.dispatch.poll_notice()));
+        let notices = gathered(now, notices);
+        commit(&self.served, batch, &notices)?;
         let parcels = self.parcels(sends)?;
         self.is_astray = false;
         Ok(Turn { parcels, notices, is_unfinished })
@@ -179,11 +130,6 @@ impl Deliveries {
     pub(super) fn at(&mut self, now_ms: u64) -> u64 {
         self.now_ms = self.now_ms.max(now_ms);
         self.now_ms
-    }
-
-    /// Commits what was decided, if anything was.
-    pub(super) fn commit(&self, batch: Batch) -> Result<(), ServeError> {
-        if batch.is_empty() { Ok(()) } else { self.served.commit_rows(batch) }
     }
 
     /// Reads what the machine needs, as much as one turn reads; answers whether it needs more.
@@ -196,14 +142,18 @@ impl Deliveries {
                     self.dispatch.handle_entries(now, &read, to, &events, batch);
                 }
                 Some(Load::Lane(read)) => {
-                    self.commit(std::mem::take(batch))?;
-                    let rows = read_lane(&*self.served.reader()?, &read)?;
-                    self.dispatch.handle_lane(now, &read, rows, batch);
+                    commit(&self.served, std::mem::take(batch), &[])?;
+                    match read_lane(&*self.served.reader()?, &read) {
+                        Ok(rows) => self.dispatch.handle_lane(now, &read, rows, batch),
+                        Err(error) => self.set_aside(&read.endpoint, error)?,
+                    }
                 }
                 Some(Load::Rows(read)) => {
-                    self.commit(std::mem::take(batch))?;
-                    let rows = read_rows(&*self.served.reader()?, &read)?;
-                    self.dispatch.handle_rows(now, &read, rows, batch);
+                    commit(&self.served, std::mem::take(batch), &[])?;
+                    match read_rows(&*self.served.reader()?, &read) {
+                        Ok(rows) => self.dispatch.handle_rows(now, &read, rows, batch),
+                        Err(error) => self.set_aside(&read.endpoint, error)?,
+                    }
                 }
             }
         }
@@ -305,33 +255,6 @@ impl Deliveries {
 
 pub(super) fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {
     move |source| HubError::Damaged { table, source }
-}
-
-fn read_endpoints(rows: &dyn Read) -> Result<BTreeMap<EndpointId, EndpointRow>, ServeError> {
-    let mut endpoints = BTreeMap::new();
-    for_each(rows, &Scan::Endpoints, |key, bytes| {
-        if let Key::Endpoint(endpoint) = key {
-            let row = EndpointRow::decode(bytes).map_err(damaged("endpoints"))?;
-            endpoints.insert(endpoint.clone(), row);
-        }
-        Ok(())
-    })?;
-    Ok(endpoints)
-}
-
-/// What each endpoint is to try again, and when.
-type Due = BTreeMap<EndpointId, Vec<(u64, Position, syncline_engine::deliver::LaneName)>>;
-
-fn read_due(rows: &dyn Read) -> Result<Due, ServeError> {
-    let mut all = Due::new();
-    for_each(rows, &Scan::Due, |key, bytes| {
-        if let Key::Due { due_ms, endpoint, position } = key {
-            let lane = decode_due(bytes).map_err(damaged("due"))?;
-            all.entry(endpoint.clone()).or_default().push((*due_ms, *position, lane));
-        }
-        Ok(())
-    })?;
-    Ok(all)
 }
 
 fn read_lane(rows: &dyn Read, read: &LaneRead) -> Result<Vec<(Position, Delivery)>, ServeError> {

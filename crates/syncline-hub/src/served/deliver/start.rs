@@ -1,0 +1,147 @@
+//! What the store holds of deliveries when the hub starts.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use syncline_engine::deliver::{
+    CursorRow, Dispatch, EndpointRow, LaneName, Notice, Stored, decode_due,
+};
+use syncline_engine::rows::{Key, Scan};
+use syncline_model::id::{EndpointId, Position};
+use syncline_store::Read;
+
+use super::super::{ServeError, Served};
+use super::damage::{Damage, Sorted, damaged_table};
+use super::endpoints::remove_rows;
+use super::replays::read_replays;
+use super::turn::{Deliveries, damaged};
+use crate::view::for_each;
+
+impl Deliveries {
+    /// Takes up what the store holds. An endpoint of which a row cannot be read is set aside.
+    ///
+    /// - `now_ms`: milliseconds since the Unix epoch.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if the store cannot be read.
+    pub fn start(served: &Served, now_ms: u64) -> Result<Self, ServeError> {
+        let rows = served.reader()?;
+        let endpoints = read_endpoints(&*rows)?;
+        let removed = endpoints.sound.iter().filter(|(_, row)| row.is_removed);
+        for (endpoint, _) in removed {
+            // The hub ended before all of it was gone.
+            remove_rows(served, endpoint)?;
+        }
+        let mut due = read_due(&*rows)?;
+        let (replays, lost) = read_replays(&*rows)?;
+        let mut all = Self {
+            served: served.clone(),
+            dispatch: Dispatch::new(),
+            endpoints: BTreeMap::new(),
+            replays,
+            entries: BTreeMap::new(),
+            entries_bytes: 0,
+            now_ms,
+            damaged: BTreeMap::new(),
+            noticed: lost.into_iter().map(|replay| Notice::ReplayDamaged { replay }).collect(),
+            is_astray: false,
+        };
+        all.dispatch.handle_log(now_ms, served.position());
+        for endpoint in &endpoints.damaged {
+            let damage = Damage { table: "endpoints", row: None, settled: Position(0) };
+            all.mark_damaged(endpoint, damage);
+        }
+        for (endpoint, row) in endpoints.sound {
+            if row.is_removed {
+                continue;
+            }
+            let row = Arc::new(row);
+            let cursor = match read_cursor(&*rows, &endpoint) {
+                Ok(cursor) => cursor,
+                Err(error) => {
+                    let table = damaged_table(&error).ok_or(error)?;
+                    let damage = Damage { table, row: Some(row), settled: Position(0) };
+                    all.mark_damaged(&endpoint, damage);
+                    continue;
+                }
+            };
+            if due.damaged.contains(&endpoint) {
+                let settled = cursor.settled;
+                let damage = Damage { table: "due", row: Some(row), settled };
+                all.mark_damaged(&endpoint, damage);
+                continue;
+            }
+            let stored = Stored {
+                endpoint: endpoint.clone(),
+                settings: Arc::new(row.settings.clone()),
+                rows: read_known(&*rows, &endpoint, cursor.settled)?,
+                cursor,
+                due: due.sound.remove(&endpoint).unwrap_or_default(),
+            };
+            // There are no more than were let in.
+            let _ = all.dispatch.handle_stored(now_ms, stored);
+            all.endpoints.insert(endpoint, row);
+        }
+        Ok(all)
+    }
+}
+
+fn read_endpoints(rows: &dyn Read) -> Result<Sorted<EndpointRow>, ServeError> {
+    let mut all = Sorted::default();
+    rows.scan(&Scan::Endpoints, None, usize::MAX, &mut |key, bytes| {
+        if let Key::Endpoint(endpoint) = key {
+            match EndpointRow::decode(bytes) {
+                Ok(row) => drop(all.sound.insert(endpoint.clone(), row)),
+                Err(_) => drop(all.damaged.insert(endpoint.clone())),
+            }
+        }
+        ControlFlow::Continue(())
+    })?;
+    Ok(all)
+}
+
+fn read_cursor(rows: &dyn Read, endpoint: &EndpointId) -> Result<CursorRow, ServeError> {
+    let cursor = rows.get(&Key::Cursor(endpoint.clone()))?;
+    let cursor = cursor.map(|bytes| CursorRow::decode(&bytes)).transpose();
+    // One without a cursor was made, and has had nothing.
+    Ok(cursor.map_err(damaged("cursors"))?.unwrap_or_default())
+}
+
+/// Returns the positions behind what is settled that have a row.
+fn read_known(
+    rows: &dyn Read,
+    endpoint: &EndpointId,
+    settled: Position,
+) -> Result<BTreeSet<Position>, ServeError> {
+    let mut known = BTreeSet::new();
+    let scan = Scan::Deliveries { endpoint: endpoint.clone(), from: settled.next() };
+    for_each(rows, &scan, |key, _| {
+        if let Key::Delivery { position, .. } = key {
+            known.insert(*position);
+        }
+        Ok(())
+    })?;
+    Ok(known)
+}
+
+/// What an endpoint is to try again, and when.
+type Due = Vec<(u64, Position, LaneName)>;
+
+fn read_due(rows: &dyn Read) -> Result<Sorted<Due>, ServeError> {
+    let mut all = Sorted::<Due>::default();
+    for_each(rows, &Scan::Due, |key, bytes| {
+        if let Key::Due { due_ms, endpoint, position } = key {
+            match decode_due(bytes) {
+                Ok(lane) => {
+                    let of = all.sound.entry(endpoint.clone()).or_default();
+                    of.push((*due_ms, *position, lane));
+                }
+                Err(_) => drop(all.damaged.insert(endpoint.clone())),
+            }
+        }
+        Ok(())
+    })?;
+    Ok(all)
+}
