@@ -24,7 +24,7 @@ function environment(): Record<string, string> {
 }
 
 const env = environment();
-const running: ChildProcess[] = [];
+const running = new Set<ChildProcess>();
 let isEnding = false;
 
 function end(code: number): void {
@@ -35,20 +35,36 @@ function end(code: number): void {
 }
 for (const signal of ["SIGINT", "SIGTERM"] as const) process.on(signal, () => end(0));
 
-/** Starts a program and waits until it says that it is there. What ends by itself ends all. */
-function start(program: string, args: readonly string[], more: Readonly<Record<string, string>>, ready: RegExp): Promise<void> {
+/** How long an application that has ended is away before it is started again, in milliseconds: long enough to see what that does. */
+const AWAY_MS = 5_000;
+
+/** Starts a program and waits until it says that it is there; answers with its process. */
+function start(program: string, args: readonly string[], more: Readonly<Record<string, string>>, ready: RegExp): Promise<ChildProcess> {
   const child = spawn(program, args, { env: { ...env, ...more }, stdio: ["ignore", "pipe", "inherit"] });
-  running.push(child);
+  running.add(child);
   return new Promise((resolve, reject) => {
     child.once("error", reject);
     child.once("exit", (code) => {
+      running.delete(child);
       reject(new Error(`${program} has ended with ${code}`));
-      end(code ?? 1);
     });
     createInterface({ input: child.stdout }).on("line", (line) => {
-      if (ready.test(line)) resolve();
+      if (ready.test(line)) resolve(child);
     });
   });
+}
+
+/** Starts an application, and again whenever it ends; answers with its process. */
+async function keep(name: string, port: string, token: string): Promise<number | undefined> {
+  const child = await start(process.execPath, [at(`${name}/index.js`)], { PORT: port, SYNCLINE_TOKEN: token }, /ready/);
+  child.once("exit", () => {
+    if (isEnding) return;
+    console.log(`The ${name} app has ended; it is back in ${AWAY_MS / 1000} s`);
+    setTimeout(() => {
+      if (!isEnding) keep(name, port, token).then((pid) => console.log(`The ${name} app is back, as process ${pid}`), () => end(1));
+    }, AWAY_MS).unref();
+  });
+  return child.pid;
 }
 
 /** Makes an access token for each application, once: the hub keeps a hash of it only. */
@@ -87,14 +103,14 @@ const built = ["release", "debug"].map((profile) => at(`../../../target/${profil
 const program = process.env["SYNCLINE_BIN"] ?? built.find(existsSync) ?? "syncline";
 try {
   const hub = ["serve", "--config", at("../syncline.toml"), "--state", `${STATE}/hub`, "--listen", `127.0.0.1:${HUB_PORT}`, "--deliver-to", "loopback"];
-  await start(program, hub, {}, /^Serving /);
+  (await start(program, hub, {}, /^Serving /)).once("exit", (code) => end(code ?? 1));
   const { learner, admin } = await tokens();
   await connect(admin);
-  await start(process.execPath, [at("learner/index.js")], { PORT: LEARNER_PORT, SYNCLINE_TOKEN: learner }, /ready/);
-  await start(process.execPath, [at("admin/index.js")], { PORT: ADMIN_PORT, SYNCLINE_TOKEN: admin }, /ready/);
+  await keep("learner", LEARNER_PORT, learner);
+  const panel = await keep("admin", ADMIN_PORT, admin);
   console.log(`
-The learner app is at http://localhost:${LEARNER_PORT}/api, the admin panel at http://localhost:${ADMIN_PORT}/
-Its secrets are in ${STATE}/secrets.json. Ctrl-C ends it. Try, and watch the panel:
+The learner app is at http://localhost:${LEARNER_PORT}/api, the admin panel at http://localhost:${ADMIN_PORT}/ (process ${panel})
+Their secrets are in ${STATE}/secrets.json. Ctrl-C ends it. Try, and watch the panel:
 
   curl http://localhost:${LEARNER_PORT}/api/profile -H 'Content-Type: application/json' -d '{"userId":"mara","name":"Mara Lang"}'
   curl http://localhost:${LEARNER_PORT}/api/enrollments -H 'Content-Type: application/json' -d '{"userId":"mara","courseId":"rust-101"}'

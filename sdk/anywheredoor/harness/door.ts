@@ -59,7 +59,7 @@ export async function startDoor(folder: string): Promise<Door> {
   for (const preset of ["sync", "enrollment-changed", "profile-updated", "progress-updated"]) await hub.ask("POST", "/v1/receivers", { preset, secrets: [SECRETS.WEBHOOK_SECRET] });
   const running: ChildProcess[] = [];
   const start = async (name: string, port: number, token: string): Promise<ChildProcess> => {
-    const child = await startProgram([join(folder, `dist/${name}/index.js`)], { ...env, PORT: String(port), SYNCLINE_URL: hub.url, SYNCLINE_TOKEN: token }, /ready/);
+    const [child] = await startProgram([join(folder, `dist/${name}/index.js`)], { ...env, PORT: String(port), SYNCLINE_URL: hub.url, SYNCLINE_TOKEN: token }, /ready/);
     running.push(child);
     return child;
   };
@@ -88,15 +88,15 @@ export async function startDoor(folder: string): Promise<Door> {
 }
 
 /** Starts the one command of the example's README on free ports; answers once everything is there. */
-export async function startAll(folder: string): Promise<{ readonly learner: string; readonly admin: string; readonly end: () => Promise<number | null> }> {
+export async function startAll(folder: string): Promise<{ readonly learner: string; readonly admin: string; readonly panel: number; readonly end: () => Promise<number | null> }> {
   const [hubPort, learnerPort, adminPort] = [await freePort(), await freePort(), await freePort()];
   const env = { SYNCLINE_BIN: PROGRAM, STATE: join(folder, ".state"), HUB_PORT: String(hubPort), LEARNER_PORT: String(learnerPort), ADMIN_PORT: String(adminPort) };
-  const child = await startProgram([join(folder, "dist/start.js")], env, /^The learner app is at /);
+  const [child, line] = await startProgram([join(folder, "dist/start.js")], env, /^The learner app is at /);
   const end = async (): Promise<number | null> => {
     child.kill("SIGTERM");
     return hasEnded(child);
   };
-  return { learner: `http://localhost:${learnerPort}`, admin: `http://localhost:${adminPort}`, end };
+  return { learner: `http://localhost:${learnerPort}`, admin: `http://localhost:${adminPort}`, panel: Number(/\(process (\d+)\)/.exec(line)?.[1]), end };
 }
 
 /** None outlives the test. */
@@ -105,18 +105,18 @@ process.once("exit", () => {
   for (const child of started) child.kill("SIGKILL");
 });
 
-/** Starts a program of Node and waits until it says a line. */
-async function startProgram(args: readonly string[], env: Readonly<Record<string, string>>, ready: RegExp): Promise<ChildProcess> {
+/** Starts a program of Node and waits until it says a line; answers with that, too. */
+async function startProgram(args: readonly string[], env: Readonly<Record<string, string>>, ready: RegExp): Promise<readonly [ChildProcess, string]> {
   const child = spawn(process.execPath, args, { env: { ...process.env, ...env }, stdio: ["ignore", "pipe", "inherit"] });
   started.add(child);
   child.once("exit", () => started.delete(child));
-  await new Promise<void>((resolve, reject) => {
+  const line = await new Promise<string>((resolve, reject) => {
     child.once("exit", (code) => reject(new Error(`${args.join(" ")} has ended with ${code}`)));
     createInterface({ input: child.stdout }).on("line", (line) => {
-      if (ready.test(line)) resolve();
+      if (ready.test(line)) resolve(line);
     });
   });
-  return child;
+  return [child, line];
 }
 
 async function kill(child: ChildProcess): Promise<void> {

@@ -38,16 +38,20 @@ async function enroll(door: Door, userId: string, courseId: string): Promise<str
   return (data["enrollment"] as Course).id;
 }
 
-test("one command starts everything, keeps it over a restart, and ends it", async () => {
+test("one command starts everything, brings back what is killed, keeps all over a restart, and ends it", async () => {
   const post = async (url: string, body: unknown): Promise<void> => {
     const answer = await fetch(url, { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
     expect(answer.status).toBe(200);
   };
   const shown = async (admin: string): Promise<string> => (await fetch(`${admin}/api/students`)).text();
+  // While it is away the request fails, and is made again.
   for (const isFirst of [true, false]) {
     const all = await startAll(built.folder);
     try {
-      if (isFirst) await post(`${all.learner}/api/profile`, { userId: "mara", name: "Mara Lang" });
+      if (isFirst) {
+        process.kill(all.panel, "SIGKILL");
+        await post(`${all.learner}/api/profile`, { userId: "mara", name: "Mara Lang" });
+      }
       await vi.waitFor(async () => expect(await shown(all.admin)).toContain("Mara Lang"), isFirst ? WAIT : {});
     } finally {
       expect(await all.end()).toBe(0);
