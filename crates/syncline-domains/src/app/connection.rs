@@ -32,7 +32,8 @@ type Driver = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
 /// more than sending it.
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
-    driver: Driver,
+    /// Gone once it has ended.
+    driver: Option<Driver>,
     is_over: bool,
     opened: Instant,
     used: Instant,
@@ -66,7 +67,14 @@ impl Connection {
             .await;
         let (sender, driver) = shaken.map_err(|_| Failure::Lost)?;
         let now = Instant::now();
-        Ok(Self { sender, driver, is_over: false, opened: now, used: now, _room: room })
+        Ok(Self {
+            sender,
+            driver: Some(driver),
+            is_over: false,
+            opened: now,
+            used: now,
+            _room: room,
+        })
     }
 
     /// Returns whether another request may be sent on the connection.
@@ -132,13 +140,23 @@ impl Connection {
 }
 
 /// Does some work on a connection, and drives the connection meanwhile.
-async fn drive<T>(driver: &mut Driver, is_over: &mut bool, work: impl Future<Output = T>) -> T {
+async fn drive<T>(
+    driver: &mut Option<Driver>,
+    is_over: &mut bool,
+    work: impl Future<Output = T>,
+) -> T {
     let mut work = pin!(work);
     poll_fn(|cx| {
         if let Poll::Ready(done) = work.as_mut().poll(cx) {
             return Poll::Ready(done);
         }
-        if !*is_over && Pin::new(&mut *driver).poll(cx).is_ready() {
+        if !*is_over
+            && let Some(running) = driver.as_mut()
+            && Pin::new(running).poll(cx).is_ready()
+        {
+            // The host closed the connection before the request was written: it lies in the driver, and comes back
+            // only when that is gone.
+            *driver = None;
             *is_over = true;
         }
         work.as_mut().poll(cx)

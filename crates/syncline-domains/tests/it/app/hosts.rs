@@ -3,6 +3,9 @@
 use std::time::Duration;
 
 use syncline_domains::app::{Failure, Phase, Request, Sender, SenderSettings};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::oneshot;
 
 use super::receiver::{
     Answers, Receiver, Reply, answer, failure, hurried, request, route, sender, settings,
@@ -48,6 +51,41 @@ async fn a_connection_that_was_closed_while_it_was_kept_is_replaced() {
         assert_eq!(route.send(request("{}")).await.answer, Ok(200));
     }
     assert!(receiver.requests().len() <= receiver.connections());
+}
+
+#[tokio::test]
+async fn a_connection_that_is_closed_while_nobody_sends_is_replaced_at_once() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let (close, asked_to_close) = oneshot::channel();
+    let (closed, is_closed) = oneshot::channel();
+    tokio::spawn(async move {
+        // Closes the first connection only later, as servers do that bound how long one is idle.
+        let mut first = answered_once(&listener).await;
+        asked_to_close.await.unwrap();
+        first.shutdown().await.unwrap();
+        drop(first);
+        closed.send(()).unwrap();
+        let _second = answered_once(&listener).await;
+        std::future::pending::<()>().await;
+    });
+    let sender = sender();
+    let route = route(&sender, &url);
+    assert_eq!(route.send(request("first")).await.answer, Ok(200));
+    close.send(()).unwrap();
+    is_closed.await.unwrap();
+    assert_eq!(route.send(request("second")).await.answer, Ok(200));
+}
+
+/// Takes a connection, and answers one request on it.
+async fn answered_once(listener: &TcpListener) -> TcpStream {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut read = Vec::new();
+    while !read.ends_with(b"first") && !read.ends_with(b"second") {
+        assert_ne!(stream.read_buf(&mut read).await.unwrap(), 0, "the request is whole");
+    }
+    stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    stream
 }
 
 #[tokio::test]
@@ -120,7 +158,8 @@ async fn senders_apart_have_connections_of_their_own() {
     while hanging.requests().is_empty() {
         tokio::task::yield_now().await;
     }
-    assert_eq!(good.route(&other).send(request("{}")).await.answer, Ok(200));
+    let to_good = good.route(&other);
+    assert_eq!(to_good.send(request("{}")).await.answer, Ok(200));
     assert_eq!((sender.connections(), other.connections()), (1, 1));
     hung.abort();
 }
