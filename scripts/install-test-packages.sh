@@ -7,6 +7,7 @@ set -euo pipefail
 wanted=(
   node nodejs
   strace strace
+  curl curl
 )
 
 missing=()
