@@ -29,7 +29,7 @@ pub const APP_ADDRESSES_TRIED_MAX: usize = 4;
 pub const APP_RESOLVED_MS_MAX: u64 = 5_000;
 
 /// Most requests under way to one host, and so most connections to it.
-pub const APP_HOST_CONNECTIONS_MAX: usize = 256;
+pub const APP_HOST_CONNECTIONS_MAX: usize = 512;
 
 /// Most connections to all hosts, idle ones included.
 pub const APP_CONNECTIONS_MAX: usize = 1_024;

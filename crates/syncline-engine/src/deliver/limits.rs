@@ -99,7 +99,7 @@ pub const IN_FLIGHT_DEFAULT: u32 = 64;
 pub const IN_FLIGHT_MAX: u32 = 1_024;
 
 /// Most sends to one host at once, over all its endpoints. A sender has as many connections to a host.
-pub const HOST_FLYING_MAX: u32 = 256;
+pub const HOST_FLYING_MAX: u32 = 512;
 
 /// Most sends at once to all hosts whose latest attempt was not answered, or that had none yet: half of what a
 /// sender takes. However many of them hang, the others have the rest.

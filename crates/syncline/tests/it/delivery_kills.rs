@@ -19,7 +19,7 @@ use crate::desk::Desk;
 use crate::serve::Serving;
 
 /// Kills, unless [`KILLS_VARIABLE`] says how many.
-const KILLS: u32 = 16;
+const KILLS: u32 = 40;
 const KILLS_VARIABLE: &str = "SYNCLINE_DELIVERY_KILLS";
 const EMITTERS: usize = 3;
 /// Records of one emitter, in turn.
