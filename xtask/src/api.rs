@@ -109,6 +109,7 @@ impl Hub {
             .arg(&state)
             // Receivers without a secret answer 503.
             .env("WEBHOOK_SECRET", "a secret that no request is signed with")
+            .env("CRON_SECRET", "a secret that no request names")
             .stdout(Stdio::piped())
             .spawn()?;
         let mut line = String::new();

@@ -189,3 +189,10 @@ pub const WAITING_COUNTED_MAX: usize = 100_000;
 
 /// Most of them of which it is remembered since when they wait, some hundred bytes each.
 pub(crate) const WAITING_WATCHED_MAX: usize = 10_000;
+
+/// Entries of the log that are looked at for an event of which only the id is known.
+pub const EVENT_ENTRIES_LOOKED_AT_MAX: u64 = 1_000;
+
+/// Entries behind the change of an operation among which the event stands that it was emitted with: those of registers
+/// that were settled at their bound stand between.
+pub const EVENT_NEIGHBOURS_MAX: u64 = 64;

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use syncline_domains::app::{Sender, SenderSettings, SystemResolver};
 use syncline_engine::operate::Entities;
+use syncline_hub::served::deliver::DeliveryError;
 use syncline_hub::served::{ServeError, Served, Serving, Watch};
 use syncline_hub::{Backup, Hub, HubError, HubOptions};
 use syncline_model::id::{EntityName, Position, RecordId};
@@ -24,6 +25,7 @@ use crate::application::AppSettings;
 use crate::delivering::{Delivering, DeliveryFigures};
 use crate::feed::Feeds;
 use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::provided::{Provided, provide};
 use crate::receiving::Receivers;
 use crate::replicas::Replicas;
 use crate::settings::Settings;
@@ -110,6 +112,10 @@ pub(crate) struct Desk {
     pub(crate) replicas: Replicas,
     /// Who takes in what applications tell.
     pub(crate) receivers: Receivers,
+    /// What the environment says of the application that works with it, if it means this hub.
+    pub(crate) application: Option<Arc<AppSettings>>,
+    /// What was made of the endpoints that the environment names.
+    pub(crate) provided: Provided,
     /// The deliveries of its events.
     pub(crate) delivering: Delivering,
     /// Its conflicts that wait for a person.
@@ -166,6 +172,12 @@ pub enum OpenError {
     /// What it stores cannot be read.
     #[error(transparent)]
     Serve(#[from] ServeError),
+    /// The endpoints that the environment names.
+    #[error(transparent)]
+    Endpoints(#[from] DeliveryError),
+    /// No hub has the name of the one that the environment is for.
+    #[error("there is no hub {0} for the environment's application")]
+    AppHub(Box<str>),
     /// Its access tokens.
     #[error("{0}")]
     Tokens(Box<str>),
@@ -189,6 +201,8 @@ impl OpenError {
         match self {
             Self::Hub(error) => error.code(),
             Self::Serve(error) => error.code(),
+            Self::Endpoints(error) => error.code(),
+            Self::AppHub(_) => "SERVE_APP_HUB_UNKNOWN",
             Self::Tokens(_) | Self::Folder(_) => "STORAGE_ERROR",
             Self::Receivers => "RECEIVERS_DAMAGED",
             Self::Exists => "HUB_EXISTS",
@@ -258,6 +272,11 @@ impl Hubs {
         for name in names(&data.join(FOLDER))? {
             let (desk, _) = hubs.open_other(&name)?;
             others.insert(name, desk);
+        }
+        if let Some(meant) = &settings.application.hub
+            && HubName::new(meant).is_none_or(|meant| !others.contains_key(&meant))
+        {
+            return Err(OpenError::AppHub(meant.as_str().into()));
         }
         *hubs.others.write().unwrap_or_else(PoisonError::into_inner) = others;
         Ok((hubs, admin))
@@ -351,7 +370,11 @@ fn desk(
     let delivering =
         Delivering::start(served.clone(), sender.apart(), end.clone(), source, counted);
     let is_meant = application.hub.as_deref() == name.as_ref().map(HubName::as_str);
-    let application = Some(application).filter(|_| is_meant);
+    let application = Some(application).filter(|_| is_meant).cloned();
+    let provided = match &application {
+        Some(application) => delivering.with(|all| provide(all, application))?,
+        None => Provided::default(),
+    };
     let secrets = application.as_ref().map(|application| application.webhook_secrets.as_slice());
     let receivers = Receivers::open(&served, secrets)?.ok_or(OpenError::Receivers)?;
     let kept = |backup: &Backup| backup.position().unwrap_or_default();
@@ -374,6 +397,8 @@ fn desk(
         keys: Keys::default(),
         replicas: Replicas::open(folder),
         receivers,
+        application,
+        provided,
         delivering,
         undecided: Undecided::default(),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),

@@ -46,6 +46,7 @@ mod openapi;
 mod origin;
 mod pages;
 mod problem;
+mod provided;
 mod rate;
 mod receiving;
 mod replicas;

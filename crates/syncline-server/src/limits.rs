@@ -209,3 +209,34 @@ pub const RECEIVED_AT_ONCE_MAX: usize = 256;
 
 const _: () = assert!(syncline_protocol::limits::WEBHOOK_BODY_BYTES < RECEIVED_BYTES_MAX);
 const _: () = assert!(RECEIVED_TIME_MAX.as_millis() < REQUEST_TIME_MAX.as_millis());
+
+/// Longest cookie of an application's sign-in that is looked at, in bytes: a browser keeps no longer one.
+pub const APP_SESSION_BYTES_MAX: usize = 4 << 10;
+
+/// How soon something is due that a nudge has tried at once, in milliseconds: nudges come every minute (spec 004). So
+/// they use up no attempts of an application that is away for long; of the preset of spec 004 all is due sooner.
+pub const HASTENED_WITHIN_MS: u64 = 60_000;
+
+/// Most deliveries that one nudge has tried at once.
+pub const HASTENED_AT_ONCE_MAX: usize = 1_000;
+
+/// Most dead letters of an endpoint that are counted for the monitoring of spec 004.
+pub const FAILED_COUNTED_MAX: usize = 10_000;
+
+/// Deliveries that are looked at for their health, all endpoints together.
+pub const HEALTH_ROWS_MAX: usize = 2_000;
+
+/// Over which time attempts count for it, in milliseconds.
+pub const HEALTH_WINDOW_MS: u64 = 3_600_000;
+
+/// Fewest attempts in that time for deliveries to be said to fail.
+pub const HEALTH_ATTEMPTS_MIN: u64 = 10;
+
+/// Which part of these has failed then, at least, in per cent.
+pub const HEALTH_FAILED_PERCENT: u64 = 50;
+
+/// From which part on it is warned, in per cent.
+pub const HEALTH_WARN_PERCENT: u64 = 10;
+
+/// Most failures that are told.
+pub const FAILURES_TOLD_MAX: usize = 50;

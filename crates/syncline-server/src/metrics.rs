@@ -68,10 +68,9 @@ impl Metrics {
         registry.register("http_request_seconds", "Time until an answer", seconds.clone());
         let operations = Family::default();
         registry.register("operations", "Operations of clients", operations.clone());
-        let unverified = Family::default();
+        let (unverified, refused) = (Family::default(), Family::default());
         let help = "Webhooks whose signatures were refused";
         registry.register("webhooks_refused", help, unverified.clone());
-        let refused = Family::default();
         let help = "Tokens of other issuers that were refused";
         registry.register("issued_tokens_refused", help, refused.clone());
         let streams = Gauge::default();

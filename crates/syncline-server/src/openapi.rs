@@ -53,6 +53,7 @@ const PATH_PARAMETERS: &[Parameter] = &[
     Parameter { name: "position", schema: "Position", about: "The event's place in the log" },
     Parameter { name: "type", schema: "EventType", about: "Which type of event" },
     Parameter { name: "replay", schema: "ReplayId", about: "Which replay" },
+    Parameter { name: "event", schema: "EventId", about: "Which event" },
     Parameter { name: "receiver", schema: "ReceiverName", about: "Which receiver" },
     Parameter { name: "code", schema: "Code", about: "The code of a problem" },
 ];
@@ -184,8 +185,10 @@ fn operation(route: &Route) -> Json {
         operation.insert("parameters", parameters);
     }
     match route.access {
-        Access::Everybody | Access::Signed => operation.insert("security", Vec::new()),
-        Access::Roles(roles) | Access::RolesOrTicket(roles) => {
+        Access::Everybody | Access::Signed | Access::Cron => {
+            operation.insert("security", Vec::new())
+        }
+        Access::Roles(roles) | Access::RolesOrTicket(roles) | Access::RolesOrSignIn(roles) => {
             let words = roles.iter().map(|role| role.as_str());
             operation.insert("x-roles", texts(words));
             let needed = object([("token", Json::Array(Vec::new()))]);

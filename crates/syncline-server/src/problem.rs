@@ -91,6 +91,12 @@ pub(crate) enum Refusal {
     HubBehind,
     /// There is no such endpoint.
     EndpointUnknown,
+    /// There is no such event, or nothing is known of it any more.
+    EventUnknown,
+    /// Nothing opens a route that only a secret opens.
+    CronSecretUnset,
+    /// It is opened by another secret.
+    CronSecretWrong,
     /// There is no such receiver.
     ReceiverUnknown,
     /// There is a receiver of that name.
@@ -141,6 +147,9 @@ impl Refusal {
             Self::PageUnknown => "PAGE_UNKNOWN",
             Self::HubBehind => "HUB_BEHIND",
             Self::EndpointUnknown => "ENDPOINT_UNKNOWN",
+            Self::EventUnknown => "EVENT_UNKNOWN",
+            Self::CronSecretUnset => "CRON_SECRET_UNSET",
+            Self::CronSecretWrong => "CRON_SECRET_WRONG",
             Self::ReceiverUnknown => "RECEIVER_UNKNOWN",
             Self::ReceiverExists => "RECEIVER_EXISTS",
             Self::ReceiversFull => "RECEIVERS_FULL",
@@ -152,9 +161,11 @@ impl Refusal {
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::TokenMissing | Self::TokenInvalid | Self::SessionEnded | Self::TicketInvalid => {
-                StatusCode::UNAUTHORIZED
-            }
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::SessionEnded
+            | Self::TicketInvalid
+            | Self::CronSecretWrong => StatusCode::UNAUTHORIZED,
             Self::NotPermitted | Self::OriginForbidden | Self::CsrfTokenInvalid => {
                 StatusCode::FORBIDDEN
             }
@@ -163,6 +174,7 @@ impl Refusal {
             | Self::TokenUnknown
             | Self::EndpointUnknown
             | Self::ReceiverUnknown
+            | Self::EventUnknown
             | Self::SchemaUnknown
             | Self::PageUnknown => StatusCode::NOT_FOUND,
             Self::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
@@ -179,6 +191,7 @@ impl Refusal {
             | Self::ServerStopping
             | Self::RequestTimeout
             | Self::HubBehind
+            | Self::CronSecretUnset
             | Self::ReceiverNoSecret => StatusCode::SERVICE_UNAVAILABLE,
             Self::ServerFault => StatusCode::INTERNAL_SERVER_ERROR,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,

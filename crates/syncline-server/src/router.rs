@@ -8,9 +8,10 @@ use axum::Router;
 use axum::body::{Body, HttpBody as _};
 use axum::extract::{RawPathParams, Request};
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Response, Version, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Response, Version, header};
 use axum::routing::{MethodFilter, MethodRouter, on};
 use futures_util::FutureExt;
+use syncline_model::json::Object;
 use syncline_policy::view::Permit;
 use tokio::time::timeout;
 use tower::util::MapResponseLayer;
@@ -19,7 +20,7 @@ use tower_http::compression::CompressionLayer;
 use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 
-use crate::access::{Caller, Cookie, now_ms};
+use crate::access::{Caller, Cookie, Role, TokenRow, next_auth, now_ms};
 use crate::asked::{Asked, Asker, Query, bearer, only};
 use crate::dashboard;
 use crate::hubs::{Desk, HubName};
@@ -37,6 +38,8 @@ const OF_HUB: &str = "/h/{hub}";
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 /// The header by which a page shows that it is one of this server.
 const CSRF: HeaderName = HeaderName::from_static("x-syncline-csrf");
+/// What opens what only cron jobs ask for. Source: spec 004.
+const CRON_SECRET: HeaderName = HeaderName::from_static("x-cron-secret");
 const RATE_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 const RATE: HeaderName = HeaderName::from_static("ratelimit");
 
@@ -223,24 +226,7 @@ async fn carry_out(
         }
     };
     let query = Query::read(parts.uri.query().unwrap_or_default(), route);
-    let caller = match route.access {
-        // Its route looks at the signature.
-        Access::Everybody | Access::Signed => None,
-        Access::Roles(_) => Some(match bearer(&parts.headers)? {
-            Some(token) => by_token(token, state, &desk)?,
-            None => by_session(&parts, route.method, &desk)?,
-        }),
-        Access::RolesOrTicket(_) => {
-            let ticket = query.as_ref().ok().and_then(|query| query.text("ticket"));
-            Some(match ticket {
-                Some(ticket) => by_ticket(ticket, &desk)?,
-                None => {
-                    let token = bearer(&parts.headers)?.ok_or(Refusal::TokenMissing)?;
-                    by_token(token, state, &desk)?
-                }
-            })
-        }
-    };
+    let caller = caller(route, &parts, query.as_ref().ok(), state, &desk)?;
     met.desk = Some(Arc::clone(&desk));
     if let Some(caller) = &caller {
         let hub = desk.name.as_ref().map_or("", |name| name.as_str());
@@ -270,6 +256,45 @@ async fn carry_out(
     (route.handler)(asked).await
 }
 
+/// Returns who asks, by what the route is opened with; nobody where nobody is asked.
+fn caller(
+    route: &Route,
+    parts: &Parts,
+    query: Option<&Query>,
+    state: &State,
+    desk: &Desk,
+) -> Result<Option<Caller>, Problem> {
+    Ok(match route.access {
+        // Its route looks at the signature.
+        Access::Everybody | Access::Signed => None,
+        Access::Cron => {
+            by_cron(&parts.headers, desk)?;
+            None
+        }
+        Access::RolesOrSignIn(_) => Some(match bearer(&parts.headers)? {
+            Some(token) => by_token(token, state, desk)?,
+            None => match by_sign_in(&parts.headers, desk) {
+                Some(signed_in) => signed_in?,
+                None => by_session(parts, route.method, desk)?,
+            },
+        }),
+        Access::Roles(_) => Some(match bearer(&parts.headers)? {
+            Some(token) => by_token(token, state, desk)?,
+            None => by_session(parts, route.method, desk)?,
+        }),
+        Access::RolesOrTicket(_) => {
+            let ticket = query.and_then(|query| query.text("ticket"));
+            Some(match ticket {
+                Some(ticket) => by_ticket(ticket, desk)?,
+                None => {
+                    let token = bearer(&parts.headers)?.ok_or(Refusal::TokenMissing)?;
+                    by_token(token, state, desk)?
+                }
+            })
+        }
+    })
+}
+
 fn by_token(token: &str, state: &State, desk: &Desk) -> Result<Caller, Problem> {
     if state.issuers.may_know(token) {
         let hub = desk.name.as_ref().map(HubName::as_str);
@@ -280,6 +305,43 @@ fn by_token(token: &str, state: &State, desk: &Desk) -> Result<Caller, Problem> 
         });
     }
     Ok(desk.tokens.find(token).ok_or(Refusal::TokenInvalid)?)
+}
+
+/// Refuses who does not know the secret of cron jobs: in a header of spec 004's, or as cron jobs of Vercel say it.
+fn by_cron(headers: &HeaderMap, desk: &Desk) -> Result<(), Problem> {
+    let secret = desk.application.as_ref().and_then(|known| known.cron_secret.as_ref());
+    let secret = secret.ok_or(Refusal::CronSecretUnset)?;
+    let said = match only(headers, &CRON_SECRET)? {
+        Some(said) => Some(said),
+        None => bearer(headers)?,
+    };
+    // Two hashes are compared in constant time.
+    let known = blake3::hash(secret.expose().as_bytes());
+    let is_it = said.is_some_and(|said| blake3::hash(said.as_bytes()) == known);
+    if is_it { Ok(()) } else { Err(Refusal::CronSecretWrong.into()) }
+}
+
+/// Returns who is signed in at the application that the environment names, as its admin; nothing if nobody says to be.
+fn by_sign_in(headers: &HeaderMap, desk: &Desk) -> Option<Result<Caller, Problem>> {
+    let secret = desk.application.as_ref().and_then(|known| known.session_secret.as_ref())?;
+    if !next_auth::is_sent(headers) {
+        return None;
+    }
+    if !next_auth::is_admin(headers, secret.expose(), now_ms()) {
+        let text = "the session of the application is none of an admin, or has ended";
+        return Some(Err(Refusal::TokenInvalid.because(text)));
+    }
+    let row = TokenRow {
+        id: "application".into(),
+        name: "application".into(),
+        role: Role::Admin,
+        client: None,
+        created_ms: 0,
+        expires_ms: None,
+        claims: Object::new(),
+        hash: None,
+    };
+    Some(Ok(Caller::by_token(Arc::new(row))))
 }
 
 /// Returns who is signed in. A browser sends the cookie whoever has the page ask; so no page of another site is

@@ -33,6 +33,7 @@ use crate::limits::{
 };
 use crate::loans::Loans;
 use crate::metrics::Metrics;
+use crate::provided::enable_returned;
 use crate::rate::Rates;
 use crate::router;
 use crate::settings::{Settings, UnsafeSetting};
@@ -136,6 +137,7 @@ impl Server {
         });
         tokio::spawn(sample(Arc::clone(&state)));
         tokio::spawn(look_after(Arc::clone(&state), settings.keep));
+        state.hubs.all().into_iter().for_each(|desk| drop(tokio::spawn(enable_returned(desk))));
         let accepting = Accepting {
             listener,
             connections: settings.connections,
@@ -166,6 +168,11 @@ impl Server {
     pub fn keys_unknown(&self) -> impl Fn() -> u64 + Send + 'static {
         let state = Arc::clone(&self.state);
         move || state.issuers.keys_unknown()
+    }
+
+    /// Returns what an operator should know of the endpoints that the environment names.
+    pub fn provided(&self) -> Vec<String> {
+        self.state.hubs.all().iter().flat_map(|desk| desk.provided.notes.clone()).collect()
     }
 
     /// Returns why commands of this machine cannot work through the server, if so.

@@ -100,7 +100,8 @@ export function connectHub(facts: HubFacts = {}): Hub {
   const ask = async (method: string, path: string, headers: Readonly<Record<string, string>>, body?: string): Promise<{ readonly ok: boolean; readonly status: number; readonly body: unknown }> => {
     const response = await request(facts.fetch ?? fetch, `${url()}${path}`, { method, headers, ...(body !== undefined && { body }) });
     const told = await read(response);
-    const isProblem = !response.ok && !(isObject(told) && "healthy" in told);
+    // Its health is an answer, also where its status says that it fails.
+    const isProblem = !response.ok && !(isObject(told) && ("healthy" in told || (isObject(told["data"]) && "healthy" in told["data"])));
     if (isProblem) throw problemOf(response, told);
     return { ok: response.ok, status: response.status, body: told };
   };

@@ -3,6 +3,7 @@
 import { createServer, type IncomingHttpHeaders } from "node:http";
 import { afterEach, beforeEach, describe, expect, test, vi } from "vitest";
 import { type Hub, startHub } from "../../client/test/hub.js";
+import { createSyncMonitor } from "../src/sync-monitor.js";
 import { createSyncService, SyncEventType, type SyncServiceFunctions } from "../src/sync-service.js";
 import { verifyWebhook } from "../src/webhook.js";
 
@@ -53,9 +54,9 @@ let application: Application;
 let service: SyncServiceFunctions;
 
 beforeEach(async () => {
-  hub = await startHub({ args: ["--deliver-to", "loopback"] });
+  hub = await startHub({ args: ["--deliver-to", "loopback"], env: { CRON_SECRET: "your-cron-secret-here" } });
   application = await startApplication();
-  service = createSyncService({ url: hub.url, token: hub.token });
+  service = createSyncService({ url: hub.url, token: hub.token, cronSecret: "your-cron-secret-here" });
   await hub.ask("POST", "/v1/endpoints", { id: "admin", url: application.url, preset: "anywheredoor", secrets: [SECRET] });
 });
 afterEach(async () => {
@@ -106,5 +107,27 @@ describe("emitting", () => {
     await service.emitEnrollmentEvent(SyncEventType.ENROLLMENT_DELETED, "e-1", null, { change: { base: (await read()).version, delete: true } });
     const { entries } = (await hub.ask("GET", "/v1/log")) as { entries: readonly { kind: string; isGone: boolean }[] };
     expect(entries.map(({ kind, isGone }) => (isGone ? "gone" : kind))).toEqual(["write", "event", "write", "event", "gone", "event"]);
+  });
+});
+
+describe("looking", () => {
+  test("what became of an event, what waits and how deliveries do is told by the hub itself", async () => {
+    await service.emitEnrollmentEvent(SyncEventType.ENROLLMENT_CREATED, "e-1", { status: "active" });
+    const synced = await service.syncEnrollmentNow("e-1", { timeoutMs: 30_000 });
+    expect(synced).toMatchObject({ isDelivered: true, deliveries: [{ endpoint: "admin", state: "delivered", attempts: 1 }] });
+    const nothing = { total: 0, processing: 0, pending: 0, failed: 0 };
+    expect([await service.processQueue(), await service.readQueueStats()]).toEqual([nothing, nothing]);
+    const monitor = createSyncMonitor({ url: hub.url, token: hub.token });
+    expect(await monitor.checkSyncHealth()).toMatchObject({ healthy: true, failureRate: 0, recentFailures: 0 });
+  });
+
+  test("an application that refuses everything makes the hub say that it is not well, with its reasons", async () => {
+    application.answer = 500;
+    await service.emitEnrollmentEvent(SyncEventType.ENROLLMENT_CREATED, "e-1", { status: "active" });
+    const synced = await service.syncEnrollmentNow("e-1", { timeoutMs: 30_000 });
+    expect(synced).toMatchObject({ isDelivered: false, deliveries: [{ endpoint: "admin", state: "dead", attempts: 3 }] });
+    expect(await service.readQueueStats()).toMatchObject({ failed: 1 });
+    const monitor = createSyncMonitor({ url: hub.url, token: hub.token });
+    expect(await monitor.checkSyncHealth()).toMatchObject({ healthy: false, failureRate: 1, recentFailures: 1 });
   });
 });

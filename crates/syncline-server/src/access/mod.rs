@@ -8,6 +8,7 @@ mod cookie;
 mod file;
 mod issuers;
 mod jwt;
+pub(crate) mod next_auth;
 mod role;
 mod session;
 mod ticket;

@@ -172,6 +172,9 @@ impl Receiver {
             Some(_) => return Err(malformed("accept is standard, plain or both")),
         };
         let secrets = body.get("secrets").map(|secrets| words(secrets, "secrets")).transpose()?;
+        if secrets.as_ref().is_some_and(Vec::is_empty) {
+            return Err(malformed("there is at least one secret"));
+        }
         let receiver = Self {
             name: receiver_name(name)?,
             preset,

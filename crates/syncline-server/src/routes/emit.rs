@@ -163,16 +163,19 @@ fn named(
     counter: u64,
 ) -> Result<(ClientId, u64), Problem> {
     if let Some(id) = &event.id {
-        // One name of an event is one event of the hub, whoever sends it.
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(b"event\0").update(id.as_str().as_bytes());
-        let client = client_of_key(&hasher.finalize().to_hex());
-        return Ok((client.ok_or(Refusal::ServerFault)?, 1));
+        return Ok((client_of_event(id).ok_or(Refusal::ServerFault)?, 1));
     }
     match key {
         Some(key) => Ok((key.client().clone(), counter)),
         None => Ok(asked.desk.writers.next(&asked.caller()?.token).ok_or(Refusal::ServerFault)?),
     }
+}
+
+/// Returns whose first operation an event is under its id: one name is one event of the hub, whoever sends it.
+pub(super) fn client_of_event(id: &EventId) -> Option<ClientId> {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(b"event\0").update(id.as_str().as_bytes());
+    client_of_key(&hasher.finalize().to_hex())
 }
 
 fn emission(

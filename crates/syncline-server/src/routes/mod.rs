@@ -13,6 +13,7 @@
 //! | single deliveries, and those that were given up | `deliveries.rs` |
 //! | why a webhook does not verify | `verify.rs` |
 //! | which events there are | `event_types.rs` |
+//! | spec 004's monitoring, and what became of an event | `sync.rs` |
 //! | what applications tell, and who takes it in | `receive.rs`, `receivers.rs` |
 //! | records one by one, conflicts | `records.rs`, `conflicts.rs` |
 //! | what a person who decides conflicts works with | `desk.rs` |
@@ -48,6 +49,7 @@ mod route;
 mod schemas;
 mod session;
 mod stream;
+mod sync;
 mod table;
 mod tokens;
 mod told;

@@ -189,6 +189,10 @@ pub enum Access {
     Roles(&'static [Role]),
     /// Whoever has signed the body with a secret of the receiver that the path names.
     Signed,
+    /// Whoever knows the secret of cron jobs.
+    Cron,
+    /// As [`Access::Roles`], also who is signed in as an admin of the application that the environment names.
+    RolesOrSignIn(&'static [Role]),
     /// As [`Access::Roles`], also by a ticket.
     RolesOrTicket(&'static [Role]),
 }
@@ -197,8 +201,8 @@ impl Access {
     /// Returns the roles that may use it; all where nobody is asked.
     pub const fn roles(self) -> &'static [Role] {
         match self {
-            Self::Everybody | Self::Signed => &Role::ALL,
-            Self::Roles(roles) | Self::RolesOrTicket(roles) => roles,
+            Self::Everybody | Self::Signed | Self::Cron => &Role::ALL,
+            Self::Roles(roles) | Self::RolesOrTicket(roles) | Self::RolesOrSignIn(roles) => roles,
         }
     }
 }

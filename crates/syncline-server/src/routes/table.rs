@@ -6,7 +6,7 @@ use super::route::{
 use super::{
     books, conflicts, deliveries, desk, emit, endpoints, event_types, events, health, held, hubs,
     live, migrations, overview, pull, push, receive, receivers, records, replays, schemas, session,
-    tokens, told, verify,
+    sync, tokens, told, verify,
 };
 use crate::access::Role;
 
@@ -21,6 +21,8 @@ pub(super) const WRITERS: Access = Access::Roles(&[Role::Client, Role::Editor, R
 const REVIEWERS: Access = Access::Roles(&[Role::Reviewer, Role::Editor, Role::Admin]);
 /// Those who look after the hub.
 const KEEPERS: Access = Access::Roles(&[Role::Operator, Role::Admin]);
+/// Those who say who may do what, and admins of the application that works with the hub.
+const APP_ADMINS: Access = Access::RolesOrSignIn(&[Role::Admin]);
 /// All who have a token.
 const ALL: Access = Access::Roles(&Role::ALL);
 /// Those who say who may do what.
@@ -81,6 +83,9 @@ const TO_RECORD: &[Link] = &[
 ];
 /// The parameter of the routes of one replay, of the answer that began it.
 const OF_REPLAY: &[(&str, &str)] = &[("replay", "$response.body#/id")];
+/// What only cron jobs know.
+const CRON_SECRET: Parameter =
+    parameter("x-cron-secret", "Text", "the secret; or `Authorization: Bearer` with it");
 /// What a webhook is signed with: Standard Webhooks, spec 004's signature, or both.
 const SIGNATURES: &[Parameter] = &[
     parameter("webhook-id", "Text", "the id of the message, of Standard Webhooks"),
@@ -615,6 +620,55 @@ pub const TABLE: &[Route] = &[
         })
     },
     Route {
+        summary: "What became of an event at each endpoint, and whether that is final",
+        answers: &[Success::json(200, "EventDeliveries")],
+        problems: &[404],
+        ..of_hub(
+            Method::Get,
+            "/v1/events/{event}/deliveries",
+            WRITERS,
+            "event_deliveries",
+            |asked| Box::pin(sync::deliveries(asked)),
+        )
+    },
+    Route {
+        summary: "How many deliveries wait, are under way, and were given up",
+        answers: &[Success::json(200, "QueueStatus")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/api/sync/status", APP_ADMINS, "sync_status", |asked| {
+            Box::pin(sync::status(asked))
+        })
+    },
+    Route {
+        summary: "Has deliveries that are due within a minute be tried at once",
+        headers: &[CRON_SECRET],
+        answers: &[Success::json(200, "QueueProcessed")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Post, "/api/sync/process", Access::Cron, "sync_process", |asked| {
+            Box::pin(sync::process(asked))
+        })
+    },
+    Route {
+        summary: "As `POST`, for cron jobs that only look",
+        headers: &[CRON_SECRET],
+        answers: &[Success::json(200, "QueueProcessed")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/api/sync/process", Access::Cron, "sync_process_get", |asked| {
+            Box::pin(sync::process(asked))
+        })
+    },
+    Route {
+        summary: "How deliveries do, and what failed",
+        answers: &[
+            Success::json(200, "SyncHealth"),
+            Success { about: "Most of them fail", ..Success::json(503, "SyncHealth") },
+        ],
+        shows: Shows::Everything,
+        ..of_hub(Method::Get, "/api/sync/health", APP_ADMINS, "sync_health", |asked| {
+            Box::pin(sync::health(asked))
+        })
+    },
+    Route {
         summary: "Takes in what an application tells of a record, once",
         headers: SIGNATURES,
         bodies: &[Media::json("Told")],
@@ -1091,8 +1145,12 @@ mod tests {
         let open = TABLE.iter().filter(|route| route.access == Access::Everybody);
         let open: Vec<&str> = open.map(|route| route.name).collect();
         assert_eq!(open, ["livez", "readyz", "healthz", "openapi", "asyncapi", "problem"]);
-        let signed = TABLE.iter().filter(|route| route.access == Access::Signed);
-        assert_eq!(signed.map(|route| route.name).collect::<Vec<_>>(), ["webhook_receive"]);
+        let named = |access| {
+            let routes = TABLE.iter().filter(|route| route.access == access);
+            routes.map(|route| route.name).collect::<Vec<_>>()
+        };
+        assert_eq!(named(Access::Signed), ["webhook_receive"]);
+        assert_eq!(named(Access::Cron), ["sync_process", "sync_process_get"]);
         for route in TABLE {
             assert!(route.access.roles().contains(&Role::Admin), "{}", route.name);
             assert!(!route.summary.is_empty(), "{}", route.name);

@@ -41,6 +41,7 @@ mod hubs;
 mod issuers;
 mod live;
 mod migrations;
+mod monitoring;
 mod overview;
 mod permits;
 mod receiving;

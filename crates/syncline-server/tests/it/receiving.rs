@@ -362,6 +362,7 @@ async fn what_is_no_receiver_is_refused_and_none_is_made() {
         (json!({ "name": "a", "other": 1 }),                        400, "BODY_INVALID"),
         (json!({ "preset": "other" }),                              400, "BODY_INVALID"),
         (json!({ "name": "a", "accept": "none" }),                  400, "BODY_INVALID"),
+        (json!({ "name": "a", "secrets": [] }),                     400, "BODY_INVALID"),
         (json!({ "name": "A/b" }),                                  422, "RECEIVER_INVALID"),
         (json!({ "name": "a", "id": "no slash" }),                  422, "RECEIVER_INVALID"),
         (json!({ "name": "a", "entities": { "x": "" } }),           422, "RECEIVER_INVALID"),

@@ -64,6 +64,10 @@ pub struct Serve {
     /// for more
     #[arg(long, value_name = "loopback|NETWORK")]
     pub deliver_to: Vec<Reached>,
+    /// The hub that WEBHOOK_SECRET, SYNC_WEBHOOK_URLS, CRON_SECRET and NEXTAUTH_SECRET are for; the default one
+    /// without it
+    #[arg(long, value_name = "HUB")]
+    pub app_hub: Option<String>,
     /// Listen beyond this machine without TLS: something in front of it encrypts
     #[arg(long)]
     pub allow_plaintext: bool,

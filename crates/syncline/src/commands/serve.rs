@@ -83,6 +83,7 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         // Without the note others are told less.
         let _ = fs::write(state.join(NOTE), note(&settings, server.address()));
         tell(context, &settings, &server);
+        server.provided().iter().for_each(|note| context.output.note(note));
         if let Some(error) = server.lends_nothing() {
             context
                 .output
@@ -179,7 +180,10 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
             ..Retention::default()
         },
         sending: guard(&serve.deliver_to),
-        application: AppSettings::from_environment(|name| std::env::var(name).ok()),
+        application: AppSettings {
+            hub: serve.app_hub.clone(),
+            ..AppSettings::from_environment(|name| std::env::var(name).ok())
+        },
         metrics: loaded.config.metrics.clone(),
         pushes: PushLimits {
             max_delete: serve.max_delete.unwrap_or(usual.max_delete),

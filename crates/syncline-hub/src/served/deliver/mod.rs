@@ -11,6 +11,7 @@
 //! | make, change and remove endpoints | `endpoints.rs` |
 //! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
 //! | single deliveries, and those that were given up | `dead.rs` |
+//! | what became of one event, and what fails | `looking.rs` |
 //! | events for whoever asks for them | `told.rs` |
 //! | what became of deliveries, and what their events say | [`Served::deliveries`](super::Served::deliveries), `content.rs` |
 //! | what an operator should know | [`Noticed`] |
@@ -21,6 +22,7 @@ mod damage;
 mod dead;
 mod endpoints;
 mod lists;
+mod looking;
 mod notices;
 mod replays;
 mod start;
@@ -31,6 +33,7 @@ pub use choosing::{Counted, Stretch};
 pub use content::Content;
 pub use dead::DeadDelivery;
 pub use endpoints::{DeliveryError, EndpointNow};
+pub use looking::{EventDeliveries, Failures};
 pub use notices::Noticed;
 pub use replays::{ReplayPart, ReplayRow, ReplayState};
 pub use told::Told;
