@@ -196,3 +196,6 @@ pub const EVENT_ENTRIES_LOOKED_AT_MAX: u64 = 1_000;
 /// Entries behind the change of an operation among which the event stands that it was emitted with: those of registers
 /// that were settled at their bound stand between.
 pub const EVENT_NEIGHBOURS_MAX: u64 = 64;
+
+/// Rows of deliveries that are looked at in one piece of a sweep: some tens of milliseconds.
+pub(crate) const DELIVERIES_SWEPT_AT_ONCE: usize = 2_000;

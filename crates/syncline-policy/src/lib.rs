@@ -49,7 +49,9 @@ mod permissions;
 pub mod view;
 
 pub use condition::Condition;
-pub use expression::{Expression, ExpressionError};
+pub use expression::{
+    Expression, ExpressionError, Transformation, TransformationError, TransformationFailure,
+};
 pub use gate::{
     Action, Crossing, Direction, DomainPolicy, EntityGate, Fallback, Judgement, MASK, MaskError,
     RecordRule, Rule,

@@ -76,6 +76,21 @@ pub const EXPRESSION_LIST_MAX: usize = 256;
 /// Most bytes, as JSON, of all values that an expression is given.
 pub const EXPRESSION_INPUT_SIZE_MAX: usize = 16 * 1_024;
 
+/// Most parts of a transformation of events: it may name each field of a long record.
+pub const TRANSFORMATION_NODES_MAX: usize = 1_024;
+
+/// Most steps that a transformation may take with an event, told before it runs: some tenths of a second.
+pub const TRANSFORMATION_COST_MAX: u64 = 1_000_000;
+
+/// Longest event that is transformed, in bytes: as long as a body that is sent whole.
+pub const TRANSFORMATION_INPUT_BYTES_MAX: usize = 256 << 10;
+
+/// Longest data that a transformation makes, in bytes.
+pub const TRANSFORMATION_OUTPUT_BYTES_MAX: usize = 256 << 10;
+
+/// Deepest nesting of the data that a transformation makes.
+pub const TRANSFORMATION_DEPTH_MAX: usize = 64;
+
 /// Longest text of a view's filter, in bytes.
 pub const FILTER_BYTES_MAX: usize = 4_096;
 

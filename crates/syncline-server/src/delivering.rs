@@ -165,7 +165,9 @@ impl Delivering {
             endpoint: Arc::clone(&endpoint.row),
             content: Ok(Arc::new(Content { data: "{}".into(), origin, hops: Vec::new() })),
         };
-        let way = Way::new(&self.shared.sender, &endpoint.row, now_ms());
+        let mut way = Way::new(&self.shared.sender, &endpoint.row, now_ms());
+        // There is no event that it could be made of.
+        way.transformation = None;
         attempt(&parcel, &way, &self.shared.source).await
     }
 

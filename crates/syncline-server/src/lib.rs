@@ -58,6 +58,7 @@ mod signatures;
 mod state;
 mod tls;
 mod traffic;
+mod transforming;
 mod undecided;
 mod webhook_docs;
 mod writers;

@@ -112,6 +112,9 @@ pub const NOTICES_KEPT_MAX: usize = 1_024;
 /// How long attempts that are under way have to end when the server stops (requirement H22).
 pub const DELIVERY_STOP_MAX: Duration = Duration::from_secs(10);
 
+/// Most transformations of events that are computed at once, of all hubs: others have processors, too.
+pub const TRANSFORMED_AT_ONCE: usize = 2;
+
 /// How long deliveries rest after the store has failed, before what it holds is read anew.
 pub const DELIVERY_RESTART_PAUSE: Duration = Duration::from_secs(1);
 
@@ -171,6 +174,9 @@ pub const REPLICA_FORGOTTEN_MS: u64 = 30 * 86_400_000;
 /// How often hubs forget what their log tells of longer ago than it is kept, and write down which copies
 /// there are.
 pub const LOOK_AFTER_EVERY: Duration = Duration::from_secs(60);
+
+/// How often final deliveries are looked for that are kept no longer. They are kept for days.
+pub const SWEEP_EVERY: Duration = Duration::from_secs(3_600);
 
 /// How long others have the writer between two pieces that are forgotten.
 pub const FORGET_PAUSE: Duration = Duration::from_millis(100);

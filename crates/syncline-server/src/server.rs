@@ -14,8 +14,10 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use syncline_hub::served::deliver::DeliveryRetention;
 use syncline_hub::served::{ServeError, Served};
 use syncline_hub::{BackupHealth, Retention};
+use syncline_model::id::{EndpointId, Position};
 use thiserror::Error;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
@@ -29,7 +31,7 @@ use crate::access::{IssuerError, Issuers, now_ms};
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
     ACTIVITY_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY,
-    RECEIVED_AT_ONCE_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX,
+    RECEIVED_AT_ONCE_MAX, REQUESTS_MAX, STOP_TIME_MAX, STREAMS_MAX, SWEEP_EVERY,
 };
 use crate::loans::Loans;
 use crate::metrics::Metrics;
@@ -136,7 +138,8 @@ impl Server {
             requests_counted: AtomicU64::new(1),
         });
         tokio::spawn(sample(Arc::clone(&state)));
-        tokio::spawn(look_after(Arc::clone(&state), settings.keep));
+        let keep = (settings.keep, settings.keep_deliveries);
+        tokio::spawn(look_after(Arc::clone(&state), keep));
         state.hubs.all().into_iter().for_each(|desk| drop(tokio::spawn(enable_returned(desk))));
         let accepting = Accepting {
             listener,
@@ -244,19 +247,50 @@ async fn sample(state: Arc<State>) {
 
 /// Has all hubs forget what their log tells of longer ago than it is kept, and write down which copies
 /// there are, until the server stops.
-async fn look_after(state: Arc<State>, keep: Retention) {
+async fn look_after(state: Arc<State>, (keep, keep_deliveries): (Retention, DeliveryRetention)) {
     let mut stopping = state.stopping.clone();
+    let mut swept: Option<Instant> = None;
     while !state.is_stopping() {
+        let is_sweep_due = swept.is_none_or(|at| at.elapsed() >= SWEEP_EVERY);
+        if is_sweep_due {
+            swept = Some(Instant::now());
+        }
         for desk in state.hubs.all() {
             let held = Arc::clone(&desk);
             let _ = state.blocking(move || held.replicas.save(now_ms())).await;
             if !keep.is_everything() {
                 forget(&state, &desk, keep).await;
             }
+            if is_sweep_due {
+                sweep(&state, &desk, keep_deliveries).await;
+            }
         }
         // Nobody is left who could stop it.
         if let Ok(Err(_)) = timeout(LOOK_AFTER_EVERY, stopping.changed()).await {
             break;
+        }
+    }
+}
+
+/// Has a hub forget deliveries that are kept no longer, piece by piece. Where that fails it is tried again with the
+/// next turn.
+async fn sweep(state: &Arc<State>, desk: &Arc<Desk>, keep: DeliveryRetention) {
+    let of = Arc::clone(desk);
+    let list = move || of.delivering.with(|all| Ok(all.dispatch().endpoints().cloned().collect()));
+    let Ok(Ok(endpoints)) = state.blocking(list).await else { return };
+    let endpoints: Vec<EndpointId> = endpoints;
+    for endpoint in endpoints {
+        let mut after = Some(Position(0));
+        while let Some(from) = after
+            && !state.is_stopping()
+        {
+            let (of, endpoint) = (Arc::clone(desk), endpoint.clone());
+            let sweep =
+                move || of.delivering.with(|all| all.sweep(now_ms(), &endpoint, from, keep));
+            after = state.blocking(sweep).await.ok().and_then(Result::ok).flatten();
+            if after.is_some() {
+                sleep(FORGET_PAUSE).await;
+            }
         }
     }
 }

@@ -9,6 +9,7 @@ use axum::http::HeaderValue;
 use syncline_domains::app::Guard;
 use syncline_engine::operate::Entities;
 use syncline_hub::Retention;
+use syncline_hub::served::deliver::DeliveryRetention;
 use syncline_policy::PushLimits;
 use syncline_policy::view::Access;
 use thiserror::Error;
@@ -31,6 +32,8 @@ pub struct Settings {
     pub backup_every: Duration,
     /// What of the log is kept.
     pub keep: Retention,
+    /// How long final deliveries are kept.
+    pub keep_deliveries: DeliveryRetention,
     /// How many records of an entity one client may delete and change before an operator is asked.
     pub pushes: PushLimits,
     /// The entities that clients may write, with their rules.
@@ -161,6 +164,7 @@ impl Settings {
             backup_to: None,
             backup_every: BACKUP_EVERY,
             keep: Retention::default(),
+            keep_deliveries: DeliveryRetention::default(),
             pushes: PushLimits::default(),
             entities,
             access: Access::default(),

@@ -6,7 +6,9 @@
 //! [`BYTES_PER_STEP`] bytes that are looked at or copied.
 
 use cel::IdedExpr;
-use cel::common::ast::{CallExpr, ComprehensionExpr, Expr, LiteralValue, operators};
+use cel::common::ast::{
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, LiteralValue, MapExpr, operators,
+};
 
 use super::program::{ExpressionError, INPUT};
 use crate::limits::{
@@ -47,7 +49,7 @@ const SCALAR: &[&str] = &[
 
 /// How large an answer is at most.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-struct Extent {
+pub(super) struct Extent {
     /// Number of elements, if it is a list.
     length: u64,
     /// Number of elements of a list inside of it.
@@ -56,7 +58,36 @@ struct Extent {
     bytes: u64,
 }
 
+/// What an expression starts from.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Scope {
+    /// The one name.
+    pub(super) input: &'static str,
+    /// How large what it stands for is.
+    pub(super) extent: Extent,
+    /// Whether values have members, and maps can be made.
+    pub(super) has_members: bool,
+    /// Most parts.
+    pub(super) nodes_max: usize,
+}
+
+impl Scope {
+    /// A list of the values of fields.
+    pub(super) const VALUES: Self = Self {
+        input: INPUT,
+        extent: Extent::INPUT,
+        has_members: false,
+        nodes_max: EXPRESSION_NODES_MAX,
+    };
+}
+
 impl Extent {
+    /// What is a document, at any depth of it.
+    pub(super) const fn document(longest: u64, bytes: u64) -> Self {
+        let bytes = bytes.saturating_mul(BYTES_PER_BYTE);
+        Self { length: longest, length_inside: longest, bytes }
+    }
+
     const SCALAR: Self = Self { length: 0, length_inside: 0, bytes: BYTES_EACH };
 
     const INPUT: Self = Self {
@@ -126,26 +157,26 @@ impl Estimate {
     /// # Errors
     ///
     /// [`ExpressionError`] if a part is not available.
-    pub(super) fn of(tree: &IdedExpr) -> Result<Self, ExpressionError> {
-        let mut walk = Walk::default();
+    pub(super) fn of(tree: &IdedExpr, scope: Scope) -> Result<Self, ExpressionError> {
+        let mut walk = Walk { names: Vec::new(), parts: 0, uses_input: false, scope };
         let bound = walk.part(tree)?;
         Ok(Self { cost: bound.cost, uses_input: walk.uses_input })
     }
 }
 
-#[derive(Default)]
 struct Walk {
     /// Names of loops, the innermost last.
     names: Vec<(String, Extent)>,
     parts: usize,
     uses_input: bool,
+    scope: Scope,
 }
 
 impl Walk {
     fn part(&mut self, part: &IdedExpr) -> Result<Bound, ExpressionError> {
         self.parts += 1;
-        if self.parts > EXPRESSION_NODES_MAX {
-            return Err(ExpressionError::TooManyParts);
+        if self.parts > self.scope.nodes_max {
+            return Err(ExpressionError::TooManyParts { parts_max: self.scope.nodes_max });
         }
         let unsupported = |part| Err(ExpressionError::Unsupported { part });
         match &part.expr {
@@ -154,7 +185,15 @@ impl Walk {
             Expr::Call(call) => self.call(call),
             Expr::List(list) => self.list(&list.elements),
             Expr::Comprehension(comprehension) => self.comprehension(comprehension),
+            Expr::Map(map) if self.scope.has_members => self.map(map),
             Expr::Map(_) => unsupported("a map"),
+            Expr::Select(select) if self.scope.has_members => {
+                let whole = self.part(&select.operand)?;
+                let length = whole.extent.length.max(whole.extent.length_inside);
+                let member = Extent { length, ..whole.extent };
+                let extent = if select.test { Extent::SCALAR } else { member };
+                Ok(Bound { cost: whole.cost.saturating_add(1), extent })
+            }
             Expr::Select(_) => unsupported("a member of a value"),
             Expr::Struct(_) | Expr::Unspecified => unsupported("a structure"),
         }
@@ -164,11 +203,14 @@ impl Walk {
         let known = self.names.iter().rev().find(|(known, _)| known == name);
         let extent = match known {
             Some((_, extent)) => *extent,
-            None if name == INPUT => {
+            None if name == self.scope.input => {
                 self.uses_input = true;
-                Extent::INPUT
+                self.scope.extent
             }
-            None => return Err(ExpressionError::UnknownName { name: name.to_owned() }),
+            None => {
+                let input = self.scope.input;
+                return Err(ExpressionError::UnknownName { name: name.to_owned(), input });
+            }
         };
         Ok(Bound { cost: 1, extent })
     }
@@ -183,6 +225,25 @@ impl Walk {
             whole.extent.length += 1;
             whole.extent.length_inside = whole.extent.length_inside.max(inside);
             whole.extent.bytes = whole.extent.bytes.saturating_add(element.extent.bytes);
+        }
+        Ok(whole)
+    }
+
+    fn map(&mut self, map: &MapExpr) -> Result<Bound, ExpressionError> {
+        let mut whole = Bound { cost: 1, extent: Extent::SCALAR };
+        for entry in &map.entries {
+            let EntryExpr::MapEntry(entry) = &entry.expr else {
+                return Err(ExpressionError::Unsupported { part: "a structure" });
+            };
+            let (key, value) = (self.part(&entry.key)?, self.part(&entry.value)?);
+            let steps = key.extent.steps().saturating_add(value.extent.steps());
+            let cost = key.cost.saturating_add(value.cost).saturating_add(steps);
+            whole.cost = whole.cost.saturating_add(cost);
+            let inside = value.extent.length.max(value.extent.length_inside);
+            whole.extent.length += 1;
+            whole.extent.length_inside = whole.extent.length_inside.max(inside);
+            let bytes = key.extent.bytes.saturating_add(value.extent.bytes);
+            whole.extent.bytes = whole.extent.bytes.saturating_add(bytes);
         }
         Ok(whole)
     }

@@ -1,7 +1,8 @@
 //! Expressions that a person writes to choose or compute one value of several.
 //!
 //! The language is CEL, the Common Expression Language, without what would make an answer depend on
-//! anything but its input: no clock, no time stamps, no regular expressions, no maps. What an
+//! anything but its input: no clock, no time stamps, no regular expressions; and no maps, but in a
+//! [`Transformation`]. What an
 //! expression may cost is bounded before it ever runs, for the largest input that it is given.
 //!
 //! | You want | Read |
@@ -9,6 +10,7 @@
 //! | a compiled expression and its answer | [`Expression`] |
 //! | why a text is no expression | [`ExpressionError`] |
 //! | the bound on what evaluating costs | `cost.rs` |
+//! | what is sent of an event, made by an expression | [`Transformation`] |
 //! | field values as the language sees them | `values.rs` |
 //!
 //! # Source
@@ -18,6 +20,8 @@
 
 mod cost;
 mod program;
+mod transformation;
 mod values;
 
 pub use program::{Expression, ExpressionError};
+pub use transformation::{Transformation, TransformationError, TransformationFailure};

@@ -8,11 +8,9 @@ use cel::{Context, Env, IdedExpr, Value};
 use syncline_model::json::Leaf;
 use thiserror::Error;
 
-use super::cost::Estimate;
+use super::cost::{Estimate, Scope};
 use super::values;
-use crate::limits::{
-    EXPRESSION_BYTES_MAX, EXPRESSION_COST_MAX, EXPRESSION_DEPTH_MAX, EXPRESSION_NODES_MAX,
-};
+use crate::limits::{EXPRESSION_BYTES_MAX, EXPRESSION_COST_MAX, EXPRESSION_DEPTH_MAX};
 
 /// The one name that an expression starts from: the list of values.
 pub(super) const INPUT: &str = "values";
@@ -60,7 +58,7 @@ impl Expression {
             let position = errors.errors.first().map_or((1, 1), |error| error.pos);
             ExpressionError::Syntax { line: position.0, column: position.1 }
         })?;
-        let estimate = Estimate::of(&tree)?;
+        let estimate = Estimate::of(&tree, Scope::VALUES)?;
         if !estimate.uses_input {
             return Err(ExpressionError::Constant);
         }
@@ -124,8 +122,11 @@ pub enum ExpressionError {
         column: isize,
     },
     /// The expression has too many parts.
-    #[error("has more than {EXPRESSION_NODES_MAX} parts")]
-    TooManyParts,
+    #[error("has more than {parts_max} parts")]
+    TooManyParts {
+        /// The greatest number of parts.
+        parts_max: usize,
+    },
     /// The expression uses a part of the language that is left out.
     #[error("uses {part}, which is not available here")]
     Unsupported {
@@ -139,10 +140,12 @@ pub enum ExpressionError {
         name: String,
     },
     /// The expression uses a name that nothing defines.
-    #[error("uses the name `{name}`; the list of values is called `values`")]
+    #[error("uses the name `{name}`; what there is to use is called `{input}`")]
     UnknownName {
         /// The name.
         name: String,
+        /// The name that there is.
+        input: &'static str,
     },
     /// The expression does not look at the values.
     #[error("does not use `values`, so it would always answer the same")]

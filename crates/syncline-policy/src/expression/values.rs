@@ -51,7 +51,7 @@ fn from_json(value: &Json, whole: bool) -> Option<Value> {
 }
 
 /// Returns the double that is written as this number, if there is one.
-fn double(number: &Number) -> Option<f64> {
+pub(super) fn double(number: &Number) -> Option<f64> {
     let double: f64 = number.as_str().parse().ok()?;
     (from_double(double)? == *number).then_some(double)
 }
@@ -66,7 +66,7 @@ pub(super) fn to_leaf(value: &Value) -> Option<Leaf> {
     Leaf::from_json(&to_json(value)?).ok()
 }
 
-fn to_json(value: &Value) -> Option<Json> {
+pub(super) fn to_json(value: &Value) -> Option<Json> {
     Some(match value {
         Value::Null => Json::Null,
         Value::Bool(value) => Json::Bool(*value),

@@ -1,20 +1,28 @@
 //! One attempt: what is sent, and what came of it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use syncline_domains::app::{Failure as Unsent, Request, Route};
 use syncline_engine::deliver::{BodyForm, Failure, Outcome, Report};
-use syncline_hub::served::deliver::Parcel;
+use syncline_hub::served::deliver::{Content, Parcel};
 use syncline_protocol::webhook::body::{BodyForm as SentForm, BodyOptions, body};
 use syncline_protocol::webhook::delivery::{Attempt, headers};
 use syncline_protocol::webhook::event::Event;
 
 use super::way::Way;
 use crate::access::now_ms;
+use crate::transforming::transformed;
 
 /// Makes an attempt.
 pub(super) async fn attempt(parcel: &Parcel, way: &Way, source: &str) -> Report {
-    let (route, request) = match request(parcel, way, source) {
+    let content = match content(parcel, way).await {
+        Ok(content) => content,
+        Err((failure, why)) => {
+            return report(parcel, Outcome::Failed(failure), Duration::ZERO, why.into());
+        }
+    };
+    let (route, request) = match request(parcel, &content, way, source) {
         Ok(made) => made,
         Err(failure) => return report(parcel, Outcome::Failed(failure), Duration::ZERO, "".into()),
     };
@@ -24,6 +32,20 @@ pub(super) async fn attempt(parcel: &Parcel, way: &Way, source: &str) -> Report 
         Err(failure) => Outcome::Failed(failure_of(failure)),
     };
     report(parcel, outcome, sent.duration, sent.excerpt)
+}
+
+/// Returns what is said of the event at this endpoint, or why nothing can be and what more there is to that.
+async fn content(parcel: &Parcel, way: &Way) -> Result<Arc<Content>, (Failure, String)> {
+    let content = parcel.content.as_ref().map_err(|failure| (*failure, String::new()))?;
+    let failed = |why: String| (Failure::TransformationFailed, why);
+    match &way.transformation {
+        None => Ok(Arc::clone(content)),
+        Some(Err(error)) => Err(failed(error.to_string())),
+        Some(Ok(transformation)) => {
+            let made = transformed(transformation, &parcel.sending.event, content).await;
+            made.map(Arc::new).map_err(|why| failed(why.to_string()))
+        }
+    }
 }
 
 pub(super) fn report(
@@ -45,10 +67,10 @@ pub(super) fn report(
 /// Makes what is sent; otherwise says why it cannot be.
 fn request<'w>(
     parcel: &Parcel,
+    content: &Content,
     way: &'w Way,
     source: &str,
 ) -> Result<(&'w Route, Request), Failure> {
-    let content = parcel.content.as_ref().map_err(|failure| *failure)?;
     let signer = way.signer.as_ref().map_err(|failure| *failure)?;
     let route = way.route.as_ref().map_err(|failure| *failure)?;
     let (told, settings) = (&parcel.sending.event, &way.row.settings);

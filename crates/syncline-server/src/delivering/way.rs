@@ -7,8 +7,11 @@ use syncline_domains::app::{Route, Sender, Target};
 use syncline_engine::deliver::{EndpointRow, Failure, SecretKind, StoredSecret};
 use syncline_hub::served::deliver::Parcel;
 use syncline_model::id::EndpointId;
+use syncline_policy::{Transformation, TransformationError};
 use syncline_protocol::webhook::secret::{Secret, SecretError};
 use syncline_protocol::webhook::sign::Signer;
+
+use crate::transforming::transformation_of;
 
 /// The ways to endpoints, each with what is signed with.
 #[derive(Default)]
@@ -21,6 +24,8 @@ pub(super) struct Way {
     until_ms: u64,
     pub(super) signer: Result<Signer, Failure>,
     pub(super) route: Result<Route, Failure>,
+    /// How the data is made, where it is not sent as it is.
+    pub(super) transformation: Option<Result<Transformation, TransformationError>>,
 }
 
 impl Ways {
@@ -60,7 +65,8 @@ impl Way {
             Err(_) => Err(Failure::UrlInvalid),
         };
         let signer = signer.ok_or(Failure::SecretMissing);
-        Self { row: Arc::clone(row), until_ms, signer, route }
+        let transformation = transformation_of(&row.settings);
+        Self { row: Arc::clone(row), until_ms, signer, route, transformation }
     }
 }
 

@@ -17,9 +17,10 @@ use super::verify::signs;
 use crate::access::now_ms;
 use crate::document::{object, texts};
 use crate::problem::{Problem, Refusal};
+use crate::transforming::transformation_of;
 
 /// What may be said of an endpoint, beside its id.
-const MEMBERS: [&str; 16] = [
+const MEMBERS: [&str; 17] = [
     "url",
     "description",
     "events",
@@ -36,6 +37,7 @@ const MEMBERS: [&str; 16] = [
     "thinAboveBytes",
     "body",
     "breaker",
+    "transformation",
 ];
 /// What may be said of its breaker.
 const BREAKER_MEMBERS: [&str; 6] =
@@ -127,8 +129,16 @@ pub(super) fn changed(body: &Object, settings: Settings) -> Result<Settings, Pro
     if let Some(breaker) = body.get("breaker") {
         settings.breaker = breaker_of(breaker, settings.breaker)?;
     }
+    match body.get("transformation") {
+        None => {}
+        Some(Json::Null) => settings.transformation = None,
+        Some(source) => settings.transformation = Some(text(source, "transformation")?.into()),
+    }
     changed_numbers(body, &mut settings)?;
     settings.check().map_err(|error| unfit(error.code(), &error))?;
+    if let Some(Err(error)) = transformation_of(&settings) {
+        return Err(unfit(error.code(), &error));
+    }
     Ok(settings)
 }
 
@@ -289,6 +299,9 @@ fn described_settings(settings: &Settings, document: &mut Object) {
     }
     document.insert("blockMs", settings.block_ms);
     document.insert("thinAboveBytes", u64::from(settings.thin_above_bytes));
+    if let Some(source) = &settings.transformation {
+        document.insert("transformation", &**source);
+    }
     let of_breaker = &settings.breaker;
     let settled = object([
         ("windowMs", of_breaker.window_ms.into()),

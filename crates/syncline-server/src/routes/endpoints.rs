@@ -1,10 +1,13 @@
 //! Endpoints: where events are delivered to, how that goes, and what became of each.
 
+use std::sync::Arc;
+
 use axum::http::StatusCode;
 use syncline_engine::deliver::{
-    AttemptResult, Delivery, EndpointRow, Outcome, Refusal as Refused, SecretKind, StoredSecret,
+    AttemptResult, Delivery, EndpointRow, EventRef, Filter, Outcome, Refusal as Refused,
+    SecretKind, StoredSecret,
 };
-use syncline_hub::served::deliver::{DeliveryError, EndpointNow};
+use syncline_hub::served::deliver::{Content, DeliveryError, EndpointNow};
 use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
@@ -13,7 +16,7 @@ use super::answer::{Answer, json, json_text, nothing};
 use super::books::page;
 use super::conflicts::actor;
 use super::endpoint_form::{
-    changed, described, invalid, new_secret, number, secrets_of, settings_of, text,
+    changed, described, invalid, new_secret, number, secrets_of, settings_of, text, unfit,
 };
 use super::records::Key;
 use crate::access::{now_ms, random_id};
@@ -21,6 +24,7 @@ use crate::asked::Asked;
 use crate::document::{object, texts};
 use crate::limits::{LIST_DEFAULT, LIST_MAX, SECRET_OVERLAP_MS, SECRET_OVERLAP_MS_MAX};
 use crate::problem::{Problem, Refusal};
+use crate::transforming::{applied, seen, transformation_of, transformed};
 
 /// Lists all endpoints, and how each does.
 pub(super) async fn list(asked: Asked) -> Answer {
@@ -249,12 +253,75 @@ pub(super) async fn deliveries(asked: Asked) -> Answer {
 /// Says what the event of a delivery says, for a receiver that was not sent all of it.
 pub(super) async fn data(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), id_of(&asked)?);
-    let position = position_of(&asked)?;
+    let (position, of) = (position_of(&asked)?, id.clone());
     let read = move || served.delivery_data(&id, position);
     let found = asked.state.blocking(read).await??;
     let content =
         found.ok_or_else(|| Problem::from(DeliveryError::from(Refused::DeliveryUnknown)))?;
-    json_text(StatusCode::OK, format!("{{\"data\":{}}}", content.data))
+    // Who is sent less than all of it is told no more here.
+    let data = match transformation_of(&now(&asked, of).await?.row.settings) {
+        None => content.data,
+        Some(transformation) => {
+            let event = event_at(&asked, position).await?;
+            let (event, content) = event.ok_or_else(delivery_unknown)?;
+            let transformation = transformation.map_err(|error| unfit(error.code(), &error))?;
+            let made = transformed(&transformation, &event, &Arc::new(content)).await;
+            made.map_err(|why| unfit(why.code(), &why))?.data
+        }
+    };
+    json_text(StatusCode::OK, format!("{{\"data\":{data}}}"))
+}
+
+fn delivery_unknown() -> Problem {
+    DeliveryError::from(Refused::DeliveryUnknown).into()
+}
+
+/// Returns the event at a place of the log, if there is one.
+async fn event_at(
+    asked: &Asked,
+    position: Position,
+) -> Result<Option<(Arc<EventRef>, Content)>, Problem> {
+    let before = Position(position.0.saturating_sub(1));
+    let served = asked.desk.served.clone();
+    let read = move || served.events_told(before, &Filter::all(), 1);
+    let told = asked.state.blocking(read).await??;
+    Ok(told.events.into_iter().next().filter(|(event, _)| event.position == position))
+}
+
+/// Tells what a transformation makes of an event, without sending anything.
+pub(super) async fn preview(mut asked: Asked) -> Answer {
+    let endpoint = now(&asked, id_of(&asked)?).await?;
+    let mut body = asked.object().await?;
+    if body.keys().any(|name| !["transformation", "sequence", "event"].contains(&name)) {
+        return Err(invalid("a preview has the members transformation, sequence, event"));
+    }
+    let mut settings = endpoint.row.settings.clone();
+    if let Some(source) = body.get("transformation") {
+        settings.transformation = Some(text(source, "transformation")?.into());
+        settings.check().map_err(|error| unfit(error.code(), &error))?;
+    }
+    let transformation = transformation_of(&settings).transpose();
+    let transformation = transformation.map_err(|error| unfit(error.code(), &error))?;
+    let sequence = number::<u64>(&body, "sequence")?;
+    let event = match (sequence, body.remove("event")) {
+        (Some(sequence), None) => {
+            let found = event_at(&asked, Position(sequence)).await?;
+            let (event, content) = found.ok_or_else(delivery_unknown)?;
+            seen(&event, &content)
+        }
+        (None, Some(event @ Json::Object(_))) => event,
+        _ => return Err(invalid("say sequence, the place of an event in the log, or event")),
+    };
+    let data = match transformation {
+        None => {
+            event.as_object().and_then(|event| event.get("data")).cloned().unwrap_or(Json::Null)
+        }
+        Some(transformation) => {
+            let made = applied(&transformation, move || event).await;
+            made.map_err(|why| unfit(why.code(), &why))?
+        }
+    };
+    json(StatusCode::OK, &object([("data", data)]))
 }
 
 /// Tries a delivery that waits for its time at once.

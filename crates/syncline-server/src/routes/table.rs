@@ -409,6 +409,19 @@ pub const TABLE: &[Route] = &[
         )
     },
     Route {
+        summary: "What a transformation makes of an event; nothing is sent",
+        bodies: &[Media::json("TransformPreview")],
+        answers: &[Success::json(200, "DeliveryData")],
+        problems: &[404, 422],
+        ..of_hub(
+            Method::Post,
+            "/v1/endpoints/{endpoint}/transform-preview",
+            ADMINS,
+            "endpoint_transform_preview",
+            |asked| Box::pin(endpoints::preview(asked)),
+        )
+    },
+    Route {
         summary: "Gives an endpoint a new secret; the former ones sign as well for a while",
         bodies: &[Media::json("Rotation")],
         answers: &[Success::json(200, "Rotated")],
@@ -482,7 +495,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "What the event of a delivery says, by now",
         answers: &[Success::json(200, "DeliveryData")],
-        problems: &[404],
+        problems: &[404, 422],
         ..of_hub(
             Method::Get,
             "/v1/endpoints/{endpoint}/deliveries/{position}/data",

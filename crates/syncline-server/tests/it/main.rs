@@ -18,11 +18,13 @@
 //! | which events there are | `event_types.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
 //! | what Prometheus is told | `figures.rs` |
-//! | hubs that know nothing of one another | `hubs.rs` |
+//! | hubs that know nothing of one another | `hubs.rs`, `apart.rs` |
+//! | what is made of events before they are sent | `transforming.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access;
+mod apart;
 mod approval;
 mod books;
 mod changes;
@@ -52,4 +54,5 @@ mod replicas;
 mod session;
 mod streams;
 mod tls;
+mod transforming;
 mod verify;

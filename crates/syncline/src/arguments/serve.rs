@@ -33,6 +33,10 @@ pub struct Serve {
     /// Forget all but the latest changes, so many, even if they are younger
     #[arg(long, value_name = "N")]
     pub keep_changes: Option<u64>,
+    /// Forget deliveries that have ended longer ago, such as 30d; those that were given up stay three times as
+    /// long
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = keep_deliveries)]
+    pub keep_deliveries: u64,
     /// Certificate, and those that vouch for it, in the PEM format
     #[arg(long, value_name = "FILE", requires = "tls_key")]
     pub tls_cert: Option<PathBuf>,
@@ -106,6 +110,11 @@ fn backup_every(text: &str) -> Result<u64, String> {
 fn keep_log(text: &str) -> Result<u64, String> {
     let kept = long_millis(text).filter(|kept| *kept >= LOG_KEPT_MS_MIN);
     kept.ok_or_else(|| "a time of at least 1h, such as 90d".to_owned())
+}
+
+fn keep_deliveries(text: &str) -> Result<u64, String> {
+    let kept = long_millis(text).filter(|kept| *kept >= LOG_KEPT_MS_MIN);
+    kept.ok_or_else(|| "a time of at least 1h, such as 30d".to_owned())
 }
 
 /// Shortest time for which a log is kept: a device that is offline over lunch does not begin anew.

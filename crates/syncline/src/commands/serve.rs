@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use syncline_domains::app::Guard;
 use syncline_engine::operate::Entities;
+use syncline_hub::served::deliver::DeliveryRetention;
 use syncline_hub::{BackupHealth, Retention};
 use syncline_model::json::Object;
 use syncline_policy::PushLimits;
@@ -36,6 +37,9 @@ use notices::Notices;
 const NOTE: &str = "served";
 /// Where the first admin token is.
 const ADMIN_TOKEN: &str = "admin.token";
+/// How many times as long dead letters are kept: somebody may still want to send them again.
+const DEAD_KEPT_TIMES: u64 = 3;
+
 /// The stretch of time that `--rate` is counted over.
 const RATE_WINDOW: Duration = Duration::from_secs(60);
 
@@ -178,6 +182,10 @@ fn settings(serve: &Serve, loaded: &Loaded, state: &Path) -> Settings {
             age_ms: serve.keep_log,
             changes: serve.keep_changes,
             ..Retention::default()
+        },
+        keep_deliveries: DeliveryRetention {
+            settled_ms: serve.keep_deliveries,
+            dead_ms: serve.keep_deliveries.saturating_mul(DEAD_KEPT_TIMES),
         },
         sending: guard(&serve.deliver_to),
         application: AppSettings {

@@ -12,6 +12,7 @@
 //! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
 //! | single deliveries, and those that were given up | `dead.rs` |
 //! | what became of one event, and what fails | `looking.rs` |
+//! | what is not kept any more | `retention.rs` |
 //! | events for whoever asks for them | `told.rs` |
 //! | what became of deliveries, and what their events say | [`Served::deliveries`](super::Served::deliveries), `content.rs` |
 //! | what an operator should know | [`Noticed`] |
@@ -25,6 +26,7 @@ mod lists;
 mod looking;
 mod notices;
 mod replays;
+mod retention;
 mod start;
 mod told;
 mod turn;
@@ -36,5 +38,6 @@ pub use endpoints::{DeliveryError, EndpointNow};
 pub use looking::{EventDeliveries, Failures};
 pub use notices::Noticed;
 pub use replays::{ReplayPart, ReplayRow, ReplayState};
+pub use retention::DeliveryRetention;
 pub use told::Told;
 pub use turn::{Deliveries, Parcel, Turn};

@@ -1,0 +1,96 @@
+//! What is not kept any more of deliveries: those that are final, once they are old.
+
+use std::ops::ControlFlow;
+
+use syncline_engine::deliver::{Delivery, DeliveryState, forget};
+use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_model::id::{EndpointId, Position};
+
+use super::super::ServeError;
+use super::endpoints::DeliveryError;
+use super::turn::Deliveries;
+use crate::limits::DELIVERIES_SWEPT_AT_ONCE;
+
+/// How long final deliveries are kept, in milliseconds since their last attempt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeliveryRetention {
+    /// Those that were delivered or cancelled.
+    pub settled_ms: u64,
+    /// Dead letters: somebody may still want to send them again.
+    pub dead_ms: u64,
+}
+
+/// A month, and three for dead letters.
+impl Default for DeliveryRetention {
+    fn default() -> Self {
+        const DAY_MS: u64 = 86_400_000;
+        Self { settled_ms: 30 * DAY_MS, dead_ms: 90 * DAY_MS }
+    }
+}
+
+impl DeliveryRetention {
+    /// Returns whether a delivery is not kept any more.
+    fn is_over(&self, now_ms: u64, row: &Delivery) -> bool {
+        let kept_ms = match row.state {
+            DeliveryState::Delivered | DeliveryState::Cancelled => self.settled_ms,
+            DeliveryState::Dead => self.dead_ms,
+            _ => return false,
+        };
+        let last_ms = row.attempts.last().map_or(row.created_ms, |attempt| attempt.at_ms);
+        now_ms.saturating_sub(last_ms) > kept_ms
+    }
+}
+
+impl Deliveries {
+    /// Deletes what is kept no longer of one endpoint, some of it at once. Answers where to go on; nothing where
+    /// all of it was looked at.
+    ///
+    /// Never what is not final, and never behind what the cursor says is settled: without its row an event there
+    /// would be sent again.
+    ///
+    /// - `after`: where the last piece has ended.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError::Serve`] if the store fails; nothing of the piece is deleted.
+    pub fn sweep(
+        &mut self,
+        now_ms: u64,
+        endpoint: &EndpointId,
+        after: Position,
+        keep: DeliveryRetention,
+    ) -> Result<Option<Position>, DeliveryError> {
+        let Some(facts) = self.dispatch.facts(endpoint) else { return Ok(None) };
+        // Nothing that began later can be over.
+        let young_ms = now_ms.saturating_sub(keep.settled_ms.min(keep.dead_ms));
+        let scan = Scan::Deliveries { endpoint: endpoint.clone(), from: after.next() };
+        let mut batch = Batch::new();
+        let (mut looked_at, mut to, mut is_over) = (0, after, false);
+        let rows = self.served.reader()?;
+        let scanned = rows.scan(&scan, None, DELIVERIES_SWEPT_AT_ONCE, &mut |key, bytes| {
+            let Key::Delivery { position, .. } = key else { return ControlFlow::Continue(()) };
+            if *position > facts.settled {
+                is_over = true;
+                return ControlFlow::Break(());
+            }
+            match Delivery::decode(bytes) {
+                Ok(row) if row.created_ms > young_ms => is_over = true,
+                Ok(row) => {
+                    (looked_at, to) = (looked_at + 1, *position);
+                    if keep.is_over(now_ms, &row) {
+                        batch.append(forget(endpoint, *position, &row));
+                    }
+                }
+                // One that cannot be understood stays, for whoever looks into it.
+                Err(_) => (looked_at, to) = (looked_at + 1, *position),
+            }
+            if is_over { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        scanned.map_err(ServeError::from)?;
+        drop(rows);
+        if !batch.is_empty() {
+            self.served.commit_rows(batch)?;
+        }
+        Ok((!is_over && looked_at >= DELIVERIES_SWEPT_AT_ONCE).then_some(to))
+    }
+}

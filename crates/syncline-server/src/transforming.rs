@@ -1,0 +1,65 @@
+//! What is sent of an event, where its endpoint has settled an expression for that.
+
+use std::sync::Arc;
+
+use syncline_engine::deliver::{EventRef, Settings};
+use syncline_hub::served::deliver::Content;
+use syncline_model::json::{Json, Object, parse};
+use syncline_policy::{Transformation, TransformationError, TransformationFailure};
+use syncline_protocol::time::format_time;
+use tokio::sync::Semaphore;
+
+use crate::limits::TRANSFORMED_AT_ONCE;
+
+/// Who may compute at once, of all hubs: the rest of the server goes on meanwhile.
+static ROOM: Semaphore = Semaphore::const_new(TRANSFORMED_AT_ONCE);
+
+/// Returns the transformation of an endpoint, if it has one.
+pub(crate) fn transformation_of(
+    settings: &Settings,
+) -> Option<Result<Transformation, TransformationError>> {
+    settings.transformation.as_deref().map(Transformation::compile)
+}
+
+/// Returns an event as a transformation sees it.
+pub(crate) fn seen(event: &EventRef, content: &Content) -> Json {
+    let data = parse(content.data.as_bytes()).unwrap_or(Json::Null);
+    let mut document = Object::new();
+    document.insert("id", event.event.as_str());
+    document.insert("type", event.event_type.as_str());
+    document.insert("timestamp", format_time(event.created_ms));
+    document.insert("resourceType", event.entity.as_str());
+    document.insert("resourceId", event.id.as_str());
+    document.insert("sequence", event.position.0);
+    document.insert("origin", content.origin.as_str());
+    document.insert("data", data);
+    document.into()
+}
+
+/// Makes what is sent of an event, beside everything else that goes on.
+///
+/// # Errors
+///
+/// [`TransformationFailure`]; of the same event the same.
+pub(crate) async fn transformed(
+    transformation: &Transformation,
+    event: &Arc<EventRef>,
+    content: &Arc<Content>,
+) -> Result<Content, TransformationFailure> {
+    let (event, content) = (Arc::clone(event), Arc::clone(content));
+    let told = Content::clone(&content);
+    let data = applied(transformation, move || seen(&event, &content)).await?;
+    Ok(Content { data: data.to_compact_string().into(), ..told })
+}
+
+/// As [`transformed`], with an event that is made there, too.
+pub(crate) async fn applied(
+    transformation: &Transformation,
+    event: impl FnOnce() -> Json + Send + 'static,
+) -> Result<Json, TransformationFailure> {
+    let _room = ROOM.acquire().await;
+    let transformation = transformation.clone();
+    let apply = tokio::task::spawn_blocking(move || transformation.apply(&event()));
+    // One that makes the evaluator panic has failed.
+    apply.await.unwrap_or(Err(TransformationFailure::Failed))
+}

@@ -1,0 +1,143 @@
+//! What is made of events before they are sent, and what is not kept of deliveries.
+
+use serde_json::{Value, json};
+use syncline_hub::served::deliver::DeliveryRetention;
+
+use crate::deliveries::{Receiver, house};
+use crate::house::House;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transformation_makes_what_is_sent_and_one_that_fails_says_why_without_a_value() {
+    let (house, receiver) = (house().await, Receiver::start(|_| 200).await);
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0]);
+    endpoint["transformation"] = json!("{'state': event.data.status, 'of': event.resourceId}");
+    // A thin body says where its data is: that is made, too.
+    endpoint["thinAboveBytes"] = json!(0);
+    let made = house.post("/v1/endpoints", &endpoint).await.is(201).json();
+    assert_eq!(made["transformation"], endpoint["transformation"]);
+    house.emit("event-1", "e1").await;
+    let got = receiver.wait_for(1).await;
+    let expected = json!({ "of": "e1", "state": "active" });
+    let path = got[0].json()["dataref"].as_str().unwrap().to_owned();
+    assert!(!got[0].json().to_string().contains("canary"));
+    let path = &path[path.find("/v1/").unwrap()..];
+    assert_eq!(house.get(path).await.is(200).json()["data"], expected);
+    let change = json!({ "thinAboveBytes": 262_144 });
+    let patch = |body: Value| {
+        house.ask("PATCH", "/v1/endpoints/admin").token(&house.admin).json(&body).send()
+    };
+    patch(change).await.is(200);
+    house.emit("event-2", "e1").await;
+    assert_eq!(receiver.wait_for(2).await[1].json()["data"], expected);
+    patch(json!({ "transformation": "event.data.canary.more" })).await.is(200);
+    house.emit("event-3", "e2").await;
+    let begun = std::time::Instant::now();
+    let failed = loop {
+        let found = house.deliveries("admin").await;
+        if found.len() == 3 && found[0]["state"] == "dead" {
+            break found[0].clone();
+        }
+        assert!(begun.elapsed() < crate::deliveries::PATIENCE, "{found:?}");
+        tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+    };
+    assert_eq!(failed["attempts"][0]["reason"], "transformation_failed");
+    assert!(!failed.to_string().contains("12.5"), "{failed}");
+    assert_eq!(receiver.got().len(), 2, "nothing was sent");
+    house.post("/v1/endpoints/admin/test", &json!({})).await.is(200);
+    assert_eq!(receiver.got().len(), 3, "a test is sent as it is");
+    patch(json!({ "transformation": null })).await.is(200);
+    let replay = json!({ "endpoints": ["admin"] });
+    house.post("/v1/replays", &replay).await.is(202);
+    assert_eq!(receiver.wait_for(4).await[3].json()["data"]["status"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transformation_is_tried_before_it_is_settled_and_one_that_is_none_changes_nothing() {
+    let (house, receiver) = (house().await, Receiver::start(|_| 200).await);
+    house.post("/v1/endpoints", &receiver.endpoint("admin")).await.is(201);
+    house.emit("event-1", "e1").await;
+    receiver.wait_for(1).await;
+    let sequence = receiver.got()[0].json()["sequence"].clone();
+    let preview = "/v1/endpoints/admin/transform-preview";
+    let of_log = json!({ "sequence": sequence, "transformation": "event.data.status + '!'" });
+    assert_eq!(house.post(preview, &of_log).await.is(200).json(), json!({ "data": "active!" }));
+    let made_up =
+        json!({ "event": { "data": [1, 2] }, "transformation": "event.data.map(n, n * 2)" });
+    assert_eq!(house.post(preview, &made_up).await.is(200).json(), json!({ "data": [2, 4] }));
+    let as_it_is = json!({ "event": { "data": 1 } });
+    assert_eq!(house.post(preview, &as_it_is).await.is(200).json(), json!({ "data": 1 }));
+    let refused = [
+        (json!({}), 400, "BODY_INVALID"),
+        (json!({ "sequence": 1, "event": {} }), 400, "BODY_INVALID"),
+        (json!({ "sequence": 4711 }), 404, "DELIVERY_UNKNOWN"),
+        (json!({ "event": {}, "transformation": "event." }), 422, "TRANSFORMATION_INVALID"),
+        (json!({ "event": {}, "transformation": "event.data" }), 422, "TRANSFORMATION_FAILED"),
+    ];
+    for (body, status, code) in refused {
+        house.post(preview, &body).await.is(status).says(code);
+    }
+    let body = json!({ "transformation": "now()" });
+    let ask = house.ask("PATCH", "/v1/endpoints/admin").token(&house.admin).json(&body);
+    ask.send().await.is(422).says("TRANSFORMATION_INVALID");
+    let now = house.get("/v1/endpoints/admin").await.is(200).json();
+    assert!(now["transformation"].is_null());
+}
+
+/// Requirement H20, for endpoints: what is final goes after its time, what is not final never does, and nothing is
+/// sent again because it is gone.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_final_is_kept_for_its_time_and_what_is_not_is_kept() {
+    let status = |got: &[crate::deliveries::Got]| match got.last().unwrap().named().0.as_str() {
+        "good" => 200,
+        _ => 400,
+    };
+    let (house, receiver) = (house().await, Receiver::start(status).await);
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    let mut patient = receiver.endpoint("patient");
+    patient["schedule"] = json!([0, 86_400_000]);
+    house.post("/v1/endpoints", &patient).await.is(201);
+    house.emit("good-1", "good").await;
+    house.emit("bad-1", "bad").await;
+    receiver.wait_for(4).await;
+    let states = |found: Vec<Value>| {
+        let mut states: Vec<String> =
+            found.iter().map(|one| one["state"].as_str().unwrap().to_owned()).collect();
+        states.sort_unstable();
+        states
+    };
+    let wait_for = async |house: &House, endpoint: &str, expected: &[&str]| {
+        let begun = std::time::Instant::now();
+        loop {
+            let found = states(house.deliveries(endpoint).await);
+            if found == expected {
+                return;
+            }
+            assert!(begun.elapsed() < crate::deliveries::PATIENCE, "{endpoint}: {found:?}");
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
+    };
+    wait_for(&house, "admin", &["dead", "delivered"]).await;
+    wait_for(&house, "patient", &["delivered", "retrying"]).await;
+    // Everything behind the last delivery is settled only once something comes after it.
+    house.emit("good-2", "good").await;
+    receiver.wait_for(6).await;
+    let keep = |dead_ms| {
+        move |settings: &mut syncline_server::Settings| {
+            settings.sending.is_loopback_allowed = true;
+            settings.keep_deliveries = DeliveryRetention { settled_ms: 0, dead_ms };
+        }
+    };
+    let house = house.restarted_with(keep(86_400_000)).await;
+    house.emit("good-3", "good").await;
+    receiver.wait_for(8).await;
+    let house = house.restarted_with(keep(86_400_000)).await;
+    wait_for(&house, "admin", &["dead", "delivered"]).await;
+    let kept = house.deliveries("patient").await;
+    assert!(kept.iter().any(|one| one["state"] == "retrying"), "{kept:?}");
+    let house = house.restarted_with(keep(0)).await;
+    wait_for(&house, "admin", &["delivered"]).await;
+    assert_eq!(receiver.got().len(), 8, "nothing is sent again because it is gone");
+}
