@@ -119,6 +119,7 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Watch(watch) => commands::watch::run(&context, watch),
         Command::Serve(serve) => commands::serve::run(&context, serve),
         Command::Hooks(hooks) => commands::hooks::run(&context, hooks),
+        Command::Events(events) => commands::events::run(&context, events),
         Command::Doctor { repair } => commands::doctor::run(&context, *repair),
         Command::Check => commands::check::run(&context),
         Command::Audit(audit) => commands::audit::run(&context, audit),

@@ -8,6 +8,7 @@ use clap::{Args, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum};
 use super::backup::{Backup, Restore, VerifyBackup};
 use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
+use super::events::EventsCommand;
 use super::hooks::HooksCommand;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
 use super::serve::Serve;
@@ -187,6 +188,9 @@ pub enum Command {
     /// Emit events, and see what became of them, at a hub that is served
     #[command(subcommand)]
     Hooks(Box<HooksCommand>),
+    /// Look for what breaks before types of events are changed
+    #[command(subcommand)]
+    Events(EventsCommand),
     /// Look for damage, and mend it with --repair
     Doctor {
         /// Mend what can be mended

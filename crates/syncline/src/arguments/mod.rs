@@ -15,6 +15,7 @@ mod backup;
 mod command;
 mod cross_domain;
 mod decide;
+mod events;
 mod hooks;
 mod run;
 mod serve;
@@ -26,6 +27,7 @@ pub use backup::{Backup, BackupCreate, Restore, VerifyBackup};
 pub use command::{Arguments, ColorWhen, Command, Global, Shell};
 pub use cross_domain::{CrossDomain, CrossDomainProgram};
 pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};
+pub use events::{EventsCheck, EventsCommand};
 pub use hooks::{
     DeliveryCommand, DeliveryNamed, Emit, EndpointAdd, EndpointCommand, EndpointNamed,
     EventCommand, HooksCommand, Listen, PastWord, PresetWord, RemoteHub, Replay, Sign, VerifyHook,

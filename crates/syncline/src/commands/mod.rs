@@ -8,6 +8,7 @@ mod decisions;
 pub mod describe;
 pub mod diff;
 pub mod doctor;
+pub mod events;
 pub mod hooks;
 pub mod init;
 pub mod log;

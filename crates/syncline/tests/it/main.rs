@@ -26,8 +26,8 @@
 //! | requests that mean harm | `hostile.rs` |
 //! | a network that fails between it and real clients | `network.rs` |
 //! | TypeScript from schemas | `typescript.rs` |
-//! | events and deliveries of a served hub | `hooks.rs` |
 //! | figures, rules and alerts of Prometheus | `monitoring.rs` |
+//! | events and deliveries of a served hub, types of events | `hooks.rs`, `events.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
@@ -46,6 +46,7 @@ mod describe;
 mod desk;
 mod documents;
 mod encrypted;
+mod events;
 mod exit_codes;
 mod hooks;
 mod hostile;
