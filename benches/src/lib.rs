@@ -13,6 +13,8 @@
 //! | the cost of running a program | [`measure`] |
 //! | how quiet the machine is | [`machine`] |
 //! | a hub that is started and served | [`served`] |
+//! | requests to it, and how long they wait | [`http`], [`waits`] |
+//! | what the disk itself takes | [`disk`] |
 //! | programs of others, from npm | [`peers`] |
 //! | what is printed | [`report`] |
 //! | the comparison of two programs, round by round | [`duel`] |
@@ -30,8 +32,10 @@
 //! ```
 
 pub mod binary;
+pub mod disk;
 pub mod duel;
 pub mod edits;
+pub mod http;
 pub mod machine;
 pub mod measure;
 pub mod peers;
@@ -39,3 +43,4 @@ pub mod records;
 pub mod report;
 pub mod served;
 pub mod spec001;
+pub mod waits;

@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::Connection;
 use crate::load::write_operation;
+use syncline_benches::http::Connection;
 use syncline_benches::served::Hub;
 
 /// How often it is looked whether the load may end.

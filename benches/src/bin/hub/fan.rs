@@ -9,8 +9,8 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 
-use crate::http::Connection;
 use crate::load::Writer;
+use syncline_benches::http::Connection;
 use syncline_benches::report::{Figure, Goal, Report};
 use syncline_benches::served::Hub;
 

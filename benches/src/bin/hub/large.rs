@@ -8,9 +8,9 @@ use syncline_benches::duel::median;
 
 use crate::device;
 use crate::load::Writer;
-use crate::waits::Waits;
 use syncline_benches::report::{Figure, Goal, Report, load};
 use syncline_benches::served::Hub;
+use syncline_benches::waits::Waits;
 
 /// Operations of a request while the hub is filled.
 const FILL_BATCH: usize = 500;

@@ -10,8 +10,8 @@ use serde_json::{Value, json};
 use tungstenite::client::IntoClientRequest;
 use tungstenite::{Message, WebSocket};
 
-use crate::waits::Waits;
 use syncline_benches::served::Hub;
+use syncline_benches::waits::Waits;
 
 /// A socket that counts what goes through it.
 struct Counted {

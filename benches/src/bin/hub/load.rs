@@ -5,9 +5,9 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::http::Connection;
-use crate::waits::Waits;
+use syncline_benches::http::Connection;
 use syncline_benches::served::Hub;
+use syncline_benches::waits::Waits;
 
 /// What is sent.
 #[derive(Clone, Copy, Debug)]

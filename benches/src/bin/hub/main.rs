@@ -8,9 +8,7 @@
 mod backup;
 mod crowd;
 mod device;
-mod disk;
 mod fan;
-mod http;
 mod large;
 mod live;
 mod load;
@@ -18,7 +16,6 @@ mod peer;
 mod soak;
 mod trace;
 mod versus;
-mod waits;
 mod wire;
 
 use std::error::Error;
@@ -26,8 +23,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use syncline_benches::binary;
 use syncline_benches::duel::median;
+use syncline_benches::{binary, disk};
 
 use load::Load;
 use syncline_benches::report::{Figure, Goal, Report, load as load_average};

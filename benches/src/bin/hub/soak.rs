@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::http::Connection;
 use crate::load::Writer;
-use crate::waits::Waits;
+use syncline_benches::http::Connection;
 use syncline_benches::report::{Figure, Goal, Report, load};
 use syncline_benches::served::Hub;
+use syncline_benches::waits::Waits;
 
 /// Clients that write.
 const CLIENTS: u64 = 8;

@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use syncline_client::{Client, Edit, Options, Query, Strategy};
 
-use crate::http::Connection;
 use crate::wire::Wire;
+use syncline_benches::http::Connection;
 use syncline_benches::report::{Figure, Goal, Report};
 use syncline_benches::served::Hub;
 

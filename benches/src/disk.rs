@@ -8,7 +8,11 @@ use std::time::Instant;
 use crate::waits::Waits;
 
 /// Appends pages to a file in a folder, each synced before the next.
-pub(crate) fn syncs(folder: &Path, pages: usize) -> io::Result<Waits> {
+///
+/// # Errors
+///
+/// If the file cannot be written.
+pub fn syncs(folder: &Path, pages: usize) -> io::Result<Waits> {
     let mut file = File::create(folder.join("pages"))?;
     let mut waits = Vec::new();
     for _ in 0..pages {

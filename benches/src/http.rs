@@ -4,7 +4,8 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// A connection to a hub.
-pub(crate) struct Connection {
+#[derive(Debug)]
+pub struct Connection {
     reader: BufReader<TcpStream>,
     host: String,
     token: String,
@@ -14,7 +15,11 @@ pub(crate) struct Connection {
 
 impl Connection {
     /// Connects.
-    pub(crate) fn open(address: SocketAddr, token: &str) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// If nobody takes the connection.
+    pub fn open(address: SocketAddr, token: &str) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
         stream.set_nodelay(true)?;
         Ok(Self {
@@ -27,12 +32,11 @@ impl Connection {
     }
 
     /// Sends a request and returns the status and the body of the answer.
-    pub(crate) fn send(
-        &mut self,
-        method: &str,
-        path: &str,
-        body: &[u8],
-    ) -> io::Result<(u16, &[u8])> {
+    ///
+    /// # Errors
+    ///
+    /// If no whole answer comes.
+    pub fn send(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<(u16, &[u8])> {
         self.request.clear();
         let (host, token) = (&self.host, &self.token);
         write!(
