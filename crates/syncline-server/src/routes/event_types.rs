@@ -8,6 +8,7 @@ use axum::http::StatusCode;
 use syncline_engine::event::types_of_changes;
 use syncline_hub::SchemaRow;
 use syncline_hub::catalogue::{Breaking, CatalogueError, EventTypeDraft, EventTypeRow, Kept};
+use syncline_hub::limits::EVENT_DESCRIPTION_BYTES_MAX;
 use syncline_model::id::EventType;
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
@@ -27,6 +28,8 @@ use crate::webhook_docs::{self, Told};
 const LIST: &str = "event-types";
 /// What may be said of a type.
 const MEMBERS: [&str; 3] = ["description", "schema", "examples"];
+/// Longest description, as the schema of the interface says: four bytes each fit into what a hub keeps.
+const DESCRIPTION_CHARACTERS_MAX: usize = EVENT_DESCRIPTION_BYTES_MAX / 4;
 
 /// A type of event: of the catalogue, or what changes of records tell.
 enum Listed {
@@ -189,6 +192,10 @@ fn draft_of(mut body: Object) -> Result<EventTypeDraft, Problem> {
         None => String::new(),
         Some(description) => text(description, "description")?.to_owned(),
     };
+    if description.chars().count() > DESCRIPTION_CHARACTERS_MAX {
+        let most = DESCRIPTION_CHARACTERS_MAX;
+        return Err(invalid(format!("a description has at most {most} characters")));
+    }
     let examples = match body.remove("examples") {
         None => Vec::new(),
         Some(Json::Array(examples)) => examples,
