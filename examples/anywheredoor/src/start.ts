@@ -14,7 +14,7 @@ function environment(): Record<string, string> {
   const file = `${STATE}/secrets.json`;
   mkdirSync(STATE, { recursive: true, mode: 0o700 });
   if (!existsSync(file)) {
-    const made = ["WEBHOOK_SECRET", "CRON_SECRET"].map((name) => [name, randomBytes(32).toString("hex")]);
+    const made = ["WEBHOOK_SECRET", "CRON_SECRET", "NEXTAUTH_SECRET"].map((name) => [name, randomBytes(32).toString("hex")]);
     writeFileSync(file, JSON.stringify(Object.fromEntries(made)), { mode: 0o600 });
   }
   const made = JSON.parse(readFileSync(file, "utf8")) as Record<string, string>;
@@ -84,28 +84,12 @@ async function tokens(): Promise<{ readonly learner: string; readonly admin: str
   return JSON.parse(readFileSync(file, "utf8")) as { learner: string; admin: string };
 }
 
-/** Has the hub tell those whom `SYNC_WEBHOOK_URLS` names, and take what spec 004's webhooks tell it; once. */
-async function connect(token: string): Promise<void> {
-  const secrets = [env["WEBHOOK_SECRET"]];
-  const urls = (env["SYNC_WEBHOOK_URLS"] ?? "").split(",");
-  const wanted = [
-    ...urls.map((url, at) => ["endpoints", { id: `anywheredoor-${at}`, url, preset: "anywheredoor", secrets }] as const),
-    ...["enrollment-changed", "profile-updated", "progress-updated", "sync"].map((preset) => ["receivers", { preset, secrets }] as const),
-  ];
-  for (const [kind, body] of wanted) {
-    const answer = await fetch(`${env["SYNCLINE_URL"]}/v1/${kind}`, { method: "POST", headers: { authorization: `Bearer ${token}`, "content-type": "application/json" }, body: JSON.stringify(body) });
-    // It was made at an earlier start.
-    if (!answer.ok && answer.status !== 409) throw new Error(`the hub has no ${kind}: ${answer.status}`);
-  }
-}
-
 const built = ["release", "debug"].map((profile) => at(`../../../target/${profile}/syncline`));
 const program = process.env["SYNCLINE_BIN"] ?? built.find(existsSync) ?? "syncline";
 try {
   const hub = ["serve", "--config", at("../syncline.toml"), "--state", `${STATE}/hub`, "--listen", `127.0.0.1:${HUB_PORT}`, "--deliver-to", "loopback"];
   (await start(program, hub, {}, /^Serving /)).once("exit", (code) => end(code ?? 1));
   const { learner, admin } = await tokens();
-  await connect(admin);
   await keep("learner", LEARNER_PORT, learner);
   const panel = await keep("admin", ADMIN_PORT, admin);
   console.log(`

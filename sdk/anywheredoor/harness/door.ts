@@ -55,8 +55,6 @@ export async function startDoor(folder: string): Promise<Door> {
   const [learner, admin] = [`http://localhost:${learnerPort}`, `http://localhost:${adminPort}`];
   const env = { ...SECRETS, SYNC_WEBHOOK_URLS: `http://127.0.0.1:${adminPort}/api/webhooks/sync` };
   const hub = await startHub({ config: readFileSync(join(EXAMPLE, "syncline.toml"), "utf8"), args: ["--deliver-to", "loopback"], env });
-  await hub.ask("POST", "/v1/endpoints", { id: "admin", url: env.SYNC_WEBHOOK_URLS, preset: "anywheredoor", secrets: [SECRETS.WEBHOOK_SECRET] });
-  for (const preset of ["sync", "enrollment-changed", "profile-updated", "progress-updated"]) await hub.ask("POST", "/v1/receivers", { preset, secrets: [SECRETS.WEBHOOK_SECRET] });
   const running: ChildProcess[] = [];
   const start = async (name: string, port: number, token: string): Promise<ChildProcess> => {
     const [child] = await startProgram([join(folder, `dist/${name}/index.js`)], { ...env, PORT: String(port), SYNCLINE_URL: hub.url, SYNCLINE_TOKEN: token }, /ready/);

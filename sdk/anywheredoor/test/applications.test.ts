@@ -101,6 +101,15 @@ describe("over a hub", () => {
     expect(await log()).toEqual(before);
   });
 
+  test("an enrollment is with the panel before its answer is with the learner", async () => {
+    for (let n = 0; n < 5; n += 1) {
+      const { data, metadata } = await door.ask(`${door.learner}/api/enrollments`, { userId: "mara", courseId: `course-${n}` });
+      const { id } = data["enrollment"] as Course;
+      expect(metadata).toMatchObject({ sync_status: "synced", last_synced_at: expect.any(String) as unknown });
+      expect((await students(door))[0]?.enrollments.map((one) => one.id)).toContain(id);
+    }
+  });
+
   test("a profile and progress reach the panel by themselves, and what it changes reaches the learner, without going round in a circle", async () => {
     await door.ask(`${door.learner}/api/profile`, { userId: "mara", name: "Mara Lang" });
     await door.ask(`${door.learner}/api/progress`, { userId: "mara", courseId: "rust-101", percent: 40 });

@@ -55,13 +55,13 @@ test("what a learner does is in the panel by itself, with its freshness, and wha
 test("a panel that was away is followed again, and the page says so meanwhile", () =>
   withBrowser("chromium", async (browser) => {
     const tab = await browser.open(door.admin);
-    await says(tab, "Students");
+    await says(tab, "Synced");
     await door.killPanel();
     await says(tab, "Offline");
     await door.ask(`${door.learner}/api/profile`, { userId: "jo", name: "Jo Brandt" });
     await door.startPanel();
     await says(tab, "Jo Brandt");
-    await until("it is not offline any more", () => tab.run(() => !document.body.innerText.includes("Offline")));
+    await says(tab, "Synced");
   }));
 
 test("axe finds nothing to mend, light and dark, wide and as narrow as a phone, and the policy of the page is kept to", () =>

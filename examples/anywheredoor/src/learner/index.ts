@@ -5,6 +5,7 @@ import { listEnrollments, saveEnrollment } from "./enrollments.js";
 import { forward } from "./forward.js";
 import { readProfile, saveProfile } from "./profile.js";
 import { listProgress, saveProgress } from "./progress.js";
+import { listStudents } from "./students.js";
 
 await serve(
   {
@@ -14,7 +15,10 @@ await serve(
     "POST /api/profile": saveProfile,
     "GET /api/progress": listProgress,
     "POST /api/progress": saveProgress,
+    "GET /api/admin/students": listStudents,
     "POST /api/webhooks/*": forward,
+    "GET /api/sync/*": forward,
+    "POST /api/sync/*": forward,
   },
   Number(process.env["PORT"] ?? 3000),
 );
