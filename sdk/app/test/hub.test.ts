@@ -130,4 +130,40 @@ describe("looking", () => {
     const monitor = createSyncMonitor({ url: hub.url, token: hub.token });
     expect(await monitor.checkSyncHealth()).toMatchObject({ healthy: false, failureRate: 1, recentFailures: 1 });
   });
+
+  test("a profile is synchronised at once with the token of a client, which may look where the answer says", async () => {
+    const { token } = await hub.issue({ role: "client" });
+    const client = createSyncService({ url: hub.url, token });
+    const { id } = await client.emitProfileEvent("u-1", { name: "Mara" });
+    const { statusUrl, ...synced } = await client.syncProfileNow("u-1", { timeoutMs: 30_000 });
+    expect(synced).toMatchObject({ eventId: id, isDelivered: true });
+    const told = await fetch(statusUrl, { headers: { authorization: `Bearer ${token}` } });
+    expect([told.status, await told.json()]).toMatchObject([200, { settled: true }]);
+  });
+
+  test("what fails waits and is counted, after a nudge it is tried again, and nobody without the secret nudges", async () => {
+    application.answer = 503;
+    await service.emitEnrollmentEvent(SyncEventType.ENROLLMENT_CREATED, "e-1", {});
+    expect(await service.syncEnrollmentNow("e-1", { timeoutMs: 1 })).toMatchObject({ isDelivered: false });
+    expect(await service.readQueueStats()).toMatchObject({ total: 1, failed: 0 });
+    await expect(createSyncService({ url: hub.url, cronSecret: "another" }).processQueue()).rejects.toMatchObject({ status: 401, retryable: false });
+    application.answer = 200;
+    await service.processQueue();
+    expect(await service.syncEnrollmentNow("e-1", { timeoutMs: 30_000 })).toMatchObject({ isDelivered: true });
+    await service.readQueueStats();
+    expect(service.getQueueStats()).toEqual({ total: 0, processing: 0, pending: 0, failed: 0 });
+  });
+
+  test("failures are told by their types, resources and reasons, and never with what they were about", async () => {
+    application.answer = 500;
+    await service.emitProfileEvent("u-1", { name: "never told" });
+    await service.syncProfileNow("u-1", { timeoutMs: 30_000 });
+    const monitor = createSyncMonitor({ url: hub.url, token: hub.token });
+    expect(await monitor.getFailureStats()).toEqual({ totalFailures: 1, failuresByType: { "profile.updated": 1 }, failuresByResource: { user: 1 }, averageRetries: 2 });
+    const failures = await monitor.getRecentFailures();
+    expect(failures).toMatchObject([{ type: "profile.updated", resourceType: "user", resourceId: "u-1", error: "HTTP_500", retryCount: 2 }]);
+    expect(JSON.stringify(failures)).not.toContain("never told");
+    const nobody = createSyncMonitor({ url: hub.url, token: "none" });
+    expect(await nobody.checkSyncHealth()).toMatchObject({ healthy: false, message: expect.stringContaining("tells nothing") as string });
+  });
 });
