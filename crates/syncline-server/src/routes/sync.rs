@@ -165,7 +165,7 @@ fn failed_ms(delivery: &Delivery) -> u64 {
 fn told(delivery: &Delivery) -> Json {
     let last = delivery.attempts.last();
     let error = last.map(|attempt| match (attempt.status, &*attempt.code) {
-        (Some(status), "") => format!("HTTP_{status}"),
+        (Some(status), "" | "status") => format!("HTTP_{status}"),
         (_, code) => code.to_owned(),
     });
     object([
