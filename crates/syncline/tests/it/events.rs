@@ -50,7 +50,7 @@ fn what_breaks_emitters_or_receivers_is_told_with_its_place_and_fails() {
     assert_eq!(findings(run(""), 0), [""; 0], "a new version breaks nobody");
     std::fs::remove_file(desk.path("is/b.json")).unwrap();
     assert_eq!(findings(run(""), 6), ["enrollment.deleted type older readers"]);
-    desk.run("events check none --against was").exits(2).says("FILE_UNUSABLE");
+    desk.run("events check none --against was").exits(3).says("FILE_UNUSABLE");
     desk.put("odd.json", br#"{"type":"a.b","schema":{"type":"object","$ref":"x"}}"#);
     desk.run("events check odd.json --against was").exits(2).says("SCHEMA_MALFORMED");
 }
