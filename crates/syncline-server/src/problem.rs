@@ -220,7 +220,11 @@ impl Refusal {
     pub(crate) fn because(self, detail: impl Into<String>) -> Problem {
         let problem = Problem::new(self.code(), self.status(), detail);
         let problem = match self {
-            Self::TokenMissing | Self::TokenInvalid | Self::SessionEnded | Self::TicketInvalid => {
+            Self::TokenMissing
+            | Self::TokenInvalid
+            | Self::SessionEnded
+            | Self::TicketInvalid
+            | Self::CronSecretWrong => {
                 problem.with_header(header::WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"))
             }
             _ => problem,
