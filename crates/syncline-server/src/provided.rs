@@ -48,7 +48,7 @@ pub(crate) fn provide(
     for endpoint in all.endpoints() {
         let is_known = endpoint.id.as_str().starts_with(OF_ENVIRONMENT)
             && &*endpoint.row.settings.description == LISTED;
-        if !is_known || listed.contains(&endpoint.id) {
+        if !is_known || endpoint.damaged.is_some() || listed.contains(&endpoint.id) {
             continue;
         }
         let mut row = EndpointRow::clone(&endpoint.row);
@@ -80,6 +80,11 @@ fn provide_one(
         provided.notes.push(format!("address {number} of SYNC_WEBHOOK_URLS is the endpoint {id}"));
         return Ok(());
     };
+    if known.damaged.is_some() {
+        let text = "cannot be read; remove it, then start again";
+        provided.notes.push(format!("the endpoint {id} of SYNC_WEBHOOK_URLS {text}"));
+        return Ok(());
+    }
     let mut row = EndpointRow::clone(&known.row);
     let was_taken_off = &*row.settings.description == TAKEN_OFF;
     if was_taken_off {

@@ -623,10 +623,10 @@ impl Dispatch {
     }
 
     /// Returns behind which position the log is still needed, by any endpoint that is not disabled. The
-    /// log as a whole is what stands behind it.
+    /// log as a whole is what stands behind it. What is tried again has a row, but what it says stands in the log.
     pub fn needed_behind(&self) -> Option<Position> {
         let queues = self.slots.iter().flatten().map(|slot| &slot.queue);
-        queues.filter(|queue| queue.disabled.is_none()).map(|queue| queue.settled).min()
+        queues.filter(|queue| queue.disabled.is_none()).map(Queue::needed_behind).min()
     }
 
     /// Returns how many deliveries of all endpoints are in memory.

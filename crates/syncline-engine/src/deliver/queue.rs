@@ -165,6 +165,13 @@ pub(super) struct Wants {
 }
 
 impl Queue {
+    /// Returns behind which position the log is needed: by what has no row, and by what is not final. The first one
+    /// of each lane that waits is in memory, and those on disk stand behind it.
+    pub(super) fn needed_behind(&self) -> Position {
+        let first = self.items.keys().next().map_or(u64::MAX, |first| first.0.saturating_sub(1));
+        Position(self.settled.0.min(first))
+    }
+
     pub(super) fn new(id: EndpointId, settings: Arc<Settings>, cursor: &CursorRow) -> Self {
         let window = settings.in_flight_max.get();
         Self {

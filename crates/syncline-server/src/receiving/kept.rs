@@ -1,7 +1,7 @@
 //! The receivers of a hub.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use syncline_hub::Actor;
 use syncline_hub::served::{ServeError, Served};
@@ -23,6 +23,8 @@ const FORMAT: u8 = 1;
 pub(crate) struct Receivers {
     served: Served,
     made: RwLock<BTreeMap<DomainName, Made>>,
+    /// One change at a time; who looks for a receiver does not wait for its disk.
+    making: Mutex<()>,
     /// Those of spec 004, with the secrets of the environment. One that was made comes before them.
     usual: Vec<Arc<Receiver>>,
 }
@@ -64,7 +66,8 @@ impl Receivers {
         let Some(made) = read(served.kept_receivers()?.as_deref()) else { return Ok(None) };
         let usual = |preset| Receiver::of_spec_004(preset, secrets.unwrap_or_default());
         let usual = Preset::ALL.into_iter().filter_map(usual).map(Arc::new).collect();
-        Ok(Some(Self { served: served.clone(), made: RwLock::new(made), usual }))
+        let making = Mutex::default();
+        Ok(Some(Self { served: served.clone(), made: RwLock::new(made), making, usual }))
     }
 
     /// Returns the receiver of a name.
@@ -96,7 +99,8 @@ impl Receivers {
 
     /// Makes a receiver; blocks. It is on disk before it takes anything.
     pub(crate) fn make(&self, receiver: Receiver, actor: &Actor) -> Result<Made, ReceiversError> {
-        let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.made.read().unwrap_or_else(PoisonError::into_inner).clone();
         if known.contains_key(&receiver.name) {
             return Err(ReceiversError::Exists);
         }
@@ -104,10 +108,10 @@ impl Receivers {
             return Err(ReceiversError::Full);
         }
         let made = Made { created_ms: now_ms(), receiver: Arc::new(receiver) };
-        let (name, mut changed) = (made.receiver.name.clone(), known.clone());
+        let (name, mut changed) = (made.receiver.name.clone(), known);
         changed.insert(name.clone(), made.clone());
         self.served.keep_receivers(write(&changed), "RECEIVER_CREATED", &name, actor)?;
-        *known = changed;
+        *self.made.write().unwrap_or_else(PoisonError::into_inner) = changed;
         Ok(made)
     }
 
@@ -115,11 +119,11 @@ impl Receivers {
     /// that is made again under its name.
     pub(crate) fn remove(&self, name: &str, actor: &Actor) -> Result<(), ReceiversError> {
         let name = DomainName::new(name).map_err(|_| ReceiversError::Unknown)?;
-        let mut known = self.made.write().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = known.clone();
+        let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut changed = self.made.read().unwrap_or_else(PoisonError::into_inner).clone();
         changed.remove(&name).ok_or(ReceiversError::Unknown)?;
         self.served.keep_receivers(write(&changed), "RECEIVER_REMOVED", &name, actor)?;
-        *known = changed;
+        *self.made.write().unwrap_or_else(PoisonError::into_inner) = changed;
         Ok(())
     }
 }

@@ -66,14 +66,16 @@ enum Decided {
 fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Problem> {
     let served = &desk.served;
     let mut row = served.received(&receiver.name, &told.record)?;
-    let order = told.version.map(Version::order);
+    // What a clock says that is ahead must not make everything after it look old.
+    let version = told.version.map(|version| version.until(now_ms()));
+    let order = version.map(Version::order);
     match row.judge(told.event, order) {
         Judged::Duplicate => return Ok(Decided::Fate(Fate::Duplicate)),
         Judged::Stale => return Ok(Decided::Fate(Fate::Stale)),
         Judged::New => row.take(told.event, order),
     }
     let (client, counter) = desk.writers.next_of(&receiver.name).ok_or(Refusal::ServerFault)?;
-    let mut writing = Writing { desk, client, counter, at_ms: at_ms(told.version) };
+    let mut writing = Writing { desk, client, counter, at_ms: at_ms(version) };
     let operations = match told.what {
         What::Deleted => writing.delete(&told.record)?,
         What::Written(data) => writing.write(&told.record, &data)?,

@@ -53,6 +53,14 @@ pub(crate) enum Version {
 }
 
 impl Version {
+    /// Returns itself, or this time if it is a later one.
+    pub(crate) fn until(self, now_ms: u64) -> Self {
+        match self {
+            Self::Time(ms) => Self::Time(ms.min(now_ms)),
+            Self::Number(_) => self,
+        }
+    }
+
     /// Returns what two versions are compared by.
     pub(crate) fn order(self) -> i64 {
         match self {

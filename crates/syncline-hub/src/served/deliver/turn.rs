@@ -18,7 +18,7 @@ use syncline_store::Read;
 use super::super::{ServeError, Served};
 use super::choosing::event_at;
 use super::content::{Content, content, entry_at};
-use super::damage::Damage;
+use super::damage::{Damage, damaged_table};
 use super::notices::{Noticed, commit, gathered};
 use super::replays::ReplayRow;
 use crate::error::HubError;
@@ -244,12 +244,19 @@ impl Deliveries {
         event: &EventRef,
     ) -> Result<Result<Arc<Content>, Failure>, ServeError> {
         let entry = match self.entries.get(&event.position) {
-            Some((entry, _)) => Some(entry.clone()),
-            None => entry_at(rows, event.position)?.map(Arc::new),
+            Some((entry, _)) => Ok(Some(entry.clone())),
+            None => entry_at(rows, event.position).map(|entry| entry.map(Arc::new)),
         };
-        let Some(entry) = entry else { return Ok(Err(Failure::PayloadGone)) };
-        let found = content(rows, &self.served, event, &entry)?;
-        Ok(found.map(Arc::new).ok_or(Failure::PayloadGone))
+        let found = entry.and_then(|entry| match entry {
+            Some(entry) => content(rows, &self.served, event, &entry),
+            None => Ok(None),
+        });
+        match found {
+            Ok(found) => Ok(found.map(Arc::new).ok_or(Failure::PayloadGone)),
+            // What cannot be read fails by itself; what else is sent in this turn was counted already.
+            Err(error) if damaged_table(&error).is_some() => Ok(Err(Failure::Internal)),
+            Err(error) => Err(error),
+        }
     }
 }
 
