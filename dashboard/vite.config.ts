@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vite";
+import { weighed } from "./size.ts";
 
 const at = (path: string): string => fileURLToPath(new URL(path, import.meta.url));
 
@@ -16,6 +17,7 @@ export default defineConfig({
       { find: /^(react|react-dom)(?=\/|$)/, replacement: `${at("./node_modules/")}$1` },
     ],
   },
+  plugins: [weighed()],
   oxc: { jsx: { runtime: "automatic" } },
   build: {
     outDir: at("./dist"),

@@ -5,7 +5,7 @@ import type { ReactElement } from "react";
 import { Frame } from "./frame/frame";
 import { Empty, Page } from "./parts/page";
 import { Problem } from "./parts/problem";
-import { TEXTS } from "./texts";
+import { TEXTS } from "./texts/texts";
 
 const text = (search: Record<string, unknown>, name: string): string | undefined => {
   const value = search[name];
@@ -55,6 +55,10 @@ const endpoint = createRoute({ getParentRoute: () => root, path: "/endpoints/$en
 const deliveries = createRoute({
   getParentRoute: () => root,
   path: "/endpoints/$endpoint/deliveries",
+  validateSearch: (search: Record<string, unknown>): { readonly delivery?: string } => {
+    const delivery = text(search, "delivery");
+    return delivery === undefined ? {} : { delivery };
+  },
   component: lazyRouteComponent(() => import("./pages/endpoints/deliveries"), "Deliveries"),
 });
 const verify = createRoute({ getParentRoute: () => root, path: "/endpoints/$endpoint/verify", component: lazyRouteComponent(() => import("./pages/endpoints/verify"), "Verify") });

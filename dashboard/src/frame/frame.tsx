@@ -7,7 +7,7 @@ import { signOut, useSession } from "../hub/session";
 import type { Session } from "../hub/shapes";
 import { SignIn } from "../pages/sign-in";
 import { Dialog } from "../parts/dialog";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 import { Announced } from "./announce";
 import { areKeysOff, type Key, setKeysOff, useAllKeys, useKeys } from "./keys";
 import { entriesOf } from "./roles";

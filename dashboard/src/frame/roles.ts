@@ -1,7 +1,7 @@
 /** Which pages there are, under which keys, and for whom: the roles of the hub's routes. */
 
 import type { Role } from "../hub/shapes";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 
 export interface Entry {
   readonly to: "/" | "/conflicts" | "/endpoints" | "/dead" | "/events" | "/records" | "/domains" | "/runs" | "/audit";

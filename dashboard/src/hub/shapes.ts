@@ -100,6 +100,9 @@ export interface Endpoint {
   readonly disabledAt?: string;
   readonly signs?: readonly Sign[];
   readonly secrets?: readonly string[];
+  readonly transformation?: string | null;
+  /** The table of a row of it that cannot be read. */
+  readonly damaged?: string;
 }
 
 export interface Attempt {
@@ -219,6 +222,14 @@ export interface Overview {
   };
   readonly everySeconds: number;
   readonly samples: readonly Sample[];
+}
+
+export interface Notice {
+  readonly number: number;
+  readonly kind: string;
+  readonly endpoint?: string;
+  readonly at: string;
+  readonly count: number;
 }
 
 export interface Domain {

@@ -1,152 +1,91 @@
 /** What was given up: deliveries, and operations of clients. */
 
-import { infiniteQueryOptions, useInfiniteQuery, type UseInfiniteQueryResult, type InfiniteData } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import type { ReactElement, ReactNode } from "react";
-import { askHub, useSession } from "../hub/session";
+import type { ReactElement } from "react";
+import { paged } from "../hub/paged";
+import { useSession } from "../hub/session";
 import type { DeadDelivery, DeadLetter, Next } from "../hub/shapes";
 import { Empty, Page } from "../parts/page";
-import { Problem } from "../parts/problem";
-import { useRows } from "../parts/rows";
+import { PagedList } from "../parts/paged";
+import { Advice } from "../parts/problem";
+import { type Column, Table } from "../parts/table";
 import { When } from "../parts/when";
-import { TEXTS } from "../texts";
+import { DEAD as T } from "../texts/dead";
+import { DELIVERIES, ENDPOINTS } from "../texts/endpoints";
+import { Reason } from "./endpoints/reason";
 
-const T = TEXTS.dead;
 /** How many a page has. */
 const PAGE = 50;
+/** How often the lists are asked again, in milliseconds. */
+const EVERY_MS = 15_000;
 
-const listQuery = <T,>(path: string) =>
-  infiniteQueryOptions({
-    queryKey: ["dead", path],
-    queryFn: ({ pageParam, signal }) => askHub<T & Next>(`${path}?limit=${PAGE}${pageParam === "" ? "" : `&cursor=${encodeURIComponent(pageParam)}`}`, { signal }),
-    initialPageParam: "",
-    getNextPageParam: ({ next }: Next) => (next === undefined ? undefined : String(next)),
-  });
+const deliveriesQuery = paged<{ readonly dead: readonly DeadDelivery[] } & Next>(["dead", "deliveries"], "/v1/deliveries/dead", { limit: PAGE, everyMs: EVERY_MS });
+const operationsQuery = paged<{ readonly deadLetters: readonly DeadLetter[] } & Next>(["dead", "operations"], "/v1/dead-letters", { limit: PAGE, everyMs: EVERY_MS });
 
 export function DeadLetters(): ReactElement {
   const state = useSession();
-  const isAdmin = state.is === "in" && state.session.role === "admin";
-  const list = useRows<HTMLDivElement>();
   return (
-    <Page title={T.title}>
-      <div ref={list}>
-        {isAdmin ? <DeadDeliveries /> : null}
-        <Operations />
-      </div>
+    <Page title={T.title} about={T.about}>
+      {state.is === "in" && state.session.role === "admin" ? <Deliveries /> : null}
+      <Operations />
     </Page>
   );
 }
 
-interface ListFacts<P> {
-  readonly name: string;
-  readonly query: UseInfiniteQueryResult<InfiniteData<P & Next>>;
-  readonly count: (page: P) => number;
-  readonly empty: ReactNode;
-  readonly children: (pages: readonly P[]) => ReactNode;
-}
+const DEAD_DELIVERIES: readonly Column<DeadDelivery>[] = [
+  {
+    name: DELIVERIES.event,
+    cell: ({ endpoint, sequence, type }) => (
+      <Link to="/endpoints/$endpoint/deliveries" params={{ endpoint }} search={{ delivery: String(sequence) }} data-row>
+        {type} <span className="quiet number">#{sequence}</span>
+      </Link>
+    ),
+  },
+  {
+    name: T.endpoint,
+    cell: ({ endpoint }) => (
+      <>
+        <Link to="/endpoints/$endpoint" params={{ endpoint }}>
+          {endpoint}
+        </Link>{" "}
+        <Link to="/endpoints/$endpoint/replay" params={{ endpoint }}>
+          {ENDPOINTS.replay}
+        </Link>
+      </>
+    ),
+  },
+  { name: DELIVERIES.record, cell: ({ resourceType, resourceId }) => `${resourceType ?? ""} ${resourceId ?? ""}` },
+  { name: T.reason, cell: ({ reason }) => <Reason reason={reason} /> },
+  { name: DELIVERIES.tries, isNumber: true, cell: ({ tries }) => tries },
+  { name: T.at, cell: ({ at }) => <When at={at} /> },
+];
 
-function List<P>({ name, query, count, empty, children }: ListFacts<P>): ReactElement {
-  const pages = query.data?.pages ?? [];
-  const all = pages.reduce((sum, page) => sum + count(page), 0);
+function Deliveries(): ReactElement {
   return (
-    <section aria-label={name}>
-      <h2>{name}</h2>
-      {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
-      {query.isError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-      {query.isSuccess && all === 0 ? empty : null}
-      {all > 0 ? children(pages) : null}
-      {query.hasNextPage ? (
-        <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>
-          {TEXTS.more}
-        </button>
-      ) : null}
+    <section aria-label={T.deliveries}>
+      <h2>{T.deliveries}</h2>
+      <PagedList query={useInfiniteQuery(deliveriesQuery)} of={({ dead }) => dead} empty={<Empty title={T.deliveriesNone}>{T.deliveriesNoneHelp}</Empty>}>
+        {(dead) => <Table rows={dead} columns={DEAD_DELIVERIES} keyOf={({ endpoint, sequence }) => `${endpoint} ${sequence}`} />}
+      </PagedList>
     </section>
   );
 }
 
-function DeadDeliveries(): ReactElement {
-  const query = useInfiniteQuery(listQuery<{ readonly dead: readonly DeadDelivery[] }>("/v1/deliveries/dead"));
-  return (
-    <List name={T.deliveries} query={query} count={({ dead }) => dead.length} empty={<Empty title={T.deliveriesNone}>{T.deliveriesNoneHelp}</Empty>}>
-      {(pages) => (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">{T.endpoint}</th>
-              <th scope="col">{TEXTS.deliveries.event}</th>
-              <th scope="col">{TEXTS.deliveries.record}</th>
-              <th scope="col">{T.reason}</th>
-              <th scope="col">{TEXTS.deliveries.tries}</th>
-              <th scope="col">{T.at}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {pages
-              .flatMap(({ dead }) => dead)
-              .map((one) => (
-                <tr key={`${one.endpoint} ${one.sequence}`}>
-                  <td data-label={T.endpoint}>
-                    <Link to="/endpoints/$endpoint/deliveries" params={{ endpoint: one.endpoint }} data-row>
-                      {one.endpoint}
-                    </Link>{" "}
-                    <Link to="/endpoints/$endpoint/replay" params={{ endpoint: one.endpoint }}>
-                      {TEXTS.endpoints.replay}
-                    </Link>
-                  </td>
-                  <td data-label={TEXTS.deliveries.event}>
-                    {one.type} <span className="quiet number">#{one.sequence}</span>
-                  </td>
-                  <td data-label={TEXTS.deliveries.record}>
-                    {one.resourceType} {one.resourceId}
-                  </td>
-                  <td data-label={T.reason}>{one.reason}</td>
-                  <td data-label={TEXTS.deliveries.tries} className="number">
-                    {one.tries}
-                  </td>
-                  <td data-label={T.at}>
-                    <When at={one.at} />
-                  </td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      )}
-    </List>
-  );
-}
+const DEAD_OPERATIONS: readonly Column<DeadLetter>[] = [
+  { name: T.client, cell: ({ client }) => client },
+  { name: T.op, isNumber: true, cell: ({ op }) => op },
+  { name: T.entity, cell: ({ entity }) => entity },
+  { name: T.code, cell: ({ code }) => <Advice code={code} /> },
+];
 
 function Operations(): ReactElement {
-  const query = useInfiniteQuery(listQuery<{ readonly deadLetters: readonly DeadLetter[] }>("/v1/dead-letters"));
   return (
-    <List name={T.operations} query={query} count={({ deadLetters }) => deadLetters.length} empty={<Empty title={T.operationsNone}>{T.operationsNoneHelp}</Empty>}>
-      {(pages) => (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">{T.client}</th>
-              <th scope="col">{T.op}</th>
-              <th scope="col">{T.entity}</th>
-              <th scope="col">{T.code}</th>
-            </tr>
-          </thead>
-          <tbody>
-            {pages
-              .flatMap(({ deadLetters }) => deadLetters)
-              .map(({ client, op, entity, code }) => (
-                <tr key={`${client} ${op}`} data-row tabIndex={-1}>
-                  <td data-label={T.client}>{client}</td>
-                  <td data-label={T.op} className="number">
-                    {op}
-                  </td>
-                  <td data-label={T.entity}>{entity}</td>
-                  <td data-label={T.code}>
-                    <code>{code}</code>
-                  </td>
-                </tr>
-              ))}
-          </tbody>
-        </table>
-      )}
-    </List>
+    <section aria-label={T.operations}>
+      <h2>{T.operations}</h2>
+      <PagedList query={useInfiniteQuery(operationsQuery)} of={({ deadLetters }) => deadLetters} empty={<Empty title={T.operationsNone}>{T.operationsNoneHelp}</Empty>}>
+        {(letters) => <Table rows={letters} columns={DEAD_OPERATIONS} keyOf={({ client, op }) => `${client} ${op}`} areRowsStops />}
+      </PagedList>
+    </section>
   );
 }

@@ -5,7 +5,7 @@ import type { ReactElement } from "react";
 import { entriesOf } from "../frame/roles";
 import { useSession } from "../hub/session";
 import { Page } from "../parts/page";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 import { Overview } from "./overview/overview";
 
 export function Home(): ReactElement | null {

@@ -1,83 +1,52 @@
 /** Synchronisations with folders, and what came of each. */
 
-import { infiniteQueryOptions, useInfiniteQuery } from "@tanstack/react-query";
+import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactElement } from "react";
-import { askHub } from "../hub/session";
+import { paged } from "../hub/paged";
 import type { Next, Run } from "../hub/shapes";
 import { Badge, type Tone } from "../parts/badge";
 import { Empty, Page } from "../parts/page";
-import { Problem } from "../parts/problem";
-import { useRows } from "../parts/rows";
+import { PagedList } from "../parts/paged";
+import { type Column, Table } from "../parts/table";
 import { Value } from "../parts/value";
 import { Moment } from "../parts/when";
-import { TEXTS } from "../texts";
+import { RUNS as T } from "../texts/runs";
 
-const T = TEXTS.runs;
-/** How many runs a page has. */
-const PAGE = 50;
 const TONES: Readonly<Record<string, Tone>> = { success: "good", conflicts: "warn", partial: "warn", failed: "bad", rolled_back: "bad" };
+/** How often the list is asked again, in milliseconds. */
+const EVERY_MS = 15_000;
 
-const runsQuery = infiniteQueryOptions({
-  queryKey: ["runs"],
-  queryFn: ({ pageParam, signal }) => askHub<{ readonly runs: readonly Run[] } & Next>(`/v1/runs?limit=${PAGE}${pageParam === "" ? "" : `&cursor=${encodeURIComponent(pageParam)}`}`, { signal }),
-  initialPageParam: "",
-  getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-});
+const runsQuery = paged<{ readonly runs: readonly Run[] } & Next>(["runs"], "/v1/runs", { limit: 50, everyMs: EVERY_MS });
+
+const COLUMNS: readonly Column<Run>[] = [
+  {
+    name: T.when,
+    cell: ({ timestamp, syncId }) => (
+      <>
+        {timestamp === undefined ? null : <Moment at={timestamp} />} <span className="quiet">{syncId}</span>
+      </>
+    ),
+  },
+  { name: T.what, cell: ({ source, target, direction }) => `${source} ${direction === "bidirectional" ? "↔" : "→"} ${target}` },
+  { name: T.status, cell: ({ status }) => (status === undefined ? null : <Badge tone={TONES[status] ?? "quiet"}>{T.statuses[status as keyof typeof T.statuses] ?? status}</Badge>) },
+  {
+    name: T.summary,
+    cell: ({ summary }) =>
+      summary === undefined ? null : (
+        <details>
+          <summary>{T.summary}</summary>
+          <Value value={summary} />
+        </details>
+      ),
+  },
+];
 
 export function Runs(): ReactElement {
-  const query = useInfiniteQuery(runsQuery);
-  const rows = useRows<HTMLTableSectionElement>();
-  const runs = query.data?.pages.flatMap((page) => page.runs) ?? [];
   return (
     <Page title={T.title} about={T.about}>
-      {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
-      {query.isError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-      {query.isSuccess && runs.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : null}
-      {runs.length > 0 ? (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">{T.when}</th>
-              <th scope="col">{T.what}</th>
-              <th scope="col">{T.status}</th>
-              <th scope="col">{T.summary}</th>
-            </tr>
-          </thead>
-          <tbody ref={rows}>
-            {runs.map((run, at) => (
-              <Row key={run.runId ?? at} run={run} />
-            ))}
-          </tbody>
-        </table>
-      ) : null}
-      {query.hasNextPage ? (
-        <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>
-          {TEXTS.more}
-        </button>
-      ) : null}
+      <PagedList query={useInfiniteQuery(runsQuery)} of={({ runs }) => runs} empty={<Empty title={T.none}>{T.noneHelp}</Empty>}>
+        {(runs) => <Table rows={runs} columns={COLUMNS} keyOf={({ runId, syncId }) => runId ?? syncId ?? ""} areRowsStops />}
+      </PagedList>
     </Page>
-  );
-}
-
-function Row({ run }: { readonly run: Run }): ReactElement {
-  const { timestamp, source, target, direction, status, summary, syncId } = run;
-  return (
-    <tr data-row tabIndex={-1}>
-      <td data-label={T.when}>
-        {timestamp === undefined ? null : <Moment at={timestamp} />} <span className="quiet">{syncId}</span>
-      </td>
-      <td data-label={T.what}>
-        {source} {direction === "bidirectional" ? "↔" : "→"} {target}
-      </td>
-      <td data-label={T.status}>{status === undefined ? null : <Badge tone={TONES[status] ?? "quiet"}>{status}</Badge>}</td>
-      <td data-label={T.summary}>
-        {summary === undefined ? null : (
-          <details>
-            <summary>{T.summary}</summary>
-            <Value value={summary} />
-          </details>
-        )}
-      </td>
-    </tr>
   );
 }

@@ -3,7 +3,7 @@
 import { type ReactElement, type SubmitEvent, useState } from "react";
 import { hubName, signIn } from "../hub/session";
 import { Problem } from "../parts/problem";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 
 export function SignIn({ hasEnded }: { readonly hasEnded: boolean }): ReactElement {
   const [isUnderWay, setUnderWay] = useState(false);

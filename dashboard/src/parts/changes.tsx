@@ -2,7 +2,7 @@
 
 import type { ReactElement } from "react";
 import type { PastChange } from "../hub/shapes";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 import { Badge } from "./badge";
 import { InLine } from "./value";
 import { When } from "./when";

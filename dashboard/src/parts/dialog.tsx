@@ -1,7 +1,7 @@
 /** A question that is answered before anything else: the browser's own dialog, which keeps the focus inside. */
 
 import { type ReactElement, type ReactNode, useEffect, useId, useRef } from "react";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 
 export function Dialog({ title, onClose, children }: { readonly title: string; readonly onClose: () => void; readonly children: ReactNode }): ReactElement {
   const dialog = useRef<HTMLDialogElement>(null);

@@ -2,7 +2,7 @@
 
 import type { ReactElement } from "react";
 import type { Json, RecordValue } from "../hub/shapes";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 import { Value } from "./value";
 
 /** Deepest level that is taken apart; what lies deeper is one value. Records of more levels are rare, and read no better so. */

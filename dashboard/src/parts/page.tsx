@@ -2,14 +2,16 @@
 
 import type { UseQueryResult } from "@tanstack/react-query";
 import { type ReactElement, type ReactNode, useEffect, useRef } from "react";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 import { Problem } from "./problem";
+import { useRows } from "./rows";
 
 export function Page({ title, actions, about, children }: { readonly title: string; readonly actions?: ReactNode; readonly about?: ReactNode; readonly children?: ReactNode }): ReactElement {
   const heading = useRef<HTMLHeadingElement>(null);
   useEffect(() => {
     document.title = `${title} · Syncline`;
   }, [title]);
+  useRows();
   // Those who do not see the page are told where they are.
   useEffect(() => heading.current?.focus({ preventScroll: true }), []);
   return (

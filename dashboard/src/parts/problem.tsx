@@ -1,9 +1,9 @@
 /** What went wrong: the hub's code, its words, and what to do next. */
 
 import { useQuery } from "@tanstack/react-query";
-import { type ReactElement, useState } from "react";
+import { type ReactElement, type ReactNode, useState } from "react";
 import { ask, HubError } from "../hub/ask";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 
 /** An error, with a way to try again where that may help. */
 export function Problem({ error, retry }: { readonly error: unknown; readonly retry?: () => void }): ReactElement {
@@ -13,7 +13,15 @@ export function Problem({ error, retry }: { readonly error: unknown; readonly re
       <p className="problem-title">{known?.title ?? TEXTS.problem.unknown}</p>
       {known?.detail === undefined ? null : <p>{known.detail}</p>}
       {known === undefined ? <p>{error instanceof Error ? error.message : TEXTS.problem.unknown}</p> : null}
-      {known?.code === undefined ? null : <Advice code={known.code} request={known.request} />}
+      {known?.code === undefined ? null : (
+        <>
+          <Advice code={known.code}>{TEXTS.problem.whatToDo}</Advice>
+          <p className="quiet">
+            <code>{known.code}</code>
+            {known.request === undefined ? null : ` · ${TEXTS.problem.request(known.request)}`}
+          </p>
+        </>
+      )}
       {retry === undefined ? null : (
         <button type="button" onClick={retry}>
           {TEXTS.problem.retry}
@@ -23,8 +31,8 @@ export function Problem({ error, retry }: { readonly error: unknown; readonly re
   );
 }
 
-/** The page of a code, fetched when it is asked for. */
-function Advice({ code, request }: { readonly code: string; readonly request: string | undefined }): ReactElement {
+/** What to do about a code, fetched when it is asked for; it opens under the code itself, or under what is said of it. */
+export function Advice({ code, children }: { readonly code: string; readonly children?: ReactNode }): ReactElement {
   const [isOpen, setOpen] = useState(false);
   const page = useQuery({
     queryKey: ["problem", code],
@@ -34,18 +42,12 @@ function Advice({ code, request }: { readonly code: string; readonly request: st
     retry: false,
   });
   return (
-    <>
-      <details onToggle={(event) => setOpen(event.currentTarget.open)}>
-        <summary>{TEXTS.problem.whatToDo}</summary>
-        {page.isPending ? <p>{TEXTS.loading}</p> : null}
-        {page.isError ? <p>{TEXTS.problem.noPage}</p> : null}
-        {typeof page.data === "string" ? advice(page.data).map((paragraph, at) => <p key={at}>{paragraph}</p>) : null}
-      </details>
-      <p className="quiet">
-        <code>{code}</code>
-        {request === undefined ? null : ` · ${TEXTS.problem.request(request)}`}
-      </p>
-    </>
+    <details className="advice" onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{children ?? <code>{code}</code>}</summary>
+      {isOpen && page.isPending ? <p>{TEXTS.loading}</p> : null}
+      {page.isError ? <p>{TEXTS.problem.noPage}</p> : null}
+      {typeof page.data === "string" ? advice(page.data).map((paragraph, at) => <p key={at}>{paragraph}</p>) : null}
+    </details>
   );
 }
 

@@ -1,22 +1,20 @@
-/** j and k in a list: the focus goes from row to row. */
+/** j and k in the lists of a page: the focus goes from row to row, and to what loads more of them. */
 
-import { type RefObject, useRef } from "react";
 import { useKeys } from "../frame/keys";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 
-/** Returns what a list is marked with; its rows are what has `data-row`, and each can take the focus. */
-export function useRows<E extends HTMLElement>(): RefObject<E | null> {
-  const list = useRef<E>(null);
-  const step = (by: number): void => {
-    const rows = [...(list.current?.querySelectorAll<HTMLElement>("[data-row]") ?? [])];
-    const at = rows.findIndex((row) => row === document.activeElement || row.closest("tr, li")?.contains(document.activeElement) === true);
-    const next = at === -1 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
-    rows[next]?.focus();
-    rows[next]?.scrollIntoView({ block: "nearest" });
-  };
+/** Moves the focus among what has `data-row`, or is a row with the focus in it. */
+function step(by: number): void {
+  const rows = [...document.querySelectorAll<HTMLElement>("#page [data-row]")];
+  const at = rows.findIndex((row) => row === document.activeElement || row.closest("tr, li")?.contains(document.activeElement) === true);
+  const next = at === -1 ? (by > 0 ? 0 : rows.length - 1) : Math.min(rows.length - 1, Math.max(0, at + by));
+  rows[next]?.focus();
+  rows[next]?.scrollIntoView({ block: "nearest" });
+}
+
+export function useRows(): void {
   useKeys([
     { key: "j", says: TEXTS.keys.next, does: () => step(1) },
     { key: "k", says: TEXTS.keys.previous, does: () => step(-1) },
   ]);
-  return list;
 }

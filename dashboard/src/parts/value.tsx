@@ -2,7 +2,7 @@
 
 import type { ReactElement } from "react";
 import type { Json } from "../hub/shapes";
-import { TEXTS } from "../texts";
+import { TEXTS } from "../texts/texts";
 import { differing, type Piece } from "./differing";
 
 /** Returns a value as people read it: a text as it is, everything else as JSON. */

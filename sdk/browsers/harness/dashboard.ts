@@ -19,15 +19,14 @@ const KINDS: Readonly<Record<string, string>> = { ".html": "text/html; charset=u
 /** Builds it once for a run, with what it needs installed. */
 export default async function setup(): Promise<void> {
   if (!existsSync(join(SOURCE, "node_modules/.package-lock.json"))) execFileSync("npm", ["ci", "--no-audit", "--no-fund"], { cwd: SOURCE, stdio: "ignore" });
-  await build({
-    configFile: join(SOURCE, "vite.config.ts"),
-    mode: "production",
-    // A test runner says "test", and React would be the one for development.
-    define: { "process.env.NODE_ENV": JSON.stringify("production") },
-    oxc: { jsx: { runtime: "automatic", development: false } },
-    logLevel: "error",
-    build: { outDir: FOLDER, emptyOutDir: true },
-  });
+  // A test runner says "test", and the pages would not be those that are served: React would be the one for development.
+  const { NODE_ENV } = process.env;
+  process.env["NODE_ENV"] = "production";
+  try {
+    await build({ configFile: join(SOURCE, "vite.config.ts"), mode: "production", logLevel: "error", build: { outDir: FOLDER, emptyOutDir: true } });
+  } finally {
+    process.env["NODE_ENV"] = NODE_ENV ?? "test";
+  }
 }
 
 /** The dashboard of a hub. */

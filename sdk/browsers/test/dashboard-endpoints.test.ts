@@ -75,6 +75,7 @@ describe("endpoints", () => {
       await operator.goTo("endpoints/changes", "changes");
       await operator.keys.press("e");
       await operator.writes("Description", "The panel");
+      await operator.opens("Further settings");
       await operator.writes("A second, at most", "50");
       await operator.presses("Save");
       await operator.says("Saved.");
@@ -139,6 +140,9 @@ describe("endpoints", () => {
       await operator.isAt("Deliveries of fails");
       await operator.keys.press("j", "Enter");
       await operator.says("500 after");
+      // Why it failed stands there in words, with what to do.
+      await operator.opens("The receiver refused it status");
+      await operator.says("the receiver's log at that time, say why");
       await operator.opens("Answer, shortened and redacted");
       await operator.says("<b>broken</b> for now");
       await operator.opens("Show what it says");
@@ -161,9 +165,20 @@ describe("endpoints", () => {
     receiver.answer(200);
     const replayed = (): number => receiver.received.filter(({ headers }) => headers["webhook-replay"] === "true").length;
     await asAdmin(async (operator) => {
+      // The overview says what happened, and leads there.
+      await operator.goTo("", "Overview");
+      await operator.says("has dead letters");
+      expect(await operator.faults()).toEqual([]);
       await operator.goTo("dead", "Dead letters");
       await operator.says("again.created");
       expect(await operator.faults()).toEqual([]);
+      // From there to the delivery itself, whose address can be handed on.
+      await operator.keys.press("j", "Enter");
+      await operator.isAt("Deliveries of again");
+      await operator.says("Nothing more becomes of it by itself.");
+      expect(await operator.faults()).toEqual([]);
+      await operator.tab.run(() => history.back());
+      await operator.isAt("Dead letters");
       await operator.follows("Replay");
       await operator.isAt("Replay to again");
       await operator.says("Nothing was sent again yet.");
@@ -204,6 +219,34 @@ describe("endpoints", () => {
       await operator.writes("Headers", "no header");
       await operator.presses("Verify");
       await operator.says("“no header” is no header");
+    });
+  });
+
+  test("a transformation is tried on an event before it is settled, and one that cannot be carried out says why", async () => {
+    receiver.answer(200);
+    await endpoint("shapes");
+    await hub.ask("PUT", "/v1/entities/shapes/records/1", { name: "Ann", note: "internal" });
+    await until("it is delivered", async () => (await states("shapes")).includes("delivered"));
+    const { deliveries } = (await hub.ask("GET", "/v1/endpoints/shapes/deliveries")) as { readonly deliveries: readonly { readonly sequence: number }[] };
+    const tryIt = `Try it on shapes.created #${deliveries[0]?.sequence}`;
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/shapes", "shapes");
+      await operator.keys.press("e");
+      await operator.writes("Transformation", '{"who": event.data.name.nothing}');
+      await operator.presses(tryIt);
+      await operator.says("What to do");
+      expect(await operator.faults()).toEqual([]);
+      await operator.writes("Transformation", '{"who": event.data.name}');
+      await operator.presses(tryIt);
+      await operator.says('"who": "Ann"');
+      expect(await operator.faults()).toEqual([]);
+      await operator.presses("Save");
+      await operator.says("Saved.");
+      await operator.says("event.data.name");
+      const before = receiver.received.length;
+      await hub.ask("PUT", "/v1/entities/shapes/records/1", { name: "Bea", note: "internal" });
+      await until("it has arrived", () => receiver.received.length > before);
+      expect(JSON.parse(receiver.received.at(-1)?.body ?? "")).toMatchObject({ data: { who: "Bea" } });
     });
   });
 

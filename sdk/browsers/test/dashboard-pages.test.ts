@@ -129,6 +129,25 @@ describe("the pages", () => {
       expect(await operator.faults()).toEqual([]);
     }));
 
+  test("what a list has more is loaded with keys, and one goes on where it begins", async () => {
+    for (let at = 100; at < 155; at += 1) await hub.ask("PUT", `/v1/entities/many/records/r${at}`, { at });
+    await signedIn(async (operator) => {
+      await operator.goTo("records?entity=many", "Records");
+      await operator.says("r149");
+      await operator.saysNoMore("r150");
+      // From the end of the list: what loads more of it.
+      await operator.keys.press("k");
+      await operator.keys.isOn("Load more");
+      expect(await operator.faults()).toEqual([]);
+      await operator.keys.press("Enter");
+      await operator.keys.isOn("r150");
+      await operator.says("r154");
+      await operator.saysNoMore("Load more");
+      await operator.keys.press("k");
+      await operator.keys.isOn("r149");
+    });
+  });
+
   test("the catalogue has the types of events with what each says", () =>
     signedIn(async (operator) => {
       await hub.ask("PUT", "/v1/event-types/enrollment.created", { description: "Somebody has enrolled", schema: { type: "object", required: ["status"], properties: { status: { type: "string" } } }, examples: [{ status: "active" }] });

@@ -1,59 +1,46 @@
 /** The audit: what was done by whom, whether all of it is intact, and proofs of single changes. */
 
-import { infiniteQueryOptions, queryOptions, useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
+import { queryOptions, useInfiniteQuery, useMutation, useQuery } from "@tanstack/react-query";
 import { getRouteApi } from "@tanstack/react-router";
 import { type ReactElement, type SubmitEvent, useRef, useState } from "react";
 import { useKeys } from "../../frame/keys";
+import { paged } from "../../hub/paged";
 import { askHub } from "../../hub/session";
 import type { AuditEntry, Next } from "../../hub/shapes";
 import { Empty, Page } from "../../parts/page";
+import { PagedList } from "../../parts/paged";
 import { Problem } from "../../parts/problem";
-import { useRows } from "../../parts/rows";
+import { type Column, Table } from "../../parts/table";
 import { Value } from "../../parts/value";
 import { Moment } from "../../parts/when";
-import { TEXTS } from "../../texts";
+import { AUDIT as T } from "../../texts/audit";
+import { RECORDS } from "../../texts/records";
+import { TEXTS } from "../../texts/texts";
 import { Proof } from "./proof";
 
 const route = getRouteApi("/audit");
-const T = TEXTS.audit;
-/** How many entries a page has. */
-const PAGE = 50;
 const FILTERS = ["category", "action", "user", "from", "to"] as const;
 type Search = Partial<Record<(typeof FILTERS)[number], string>>;
 
-const auditQuery = (search: Search) =>
-  infiniteQueryOptions({
-    queryKey: ["audit", search],
-    queryFn: ({ pageParam, signal }) => {
-      const times = Object.fromEntries((["from", "to"] as const).flatMap((name) => (search[name] === undefined ? [] : [[name, new Date(search[name]).toISOString()]])));
-      const query = new URLSearchParams({ order: "latest", limit: String(PAGE), ...search, ...times, ...(pageParam !== "" && { cursor: pageParam }) });
-      return askHub<{ readonly entries: readonly AuditEntry[] } & Next>(`/v1/audit?${query}`, { signal });
-    },
-    initialPageParam: "",
-    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-  });
+const auditQuery = (search: Search) => {
+  const times = Object.fromEntries((["from", "to"] as const).flatMap((name) => (search[name] === undefined ? [] : [[name, new Date(search[name]).toISOString()]])));
+  return paged<{ readonly entries: readonly AuditEntry[] } & Next>(["audit", search], "/v1/audit", { limit: 50, narrowed: { order: "latest", ...search, ...times } });
+};
 
 const headQuery = queryOptions({ queryKey: ["audit", "head"], queryFn: ({ signal }) => askHub<{ readonly entries: number; readonly head: string }>("/v1/audit/head", { signal }) });
 
 export function Audit(): ReactElement {
   const search = route.useSearch();
   const query = useInfiniteQuery(auditQuery(search));
-  const entries = query.data?.pages.flatMap((page) => page.entries) ?? [];
   return (
     <Page title={T.title} about={T.about}>
       <Head />
       <ProveOne />
       <section aria-label={T.filters}>
         <Filters search={search} />
-        {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
-        {query.isError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-        {query.isSuccess && entries.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : null}
-        {entries.length > 0 ? <Table entries={entries} /> : null}
-        {query.hasNextPage ? (
-          <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>
-            {TEXTS.more}
-          </button>
-        ) : null}
+        <PagedList query={query} of={({ entries }) => entries} empty={<Empty title={T.none}>{T.noneHelp}</Empty>}>
+          {(entries) => <Table rows={entries} columns={COLUMNS} keyOf={({ index }) => index} areRowsStops />}
+        </PagedList>
       </section>
     </Page>
   );
@@ -94,14 +81,14 @@ function ProveOne(): ReactElement {
       <summary>{T.proofTitle}</summary>
       <form className="filters" onSubmit={submit}>
         <label>
-          {TEXTS.records.entity}
+          {RECORDS.entity}
           <input name="entity" required spellCheck={false} />
         </label>
         <label>
-          {TEXTS.records.id}
+          {RECORDS.id}
           <input name="id" required spellCheck={false} />
         </label>
-        <button type="submit">{TEXTS.records.open}</button>
+        <button type="submit">{RECORDS.open}</button>
       </form>
       {of === undefined ? null : <Proof key={`${of.entity} ${of.id}`} entity={of.entity} id={of.id} />}
     </details>
@@ -126,50 +113,39 @@ function Filters({ search }: { readonly search: Search }): ReactElement {
           <input ref={at === 0 ? first : undefined} name={name} type={name === "from" || name === "to" ? "datetime-local" : "text"} defaultValue={search[name] ?? ""} spellCheck={false} />
         </label>
       ))}
-      <button type="submit">{TEXTS.records.open}</button>
+      <button type="submit">{RECORDS.open}</button>
     </form>
   );
 }
 
-function Table({ entries }: { readonly entries: readonly AuditEntry[] }): ReactElement {
-  const rows = useRows<HTMLTableSectionElement>();
-  return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">{T.at}</th>
-          <th scope="col">{T.action}</th>
-          <th scope="col">{T.user}</th>
-          <th scope="col">{T.origin}</th>
-          <th scope="col">{T.records}</th>
-          <th scope="col">{T.details}</th>
-        </tr>
-      </thead>
-      <tbody ref={rows}>
-        {entries.map(({ index, at, category, action, origin, user, records, details }) => (
-          <tr key={index} data-row tabIndex={-1}>
-            <td data-label={T.at}>
-              <Moment at={at} /> <span className="quiet number">#{index}</span>
-            </td>
-            <td data-label={T.action}>
-              {action} <span className="quiet">{category}</span>
-            </td>
-            <td data-label={T.user}>{user}</td>
-            <td data-label={T.origin}>{origin}</td>
-            <td data-label={T.records} className="number">
-              {records}
-            </td>
-            <td data-label={T.details}>
-              {details === null ? null : (
-                <details>
-                  <summary>{T.details}</summary>
-                  <Value value={details} />
-                </details>
-              )}
-            </td>
-          </tr>
-        ))}
-      </tbody>
-    </table>
-  );
-}
+const COLUMNS: readonly Column<AuditEntry>[] = [
+  {
+    name: T.at,
+    cell: ({ at, index }) => (
+      <>
+        <Moment at={at} /> <span className="quiet number">#{index}</span>
+      </>
+    ),
+  },
+  {
+    name: T.action,
+    cell: ({ action, category }) => (
+      <>
+        {action} <span className="quiet">{category}</span>
+      </>
+    ),
+  },
+  { name: T.user, cell: ({ user }) => user },
+  { name: T.origin, cell: ({ origin }) => origin },
+  { name: T.records, isNumber: true, cell: ({ records }) => records },
+  {
+    name: T.details,
+    cell: ({ details }) =>
+      details === null ? null : (
+        <details>
+          <summary>{T.details}</summary>
+          <Value value={details} />
+        </details>
+      ),
+  },
+];

@@ -4,10 +4,9 @@ import { useMutation } from "@tanstack/react-query";
 import type { ReactElement } from "react";
 import { askHub } from "../../hub/session";
 import { Problem } from "../../parts/problem";
-import { TEXTS } from "../../texts";
+import { AUDIT as T } from "../../texts/audit";
+import { RECORDS } from "../../texts/records";
 import { type ProofDocument, type Verdict, verifyProof } from "./verify-proof";
-
-const T = TEXTS.audit;
 
 interface Proven {
   readonly document: ProofDocument;
@@ -23,7 +22,7 @@ export function Proof({ entity, id }: { readonly entity: string; readonly id: st
   const proving = useMutation({ mutationFn: () => prove(entity, id) });
   return (
     <section aria-labelledby="proof">
-      <h2 id="proof">{TEXTS.records.proof}</h2>
+      <h2 id="proof">{RECORDS.proof}</h2>
       <p className="quiet">{T.proofAbout}</p>
       <button type="button" disabled={proving.isPending} onClick={() => proving.mutate()}>
         {T.prove}

@@ -1,7 +1,8 @@
 /** What the conflict desk asks of the hub. */
 
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
 import { newKey } from "../../hub/ask";
+import { paged } from "../../hub/paged";
 import { askHub } from "../../hub/session";
 import type { Change, Choice, Conflict, Next, Offer, PastChange } from "../../hub/shapes";
 
@@ -15,16 +16,7 @@ const HISTORY = 20;
 const LIST_EVERY_MS = 15_000;
 
 export const conflictsQuery = (status: string, entity: string | undefined) =>
-  infiniteQueryOptions({
-    queryKey: ["conflicts", "list", status, entity ?? ""],
-    queryFn: ({ pageParam, signal }) => {
-      const query = new URLSearchParams({ status, limit: String(PAGE), ...(entity !== undefined && { entity }), ...(pageParam !== "" && { cursor: pageParam }) });
-      return askHub<{ readonly conflicts: readonly Conflict[] } & Next>(`/v1/conflicts?${query}`, { signal });
-    },
-    initialPageParam: "",
-    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-    refetchInterval: LIST_EVERY_MS,
-  });
+  paged<{ readonly conflicts: readonly Conflict[] } & Next>(["conflicts", "list", status, entity ?? ""], "/v1/conflicts", { limit: PAGE, narrowed: { status, entity }, everyMs: LIST_EVERY_MS });
 
 const of = (id: string): string => `/v1/conflicts/${encodeURIComponent(id)}`;
 

@@ -11,7 +11,7 @@ import { Changes } from "../../parts/changes";
 import { Loaded, Page } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { When } from "../../parts/when";
-import { TEXTS } from "../../texts";
+import { CONFLICTS, DESK as T } from "../../texts/conflicts";
 import { conflictQuery, conflictsQuery, historyQuery, offersQuery, recordQuery, resolve, similarQuery, skip, TOGETHER_MAX } from "./asked";
 import { Preview } from "./preview";
 import { Sides } from "./sides";
@@ -20,7 +20,6 @@ import { fieldOf, isSame, said } from "./words";
 import { OwnValue } from "./own-value";
 
 const route = getRouteApi("/conflicts/$conflict");
-const T = TEXTS.desk;
 
 /** What is chosen, and not yet done. */
 export type Chosen = { readonly is: "skip" } | { readonly is: "edit" } | { readonly is: "offer"; readonly offer: Offer };
@@ -38,9 +37,9 @@ function OneConflict({ conflict }: { readonly conflict: Conflict }): ReactElemen
   useKeys([{ key: "b", says: T.keys.list, does: () => void navigate({ to: "/conflicts" }) }]);
   const facts: readonly (readonly [string, ReactElement | string])[] = [
     [T.field, <span key="field"><code>{fieldOf(conflict)}</code> {context?.field?.title}</span>],
-    [T.kind, TEXTS.conflicts.kinds[conflict.kind]],
+    [T.kind, CONFLICTS.kinds[conflict.kind]],
     ...(context?.rule === undefined ? [] : [[T.rule, context.rule] as const]),
-    [T.status, TEXTS.conflicts.state[conflict.status]],
+    [T.status, CONFLICTS.state[conflict.status]],
   ];
   return (
     <Page title={T.title(entity, id)} about={context?.field?.description} actions={<Link to="/conflicts">{T.toList}</Link>}>
@@ -53,7 +52,7 @@ function OneConflict({ conflict }: { readonly conflict: Conflict }): ReactElemen
         ))}
       </dl>
       {approval === undefined ? null : <p className="notice">{T.approval(approval.join(", "))}</p>}
-      {conflict.skipped === undefined ? null : <p className="notice">{TEXTS.conflicts.skipped(conflict.skipped.by)} <When at={conflict.skipped.atMs} /></p>}
+      {conflict.skipped === undefined ? null : <p className="notice">{CONFLICTS.skipped(conflict.skipped.by)} <When at={conflict.skipped.atMs} /></p>}
       <Sides conflict={conflict} changes={history.data?.changes} />
       {conflict.status === "open" ? (
         <Deciding conflict={conflict} />
@@ -157,7 +156,7 @@ function Deciding({ conflict }: { readonly conflict: Conflict }): ReactElement {
           }}
         />
       ) : null}
-      {conflict.approval === undefined ? null : <Badge tone="warn">{TEXTS.conflicts.needs(conflict.approval.join(", "))}</Badge>}
+      {conflict.approval === undefined ? null : <Badge tone="warn">{CONFLICTS.needs(conflict.approval.join(", "))}</Badge>}
     </section>
   );
 }

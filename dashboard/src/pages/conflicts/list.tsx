@@ -4,21 +4,21 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useRef, useState } from "react";
 import { useKeys } from "../../frame/keys";
-import type { Conflict } from "../../hub/shapes";
+import type { Conflict, Side } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Empty, Page } from "../../parts/page";
-import { Problem } from "../../parts/problem";
-import { useRows } from "../../parts/rows";
+import { PagedList } from "../../parts/paged";
+import { type Column, Table } from "../../parts/table";
 import { InLine } from "../../parts/value";
 import { When } from "../../parts/when";
 import type { ConflictSearch } from "../../router";
-import { TEXTS } from "../../texts";
+import { CONFLICTS as T, DESK } from "../../texts/conflicts";
+import { TEXTS } from "../../texts/texts";
 import { conflictsQuery, TOGETHER_MAX } from "./asked";
 import { Together } from "./together";
 import { fieldOf, writersOf } from "./words";
 
 const route = getRouteApi("/conflicts");
-const T = TEXTS.conflicts;
 
 function matches(conflict: Conflict, { kind, writer, approval }: ConflictSearch): boolean {
   if (kind !== undefined && conflict.kind !== kind) return false;
@@ -39,30 +39,24 @@ export function ConflictList(): ReactElement {
     if (!next.delete(id)) next.add(id);
     setSelected(next);
   };
+  useKeys([{ key: "x", says: T.selectKey, does: () => document.activeElement?.closest("tr")?.querySelector<HTMLInputElement>("input[type=checkbox]")?.click() }]);
+  const columns = columnsOf((id) => selected.has(id), toggle);
   const isFiltered = Object.keys(search).length > 0;
   return (
     <Page title={T.title} about={T.about}>
       <Filters search={search} />
-      {query.isError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-      {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
       {query.isSuccess ? (
         <p className="quiet" aria-live="polite">
           {T.within(shown.length, loaded.length)}
         </p>
       ) : null}
-      {query.isSuccess && shown.length === 0 ? (
-        isFiltered ? (
-          <Empty title={T.noneFiltered}>{T.noneFilteredHelp}</Empty>
-        ) : (
-          <Empty title={T.none}>{T.noneHelp}</Empty>
-        )
-      ) : null}
-      {shown.length > 0 ? <Table conflicts={shown} selected={selected} toggle={toggle} /> : null}
-      {query.hasNextPage ? (
-        <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>
-          {TEXTS.more}
-        </button>
-      ) : null}
+      <PagedList
+        query={query}
+        of={({ conflicts }) => conflicts.filter((conflict) => matches(conflict, search))}
+        empty={isFiltered ? <Empty title={T.noneFiltered}>{T.noneFilteredHelp}</Empty> : <Empty title={T.none}>{T.noneHelp}</Empty>}
+      >
+        {(conflicts) => <Table rows={conflicts} columns={columns} keyOf={({ conflict }) => conflict} />}
+      </PagedList>
       {chosen.length > 0 ? (
         <div className="selection" role="region" aria-label={T.selected(chosen.length)}>
           <span>{T.selected(chosen.length)}</span>
@@ -134,67 +128,56 @@ function Filters({ search }: { readonly search: ConflictSearch }): ReactElement 
   );
 }
 
-interface Rows {
-  readonly conflicts: readonly Conflict[];
-  readonly selected: ReadonlySet<string>;
-  readonly toggle: (id: string) => void;
+/** What stands in the list; `isSelected` and `toggle` are of the rows that are decided together. */
+function columnsOf(isSelected: (id: string) => boolean, toggle: (id: string) => void): readonly Column<Conflict>[] {
+  return [
+    {
+      name: T.select(""),
+      isUnseen: true,
+      cell: (conflict) =>
+        conflict.status === "open" ? (
+          <input type="checkbox" checked={isSelected(conflict.conflict)} onChange={() => toggle(conflict.conflict)} aria-label={T.select(`${conflict.entity} ${conflict.id} ${fieldOf(conflict)}`)} />
+        ) : null,
+    },
+    {
+      name: T.record,
+      cell: ({ conflict, entity, id }) => (
+        <Link to="/conflicts/$conflict" params={{ conflict }} data-row>
+          {`${entity} ${id}`}
+        </Link>
+      ),
+    },
+    { name: T.field, cell: (conflict) => <Field conflict={conflict} /> },
+    { name: T.values, cell: ({ sides }) => <Values sides={sides} /> },
+    {
+      name: T.since,
+      cell: ({ sides }) => {
+        const latest = Math.max(0, ...sides.map(({ editedMs }) => editedMs));
+        return latest === 0 ? null : <When at={latest} />;
+      },
+    },
+  ];
 }
 
-function Table({ conflicts, selected, toggle }: Rows): ReactElement {
-  const rows = useRows<HTMLTableSectionElement>();
-  useKeys([{ key: "x", says: T.selectKey, does: () => document.activeElement?.closest("tr")?.querySelector<HTMLInputElement>("input[type=checkbox]")?.click() }]);
+function Field({ conflict }: { readonly conflict: Conflict }): ReactElement {
+  const { kind, status, approval, skipped } = conflict;
   return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">
-            <span className="unseen">{T.select("")}</span>
-          </th>
-          <th scope="col">{T.record}</th>
-          <th scope="col">{T.field}</th>
-          <th scope="col">{T.values}</th>
-          <th scope="col">{T.since}</th>
-        </tr>
-      </thead>
-      <tbody ref={rows}>
-        {conflicts.map((conflict) => (
-          <Row key={conflict.conflict} conflict={conflict} isSelected={selected.has(conflict.conflict)} toggle={toggle} />
-        ))}
-      </tbody>
-    </table>
+    <>
+      <code>{fieldOf(conflict)}</code> {kind === "values" ? null : <Badge tone="quiet">{T.kinds[kind]}</Badge>} {status === "open" ? null : <Badge tone="good">{T.state[status]}</Badge>}{" "}
+      {approval === undefined ? null : <Badge tone="warn">{T.needs(approval.join(", "))}</Badge>} {skipped === undefined ? null : <Badge tone="quiet">{T.skipped(skipped.by)}</Badge>}
+    </>
   );
 }
 
-function Row({ conflict, isSelected, toggle }: { readonly conflict: Conflict; readonly isSelected: boolean; readonly toggle: (id: string) => void }): ReactElement {
-  const { entity, id, sides, approval, skipped, status } = conflict;
-  const name = `${entity} ${id}`;
-  const latest = Math.max(0, ...sides.map(({ editedMs }) => editedMs));
+function Values({ sides }: { readonly sides: readonly Side[] }): ReactElement {
+  if (sides.length === 0) return <span className="quiet">{DESK.deletion}</span>;
   return (
-    <tr>
-      <td className="cell-check">
-        {status === "open" ? <input type="checkbox" checked={isSelected} onChange={() => toggle(conflict.conflict)} aria-label={T.select(`${name} ${fieldOf(conflict)}`)} /> : null}
-      </td>
-      <td data-label={T.record}>
-        <Link to="/conflicts/$conflict" params={{ conflict: conflict.conflict }} data-row>
-          {name}
-        </Link>
-      </td>
-      <td data-label={T.field}>
-        <code>{fieldOf(conflict)}</code> {conflict.kind === "values" ? null : <Badge tone="quiet">{T.kinds[conflict.kind]}</Badge>}{" "}
-        {status === "open" ? null : <Badge tone="good">{T.state[status]}</Badge>} {approval === undefined ? null : <Badge tone="warn">{T.needs(approval.join(", "))}</Badge>}{" "}
-        {skipped === undefined ? null : <Badge tone="quiet">{T.skipped(skipped.by)}</Badge>}
-      </td>
-      <td data-label={T.values}>
-        <ul className="plain-list">
-          {sides.map(({ stamp, writer, value }) => (
-            <li key={stamp}>
-              <span className="quiet">{writer ?? TEXTS.desk.unknownWriter}:</span> <InLine value={value} />
-            </li>
-          ))}
-        </ul>
-        {sides.length === 0 ? <span className="quiet">{TEXTS.desk.deletion}</span> : null}
-      </td>
-      <td data-label={T.since}>{latest === 0 ? null : <When at={latest} />}</td>
-    </tr>
+    <ul className="plain-list">
+      {sides.map(({ stamp, writer, value }) => (
+        <li key={stamp}>
+          <span className="quiet">{writer ?? DESK.unknownWriter}:</span> <InLine value={value} />
+        </li>
+      ))}
+    </ul>
   );
 }

@@ -5,10 +5,8 @@ import { type ReactElement, type SubmitEvent, useId, useState } from "react";
 import type { Conflict, Json, Offer } from "../../hub/shapes";
 import { Problem } from "../../parts/problem";
 import { written } from "../../parts/value";
-import { TEXTS } from "../../texts";
+import { DESK as T } from "../../texts/conflicts";
 import { foresee } from "./asked";
-
-const T = TEXTS.desk;
 
 export function OwnValue({ conflict, onForeseen }: { readonly conflict: Conflict; readonly onForeseen: (offer: Offer) => void }): ReactElement {
   const { conflict: id, sides, shown } = conflict;

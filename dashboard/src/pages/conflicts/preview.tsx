@@ -3,10 +3,8 @@
 import type { ReactElement } from "react";
 import type { RecordValue } from "../../hub/shapes";
 import { FieldsBeside } from "../../parts/fields";
-import { TEXTS } from "../../texts";
+import { DESK as T } from "../../texts/conflicts";
 import type { Chosen } from "./desk";
-
-const T = TEXTS.desk;
 
 export function Preview({ chosen, record }: { readonly chosen: Chosen | undefined; readonly record: RecordValue | null | undefined }): ReactElement {
   return (

@@ -5,9 +5,7 @@ import type { Conflict, Json, PastChange } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Value } from "../../parts/value";
 import { When } from "../../parts/when";
-import { TEXTS } from "../../texts";
-
-const T = TEXTS.desk;
+import { DESK as T } from "../../texts/conflicts";
 
 /** What was there before: the hub says it, or the history does, or nobody. */
 type Base = { readonly value: Json | undefined; readonly isOfHistory: boolean } | undefined;

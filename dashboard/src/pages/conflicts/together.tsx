@@ -5,13 +5,14 @@ import { type ReactElement, useState } from "react";
 import { announce } from "../../frame/announce";
 import type { Choice, Conflict, Json } from "../../hub/shapes";
 import { Dialog } from "../../parts/dialog";
+import { FormActions } from "../../parts/form";
 import { Problem } from "../../parts/problem";
+import { type Column, Table } from "../../parts/table";
 import { InLine } from "../../parts/value";
-import { TEXTS } from "../../texts";
+import { DESK as T } from "../../texts/conflicts";
+import { TEXTS } from "../../texts/texts";
 import { resolveTogether } from "./asked";
 import { fieldOf, isSame, said, writersOf } from "./words";
-
-const T = TEXTS.desk;
 
 interface Facts {
   readonly conflicts: readonly Conflict[];
@@ -32,6 +33,21 @@ function becomes({ sides }: Conflict, choice: Choice): Json | undefined {
   if ("take" in choice) return sides.find(({ writer }) => writer === choice.take)?.value;
   if ("value" in choice) return choice.value;
   return said(choice);
+}
+
+function columnsOf(choice: Choice): readonly Column<Conflict>[] {
+  return [
+    {
+      name: T.bulkRecord,
+      cell: (conflict) => (
+        <>
+          {conflict.entity} {conflict.id} <code>{fieldOf(conflict)}</code>
+        </>
+      ),
+    },
+    { name: T.bulkFrom, cell: ({ sides, shown }) => <InLine value={sides.find(({ stamp }) => stamp === shown)?.value} /> },
+    { name: T.bulkBecomes, cell: (conflict) => <InLine value={becomes(conflict, choice)} /> },
+  ];
 }
 
 export function Together({ conflicts, choice: given, onClose }: Facts): ReactElement {
@@ -64,42 +80,12 @@ export function Together({ conflicts, choice: given, onClose }: Facts): ReactEle
         <>
           <p>{T.bulkAbout(said(chosen))}</p>
           <div className="scroll" tabIndex={0} role="region" aria-label={T.bulkBecomes}>
-            <table className="list">
-              <thead>
-                <tr>
-                  <th scope="col">{T.bulkRecord}</th>
-                  <th scope="col">{T.bulkFrom}</th>
-                  <th scope="col">{T.bulkBecomes}</th>
-                </tr>
-              </thead>
-              <tbody>
-                {conflicts.map((conflict) => (
-                  <tr key={conflict.conflict}>
-                    <td data-label={T.bulkRecord}>
-                      {conflict.entity} {conflict.id} <code>{fieldOf(conflict)}</code>
-                    </td>
-                    <td data-label={T.bulkFrom}>
-                      <InLine value={conflict.sides.find(({ stamp }) => stamp === conflict.shown)?.value} />
-                    </td>
-                    <td data-label={T.bulkBecomes}>
-                      <InLine value={becomes(conflict, chosen)} />
-                    </td>
-                  </tr>
-                ))}
-              </tbody>
-            </table>
+            <Table rows={conflicts} columns={columnsOf(chosen)} keyOf={({ conflict }) => conflict} />
           </div>
         </>
       )}
       {decide.isError ? <Problem error={decide.error} /> : null}
-      <div className="actions">
-        <button type="button" className="primary" disabled={chosen === undefined || decide.isPending} onClick={() => chosen !== undefined && decide.mutate(chosen)}>
-          {T.bulkConfirm(conflicts.length)}
-        </button>
-        <button type="button" onClick={() => onClose(false)}>
-          {TEXTS.cancel}
-        </button>
-      </div>
+      <FormActions does={T.bulkConfirm(conflicts.length)} isPending={decide.isPending} isDisabled={chosen === undefined} onDo={() => chosen !== undefined && decide.mutate(chosen)} onCancel={() => onClose(false)} />
     </Dialog>
   );
 }

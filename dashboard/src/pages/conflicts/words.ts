@@ -2,22 +2,22 @@
 
 import type { Choice, Conflict, Json } from "../../hub/shapes";
 import { written } from "../../parts/value";
-import { TEXTS } from "../../texts";
+import { CONFLICTS, DESK } from "../../texts/conflicts";
 
 /** Longest value in the words of a decision, in characters: a button is no page. */
 const VALUE_CHARS_MAX = 40;
 
 /** Returns the name of the field. */
 export function fieldOf({ path }: Conflict): string {
-  return path === "" ? TEXTS.conflicts.wholeRecord : path;
+  return path === "" ? CONFLICTS.wholeRecord : path;
 }
 
 /** Returns a decision in words. */
 export function said(choice: Choice): string {
-  if ("take" in choice) return TEXTS.desk.take(choice.take);
-  if ("both" in choice) return TEXTS.desk.both(choice.both);
-  if ("keep" in choice) return TEXTS.desk.keep;
-  if ("delete" in choice) return TEXTS.desk.remove;
+  if ("take" in choice) return DESK.take(choice.take);
+  if ("both" in choice) return DESK.both(choice.both);
+  if ("keep" in choice) return DESK.keep;
+  if ("delete" in choice) return DESK.remove;
   const text = written(choice.value);
   return text.length > VALUE_CHARS_MAX ? `${text.slice(0, VALUE_CHARS_MAX)}…` : text;
 }

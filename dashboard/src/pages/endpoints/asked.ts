@@ -1,6 +1,7 @@
 /** What the pages of endpoints ask of the hub. */
 
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
+import { paged } from "../../hub/paged";
 import { askHub } from "../../hub/session";
 import type { Delivery, DeliveryState, Endpoint, Json, Next, Replay, ReplayCount, Tested } from "../../hub/shapes";
 
@@ -11,6 +12,8 @@ export const SUCCESS_OF = 100;
 /** How many deliveries a page has. */
 const PAGE = 50;
 
+/** Under which all of it is kept. */
+export const KEY = ["endpoints"];
 const of = (id: string): string => `/v1/endpoints/${encodeURIComponent(id)}`;
 type Deliveries = { readonly deliveries: readonly Delivery[] } & Next;
 
@@ -31,16 +34,11 @@ export const latestQuery = (id: string) =>
   });
 
 export const deliveriesQuery = (id: string, state: DeliveryState | undefined) =>
-  infiniteQueryOptions({
-    queryKey: ["endpoints", "one", id, "deliveries", state ?? ""],
-    queryFn: ({ pageParam, signal }) => {
-      const query = new URLSearchParams({ limit: String(PAGE), ...(state !== undefined && { state }), ...(pageParam !== "" && { before: pageParam }) });
-      return askHub<Deliveries>(`${of(id)}/deliveries?${query}`, { signal });
-    },
-    initialPageParam: "",
-    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-    refetchInterval: EVERY_MS,
-  });
+  paged<Deliveries>(["endpoints", "one", id, "deliveries", state ?? ""], `${of(id)}/deliveries`, { limit: PAGE, narrowed: { state }, from: "before", everyMs: EVERY_MS });
+
+/** One delivery, with how it would be sent now. */
+export const deliveryQuery = (id: string, sequence: string) =>
+  queryOptions({ queryKey: ["endpoints", "one", id, "delivery", sequence], queryFn: ({ signal }) => askHub<Delivery>(`${of(id)}/deliveries/${encodeURIComponent(sequence)}`, { signal }), refetchInterval: EVERY_MS });
 
 export const dataQuery = (id: string, sequence: number) =>
   queryOptions({
@@ -58,6 +56,9 @@ export const disable = (id: string): Promise<Endpoint> => askHub<Endpoint>(`${of
 export const test = (id: string): Promise<Tested> => askHub<Tested>(`${of(id)}/test`, { method: "POST" });
 export const enable = (id: string, backlog: "deliver" | "skip"): Promise<Endpoint> => askHub<Endpoint>(`${of(id)}/enable`, { method: "POST", body: { backlog } });
 export const rotate = (id: string, overlapMs: number): Promise<{ readonly secret: string; readonly formerEndsAt: string }> => askHub(`${of(id)}/rotate`, { method: "POST", body: { overlapMs } });
+/** Asks what an expression makes of an event; nothing is sent. */
+export const tryTransformation = (id: string, sequence: number, transformation: string): Promise<{ readonly data: Json }> =>
+  askHub(`${of(id)}/transform-preview`, { method: "POST", body: { sequence, ...(transformation !== "" && { transformation }) } });
 export const retry = (id: string, sequence: number): Promise<unknown> => askHub(`${of(id)}/deliveries/${sequence}/retry`, { method: "POST" });
 
 /** Which deliveries are sent again. */

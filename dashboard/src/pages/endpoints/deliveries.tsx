@@ -2,26 +2,28 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { type ReactElement, useState } from "react";
+import type { ReactElement } from "react";
 import type { Delivery, DeliveryState } from "../../hub/shapes";
 import { Badge, type Tone } from "../../parts/badge";
 import { Empty, Page } from "../../parts/page";
-import { Problem } from "../../parts/problem";
-import { useRows } from "../../parts/rows";
+import { PagedList } from "../../parts/paged";
+import { type Column, Table } from "../../parts/table";
 import { When } from "../../parts/when";
-import { TEXTS } from "../../texts";
+import { DELIVERIES as T } from "../../texts/endpoints";
+import { TEXTS } from "../../texts/texts";
 import { deliveriesQuery } from "./asked";
 import { OneDelivery } from "./delivery";
 
 const route = getRouteApi("/endpoints/$endpoint/deliveries");
-const T = TEXTS.deliveries;
 const TONES: Readonly<Record<DeliveryState, Tone>> = { waiting: "quiet", parked: "warn", sending: "busy", retrying: "warn", delivered: "good", dead: "bad", cancelled: "quiet" };
+
+const idOf = (sequence: string): string => `delivery-${sequence}`;
 
 export function Deliveries(): ReactElement {
   const { endpoint } = route.useParams();
+  const { delivery: open } = route.useSearch();
   const query = useInfiniteQuery(deliveriesQuery(endpoint, undefined));
-  const [open, setOpen] = useState<number>();
-  const deliveries = query.data?.pages.flatMap((page) => page.deliveries) ?? [];
+  const isListed = query.data?.pages.some(({ deliveries }) => deliveries.some(({ sequence }) => String(sequence) === open)) ?? false;
   return (
     <Page
       title={T.title(endpoint)}
@@ -31,77 +33,49 @@ export function Deliveries(): ReactElement {
         </Link>
       }
     >
-      {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
-      {query.isError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-      {query.isSuccess && deliveries.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : null}
-      {deliveries.length > 0 ? <Table endpoint={endpoint} deliveries={deliveries} open={open} setOpen={setOpen} /> : null}
-      {query.hasNextPage ? (
-        <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>
-          {T.older}
-        </button>
-      ) : null}
+      {open === undefined || isListed || query.isPending ? null : (
+        <section className="card" aria-label={T.one(open)}>
+          <h2>{T.one(open)}</h2>
+          <OneDelivery endpoint={endpoint} sequence={open} />
+        </section>
+      )}
+      <PagedList query={query} of={({ deliveries }) => deliveries} empty={<Empty title={T.none}>{T.noneHelp}</Empty>} more={T.older}>
+        {(deliveries) => (
+          <Table
+            rows={deliveries}
+            columns={columnsOf(open)}
+            keyOf={({ sequence }) => sequence}
+            below={({ sequence }) => (String(sequence) === open ? { id: idOf(open), content: <OneDelivery endpoint={endpoint} sequence={open} /> } : undefined)}
+          />
+        )}
+      </PagedList>
     </Page>
   );
 }
 
-interface Facts {
-  readonly endpoint: string;
-  readonly deliveries: readonly Delivery[];
-  readonly open: number | undefined;
-  readonly setOpen: (sequence: number | undefined) => void;
+function columnsOf(open: string | undefined): readonly Column<Delivery>[] {
+  return [
+    { name: T.event, cell: ({ type, sequence }) => <Opener type={type} sequence={String(sequence)} isOpen={open === String(sequence)} /> },
+    { name: T.state, cell: ({ state }) => <Badge tone={TONES[state]}>{T.states[state]}</Badge> },
+    { name: T.record, cell: ({ resourceType, resourceId }) => `${resourceType ?? ""} ${resourceId ?? ""}` },
+    { name: T.tries, isNumber: true, cell: ({ tries, attempts }) => tries ?? attempts.length },
+    { name: T.when, cell: ({ created }) => (created === undefined ? null : <When at={created} />) },
+  ];
 }
 
-function Table({ endpoint, deliveries, open, setOpen }: Facts): ReactElement {
-  const rows = useRows<HTMLTableSectionElement>();
+/** Opens and closes a delivery; the address keeps which, so that one can hand it on. */
+function Opener({ type, sequence, isOpen }: { readonly type: string; readonly sequence: string; readonly isOpen: boolean }): ReactElement {
+  const navigate = route.useNavigate();
   return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">{T.event}</th>
-          <th scope="col">{T.state}</th>
-          <th scope="col">{T.record}</th>
-          <th scope="col">{T.tries}</th>
-          <th scope="col">{T.when}</th>
-        </tr>
-      </thead>
-      <tbody ref={rows}>
-        {deliveries.map((delivery) => (
-          <Row key={delivery.sequence} endpoint={endpoint} delivery={delivery} isOpen={open === delivery.sequence} setOpen={setOpen} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function Row({ endpoint, delivery, isOpen, setOpen }: { readonly endpoint: string; readonly delivery: Delivery; readonly isOpen: boolean; readonly setOpen: (sequence: number | undefined) => void }): ReactElement {
-  const { sequence, type, state, attempts, tries, created } = delivery;
-  const details = `delivery-${sequence}`;
-  return (
-    <>
-      <tr>
-        <td data-label={T.event}>
-          <button type="button" className="plain" data-row aria-expanded={isOpen} aria-controls={isOpen ? details : undefined} onClick={() => setOpen(isOpen ? undefined : sequence)}>
-            {type} <span className="quiet number">#{sequence}</span>
-          </button>
-        </td>
-        <td data-label={T.state}>
-          <Badge tone={TONES[state]}>{T.states[state]}</Badge>
-        </td>
-        <td data-label={T.record}>
-          {delivery.resourceType} {delivery.resourceId}
-        </td>
-        <td data-label={T.tries} className="number">
-          {tries ?? attempts.length}
-        </td>
-        <td data-label={T.when}>{created === undefined ? null : <When at={created} />}</td>
-      </tr>
-      {isOpen ? (
-        <tr id={details}>
-          <td colSpan={5}>
-            <OneDelivery endpoint={endpoint} delivery={delivery} />
-          </td>
-        </tr>
-      ) : null}
-    </>
+    <button
+      type="button"
+      className="plain"
+      data-row
+      aria-expanded={isOpen}
+      aria-controls={isOpen ? idOf(sequence) : undefined}
+      onClick={() => void navigate({ search: ({ delivery: _, ...rest }) => (isOpen ? rest : { ...rest, delivery: sequence }), replace: true, resetScroll: false })}
+    >
+      {type} <span className="quiet number">#{sequence}</span>
+    </button>
   );
 }

@@ -1,6 +1,7 @@
-/** One delivery: every attempt, what was answered; and another try. */
+/** One delivery: every attempt, what was answered; how it is sent; and another try. */
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { announce } from "../../frame/announce";
 import type { Attempt, Delivery } from "../../hub/shapes";
@@ -9,32 +10,41 @@ import { Loaded } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { Value } from "../../parts/value";
 import { Moment, When } from "../../parts/when";
-import { TEXTS } from "../../texts";
-import { dataQuery, retry } from "./asked";
+import { DELIVERIES as T, ENDPOINTS } from "../../texts/endpoints";
+import { dataQuery, deliveryQuery, KEY, retry } from "./asked";
+import { Reason } from "./reason";
 
-const T = TEXTS.deliveries;
+export function OneDelivery({ endpoint, sequence }: { readonly endpoint: string; readonly sequence: string }): ReactElement {
+  return <Loaded query={useQuery(deliveryQuery(endpoint, sequence))}>{(delivery) => <Shown endpoint={endpoint} delivery={delivery} />}</Loaded>;
+}
 
-export function OneDelivery({ endpoint, delivery }: { readonly endpoint: string; readonly delivery: Delivery }): ReactElement {
-  const { sequence, attempts, event, state, nextAt } = delivery;
+function Shown({ endpoint, delivery }: { readonly endpoint: string; readonly delivery: Delivery }): ReactElement {
+  const { sequence, attempts, event, state, nextAt, resourceType, resourceId, request, tries = 0 } = delivery;
   const queries = useQueryClient();
   const trying = useMutation({
     mutationFn: () => retry(endpoint, sequence),
     onSuccess: async () => {
       announce(T.retried);
-      await queries.invalidateQueries({ queryKey: ["endpoints"] });
+      await queries.invalidateQueries({ queryKey: KEY });
     },
   });
   return (
     <div>
       <p className="quiet">
-        {T.id} <code>{event}</code>
+        {T.id} <code>{event}</code>{" "}
+        {resourceType === undefined || resourceId === undefined ? null : (
+          <Link to="/records" search={{ entity: resourceType, id: resourceId }}>
+            {T.toRecord(resourceType, resourceId)}
+          </Link>
+        )}
       </p>
       <h2>{T.attempts}</h2>
       {attempts.length === 0 ? <p className="quiet">{T.noAttempts}</p> : null}
+      {tries > attempts.length ? <p className="quiet">{T.latestOnly(attempts.length, tries)}</p> : null}
       <ol className="attempts">
         {attempts.map((attempt, at) => (
           <li key={`${attempt.at} ${at}`}>
-            <OneAttempt attempt={attempt} at={at + 1} />
+            <OneAttempt attempt={attempt} at={Math.max(0, tries - attempts.length) + at + 1} />
           </li>
         ))}
         {nextAt === undefined ? null : (
@@ -48,21 +58,42 @@ export function OneDelivery({ endpoint, delivery }: { readonly endpoint: string;
           {T.retry}
         </button>
       ) : null}
+      {state === "dead" || state === "delivered" || state === "cancelled" ? (
+        <p>
+          {T.final}{" "}
+          <Link to="/endpoints/$endpoint/replay" params={{ endpoint }}>
+            {ENDPOINTS.replay}
+          </Link>
+        </p>
+      ) : null}
       {trying.isError ? <Problem error={trying.error} /> : null}
+      {request === undefined ? null : (
+        <details>
+          <summary>{T.showRequest}</summary>
+          <p className="quiet">{T.request}</p>
+          <Value value={requestOf(request)} />
+        </details>
+      )}
       <Data endpoint={endpoint} sequence={sequence} />
     </div>
   );
 }
 
+/** Returns a request as HTTP writes it, without its body. */
+function requestOf({ method, url, headers }: NonNullable<Delivery["request"]>): string {
+  return [`${method} ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join("\n");
+}
+
 function OneAttempt({ attempt, at }: { readonly attempt: Attempt; readonly at: number }): ReactElement {
-  const { status, reason, durationMs, answer } = attempt;
-  const isDelivered = attempt.result === "delivered" || (status !== undefined && status >= 200 && status < 300);
+  const { status, reason, durationMs, answer, result } = attempt;
+  const isDelivered = result === "delivered";
   return (
     <>
       <p>
-        {T.attempt(at)} <When at={attempt.at} />{" "}
-        <Badge tone={isDelivered ? "good" : "bad"}>{status === undefined ? T.failed(reason ?? "?", durationMs) : T.answered(status, durationMs)}</Badge>
+        {T.attempt(at)} <Moment at={attempt.at} /> <span className="quiet"><When at={attempt.at} /></span>{" "}
+        <Badge tone={isDelivered ? "good" : result === "unknown" ? "busy" : "bad"}>{status === undefined ? T.failed(durationMs) : T.answered(status, durationMs)}</Badge>
       </p>
+      {reason === undefined || isDelivered ? null : <Reason reason={reason} />}
       {answer === undefined ? (
         <p className="quiet">{T.noAnswer}</p>
       ) : (

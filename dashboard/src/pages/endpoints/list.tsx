@@ -4,16 +4,15 @@ import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { useKeys } from "../../frame/keys";
-import type { Delivery, Endpoint } from "../../hub/shapes";
+import type { Endpoint } from "../../hub/shapes";
 import { Empty, Loaded, Page } from "../../parts/page";
-import { useRows } from "../../parts/rows";
-import { TEXTS } from "../../texts";
+import { type Column, Table } from "../../parts/table";
+import { ENDPOINTS as T } from "../../texts/endpoints";
 import { endpointsQuery, latestQuery } from "./asked";
 import { MakeEndpoint } from "./make";
 import { SecretOnce } from "./secret-once";
 import { Breaker, EndpointState, successOf } from "./words";
 
-const T = TEXTS.endpoints;
 /** Of how many endpoints the success rate is asked at once: one request each. */
 const RATED_MAX = 25;
 
@@ -33,7 +32,7 @@ export function EndpointList(): ReactElement {
         </button>
       }
     >
-      <Loaded query={query}>{(endpoints) => (endpoints.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Table endpoints={endpoints} />)}</Loaded>
+      <Loaded query={query}>{(endpoints) => (endpoints.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Endpoints endpoints={endpoints} />)}</Loaded>
       {isMaking ? (
         <MakeEndpoint
           onClose={() => setMaking(false)}
@@ -48,55 +47,35 @@ export function EndpointList(): ReactElement {
   );
 }
 
-function Table({ endpoints }: { readonly endpoints: readonly Endpoint[] }): ReactElement {
-  const rows = useRows<HTMLTableSectionElement>();
-  const latest = useQueries({ queries: endpoints.slice(0, RATED_MAX).map(({ id }) => latestQuery(id)) });
-  return (
-    <table className="list">
-      <thead>
-        <tr>
-          <th scope="col">{T.id}</th>
-          <th scope="col">{T.state}</th>
-          <th scope="col">{T.breaker}</th>
-          <th scope="col">{T.success}</th>
-          <th scope="col">{T.pending}</th>
-          <th scope="col">{T.lag}</th>
-        </tr>
-      </thead>
-      <tbody ref={rows}>
-        {endpoints.map((endpoint, at) => (
-          <Row key={endpoint.id} endpoint={endpoint} latest={latest[at]?.data} />
-        ))}
-      </tbody>
-    </table>
-  );
-}
-
-function Row({ endpoint, latest }: { readonly endpoint: Endpoint; readonly latest: readonly Delivery[] | undefined }): ReactElement {
-  return (
-    <tr>
-      <td data-label={T.id}>
-        <Link to="/endpoints/$endpoint" params={{ endpoint: endpoint.id }} data-row>
-          {endpoint.id}
-        </Link>{" "}
-        <span className="quiet">{endpoint.description}</span>
-        <div className="quiet">{endpoint.url}</div>
-      </td>
-      <td data-label={T.state}>
-        <EndpointState endpoint={endpoint} />
-      </td>
-      <td data-label={T.breaker}>
-        <Breaker endpoint={endpoint} isShort />
-      </td>
-      <td data-label={T.success} className="number">
-        {latest === undefined ? null : successOf(latest)}
-      </td>
-      <td data-label={T.pending} className="number">
-        {endpoint.pending}
-      </td>
-      <td data-label={T.lag} className="number">
-        {endpoint.lag}
-      </td>
-    </tr>
-  );
+function Endpoints({ endpoints }: { readonly endpoints: readonly Endpoint[] }): ReactElement {
+  const rated = endpoints.slice(0, RATED_MAX);
+  const latest = useQueries({ queries: rated.map(({ id }) => latestQuery(id)) });
+  const rates = new Map(rated.map(({ id }, at) => [id, latest[at]?.data]));
+  const columns: readonly Column<Endpoint>[] = [
+    {
+      name: T.id,
+      cell: ({ id, description, url }) => (
+        <>
+          <Link to="/endpoints/$endpoint" params={{ endpoint: id }} data-row>
+            {id}
+          </Link>{" "}
+          <span className="quiet">{description}</span>
+          <div className="quiet">{url}</div>
+        </>
+      ),
+    },
+    { name: T.state, cell: (endpoint) => <EndpointState endpoint={endpoint} /> },
+    { name: T.breaker, cell: (endpoint) => <Breaker endpoint={endpoint} isShort /> },
+    {
+      name: T.success,
+      isNumber: true,
+      cell: ({ id }) => {
+        const deliveries = rates.get(id);
+        return deliveries === undefined ? null : successOf(deliveries);
+      },
+    },
+    { name: T.pending, isNumber: true, cell: ({ pending }) => pending.toLocaleString() },
+    { name: T.lag, isNumber: true, cell: ({ lag }) => lag.toLocaleString() },
+  ];
+  return <Table rows={endpoints} columns={columns} keyOf={({ id }) => id} />;
 }

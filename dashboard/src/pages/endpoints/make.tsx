@@ -1,22 +1,22 @@
 /** A new endpoint, and the settings of one that is there. */
 
 import { useMutation, useQueryClient } from "@tanstack/react-query";
-import { type ReactElement, type SubmitEvent, useId, useState } from "react";
+import { type ReactElement, type SubmitEvent, useState } from "react";
 import { announce } from "../../frame/announce";
 import { newKey } from "../../hub/ask";
 import type { Endpoint } from "../../hub/shapes";
 import { Dialog } from "../../parts/dialog";
+import { Field, FormActions } from "../../parts/form";
 import { Problem } from "../../parts/problem";
-import { TEXTS } from "../../texts";
+import { ENDPOINTS as T } from "../../texts/endpoints";
 import { change, make } from "./asked";
-
-const T = TEXTS.endpoints;
+import { Transformation } from "./transformation";
 
 /** Returns what a form says, as the hub takes it; what is empty is left to the hub. */
 export function bodyOf(form: FormData): Readonly<Record<string, unknown>> {
   const text = (name: string): string => String(form.get(name) ?? "").trim();
   const body: Record<string, unknown> = { url: text("url") };
-  for (const name of ["id", "description", "preset"]) if (text(name) !== "") body[name] = text(name);
+  for (const name of ["id", "description", "preset", "transformation"]) if (text(name) !== "") body[name] = text(name);
   for (const name of ["timeoutMs", "inFlight", "perSecond"]) if (text(name) !== "") body[name] = Number(text(name));
   const events = text("events").split(/[\s,]+/).filter((event) => event !== "");
   if (events.length > 0) body["events"] = events;
@@ -65,14 +65,7 @@ export function MakeEndpoint({ onClose, onMade }: { readonly onClose: () => void
           </div>
         </details>
         {making.isError ? <Problem error={making.error} /> : null}
-        <div className="actions">
-          <button type="submit" className="primary" disabled={making.isPending}>
-            {T.create}
-          </button>
-          <button type="button" onClick={onClose}>
-            {TEXTS.cancel}
-          </button>
-        </div>
+        <FormActions does={T.create} isPending={making.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   );
@@ -92,39 +85,31 @@ export function EditEndpoint({ endpoint, onClose }: { readonly endpoint: Endpoin
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const body = bodyOf(form);
-    saving.mutate({ perSecond: null, ...body, description: String(form.get("description") ?? "").trim(), events: body["events"] ?? ["*"] });
+    saving.mutate({ perSecond: null, transformation: null, ...body, description: String(form.get("description") ?? "").trim(), events: body["events"] ?? ["*"] });
   };
   return (
     <Dialog title={T.edit} onClose={onClose}>
       <form className="form" onSubmit={submit}>
         <Field name="url" label={T.url} help={T.urlHelp} type="url" isRequired value={endpoint.url} />
         <Common endpoint={endpoint} />
-        <Numbers endpoint={endpoint} />
+        <Transformation endpoint={endpoint} />
+        <details>
+          <summary>{T.further}</summary>
+          <div className="form">
+            <Numbers endpoint={endpoint} />
+          </div>
+        </details>
         {saving.isError ? <Problem error={saving.error} /> : null}
-        <div className="actions">
-          <button type="submit" className="primary" disabled={saving.isPending}>
-            {T.save}
-          </button>
-          <button type="button" onClick={onClose}>
-            {TEXTS.cancel}
-          </button>
-        </div>
+        <FormActions does={T.save} isPending={saving.isPending} onCancel={onClose} />
       </form>
     </Dialog>
   );
 }
 
 function Common({ endpoint }: { readonly endpoint?: Endpoint }): ReactElement {
-  const help = useId();
   return (
     <>
-      <label>
-        {T.events}
-        <textarea name="events" rows={3} defaultValue={endpoint?.events.join("\n")} spellCheck={false} aria-describedby={help} />
-      </label>
-      <p id={help} className="quiet">
-        {T.eventsHelp}
-      </p>
+      <Field name="events" label={T.events} help={T.eventsHelp} lines={3} value={endpoint?.events.join("\n")} />
       <Field name="description" label={T.description} value={endpoint?.description} />
     </>
   );
@@ -137,31 +122,5 @@ function Numbers({ endpoint }: { readonly endpoint?: Endpoint }): ReactElement {
       <Field name="inFlight" label={T.inFlight} type="number" value={endpoint?.inFlight} />
       <Field name="perSecond" label={T.perSecond} type="number" value={endpoint?.perSecond} />
     </>
-  );
-}
-
-interface FieldFacts {
-  readonly name: string;
-  readonly label: string;
-  readonly help?: string;
-  readonly type?: "text" | "url" | "number" | "password";
-  readonly value?: string | number | undefined;
-  readonly isRequired?: boolean;
-}
-
-function Field({ name, label, help, type = "text", value, isRequired = false }: FieldFacts): ReactElement {
-  const about = useId();
-  return (
-    <div>
-      <label>
-        {label}
-        <input name={name} type={type} required={isRequired} defaultValue={value} min={type === "number" ? 1 : undefined} autoComplete="off" spellCheck={false} aria-describedby={help === undefined ? undefined : about} />
-      </label>
-      {help === undefined ? null : (
-        <p id={about} className="quiet">
-          {help}
-        </p>
-      )}
-    </div>
   );
 }

@@ -2,18 +2,21 @@
 
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import { type ReactElement, type SubmitEvent, useId, useState } from "react";
+import { type ReactElement, type SubmitEvent, useState } from "react";
 import { announce } from "../../frame/announce";
 import type { Replay, ReplayCount } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
+import { Fact } from "../../parts/facts";
+import { Field } from "../../parts/form";
 import { Loaded, Page } from "../../parts/page";
 import { Problem } from "../../parts/problem";
+import { type Column, Table } from "../../parts/table";
 import { Moment, When } from "../../parts/when";
-import { TEXTS } from "../../texts";
+import { DELIVERIES, ENDPOINTS, REPLAY as T } from "../../texts/endpoints";
+import { TEXTS } from "../../texts/texts";
 import { beginReplay, countReplay, replaysQuery, type Selection, stopReplay } from "./asked";
 
 const route = getRouteApi("/endpoints/$endpoint/replay");
-const T = TEXTS.replay;
 const TONES = { running: "busy", done: "good", stopped: "quiet" } as const;
 
 /** Returns what a form chooses; `undefined` where it chooses nothing. */
@@ -73,7 +76,7 @@ export function ReplayPage(): ReactElement {
       {sending.isError ? <Problem error={sending.error} /> : null}
       <section aria-labelledby="replays">
         <h2 id="replays">{T.running}</h2>
-        <Loaded query={useQuery(replaysQuery(endpoint))}>{(replays) => (replays.length === 0 ? <p className="quiet">{T.none}</p> : <Table replays={replays} />)}</Loaded>
+        <Loaded query={useQuery(replaysQuery(endpoint))}>{(replays) => (replays.length === 0 ? <p className="quiet">{T.none}</p> : <Replays replays={replays} />)}</Loaded>
       </section>
     </Page>
   );
@@ -87,7 +90,6 @@ interface WhichFacts {
 }
 
 function Which({ submit, changed, fault, isPending }: WhichFacts): ReactElement {
-  const help = useId();
   return (
     // What was counted is what is sent: a change begins anew.
     <form className="form" onSubmit={submit} onChange={changed}>
@@ -105,13 +107,7 @@ function Which({ submit, changed, fault, isPending }: WhichFacts): ReactElement 
           </p>
         )}
       </fieldset>
-      <label>
-        {T.types}
-        <input name="types" spellCheck={false} autoComplete="off" aria-describedby={help} />
-      </label>
-      <p id={help} className="quiet">
-        {T.typesHelp}
-      </p>
+      <Field name="types" label={T.types} help={T.typesHelp} />
       <div className="filters">
         <label>
           {T.from}
@@ -138,36 +134,27 @@ function Counted({ count }: { readonly count: ReplayCount }): ReactElement {
       {count.count === 0 ? null : (
         <dl className="facts">
           {count.oldest === null ? null : (
-            <div>
-              <dt>{T.oldest}</dt>
-              <dd>
-                <Moment at={count.oldest} />
-              </dd>
-            </div>
+            <Fact name={T.oldest}>
+              <Moment at={count.oldest} />
+            </Fact>
           )}
           {count.newest === null ? null : (
-            <div>
-              <dt>{T.newest}</dt>
-              <dd>
-                <Moment at={count.newest} />
-              </dd>
-            </div>
+            <Fact name={T.newest}>
+              <Moment at={count.newest} />
+            </Fact>
           )}
-          <div>
-            <dt>{T.byType}</dt>
-            <dd>
-              {Object.entries(count.byType)
-                .map(([type, number]) => `${type}: ${number}`)
-                .join(", ")}
-            </dd>
-          </div>
+          <Fact name={T.byType}>
+            {Object.entries(count.byType)
+              .map(([type, number]) => `${type}: ${number.toLocaleString()}`)
+              .join(", ")}
+          </Fact>
         </dl>
       )}
     </>
   );
 }
 
-function Table({ replays }: { readonly replays: readonly Replay[] }): ReactElement {
+function Replays({ replays }: { readonly replays: readonly Replay[] }): ReactElement {
   const queries = useQueryClient();
   const stopping = useMutation({
     mutationFn: stopReplay,
@@ -176,45 +163,34 @@ function Table({ replays }: { readonly replays: readonly Replay[] }): ReactEleme
       await queries.invalidateQueries({ queryKey: ["endpoints"] });
     },
   });
+  const columns: readonly Column<Replay>[] = [
+    { name: DELIVERIES.when, cell: ({ created }) => <When at={created} /> },
+    { name: T.by, cell: ({ by }) => by },
+    { name: DELIVERIES.state, cell: ({ state }) => <Badge tone={TONES[state]}>{T.states[state]}</Badge> },
+    {
+      name: ENDPOINTS.success,
+      isNumber: true,
+      cell: ({ taken, counted, passed }) => (
+        <>
+          {T.taken(taken, counted)} {passed === 0 ? null : <span className="quiet">{T.left(passed)}</span>}
+        </>
+      ),
+    },
+    {
+      name: T.stop,
+      isUnseen: true,
+      cell: ({ id, state }) =>
+        state === "running" ? (
+          <button type="button" disabled={stopping.isPending} onClick={() => stopping.mutate(id)}>
+            {T.stop}
+          </button>
+        ) : null,
+    },
+  ];
   return (
     <>
       {stopping.isError ? <Problem error={stopping.error} /> : null}
-      <table className="list">
-        <thead>
-          <tr>
-            <th scope="col">{TEXTS.deliveries.when}</th>
-            <th scope="col">{T.by}</th>
-            <th scope="col">{TEXTS.deliveries.state}</th>
-            <th scope="col">{TEXTS.endpoints.success}</th>
-            <th scope="col">
-              <span className="unseen">{T.stop}</span>
-            </th>
-          </tr>
-        </thead>
-        <tbody>
-          {replays.map(({ id, created, by, state, taken, counted, passed }) => (
-            <tr key={id}>
-              <td data-label={TEXTS.deliveries.when}>
-                <When at={created} />
-              </td>
-              <td data-label={T.by}>{by}</td>
-              <td data-label={TEXTS.deliveries.state}>
-                <Badge tone={TONES[state]}>{T.states[state]}</Badge>
-              </td>
-              <td data-label={TEXTS.endpoints.success} className="number">
-                {T.taken(taken, counted)} {passed === 0 ? null : <span className="quiet">{T.left(passed)}</span>}
-              </td>
-              <td>
-                {state === "running" ? (
-                  <button type="button" disabled={stopping.isPending} onClick={() => stopping.mutate(id)}>
-                    {T.stop}
-                  </button>
-                ) : null}
-              </td>
-            </tr>
-          ))}
-        </tbody>
-      </table>
+      <Table rows={replays} columns={columns} keyOf={({ id }) => id} areRowsStops />
     </>
   );
 }

@@ -3,9 +3,8 @@
 import { type ReactElement, useState } from "react";
 import { Dialog } from "../../parts/dialog";
 import { Moment } from "../../parts/when";
-import { TEXTS } from "../../texts";
-
-const T = TEXTS.endpoints;
+import { ENDPOINTS as T } from "../../texts/endpoints";
+import { TEXTS } from "../../texts/texts";
 
 export function SecretOnce({ secrets, formerEndsAt, onClose }: { readonly secrets: readonly string[]; readonly formerEndsAt?: string; readonly onClose: () => void }): ReactElement {
   return (

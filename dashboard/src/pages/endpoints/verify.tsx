@@ -9,10 +9,10 @@ import { Badge } from "../../parts/badge";
 import { Page } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { Moment } from "../../parts/when";
-import { TEXTS } from "../../texts";
+import { ENDPOINTS, VERIFY as T } from "../../texts/endpoints";
+import { TEXTS } from "../../texts/texts";
 
 const route = getRouteApi("/endpoints/$endpoint/verify");
-const T = TEXTS.verify;
 
 interface Verdict {
   readonly verified: boolean;
@@ -101,9 +101,9 @@ function Said({ verdict }: { readonly verdict: Verdict }): ReactElement {
           </h2>
           {scheme.secret === undefined ? null : (
             <p>
-              {T.with} {scheme.secret.counts === false ? T.former : T.current}: {TEXTS.endpoints.signKinds[scheme.secret.kind]}{" "}
-              {scheme.secret.since === undefined ? null : <>{TEXTS.endpoints.since} <Moment at={scheme.secret.since} /></>}{" "}
-              {scheme.secret.until === undefined ? null : <>{TEXTS.endpoints.until} <Moment at={scheme.secret.until} /></>}
+              {T.with} {scheme.secret.counts === false ? T.former : T.current}: {ENDPOINTS.signKinds[scheme.secret.kind]}{" "}
+              {scheme.secret.since === undefined ? null : <>{ENDPOINTS.since} <Moment at={scheme.secret.since} /></>}{" "}
+              {scheme.secret.until === undefined ? null : <>{ENDPOINTS.until} <Moment at={scheme.secret.until} /></>}
             </p>
           )}
           {scheme.text === undefined ? null : <p>{scheme.text}</p>}

@@ -3,9 +3,7 @@
 import type { ReactElement } from "react";
 import type { Delivery, Endpoint } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
-import { TEXTS } from "../../texts";
-
-const T = TEXTS.endpoints;
+import { ENDPOINTS as T } from "../../texts/endpoints";
 
 export function EndpointState({ endpoint }: { readonly endpoint: Endpoint }): ReactElement {
   const { disabled, disablesAt } = endpoint;

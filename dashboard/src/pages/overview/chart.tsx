@@ -4,7 +4,7 @@ import { type ReactElement, useEffect, useRef, useSyncExternalStore } from "reac
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
 import type { Sample } from "../../hub/shapes";
-import { TEXTS } from "../../texts";
+import { OVERVIEW } from "../../texts/overview";
 
 /** Height in pixels: six of them fit a screen. */
 const HEIGHT = 130;
@@ -39,13 +39,13 @@ export function Chart({ title, times, values, write }: Facts): ReactElement {
   }, [scheme]);
   useEffect(() => plot.current?.setData(data.current));
   const latest = values.findLast((value) => value !== null);
-  const now = latest === undefined || latest === null ? TEXTS.overview.unknown : write(latest);
+  const now = latest === undefined || latest === null ? OVERVIEW.unknown : write(latest);
   return (
     <figure className="card">
       <figcaption>
         {title} <span className="quiet number">{now}</span>
       </figcaption>
-      <div ref={place} className="chart" role="img" aria-label={TEXTS.overview.chart(title, now)} />
+      <div ref={place} className="chart" role="img" aria-label={OVERVIEW.chart(title, now)} />
     </figure>
   );
 }

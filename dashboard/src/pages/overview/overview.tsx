@@ -1,17 +1,20 @@
 /** How the hub does, asked again every five seconds. */
 
 import { Link } from "@tanstack/react-router";
-import type { ReactElement, ReactNode } from "react";
+import { lazy, type ReactElement, type ReactNode, Suspense } from "react";
 import type { Overview as Facts, Sample } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Loaded, Page } from "../../parts/page";
 import { span } from "../../parts/when";
-import { TEXTS } from "../../texts";
-import { Chart } from "./chart";
+import { OVERVIEW as T } from "../../texts/overview";
+import { TEXTS } from "../../texts/texts";
 import { errorsOf } from "./errors";
+import { Notices } from "./notices";
 import { useOverview } from "./samples";
 
-const T = TEXTS.overview;
+/** What draws is loaded once there is something to look at. */
+const Chart = lazy(async () => ({ default: (await import("./chart")).Chart }));
+
 const TONES = { pass: "good", warn: "warn", fail: "bad" } as const;
 
 export function Overview(): ReactElement {
@@ -41,7 +44,9 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
           <p>{T.reasons}</p>
           <ul>
             {facts.reasons.map((reason) => (
-              <li key={reason}>{reason}</li>
+              <li key={reason}>
+                <Why reason={reason} />
+              </li>
             ))}
           </ul>
         </div>
@@ -75,17 +80,29 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
       <section aria-labelledby="charts">
         <h2 id="charts">{T.charts}</h2>
         {samples.length === 0 ? <p className="quiet">{T.noSamples}</p> : null}
-        <div className="charts">
-          <Chart title={T.throughput} times={samples} values={series(({ changes }) => changes / everySeconds)} write={perSecond} />
-          <Chart title={T.requests} times={samples} values={series(({ requests }) => requests / everySeconds)} write={perSecond} />
-          <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} />
-          <Chart title={T.queue} times={samples} values={series(({ queue }) => queue)} write={(count) => count.toLocaleString()} />
-          <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} />
-          <Chart title={T.consistency} times={samples} values={series(({ consistency }) => consistency)} write={percent} />
-        </div>
+        <Suspense fallback={<p className="loading">{TEXTS.loading}</p>}>
+          <div className="charts">
+            <Chart title={T.throughput} times={samples} values={series(({ changes }) => changes / everySeconds)} write={perSecond} />
+            <Chart title={T.requests} times={samples} values={series(({ requests }) => requests / everySeconds)} write={perSecond} />
+            <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} />
+            <Chart title={T.queue} times={samples} values={series(({ queue }) => queue)} write={(count) => count.toLocaleString()} />
+            <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} />
+            <Chart title={T.consistency} times={samples} values={series(({ consistency }) => consistency)} write={percent} />
+          </div>
+        </Suspense>
       </section>
+      <Notices />
     </>
   );
+}
+
+const WHY: Readonly<Record<string, string>> = T.why;
+const WHERE: Readonly<Record<string, "/endpoints" | "/domains">> = { endpoints_disabled: "/endpoints", endpoints_failing: "/endpoints", clients_held: "/domains", copies_differ: "/domains" };
+
+function Why({ reason }: { readonly reason: string }): ReactElement {
+  const to = WHERE[reason];
+  const says = WHY[reason] ?? reason;
+  return to === undefined ? <>{says}</> : <Link to={to}>{says}</Link>;
 }
 
 function Tile({ name, about, children }: { readonly name: string; readonly about?: string; readonly children: ReactNode }): ReactElement {

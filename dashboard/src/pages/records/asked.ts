@@ -1,6 +1,7 @@
 /** What the page of records asks of the hub. */
 
-import { infiniteQueryOptions, queryOptions } from "@tanstack/react-query";
+import { queryOptions } from "@tanstack/react-query";
+import { paged } from "../../hub/paged";
 import { askHub } from "../../hub/session";
 import type { Change, Next, PastChange } from "../../hub/shapes";
 
@@ -10,27 +11,14 @@ const PAGE = 50;
 const recordsPath = (entity: string): string => `/v1/entities/${encodeURIComponent(entity)}/records`;
 const recordPath = (entity: string, id: string): string => `${recordsPath(entity)}/${encodeURIComponent(id)}`;
 
-export const listQuery = (entity: string) =>
-  infiniteQueryOptions({
-    queryKey: ["records", entity],
-    queryFn: ({ pageParam, signal }) =>
-      askHub<{ readonly records: readonly Change[] } & Next>(`${recordsPath(entity)}?limit=${PAGE}${pageParam === "" ? "" : `&cursor=${encodeURIComponent(pageParam)}`}`, { signal }),
-    initialPageParam: "",
-    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-  });
+export const listQuery = (entity: string) => paged<{ readonly records: readonly Change[] } & Next>(["records", entity], recordsPath(entity), { limit: PAGE });
 
 /** A record as it is, or as it was at a time. */
 export const recordQuery = (entity: string, id: string, at: string | undefined) =>
   queryOptions({ queryKey: ["records", entity, id, at ?? "now"], queryFn: ({ signal }) => askHub<Change>(`${recordPath(entity, id)}${at === undefined ? "" : `?at=${encodeURIComponent(at)}`}`, { signal }) });
 
 export const historyQuery = (entity: string, id: string) =>
-  infiniteQueryOptions({
-    queryKey: ["records", entity, id, "history"],
-    queryFn: ({ pageParam, signal }) =>
-      askHub<{ readonly changes: readonly PastChange[] } & Next>(`${recordPath(entity, id)}/history?limit=${PAGE}${pageParam === "" ? "" : `&before=${pageParam}`}`, { signal }),
-    initialPageParam: "",
-    getNextPageParam: ({ next }) => (next === undefined ? undefined : String(next)),
-  });
+  paged<{ readonly changes: readonly PastChange[] } & Next>(["records", entity, id, "history"], `${recordPath(entity, id)}/history`, { limit: PAGE, from: "before" });
 
 export const schemasQuery = queryOptions({
   queryKey: ["schemas"],

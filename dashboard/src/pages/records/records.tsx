@@ -5,17 +5,18 @@ import { getRouteApi, Link } from "@tanstack/react-router";
 import { type ReactElement, type SubmitEvent, useRef } from "react";
 import { useKeys } from "../../frame/keys";
 import { HubError } from "../../hub/ask";
+import type { Change } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Empty, Page } from "../../parts/page";
-import { Problem } from "../../parts/problem";
-import { useRows } from "../../parts/rows";
+import { PagedList } from "../../parts/paged";
+import { type Column, Table } from "../../parts/table";
 import { InLine } from "../../parts/value";
-import { TEXTS } from "../../texts";
+import { RECORDS as T } from "../../texts/records";
+import { TEXTS } from "../../texts/texts";
 import { listQuery, schemasQuery } from "./asked";
 import { Travel } from "./travel";
 
 const route = getRouteApi("/records");
-const T = TEXTS.records;
 
 export function Records(): ReactElement {
   const { entity, id, at } = route.useSearch();
@@ -62,45 +63,31 @@ function Which({ entity, id }: { readonly entity: string | undefined; readonly i
 
 function List({ entity }: { readonly entity: string }): ReactElement {
   const query = useInfiniteQuery(listQuery(entity));
-  const rows = useRows<HTMLTableSectionElement>();
-  const records = query.data?.pages.flatMap((page) => page.records) ?? [];
-  const isUnknown = query.error instanceof HubError && query.error.status === 404;
+  const none = <Empty title={T.none(entity)}>{T.noneHelp}</Empty>;
+  const columns: readonly Column<Change>[] = [
+    {
+      name: T.id,
+      cell: ({ id, conflicts }) => (
+        <>
+          <Link to="/records" search={{ entity, id }} data-row>
+            {id}
+          </Link>{" "}
+          {conflicts === undefined || conflicts.length === 0 ? null : <Badge tone="warn">{T.conflicts(conflicts.length)}</Badge>}
+        </>
+      ),
+    },
+    { name: T.now, cell: ({ record }) => <InLine value={record ?? undefined} /> },
+  ];
   return (
     <section aria-labelledby="records">
       <h2 id="records">{T.listTitle(entity)}</h2>
-      {query.isPending ? <p className="loading">{TEXTS.loading}</p> : null}
-      {query.isError && !isUnknown ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-      {isUnknown || (query.isSuccess && records.length === 0) ? <Empty title={T.none(entity)}>{T.noneHelp}</Empty> : null}
-      {records.length > 0 ? (
-        <table className="list">
-          <thead>
-            <tr>
-              <th scope="col">{T.id}</th>
-              <th scope="col">{T.now}</th>
-            </tr>
-          </thead>
-          <tbody ref={rows}>
-            {records.map(({ id, record, conflicts }) => (
-              <tr key={id}>
-                <td data-label={T.id}>
-                  <Link to="/records" search={{ entity, id }} data-row>
-                    {id}
-                  </Link>{" "}
-                  {conflicts === undefined || conflicts.length === 0 ? null : <Badge tone="warn">{T.conflicts(conflicts.length)}</Badge>}
-                </td>
-                <td data-label={T.now}>
-                  <InLine value={record ?? undefined} />
-                </td>
-              </tr>
-            ))}
-          </tbody>
-        </table>
-      ) : null}
-      {query.hasNextPage ? (
-        <button type="button" onClick={() => void query.fetchNextPage()} disabled={query.isFetchingNextPage}>
-          {TEXTS.more}
-        </button>
-      ) : null}
+      {query.error instanceof HubError && query.error.status === 404 ? (
+        none
+      ) : (
+        <PagedList query={query} of={({ records }) => records} empty={none}>
+          {(records) => <Table rows={records} columns={columns} keyOf={({ id }) => id} />}
+        </PagedList>
+      )}
     </section>
   );
 }

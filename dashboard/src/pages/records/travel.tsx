@@ -9,15 +9,16 @@ import type { PastChange } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { ChangedFields } from "../../parts/changes";
 import { Fields, FieldsBeside } from "../../parts/fields";
+import { PagedList } from "../../parts/paged";
 import { Problem } from "../../parts/problem";
-import { useRows } from "../../parts/rows";
 import { Moment, When } from "../../parts/when";
-import { TEXTS } from "../../texts";
+import { CONFLICTS, DESK } from "../../texts/conflicts";
+import { RECORDS as T } from "../../texts/records";
+import { TEXTS } from "../../texts/texts";
 import { Proof } from "../audit/proof";
 import { historyQuery, recordQuery } from "./asked";
 
 const route = getRouteApi("/records");
-const T = TEXTS.records;
 
 interface Facts {
   readonly entity: string;
@@ -30,7 +31,6 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
   const then = useQuery({ ...recordQuery(entity, id, at), enabled: at !== undefined });
   const history = useInfiniteQuery(historyQuery(entity, id));
   const state = useSession();
-  const changes = history.data?.pages.flatMap((page) => page.changes) ?? [];
   const wasThere = !(then.error instanceof HubError && then.error.status === 404);
   const isGone = now.error instanceof HubError && now.error.status === 404;
   return (
@@ -54,12 +54,12 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
         {now.data?.conflicts?.map((conflict) => (
           <p key={conflict.id} className="notice">
             <Link to="/conflicts/$conflict" params={{ conflict: conflict.id }}>
-              {T.conflicts(1)}: <code>{conflict.path === "" ? TEXTS.conflicts.wholeRecord : conflict.path}</code>
+              {T.conflicts(1)}: <code>{conflict.path === "" ? CONFLICTS.wholeRecord : conflict.path}</code>
             </Link>
           </p>
         ))}
         {now.isError && !isGone ? <Problem error={now.error} /> : null}
-        {isGone ? <p className="notice">{TEXTS.desk.recordGone}</p> : null}
+        {isGone ? <p className="notice">{DESK.recordGone}</p> : null}
         {at === undefined && now.data?.record ? <Fields record={now.data.record} /> : null}
         {at !== undefined && then.isError ? wasThere ? <Problem error={then.error} /> : <p className="notice">{T.gone}</p> : null}
         {at !== undefined && then.data !== undefined ? (
@@ -69,13 +69,9 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
       <section aria-labelledby="travel">
         <h2 id="travel">{T.travel}</h2>
         <p className="quiet">{T.travelHelp}</p>
-        {history.isError ? <Problem error={history.error} retry={() => void history.refetch()} /> : null}
-        <Steps changes={changes} at={at} />
-        {history.hasNextPage ? (
-          <button type="button" onClick={() => void history.fetchNextPage()} disabled={history.isFetchingNextPage}>
-            {T.earlier}
-          </button>
-        ) : null}
+        <PagedList query={history} of={({ changes }) => changes} empty={<p className="quiet">{TEXTS.changes.none}</p>} more={T.earlier}>
+          {(changes) => <Steps changes={changes} at={at} />}
+        </PagedList>
       </section>
       {state.is === "in" && state.session.role === "admin" ? <Proof entity={entity} id={id} /> : null}
     </>
@@ -83,10 +79,9 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
 }
 
 function Steps({ changes, at }: { readonly changes: readonly PastChange[]; readonly at: string | undefined }): ReactElement {
-  const rows = useRows<HTMLOListElement>();
   const { entity, id } = route.useSearch();
   return (
-    <ol className="changes" ref={rows}>
+    <ol className="changes">
       {changes.map((change, index) => {
         const isHere = index === 0 ? at === undefined || at === change.at : at === change.at;
         return (

@@ -1,0 +1,69 @@
+/** What happened to deliveries that somebody should know of, the latest first. */
+
+import { queryOptions, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
+import type { ReactElement } from "react";
+import { askHub, useSession } from "../../hub/session";
+import type { Notice } from "../../hub/shapes";
+import { Badge, type Tone } from "../../parts/badge";
+import { Loaded } from "../../parts/page";
+import { When } from "../../parts/when";
+import { OVERVIEW as T } from "../../texts/overview";
+
+/** How many are shown: a look at what is new, not the history, which the audit has. */
+const SHOWN = 10;
+/** How often it is asked again, in milliseconds. */
+const EVERY_MS = 10_000;
+
+const SAID: Readonly<Record<string, string>> = T.notice;
+const TONES: Readonly<Record<string, Tone>> = { breaker_closed: "good", breaker_half_open: "busy", breaker_open: "warn", endpoint_will_be_disabled: "warn" };
+
+const noticesQuery = queryOptions({
+  queryKey: ["notices"],
+  queryFn: async ({ signal }) => (await askHub<{ readonly notices: readonly Notice[] }>(`/v1/notices?limit=${SHOWN}`, { signal })).notices,
+  refetchInterval: EVERY_MS,
+});
+
+export function Notices(): ReactElement {
+  return (
+    <section aria-labelledby="notices">
+      <h2 id="notices">{T.notices}</h2>
+      <Loaded query={useQuery(noticesQuery)}>
+        {(notices) =>
+          notices.length === 0 ? (
+            <p className="quiet">{T.noticesNone}</p>
+          ) : (
+            <ul className="plain-list">
+              {notices.map((notice) => (
+                <li key={notice.number}>
+                  <One notice={notice} />
+                </li>
+              ))}
+            </ul>
+          )
+        }
+      </Loaded>
+    </section>
+  );
+}
+
+function One({ notice: { kind, endpoint, at, count } }: { readonly notice: Notice }): ReactElement {
+  const state = useSession();
+  // An operator is told of endpoints, and may not look into them.
+  const mayLook = state.is === "in" && state.session.role === "admin";
+  return (
+    <p>
+      {endpoint === undefined ? null : mayLook ? (
+        <Link to="/endpoints/$endpoint" params={{ endpoint }} data-row>
+          {endpoint}
+        </Link>
+      ) : (
+        <strong>{endpoint}</strong>
+      )}{" "}
+      <Badge tone={TONES[kind] ?? "bad"}>{SAID[kind] ?? kind}</Badge> {count > 1 ? <span className="number">{T.noticeTimes(count)}</span> : null}{" "}
+      <span className="quiet">
+        <When at={at} />
+      </span>
+    </p>
+  );
+}

@@ -1,0 +1,35 @@
+/** What the page of the audit says, in English. */
+
+import { many } from "./many";
+
+export const AUDIT = {
+  title: "Audit",
+  about: "What was done, by whom, in an order that nobody can change unseen.",
+  head: "Head",
+  headAbout: "Keep it elsewhere: whoever has an old head can prove that nothing before it was changed.",
+  entries: (count: number) => many(count, "entry", "entries"),
+  verify: "Verify all of it",
+  intact: (count: number) => `All ${count} entries are intact.`,
+  category: "Category",
+  action: "Action",
+  user: "User",
+  from: "From",
+  to: "To",
+  at: "When",
+  origin: "Origin",
+  records: "Records",
+  details: "Details",
+  none: "Nothing matches",
+  noneHelp: "Clear a filter.",
+  filters: "Filters",
+  proofTitle: "Prove a change of a record",
+  proofAbout: "This page verifies the hub's proof by itself, in the browser.",
+  prove: "Prove it",
+  proven: (entry: number, size: number) => `Proven: the change stands in entry ${entry} of ${size}, under this head.`,
+  notProven: (why: string) => `Not proven: ${why}`,
+  noProof: "the hub recorded this change without a proof",
+  leafWrong: "the proof is of another entry",
+  rootWrong: "the path does not lead to the head",
+  recordWrong: "the record's change is not in the entry",
+  insecure: "this page was not opened over https, and browsers compute no digests there; syncline audit verify --proof can",
+} as const;
