@@ -144,8 +144,7 @@ async fn pages_of_what_the_results_have_told_hold_up_nothing() {
             }
         }
     };
-    // Mostly at once; once in some ten times only with the next alarm, and why is not known yet.
-    timeout(Duration::from_secs(60), told).await.expect("it is told");
+    timeout(Duration::from_secs(8), told).await.expect("it is told");
 }
 
 /// Nothing is made for one who follows alone while much happens: it reads. What it has sent itself it is not

@@ -179,15 +179,13 @@ impl<E> View<E> {
 
     /// Returns what to read, if a page is wanted.
     pub(super) fn ask(&mut self, results: &Results<'_>) -> Option<(Follow, bool, Option<Anew>)> {
-        let is_behind = self.more || self.log_position().is_none_or(|at| at < self.end);
+        let is_behind = self.is_behind();
         let is_wanted = is_behind || self.wants_checksum;
-        if !is_wanted || self.is_asked || self.page.is_some() || !self.live.is_empty() {
+        if !is_wanted || !self.is_at_rest() {
             return None;
         }
         if is_behind && !self.wants_checksum {
-            if let Some(page) = self.told_page(results) {
-                (self.is_own, self.reads_once) = (true, None);
-                self.page = Some(Waiting { answered: results.answered, what: page });
+            if self.take_told(results) {
                 return None;
             }
             let once = *self.reads_once.get_or_insert(results.pushed);
@@ -209,6 +207,30 @@ impl<E> View<E> {
         let is_checked = std::mem::take(&mut self.wants_checksum);
         let follow = self.follow.clone().at(self.cursor.clone());
         Some((follow, is_checked, anew))
+    }
+
+    /// Returns whether the log goes on behind what was sent, as far as is known.
+    fn is_behind(&self) -> bool {
+        self.more || self.log_position().is_none_or(|at| at < self.end)
+    }
+
+    /// Returns whether nothing is on its way to the client.
+    fn is_at_rest(&self) -> bool {
+        !self.is_asked && self.page.is_none() && self.live.is_empty()
+    }
+
+    /// Takes in, as a page, what results have told of what comes next; answers whether they have.
+    ///
+    /// It is asked for before messages as well as before pages: mostly nothing has to be sent of it, so that
+    /// nothing would wake a shell which asks for messages first.
+    fn take_told(&mut self, results: &Results<'_>) -> bool {
+        if !self.is_behind() || !self.is_at_rest() || self.wants_checksum {
+            return false;
+        }
+        let Some(what) = self.told_page(results) else { return false };
+        (self.is_own, self.reads_once) = (true, None);
+        self.page = Some(Waiting { answered: results.answered, what });
+        true
     }
 
     /// Returns the page that reading would come to where results have told all that comes next: a client that
@@ -283,7 +305,9 @@ impl<E> View<E> {
             self.holdings = Holding::Asked { from };
             return Some(Outgoing::Message(HubMessage::Anew { view }));
         }
-        while let Some(page) = take_due(&mut self.page, with.results.answered) {
+        loop {
+            self.take_told(&with.results);
+            let Some(page) = take_due(&mut self.page, with.results.answered) else { break };
             if let Some(page) = self.pass_page(page, with) {
                 return Some(self.send(view, page, with.now_ms));
             }

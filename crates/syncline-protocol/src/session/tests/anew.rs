@@ -200,3 +200,16 @@ fn a_repeated_answer_steps_over_nothing() {
         assert_eq!(session.poll_page().is_some(), is_read, "{status:?}");
     }
 }
+
+/// What results have told is stepped over when messages are asked for. A shell that asks for pages behind them
+/// is told at once what to read next: nothing else would happen that lets it ask again.
+#[test]
+fn what_results_have_told_holds_up_nothing_of_what_comes_behind_it() {
+    let mut session = open(false);
+    push(&mut session);
+    let version = TokenText::new("v").unwrap();
+    answer_with(&mut session, Status::Applied, Some(Seen { position: Position(4), version }));
+    assert!(said(&mut session).is_none());
+    let request = session.poll_page().expect("what others wrote behind it is read");
+    assert_eq!(request.follow.cursor.unwrap().position(), Position(4));
+}
