@@ -24,7 +24,7 @@ const SERVER: &str = "http://127.0.0.1:8787";
 const SERVER_VARIABLE: &str = "SYNCLINE_SERVER";
 const TOKEN_VARIABLE: &str = "SYNCLINE_TOKEN";
 /// Longest that one request may take: a hub answers within 30 s, or refuses.
-const REQUEST_TIME_MAX: Duration = Duration::from_secs(45);
+pub(crate) const REQUEST_TIME_MAX: Duration = Duration::from_secs(45);
 /// Most bytes of an answer: a page of 1,000 deliveries has some 2 MB.
 const ANSWER_BYTES_MAX: u64 = 32 << 20;
 /// Longest token in a file, in bytes.
@@ -57,7 +57,7 @@ impl Remote {
             base.push_str(&format!("/h/{}", part(hub)));
         }
         let token = token(at)?;
-        Ok(Self { agent: agent(), base, authorization: format!("Bearer {token}") })
+        Ok(Self { agent: agent(REQUEST_TIME_MAX), base, authorization: format!("Bearer {token}") })
     }
 
     /// Gets what is at a path below `/v1/`.
@@ -113,8 +113,10 @@ impl Remote {
     }
 }
 
-/// Returns what is asked with: no redirect is followed, and what a hub refuses is an answer too.
-pub(crate) fn agent() -> Agent {
+/// Returns what is asked with: no redirect is followed, and a refusal is an answer too.
+///
+/// - `time_max`: longest that one request may take, from the name of the host to the end of the answer.
+pub(crate) fn agent(time_max: Duration) -> Agent {
     let found = rustls_native_certs::load_native_certs().certs;
     let roots: Vec<Certificate<'static>> =
         found.iter().map(|one| Certificate::from_der(one).to_owned()).collect();
@@ -127,7 +129,7 @@ pub(crate) fn agent() -> Agent {
         .tls_config(tls)
         .http_status_as_error(false)
         .max_redirects(0)
-        .timeout_global(Some(REQUEST_TIME_MAX))
+        .timeout_global(Some(time_max))
         .user_agent(concat!("syncline/", env!("CARGO_PKG_VERSION")))
         .proxy(None);
     config.build().into()

@@ -1,5 +1,7 @@
 //! Why a hub did not do what it was asked over HTTP.
 
+use std::io;
+
 use syncline_model::json::{Json, Object};
 use thiserror::Error;
 
@@ -44,14 +46,25 @@ impl RemoteError {
 
     /// Returns why something did not answer, without its address.
     pub(crate) fn reason_of(error: &ureq::Error) -> String {
+        if Self::is_of_trust(error) {
+            return "it is not trusted".to_owned();
+        }
         match error {
             ureq::Error::Io(error) => error.kind().to_string(),
             ureq::Error::Timeout(_) => "it took too long".to_owned(),
             ureq::Error::HostNotFound => "the name of the host has no address".to_owned(),
             ureq::Error::ConnectionFailed => "no connection could be made".to_owned(),
-            ureq::Error::Rustls(_) | ureq::Error::Tls(_) => "it is not trusted".to_owned(),
             ureq::Error::BodyExceedsLimit(_) => "its answer is too long".to_owned(),
             _ => "what answers there does not speak HTTP as it should".to_owned(),
+        }
+    }
+
+    /// Returns whether something did not answer because it is not who it should be, or nobody can tell.
+    pub(crate) fn is_of_trust(error: &ureq::Error) -> bool {
+        match error {
+            // What TLS refuses while bytes are read or written.
+            ureq::Error::Io(error) => error.kind() == io::ErrorKind::InvalidData,
+            error => matches!(error, ureq::Error::Rustls(_) | ureq::Error::Tls(_)),
         }
     }
 

@@ -124,14 +124,13 @@ fn tell(receiver: &Receiver, notice: &Object) -> Result<(), Refusal> {
         Receiver::Command(words) => start(words, &body, COMMAND_TIME),
         Receiver::Address(address) => {
             let posted = address.post(&body);
-            posted
-                .map_err(|error| refused(format!("{}: {}", address.authority(), error.with_host())))
+            posted.map_err(|reason| refused(format!("{}: {reason}", address.authority())))
         }
         Receiver::Secret(words) => {
             let (program, address) = secret_address(words)?;
             let posted = address.post(&body);
             let whose = format!("the address that `{program}` tells");
-            posted.map_err(|error| refused(format!("{whose}: {}", error.without_address())))
+            posted.map_err(|reason| refused(format!("{whose}: {reason}")))
         }
     }
 }

@@ -16,7 +16,7 @@ use crate::arguments::Listen;
 use crate::exit::Exit;
 use crate::failure::{Failure, Refusal};
 use crate::output::{Format, Paint};
-use crate::remote::{Remote, RemoteError, agent, is_of_this_machine};
+use crate::remote::{REQUEST_TIME_MAX, Remote, RemoteError, agent, is_of_this_machine};
 use crate::run::Context;
 
 /// How long to rest where nothing has come.
@@ -137,7 +137,7 @@ impl Forward {
         let signer = Signer::new(&known).map_err(|error| {
             Refusal::usage(error.to_string(), "name the file of a secret that signs")
         })?;
-        Ok(Self { agent: agent(), url: listen.forward.clone(), signer, shown })
+        Ok(Self { agent: agent(REQUEST_TIME_MAX), url: listen.forward.clone(), signer, shown })
     }
 
     /// Sends an event, and says what came of it.

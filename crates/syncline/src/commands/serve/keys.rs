@@ -18,7 +18,7 @@ use crate::run::post::Address;
 /// The folder of the files, within the state's.
 const FOLDER: &str = "keys";
 /// Most bytes of a set of keys.
-const BYTES_MAX: usize = 256 << 10;
+const BYTES_MAX: u64 = 256 << 10;
 /// How often keys are fetched whatever happens: one that an issuer takes back is good no longer.
 const REFRESH: Duration = Duration::from_secs(600);
 /// How often at most they are fetched because a token names a key that is not there.
@@ -109,7 +109,7 @@ impl Keys {
 impl Fetched {
     /// Fetches the keys and puts their file in place whole; one that is no set of keys is left.
     fn fetch(&self) -> Result<(), String> {
-        let keys = self.address.get(BYTES_MAX).map_err(|error| error.with_host())?;
+        let keys = self.address.get(BYTES_MAX)?;
         check_keys(&self.settings.name, &keys).map_err(|error| error.to_string())?;
         let file = &self.settings.keys;
         let put = || {
