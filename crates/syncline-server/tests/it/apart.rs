@@ -51,8 +51,15 @@ async fn other(house: &House, receiver: &Receiver) -> Other {
 }
 
 /// Sends a request of a route, with these ids in its path.
-async fn about(house: &House, token: &str, route: &Route, ids: &[(&str, String)]) -> Reply {
-    let mut path = route.path.to_owned();
+///
+/// - `hub`: where the hub's routes begin, nothing for the one that the token is of.
+async fn about(
+    house: &House,
+    (hub, token): (&str, &str),
+    route: &Route,
+    ids: &[(&str, String)],
+) -> Reply {
+    let mut path = format!("{hub}{}", route.path);
     for (name, id) in ids {
         path = path.replace(name, id);
     }
@@ -97,15 +104,34 @@ async fn no_hub_reads_replays_or_signs_for_another() {
     for path in shown {
         before.push(of_other(path).await);
     }
-    let unknown: Vec<(&str, String)> =
-        other.ids.iter().map(|(name, id)| (*name, id.replace(CANARY, "nothing4711"))).collect();
+    let unknown = |(name, id): &(&'static str, String)| {
+        let nothing = match *name {
+            "{position}" => "4711".to_owned(),
+            "{replay}" => id.chars().rev().collect(),
+            _ => id.replace(CANARY, "nothing4711"),
+        };
+        assert_ne!(nothing, *id);
+        (*name, nothing)
+    };
+    let unknown: Vec<(&str, String)> = other.ids.iter().map(unknown).collect();
+    let routes = || TABLE.iter().filter(|route| route.scope == Scope::Hub).filter(is_of_events);
+    // What is planted is found: to the other hub itself each of these routes shows what no other may see.
+    let mut shows = 0;
+    for route in routes().filter(|route| route.method == Method::Get && route.path.contains('{')) {
+        let at = ("/h/shop", other.token.as_str());
+        let own = about(&house, at, route, &other.ids).await.is(200).text();
+        let nothing = about(&house, at, route, &unknown).await;
+        assert!(!nothing.status.is_success(), "{}: {}", route.name, nothing.text());
+        shows += usize::from(own.contains(CANARY));
+    }
+    assert!(shows >= 5, "{shows} routes");
     let mut looked_at = 0;
-    for route in TABLE.iter().filter(|route| route.scope == Scope::Hub).filter(is_of_events) {
+    for route in routes() {
         // With its own token, and what it may know of the other.
-        let reply = about(&house, &house.admin, route, &other.ids).await;
+        let reply = about(&house, ("", &house.admin), route, &other.ids).await;
         let text = reply.text().replace("canary4711-endpoint", "").replace("canary4711.done", "");
         assert!(!text.contains(CANARY), "{}: {text}", route.name);
-        let nothing = about(&house, &house.admin, route, &unknown).await;
+        let nothing = about(&house, ("", &house.admin), route, &unknown).await;
         if route.path.contains('{') || route.name == "replay_begin" {
             assert_eq!(reply.status, nothing.status, "{}: as if it were not there", route.name);
             let is_made = route.name.starts_with("event_type");
