@@ -1,3 +1,4 @@
+import { linesOf } from "../src/pages/overview/notices";
 import { expect, test } from "vitest";
 import type { Overview, Sample } from "../src/hub/shapes";
 import { joined } from "../src/pages/overview/samples";
@@ -30,4 +31,14 @@ test("a hub that was started again, or is far ahead, is believed alone", () => {
 test("where nothing was done there is no share of errors", () => {
   expect(errorsOf(sample(1))).toBeNull();
   expect(errorsOf(sample(1, { requests: 8, attempts: 2, attemptsFailed: 1 }))).toBe(0.1);
+});
+
+test("what is noticed again and again is one line with how often, the latest first", () => {
+  const notice = (number: number, kind: string, endpoint?: string) => ({ number, kind, at: `2026-11-23T00:00:0${number}Z`, count: 2, ...(endpoint !== undefined && { endpoint }) });
+  const lines = linesOf([notice(4, "delivery_dead", "a"), notice(3, "breaker_open", "a"), notice(2, "delivery_dead", "a"), notice(1, "delivery_dead", "b")]);
+  expect(lines.map(({ number, kind, endpoint, count }) => [number, kind, endpoint, count])).toEqual([
+    [4, "delivery_dead", "a", 4],
+    [3, "breaker_open", "a", 2],
+    [1, "delivery_dead", "b", 2],
+  ]);
 });

@@ -12,6 +12,7 @@ import { Value } from "../parts/value";
 import { Moment } from "../parts/when";
 import { RUNS as T } from "../texts/runs";
 
+const STATUSES: Readonly<Record<string, string>> = T.statuses;
 const TONES: Readonly<Record<string, Tone>> = { success: "good", conflicts: "warn", partial: "warn", failed: "bad", rolled_back: "bad" };
 /** How often the list is asked again, in milliseconds. */
 const EVERY_MS = 15_000;
@@ -28,7 +29,7 @@ const COLUMNS: readonly Column<Run>[] = [
     ),
   },
   { name: T.what, cell: ({ source, target, direction }) => `${source} ${direction === "bidirectional" ? "↔" : "→"} ${target}` },
-  { name: T.status, cell: ({ status }) => (status === undefined ? null : <Badge tone={TONES[status] ?? "quiet"}>{T.statuses[status as keyof typeof T.statuses] ?? status}</Badge>) },
+  { name: T.status, cell: ({ status }) => (status === undefined ? null : <Badge tone={TONES[status] ?? "quiet"}>{STATUSES[status] ?? status}</Badge>) },
   {
     name: T.summary,
     cell: ({ summary }) =>

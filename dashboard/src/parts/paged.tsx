@@ -43,7 +43,7 @@ export function PagedList<P, R>({ query, of, empty, more = TEXTS.more, children 
         </p>
       ) : null}
       {query.isError && !query.isFetchNextPageError ? <Problem error={query.error} retry={() => void query.refetch()} /> : null}
-      {query.isSuccess && rows.length === 0 ? empty : null}
+      {query.isSuccess && rows.length === 0 ? query.hasNextPage ? <p className="quiet">{TEXTS.list.noneYet}</p> : empty : null}
       {rows.length > 0 ? children(rows) : null}
       {query.isFetchNextPageError ? <Problem error={query.error} retry={goOn} /> : null}
       <div className="actions">

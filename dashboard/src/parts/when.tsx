@@ -8,13 +8,13 @@ export function When({ at }: { readonly at: string | number }): ReactElement {
   return <LastUpdatedTimestamp timestamp={at} label="" showRelative />;
 }
 
-/** The date and time themselves, where order matters more than age. */
+/** The date and time themselves, where order matters more than age; with the zone, which is that of this device. */
 export function Moment({ at }: { readonly at: string | number }): ReactElement {
   const date = new Date(at);
   return <time dateTime={Number.isNaN(date.valueOf()) ? undefined : date.toISOString()}>{Number.isNaN(date.valueOf()) ? String(at) : FORMAT.format(date)}</time>;
 }
 
-const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "medium" });
+const FORMAT = new Intl.DateTimeFormat(undefined, { dateStyle: "medium", timeStyle: "long" });
 
 /** Returns a span of time in words: two units at most. */
 export function span(ms: number): string {

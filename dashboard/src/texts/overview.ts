@@ -40,6 +40,7 @@ export const OVERVIEW = {
   replicas: "Copies",
   backup: "Backup behind",
   endpointsNow: (all: number, failing: number, disabled: number) => `${all}, of which ${failing} failing and ${disabled} disabled`,
+  replicasNone: "none compared yet",
   replicasNow: (equal: number, different: number, unknown: number) => `${equal} equal, ${different} different, ${unknown} unknown`,
   unknown: "not known",
   idle: "nothing done",

@@ -13,8 +13,12 @@ export const TEXTS = {
   back: "Back",
   yes: "yes",
   no: "no",
+  show: "Show",
+  /** Times that are typed are of this device, wherever the hub is. */
+  zone: (name: string) => `${name} (${Intl.DateTimeFormat().resolvedOptions().timeZone})`,
   list: {
     again: "Ask again",
+    noneYet: "None so far; there may be some further back.",
     notLive: (count: number) => `${count.toLocaleString()} are loaded: so many are not asked for again by themselves.`,
   },
   problem: {

@@ -109,11 +109,11 @@ function Filters({ search }: { readonly search: Search }): ReactElement {
     <form className="filters" onSubmit={submit}>
       {FILTERS.map((name, at) => (
         <label key={name}>
-          {T[name]}
+          {name === "from" || name === "to" ? TEXTS.zone(T[name]) : T[name]}
           <input ref={at === 0 ? first : undefined} name={name} type={name === "from" || name === "to" ? "datetime-local" : "text"} defaultValue={search[name] ?? ""} spellCheck={false} />
         </label>
       ))}
-      <button type="submit">{RECORDS.open}</button>
+      <button type="submit">{TEXTS.show}</button>
     </form>
   );
 }

@@ -110,11 +110,11 @@ function Which({ submit, changed, fault, isPending }: WhichFacts): ReactElement 
       <Field name="types" label={T.types} help={T.typesHelp} />
       <div className="filters">
         <label>
-          {T.from}
+          {TEXTS.zone(T.from)}
           <input name="from" type="datetime-local" />
         </label>
         <label>
-          {T.to}
+          {TEXTS.zone(T.to)}
           <input name="to" type="datetime-local" />
         </label>
         <button type="submit" disabled={isPending}>

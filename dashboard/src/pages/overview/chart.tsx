@@ -10,6 +10,14 @@ import { OVERVIEW } from "../../texts/overview";
 const HEIGHT = 130;
 /** Room for the numbers beside it, in pixels. */
 const AXIS = 64;
+/** Room for the times below it, in pixels: one line. */
+const TIMES = 28;
+/** Between two times below it, in pixels: as wide as they are, and some air. */
+const TIMES_APART = 70;
+/** What it shows, in seconds: as long as the hub keeps samples. */
+const SHOWN_S = 600;
+
+const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 
 interface Facts {
   readonly title: string;
@@ -59,9 +67,10 @@ function options(place: HTMLElement, write: (value: number) => string): uPlot.Op
     height: HEIGHT,
     legend: { show: false },
     cursor: { show: false },
-    scales: { y: { range: (_, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
-    axes: [axis, { ...axis, size: AXIS, values: (_, ticks) => ticks.map(write) }],
-    series: [{}, { stroke: line ?? "blue", width: 2, spanGaps: false, points: { show: false } }],
+    // The same ten minutes whatever has come of them: a chart that begins is empty at its left.
+    scales: { x: { range: (_, __, latest) => [(latest ?? 0) - SHOWN_S, latest ?? 0] }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
+    axes: [{ ...axis, size: TIMES, space: TIMES_APART, values: (_, times) => times.map((time) => CLOCK.format(time * 1000)) }, { ...axis, size: AXIS, values: (_, ticks) => ticks.map(write) }],
+    series: [{}, { stroke: line ?? "blue", width: 2, spanGaps: false, points: { show: (chart) => chart.data[0].length === 1 } }],
   };
 }
 

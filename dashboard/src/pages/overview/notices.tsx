@@ -10,8 +10,8 @@ import { Loaded } from "../../parts/page";
 import { When } from "../../parts/when";
 import { OVERVIEW as T } from "../../texts/overview";
 
-/** How many are shown: a look at what is new, not the history, which the audit has. */
-const SHOWN = 10;
+/** How many are looked at, and how many lines are shown: what is new, not the history, which the audit has. */
+const [ASKED, SHOWN] = [200, 10];
 /** How often it is asked again, in milliseconds. */
 const EVERY_MS = 10_000;
 
@@ -20,9 +20,20 @@ const TONES: Readonly<Record<string, Tone>> = { breaker_closed: "good", breaker_
 
 const noticesQuery = queryOptions({
   queryKey: ["notices"],
-  queryFn: async ({ signal }) => (await askHub<{ readonly notices: readonly Notice[] }>(`/v1/notices?limit=${SHOWN}`, { signal })).notices,
+  queryFn: async ({ signal }) => (await askHub<{ readonly notices: readonly Notice[] }>(`/v1/notices?limit=${ASKED}`, { signal })).notices,
   refetchInterval: EVERY_MS,
 });
+
+/** Returns the latest lines, each kind of each endpoint once, with how often it was noticed. */
+export function linesOf(notices: readonly Notice[]): readonly Notice[] {
+  const lines = new Map<string, Notice>();
+  for (const notice of notices) {
+    const key = `${notice.kind} ${notice.endpoint ?? ""}`;
+    const latest = lines.get(key) ?? { ...notice, count: 0 };
+    lines.set(key, { ...latest, count: latest.count + notice.count });
+  }
+  return [...lines.values()].slice(0, SHOWN);
+}
 
 export function Notices(): ReactElement {
   return (
@@ -34,7 +45,7 @@ export function Notices(): ReactElement {
             <p className="quiet">{T.noticesNone}</p>
           ) : (
             <ul className="plain-list">
-              {notices.map((notice) => (
+              {linesOf(notices).map((notice) => (
                 <li key={notice.number}>
                   <One notice={notice} />
                 </li>

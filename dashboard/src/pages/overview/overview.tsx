@@ -70,7 +70,7 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
           <Link to="/endpoints">{T.endpointsNow(now.endpoints.all, now.endpoints.failing, now.endpoints.disabled)}</Link>
         </Tile>
         <Tile name={T.replicas}>
-          <Link to="/domains">{T.replicasNow(now.replicas.equal, now.replicas.different, now.replicas.unknown)}</Link>
+          <Link to="/domains">{now.replicas.equal + now.replicas.different + now.replicas.unknown === 0 ? T.replicasNone : T.replicasNow(now.replicas.equal, now.replicas.different, now.replicas.unknown)}</Link>
         </Tile>
         <Tile name={T.held}>
           <Link to="/domains">{now.held ?? T.unknown}</Link>
