@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# Installs the official libraries of Standard Webhooks for JavaScript, Python and Rust into a folder, in the versions and
-# with the digests that crates/syncline-domains/tests/it/app/official names. The test that needs them calls this by itself.
+# Installs the official libraries of Standard Webhooks for JavaScript, Python and Rust, and that of CloudEvents for Python, into a
+# folder, in the versions and with the digests that crates/syncline-domains/tests/it/app/official names. The tests that need
+# them call this by themselves; of two at once one waits for the other.
 set -euo pipefail
 
 folder=${1:?"usage: install-webhook-libraries.sh FOLDER"}
 named=$(cd "$(dirname "$0")/../crates/syncline-domains/tests/it/app/official" && pwd)
+mkdir -p "$folder"
+exec 9>"$folder.lock"
+flock 9
 wanted=$(cat "$named"/package-lock.json "$named"/requirements.txt "$named"/rust/Cargo.lock "$named"/rust/src/main.rs | sha256sum | cut -d' ' -f1)
 if [ "$(cat "$folder/installed" 2>/dev/null)" = "$wanted" ]; then
   echo "the libraries are installed"

@@ -101,6 +101,8 @@ pub(crate) enum Refusal {
     ReceiverUnknown,
     /// There is a receiver of that name.
     ReceiverExists,
+    /// Another receiver of the hub has one of its secrets.
+    ReceiverSecretShared,
     /// As many receivers as a hub has.
     ReceiversFull,
     /// A receiver has no secret to verify with.
@@ -152,6 +154,7 @@ impl Refusal {
             Self::CronSecretWrong => "CRON_SECRET_WRONG",
             Self::ReceiverUnknown => "RECEIVER_UNKNOWN",
             Self::ReceiverExists => "RECEIVER_EXISTS",
+            Self::ReceiverSecretShared => "RECEIVER_SECRET_SHARED",
             Self::ReceiversFull => "RECEIVERS_FULL",
             Self::ReceiverNoSecret => "RECEIVER_NO_SECRET",
             Self::BodyUnfit => "WEBHOOK_DATA_UNFIT",
@@ -196,9 +199,11 @@ impl Refusal {
             Self::ServerFault => StatusCode::INTERNAL_SERVER_ERROR,
             Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::IdempotencyKeyReused | Self::BodyUnfit => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TokensFull | Self::HubExists | Self::ReceiverExists | Self::ReceiversFull => {
-                StatusCode::CONFLICT
-            }
+            Self::TokensFull
+            | Self::HubExists
+            | Self::ReceiverExists
+            | Self::ReceiverSecretShared
+            | Self::ReceiversFull => StatusCode::CONFLICT,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         }
     }

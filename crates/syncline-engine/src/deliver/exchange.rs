@@ -144,6 +144,12 @@ pub enum Notice {
         /// The id of the replay.
         replay: Box<str>,
     },
+    /// The row of a type of event in the catalogue cannot be read: such events are not emitted until the type is put
+    /// anew, or the store is restored. It is the shell that finds this.
+    EventTypeDamaged {
+        /// The name of the row.
+        row: Box<str>,
+    },
     /// All deliveries of the hub stand still, since its store fails; they are taken up again once it does not. It
     /// is the shell that finds this.
     Stopped {
@@ -165,6 +171,7 @@ impl Notice {
             Self::RowMissing { .. } => "delivery_missing",
             Self::Damaged { .. } => "endpoint_damaged",
             Self::ReplayDamaged { .. } => "replay_damaged",
+            Self::EventTypeDamaged { .. } => "event_type_damaged",
             Self::Stopped { .. } => "deliveries_stopped",
         }
     }
@@ -178,7 +185,9 @@ impl Notice {
             | Self::Dead { endpoint, .. }
             | Self::RowMissing { endpoint, .. }
             | Self::Damaged { endpoint, .. } => Some(endpoint),
-            Self::ReplayDamaged { .. } | Self::Stopped { .. } => None,
+            Self::ReplayDamaged { .. } | Self::EventTypeDamaged { .. } | Self::Stopped { .. } => {
+                None
+            }
         }
     }
 }

@@ -36,11 +36,16 @@ pub struct EventTypeRow {
 }
 
 impl EventTypeRow {
-    /// Returns the key of the row. A name may be longer than one of a fact.
+    /// Returns the key of the row.
     pub(super) fn key(event_type: &EventType) -> Key {
+        Key::Meta(Self::name(event_type))
+    }
+
+    /// Returns the name of the row. That of a type may be longer than one of a fact.
+    pub(super) fn name(event_type: &EventType) -> MetaName {
         let digest = blake3::hash(event_type.as_str().as_bytes()).to_hex();
         let name = format!("{NAME_START}{}", digest.get(..32).unwrap_or_default());
-        Key::Meta(MetaName::new(&name).expect("invariant: a short word and hexadecimal digits"))
+        MetaName::new(&name).expect("invariant: a short word and hexadecimal digits")
     }
 
     pub(super) fn encode(&self) -> Vec<u8> {

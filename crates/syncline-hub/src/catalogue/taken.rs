@@ -1,12 +1,12 @@
 //! Which events are taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use jsonschema::{PatternOptions, Validator};
 use syncline_engine::facts;
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::{Key, MetaName, Scan};
 use syncline_model::id::EventType;
 use syncline_model::json::Json;
 use syncline_store::Read;
@@ -40,6 +40,12 @@ pub enum Unfit {
         /// The type of the event.
         event_type: EventType,
     },
+    /// What is stored of the type cannot be read.
+    #[error("what is stored of `{event_type}` cannot be read; put the type anew")]
+    Damaged {
+        /// The type of the event.
+        event_type: EventType,
+    },
     /// The type was retired.
     #[error("`{event_type}` was retired: such events are emitted no more")]
     Retired {
@@ -54,8 +60,14 @@ impl Unfit {
         match self {
             Self::Data { .. } => "EVENT_DATA_INVALID",
             Self::NotCatalogued { .. } => "EVENT_TYPE_NOT_CATALOGUED",
+            Self::Damaged { .. } => "EVENT_TYPE_DAMAGED",
             Self::Retired { .. } => "EVENT_TYPE_RETIRED",
         }
+    }
+
+    /// Returns whether the same event may be taken later: it is not the event that is at fault.
+    pub const fn is_retryable(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
     }
 }
 
@@ -101,44 +113,49 @@ struct Known {
 #[derive(Default)]
 pub struct Catalogue {
     types: BTreeMap<EventType, Arc<Known>>,
+    /// The rows that cannot be read. Their names are made of those of their types.
+    damaged: BTreeSet<MetaName>,
     is_strict: bool,
 }
 
 impl Catalogue {
-    /// Reads what the store holds.
+    /// Reads what the store holds. A type of which the row cannot be read is not emitted; all others are.
     pub(crate) fn read(rows: &dyn Read) -> Result<Self, HubError> {
-        let (mut catalogue, mut is_damaged) = (Self::default(), false);
+        let mut catalogue = Self::default();
         rows.scan(&Scan::Meta, None, usize::MAX, &mut |key, bytes| {
             let Key::Meta(name) = key else { return ControlFlow::Continue(()) };
             if *name == facts::EVENT_TYPES_STRICT {
                 catalogue.is_strict = bytes == [1];
             } else if name.as_str().starts_with(NAME_START) {
-                match EventTypeRow::decode(bytes) {
-                    Some(row) => is_damaged |= catalogue.keep(row).is_none(),
-                    None => is_damaged = true,
+                // One that lies under the name of another type is not known to be of either.
+                let row = EventTypeRow::decode(bytes);
+                let row = row.filter(|row| EventTypeRow::name(&row.event_type) == *name);
+                if row.and_then(|row| catalogue.keep(row)).is_none() {
+                    catalogue.damaged.insert(name.clone());
                 }
             }
             ControlFlow::Continue(())
         })?;
-        if is_damaged { Err(HubError::Row { table: "meta" }) } else { Ok(catalogue) }
+        Ok(catalogue)
     }
 
     fn keep(&mut self, row: EventTypeRow) -> Option<()> {
         let compiled = row.versions.iter().rev().map(|version| Compiled::of(&version.schema));
         let compiled = compiled.collect::<Option<_>>()?;
         let known = Arc::new(Known { row, compiled });
+        self.damaged.remove(&EventTypeRow::name(&known.row.event_type));
         self.types.insert(known.row.event_type.clone(), known);
         Some(())
     }
 
     /// Returns the catalogue with a type in the place of what it was.
     pub(super) fn with(&self, row: EventTypeRow) -> Option<Self> {
-        let mut catalogue = Self { types: self.types.clone(), is_strict: self.is_strict };
+        let mut catalogue = self.with_strictness(self.is_strict);
         catalogue.keep(row).map(|()| catalogue)
     }
 
     pub(super) fn with_strictness(&self, is_strict: bool) -> Self {
-        Self { types: self.types.clone(), is_strict }
+        Self { types: self.types.clone(), damaged: self.damaged.clone(), is_strict }
     }
 
     /// Returns whether only catalogued types are taken.
@@ -156,6 +173,11 @@ impl Catalogue {
         self.types.get(event_type).map(|known| &known.row)
     }
 
+    /// Returns the names of the rows that cannot be read.
+    pub fn damaged(&self) -> impl ExactSizeIterator<Item = &str> {
+        self.damaged.iter().map(MetaName::as_str)
+    }
+
     /// Checks an event before it is emitted.
     ///
     /// - `data`: what it says; asked for only if that matters.
@@ -170,6 +192,9 @@ impl Catalogue {
     ) -> Result<(), Unfit> {
         let event_type = event_type.clone();
         let Some(known) = self.types.get(&event_type) else {
+            if !self.damaged.is_empty() && self.damaged.contains(&EventTypeRow::name(&event_type)) {
+                return Err(Unfit::Damaged { event_type });
+            }
             return if self.is_strict { Err(Unfit::NotCatalogued { event_type }) } else { Ok(()) };
         };
         if known.row.is_retired {

@@ -103,7 +103,11 @@ impl Served {
 }
 
 fn unfit_problem(why: &Unfit) -> Problem {
-    Problem { code: why.code().into(), detail: why.to_string().into(), is_retryable: false }
+    Problem {
+        code: why.code().into(),
+        detail: why.to_string().into(),
+        is_retryable: why.is_retryable(),
+    }
 }
 
 fn fate((id, reply): (EventId, Reply)) -> EmissionFate {

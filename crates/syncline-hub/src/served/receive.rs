@@ -37,8 +37,8 @@ pub struct Heard {
 /// Who receives something.
 #[derive(Clone, Debug)]
 pub struct Receiving {
-    /// The receiver.
-    pub receiver: DomainName,
+    /// Under which name the receiver remembers what it took.
+    pub memory: DomainName,
     /// As whom it writes.
     pub client: ClientId,
     /// Under which name deletions and changes are counted.
@@ -62,17 +62,17 @@ pub struct Reception {
 pub type ReceiveDone = Box<dyn FnOnce(Result<Result<(), Problem>, ServeError>) + Send>;
 
 impl Served {
-    /// Returns what a receiver remembers of a record.
+    /// Returns what is remembered of a record, under the name of a memory: that of one receiver, or of several.
     ///
     /// # Errors
     ///
     /// [`ServeError::Hub`] if it cannot be read.
     pub fn received(
         &self,
-        receiver: &DomainName,
+        memory: &DomainName,
         (entity, id): &(EntityName, RecordId),
     ) -> Result<ReceivedRow, ServeError> {
-        let key = ReceivedRow::key(receiver.clone(), entity.clone(), id.clone());
+        let key = ReceivedRow::key(memory.clone(), entity.clone(), id.clone());
         let row = self.reader()?.get(&key)?.map(|bytes| ReceivedRow::decode(&bytes)).transpose();
         let row = row.map_err(|source| HubError::Damaged { table: "received", source })?;
         Ok(row.unwrap_or_default())
@@ -111,7 +111,7 @@ impl Served {
     /// not be held up. Without an operation it is only remembered, which blocks.
     pub fn receive(&self, who: &Receiving, reception: Reception, done: ReceiveDone) {
         let Reception { mut operations, record: (entity, id), row, hops } = reception;
-        let key = ReceivedRow::key(who.receiver.clone(), entity, id);
+        let key = ReceivedRow::key(who.memory.clone(), entity, id);
         let row = (key, row.encode());
         let Some(mut last) = operations.pop() else {
             let mut batch = Batch::new();

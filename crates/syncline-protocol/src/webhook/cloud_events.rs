@@ -5,7 +5,11 @@
 //! CloudEvents 1.0.2, HTTP protocol binding §3.1 (binary) and §3.2 (structured), JSON event format; the
 //! documented extensions `partitionkey`, `sequence` and `dataref`; `hops` is ours.
 
+mod read;
+
 use syncline_model::json::write_string;
+
+pub use read::{CloudEventError, read_binary, read_structured};
 
 use super::event::{Event, hops_text};
 use super::headers::Headers;

@@ -187,7 +187,7 @@ impl Secret {
     }
 
     /// Returns the public key of a secret that verifies `v1a`.
-    pub(super) fn public_key(&self) -> Option<Vec<u8>> {
+    pub fn public_key(&self) -> Option<Vec<u8>> {
         match self.kind {
             SecretKind::Verifying => Some(self.key.to_vec()),
             SecretKind::Signing => self.key_pair().map(|pair| pair.public_key().as_ref().to_vec()),

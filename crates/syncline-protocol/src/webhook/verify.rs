@@ -182,6 +182,11 @@ impl Verifier {
         Self { tolerance_s, ..self }
     }
 
+    /// Returns whether it takes spec 004's signature, which holds no time and covers no id.
+    pub const fn takes_plain(&self) -> bool {
+        !self.plain.is_empty() && !matches!(self.accept, Accept::Standard)
+    }
+
     /// Verifies every signature that is there and accepted. Comparisons take the same time whatever differs.
     ///
     /// - `now_s`: seconds since the Unix epoch.

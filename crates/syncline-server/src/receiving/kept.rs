@@ -41,6 +41,8 @@ pub(crate) struct Made {
 pub(crate) enum ReceiversError {
     /// There is one of that name.
     Exists,
+    /// Another one has one of its secrets.
+    SecretShared,
     /// As many as a hub has.
     Full,
     /// There is none of that name.
@@ -98,6 +100,10 @@ impl Receivers {
     }
 
     /// Makes a receiver; blocks. It is on disk before it takes anything.
+    ///
+    /// A signature says with which secret, and not for which receiver. So that nothing which one took can be sent to
+    /// another, which does not know it, no two have a secret in common, but those of spec 004, which remember
+    /// together.
     pub(crate) fn make(&self, receiver: Receiver, actor: &Actor) -> Result<Made, ReceiversError> {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let known = self.made.read().unwrap_or_else(PoisonError::into_inner).clone();
@@ -106,6 +112,10 @@ impl Receivers {
         }
         if known.len() >= RECEIVERS_MAX {
             return Err(ReceiversError::Full);
+        }
+        let mut others = known.values().map(|made| &made.receiver).chain(&self.usual);
+        if others.any(|other| other.shares_secret_with(&receiver)) {
+            return Err(ReceiversError::SecretShared);
         }
         let made = Made { created_ms: now_ms(), receiver: Arc::new(receiver) };
         let (name, mut changed) = (made.receiver.name.clone(), known);
@@ -166,7 +176,7 @@ mod tests {
     fn what_is_stored_of_receivers_is_read_again_and_anything_else_is_not() {
         let body = r#"{"name":"crm","secrets":["one","two"],"accept":"both","types":["order.*"],
             "entities":{"order":"orders"},"deletes":["gone"],"event":null,"type":"/kind","resource":null,
-            "id":"/order/id","data":"","version":"/order/n"}"#;
+            "id":"/order/id","data":"","version":"/order/n","cloudEventHeaders":false}"#;
         let body = parse(body.as_bytes()).unwrap();
         let receiver = Receiver::read(body.as_object().unwrap()).unwrap();
         let told = receiver.write();

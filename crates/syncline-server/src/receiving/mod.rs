@@ -20,4 +20,4 @@ pub(crate) use kept::{Made, Receivers, ReceiversError};
 pub(crate) use preset::Preset;
 pub(crate) use receiver::{Invalid, Receiver};
 pub(crate) use reception::{Fate, receive};
-pub(crate) use told::{Unfit, tell};
+pub(crate) use told::{Came, Said, Unfit, tell};

@@ -18,10 +18,26 @@ use crate::limits::{
 };
 
 /// What may be said of a receiver.
-const MEMBERS: [&str; 13] = [
-    "name", "preset", "secrets", "accept", "types", "entities", "deletes", "event", "type",
-    "resource", "id", "data", "version",
+const MEMBERS: [&str; 14] = [
+    "name",
+    "preset",
+    "secrets",
+    "accept",
+    "types",
+    "entities",
+    "deletes",
+    "event",
+    "type",
+    "resource",
+    "id",
+    "data",
+    "version",
+    "cloudEventHeaders",
 ];
+
+/// Under which name the receivers of spec 004 remember what they took. They share their secrets, so what one of
+/// them took is known to the others.
+const MEMORY_OF_SPEC_004: &str = "sync";
 
 /// Who takes in what an application tells.
 #[derive(Clone)]
@@ -32,6 +48,11 @@ pub(crate) struct Receiver {
     pub(crate) preset: Option<Preset>,
     secrets: Vec<Box<str>>,
     accept: Option<Accept>,
+    takes_plain: bool,
+    /// Under which name it remembers what it took.
+    pub(crate) memory: DomainName,
+    /// Whether attributes of CloudEvents are read from headers, which no signature covers.
+    pub(crate) has_cloud_event_headers: bool,
     /// Which types of events it takes.
     pub(crate) types: Filter,
     /// Which records they are of, by what the body calls them; by the same name if none is named.
@@ -128,7 +149,10 @@ impl Receiver {
         body.insert("preset", preset.name());
         let receiver = Self::read(&body).ok()?;
         let secrets = secrets.iter().map(|secret| secret.expose().into()).collect();
-        Some(Self { secrets, ..receiver })
+        let memory = DomainName::new(MEMORY_OF_SPEC_004).ok()?;
+        let mut receiver = Self { secrets, memory, ..receiver };
+        receiver.takes_plain = receiver.verifier().is_ok_and(|verifier| verifier.takes_plain());
+        Some(receiver)
     }
 
     /// Reads what is said of a receiver. One without secrets takes nothing until it has some.
@@ -175,20 +199,45 @@ impl Receiver {
         if secrets.as_ref().is_some_and(Vec::is_empty) {
             return Err(malformed("there is at least one secret"));
         }
-        let receiver = Self {
-            name: receiver_name(name)?,
+        let has_cloud_event_headers = match body.get("cloudEventHeaders") {
+            None => false,
+            Some(Json::Bool(has)) => *has,
+            Some(_) => return Err(malformed("cloudEventHeaders is true or false")),
+        };
+        let name = receiver_name(name)?;
+        let mut receiver = Self {
+            memory: name.clone(),
+            name,
             preset,
             secrets: secrets.unwrap_or_default().into_iter().map(Box::from).collect(),
             accept,
+            takes_plain: false,
+            has_cloud_event_headers,
             types,
             entities: entities(body, preset)?,
             deletes: deletes.into_iter().map(Box::from).collect(),
             places,
         };
         if !receiver.secrets.is_empty() {
-            receiver.verifier()?;
+            receiver.takes_plain = receiver.verifier()?.takes_plain();
         }
         Ok(receiver)
+    }
+
+    /// Refuses what would take again what it took long ago. Asked of a receiver that is made, not of one that is
+    /// there: it goes on as it is.
+    pub(crate) fn require_memory(&self) -> Result<(), Invalid> {
+        if self.takes_plain && self.places.version.is_none() {
+            return Err(unfit(
+                "x-webhook-signature holds no time, so that whoever has seen a webhook could send it again: say where a version stands, or take only Standard Webhooks",
+            ));
+        }
+        if self.takes_plain && self.has_cloud_event_headers {
+            return Err(unfit(
+                "with cloudEventHeaders only Standard Webhooks are taken: x-webhook-signature covers no id",
+            ));
+        }
+        Ok(())
     }
 
     /// Returns what [`Receiver::read`] reads, its secrets included.
@@ -229,6 +278,7 @@ impl Receiver {
         body.insert("id", places.id.as_str());
         body.insert("data", places.data.as_str());
         body.insert("version", or_null(&places.version));
+        body.insert("cloudEventHeaders", self.has_cloud_event_headers);
         body
     }
 
@@ -240,6 +290,23 @@ impl Receiver {
             document.insert("created", format_time(created_ms));
         }
         document
+    }
+
+    /// Returns whether it takes spec 004's signature.
+    pub(crate) const fn takes_plain(&self) -> bool {
+        self.takes_plain
+    }
+
+    /// Returns whether what is signed for one of the two can be sent to the other.
+    pub(crate) fn shares_secret_with(&self, other: &Self) -> bool {
+        let same = |one: &str, other: &str| {
+            one == other
+                || secret_of(one).ok().zip(secret_of(other).ok()).is_some_and(|(one, other)| {
+                    *one.expose() == *other.expose()
+                        || one.public_key().is_some_and(|key| other.public_key() == Some(key))
+                })
+        };
+        self.secrets.iter().any(|one| other.secrets.iter().any(|other| same(one, other)))
     }
 
     /// Returns whether it can take anything.

@@ -65,7 +65,7 @@ enum Decided {
 
 fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Problem> {
     let served = &desk.served;
-    let mut row = served.received(&receiver.name, &told.record)?;
+    let mut row = served.received(&receiver.memory, &told.record)?;
     // What a clock says that is ahead must not make everything after it look old.
     let version = told.version.map(|version| version.until(now_ms()));
     let order = version.map(Version::order);
@@ -86,8 +86,8 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
         }
     };
     let counted = client_of_receiver(&receiver.name).ok_or(Refusal::ServerFault)?;
-    let (receiver, client) = (receiver.name.clone(), writing.client);
-    let who = Receiving { receiver, client, counted };
+    let (memory, client) = (receiver.memory.clone(), writing.client);
+    let who = Receiving { memory, client, counted };
     let reception = Reception { operations, record: told.record, row, hops: told.hops };
     Ok(Decided::Carried(Box::new((who, reception))))
 }

@@ -112,17 +112,37 @@ impl Unfit {
     }
 }
 
-/// Reads what a body says.
-///
-/// - `signed_id`: the id of the message, where it was signed.
-/// - `bytes`: the body as it came.
-pub(crate) fn tell(
-    receiver: &Receiver,
-    body: &Json,
-    signed_id: Option<&[u8]>,
-    bytes: &[u8],
-) -> Result<Told, Unfit> {
-    let places = &receiver.places;
+/// What came to a receiver. Its signature holds.
+pub(crate) struct Came<'a> {
+    /// What it says.
+    pub(crate) said: Said,
+    /// The id of the message, where it was signed.
+    pub(crate) signed_id: Option<&'a [u8]>,
+    /// The body as it came.
+    pub(crate) bytes: &'a [u8],
+}
+
+/// What it says, by how it says it.
+pub(crate) enum Said {
+    /// A document of the sender's own.
+    Body(Json),
+    /// An event of CloudEvents, all of it in the body.
+    Structured(Json),
+    /// An event of CloudEvents with attributes in headers, which no signature covers.
+    Binary(Json),
+}
+
+impl Said {
+    const fn document(&self) -> &Json {
+        match self {
+            Self::Body(document) | Self::Structured(document) | Self::Binary(document) => document,
+        }
+    }
+}
+
+/// Reads what came.
+pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> {
+    let (places, body) = (&receiver.places, came.said.document());
     let kind = text_at(body, &places.kind, "the type of the event")?;
     let known = EventType::new(kind).ok().filter(|kind| receiver.types.matches(kind));
     known.ok_or(Unfit::Unknown("type of event"))?;
@@ -132,10 +152,7 @@ pub(crate) fn tell(
         None => before,
     };
     let id = id_at(body, &places.id)?;
-    let event = match &places.event {
-        Some(place) => ReceivedId::of(label_at(body, place, "the id of the event")?.as_bytes()),
-        None => ReceivedId::of(signed_id.unwrap_or(bytes)),
-    };
+    let event = known_by(receiver, came)?;
     let version = places.version.as_ref().map(|place| version_at(body, place)).transpose()?;
     let hops = hops_of(body.as_object().and_then(|body| body.get("hops")));
     if hops.len() > HOPS_MAX {
@@ -168,6 +185,27 @@ pub(crate) fn tell(
             told((of(PERSON)?, id), What::WrittenBeside(person, beside, profile))
         }
     }
+}
+
+/// Returns what the event is known by, so that it is applied once.
+fn known_by(receiver: &Receiver, came: &Came<'_>) -> Result<ReceivedId, Unfit> {
+    let body = came.said.document();
+    let place = receiver.places.event.as_ref();
+    let named = place.map(|place| label_at(body, place, "the id of the event")).transpose()?;
+    Ok(match (&came.said, named) {
+        // Whoever can change a header could send the event once more under another id.
+        (Said::Binary(_), _) => ReceivedId::of(came.signed_id.unwrap_or(came.bytes)),
+        // The ids of two sources have nothing to do with each other.
+        (Said::Structured(_), Some(id)) => {
+            let source = body.as_object().and_then(|body| body.get("source"));
+            let source = source.and_then(Json::as_str).unwrap_or_default();
+            ReceivedId::of(format!("{}:{source}{id}", source.len()).as_bytes())
+        }
+        (Said::Body(_), Some(id)) => ReceivedId::of(id.as_bytes()),
+        // Spec 004's signature covers no id: without that of the standard the same body would be another event.
+        (_, None) if receiver.takes_plain() => ReceivedId::of(came.bytes),
+        (_, None) => ReceivedId::of(came.signed_id.unwrap_or(came.bytes)),
+    })
 }
 
 /// Parts what is told of a person from what is told of its profile.

@@ -3,9 +3,12 @@
 use std::sync::{Arc, PoisonError};
 use std::time::Instant;
 
-use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use syncline_model::json::{Json, Object, parse};
+use syncline_protocol::webhook::cloud_events::{
+    CloudEventError, STRUCTURED_TYPE, read_binary, read_structured,
+};
 use syncline_protocol::webhook::digest::verify_content_digest;
 use syncline_protocol::webhook::verify::{Received, VerifyError};
 use tokio::time::timeout;
@@ -16,7 +19,7 @@ use crate::asked::Asked;
 use crate::document::enveloped;
 use crate::limits::{RECEIVED_BYTES_MAX, RECEIVED_TIME_MAX};
 use crate::problem::{Problem, Refusal};
-use crate::receiving::{self, Fate, Receiver, Unfit, tell};
+use crate::receiving::{self, Came, Fate, Receiver, Said, Unfit, tell};
 
 const ID: HeaderName = HeaderName::from_static("webhook-id");
 const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
@@ -36,13 +39,14 @@ pub(super) async fn receive(asked: Asked) -> Answer {
     let bytes = read(&asked).await?;
     let is_standard = verify(&asked, &receiver, &bytes)?;
     count(&asked, &receiver)?;
-    let invalid =
-        |error: syncline_model::json::JsonError| Refusal::BodyInvalid.because(error.to_string());
-    let body = parse(&bytes).map_err(invalid)?;
     let signed_id = is_standard.then(|| asked.parts.headers.get(&ID)).flatten();
-    let told = tell(&receiver, &body, signed_id.map(HeaderValue::as_bytes), &bytes)?;
+    let signed_id = signed_id.map(HeaderValue::as_bytes);
+    let told = {
+        let said = said(&asked.parts.headers, &receiver, &bytes)?;
+        tell(&receiver, &Came { said, signed_id, bytes: &bytes })?
+    };
     // It is small from here on.
-    drop((place, bytes, body));
+    drop((place, bytes));
     let _work = asked.state.requests.acquire().await.map_err(|_| Refusal::ServerStopping)?;
     let fate = receiving::receive(asked.desk.clone(), receiver, told).await?;
     let mut document = Object::new();
@@ -54,10 +58,34 @@ pub(super) async fn receive(asked: Asked) -> Answer {
     json(StatusCode::OK, &enveloped(Json::Object(document)))
 }
 
+/// Reads what the body says. What is in it was signed; headers are only read where the receiver is set so.
+fn said(headers: &HeaderMap, receiver: &Receiver, bytes: &[u8]) -> Result<Said, Problem> {
+    let invalid =
+        |error: syncline_model::json::JsonError| Refusal::BodyInvalid.because(error.to_string());
+    let body = parse(bytes).map_err(invalid)?;
+    if is_of_type(headers, STRUCTURED_TYPE) {
+        return Ok(Said::Structured(Json::Object(read_structured(&body)?)));
+    }
+    if !receiver.has_cloud_event_headers {
+        return Ok(Said::Body(body));
+    }
+    let headers = headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes()));
+    Ok(Said::Binary(Json::Object(read_binary(headers, body)?)))
+}
+
+fn is_of_type(headers: &HeaderMap, media_type: &str) -> bool {
+    let said = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let essence = said.unwrap_or_default().split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case(media_type)
+}
+
 /// Reads the body as it was signed, within its bounds.
 async fn read(asked: &Asked) -> Result<Vec<u8>, Problem> {
     let headers = &asked.parts.headers;
-    crate::body::require_json(headers)?;
+    if !is_of_type(headers, "application/json") && !is_of_type(headers, STRUCTURED_TYPE) {
+        let text = format!("send application/json or {STRUCTURED_TYPE}, one event at a time");
+        return Err(Refusal::MediaTypeUnsupported.because(text));
+    }
     if headers.contains_key(header::CONTENT_ENCODING) {
         let text = "a webhook is signed as it is sent, and so it comes without a coding";
         return Err(Refusal::CodingUnsupported.because(text));
@@ -122,5 +150,11 @@ fn count(asked: &Asked, receiver: &Receiver) -> Result<(), Problem> {
 impl From<Unfit> for Problem {
     fn from(unfit: Unfit) -> Self {
         Self::new(unfit.code(), StatusCode::UNPROCESSABLE_ENTITY, unfit.text())
+    }
+}
+
+impl From<CloudEventError> for Problem {
+    fn from(error: CloudEventError) -> Self {
+        Self::new(error.code(), StatusCode::UNPROCESSABLE_ENTITY, error.to_string())
     }
 }

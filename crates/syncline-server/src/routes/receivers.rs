@@ -48,6 +48,7 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
         receiver = receiver.with_secret(&secret);
         shown = Some(secret);
     }
+    receiver.require_memory()?;
     let (desk, actor) = (asked.desk.clone(), actor(&asked)?);
     let make = move || desk.receivers.make(receiver, &actor);
     let Made { receiver, created_ms } = asked.state.blocking(make).await??;
@@ -87,6 +88,7 @@ impl From<ReceiversError> for Problem {
     fn from(error: ReceiversError) -> Self {
         match error {
             ReceiversError::Exists => Refusal::ReceiverExists.into(),
+            ReceiversError::SecretShared => Refusal::ReceiverSecretShared.into(),
             ReceiversError::Full => Refusal::ReceiversFull.into(),
             ReceiversError::Unknown => Refusal::ReceiverUnknown.into(),
             ReceiversError::Serve(error) => error.into(),

@@ -684,7 +684,10 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "Takes in what an application tells of a record, once",
         headers: SIGNATURES,
-        bodies: &[Media::json("Told")],
+        bodies: &[
+            Media::json("Told"),
+            Media { media_type: "application/cloudevents+json", schema: "CloudEvent" },
+        ],
         answers: &[Success::json(200, "Received")],
         problems: &[404, 422],
         // It waits for its place once it is known who has sent it.

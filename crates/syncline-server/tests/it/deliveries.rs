@@ -38,6 +38,10 @@ impl Got {
         self.headers.get(name).map_or("", |value| value.to_str().unwrap())
     }
 
+    pub(crate) const fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
     pub(crate) fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
@@ -350,7 +354,7 @@ async fn a_secret_that_has_taken_the_place_of_another_signs_beside_it_for_a_whil
 }
 
 /// Writes something over a row of the store of a server that was stopped.
-fn damage(folder: &std::path::Path, key: &Key) {
+pub(crate) fn damage(folder: &std::path::Path, key: &Key) {
     let mut store = SqliteStore::open(&crate::house::state(folder), &Options::default()).unwrap();
     let mut batch = Batch::new();
     batch.put(key.clone(), b"\xffdamaged".to_vec());
@@ -367,7 +371,7 @@ impl House {
     }
 
     /// Waits until there are so many notices of a kind, and returns the latest.
-    async fn told_of(&self, kind: &str, count: usize) -> Value {
+    pub(crate) async fn told_of(&self, kind: &str, count: usize) -> Value {
         let begun = Instant::now();
         loop {
             let notices = self.noticed(kind).await;

@@ -1,9 +1,11 @@
 //! The catalogue of events.
 
 use serde_json::{Value, json};
+use syncline_engine::rows::{Key, MetaName};
+use syncline_server::Server;
 
-use crate::deliveries::{Receiver, house};
-use crate::house::{House, Reply};
+use crate::deliveries::{Receiver, damage, house};
+use crate::house::{House, Reply, open_hub, state};
 
 const PATH: &str = "/v1/event-types/enrollment.created";
 
@@ -208,4 +210,38 @@ async fn the_catalogue_is_listed_and_described_with_what_changes_of_records_tell
     let token = house.token("app client").await;
     house.ask("GET", PATH).token(&token).send().await.is(200);
     house.ask("PUT", PATH).token(&token).json(&draft).send().await.is(403);
+}
+
+/// Requirement S004-DAMAGE.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_type_that_cannot_be_read_is_not_emitted_and_no_other_one_is_held_up() {
+    let house = house().await;
+    let draft = json!({ "schema": schema() });
+    house.keep_type(PATH, &draft).await.is(201);
+    house.keep_type("/v1/event-types/other.thing", &draft).await.is(201);
+    let House { server, folder, admin } = house;
+    server.stop().await.unwrap();
+    let digest = blake3::hash(b"enrollment.created").to_hex();
+    let row = format!("event_type.{}", &digest[..32]);
+    damage(folder.path(), &Key::Meta(MetaName::new(&row).unwrap()));
+    let settings = House::settings(&state(folder.path()));
+    let server = Server::start(&settings, open_hub(&settings)).await.unwrap();
+    let house = House { server, folder, admin };
+    assert_eq!(house.told_of("event_type_damaged", 1).await["row"], row);
+    let good = json!({ "status": "active" });
+    let refused = house.emit_data("e-1", "enrollment.created", &good).await.is(503);
+    assert_eq!(refused.json()["code"], "EVENT_TYPE_DAMAGED");
+    house.emit_data("e-2", "other.thing", &good).await.is(200);
+    let bad = house.emit_data("e-3", "other.thing", &json!({})).await;
+    bad.is(422).says("EVENT_DATA_INVALID");
+    house.emit_data("e-4", "third.thing", &json!({})).await.is(200);
+    // Put anew it is as any other one, also after the next start.
+    house.keep_type(PATH, &draft).await.is(201);
+    house.emit_data("e-1", "enrollment.created", &good).await.is(200);
+    let house = house.restarted().await;
+    house.emit_data("e-5", "enrollment.created", &good).await.is(200);
+    let bad = house.emit_data("e-6", "enrollment.created", &json!({})).await;
+    bad.is(422).says("EVENT_DATA_INVALID");
+    let notices = house.get("/v1/notices").await.is(200).json();
+    assert!(!notices.to_string().contains("event_type_damaged"), "{notices}");
 }

@@ -14,6 +14,7 @@
 //! | log, audit, runs, what was refused, schemas | `books.rs` |
 //! | deliveries that were given up | `dead.rs` |
 //! | why a webhook does not verify | `verify.rs` |
+//! | webhooks that come in, as CloudEvents too, and once more | `receiving.rs`, `cloud_events.rs`, `received_again.rs` |
 //! | how a hub does, at one look | `overview.rs` |
 //! | which events there are | `event_types.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
@@ -28,6 +29,7 @@ mod apart;
 mod approval;
 mod books;
 mod changes;
+mod cloud_events;
 mod conflicts;
 mod dashboard;
 mod dead;
@@ -46,6 +48,7 @@ mod migrations;
 mod monitoring;
 mod overview;
 mod permits;
+mod received_again;
 mod receiving;
 mod records;
 mod refusals;

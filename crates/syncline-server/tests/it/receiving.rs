@@ -10,8 +10,8 @@ use syncline_server::AppSettings;
 use crate::house::{Ask, House, Reply};
 
 /// As spec 004 sets it.
-const PLAIN: &str = "your-webhook-secret-here";
-const SYMMETRIC: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
+pub(crate) const PLAIN: &str = "your-webhook-secret-here";
+pub(crate) const SYMMETRIC: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 const ENROLLMENT: &str = "/v1/entities/enrollment/records/enrollment-123";
 
 /// Returns what the environment of spec 004 says.
@@ -22,7 +22,7 @@ pub(crate) fn environment(pairs: &[(&str, &str)]) -> AppSettings {
     })
 }
 
-async fn house() -> House {
+pub(crate) async fn house() -> House {
     House::with(|settings| settings.application = environment(&[("WEBHOOK_SECRET", PLAIN)])).await
 }
 
@@ -34,43 +34,48 @@ pub(crate) fn plain_signature(secret: &str, body: &[u8]) -> String {
     signature
 }
 
-fn now_s() -> u64 {
+pub(crate) fn now_s() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs()
 }
 
 impl Ask {
-    fn signed_plainly(self, secret: &str, body: &Value) -> Self {
+    pub(crate) fn signed_plainly(self, secret: &str, body: &Value) -> Self {
         let signature = plain_signature(secret, body.to_string().as_bytes());
         self.header("x-webhook-signature", &signature).json(body)
     }
 
-    fn signed(self, secret: &str, id: &str, at_s: u64, body: &Value) -> Self {
+    pub(crate) fn signed(self, secret: &str, id: &str, at_s: u64, body: &Value) -> Self {
+        let ask = self.header("content-type", "application/json");
+        ask.signed_bytes(secret, id, at_s, body.to_string().into_bytes())
+    }
+
+    pub(crate) fn signed_bytes(self, secret: &str, id: &str, at_s: u64, body: Vec<u8>) -> Self {
         let secret = Secret::parse(secret).unwrap();
         let signer = Signer::new([&secret]).unwrap();
-        let signature = signer.signature(id, at_s, body.to_string().as_bytes());
+        let signature = signer.signature(id, at_s, &body);
         let ask = self.header("webhook-id", id).header("webhook-timestamp", &at_s.to_string());
-        ask.header("webhook-signature", &signature).json(body)
+        ask.header("webhook-signature", &signature).bytes(body)
     }
 }
 
 impl House {
     /// Has a receiver of spec 004 told something.
-    async fn told(&self, receiver: &str, body: &Value) -> Reply {
+    pub(crate) async fn told(&self, receiver: &str, body: &Value) -> Reply {
         let ask = self.ask("POST", &format!("/api/webhooks/{receiver}"));
         ask.signed_plainly(PLAIN, body).send().await
     }
 
-    async fn record(&self, path: &str) -> Value {
+    pub(crate) async fn record(&self, path: &str) -> Value {
         self.get(path).await.is(200).json()["record"].clone()
     }
 
-    async fn log_length(&self) -> usize {
+    pub(crate) async fn log_length(&self) -> usize {
         let log = self.get("/v1/log?limit=1000").await.is(200).json();
         log["entries"].as_array().unwrap().len()
     }
 }
 
-fn event(id: &str, kind: &str, at: &str, data: Value) -> Value {
+pub(crate) fn event(id: &str, kind: &str, at: &str, data: Value) -> Value {
     json!({
         "id": id,
         "type": kind,
@@ -84,7 +89,7 @@ fn event(id: &str, kind: &str, at: &str, data: Value) -> Value {
 }
 
 #[track_caller]
-fn expect(reply: &Reply, applied: bool, duplicate: bool, stale: bool) {
+pub(crate) fn expect(reply: &Reply, applied: bool, duplicate: bool, stale: bool) {
     let told = reply.json();
     let data = &told["data"];
     assert_eq!(data["applied"], applied, "{told}");
@@ -93,7 +98,7 @@ fn expect(reply: &Reply, applied: bool, duplicate: bool, stale: bool) {
     assert_eq!((&data["success"], &told["metadata"]["version"]), (&json!(true), &json!("1.0")));
 }
 
-const T: [&str; 4] = [
+pub(crate) const T: [&str; 4] = [
     "2024-01-31T12:00:00.000Z",
     "2024-01-31T12:00:01.000Z",
     "2024-01-31T12:00:02.000Z",
@@ -289,14 +294,15 @@ async fn a_receiver_of_ones_own_takes_standard_webhooks_of_any_entity() {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_signature_that_is_there_must_hold_where_both_are_taken() {
     let house = house().await;
-    let new = json!({ "name": "both", "preset": "sync", "secrets": [SYMMETRIC, PLAIN] });
+    let own = "a secret of its own";
+    let new = json!({ "name": "both", "preset": "sync", "secrets": [SYMMETRIC, own] });
     house.post("/v1/receivers", &new).await.is(201);
     let body = |id: &str, at: &str| event(id, "enrollment.updated", at, json!({ "status": id }));
     let ask = || house.ask("POST", "/api/webhooks/both");
     let one = body("e-1", T[0]);
-    expect(&ask().signed_plainly(PLAIN, &one).send().await.is(200), true, false, false);
+    expect(&ask().signed_plainly(own, &one).send().await.is(200), true, false, false);
     let two = body("e-2", T[1]);
-    let plain = plain_signature(PLAIN, two.to_string().as_bytes());
+    let plain = plain_signature(own, two.to_string().as_bytes());
     let signed = |secret: &str| {
         ask().header("x-webhook-signature", secret).signed(SYMMETRIC, "m-2", now_s(), &two)
     };
@@ -369,6 +375,7 @@ async fn what_is_no_receiver_is_refused_and_none_is_made() {
         (json!({ "name": "a", "secrets": ["whsec_!"] }),            422, "WEBHOOK_SECRET_INVALID"),
         (json!({ "name": "a", "secrets": [""] }),                   422, "WEBHOOK_SECRET_INVALID"),
         (json!({ "name": "a", "types": [] }),                       422, "EVENT_FILTER_INVALID"),
+        (json!({ "name": "a", "cloudEventHeaders": 1 }),            400, "BODY_INVALID"),
     ];
     for (body, status, code) in cases {
         house.post("/v1/receivers", &body).await.is(status).says(code);

@@ -54,6 +54,9 @@ impl Noticed {
             Notice::ReplayDamaged { replay } => {
                 document.insert("replay", &**replay);
             }
+            Notice::EventTypeDamaged { row } => {
+                document.insert("row", &**row);
+            }
             Notice::Stopped { code } => {
                 document.insert("code", *code);
             }

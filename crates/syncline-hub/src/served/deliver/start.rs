@@ -36,6 +36,9 @@ impl Deliveries {
         }
         let mut due = read_due(&*rows)?;
         let (replays, lost) = read_replays(&*rows)?;
+        let types = served.catalogue();
+        let types = types.damaged().map(|row| Notice::EventTypeDamaged { row: row.into() });
+        let replays_lost = lost.into_iter().map(|replay| Notice::ReplayDamaged { replay });
         let mut all = Self {
             served: served.clone(),
             dispatch: Dispatch::new(),
@@ -45,7 +48,7 @@ impl Deliveries {
             entries_bytes: 0,
             now_ms,
             damaged: BTreeMap::new(),
-            noticed: lost.into_iter().map(|replay| Notice::ReplayDamaged { replay }).collect(),
+            noticed: replays_lost.chain(types).collect(),
             is_astray: false,
         };
         all.dispatch.handle_log(now_ms, served.position());
