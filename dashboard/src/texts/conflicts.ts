@@ -27,6 +27,7 @@ export const CONFLICTS = {
   skipped: (by: string) => `put aside by ${by}`,
   needs: (who: string) => `approval by ${who}`,
   select: (what: string) => `Select ${what}`,
+  selectAll: (count: number) => `Select ${count} of them`,
   selected: (count: number) => `${many(count, "conflict", "conflicts")} selected`,
   selectKey: "Select the row, or not",
   decideSelected: "Decide them together",

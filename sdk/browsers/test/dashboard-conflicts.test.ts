@@ -123,6 +123,10 @@ describe("the desk", () => {
       const { keys } = operator;
       await operator.goTo("conflicts", "Conflicts");
       await operator.says("3 conflicts");
+      await operator.presses("Select 3 of them");
+      await operator.says("3 conflicts selected");
+      await operator.presses("Select none");
+      await operator.saysNoMore("3 conflicts selected");
       await keys.press("j", "x", "j", "x");
       await operator.says("2 conflicts selected");
       expect(await operator.faults()).toEqual([]);

@@ -132,6 +132,12 @@ describe("endpoints", () => {
       await operator.goTo("endpoints", "Endpoints");
       await operator.says("failing");
       expect(await operator.faults()).toEqual([]);
+      await operator.keys.press("/");
+      await operator.keys.type("no such one");
+      await operator.says("None is called so");
+      await operator.writes("Find by name, address or type", "FAILS.*");
+      await operator.saysNoMore("None is called so");
+      await operator.sees("only that one is left", () => document.querySelectorAll("tbody tr").length === 1);
       await operator.follows("fails");
       await operator.isAt("fails");
       await operator.says("It is disabled in 4 d 23 h unless a delivery succeeds until then.");

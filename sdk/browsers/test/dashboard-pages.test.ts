@@ -104,6 +104,18 @@ describe("the pages", () => {
       await operator.sees("it is asked again", (asked) => performance.getEntriesByType("resource").filter(({ name }) => name.includes("/v1/overview")).length > asked, before);
     }));
 
+  test("an operator sees how the hub does, and is led to no page that is not for operators", async () => {
+    const { token } = await hub.issue({ name: "olga", role: "operator" });
+    await signedIn(async (operator) => {
+      await operator.goTo("", "Overview");
+      await operator.says("Nothing that you would have to know of.");
+      await operator.says("none compared yet");
+      const ways = await operator.tab.run(() => [...document.querySelectorAll<HTMLAnchorElement>("main a")].map(({ pathname }) => pathname));
+      expect([...new Set(ways)]).toEqual(["/dashboard/domains"]);
+      expect(await operator.faults()).toEqual([]);
+    }, token);
+  });
+
   test("a record is seen as it was after each of its changes, and its latest change is proven in the page", () =>
     signedIn(async (operator) => {
       await operator.goTo("records", "Records");
@@ -123,6 +135,15 @@ describe("the pages", () => {
       await operator.says("As it was");
       await operator.pictures("dashboard-record");
       await operator.sees("both are beside each other", () => [...document.querySelectorAll("tr.differs")].some((row) => (row as HTMLElement).innerText.includes("Call back") && (row as HTMLElement).innerText.includes("Called")));
+      expect(await operator.faults()).toEqual([]);
+      // Any time, too: before it was there.
+      await operator.tab.run(() => {
+        const field = document.querySelector<HTMLInputElement>("input[name=at]");
+        if (field === null) throw new Error("there is no field for a time");
+        field.value = "2020-01-01T00:00:00";
+        field.form?.requestSubmit();
+      });
+      await operator.says("It was deleted then, or not there yet.");
       expect(await operator.faults()).toEqual([]);
       await operator.presses("Prove it");
       await operator.says("Proven: the change stands in entry");

@@ -33,7 +33,8 @@ export function ConflictList(): ReactElement {
   const [isDeciding, setDeciding] = useState(false);
   const loaded = query.data?.pages.flatMap(({ conflicts }) => conflicts) ?? [];
   const shown = loaded.filter((conflict) => matches(conflict, search));
-  const chosen = shown.filter(({ conflict, status }) => status === "open" && selected.has(conflict)).slice(0, TOGETHER_MAX);
+  const open = shown.filter(({ status }) => status === "open").map(({ conflict }) => conflict);
+  const chosen = shown.filter(({ conflict }) => open.includes(conflict) && selected.has(conflict)).slice(0, TOGETHER_MAX);
   const toggle = (id: string): void => {
     const next = new Set(selected);
     if (!next.delete(id)) next.add(id);
@@ -46,9 +47,16 @@ export function ConflictList(): ReactElement {
     <Page title={T.title} about={T.about}>
       <Filters search={search} />
       {query.isSuccess ? (
-        <p className="quiet" aria-live="polite">
-          {T.within(shown.length, loaded.length)}
-        </p>
+        <div className="actions">
+          <span className="quiet" aria-live="polite">
+            {T.within(shown.length, loaded.length)}
+          </span>
+          {open.length > 1 ? (
+            <button type="button" onClick={() => setSelected(new Set(open.slice(0, TOGETHER_MAX)))}>
+              {T.selectAll(Math.min(open.length, TOGETHER_MAX))}
+            </button>
+          ) : null}
+        </div>
       ) : null}
       <PagedList
         query={query}

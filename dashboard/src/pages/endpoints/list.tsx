@@ -2,12 +2,13 @@
 
 import { useQueries, useQuery } from "@tanstack/react-query";
 import { Link, useNavigate } from "@tanstack/react-router";
-import { type ReactElement, useState } from "react";
+import { type ReactElement, useRef, useState } from "react";
 import { useKeys } from "../../frame/keys";
 import type { Endpoint } from "../../hub/shapes";
 import { Empty, Loaded, Page } from "../../parts/page";
 import { type Column, Table } from "../../parts/table";
 import { ENDPOINTS as T } from "../../texts/endpoints";
+import { TEXTS } from "../../texts/texts";
 import { endpointsQuery, latestQuery } from "./asked";
 import { MakeEndpoint } from "./make";
 import { SecretOnce } from "./secret-once";
@@ -32,7 +33,7 @@ export function EndpointList(): ReactElement {
         </button>
       }
     >
-      <Loaded query={query}>{(endpoints) => (endpoints.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Endpoints endpoints={endpoints} />)}</Loaded>
+      <Loaded query={query}>{(endpoints) => (endpoints.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Found endpoints={endpoints} />)}</Loaded>
       {isMaking ? (
         <MakeEndpoint
           onClose={() => setMaking(false)}
@@ -44,6 +45,33 @@ export function EndpointList(): ReactElement {
       ) : null}
       {made?.secrets === undefined ? null : <SecretOnce secrets={made.secrets} onClose={() => void navigate({ to: "/endpoints/$endpoint", params: { endpoint: made.id } })} />}
     </Page>
+  );
+}
+
+/** Returns the endpoints that have a text in their names, addresses, descriptions or types. */
+export function found(endpoints: readonly Endpoint[], text: string): readonly Endpoint[] {
+  const sought = text.trim().toLowerCase();
+  return endpoints.filter(({ id, url, description = "", events }) => [id, url, description, ...events].some((one) => one.toLowerCase().includes(sought)));
+}
+
+function Found({ endpoints }: { readonly endpoints: readonly Endpoint[] }): ReactElement {
+  const [sought, setSought] = useState("");
+  const field = useRef<HTMLInputElement>(null);
+  useKeys([{ key: "/", says: TEXTS.keys.filter, does: () => field.current?.focus() }]);
+  const shown = found(endpoints, sought);
+  return (
+    <>
+      <div className="filters">
+        <label>
+          {T.find}
+          <input ref={field} type="search" value={sought} onChange={(event) => setSought(event.target.value)} spellCheck={false} />
+        </label>
+        <p className="quiet" aria-live="polite">
+          {T.foundOf(shown.length, endpoints.length)}
+        </p>
+      </div>
+      {shown.length === 0 ? <Empty title={T.foundNone} /> : <Endpoints endpoints={shown} />}
+    </>
   );
 }
 
@@ -71,7 +99,7 @@ function Endpoints({ endpoints }: { readonly endpoints: readonly Endpoint[] }): 
       isNumber: true,
       cell: ({ id }) => {
         const deliveries = rates.get(id);
-        return deliveries === undefined ? null : successOf(deliveries);
+        return deliveries !== undefined ? successOf(deliveries) : rates.has(id) ? null : <span className="quiet">{T.notRated}</span>;
       },
     },
     { name: T.pending, isNumber: true, cell: ({ pending }) => pending.toLocaleString() },

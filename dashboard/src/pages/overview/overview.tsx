@@ -2,6 +2,8 @@
 
 import { Link } from "@tanstack/react-router";
 import { lazy, type ReactElement, type ReactNode, Suspense } from "react";
+import { type Entry, entriesOf } from "../../frame/roles";
+import { useSession } from "../../hub/session";
 import type { Overview as Facts, Sample } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Loaded, Page } from "../../parts/page";
@@ -64,16 +66,16 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
           {percent(now.consistency)}
         </Tile>
         <Tile name={T.conflicts}>
-          <Link to="/conflicts">{now.conflictsOpen === undefined ? T.unknown : now.conflictsMore === true ? T.atLeast(now.conflictsOpen) : now.conflictsOpen}</Link>
+          <Way to="/conflicts">{now.conflictsOpen === undefined ? T.unknown : now.conflictsMore === true ? T.atLeast(now.conflictsOpen) : now.conflictsOpen}</Way>
         </Tile>
         <Tile name={T.endpoints}>
-          <Link to="/endpoints">{T.endpointsNow(now.endpoints.all, now.endpoints.failing, now.endpoints.disabled)}</Link>
+          <Way to="/endpoints">{T.endpointsNow(now.endpoints.all, now.endpoints.failing, now.endpoints.disabled)}</Way>
         </Tile>
         <Tile name={T.replicas}>
-          <Link to="/domains">{now.replicas.equal + now.replicas.different + now.replicas.unknown === 0 ? T.replicasNone : T.replicasNow(now.replicas.equal, now.replicas.different, now.replicas.unknown)}</Link>
+          <Way to="/domains">{now.replicas.equal + now.replicas.different + now.replicas.unknown === 0 ? T.replicasNone : T.replicasNow(now.replicas.equal, now.replicas.different, now.replicas.unknown)}</Way>
         </Tile>
         <Tile name={T.held}>
-          <Link to="/domains">{now.held ?? T.unknown}</Link>
+          <Way to="/domains">{now.held ?? T.unknown}</Way>
         </Tile>
         {now.backupBehindMs === undefined ? null : <Tile name={T.backup}>{span(now.backupBehindMs)}</Tile>}
       </dl>
@@ -102,7 +104,14 @@ const WHERE: Readonly<Record<string, "/endpoints" | "/domains">> = { endpoints_d
 function Why({ reason }: { readonly reason: string }): ReactElement {
   const to = WHERE[reason];
   const says = WHY[reason] ?? reason;
-  return to === undefined ? <>{says}</> : <Link to={to}>{says}</Link>;
+  return to === undefined ? <>{says}</> : <Way to={to}>{says}</Way>;
+}
+
+/** Leads to a page, for those who may see it. */
+function Way({ to, children }: { readonly to: Entry["to"]; readonly children: ReactNode }): ReactElement {
+  const state = useSession();
+  const mayGo = state.is === "in" && entriesOf(state.session.role).some((entry) => entry.to === to);
+  return mayGo ? <Link to={to}>{children}</Link> : <>{children}</>;
 }
 
 function Tile({ name, about, children }: { readonly name: string; readonly about?: string; readonly children: ReactNode }): ReactElement {

@@ -2,7 +2,7 @@
 
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import type { ReactElement, SubmitEvent } from "react";
 import { HubError } from "../../hub/ask";
 import { useSession } from "../../hub/session";
 import type { PastChange } from "../../hub/shapes";
@@ -69,12 +69,32 @@ export function Travel({ entity, id, at }: Facts): ReactElement {
       <section aria-labelledby="travel">
         <h2 id="travel">{T.travel}</h2>
         <p className="quiet">{T.travelHelp}</p>
+        <ToTime />
         <PagedList query={history} of={({ changes }) => changes} empty={<p className="quiet">{TEXTS.changes.none}</p>} more={T.earlier}>
           {(changes) => <Steps changes={changes} at={at} />}
         </PagedList>
       </section>
       {state.is === "in" && state.session.role === "admin" ? <Proof entity={entity} id={id} /> : null}
     </>
+  );
+}
+
+/** Any time, not only right after a change. */
+function ToTime(): ReactElement {
+  const navigate = route.useNavigate();
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    const time = String(new FormData(event.currentTarget).get("at"));
+    void navigate({ search: ({ at: _, ...rest }) => (time === "" ? rest : { ...rest, at: new Date(time).toISOString() }), resetScroll: false });
+  };
+  return (
+    <form className="filters" onSubmit={submit}>
+      <label>
+        {TEXTS.zone(T.toTime)}
+        <input name="at" type="datetime-local" step={1} />
+      </label>
+      <button type="submit">{TEXTS.show}</button>
+    </form>
   );
 }
 
