@@ -148,8 +148,23 @@ pub(crate) const DELIVERY_LOADS_MAX: usize = 64;
 /// Most notices that one entry of the audit names; of more it says how many.
 pub(crate) const NOTICES_AUDITED_MAX: usize = 100;
 
-/// Rows of a removed endpoint that are deleted in one transaction.
-pub(crate) const DELIVERIES_REMOVED_AT_ONCE: usize = 10_000;
+/// Most entries of the log that cannot be read of which operators are told in one life of a hub: where there are
+/// more, the first ones say what is to be done.
+pub(crate) const DAMAGED_ENTRIES_TOLD_MAX: usize = 1_024;
+
+/// Rows of a removed endpoint that are deleted with one turn: some milliseconds, for which the others wait.
+pub(crate) const DELIVERIES_REMOVED_AT_ONCE: usize = 1_000;
+
+/// Bytes of what attempts say that are in memory at once, of those that say much. As much again is the bodies that
+/// are made of it.
+pub(crate) const CONTENTS_BYTES_MAX: usize = 32 << 20;
+
+/// From how many bytes on what an attempt says is counted: a sender has 1,024 at once, which are 16 MB of less.
+pub(crate) const CONTENT_COUNTED_BYTES_MIN: usize = 16 << 10;
+
+/// How many contents that are counted may begin before one that waits for more room than there is: after that all
+/// wait for it.
+pub(crate) const CONTENT_PASSES_MAX: usize = 256;
 
 /// Deliveries that are looked at for a replay in one turn: some tens of milliseconds.
 pub(crate) const REPLAY_ROWS_AT_ONCE: usize = 500;

@@ -19,7 +19,7 @@ mod run;
 mod tests;
 mod way;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -58,6 +58,8 @@ struct Shared {
     sender: Sender,
     /// Nothing while it is read anew, after the store had failed.
     machine: Mutex<Option<Deliveries>>,
+    /// How many wait for the machine.
+    waiting: AtomicUsize,
     /// Somebody has asked for something.
     asked: Notify,
     stop: watch::Sender<bool>,
@@ -95,6 +97,7 @@ impl Delivering {
             served,
             sender,
             machine,
+            waiting: AtomicUsize::new(0),
             asked,
             stop,
             source,
@@ -239,21 +242,28 @@ impl Shared {
 
     /// Returns the machine, unless something else has it for long.
     fn machine_soon(&self) -> Result<MutexGuard<'_, Option<Deliveries>>, ServeError> {
+        self.waiting.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
-        loop {
+        let machine = loop {
             match self.machine.try_lock() {
-                Ok(machine) => return Ok(machine),
-                Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+                Ok(machine) => break Ok(machine),
+                Err(TryLockError::Poisoned(poisoned)) => break Ok(poisoned.into_inner()),
                 Err(TryLockError::WouldBlock) if begun.elapsed() < READ_WAIT_MAX => {
                     std::thread::sleep(LOCK_PAUSE);
                 }
-                Err(TryLockError::WouldBlock) => return Err(ServeError::Busy),
+                Err(TryLockError::WouldBlock) => break Err(ServeError::Busy),
             }
-        }
+        };
+        self.waiting.fetch_sub(1, Ordering::Relaxed);
+        machine
     }
 
     /// Gives the machine a turn, or reads it anew; blocks.
     fn turn(&self, reports: &[(Report, u64)], sends_max: usize) -> Result<(Turn, Due), ServeError> {
+        if self.waiting.load(Ordering::Relaxed) > 0 {
+            // Turns that follow each other at once would leave nobody else a moment.
+            std::thread::sleep(2 * LOCK_PAUSE);
+        }
         let mut machine = self.machine();
         let known = match machine.as_mut() {
             Some(known) => known,

@@ -139,6 +139,16 @@ pub enum Notice {
         /// The table of the row.
         table: &'static str,
     },
+    /// A row that something was to be sent of cannot be read: that is lost, and what stands behind it goes on. It is
+    /// the shell that finds this.
+    RowDamaged {
+        /// The endpoint whose row it is; nothing for an entry of the log.
+        endpoint: Option<EndpointId>,
+        /// The event's place in the log.
+        position: Position,
+        /// The table of the row.
+        table: &'static str,
+    },
     /// The row of a replay cannot be read: it does not go on. It is the shell that finds this.
     ReplayDamaged {
         /// The id of the replay.
@@ -170,6 +180,7 @@ impl Notice {
             Self::Dead { .. } => "delivery_dead",
             Self::RowMissing { .. } => "delivery_missing",
             Self::Damaged { .. } => "endpoint_damaged",
+            Self::RowDamaged { .. } => "row_damaged",
             Self::ReplayDamaged { .. } => "replay_damaged",
             Self::EventTypeDamaged { .. } => "event_type_damaged",
             Self::Stopped { .. } => "deliveries_stopped",
@@ -185,6 +196,7 @@ impl Notice {
             | Self::Dead { endpoint, .. }
             | Self::RowMissing { endpoint, .. }
             | Self::Damaged { endpoint, .. } => Some(endpoint),
+            Self::RowDamaged { endpoint, .. } => endpoint.as_ref(),
             Self::ReplayDamaged { .. } | Self::EventTypeDamaged { .. } | Self::Stopped { .. } => {
                 None
             }

@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::limits::{HOST_FLYING_MAX, HOST_UNPROVEN_MAX, UNPROVEN_FLYING_MAX};
+use super::limits::{
+    HOST_FLYING_MAX, HOST_LIVELY_MS, HOST_UNPROVEN_MAX, Millis, UNPROVEN_FLYING_MAX,
+};
 
 /// What makes two URLs one host: everything before the path.
 pub(super) fn host_of(url: &str) -> Arc<str> {
@@ -27,6 +29,8 @@ struct Host {
     flying: u32,
     /// Whether its latest attempt was answered, well or not.
     is_proven: bool,
+    /// When it last answered.
+    answered_ms: Millis,
 }
 
 impl Hosts {
@@ -76,9 +80,19 @@ impl Hosts {
         self.unproven += if known.is_proven { 0 } else { count };
     }
 
+    /// Returns until when a host whose attempts are all under way counts as one that is about to answer some: who has
+    /// enough for it can wait.
+    pub(super) fn lively_until(&self, host: &Arc<str>) -> Millis {
+        let known = self.hosts.get(host).filter(|host| host.is_proven);
+        known.map_or(0, |host| host.answered_ms.saturating_add(HOST_LIVELY_MS))
+    }
+
     /// An attempt has ended.
-    pub(super) fn land(&mut self, host: &Arc<str>, is_answered: bool) {
+    pub(super) fn land(&mut self, now: Millis, host: &Arc<str>, is_answered: bool) {
         let Some(known) = self.hosts.get_mut(host) else { return };
+        if is_answered {
+            known.answered_ms = now;
+        }
         self.unproven -= if known.is_proven { 0 } else { known.flying };
         known.flying -= 1;
         known.is_proven = is_answered;

@@ -9,7 +9,7 @@ use syncline_model::id::Position;
 
 use super::cursor::{DisableReason, Disabled};
 use super::delivery::{DeadLetter, Delivery, DeliveryState, EventRef};
-use super::exchange::Sending;
+use super::exchange::{Notice, Sending};
 use super::limits::{CUT_OFF_MAX, Millis};
 use super::queue::{Gate, Item, Lane, Phase, Queue, key, lane_key, put_due};
 use super::settings::Settings;
@@ -18,7 +18,12 @@ use crate::rows::{Batch, Key};
 impl Queue {
     /// Returns the next send, counted in `batch` or in the cursor, and whether the cursor's row is to be
     /// written for it.
-    pub(super) fn launch(&mut self, now: Millis, batch: &mut Batch) -> Option<(Sending, bool)> {
+    pub(super) fn launch(
+        &mut self,
+        now: Millis,
+        batch: &mut Batch,
+        notices: &mut Vec<Notice>,
+    ) -> Option<(Sending, bool)> {
         loop {
             if !matches!(self.gate(now), Gate::Open(_)) {
                 return None;
@@ -40,7 +45,7 @@ impl Queue {
                 let mut row = item.row.take().unwrap_or_else(|| Box::new(Delivery::new(&event)));
                 is_replay = row.is_replay();
                 if has_had_all(&row, &self.settings) {
-                    self.give_up(now, position, *row, "attempts_used_up", batch);
+                    self.give_up(now, position, (*row, "attempts_used_up"), batch, notices);
                     continue;
                 }
                 row.count_attempt(now);
@@ -112,15 +117,16 @@ impl Queue {
         self.advance(now, position, batch);
     }
 
-    /// A delivery is given up.
+    /// A delivery is given up, with the code that says why.
     pub(super) fn give_up(
         &mut self,
         now: Millis,
         position: Position,
-        mut row: Delivery,
-        code: &str,
+        (mut row, code): (Delivery, &str),
         batch: &mut Batch,
+        notices: &mut Vec<Notice>,
     ) {
+        notices.push(Notice::Dead { endpoint: self.id.clone(), position });
         row.state = DeliveryState::Dead;
         let letter =
             DeadLetter { at_ms: now, event_type: row.event_type.clone(), code: code.into() };

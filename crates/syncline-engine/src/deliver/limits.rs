@@ -23,7 +23,7 @@ pub const PENDING_TOTAL_MAX: usize = 250_000;
 pub const PENDING_OWN_MIN: usize = 16;
 
 /// Deliveries of all endpoints in memory beyond which no further page is read for all together while any of
-/// them can be sent.
+/// them can be sent, or can be soon.
 pub const AHEAD_MAX: usize = 8_192;
 
 /// Most entries of the log read at once.
@@ -107,6 +107,10 @@ pub const UNPROVEN_FLYING_MAX: u32 = 512;
 
 /// Most sends at once to one such host: until it answers there is no use in more.
 pub const HOST_UNPROVEN_MAX: u32 = 8;
+
+/// How long nothing more is read for all together, beyond [`AHEAD_MAX`], for the sake of a host that has all it may
+/// have under way and has just answered: a host that hangs from then on holds up the others for no longer.
+pub const HOST_LIVELY_MS: Millis = SECOND;
 
 /// Most attempts in a row that the end of the hub may cut off before a delivery is given up that has no
 /// attempt left: what nobody knows the outcome of is sent again, and what ends the hub each time is not, for

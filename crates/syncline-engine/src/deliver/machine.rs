@@ -54,6 +54,8 @@ pub struct Dispatch {
     turn: VecDeque<usize>,
     /// Who could send if more of what is under way to its host had ended.
     held: Vec<usize>,
+    /// Until when that is to be expected of any of them.
+    held_until_ms: Millis,
     hosts: Hosts,
     /// Who needs rows or a page of the log, in turn.
     asks: VecDeque<usize>,
@@ -188,6 +190,13 @@ impl Dispatch {
         self.held.retain(|other| *other != index);
         self.asks.retain(|other| *other != index);
         self.routes.clear();
+        // Those that had no room in memory may have some now.
+        for (index, slot) in self.slots.iter_mut().enumerate() {
+            if let Some(slot) = slot.as_mut().filter(|slot| !slot.is_in_asks) {
+                slot.is_in_asks = true;
+                self.asks.push_back(index);
+            }
+        }
     }
 
     /// An operator has disabled an endpoint.
@@ -274,8 +283,7 @@ impl Dispatch {
     /// batch must be committed before it is read.
     pub fn poll_load(&mut self, now: Millis) -> Option<Load> {
         self.wake(now);
-        let has_enough = !self.turn.is_empty() && self.pending >= AHEAD_MAX;
-        if self.at_tail > 0 && self.tail < self.end && !self.is_tail_read && !has_enough {
+        if self.is_tail_due(now) {
             self.is_tail_read = true;
             self.has_read = true;
             let (after, until) = (self.tail, self.end);
@@ -307,9 +315,22 @@ impl Dispatch {
     }
 
     /// Returns whether something may be to be read that was not asked for yet: sending finds that, too.
-    pub fn has_load(&self) -> bool {
-        let is_behind = self.at_tail > 0 && self.tail < self.end && !self.is_tail_read;
-        is_behind || !self.asks.is_empty()
+    ///
+    /// What is not read while there is enough to send does not count: the end of an attempt brings it.
+    pub fn has_load(&self, now: Millis) -> bool {
+        self.is_tail_due(now) || !self.asks.is_empty()
+    }
+
+    /// Returns whether those that read together are to read on: not while there is enough to send. What is read far
+    /// ahead of its sends would have to wait on disk.
+    fn is_tail_due(&self, now: Millis) -> bool {
+        let can_send = !self.turn.is_empty() || now < self.held_until_ms;
+        self.is_tail_behind() && !(can_send && self.pending >= AHEAD_MAX)
+    }
+
+    /// Returns whether there is more in the log than those that read together have asked for.
+    const fn is_tail_behind(&self) -> bool {
+        self.at_tail > 0 && self.tail.0 < self.end.0 && !self.is_tail_read
     }
 
     /// A page of the log was read.
@@ -417,16 +438,18 @@ impl Dispatch {
         self.update(index, now);
     }
 
-    /// The first deliveries of a lane were read, in order.
+    /// The first deliveries of a lane were read, in order; nothing stands for one that is named and is not there.
     pub fn handle_lane(
         &mut self,
         now: Millis,
         read: &LaneRead,
-        rows: Vec<(Position, Delivery)>,
+        rows: Vec<(Position, Option<Delivery>)>,
         batch: &mut Batch,
     ) {
         let Ok((index, queue)) = self.queue(&read.endpoint) else { return };
-        queue.handle_lane(now, read, rows, batch);
+        for position in queue.handle_lane(now, read, rows, batch) {
+            self.notify(Notice::RowMissing { endpoint: read.endpoint.clone(), position });
+        }
         self.update(index, now);
     }
 
@@ -438,9 +461,10 @@ impl Dispatch {
     /// - `sends_max`: how many the sender takes now.
     pub fn poll_sends(&mut self, now: Millis, sends_max: usize, batch: &mut Batch) -> Vec<Sending> {
         self.wake(now);
-        let mut sends = Vec::new();
+        let (mut sends, mut notices) = (Vec::new(), Vec::new());
         let mut claimed = BTreeSet::new();
         self.turn.extend(self.held.drain(..));
+        self.held_until_ms = 0;
         while sends.len() < sends_max && self.flying_bytes < FLYING_BYTES_MAX {
             let Some(index) = self.turn.pop_front() else { break };
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
@@ -449,11 +473,13 @@ impl Dispatch {
             if room == 0 {
                 // It keeps its turn until something has ended.
                 self.held.push(index);
+                self.held_until_ms = self.held_until_ms.max(self.hosts.lively_until(&slot.host));
                 continue;
             }
             slot.is_in_turn = false;
             for _ in 0..TURN_SENDS_MAX.min(free).min(room) {
-                let Some((send, is_fresh)) = slot.queue.launch(now, batch) else { break };
+                let launched = slot.queue.launch(now, batch, &mut notices);
+                let Some((send, is_fresh)) = launched else { break };
                 self.hosts.launch(&slot.host, 1);
                 if is_fresh {
                     claimed.insert(index);
@@ -469,6 +495,7 @@ impl Dispatch {
                 slot.queue.write_cursor(now, batch);
             }
         }
+        notices.into_iter().for_each(|notice| self.notify(notice));
         sends
     }
 
@@ -484,7 +511,7 @@ impl Dispatch {
             (landed, self.slots.get_mut(index).and_then(Option::as_mut))
         {
             let is_answered = matches!(report.outcome, Outcome::Answered { .. });
-            self.hosts.land(&slot.host, is_answered);
+            self.hosts.land(now, &slot.host, is_answered);
             let bytes = u64::from(bytes).min(slot.flying_bytes);
             slot.flying_bytes -= bytes;
             self.flying_bytes -= bytes;
@@ -495,7 +522,9 @@ impl Dispatch {
 
     /// Returns when to call the `poll_*` again if nothing happens before; never, if nothing is said.
     pub fn poll_due(&self) -> Option<Millis> {
-        self.wakes.first().map(|(wake_ms, _)| *wake_ms)
+        let wake_ms = self.wakes.first().map(|(wake_ms, _)| *wake_ms);
+        let is_held = self.is_tail_behind() && self.turn.is_empty() && self.held_until_ms > 0;
+        wake_ms.into_iter().chain(is_held.then_some(self.held_until_ms)).min()
     }
 
     /// Returns something that an operator should know.
@@ -697,7 +726,8 @@ impl Dispatch {
         }
         let until = if self.at_tail > 0 { self.tail } else { end };
         let is_behind = is_enabled && !slot.is_at_tail && slot.queue.read_to < until;
-        let wants_log = is_behind && !slot.queue.is_reading && slot.queue.has_room();
+        let has_space = self.pending < PENDING_TOTAL_MAX || pending < PENDING_OWN_MIN;
+        let wants_log = is_behind && !slot.queue.is_reading && slot.queue.has_room() && has_space;
         let wants = slot.queue.wants(now);
         if wants.send && !slot.is_in_turn {
             slot.is_in_turn = true;

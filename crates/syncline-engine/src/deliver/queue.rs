@@ -571,16 +571,17 @@ impl Queue {
         Some(LaneRead { endpoint, entity, id, rows_max: LANE_LOAD_MAX })
     }
 
-    /// The next deliveries of a lane were read.
+    /// The next deliveries of a lane were read. Answers which of them are not there: the lane goes on without.
     pub(super) fn handle_lane(
         &mut self,
         now: Millis,
         read: &LaneRead,
-        rows: Vec<(Position, Delivery)>,
+        rows: Vec<(Position, Option<Delivery>)>,
         batch: &mut Batch,
-    ) {
-        let name = (read.entity.clone(), read.id.clone());
-        let Some(lane) = self.lanes.get_mut(&name) else { return };
+    ) -> Vec<Position> {
+        let (name, mut missing) = ((read.entity.clone(), read.id.clone()), Vec::new());
+        let Some(lane) = self.lanes.get_mut(&name) else { return missing };
+        // What is not there counts: behind it there may be more.
         let is_all = rows.len() < read.rows_max;
         let mut is_appended = false;
         if let Some(tail) = &mut lane.tail {
@@ -590,9 +591,15 @@ impl Queue {
             lane.tail = None;
         }
         for (position, row) in rows {
-            if self.items.contains_key(&position) || row.state.is_final() {
+            if self.items.contains_key(&position) {
                 continue;
             }
+            missing.extend(row.is_none().then_some(position));
+            let Some(row) = row.filter(|row| !row.state.is_final()) else {
+                // It would be read again and again.
+                batch.delete(lane_key(&self.id, &name, position));
+                continue;
+            };
             lane.order.push_back(position);
             let item = Item {
                 lane: name.clone(),
@@ -607,6 +614,7 @@ impl Queue {
             self.items.insert(position, item);
         }
         self.go_on(now, &name, batch);
+        missing
     }
 
     /// Goes on in a lane whose first has left it.

@@ -64,10 +64,8 @@ impl Queue {
                     self.retry_at(now, now + wait_ms, report.position, *row, batch);
                 }
                 None => {
-                    let (endpoint, position) = (self.id.clone(), report.position);
-                    notices.push(Notice::Dead { endpoint, position });
-                    let code = report.outcome.code();
-                    self.give_up(now, report.position, *row, code, batch);
+                    let row = (*row, report.outcome.code());
+                    self.give_up(now, report.position, row, batch, notices);
                 }
             }
         }

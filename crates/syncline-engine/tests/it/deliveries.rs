@@ -843,3 +843,153 @@ fn pages_of_the_log_are_shared_by_those_who_keep_up() {
     world.check_settled();
     assert_eq!(world.dispatch.poll_load(world.now), None::<Load>);
 }
+
+#[test]
+fn a_delivery_that_has_had_all_its_attempts_is_told_of_wherever_that_is_found() {
+    let mut world = one(waits(&[0]), 1, 1);
+    (0..CUT_OFF_MAX).for_each(|_| world.pump(1, 2));
+    world.pump(1, 0);
+    assert_eq!(world.flying.len(), 0, "nobody has ever heard the end of an attempt");
+    let dead = Notice::Dead { endpoint: endpoint("shop"), position: Position(1) };
+    assert_eq!(world.dispatch.poll_notice(), Some(dead));
+}
+
+#[test]
+fn who_has_enough_to_send_does_not_ask_for_more_turns_at_once() {
+    let mut world = World::new(1);
+    more(&mut world, 40);
+    (0..2_000).for_each(|number| world.emit("tasks.created", &format!("r{number}")));
+    world.tell_end();
+    while world.load() {}
+    assert!(world.dispatch.pending() >= limits::AHEAD_MAX, "{}", world.dispatch.pending());
+    let sends = world.dispatch.poll_sends(world.now, 0, &mut world.batch);
+    assert_eq!(sends, []);
+    assert!(
+        !world.dispatch.has_load(world.now),
+        "the next turn would read nothing, and so on for ever"
+    );
+    world.commit();
+    world.settle();
+    world.check_settled();
+}
+
+/// Somebody has deleted deliveries that stand in a lane behind one that fails.
+#[test]
+fn a_lane_goes_on_behind_deliveries_that_are_gone() {
+    let events = limits::LANE_LOAD_MAX as u64 * 3;
+    let mut world = one(Settings { block_ms: 0, ..waits(&[0, 1_000, 1_000]) }, events, 1);
+    let first = |world: &World, index: usize| {
+        let is_first = world.flying[index].event.position == Position(1);
+        Some(if is_first { status(500) } else { ok() })
+    };
+    let until = world.now + 10;
+    go_on(&mut world, until, first);
+    let gone: Vec<Position> = (5..=40).chain([events]).map(Position).collect();
+    for position in &gone {
+        let key = Key::Delivery { endpoint: endpoint("shop"), position: *position };
+        assert!(world.disk.remove(&key).is_some(), "{}", position.0);
+    }
+    let until = world.now + HOUR;
+    go_on(&mut world, until, |_, _| Some(ok()));
+    for event in world.log.iter().flatten().filter(|event| !gone.contains(&event.position)) {
+        let row = world.row(&endpoint("shop"), event.position).unwrap();
+        assert_eq!(row.state, DeliveryState::Delivered, "{}", event.position.0);
+    }
+    let told = std::iter::from_fn(|| world.dispatch.poll_notice());
+    let missing = |position| Notice::RowMissing { endpoint: endpoint("shop"), position };
+    assert_eq!(told.collect::<Vec<_>>(), gone.into_iter().map(missing).collect::<Vec<_>>());
+    let left = |key: &&Key| matches!(key, Key::Lane { .. } | Key::Due { .. });
+    assert_eq!(world.disk.keys().find(left), None, "and nothing is left to be read again");
+    assert_eq!(world.dispatch.pending(), 0);
+}
+
+#[test]
+fn an_endpoint_that_is_removed_gives_its_room_to_those_that_wait_for_it() {
+    let mut world = World::new(1);
+    let many = limits::PENDING_TOTAL_MAX / limits::PENDING_MAX + 2;
+    for index in 0..many {
+        let calm = Settings {
+            breaker: syncline_engine::deliver::BreakerSettings {
+                failures_in_a_row: u32::MAX,
+                attempts_min: u32::MAX,
+                ..Default::default()
+            },
+            ..Settings { url: format!("https://h{index}.example.org/").into(), ..waits(&[0, HOUR]) }
+        };
+        world.add(&format!("e{index}"), calm);
+    }
+    let events = limits::PENDING_MAX as u64 + 1_000;
+    (0..events).for_each(|number| world.emit("tasks.created", &format!("r{number}")));
+    world.tell_end();
+    let fails = |world: &mut World| {
+        loop {
+            world.pump(1_024, 0);
+            if world.flying.is_empty() {
+                break;
+            }
+            while !world.flying.is_empty() {
+                world.report(0, status(500));
+            }
+        }
+    };
+    fails(&mut world);
+    let pending = |world: &World| world.dispatch.pending();
+    assert!(pending(&world) >= limits::PENDING_TOTAL_MAX, "{}", pending(&world));
+    world.commit();
+    let removed = endpoint("e0");
+    world.dispatch.handle_removed(&removed);
+    world.endpoints.remove(&removed);
+    fails(&mut world);
+    assert!(pending(&world) >= limits::PENDING_TOTAL_MAX, "{}", pending(&world));
+}
+
+/// Many endpoints of one host, whose events come faster than it takes them.
+#[test]
+fn what_waits_for_a_busy_host_is_not_read_ahead_and_costs_no_rows() {
+    let mut world = World::new(1);
+    for index in 0..1_000 {
+        let mut settings = Settings::new("https://example.org/hook");
+        settings.filter = Filter::new([format!("tasks.e{index}").as_str()]).unwrap();
+        world.add(&format!("e{index}"), settings);
+    }
+    let emit = |world: &mut World, events: u64| {
+        for number in 0..events {
+            world.emit(&format!("tasks.e{}", number % 1_000), &format!("r{number}"));
+        }
+        world.tell_end();
+    };
+    emit(&mut world, 1_000);
+    world.settle();
+    let events = 30_000;
+    emit(&mut world, events);
+    world.written = 0;
+    let most = limits::AHEAD_MAX + limits::READ_ENTRIES_MAX;
+    while world.dispatch.pending() > 0 || world.dispatch.has_load(world.now) {
+        world.pump(SENDS_MAX - world.flying.len(), 0);
+        assert!(world.dispatch.pending() <= most, "{}", world.dispatch.pending());
+        assert!(!world.dispatch.has_load(world.now), "it waits for an answer");
+        for _ in 0..100.min(world.flying.len()) {
+            world.report(0, ok());
+        }
+        world.commit();
+        world.now += 1;
+    }
+    let delivered = world.disk.keys().filter(|key| matches!(key, Key::Delivery { .. })).count();
+    assert_eq!(delivered as u64, 1_000 + events);
+    let written = world.written as u64;
+    assert!(
+        written <= events * 5 / 2,
+        "{written}: a cursor and an outcome each, and some cursors on the way"
+    );
+    // Once it hangs, the others are read for.
+    world.add("other", Settings::new("https://other.example.org/hook"));
+    emit(&mut world, events);
+    for _ in 0..3 {
+        world.pump(SENDS_MAX - world.flying.len(), 0);
+    }
+    assert!(world.dispatch.pending() <= most);
+    world.now = world.dispatch.poll_due().expect("it is looked at again");
+    world.pump(SENDS_MAX - world.flying.len(), 0);
+    let told = world.dispatch.facts(&endpoint("other")).unwrap();
+    assert!(world.dispatch.pending() > most && told.in_flight > 0, "{told:?}");
+}

@@ -184,7 +184,7 @@ impl World {
                 let keys = self.scan(&scan).take(read.rows_max);
                 let rows = keys.map(|key| {
                     let Key::Lane { position, .. } = key else { panic!("{key:?}") };
-                    (*position, self.row(&name, *position).expect("a lane names rows"))
+                    (*position, self.row(&name, *position))
                 });
                 let rows = rows.collect();
                 self.dispatch.handle_lane(self.now, &read, rows, &mut self.batch);

@@ -7,6 +7,7 @@ mod approval;
 mod backup;
 mod convergence;
 mod crash;
+mod deliveries;
 mod desk;
 mod held;
 mod horizon;

@@ -391,7 +391,7 @@ impl From<DeliveryError> for Problem {
     fn from(error: DeliveryError) -> Self {
         let status = match error {
             DeliveryError::Serve(error) => return error.into(),
-            DeliveryError::Exists => StatusCode::CONFLICT,
+            DeliveryError::Exists | DeliveryError::Removing => StatusCode::CONFLICT,
             _ => match error.code() {
                 "ENDPOINT_UNKNOWN" | "DELIVERY_UNKNOWN" | "REPLAY_UNKNOWN" => StatusCode::NOT_FOUND,
                 "ENDPOINT_INVALID" => StatusCode::UNPROCESSABLE_ENTITY,

@@ -12,7 +12,7 @@ use syncline_model::id::{EndpointId, EventType, Position};
 use syncline_store::Read;
 
 use super::super::{ServeError, Served};
-use super::turn::{damaged, read_rows_at};
+use super::turn::bytes_at;
 use crate::horizon::horizon;
 use crate::limits::{
     DELIVERY_PAGE_BYTES_MAX, REPLAY_COUNTED_ROWS_MAX, REPLAY_ROWS_AT_ONCE, REPLAY_TYPES_TOLD_MAX,
@@ -113,6 +113,8 @@ pub(super) struct Piece {
     pub(super) found: Vec<Replay>,
     /// What is meant, and nothing is left of.
     pub(super) forgotten: u64,
+    /// Rows that cannot be read, with their tables: whether they are meant nobody knows.
+    pub(super) damaged: Vec<(Position, &'static str)>,
 }
 
 /// Looks at the next rows of a stretch.
@@ -125,16 +127,17 @@ pub(super) fn look(
     rows_max: usize,
 ) -> Result<Piece, ServeError> {
     let horizon = horizon(rows)?;
-    let nothing = Piece { to: stretch.until, looked_at: 0, found: Vec::new(), forgotten: 0 };
+    let (found, damaged) = (Vec::new(), Vec::new());
+    let nothing = Piece { to: stretch.until, looked_at: 0, found, forgotten: 0, damaged };
     if stretch.after >= stretch.until {
         return Ok(nothing);
     }
     if selection.past.contains(&Past::Missed) {
         return look_at_log(rows, selection, stretch, (rows_max, horizon));
     }
-    let (positions, to) = positions(rows, selection, stretch, rows_max)?;
-    let mut piece = Piece { to, looked_at: positions.len(), ..nothing };
-    let delivered = read_rows_at(rows, &stretch.endpoint, &positions)?;
+    let mut piece = nothing;
+    let positions = positions(rows, selection, stretch, rows_max, &mut piece)?;
+    let delivered = read_sound(rows, &stretch.endpoint, &positions, &mut piece.damaged)?;
     for (position, row) in positions.into_iter().zip(delivered) {
         let Some(row) = row else { continue };
         if !selection.matches(&row.event_type, row.created_ms, Some(&row)) {
@@ -149,13 +152,32 @@ pub(super) fn look(
     Ok(piece)
 }
 
-/// Returns the places of the next deliveries that may be meant, and how far that is.
+/// Reads deliveries of an endpoint; `None` for each that is not there or cannot be read.
+fn read_sound(
+    rows: &dyn Read,
+    endpoint: &EndpointId,
+    positions: &[Position],
+    damaged: &mut Vec<(Position, &'static str)>,
+) -> Result<Vec<Option<Delivery>>, ServeError> {
+    let found = bytes_at(rows, endpoint, positions)?.into_iter().zip(positions);
+    let sound = found.map(|(bytes, position)| match Delivery::decode(&bytes?) {
+        Ok(row) => Some(row),
+        Err(_) => {
+            damaged.push((*position, "deliveries"));
+            None
+        }
+    });
+    Ok(sound.collect())
+}
+
+/// Returns the places of the next deliveries that may be meant, and says in `piece` how far that is.
 fn positions(
     rows: &dyn Read,
     selection: &Selection,
     stretch: &Stretch,
     rows_max: usize,
-) -> Result<(Vec<Position>, Position), ServeError> {
+    piece: &mut Piece,
+) -> Result<Vec<Position>, ServeError> {
     let endpoint = stretch.endpoint.clone();
     let is_dead_only = selection.past == BTreeSet::from([Past::Dead]);
     // Of many deliveries few are dead, and these have a list of their own.
@@ -165,7 +187,7 @@ fn positions(
     } else {
         (Scan::Deliveries { endpoint, from: stretch.after.next() }, None)
     };
-    let (mut positions, mut to, mut error) = (Vec::new(), stretch.after, None);
+    let (mut positions, mut to) = (Vec::new(), stretch.after);
     let (mut looked_at, mut is_over) = (0, false);
     rows.scan(&scan, after.as_ref(), rows_max, &mut |key, bytes| {
         let position = match key {
@@ -180,9 +202,9 @@ fn positions(
         let may_match = if is_dead_only {
             match DeadLetter::decode(bytes) {
                 Ok(letter) => selection.types.matches(&letter.event_type),
-                Err(source) => {
-                    error = Some(damaged("dead_letters")(source));
-                    return ControlFlow::Break(());
+                Err(_) => {
+                    piece.damaged.push((position, "dead_letters"));
+                    false
                 }
             }
         } else {
@@ -193,11 +215,9 @@ fn positions(
         }
         ControlFlow::Continue(())
     })?;
-    if let Some(error) = error {
-        return Err(error.into());
-    }
     let is_end = is_over || looked_at < rows_max;
-    Ok((positions, if is_end { stretch.until } else { to }))
+    (piece.to, piece.looked_at) = (if is_end { stretch.until } else { to }, looked_at);
+    Ok(positions)
 }
 
 /// Looks at the log, for events of which nothing is known at the endpoint, too.
@@ -208,7 +228,8 @@ fn look_at_log(
     (rows_max, horizon): (usize, Position),
 ) -> Result<Piece, ServeError> {
     let scan = Scan::Log { from: stretch.after.max(horizon).next() };
-    let (mut events, mut to, mut error) = (Vec::new(), stretch.after.max(horizon), None);
+    let (mut events, mut to) = (Vec::new(), stretch.after.max(horizon));
+    let mut damaged = Vec::new();
     let (mut looked_at, mut page_bytes, mut is_over) = (0, 0, false);
     rows.scan(&scan, None, rows_max, &mut |key, bytes| {
         let Key::Log(position) = key else { return ControlFlow::Continue(()) };
@@ -220,29 +241,26 @@ fn look_at_log(
         (to, looked_at) = (*position, looked_at + 1);
         match decode_entry(bytes) {
             Ok(entry) => events.extend(event_at(*position, &entry, bytes.len())),
-            Err(found) => {
-                error = Some(found);
-                return ControlFlow::Break(());
-            }
+            Err(_) => damaged.push((*position, "log")),
         }
         ControlFlow::Continue(())
     })?;
-    if let Some(error) = error {
-        return Err(error.into());
-    }
     let is_end = is_over || (looked_at < rows_max && page_bytes <= DELIVERY_PAGE_BYTES_MAX);
     if is_end {
         to = stretch.until;
     }
     events.retain(|event| stretch.filter.matches(&event.event_type));
     let positions: Vec<Position> = events.iter().map(|event| event.position).collect();
-    let known = read_rows_at(rows, &stretch.endpoint, &positions)?;
+    let known = read_sound(rows, &stretch.endpoint, &positions, &mut damaged)?;
+    // One whose row cannot be read is not one of which nothing is known.
+    let is_sound = |event: &EventRef| !damaged.iter().any(|(at, _)| *at == event.position);
     let is_meant = |event: &EventRef, row: Option<&Delivery>| {
         selection.matches(&event.event_type, event.created_ms, row)
     };
-    let meant = events.into_iter().zip(known).filter(|(event, row)| is_meant(event, row.as_ref()));
+    let meant = events.into_iter().zip(known);
+    let meant = meant.filter(|(event, row)| is_sound(event) && is_meant(event, row.as_ref()));
     let found = meant.map(|(event, row)| Replay { event, row }).collect();
-    Ok(Piece { to, looked_at, found, forgotten: 0 })
+    Ok(Piece { to, looked_at, found, forgotten: 0, damaged })
 }
 
 /// Returns the event that an entry of the log is.

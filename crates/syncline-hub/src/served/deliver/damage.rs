@@ -9,6 +9,7 @@ use syncline_model::id::{EndpointId, Position};
 use super::super::ServeError;
 use super::turn::Deliveries;
 use crate::error::HubError;
+use crate::limits::DAMAGED_ENTRIES_TOLD_MAX;
 
 /// What is known of an endpoint of which a row cannot be read.
 #[derive(Clone, Debug)]
@@ -47,6 +48,15 @@ impl Deliveries {
         let row = self.endpoints.remove(endpoint);
         self.mark_damaged(endpoint, Damage { table, row, settled });
         Ok(())
+    }
+
+    /// Tells of an entry of the log that cannot be read: once, however many endpoints come by.
+    pub(super) fn note_damaged_entry(&mut self, position: Position) {
+        if self.entries_damaged.len() < DAMAGED_ENTRIES_TOLD_MAX
+            && self.entries_damaged.insert(position)
+        {
+            self.noticed.push(Notice::RowDamaged { endpoint: None, position, table: "log" });
+        }
     }
 
     pub(super) fn mark_damaged(&mut self, endpoint: &EndpointId, damage: Damage) {

@@ -1,22 +1,20 @@
 //! What an operator does with endpoints and deliveries. Each change is in the audit, in its transaction.
 
-use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
     Backlog, EndpointFacts, EndpointRow, Outcome, Refusal, SettingsError,
 };
-use syncline_engine::rows::{Batch, Key, Scan};
+use syncline_engine::rows::{Batch, Key};
 use syncline_engine::sync::Transaction;
 use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::Object;
 use thiserror::Error;
 
-use super::super::{ServeError, Served};
+use super::super::ServeError;
 use super::turn::Deliveries;
-use crate::limits::{DELIVERIES_REMOVED_AT_ONCE, REPLAYS_RUNNING_MAX};
+use crate::limits::REPLAYS_RUNNING_MAX;
 use crate::request::Actor;
-use crate::view::for_each;
 
 /// What the audit calls a change of endpoints and deliveries.
 pub(super) const CATEGORY: &str = "DELIVERY";
@@ -34,6 +32,11 @@ pub enum DeliveryError {
     /// There is one of that name.
     #[error("there is an endpoint of that id with other settings")]
     Exists,
+    /// One of that id was removed, and not all of it is gone yet.
+    #[error(
+        "an endpoint of that id was removed, and what is known of its deliveries is still being deleted"
+    )]
+    Removing,
     /// There is no such replay.
     #[error("there is no such replay")]
     ReplayUnknown,
@@ -55,6 +58,7 @@ impl DeliveryError {
             Self::Refused(refusal) => refusal.code(),
             Self::Settings(error) => error.code(),
             Self::Exists => "ENDPOINT_EXISTS",
+            Self::Removing => "ENDPOINT_BEING_REMOVED",
             Self::ReplayUnknown => "REPLAY_UNKNOWN",
             Self::ReplaysFull => "REPLAYS_FULL",
             Self::Damaged => "ENDPOINT_DAMAGED",
@@ -116,6 +120,9 @@ impl Deliveries {
         if self.endpoints.contains_key(id) || self.damaged.contains_key(id) {
             return Err(DeliveryError::Exists);
         }
+        if self.removing.contains_key(id) {
+            return Err(DeliveryError::Removing);
+        }
         let (now, mut batch) = (self.at(now_ms), Batch::new());
         let settings = Arc::new(row.settings.clone());
         let behind = self.served.position();
@@ -150,29 +157,6 @@ impl Deliveries {
         self.note(batch, "ENDPOINT_CHANGED", id, None, actor)?;
         self.endpoints.insert(id.clone(), Arc::new(row));
         Ok(())
-    }
-
-    /// Removes an endpoint, and what is known of its deliveries: at once or, of many, piece by piece. Nothing is
-    /// sent to it any more.
-    ///
-    /// # Errors
-    ///
-    /// [`DeliveryError`]; the endpoint may be removed and some rows of it left, which the next start deletes.
-    pub fn remove(&mut self, id: &EndpointId, actor: &Actor) -> Result<(), DeliveryError> {
-        let damaged = self.damaged.get(id).map(super::damage::Damage::row);
-        let row = damaged.or_else(|| self.endpoints.get(id).cloned());
-        let row = row.ok_or(Refusal::EndpointUnknown)?;
-        let gone = EndpointRow { is_removed: true, ..EndpointRow::clone(&row) };
-        let mut batch = Batch::new();
-        batch.put(Key::Endpoint(id.clone()), gone.encode());
-        self.note(batch, "ENDPOINT_REMOVED", id, None, actor)?;
-        self.dispatch.handle_removed(id);
-        self.endpoints.remove(id);
-        self.damaged.remove(id);
-        let removed = remove_rows(&self.served, id);
-        // The next start goes on where this one ended.
-        self.is_astray |= removed.is_err();
-        Ok(removed?)
     }
 
     /// Disables an endpoint until somebody enables it.
@@ -247,7 +231,7 @@ impl Deliveries {
     }
 
     /// Commits rows with an entry in the audit that says who has asked for it.
-    fn note(
+    pub(super) fn note(
         &mut self,
         batch: Batch,
         action: &'static str,
@@ -284,45 +268,4 @@ impl Deliveries {
         self.is_astray |= committed.is_err();
         committed
     }
-}
-
-/// Deletes all rows of an endpoint that was removed, piece by piece, its own last.
-pub(super) fn remove_rows(served: &Served, id: &EndpointId) -> Result<(), ServeError> {
-    loop {
-        let mut batch = rows_of(served, id)?;
-        let is_last = batch.is_empty();
-        if is_last {
-            batch.delete(Key::Cursor(id.clone())).delete(Key::Endpoint(id.clone()));
-        }
-        served.commit_rows(batch)?;
-        if is_last {
-            return Ok(());
-        }
-    }
-}
-
-/// Returns what deletes some rows of an endpoint's deliveries.
-fn rows_of(served: &Served, id: &EndpointId) -> Result<Batch, ServeError> {
-    let rows = served.reader()?;
-    let mut batch = Batch::new();
-    let mut delete = |key: &Key, _: &[u8]| {
-        batch.delete(key.clone());
-        ControlFlow::Continue(())
-    };
-    let (endpoint, from) = (id.clone(), Position(0));
-    let scans = [
-        Scan::Deliveries { endpoint: endpoint.clone(), from },
-        Scan::Lanes { endpoint: endpoint.clone() },
-        Scan::DeadLetters { endpoint },
-    ];
-    for scan in scans {
-        rows.scan(&scan, None, DELIVERIES_REMOVED_AT_ONCE, &mut delete)?;
-    }
-    for_each(&*rows, &Scan::Due, |key, _| {
-        if matches!(key, Key::Due { endpoint, .. } if endpoint == id) {
-            batch.delete(key.clone());
-        }
-        Ok(())
-    })?;
-    Ok(batch)
 }

@@ -8,7 +8,8 @@
 //! | You want | Read |
 //! |---|---|
 //! | a turn | [`Deliveries::turn`], [`Turn`], [`Parcel`] |
-//! | make, change and remove endpoints | `endpoints.rs` |
+//! | make, change and remove endpoints | `endpoints.rs`, `removing.rs` |
+//! | how much is under way at once | `under_way.rs` |
 //! | what is to be made again, how much that is, and how far | `choosing.rs`, `replays.rs` |
 //! | single deliveries, and those that were given up | `dead.rs` |
 //! | what became of one event, and what fails | `looking.rs` |
@@ -25,11 +26,13 @@ mod endpoints;
 mod lists;
 mod looking;
 mod notices;
+mod removing;
 mod replays;
 mod retention;
 mod start;
 mod told;
 mod turn;
+mod under_way;
 
 pub use choosing::{Counted, Stretch};
 pub use content::Content;

@@ -48,6 +48,10 @@ impl Noticed {
             Notice::Dead { position, .. } | Notice::RowMissing { position, .. } => {
                 document.insert("sequence", position.0);
             }
+            Notice::RowDamaged { position, table, .. } => {
+                document.insert("sequence", position.0);
+                document.insert("table", *table);
+            }
             Notice::Damaged { table, .. } => {
                 document.insert("table", *table);
             }

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use syncline_engine::deliver::{Filter, Past, Refusal, Selection};
+use syncline_engine::deliver::{Filter, Notice, Past, Refusal, Selection};
 use syncline_engine::rows::{Batch, Key, MetaName, Scan};
 use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::{Json, Object, parse};
@@ -12,6 +12,7 @@ use syncline_store::Read;
 
 use super::super::ServeError;
 use super::choosing::{Counted, Piece, Stretch, look};
+use super::damage::damaged_table;
 use super::endpoints::DeliveryError;
 use super::notices::commit;
 use super::turn::Deliveries;
@@ -292,7 +293,7 @@ impl Deliveries {
     pub(super) fn replay_piece(&mut self, now: u64, batch: &mut Batch) -> Result<bool, ServeError> {
         let Some((id, index, until)) = self.next_part() else { return Ok(false) };
         commit(&self.served, std::mem::take(batch), &[])?;
-        let mut failed = None;
+        let mut unread = None;
         let Some(row) = self.replays.get_mut(&id) else { return Ok(false) };
         let selection = row.selection.clone();
         let Some(part) = row.parts.get_mut(index) else { return Ok(false) };
@@ -307,7 +308,7 @@ impl Deliveries {
                 };
                 let rows = self.served.reader()?;
                 match look(&*rows, &selection, &stretch, REPLAY_ROWS_AT_ONCE) {
-                    Ok(Piece { to, found, forgotten, .. }) => {
+                    Ok(Piece { to, found, forgotten, mut damaged, .. }) => {
                         let places: Vec<Position> =
                             found.iter().map(|one| one.event.position).collect();
                         let replayed =
@@ -318,12 +319,17 @@ impl Deliveries {
                         part.after = next.map_or(to, |next| Position(next.0.saturating_sub(1)));
                         let left = (replayed.looked_at - replayed.taken) as u64;
                         part.taken += replayed.taken as u64;
-                        part.passed += left + if next.is_none() { forgotten } else { 0 };
+                        damaged.retain(|(position, _)| *position <= part.after);
+                        part.passed += left + damaged.len() as u64;
+                        part.passed += if next.is_none() { forgotten } else { 0 };
+                        unread = Some((part.endpoint.clone(), damaged));
                     }
-                    Err(error) => {
-                        part.after = part.until;
-                        failed = Some((part.endpoint.clone(), error));
+                    // Where the replay is in the log cannot be told: it ends, and nothing else does.
+                    Err(error) if damaged_table(&error).is_some() => {
+                        row.state = ReplayState::Stopped;
+                        self.noticed.push(Notice::ReplayDamaged { replay: id.clone() });
                     }
+                    Err(error) => return Err(error),
                 }
             }
         }
@@ -331,8 +337,15 @@ impl Deliveries {
         if let Some(key) = key(&id) {
             batch.put(key, row.encode());
         }
-        if let Some((endpoint, error)) = failed {
-            self.set_aside(&endpoint, error)?;
+        if let Some((endpoint, damaged)) = unread {
+            for (position, table) in damaged {
+                if table == "log" {
+                    self.note_damaged_entry(position);
+                } else {
+                    let endpoint = Some(endpoint.clone());
+                    self.noticed.push(Notice::RowDamaged { endpoint, position, table });
+                }
+            }
         }
         Ok(true)
     }

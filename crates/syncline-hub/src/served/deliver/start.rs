@@ -13,9 +13,10 @@ use syncline_store::Read;
 
 use super::super::{ServeError, Served};
 use super::damage::{Damage, Sorted, damaged_table};
-use super::endpoints::remove_rows;
+use super::removing::Removal;
 use super::replays::read_replays;
 use super::turn::{Deliveries, damaged};
+use super::under_way::UnderWay;
 use crate::view::for_each;
 
 impl Deliveries {
@@ -29,11 +30,10 @@ impl Deliveries {
     pub fn start(served: &Served, now_ms: u64) -> Result<Self, ServeError> {
         let rows = served.reader()?;
         let endpoints = read_endpoints(&*rows)?;
+        // The hub ended before all of them was gone.
         let removed = endpoints.sound.iter().filter(|(_, row)| row.is_removed);
-        for (endpoint, _) in removed {
-            // The hub ended before all of it was gone.
-            remove_rows(served, endpoint)?;
-        }
+        let removing = removed.map(|(endpoint, _)| (endpoint.clone(), Removal::default()));
+        let removing = removing.collect();
         let mut due = read_due(&*rows)?;
         let (replays, lost) = read_replays(&*rows)?;
         let types = served.catalogue();
@@ -44,11 +44,14 @@ impl Deliveries {
             dispatch: Dispatch::new(),
             endpoints: BTreeMap::new(),
             replays,
+            removing,
+            under_way: UnderWay::default(),
             entries: BTreeMap::new(),
             entries_bytes: 0,
             now_ms,
             damaged: BTreeMap::new(),
             noticed: replays_lost.chain(types).collect(),
+            entries_damaged: BTreeSet::new(),
             is_astray: false,
         };
         all.dispatch.handle_log(now_ms, served.position());

@@ -1,7 +1,7 @@
 //! A turn: what has happened is taken in, what is needed is read, what is decided is committed, and what is to
 //! be sent is answered.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -20,10 +20,13 @@ use super::choosing::event_at;
 use super::content::{Content, content, entry_at};
 use super::damage::{Damage, damaged_table};
 use super::notices::{Noticed, commit, gathered};
+use super::removing::Removal;
 use super::replays::ReplayRow;
+use super::under_way::{Began, UnderWay};
 use crate::error::HubError;
 use crate::limits::{
-    CLOCK_BACK_MS_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX, DELIVERY_PAGE_BYTES_MAX,
+    CLOCK_BACK_MS_MAX, CONTENTS_BYTES_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX,
+    DELIVERY_PAGE_BYTES_MAX,
 };
 use crate::runs::decode_entry;
 
@@ -34,6 +37,10 @@ pub struct Deliveries {
     pub(super) endpoints: BTreeMap<EndpointId, Arc<EndpointRow>>,
     /// What is to be made again, and what was, by id.
     pub(super) replays: BTreeMap<Box<str>, ReplayRow>,
+    /// Endpoints that were removed, and of which something is left.
+    pub(super) removing: BTreeMap<EndpointId, Removal>,
+    /// Attempts that were counted, and what they hold.
+    pub(super) under_way: UnderWay,
     /// Entries of the log that were read last, by their places, with how long they are there: what is read is
     /// soon to be sent.
     pub(super) entries: BTreeMap<Position, (Arc<LogEntry>, usize)>,
@@ -45,6 +52,8 @@ pub struct Deliveries {
     pub(super) damaged: BTreeMap<EndpointId, Damage>,
     /// What is to be told with the next turn.
     pub(super) noticed: Vec<Notice>,
+    /// Entries of the log that cannot be read, of which somebody was told.
+    pub(super) entries_damaged: BTreeSet<Position>,
     /// Whether something was decided that may not be on disk.
     pub(super) is_astray: bool,
 }
@@ -111,12 +120,16 @@ impl Deliveries {
         self.is_astray = true;
         for (report, random) in reports {
             self.dispatch.handle_report(now, *random, report, &mut batch);
+            self.under_way.land(report);
         }
         self.dispatch.handle_log(now, self.served.position());
         let is_loaded = !self.load(now, &mut batch)?;
         let is_replaying = self.replay_piece(now, &mut batch)?;
+        self.removal_piece(&mut batch)?;
+        let sends_max = sends_max.saturating_sub(self.under_way.waiting());
         let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
-        let is_unfinished = !is_loaded || is_replaying || self.dispatch.has_load();
+        let is_unfinished =
+            !is_loaded || is_replaying || self.dispatch.has_load(now) || !self.removing.is_empty();
         let mut notices = std::mem::take(&mut self.noticed);
         notices.extend(std::iter::from_fn(|| self.dispatch.poll_notice()));
         let notices = gathered(now, notices);
@@ -162,8 +175,8 @@ impl Deliveries {
 
     /// Reads a page of the log; answers how far it was looked at, and the events of it.
     fn read_log(&mut self, read: &LogRead) -> Result<(Position, Vec<Arc<EventRef>>), ServeError> {
-        let (mut events, mut to, mut found) = (Vec::new(), read.after, None);
-        let mut read_entries = Vec::new();
+        let (mut events, mut to) = (Vec::new(), read.after);
+        let (mut read_entries, mut looked_at, mut damaged) = (Vec::new(), 0, Vec::new());
         let scan = Scan::Log { from: read.after.next() };
         let rows = self.served.reader()?;
         let (mut page_bytes, mut is_cut) = (0, false);
@@ -177,24 +190,21 @@ impl Deliveries {
                 return ControlFlow::Break(());
             }
             page_bytes += bytes.len();
+            (looked_at, to) = (looked_at + 1, to.max(*position));
             match decode_entry(bytes) {
                 Ok(entry) => read_entries.push((*position, entry, bytes.len())),
-                Err(error) => {
-                    found = Some(error);
-                    return ControlFlow::Break(());
-                }
+                // What it says is lost; were it waited for, everything behind it would be, too.
+                Err(_) => damaged.push(*position),
             }
             ControlFlow::Continue(())
         })?;
-        if let Some(error) = found {
-            return Err(error.into());
-        }
-        if read_entries.len() < read.entries_max && !is_cut {
+        drop(rows);
+        if looked_at < read.entries_max && !is_cut {
             // What is not there was forgotten, or is of another kind.
             to = read.until;
         }
+        damaged.into_iter().for_each(|position| self.note_damaged_entry(position));
         for (position, entry, bytes) in read_entries {
-            to = to.max(position);
             if let Some(event) = event_at(position, &entry, bytes) {
                 events.push(event);
                 self.keep(position, Arc::new(entry), bytes);
@@ -213,28 +223,38 @@ impl Deliveries {
         }
     }
 
-    /// Returns attempts with what they say.
+    /// Returns attempts with what they say, as far as there is room for it; the others wait until some have ended.
     fn parcels(&mut self, sends: Vec<Sending>) -> Result<Vec<Parcel>, ServeError> {
-        if sends.is_empty() {
+        self.under_way.extend(sends);
+        if self.under_way.waiting() == 0 {
             return Ok(Vec::new());
         }
         let rows = self.served.reader()?;
         // Many endpoints are told of one event.
         let mut contents: BTreeMap<Position, Result<Arc<Content>, Failure>> = BTreeMap::new();
-        let mut parcels = Vec::with_capacity(sends.len());
-        for sending in sends {
-            let Some(endpoint) = self.endpoints.get(&sending.endpoint) else { continue };
-            let position = sending.event.position;
+        let mut parcels = Vec::with_capacity(self.under_way.waiting());
+        let (mut waits, mut bytes_in_vain) = (std::mem::take(&mut self.under_way), 0);
+        for counted in waits.take() {
+            let Some(endpoint) = self.endpoints.get(&counted.sending.endpoint) else { continue };
+            if bytes_in_vain > CONTENTS_BYTES_MAX || !waits.may_begin(&counted) {
+                waits.put_back(counted);
+                continue;
+            }
+            let position = counted.sending.event.position;
             let content = match contents.get(&position) {
                 Some(content) => content.clone(),
-                None => {
-                    let content = self.content(&*rows, &sending.event)?;
-                    contents.insert(position, content.clone());
-                    content
-                }
+                None => self.content(&*rows, &counted.sending.event)?,
             };
-            parcels.push(Parcel { sending, endpoint: endpoint.clone(), content });
+            let bytes = content.as_ref().map_or(0, |content| content.data.len());
+            match waits.begin(counted, bytes) {
+                Began::UnderWay(sending) => {
+                    contents.insert(position, content.clone());
+                    parcels.push(Parcel { sending, endpoint: endpoint.clone(), content });
+                }
+                Began::Waits => bytes_in_vain += bytes,
+            }
         }
+        self.under_way = waits;
         Ok(parcels)
     }
 
@@ -264,7 +284,11 @@ pub(super) fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {
     move |source| HubError::Damaged { table, source }
 }
 
-fn read_lane(rows: &dyn Read, read: &LaneRead) -> Result<Vec<(Position, Delivery)>, ServeError> {
+/// Reads the first deliveries of a lane; `None` for each that is not there.
+fn read_lane(
+    rows: &dyn Read,
+    read: &LaneRead,
+) -> Result<Vec<(Position, Option<Delivery>)>, ServeError> {
     let (endpoint, entity, id) = (read.endpoint.clone(), read.entity.clone(), read.id.clone());
     let scan = Scan::Lane { endpoint: endpoint.clone(), entity, id };
     let mut positions = Vec::new();
@@ -275,24 +299,32 @@ fn read_lane(rows: &dyn Read, read: &LaneRead) -> Result<Vec<(Position, Delivery
         ControlFlow::Continue(())
     })?;
     let found = read_rows_at(rows, &endpoint, &positions)?;
-    let of_lane = positions.into_iter().zip(found);
-    Ok(of_lane.filter_map(|(position, row)| Some((position, row?))).collect())
+    Ok(positions.into_iter().zip(found).collect())
 }
 
 fn read_rows(rows: &dyn Read, read: &RowsRead) -> Result<Vec<Option<Delivery>>, ServeError> {
     read_rows_at(rows, &read.endpoint, &read.positions)
 }
 
+/// Reads rows of deliveries of an endpoint; `None` for each that is not there.
+pub(super) fn bytes_at(
+    rows: &dyn Read,
+    endpoint: &EndpointId,
+    positions: &[Position],
+) -> Result<Vec<Option<Vec<u8>>>, ServeError> {
+    let key =
+        |position: &Position| Key::Delivery { endpoint: endpoint.clone(), position: *position };
+    let keys: Vec<Key> = positions.iter().map(key).collect();
+    Ok(rows.get_many(&keys)?)
+}
+
 /// Reads deliveries of an endpoint; `None` for each that is not there.
-pub(super) fn read_rows_at(
+fn read_rows_at(
     rows: &dyn Read,
     endpoint: &EndpointId,
     positions: &[Position],
 ) -> Result<Vec<Option<Delivery>>, ServeError> {
-    let key =
-        |position: &Position| Key::Delivery { endpoint: endpoint.clone(), position: *position };
-    let keys: Vec<Key> = positions.iter().map(key).collect();
-    let found = rows.get_many(&keys)?.into_iter();
+    let found = bytes_at(rows, endpoint, positions)?.into_iter();
     let decoded = found.map(|bytes| bytes.map(|bytes| Delivery::decode(&bytes)).transpose());
     Ok(decoded.collect::<Result<_, _>>().map_err(damaged("deliveries"))?)
 }
