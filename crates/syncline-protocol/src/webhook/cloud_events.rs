@@ -9,7 +9,7 @@ mod read;
 
 use syncline_model::json::write_string;
 
-pub use read::{CloudEventError, read_binary, read_structured};
+pub use read::{CloudEventError, is_structured, read_binary, read_structured};
 
 use super::event::{Event, hops_text};
 use super::headers::Headers;

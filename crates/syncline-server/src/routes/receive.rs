@@ -7,7 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use syncline_model::json::{Json, Object, parse};
 use syncline_protocol::webhook::cloud_events::{
-    CloudEventError, STRUCTURED_TYPE, read_binary, read_structured,
+    CloudEventError, STRUCTURED_TYPE, is_structured, read_binary, read_structured,
 };
 use syncline_protocol::webhook::digest::verify_content_digest;
 use syncline_protocol::webhook::verify::{Received, VerifyError};
@@ -63,7 +63,10 @@ fn said(headers: &HeaderMap, receiver: &Receiver, bytes: &[u8]) -> Result<Said, 
     let invalid =
         |error: syncline_model::json::JsonError| Refusal::BodyInvalid.because(error.to_string());
     let body = parse(bytes).map_err(invalid)?;
-    if is_of_type(headers, STRUCTURED_TYPE) {
+    // No signature covers the type of the body: an event that says itself that it is one of CloudEvents must not be
+    // another event under another type.
+    let is_structured = is_structured(&body) || is_of_type(headers, STRUCTURED_TYPE);
+    if is_structured {
         return Ok(Said::Structured(Json::Object(read_structured(&body)?)));
     }
     if !receiver.has_cloud_event_headers {

@@ -8,6 +8,8 @@ use std::borrow::Cow;
 use syncline_model::json::{Json, Object};
 use thiserror::Error;
 
+/// The version that is read.
+const VERSION: &str = "1.0";
 /// What the names of headers of binary mode begin with.
 const OF_HEADERS: &str = "ce-";
 /// Attributes that every event has.
@@ -40,6 +42,12 @@ impl CloudEventError {
     pub const fn code(&self) -> &'static str {
         "WEBHOOK_CLOUD_EVENT_INVALID"
     }
+}
+
+/// Returns whether a body says itself that it is an event of CloudEvents.
+pub fn is_structured(body: &Json) -> bool {
+    let version = body.as_object().and_then(|body| body.get("specversion"));
+    version.and_then(Json::as_str) == Some(VERSION)
 }
 
 /// Reads the body of structured mode.
@@ -89,7 +97,7 @@ pub fn read_binary<'h>(
 /// kind of record.
 fn completed(mut document: Object) -> Result<Object, CloudEventError> {
     let text = |name: &str| document.get(name).and_then(Json::as_str);
-    if text("specversion") != Some("1.0") {
+    if text("specversion") != Some(VERSION) {
         return Err(CloudEventError::Version);
     }
     let is_lacking = |name: &&str| text(name).is_none_or(str::is_empty);
