@@ -21,7 +21,9 @@
 //! | how it can be proved later | [`audit`] |
 //! | what was received before | [`received`] |
 //! | which event goes to which endpoint, and when | [`deliver`] |
+//! | when somebody is told that a hub does badly | [`alert`] |
 
+pub mod alert;
 pub mod audit;
 pub mod bases;
 pub mod conflicts;

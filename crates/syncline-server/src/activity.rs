@@ -110,6 +110,11 @@ impl Activity {
         self.counters[counter as usize].fetch_add(count, Ordering::Relaxed);
     }
 
+    /// Returns how much of something there was since the start.
+    pub(crate) fn total(&self, counter: Counter) -> u64 {
+        self.counters[counter as usize].load(Ordering::Relaxed)
+    }
+
     /// Counts an answered request.
     pub(crate) fn answered(&self, status: u16) {
         self.add(Counter::Requests, 1);

@@ -19,6 +19,7 @@
 //! | hubs lent to commands of this machine | `loans.rs` |
 //! | changes made once for many | `feed.rs` |
 //! | figures for Prometheus | `metrics.rs`, `metrics/`, `undecided.rs` |
+//! | who is told that a hub does badly | `alerting/` |
 //! | what is said when something is refused | `problem.rs` |
 //!
 //! # What this crate promises
@@ -29,6 +30,7 @@
 
 mod access;
 mod activity;
+mod alerting;
 mod application;
 mod asked;
 mod asyncapi;
@@ -64,6 +66,7 @@ mod webhook_docs;
 mod writers;
 
 pub use access::{IssuerError, IssuerSettings, KeysError, Role, check_keys};
+pub use alerting::{AlertReceiver, AlertSettings, Channel, MailSettings, MailTls, ReceiverError};
 pub use application::{AppError, AppSettings, SecretText};
 pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;

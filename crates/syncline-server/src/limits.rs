@@ -185,6 +185,36 @@ pub const FORGET_PAUSE: Duration = Duration::from_millis(100);
 /// looks. Further ones are in none.
 pub const DECIDED_NOTED_MAX: usize = 10_000;
 
+/// How often it is looked whether a hub does badly: shorter than any time after which somebody is told.
+pub const ALERT_LOOK_EVERY: Duration = Duration::from_secs(10);
+
+/// Longest try to tell somebody of an alert.
+pub const ALERT_SEND_TIME_MAX: Duration = Duration::from_secs(15);
+
+/// How long it is waited before each further try; behind the last one it is given up, and the alert is told again
+/// after the time for repeats if it lasts.
+pub const ALERT_RETRY_WAITS: [Duration; 4] = [
+    Duration::from_secs(5),
+    Duration::from_secs(30),
+    Duration::from_secs(120),
+    Duration::from_secs(600),
+];
+
+/// Most receivers of alerts. Each has a queue of its own.
+pub const ALERT_RECEIVERS_MAX: usize = 32;
+
+/// Most alerts that wait for one receiver that is away.
+pub const ALERTS_QUEUED_MAX: usize = 256;
+
+/// Most sentences about receivers that could not be told that wait for the terminal; the oldest give way.
+pub const ALERT_PROBLEMS_MAX: usize = 100;
+
+/// Longest time until one address of a mail server is connected to; then the next one is tried.
+pub const MAIL_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
+
+/// Most addresses of one e-mail: more belong into a list of the mail server.
+pub const MAIL_RECEIVERS_MAX: usize = 50;
+
 const _: () = assert!(BACKUP_EVERY_MAX.as_millis() < BACKUP_BEHIND_MAX.as_millis());
 
 /// Most receivers of one hub, beside those of spec 004: one for each application that tells something.

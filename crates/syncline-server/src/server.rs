@@ -28,6 +28,7 @@ use tokio_rustls::TlsAcceptor;
 use tower::ServiceExt;
 
 use crate::access::{IssuerError, Issuers, now_ms};
+use crate::alerting::Alerting;
 use crate::hubs::{Desk, HubName, Hubs, OpenError, Opened};
 use crate::limits::{
     ACTIVITY_EVERY, FORGET_PAUSE, HEAD_BYTES_MAX, HEAD_TIME_MAX, LOOK_AFTER_EVERY,
@@ -54,6 +55,7 @@ pub struct Server {
     accepting: JoinHandle<()>,
     /// What lends hubs to commands of this machine, or why nothing does.
     lending: Result<JoinHandle<()>, io::Error>,
+    alerting: Arc<Alerting>,
 }
 
 /// Why a server did not start.
@@ -141,6 +143,8 @@ impl Server {
         let keep = (settings.keep, settings.keep_deliveries);
         tokio::spawn(look_after(Arc::clone(&state), keep));
         state.hubs.all().into_iter().for_each(|desk| drop(tokio::spawn(enable_returned(desk))));
+        let alerting = Arc::new(Alerting::new(settings));
+        alerting.start(&state);
         let accepting = Accepting {
             listener,
             connections: settings.connections,
@@ -154,7 +158,7 @@ impl Server {
         let lend =
             |loans: Loans| tokio::spawn(loans.run(Arc::clone(&state), state.stopping.clone()));
         let lending = Loans::listen(&settings.data).map(lend);
-        Ok(Self { address, admin_token, state, stop, accepting, lending })
+        Ok(Self { address, admin_token, state, stop, accepting, lending, alerting })
     }
 
     /// Returns where it listens.
@@ -181,6 +185,11 @@ impl Server {
     /// Returns why commands of this machine cannot work through the server, if so.
     pub fn lends_nothing(&self) -> Option<&io::Error> {
         self.lending.as_ref().err()
+    }
+
+    /// Returns which alerts could not be told to whom since it was asked last, in words.
+    pub fn alerts_untold(&self) -> Vec<String> {
+        self.alerting.take_problems()
     }
 
     /// Returns the default hub.

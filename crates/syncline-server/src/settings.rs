@@ -15,6 +15,7 @@ use syncline_policy::view::Access;
 use thiserror::Error;
 
 use crate::access::IssuerSettings;
+use crate::alerting::AlertSettings;
 use crate::application::{AppError, AppSettings};
 use crate::limits::{BACKUP_EVERY, CONNECTIONS_MAX, RATE_REQUESTS, RATE_WINDOW};
 use crate::rate::Rate;
@@ -57,6 +58,8 @@ pub struct Settings {
     pub sending: Guard,
     /// The application that the environment names.
     pub application: AppSettings,
+    /// Who is told that a hub does badly, and of what.
+    pub alerts: AlertSettings,
     /// What figures are called.
     pub metrics: MetricsNames,
     /// What is allowed although it is unsafe.
@@ -176,6 +179,7 @@ impl Settings {
             rate: Rate { requests: RATE_REQUESTS, window: RATE_WINDOW },
             sending: Guard::default(),
             application: AppSettings::default(),
+            alerts: AlertSettings::default(),
             metrics: MetricsNames::default(),
             allowed: Allowed::default(),
         }

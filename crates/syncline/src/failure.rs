@@ -230,6 +230,14 @@ pub enum Refusal {
         /// Why.
         reason: String,
     },
+    /// Somebody who is to be told of alerts cannot be told so.
+    #[error("nobody can be told of alerts by `{name}`: {reason}")]
+    AlertReceiver {
+        /// What the receiver is called.
+        name: String,
+        /// Why; it names no secret.
+        reason: String,
+    },
     /// Watching the folders failed.
     #[error("the folders cannot be watched")]
     Watch {
@@ -278,6 +286,7 @@ impl Refusal {
             Self::ServedByOtherVersion { .. } => "SERVED_BY_OTHER_VERSION",
             Self::IssuerKeys { .. } => "ISSUER_KEYS_INVALID",
             Self::Notice { .. } => "NOTICE_FAILED",
+            Self::AlertReceiver { .. } => "ALERT_RECEIVER_INVALID",
             Self::Watch { .. } => "WATCH_FAILED",
         }
     }
@@ -297,6 +306,7 @@ impl Refusal {
             | Self::Declined => Exit::Usage,
             // Met only before a run: afterwards a notice that fails is warned about.
             Self::Notice { .. }
+            | Self::AlertReceiver { .. }
             | Self::DomainNotFound { .. }
             | Self::ConfigUnsafe { .. }
             | Self::Secret { .. }
@@ -365,6 +375,7 @@ impl Refusal {
             Self::Notice { .. } | Self::Secret { .. } => {
                 "the run itself is not affected".to_owned()
             }
+            Self::AlertReceiver { .. } => "a hub that does badly would do so unnoticed".to_owned(),
             Self::Watch { source } => source.to_string(),
         }
     }
@@ -404,6 +415,7 @@ impl Refusal {
                 "check the address in `keys`, and that this machine reaches it"
             }
             Self::Notice { .. } => "check the command or address of --notify",
+            Self::AlertReceiver { .. } => "correct it under [[alerts.to]]",
             Self::Watch { .. } => "run `syncline sync` from a timer instead",
         };
         text.to_owned()

@@ -13,7 +13,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Most packages in `Cargo.lock`. Each one is code that somebody else may change and that every
 /// cold build pays for; raising this number is a decision, so it is a line in a diff. Serving a hub
 /// brought some fifty: an HTTP stack, WebSockets, and the codings that browsers ask for.
-const PACKAGES_MAX: usize = 320;
+const PACKAGES_MAX: usize = 330;
 /// The only place where packages come from.
 const REGISTRY: &str = "registry+https://github.com/rust-lang/crates.io-index";
 /// The list of what is allowed.

@@ -10,6 +10,7 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
+use syncline_engine::alert;
 use syncline_merge::operation::Effect;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::outcome::{Outcome, Status};
@@ -71,6 +72,9 @@ const ENDPOINTS: Described = (
     "Endpoints, by how they are: enabled, failing (nothing but failures lately) or disabled",
 );
 const DEAD: Described = ("dead_letters", "Deliveries that were given up since the start");
+const ALERTS: Described = ("alerts", "What is too bad of a hub now, and was told");
+const ALERTS_SENT: Described =
+    ("alerts_sent", "Alerts by receiver, and by whether they could be told");
 const TRANSFERRED: Described = (
     "transferred_bytes",
     "Bytes of bodies and live messages: as they cross the network (wire), and as they are without compression (plain)",
@@ -160,6 +164,8 @@ pub(crate) struct Synchronization {
     ratio: Family<Labels<1>, Gauge<f64, AtomicU64>>,
     endpoints: Family<Labels<2>, Gauge>,
     dead: Family<Labels<1>, Counter>,
+    alerts: Family<Labels<2>, Gauge>,
+    alerts_told: Family<Labels<2>, Counter>,
     pub(crate) traffic: Traffic,
 }
 
@@ -199,6 +205,8 @@ impl Synchronization {
             ratio: added(registry, RATIO),
             endpoints: added(registry, ENDPOINTS),
             dead: added(registry, DEAD),
+            alerts: added(registry, ALERTS),
+            alerts_told: added(registry, ALERTS_SENT),
             traffic,
         }
     }
@@ -297,6 +305,21 @@ impl Synchronization {
             let labels = [("hub", hub.to_owned()), ("state", state.to_owned())];
             self.endpoints.get_or_create(&labels).set(number(count));
         }
+    }
+
+    /// Notes all that is too bad now, by hub and kind.
+    pub(crate) fn alerts(&self, lit: &[(String, alert::Kind)]) {
+        self.alerts.clear();
+        for (hub, kind) in lit {
+            let labels = [("hub", hub.clone()), ("alert", kind.as_str().to_owned())];
+            self.alerts.get_or_create(&labels).set(1);
+        }
+    }
+
+    /// Notes whether somebody could be told of an alert.
+    pub(crate) fn alert_told(&self, receiver: &str, result: &'static str) {
+        let labels = [("receiver", receiver.to_owned()), ("result", result.to_owned())];
+        self.alerts_told.get_or_create(&labels).inc();
     }
 
     /// Notes what is known of the copies of a hub.

@@ -1,5 +1,6 @@
 //! `syncline serve`: the hub over HTTP and WebSocket, until Ctrl-C.
 
+mod alerts;
 mod folders;
 mod keys;
 mod notices;
@@ -61,6 +62,7 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
     loaded.config.state.clone_from(&state);
     let mut settings = settings(serve, &loaded, &state);
     settings.check().map_err(StartError::from)?;
+    settings.alerts = alerts::settings(&loaded.config.alerts)?;
     let folders = match serve.watch {
         true => Some(Folders::judge(context, serve, loaded.config.clone(), configuration)?),
         false => None,
@@ -107,7 +109,8 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
                 _ = terminated.recv() => break,
                 _ = pulse.tick() => {
                     supervisor.alive();
-                    for line in lagging.lines(server.backups()) {
+                    let lines = lagging.lines(server.backups()).into_iter();
+                    for line in lines.chain(server.alerts_untold()) {
                         context.output.warn(&line);
                     }
                 }

@@ -27,6 +27,7 @@ pub(super) struct Document {
     pub(super) limits: LimitsText,
     pub(super) notify: NotifyText,
     pub(super) metrics: MetricsText,
+    pub(super) alerts: AlertsText,
 }
 
 /// One domain.
@@ -207,6 +208,41 @@ pub(super) struct NotifyText {
 pub(super) struct MetricsText {
     pub(super) prefix: Option<String>,
     pub(super) region: Option<String>,
+}
+
+/// Who is told that a hub does badly, and of what.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AlertsText {
+    pub(super) repeat: Option<String>,
+    pub(super) rules: Ordered<AlertRuleText>,
+    pub(super) to: Vec<AlertReceiverText>,
+}
+
+/// From when on something is too bad.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct AlertRuleText {
+    pub(super) threshold: Option<f64>,
+    #[serde(rename = "for")]
+    pub(super) for_time: Option<String>,
+    pub(super) severity: Option<String>,
+    pub(super) off: bool,
+}
+
+/// Somebody who is told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AlertReceiverText {
+    pub(super) kind: String,
+    pub(super) name: Option<String>,
+    pub(super) url: Option<String>,
+    pub(super) secret: Option<String>,
+    pub(super) severity: Option<String>,
+    pub(super) user: Option<String>,
+    pub(super) from: Option<String>,
+    #[serde(default)]
+    pub(super) to: Vec<String>,
 }
 
 /// A number, or a text such as `"20%"` and `"100MB"`.

@@ -43,8 +43,8 @@ pub use profile::Profile;
 pub(crate) use program::{COMMAND, words};
 pub use schema::SCHEMA;
 pub use settings::{
-    CONFLICT_ID, Config, Deletion, Direction, Domain, DomainKind, Entity, FieldRule, Filter,
-    Issuer, Link, Notify, OnConflict, Rename, Rule, Shape,
+    AlertChannel, AlertReceiver, Alerts, CONFLICT_ID, Config, Deletion, Direction, Domain,
+    DomainKind, Entity, FieldRule, Filter, Issuer, Link, Notify, OnConflict, Rename, Rule, Shape,
 };
 pub use snapshot::Snapshot;
 

@@ -1,6 +1,7 @@
 //! From what is written to what is meant: defaults filled in, words understood, names checked.
 
 mod access;
+mod alerts;
 mod domains;
 mod entities;
 mod issuers;
@@ -70,6 +71,7 @@ pub(super) fn resolve(mut document: Document, start: Start<'_>) -> Result<Config
         guard: access::guard(&document.limits)?,
         notify: access::notify(&document.notify)?,
         metrics: monitoring::metrics(&document.metrics)?,
+        alerts: alerts::alerts(&document.alerts)?,
         domains,
         entities,
         links,

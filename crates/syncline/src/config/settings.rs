@@ -3,12 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use syncline_engine::alert::{Rules, Severity};
 use syncline_merge::rules::Approver;
 use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
 use syncline_policy::view::Access;
 use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
-use syncline_server::{IssuerSettings, MetricsNames};
+use syncline_server::{IssuerSettings, MailTls, MetricsNames};
 
 /// Everything that a run needs to know before it reads a record.
 #[derive(Clone, Debug)]
@@ -36,6 +37,8 @@ pub struct Config {
     pub guard: Guard,
     /// Who is told when a run fails or something waits for a person.
     pub notify: Notify,
+    /// Who is told that a hub that is served does badly, and of what.
+    pub alerts: Alerts,
     /// What the figures of a hub that is served are called.
     pub metrics: MetricsNames,
     /// Whether the source wins where a link says nothing of it, as in the spelling of spec 001.
@@ -334,6 +337,89 @@ impl Config {
     /// Returns which side of a link wins a true conflict; `None` if nothing says so.
     pub(super) fn preferred(&self, link: &Link) -> Option<OnConflict> {
         link.on_conflict.or(self.is_source_first.then_some(OnConflict::Source))
+    }
+}
+
+/// Who is told that a hub does badly, and of what.
+#[derive(Clone, Debug, Default)]
+pub struct Alerts {
+    /// What is too bad.
+    pub rules: Rules,
+    /// Who is told.
+    pub receivers: Vec<AlertReceiver>,
+}
+
+/// Somebody who is told.
+#[derive(Clone, Debug)]
+pub struct AlertReceiver {
+    /// What it is called.
+    pub name: String,
+    /// How it is told.
+    pub channel: AlertChannel,
+    /// It is told of what is at least so grave.
+    pub severity_min: Severity,
+}
+
+/// How somebody is told. Every text may name where it is found: `env:NAME`, `file:PATH` or `cmd:PROGRAM`.
+#[derive(Clone, Debug)]
+pub enum AlertChannel {
+    /// A signed webhook.
+    Webhook {
+        /// Where it is posted to.
+        url: String,
+        /// What it is signed with.
+        secret: String,
+    },
+    /// An incoming webhook of Slack.
+    Slack {
+        /// Where it is posted to.
+        url: String,
+    },
+    /// PagerDuty's Events API.
+    PagerDuty {
+        /// Where it is posted to.
+        url: String,
+        /// The key of the integration.
+        key: String,
+    },
+    /// A project of Sentry.
+    Sentry {
+        /// Its DSN.
+        dsn: String,
+    },
+    /// An e-mail.
+    Mail(MailPlace),
+}
+
+/// The mail server, and who writes to whom.
+#[derive(Clone, Debug)]
+pub struct MailPlace {
+    /// Its name or address.
+    pub host: String,
+    /// Its port.
+    pub port: u16,
+    /// How the connection is encrypted.
+    pub tls: MailTls,
+    /// User and password.
+    pub login: Option<(String, String)>,
+    /// From whom.
+    pub from: String,
+    /// To whom.
+    pub to: Vec<String>,
+}
+
+impl AlertChannel {
+    /// Returns its secrets as they are written, by the names of their members.
+    pub(super) fn secrets(&self) -> Vec<(&'static str, &str)> {
+        match self {
+            Self::Webhook { url, secret } => vec![("url", url), ("secret", secret)],
+            Self::Slack { url } => vec![("url", url)],
+            Self::PagerDuty { key, .. } => vec![("secret", key)],
+            Self::Sentry { dsn } => vec![("url", dsn)],
+            Self::Mail(mail) => {
+                mail.login.iter().map(|(_, password)| ("secret", password.as_str())).collect()
+            }
+        }
     }
 }
 

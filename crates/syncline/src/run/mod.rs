@@ -24,7 +24,7 @@ pub mod reading;
 mod request;
 mod retry;
 mod rules;
-mod secret;
+pub(crate) mod secret;
 mod supervisor;
 
 pub(crate) use actor::random;

@@ -8,12 +8,43 @@ use std::time::{Duration, Instant};
 
 use super::notice::ended;
 use super::supervisor::SOCKET_VARIABLE;
+use crate::config::{COMMAND, words};
 use crate::failure::Refusal;
 
 /// Longest that a program may take.
 const TIME_MAX: Duration = Duration::from_secs(10);
 /// Most bytes that a secret has.
 const BYTES_MAX: usize = 4 * 1024;
+
+/// Why a secret was not found.
+pub(crate) enum Lost {
+    /// The program that is to tell it does not.
+    Program(Refusal),
+    /// The variable or file is not there; in words.
+    Place(String),
+}
+
+/// Returns a text as it is written, or what is found where it says: in `env:NAME`, in `file:PATH`, or printed by the
+/// program of `cmd:PROGRAM`.
+///
+/// # Errors
+///
+/// [`Lost`]; it holds nothing of what was found.
+pub(crate) fn found(text: &str) -> Result<String, Lost> {
+    if let Some(command) = text.strip_prefix(COMMAND) {
+        let unclosed = || Lost::Place("a quote in the command is not closed".to_owned());
+        let words = words(command).ok_or_else(unclosed)?;
+        return printed_by(&words).map(|(_, text)| text).map_err(Lost::Program);
+    }
+    if let Some(name) = text.strip_prefix("env:") {
+        return std::env::var(name).map_err(|_| Lost::Place(format!("{name} is not set")));
+    }
+    if let Some(path) = text.strip_prefix("file:") {
+        let read = std::fs::read_to_string(path).map(|text| text.trim().to_owned());
+        return read.map_err(|error| Lost::Place(format!("{path}: {error}")));
+    }
+    Ok(text.to_owned())
+}
 
 /// Starts a program without a shell and returns its name and what it printed, less one newline at
 /// the end.

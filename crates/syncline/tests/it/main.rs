@@ -28,11 +28,13 @@
 //! | TypeScript from schemas | `typescript.rs` |
 //! | figures, rules and alerts of Prometheus | `monitoring.rs` |
 //! | events and deliveries of a served hub, types of events | `hooks.rs`, `events.rs` |
+//! | somebody who is told that a hub does badly | `alerts.rs` |
 //! | watch, notices | `watch.rs`, `notices.rs`, `receiver.rs` |
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
+mod alerts;
 mod approval;
 mod audit;
 mod backup;

@@ -95,6 +95,8 @@ pub enum Fault {
     SecretExposed,
     /// Reports are posted without encryption.
     NotifyPlaintext,
+    /// A hub is served, and nobody is told when it does badly.
+    AlertsUntold,
 }
 
 impl Fault {
@@ -132,6 +134,7 @@ impl Fault {
         Self::SecretLiteral,
         Self::SecretExposed,
         Self::NotifyPlaintext,
+        Self::AlertsUntold,
     ];
 
     /// Returns the stable code, which has a page `docs/errors/<CODE>.md`; codes are never renamed.
@@ -169,6 +172,7 @@ impl Fault {
             Self::SecretLiteral => "CHECK_SECRET_LITERAL",
             Self::SecretExposed => "CHECK_SECRET_EXPOSED",
             Self::NotifyPlaintext => "CHECK_NOTIFY_PLAINTEXT",
+            Self::AlertsUntold => "CHECK_ALERTS_UNTOLD",
         }
     }
 
@@ -189,7 +193,8 @@ impl Fault {
             | Self::TargetReadOnly
             | Self::LinkUnusable
             | Self::LimitExcessive
-            | Self::NotifyPlaintext => Severity::Warning,
+            | Self::NotifyPlaintext
+            | Self::AlertsUntold => Severity::Warning,
             Self::DomainMissing
             | Self::DomainUnreadable
             | Self::DomainUnwritable

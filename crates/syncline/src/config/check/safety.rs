@@ -24,6 +24,7 @@ pub(super) fn check(loaded: &Loaded, findings: &mut Findings<'_>) {
     limits(config, findings);
     users(config, findings);
     secrets(config, findings);
+    alerts(config, findings);
 }
 
 fn limits(config: &Config, findings: &mut Findings<'_>) {
@@ -85,6 +86,46 @@ pub(super) fn secrets(config: &Config, findings: &mut Findings<'_>) {
             findings.add(Fault::SecretLiteral, &at, "holds a secret", why, mend);
         }
     }
+}
+
+/// Reports secrets of alerts that stand in the file, and a hub that is served of which nobody is told.
+fn alerts(config: &Config, findings: &mut Findings<'_>) {
+    let at = At::new("alerts");
+    for (index, receiver) in config.alerts.receivers.iter().enumerate() {
+        let at = at.key("to").index(index);
+        for (member, text) in receiver.channel.secrets() {
+            let is_elsewhere =
+                ["env:", "file:", COMMAND].iter().any(|place| text.starts_with(place));
+            if !is_elsewhere && (member == "secret" || holds_secret(text)) {
+                let why = "the file is copied, shown and kept in histories";
+                let mend = "name where it is found: `env:NAME`, `file:PATH` or `cmd:PROGRAM`";
+                findings.add(Fault::SecretLiteral, &at.key(member), "holds a secret", why, mend);
+            }
+            if text.strip_prefix("file:").is_some_and(|file| is_exposed_file(Path::new(file))) {
+                let what = "others may read the file that it names";
+                let why = "whoever reads it can speak in the hub's name";
+                findings.add(
+                    Fault::SecretExposed,
+                    &at.key(member),
+                    what,
+                    why,
+                    "run `chmod 600` on it",
+                );
+            }
+        }
+    }
+    if config.alerts.receivers.is_empty() && is_served(config) {
+        let why = "a queue that grows or an endpoint that fails is seen only by who looks";
+        let mend =
+            "name somebody under `[[alerts.to]]`: webhook, slack, pagerduty, sentry or email";
+        findings.add(Fault::AlertsUntold, &at, "nobody is told when the hub does badly", why, mend);
+    }
+}
+
+/// Returns whether a configuration, or its state, is one of a hub that is served.
+fn is_served(config: &Config) -> bool {
+    let has_access = !config.access.views.is_empty() || !config.access.rules.is_empty();
+    has_access || !config.issuers.is_empty() || config.state.join("admin.token").is_file()
 }
 
 /// Returns whether somebody beside its owner may read a file. What is no file is not kept either.

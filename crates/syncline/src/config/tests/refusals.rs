@@ -84,6 +84,16 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     ("[notify]\nlink = \"file:{id}\"",                        "2:1",  "notify.link", "not an address of a conflict"),
     ("[notify]\ncommand = [\"\"]",                           "2:12", "notify.command[0]", "empty"),
     ("[metrics]\nprefix = \"rdap-sync\"",                     "2:1",  "metrics.prefix", "no beginning of a name"),
+    ("[alerts.rules.lag]\nthreshold = -1.0",                   "2:1",  "alerts.rules.lag.threshold", "no threshold"),
+    ("[alerts.rules.error_rate]\nthreshold = 10",             "2:1",  "alerts.rules.error_rate.threshold", "no threshold"),
+    ("[alerts.rules.lag]\nfor = \"long\"",                     "2:1",  "alerts.rules.lag.for", "no time"),
+    ("[alerts.rules.weather]\noff = true",                    "1:",   "alerts.rules.weather", "unknown alert"),
+    ("[[alerts.to]]\nkind = \"pigeon\"",                      "2:1",  "alerts.to[0].kind", "unknown kind"),
+    ("[[alerts.to]]\nkind = \"webhook\"\nurl = \"https://x\"", "1:",   "alerts.to[0]", "no `secret`"),
+    ("[[alerts.to]]\nkind = \"slack\"\nname = \"a\"\nurl = \"https://x\"\n[[alerts.to]]\nkind = \"slack\"\nname = \"a\"\nurl = \"https://x\"", "5:1", "alerts.to[1]", "name of another"),
+    ("[[alerts.to]]\nkind = \"slack\"",                       "1:",   "alerts.to[0]", "no `url`"),
+    ("[[alerts.to]]\nkind = \"email\"\nurl = \"https://x\"",   "3:1",  "alerts.to[0].url", "no mail server"),
+    ("[[alerts.to]]\nkind = \"email\"\nurl = \"smtps://x\"\nfrom = \"a@b\"", "1:", "alerts.to[0]", "no `to`"),
     ("[metrics]\nregion = \"a\\nb\"",                         "2:1",  "metrics.region", "no name of a region"),
 ];
 

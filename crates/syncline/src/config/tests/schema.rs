@@ -6,9 +6,9 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::super::document::{
-    AccessText, ConditionText, Document, DomainText, EntityText, FieldDetail, FieldPolicyText,
-    IssuerText, LimitsText, LinkText, MetricsText, NotifyText, PermissionText, PolicyText,
-    ViewText,
+    AccessText, AlertReceiverText, AlertRuleText, AlertsText, ConditionText, Document, DomainText,
+    EntityText, FieldDetail, FieldPolicyText, IssuerText, LimitsText, LinkText, MetricsText,
+    NotifyText, PermissionText, PolicyText, ViewText,
 };
 use super::*;
 
@@ -103,6 +103,11 @@ fn what_the_code_refuses_by_form_the_schema_refuses_too() {
         "[metrics]\nprefix = \"RDAP\"",
         "[metrics]\nprefix = \"rdap_\"",
         "[metrics]\nregion = \"\"",
+        "[alerts]\nrepeat = \"often\"",
+        "[alerts.rules.weather]\nthreshold = 1",
+        "[alerts.rules.lag]\nthreshold = -1",
+        "[[alerts.to]]\nkind = \"pigeon\"",
+        "[[alerts.to]]\nurl = \"https://x\"",
     ];
     for text in bad {
         assert!(Config::parse(text, Path::new(".")).is_err(), "the code accepts: {text}");
@@ -146,6 +151,9 @@ fn schema_and_code_have_the_same_members() {
         ("/$defs/limits/properties", members::<LimitsText>()),
         ("/$defs/notify/properties", members::<NotifyText>()),
         ("/$defs/metrics/properties", members::<MetricsText>()),
+        ("/$defs/alerts/properties", members::<AlertsText>()),
+        ("/$defs/alertRule/properties", members::<AlertRuleText>()),
+        ("/$defs/alertReceiver/properties", members::<AlertReceiverText>()),
     ];
     for (pointer, accepted) in pairs {
         assert_eq!(listed(&schema, pointer), accepted, "at {pointer}");

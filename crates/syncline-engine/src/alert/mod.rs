@@ -1,0 +1,20 @@
+//! When somebody is told that a hub does badly, and that it does well again.
+//!
+//! Measures come in from time to time; what is to be told comes out. Nothing is sent here.
+//!
+//! | You want | Read |
+//! |---|---|
+//! | what is measured of a hub | [`Measures`] |
+//! | what it is held against | [`Rule`], [`Rules`] |
+//! | what is told, and when | [`Alerts`], [`Alarm`] |
+
+mod machine;
+mod measures;
+mod rules;
+
+pub use machine::{Alarm, Alerts, Fired, State};
+pub use measures::Measures;
+pub use rules::{Kind, Rule, Rules, Severity};
+
+#[cfg(test)]
+mod tests;

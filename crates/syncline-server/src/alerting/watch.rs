@@ -1,0 +1,189 @@
+//! Who looks at the hubs, and hands on what is to be told.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use syncline_domains::app::{Guard, Sender, SenderSettings, SystemResolver};
+use syncline_engine::alert::{Alarm, Alerts, Kind, Measures};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::channel::{Unsent, send};
+use super::memory::{Memory, Untold};
+use super::receiver::{AlertReceiver, AlertSettings};
+use crate::access::now_ms;
+use crate::activity::Counter;
+use crate::hubs::Desk;
+use crate::limits::{ALERT_PROBLEMS_MAX, ALERT_RETRY_WAITS, ALERTS_QUEUED_MAX};
+use crate::settings::Settings;
+use crate::state::State;
+
+/// The alerts of a server.
+pub(crate) struct Alerting {
+    settings: AlertSettings,
+    sender: Sender,
+    guard: Guard,
+    memory: Memory,
+    /// What could not be told, for the terminal.
+    problems: Mutex<VecDeque<String>>,
+}
+
+impl Alerting {
+    pub(crate) fn new(settings: &Settings) -> Self {
+        let guard = settings.sending.clone();
+        let sending = SenderSettings { guard: guard.clone(), ..SenderSettings::default() };
+        let sender = Sender::new(sending, SystemResolver);
+        let memory = Memory::open(&settings.data);
+        let alerts = settings.alerts.clone();
+        Self { settings: alerts, sender, guard, memory, problems: Mutex::default() }
+    }
+
+    /// Returns what could not be told since it was asked last.
+    pub(crate) fn take_problems(&self) -> Vec<String> {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        problems.drain(..).collect()
+    }
+
+    fn note_problem(&self, problem: String) {
+        let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
+        if problems.len() == ALERT_PROBLEMS_MAX {
+            problems.pop_front();
+        }
+        problems.push_back(problem);
+    }
+
+    /// Looks at the hubs until the server stops. Nobody looks where nobody is told.
+    pub(crate) fn start(self: &Arc<Self>, state: &Arc<State>) {
+        if self.settings.receivers.is_empty() {
+            return;
+        }
+        let mut queues = Vec::new();
+        for receiver in &self.settings.receivers {
+            let (queue, told) = mpsc::channel(ALERTS_QUEUED_MAX);
+            tokio::spawn(Arc::clone(self).tell(receiver.clone(), told, Arc::clone(state)));
+            queues.push((receiver.clone(), queue));
+        }
+        let names: Vec<&str> = queues.iter().map(|(receiver, _)| receiver.name.as_str()).collect();
+        self.memory.keep_receivers(&names);
+        // What the end of the server cut off; a receiver knows one that comes twice by its id.
+        for Untold { receiver, alarm } in self.memory.untold() {
+            let queue = queues.iter().find(|(known, _)| known.name == receiver);
+            if queue.is_none_or(|(_, queue)| queue.try_send(alarm.clone()).is_err()) {
+                self.memory.end(&receiver, &alarm);
+            }
+        }
+        tokio::spawn(Arc::clone(self).look(Arc::clone(state), queues));
+    }
+
+    async fn look(
+        self: Arc<Self>,
+        state: Arc<State>,
+        queues: Vec<(AlertReceiver, mpsc::Sender<Alarm>)>,
+    ) {
+        let mut stopping = state.stopping.clone();
+        let mut alerts = Alerts::new(self.settings.rules.clone(), self.memory.fired());
+        // Nobody is left who could stop it once that is over.
+        while let Err(_) | Ok(Ok(())) = timeout(self.settings.every, stopping.changed()).await {
+            if state.is_stopping() {
+                break;
+            }
+            for desk in state.hubs.all() {
+                let of = Arc::clone(&desk);
+                let Ok(measures) = state.blocking(move || measured(&of)).await else { continue };
+                alerts.handle_measures(desk.label(), now_ms(), &measures);
+            }
+            while let Some(alarm) = alerts.poll_alarm() {
+                let told = |receiver: &AlertReceiver| alarm.severity >= receiver.severity_min;
+                for (receiver, queue) in queues.iter().filter(|(receiver, _)| told(receiver)) {
+                    self.queue(receiver, queue, &alarm);
+                }
+            }
+            let fired = alerts.fired();
+            let lit: Vec<(String, Kind)> =
+                fired.iter().map(|fired| (fired.hub.clone(), fired.kind)).collect();
+            state.metrics.synchronization.alerts(&lit);
+            if self.memory.set_fired(fired) {
+                self.save(&state).await;
+            }
+        }
+    }
+
+    fn queue(&self, receiver: &AlertReceiver, queue: &mpsc::Sender<Alarm>, alarm: &Alarm) {
+        let name = &receiver.name;
+        self.memory.begin(Untold { receiver: name.clone(), alarm: alarm.clone() });
+        if queue.try_send(alarm.clone()).is_err() {
+            self.memory.end(name, alarm);
+            self.note_problem(format!("{name} has too many alerts to be told"));
+        }
+    }
+
+    async fn save(self: &Arc<Self>, state: &Arc<State>) {
+        let this = Arc::clone(self);
+        let _ = state.blocking(move || this.memory.save()).await;
+    }
+
+    /// Tells one receiver, one alarm after the other.
+    async fn tell(
+        self: Arc<Self>,
+        receiver: AlertReceiver,
+        mut alarms: mpsc::Receiver<Alarm>,
+        state: Arc<State>,
+    ) {
+        let mut stopping = state.stopping.clone();
+        // What waits when the server stops is told by the next one.
+        while let Some(alarm) = alarms.recv().await
+            && !state.is_stopping()
+        {
+            let mut waits = ALERT_RETRY_WAITS.iter();
+            let problem = loop {
+                match send((&self.sender, &self.guard), &receiver.channel, &alarm).await {
+                    Ok(()) => break None,
+                    Err(Unsent { why, is_passing }) => match waits.next().filter(|_| is_passing) {
+                        Some(wait) => tokio::select! {
+                            () = sleep(*wait) => {}
+                            _ = stopping.changed() => return,
+                        },
+                        None => break Some(why),
+                    },
+                }
+            };
+            let result = if problem.is_none() { "told" } else { "failed" };
+            state.metrics.synchronization.alert_told(&receiver.name, result);
+            if let Some(why) = problem {
+                let kind = alarm.kind.as_str();
+                self.note_problem(format!("{} was not told of {kind}: {why}", receiver.name));
+            }
+            self.memory.end(&receiver.name, &alarm);
+            self.save(&state).await;
+        }
+    }
+}
+
+/// Measures a hub; blocks. What cannot be read is as it was at the latest look.
+fn measured(desk: &Desk) -> Measures {
+    let _ = desk.undecided.look(&desk.served);
+    let at_ms = now_ms();
+    let backlog = desk.delivering.backlog(at_ms);
+    let before = || desk.activity.latest().map(|standing| standing.backlog);
+    let backlog = backlog.or_else(before).unwrap_or_default();
+    let backup = desk.backup.as_ref().map(|backup| backup.health());
+    Measures {
+        operations: desk.activity.total(Counter::Operations),
+        errors: desk.activity.total(Counter::OperationsRejected),
+        lag_ms: backlog.lag_ms.unwrap_or_default(),
+        backlog: backlog.queue,
+        endpoints_disabled: backlog.disabled,
+        dead_letters: desk.delivering.dead_letters(),
+        consistency: desk.replicas.count(at_ms).ratio(),
+        conflict_ms: desk.undecided.oldest_age_ms(at_ms),
+        // One that fails is behind, however little there was to back up.
+        backup_ms: backup.map(|health| match health.failing {
+            Some(_) => health.behind_ms.max(FAILING_MS),
+            None => health.behind_ms,
+        }),
+    }
+}
+
+/// How far behind a backup counts that fails: more than any that works.
+const FAILING_MS: u64 = Duration::from_mins(10).as_millis() as u64;
