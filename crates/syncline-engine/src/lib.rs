@@ -41,5 +41,6 @@ pub mod results;
 pub mod rows;
 pub mod seen;
 pub mod sync;
+pub mod tally;
 pub mod twins;
 pub mod undo;

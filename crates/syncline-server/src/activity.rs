@@ -2,14 +2,18 @@
 //! draws them by asking for little.
 
 use std::collections::VecDeque;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::limits::ACTIVITY_SAMPLES_MAX;
+use crate::reporting::KeptTally;
 
 /// The counts of a hub.
 #[derive(Debug, Default)]
 pub(crate) struct Activity {
+    /// Hour by hour, for reports.
+    pub(crate) tally: KeptTally,
     counters: [AtomicU64; COUNTERS],
     ring: Mutex<Ring>,
 }
@@ -90,10 +94,11 @@ struct Ring {
 }
 
 impl Ring {
-    fn take(&mut self, at_ms: u64, counted: [u64; COUNTERS], standing: Standing) {
+    /// Answers how many entries came to the log since the look before.
+    fn take(&mut self, at_ms: u64, counted: [u64; COUNTERS], standing: Standing) -> u64 {
         let before = self.before.replace((standing.position, counted));
         // What was counted before the first look happened at no known time.
-        let Some((position, before)) = before else { return };
+        let Some((position, before)) = before else { return 0 };
         if self.samples.len() >= ACTIVITY_SAMPLES_MAX {
             self.samples.pop_front();
         }
@@ -101,10 +106,16 @@ impl Ring {
         let counts = std::array::from_fn(|at| counted[at].saturating_sub(before[at]));
         let changes = standing.position.saturating_sub(position);
         self.samples.push_back(Sample { number: self.taken, at_ms, changes, counts, standing });
+        changes
     }
 }
 
 impl Activity {
+    /// Begins, with what is kept of the hours before.
+    pub(crate) fn open(folder: &Path) -> Self {
+        Self { tally: KeptTally::open(folder), ..Self::default() }
+    }
+
     /// Counts something.
     pub(crate) fn add(&self, counter: Counter, count: u64) {
         self.counters[counter as usize].fetch_add(count, Ordering::Relaxed);
@@ -126,7 +137,8 @@ impl Activity {
     /// Takes a sample of what has happened since the one before.
     pub(crate) fn sample(&self, at_ms: u64, standing: Standing) {
         let counted = std::array::from_fn(|at| self.counters[at].load(Ordering::Relaxed));
-        self.ring().take(at_ms, counted, standing);
+        let changes = self.ring().take(at_ms, counted, standing);
+        self.tally.look(at_ms, changes, standing.consistency);
     }
 
     /// Returns the samples behind one, the oldest first. A number that was never given is of another life of the

@@ -25,6 +25,7 @@ use std::time::{Duration, Instant};
 
 use syncline_domains::app::Sender;
 use syncline_engine::deliver::{EventRef, Notice, Outcome, Report, Sending};
+use syncline_engine::tally::{Count, Took};
 use syncline_hub::served::deliver::{
     Content, Deliveries, DeliveryError, EndpointNow, Noticed, Parcel, Turn,
 };
@@ -225,12 +226,33 @@ impl Shared {
         self.activity.add(Counter::Attempts, 1);
         let is_delivered = matches!(outcome, Outcome::Answered { status: 200..=299, .. });
         self.activity.add(Counter::AttemptsFailed, u64::from(!is_delivered));
+        let at_ms = now_ms();
+        self.activity.tally.count(|tally| {
+            tally.add(at_ms, Count::Attempts, 1);
+            if is_delivered {
+                tally.add(at_ms, Count::Delivered, 1);
+            }
+            if is_delivered && !parcel.sending.is_replay {
+                let took_ms = at_ms.saturating_sub(parcel.sending.event.created_ms);
+                tally.took(at_ms, Took::Delivery, took_ms.saturating_mul(1_000), 1);
+            }
+        });
     }
 
     /// Keeps what an operator should know.
     fn note(&self, noticed: Vec<Noticed>) {
-        let dead = noticed.iter().filter(|one| matches!(one.notice, Notice::Dead { .. }));
-        self.dead_letters.fetch_add(dead.map(|one| one.count).sum(), Ordering::Relaxed);
+        let count = |is_it: fn(&Notice) -> bool| -> u64 {
+            noticed.iter().filter(|one| is_it(&one.notice)).map(|one| one.count).sum()
+        };
+        let dead = count(|notice| matches!(notice, Notice::Dead { .. }));
+        let disabled = count(|notice| matches!(notice, Notice::Disabled { .. }));
+        self.dead_letters.fetch_add(dead, Ordering::Relaxed);
+        if dead + disabled > 0 {
+            self.activity.tally.count(|tally| {
+                tally.add(now_ms(), Count::GivenUp, dead);
+                tally.add(now_ms(), Count::EndpointsDisabled, disabled);
+            });
+        }
         self.figures.noticed(&noticed);
         self.notices.add(noticed);
     }

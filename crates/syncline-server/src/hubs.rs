@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 
 use syncline_domains::app::{Sender, SenderSettings, SystemResolver};
 use syncline_engine::operate::Entities;
+use syncline_engine::tally::{Count, Took};
 use syncline_hub::served::deliver::DeliveryError;
 use syncline_hub::served::{ServeError, Served, Serving, Watch};
 use syncline_hub::{Backup, Hub, HubError, HubOptions};
@@ -145,6 +146,20 @@ impl Desk {
             consistency: self.replicas.count(now_ms).ratio(),
         };
         self.activity.sample(now_ms, standing);
+    }
+
+    /// Looks which conflicts wait for a person, and counts those that were decided; blocks.
+    pub(crate) fn look_undecided(&self, now_ms: u64) -> Result<(), ServeError> {
+        let decided_ms = self.undecided.look(&self.served)?;
+        if !decided_ms.is_empty() {
+            self.activity.tally.count(|tally| {
+                tally.add(now_ms, Count::ConflictsByPerson, decided_ms.len() as u64);
+                for ms in decided_ms {
+                    tally.took(now_ms, Took::Decision, ms.saturating_mul(1_000), 1);
+                }
+            });
+        }
+        Ok(())
     }
 
     /// Returns what figures and alerts call the hub.
@@ -341,6 +356,7 @@ impl Hubs {
         for desk in self.all().into_iter().rev() {
             desk.replicas.save(now_ms());
             desk.delivering.stop(deadline);
+            desk.activity.tally.save();
             // One that fails holds up no other.
             first = first.and(desk.served.stop());
         }
@@ -364,7 +380,7 @@ fn desk(
     });
     let source =
         name.as_ref().map_or_else(|| "/".to_owned(), |name| format!("/h/{}", name.as_str()));
-    let activity = Arc::<Activity>::default();
+    let activity = Arc::new(Activity::open(folder));
     let figures = figures.of_hub(name.as_ref().map_or("default", HubName::as_str));
     let counted = (figures, Arc::clone(&activity));
     let delivering =

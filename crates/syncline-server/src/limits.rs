@@ -212,6 +212,16 @@ pub const ALERT_PROBLEMS_MAX: usize = 100;
 /// Longest time until one address of a mail server is connected to; then the next one is tried.
 pub const MAIL_CONNECT_TIME_MAX: Duration = Duration::from_secs(5);
 
+/// At which hour of the day reports are sent unless another one is given, by UTC: before the day's work in Europe and
+/// after it in America.
+pub const REPORT_HOUR: u8 = 6;
+
+/// How often it is looked whether a report is due.
+pub const REPORT_LOOK_EVERY: Duration = Duration::from_secs(60);
+
+/// Most hubs that one report tells of, in some 100 kilobytes; of more it is said that there are more.
+pub const REPORT_HUBS_MAX: usize = 100;
+
 /// Most addresses of one e-mail: more belong into a list of the mail server.
 pub const MAIL_RECEIVERS_MAX: usize = 50;
 

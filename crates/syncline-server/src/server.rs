@@ -266,7 +266,13 @@ async fn look_after(state: Arc<State>, (keep, keep_deliveries): (Retention, Deli
         }
         for desk in state.hubs.all() {
             let held = Arc::clone(&desk);
-            let _ = state.blocking(move || held.replicas.save(now_ms())).await;
+            let look = move || {
+                held.replicas.save(now_ms());
+                // Where it cannot be read the next look tells what this one has not.
+                let _ = held.look_undecided(now_ms());
+                held.activity.tally.save();
+            };
+            let _ = state.blocking(look).await;
             if !keep.is_everything() {
                 forget(&state, &desk, keep).await;
             }

@@ -23,16 +23,17 @@ struct Looked {
 }
 
 impl Undecided {
-    /// Looks at the hub; blocks. Where it cannot be read all stays as it was.
-    pub(crate) fn look(&self, served: &Served) -> Result<(), ServeError> {
+    /// Looks at the hub; blocks. Where it cannot be read all stays as it was. Answers how long those waited that were
+    /// decided since the latest look, in milliseconds.
+    pub(crate) fn look(&self, served: &Served) -> Result<Vec<u64>, ServeError> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let decided = waiting.look(served)?;
         let mut looked = self.looked();
         looked.count = waiting.count() as u64;
         looked.oldest_ms = waiting.oldest_ms();
         let room = DECIDED_NOTED_MAX.saturating_sub(looked.decided_ms.len());
-        looked.decided_ms.extend(decided.into_iter().take(room));
-        Ok(())
+        looked.decided_ms.extend(decided.iter().copied().take(room));
+        Ok(decided)
     }
 
     /// Returns how many there are.

@@ -120,6 +120,7 @@ fn dispatch(mut context: Context, command: &Command) -> Result<Exit, Failure> {
         Command::Serve(serve) => commands::serve::run(&context, serve),
         Command::Hooks(hooks) => commands::hooks::run(&context, hooks),
         Command::Events(events) => commands::events::run(&context, events),
+        Command::Report(report) => commands::report::run(&context, report),
         Command::Doctor { repair } => commands::doctor::run(&context, *repair),
         Command::Check => commands::check::run(&context),
         Command::Audit(audit) => commands::audit::run(&context, audit),

@@ -28,7 +28,9 @@ impl State {
 
     /// Returns the state of a word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Fired, Self::Repeated, Self::Resolved].into_iter().find(|state| state.as_str() == word)
+        [Self::Fired, Self::Repeated, Self::Resolved]
+            .into_iter()
+            .find(|state| state.as_str() == word)
     }
 }
 

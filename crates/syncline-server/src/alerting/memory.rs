@@ -1,6 +1,6 @@
-//! What was told, and what has still to be told to whom, as it is remembered over a restart.
+//! What was told, what has still to be told to whom, and which reports were sent, as it is remembered over a restart.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +11,7 @@ use syncline_model::json::{Json, Object, parse};
 use super::message::number;
 use crate::access::replace;
 use crate::limits::{ALERT_RECEIVERS_MAX, ALERTS_QUEUED_MAX, HUBS_MAX};
+use crate::reporting::Period;
 
 /// The name of the file, in the folder of the server's state.
 const FILE: &str = "alerts.json";
@@ -40,6 +41,10 @@ pub(super) struct Untold {
 struct Facts {
     fired: Vec<Fired>,
     untold: VecDeque<Untold>,
+    /// When the latest report was due that each receiver was sent, or was not owed.
+    reports: BTreeMap<(String, Period), u64>,
+    /// Whether reports were sent that are in no file yet.
+    is_changed: bool,
 }
 
 impl Memory {
@@ -76,7 +81,35 @@ impl Memory {
 
     /// Forgets who is no receiver any more; as [`Memory::begin`].
     pub(super) fn keep_receivers(&self, names: &[&str]) {
-        self.lock().untold.retain(|untold| names.contains(&untold.receiver.as_str()));
+        let mut facts = self.lock();
+        facts.untold.retain(|untold| names.contains(&untold.receiver.as_str()));
+        facts.reports.retain(|(name, _), _| names.contains(&name.as_str()));
+    }
+
+    /// Returns whether a receiver has still to be sent the report that was due at a time. Nothing from before is owed
+    /// to a new one.
+    pub(super) fn owes_report(&self, receiver: &str, period: Period, due_ms: u64) -> bool {
+        let mut facts = self.lock();
+        match facts.reports.get(&(receiver.to_owned(), period)) {
+            Some(sent_ms) => *sent_ms < due_ms,
+            None => {
+                facts.reports.insert((receiver.to_owned(), period), due_ms);
+                facts.is_changed = true;
+                false
+            }
+        }
+    }
+
+    /// A receiver was sent the report that was due at a time, or nobody tries any more; as [`Memory::begin`].
+    pub(super) fn report_sent(&self, receiver: &str, period: Period, due_ms: u64) {
+        let mut facts = self.lock();
+        facts.reports.insert((receiver.to_owned(), period), due_ms);
+        facts.is_changed = true;
+    }
+
+    /// Returns whether reports were sent since it was written down.
+    pub(super) fn has_reports_unsaved(&self) -> bool {
+        self.lock().is_changed
     }
 
     /// Takes in what is too bad, and answers whether that is new.
@@ -90,10 +123,19 @@ impl Memory {
     /// Writes it down; blocks. Where that fails a restart tells once more what was told since.
     pub(super) fn save(&self) {
         // Held while it is written: what is older never takes the place of what is newer.
-        let facts = self.lock();
+        let mut facts = self.lock();
+        facts.is_changed = false;
         let mut document = Object::new();
         document.insert("fired", Json::Array(facts.fired.iter().map(fired_row).collect()));
         document.insert("untold", Json::Array(facts.untold.iter().map(untold_row).collect()));
+        let reports = facts.reports.iter().map(|((receiver, period), due_ms)| {
+            let mut row = Object::new();
+            row.insert("to", receiver.as_str());
+            row.insert("period", period.as_str());
+            row.insert("due", *due_ms);
+            Json::Object(row)
+        });
+        document.insert("reports", Json::Array(reports.collect()));
         let text = Json::Object(document).to_compact_string();
         let _ = replace(&self.file, text.as_bytes());
     }
@@ -130,12 +172,25 @@ fn facts_of(bytes: &[u8]) -> Option<Facts> {
     let document = parse(bytes).ok()?;
     let rows = |name: &str| document.as_object()?.get(name)?.as_array();
     Some(Facts {
-        fired: rows("fired")?.iter().map(|row| fired_of(row.as_object()?)).collect::<Option<_>>()?,
+        fired: rows("fired")?
+            .iter()
+            .map(|row| fired_of(row.as_object()?))
+            .collect::<Option<_>>()?,
         untold: rows("untold")?
             .iter()
             .map(|row| untold_of(row.as_object()?))
             .collect::<Option<_>>()?,
+        reports: rows("reports")?
+            .iter()
+            .map(|row| report_of(row.as_object()?))
+            .collect::<Option<_>>()?,
+        is_changed: false,
     })
+}
+
+fn report_of(row: &Object) -> Option<((String, Period), u64)> {
+    let period = Period::from_word(row.get("period")?.as_str()?)?;
+    Some(((row.get("to")?.as_str()?.to_owned(), period), whole(row, "due")?))
 }
 
 fn whole(row: &Object, name: &str) -> Option<u64> {
@@ -195,10 +250,17 @@ mod tests {
         ["a", "b", "gone"].map(untold).into_iter().for_each(|untold| memory.begin(untold));
         memory.end("a", &untold("a").alarm);
         memory.keep_receivers(&["a", "b"]);
+        let owes = |memory: &Memory, due_ms| memory.owes_report("b", Period::Day, due_ms);
+        assert!(!owes(&memory, 5) && !owes(&memory, 5) && owes(&memory, 6));
+        assert!(memory.has_reports_unsaved());
         memory.save();
+        assert!(!memory.has_reports_unsaved());
         let again = Memory::open(folder.path());
         assert_eq!((again.fired(), again.untold()), (told, vec![untold("b")]));
-        for damaged in ["", "{}", "[1]", r#"{"fired":[{"hub":"a"}],"untold":[]}"#] {
+        assert!(!owes(&again, 5) && owes(&again, 6));
+        again.report_sent("b", Period::Day, 6);
+        assert!(!owes(&again, 6) && owes(&again, 7));
+        for damaged in ["", "{}", "[1]", r#"{"fired":[{"hub":"a"}],"untold":[],"reports":[]}"#] {
             fs::write(folder.path().join(FILE), damaged).unwrap();
             let memory = Memory::open(folder.path());
             assert_eq!((memory.fired(), memory.untold()), (vec![], vec![]), "{damaged}");

@@ -9,6 +9,7 @@
 //! | what is said | `message.rs` |
 //! | how it is sent over HTTP, and as an e-mail | `channel.rs`, `mail.rs` |
 //! | who looks, and when | `watch.rs` |
+//! | reports of a day or a week | `reports.rs` |
 //! | what is remembered over a restart | `memory.rs` |
 
 mod channel;
@@ -16,6 +17,7 @@ mod mail;
 mod memory;
 mod message;
 mod receiver;
+mod reports;
 mod watch;
 
 pub use mail::{MailSettings, MailTls};

@@ -9,7 +9,8 @@ use thiserror::Error;
 
 use super::mail::{MailError, MailSettings};
 use crate::application::SecretText;
-use crate::limits::ALERT_LOOK_EVERY;
+use crate::limits::{ALERT_LOOK_EVERY, REPORT_HOUR};
+use crate::reporting::Period;
 
 /// Who is told of what, and how often it is looked.
 #[derive(Clone, Debug)]
@@ -20,11 +21,18 @@ pub struct AlertSettings {
     pub receivers: Vec<AlertReceiver>,
     /// How often hubs are looked at.
     pub every: Duration,
+    /// At which hour of the day reports are sent, by UTC.
+    pub report_hour: u8,
 }
 
 impl Default for AlertSettings {
     fn default() -> Self {
-        Self { rules: Rules::default(), receivers: Vec::new(), every: ALERT_LOOK_EVERY }
+        Self {
+            rules: Rules::default(),
+            receivers: Vec::new(),
+            every: ALERT_LOOK_EVERY,
+            report_hour: REPORT_HOUR,
+        }
     }
 }
 
@@ -37,6 +45,8 @@ pub struct AlertReceiver {
     pub channel: Channel,
     /// It is told of what is at least so grave.
     pub severity_min: Severity,
+    /// Which reports it is sent; only e-mails are.
+    pub reports: Vec<Period>,
 }
 
 /// How somebody is told.

@@ -21,10 +21,10 @@ use crate::state::State;
 
 /// The alerts of a server.
 pub(crate) struct Alerting {
-    settings: AlertSettings,
+    pub(super) settings: AlertSettings,
     sender: Sender,
-    guard: Guard,
-    memory: Memory,
+    pub(super) guard: Guard,
+    pub(super) memory: Memory,
     /// What could not be told, for the terminal.
     problems: Mutex<VecDeque<String>>,
 }
@@ -45,7 +45,7 @@ impl Alerting {
         problems.drain(..).collect()
     }
 
-    fn note_problem(&self, problem: String) {
+    pub(super) fn note_problem(&self, problem: String) {
         let mut problems = self.problems.lock().unwrap_or_else(PoisonError::into_inner);
         if problems.len() == ALERT_PROBLEMS_MAX {
             problems.pop_front();
@@ -58,14 +58,18 @@ impl Alerting {
         if self.settings.receivers.is_empty() {
             return;
         }
-        let mut queues = Vec::new();
+        let (mut queues, mut reporting) = (Vec::new(), Vec::new());
         for receiver in &self.settings.receivers {
             let (queue, told) = mpsc::channel(ALERTS_QUEUED_MAX);
             tokio::spawn(Arc::clone(self).tell(receiver.clone(), told, Arc::clone(state)));
             queues.push((receiver.clone(), queue));
+            if !receiver.reports.is_empty() {
+                reporting.push(Arc::clone(self).report(receiver.clone(), Arc::clone(state)));
+            }
         }
         let names: Vec<&str> = queues.iter().map(|(receiver, _)| receiver.name.as_str()).collect();
         self.memory.keep_receivers(&names);
+        reporting.into_iter().for_each(|report| drop(tokio::spawn(report)));
         // What the end of the server cut off; a receiver knows one that comes twice by its id.
         for Untold { receiver, alarm } in self.memory.untold() {
             let queue = queues.iter().find(|(known, _)| known.name == receiver);
@@ -118,7 +122,7 @@ impl Alerting {
         }
     }
 
-    async fn save(self: &Arc<Self>, state: &Arc<State>) {
+    pub(super) async fn save(self: &Arc<Self>, state: &Arc<State>) {
         let this = Arc::clone(self);
         let _ = state.blocking(move || this.memory.save()).await;
     }
@@ -162,8 +166,8 @@ impl Alerting {
 
 /// Measures a hub; blocks. What cannot be read is as it was at the latest look.
 fn measured(desk: &Desk) -> Measures {
-    let _ = desk.undecided.look(&desk.served);
     let at_ms = now_ms();
+    let _ = desk.look_undecided(at_ms);
     let backlog = desk.delivering.backlog(at_ms);
     let before = || desk.activity.latest().map(|standing| standing.backlog);
     let backlog = backlog.or_else(before).unwrap_or_default();

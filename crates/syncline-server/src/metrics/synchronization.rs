@@ -94,6 +94,15 @@ pub(crate) struct Counted {
     kind: Kind,
 }
 
+/// Conflicts that operations have brought about.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Arisen {
+    /// All of them.
+    pub(crate) all: u64,
+    /// Those that a rule settled at once.
+    pub(crate) by_rule: u64,
+}
+
 /// What operations do, where nothing else is said of one.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
@@ -126,6 +135,11 @@ impl Counted {
     /// Begins with events.
     pub(crate) fn begin_events() -> Self {
         Self { began: Instant::now(), deletions: Vec::new(), kind: Kind::Event }
+    }
+
+    /// Returns how long they have taken, in microseconds.
+    pub(crate) fn micros(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
 
     fn kind_of(&self, counter: u64) -> Kind {
@@ -211,8 +225,8 @@ impl Synchronization {
         }
     }
 
-    /// Notes operations of a hub that were answered.
-    pub(crate) fn answered(&self, hub: &str, counted: &Counted, outcomes: &[Outcome]) {
+    /// Notes operations of a hub that were answered; answers what conflicts they have brought about.
+    pub(crate) fn answered(&self, hub: &str, counted: &Counted, outcomes: &[Outcome]) -> Arisen {
         let fates =
             outcomes.iter().map(|outcome| (counted.kind_of(outcome.counter), fate(outcome)));
         self.note(hub, counted, fates);
@@ -230,6 +244,7 @@ impl Synchronization {
             let by_rule = self.resolutions(hub, "automatic");
             (0..automatic).for_each(|_| by_rule.observe(0.0));
         }
+        Arisen { all: detected as u64, by_rule: automatic as u64 }
     }
 
     /// Notes events that were answered, each with the code of its refusal.

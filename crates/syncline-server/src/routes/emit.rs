@@ -52,6 +52,11 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
     let refusals = fates.iter().map(|fate| fate.as_ref().err().map(|problem| &*problem.code));
     let (metrics, desk) = (&asked.state.metrics.synchronization, &asked.desk);
     metrics.emitted(desk.label(), &begun, refusals);
+    let (at_ms, micros) = (now_ms(), begun.micros());
+    let refused_count = fates.iter().filter(|fate| fate.is_err()).count() as u64;
+    desk.activity.tally.count(|tally| {
+        tally.operations(at_ms, (fates.len() as u64, refused_count), micros);
+    });
     let mut told = Vec::with_capacity(fates.len());
     for (id, fate) in ids.into_iter().zip(fates) {
         told.push(match fate {

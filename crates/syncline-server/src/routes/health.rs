@@ -107,7 +107,7 @@ pub(super) async fn metrics(asked: Asked) -> Answer {
         asked.state.metrics.consistency(name, &desk.replicas.count(now_ms()));
         let of = Arc::clone(&desk);
         let look = move || {
-            of.undecided.look(&of.served)?;
+            of.look_undecided(now_ms())?;
             Ok::<_, ServeError>((of.served.held()?.len(), of.served.horizon()?))
         };
         if let Ok((held, horizon)) = asked.state.blocking(look).await? {

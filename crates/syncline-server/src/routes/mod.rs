@@ -45,6 +45,7 @@ mod receive;
 mod receivers;
 mod records;
 mod replays;
+mod report;
 mod route;
 mod schemas;
 mod session;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use axum::http::StatusCode;
+use syncline_engine::tally::Count;
 use syncline_hub::served::{Pushed, ServeError, Served};
 use syncline_model::id::ClientId;
 use syncline_policy::view::{FollowError, Sight};
@@ -17,6 +18,7 @@ use syncline_protocol::token::TokenText;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, json_text};
+use crate::access::now_ms;
 use crate::activity::Counter;
 use crate::asked::{Asked, Asker};
 use crate::metrics::Counted;
@@ -144,7 +146,22 @@ async fn committed(
 /// Counts what became of operations.
 pub(crate) fn count(asker: &Asker, counted: &Counted, answer: &PushAnswer) {
     let (metrics, desk) = (&asker.state.metrics, &asker.desk);
-    metrics.synchronization.answered(desk.label(), counted, &answer.outcomes);
+    let arisen = metrics.synchronization.answered(desk.label(), counted, &answer.outcomes);
+    // What was done before, and what is sent again later, is counted once.
+    let is_new = |outcome: &&Outcome| {
+        !matches!(outcome.status, Status::Duplicate | Status::Behind | Status::Rebase)
+    };
+    let (mut done, mut refused) = (0, 0);
+    for outcome in answer.outcomes.iter().filter(is_new) {
+        done += 1;
+        refused += u64::from(outcome.status == Status::Rejected);
+    }
+    let (at_ms, micros) = (now_ms(), counted.micros());
+    desk.activity.tally.count(|tally| {
+        tally.operations(at_ms, (done, refused), micros);
+        tally.add(at_ms, Count::Conflicts, arisen.all);
+        tally.add(at_ms, Count::ConflictsByRule, arisen.by_rule);
+    });
     for status in Status::ALL {
         let count = answer.outcomes.iter().filter(|outcome| outcome.status == status).count();
         if count > 0 {

@@ -5,8 +5,8 @@ use super::route::{
 };
 use super::{
     books, conflicts, deliveries, desk, emit, endpoints, event_types, events, health, held, hubs,
-    live, migrations, overview, pull, push, receive, receivers, records, replays, schemas, session,
-    sync, tokens, told, verify,
+    live, migrations, overview, pull, push, receive, receivers, records, replays, report, schemas,
+    session, sync, tokens, told, verify,
 };
 use crate::access::Role;
 
@@ -1046,6 +1046,15 @@ pub const TABLE: &[Route] = &[
         shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/overview", KEEPERS, "overview", |asked| {
             Box::pin(overview::overview(asked))
+        })
+    },
+    Route {
+        summary: "What the hub did in the latest day or week, in numbers",
+        query: &[parameter("period", "ReportPeriod", "a day without it")],
+        answers: &[Success::json(200, "Report")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/report", KEEPERS, "report", |asked| {
+            Box::pin(report::report(asked))
         })
     },
     Route {

@@ -16,6 +16,7 @@
 //! | why a webhook does not verify | `verify.rs` |
 //! | webhooks that come in, as CloudEvents too, and once more | `receiving.rs`, `cloud_events.rs`, `received_again.rs` |
 //! | how a hub does, at one look | `overview.rs` |
+//! | what a hub did in a day or a week | `reports.rs` |
 //! | which events there are | `event_types.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
 //! | what Prometheus is told | `figures.rs` |
@@ -54,6 +55,7 @@ mod records;
 mod refusals;
 mod replays;
 mod replicas;
+mod reports;
 mod session;
 mod streams;
 mod tls;

@@ -10,6 +10,7 @@ use super::cross_domain::CrossDomain;
 use super::decide::ConflictsCommand;
 use super::events::EventsCommand;
 use super::hooks::HooksCommand;
+use super::report::Report;
 use super::run::{Apply, Diff, Log, Plan, Status, Sync, Twins, Undo, Watch};
 use super::serve::Serve;
 use super::trail::Audit;
@@ -191,6 +192,8 @@ pub enum Command {
     /// Look for what breaks before types of events are changed
     #[command(subcommand)]
     Events(EventsCommand),
+    /// See in numbers what a hub that is served did in a day or a week
+    Report(Report),
     /// Look for damage, and mend it with --repair
     Doctor {
         /// Mend what can be mended

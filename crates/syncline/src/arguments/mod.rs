@@ -8,6 +8,7 @@
 //! | sizes, durations, words | `value.rs` |
 //! | a hub that is served | `serve.rs` |
 //! | events and deliveries | `hooks.rs` |
+//! | what a hub did | `report.rs` |
 //! | TypeScript from schemas | `typescript.rs` |
 //! | spec 001's spelling | [`CrossDomain`] |
 
@@ -17,6 +18,7 @@ mod cross_domain;
 mod decide;
 mod events;
 mod hooks;
+mod report;
 mod run;
 mod serve;
 mod trail;
@@ -32,6 +34,7 @@ pub use hooks::{
     DeliveryCommand, DeliveryNamed, Emit, EndpointAdd, EndpointCommand, EndpointNamed,
     EventCommand, HooksCommand, Listen, PastWord, PresetWord, RemoteHub, Replay, Sign, VerifyHook,
 };
+pub use report::Report;
 pub use run::{
     Apply, Diff, DirectionWord, Log, Mode, Plan, Preference, Status, Sync, SyncOptions, Twins,
     Undo, Watch,

@@ -13,6 +13,7 @@ pub mod hooks;
 pub mod init;
 pub mod log;
 pub mod plan;
+pub mod report;
 pub mod serve;
 pub mod status;
 pub mod sync;

@@ -109,10 +109,7 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
                 _ = terminated.recv() => break,
                 _ = pulse.tick() => {
                     supervisor.alive();
-                    let lines = lagging.lines(server.backups()).into_iter();
-                    for line in lines.chain(server.alerts_untold()) {
-                        context.output.warn(&line);
-                    }
+                    warn(context, &server, &mut lagging);
                 }
             }
             if following.as_ref().is_some_and(Following::is_over) {
@@ -129,6 +126,12 @@ pub fn run(context: &Context, serve: &Serve) -> Result<Exit, Failure> {
         context.output.note("stopped; nothing is half done");
         Ok(Exit::Ok)
     })
+}
+
+/// Says which backups are behind, and who could not be told of what.
+fn warn(context: &Context, server: &Server, lagging: &mut Lagging) {
+    let lines = lagging.lines(server.backups()).into_iter();
+    lines.chain(server.alerts_untold()).for_each(|line| context.output.warn(&line));
 }
 
 /// Hubs whose backup is behind, as it was told.

@@ -215,6 +215,7 @@ pub(super) struct MetricsText {
 #[serde(deny_unknown_fields, default)]
 pub(super) struct AlertsText {
     pub(super) repeat: Option<String>,
+    pub(super) report_hour: Option<u8>,
     pub(super) rules: Ordered<AlertRuleText>,
     pub(super) to: Vec<AlertReceiverText>,
 }
@@ -243,6 +244,8 @@ pub(super) struct AlertReceiverText {
     pub(super) from: Option<String>,
     #[serde(default)]
     pub(super) to: Vec<String>,
+    #[serde(default)]
+    pub(super) reports: Vec<String>,
 }
 
 /// A number, or a text such as `"20%"` and `"100MB"`.

@@ -9,7 +9,7 @@ use syncline_model::id::{DomainName, EntityName};
 use syncline_model::path::{Path, Pattern};
 use syncline_policy::view::Access;
 use syncline_policy::{Condition, DomainPolicy, Expression, Guard, Limits, Permissions};
-use syncline_server::{IssuerSettings, MailTls, MetricsNames};
+use syncline_server::{IssuerSettings, MailTls, MetricsNames, Period};
 
 /// Everything that a run needs to know before it reads a record.
 #[derive(Clone, Debug)]
@@ -347,6 +347,8 @@ pub struct Alerts {
     pub rules: Rules,
     /// Who is told.
     pub receivers: Vec<AlertReceiver>,
+    /// At which hour of the day reports are sent, by UTC, if another one than the usual is given.
+    pub report_hour: Option<u8>,
 }
 
 /// Somebody who is told.
@@ -358,6 +360,8 @@ pub struct AlertReceiver {
     pub channel: AlertChannel,
     /// It is told of what is at least so grave.
     pub severity_min: Severity,
+    /// Which reports it is sent.
+    pub reports: Vec<Period>,
 }
 
 /// How somebody is told. Every text may name where it is found: `env:NAME`, `file:PATH` or `cmd:PROGRAM`.

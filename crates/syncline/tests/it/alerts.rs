@@ -8,11 +8,13 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use syncline_protocol::webhook::secret::Secret;
 use syncline_protocol::webhook::verify::{Received, Verifier};
 
-use crate::desk::{Desk, repository};
+use crate::desk::{Desk, answer, repository};
+use crate::documents::check;
 use crate::receiver::certificate;
 use crate::serve::{ERRORS, OUT, Serving};
 
@@ -24,13 +26,13 @@ const CANARY: &str = "canary";
 
 /// Takes every request and answers each with 202; its requests, head and body.
 #[derive(Clone)]
-struct Sink {
-    port: u16,
+pub(crate) struct Sink {
+    pub(crate) port: u16,
     requests: Arc<Mutex<Vec<String>>>,
 }
 
 impl Sink {
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let this = Self { port, requests: Arc::default() };
@@ -143,7 +145,7 @@ fn hub(desk: &Desk, sink: &Sink, mail: &Mail) -> Serving {
          [[alerts.to]]\nkind = \"sentry\"\nurl = \"env:SENTRY_DSN\"\n\
          [[alerts.to]]\nkind = \"slack\"\nname = \"grave\"\nurl = \"http://127.0.0.1:{http}/grave\"\nseverity = \"critical\"\n\
          [[alerts.to]]\nkind = \"email\"\nurl = \"smtp://localhost:{smtp}\"\nuser = \"hub\"\nsecret = \"env:MAIL_PASSWORD\"\n\
-         from = \"Syncline <hub@example.org>\"\nto = [\"ops@example.org\", \"night@example.org\"]\n"
+         from = \"Syncline <hub@example.org>\"\nto = [\"ops@example.org\", \"night@example.org\"]\nreports = [\"daily\", \"weekly\"]\n"
     );
     desk.put("syncline.toml", text.as_bytes());
     let words = ["serve", "--jsonl", "--listen", "127.0.0.1:0", "--deliver-to", "loopback"];
@@ -286,4 +288,65 @@ fn a_receiver_that_cannot_be_told_so_is_a_reason_not_to_start_and_its_secret_is_
         assert!(!answer.stderr.contains(CANARY), "{}", answer.stderr);
         answer.says("ALERT_RECEIVER_INVALID").says(said);
     }
+}
+
+/// Says of all reports that their latest time was long ago, as after a night without the hub.
+fn owe_reports(desk: &Desk) -> usize {
+    let mut document: Value = serde_json::from_slice(&desk.bytes(MEMORY)).unwrap();
+    let reports = document["reports"].as_array_mut().unwrap();
+    reports.iter_mut().for_each(|report| report["due"] = json!(0));
+    let count = reports.len();
+    desk.put(MEMORY, document.to_string().as_bytes());
+    count
+}
+
+const MEMORY: &str = ".syncline/alerts.json";
+
+#[test]
+fn a_report_is_sent_by_the_clock_once_and_printed_by_a_command_and_no_value_is_in_it() {
+    let desk = Desk::new();
+    let (sink, mail) = (Sink::start(), Mail::start(&desk));
+    let serving = hub(&desk, &sink, &mail);
+    disagree(&serving);
+    // Nothing from before is owed: the first e-mail is of an alert.
+    let is_alert = |mail: &Value, word: &str| {
+        mail["subject"].as_str().unwrap().starts_with(&format!("[Syncline] {word}: "))
+    };
+    assert!(is_alert(&mail.mails(1)[0], "warning"));
+    let report = |words: &[&str]| {
+        let mut command = desk.command(&[&["report"], words].concat());
+        command.env("SYNCLINE_SERVER", format!("http://{}", serving.address));
+        command.env("SYNCLINE_TOKEN", &serving.token);
+        answer(&command.output().unwrap())
+    };
+    report(&[]).exits(0).says("The day of hub default").says("2, 0 refused, 100 % well");
+    let table = report(&["--weekly", "--markdown"]).exits(0);
+    let table =
+        table.says("# The week of hub default").says("| Operations | 2, 0 refused, 100 % well |");
+    assert!(!table.stdout.contains("t1"), "{}", table.stdout);
+    let document = report(&["--weekly", "--json"]).exits(0).json();
+    check(&document);
+    assert_eq!((&document["period"], &document["conflicts"]["open"]), (&json!("week"), &json!(1)));
+    report(&["--daily", "--weekly"]).exits(2);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
+    assert_eq!(owe_reports(&desk), 2);
+    // What was missed is sent once the hub is back, of each rhythm the latest.
+    let serving = hub(&desk, &sink, &mail);
+    let mails = mail.mails(3);
+    let subject = |mail: &Value| mail["subject"].as_str().unwrap().to_owned();
+    assert!(subject(&mails[1]).starts_with("[Syncline] Daily report up to "), "{mails:?}");
+    assert!(subject(&mails[2]).starts_with("[Syncline] Weekly report up to "), "{mails:?}");
+    let text = mails[2]["text"].as_str().unwrap();
+    assert!(text.contains("Hub default:") && text.contains("Operations  "), "{text}");
+    assert!(!text.contains("t1") && !text.contains("title"), "{text}");
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
+    // And once only: the next one is that the alert is over.
+    let serving = hub(&desk, &sink, &mail);
+    let (_, listed) = serving.ask("GET", "/v1/conflicts?status=open", &json!({})).unwrap();
+    let id = listed["conflicts"][0]["conflict"].as_str().unwrap();
+    let path = format!("/v1/conflicts/{id}/resolve");
+    assert_eq!(serving.ask("POST", &path, &json!({ "take": "client-A" })).unwrap().0, 200);
+    assert!(is_alert(&mail.mails(4)[3], "resolved"));
 }

@@ -24,6 +24,7 @@ fn help_names_every_command_and_every_exit_code() {
         "serve",
         "hooks",
         "events",
+        "report",
         "doctor",
         "check",
         "audit",

@@ -14,7 +14,9 @@ use crate::run::secret;
 /// - [`Refusal::AlertReceiver`] if somebody cannot be told so.
 pub(super) fn settings(alerts: &Alerts) -> Result<AlertSettings, Refusal> {
     let receivers = alerts.receivers.iter().map(receiver).collect::<Result<_, _>>()?;
-    Ok(AlertSettings { rules: alerts.rules.clone(), receivers, ..AlertSettings::default() })
+    let usual = AlertSettings::default();
+    let report_hour = alerts.report_hour.unwrap_or(usual.report_hour);
+    Ok(AlertSettings { rules: alerts.rules.clone(), receivers, report_hour, ..usual })
 }
 
 fn receiver(written: &AlertReceiver) -> Result<Told, Refusal> {
@@ -51,5 +53,10 @@ fn receiver(written: &AlertReceiver) -> Result<Told, Refusal> {
         }
     };
     channel.check().map_err(|error| refused(error.to_string()))?;
-    Ok(Told { name: written.name.clone(), channel, severity_min: written.severity_min })
+    Ok(Told {
+        name: written.name.clone(),
+        channel,
+        severity_min: written.severity_min,
+        reports: written.reports.clone(),
+    })
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use syncline_engine::alert::{Kind, Rule, Rules, Severity};
-use syncline_server::MailTls;
 use syncline_server::limits::ALERT_RECEIVERS_MAX;
+use syncline_server::{MailTls, Period};
 
 use super::super::document::{AlertReceiverText, AlertRuleText, AlertsText};
 use super::super::error::{At, Refusal};
@@ -50,7 +50,11 @@ pub(super) fn alerts(text: &AlertsText) -> Result<Alerts, Refusal> {
             return Err(Refusal::new(at, "has the name of another one", why, next));
         }
     }
-    Ok(Alerts { rules, receivers })
+    if text.report_hour.is_some_and(|hour| hour > 23) {
+        let (why, next) = ("a day has the hours 0 to 23", "write the hour by UTC, such as 6");
+        return Err(Refusal::new(at.key("report_hour"), "is no hour", why, next));
+    }
+    Ok(Alerts { rules, receivers, report_hour: text.report_hour })
 }
 
 fn rule(
@@ -125,7 +129,22 @@ fn receiver(text: &AlertReceiverText, index: usize, at: &At) -> Result<AlertRece
         Some(word) => severity(word, &at.key("severity"))?,
     };
     let name = text.name.clone().unwrap_or_else(|| format!("{}-{}", text.kind, index + 1));
-    Ok(AlertReceiver { name, channel, severity_min })
+    let reports = reports(&text.reports, &channel, &at.key("reports"))?;
+    Ok(AlertReceiver { name, channel, severity_min, reports })
+}
+
+fn reports(words: &[String], channel: &AlertChannel, at: &At) -> Result<Vec<Period>, Refusal> {
+    if !words.is_empty() && !matches!(channel, AlertChannel::Mail(_)) {
+        let why = "a report is a page to read, and is sent as an e-mail";
+        let next = "write it at a receiver of the kind `email`";
+        return Err(Refusal::new(at.clone(), "is not for this kind of receiver", why, next));
+    }
+    let period = |word: &String| {
+        Period::from_rhythm(word).ok_or_else(|| unknown_word(at.clone(), "report", "daily, weekly"))
+    };
+    // One that is named twice is sent once.
+    let periods: BTreeSet<Period> = words.iter().map(period).collect::<Result<_, _>>()?;
+    Ok(periods.into_iter().collect())
 }
 
 fn mail(text: &AlertReceiverText, url: &str, at: &At) -> Result<MailPlace, Refusal> {
