@@ -16,6 +16,8 @@ use crate::log::{ChangeKind, LogEntry};
 const TYPE: &str = "type";
 const ID: &str = "id";
 const DATA: &str = "data";
+/// Only there where who emits it has said it.
+const TRACE: &str = "trace";
 
 /// Returns the id of an event that came as an operation: sent again, it is the same.
 pub fn id_of_operation(operation: &OperationId) -> EventId {
@@ -62,6 +64,18 @@ impl Event {
         Ok(Self { id, kind, image: flatten_json(&object)? })
     }
 
+    /// Keeps with it which trace it belongs to. That is no part of what it says: sent again with another one, the event
+    /// is the same.
+    #[must_use]
+    pub fn with_trace(mut self, trace: &str) -> Self {
+        let mut object = Object::new();
+        object.insert(TRACE, trace);
+        // One short name is no path that is too long.
+        self.image.extend(flatten_json(&object).unwrap_or_default());
+        self.image.sort_unstable_by(|(one, _), (other, _)| one.cmp(other));
+        self
+    }
+
     /// Returns what it says.
     pub fn data(&self) -> Option<Json> {
         to_object(&self.image).remove(DATA)
@@ -74,7 +88,9 @@ impl Event {
 
     /// Returns what tells it from others of the same id: a digest of all that it says.
     pub(crate) fn digest(&self) -> [u8; 16] {
-        let digest = crate::log::digest(&self.image);
+        let trace = path_of(TRACE);
+        let said = self.image.iter().filter(|(path, _)| path.as_str() != trace);
+        let digest = crate::log::digest(&said.cloned().collect());
         let (head, _) = digest.as_bytes().split_first_chunk().expect("invariant: it has 32 bytes");
         *head
     }
@@ -94,6 +110,20 @@ pub struct EventHead {
     pub kind: EventType,
 }
 
+fn path_of(member: &str) -> String {
+    format!("/{member}")
+}
+
+/// Returns a member of what an application has emitted, if it is a text.
+fn text_of(entry: &LogEntry, member: &str) -> Option<String> {
+    let path = path_of(member);
+    let (_, leaf) = entry.after.as_ref()?.iter().find(|(found, _)| found.as_str() == path)?;
+    match leaf.to_json() {
+        Json::String(text) => Some(text),
+        _ => None,
+    }
+}
+
 /// How a change of a record is called, behind the name of its entity.
 const CREATED: &str = "created";
 const UPDATED: &str = "updated";
@@ -103,17 +133,8 @@ const DELETED: &str = "deleted";
 /// entry tells of it.
 pub fn head_of(position: Position, entry: &LogEntry) -> Option<EventHead> {
     if entry.kind == ChangeKind::Event {
-        let text = |name: &str| {
-            let path = format!("/{name}");
-            let fields = entry.after.as_ref()?;
-            let (_, leaf) = fields.iter().find(|(found, _)| found.as_str() == path)?;
-            match leaf.to_json() {
-                Json::String(text) => Some(text),
-                _ => None,
-            }
-        };
-        let id = EventId::new(&text(ID)?).ok()?;
-        return Some(EventHead { id, kind: EventType::new(&text(TYPE)?).ok()? });
+        let id = EventId::new(&text_of(entry, ID)?).ok()?;
+        return Some(EventHead { id, kind: EventType::new(&text_of(entry, TYPE)?).ok()? });
     }
     if !entry.kind.changes_a_record() || entry.kind == ChangeKind::Told {
         return None;
@@ -151,4 +172,10 @@ pub fn data_of(entry: &LogEntry) -> Option<Json> {
         return None;
     }
     to_object(entry.after.as_ref()?).remove(DATA)
+}
+
+/// Returns which trace an event belongs to that an application has emitted, if it has said that.
+pub fn trace_of(entry: &LogEntry) -> Option<Box<str>> {
+    let is_emitted = entry.kind == ChangeKind::Event;
+    is_emitted.then(|| text_of(entry, TRACE))?.map(Into::into)
 }

@@ -167,7 +167,12 @@ impl Delivering {
                 is_replay: false,
             },
             endpoint: Arc::clone(&endpoint.row),
-            content: Ok(Arc::new(Content { data: "{}".into(), origin, hops: Vec::new() })),
+            content: Ok(Arc::new(Content {
+                data: "{}".into(),
+                origin,
+                hops: Vec::new(),
+                trace: None,
+            })),
         };
         let mut way = Way::new(&self.shared.sender, &endpoint.row, now_ms());
         // There is no event that it could be made of.

@@ -86,6 +86,7 @@ fn cors(origins: Vec<HeaderValue>) -> CorsLayer {
         header::IF_NONE_MATCH,
         HeaderName::from_static("last-event-id"),
         HeaderName::from_static("idempotency-key"),
+        HeaderName::from_static("traceparent"),
     ];
     let shown =
         [header::ETAG, header::LOCATION, header::RETRY_AFTER, REQUEST_ID, RATE, RATE_POLICY];

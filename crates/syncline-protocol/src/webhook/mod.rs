@@ -9,6 +9,7 @@
 //! | signatures: Standard Webhooks and spec 004's | [`sign`], [`verify`] |
 //! | whether a body is the one that was sent | [`digest`] |
 //! | an event as CloudEvents has it | [`cloud_events`] |
+//! | which trace an event belongs to | [`trace`] |
 //! | how long a receiver asks to be left alone | [`retry_after`] |
 //!
 //! # Example
@@ -37,7 +38,7 @@
 //! # Source
 //!
 //! Standard Webhooks 1.0.0; CloudEvents 1.0, HTTP binding in binary and in structured mode; RFC 9530
-//! (Content-Digest); RFC 9110 §10.2.3 (Retry-After).
+//! (Content-Digest); RFC 9110 §10.2.3 (Retry-After); W3C Trace Context.
 
 mod base64;
 pub mod body;
@@ -49,4 +50,5 @@ pub mod headers;
 pub mod retry_after;
 pub mod secret;
 pub mod sign;
+pub mod trace;
 pub mod verify;

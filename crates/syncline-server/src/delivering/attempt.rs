@@ -9,7 +9,9 @@ use syncline_hub::served::deliver::{Content, Parcel};
 use syncline_protocol::webhook::body::{BodyForm as SentForm, BodyOptions, body};
 use syncline_protocol::webhook::delivery::{Attempt, headers};
 use syncline_protocol::webhook::event::Event;
+use syncline_protocol::webhook::trace::TraceParent;
 
+use super::random;
 use super::way::Way;
 use crate::access::now_ms;
 use crate::transforming::transformed;
@@ -103,7 +105,12 @@ fn request<'w>(
         endpoint,
         position,
         is_replay: parcel.sending.is_replay,
-        traceparent: None,
+        // Each attempt is a part of its own of the trace.
+        traceparent: content
+            .trace
+            .as_deref()
+            .and_then(TraceParent::parse)
+            .map(|trace| trace.child(random())),
         source,
         data_ref: &data_ref,
     };

@@ -13,6 +13,7 @@ use syncline_protocol::long::read_operation;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::problem::Problem as SaidProblem;
 use syncline_protocol::time::format_time;
+use syncline_protocol::webhook::trace::TraceParent;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, json};
@@ -37,9 +38,14 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
     let events = events_of(body)?;
     let is_alone = events.len() == 1;
     let mut emissions = Vec::with_capacity(events.len());
+    let trace = trace_of(&asked).map(TraceParent::header);
     for (index, event) in events.into_iter().enumerate() {
         let (client, counter) = named(&asked, &event, key.as_ref(), index as u64 + 1)?;
-        emissions.push(emission(event, client, counter, is_alone)?);
+        let mut emission = emission(event, client, counter, is_alone)?;
+        if let Some(trace) = &trace {
+            emission.event = emission.event.with_trace(trace);
+        }
+        emissions.push(emission);
     }
     let (done, answered) = oneshot::channel();
     // Whoever asked may have gone; the events stay emitted.
@@ -67,6 +73,14 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
         });
     }
     json(StatusCode::OK, &object([("events", Json::Array(told))]))
+}
+
+/// Returns the trace that who asks is in. What is no such header, or stands there twice, is no trace and no mistake
+/// of the request: whoever is on the way may have added it.
+fn trace_of(asked: &Asked) -> Option<TraceParent> {
+    let mut said = asked.parts.headers.get_all("traceparent").iter();
+    let only = said.next().filter(|_| said.next().is_none())?;
+    TraceParent::parse(only.to_str().ok()?)
 }
 
 fn told_emitted(emitted: &Emitted) -> Json {

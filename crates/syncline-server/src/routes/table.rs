@@ -59,6 +59,9 @@ const IF_NONE_MATCH: Parameter = parameter(
     "EntityTags",
     "only if the record is none of these; `*`: only if it is not there",
 );
+/// Which trace an event belongs to.
+const TRACE: Parameter =
+    parameter("traceparent", "Text", "told with each delivery, as W3C Trace Context has it");
 const WRITE_HEADERS: &[Parameter] = &[KEY, IF_MATCH, IF_NONE_MATCH];
 /// A record as it is after a write.
 const CHANGED: Success =
@@ -309,7 +312,7 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Emits events, each alone or with a change of its record",
-        headers: &[KEY],
+        headers: &[KEY, TRACE],
         bodies: &[Media::json("Emissions")],
         answers: &[Success::json(200, "Emitted")],
         problems: &[409, 422],

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use crate::deliveries::Receiver;
 use crate::house::House;
 
 const EVENTS: &str = "/v1/events";
@@ -95,4 +96,44 @@ async fn what_is_no_event_is_refused_and_emits_nothing() {
     }
     let log = house.get("/v1/log?limit=10").await.is(200).json();
     assert_eq!(log["entries"], json!([]), "{log}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_delivery_is_a_part_of_the_trace_of_who_emitted() {
+    const TRACE: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+    let house = crate::deliveries::house().await;
+    // The first attempt fails.
+    let receiver = Receiver::start(|got| if got.len() == 1 { 500 } else { 204 }).await;
+    let mut endpoint = receiver.endpoint("admin");
+    endpoint["schedule"] = json!([0, 10, 10]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    let emit = |id: &str, traces: &[&str]| {
+        let event =
+            json!({ "id": id, "type": "task.told", "resourceType": "tasks", "resourceId": id });
+        let mut ask = house.ask("POST", "/v1/events").token(&house.admin);
+        for trace in traces {
+            ask = ask.header("traceparent", trace);
+        }
+        ask.json(&json!({ "events": [event] })).send()
+    };
+    emit("one", &[TRACE]).await.is(200);
+    let got = receiver.wait_for(2).await;
+    let parts: Vec<Vec<&str>> =
+        got.iter().map(|got| got.header("traceparent").split('-').collect()).collect();
+    for part in &parts {
+        assert_eq!((part[1], part[3]), ("4bf92f3577b34da6a3ce929d0e0e4736", "01"), "{parts:?}");
+        assert_ne!(part[2], "00f067aa0ba902b7", "it is not the part of who emitted");
+    }
+    assert_ne!(parts[0][2], parts[1][2], "each attempt is one of its own");
+    assert!(!got[1].json().to_string().contains("4bf92f35"), "it is no part of what is said");
+    // Sent again from another part it is the same event, which is told already.
+    let other = "00-4bf92f3577b34da6a3ce929d0e0e4736-aaaaaaaaaaaaaaaa-01";
+    emit("one", &[other]).await.is(200);
+    // What is no trace is none, and no mistake.
+    for (id, traces) in [("two", vec!["00-x"]), ("three", vec![TRACE, other]), ("four", vec![])] {
+        emit(id, &traces).await.is(200);
+    }
+    let got = receiver.wait_for(5).await;
+    assert!(got[2..].iter().all(|got| got.header("traceparent").is_empty()));
+    assert!(got[2..].iter().all(|got| got.named().1 != "one"));
 }

@@ -1,7 +1,7 @@
 //! What an event says, read from the log.
 
 use syncline_engine::deliver::EventRef;
-use syncline_engine::event::data_of;
+use syncline_engine::event::{data_of, trace_of};
 use syncline_engine::log::{ChangeKind, LogEntry};
 use syncline_engine::rows::Key;
 use syncline_merge::codec::decode_record;
@@ -24,6 +24,8 @@ pub struct Content {
     pub origin: Writer,
     /// The hubs that it came through, this one last.
     pub hops: Vec<SiteId>,
+    /// The trace that it belongs to, as the header of who emitted it said.
+    pub trace: Option<Box<str>>,
 }
 
 /// Reads an entry of the log; `None` if it is forgotten.
@@ -59,5 +61,6 @@ pub(super) fn content(
     };
     let (origin, mut hops) = (entry.origin.clone(), entry.hops.clone());
     hops.extend(served.sites().first());
-    Ok(data.map(|data| Content { data: data.to_compact_string().into(), origin, hops }))
+    let trace = trace_of(entry);
+    Ok(data.map(|data| Content { data: data.to_compact_string().into(), origin, hops, trace }))
 }
