@@ -43,9 +43,9 @@ impl Dice {
 
 /// A program that emits one event after the other, and writes down which of them the hub has taken. One that
 /// is killed goes on with greater numbers in its next life.
-struct Emitter {
+pub(crate) struct Emitter {
     child: Child,
-    taken: PathBuf,
+    pub(crate) taken: PathBuf,
 }
 
 const EMIT: &str = r#"
@@ -60,7 +60,7 @@ done
 "#;
 
 impl Emitter {
-    fn start(desk: &Desk, serving: &Serving, (name, life): (usize, u64)) -> Self {
+    pub(crate) fn start(desk: &Desk, serving: &Serving, (name, life): (usize, u64)) -> Self {
         let taken = desk.path(&format!("taken-{name}.txt"));
         let child = Command::new("sh")
             .args(["-c", EMIT])
@@ -89,7 +89,7 @@ impl Drop for Emitter {
 
 /// A delivery as the receiver has written it down.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
+pub(crate) struct Line {
     endpoint: String,
     record: String,
     number: u64,
@@ -97,13 +97,13 @@ struct Line {
 }
 
 /// A receiver that verifies, writes down what it takes before it answers, and fails now and then.
-struct Receiver {
+pub(crate) struct Receiver {
     address: String,
     log: PathBuf,
 }
 
 impl Receiver {
-    fn start(log: PathBuf) -> Self {
+    pub(crate) fn start(log: PathBuf) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let file = OpenOptions::new().create(true).append(true).open(&log).unwrap();
@@ -118,7 +118,7 @@ impl Receiver {
         Self { address, log }
     }
 
-    fn lines(&self) -> Vec<Line> {
+    pub(crate) fn lines(&self) -> Vec<Line> {
         let whole = std::fs::read_to_string(&self.log).unwrap();
         let line = |line: &str| {
             let words: Vec<&str> = line.split(' ').collect();
@@ -180,7 +180,7 @@ fn exchange(socket: &TcpStream, shared: &Mutex<(File, Dice)>) -> Option<()> {
 
 /// Checks what was received against what the hub has taken: nothing is lost, one event has one id, and within a
 /// record nothing comes after what is newer, not even again.
-fn check(lines: &[Line], taken: &BTreeSet<(String, u64)>) -> Result<(), String> {
+pub(crate) fn check(lines: &[Line], taken: &BTreeSet<(String, u64)>) -> Result<(), String> {
     let mut ids: BTreeMap<(String, u64), &str> = BTreeMap::new();
     let mut events: BTreeMap<&str, (String, u64)> = BTreeMap::new();
     let mut latest: BTreeMap<(&str, &str), u64> = BTreeMap::new();
@@ -210,7 +210,7 @@ fn check(lines: &[Line], taken: &BTreeSet<(String, u64)>) -> Result<(), String> 
     Ok(())
 }
 
-fn taken(paths: &[PathBuf]) -> BTreeSet<(String, u64)> {
+pub(crate) fn taken(paths: &[PathBuf]) -> BTreeSet<(String, u64)> {
     let read = |path: &PathBuf| std::fs::read_to_string(path).unwrap_or_default();
     let whole: String = paths.iter().map(read).collect();
     let event = |line: &str| {
@@ -220,7 +220,7 @@ fn taken(paths: &[PathBuf]) -> BTreeSet<(String, u64)> {
     whole.lines().map(event).collect()
 }
 
-fn make_endpoints(serving: &Serving, receiver: &Receiver) {
+pub(crate) fn make_endpoints(serving: &Serving, receiver: &Receiver) {
     // A tenth is refused each time: with so many attempts nothing is given up.
     let schedule: Vec<u64> = std::iter::once(0).chain([20; 60]).collect();
     for id in ENDPOINTS {

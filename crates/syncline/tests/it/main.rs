@@ -18,7 +18,7 @@
 //! | what is said is true | `words.rs` |
 //! | JSON, help, completions | `documents.rs`, `describe.rs` |
 //! | killed at every sync to disk | `kills.rs` |
-//! | killed while it delivers | `delivery_kills.rs` |
+//! | killed, or replaced, while it delivers | `delivery_kills.rs`, `delivery_stops.rs` |
 //! | configurations of the user, by name | `profiles.rs` |
 //! | a hub that is served | `serve.rs` |
 //! | commands on its state meanwhile | `borrowed.rs` |
@@ -44,6 +44,7 @@ mod copies;
 mod custom;
 mod defects;
 mod delivery_kills;
+mod delivery_stops;
 mod describe;
 mod desk;
 mod documents;

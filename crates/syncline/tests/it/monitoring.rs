@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
+use crate::alerts::Sink;
 use crate::desk::{Desk, repository};
 use crate::serve::{Serving, ask};
 
@@ -247,6 +248,10 @@ fn a_real_prometheus_finds_in_a_real_hub_all_that_rules_and_dashboard_name() {
         json!({ "id": "admin", "url": "http://127.0.0.1:1/hook", "events": ["tasks.*"] });
     let (status, answer) = hub.ask("POST", "/v1/endpoints", &endpoint).unwrap();
     assert_eq!(status, 201, "{answer}");
+    let sink = Sink::start();
+    let url = format!("http://127.0.0.1:{}/hook", sink.port);
+    let endpoint = json!({ "id": "taken", "url": url, "events": ["tasks.*"] });
+    assert_eq!(hub.ask("POST", "/v1/endpoints", &endpoint).unwrap().0, 201);
     compares(&hub);
     let prometheus = Prometheus::start(&desk, &hub);
     // What is recorded under a name, and what a dashboard shows.
@@ -300,6 +305,11 @@ fn the_dashboard_has_the_panels_of_spec_002_and_is_read_anew_every_five_seconds(
         "Synchronization Latency",
         "Queue Depth",
         "Region Replication Lag",
+        "Delivery Attempts",
+        "Time to Deliver",
+        "Deliveries Waiting",
+        "Oldest Undelivered Event",
+        "Breakers",
     ] {
         assert!(titles.contains(&title), "{title}: {titles:?}");
     }
