@@ -100,6 +100,9 @@ pub const LIST_MAX: usize = 1_000;
 /// Longest `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
+/// Longest answer that is kept of a request with an `Idempotency-Key`, in bytes: a receiver with all its entities.
+pub const IDEMPOTENT_ANSWER_BYTES_MAX: usize = 1 << 20;
+
 /// Most events that one request emits: as many as one group of the writer holds.
 pub const EMITTED_AT_ONCE_MAX: usize = 1_000;
 

@@ -75,6 +75,10 @@ pub(crate) enum Refusal {
     PreconditionFailed,
     /// A key was used for another request before.
     IdempotencyKeyReused,
+    /// A request with the key is under way.
+    IdempotencyKeyInUse,
+    /// A request with the key was carried out, or cut off, and its answer cannot be told.
+    IdempotencyKeySpent,
     /// There is no such access token.
     TokenUnknown,
     /// As many tokens as there may be.
@@ -141,6 +145,8 @@ impl Refusal {
             Self::RecordNotFound => "RECORD_NOT_FOUND",
             Self::PreconditionFailed => "PRECONDITION_FAILED",
             Self::IdempotencyKeyReused => "IDEMPOTENCY_KEY_REUSED",
+            Self::IdempotencyKeyInUse => "IDEMPOTENCY_KEY_IN_USE",
+            Self::IdempotencyKeySpent => "IDEMPOTENCY_KEY_SPENT",
             Self::TokenUnknown => "ACCESS_TOKEN_UNKNOWN",
             Self::TokensFull => "ACCESS_TOKENS_FULL",
             Self::HubNameInvalid => "HUB_NAME_INVALID",
@@ -203,6 +209,8 @@ impl Refusal {
             | Self::HubExists
             | Self::ReceiverExists
             | Self::ReceiverSecretShared
+            | Self::IdempotencyKeyInUse
+            | Self::IdempotencyKeySpent
             | Self::ReceiversFull => StatusCode::CONFLICT,
             Self::UpgradeRequired => StatusCode::UPGRADE_REQUIRED,
         }
@@ -215,6 +223,7 @@ impl Refusal {
             | Self::ServerBusy
             | Self::ServerStopping
             | Self::RequestTimeout
+            | Self::IdempotencyKeyInUse
             | Self::HubBehind => Some(1),
             Self::SessionsFull => Some(60),
             _ => None,

@@ -1,12 +1,13 @@
 //! Edits of those who are no clients: under which names and counters they are committed.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use syncline_model::id::{ClientId, DomainName};
 
 use crate::access::{TokenRow, random_id};
+use crate::hubs::Desk;
 
 /// What the name of a client begins with whose operations are edits with a token.
 const OF_TOKEN: &str = "rest-";
@@ -36,7 +37,7 @@ pub(crate) fn client_of_key(key: &str) -> Option<ClientId> {
     ClientId::new(&format!("{OF_KEY}{key}")).ok()
 }
 
-/// Keys of requests that are remembered in memory. What they did, the hub remembers for good.
+/// Keys of requests that are remembered in memory. The hub remembers all of them, and what they did, for good.
 const KEYS_MAX: usize = 65_536;
 
 /// The names and counters of edits of this start of the server.
@@ -80,35 +81,62 @@ struct Known {
     bodies: BTreeMap<Box<str>, Box<str>>,
     done: BTreeMap<Box<str>, ()>,
     order: VecDeque<Box<str>>,
+    /// Those of requests that are under way: no more than there are requests.
+    under_way: BTreeSet<Box<str>>,
+}
+
+/// The only request of a key that is under way, until this goes.
+pub(crate) struct UnderWay {
+    desk: Arc<Desk>,
+    key: Box<str>,
+}
+
+impl UnderWay {
+    /// Returns nothing if another request of the key is under way.
+    pub(crate) fn begin(desk: &Arc<Desk>, key: &str) -> Option<Self> {
+        let is_only = desk.keys.known().under_way.insert(key.into());
+        is_only.then(|| Self { desk: Arc::clone(desk), key: key.into() })
+    }
+}
+
+impl Drop for UnderWay {
+    fn drop(&mut self) {
+        self.desk.keys.known().under_way.remove(&self.key);
+    }
 }
 
 impl Keys {
-    /// Notes that a key stands for a body; answers whether it stands for no other one.
-    pub(crate) fn note(&self, key: &str, body: &str) -> bool {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(before) = known.bodies.get(key) {
-            return **before == *body;
+    /// Returns what a key stands for, as far as is remembered.
+    pub(crate) fn body(&self, key: &str) -> Option<Box<str>> {
+        self.known().bodies.get(key).cloned()
+    }
+
+    /// Notes what a key stands for.
+    pub(crate) fn note(&self, key: &str, body: &str) {
+        let mut known = self.known();
+        if known.bodies.insert(key.into(), body.into()).is_some() {
+            return;
         }
-        if known.order.len() >= KEYS_MAX
+        known.order.push_back(key.into());
+        if known.order.len() > KEYS_MAX
             && let Some(oldest) = known.order.pop_front()
         {
             known.bodies.remove(&oldest);
             known.done.remove(&oldest);
         }
-        known.bodies.insert(key.into(), body.into());
-        known.order.push_back(key.into());
-        true
     }
 
     /// Notes that what the key of a client stands for was done.
     pub(crate) fn done(&self, client: &str) {
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.done.insert(client.trim_start_matches(OF_KEY).into(), ());
+        self.known().done.insert(client.trim_start_matches(OF_KEY).into(), ());
     }
 
     /// Returns whether it was done, as far as is remembered.
     pub(crate) fn was_done(&self, client: &str) -> bool {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        known.done.contains_key(client.trim_start_matches(OF_KEY))
+        self.known().done.contains_key(client.trim_start_matches(OF_KEY))
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -38,6 +38,7 @@ mod page;
 mod push;
 mod read;
 mod receive;
+mod requests;
 mod serving;
 mod stretch;
 mod tokens;

@@ -9,7 +9,7 @@ use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 
 use super::answer::{Answer, json, replayed};
-use super::records::Key as RequestKey;
+use super::once::Key as RequestKey;
 use super::schemas;
 use crate::asked::Asked;
 use crate::document::texts;
@@ -65,7 +65,7 @@ pub(super) async fn show(asked: Asked) -> Answer {
 pub(super) async fn resolve(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
     let choice = choice(&body)?;
-    let key = RequestKey::of(&asked, &Json::Object(body).to_canonical_string())?;
+    let key = RequestKey::of(&asked, &Json::Object(body).to_canonical_string()).await?;
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
     if key.as_ref().is_some_and(|key| key.was_used(&asked)) {
         let sight = asked.sight();
@@ -78,7 +78,7 @@ pub(super) async fn resolve(mut asked: Asked) -> Answer {
     let decide = move || served.resolve_for(&sight, &id, choice, actor);
     let row = asked.state.blocking(decide).await??;
     if let Some(key) = key {
-        key.done(&asked);
+        key.done_for_good(&asked).await?;
     }
     json(StatusCode::OK, &one(&asked, row).await?.into())
 }

@@ -10,7 +10,7 @@ use syncline_model::json::{Json, Object};
 
 use super::answer::{Answer, json, replayed};
 use super::conflicts::{actor, choice, described};
-use super::records::Key;
+use super::once::Key;
 use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
@@ -67,7 +67,7 @@ pub(super) async fn skip(asked: Asked) -> Answer {
 pub(super) async fn together(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
     let (together, choice) = read_together(&body)?;
-    let key = Key::of(&asked, &Json::Object(body).to_canonical_string())?;
+    let key = Key::of(&asked, &Json::Object(body).to_canonical_string()).await?;
     if key.as_ref().is_some_and(|key| key.was_used(&asked)) {
         let named = match together {
             Together::Like(id) => vec![id],
@@ -86,7 +86,7 @@ pub(super) async fn together(mut asked: Asked) -> Answer {
     let decide = move || served.resolve_together(&sight, &together, choice, actor);
     let rows = asked.state.blocking(decide).await??;
     if let Some(key) = key {
-        key.done(&asked);
+        key.done_for_good(&asked).await?;
     }
     listed(described(&asked, rows).await?)
 }

@@ -17,7 +17,7 @@ use syncline_protocol::webhook::trace::TraceParent;
 use tokio::sync::oneshot;
 
 use super::answer::{Answer, json};
-use super::records::Key;
+use super::once::Key;
 use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
@@ -34,7 +34,7 @@ const NOT_OF_A_CHANGE: [&str; 5] = ["op", "entity", "id", "at", "after"];
 /// Emits events; answers once they are on disk.
 pub(super) async fn emit(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
     let events = events_of(body)?;
     let is_alone = events.len() == 1;
     let mut emissions = Vec::with_capacity(events.len());

@@ -12,13 +12,13 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
 
-use super::answer::{Answer, json, json_text, nothing};
+use super::answer::{Answer, json, json_text, nothing, replayed};
 use super::books::page;
 use super::conflicts::actor;
 use super::endpoint_form::{
     changed, described, invalid, new_secret, number, secrets_of, settings_of, text, unfit,
 };
-use super::records::Key;
+use super::once::Key;
 use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::{object, texts};
@@ -51,7 +51,7 @@ pub(super) async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Pr
 pub(super) async fn make(mut asked: Asked) -> Answer {
     let mut body = asked.object().await?;
     let now_ms = now_ms();
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
     let (id, is_of_key) = match (body.remove("id"), &key) {
         (Some(id), _) => (text(&id, "id")?.to_owned(), false),
         (None, Some(key)) => (key.record().to_owned(), true),
@@ -82,7 +82,11 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
         let counts = |secret: &&StoredSecret| secret.until_ms.is_none_or(|until| until > now_ms);
         document.insert("secrets", texts(now.row.secrets.iter().filter(counts).map(|s| &*s.text)));
     }
-    json(if is_new { StatusCode::CREATED } else { StatusCode::OK }, &document.into())
+    match (is_new, key.is_some()) {
+        (true, _) => json(StatusCode::CREATED, &document.into()),
+        (false, true) => Ok(replayed(json(StatusCode::CREATED, &document.into())?)),
+        (false, false) => json(StatusCode::OK, &document.into()),
+    }
 }
 
 /// Returns whether an endpoint is what is asked for.

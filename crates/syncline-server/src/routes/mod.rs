@@ -21,6 +21,7 @@
 //! | clients that wait for an operator's word, and their copies | `held.rs` |
 //! | schemas of entities | `schemas.rs` |
 //! | migrations between their versions | `migrations.rs` |
+//! | requests that may be repeated | `once.rs` |
 //! | access tokens, sessions, tickets, hubs | `tokens.rs`, `session.rs`, `hubs.rs` |
 
 mod answer;
@@ -38,6 +39,7 @@ mod held;
 mod hubs;
 mod live;
 mod migrations;
+mod once;
 mod overview;
 mod pull;
 mod push;

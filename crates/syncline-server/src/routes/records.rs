@@ -5,9 +5,9 @@
 //! client that is named after the key, so that the hub itself knows whether it was applied before.
 
 use axum::body::Body;
-use axum::http::{HeaderName, HeaderValue, Response, StatusCode, header};
+use axum::http::{HeaderValue, Response, StatusCode, header};
 use syncline_hub::served::RecordNow;
-use syncline_model::id::{ClientId, EntityName, RecordId};
+use syncline_model::id::{EntityName, RecordId};
 use syncline_model::json::fields::{flatten_json, unflatten};
 use syncline_model::json::{Json, Leaf, Object};
 use syncline_model::path::Path;
@@ -19,16 +19,15 @@ use syncline_protocol::time::format_time;
 use tokio::time::Instant;
 
 use super::answer::{Answer, json, json_text, nothing};
+use super::once::Key;
 use super::{answer, books, pull, push};
 use crate::access::{now_ms, random_id};
 use crate::asked::Asked;
 use crate::document::object;
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, LIST_DEFAULT, LIST_MAX, READ_WAIT_MAX};
+use crate::limits::{LIST_DEFAULT, LIST_MAX, READ_WAIT_MAX};
 use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
-use crate::writers::client_of_key;
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The media type of a merge patch (RFC 7396).
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
@@ -146,10 +145,10 @@ pub(super) async fn post(mut asked: Asked) -> Answer {
     if body.is_empty() {
         return Err(Refusal::BodyInvalid.because("a record has at least one field"));
     }
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
     let id = match &key {
         // Repeated, it is the same record.
-        Some(key) => key.record.clone(),
+        Some(key) => key.record().to_owned(),
         None => random_id().ok_or(Refusal::ServerFault)?,
     };
     let id = RecordId::new(&id).map_err(|_| Refusal::ServerFault)?;
@@ -166,7 +165,7 @@ pub(super) async fn post(mut asked: Asked) -> Answer {
 pub(super) async fn put(mut asked: Asked) -> Answer {
     let (entity, id) = (asked.entity()?, asked.record_id()?);
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
     let wanted = flat(&body)?;
     if wanted.is_empty() {
         return Err(Refusal::BodyInvalid.because("a record has at least one field"));
@@ -208,7 +207,7 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
     let is_patch = asked.header(&header::CONTENT_TYPE)?.unwrap_or_default();
     let is_patch = is_patch.split(';').next().unwrap_or_default().trim() == MERGE_PATCH;
     let body = asked.object().await?;
-    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string())?;
+    let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
     let parts = if is_patch { None } else { Some(parts(body.clone())?) };
     let _turn = asked.desk.turn(&entity, &id).await;
     let before = now(&asked, &entity, &id).await?;
@@ -229,7 +228,7 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
 /// Deletes a record.
 pub(super) async fn delete(asked: Asked) -> Answer {
     let (entity, id) = (asked.entity()?, asked.record_id()?);
-    let key = Key::of(&asked, "")?;
+    let key = Key::of(&asked, "").await?;
     let _turn = asked.desk.turn(&entity, &id).await;
     let before = now(&asked, &entity, &id).await?;
     require(&asked, before.as_ref(), key.as_ref())?;
@@ -245,66 +244,6 @@ pub(super) async fn delete(asked: Asked) -> Answer {
     Ok(replayed(nothing()?, &outcome))
 }
 
-/// A request that may be repeated.
-pub(super) struct Key {
-    /// The client whose only operation it is.
-    client: ClientId,
-    /// The id of a record that it makes.
-    record: String,
-}
-
-impl Key {
-    /// Reads it, if there is one. The same key with another request is refused.
-    pub(super) fn of(asked: &Asked, body: &str) -> Result<Option<Self>, Problem> {
-        let Some(text) = asked.header(&IDEMPOTENCY_KEY)? else { return Ok(None) };
-        // It may stand in quotes, as texts in headers do (RFC 9651).
-        let quoted = text.strip_prefix('"').and_then(|text| text.strip_suffix('"'));
-        let key = quoted.unwrap_or(text);
-        let is_plain = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"');
-        if !is_plain || key.is_empty() || key.len() > IDEMPOTENCY_KEY_BYTES_MAX {
-            let text = "Idempotency-Key is a text of 1 to 255 letters, digits and signs";
-            return Err(Refusal::HeaderInvalid.because(text));
-        }
-        let digest = |parts: &[&str]| {
-            let mut hasher = blake3::Hasher::new();
-            for part in parts {
-                hasher.update(&(part.len() as u64).to_be_bytes()).update(part.as_bytes());
-            }
-            hasher.finalize().to_hex()
-        };
-        let token = &*asked.caller()?.token.id;
-        let (method, path) = (asked.parts.method.as_str(), asked.parts.uri.path());
-        let of_key = digest(&["key", token, method, path, key]);
-        let of_body = digest(&["body", body]);
-        if !asked.desk.keys.note(of_key.as_str(), of_body.as_str()) {
-            return Err(Refusal::IdempotencyKeyReused.into());
-        }
-        let client = client_of_key(&of_key).ok_or(Refusal::ServerFault)?;
-        let record = of_key.chars().take(26).collect();
-        Ok(Some(Self { client, record }))
-    }
-
-    /// Returns the client whose operations carry it out.
-    pub(super) const fn client(&self) -> &ClientId {
-        &self.client
-    }
-
-    /// Returns the id of what it makes.
-    pub(super) fn record(&self) -> &str {
-        &self.record
-    }
-
-    /// Returns whether it was carried out, as far as is remembered.
-    pub(super) fn was_used(&self, asked: &Asked) -> bool {
-        asked.desk.keys.was_done(self.client.as_str())
-    }
-
-    /// Notes that it was carried out.
-    pub(super) fn done(&self, asked: &Asked) {
-        asked.desk.keys.done(self.client.as_str());
-    }
-}
-
 /// Carries an edit out as one operation.
 async fn edit(
     asked: &Asked,
@@ -315,7 +254,7 @@ async fn edit(
     key: Option<&Key>,
 ) -> Result<Outcome, Problem> {
     let (client, counter) = match key {
-        Some(key) => (key.client.clone(), 1),
+        Some(key) => (key.client().clone(), 1),
         None => asked.desk.writers.next(&asked.caller()?.token).ok_or(Refusal::ServerFault)?,
     };
     effect.insert("op", counter);
@@ -338,8 +277,8 @@ async fn edit(
     push::count(asked, &counted, &answer);
     let outcome = answer.outcomes.into_iter().next().ok_or(Refusal::ServerFault)?;
     if outcome.status.is_applied() {
-        if key.is_some() {
-            asked.desk.keys.done(client.as_str());
+        if let Some(key) = key {
+            key.done(asked);
         }
         return Ok(outcome);
     }

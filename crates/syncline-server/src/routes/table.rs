@@ -1,5 +1,6 @@
 //! The table of the routes.
 
+use super::once::once;
 use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
@@ -205,11 +206,14 @@ pub const TABLE: &[Route] = &[
     Route {
         method: Method::Post,
         summary: "Makes a hub of its own",
+        headers: &[KEY],
         bodies: &[Media::json("NewHub")],
-        answers: &[Success::json(201, "Hub")],
-        problems: &[409],
+        answers: &[Success { headers: &["Idempotency-Replayed"], ..Success::json(201, "Hub") }],
+        problems: &[409, 422],
         shows: Shows::Nothing,
-        ..of_server("/v1/hubs", ADMINS, "hubs_make", |asked| Box::pin(hubs::make(asked)))
+        ..of_server("/v1/hubs", ADMINS, "hubs_make", |asked| {
+            Box::pin(once(asked, |asked| Box::pin(hubs::make(asked))))
+        })
     },
     Route {
         summary: "Lists the access tokens, without their texts",
@@ -221,13 +225,14 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Makes an access token; its text is told once",
+        headers: &[KEY],
         bodies: &[Media::json("NewToken")],
-        answers: &[Success::json(201, "Token")],
+        answers: &[Success { headers: &["Idempotency-Replayed"], ..Success::json(201, "Token") }],
         links: &[Link { route: "tokens_revoke", parameters: &[("token", "$response.body#/id")] }],
-        problems: &[409],
+        problems: &[409, 422],
         shows: Shows::Nothing,
         ..of_hub(Method::Post, "/v1/tokens", ADMINS, "tokens_make", |asked| {
-            Box::pin(tokens::make(asked))
+            Box::pin(once(asked, |asked| Box::pin(tokens::make(asked))))
         })
     },
     Route {
@@ -344,7 +349,7 @@ pub const TABLE: &[Route] = &[
         headers: &[KEY],
         bodies: &[Media::json("NewEndpoint")],
         answers: &[
-            Success::json(201, "Endpoint"),
+            Success { headers: &["Idempotency-Replayed"], ..Success::json(201, "Endpoint") },
             Success { about: "It is there already, and so", ..Success::json(200, "Endpoint") },
         ],
         problems: &[409, 422],
@@ -426,15 +431,16 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Gives an endpoint a new secret; the former ones sign as well for a while",
+        headers: &[KEY],
         bodies: &[Media::json("Rotation")],
-        answers: &[Success::json(200, "Rotated")],
+        answers: &[Success { headers: &["Idempotency-Replayed"], ..Success::json(200, "Rotated") }],
         problems: &[404, 409, 422],
         ..of_hub(
             Method::Post,
             "/v1/endpoints/{endpoint}/rotate",
             ADMINS,
             "endpoint_rotate",
-            |asked| Box::pin(endpoints::rotate(asked)),
+            |asked| Box::pin(once(asked, |asked| Box::pin(endpoints::rotate(asked)))),
         )
     },
     Route {
@@ -714,12 +720,16 @@ pub const TABLE: &[Route] = &[
     },
     Route {
         summary: "Makes a receiver, which takes in what an application tells",
+        headers: &[KEY],
         bodies: &[Media::json("NewReceiver")],
-        answers: &[Success::json(201, "Receiver")],
+        answers: &[Success {
+            headers: &["Idempotency-Replayed"],
+            ..Success::json(201, "Receiver")
+        }],
         problems: &[409, 422],
         links: &[Link { route: "receiver", parameters: &[("receiver", "$response.body#/name")] }],
         ..of_hub(Method::Post, "/v1/receivers", ADMINS, "receiver_make", |asked| {
-            Box::pin(receivers::make(asked))
+            Box::pin(once(asked, |asked| Box::pin(receivers::make(asked))))
         })
     },
     Route {

@@ -8,6 +8,7 @@
 //! | what is refused, and how that is said | `refusals.rs` |
 //! | operations and changes, page by page | `changes.rs` |
 //! | records one by one | `records.rs` |
+//! | requests with a key, sent again | `once.rs` |
 //! | conflicts | `conflicts.rs`, `desk.rs` |
 //! | events that applications emit, and their deliveries | `emit.rs`, `deliveries.rs`, `replays.rs` |
 //! | streams, cut again and again | `streams.rs`, `live.rs` |
@@ -47,6 +48,7 @@ mod issuers;
 mod live;
 mod migrations;
 mod monitoring;
+mod once;
 mod overview;
 mod permits;
 mod received_again;

@@ -255,7 +255,7 @@ async fn an_endpoint_is_made_once_under_its_id_or_its_idempotency_key() {
         ask.header("idempotency-key", "make-1").json(&json!({ "url": url })).send()
     };
     let made = by_key("https://example.org/a").await.is(201).json();
-    let again = by_key("https://example.org/a").await.is(200).json();
+    let again = by_key("https://example.org/a").await.is(201).json();
     assert_eq!((&again["id"], &again["secrets"]), (&made["id"], &made["secrets"]));
     by_key("https://example.org/b").await.is(422).says("IDEMPOTENCY_KEY_REUSED");
     let all = house.get("/v1/endpoints").await.is(200).json();

@@ -1,0 +1,217 @@
+//! Requests with an `Idempotency-Key`.
+
+use std::fs;
+
+use serde_json::{Value, json};
+use syncline_engine::rows::{Batch, Key};
+use syncline_model::id::{DomainName, EntityName, RecordId};
+use syncline_server::routes::{Method, TABLE};
+use syncline_store::Store;
+use syncline_store::sqlite::{Options, SqliteStore};
+
+use crate::house::{House, Reply, state};
+
+impl House {
+    async fn keyed(&self, method: &str, path: &str, key: &str, body: &Value) -> Reply {
+        let ask = self.ask(method, path).token(&self.admin).header("idempotency-key", key);
+        ask.json(body).send().await
+    }
+}
+
+/// What makes something: where, with what, with what else, and what is answered.
+fn makers() -> Vec<(&'static str, Value, Value, u16)> {
+    let hub = |name: &str| json!({ "name": name });
+    let token = |name: &str| json!({ "name": name, "role": "client" });
+    let receiver = |name: &str| json!({ "name": name });
+    let endpoint = |path: &str| json!({ "url": format!("https://example.org/{path}") });
+    vec![
+        ("/v1/hubs", hub("shop"), hub("other"), 201),
+        ("/v1/tokens", token("phone"), token("tablet"), 201),
+        ("/v1/receivers", receiver("crm"), receiver("erp"), 201),
+        ("/v1/endpoints", endpoint("a"), endpoint("b"), 201),
+        ("/v1/endpoints/mine/rotate", json!({}), json!({ "overlapMs": 7 }), 200),
+        ("/v1/entities/tasks/records", json!({ "n": 1 }), json!({ "n": 2 }), 201),
+    ]
+}
+
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_makes_something_is_made_once_under_its_key_and_answered_as_it_was() {
+    let mut house = House::new().await;
+    let mine = json!({ "id": "mine", "url": "https://example.org/mine" });
+    house.post("/v1/endpoints", &mine).await.is(201);
+    let mut first = Vec::new();
+    for (path, body, _, status) in makers() {
+        first.push(house.keyed("POST", path, "k-1", &body).await.is(status));
+    }
+    for round in 0..2 {
+        for ((path, body, other, status), made) in makers().into_iter().zip(&first) {
+            let again = house.keyed("POST", path, "k-1", &body).await.is(status);
+            assert_eq!(again.header("idempotency-replayed"), "true", "{path}");
+            let named = |reply: &Reply| match (path, reply.json()) {
+                // How it does by now is told with it.
+                ("/v1/endpoints", told) => {
+                    ["id", "url", "created", "secrets"].map(|name| told[name].clone()).to_vec()
+                }
+                (_, told) => vec![told],
+            };
+            assert_eq!(named(&again), named(made), "{path} in round {round}");
+            let other = house.keyed("POST", path, "k-1", &other).await;
+            other.is(422).says("IDEMPOTENCY_KEY_REUSED");
+        }
+        house = house.restarted().await;
+    }
+    let count = async |path: &str, list: &str| {
+        house.get(path).await.is(200).json()[list].as_array().unwrap().len()
+    };
+    assert_eq!(count("/v1/hubs", "hubs").await, 1);
+    assert_eq!(count("/v1/tokens", "tokens").await, 2);
+    assert_eq!(count("/v1/receivers", "receivers").await, 1);
+    assert_eq!(count("/v1/endpoints", "endpoints").await, 2);
+    assert_eq!(count("/v1/entities/tasks/records", "records").await, 1);
+    // The same key of another token, or another key, is another request.
+    let (path, body, ..) = makers().swap_remove(1);
+    house.keyed("POST", path, "k-2", &body).await.is(201);
+    let admin = house.token("another admin").await;
+    let ask = house.ask("POST", path).token(&admin).header("idempotency-key", "k-1");
+    ask.json(&body).send().await.is(201);
+}
+
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_requests_with_one_key_at_once_one_is_carried_out_and_the_others_are_told() {
+    let house = House::new().await;
+    for round in 0..50 {
+        let key = format!("k-{round}");
+        let (path, body) = ("/v1/tokens", json!({ "name": key, "role": "client" }));
+        let asks = (0..20).map(|_| house.keyed("POST", path, &key, &body));
+        let replies = futures_util::future::join_all(asks).await;
+        let (made, refused): (Vec<_>, Vec<_>) =
+            replies.into_iter().partition(|reply| reply.status.as_u16() == 201);
+        let is_refused = !refused.is_empty();
+        for reply in refused {
+            reply.is(409).says("IDEMPOTENCY_KEY_IN_USE");
+        }
+        let told: Vec<Value> = made.iter().map(Reply::json).collect();
+        assert!(told.windows(2).all(|pair| pair[0] == pair[1]), "{told:?}");
+        let tokens = house.get("/v1/tokens").await.is(200).json().to_string();
+        assert_eq!(tokens.matches(&format!("\"{key}\"")).count(), 1, "{tokens}");
+        if is_refused {
+            return;
+        }
+    }
+    panic!("no request has met another one in 50 rounds");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_refused_is_tried_again_under_its_key() {
+    let house = House::new().await;
+    let body = json!({ "name": "crm" });
+    house.post("/v1/receivers", &body).await.is(201);
+    let again = async || house.keyed("POST", "/v1/receivers", "k-1", &body).await;
+    again().await.is(409).says("RECEIVER_EXISTS");
+    again().await.is(409).says("RECEIVER_EXISTS");
+    house.ask("DELETE", "/v1/receivers/crm").token(&house.admin).send().await.is(204);
+    let made = again().await.is(201);
+    assert_eq!(made.header("idempotency-replayed"), "");
+    assert_eq!(again().await.is(201).json(), made.json());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_with_a_key_and_a_condition_is_answered_again_after_a_restart() {
+    let house = House::new().await;
+    let path = "/v1/entities/tasks/records/t1";
+    let put = house.ask("PUT", path).token(&house.admin).json(&json!({ "n": 1 }));
+    let etag = put.send().await.is(201).header("etag").to_owned();
+    let edit = async |house: &House, key: &str| {
+        let ask = house.ask("PATCH", path).token(&house.admin).header("if-match", &etag);
+        let edit = json!({ "append": { "/list": ["x"] } });
+        ask.header("idempotency-key", key).json(&edit).send().await
+    };
+    edit(&house, "k-1").await.is(200);
+    edit(&house, "k-1").await.is(200);
+    let house = house.restarted().await;
+    let again = edit(&house, "k-1").await.is(200);
+    assert_eq!(again.header("idempotency-replayed"), "true");
+    assert_eq!(again.json()["record"]["list"], json!(["x"]));
+    edit(&house, "k-2").await.is(412).says("PRECONDITION_FAILED");
+}
+
+/// What is kept of a key, as it is written.
+fn kept(folder: &std::path::Path, key: &str, row: Vec<u8>) {
+    let mut store = SqliteStore::open(&state(folder), &Options::default()).unwrap();
+    let mut batch = Batch::new();
+    let receiver = DomainName::new("idempotency_keys").unwrap();
+    let (entity, id) = (EntityName::new("requests").unwrap(), RecordId::new(key).unwrap());
+    batch.put(Key::Received { receiver, entity, id }, row);
+    store.commit(&batch).unwrap();
+    Box::new(store).close().unwrap();
+}
+
+fn digest(parts: &[&str]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for part in parts {
+        hasher.update(&(part.len() as u64).to_be_bytes()).update(part.as_bytes());
+    }
+    hasher.finalize()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_end_of_the_server_cut_off_is_not_made_twice() {
+    let house = House::new().await;
+    let tokens = house.get("/v1/tokens").await.is(200).json();
+    let admin = tokens["tokens"][0]["id"].as_str().unwrap().to_owned();
+    let House { server, folder, admin: text } = house;
+    server.stop().await.unwrap();
+    let of_key = digest(&["key", &admin, "POST", "/v1/tokens", "k-1"]).to_hex();
+    let of_body = digest(&["body", r#"{"name":"phone","role":"client"}"#]);
+    kept(folder.path(), &of_key, [&[1, 0][..], of_body.as_bytes()].concat());
+    let settings = House::settings(&state(folder.path()));
+    let hub = crate::house::open_hub(&settings);
+    let server = syncline_server::Server::start(&settings, hub).await.unwrap();
+    let house = House { server, folder, admin: text };
+    let body = json!({ "name": "phone", "role": "client" });
+    let again = house.keyed("POST", "/v1/tokens", "k-1", &body).await;
+    again.is(409).says("IDEMPOTENCY_KEY_SPENT");
+    let tokens = house.get("/v1/tokens").await.is(200).json();
+    assert_eq!(tokens["tokens"].as_array().unwrap().len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_answer_that_is_kept_can_be_read_in_the_store() {
+    let house = House::new().await;
+    let body = json!({ "name": "phone", "role": "client" });
+    let made = house.keyed("POST", "/v1/tokens", "k-1", &body).await.is(201).json();
+    let token = made["token"].as_str().unwrap();
+    assert_eq!(house.keyed("POST", "/v1/tokens", "k-1", &body).await.is(201).json(), made);
+    let House { server, folder, .. } = house;
+    server.stop().await.unwrap();
+    let mut files = 0;
+    for file in fs::read_dir(state(folder.path())).unwrap() {
+        let path = file.unwrap().path();
+        if path.is_file() {
+            files += 1;
+            let bytes = fs::read(&path).unwrap();
+            let found = bytes.windows(token.len()).any(|part| part == token.as_bytes());
+            assert!(!found, "{}", path.display());
+        }
+    }
+    assert!(files > 0);
+}
+
+/// Requirement H17.
+#[test]
+fn every_route_that_makes_something_takes_a_key() {
+    // What these make ends by itself, and is of nobody else.
+    let short_lived = ["tickets_make", "session_make"];
+    let makes = TABLE.iter().filter(|route| {
+        route.method == Method::Post && route.answers.iter().any(|answer| answer.status == 201)
+    });
+    let mut found = 0;
+    for route in makes.filter(|route| !short_lived.contains(&route.name)) {
+        found += 1;
+        let has_key = route.headers.iter().any(|header| header.name == "Idempotency-Key");
+        assert!(has_key, "{} takes no Idempotency-Key", route.name);
+    }
+    assert!(found >= 5, "{found}");
+}
