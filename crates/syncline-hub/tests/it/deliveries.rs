@@ -270,6 +270,13 @@ fn large_records_whose_updates_are_sent_have_a_bound_in_memory_and_are_all_sent(
         let held = parcels.iter().map(|parcel| parcel.content.as_ref().unwrap().data.len());
         held.sum::<usize>()
     };
+    // Who takes no more, because the hub is about to end, is given none of those that wait.
+    let (mut parcels, _) = world.turn(&[]);
+    let ended = vec![(good(&parcels.remove(0)), 7)];
+    world.delivered.insert((ended[0].0.endpoint.clone(), ended[0].0.position));
+    let turn = world.all.turn(world.now_ms, &ended, 0).unwrap();
+    assert_eq!(turn.parcels.len(), 0);
+    under_way.extend(parcels);
     loop {
         // One attempt ends at a time, and what it leaves is taken by the next.
         let ended: Vec<Parcel> = under_way.drain(..usize::min(1, under_way.len())).collect();

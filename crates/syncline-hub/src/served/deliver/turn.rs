@@ -126,15 +126,15 @@ impl Deliveries {
         let is_loaded = !self.load(now, &mut batch)?;
         let is_replaying = self.replay_piece(now, &mut batch)?;
         self.removal_piece(&mut batch)?;
-        let sends_max = sends_max.saturating_sub(self.under_way.waiting());
-        let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
+        let sends_left = sends_max.saturating_sub(self.under_way.waiting());
+        let sends = self.dispatch.poll_sends(now, sends_left, &mut batch);
         let is_unfinished =
             !is_loaded || is_replaying || self.dispatch.has_load(now) || !self.removing.is_empty();
         let mut notices = std::mem::take(&mut self.noticed);
         notices.extend(std::iter::from_fn(|| self.dispatch.poll_notice()));
         let notices = gathered(now, notices);
         commit(&self.served, batch, &notices)?;
-        let parcels = self.parcels(sends)?;
+        let parcels = self.parcels(sends, sends_max)?;
         self.is_astray = false;
         Ok(Turn { parcels, notices, is_unfinished })
     }
@@ -224,7 +224,11 @@ impl Deliveries {
     }
 
     /// Returns attempts with what they say, as far as there is room for it; the others wait until some have ended.
-    fn parcels(&mut self, sends: Vec<Sending>) -> Result<Vec<Parcel>, ServeError> {
+    fn parcels(
+        &mut self,
+        sends: Vec<Sending>,
+        sends_max: usize,
+    ) -> Result<Vec<Parcel>, ServeError> {
         self.under_way.extend(sends);
         if self.under_way.waiting() == 0 {
             return Ok(Vec::new());
@@ -236,7 +240,8 @@ impl Deliveries {
         let (mut waits, mut bytes_in_vain) = (std::mem::take(&mut self.under_way), 0);
         for counted in waits.take() {
             let Some(endpoint) = self.endpoints.get(&counted.sending.endpoint) else { continue };
-            if bytes_in_vain > CONTENTS_BYTES_MAX || !waits.may_begin(&counted) {
+            let is_full = parcels.len() >= sends_max || bytes_in_vain > CONTENTS_BYTES_MAX;
+            if is_full || !waits.may_begin(&counted) {
                 waits.put_back(counted);
                 continue;
             }
