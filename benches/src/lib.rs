@@ -12,6 +12,7 @@
 //! | the committed data sets of spec 001 | [`spec001`] |
 //! | the cost of running a program | [`measure`] |
 //! | how quiet the machine is | [`machine`] |
+//! | what programs take with all that they start | [`family`] |
 //! | a hub that is started and served | [`served`] |
 //! | requests to it, and how long they wait | [`http`], [`waits`] |
 //! | what the disk itself takes | [`disk`] |
@@ -35,6 +36,7 @@ pub mod binary;
 pub mod disk;
 pub mod duel;
 pub mod edits;
+pub mod family;
 pub mod http;
 pub mod machine;
 pub mod measure;

@@ -8,7 +8,7 @@ use std::path::Path;
 const BENCHMARKS: &[(&str, &str)] = &[
     ("client", "what the TypeScript client takes and gives, against PouchDB and RxDB"),
     ("files", "how long one sync of folders of JSON takes, against a plain script"),
-    ("hooks", "how many webhooks a hub delivers, and how soon"),
+    ("hooks", "how many webhooks a hub delivers, and how soon, against BullMQ and pg-boss"),
     ("hub", "what a served hub takes and gives, against PouchDB with express-pouchdb"),
     ("ingest", "how many operations of clients a hub takes durably, against raw SQLite"),
     ("merge", "how many records one processor merges, from stored bytes to stored bytes"),

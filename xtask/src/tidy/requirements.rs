@@ -2,7 +2,7 @@
 //!
 //! The tables in `docs/requirements/` have the columns *Id*, *Requirement* and *Shown by*; the
 //! last one holds tests as `` `crate::name_of_the_test` ``, and those of the TypeScript workspaces as
-//! `` `sdk/client::the sentence of the test` ``.
+//! `` `sdk/client::the sentence of the test` ``. What is measured holds scenarios of benchmarks, as `` `bench hooks::rate` ``.
 
 use super::Finding;
 use crate::repo::{Repo, parent};
@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Where the tables are.
 const FOLDER: &str = "docs/requirements";
+/// Where the benchmarks are, and the list of scenarios in each.
+const BENCHMARKS: (&str, &str) = ("benches/src/bin/", "enum Scenario {");
 /// Columns of a table.
 const COLUMNS: usize = 3;
 
@@ -82,7 +84,20 @@ fn tests_by_crate(repo: &Repo) -> BTreeMap<String, BTreeSet<String>> {
             names.extend(sentences(text).map(str::to_owned));
         }
     }
+    for (path, text) in repo.texts(&["/main.rs"]) {
+        let benchmark = path.strip_prefix(BENCHMARKS.0);
+        if let Some(name) = benchmark.and_then(|path| path.strip_suffix("/main.rs")) {
+            tests.insert(format!("bench {name}"), scenarios(text).collect());
+        }
+    }
     tests
+}
+
+/// Returns the scenarios of a benchmark, as its command line names them.
+fn scenarios(text: &str) -> impl Iterator<Item = String> {
+    let listed = text.split(BENCHMARKS.1).nth(1).and_then(|rest| rest.split('}').next());
+    let names = listed.unwrap_or_default().lines().map(str::trim);
+    names.filter_map(|line| line.strip_suffix(',')).map(str::to_lowercase)
 }
 
 /// Returns the sentences of the tests of a TypeScript file: `it("…"` and `test("…"`.
@@ -109,6 +124,9 @@ mod tests {
             ("nothing named", "| C1 | X. | soon |", "names no test"),
             ("short row", "| C1 | X. |", "three columns"),
             ("a sentence", "| C1 | X. | `sdk/web::edits stay` |", ""),
+            ("a scenario", "| C1 | X. | `bench hub::fan` |", ""),
+            ("no such scenario", "| C1 | X. | `bench hub::many` |", "no test"),
+            ("no such benchmark", "| C1 | X. | `bench hooks::fan` |", "no test"),
             ("no such sentence", "| C1 | X. | `sdk/web::edits go` |", "no test"),
         ];
         for (name, row, expected) in cases {
@@ -116,6 +134,10 @@ mod tests {
             let found = check(&Repo::from_files(&[
                 ("crates/a/Cargo.toml", "[package]\nname = \"a\"\n"),
                 ("crates/a/src/lib.rs", "#[test]\nfn totals_are_printed() {}\nfn not_a_test() {}"),
+                (
+                    "benches/src/bin/hub/main.rs",
+                    "enum Scenario {\n    /// Deliveries, many.\n    Fan,\n}\nenum Other {\n    Many,\n}\n",
+                ),
                 ("sdk/web/test/a.test.ts", "  it(\"edits stay\", () => {});\n"),
                 ("docs/requirements/command.md", &table),
             ]));
