@@ -568,6 +568,11 @@ pub enum Scan {
         /// The endpoint.
         endpoint: EndpointId,
     },
+    /// The dead letters of one endpoint, latest first.
+    DeadLettersLatest {
+        /// The endpoint.
+        endpoint: EndpointId,
+    },
     /// All rows of a table, in the order of their keys.
     Whole(Table),
 }
@@ -593,7 +598,7 @@ impl Scan {
             Self::Deliveries { .. } | Self::DeliveriesLatest { .. } => Table::Deliveries,
             Self::Lanes { .. } | Self::Lane { .. } => Table::Lanes,
             Self::Due => Table::Due,
-            Self::DeadLetters { .. } => Table::DeadLetters,
+            Self::DeadLetters { .. } | Self::DeadLettersLatest { .. } => Table::DeadLetters,
             Self::Whole(table) => *table,
         }
     }
@@ -602,7 +607,11 @@ impl Scan {
     pub const fn is_backward(&self) -> bool {
         matches!(
             self,
-            Self::LogLatest | Self::RunsLatest | Self::AuditLatest | Self::DeliveriesLatest { .. }
+            Self::LogLatest
+                | Self::RunsLatest
+                | Self::AuditLatest
+                | Self::DeliveriesLatest { .. }
+                | Self::DeadLettersLatest { .. }
         )
     }
 
@@ -628,9 +637,11 @@ impl Scan {
             }
             (Self::DeliveriesLatest { endpoint: wanted }, Key::Delivery { endpoint, .. })
             | (Self::Lanes { endpoint: wanted }, Key::Lane { endpoint, .. })
-            | (Self::DeadLetters { endpoint: wanted }, Key::DeadLetter { endpoint, .. }) => {
-                wanted == endpoint
-            }
+            | (
+                Self::DeadLetters { endpoint: wanted }
+                | Self::DeadLettersLatest { endpoint: wanted },
+                Key::DeadLetter { endpoint, .. },
+            ) => wanted == endpoint,
             (
                 Self::Lane { endpoint: wanted_endpoint, entity: wanted, id: wanted_id },
                 Key::Lane { endpoint, entity, id, .. },
@@ -691,7 +702,7 @@ impl Scan {
                 Key::Lane { endpoint, entity, id, position: start }
             }
             Self::Due => Key::Due { due_ms: 0, endpoint: endpoint(), position: start },
-            Self::DeadLetters { endpoint } => {
+            Self::DeadLetters { endpoint } | Self::DeadLettersLatest { endpoint } => {
                 Key::DeadLetter { endpoint: endpoint.clone(), position: start }
             }
             Self::Whole(table) => Self::first_key_of(*table),

@@ -212,5 +212,15 @@ pub const EVENT_ENTRIES_LOOKED_AT_MAX: u64 = 1_000;
 /// that were settled at their bound stand between.
 pub const EVENT_NEIGHBOURS_MAX: u64 = 64;
 
+/// Deliveries that are looked at for one page of a list: some tens of milliseconds.
+pub(crate) const DELIVERIES_LOOKED_AT_MAX: usize = 10_000;
+
+/// Deliveries that are read at once where their places are known.
+pub(crate) const DELIVERY_ROWS_AT_ONCE: usize = 256;
+
+/// Keys of deliveries that are not final that are looked at for one page of a list: some tens of milliseconds. Where there
+/// are more, they are found among all deliveries.
+pub(crate) const LANE_KEYS_LOOKED_AT_MAX: usize = 50_000;
+
 /// Rows of deliveries that are looked at in one piece of a sweep: some tens of milliseconds.
 pub(crate) const DELIVERIES_SWEPT_AT_ONCE: usize = 2_000;

@@ -50,7 +50,8 @@ pub mod view;
 
 pub use condition::Condition;
 pub use expression::{
-    Expression, ExpressionError, Transformation, TransformationError, TransformationFailure,
+    EventFilter, EventFilterError, EventFilterFailure, Expression, ExpressionError, Transformation,
+    TransformationError, TransformationFailure,
 };
 pub use gate::{
     Action, Crossing, Direction, DomainPolicy, EntityGate, Fallback, Judgement, MASK, MaskError,

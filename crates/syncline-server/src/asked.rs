@@ -267,6 +267,15 @@ impl Query {
         self.0.get(name).map(AsRef::as_ref)
     }
 
+    /// Returns whether a name stands there, which is said with `true` and nothing else.
+    pub(crate) fn flag(&self, name: &str) -> Result<bool, Problem> {
+        match self.text(name) {
+            None => Ok(false),
+            Some("true") => Ok(true),
+            Some(_) => Err(Refusal::QueryInvalid.because(format!("{name} is true, or left out"))),
+        }
+    }
+
     /// Returns a number that is within bounds.
     pub(crate) fn number<N: FromStr + PartialOrd + std::fmt::Display>(
         &self,

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
-use syncline_domains::app::Sender;
+use syncline_domains::app::{Request, Sender};
 use syncline_engine::deliver::{EventRef, Notice, Outcome, Report, Sending};
 use syncline_engine::tally::{Count, Took};
 use syncline_hub::served::deliver::{
@@ -36,6 +36,7 @@ use tokio::sync::{Notify, watch};
 use tokio::task::JoinHandle;
 use tokio::time::timeout_at;
 
+pub(crate) use self::attempt::Unsent;
 use self::attempt::attempt;
 pub(crate) use self::figures::{DeliveryFigures, HubFigures};
 pub(crate) use self::notices::Notices;
@@ -176,8 +177,14 @@ impl Delivering {
         };
         let mut way = Way::new(&self.shared.sender, &endpoint.row, now_ms());
         // There is no event that it could be made of.
-        way.transformation = None;
+        (way.filter, way.transformation) = (None, None);
         attempt(&parcel, &way, &self.shared.source).await
+    }
+
+    /// Returns what an attempt would send now, with its signatures; otherwise why nothing is sent.
+    pub(crate) async fn preview(&self, parcel: &Parcel) -> Result<Request, Unsent> {
+        let way = Way::new(&self.shared.sender, &parcel.endpoint, now_ms());
+        attempt::preview(parcel, &way, &self.shared.source).await
     }
 
     /// Returns what has still to be delivered; nothing while the machine is busy. Wakes nobody.
@@ -227,6 +234,9 @@ impl Delivering {
 impl Shared {
     /// Counts an attempt that has ended.
     fn count(&self, parcel: &Parcel, outcome: Outcome) {
+        if outcome == Outcome::LeftOut {
+            return;
+        }
         self.figures.ended(parcel, outcome, now_ms());
         self.activity.add(Counter::Attempts, 1);
         let is_delivered = matches!(outcome, Outcome::Answered { status: 200..=299, .. });

@@ -97,6 +97,21 @@ pub const LIST_DEFAULT: usize = 50;
 /// Most records in one page of a list.
 pub const LIST_MAX: usize = 1_000;
 
+/// Most domains in one page of their list: of each that does not do well the latest deliveries are looked at.
+pub const DOMAINS_LISTED_MAX: usize = 100;
+
+/// Runs that are looked at for how the folders do that a hub is kept equal with.
+pub const DOMAIN_RUNS_LOOKED_AT_MAX: usize = 1_000;
+
+/// Deliveries of an endpoint that are looked at for its latest failure.
+pub const DOMAIN_ATTEMPTS_LOOKED_AT_MAX: usize = 20;
+
+/// For how long the oldest event of an endpoint may wait before it is said to be behind, in milliseconds.
+pub const ENDPOINT_BEHIND_MS: u64 = 300_000;
+
+/// Most bytes that are shown of the body of a delivery: as much as a person looks at. The rest is in its data.
+pub const BODY_SHOWN_BYTES_MAX: usize = 64 << 10;
+
 /// Longest `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 

@@ -5,6 +5,7 @@ use syncline_model::json::{Json, Object};
 use crate::document::{object, texts};
 use crate::problem;
 use crate::routes::{Access, Media, Parameter, Route, Scope, Success, TABLE};
+use crate::webhook_docs::webhooks_of_every_hub;
 
 /// The schemas of bodies and answers, in JSON Schema.
 const SCHEMAS: &str = include_str!("schemas.json");
@@ -81,6 +82,8 @@ pub(crate) fn document() -> Json {
             ]),
         ),
         ("paths", paths.into()),
+        // What is in the catalogue of a hub stands in a description of its own, for those who may know of it.
+        ("webhooks", webhooks_of_every_hub().into()),
         (
             "components",
             object([
@@ -299,6 +302,18 @@ mod tests {
                 assert!(named.contains(&name), "{part}: {name} is there and not named");
             }
         }
+    }
+
+    #[test]
+    fn what_every_hub_delivers_is_described_as_webhooks() {
+        let document = document();
+        let webhooks = document.as_object().unwrap().get("webhooks").unwrap();
+        let names: Vec<&str> = webhooks.as_object().unwrap().keys().collect();
+        assert_eq!(names, ["entity.created", "entity.updated", "entity.deleted", "syncline.test"]);
+        let text = webhooks.to_compact_string();
+        assert!(
+            text.contains("webhook-signature") && text.contains(r#""pattern":"^.+\\.created$""#)
+        );
     }
 
     #[test]

@@ -291,9 +291,13 @@ impl Problem {
     }
 
     /// Returns the stable code.
-    #[cfg(test)]
     pub(crate) fn code(&self) -> &str {
         &self.0.code
+    }
+
+    /// Returns whether whoever asks is at fault.
+    pub(crate) fn is_of_the_asker(&self) -> bool {
+        self.0.status.is_client_error()
     }
 
     /// Returns the document.

@@ -386,10 +386,10 @@ fn permit(route: &Route, caller: Option<&Caller>, desk: &Desk) -> Result<Arc<Per
 }
 
 fn by_ticket(ticket: &str, desk: &Desk) -> Result<Caller, Problem> {
-    let token = desk.tickets.take(ticket).ok_or(Refusal::TicketInvalid)?;
-    // It may have been revoked since.
-    match desk.tokens.is_still_good(&token) {
-        true => Ok(Caller::by_token(token)),
-        false => Err(Refusal::TicketInvalid.into()),
+    let caller = desk.tickets.take(ticket).ok_or(Refusal::TicketInvalid)?;
+    // The token may have been revoked since, or the page signed out.
+    match caller.is_still_permitted(&desk.tokens) {
+        Ok(()) => Ok(caller),
+        Err(_) => Err(Refusal::TicketInvalid.into()),
     }
 }

@@ -1,11 +1,14 @@
-//! What is sent of an event, where its endpoint has settled an expression for that.
+//! Which events are sent and what of them, where their endpoint has settled an expression for that.
 
 use std::sync::Arc;
 
 use syncline_engine::deliver::{EventRef, Settings};
 use syncline_hub::served::deliver::Content;
 use syncline_model::json::{Json, Object, parse};
-use syncline_policy::{Transformation, TransformationError, TransformationFailure};
+use syncline_policy::{
+    EventFilter, EventFilterError, EventFilterFailure, Transformation, TransformationError,
+    TransformationFailure,
+};
 use syncline_protocol::time::format_time;
 use tokio::sync::Semaphore;
 
@@ -21,7 +24,12 @@ pub(crate) fn transformation_of(
     settings.transformation.as_deref().map(Transformation::compile)
 }
 
-/// Returns an event as a transformation sees it.
+/// Returns the filter of an endpoint, if it has one.
+pub(crate) fn filter_of(settings: &Settings) -> Option<Result<EventFilter, EventFilterError>> {
+    settings.condition.as_deref().map(EventFilter::compile)
+}
+
+/// Returns an event as filters and transformations see it.
 pub(crate) fn seen(event: &EventRef, content: &Content) -> Json {
     let data = parse(content.data.as_bytes()).unwrap_or(Json::Null);
     let mut document = Object::new();
@@ -34,6 +42,32 @@ pub(crate) fn seen(event: &EventRef, content: &Content) -> Json {
     document.insert("origin", content.origin.as_str());
     document.insert("data", data);
     document.into()
+}
+
+/// Returns whether an event is chosen, beside everything else that goes on.
+///
+/// # Errors
+///
+/// [`EventFilterFailure`]; of the same event the same.
+pub(crate) async fn chosen(
+    filter: &EventFilter,
+    event: &Arc<EventRef>,
+    content: &Arc<Content>,
+) -> Result<bool, EventFilterFailure> {
+    let (event, content) = (Arc::clone(event), Arc::clone(content));
+    is_chosen(filter, move || seen(&event, &content)).await
+}
+
+/// As [`chosen`], with an event that is made there, too.
+pub(crate) async fn is_chosen(
+    filter: &EventFilter,
+    event: impl FnOnce() -> Json + Send + 'static,
+) -> Result<bool, EventFilterFailure> {
+    let _room = ROOM.acquire().await;
+    let filter = filter.clone();
+    let judge = tokio::task::spawn_blocking(move || filter.chooses(&event()));
+    // One that makes the evaluator panic has failed.
+    judge.await.unwrap_or(Err(TransformationFailure::Failed.into()))
 }
 
 /// Makes what is sent of an event, beside everything else that goes on.

@@ -10,6 +10,8 @@ use crate::openapi::schemas;
 pub(crate) struct Told<'t> {
     /// Its name.
     pub(crate) event_type: &'t str,
+    /// Which types it stands for, where it is not one alone.
+    pub(crate) pattern: Option<&'t str>,
     /// What such an event tells.
     pub(crate) description: &'t str,
     /// The schema of its data, if there is one.
@@ -26,8 +28,56 @@ const HEADERS: [(&str, &str); 4] = [
     ("webhook-replay", "`true` if somebody has asked for it again"),
 ];
 
+/// What every hub delivers, whatever is in its catalogue: changes of records, and tests.
+const OF_EVERY_HUB: [Told<'_>; 4] = [
+    of_changes(
+        "entity.created",
+        "^.+\\.created$",
+        "A record of an entity was made; `data` is the record",
+    ),
+    of_changes(
+        "entity.updated",
+        "^.+\\.updated$",
+        "A record of an entity was changed; `data` is the record as it is by then",
+    ),
+    of_changes(
+        "entity.deleted",
+        "^.+\\.deleted$",
+        "A record of an entity was deleted; `data` is what it was",
+    ),
+    Told {
+        event_type: "syncline.test",
+        pattern: None,
+        description: "Somebody tests the endpoint; `data` is empty, and nothing has happened",
+        schema: None,
+        examples: &[],
+    },
+];
+
+const fn of_changes(
+    event_type: &'static str,
+    pattern: &'static str,
+    description: &'static str,
+) -> Told<'static> {
+    Told { event_type, pattern: Some(pattern), description, schema: None, examples: &[] }
+}
+
+/// Returns what every hub delivers, as webhooks of OpenAPI.
+pub(crate) fn webhooks_of_every_hub() -> Object {
+    webhooks(&OF_EVERY_HUB)
+}
+
 /// Returns the description as OpenAPI.
 pub(crate) fn openapi(told: &[Told<'_>]) -> Json {
+    object([
+        ("openapi", "3.1.0".into()),
+        ("info", info()),
+        ("webhooks", webhooks(told).into()),
+        ("components", object([("schemas", times())])),
+    ])
+}
+
+fn webhooks(told: &[Told<'_>]) -> Object {
     let mut webhooks = Object::new();
     for one in told {
         let media = object([("schema", body(one))]);
@@ -58,12 +108,7 @@ pub(crate) fn openapi(told: &[Told<'_>]) -> Json {
         ]);
         webhooks.insert(one.event_type, object([("post", post)]));
     }
-    object([
-        ("openapi", "3.1.0".into()),
-        ("info", info()),
-        ("webhooks", webhooks.into()),
-        ("components", object([("schemas", times())])),
-    ])
+    webhooks
 }
 
 /// Returns the description as AsyncAPI.
@@ -138,9 +183,13 @@ fn body(one: &Told<'_>) -> Json {
     {
         schema.insert("examples", one.examples.to_vec());
     }
+    let kind = match one.pattern {
+        None => object([("const", one.event_type.into())]),
+        Some(pattern) => object([("type", "string".into()), ("pattern", pattern.into())]),
+    };
     let properties = object([
         ("id", text()),
-        ("type", object([("const", one.event_type.into())])),
+        ("type", kind),
         ("timestamp", object([("$ref", "#/components/schemas/Time".into())])),
         ("data", data),
         ("dataref", text()),

@@ -75,6 +75,11 @@ impl Remote {
         self.ask(Method::POST, path, &[], None)
     }
 
+    /// Changes what is at a path.
+    pub(crate) fn patch(&self, path: &[&str], body: Object) -> Result<Object, RemoteError> {
+        self.ask(Method::PATCH, path, &[], Some(body))
+    }
+
     /// Deletes what is at a path.
     pub(crate) fn delete(&self, path: &[&str]) -> Result<Object, RemoteError> {
         self.ask(Method::DELETE, path, &[], None)

@@ -55,7 +55,7 @@ pub enum DeliveryState {
     Delivered,
     /// It was given up.
     Dead,
-    /// Somebody said that it is not to be sent.
+    /// Somebody said that it is not to be sent, or the endpoint's filter by now.
     Cancelled,
 }
 
@@ -87,6 +87,11 @@ impl DeliveryState {
             Self::Dead => "dead",
             Self::Cancelled => "cancelled",
         }
+    }
+
+    /// Returns what a word stands for.
+    pub fn from_word(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|state| state.as_str() == word)
     }
 
     fn from_tag(tag: u8) -> Option<Self> {

@@ -7,10 +7,10 @@ use syncline_model::envelope::Envelope;
 
 use super::limits::{Millis, SECRET_BYTES_MAX, SECRETS_MAX};
 use super::settings::{Settings, SettingsError};
-use super::stored::{format, optional, text, unfit};
+use super::stored::{optional, text, unfit};
 
 /// The version of the stored form. Bump it with every change, keep the old reader.
-pub const ENDPOINT_FORMAT: u8 = 1;
+pub const ENDPOINT_FORMAT: u8 = 2;
 
 /// What a secret is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,10 +110,10 @@ impl EndpointRow {
     /// [`DecodeError`] with the place of the damage.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut head = Reader::new(bytes);
-        format(&mut head, ENDPOINT_FORMAT)?;
+        let version = head.tag(|tag| (1..=ENDPOINT_FORMAT).contains(&tag).then_some(tag))?;
         let (created_ms, is_removed) = (head.varint()?, head.flag()?);
         let mut values = Reader::new(Envelope::open(head.rest())?);
-        let settings = Settings::read(&mut values)?;
+        let settings = Settings::read(&mut values, version)?;
         let at = values.offset();
         let count = values.count(4)?;
         if count > SECRETS_MAX {

@@ -117,6 +117,24 @@ impl Queue {
         self.advance(now, position, batch);
     }
 
+    /// The filter leaves out a delivery that was about to be made. A row says so before the next one of the lane is
+    /// sent: were it asked again after a crash, and wanted by then, it would come behind those.
+    pub(super) fn leave_out(
+        &mut self,
+        now: Millis,
+        position: Position,
+        mut row: Delivery,
+        batch: &mut Batch,
+    ) {
+        self.bucket.give_back();
+        // No attempt was made.
+        row.attempts.pop();
+        row.tries = row.tries.saturating_sub(1);
+        row.state = DeliveryState::Cancelled;
+        row.failing_since_ms = None;
+        self.finish(now, position, row, batch);
+    }
+
     /// A delivery is given up, with the code that says why.
     pub(super) fn give_up(
         &mut self,

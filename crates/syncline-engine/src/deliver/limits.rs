@@ -158,7 +158,10 @@ pub const DESCRIPTION_BYTES_MAX: usize = 1_024;
 /// Most patterns of a filter.
 pub const PATTERNS_MAX: usize = 64;
 
-/// Most bytes of the source of a transformation.
+/// Longest that an endpoint can say its deliveries are kept: ten years. The hub keeps them less long.
+pub const KEEP_MS_MAX: Millis = 3_650 * DAY;
+
+/// Most bytes of the source of a transformation, and of a filter.
 pub const TRANSFORMATION_BYTES_MAX: usize = 16 << 10;
 
 /// Most secrets of one endpoint: of each kind one that counts and one that ends, and some to spare.

@@ -47,6 +47,8 @@ pub enum Outcome {
     },
     /// There was no answer.
     Failed(Failure),
+    /// Nothing was sent: the endpoint's filter leaves the event out.
+    LeftOut,
 }
 
 /// Why there was no answer.
@@ -71,6 +73,8 @@ pub enum Failure {
     SecretMissing,
     /// The body could not be made.
     BodyInvalid,
+    /// The filter failed: nobody knows whether the event is wanted.
+    FilterFailed,
     /// The transformation failed.
     TransformationFailed,
     /// A policy forbids it.
@@ -83,7 +87,7 @@ pub enum Failure {
 
 impl Failure {
     /// All failures.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::Resolve,
         Self::Connect,
         Self::Tls,
@@ -93,6 +97,7 @@ impl Failure {
         Self::UrlInvalid,
         Self::SecretMissing,
         Self::BodyInvalid,
+        Self::FilterFailed,
         Self::TransformationFailed,
         Self::PolicyRefused,
         Self::PayloadGone,
@@ -111,6 +116,7 @@ impl Failure {
             Self::UrlInvalid => "url_invalid",
             Self::SecretMissing => "secret_missing",
             Self::BodyInvalid => "body_invalid",
+            Self::FilterFailed => "filter_failed",
             Self::TransformationFailed => "transformation_failed",
             Self::PolicyRefused => "policy_refused",
             Self::PayloadGone => "payload_gone",
@@ -123,6 +129,7 @@ impl Failure {
         matches!(
             self,
             Self::BodyInvalid
+                | Self::FilterFailed
                 | Self::TransformationFailed
                 | Self::PolicyRefused
                 | Self::PayloadGone
@@ -145,6 +152,8 @@ pub(super) enum Verdict {
     Refused,
     /// The endpoint does not work.
     Failing,
+    /// The endpoint is not to be asked.
+    LeftOut,
     /// What was to be sent could not be made: the endpoint was not asked.
     Unsent {
         /// Whether no attempt can succeed.
@@ -164,6 +173,7 @@ impl Outcome {
             Self::Failed(failure) if failure.is_of_event() => {
                 Verdict::Unsent { is_hopeless: matches!(failure, Failure::PayloadGone) }
             }
+            Self::LeftOut => Verdict::LeftOut,
             Self::Answered { .. } | Self::Failed(_) => Verdict::Failing,
         }
     }
@@ -186,14 +196,14 @@ impl Outcome {
     pub(super) const fn status(self) -> Option<u16> {
         match self {
             Self::Answered { status, .. } => Some(status),
-            Self::Failed(_) => None,
+            Self::Failed(_) | Self::LeftOut => None,
         }
     }
 
     /// Returns the stable word for why it failed; empty if it did not.
     pub(super) const fn code(self) -> &'static str {
         match self {
-            Self::Answered { status: 200..=299, .. } => "",
+            Self::Answered { status: 200..=299, .. } | Self::LeftOut => "",
             Self::Answered { status: 300..=399, .. } => "redirect",
             Self::Answered { .. } => "status",
             Self::Failed(failure) => failure.code(),

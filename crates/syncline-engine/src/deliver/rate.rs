@@ -40,6 +40,11 @@ impl Bucket {
     pub(super) const fn take(&mut self) {
         self.parts = self.parts.saturating_sub(TOKEN);
     }
+
+    /// Takes a token back that was not used.
+    pub(super) const fn give_back(&mut self) {
+        self.parts = self.parts.saturating_add(TOKEN);
+    }
 }
 
 #[cfg(test)]

@@ -30,6 +30,11 @@ impl Queue {
         let mut row = self.land(report.position, report.attempt)?;
         let bytes = row.bytes;
         let verdict = report.outcome.verdict();
+        if verdict == Verdict::LeftOut {
+            self.breaker.handle_sign(now, Sign::Nothing, &self.settings.breaker);
+            self.leave_out(now, report.position, *row, batch);
+            return Some(bytes);
+        }
         note_attempt(&mut row, report, verdict);
         let hold_ms = report.outcome.hold_ms();
         if let Some(hold_ms) = hold_ms {
@@ -41,7 +46,9 @@ impl Queue {
             Verdict::Delivered => Sign::Works,
             Verdict::Refused => Sign::Refuses,
             Verdict::Failing => Sign::Fails,
-            Verdict::Gone | Verdict::Throttled | Verdict::Unsent { .. } => Sign::Nothing,
+            Verdict::Gone | Verdict::Throttled | Verdict::Unsent { .. } | Verdict::LeftOut => {
+                Sign::Nothing
+            }
         };
         if let Some(state) = self.breaker.handle_sign(now, sign, &self.settings.breaker) {
             notices.push(Notice::Breaker { endpoint: self.id.clone(), state });
@@ -86,7 +93,7 @@ impl Queue {
             return;
         }
         match verdict {
-            Verdict::Unsent { .. } => return,
+            Verdict::Unsent { .. } | Verdict::LeftOut => return,
             Verdict::Delivered => {
                 self.failing = None;
                 if std::mem::take(&mut self.is_failing_noted) {

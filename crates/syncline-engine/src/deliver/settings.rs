@@ -9,11 +9,11 @@ use thiserror::Error;
 use super::filter::Filter;
 use super::limits::{
     BLOCK_MS_DEFAULT, DESCRIPTION_BYTES_MAX, DISABLE_AFTER_MS_DEFAULT, IN_FLIGHT_DEFAULT,
-    IN_FLIGHT_MAX, JITTER_FLOOR_PERCENT, Millis, REPLAYS_PER_SECOND_DEFAULT, SCHEDULE_ATTEMPTS_MAX,
-    SCHEDULE_DEFAULT, SCHEDULE_WAIT_MS_MAX, THIN_ABOVE_BYTES_DEFAULT, TIMEOUT_MS_DEFAULT,
-    TIMEOUT_MS_MAX, TRANSFORMATION_BYTES_MAX, URL_BYTES_MAX,
+    IN_FLIGHT_MAX, JITTER_FLOOR_PERCENT, KEEP_MS_MAX, Millis, REPLAYS_PER_SECOND_DEFAULT,
+    SCHEDULE_ATTEMPTS_MAX, SCHEDULE_DEFAULT, SCHEDULE_WAIT_MS_MAX, THIN_ABOVE_BYTES_DEFAULT,
+    TIMEOUT_MS_DEFAULT, TIMEOUT_MS_MAX, TRANSFORMATION_BYTES_MAX, URL_BYTES_MAX,
 };
-use super::stored::{number, unfit};
+use super::stored::{number, optional, unfit};
 
 /// How long to wait before each attempt; there are as many attempts as waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -170,6 +170,12 @@ pub struct Settings {
     pub body: BodyForm,
     /// The source of the transformation of its events.
     pub transformation: Option<Box<str>>,
+    /// The source of what an event has to be to be sent; all that the types choose, if nothing is said.
+    pub condition: Option<Box<str>>,
+    /// How long what was delivered is kept, and no longer than the hub keeps it; as long, if nothing is said.
+    pub keep_delivered_ms: Option<Millis>,
+    /// The same of dead letters.
+    pub keep_dead_ms: Option<Millis>,
 }
 
 /// Why settings are not acceptable.
@@ -228,6 +234,9 @@ impl Settings {
             thin_above_bytes: THIN_ABOVE_BYTES_DEFAULT,
             body: BodyForm::default(),
             transformation: None,
+            condition: None,
+            keep_delivered_ms: None,
+            keep_dead_ms: None,
         }
     }
 
@@ -254,6 +263,7 @@ impl Settings {
             ("address", &*self.url, URL_BYTES_MAX),
             ("description", &self.description, DESCRIPTION_BYTES_MAX),
             ("transformation", transformation, TRANSFORMATION_BYTES_MAX),
+            ("filter", self.condition.as_deref().unwrap_or_default(), TRANSFORMATION_BYTES_MAX),
         ];
         for (what, text, bytes_max) in texts {
             if text.len() > bytes_max {
@@ -276,6 +286,11 @@ impl Settings {
             (
                 "the time until it is disabled",
                 self.disable_after_ms.is_none_or(|ms| (60_000..=31_536_000_000).contains(&ms)),
+            ),
+            (
+                "the time that deliveries are kept",
+                self.keep_delivered_ms.is_none_or(|ms| ms <= KEEP_MS_MAX)
+                    && self.keep_dead_ms.is_none_or(|ms| ms <= KEEP_MS_MAX),
             ),
         ];
         match ranges.iter().find(|(_, is_within)| !is_within) {
@@ -310,10 +325,17 @@ impl Settings {
         out.u8(self.body as u8);
         out.u8(self.transformation.is_some().into());
         self.transformation.iter().for_each(|source| out.str(source));
+        out.u8(self.condition.is_some().into());
+        self.condition.iter().for_each(|source| out.str(source));
+        for keep_ms in [self.keep_delivered_ms, self.keep_dead_ms] {
+            out.varint(keep_ms.map_or(0, |ms| ms.saturating_add(1)));
+        }
     }
 
     /// Reads the stored form.
-    pub(super) fn read(from: &mut Reader<'_>) -> Result<Self, DecodeError> {
+    ///
+    /// - `version`: of the row. The first one ends with the transformation.
+    pub(super) fn read(from: &mut Reader<'_>, version: u8) -> Result<Self, DecodeError> {
         let at = from.offset();
         let nonzero = |from: &mut Reader<'_>| {
             let at = from.offset();
@@ -333,7 +355,7 @@ impl Settings {
             (None, None) => None,
             _ => return Err(unfit(rate_at)),
         };
-        let settings = Self {
+        let mut settings = Self {
             url,
             description,
             filter,
@@ -355,7 +377,15 @@ impl Settings {
             thin_above_bytes: number(from)?,
             body: from.tag(BodyForm::from_tag)?,
             transformation: from.flag()?.then(|| from.str().map(Box::from)).transpose()?,
+            condition: None,
+            keep_delivered_ms: None,
+            keep_dead_ms: None,
         };
+        if version > 1 {
+            settings.condition = from.flag()?.then(|| from.str().map(Box::from)).transpose()?;
+            settings.keep_delivered_ms = optional(from)?;
+            settings.keep_dead_ms = optional(from)?;
+        }
         settings.check().map_err(|_| unfit(at)).map(|()| settings)
     }
 }

@@ -1,6 +1,7 @@
 //! Deliveries as a whole, through the machine's public parts.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use syncline_engine::deliver::limits::{CUT_OFF_MAX, HOST_FLYING_MAX, HOST_UNPROVEN_MAX};
 use syncline_engine::deliver::{
@@ -34,6 +35,9 @@ fn any_settings(random: &mut Random) -> Settings {
     settings.disable_after_ms = None;
     if random.chance(30) {
         settings.filter = Filter::new(["tasks.*"]).unwrap();
+    }
+    if random.chance(30) {
+        settings.condition = Some("event.sequence % 3 != 0".into());
     }
     if random.chance(30) {
         let of = |number| std::num::NonZeroU32::new(number).unwrap();
@@ -580,6 +584,64 @@ fn what_cannot_be_sent_becomes_a_dead_letter_and_the_lane_goes_on() {
     }
 }
 
+/// Requirement S004-FILTER.
+#[test]
+fn what_a_filter_leaves_out_is_no_attempt_and_takes_no_place_of_what_is_sent() {
+    let of = |number| std::num::NonZeroU32::new(number).unwrap();
+    let rate = Some(Rate { per_second: of(1), burst: of(1) });
+    let condition = Some("event.sequence % 3 != 0".into());
+    let mut world = one(Settings { rate, condition, ..waits(&[0, 1_000]) }, 3, 1);
+    let begun = world.now;
+    for position in 1..=3 {
+        world.pump(10, 0);
+        while world.flying.is_empty() {
+            world.now = world.dispatch.poll_due().unwrap();
+            world.pump(10, 0);
+        }
+        assert_eq!(world.flying[0].event.position, Position(position), "in the order of the lane");
+        world.report(0, ok());
+        world.commit();
+    }
+    assert_eq!(world.now, begun + 2_000, "as fast as the rate allows");
+    let state = |world: &World, at| world.row(&endpoint("shop"), Position(at)).map(|row| row.state);
+    let delivered = Some(DeliveryState::Delivered);
+    let left_out = Some(DeliveryState::Cancelled);
+    assert_eq!([1, 2, 3].map(|at| state(&world, at)), [delivered, delivered, left_out]);
+    assert_eq!(world.row(&endpoint("shop"), Position(3)).unwrap().attempts, []);
+    // What is left out gives its place back at once.
+    world.emit("tasks.created", "r9");
+    world.tell_end();
+    world.pump(10, 0);
+    assert_eq!(world.flying.len(), 1, "nothing is waited for");
+    world.report(0, ok());
+    world.commit();
+    world.crash();
+    world.pump(10, 0);
+    assert!(world.flying.is_empty(), "nothing is asked again");
+    world.check_settled();
+
+    // What was tried before says that it is not sent any more.
+    let mut world = one(waits(&[0, 1_000]), 3, 3);
+    world.pump(10, 0);
+    world.report(2, Outcome::Failed(Failure::FilterFailed));
+    world.commit();
+    world.now += HOUR;
+    let settings = Arc::new(Settings {
+        condition: Some("event.sequence % 3 != 0".into()),
+        ..waits(&[0, 1_000])
+    });
+    world.endpoints.insert(endpoint("shop"), settings);
+    world.pump(10, 0);
+    let again = world.flying.iter().position(|send| send.event.position == Position(3)).unwrap();
+    world.report(again, ok());
+    world.commit();
+    let row = world.row(&endpoint("shop"), Position(3)).unwrap();
+    assert_eq!((row.state, row.tries), (DeliveryState::Cancelled, 1));
+    assert_eq!(&*row.attempts[0].code, "filter_failed");
+    world.settle();
+    world.check_settled();
+}
+
 #[test]
 fn memory_is_bounded_and_the_log_holds_the_rest() {
     let calm = Settings {
@@ -783,7 +845,7 @@ fn what_was_read_under_a_former_filter_is_delivered_after_a_crash() {
     world.report(0, status(500));
     world.commit();
     let filter = Filter::new(["notes.*"]).unwrap();
-    let notes = std::sync::Arc::new(Settings { filter, ..settings() });
+    let notes = Arc::new(Settings { filter, ..settings() });
     world.endpoints.insert(shop.clone(), notes.clone());
     let (now, batch) = (world.now, &mut world.batch);
     assert_eq!(world.dispatch.handle_settings(now, &shop, notes, batch), Ok(()));

@@ -11,7 +11,7 @@ use syncline_model::codec::DecodeError;
 use syncline_model::id::{EndpointId, EntityName, EventId, EventType, Position, RecordId};
 
 use crate::delivery_world::Random;
-use crate::golden::golden;
+use crate::golden::{golden, stored};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -32,6 +32,9 @@ fn endpoint() -> EndpointRow {
         thin_above_bytes: 262_144,
         body: BodyForm::Anywheredoor,
         transformation: Some("{'data': event.data}".into()),
+        condition: Some("event.data.level > 2".into()),
+        keep_delivered_ms: Some(0),
+        keep_dead_ms: Some(7 * 86_400_000),
     };
     let secret = |kind, text: &str, until_ms| StoredSecret {
         kind,
@@ -94,21 +97,29 @@ fn dead() -> DeadLetter {
 /// A row: its name, its bytes, and whether these bytes read as that row.
 type Row = (&'static str, Vec<u8>, fn(&[u8]) -> Result<bool, DecodeError>);
 
+/// As the first version of the row had it.
+fn endpoint_of_version_1() -> EndpointRow {
+    let row = endpoint();
+    let (condition, keep_delivered_ms, keep_dead_ms) = (None, None, None);
+    let settings = Settings { condition, keep_delivered_ms, keep_dead_ms, ..row.settings };
+    EndpointRow { settings, ..row }
+}
+
 fn rows() -> [Row; 5] {
     [
-        ("endpoint-of-every-part.bin", endpoint().encode(), |bytes| {
+        ("v2/endpoint-of-every-part.bin", endpoint().encode(), |bytes| {
             EndpointRow::decode(bytes).map(|row| row == endpoint())
         }),
-        ("cursor-of-every-part.bin", cursor().encode(), |bytes| {
+        ("v1/cursor-of-every-part.bin", cursor().encode(), |bytes| {
             CursorRow::decode(bytes).map(|row| row == cursor())
         }),
-        ("delivery-retrying.bin", delivery().encode(), |bytes| {
+        ("v1/delivery-retrying.bin", delivery().encode(), |bytes| {
             Delivery::decode(bytes).map(|row| row == delivery())
         }),
-        ("dead-letter.bin", dead().encode(), |bytes| {
+        ("v1/dead-letter.bin", dead().encode(), |bytes| {
             DeadLetter::decode(bytes).map(|row| row == dead())
         }),
-        ("due.bin", encode_due(&delivery().lane()), |bytes| {
+        ("v1/due.bin", encode_due(&delivery().lane()), |bytes| {
             decode_due(bytes).map(|name| name == delivery().lane())
         }),
     ]
@@ -117,9 +128,15 @@ fn rows() -> [Row; 5] {
 #[test]
 fn rows_of_deliveries_are_those_of_the_golden_files() {
     for (name, encoded, is_same) in rows() {
-        let bytes = golden(&format!("v1/{name}"), &encoded);
+        let bytes = golden(name, &encoded);
         assert_eq!(is_same(&bytes), Ok(true), "{name}");
     }
+}
+
+#[test]
+fn an_endpoint_of_the_first_version_is_read_and_has_no_filter() {
+    let bytes = stored("v1/endpoint-of-every-part.bin", &[]);
+    assert_eq!(EndpointRow::decode(&bytes), Ok(endpoint_of_version_1()));
 }
 
 #[test]

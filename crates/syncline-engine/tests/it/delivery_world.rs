@@ -238,10 +238,18 @@ impl World {
         assert_eq!(lanes.count(), 0, "{who}: two of one lane at once");
     }
 
-    /// An attempt ends.
+    /// Returns whether the filter of an endpoint leaves an event out.
+    fn is_left_out(&self, name: &EndpointId, position: Position) -> bool {
+        self.endpoints[name].condition.is_some() && position.0.is_multiple_of(3)
+    }
+
+    /// An attempt ends; where the filter leaves its event out, as that.
     pub(crate) fn report(&mut self, index: usize, outcome: Outcome) {
         let send = self.flying.remove(index);
-        self.landed.push((send.endpoint.clone(), send.event.position));
+        let which = (send.endpoint.clone(), send.event.position);
+        let is_left_out = self.is_left_out(&which.0, which.1);
+        let outcome = if is_left_out { Outcome::LeftOut } else { outcome };
+        self.landed.push(which);
         let report = Report {
             endpoint: send.endpoint,
             position: send.event.position,
@@ -357,6 +365,11 @@ impl World {
                 let row = row.unwrap_or_else(|| panic!("{name} at {}: lost", event.position.0));
                 assert!(row.state.is_final(), "{name} at {}: {row:?}", event.position.0);
                 assert_eq!(row.event, event.event);
+                if self.is_left_out(name, event.position) {
+                    let is_sent = row.state == DeliveryState::Delivered;
+                    assert!(!is_sent, "{name} at {}: {row:?}", event.position.0);
+                    continue;
+                }
                 let is_dead = row.state == DeliveryState::Dead;
                 let (endpoint, position) = (name.clone(), event.position);
                 let letter = self.disk.contains_key(&Key::DeadLetter { endpoint, position });

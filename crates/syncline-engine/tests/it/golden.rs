@@ -114,7 +114,7 @@ fn index() -> DomainIndex {
 
 #[expect(clippy::disallowed_methods, reason = "this test reads fixtures; the crate does not")]
 /// Returns the bytes of a golden file; `BLESS=1` writes a file that is not there yet.
-fn stored(name: &str, encoded: &[u8]) -> Vec<u8> {
+pub(crate) fn stored(name: &str, encoded: &[u8]) -> Vec<u8> {
     let file = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../fixtures/engine").join(name);
     if std::env::var_os("BLESS").is_some() && !file.exists() {
         std::fs::write(&file, encoded).unwrap();

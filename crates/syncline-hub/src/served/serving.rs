@@ -7,8 +7,10 @@ use syncline_engine::facts;
 use syncline_engine::operate::Entities;
 use syncline_engine::results::ClientResults;
 use syncline_engine::rows::{Batch, Key};
+use syncline_engine::sync::Transaction;
 use syncline_model::cursor::{Cursor, Incarnation};
 use syncline_model::id::{ClientId, PartitionId, Position, SiteId};
+use syncline_model::json::Object;
 use syncline_policy::PushLimits;
 use syncline_policy::view::Sight;
 use syncline_protocol::cursor::StreamCursor;
@@ -21,7 +23,11 @@ use super::watch::{LogEnd, Watch};
 use crate::catalogue::{Catalogue, CurrentCatalogue};
 use crate::error::HubError;
 use crate::hub::{Hub, Identity};
+use crate::request::Actor;
 use crate::writer::{Handle, Writer, WriterError};
+
+/// What the audit calls signing in and out.
+const ACCESS_CATEGORY: &str = "ACCESS";
 
 /// A hub that many threads use at once. Cheap to clone.
 ///
@@ -249,6 +255,22 @@ impl Served {
         let mut batch = Batch::new();
         batch.put(Key::Meta(facts::ACCESS_TOKENS), tokens);
         self.commit_rows(batch)
+    }
+
+    /// Writes into the audit that somebody has signed in or out.
+    ///
+    /// # Errors
+    ///
+    /// [`ServeError::Hub`] if it cannot be stored, or the audit is damaged.
+    pub fn note_access(&self, action: &'static str, actor: &Actor) -> Result<(), ServeError> {
+        let actor = actor.clone();
+        let commit = move |hub: &mut Hub| {
+            let run = hub.begin_run()?;
+            let transaction = Transaction::new(run, hub.position());
+            let clock = hub.clock;
+            hub.commit_noted(transaction, clock, ACCESS_CATEGORY, action, &actor, Object::new())
+        };
+        Ok(self.with_hub(commit)??)
     }
 
     /// Commits rows that are no facts of records: no commitment to them stands in the audit.

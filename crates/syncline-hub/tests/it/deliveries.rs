@@ -12,7 +12,7 @@ use syncline_engine::deliver::{
 use syncline_engine::event::Event;
 use syncline_engine::operate::Entities;
 use syncline_engine::rows::{Batch, Key, Scan};
-use syncline_hub::served::deliver::{Deliveries, DeliveryError, Parcel};
+use syncline_hub::served::deliver::{Deliveries, DeliveryError, Parcel, Sought};
 use syncline_hub::served::{Emission, Served};
 use syncline_hub::{Actor, Hub, HubOptions};
 use syncline_merge::operation::{Effect, FieldOperation};
@@ -227,7 +227,8 @@ fn a_row_that_cannot_be_read_is_left_out_of_a_replay_and_its_endpoint_goes_on() 
         assert_eq!(world.all.endpoint(&endpoint("shop")).unwrap().damaged, None);
         world.emit("later", "new");
         world.drain();
-        let found = world.served.deliveries(&endpoint("shop"), None, 1).unwrap();
+        let found =
+            world.served.deliveries(&endpoint("shop"), &Sought::default(), None, 1).unwrap().found;
         assert_eq!(found[0].1.state, DeliveryState::Delivered);
         world.close();
     }
@@ -308,7 +309,11 @@ fn an_endpoint_with_many_deliveries_is_removed_at_once_and_its_rows_piece_by_pie
         let mut after: Option<Position> = None;
         let mut count = 0;
         loop {
-            let page = world.served.deliveries(&endpoint("gone"), after, 1_000).unwrap();
+            let page = world
+                .served
+                .deliveries(&endpoint("gone"), &Sought::default(), after, 1_000)
+                .unwrap()
+                .found;
             let Some((position, _)) = page.last() else { return count };
             (after, count) = (Some(*position), count + page.len());
         }

@@ -47,7 +47,7 @@ pub struct Transformation {
 /// Why a text is no transformation.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the transformation {0}")]
-pub struct TransformationError(#[from] ExpressionError);
+pub struct TransformationError(#[from] pub(super) ExpressionError);
 
 impl TransformationError {
     /// Returns the stable code of the error.

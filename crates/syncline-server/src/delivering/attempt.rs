@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use syncline_domains::app::{Failure as Unsent, Request, Route};
+use syncline_domains::app::{Failure as Lost, Request, Route};
 use syncline_engine::deliver::{BodyForm, Failure, Outcome, Report};
 use syncline_hub::served::deliver::{Content, Parcel};
 use syncline_protocol::webhook::body::{BodyForm as SentForm, BodyOptions, body};
@@ -14,19 +14,36 @@ use syncline_protocol::webhook::trace::TraceParent;
 use super::random;
 use super::way::Way;
 use crate::access::now_ms;
-use crate::transforming::transformed;
+use crate::transforming::{chosen, transformed};
+
+/// Why nothing is sent of an event.
+pub(crate) enum Unsent {
+    /// The endpoint's filter leaves it out.
+    LeftOut,
+    /// It cannot be, and what more there is to say of that.
+    Failed(Failure, String),
+}
+
+impl From<Failure> for Unsent {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure, String::new())
+    }
+}
 
 /// Makes an attempt.
 pub(super) async fn attempt(parcel: &Parcel, way: &Way, source: &str) -> Report {
-    let content = match content(parcel, way).await {
-        Ok(content) => content,
-        Err((failure, why)) => {
+    let made = match content(parcel, way).await {
+        Ok(content) => request(parcel, &content, way, source).map_err(Unsent::from),
+        Err(unsent) => Err(unsent),
+    };
+    let (route, request) = match made {
+        Ok(made) => made,
+        Err(Unsent::LeftOut) => {
+            return report(parcel, Outcome::LeftOut, Duration::ZERO, "".into());
+        }
+        Err(Unsent::Failed(failure, why)) => {
             return report(parcel, Outcome::Failed(failure), Duration::ZERO, why.into());
         }
-    };
-    let (route, request) = match request(parcel, &content, way, source) {
-        Ok(made) => made,
-        Err(failure) => return report(parcel, Outcome::Failed(failure), Duration::ZERO, "".into()),
     };
     let sent = route.send(request).await;
     let outcome = match sent.answer {
@@ -36,18 +53,35 @@ pub(super) async fn attempt(parcel: &Parcel, way: &Way, source: &str) -> Report 
     report(parcel, outcome, sent.duration, sent.excerpt)
 }
 
-/// Returns what is said of the event at this endpoint, or why nothing can be and what more there is to that.
-async fn content(parcel: &Parcel, way: &Way) -> Result<Arc<Content>, (Failure, String)> {
-    let content = parcel.content.as_ref().map_err(|failure| (*failure, String::new()))?;
-    let failed = |why: String| (Failure::TransformationFailed, why);
+/// Returns what is said of the event at this endpoint, if anything is.
+async fn content(parcel: &Parcel, way: &Way) -> Result<Arc<Content>, Unsent> {
+    let content = parcel.content.as_ref().map_err(|failure| Unsent::from(*failure))?;
+    let event = &parcel.sending.event;
+    match &way.filter {
+        None => {}
+        Some(Err(error)) => return Err(Unsent::Failed(Failure::FilterFailed, error.to_string())),
+        Some(Ok(filter)) => match chosen(filter, event, content).await {
+            Ok(true) => {}
+            Ok(false) => return Err(Unsent::LeftOut),
+            Err(why) => return Err(Unsent::Failed(Failure::FilterFailed, why.to_string())),
+        },
+    }
+    let failed = |why: String| Unsent::Failed(Failure::TransformationFailed, why);
     match &way.transformation {
         None => Ok(Arc::clone(content)),
         Some(Err(error)) => Err(failed(error.to_string())),
         Some(Ok(transformation)) => {
-            let made = transformed(transformation, &parcel.sending.event, content).await;
+            let made = transformed(transformation, event, content).await;
             made.map(Arc::new).map_err(|why| failed(why.to_string()))
         }
     }
+}
+
+/// Returns what would be sent now; otherwise why nothing is.
+pub(super) async fn preview(parcel: &Parcel, way: &Way, source: &str) -> Result<Request, Unsent> {
+    let content = content(parcel, way).await?;
+    let made = request(parcel, &content, way, source);
+    Ok(made.map(|(_, request)| request)?)
 }
 
 pub(super) fn report(
@@ -120,14 +154,14 @@ fn request<'w>(
 }
 
 /// Returns what a failure of the sender is called in attempts.
-const fn failure_of(failure: Unsent) -> Failure {
+const fn failure_of(failure: Lost) -> Failure {
     match failure {
-        Unsent::Refused(_) => Failure::AddressRefused,
-        Unsent::Unknown => Failure::Resolve,
-        Unsent::Unreachable => Failure::Connect,
-        Unsent::NotTrusted => Failure::Tls,
-        Unsent::TimedOut { .. } => Failure::Timeout,
-        Unsent::TooLarge { .. } => Failure::BodyInvalid,
+        Lost::Refused(_) => Failure::AddressRefused,
+        Lost::Unknown => Failure::Resolve,
+        Lost::Unreachable => Failure::Connect,
+        Lost::NotTrusted => Failure::Tls,
+        Lost::TimedOut { .. } => Failure::Timeout,
+        Lost::TooLarge { .. } => Failure::BodyInvalid,
         // Lost, or no HTTP.
         _ => Failure::Broken,
     }

@@ -114,6 +114,8 @@ impl HubFigures {
             }
             Outcome::Answered { status: 300..=499, .. } => drop(refused.inc()),
             Outcome::Failed(failure) if failure.is_of_event() => drop(unsent.inc()),
+            // No attempt was made.
+            Outcome::LeftOut => {}
             Outcome::Answered { .. } | Outcome::Failed(_) => drop(failed.inc()),
         }
     }

@@ -11,6 +11,7 @@ use syncline_engine::deliver::{DeliveryState, EndpointRow, SecretKind, Settings,
 use syncline_engine::event::Event;
 use syncline_engine::operate::Entities;
 use syncline_hub::served::Emission;
+use syncline_hub::served::deliver::Sought;
 use syncline_hub::{Actor, Hub, HubOptions};
 use syncline_merge::operation::Effect;
 use syncline_model::id::{ClientId, EndpointId};
@@ -101,10 +102,10 @@ async fn an_attempt_that_panics_is_a_failed_one_and_its_lane_goes_on() {
         let (all, reader, of) = (Arc::clone(&delivering), served.clone(), id.clone());
         let look = move || {
             let _ = all.with(|_| Ok(()));
-            reader.deliveries(&of, None, 10)
+            reader.deliveries(&of, &Sought::default(), None, 10)
         };
         let found = tokio::task::spawn_blocking(look).await.unwrap().unwrap();
-        if let [(_, delivery)] = &found[..]
+        if let [(_, delivery)] = &found.found[..]
             && delivery.state == DeliveryState::Delivered
         {
             assert_eq!(&*delivery.attempts[0].code, "internal");

@@ -7,11 +7,11 @@ use syncline_domains::app::{Route, Sender, Target};
 use syncline_engine::deliver::{EndpointRow, Failure, SecretKind, StoredSecret};
 use syncline_hub::served::deliver::Parcel;
 use syncline_model::id::EndpointId;
-use syncline_policy::{Transformation, TransformationError};
+use syncline_policy::{EventFilter, EventFilterError, Transformation, TransformationError};
 use syncline_protocol::webhook::secret::{Secret, SecretError};
 use syncline_protocol::webhook::sign::Signer;
 
-use crate::transforming::transformation_of;
+use crate::transforming::{filter_of, transformation_of};
 
 /// The ways to endpoints, each with what is signed with.
 #[derive(Default)]
@@ -24,6 +24,8 @@ pub(super) struct Way {
     until_ms: u64,
     pub(super) signer: Result<Signer, Failure>,
     pub(super) route: Result<Route, Failure>,
+    /// Which events are sent, where not all are.
+    pub(super) filter: Option<Result<EventFilter, EventFilterError>>,
     /// How the data is made, where it is not sent as it is.
     pub(super) transformation: Option<Result<Transformation, TransformationError>>,
 }
@@ -66,7 +68,8 @@ impl Way {
         };
         let signer = signer.ok_or(Failure::SecretMissing);
         let transformation = transformation_of(&row.settings);
-        Self { row: Arc::clone(row), until_ms, signer, route, transformation }
+        let filter = filter_of(&row.settings);
+        Self { row: Arc::clone(row), until_ms, signer, route, filter, transformation }
     }
 }
 

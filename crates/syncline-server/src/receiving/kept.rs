@@ -27,6 +27,33 @@ pub(crate) struct Receivers {
     making: Mutex<()>,
     /// Those of spec 004, with the secrets of the environment. One that was made comes before them.
     usual: Vec<Arc<Receiver>>,
+    /// What came of the latest webhooks since the start, by receivers that there are.
+    heard: Mutex<BTreeMap<DomainName, Heard>>,
+}
+
+/// What is known of the webhooks of a receiver since the start.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Heard {
+    /// When the latest one came, in milliseconds since the Unix epoch.
+    pub(crate) latest_ms: Option<u64>,
+    pub(crate) fate: Reception,
+}
+
+/// What came of the latest webhook.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Reception {
+    /// None has come.
+    #[default]
+    Nothing,
+    /// It was taken.
+    Taken,
+    /// It was refused, as were those before it.
+    Refused {
+        /// Why.
+        code: String,
+        /// Since when, in milliseconds since the Unix epoch.
+        since_ms: u64,
+    },
 }
 
 /// A receiver that somebody made.
@@ -69,7 +96,8 @@ impl Receivers {
         let usual = |preset| Receiver::of_spec_004(preset, secrets.unwrap_or_default());
         let usual = Preset::ALL.into_iter().filter_map(usual).map(Arc::new).collect();
         let making = Mutex::default();
-        Ok(Some(Self { served: served.clone(), made: RwLock::new(made), making, usual }))
+        let (served, made, heard) = (served.clone(), RwLock::new(made), Mutex::default());
+        Ok(Some(Self { served, made, making, usual, heard }))
     }
 
     /// Returns the receiver of a name.
@@ -97,6 +125,28 @@ impl Receivers {
             receiver.has_secrets() && !made.contains_key(&receiver.name)
         };
         self.usual.iter().filter(is_usual).cloned().collect()
+    }
+
+    /// Takes note of what came of a webhook of a receiver that there is.
+    ///
+    /// - `refused`: the code of why it was, if it was.
+    pub(crate) fn note(&self, name: &DomainName, refused: Option<&str>, now_ms: u64) {
+        let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = heard.entry(name.clone()).or_default();
+        known.latest_ms = Some(now_ms);
+        known.fate = match (refused, &known.fate) {
+            (None, _) => Reception::Taken,
+            (Some(code), Reception::Refused { since_ms, .. }) => {
+                Reception::Refused { code: code.to_owned(), since_ms: *since_ms }
+            }
+            (Some(code), _) => Reception::Refused { code: code.to_owned(), since_ms: now_ms },
+        };
+    }
+
+    /// Returns what is known of the webhooks of a receiver since the start.
+    pub(crate) fn heard(&self, name: &DomainName) -> Heard {
+        let heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
+        heard.get(name).cloned().unwrap_or_default()
     }
 
     /// Makes a receiver; blocks. It is on disk before it takes anything.
@@ -134,6 +184,7 @@ impl Receivers {
         changed.remove(&name).ok_or(ReceiversError::Unknown)?;
         self.served.keep_receivers(write(&changed), "RECEIVER_REMOVED", &name, actor)?;
         *self.made.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        self.heard.lock().unwrap_or_else(PoisonError::into_inner).remove(&name);
         Ok(())
     }
 }

@@ -16,7 +16,7 @@ mod receiver;
 mod reception;
 mod told;
 
-pub(crate) use kept::{Made, Receivers, ReceiversError};
+pub(crate) use kept::{Made, Receivers, ReceiversError, Reception};
 pub(crate) use preset::Preset;
 pub(crate) use receiver::{Invalid, Receiver};
 pub(crate) use reception::{Fate, receive};

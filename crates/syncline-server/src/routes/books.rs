@@ -6,7 +6,7 @@ use syncline_engine::audit::{Actor, AuditEntry, Details, to_hex};
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::Key;
 use syncline_hub::ChangeProof;
-use syncline_model::id::{ClientId, EntityName, Position, RunId};
+use syncline_model::id::{ClientId, Position, RunId};
 use syncline_model::json::{Json, Object, parse};
 use syncline_protocol::time::{format_time, parse_time};
 
@@ -186,19 +186,6 @@ fn summary(run: &Object) -> Json {
         }
     }
     document.into()
-}
-
-/// Lists the domains that the hub was synchronised with.
-pub(super) async fn domains(asked: Asked) -> Answer {
-    let served = asked.desk.served.clone();
-    let domains = asked.state.blocking(move || served.domains()).await??;
-    let domains = domains.into_iter().map(|(name, entities)| {
-        object([
-            ("name", name.into()),
-            ("entities", texts(entities.iter().map(EntityName::as_str))),
-        ])
-    });
-    page("domains", domains.collect(), None)
 }
 
 /// Lists operations that the hub refused for good.

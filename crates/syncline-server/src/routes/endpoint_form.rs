@@ -17,10 +17,10 @@ use super::verify::signs;
 use crate::access::now_ms;
 use crate::document::{object, texts};
 use crate::problem::{Problem, Refusal};
-use crate::transforming::transformation_of;
+use crate::transforming::{filter_of, transformation_of};
 
 /// What may be said of an endpoint, beside its id.
-const MEMBERS: [&str; 17] = [
+const MEMBERS: [&str; 20] = [
     "url",
     "description",
     "events",
@@ -38,6 +38,9 @@ const MEMBERS: [&str; 17] = [
     "body",
     "breaker",
     "transformation",
+    "filter",
+    "keepDeliveredMs",
+    "keepDeadMs",
 ];
 /// What may be said of its breaker.
 const BREAKER_MEMBERS: [&str; 6] =
@@ -134,9 +137,17 @@ pub(super) fn changed(body: &Object, settings: Settings) -> Result<Settings, Pro
         Some(Json::Null) => settings.transformation = None,
         Some(source) => settings.transformation = Some(text(source, "transformation")?.into()),
     }
+    match body.get("filter") {
+        None => {}
+        Some(Json::Null) => settings.condition = None,
+        Some(source) => settings.condition = Some(text(source, "filter")?.into()),
+    }
     changed_numbers(body, &mut settings)?;
     settings.check().map_err(|error| unfit(error.code(), &error))?;
     if let Some(Err(error)) = transformation_of(&settings) {
+        return Err(unfit(error.code(), &error));
+    }
+    if let Some(Err(error)) = filter_of(&settings) {
         return Err(unfit(error.code(), &error));
     }
     Ok(settings)
@@ -167,6 +178,17 @@ fn changed_numbers(body: &Object, settings: &mut Settings) -> Result<(), Problem
         settings.disable_after_ms = None;
     } else if let Some(after_ms) = number(body, "disableAfterMs")? {
         settings.disable_after_ms = Some(after_ms);
+    }
+    let kept = [
+        ("keepDeliveredMs", &mut settings.keep_delivered_ms),
+        ("keepDeadMs", &mut settings.keep_dead_ms),
+    ];
+    for (name, keep_ms) in kept {
+        match body.get(name) {
+            None => {}
+            Some(Json::Null) => *keep_ms = None,
+            Some(_) => *keep_ms = number(body, name)?,
+        }
     }
     if let Some(block_ms) = number(body, "blockMs")? {
         settings.block_ms = block_ms;
@@ -301,6 +323,14 @@ fn described_settings(settings: &Settings, document: &mut Object) {
     document.insert("thinAboveBytes", u64::from(settings.thin_above_bytes));
     if let Some(source) = &settings.transformation {
         document.insert("transformation", &**source);
+    }
+    if let Some(source) = &settings.condition {
+        document.insert("filter", &**source);
+    }
+    for (name, keep_ms) in
+        [("keepDeliveredMs", settings.keep_delivered_ms), ("keepDeadMs", settings.keep_dead_ms)]
+    {
+        keep_ms.map(|keep_ms| document.insert(name, keep_ms));
     }
     let of_breaker = &settings.breaker;
     let settled = object([

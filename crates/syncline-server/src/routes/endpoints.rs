@@ -8,7 +8,7 @@ use syncline_engine::deliver::{
     SecretKind, StoredSecret,
 };
 use syncline_hub::served::deliver::{Content, DeliveryError, EndpointNow};
-use syncline_model::id::{EndpointId, Position};
+use syncline_model::id::{EndpointId, EventType, Position};
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
 
@@ -24,7 +24,7 @@ use crate::asked::Asked;
 use crate::document::{object, texts};
 use crate::limits::{LIST_DEFAULT, LIST_MAX, SECRET_OVERLAP_MS, SECRET_OVERLAP_MS_MAX};
 use crate::problem::{Problem, Refusal};
-use crate::transforming::{applied, seen, transformation_of, transformed};
+use crate::transforming::{applied, filter_of, seen, transformation_of, transformed};
 
 /// Lists all endpoints, and how each does.
 pub(super) async fn list(asked: Asked) -> Answer {
@@ -158,6 +158,8 @@ pub(super) async fn test(asked: Asked) -> Answer {
             document.insert("delivered", (200..300).contains(&status));
             document.insert("status", u64::from(status));
         }
+        // A test has no filter.
+        Outcome::LeftOut => drop(document.insert("delivered", false)),
         Outcome::Failed(failure) => {
             document.insert("delivered", false);
             document.insert("reason", failure.code());
@@ -238,22 +240,6 @@ pub(super) async fn notices(asked: Asked) -> Answer {
     page("notices", rows.collect(), next)
 }
 
-/// Lists deliveries of one endpoint, the latest first.
-pub(super) async fn deliveries(asked: Asked) -> Answer {
-    let id = id_of(&asked)?;
-    let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
-    let before = asked.query.number("before", 0..=i64::MAX.unsigned_abs())?.map(Position);
-    let served = asked.desk.served.clone();
-    let read = move || match served.has_endpoint(&id)? {
-        true => served.deliveries(&id, before, limit).map(Some),
-        false => Ok(None),
-    };
-    let found = asked.state.blocking(read).await??.ok_or(Refusal::EndpointUnknown)?;
-    let next = found.last().filter(|_| found.len() == limit).map(|(position, _)| position.0);
-    let rows = found.iter().map(|(position, delivery)| delivered(*position, delivery));
-    page("deliveries", rows.collect(), next.map(|next| next.to_string()))
-}
-
 /// Says what the event of a delivery says, for a receiver that was not sent all of it.
 pub(super) async fn data(asked: Asked) -> Answer {
     let (served, id) = (asked.desk.served.clone(), id_of(&asked)?);
@@ -292,18 +278,23 @@ async fn event_at(
     Ok(told.events.into_iter().next().filter(|(event, _)| event.position == position))
 }
 
-/// Tells what a transformation makes of an event, without sending anything.
+/// Tells whether an event is chosen and what a transformation makes of it, without sending anything.
 pub(super) async fn preview(mut asked: Asked) -> Answer {
     let endpoint = now(&asked, id_of(&asked)?).await?;
     let mut body = asked.object().await?;
-    if body.keys().any(|name| !["transformation", "sequence", "event"].contains(&name)) {
-        return Err(invalid("a preview has the members transformation, sequence, event"));
+    if body.keys().any(|name| !["filter", "transformation", "sequence", "event"].contains(&name)) {
+        return Err(invalid("a preview has the members filter, transformation, sequence, event"));
     }
     let mut settings = endpoint.row.settings.clone();
     if let Some(source) = body.get("transformation") {
         settings.transformation = Some(text(source, "transformation")?.into());
-        settings.check().map_err(|error| unfit(error.code(), &error))?;
     }
+    if let Some(source) = body.get("filter") {
+        settings.condition = Some(text(source, "filter")?.into());
+    }
+    settings.check().map_err(|error| unfit(error.code(), &error))?;
+    let filter = filter_of(&settings).transpose();
+    let filter = filter.map_err(|error| unfit(error.code(), &error))?;
     let transformation = transformation_of(&settings).transpose();
     let transformation = transformation.map_err(|error| unfit(error.code(), &error))?;
     let sequence = number::<u64>(&body, "sequence")?;
@@ -316,6 +307,17 @@ pub(super) async fn preview(mut asked: Asked) -> Answer {
         (None, Some(event @ Json::Object(_))) => event,
         _ => return Err(invalid("say sequence, the place of an event in the log, or event")),
     };
+    let event_type = event.as_object().and_then(|event| event.get("type")).and_then(Json::as_str);
+    let event_type = event_type.and_then(|named| EventType::new(named).ok());
+    let mut is_chosen = event_type.is_none_or(|named| settings.filter.matches(&named));
+    if let Some(filter) = filter.filter(|_| is_chosen) {
+        let event = event.clone();
+        let chosen = crate::transforming::is_chosen(&filter, move || event).await;
+        is_chosen = chosen.map_err(|why| unfit(why.code(), &why))?;
+    }
+    if !is_chosen {
+        return json(StatusCode::OK, &object([("chosen", false.into())]));
+    }
     let data = match transformation {
         None => {
             event.as_object().and_then(|event| event.get("data")).cloned().unwrap_or(Json::Null)
@@ -325,7 +327,7 @@ pub(super) async fn preview(mut asked: Asked) -> Answer {
             made.map_err(|why| unfit(why.code(), &why))?
         }
     };
-    json(StatusCode::OK, &object([("data", data)]))
+    json(StatusCode::OK, &object([("chosen", true.into()), ("data", data)]))
 }
 
 /// Tries a delivery that waits for its time at once.

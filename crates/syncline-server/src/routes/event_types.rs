@@ -126,6 +126,7 @@ async fn document(asked: Asked, make: fn(&[Told<'_>]) -> Json) -> Answer {
                 let latest = row.versions.last();
                 Some(Told {
                     event_type,
+                    pattern: None,
                     description: &row.description,
                     schema: latest.map(|latest| &latest.schema),
                     examples: latest.map_or(&[], |latest| &latest.examples),
@@ -133,7 +134,7 @@ async fn document(asked: Asked, make: fn(&[Told<'_>]) -> Json) -> Answer {
             }
             Listed::OfRecords { row, .. } => {
                 let schema = Some(&row.schema);
-                Some(Told { event_type, description: "", schema, examples: &[] })
+                Some(Told { event_type, pattern: None, description: "", schema, examples: &[] })
             }
         }
     });

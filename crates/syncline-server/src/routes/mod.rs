@@ -29,6 +29,7 @@ mod books;
 mod conflicts;
 mod deliveries;
 mod desk;
+mod domains;
 mod emit;
 mod endpoint_form;
 mod endpoints;

@@ -11,6 +11,7 @@ use syncline_protocol::webhook::cloud_events::{
 };
 use syncline_protocol::webhook::digest::verify_content_digest;
 use syncline_protocol::webhook::verify::{Received, VerifyError};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::timeout;
 
 use super::answer::{Answer, json};
@@ -36,6 +37,17 @@ pub(super) async fn receive(asked: Asked) -> Answer {
     if !receiver.has_secrets() {
         return Err(Refusal::ReceiverNoSecret.into());
     }
+    let (desk, name) = (Arc::clone(&asked.desk), receiver.name.clone());
+    let taken = take(asked, place, receiver).await;
+    // What is to be sent again says nothing of the webhook.
+    let refused = taken.as_ref().err();
+    if refused.is_none_or(|problem| problem.is_of_the_asker()) {
+        desk.receivers.note(&name, refused.map(Problem::code), now_ms());
+    }
+    taken
+}
+
+async fn take(asked: Asked, place: OwnedSemaphorePermit, receiver: Arc<Receiver>) -> Answer {
     let bytes = read(&asked).await?;
     let is_standard = verify(&asked, &receiver, &bytes)?;
     count(&asked, &receiver)?;

@@ -5,11 +5,12 @@ use syncline_model::json::Object;
 use syncline_protocol::time::format_time;
 
 use super::answer::{Answer, json, nothing};
+use super::conflicts::actor;
 use crate::access::{Cookie, now_ms};
 use crate::asked::Asked;
 use crate::hubs::HubName;
 use crate::origin::Page;
-use crate::problem::Refusal;
+use crate::problem::{Problem, Refusal};
 
 /// Makes a session of a token, and has the browser keep it where no script can read it.
 pub(super) async fn make(asked: Asked) -> Answer {
@@ -25,6 +26,9 @@ pub(super) async fn make(asked: Asked) -> Answer {
     let now_ms = now_ms();
     let made = asked.desk.sessions.make(&caller.token, now_ms);
     let (secret, signed_in) = made.ok_or(Refusal::SessionsFull)?;
+    // A session that made room for it is over, also on open connections.
+    asked.desk.tokens.look_again();
+    note(&asked, "SIGNED_IN").await?;
     let ends_ms = signed_in.session.ends_ms;
     let mut document = described(&asked);
     document.insert("csrf", signed_in.csrf);
@@ -52,10 +56,19 @@ pub(super) async fn end(asked: Asked) -> Answer {
     if let Some(signed_in) = &asked.caller()?.signed_in {
         asked.desk.sessions.end(&signed_in.session);
         asked.desk.tokens.look_again();
+        note(&asked, "SIGNED_OUT").await?;
         let cookie = cookie(&asked).set("", 0);
         response.headers_mut().insert(header::SET_COOKIE, value(&cookie)?);
     }
     Ok(response)
+}
+
+/// Writes into the audit who has signed in or out. Where nothing can be written an operator is let in to see why, and
+/// out in any case.
+async fn note(asked: &Asked, action: &'static str) -> Result<(), Problem> {
+    let (served, actor) = (asked.desk.served.clone(), actor(asked)?);
+    let _ = asked.state.blocking(move || served.note_access(action, &actor)).await?;
+    Ok(())
 }
 
 fn described(asked: &Asked) -> Object {

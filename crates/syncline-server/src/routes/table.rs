@@ -5,9 +5,9 @@ use super::route::{
     Access, Handler, Link, Media, Method, Pace, Parameter, Route, Scope, Shows, Success,
 };
 use super::{
-    books, conflicts, deliveries, desk, emit, endpoints, event_types, events, health, held, hubs,
-    live, migrations, overview, pull, push, receive, receivers, records, replays, report, schemas,
-    session, sync, tokens, told, verify,
+    books, conflicts, deliveries, desk, domains, emit, endpoints, event_types, events, health,
+    held, hubs, live, migrations, overview, pull, push, receive, receivers, records, replays,
+    report, schemas, session, sync, tokens, told, verify,
 };
 use crate::access::Role;
 
@@ -419,7 +419,7 @@ pub const TABLE: &[Route] = &[
     Route {
         summary: "What a transformation makes of an event; nothing is sent",
         bodies: &[Media::json("TransformPreview")],
-        answers: &[Success::json(200, "DeliveryData")],
+        answers: &[Success::json(200, "Previewed")],
         problems: &[404, 422],
         ..of_hub(
             Method::Post,
@@ -469,6 +469,9 @@ pub const TABLE: &[Route] = &[
         query: &[
             LIMIT,
             parameter("before", "Position", "only events before this place in the log"),
+            parameter("state", "DeliveryStates", "only those that are so; with commas between"),
+            parameter("from", "Time", "only events that the hub took from this time on"),
+            parameter("to", "Time", "only events that it took before this time"),
         ],
         answers: &[Success::json(200, "Deliveries")],
         problems: &[404],
@@ -477,11 +480,12 @@ pub const TABLE: &[Route] = &[
             "/v1/endpoints/{endpoint}/deliveries",
             ADMINS,
             "deliveries",
-            |asked| Box::pin(endpoints::deliveries(asked)),
+            |asked| Box::pin(deliveries::list(asked)),
         )
     },
     Route {
-        summary: "What became of one event at an endpoint, attempt by attempt",
+        summary: "What became of one event at an endpoint, attempt by attempt, and what is sent of it",
+        query: &[parameter("body", "Flag", "shows the body, too")],
         answers: &[Success::json(200, "Delivery")],
         problems: &[404],
         ..of_hub(
@@ -1035,11 +1039,13 @@ pub const TABLE: &[Route] = &[
         ..of_hub(Method::Get, "/v1/runs/{run}", KEEPERS, "run", |asked| Box::pin(books::run(asked)))
     },
     Route {
-        summary: "Domains that the hub was synchronised with",
+        summary: "Folders, clients and applications, each with a verdict: why, since when, what to do",
+        query: &[LIMIT, NEXT],
+        problems: &[410],
         answers: &[Success::json(200, "Domains")],
         shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/domains", KEEPERS, "domains", |asked| {
-            Box::pin(books::domains(asked))
+            Box::pin(domains::list(asked))
         })
     },
     Route {

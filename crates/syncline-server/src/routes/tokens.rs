@@ -106,8 +106,7 @@ pub(super) async fn revoke(asked: Asked) -> Answer {
 
 /// Makes a ticket.
 pub(super) async fn ticket(asked: Asked) -> Answer {
-    let token = asked.caller()?.token.clone();
-    let ticket = asked.desk.tickets.make(token).ok_or(Refusal::ServerBusy)?;
+    let ticket = asked.desk.tickets.make(asked.caller()?.clone()).ok_or(Refusal::ServerBusy)?;
     let seconds = TICKET_TIME.as_secs();
     let document = object([("ticket", ticket.into()), ("expires_in_s", seconds.into())]);
     json(StatusCode::CREATED, &document)

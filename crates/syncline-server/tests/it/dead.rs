@@ -26,6 +26,27 @@ impl House {
     }
 }
 
+/// Expects that deliveries are found by how far they are and by the time of their events.
+///
+/// - `sequence`: of the first of two, both dead.
+/// - `at`: when its event was taken.
+async fn expect_sought(house: &House, sequence: u64, at: &str) {
+    let sequences = async |query: &str| -> Vec<u64> {
+        let path = format!("/v1/endpoints/admin/deliveries?{query}");
+        let page = house.get(&path).await.is(200).json();
+        let rows = page["deliveries"].as_array().unwrap().iter();
+        rows.map(|one| one["sequence"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(sequences("state=dead").await, [sequence + 1, sequence]);
+    assert_eq!(sequences("state=delivered,retrying").await, [0; 0]);
+    assert!(!sequences(&format!("state=dead&to={at}")).await.contains(&sequence));
+    assert!(sequences(&format!("from={at}&limit=1000")).await.contains(&sequence));
+    for query in ["state=odd", "state=dead,", "from=yesterday"] {
+        let path = format!("/v1/endpoints/admin/deliveries?{query}");
+        house.get(&path).await.is(400).says("QUERY_INVALID");
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_given_up_is_listed_over_all_endpoints_and_each_delivery_says_why() {
     let house = House::with(|settings| settings.sending.is_loopback_allowed = true).await;
@@ -68,12 +89,23 @@ async fn what_was_given_up_is_listed_over_all_endpoints_and_each_delivery_says_w
     let path = format!("/v1/endpoints/admin/deliveries/{sequence}");
     let one = house.get(&path).await.is(200);
     assert!(!one.text().contains("canary"), "{}", one.text());
-    let one = one.json();
+    let mut one = one.json();
+    let request = one.as_object_mut().unwrap().remove("request").unwrap();
+    assert_eq!((&request["method"], &request["url"]), (&json!("POST"), &json!(url)));
+    let headers = &request["headers"];
+    assert_eq!((&headers["webhook-id"], &headers["webhook-attempt"]), (&one["event"], &json!("1")));
+    assert_eq!(headers["webhook-signature"], "v1,…", "who sees it cannot send it: {request}");
+    assert!(request["bodyBytes"].as_u64().unwrap() > 0 && request.get("body").is_none());
+    let shown = house.get(&format!("{path}?body=true")).await.is(200).json();
+    let body: Value = serde_json::from_str(shown["request"]["body"].as_str().unwrap()).unwrap();
+    assert_eq!((&body["id"], &body["sequence"]), (&one["event"], &json!(sequence)), "{shown}");
+    house.get(&format!("{path}?body=false")).await.is(400).says("QUERY_INVALID");
     assert_eq!((&one["state"], &one["event"]), (&json!("dead"), &dead[0]["event"]), "{one}");
     assert_eq!((&one["attempts"][0]["result"], &one["tries"]), (&json!("failed"), &json!(1)));
     assert_eq!(one["attempts"][0]["reason"], dead[0]["reason"]);
     let listed = house.get("/v1/endpoints/admin/deliveries").await.is(200).json();
     assert_eq!(listed["deliveries"][1], one, "as in the list");
+    expect_sought(&house, sequence, one["created"].as_str().unwrap()).await;
     house.get("/v1/endpoints/admin/deliveries/999").await.is(404).says("DELIVERY_UNKNOWN");
 
     // Another hub has none of it.

@@ -47,6 +47,12 @@ pub(crate) async fn connect(house: &House, token: &str) -> Socket {
     open(house, "/v1/live", &headers).await.unwrap()
 }
 
+/// Connects by a ticket; an error has the status of the answer.
+pub(crate) async fn connect_by(house: &House, ticket: &str) -> Result<Socket, u16> {
+    let path = format!("/v1/live?ticket={ticket}");
+    open(house, &path, &[("sec-websocket-protocol", "syncline.v1")]).await.map_err(status)
+}
+
 fn status(error: Error) -> u16 {
     match error {
         Error::Http(response) => response.status().as_u16(),
@@ -80,7 +86,7 @@ pub(crate) async fn hear(socket: &mut Socket) -> Result<Value, u16> {
     }
 }
 
-fn hello(client: &str, cursor: Option<&str>) -> Value {
+pub(crate) fn hello(client: &str, cursor: Option<&str>) -> Value {
     let view = match cursor {
         Some(cursor) => json!({ "entities": ["tasks"], "cursor": cursor }),
         None => json!({ "entities": ["tasks"] }),

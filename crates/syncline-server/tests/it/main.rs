@@ -18,6 +18,7 @@
 //! | webhooks that come in, as CloudEvents too, and once more | `receiving.rs`, `cloud_events.rs`, `received_again.rs` |
 //! | how a hub does, at one look | `overview.rs` |
 //! | what a hub did in a day or a week | `reports.rs` |
+//! | how each folder, client and application does | `domains.rs` |
 //! | which events there are | `event_types.rs` |
 //! | records that are brought to the next version | `migrations.rs` |
 //! | what Prometheus is told | `figures.rs` |
@@ -37,6 +38,7 @@ mod dashboard;
 mod dead;
 mod deliveries;
 mod desk;
+mod domains;
 mod emit;
 mod event_types;
 mod figures;

@@ -5,6 +5,7 @@ use syncline_server::Role;
 use syncline_server::routes::{Access, Method, TABLE};
 
 use crate::house::{Ask, House, Reply};
+use crate::live::{connect, connect_by, hear, hello, say};
 
 /// Somebody who is signed in, as a browser is.
 struct Page {
@@ -72,6 +73,48 @@ async fn a_page_that_is_signed_in_does_what_its_token_may_until_it_signs_out() {
     // What was opened ends, too.
     http_body_util::BodyExt::collect(stream.into_body()).await.unwrap();
     house.get("/v1/session").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_page_has_opened_with_a_ticket_ends_when_it_signs_out() {
+    let house = House::new().await;
+    let page = Page::sign_in(&house, "", &house.admin).await;
+    let ticket = async || {
+        let made = page.ask(&house, "POST", "/v1/tickets").json(&json!({})).send().await;
+        made.is(201).json()["ticket"].as_str().unwrap().to_owned()
+    };
+    let mut socket = connect_by(&house, &ticket().await).await.unwrap();
+    say(&mut socket, &hello("page", None)).await;
+    assert!(hear(&mut socket).await.unwrap()["welcome"].is_object());
+    let unused = ticket().await;
+    page.ask(&house, "DELETE", "/v1/session").send().await.is(204);
+    let mut last = hear(&mut socket).await;
+    while last.is_ok() {
+        last = hear(&mut socket).await;
+    }
+    assert_eq!(last, Err(1008), "signed out");
+    assert_eq!(connect_by(&house, &unused).await.err(), Some(401), "nor does one that is left");
+    // The token goes on.
+    connect(&house, &house.admin).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_audit_says_who_has_signed_in_and_out() {
+    let house = House::new().await;
+    let page = Page::sign_in(&house, "", &house.admin).await;
+    page.ask(&house, "DELETE", "/v1/session").send().await.is(204);
+    house.ask("DELETE", "/v1/session").token(&house.admin).send().await.is(204);
+    let audit = house.get("/v1/audit?category=ACCESS").await.is(200);
+    let told: Vec<_> = audit.json()["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| (one["action"].clone(), one["user"].clone()))
+        .collect();
+    let both = ["SIGNED_IN", "SIGNED_OUT"].map(|action| (json!(action), json!("admin")));
+    assert_eq!(told, both, "a token alone signs nobody out: {}", audit.text());
+    let secret = page.cookie.split_once('=').unwrap().1;
+    assert!(!audit.text().contains(secret) && !audit.text().contains(&page.csrf));
 }
 
 #[tokio::test(flavor = "multi_thread")]

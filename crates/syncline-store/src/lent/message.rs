@@ -257,6 +257,7 @@ fn write_scan(out: &mut Writer, scan: &Scan) {
         }
         Scan::Due => out.u8(25),
         Scan::DeadLetters { endpoint } => texts(out, 26, &[endpoint.as_str()]),
+        Scan::DeadLettersLatest { endpoint } => texts(out, 27, &[endpoint.as_str()]),
     }
 }
 
@@ -300,6 +301,7 @@ fn read_scan(from: &mut Reader<'_>) -> Result<Scan, DecodeError> {
         },
         25 => Scan::Due,
         26 => Scan::DeadLetters { endpoint: row::endpoint(from)? },
+        27 => Scan::DeadLettersLatest { endpoint: row::endpoint(from)? },
         _ => return Err(row::unfit(from.offset(), "a stretch")),
     })
 }

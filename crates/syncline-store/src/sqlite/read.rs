@@ -250,7 +250,8 @@ const fn fixed_parts(scan: &Scan) -> usize {
         | Scan::Deliveries { .. }
         | Scan::DeliveriesLatest { .. }
         | Scan::Lanes { .. }
-        | Scan::DeadLetters { .. } => 1,
+        | Scan::DeadLetters { .. }
+        | Scan::DeadLettersLatest { .. } => 1,
         Scan::Bases { .. } | Scan::ConflictsOf { .. } => 2,
         Scan::Lane { .. } => 3,
         _ => 0,
@@ -295,6 +296,7 @@ mod tests {
             Scan::Lane { endpoint: endpoint(), entity: entity(), id: RecordId::new("a").unwrap() },
             Scan::Due,
             Scan::DeadLetters { endpoint: endpoint() },
+            Scan::DeadLettersLatest { endpoint: endpoint() },
         ];
         let scans = scans.into_iter().chain(Table::ALL.map(Scan::Whole));
         for scan in &scans.collect::<Vec<_>>() {

@@ -208,6 +208,8 @@ fn a_scan_shows_its_stretch_in_order() {
         (Scan::Due, vec![due(5, "shop", 2), due(40, "bank", 7), due(40, "shop", 1)]),
         (Scan::DeadLetters { endpoint: endpoint("shop") },
             vec![dead_letter("shop", 4), dead_letter("shop", 50)]),
+        (Scan::DeadLettersLatest { endpoint: endpoint("shop") },
+            vec![dead_letter("shop", 50), dead_letter("shop", 4)]),
     ];
     on_every_store(|place| {
         let store = filled(place);

@@ -81,6 +81,7 @@ fn scan() -> impl Strategy<Value = Scan> {
         }),
         Just(Scan::Due),
         name.prop_map(|name| Scan::DeadLetters { endpoint: endpoint(&name) }),
+        name.prop_map(|name| Scan::DeadLettersLatest { endpoint: endpoint(&name) }),
     ]
 }
 

@@ -58,6 +58,8 @@ pub enum EndpointCommand {
     Show(EndpointNamed),
     /// Make one, which gets the events from then on; its secret is printed once
     Add(EndpointAdd),
+    /// Change what is settled of one; what is not named stays as it is
+    Change(EndpointChange),
     /// Remove one, with what is known of its deliveries
     Remove(EndpointNamed),
     /// Send nothing more to one
@@ -120,6 +122,59 @@ pub struct EndpointAdd {
     /// File with a secret, instead of one that the hub makes; repeat it for more
     #[arg(long, value_name = "FILE")]
     pub secret_file: Vec<PathBuf>,
+    /// What events it is sent, and how long they are kept.
+    #[command(flatten)]
+    pub chosen: EndpointChoice,
+}
+
+/// Which events an endpoint is sent, and how long what became of them is kept.
+#[derive(Args, Clone, Debug)]
+pub struct EndpointChoice {
+    /// Only events for which this is true, an expression in CEL over `event`; `none` for all
+    #[arg(long, value_name = "CEL")]
+    pub filter: Option<String>,
+    /// Keep deliveries that have ended for this long, at most as the hub does; `hub` for as long as that
+    #[arg(long, value_name = "TIME", value_parser = kept)]
+    pub keep: Option<Kept>,
+    /// The same of dead letters
+    #[arg(long, value_name = "TIME", value_parser = kept)]
+    pub keep_dead: Option<Kept>,
+}
+
+/// How long something is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kept {
+    /// As long as the hub keeps it.
+    AsHub,
+    /// In milliseconds.
+    For(u64),
+}
+
+fn kept(text: &str) -> Result<Kept, String> {
+    if text == "hub" { Ok(Kept::AsHub) } else { value::long_millis(text).map(Kept::For) }
+}
+
+/// What is changed of an endpoint.
+#[derive(Args, Clone, Debug)]
+pub struct EndpointChange {
+    /// Which one.
+    #[command(flatten)]
+    pub named: EndpointNamed,
+    /// Where events are sent to
+    #[arg(long, value_name = "URL")]
+    pub url: Option<String>,
+    /// Types of events with commas
+    #[arg(long, value_name = "TYPES", value_delimiter = ',')]
+    pub events: Vec<String>,
+    /// What it is for
+    #[arg(long, value_name = "TEXT")]
+    pub description: Option<String>,
+    /// Most requests a second
+    #[arg(long, value_name = "N")]
+    pub per_second: Option<u32>,
+    /// What events it is sent, and how long they are kept.
+    #[command(flatten)]
+    pub chosen: EndpointChoice,
 }
 
 /// Settings under one name.
@@ -194,6 +249,15 @@ pub enum DeliveryCommand {
         /// Those before this sequence
         #[arg(long, value_name = "N")]
         before: Option<u64>,
+        /// Only those that are so: waiting, parked, sending, retrying, delivered, dead, cancelled; with commas
+        #[arg(long, value_name = "STATES")]
+        state: Option<String>,
+        /// Events since this time, such as 2026-11-20T08:00:00Z
+        #[arg(long, value_name = "TIME")]
+        from: Option<String>,
+        /// Events before this time
+        #[arg(long, value_name = "TIME")]
+        to: Option<String>,
         /// How many at most
         #[arg(long, value_name = "N", default_value_t = 20)]
         #[arg(value_parser = clap::value_parser!(u16).range(1..=1_000))]

@@ -31,8 +31,9 @@ pub use cross_domain::{CrossDomain, CrossDomainProgram};
 pub use decide::{ConflictsCommand, Export, Import, ListFilter, Resolve, StatusWord};
 pub use events::{EventsCheck, EventsCommand};
 pub use hooks::{
-    DeliveryCommand, DeliveryNamed, Emit, EndpointAdd, EndpointCommand, EndpointNamed,
-    EventCommand, HooksCommand, Listen, PastWord, PresetWord, RemoteHub, Replay, Sign, VerifyHook,
+    DeliveryCommand, DeliveryNamed, Emit, EndpointAdd, EndpointChange, EndpointChoice,
+    EndpointCommand, EndpointNamed, EventCommand, HooksCommand, Kept, Listen, PastWord, PresetWord,
+    RemoteHub, Replay, Sign, VerifyHook,
 };
 pub use report::Report;
 pub use run::{

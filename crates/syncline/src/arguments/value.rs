@@ -28,6 +28,15 @@ pub fn millis(text: &str) -> Result<u64, String> {
     units::millis(text).ok_or_else(|| "a time looks like 30s, 5m or 250ms".to_owned())
 }
 
+/// Reads a time that may be days, in milliseconds.
+///
+/// # Errors
+///
+/// A sentence that says what such a time looks like.
+pub fn long_millis(text: &str) -> Result<u64, String> {
+    units::long_millis(text).ok_or_else(|| "a time looks like 30d, 12h or 5m".to_owned())
+}
+
 /// Reads the id of a record.
 ///
 /// # Errors

@@ -38,6 +38,8 @@ use notices::Notices;
 const NOTE: &str = "served";
 /// Where the first admin token is.
 const ADMIN_TOKEN: &str = "admin.token";
+/// Where its pages for a browser are.
+const DASHBOARD: &str = "/dashboard/";
 /// How many times as long dead letters are kept: somebody may still want to send them again.
 const DEAD_KEPT_TIMES: u64 = 3;
 
@@ -265,6 +267,7 @@ fn tell(context: &Context, settings: &Settings, server: &Server) {
     let mut document = Object::new();
     document.insert("schema", "serve/1");
     document.insert("url", url.as_str());
+    document.insert("dashboard", format!("{url}{DASHBOARD}"));
     document.insert("state", settings.data.display().to_string());
     if let Some(to) = &settings.backup_to {
         document.insert("backup", to.display().to_string());
@@ -274,6 +277,7 @@ fn tell(context: &Context, settings: &Settings, server: &Server) {
     context.output.json(document);
     let (state, token) = (settings.data.display(), token.display());
     context.output.line(&format!("Serving {url}   state: {state}   Ctrl-C ends it"));
+    context.output.line(&format!("The dashboard is at {url}{DASHBOARD}"));
     if let Some(to) = &settings.backup_to {
         context.output.line(&format!("Backed up all the time to {}", to.display()));
     }

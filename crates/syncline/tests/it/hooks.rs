@@ -163,6 +163,24 @@ fn what_becomes_of_an_event_is_shown_attempt_by_attempt() {
     };
     assert_eq!(delivered["deliveries"][0]["attempts"][0]["status"], json!(204));
     terminal.hooks(&["delivery", "list", "admin"]).exits(0).says("delivered").says("204");
+    let listed = |state: &str| {
+        let words =
+            ["delivery", "list", "admin", "--state", state, "--from", "2026-01-01T00:00:00Z"];
+        terminal.json(&words)["deliveries"].as_array().unwrap().len()
+    };
+    assert_eq!((listed("delivered"), listed("dead,parked")), (1, 0));
+    let words = ["delivery", "list", "admin", "--state", "odd"];
+    terminal.hooks(&words).exits(2).says("QUERY_INVALID");
+    let change = |more: &[&str]| terminal.json(&[&["endpoint", "change", "admin"], more].concat());
+    let filter = "event.data.status == 'active'";
+    let changed = change(&["--filter", filter, "--keep", "2h", "--per-second", "9"]);
+    assert_eq!((&changed["filter"], &changed["perSecond"]), (&json!(filter), &json!(9)));
+    assert_eq!(changed["keepDeliveredMs"], json!(7_200_000));
+    let back = change(&["--filter", "none", "--keep", "hub"]);
+    assert!(back["filter"].is_null() && back["keepDeliveredMs"].is_null(), "{back}");
+    assert_eq!(back["perSecond"], json!(9), "what is not named stays");
+    let words = ["endpoint", "change", "admin", "--filter", "now()"];
+    terminal.hooks(&words).exits(2).says("EVENT_FILTER_INVALID");
     let data = terminal.json(&["delivery", "data", "admin", &sequence]);
     assert_eq!(data["data"], json!({ "status": "active" }));
     terminal.hooks(&["delivery", "retry", "admin", &sequence]).exits(2);

@@ -1,9 +1,7 @@
 //! What a reader of the store knows of deliveries: nobody waits for the machine to be told.
 
-use std::ops::ControlFlow;
-
 use syncline_engine::deliver::{Delivery, EndpointRow};
-use syncline_engine::rows::{Key, Scan};
+use syncline_engine::rows::Key;
 use syncline_model::codec::DecodeError;
 use syncline_model::id::{EndpointId, Position};
 
@@ -21,33 +19,6 @@ impl Served {
         let row = self.reader()?.get(&Key::Endpoint(id.clone()))?;
         let is_removed = |row: &EndpointRow| row.is_removed;
         Ok(row.is_some_and(|row| !EndpointRow::decode(&row).as_ref().is_ok_and(is_removed)))
-    }
-
-    /// Returns deliveries of an endpoint, the latest first.
-    ///
-    /// - `before`: only those of events before this place in the log.
-    ///
-    /// # Errors
-    ///
-    /// [`ServeError::Hub`] if they cannot be read.
-    pub fn deliveries(
-        &self,
-        id: &EndpointId,
-        before: Option<Position>,
-        limit: usize,
-    ) -> Result<Vec<(Position, Delivery)>, ServeError> {
-        let (mut found, mut error) = (Vec::new(), None);
-        let after = before.map(|position| Key::Delivery { endpoint: id.clone(), position });
-        let scan = Scan::DeliveriesLatest { endpoint: id.clone() };
-        self.reader()?.scan(&scan, after.as_ref(), limit, &mut |key, bytes| {
-            let Key::Delivery { position, .. } = key else { return ControlFlow::Continue(()) };
-            match Delivery::decode(bytes) {
-                Ok(delivery) => found.push((*position, delivery)),
-                Err(source) => error = Some(damaged(source)),
-            }
-            if error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        error.map_or(Ok(found), |error| Err(error.into()))
     }
 
     /// Returns what the event of a delivery says now; `None` if there is no such delivery, or nothing is kept.

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use syncline_engine::deliver::{Delivery, DeliveryState, forget};
+use syncline_engine::deliver::{Delivery, DeliveryState, Settings, forget};
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::{EndpointId, Position};
 
@@ -29,6 +29,14 @@ impl Default for DeliveryRetention {
 }
 
 impl DeliveryRetention {
+    /// Returns how long those of an endpoint are kept: as it says, and no longer than all are.
+    fn of(self, settings: &Settings) -> Self {
+        Self {
+            settled_ms: settings.keep_delivered_ms.unwrap_or(u64::MAX).min(self.settled_ms),
+            dead_ms: settings.keep_dead_ms.unwrap_or(u64::MAX).min(self.dead_ms),
+        }
+    }
+
     /// Returns whether a delivery is not kept any more.
     fn is_over(&self, now_ms: u64, row: &Delivery) -> bool {
         let kept_ms = match row.state {
@@ -49,6 +57,7 @@ impl Deliveries {
     /// would be sent again.
     ///
     /// - `after`: where the last piece has ended.
+    /// - `keep`: how long those of any endpoint are kept at most.
     ///
     /// # Errors
     ///
@@ -61,6 +70,8 @@ impl Deliveries {
         keep: DeliveryRetention,
     ) -> Result<Option<Position>, DeliveryError> {
         let Some(facts) = self.dispatch.facts(endpoint) else { return Ok(None) };
+        let settled = self.dispatch.settings(endpoint);
+        let keep = settled.map_or(keep, |settings| keep.of(settings));
         // Nothing that began later can be over.
         let young_ms = now_ms.saturating_sub(keep.settled_ms.min(keep.dead_ms));
         let scan = Scan::Deliveries { endpoint: endpoint.clone(), from: after.next() };

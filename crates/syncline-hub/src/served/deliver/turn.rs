@@ -324,7 +324,7 @@ pub(super) fn bytes_at(
 }
 
 /// Reads deliveries of an endpoint; `None` for each that is not there.
-fn read_rows_at(
+pub(super) fn read_rows_at(
     rows: &dyn Read,
     endpoint: &EndpointId,
     positions: &[Position],

@@ -13,10 +13,12 @@ use crate::run::Context;
 
 pub(super) fn run(context: &Context, command: &DeliveryCommand) -> Result<Exit, Failure> {
     match command {
-        DeliveryCommand::List { named, before, limit } => {
+        DeliveryCommand::List { named, before, state, from, to, limit } => {
             let (limit, before) = (limit.to_string(), before.map(|before| before.to_string()));
             let mut query = vec![("limit", limit.as_str())];
-            query.extend(before.as_deref().map(|before| ("before", before)));
+            let more = [("before", &before), ("state", state), ("from", from), ("to", to)];
+            let given = more.iter().filter_map(|(name, said)| Some((*name, said.as_deref()?)));
+            query.extend(given);
             let path = ["endpoints", &named.endpoint, "deliveries"];
             list(context, &Remote::new(&named.at)?.get(&path, &query)?)
         }

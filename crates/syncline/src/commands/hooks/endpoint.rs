@@ -3,7 +3,9 @@
 use syncline_model::json::{Json, Object};
 
 use super::{listed, named, told};
-use crate::arguments::{EndpointAdd, EndpointCommand, EndpointNamed, PresetWord};
+use crate::arguments::{
+    EndpointAdd, EndpointChange, EndpointChoice, EndpointCommand, EndpointNamed, Kept, PresetWord,
+};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::output::table::columns;
@@ -18,6 +20,7 @@ pub(super) fn run(context: &Context, command: &EndpointCommand) -> Result<Exit, 
         EndpointCommand::List { at } => list(context, &Remote::new(at)?),
         EndpointCommand::Show(named) => show(context, named),
         EndpointCommand::Add(add) => make(context, add),
+        EndpointCommand::Change(change) => self::change(context, change),
         EndpointCommand::Remove(named) => {
             Remote::new(&named.at)?.delete(&["endpoints", &named.endpoint])?;
             done(context, named, "removed")
@@ -72,22 +75,13 @@ fn show(context: &Context, of: &EndpointNamed) -> Result<Exit, Failure> {
 fn make(context: &Context, add: &EndpointAdd) -> Result<Exit, Failure> {
     let mut body = Object::new();
     body.insert("url", add.url.as_str());
-    let texts = |texts: &[String]| texts.iter().map(|text| Json::from(text.as_str())).collect();
     if let Some(id) = &add.id {
         body.insert("id", id.as_str());
     }
-    if !add.events.is_empty() {
-        body.insert("events", Json::Array(texts(&add.events)));
-    }
-    if let Some(description) = &add.description {
-        body.insert("description", description.as_str());
-    }
+    settle(&mut body, (&add.events, add.description.as_deref(), add.per_second), &add.chosen);
     match add.preset {
         Some(PresetWord::Anywheredoor) => drop(body.insert("preset", "anywheredoor")),
         None => {}
-    }
-    if let Some(per_second) = add.per_second {
-        body.insert("perSecond", u64::from(per_second));
     }
     if !add.secret_file.is_empty() {
         // Read and looked at here, so that a wrong file is said to be one, and sent as they are.
@@ -103,6 +97,50 @@ fn make(context: &Context, add: &EndpointAdd) -> Result<Exit, Failure> {
         context.output.line(&format!("secret {secret}   (it is not shown again)"));
     }
     Ok(Exit::Ok)
+}
+
+fn change(context: &Context, change: &EndpointChange) -> Result<Exit, Failure> {
+    let mut body = Object::new();
+    if let Some(url) = &change.url {
+        body.insert("url", url.as_str());
+    }
+    let said = (&change.events[..], change.description.as_deref(), change.per_second);
+    settle(&mut body, said, &change.chosen);
+    let path = ["endpoints", &change.named.endpoint];
+    let endpoint = Remote::new(&change.named.at)?.patch(&path, body)?;
+    context.output.json(named(SCHEMA, &endpoint));
+    context.output.line(&format!("changed {}", row(&endpoint).join("  ")));
+    Ok(Exit::Ok)
+}
+
+/// Says of an endpoint what was given.
+fn settle(
+    body: &mut Object,
+    (events, description, per_second): (&[String], Option<&str>, Option<u32>),
+    chosen: &EndpointChoice,
+) {
+    if !events.is_empty() {
+        let events = events.iter().map(|text| Json::from(text.as_str()));
+        body.insert("events", Json::Array(events.collect()));
+    }
+    if let Some(description) = description {
+        body.insert("description", description);
+    }
+    if let Some(per_second) = per_second {
+        body.insert("perSecond", u64::from(per_second));
+    }
+    match chosen.filter.as_deref() {
+        None => {}
+        Some("none") => drop(body.insert("filter", Json::Null)),
+        Some(filter) => drop(body.insert("filter", filter)),
+    }
+    for (name, kept) in [("keepDeliveredMs", chosen.keep), ("keepDeadMs", chosen.keep_dead)] {
+        match kept {
+            None => {}
+            Some(Kept::AsHub) => drop(body.insert(name, Json::Null)),
+            Some(Kept::For(ms)) => drop(body.insert(name, ms)),
+        }
+    }
 }
 
 fn test(context: &Context, of: &EndpointNamed) -> Result<Exit, Failure> {
