@@ -246,7 +246,17 @@ export interface Run {
   readonly target?: string;
   readonly direction?: string;
   readonly status?: string;
-  readonly summary?: { readonly [name: string]: Json };
+  readonly durationMs?: number;
+  /** What came of each entity, in numbers. */
+  readonly summary?: { readonly [entity: string]: { readonly [name: string]: Json } };
+  readonly errors?: readonly RunProblem[];
+  readonly notices?: readonly RunProblem[];
+}
+
+export interface RunProblem {
+  readonly code: string;
+  readonly domain?: string;
+  readonly entity?: string;
 }
 
 export interface EventType {

@@ -1,5 +1,7 @@
 /** What the page of runs says, in English. */
 
+import { many } from "./many";
+
 export const RUNS = {
   title: "Runs",
   about: "Synchronisations with folders.",
@@ -9,5 +11,12 @@ export const RUNS = {
   what: "Between",
   status: "Status",
   summary: "Numbers",
+  numbers: (added: number, updated: number, deleted: number, open: number, failed: number) => {
+    const said = [`${added.toLocaleString()} added`, `${updated.toLocaleString()} changed`, `${deleted.toLocaleString()} deleted`];
+    if (open > 0) said.push(many(open, "conflict waits", "conflicts wait"));
+    if (failed > 0) said.push(`${failed.toLocaleString()} failed`);
+    return said.join(", ");
+  },
+  problems: "What it met",
   statuses: { success: "done", conflicts: "done, with conflicts", partial: "done in part", failed: "failed", rolled_back: "undone" },
 } as const;

@@ -1,5 +1,8 @@
 /** The other pages of the dashboard: who may see them, what they show, and that everybody can use them. */
 
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { type Hub, startHub } from "../../client/test/hub.js";
 import { type Dashboard, serveDashboard } from "../harness/dashboard.js";
@@ -167,6 +170,35 @@ describe("the pages", () => {
       await operator.keys.press("k");
       await operator.keys.isOn("r149");
     });
+  });
+
+  test("a run says between which folders it was and what came of it, with its numbers", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "syncline-folders-"));
+    for (const name of ["left", "right"]) mkdirSync(join(folder, name));
+    writeFileSync(join(folder, "left/contacts.json"), '{"contacts":[{"id":"anna","name":"Anna"},{"id":"ben","name":"Ben"}]}');
+    const config = ["left", "right"].map((name) => `[domains.${name}]\npath = ${JSON.stringify(join(folder, name))}\n`).join("");
+    const own = await startHub({ config: `${config}[entities.contacts]\n[links.both]\nsource = "left"\ntarget = "right"\n`, args: ["--watch"] });
+    const pages = await serveDashboard(own);
+    try {
+      await withBrowser("chromium", async (browser) => {
+        const operator = await Operator.signIn(browser, pages, own.token);
+        await operator.goTo("runs", "Runs");
+        await operator.says("left ↔ right");
+        await operator.says("done");
+        await operator.says("contacts: 2 added, 0 changed, 0 deleted");
+        expect(await operator.faults()).toEqual([]);
+        // A file that cannot be read makes a run that failed.
+        writeFileSync(join(folder, "left/contacts.json"), "[]");
+        await operator.says("failed");
+        await operator.opens("DATA_FORMAT_INVALID");
+        await operator.says("Mend the file or the item");
+        expect(await operator.faults()).toEqual([]);
+      });
+    } finally {
+      await pages.close();
+      await own.stop();
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 
   test("the catalogue has the types of events with what each says", () =>

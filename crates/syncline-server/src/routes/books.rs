@@ -175,13 +175,40 @@ pub(super) async fn run(asked: Asked) -> Answer {
     json(StatusCode::OK, &summary(&run))
 }
 
-/// Returns what a run was and what it came to, in numbers: a report names records.
+/// Returns what a run was and what it came to, in numbers and codes: a report names records.
 fn summary(run: &Object) -> Json {
-    let told =
-        ["syncId", "runId", "timestamp", "source", "target", "direction", "status", "summary"];
+    let told = [
+        ("syncId", "syncId"),
+        ("runId", "runId"),
+        ("timestamp", "timestamp"),
+        ("source", "sourceDomain"),
+        ("target", "targetDomain"),
+        ("direction", "syncDirection"),
+        ("status", "status"),
+        ("durationMs", "durationMs"),
+        ("summary", "results"),
+    ];
     let mut document = Object::new();
-    for name in told {
-        if let Some(value) = run.get(name) {
+    for (name, member) in told {
+        if let Some(value) = run.get(member) {
+            document.insert(name, value.clone());
+        }
+    }
+    for name in ["errors", "notices"] {
+        if let Some(Json::Array(problems)) = run.get(name) {
+            document.insert(name, problems.iter().map(coded).collect::<Vec<Json>>());
+        }
+    }
+    document.into()
+}
+
+/// Returns a problem of a run without what it says of records.
+fn coded(problem: &Json) -> Json {
+    let mut document = Object::new();
+    for name in ["code", "domain", "entity"] {
+        if let Json::Object(problem) = problem
+            && let Some(value) = problem.get(name)
+        {
             document.insert(name, value.clone());
         }
     }

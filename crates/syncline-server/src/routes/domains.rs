@@ -244,7 +244,7 @@ fn folders(desk: &Desk, all: &mut All) -> Result<(), ServeError> {
         let text = |member| run.get(member).and_then(Json::as_str);
         let Some(status) = text("status") else { continue };
         let at_ms = text("timestamp").and_then(parse_time);
-        for name in [text("source"), text("target")].into_iter().flatten() {
+        for name in [text("sourceDomain"), text("targetDomain")].into_iter().flatten() {
             let Some(found) = all.get_mut(&(Kind::Files, name.to_owned())) else { continue };
             let (latest, is_going_on) = streaks.entry(name).or_insert((status, true));
             *is_going_on &= *latest == status;
