@@ -12,6 +12,12 @@ const text = (search: Record<string, unknown>, name: string): string | undefined
   return typeof value === "string" && value !== "" ? value : undefined;
 };
 
+/** A time as a form of the browser says it; what is none narrows nothing. */
+const time = (search: Record<string, unknown>, name: string): string | undefined => {
+  const value = text(search, name);
+  return value === undefined || Number.isNaN(Date.parse(value)) ? undefined : value;
+};
+
 function NotFound(): ReactElement {
   return (
     <Page title={TEXTS.frame.notFound}>
@@ -52,12 +58,23 @@ const conflict = createRoute({ getParentRoute: () => root, path: "/conflicts/$co
 const endpoints = createRoute({ getParentRoute: () => root, path: "/endpoints", component: lazyRouteComponent(() => import("./pages/endpoints/list"), "EndpointList") });
 const endpoint = createRoute({ getParentRoute: () => root, path: "/endpoints/$endpoint", component: lazyRouteComponent(() => import("./pages/endpoints/endpoint"), "EndpointPage") });
 
+const DELIVERY_STATES = ["waiting", "parked", "sending", "retrying", "delivered", "dead", "cancelled"] as const;
+
+/** What the deliveries of an endpoint are narrowed to, and which one is open. */
+export interface DeliverySearch {
+  readonly delivery?: string;
+  readonly state?: (typeof DELIVERY_STATES)[number];
+  readonly from?: string;
+  readonly to?: string;
+}
+
 const deliveries = createRoute({
   getParentRoute: () => root,
   path: "/endpoints/$endpoint/deliveries",
-  validateSearch: (search: Record<string, unknown>): { readonly delivery?: string } => {
-    const delivery = text(search, "delivery");
-    return delivery === undefined ? {} : { delivery };
+  validateSearch: (search: Record<string, unknown>): DeliverySearch => {
+    const [delivery, from, to] = [text(search, "delivery"), time(search, "from"), time(search, "to")];
+    const state = DELIVERY_STATES.find((one) => one === search["state"]);
+    return { ...(delivery && { delivery }), ...(state && { state }), ...(from && { from }), ...(to && { to }) };
   },
   component: lazyRouteComponent(() => import("./pages/endpoints/deliveries"), "Deliveries"),
 });
@@ -84,7 +101,7 @@ const audit = createRoute({
   getParentRoute: () => root,
   path: "/audit",
   validateSearch: (search: Record<string, unknown>): { readonly category?: string; readonly action?: string; readonly user?: string; readonly from?: string; readonly to?: string } => {
-    const found = ["category", "action", "user", "from", "to"].map((name) => [name, text(search, name)] as const);
+    const found = ["category", "action", "user", "from", "to"].map((name) => [name, (name === "from" || name === "to" ? time : text)(search, name)] as const);
     return Object.fromEntries(found.filter(([, value]) => value !== undefined));
   },
   component: lazyRouteComponent(() => import("./pages/audit/audit"), "Audit"),

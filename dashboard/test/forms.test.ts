@@ -1,4 +1,6 @@
 import { expect, test } from "vitest";
+import { requestOf } from "../src/pages/endpoints/delivery";
+import { found } from "../src/pages/endpoints/list";
 import { bodyOf } from "../src/pages/endpoints/make";
 import { selectionOf } from "../src/pages/endpoints/replay";
 import { headersOf } from "../src/pages/endpoints/verify";
@@ -17,6 +19,24 @@ test("an endpoint is made of what was written, and what was left empty is left t
     events: ["tasks.*", "enrollment.created", "x"],
     timeoutMs: 500,
   });
+});
+
+test("how long deliveries are kept is written in hours and told in milliseconds, none of them too", () => {
+  expect(bodyOf(form([["url", "https://a.example/"], ["keepDeliveredMs", "1.5"], ["keepDeadMs", "0"]]))).toEqual({ url: "https://a.example/", keepDeliveredMs: 5_400_000, keepDeadMs: 0 });
+});
+
+test("a request is written as HTTP does, with its body where one was asked for", () => {
+  const request = { method: "POST", url: "https://a.example/", headers: { "webhook-id": "1", "webhook-signature": "v1,…" } };
+  expect(requestOf(request)).toBe("POST https://a.example/\nwebhook-id: 1\nwebhook-signature: v1,…");
+  expect(requestOf({ ...request, body: "{}" })).toBe("POST https://a.example/\nwebhook-id: 1\nwebhook-signature: v1,…\n\n{}");
+  expect(requestOf({ method: "POST", url: "https://a.example/", reason: "left_out" })).toBe("POST https://a.example/");
+});
+
+test("endpoints are found by any of their words, whatever their case", () => {
+  const endpoint = (id: string, more: object = {}) => ({ id, url: `https://${id}.example/`, events: ["*"], pending: 0, lag: 0, ...more });
+  const all = [endpoint("admin", { description: "The Panel" }), endpoint("shop", { events: ["orders.*"] })];
+  const ids = (text: string) => found(all, text).map(({ id }) => id);
+  expect([ids(""), ids(" panel "), ids("ORDERS"), ids("shop.example"), ids("nothing")]).toEqual([["admin", "shop"], ["admin"], ["shop"], ["shop"], []]);
 });
 
 test("a replay chooses what is ticked, and nothing ticked is no replay", () => {

@@ -101,6 +101,9 @@ export interface Endpoint {
   readonly signs?: readonly Sign[];
   readonly secrets?: readonly string[];
   readonly transformation?: string | null;
+  readonly filter?: string | null;
+  readonly keepDeliveredMs?: number | null;
+  readonly keepDeadMs?: number | null;
   /** The table of a row of it that cannot be read. */
   readonly damaged?: string;
 }
@@ -129,7 +132,18 @@ export interface Delivery {
   readonly tries?: number;
   readonly replays?: number;
   readonly nextAt?: string;
-  readonly request?: { readonly method: string; readonly url: string; readonly headers: Readonly<Record<string, string>> };
+  readonly request?: DeliveryRequest;
+}
+
+/** What would be sent of a delivery now, or was last; or why nothing can be. */
+export interface DeliveryRequest {
+  readonly method: string;
+  readonly url: string;
+  readonly headers?: Readonly<Record<string, string>>;
+  readonly bodyBytes?: number;
+  readonly body?: string;
+  readonly reason?: string;
+  readonly why?: string;
 }
 
 /** How many deliveries a replay would send. */
@@ -232,10 +246,19 @@ export interface Notice {
   readonly count: number;
 }
 
+export type Verdict = "healthy" | "unknown" | "degraded" | "stopped";
+
 export interface Domain {
+  readonly kind: "client" | "endpoint" | "files" | "receiver";
   readonly name: string;
   readonly entities: readonly string[];
-  readonly verdict?: string;
+  readonly follows?: readonly string[];
+  readonly verdict: Verdict;
+  readonly since?: string;
+  readonly reasons: readonly { readonly code: string; readonly about: string; readonly todo: string }[];
+  readonly seen?: string;
+  readonly pending?: number;
+  readonly lastError?: { readonly at: string; readonly code: string; readonly status?: number };
 }
 
 export interface Run {

@@ -1,16 +1,20 @@
-/** What the hub is kept equal with: folders, and the copies of clients; and who is held back. */
+/** What the hub is kept equal with, told of and told by, each with a verdict; who is held back; and the copies of clients. */
 
-import { queryOptions, useQuery } from "@tanstack/react-query";
+import { queryOptions, useInfiniteQuery, useQuery } from "@tanstack/react-query";
+import { Link } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
-import { askHub } from "../hub/session";
-import type { Domain } from "../hub/shapes";
+import { paged } from "../hub/paged";
+import { askHub, useSession } from "../hub/session";
+import type { Domain, Next, Verdict } from "../hub/shapes";
 import { Badge } from "../parts/badge";
 import { Empty, Loaded, Page } from "../parts/page";
+import { PagedList } from "../parts/paged";
 import { Question } from "../parts/question";
 import { type Column, Table } from "../parts/table";
 import { When } from "../parts/when";
 import { DOMAINS as T } from "../texts/domains";
 import { ENDPOINTS } from "../texts/endpoints";
+import { Reason } from "./endpoints/reason";
 
 /** How often it is asked again, in milliseconds. */
 const EVERY_MS = 10_000;
@@ -31,14 +35,35 @@ interface Held {
   readonly since: string;
 }
 
-const domainsQuery = queryOptions({ queryKey: ["domains"], queryFn: async ({ signal }) => (await askHub<{ readonly domains: readonly Domain[] }>("/v1/domains", { signal })).domains, refetchInterval: EVERY_MS });
+const VERDICTS: readonly Verdict[] = ["stopped", "degraded", "unknown", "healthy"];
+const TONES = { healthy: "good", unknown: "quiet", degraded: "warn", stopped: "bad" } as const;
+/** How many domains a page has: as many as the hub tells at once. */
+const PAGE = 100;
+
+type Domains = { readonly domains: readonly Domain[]; readonly verdicts: Readonly<Record<Verdict, number>> } & Next;
+const domainsQuery = paged<Domains>(["domains"], "/v1/domains", { limit: PAGE, everyMs: EVERY_MS });
 const replicasQuery = queryOptions({ queryKey: ["replicas"], queryFn: async ({ signal }) => (await askHub<{ readonly replicas: readonly Replica[] }>("/v1/replicas", { signal })).replicas, refetchInterval: EVERY_MS });
 const heldQuery = queryOptions({ queryKey: ["held"], queryFn: async ({ signal }) => (await askHub<{ readonly held: readonly Held[] }>("/v1/held", { signal })).held, refetchInterval: EVERY_MS });
 
 export function Domains(): ReactElement {
+  const query = useInfiniteQuery(domainsQuery);
+  const verdicts = query.data?.pages[0]?.verdicts;
   return (
     <Page title={T.title} about={T.about}>
-      <Loaded query={useQuery(domainsQuery)}>{(domains) => (domains.length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Table rows={domains} columns={FOLDERS} keyOf={({ name }) => name} areRowsStops />)}</Loaded>
+      {verdicts === undefined ? null : (
+        <p className="quiet" aria-live="polite">
+          {VERDICTS.filter((verdict) => verdicts[verdict] > 0).map((verdict) => (
+            <span key={verdict}>
+              <Badge tone={TONES[verdict]}>
+                {verdicts[verdict].toLocaleString()} {T.verdicts[verdict]}
+              </Badge>{" "}
+            </span>
+          ))}
+        </p>
+      )}
+      <PagedList query={query} of={({ domains }) => worstFirst(domains)} empty={<Empty title={T.none}>{T.noneHelp}</Empty>}>
+        {(domains) => <Table rows={domains} columns={ROWS} keyOf={({ kind, name }) => `${kind} ${name}`} areRowsStops />}
+      </PagedList>
       <section aria-labelledby="held">
         <h2 id="held">{T.held}</h2>
         <p className="quiet">{T.heldAbout}</p>
@@ -52,10 +77,69 @@ export function Domains(): ReactElement {
   );
 }
 
-const FOLDERS: readonly Column<Domain>[] = [
-  { name: T.name, cell: ({ name }) => name },
-  { name: T.entities, cell: ({ entities }) => entities.join(", ") },
+/** Returns what needs somebody before what does not; otherwise in their order. */
+export function worstFirst(domains: readonly Domain[]): readonly Domain[] {
+  return [...domains].sort((one, other) => VERDICTS.indexOf(one.verdict) - VERDICTS.indexOf(other.verdict));
+}
+
+const ROWS: readonly Column<Domain>[] = [
+  {
+    name: T.name,
+    cell: ({ kind, name, follows, entities }) => (
+      <>
+        <Named kind={kind} name={name} /> <span className="quiet">{T.kinds[kind]}</span>
+        <div className="quiet">{(follows ?? entities).join(", ")}</div>
+      </>
+    ),
+  },
+  {
+    name: T.verdict,
+    cell: ({ verdict, since }) => (
+      <>
+        <Badge tone={TONES[verdict]}>{T.verdicts[verdict]}</Badge> {since === undefined ? null : <>{T.since} <When at={since} /></>}
+      </>
+    ),
+  },
+  {
+    name: T.why,
+    cell: ({ reasons, lastError }) => (
+      <>
+        {reasons.map(({ code, about, todo }) => (
+          <p key={code}>
+            {sentence(about)} <strong>{sentence(todo)}</strong>
+          </p>
+        ))}
+        {lastError === undefined ? null : (
+          <>
+            <span className="quiet">
+              {T.lastError} <When at={lastError.at} /> {lastError.status}
+            </span>
+            <Reason reason={lastError.code} />
+          </>
+        )}
+      </>
+    ),
+  },
+  { name: T.pending, isNumber: true, cell: ({ pending }) => pending?.toLocaleString() },
+  { name: T.seen, cell: ({ seen }) => (seen === undefined ? null : <When at={seen} />) },
 ];
+
+/** Writes what the hub says of a domain as a sentence; its `lastError` stands below. */
+function sentence(text: string): string {
+  const said = text.replaceAll("lastError", T.lastError.toLowerCase());
+  return `${said.charAt(0).toUpperCase()}${said.slice(1)}.`;
+}
+
+/** What a domain is called; an endpoint leads to its page, for those who may see it. */
+function Named({ kind, name }: { readonly kind: Domain["kind"]; readonly name: string }): ReactElement {
+  const state = useSession();
+  if (kind !== "endpoint" || state.is !== "in" || state.session.role !== "admin") return <strong>{name}</strong>;
+  return (
+    <Link to="/endpoints/$endpoint" params={{ endpoint: name }}>
+      {name}
+    </Link>
+  );
+}
 
 const COPY_TONES = { equal: "good", different: "bad", unknown: "quiet" } as const;
 const COPIES: readonly Column<Replica>[] = [

@@ -7,12 +7,21 @@ interface FieldFacts {
   readonly name: string;
   readonly label: string;
   readonly help?: ReactNode;
-  readonly type?: "text" | "url" | "number" | "password";
+  /** `hours` are a number that need not be whole, and may be none at all. */
+  readonly type?: "text" | "url" | "number" | "hours" | "password";
   readonly value?: string | number | undefined;
   readonly isRequired?: boolean;
   /** How many lines it has, if a text of more than one is meant. */
   readonly lines?: number;
 }
+
+const KINDS = {
+  text: { type: "text" },
+  url: { type: "url" },
+  password: { type: "password" },
+  number: { type: "number", min: 1 },
+  hours: { type: "number", min: 0, step: "any" },
+} as const;
 
 export function Field({ name, label, help, type = "text", value, isRequired = false, lines }: FieldFacts): ReactElement {
   const about = useId();
@@ -21,7 +30,7 @@ export function Field({ name, label, help, type = "text", value, isRequired = fa
     <div>
       <label>
         {label}
-        {lines === undefined ? <input {...common} type={type} min={type === "number" ? 1 : undefined} autoComplete="off" /> : <textarea {...common} rows={lines} />}
+        {lines === undefined ? <input {...common} {...KINDS[type]} autoComplete="off" /> : <textarea {...common} rows={lines} />}
       </label>
       {help === undefined ? null : (
         <p id={about} className="quiet">

@@ -2,9 +2,15 @@
 
 export const DOMAINS = {
   title: "Domains",
-  about: "What the hub is kept equal with.",
+  about: "What the hub is kept equal with, what it tells, and what tells it: how each does, why, and what to do.",
   none: "No domain",
-  noneHelp: "Folders of the configuration appear here once they were synchronised: serve --watch, or syncline sync.",
+  noneHelp: "Clients appear here once they have come, endpoints and receivers once they are made, folders of the configuration once they were synchronised: serve --watch, or syncline sync.",
+  kinds: { client: "a client", endpoint: "an endpoint", files: "a folder", receiver: "a receiver" },
+  verdicts: { healthy: "healthy", unknown: "not known", degraded: "degraded", stopped: "stopped" },
+  why: "Why, and what to do",
+  since: "since",
+  pending: "Waiting",
+  lastError: "The last error",
   name: "Domain",
   entities: "Entities",
   verdict: "Verdict",

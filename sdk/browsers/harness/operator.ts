@@ -92,6 +92,19 @@ export class Operator extends Person {
     return this.sees(`a field holds ${text}`, (value) => [...document.querySelectorAll<HTMLInputElement | HTMLTextAreaElement>("input, textarea")].some((field) => field.value === value), text);
   }
 
+  /** Chooses what is called so in a list of choices. */
+  async chooses(label: string, choice: string): Promise<void> {
+    const choose = (name: string, text: string): boolean => {
+      const list = [...document.querySelectorAll("select")].find((one) => [...one.labels].some((its) => its.innerText.trim().startsWith(name)));
+      const option = [...(list?.options ?? [])].find((one) => one.text === text);
+      if (list === undefined || option === undefined) return false;
+      list.value = option.value;
+      list.dispatchEvent(new Event("change", { bubbles: true }));
+      return true;
+    };
+    await this.sees(`there is ${choice} to choose of ${label}`, choose, label, choice);
+  }
+
   /** Types into a field in place of what it holds. */
   async writes(label: string, text: string): Promise<void> {
     await this.sees(

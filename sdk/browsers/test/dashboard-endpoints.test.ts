@@ -153,6 +153,10 @@ describe("endpoints", () => {
       await operator.says("<b>broken</b> for now");
       await operator.opens("Show what it says");
       await operator.says('"n": 1');
+      // What is sent, without what proves who has sent it.
+      await operator.opens("Show the request");
+      await operator.says("webhook-signature: v1,…");
+      await operator.says('"type":"fails.created"');
       await operator.pictures("dashboard-deliveries");
       expect(await operator.tab.run(() => document.querySelectorAll("main b").length)).toBe(0);
       expect(await operator.faults()).toEqual([]);
@@ -228,7 +232,30 @@ describe("endpoints", () => {
     });
   });
 
-  test("a transformation is tried on an event before it is settled, and one that cannot be carried out says why", async () => {
+  test("deliveries are narrowed by state and time, and the address keeps by which", async () => {
+    receiver.answer(500);
+    await endpoint("narrow", { schedule: [0] });
+    await hub.ask("PUT", "/v1/entities/narrow/records/1", { n: 1 });
+    await until("it is dead", async () => (await states("narrow")).includes("dead"));
+    receiver.answer(200);
+    await hub.ask("PUT", "/v1/entities/narrow/records/2", { n: 2 });
+    await until("the other is delivered", async () => (await states("narrow")).includes("delivered"));
+    await asAdmin(async (operator) => {
+      await operator.goTo("endpoints/narrow/deliveries", "Deliveries of narrow");
+      const shown = (count: number) => operator.sees(`${count} rows`, (rows) => document.querySelectorAll("tbody tr").length === rows && document.querySelector(".loading") === null, count);
+      await shown(2);
+      await operator.chooses("State", "dead letter");
+      await shown(1);
+      await operator.says("narrow 1");
+      expect(await operator.faults()).toEqual([]);
+      expect(await operator.tab.run(() => location.search)).toBe("?state=dead");
+      await operator.goTo("endpoints/narrow/deliveries?state=dead&to=2020-01-01T00:00", "Deliveries of narrow");
+      await operator.says("None matches the filters");
+      expect(await operator.faults()).toEqual([]);
+    });
+  });
+
+  test("a filter and a transformation are tried on an event before they are settled, and what cannot be carried out says why", async () => {
     receiver.answer(200);
     await endpoint("shapes");
     await hub.ask("PUT", "/v1/entities/shapes/records/1", { name: "Ann", note: "internal" });
@@ -245,10 +272,17 @@ describe("endpoints", () => {
       await operator.writes("Transformation", '{"who": event.data.name}');
       await operator.presses(tryIt);
       await operator.says('"who": "Ann"');
+      await operator.writes("Filter", 'event.data.name == "Bea"');
+      await operator.presses(tryIt);
+      await operator.says("It would not be sent");
       expect(await operator.faults()).toEqual([]);
+      await operator.opens("Further settings");
+      await operator.writes("Keep dead letters, hours", "24");
       await operator.presses("Save");
       await operator.says("Saved.");
-      await operator.says("event.data.name");
+      await operator.says('event.data.name == "Bea"');
+      await operator.says("dead letters 1 d");
+      expect(await operator.faults()).toEqual([]);
       const before = receiver.received.length;
       await hub.ask("PUT", "/v1/entities/shapes/records/1", { name: "Bea", note: "internal" });
       await until("it has arrived", () => receiver.received.length > before);
@@ -267,5 +301,42 @@ describe("endpoints", () => {
       await operator.saysNoMore("leaves");
       await expect(hub.ask("GET", "/v1/endpoints/leaves")).rejects.toThrow("ENDPOINT_UNKNOWN");
     });
+  });
+});
+
+describe("domains", () => {
+  test("each has a verdict, why, since when and what to do; an endpoint that is disabled leads to its page", async () => {
+    const own = await startHub({ args: ["--deliver-to", "loopback"] });
+    const pages = await serveDashboard(own);
+    try {
+      receiver.answer(200);
+      const make = (id: string, more: object = {}) => own.ask("POST", "/v1/endpoints", { id, url: receiver.url, events: ["tasks.*"], ...more });
+      await make("admin-panel");
+      await own.ask("PUT", "/v1/entities/tasks/records/1", { n: 1 });
+      await until("it is delivered", async () => ((await own.ask("GET", "/v1/endpoints/admin-panel")) as { readonly pending: number; readonly lag: number }).pending === 0);
+      await make("billing", { url: "http://127.0.0.1:9/", schedule: [0, 3_600_000] });
+      await make("newsletter");
+      await own.ask("POST", "/v1/endpoints/newsletter/disable");
+      await own.ask("PUT", "/v1/entities/tasks/records/2", { n: 2 });
+      await withBrowser("chromium", async (browser) => {
+        const operator = await Operator.signIn(browser, pages, own.token);
+        await operator.goTo("domains", "Domains");
+        await operator.says("Its latest attempts failed.");
+        await operator.says("Nobody answers at the address");
+        await operator.says("Somebody has disabled it. Test and enable it.");
+        // The worst first.
+        const names = await operator.tab.run(() => [...document.querySelectorAll("tbody tr td:first-child a")].map((name) => (name as HTMLElement).innerText));
+        expect(names).toEqual(["newsletter", "billing", "admin-panel"]);
+        await operator.pictures("dashboard-domains");
+        expect(await operator.faults()).toEqual([]);
+        await operator.follows("newsletter");
+        await operator.isAt("newsletter");
+        await operator.says("Somebody has disabled it. Send a test, then enable it.");
+        expect(await operator.faults()).toEqual([]);
+      });
+    } finally {
+      await pages.close();
+      await own.stop();
+    }
   });
 });

@@ -193,6 +193,10 @@ describe("the pages", () => {
         await operator.opens("DATA_FORMAT_INVALID");
         await operator.says("Mend the file or the item");
         expect(await operator.faults()).toEqual([]);
+        // The folders' verdicts are those of their latest run.
+        await operator.goTo("domains", "Domains");
+        await operator.says("Its latest run did nothing.");
+        expect(await operator.faults()).toEqual([]);
       });
     } finally {
       await pages.close();

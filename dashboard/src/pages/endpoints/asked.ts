@@ -33,12 +33,36 @@ export const latestQuery = (id: string) =>
     staleTime: 4 * EVERY_MS,
   });
 
-export const deliveriesQuery = (id: string, state: DeliveryState | undefined) =>
-  paged<Deliveries>(["endpoints", "one", id, "deliveries", state ?? ""], `${of(id)}/deliveries`, { limit: PAGE, narrowed: { state }, from: "before", everyMs: EVERY_MS });
+/** Which deliveries are looked for. */
+export interface Sought {
+  readonly state?: DeliveryState;
+  /** When the hub took the event, as a form of this device says it. */
+  readonly from?: string;
+  readonly to?: string;
+}
+
+export const deliveriesQuery = (id: string, { state, from, to }: Sought) => {
+  const time = (text: string | undefined): string | undefined => (text === undefined ? undefined : new Date(text).toISOString());
+  return paged<Deliveries>(["endpoints", "one", id, "deliveries", { state, from, to }], `${of(id)}/deliveries`, {
+    limit: PAGE,
+    narrowed: { state, from: time(from), to: time(to) },
+    from: "before",
+    everyMs: EVERY_MS,
+  });
+};
 
 /** One delivery, with how it would be sent now. */
 export const deliveryQuery = (id: string, sequence: string) =>
   queryOptions({ queryKey: ["endpoints", "one", id, "delivery", sequence], queryFn: ({ signal }) => askHub<Delivery>(`${of(id)}/deliveries/${encodeURIComponent(sequence)}`, { signal }), refetchInterval: EVERY_MS });
+
+/** What is sent of a delivery, with its body. */
+export const requestQuery = (id: string, sequence: number) =>
+  queryOptions({
+    queryKey: ["endpoints", "one", id, "request", sequence],
+    queryFn: async ({ signal }) => (await askHub<Delivery>(`${of(id)}/deliveries/${sequence}?body=true`, { signal })).request ?? null,
+    // Values of a record: not kept once nobody looks at them.
+    gcTime: 0,
+  });
 
 export const dataQuery = (id: string, sequence: number) =>
   queryOptions({
@@ -56,9 +80,19 @@ export const disable = (id: string): Promise<Endpoint> => askHub<Endpoint>(`${of
 export const test = (id: string): Promise<Tested> => askHub<Tested>(`${of(id)}/test`, { method: "POST" });
 export const enable = (id: string, backlog: "deliver" | "skip"): Promise<Endpoint> => askHub<Endpoint>(`${of(id)}/enable`, { method: "POST", body: { backlog } });
 export const rotate = (id: string, overlapMs: number): Promise<{ readonly secret: string; readonly formerEndsAt: string }> => askHub(`${of(id)}/rotate`, { method: "POST", body: { overlapMs } });
-/** Asks what an expression makes of an event; nothing is sent. */
-export const tryTransformation = (id: string, sequence: number, transformation: string): Promise<{ readonly data: Json }> =>
-  askHub(`${of(id)}/transform-preview`, { method: "POST", body: { sequence, ...(transformation !== "" && { transformation }) } });
+/** What an endpoint is sent is settled by; empty is none. */
+export interface Expressions {
+  readonly filter: string;
+  readonly transformation: string;
+}
+
+/** An expression that lets everything through as it is: left out, the ones that are settled would be tried. */
+const ALL = "true";
+const AS_IT_IS = "event.data";
+
+/** Asks whether an event would be sent, and what is made of it; nothing is sent. */
+export const tryExpressions = (id: string, sequence: number, { filter, transformation }: Expressions): Promise<{ readonly chosen: boolean; readonly data?: Json }> =>
+  askHub(`${of(id)}/transform-preview`, { method: "POST", body: { sequence, filter: filter === "" ? ALL : filter, transformation: transformation === "" ? AS_IT_IS : transformation } });
 export const retry = (id: string, sequence: number): Promise<unknown> => askHub(`${of(id)}/deliveries/${sequence}/retry`, { method: "POST" });
 
 /** Which deliveries are sent again. */

@@ -2,7 +2,8 @@
 
 import { useInfiniteQuery } from "@tanstack/react-query";
 import { getRouteApi, Link } from "@tanstack/react-router";
-import type { ReactElement } from "react";
+import { type ReactElement, useRef } from "react";
+import { useKeys } from "../../frame/keys";
 import type { Delivery, DeliveryState } from "../../hub/shapes";
 import { Badge, type Tone } from "../../parts/badge";
 import { Empty, Page } from "../../parts/page";
@@ -11,7 +12,7 @@ import { type Column, Table } from "../../parts/table";
 import { When } from "../../parts/when";
 import { DELIVERIES as T } from "../../texts/endpoints";
 import { TEXTS } from "../../texts/texts";
-import { deliveriesQuery } from "./asked";
+import { deliveriesQuery, type Sought } from "./asked";
 import { OneDelivery } from "./delivery";
 
 const route = getRouteApi("/endpoints/$endpoint/deliveries");
@@ -21,8 +22,8 @@ const idOf = (sequence: string): string => `delivery-${sequence}`;
 
 export function Deliveries(): ReactElement {
   const { endpoint } = route.useParams();
-  const { delivery: open } = route.useSearch();
-  const query = useInfiniteQuery(deliveriesQuery(endpoint, undefined));
+  const { delivery: open, ...sought } = route.useSearch();
+  const query = useInfiniteQuery(deliveriesQuery(endpoint, sought));
   const isListed = query.data?.pages.some(({ deliveries }) => deliveries.some(({ sequence }) => String(sequence) === open)) ?? false;
   return (
     <Page
@@ -39,7 +40,13 @@ export function Deliveries(): ReactElement {
           <OneDelivery endpoint={endpoint} sequence={open} />
         </section>
       )}
-      <PagedList query={query} of={({ deliveries }) => deliveries} empty={<Empty title={T.none}>{T.noneHelp}</Empty>} more={T.older}>
+      <Filters sought={sought} />
+      <PagedList
+        query={query}
+        of={({ deliveries }) => deliveries}
+        empty={Object.keys(sought).length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Empty title={T.noneSought}>{T.noneSoughtHelp}</Empty>}
+        more={T.older}
+      >
         {(deliveries) => (
           <Table
             rows={deliveries}
@@ -50,6 +57,38 @@ export function Deliveries(): ReactElement {
         )}
       </PagedList>
     </Page>
+  );
+}
+
+function Filters({ sought }: { readonly sought: Sought }): ReactElement {
+  const navigate = route.useNavigate();
+  const first = useRef<HTMLSelectElement>(null);
+  useKeys([{ key: "/", says: TEXTS.keys.filter, does: () => first.current?.focus() }]);
+  const set = (name: keyof Sought, value: string): void =>
+    void navigate({
+      search: ({ [name]: _, ...rest }) => (value === "" ? rest : { ...rest, [name]: value }),
+      replace: true,
+    });
+  return (
+    <form className="filters" aria-label={T.filters} onSubmit={(event) => event.preventDefault()}>
+      <label>
+        {T.state}
+        <select ref={first} value={sought.state ?? ""} onChange={(event) => set("state", event.target.value)}>
+          <option value="">{TEXTS.any}</option>
+          {Object.entries(T.states).map(([state, name]) => (
+            <option key={state} value={state}>
+              {name}
+            </option>
+          ))}
+        </select>
+      </label>
+      {(["from", "to"] as const).map((name) => (
+        <label key={name}>
+          {TEXTS.zone(T[name])}
+          <input type="datetime-local" defaultValue={sought[name] ?? ""} onBlur={(event) => set(name, event.target.value)} />
+        </label>
+      ))}
+    </form>
   );
 }
 

@@ -4,14 +4,14 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { type ReactElement, useState } from "react";
 import { announce } from "../../frame/announce";
-import type { Attempt, Delivery } from "../../hub/shapes";
+import type { Attempt, Delivery, DeliveryRequest } from "../../hub/shapes";
 import { Badge } from "../../parts/badge";
 import { Loaded } from "../../parts/page";
 import { Problem } from "../../parts/problem";
 import { Value } from "../../parts/value";
 import { Moment, When } from "../../parts/when";
 import { DELIVERIES as T, ENDPOINTS } from "../../texts/endpoints";
-import { dataQuery, deliveryQuery, KEY, retry } from "./asked";
+import { dataQuery, deliveryQuery, KEY, requestQuery, retry } from "./asked";
 import { Reason } from "./reason";
 
 export function OneDelivery({ endpoint, sequence }: { readonly endpoint: string; readonly sequence: string }): ReactElement {
@@ -67,21 +67,48 @@ function Shown({ endpoint, delivery }: { readonly endpoint: string; readonly del
         </p>
       ) : null}
       {trying.isError ? <Problem error={trying.error} /> : null}
-      {request === undefined ? null : (
-        <details>
-          <summary>{T.showRequest}</summary>
-          <p className="quiet">{T.request}</p>
-          <Value value={requestOf(request)} />
-        </details>
-      )}
+      {request === undefined ? null : <Request endpoint={endpoint} sequence={sequence} />}
       <Data endpoint={endpoint} sequence={sequence} />
     </div>
   );
 }
 
-/** Returns a request as HTTP writes it, without its body. */
-function requestOf({ method, url, headers }: NonNullable<Delivery["request"]>): string {
-  return [`${method} ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join("\n");
+/** What is sent of it: asked for only when somebody wants to see it. */
+function Request({ endpoint, sequence }: { readonly endpoint: string; readonly sequence: number }): ReactElement {
+  const [isOpen, setOpen] = useState(false);
+  const query = useQuery({ ...requestQuery(endpoint, sequence), enabled: isOpen });
+  return (
+    <details onToggle={(event) => setOpen(event.currentTarget.open)}>
+      <summary>{T.showRequest}</summary>
+      <p className="quiet">{T.request}</p>
+      {isOpen ? <Loaded query={query}>{(request) => (request === null ? <p>{T.requestNone}</p> : <RequestText request={request} />)}</Loaded> : null}
+    </details>
+  );
+}
+
+function RequestText({ request }: { readonly request: DeliveryRequest }): ReactElement {
+  const { body, bodyBytes, reason, why } = request;
+  const shown = body === undefined ? 0 : new TextEncoder().encode(body).length;
+  return (
+    <>
+      {reason === undefined ? null : (
+        <div className="problem">
+          <p>
+            {T.requestCannot} {why}
+          </p>
+          <Reason reason={reason} />
+        </div>
+      )}
+      <Value value={requestOf(request)} />
+      {bodyBytes !== undefined && body !== undefined && shown < bodyBytes ? <p className="quiet">{T.bodyCut(shown, bodyBytes)}</p> : null}
+    </>
+  );
+}
+
+/** Returns a request as HTTP writes it. */
+export function requestOf({ method, url, headers = {}, body }: DeliveryRequest): string {
+  const head = [`${method} ${url}`, ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`)].join("\n");
+  return body === undefined ? head : `${head}\n\n${body}`;
 }
 
 function OneAttempt({ attempt, at }: { readonly attempt: Attempt; readonly at: number }): ReactElement {

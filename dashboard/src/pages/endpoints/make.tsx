@@ -10,14 +10,17 @@ import { Field, FormActions } from "../../parts/form";
 import { Problem } from "../../parts/problem";
 import { ENDPOINTS as T } from "../../texts/endpoints";
 import { change, make } from "./asked";
-import { Transformation } from "./transformation";
+import { ExpressionFields } from "./expressions";
+
+const HOUR_MS = 3_600_000;
 
 /** Returns what a form says, as the hub takes it; what is empty is left to the hub. */
 export function bodyOf(form: FormData): Readonly<Record<string, unknown>> {
   const text = (name: string): string => String(form.get(name) ?? "").trim();
   const body: Record<string, unknown> = { url: text("url") };
-  for (const name of ["id", "description", "preset", "transformation"]) if (text(name) !== "") body[name] = text(name);
+  for (const name of ["id", "description", "preset", "filter", "transformation"]) if (text(name) !== "") body[name] = text(name);
   for (const name of ["timeoutMs", "inFlight", "perSecond"]) if (text(name) !== "") body[name] = Number(text(name));
+  for (const name of ["keepDeliveredMs", "keepDeadMs"]) if (text(name) !== "") body[name] = Math.round(Number(text(name)) * HOUR_MS);
   const events = text("events").split(/[\s,]+/).filter((event) => event !== "");
   if (events.length > 0) body["events"] = events;
   if (text("secret") !== "") body["secrets"] = [text("secret")];
@@ -85,14 +88,14 @@ export function EditEndpoint({ endpoint, onClose }: { readonly endpoint: Endpoin
     event.preventDefault();
     const form = new FormData(event.currentTarget);
     const body = bodyOf(form);
-    saving.mutate({ perSecond: null, transformation: null, ...body, description: String(form.get("description") ?? "").trim(), events: body["events"] ?? ["*"] });
+    saving.mutate({ perSecond: null, filter: null, transformation: null, keepDeliveredMs: null, keepDeadMs: null, ...body, description: String(form.get("description") ?? "").trim(), events: body["events"] ?? ["*"] });
   };
   return (
     <Dialog title={T.edit} onClose={onClose}>
       <form className="form" onSubmit={submit}>
         <Field name="url" label={T.url} help={T.urlHelp} type="url" isRequired value={endpoint.url} />
         <Common endpoint={endpoint} />
-        <Transformation endpoint={endpoint} />
+        <ExpressionFields endpoint={endpoint} />
         <details>
           <summary>{T.further}</summary>
           <div className="form">
@@ -115,12 +118,18 @@ function Common({ endpoint }: { readonly endpoint?: Endpoint }): ReactElement {
   );
 }
 
+function hoursOf(ms: number | null | undefined): number | undefined {
+  return ms === null || ms === undefined ? undefined : ms / HOUR_MS;
+}
+
 function Numbers({ endpoint }: { readonly endpoint?: Endpoint }): ReactElement {
   return (
     <>
       <Field name="timeoutMs" label={T.timeout} type="number" value={endpoint?.timeoutMs} />
       <Field name="inFlight" label={T.inFlight} type="number" value={endpoint?.inFlight} />
       <Field name="perSecond" label={T.perSecond} type="number" value={endpoint?.perSecond} />
+      <Field name="keepDeliveredMs" label={T.keepDelivered} help={T.keepHelp} type="hours" value={hoursOf(endpoint?.keepDeliveredMs)} />
+      <Field name="keepDeadMs" label={T.keepDead} help={T.keepHelp} type="hours" value={hoursOf(endpoint?.keepDeadMs)} />
     </>
   );
 }

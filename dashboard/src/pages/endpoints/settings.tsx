@@ -93,8 +93,10 @@ export function HowItDoes({ endpoint }: { readonly endpoint: Endpoint }): ReactE
   );
 }
 
+const kept = (ms: number | null | undefined): string => (typeof ms === "number" ? span(ms) : T.asHub);
+
 export function Settings({ endpoint }: { readonly endpoint: Endpoint }): ReactElement {
-  const { events, schedule, timeoutMs, inFlight, perSecond, created, signs, transformation } = endpoint;
+  const { events, schedule, timeoutMs, inFlight, perSecond, created, signs, filter, transformation, keepDeliveredMs, keepDeadMs } = endpoint;
   return (
     <section aria-labelledby="settings">
       <h2 id="settings">{T.settings}</h2>
@@ -120,6 +122,12 @@ export function Settings({ endpoint }: { readonly endpoint: Endpoint }): ReactEl
                 </li>
               ))}
             </ul>
+          </Fact>
+        )}
+        {typeof keepDeliveredMs === "number" || typeof keepDeadMs === "number" ? <Fact name={T.keeps}>{T.keepsFor(kept(keepDeliveredMs), kept(keepDeadMs))}</Fact> : null}
+        {filter === undefined || filter === null ? null : (
+          <Fact name={T.filter}>
+            <Value value={filter} />
           </Fact>
         )}
         {transformation === undefined || transformation === null ? null : (
