@@ -62,7 +62,7 @@ const PATH_PARAMETERS: &[Parameter] = &[
 /// Returns the document.
 pub(crate) fn document() -> Json {
     let mut paths = Object::new();
-    for route in TABLE {
+    for route in TABLE.iter() {
         if !paths.contains_key(route.path) {
             paths.insert(route.path, path_item(route));
         }
@@ -318,7 +318,7 @@ mod tests {
 
     #[test]
     fn every_brace_of_a_path_and_every_link_leads_somewhere() {
-        for route in TABLE {
+        for route in TABLE.iter() {
             let braces = route.path.split('{').skip(1).filter_map(|rest| rest.split('}').next());
             for brace in braces {
                 assert!(PATH_PARAMETERS.iter().any(|known| known.name == brace), "{brace}");

@@ -10,6 +10,7 @@ use crate::asked::Asked;
 pub(crate) type Handler = fn(Asked) -> Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// One route.
+#[derive(Clone, Copy)]
 pub struct Route {
     /// What is done with the path.
     pub method: Method,

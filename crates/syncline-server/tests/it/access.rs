@@ -27,7 +27,7 @@ async fn every_route_is_for_those_whom_the_table_names_and_nobody_else() {
     for role in Role::ALL {
         tokens.push((role, house.token(&format!("{role} {role}")).await));
     }
-    for route in TABLE {
+    for route in TABLE.iter() {
         let name = route.name;
         if route.access == Access::Everybody {
             request(&house, route, "").send().await.is(200);

@@ -188,7 +188,7 @@ async fn a_session_opens_what_its_role_opens_and_ends_with_its_token() {
         let token = json!({ "name": "page", "role": role.as_str() });
         let made = house.post("/v1/tokens", &token).await.is(201).json();
         let page = Page::sign_in(&house, "", made["token"].as_str().unwrap()).await;
-        for route in TABLE {
+        for route in TABLE.iter() {
             let Access::Roles(roles) = route.access else { continue };
             if route.method != Method::Get || route.path.contains('{') || route.path == "/v1/pull" {
                 continue;

@@ -75,6 +75,10 @@ fn whatever_looks_answers_the_same_while_the_hub_is_served() {
         "sync --dry-run",
         "log --nonsense",
     ];
+    // Of a hub that was served `check` says that nobody is told how it does.
+    let serving = Serving::start(&desk, &[]);
+    serving.signal(Signal::TERM);
+    assert_eq!(serving.ends(), 0);
     let alone = looks.map(|words| desk.run(words));
     let serving = Serving::start(&desk, &[]);
     for (words, alone) in looks.iter().zip(alone) {
