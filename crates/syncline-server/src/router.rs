@@ -1,5 +1,6 @@
 //! From a request to its route: who asks, whether that is allowed, and what is answered.
 
+use std::collections::BTreeSet;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex};
 use std::time::Instant;
@@ -45,8 +46,7 @@ const RATE: HeaderName = HeaderName::from_static("ratelimit");
 
 /// Makes the router from the table.
 pub(crate) fn router(state: &Arc<State>) -> Router {
-    let mut paths: Vec<&'static str> = TABLE.iter().map(|route| route.path).collect();
-    paths.dedup();
+    let paths: BTreeSet<&'static str> = TABLE.iter().map(|route| route.path).collect();
     let mut router = Router::new();
     for path in paths {
         let routes: Vec<&'static Route> = TABLE.iter().filter(|route| route.path == path).collect();
