@@ -32,7 +32,7 @@ const PORT: u16 = 5_432;
 /// How long a server may take to start.
 const START: Duration = Duration::from_secs(30);
 
-/// How a peer is set up. What was fastest here stands in the benchmark's README.
+/// How a peer is set up. The benchmark's README says what is tried unless something else is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Setup {
     /// Processes that send, beside the one that takes events; none: that one does both.
