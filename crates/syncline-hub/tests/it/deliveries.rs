@@ -68,11 +68,10 @@ impl World {
         self.all.create(self.now_ms, &endpoint(id), row, &Actor::default())
     }
 
-    /// Writes a value into a record, and emits an event along with it.
-    fn emit(&mut self, record: &str, value: &str) {
-        self.counter += 1;
-        let (path, value) = (Path::parse("/title").unwrap(), Leaf::string(value));
-        let operation = Operation {
+    /// Returns what writes a value into a record.
+    fn writing(&self, record: &str, path: &str, value: &str) -> Operation {
+        let (path, value) = (Path::parse(path).unwrap(), Leaf::string(value));
+        Operation {
             counter: 1,
             entity: EntityName::new("tasks").unwrap(),
             id: RecordId::new(record).unwrap(),
@@ -81,7 +80,13 @@ impl World {
             deltas: Vec::new(),
             edited_ms: self.now_ms,
             after: Vec::new(),
-        };
+        }
+    }
+
+    /// Writes a value into a record, and emits an event along with it.
+    fn emit(&mut self, record: &str, value: &str) {
+        self.counter += 1;
+        let operation = self.writing(record, "/title", value);
         let id = EventId::new(&format!("e{}", self.counter)).unwrap();
         let event = Event::new(id, EventType::new("tasks.told").unwrap(), Json::Null).unwrap();
         let client = ClientId::new(&format!("app{}", self.counter)).unwrap();
@@ -246,17 +251,7 @@ fn large_records_whose_updates_are_sent_have_a_bound_in_memory_and_are_all_sent(
     (0..20).for_each(|number| world.add(&format!("e{number}"), "tasks.updated").unwrap());
     let update = |world: &mut World, record: &str| {
         world.counter += 1;
-        let (path, value) = (Path::parse("/note").unwrap(), Leaf::string("b"));
-        let operation = Operation {
-            counter: 1,
-            entity: EntityName::new("tasks").unwrap(),
-            id: RecordId::new(record).unwrap(),
-            base: None,
-            effect: Effect::Write(vec![FieldOperation::Set { path, value }]),
-            deltas: Vec::new(),
-            edited_ms: world.now_ms,
-            after: Vec::new(),
-        };
+        let operation = world.writing(record, "/note", "b");
         let client = ClientId::new(&format!("app{}", world.counter)).unwrap();
         let pushed = crate::served_client::push(&world.served, &client, vec![operation]).unwrap();
         assert_eq!(pushed.outcomes.len(), 1);
