@@ -154,6 +154,10 @@ pub enum Fault {
     ParkedWithoutFirst,
     /// The next of a lane, of which others are on disk, is not.
     NextWithoutRow,
+    /// What was counted and had to wait is sent although its endpoint must be left alone by now.
+    CountedGoesOut,
+    /// What was counted and is put back counts as attempted.
+    PutBackStaysCounted,
 }
 
 #[cfg(feature = "planted-faults")]

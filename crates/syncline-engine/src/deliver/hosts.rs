@@ -87,14 +87,21 @@ impl Hosts {
         known.map_or(0, |host| host.answered_ms.saturating_add(HOST_LIVELY_MS))
     }
 
-    /// An attempt has ended.
+    /// Nothing was sent of an attempt, or not yet: what is known of the host stays as it is.
+    pub(super) fn leave(&mut self, host: &Arc<str>) {
+        let Some(known) = self.hosts.get_mut(host) else { return };
+        known.flying -= 1;
+        self.unproven -= u32::from(!known.is_proven);
+    }
+
+    /// An attempt has ended that was sent.
     pub(super) fn land(&mut self, now: Millis, host: &Arc<str>, is_answered: bool) {
+        self.leave(host);
         let Some(known) = self.hosts.get_mut(host) else { return };
         if is_answered {
             known.answered_ms = now;
         }
         self.unproven -= if known.is_proven { 0 } else { known.flying };
-        known.flying -= 1;
         known.is_proven = is_answered;
         self.unproven += if known.is_proven { 0 } else { known.flying };
     }

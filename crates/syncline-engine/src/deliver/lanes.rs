@@ -127,9 +127,7 @@ impl Queue {
         batch: &mut Batch,
     ) {
         self.bucket.give_back();
-        // No attempt was made.
-        row.attempts.pop();
-        row.tries = row.tries.saturating_sub(1);
+        row.uncount_attempt();
         row.state = DeliveryState::Cancelled;
         row.failing_since_ms = None;
         self.finish(now, position, row, batch);

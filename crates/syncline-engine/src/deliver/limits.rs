@@ -52,7 +52,15 @@ pub const IDLE_SPAN_MAX: u64 = 100_000;
 /// Most sends of one endpoint in a row before the next one has its turn.
 pub const TURN_SENDS_MAX: usize = 8;
 
-/// Most bytes of payloads that are being sent at once: what a sender holds in memory for them.
+/// Most attempts of one endpoint that wait, counted, until the sender has room for them, about: behind them no more of
+/// it are counted.
+pub const WAITING_OWN_MAX: u32 = 8;
+
+/// Most attempts of all endpoints that wait so, about. Beyond, each endpoint may have one.
+pub const WAITING_MAX: u32 = 1_024;
+
+/// Most bytes of payloads that are being sent at once: what a sender holds in memory for them. An endpoint takes as
+/// much as it leaves for the others.
 pub const FLYING_BYTES_MAX: u64 = 64 << 20;
 
 /// Most attempts in one schedule.

@@ -1,5 +1,7 @@
 //! The machine of all deliveries of one hub.
 
+mod counted;
+
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
@@ -62,6 +64,8 @@ pub struct Dispatch {
     wakes: BTreeSet<(Millis, usize)>,
     pending: usize,
     flying_bytes: u64,
+    /// Attempts that were counted and wait until the sender has room for them.
+    waiting: u32,
     notices: VecDeque<Notice>,
     notices_dropped: u64,
 }
@@ -166,8 +170,9 @@ impl Dispatch {
         if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
             let former =
                 std::mem::replace(&mut slot.host, self.hosts.join(&slot.queue.settings.url));
-            self.hosts.launch(&slot.host, slot.queue.in_flight);
-            self.hosts.part(&former, slot.queue.in_flight);
+            let flying = slot.queue.in_flight - slot.queue.waiting;
+            self.hosts.launch(&slot.host, flying);
+            self.hosts.part(&former, flying);
         }
         self.routes.clear();
         self.update(index, now);
@@ -180,7 +185,8 @@ impl Dispatch {
         let Some(slot) = self.slots.get_mut(index).and_then(Option::take) else { return };
         self.pending -= slot.pending;
         self.flying_bytes -= slot.flying_bytes;
-        self.hosts.part(&slot.host, slot.queue.in_flight);
+        self.hosts.part(&slot.host, slot.queue.in_flight - slot.queue.waiting);
+        self.waiting -= slot.queue.waiting;
         self.at_tail -= usize::from(slot.is_at_tail);
         if let Some(wake_ms) = slot.wake_ms {
             self.wakes.remove(&(wake_ms, index));
@@ -469,7 +475,12 @@ impl Dispatch {
             let Some(index) = self.turn.pop_front() else { break };
             let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { continue };
             let free = sends_max - sends.len();
-            let room = self.hosts.room(&slot.host, slot.queue.in_flight, free) as usize;
+            if slot.has_its_share(self.waiting, self.flying_bytes) {
+                self.held.push(index);
+                continue;
+            }
+            let flying = slot.queue.in_flight - slot.queue.waiting;
+            let room = self.hosts.room(&slot.host, flying, free) as usize;
             if room == 0 {
                 // It keeps its turn until something has ended.
                 self.held.push(index);
@@ -510,8 +521,12 @@ impl Dispatch {
         if let (Some(bytes), Some(slot)) =
             (landed, self.slots.get_mut(index).and_then(Option::as_mut))
         {
-            let is_answered = matches!(report.outcome, Outcome::Answered { .. });
-            self.hosts.land(now, &slot.host, is_answered);
+            if report.outcome.is_sent() {
+                let is_answered = matches!(report.outcome, Outcome::Answered { .. });
+                self.hosts.land(now, &slot.host, is_answered);
+            } else {
+                self.hosts.leave(&slot.host);
+            }
             let bytes = u64::from(bytes).min(slot.flying_bytes);
             slot.flying_bytes -= bytes;
             self.flying_bytes -= bytes;
@@ -598,7 +613,9 @@ impl Dispatch {
         batch: &mut Batch,
     ) -> Result<(), Refusal> {
         let (index, queue) = self.queue(endpoint)?;
-        if matches!(queue.phase(position), Some(Phase::Flying | Phase::Loading)) {
+        let is_under_way =
+            matches!(queue.phase(position), Some(Phase::Flying | Phase::Counted | Phase::Loading));
+        if is_under_way {
             return Err(Refusal::UnderWay);
         }
         if row.as_ref().is_some_and(|row| row.state.is_final())

@@ -38,7 +38,9 @@
 //!    `handle_entries`, `handle_lane` or `handle_rows`. What these wrote to a batch must be committed before
 //!    the next rows are read; a page of the log may be read at any time.
 //! 2. [`poll_sends`](Dispatch::poll_sends), into the same batch.
-//! 3. Commit the batch, if there is anything in it, and only then make the attempts that were answered.
+//! 3. Commit the batch, if there is anything in it, and only then make the attempts that were answered. One for which
+//!    there is no room yet [waits](Dispatch::handle_waits); with each turn, before 2, it is
+//!    [asked about](Dispatch::poll_counted), and it [begins](Dispatch::handle_begun) when there is room.
 //! 4. Wait until an attempt ends, the log grows, somebody asks for something, or
 //!    [`poll_due`](Dispatch::poll_due). Without any of these nothing is to be done, and nothing is read.
 //! 5. Tell what happened: [`handle_report`](Dispatch::handle_report) for each attempt that has ended, all
@@ -90,6 +92,7 @@
 //! ```
 
 mod breaker;
+mod counted;
 mod cursor;
 mod delivery;
 mod endpoint;

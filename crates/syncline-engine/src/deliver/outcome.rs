@@ -178,6 +178,11 @@ impl Outcome {
         }
     }
 
+    /// Returns whether the receiver was asked, or somebody tried to.
+    pub(super) const fn is_sent(self) -> bool {
+        !matches!(self.verdict(), Verdict::LeftOut | Verdict::Unsent { .. })
+    }
+
     /// Returns how long the whole endpoint is to be left alone, in milliseconds: only where the status
     /// is one that means it (RFC 9110 §10.2.3 for 503; RFC 6585 §4 for 429; 502 and 504 are what a
     /// gateway before the receiver says).

@@ -62,7 +62,10 @@ pub(super) struct Queue {
     pub(super) loading: usize,
     /// Lanes whose next deliveries are to be read.
     pub(super) lane_asks: VecDeque<LaneName>,
+    /// How many attempts were counted and have not ended.
     pub(super) in_flight: u32,
+    /// How many of these wait until the sender has room for them.
+    pub(super) waiting: u32,
     pub(super) breaker: Breaker,
     pub(super) bucket: Bucket,
     /// Nothing is sent before this moment, as the endpoint has asked.
@@ -111,6 +114,8 @@ pub(super) enum Phase {
     Retry(Millis),
     /// Its row is being read.
     Loading,
+    /// It was counted, and waits until the sender has room for it.
+    Counted,
     /// It is being sent.
     Flying,
 }
@@ -196,6 +201,7 @@ impl Queue {
             loading: 0,
             lane_asks: VecDeque::new(),
             in_flight: 0,
+            waiting: 0,
             breaker: Breaker::new(),
             bucket: Bucket::new(),
             hold_until_ms: 0,
@@ -345,7 +351,7 @@ impl Queue {
         let Some(event) = item.event.as_ref().filter(|_| !item.has_row) else { return };
         let lane = self.lanes.get(&item.lane);
         let mut row = item.row.as_deref().cloned().unwrap_or_else(|| Delivery::new(event));
-        if item.phase == Phase::Flying {
+        if matches!(item.phase, Phase::Flying | Phase::Counted) {
             row.count_attempt(item.sent_ms);
         } else {
             let is_failing = lane.is_some_and(|lane| lane.failing_since_ms.is_some());
@@ -478,14 +484,14 @@ impl Queue {
         if room == 0 {
             return Gate::Shut;
         }
-        if let Some(rate) = self.settings.rate {
-            self.bucket.fill(now, rate);
-            let at = self.bucket.ready_ms(rate);
-            if at > now {
-                return Gate::At(at);
-            }
-        }
-        Gate::Open(room)
+        self.token_ms(now).map_or(Gate::Open(room), Gate::At)
+    }
+
+    /// Returns when the rate allows the next send, if it does not now.
+    pub(super) fn token_ms(&mut self, now: Millis) -> Option<Millis> {
+        let rate = self.settings.rate?;
+        self.bucket.fill(now, rate);
+        Some(self.bucket.ready_ms(rate)).filter(|at| *at > now)
     }
 
     /// Returns what the endpoint waits for.
@@ -508,6 +514,8 @@ impl Queue {
             Gate::At(at) => wants.wake_ms = due_ms.map(|due_ms| due_ms.max(at)),
             Gate::Shut => {}
         }
+        let token_ms = self.token_ms(now).filter(|_| self.waiting > 0);
+        wants.wake_ms = [wants.wake_ms, token_ms].into_iter().flatten().min();
         wants
     }
 

@@ -61,6 +61,9 @@ fn any_outcome(random: &mut Random, good_percent: u64) -> Outcome {
     }
 }
 
+/// How many lives are lived: enough for each planted fault to be met by some.
+const LIVES: u64 = 800;
+
 /// One life of a hub: events, outcomes, crashes, replays; then everything works.
 fn life(seed: u64) {
     let mut world = World::new(seed);
@@ -71,6 +74,7 @@ fn life(seed: u64) {
     }
     let (records, good, crashes) = (1 + random.below(6), random.below(101), random.below(12));
     let burst = if random.chance(10) { 120 } else { 12 };
+    world.waits_percent = if seed.is_multiple_of(4) { [20, 60][seed as usize / 4 % 2] } else { 0 };
     for _ in 0..60 + random.below(200) {
         match random.below(10) {
             0..3 => {
@@ -126,7 +130,7 @@ fn life(seed: u64) {
 /// what was committed.
 #[test]
 fn every_event_comes_to_its_end_in_order_whatever_happens() {
-    for seed in 1..=600 {
+    for seed in 1..=LIVES {
         let lived = std::panic::catch_unwind(|| life(seed));
         assert!(lived.is_ok(), "seed {seed}");
     }
@@ -145,13 +149,15 @@ fn planted_faults_of_deliveries_are_caught() {
         Fault::DueForgotten,
         Fault::ParkedWithoutFirst,
         Fault::NextWithoutRow,
+        Fault::CountedGoesOut,
+        Fault::PutBackStaysCounted,
     ];
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
     let missed: Vec<_> = faults
         .into_iter()
         .filter(|fault| {
-            let lives = || with_fault(*fault, || (1..=600).for_each(life));
+            let lives = || with_fault(*fault, || (1..=LIVES).for_each(life));
             std::panic::catch_unwind(lives).is_ok()
         })
         .collect();
@@ -638,6 +644,92 @@ fn what_a_filter_leaves_out_is_no_attempt_and_takes_no_place_of_what_is_sent() {
     let row = world.row(&endpoint("shop"), Position(3)).unwrap();
     assert_eq!((row.state, row.tries), (DeliveryState::Cancelled, 1));
     assert_eq!(&*row.attempts[0].code, "filter_failed");
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn what_was_not_sent_says_nothing_of_its_host() {
+    for unsent in [None, Some(Outcome::Failed(Failure::BodyInvalid))] {
+        let condition = Some("event.sequence % 3 != 0".into()).filter(|_| unsent.is_none());
+        let mut world = one(Settings { condition, ..settings() }, 1, 1);
+        fill(&mut world);
+        answer_all(&mut world);
+        (2..=4).for_each(|number| world.emit("tasks.created", &format!("r{number}")));
+        world.tell_end();
+        fill(&mut world);
+        let third = world.flying.iter().position(|send| send.event.position == Position(3));
+        world.report(third.unwrap(), unsent.unwrap_or_else(ok));
+        world.commit();
+        (0..100).for_each(|number| world.emit("tasks.created", &format!("s{number}")));
+        world.tell_end();
+        fill(&mut world);
+        assert!(world.flying.len() > 2 * HOST_UNPROVEN_MAX as usize, "{}", world.flying.len());
+        world.settle();
+        world.check_settled();
+    }
+}
+
+#[test]
+fn what_waits_for_room_takes_no_place_of_others_and_has_a_bound() {
+    let mut world = World::new(1);
+    more(&mut world, 200);
+    (0..40).for_each(|number| world.emit("tasks.created", &format!("r{number}")));
+    world.tell_end();
+    world.waits_percent = 100;
+    fill(&mut world);
+    assert_eq!(world.flying.len(), 0);
+    let most = limits::WAITING_MAX as usize + 200 * limits::TURN_SENDS_MAX;
+    assert!((200..=most).contains(&world.waiting.len()), "{}", world.waiting.len());
+    world.add("new", Settings::new("https://new.example.org/hook"));
+    world.emit("tasks.created", "new");
+    world.tell_end();
+    fill(&mut world);
+    assert!(world.waiting.iter().any(|send| send.endpoint == endpoint("new")), "it is counted");
+    world.settle();
+    assert_eq!((world.dispatch.pending(), world.waiting.len()), (0, 0));
+
+    // What waited goes out no faster than the rate allows.
+    let of = |number| std::num::NonZeroU32::new(number).unwrap();
+    let rate = Some(Rate { per_second: of(1), burst: of(2) });
+    let mut world = one(Settings { rate, ..settings() }, 6, 6);
+    world.waits_percent = 100;
+    fill(&mut world);
+    assert_eq!(world.waiting.len(), 2);
+    world.now += 60_000;
+    fill(&mut world);
+    world.waits_percent = 0;
+    fill(&mut world);
+    assert_eq!((world.flying.len(), world.waiting.len()), (2, 0));
+    assert_eq!(world.dispatch.poll_due(), Some(world.now + 1_000));
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn payloads_of_one_endpoint_leave_room_for_those_of_the_others() {
+    let mut world = World::new(1);
+    for name in ["heavy", "light"] {
+        let mut settings = Settings::new(&format!("https://{name}.example.org/hook"));
+        settings.in_flight_max = std::num::NonZeroU32::new(1_024).unwrap();
+        settings.filter = Filter::new([format!("{name}.*").as_str()]).unwrap();
+        world.add(name, settings);
+        world.emit(&format!("{name}.told"), "first");
+    }
+    world.tell_end();
+    fill(&mut world);
+    answer_all(&mut world);
+    for number in 0..200 {
+        world.emit("heavy.told", &format!("r{number}"));
+        let event = world.log.last_mut().unwrap().as_mut().unwrap();
+        Arc::make_mut(event).bytes = 1 << 20;
+    }
+    world.tell_end();
+    fill(&mut world);
+    world.emit("light.told", "second");
+    world.tell_end();
+    fill(&mut world);
+    assert!(world.flying.iter().any(|send| send.endpoint == endpoint("light")));
     world.settle();
     world.check_settled();
 }

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use syncline_engine::deliver::limits::CUT_OFF_MAX;
 use syncline_engine::deliver::{
-    Backlog, CursorRow, Delivery, DeliveryState, Dispatch, EventRef, Load, Outcome, Replay, Report,
-    Sending, Settings, Stored, decode_due,
+    Backlog, BreakerState, CursorRow, Delivery, DeliveryState, Dispatch, EventRef, Load, Outcome,
+    Replay, Report, Sending, Settings, Stored, decode_due,
 };
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::{EndpointId, EntityName, EventId, EventType, Position, RecordId};
@@ -70,6 +70,12 @@ pub(crate) struct World {
     pub(crate) dispatch: Dispatch,
     pub(crate) now: u64,
     pub(crate) flying: Vec<Sending>,
+    /// What was counted, and waits for room.
+    pub(crate) waiting: Vec<Sending>,
+    /// What waited and is not made now, while nothing on disk says so.
+    put_back: Vec<(EndpointId, Position)>,
+    /// For how many of a hundred attempts there is no room at once.
+    pub(crate) waits_percent: u64,
     /// What has ended, and nothing on disk says so.
     landed: Vec<(EndpointId, Position)>,
     /// What was decided and is not committed.
@@ -92,6 +98,9 @@ impl World {
             dispatch: Dispatch::new(),
             now: 1_700_000_000_000,
             flying: Vec::new(),
+            waiting: Vec::new(),
+            put_back: Vec::new(),
+            waits_percent: 0,
             landed: Vec::new(),
             batch: Batch::new(),
             seen: BTreeMap::new(),
@@ -135,6 +144,9 @@ impl World {
     pub(crate) fn commit(&mut self) {
         for which in self.landed.drain(..) {
             self.seen.get_mut(&which).expect("what is sent was seen").cut_off = 0;
+        }
+        for which in self.put_back.drain(..) {
+            self.seen.get_mut(&which).expect("what is counted was seen").attempts -= 1;
         }
         let batch = std::mem::take(&mut self.batch);
         self.written += batch.len();
@@ -197,19 +209,52 @@ impl World {
     ///
     /// - `crash`: whether the hub ends before the commit (1), or between it and the sends (2).
     pub(crate) fn pump(&mut self, sends_max: usize, crash: u64) {
+        for send in std::mem::take(&mut self.waiting) {
+            if self.dispatch.poll_counted(self.now, &send, &mut self.batch) {
+                self.waiting.push(send);
+            } else {
+                self.put_back.push((send.endpoint, send.event.position));
+            }
+        }
         while self.load() {}
         let sends = self.dispatch.poll_sends(self.now, sends_max, &mut self.batch);
         if crash == 1 {
             return self.crash();
         }
         self.commit();
-        for send in &sends {
-            self.note(send);
+        for send in sends {
+            self.note(&send);
+            if self.random_waits() {
+                self.dispatch.handle_waits(self.now, &send);
+                self.waiting.push(send);
+            } else {
+                self.flying.push(send);
+            }
         }
-        self.flying.extend(sends);
         if crash == 2 {
-            self.crash();
+            return self.crash();
         }
+        for send in std::mem::take(&mut self.waiting) {
+            if self.random_waits() || !self.dispatch.handle_begun(self.now, &send, sends_max) {
+                self.waiting.push(send);
+            } else {
+                self.check_begun(&send);
+                self.flying.push(send);
+            }
+        }
+    }
+
+    fn random_waits(&mut self) -> bool {
+        self.waits_percent > 0 && self.random.chance(self.waits_percent)
+    }
+
+    /// Checks that what has waited is sent only where something may be sent.
+    fn check_begun(&self, send: &Sending) {
+        let facts = self.dispatch.facts(&send.endpoint).unwrap();
+        let who = format!("{} at {}", send.endpoint, send.event.position.0);
+        assert_eq!(facts.disabled, None, "{who}");
+        assert!(facts.hold_until_ms <= self.now, "{who}: a pause was asked for");
+        assert!(!matches!(facts.breaker, BreakerState::Open { .. }), "{who}: its breaker is open");
     }
 
     /// Checks an attempt that was counted.
@@ -234,6 +279,7 @@ impl World {
         let lanes = self
             .flying
             .iter()
+            .chain(&self.waiting)
             .filter(|other| other.endpoint == send.endpoint && other.event.id == send.event.id);
         assert_eq!(lanes.count(), 0, "{who}: two of one lane at once");
     }
@@ -265,8 +311,9 @@ impl World {
     /// The hub ends without a word, and starts again.
     pub(crate) fn crash(&mut self) {
         self.batch = Batch::new();
-        let flying = self.flying.drain(..).map(|send| (send.endpoint, send.event.position));
-        for which in flying.chain(self.landed.drain(..)) {
+        let flying = self.flying.drain(..).chain(self.waiting.drain(..));
+        let flying = flying.map(|send| (send.endpoint, send.event.position));
+        for which in flying.chain(self.landed.drain(..)).chain(self.put_back.drain(..)) {
             self.seen.get_mut(&which).expect("what is sent was seen").cut_off += 1;
         }
         self.dispatch = Dispatch::new();
@@ -328,6 +375,7 @@ impl World {
     /// Everything works from now on: goes on until nothing is to be done.
     pub(crate) fn settle(&mut self) {
         self.tell_end();
+        self.waits_percent = 0;
         for _ in 0..200_000 {
             self.pump(64, 0);
             while !self.flying.is_empty() {
@@ -385,7 +433,7 @@ impl World {
         }
         let open = self.disk.keys().find(|key| matches!(key, Key::Lane { .. } | Key::Due { .. }));
         assert_eq!(open, None, "what is final leaves no row behind");
-        assert_eq!(self.dispatch.pending(), 0);
+        assert_eq!((self.dispatch.pending(), self.waiting.len()), (0, 0));
     }
 }
 

@@ -29,22 +29,22 @@ use syncline_store::{Read, Store};
 /// Attempts that a sender has at once.
 const SENDS_MAX: usize = 1_024;
 
-fn endpoint(id: &str) -> EndpointId {
+pub(crate) fn endpoint(id: &str) -> EndpointId {
     EndpointId::new(id).unwrap()
 }
 
 /// A hub with deliveries, whose attempts go nowhere and all succeed.
-struct World {
-    served: Served,
-    all: Deliveries,
-    now_ms: u64,
+pub(crate) struct World {
+    pub(crate) served: Served,
+    pub(crate) all: Deliveries,
+    pub(crate) now_ms: u64,
     counter: u64,
-    delivered: BTreeSet<(EndpointId, Position)>,
+    pub(crate) delivered: BTreeSet<(EndpointId, Position)>,
     notices: Vec<Notice>,
 }
 
 impl World {
-    fn open(folder: &Folder) -> Self {
+    pub(crate) fn open(folder: &Folder) -> Self {
         let state_folder = folder.to_owned();
         let hub = Hub::open(&HubOptions { state_folder, check_store: false }).unwrap();
         let served = Served::start(hub, Entities::open(BTreeMap::new())).unwrap();
@@ -54,12 +54,12 @@ impl World {
         Self { served, all, now_ms, counter, delivered: BTreeSet::new(), notices }
     }
 
-    fn close(self) {
+    pub(crate) fn close(self) {
         drop(self.all);
         self.served.stop().unwrap();
     }
 
-    fn add(&mut self, id: &str, types: &str) -> Result<(), DeliveryError> {
+    pub(crate) fn add(&mut self, id: &str, types: &str) -> Result<(), DeliveryError> {
         let mut settings = Settings::new(&format!("https://{id}.example.org/"));
         settings.filter = Filter::new([types]).unwrap();
         let text = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into();
@@ -69,7 +69,7 @@ impl World {
     }
 
     /// Returns what writes a value into a record.
-    fn writing(&self, record: &str, path: &str, value: &str) -> Operation {
+    pub(crate) fn writing(&self, record: &str, path: &str, value: &str) -> Operation {
         let (path, value) = (Path::parse(path).unwrap(), Leaf::string(value));
         Operation {
             counter: 1,
@@ -84,7 +84,7 @@ impl World {
     }
 
     /// Writes a value into a record, and emits an event along with it.
-    fn emit(&mut self, record: &str, value: &str) {
+    pub(crate) fn emit(&mut self, record: &str, value: &str) {
         self.counter += 1;
         let operation = self.writing(record, "/title", value);
         let id = EventId::new(&format!("e{}", self.counter)).unwrap();
@@ -98,7 +98,7 @@ impl World {
     }
 
     /// Has one turn in which the attempts that are given have ended.
-    fn turn(&mut self, ended: &[Parcel]) -> (Vec<Parcel>, bool) {
+    pub(crate) fn turn(&mut self, ended: &[Parcel]) -> (Vec<Parcel>, bool) {
         let reports: Vec<(Report, u64)> = ended.iter().map(|parcel| (good(parcel), 7)).collect();
         for (report, _) in &reports {
             self.delivered.insert((report.endpoint.clone(), report.position));
@@ -110,7 +110,7 @@ impl World {
     }
 
     /// Has turns until nothing is left to be done; answers how many there were.
-    fn drain(&mut self) -> usize {
+    pub(crate) fn drain(&mut self) -> usize {
         let mut ended = Vec::new();
         for turns in 1..100_000 {
             let (parcels, is_unfinished) = self.turn(&ended);
@@ -122,12 +122,12 @@ impl World {
         panic!("it never comes to an end");
     }
 
-    fn count(&self, id: &str) -> usize {
+    pub(crate) fn count(&self, id: &str) -> usize {
         self.delivered.iter().filter(|(of, _)| *of == endpoint(id)).count()
     }
 }
 
-fn good(parcel: &Parcel) -> Report {
+pub(crate) fn good(parcel: &Parcel) -> Report {
     Report {
         endpoint: parcel.sending.endpoint.clone(),
         position: parcel.sending.event.position,
@@ -139,14 +139,14 @@ fn good(parcel: &Parcel) -> Report {
 }
 
 /// Changes the store of a hub that is closed.
-fn change<T>(folder: &Folder, change: impl FnOnce(&mut SqliteStore) -> T) -> T {
+pub(crate) fn change<T>(folder: &Folder, change: impl FnOnce(&mut SqliteStore) -> T) -> T {
     let mut store = SqliteStore::open(folder, &Options::default()).unwrap();
     let changed = change(&mut store);
     Box::new(store).close().unwrap();
     changed
 }
 
-fn damage(folder: &Folder, keys: &[Key]) {
+pub(crate) fn damage(folder: &Folder, keys: &[Key]) {
     let mut batch = Batch::new();
     for key in keys {
         batch.put(key.clone(), b"\xffdamaged".to_vec());

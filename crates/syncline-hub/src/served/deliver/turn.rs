@@ -22,7 +22,7 @@ use super::damage::{Damage, damaged_table};
 use super::notices::{Noticed, commit, gathered};
 use super::removing::Removal;
 use super::replays::ReplayRow;
-use super::under_way::{Began, UnderWay};
+use super::under_way::{Counted, UnderWay};
 use crate::error::HubError;
 use crate::limits::{
     CLOCK_BACK_MS_MAX, CONTENTS_BYTES_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX,
@@ -122,19 +122,20 @@ impl Deliveries {
             self.dispatch.handle_report(now, *random, report, &mut batch);
             self.under_way.land(report);
         }
+        self.under_way.take_back(now, &mut self.dispatch, &mut batch);
         self.dispatch.handle_log(now, self.served.position());
         let is_loaded = !self.load(now, &mut batch)?;
         let is_replaying = self.replay_piece(now, &mut batch)?;
         self.removal_piece(&mut batch)?;
-        let sends_left = sends_max.saturating_sub(self.under_way.waiting());
-        let sends = self.dispatch.poll_sends(now, sends_left, &mut batch);
-        let is_unfinished =
+        let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
+        let mut is_unfinished =
             !is_loaded || is_replaying || self.dispatch.has_load(now) || !self.removing.is_empty();
         let mut notices = std::mem::take(&mut self.noticed);
         notices.extend(std::iter::from_fn(|| self.dispatch.poll_notice()));
         let notices = gathered(now, notices);
         commit(&self.served, batch, &notices)?;
-        let parcels = self.parcels(sends, sends_max)?;
+        let (parcels, has_more) = self.parcels(now, sends, sends_max)?;
+        is_unfinished |= has_more;
         self.is_astray = false;
         Ok(Turn { parcels, notices, is_unfinished })
     }
@@ -224,25 +225,31 @@ impl Deliveries {
     }
 
     /// Returns attempts with what they say, as far as there is room for it; the others wait until some have ended.
+    /// Answers also whether more may begin at once.
     fn parcels(
         &mut self,
+        now: u64,
         sends: Vec<Sending>,
         sends_max: usize,
-    ) -> Result<Vec<Parcel>, ServeError> {
+    ) -> Result<(Vec<Parcel>, bool), ServeError> {
         self.under_way.extend(sends);
         if self.under_way.waiting() == 0 {
-            return Ok(Vec::new());
+            return Ok((Vec::new(), false));
         }
         let rows = self.served.reader()?;
         // Many endpoints are told of one event.
         let mut contents: BTreeMap<Position, Result<Arc<Content>, Failure>> = BTreeMap::new();
         let mut parcels = Vec::with_capacity(self.under_way.waiting());
         let (mut waits, mut bytes_in_vain) = (std::mem::take(&mut self.under_way), 0);
-        for counted in waits.take() {
+        let mut has_more = false;
+        for mut counted in waits.take() {
             let Some(endpoint) = self.endpoints.get(&counted.sending.endpoint) else { continue };
-            let is_full = parcels.len() >= sends_max || bytes_in_vain > CONTENTS_BYTES_MAX;
-            if is_full || !waits.may_begin(&counted) {
-                waits.put_back(counted);
+            let left = sends_max - parcels.len();
+            let is_enough = bytes_in_vain > CONTENTS_BYTES_MAX;
+            if left == 0 || is_enough || !waits.may_begin(&counted) {
+                // Its place is free for another, and where enough was read it may be small itself.
+                has_more |= !counted.has_waited || (left > 0 && is_enough && counted.is_unread());
+                wait(now, counted, &mut waits, &mut self.dispatch);
                 continue;
             }
             let position = counted.sending.event.position;
@@ -251,16 +258,22 @@ impl Deliveries {
                 None => self.content(&*rows, &counted.sending.event)?,
             };
             let bytes = content.as_ref().map_or(0, |content| content.data.len());
-            match waits.begin(counted, bytes) {
-                Began::UnderWay(sending) => {
-                    contents.insert(position, content.clone());
-                    parcels.push(Parcel { sending, endpoint: endpoint.clone(), content });
-                }
-                Began::Waits => bytes_in_vain += bytes,
+            counted.measure(bytes);
+            let has_room = waits.may_begin(&counted);
+            bytes_in_vain += if has_room { 0 } else { bytes };
+            let begins = has_room
+                && (!counted.has_waited || self.dispatch.handle_begun(now, &counted.sending, left));
+            if begins {
+                contents.insert(position, content.clone());
+                let (sending, endpoint) = (waits.begin(counted), endpoint.clone());
+                parcels.push(Parcel { sending, endpoint, content });
+            } else {
+                has_more |= !counted.has_waited;
+                wait(now, counted, &mut waits, &mut self.dispatch);
             }
         }
         self.under_way = waits;
-        Ok(parcels)
+        Ok((parcels, has_more))
     }
 
     fn content(
@@ -283,6 +296,14 @@ impl Deliveries {
             Err(error) => Err(error),
         }
     }
+}
+
+/// One waits on, or begins to: the machine then knows of it.
+fn wait(now: u64, mut counted: Counted, waits: &mut UnderWay, dispatch: &mut Dispatch) {
+    if !std::mem::replace(&mut counted.has_waited, true) {
+        dispatch.handle_waits(now, &counted.sending);
+    }
+    waits.put_back(counted);
 }
 
 pub(super) fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {

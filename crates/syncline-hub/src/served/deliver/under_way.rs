@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use syncline_engine::deliver::{Report, Sending};
+use syncline_engine::deliver::{Dispatch, Report, Sending};
+use syncline_engine::rows::Batch;
 use syncline_model::id::{EndpointId, Position};
 
 use crate::limits::{CONTENT_COUNTED_BYTES_MIN, CONTENT_PASSES_MAX, CONTENTS_BYTES_MAX};
@@ -29,20 +30,26 @@ pub(super) struct Counted {
     bytes: usize,
     /// How many that hold much have begun since it waits for more room than there is.
     passes: usize,
+    /// Whether the machine knows that it waits.
+    pub(super) has_waited: bool,
 }
 
-/// What became of an attempt whose content was read.
-pub(super) enum Began {
-    /// There is room for it.
-    UnderWay(Sending),
-    /// It waits.
-    Waits,
+impl Counted {
+    /// Takes note of how much it says.
+    pub(super) const fn measure(&mut self, bytes: usize) {
+        self.bytes = if bytes < CONTENT_COUNTED_BYTES_MIN { 0 } else { bytes };
+    }
+
+    /// Returns whether it is not known yet how much it says, or it is little.
+    pub(super) const fn is_unread(&self) -> bool {
+        self.bytes == 0
+    }
 }
 
 impl UnderWay {
     /// Attempts were counted.
     pub(super) fn extend(&mut self, sends: Vec<Sending>) {
-        let counted = |sending| Counted { sending, bytes: 0, passes: 0 };
+        let counted = |sending| Counted { sending, bytes: 0, passes: 0, has_waited: false };
         self.waiting.extend(sends.into_iter().map(counted));
     }
 
@@ -59,6 +66,11 @@ impl UnderWay {
         self.release(&(report.endpoint.clone(), report.position));
     }
 
+    /// Forgets those that wait and may not be made any more, whose endpoint is gone or must be left alone.
+    pub(super) fn take_back(&mut self, now: u64, dispatch: &mut Dispatch, batch: &mut Batch) {
+        self.waiting.retain(|counted| dispatch.poll_counted(now, &counted.sending, batch));
+    }
+
     /// Takes all that wait, the oldest first.
     pub(super) fn take(&mut self) -> VecDeque<Counted> {
         std::mem::take(&mut self.waiting)
@@ -69,7 +81,7 @@ impl UnderWay {
         self.waiting.push_back(counted);
     }
 
-    /// Returns whether one may begin, as far as it is known how much it holds.
+    /// Returns whether one may begin, as far as it is known how much it holds. Small ones have room always.
     pub(super) fn may_begin(&self, counted: &Counted) -> bool {
         let is_held_up =
             self.waiting.front().is_some_and(|first| first.passes >= CONTENT_PASSES_MAX);
@@ -77,15 +89,11 @@ impl UnderWay {
             || (!is_held_up && self.has_room(&counted.sending.endpoint, counted.bytes))
     }
 
-    /// One begins, if there is room for what it holds. Small ones have room always.
-    pub(super) fn begin(&mut self, mut counted: Counted, bytes: usize) -> Began {
-        if bytes < CONTENT_COUNTED_BYTES_MIN {
-            return Began::UnderWay(counted.sending);
-        }
-        counted.bytes = bytes;
-        if !self.may_begin(&counted) {
-            self.put_back(counted);
-            return Began::Waits;
+    /// One begins that [may](Self::may_begin).
+    pub(super) fn begin(&mut self, counted: Counted) -> Sending {
+        let bytes = counted.bytes;
+        if bytes == 0 {
+            return counted.sending;
         }
         for passed in &mut self.waiting {
             passed.passes += 1;
@@ -96,7 +104,7 @@ impl UnderWay {
         self.bytes += bytes;
         *self.endpoints.entry(endpoint.clone()).or_default() += bytes;
         self.attempts.insert(attempt, bytes);
-        Began::UnderWay(counted.sending)
+        counted.sending
     }
 
     /// Returns whether there is room: an endpoint may hold as much as it leaves for the others, or one content. Where

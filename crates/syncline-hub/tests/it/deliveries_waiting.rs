@@ -1,0 +1,160 @@
+//! Attempts that were counted and wait until there is room for what they say.
+
+use syncline_engine::deliver::{Delivery, DeliveryState, Outcome, Report};
+use syncline_hub::Actor;
+use syncline_hub::served::deliver::{Parcel, Sought};
+use syncline_merge::fault::{Fault, with_fault};
+
+use crate::deliveries::{World, endpoint, good};
+
+/// So large that sixteen of one endpoint are all that is in memory at once.
+const LARGE_BYTES: usize = 1 << 20;
+
+/// Attempts that a sender has at once.
+const SENDS_MAX: usize = 1_024;
+
+fn ended(parcel: &Parcel, outcome: Outcome) -> (Report, u64) {
+    (Report { outcome, ..good(parcel) }, 7)
+}
+
+/// Has turns in which nothing ends, until there is nothing more to be done at once.
+fn turns(world: &mut World, reports: &[(Report, u64)]) -> Vec<Parcel> {
+    let mut parcels = Vec::new();
+    for turn in 0..1_000 {
+        world.now_ms += 1;
+        let reports = if turn == 0 { reports } else { &[] };
+        let turn = world.all.turn(world.now_ms, reports, SENDS_MAX).unwrap();
+        parcels.extend(turn.parcels);
+        if !turn.is_unfinished {
+            return parcels;
+        }
+    }
+    panic!("it never comes to rest");
+}
+
+/// Returns a world in which an endpoint has answered once, and of which much is under way and more waits.
+fn crowded(folder: &std::path::Path) -> (World, Vec<Parcel>) {
+    let mut world = World::open(folder);
+    world.add("heavy", "tasks.created").unwrap();
+    world.emit("first", "a");
+    world.drain();
+    let title = "x".repeat(LARGE_BYTES);
+    (0..24).for_each(|number| world.emit(&format!("r{number}"), &title));
+    let parcels = turns(&mut world, &[]);
+    assert!((8..20).contains(&parcels.len()), "{}", parcels.len());
+    (world, parcels)
+}
+
+fn rows(world: &World) -> Vec<Delivery> {
+    let found =
+        world.served.deliveries(&endpoint("heavy"), &Sought::default(), None, 100).unwrap().found;
+    found.into_iter().map(|(_, delivery)| delivery).collect()
+}
+
+#[test]
+fn what_waits_for_room_is_not_sent_once_its_endpoint_must_be_left_alone() {
+    let answered = |status, retry_after_ms| Outcome::Answered { status, retry_after_ms };
+    let cases = [
+        ("gone", Some(answered(410, None))),
+        ("asks for a pause", Some(answered(429, Some(60_000)))),
+        ("fails again and again", Some(answered(500, None))),
+        ("disabled by hand", None),
+    ];
+    for (name, outcome) in cases {
+        check_left_alone(name, outcome);
+    }
+    // Proof that this sees it.
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| {}));
+    let sent = || with_fault(Fault::CountedGoesOut, || check_left_alone("gone", cases[0].1));
+    let is_seen = std::panic::catch_unwind(sent).is_err();
+    std::panic::set_hook(hook);
+    assert!(is_seen);
+}
+
+/// Checks what becomes of what waits when attempts that are under way end so, or the endpoint is disabled by hand.
+fn check_left_alone(name: &str, outcome: Option<Outcome>) {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, parcels) = crowded(folder.path());
+    let under_way = parcels.len();
+    match outcome {
+        Some(outcome) => {
+            // The others hang: nothing else ends.
+            let failing = if name.starts_with("fails") { under_way } else { 1 };
+            let reports: Vec<_> =
+                parcels[..failing].iter().map(|parcel| ended(parcel, outcome)).collect();
+            assert_eq!(turns(&mut world, &reports).len(), 0, "{name}");
+        }
+        None => {
+            world.all.disable(world.now_ms, &endpoint("heavy"), &Actor::default()).unwrap();
+            assert_eq!(turns(&mut world, &[ended(&parcels[0], good_outcome())]).len(), 0);
+        }
+    }
+    // Nothing of it counts, which is on disk: the hub may end.
+    let facts = world.all.dispatch().facts(&endpoint("heavy")).unwrap();
+    let left = if name.starts_with("fails") { 0 } else { under_way - 1 };
+    assert_eq!(facts.in_flight as usize, left, "{name}");
+    for row in rows(&world).iter().filter(|row| row.state == DeliveryState::Waiting) {
+        assert_eq!((row.tries, row.attempts.len()), (0, 0), "{name}");
+    }
+    world.close();
+    let mut world = World::open(folder.path());
+    let heavy = endpoint("heavy");
+    if world.all.endpoint(&heavy).unwrap().facts.disabled.is_some() {
+        turns(&mut world, &[]);
+        world.all.tested(world.now_ms, &heavy, good_outcome()).unwrap();
+        world.all.enable(world.now_ms, &heavy, false, &Actor::default()).unwrap();
+    }
+    world.now_ms += 3_600_000;
+    world.drain();
+    let rows = rows(&world);
+    assert_eq!(rows.len(), 25, "{name}");
+    assert!(rows.iter().all(|row| row.state == DeliveryState::Delivered), "{name}");
+    let first_tries = rows.iter().filter(|row| row.attempts.len() == 1).count();
+    let delivered_before = usize::from(outcome.is_none());
+    assert_eq!(
+        first_tries,
+        25 - under_way + delivered_before,
+        "{name}: what waited was never sent before"
+    );
+    world.close();
+}
+
+fn good_outcome() -> Outcome {
+    Outcome::Answered { status: 204, retry_after_ms: None }
+}
+
+#[test]
+fn what_waits_for_a_removed_endpoint_is_never_sent_to_the_next_of_its_name() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, parcels) = crowded(folder.path());
+    world.all.remove(&endpoint("heavy"), &Actor::default()).unwrap();
+    world.add("heavy", "tasks.created").unwrap();
+    let reports: Vec<_> = parcels.iter().map(|parcel| ended(parcel, good_outcome())).collect();
+    assert_eq!(turns(&mut world, &reports).len(), 0);
+    world.emit("later", "a");
+    let parcels = turns(&mut world, &[]);
+    assert_eq!(parcels.len(), 1);
+    assert_eq!(parcels[0].sending.event.id.as_str(), "later");
+    world.close();
+}
+
+#[test]
+fn endpoints_whose_contents_wait_leave_room_for_small_ones() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::open(folder.path());
+    // A sender that is nearly full, and endpoints enough for all that is left.
+    (0..40).for_each(|number| world.add(&format!("heavy{number}"), "tasks.created").unwrap());
+    world.emit("first", "a");
+    world.drain();
+    let title = "x".repeat(LARGE_BYTES);
+    (0..60).for_each(|number| world.emit(&format!("r{number}"), &title));
+    let parcels = turns(&mut world, &[]);
+    assert!((16..64).contains(&parcels.len()), "{}", parcels.len());
+    world.add("small", "tasks.told").unwrap();
+    world.emit("small", "a");
+    let begun = turns(&mut world, &[]);
+    let to: Vec<&str> = begun.iter().map(|parcel| parcel.sending.endpoint.as_str()).collect();
+    assert!(to.contains(&"small"), "{to:?}");
+    world.close();
+}
