@@ -21,7 +21,7 @@ pub const RECEIVED_EVENTS_MAX: usize = 64;
 const ID_BYTES: usize = 16;
 
 /// What an event is known by: a digest of its id, as its sender named it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ReceivedId([u8; ID_BYTES]);
 
 impl ReceivedId {
@@ -30,6 +30,11 @@ impl ReceivedId {
         let digest = blake3::hash(id);
         let (head, _) = digest.as_bytes().split_first_chunk().expect("invariant: it has 32 bytes");
         Self(*head)
+    }
+
+    /// Returns the digest.
+    pub const fn as_bytes(&self) -> &[u8; ID_BYTES] {
+        &self.0
     }
 }
 

@@ -222,5 +222,8 @@ pub(crate) const DELIVERY_ROWS_AT_ONCE: usize = 256;
 /// are more, they are found among all deliveries.
 pub(crate) const LANE_KEYS_LOOKED_AT_MAX: usize = 50_000;
 
+/// Rows of messages that are forgotten, and of requests that are looked at, in one piece: some tens of milliseconds.
+pub(crate) const RECEIVED_FORGOTTEN_AT_ONCE: usize = 1_000;
+
 /// Rows of deliveries that are looked at in one piece of a sweep: some tens of milliseconds.
 pub(crate) const DELIVERIES_SWEPT_AT_ONCE: usize = 2_000;

@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 
 use syncline_domains::app::{Sender, SenderSettings, SystemResolver};
 use syncline_engine::operate::Entities;
+use syncline_engine::received::ReceivedId;
 use syncline_engine::tally::{Count, Took};
 use syncline_hub::served::deliver::DeliveryError;
 use syncline_hub::served::{ServeError, Served, Serving, Watch};
 use syncline_hub::{Backup, Hub, HubError, HubOptions};
-use syncline_model::id::{EntityName, Position, RecordId};
+use syncline_model::id::{DomainName, EntityName, Position, RecordId};
 use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
@@ -123,6 +124,9 @@ pub(crate) struct Desk {
     pub(crate) undecided: Undecided,
     /// One of them is held while a record is read and then written.
     turns: Vec<AsyncMutex<()>>,
+    /// The same of messages that may be of any record. Whoever holds one of these may wait for one of those, and
+    /// never the other way round.
+    message_turns: Vec<AsyncMutex<()>>,
     /// Held while all of the log is read to prove something.
     pub(crate) proving: AsyncMutex<()>,
     /// Moves with the end of the log.
@@ -170,11 +174,19 @@ impl Desk {
     /// Waits for the turn to read a record and then write it: of two who write what they read, the
     /// second reads what the first wrote.
     pub(crate) async fn turn(&self, entity: &EntityName, id: &RecordId) -> AsyncGuard<'_, ()> {
-        let mut hasher = DefaultHasher::new();
-        (entity, id).hash(&mut hasher);
-        let index = usize::try_from(hasher.finish() % (TURNS as u64)).unwrap_or_default();
-        self.turns[index].lock().await
+        self.turns[turn_of((entity, id))].lock().await
     }
+
+    /// Waits for the turn to take a message of which no signature says which record it is of.
+    pub(crate) async fn message_turn(&self, event: ReceivedId) -> AsyncGuard<'_, ()> {
+        self.message_turns[turn_of(event)].lock().await
+    }
+}
+
+fn turn_of(what: impl Hash) -> usize {
+    let mut hasher = DefaultHasher::new();
+    what.hash(&mut hasher);
+    usize::try_from(hasher.finish() % (TURNS as u64)).unwrap_or_default()
 }
 
 /// Why a hub could not be opened.
@@ -199,6 +211,9 @@ pub enum OpenError {
     /// Its receivers.
     #[error("what is stored of the receivers is damaged")]
     Receivers,
+    /// One of them has a secret that the environment says for those of spec 004.
+    #[error("WEBHOOK_SECRET holds the secret of the receiver {0}")]
+    ReceiverSecret(DomainName),
     /// Its folder.
     #[error("the folder of the hubs: {0}")]
     Folder(#[from] io::Error),
@@ -220,6 +235,7 @@ impl OpenError {
             Self::AppHub(_) => "SERVE_APP_HUB_UNKNOWN",
             Self::Tokens(_) | Self::Folder(_) => "STORAGE_ERROR",
             Self::Receivers => "RECEIVERS_DAMAGED",
+            Self::ReceiverSecret(_) => "RECEIVER_SECRET_SHARED",
             Self::Exists => "HUB_EXISTS",
             Self::Full => "HUBS_FULL",
         }
@@ -393,6 +409,9 @@ fn desk(
     };
     let secrets = application.as_ref().map(|application| application.webhook_secrets.as_slice());
     let receivers = Receivers::open(&served, secrets)?.ok_or(OpenError::Receivers)?;
+    if let Some(name) = receivers.with_secret_of_spec_004() {
+        return Err(OpenError::ReceiverSecret(name));
+    }
     let kept = |backup: &Backup| backup.position().unwrap_or_default();
     let (reached, backed_up) = watch::channel(backup.as_ref().map(kept));
     if let Some(backup) = &backup {
@@ -418,6 +437,7 @@ fn desk(
         delivering,
         undecided: Undecided::default(),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
+        message_turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         proving: AsyncMutex::default(),
         end,
         backup,

@@ -115,6 +115,10 @@ pub const BODY_SHOWN_BYTES_MAX: usize = 64 << 10;
 /// Longest `Idempotency-Key`, in bytes.
 pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 
+/// How long a request is known by its `Idempotency-Key`, in milliseconds: a week, so that what is sent again by who was
+/// off over days is known still. Source: Stripe keeps keys for a day and more, others for hours.
+pub const IDEMPOTENCY_KEPT_MS: u64 = 7 * 86_400_000;
+
 /// Longest answer that is kept of a request with an `Idempotency-Key`, in bytes: a receiver with all its entities.
 pub const IDEMPOTENT_ANSWER_BYTES_MAX: usize = 1 << 20;
 
@@ -273,6 +277,10 @@ pub const RECEIVED_AT_ONCE_MAX: usize = 256;
 
 const _: () = assert!(syncline_protocol::limits::WEBHOOK_BODY_BYTES < RECEIVED_BYTES_MAX);
 const _: () = assert!(RECEIVED_TIME_MAX.as_millis() < REQUEST_TIME_MAX.as_millis());
+
+/// How far ahead of the hub's clock a webhook may say that it is, in milliseconds. As far as the time of a signature
+/// may be. What is further ahead would make everything look old that a sender with the right time says until then.
+pub const RECEIVED_AHEAD_MS_MAX: u64 = syncline_protocol::limits::WEBHOOK_TOLERANCE_S * 1_000;
 
 /// Longest cookie of an application's sign-in that is looked at, in bytes: a browser keeps no longer one.
 pub const APP_SESSION_BYTES_MAX: usize = 4 << 10;

@@ -276,6 +276,7 @@ async fn look_after(state: Arc<State>, (keep, keep_deliveries): (Retention, Deli
             if !keep.is_everything() {
                 forget(&state, &desk, keep).await;
             }
+            forget_messages(&state, &desk).await;
             if is_sweep_due {
                 sweep(&state, &desk, keep_deliveries).await;
             }
@@ -307,6 +308,19 @@ async fn sweep(state: &Arc<State>, desk: &Arc<Desk>, keep: DeliveryRetention) {
                 sleep(FORGET_PAUSE).await;
             }
         }
+    }
+}
+
+/// Has a hub forget signed messages whose time is taken no more, piece by piece. Where that fails it is tried again with
+/// the next turn.
+async fn forget_messages(state: &Arc<State>, desk: &Arc<Desk>) {
+    loop {
+        let of = Arc::clone(desk);
+        let forgotten = state.blocking(move || of.served.forget_messages(now_ms() / 1_000)).await;
+        if !matches!(forgotten, Ok(Ok(true))) || state.is_stopping() {
+            break;
+        }
+        sleep(FORGET_PAUSE).await;
     }
 }
 

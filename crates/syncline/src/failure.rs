@@ -549,6 +549,7 @@ fn serve_exit(error: &StartError) -> Exit {
             Exit::Transient
         }
         StartError::Open(OpenError::Hub(error)) => hub_exit(error),
+        StartError::Open(OpenError::ReceiverSecret(_)) => Exit::Config,
         StartError::Open(_) => Exit::Transient,
         _ => Exit::Config,
     }
@@ -561,6 +562,10 @@ fn serve_why(error: &StartError) -> String {
         }
         StartError::Listen { source, .. } => source.to_string(),
         StartError::Open(OpenError::Hub(error)) => hub_why(error),
+        StartError::Open(OpenError::ReceiverSecret(_)) => {
+            "what one of two receivers with one secret has taken could be sent to the other"
+                .to_owned()
+        }
         _ => "nothing is served".to_owned(),
     }
 }
@@ -573,6 +578,9 @@ fn serve_next(error: &StartError) -> String {
         }
         StartError::Tls(_) => "look at both files; they belong together and are of the PEM format",
         StartError::Open(OpenError::Hub(error)) => hub_next(error),
+        StartError::Open(OpenError::ReceiverSecret(_)) => {
+            "start without WEBHOOK_SECRET or with another one, and make the receiver again with a secret of its own"
+        }
         _ => "check the folder of the state, who may use it, and the room on the disk",
     };
     text.to_owned()

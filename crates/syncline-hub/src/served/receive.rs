@@ -13,6 +13,7 @@ use syncline_policy::view::Sight;
 use syncline_protocol::operation::Operation;
 use syncline_protocol::problem::Problem;
 
+use super::messages::Message;
 use super::push::{Room, bytes_of, problem_of};
 use super::read::end_of_log;
 use super::{RecordNow, ServeError, Served};
@@ -54,6 +55,8 @@ pub struct Reception {
     pub record: (EntityName, RecordId),
     /// What is remembered of it from then on.
     pub row: ReceivedRow,
+    /// The message, where its time was signed.
+    pub message: Option<Message>,
     /// The hubs that it came through.
     pub hops: Vec<SiteId>,
 }
@@ -110,12 +113,15 @@ impl Served {
     /// is applied unless those before it are. Answers through `done`, mostly from the writer's thread, which must
     /// not be held up. Without an operation it is only remembered, which blocks.
     pub fn receive(&self, who: &Receiving, reception: Reception, done: ReceiveDone) {
-        let Reception { mut operations, record: (entity, id), row, hops } = reception;
+        let Reception { mut operations, record: (entity, id), row, message, hops } = reception;
         let key = ReceivedRow::key(who.memory.clone(), entity, id);
-        let row = (key, row.encode());
+        let mut rows = vec![(key, row.encode())];
+        rows.extend(message.map(Message::row));
         let Some(mut last) = operations.pop() else {
             let mut batch = Batch::new();
-            batch.put(row.0, row.1);
+            rows.into_iter().for_each(|(key, row)| {
+                batch.put(key, row);
+            });
             return done(self.commit_rows(batch).map(Ok));
         };
         last.after = operations.iter().map(|operation| operation.counter).collect();
@@ -130,7 +136,7 @@ impl Served {
         };
         let mut submitted: Vec<_> =
             operations.into_iter().map(|one| with(one, Vec::new())).collect();
-        submitted.push(with(last, vec![row]));
+        submitted.push(with(last, rows));
         let done = move |replies: Result<Vec<Reply>, _>| {
             drop(room);
             done(replies.map_err(ServeError::from).map(fate));

@@ -100,6 +100,14 @@ impl Receivers {
         Ok(Some(Self { served, made, making, usual, heard }))
     }
 
+    /// Returns a receiver that was made with a secret that the environment says now, if there is one: what it took could
+    /// be sent to those of spec 004, which do not know it.
+    pub(crate) fn with_secret_of_spec_004(&self) -> Option<DomainName> {
+        let is_shared =
+            |made: &Made| self.usual.iter().any(|one| one.shares_secret_with(&made.receiver));
+        self.list().into_iter().find(is_shared).map(|made| made.receiver.name.clone())
+    }
+
     /// Returns the receiver of a name.
     pub(crate) fn find(&self, name: &str) -> Option<Arc<Receiver>> {
         let made = self.made(name).map(|made| made.receiver);

@@ -38,6 +38,8 @@ const MEMBERS: [&str; 14] = [
 /// Under which name the receivers of spec 004 remember what they took. They share their secrets, so what one of
 /// them took is known to the others.
 const MEMORY_OF_SPEC_004: &str = "sync";
+/// Under which name a receiver does that somebody has called so. No other one has such a sign in its name.
+const MEMORY_OF_ONE_CALLED_SO: &str = "made_sync";
 
 /// Who takes in what an application tells.
 #[derive(Clone)]
@@ -206,7 +208,7 @@ impl Receiver {
         };
         let name = receiver_name(name)?;
         let mut receiver = Self {
-            memory: name.clone(),
+            memory: memory_of(&name),
             name,
             preset,
             secrets: secrets.unwrap_or_default().into_iter().map(Box::from).collect(),
@@ -346,6 +348,15 @@ fn receiver_name(text: &str) -> Result<DomainName, Invalid> {
             "a name is 1 to {RECEIVER_NAME_BYTES_MAX} of a-z, 0-9 and -, and begins with no -"
         ))
     })
+}
+
+/// Returns under which name a receiver remembers what it took: its own, but not that of those of spec 004.
+fn memory_of(name: &DomainName) -> DomainName {
+    match name.as_str() {
+        MEMORY_OF_SPEC_004 => DomainName::new(MEMORY_OF_ONE_CALLED_SO).ok(),
+        _ => None,
+    }
+    .unwrap_or_else(|| name.clone())
 }
 
 fn text<'j>(value: &'j Json, name: &str) -> Result<&'j str, Invalid> {

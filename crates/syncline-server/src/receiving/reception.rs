@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use syncline_engine::received::Judged;
-use syncline_hub::served::{Heard, Receiving, Reception, ServeError};
+use syncline_engine::received::{Judged, ReceivedId};
+use syncline_hub::served::{Heard, Message, Receiving, Reception, ServeError};
 use syncline_model::id::{ClientId, EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Object};
 use syncline_protocol::long::read_operation;
@@ -46,7 +46,11 @@ pub(crate) async fn receive(
     }
     let task = async move {
         let (entity, id) = &told.record;
-        // Of two receptions of one record the second finds what the first has left.
+        // Of two receptions of one message, or of one record, the second finds what the first has left.
+        let _message = match told.is_of_any_record {
+            true => Some(desk.message_turn(told.event).await),
+            false => None,
+        };
         let _turn = desk.turn(entity, id).await;
         let held = Arc::clone(&desk);
         let decided = tokio::task::spawn_blocking(move || decide(&held, &receiver, told)).await;
@@ -66,16 +70,26 @@ enum Decided {
 fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Problem> {
     let served = &desk.served;
     let mut row = served.received(&receiver.memory, &told.record)?;
-    // What a clock says that is ahead must not make everything after it look old.
-    let version = told.version.map(|version| version.until(now_ms()));
-    let order = version.map(Version::order);
-    match row.judge(told.event, order) {
-        Judged::Duplicate => return Ok(Decided::Fate(Fate::Duplicate)),
-        Judged::Stale => return Ok(Decided::Fate(Fate::Stale)),
-        Judged::New => row.take(told.event, order),
+    let (order, now_ms) = (told.version.map(Version::order), now_ms());
+    let message = message_of(receiver, &told);
+    let known = message.map(|message| served.known_message(message, now_ms / 1_000)).transpose()?;
+    let known = known.unwrap_or_default();
+    let fate = match row.judge(told.event, order) {
+        Judged::New if !known.is_taken => None,
+        Judged::New | Judged::Duplicate => Some(Fate::Duplicate),
+        Judged::Stale => Some(Fate::Stale),
+    };
+    if let Some(fate) = fate {
+        // Signed anew it is taken longer than what is known of it lasts.
+        if let Some(message) = message.filter(|_| !known.is_noted) {
+            served.keep_message(message)?;
+        }
+        return Ok(Decided::Fate(fate));
     }
+    row.take(told.event, order);
+    let at_ms = told.version.map_or(now_ms, |version| version.written_ms(now_ms));
     let (client, counter) = desk.writers.next_of(&receiver.name).ok_or(Refusal::ServerFault)?;
-    let mut writing = Writing { desk, client, counter, at_ms: at_ms(version) };
+    let mut writing = Writing { desk, client, counter, at_ms };
     let operations = match told.what {
         What::Deleted => writing.delete(&told.record)?,
         What::Written(data) => writing.write(&told.record, &data)?,
@@ -88,7 +102,8 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
     let counted = client_of_receiver(&receiver.name).ok_or(Refusal::ServerFault)?;
     let (memory, client) = (receiver.memory.clone(), writing.client);
     let who = Receiving { memory, client, counted };
-    let reception = Reception { operations, record: told.record, row, hops: told.hops };
+    let (record, hops) = (told.record, told.hops);
+    let reception = Reception { operations, record, row, message, hops };
     Ok(Decided::Carried(Box::new((who, reception))))
 }
 
@@ -108,12 +123,22 @@ async fn carry(desk: &Desk, carried: Box<(Receiving, Reception)>) -> Result<Fate
     }
 }
 
-/// Returns when the sender has written it: when it says, or now.
-fn at_ms(version: Option<Version>) -> u64 {
-    match version {
-        Some(Version::Time(ms)) => ms,
-        _ => now_ms(),
+/// Returns what a message is known by, if its time was signed. One of which no signature says which record it is of
+/// is the same for all.
+fn message_of(receiver: &Receiver, told: &Told) -> Option<Message> {
+    let ((entity, id), event) = (&told.record, told.event.as_bytes());
+    let mut text = Vec::new();
+    let mut add = |part: &[u8]| {
+        text.extend_from_slice(&(part.len() as u64).to_be_bytes());
+        text.extend_from_slice(part);
+    };
+    add(receiver.memory.as_str().as_bytes());
+    add(event);
+    if !told.is_of_any_record {
+        add(entity.as_str().as_bytes());
+        add(id.as_str().as_bytes());
     }
+    told.signed_s.map(|signed_s| Message { known_by: ReceivedId::of(&text), signed_s })
 }
 
 fn refused(problem: &SaidProblem) -> Problem {

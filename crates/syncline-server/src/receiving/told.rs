@@ -9,6 +9,7 @@ use syncline_protocol::time::parse_time;
 use syncline_protocol::webhook::event::hops_of;
 
 use super::Receiver;
+use crate::limits::RECEIVED_AHEAD_MS_MAX;
 
 /// What a person is called, and what belongs to one.
 const PERSON: &str = "user";
@@ -30,6 +31,10 @@ pub(crate) struct Told {
     pub(crate) version: Option<Version>,
     /// The hubs that it came through.
     pub(crate) hops: Vec<SiteId>,
+    /// When the message was signed, in seconds since the Unix epoch, where that was signed too.
+    pub(crate) signed_s: Option<u64>,
+    /// Whether no signature covers which record it is of.
+    pub(crate) is_of_any_record: bool,
 }
 
 /// What became of a record.
@@ -53,15 +58,26 @@ pub(crate) enum Version {
 }
 
 impl Version {
-    /// Returns itself, or this time if it is a later one.
-    pub(crate) fn until(self, now_ms: u64) -> Self {
+    /// Refuses a time that is further ahead of the hub's clock than clocks differ.
+    pub(crate) fn require_clock(self, now_ms: u64) -> Result<(), Unfit> {
         match self {
-            Self::Time(ms) => Self::Time(ms.min(now_ms)),
-            Self::Number(_) => self,
+            Self::Time(ms) if ms.saturating_sub(now_ms) > RECEIVED_AHEAD_MS_MAX => {
+                Err(Unfit::Ahead { seconds: (ms - now_ms) / 1_000 })
+            }
+            _ => Ok(()),
         }
     }
 
-    /// Returns what two versions are compared by.
+    /// Returns when it was written, as far as the hub is concerned: nothing is written after it came.
+    pub(crate) fn written_ms(self, now_ms: u64) -> u64 {
+        match self {
+            Self::Time(ms) => ms.min(now_ms),
+            Self::Number(_) => now_ms,
+        }
+    }
+
+    /// Returns what two versions of one sender are compared by: what it says itself, whatever time it is here. Else
+    /// what it said before would pass for as new as what it said later, where its clock is ahead.
     pub(crate) fn order(self) -> i64 {
         match self {
             Self::Time(ms) => i64::try_from(ms).unwrap_or(i64::MAX),
@@ -80,6 +96,8 @@ pub(crate) enum Unfit {
     Lacking { what: &'static str, place: String, expected: &'static str },
     /// What says how far the sender was is neither time nor number.
     Version { place: String },
+    /// It says a time that has not come yet.
+    Ahead { seconds: u64 },
     /// It came through too many hubs.
     TooManyHops,
 }
@@ -91,6 +109,7 @@ impl Unfit {
             Self::Unknown(_) => "WEBHOOK_TYPE_UNKNOWN",
             Self::Lacking { .. } => "WEBHOOK_MEMBER_MISSING",
             Self::Version { .. } => "WEBHOOK_VERSION_INVALID",
+            Self::Ahead { .. } => "WEBHOOK_VERSION_AHEAD",
             Self::TooManyHops => "WEBHOOK_TOO_MANY_HOPS",
         }
     }
@@ -107,6 +126,10 @@ impl Unfit {
                     "what stands at `{place}` is no time such as 2026-11-20T10:00:00.000Z and no whole number"
                 )
             }
+            Self::Ahead { seconds } => format!(
+                "its time is {seconds} s ahead of the hub's clock, and at most {} s are taken: one of the two clocks is wrong",
+                RECEIVED_AHEAD_MS_MAX / 1_000
+            ),
             Self::TooManyHops => format!("it came through more than {HOPS_MAX} hubs"),
         }
     }
@@ -116,8 +139,8 @@ impl Unfit {
 pub(crate) struct Came<'a> {
     /// What it says.
     pub(crate) said: Said,
-    /// The id of the message, where it was signed.
-    pub(crate) signed_id: Option<&'a [u8]>,
+    /// The id of the message and its time in seconds since the Unix epoch, where they were signed.
+    pub(crate) signed: Option<(&'a [u8], u64)>,
     /// The body as it came.
     pub(crate) bytes: &'a [u8],
 }
@@ -158,7 +181,10 @@ pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> 
     if hops.len() > HOPS_MAX {
         return Err(Unfit::TooManyHops);
     }
-    let told = |record, what| Ok(Told { event, record, what, version, hops });
+    let signed_s = came.signed.map(|(_, at_s)| at_s);
+    let is_of_any_record = matches!(came.said, Said::Binary(_));
+    let told =
+        |record, what| Ok(Told { event, record, what, version, hops, signed_s, is_of_any_record });
     let of = |resource: &str| entity_of(receiver, resource);
     if receiver.deletes.iter().any(|delete| **delete == *word) {
         return told((of(resource)?, id), What::Deleted);
@@ -190,11 +216,12 @@ pub(crate) fn tell(receiver: &Receiver, came: &Came<'_>) -> Result<Told, Unfit> 
 /// Returns what the event is known by, so that it is applied once.
 fn known_by(receiver: &Receiver, came: &Came<'_>) -> Result<ReceivedId, Unfit> {
     let body = came.said.document();
+    let signed_id = came.signed.map(|(id, _)| id);
     let place = receiver.places.event.as_ref();
     let named = place.map(|place| label_at(body, place, "the id of the event")).transpose()?;
     Ok(match (&came.said, named) {
         // Whoever can change a header could send the event once more under another id.
-        (Said::Binary(_), _) => ReceivedId::of(came.signed_id.unwrap_or(came.bytes)),
+        (Said::Binary(_), _) => ReceivedId::of(signed_id.unwrap_or(came.bytes)),
         // The ids of two sources have nothing to do with each other.
         (Said::Structured(_), Some(id)) => {
             let source = body.as_object().and_then(|body| body.get("source"));
@@ -204,7 +231,7 @@ fn known_by(receiver: &Receiver, came: &Came<'_>) -> Result<ReceivedId, Unfit> {
         (Said::Body(_), Some(id)) => ReceivedId::of(id.as_bytes()),
         // Spec 004's signature covers no id: without that of the standard the same body would be another event.
         (_, None) if receiver.takes_plain() => ReceivedId::of(came.bytes),
-        (_, None) => ReceivedId::of(came.signed_id.unwrap_or(came.bytes)),
+        (_, None) => ReceivedId::of(signed_id.unwrap_or(came.bytes)),
     })
 }
 

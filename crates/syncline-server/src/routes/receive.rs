@@ -38,7 +38,10 @@ pub(super) async fn receive(asked: Asked) -> Answer {
         return Err(Refusal::ReceiverNoSecret.into());
     }
     let (desk, name) = (Arc::clone(&asked.desk), receiver.name.clone());
-    let taken = take(asked, place, receiver).await;
+    let bytes = read(&asked).await?;
+    // Up to here it may come from anybody, and says nothing of the sender. Refused signatures are counted.
+    let signed_s = verify(&asked, &receiver, &bytes)?;
+    let taken = take(asked, place, receiver, (bytes, signed_s)).await;
     // What is to be sent again says nothing of the webhook.
     let refused = taken.as_ref().err();
     if refused.is_none_or(|problem| problem.is_of_the_asker()) {
@@ -47,16 +50,21 @@ pub(super) async fn receive(asked: Asked) -> Answer {
     taken
 }
 
-async fn take(asked: Asked, place: OwnedSemaphorePermit, receiver: Arc<Receiver>) -> Answer {
-    let bytes = read(&asked).await?;
-    let is_standard = verify(&asked, &receiver, &bytes)?;
+/// Takes in what somebody has signed who has a secret.
+async fn take(
+    asked: Asked,
+    place: OwnedSemaphorePermit,
+    receiver: Arc<Receiver>,
+    (bytes, signed_s): (Vec<u8>, Option<u64>),
+) -> Answer {
     count(&asked, &receiver)?;
-    let signed_id = is_standard.then(|| asked.parts.headers.get(&ID)).flatten();
-    let signed_id = signed_id.map(HeaderValue::as_bytes);
     let told = {
-        let said = said(&asked.parts.headers, &receiver, &bytes)?;
-        tell(&receiver, &Came { said, signed_id, bytes: &bytes })?
+        let headers = &asked.parts.headers;
+        let signed = headers.get(&ID).map(HeaderValue::as_bytes).zip(signed_s);
+        let said = said(headers, &receiver, &bytes)?;
+        tell(&receiver, &Came { said, signed, bytes: &bytes })?
     };
+    told.version.map_or(Ok(()), |version| version.require_clock(now_ms()))?;
     // It is small from here on.
     drop((place, bytes));
     let _work = asked.state.requests.acquire().await.map_err(|_| Refusal::ServerStopping)?;
@@ -117,8 +125,9 @@ async fn read(asked: &Asked) -> Result<Vec<u8>, Problem> {
     }
 }
 
-/// Verifies who has signed; answers whether the id of the message was signed, too.
-fn verify(asked: &Asked, receiver: &Receiver, bytes: &[u8]) -> Result<bool, Problem> {
+/// Verifies who has signed; answers when, in seconds since the Unix epoch, where that was signed too, and with it the
+/// id of the message.
+fn verify(asked: &Asked, receiver: &Receiver, bytes: &[u8]) -> Result<Option<u64>, Problem> {
     let headers = &asked.parts.headers;
     for name in [ID, TIMESTAMP, SIGNATURE, PLAIN_SIGNATURE] {
         // Of two it is not known which one others have looked at.
@@ -141,7 +150,8 @@ fn verify(asked: &Asked, receiver: &Receiver, bytes: &[u8]) -> Result<bool, Prob
             Problem::new(error.code(), StatusCode::BAD_REQUEST, error.to_string())
         })?;
     }
-    Ok(verified.is_standard)
+    let at_s = value(&TIMESTAMP).and_then(|text| std::str::from_utf8(text).ok()?.parse().ok());
+    Ok(at_s.filter(|_| verified.is_standard))
 }
 
 fn unverified(asked: &Asked, error: VerifyError) -> Problem {

@@ -8,6 +8,7 @@ use tokio::time::sleep;
 
 use crate::deliveries::{PATIENCE, Receiver};
 use crate::house::House;
+use crate::receiving::now_s;
 
 const SECRET: &str = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD";
 
@@ -118,7 +119,15 @@ async fn each_domain_has_a_verdict_that_says_why_and_what_to_do() {
     let counts = json!({ "healthy": 1, "unknown": 1, "degraded": 1, "stopped": 2 });
     assert_eq!(domains["verdicts"], counts);
 
-    house.post("/api/webhooks/crm", &json!({ "event": "a.b" })).await.is(401);
+    // What anybody can send says nothing of the application.
+    let webhook = json!({ "event": "a.b" });
+    house.post("/api/webhooks/crm", &webhook).await.is(401);
+    house.ask("POST", "/api/webhooks/crm").signed_plainly("wrong", &webhook).send().await.is(401);
+    house.ask("POST", "/api/webhooks/crm").bytes(vec![b' '; 7]).send().await.is(415);
+    let domains = ask().await.json();
+    assert_eq!(judged(of(&domains, "receiver", "crm")), ("unknown", vec!["nothing_received"]));
+    let signed = house.ask("POST", "/api/webhooks/crm").signed(SECRET, "m-1", now_s(), &webhook);
+    signed.send().await.is(422);
     let domains = ask().await.json();
     let crm = of(&domains, "receiver", "crm");
     assert_eq!(judged(crm), ("degraded", vec!["webhook_refused"]));

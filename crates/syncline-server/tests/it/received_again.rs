@@ -1,8 +1,19 @@
 //! Webhooks that somebody has seen, and sends once more.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use crate::receiving::{PLAIN, SYMMETRIC, T, event, expect, house, now_s, plain_signature};
+use serde_json::{Value, json};
+use syncline_engine::received::{ReceivedId, ReceivedRow};
+use syncline_engine::rows::Batch;
+use syncline_model::id::{DomainName, EntityName, RecordId};
+use syncline_protocol::time::format_time;
+use syncline_store::Store;
+use syncline_store::sqlite::{Options, SqliteStore};
+
+use crate::house::{Ask, House, Reply, state};
+use crate::receiving::{
+    PLAIN, SYMMETRIC, T, environment, event, expect, house, now_s, plain_signature,
+};
 
 const RECORD: &str = "/v1/entities/enrollment/records/enrollment-123";
 
@@ -68,6 +79,32 @@ async fn no_two_receivers_have_a_secret_in_common() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_hub_does_not_start_with_the_secret_of_a_receiver_that_was_made() {
+    let house = House::new().await;
+    let body = json!({ "name": "own", "preset": "sync", "secrets": [PLAIN] });
+    house.post("/v1/receivers", &body).await.is(201);
+    let House { server, folder, .. } = house;
+    server.stop().await.unwrap();
+    let mut settings = House::settings(&state(folder.path()));
+    for (secret, starts) in [("other".to_owned(), true), (format!("other,{PLAIN}"), false)] {
+        settings.application = environment(&[("WEBHOOK_SECRET", &secret)]);
+        let hub = crate::house::open_hub(&settings);
+        match syncline_server::Server::start(&settings, hub).await {
+            Ok(server) => {
+                assert!(starts);
+                server.stop().await.unwrap();
+            }
+            Err(error) => {
+                assert!(!starts, "{error}");
+                assert_eq!(error.code(), "RECEIVER_SECRET_SHARED");
+                let text = error.to_string();
+                assert!(text.contains("own") && !text.contains(PLAIN), "{text}");
+            }
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_signature_without_a_time_needs_a_version() {
     let house = house().await;
     let of = |name: &str, more: Value| {
@@ -113,4 +150,174 @@ async fn without_its_standard_signature_a_webhook_is_no_other_event() {
     house.ask("PATCH", RECORD).token(&house.admin).json(&edit).send().await.is(200);
     expect(&ask().json(&body).send().await.is(200), false, true, false);
     assert_eq!(house.record(RECORD).await, json!({ "status": "paused" }));
+}
+
+/// Returns the time that a clock shows that is so many seconds ahead.
+fn ahead(seconds: u64) -> String {
+    format_time((now_s() + seconds) * 1_000)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_sender_said_before_does_not_undo_what_it_said_later_though_its_clock_is_ahead() {
+    let house = house().await;
+    let (before, after) = (ahead(200), ahead(201));
+    let later = event("e-2", "enrollment.updated", &after, json!({ "status": "over" }));
+    expect(&house.told("sync", &later).await.is(200), true, false, false);
+    let earlier = event("e-1", "enrollment.updated", &before, json!({ "status": "active" }));
+    expect(&house.told("sync", &earlier).await.is(200), false, false, true);
+    assert_eq!(house.record(RECORD).await, json!({ "status": "over" }));
+    // Here it was written when it came: what is written here behind that comes after it.
+    let edit = json!({ "set": { "/status": "paused" } });
+    house.ask("PATCH", RECORD).token(&house.admin).json(&edit).send().await.is(200);
+    assert_eq!(house.record(RECORD).await, json!({ "status": "paused" }));
+    let history = house.get(&format!("{RECORD}/history")).await.is(200).json();
+    let changes = history["changes"].as_array().unwrap().iter();
+    assert!(changes.clone().all(|change| *change["at"].as_str().unwrap() < *before), "{history}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_comes_from_far_ahead_is_refused_and_makes_nothing_look_old() {
+    let house = house().await;
+    let far = event("e-1", "enrollment.updated", &ahead(400), json!({ "status": "over" }));
+    house.told("sync", &far).await.is(422).says("WEBHOOK_VERSION_AHEAD");
+    assert_eq!(house.log_length().await, 0);
+    let good = event("e-2", "enrollment.updated", &ahead(0), json!({ "status": "active" }));
+    expect(&house.told("sync", &good).await.is(200), true, false, false);
+    // Once its time has come it is taken.
+    let again = event("e-1", "enrollment.updated", &ahead(100), json!({ "status": "over" }));
+    expect(&house.told("sync", &again).await.is(200), true, false, false);
+    // A number is no time, however great.
+    let mut numbered = event("e-3", "enrollment.updated", "", json!({ "status": "late" }));
+    numbered["timestamp"] = json!((now_s() + 9_000) * 1_000);
+    expect(&house.told("sync", &numbered).await.is(200), true, false, false);
+}
+
+/// Makes a receiver of what is signed with the symmetric secret.
+async fn receiver(house: &House, more: Value) {
+    let mut body = json!({ "name": "own", "preset": "sync", "secrets": [SYMMETRIC] });
+    body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    house.post("/v1/receivers", &body).await.is(201);
+}
+
+/// A message whose record stands in a header that nobody has signed.
+fn of_record(house: &House, (id, at_s): (&str, u64), record: &str) -> Ask {
+    let ask = house.ask("POST", "/api/webhooks/own");
+    let ask = ask.header("ce-specversion", "1.0").header("ce-id", "b").header("ce-source", "/one");
+    let ask = ask.header("ce-type", "enrollment.updated");
+    let ask = ask.header("ce-subject", &format!("enrollment/{record}"));
+    ask.header("ce-time", T[0]).signed(SYMMETRIC, id, at_s, &json!({ "seat": 4 }))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_signed_message_is_no_message_of_other_records() {
+    let house = house().await;
+    receiver(&house, json!({ "cloudEventHeaders": true })).await;
+    let at_s = now_s();
+    let sent = async |house: &House, at_s: u64, record: &str| -> Reply {
+        of_record(house, ("m-1", at_s), record).send().await.is(200)
+    };
+    expect(&sent(&house, at_s, "e1").await, true, false, false);
+    expect(&sent(&house, at_s, "e2").await, false, true, false);
+    // Its sender has not heard the answer and sends it again, signed anew; whoever sees that has nothing of it.
+    expect(&sent(&house, at_s + 200, "e1").await, false, true, false);
+    let house = house.restarted().await;
+    expect(&sent(&house, at_s, "e3").await, false, true, false);
+    expect(&sent(&house, at_s + 200, "e3").await, false, true, false);
+    for record in ["e2", "e3"] {
+        house.get(&format!("/v1/entities/enrollment/records/{record}")).await.is(404);
+    }
+    // At once for many records it is one of them, too.
+    let house = Arc::new(house);
+    let tasks: Vec<_> = (0..20)
+        .map(|number| {
+            let house = Arc::clone(&house);
+            let record = format!("r{number}");
+            let task =
+                async move { of_record(&house, ("m-2", at_s), &record).send().await.is(200) };
+            tokio::spawn(task)
+        })
+        .collect();
+    let mut applied = 0;
+    for task in tasks {
+        applied += u32::from(task.await.unwrap().json()["data"]["applied"] == true);
+    }
+    assert_eq!(applied, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_is_known_as_long_as_its_time_is_taken_however_many_came_since() {
+    let house = house().await;
+    receiver(&house, json!({ "version": null, "event": null })).await;
+    let body = |status: &str| event("e", "enrollment.updated", T[0], json!({ "status": status }));
+    let at_s = now_s();
+    let sent = async |id: &str, status: &str| {
+        let ask = house.ask("POST", "/api/webhooks/own");
+        ask.signed(SYMMETRIC, id, at_s, &body(status)).send().await.is(200)
+    };
+    expect(&sent("m-0", "first").await, true, false, false);
+    for number in 1..=70 {
+        expect(&sent(&format!("m-{number}"), &number.to_string()).await, true, false, false);
+    }
+    expect(&sent("m-0", "first").await, false, true, false);
+    assert_eq!(house.record(RECORD).await, json!({ "status": "70" }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_called_sync_has_nothing_in_common_with_those_of_spec_004() {
+    let house = house().await;
+    receiver(&house, json!({ "name": "sync" })).await;
+    let body = event("e-1", "enrollment.updated", T[1], json!({ "status": "over" }));
+    let ask = house.ask("POST", "/api/webhooks/sync").signed(SYMMETRIC, "m-1", now_s(), &body);
+    expect(&ask.send().await.is(200), true, false, false);
+    // Another application calls another event of another time so.
+    let other = event("e-1", "enrollment.updated", T[0], json!({ "seat": 4 }));
+    expect(&house.told("enrollment-changed", &other).await.is(200), true, false, false);
+    assert_eq!(house.record(RECORD).await, json!({ "status": "over", "seat": 4 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_those_of_spec_004_took_before_is_known() {
+    let House { server, folder, admin } = house().await;
+    server.stop().await.unwrap();
+    let mut row = ReceivedRow::default();
+    row.take(ReceivedId::of(b"e-1"), Some(1_706_702_400_000));
+    let record = (EntityName::new("enrollment").unwrap(), RecordId::new("enrollment-123").unwrap());
+    let key = ReceivedRow::key(DomainName::new("sync").unwrap(), record.0, record.1);
+    let mut store = SqliteStore::open(&state(folder.path()), &Options::default()).unwrap();
+    let mut batch = Batch::new();
+    batch.put(key, row.encode());
+    store.commit(&batch).unwrap();
+    Box::new(store).close().unwrap();
+    let mut settings = House::settings(&state(folder.path()));
+    settings.application = environment(&[("WEBHOOK_SECRET", PLAIN)]);
+    let hub = crate::house::open_hub(&settings);
+    let server = syncline_server::Server::start(&settings, hub).await.unwrap();
+    let house = House { server, folder, admin };
+    let known = event("e-1", "enrollment.created", T[0], json!({ "status": "active" }));
+    expect(&house.told("enrollment-changed", &known).await.is(200), false, true, false);
+    let old = "2024-01-31T11:00:00.000Z";
+    let old = event("e-0", "enrollment.created", old, json!({ "status": "active" }));
+    expect(&house.told("sync", &old).await.is(200), false, false, true);
+    let next = event("e-2", "enrollment.updated", T[1], json!({ "status": "over" }));
+    expect(&house.told("sync", &next).await.is(200), true, false, false);
+    expect(&house.told("enrollment-changed", &known).await.is(200), false, true, false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_tells_a_hub_of_a_record_need_not_be_told_of_it_again() {
+    let house = crate::deliveries::house().await;
+    receiver(&house, json!({})).await;
+    let application = crate::deliveries::Receiver::start(|_| 200).await;
+    let mut endpoint = application.endpoint("own");
+    endpoint["filter"] = json!("!event.origin.startsWith(\"hook-own-\")");
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    let body = event("e-1", "enrollment.created", T[0], json!({ "status": "active" }));
+    let ask = house.ask("POST", "/api/webhooks/own").signed(SYMMETRIC, "m-1", now_s(), &body);
+    expect(&ask.send().await.is(200), true, false, false);
+    let edit = json!({ "set": { "/status": "paused" } });
+    house.ask("PATCH", RECORD).token(&house.admin).json(&edit).send().await.is(200);
+    let got = application.wait_for(1).await;
+    assert_eq!(got[0].json()["type"], "enrollment.updated");
+    let listed = house.get("/v1/endpoints/own/deliveries?state=cancelled").await.is(200).json();
+    assert_eq!(listed["deliveries"].as_array().unwrap().len(), 1, "{listed}");
 }
