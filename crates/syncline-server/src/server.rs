@@ -39,6 +39,7 @@ use crate::metrics::Metrics;
 use crate::provided::enable_returned;
 use crate::rate::Rates;
 use crate::router;
+use crate::routes::forget_keys;
 use crate::settings::{Settings, UnsafeSetting};
 use crate::state::State;
 use crate::tls::{Tls, TlsError};
@@ -279,6 +280,7 @@ async fn look_after(state: Arc<State>, (keep, keep_deliveries): (Retention, Deli
             forget_messages(&state, &desk).await;
             if is_sweep_due {
                 sweep(&state, &desk, keep_deliveries).await;
+                forget_keys(&state, &desk).await;
             }
         }
         // Nobody is left who could stop it.

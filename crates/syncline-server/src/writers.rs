@@ -37,7 +37,7 @@ pub(crate) fn client_of_key(key: &str) -> Option<ClientId> {
     ClientId::new(&format!("{OF_KEY}{key}")).ok()
 }
 
-/// Keys of requests that are remembered in memory. The hub remembers all of them, and what they did, for good.
+/// Keys of requests that are remembered in memory. The hub remembers all of them for their time, and what they did for good.
 const KEYS_MAX: usize = 65_536;
 
 /// The names and counters of edits of this start of the server.
@@ -124,6 +124,18 @@ impl Keys {
             known.bodies.remove(&oldest);
             known.done.remove(&oldest);
         }
+    }
+
+    /// Forgets what a key stands for. It is no key any more that was used.
+    pub(crate) fn forget(&self, key: &str) {
+        let mut known = self.known();
+        known.bodies.remove(key);
+        known.done.remove(key);
+    }
+
+    /// Returns whether a request of the key is under way.
+    pub(crate) fn is_under_way(&self, key: &str) -> bool {
+        self.known().under_way.contains(key)
     }
 
     /// Notes that what the key of a client stands for was done.

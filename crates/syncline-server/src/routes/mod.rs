@@ -60,6 +60,7 @@ mod told;
 mod verify;
 
 pub(crate) use answer::Answer;
+pub(crate) use once::forget_keys;
 pub(crate) use route::Pace;
 pub use route::{Access, Link, Media, Method, Parameter, Route, Scope, Shows, Success};
 pub use table::TABLE;

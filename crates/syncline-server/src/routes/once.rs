@@ -8,21 +8,28 @@ use std::sync::Arc;
 use aws_lc_rs::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderName, StatusCode, header};
+use syncline_hub::served::ServeError;
 use syncline_model::id::{ClientId, RecordId};
 use syncline_model::json::Json;
+use tokio::time::sleep;
 
 use super::answer::{Answer, json_text, replayed};
 use super::route::Handler;
-use crate::access::Cookie;
+use crate::access::{Cookie, now_ms};
 use crate::asked::{Asked, bearer};
-use crate::hubs::HubName;
-use crate::limits::{IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENT_ANSWER_BYTES_MAX};
+use crate::hubs::{Desk, HubName};
+use crate::limits::{
+    FORGET_PAUSE, IDEMPOTENCY_KEPT_MS, IDEMPOTENCY_KEY_BYTES_MAX, IDEMPOTENT_ANSWER_BYTES_MAX,
+};
 use crate::problem::{Problem, Refusal};
+use crate::state::State;
 use crate::writers::{UnderWay, client_of_key};
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 /// The version of what is stored of a key. Bump it with every change, keep the old reader.
-const FORMAT: u8 = 1;
+const FORMAT: u8 = 2;
+/// The version before, which says no time: what is stored so is not forgotten.
+const FORMAT_WITHOUT_TIME: u8 = 1;
 /// Length of the digest of a body, in bytes.
 const DIGEST_BYTES: usize = 32;
 /// For what the keys of answers are made.
@@ -83,17 +90,20 @@ impl Key {
     async fn is_known_or_kept(&mut self, asked: &Asked) -> Result<bool, Problem> {
         let (served, id, client) =
             (asked.desk.served.clone(), self.id.clone(), self.client.clone());
-        let row = written(&self.body, &Stage::Begun);
+        let row = written(&self.body, &Stage::Begun, now_ms());
         let read = move || {
             let known = served.kept_request(&id)?;
             if known.is_none() {
                 served.keep_request(&id, row)?;
             }
-            Ok::<_, syncline_hub::served::ServeError>((known, served.has_result(&client)?))
+            Ok::<_, ServeError>((known, served.has_result(&client)?))
         };
         let (known, has_result) = asked.state.blocking(read).await??;
-        let Some(known) = known else { return Ok(false) };
-        let (body, stage) = read_row(&known).ok_or(Refusal::ServerFault)?;
+        let Some(known) = known else {
+            // It was carried out, so long ago that nobody knows what it stood for.
+            return if has_result { Err(Refusal::IdempotencyKeySpent.into()) } else { Ok(false) };
+        };
+        let Row { body, stage, .. } = read_row(&known).ok_or(Refusal::ServerFault)?;
         if body != self.body {
             return Ok(true);
         }
@@ -119,6 +129,11 @@ impl Key {
         asked.desk.keys.was_done(self.client.as_str())
     }
 
+    /// Returns whether it was carried out with nothing to change, so that no operation says so.
+    pub(super) fn did_nothing(&self) -> bool {
+        self.before == Some(Stage::Done(Vec::new()))
+    }
+
     /// Notes that it was carried out, as an operation that the hub knows again.
     pub(super) fn done(&self, asked: &Asked) {
         asked.desk.keys.done(self.client.as_str());
@@ -132,7 +147,7 @@ impl Key {
 
     async fn keep(&self, asked: &Asked, stage: &Stage) -> Result<(), Problem> {
         let (served, id, row) =
-            (asked.desk.served.clone(), self.id.clone(), written(&self.body, stage));
+            (asked.desk.served.clone(), self.id.clone(), written(&self.body, stage, now_ms()));
         Ok(asked.state.blocking(move || served.keep_request(&id, row)).await??)
     }
 }
@@ -146,39 +161,43 @@ pub(super) async fn once(mut asked: Asked, carry_out: Handler) -> Answer {
         return carry_out(asked).await;
     };
     let body = Json::Object(asked.object().await?).to_canonical_string();
-    let key = Key::of(&asked, &body).await?.ok_or(Refusal::ServerFault)?;
+    asked.parts.headers.remove(header::CONTENT_ENCODING);
+    asked.body = Body::from(body.clone()).into();
+    // Nothing of it is on disk yet. From here on whoever asked may go at any point: what says that it has begun would
+    // stay behind, and its key be spent for nothing.
+    let task = async move { begun(asked, &body, &secret, carry_out).await };
+    tokio::spawn(task).await.map_err(|_| Refusal::ServerFault)?
+}
+
+async fn begun(asked: Asked, body: &str, secret: &[u8; 32], carry_out: Handler) -> Answer {
+    let key = Key::of(&asked, body).await?.ok_or(Refusal::ServerFault)?;
     match &key.before {
         None => {}
         Some(Stage::Refused) => key.keep(&asked, &Stage::Begun).await?,
         Some(Stage::Begun) => return Err(Refusal::IdempotencyKeySpent.into()),
         Some(Stage::Done(sealed)) => {
-            let (status, text) = opened(&secret, sealed).ok_or(Refusal::IdempotencyKeySpent)?;
+            let (status, text) = opened(secret, sealed).ok_or(Refusal::IdempotencyKeySpent)?;
             return Ok(replayed(json_text(status, text)?));
         }
     }
-    asked.parts.headers.remove(header::CONTENT_ENCODING);
-    asked.body = Body::from(body).into();
     let (state, desk) = (Arc::clone(&asked.state), Arc::clone(&asked.desk));
-    let task = async move {
-        let keep = async |stage: Stage| {
-            let (served, id) = (desk.served.clone(), key.id.clone());
-            let row = written(&key.body, &stage);
-            state.blocking(move || served.keep_request(&id, row)).await?.map_err(Problem::from)
-        };
-        let (head, body) = match carry_out(asked).await {
-            Ok(response) => response.into_parts(),
-            Err(problem) => {
-                keep(Stage::Refused).await?;
-                return Err(problem);
-            }
-        };
-        let body = to_bytes(body, IDEMPOTENT_ANSWER_BYTES_MAX).await;
-        let body = body.map_err(|_| Refusal::ServerFault)?;
-        let sealed = sealed(&secret, head.status, &body).ok_or(Refusal::ServerFault)?;
-        keep(Stage::Done(sealed)).await?;
-        Ok(axum::http::Response::from_parts(head, Body::from(body)))
+    let keep = async |stage: Stage| {
+        let (served, id) = (desk.served.clone(), key.id.clone());
+        let row = written(&key.body, &stage, now_ms());
+        state.blocking(move || served.keep_request(&id, row)).await?.map_err(Problem::from)
     };
-    tokio::spawn(task).await.map_err(|_| Refusal::ServerFault)?
+    let (head, body) = match carry_out(asked).await {
+        Ok(response) => response.into_parts(),
+        Err(problem) => {
+            keep(Stage::Refused).await?;
+            return Err(problem);
+        }
+    };
+    let body = to_bytes(body, IDEMPOTENT_ANSWER_BYTES_MAX).await;
+    let body = body.map_err(|_| Refusal::ServerFault)?;
+    let sealed = sealed(secret, head.status, &body).ok_or(Refusal::ServerFault)?;
+    keep(Stage::Done(sealed)).await?;
+    Ok(axum::http::Response::from_parts(head, Body::from(body)))
 }
 
 /// Returns the key that was sent, if it is one.
@@ -236,26 +255,72 @@ fn opened(secret: &[u8; 32], sealed: &[u8]) -> Option<(StatusCode, String)> {
     Some((status, String::from_utf8(body.to_vec()).ok()?))
 }
 
+/// Has a hub forget what was asked with a key longer ago than it is kept, piece by piece.
+pub(crate) async fn forget_keys(state: &Arc<State>, desk: &Arc<Desk>) {
+    let mut after = None;
+    loop {
+        let (of, from) = (Arc::clone(desk), after.take());
+        let forget = move || {
+            let (keys, now_ms) = (Arc::clone(&of), now_ms());
+            let is_over = move |key: &RecordId, row: &[u8]| {
+                is_over(row, now_ms) && !keys.keys.is_under_way(key.as_str())
+            };
+            let forgotten = of.served.forget_requests(from.as_ref(), is_over)?;
+            forgotten.keys.iter().for_each(|key| of.keys.forget(key.as_str()));
+            Ok::<_, ServeError>(forgotten.next)
+        };
+        // Where it fails it is tried again with the next turn.
+        after = state.blocking(forget).await.ok().and_then(Result::ok).flatten();
+        if after.is_none() || state.is_stopping() {
+            return;
+        }
+        sleep(FORGET_PAUSE).await;
+    }
+}
+
+/// What is stored of a key.
+#[derive(Debug, PartialEq)]
+struct Row {
+    body: [u8; DIGEST_BYTES],
+    stage: Stage,
+    /// When that was stored, in milliseconds since the Unix epoch; `None` before that was said.
+    at_ms: Option<u64>,
+}
+
+/// Returns whether what is stored of a key is kept no longer. What cannot be read stays, for whoever looks into it.
+fn is_over(stored: &[u8], now_ms: u64) -> bool {
+    let at_ms = read_row(stored).and_then(|row| row.at_ms);
+    at_ms.is_some_and(|at_ms| now_ms.saturating_sub(at_ms) > IDEMPOTENCY_KEPT_MS)
+}
+
 /// Returns what is stored of a key.
-fn written(body: &[u8; DIGEST_BYTES], stage: &Stage) -> Vec<u8> {
+fn written(body: &[u8; DIGEST_BYTES], stage: &Stage, at_ms: u64) -> Vec<u8> {
     let (number, answer) = match stage {
         Stage::Begun => (0, &[][..]),
         Stage::Refused => (1, &[][..]),
         Stage::Done(answer) => (2, &**answer),
     };
-    [&[FORMAT, number][..], body, answer].concat()
+    [&[FORMAT, number][..], &at_ms.to_be_bytes(), body, answer].concat()
 }
 
-fn read_row(stored: &[u8]) -> Option<([u8; DIGEST_BYTES], Stage)> {
+fn read_row(stored: &[u8]) -> Option<Row> {
     let ([format, number], rest) = stored.split_first_chunk::<2>()?;
-    let (body, answer) = rest.split_first_chunk::<DIGEST_BYTES>()?;
-    let stage = match (*format == FORMAT, number, answer) {
-        (true, 0, []) => Stage::Begun,
-        (true, 1, []) => Stage::Refused,
-        (true, 2, answer) => Stage::Done(answer.to_vec()),
+    let (at_ms, rest) = match *format {
+        FORMAT_WITHOUT_TIME => (None, rest),
+        FORMAT => {
+            let (at_ms, rest) = rest.split_first_chunk()?;
+            (Some(u64::from_be_bytes(*at_ms)), rest)
+        }
         _ => return None,
     };
-    Some((*body, stage))
+    let (body, answer) = rest.split_first_chunk::<DIGEST_BYTES>()?;
+    let stage = match (number, answer) {
+        (0, []) => Stage::Begun,
+        (1, []) => Stage::Refused,
+        (2, answer) => Stage::Done(answer.to_vec()),
+        _ => return None,
+    };
+    Some(Row { body: *body, stage, at_ms })
 }
 
 #[cfg(test)]
@@ -268,13 +333,31 @@ mod tests {
         for stage in
             [Stage::Begun, Stage::Refused, Stage::Done(Vec::new()), Stage::Done(vec![1, 2])]
         {
-            assert_eq!(read_row(&written(&body, &stage)), Some((body, stage)));
+            let mut stored = written(&body, &stage, 7);
+            let row = |at_ms| Some(Row { body, stage: stage.clone(), at_ms });
+            assert_eq!(read_row(&stored), row(Some(7)));
+            // As it was written before it said a time.
+            stored[0] = FORMAT_WITHOUT_TIME;
+            stored.drain(2..10);
+            assert_eq!(read_row(&stored), row(None));
         }
-        let stored = written(&body, &Stage::Begun);
+        let stored = written(&body, &Stage::Begun, 7);
         for cut in 0..stored.len() {
             assert_eq!(read_row(&stored[..cut]), None, "{cut}");
         }
         assert_eq!(read_row(&[&stored[..], b"more"].concat()), None);
+    }
+
+    #[test]
+    fn a_key_is_kept_for_its_time_and_one_of_unknown_age_for_good() {
+        let mut stored = written(&[7; DIGEST_BYTES], &Stage::Refused, 1_000);
+        assert!(!is_over(&stored, 0));
+        assert!(!is_over(&stored, 1_000 + IDEMPOTENCY_KEPT_MS));
+        assert!(is_over(&stored, 1_001 + IDEMPOTENCY_KEPT_MS));
+        stored[0] = FORMAT_WITHOUT_TIME;
+        stored.drain(2..10);
+        assert!(!is_over(&stored, u64::MAX));
+        assert!(!is_over(b"", u64::MAX));
     }
 
     #[test]

@@ -170,6 +170,7 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     if wanted.is_empty() {
         return Err(Refusal::BodyInvalid.because("a record has at least one field"));
     }
+    let was_used = key.as_ref().is_some_and(|key| key.was_used(&asked));
     let _turn = asked.desk.turn(&entity, &id).await;
     let before = now(&asked, &entity, &id).await?;
     require(&asked, before.as_ref(), key.as_ref())?;
@@ -185,8 +186,9 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
     let gone = had.iter().map(|(path, _)| path);
     let gone = gone.filter(|path| !wanted.iter().any(|(wanted, _)| wanted == *path));
     let gone: Vec<Json> = gone.map(|path| path.as_str().into()).collect();
+    let has_change = !set.is_empty() || !gone.is_empty();
     let mut outcome = None;
-    if !set.is_empty() || !gone.is_empty() {
+    if is_to_be_written(&asked, has_change, key.as_ref()).await? {
         let mut effect = set_of(set.into_iter().map(|(path, leaf)| (path, leaf)));
         if !gone.is_empty() {
             effect.insert("unset", gone);
@@ -198,7 +200,8 @@ pub(super) async fn put(mut asked: Asked) -> Answer {
         outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
     }
     let status = if is_new { StatusCode::CREATED } else { StatusCode::OK };
-    edited(&asked, status, &entity, &id, outcome.as_ref()).await
+    let response = edited(&asked, status, &entity, &id, outcome.as_ref()).await?;
+    Ok(if was_used { answer::replayed(response) } else { response })
 }
 
 /// Changes a record: with a merge patch (RFC 7396), or with the parts of an operation.
@@ -209,6 +212,7 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
     let key = Key::of(&asked, &Json::Object(body.clone()).to_canonical_string()).await?;
     let parts = if is_patch { None } else { Some(parts(body.clone())?) };
+    let was_used = key.as_ref().is_some_and(|key| key.was_used(&asked));
     let _turn = asked.desk.turn(&entity, &id).await;
     let before = now(&asked, &entity, &id).await?;
     require(&asked, before.as_ref(), key.as_ref())?;
@@ -218,11 +222,27 @@ pub(super) async fn patch(mut asked: Asked) -> Answer {
         None => merge_patch(&body, before.fields.as_deref().unwrap_or_default())?,
     };
     let mut outcome = None;
-    if !effect.is_empty() {
+    if is_to_be_written(&asked, !effect.is_empty(), key.as_ref()).await? {
         let base = Some(before.seen.version.as_str().to_owned());
         outcome = Some(edit(&asked, &entity, &id, base, effect, key.as_ref()).await?);
     }
-    edited(&asked, StatusCode::OK, &entity, &id, outcome.as_ref()).await
+    let response = edited(&asked, StatusCode::OK, &entity, &id, outcome.as_ref()).await?;
+    Ok(if was_used { answer::replayed(response) } else { response })
+}
+
+/// Returns whether an edit is to become an operation: not where it changes nothing. That is remembered of its key, so
+/// that sent again it does not write over what others have written since.
+async fn is_to_be_written(
+    asked: &Asked,
+    has_change: bool,
+    key: Option<&Key>,
+) -> Result<bool, Problem> {
+    match key {
+        Some(key) if key.did_nothing() => return Ok(false),
+        Some(key) if !has_change && !key.was_used(asked) => key.done_for_good(asked).await?,
+        _ => {}
+    }
+    Ok(has_change)
 }
 
 /// Deletes a record.

@@ -1,6 +1,7 @@
 //! Requests with an `Idempotency-Key`.
 
 use std::fs;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use syncline_engine::rows::{Batch, Key};
@@ -8,8 +9,12 @@ use syncline_model::id::{DomainName, EntityName, RecordId};
 use syncline_server::routes::{Method, TABLE};
 use syncline_store::Store;
 use syncline_store::sqlite::{Options, SqliteStore};
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+use tokio::time::sleep;
 
 use crate::house::{House, Reply, state};
+use crate::receiving::now_s;
 
 impl House {
     async fn keyed(&self, method: &str, path: &str, key: &str, body: &Value) -> Reply {
@@ -137,13 +142,77 @@ async fn an_edit_with_a_key_and_a_condition_is_answered_again_after_a_restart() 
     edit(&house, "k-2").await.is(412).says("PRECONDITION_FAILED");
 }
 
-/// What is kept of a key, as it is written.
-fn kept(folder: &std::path::Path, key: &str, row: Vec<u8>) {
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_with_a_key_that_changed_nothing_does_not_write_over_what_came_since() {
+    let mut house = House::new().await;
+    let kinds = [("PUT", "application/json"), ("PATCH", "application/merge-patch+json")];
+    let path = |method: &str| format!("/v1/entities/tasks/records/{method}");
+    let edit = async |house: &House, method: &str, kind: &str| {
+        let ask = house.ask(method, &path(method)).token(&house.admin).header("content-type", kind);
+        ask.header("idempotency-key", "k-1").bytes(br#"{"n":1}"#.to_vec()).send().await.is(200)
+    };
+    let put = async |house: &House, method: &str, n: u64| {
+        let ask = house.ask("PUT", &path(method)).token(&house.admin);
+        ask.json(&json!({ "n": n })).send().await;
+    };
+    for (method, kind) in kinds {
+        put(&house, method, 1).await;
+        let first = edit(&house, method, kind).await;
+        assert_eq!(first.header("idempotency-replayed"), "", "{method}");
+        put(&house, method, 2).await;
+    }
+    for round in 0..2 {
+        for (method, kind) in kinds {
+            let again = edit(&house, method, kind).await;
+            assert_eq!(again.header("idempotency-replayed"), "true", "{method} in round {round}");
+            assert_eq!(again.json()["record"], json!({ "n": 2 }), "{method} in round {round}");
+        }
+        house = house.restarted().await;
+    }
+}
+
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_a_request_with_a_key_begins_has_not_spent_the_key() {
+    let house = House::new().await;
+    for round in 0..100 {
+        let key = format!("k-{round}");
+        let body = json!({ "name": key, "role": "client" });
+        let (host, admin, text) = (house.server.address(), &house.admin, body.to_string());
+        let request = format!(
+            "POST /v1/tokens HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {admin}\r\n\
+             content-type: application/json\r\nidempotency-key: {key}\r\n\
+             content-length: {}\r\n\r\n{text}",
+            text.len()
+        );
+        let mut socket = TcpStream::connect(host).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        // Each time at another point of what is done.
+        sleep(Duration::from_micros(50 * round)).await;
+        drop(socket);
+        let reply = loop {
+            let reply = house.keyed("POST", "/v1/tokens", &key, &body).await;
+            if !reply.text().contains("IDEMPOTENCY_KEY_IN_USE") {
+                break reply;
+            }
+            sleep(Duration::from_millis(1)).await;
+        };
+        reply.is(201);
+        let tokens = house.get("/v1/tokens").await.is(200).json().to_string();
+        assert_eq!(tokens.matches(&format!("\"{key}\"")).count(), 1, "{tokens}");
+    }
+}
+
+/// Writes what is kept of keys.
+fn kept(folder: &std::path::Path, rows: impl IntoIterator<Item = (String, Vec<u8>)>) {
     let mut store = SqliteStore::open(&state(folder), &Options::default()).unwrap();
     let mut batch = Batch::new();
-    let receiver = DomainName::new("idempotency_keys").unwrap();
-    let (entity, id) = (EntityName::new("requests").unwrap(), RecordId::new(key).unwrap());
-    batch.put(Key::Received { receiver, entity, id }, row);
+    for (key, row) in rows {
+        let receiver = DomainName::new("idempotency_keys").unwrap();
+        let (entity, id) = (EntityName::new("requests").unwrap(), RecordId::new(&key).unwrap());
+        batch.put(Key::Received { receiver, entity, id }, row);
+    }
     store.commit(&batch).unwrap();
     Box::new(store).close().unwrap();
 }
@@ -165,7 +234,8 @@ async fn what_the_end_of_the_server_cut_off_is_not_made_twice() {
     server.stop().await.unwrap();
     let of_key = digest(&["key", &admin, "POST", "/v1/tokens", "k-1"]).to_hex();
     let of_body = digest(&["body", r#"{"name":"phone","role":"client"}"#]);
-    kept(folder.path(), &of_key, [&[1, 0][..], of_body.as_bytes()].concat());
+    let row = [&[1, 0][..], of_body.as_bytes()].concat();
+    kept(folder.path(), [(of_key.to_string(), row)]);
     let settings = House::settings(&state(folder.path()));
     let hub = crate::house::open_hub(&settings);
     let server = syncline_server::Server::start(&settings, hub).await.unwrap();
@@ -175,6 +245,53 @@ async fn what_the_end_of_the_server_cut_off_is_not_made_twice() {
     again.is(409).says("IDEMPOTENCY_KEY_SPENT");
     let tokens = house.get("/v1/tokens").await.is(200).json();
     assert_eq!(tokens["tokens"].as_array().unwrap().len(), 1);
+}
+
+/// Keys that are asked about until one is forgotten: some ten seconds. All of them are forgotten at once.
+const KEYS: usize = 900;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_forgotten_after_its_time_and_what_an_operation_did_is_not_done_again() {
+    let house = House::new().await;
+    let edit = |n: u64| json!({ "n": n });
+    house.keyed("PUT", "/v1/entities/tasks/records/t1", "k-1", &edit(1)).await.is(201);
+    let tokens = house.get("/v1/tokens").await.is(200).json();
+    let admin = tokens["tokens"][0]["id"].as_str().unwrap().to_owned();
+    let House { server, folder, admin: text } = house;
+    server.stop().await.unwrap();
+    // Two days more than a week ago.
+    let then = (now_s() - 9 * 86_400) * 1_000;
+    let old = |path: &str, method: &str, key: &str, body: &Value| {
+        let of_key = digest(&["key", &admin, method, path, key]).to_hex();
+        let of_body = digest(&["body", &body.to_string()]);
+        (of_key.to_string(), [&[2, 0][..], &then.to_be_bytes(), of_body.as_bytes()].concat())
+    };
+    let body = json!({ "name": "phone", "role": "client" });
+    let rows = (0..KEYS).map(|round| old("/v1/tokens", "POST", &format!("k-{round}"), &body));
+    let edited = old("/v1/entities/tasks/records/t1", "PUT", "k-1", &edit(1));
+    kept(folder.path(), rows.chain([edited]));
+    let settings = House::settings(&state(folder.path()));
+    let hub = crate::house::open_hub(&settings);
+    let server = syncline_server::Server::start(&settings, hub).await.unwrap();
+    let house = House { server, folder, admin: text };
+    let mut made = None;
+    for round in 0..KEYS {
+        // Another one each time: what is under way just then is not forgotten.
+        let asked = house.keyed("POST", "/v1/tokens", &format!("k-{round}"), &body).await;
+        if asked.status.as_u16() == 201 {
+            made = Some(asked);
+            break;
+        }
+        asked.says("IDEMPOTENCY_KEY_SPENT");
+        sleep(Duration::from_millis(10)).await;
+    }
+    let made = made.expect("none was forgotten");
+    assert_eq!(made.header("idempotency-replayed"), "");
+    // Nobody knows whether it is the same edit: it is neither done again nor said to be done.
+    let other = house.keyed("PUT", "/v1/entities/tasks/records/t1", "k-1", &edit(2)).await;
+    other.is(409).says("IDEMPOTENCY_KEY_SPENT");
+    let now = house.get("/v1/entities/tasks/records/t1").await.is(200).json();
+    assert_eq!(now["record"], edit(1));
 }
 
 #[tokio::test(flavor = "multi_thread")]
