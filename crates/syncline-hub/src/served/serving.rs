@@ -257,18 +257,25 @@ impl Served {
         self.commit_rows(batch)
     }
 
-    /// Writes into the audit that somebody has signed in or out.
+    /// Writes into the audit that somebody has signed in or out, or has changed who may do so.
+    ///
+    /// - `details`: whatever identifies what was changed; never a secret.
     ///
     /// # Errors
     ///
     /// [`ServeError::Hub`] if it cannot be stored, or the audit is damaged.
-    pub fn note_access(&self, action: &'static str, actor: &Actor) -> Result<(), ServeError> {
+    pub fn note_access(
+        &self,
+        action: &'static str,
+        actor: &Actor,
+        details: Object,
+    ) -> Result<(), ServeError> {
         let actor = actor.clone();
         let commit = move |hub: &mut Hub| {
             let run = hub.begin_run()?;
             let transaction = Transaction::new(run, hub.position());
             let clock = hub.clock;
-            hub.commit_noted(transaction, clock, ACCESS_CATEGORY, action, &actor, Object::new())
+            hub.commit_noted(transaction, clock, ACCESS_CATEGORY, action, &actor, details)
         };
         Ok(self.with_hub(commit)??)
     }

@@ -211,19 +211,17 @@ impl Tokens {
         Ok(row)
     }
 
-    /// Revokes a token; answers whether there was one. Connections that were opened with it are told.
-    pub(crate) fn revoke(&self, id: &str) -> Result<bool, TokensError> {
+    /// Revokes a token; answers which one, if there was one. Connections that were opened with it are told.
+    pub(crate) fn revoke(&self, id: &str) -> Result<Option<Arc<TokenRow>>, TokensError> {
         let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
         let mut changed = rows.clone();
-        if changed.remove(id).is_none() {
-            return Ok(false);
-        }
+        let Some(revoked) = changed.remove(id) else { return Ok(None) };
         let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
         *rows = changed;
         self.keep(written);
         drop(rows);
         self.look_again();
-        Ok(true)
+        Ok(Some(revoked))
     }
 
     /// Returns all tokens, those that have expired included, by id.
@@ -359,7 +357,9 @@ mod tests {
         let (row, text) = tokens.add(client("phone", None)).unwrap();
         let mut revocations = tokens.revocations();
         assert!(tokens.is_still_good(&row));
-        assert!(tokens.revoke(&row.id).unwrap() && !tokens.revoke(&row.id).unwrap());
+        assert!(
+            tokens.revoke(&row.id).unwrap().is_some() && tokens.revoke(&row.id).unwrap().is_none()
+        );
         assert!(!tokens.is_still_good(&row) && tokens.find(&text).is_none());
         assert!(revocations.has_changed().unwrap());
         assert_eq!(*revocations.borrow_and_update(), 1);

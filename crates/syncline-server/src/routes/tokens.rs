@@ -1,10 +1,12 @@
-//! Making, listing and revoking access tokens; tickets.
+//! Making, listing and revoking access tokens, which the audit tells of; tickets.
 
 use axum::http::StatusCode;
 use syncline_model::id::ClientId;
 use syncline_model::json::{Json, Object};
+use syncline_protocol::time::format_time;
 
 use super::answer::{Answer, json, nothing};
+use super::conflicts::actor;
 use crate::access::{NewToken, Role, TokenRow, TokensError, now_ms};
 use crate::asked::Asked;
 use crate::document::object;
@@ -17,10 +19,32 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     let desk = asked.desk.clone();
     let made = asked.state.blocking(move || desk.tokens.add(new)).await?;
     let (row, text) = made.map_err(problem)?;
+    if let Err(problem) = note(&asked, "TOKEN_CREATED", &row).await {
+        // One that nobody could be called to account for is worth nothing.
+        let (desk, id) = (asked.desk.clone(), row.id.clone());
+        let _ = asked.state.blocking(move || desk.tokens.revoke(&id)).await?;
+        return Err(problem);
+    }
     let mut document = Object::new();
     document.insert("token", text);
     describe(&row, &mut document);
     json(StatusCode::CREATED, &document.into())
+}
+
+/// Writes into the audit what was done to a token: its id and what it may do, never its text.
+async fn note(asked: &Asked, action: &'static str, token: &TokenRow) -> Result<(), Problem> {
+    let (served, actor) = (asked.desk.served.clone(), actor(asked)?);
+    let mut details = Object::new();
+    details.insert("token", &*token.id);
+    details.insert("name", &*token.name);
+    details.insert("role", token.role.as_str());
+    if let Some(client) = &token.client {
+        details.insert("client", client.as_str());
+    }
+    if let Some(expires_ms) = token.expires_ms {
+        details.insert("expires", format_time(expires_ms));
+    }
+    Ok(asked.state.blocking(move || served.note_access(action, &actor, details)).await??)
 }
 
 /// Reads what a token is to be. Nothing that is not known is passed over.
@@ -98,10 +122,10 @@ pub(super) async fn revoke(asked: Asked) -> Answer {
     let desk = asked.desk.clone();
     let id = asked.param("token").to_owned();
     let revoked = asked.state.blocking(move || desk.tokens.revoke(&id)).await?;
-    match revoked.map_err(problem)? {
-        true => nothing(),
-        false => Err(Refusal::TokenUnknown.into()),
-    }
+    let revoked = revoked.map_err(problem)?.ok_or(Refusal::TokenUnknown)?;
+    // It is revoked, also where nothing can be written.
+    let _ = note(&asked, "TOKEN_REVOKED", &revoked).await;
+    nothing()
 }
 
 /// Makes a ticket.

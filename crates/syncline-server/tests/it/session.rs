@@ -118,6 +118,29 @@ async fn the_audit_says_who_has_signed_in_and_out() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_audit_says_which_tokens_were_made_and_revoked_by_whom_and_no_secret() {
+    let house = House::new().await;
+    let new = json!({ "name": "phone", "role": "client", "client": "phone-1", "expires_in_s": 60, "claims": { "team": "canary" } });
+    let made = house.post("/v1/tokens", &new).await.is(201).json();
+    let (id, text) = (made["id"].as_str().unwrap(), made["token"].as_str().unwrap());
+    let revoke = || house.ask("DELETE", &format!("/v1/tokens/{id}")).token(&house.admin).send();
+    revoke().await.is(204);
+    revoke().await.is(404);
+    let audit = house.get("/v1/audit?category=ACCESS").await.is(200);
+    let entries = audit.json()["entries"].as_array().unwrap().clone();
+    let told = entries.iter().map(|one| (&one["action"], &one["user"], &one["details"]["token"]));
+    let expected =
+        ["TOKEN_CREATED", "TOKEN_REVOKED"].map(|action| (json!(action), json!("admin"), json!(id)));
+    let expected = expected.each_ref().map(|(action, user, id)| (action, user, id));
+    assert_eq!(told.collect::<Vec<_>>(), expected, "{}", audit.text());
+    let details = &entries[0]["details"];
+    assert_eq!((&details["role"], &details["client"]), (&json!("client"), &json!("phone-1")));
+    let secret = text.rsplit('_').next().unwrap();
+    assert!(!audit.text().contains(secret) && !audit.text().contains("canary"));
+    house.get("/v1/audit/verify").await.is(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_page_behind_encryption_has_a_cookie_that_no_other_connection_carries() {
     let house = House::new().await;
     let ask = house.ask("POST", "/v1/session").token(&house.admin);
