@@ -5,6 +5,7 @@ use syncline_model::json::{Json, Object};
 use crate::document::object;
 use crate::openapi::{reference, schemas};
 use crate::routes::TABLE;
+use crate::webhook_docs::channel_of_every_hub;
 
 /// A kind of message: what its members are, by the names of their schemas.
 struct Kind {
@@ -96,6 +97,9 @@ pub(crate) fn document() -> Json {
     let live = channel("live", &all, "", object([("ws", get)]));
     let get = object([("method", "GET".into())]);
     let followed = channel("events", &events, "event_", object([("http", get)]));
+    let (endpoint, delivers, delivered) = channel_of_every_hub();
+    let mut messages = messages();
+    messages.extend(delivered);
     object([
         ("asyncapi", "3.0.0".into()),
         (
@@ -105,21 +109,25 @@ pub(crate) fn document() -> Json {
                 ("version", env!("CARGO_PKG_VERSION").into()),
                 (
                     "description",
-                    "What is streamed, in its long form. docs/protocol.md says when.".into(),
+                    "What is streamed, in its long form, and what every hub delivers to endpoints. \
+                     docs/protocol.md says when; a hub describes its own events under \
+                     /v1/catalogue/asyncapi.json."
+                        .into(),
                 ),
             ]),
         ),
         ("defaultContentType", "application/json".into()),
-        ("channels", object([("live", live), ("events", followed)])),
+        ("channels", object([("live", live), ("events", followed), ("endpoint", endpoint)])),
         (
             "operations",
             object([
                 ("live_receive", operation("receive", "live", &client)),
                 ("live_send", operation("send", "live", &hub)),
                 ("events_send", operation("send", "events", &events)),
+                ("deliver", delivers),
             ]),
         ),
-        ("components", object([("messages", messages()), ("schemas", schemas())])),
+        ("components", object([("messages", messages.into()), ("schemas", schemas())])),
     ])
 }
 
@@ -149,7 +157,7 @@ fn operation(action: &str, channel: &str, messages: &[&str]) -> Json {
     ])
 }
 
-fn messages() -> Json {
+fn messages() -> Object {
     let mut messages = Object::new();
     for kind in CLIENT_SAYS.iter().chain(HUB_SAYS) {
         let mut properties = Object::new();
@@ -170,7 +178,7 @@ fn messages() -> Json {
             object([("name", (*name).into()), ("summary", (*about).into()), ("payload", payload)]);
         messages.insert(format!("event_{name}"), message);
     }
-    messages.into()
+    messages
 }
 
 #[cfg(test)]
@@ -218,10 +226,12 @@ mod tests {
         streams.sort_unstable();
         let document = document();
         let channels = document.as_object().unwrap().get("channels").unwrap().as_object().unwrap();
+        // That of an endpoint is whatever it was made with.
         let address = |channel: &Json| {
-            channel.as_object().unwrap().get("address").unwrap().as_str().unwrap().to_owned()
+            Some(channel.as_object().unwrap().get("address")?.as_str().unwrap().to_owned())
         };
-        let mut described: Vec<String> = channels.iter().map(|(_, one)| address(one)).collect();
+        let mut described: Vec<String> =
+            channels.iter().filter_map(|(_, one)| address(one)).collect();
         described.sort_unstable();
         assert_eq!(described, streams);
     }
@@ -235,6 +245,10 @@ mod tests {
         assert_eq!((CLIENT_SAYS.len(), HUB_SAYS.len()), (6, 7));
         let document = document();
         let text = document.to_compact_string();
+        for delivered in ["entity.created", "entity.updated", "entity.deleted", "syncline.test"] {
+            let named = format!("#/channels/endpoint/messages/{delivered}");
+            assert!(text.contains(&named), "{delivered} is not described");
+        }
         for part in text.split("\"$ref\":\"#/").skip(1) {
             let mut at = &document;
             for step in part.split('"').next().unwrap().split('/') {

@@ -67,6 +67,11 @@ pub(crate) fn webhooks_of_every_hub() -> Object {
     webhooks(&OF_EVERY_HUB)
 }
 
+/// Returns what every hub delivers, as AsyncAPI: the channel of an endpoint, the operation and the messages.
+pub(crate) fn channel_of_every_hub() -> (Json, Json, Object) {
+    channel(&OF_EVERY_HUB)
+}
+
 /// Returns the description as OpenAPI.
 pub(crate) fn openapi(told: &[Told<'_>]) -> Json {
     object([
@@ -113,6 +118,19 @@ fn webhooks(told: &[Told<'_>]) -> Object {
 
 /// Returns the description as AsyncAPI.
 pub(crate) fn asyncapi(told: &[Told<'_>]) -> Json {
+    let (channel, delivers, messages) = channel(told);
+    object([
+        ("asyncapi", "3.0.0".into()),
+        ("info", info()),
+        ("defaultContentType", "application/json".into()),
+        ("channels", object([("endpoint", channel)])),
+        ("operations", object([("deliver", delivers)])),
+        ("components", object([("messages", messages.into()), ("schemas", times())])),
+    ])
+}
+
+/// Returns the channel of an endpoint, the operation by which it is delivered to, and the messages.
+fn channel(told: &[Told<'_>]) -> (Json, Json, Object) {
     let (mut messages, mut named, mut places) = (Object::new(), Object::new(), Vec::new());
     for one in told {
         // A dot is no separator in a reference, and a name of a component holds it.
@@ -144,14 +162,7 @@ pub(crate) fn asyncapi(told: &[Told<'_>]) -> Json {
         ("messages", Json::Array(places)),
         ("bindings", binding),
     ]);
-    object([
-        ("asyncapi", "3.0.0".into()),
-        ("info", info()),
-        ("defaultContentType", "application/json".into()),
-        ("channels", object([("endpoint", channel)])),
-        ("operations", object([("deliver", delivers)])),
-        ("components", object([("messages", messages.into()), ("schemas", times())])),
-    ])
+    (channel, delivers, messages)
 }
 
 fn summary<'t>(one: &Told<'t>) -> &'t str {

@@ -26,12 +26,22 @@ use crate::limits::{LIST_DEFAULT, LIST_MAX, SECRET_OVERLAP_MS, SECRET_OVERLAP_MS
 use crate::problem::{Problem, Refusal};
 use crate::transforming::{applied, filter_of, seen, transformation_of, transformed};
 
-/// Lists all endpoints, and how each does.
+/// The list whose places are sealed.
+const LIST: &str = "endpoints";
+
+/// Lists the endpoints by id, and how each does.
 pub(super) async fn list(asked: Asked) -> Answer {
+    let limit = asked.query.number("limit", 1..=LIST_MAX)?.unwrap_or(LIST_DEFAULT);
+    let after = asked.place(LIST, |[id]| EndpointId::new(&id).ok())?;
     let desk = asked.desk.clone();
-    let read = move || desk.delivering.look(|deliveries| Ok(deliveries.endpoints()));
+    // One more says whether there are more.
+    let read =
+        move || desk.delivering.look(|all| Ok(all.endpoints_behind(after.as_ref(), limit + 1)));
     let endpoints = asked.state.blocking(read).await??;
-    page("endpoints", endpoints.iter().map(|one| described(one).into()).collect(), None)
+    let shown = endpoints.get(..limit).unwrap_or(&endpoints);
+    let last = shown.last().filter(|_| endpoints.len() > limit);
+    let next = last.map(|last| asked.next(LIST, &[last.id.as_str()]));
+    page("endpoints", shown.iter().map(|one| described(one).into()).collect(), next)
 }
 
 /// Shows one.

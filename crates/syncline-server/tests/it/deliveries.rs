@@ -528,3 +528,32 @@ async fn an_operator_is_told_what_goes_wrong_and_the_figures_say_how_much() {
     let token = house.token("app client").await;
     house.ask("GET", "/v1/notices").token(&token).send().await.is(403);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_are_listed_page_by_page_each_once_and_in_order() {
+    let house = house().await;
+    let ids: Vec<String> = (0..60).map(|number| format!("shop-{number:02}")).collect();
+    for id in &ids {
+        let made = json!({ "id": id, "url": "http://127.0.0.1:9/hook" });
+        house.post("/v1/endpoints", &made).await.is(201);
+    }
+    for (limit, pages) in [(None, 2), (Some(7), 9), (Some(60), 1), (Some(1_000), 1)] {
+        let (mut found, mut cursor, mut count) = (Vec::new(), None::<String>, 0);
+        loop {
+            let limit = limit.map(|limit| format!("limit={limit}")).unwrap_or_default();
+            let cursor_part = cursor.map(|at| format!("cursor={at}")).unwrap_or_default();
+            let page = house.get(&format!("/v1/endpoints?{limit}&{cursor_part}")).await.is(200);
+            let page = page.json();
+            let rows = page["endpoints"].as_array().unwrap();
+            found.extend(rows.iter().map(|one| one["id"].as_str().unwrap().to_owned()));
+            count += 1;
+            match page["next"].as_str() {
+                Some(next) => cursor = Some(next.to_owned()),
+                None => break,
+            }
+        }
+        assert_eq!((&found, count), (&ids, pages), "{limit:?}");
+    }
+    house.get("/v1/endpoints?limit=0").await.is(400).says("QUERY_INVALID");
+    house.get("/v1/endpoints?cursor=abc").await.is(410).says("CURSOR_DAMAGED");
+}

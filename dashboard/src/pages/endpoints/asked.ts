@@ -17,9 +17,25 @@ export const KEY = ["endpoints"];
 const of = (id: string): string => `/v1/endpoints/${encodeURIComponent(id)}`;
 type Deliveries = { readonly deliveries: readonly Delivery[] } & Next;
 
+/** How many endpoints are asked for at once: as many as the hub answers. */
+const LISTED = "1000";
+
+/** Returns all of them, page by page: what is looked for is looked for in all. */
+async function allEndpoints(signal: AbortSignal): Promise<readonly Endpoint[]> {
+  const all: Endpoint[] = [];
+  let cursor: string | undefined;
+  do {
+    const query = new URLSearchParams({ limit: LISTED, ...(cursor === undefined ? {} : { cursor }) });
+    const { endpoints, next } = await askHub<{ readonly endpoints: readonly Endpoint[] } & Next>(`/v1/endpoints?${query}`, { signal });
+    all.push(...endpoints);
+    cursor = next === undefined ? undefined : String(next);
+  } while (cursor !== undefined);
+  return all;
+}
+
 export const endpointsQuery = queryOptions({
   queryKey: ["endpoints", "list"],
-  queryFn: async ({ signal }) => (await askHub<{ readonly endpoints: readonly Endpoint[] }>("/v1/endpoints", { signal })).endpoints,
+  queryFn: ({ signal }) => allEndpoints(signal),
   refetchInterval: EVERY_MS,
 });
 

@@ -1,5 +1,6 @@
 //! What an operator does with endpoints and deliveries. Each change is in the audit, in its transaction.
 
+use std::ops::Bound;
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
@@ -87,6 +88,18 @@ impl Deliveries {
         let mut ids: Vec<&EndpointId> = self.endpoints.keys().chain(self.damaged.keys()).collect();
         ids.sort_unstable();
         ids.into_iter().filter_map(|id| self.endpoint(id)).collect()
+    }
+
+    /// Returns the endpoints behind one, by id.
+    ///
+    /// - `most`: how many at most.
+    pub fn endpoints_behind(&self, after: Option<&EndpointId>, most: usize) -> Vec<EndpointNow> {
+        let behind = (after.map_or(Bound::Unbounded, Bound::Excluded), Bound::Unbounded);
+        let sound = self.endpoints.range::<EndpointId, _>(behind).map(|(id, _)| id).take(most);
+        let damaged = self.damaged.range::<EndpointId, _>(behind).map(|(id, _)| id).take(most);
+        let mut ids: Vec<&EndpointId> = sound.chain(damaged).collect();
+        ids.sort_unstable();
+        ids.into_iter().take(most).filter_map(|id| self.endpoint(id)).collect()
     }
 
     /// Returns an endpoint.

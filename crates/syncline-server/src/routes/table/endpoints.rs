@@ -1,13 +1,15 @@
 //! Where events are delivered to.
 
-use super::{ADMINS, KEEPERS, KEY, LIMIT, of_hub, parameter};
+use super::{ADMINS, KEEPERS, KEY, LIMIT, NEXT, of_hub, parameter};
 use crate::routes::once::once;
 use crate::routes::route::{Link, Media, Method, Route, Success};
 use crate::routes::{endpoints, verify};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
-        summary: "Lists the endpoints, and how each does",
+        summary: "Lists the endpoints by id, and how each does",
+        query: &[LIMIT, NEXT],
+        problems: &[410],
         answers: &[Success::json(200, "Endpoints")],
         ..of_hub(Method::Get, "/v1/endpoints", ADMINS, "endpoints", |asked| {
             Box::pin(endpoints::list(asked))

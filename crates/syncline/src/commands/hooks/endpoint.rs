@@ -14,6 +14,10 @@ use crate::run::Context;
 
 /// The form of one endpoint.
 const SCHEMA: &str = "endpoint/1";
+/// How many endpoints are asked for at once: as many as a hub answers.
+const PAGE: &str = "1000";
+/// Most pages that are asked for: ten times what a hub has, so that a list that never ends does end.
+const PAGES_MAX: usize = 100;
 
 pub(super) fn run(context: &Context, command: &EndpointCommand) -> Result<Exit, Failure> {
     match command {
@@ -41,8 +45,17 @@ pub(super) fn run(context: &Context, command: &EndpointCommand) -> Result<Exit, 
 }
 
 fn list(context: &Context, remote: &Remote) -> Result<Exit, Failure> {
-    let answer = remote.get(&["endpoints"], &[])?;
-    let endpoints = listed(&answer, "endpoints");
+    let (mut endpoints, mut cursor) = (Vec::new(), String::new());
+    for _ in 0..PAGES_MAX {
+        let goes_on = (!cursor.is_empty()).then_some(("cursor", cursor.as_str()));
+        let query: Vec<(&str, &str)> = std::iter::once(("limit", PAGE)).chain(goes_on).collect();
+        let answer = remote.get(&["endpoints"], &query)?;
+        endpoints.extend(listed(&answer, "endpoints"));
+        match answer.get("next").and_then(Json::as_str) {
+            Some(next) => cursor = next.to_owned(),
+            None => break,
+        }
+    }
     let output = &context.output;
     output.json_list_of("endpoints/1", "endpoints", SCHEMA, endpoints.clone());
     if endpoints.is_empty() {
