@@ -10,8 +10,8 @@ import type { Plugin } from "vite";
 const FIRST_BYTES_MAX = 150_000;
 /** What all of it may weigh, in bytes of gzip: it is in every binary. */
 const ALL_BYTES_MAX = 210_000;
-/** What is loaded with the first page besides the frame: its own part, and what draws its charts. */
-const FIRST_PAGES = ["/pages/home.tsx", "/pages/overview/chart.tsx"];
+/** What is loaded with the first page besides the frame: its own part, what draws its charts, and what is too bad. */
+const FIRST_PAGES = ["/pages/home.tsx", "/pages/overview/chart.tsx", "/pages/overview/alerts.tsx"];
 
 type Bundle = Parameters<Extract<NonNullable<Plugin["generateBundle"]>, (...args: never) => unknown>>[1];
 

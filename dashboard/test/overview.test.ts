@@ -1,3 +1,4 @@
+import { toldOf } from "../src/pages/overview/alerts";
 import { linesOf } from "../src/pages/overview/notices";
 import { expect, test } from "vitest";
 import type { Overview, Sample } from "../src/hub/shapes";
@@ -41,4 +42,15 @@ test("what is noticed again and again is one line with how often, the latest fir
     [3, "breaker_open", "a", 2],
     [1, "delivery_dead", "b", 2],
   ]);
+});
+
+test("who was told of an alert is said, and that nobody is", () => {
+  expect(toldOf({ state: "pending", told: [] })).toContain("not told yet");
+  expect(toldOf({ state: "firing", told: [] })).toContain("Nobody is told");
+  const told = [
+    { receiver: "ops", result: "told" },
+    { receiver: "night", result: "waiting" },
+    { receiver: "mail", result: "failed" },
+  ] as const;
+  expect(toldOf({ state: "firing", told })).toBe("ops was told, night is being told, mail could not be told");
 });

@@ -56,11 +56,13 @@ pub(crate) struct Backlog {
     pub(crate) queue: u64,
     /// How long the oldest event has waited of which that is known, in milliseconds: at least, since some wait on disk.
     pub(crate) lag_ms: Option<u64>,
+    /// Whether that is known of all that waits; otherwise something may have waited for longer.
+    pub(crate) is_lag_known: bool,
     /// How many endpoints there are, those included that are disabled.
     pub(crate) endpoints: u64,
     /// How many of them do nothing but fail.
     pub(crate) failing: u64,
-    /// How many are disabled.
+    /// How many are disabled, or cannot be read.
     pub(crate) disabled: u64,
 }
 

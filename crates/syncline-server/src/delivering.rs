@@ -9,17 +9,18 @@
 //! |---|---|
 //! | the task | `run.rs` |
 //! | what is sent, where to, and what came of it | `attempt.rs`, `way.rs` |
-//! | what an operator should know | `notices.rs`, `figures.rs` |
+//! | what an operator should know | `notices.rs`, `figures.rs`, `halt.rs` |
 
 mod attempt;
 mod figures;
+mod halt;
 mod notices;
 mod run;
 #[cfg(test)]
 mod tests;
 mod way;
 
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use std::time::{Duration, Instant};
 
@@ -39,12 +40,13 @@ use tokio::time::timeout_at;
 pub(crate) use self::attempt::Unsent;
 use self::attempt::attempt;
 pub(crate) use self::figures::{DeliveryFigures, HubFigures};
+use self::halt::Halt;
 pub(crate) use self::notices::Notices;
 use self::run::run;
 use self::way::Way;
 use crate::access::now_ms;
 use crate::activity::{Activity, Backlog, Counter};
-use crate::limits::READ_WAIT_MAX;
+use crate::limits::{BACKLOG_WAIT_MAX, READ_WAIT_MAX};
 
 /// How long to wait before the machine is asked for again.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
@@ -53,6 +55,8 @@ const LOCK_PAUSE: Duration = Duration::from_millis(2);
 pub(crate) struct Delivering {
     shared: Arc<Shared>,
     task: Mutex<Option<JoinHandle<()>>>,
+    /// Somebody has asked for the end.
+    is_ending: AtomicBool,
 }
 
 struct Shared {
@@ -72,6 +76,8 @@ struct Shared {
     activity: Arc<Activity>,
     /// Deliveries that were given up since the start.
     dead_letters: AtomicU64,
+    /// Whether all of them stand still.
+    halt: Halt,
 }
 
 /// When the next turn is due, in milliseconds since the Unix epoch.
@@ -107,9 +113,10 @@ impl Delivering {
             figures,
             activity,
             dead_letters,
+            halt: Halt::default(),
         });
         let task = Mutex::new(Some(tokio::spawn(run(Arc::clone(&shared), end))));
-        Self { shared, task }
+        Self { shared, task, is_ending: AtomicBool::new(false) }
     }
 
     /// Returns what an operator should know, and should have known since the hub was started.
@@ -189,12 +196,23 @@ impl Delivering {
 
     /// Returns what has still to be delivered; nothing while the machine is busy. Wakes nobody.
     pub(crate) fn backlog(&self, now_ms: u64) -> Option<Backlog> {
-        let machine = self.shared.machine.try_lock().ok()?;
-        let mut backlog = Backlog::default();
+        self.backlog_within(now_ms, Duration::ZERO)
+    }
+
+    /// As [`Delivering::backlog`], and waits for a moment while the machine is busy; blocks.
+    pub(crate) fn backlog_soon(&self, now_ms: u64) -> Option<Backlog> {
+        self.backlog_within(now_ms, BACKLOG_WAIT_MAX)
+    }
+
+    fn backlog_within(&self, now_ms: u64, wait: Duration) -> Option<Backlog> {
+        let machine = self.shared.machine_within(wait).ok()?;
+        let mut backlog = Backlog { is_lag_known: true, ..Backlog::default() };
         let mut oldest_ms: Option<u64> = None;
-        for EndpointNow { facts, .. } in machine.as_ref()?.endpoints() {
+        let known = machine.as_ref().filter(|known| !known.is_astray())?;
+        for EndpointNow { facts, damaged, .. } in known.endpoints() {
             backlog.endpoints += 1;
-            if facts.disabled.is_some() {
+            // To one of which a row cannot be read nothing is sent, either.
+            if facts.disabled.is_some() || damaged.is_some() {
                 backlog.disabled += 1;
                 continue;
             }
@@ -202,10 +220,24 @@ impl Delivering {
             backlog.queue += facts.pending as u64 + facts.lag;
             // Of an event that waits for its next try only the row is kept: it failed since then at least.
             let failing_ms = facts.failing_since_ms.filter(|_| facts.pending > 0);
+            // After a start what waits is not read yet, and nobody knows since when it does.
+            let is_waiting = facts.pending > 0 || facts.lag > 0;
+            backlog.is_lag_known &= !is_waiting || facts.oldest_ms.or(failing_ms).is_some();
             oldest_ms = [oldest_ms, facts.oldest_ms, failing_ms].into_iter().flatten().min();
         }
         backlog.lag_ms = oldest_ms.map(|oldest_ms| now_ms.saturating_sub(oldest_ms));
         Some(backlog)
+    }
+
+    /// Returns for how long all deliveries have stood still, in milliseconds; 0 if they go on.
+    pub(crate) fn stopped_ms(&self, now_ms: u64) -> u64 {
+        let task = self.task.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_ended = task.as_ref().is_some_and(JoinHandle::is_finished);
+        if has_ended && !self.is_ending.load(Ordering::Relaxed) {
+            // By a panic, or since nobody commits any more.
+            self.shared.halt.begin(now_ms);
+        }
+        self.shared.halt.lasts_ms(now_ms)
     }
 
     /// Returns how many deliveries were given up since the start.
@@ -215,6 +247,7 @@ impl Delivering {
 
     /// Makes no new attempts.
     pub(crate) fn begin_stop(&self) {
+        self.is_ending.store(true, Ordering::Relaxed);
         self.shared.stop.send_replace(true);
     }
 
@@ -279,13 +312,26 @@ impl Shared {
 
     /// Returns the machine, unless something else has it for long.
     fn machine_soon(&self) -> Result<MutexGuard<'_, Option<Deliveries>>, ServeError> {
+        self.machine_within(READ_WAIT_MAX)
+    }
+
+    fn machine_within(
+        &self,
+        wait: Duration,
+    ) -> Result<MutexGuard<'_, Option<Deliveries>>, ServeError> {
+        match self.machine.try_lock() {
+            Ok(machine) => return Ok(machine),
+            Err(TryLockError::Poisoned(poisoned)) => return Ok(poisoned.into_inner()),
+            Err(TryLockError::WouldBlock) if wait.is_zero() => return Err(ServeError::Busy),
+            Err(TryLockError::WouldBlock) => {}
+        }
         self.waiting.fetch_add(1, Ordering::Relaxed);
         let begun = Instant::now();
         let machine = loop {
             match self.machine.try_lock() {
                 Ok(machine) => break Ok(machine),
                 Err(TryLockError::Poisoned(poisoned)) => break Ok(poisoned.into_inner()),
-                Err(TryLockError::WouldBlock) if begun.elapsed() < READ_WAIT_MAX => {
+                Err(TryLockError::WouldBlock) if begun.elapsed() < wait => {
                     std::thread::sleep(LOCK_PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => break Err(ServeError::Busy),

@@ -347,7 +347,8 @@ impl Hubs {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let count = {
             let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
-            if others.contains_key(name) {
+            // Figures and alerts of the default one are by that name.
+            if others.contains_key(name) || name.as_str() == DEFAULT {
                 return Err(OpenError::Exists);
             }
             others.len() + 1

@@ -67,7 +67,9 @@ mod webhook_docs;
 mod writers;
 
 pub use access::{IssuerError, IssuerSettings, KeysError, Role, check_keys};
-pub use alerting::{AlertReceiver, AlertSettings, Channel, MailSettings, MailTls, ReceiverError};
+pub use alerting::{
+    AlertReceiver, AlertSettings, Channel, MailSettings, MailTls, NotedAlert, ReceiverError,
+};
 pub use application::{AppError, AppSettings, SecretText};
 pub use hubs::{FOLDER as HUBS_FOLDER, OpenError, Opened};
 pub use rate::Rate;

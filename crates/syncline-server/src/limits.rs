@@ -210,6 +210,13 @@ pub const DECIDED_NOTED_MAX: usize = 10_000;
 /// How often it is looked whether a hub does badly: shorter than any time after which somebody is told.
 pub const ALERT_LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// How long a look at what has still to be delivered waits while that is busy: with many hubs on a store that hangs
+/// the others are looked at all the same.
+pub const BACKLOG_WAIT_MAX: Duration = Duration::from_millis(250);
+
+/// For how long nothing can be delivered before that is a warning: a turn on a slow disk takes less.
+pub const DELIVERIES_STOPPED_AFTER: Duration = Duration::from_secs(10);
+
 /// Longest try to tell somebody of an alert.
 pub const ALERT_SEND_TIME_MAX: Duration = Duration::from_secs(15);
 

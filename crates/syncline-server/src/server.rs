@@ -56,7 +56,6 @@ pub struct Server {
     accepting: JoinHandle<()>,
     /// What lends hubs to commands of this machine, or why nothing does.
     lending: Result<JoinHandle<()>, io::Error>,
-    alerting: Arc<Alerting>,
 }
 
 /// Why a server did not start.
@@ -126,6 +125,7 @@ impl Server {
         let (streams, streams_ended) = mpsc::channel(1);
         let state = Arc::new(State {
             metrics: Metrics::new(&settings.metrics, &hubs.figures),
+            alerting: Arc::new(Alerting::new(settings)),
             hubs,
             issuers,
             roles: settings.roles.clone(),
@@ -144,8 +144,7 @@ impl Server {
         let keep = (settings.keep, settings.keep_deliveries);
         tokio::spawn(look_after(Arc::clone(&state), keep));
         state.hubs.all().into_iter().for_each(|desk| drop(tokio::spawn(enable_returned(desk))));
-        let alerting = Arc::new(Alerting::new(settings));
-        alerting.start(&state);
+        state.alerting.start(&state);
         let accepting = Accepting {
             listener,
             connections: settings.connections,
@@ -159,7 +158,7 @@ impl Server {
         let lend =
             |loans: Loans| tokio::spawn(loans.run(Arc::clone(&state), state.stopping.clone()));
         let lending = Loans::listen(&settings.data).map(lend);
-        Ok(Self { address, admin_token, state, stop, accepting, lending, alerting })
+        Ok(Self { address, admin_token, state, stop, accepting, lending })
     }
 
     /// Returns where it listens.
@@ -190,7 +189,7 @@ impl Server {
 
     /// Returns which alerts could not be told to whom since it was asked last, in words.
     pub fn alerts_untold(&self) -> Vec<String> {
-        self.alerting.take_problems()
+        self.state.alerting.take_problems()
     }
 
     /// Returns the default hub.

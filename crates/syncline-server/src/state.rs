@@ -9,6 +9,7 @@ use axum::http::HeaderValue;
 use tokio::sync::{Semaphore, mpsc, watch};
 
 use crate::access::{Issuers, TokenRow};
+use crate::alerting::Alerting;
 use crate::hubs::Hubs;
 use crate::metrics::Metrics;
 use crate::rate::Rates;
@@ -21,6 +22,8 @@ pub(crate) struct State {
     pub(crate) roles: BTreeMap<String, Vec<String>>,
     pub(crate) rates: Rates,
     pub(crate) metrics: Metrics,
+    /// Who looks whether a hub does badly.
+    pub(crate) alerting: Arc<Alerting>,
     /// Sites whose pages may ask, by `Origin`.
     pub(crate) origins: Vec<HeaderValue>,
     /// Whether the server encrypts.

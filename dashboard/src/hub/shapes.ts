@@ -306,6 +306,20 @@ export interface AuditEntry {
   readonly leaf: string;
 }
 
+/** What is too bad now. */
+export interface Alert {
+  readonly alert: string;
+  readonly severity: "warning" | "critical";
+  readonly state: "pending" | "firing";
+  readonly since: string;
+  readonly value: number | null;
+  /** Whether the latest look could measure it. */
+  readonly current: boolean;
+  readonly threshold: number;
+  readonly summary: string;
+  readonly told: readonly { readonly receiver: string; readonly result: "waiting" | "told" | "failed"; readonly at?: string }[];
+}
+
 /** A page of a list. */
 export interface Next {
   readonly next?: string | number;

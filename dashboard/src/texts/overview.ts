@@ -7,6 +7,7 @@ export const OVERVIEW = {
   reasons: "Why",
   why: {
     writer_fails: "Nothing can be written: look at the disk and at the log of the process.",
+    deliveries_stopped: "Nothing is delivered: look at the disk and at the log of the process.",
     backup_behind: "The backup does not keep up: look at the log of the process that makes it.",
     endpoints_disabled: "An endpoint is disabled: nothing is sent to it.",
     endpoints_failing: "An endpoint does nothing but fail.",

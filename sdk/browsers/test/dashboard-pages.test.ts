@@ -119,6 +119,19 @@ describe("the pages", () => {
     }, token);
   });
 
+  test("the overview shows which alert is lit and that nobody is told, until it is over", async () => {
+    await hub.ask("POST", "/v1/endpoints", { id: "lit", url: "http://127.0.0.1:9/hook" });
+    await hub.ask("POST", "/v1/endpoints/lit/disable", {});
+    await signedIn(async (operator) => {
+      await operator.goTo("", "Overview");
+      await operator.says("Endpoints are disabled");
+      await operator.says("Nobody is told");
+      expect(await operator.faults()).toEqual([]);
+      await hub.ask("DELETE", "/v1/endpoints/lit");
+      await operator.says("No rule is broken.");
+    });
+  });
+
   test("a record is seen as it was after each of its changes, and its latest change is proven in the page", () =>
     signedIn(async (operator) => {
       await operator.goTo("records", "Records");

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::measures::{Measures, Readings};
+use super::measures::{Measures, Readings, Value};
 use super::rules::{Kind, Rule, Rules, Severity};
 
 /// Whether something begins, lasts or is over.
@@ -14,6 +14,8 @@ pub enum State {
     Repeated,
     /// It is well again.
     Resolved,
+    /// Nobody looks any more: the hub is gone, or the rule is off.
+    Ended,
 }
 
 impl State {
@@ -23,12 +25,13 @@ impl State {
             Self::Fired => "fired",
             Self::Repeated => "repeated",
             Self::Resolved => "resolved",
+            Self::Ended => "ended",
         }
     }
 
     /// Returns the state of a word.
     pub fn from_word(word: &str) -> Option<Self> {
-        [Self::Fired, Self::Repeated, Self::Resolved]
+        [Self::Fired, Self::Repeated, Self::Resolved, Self::Ended]
             .into_iter()
             .find(|state| state.as_str() == word)
     }
@@ -45,8 +48,8 @@ pub struct Alarm {
     pub severity: Severity,
     /// Whether it is.
     pub state: State,
-    /// What was measured last.
-    pub value: f64,
+    /// What was measured last; nothing where nobody looks any more.
+    pub value: Option<f64>,
     /// Beyond which it is too bad.
     pub threshold: f64,
     /// Since when it is, or was, in milliseconds since the Unix epoch.
@@ -68,10 +71,31 @@ pub struct Fired {
     pub told_ms: u64,
 }
 
+/// Something that is too bad now.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lit {
+    /// The hub.
+    pub hub: String,
+    /// What.
+    pub kind: Kind,
+    /// How grave that is.
+    pub severity: Severity,
+    /// Beyond which it is too bad.
+    pub threshold: f64,
+    /// Since when it is.
+    pub since_ms: u64,
+    /// Whether it is so for long enough that it is told.
+    pub is_fired: bool,
+    /// What was measured last, if that is known.
+    pub value: Option<f64>,
+    /// Whether that is the latest look; otherwise that could not measure it.
+    pub is_current: bool,
+}
+
 /// Watches hubs.
 ///
-/// Call [`Alerts::handle_measures`] from time to time for each hub, then [`Alerts::poll_alarm`] until there is none. The
-/// time must not go back; if it does, it stands still.
+/// From time to time call [`Alerts::handle_hubs`], then [`Alerts::handle_measures`] for each hub, then
+/// [`Alerts::poll_alarm`] until there is none. The time must not go back; if it does, it stands still.
 #[derive(Debug)]
 pub struct Alerts {
     rules: Rules,
@@ -91,6 +115,8 @@ struct Watched {
 struct Broken {
     since_ms: u64,
     told_ms: Option<u64>,
+    value: Option<f64>,
+    is_current: bool,
 }
 
 impl Alerts {
@@ -101,10 +127,22 @@ impl Alerts {
     pub fn new(rules: Rules, fired: Vec<Fired>) -> Self {
         let mut hubs: BTreeMap<String, Watched> = BTreeMap::new();
         for Fired { hub, kind, since_ms, told_ms } in fired {
-            let broken = Broken { since_ms, told_ms: Some(told_ms) };
+            let told_ms = Some(told_ms);
+            let broken = Broken { since_ms, told_ms, value: None, is_current: false };
             hubs.entry(hub).or_default().broken.insert(kind, broken);
         }
         Self { rules, hubs, alarms: VecDeque::new() }
+    }
+
+    /// Takes in which hubs there are. What was told of another one is ended.
+    pub fn handle_hubs(&mut self, now_ms: u64, hubs: &[&str]) {
+        let rules = &self.rules;
+        let is_gone = |hub: &String| !hubs.contains(&hub.as_str());
+        for (hub, watched) in self.hubs.extract_if(.., |hub, _| is_gone(hub)) {
+            let at_ms = watched.now_ms.max(now_ms);
+            let told = watched.broken.iter().filter(|(_, broken)| broken.told_ms.is_some());
+            self.alarms.extend(told.map(|(kind, broken)| ended(rules, &hub, *kind, broken, at_ms)));
+        }
     }
 
     /// Takes in what is measured of a hub.
@@ -113,8 +151,13 @@ impl Alerts {
         watched.now_ms = watched.now_ms.max(now_ms);
         let now_ms = watched.now_ms;
         let values = watched.readings.values(now_ms, measures);
-        // What is watched no more is over without a word.
-        watched.broken.retain(|kind, _| self.rules.get(*kind).is_some());
+        let rules = &self.rules;
+        let is_off = |kind: &Kind| rules.get(*kind).is_none();
+        for (kind, broken) in watched.broken.extract_if(.., |kind, _| is_off(kind)) {
+            if broken.told_ms.is_some() {
+                self.alarms.push_back(ended(rules, hub, kind, &broken, now_ms));
+            }
+        }
         for (kind, rule) in self.rules.iter() {
             let value = values.iter().find(|(known, _)| *known == kind).map(|(_, value)| *value);
             let before = watched.broken.get(&kind).copied();
@@ -129,7 +172,7 @@ impl Alerts {
                 kind,
                 severity: rule.severity,
                 state,
-                value: value.unwrap_or_default(),
+                value: value.map(|known| known.value),
                 threshold: rule.threshold,
                 since_ms,
                 at_ms: now_ms,
@@ -153,20 +196,60 @@ impl Alerts {
         };
         self.hubs.iter().flat_map(of_hub).collect()
     }
+
+    /// Returns all that is too bad, also what is not told yet, by hub and kind.
+    pub fn lit(&self) -> Vec<Lit> {
+        let of_hub = |(hub, watched): (&String, &Watched)| {
+            let lit = watched.broken.iter().filter_map(|(kind, broken)| {
+                let rule = self.rules.get(*kind)?;
+                Some(Lit {
+                    hub: hub.clone(),
+                    kind: *kind,
+                    severity: rule.severity,
+                    threshold: rule.threshold,
+                    since_ms: broken.since_ms,
+                    is_fired: broken.told_ms.is_some(),
+                    value: broken.value,
+                    is_current: broken.is_current,
+                })
+            });
+            lit.collect::<Vec<_>>()
+        };
+        self.hubs.iter().flat_map(of_hub).collect()
+    }
+}
+
+/// Returns that nobody looks any more at what was told.
+fn ended(rules: &Rules, hub: &str, kind: Kind, broken: &Broken, at_ms: u64) -> Alarm {
+    let usual = Rules::default();
+    // A rule that is off says no more how grave it was.
+    let rule = rules.get(kind).or_else(|| usual.get(kind));
+    Alarm {
+        hub: hub.to_owned(),
+        kind,
+        severity: rule.map_or(Severity::Critical, |rule| rule.severity),
+        state: State::Ended,
+        value: None,
+        threshold: rule.map_or(0.0, |rule| rule.threshold),
+        since_ms: broken.since_ms,
+        at_ms,
+    }
 }
 
 /// Returns since when a rule is broken, and what is told of it.
 fn judge(
     kind: Kind,
     rule: &Rule,
-    value: Option<f64>,
+    value: Option<Value>,
     before: Option<Broken>,
     (now_ms, repeat_ms): (u64, u64),
 ) -> (Option<Broken>, Option<State>) {
-    // Of what nothing is known nothing is told; what was told stays until it is known to be well.
-    let Some(value) = value else {
-        return (before.filter(|broken| broken.told_ms.is_some()), None);
+    // Of what nothing is known nothing is told, and nothing is over: it stays until it is known to be well.
+    let is_telling = |known: &Value| !known.is_least || rule.is_broken(kind, known.value);
+    let Some(Value { value, .. }) = value.filter(is_telling) else {
+        return (before.map(|broken| Broken { is_current: false, ..broken }), None);
     };
+    let before = before.map(|broken| Broken { value: Some(value), is_current: true, ..broken });
     let broken = match before {
         Some(Broken { told_ms: Some(_), .. }) if rule.is_well(kind, value) => {
             return (None, Some(State::Resolved));
@@ -175,7 +258,7 @@ fn judge(
         Some(_) if !rule.is_broken(kind, value) => return (None, None),
         Some(broken) => broken,
         None if !rule.is_broken(kind, value) => return (None, None),
-        None => Broken { since_ms: now_ms, told_ms: None },
+        None => Broken { since_ms: now_ms, told_ms: None, value: Some(value), is_current: true },
     };
     let told = Broken { told_ms: Some(now_ms), ..broken };
     match broken.told_ms {

@@ -4,7 +4,17 @@ use std::collections::VecDeque;
 
 use super::rules::Kind;
 
-/// What is measured of a hub at one time. Counters begin with the process.
+/// How much of something there is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// So much.
+    Exactly(u64),
+    /// So much, and maybe more: enough to know that it is too bad, never that it is well.
+    AtLeast(u64),
+}
+
+/// What is measured of a hub at one time. Counters begin with the process. What could not be measured is `None`, and
+/// changes nothing of what is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct Measures {
     /// Operations that came to an end.
@@ -12,19 +22,21 @@ pub struct Measures {
     /// Those of them that were refused.
     pub errors: u64,
     /// How old the oldest event is that has still to be delivered, in milliseconds.
-    pub lag_ms: u64,
+    pub lag_ms: Option<Known>,
     /// Events that have still to be delivered.
-    pub backlog: u64,
-    /// Endpoints that are disabled.
-    pub endpoints_disabled: u64,
+    pub backlog: Option<u64>,
+    /// Endpoints that are disabled, or cannot be read.
+    pub endpoints_disabled: Option<u64>,
+    /// For how long deliveries have stood still, in milliseconds; 0 if they go on.
+    pub stopped_ms: Option<u64>,
     /// Deliveries that were given up.
     pub dead_letters: u64,
     /// The share of copies that are what the hub shows; `None` if nothing is known of any.
     pub consistency: Option<f64>,
     /// For how long the oldest conflict waits for a person, in milliseconds; 0 if none does.
-    pub conflict_ms: u64,
+    pub conflict_ms: Option<u64>,
     /// How old the first change is that is in no backup, in milliseconds; `None` without a backup.
-    pub backup_ms: Option<u64>,
+    pub backup_ms: Option<Known>,
 }
 
 /// How far back refusals are counted, in milliseconds. Source: spec 002, `error_rate:5m`.
@@ -49,9 +61,32 @@ struct Reading {
     dead_letters: u64,
 }
 
+/// What is known of a kind, in its unit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Value {
+    pub(super) value: f64,
+    /// It may be worse.
+    pub(super) is_least: bool,
+}
+
+impl Value {
+    const fn exactly(value: f64) -> Self {
+        Self { value, is_least: false }
+    }
+
+    fn seconds(known: Known) -> Self {
+        let (Known::Exactly(ms) | Known::AtLeast(ms)) = known;
+        Self { value: seconds(ms), is_least: matches!(known, Known::AtLeast(_)) }
+    }
+}
+
+fn seconds(ms: u64) -> f64 {
+    ms as f64 / 1_000.0
+}
+
 impl Readings {
     /// Takes in what is measured, and answers the value of each kind of which there is one.
-    pub(super) fn values(&mut self, now_ms: u64, measures: &Measures) -> Vec<(Kind, f64)> {
+    pub(super) fn values(&mut self, now_ms: u64, measures: &Measures) -> Vec<(Kind, Value)> {
         let Measures { operations, errors, dead_letters, .. } = *measures;
         self.push(Reading { at_ms: now_ms, operations, errors, dead_letters });
         let since = self.at(now_ms.saturating_sub(ERRORS_OVER_MS));
@@ -59,16 +94,20 @@ impl Readings {
         let refused = errors.saturating_sub(since.errors);
         let share = if fresh < OPERATIONS_MIN { 0.0 } else { refused as f64 / fresh as f64 };
         let dead_before = self.at(now_ms.saturating_sub(DEAD_OVER_MS)).dead_letters;
-        let seconds = |ms: u64| ms as f64 / 1_000.0;
+        let dead = dead_letters.saturating_sub(dead_before) as f64;
+        // What was counted before the process began is not known: nothing is over before all of the time was seen.
+        let counted = |value, over_ms| Value { value, is_least: !self.has_seen(now_ms, over_ms) };
+        let count = |count: u64| Value::exactly(count as f64);
         let known = [
-            (Kind::ErrorRate, Some(share)),
-            (Kind::Lag, Some(seconds(measures.lag_ms))),
-            (Kind::Backlog, Some(measures.backlog as f64)),
-            (Kind::EndpointsDisabled, Some(measures.endpoints_disabled as f64)),
-            (Kind::DeadLetters, Some(dead_letters.saturating_sub(dead_before) as f64)),
-            (Kind::Consistency, measures.consistency),
-            (Kind::Conflicts, Some(seconds(measures.conflict_ms))),
-            (Kind::Backup, measures.backup_ms.map(seconds)),
+            (Kind::ErrorRate, Some(counted(share, ERRORS_OVER_MS))),
+            (Kind::Lag, measures.lag_ms.map(Value::seconds)),
+            (Kind::Backlog, measures.backlog.map(count)),
+            (Kind::EndpointsDisabled, measures.endpoints_disabled.map(count)),
+            (Kind::DeliveriesStopped, measures.stopped_ms.map(|ms| Value::exactly(seconds(ms)))),
+            (Kind::DeadLetters, Some(counted(dead, DEAD_OVER_MS))),
+            (Kind::Consistency, measures.consistency.map(Value::exactly)),
+            (Kind::Conflicts, measures.conflict_ms.map(|ms| Value::exactly(seconds(ms)))),
+            (Kind::Backup, measures.backup_ms.map(Value::seconds)),
         ];
         known.into_iter().filter_map(|(kind, value)| Some((kind, value?))).collect()
     }
@@ -87,6 +126,11 @@ impl Readings {
             });
         }
         self.0.push_back(reading);
+    }
+
+    /// Returns whether there is a reading from so long ago.
+    fn has_seen(&self, now_ms: u64, over_ms: u64) -> bool {
+        self.0.front().is_some_and(|first| first.at_ms.saturating_add(over_ms) <= now_ms)
     }
 
     /// Returns the latest reading that is not after a time; what was before the first one was nothing.

@@ -7,13 +7,14 @@
 //! | what is measured of a hub | [`Measures`] |
 //! | what it is held against | [`Rule`], [`Rules`] |
 //! | what is told, and when | [`Alerts`], [`Alarm`] |
+//! | what is too bad now | [`Lit`] |
 
 mod machine;
 mod measures;
 mod rules;
 
-pub use machine::{Alarm, Alerts, Fired, State};
-pub use measures::Measures;
+pub use machine::{Alarm, Alerts, Fired, Lit, State};
+pub use measures::{Known, Measures};
 pub use rules::{Kind, Rule, Rules, Severity};
 
 #[cfg(test)]

@@ -9,8 +9,10 @@ pub enum Kind {
     Lag,
     /// How many events have still to be delivered.
     Backlog,
-    /// How many endpoints are disabled.
+    /// How many endpoints are disabled, or cannot be read.
     EndpointsDisabled,
+    /// For how long all deliveries have stood still, in seconds.
+    DeliveriesStopped,
     /// How many deliveries were given up within the last hour.
     DeadLetters,
     /// The share of the clients' copies that are what the hub shows; too low is too bad.
@@ -23,11 +25,12 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::ErrorRate,
         Self::Lag,
         Self::Backlog,
         Self::EndpointsDisabled,
+        Self::DeliveriesStopped,
         Self::DeadLetters,
         Self::Consistency,
         Self::Conflicts,
@@ -41,6 +44,7 @@ impl Kind {
             Self::Lag => "lag",
             Self::Backlog => "backlog",
             Self::EndpointsDisabled => "endpoints_disabled",
+            Self::DeliveriesStopped => "deliveries_stopped",
             Self::DeadLetters => "dead_letters",
             Self::Consistency => "consistency",
             Self::Conflicts => "conflicts",
@@ -115,6 +119,7 @@ impl Default for Rules {
             (Kind::Lag, rule(300.0, 60, Severity::Warning)),
             (Kind::Backlog, rule(1_000.0, 120, Severity::Critical)),
             (Kind::EndpointsDisabled, rule(0.0, 0, Severity::Warning)),
+            (Kind::DeliveriesStopped, rule(30.0, 0, Severity::Critical)),
             (Kind::DeadLetters, rule(0.0, 0, Severity::Warning)),
             (Kind::Consistency, rule(0.999, 600, Severity::Critical)),
             (Kind::Conflicts, rule(86_400.0, 300, Severity::Warning)),

@@ -17,9 +17,12 @@ use crate::reporting::Period;
 const FILE: &str = "alerts.json";
 /// Most bytes of one row of it: two names of 64 bytes at most, words and numbers.
 const ROW_BYTES_MAX: usize = 512;
-/// Most bytes that are read of it.
-const BYTES_MAX: u64 =
-    ((HUBS_MAX * Kind::ALL.len() + ALERT_RECEIVERS_MAX * ALERTS_QUEUED_MAX) * ROW_BYTES_MAX) as u64;
+/// Most alerts that are lit at once.
+const LIT_MAX: usize = HUBS_MAX * Kind::ALL.len();
+/// Most bytes that are read of it: what is lit, who was told of each, and what is still to be told.
+const BYTES_MAX: u64 = ((LIT_MAX * (1 + ALERT_RECEIVERS_MAX)
+    + ALERT_RECEIVERS_MAX * ALERTS_QUEUED_MAX)
+    * ROW_BYTES_MAX) as u64;
 
 /// What is remembered, and the file of it.
 #[derive(Debug)]
@@ -37,10 +40,44 @@ pub(super) struct Untold {
     pub(super) alarm: Alarm,
 }
 
+/// Something that is too bad, as the server of a folder has noted it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NotedAlert {
+    /// The hub.
+    pub hub: String,
+    /// What, as the configuration calls it.
+    pub alert: &'static str,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since_ms: u64,
+}
+
+impl NotedAlert {
+    /// Returns what the server of a folder has found too bad and not over: as of its latest look, also where it has
+    /// ended since.
+    pub fn of_folder(folder: &Path) -> Vec<Self> {
+        let noted =
+            |Fired { hub, kind, since_ms, .. }| Self { hub, alert: kind.as_str(), since_ms };
+        Memory::open(folder).fired().into_iter().map(noted).collect()
+    }
+}
+
+/// How it went to tell somebody.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Told {
+    /// It waits its turn, or is tried again.
+    Waiting,
+    /// It was told, at this time in milliseconds since the Unix epoch.
+    At(u64),
+    /// It was given up then.
+    Failed(u64),
+}
+
 #[derive(Clone, Debug, Default, PartialEq)]
 struct Facts {
     fired: Vec<Fired>,
     untold: VecDeque<Untold>,
+    /// Who was told last, and how that went, of what is in `fired`: hub, kind and receiver.
+    told: BTreeMap<(String, Kind, String), Told>,
     /// When the latest report was due that each receiver was sent, or was not owed.
     reports: BTreeMap<(String, Period), u64>,
     /// Whether reports were sent that are in no file yet.
@@ -71,6 +108,34 @@ impl Memory {
     }
 
     /// Somebody was told, or nobody tries any more; as [`Memory::begin`].
+    pub(super) fn tried(&self, receiver: &str, alarm: &Alarm, is_told: bool, at_ms: u64) {
+        self.end(receiver, alarm);
+        if matches!(alarm.state, State::Fired | State::Repeated) {
+            let mut facts = self.lock();
+            let told = if is_told { Told::At(at_ms) } else { Told::Failed(at_ms) };
+            let key = (alarm.hub.clone(), alarm.kind, receiver.to_owned());
+            if facts.fired.iter().any(|fired| (&fired.hub, fired.kind) == (&key.0, key.1)) {
+                facts.told.insert(key, told);
+            }
+        }
+    }
+
+    /// Returns who is told of an alert that lasts, and how that went.
+    pub(super) fn told_of(&self, hub: &str, kind: Kind) -> Vec<(String, Told)> {
+        let facts = self.lock();
+        let told = facts.told.iter().filter(|((of, what, _), _)| of == hub && *what == kind);
+        let mut told: BTreeMap<&str, Told> =
+            told.map(|((_, _, receiver), told)| (receiver.as_str(), *told)).collect();
+        let is_it = |alarm: &Alarm| {
+            let lasts = matches!(alarm.state, State::Fired | State::Repeated);
+            lasts && alarm.hub == hub && alarm.kind == kind
+        };
+        let waiting = facts.untold.iter().filter(|untold| is_it(&untold.alarm));
+        told.extend(waiting.map(|untold| (untold.receiver.as_str(), Told::Waiting)));
+        told.into_iter().map(|(receiver, told)| (receiver.to_owned(), told)).collect()
+    }
+
+    /// Nobody is told of an alarm that was to be; as [`Memory::begin`].
     pub(super) fn end(&self, receiver: &str, alarm: &Alarm) {
         let mut facts = self.lock();
         let is_it = |untold: &Untold| untold.receiver == receiver && untold.alarm == *alarm;
@@ -84,6 +149,7 @@ impl Memory {
         let mut facts = self.lock();
         facts.untold.retain(|untold| names.contains(&untold.receiver.as_str()));
         facts.reports.retain(|(name, _), _| names.contains(&name.as_str()));
+        facts.told.retain(|(_, _, name), _| names.contains(&name.as_str()));
     }
 
     /// Returns whether a receiver has still to be sent the report that was due at a time. Nothing from before is owed
@@ -116,6 +182,8 @@ impl Memory {
     pub(super) fn set_fired(&self, fired: Vec<Fired>) -> bool {
         let mut facts = self.lock();
         let is_new = facts.fired != fired;
+        let is_lit = |hub: &str, kind| fired.iter().any(|one| one.hub == hub && one.kind == kind);
+        facts.told.retain(|(hub, kind, _), _| is_lit(hub, *kind));
         facts.fired = fired;
         is_new
     }
@@ -136,6 +204,7 @@ impl Memory {
             Json::Object(row)
         });
         document.insert("reports", Json::Array(reports.collect()));
+        document.insert("told", Json::Array(facts.told.iter().map(told_row).collect()));
         let text = Json::Object(document).to_compact_string();
         let _ = replace(&self.file, text.as_bytes());
     }
@@ -161,11 +230,33 @@ fn untold_row(Untold { receiver, alarm }: &Untold) -> Json {
     row.insert("alert", alarm.kind.as_str());
     row.insert("severity", alarm.severity.as_str());
     row.insert("state", alarm.state.as_str());
-    row.insert("value", Json::Number(number(alarm.value)));
+    if let Some(value) = alarm.value {
+        row.insert("value", Json::Number(number(value)));
+    }
     row.insert("threshold", Json::Number(number(alarm.threshold)));
     row.insert("since", alarm.since_ms);
     row.insert("at", alarm.at_ms);
     Json::Object(row)
+}
+
+fn told_row((key, told): (&(String, Kind, String), &Told)) -> Json {
+    let ((hub, kind, receiver), mut row) = (key, Object::new());
+    row.insert("hub", hub.as_str());
+    row.insert("alert", kind.as_str());
+    row.insert("to", receiver.as_str());
+    match told {
+        Told::Waiting => {}
+        Told::At(at_ms) => drop(row.insert("at", *at_ms)),
+        Told::Failed(at_ms) => drop(row.insert("failed", *at_ms)),
+    }
+    Json::Object(row)
+}
+
+fn told_of_row(row: &Object) -> Option<((String, Kind, String), Told)> {
+    let word = |name: &str| row.get(name)?.as_str();
+    let key = (word("hub")?.to_owned(), Kind::from_word(word("alert")?)?, word("to")?.to_owned());
+    let failed = || whole(row, "failed").map(Told::Failed);
+    Some((key, whole(row, "at").map(Told::At).or_else(failed)?))
 }
 
 fn facts_of(bytes: &[u8]) -> Option<Facts> {
@@ -183,6 +274,12 @@ fn facts_of(bytes: &[u8]) -> Option<Facts> {
         reports: rows("reports")?
             .iter()
             .map(|row| report_of(row.as_object()?))
+            .collect::<Option<_>>()?,
+        // A file of an older server has none.
+        told: rows("told")
+            .into_iter()
+            .flatten()
+            .map(|row| told_of_row(row.as_object()?))
             .collect::<Option<_>>()?,
         is_changed: false,
     })
@@ -214,7 +311,7 @@ fn untold_of(row: &Object) -> Option<Untold> {
         kind: Kind::from_word(word("alert")?)?,
         severity: Severity::from_word(word("severity")?)?,
         state: State::from_word(word("state")?)?,
-        value: number("value")?,
+        value: number("value"),
         threshold: number("threshold")?,
         since_ms: whole(row, "since")?,
         at_ms: whole(row, "at")?,
@@ -240,7 +337,7 @@ mod tests {
                 kind: Kind::Consistency,
                 severity: Severity::Critical,
                 state: State::Resolved,
-                value: 0.9995,
+                value: Some(0.9995),
                 threshold: 0.999,
                 since_ms: 7,
                 at_ms: 9,
@@ -248,7 +345,13 @@ mod tests {
         };
         assert!(memory.set_fired(told.clone()) && !memory.set_fired(told.clone()));
         ["a", "b", "gone"].map(untold).into_iter().for_each(|untold| memory.begin(untold));
-        memory.end("a", &untold("a").alarm);
+        memory.tried("a", &untold("a").alarm, true, 11);
+        let lasts = Alarm { kind: Kind::Lag, state: State::Fired, ..untold("a").alarm };
+        memory.begin(Untold { receiver: "b".to_owned(), alarm: lasts.clone() });
+        assert_eq!(memory.told_of("shop", Kind::Lag), [("b".to_owned(), Told::Waiting)]);
+        memory.tried("b", &lasts, true, 12);
+        memory.tried("a", &lasts, false, 13);
+        memory.tried("gone", &lasts, true, 14);
         memory.keep_receivers(&["a", "b"]);
         let owes = |memory: &Memory, due_ms| memory.owes_report("b", Period::Day, due_ms);
         assert!(!owes(&memory, 5) && !owes(&memory, 5) && owes(&memory, 6));
@@ -257,6 +360,13 @@ mod tests {
         assert!(!memory.has_reports_unsaved());
         let again = Memory::open(folder.path());
         assert_eq!((again.fired(), again.untold()), (told, vec![untold("b")]));
+        let noted = NotedAlert::of_folder(folder.path());
+        let lag = NotedAlert { hub: "shop".into(), alert: "lag", since_ms: 7 };
+        assert_eq!((noted.len(), &noted[0]), (2, &lag));
+        let known = [("a".to_owned(), Told::Failed(13)), ("b".to_owned(), Told::At(12))];
+        assert_eq!(again.told_of("shop", Kind::Lag), known);
+        assert_eq!(again.told_of("shop", Kind::Consistency), [], "it is over");
+        assert_eq!(again.told_of("other", Kind::Lag), []);
         assert!(!owes(&again, 5) && owes(&again, 6));
         again.report_sent("b", Period::Day, 6);
         assert!(!owes(&again, 6) && owes(&again, 7));
@@ -265,5 +375,11 @@ mod tests {
             let memory = Memory::open(folder.path());
             assert_eq!((memory.fired(), memory.untold()), (vec![], vec![]), "{damaged}");
         }
+        let older =
+            r#"{"fired":[{"hub":"a","alert":"lag","since":1,"told":2}],"untold":[],"reports":[]}"#;
+        fs::write(folder.path().join(FILE), older).unwrap();
+        assert_eq!(Memory::open(folder.path()).fired().len(), 1, "a file of an older server");
+        again.set_fired(Vec::new());
+        assert_eq!(again.told_of("shop", Kind::Lag), [], "it is over");
     }
 }

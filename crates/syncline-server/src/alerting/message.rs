@@ -14,14 +14,19 @@ pub(super) fn headline(alarm: &Alarm) -> String {
         State::Fired => alarm.severity.as_str().to_owned(),
         State::Repeated => format!("still {}", alarm.severity.as_str()),
         State::Resolved => "resolved".to_owned(),
+        State::Ended => "ended".to_owned(),
     };
-    format!("{word}: hub {}: {}", alarm.hub, what(alarm))
+    let kind = alarm.kind.as_str();
+    let what = match alarm.value {
+        Some(value) => what(alarm.kind, value, alarm.threshold),
+        None => format!("{kind} is watched no more: the hub is gone, or the rule is off"),
+    };
+    format!("{word}: hub {}: {what}", alarm.hub)
 }
 
 /// Returns what was measured, and beyond what that is too bad.
-fn what(alarm: &Alarm) -> String {
-    let (value, threshold) = (alarm.value, alarm.threshold);
-    match alarm.kind {
+pub(crate) fn what(kind: Kind, value: f64, threshold: f64) -> String {
+    match kind {
         Kind::ErrorRate => format!(
             "{} of the operations of five minutes were refused (alarm above {})",
             percent(value),
@@ -38,6 +43,11 @@ fn what(alarm: &Alarm) -> String {
         Kind::EndpointsDisabled => {
             format!("{value} endpoints are disabled (alarm above {threshold})")
         }
+        Kind::DeliveriesStopped => format!(
+            "nothing has been delivered for {}: the store fails or hangs (alarm above {})",
+            time(value),
+            time(threshold)
+        ),
         Kind::DeadLetters => {
             format!("{value} deliveries were given up within an hour (alarm above {threshold})")
         }
@@ -60,7 +70,7 @@ fn what(alarm: &Alarm) -> String {
 }
 
 /// Returns a number with six digits behind the point at most.
-pub(super) fn number(value: f64) -> Number {
+pub(crate) fn number(value: f64) -> Number {
     let text = format!("{:.6}", value);
     let text = text.trim_end_matches('0').trim_end_matches('.');
     Number::parse(text).unwrap_or_else(|_| 0_u64.into())
@@ -83,12 +93,13 @@ fn time(seconds: f64) -> String {
 }
 
 /// Returns the page that says what to do.
-fn page(alarm: &Alarm) -> &'static str {
-    match alarm.kind {
+pub(crate) const fn page(kind: Kind) -> &'static str {
+    match kind {
         Kind::ErrorRate => "docs/guide/monitoring.md#highsyncerrorrate",
         Kind::Lag => "docs/guide/monitoring.md#regionsynchronizationlag",
         Kind::Backlog => "docs/guide/monitoring.md#syncqueuebacklog",
         Kind::EndpointsDisabled => "docs/guide/monitoring.md#endpointdisabled",
+        Kind::DeliveriesStopped => "docs/guide/monitoring.md#deliveriesstopped",
         Kind::DeadLetters => "docs/guide/monitoring.md#deadletters",
         Kind::Consistency => "docs/guide/monitoring.md#datainconsistency",
         Kind::Conflicts => "docs/guide/monitoring.md#unresolvedconflicts",
@@ -114,12 +125,14 @@ fn facts(alarm: &Alarm) -> Object {
         ("state", alarm.state.as_str().into()),
         ("since", format_time(alarm.since_ms).as_str().into()),
         ("summary", headline(alarm).as_str().into()),
-        ("look", page(alarm).into()),
+        ("look", page(alarm.kind).into()),
     ]) else {
         return Object::new();
     };
-    for (name, value) in [("value", alarm.value), ("threshold", alarm.threshold)] {
-        facts.insert(name, Json::Number(number(value)));
+    for (name, value) in [("value", alarm.value), ("threshold", Some(alarm.threshold))] {
+        if let Some(value) = value {
+            facts.insert(name, Json::Number(number(value)));
+        }
     }
     facts
 }
@@ -129,7 +142,8 @@ pub(super) fn webhook(alarm: &Alarm) -> String {
     let kind = match alarm.state {
         State::Fired => "alert.fired",
         State::Repeated => "alert.repeated",
-        State::Resolved => "alert.resolved",
+        // To who was told of it, it is over.
+        State::Resolved | State::Ended => "alert.resolved",
     };
     let at = format_time(alarm.at_ms);
     let mut facts = facts(alarm);
@@ -145,12 +159,12 @@ pub(super) fn webhook(alarm: &Alarm) -> String {
 /// Returns the body of an incoming webhook of Slack.
 pub(super) fn slack(alarm: &Alarm) -> String {
     let colour = match (alarm.state, alarm.severity) {
-        (State::Resolved, _) => "good",
+        (State::Resolved | State::Ended, _) => "good",
         (_, Severity::Warning) => "warning",
         (_, Severity::Critical) => "danger",
     };
     let line = escaped(&headline(alarm));
-    let since = format!("since {}; see {}", format_time(alarm.since_ms), page(alarm));
+    let since = format!("since {}; see {}", format_time(alarm.since_ms), page(alarm.kind));
     let attachment = object([
         ("color", colour.into()),
         ("fallback", line.as_str().into()),
@@ -167,7 +181,8 @@ fn escaped(text: &str) -> String {
 
 /// Returns an event of PagerDuty's Events API, version 2.
 pub(super) fn pager_duty(alarm: &Alarm, routing_key: &str) -> String {
-    let action = if alarm.state == State::Resolved { "resolve" } else { "trigger" };
+    let is_over = matches!(alarm.state, State::Resolved | State::Ended);
+    let action = if is_over { "resolve" } else { "trigger" };
     let payload = object([
         ("summary", headline(alarm).as_str().into()),
         ("source", format!("syncline/{}", alarm.hub).as_str().into()),
@@ -192,7 +207,7 @@ pub(super) fn pager_duty(alarm: &Alarm, routing_key: &str) -> String {
 /// - `event`: its id, 32 hexadecimal digits.
 pub(super) fn sentry(alarm: &Alarm, event: &str) -> String {
     let level = match (alarm.state, alarm.severity) {
-        (State::Resolved, _) => "info",
+        (State::Resolved | State::Ended, _) => "info",
         (_, Severity::Warning) => "warning",
         (_, Severity::Critical) => "error",
     };
@@ -229,7 +244,7 @@ pub(super) fn mail(alarm: &Alarm) -> (String, String) {
         alarm.severity.as_str(),
         format_time(alarm.since_ms),
         format_time(alarm.at_ms),
-        page(alarm),
+        page(alarm.kind),
     );
     (format!("[Syncline] {}", headline(alarm)), text)
 }
@@ -241,6 +256,7 @@ mod tests {
     fn alarm(kind: Kind, state: State, value: f64, threshold: f64) -> Alarm {
         let severity = Severity::Critical;
         let (since_ms, at_ms) = (1_700_000_000_000, 1_700_000_600_000);
+        let value = Some(value);
         Alarm { hub: "shop".into(), kind, severity, state, value, threshold, since_ms, at_ms }
     }
 
@@ -256,6 +272,10 @@ mod tests {
              "resolved: hub shop: the oldest event has waited for 0 s to be delivered (alarm above 5 min)"),
             (alarm(Kind::Backlog, State::Fired, 1_001.0, 1_000.0),
              "critical: hub shop: 1001 events have still to be delivered (alarm above 1000)"),
+            (alarm(Kind::DeliveriesStopped, State::Fired, 90.4, 30.0),
+             "critical: hub shop: nothing has been delivered for 90 s: the store fails or hangs (alarm above 30 s)"),
+            (Alarm { value: None, ..alarm(Kind::Backlog, State::Ended, 0.0, 1_000.0) },
+             "ended: hub shop: backlog is watched no more: the hub is gone, or the rule is off"),
             (alarm(Kind::Conflicts, State::Fired, 200_000.0, 86_400.0),
              "critical: hub shop: the oldest conflict has waited for 2 days for a person (alarm above 24 h)"),
         ];
@@ -270,6 +290,12 @@ mod tests {
         let over = Alarm { state: State::Resolved, at_ms: 1_700_000_700_000, ..fired.clone() };
         assert_eq!(key(&fired), key(&over));
         assert_ne!(id(&fired), id(&over));
+        let ended = Alarm { state: State::Ended, value: None, ..over };
+        assert!(
+            webhook(&ended).contains("alert.resolved")
+                && pager_duty(&ended, "k").contains("\"resolve\"")
+        );
+        assert_eq!(key(&fired), key(&ended));
         assert!(!id(&fired).contains('.'), "Standard Webhooks parts what is signed by dots");
     }
 

@@ -21,5 +21,8 @@ mod reports;
 mod watch;
 
 pub use mail::{MailSettings, MailTls};
+pub use memory::NotedAlert;
+pub(crate) use memory::Told;
+pub(crate) use message::{number, page, what};
 pub use receiver::{AlertReceiver, AlertSettings, Channel, ReceiverError};
 pub(crate) use watch::Alerting;

@@ -5,12 +5,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use syncline_domains::app::{Guard, Sender, SenderSettings, SystemResolver};
-use syncline_engine::alert::{Alarm, Alerts, Kind, Measures};
+use syncline_engine::alert::{Alarm, Alerts, Kind, Known, Lit, Measures};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
 use super::channel::{Unsent, send};
-use super::memory::{Memory, Untold};
+use super::memory::{Memory, Told, Untold};
 use super::receiver::{AlertReceiver, AlertSettings};
 use crate::access::now_ms;
 use crate::activity::Counter;
@@ -25,6 +25,8 @@ pub(crate) struct Alerting {
     sender: Sender,
     pub(super) guard: Guard,
     pub(super) memory: Memory,
+    /// What is too bad, as of the latest look.
+    lit: Mutex<Vec<Lit>>,
     /// What could not be told, for the terminal.
     problems: Mutex<VecDeque<String>>,
 }
@@ -36,7 +38,23 @@ impl Alerting {
         let sender = Sender::new(sending, SystemResolver);
         let memory = Memory::open(&settings.data);
         let alerts = settings.alerts.clone();
-        Self { settings: alerts, sender, guard, memory, problems: Mutex::default() }
+        let (lit, problems) = Default::default();
+        Self { settings: alerts, sender, guard, memory, lit, problems }
+    }
+
+    /// Returns what of a hub is too bad, each with who was told, and how that went.
+    pub(crate) fn of_hub(&self, hub: &str) -> Vec<(Lit, Vec<(String, Told)>)> {
+        let lit = self.lit.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let told = |lit: Lit| {
+            let told = self.memory.told_of(hub, lit.kind);
+            (lit, told)
+        };
+        lit.into_iter().filter(|lit| lit.hub == hub).map(told).collect()
+    }
+
+    /// Returns how often hubs are looked at.
+    pub(crate) const fn every(&self) -> Duration {
+        self.settings.every
     }
 
     /// Returns what could not be told since it was asked last.
@@ -53,11 +71,8 @@ impl Alerting {
         problems.push_back(problem);
     }
 
-    /// Looks at the hubs until the server stops. Nobody looks where nobody is told.
+    /// Looks at the hubs until the server stops. What is too bad is shown also where nobody is told.
     pub(crate) fn start(self: &Arc<Self>, state: &Arc<State>) {
-        if self.settings.receivers.is_empty() {
-            return;
-        }
         let (mut queues, mut reporting) = (Vec::new(), Vec::new());
         for receiver in &self.settings.receivers {
             let (queue, told) = mpsc::channel(ALERTS_QUEUED_MAX);
@@ -92,8 +107,11 @@ impl Alerting {
             if state.is_stopping() {
                 break;
             }
-            for desk in state.hubs.all() {
-                let of = Arc::clone(&desk);
+            let desks = state.hubs.all();
+            let labels: Vec<&str> = desks.iter().map(|desk| desk.label()).collect();
+            alerts.handle_hubs(now_ms(), &labels);
+            for desk in &desks {
+                let of = Arc::clone(desk);
                 let Ok(measures) = state.blocking(move || measured(&of)).await else { continue };
                 alerts.handle_measures(desk.label(), now_ms(), &measures);
             }
@@ -107,6 +125,7 @@ impl Alerting {
             let lit: Vec<(String, Kind)> =
                 fired.iter().map(|fired| (fired.hub.clone(), fired.kind)).collect();
             state.metrics.synchronization.alerts(&lit);
+            *self.lit.lock().unwrap_or_else(PoisonError::into_inner) = alerts.lit();
             if self.memory.set_fired(fired) {
                 self.save(&state).await;
             }
@@ -152,39 +171,44 @@ impl Alerting {
                     },
                 }
             };
-            let result = if problem.is_none() { "told" } else { "failed" };
+            let is_told = problem.is_none();
+            let result = if is_told { "told" } else { "failed" };
             state.metrics.synchronization.alert_told(&receiver.name, result);
             if let Some(why) = problem {
                 let kind = alarm.kind.as_str();
                 self.note_problem(format!("{} was not told of {kind}: {why}", receiver.name));
             }
-            self.memory.end(&receiver.name, &alarm);
+            self.memory.tried(&receiver.name, &alarm, is_told, now_ms());
             self.save(&state).await;
         }
     }
 }
 
-/// Measures a hub; blocks. What cannot be read is as it was at the latest look.
+/// Measures a hub; blocks. What cannot be read now is not known: what was told of it stays as it is.
 fn measured(desk: &Desk) -> Measures {
     let at_ms = now_ms();
-    let _ = desk.look_undecided(at_ms);
-    let backlog = desk.delivering.backlog(at_ms);
-    let before = || desk.activity.latest().map(|standing| standing.backlog);
-    let backlog = backlog.or_else(before).unwrap_or_default();
+    let is_looked_at = desk.look_undecided(at_ms).is_ok();
+    let backlog = desk.delivering.backlog_soon(at_ms);
     let backup = desk.backup.as_ref().map(|backup| backup.health());
     Measures {
         operations: desk.activity.total(Counter::Operations),
         errors: desk.activity.total(Counter::OperationsRejected),
-        lag_ms: backlog.lag_ms.unwrap_or_default(),
-        backlog: backlog.queue,
-        endpoints_disabled: backlog.disabled,
+        lag_ms: backlog.map(|backlog| {
+            let lag_ms = backlog.lag_ms.unwrap_or_default();
+            if backlog.is_lag_known { Known::Exactly(lag_ms) } else { Known::AtLeast(lag_ms) }
+        }),
+        backlog: backlog.map(|backlog| backlog.queue),
+        endpoints_disabled: backlog.map(|backlog| backlog.disabled),
+        stopped_ms: Some(desk.delivering.stopped_ms(at_ms)),
         dead_letters: desk.delivering.dead_letters(),
         consistency: desk.replicas.count(at_ms).ratio(),
-        conflict_ms: desk.undecided.oldest_age_ms(at_ms),
-        // One that fails is behind, however little there was to back up.
-        backup_ms: backup.map(|health| match health.failing {
-            Some(_) => health.behind_ms.max(FAILING_MS),
-            None => health.behind_ms,
+        conflict_ms: is_looked_at.then(|| desk.undecided.oldest_age_ms(at_ms)),
+        backup_ms: backup.map(|health| match (health.failing, health.restorable) {
+            // One that fails is behind, however little there was to back up.
+            (Some(_), _) => Known::Exactly(health.behind_ms.max(FAILING_MS)),
+            // After a start nobody knows what it holds before its first snapshot is whole.
+            (None, None) => Known::AtLeast(health.behind_ms),
+            (None, Some(_)) => Known::Exactly(health.behind_ms),
         }),
     }
 }

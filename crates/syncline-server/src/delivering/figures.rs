@@ -84,6 +84,8 @@ impl DeliveryFigures {
             all.attempts.get_or_create_owned(&labels)
         });
         let seconds = all.seconds.get_or_create_owned(&[("hub", hub.clone())]);
+        // From 0 on, or nobody would know whether there is such a figure.
+        drop(all.stopped.get_or_create(&[("hub", hub.clone())]));
         HubFigures { all, hub, attempts, seconds }
     }
 }

@@ -37,7 +37,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
         while attempts.try_join_next().is_some() {}
         let room = if is_stopping { 0 } else { SENDS_MAX - in_flight };
         let held = Arc::clone(&shared);
+        shared.halt.turn_begins(now_ms());
         let turn = tokio::task::spawn_blocking(move || held.turn(&reports, room)).await;
+        shared.halt.turn_ends(now_ms(), matches!(turn, Ok(Ok(_))));
         let due = match turn {
             Ok(Ok((turn, due))) => {
                 if std::mem::replace(&mut has_failed, false) {

@@ -39,6 +39,11 @@ impl Resolve for Panics {
     }
 }
 
+fn secret() -> StoredSecret {
+    let text = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into();
+    StoredSecret { kind: SecretKind::Hmac, text, since_ms: 0, until_ms: None }
+}
+
 /// Emits an event.
 fn emit(served: &Served) {
     let operation = Operation {
@@ -88,9 +93,7 @@ async fn an_attempt_that_panics_is_a_failed_one_and_its_lane_goes_on() {
     let id = EndpointId::new("shop").unwrap();
     let mut settings = Settings::new(&format!("http://receiver.example:{port}/hook"));
     settings.schedule = syncline_engine::deliver::Schedule::new(&[0, 1, 1]).unwrap();
-    let text = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into();
-    let secret = StoredSecret { kind: SecretKind::Hmac, text, since_ms: 0, until_ms: None };
-    let row = EndpointRow { created_ms: 0, is_removed: false, settings, secrets: vec![secret] };
+    let row = EndpointRow { created_ms: 0, is_removed: false, settings, secrets: vec![secret()] };
     let (of, all) = (id.clone(), Arc::clone(&delivering));
     let make = move || all.with(|all| all.create(now_ms(), &of, row, &Actor::default()));
     tokio::task::spawn_blocking(make).await.unwrap().unwrap();
@@ -120,4 +123,53 @@ async fn an_attempt_that_panics_is_a_failed_one_and_its_lane_goes_on() {
         served.stop()
     });
     ended.await.unwrap().unwrap();
+}
+
+/// A store that cannot be read, as far as the deliveries of a hub can tell: the hub has ended.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_is_unknown_while_the_machine_is_gone_or_busy_and_deliveries_stand_still() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = HubOptions { state_folder: folder.path().join("state"), check_store: false };
+    let served = Served::start(Hub::open(&options).unwrap(), Entities::open(BTreeMap::new()));
+    let served = served.unwrap();
+    let sender = Sender::new(SenderSettings::default(), Panics(Arc::default()));
+    let (_moved, end) = watch::channel(served.position());
+    let counted = (DeliveryFigures::new().of_hub("default"), Arc::<Activity>::default());
+    let delivering = Delivering::start(served.clone(), sender, end, "/".into(), counted);
+    let delivering = Arc::new(delivering);
+    let (all, ended) = (Arc::clone(&delivering), served.clone());
+    let looks = tokio::task::spawn_blocking(move || {
+        let begun = Instant::now();
+        let wait = |what: &str, is_so: &dyn Fn() -> bool| {
+            while !is_so() {
+                assert!(begun.elapsed() < PATIENCE, "{what}");
+                std::thread::sleep(Duration::from_millis(5));
+            }
+        };
+        let known = |all: &Delivering| all.backlog_soon(now_ms());
+        wait("it is read", &|| known(&all).is_some_and(|known| known.is_lag_known));
+        wait("they go on", &|| all.stopped_ms(now_ms()) == 0);
+        let busy = all.shared.machine.lock().unwrap();
+        std::thread::scope(|scope| {
+            let (all, now_ms) = (&all, now_ms());
+            let look = scope.spawn(move || (all.backlog(now_ms), all.backlog_soon(now_ms)));
+            assert_eq!(look.join().unwrap(), (None, None), "it is busy");
+        });
+        drop(busy);
+        ended.stop().unwrap();
+        // What cannot be written leaves the machine ahead of the store.
+        let row = EndpointRow {
+            created_ms: 0,
+            is_removed: false,
+            settings: Settings::new("https://receiver.example/hook"),
+            secrets: vec![secret()],
+        };
+        let (id, nobody) = (EndpointId::new("shop").unwrap(), Actor::default());
+        all.with(|all| all.create(now_ms(), &id, row, &nobody)).unwrap_err();
+        wait("it is gone", &|| known(&all).is_none());
+        wait("they stand still", &|| all.stopped_ms(now_ms()) > 0);
+        assert!(all.stopped_ms(now_ms() + 60_000) > 60_000, "from the first turn that failed on");
+        all.stop(Instant::now() + PATIENCE);
+    });
+    looks.await.unwrap();
 }

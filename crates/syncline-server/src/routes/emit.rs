@@ -19,6 +19,7 @@ use tokio::sync::oneshot;
 use super::answer::{Answer, json};
 use super::once::Key;
 use crate::access::now_ms;
+use crate::activity::Counter;
 use crate::asked::Asked;
 use crate::document::object;
 use crate::limits::EMITTED_AT_ONCE_MAX;
@@ -63,6 +64,11 @@ pub(super) async fn emit(mut asked: Asked) -> Answer {
     desk.activity.tally.count(|tally| {
         tally.operations(at_ms, (fates.len() as u64, refused_count), micros);
     });
+    // What is sent again later was not refused.
+    let is_final = |problem: &SaidProblem| !problem.is_retryable;
+    let final_count = fates.iter().filter(|fate| fate.as_ref().is_err_and(is_final)).count();
+    desk.activity.add(Counter::Operations, fates.len() as u64);
+    desk.activity.add(Counter::OperationsRejected, final_count as u64);
     let mut told = Vec::with_capacity(fates.len());
     for (id, fate) in ids.into_iter().zip(fates) {
         told.push(match fate {

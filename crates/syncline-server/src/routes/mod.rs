@@ -6,7 +6,7 @@
 //! | all routes, and who may use them | [`TABLE`] |
 //! | what is said of a route | [`Route`] |
 //! | health, metrics, pages of problems | `health.rs` |
-//! | how a hub does, and did of late | `overview.rs` |
+//! | how a hub does, and did of late, and what is too bad | `overview.rs`, `alerts.rs` |
 //! | operations and changes | `push.rs`, `pull.rs`, `events.rs`, `live.rs` |
 //! | events that applications emit, and where they go | `emit.rs`, `endpoints.rs`, `endpoint_form.rs` |
 //! | what is delivered again | `replays.rs` |
@@ -24,6 +24,7 @@
 //! | requests that may be repeated | `once.rs` |
 //! | access tokens, sessions, tickets, hubs | `tokens.rs`, `session.rs`, `hubs.rs` |
 
+mod alerts;
 mod answer;
 mod books;
 mod conflicts;

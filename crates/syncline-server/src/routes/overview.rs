@@ -10,7 +10,9 @@ use crate::access::now_ms;
 use crate::activity::{Backlog, Counter, Sample};
 use crate::asked::Asked;
 use crate::document::{object, texts};
-use crate::limits::{ACTIVITY_EVERY, CONFLICTS_COUNTED_MAX, CONSISTENCY_MIN};
+use crate::limits::{
+    ACTIVITY_EVERY, CONFLICTS_COUNTED_MAX, CONSISTENCY_MIN, DELIVERIES_STOPPED_AFTER,
+};
 use crate::replicas::Consistency;
 use crate::routes::health;
 
@@ -35,6 +37,8 @@ pub(super) async fn overview(asked: Asked) -> Answer {
         reasons.extend(is_so.then_some(reason));
     };
     warn(looked.is_err(), "writer_fails");
+    let stopped_ms = asked.desk.delivering.stopped_ms(now_ms);
+    warn(u128::from(stopped_ms) > DELIVERIES_STOPPED_AFTER.as_millis(), "deliveries_stopped");
     warn(backup.as_ref().is_some_and(health::lags), "backup_behind");
     warn(backlog.disabled > 0, "endpoints_disabled");
     warn(backlog.failing > 0, "endpoints_failing");

@@ -16,7 +16,7 @@
 //! | deliveries that were given up | `dead.rs` |
 //! | why a webhook does not verify | `verify.rs` |
 //! | webhooks that come in, as CloudEvents too, and once more | `receiving.rs`, `cloud_events.rs`, `received_again.rs` |
-//! | how a hub does, at one look | `overview.rs` |
+//! | how a hub does, at one look, and what is too bad | `overview.rs`, `alerts.rs` |
 //! | what a hub did in a day or a week | `reports.rs` |
 //! | how each folder, client and application does | `domains.rs` |
 //! | which events there are | `event_types.rs` |
@@ -28,6 +28,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
 mod access;
+mod alerts;
 mod apart;
 mod approval;
 mod books;

@@ -7,7 +7,8 @@ use syncline_engine::link::Side;
 use syncline_engine::sync::{Problem, RunReport};
 use syncline_hub::SyncOutcome;
 use syncline_model::json::{Json, Number, Object};
-use syncline_server::Consistency;
+use syncline_protocol::time::format_time;
+use syncline_server::{Consistency, NotedAlert};
 
 use super::sync::{exit_of_look, tell_of};
 use crate::arguments::Status;
@@ -124,6 +125,14 @@ fn look(
     if let Some(copies) = copies {
         text.push_str(&format!("{}\n", copies_text(&copies)));
     }
+    let alerts = NotedAlert::of_folder(&config.state);
+    for NotedAlert { hub, alert, since_ms } in &alerts {
+        let since = format_time(*since_ms);
+        text.push_str(&format!(
+            "alert {alert} of hub {hub} since {since}, as the server noted last\n"
+        ));
+    }
+    document.insert("alerts", alerts.into_iter().map(alert_json).collect::<Vec<Json>>());
     Ok((text, document, outcome.report))
 }
 
@@ -154,6 +163,14 @@ fn copies_text(copies: &Consistency) -> String {
         None => "nothing is known".to_owned(),
     };
     format!("{all}: {equal} equal, {different} different, {unknown} unknown ({ratio})")
+}
+
+fn alert_json(NotedAlert { hub, alert, since_ms }: NotedAlert) -> Json {
+    let mut document = Object::new();
+    document.insert("alert", alert);
+    document.insert("hub", hub);
+    document.insert("since", format_time(since_ms));
+    Json::Object(document)
 }
 
 fn copies_json(copies: Consistency) -> Json {

@@ -16,6 +16,7 @@ import { useOverview } from "./samples";
 
 /** What draws is loaded once there is something to look at. */
 const Chart = lazy(async () => ({ default: (await import("./chart")).Chart }));
+const Alerts = lazy(async () => ({ default: (await import("./alerts")).Alerts }));
 
 const TONES = { pass: "good", warn: "warn", fail: "bad" } as const;
 
@@ -79,6 +80,9 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
         </Tile>
         {now.backupBehindMs === undefined ? null : <Tile name={T.backup}>{span(now.backupBehindMs)}</Tile>}
       </dl>
+      <Suspense fallback={null}>
+        <Alerts />
+      </Suspense>
       <section aria-labelledby="charts">
         <h2 id="charts">{T.charts}</h2>
         {samples.length === 0 ? <p className="quiet">{T.noSamples}</p> : null}

@@ -2,7 +2,7 @@
 
 use super::{ADMINS, KEEPERS, LIMIT, NEXT, REVIEWERS, of_hub, parameter};
 use crate::routes::route::{Method, Route, Shows, Success};
-use crate::routes::{books, domains, overview, report};
+use crate::routes::{alerts, books, domains, overview, report};
 
 pub(super) const ROUTES: &[Route] = &[
     Route {
@@ -99,6 +99,14 @@ pub(super) const ROUTES: &[Route] = &[
         shows: Shows::Nothing,
         ..of_hub(Method::Get, "/v1/overview", KEEPERS, "overview", |asked| {
             Box::pin(overview::overview(asked))
+        })
+    },
+    Route {
+        summary: "What of the hub is too bad now: since when, how bad, and who was told",
+        answers: &[Success::json(200, "Alerts")],
+        shows: Shows::Nothing,
+        ..of_hub(Method::Get, "/v1/alerts", KEEPERS, "alerts", |asked| {
+            Box::pin(alerts::list(asked))
         })
     },
     Route {

@@ -1,0 +1,23 @@
+/** What is said of alerts, in English. */
+
+export const ALERTS = {
+  title: "Alerts",
+  none: "No rule is broken.",
+  kind: {
+    error_rate: "Operations are refused",
+    lag: "Deliveries lag",
+    backlog: "Deliveries pile up",
+    endpoints_disabled: "Endpoints are disabled",
+    deliveries_stopped: "Deliveries have stopped",
+    dead_letters: "Deliveries were given up",
+    consistency: "Copies differ",
+    conflicts: "Conflicts wait",
+    backup: "The backup is behind",
+  },
+  pending: "not told yet: it has not lasted long enough",
+  notCurrent: "The latest look could not measure it.",
+  nobody: "Nobody is told: see [[alerts.to]] in the configuration.",
+  told: (receiver: string) => `${receiver} was told`,
+  waiting: (receiver: string) => `${receiver} is being told`,
+  failed: (receiver: string) => `${receiver} could not be told`,
+} as const;
