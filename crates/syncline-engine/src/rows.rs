@@ -844,6 +844,12 @@ impl Batch {
         self.writes.get(at).map(|(_, value)| value.as_deref())
     }
 
+    /// Returns the writes of a batch that is [sorted](Self::sort) from a key on.
+    pub fn from_sorted(&self, first: &Key) -> impl Iterator<Item = (&Key, Option<&[u8]>)> {
+        let at = self.writes.partition_point(|(written, _)| written < first);
+        self.writes.iter().skip(at).map(|(key, value)| (key, value.as_deref()))
+    }
+
     /// Returns the writes in the order of their keys, each key once, with its last value; `None`
     /// deletes. Costs a sort.
     pub fn writes(&self) -> Vec<(&Key, Option<&[u8]>)> {

@@ -70,10 +70,11 @@ impl Read for Above<'_> {
             return Ok(());
         }
         let precedes = |a: &Key, b: &Key| if scan.is_backward() { a > b } else { a < b };
-        let is_due = |(key, _): &(&Key, _)| {
-            scan.contains(key) && after.is_none_or(|after| precedes(after, key))
-        };
-        let mut written: Vec<(&Key, Option<&[u8]>)> = self.batch.iter().filter(is_due).collect();
+        let is_due = |(key, _): &(&Key, _)| after.is_none_or(|after| precedes(after, key));
+        // The rows of a stretch lie side by side.
+        let first = scan.first_key();
+        let stretch = self.batch.from_sorted(&first).take_while(|(key, _)| scan.contains(key));
+        let mut written: Vec<(&Key, Option<&[u8]>)> = stretch.filter(is_due).collect();
         if scan.is_backward() {
             written.reverse();
         }

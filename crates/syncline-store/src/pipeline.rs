@@ -135,6 +135,10 @@ impl Read for Pipeline {
             Some(overlay) => overlay.above(self.below()).scan(scan, after, limit, row),
         }
     }
+
+    fn together(&self, reads: &mut dyn FnMut()) -> Result<(), StoreError> {
+        self.below().together(reads)
+    }
 }
 
 impl Store for Pipeline {

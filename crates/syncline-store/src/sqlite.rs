@@ -156,6 +156,11 @@ impl Read for SqliteStore {
         self.running()?;
         self.rows.scan(scan, after, limit, row)
     }
+
+    fn together(&self, reads: &mut dyn FnMut()) -> Result<(), StoreError> {
+        self.running()?;
+        self.rows.together(reads)
+    }
 }
 
 impl Store for SqliteStore {

@@ -46,6 +46,17 @@ pub trait Read {
         limit: usize,
         row: &mut dyn FnMut(&Key, &[u8]) -> ControlFlow<()>,
     ) -> Result<(), StoreError>;
+
+    /// Makes several reads, which share what each would cost by itself, such as the locks of a database. They are as
+    /// of one moment where nothing lies above the rows that changes meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`Read::get`]; the reads may have been made.
+    fn together(&self, reads: &mut dyn FnMut()) -> Result<(), StoreError> {
+        reads();
+        Ok(())
+    }
 }
 
 /// Opens readers of a store from any thread, whatever its writer is doing.

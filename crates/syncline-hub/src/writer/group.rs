@@ -283,12 +283,32 @@ impl Desk {
     /// Loads the records of a group in one go, their listed conflicts, and the results of clients
     /// that are not known yet.
     fn load(&mut self, waiting: &[Waiting]) -> Result<Rows, HubError> {
-        let operations = || waiting.iter().map(|waiting| &waiting.operation);
-        let mut keys: Vec<Key> = operations().map(record_key).collect();
+        let mut clients: Vec<&ClientId> =
+            waiting.iter().map(|one| &one.operation.id.client).collect();
+        clients.sort_unstable();
+        clients.dedup();
+        let (mut rows, mut unknown) = (Rows::new(), Vec::new());
+        for client in clients {
+            match self.clients.remove(client) {
+                Some(results) => rows.add_client(client.clone(), results),
+                None => unknown.push(client),
+            }
+        }
+        let mut loaded = Ok(());
+        self.hub.rows().together(&mut || loaded = self.load_rows(waiting, &unknown, &mut rows))?;
+        loaded.map(|()| rows)
+    }
+
+    fn load_rows(
+        &self,
+        waiting: &[Waiting],
+        clients: &[&ClientId],
+        rows: &mut Rows,
+    ) -> Result<(), HubError> {
+        let mut keys: Vec<Key> = waiting.iter().map(|one| record_key(&one.operation)).collect();
         keys.sort_unstable();
         keys.dedup();
         let values = self.hub.rows().get_many(&keys)?;
-        let mut rows = Rows::new();
         for (key, value) in keys.into_iter().zip(values) {
             if let Key::Record { entity, id } = key {
                 rows.add_record(entity, id, value);
@@ -298,17 +318,10 @@ impl Desk {
             let listed = self.hub.conflicts_of(&entity, &id)?;
             listed.into_iter().for_each(|row| rows.add_conflict(row));
         }
-        let mut clients: Vec<&ClientId> = operations().map(|op| &op.id.client).collect();
-        clients.sort_unstable();
-        clients.dedup();
         for client in clients {
-            let results = match self.clients.remove(client) {
-                Some(results) => results,
-                None => self.load_client(client)?,
-            };
-            rows.add_client(client.clone(), results);
+            rows.add_client((*client).clone(), self.load_client(client)?);
         }
-        Ok(rows)
+        Ok(())
     }
 
     fn load_client(&self, client: &ClientId) -> Result<ClientResults, HubError> {

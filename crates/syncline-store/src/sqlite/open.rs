@@ -4,6 +4,7 @@ use std::fs::{DirBuilder, File, OpenOptions};
 use std::path::Path;
 use std::time::Duration;
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 use syncline_model::id::PartitionId;
 
@@ -143,6 +144,7 @@ fn recognise(connection: &Connection, path: &Path) -> Result<Option<i64>, StoreE
 /// Settles everything that makes commits durable and files trustworthy.
 fn settings(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
     leave_log_on_close(connection)?;
+    plan_once(connection)?;
     if is_new {
         // Both count only while the file is empty.
         connection.pragma_update(None, "page_size", PAGE_BYTES)?;
@@ -156,6 +158,12 @@ fn settings(connection: &Connection, is_new: bool) -> rusqlite::Result<()> {
     connection.pragma_update(None, "mmap_size", 0)?;
     connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     distrust(connection)
+}
+
+/// Keeps plans whatever is bound. Every statement has one way, by its key; without this SQLite would plan one anew each
+/// time that a limit is bound.
+pub(super) fn plan_once(connection: &Connection) -> rusqlite::Result<()> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map(|_| ())
 }
 
 /// Settles what readers need, too: believe nothing that the file says of itself.
@@ -227,6 +235,7 @@ pub(super) fn live_reader(path: &Path) -> Result<Connection, StoreError> {
         let connection = Connection::open_with_flags(path, flags)?;
         connection.busy_timeout(Duration::from_millis(BUSY_MS_MAX))?;
         leave_log_on_close(&connection)?;
+        plan_once(&connection)?;
         connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
         distrust(&connection)?;
         Ok(connection)

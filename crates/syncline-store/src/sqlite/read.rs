@@ -238,6 +238,13 @@ impl Read for Rows {
         }
         Ok(())
     }
+
+    fn together(&self, reads: &mut dyn FnMut()) -> Result<(), StoreError> {
+        self.in_one_moment(|_| {
+            reads();
+            Ok(())
+        })
+    }
 }
 
 /// Returns how many leading parts of the key are the same in every row of the stretch.
@@ -261,8 +268,34 @@ const fn fixed_parts(scan: &Scan) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sqlite::open::plan_once;
     use crate::sqlite::tables::schema;
+    use rusqlite::StatementStatus;
     use syncline_model::id::{ClientId, DomainName, EndpointId, EntityName, Position, RecordId};
+
+    #[test]
+    fn a_scan_is_planned_once_whatever_it_looks_for() {
+        let connection = Connection::open_in_memory().unwrap();
+        connection.execute_batch(&schema()).unwrap();
+        let planned_again = |connection: &Connection| {
+            let sql = statements(Table::Results).scan(1, Some(">="), false);
+            let mut again = 0;
+            for client in ["phone", "tablet", "desk"] {
+                let mut statement = connection.prepare_cached(&sql).unwrap();
+                statement.raw_bind_parameter(1, 0).unwrap();
+                statement.raw_bind_parameter(2, client).unwrap();
+                statement.raw_bind_parameter(3, 0).unwrap();
+                statement.raw_bind_parameter(4, i64::MAX).unwrap();
+                assert!(statement.raw_query().next().unwrap().is_none());
+                again += statement.reset_status(StatementStatus::RePrepare);
+            }
+            again
+        };
+        assert!(planned_again(&connection) > 0, "as SQLite is by itself");
+        connection.flush_prepared_statement_cache();
+        plan_once(&connection).unwrap();
+        assert_eq!(planned_again(&connection), 0);
+    }
 
     /// A scan that sorted, or walked the table, would take the longer the more rows there are.
     #[test]
