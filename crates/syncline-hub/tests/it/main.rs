@@ -28,6 +28,7 @@ mod policy;
 mod private;
 mod questions;
 mod random;
+mod received;
 mod served;
 mod served_client;
 mod served_oracle;
