@@ -166,6 +166,9 @@ pub(crate) const CONTENT_COUNTED_BYTES_MIN: usize = 16 << 10;
 /// wait for it.
 pub(crate) const CONTENT_PASSES_MAX: usize = 256;
 
+/// Rows that cannot be read which are passed by to find the next one that can: some milliseconds.
+pub(crate) const ROWS_PASSED_MAX: usize = 1_000;
+
 /// Deliveries that are looked at for a replay in one turn: some tens of milliseconds.
 pub(crate) const REPLAY_ROWS_AT_ONCE: usize = 500;
 

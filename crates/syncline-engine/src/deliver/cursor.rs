@@ -4,10 +4,11 @@ use syncline_model::codec::{DecodeError, Reader, Writer as Bytes};
 use syncline_model::id::Position;
 
 use super::limits::{CURSOR_WAITING_MAX, Millis};
-use super::stored::{format, number, optional, unfit};
+use super::stored::{number, optional, unfit};
 
-/// The version of the stored form. Bump it with every change, keep the old reader.
-pub const CURSOR_FORMAT: u8 = 1;
+/// The version of the stored form. Bump it with every change, keep the old reader. A row that says nothing of what is
+/// forgotten is written as the first version.
+pub const CURSOR_FORMAT: u8 = 2;
 
 /// Why an endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,6 +58,29 @@ pub struct Failing {
     pub warned: u8,
 }
 
+/// The stretch of the log in which deliveries of an endpoint were forgotten: of an event in it that has no row nobody
+/// knows whether the receiver had it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Forgotten {
+    /// The place of the first event whose delivery is forgotten.
+    pub first: Position,
+    /// The place of the last one.
+    pub last: Position,
+}
+
+impl Forgotten {
+    /// Returns whether an event stands in the stretch.
+    pub fn contains(&self, position: Position) -> bool {
+        (self.first..=self.last).contains(&position)
+    }
+
+    /// Returns the stretch that holds both.
+    pub(super) fn and(self, other: Option<Self>) -> Self {
+        let Some(other) = other else { return self };
+        Self { first: self.first.min(other.first), last: self.last.max(other.last) }
+    }
+}
+
 /// The row of an endpoint's cursor.
 ///
 /// - Everything up to `settled` is final, or has a row.
@@ -75,6 +99,8 @@ pub struct CursorRow {
     pub disabled: Option<Disabled>,
     /// Since when it does nothing but fail, if it does.
     pub failing: Option<Failing>,
+    /// Where deliveries were forgotten, if any were.
+    pub forgotten: Option<Forgotten>,
 }
 
 impl CursorRow {
@@ -86,7 +112,7 @@ impl CursorRow {
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(32 + 2 * self.waiting.len());
-        out.u8(CURSOR_FORMAT);
+        out.u8(if self.forgotten.is_some() { CURSOR_FORMAT } else { 1 });
         out.varint(self.settled.0);
         out.varint(self.claimed.0.saturating_sub(self.settled.0));
         out.count(self.waiting.len());
@@ -102,6 +128,10 @@ impl CursorRow {
             out.varint(u64::from(failing.failures));
             out.u8(failing.warned);
         }
+        if let Some(forgotten) = self.forgotten {
+            out.varint(forgotten.first.0);
+            out.varint(forgotten.last.0.saturating_sub(forgotten.first.0));
+        }
         out.into_bytes()
     }
 
@@ -112,7 +142,7 @@ impl CursorRow {
     /// [`DecodeError`] with the place of the damage.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut from = Reader::new(bytes);
-        format(&mut from, CURSOR_FORMAT)?;
+        let version = from.tag(|tag| (1..=CURSOR_FORMAT).contains(&tag).then_some(tag))?;
         let settled = from.varint()?;
         let at = from.offset();
         let claimed = settled.checked_add(from.varint()?).ok_or_else(|| unfit(at))?;
@@ -143,7 +173,14 @@ impl CursorRow {
         let mut failing =
             |since_ms| Ok(Failing { since_ms, failures: number(&mut from)?, warned: from.u8()? });
         let failing = since.map(&mut failing).transpose()?;
+        let mut forgotten = None;
+        if version > 1 {
+            let first = from.varint()?;
+            let at = from.offset();
+            let last = first.checked_add(from.varint()?).ok_or_else(|| unfit(at))?;
+            forgotten = Some(Forgotten { first: Position(first), last: Position(last) });
+        }
         let (settled, claimed) = (Position(settled), Position(claimed));
-        from.finish().map(|()| Self { settled, claimed, waiting, disabled, failing })
+        from.finish().map(|()| Self { settled, claimed, waiting, disabled, failing, forgotten })
     }
 }

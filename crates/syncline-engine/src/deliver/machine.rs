@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use syncline_model::id::{EndpointId, EventType, Position};
 
-use super::cursor::{CursorRow, DisableReason};
+use super::cursor::{CursorRow, DisableReason, Forgotten};
 use super::delivery::{Delivery, EventRef};
 use super::exchange::{
     Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, Replayed, RowsRead,
@@ -627,6 +627,25 @@ impl Dispatch {
         Ok(())
     }
 
+    /// Deliveries of an endpoint are deleted because they are kept no longer: `batch` says where, together with that.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::EndpointUnknown`].
+    pub fn handle_forgotten(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        forgotten: Forgotten,
+        batch: &mut Batch,
+    ) -> Result<(), Refusal> {
+        let (index, queue) = self.queue(endpoint)?;
+        queue.forgotten = Some(forgotten.and(queue.forgotten));
+        queue.write_cursor(now, batch);
+        self.update(index, now);
+        Ok(())
+    }
+
     // ── facts ───────────────────────────────────────────────────────────────────────────────────
 
     /// Returns how an endpoint is. It costs a look at each of its deliveries in memory.
@@ -660,6 +679,11 @@ impl Dispatch {
     pub fn settings(&self, endpoint: &EndpointId) -> Option<&Arc<Settings>> {
         let slot = self.slots.get(*self.by_id.get(endpoint)?)?.as_ref()?;
         Some(&slot.queue.settings)
+    }
+
+    /// Returns where deliveries of an endpoint were forgotten, if any were.
+    pub fn forgotten(&self, endpoint: &EndpointId) -> Option<Forgotten> {
+        self.slots.get(*self.by_id.get(endpoint)?)?.as_ref()?.queue.forgotten
     }
 
     /// Returns how many deliveries of an endpoint are in memory, and up to where it has read the log.

@@ -111,7 +111,7 @@ mod settings;
 mod stored;
 
 pub use breaker::BreakerState;
-pub use cursor::{CURSOR_FORMAT, CursorRow, DisableReason, Disabled, Failing};
+pub use cursor::{CURSOR_FORMAT, CursorRow, DisableReason, Disabled, Failing, Forgotten};
 pub use delivery::{
     Attempt, AttemptResult, DELIVERY_FORMAT, DeadLetter, Delivery, DeliveryState, EventRef,
     decode_due, encode_due, forget,

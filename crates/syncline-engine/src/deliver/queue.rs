@@ -15,7 +15,7 @@ use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::{EndpointId, Position};
 
 use super::breaker::{Breaker, Passage};
-use super::cursor::{CursorRow, Disabled, Failing};
+use super::cursor::{CursorRow, Disabled, Failing, Forgotten};
 use super::delivery::{Delivery, DeliveryState, EventRef, encode_due};
 use super::exchange::{LaneRead, RowsRead};
 use super::limits::{
@@ -41,6 +41,8 @@ pub(super) struct Queue {
     pub(super) settled: Position,
     /// Up to where events were claimed, as the cursor's row says.
     pub(super) claimed: Position,
+    /// Where deliveries were forgotten.
+    pub(super) forgotten: Option<Forgotten>,
     /// Up to where the log was read.
     pub(super) read_to: Position,
     /// Whether a page of the log was asked for.
@@ -188,6 +190,7 @@ impl Queue {
             tested_ms: None,
             settled: cursor.settled,
             claimed: cursor.claimed,
+            forgotten: cursor.forgotten,
             read_to: cursor.settled,
             is_reading: false,
             recovery: None,
@@ -407,9 +410,14 @@ impl Queue {
         if is_planted(Fault::WaitingNotInCursor) {
             waiting.clear();
         }
-        let (settled, claimed) = (self.settled, self.claimed);
-        let failing = self.failing.filter(|_| self.is_failing_noted);
-        let row = CursorRow { settled, claimed, waiting, disabled: self.disabled, failing };
+        let row = CursorRow {
+            settled: self.settled,
+            claimed: self.claimed,
+            waiting,
+            disabled: self.disabled,
+            failing: self.failing.filter(|_| self.is_failing_noted),
+            forgotten: self.forgotten,
+        };
         batch.put(Key::Cursor(self.id.clone()), row.encode());
         self.is_ahead = false;
     }

@@ -18,8 +18,8 @@ pub enum Past {
     Dead,
     /// Somebody said that it was not to be sent.
     Cancelled,
-    /// Nothing is known: it was left out while the endpoint was disabled, came before the endpoint was made or
-    /// concerned it, or what became of it is not kept any more.
+    /// It was never sent: it was left out while the endpoint was disabled, or came before the endpoint was made or
+    /// concerned it. Where deliveries were [forgotten](super::Forgotten) nobody knows that, and none counts as missed.
     Missed,
 }
 

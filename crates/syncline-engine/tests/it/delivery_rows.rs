@@ -4,8 +4,9 @@ use std::num::NonZeroU32;
 
 use syncline_engine::deliver::{
     Attempt, AttemptResult, BodyForm, BreakerSettings, CursorRow, DeadLetter, Delivery,
-    DeliveryState, DisableReason, Disabled, EndpointRow, Failing, Filter, Rate, Schedule,
-    SecretKind, Settings, SettingsError, StoredSecret, decode_due, encode_due, forget, limits,
+    DeliveryState, DisableReason, Disabled, EndpointRow, Failing, Filter, Forgotten, Rate,
+    Schedule, SecretKind, Settings, SettingsError, StoredSecret, decode_due, encode_due, forget,
+    limits,
 };
 use syncline_model::codec::DecodeError;
 use syncline_model::id::{EndpointId, EntityName, EventId, EventType, Position, RecordId};
@@ -57,7 +58,13 @@ fn cursor() -> CursorRow {
         waiting: vec![Position(1_001), Position(1_299), Position(1_300)],
         disabled: Some(Disabled { reason: DisableReason::Failing, at_ms: NOW }),
         failing: Some(Failing { since_ms: NOW - 5, failures: 300, warned: 3 }),
+        forgotten: Some(Forgotten { first: Position(17), last: Position(800) }),
     }
+}
+
+/// As the first version of the row had it, and one of which nothing is forgotten has it still.
+fn cursor_of_version_1() -> CursorRow {
+    CursorRow { forgotten: None, ..cursor() }
 }
 
 fn delivery() -> Delivery {
@@ -105,13 +112,16 @@ fn endpoint_of_version_1() -> EndpointRow {
     EndpointRow { settings, ..row }
 }
 
-fn rows() -> [Row; 5] {
+fn rows() -> [Row; 6] {
     [
         ("v2/endpoint-of-every-part.bin", endpoint().encode(), |bytes| {
             EndpointRow::decode(bytes).map(|row| row == endpoint())
         }),
-        ("v1/cursor-of-every-part.bin", cursor().encode(), |bytes| {
+        ("v2/cursor-of-every-part.bin", cursor().encode(), |bytes| {
             CursorRow::decode(bytes).map(|row| row == cursor())
+        }),
+        ("v1/cursor-of-every-part.bin", cursor_of_version_1().encode(), |bytes| {
+            CursorRow::decode(bytes).map(|row| row == cursor_of_version_1())
         }),
         ("v1/delivery-retrying.bin", delivery().encode(), |bytes| {
             Delivery::decode(bytes).map(|row| row == delivery())

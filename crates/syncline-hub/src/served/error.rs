@@ -91,6 +91,17 @@ impl ServeError {
         }
     }
 
+    /// Returns the table of a row that cannot be read, if that is what failed.
+    pub fn damaged_table(&self) -> Option<&'static str> {
+        match self {
+            Self::Hub(error) => match &**error {
+                HubError::Damaged { table, .. } | HubError::Row { table } => Some(table),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
     /// Returns whether the same request may succeed later.
     pub fn is_retryable(&self) -> bool {
         match self {

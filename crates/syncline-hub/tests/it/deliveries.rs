@@ -12,7 +12,7 @@ use syncline_engine::deliver::{
 use syncline_engine::event::Event;
 use syncline_engine::operate::Entities;
 use syncline_engine::rows::{Batch, Key, Scan};
-use syncline_hub::served::deliver::{Deliveries, DeliveryError, Parcel, Sought};
+use syncline_hub::served::deliver::{Deliveries, DeliveryError, DeliveryRetention, Parcel, Sought};
 use syncline_hub::served::{Emission, Served};
 use syncline_hub::{Actor, Hub, HubOptions};
 use syncline_merge::operation::{Effect, FieldOperation};
@@ -237,6 +237,61 @@ fn a_row_that_cannot_be_read_is_left_out_of_a_replay_and_its_endpoint_goes_on() 
         assert_eq!(found[0].1.state, DeliveryState::Delivered);
         world.close();
     }
+}
+
+/// Requirement H12: whoever replays what was missed is not sent what it has had.
+#[test]
+fn what_was_delivered_and_is_kept_no_longer_is_not_missed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut world = World::open(folder.path());
+    (0..3).for_each(|number| world.emit(&format!("before{number}"), "new"));
+    world.add("shop", "tasks.told").unwrap();
+    (0..10).for_each(|number| world.emit(&format!("r{number}"), "new"));
+    world.drain();
+    world.emit("last", "new");
+    world.drain();
+    assert_eq!(world.count("shop"), 11);
+    let selection = Selection {
+        from_ms: 0,
+        to_ms: u64::MAX,
+        types: Filter::new(["*"]).unwrap(),
+        past: BTreeSet::from([Past::Missed]),
+    };
+    let count = |world: &World| {
+        let stretches = world.all.stretches(&[endpoint("shop")]).unwrap();
+        let counted = world.served.count_deliveries(&selection, stretches.clone()).unwrap();
+        (counted.count, counted.not_kept, stretches, counted)
+    };
+    assert_eq!(count(&world).0, 3, "what came before the endpoint");
+    let nothing = DeliveryRetention { settled_ms: 0, dead_ms: 0 };
+    // Events have the time of the machine.
+    let later_ms = world.now_ms + 10 * 365 * 86_400_000;
+    world.all.sweep(later_ms, &endpoint("shop"), Position(0), nothing).unwrap();
+    let kept = |world: &World| {
+        let sought = Sought::default();
+        world.served.deliveries(&endpoint("shop"), &sought, None, 100).unwrap().found.len()
+    };
+    assert!(kept(&world) < 11, "rows are gone");
+    let gone = 11 - kept(&world) as u64;
+    // So it is after a start, too.
+    for round in 0..2 {
+        let (missed, not_kept, stretches, counted) = count(&world);
+        assert_eq!((missed, not_kept), (if round == 0 { 3 } else { 0 }, gone));
+        let (now_ms, actor) = (world.now_ms, Actor::default());
+        let from = (now_ms, selection.clone());
+        let id = format!("replay-{round}");
+        world.all.begin_replay(&id, from, (stretches, &counted), &actor).unwrap();
+        for _ in 0..20 {
+            world.drain();
+            world.now_ms += 1_000;
+        }
+        let (_, row) = world.all.replays().into_iter().find(|(known, _)| **known == *id).unwrap();
+        assert_eq!((row.parts[0].taken, row.parts[0].passed), (missed, gone), "{row:?}");
+        world.close();
+        world = World::open(folder.path());
+        world.drain();
+    }
+    world.close();
 }
 
 /// Of an update the log says what has changed, and what is sent is the record.

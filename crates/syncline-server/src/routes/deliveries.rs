@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::http::StatusCode;
 use syncline_domains::app::Request;
-use syncline_engine::deliver::{DeliveryState, Refusal as Refused, Sending};
+use syncline_engine::deliver::{DeadLetter, DeliveryState, Failure, Refusal as Refused, Sending};
 use syncline_engine::rows::Key;
 use syncline_hub::served::ServeError;
 use syncline_hub::served::deliver::{DeadDelivery, DeliveryError, Parcel, Sought};
@@ -13,10 +13,11 @@ use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
 
 use super::answer::{Answer, json};
-use super::books::{page, time};
+use super::books::time;
 use super::endpoints::{delivered, id_of, now, position_of};
 use crate::asked::Asked;
 use crate::delivering::Unsent;
+use crate::document::object;
 use crate::limits::{BODY_SHOWN_BYTES_MAX, LIST_DEFAULT, LIST_MAX};
 use crate::problem::{Problem, Refusal};
 
@@ -36,7 +37,16 @@ pub(super) async fn list(asked: Asked) -> Answer {
     };
     let found = asked.state.blocking(read).await??.ok_or(Refusal::EndpointUnknown)?;
     let rows = found.found.iter().map(|(position, delivery)| delivered(*position, delivery));
-    page("deliveries", rows.collect(), found.next.map(|next| next.0.to_string()))
+    let mut document = Object::new();
+    document.insert("deliveries", rows.collect::<Vec<Json>>());
+    if !found.damaged.is_empty() {
+        let damaged = found.damaged.iter().map(|position| Json::from(position.0));
+        document.insert("damaged", damaged.collect::<Vec<Json>>());
+    }
+    if let Some(next) = found.next {
+        document.insert("next", next.0.to_string());
+    }
+    json(StatusCode::OK, &document.into())
 }
 
 fn sought(asked: &Asked) -> Result<Sought, Problem> {
@@ -58,13 +68,24 @@ pub(super) async fn one(asked: Asked) -> Answer {
     let (desk, of) = (asked.desk.clone(), id.clone());
     let read = move || {
         let delivery = desk.served.delivery(&of, position)?;
-        Ok::<_, ServeError>((delivery, desk.served.delivery_data(&of, position)?))
+        // What became of it is told, whether what it says can be read or not.
+        let content = match desk.served.delivery_data(&of, position) {
+            Ok(content) => Ok(content),
+            Err(error) => Err(error.damaged_table().ok_or(error)?),
+        };
+        Ok::<_, ServeError>((delivery, content))
     };
     let (found, content) = asked.state.blocking(read).await??;
     let unknown = || Problem::from(DeliveryError::from(Refused::DeliveryUnknown));
     let delivery = found.ok_or_else(unknown)?;
     let mut document = delivered(position, &delivery);
-    if let (Some(content), Json::Object(document)) = (content, &mut document) {
+    let url = &endpoint.row.settings.url;
+    if let (Err(table), Json::Object(document)) = (&content, &mut document) {
+        let why = format!("a row in `{table}`, of which it is made, cannot be read");
+        let made = Err(Unsent::Failed(Failure::Internal, why));
+        document.insert("request", request(url, made, shows_body));
+    }
+    if let (Ok(Some(content)), Json::Object(document)) = (content, &mut document) {
         let is_over = delivery.state.is_final();
         let sending = Sending {
             endpoint: id,
@@ -76,8 +97,7 @@ pub(super) async fn one(asked: Asked) -> Answer {
         let row = endpoint.row.clone();
         let parcel = Parcel { sending, endpoint: row, content: Ok(Arc::new(content)) };
         let made = asked.desk.delivering.preview(&parcel).await;
-        let settings = &endpoint.row.settings;
-        document.insert("request", request(&settings.url, made, shows_body));
+        document.insert("request", request(url, made, shows_body));
     }
     json(StatusCode::OK, &document)
 }
@@ -145,16 +165,32 @@ pub(super) async fn dead(asked: Asked) -> Answer {
         }
         _ => None,
     };
-    page("dead", found.iter().map(described).collect(), next)
+    let mut document = Object::new();
+    let told = found.iter().filter_map(|dead| Some(described(dead, dead.letter.as_ref()?)));
+    document.insert("dead", told.collect::<Vec<Json>>());
+    let damaged = found.iter().filter(|dead| dead.letter.is_none()).map(|dead| {
+        object([("endpoint", dead.endpoint.as_str().into()), ("sequence", dead.position.0.into())])
+    });
+    let damaged: Vec<Json> = damaged.collect();
+    if !damaged.is_empty() {
+        document.insert("damaged", damaged);
+    }
+    if let Some(next) = next {
+        document.insert("next", next);
+    }
+    json(StatusCode::OK, &document.into())
 }
 
-fn described(dead: &DeadDelivery) -> Json {
+fn described(dead: &DeadDelivery, letter: &DeadLetter) -> Json {
     let mut document = Object::new();
     document.insert("endpoint", dead.endpoint.as_str());
     document.insert("sequence", dead.position.0);
-    document.insert("type", dead.letter.event_type.as_str());
-    document.insert("at", format_time(dead.letter.at_ms));
-    document.insert("reason", &*dead.letter.code);
+    document.insert("type", letter.event_type.as_str());
+    document.insert("at", format_time(letter.at_ms));
+    document.insert("reason", &*letter.code);
+    if dead.damaged.is_some() {
+        document.insert("damaged", true);
+    }
     if let Some(delivery) = &dead.delivery {
         document.insert("event", delivery.event.as_str());
         document.insert("resourceType", delivery.entity.as_str());

@@ -130,6 +130,7 @@ fn told_count(counted: &Counted) -> Json {
     document.insert("dryRun", true);
     document.insert("count", counted.count);
     document.insert("forgotten", counted.forgotten);
+    document.insert("notKept", counted.not_kept);
     document.insert("complete", counted.is_complete);
     let times = [("oldest", counted.oldest_ms), ("newest", counted.newest_ms)];
     for (name, at_ms) in times {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use syncline_engine::deliver::Delivery;
 use syncline_hub::Actor;
-use syncline_hub::served::deliver::{EndpointNow, Failures};
+use syncline_hub::served::deliver::{Became, EndpointNow, Failures};
 use syncline_model::id::{EndpointId, EventId};
 use syncline_model::json::{Json, Number, Object};
 use syncline_protocol::time::format_time;
@@ -111,17 +111,22 @@ pub(super) async fn deliveries(asked: Asked) -> Answer {
     let mut told = Vec::new();
     for (EndpointNow { id, row, facts, .. }, delivery) in endpoints.iter().zip(rows) {
         let (state, attempts) = match &delivery {
-            Some(delivery) => {
+            Became::Known(delivery) => {
                 is_settled &= delivery.state.is_final();
                 (delivery.state.as_str(), delivery.tries)
             }
+            Became::Damaged => {
+                is_settled = false;
+                ("damaged", 0)
+            }
             // What it has not come to yet waits in the log; what it has passed by was never meant for it.
-            None if event.position <= facts.settled
-                || !row.settings.filter.matches(&event.event_type) =>
+            Became::Nothing
+                if event.position <= facts.settled
+                    || !row.settings.filter.matches(&event.event_type) =>
             {
                 continue;
             }
-            None => {
+            Became::Nothing => {
                 is_settled = false;
                 ("waiting", 0)
             }

@@ -389,6 +389,46 @@ impl House {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_read_of_one_delivery_hides_neither_what_became_of_it_nor_the_others() {
+    let (house, receiver) = (house().await, Receiver::start(|_| 200).await);
+    house.post("/v1/endpoints", &receiver.endpoint("admin")).await.is(201);
+    for number in 1..=3 {
+        house.emit(&format!("event-{number}"), "e1").await;
+    }
+    let delivered = house.settled("admin", "delivered", 3).await;
+    let places: Vec<u64> =
+        delivered.iter().rev().map(|one| one["sequence"].as_u64().unwrap()).collect();
+    let House { server, folder, admin } = house;
+    server.stop().await.unwrap();
+    let endpoint = EndpointId::new("admin").unwrap();
+    damage(folder.path(), &Key::Delivery { endpoint, position: Position(places[0]) });
+    damage(folder.path(), &Key::Log(Position(places[1])));
+    let mut settings = House::settings(&crate::house::state(folder.path()));
+    settings.sending.is_loopback_allowed = true;
+    let server = Server::start(&settings, crate::house::open_hub(&settings)).await.unwrap();
+    let house = House { server, folder, admin };
+    let page = house.get("/v1/endpoints/admin/deliveries").await.is(200).json();
+    let told: Vec<_> = page["deliveries"].as_array().unwrap().iter().collect();
+    let told: Vec<_> = told.iter().map(|one| one["sequence"].as_u64().unwrap()).collect();
+    assert_eq!(told, [places[2], places[1]]);
+    assert_eq!(page["damaged"], json!([places[0]]));
+    let one =
+        async |place: u64| house.get(&format!("/v1/endpoints/admin/deliveries/{place}")).await;
+    let unreadable = one(places[1]).await.is(200).json();
+    assert_eq!(
+        (&unreadable["state"], unreadable["attempts"].as_array().unwrap().len()),
+        (&json!("delivered"), 1)
+    );
+    assert_eq!(unreadable["request"]["reason"], "internal");
+    assert!(unreadable["request"]["why"].as_str().unwrap().contains("log"), "{unreadable}");
+    assert!(one(places[2]).await.is(200).json()["request"]["headers"].is_object());
+    one(places[0]).await.is(500);
+    let of_event = house.get("/v1/events/event-1/deliveries").await.is(200).json();
+    assert_eq!(of_event["deliveries"][0]["state"], "damaged");
+    assert_eq!(of_event["settled"], false);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_row_that_cannot_be_read_stops_its_endpoint_and_no_other_one() {
     let open = |settings: &mut Settings| settings.sending.is_loopback_allowed = true;
     let (mut house, receiver) = (house().await, Receiver::start(|_| 200).await);

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use syncline_engine::deliver::{DeadLetter, Delivery, EventRef, Filter, Past, Replay, Selection};
+use syncline_engine::deliver::{
+    DeadLetter, Delivery, EventRef, Filter, Forgotten, Past, Replay, Selection,
+};
 use syncline_engine::event::head_of;
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Key, Scan};
@@ -30,6 +32,8 @@ pub struct Stretch {
     pub after: Position,
     /// Up to which place, that one included.
     pub until: Position,
+    /// Where deliveries were forgotten: what has no row there may have been delivered.
+    pub forgotten: Option<Forgotten>,
 }
 
 /// How many deliveries a selection means.
@@ -39,6 +43,8 @@ pub struct Counted {
     pub count: u64,
     /// How many more are meant, of which nothing is left to be sent: the log has forgotten the event.
     pub forgotten: u64,
+    /// How many more events may have been missed, or delivered: what became of them is not kept any more.
+    pub not_kept: u64,
     /// When the hub took the oldest of these events, in milliseconds since the Unix epoch.
     pub oldest_ms: Option<u64>,
     /// When it took the newest.
@@ -90,6 +96,7 @@ impl Served {
                 let piece = look(&*self.reader()?, selection, &stretch, REPLAY_ROWS_AT_ONCE)?;
                 looked_at += piece.looked_at;
                 counted.forgotten += piece.forgotten;
+                counted.not_kept += piece.not_kept;
                 for found in &piece.found {
                     counted.add(&stretch.endpoint, &found.event);
                 }
@@ -113,6 +120,8 @@ pub(super) struct Piece {
     pub(super) found: Vec<Replay>,
     /// What is meant, and nothing is left of.
     pub(super) forgotten: u64,
+    /// How many may be meant, and nobody knows any more.
+    pub(super) not_kept: u64,
     /// Rows that cannot be read, with their tables: whether they are meant nobody knows.
     pub(super) damaged: Vec<(Position, &'static str)>,
 }
@@ -127,8 +136,14 @@ pub(super) fn look(
     rows_max: usize,
 ) -> Result<Piece, ServeError> {
     let horizon = horizon(rows)?;
-    let (found, damaged) = (Vec::new(), Vec::new());
-    let nothing = Piece { to: stretch.until, looked_at: 0, found, forgotten: 0, damaged };
+    let nothing = Piece {
+        to: stretch.until,
+        looked_at: 0,
+        found: Vec::new(),
+        forgotten: 0,
+        not_kept: 0,
+        damaged: Vec::new(),
+    };
     if stretch.after >= stretch.until {
         return Ok(nothing);
     }
@@ -259,8 +274,15 @@ fn look_at_log(
     };
     let meant = events.into_iter().zip(known);
     let meant = meant.filter(|(event, row)| is_sound(event) && is_meant(event, row.as_ref()));
-    let found = meant.map(|(event, row)| Replay { event, row }).collect();
-    Ok(Piece { to, looked_at, found, forgotten: 0, damaged })
+    let (mut found, mut not_kept) = (Vec::new(), 0);
+    for (event, row) in meant {
+        let may_be_delivered = stretch.forgotten.is_some_and(|of| of.contains(event.position));
+        match row.is_none() && may_be_delivered {
+            true => not_kept += 1,
+            false => found.push(Replay { event, row }),
+        }
+    }
+    Ok(Piece { to, looked_at, found, forgotten: 0, not_kept, damaged })
 }
 
 /// Returns the event that an entry of the log is.

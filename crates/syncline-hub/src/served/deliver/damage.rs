@@ -8,7 +8,6 @@ use syncline_model::id::{EndpointId, Position};
 
 use super::super::ServeError;
 use super::turn::Deliveries;
-use crate::error::HubError;
 use crate::limits::DAMAGED_ENTRIES_TOLD_MAX;
 
 /// What is known of an endpoint of which a row cannot be read.
@@ -42,7 +41,7 @@ impl Deliveries {
         endpoint: &EndpointId,
         error: ServeError,
     ) -> Result<(), ServeError> {
-        let Some(table) = damaged_table(&error) else { return Err(error) };
+        let Some(table) = error.damaged_table() else { return Err(error) };
         let settled = self.dispatch.facts(endpoint).map_or(Position(0), |facts| facts.settled);
         self.dispatch.handle_removed(endpoint);
         let row = self.endpoints.remove(endpoint);
@@ -69,17 +68,6 @@ impl Deliveries {
     pub fn needed_behind(&self) -> Option<Position> {
         let damaged = self.damaged.values().map(|damage| damage.settled);
         damaged.chain(self.dispatch.needed_behind()).min()
-    }
-}
-
-/// Returns the table of a row that cannot be read, if that is what failed.
-pub(super) fn damaged_table(error: &ServeError) -> Option<&'static str> {
-    match error {
-        ServeError::Hub(error) => match &**error {
-            HubError::Damaged { table, .. } | HubError::Row { table } => Some(table),
-            _ => None,
-        },
-        _ => None,
     }
 }
 

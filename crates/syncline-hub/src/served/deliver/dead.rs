@@ -4,11 +4,10 @@ use std::ops::ControlFlow;
 
 use syncline_engine::deliver::{DeadLetter, Delivery};
 use syncline_engine::rows::{Key, Scan, Table};
-use syncline_model::codec::DecodeError;
 use syncline_model::id::{EndpointId, Position};
 
 use super::super::{Listed, ServeError, Served};
-use crate::error::HubError;
+use super::turn::damaged;
 use crate::limits::RECORDS_LISTED_MAX;
 
 /// A delivery that was given up.
@@ -18,10 +17,12 @@ pub struct DeadDelivery {
     pub endpoint: EndpointId,
     /// The event's place in the log.
     pub position: Position,
-    /// When and why it was given up.
-    pub letter: DeadLetter,
-    /// What became of it until then; `None` if that is forgotten.
+    /// When and why it was given up; `None` if that cannot be read.
+    pub letter: Option<DeadLetter>,
+    /// What became of it until then; `None` if that is forgotten, or cannot be read.
     pub delivery: Option<Delivery>,
+    /// The table of a row of it that cannot be read, if there is one.
+    pub damaged: Option<&'static str>,
 }
 
 impl Served {
@@ -29,7 +30,7 @@ impl Served {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Hub`] if they cannot be read.
+    /// [`ServeError::Hub`] if the store cannot be read.
     pub fn dead_deliveries(
         &self,
         endpoint: Option<&EndpointId>,
@@ -42,20 +43,13 @@ impl Served {
         };
         let limit = limit.clamp(1, RECORDS_LISTED_MAX);
         let rows = self.reader()?;
-        let (mut letters, mut error) = (Vec::new(), None);
+        let mut letters = Vec::new();
         rows.scan(&scan, after, limit, &mut |key, bytes| {
-            let Key::DeadLetter { endpoint, position } = key else {
-                return ControlFlow::Continue(());
-            };
-            match DeadLetter::decode(bytes) {
-                Ok(letter) => letters.push((endpoint.clone(), *position, letter)),
-                Err(source) => error = Some(damaged("dead_letters", source)),
+            if let Key::DeadLetter { endpoint, position } = key {
+                letters.push((endpoint.clone(), *position, DeadLetter::decode(bytes).ok()));
             }
-            if error.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+            ControlFlow::Continue(())
         })?;
-        if let Some(error) = error {
-            return Err(error.into());
-        }
         let keys: Vec<Key> = letters
             .iter()
             .map(|(endpoint, position, _)| Key::Delivery {
@@ -66,9 +60,14 @@ impl Served {
         let deliveries = rows.get_many(&keys)?;
         let mut found = Vec::with_capacity(letters.len());
         for ((endpoint, position, letter), row) in letters.into_iter().zip(deliveries) {
-            let delivery = row.map(|bytes| Delivery::decode(&bytes)).transpose();
-            let delivery = delivery.map_err(|source| damaged("deliveries", source))?;
-            found.push(DeadDelivery { endpoint, position, letter, delivery });
+            let row = row.map(|bytes| Delivery::decode(&bytes)).transpose();
+            let damaged = match (&letter, &row) {
+                (None, _) => Some("dead_letters"),
+                (_, Err(_)) => Some("deliveries"),
+                _ => None,
+            };
+            let delivery = row.ok().flatten();
+            found.push(DeadDelivery { endpoint, position, letter, delivery, damaged });
         }
         let key = |dead: &DeadDelivery| Key::DeadLetter {
             endpoint: dead.endpoint.clone(),
@@ -91,10 +90,6 @@ impl Served {
         let key = Key::Delivery { endpoint: endpoint.clone(), position };
         let row = self.reader()?.get(&key)?;
         let delivery = row.map(|bytes| Delivery::decode(&bytes)).transpose();
-        Ok(delivery.map_err(|source| damaged("deliveries", source))?)
+        Ok(delivery.map_err(damaged("deliveries"))?)
     }
-}
-
-fn damaged(table: &'static str, source: DecodeError) -> HubError {
-    HubError::Damaged { table, source }
 }

@@ -32,8 +32,19 @@ pub struct Failures {
     pub deliveries: Vec<Delivery>,
 }
 
-/// An event, and what became of it at each endpoint that was asked for: nothing where there is no row of it.
-pub type EventDeliveries = (EventRef, Vec<Option<Delivery>>);
+/// What became of an event at one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Became {
+    /// There is no row of it.
+    Nothing,
+    /// What its row says.
+    Known(Box<Delivery>),
+    /// Its row cannot be read.
+    Damaged,
+}
+
+/// An event, and what became of it at each endpoint that was asked for.
+pub type EventDeliveries = (EventRef, Vec<Became>);
 
 impl Served {
     /// Looks at the latest deliveries of endpoints.
@@ -51,21 +62,18 @@ impl Served {
         rows_max: usize,
     ) -> Result<Failures, ServeError> {
         let rows = self.reader()?;
-        let (mut found, mut damaged) = (Failures::default(), None);
+        let mut found = Failures::default();
         for endpoint in endpoints {
             let scan = Scan::DeliveriesLatest { endpoint: endpoint.clone() };
-            rows.scan(&scan, None, rows_max, &mut |_, bytes| match Delivery::decode(bytes) {
-                Ok(delivery) => {
+            rows.scan(&scan, None, rows_max, &mut |_, bytes| {
+                // Of one that cannot be read nobody knows whether it has failed.
+                if let Ok(delivery) = Delivery::decode(bytes) {
                     found.add(delivery, since_ms);
-                    ControlFlow::Continue(())
                 }
-                Err(source) => {
-                    damaged = Some(HubError::Damaged { table: "deliveries", source });
-                    ControlFlow::Break(())
-                }
+                ControlFlow::Continue(())
             })?;
         }
-        damaged.map_or(Ok(found), |error| Err(error.into()))
+        Ok(found)
     }
 
     /// Counts dead letters, of each endpoint so many at most.
@@ -109,9 +117,11 @@ impl Served {
         let mut deliveries = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let key = Key::Delivery { endpoint: endpoint.clone(), position: found.position };
-            let row = rows.get(&key)?.map(|bytes| Delivery::decode(&bytes)).transpose();
-            deliveries
-                .push(row.map_err(|source| HubError::Damaged { table: "deliveries", source })?);
+            deliveries.push(match rows.get(&key)?.map(|bytes| Delivery::decode(&bytes)) {
+                None => Became::Nothing,
+                Some(Ok(delivery)) => Became::Known(Box::new(delivery)),
+                Some(Err(_)) => Became::Damaged,
+            });
         }
         Ok(Some((found, deliveries)))
     }
@@ -216,12 +226,20 @@ fn find(
     Ok(found)
 }
 
+/// Reads an entry of the log; nothing where it is forgotten or cannot be read: others are looked for behind it.
+fn readable_at(rows: &dyn Read, position: Position) -> Result<Option<LogEntry>, ServeError> {
+    match entry_at(rows, position) {
+        Err(error) if error.damaged_table().is_some() => Ok(None),
+        found => found,
+    }
+}
+
 fn is_it(
     rows: &dyn Read,
     position: Position,
     event: &EventId,
 ) -> Result<Option<EventRef>, ServeError> {
-    let Some(entry) = entry_at(rows, position)? else { return Ok(None) };
+    let Some(entry) = readable_at(rows, position)? else { return Ok(None) };
     let found = event_at(position, &entry, 0).filter(|found| found.event == *event);
     Ok(found.map(|found| EventRef::clone(&found)))
 }
@@ -250,7 +268,7 @@ fn place_of(rows: &dyn Read, end: Position, stamp: Stamp) -> Result<Option<Posit
 /// Returns the next entry whose stamp was given when it was logged: what a mirror replaced has an older one.
 fn own_at(rows: &dyn Read, from: u64, until: u64) -> Result<Option<(u64, LogEntry)>, ServeError> {
     for at in from..until {
-        if let Some(entry) = entry_at(rows, Position(at))?
+        if let Some(entry) = readable_at(rows, Position(at))?
             && entry.kind != ChangeKind::Overwrite
         {
             return Ok(Some((at, entry)));

@@ -39,7 +39,7 @@ pub use choosing::{Counted, Stretch};
 pub use content::Content;
 pub use dead::DeadDelivery;
 pub use endpoints::{DeliveryError, EndpointNow};
-pub use looking::{EventDeliveries, Failures};
+pub use looking::{Became, EventDeliveries, Failures};
 pub use notices::Noticed;
 pub use replays::{ReplayPart, ReplayRow, ReplayState};
 pub use retention::DeliveryRetention;

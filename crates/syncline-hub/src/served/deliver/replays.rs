@@ -12,7 +12,6 @@ use syncline_store::Read;
 
 use super::super::ServeError;
 use super::choosing::{Counted, Piece, Stretch, look};
-use super::damage::damaged_table;
 use super::endpoints::DeliveryError;
 use super::notices::commit;
 use super::turn::Deliveries;
@@ -57,7 +56,8 @@ pub struct ReplayPart {
     pub until: Position,
     /// How many are made again.
     pub taken: u64,
-    /// How many were left as they are: they were not final any more, or nothing is left of them.
+    /// How many were left as they are: they were not final any more, or nothing is left of them or of what became of
+    /// them.
     pub passed: u64,
 }
 
@@ -184,7 +184,9 @@ impl Deliveries {
             let row = self.endpoints.get(endpoint).ok_or(Refusal::EndpointUnknown)?;
             let (_, until) = self.dispatch.standing(endpoint).ok_or(Refusal::EndpointUnknown)?;
             let filter = row.settings.filter.clone();
-            Ok(Stretch { endpoint: endpoint.clone(), filter, after: Position(0), until })
+            let forgotten = self.dispatch.forgotten(endpoint);
+            let (endpoint, after) = (endpoint.clone(), Position(0));
+            Ok(Stretch { endpoint, filter, after, until, forgotten })
         };
         endpoints.iter().map(stretch).collect()
     }
@@ -305,10 +307,11 @@ impl Deliveries {
                     filter: endpoint.settings.filter.clone(),
                     after: part.after,
                     until,
+                    forgotten: self.dispatch.forgotten(&part.endpoint),
                 };
                 let rows = self.served.reader()?;
                 match look(&*rows, &selection, &stretch, REPLAY_ROWS_AT_ONCE) {
-                    Ok(Piece { to, found, forgotten, mut damaged, .. }) => {
+                    Ok(Piece { to, found, forgotten, not_kept, mut damaged, .. }) => {
                         let places: Vec<Position> =
                             found.iter().map(|one| one.event.position).collect();
                         let replayed =
@@ -321,11 +324,11 @@ impl Deliveries {
                         part.taken += replayed.taken as u64;
                         damaged.retain(|(position, _)| *position <= part.after);
                         part.passed += left + damaged.len() as u64;
-                        part.passed += if next.is_none() { forgotten } else { 0 };
+                        part.passed += if next.is_none() { forgotten + not_kept } else { 0 };
                         unread = Some((part.endpoint.clone(), damaged));
                     }
                     // Where the replay is in the log cannot be told: it ends, and nothing else does.
-                    Err(error) if damaged_table(&error).is_some() => {
+                    Err(error) if error.damaged_table().is_some() => {
                         row.state = ReplayState::Stopped;
                         self.noticed.push(Notice::ReplayDamaged { replay: id.clone() });
                     }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use syncline_engine::deliver::{Delivery, DeliveryState, Settings, forget};
+use syncline_engine::deliver::{Delivery, DeliveryState, Forgotten, Settings, forget};
 use syncline_engine::rows::{Batch, Key, Scan};
 use syncline_model::id::{EndpointId, Position};
 
@@ -61,7 +61,7 @@ impl Deliveries {
     ///
     /// # Errors
     ///
-    /// [`DeliveryError::Serve`] if the store fails; nothing of the piece is deleted.
+    /// [`DeliveryError::Serve`] if the store fails; nothing of the piece is deleted, and all is to begin anew.
     pub fn sweep(
         &mut self,
         now_ms: u64,
@@ -75,7 +75,7 @@ impl Deliveries {
         // Nothing that began later can be over.
         let young_ms = now_ms.saturating_sub(keep.settled_ms.min(keep.dead_ms));
         let scan = Scan::Deliveries { endpoint: endpoint.clone(), from: after.next() };
-        let mut batch = Batch::new();
+        let (mut batch, mut forgotten) = (Batch::new(), None);
         let (mut looked_at, mut to, mut is_over) = (0, after, false);
         let rows = self.served.reader()?;
         let scanned = rows.scan(&scan, None, DELIVERIES_SWEPT_AT_ONCE, &mut |key, bytes| {
@@ -90,6 +90,8 @@ impl Deliveries {
                     (looked_at, to) = (looked_at + 1, *position);
                     if keep.is_over(now_ms, &row) {
                         batch.append(forget(endpoint, *position, &row));
+                        let first = forgotten.map_or(*position, |of: Forgotten| of.first);
+                        forgotten = Some(Forgotten { first, last: *position });
                     }
                 }
                 // One that cannot be understood stays, for whoever looks into it.
@@ -99,8 +101,12 @@ impl Deliveries {
         });
         scanned.map_err(ServeError::from)?;
         drop(rows);
-        if !batch.is_empty() {
-            self.served.commit_rows(batch)?;
+        if let Some(forgotten) = forgotten {
+            self.dispatch.handle_forgotten(self.now_ms, endpoint, forgotten, &mut batch)?;
+            let committed = self.served.commit_rows(batch);
+            // The machine has gone ahead.
+            self.is_astray |= committed.is_err();
+            committed?;
         }
         Ok((!is_over && looked_at >= DELIVERIES_SWEPT_AT_ONCE).then_some(to))
     }

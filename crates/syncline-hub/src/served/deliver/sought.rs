@@ -10,10 +10,10 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_store::Read;
 
 use super::super::{ServeError, Served};
-use super::turn::{damaged, read_rows_at};
-use crate::error::HubError;
+use super::turn::bytes_at;
 use crate::limits::{
     CLOCK_BACK_MS_MAX, DELIVERIES_LOOKED_AT_MAX, DELIVERY_ROWS_AT_ONCE, LANE_KEYS_LOOKED_AT_MAX,
+    ROWS_PASSED_MAX,
 };
 
 /// What is wanted of the deliveries of an endpoint.
@@ -32,6 +32,8 @@ pub struct Sought {
 pub struct DeliveryPage {
     /// With their places in the log.
     pub found: Vec<(Position, Delivery)>,
+    /// The places of those among them whose rows cannot be read: whether they are meant nobody knows.
+    pub damaged: Vec<Position>,
     /// Before which place there may be more; nothing where there are none.
     pub next: Option<Position>,
 }
@@ -58,7 +60,7 @@ impl Served {
     ///
     /// # Errors
     ///
-    /// [`ServeError::Hub`] if they cannot be read.
+    /// [`ServeError::Hub`] if the store cannot be read.
     pub fn deliveries(
         &self,
         id: &EndpointId,
@@ -110,9 +112,14 @@ impl Look<'_> {
         Key::Delivery { endpoint: self.endpoint.clone(), position }
     }
 
-    /// Takes note of a delivery; answers whether to go on.
-    fn take(&mut self, position: Position, delivery: Delivery) -> bool {
+    /// Takes note of the row of a delivery; answers whether to go on.
+    fn take(&mut self, position: Position, bytes: &[u8]) -> bool {
         self.looked_at += 1;
+        let Ok(delivery) = Delivery::decode(bytes) else {
+            self.last = Some(position);
+            self.page.damaged.push(position);
+            return self.has_room();
+        };
         if self.sought.is_before(&delivery) {
             self.is_over = true;
             return false;
@@ -125,7 +132,8 @@ impl Look<'_> {
     }
 
     const fn has_room(&self) -> bool {
-        self.page.found.len() < self.limit && self.looked_at < DELIVERIES_LOOKED_AT_MAX
+        self.page.found.len() + self.page.damaged.len() < self.limit
+            && self.looked_at < DELIVERIES_LOOKED_AT_MAX
     }
 
     fn finished(self) -> DeliveryPage {
@@ -151,24 +159,23 @@ impl Look<'_> {
         Ok(Some(Position(high)))
     }
 
-    /// Returns the latest delivery, or the latest one up to a place, and when the hub took its event.
+    /// Returns the latest delivery that can be read, or the latest one up to a place, and when the hub took its event.
     fn at_or_before(
         &self,
         position: Option<Position>,
     ) -> Result<Option<(Position, u64)>, ServeError> {
         let scan = Scan::DeliveriesLatest { endpoint: self.endpoint.clone() };
-        let (mut found, mut error) = (None, None);
+        let mut found = None;
         let after = position.map(|position| self.key(position.next()));
-        self.rows.scan(&scan, after.as_ref(), 1, &mut |key, bytes| {
-            if let Key::Delivery { position, .. } = key {
-                match Delivery::decode(bytes) {
-                    Ok(delivery) => found = Some((*position, delivery.created_ms)),
-                    Err(source) => error = Some(damaged("deliveries")(source)),
-                }
+        self.rows.scan(&scan, after.as_ref(), ROWS_PASSED_MAX, &mut |key, bytes| {
+            let Key::Delivery { position, .. } = key else { return ControlFlow::Break(()) };
+            match Delivery::decode(bytes) {
+                Ok(delivery) => found = Some((*position, delivery.created_ms)),
+                Err(_) => return ControlFlow::Continue(()),
             }
             ControlFlow::Break(())
         })?;
-        error.map_or(Ok(found), |error: HubError| Err(error.into()))
+        Ok(found)
     }
 
     /// Returns the places of those that may be meant, if the store has a list of them that is not too long.
@@ -232,10 +239,10 @@ impl Look<'_> {
     /// Looks at deliveries whose places are known.
     fn at(&mut self, Places { places, is_all }: &Places) -> Result<(), ServeError> {
         for piece in places.chunks(DELIVERY_ROWS_AT_ONCE) {
-            let found = read_rows_at(self.rows, self.endpoint, piece)?;
-            for (position, delivery) in piece.iter().zip(found) {
-                let Some(delivery) = delivery else { continue };
-                if !self.take(*position, delivery) {
+            let found = bytes_at(self.rows, self.endpoint, piece)?;
+            for (position, bytes) in piece.iter().zip(found) {
+                let Some(bytes) = bytes else { continue };
+                if !self.take(*position, &bytes) {
                     return Ok(());
                 }
             }
@@ -248,19 +255,15 @@ impl Look<'_> {
     fn all(&mut self, before: Option<Position>) -> Result<(), ServeError> {
         let after = before.map(|position| self.key(position));
         let scan = Scan::DeliveriesLatest { endpoint: self.endpoint.clone() };
-        let (rows, mut error) = (self.rows, None);
+        let rows = self.rows;
         rows.scan(&scan, after.as_ref(), DELIVERIES_LOOKED_AT_MAX, &mut |key, bytes| {
             let Key::Delivery { position, .. } = key else { return ControlFlow::Continue(()) };
-            let goes_on = match Delivery::decode(bytes) {
-                Ok(delivery) => self.take(*position, delivery),
-                Err(source) => {
-                    error = Some(damaged("deliveries")(source));
-                    false
-                }
-            };
-            if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+            match self.take(*position, bytes) {
+                true => ControlFlow::Continue(()),
+                false => ControlFlow::Break(()),
+            }
         })?;
-        error.map_or(Ok(()), |error| Err(error.into()))
+        Ok(())
     }
 }
 
@@ -387,5 +390,39 @@ mod tests {
         assert_eq!(between(None, Some(1_000), 9), (vec![], None));
         assert_eq!(between(Some(COUNT * 1_000), None, 9), (vec![COUNT], None));
         assert_eq!(between(Some(u64::MAX), None, 9), (vec![], None));
+    }
+    #[test]
+    fn rows_that_cannot_be_read_are_named_and_cost_no_others() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = HubOptions { state_folder: folder.path().join("state"), check_store: false };
+        let hub = Hub::open(&options).unwrap();
+        let served = Served::start(hub, Entities::open(BTreeMap::new())).unwrap();
+        let mut batch = Batch::new();
+        (1..=10).for_each(|position| write(position, &mut batch));
+        for position in [6, 7, 9, 10] {
+            let key = Key::Delivery { endpoint: id(), position: Position(position) };
+            batch.put(key, b"\xffdamaged".to_vec());
+        }
+        served.commit_rows(batch).unwrap();
+        let ask = |states: &[DeliveryState], to_ms, before, limit| {
+            let states = states.iter().copied().collect();
+            let sought = Sought { states, from_ms: None, to_ms };
+            let page = served.deliveries(&id(), &sought, before, limit).unwrap();
+            let damaged: Vec<u64> = page.damaged.iter().map(|position| position.0).collect();
+            (places(&page), damaged, page.next.map(|next| next.0))
+        };
+        assert_eq!(ask(&[], None, None, 99), (vec![8, 5, 4, 3, 2, 1], vec![10, 9, 7, 6], None));
+        assert_eq!(ask(&[], None, None, 3), (vec![8], vec![10, 9], Some(8)));
+        assert_eq!(ask(&[], None, Some(Position(8)), 3), (vec![5], vec![7, 6], Some(5)));
+        assert_eq!(ask(&[DeliveryState::Dead], None, None, 9), (vec![], vec![6], None));
+        assert_eq!(ask(&[DeliveryState::Retrying], None, None, 9), (vec![], vec![7], None));
+        let late = Some(8_500 - CLOCK_BACK_MS_MAX);
+        assert_eq!(ask(&[], late, None, 9), (vec![3, 2, 1], vec![7, 6], None));
+        let failures = served.failures(&[id()], 0, 99).unwrap();
+        assert_eq!(failures.deliveries.len(), 0);
+        let (dead, _) = served.dead_deliveries(Some(&id()), None, 9).unwrap();
+        let dead: Vec<_> =
+            dead.iter().map(|one| (one.position.0, one.letter.is_some(), one.damaged)).collect();
+        assert_eq!(dead, [(6, true, Some("deliveries"))]);
     }
 }

@@ -12,7 +12,7 @@ use syncline_model::id::{EndpointId, Position};
 use syncline_store::Read;
 
 use super::super::{ServeError, Served};
-use super::damage::{Damage, Sorted, damaged_table};
+use super::damage::{Damage, Sorted};
 use super::removing::Removal;
 use super::replays::read_replays;
 use super::turn::{Deliveries, damaged};
@@ -67,7 +67,7 @@ impl Deliveries {
             let cursor = match read_cursor(&*rows, &endpoint) {
                 Ok(cursor) => cursor,
                 Err(error) => {
-                    let table = damaged_table(&error).ok_or(error)?;
+                    let table = error.damaged_table().ok_or(error)?;
                     let damage = Damage { table, row: Some(row), settled: Position(0) };
                     all.mark_damaged(&endpoint, damage);
                     continue;

@@ -18,7 +18,7 @@ use syncline_store::Read;
 use super::super::{ServeError, Served};
 use super::choosing::event_at;
 use super::content::{Content, content, entry_at};
-use super::damage::{Damage, damaged_table};
+use super::damage::Damage;
 use super::notices::{Noticed, commit, gathered};
 use super::removing::Removal;
 use super::replays::ReplayRow;
@@ -292,7 +292,7 @@ impl Deliveries {
         match found {
             Ok(found) => Ok(found.map(Arc::new).ok_or(Failure::PayloadGone)),
             // What cannot be read fails by itself; what else is sent in this turn was counted already.
-            Err(error) if damaged_table(&error).is_some() => Ok(Err(Failure::Internal)),
+            Err(error) if error.damaged_table().is_some() => Ok(Err(Failure::Internal)),
             Err(error) => Err(error),
         }
     }

@@ -91,4 +91,8 @@ fn say_count(output: &Output, answer: &Object) {
     if !matches!(forgotten.as_str(), "" | "0") {
         output.line(&format!("  {forgotten} cannot be: what they say is forgotten"));
     }
+    let not_kept = told(answer, "notKept");
+    if !matches!(not_kept.as_str(), "" | "0") {
+        output.line(&format!("  {not_kept} are not: whether they were delivered is not kept"));
+    }
 }
