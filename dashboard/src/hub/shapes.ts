@@ -150,6 +150,8 @@ export interface DeliveryRequest {
 export interface ReplayCount {
   readonly count: number;
   readonly forgotten: number;
+  /** How many more may have been missed or delivered, which nobody knows any more. */
+  readonly notKept: number;
   readonly complete: boolean;
   readonly oldest: string | null;
   readonly newest: string | null;

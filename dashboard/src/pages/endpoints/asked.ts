@@ -15,7 +15,11 @@ const PAGE = 50;
 /** Under which all of it is kept. */
 export const KEY = ["endpoints"];
 const of = (id: string): string => `/v1/endpoints/${encodeURIComponent(id)}`;
-type Deliveries = { readonly deliveries: readonly Delivery[] } & Next;
+type Deliveries = {
+  readonly deliveries: readonly Delivery[];
+  /** The places of those among them that the hub cannot read. */
+  readonly damaged?: readonly number[];
+} & Next;
 
 /** How many endpoints are asked for at once: as many as the hub answers. */
 const LISTED = "1000";

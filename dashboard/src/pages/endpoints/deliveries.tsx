@@ -25,6 +25,7 @@ export function Deliveries(): ReactElement {
   const { delivery: open, ...sought } = route.useSearch();
   const query = useInfiniteQuery(deliveriesQuery(endpoint, sought));
   const isListed = query.data?.pages.some(({ deliveries }) => deliveries.some(({ sequence }) => String(sequence) === open)) ?? false;
+  const damaged = query.data?.pages.flatMap((page) => page.damaged ?? []) ?? [];
   return (
     <Page
       title={T.title(endpoint)}
@@ -41,6 +42,7 @@ export function Deliveries(): ReactElement {
         </section>
       )}
       <Filters sought={sought} />
+      {damaged.length === 0 ? null : <p className="problem">{T.damaged(damaged)}</p>}
       <PagedList
         query={query}
         of={({ deliveries }) => deliveries}

@@ -129,7 +129,8 @@ function Counted({ count }: { readonly count: ReplayCount }): ReactElement {
   return (
     <>
       <p>
-        <strong>{T.counted(count.count)}</strong> {count.complete ? null : T.incomplete} {count.forgotten === 0 ? null : T.forgotten(count.forgotten)}
+        <strong>{T.counted(count.count)}</strong> {count.complete ? null : T.incomplete} {count.forgotten === 0 ? null : T.forgotten(count.forgotten)}{" "}
+        {count.notKept === 0 ? null : T.notKept(count.notKept)}
       </p>
       {count.count === 0 ? null : (
         <dl className="facts">
