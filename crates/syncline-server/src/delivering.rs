@@ -46,7 +46,7 @@ use self::run::run;
 use self::way::Way;
 use crate::access::now_ms;
 use crate::activity::{Activity, Backlog, Counter};
-use crate::limits::{BACKLOG_WAIT_MAX, READ_WAIT_MAX};
+use crate::limits::{LOOK_WAIT_MAX, READ_WAIT_MAX};
 
 /// How long to wait before the machine is asked for again.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
@@ -201,7 +201,7 @@ impl Delivering {
 
     /// As [`Delivering::backlog`], and waits for a moment while the machine is busy; blocks.
     pub(crate) fn backlog_soon(&self, now_ms: u64) -> Option<Backlog> {
-        self.backlog_within(now_ms, BACKLOG_WAIT_MAX)
+        self.backlog_within(now_ms, LOOK_WAIT_MAX)
     }
 
     fn backlog_within(&self, now_ms: u64, wait: Duration) -> Option<Backlog> {

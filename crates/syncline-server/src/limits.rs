@@ -210,9 +210,13 @@ pub const DECIDED_NOTED_MAX: usize = 10_000;
 /// How often it is looked whether a hub does badly: shorter than any time after which somebody is told.
 pub const ALERT_LOOK_EVERY: Duration = Duration::from_secs(10);
 
-/// How long a look at what has still to be delivered waits while that is busy: with many hubs on a store that hangs
-/// the others are looked at all the same.
-pub const BACKLOG_WAIT_MAX: Duration = Duration::from_millis(250);
+/// Longest look at one hub, and longest time that is waited until what was told is on disk: a disk that hangs is itself
+/// to be told.
+pub const ALERT_LOOK_MAX: Duration = Duration::from_secs(5);
+
+/// How long a look at what waits for deliveries or decisions waits itself while that is busy: with many hubs on a store
+/// that hangs the others are looked at all the same.
+pub const LOOK_WAIT_MAX: Duration = Duration::from_millis(250);
 
 /// For how long nothing can be delivered before that is a warning: a turn on a slow disk takes less.
 pub const DELIVERIES_STOPPED_AFTER: Duration = Duration::from_secs(10);

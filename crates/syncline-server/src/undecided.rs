@@ -1,10 +1,14 @@
 //! Conflicts of a hub that wait for a person, as of the latest look, and how long those waited that were decided since.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
+use std::time::{Duration, Instant};
 
 use syncline_hub::served::{ServeError, Served, Waiting};
 
-use crate::limits::DECIDED_NOTED_MAX;
+use crate::limits::{DECIDED_NOTED_MAX, LOOK_WAIT_MAX};
+
+/// How long to wait before it is tried again whether somebody else still looks.
+const LOOK_PAUSE: Duration = Duration::from_millis(2);
 
 /// Conflicts that wait for a person.
 #[derive(Default)]
@@ -23,10 +27,21 @@ struct Looked {
 }
 
 impl Undecided {
-    /// Looks at the hub; blocks. Where it cannot be read all stays as it was. Answers how long those waited that were
-    /// decided since the latest look, in milliseconds.
+    /// Looks at the hub; blocks. Where it cannot be read, or somebody else has been about to for long, all stays as it
+    /// was. Answers how long those waited that were decided since the latest look, in milliseconds.
     pub(crate) fn look(&self, served: &Served) -> Result<Vec<u64>, ServeError> {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever waits behind a store that hangs would wait for ever.
+        let begun = Instant::now();
+        let mut waiting = loop {
+            match self.waiting.try_lock() {
+                Ok(waiting) => break waiting,
+                Err(TryLockError::Poisoned(poisoned)) => break poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) if begun.elapsed() < LOOK_WAIT_MAX => {
+                    std::thread::sleep(LOOK_PAUSE);
+                }
+                Err(TryLockError::WouldBlock) => return Err(ServeError::Busy),
+            }
+        };
         let decided = waiting.look(served)?;
         let mut looked = self.looked();
         looked.count = waiting.count() as u64;

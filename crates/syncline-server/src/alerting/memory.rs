@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError, TryLockError};
 
 use syncline_engine::alert::{Alarm, Fired, Kind, Severity, State};
 use syncline_model::json::{Json, Object, parse};
@@ -29,6 +29,9 @@ const BYTES_MAX: u64 = ((LIT_MAX * (1 + ALERT_RECEIVERS_MAX)
 pub(super) struct Memory {
     file: PathBuf,
     facts: Mutex<Facts>,
+    /// Held while it is written: what is older never takes the place of what is newer, and a disk that hangs holds up
+    /// one writer and nobody who tells or asks.
+    writing: Mutex<()>,
 }
 
 /// An alarm that somebody has still to be told of.
@@ -82,6 +85,8 @@ struct Facts {
     reports: BTreeMap<(String, Period), u64>,
     /// Whether reports were sent that are in no file yet.
     is_changed: bool,
+    /// Whether somebody has asked for it to be written since it was.
+    is_unwritten: bool,
 }
 
 impl Memory {
@@ -91,7 +96,8 @@ impl Memory {
         let file = folder.join(FILE);
         let is_short = fs::metadata(&file).is_ok_and(|facts| facts.len() <= BYTES_MAX);
         let bytes = if is_short { fs::read(&file).unwrap_or_default() } else { Vec::new() };
-        Self { file, facts: Mutex::new(facts_of(&bytes).unwrap_or_default()) }
+        let facts = Mutex::new(facts_of(&bytes).unwrap_or_default());
+        Self { file, facts, writing: Mutex::default() }
     }
 
     pub(super) fn fired(&self) -> Vec<Fired> {
@@ -188,10 +194,33 @@ impl Memory {
         is_new
     }
 
-    /// Writes it down; blocks. Where that fails a restart tells once more what was told since.
+    /// Writes it down; blocks. Whoever writes at this moment writes that as well. Where that fails a restart tells once
+    /// more what was told since.
     pub(super) fn save(&self) {
-        // Held while it is written: what is older never takes the place of what is newer.
+        self.lock().is_unwritten = true;
+        loop {
+            let writing = match self.writing.try_lock() {
+                Ok(writing) => writing,
+                Err(TryLockError::Poisoned(poisoned)) => poisoned.into_inner(),
+                Err(TryLockError::WouldBlock) => return,
+            };
+            while let Some(text) = self.unwritten() {
+                let _ = replace(&self.file, text.as_bytes());
+            }
+            drop(writing);
+            // Somebody may have asked who still found it taken.
+            if !self.lock().is_unwritten {
+                return;
+            }
+        }
+    }
+
+    /// Returns what is to be written, if anything is.
+    fn unwritten(&self) -> Option<String> {
         let mut facts = self.lock();
+        if !std::mem::take(&mut facts.is_unwritten) {
+            return None;
+        }
         facts.is_changed = false;
         let mut document = Object::new();
         document.insert("fired", Json::Array(facts.fired.iter().map(fired_row).collect()));
@@ -205,8 +234,7 @@ impl Memory {
         });
         document.insert("reports", Json::Array(reports.collect()));
         document.insert("told", Json::Array(facts.told.iter().map(told_row).collect()));
-        let text = Json::Object(document).to_compact_string();
-        let _ = replace(&self.file, text.as_bytes());
+        Some(Json::Object(document).to_compact_string())
     }
 
     fn lock(&self) -> MutexGuard<'_, Facts> {
@@ -282,6 +310,7 @@ fn facts_of(bytes: &[u8]) -> Option<Facts> {
             .map(|row| told_of_row(row.as_object()?))
             .collect::<Option<_>>()?,
         is_changed: false,
+        is_unwritten: false,
     })
 }
 
@@ -322,6 +351,21 @@ fn untold_of(row: &Object) -> Option<Untold> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_disk_that_hangs_holds_up_nobody_who_tells_and_what_is_newer_is_written_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let memory = Memory::open(folder.path());
+        let hangs = memory.writing.lock().unwrap();
+        let fired = Fired { hub: "shop".into(), kind: Kind::Lag, since_ms: 7, told_ms: 9 };
+        assert!(memory.set_fired(vec![fired.clone()]));
+        memory.save();
+        assert_eq!(memory.told_of("shop", Kind::Lag), []);
+        assert_eq!(Memory::open(folder.path()).fired(), []);
+        drop(hangs);
+        memory.save();
+        assert_eq!(Memory::open(folder.path()).fired(), [fired]);
+    }
 
     #[test]
     fn what_was_told_and_what_is_still_to_be_told_is_read_again_and_what_is_damaged_is_nothing() {

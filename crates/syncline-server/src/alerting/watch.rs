@@ -15,7 +15,7 @@ use super::receiver::{AlertReceiver, AlertSettings};
 use crate::access::now_ms;
 use crate::activity::Counter;
 use crate::hubs::Desk;
-use crate::limits::{ALERT_PROBLEMS_MAX, ALERT_RETRY_WAITS, ALERTS_QUEUED_MAX};
+use crate::limits::{ALERT_LOOK_MAX, ALERT_PROBLEMS_MAX, ALERT_RETRY_WAITS, ALERTS_QUEUED_MAX};
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -112,7 +112,9 @@ impl Alerting {
             alerts.handle_hubs(now_ms(), &labels);
             for desk in &desks {
                 let of = Arc::clone(desk);
-                let Ok(measures) = state.blocking(move || measured(&of)).await else { continue };
+                // One whose store hangs holds up the looks at no other.
+                let measures = timeout(ALERT_LOOK_MAX, state.blocking(move || measured(&of)));
+                let Ok(Ok(measures)) = measures.await else { continue };
                 alerts.handle_measures(desk.label(), now_ms(), &measures);
             }
             while let Some(alarm) = alerts.poll_alarm() {
@@ -127,7 +129,7 @@ impl Alerting {
             state.metrics.synchronization.alerts(&lit);
             *self.lit.lock().unwrap_or_else(PoisonError::into_inner) = alerts.lit();
             if self.memory.set_fired(fired) {
-                self.save(&state).await;
+                let _ = timeout(ALERT_LOOK_MAX, self.save(&state)).await;
             }
         }
     }
@@ -179,7 +181,7 @@ impl Alerting {
                 self.note_problem(format!("{} was not told of {kind}: {why}", receiver.name));
             }
             self.memory.tried(&receiver.name, &alarm, is_told, now_ms());
-            self.save(&state).await;
+            let _ = timeout(ALERT_LOOK_MAX, self.save(&state)).await;
         }
     }
 }
