@@ -57,12 +57,18 @@ fn ask<E: Into<Failure>>(
 fn list(context: &Context, answer: &Object) -> Result<Exit, Failure> {
     let output = &context.output;
     let deliveries = listed(answer, "deliveries");
+    let damaged = answer.get("damaged").and_then(Json::as_array).unwrap_or_default();
+    if !damaged.is_empty() {
+        let places: Vec<String> = damaged.iter().map(Json::to_compact_string).collect();
+        let places = places.join(", ");
+        output.warn(&format!("what became of {places} cannot be read: the hub's store is damaged"));
+    }
     if output.format == Format::JsonLines {
         output.json_list_of("deliveries/1", "deliveries", "delivery/1", deliveries);
         return Ok(Exit::Ok);
     }
     output.json(named("deliveries/1", answer));
-    if deliveries.is_empty() {
+    if deliveries.is_empty() && damaged.is_empty() {
         output.line("No deliveries there.");
     }
     let mut rows = Vec::new();
