@@ -346,3 +346,28 @@ fn status_says_how_many_copies_of_clients_are_known_to_be_what_the_hub_shows() {
     assert_eq!(status["replicas"], nothing);
     desk.run("status").exits(0).says("2 unknown (nothing is known)");
 }
+
+#[test]
+fn status_names_the_alerts_that_the_server_has_noted() {
+    let desk = synced(5);
+    assert_eq!(desk.run("status --json").exits(0).json()["alerts"], json!([]));
+    let serving = Serving::start(&desk, &[]);
+    let till = json!({ "id": "till", "url": "https://till.example/hook" });
+    assert_eq!(serving.ask("POST", "/v1/endpoints", &till).unwrap().0, 201);
+    let disable = serving.ask("POST", "/v1/endpoints/till/disable", &json!({}));
+    assert_eq!(disable.unwrap().0, 200);
+    let begun = Instant::now();
+    let alerts = loop {
+        let alerts = desk.run("status --json").exits(0).json()["alerts"].clone();
+        if alerts != json!([]) {
+            break alerts;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing is noted");
+        std::thread::sleep(Duration::from_millis(50));
+    };
+    assert_eq!(
+        (&alerts[0]["alert"], &alerts[0]["hub"], alerts.as_array().unwrap().len()),
+        (&json!("endpoints_disabled"), &json!("default"), 1)
+    );
+    desk.run("status").exits(0).says("alert endpoints_disabled of hub default since ");
+}
