@@ -1,7 +1,7 @@
 //! The hubs of one server. Each has a folder, a store and access tokens of its own; nothing crosses
 //! from one to another.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io;
@@ -175,6 +175,21 @@ impl Desk {
     /// second reads what the first wrote.
     pub(crate) async fn turn(&self, entity: &EntityName, id: &RecordId) -> AsyncGuard<'_, ()> {
         self.turns[turn_of((entity, id))].lock().await
+    }
+
+    /// As [`Desk::turn`], of several records. All who wait for several do so in one order, so that no two wait for one
+    /// another.
+    pub(crate) async fn turns(
+        &self,
+        records: &[&(EntityName, RecordId)],
+    ) -> Vec<AsyncGuard<'_, ()>> {
+        let turns = records.iter().map(|(entity, id)| turn_of((entity, id)));
+        let turns: BTreeSet<usize> = turns.collect();
+        let mut held = Vec::with_capacity(turns.len());
+        for turn in turns {
+            held.push(self.turns[turn].lock().await);
+        }
+        held
     }
 
     /// Waits for the turn to take a message of which no signature says which record it is of.

@@ -46,15 +46,13 @@ pub struct Receiving {
     pub counted: ClientId,
 }
 
-/// What to do with what was received of a record.
+/// What to do with what was received of a record, or of several.
 #[derive(Clone, Debug)]
 pub struct Reception {
     /// The operations, in their order: each one behind those before it.
     pub operations: Vec<Operation>,
-    /// Of which record something was received.
-    pub record: (EntityName, RecordId),
-    /// What is remembered of it from then on.
-    pub row: ReceivedRow,
+    /// Of which records something was received, and what is remembered of each from then on.
+    pub rows: Vec<((EntityName, RecordId), ReceivedRow)>,
     /// The message, where its time was signed.
     pub message: Option<Message>,
     /// The hubs that it came through.
@@ -113,10 +111,10 @@ impl Served {
     /// is applied unless those before it are. Answers through `done`, mostly from the writer's thread, which must
     /// not be held up. Without an operation it is only remembered, which blocks.
     pub fn receive(&self, who: &Receiving, reception: Reception, done: ReceiveDone) {
-        let Reception { mut operations, record: (entity, id), row, message, hops } = reception;
-        let key = ReceivedRow::key(who.memory.clone(), entity, id);
-        let mut rows = vec![(key, row.encode())];
-        rows.extend(message.map(Message::row));
+        let Reception { mut operations, rows, message, hops } = reception;
+        let of = |(entity, id)| ReceivedRow::key(who.memory.clone(), entity, id);
+        let rows = rows.into_iter().map(|(record, row)| (of(record), row.encode()));
+        let rows: Vec<_> = rows.chain(message.map(Message::row)).collect();
         let Some(mut last) = operations.pop() else {
             let mut batch = Batch::new();
             rows.into_iter().for_each(|(key, row)| {

@@ -14,7 +14,7 @@ use tokio::sync::oneshot;
 
 use super::Receiver;
 use super::effect::effect;
-use super::told::{Told, Version, What};
+use super::told::Told;
 use crate::access::now_ms;
 use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
@@ -45,13 +45,12 @@ pub(crate) async fn receive(
         return Ok(Fate::Own);
     }
     let task = async move {
-        let (entity, id) = &told.record;
         // Of two receptions of one message, or of one record, the second finds what the first has left.
         let _message = match told.is_of_any_record {
             true => Some(desk.message_turn(told.event).await),
             false => None,
         };
-        let _turn = desk.turn(entity, id).await;
+        let _turns = desk.turns(&told.records()).await;
         let held = Arc::clone(&desk);
         let decided = tokio::task::spawn_blocking(move || decide(&held, &receiver, told)).await;
         match decided.map_err(|_| Refusal::ServerFault)?? {
@@ -69,15 +68,26 @@ enum Decided {
 
 fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Problem> {
     let served = &desk.served;
-    let mut row = served.received(&receiver.memory, &told.record)?;
-    let (order, now_ms) = (told.version.map(Version::order), now_ms());
+    let now_ms = now_ms();
+    let at_ms = told.version.map_or(now_ms, |version| version.written_ms(now_ms));
     let message = message_of(receiver, &told);
     let known = message.map(|message| served.known_message(message, now_ms / 1_000)).transpose()?;
     let known = known.unwrap_or_default();
-    let fate = match row.judge(told.event, order) {
-        Judged::New if !known.is_taken => None,
-        Judged::New | Judged::Duplicate => Some(Fate::Duplicate),
-        Judged::Stale => Some(Fate::Stale),
+    let hops = told.hops.clone();
+    let (mut new, mut is_duplicate) = (Vec::new(), false);
+    for part in told.parts() {
+        let row = served.received(&receiver.memory, &part.record)?;
+        match row.judge(part.event, part.order) {
+            Judged::New => new.push((part, row)),
+            Judged::Duplicate => is_duplicate = true,
+            // Of what is told of several records that which is older than what is known is left out.
+            Judged::Stale => {}
+        }
+    }
+    let fate = match (is_duplicate, new.is_empty()) {
+        (true, _) => Some(Fate::Duplicate),
+        (false, true) => Some(Fate::Stale),
+        (false, false) => known.is_taken.then_some(Fate::Duplicate),
     };
     if let Some(fate) = fate {
         // Signed anew it is taken longer than what is known of it lasts.
@@ -86,24 +96,21 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
         }
         return Ok(Decided::Fate(fate));
     }
-    row.take(told.event, order);
-    let at_ms = told.version.map_or(now_ms, |version| version.written_ms(now_ms));
     let (client, counter) = desk.writers.next_of(&receiver.name).ok_or(Refusal::ServerFault)?;
     let mut writing = Writing { desk, client, counter, at_ms };
-    let operations = match told.what {
-        What::Deleted => writing.delete(&told.record)?,
-        What::Written(data) => writing.write(&told.record, &data)?,
-        What::WrittenBeside(data, beside, other) => {
-            let mut operations = writing.write(&beside, &other)?;
-            operations.extend(writing.write(&told.record, &data)?);
-            operations
-        }
-    };
+    let (mut operations, mut rows) = (Vec::new(), Vec::new());
+    for (part, mut row) in new {
+        row.take(part.event, part.order.filter(|_| part.is_telling));
+        operations.extend(match &part.data {
+            None => writing.delete(&part.record)?,
+            Some(data) => writing.write(&part.record, data)?,
+        });
+        rows.push((part.record, row));
+    }
     let counted = client_of_receiver(&receiver.name).ok_or(Refusal::ServerFault)?;
     let (memory, client) = (receiver.memory.clone(), writing.client);
     let who = Receiving { memory, client, counted };
-    let (record, hops) = (told.record, told.hops);
-    let reception = Reception { operations, record, row, message, hops };
+    let reception = Reception { operations, rows, message, hops };
     Ok(Decided::Carried(Box::new((who, reception))))
 }
 

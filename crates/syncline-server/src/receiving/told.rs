@@ -37,6 +37,54 @@ pub(crate) struct Told {
     pub(crate) is_of_any_record: bool,
 }
 
+/// What is told of one record.
+pub(super) struct Part {
+    pub(super) record: (EntityName, RecordId),
+    /// What the event is known by, as far as it is of this record.
+    pub(super) event: ReceivedId,
+    /// How far the sender was.
+    pub(super) order: Option<i64>,
+    /// Whether nothing older of the record is to be taken from then on.
+    pub(super) is_telling: bool,
+    /// Its fields; `None` if it is gone.
+    pub(super) data: Option<Object>,
+}
+
+impl Told {
+    /// Returns the records that something is told of.
+    pub(super) fn records(&self) -> Vec<&(EntityName, RecordId)> {
+        let beside = match &self.what {
+            What::WrittenBeside(_, beside, _) => Some(beside),
+            What::Deleted | What::Written(_) => None,
+        };
+        beside.into_iter().chain([&self.record]).collect()
+    }
+
+    /// Returns what is told of each record, in the order in which it is to be written.
+    pub(super) fn parts(self) -> Vec<Part> {
+        let order = self.version.map(Version::order);
+        let part = |record, data| Part { record, event: self.event, order, is_telling: true, data };
+        match self.what {
+            What::Deleted => vec![part(self.record, None)],
+            What::Written(data) => vec![part(self.record, Some(data))],
+            What::WrittenBeside(data, beside, other) => {
+                // The sender may call an event of the other record alone the same.
+                let event = ReceivedId::of(&[self.event.as_bytes(), &b"beside"[..]].concat());
+                // What says only which record it is says nothing of it that something older could undo.
+                let is_telling = |(_, id): &(EntityName, RecordId), data: &Object| {
+                    data.iter().any(|(_, value)| value.as_str() != Some(id.as_str()))
+                };
+                let (of_other, of_record) =
+                    (is_telling(&beside, &other), is_telling(&self.record, &data));
+                vec![
+                    Part { event, is_telling: of_other, ..part(beside, Some(other)) },
+                    Part { is_telling: of_record, ..part(self.record, Some(data)) },
+                ]
+            }
+        }
+    }
+}
+
 /// What became of a record.
 #[derive(Debug, PartialEq)]
 pub(crate) enum What {

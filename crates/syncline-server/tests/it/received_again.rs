@@ -321,3 +321,44 @@ async fn who_tells_a_hub_of_a_record_need_not_be_told_of_it_again() {
     let listed = house.get("/v1/endpoints/own/deliveries?state=cancelled").await.is(200).json();
     assert_eq!(listed["deliveries"].as_array().unwrap().len(), 1, "{listed}");
 }
+
+fn of_person(id: &str, kind: &str, of: (&str, &str), at: &str, data: Value) -> Value {
+    let (resource, person) = of;
+    json!({ "id": id, "type": kind, "resourceId": person, "resourceType": resource, "data": data,
+        "timestamp": at })
+}
+
+/// Requirement H16.
+#[tokio::test(flavor = "multi_thread")]
+async fn of_what_is_told_of_a_person_and_its_profile_each_half_is_older_or_newer_by_itself() {
+    let house = house().await;
+    let path = |entity: &str, id: &str| format!("/v1/entities/{entity}/records/{id}");
+    let profile = ("profile", "u1");
+    let newer = of_person("e-2", "profile.updated", profile, T[1], json!({ "bio": "new" }));
+    expect(&house.told("profile-updated", &newer).await.is(200), true, false, false);
+    let data = json!({ "email": "ada@example.org", "profile": { "bio": "old" } });
+    let late = of_person("e-1", "user.updated", ("user", "u1"), T[0], data);
+    expect(&house.told("profile-updated", &late).await.is(200), true, false, false);
+    assert_eq!(house.record(&path("profile", "u1")).await["bio"], "new");
+    assert_eq!(house.record(&path("user", "u1")).await["email"], "ada@example.org");
+    expect(&house.told("sync", &late).await.is(200), false, true, false);
+    // The other way round: what was told of both is newer than what is told of one later.
+    let data = json!({ "name": "Ada", "profile": { "bio": "newest" } });
+    let both = of_person("e-4", "user.updated", ("user", "u1"), T[3], data);
+    expect(&house.told("sync", &both).await.is(200), true, false, false);
+    let late = of_person("e-3", "profile.updated", profile, T[2], json!({ "bio": "older" }));
+    expect(&house.told("sync", &late).await.is(200), false, false, true);
+    let data = json!({ "name": "A.", "profile": { "bio": "older" } });
+    let late = of_person("e-5", "user.updated", ("user", "u1"), T[2], data);
+    expect(&house.told("sync", &late).await.is(200), false, false, true);
+    assert_eq!(house.record(&path("profile", "u1")).await["bio"], "newest");
+    assert_eq!(house.record(&path("user", "u1")).await["name"], "Ada");
+    // A half of which nothing is told is no newer for it.
+    let alone =
+        of_person("e-7", "profile.updated", ("user", "u2"), T[2], json!({ "bio": "counts" }));
+    expect(&house.told("sync", &alone).await.is(200), true, false, false);
+    let before = json!({ "email": "bob@example.org" });
+    let before = of_person("e-6", "user.updated", ("user", "u2"), T[1], before);
+    expect(&house.told("sync", &before).await.is(200), true, false, false);
+    assert_eq!(house.record(&path("user", "u2")).await["email"], "bob@example.org");
+}
