@@ -21,7 +21,7 @@ use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
-use crate::access::{Sessions, Tickets, Tokens, TokensError, now_ms};
+use crate::access::{Sessions, Tickets, TokenRow, Tokens, TokensError, now_ms};
 use crate::activity::{Activity, Standing};
 use crate::application::AppSettings;
 use crate::delivering::{Delivering, DeliveryFigures};
@@ -358,7 +358,13 @@ impl Hubs {
     }
 
     /// Makes a hub, and answers the text of its first admin token.
-    pub(crate) fn make(&self, name: &HubName) -> Result<String, OpenError> {
+    ///
+    /// - `note`: writes into the audit of the hub who has made that token. Without it there is no hub.
+    pub(crate) fn make(
+        &self,
+        name: &HubName,
+        note: impl Fn(&Served, &TokenRow) -> Result<(), ServeError>,
+    ) -> Result<String, OpenError> {
         let _making = self.making.lock().unwrap_or_else(PoisonError::into_inner);
         let count = {
             let others = self.others.read().unwrap_or_else(PoisonError::into_inner);
@@ -374,6 +380,9 @@ impl Hubs {
         // What is left of one that was not made whole is gone on with; its tokens stay.
         let (desk, admin) = self.open_other(name)?;
         let admin = admin.ok_or(OpenError::Exists)?;
+        for token in desk.tokens.list() {
+            note(&desk.served, &token)?;
+        }
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         others.insert(name.clone(), desk);
         Ok(admin)

@@ -119,6 +119,10 @@ pub const IDEMPOTENCY_KEY_BYTES_MAX: usize = 255;
 /// off over days is known still. Source: Stripe keeps keys for a day and more, others for hours.
 pub const IDEMPOTENCY_KEPT_MS: u64 = 7 * 86_400_000;
 
+/// Longest time that the revocation of a token waits until the audit says so. Source: a commit takes milliseconds, and
+/// who revokes a token that was stolen must not wait for a disk that hangs.
+pub const NOTED_BEFORE_MAX: Duration = Duration::from_secs(2);
+
 /// Longest answer that is kept of a request with an `Idempotency-Key`, in bytes: a receiver with all its entities.
 pub const IDEMPOTENT_ANSWER_BYTES_MAX: usize = 1 << 20;
 

@@ -244,17 +244,30 @@ async fn carry_out(
     if state.is_stopping() && route.access != Access::Everybody {
         return Err(Refusal::ServerStopping.into());
     }
-    let _place = match route.pace {
-        Pace::Works => Some(state.requests.try_acquire().map_err(|_| Refusal::ServerBusy)?),
+    let place = match route.pace {
+        Pace::Works => Some(Arc::clone(&state.requests).try_acquire_owned()),
         Pace::Waits => None,
     };
+    let place = place.transpose().map_err(|_| Refusal::ServerBusy)?;
     let state = Arc::clone(state);
     let body = Mutex::new(body);
     let permit = permit(route, caller.as_ref(), &desk)?;
     let asker = Asker { state, desk, caller, permit };
     let asked = Asked { asker, params, query: query?, parts, body };
     met.is_let_in = true;
-    (route.handler)(asked).await
+    let open = asked.state.streams.upgrade();
+    let handled = (route.handler)(asked);
+    if route.method == Method::Get || place.is_none() {
+        return handled.await;
+    }
+    // Whoever asked may leave at any point. What is carried out in several steps is not left half done for that, such as
+    // a token that is revoked and not yet in the audit, and a server that ends waits for it.
+    let to_its_end = async move {
+        let _held = (place, open);
+        timeout(REQUEST_TIME_MAX, handled).await
+    };
+    let carried_out = tokio::spawn(to_its_end).await.map_err(|_| Refusal::ServerFault)?;
+    carried_out.map_err(|_| Refusal::RequestTimeout)?
 }
 
 /// Returns who asks, by what the route is opened with; nobody where nobody is asked.

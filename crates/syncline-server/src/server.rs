@@ -132,7 +132,7 @@ impl Server {
             rates: Rates::new(settings.rate),
             origins: settings.origin_values()?,
             is_encrypted: tls.is_some(),
-            requests: Semaphore::new(REQUESTS_MAX),
+            requests: Arc::new(Semaphore::new(REQUESTS_MAX)),
             receptions: Arc::new(Semaphore::new(RECEIVED_AT_ONCE_MAX)),
             stopping: stopping.clone(),
             streams: streams.downgrade(),

@@ -29,7 +29,7 @@ pub(crate) struct State {
     /// Whether the server encrypts.
     pub(crate) is_encrypted: bool,
     /// Requests that may be under way.
-    pub(crate) requests: Semaphore,
+    pub(crate) requests: Arc<Semaphore>,
     /// Webhooks that may be read at once.
     pub(crate) receptions: Arc<Semaphore>,
     /// Turns true once the server stops.

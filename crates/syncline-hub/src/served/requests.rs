@@ -2,6 +2,7 @@
 
 use std::ops::ControlFlow;
 
+use syncline_engine::results::OperationResult;
 use syncline_engine::rows::{Batch, Key, Scan, Table};
 use syncline_model::id::{ClientId, DomainName, EntityName, RecordId};
 
@@ -96,14 +97,17 @@ impl Served {
         Ok(ForgottenRequests { keys, next })
     }
 
-    /// Returns whether the first operation of a client was decided on.
+    /// Returns whether the first operation of a client was applied; `None` if it was not decided on.
     ///
     /// # Errors
     ///
     /// [`ServeError::Hub`] if it cannot be read.
-    pub fn has_result(&self, client: &ClientId) -> Result<bool, ServeError> {
+    pub fn was_applied(&self, client: &ClientId) -> Result<Option<bool>, ServeError> {
         let key = Key::Result { client: client.clone(), counter: 1 };
-        Ok(self.reader()?.get(&key)?.is_some())
+        let result = self.reader()?.get(&key)?.map(|bytes| OperationResult::decode(&bytes));
+        let result = result.transpose();
+        let result = result.map_err(|source| HubError::Damaged { table: "results", source })?;
+        Ok(result.map(|result| !result.fate.is_refused()))
     }
 }
 

@@ -8,8 +8,7 @@ use syncline_merge::rules::{Approver, Rule};
 use syncline_model::id::{EntityName, RecordId, Writer};
 use syncline_model::json::{Json, Leaf, Object};
 
-use super::answer::{Answer, json, replayed};
-use super::once::Key as RequestKey;
+use super::answer::{Answer, json};
 use super::schemas;
 use crate::asked::Asked;
 use crate::document::texts;
@@ -63,23 +62,12 @@ pub(super) async fn show(asked: Asked) -> Answer {
 
 /// Decides one conflict.
 pub(super) async fn resolve(mut asked: Asked) -> Answer {
-    let body = asked.object().await?;
-    let choice = choice(&body)?;
-    let key = RequestKey::of(&asked, &Json::Object(body).to_canonical_string()).await?;
+    let choice = choice(&asked.object().await?)?;
     let (served, id) = (asked.desk.served.clone(), asked.param("conflict").to_owned());
-    if key.as_ref().is_some_and(|key| key.was_used(&asked)) {
-        let sight = asked.sight();
-        let row = asked.state.blocking(move || served.conflict_for(&sight, &id)).await??;
-        let document = one(&asked, row).await?;
-        return Ok(replayed(json(StatusCode::OK, &document.into())?));
-    }
     let actor = actor(&asked)?;
     let sight = asked.sight();
     let decide = move || served.resolve_for(&sight, &id, choice, actor);
     let row = asked.state.blocking(decide).await??;
-    if let Some(key) = key {
-        key.done_for_good(&asked).await?;
-    }
     json(StatusCode::OK, &one(&asked, row).await?.into())
 }
 

@@ -8,9 +8,8 @@ use syncline_merge::display::Fields;
 use syncline_model::json::fields::unflatten;
 use syncline_model::json::{Json, Object};
 
-use super::answer::{Answer, json, replayed};
+use super::answer::{Answer, json};
 use super::conflicts::{actor, choice, described};
-use super::once::Key;
 use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
@@ -67,27 +66,10 @@ pub(super) async fn skip(asked: Asked) -> Answer {
 pub(super) async fn together(mut asked: Asked) -> Answer {
     let body = asked.object().await?;
     let (together, choice) = read_together(&body)?;
-    let key = Key::of(&asked, &Json::Object(body).to_canonical_string()).await?;
-    if key.as_ref().is_some_and(|key| key.was_used(&asked)) {
-        let named = match together {
-            Together::Like(id) => vec![id],
-            Together::These(ids) => ids,
-        };
-        let (served, sight) = (asked.desk.served.clone(), asked.sight());
-        let read = move || {
-            let found = named.iter().map(|id| served.conflict_for(&sight, id));
-            found.collect::<Result<Vec<_>, _>>()
-        };
-        let rows = asked.state.blocking(read).await??;
-        return Ok(replayed(listed(described(&asked, rows).await?)?));
-    }
     let (served, actor) = (asked.desk.served.clone(), actor(&asked)?);
     let sight = asked.sight();
     let decide = move || served.resolve_together(&sight, &together, choice, actor);
     let rows = asked.state.blocking(decide).await??;
-    if let Some(key) = key {
-        key.done_for_good(&asked).await?;
-    }
     listed(described(&asked, rows).await?)
 }
 

@@ -50,9 +50,13 @@ pub(super) async fn get(asked: Asked) -> Answer {
 }
 
 pub(super) async fn now(asked: &Asked, id: EndpointId) -> Result<EndpointNow, Problem> {
+    found(asked, id).await?.ok_or_else(|| Refusal::EndpointUnknown.into())
+}
+
+async fn found(asked: &Asked, id: EndpointId) -> Result<Option<EndpointNow>, Problem> {
     let desk = asked.desk.clone();
     let read = move || desk.delivering.look(|deliveries| Ok(deliveries.endpoint(&id)));
-    asked.state.blocking(read).await??.ok_or_else(|| Refusal::EndpointUnknown.into())
+    Ok(asked.state.blocking(read).await??)
 }
 
 /// Makes one. Its secrets are shown in the answer, and never again.
@@ -68,6 +72,11 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
         (None, None) => (random_id().ok_or(Refusal::ServerFault)?, false),
     };
     let id = EndpointId::new(&id).map_err(|error| invalid(error.to_string()))?;
+    let was_used = key.as_ref().is_some_and(|key| key.was_used(&asked));
+    // It was made, and somebody has removed it since.
+    if was_used && found(&asked, id.clone()).await?.is_none() {
+        return Err(Refusal::IdempotencyKeySpent.into());
+    }
     let settings = settings_of(&body)?;
     let given = secrets_of(&body)?;
     let secrets = match &given {
@@ -85,6 +94,9 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     let now = now(&asked, id).await?;
     if !is_new && !is_as_asked(&now.row, &row, given.is_some()) {
         return Err(DeliveryError::Exists.into());
+    }
+    if let Some(key) = key.as_ref().filter(|_| !was_used) {
+        key.done_for_good(&asked).await?;
     }
     let mut document = described(&now);
     // Who made it with a key, which is of one token, and lost the answer has no other way to learn the secret.

@@ -1,9 +1,13 @@
 //! Hubs of their own on one server.
 
 use axum::http::StatusCode;
+use syncline_hub::served::Served;
 use syncline_model::json::Json;
 
 use super::answer::{Answer, json};
+use super::conflicts::actor;
+use super::tokens::details;
+use crate::access::TokenRow;
 use crate::asked::Asked;
 use crate::document::{object, texts};
 use crate::hubs::{HubName, OpenError};
@@ -16,8 +20,14 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
     let name = name.and_then(HubName::new).ok_or_else(|| {
         Refusal::HubNameInvalid.because("a hub has a name of small letters, digits and hyphens")
     })?;
-    let (state, hub_name) = (asked.state.clone(), name.clone());
-    let made = asked.state.blocking(move || state.hubs.make(&hub_name)).await?;
+    let (state, hub_name, actor) = (asked.state.clone(), name.clone(), actor(&asked)?);
+    let made = asked.state.blocking(move || {
+        let note = |served: &Served, token: &TokenRow| {
+            served.note_access("TOKEN_CREATED", &actor, details(token))
+        };
+        state.hubs.make(&hub_name, note)
+    });
+    let made = made.await?;
     let token = made.map_err(|error| match error {
         OpenError::Exists => Refusal::HubExists.into(),
         OpenError::Full => Problem::new(error.code(), StatusCode::CONFLICT, error.to_string()),

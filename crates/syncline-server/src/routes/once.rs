@@ -96,18 +96,23 @@ impl Key {
             if known.is_none() {
                 served.keep_request(&id, row)?;
             }
-            Ok::<_, ServeError>((known, served.has_result(&client)?))
+            Ok::<_, ServeError>((known, served.was_applied(&client)?))
         };
-        let (known, has_result) = asked.state.blocking(read).await??;
+        let (known, was_applied) = asked.state.blocking(read).await??;
         let Some(known) = known else {
-            // It was carried out, so long ago that nobody knows what it stood for.
-            return if has_result { Err(Refusal::IdempotencyKeySpent.into()) } else { Ok(false) };
+            // It was decided on, so long ago that nobody knows what it stood for.
+            return if was_applied.is_some() {
+                Err(Refusal::IdempotencyKeySpent.into())
+            } else {
+                Ok(false)
+            };
         };
         let Row { body, stage, .. } = read_row(&known).ok_or(Refusal::ServerFault)?;
         if body != self.body {
             return Ok(true);
         }
-        if has_result || stage == Stage::Done(Vec::new()) {
+        // What was refused was not carried out, whatever somebody else has done since.
+        if was_applied == Some(true) || stage == Stage::Done(Vec::new()) {
             asked.desk.keys.done(self.client.as_str());
         }
         self.before = Some(stage);
@@ -193,10 +198,14 @@ async fn begun(asked: Asked, body: &str, secret: &[u8; 32], carry_out: Handler) 
             return Err(problem);
         }
     };
-    let body = to_bytes(body, IDEMPOTENT_ANSWER_BYTES_MAX).await;
-    let body = body.map_err(|_| Refusal::ServerFault)?;
-    let sealed = sealed(secret, head.status, &body).ok_or(Refusal::ServerFault)?;
-    keep(Stage::Done(sealed)).await?;
+    // It is made, and in memory.
+    let body = to_bytes(body, usize::MAX).await.map_err(|_| Refusal::ServerFault)?;
+    let kept = match body.len() <= IDEMPOTENT_ANSWER_BYTES_MAX {
+        true => sealed(secret, head.status, &body).ok_or(Refusal::ServerFault)?,
+        // Sent again it is not carried out again, and that is all that can be said.
+        false => Vec::new(),
+    };
+    keep(Stage::Done(kept)).await?;
     Ok(axum::http::Response::from_parts(head, Body::from(body)))
 }
 

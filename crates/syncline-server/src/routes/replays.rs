@@ -10,7 +10,7 @@ use syncline_model::id::EndpointId;
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::{format_time, parse_time};
 
-use super::answer::{Answer, json};
+use super::answer::{Answer, json, replayed};
 use super::books::page;
 use super::conflicts::actor;
 use super::endpoint_form::{invalid, text, texts_of, unfit};
@@ -34,6 +34,11 @@ pub(super) async fn begin(mut asked: Asked) -> Answer {
         Some(Json::Bool(is_dry)) => *is_dry,
         Some(_) => return Err(invalid("dryRun is true or false")),
     };
+    if let Some(key) = key.as_ref().filter(|key| key.was_used(&asked)) {
+        // So many have begun since that it is not remembered any more.
+        let row = found(&asked, key.record()).await?.ok_or(Refusal::IdempotencyKeySpent)?;
+        return Ok(replayed(json(StatusCode::ACCEPTED, &told(key.record(), &row))?));
+    }
     let (desk, chosen) = (asked.desk.clone(), selection.clone());
     let count = move || {
         let stretches = desk.delivering.with(|all| all.stretches(&endpoints))?;
@@ -54,6 +59,9 @@ pub(super) async fn begin(mut asked: Asked) -> Answer {
             .with(|all| all.begin_replay(&of, (now_ms, selection), (stretches, &counted), &actor))
     };
     let row = asked.state.blocking(begin).await??;
+    if let Some(key) = key {
+        key.done_for_good(&asked).await?;
+    }
     json(StatusCode::ACCEPTED, &told(&id, &row))
 }
 
@@ -67,12 +75,16 @@ pub(super) async fn list(asked: Asked) -> Answer {
 
 /// Says how far one is.
 pub(super) async fn get(asked: Asked) -> Answer {
-    let (desk, id) = (asked.desk.clone(), asked.param("replay").to_owned());
+    let id = asked.param("replay");
+    let row = found(&asked, id).await?;
+    json(StatusCode::OK, &told(id, &row.ok_or(DeliveryError::ReplayUnknown)?))
+}
+
+async fn found(asked: &Asked, id: &str) -> Result<Option<ReplayRow>, Problem> {
+    let desk = asked.desk.clone();
     let read = move || desk.delivering.with(|all| Ok(all.replays()));
     let replays = asked.state.blocking(read).await??;
-    let found = replays.iter().find(|(known, _)| **known == *id);
-    let (id, row) = found.ok_or_else(|| Problem::from(DeliveryError::ReplayUnknown))?;
-    json(StatusCode::OK, &told(id, row))
+    Ok(replays.into_iter().find(|(known, _)| **known == *id).map(|(_, row)| row))
 }
 
 /// Ends one.

@@ -4,13 +4,14 @@ use axum::http::StatusCode;
 use syncline_model::id::ClientId;
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
+use tokio::time::timeout;
 
 use super::answer::{Answer, json, nothing};
 use super::conflicts::actor;
 use crate::access::{NewToken, Role, TokenRow, TokensError, now_ms};
 use crate::asked::Asked;
 use crate::document::object;
-use crate::limits::{CLAIMS_BYTES_MAX, TICKET_TIME, TOKEN_NAME_BYTES_MAX};
+use crate::limits::{CLAIMS_BYTES_MAX, NOTED_BEFORE_MAX, TICKET_TIME, TOKEN_NAME_BYTES_MAX};
 use crate::problem::{Problem, Refusal};
 
 /// Makes a token.
@@ -33,7 +34,12 @@ pub(super) async fn make(mut asked: Asked) -> Answer {
 
 /// Writes into the audit what was done to a token: its id and what it may do, never its text.
 async fn note(asked: &Asked, action: &'static str, token: &TokenRow) -> Result<(), Problem> {
-    let (served, actor) = (asked.desk.served.clone(), actor(asked)?);
+    let (served, actor, details) = (asked.desk.served.clone(), actor(asked)?, details(token));
+    Ok(asked.state.blocking(move || served.note_access(action, &actor, details)).await??)
+}
+
+/// Returns what the audit says of a token.
+pub(super) fn details(token: &TokenRow) -> Object {
     let mut details = Object::new();
     details.insert("token", &*token.id);
     details.insert("name", &*token.name);
@@ -44,7 +50,7 @@ async fn note(asked: &Asked, action: &'static str, token: &TokenRow) -> Result<(
     if let Some(expires_ms) = token.expires_ms {
         details.insert("expires", format_time(expires_ms));
     }
-    Ok(asked.state.blocking(move || served.note_access(action, &actor, details)).await??)
+    details
 }
 
 /// Reads what a token is to be. Nothing that is not known is passed over.
@@ -117,14 +123,16 @@ pub(super) async fn list(asked: Asked) -> Answer {
     json(StatusCode::OK, &object([("tokens", Json::Array(rows.collect()))]))
 }
 
-/// Revokes a token.
+/// Revokes a token. The audit says so first: of what a crash cuts off there it knows more than was done, which asking
+/// again brings to its end, and never less.
 pub(super) async fn revoke(asked: Asked) -> Answer {
-    let desk = asked.desk.clone();
-    let id = asked.param("token").to_owned();
+    let (desk, id) = (asked.desk.clone(), asked.param("token").to_owned());
+    let known = desk.tokens.list().into_iter().find(|row| *row.id == *id);
+    let known = known.ok_or(Refusal::TokenUnknown)?;
+    // It is revoked, also where nothing can be written, or not soon.
+    let _ = timeout(NOTED_BEFORE_MAX, note(&asked, "TOKEN_REVOKED", &known)).await;
     let revoked = asked.state.blocking(move || desk.tokens.revoke(&id)).await?;
-    let revoked = revoked.map_err(problem)?.ok_or(Refusal::TokenUnknown)?;
-    // It is revoked, also where nothing can be written.
-    let _ = note(&asked, "TOKEN_REVOKED", &revoked).await;
+    revoked.map_err(problem)?.ok_or(Refusal::TokenUnknown)?;
     nothing()
 }
 

@@ -121,3 +121,26 @@ async fn a_restored_hub_knows_its_clients_and_no_admin_and_one_of_an_earlier_sta
     // By its number nobody can say that it is the latest one.
     assert_eq!(opened("earlier", commit).await.0, [401, 401, 401, 200]);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_token_of_a_hub_that_was_made_is_in_its_audit_and_who_has_made_it() {
+    let house = House::new().await;
+    let noted = async |house: &House, hub: &str, token: &str| {
+        let ask = house.ask("GET", &format!("{hub}/v1/audit?category=ACCESS")).token(token);
+        let audit = ask.send().await.is(200);
+        assert!(!audit.text().contains(token));
+        let entries = audit.json()["entries"].as_array().unwrap().clone();
+        let told = entries.iter().map(|entry| (entry["action"].clone(), entry["user"].clone()));
+        told.collect::<Vec<_>>()
+    };
+    let mara = house.token("mara admin").await;
+    let ask = house.ask("POST", "/v1/hubs").token(&mara).json(&json!({ "name": "shop" }));
+    let made = ask.send().await.is(201).json();
+    let shop = made["token"].as_str().unwrap().to_owned();
+    let created = json!("TOKEN_CREATED");
+    let of_shop = noted(&house, "/h/shop", &shop).await;
+    assert_eq!(of_shop, [(created, json!("mara"))]);
+    // No start makes another one.
+    let house = house.restarted().await;
+    assert_eq!(noted(&house, "/h/shop", &shop).await.len(), 1);
+}

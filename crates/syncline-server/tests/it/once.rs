@@ -235,7 +235,18 @@ async fn what_the_end_of_the_server_cut_off_is_not_made_twice() {
     let of_key = digest(&["key", &admin, "POST", "/v1/tokens", "k-1"]).to_hex();
     let of_body = digest(&["body", r#"{"name":"phone","role":"client"}"#]);
     let row = [&[1, 0][..], of_body.as_bytes()].concat();
-    kept(folder.path(), [(of_key.to_string(), row)]);
+    let choice = json!({ "choice": { "take": "phone" }, "like": "0".repeat(32) });
+    let decisions = [
+        ("/v1/conflicts/resolve".to_owned(), choice.clone()),
+        (format!("/v1/conflicts/{}/resolve", "0".repeat(32)), choice["choice"].clone()),
+    ];
+    let begun = |path: &str, body: &Value| {
+        let of_key = digest(&["key", &admin, "POST", path, "k-1"]).to_hex();
+        let of_body = digest(&["body", &body.to_string()]);
+        (of_key.to_string(), [&[1, 0][..], of_body.as_bytes()].concat())
+    };
+    let decided = decisions.iter().map(|(path, body)| begun(path, body));
+    kept(folder.path(), decided.chain([(of_key.to_string(), row)]));
     let settings = House::settings(&state(folder.path()));
     let hub = crate::house::open_hub(&settings);
     let server = syncline_server::Server::start(&settings, hub).await.unwrap();
@@ -245,6 +256,112 @@ async fn what_the_end_of_the_server_cut_off_is_not_made_twice() {
     again.is(409).says("IDEMPOTENCY_KEY_SPENT");
     let tokens = house.get("/v1/tokens").await.is(200).json();
     assert_eq!(tokens["tokens"].as_array().unwrap().len(), 1);
+    for (path, body) in decisions {
+        let again = house.keyed("POST", &path, "k-1", &body).await;
+        again.is(409).says("IDEMPOTENCY_KEY_SPENT");
+    }
+}
+
+/// Asks for something and leaves without an answer.
+async fn left(house: &House, head: &str, body: &Value, after: Duration) {
+    let (host, admin, text) = (house.server.address(), &house.admin, body.to_string());
+    let request = format!(
+        "{head}\r\nhost: {host}\r\nauthorization: Bearer {admin}\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{text}",
+        text.len()
+    );
+    let mut socket = TcpStream::connect(host).await.unwrap();
+    socket.write_all(request.as_bytes()).await.unwrap();
+    sleep(after).await;
+}
+
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_an_edit_with_a_key_and_a_condition_is_carried_out_is_answered_later() {
+    let house = House::new().await;
+    let path = "/v1/entities/tasks/records/t1";
+    let mut etag = {
+        let put = house.ask("PUT", path).token(&house.admin).json(&json!({ "n": 0 }));
+        put.send().await.is(201).header("etag").to_owned()
+    };
+    for round in 0..100 {
+        let (key, body) = (format!("k-{round}"), json!({ "n": round + 1 }));
+        let head = format!("PUT {path} HTTP/1.1\r\nidempotency-key: {key}\r\nif-match: {etag}");
+        // Each time at another point of what is done.
+        left(&house, &head, &body, Duration::from_micros(50 * round)).await;
+        let reply = loop {
+            let ask = house.ask("PUT", path).token(&house.admin).header("if-match", &etag);
+            let reply = ask.header("idempotency-key", &key).json(&body).send().await;
+            if !reply.text().contains("IDEMPOTENCY_KEY_IN_USE") {
+                break reply;
+            }
+            sleep(Duration::from_millis(1)).await;
+        };
+        let reply = reply.is(200);
+        assert_eq!(reply.json()["record"], body);
+        etag = reply.header("etag").to_owned();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_revocation_is_in_the_audit_though_whoever_asked_has_left() {
+    let house = House::new().await;
+    let mut made = Vec::new();
+    for round in 0..60 {
+        let body = json!({ "name": format!("t-{round}"), "role": "client" });
+        let token = house.post("/v1/tokens", &body).await.is(201).json();
+        made.push(token["id"].as_str().unwrap().to_owned());
+        let head = format!("DELETE /v1/tokens/{} HTTP/1.1", made[made.len() - 1]);
+        left(&house, &head, &json!({}), Duration::from_micros(50 * round)).await;
+    }
+    // What was begun comes to its end before the server does.
+    let house = house.restarted().await;
+    let tokens = house.get("/v1/tokens").await.is(200).json().to_string();
+    let audit = house.get("/v1/audit?category=ACCESS&limit=1000").await.is(200).json();
+    let entries = audit["entries"].as_array().unwrap();
+    let noted = |id: &str| {
+        let mut of = entries.iter().filter(|entry| entry["action"] == "TOKEN_REVOKED");
+        of.any(|entry| entry.to_string().contains(id))
+    };
+    let gone: Vec<_> = made.iter().filter(|id| !tokens.contains(id.as_str())).collect();
+    assert!(!gone.is_empty(), "none was revoked");
+    let lacking: Vec<_> = gone.iter().filter(|id| !noted(id)).collect();
+    assert!(lacking.is_empty(), "{lacking:?} of {}", gone.len());
+}
+
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_made_with_a_key_and_is_gone_is_not_made_again() {
+    let mut house = House::new().await;
+    let own = json!({ "id": "own", "url": "https://example.org/own" });
+    let any = json!({ "url": "https://example.org/any" });
+    for (key, body) in [("k-1", &own), ("k-2", &any)] {
+        let made = house.keyed("POST", "/v1/endpoints", key, body).await.is(201).json();
+        let path = format!("/v1/endpoints/{}", made["id"].as_str().unwrap());
+        house.ask("DELETE", &path).token(&house.admin).send().await.is(204);
+    }
+    for _ in 0..2 {
+        for (key, body) in [("k-1", &own), ("k-2", &any)] {
+            let again = house.keyed("POST", "/v1/endpoints", key, body).await;
+            again.is(409).says("IDEMPOTENCY_KEY_SPENT");
+        }
+        house = house.restarted().await;
+    }
+    house
+        .post("/v1/endpoints", &json!({ "id": "kept", "url": "https://example.org" }))
+        .await
+        .is(201);
+    let replay = json!({ "endpoints": ["kept"] });
+    let first = house.keyed("POST", "/v1/replays", "k-1", &replay).await.is(202).json();
+    let again = house.keyed("POST", "/v1/replays", "k-1", &replay).await.is(202).json();
+    assert_eq!(again["id"], first["id"]);
+    // Only so many are remembered.
+    for _ in 0..100 {
+        house.post("/v1/replays", &replay).await.is(202);
+    }
+    house.get(&format!("/v1/replays/{}", first["id"].as_str().unwrap())).await.is(404);
+    let again = house.keyed("POST", "/v1/replays", "k-1", &replay).await;
+    again.is(409).says("IDEMPOTENCY_KEY_SPENT");
 }
 
 /// Keys that are asked about until one is forgotten: some ten seconds. All of them are forgotten at once.

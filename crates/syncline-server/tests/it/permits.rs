@@ -521,3 +521,19 @@ async fn what_cannot_be_followed_is_refused_and_a_cursor_is_good_for_what_it_was
         assert_eq!(hear(&mut socket).await, Err(1008));
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_edit_with_a_key_that_was_refused_is_not_said_to_be_done() {
+    let house = house().await;
+    let ann = house.token_of("client", "ann").await;
+    house.put_task("b2", &json!({ "owner": "bob", "title": "C", "open": true })).await;
+    let path = "/v1/entities/tasks/records/b2";
+    let delete = async || {
+        let ask = house.ask("DELETE", path).token(&ann);
+        ask.header("idempotency-key", "k-1").send().await
+    };
+    delete().await.is(403).says("WRITE_DENIED");
+    delete().await.is(403).says("WRITE_DENIED");
+    house.ask("DELETE", path).token(&house.admin).send().await.is(204);
+    delete().await.is(404).says("RECORD_NOT_FOUND");
+}

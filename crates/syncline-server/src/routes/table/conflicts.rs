@@ -1,6 +1,7 @@
 //! Conflicts, and the desk at which they are decided.
 
 use super::{KEY, LIMIT, NEXT, READERS, REVIEWERS, of_hub, parameter};
+use crate::routes::once::once;
 use crate::routes::route::{Link, Media, Method, Route, Shows, Success};
 use crate::routes::{conflicts, desk};
 
@@ -51,7 +52,7 @@ pub(super) const ROUTES: &[Route] = &[
         problems: &[404, 409, 422],
         shows: Shows::InSight,
         ..of_hub(Method::Post, "/v1/conflicts/resolve", REVIEWERS, "conflicts_resolve", |asked| {
-            Box::pin(desk::together(asked))
+            Box::pin(once(asked, |asked| Box::pin(desk::together(asked))))
         })
     },
     Route {
@@ -122,7 +123,7 @@ pub(super) const ROUTES: &[Route] = &[
             "/v1/conflicts/{conflict}/resolve",
             REVIEWERS,
             "conflict_resolve",
-            |asked| Box::pin(conflicts::resolve(asked)),
+            |asked| Box::pin(once(asked, |asked| Box::pin(conflicts::resolve(asked)))),
         )
     },
 ];

@@ -78,7 +78,11 @@ pub(super) const ROUTES: &[Route] = &[
         headers: &[KEY],
         bodies: &[Media::json("NewReplay")],
         answers: &[
-            Success { about: "It has begun", ..Success::json(202, "Replay") },
+            Success {
+                about: "It has begun",
+                headers: &["Idempotency-Replayed"],
+                ..Success::json(202, "Replay")
+            },
             Success { about: "What it would send", ..Success::json(200, "ReplayCount") },
         ],
         problems: &[404, 409, 422],
