@@ -2,14 +2,17 @@
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use syncline_engine::operate::Entities;
 use syncline_merge::rules::{Approver, EntityRules, Rule};
 use syncline_model::id::EntityName;
+use tokio::time::sleep;
 
 use crate::changes::set;
 use crate::house::House;
+use crate::once::left;
 
 async fn reviewed(rule: Rule) -> House {
     House::with(|settings| {
@@ -149,4 +152,37 @@ async fn who_is_not_named_may_not_decide_what_waits_for_approval() {
     assert_eq!(decided["conflicts"].as_array().unwrap().len(), 2);
     assert_eq!(decided["conflicts"][0]["decision"]["by"], "pia");
     assert_eq!(title(&house, "t1").await, json!({ "title": 1 }));
+}
+
+/// Requirement H17.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_leaves_while_conflicts_are_decided_with_a_key_is_told_later_which_ones_were() {
+    let house = reviewed(Rule::Review).await;
+    let bulk = "/v1/conflicts/resolve";
+    for round in 0..40 {
+        let values = || [json!("A"), json!("B")];
+        let (key, op) = (format!("k-{round}"), 2 * round + 1);
+        let first = conflict(&house, op, &format!("t{op}"), values()).await;
+        let body = json!({ "like": first, "choice": { "take": "phone" } });
+        let head = format!("POST {bulk} HTTP/1.1\r\nidempotency-key: {key}");
+        left(&house, &head, &body, Duration::from_micros(100 * round)).await;
+        let later = conflict(&house, op + 1, &format!("t{}", op + 1), values()).await;
+        let reply = loop {
+            let ask = house.ask("POST", bulk).token(&house.admin).header("idempotency-key", &key);
+            let reply = ask.json(&body).send().await;
+            if !reply.text().contains("IDEMPOTENCY_KEY_IN_USE") {
+                break reply.is(200).json();
+            }
+            sleep(Duration::from_millis(1)).await;
+        };
+        let told = reply["conflicts"].as_array().unwrap();
+        assert!(!told.is_empty(), "none was decided in round {round}");
+        for id in [&first, &later] {
+            let now = house.get(&format!("/v1/conflicts/{id}")).await.is(200).json();
+            let is_told = told.iter().any(|one| one["conflict"] == **id);
+            assert_eq!(now["status"] == "resolved", is_told, "{id} in round {round}: {reply}");
+        }
+        let rest = json!({ "take": "phone" });
+        house.post(&format!("/v1/conflicts/{later}/resolve"), &rest).await;
+    }
 }

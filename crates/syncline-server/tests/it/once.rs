@@ -263,7 +263,7 @@ async fn what_the_end_of_the_server_cut_off_is_not_made_twice() {
 }
 
 /// Asks for something and leaves without an answer.
-async fn left(house: &House, head: &str, body: &Value, after: Duration) {
+pub(crate) async fn left(house: &House, head: &str, body: &Value, after: Duration) {
     let (host, admin, text) = (house.server.address(), &house.admin, body.to_string());
     let request = format!(
         "{head}\r\nhost: {host}\r\nauthorization: Bearer {admin}\r\n\

@@ -1,10 +1,13 @@
 //! Signing in to the dashboard: what a page may do with a cookie, and what nobody may.
 
 use serde_json::json;
+use syncline_engine::rows::{Batch, Key};
 use syncline_server::Role;
 use syncline_server::routes::{Access, Method, TABLE};
+use syncline_store::sqlite::{Options, SqliteStore};
+use syncline_store::{Read, Store};
 
-use crate::house::{Ask, House, Reply};
+use crate::house::{Ask, House, Reply, state};
 use crate::live::{connect, connect_by, hear, hello, say};
 
 /// Somebody who is signed in, as a browser is.
@@ -248,4 +251,32 @@ async fn a_session_is_of_one_hub_and_of_one_start() {
     renamed.get(&house, "/v1/tokens").await.is(401).says("SESSION_ENDED");
     let house = house.restarted().await;
     page.get(&house, "/v1/session").await.is(401).says("SESSION_ENDED");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_the_audit_cannot_say_of_is_not_made_and_any_token_can_be_revoked() {
+    let house = House::new().await;
+    let phone = house.token("phone client").await;
+    let House { server, folder, admin } = house;
+    server.stop().await.unwrap();
+    let key = Key::Meta(syncline_engine::facts::AUDIT_HEAD);
+    let mut store = SqliteStore::open(&state(folder.path()), &Options::default()).unwrap();
+    let mut head = store.get(&key).unwrap().unwrap();
+    *head.last_mut().unwrap() ^= 1;
+    store.commit(Batch::new().put(key, head)).unwrap();
+    Box::new(store).close().unwrap();
+    let settings = House::settings(&state(folder.path()));
+    let hub = crate::house::open_hub(&settings);
+    let server = syncline_server::Server::start(&settings, hub).await.unwrap();
+    let house = House { server, folder, admin };
+    let tokens = async || house.get("/v1/tokens").await.is(200).json()["tokens"].clone();
+    let before = tokens().await;
+    assert_eq!(before.as_array().unwrap().len(), 2);
+    let body = json!({ "name": "tablet", "role": "client" });
+    house.post("/v1/tokens", &body).await.is(500).says("AUDIT_DAMAGED_HEAD");
+    assert_eq!(tokens().await, before);
+    let of_phone = before.as_array().unwrap().iter().find(|one| one["name"] == "phone").unwrap();
+    let path = format!("/v1/tokens/{}", of_phone["id"].as_str().unwrap());
+    house.ask("DELETE", &path).token(&house.admin).send().await.is(204);
+    house.ask("GET", "/v1/pull").token(&phone).send().await.is(401);
 }
