@@ -158,6 +158,8 @@ pub enum Fault {
     CountedGoesOut,
     /// What was counted and is put back counts as attempted.
     PutBackStaysCounted,
+    /// That an endpoint has asked for a pause is not in the row of its cursor.
+    PauseForgotten,
 }
 
 #[cfg(feature = "planted-faults")]

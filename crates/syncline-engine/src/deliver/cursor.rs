@@ -6,8 +6,8 @@ use syncline_model::id::Position;
 use super::limits::{CURSOR_WAITING_MAX, Millis};
 use super::stored::{number, optional, unfit};
 
-/// The version of the stored form. Bump it with every change, keep the old reader. A row that says nothing of what is
-/// forgotten is written as the first version.
+/// The version of the stored form. Bump it with every change, keep the old reader. A row that says neither what is
+/// forgotten nor of a pause is written as the first version.
 pub const CURSOR_FORMAT: u8 = 2;
 
 /// Why an endpoint is disabled.
@@ -75,7 +75,8 @@ impl Forgotten {
     }
 
     /// Returns the stretch that holds both.
-    pub(super) fn and(self, other: Option<Self>) -> Self {
+    #[must_use]
+    pub fn and(self, other: Option<Self>) -> Self {
         let Some(other) = other else { return self };
         Self { first: self.first.min(other.first), last: self.last.max(other.last) }
     }
@@ -101,6 +102,8 @@ pub struct CursorRow {
     pub failing: Option<Failing>,
     /// Where deliveries were forgotten, if any were.
     pub forgotten: Option<Forgotten>,
+    /// Until when nothing is sent, as the endpoint has asked, in milliseconds since the Unix epoch, if it has.
+    pub hold_until_ms: Option<Millis>,
 }
 
 impl CursorRow {
@@ -112,7 +115,8 @@ impl CursorRow {
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(32 + 2 * self.waiting.len());
-        out.u8(if self.forgotten.is_some() { CURSOR_FORMAT } else { 1 });
+        let is_first = self.forgotten.is_none() && self.hold_until_ms.is_none();
+        out.u8(if is_first { 1 } else { CURSOR_FORMAT });
         out.varint(self.settled.0);
         out.varint(self.claimed.0.saturating_sub(self.settled.0));
         out.count(self.waiting.len());
@@ -128,9 +132,12 @@ impl CursorRow {
             out.varint(u64::from(failing.failures));
             out.u8(failing.warned);
         }
-        if let Some(forgotten) = self.forgotten {
-            out.varint(forgotten.first.0);
-            out.varint(forgotten.last.0.saturating_sub(forgotten.first.0));
+        if !is_first {
+            out.varint(self.forgotten.map_or(0, |forgotten| forgotten.first.0.saturating_add(1)));
+            if let Some(forgotten) = self.forgotten {
+                out.varint(forgotten.last.0.saturating_sub(forgotten.first.0));
+            }
+            out.varint(self.hold_until_ms.map_or(0, |until_ms| until_ms.saturating_add(1)));
         }
         out.into_bytes()
     }
@@ -173,14 +180,21 @@ impl CursorRow {
         let mut failing =
             |since_ms| Ok(Failing { since_ms, failures: number(&mut from)?, warned: from.u8()? });
         let failing = since.map(&mut failing).transpose()?;
-        let mut forgotten = None;
+        let (mut forgotten, mut hold_until_ms) = (None, None);
         if version > 1 {
-            let first = from.varint()?;
-            let at = from.offset();
-            let last = first.checked_add(from.varint()?).ok_or_else(|| unfit(at))?;
-            forgotten = Some(Forgotten { first: Position(first), last: Position(last) });
+            let start = from.offset();
+            if let Some(first) = optional(&mut from)? {
+                let at = from.offset();
+                let last = first.checked_add(from.varint()?).ok_or_else(|| unfit(at))?;
+                forgotten = Some(Forgotten { first: Position(first), last: Position(last) });
+            }
+            hold_until_ms = optional(&mut from)?;
+            if forgotten.is_none() && hold_until_ms.is_none() {
+                return Err(unfit(start));
+            }
         }
         let (settled, claimed) = (Position(settled), Position(claimed));
-        from.finish().map(|()| Self { settled, claimed, waiting, disabled, failing, forgotten })
+        let row = Self { settled, claimed, waiting, disabled, failing, forgotten, hold_until_ms };
+        from.finish().map(|()| row)
     }
 }

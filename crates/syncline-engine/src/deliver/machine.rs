@@ -113,7 +113,7 @@ impl Dispatch {
         let host = self.hosts.join(&settings.url);
         let mut queue = Queue::new(endpoint.clone(), settings, &cursor);
         let start = cursor.settled;
-        queue.recover(cursor, rows, due);
+        queue.recover(now, cursor, rows, due);
         let is_near = self.end.0.saturating_sub(start.0) <= IDLE_SPAN_MAX;
         let is_at_tail = is_near && !self.has_read && queue.disabled.is_none();
         if is_at_tail {

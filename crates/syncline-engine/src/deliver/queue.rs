@@ -20,7 +20,7 @@ use super::delivery::{Delivery, DeliveryState, EventRef, encode_due};
 use super::exchange::{LaneRead, RowsRead};
 use super::limits::{
     CURSOR_WAITING_MAX, DUE_LOAD_MAX, IDLE_SPAN_MAX, LANE_LOAD_MAX, LANE_WAITING_MAX, Millis,
-    PENDING_MAX, READ_ENTRIES_MAX, SPAN_MAX,
+    PENDING_MAX, READ_ENTRIES_MAX, RETRY_AFTER_MS_MAX, SPAN_MAX,
 };
 use super::rate::Bucket;
 use super::settings::Settings;
@@ -214,16 +214,22 @@ impl Queue {
         }
     }
 
-    /// Takes over what a former life has left on disk.
+    /// Takes over what a former life has left on disk. A pause that it was asked for is not longer than one may be,
+    /// whatever the clock was.
     ///
     /// - `rows`: the positions behind what is settled that have a row.
     /// - `due`: the first of each lane that has rows, with its time.
     pub(super) fn recover(
         &mut self,
+        now: Millis,
         cursor: CursorRow,
         rows: BTreeSet<Position>,
         due: Vec<(Millis, Position, LaneName)>,
     ) {
+        if let Some(until_ms) = cursor.hold_until_ms.filter(|until_ms| *until_ms > now) {
+            self.hold_until_ms = until_ms.min(now.saturating_add(RETRY_AFTER_MS_MAX));
+            self.window = 1;
+        }
         let last = rows.last().copied().unwrap_or_default();
         if self.read_to < cursor.claimed.max(last) {
             let waiting = cursor.waiting.into_iter().collect();
@@ -417,6 +423,8 @@ impl Queue {
             disabled: self.disabled,
             failing: self.failing.filter(|_| self.is_failing_noted),
             forgotten: self.forgotten,
+            hold_until_ms: Some(self.hold_until_ms)
+                .filter(|until_ms| *until_ms > now && !is_planted(Fault::PauseForgotten)),
         };
         batch.put(Key::Cursor(self.id.clone()), row.encode());
         self.is_ahead = false;

@@ -77,6 +77,9 @@ impl Queue {
             }
         }
         self.judge(now, verdict, batch, notices);
+        if hold_ms.is_some() {
+            self.write_cursor(now, batch);
+        }
         Some(bytes)
     }
 

@@ -151,6 +151,7 @@ fn planted_faults_of_deliveries_are_caught() {
         Fault::NextWithoutRow,
         Fault::CountedGoesOut,
         Fault::PutBackStaysCounted,
+        Fault::PauseForgotten,
     ];
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -391,6 +392,29 @@ fn an_endpoint_that_asks_for_a_pause_gets_it_as_a_whole() {
         world.now += 1;
         world.pump(10, 0);
         assert_eq!(world.flying.len(), 1, "case: {name}: one first, then more");
+        world.settle();
+        world.check_settled();
+    }
+}
+
+/// Requirement H9. That the check of every send sees it is shown by the planted fault.
+#[test]
+fn a_pause_that_was_asked_for_outlasts_the_end_of_the_hub() {
+    for (clock_back_ms, left_ms) in [(0, HOUR), (9 * 24 * HOUR, limits::RETRY_AFTER_MS_MAX)] {
+        let mut world = one(settings(), 40, 40);
+        world.pump(4, 0);
+        world.report(0, Outcome::Answered { status: 503, retry_after_ms: Some(HOUR) });
+        world.commit();
+        world.now -= clock_back_ms;
+        for _ in 0..3 {
+            world.crash();
+            world.pump(10, 0);
+            assert_eq!(world.flying.len(), 0);
+        }
+        assert_eq!(world.dispatch.poll_due(), Some(world.now + left_ms), "a day at most");
+        world.now += HOUR + clock_back_ms;
+        world.pump(10, 0);
+        assert_eq!(world.flying.len(), 1, "one first, then more");
         world.settle();
         world.check_settled();
     }

@@ -59,12 +59,14 @@ fn cursor() -> CursorRow {
         disabled: Some(Disabled { reason: DisableReason::Failing, at_ms: NOW }),
         failing: Some(Failing { since_ms: NOW - 5, failures: 300, warned: 3 }),
         forgotten: Some(Forgotten { first: Position(17), last: Position(800) }),
+        hold_until_ms: Some(NOW + 60_000),
     }
 }
 
-/// As the first version of the row had it, and one of which nothing is forgotten has it still.
+/// As the first version of the row had it, and one of which nothing is forgotten and that no pause was asked for has it
+/// still.
 fn cursor_of_version_1() -> CursorRow {
-    CursorRow { forgotten: None, ..cursor() }
+    CursorRow { forgotten: None, hold_until_ms: None, ..cursor() }
 }
 
 fn delivery() -> Delivery {

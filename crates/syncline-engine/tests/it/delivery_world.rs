@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use syncline_engine::deliver::limits::CUT_OFF_MAX;
+use syncline_engine::deliver::limits::{CUT_OFF_MAX, RETRY_AFTER_MS_MAX, THROTTLED_MS};
 use syncline_engine::deliver::{
     Backlog, BreakerState, CursorRow, Delivery, DeliveryState, Dispatch, EventRef, Load, Outcome,
     Replay, Report, Sending, Settings, Stored, decode_due,
@@ -78,6 +78,9 @@ pub(crate) struct World {
     pub(crate) waits_percent: u64,
     /// What has ended, and nothing on disk says so.
     landed: Vec<(EndpointId, Position)>,
+    /// Until when endpoints want a pause, as is on disk, and as is not yet.
+    pauses: BTreeMap<EndpointId, u64>,
+    asked: Vec<(EndpointId, u64)>,
     /// What was decided and is not committed.
     pub(crate) batch: Batch,
     pub(crate) seen: BTreeMap<(EndpointId, Position), Seen>,
@@ -102,6 +105,8 @@ impl World {
             put_back: Vec::new(),
             waits_percent: 0,
             landed: Vec::new(),
+            pauses: BTreeMap::new(),
+            asked: Vec::new(),
             batch: Batch::new(),
             seen: BTreeMap::new(),
             latest: BTreeMap::new(),
@@ -147,6 +152,10 @@ impl World {
         }
         for which in self.put_back.drain(..) {
             self.seen.get_mut(&which).expect("what is counted was seen").attempts -= 1;
+        }
+        for (name, until_ms) in self.asked.drain(..) {
+            let pause = self.pauses.entry(name).or_default();
+            *pause = until_ms.max(*pause);
         }
         let batch = std::mem::take(&mut self.batch);
         self.written += batch.len();
@@ -217,6 +226,14 @@ impl World {
             }
         }
         while self.load() {}
+        for send in std::mem::take(&mut self.waiting) {
+            if self.random_waits() || !self.dispatch.handle_begun(self.now, &send, sends_max) {
+                self.waiting.push(send);
+            } else {
+                self.check_begun(&send);
+                self.flying.push(send);
+            }
+        }
         let sends = self.dispatch.poll_sends(self.now, sends_max, &mut self.batch);
         if crash == 1 {
             return self.crash();
@@ -232,15 +249,7 @@ impl World {
             }
         }
         if crash == 2 {
-            return self.crash();
-        }
-        for send in std::mem::take(&mut self.waiting) {
-            if self.random_waits() || !self.dispatch.handle_begun(self.now, &send, sends_max) {
-                self.waiting.push(send);
-            } else {
-                self.check_begun(&send);
-                self.flying.push(send);
-            }
+            self.crash();
         }
     }
 
@@ -265,6 +274,8 @@ impl World {
         let who = format!("{} at {}", send.endpoint, at.0);
         assert_eq!(send.attempt, seen.attempts, "{who}: each attempt is counted once");
         assert_eq!(send.is_replay, seen.replays > 0, "{who}: a replay says that it is one");
+        let pause = self.pauses.get(&send.endpoint).copied().unwrap_or_default();
+        assert!(pause <= self.now, "{who}: a pause was asked for");
         let attempts_max = self.endpoints[&send.endpoint].schedule.attempts_max();
         let is_cut_off = (1..CUT_OFF_MAX).contains(&seen.cut_off);
         let is_one_more = send.attempt <= attempts_max || is_cut_off;
@@ -295,6 +306,7 @@ impl World {
         let which = (send.endpoint.clone(), send.event.position);
         let is_left_out = self.is_left_out(&which.0, which.1);
         let outcome = if is_left_out { Outcome::LeftOut } else { outcome };
+        self.asked.extend(pause_ms(outcome).map(|ms| (which.0.clone(), self.now + ms)));
         self.landed.push(which);
         let report = Report {
             endpoint: send.endpoint,
@@ -316,6 +328,7 @@ impl World {
         for which in flying.chain(self.landed.drain(..)).chain(self.put_back.drain(..)) {
             self.seen.get_mut(&which).expect("what is sent was seen").cut_off += 1;
         }
+        self.asked.clear();
         self.dispatch = Dispatch::new();
         self.tell_end();
         let due: Vec<_> = self.scan(&Scan::Due).cloned().collect();
@@ -368,6 +381,8 @@ impl World {
                 let (now, batch) = (self.now, &mut self.batch);
                 let enabled = self.dispatch.handle_enabled(now, name, Backlog::Deliver, batch);
                 enabled.unwrap();
+                self.pauses.remove(name);
+                self.asked.retain(|(of, _)| of != name);
             }
         }
     }
@@ -434,6 +449,17 @@ impl World {
         let open = self.disk.keys().find(|key| matches!(key, Key::Lane { .. } | Key::Due { .. }));
         assert_eq!(open, None, "what is final leaves no row behind");
         assert_eq!((self.dispatch.pending(), self.waiting.len()), (0, 0));
+    }
+}
+
+/// Returns how long the endpoint that answers so is to be left alone.
+fn pause_ms(outcome: Outcome) -> Option<u64> {
+    match outcome {
+        Outcome::Answered { status: 429 | 502..=504, retry_after_ms: Some(ms) } => {
+            Some(ms.min(RETRY_AFTER_MS_MAX))
+        }
+        Outcome::Answered { status: 429, .. } => Some(THROTTLED_MS),
+        _ => None,
     }
 }
 
