@@ -175,6 +175,10 @@ pub(crate) const REPLAY_ROWS_AT_ONCE: usize = 500;
 /// Deliveries of an endpoint in memory beyond which a replay gives it no more: what is new has to have room.
 pub(crate) const REPLAY_AHEAD_MAX: usize = 1_000;
 
+/// How long a replay keeps what it has yet to look at from being deleted with its time, in milliseconds: a week, in
+/// which thirty million deliveries are made again, 50 a second. An endpoint that takes none keeps nothing for ever.
+pub const REPLAY_HOLDS_MS_MAX: u64 = 7 * 86_400_000;
+
 /// Rows that are looked at to count what a replay would send: some seconds of reading. Beyond, it is said that
 /// there may be more.
 pub(crate) const REPLAY_COUNTED_ROWS_MAX: usize = 1_000_000;

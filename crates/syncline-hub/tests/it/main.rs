@@ -8,6 +8,7 @@ mod backup;
 mod convergence;
 mod crash;
 mod deliveries;
+mod deliveries_swept;
 mod deliveries_waiting;
 mod desk;
 mod held;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use syncline_engine::deliver::{Filter, Notice, Past, Refusal, Selection};
+use syncline_engine::deliver::{Filter, Forgotten, Notice, Past, Refusal, Selection};
 use syncline_engine::rows::{Batch, Key, MetaName, Scan};
 use syncline_model::id::{EndpointId, Position};
 use syncline_model::json::{Json, Object, parse};
@@ -54,6 +54,9 @@ pub struct ReplayPart {
     pub after: Position,
     /// Up to which place they are meant.
     pub until: Position,
+    /// Where deliveries were forgotten before it began, and of those that it has yet to look at. What it has looked at
+    /// may be forgotten meanwhile: that says nothing of what was missed further on.
+    pub forgotten: Option<Forgotten>,
     /// How many are made again.
     pub taken: u64,
     /// How many were left as they are: they were not final any more, or nothing is left of them or of what became of
@@ -85,7 +88,7 @@ impl ReplayRow {
         }
     }
 
-    fn encode(&self) -> Vec<u8> {
+    pub(super) fn encode(&self) -> Vec<u8> {
         let mut row = Object::new();
         row.insert("createdMs", self.created_ms);
         row.insert("by", self.by.as_str());
@@ -102,6 +105,9 @@ impl ReplayRow {
             members.insert("endpoint", part.endpoint.as_str());
             members.insert("after", part.after.0);
             members.insert("until", part.until.0);
+            if let Some(Forgotten { first, last }) = part.forgotten {
+                members.insert("forgotten", vec![Json::from(first.0), Json::from(last.0)]);
+            }
             members.insert("taken", part.taken);
             members.insert("passed", part.passed);
             Json::Object(members)
@@ -130,6 +136,10 @@ impl ReplayRow {
                 endpoint: EndpointId::new(part.get("endpoint")?.as_str()?).ok()?,
                 after: Position(number(part, "after")?),
                 until: Position(number(part, "until")?),
+                forgotten: match part.get("forgotten") {
+                    Some(stretch) => Some(forgotten(stretch)?),
+                    None => None,
+                },
                 taken: number(part, "taken")?,
                 passed: number(part, "passed")?,
             })
@@ -153,7 +163,16 @@ fn number(row: &Object, name: &str) -> Option<u64> {
     row.get(name)?.as_number()?.to_i64().and_then(|number| u64::try_from(number).ok())
 }
 
-fn key(id: &str) -> Option<Key> {
+fn forgotten(stretch: &Json) -> Option<Forgotten> {
+    let [first, last] = stretch.as_array()? else { return None };
+    let position = |number: &Json| {
+        let number = number.as_number()?.to_i64()?;
+        u64::try_from(number).ok().map(Position)
+    };
+    Some(Forgotten { first: position(first)?, last: position(last)? })
+}
+
+pub(super) fn key(id: &str) -> Option<Key> {
     MetaName::new(&format!("{NAME_START}{id}")).ok().map(Key::Meta)
 }
 
@@ -222,7 +241,9 @@ impl Deliveries {
         }
         let part = |stretch: Stretch| {
             let Stretch { endpoint, after, until, .. } = stretch;
-            ReplayPart { endpoint, after, until, taken: 0, passed: 0 }
+            // More may have been forgotten since they were counted.
+            let forgotten = self.dispatch.forgotten(&endpoint);
+            ReplayPart { endpoint, after, until, forgotten, taken: 0, passed: 0 }
         };
         let mut row = ReplayRow {
             created_ms: now_ms,
@@ -307,7 +328,7 @@ impl Deliveries {
                     filter: endpoint.settings.filter.clone(),
                     after: part.after,
                     until,
-                    forgotten: self.dispatch.forgotten(&part.endpoint),
+                    forgotten: part.forgotten,
                 };
                 let rows = self.served.reader()?;
                 match look(&*rows, &selection, &stretch, REPLAY_ROWS_AT_ONCE) {

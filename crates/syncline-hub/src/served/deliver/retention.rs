@@ -1,6 +1,6 @@
 //! What is not kept any more of deliveries: those that are final, once they are old.
 
-use std::ops::ControlFlow;
+use std::ops::{ControlFlow, RangeInclusive};
 
 use syncline_engine::deliver::{Delivery, DeliveryState, Forgotten, Settings, forget};
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -8,8 +8,9 @@ use syncline_model::id::{EndpointId, Position};
 
 use super::super::ServeError;
 use super::endpoints::DeliveryError;
+use super::replays::{ReplayRow, ReplayState, key};
 use super::turn::Deliveries;
-use crate::limits::DELIVERIES_SWEPT_AT_ONCE;
+use crate::limits::{DELIVERIES_SWEPT_AT_ONCE, REPLAY_HOLDS_MS_MAX};
 
 /// How long final deliveries are kept, in milliseconds since their last attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +55,7 @@ impl Deliveries {
     /// all of it was looked at.
     ///
     /// Never what is not final, and never behind what the cursor says is settled: without its row an event there
-    /// would be sent again.
+    /// would be sent again. Nor what a running replay has yet to look at, for as long as it may hold that up.
     ///
     /// - `after`: where the last piece has ended.
     /// - `keep`: how long those of any endpoint are kept at most.
@@ -75,7 +76,8 @@ impl Deliveries {
         // Nothing that began later can be over.
         let young_ms = now_ms.saturating_sub(keep.settled_ms.min(keep.dead_ms));
         let scan = Scan::Deliveries { endpoint: endpoint.clone(), from: after.next() };
-        let (mut batch, mut forgotten) = (Batch::new(), None);
+        let held = self.held_by_replays(now_ms, endpoint);
+        let (mut batch, mut gone) = (Batch::new(), Vec::new());
         let (mut looked_at, mut to, mut is_over) = (0, after, false);
         let rows = self.served.reader()?;
         let scanned = rows.scan(&scan, None, DELIVERIES_SWEPT_AT_ONCE, &mut |key, bytes| {
@@ -88,10 +90,10 @@ impl Deliveries {
                 Ok(row) if row.created_ms > young_ms => is_over = true,
                 Ok(row) => {
                     (looked_at, to) = (looked_at + 1, *position);
-                    if keep.is_over(now_ms, &row) {
+                    let is_held = held.iter().any(|held| held.contains(position));
+                    if !is_held && keep.is_over(now_ms, &row) {
                         batch.append(forget(endpoint, *position, &row));
-                        let first = forgotten.map_or(*position, |of: Forgotten| of.first);
-                        forgotten = Some(Forgotten { first, last: *position });
+                        gone.push(*position);
                     }
                 }
                 // One that cannot be understood stays, for whoever looks into it.
@@ -101,7 +103,8 @@ impl Deliveries {
         });
         scanned.map_err(ServeError::from)?;
         drop(rows);
-        if let Some(forgotten) = forgotten {
+        if let Some(forgotten) = stretch_of(gone.iter()) {
+            self.tell_replays(endpoint, &gone, &mut batch);
             self.dispatch.handle_forgotten(self.now_ms, endpoint, forgotten, &mut batch)?;
             let committed = self.served.commit_rows(batch);
             // The machine has gone ahead.
@@ -110,4 +113,39 @@ impl Deliveries {
         }
         Ok((!is_over && looked_at >= DELIVERIES_SWEPT_AT_ONCE).then_some(to))
     }
+
+    /// Returns the places that running replays of an endpoint have yet to look at, of those that may still hold them.
+    fn held_by_replays(&self, now_ms: u64, endpoint: &EndpointId) -> Vec<RangeInclusive<Position>> {
+        let holds = |row: &&ReplayRow| {
+            row.state == ReplayState::Running
+                && now_ms.saturating_sub(row.created_ms) <= REPLAY_HOLDS_MS_MAX
+        };
+        let parts = self.replays.values().filter(holds).flat_map(|row| &row.parts);
+        let parts = parts.filter(|part| part.endpoint == *endpoint && part.after < part.until);
+        parts.map(|part| part.after.next()..=part.until).collect()
+    }
+
+    /// Running replays are told, with their rows, what is forgotten of that which they have yet to look at.
+    fn tell_replays(&mut self, endpoint: &EndpointId, gone: &[Position], batch: &mut Batch) {
+        let running = self.replays.iter_mut().filter(|(_, row)| row.state == ReplayState::Running);
+        for (id, row) in running {
+            let mut is_told = false;
+            for part in row.parts.iter_mut().filter(|part| part.endpoint == *endpoint) {
+                let ahead = part.after.next()..=part.until;
+                if let Some(of) = stretch_of(gone.iter().filter(|at| ahead.contains(at))) {
+                    part.forgotten = Some(of.and(part.forgotten));
+                    is_told = true;
+                }
+            }
+            if let Some(key) = key(id).filter(|_| is_told) {
+                batch.put(key, row.encode());
+            }
+        }
+    }
+}
+
+/// Returns from where to where places are that rise.
+fn stretch_of<'a>(mut places: impl Iterator<Item = &'a Position>) -> Option<Forgotten> {
+    let first = *places.next()?;
+    Some(Forgotten { first, last: places.last().copied().unwrap_or(first) })
 }
