@@ -60,7 +60,11 @@ impl World {
     }
 
     pub(crate) fn add(&mut self, id: &str, types: &str) -> Result<(), DeliveryError> {
-        let mut settings = Settings::new(&format!("https://{id}.example.org/"));
+        self.add_at(id, &format!("https://{id}.example.org/"), types)
+    }
+
+    pub(crate) fn add_at(&mut self, id: &str, url: &str, types: &str) -> Result<(), DeliveryError> {
+        let mut settings = Settings::new(url);
         settings.filter = Filter::new([types]).unwrap();
         let text = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD".into();
         let secret = StoredSecret { kind: SecretKind::Hmac, text, since_ms: 0, until_ms: None };

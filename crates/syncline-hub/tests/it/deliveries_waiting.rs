@@ -105,6 +105,10 @@ fn check_left_alone(name: &str, outcome: Option<Outcome>) {
         world.all.tested(world.now_ms, &heavy, good_outcome()).unwrap();
         world.all.enable(world.now_ms, &heavy, false, &Actor::default()).unwrap();
     }
+    if matches!(outcome, Some(Outcome::Answered { retry_after_ms: Some(_), .. })) {
+        world.now_ms += 50_000;
+        assert_eq!(turns(&mut world, &[]).len(), 0, "{name}: and so it is after a start");
+    }
     world.now_ms += 3_600_000;
     world.drain();
     let rows = rows(&world);
@@ -157,4 +161,79 @@ fn endpoints_whose_contents_wait_leave_room_for_small_ones() {
     let to: Vec<&str> = begun.iter().map(|parcel| parcel.sending.endpoint.as_str()).collect();
     assert!(to.contains(&"small"), "{to:?}");
     world.close();
+}
+
+/// A host at which more could be sent to than may be at once, and an endpoint there of which contents wait.
+///
+/// What is sent to it is small but for `heavy`. Answers what is under way: that of `heavy` first.
+fn crowded_host(folder: &std::path::Path) -> (World, Vec<Parcel>, Vec<Parcel>) {
+    let mut world = World::open(folder);
+    let url = |id: &str| format!("https://crowd.example.org/{id}");
+    world.add_at("heavy", &url("heavy"), "tasks.created").unwrap();
+    world.emit("first", "a");
+    world.drain();
+    let title = "x".repeat(LARGE_BYTES);
+    (0..20).for_each(|number| world.emit(&format!("large{number}"), &title));
+    let large = turns(&mut world, &[]);
+    assert!((8..20).contains(&large.len()), "{}", large.len());
+    for number in 0..12 {
+        let id = format!("small{number}");
+        world.add_at(&id, &url(&id), "tasks.told").unwrap();
+    }
+    (0..150).for_each(|number| world.emit(&format!("r{number}"), "a"));
+    let small = turns(&mut world, &[]);
+    assert!(small.len() > 400, "the host has all it may have: {}", small.len());
+    (world, large, small)
+}
+
+#[test]
+fn what_waits_for_room_goes_before_what_comes_later_to_the_same_host() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, mut large, mut small) = crowded_host(folder.path());
+    let (mut begun, mut ended) = (large.len(), 0);
+    while begun < 20 {
+        // What is large ends first, and some of what is small.
+        let count = usize::min(40, small.len());
+        let parcels: Vec<Parcel> = large.drain(..).chain(small.drain(..count)).collect();
+        ended += parcels.len();
+        assert!(ended < 500, "what waits begins before the backlog ends: {begun} of 20");
+        let reports: Vec<_> = parcels.iter().map(ended_well).collect();
+        for parcel in turns(&mut world, &reports) {
+            let is_large = parcel.content.as_ref().unwrap().data.len() >= LARGE_BYTES;
+            begun += usize::from(is_large);
+            if is_large { large.push(parcel) } else { small.push(parcel) }
+        }
+    }
+    world.close();
+}
+
+#[test]
+fn what_waits_for_its_host_holds_up_no_contents_of_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut world, large, _hangs) = crowded_host(folder.path());
+    world.add("other", "tasks.updated").unwrap();
+    let title = "x".repeat(20 << 10);
+    (0..60).for_each(|number| world.emit(&format!("r{number}"), &title));
+    for round in 0..6 {
+        let title = format!("{title}{round}");
+        (0..60).for_each(|number| world.emit(&format!("r{number}"), &title));
+    }
+    let mut reports: Vec<_> = large.iter().map(ended_well).collect();
+    let mut begun = 0;
+    // What is small hangs: what waits for its host has room in memory, and no place there.
+    for _ in 0..1_000 {
+        let parcels = turns(&mut world, &reports);
+        let others = parcels.iter().filter(|parcel| parcel.sending.endpoint == endpoint("other"));
+        reports = others.map(ended_well).collect();
+        begun += reports.len();
+        if reports.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(begun, 7 * 60);
+    world.close();
+}
+
+fn ended_well(parcel: &Parcel) -> (Report, u64) {
+    ended(parcel, good_outcome())
 }

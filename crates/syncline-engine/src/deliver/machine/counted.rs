@@ -57,20 +57,31 @@ impl Dispatch {
         false
     }
 
-    /// An attempt that waits is to be made, since there is room for it by now. Answers whether it may begin; else it
-    /// waits on, for what is under way to its host or for its rate.
+    /// Returns whether an attempt that waits could begin now, as far as its host and its rate are concerned.
     ///
     /// - `sends_max`: how many the sender takes now.
-    pub fn handle_begun(&mut self, now: Millis, send: &Sending, sends_max: usize) -> bool {
+    pub fn can_begin(&mut self, now: Millis, send: &Sending, sends_max: usize) -> bool {
         let Ok((index, queue)) = self.queue(&send.endpoint) else { return false };
         if !queue.is_waiting(send) || queue.token_ms(now).is_some() {
             return false;
         }
-        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return false };
+        let Some(slot) = self.slots.get(index).and_then(Option::as_ref) else { return false };
         let flying = slot.queue.in_flight - slot.queue.waiting;
-        if self.hosts.room(&slot.host, flying, sends_max) == 0 {
+        self.hosts.room(&slot.host, flying, sends_max) > 0
+    }
+
+    /// An attempt that waits is to be made, since there is room for it by now. Answers whether it may begin; else it
+    /// waits on, for what is under way to its host or for its rate.
+    ///
+    /// Call it before [`poll_sends`](Self::poll_sends): what is counted there takes all that is free at its host.
+    ///
+    /// - `sends_max`: how many the sender takes now.
+    pub fn handle_begun(&mut self, now: Millis, send: &Sending, sends_max: usize) -> bool {
+        if !self.can_begin(now, send, sends_max) {
             return false;
         }
+        let Some(index) = self.by_id.get(&send.endpoint).copied() else { return false };
+        let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) else { return false };
         slot.queue.begin(now, send.event.position);
         self.waiting -= 1;
         self.hosts.launch(&slot.host, 1);

@@ -18,6 +18,7 @@
 //! | what became of deliveries, and what their events say | [`Served::deliveries`](super::Served::deliveries), `content.rs` |
 //! | what an operator should know | [`Noticed`] |
 
+mod beginning;
 mod choosing;
 mod content;
 mod damage;

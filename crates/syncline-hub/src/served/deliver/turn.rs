@@ -17,16 +17,15 @@ use syncline_store::Read;
 
 use super::super::{ServeError, Served};
 use super::choosing::event_at;
-use super::content::{Content, content, entry_at};
+use super::content::Content;
 use super::damage::Damage;
 use super::notices::{Noticed, commit, gathered};
 use super::removing::Removal;
 use super::replays::ReplayRow;
-use super::under_way::{Counted, UnderWay};
+use super::under_way::UnderWay;
 use crate::error::HubError;
 use crate::limits::{
-    CLOCK_BACK_MS_MAX, CONTENTS_BYTES_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX,
-    DELIVERY_PAGE_BYTES_MAX,
+    CLOCK_BACK_MS_MAX, DELIVERY_ENTRIES_BYTES_MAX, DELIVERY_LOADS_MAX, DELIVERY_PAGE_BYTES_MAX,
 };
 use crate::runs::decode_entry;
 
@@ -127,17 +126,18 @@ impl Deliveries {
         let is_loaded = !self.load(now, &mut batch)?;
         let is_replaying = self.replay_piece(now, &mut batch)?;
         self.removal_piece(&mut batch)?;
-        let sends = self.dispatch.poll_sends(now, sends_max, &mut batch);
+        let mut beginning = self.begin_waiting(now, sends_max)?;
+        let sends = self.dispatch.poll_sends(now, beginning.left(), &mut batch);
         let mut is_unfinished =
             !is_loaded || is_replaying || self.dispatch.has_load(now) || !self.removing.is_empty();
         let mut notices = std::mem::take(&mut self.noticed);
         notices.extend(std::iter::from_fn(|| self.dispatch.poll_notice()));
         let notices = gathered(now, notices);
         commit(&self.served, batch, &notices)?;
-        let (parcels, has_more) = self.parcels(now, sends, sends_max)?;
-        is_unfinished |= has_more;
+        self.begin_counted(now, sends, &mut beginning)?;
+        is_unfinished |= beginning.has_more;
         self.is_astray = false;
-        Ok(Turn { parcels, notices, is_unfinished })
+        Ok(Turn { parcels: beginning.parcels, notices, is_unfinished })
     }
 
     /// Returns a time that is not before the latest one.
@@ -223,87 +223,6 @@ impl Deliveries {
             self.entries_bytes -= bytes;
         }
     }
-
-    /// Returns attempts with what they say, as far as there is room for it; the others wait until some have ended.
-    /// Answers also whether more may begin at once.
-    fn parcels(
-        &mut self,
-        now: u64,
-        sends: Vec<Sending>,
-        sends_max: usize,
-    ) -> Result<(Vec<Parcel>, bool), ServeError> {
-        self.under_way.extend(sends);
-        if self.under_way.waiting() == 0 {
-            return Ok((Vec::new(), false));
-        }
-        let rows = self.served.reader()?;
-        // Many endpoints are told of one event.
-        let mut contents: BTreeMap<Position, Result<Arc<Content>, Failure>> = BTreeMap::new();
-        let mut parcels = Vec::with_capacity(self.under_way.waiting());
-        let (mut waits, mut bytes_in_vain) = (std::mem::take(&mut self.under_way), 0);
-        let mut has_more = false;
-        for mut counted in waits.take() {
-            let Some(endpoint) = self.endpoints.get(&counted.sending.endpoint) else { continue };
-            let left = sends_max - parcels.len();
-            let is_enough = bytes_in_vain > CONTENTS_BYTES_MAX;
-            if left == 0 || is_enough || !waits.may_begin(&counted) {
-                // Its place is free for another, and where enough was read it may be small itself.
-                has_more |= !counted.has_waited || (left > 0 && is_enough && counted.is_unread());
-                wait(now, counted, &mut waits, &mut self.dispatch);
-                continue;
-            }
-            let position = counted.sending.event.position;
-            let content = match contents.get(&position) {
-                Some(content) => content.clone(),
-                None => self.content(&*rows, &counted.sending.event)?,
-            };
-            let bytes = content.as_ref().map_or(0, |content| content.data.len());
-            counted.measure(bytes);
-            let has_room = waits.may_begin(&counted);
-            bytes_in_vain += if has_room { 0 } else { bytes };
-            let begins = has_room
-                && (!counted.has_waited || self.dispatch.handle_begun(now, &counted.sending, left));
-            if begins {
-                contents.insert(position, content.clone());
-                let (sending, endpoint) = (waits.begin(counted), endpoint.clone());
-                parcels.push(Parcel { sending, endpoint, content });
-            } else {
-                has_more |= !counted.has_waited;
-                wait(now, counted, &mut waits, &mut self.dispatch);
-            }
-        }
-        self.under_way = waits;
-        Ok((parcels, has_more))
-    }
-
-    fn content(
-        &self,
-        rows: &dyn Read,
-        event: &EventRef,
-    ) -> Result<Result<Arc<Content>, Failure>, ServeError> {
-        let entry = match self.entries.get(&event.position) {
-            Some((entry, _)) => Ok(Some(entry.clone())),
-            None => entry_at(rows, event.position).map(|entry| entry.map(Arc::new)),
-        };
-        let found = entry.and_then(|entry| match entry {
-            Some(entry) => content(rows, &self.served, event, &entry),
-            None => Ok(None),
-        });
-        match found {
-            Ok(found) => Ok(found.map(Arc::new).ok_or(Failure::PayloadGone)),
-            // What cannot be read fails by itself; what else is sent in this turn was counted already.
-            Err(error) if error.damaged_table().is_some() => Ok(Err(Failure::Internal)),
-            Err(error) => Err(error),
-        }
-    }
-}
-
-/// One waits on, or begins to: the machine then knows of it.
-fn wait(now: u64, mut counted: Counted, waits: &mut UnderWay, dispatch: &mut Dispatch) {
-    if !std::mem::replace(&mut counted.has_waited, true) {
-        dispatch.handle_waits(now, &counted.sending);
-    }
-    waits.put_back(counted);
 }
 
 pub(super) fn damaged(table: &'static str) -> impl Fn(DecodeError) -> HubError {

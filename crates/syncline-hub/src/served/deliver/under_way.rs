@@ -20,6 +20,8 @@ pub(super) struct UnderWay {
     endpoints: BTreeMap<EndpointId, usize>,
     bytes: usize,
     waiting: VecDeque<Counted>,
+    /// Whether one that waits for more room than there is was passed so often that all others that hold much wait for it.
+    is_held_up: bool,
 }
 
 /// An attempt that was counted and waits for room.
@@ -28,13 +30,28 @@ pub(super) struct Counted {
     pub(super) sending: Sending,
     /// How much it holds, once that was seen.
     bytes: usize,
-    /// How many that hold much have begun since it waits for more room than there is.
+    /// How many that hold much have begun while it waited for more room than there was.
     passes: usize,
+    /// Whether that is what it waits for, and not its host or its rate.
+    lacks_room: bool,
     /// Whether the machine knows that it waits.
     pub(super) has_waited: bool,
 }
 
 impl Counted {
+    pub(super) const fn new(sending: Sending) -> Self {
+        Self { sending, bytes: 0, passes: 0, lacks_room: false, has_waited: false }
+    }
+
+    /// Returns how much it holds, as far as that is known and counts.
+    pub(super) const fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    const fn is_passed_too_often(&self) -> bool {
+        self.lacks_room && self.passes >= CONTENT_PASSES_MAX
+    }
+
     /// Takes note of how much it says.
     pub(super) const fn measure(&mut self, bytes: usize) {
         self.bytes = if bytes < CONTENT_COUNTED_BYTES_MIN { 0 } else { bytes };
@@ -47,17 +64,6 @@ impl Counted {
 }
 
 impl UnderWay {
-    /// Attempts were counted.
-    pub(super) fn extend(&mut self, sends: Vec<Sending>) {
-        let counted = |sending| Counted { sending, bytes: 0, passes: 0, has_waited: false };
-        self.waiting.extend(sends.into_iter().map(counted));
-    }
-
-    /// Returns how many wait.
-    pub(super) fn waiting(&self) -> usize {
-        self.waiting.len()
-    }
-
     /// An attempt has ended.
     pub(super) fn land(&mut self, report: &Report) {
         if self.attempts.is_empty() {
@@ -73,20 +79,21 @@ impl UnderWay {
 
     /// Takes all that wait, the oldest first.
     pub(super) fn take(&mut self) -> VecDeque<Counted> {
+        self.is_held_up = false;
         std::mem::take(&mut self.waiting)
     }
 
     /// One waits on.
     pub(super) fn put_back(&mut self, counted: Counted) {
+        self.is_held_up |= counted.is_passed_too_often();
         self.waiting.push_back(counted);
     }
 
     /// Returns whether one may begin, as far as it is known how much it holds. Small ones have room always.
-    pub(super) fn may_begin(&self, counted: &Counted) -> bool {
-        let is_held_up =
-            self.waiting.front().is_some_and(|first| first.passes >= CONTENT_PASSES_MAX);
-        counted.bytes == 0
-            || (!is_held_up && self.has_room(&counted.sending.endpoint, counted.bytes))
+    pub(super) fn may_begin(&self, counted: &mut Counted) -> bool {
+        let has_room = !self.is_held_up && self.has_room(&counted.sending.endpoint, counted.bytes);
+        counted.lacks_room = counted.bytes > 0 && !has_room;
+        !counted.lacks_room
     }
 
     /// One begins that [may](Self::may_begin).
@@ -95,8 +102,9 @@ impl UnderWay {
         if bytes == 0 {
             return counted.sending;
         }
-        for passed in &mut self.waiting {
+        for passed in self.waiting.iter_mut().filter(|passed| passed.lacks_room) {
             passed.passes += 1;
+            self.is_held_up |= passed.is_passed_too_often();
         }
         let (endpoint, position) = (&counted.sending.endpoint, counted.sending.event.position);
         let attempt = (endpoint.clone(), position);
