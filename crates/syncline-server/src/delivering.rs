@@ -218,11 +218,11 @@ impl Delivering {
             }
             backlog.failing += u64::from(facts.failing_since_ms.is_some());
             backlog.queue += facts.pending as u64 + facts.lag;
-            // Of an event that waits for its next try only the row is kept: it failed since then at least.
             let failing_ms = facts.failing_since_ms.filter(|_| facts.pending > 0);
-            // After a start what waits is not read yet, and nobody knows since when it does.
-            let is_waiting = facts.pending > 0 || facts.lag > 0;
-            backlog.is_lag_known &= !is_waiting || facts.oldest_ms.or(failing_ms).is_some();
+            // After a start what waits is not read yet, and nobody knows since when it does. What only waits for its
+            // time and is not known cannot be read: that stays so for hours.
+            let is_unread = facts.lag > 0 || facts.pending > facts.retrying;
+            backlog.is_lag_known &= !is_unread || facts.oldest_ms.or(failing_ms).is_some();
             oldest_ms = [oldest_ms, facts.oldest_ms, failing_ms].into_iter().flatten().min();
         }
         backlog.lag_ms = oldest_ms.map(|oldest_ms| now_ms.saturating_sub(oldest_ms));

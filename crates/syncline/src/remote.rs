@@ -37,6 +37,8 @@ pub(crate) struct Remote {
     agent: Agent,
     /// The address of the hub, without a slash at its end.
     base: String,
+    /// The scheme, the host and the port of it, for messages.
+    server: String,
     authorization: String,
 }
 
@@ -51,13 +53,14 @@ impl Remote {
         let from_environment = || std::env::var(SERVER_VARIABLE).ok();
         let server = at.server.clone().or_else(from_environment);
         let server = server.unwrap_or_else(|| SERVER.to_owned());
-        check_address(&server, at.allow_plaintext)?;
+        let told = check_address(&server, at.allow_plaintext)?;
         let mut base = server.trim_end_matches('/').to_owned();
         if let Some(hub) = &at.hub {
             base.push_str(&format!("/h/{}", part(hub)));
         }
         let token = token(at)?;
-        Ok(Self { agent: agent(REQUEST_TIME_MAX), base, authorization: format!("Bearer {token}") })
+        let (agent, authorization) = (agent(REQUEST_TIME_MAX), format!("Bearer {token}"));
+        Ok(Self { agent, base, server: told, authorization })
     }
 
     /// Gets what is at a path below `/v1/`.
@@ -114,7 +117,8 @@ impl Remote {
         };
         // Whatever a hub is called was checked; what remains is a name that no header can hold.
         let answer = answer.map_err(|_| RemoteError::NotUnderstood)?;
-        understood(answer.map_err(|error| RemoteError::unreachable(&error))?)
+        let unreachable = |error: ureq::Error| RemoteError::unreachable(&self.server, &error);
+        understood(answer.map_err(unreachable)?, unreachable)
     }
 }
 
@@ -141,10 +145,13 @@ pub(crate) fn agent(time_max: Duration) -> Agent {
 }
 
 /// Reads an answer: a document, nothing, or a problem.
-fn understood(mut answer: Response<Body>) -> Result<Object, RemoteError> {
+fn understood(
+    mut answer: Response<Body>,
+    unreachable: impl Fn(ureq::Error) -> RemoteError,
+) -> Result<Object, RemoteError> {
     let status = answer.status().as_u16();
     let body = answer.body_mut().with_config().limit(ANSWER_BYTES_MAX).read_to_vec();
-    let body = body.map_err(|error| RemoteError::unreachable(&error))?;
+    let body = body.map_err(unreachable)?;
     let document = match (body.is_empty(), parse(&body)) {
         (true, _) => Object::new(),
         (false, Ok(Json::Object(document))) => document,
@@ -156,8 +163,9 @@ fn understood(mut answer: Response<Body>) -> Result<Object, RemoteError> {
     Err(RemoteError::refused(status, &document))
 }
 
-/// Refuses what is no address of a server, and one that a token would be sent to for all to read.
-fn check_address(server: &str, allow_plaintext: bool) -> Result<(), Refusal> {
+/// Refuses what is no address of a server, and one that a token would be sent to for all to read. Answers the scheme, the
+/// host and the port of it.
+fn check_address(server: &str, allow_plaintext: bool) -> Result<String, Refusal> {
     let unfit = || {
         let what = "the address of the server is not understood";
         Refusal::usage(what, "write it as https://sync.example or http://127.0.0.1:8787")
@@ -167,9 +175,12 @@ fn check_address(server: &str, allow_plaintext: bool) -> Result<(), Refusal> {
     if address.authority().is_some_and(|authority| authority.as_str().contains('@')) {
         return Err(unfit());
     }
+    let port = address.port().map(|port| format!(":{port}")).unwrap_or_default();
     match address.scheme_str() {
-        Some("https") => Ok(()),
-        Some("http") if allow_plaintext || is_of_this_machine(host) => Ok(()),
+        Some("https") => Ok(format!("https://{host}{port}")),
+        Some("http") if allow_plaintext || is_of_this_machine(host) => {
+            Ok(format!("http://{host}{port}"))
+        }
         Some("http") => {
             let what =
                 format!("{host} is not this machine, and the token would be sent unencrypted");

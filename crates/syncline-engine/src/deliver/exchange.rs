@@ -290,7 +290,8 @@ pub struct EndpointFacts {
     pub retrying: usize,
     /// How many are being sent.
     pub in_flight: u32,
-    /// When the oldest event in memory was taken, in milliseconds since the Unix epoch.
+    /// Since when the oldest delivery in memory waits, in milliseconds since the Unix epoch: since its event was taken,
+    /// or since it is made again.
     pub oldest_ms: Option<Millis>,
     /// Up to where it has read the log.
     pub read_to: Position,

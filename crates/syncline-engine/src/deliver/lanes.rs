@@ -229,6 +229,7 @@ impl Queue {
         let item = Item {
             lane: name,
             event: Some(event.clone()),
+            since_ms: Some(now),
             row: Some(Box::new(row)),
             phase: Phase::Queued,
             has_row: true,

@@ -141,6 +141,20 @@ impl Dispatch {
         Ok(())
     }
 
+    /// The row was read of a delivery that waits since a former life: how old it is is known then, however late it is
+    /// tried again.
+    pub fn handle_left(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        position: Position,
+        row: &Delivery,
+    ) {
+        if let Ok((_, queue)) = self.queue(endpoint) {
+            queue.handle_left(now, position, row);
+        }
+    }
+
     /// An endpoint's settings have changed. What it has read already is delivered, whatever its filter
     /// says now: where that changes, each such delivery gets its row, so that it is so after a crash, too.
     ///

@@ -95,6 +95,9 @@ pub(super) struct Item {
     pub(super) lane: LaneName,
     /// The event; not while it only waits for its time.
     pub(super) event: Option<Arc<EventRef>>,
+    /// Since when it waits, also while it does so for its time; not known of what a former life has left, unless its
+    /// row was read.
+    pub(super) since_ms: Option<Millis>,
     /// The row, where it says more than that the event waits, and was not left on disk.
     pub(super) row: Option<Box<Delivery>>,
     pub(super) phase: Phase,
@@ -247,6 +250,7 @@ impl Queue {
             let item = Item {
                 lane: name,
                 event: None,
+                since_ms: None,
                 row: None,
                 phase,
                 has_row: true,
@@ -268,10 +272,16 @@ impl Queue {
         self.retries.len()
     }
 
-    /// Returns when the oldest event in memory was taken.
+    /// Returns since when the oldest delivery in memory waits of which that is known.
     pub(super) fn oldest_ms(&self) -> Option<Millis> {
-        let events = self.items.values().filter_map(|item| item.event.as_ref());
-        events.map(|event| event.created_ms).min()
+        self.items.values().filter_map(|item| item.since_ms).min()
+    }
+
+    /// The row of a delivery that a former life has left was read.
+    pub(super) fn handle_left(&mut self, now: Millis, position: Position, row: &Delivery) {
+        if let Some(item) = self.items.get_mut(&position) {
+            item.since_ms.get_or_insert(since_ms(now, row));
+        }
     }
 
     /// Returns whether it has room for another page of the log: not while it has enough to send, since what
@@ -303,6 +313,7 @@ impl Queue {
         let item = Item {
             lane: event.lane(),
             event: Some(event.clone()),
+            since_ms: Some(event.created_ms),
             tries: u32::from(row.is_some()),
             row,
             phase: Phase::Queued,
@@ -570,6 +581,7 @@ impl Queue {
         match row {
             Some(row) if !row.state.is_final() => {
                 item.event = Some(row.event_ref(position));
+                item.since_ms.get_or_insert(since_ms(now, &row));
                 item.tries = row.tries;
                 let since = row.failing_since_ms;
                 item.row = Some(Box::new(row));
@@ -628,6 +640,7 @@ impl Queue {
             let item = Item {
                 lane: name.clone(),
                 event: Some(row.event_ref(position)),
+                since_ms: Some(since_ms(now, &row)),
                 tries: row.tries,
                 row: Some(Box::new(row)),
                 phase: Phase::Queued,
@@ -683,6 +696,11 @@ impl Queue {
         lane.settling = item.due_row_ms.map(|due_ms| (due_ms, position));
         self.go_on(now, &item.lane, batch);
     }
+}
+
+/// Returns since when a delivery waits: what is made again does not since its event was taken.
+fn since_ms(now: Millis, row: &Delivery) -> Millis {
+    if row.is_replay() { now } else { row.created_ms }
 }
 
 /// Returns when the next replay may be sent, and takes that moment.

@@ -586,6 +586,9 @@ fn a_record_that_fails_holds_up_only_itself() {
         }
     }
     assert_eq!(world.dispatch.pending(), 1, "the lane is parked: only its first is in memory");
+    let poisoned = world.log.iter().flatten().find(|event| event.id.as_str() == "r7").unwrap();
+    let facts = world.dispatch.facts(&endpoint("shop")).unwrap();
+    assert_eq!((facts.retrying, facts.oldest_ms), (1, Some(poisoned.created_ms)), "it waits");
     let parked = world.disk.keys().filter(|key| matches!(key, Key::Lane { .. })).count();
     assert_eq!(parked, 30);
     world.settle();

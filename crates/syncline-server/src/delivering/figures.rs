@@ -72,7 +72,7 @@ impl DeliveryFigures {
         registry.register("deliveries_lag", help, self.lag.clone());
         let help = "Age of the oldest event in memory that is not delivered, by hub; 0 without one";
         registry.register("deliveries_oldest_seconds", help, self.oldest.clone());
-        let help = "Whether all deliveries stand still, since the store fails, by hub";
+        let help = "Whether all deliveries stand still, since the store fails or hangs, by hub";
         registry.register("deliveries_stopped", help, self.stopped.clone());
     }
 
@@ -159,7 +159,6 @@ impl HubFigures {
         let enabled = || endpoints.iter().filter(|one| one.facts.disabled.is_none());
         let lag = enabled().map(|one| one.facts.lag).max();
         self.all.lag.get_or_create(&labels).set(number(lag.unwrap_or(0)));
-        // Of an event that waits for its next try only the row is kept: it failed since then at least.
         let failing_ms =
             |one: &EndpointNow| one.facts.failing_since_ms.filter(|_| one.facts.pending > 0);
         let oldest_ms = enabled().flat_map(|one| [one.facts.oldest_ms, failing_ms(one)]);

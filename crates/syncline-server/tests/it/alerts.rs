@@ -141,3 +141,42 @@ async fn events_that_are_refused_count_as_errors() {
         |alerts: &[Value]| alerts.iter().any(|one| is(one, "error_rate") && one["value"] == 1);
     house.alerts_with("refused events", ("/v1/alerts", &house.admin), lit).await;
 }
+
+/// The endpoint works, so that nobody could say since when it does nothing but fail.
+#[tokio::test(flavor = "multi_thread")]
+async fn how_long_an_event_waits_that_alone_is_tried_again_hours_later_is_known_over_a_restart() {
+    let receiver = Receiver::start(|got| {
+        let is_bad = got.last().unwrap().named().0 == "bad";
+        let before = got.iter().filter(|one| one.named().0 == "bad").count();
+        if is_bad && before == 1 { 400 } else { 204 }
+    });
+    let receiver = receiver.await;
+    let change = |settings: &mut Settings| {
+        watched(settings, None);
+        let usual = *settings.alerts.rules.get(Kind::Lag).unwrap();
+        settings.alerts.rules.set(Kind::Lag, Some(Rule { threshold: 0.2, for_ms: 0, ..usual }));
+    };
+    let house = House::with(change).await;
+    let mut endpoint = receiver.endpoint("shop");
+    endpoint["schedule"] = json!([0, 36_000_000, 36_000_000]);
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    house.emit("e1", "bad").await;
+    receiver.wait_for(1).await;
+    house.emit("e2", "good").await;
+    receiver.wait_for(2).await;
+    let at = ("/v1/alerts", house.admin.clone());
+    let is_lit = |alerts: &[Value]| {
+        let measured = |one: &Value| is(one, "lag") && one["current"] == true;
+        alerts.iter().any(|one| measured(one) && one["value"].as_f64() > Some(0.2))
+    };
+    house.alerts_with("it waits", (at.0, &at.1), is_lit).await;
+    let house = house.restarted_with(change).await;
+    house.alerts_with("after a restart", (at.0, &at.1), is_lit).await;
+    let waiting = house.deliveries("shop").await;
+    let is_it = |one: &&Value| one["state"] == "retrying";
+    let waiting = &waiting.iter().find(is_it).unwrap()["sequence"];
+    let path = format!("/v1/endpoints/shop/deliveries/{waiting}/retry");
+    house.ask("POST", &path).token(&house.admin).send().await.is(204);
+    let is_over = |alerts: &[Value]| alerts.iter().all(|one| one["alert"] != "lag");
+    house.alerts_with("it is over", (at.0, &at.1), is_over).await;
+}

@@ -17,8 +17,10 @@ pub enum RemoteError {
     #[error("no access token is given")]
     TokenMissing,
     /// No answer came.
-    #[error("the server cannot be reached: {reason}")]
+    #[error("the server {server} cannot be reached: {reason}")]
     Unreachable {
+        /// Its scheme, host and port: nothing else of its address is printed.
+        server: String,
         /// Why not, without the address.
         reason: String,
     },
@@ -40,8 +42,8 @@ pub enum RemoteError {
 }
 
 impl RemoteError {
-    pub(super) fn unreachable(error: &ureq::Error) -> Self {
-        Self::Unreachable { reason: Self::reason_of(error) }
+    pub(super) fn unreachable(server: &str, error: &ureq::Error) -> Self {
+        Self::Unreachable { server: server.to_owned(), reason: Self::reason_of(error) }
     }
 
     /// Returns why something did not answer, without its address.

@@ -255,7 +255,8 @@ fn nothing_is_asked_without_a_token_or_with_one_that_all_could_read() {
     with("http://user:word@127.0.0.1:1", "sk_x").exits(2).says("not understood");
     with("ftp://127.0.0.1", "sk_x").exits(2);
     let closed = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    with(&format!("http://{closed}"), "sk_x").exits(8).says("SERVER_UNREACHABLE");
+    let refused = with(&format!("http://{closed}/of/nobody"), "sk_x");
+    refused.exits(8).says("SERVER_UNREACHABLE").says(&format!("the server http://{closed} cannot"));
     let page = Receiver::plain(&["HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\n<html>"]);
     let address = format!("http://127.0.0.1:{}", page.port);
     with(&address, "sk_x").exits(1).says("SERVER_ANSWER_INVALID");

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
-    CursorRow, Dispatch, EndpointRow, LaneName, Notice, Stored, decode_due,
+    CursorRow, Delivery, Dispatch, EndpointRow, LaneName, Notice, Stored, decode_due,
 };
 use syncline_engine::rows::{Key, Scan};
 use syncline_model::id::{EndpointId, Position};
@@ -86,8 +86,12 @@ impl Deliveries {
                 cursor,
                 due: due.sound.remove(&endpoint).unwrap_or_default(),
             };
+            let waiting = read_waiting(&*rows, &endpoint, &stored.due);
             // There are no more than were let in.
             let _ = all.dispatch.handle_stored(now_ms, stored);
+            for (position, row) in waiting {
+                all.dispatch.handle_left(now_ms, &endpoint, position, &row);
+            }
             all.endpoints.insert(endpoint, row);
         }
         Ok(all)
@@ -130,6 +134,20 @@ fn read_known(
         Ok(())
     })?;
     Ok(known)
+}
+
+/// Returns the rows of what an endpoint is to try again, as far as they can be read now: what is wrong with another is
+/// told once its time has come.
+fn read_waiting(
+    rows: &dyn Read,
+    endpoint: &EndpointId,
+    due: &[(u64, Position, LaneName)],
+) -> Vec<(Position, Delivery)> {
+    let read = |position: Position| {
+        let bytes = rows.get(&Key::Delivery { endpoint: endpoint.clone(), position }).ok()??;
+        Some((position, Delivery::decode(&bytes).ok()?))
+    };
+    due.iter().filter_map(|(_, position, _)| read(*position)).collect()
 }
 
 /// What an endpoint is to try again, and when.
