@@ -51,6 +51,8 @@ test("who was told of an alert is said, and that nobody is", () => {
     { receiver: "ops", result: "told" },
     { receiver: "night", result: "waiting" },
     { receiver: "mail", result: "failed" },
+    { receiver: "boss", result: "too_mild" },
+    { receiver: "new", result: "later" },
   ] as const;
-  expect(toldOf({ state: "firing", told })).toBe("ops was told, night is being told, mail could not be told");
+  expect(toldOf({ state: "firing", told })).toBe("ops was told, night is being told, mail could not be told, boss is told of graver ones only, new is told when it is repeated");
 });

@@ -46,7 +46,7 @@ use self::run::run;
 use self::way::Way;
 use crate::access::now_ms;
 use crate::activity::{Activity, Backlog, Counter};
-use crate::limits::{LOOK_WAIT_MAX, READ_WAIT_MAX};
+use crate::limits::{DELIVERIES_STOPPED_AFTER, LOOK_WAIT_MAX, READ_WAIT_MAX};
 
 /// How long to wait before the machine is asked for again.
 const LOCK_PAUSE: Duration = Duration::from_millis(2);
@@ -122,6 +122,12 @@ impl Delivering {
     /// Returns what an operator should know, and should have known since the hub was started.
     pub(crate) fn notices(&self) -> &Notices {
         &self.shared.notices
+    }
+
+    /// Notes whether all of them stand still; blocks never.
+    pub(crate) fn measure_halt(&self, now_ms: u64) {
+        let is_stopped = u128::from(self.stopped_ms(now_ms)) > DELIVERIES_STOPPED_AFTER.as_millis();
+        self.shared.figures.stopped(is_stopped);
     }
 
     /// Takes figures of how the endpoints do.

@@ -23,10 +23,11 @@ use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
 use crate::access::{Sessions, Tickets, TokenRow, Tokens, TokensError, now_ms};
 use crate::activity::{Activity, Standing};
+use crate::apart::Apart;
 use crate::application::AppSettings;
 use crate::delivering::{Delivering, DeliveryFigures};
 use crate::feed::Feeds;
-use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, TURNS};
+use crate::limits::{DELIVERY_STOP_MAX, HUB_NAME_BYTES_MAX, HUBS_MAX, LOOKS_AT_ONCE_MAX, TURNS};
 use crate::provided::{Provided, provide};
 use crate::receiving::Receivers;
 use crate::replicas::Replicas;
@@ -38,6 +39,8 @@ use crate::writers::{Keys, Writers};
 pub const FOLDER: &str = "hubs";
 /// The folder of the default hub, where it stands beside that of the others: in a backup.
 const DEFAULT: &str = "default";
+/// What a hub of that name is called in figures and alerts: no name has a slash.
+const NAMED_DEFAULT: &str = "h/default";
 
 /// A hub that was opened to be served.
 pub struct Opened {
@@ -120,6 +123,8 @@ pub(crate) struct Desk {
     pub(crate) provided: Provided,
     /// The deliveries of its events.
     pub(crate) delivering: Delivering,
+    /// Where it is looked how it does.
+    pub(crate) looks: Apart,
     /// Its conflicts that wait for a person.
     pub(crate) undecided: Undecided,
     /// One of them is held while a record is read and then written.
@@ -168,7 +173,7 @@ impl Desk {
 
     /// Returns what figures and alerts call the hub.
     pub(crate) fn label(&self) -> &str {
-        self.name.as_ref().map_or(DEFAULT, HubName::as_str)
+        label(self.name.as_ref())
     }
 
     /// Waits for the turn to read a record and then write it: of two who write what they read, the
@@ -195,6 +200,16 @@ impl Desk {
     /// Waits for the turn to take a message of which no signature says which record it is of.
     pub(crate) async fn message_turn(&self, event: ReceivedId) -> AsyncGuard<'_, ()> {
         self.message_turns[turn_of(event)].lock().await
+    }
+}
+
+/// Returns what figures and alerts call a hub. One that was named as the default one is called, before that was refused,
+/// is told from it.
+fn label(name: Option<&HubName>) -> &str {
+    match name.map(HubName::as_str) {
+        None => DEFAULT,
+        Some(DEFAULT) => NAMED_DEFAULT,
+        Some(name) => name,
     }
 }
 
@@ -422,7 +437,7 @@ fn desk(
     let source =
         name.as_ref().map_or_else(|| "/".to_owned(), |name| format!("/h/{}", name.as_str()));
     let activity = Arc::new(Activity::open(folder));
-    let figures = figures.of_hub(name.as_ref().map_or("default", HubName::as_str));
+    let figures = figures.of_hub(label(name.as_ref()));
     let counted = (figures, Arc::clone(&activity));
     let delivering =
         Delivering::start(served.clone(), sender.apart(), end.clone(), source, counted);
@@ -460,6 +475,7 @@ fn desk(
         application,
         provided,
         delivering,
+        looks: Apart::new("syncline-look", LOOKS_AT_ONCE_MAX),
         undecided: Undecided::default(),
         turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
         message_turns: std::iter::repeat_with(AsyncMutex::default).take(TURNS).collect(),
@@ -490,6 +506,13 @@ fn names(folder: &Path) -> Result<Vec<HubName>, OpenError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn no_hub_is_told_of_by_the_word_of_another_one() {
+        let named = HubName::new("default").unwrap();
+        assert_eq!((label(None), label(Some(&named))), ("default", "h/default"));
+        assert!(HubName::new(label(Some(&named))).is_none(), "no hub has that name");
+    }
 
     #[test]
     fn the_name_of_a_hub_never_leads_out_of_its_folder() {

@@ -20,6 +20,7 @@
 //! | changes made once for many | `feed.rs` |
 //! | figures for Prometheus | `metrics.rs`, `metrics/`, `undecided.rs` |
 //! | who is told that a hub does badly | `alerting/` |
+//! | on which threads the store is read | `apart.rs` |
 //! | what is said when something is refused | `problem.rs` |
 //!
 //! # What this crate promises
@@ -31,6 +32,7 @@
 mod access;
 mod activity;
 mod alerting;
+mod apart;
 mod application;
 mod asked;
 mod asyncapi;

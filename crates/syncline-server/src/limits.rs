@@ -214,6 +214,13 @@ pub const DECIDED_NOTED_MAX: usize = 10_000;
 /// How often it is looked whether a hub does badly: shorter than any time after which somebody is told.
 pub const ALERT_LOOK_EVERY: Duration = Duration::from_secs(10);
 
+/// Most reads of stores for requests at once, of all hubs: less than the threads of a process that may block, of which
+/// some are left to names of hosts and to commands that work through the server.
+pub const READS_AT_ONCE_MAX: usize = 40;
+
+/// Most looks at one hub that have not ended, by alerts and figures: a store that hangs takes no more threads.
+pub const LOOKS_AT_ONCE_MAX: usize = 3;
+
 /// Longest look at one hub, and longest time that is waited until what was told is on disk: a disk that hangs is itself
 /// to be told.
 pub const ALERT_LOOK_MAX: Duration = Duration::from_secs(5);

@@ -68,7 +68,7 @@ impl State {
         self: &Arc<Self>,
         task: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, crate::problem::Problem> {
-        let done = tokio::task::spawn_blocking(task).await;
+        let done = crate::apart::blocking(task).await;
         done.map_err(|_| crate::problem::Refusal::ServerFault.into())
     }
 }

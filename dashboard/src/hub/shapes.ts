@@ -319,7 +319,7 @@ export interface Alert {
   readonly current: boolean;
   readonly threshold: number;
   readonly summary: string;
-  readonly told: readonly { readonly receiver: string; readonly result: "waiting" | "told" | "failed"; readonly at?: string }[];
+  readonly told: readonly { readonly receiver: string; readonly result: "waiting" | "told" | "failed" | "too_mild" | "later"; readonly at?: string }[];
 }
 
 /** A page of a list. */

@@ -20,4 +20,6 @@ export const ALERTS = {
   told: (receiver: string) => `${receiver} was told`,
   waiting: (receiver: string) => `${receiver} is being told`,
   failed: (receiver: string) => `${receiver} could not be told`,
+  too_mild: (receiver: string) => `${receiver} is told of graver ones only`,
+  later: (receiver: string) => `${receiver} is told when it is repeated`,
 } as const;

@@ -73,6 +73,10 @@ pub(crate) enum Told {
     At(u64),
     /// It was given up then.
     Failed(u64),
+    /// The receiver is told of graver ones only.
+    TooMild,
+    /// The receiver was none yet when others were told: it is told with the next time.
+    Later,
 }
 
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -273,7 +277,7 @@ fn told_row((key, told): (&(String, Kind, String), &Told)) -> Json {
     row.insert("alert", kind.as_str());
     row.insert("to", receiver.as_str());
     match told {
-        Told::Waiting => {}
+        Told::Waiting | Told::TooMild | Told::Later => {}
         Told::At(at_ms) => drop(row.insert("at", *at_ms)),
         Told::Failed(at_ms) => drop(row.insert("failed", *at_ms)),
     }

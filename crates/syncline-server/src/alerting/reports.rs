@@ -45,7 +45,7 @@ impl Alerting {
                 }
             }
             if self.memory.has_reports_unsaved() {
-                self.save(&state).await;
+                self.save().await;
             }
             // Nobody is left who could stop it.
             if let Ok(Err(_)) = timeout(REPORT_LOOK_EVERY, stopping.changed()).await {

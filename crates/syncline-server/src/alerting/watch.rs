@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use syncline_domains::app::{Guard, Sender, SenderSettings, SystemResolver};
 use syncline_engine::alert::{Alarm, Alerts, Kind, Known, Lit, Measures};
+use syncline_hub::BackupHealth;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 
@@ -13,9 +14,12 @@ use super::channel::{Unsent, send};
 use super::memory::{Memory, Told, Untold};
 use super::receiver::{AlertReceiver, AlertSettings};
 use crate::access::now_ms;
-use crate::activity::Counter;
+use crate::activity::{Backlog, Counter};
+use crate::apart::Apart;
 use crate::hubs::Desk;
-use crate::limits::{ALERT_LOOK_MAX, ALERT_PROBLEMS_MAX, ALERT_RETRY_WAITS, ALERTS_QUEUED_MAX};
+use crate::limits::{
+    ALERT_LOOK_MAX, ALERT_PROBLEMS_MAX, ALERT_RETRY_WAITS, ALERTS_QUEUED_MAX, LOOKS_AT_ONCE_MAX,
+};
 use crate::settings::Settings;
 use crate::state::State;
 
@@ -25,6 +29,8 @@ pub(crate) struct Alerting {
     sender: Sender,
     pub(super) guard: Guard,
     pub(super) memory: Memory,
+    /// Where that is written.
+    writing: Apart,
     /// What is too bad, as of the latest look.
     lit: Mutex<Vec<Lit>>,
     /// What could not be told, for the terminal.
@@ -38,15 +44,25 @@ impl Alerting {
         let sender = Sender::new(sending, SystemResolver);
         let memory = Memory::open(&settings.data);
         let alerts = settings.alerts.clone();
-        let (lit, problems) = Default::default();
-        Self { settings: alerts, sender, guard, memory, lit, problems }
+        // What was too bad when the server ended is so until it is looked at.
+        let lit = Mutex::new(Alerts::new(alerts.rules.clone(), memory.fired()).lit());
+        let writing = Apart::new("syncline-alerts", LOOKS_AT_ONCE_MAX);
+        let problems = Mutex::default();
+        Self { settings: alerts, sender, guard, memory, writing, lit, problems }
     }
 
     /// Returns what of a hub is too bad, each with who was told, and how that went.
     pub(crate) fn of_hub(&self, hub: &str) -> Vec<(Lit, Vec<(String, Told)>)> {
         let lit = self.lit.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let told = |lit: Lit| {
-            let told = self.memory.told_of(hub, lit.kind);
+            let mut told = self.memory.told_of(hub, lit.kind);
+            for receiver in self.settings.receivers.iter().filter(|_| lit.is_fired) {
+                if told.iter().all(|(known, _)| *known != receiver.name) {
+                    let is_for_it = lit.severity >= receiver.severity_min;
+                    let why = if is_for_it { Told::Later } else { Told::TooMild };
+                    told.push((receiver.name.clone(), why));
+                }
+            }
             (lit, told)
         };
         lit.into_iter().filter(|lit| lit.hub == hub).map(told).collect()
@@ -89,7 +105,7 @@ impl Alerting {
         for Untold { receiver, alarm } in self.memory.untold() {
             let queue = queues.iter().find(|(known, _)| known.name == receiver);
             if queue.is_none_or(|(_, queue)| queue.try_send(alarm.clone()).is_err()) {
-                self.memory.end(&receiver, &alarm);
+                self.memory.tried(&receiver, &alarm, false, now_ms());
             }
         }
         tokio::spawn(Arc::clone(self).look(Arc::clone(state), queues));
@@ -112,24 +128,26 @@ impl Alerting {
             alerts.handle_hubs(now_ms(), &labels);
             for desk in &desks {
                 let of = Arc::clone(desk);
-                // One whose store hangs holds up the looks at no other.
-                let measures = timeout(ALERT_LOOK_MAX, state.blocking(move || measured(&of)));
-                let Ok(Ok(measures)) = measures.await else { continue };
+                // One whose store hangs holds up the looks at no other, and what is known without it is judged.
+                let looked = timeout(ALERT_LOOK_MAX, desk.looks.run(move || looked(&of))).await;
+                let measures = measured(desk, looked.ok().flatten().unwrap_or_default());
                 alerts.handle_measures(desk.label(), now_ms(), &measures);
             }
+            let fired = alerts.fired();
+            let lit: Vec<(String, Kind)> =
+                fired.iter().map(|fired| (fired.hub.clone(), fired.kind)).collect();
+            state.metrics.synchronization.alerts(&lit);
+            // Before anybody is told: how that went is remembered of what is lit.
+            let is_new = self.memory.set_fired(fired);
             while let Some(alarm) = alerts.poll_alarm() {
                 let told = |receiver: &AlertReceiver| alarm.severity >= receiver.severity_min;
                 for (receiver, queue) in queues.iter().filter(|(receiver, _)| told(receiver)) {
                     self.queue(receiver, queue, &alarm);
                 }
             }
-            let fired = alerts.fired();
-            let lit: Vec<(String, Kind)> =
-                fired.iter().map(|fired| (fired.hub.clone(), fired.kind)).collect();
-            state.metrics.synchronization.alerts(&lit);
             *self.lit.lock().unwrap_or_else(PoisonError::into_inner) = alerts.lit();
-            if self.memory.set_fired(fired) {
-                let _ = timeout(ALERT_LOOK_MAX, self.save(&state)).await;
+            if is_new {
+                let _ = timeout(ALERT_LOOK_MAX, self.save()).await;
             }
         }
     }
@@ -138,14 +156,14 @@ impl Alerting {
         let name = &receiver.name;
         self.memory.begin(Untold { receiver: name.clone(), alarm: alarm.clone() });
         if queue.try_send(alarm.clone()).is_err() {
-            self.memory.end(name, alarm);
+            self.memory.tried(name, alarm, false, now_ms());
             self.note_problem(format!("{name} has too many alerts to be told"));
         }
     }
 
-    pub(super) async fn save(self: &Arc<Self>, state: &Arc<State>) {
+    pub(super) async fn save(self: &Arc<Self>) {
         let this = Arc::clone(self);
-        let _ = state.blocking(move || this.memory.save()).await;
+        self.writing.run(move || this.memory.save()).await;
     }
 
     /// Tells one receiver, one alarm after the other.
@@ -181,17 +199,35 @@ impl Alerting {
                 self.note_problem(format!("{} was not told of {kind}: {why}", receiver.name));
             }
             self.memory.tried(&receiver.name, &alarm, is_told, now_ms());
-            let _ = timeout(ALERT_LOOK_MAX, self.save(&state)).await;
+            let _ = timeout(ALERT_LOOK_MAX, self.save()).await;
         }
     }
 }
 
-/// Measures a hub; blocks. What cannot be read now is not known: what was told of it stays as it is.
-fn measured(desk: &Desk) -> Measures {
+/// What only a look at a hub says. What it does not say now is not known: what was told of it stays as it is.
+#[derive(Default)]
+struct Looked {
+    backlog: Option<Backlog>,
+    consistency: Option<f64>,
+    conflict_ms: Option<u64>,
+    backup: Option<BackupHealth>,
+}
+
+/// Looks at a hub; blocks.
+fn looked(desk: &Desk) -> Looked {
     let at_ms = now_ms();
     let is_looked_at = desk.look_undecided(at_ms).is_ok();
-    let backlog = desk.delivering.backlog_soon(at_ms);
-    let backup = desk.backup.as_ref().map(|backup| backup.health());
+    Looked {
+        backlog: desk.delivering.backlog_soon(at_ms),
+        consistency: desk.replicas.count(at_ms).ratio(),
+        conflict_ms: is_looked_at.then(|| desk.undecided.oldest_age_ms(at_ms)),
+        backup: desk.backup.as_ref().map(|backup| backup.health()),
+    }
+}
+
+/// Returns all that is known of a hub; blocks never.
+fn measured(desk: &Desk, looked: Looked) -> Measures {
+    let Looked { backlog, consistency, conflict_ms, backup } = looked;
     Measures {
         operations: desk.activity.total(Counter::Operations),
         errors: desk.activity.total(Counter::OperationsRejected),
@@ -201,10 +237,10 @@ fn measured(desk: &Desk) -> Measures {
         }),
         backlog: backlog.map(|backlog| backlog.queue),
         endpoints_disabled: backlog.map(|backlog| backlog.disabled),
-        stopped_ms: Some(desk.delivering.stopped_ms(at_ms)),
+        stopped_ms: Some(desk.delivering.stopped_ms(now_ms())),
         dead_letters: desk.delivering.dead_letters(),
-        consistency: desk.replicas.count(at_ms).ratio(),
-        conflict_ms: is_looked_at.then(|| desk.undecided.oldest_age_ms(at_ms)),
+        consistency,
+        conflict_ms,
         backup_ms: backup.map(|health| match (health.failing, health.restorable) {
             // One that fails is behind, however little there was to back up.
             (Some(_), _) => Known::Exactly(health.behind_ms.max(FAILING_MS)),

@@ -14,6 +14,7 @@ use super::attempt::{attempt, report};
 use super::way::{Way, Ways};
 use super::{Due, Shared, random};
 use crate::access::now_ms;
+use crate::apart::Apart;
 use crate::limits::{DELIVERY_RESTART_PAUSE, SENDS_MAX};
 
 /// What came of an attempt, and of which life of the machine it was.
@@ -23,6 +24,8 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
     let (ended_in, mut ended) = mpsc::channel::<Ended>(SENDS_MAX);
     let mut stopping = shared.stop.subscribe();
     let mut ways = Ways::default();
+    // Turns of one hub follow each other; those of another one wait for none of them.
+    let turns = Apart::new("syncline-deliver", 1);
     let mut attempts = JoinSet::new();
     let (mut life, mut in_flight, mut has_failed) = (0, 0, false);
     let mut came: Vec<Ended> = Vec::new();
@@ -38,13 +41,11 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
         let room = if is_stopping { 0 } else { SENDS_MAX - in_flight };
         let held = Arc::clone(&shared);
         shared.halt.turn_begins(now_ms());
-        let turn = tokio::task::spawn_blocking(move || held.turn(&reports, room)).await;
-        shared.halt.turn_ends(now_ms(), matches!(turn, Ok(Ok(_))));
+        let turn = turns.run(move || held.turn(&reports, room)).await;
+        shared.halt.turn_ends(now_ms(), matches!(turn, Some(Ok(_))));
         let due = match turn {
-            Ok(Ok((turn, due))) => {
-                if std::mem::replace(&mut has_failed, false) {
-                    shared.figures.stopped(false);
-                }
+            Some(Ok((turn, due))) => {
+                has_failed = false;
                 shared.note(turn.notices);
                 in_flight += turn.parcels.len();
                 for parcel in turn.parcels {
@@ -62,10 +63,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
                 (life, in_flight) = (life + 1, 0);
                 if !std::mem::replace(&mut has_failed, true) && !is_stopping {
                     let code = match &failed {
-                        Ok(Err(error)) => error.code(),
+                        Some(Err(error)) => error.code(),
                         _ => "SERVER_FAULT",
                     };
-                    shared.figures.stopped(true);
                     let (at_ms, count) = (now_ms(), 1);
                     shared.note(vec![Noticed { at_ms, count, notice: Notice::Stopped { code } }]);
                 }

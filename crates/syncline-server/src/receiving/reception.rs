@@ -16,6 +16,7 @@ use super::Receiver;
 use super::effect::effect;
 use super::told::Told;
 use crate::access::now_ms;
+use crate::apart::blocking;
 use crate::hubs::Desk;
 use crate::problem::{Problem, Refusal};
 use crate::writers::client_of_receiver;
@@ -52,7 +53,7 @@ pub(crate) async fn receive(
         };
         let _turns = desk.turns(&told.records()).await;
         let held = Arc::clone(&desk);
-        let decided = tokio::task::spawn_blocking(move || decide(&held, &receiver, told)).await;
+        let decided = blocking(move || decide(&held, &receiver, told)).await;
         match decided.map_err(|_| Refusal::ServerFault)?? {
             Decided::Fate(fate) => Ok(fate),
             Decided::Carried(carried) => carry(&desk, carried).await,
@@ -123,7 +124,7 @@ async fn carry(desk: &Desk, carried: Box<(Receiving, Reception)>) -> Result<Fate
     let (done, answered) = oneshot::channel();
     let (served, done) = (desk.served.clone(), Box::new(|fate| drop(done.send(fate))));
     let begin = move || served.receive(&who, reception, done);
-    tokio::task::spawn_blocking(begin).await.map_err(|_| Refusal::ServerFault)?;
+    blocking(begin).await.map_err(|_| Refusal::ServerFault)?;
     match answered.await.unwrap_or(Err(ServeError::Busy))? {
         Ok(()) => Ok(fate),
         Err(problem) => Err(refused(&problem)),

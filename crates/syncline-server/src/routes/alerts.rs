@@ -50,6 +50,8 @@ fn receipt((receiver, told): &(String, Told)) -> Json {
         Told::Waiting => ("waiting", None),
         Told::At(at_ms) => ("told", Some(*at_ms)),
         Told::Failed(at_ms) => ("failed", Some(*at_ms)),
+        Told::TooMild => ("too_mild", None),
+        Told::Later => ("later", None),
     };
     let mut document = Object::new();
     document.insert("receiver", receiver.as_str());

@@ -6,12 +6,13 @@ use axum::http::{HeaderValue, StatusCode, header};
 use syncline_hub::served::ServeError;
 use syncline_hub::{Backup, BackupHealth};
 use syncline_model::json::{Json, Object};
+use tokio::time::timeout;
 
 use super::answer::{Answer, json, text};
 use crate::access::now_ms;
 use crate::asked::Asked;
 use crate::document::object;
-use crate::limits::BACKUP_BEHIND_MAX;
+use crate::limits::{BACKUP_BEHIND_MAX, READ_WAIT_MAX};
 use crate::pages;
 use crate::problem::Refusal;
 
@@ -102,23 +103,27 @@ fn backup_check(health: &BackupHealth) -> Object {
 
 /// Figures.
 pub(super) async fn metrics(asked: Asked) -> Answer {
-    for desk in asked.state.hubs.all() {
+    let desks = asked.state.hubs.all();
+    // Before anything that may hang.
+    desks.iter().for_each(|desk| desk.delivering.measure_halt(now_ms()));
+    for desk in desks {
         let name = desk.label();
         asked.state.metrics.consistency(name, &desk.replicas.count(now_ms()));
         let of = Arc::clone(&desk);
         let look = move || {
+            // While the machine is read anew the figures stay as they were.
+            let _ = of.delivering.measure();
             of.look_undecided(now_ms())?;
             Ok::<_, ServeError>((of.served.held()?.len(), of.served.horizon()?))
         };
-        if let Ok((held, horizon)) = asked.state.blocking(look).await? {
+        // Those of a hub whose store hangs stay as they were, too.
+        let looked = timeout(READ_WAIT_MAX, desk.looks.run(look)).await;
+        if let Ok(Some(Ok((held, horizon)))) = looked {
             asked.state.metrics.held(name, held);
             asked.state.metrics.log(name, horizon, desk.served.position());
         }
         asked.state.metrics.synchronization.undecided(name, &desk.undecided, now_ms());
         asked.state.metrics.synchronization.deliveries(name, &desk.delivering, now_ms());
-        let of = desk.clone();
-        // While the machine is read anew the figures stay as they were.
-        let _ = asked.state.blocking(move || of.delivering.measure()).await?;
         if let Some(backup) = &desk.backup {
             asked.state.metrics.backup(name, &backup.health());
         }

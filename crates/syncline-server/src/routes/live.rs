@@ -35,6 +35,7 @@ use super::push;
 use super::stream::Permit;
 use super::table::WRITERS;
 use crate::access::now_ms;
+use crate::apart::blocking;
 use crate::asked::{Asked, Asker};
 use crate::feed::{Coded, Encoded, Follower, coded};
 use crate::limits::SOCKET_BUFFER_BYTES;
@@ -431,7 +432,7 @@ impl Connection {
             let reads_deltas = self.reads_deltas;
             self.pages.push(Box::pin(async move {
                 let view = request.view;
-                let read = tokio::task::spawn_blocking(move || {
+                let read = blocking(move || {
                     let cursor = request.follow.cursor.as_ref();
                     let (viewer, audience) = viewer.zip(audience)?;
                     let (limits, checked) = (Limits::default(), request.is_checked);

@@ -20,6 +20,7 @@ use tokio::sync::oneshot;
 use super::answer::{Answer, json_text};
 use crate::access::now_ms;
 use crate::activity::Counter;
+use crate::apart::blocking;
 use crate::asked::{Asked, Asker};
 use crate::metrics::Counted;
 use crate::problem::{Problem, Refusal};
@@ -54,7 +55,7 @@ pub(super) async fn claim(
 ) -> Result<(), ServeError> {
     let Some(holder) = holder else { return Ok(()) };
     let (served, client) = (served.clone(), client.clone());
-    let claimed = tokio::task::spawn_blocking(move || served.claim(&client, &holder));
+    let claimed = blocking(move || served.claim(&client, &holder));
     claimed.await.unwrap_or(Err(ServeError::Busy))
 }
 
@@ -134,9 +135,10 @@ async fn committed(
         // What they leave out is read.
         let (served, sight, counted) = (served.clone(), Arc::clone(sight), counted.clone());
         let client = (*client).clone();
-        tokio::task::spawn_blocking(move || {
+        let push = move || {
             served.push_counted(&sight, counted.as_ref(), &client, operations, done);
-        });
+        };
+        let _ = blocking(push).await;
     } else {
         served.push_counted(sight, counted.as_ref(), client, operations, done);
     }

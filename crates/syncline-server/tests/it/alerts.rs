@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use syncline_engine::alert::{Kind, Rule};
+use syncline_engine::alert::{Kind, Rule, Severity};
 use syncline_engine::rows::Key;
 use syncline_model::id::EndpointId;
 use syncline_server::{AlertReceiver, Channel, SecretText, Server, Settings};
@@ -28,7 +28,7 @@ fn watched(settings: &mut Settings, told: Option<&Receiver>) {
             url: SecretText::new(&format!("http://{}/alerts", told.address)).unwrap(),
             secret: SecretText::new(SECRET).unwrap(),
         },
-        severity_min: syncline_engine::alert::Severity::Warning,
+        severity_min: Severity::Warning,
         reports: Vec::new(),
     }));
 }
@@ -66,7 +66,14 @@ fn is(alert: &Value, kind: &str) -> bool {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_too_bad_is_shown_to_its_own_hub_with_who_was_told_until_the_hub_is_gone() {
     let ops = Receiver::start(|_| 204).await;
-    let house = House::with(|settings| watched(settings, Some(&ops))).await;
+    let change = |settings: &mut Settings| {
+        watched(settings, Some(&ops));
+        let ops = settings.alerts.receivers[0].clone();
+        let boss =
+            AlertReceiver { name: "boss".to_owned(), severity_min: Severity::Critical, ..ops };
+        settings.alerts.receivers.push(boss);
+    };
+    let house = House::with(change).await;
     let made = house.post("/v1/hubs", &json!({ "name": "shop" })).await.is(201).json();
     let shop = made["token"].as_str().unwrap().to_owned();
     let made = json!({ "id": "till", "url": format!("http://{}/till", ops.address) });
@@ -82,6 +89,7 @@ async fn what_is_too_bad_is_shown_to_its_own_hub_with_who_was_told_until_the_hub
         (&lit[0]["value"], &lit[0]["threshold"], &lit[0]["told"][0]["receiver"]),
         (&json!(1), &json!(0), &json!("ops"))
     );
+    assert_eq!(lit[0]["told"][1], json!({ "receiver": "boss", "result": "too_mild" }));
     assert!(lit[0]["since"].is_string() && lit[0]["current"] == true, "{lit:?}");
     let of_default = house.get("/v1/alerts").await.is(200).json();
     assert_eq!(of_default["alerts"], json!([]), "of another hub");
@@ -89,8 +97,17 @@ async fn what_is_too_bad_is_shown_to_its_own_hub_with_who_was_told_until_the_hub
     house.ask("GET", "/v1/alerts").token(&reader).send().await.is(403);
     let fired = ops.wait_for(1).await[0].json();
     assert_eq!((&fired["type"], &fired["data"]["hub"]), (&json!("alert.fired"), &json!("shop")));
+    // It is shown before it is looked at again.
+    let unlooked = |settings: &mut Settings| {
+        change(settings);
+        settings.alerts.every = Duration::from_secs(3_600);
+    };
+    let house = house.restarted_with(unlooked).await;
+    let shown = house.ask("GET", "/h/shop/v1/alerts").token(&shop).send().await.is(200).json();
+    let shown = shown["alerts"].as_array().unwrap();
+    assert!(is_told(shown) && shown[0]["current"] == false, "{shown:?}");
     // A restart tells it to nobody again, and does not forget who was told.
-    let house = house.restarted_with(|settings| watched(settings, Some(&ops))).await;
+    let house = house.restarted_with(change).await;
     let is_measured = |alerts: &[Value]| is_told(alerts) && alerts[0]["current"] == true;
     house.alerts_with("after a restart", ("/h/shop/v1/alerts", &shop), is_measured).await;
     assert_eq!(ops.got().len(), 1);
@@ -99,7 +116,7 @@ async fn what_is_too_bad_is_shown_to_its_own_hub_with_who_was_told_until_the_hub
     server.stop().await.unwrap();
     std::fs::remove_dir_all(state(folder.path()).join("hubs/shop")).unwrap();
     let mut settings = House::settings(&state(folder.path()));
-    watched(&mut settings, Some(&ops));
+    change(&mut settings);
     let server = Server::start(&settings, open_hub(&settings)).await.unwrap();
     let house = House { server, folder, admin };
     let ended = ops.wait_for(2).await[1].json();
@@ -179,4 +196,57 @@ async fn how_long_an_event_waits_that_alone_is_tried_again_hours_later_is_known_
     house.ask("POST", &path).token(&house.admin).send().await.is(204);
     let is_over = |alerts: &[Value]| alerts.iter().all(|one| one["alert"] != "lag");
     house.alerts_with("it is over", (at.0, &at.1), is_over).await;
+}
+
+/// Fewer threads than wait for it: it takes all that requests have.
+#[test]
+fn a_store_that_hangs_is_told_while_all_who_ask_for_it_wait() {
+    let runtime = tokio::runtime::Builder::new_multi_thread();
+    let runtime = { runtime }.worker_threads(2).max_blocking_threads(4).enable_all().build();
+    runtime.unwrap().block_on(async {
+        let receiver = Receiver::start(|_| 400).await;
+        let change = |settings: &mut Settings| {
+            watched(settings, None);
+            let usual = *settings.alerts.rules.get(Kind::DeliveriesStopped).unwrap();
+            let rule = Rule { threshold: 0.2, ..usual };
+            settings.alerts.rules.set(Kind::DeliveriesStopped, Some(rule));
+        };
+        let house = House::with(change).await;
+        let mut endpoint = receiver.endpoint("shop");
+        endpoint["schedule"] = json!([0, 100, 36_000_000]);
+        house.post("/v1/endpoints", &endpoint).await.is(201);
+        house.emit("e1", "bad").await;
+        receiver.wait_for(1).await;
+        let (end, ended) = std::sync::mpsc::channel::<()>();
+        let (begun, begins) = tokio::sync::oneshot::channel();
+        let served = house.server.served().clone();
+        let hung = std::thread::spawn(move || {
+            served.with_hub(move |_| {
+                begun.send(()).unwrap();
+                ended.recv().unwrap_err();
+            })
+        });
+        begins.await.unwrap();
+        let asking: Vec<_> = std::iter::repeat_with(|| house.ask("GET", "/healthz").send())
+            .take(8)
+            .map(tokio::spawn)
+            .collect();
+        let is_it = |one: &Value| is(one, "deliveries_stopped") && one["current"] == true;
+        let is_lit = |alerts: &[Value]| alerts.iter().any(is_it);
+        let at = ("/v1/alerts", &*house.admin);
+        house.alerts_with("it hangs", at, is_lit).await;
+        let asked = Instant::now();
+        let line = "deliveries_stopped{hub=\"default\"} 1";
+        while !house.get("/metrics").await.is(200).text().contains(line) {
+            assert!(asked.elapsed() < PATIENCE, "no figure says so");
+        }
+        drop(end);
+        let is_over = |alerts: &[Value]| !is_lit(alerts);
+        house.alerts_with("it goes on", at, is_over).await;
+        for asked in asking {
+            asked.await.unwrap().is(200);
+        }
+        hung.join().unwrap().unwrap();
+        house.server.stop().await.unwrap();
+    });
 }

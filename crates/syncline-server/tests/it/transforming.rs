@@ -21,6 +21,8 @@ async fn a_transformation_makes_what_is_sent_and_one_that_fails_says_why_without
     let expected = json!({ "of": "e1", "state": "active" });
     let path = got[0].json()["dataref"].as_str().unwrap().to_owned();
     assert!(!got[0].json().to_string().contains("canary"));
+    // What came of it is written once it has answered.
+    house.settled("admin", "delivered", 1).await;
     let path = &path[path.find("/v1/").unwrap()..];
     assert_eq!(house.get(path).await.is(200).json()["data"], expected);
     let change = json!({ "thinAboveBytes": 262_144 });

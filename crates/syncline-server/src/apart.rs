@@ -1,0 +1,85 @@
+//! Where what may block is run: requests share some threads, and what watches over the hubs shares none with them.
+
+use std::sync::Arc;
+use std::thread::Builder;
+
+use tokio::sync::{Semaphore, oneshot};
+use tokio::task::JoinError;
+
+use crate::limits::READS_AT_ONCE_MAX;
+
+/// Room for what requests read. A store that hangs takes all of it, and leaves the other threads of the process.
+static ROOM: Semaphore = Semaphore::const_new(READS_AT_ONCE_MAX);
+
+/// Runs what blocks for somebody who has asked for it, once there is room for it.
+pub(crate) async fn blocking<T: Send + 'static>(
+    task: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, JoinError> {
+    // It is never closed.
+    let room = ROOM.acquire().await.ok();
+    let done = tokio::task::spawn_blocking(move || {
+        // Also where whoever asked has gone: the thread is taken until this is over.
+        let _room = room;
+        task()
+    });
+    done.await
+}
+
+/// Threads of their own for something that must go on while all others hang; few at once.
+pub(crate) struct Apart {
+    name: &'static str,
+    room: Arc<Semaphore>,
+}
+
+impl Apart {
+    /// - `name`: what the threads are called.
+    /// - `most`: how many there may be at once.
+    pub(crate) fn new(name: &'static str, most: usize) -> Self {
+        Self { name, room: Arc::new(Semaphore::new(most)) }
+    }
+
+    /// Runs what blocks; nothing comes of it where too many that were begun before have not ended, no thread could be
+    /// had, or it panics.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let room = Arc::clone(&self.room).try_acquire_owned().ok()?;
+        let (done, answered) = oneshot::channel();
+        let run = move || {
+            let result = task();
+            drop(room);
+            // Whoever waited may have gone.
+            let _ = done.send(result);
+        };
+        Builder::new().name(self.name.to_owned()).spawn(run).ok()?;
+        answered.await.ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_hangs_takes_its_place_until_it_ends_and_what_panics_gives_it_back() {
+        let apart = Arc::new(Apart::new("test", 2));
+        let (end, ended) = mpsc::channel::<()>();
+        let of = Arc::clone(&apart);
+        let hangs = tokio::spawn(async move { of.run(move || ended.recv().is_err()).await });
+        while apart.room.available_permits() == 2 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(apart.run(|| panic!("planted")).await, None::<()>);
+        while apart.room.available_permits() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(apart.run(|| 1).await, Some(1));
+        let held = Arc::clone(&apart.room).acquire_owned().await.unwrap();
+        assert_eq!(apart.run(|| 1).await, None, "there is no place");
+        drop((held, end));
+        assert_eq!(hangs.await.unwrap(), Some(true));
+    }
+}
