@@ -1,6 +1,7 @@
 //! Where what may block is run: requests share some threads, and what watches over the hubs shares none with them.
 
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, mpsc};
 use std::thread::Builder;
 
 use tokio::sync::{Semaphore, oneshot};
@@ -57,11 +58,50 @@ impl Apart {
     }
 }
 
+/// A thread of its own for what is done often, one after the other, and must go on while all others hang.
+pub(crate) struct Thread(mpsc::Sender<Box<dyn FnOnce() + Send>>);
+
+impl Thread {
+    /// Starts it; nothing if no thread can be had. It ends when this is dropped.
+    ///
+    /// - `name`: what the thread is called.
+    pub(crate) fn start(name: &'static str) -> Option<Self> {
+        let (tasks, waiting) = mpsc::channel::<Box<dyn FnOnce() + Send>>();
+        let work = move || waiting.into_iter().for_each(|task| task());
+        Builder::new().name(name.to_owned()).spawn(work).ok()?;
+        Some(Self(tasks))
+    }
+
+    /// Runs what blocks, after what was begun before; nothing comes of it where it panics.
+    pub(crate) async fn run<T: Send + 'static>(
+        &self,
+        task: impl FnOnce() -> T + Send + 'static,
+    ) -> Option<T> {
+        let (done, answered) = oneshot::channel();
+        let run = move || {
+            if let Ok(result) = catch_unwind(AssertUnwindSafe(task)) {
+                // Whoever waited may have gone.
+                let _ = done.send(result);
+            }
+        };
+        self.0.send(Box::new(run)).ok()?;
+        answered.await.ok()
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::mpsc;
-
     use super::*;
+
+    #[tokio::test]
+    async fn a_thread_does_one_thing_after_the_other_and_goes_on_after_a_panic() {
+        let thread = Thread::start("test").unwrap();
+        let id = || std::thread::current().id();
+        let first = thread.run(id).await.unwrap();
+        assert_eq!(thread.run(|| panic!("planted")).await, None::<()>);
+        assert_eq!(thread.run(id).await, Some(first));
+        assert_ne!(first, id());
+    }
 
     #[tokio::test]
     async fn what_hangs_takes_its_place_until_it_ends_and_what_panics_gives_it_back() {

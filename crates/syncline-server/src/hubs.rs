@@ -21,7 +21,7 @@ use syncline_policy::view::Access;
 use thiserror::Error;
 use tokio::sync::{Mutex as AsyncMutex, MutexGuard as AsyncGuard, watch};
 
-use crate::access::{Sessions, Tickets, TokenRow, Tokens, TokensError, now_ms};
+use crate::access::{Role, Sessions, Tickets, TokenRow, Tokens, TokensError, now_ms};
 use crate::activity::{Activity, Standing};
 use crate::apart::Apart;
 use crate::application::AppSettings;
@@ -374,7 +374,7 @@ impl Hubs {
 
     /// Makes a hub, and answers the text of its first admin token.
     ///
-    /// - `note`: writes into the audit of the hub who has made that token. Without it there is no hub.
+    /// - `note`: writes into the audit of the hub who has made that token. Where it fails that token is none.
     pub(crate) fn make(
         &self,
         name: &HubName,
@@ -395,8 +395,12 @@ impl Hubs {
         // What is left of one that was not made whole is gone on with; its tokens stay.
         let (desk, admin) = self.open_other(name)?;
         let admin = admin.ok_or(OpenError::Exists)?;
-        for token in desk.tokens.list() {
-            note(&desk.served, &token)?;
+        for token in desk.tokens.list().iter().filter(|token| token.role == Role::Admin) {
+            if let Err(error) = note(&desk.served, token) {
+                // Made again, the hub has another one.
+                let _ = desk.tokens.revoke(&token.id);
+                return Err(error.into());
+            }
         }
         let mut others = self.others.write().unwrap_or_else(PoisonError::into_inner);
         others.insert(name.clone(), desk);

@@ -112,6 +112,13 @@ impl CursorRow {
         Self { settled: position, claimed: position, ..Self::default() }
     }
 
+    /// Returns whether an event that the endpoint is told of is being attempted for the first time, or was when the hub
+    /// ended, if there is no row of it.
+    pub fn is_first_attempted(&self, position: Position) -> bool {
+        let is_claimed = self.settled < position && position <= self.claimed;
+        is_claimed && self.waiting.binary_search(&position).is_err()
+    }
+
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(32 + 2 * self.waiting.len());

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use syncline_hub::served::Served;
@@ -98,12 +98,17 @@ pub(crate) struct NewToken {
     pub(crate) claims: Object,
 }
 
+/// Tokens by id.
+type Rows = BTreeMap<Box<str>, Arc<TokenRow>>;
+
 /// The access tokens of one hub. Every change of them is on disk before it counts.
 pub(crate) struct Tokens {
     folder: PathBuf,
     /// Whose backups they are to be in.
     keeper: Option<Served>,
-    rows: RwLock<BTreeMap<Box<str>, Arc<TokenRow>>>,
+    /// Held by who changes them.
+    writing: Mutex<()>,
+    rows: RwLock<Rows>,
     /// Counts revocations; open connections look again once it moves.
     revoked: watch::Sender<u64>,
 }
@@ -142,6 +147,7 @@ impl Tokens {
         let tokens = Self {
             folder: folder.to_owned(),
             keeper,
+            writing: Mutex::default(),
             rows: RwLock::new(rows),
             revoked: watch::Sender::new(0),
         };
@@ -199,43 +205,53 @@ impl Tokens {
 
     fn insert(&self, row: TokenRow) -> Result<Arc<TokenRow>, TokensError> {
         let row = Arc::new(row);
-        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-        if rows.len() >= TOKENS_MAX {
+        let _writing = self.writing();
+        let mut changed = self.rows().clone();
+        if changed.len() >= TOKENS_MAX {
             return Err(TokensError::Full);
         }
-        let mut changed = rows.clone();
         changed.insert(row.id.clone(), Arc::clone(&row));
-        let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
-        *rows = changed;
+        let written = self.write(changed)?;
         self.keep(written);
         Ok(row)
     }
 
     /// Revokes a token; answers which one, if there was one. Connections that were opened with it are told.
     pub(crate) fn revoke(&self, id: &str) -> Result<Option<Arc<TokenRow>>, TokensError> {
-        let mut rows = self.rows.write().unwrap_or_else(PoisonError::into_inner);
-        let mut changed = rows.clone();
+        let _writing = self.writing();
+        let mut changed = self.rows().clone();
         let Some(revoked) = changed.remove(id) else { return Ok(None) };
-        let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
-        *rows = changed;
-        self.keep(written);
-        drop(rows);
+        let written = self.write(changed)?;
         self.look_again();
+        self.keep(written);
         Ok(Some(revoked))
+    }
+
+    fn writing(&self) -> MutexGuard<'_, ()> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn rows(&self) -> RwLockReadGuard<'_, Rows> {
+        self.rows.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes other tokens in the place of those there are, and answers what is written. Whoever asks for one meanwhile
+    /// waits for no disk: a store may hang for long.
+    fn write(&self, changed: Rows) -> Result<Vec<u8>, TokensError> {
+        let written = file::write(&self.folder, changed.values().map(AsRef::as_ref))?;
+        *self.rows.write().unwrap_or_else(PoisonError::into_inner) = changed;
+        Ok(written)
     }
 
     /// Returns all tokens, those that have expired included, by id.
     pub(crate) fn list(&self) -> Vec<Arc<TokenRow>> {
-        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        rows.values().map(Arc::clone).collect()
+        self.rows().values().map(Arc::clone).collect()
     }
 
     /// Returns who a token is of, if it is one of this hub and good now.
     pub(crate) fn find(&self, text: &str) -> Option<Caller> {
         let (id, _) = text.strip_prefix(PREFIX)?.split_once('_')?;
-        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
-        let token = Arc::clone(rows.get(id)?);
-        drop(rows);
+        let token = Arc::clone(self.rows().get(id)?);
         // Two hashes are compared in constant time.
         let is_it = token.hash == Some(blake3::hash(text.as_bytes()));
         (is_it && token.is_good(now_ms())).then(|| Caller::by_token(token))
@@ -246,8 +262,8 @@ impl Tokens {
         if token.hash.is_none() {
             return token.is_good(now_ms());
         }
-        let rows = self.rows.read().unwrap_or_else(PoisonError::into_inner);
         let now_ms = now_ms();
+        let rows = self.rows();
         let is_kept =
             rows.get(&token.id).is_some_and(|row| row.hash == token.hash && row.is_good(now_ms));
         // That of a session ends before the token itself.

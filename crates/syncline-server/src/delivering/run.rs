@@ -14,7 +14,7 @@ use super::attempt::{attempt, report};
 use super::way::{Way, Ways};
 use super::{Due, Shared, random};
 use crate::access::now_ms;
-use crate::apart::Apart;
+use crate::apart::Thread;
 use crate::limits::{DELIVERY_RESTART_PAUSE, SENDS_MAX};
 
 /// What came of an attempt, and of which life of the machine it was.
@@ -25,7 +25,7 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
     let mut stopping = shared.stop.subscribe();
     let mut ways = Ways::default();
     // Turns of one hub follow each other; those of another one wait for none of them.
-    let turns = Apart::new("syncline-deliver", 1);
+    let mut turns = None;
     let mut attempts = JoinSet::new();
     let (mut life, mut in_flight, mut has_failed) = (0, 0, false);
     let mut came: Vec<Ended> = Vec::new();
@@ -41,7 +41,12 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
         let room = if is_stopping { 0 } else { SENDS_MAX - in_flight };
         let held = Arc::clone(&shared);
         shared.halt.turn_begins(now_ms());
-        let turn = turns.run(move || held.turn(&reports, room)).await;
+        // Where no thread can be had it is tried again, as after anything else that fails.
+        turns = turns.or_else(|| Thread::start("syncline-deliver"));
+        let turn = match &turns {
+            Some(thread) => thread.run(move || held.turn(&reports, room)).await,
+            None => None,
+        };
         shared.halt.turn_ends(now_ms(), matches!(turn, Some(Ok(_))));
         let due = match turn {
             Some(Ok((turn, due))) => {

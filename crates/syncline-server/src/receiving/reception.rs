@@ -75,17 +75,19 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
     let known = message.map(|message| served.known_message(message, now_ms / 1_000)).transpose()?;
     let known = known.unwrap_or_default();
     let hops = told.hops.clone();
-    let (mut new, mut is_duplicate) = (Vec::new(), false);
+    let (mut new, mut is_duplicate, mut is_stale) = (Vec::new(), false, false);
     for part in told.parts() {
         let row = served.received(&receiver.memory, &part.record)?;
         match row.judge(part.event, part.order) {
             Judged::New => new.push((part, row)),
             Judged::Duplicate => is_duplicate = true,
             // Of what is told of several records that which is older than what is known is left out.
-            Judged::Stale => {}
+            Judged::Stale => is_stale = true,
         }
     }
-    let fate = match (is_duplicate, new.is_empty()) {
+    // Where all that it tells is older, what it only names may have been deleted since.
+    let is_stale = is_stale && !new.iter().any(|(part, _)| part.is_telling);
+    let fate = match (is_duplicate, is_stale) {
         (true, _) => Some(Fate::Duplicate),
         (false, true) => Some(Fate::Stale),
         (false, false) => known.is_taken.then_some(Fate::Duplicate),

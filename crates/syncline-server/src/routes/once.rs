@@ -92,11 +92,11 @@ impl Key {
             (asked.desk.served.clone(), self.id.clone(), self.client.clone());
         let row = written(&self.body, &Stage::Begun, now_ms());
         let read = move || {
-            let known = served.kept_request(&id)?;
-            if known.is_none() {
+            let (known, was_applied) = (served.kept_request(&id)?, served.was_applied(&client)?);
+            if known.is_none() && was_applied.is_none() {
                 served.keep_request(&id, row)?;
             }
-            Ok::<_, ServeError>((known, served.was_applied(&client)?))
+            Ok::<_, ServeError>((known, was_applied))
         };
         let (known, was_applied) = asked.state.blocking(read).await??;
         let Some(known) = known else {

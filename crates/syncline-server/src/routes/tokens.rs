@@ -4,6 +4,7 @@ use axum::http::StatusCode;
 use syncline_model::id::ClientId;
 use syncline_model::json::{Json, Object};
 use syncline_protocol::time::format_time;
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use super::answer::{Answer, json, nothing};
@@ -131,8 +132,9 @@ pub(super) async fn revoke(asked: Asked) -> Answer {
     let known = known.ok_or(Refusal::TokenUnknown)?;
     // It is revoked, also where nothing can be written, or not soon.
     let _ = timeout(NOTED_BEFORE_MAX, note(&asked, "TOKEN_REVOKED", &known)).await;
-    let revoked = asked.state.blocking(move || desk.tokens.revoke(&id)).await?;
-    revoked.map_err(problem)?.ok_or(Refusal::TokenUnknown)?;
+    // It waits for no room: where reads hang, they take all of it.
+    let revoked = spawn_blocking(move || desk.tokens.revoke(&id)).await;
+    revoked.map_err(|_| Refusal::ServerFault)?.map_err(problem)?.ok_or(Refusal::TokenUnknown)?;
     nothing()
 }
 

@@ -361,4 +361,13 @@ async fn of_what_is_told_of_a_person_and_its_profile_each_half_is_older_or_newer
     let before = of_person("e-6", "user.updated", ("user", "u2"), T[1], before);
     expect(&house.told("sync", &before).await.is(200), true, false, false);
     assert_eq!(house.record(&path("user", "u2")).await["email"], "bob@example.org");
+    // What only names a person that is gone does not bring it back where all else that it tells is older.
+    let data = json!({ "bio": "told" });
+    let told = of_person("e-8", "profile.updated", ("user", "u3"), T[2], data);
+    expect(&house.told("sync", &told).await.is(200), true, false, false);
+    house.ask("DELETE", &path("user", "u3")).token(&house.admin).send().await.is(204);
+    let data = json!({ "bio": "late" });
+    let late = of_person("e-9", "profile.updated", ("user", "u3"), T[1], data);
+    expect(&house.told("sync", &late).await.is(200), false, false, true);
+    house.get(&path("user", "u3")).await.is(404);
 }

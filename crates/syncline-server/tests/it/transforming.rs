@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 use syncline_hub::served::deliver::DeliveryRetention;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::deliveries::{Got, Receiver, house};
 use crate::house::House;
@@ -21,8 +23,6 @@ async fn a_transformation_makes_what_is_sent_and_one_that_fails_says_why_without
     let expected = json!({ "of": "e1", "state": "active" });
     let path = got[0].json()["dataref"].as_str().unwrap().to_owned();
     assert!(!got[0].json().to_string().contains("canary"));
-    // What came of it is written once it has answered.
-    house.settled("admin", "delivered", 1).await;
     let path = &path[path.find("/v1/").unwrap()..];
     assert_eq!(house.get(path).await.is(200).json()["data"], expected);
     let change = json!({ "thinAboveBytes": 262_144 });
@@ -52,6 +52,35 @@ async fn a_transformation_makes_what_is_sent_and_one_that_fails_says_why_without
     let replay = json!({ "endpoints": ["admin"] });
     house.post("/v1/replays", &replay).await.is(202);
     assert_eq!(receiver.wait_for(4).await[3].json()["data"]["status"], "active");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_sent_a_thin_body_may_ask_for_the_data_before_it_answers_and_for_no_other() {
+    let house = house().await;
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/hook", listener.local_addr().unwrap());
+    let endpoint =
+        json!({ "id": "admin", "url": url, "events": ["enrollment.*"], "thinAboveBytes": 0 });
+    house.post("/v1/endpoints", &endpoint).await.is(201);
+    let path = |position: u64| format!("/v1/endpoints/admin/deliveries/{position}/data");
+    let task = house.ask("PUT", "/v1/entities/tasks/records/t1").token(&house.admin);
+    task.json(&json!({ "title": "of no concern" })).send().await.is(201);
+    house.emit("event-1", "e1").await;
+    let (mut socket, _) = listener.accept().await.unwrap();
+    let mut request = String::new();
+    while !request.contains("dataref") || !request.contains("}") {
+        let mut bytes = [0; 4_096];
+        let count = socket.read(&mut bytes).await.unwrap();
+        request.push_str(std::str::from_utf8(&bytes[..count]).unwrap());
+    }
+    let position = (1..9).find(|position| request.contains(&path(*position))).unwrap();
+    assert_eq!(house.get(&path(position)).await.is(200).json()["data"]["status"], "active");
+    for other in (1..9).filter(|other| *other != position) {
+        house.get(&path(other)).await.is(404);
+    }
+    socket.write_all(b"HTTP/1.1 204 No Content\r\n\r\n").await.unwrap();
+    house.settled("admin", "delivered", 1).await;
+    assert_eq!(house.get(&path(position)).await.is(200).json()["data"]["status"], "active");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,13 +1,17 @@
 //! What a reader of the store knows of deliveries: nobody waits for the machine to be told.
 
-use syncline_engine::deliver::{Delivery, EndpointRow};
+use std::sync::Arc;
+
+use syncline_engine::deliver::{CursorRow, Delivery, EndpointRow, EventRef};
+use syncline_engine::log::LogEntry;
 use syncline_engine::rows::Key;
-use syncline_model::codec::DecodeError;
 use syncline_model::id::{EndpointId, Position};
+use syncline_store::Read;
 
 use super::super::{ServeError, Served};
+use super::choosing::event_at;
 use super::content::{Content, content, entry_at};
-use crate::error::HubError;
+use super::turn::damaged;
 
 impl Served {
     /// Returns whether there is an endpoint of that id, whether its rows can be read or not.
@@ -34,12 +38,30 @@ impl Served {
         let rows = self.reader()?;
         let key = Key::Delivery { endpoint: id.clone(), position };
         let delivery = rows.get(&key)?.map(|bytes| Delivery::decode(&bytes)).transpose();
-        let Some(delivery) = delivery.map_err(damaged)? else { return Ok(None) };
+        let delivery = delivery.map_err(damaged("deliveries"))?;
         let Some(entry) = entry_at(&*rows, position)? else { return Ok(None) };
-        content(&*rows, self, &delivery.event_ref(position), &entry)
+        let event = match delivery {
+            Some(delivery) => Some(delivery.event_ref(position)),
+            None => first_attempted(&*rows, id, position, &entry)?,
+        };
+        event.map_or(Ok(None), |event| content(&*rows, self, &event, &entry))
     }
 }
 
-fn damaged(source: DecodeError) -> HubError {
-    HubError::Damaged { table: "deliveries", source }
+/// Returns the event at a place, if an endpoint is being told of it for the first time: it may ask what the event says
+/// before it answers, and there is no row before that.
+fn first_attempted(
+    rows: &dyn Read,
+    id: &EndpointId,
+    position: Position,
+    entry: &LogEntry,
+) -> Result<Option<Arc<EventRef>>, ServeError> {
+    let keys = [Key::Endpoint(id.clone()), Key::Cursor(id.clone())];
+    let [Some(endpoint), Some(cursor)] = &rows.get_many(&keys)?[..] else { return Ok(None) };
+    let endpoint = EndpointRow::decode(endpoint).map_err(damaged("endpoints"))?;
+    let cursor = CursorRow::decode(cursor).map_err(damaged("cursors"))?;
+    let is_told = |event: &Arc<EventRef>| {
+        cursor.is_first_attempted(position) && endpoint.settings.filter.matches(&event.event_type)
+    };
+    Ok(event_at(position, entry, 0).filter(is_told))
 }
