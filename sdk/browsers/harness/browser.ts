@@ -226,6 +226,11 @@ export class Browser implements TabHost {
 
   async navigate(url: string): Promise<void> {
     await this.#driver.get(url);
+    // WebKit says that a page is there while its modules are still fetched.
+    await this.#driver.executeAsyncScript(`
+      const done = arguments[arguments.length - 1];
+      if (document.readyState === "complete") done();
+      else window.addEventListener("load", () => done());`);
   }
 
   executeAsync(script: string, args: readonly unknown[]): Promise<unknown> {

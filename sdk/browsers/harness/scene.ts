@@ -48,11 +48,7 @@ export async function startScene(): Promise<Scene> {
     open: async (tab, { name = "board", device = "browser", network = networks[0], transports } = {}) => {
       const hubOf = network === null ? {} : { url: network.url, token };
       const options = { name, device, ...hubOf, ...(transports && { transports }) };
-      await tab.run(async (facts) => {
-        // WebKit says that a page is loaded before its module has run.
-        for (let tries = 0; !("page" in window) && tries < 200; tries++) await new Promise((go) => setTimeout(go, 25));
-        return window.page.open(facts);
-      }, options);
+      await tab.run((facts) => window.page.open(facts), options);
     },
     record: async (entity, id) => {
       const path = `/v1/entities/${entity}/records/${id}`;

@@ -1,11 +1,15 @@
 /** What the other tests stand on. */
 
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { Kind } from "../harness/browser.js";
 import { type Pages, servePages } from "../harness/pages.js";
 import { withBrowser } from "../harness/with-browser.js";
 
 const DAY_MS = 86_400_000;
+/** How late a module comes that a module of a page imports: later than WebKit says that the page is there. */
+const LATE_MS = 300;
 
 let pages: Pages;
 beforeAll(async () => {
@@ -31,4 +35,26 @@ describe.each<Kind>(["chromium", "firefox", "webkit"])("%s", (kind) => {
       const days = seen.map((time) => Math.round((time - Date.now()) / DAY_MS));
       expect([days[0], days[1], seen[2]]).toEqual([1, 1, 0]);
     }));
+
+  test("a page has run its modules when a tab is at it, however late they come", async () => {
+    const server = createServer(({ url }, response) => {
+      const answer = (kind: string, text: string) => void response.writeHead(200, { "content-type": kind }).end(text);
+      if (url === "/late.js") setTimeout(() => answer("text/javascript", "export const isRun = true;"), LATE_MS);
+      else if (url === "/page.js") answer("text/javascript", `import { isRun } from "/late.js"; window.isRun = isRun;`);
+      else answer("text/html", `<!doctype html><title>Late</title><script type="module" src="/page.js"></script>`);
+    });
+    await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+    const { port } = server.address() as AddressInfo;
+    try {
+      await withBrowser(kind, async (browser) => {
+        const tab = await browser.open(`http://127.0.0.1:${port}/`);
+        const first = await tab.run(() => "isRun" in window);
+        await tab.go(`http://127.0.0.1:${port}/again`);
+        expect([first, await tab.run(() => "isRun" in window)]).toEqual([true, true]);
+      });
+    } finally {
+      server.closeAllConnections();
+      await new Promise((resolve) => server.close(resolve));
+    }
+  });
 });
