@@ -195,6 +195,14 @@ export interface DeadDelivery {
   readonly resourceType?: string;
   readonly resourceId?: string;
   readonly tries?: number;
+  /** Whether what became of it until then cannot be read. */
+  readonly damaged?: true;
+}
+
+/** The place of a delivery of which not even that can be read why it was given up. */
+export interface DamagedDelivery {
+  readonly endpoint: string;
+  readonly sequence: number;
 }
 
 export interface DeadLetter {

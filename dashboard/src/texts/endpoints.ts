@@ -141,7 +141,6 @@ export const DELIVERIES = {
   none: "Nothing was delivered yet",
   noneHelp: "Events appear here as soon as they come. Send a test to see whether the address can be reached.",
   older: "Older",
-  damaged: (places: readonly number[]) => `What became of ${places.map((place) => `#${place}`).join(", ")} cannot be read: the store of the hub is damaged there.`,
   attempts: "Attempts",
   noAttempts: "Not attempted yet.",
   attempt: (at: number) => `Attempt ${at}`,

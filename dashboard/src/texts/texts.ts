@@ -1,5 +1,7 @@
 /** What every page says, in English: the frame, and the parts that pages are made of. */
 
+import { many } from "./many";
+
 export const TEXTS = {
   loading: "Loading …",
   close: "Close",
@@ -27,6 +29,13 @@ export const TEXTS = {
     whatToDo: "What to do",
     noPage: "The hub has no page about this.",
     request: (id: string) => `request ${id}`,
+  },
+  damaged: {
+    title: (count: number) => `${many(count, "delivery", "deliveries")} of this list cannot be read: the hub's store is damaged there`,
+    more: (count: number) => `and ${count.toLocaleString()} more`,
+    help: "All others are shown, and go on. What these events said may still be had: make another endpoint for the same address, and replay to it what it has missed.",
+    store: "What to do about the store",
+    unreadable: "cannot be read",
   },
   value: { nothing: "nothing", emptyText: "an empty text", label: "Value" },
   frame: {

@@ -155,6 +155,10 @@ export class Operator extends Person {
     return this.resize(PHONE);
   }
 
+  onDesk(): Promise<void> {
+    return this.resize(DESK);
+  }
+
   /** Takes a picture for the guide, where the run was asked for pictures: `PICTURES` names their folder. */
   async pictures(name: string): Promise<void> {
     const folder = process.env["PICTURES"];

@@ -205,6 +205,51 @@ describe("endpoints", () => {
     });
   });
 
+  test("deliveries that the hub cannot read are named, beside all others, with what to do", async () => {
+    receiver.answer(500);
+    await endpoint("harmed", { schedule: [0] });
+    for (const id of [1, 2]) await hub.ask("PUT", `/v1/entities/harmed/records/${id}`, { id });
+    await until("both are dead", async () => (await states("harmed")).filter((state) => state === "dead").length === 2);
+    receiver.answer(200);
+    await asAdmin(async (operator) => {
+      // No row of a store can be harmed from outside so that it passes for one of the hub's: what the hub answers then is put into its answers.
+      const harm = (path: string, damaged: readonly unknown[], rows?: string): Promise<void> =>
+        operator.tab.run(
+          (path, damaged, rows) => {
+            const real = window.fetch;
+            window.fetch = async (...asked) => {
+              const answer = await real(...asked);
+              if (!String(asked[0]).includes(path)) return answer;
+              const said = (await answer.json()) as Record<string, unknown>;
+              return Response.json({ ...said, damaged, ...(rows !== undefined && { [rows]: [] }) });
+            };
+          },
+          path,
+          damaged,
+          rows,
+        );
+      await operator.goTo("endpoints/harmed", "harmed");
+      await harm("/deliveries?", [7, 4]);
+      await operator.keys.press("d");
+      await operator.isAt("Deliveries of harmed");
+      await operator.says("2 deliveries of this list cannot be read");
+      await operator.says("#7");
+      await operator.says("harmed.created");
+      await operator.opens("What to do about the store");
+      await operator.says("Check the disk.");
+      expect(await operator.faults()).toEqual([]);
+      // Where nothing else is there it is not said that there is nothing.
+      await harm("/v1/deliveries/dead", [{ endpoint: "harmed", sequence: 4 }], "dead");
+      await operator.keys.press("g", "l");
+      await operator.isAt("Dead letters");
+      await operator.says("1 delivery of this list cannot be read");
+      await operator.saysNoMore("No delivery was given up");
+      expect(await operator.faults()).toEqual([]);
+      await operator.follows("harmed #4");
+      await operator.isAt("Deliveries of harmed");
+    });
+  });
+
   test("a signature that holds is told by the secret that made it, and one that does not by why, never with a secret", async () => {
     const { secrets } = (await hub.ask("POST", "/v1/endpoints", { id: "signs", url: receiver.url, events: ["signs.*"] })) as { readonly secrets: readonly string[] };
     await hub.ask("POST", "/v1/endpoints/signs/test");

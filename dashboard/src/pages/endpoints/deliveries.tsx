@@ -6,6 +6,7 @@ import { type ReactElement, useRef } from "react";
 import { useKeys } from "../../frame/keys";
 import type { Delivery, DeliveryState } from "../../hub/shapes";
 import { Badge, type Tone } from "../../parts/badge";
+import { Damaged } from "../../parts/damaged";
 import { Empty, Page } from "../../parts/page";
 import { PagedList } from "../../parts/paged";
 import { type Column, Table } from "../../parts/table";
@@ -42,11 +43,11 @@ export function Deliveries(): ReactElement {
         </section>
       )}
       <Filters sought={sought} />
-      {damaged.length === 0 ? null : <p className="problem">{T.damaged(damaged)}</p>}
+      <Damaged rows={damaged} name={(sequence) => `#${sequence}`} keyOf={(sequence) => sequence} />
       <PagedList
         query={query}
         of={({ deliveries }) => deliveries}
-        empty={Object.keys(sought).length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Empty title={T.noneSought}>{T.noneSoughtHelp}</Empty>}
+        empty={damaged.length > 0 ? null : Object.keys(sought).length === 0 ? <Empty title={T.none}>{T.noneHelp}</Empty> : <Empty title={T.noneSought}>{T.noneSoughtHelp}</Empty>}
         more={T.older}
       >
         {(deliveries) => (

@@ -5,9 +5,9 @@ import type { ReactElement } from "react";
 import { askHub } from "../../hub/session";
 import type { Alert } from "../../hub/shapes";
 import { Badge, type Tone } from "../../parts/badge";
-import { Loaded } from "../../parts/page";
 import { When } from "../../parts/when";
 import { ALERTS as T } from "../../texts/alerts";
+import { Lines } from "./lines";
 
 /** How often it is asked again, in milliseconds: the hub looks about that often. */
 const EVERY_MS = 10_000;
@@ -22,24 +22,9 @@ const alertsQuery = queryOptions({
 
 export function Alerts(): ReactElement {
   return (
-    <section aria-labelledby="alerts">
-      <h2 id="alerts">{T.title}</h2>
-      <Loaded query={useQuery(alertsQuery)}>
-        {(alerts) =>
-          alerts.length === 0 ? (
-            <p className="quiet">{T.none}</p>
-          ) : (
-            <ul className="plain-list">
-              {alerts.map((alert) => (
-                <li key={alert.alert}>
-                  <One alert={alert} />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-    </section>
+    <Lines title={T.title} query={useQuery(alertsQuery)} none={T.none} keyOf={({ alert }) => alert}>
+      {(alert) => <One alert={alert} />}
+    </Lines>
   );
 }
 

@@ -1,23 +1,12 @@
-/** One figure over time. */
+/** One figure over time: its name and its latest value at once, its line once somebody can see it. */
 
 import { type ReactElement, useEffect, useRef, useSyncExternalStore } from "react";
-import uPlot from "uplot";
-import "uplot/dist/uPlot.min.css";
 import type { Sample } from "../../hub/shapes";
 import { OVERVIEW } from "../../texts/overview";
+import type { Drawing, Points } from "./draw";
 
-/** Height in pixels: six of them fit a screen. */
-const HEIGHT = 130;
-/** Room for the numbers beside it, in pixels. */
-const AXIS = 64;
-/** Room for the times below it, in pixels: one line. */
-const TIMES = 28;
-/** Between two times below it, in pixels: as wide as they are, and some air. */
-const TIMES_APART = 70;
-/** What it shows, in seconds: as long as the hub keeps samples. */
-const SHOWN_S = 600;
-
-const CLOCK = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
+/** How far below what is seen it is drawn already, in pixels: less than one scrolls while it is loaded. */
+const AHEAD = 300;
 
 interface Facts {
   readonly title: string;
@@ -28,24 +17,42 @@ interface Facts {
 
 export function Chart({ title, times, values, write }: Facts): ReactElement {
   const place = useRef<HTMLDivElement>(null);
-  const plot = useRef<uPlot>(undefined);
-  const data = useRef<uPlot.AlignedData>([[], []]);
+  const drawing = useRef<Drawing>(undefined);
+  const points = useRef<Points>([[], []]);
   const words = useRef(write);
   words.current = write;
   const scheme = useScheme();
-  data.current = [times.map(({ at }) => Date.parse(at) / 1000), [...values]];
+  points.current = [times.map(({ at }) => Date.parse(at) / 1000), values];
   useEffect(() => {
     const shown = place.current;
     if (shown === null) return;
-    plot.current = new uPlot(options(shown, (value) => words.current(value)), data.current, shown);
-    const watcher = new ResizeObserver(() => plot.current?.setSize({ width: shown.clientWidth, height: HEIGHT }));
-    watcher.observe(shown);
+    let isOver = false;
+    const size = new ResizeObserver(() => drawing.current?.fit());
+    const begin = async (): Promise<void> => {
+      const { draw } = await import("./draw");
+      if (isOver) return;
+      drawing.current = draw(shown, points.current, (value) => words.current(value));
+      size.observe(shown);
+    };
+    const sight = new IntersectionObserver(
+      (seen) => {
+        if (!seen.some(({ isIntersecting }) => isIntersecting)) return;
+        sight.disconnect();
+        // Without its line it still says what it is at.
+        void begin().catch(() => undefined);
+      },
+      { rootMargin: `${AHEAD}px` },
+    );
+    sight.observe(shown);
     return () => {
-      watcher.disconnect();
-      plot.current?.destroy();
+      isOver = true;
+      sight.disconnect();
+      size.disconnect();
+      drawing.current?.end();
+      drawing.current = undefined;
     };
   }, [scheme]);
-  useEffect(() => plot.current?.setData(data.current));
+  useEffect(() => drawing.current?.show(points.current));
   const latest = values.findLast((value) => value !== null);
   const now = latest === undefined || latest === null ? OVERVIEW.unknown : write(latest);
   return (
@@ -56,32 +63,6 @@ export function Chart({ title, times, values, write }: Facts): ReactElement {
       <div ref={place} className="chart" role="img" aria-label={OVERVIEW.chart(title, now)} />
     </figure>
   );
-}
-
-function options(place: HTMLElement, write: (value: number) => string): uPlot.Options {
-  const style = getComputedStyle(place);
-  const [line, text, grid] = ["--accent", "--quiet", "--line"].map((name) => resolved(place, style.getPropertyValue(name)));
-  const axis = { stroke: text ?? "gray", grid: { stroke: grid ?? "gray", width: 1 }, ticks: { show: false } };
-  return {
-    width: place.clientWidth,
-    height: HEIGHT,
-    legend: { show: false },
-    cursor: { show: false },
-    // The same ten minutes whatever has come of them: a chart that begins is empty at its left.
-    scales: { x: { range: (_, __, latest) => [(latest ?? 0) - SHOWN_S, latest ?? 0] }, y: { range: (_, low, high) => [Math.min(0, low), high <= 0 ? 1 : high * 1.1] } },
-    axes: [{ ...axis, size: TIMES, space: TIMES_APART, values: (_, times) => times.map((time) => CLOCK.format(time * 1000)) }, { ...axis, size: AXIS, values: (_, ticks) => ticks.map(write) }],
-    series: [{}, { stroke: line ?? "blue", width: 2, spanGaps: false, points: { show: (chart) => chart.data[0].length === 1 } }],
-  };
-}
-
-/** A canvas knows no `light-dark()`: the browser is asked what it comes to here. */
-function resolved(place: HTMLElement, colour: string): string {
-  const probe = document.createElement("span");
-  probe.style.color = colour;
-  place.append(probe);
-  const { color } = getComputedStyle(probe);
-  probe.remove();
-  return color;
 }
 
 /** Changes whenever the page goes from light to dark or back. */

@@ -6,9 +6,9 @@ import type { ReactElement } from "react";
 import { askHub, useSession } from "../../hub/session";
 import type { Notice } from "../../hub/shapes";
 import { Badge, type Tone } from "../../parts/badge";
-import { Loaded } from "../../parts/page";
 import { When } from "../../parts/when";
 import { OVERVIEW as T } from "../../texts/overview";
+import { Lines } from "./lines";
 
 /** How many are looked at, and how many lines are shown: what is new, not the history, which the audit has. */
 const [ASKED, SHOWN] = [200, 10];
@@ -21,6 +21,7 @@ const TONES: Readonly<Record<string, Tone>> = { breaker_closed: "good", breaker_
 const noticesQuery = queryOptions({
   queryKey: ["notices"],
   queryFn: async ({ signal }) => (await askHub<{ readonly notices: readonly Notice[] }>(`/v1/notices?limit=${ASKED}`, { signal })).notices,
+  select: linesOf,
   refetchInterval: EVERY_MS,
 });
 
@@ -37,24 +38,9 @@ export function linesOf(notices: readonly Notice[]): readonly Notice[] {
 
 export function Notices(): ReactElement {
   return (
-    <section aria-labelledby="notices">
-      <h2 id="notices">{T.notices}</h2>
-      <Loaded query={useQuery(noticesQuery)}>
-        {(notices) =>
-          notices.length === 0 ? (
-            <p className="quiet">{T.noticesNone}</p>
-          ) : (
-            <ul className="plain-list">
-              {linesOf(notices).map((notice) => (
-                <li key={notice.number}>
-                  <One notice={notice} />
-                </li>
-              ))}
-            </ul>
-          )
-        }
-      </Loaded>
-    </section>
+    <Lines title={T.notices} query={useQuery(noticesQuery)} none={T.noticesNone} keyOf={({ number }) => number}>
+      {(notice) => <One notice={notice} />}
+    </Lines>
   );
 }
 

@@ -1,7 +1,7 @@
 /** How the hub does, asked again every five seconds. */
 
 import { Link } from "@tanstack/react-router";
-import { lazy, type ReactElement, type ReactNode, Suspense } from "react";
+import type { ReactElement, ReactNode } from "react";
 import { type Entry, entriesOf } from "../../frame/roles";
 import { useSession } from "../../hub/session";
 import type { Overview as Facts, Sample } from "../../hub/shapes";
@@ -10,13 +10,11 @@ import { Loaded, Page } from "../../parts/page";
 import { span } from "../../parts/when";
 import { OVERVIEW as T } from "../../texts/overview";
 import { TEXTS } from "../../texts/texts";
+import { Alerts } from "./alerts";
+import { Chart } from "./chart";
 import { errorsOf } from "./errors";
 import { Notices } from "./notices";
 import { useOverview } from "./samples";
-
-/** What draws is loaded once there is something to look at. */
-const Chart = lazy(async () => ({ default: (await import("./chart")).Chart }));
-const Alerts = lazy(async () => ({ default: (await import("./alerts")).Alerts }));
 
 const TONES = { pass: "good", warn: "warn", fail: "bad" } as const;
 
@@ -80,22 +78,18 @@ function Now({ facts }: { readonly facts: Facts }): ReactElement {
         </Tile>
         {now.backupBehindMs === undefined ? null : <Tile name={T.backup}>{span(now.backupBehindMs)}</Tile>}
       </dl>
-      <Suspense fallback={null}>
-        <Alerts />
-      </Suspense>
+      <Alerts />
       <section aria-labelledby="charts">
         <h2 id="charts">{T.charts}</h2>
         {samples.length === 0 ? <p className="quiet">{T.noSamples}</p> : null}
-        <Suspense fallback={<p className="loading">{TEXTS.loading}</p>}>
-          <div className="charts">
-            <Chart title={T.throughput} times={samples} values={series(({ changes }) => changes / everySeconds)} write={perSecond} />
-            <Chart title={T.requests} times={samples} values={series(({ requests }) => requests / everySeconds)} write={perSecond} />
-            <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} />
-            <Chart title={T.queue} times={samples} values={series(({ queue }) => queue)} write={(count) => count.toLocaleString()} />
-            <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} />
-            <Chart title={T.consistency} times={samples} values={series(({ consistency }) => consistency)} write={percent} />
-          </div>
-        </Suspense>
+        <div className="charts">
+          <Chart title={T.throughput} times={samples} values={series(({ changes }) => changes / everySeconds)} write={perSecond} />
+          <Chart title={T.requests} times={samples} values={series(({ requests }) => requests / everySeconds)} write={perSecond} />
+          <Chart title={T.errors} times={samples} values={series(errorsOf)} write={percent} />
+          <Chart title={T.queue} times={samples} values={series(({ queue }) => queue)} write={(count) => count.toLocaleString()} />
+          <Chart title={T.lag} times={samples} values={series(({ lagMs }) => lagMs)} write={span} />
+          <Chart title={T.consistency} times={samples} values={series(({ consistency }) => consistency)} write={percent} />
+        </div>
       </section>
       <Notices />
     </>
