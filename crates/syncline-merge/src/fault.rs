@@ -160,6 +160,8 @@ pub enum Fault {
     PutBackStaysCounted,
     /// That an endpoint has asked for a pause is not in the row of its cursor.
     PauseForgotten,
+    /// That an endpoint is left alone because it fails is not in the row of its cursor.
+    RestForgotten,
 }
 
 #[cfg(feature = "planted-faults")]

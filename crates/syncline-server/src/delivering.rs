@@ -9,12 +9,14 @@
 //! |---|---|
 //! | the task | `run.rs` |
 //! | what is sent, where to, and what came of it | `attempt.rs`, `way.rs` |
+//! | what is not lost when the store fails | `pauses.rs` |
 //! | what an operator should know | `notices.rs`, `figures.rs`, `halt.rs` |
 
 mod attempt;
 mod figures;
 mod halt;
 mod notices;
+mod pauses;
 mod run;
 #[cfg(test)]
 mod tests;
@@ -42,6 +44,7 @@ use self::attempt::attempt;
 pub(crate) use self::figures::{DeliveryFigures, HubFigures};
 use self::halt::Halt;
 pub(crate) use self::notices::Notices;
+use self::pauses::Pauses;
 use self::run::run;
 use self::way::Way;
 use crate::access::now_ms;
@@ -64,6 +67,7 @@ struct Shared {
     sender: Sender,
     /// Nothing while it is read anew, after the store had failed.
     machine: Mutex<Option<Deliveries>>,
+    pauses: Pauses,
     /// How many wait for the machine.
     waiting: AtomicUsize,
     /// Somebody has asked for something.
@@ -105,6 +109,7 @@ impl Delivering {
             served,
             sender,
             machine,
+            pauses: Pauses::default(),
             waiting: AtomicUsize::new(0),
             asked,
             stop,
@@ -353,14 +358,23 @@ impl Shared {
             // Turns that follow each other at once would leave nobody else a moment.
             std::thread::sleep(2 * LOCK_PAUSE);
         }
+        self.pauses.hear(now_ms(), reports.iter().map(|(report, _)| report));
         let mut machine = self.machine();
         let known = match machine.as_mut() {
             Some(known) => known,
-            None => machine.insert(Deliveries::start(&self.served, now_ms())?),
+            None => {
+                let mut anew = Deliveries::start(&self.served, now_ms())?;
+                anew.handle_pauses(self.pauses.get());
+                machine.insert(anew)
+            }
         };
         match known.turn(now_ms(), reports, sends_max) {
-            Ok(turn) => Ok((turn, known.due())),
+            Ok(turn) => {
+                self.pauses.forget();
+                Ok((turn, known.due()))
+            }
             Err(error) => {
+                self.pauses.keep(known.pauses());
                 *machine = None;
                 Err(error)
             }

@@ -1,5 +1,6 @@
 //! When an endpoint is left alone because it fails.
 
+use super::cursor::Rest;
 use super::limits::Millis;
 use super::settings::BreakerSettings;
 
@@ -71,6 +72,24 @@ impl Breaker {
             slots: [(0, 0); SLOTS],
             slot_start_ms: 0,
         }
+    }
+
+    /// Returns the breaker of an endpoint that was left alone in a former life: no longer than it may be, whatever the
+    /// clock was.
+    pub(super) fn resting(rest: Rest, now: Millis, settings: &BreakerSettings) -> Self {
+        let until_ms = rest.until_ms.min(now.saturating_add(settings.rest_ms_max));
+        let rest_ms = rest.rest_ms.min(settings.rest_ms_max);
+        Self { state: BreakerState::Open { until_ms }, rest_ms, ..Self::new() }
+    }
+
+    /// Returns what a later life has to know of it: nothing where everything is sent.
+    pub(super) const fn rest(&self) -> Option<Rest> {
+        let until_ms = match self.state {
+            BreakerState::Closed => return None,
+            BreakerState::Open { until_ms } => until_ms,
+            BreakerState::HalfOpen => 0,
+        };
+        Some(Rest { until_ms, rest_ms: self.rest_ms })
     }
 
     pub(super) const fn state(&self) -> BreakerState {

@@ -6,9 +6,9 @@ use syncline_model::id::Position;
 use super::limits::{CURSOR_WAITING_MAX, Millis};
 use super::stored::{number, optional, unfit};
 
-/// The version of the stored form. Bump it with every change, keep the old reader. A row that says neither what is
-/// forgotten nor of a pause is written as the first version.
-pub const CURSOR_FORMAT: u8 = 2;
+/// The version of the stored form. Bump it with every change, keep the old reader. A row is written as the first version
+/// that can say all of it: what is forgotten and a pause that was asked for came with the second, rests with the third.
+pub const CURSOR_FORMAT: u8 = 3;
 
 /// Why an endpoint is disabled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -82,6 +82,39 @@ impl Forgotten {
     }
 }
 
+/// That an endpoint is left alone because it fails.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rest {
+    /// When one attempt is to show whether it works again, in milliseconds since the Unix epoch; 0 where that attempt was
+    /// under way.
+    pub until_ms: Millis,
+    /// How long it is left alone this time, in milliseconds: twice as long the next time.
+    pub rest_ms: Millis,
+}
+
+/// That nothing is sent to an endpoint for a while.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Pause {
+    /// Until when, as the endpoint has asked, in milliseconds since the Unix epoch, if it has.
+    pub hold_until_ms: Option<Millis>,
+    /// That it fails, if it does.
+    pub rest: Option<Rest>,
+}
+
+impl Pause {
+    /// Returns whether something is sent.
+    pub const fn is_none(&self) -> bool {
+        self.hold_until_ms.is_none() && self.rest.is_none()
+    }
+
+    /// Returns the pause that holds this one, and what became known later.
+    #[must_use]
+    pub fn and(self, later: Self) -> Self {
+        let hold_until_ms = self.hold_until_ms.max(later.hold_until_ms);
+        Self { hold_until_ms, rest: later.rest.or(self.rest) }
+    }
+}
+
 /// The row of an endpoint's cursor.
 ///
 /// - Everything up to `settled` is final, or has a row.
@@ -102,8 +135,8 @@ pub struct CursorRow {
     pub failing: Option<Failing>,
     /// Where deliveries were forgotten, if any were.
     pub forgotten: Option<Forgotten>,
-    /// Until when nothing is sent, as the endpoint has asked, in milliseconds since the Unix epoch, if it has.
-    pub hold_until_ms: Option<Millis>,
+    /// Whether nothing is sent for a while.
+    pub pause: Pause,
 }
 
 impl CursorRow {
@@ -122,8 +155,13 @@ impl CursorRow {
     /// Encodes the row.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Bytes::with_capacity(32 + 2 * self.waiting.len());
-        let is_first = self.forgotten.is_none() && self.hold_until_ms.is_none();
-        out.u8(if is_first { 1 } else { CURSOR_FORMAT });
+        let Pause { hold_until_ms, rest } = self.pause;
+        let version = match (rest, hold_until_ms, self.forgotten) {
+            (Some(_), ..) => CURSOR_FORMAT,
+            (None, None, None) => 1,
+            (None, ..) => 2,
+        };
+        out.u8(version);
         out.varint(self.settled.0);
         out.varint(self.claimed.0.saturating_sub(self.settled.0));
         out.count(self.waiting.len());
@@ -139,12 +177,16 @@ impl CursorRow {
             out.varint(u64::from(failing.failures));
             out.u8(failing.warned);
         }
-        if !is_first {
+        if version > 1 {
             out.varint(self.forgotten.map_or(0, |forgotten| forgotten.first.0.saturating_add(1)));
             if let Some(forgotten) = self.forgotten {
                 out.varint(forgotten.last.0.saturating_sub(forgotten.first.0));
             }
-            out.varint(self.hold_until_ms.map_or(0, |until_ms| until_ms.saturating_add(1)));
+            out.varint(hold_until_ms.map_or(0, |until_ms| until_ms.saturating_add(1)));
+        }
+        if let Some(rest) = rest {
+            out.varint(rest.until_ms);
+            out.varint(rest.rest_ms);
         }
         out.into_bytes()
     }
@@ -187,7 +229,7 @@ impl CursorRow {
         let mut failing =
             |since_ms| Ok(Failing { since_ms, failures: number(&mut from)?, warned: from.u8()? });
         let failing = since.map(&mut failing).transpose()?;
-        let (mut forgotten, mut hold_until_ms) = (None, None);
+        let (mut forgotten, mut pause) = (None, Pause::default());
         if version > 1 {
             let start = from.offset();
             if let Some(first) = optional(&mut from)? {
@@ -195,13 +237,16 @@ impl CursorRow {
                 let last = first.checked_add(from.varint()?).ok_or_else(|| unfit(at))?;
                 forgotten = Some(Forgotten { first: Position(first), last: Position(last) });
             }
-            hold_until_ms = optional(&mut from)?;
-            if forgotten.is_none() && hold_until_ms.is_none() {
+            pause.hold_until_ms = optional(&mut from)?;
+            if version > 2 {
+                pause.rest = Some(Rest { until_ms: from.varint()?, rest_ms: from.varint()? });
+            }
+            if forgotten.is_none() && pause.is_none() {
                 return Err(unfit(start));
             }
         }
         let (settled, claimed) = (Position(settled), Position(claimed));
-        let row = Self { settled, claimed, waiting, disabled, failing, forgotten, hold_until_ms };
+        let row = Self { settled, claimed, waiting, disabled, failing, forgotten, pause };
         from.finish().map(|()| row)
     }
 }

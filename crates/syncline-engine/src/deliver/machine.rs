@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use syncline_model::id::{EndpointId, EventType, Position};
 
-use super::cursor::{CursorRow, DisableReason, Forgotten};
+use super::cursor::{CursorRow, DisableReason, Forgotten, Pause};
 use super::delivery::{Delivery, EventRef};
 use super::exchange::{
     Backlog, EndpointFacts, LaneRead, Load, LogRead, Notice, Refusal, Replay, Replayed, RowsRead,
@@ -180,7 +180,14 @@ impl Dispatch {
         if queue.window == queue.settings.in_flight_max.get() {
             queue.window = settings.in_flight_max.get();
         }
+        let is_moved = queue.settings.url != settings.url;
         queue.settings = settings;
+        if is_moved && !queue.pause(now).is_none() {
+            // It was the former address that has asked for a pause, or failed.
+            (queue.hold_until_ms, queue.window) = (0, 1);
+            queue.breaker = super::breaker::Breaker::new();
+            queue.write_cursor(now, batch);
+        }
         if let Some(slot) = self.slots.get_mut(index).and_then(Option::as_mut) {
             let former =
                 std::mem::replace(&mut slot.host, self.hosts.join(&slot.queue.settings.url));
@@ -660,6 +667,22 @@ impl Dispatch {
         Ok(())
     }
 
+    /// The machine before, whose last commit has failed, has left an endpoint [alone](Self::pauses), or was about to: so
+    /// does this one, which is written to `batch`. Call it before the first [`poll_sends`](Self::poll_sends).
+    pub fn handle_pause(
+        &mut self,
+        now: Millis,
+        endpoint: &EndpointId,
+        pause: Pause,
+        batch: &mut Batch,
+    ) {
+        // It may have been removed.
+        let Ok((index, queue)) = self.queue(endpoint) else { return };
+        queue.heed(now, pause);
+        queue.write_cursor(now, batch);
+        self.update(index, now);
+    }
+
     // ── facts ───────────────────────────────────────────────────────────────────────────────────
 
     /// Returns how an endpoint is. It costs a look at each of its deliveries in memory.
@@ -711,6 +734,13 @@ impl Dispatch {
     pub fn needed_behind(&self) -> Option<Position> {
         let queues = self.slots.iter().flatten().map(|slot| &slot.queue);
         queues.filter(|queue| queue.disabled.is_none()).map(Queue::needed_behind).min()
+    }
+
+    /// Returns the endpoints that are left alone for a while, and how. What was decided of that may not be on disk.
+    pub fn pauses(&self, now: Millis) -> impl Iterator<Item = (EndpointId, Pause)> {
+        let queues = self.slots.iter().flatten().map(|slot| &slot.queue);
+        let pauses = queues.map(move |queue| (queue.id.clone(), queue.pause(now)));
+        pauses.filter(|(_, pause)| !pause.is_none())
     }
 
     /// Returns how many deliveries of all endpoints are in memory.

@@ -47,7 +47,7 @@
 //!    into one batch; [`handle_log`](Dispatch::handle_log). Go on with 1.
 //!
 //! Batches are committed in the order in which they were written. If a commit fails, the machine is of no
-//! more use: drop it, and start anew from what the store holds. `now` is milliseconds since the Unix epoch and
+//! more use: drop it, and start anew from what the store holds and [whom it left alone](Dispatch::pauses). `now` is milliseconds since the Unix epoch and
 //! must not go back: where the clock does, give the latest value again.
 //!
 //! # Example
@@ -111,7 +111,9 @@ mod settings;
 mod stored;
 
 pub use breaker::BreakerState;
-pub use cursor::{CURSOR_FORMAT, CursorRow, DisableReason, Disabled, Failing, Forgotten};
+pub use cursor::{
+    CURSOR_FORMAT, CursorRow, DisableReason, Disabled, Failing, Forgotten, Pause, Rest,
+};
 pub use delivery::{
     Attempt, AttemptResult, DELIVERY_FORMAT, DeadLetter, Delivery, DeliveryState, EventRef,
     decode_due, encode_due, forget,

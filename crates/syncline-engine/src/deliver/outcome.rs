@@ -186,7 +186,7 @@ impl Outcome {
     /// Returns how long the whole endpoint is to be left alone, in milliseconds: only where the status
     /// is one that means it (RFC 9110 §10.2.3 for 503; RFC 6585 §4 for 429; 502 and 504 are what a
     /// gateway before the receiver says).
-    pub(super) const fn hold_ms(self) -> Option<Millis> {
+    pub const fn hold_ms(self) -> Option<Millis> {
         use super::limits::{RETRY_AFTER_MS_MAX, THROTTLED_MS};
         match self {
             Self::Answered { status: 429 | 502..=504, retry_after_ms: Some(ms) } => {

@@ -15,7 +15,7 @@ use syncline_merge::fault::{Fault, is_planted};
 use syncline_model::id::{EndpointId, Position};
 
 use super::breaker::{Breaker, Passage};
-use super::cursor::{CursorRow, Disabled, Failing, Forgotten};
+use super::cursor::{CursorRow, Disabled, Failing, Forgotten, Pause};
 use super::delivery::{Delivery, DeliveryState, EventRef, encode_due};
 use super::exchange::{LaneRead, RowsRead};
 use super::limits::{
@@ -217,8 +217,7 @@ impl Queue {
         }
     }
 
-    /// Takes over what a former life has left on disk. A pause that it was asked for is not longer than one may be,
-    /// whatever the clock was.
+    /// Takes over what a former life has left on disk.
     ///
     /// - `rows`: the positions behind what is settled that have a row.
     /// - `due`: the first of each lane that has rows, with its time.
@@ -229,10 +228,7 @@ impl Queue {
         rows: BTreeSet<Position>,
         due: Vec<(Millis, Position, LaneName)>,
     ) {
-        if let Some(until_ms) = cursor.hold_until_ms.filter(|until_ms| *until_ms > now) {
-            self.hold_until_ms = until_ms.min(now.saturating_add(RETRY_AFTER_MS_MAX));
-            self.window = 1;
-        }
+        self.heed(now, cursor.pause);
         let last = rows.last().copied().unwrap_or_default();
         if self.read_to < cursor.claimed.max(last) {
             let waiting = cursor.waiting.into_iter().collect();
@@ -260,6 +256,24 @@ impl Queue {
             };
             self.items.insert(position, item);
         }
+    }
+
+    /// A former life has left the endpoint alone. A pause is not longer than one may be, whatever the clock was.
+    pub(super) fn heed(&mut self, now: Millis, pause: Pause) {
+        if let Some(until_ms) = pause.hold_until_ms.filter(|until_ms| *until_ms > now) {
+            let until_ms = until_ms.min(now.saturating_add(RETRY_AFTER_MS_MAX));
+            self.hold_until_ms = self.hold_until_ms.max(until_ms);
+            self.window = 1;
+        }
+        if let Some(rest) = pause.rest {
+            self.breaker = Breaker::resting(rest, now, &self.settings.breaker);
+        }
+    }
+
+    /// Returns what a later life has to heed.
+    pub(super) fn pause(&self, now: Millis) -> Pause {
+        let hold_until_ms = Some(self.hold_until_ms).filter(|until_ms| *until_ms > now);
+        Pause { hold_until_ms, rest: self.breaker.rest() }
     }
 
     /// Returns how many deliveries are in memory.
@@ -427,6 +441,13 @@ impl Queue {
         if is_planted(Fault::WaitingNotInCursor) {
             waiting.clear();
         }
+        let mut pause = self.pause(now);
+        if is_planted(Fault::PauseForgotten) {
+            pause.hold_until_ms = None;
+        }
+        if is_planted(Fault::RestForgotten) {
+            pause.rest = None;
+        }
         let row = CursorRow {
             settled: self.settled,
             claimed: self.claimed,
@@ -434,8 +455,7 @@ impl Queue {
             disabled: self.disabled,
             failing: self.failing.filter(|_| self.is_failing_noted),
             forgotten: self.forgotten,
-            hold_until_ms: Some(self.hold_until_ms)
-                .filter(|until_ms| *until_ms > now && !is_planted(Fault::PauseForgotten)),
+            pause,
         };
         batch.put(Key::Cursor(self.id.clone()), row.encode());
         self.is_ahead = false;

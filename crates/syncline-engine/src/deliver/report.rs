@@ -50,7 +50,8 @@ impl Queue {
                 Sign::Nothing
             }
         };
-        if let Some(state) = self.breaker.handle_sign(now, sign, &self.settings.breaker) {
+        let turned = self.breaker.handle_sign(now, sign, &self.settings.breaker);
+        if let Some(state) = turned {
             notices.push(Notice::Breaker { endpoint: self.id.clone(), state });
         }
         if verdict == Verdict::Delivered {
@@ -77,7 +78,7 @@ impl Queue {
             }
         }
         self.judge(now, verdict, batch, notices);
-        if hold_ms.is_some() {
+        if hold_ms.is_some() || turned.is_some() {
             self.write_cursor(now, batch);
         }
         Some(bytes)

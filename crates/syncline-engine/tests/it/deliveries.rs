@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use syncline_engine::deliver::limits::{CUT_OFF_MAX, HOST_FLYING_MAX, HOST_UNPROVEN_MAX};
 use syncline_engine::deliver::{
-    Backlog, BreakerState, DeliveryState, DisableReason, Failure, Filter, Load, Notice, Outcome,
-    Rate, Refusal, Schedule, Settings, limits,
+    Backlog, BreakerSettings, BreakerState, DeliveryState, DisableReason, Failure, Filter, Load,
+    Notice, Outcome, Rate, Refusal, Schedule, Settings, limits,
 };
 use syncline_engine::rows::{Batch, Key};
 use syncline_merge::fault::{Fault, with_fault};
@@ -42,6 +42,9 @@ fn any_settings(random: &mut Random) -> Settings {
     if random.chance(30) {
         let of = |number| std::num::NonZeroU32::new(number).unwrap();
         settings.rate = Some(Rate { per_second: of(50), burst: of(3) });
+    }
+    if random.chance(30) {
+        settings.breaker.failures_in_a_row = 2;
     }
     settings
 }
@@ -94,7 +97,7 @@ fn life(seed: u64) {
                     world.report(index, any_outcome(&mut random, good));
                 }
                 if random.chance(crashes) {
-                    world.crash();
+                    if random.chance(30) { world.fail() } else { world.crash() }
                 }
             }
             8 => {
@@ -152,6 +155,7 @@ fn planted_faults_of_deliveries_are_caught() {
         Fault::CountedGoesOut,
         Fault::PutBackStaysCounted,
         Fault::PauseForgotten,
+        Fault::RestForgotten,
     ];
     let hook = std::panic::take_hook();
     std::panic::set_hook(Box::new(|_| {}));
@@ -418,6 +422,109 @@ fn a_pause_that_was_asked_for_outlasts_the_end_of_the_hub() {
         world.settle();
         world.check_settled();
     }
+}
+
+/// Returns a world whose endpoint has failed until it was left alone, with so many records that wait.
+fn left_alone(records: u64) -> World {
+    let mut world = one(settings(), records, records);
+    for _ in 0..BreakerSettings::default().failures_in_a_row {
+        world.pump(1, 0);
+        world.report(0, status(500));
+    }
+    world
+}
+
+fn breaker(world: &World) -> BreakerState {
+    world.dispatch.facts(&endpoint("shop")).unwrap().breaker
+}
+
+/// Requirement H10. That the check of every send sees it is shown by the planted fault.
+#[test]
+fn an_endpoint_that_is_left_alone_is_so_over_the_end_of_the_hub_and_one_probe_decides() {
+    let BreakerSettings { rest_ms, rest_ms_max, .. } = BreakerSettings::default();
+    for (clock_back_ms, left_ms) in [(0, rest_ms), (9 * 24 * HOUR, rest_ms_max)] {
+        let mut world = left_alone(40);
+        world.commit();
+        world.now -= clock_back_ms;
+        for _ in 0..3 {
+            world.crash();
+            world.pump(10, 0);
+            assert_eq!(world.flying.len(), 0);
+        }
+        let until_ms = world.now + left_ms;
+        assert_eq!(breaker(&world), BreakerState::Open { until_ms });
+        assert_eq!(world.dispatch.poll_due(), Some(until_ms), "ten minutes at most");
+        world.now = until_ms + clock_back_ms;
+        world.pump(10, 0);
+        assert_eq!((world.flying.len(), breaker(&world)), (1, BreakerState::HalfOpen));
+        // The end of the hub cuts the probe off: another one is made, and no more.
+        for _ in 0..3 {
+            world.crash();
+            world.pump(10, 0);
+            assert_eq!(world.flying.len(), 1);
+        }
+        world.report(0, status(500));
+        world.commit();
+        world.crash();
+        let until_ms = world.now + 2 * rest_ms;
+        assert_eq!(breaker(&world), BreakerState::Open { until_ms }, "twice as long");
+        world.now = until_ms;
+        world.pump(10, 0);
+        world.report(0, ok());
+        world.commit();
+        world.crash();
+        assert_eq!(breaker(&world), BreakerState::Closed, "it works again");
+        world.settle();
+        world.check_settled();
+    }
+}
+
+/// Requirements H9 and H10: what came of attempts cannot be written.
+#[test]
+fn whom_the_machine_left_alone_is_left_alone_though_its_commit_has_failed() {
+    let mut world = left_alone(40);
+    world.fail();
+    world.pump(10, 0);
+    assert_eq!(world.flying.len(), 0, "it fails");
+    let until_ms = world.now + BreakerSettings::default().rest_ms;
+    world.crash();
+    assert_eq!(breaker(&world), BreakerState::Open { until_ms }, "it was written since");
+
+    let mut world = one(settings(), 40, 40);
+    world.pump(4, 0);
+    world.report(0, Outcome::Answered { status: 429, retry_after_ms: Some(HOUR) });
+    world.fail();
+    world.pump(10, 0);
+    world.crash();
+    world.pump(10, 0);
+    assert_eq!(world.flying.len(), 0, "it has asked for a pause");
+    assert_eq!(world.dispatch.poll_due(), Some(world.now + HOUR));
+    world.settle();
+    world.check_settled();
+}
+
+#[test]
+fn an_endpoint_that_has_another_address_is_tried_at_once() {
+    let mut world = left_alone(40);
+    world.commit();
+    let shop = endpoint("shop");
+    let change = |world: &mut World, settings: Settings| {
+        let settings = Arc::new(settings);
+        world.endpoints.insert(shop.clone(), Arc::clone(&settings));
+        let (now, batch) = (world.now, &mut world.batch);
+        assert_eq!(world.dispatch.handle_settings(now, &shop, settings, batch), Ok(()));
+    };
+    change(&mut world, Settings { block_ms: 1, ..settings() });
+    world.pump(10, 0);
+    assert_eq!(world.flying.len(), 0, "it is the same one");
+    change(&mut world, Settings { url: "https://other.example.org/hook".into(), ..settings() });
+    world.commit();
+    world.crash();
+    world.moved(&shop);
+    world.pump(10, 0);
+    assert!(!world.flying.is_empty());
+    world.settle();
+    world.check_settled();
 }
 
 /// Requirements H9 and H11.
@@ -764,7 +871,7 @@ fn payloads_of_one_endpoint_leave_room_for_those_of_the_others() {
 #[test]
 fn memory_is_bounded_and_the_log_holds_the_rest() {
     let calm = Settings {
-        breaker: syncline_engine::deliver::BreakerSettings {
+        breaker: BreakerSettings {
             failures_in_a_row: u32::MAX,
             attempts_min: u32::MAX,
             ..Default::default()
@@ -1090,7 +1197,7 @@ fn an_endpoint_that_is_removed_gives_its_room_to_those_that_wait_for_it() {
     let many = limits::PENDING_TOTAL_MAX / limits::PENDING_MAX + 2;
     for index in 0..many {
         let calm = Settings {
-            breaker: syncline_engine::deliver::BreakerSettings {
+            breaker: BreakerSettings {
                 failures_in_a_row: u32::MAX,
                 attempts_min: u32::MAX,
                 ..Default::default()

@@ -4,9 +4,9 @@ use std::num::NonZeroU32;
 
 use syncline_engine::deliver::{
     Attempt, AttemptResult, BodyForm, BreakerSettings, CursorRow, DeadLetter, Delivery,
-    DeliveryState, DisableReason, Disabled, EndpointRow, Failing, Filter, Forgotten, Rate,
-    Schedule, SecretKind, Settings, SettingsError, StoredSecret, decode_due, encode_due, forget,
-    limits,
+    DeliveryState, DisableReason, Disabled, EndpointRow, Failing, Filter, Forgotten, Pause, Rate,
+    Rest, Schedule, SecretKind, Settings, SettingsError, StoredSecret, decode_due, encode_due,
+    forget, limits,
 };
 use syncline_model::codec::DecodeError;
 use syncline_model::id::{EndpointId, EntityName, EventId, EventType, Position, RecordId};
@@ -59,14 +59,22 @@ fn cursor() -> CursorRow {
         disabled: Some(Disabled { reason: DisableReason::Failing, at_ms: NOW }),
         failing: Some(Failing { since_ms: NOW - 5, failures: 300, warned: 3 }),
         forgotten: Some(Forgotten { first: Position(17), last: Position(800) }),
-        hold_until_ms: Some(NOW + 60_000),
+        pause: Pause {
+            hold_until_ms: Some(NOW + 60_000),
+            rest: Some(Rest { until_ms: NOW + 30_000, rest_ms: 120_000 }),
+        },
     }
 }
 
-/// As the first version of the row had it, and one of which nothing is forgotten and that no pause was asked for has it
+/// As the second version of the row had it, and one of an endpoint that does not fail has it still.
+fn cursor_of_version_2() -> CursorRow {
+    CursorRow { pause: Pause { rest: None, ..cursor().pause }, ..cursor() }
+}
+
+/// As the first version of the row had it, and one of which nothing is forgotten and that nobody leaves alone has it
 /// still.
 fn cursor_of_version_1() -> CursorRow {
-    CursorRow { forgotten: None, hold_until_ms: None, ..cursor() }
+    CursorRow { forgotten: None, pause: Pause::default(), ..cursor() }
 }
 
 fn delivery() -> Delivery {
@@ -114,13 +122,16 @@ fn endpoint_of_version_1() -> EndpointRow {
     EndpointRow { settings, ..row }
 }
 
-fn rows() -> [Row; 6] {
+fn rows() -> [Row; 7] {
     [
         ("v2/endpoint-of-every-part.bin", endpoint().encode(), |bytes| {
             EndpointRow::decode(bytes).map(|row| row == endpoint())
         }),
-        ("v2/cursor-of-every-part.bin", cursor().encode(), |bytes| {
+        ("v3/cursor-of-every-part.bin", cursor().encode(), |bytes| {
             CursorRow::decode(bytes).map(|row| row == cursor())
+        }),
+        ("v2/cursor-of-every-part.bin", cursor_of_version_2().encode(), |bytes| {
+            CursorRow::decode(bytes).map(|row| row == cursor_of_version_2())
         }),
         ("v1/cursor-of-every-part.bin", cursor_of_version_1().encode(), |bytes| {
             CursorRow::decode(bytes).map(|row| row == cursor_of_version_1())

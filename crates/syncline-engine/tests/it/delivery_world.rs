@@ -81,6 +81,9 @@ pub(crate) struct World {
     /// Until when endpoints want a pause, as is on disk, and as is not yet.
     pauses: BTreeMap<EndpointId, u64>,
     asked: Vec<(EndpointId, u64)>,
+    /// Until when breakers are open, as is on disk, and as is not yet.
+    rests: BTreeMap<EndpointId, u64>,
+    turned: Vec<(EndpointId, u64)>,
     /// What was decided and is not committed.
     pub(crate) batch: Batch,
     pub(crate) seen: BTreeMap<(EndpointId, Position), Seen>,
@@ -107,6 +110,8 @@ impl World {
             landed: Vec::new(),
             pauses: BTreeMap::new(),
             asked: Vec::new(),
+            rests: BTreeMap::new(),
+            turned: Vec::new(),
             batch: Batch::new(),
             seen: BTreeMap::new(),
             latest: BTreeMap::new(),
@@ -157,6 +162,7 @@ impl World {
             let pause = self.pauses.entry(name).or_default();
             *pause = until_ms.max(*pause);
         }
+        self.rests.extend(self.turned.drain(..));
         let batch = std::mem::take(&mut self.batch);
         self.written += batch.len();
         for (key, value) in batch.iter() {
@@ -276,6 +282,8 @@ impl World {
         assert_eq!(send.is_replay, seen.replays > 0, "{who}: a replay says that it is one");
         let pause = self.pauses.get(&send.endpoint).copied().unwrap_or_default();
         assert!(pause <= self.now, "{who}: a pause was asked for");
+        let rest = self.rests.get(&send.endpoint).copied().unwrap_or_default();
+        assert!(rest <= self.now, "{who}: its breaker is open");
         let attempts_max = self.endpoints[&send.endpoint].schedule.attempts_max();
         let is_cut_off = (1..CUT_OFF_MAX).contains(&seen.cut_off);
         let is_one_more = send.attempt <= attempts_max || is_cut_off;
@@ -318,6 +326,26 @@ impl World {
         };
         let random = self.random.next();
         self.dispatch.handle_report(self.now, random, &report, &mut self.batch);
+        let until_ms = match self.dispatch.facts(&report.endpoint).unwrap().breaker {
+            BreakerState::Open { until_ms } => until_ms,
+            BreakerState::Closed | BreakerState::HalfOpen => 0,
+        };
+        self.turned.push((report.endpoint, until_ms));
+    }
+
+    /// What was decided cannot be committed: the machine is read anew, and knows whom it left alone.
+    pub(crate) fn fail(&mut self) {
+        let pauses: Vec<_> = self.dispatch.pauses(self.now).collect();
+        let (asked, turned) = (self.asked.clone(), self.turned.clone());
+        self.crash();
+        for (name, pause) in pauses {
+            self.dispatch.handle_pause(self.now, &name, pause, &mut self.batch);
+        }
+        (self.asked, self.turned) = (asked, turned);
+        // So it is with the first turn, whose commit may fail as well.
+        if self.random.chance(50) {
+            self.commit();
+        }
     }
 
     /// The hub ends without a word, and starts again.
@@ -329,6 +357,7 @@ impl World {
             self.seen.get_mut(&which).expect("what is sent was seen").cut_off += 1;
         }
         self.asked.clear();
+        self.turned.clear();
         self.dispatch = Dispatch::new();
         self.tell_end();
         let due: Vec<_> = self.scan(&Scan::Due).cloned().collect();
@@ -375,16 +404,23 @@ impl World {
 
     /// Enables every endpoint that is disabled; what came meanwhile is delivered.
     pub(crate) fn enable_all(&mut self) {
-        for name in self.endpoints.keys() {
-            if self.dispatch.facts(name).unwrap().disabled.is_some() {
-                self.dispatch.handle_test(self.now, name, ok()).unwrap();
+        for name in self.endpoints.keys().cloned().collect::<Vec<_>>() {
+            if self.dispatch.facts(&name).unwrap().disabled.is_some() {
+                self.dispatch.handle_test(self.now, &name, ok()).unwrap();
                 let (now, batch) = (self.now, &mut self.batch);
-                let enabled = self.dispatch.handle_enabled(now, name, Backlog::Deliver, batch);
+                let enabled = self.dispatch.handle_enabled(now, &name, Backlog::Deliver, batch);
                 enabled.unwrap();
-                self.pauses.remove(name);
-                self.asked.retain(|(of, _)| of != name);
+                self.moved(&name);
             }
         }
+    }
+
+    /// Nobody is left alone for what an endpoint has said or done before.
+    pub(crate) fn moved(&mut self, name: &EndpointId) {
+        self.pauses.remove(name);
+        self.rests.remove(name);
+        self.turned.retain(|(of, _)| of != name);
+        self.asked.retain(|(of, _)| of != name);
     }
 
     /// Everything works from now on: goes on until nothing is to be done.

@@ -237,3 +237,43 @@ fn what_waits_for_its_host_holds_up_no_contents_of_others() {
 fn ended_well(parcel: &Parcel) -> (Report, u64) {
     ended(parcel, good_outcome())
 }
+
+/// Requirements H9 and H10: what a turn has decided is lost with it, but not that somebody is to be left alone.
+#[test]
+fn who_was_left_alone_by_a_turn_that_could_not_be_committed_is_left_alone_by_the_next_one() {
+    let answered = |status, retry_after_ms| Outcome::Answered { status, retry_after_ms };
+    let cases = [
+        ("asks for a pause", answered(429, Some(3_600_000)), 3_600_000),
+        ("fails again and again", answered(500, None), 30_000),
+    ];
+    for (name, outcome, left_ms) in cases {
+        let folder = tempfile::tempdir().unwrap();
+        let mut world = World::open(folder.path());
+        world.add("shop", "tasks.told").unwrap();
+        world.emit("first", "a");
+        world.drain();
+        (0..40).for_each(|number| world.emit(&format!("r{number}"), "b"));
+        let parcels = turns(&mut world, &[]);
+        let reports: Vec<_> =
+            parcels.iter().take(10).map(|parcel| ended(parcel, outcome)).collect();
+        world.served.stop().unwrap();
+        let ended_ms = world.now_ms;
+        world.all.turn(ended_ms, &reports, SENDS_MAX).unwrap_err();
+        let pauses = world.all.pauses();
+        assert_eq!(pauses.len(), 1, "{name}");
+        drop(world);
+
+        // The store works again, and nothing in it says so.
+        let mut world = World::open(folder.path());
+        world.now_ms = ended_ms;
+        world.all.handle_pauses(pauses);
+        assert_eq!(world.all.pauses().len(), 1, "{name}: before its first turn, too");
+        assert_eq!(turns(&mut world, &[]).len(), 0, "{name}");
+        world.close();
+        let mut world = World::open(folder.path());
+        world.now_ms = ended_ms;
+        assert_eq!(turns(&mut world, &[]).len(), 0, "{name}: it was written since");
+        world.now_ms = ended_ms + left_ms;
+        assert_eq!(turns(&mut world, &[]).len(), 1, "{name}: one is tried first");
+    }
+}

@@ -64,7 +64,9 @@ pub(super) async fn run(shared: Arc<Shared>, mut end: watch::Receiver<Position>)
             // nothing comes late.
             failed => {
                 attempts.shutdown().await;
-                while ended.try_recv().is_ok() {}
+                while let Ok((_, report)) = ended.try_recv() {
+                    shared.pauses.hear(now_ms(), std::iter::once(&report));
+                }
                 (life, in_flight) = (life + 1, 0);
                 if !std::mem::replace(&mut has_failed, true) && !is_stopping {
                     let code = match &failed {

@@ -125,6 +125,18 @@ async fn an_attempt_that_panics_is_a_failed_one_and_its_lane_goes_on() {
     ended.await.unwrap().unwrap();
 }
 
+/// Makes an endpoint; answers whether that could be written.
+fn create(all: &Delivering) -> bool {
+    let row = EndpointRow {
+        created_ms: 0,
+        is_removed: false,
+        settings: Settings::new("https://receiver.example/hook"),
+        secrets: vec![secret()],
+    };
+    let (id, nobody) = (EndpointId::new("shop").unwrap(), Actor::default());
+    all.with(|all| all.create(now_ms(), &id, row, &nobody)).is_ok()
+}
+
 /// A store that cannot be read, as far as the deliveries of a hub can tell: the hub has ended.
 #[tokio::test(flavor = "multi_thread")]
 async fn what_waits_is_unknown_while_the_machine_is_gone_or_busy_and_deliveries_stand_still() {
@@ -158,18 +170,51 @@ async fn what_waits_is_unknown_while_the_machine_is_gone_or_busy_and_deliveries_
         drop(busy);
         ended.stop().unwrap();
         // What cannot be written leaves the machine ahead of the store.
-        let row = EndpointRow {
-            created_ms: 0,
-            is_removed: false,
-            settings: Settings::new("https://receiver.example/hook"),
-            secrets: vec![secret()],
-        };
-        let (id, nobody) = (EndpointId::new("shop").unwrap(), Actor::default());
-        all.with(|all| all.create(now_ms(), &id, row, &nobody)).unwrap_err();
+        assert!(!create(&all));
         wait("it is gone", &|| known(&all).is_none());
         wait("they stand still", &|| all.stopped_ms(now_ms()) > 0);
         assert!(all.stopped_ms(now_ms() + 60_000) > 60_000, "from the first turn that failed on");
         all.stop(Instant::now() + PATIENCE);
     });
     looks.await.unwrap();
+}
+
+/// Requirement H9.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pause_that_was_asked_for_is_kept_while_the_store_fails() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = HubOptions { state_folder: folder.path().join("state"), check_store: false };
+    let served = Served::start(Hub::open(&options).unwrap(), Entities::open(BTreeMap::new()));
+    let served = served.unwrap();
+    let sender = Sender::new(SenderSettings::default(), Panics(Arc::default()));
+    let (_moved, end) = watch::channel(served.position());
+    let counted = (DeliveryFigures::new().of_hub("default"), Arc::<Activity>::default());
+    let delivering = Delivering::start(served.clone(), sender, end, "/".into(), counted);
+    let turns = tokio::task::spawn_blocking(move || {
+        let turn = |id: &str, retry_after_ms| {
+            let report = Report {
+                endpoint: EndpointId::new(id).unwrap(),
+                position: Position(1),
+                attempt: 1,
+                outcome: Outcome::Answered { status: 503, retry_after_ms },
+                duration_ms: 1,
+                excerpt: "".into(),
+            };
+            delivering.shared.turn(&[(report, 7)], 10).is_ok()
+        };
+        let kept = || delivering.shared.pauses.get();
+        assert!(turn("shop", Some(3_600_000)));
+        assert_eq!(kept(), [], "it was committed");
+        served.stop().unwrap();
+        assert!(!create(&delivering));
+        let before_ms = now_ms();
+        for (id, hold_ms) in [("shop", Some(3_600_000)), ("other", None), ("shop", Some(1))] {
+            assert!(!turn(id, hold_ms));
+        }
+        let [(id, pause)] = &kept()[..] else { panic!("{:?}", kept()) };
+        let until_ms = pause.hold_until_ms.unwrap();
+        assert!(id.as_str() == "shop" && until_ms >= before_ms + 3_600_000, "the longest one");
+        delivering.stop(Instant::now() + PATIENCE);
+    });
+    turns.await.unwrap();
 }

@@ -52,6 +52,7 @@ impl Deliveries {
             damaged: BTreeMap::new(),
             noticed: replays_lost.chain(types).collect(),
             entries_damaged: BTreeSet::new(),
+            paused: Vec::new(),
             is_astray: false,
         };
         all.dispatch.handle_log(now_ms, served.position());

@@ -6,8 +6,8 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use syncline_engine::deliver::{
-    Delivery, Dispatch, EndpointRow, EventRef, Failure, LaneRead, Load, LogRead, Notice, RowsRead,
-    Sending,
+    Delivery, Dispatch, EndpointRow, EventRef, Failure, LaneRead, Load, LogRead, Notice, Pause,
+    RowsRead, Sending,
 };
 use syncline_engine::log::LogEntry;
 use syncline_engine::rows::{Batch, Key, Scan};
@@ -53,6 +53,8 @@ pub struct Deliveries {
     pub(super) noticed: Vec<Notice>,
     /// Entries of the log that cannot be read, of which somebody was told.
     pub(super) entries_damaged: BTreeSet<Position>,
+    /// Whom the life before has left alone, or was about to, as far as no turn has taken it in yet.
+    pub(super) paused: Vec<(EndpointId, Pause)>,
     /// Whether something was decided that may not be on disk.
     pub(super) is_astray: bool,
 }
@@ -95,6 +97,17 @@ impl Deliveries {
         self.dispatch.poll_due()
     }
 
+    /// Returns the endpoints that are left alone for a while, and how. What was decided of that may not be on disk.
+    pub fn pauses(&self) -> Vec<(EndpointId, Pause)> {
+        self.dispatch.pauses(self.now_ms).chain(self.paused.iter().cloned()).collect()
+    }
+
+    /// A life before, whose store has failed, has left endpoints alone or was about to: so does this one from its first
+    /// turn on, which writes that.
+    pub fn handle_pauses(&mut self, pauses: Vec<(EndpointId, Pause)>) {
+        self.paused = pauses;
+    }
+
     /// Takes in what came of attempts, each with a random number, and answers which are to be made.
     ///
     /// - `now_ms`: milliseconds since the Unix epoch; one that goes back a little counts as the latest before.
@@ -117,6 +130,9 @@ impl Deliveries {
         let mut batch = Batch::new();
         // Whatever fails from here on leaves the machine ahead of the store.
         self.is_astray = true;
+        for (endpoint, pause) in std::mem::take(&mut self.paused) {
+            self.dispatch.handle_pause(now, &endpoint, pause, &mut batch);
+        }
         for (report, random) in reports {
             self.dispatch.handle_report(now, *random, report, &mut batch);
             self.under_way.land(report);
