@@ -106,7 +106,7 @@ fn decide(desk: &Desk, receiver: &Receiver, told: Told) -> Result<Decided, Probl
         row.take(part.event, part.order.filter(|_| part.is_telling));
         operations.extend(match &part.data {
             None => writing.delete(&part.record)?,
-            Some(data) => writing.write(&part.record, data)?,
+            Some(data) => writing.write(&part.record, data, part.is_telling)?,
         });
         rows.push((part.record, row));
     }
@@ -172,12 +172,17 @@ impl Writing<'_> {
         Ok(self.desk.served.heard(record, &Writer::from(&self.client))?)
     }
 
+    /// - `is_telling`: whether more is said of the record than which one it is: that alone brings none back that is gone.
     fn write(
         &mut self,
         record: &(EntityName, RecordId),
         data: &Object,
+        is_telling: bool,
     ) -> Result<Vec<Operation>, Problem> {
         let heard = self.heard(record)?;
+        if !is_telling && heard.record.as_ref().is_some_and(|record| record.fields.is_none()) {
+            return Ok(Vec::new());
+        }
         let had = heard.record.as_ref().and_then(|record| record.fields.as_deref());
         let invalid =
             |error: syncline_model::json::JsonError| Refusal::BodyUnfit.because(error.to_string());

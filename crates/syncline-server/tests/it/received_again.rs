@@ -370,4 +370,16 @@ async fn of_what_is_told_of_a_person_and_its_profile_each_half_is_older_or_newer
     let late = of_person("e-9", "profile.updated", ("user", "u3"), T[1], data);
     expect(&house.told("sync", &late).await.is(200), false, false, true);
     house.get(&path("user", "u3")).await.is(404);
+    // Nor where its profile is newer than what is known of that, and whenever it was told.
+    let now = format_time(now_s() * 1_000);
+    for (id, at, bio) in [("e-10", T[3], "newer"), ("e-11", now.as_str(), "newest")] {
+        let told = of_person(id, "profile.updated", ("user", "u3"), at, json!({ "bio": bio }));
+        expect(&house.told("sync", &told).await.is(200), true, false, false);
+        assert_eq!(house.record(&path("profile", "u3")).await["bio"], bio);
+        house.get(&path("user", "u3")).await.is(404);
+    }
+    let again = json!({ "name": "Eve" });
+    let again = of_person("e-12", "user.created", ("user", "u3"), &now, again);
+    expect(&house.told("sync", &again).await.is(200), true, false, false);
+    assert_eq!(house.record(&path("user", "u3")).await["name"], "Eve");
 }
